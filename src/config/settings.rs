@@ -1,0 +1,247 @@
+//! Every setting, typed and with its default. `load` fills it, `check` refuses what cannot work.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::domain::{
+    CockpitId, Duration, Hardware, NodeId, OfferQuery, Participant, ReleasePolicy, Time, Usd,
+    WorkloadModel,
+};
+
+/// The operator's settings, complete and checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Our name on the account.
+    pub cockpit: CockpitId,
+    /// Where to read the chain.
+    pub chain: ChainConfig,
+    /// The GPU market.
+    pub vast: VastConfig,
+    /// SSH to rentals.
+    pub ssh: SshConfig,
+    /// The workload.
+    pub mlnode: MlNodeConfig,
+    /// Times and policy of a sprint.
+    pub poc: PocConfig,
+    /// Caps.
+    pub budget: BudgetConfig,
+    /// The operator's Network Node.
+    pub network_node: NetworkNodeConfig,
+    /// The inference proxy; absent when the operator has none.
+    pub inference_proxy: Option<ProxyConfig>,
+    /// Whom to tell.
+    pub notify: NotifyConfig,
+    /// Where files are.
+    pub paths: Paths,
+    /// Set only by `pocpit sim`: the world's clock.
+    pub simulation: Option<SimulationConfig>,
+}
+
+/// Where to read the chain.
+#[derive(Debug, Clone)]
+pub struct ChainConfig {
+    /// Public API addresses (port 9000, or 8000 through the node's proxy), first preferred.
+    pub public_api: Vec<Url>,
+    /// CometBFT RPC addresses (port 26657 or `/chain-rpc/`), for block times; may be empty.
+    pub rpc: Vec<Url>,
+    /// Our participant on the chain.
+    pub participant: Participant,
+    /// How often to read the chain.
+    pub poll: Duration,
+}
+
+/// The GPU market.
+#[derive(Debug, Clone)]
+pub struct VastConfig {
+    /// The key. Never in a URL, never printed.
+    pub api_key: SecretString,
+    /// `https://console.vast.ai`.
+    pub base_url: Url,
+    /// What to search for.
+    pub query: OfferQuery,
+    /// Image of the workload.
+    pub image: String,
+    /// Template by content hash, instead of or beside the image.
+    pub template_hash: Option<String>,
+    /// Extra lines of the onstart script, run before the workload.
+    pub onstart_extra: String,
+    /// Extra environment of the container.
+    pub env: BTreeMap<String, String>,
+    /// Time-out of one request (real time).
+    pub request_timeout: std::time::Duration,
+    /// Tries of a read before it counts as failed.
+    pub read_tries: u32,
+    /// How long a machine at fault is avoided.
+    pub avoid_for: Duration,
+    /// Rent calls in one sprint at most.
+    pub max_attempts: u32,
+    /// Gigabytes that a start downloads beside the model: image layers.
+    pub image_gb: f64,
+    /// Gigabytes of the model.
+    pub model_gb: f64,
+}
+
+/// SSH to rentals.
+#[derive(Debug, Clone)]
+pub struct SshConfig {
+    /// Private key file; its `.pub` lies beside it.
+    pub key_file: PathBuf,
+    /// Directory of our own known-hosts files, one per rental.
+    pub known_hosts_dir: PathBuf,
+    /// `root` on Vast.
+    pub user: String,
+    /// Time-out of a connection attempt (real time).
+    pub connect_timeout: std::time::Duration,
+    /// Interval of keep-alives (real time); three missed ones are a dead link.
+    pub keepalive: std::time::Duration,
+}
+
+/// The workload.
+#[derive(Debug, Clone)]
+pub struct MlNodeConfig {
+    /// The model with vLLM's arguments.
+    pub model: WorkloadModel,
+    /// Container port of the API.
+    pub api_port: u16,
+    /// Container port of inference.
+    pub inference_port: u16,
+    /// Path prefix for the API; empty today.
+    pub poc_segment: String,
+    /// Path prefix for inference; empty today.
+    pub inference_segment: String,
+    /// Requests at once.
+    pub max_concurrent: u32,
+    /// Longest time from renting to a loaded model.
+    pub startup_timeout: Duration,
+    /// Command that starts the service in the container; the image's own by default.
+    pub command: String,
+}
+
+/// Times and policy of a sprint.
+#[derive(Debug, Clone)]
+pub struct PocConfig {
+    /// How long before `poc_start` to rent at the latest estimate: p95 of a boot.
+    pub lead: Duration,
+    /// Added to the lead, for the unforeseen.
+    pub margin: Duration,
+    /// A registration must be done this long before `poc_start`.
+    pub registration_margin: Duration,
+    /// When to give the rental back.
+    pub release: ReleasePolicy,
+    /// A rental never lives longer than this after `poc_start`, whatever the policy.
+    pub execution_timeout: Duration,
+    /// Lease on the rental beyond the planned release; it is renewed while the cockpit lives.
+    pub lease: Duration,
+}
+
+/// Caps. A step whose worst case does not fit is refused.
+#[derive(Debug, Clone)]
+pub struct BudgetConfig {
+    /// Of one sprint.
+    pub per_sprint: Usd,
+    /// Of 24 hours, rolling, UTC.
+    pub per_day: Usd,
+    /// Of 30 days, rolling, UTC.
+    pub per_month: Usd,
+    /// Never rent when the account has less credit left after the worst case than this.
+    pub credit_floor: Usd,
+}
+
+/// The operator's Network Node.
+#[derive(Debug, Clone)]
+pub struct NetworkNodeConfig {
+    /// Admin API (port 9200, private network only).
+    pub admin_api: Url,
+    /// Time-out of one request (real time).
+    pub request_timeout: std::time::Duration,
+    /// How the Network Node reaches the rental.
+    pub exposure: Exposure,
+    /// Prefix of our node ids; the contract id is added.
+    pub node_prefix: String,
+    /// Hardware name to register; the GPU's own name when absent.
+    pub hardware_name: Option<String>,
+}
+
+/// How the Network Node reaches the rental's ports.
+#[derive(Debug, Clone)]
+pub enum Exposure {
+    /// Through an SSH tunnel that ends here: nothing of the rental is reachable from the internet.
+    Tunnel {
+        /// Address that is registered: this machine as the Network Node sees it.
+        host: String,
+        /// Local end of the API.
+        api_listen: SocketAddr,
+        /// Local end of inference.
+        inference_listen: SocketAddr,
+        /// The callback listener of the Network Node as reached from here (`127.0.0.1:9100`).
+        callback_target: String,
+        /// Port of the callback URL, which the rental listens on.
+        callback_port: u16,
+    },
+    /// The rental's public ports are registered. Anyone who finds them can stop the node.
+    Direct,
+}
+
+/// The inference proxy: what is registered for it, and what it serves.
+#[derive(Debug, Clone)]
+pub struct ProxyConfig {
+    /// Its id in the Network Node.
+    pub node_id: NodeId,
+    /// Its address as the Network Node sees it.
+    pub host: String,
+    /// Its registered inference port.
+    pub inference_port: u16,
+    /// Its registered `PoC` port.
+    pub poc_port: u16,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Model by the network's name.
+    pub model: String,
+    /// The upstream's OpenAI-compatible base address.
+    pub upstream: Url,
+    /// The upstream's key.
+    pub upstream_key: SecretString,
+    /// The upstream's name for the model.
+    pub upstream_model: String,
+    /// Requests at once.
+    pub max_concurrent: u32,
+    /// Time-out until the first byte of an answer (real time).
+    pub request_timeout: std::time::Duration,
+    /// Hardware that is registered for it.
+    pub hardware: Hardware,
+}
+
+/// Whom to tell about outcomes and alerts.
+#[derive(Debug, Clone)]
+pub struct NotifyConfig {
+    /// Where to POST a JSON object; absent for nobody.
+    pub webhook: Option<Url>,
+    /// Signs the body (HMAC is issue 7); sent as a bearer token today.
+    pub webhook_token: Option<SecretString>,
+}
+
+/// Where files are.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    /// Journal, lock, known hosts, rental logs.
+    pub state_dir: PathBuf,
+    /// The program's own log files.
+    pub log_dir: PathBuf,
+    /// SSH control sockets; short, because socket paths are.
+    pub runtime_dir: PathBuf,
+}
+
+/// The simulated world's clock, so that a cockpit can follow a `pocpit sim` at any speed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SimulationConfig {
+    /// World seconds per second.
+    pub speed: f64,
+    /// World time at `real_start`.
+    pub world_start: Time,
+    /// When the world was started.
+    pub real_start: Time,
+}

@@ -1,0 +1,79 @@
+//! What is known about a call to the outside world that did not succeed.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A call that did not succeed. It keeps what an operator needs: what was asked, of whom, what came
+/// back. Bodies are capped and cleared of secrets before they get here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallError {
+    /// What was tried, for people: `search offers on console.vast.ai`.
+    pub what: String,
+    /// What kind of failure it was; decisions depend on this alone.
+    pub kind: CallErrorKind,
+    /// HTTP status, when there was a reply.
+    pub status: Option<u16>,
+    /// What the other side said, or the transport's error: at most 2,000 characters.
+    pub detail: String,
+}
+
+/// The kinds of failure that lead to different decisions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallErrorKind {
+    /// The request certainly never reached the other side (refused, no such host).
+    NotSent,
+    /// It may or may not have taken effect: time-out, connection lost, 5xx after sending.
+    Ambiguous,
+    /// The other side wants fewer requests.
+    RateLimited,
+    /// The key is missing, wrong or lacks the permission.
+    Unauthorized,
+    /// The thing named does not exist.
+    NotFound,
+    /// The other side understood and said no.
+    Refused,
+    /// A reply came, but it is not what the wire says it must be.
+    Malformed,
+}
+
+impl CallError {
+    /// True when trying the same read again later can help.
+    pub fn is_passing(&self) -> bool {
+        use CallErrorKind::{Ambiguous, Malformed, NotSent, RateLimited};
+        matches!(self.kind, NotSent | Ambiguous | RateLimited | Malformed)
+    }
+
+    /// True when the call may have taken effect although no success was seen.
+    pub fn may_have_happened(&self) -> bool {
+        matches!(
+            self.kind,
+            CallErrorKind::Ambiguous | CallErrorKind::Malformed
+        )
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let meaning = match self.kind {
+            CallErrorKind::NotSent => "could not be reached",
+            CallErrorKind::Ambiguous => "gave no usable answer; it may have taken effect",
+            CallErrorKind::RateLimited => "asks us to slow down",
+            CallErrorKind::Unauthorized => "does not accept the key",
+            CallErrorKind::NotFound => "knows no such thing",
+            CallErrorKind::Refused => "refused",
+            CallErrorKind::Malformed => "answered something that cannot be read",
+        };
+        write!(f, "{}: {meaning}", self.what)?;
+        if let Some(status) = self.status {
+            write!(f, " (HTTP {status})")?;
+        }
+        if !self.detail.is_empty() {
+            write!(f, ": {}", self.detail)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for CallError {}

@@ -1,0 +1,231 @@
+//! Identities. Each is a type of its own, so that an offer is never destroyed as an instance.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::EpochIndex;
+
+/// What can be rented: the `id` (= `ask_contract_id`) of an offer. Short-lived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OfferId(pub u64);
+
+/// A rented instance, the `new_contract` of a rent call. It costs money until it is absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct InstanceId(pub u64);
+
+/// A physical machine. Offers come and go on it; blame sticks to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MachineId(pub u64);
+
+/// The account that owns machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HostId(pub u64);
+
+/// The id of an entry in the Network Node.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeId(pub String);
+
+/// A participant's address on the chain, `gonka1…`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Participant(pub String);
+
+/// The name of this cockpit on a Vast account: 1 to 32 of `a-z`, `0-9` and `-`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CockpitId(String);
+
+/// The label that every rental carries: `pocpit/<cockpit id>/<epoch>/<attempt>-<nonce>`.
+///
+/// It is the only idempotency handle that the market offers, so it is unique per rent call and in
+/// the journal before the call is made.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RentalLabel {
+    /// Whose rental it is.
+    pub cockpit: CockpitId,
+    /// The epoch whose `PoC` it was rented for.
+    pub epoch: EpochIndex,
+    /// Which rent call of that sprint, from 1.
+    pub attempt: u32,
+    /// Random, so that a label is never used twice: 1 to 16 of `a-z` and `0-9`.
+    pub nonce: String,
+}
+
+/// Why a text is not the id it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a {what}: {expected}")]
+pub struct InvalidId {
+    /// What the text was to be.
+    pub what: &'static str,
+    /// The text itself.
+    pub text: String,
+    /// The form it must have.
+    pub expected: &'static str,
+}
+
+const COCKPIT_FORM: &str = "1 to 32 characters of a-z, 0-9 and -";
+const LABEL_FORM: &str = "pocpit/<cockpit id>/<epoch>/<attempt>-<nonce>";
+
+impl CockpitId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for CockpitId {
+    type Err = InvalidId;
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if text.is_empty() || text.len() > 32 || !text.chars().all(allowed) {
+            return Err(InvalidId {
+                what: "cockpit id",
+                text: text.into(),
+                expected: COCKPIT_FORM,
+            });
+        }
+        Ok(CockpitId(text.into()))
+    }
+}
+
+impl FromStr for RentalLabel {
+    type Err = InvalidId;
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        parse_label(text).ok_or_else(|| InvalidId {
+            what: "rental label",
+            text: text.into(),
+            expected: LABEL_FORM,
+        })
+    }
+}
+
+fn parse_label(text: &str) -> Option<RentalLabel> {
+    let mut parts = text.strip_prefix("pocpit/")?.split('/');
+    let cockpit = parts.next()?.parse().ok()?;
+    let epoch = EpochIndex(parts.next()?.parse().ok()?);
+    let (attempt, nonce) = parts.next()?.split_once('-')?;
+    let nonce_is_plain = (1..=16).contains(&nonce.len())
+        && nonce
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    if parts.next().is_some() || !nonce_is_plain {
+        return None;
+    }
+    Some(RentalLabel {
+        cockpit,
+        epoch,
+        attempt: attempt.parse().ok()?,
+        nonce: nonce.into(),
+    })
+}
+
+impl TryFrom<String> for CockpitId {
+    type Error = InvalidId;
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        text.parse()
+    }
+}
+
+impl From<CockpitId> for String {
+    fn from(id: CockpitId) -> String {
+        id.0
+    }
+}
+
+impl TryFrom<String> for RentalLabel {
+    type Error = InvalidId;
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        text.parse()
+    }
+}
+
+impl From<RentalLabel> for String {
+    fn from(label: RentalLabel) -> String {
+        label.to_string()
+    }
+}
+
+impl fmt::Display for RentalLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "pocpit/{}/{}/{}-{}",
+            self.cockpit, self.epoch, self.attempt, self.nonce
+        )
+    }
+}
+
+impl fmt::Display for CockpitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Display for Participant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Display for OfferId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for MachineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_survives_being_written_and_read() {
+        let label: RentalLabel = "pocpit/home/359/2-k3x9q0".parse().expect("a valid label");
+        assert_eq!(label.epoch, EpochIndex(359));
+        assert_eq!(label.attempt, 2);
+        assert_eq!(label.to_string(), "pocpit/home/359/2-k3x9q0");
+    }
+
+    #[test]
+    fn labels_of_others_are_not_ours() {
+        for text in [
+            "",
+            "gonka-poc-sprint",
+            "pocpit/home/359",
+            "pocpit/HOME/1/1-a",
+            "pocpit/a/1/1-a/b",
+            "pocpit/a/x/1-a",
+            "pocpit/a/1/1-",
+        ] {
+            assert!(
+                text.parse::<RentalLabel>().is_err(),
+                "{text:?} must not parse"
+            );
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Offers and instances of the GPU market in our words. The wire's words stay in `vast::wire`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Duration, HostId, InstanceId, MachineId, OfferId, RentalLabel, Time, Usd, UsdPerHour};
+
+/// Something that can be rented right now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Offer {
+    /// What to rent; valid for minutes.
+    pub id: OfferId,
+    /// The machine it is on.
+    pub machine: MachineId,
+    /// The machine's owner, when told.
+    pub host: Option<HostId>,
+    /// Name with spaces, as the market writes it: `H100 SXM`.
+    pub gpu_name: String,
+    /// Number of GPUs.
+    pub gpu_count: u32,
+    /// Memory of each GPU in megabytes (10^6; a 24 GB card says about 24,564).
+    pub gpu_memory_mb: u64,
+    /// Disk that can be had, in gigabytes.
+    pub disk_gb: f64,
+    /// Disk bandwidth in MB/s, when measured.
+    pub disk_mb_per_s: Option<f64>,
+    /// Download bandwidth in Mbit/s.
+    pub download_mbps: f64,
+    /// Upload bandwidth in Mbit/s.
+    pub upload_mbps: f64,
+    /// Price of the GPUs alone.
+    pub gpu_price: UsdPerHour,
+    /// Price of a gigabyte of disk for a month of 720 hours.
+    pub storage_per_gb_month: Usd,
+    /// Price of a downloaded gigabyte.
+    pub download_per_gb: Usd,
+    /// Price of an uploaded gigabyte.
+    pub upload_per_gb: Usd,
+    /// Between 0 and 1.
+    pub reliability: f64,
+    /// Highest CUDA version that the driver supports.
+    pub cuda: Option<f64>,
+    /// Ports that can be mapped directly.
+    pub direct_ports: u32,
+    /// Free text that ends in a country code.
+    pub location: Option<String>,
+    /// When the host takes the machine back.
+    pub ends_at: Option<Time>,
+    /// Verified by the market.
+    pub verified: bool,
+}
+
+/// What to search for. The server does not always apply it: `vast::rank` checks again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OfferQuery {
+    /// GPU names with spaces; empty for any.
+    pub gpu_names: Vec<String>,
+    /// Exact number of GPUs.
+    pub gpu_count: u32,
+    /// Least memory per GPU in megabytes.
+    pub min_gpu_memory_mb: u64,
+    /// Least memory of all GPUs together in megabytes; 0 for any.
+    pub min_total_gpu_memory_mb: u64,
+    /// Disk to be rented, in gigabytes; prices are for this much.
+    pub disk_gb: f64,
+    /// Most that an hour may cost, disk included.
+    pub max_price: UsdPerHour,
+    /// Least reliability, between 0 and 1.
+    pub min_reliability: f64,
+    /// Least download bandwidth in Mbit/s.
+    pub min_download_mbps: f64,
+    /// Least CUDA version of the driver.
+    pub min_cuda: Option<f64>,
+    /// Least number of direct ports.
+    pub min_direct_ports: u32,
+    /// Least time that the host still offers the machine.
+    pub min_duration: Duration,
+    /// Only offers verified by the market.
+    pub verification: Verification,
+    /// Two-letter country codes; empty for any.
+    pub countries: Vec<String>,
+}
+
+/// Which offers count by the market's verification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verification {
+    /// Only verified machines.
+    #[default]
+    Required,
+    /// Any machine.
+    Any,
+}
+
+/// One rent call. The label is journalled before it is made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RentOrder {
+    /// The offer to take.
+    pub offer: OfferId,
+    /// Who we are to the market: unique per call.
+    pub label: RentalLabel,
+    /// Container image; may be empty when a template gives it.
+    pub image: String,
+    /// Vast template by content hash, when the operator configured one.
+    pub template_hash: Option<String>,
+    /// Disk in gigabytes; cannot change later.
+    pub disk_gb: f64,
+    /// Environment of the container. No secrets of ours: the host can read it.
+    pub env: BTreeMap<String, String>,
+    /// Container ports (TCP) to map to the outside.
+    pub ports: Vec<u16>,
+    /// Script that the container runs at every start; under 4,000 characters.
+    pub onstart: String,
+}
+
+/// An instance on the account, ours or not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Instance {
+    /// The contract.
+    pub id: InstanceId,
+    /// The machine it is on.
+    pub machine: Option<MachineId>,
+    /// Its label, trimmed; ours parse as [`RentalLabel`].
+    pub label: Option<String>,
+    /// What the host reports.
+    pub actual: ActualStatus,
+    /// What was asked for: `running` or `stopped`.
+    pub intended: Option<String>,
+    /// The host's last words: pull progress, or an error.
+    pub status_message: Option<String>,
+    /// Where SSH answers, direct address first, the market's proxy second.
+    pub ssh: Vec<SshEndpoint>,
+    /// Address of the machine.
+    pub public_ip: Option<String>,
+    /// Container ports mapped to the outside.
+    pub ports: Vec<PortMapping>,
+    /// Price of the GPUs alone.
+    pub gpu_price: UsdPerHour,
+    /// Price per hour while running, disk included.
+    pub total_price: UsdPerHour,
+    /// When the contract began.
+    pub started_at: Option<Time>,
+    /// When the contract ends.
+    pub ends_at: Option<Time>,
+    /// GPUs by name.
+    pub gpu_name: Option<String>,
+    /// Number of GPUs.
+    pub gpu_count: Option<u32>,
+}
+
+/// What the host reports about an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActualStatus {
+    /// `null` on the wire: being placed.
+    Provisioning,
+    /// The container exists.
+    Created,
+    /// The image is being pulled.
+    Loading,
+    /// The container runs; says nothing of SSH or the service in it.
+    Running,
+    /// Stopped: storage still costs.
+    Stopped,
+    /// Paused: the GPU still costs.
+    Frozen,
+    /// The container ended.
+    Exited,
+    /// Restarting.
+    Rebooting,
+    /// No heartbeat from the host.
+    Unknown,
+    /// The host is gone.
+    Offline,
+    /// A word that this program does not know.
+    Other(String),
+}
+
+/// Where to reach a rental by SSH. The user is always `root` on this market.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SshEndpoint {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// A container port that can be reached from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortMapping {
+    /// Inside the container.
+    pub container: u16,
+    /// At the machine's public address.
+    pub external: u16,
+}
+
+/// The account that pays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Money that can be spent (`credit` on the wire, not `balance`).
+    pub credit: Usd,
+}
+
+impl Offer {
+    /// Price of an hour with `disk_gb` of disk: the market counts 720 hours to a month.
+    pub fn price_with_disk(&self, disk_gb: f64) -> UsdPerHour {
+        self.gpu_price + self.storage_price(disk_gb)
+    }
+
+    /// Price of an hour of `disk_gb` of disk alone.
+    pub fn storage_price(&self, disk_gb: f64) -> UsdPerHour {
+        UsdPerHour::from_dollars(self.storage_per_gb_month.dollars() * disk_gb / 720.0)
+    }
+}
+
+impl fmt::Display for SshEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+impl fmt::Display for ActualStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            ActualStatus::Provisioning => "provisioning",
+            ActualStatus::Created => "created",
+            ActualStatus::Loading => "loading",
+            ActualStatus::Running => "running",
+            ActualStatus::Stopped => "stopped",
+            ActualStatus::Frozen => "frozen",
+            ActualStatus::Exited => "exited",
+            ActualStatus::Rebooting => "rebooting",
+            ActualStatus::Unknown => "unknown",
+            ActualStatus::Offline => "offline",
+            ActualStatus::Other(word) => word,
+        })
+    }
+}

@@ -1,0 +1,41 @@
+//! Plain types that every room of the house speaks: heights, money, ids, offers, rentals,
+//! registrations, steps of a sprint.
+//!
+//! Nothing in here does anything: no I/O, no clock, no randomness, no other module of the crate.
+
+mod call;
+mod chain;
+mod heights;
+mod ids;
+mod log;
+mod market;
+mod money;
+mod node;
+mod sprint;
+mod workload;
+
+pub use call::{CallError, CallErrorKind};
+pub use chain::{
+    BlockHeader, ChainPhase, ConfirmationEvent, ConfirmationPhase, EpochParams, EpochStages,
+    EpochView,
+};
+pub use heights::{Blocks, EpochIndex, Height};
+pub use ids::{
+    CockpitId, HostId, InstanceId, InvalidId, MachineId, NodeId, OfferId, Participant, RentalLabel,
+};
+pub use log::{LineStyle, LogLine, Span, TerminalColor};
+pub use market::{
+    Account, ActualStatus, Instance, Offer, OfferQuery, PortMapping, RentOrder, SshEndpoint,
+    Verification,
+};
+pub use money::{Usd, UsdPerHour};
+pub use node::{Hardware, NodeConfig, NodeStatus, PocStatus, RegisteredNode, Weight};
+pub use sprint::{Cause, GateKind, Mode, Outcome, ReleasePolicy, Step, StepSpan};
+pub use workload::{
+    Blame, BootFault, BootStage, GpuDevice, MlNodeStatus, ServiceState, StartupState, WorkloadModel,
+};
+
+/// A point in time: always UTC, always handed in, never read from the system in pure code.
+pub type Time = chrono::DateTime<chrono::Utc>;
+/// A length of time, possibly negative.
+pub type Duration = chrono::TimeDelta;

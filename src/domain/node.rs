@@ -1,0 +1,139 @@
+//! Entries of the operator's Network Node.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{EpochIndex, NodeId};
+
+/// What is registered: the body of `POST /admin/v1/nodes`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeConfig {
+    /// Our name for it.
+    pub id: NodeId,
+    /// Where the Network Node reaches it; no scheme.
+    pub host: String,
+    /// Port of the inference API (the container's 5000).
+    pub inference_port: u16,
+    /// Path prefix; empty in today's configurations.
+    pub inference_segment: String,
+    /// Port of the management and `PoC` API (the container's 8080).
+    pub poc_port: u16,
+    /// Path prefix; empty in today's configurations.
+    pub poc_segment: String,
+    /// Requests at once; more than 0.
+    pub max_concurrent: u32,
+    /// Model id to vLLM arguments; at least one, approved by governance.
+    pub models: BTreeMap<String, Vec<String>>,
+    /// GPUs.
+    pub hardware: Vec<Hardware>,
+}
+
+/// Some equal GPUs of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hardware {
+    /// Full name as the driver says it.
+    #[serde(rename = "type")]
+    pub name: String,
+    /// How many.
+    pub count: u32,
+}
+
+/// Status of a node by the Network Node's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeStatus {
+    /// Not asked yet, or a word that this program does not know.
+    Unknown,
+    /// Serves inference.
+    Inference,
+    /// In `PoC` (the first version's service state).
+    Poc,
+    /// Training.
+    Training,
+    /// Nothing loaded.
+    Stopped,
+    /// Did not answer as it must.
+    Failed,
+}
+
+/// `PoC` status of a node or of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PocStatus {
+    /// Not in `PoC`.
+    Idle,
+    /// Generating nonces.
+    Generating,
+    /// Validating those of others.
+    Validating,
+    /// Backends disagree.
+    Mixed,
+    /// No backend is up.
+    NoBackends,
+    /// A word that this program does not know.
+    Unknown,
+}
+
+/// Weight on the chain: what a `PoC` earns by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Weight(pub u64);
+
+/// A row of `GET /admin/v1/nodes`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisteredNode {
+    /// What was registered, as dapi keeps it.
+    pub config: NodeConfig,
+    /// What dapi wants it to be.
+    pub intended: NodeStatus,
+    /// What dapi saw last.
+    pub current: NodeStatus,
+    /// What dapi wants of its `PoC`.
+    pub poc_intended: PocStatus,
+    /// What dapi saw of its `PoC`.
+    pub poc_current: PocStatus,
+    /// Why it failed; empty when it did not.
+    pub failure_reason: String,
+    /// Enabled for work.
+    pub enabled: bool,
+    /// Epoch in which it was registered, enabled or disabled: it takes part only in later `PoC`s.
+    pub admin_epoch: EpochIndex,
+    /// Version of the `MLNode`, when told.
+    pub version: Option<String>,
+    /// `PoC` weight by model in the running epoch.
+    pub weights: BTreeMap<String, Weight>,
+}
+
+impl fmt::Display for NodeStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            NodeStatus::Unknown => "UNKNOWN",
+            NodeStatus::Inference => "INFERENCE",
+            NodeStatus::Poc => "POC",
+            NodeStatus::Training => "TRAINING",
+            NodeStatus::Stopped => "STOPPED",
+            NodeStatus::Failed => "FAILED",
+        })
+    }
+}
+
+impl fmt::Display for PocStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            PocStatus::Idle => "IDLE",
+            PocStatus::Generating => "GENERATING",
+            PocStatus::Validating => "VALIDATING",
+            PocStatus::Mixed => "MIXED",
+            PocStatus::NoBackends => "NO_BACKENDS",
+            PocStatus::Unknown => "UNKNOWN",
+        })
+    }
+}
+
+impl fmt::Display for Weight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,204 @@
+//! The steps of a sprint and how it can end.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Height, Time, Weight};
+
+/// A step of a sprint. See section 3 of the design for what each does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Watches the chain until it is time to rent.
+    Waiting,
+    /// Searches and ranks offers; somebody picks.
+    Choosing,
+    /// The rent call is under way or its outcome is being found out.
+    Renting,
+    /// Until the `MLNode` API answers through the tunnel.
+    Booting,
+    /// Until the model is loaded.
+    Warming,
+    /// Until the node is listed with a good status.
+    Registering,
+    /// Generation and validation on the chain.
+    Proving,
+    /// Until the weight on the chain is known.
+    Confirming,
+    /// Until nothing of ours is left.
+    Releasing,
+    /// Over.
+    Done,
+}
+
+/// A point where manual mode waits for the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateKind {
+    /// Before anything is searched or spent.
+    Start,
+    /// Pick an offer and confirm its cost.
+    Rent,
+    /// Before the node is registered.
+    Register,
+    /// Before everything is taken down.
+    Release,
+}
+
+/// Who approves steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// The operator, at each gate.
+    #[default]
+    Manual,
+    /// No gates.
+    Auto,
+}
+
+/// When a rental is given back after its `PoC`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReleasePolicy {
+    /// After validation ends: the cheapest. A confirmation `PoC` later in the epoch is then lost.
+    #[default]
+    AfterValidation,
+    /// After the weight is known.
+    AfterWeight,
+    /// At a number of blocks after `poc_start`.
+    BlocksAfterStart(u64),
+    /// Shortly before the next `PoC`.
+    WholeEpoch,
+}
+
+/// How a sprint ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum Outcome {
+    /// Weight is on the chain.
+    Confirmed {
+        /// How much.
+        weight: Weight,
+    },
+    /// The `PoC` took place and the chain has no weight for it.
+    NoWeight {
+        /// The best known reason.
+        cause: Cause,
+    },
+    /// It never came to the `PoC`.
+    Failed {
+        /// Why.
+        cause: Cause,
+    },
+    /// The operator ended it.
+    Aborted,
+    /// The `PoC` took place and the chain could not be read afterwards.
+    Unknown {
+        /// Why it is not known.
+        cause: Cause,
+    },
+}
+
+/// A named cause, with what was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// Stable name for scripts and history: `missed_registration_deadline`.
+    pub name: String,
+    /// A sentence for the operator: what happened and what to do.
+    pub detail: String,
+}
+
+/// When a step began and ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepSpan {
+    /// The step.
+    pub step: Step,
+    /// When it began.
+    pub started: Time,
+    /// When it ended; absent while it lasts.
+    pub ended: Option<Time>,
+    /// The chain's height when it began, if known.
+    pub started_height: Option<Height>,
+}
+
+impl Step {
+    /// Every step in the design's order.
+    pub const ALL: [Step; 10] = [
+        Step::Waiting,
+        Step::Choosing,
+        Step::Renting,
+        Step::Booting,
+        Step::Warming,
+        Step::Registering,
+        Step::Proving,
+        Step::Confirming,
+        Step::Releasing,
+        Step::Done,
+    ];
+
+    /// Its name on the wire and in scripts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Waiting => "waiting",
+            Step::Choosing => "choosing",
+            Step::Renting => "renting",
+            Step::Booting => "booting",
+            Step::Warming => "warming",
+            Step::Registering => "registering",
+            Step::Proving => "proving",
+            Step::Confirming => "confirming",
+            Step::Releasing => "releasing",
+            Step::Done => "done",
+        }
+    }
+}
+
+impl Outcome {
+    /// Its name on the wire and in scripts.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Outcome::Confirmed { .. } => "confirmed",
+            Outcome::NoWeight { .. } => "no_weight",
+            Outcome::Failed { .. } => "failed",
+            Outcome::Aborted => "aborted",
+            Outcome::Unknown { .. } => "unknown",
+        }
+    }
+}
+
+impl Cause {
+    /// A cause from its name and a sentence.
+    pub fn new(name: &str, detail: impl Into<String>) -> Cause {
+        Cause {
+            name: name.to_owned(),
+            detail: detail.into(),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for GateKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            GateKind::Start => "start",
+            GateKind::Rent => "rent",
+            GateKind::Register => "register",
+            GateKind::Release => "release",
+        })
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Mode::Manual => "manual",
+            Mode::Auto => "auto",
+        })
+    }
+}

@@ -1,0 +1,184 @@
+//! What runs on a rental: the `MLNode`, its GPUs and its boot.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{PocStatus, Time};
+
+/// The model that a node must serve, with the arguments vLLM gets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadModel {
+    /// Hugging Face id, approved by governance.
+    pub id: String,
+    /// Revision, when pinned.
+    pub revision: Option<String>,
+    /// Arguments for vLLM.
+    pub args: Vec<String>,
+}
+
+/// State of the `MLNode` service (`GET /api/v1/state`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceState {
+    /// API up, no model loaded: not ready for anything.
+    Stopped,
+    /// vLLM runs; `PoC` v2 happens in this state too.
+    Inference,
+    /// `PoC` v1.
+    Pow,
+    /// Training.
+    Train,
+    /// A word that this program does not know.
+    Unknown,
+}
+
+/// One reading of the `MLNode` through the tunnel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MlNodeStatus {
+    /// Service state.
+    pub state: ServiceState,
+    /// `PoC` status; absent on old images.
+    pub poc: Option<PocStatus>,
+    /// vLLM's health; absent on old images.
+    pub inference_healthy: Option<bool>,
+    /// The model in memory; absent on old images.
+    pub loaded_model: Option<String>,
+    /// Version of the image's API.
+    pub version: Option<String>,
+    /// State of a start of vLLM under way.
+    pub startup: StartupState,
+    /// GPUs as the container sees them; empty until asked successfully.
+    pub gpus: Vec<GpuDevice>,
+}
+
+/// State of `inference/up/async` (`GET /api/v1/inference/up/status`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StartupState {
+    /// Not told: an old image, or the call failed.
+    Unknown,
+    /// Nobody has started it.
+    NotStarted,
+    /// Under way.
+    Starting,
+    /// Up.
+    Completed,
+    /// Failed, with the node's own words.
+    Failed(String),
+    /// Cancelled.
+    Cancelled,
+}
+
+/// One GPU of a rental.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GpuDevice {
+    /// Index in the container.
+    pub index: u32,
+    /// The driver's name for it.
+    pub name: String,
+    /// Memory in megabytes.
+    pub total_memory_mb: u64,
+    /// Memory in use in megabytes.
+    pub used_memory_mb: u64,
+    /// 0 to 100.
+    pub utilization_percent: f64,
+    /// Degrees Celsius, when told.
+    pub temperature_c: Option<f64>,
+    /// Usable.
+    pub available: bool,
+}
+
+/// Stages of a boot, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BootStage {
+    /// The contract exists.
+    Placed,
+    /// The host pulls the image.
+    PullingImage,
+    /// The container runs.
+    Container,
+    /// SSH lets us in.
+    Ssh,
+    /// The `MLNode` API answers through the tunnel.
+    Api,
+    /// The model is downloaded.
+    Downloading,
+    /// Weights go to the GPUs.
+    Loading,
+    /// CUDA graphs are captured, the last minute.
+    Graphs,
+    /// The model is loaded and healthy.
+    Ready,
+}
+
+/// Why a boot will never succeed, with the evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootFault {
+    /// What it is, in a few words: `CUDA out of memory`.
+    pub name: String,
+    /// The line or status that says so.
+    pub evidence: String,
+    /// What to do about it.
+    pub advice: String,
+    /// Whose fault it is.
+    pub blame: Blame,
+    /// When it was seen.
+    pub seen_at: Time,
+}
+
+/// Whose fault a failure is: hosts at fault are avoided for a time, our own faults blame nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Blame {
+    /// The machine or its host: try another.
+    Host,
+    /// Our image, key, model or arguments: another machine would fail alike.
+    Ours,
+    /// The network or a third party: nobody is to blame.
+    Nobody,
+}
+
+impl BootStage {
+    /// Every stage in order.
+    pub const ALL: [BootStage; 9] = [
+        BootStage::Placed,
+        BootStage::PullingImage,
+        BootStage::Container,
+        BootStage::Ssh,
+        BootStage::Api,
+        BootStage::Downloading,
+        BootStage::Loading,
+        BootStage::Graphs,
+        BootStage::Ready,
+    ];
+}
+
+impl fmt::Display for BootStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            BootStage::Placed => "placed",
+            BootStage::PullingImage => "image pull",
+            BootStage::Container => "container",
+            BootStage::Ssh => "ssh",
+            BootStage::Api => "api",
+            BootStage::Downloading => "download",
+            BootStage::Loading => "loading",
+            BootStage::Graphs => "graphs",
+            BootStage::Ready => "ready",
+        })
+    }
+}
+
+impl fmt::Display for ServiceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            ServiceState::Stopped => "STOPPED",
+            ServiceState::Inference => "INFERENCE",
+            ServiceState::Pow => "POW",
+            ServiceState::Train => "TRAIN",
+            ServiceState::Unknown => "UNKNOWN",
+        })
+    }
+}

@@ -1,0 +1,248 @@
+//! The outside world as the engine sees it. The clients implement these traits over HTTP and SSH;
+//! tests implement them in memory.
+//!
+//! A listing is either complete or an error: "unknown" is never an empty list (law 3).
+
+use std::net::SocketAddr;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use crate::domain::{
+    Account, BlockHeader, CallError, Duration, EpochIndex, EpochView, Height, Instance, InstanceId,
+    MlNodeStatus, NodeConfig, NodeId, Offer, OfferQuery, Participant, RegisteredNode, RentOrder,
+    SshEndpoint, Time, Weight, WorkloadModel,
+};
+
+/// Time, so that a simulated world can run faster than ours. HTTP and SSH time-outs are real time;
+/// everything that is *decided* uses this clock.
+#[async_trait]
+pub trait Clock: Send + Sync {
+    /// Now, in UTC.
+    fn now(&self) -> Time;
+    /// Sleeps for `duration` of this clock's time; at once for a negative one.
+    async fn sleep(&self, duration: Duration);
+}
+
+/// The chain, by its public API and RPC.
+#[async_trait]
+pub trait Chain: Send + Sync {
+    /// `GET /v1/epochs/latest` from the first source that answers.
+    async fn epoch(&self) -> Result<EpochView, CallError>;
+    /// Header of a block; the latest when `height` is absent.
+    async fn header(&self, height: Option<Height>) -> Result<BlockHeader, CallError>;
+    /// Weight of a participant and of one of its nodes in the epoch that is running now, together
+    /// with that epoch's index. `None` when the participant is not among the active ones.
+    async fn weight(
+        &self,
+        participant: &Participant,
+        node: &NodeId,
+    ) -> Result<WeightReading, CallError>;
+    /// Ids of the models that governance approves.
+    async fn approved_models(&self) -> Result<Vec<String>, CallError>;
+    /// Whether the participant is registered on the chain at all.
+    async fn is_participant(&self, participant: &Participant) -> Result<bool, CallError>;
+}
+
+/// What `GET /v1/epochs/current/participants` says about us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WeightReading {
+    /// The epoch the list is for, when told.
+    pub epoch: Option<EpochIndex>,
+    /// The participant's total weight; absent when not listed.
+    pub participant: Option<Weight>,
+    /// The node's part of it; absent when not listed.
+    pub node: Option<Weight>,
+}
+
+/// The GPU market.
+#[async_trait]
+pub trait Market: Send + Sync {
+    /// Offers that the server matched, not yet re-checked.
+    async fn search(&self, query: &OfferQuery) -> Result<Vec<Offer>, CallError>;
+    /// Rents. Never retried: a lost reply is resolved by label.
+    async fn rent(&self, order: &RentOrder) -> Result<InstanceId, RentError>;
+    /// Every instance of the account, complete.
+    async fn instances(&self) -> Result<Vec<Instance>, CallError>;
+    /// One instance; `None` when it does not exist (or is not visible yet).
+    async fn instance(&self, id: InstanceId) -> Result<Option<Instance>, CallError>;
+    /// Destroys; a missing instance counts as destroyed.
+    async fn destroy(&self, id: InstanceId) -> Result<(), CallError>;
+    /// The account's credit.
+    async fn account(&self) -> Result<Account, CallError>;
+    /// Makes sure that the account holds this public key (before renting).
+    async fn ensure_account_key(&self, public_key: &str) -> Result<(), CallError>;
+    /// Attaches a public key to a running instance; idempotent.
+    async fn attach_key(&self, id: InstanceId, public_key: &str) -> Result<(), CallError>;
+}
+
+/// Why a rent call gave no instance.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RentError {
+    /// `no_such_ask`: somebody else was faster, nothing was rented.
+    #[error("the offer is gone: {0}")]
+    OfferGone(CallError),
+    /// Certainly nothing was rented, and no other offer would do better.
+    #[error("{0}")]
+    Refused(CallError),
+    /// Nobody knows: look for the label.
+    #[error("{0}")]
+    Unknown(CallError),
+}
+
+/// The operator's Network Node (admin API).
+#[async_trait]
+pub trait NetworkNode: Send + Sync {
+    /// Every registered node, complete.
+    async fn nodes(&self) -> Result<Vec<RegisteredNode>, CallError>;
+    /// Registers or updates; idempotent.
+    async fn register(&self, node: &NodeConfig) -> Result<(), CallError>;
+    /// Removes. `false` when there was no such node.
+    async fn unregister(&self, id: &NodeId) -> Result<bool, CallError>;
+    /// Enables for later epochs.
+    async fn enable(&self, id: &NodeId) -> Result<(), CallError>;
+    /// Disables for later epochs.
+    async fn disable(&self, id: &NodeId) -> Result<(), CallError>;
+}
+
+/// The `MLNode` of one rental, through its tunnel.
+#[async_trait]
+pub trait MlNode: Send + Sync {
+    /// State, start-up state and GPUs in one reading.
+    async fn status(&self) -> Result<MlNodeStatus, CallError>;
+    /// Starts vLLM with the model (`inference/up/async`); "already" counts as done.
+    async fn start_model(&self, model: &WorkloadModel) -> Result<(), CallError>;
+}
+
+/// Makes the client for the `MLNode` behind a tunnel.
+pub trait MlNodes: Send + Sync {
+    /// `api` is the tunnel's local end of the container's port 8080.
+    fn at(&self, api: SocketAddr) -> Box<dyn MlNode>;
+}
+
+/// SSH to rentals.
+#[async_trait]
+pub trait Remote: Send + Sync {
+    /// Connects and authenticates; the host key is pinned on first use for this rental.
+    async fn connect(
+        &self,
+        instance: InstanceId,
+        endpoint: &SshEndpoint,
+    ) -> Result<Box<dyn RemoteSession>, LinkError>;
+    /// The public half of the key that is used, in OpenSSH form.
+    fn public_key(&self) -> Result<String, LinkError>;
+    /// Forgets the pinned host key of a rental that is gone.
+    async fn forget(&self, instance: InstanceId);
+}
+
+/// One live SSH session. Ends are clean only through [`RemoteSession::close`].
+#[async_trait]
+pub trait RemoteSession: Send + Sync {
+    /// Runs a command to its end; output is capped at 64 KiB.
+    async fn run(&self, command: &str) -> Result<CommandOutput, LinkError>;
+    /// Follows a file from byte `offset`, across truncation by offset and across its creation.
+    /// The channel closes when the link is lost or the session is closed.
+    async fn tail(&self, path: &str, offset: u64) -> Result<mpsc::Receiver<TailChunk>, LinkError>;
+    /// Opens the tunnel: local HTTP ends for the container's ports and the callback's way back.
+    async fn open_tunnel(&self, spec: &TunnelSpec) -> Result<TunnelEnds, LinkError>;
+    /// Fails as soon as the link is known to be dead.
+    async fn check(&self) -> Result<(), LinkError>;
+    /// Ends everything on both sides; never takes longer than a few seconds.
+    async fn close(self: Box<Self>);
+}
+
+/// What a remote command gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandOutput {
+    /// Exit status; absent when a signal ended it.
+    pub status: Option<i32>,
+    /// Standard output, at most 64 KiB.
+    pub stdout: Vec<u8>,
+    /// Standard error, at most 64 KiB.
+    pub stderr: Vec<u8>,
+}
+
+/// Bytes of a followed file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TailChunk {
+    /// Offset of the first byte in the file.
+    pub offset: u64,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// The tunnel that a rental needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TunnelSpec {
+    /// Where the container's 8080 (management and `PoC`) appears here.
+    pub api_listen: SocketAddr,
+    /// Where the container's 5000 (inference) appears here.
+    pub inference_listen: SocketAddr,
+    /// Port of the API in the container.
+    pub api_port: u16,
+    /// Port of inference in the container.
+    pub inference_port: u16,
+    /// The callback's way back: the rental listens on its own loopback, we connect to the target.
+    pub callback: Option<CallbackForward>,
+}
+
+/// A remote forward for the `PoC` callback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallbackForward {
+    /// Port on the rental's loopback.
+    pub remote_port: u16,
+    /// `host:port` that the Network Node's callback listens on, as reached from here.
+    pub target: String,
+}
+
+/// Where an open tunnel really listens (a port 0 in the spec is filled in).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TunnelEnds {
+    /// Local end of the API.
+    pub api: SocketAddr,
+    /// Local end of inference.
+    pub inference: SocketAddr,
+}
+
+/// Why there is no SSH link.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// Nobody listens there, yet or any more.
+    #[error("no connection to {endpoint}: {detail}")]
+    Unreachable {
+        /// Whom we tried.
+        endpoint: String,
+        /// What ssh said.
+        detail: String,
+    },
+    /// The key is not accepted (yet: propagation takes up to two minutes).
+    #[error("{endpoint} does not accept the SSH key: {detail}")]
+    Denied {
+        /// Whom we tried.
+        endpoint: String,
+        /// What ssh said.
+        detail: String,
+    },
+    /// The host key is not the one that was pinned: perhaps somebody in the middle.
+    #[error("the host key of {endpoint} changed during this rental: {detail}")]
+    HostKeyChanged {
+        /// Whom we tried.
+        endpoint: String,
+        /// What ssh said.
+        detail: String,
+    },
+    /// The link was lost.
+    #[error("the SSH link was lost: {0}")]
+    Lost(String),
+    /// A local port of the tunnel cannot be listened on.
+    #[error("cannot listen on {address}: {detail}")]
+    Listen {
+        /// The local address.
+        address: String,
+        /// What the system said.
+        detail: String,
+    },
+    /// Something on this machine is missing: `ssh`, the key file.
+    #[error("{0}")]
+    Local(String),
+}

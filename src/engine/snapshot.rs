@@ -1,0 +1,496 @@
+//! What the engine shows and takes: the whole contract with the cockpit. Everything is serde, so
+//! that a cockpit can attach to a running engine over a socket.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    Blocks, BootFault, BootStage, ChainPhase, CockpitId, ConfirmationEvent, Duration, EpochIndex,
+    EpochParams, EpochStages, GateKind, GpuDevice, Height, InstanceId, LogLine, Mode, NodeId,
+    Offer, OfferId, Outcome, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState, SshEndpoint,
+    Step, StepSpan, Time, Usd, UsdPerHour, Weight,
+};
+
+/// What an operator can ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Approve every step by hand, or none.
+    SetMode(Mode),
+    /// Pass the start gate of a waiting sprint, or begin a new sprint after one is done.
+    Start,
+    /// Search offers again.
+    RefreshOffers,
+    /// Rent this offer at this worst-case cost. Refused when either has changed.
+    Rent {
+        /// The offer that was shown.
+        offer: OfferId,
+        /// The worst case that was shown and agreed to.
+        agreed: Usd,
+    },
+    /// Pass a gate other than `Rent`.
+    Approve(GateKind),
+    /// End the sprint and release everything.
+    Abort,
+    /// Stop the engine. `Release` first takes everything down; `Detach` leaves the rental to the
+    /// journal, its lease and the next start.
+    Quit(QuitChoice),
+}
+
+/// What becomes of a live rental when the cockpit is quit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuitChoice {
+    /// Take everything down, then end.
+    Release,
+    /// End now; the rental lives until its lease is over, and is found again by the next start.
+    Detach,
+}
+
+/// Everything there is to see, at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// When it was taken, by the engine's clock.
+    pub at: Time,
+    /// Real services or the simulated world.
+    pub world: WorldKind,
+    /// Our name on the account.
+    pub cockpit: CockpitId,
+    /// Who approves.
+    pub mode: Mode,
+    /// The chain and its countdown.
+    pub chain: ChainSnapshot,
+    /// The sprint.
+    pub sprint: SprintSnapshot,
+    /// The market.
+    pub offers: OffersSnapshot,
+    /// What we pay for, if anything.
+    pub rental: Option<RentalSnapshot>,
+    /// The Network Node's list.
+    pub nodes: NodesSnapshot,
+    /// Money.
+    pub money: MoneySnapshot,
+    /// What is wrong, worst first.
+    pub alerts: Vec<Alert>,
+    /// The rental's log.
+    pub boot_log: BootLog,
+    /// The engine's end: set once it has stopped.
+    pub ended: bool,
+}
+
+/// Which world the engine works on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorldKind {
+    /// Money is real.
+    Real,
+    /// Simulated; time runs this much faster.
+    Simulated {
+        /// World seconds per second.
+        speed: f64,
+    },
+}
+
+/// The chain's part of a snapshot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ChainSnapshot {
+    /// The last reading, however old.
+    pub reading: Option<ChainReading>,
+    /// Why the last attempt failed; absent when it did not.
+    pub trouble: Option<String>,
+    /// No new block for a while, although sources answer.
+    pub stalled_since: Option<Time>,
+}
+
+/// A reading of the chain with what follows from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChainReading {
+    /// When it was read.
+    pub at: Time,
+    /// Height then.
+    pub height: Height,
+    /// Latest epoch.
+    pub epoch: EpochIndex,
+    /// Phase by the chain's word.
+    pub phase: ChainPhase,
+    /// Stages of the latest epoch.
+    pub current: EpochStages,
+    /// Stages of the next epoch.
+    pub next: EpochStages,
+    /// Parameters.
+    pub params: EpochParams,
+    /// Confirmation `PoC` under way.
+    pub confirmation: Option<ConfirmationEvent>,
+    /// Mean block time, once measured.
+    pub block_time: Option<Duration>,
+    /// The `PoC` that the countdown is for.
+    pub poc_start: HeightEstimate,
+    /// Last height at which a registration still counts for it.
+    pub registration_deadline: HeightEstimate,
+}
+
+/// A height and when it is expected, with the band p10 to p90.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct HeightEstimate {
+    /// The height.
+    pub height: Height,
+    /// Blocks until then, at the reading; 0 when passed.
+    pub blocks_left: Blocks,
+    /// Expected time; absent until block time is measured.
+    pub expected: Option<TimeBand>,
+}
+
+/// An expected time with its error band.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeBand {
+    /// One in ten is earlier.
+    pub p10: Time,
+    /// The middle.
+    pub p50: Time,
+    /// One in ten is later.
+    pub p90: Time,
+}
+
+/// The sprint's part of a snapshot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SprintSnapshot {
+    /// The epoch whose `PoC` this sprint is for, once the chain was read.
+    pub epoch: Option<EpochIndex>,
+    /// Where it is.
+    pub step: Step,
+    /// One sentence: what it does or waits for right now.
+    pub doing: String,
+    /// Steps so far, in order.
+    pub spans: Vec<StepSpan>,
+    /// The gate that waits for the operator, if any.
+    pub gate: Option<GateSnapshot>,
+    /// When it means to rent, once known.
+    pub rent_at: Option<Time>,
+    /// Why it is being released, when that is not the plan.
+    pub cause: Option<String>,
+    /// When the rental will be given back, by policy.
+    pub release_at: Option<TimeBand>,
+    /// The policy in force.
+    pub release_policy: ReleasePolicy,
+    /// Set when it is over.
+    pub outcome: Option<Outcome>,
+    /// Rent calls made in this sprint.
+    pub attempts: u32,
+    /// Abort can be asked for now.
+    pub can_abort: bool,
+}
+
+/// A gate that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateSnapshot {
+    /// Which.
+    pub kind: GateKind,
+    /// What approving does, in a sentence.
+    pub question: String,
+    /// Since when it waits.
+    pub since: Time,
+    /// When waiting longer makes it moot.
+    pub until: Option<Time>,
+}
+
+/// The market's part of a snapshot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OffersSnapshot {
+    /// What the search is doing.
+    pub state: SearchState,
+    /// Usable offers, best first.
+    pub rows: Arc<Vec<OfferRow>>,
+    /// Offers that the server returned and that are out, with the reason.
+    pub rejected: Arc<Vec<RejectedOffer>>,
+    /// When the rows were read.
+    pub read_at: Option<Time>,
+}
+
+/// State of the offer search.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SearchState {
+    /// Not asked for yet.
+    Idle,
+    /// Under way.
+    Searching,
+    /// Rows are from the last search.
+    Ready,
+    /// The last search failed; rows, if any, are older.
+    Failed(String),
+}
+
+/// A usable offer with its cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OfferRow {
+    /// The offer.
+    pub offer: Offer,
+    /// Price of an hour, disk included.
+    pub price: UsdPerHour,
+    /// Expected cost of the whole session.
+    pub expected_cost: Usd,
+    /// Worst case of the whole session: what is reserved.
+    pub worst_cost: Usd,
+    /// Expected time from renting to ready.
+    pub expected_boot: Duration,
+    /// Why it ranks where it does.
+    pub why: String,
+}
+
+/// An offer that is out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RejectedOffer {
+    /// The offer.
+    pub offer: Offer,
+    /// Why.
+    pub reason: String,
+}
+
+/// What we pay for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RentalSnapshot {
+    /// The contract.
+    pub id: InstanceId,
+    /// Its label.
+    pub label: RentalLabel,
+    /// GPUs: `4x H100 SXM`.
+    pub gpus: String,
+    /// Where.
+    pub location: Option<String>,
+    /// Status by the market's word, with its message.
+    pub status: String,
+    /// When it was rented.
+    pub rented_at: Time,
+    /// Price of an hour, disk included.
+    pub price: UsdPerHour,
+    /// Cost so far.
+    pub cost: Usd,
+    /// When the watchdog on it would end it.
+    pub lease_until: Time,
+    /// SSH address in use.
+    pub ssh: Option<SshEndpoint>,
+    /// The link.
+    pub link: LinkSnapshot,
+    /// The boot.
+    pub boot: BootSnapshot,
+    /// GPUs as the container sees them.
+    pub devices: Vec<GpuDevice>,
+    /// The service in it, once it answers.
+    pub service: Option<ServiceState>,
+    /// Destroying it was asked for; it still exists until proven otherwise.
+    pub releasing: bool,
+}
+
+/// State of the SSH link and tunnel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkSnapshot {
+    /// Not wanted yet.
+    None,
+    /// Being connected; the last failure if there was one.
+    Connecting {
+        /// Attempts so far.
+        attempts: u32,
+        /// Why the last one failed.
+        last_error: Option<String>,
+    },
+    /// Connected; `tunnel` once a request went through it.
+    Up {
+        /// Since when.
+        since: Time,
+        /// The tunnel carries requests.
+        tunnel: bool,
+    },
+}
+
+/// State of a boot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BootSnapshot {
+    /// Where it is.
+    pub stage: BootStage,
+    /// Of the stage, 0 to 1, when it can be told.
+    pub progress: Option<f64>,
+    /// The last thing worth reading.
+    pub detail: String,
+    /// When each stage began.
+    pub started: Vec<(BootStage, Time)>,
+    /// Expected end.
+    pub ready_at: Option<Time>,
+    /// Why it will not succeed.
+    pub fault: Option<BootFault>,
+}
+
+/// The Network Node's list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct NodesSnapshot {
+    /// The last complete list, however old.
+    pub rows: Vec<NodeRow>,
+    /// When it was read.
+    pub read_at: Option<Time>,
+    /// Why the last attempt failed.
+    pub trouble: Option<String>,
+}
+
+/// A registered node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRow {
+    /// The node.
+    pub node: RegisteredNode,
+    /// Whose it is.
+    pub owner: NodeOwner,
+}
+
+/// Whose a registered node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeOwner {
+    /// Our rental of this sprint.
+    Sprint,
+    /// The inference proxy.
+    Proxy,
+    /// Somebody else's: never touched.
+    Other,
+}
+
+/// Money, now and left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct MoneySnapshot {
+    /// What runs now.
+    pub per_hour: UsdPerHour,
+    /// What this sprint has cost.
+    pub sprint: Usd,
+    /// What is reserved for what runs.
+    pub reserved: Usd,
+    /// Each cap with what is used of it.
+    pub caps: Vec<CapSnapshot>,
+    /// The account's credit, once read.
+    pub credit: Option<Usd>,
+}
+
+/// A cap and its use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapSnapshot {
+    /// `sprint`, `day`, `month`.
+    pub name: String,
+    /// The cap.
+    pub limit: Usd,
+    /// Spent and reserved in its period.
+    pub used: Usd,
+}
+
+/// Something the operator must know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// How bad.
+    pub level: AlertLevel,
+    /// What happened, to what, what it means.
+    pub text: String,
+    /// What to do.
+    pub advice: String,
+    /// Since when.
+    pub since: Time,
+}
+
+/// How bad an alert is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertLevel {
+    /// Worth knowing.
+    Notice,
+    /// Will cost something if nobody acts.
+    Warning,
+    /// Costs something now.
+    Critical,
+}
+
+/// The last lines of a rental's log, cheap to clone: full chunks are shared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct BootLog {
+    chunks: Vec<Arc<Vec<LogLine>>>,
+    first: u64,
+    len: usize,
+    /// A line that is still being rewritten by carriage returns: a progress bar.
+    pub live: Option<LogLine>,
+}
+
+impl BootLog {
+    /// Lines in a chunk.
+    const CHUNK: usize = 256;
+    /// Lines that are kept; older ones are in the rental's log file.
+    pub const CAPACITY: usize = 100_000;
+
+    /// Adds a line; the oldest chunk goes when there are too many.
+    pub fn push(&mut self, line: LogLine) {
+        match self.chunks.last_mut() {
+            Some(last) if last.len() < Self::CHUNK => Arc::make_mut(last).push(line),
+            _ => self.chunks.push(Arc::new(vec![line])),
+        }
+        self.len += 1;
+        if self.len > Self::CAPACITY {
+            let oldest = self.chunks.remove(0);
+            self.first += oldest.len() as u64;
+            self.len -= oldest.len();
+        }
+    }
+
+    /// Number of lines that are kept.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True when there is no line.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Sequence number of the oldest line that is kept; the first line ever is 0.
+    pub fn first_seq(&self) -> u64 {
+        self.first
+    }
+
+    /// Sequence number that the next line will get.
+    pub fn end_seq(&self) -> u64 {
+        self.first + self.len as u64
+    }
+
+    /// The line with this sequence number, if it is kept. Constant time.
+    pub fn line(&self, seq: u64) -> Option<&LogLine> {
+        let index = usize::try_from(seq.checked_sub(self.first)?).ok()?;
+        self.chunks
+            .get(index / Self::CHUNK)?
+            .get(index % Self::CHUNK)
+    }
+}
+
+impl RentalSnapshot {
+    /// True when the node's own answer says that its model is served.
+    pub fn is_ready(&self) -> bool {
+        self.boot.stage == BootStage::Ready
+    }
+}
+
+/// How a sprint ended, for scripts: the last line of `--json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SprintReport {
+    /// `confirmed`, `no_weight`, `failed`, `aborted`, `unknown`.
+    pub outcome: String,
+    /// Why, when it is not `confirmed`.
+    pub cause: Option<String>,
+    /// The epoch whose `PoC` it was for.
+    pub epoch: Option<EpochIndex>,
+    /// Weight on the chain.
+    pub weight: Option<Weight>,
+    /// What it cost, in dollars.
+    pub cost_usd: f64,
+    /// Rentals of ours on the account after it; absent when that is not known.
+    pub rentals_left: Option<u32>,
+    /// Registrations of ours after it; absent when that is not known.
+    pub registrations_left: Option<u32>,
+    /// The inference proxy is registered; absent when none is configured.
+    pub proxy_registered: Option<bool>,
+    /// The node's id in this sprint, if one was registered.
+    pub node: Option<NodeId>,
+    /// Steps in order.
+    pub steps: Vec<StepSpan>,
+}
