@@ -30,7 +30,7 @@ pub use market::{
 };
 pub use money::{Usd, UsdPerHour};
 pub use node::{Hardware, NodeConfig, NodeStatus, PocStatus, RegisteredNode, Weight};
-pub use sprint::{Cause, GateKind, Mode, Outcome, ReleasePolicy, Step, StepSpan};
+pub use sprint::{Cause, GateKind, Mode, Outcome, ReleasePolicy, SprintReport, Step, StepSpan};
 pub use workload::{
     Blame, BootFault, BootStage, GpuDevice, MlNodeStatus, ServiceState, StartupState, WorkloadModel,
 };

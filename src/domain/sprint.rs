@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Height, Time, Weight};
+use super::{EpochIndex, Height, NodeId, Time, Weight};
 
 /// A step of a sprint. See section 3 of the design for what each does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -120,6 +120,31 @@ pub struct StepSpan {
     pub ended: Option<Time>,
     /// The chain's height when it began, if known.
     pub started_height: Option<Height>,
+}
+
+/// How a sprint ended, for scripts: the last line of `--json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SprintReport {
+    /// `confirmed`, `no_weight`, `failed`, `aborted`, `unknown`.
+    pub outcome: String,
+    /// Why, when it is not `confirmed`.
+    pub cause: Option<String>,
+    /// The epoch whose `PoC` it was for.
+    pub epoch: Option<EpochIndex>,
+    /// Weight on the chain.
+    pub weight: Option<Weight>,
+    /// What it cost, in dollars.
+    pub cost_usd: f64,
+    /// Rentals of ours on the account after it; absent when that is not known.
+    pub rentals_left: Option<u32>,
+    /// Registrations of ours after it; absent when that is not known.
+    pub registrations_left: Option<u32>,
+    /// The inference proxy is registered; absent when none is configured.
+    pub proxy_registered: Option<bool>,
+    /// The node's id in this sprint, if one was registered.
+    pub node: Option<NodeId>,
+    /// Steps in order.
+    pub steps: Vec<StepSpan>,
 }
 
 impl Step {

@@ -7,5 +7,5 @@ pub use snapshot::{
     Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,
     GateSnapshot, HeightEstimate, LinkSnapshot, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot,
     OfferRow, OffersSnapshot, QuitChoice, RejectedOffer, RentalSnapshot, SearchState, Snapshot,
-    SprintReport, SprintSnapshot, TimeBand, WorldKind,
+    SprintSnapshot, TimeBand, WorldKind,
 };
