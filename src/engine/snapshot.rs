@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     Blocks, BootFault, BootStage, ChainPhase, CockpitId, ConfirmationEvent, Duration, EpochIndex,
-    EpochParams, EpochStages, GateKind, GpuDevice, Height, InstanceId, LogLine, Mode, NodeId,
-    Offer, OfferId, Outcome, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState, SshEndpoint,
-    Step, StepSpan, Time, Usd, UsdPerHour, Weight,
+    EpochParams, EpochStages, GateKind, GpuDevice, Height, InstanceId, LogLine, Mode, Offer,
+    OfferId, Outcome, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState, SshEndpoint, Step,
+    StepSpan, Time, Usd, UsdPerHour,
 };
 
 /// What an operator can ask for.

@@ -1,0 +1,641 @@
+//! How a sprint moves on: a function a step, each a list of conditions in the order of their
+//! weight. A step that waits says when it wants to be looked at again.
+
+use super::release::{Next, Release};
+use super::{CHAIN_FRESH, Effect, Gate, Hunt, Sprint, Target, Tip, admit};
+use crate::domain::{
+    Blame, Blocks, Cause, Duration, EpochStages, GateKind, Height, Mode, NodeStatus, Offer,
+    Outcome, ReleasePolicy, RentalLabel, Step, StepSpan, Time,
+};
+
+/// A lost rent reply is looked for by its label at least this long.
+pub(super) const HUNT_AT_LEAST: Duration = Duration::seconds(150);
+/// A fresh contract can be missing from listings this long.
+pub(super) const VISIBLE_WITHIN: Duration = Duration::seconds(120);
+const HUNT_EVERY: Duration = Duration::seconds(10);
+const RENT_ANSWERS_WITHIN: Duration = Duration::minutes(3);
+const SEARCH_EVERY: Duration = Duration::seconds(60);
+const START_MODEL_EVERY: Duration = Duration::minutes(2);
+const REGISTER_EVERY: Duration = Duration::seconds(30);
+const WEIGHT_EVERY: Duration = Duration::seconds(15);
+/// The list can lag a little behind the height at which weights are set.
+const WEIGHT_APPEARS_WITHIN: Blocks = Blocks(10);
+/// After this many blocks without a readable list the outcome is unknown.
+const WEIGHT_READABLE_WITHIN: Blocks = Blocks(200);
+/// A held rental is given back this long before the next `PoC`.
+const BEFORE_NEXT_POC: Blocks = Blocks(20);
+
+impl Sprint {
+    pub(super) fn advance(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        self.wake = None;
+        // Ten steps exist, so ten moves are enough for any number of facts.
+        for _ in 0..Step::ALL.len() {
+            let before = self.step;
+            self.advance_once(now, effects);
+            if self.step == before {
+                return;
+            }
+        }
+    }
+
+    fn advance_once(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        if self.must_take_down() {
+            if self.release.as_ref().is_some_and(Release::is_finished) && self.rental.is_none() {
+                return self.finish(now);
+            }
+            return self.begin_release(now, Next::Finish);
+        }
+        match self.step {
+            Step::Waiting => self.waiting(now),
+            Step::Choosing => self.choosing(now, effects),
+            Step::Renting => self.renting(now, effects),
+            Step::Booting => self.booting(now, effects),
+            Step::Warming => self.warming(now, effects),
+            Step::Registering => self.registering(now, effects),
+            Step::Proving => self.proving(now),
+            Step::Confirming => self.confirming(now, effects),
+            Step::Releasing => self.releasing(now, effects),
+            Step::Done => {}
+        }
+    }
+
+    /// An ending is clear and no rent call is open: an open one is resolved first, or its rental
+    /// would be left behind.
+    fn must_take_down(&self) -> bool {
+        self.ending.is_some()
+            && self.hunt.is_none()
+            && !matches!(self.step, Step::Releasing | Step::Done)
+    }
+
+    fn waiting(&mut self, now: Time) {
+        if self.fresh_tip(now).is_none() {
+            return;
+        }
+        self.skip_a_poc_that_is_too_near(now);
+        let Some(rent_at) = self.rent_at() else {
+            return;
+        };
+        let go = match self.mode {
+            Mode::Auto => now >= rent_at || self.approved.contains(&GateKind::Start),
+            Mode::Manual => self.passed(now, GateKind::Start),
+        };
+        if !go {
+            self.wake_at(rent_at);
+            return;
+        }
+        if let Some(target) = &mut self.target {
+            target.fixed = true;
+        }
+        self.note = None;
+        self.enter(now, Step::Choosing);
+    }
+
+    /// A `PoC` that no boot can make any more is not worth a cent: the one after it is.
+    fn skip_a_poc_that_is_too_near(&mut self, now: Time) {
+        let Some(target) = self.target else { return };
+        let Some(left) = self.time_to_deadline(now) else {
+            return;
+        };
+        if target.fixed || left >= self.plan.lead / 3 {
+            return;
+        }
+        let stages = one_epoch_later(&target.stages);
+        self.note = Some(format!(
+            "too late for the PoC of epoch {}: waiting for epoch {}",
+            target.stages.epoch, stages.epoch
+        ));
+        self.target = Some(Target {
+            stages,
+            fixed: false,
+        });
+    }
+
+    fn choosing(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        if self.deadline_passed() {
+            let why = self
+                .note
+                .clone()
+                .unwrap_or_else(|| "no offer was taken in time".into());
+            return self.fail("missed_registration_deadline", why);
+        }
+        if self.fresh_tip(now).is_none() {
+            self.note = Some("the chain is not readable: nothing is rented until it is".into());
+            return;
+        }
+        if self.attempts >= self.plan.max_attempts {
+            let text = format!("{} rent calls led to no working rental", self.attempts);
+            return self.fail("attempts_exhausted", text);
+        }
+        self.keep_offers_fresh(now, effects);
+        if let Some(offer) = self.choice(now) {
+            self.rent(now, offer, effects);
+        }
+    }
+
+    fn keep_offers_fresh(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        let again = self.search.asked.map(|asked| asked + SEARCH_EVERY);
+        if let Some(again) = again.filter(|again| now < *again) {
+            return self.wake_at(again);
+        }
+        let (Some(release), Some(deadline), Some(lease)) =
+            (self.release_eta(), self.deadline_eta(), self.lease_end())
+        else {
+            return;
+        };
+        self.search.asked = Some(now);
+        self.wake_at(now + SEARCH_EVERY);
+        effects.push(Effect::SearchOffers {
+            session: release - now,
+            longest: lease - now,
+            ready_by: deadline,
+        });
+    }
+
+    /// The offer to rent now, if somebody picked one that the caps admit.
+    fn choice(&mut self, now: Time) -> Option<(Offer, crate::domain::Usd)> {
+        self.search.answered?;
+        let picked = match self.mode {
+            Mode::Auto => None,
+            Mode::Manual => {
+                self.open_gate(now, GateKind::Rent);
+                Some(self.search.picked.take()?)
+            }
+        };
+        let wanted = |candidate: &&super::Candidate| {
+            picked.is_none_or(|(offer, agreed)| {
+                candidate.offer.id == offer && candidate.worst_cost <= agreed
+            })
+        };
+        let candidate = self.search.offers.iter().find(wanted)?.clone();
+        match admit(candidate.worst_cost, &self.search.funds, &self.plan.caps) {
+            Ok(()) => Some((candidate.offer, candidate.worst_cost)),
+            Err(refusal) => {
+                if self.mode == Mode::Auto && !self.affordable_exists() {
+                    self.fail("budget_refused", refusal.to_string());
+                }
+                self.note = Some(refusal.to_string());
+                None
+            }
+        }
+    }
+
+    fn affordable_exists(&self) -> bool {
+        let search = &self.search;
+        let fits = |worst| admit(worst, &search.funds, &self.plan.caps).is_ok();
+        search
+            .offers
+            .iter()
+            .any(|candidate| fits(candidate.worst_cost))
+    }
+
+    fn rent(
+        &mut self,
+        now: Time,
+        (offer, reserved): (Offer, crate::domain::Usd),
+        effects: &mut Vec<Effect>,
+    ) {
+        let (Some(stages), Some(lease_until)) = (self.stages().copied(), self.lease_end()) else {
+            return;
+        };
+        self.attempts += 1;
+        let label = RentalLabel {
+            cockpit: self.plan.cockpit.clone(),
+            epoch: stages.epoch,
+            attempt: self.attempts,
+            nonce: nonce(self.plan.nonce, self.attempts),
+        };
+        self.hunt = Some(Hunt {
+            label: label.clone(),
+            offer: offer.clone(),
+            lease_until,
+            called: now,
+            lost: None,
+            asked: None,
+        });
+        self.note = None;
+        self.enter(now, Step::Renting);
+        effects.push(Effect::Rent {
+            offer,
+            label,
+            reserved,
+            lease_until,
+        });
+    }
+
+    fn renting(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        if self.rental.is_some() {
+            return self.enter(now, Step::Booting);
+        }
+        let Some(hunt) = &mut self.hunt else {
+            return self.choose_again(now);
+        };
+        if hunt.lost.is_none() && now - hunt.called < RENT_ANSWERS_WITHIN {
+            let late = hunt.called + RENT_ANSWERS_WITHIN;
+            return self.wake_at(late);
+        }
+        hunt.lost.get_or_insert(now);
+        if hunt.asked.is_none_or(|asked| now - asked >= HUNT_EVERY) {
+            hunt.asked = Some(now);
+            effects.push(Effect::FindLabel(hunt.label.clone()));
+        }
+        self.wake_at(now + HUNT_EVERY);
+    }
+
+    /// Back to the market. Offers already read stay good for a minute.
+    pub(super) fn choose_again(&mut self, now: Time) {
+        self.release = None;
+        self.search.picked = None;
+        self.approved.retain(|kind| *kind == GateKind::Start);
+        self.enter(now, Step::Choosing);
+    }
+
+    fn booting(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        if self.boot_is_hopeless(now, effects) {
+            return;
+        }
+        if self.boot.api_up {
+            self.enter(now, Step::Warming);
+        }
+    }
+
+    fn warming(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        if self.boot_is_hopeless(now, effects) {
+            return;
+        }
+        if self.boot.ready {
+            return self.enter(now, Step::Registering);
+        }
+        if !self.boot.api_up {
+            return;
+        }
+        if self
+            .model_asked
+            .is_none_or(|asked| now - asked >= START_MODEL_EVERY)
+        {
+            self.model_asked = Some(now);
+            effects.push(Effect::StartModel);
+        }
+        self.wake_at(now + START_MODEL_EVERY);
+    }
+
+    /// Ends or replaces a rental that cannot make it. True when it did.
+    fn boot_is_hopeless(&mut self, now: Time, effects: &mut Vec<Effect>) -> bool {
+        let Some(rental) = &self.rental else {
+            self.choose_again(now);
+            return true;
+        };
+        let timeout = rental.since + self.plan.startup_timeout;
+        let verdict = if let Some(fault) = &self.boot.fault {
+            let text = format!("{}: {}. {}", fault.name, fault.evidence, fault.advice);
+            Some((Cause::new("boot_failed", text), fault.blame))
+        } else if self.deadline_passed() {
+            let text = "the rental was not ready at the last height that counts; nothing more is spent on this epoch";
+            Some((
+                Cause::new("missed_registration_deadline", text),
+                Blame::Nobody,
+            ))
+        } else if now >= timeout && !self.boot.ready {
+            let text = format!(
+                "no loaded model {} minutes after renting",
+                self.plan.startup_timeout.num_minutes()
+            );
+            Some((Cause::new("startup_timeout", text), Blame::Host))
+        } else if self.too_slow(now) {
+            let text = "what is left of the boot takes longer than what is left of the time";
+            Some((Cause::new("boot_too_slow", text), Blame::Nobody))
+        } else {
+            None
+        };
+        self.wake_at(timeout);
+        let Some((cause, blame)) = verdict else {
+            return false;
+        };
+        self.give_up_rental(now, cause, blame, effects);
+        true
+    }
+
+    fn too_slow(&self, now: Time) -> bool {
+        let left = self.boot.left.filter(|_| !self.boot.ready);
+        let time = self.time_to_deadline(now);
+        left.zip(time).is_some_and(|(needed, left)| needed > left)
+    }
+
+    fn give_up_rental(&mut self, now: Time, cause: Cause, blame: Blame, effects: &mut Vec<Effect>) {
+        if let Some((machine, reason)) = self.blame() {
+            effects.push(Effect::AvoidMachine { machine, reason });
+        }
+        let enough_time = self
+            .time_to_deadline(now)
+            .is_some_and(|left| left > self.plan.lead / 2);
+        if blame != Blame::Ours && enough_time && self.attempts < self.plan.max_attempts {
+            self.note = Some(format!(
+                "{}: {}; another offer is tried",
+                cause.name, cause.detail
+            ));
+            return self.begin_release(now, Next::Retry);
+        }
+        self.end(Outcome::Failed { cause });
+    }
+
+    fn registering(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        let listed = self
+            .node
+            .as_ref()
+            .and_then(|node| node.seen.clone())
+            .filter(|seen| seen.as_wanted);
+        if listed.is_none() && self.boot_is_hopeless(now, effects) {
+            return;
+        }
+        if self.mode == Mode::Manual && !self.passed(now, GateKind::Register) {
+            return;
+        }
+        self.gate = None;
+        let started = self.height() >= self.stages().map(|stages| stages.poc_start);
+        match listed.map(|seen| (seen.status, seen.failure)) {
+            Some((NodeStatus::Inference | NodeStatus::Poc, _)) => {
+                return self.enter(now, Step::Proving);
+            }
+            Some((NodeStatus::Failed, why)) if started => {
+                return self.fail(
+                    "node_failed",
+                    format!("the Network Node lists our node as FAILED: {why}"),
+                );
+            }
+            Some(_) if started => return self.enter(now, Step::Proving),
+            _ => {}
+        }
+        self.register(now, effects);
+        self.wake_at(now + REGISTER_EVERY);
+    }
+
+    fn register(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        let (Some(node), Some(rental)) = (&mut self.node, &self.rental) else {
+            return;
+        };
+        let as_wanted = node.seen.as_ref().is_some_and(|seen| seen.as_wanted);
+        let due = node.asked.is_none_or(|asked| now - asked >= REGISTER_EVERY);
+        if as_wanted || !due {
+            return;
+        }
+        node.asked = Some(now);
+        effects.push(Effect::Register {
+            node: node.id.clone(),
+            instance: rental.instance,
+        });
+    }
+
+    fn proving(&mut self, now: Time) {
+        let Some(stages) = self.stages().copied() else {
+            return;
+        };
+        self.proving_began |= self.height() >= Some(stages.poc_start);
+        let lost = self.boot.fault.is_some() || self.rental.is_none();
+        let lease_over = self
+            .rental
+            .as_ref()
+            .is_none_or(|rental| now >= rental.lease_until);
+        if !self.proving_began && lost {
+            let text = "the rental was lost after registration and before the PoC started";
+            return self.fail("rental_lost", text);
+        }
+        if let Some(rental) = &self.rental {
+            self.wake_at(rental.lease_until);
+        }
+        if self.height() >= Some(stages.poc_validation_end) {
+            return match self.plan.release {
+                ReleasePolicy::AfterValidation => self.begin_release(now, Next::Confirm),
+                _ => self.enter(now, Step::Confirming),
+            };
+        }
+        if lost || lease_over {
+            self.note = Some("the rental ended before validation did; the weight will tell".into());
+            self.begin_release(now, Next::Confirm);
+        }
+    }
+
+    fn confirming(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        if self
+            .rental
+            .as_ref()
+            .is_some_and(|rental| now >= rental.lease_until)
+        {
+            return self.begin_release(now, Next::Confirm);
+        }
+        let (Some(stages), Some(height)) = (self.stages().copied(), self.height()) else {
+            return;
+        };
+        if let Some(weight) = self.weight {
+            if self.rental.is_none() || height >= self.release_height(&stages) {
+                self.end(Outcome::Confirmed { weight });
+                self.advance_once(now, effects);
+            }
+            return;
+        }
+        if self.weight_answered && height >= stages.set_new_validators + WEIGHT_APPEARS_WITHIN {
+            let text = "weights are set and our node has none: see the node's failure reason and the callback address";
+            let cause = Cause::new(
+                "no_weight",
+                self.note.clone().unwrap_or_else(|| text.into()),
+            );
+            return self.end(Outcome::NoWeight { cause });
+        }
+        if height >= stages.set_new_validators + WEIGHT_READABLE_WITHIN {
+            let text = "the list of participants could not be read in time";
+            return self.end(Outcome::Unknown {
+                cause: Cause::new("weight_unreadable", text),
+            });
+        }
+        self.ask_for_weight(now, height, &stages, effects);
+    }
+
+    fn ask_for_weight(
+        &mut self,
+        now: Time,
+        height: Height,
+        stages: &EpochStages,
+        effects: &mut Vec<Effect>,
+    ) {
+        if height < stages.set_new_validators {
+            return;
+        }
+        let label = self.spent_node_id();
+        if self
+            .weight_asked
+            .is_none_or(|asked| now - asked >= WEIGHT_EVERY)
+        {
+            self.weight_asked = Some(now);
+            effects.push(Effect::ReadWeight {
+                epoch: stages.epoch,
+                node: label,
+            });
+        }
+        self.wake_at(now + WEIGHT_EVERY);
+    }
+
+    pub(super) fn finish(&mut self, now: Time) {
+        self.gate = None;
+        let unknown = || Outcome::Unknown {
+            cause: Cause::new("no_evidence", "the sprint ended without evidence"),
+        };
+        self.outcome = Some(self.ending.clone().unwrap_or_else(unknown));
+        self.enter(now, Step::Done);
+        if let Some(last) = self.spans.last_mut() {
+            last.ended = Some(now);
+        }
+    }
+
+    pub(super) fn fail(&mut self, name: &str, detail: impl Into<String>) {
+        self.end(Outcome::Failed {
+            cause: Cause::new(name, detail),
+        });
+    }
+
+    pub(super) fn enter(&mut self, now: Time, step: Step) {
+        if let Some(last) = self.spans.last_mut() {
+            last.ended.get_or_insert(now);
+        }
+        let started_height = self.height();
+        self.spans.push(StepSpan {
+            step,
+            started: now,
+            ended: None,
+            started_height,
+        });
+        self.gate = None;
+        self.step = step;
+    }
+
+    /// True once the operator passed this gate; opens it otherwise.
+    pub(super) fn passed(&mut self, now: Time, kind: GateKind) -> bool {
+        if self.approved.contains(&kind) {
+            self.gate = None;
+            return true;
+        }
+        self.open_gate(now, kind);
+        false
+    }
+
+    fn open_gate(&mut self, now: Time, kind: GateKind) {
+        if self.gate.is_none_or(|gate| gate.kind != kind) {
+            self.gate = Some(Gate { kind, since: now });
+        }
+    }
+
+    pub(super) fn wake_at(&mut self, at: Time) {
+        self.wake = Some(self.wake.map_or(at, |earlier| earlier.min(at)));
+    }
+}
+
+/// Where the chain is and what follows from it.
+impl Sprint {
+    fn fresh_tip(&self, now: Time) -> Option<Tip> {
+        self.chain.filter(|tip| now - tip.at <= CHAIN_FRESH)
+    }
+
+    fn height(&self) -> Option<Height> {
+        self.chain.map(|tip| tip.height)
+    }
+
+    /// When a height is expected, by the mean block time.
+    pub fn eta(&self, height: Height) -> Option<Time> {
+        let tip = self.chain?;
+        let blocks = i64::try_from(tip.height.until(height).0).ok()?;
+        let millis = blocks.checked_mul(tip.block_millis)?;
+        tip.at
+            .checked_add_signed(Duration::try_milliseconds(millis)?)
+    }
+
+    /// The last height at which a registration still counts, by the operator's margin.
+    pub fn deadline(&self) -> Option<Height> {
+        let tip = self.chain?;
+        let millis = self.plan.registration_margin.num_milliseconds().max(0);
+        let block = tip.block_millis.max(1);
+        let blocks = (millis + block - 1) / block;
+        Some(self.stages()?.poc_start - Blocks(u64::try_from(blocks).unwrap_or(0)))
+    }
+
+    fn deadline_eta(&self) -> Option<Time> {
+        self.eta(self.deadline()?)
+    }
+
+    fn deadline_passed(&self) -> bool {
+        self.height()
+            .zip(self.deadline())
+            .is_some_and(|(height, deadline)| height > deadline)
+    }
+
+    fn time_to_deadline(&self, now: Time) -> Option<Duration> {
+        Some(self.deadline_eta()? - now)
+    }
+
+    /// When it is time to rent: the expected start less p95 of a boot and the margin.
+    pub fn rent_at(&self) -> Option<Time> {
+        let start = self.eta(self.stages()?.poc_start)?;
+        Some(start - self.plan.lead - self.plan.margin)
+    }
+
+    /// The height at which the policy gives the rental back.
+    pub fn release_height(&self, stages: &EpochStages) -> Height {
+        let latest = stages.next_poc_start - BEFORE_NEXT_POC;
+        match self.plan.release {
+            ReleasePolicy::AfterValidation => stages.poc_validation_end,
+            ReleasePolicy::AfterWeight => stages.set_new_validators,
+            ReleasePolicy::BlocksAfterStart(blocks) => {
+                (stages.poc_start + Blocks(blocks)).min(latest)
+            }
+            ReleasePolicy::WholeEpoch => latest,
+        }
+    }
+
+    /// When the policy gives the rental back, by the mean block time.
+    pub fn release_eta(&self) -> Option<Time> {
+        self.eta(self.release_height(self.stages()?))
+    }
+
+    /// When a rental taken now must end at the latest, whatever happens to us.
+    fn lease_end(&self) -> Option<Time> {
+        let planned = self.release_eta()? + self.plan.lease;
+        let longest = self.eta(self.stages()?.poc_start)? + self.plan.execution_timeout;
+        Some(planned.min(longest))
+    }
+
+    /// The node's id, also after the rental and its registration are gone.
+    fn spent_node_id(&self) -> crate::domain::NodeId {
+        self.proved_as
+            .clone()
+            .unwrap_or_else(|| crate::domain::NodeId(String::new()))
+    }
+}
+
+fn one_epoch_later(stages: &EpochStages) -> EpochStages {
+    let length = stages.poc_start.until(stages.next_poc_start);
+    EpochStages {
+        epoch: stages.epoch.next(),
+        poc_start: stages.poc_start + length,
+        poc_generation_wind_down: stages.poc_generation_wind_down + length,
+        poc_generation_end: stages.poc_generation_end + length,
+        poc_validation_start: stages.poc_validation_start + length,
+        poc_validation_wind_down: stages.poc_validation_wind_down + length,
+        poc_validation_end: stages.poc_validation_end + length,
+        set_new_validators: stages.set_new_validators + length,
+        claim_money: stages.claim_money + length,
+        inference_validation_cutoff: stages.inference_validation_cutoff + length,
+        next_poc_start: stages.next_poc_start + length,
+    }
+}
+
+/// Six letters and digits that differ between attempts and sprints.
+fn nonce(seed: u64, attempt: u32) -> String {
+    const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    // SplitMix64: neighbouring seeds give unrelated values.
+    let mut value = seed.wrapping_add(u64::from(attempt).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^= value >> 31;
+    let mut letters = String::new();
+    for _ in 0..8 {
+        letters.push(char::from(LETTERS[(value % 36) as usize]));
+        value /= 36;
+    }
+    letters
+}

@@ -1,0 +1,98 @@
+//! What is to be done, in the imperative: data, run by the engine one at a time per key.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Duration, InstanceId, MachineId, NodeId, Offer, RentalLabel, Time, Usd};
+
+/// Something to do in the outside world.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Effect {
+    /// Search and rank offers for a session of this length whose boot must be over by `ready_by`.
+    SearchOffers {
+        /// From renting to the planned release.
+        session: Duration,
+        /// From renting to the end of the lease: the worst case.
+        longest: Duration,
+        /// When the model must be loaded at the latest.
+        ready_by: Time,
+    },
+    /// Rent. The only effect that spends.
+    Rent {
+        /// What.
+        offer: Offer,
+        /// Under which name.
+        label: RentalLabel,
+        /// What is reserved for it.
+        reserved: Usd,
+        /// When the watchdog on it must end it.
+        lease_until: Time,
+    },
+    /// Look for a label in a complete listing.
+    FindLabel(RentalLabel),
+    /// Remember that nothing was rented under this label.
+    VoidRent {
+        /// The label.
+        label: RentalLabel,
+        /// Why we are sure.
+        reason: String,
+    },
+    /// Remember the contract of a label found by listing.
+    Adopt {
+        /// The label.
+        label: RentalLabel,
+        /// The contract.
+        instance: InstanceId,
+    },
+    /// Start the model on the `MLNode`.
+    StartModel,
+    /// Register our node.
+    Register {
+        /// Under which id.
+        node: NodeId,
+        /// For which rental.
+        instance: InstanceId,
+    },
+    /// Remove our node.
+    Unregister(NodeId),
+    /// Destroy the rental, then find out whether it is gone.
+    Destroy {
+        /// The contract.
+        instance: InstanceId,
+        /// Its label.
+        label: RentalLabel,
+    },
+    /// Register the inference proxy if it is not listed.
+    RestoreProxy,
+    /// Read the weight on the chain.
+    ReadWeight {
+        /// The epoch that it must be for.
+        epoch: crate::domain::EpochIndex,
+        /// Our node in it.
+        node: NodeId,
+    },
+    /// Avoid a machine for a time.
+    AvoidMachine {
+        /// Which.
+        machine: MachineId,
+        /// What it did.
+        reason: String,
+    },
+}
+
+impl Effect {
+    /// Effects with the same key never run at the same time.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Effect::SearchOffers { .. } => "search",
+            Effect::Rent { .. } => "rent",
+            Effect::FindLabel(_) => "find",
+            Effect::VoidRent { .. } | Effect::Adopt { .. } => "journal",
+            Effect::StartModel => "start-model",
+            Effect::Register { .. } | Effect::Unregister(_) => "register",
+            Effect::Destroy { .. } => "destroy",
+            Effect::RestoreProxy => "proxy",
+            Effect::ReadWeight { .. } => "weight",
+            Effect::AvoidMachine { .. } => "avoid",
+        }
+    }
+}

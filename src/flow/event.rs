@@ -1,0 +1,143 @@
+//! What happened, in the past tense: everything that the state machine ever learns.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::NodeStatus;
+use crate::domain::{
+    BootFault, CallError, Duration, EpochView, GateKind, InstanceId, Mode, NodeId, Offer, OfferId,
+    PocStatus, Usd, Weight,
+};
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// Time passed, perhaps to [`super::Sprint::next_wake`]. Spurious ones do nothing.
+    TimePassed,
+    /// The program was started again with this sprint half done: nothing is in flight any more.
+    Resumed,
+    /// The chain was read.
+    ChainObserved {
+        /// What it said; already checked for consistency.
+        view: EpochView,
+        /// Mean block time, once measured.
+        block_time: Option<Duration>,
+    },
+    /// The operator changed who approves.
+    ModeChanged(Mode),
+    /// The operator passed a gate.
+    Approved(GateKind),
+    /// The operator picked an offer and agreed to its worst case.
+    OfferPicked {
+        /// The offer.
+        offer: OfferId,
+        /// What was agreed to.
+        agreed: Usd,
+    },
+    /// The operator wants the offers read again.
+    RefreshRequested,
+    /// The operator ended the sprint.
+    AbortRequested,
+    /// A search came back; usable offers, best first, with what may be spent now.
+    OffersRanked {
+        /// Best first.
+        offers: Vec<Candidate>,
+        /// What is left of each cap.
+        funds: Funds,
+    },
+    /// A search failed.
+    SearchFailed(CallError),
+    /// The rent call gave a contract.
+    Rented(InstanceId),
+    /// The offer was gone; nothing was rented.
+    OfferWasGone,
+    /// The market refused; nothing was rented.
+    RentRefused(CallError),
+    /// Nobody knows whether something was rented.
+    RentReplyLost(CallError),
+    /// A complete listing holds an instance with our label.
+    LabelFound(InstanceId),
+    /// A complete listing holds no instance with our label.
+    LabelAbsent,
+    /// What the boot looks like now.
+    BootObserved(BootReading),
+    /// The rental is in no complete listing and its own GET agrees, unasked.
+    RentalVanished,
+    /// The `MLNode` took the order to start its model.
+    ModelStartAccepted,
+    /// It did not.
+    ModelStartFailed(CallError),
+    /// The Network Node's complete list was read.
+    NodesListed(NodesReading),
+    /// Registering failed.
+    RegisterFailed(CallError),
+    /// The weight was read on the chain.
+    WeightRead {
+        /// The list is for this sprint's epoch, as far as it tells.
+        for_our_epoch: bool,
+        /// Weight of our node; absent when it is not listed.
+        weight: Option<Weight>,
+    },
+    /// A complete listing and the rental's own GET agree that it is gone.
+    RentalGone(InstanceId),
+    /// It was listed, or could not be told to be gone.
+    RentalRemains(InstanceId),
+}
+
+/// A usable offer with its cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The offer.
+    pub offer: Offer,
+    /// Worst case of the session.
+    pub worst_cost: Usd,
+}
+
+/// What may be spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Funds {
+    /// Spent and reserved by this sprint.
+    pub sprint: Usd,
+    /// Spent and reserved in the last 24 hours.
+    pub day: Usd,
+    /// Spent and reserved in the last 30 days.
+    pub month: Usd,
+    /// The account's credit, when it could be read.
+    pub credit: Option<Usd>,
+}
+
+/// What is known of a boot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct BootReading {
+    /// A request went through the tunnel to the API.
+    pub api_up: bool,
+    /// The model is loaded and the GPUs are as ordered.
+    pub ready: bool,
+    /// Median of what is left, by what is known.
+    pub left: Option<Duration>,
+    /// Why it will not succeed.
+    pub fault: Option<BootFault>,
+}
+
+/// What a complete list of nodes says of ours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct NodesReading {
+    /// Our sprint's node, when listed.
+    pub node: Option<NodeReading>,
+    /// The inference proxy is listed; true when none is configured.
+    pub proxy_listed: bool,
+}
+
+/// Our node as the Network Node lists it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeReading {
+    /// Its id.
+    pub id: NodeId,
+    /// Listed as it was registered: same host, ports and model.
+    pub as_wanted: bool,
+    /// Its status.
+    pub status: NodeStatus,
+    /// Its `PoC` status.
+    pub poc: PocStatus,
+    /// Why it failed.
+    pub failure: String,
+}

@@ -1,0 +1,552 @@
+//! The state machine of a sprint: pure. `handle(now, event)` gives effects, `next_wake()` says when
+//! time alone matters. No I/O, no clock, no randomness: replaying the same events gives the same
+//! sprint.
+//!
+//! Facts are absorbed first, then the sprint advances as far as the facts allow. So a late,
+//! repeated or spurious event changes nothing that it should not.
+//!
+//! ```text
+//! Waiting → Choosing → Renting → Booting → Warming → Registering → Proving ┬→ Releasing → Confirming → Done
+//!               ↑ a rental that fails while there is time                  └→ Confirming → Releasing → Done
+//!               └────────────────────── Releasing ←── failure or abort from anywhere
+//! ```
+//! Which way it goes after `Proving` is the release policy.
+
+mod advance;
+mod budget;
+mod effect;
+mod event;
+mod plan;
+mod release;
+
+pub use budget::{Caps, Refusal, admit};
+pub use effect::Effect;
+pub use event::{BootReading, Candidate, Event, Funds, NodeReading, NodesReading};
+pub use plan::Plan;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    Blame, Cause, ChainPhase, Duration, EpochIndex, EpochStages, GateKind, Height, InstanceId,
+    MachineId, Mode, NodeId, Offer, Outcome, RentalLabel, Step, StepSpan, Time, Usd, Weight,
+};
+use release::Release;
+
+/// One participation in one epoch's `PoC`, from waiting to the last cleanup.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sprint {
+    plan: Plan,
+    mode: Mode,
+    step: Step,
+    spans: Vec<StepSpan>,
+    chain: Option<Tip>,
+    target: Option<Target>,
+    gate: Option<Gate>,
+    approved: Vec<GateKind>,
+    search: Search,
+    attempts: u32,
+    hunt: Option<Hunt>,
+    rental: Option<Rental>,
+    boot: BootReading,
+    model_asked: Option<Time>,
+    node: Option<NodeState>,
+    /// The id that took part in the `PoC`; outlives the registration.
+    proved_as: Option<NodeId>,
+    proxy_listed: bool,
+    weight: Option<Weight>,
+    weight_asked: Option<Time>,
+    weight_answered: bool,
+    proving_began: bool,
+    release: Option<Release>,
+    ending: Option<Outcome>,
+    outcome: Option<Outcome>,
+    note: Option<String>,
+    wake: Option<Time>,
+}
+
+/// The chain as last read.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Tip {
+    at: Time,
+    height: Height,
+    epoch: EpochIndex,
+    phase: ChainPhase,
+    block_millis: i64,
+}
+
+/// The `PoC` that the sprint is for.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Target {
+    stages: EpochStages,
+    /// No longer follows the chain to a later epoch.
+    fixed: bool,
+}
+
+/// A gate that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    /// Which.
+    pub kind: GateKind,
+    /// Since when.
+    pub since: Time,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+struct Search {
+    asked: Option<Time>,
+    answered: Option<Time>,
+    offers: Vec<Candidate>,
+    funds: Funds,
+    picked: Option<(crate::domain::OfferId, Usd)>,
+}
+
+/// A rent call whose outcome is not known yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Hunt {
+    label: RentalLabel,
+    offer: Offer,
+    lease_until: Time,
+    called: Time,
+    /// Set once the reply was lost: the label is looked for.
+    lost: Option<Time>,
+    asked: Option<Time>,
+}
+
+/// What we pay for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rental {
+    /// The contract.
+    pub instance: InstanceId,
+    /// Its label.
+    pub label: RentalLabel,
+    /// What was rented.
+    pub offer: Offer,
+    /// When it was rented.
+    pub since: Time,
+    /// When the watchdog on it must end it.
+    pub lease_until: Time,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct NodeState {
+    id: NodeId,
+    asked: Option<Time>,
+    seen: Option<NodeReading>,
+}
+
+/// What the engine should keep an eye on.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Wants {
+    /// The rental to poll, with its link and lease.
+    pub rental: Option<Rental>,
+    /// Connect to it and keep the tunnel up.
+    pub link: bool,
+    /// The node list matters right now.
+    pub nodes_soon: bool,
+}
+
+/// The chain is unknown when its last reading is older than this.
+const CHAIN_FRESH: Duration = Duration::minutes(5);
+/// A fallback until block time is measured: the middle of what mainnet shows (5.2 to 6 s).
+const TYPICAL_BLOCK_MILLIS: i64 = 5_600;
+
+impl Sprint {
+    /// A sprint that waits for the next `PoC`.
+    pub fn new(plan: Plan, mode: Mode, now: Time) -> Sprint {
+        let started = StepSpan {
+            step: Step::Waiting,
+            started: now,
+            ended: None,
+            started_height: None,
+        };
+        Sprint {
+            plan,
+            mode,
+            step: Step::Waiting,
+            spans: vec![started],
+            chain: None,
+            target: None,
+            gate: None,
+            approved: Vec::new(),
+            search: Search::default(),
+            attempts: 0,
+            hunt: None,
+            rental: None,
+            boot: BootReading::default(),
+            model_asked: None,
+            node: None,
+            proved_as: None,
+            proxy_listed: true,
+            weight: None,
+            weight_asked: None,
+            weight_answered: false,
+            proving_began: false,
+            release: None,
+            ending: None,
+            outcome: None,
+            note: None,
+            wake: None,
+        }
+    }
+
+    /// Takes an event and says what is to be done. Any event is safe at any time.
+    pub fn handle(&mut self, now: Time, event: Event) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.absorb(now, event, &mut effects);
+        self.advance(now, &mut effects);
+        effects
+    }
+
+    /// When time alone will change something; a `TimePassed` is due then.
+    pub fn next_wake(&self) -> Option<Time> {
+        self.wake
+    }
+
+    /// What to watch.
+    pub fn wants(&self) -> Wants {
+        let releasing = self.release.as_ref().is_some_and(Release::is_taking_down);
+        let link = self.rental.is_some() && !releasing;
+        let nodes_soon = matches!(
+            self.step,
+            Step::Registering | Step::Proving | Step::Releasing
+        );
+        Wants {
+            rental: self.rental.clone(),
+            link,
+            nodes_soon,
+        }
+    }
+
+    fn absorb(&mut self, now: Time, event: Event, effects: &mut Vec<Effect>) {
+        match event {
+            Event::TimePassed => {}
+            Event::Resumed => self.forget_what_was_in_flight(now),
+            Event::ChainObserved { view, block_time } => self.see_chain(now, &view, block_time),
+            Event::ModeChanged(mode) => self.mode = mode,
+            Event::Approved(kind) => self.approve(kind),
+            Event::OfferPicked { offer, agreed } => self.pick(offer, agreed),
+            Event::RefreshRequested => self.search.asked = None,
+            Event::AbortRequested => self.end(Outcome::Aborted),
+            Event::OffersRanked { offers, funds } => self.take_offers(now, offers, funds),
+            Event::SearchFailed(error) => {
+                self.search.answered = None;
+                self.note = Some(format!("offers are unknown: {error}"));
+            }
+            Event::Rented(instance) => self.adopt_contract(instance),
+            Event::OfferWasGone => {
+                self.rent_came_to_nothing("the offer was gone before we took it", effects)
+            }
+            Event::RentRefused(error) => {
+                let cause = Cause::new("rent_refused", format!("{error}. Nothing was rented."));
+                self.rent_came_to_nothing(&error.to_string(), effects);
+                self.end(Outcome::Failed { cause });
+            }
+            Event::RentReplyLost(error) => self.start_hunt(now, &error.to_string()),
+            Event::LabelFound(instance) => self.found(instance, effects),
+            Event::LabelAbsent => self.not_found(now, effects),
+            Event::BootObserved(reading) => self.boot = reading,
+            Event::RentalVanished => self.lose_rental(now),
+            Event::ModelStartAccepted => {}
+            Event::ModelStartFailed(error) => self.note = Some(error.to_string()),
+            Event::NodesListed(reading) => self.see_nodes(reading),
+            Event::RegisterFailed(error) => self.note = Some(error.to_string()),
+            Event::WeightRead {
+                for_our_epoch,
+                weight,
+            } => self.see_weight(for_our_epoch, weight),
+            Event::RentalGone(instance) => self.rental_is_gone(instance),
+            Event::RentalRemains(_) => {}
+        }
+    }
+
+    fn forget_what_was_in_flight(&mut self, now: Time) {
+        self.search.asked = None;
+        self.model_asked = None;
+        self.weight_asked = None;
+        if let Some(hunt) = &mut self.hunt {
+            hunt.lost.get_or_insert(now);
+            hunt.asked = None;
+        }
+        if let Some(node) = &mut self.node {
+            node.asked = None;
+        }
+        if let Some(release) = &mut self.release {
+            release.forget_what_was_in_flight();
+        }
+    }
+
+    fn see_chain(
+        &mut self,
+        now: Time,
+        view: &crate::domain::EpochView,
+        block_time: Option<Duration>,
+    ) {
+        let block_millis = block_time.map_or(TYPICAL_BLOCK_MILLIS, |d| d.num_milliseconds().max(1));
+        self.chain = Some(Tip {
+            at: now,
+            height: view.height,
+            epoch: view.epoch,
+            phase: view.phase,
+            block_millis,
+        });
+        let stages = match self.target {
+            Some(target) if target.fixed => [view.current, view.next]
+                .into_iter()
+                .find(|stages| stages.epoch == target.stages.epoch)
+                .unwrap_or(target.stages),
+            _ => view.next,
+        };
+        let fixed = self.target.is_some_and(|target| target.fixed);
+        self.target = Some(Target { stages, fixed });
+    }
+
+    fn approve(&mut self, kind: GateKind) {
+        let waits = self.gate.is_some_and(|gate| gate.kind == kind);
+        // A start before the chain was read is an honest wish; every other gate must be open.
+        if (waits || (kind == GateKind::Start && self.step == Step::Waiting))
+            && !self.approved.contains(&kind)
+        {
+            self.approved.push(kind);
+        }
+    }
+
+    fn pick(&mut self, offer: crate::domain::OfferId, agreed: Usd) {
+        if self.step != Step::Choosing {
+            return;
+        }
+        let shown = self
+            .search
+            .offers
+            .iter()
+            .find(|candidate| candidate.offer.id == offer);
+        self.note = match shown {
+            None => Some(format!("offer {offer} is gone; pick another")),
+            Some(candidate) if candidate.worst_cost > agreed => Some(format!(
+                "offer {offer} now costs up to {} instead of {agreed}; confirm again",
+                candidate.worst_cost
+            )),
+            Some(_) => {
+                self.search.picked = Some((offer, agreed));
+                None
+            }
+        };
+    }
+
+    /// Remembers how this will end. The first reason stays, but an abort overrides the plan.
+    fn end(&mut self, outcome: Outcome) {
+        if self.step != Step::Done && self.ending.is_none() {
+            self.ending = Some(outcome);
+        }
+    }
+
+    fn take_offers(&mut self, now: Time, offers: Vec<Candidate>, funds: Funds) {
+        self.search.answered = Some(now);
+        self.search.offers = offers;
+        self.search.funds = funds;
+        self.note = None;
+    }
+
+    fn adopt_contract(&mut self, instance: InstanceId) {
+        let Some(hunt) = self.hunt.take() else { return };
+        self.boot = BootReading::default();
+        self.model_asked = None;
+        let id = self.plan.node_id(instance);
+        self.proved_as = Some(id.clone());
+        self.node = Some(NodeState {
+            id,
+            asked: None,
+            seen: None,
+        });
+        self.rental = Some(Rental {
+            instance,
+            label: hunt.label,
+            offer: hunt.offer,
+            since: hunt.called,
+            lease_until: hunt.lease_until,
+        });
+    }
+
+    fn rent_came_to_nothing(&mut self, reason: &str, effects: &mut Vec<Effect>) {
+        if let Some(hunt) = self.hunt.take() {
+            self.search
+                .offers
+                .retain(|candidate| candidate.offer.id != hunt.offer.id);
+            effects.push(Effect::VoidRent {
+                label: hunt.label,
+                reason: reason.to_owned(),
+            });
+        }
+    }
+
+    fn start_hunt(&mut self, now: Time, error: &str) {
+        if let Some(hunt) = &mut self.hunt {
+            hunt.lost.get_or_insert(now);
+            hunt.asked = None;
+            self.note = Some(format!("looking for the rental by its label: {error}"));
+        }
+    }
+
+    fn found(&mut self, instance: InstanceId, effects: &mut Vec<Effect>) {
+        if let Some(hunt) = &self.hunt {
+            effects.push(Effect::Adopt {
+                label: hunt.label.clone(),
+                instance,
+            });
+            self.adopt_contract(instance);
+        }
+    }
+
+    fn not_found(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        let Some(hunt) = &mut self.hunt else { return };
+        let lost = hunt.lost.unwrap_or(now);
+        if now - lost < advance::HUNT_AT_LEAST {
+            return;
+        }
+        self.rent_came_to_nothing(
+            "no instance with this label appeared in complete listings",
+            effects,
+        );
+    }
+
+    fn lose_rental(&mut self, now: Time) {
+        let Some(rental) = &self.rental else { return };
+        if now - rental.since < advance::VISIBLE_WITHIN {
+            return;
+        }
+        self.boot.fault.get_or_insert(crate::domain::BootFault {
+            name: "the rental vanished".into(),
+            evidence: format!("instance {} is in no listing any more", rental.instance),
+            advice: "the host or the market ended it; another machine is tried while there is time"
+                .into(),
+            blame: Blame::Host,
+            seen_at: now,
+        });
+    }
+
+    fn see_nodes(&mut self, reading: NodesReading) {
+        self.proxy_listed = reading.proxy_listed;
+        if let Some(release) = &mut self.release {
+            release.see_nodes(reading.node.is_some(), reading.proxy_listed);
+        }
+        if let Some(node) = &mut self.node {
+            node.seen = reading.node;
+        }
+    }
+
+    fn see_weight(&mut self, for_our_epoch: bool, weight: Option<Weight>) {
+        if !for_our_epoch {
+            return;
+        }
+        self.weight_answered = true;
+        if let Some(weight) = weight.filter(|weight| weight.0 > 0) {
+            self.weight = Some(weight);
+        }
+    }
+
+    fn rental_is_gone(&mut self, instance: InstanceId) {
+        if self
+            .rental
+            .as_ref()
+            .is_some_and(|rental| rental.instance == instance)
+        {
+            self.rental = None;
+        }
+    }
+
+    /// Blame for the machine of the current rental, when it is the host's fault.
+    fn blame(&self) -> Option<(MachineId, String)> {
+        let fault = self
+            .boot
+            .fault
+            .as_ref()
+            .filter(|fault| fault.blame == Blame::Host)?;
+        let rental = self.rental.as_ref()?;
+        Some((
+            rental.offer.machine,
+            format!("{}: {}", fault.name, fault.evidence),
+        ))
+    }
+}
+
+/// What there is to see of a sprint.
+impl Sprint {
+    /// Where it is.
+    pub fn step(&self) -> Step {
+        self.step
+    }
+
+    /// Who approves.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Steps so far.
+    pub fn spans(&self) -> &[StepSpan] {
+        &self.spans
+    }
+
+    /// The gate that waits.
+    pub fn gate(&self) -> Option<Gate> {
+        self.gate
+    }
+
+    /// The `PoC` that it is for.
+    pub fn stages(&self) -> Option<&EpochStages> {
+        self.target.as_ref().map(|target| &target.stages)
+    }
+
+    /// Rent calls so far.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// What we pay for.
+    pub fn rental(&self) -> Option<&Rental> {
+        self.rental.as_ref()
+    }
+
+    /// The id of our node, once there is a rental.
+    pub fn node_id(&self) -> Option<&NodeId> {
+        self.proved_as.as_ref()
+    }
+
+    /// How it ended.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// How it will end, once that is clear.
+    pub fn ending(&self) -> Option<&Outcome> {
+        self.ending.as_ref()
+    }
+
+    /// The last thing that went wrong or is worth knowing.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// The rules it runs by.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// A rent call is under way or its outcome is not known.
+    pub fn is_renting(&self) -> bool {
+        self.hunt.is_some()
+    }
+
+    /// The inference proxy was listed when the nodes were last read.
+    pub fn proxy_listed(&self) -> bool {
+        self.proxy_listed
+    }
+
+    /// Everything is being taken down.
+    pub fn is_releasing(&self) -> bool {
+        self.release.as_ref().is_some_and(Release::is_taking_down)
+    }
+
+    /// The label that is being rented under.
+    pub fn open_label(&self) -> Option<&RentalLabel> {
+        self.hunt.as_ref().map(|hunt| &hunt.label)
+    }
+}
