@@ -1,1 +1,2 @@
+//! The `pocpit` program.
 fn main() {}
