@@ -24,6 +24,10 @@ pub struct Span {
 
 /// Style that a remote program asked for by SGR sequences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an SGR attribute of its own"
+)]
 pub struct LineStyle {
     /// Foreground, when set.
     pub foreground: Option<TerminalColor>,

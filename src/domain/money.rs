@@ -140,7 +140,7 @@ mod tests {
     fn a_price_times_a_duration_is_rounded_up_to_a_whole_micro_dollar() {
         let price = UsdPerHour::from_dollars(1.0);
         assert_eq!(price.times(Duration::hours(2)), Usd::from_dollars(2.0));
-        assert_eq!(price.times(Duration::milliseconds(1)), Usd(278));
+        assert_eq!(price.times(Duration::seconds(1)), Usd(278));
         assert_eq!(price.times(Duration::seconds(-5)), Usd::ZERO);
     }
 

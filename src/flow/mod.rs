@@ -234,7 +234,7 @@ impl Sprint {
             }
             Event::Rented(instance) => self.adopt_contract(instance),
             Event::OfferWasGone => {
-                self.rent_came_to_nothing("the offer was gone before we took it", effects)
+                self.rent_came_to_nothing("the offer was gone before we took it", effects);
             }
             Event::RentRefused(error) => {
                 let cause = Cause::new("rent_refused", format!("{error}. Nothing was rented."));

@@ -93,7 +93,7 @@ impl Sprint {
         self.gate = None;
         let node_down = self.take_node_down(now, effects);
         let rental_down = self.take_rental_down(now, node_down, effects);
-        if !(node_down && rental_down) || !self.put_proxy_back(now, effects) {
+        if !(node_down && rental_down && self.put_proxy_back(now, effects)) {
             self.wake_at(now + ASK_AGAIN);
             return;
         }
