@@ -1,4 +1,5 @@
 //! What the cockpit shows in each state and size, and that no key spends without a `y`.
+#![allow(clippy::unwrap_used, reason = "fixtures")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -679,4 +680,12 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn behind_the_help_nothing_is_started() {
+    let mut m = model(waiting());
+    assert_eq!(type_and_draw(&mut m, "?smra"), vec![]);
+    assert!(m.help && m.dialog.is_none());
+    assert_eq!(type_and_draw(&mut m, "?s"), vec![Command::Start]);
 }

@@ -146,7 +146,13 @@ pub const BINDINGS: &[Binding] = &[
     row(
         Ask,
         Action::Cancel,
-        &[k(KeyCode::Enter), k(KeyCode::Esc), c('n'), c('q')],
+        &[
+            k(KeyCode::Enter),
+            k(KeyCode::Esc),
+            c('n'),
+            c('q'),
+            ctrl('c'),
+        ],
         "cancel",
         "Close the dialog, change nothing",
     ),
@@ -169,7 +175,13 @@ pub const BINDINGS: &[Binding] = &[
     row(
         Help,
         Action::CloseHelp,
-        &[c('?'), k(KeyCode::Esc), c('q'), k(KeyCode::Enter)],
+        &[
+            c('?'),
+            k(KeyCode::Esc),
+            c('q'),
+            k(KeyCode::Enter),
+            ctrl('c'),
+        ],
         "close",
         "Close the help",
     ),
@@ -436,7 +448,18 @@ pub fn lookup(model: &Model, event: KeyEvent) -> Option<&'static Binding> {
         BINDINGS
             .iter()
             .find(|b| b.context == context && b.keys.contains(&pressed))
+            .filter(|b| counts(model, b))
     })
+}
+
+/// Behind an open help, keys only move it or serve the terminal: nothing is started unseen.
+fn counts(model: &Model, binding: &Binding) -> bool {
+    use Action::{Bottom, Down, PageDown, PageUp, Redraw, Suspend, Top, Up};
+    let serves = matches!(
+        binding.action,
+        Up | Down | PageUp | PageDown | Top | Bottom | Redraw | Suspend
+    );
+    !model.help || binding.context != Global || serves || model.dialog.is_some()
 }
 
 /// Rows that belong into the footer now, with whether they work.
@@ -445,7 +468,7 @@ pub fn hints(model: &Model) -> impl Iterator<Item = &'static Binding> {
     BINDINGS
         .iter()
         .filter(move |b| contexts.contains(&b.context) && !b.hint.is_empty())
-        .filter(move |b| (b.blocked)(model).is_none())
+        .filter(move |b| (b.blocked)(model).is_none() && counts(model, b))
 }
 
 impl Key {

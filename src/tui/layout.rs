@@ -72,7 +72,7 @@ pub fn areas(model: &Model, screen: Rect) -> Areas {
                 ]
             }
             Breakpoint::Normal => {
-                let [top, bar, rest] = rows(body, [11, 1, 0]);
+                let [top, bar, rest] = rows(body, [12, 1, 0]);
                 tabs = bar;
                 let mut panes = top_row(top);
                 panes.push((model.work, rest));

@@ -7,8 +7,8 @@ use crate::engine::{OfferRow, QuitChoice, Snapshot, WorldKind};
 
 use super::ExitReason;
 
-/// Seconds that a toast stays.
-const TOAST_SECONDS: i64 = 8;
+/// Ticks, of a second each, that a toast stays.
+const TOAST_TICKS: u8 = 8;
 
 /// A pane of the cockpit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +105,10 @@ pub struct LogView {
 
 /// The operator's view.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches of one screen, not a state machine"
+)]
 pub struct Model {
     /// The newest snapshot.
     pub snapshot: Arc<Snapshot>,
@@ -134,8 +138,8 @@ pub struct Model {
     pub nodes_scroll: usize,
     /// The boot log's view.
     pub log: LogView,
-    /// A short word to the operator, and when it goes.
-    pub toast: Option<(String, Time)>,
+    /// A short word to the operator, and the ticks that it stays.
+    pub toast: Option<(String, u8)>,
     /// The operator chose to release and quit: the cockpit waits for the engine's end.
     pub leaving: bool,
     /// Set when the cockpit shall end.
@@ -207,8 +211,7 @@ impl Model {
 
     /// Shows a short word to the operator.
     pub fn say(&mut self, text: impl Into<String>) {
-        let until = self.snapshot.at + self.since_snapshot + Duration::seconds(TOAST_SECONDS);
-        self.toast = Some((text.into(), until));
+        self.toast = Some((text.into(), TOAST_TICKS));
     }
 
     /// Opens a question; keys count once it is drawn.

@@ -33,8 +33,10 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Command> {
         }
         Message::Tick(elapsed) => {
             model.since_snapshot = elapsed;
-            let now = model.snapshot.at + elapsed;
-            model.toast.take_if(|(_, until)| *until <= now);
+            if let Some((_, ticks)) = &mut model.toast {
+                *ticks = ticks.saturating_sub(1);
+            }
+            model.toast.take_if(|(_, ticks)| *ticks == 0);
             Vec::new()
         }
         Message::Drawn => {

@@ -166,11 +166,10 @@ fn wrapped_height(
 }
 
 fn styled(line: &LogLine, theme: Theme) -> Line<'_> {
-    Line::from_iter(
-        line.spans
-            .iter()
-            .map(|s| Span::styled(s.text.as_str(), style(s.style, theme))),
-    )
+    line.spans
+        .iter()
+        .map(|s| Span::styled(s.text.as_str(), style(s.style, theme)))
+        .collect()
 }
 
 fn style(from: LineStyle, theme: Theme) -> Style {

@@ -15,10 +15,14 @@ use super::{popup, put, put_cut, words};
 
 /// World, mode and money.
 pub fn header(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
-    put_cut(buf, area, vec![Line::from(header_spans(model, theme))]);
+    put_cut(
+        buf,
+        area,
+        vec![Line::from(header_spans(model, area.width, theme))],
+    );
 }
 
-fn header_spans(model: &Model, theme: Theme) -> Vec<Span<'static>> {
+fn header_spans(model: &Model, width: u16, theme: Theme) -> Vec<Span<'static>> {
     let snapshot = &model.snapshot;
     let mut spans = vec![Span::styled(" pocpit ", theme.selected())];
     if let WorldKind::Simulated { speed } = snapshot.world {
@@ -39,13 +43,19 @@ fn header_spans(model: &Model, theme: Theme) -> Vec<Span<'static>> {
     if !money.caps.is_empty() {
         spans.push(Span::styled("  left", theme.dim()));
     }
-    for cap in &money.caps {
+    // Where not all caps fit, the tightest is the one that matters.
+    let mut caps: Vec<_> = money.caps.iter().collect();
+    if width < 80 || caps.len() > 3 {
+        caps.sort_by_key(|cap| cap.limit.left_after(cap.used));
+        caps.truncate(1);
+    }
+    for cap in caps {
         let left = cap.limit.left_after(cap.used);
         let low = left.0 < cap.limit.0 / 10;
         let style = if low { theme.bad() } else { theme.text() };
         spans.push(Span::styled(format!(" {} {left}", cap.name), style));
     }
-    if let Some(credit) = money.credit {
+    if let Some(credit) = money.credit.filter(|_| width >= 100) {
         spans.push(Span::styled(format!("  credit {credit}"), theme.dim()));
     }
     spans
@@ -94,7 +104,9 @@ pub fn tabs(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         return;
     }
     let spans = Pane::ALL.iter().map(|&pane| {
-        let text = format!(" {} {} ", pane.index() + 1, pane.title());
+        let shown = area.width >= 76 || pane == model.focus || pane == model.work;
+        let title = if shown { pane.title() } else { "" };
+        let text = format!(" {} {title} ", pane.index() + 1);
         let style = if pane == model.focus {
             theme.selected()
         } else if pane == model.work {

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::domain::{ConfirmationPhase, Duration};
+use crate::domain::{ConfirmationPhase, Duration, Step};
 use crate::engine::{ChainReading, HeightEstimate};
 use crate::tui::model::{Model, Pane};
 use crate::tui::theme::Theme;
@@ -55,7 +55,7 @@ fn reading_lines(
     theme: Theme,
 ) {
     let now = model.now();
-    lines.push(estimate("PoC in", reading.poc_start, now, theme, true));
+    lines.push(estimate("PoC start", reading.poc_start, now, theme, true));
     lines.push(estimate(
         "Register by",
         reading.registration_deadline,
@@ -66,9 +66,9 @@ fn reading_lines(
     lines.push(Line::from(vec![
         Span::styled("Epoch ", theme.dim()),
         Span::styled(reading.epoch.to_string(), theme.strong()),
-        Span::styled("  height ", theme.dim()),
+        Span::styled(" at ", theme.dim()),
         Span::raw(reading.height.to_string()),
-        Span::styled("  block ", theme.dim()),
+        Span::styled(", block ", theme.dim()),
         Span::raw(block_time(reading)),
     ]));
     lines.push(Line::from(vec![
@@ -79,18 +79,17 @@ fn reading_lines(
     #[expect(clippy::cast_precision_loss, reason = "a bar of a few dozen columns")]
     let part =
         reading.height.0.saturating_sub(start) as f64 / end.saturating_sub(start).max(1) as f64;
-    let columns = usize::from(width).saturating_sub(12);
+    let columns = usize::from(width).saturating_sub(14);
     lines.push(Line::from(vec![
         Span::styled(theme.bar(columns, part), theme.accent()),
-        Span::raw(
-            format!(" {:.0}% of epoch", (part * 100.0).clamp(0.0, 100.0))
-                .chars()
-                .take(12)
-                .collect::<String>(),
-        ),
+        Span::raw(format!(
+            " {:.0}% of epoch",
+            (part * 100.0).clamp(0.0, 100.0)
+        )),
     ]));
     lines.push(confirmation(reading, theme));
-    if let Some(rent_at) = model.snapshot.sprint.rent_at {
+    let sprint = &model.snapshot.sprint;
+    if let Some(rent_at) = sprint.rent_at.filter(|_| sprint.step <= Step::Choosing) {
         let text = if rent_at > now {
             format!(
                 "in {} ({})",
@@ -134,11 +133,6 @@ fn estimate(
         || "time unknown".into(),
         |band| words::band(band, now, theme.glyph("±", "+-")),
     );
-    let when = when
-        .strip_prefix("in ")
-        .filter(|_| main)
-        .unwrap_or(&when)
-        .to_owned();
     Line::from(vec![
         Span::styled(format!("{name:<12}"), theme.dim()),
         Span::styled(format!("{} bl ", at.blocks_left), style),

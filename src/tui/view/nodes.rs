@@ -33,7 +33,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         lines.push(Line::styled(text, theme.dim()));
     } else {
         let head = format!(
-            "{:<7} {:<16} {:<20} {:<12} {:<12} {:<5} weight",
+            "{:<7} {:<14} {:<19} {:<10} {:<11} {:<5} weight",
             "owner", "id", "host:ports", "now", "PoC", "on"
         );
         lines.push(Line::styled(head, theme.dim()));
@@ -70,7 +70,7 @@ fn node_lines(lines: &mut Vec<Line<'static>>, row: &NodeRow, theme: Theme) {
         "OFF".into()
     };
     let text = format!(
-        "{owner:<7} {:<16.16} {host:<20.20} {:<12} {:<12} {enabled:<5} {weight}",
+        "{owner:<7} {:<14.14} {host:<19.19} {:<10} {:<11} {enabled:<5} {weight}",
         config.id.to_string(),
         node.current,
         node.poc_current

@@ -15,16 +15,16 @@ type Column = (&'static str, usize, fn(usize, &OfferRow) -> String);
 
 const COLUMNS: [Column; 9] = [
     ("#", 3, |rank, _| (rank + 1).to_string()),
-    ("GPU", 16, |_, row| gpu(row)),
+    ("GPU", 14, |_, row| gpu(row)),
     ("price", 9, |_, row| row.price.to_string()),
-    ("expected", 9, |_, row| row.expected_cost.to_string()),
+    ("expected", 8, |_, row| row.expected_cost.to_string()),
     ("worst", 8, |_, row| row.worst_cost.to_string()),
     ("boot", 8, |_, row| words::length(row.expected_boot)),
     ("rel.", 6, |_, row| {
         format!("{:.1}%", row.offer.reliability * 100.0)
     }),
-    ("download", 10, |_, row| {
-        format!("{:.0} Mb/s", row.offer.download_mbps)
+    ("Mb/s", 6, |_, row| {
+        format!("{:.0}", row.offer.download_mbps)
     }),
     ("machine", 8, |_, row| row.offer.machine.to_string()),
 ];

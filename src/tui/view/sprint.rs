@@ -46,8 +46,8 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     }
     if inner.height >= 5 {
         steps(&mut lines, model, theme);
-        lines.push(release(model, theme));
     }
+    lines.push(release(model, theme));
     put(buf, inner, lines);
 }
 
@@ -71,13 +71,19 @@ fn gate_lines(lines: &mut Vec<Line<'static>>, gate: &GateSnapshot, model: &Model
 fn steps(lines: &mut Vec<Line<'static>>, model: &Model, theme: Theme) {
     let (left, right) = Step::ALL.split_at(5);
     for (&a, &b) in left.iter().zip(right) {
-        let mut spans = step_spans(a, model, theme);
-        spans.extend(step_spans(b, model, theme));
+        let mut spans = step_spans(a, 9, 8, model, theme);
+        spans.extend(step_spans(b, 12, 0, model, theme));
         lines.push(Line::from(spans));
     }
 }
 
-fn step_spans(step: Step, model: &Model, theme: Theme) -> Vec<Span<'static>> {
+fn step_spans(
+    step: Step,
+    name: usize,
+    room: usize,
+    model: &Model,
+    theme: Theme,
+) -> Vec<Span<'static>> {
     let sprint = &model.snapshot.sprint;
     let span = sprint.spans.iter().rev().find(|span| span.step == step);
     let (mark, style): (&str, Style) = if step == sprint.step {
@@ -91,8 +97,8 @@ fn step_spans(step: Step, model: &Model, theme: Theme) -> Vec<Span<'static>> {
         words::length(span.ended.unwrap_or_else(|| model.now()) - span.started)
     });
     vec![
-        Span::styled(format!("{mark} {:<11} ", step.name()), style),
-        Span::styled(format!("{time:<8}"), theme.dim()),
+        Span::styled(format!("{mark} {:<name$}", step.name()), style),
+        Span::styled(format!("{time:<room$}"), theme.dim()),
     ]
 }
 

@@ -26,7 +26,7 @@ pub fn ago(then: Option<Time>, now: Time) -> String {
     )
 }
 
-/// `in 7m 05s (03:12, ±1m 30s)`, or `now`.
+/// `7m 05s ±1m (03:12 UTC)`, or `now`.
 pub fn band(band: TimeBand, now: Time, plus_minus: &str) -> String {
     let clock = band.p50.format("%H:%M UTC");
     if band.p50 <= now {
@@ -34,10 +34,16 @@ pub fn band(band: TimeBand, now: Time, plus_minus: &str) -> String {
     }
     let half = (band.p90 - band.p10) / 2;
     format!(
-        "in {} {plus_minus}{} ({clock})",
+        "{} {plus_minus}{} ({clock})",
         length(band.p50 - now),
-        length(half)
+        rough(half)
     )
+}
+
+/// A length in its largest unit.
+fn rough(duration: Duration) -> String {
+    let text = length(duration);
+    text.split(' ').next().unwrap_or_default().to_owned()
 }
 
 /// Phase in words.
