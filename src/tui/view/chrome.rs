@@ -24,7 +24,10 @@ pub fn header(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
 
 fn header_spans(model: &Model, width: u16, theme: Theme) -> Vec<Span<'static>> {
     let snapshot = &model.snapshot;
-    let mut spans = vec![Span::styled(" pocpit ", theme.selected())];
+    let mut spans = Vec::new();
+    if width >= 80 {
+        spans.push(Span::styled(" pocpit ", theme.selected()));
+    }
     if let WorldKind::Simulated { speed } = snapshot.world {
         spans.push(Span::styled(format!(" DEMO x{speed:.0}"), theme.warn()));
     }

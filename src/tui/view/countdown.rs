@@ -9,7 +9,7 @@ use crate::engine::{ChainReading, HeightEstimate};
 use crate::tui::model::{Model, Pane};
 use crate::tui::theme::Theme;
 
-use super::{frame, put_cut, words};
+use super::{frame, put, words};
 
 /// A reading older than this is marked.
 const STALE: i64 = 30;
@@ -44,7 +44,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     }
     let place = lines.len().min(2);
     lines.splice(place..place, wrong);
-    put_cut(buf, inner, lines);
+    put(buf, inner, lines);
 }
 
 fn reading_lines(
@@ -55,13 +55,21 @@ fn reading_lines(
     theme: Theme,
 ) {
     let now = model.now();
-    lines.push(estimate("PoC start", reading.poc_start, now, theme, true));
+    lines.push(estimate(
+        "PoC start",
+        reading.poc_start,
+        now,
+        theme,
+        true,
+        width,
+    ));
     lines.push(estimate(
         "Register by",
         reading.registration_deadline,
         now,
         theme,
         false,
+        width,
     ));
     lines.push(Line::from(vec![
         Span::styled("Epoch ", theme.dim()),
@@ -121,6 +129,7 @@ fn estimate(
     now: crate::domain::Time,
     theme: Theme,
     main: bool,
+    width: u16,
 ) -> Line<'static> {
     let style = if main { theme.strong() } else { theme.text() };
     if at.blocks_left.0 == 0 {
@@ -133,6 +142,11 @@ fn estimate(
         || "time unknown".into(),
         |band| words::band(band, now, theme.glyph("±", "+-")),
     );
+    // The clock is the first to go where the line would not fit.
+    let when = match when.split_once(" (") {
+        Some((length, _)) if width < 46 => length.to_owned(),
+        _ => when,
+    };
     Line::from(vec![
         Span::styled(format!("{name:<12}"), theme.dim()),
         Span::styled(format!("{} bl ", at.blocks_left), style),
