@@ -1,0 +1,148 @@
+//! The loop: messages in, commands out, a frame when something changed. It never waits for work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use crate::engine::{Command, Snapshot};
+
+use super::input::Input;
+use super::message::Message;
+use super::model::Model;
+use super::terminal::{self, Screen};
+use super::theme::Theme;
+use super::update::update;
+use super::{ExitReason, TuiError, TuiOptions, view};
+
+/// Shortest time between frames: enough for the eye, little for SSH.
+const FRAME: Duration = Duration::from_millis(40);
+/// Countdowns go by the second.
+const TICK: Duration = Duration::from_secs(1);
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    stop: Signal,
+    resume: Signal,
+    resize: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Signals, TuiError> {
+        let on = |kind| {
+            signal(kind).map_err(|source| TuiError::Terminal {
+                doing: "listening for signals",
+                source,
+            })
+        };
+        // tokio names no SIGTSTP and SIGCONT; rustix knows their numbers here.
+        let raw = |signal: rustix::process::Signal| SignalKind::from_raw(signal.as_raw());
+        Ok(Signals {
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+            hangup: on(SignalKind::hangup())?,
+            stop: on(raw(rustix::process::Signal::TSTP))?,
+            resume: on(raw(rustix::process::Signal::CONT))?,
+            resize: on(SignalKind::window_change())?,
+        })
+    }
+}
+
+/// Runs the cockpit until the operator leaves, the engine ends or the terminal is lost.
+pub async fn run(
+    mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    commands: mpsc::Sender<Command>,
+    options: TuiOptions,
+) -> Result<ExitReason, TuiError> {
+    terminal::check()?;
+    let theme = Theme::resolve(options.color, options.glyphs, |name| {
+        std::env::var(name).ok()
+    });
+    let mut signals = Signals::listen()?;
+    let mut screen = Screen::enter()?;
+    let mut input = Input::start().map_err(|source| TuiError::Terminal {
+        doing: "starting to read keys",
+        source,
+    })?;
+    let first = Arc::clone(&snapshots.borrow_and_update());
+    let mut model = Model::new(first);
+    let mut came = Instant::now();
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut dirty = true;
+    let mut next_frame = Instant::now();
+
+    loop {
+        let message = tokio::select! {
+            biased;
+            _ = signals.terminate.recv() => return Ok(ExitReason::Signal),
+            _ = signals.interrupt.recv() => return Ok(ExitReason::Signal),
+            _ = signals.hangup.recv() => return Ok(ExitReason::TerminalLost),
+            _ = signals.stop.recv() => { model.suspend = true; None }
+            _ = signals.resume.recv() => { model.redraw = true; None }
+            _ = signals.resize.recv() => { model.redraw = true; None }
+            key = input.messages.recv() => match key {
+                Some(message) => Some(message),
+                None => return Ok(ExitReason::TerminalLost),
+            },
+            () = tokio::time::sleep_until(next_frame), if dirty => {
+                draw(&mut screen, &mut model, theme)?;
+                dirty = false;
+                next_frame = Instant::now() + FRAME;
+                continue;
+            }
+            changed = snapshots.changed() => match changed {
+                Ok(()) => {
+                    came = Instant::now();
+                    Some(Message::Snapshot(Arc::clone(&snapshots.borrow_and_update())))
+                }
+                Err(_) => return Ok(ExitReason::EngineEnded),
+            },
+            _ = ticks.tick() => {
+                let elapsed = crate::domain::Duration::from_std(came.elapsed()).unwrap_or_default();
+                Some(Message::Tick(elapsed))
+            }
+        };
+        dirty = true;
+        if let Some(message) = message {
+            take(&mut model, message, &commands);
+        }
+        if std::mem::take(&mut model.suspend) {
+            Screen::suspend()?;
+            model.redraw = true;
+        }
+        if let Some(reason) = model.exit {
+            return Ok(reason);
+        }
+    }
+}
+
+fn draw(screen: &mut Screen, model: &mut Model, theme: Theme) -> Result<(), TuiError> {
+    let all = std::mem::take(&mut model.redraw);
+    screen.draw(all, |frame| {
+        let area = frame.area();
+        view::draw(frame.buffer_mut(), area, model, theme);
+    })?;
+    update(model, Message::Drawn);
+    Ok(())
+}
+
+/// Updates, and hands the commands on without waiting: a full queue is told, not waited for.
+fn take(model: &mut Model, message: Message, commands: &mpsc::Sender<Command>) {
+    for command in update(model, message) {
+        let lost = match commands.try_send(command) {
+            Ok(()) => continue,
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                "the engine is busy: the command was NOT taken, try again"
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => {
+                "the engine has ended: the command was NOT taken"
+            }
+        };
+        update(model, Message::CommandLost(lost.to_owned()));
+    }
+}

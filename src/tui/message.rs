@@ -1,0 +1,25 @@
+//! What can happen to the cockpit's screen.
+
+use std::sync::Arc;
+
+use crossterm::event::KeyEvent;
+
+use crate::domain::Duration;
+use crate::engine::Snapshot;
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+pub enum Message {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// Text was pasted. It is never taken for keys.
+    Paste,
+    /// The engine published a snapshot.
+    Snapshot(Arc<Snapshot>),
+    /// This much real time has passed since the last snapshot came.
+    Tick(Duration),
+    /// What the model shows is on the screen now.
+    Drawn,
+    /// A command could not be handed to the engine.
+    CommandLost(String),
+}

@@ -1,0 +1,83 @@
+//! The cockpit in the terminal. It owns the screen and the operator's view; it never waits for the
+//! world and knows nothing of the engine but its snapshots and commands.
+
+mod app;
+mod input;
+pub mod keymap;
+pub mod layout;
+pub mod message;
+pub mod model;
+mod terminal;
+pub mod theme;
+pub mod update;
+pub mod view;
+
+pub use app::run;
+pub use keymap::markdown_table;
+
+/// Whether colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ColorChoice {
+    /// Unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Bold and reverse only.
+    Never,
+}
+
+/// Which characters are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GlyphChoice {
+    /// By the locale.
+    #[default]
+    Auto,
+    /// ASCII only.
+    Ascii,
+    /// All.
+    Unicode,
+}
+
+/// How the cockpit looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TuiOptions {
+    /// Colours.
+    pub color: ColorChoice,
+    /// Characters.
+    pub glyphs: GlyphChoice,
+}
+
+/// Why the cockpit ended. The engine's fate is decided by its commands, not by this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitReason {
+    /// The operator quit; the engine was told.
+    Quit,
+    /// The engine stopped.
+    EngineEnded,
+    /// The terminal is gone; nobody was asked anything.
+    TerminalLost,
+    /// SIGTERM or SIGINT; nobody was asked anything.
+    Signal,
+}
+
+/// Why the cockpit could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TuiError {
+    /// Not a terminal.
+    #[error(
+        "{0} is not a terminal, so the cockpit cannot be drawn: run it in a terminal, or use `pocpit auto` without one"
+    )]
+    NotATerminal(&'static str),
+    /// A terminal without cursor movement.
+    #[error(
+        "TERM={0:?} cannot show the cockpit: set TERM to what your terminal is (often xterm-256color), or use `pocpit auto`"
+    )]
+    DumbTerminal(String),
+    /// The terminal failed.
+    #[error("the terminal failed while {doing}: {source}")]
+    Terminal {
+        /// What was tried.
+        doing: &'static str,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}

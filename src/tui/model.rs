@@ -1,0 +1,241 @@
+//! What the cockpit shows: the newest snapshot and the operator's own view of it. No I/O, no clock.
+
+use std::sync::Arc;
+
+use crate::domain::{Duration, GateKind, OfferId, Step, Time, Usd};
+use crate::engine::{OfferRow, QuitChoice, Snapshot, WorldKind};
+
+use super::ExitReason;
+
+/// Ticks, of a second each, that a toast stays.
+const TOAST_TICKS: u8 = 8;
+
+/// A pane of the cockpit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pane {
+    /// The chain's countdown.
+    Countdown,
+    /// Steps and gate of the sprint.
+    Sprint,
+    /// The market.
+    Offers,
+    /// The rental's boot and log.
+    Boot,
+    /// The Network Node's list.
+    Nodes,
+    /// The program's own log.
+    Journal,
+}
+
+impl Pane {
+    /// Every pane, in the order of its number key.
+    pub const ALL: [Pane; 6] = [
+        Pane::Countdown,
+        Pane::Sprint,
+        Pane::Offers,
+        Pane::Boot,
+        Pane::Nodes,
+        Pane::Journal,
+    ];
+
+    /// The pane's title.
+    pub fn title(self) -> &'static str {
+        match self {
+            Pane::Countdown => "Countdown",
+            Pane::Sprint => "Sprint",
+            Pane::Offers => "Offers",
+            Pane::Boot => "Boot log",
+            Pane::Nodes => "Registrations",
+            Pane::Journal => "Program log",
+        }
+    }
+
+    /// Its place in [`Pane::ALL`].
+    pub fn index(self) -> usize {
+        Pane::ALL.iter().position(|&p| p == self).unwrap_or(0)
+    }
+
+    /// The pane that is this many places further, around the end.
+    #[must_use]
+    pub fn step(self, by: usize) -> Pane {
+        Pane::ALL[(self.index() + by) % Pane::ALL.len()]
+    }
+
+    /// False for the two panes that every layout shows.
+    pub fn is_work(self) -> bool {
+        !matches!(self, Pane::Countdown | Pane::Sprint)
+    }
+}
+
+/// A question that waits for `y`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Dialog {
+    /// Rent exactly this, at exactly this cost.
+    Rent(Box<OfferRow>),
+    /// End the sprint.
+    Abort,
+    /// Pass a gate.
+    Approve(GateKind),
+    /// Hand over to auto mode.
+    Auto,
+    /// Leave while something is rented; `None` is cancel.
+    Quit(Option<QuitChoice>),
+}
+
+impl Dialog {
+    /// The worst-case cost that `y` agrees to.
+    pub fn agreed(&self) -> Option<(OfferId, Usd)> {
+        match self {
+            Dialog::Rent(row) => Some((row.offer.id, row.worst_cost)),
+            _ => None,
+        }
+    }
+}
+
+/// How the boot log is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogView {
+    /// Sequence number one past the last line shown; absent while following.
+    pub held_at: Option<u64>,
+    /// Columns scrolled to the right.
+    pub column: u16,
+    /// Long lines are wrapped.
+    pub wrap: bool,
+}
+
+/// The operator's view.
+#[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches of one screen, not a state machine"
+)]
+pub struct Model {
+    /// The newest snapshot.
+    pub snapshot: Arc<Snapshot>,
+    /// Real time since it came.
+    pub since_snapshot: Duration,
+    /// The pane that has the keys.
+    pub focus: Pane,
+    /// The last work pane that had them: what small layouts show.
+    pub work: Pane,
+    /// The focused pane has the whole screen.
+    pub zoom: bool,
+    /// The question on the screen.
+    pub dialog: Option<Dialog>,
+    /// The question has been drawn: keys count from now on.
+    pub dialog_drawn: bool,
+    /// The help is open.
+    pub help: bool,
+    /// Lines that the help is scrolled by.
+    pub help_scroll: u16,
+    /// The selected offer, by identity: a refresh does not move it to another one.
+    pub selected: Option<OfferId>,
+    /// Rejected offers are shown in place of usable ones.
+    pub show_rejected: bool,
+    /// Rows that the list of rejected offers is scrolled by.
+    pub rejected_scroll: usize,
+    /// Rows that the list of registrations is scrolled by.
+    pub nodes_scroll: usize,
+    /// The boot log's view.
+    pub log: LogView,
+    /// A short word to the operator, and the ticks that it stays.
+    pub toast: Option<(String, u8)>,
+    /// The operator chose to release and quit: the cockpit waits for the engine's end.
+    pub leaving: bool,
+    /// Set when the cockpit shall end.
+    pub exit: Option<ExitReason>,
+    /// The next frame is to be drawn from nothing.
+    pub redraw: bool,
+    /// The process is to be suspended.
+    pub suspend: bool,
+}
+
+impl Model {
+    /// A view of the first snapshot.
+    pub fn new(snapshot: Arc<Snapshot>) -> Model {
+        let work = suggested_pane(snapshot.sprint.step);
+        let selected = snapshot.offers.rows.first().map(|row| row.offer.id);
+        Model {
+            snapshot,
+            since_snapshot: Duration::zero(),
+            focus: work,
+            work,
+            zoom: false,
+            dialog: None,
+            dialog_drawn: false,
+            help: false,
+            help_scroll: 0,
+            selected,
+            show_rejected: false,
+            rejected_scroll: 0,
+            nodes_scroll: 0,
+            log: LogView {
+                held_at: None,
+                column: 0,
+                wrap: false,
+            },
+            toast: None,
+            leaving: false,
+            exit: None,
+            redraw: false,
+            suspend: false,
+        }
+    }
+
+    /// Now, by the engine's clock: simulated time goes on at its own speed between snapshots.
+    pub fn now(&self) -> Time {
+        let speed = match self.snapshot.world {
+            WorldKind::Real => 1.0,
+            WorldKind::Simulated { speed } => speed,
+        };
+        self.snapshot.at + scaled(self.since_snapshot, speed)
+    }
+
+    /// Place of the selected offer among the rows.
+    pub fn selected_row(&self) -> Option<usize> {
+        let id = self.selected?;
+        let rows = &self.snapshot.offers.rows;
+        rows.iter().position(|row| row.offer.id == id)
+    }
+
+    /// Something is rented, or may be.
+    pub fn is_rented(&self) -> bool {
+        let step = self.snapshot.sprint.step;
+        self.snapshot.rental.is_some() || (step >= Step::Renting && step < Step::Done)
+    }
+
+    /// Kind of the gate that waits.
+    pub fn gate(&self) -> Option<GateKind> {
+        self.snapshot.sprint.gate.as_ref().map(|gate| gate.kind)
+    }
+
+    /// Shows a short word to the operator.
+    pub fn say(&mut self, text: impl Into<String>) {
+        self.toast = Some((text.into(), TOAST_TICKS));
+    }
+
+    /// Opens a question; keys count once it is drawn.
+    pub fn ask(&mut self, dialog: Dialog) {
+        self.dialog = Some(dialog);
+        self.dialog_drawn = false;
+    }
+}
+
+/// The work pane that matters in a step.
+pub fn suggested_pane(step: Step) -> Pane {
+    match step {
+        Step::Waiting | Step::Choosing | Step::Renting | Step::Done => Pane::Offers,
+        Step::Booting | Step::Warming => Pane::Boot,
+        Step::Registering | Step::Proving | Step::Confirming | Step::Releasing => Pane::Nodes,
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "display only; `as` saturates"
+)]
+fn scaled(duration: Duration, speed: f64) -> Duration {
+    let millis = duration.num_milliseconds() as f64 * speed;
+    Duration::try_milliseconds(millis.clamp(0.0, 1e12) as i64).unwrap_or_default()
+}

@@ -1,0 +1,154 @@
+//! Takes the terminal over and gives it back, on every way out.
+
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, Once};
+use std::thread::ThreadId;
+
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{cursor, execute, queue};
+use ratatui::Frame;
+use ratatui::backend::CrosstermBackend;
+
+use super::TuiError;
+
+/// A frame is one write for nearly every screen: less flicker over SSH and in tmux.
+const BUFFER: usize = 64 * 1024;
+
+static TAKEN: AtomicBool = AtomicBool::new(false);
+static UI_THREAD: Mutex<Option<ThreadId>> = Mutex::new(None);
+static HOOK: Once = Once::new();
+
+/// The terminal while it is ours. Given back on drop.
+pub struct Screen {
+    terminal: ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+}
+
+/// Refuses where a cockpit cannot be drawn.
+pub fn check() -> Result<(), TuiError> {
+    if !io::stdin().is_terminal() {
+        return Err(TuiError::NotATerminal("standard input"));
+    }
+    if !io::stdout().is_terminal() {
+        return Err(TuiError::NotATerminal("standard output"));
+    }
+    match std::env::var("TERM") {
+        Ok(term) if term == "dumb" => Err(TuiError::DumbTerminal(term)),
+        _ => Ok(()),
+    }
+}
+
+fn failed(doing: &'static str) -> impl Fn(io::Error) -> TuiError {
+    move |source| TuiError::Terminal { doing, source }
+}
+
+impl Screen {
+    /// Takes the terminal.
+    pub fn enter() -> Result<Screen, TuiError> {
+        take()?;
+        let writer = BufWriter::with_capacity(BUFFER, io::stdout());
+        let terminal = ratatui::Terminal::new(CrosstermBackend::new(writer)).map_err(|source| {
+            give_back();
+            failed("reading its size")(source)
+        })?;
+        Ok(Screen { terminal })
+    }
+
+    /// Draws a frame; `all` draws every cell again.
+    pub fn draw(&mut self, all: bool, render: impl FnOnce(&mut Frame<'_>)) -> Result<(), TuiError> {
+        self.frame(all, render).map_err(failed("drawing"))
+    }
+
+    fn frame(&mut self, all: bool, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        // The UI's task may run on another thread of the runtime after each await.
+        remember_thread();
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        if all {
+            // `Terminal::clear` would ask for the cursor and race with the input thread.
+            let size = self.terminal.size()?;
+            self.terminal.resize(ratatui::layout::Rect::from((
+                ratatui::layout::Position::ORIGIN,
+                size,
+            )))?;
+        }
+        self.terminal.draw(render)?;
+        queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
+        io::Write::flush(self.terminal.backend_mut())
+    }
+
+    /// Gives the terminal back, stops the process group, and takes it again once continued.
+    pub fn suspend() -> Result<(), TuiError> {
+        give_back();
+        let stopped = rustix::process::kill_current_process_group(rustix::process::Signal::STOP);
+        take()?;
+        stopped.map_err(|error| failed("suspending")(error.into()))
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+fn take() -> Result<(), TuiError> {
+    HOOK.call_once(install_hook);
+    remember_thread();
+    TAKEN.store(true, Ordering::SeqCst);
+    let entered = enable_raw_mode().and_then(|()| {
+        execute!(
+            io::stdout(),
+            EnterAlternateScreen,
+            EnableBracketedPaste,
+            cursor::Hide
+        )
+    });
+    entered.map_err(|source| {
+        give_back();
+        failed("entering the full screen")(source)
+    })
+}
+
+/// Once only, and without failing: the terminal may be gone.
+fn give_back() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let mut stdout = io::stdout();
+    let _ = execute!(
+        stdout,
+        EndSynchronizedUpdate,
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        cursor::Show
+    );
+    let _ = stdout.flush();
+    let _ = disable_raw_mode();
+}
+
+fn remember_thread() {
+    if let Ok(mut thread) = UI_THREAD.lock() {
+        *thread = Some(std::thread::current().id());
+    }
+}
+
+/// A panic elsewhere must not take the screen away from a cockpit that goes on drawing.
+fn install_hook() {
+    let previous = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        tracing::error!(target: "panic", "{info}");
+        let ours = UI_THREAD
+            .try_lock()
+            .is_ok_and(|thread| *thread == Some(std::thread::current().id()));
+        if ours {
+            give_back();
+        }
+        if !TAKEN.load(Ordering::SeqCst) {
+            previous(info);
+        }
+    }));
+}

@@ -1,0 +1,289 @@
+//! What each message does to the model, and which commands follow. Pure: the loop sends them.
+
+use crossterm::event::{KeyEvent, KeyEventKind};
+
+use crate::domain::{Duration, Mode};
+use crate::engine::{Command, QuitChoice};
+
+use super::ExitReason;
+use super::keymap::{Action, lookup};
+use super::message::Message;
+use super::model::{Dialog, Model, Pane, suggested_pane};
+
+/// Rows of a page: fixed, so that `update` needs no screen.
+const PAGE: usize = 10;
+/// Columns of a horizontal step in the log.
+const COLUMNS: u16 = 8;
+
+/// Takes one message in.
+pub fn update(model: &mut Model, message: Message) -> Vec<Command> {
+    match message {
+        Message::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
+        Message::Key(key) => on_key(model, key),
+        Message::Paste => {
+            model.say("pasted text is ignored: keys only");
+            Vec::new()
+        }
+        Message::Snapshot(snapshot) => {
+            let stepped = snapshot.sprint.step != model.snapshot.sprint.step;
+            model.snapshot = snapshot;
+            model.since_snapshot = Duration::zero();
+            after_snapshot(model, stepped);
+            Vec::new()
+        }
+        Message::Tick(elapsed) => {
+            model.since_snapshot = elapsed;
+            if let Some((_, ticks)) = &mut model.toast {
+                *ticks = ticks.saturating_sub(1);
+            }
+            model.toast.take_if(|(_, ticks)| *ticks == 0);
+            Vec::new()
+        }
+        Message::Drawn => {
+            model.dialog_drawn = model.dialog.is_some();
+            Vec::new()
+        }
+        Message::CommandLost(why) => {
+            model.leaving = false;
+            model.exit = None;
+            model.say(why);
+            Vec::new()
+        }
+    }
+}
+
+fn after_snapshot(model: &mut Model, stepped: bool) {
+    if model.snapshot.ended {
+        model.exit = Some(ExitReason::EngineEnded);
+    }
+    // A focused work pane stays: keys must not change their meaning under the operator's fingers.
+    if stepped && !model.focus.is_work() {
+        model.work = suggested_pane(model.snapshot.sprint.step);
+    }
+    if model.selected.is_none() {
+        model.selected = model.snapshot.offers.rows.first().map(|row| row.offer.id);
+    }
+    if let Some(reason) = model.dialog.as_ref().and_then(|d| moot(model, d)) {
+        model.dialog = None;
+        model.say(reason);
+    }
+}
+
+/// Why an open question no longer fits what is.
+fn moot(model: &Model, dialog: &Dialog) -> Option<&'static str> {
+    match dialog {
+        Dialog::Rent(shown) => {
+            let rows = &model.snapshot.offers.rows;
+            match rows.iter().find(|row| row.offer.id == shown.offer.id) {
+                None => Some("the offer is gone: nothing was rented"),
+                Some(row) if row.worst_cost != shown.worst_cost || row.price != shown.price => {
+                    Some("the offer's cost has changed: look again")
+                }
+                Some(_) if model.gate() != Some(crate::domain::GateKind::Rent) => {
+                    Some("it is no longer the time to rent: nothing was rented")
+                }
+                Some(_) => None,
+            }
+        }
+        Dialog::Approve(kind) => {
+            (model.gate() != Some(*kind)).then_some("the gate no longer waits")
+        }
+        Dialog::Abort => {
+            (!model.snapshot.sprint.can_abort).then_some("there is nothing to abort any more")
+        }
+        Dialog::Auto => (model.snapshot.mode == Mode::Auto).then_some("auto mode is on already"),
+        Dialog::Quit(_) => {
+            (!model.is_rented()).then_some("nothing is rented any more: press q again to quit")
+        }
+    }
+}
+
+fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Command> {
+    // Keys typed before the question was on the screen were meant for something else.
+    if model.dialog.is_some() && !model.dialog_drawn {
+        return Vec::new();
+    }
+    let Some(binding) = lookup(model, key) else {
+        return Vec::new();
+    };
+    if let Some(reason) = (binding.blocked)(model) {
+        model.say(reason);
+        return Vec::new();
+    }
+    act(model, binding.action)
+}
+
+fn act(model: &mut Model, action: Action) -> Vec<Command> {
+    match action {
+        Action::Confirm => return confirm(model),
+        Action::Cancel => model.dialog = None,
+        Action::PickRelease => model.dialog = Some(Dialog::Quit(Some(QuitChoice::Release))),
+        Action::PickLeave => model.dialog = Some(Dialog::Quit(Some(QuitChoice::Detach))),
+        Action::CloseHelp => model.help = false,
+        Action::Start => return vec![Command::Start],
+        Action::Approve => {
+            if let Some(kind) = model.gate() {
+                model.ask(Dialog::Approve(kind));
+            }
+        }
+        Action::Rent => {
+            let row = model
+                .selected_row()
+                .and_then(|index| model.snapshot.offers.rows.get(index))
+                .cloned();
+            if let Some(row) = row {
+                model.ask(Dialog::Rent(Box::new(row)));
+            }
+        }
+        Action::Abort => model.ask(Dialog::Abort),
+        Action::ToggleMode => match model.snapshot.mode {
+            Mode::Auto => return vec![Command::SetMode(Mode::Manual)],
+            Mode::Manual => model.ask(Dialog::Auto),
+        },
+        Action::Refresh => return vec![Command::RefreshOffers],
+        Action::Quit => return quit(model),
+        Action::Redraw => model.redraw = true,
+        Action::Suspend => model.suspend = true,
+        other => look(model, other),
+    }
+    Vec::new()
+}
+
+/// Actions that only change what is looked at.
+fn look(model: &mut Model, action: Action) {
+    match action {
+        Action::Help => {
+            model.help = !model.help;
+            model.help_scroll = 0;
+        }
+        Action::Zoom => model.zoom = !model.zoom,
+        Action::NextPane => focus(model, model.focus.step(1)),
+        Action::PreviousPane => focus(model, model.focus.step(Pane::ALL.len() - 1)),
+        Action::Pane(index) => focus(model, Pane::Countdown.step(usize::from(index))),
+        Action::Rejected => model.show_rejected = !model.show_rejected,
+        Action::Pause => {
+            let end = model.snapshot.boot_log.end_seq();
+            model.log.held_at = match model.log.held_at {
+                Some(_) => None,
+                None => Some(end),
+            };
+        }
+        Action::Follow => model.log.held_at = None,
+        Action::Wrap => {
+            model.log.wrap = !model.log.wrap;
+            model.log.column = 0;
+        }
+        Action::Left => model.log.column = model.log.column.saturating_sub(COLUMNS),
+        Action::Right => model.log.column = model.log.column.saturating_add(COLUMNS).min(4000),
+        Action::Up => scroll(model, Move::Up(1)),
+        Action::Down => scroll(model, Move::Down(1)),
+        Action::PageUp => scroll(model, Move::Up(PAGE)),
+        Action::PageDown => scroll(model, Move::Down(PAGE)),
+        Action::Top => scroll(model, Move::Up(usize::MAX)),
+        Action::Bottom => scroll(model, Move::Down(usize::MAX)),
+        // The rest is done by `act`.
+        _ => {}
+    }
+}
+
+fn focus(model: &mut Model, pane: Pane) {
+    model.focus = pane;
+    if pane.is_work() {
+        model.work = pane;
+    }
+}
+
+fn quit(model: &mut Model) -> Vec<Command> {
+    if model.is_rented() {
+        model.ask(Dialog::Quit(None));
+        return Vec::new();
+    }
+    model.exit = Some(ExitReason::Quit);
+    vec![Command::Quit(QuitChoice::Detach)]
+}
+
+fn confirm(model: &mut Model) -> Vec<Command> {
+    let Some(dialog) = model.dialog.take() else {
+        return Vec::new();
+    };
+    match dialog {
+        Dialog::Rent(row) => vec![Command::Rent {
+            offer: row.offer.id,
+            agreed: row.worst_cost,
+        }],
+        Dialog::Abort => vec![Command::Abort],
+        Dialog::Approve(kind) => vec![Command::Approve(kind)],
+        Dialog::Auto => vec![Command::SetMode(Mode::Auto)],
+        Dialog::Quit(None) => {
+            model.say("nothing was chosen: r releases and quits, l leaves it running");
+            Vec::new()
+        }
+        Dialog::Quit(Some(QuitChoice::Release)) => {
+            model.leaving = true;
+            vec![Command::Quit(QuitChoice::Release)]
+        }
+        Dialog::Quit(Some(QuitChoice::Detach)) => {
+            model.exit = Some(ExitReason::Quit);
+            vec![Command::Quit(QuitChoice::Detach)]
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Move {
+    Up(usize),
+    Down(usize),
+}
+
+impl Move {
+    fn from(self, place: usize, last: usize) -> usize {
+        match self {
+            Move::Up(by) => place.saturating_sub(by),
+            Move::Down(by) => place.saturating_add(by).min(last),
+        }
+    }
+}
+
+fn scroll(model: &mut Model, by: Move) {
+    if model.help {
+        let last = super::keymap::BINDINGS.len() + 10;
+        let place = by.from(usize::from(model.help_scroll), last);
+        model.help_scroll = u16::try_from(place).unwrap_or(u16::MAX);
+        return;
+    }
+    match model.focus {
+        Pane::Offers if model.show_rejected => {
+            let last = model.snapshot.offers.rejected.len().saturating_sub(1);
+            model.rejected_scroll = by.from(model.rejected_scroll.min(last), last);
+        }
+        Pane::Offers => select(model, by),
+        Pane::Boot => scroll_log(model, by),
+        Pane::Nodes => {
+            let last = model.snapshot.nodes.rows.len().saturating_sub(1);
+            model.nodes_scroll = by.from(model.nodes_scroll.min(last), last);
+        }
+        Pane::Countdown | Pane::Sprint | Pane::Journal => {}
+    }
+}
+
+fn select(model: &mut Model, by: Move) {
+    let rows = &model.snapshot.offers.rows;
+    let last = rows.len().saturating_sub(1);
+    let place = match model.selected_row() {
+        Some(place) => by.from(place, last),
+        None => 0,
+    };
+    model.selected = rows.get(place).map(|row| row.offer.id);
+}
+
+/// The log is held by sequence number, so new lines do not move it.
+fn scroll_log(model: &mut Model, by: Move) {
+    let log = &model.snapshot.boot_log;
+    let (first, end) = (log.first_seq(), log.end_seq());
+    let held = model.log.held_at.unwrap_or(end).clamp(first, end);
+    let step = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    model.log.held_at = match by {
+        Move::Up(n) => Some(held.saturating_sub(step(n)).max((first + 1).min(end))),
+        Move::Down(n) => Some(held.saturating_add(step(n))).filter(|&at| at < end),
+    };
+}

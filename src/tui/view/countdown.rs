@@ -1,0 +1,173 @@
+//! The chain: where it is, and how long until `PoC`.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use crate::domain::{ConfirmationPhase, Duration, Step};
+use crate::engine::{ChainReading, HeightEstimate};
+use crate::tui::model::{Model, Pane};
+use crate::tui::theme::Theme;
+
+use super::{frame, put, words};
+
+/// A reading older than this is marked.
+const STALE: i64 = 30;
+
+/// Draws the pane.
+pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
+    let chain = &model.snapshot.chain;
+    let now = model.now();
+    let age = words::ago(chain.reading.as_ref().map(|r| r.at), now);
+    let inner = frame(buf, area, Pane::Countdown, &age, model, theme);
+    let mut lines = Vec::new();
+    match &chain.reading {
+        None => lines.push(Line::styled(
+            "The chain has not been read yet.",
+            theme.warn(),
+        )),
+        Some(reading) => reading_lines(&mut lines, reading, model, inner.width, theme),
+    }
+    // What is wrong comes right below the figures it makes doubtful.
+    let mut wrong = Vec::new();
+    if let Some(trouble) = &chain.trouble {
+        wrong.push(Line::styled(format!("TROUBLE {trouble}"), theme.bad()));
+    }
+    if let Some(since) = chain.stalled_since {
+        let text = format!("STALLED no new block for {}", words::length(now - since));
+        wrong.push(Line::styled(text, theme.bad()));
+    }
+    if let Some(reading) = &chain.reading
+        && now - reading.at > Duration::seconds(STALE)
+    {
+        wrong.push(Line::styled(format!("STALE read {age}"), theme.warn()));
+    }
+    let place = lines.len().min(2);
+    lines.splice(place..place, wrong);
+    put(buf, inner, lines);
+}
+
+fn reading_lines(
+    lines: &mut Vec<Line<'static>>,
+    reading: &ChainReading,
+    model: &Model,
+    width: u16,
+    theme: Theme,
+) {
+    let now = model.now();
+    lines.push(estimate(
+        "PoC start",
+        reading.poc_start,
+        now,
+        theme,
+        true,
+        width,
+    ));
+    lines.push(estimate(
+        "Register by",
+        reading.registration_deadline,
+        now,
+        theme,
+        false,
+        width,
+    ));
+    lines.push(Line::from(vec![
+        Span::styled("Epoch ", theme.dim()),
+        Span::styled(reading.epoch.to_string(), theme.strong()),
+        Span::styled(" at ", theme.dim()),
+        Span::raw(reading.height.to_string()),
+        Span::styled(", block ", theme.dim()),
+        Span::raw(block_time(reading)),
+    ]));
+    lines.push(Line::from(vec![
+        Span::styled("Phase ", theme.dim()),
+        Span::styled(words::phase(reading.phase), theme.accent()),
+    ]));
+    let (start, end) = (reading.current.poc_start.0, reading.next.poc_start.0);
+    #[expect(clippy::cast_precision_loss, reason = "a bar of a few dozen columns")]
+    let part =
+        reading.height.0.saturating_sub(start) as f64 / end.saturating_sub(start).max(1) as f64;
+    let columns = usize::from(width).saturating_sub(14);
+    lines.push(Line::from(vec![
+        Span::styled(theme.bar(columns, part), theme.accent()),
+        Span::raw(format!(
+            " {:.0}% of epoch",
+            (part * 100.0).clamp(0.0, 100.0)
+        )),
+    ]));
+    lines.push(confirmation(reading, theme));
+    let sprint = &model.snapshot.sprint;
+    if let Some(rent_at) = sprint.rent_at.filter(|_| sprint.step <= Step::Choosing) {
+        let text = if rent_at > now {
+            format!(
+                "in {} ({})",
+                words::length(rent_at - now),
+                rent_at.format("%H:%M UTC")
+            )
+        } else {
+            format!("since {}", rent_at.format("%H:%M UTC"))
+        };
+        lines.push(Line::from(vec![
+            Span::styled("Rents ", theme.dim()),
+            Span::raw(text),
+        ]));
+    }
+}
+
+fn block_time(reading: &ChainReading) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a block")]
+    let seconds = |d: Duration| d.num_milliseconds() as f64 / 1000.0;
+    reading.block_time.map_or_else(
+        || "unmeasured".into(),
+        |time| format!("{:.2}s", seconds(time)),
+    )
+}
+
+fn estimate(
+    name: &'static str,
+    at: HeightEstimate,
+    now: crate::domain::Time,
+    theme: Theme,
+    main: bool,
+    width: u16,
+) -> Line<'static> {
+    let style = if main { theme.strong() } else { theme.text() };
+    if at.blocks_left.0 == 0 {
+        return Line::from(vec![
+            Span::styled(format!("{name:<12}"), theme.dim()),
+            Span::styled(format!("passed at {}", at.height), theme.warn()),
+        ]);
+    }
+    let when = at.expected.map_or_else(
+        || "time unknown".into(),
+        |band| words::band(band, now, theme.glyph("±", "+-")),
+    );
+    // The clock is the first to go where the line would not fit.
+    let when = match when.split_once(" (") {
+        Some((length, _)) if width < 46 => length.to_owned(),
+        _ => when,
+    };
+    Line::from(vec![
+        Span::styled(format!("{name:<12}"), theme.dim()),
+        Span::styled(format!("{} bl ", at.blocks_left), style),
+        Span::styled(when, style),
+    ])
+}
+
+fn confirmation(reading: &ChainReading, theme: Theme) -> Line<'static> {
+    let name = Span::styled("Confirmation PoC ", theme.dim());
+    let state = match reading.confirmation {
+        None => Span::styled("none", theme.dim()),
+        Some(event) => {
+            let word = match event.phase {
+                ConfirmationPhase::Inactive => "inactive",
+                ConfirmationPhase::GracePeriod => "GRACE PERIOD",
+                ConfirmationPhase::Generation => "GENERATION",
+                ConfirmationPhase::Validation => "VALIDATION",
+                ConfirmationPhase::Completed => "completed",
+            };
+            Span::styled(format!("#{} {word}", event.sequence), theme.warn())
+        }
+    };
+    Line::from(vec![name, state])
+}

@@ -1,0 +1,203 @@
+//! Questions before anything that costs: what exactly, what it costs, what is left.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use crate::domain::GateKind;
+use crate::engine::{OfferRow, QuitChoice};
+use crate::tui::layout::centered;
+use crate::tui::model::{Dialog, Model};
+use crate::tui::theme::Theme;
+
+use super::{popup, words};
+
+/// Draws the question.
+pub fn draw(buf: &mut Buffer, screen: Rect, dialog: &Dialog, model: &Model, theme: Theme) {
+    let (title, mut lines) = match dialog {
+        Dialog::Rent(row) => ("Rent this offer?", rent(row, model, theme)),
+        Dialog::Abort => ("Abort the sprint?", abort(model)),
+        Dialog::Approve(kind) => ("Approve?", approve(*kind, model, theme)),
+        Dialog::Auto => (
+            "Switch to auto?",
+            vec![
+                Line::raw("Auto passes every gate by itself: it rents, registers and"),
+                Line::raw("releases without asking, within the caps. m takes it back."),
+                Line::raw(left(model)),
+            ],
+        ),
+        Dialog::Quit(choice) => (
+            "Quit while something is rented?",
+            quit(*choice, model, theme),
+        ),
+    };
+    lines.push(Line::raw(""));
+    let cancel = matches!(dialog, Dialog::Quit(None));
+    if !cancel {
+        lines.push(Line::styled(format!(" y  {}", yes(dialog)), theme.warn()));
+    }
+    lines.push(Line::styled(
+        " Enter, Esc, n  cancel (default) ",
+        theme.selected(),
+    ));
+    let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
+    popup(buf, centered(screen, 68, height), title, lines, 0, theme);
+}
+
+fn yes(dialog: &Dialog) -> String {
+    match dialog {
+        Dialog::Rent(row) => format!("rent for at most {}", row.worst_cost),
+        Dialog::Abort => "abort and release everything".into(),
+        Dialog::Approve(kind) => format!("approve: {kind}"),
+        Dialog::Auto => "switch to auto".into(),
+        Dialog::Quit(Some(QuitChoice::Release)) => "release everything, then quit".into(),
+        Dialog::Quit(_) => "quit and leave it running".into(),
+    }
+}
+
+fn left(model: &Model) -> String {
+    let caps: Vec<String> = model
+        .snapshot
+        .money
+        .caps
+        .iter()
+        .map(|cap| {
+            format!(
+                "{} {} of {}",
+                cap.name,
+                cap.limit.left_after(cap.used),
+                cap.limit
+            )
+        })
+        .collect();
+    if caps.is_empty() {
+        "Caps: none known".into()
+    } else {
+        format!("Left now: {}", caps.join(", "))
+    }
+}
+
+fn rent(row: &OfferRow, model: &Model, theme: Theme) -> Vec<Line<'static>> {
+    let offer = &row.offer;
+    let place = offer.location.as_deref().unwrap_or("unknown place");
+    let verified = if offer.verified {
+        "verified"
+    } else {
+        "NOT VERIFIED"
+    };
+    let mut lines = vec![
+        Line::styled(
+            format!("{}x {}, {place}", offer.gpu_count, offer.gpu_name),
+            theme.strong(),
+        ),
+        Line::raw(format!(
+            "offer {}, machine {}, {verified}, reliability {:.1}%",
+            offer.id,
+            offer.machine,
+            offer.reliability * 100.0
+        )),
+        Line::raw(format!(
+            "price {}, boot about {}",
+            row.price,
+            words::length(row.expected_boot)
+        )),
+        Line::raw(format!("expected cost {}", row.expected_cost)),
+        Line::styled(
+            format!("WORST CASE {} for the whole session", row.worst_cost),
+            theme.warn(),
+        ),
+    ];
+    for cap in &model.snapshot.money.caps {
+        let now = cap.limit.left_after(cap.used);
+        let then = now - row.worst_cost;
+        let style = if then.0 < 0 {
+            theme.bad()
+        } else {
+            theme.text()
+        };
+        let word = if then.0 < 0 { " TOO MUCH" } else { "" };
+        lines.push(Line::styled(
+            format!("cap {:<7} {now} left, {then} after{word}", cap.name),
+            style,
+        ));
+    }
+    lines
+}
+
+fn abort(model: &Model) -> Vec<Line<'static>> {
+    let mut lines = vec![
+        Line::raw("The sprint ends: the registration is removed and the rental"),
+        Line::raw("destroyed. The reward of this epoch is given up."),
+    ];
+    match &model.snapshot.rental {
+        Some(rental) => lines.push(Line::raw(format!(
+            "Spent so far: {}, running at {}.",
+            rental.cost, rental.price
+        ))),
+        None => lines.push(Line::raw("Nothing is known to be rented.")),
+    }
+    lines
+}
+
+fn approve(kind: GateKind, model: &Model, theme: Theme) -> Vec<Line<'static>> {
+    let question = model
+        .snapshot
+        .sprint
+        .gate
+        .as_ref()
+        .map(|g| g.question.clone())
+        .unwrap_or_default();
+    let means = match kind {
+        GateKind::Register => "The node enters the Network Node's list and takes part in PoC.",
+        GateKind::Release => "The rental is destroyed and unregistered; this cannot be undone.",
+        GateKind::Start | GateKind::Rent => "The sprint goes on.",
+    };
+    let mut lines = vec![Line::styled(question, theme.strong()), Line::raw(means)];
+    if let Some(rental) = &model.snapshot.rental {
+        lines.push(Line::raw(format!(
+            "It costs {} now; {} so far.",
+            rental.price, rental.cost
+        )));
+    }
+    if let Some(until) = model.snapshot.sprint.gate.as_ref().and_then(|g| g.until) {
+        lines.push(Line::styled(
+            format!("{} left to decide.", words::length(until - model.now())),
+            theme.warn(),
+        ));
+    }
+    lines
+}
+
+fn quit(choice: Option<QuitChoice>, model: &Model, theme: Theme) -> Vec<Line<'static>> {
+    let lease = model.snapshot.rental.as_ref().map_or_else(
+        || "until its lease ends".to_owned(),
+        |r| {
+            format!(
+                "until {} ({}) at {}",
+                r.lease_until.format("%H:%M UTC"),
+                words::length(r.lease_until - model.now()),
+                r.price
+            )
+        },
+    );
+    let option = |key: &str, text: String, is: bool| {
+        let mark = if is { theme.glyph("▸", ">") } else { " " };
+        Line::styled(
+            format!("{mark} {key}  {text}"),
+            if is { theme.accent() } else { theme.text() },
+        )
+    };
+    vec![
+        option(
+            "r",
+            "release everything, then quit".into(),
+            choice == Some(QuitChoice::Release),
+        ),
+        option(
+            "l",
+            format!("leave it running {lease}"),
+            choice == Some(QuitChoice::Detach),
+        ),
+        Line::styled("Choose with r or l, then y.", theme.dim()),
+    ]
+}

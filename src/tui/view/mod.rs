@@ -1,0 +1,158 @@
+//! Draws the model, a pane a file. Pure: reads the model, writes cells, builds only visible rows.
+
+mod boot;
+mod chrome;
+mod countdown;
+mod dialog;
+mod nodes;
+mod offers;
+mod sprint;
+pub mod words;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::{Block, BorderType, Clear, Paragraph, Widget, Wrap};
+
+use super::layout::{Breakpoint, areas};
+use super::model::{Model, Pane};
+use super::theme::Theme;
+
+/// Draws everything into the area.
+pub fn draw(buf: &mut Buffer, screen: Rect, model: &Model, theme: Theme) {
+    if screen.is_empty() {
+        return;
+    }
+    let size = Breakpoint::of(screen.width, screen.height);
+    if size == Breakpoint::Tiny {
+        chrome::tiny(buf, screen, model, theme);
+    } else {
+        let areas = areas(model, screen);
+        chrome::header(buf, areas.header, model, theme);
+        chrome::alert(buf, areas.alert, model, theme);
+        chrome::tabs(buf, areas.tabs, model, theme);
+        for (pane, area) in areas.panes {
+            draw_pane(buf, area, pane, model, theme);
+        }
+        chrome::footer(buf, areas.footer, model, theme);
+    }
+    if model.help {
+        chrome::help(buf, screen, model, theme);
+    }
+    if let Some(question) = &model.dialog {
+        dialog::draw(buf, screen, question, model, theme);
+    }
+}
+
+fn draw_pane(buf: &mut Buffer, area: Rect, pane: Pane, model: &Model, theme: Theme) {
+    if area.is_empty() {
+        return;
+    }
+    match pane {
+        Pane::Countdown => countdown::draw(buf, area, model, theme),
+        Pane::Sprint => sprint::draw(buf, area, model, theme),
+        Pane::Offers => offers::draw(buf, area, model, theme),
+        Pane::Boot => boot::draw(buf, area, model, theme),
+        Pane::Nodes => nodes::draw(buf, area, model, theme),
+        Pane::Journal => journal(buf, area, model, theme),
+    }
+}
+
+fn journal(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
+    let inner = frame(buf, area, Pane::Journal, "", model, theme);
+    if inner.is_empty() {
+        return;
+    }
+    tui_logger::TuiLoggerWidget::default()
+        .style_error(theme.bad())
+        .style_warn(theme.warn())
+        .style_info(theme.text())
+        .style_debug(theme.dim())
+        .style_trace(theme.dim())
+        .output_file(false)
+        .output_line(false)
+        .output_timestamp(Some("%H:%M:%S".to_owned()))
+        .render(inner, buf);
+}
+
+/// Draws a pane's frame, with its number and a note on the right; too low for one, it is left out.
+fn frame(
+    buf: &mut Buffer,
+    area: Rect,
+    pane: Pane,
+    note: &str,
+    model: &Model,
+    theme: Theme,
+) -> Rect {
+    if area.height < 5 {
+        return area;
+    }
+    let focused = model.focus == pane;
+    let mark = if focused { theme.glyph("▸", ">") } else { "" };
+    let title = format!(" {mark}{} {} ", pane.index() + 1, pane.title());
+    let mut block = boxed(theme, focused).title(Line::styled(
+        title,
+        if focused {
+            theme.accent()
+        } else {
+            theme.strong()
+        },
+    ));
+    if !note.is_empty() {
+        block = block.title(Line::styled(format!(" {note} "), theme.dim()).right_aligned());
+    }
+    let inner = block.inner(area);
+    block.render(area, buf);
+    inner
+}
+
+/// A frame in what the terminal can show.
+fn boxed(theme: Theme, focused: bool) -> Block<'static> {
+    let ascii = ratatui::symbols::border::Set {
+        top_left: "+",
+        top_right: "+",
+        bottom_left: "+",
+        bottom_right: "+",
+        vertical_left: "|",
+        vertical_right: "|",
+        horizontal_top: "-",
+        horizontal_bottom: "-",
+    };
+    let block = Block::bordered().border_style(theme.border(focused));
+    if theme.unicode {
+        block.border_type(BorderType::Rounded)
+    } else {
+        block.border_set(ascii)
+    }
+}
+
+/// Puts lines into an area, wrapped.
+fn put(buf: &mut Buffer, area: Rect, lines: Vec<Line<'_>>) {
+    Paragraph::new(lines)
+        .wrap(Wrap { trim: false })
+        .render(area, buf);
+}
+
+/// Puts lines into an area, each cut at its end.
+fn put_cut(buf: &mut Buffer, area: Rect, lines: Vec<Line<'_>>) {
+    Paragraph::new(lines).render(area, buf);
+}
+
+/// A box on top of everything, with its lines.
+fn popup(
+    buf: &mut Buffer,
+    area: Rect,
+    title: &str,
+    lines: Vec<Line<'_>>,
+    scroll: u16,
+    theme: Theme,
+) {
+    Clear.render(area, buf);
+    let block = boxed(theme, true).title(Line::styled(format!(" {title} "), theme.accent()));
+    let inner = block.inner(area);
+    block.render(area, buf);
+    Paragraph::new(lines)
+        .wrap(Wrap { trim: false })
+        .scroll((scroll, 0))
+        .render(inner, buf);
+}

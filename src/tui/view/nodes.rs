@@ -1,0 +1,89 @@
+//! The Network Node's list, ours marked.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use crate::domain::NodeStatus;
+use crate::engine::{NodeOwner, NodeRow};
+use crate::tui::model::{Model, Pane};
+use crate::tui::theme::Theme;
+
+use super::{frame, put_cut, words};
+
+/// Draws the pane.
+pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
+    let nodes = &model.snapshot.nodes;
+    let note = format!(
+        "{} listed, {}",
+        nodes.rows.len(),
+        words::ago(nodes.read_at, model.now())
+    );
+    let inner = frame(buf, area, Pane::Nodes, &note, model, theme);
+    let mut lines = Vec::new();
+    if let Some(trouble) = &nodes.trouble {
+        lines.push(Line::styled(format!("TROUBLE {trouble}"), theme.bad()));
+    }
+    if nodes.rows.is_empty() {
+        let text = if nodes.read_at.is_some() {
+            "No node is registered."
+        } else {
+            "The list has not been read yet."
+        };
+        lines.push(Line::styled(text, theme.dim()));
+    } else {
+        let head = format!(
+            "{:<7} {:<14} {:<19} {:<10} {:<11} {:<5} weight",
+            "owner", "id", "host:ports", "now", "PoC", "on"
+        );
+        lines.push(Line::styled(head, theme.dim()));
+    }
+    let first = model.nodes_scroll.min(nodes.rows.len().saturating_sub(1));
+    let room = usize::from(inner.height);
+    for row in nodes.rows.iter().skip(first).take(room) {
+        node_lines(&mut lines, row, theme);
+    }
+    put_cut(buf, inner, lines);
+}
+
+fn node_lines(lines: &mut Vec<Line<'static>>, row: &NodeRow, theme: Theme) {
+    let (node, config) = (&row.node, &row.node.config);
+    let owner = match row.owner {
+        NodeOwner::Sprint => "SPRINT",
+        NodeOwner::Proxy => "proxy",
+        NodeOwner::Other => "other",
+    };
+    let failed = node.current == NodeStatus::Failed;
+    let style = match row.owner {
+        _ if failed => theme.bad(),
+        NodeOwner::Sprint => theme.accent(),
+        _ => theme.text(),
+    };
+    let weight: u64 = node.weights.values().map(|w| w.0).sum();
+    let host = format!(
+        "{}:{}/{}",
+        config.host, config.poc_port, config.inference_port
+    );
+    let enabled = if node.enabled {
+        format!("e{}", node.admin_epoch)
+    } else {
+        "OFF".into()
+    };
+    let text = format!(
+        "{owner:<7} {:<14.14} {host:<19.19} {:<10} {:<11} {enabled:<5} {weight}",
+        config.id.to_string(),
+        node.current,
+        node.poc_current
+    );
+    lines.push(Line::styled(text, style));
+    if node.intended != node.current || node.poc_intended != node.poc_current {
+        let text = format!("        wants {} {}", node.intended, node.poc_intended);
+        lines.push(Line::styled(text, theme.warn()));
+    }
+    if !node.failure_reason.is_empty() {
+        lines.push(Line::styled(
+            format!("        FAILURE {}", node.failure_reason),
+            theme.bad(),
+        ));
+    }
+}

@@ -1,0 +1,132 @@
+//! The market: usable offers with their cost, or those that are out with the reason.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use crate::engine::{OfferRow, SearchState};
+use crate::tui::model::{Model, Pane};
+use crate::tui::theme::Theme;
+
+use super::{frame, put_cut, words};
+
+/// Name, width and text of a column, by importance from left to right.
+type Column = (&'static str, usize, fn(usize, &OfferRow) -> String);
+
+const COLUMNS: [Column; 9] = [
+    ("#", 3, |rank, _| (rank + 1).to_string()),
+    ("GPU", 14, |_, row| gpu(row)),
+    ("price", 9, |_, row| row.price.to_string()),
+    ("expected", 8, |_, row| row.expected_cost.to_string()),
+    ("worst", 8, |_, row| row.worst_cost.to_string()),
+    ("boot", 8, |_, row| words::length(row.expected_boot)),
+    ("rel.", 6, |_, row| {
+        format!("{:.1}%", row.offer.reliability * 100.0)
+    }),
+    ("Mb/s", 6, |_, row| {
+        format!("{:.0}", row.offer.download_mbps)
+    }),
+    ("machine", 8, |_, row| row.offer.machine.to_string()),
+];
+
+fn gpu(row: &OfferRow) -> String {
+    format!("{}x {}", row.offer.gpu_count, row.offer.gpu_name)
+}
+
+/// Draws the pane.
+pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
+    let offers = &model.snapshot.offers;
+    let age = words::ago(offers.read_at, model.now());
+    let state = match &offers.state {
+        SearchState::Idle => "idle".to_owned(),
+        SearchState::Searching => format!("SEARCHING, rows {age}"),
+        SearchState::Ready => age,
+        SearchState::Failed(_) => format!("FAILED, rows {age}"),
+    };
+    let note = format!(
+        "{} usable, {} out, {state}",
+        offers.rows.len(),
+        offers.rejected.len()
+    );
+    let inner = frame(buf, area, Pane::Offers, &note, model, theme);
+    let mut lines = Vec::new();
+    if let SearchState::Failed(why) = &offers.state {
+        lines.push(Line::styled(
+            format!("search failed: {why}; r tries again"),
+            theme.bad(),
+        ));
+    }
+    let rows = usize::from(inner.height).saturating_sub(lines.len());
+    if model.show_rejected {
+        rejected(&mut lines, rows, model, theme);
+    } else {
+        usable(&mut lines, rows, inner.width, model, theme);
+    }
+    put_cut(buf, inner, lines);
+}
+
+fn usable(lines: &mut Vec<Line<'static>>, height: usize, width: u16, model: &Model, theme: Theme) {
+    let rows = &model.snapshot.offers.rows;
+    if rows.is_empty() {
+        lines.push(Line::styled(
+            "No usable offer. e shows what is out and why, r searches again.",
+            theme.dim(),
+        ));
+        return;
+    }
+    let mut room = usize::from(width);
+    let columns: Vec<&Column> = COLUMNS
+        .iter()
+        .take_while(|(_, w, _)| {
+            room.checked_sub(w + 1)
+                .inspect(|&left| room = left)
+                .is_some()
+        })
+        .collect();
+    let head: String = columns.iter().map(|(name, w, _)| cell(name, *w)).collect();
+    lines.push(Line::styled(format!("{head}location"), theme.dim()));
+    let selected = model.selected_row();
+    // The last line says why the selected one ranks there.
+    let visible = height.saturating_sub(2).max(1);
+    let first = selected.map_or(0, |at| (at + 1).saturating_sub(visible));
+    for (rank, row) in rows.iter().enumerate().skip(first).take(visible) {
+        let mut text: String = columns
+            .iter()
+            .map(|(_, w, f)| cell(&f(rank, row), *w))
+            .collect();
+        text.push_str(row.offer.location.as_deref().unwrap_or("unknown"));
+        let style = if selected == Some(rank) {
+            theme.selected()
+        } else {
+            theme.text()
+        };
+        lines.push(Line::styled(text, style));
+    }
+    let why = selected.and_then(|at| rows.get(at)).map_or_else(
+        || "the selected offer is gone: j picks another".to_owned(),
+        |row| format!("offer {}: {}", row.offer.id, row.why),
+    );
+    lines.push(Line::styled(why, theme.accent()));
+}
+
+fn rejected(lines: &mut Vec<Line<'static>>, height: usize, model: &Model, theme: Theme) {
+    lines.push(Line::styled("OUT (e shows the usable ones)", theme.warn()));
+    let all = &model.snapshot.offers.rejected;
+    let first = model.rejected_scroll.min(all.len().saturating_sub(1));
+    for out in all.iter().skip(first).take(height.saturating_sub(1)) {
+        let offer = &out.offer;
+        lines.push(Line::raw(format!(
+            "{:<10} {:<16} {:>9}  {}",
+            offer.id.to_string(),
+            format!("{}x {}", offer.gpu_count, offer.gpu_name),
+            offer.gpu_price.to_string(),
+            out.reason
+        )));
+    }
+}
+
+/// Text in exactly this many columns and a space.
+fn cell(text: &str, width: usize) -> String {
+    let cut: String = text.chars().take(width).collect();
+    format!("{cut:<width$} ")
+}

@@ -1,0 +1,82 @@
+//! Times, lengths and names as an operator reads them.
+
+use crate::domain::{ChainPhase, Duration, Outcome, ReleasePolicy, Time};
+use crate::engine::TimeBand;
+
+/// `2d 03h`, `3h 07m`, `7m 05s`, `5s`; never negative.
+pub fn length(duration: Duration) -> String {
+    let seconds = duration.num_seconds().max(0);
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    if days > 0 {
+        format!("{days}d {:02}h", hours % 24)
+    } else if hours > 0 {
+        format!("{hours}h {:02}m", minutes % 60)
+    } else if minutes > 0 {
+        format!("{minutes}m {:02}s", seconds % 60)
+    } else {
+        format!("{seconds}s")
+    }
+}
+
+/// `12s ago`.
+pub fn ago(then: Option<Time>, now: Time) -> String {
+    then.map_or_else(
+        || "never read".into(),
+        |then| format!("{} ago", length(now - then)),
+    )
+}
+
+/// `7m 05s ±1m (03:12 UTC)`, or `now`.
+pub fn band(band: TimeBand, now: Time, plus_minus: &str) -> String {
+    let clock = band.p50.format("%H:%M UTC");
+    if band.p50 <= now {
+        return format!("now (expected {clock})");
+    }
+    let half = (band.p90 - band.p10) / 2;
+    format!(
+        "{} {plus_minus}{} ({clock})",
+        length(band.p50 - now),
+        rough(half)
+    )
+}
+
+/// A length in its largest unit.
+fn rough(duration: Duration) -> String {
+    let text = length(duration);
+    text.split(' ').next().unwrap_or_default().to_owned()
+}
+
+/// Phase in words.
+pub fn phase(phase: ChainPhase) -> &'static str {
+    match phase {
+        ChainPhase::PoCGenerate => "PoC generation",
+        ChainPhase::PoCGenerateWindDown => "PoC generation wind-down",
+        ChainPhase::PoCValidate => "PoC validation",
+        ChainPhase::PoCValidateWindDown => "PoC validation wind-down",
+        ChainPhase::Inference => "inference",
+    }
+}
+
+/// Release policy in words.
+pub fn policy(policy: ReleasePolicy) -> String {
+    match policy {
+        ReleasePolicy::AfterValidation => "after PoC validation".into(),
+        ReleasePolicy::AfterWeight => "once the weight is known".into(),
+        ReleasePolicy::BlocksAfterStart(n) => format!("{n} blocks after PoC starts"),
+        ReleasePolicy::WholeEpoch => "at the epoch's end".into(),
+    }
+}
+
+/// Outcome in a sentence.
+pub fn outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Confirmed { weight } => format!("CONFIRMED: weight {weight} on the chain"),
+        Outcome::NoWeight { cause } => format!("NO WEIGHT: {}: {}", cause.name, cause.detail),
+        Outcome::Failed { cause } => format!("FAILED: {}: {}", cause.name, cause.detail),
+        Outcome::Aborted => "ABORTED by the operator".into(),
+        Outcome::Unknown { cause } => format!("UNKNOWN: {}: {}", cause.name, cause.detail),
+    }
+}
+
+/// The key that opens and closes the help.
+pub const HELP_KEY: &str = "?";

@@ -1,0 +1,691 @@
+//! What the cockpit shows in each state and size, and that no key spends without a `y`.
+#![allow(clippy::unwrap_used, reason = "fixtures")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use pocpit::domain::*;
+use pocpit::engine::*;
+use pocpit::tui::keymap::{BINDINGS, markdown_table};
+use pocpit::tui::message::Message;
+use pocpit::tui::model::{Dialog, Model, Pane};
+use pocpit::tui::theme::Theme;
+use pocpit::tui::update::update;
+use pocpit::tui::view;
+use proptest::prelude::*;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+const THEME: Theme = Theme {
+    color: true,
+    unicode: true,
+};
+
+fn at(minute: i64) -> Time {
+    Time::from_timestamp(1_790_000_000 + minute * 60, 0).unwrap()
+}
+
+fn band(minute: i64) -> TimeBand {
+    TimeBand {
+        p10: at(minute - 2),
+        p50: at(minute),
+        p90: at(minute + 2),
+    }
+}
+
+fn stages(epoch: u64, start: u64) -> EpochStages {
+    EpochStages {
+        epoch: EpochIndex(epoch),
+        poc_start: Height(start),
+        poc_generation_wind_down: Height(start + 55),
+        poc_generation_end: Height(start + 60),
+        poc_validation_start: Height(start + 65),
+        poc_validation_wind_down: Height(start + 180),
+        poc_validation_end: Height(start + 185),
+        set_new_validators: Height(start + 190),
+        claim_money: Height(start + 195),
+        inference_validation_cutoff: Height(start + 15_000),
+        next_poc_start: Height(start + 15_391),
+    }
+}
+
+fn offer(id: u64, gpu: &str, dollars: f64) -> OfferRow {
+    let price = UsdPerHour::from_dollars(dollars);
+    OfferRow {
+        offer: Offer {
+            id: OfferId(id),
+            machine: MachineId(id / 7),
+            host: Some(HostId(5)),
+            gpu_name: gpu.into(),
+            gpu_count: 4,
+            gpu_memory_mb: 81_559,
+            disk_gb: 800.0,
+            disk_mb_per_s: Some(2400.0),
+            download_mbps: 4200.0,
+            upload_mbps: 3800.0,
+            gpu_price: price,
+            storage_per_gb_month: Usd::from_dollars(0.1),
+            download_per_gb: Usd::ZERO,
+            upload_per_gb: Usd::ZERO,
+            reliability: 0.993,
+            cuda: Some(12.8),
+            direct_ports: 100,
+            location: Some("Norway, NO".into()),
+            ends_at: None,
+            verified: true,
+        },
+        price,
+        expected_cost: Usd::from_dollars(dollars * 2.0),
+        worst_cost: Usd::from_dollars(dollars * 3.0),
+        expected_boot: Duration::minutes(24),
+        why: "cheapest by expected cost; fast download".into(),
+    }
+}
+
+fn waiting() -> Snapshot {
+    Snapshot {
+        at: at(0),
+        world: WorldKind::Simulated { speed: 60.0 },
+        cockpit: "north".parse().unwrap(),
+        mode: Mode::Manual,
+        chain: ChainSnapshot {
+            reading: Some(ChainReading {
+                at: at(0),
+                height: Height(2_345_000),
+                epoch: EpochIndex(152),
+                phase: ChainPhase::Inference,
+                current: stages(152, 2_331_000),
+                next: stages(153, 2_346_391),
+                params: EpochParams::default(),
+                confirmation: None,
+                block_time: Some(Duration::milliseconds(5_870)),
+                poc_start: HeightEstimate {
+                    height: Height(2_346_391),
+                    blocks_left: Blocks(1391),
+                    expected: Some(band(136)),
+                },
+                registration_deadline: HeightEstimate {
+                    height: Height(2_346_381),
+                    blocks_left: Blocks(1381),
+                    expected: Some(band(135)),
+                },
+            }),
+            trouble: None,
+            stalled_since: None,
+        },
+        sprint: SprintSnapshot {
+            epoch: Some(EpochIndex(153)),
+            step: Step::Waiting,
+            doing: "Waits until it is time to rent.".into(),
+            spans: vec![StepSpan {
+                step: Step::Waiting,
+                started: at(-30),
+                ended: None,
+                started_height: None,
+            }],
+            gate: Some(GateSnapshot {
+                kind: GateKind::Start,
+                question: "Take part in epoch 153?".into(),
+                since: at(-5),
+                until: Some(at(80)),
+            }),
+            rent_at: Some(at(80)),
+            cause: None,
+            release_at: None,
+            release_policy: ReleasePolicy::AfterValidation,
+            outcome: None,
+            attempts: 0,
+            can_abort: false,
+        },
+        offers: OffersSnapshot {
+            state: SearchState::Ready,
+            rows: Arc::new(vec![
+                offer(31_234_567, "H100 SXM", 9.6),
+                offer(31_234_999, "H100 NVL", 10.4),
+                offer(30_000_001, "H200", 13.2),
+            ]),
+            rejected: Arc::new(vec![RejectedOffer {
+                offer: offer(29_000_000, "H100 PCIE", 7.0).offer,
+                reason: "reliability 91.0% is under 98%".into(),
+            }]),
+            read_at: Some(at(-1)),
+        },
+        rental: None,
+        nodes: NodesSnapshot {
+            rows: vec![node("proxy-1", NodeOwner::Proxy)],
+            read_at: Some(at(0)),
+            trouble: None,
+        },
+        money: MoneySnapshot {
+            per_hour: UsdPerHour::ZERO,
+            sprint: Usd::ZERO,
+            reserved: Usd::ZERO,
+            caps: vec![
+                CapSnapshot {
+                    name: "sprint".into(),
+                    limit: Usd::from_dollars(40.0),
+                    used: Usd::ZERO,
+                },
+                CapSnapshot {
+                    name: "day".into(),
+                    limit: Usd::from_dollars(60.0),
+                    used: Usd::from_dollars(18.5),
+                },
+            ],
+            credit: Some(Usd::from_dollars(212.4)),
+        },
+        alerts: vec![],
+        boot_log: BootLog::default(),
+        ended: false,
+    }
+}
+
+fn node(id: &str, owner: NodeOwner) -> NodeRow {
+    NodeRow {
+        owner,
+        node: RegisteredNode {
+            config: NodeConfig {
+                id: NodeId(id.into()),
+                host: "10.0.0.7".into(),
+                inference_port: 5000,
+                inference_segment: String::new(),
+                poc_port: 8080,
+                poc_segment: String::new(),
+                max_concurrent: 500,
+                models: BTreeMap::new(),
+                hardware: vec![],
+            },
+            intended: NodeStatus::Inference,
+            current: NodeStatus::Inference,
+            poc_intended: PocStatus::Idle,
+            poc_current: PocStatus::Idle,
+            failure_reason: String::new(),
+            enabled: true,
+            admin_epoch: EpochIndex(150),
+            version: None,
+            weights: BTreeMap::from([("m".into(), Weight(812))]),
+        },
+    }
+}
+
+fn gated(step: Step, kind: GateKind, question: &str) -> Snapshot {
+    let mut s = waiting();
+    s.sprint.step = step;
+    s.sprint.can_abort = true;
+    s.sprint.gate = Some(GateSnapshot {
+        kind,
+        question: question.into(),
+        since: at(-1),
+        until: Some(at(9)),
+    });
+    s.sprint.spans = Step::ALL
+        .into_iter()
+        .take_while(|&x| x <= step)
+        .zip(0..)
+        .map(|(x, i)| StepSpan {
+            step: x,
+            started: at(i * 4 - 60),
+            ended: (x < step).then(|| at(i * 4 - 56)),
+            started_height: None,
+        })
+        .collect();
+    s
+}
+
+fn choosing() -> Snapshot {
+    let mut s = gated(Step::Choosing, GateKind::Rent, "Pick an offer to rent.");
+    s.sprint.doing = "3 offers fit; the best costs $19.20.".into();
+    s
+}
+
+fn rented(step: Step) -> Snapshot {
+    let mut s = gated(
+        step,
+        GateKind::Register,
+        "Register pocpit-153 with the Network Node?",
+    );
+    s.sprint.gate = None;
+    s.sprint.doing = "Watches the node come up.".into();
+    s.money.per_hour = UsdPerHour::from_dollars(9.6);
+    s.money.sprint = Usd::from_dollars(4.12);
+    s.rental = Some(RentalSnapshot {
+        id: InstanceId(28_111_222),
+        label: "pocpit/north/153/1-ab12".parse().unwrap(),
+        gpus: "4x H100 SXM".into(),
+        location: Some("Norway, NO".into()),
+        status: "running".into(),
+        rented_at: at(-25),
+        price: UsdPerHour::from_dollars(9.6),
+        cost: Usd::from_dollars(4.12),
+        lease_until: at(95),
+        ssh: None,
+        link: LinkSnapshot::Up {
+            since: at(-18),
+            tunnel: true,
+        },
+        boot: BootSnapshot {
+            stage: BootStage::Downloading,
+            progress: Some(0.43),
+            detail: "model shard 9 of 21".into(),
+            started: vec![(BootStage::Placed, at(-25))],
+            ready_at: Some(at(11)),
+            fault: None,
+        },
+        devices: vec![],
+        service: None,
+        releasing: false,
+    });
+    for n in 0..40 {
+        s.boot_log.push(LogLine::plain(
+            at(-10),
+            format!("{n:03} INFO vllm.worker: shard {n} loaded in 1.2 s"),
+        ));
+    }
+    s.boot_log.live = Some(LogLine::plain(
+        at(0),
+        "Downloading shards:  43% 9/21 [02:11<02:54]",
+    ));
+    s
+}
+
+fn registering() -> Snapshot {
+    let mut s = rented(Step::Registering);
+    s.sprint.gate = Some(GateSnapshot {
+        kind: GateKind::Register,
+        question: "Register pocpit-153 with the Network Node?".into(),
+        since: at(0),
+        until: Some(at(9)),
+    });
+    s
+}
+
+fn proving() -> Snapshot {
+    let mut s = rented(Step::Proving);
+    s.sprint.release_at = Some(band(22));
+    let mut ours = node("pocpit-153", NodeOwner::Sprint);
+    ours.node.current = NodeStatus::Poc;
+    ours.node.intended = NodeStatus::Poc;
+    ours.node.poc_current = PocStatus::Generating;
+    ours.node.poc_intended = PocStatus::Generating;
+    s.nodes.rows.insert(0, ours);
+    if let Some(r) = &mut s.chain.reading {
+        r.phase = ChainPhase::PoCGenerate;
+        r.poc_start.blocks_left = Blocks(0);
+        r.registration_deadline.blocks_left = Blocks(0);
+    }
+    s
+}
+
+fn over(outcome: Outcome) -> Snapshot {
+    let mut s = gated(Step::Done, GateKind::Start, "");
+    s.sprint.gate = None;
+    s.sprint.can_abort = false;
+    s.sprint.doing = "Nothing of ours is left.".into();
+    s.sprint.outcome = Some(outcome);
+    s.money.sprint = Usd::from_dollars(17.83);
+    s
+}
+
+fn confirmed() -> Snapshot {
+    over(Outcome::Confirmed {
+        weight: Weight(10_412),
+    })
+}
+
+fn failed() -> Snapshot {
+    over(Outcome::Failed {
+        cause: Cause::new(
+            "boot_stalled",
+            "no progress in loading for 12 minutes on machine 4461",
+        ),
+    })
+}
+
+fn trouble() -> Snapshot {
+    let mut s = rented(Step::Booting);
+    s.at = at(7);
+    s.chain.trouble = Some("node1: could not be reached: connection refused".into());
+    s.chain.stalled_since = Some(at(1));
+    s.nodes.trouble = Some("list nodes: asks us to slow down (HTTP 429)".into());
+    s.offers.state = SearchState::Failed("could not be reached".into());
+    s.alerts = vec![Alert {
+        level: AlertLevel::Critical,
+        text: "The chain cannot be read.".into(),
+        advice: "check node1".into(),
+        since: at(1),
+    }];
+    if let Some(r) = &mut s.rental {
+        r.link = LinkSnapshot::Connecting {
+            attempts: 3,
+            last_error: Some("Connection timed out".into()),
+        };
+        r.boot.fault = Some(BootFault {
+            name: "cuda_oom".into(),
+            evidence: "CUDA out of memory".into(),
+            advice: "choose more GPU memory".into(),
+            blame: Blame::Ours,
+            seen_at: at(5),
+        });
+    }
+    s
+}
+
+fn nothing_yet() -> Snapshot {
+    let mut s = waiting();
+    s.chain = ChainSnapshot::default();
+    s.sprint.gate = None;
+    s.sprint.epoch = None;
+    s.sprint.rent_at = None;
+    s.offers = OffersSnapshot {
+        state: SearchState::Idle,
+        rows: Arc::default(),
+        rejected: Arc::default(),
+        read_at: None,
+    };
+    s.nodes = NodesSnapshot::default();
+    s
+}
+
+fn model(snapshot: Snapshot) -> Model {
+    Model::new(Arc::new(snapshot))
+}
+
+fn screen(model: &Model, width: u16, height: u16) -> Terminal<TestBackend> {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal
+        .draw(|frame| {
+            let area = frame.area();
+            view::draw(frame.buffer_mut(), area, model, THEME);
+        })
+        .unwrap();
+    terminal
+}
+
+fn press(model: &mut Model, code: KeyCode) -> Vec<Command> {
+    update(model, Message::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+}
+
+fn type_and_draw(model: &mut Model, keys: &str) -> Vec<Command> {
+    let mut commands = Vec::new();
+    for key in keys.chars() {
+        let code = if key == '\n' {
+            KeyCode::Enter
+        } else {
+            KeyCode::Char(key)
+        };
+        commands.extend(press(model, code));
+        update(model, Message::Drawn);
+    }
+    commands
+}
+
+fn states() -> Vec<(&'static str, Model)> {
+    let asked = |snapshot, keys| {
+        let mut m = model(snapshot);
+        type_and_draw(&mut m, keys);
+        m
+    };
+    vec![
+        ("waiting", model(waiting())),
+        ("choosing", model(choosing())),
+        ("rejected", asked(choosing(), "e")),
+        ("confirm_rent", asked(choosing(), "\n")),
+        ("booting", model(rented(Step::Booting))),
+        ("abort", asked(rented(Step::Booting), "x")),
+        ("quit", asked(rented(Step::Booting), "ql")),
+        ("register_gate", model(registering())),
+        ("approve_register", asked(registering(), "a")),
+        ("proving", model(proving())),
+        ("confirmed", model(confirmed())),
+        ("failed", model(failed())),
+        ("trouble", model(trouble())),
+        ("nothing_yet", model(nothing_yet())),
+        ("help", asked(waiting(), "?")),
+    ]
+}
+
+#[test]
+fn every_state_looks_as_agreed() {
+    for (name, model) in states() {
+        for (w, h) in [(80, 24), (120, 40)] {
+            insta::assert_snapshot!(format!("{name}_{w}x{h}"), screen(&model, w, h).backend());
+        }
+    }
+    for (w, h) in [(60, 16), (200, 60), (40, 5)] {
+        insta::assert_snapshot!(
+            format!("proving_{w}x{h}"),
+            screen(&model(proving()), w, h).backend()
+        );
+    }
+}
+
+#[test]
+fn no_size_panics() {
+    let mut sizes: Vec<(u16, u16)> = vec![
+        (80, 24),
+        (200, 60),
+        (300, 100),
+        (500, 10),
+        (10, 300),
+        (60, 16),
+        (59, 16),
+        (60, 15),
+    ];
+    for w in (0..=60).step_by(6) {
+        sizes.extend((0..=60).step_by(4).map(|h| (w, h)));
+    }
+    for (_, mut model) in states() {
+        for zoom in [false, true] {
+            model.zoom = zoom;
+            for &(w, h) in &sizes {
+                screen(&model, w, h);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_essentials_fit_into_80_by_24() {
+    let text = screen(&model(registering()), 80, 24).backend().to_string();
+    for needed in [
+        "1391 bl",
+        "GATE register",
+        "$9.60/h",
+        "spent $4.12",
+        "REGISTERING",
+        "quit",
+        "help",
+    ] {
+        assert!(text.contains(needed), "{needed} is missing in:\n{text}");
+    }
+}
+
+#[test]
+fn without_colour_no_cell_has_one() {
+    let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
+    let plain = Theme {
+        color: false,
+        unicode: false,
+    };
+    terminal
+        .draw(|f| {
+            let area = f.area();
+            view::draw(f.buffer_mut(), area, &model(trouble()), plain);
+        })
+        .unwrap();
+    for cell in terminal.backend().buffer().content() {
+        assert_eq!(
+            (cell.fg, cell.bg),
+            (ratatui::style::Color::Reset, ratatui::style::Color::Reset)
+        );
+        assert!(cell.symbol().is_ascii(), "{:?}", cell.symbol());
+    }
+}
+
+#[test]
+fn every_binding_has_keys_and_help_and_no_key_means_two_things() {
+    for (i, a) in BINDINGS.iter().enumerate() {
+        assert!(!a.keys.is_empty() && !a.help.is_empty(), "{a:?}");
+        assert!(markdown_table().contains(a.help));
+        for b in &BINDINGS[i + 1..] {
+            if a.context == b.context {
+                assert!(
+                    a.keys.iter().all(|k| !b.keys.contains(k)),
+                    "{a:?} and {b:?}"
+                );
+                assert_ne!(a.action, b.action);
+            }
+        }
+    }
+}
+
+#[test]
+fn renting_needs_enter_then_a_drawn_dialog_then_y() {
+    let mut m = model(choosing());
+    assert_eq!(press(&mut m, KeyCode::Enter), vec![]);
+    assert_eq!(
+        press(&mut m, KeyCode::Char('y')),
+        vec![],
+        "typed before it was drawn"
+    );
+    update(&mut m, Message::Drawn);
+    assert_eq!(
+        press(&mut m, KeyCode::Char('y')),
+        vec![Command::Rent {
+            offer: OfferId(31_234_567),
+            agreed: Usd::from_dollars(28.8)
+        }]
+    );
+}
+
+#[test]
+fn enter_cancels_a_dialog() {
+    let mut m = model(choosing());
+    assert_eq!(type_and_draw(&mut m, "\n\ny"), vec![]);
+    assert_eq!(m.dialog, None);
+}
+
+#[test]
+fn a_changed_cost_or_a_gone_offer_closes_the_dialog() {
+    for change in [
+        vec![],
+        vec![OfferRow {
+            worst_cost: Usd(1),
+            ..offer(31_234_567, "H100 SXM", 9.6)
+        }],
+    ] {
+        let mut m = model(choosing());
+        type_and_draw(&mut m, "\n");
+        let mut next = choosing();
+        next.offers.rows = Arc::new(change);
+        update(&mut m, Message::Snapshot(Arc::new(next)));
+        assert_eq!(m.dialog, None);
+        assert_eq!(type_and_draw(&mut m, "y"), vec![]);
+    }
+}
+
+#[test]
+fn the_selection_stays_with_its_offer_across_a_refresh() {
+    let mut m = model(choosing());
+    type_and_draw(&mut m, "j");
+    let mut next = choosing();
+    Arc::make_mut(&mut next.offers.rows).reverse();
+    next.offers.state = SearchState::Searching;
+    update(&mut m, Message::Snapshot(Arc::new(next)));
+    assert_eq!(m.selected, Some(OfferId(31_234_999)));
+}
+
+#[test]
+fn quitting_with_a_rental_asks_and_does_nothing_by_default() {
+    let mut m = model(rented(Step::Booting));
+    assert_eq!(type_and_draw(&mut m, "qy"), vec![]);
+    assert_eq!(m.exit, None);
+    assert_eq!(
+        type_and_draw(&mut m, "qry"),
+        vec![Command::Quit(QuitChoice::Release)]
+    );
+    assert_eq!(m.exit, None, "it stays to show the release");
+}
+
+#[test]
+fn a_held_log_stays_still_while_lines_come() {
+    let mut m = model(rented(Step::Booting));
+    type_and_draw(&mut m, "kk");
+    let held = m.log.held_at;
+    let mut next = (*m.snapshot).clone();
+    next.boot_log.push(LogLine::plain(at(1), "more"));
+    update(&mut m, Message::Snapshot(Arc::new(next)));
+    assert_eq!((held, m.log.held_at), (Some(38), Some(38)));
+}
+
+#[test]
+fn a_paste_does_nothing_but_say_so() {
+    let mut m = model(choosing());
+    type_and_draw(&mut m, "\n");
+    let before = m.dialog.clone();
+    assert_eq!(update(&mut m, Message::Paste), vec![]);
+    assert_eq!(m.dialog, before);
+    assert_eq!(m.focus, Pane::Offers);
+}
+
+fn any_message() -> impl Strategy<Value = Message> {
+    let key = |code| Message::Key(KeyEvent::new(code, KeyModifiers::NONE));
+    prop_oneof![
+        8 => proptest::sample::select("yansqxmrejkz?lhpfwG123456 ".chars().collect::<Vec<_>>()).prop_map(move |c| key(KeyCode::Char(c))),
+        2 => proptest::sample::select(vec![KeyCode::Enter, KeyCode::Esc, KeyCode::Tab]).prop_map(key),
+        3 => Just(Message::Drawn),
+        1 => Just(Message::Paste),
+        1 => proptest::sample::select(vec![choosing as fn() -> Snapshot, registering, proving, confirmed])
+            .prop_map(|make| Message::Snapshot(Arc::new(make()))),
+    ]
+}
+
+/// What a command needs to have been on the screen when `y` was pressed.
+fn agrees(dialog: &Dialog, command: &Command) -> bool {
+    match (dialog, command) {
+        (Dialog::Rent(row), Command::Rent { offer, agreed }) => {
+            row.offer.id == *offer && row.worst_cost == *agreed
+        }
+        (Dialog::Abort, Command::Abort) | (Dialog::Auto, Command::SetMode(Mode::Auto)) => true,
+        (Dialog::Approve(a), Command::Approve(b)) => a == b,
+        (Dialog::Quit(Some(a)), Command::Quit(b)) => a == b,
+        _ => false,
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_dangerous_happens_without_y_on_a_drawn_dialog(messages in proptest::collection::vec(any_message(), 0..60)) {
+        let mut m = model(choosing());
+        let mut drawn: Option<Dialog> = None;
+        for message in messages {
+            if matches!(message, Message::Drawn) {
+                drawn.clone_from(&m.dialog);
+            }
+            let open = m.dialog.clone();
+            let was_rented = m.is_rented();
+            let is_y = matches!(&message, Message::Key(k) if k.code == KeyCode::Char('y'));
+            for command in update(&mut m, message) {
+                let harmless = match &command {
+                    Command::Start | Command::RefreshOffers | Command::SetMode(Mode::Manual) => true,
+                    Command::Quit(QuitChoice::Detach) => !was_rented,
+                    _ => false,
+                };
+                let agreed = is_y && drawn.is_some() && open.as_ref().is_some_and(|d| agrees(d, &command));
+                prop_assert!(harmless || agreed, "{command:?} with {open:?}");
+            }
+            if m.dialog.is_none() {
+                drawn = None;
+            }
+        }
+    }
+}
+
+#[test]
+fn behind_the_help_nothing_is_started() {
+    let mut m = model(waiting());
+    assert_eq!(type_and_draw(&mut m, "?smra"), vec![]);
+    assert!(m.help && m.dialog.is_none());
+    assert_eq!(type_and_draw(&mut m, "?s"), vec![Command::Start]);
+}
