@@ -6,4 +6,5 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod flow;
+pub mod journal;
 pub mod tui;

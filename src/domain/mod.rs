@@ -28,7 +28,7 @@ pub use market::{
     Account, ActualStatus, Instance, Offer, OfferQuery, PortMapping, RentOrder, SshEndpoint,
     Verification,
 };
-pub use money::{Usd, UsdPerHour};
+pub use money::{RentalPrices, Usd, UsdPerHour};
 pub use node::{Hardware, NodeConfig, NodeStatus, PocStatus, RegisteredNode, Weight};
 pub use sprint::{Cause, GateKind, Mode, Outcome, ReleasePolicy, SprintReport, Step, StepSpan};
 pub use workload::{

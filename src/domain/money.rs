@@ -6,7 +6,7 @@ use std::ops::{Add, AddAssign, Sub};
 
 use serde::{Deserialize, Serialize};
 
-use super::Duration;
+use super::{Duration, Time};
 
 const MICROS: f64 = 1_000_000.0;
 const MILLIS_PER_HOUR: i128 = 3_600_000;
@@ -24,6 +24,28 @@ pub struct Usd(pub i64);
 )]
 #[serde(transparent)]
 pub struct UsdPerHour(pub Usd);
+
+/// What a rental costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RentalPrices {
+    /// The GPUs.
+    pub gpu_price: UsdPerHour,
+    /// The disk.
+    pub storage_price: UsdPerHour,
+    /// A downloaded gigabyte.
+    pub download_per_gb: Usd,
+    /// Gigabytes that a start downloads: image and model.
+    pub download_gb: f64,
+}
+
+impl RentalPrices {
+    /// What it costs from `from` to `to`: time, and the download once. The GPU is counted from the
+    /// first second although loading is free on the market: a cap must never be too generous.
+    pub fn cost(&self, from: Time, to: Time) -> Usd {
+        let download = Usd::from_dollars(self.download_per_gb.dollars() * self.download_gb);
+        (self.gpu_price + self.storage_price).times(to - from) + download
+    }
+}
 
 impl Usd {
     /// No money at all.

@@ -1,0 +1,197 @@
+//! The state that the records add up to: what is rented, registered, spent, reserved, avoided.
+
+use std::collections::BTreeMap;
+
+use super::Record;
+use crate::domain::{
+    InstanceId, MachineId, NodeId, RentalLabel, RentalPrices, SprintReport, Time, Usd,
+};
+
+/// The fold over all records.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Ledger {
+    rentals: BTreeMap<RentalLabel, OpenRental>,
+    registrations: BTreeMap<NodeId, OpenRegistration>,
+    settled: Vec<Settled>,
+    avoided: BTreeMap<MachineId, (Time, String)>,
+    checkpoint: Option<serde_json::Value>,
+    reports: Vec<(Time, SprintReport)>,
+}
+
+/// A rental, or a rent call whose outcome is not known, that may cost money now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenRental {
+    /// Its label.
+    pub label: RentalLabel,
+    /// The contract, once known.
+    pub instance: Option<InstanceId>,
+    /// When the call was about to be made: the earliest that it can cost anything.
+    pub intended_at: Time,
+    /// Where it is.
+    pub machine: MachineId,
+    /// What it costs.
+    pub prices: RentalPrices,
+    /// Its worst case.
+    pub reserved: Usd,
+    /// Its destroy was asked for.
+    pub destroying: bool,
+}
+
+/// A registration that may exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRegistration {
+    /// The node.
+    pub node: NodeId,
+    /// The rental behind it.
+    pub instance: InstanceId,
+    /// A complete list held it.
+    pub registered: bool,
+    /// Its removal was asked for.
+    pub unregistering: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Settled {
+    ended: Time,
+    cost: Usd,
+}
+
+impl Ledger {
+    /// Adds one record.
+    pub fn apply(&mut self, at: Time, record: &Record) {
+        match record {
+            Record::SprintStarted { .. } => {}
+            Record::RentIntended {
+                label,
+                machine,
+                prices,
+                reserved,
+                ..
+            } => {
+                let open = OpenRental {
+                    label: label.clone(),
+                    instance: None,
+                    intended_at: at,
+                    machine: *machine,
+                    prices: prices.clone(),
+                    reserved: *reserved,
+                    destroying: false,
+                };
+                self.rentals.insert(label.clone(), open);
+            }
+            Record::Rented { label, instance } => {
+                if let Some(open) = self.rentals.get_mut(label) {
+                    open.instance = Some(*instance);
+                }
+            }
+            Record::RentVoided { label, .. } => {
+                self.rentals.remove(label);
+            }
+            Record::DestroyIntended { instance } => {
+                for open in self.rentals.values_mut() {
+                    open.destroying |= open.instance == Some(*instance);
+                }
+            }
+            Record::RentalGone { label, cost, .. } => {
+                // Told twice, it is settled once.
+                if self.rentals.remove(label).is_some() {
+                    self.settled.push(Settled {
+                        ended: at,
+                        cost: *cost,
+                    });
+                }
+            }
+            Record::RegisterIntended { node, instance } => {
+                self.expect_registration(node, *instance);
+            }
+            Record::Registered { node } => {
+                if let Some(open) = self.registrations.get_mut(node) {
+                    open.registered = true;
+                }
+            }
+            Record::UnregisterIntended { node } => {
+                if let Some(open) = self.registrations.get_mut(node) {
+                    open.unregistering = true;
+                }
+            }
+            Record::Unregistered { node } => {
+                self.registrations.remove(node);
+            }
+            Record::MachineAvoided {
+                machine,
+                until,
+                reason,
+            } => {
+                self.avoided.insert(*machine, (*until, reason.clone()));
+            }
+            Record::Checkpoint { sprint } => self.checkpoint = Some(sprint.clone()),
+            Record::SprintEnded { report } => {
+                self.checkpoint = None;
+                self.reports.push((at, report.clone()));
+            }
+        }
+    }
+
+    fn expect_registration(&mut self, node: &NodeId, instance: InstanceId) {
+        self.registrations
+            .entry(node.clone())
+            .or_insert(OpenRegistration {
+                node: node.clone(),
+                instance,
+                registered: false,
+                unregistering: false,
+            });
+    }
+
+    /// Rentals and rent calls that may cost money now.
+    pub fn open_rentals(&self) -> Vec<&OpenRental> {
+        self.rentals.values().collect()
+    }
+
+    /// Registrations that may exist.
+    pub fn registrations(&self) -> Vec<&OpenRegistration> {
+        self.registrations.values().collect()
+    }
+
+    /// What was spent since `from`: settled rentals by their end, open ones by what they cost until
+    /// `now`. Entries of the future count too, so a clock that steps back raises nothing.
+    pub fn spent_since(&self, from: Time, now: Time) -> Usd {
+        let settled = self.settled.iter().filter(|entry| entry.ended >= from);
+        let settled: Usd = settled.map(|entry| entry.cost).sum();
+        let open = self.rentals.values().filter(|open| open.instance.is_some());
+        settled
+            + open
+                .map(|open| open.prices.cost(open.intended_at, now))
+                .sum::<Usd>()
+    }
+
+    /// What open rentals may cost beyond what they have cost until `now`.
+    pub fn reserved(&self, now: Time) -> Usd {
+        let rest = |open: &OpenRental| {
+            let spent = match open.instance {
+                Some(_) => open.prices.cost(open.intended_at, now),
+                None => Usd::ZERO,
+            };
+            open.reserved.left_after(spent)
+        };
+        self.rentals.values().map(rest).sum()
+    }
+
+    /// Machines to avoid at `now`, with the reason.
+    pub fn avoided(&self, now: Time) -> Vec<(MachineId, Time, String)> {
+        let current = self.avoided.iter().filter(|(_, (until, _))| *until > now);
+        current
+            .map(|(machine, (until, reason))| (*machine, *until, reason.clone()))
+            .collect()
+    }
+
+    /// The sprint under way when the last record was written.
+    pub fn checkpoint(&self) -> Option<&serde_json::Value> {
+        self.checkpoint.as_ref()
+    }
+
+    /// Sprints that ended, oldest first.
+    pub fn reports(&self) -> &[(Time, SprintReport)] {
+        &self.reports
+    }
+}

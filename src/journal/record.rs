@@ -1,0 +1,103 @@
+//! What is written down: intents before effects, outcomes after them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    EpochIndex, HostId, InstanceId, MachineId, NodeId, OfferId, RentalLabel, RentalPrices,
+    SprintReport, Time, Usd,
+};
+
+/// One entry of the journal. Kinds are only ever added: an old journal stays readable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+pub enum Record {
+    /// A sprint began.
+    SprintStarted {
+        /// For which epoch's PoC.
+        epoch: EpochIndex,
+    },
+    /// A rent call is about to be made under this label.
+    RentIntended {
+        /// Unique for this call.
+        label: RentalLabel,
+        /// What is to be rented.
+        offer: OfferId,
+        /// Where it is.
+        machine: MachineId,
+        /// Whose it is.
+        host: Option<HostId>,
+        /// What it will cost.
+        prices: RentalPrices,
+        /// The worst case, reserved until the rental is settled.
+        reserved: Usd,
+    },
+    /// The label's rent call gave this contract.
+    Rented {
+        /// The label.
+        label: RentalLabel,
+        /// The contract.
+        instance: InstanceId,
+    },
+    /// Nothing was rented under this label, for certain.
+    RentVoided {
+        /// The label.
+        label: RentalLabel,
+        /// Why that is certain.
+        reason: String,
+    },
+    /// A destroy call is about to be made.
+    DestroyIntended {
+        /// The contract.
+        instance: InstanceId,
+    },
+    /// The rental is proven absent; its cost is settled.
+    RentalGone {
+        /// The label.
+        label: RentalLabel,
+        /// The contract.
+        instance: InstanceId,
+        /// What it cost.
+        cost: Usd,
+    },
+    /// A register call is about to be made.
+    RegisterIntended {
+        /// The node.
+        node: NodeId,
+        /// The rental behind it.
+        instance: InstanceId,
+    },
+    /// A complete list holds the node.
+    Registered {
+        /// The node.
+        node: NodeId,
+    },
+    /// An unregister call is about to be made.
+    UnregisterIntended {
+        /// The node.
+        node: NodeId,
+    },
+    /// A complete list no longer holds the node.
+    Unregistered {
+        /// The node.
+        node: NodeId,
+    },
+    /// A machine is avoided for a time.
+    MachineAvoided {
+        /// The machine.
+        machine: MachineId,
+        /// Until when.
+        until: Time,
+        /// What it did.
+        reason: String,
+    },
+    /// The state of the sprint under way; the newest counts.
+    Checkpoint {
+        /// The flow's own form.
+        sprint: serde_json::Value,
+    },
+    /// A sprint is over.
+    SprintEnded {
+        /// How.
+        report: SprintReport,
+    },
+}

@@ -1,0 +1,207 @@
+use super::*;
+use crate::domain::{
+    Duration, InstanceId, MachineId, NodeId, OfferId, RentalLabel, RentalPrices, Time, Usd,
+    UsdPerHour,
+};
+
+fn at(minute: i64) -> Time {
+    Time::from_timestamp(1_790_000_000, 0).unwrap() + Duration::minutes(minute)
+}
+
+fn label(attempt: u32) -> RentalLabel {
+    format!("pocpit/home/359/{attempt}-abc").parse().unwrap()
+}
+
+fn rent_intended(attempt: u32) -> Record {
+    Record::RentIntended {
+        label: label(attempt),
+        offer: OfferId(7),
+        machine: MachineId(8),
+        host: None,
+        prices: RentalPrices {
+            gpu_price: UsdPerHour::from_dollars(10.0),
+            storage_price: UsdPerHour::ZERO,
+            download_per_gb: Usd::ZERO,
+            download_gb: 0.0,
+        },
+        reserved: Usd::from_dollars(20.0),
+    }
+}
+
+fn rented(attempt: u32, id: u64) -> Record {
+    Record::Rented {
+        label: label(attempt),
+        instance: InstanceId(id),
+    }
+}
+
+fn gone(attempt: u32, id: u64, dollars: f64) -> Record {
+    Record::RentalGone {
+        label: label(attempt),
+        instance: InstanceId(id),
+        cost: Usd::from_dollars(dollars),
+    }
+}
+
+fn folded(records: &[(i64, Record)]) -> Ledger {
+    let mut ledger = Ledger::default();
+    for (minute, record) in records {
+        ledger.apply(at(*minute), record);
+    }
+    ledger
+}
+
+#[test]
+fn an_intent_alone_already_reserves_the_worst_case() {
+    let ledger = folded(&[(0, rent_intended(1))]);
+    assert_eq!(ledger.reserved(at(30)), Usd::from_dollars(20.0));
+    assert_eq!(ledger.open_rentals()[0].instance, None);
+}
+
+#[test]
+fn spent_and_reserved_together_are_the_worst_case_while_a_rental_lives() {
+    let ledger = folded(&[(0, rent_intended(1)), (1, rented(1, 5))]);
+    let now = at(60);
+    assert_eq!(ledger.spent_since(at(0), now), Usd::from_dollars(10.0));
+    assert_eq!(ledger.reserved(now), Usd::from_dollars(10.0));
+}
+
+#[test]
+fn a_settled_rental_counts_by_its_real_cost_and_only_once() {
+    let ledger = folded(&[
+        (0, rent_intended(1)),
+        (1, rented(1, 5)),
+        (60, gone(1, 5, 9.5)),
+        (61, gone(1, 5, 9.5)),
+    ]);
+    assert_eq!(ledger.spent_since(at(0), at(90)), Usd::from_dollars(9.5));
+    assert_eq!(ledger.reserved(at(90)), Usd::ZERO);
+    assert!(ledger.open_rentals().is_empty());
+}
+
+#[test]
+fn a_clock_that_steps_back_raises_nothing() {
+    let ledger = folded(&[
+        (0, rent_intended(1)),
+        (1, rented(1, 5)),
+        (600, gone(1, 5, 9.5)),
+    ]);
+    let stepped_back = at(-600);
+    let day_before = stepped_back - Duration::hours(24);
+    assert_eq!(
+        ledger.spent_since(day_before, stepped_back),
+        Usd::from_dollars(9.5)
+    );
+}
+
+#[test]
+fn a_voided_intent_costs_nothing() {
+    let ledger = folded(&[
+        (0, rent_intended(1)),
+        (
+            3,
+            Record::RentVoided {
+                label: label(1),
+                reason: "the offer was gone".into(),
+            },
+        ),
+    ]);
+    assert_eq!(ledger.reserved(at(4)), Usd::ZERO);
+    assert!(ledger.open_rentals().is_empty());
+}
+
+#[test]
+fn a_registration_is_open_from_its_intent_to_its_proven_absence() {
+    let node = NodeId("vast-5".into());
+    let intended = Record::RegisterIntended {
+        node: node.clone(),
+        instance: InstanceId(5),
+    };
+    let mut ledger = folded(&[(0, intended)]);
+    assert!(!ledger.registrations()[0].registered);
+    ledger.apply(at(1), &Record::Registered { node: node.clone() });
+    ledger.apply(at(2), &Record::UnregisterIntended { node: node.clone() });
+    assert!(ledger.registrations()[0].registered && ledger.registrations()[0].unregistering);
+    ledger.apply(at(3), &Record::Unregistered { node });
+    assert!(ledger.registrations().is_empty());
+}
+
+#[test]
+fn a_machine_is_avoided_until_its_time_is_over() {
+    let reason = "its disk was full".to_owned();
+    let avoided = Record::MachineAvoided {
+        machine: MachineId(8),
+        until: at(60),
+        reason,
+    };
+    let ledger = folded(&[(0, avoided)]);
+    assert_eq!(ledger.avoided(at(59)).len(), 1);
+    assert!(ledger.avoided(at(60)).is_empty());
+}
+
+#[test]
+fn reopening_gives_the_same_ledger_as_living_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, mut ledger) = Journal::open(dir.path()).unwrap();
+    for (minute, record) in [
+        (0, rent_intended(1)),
+        (1, rented(1, 5)),
+        (2, rent_intended(2)),
+    ] {
+        journal.append(at(minute), &record).unwrap();
+        ledger.apply(at(minute), &record);
+    }
+    drop(journal);
+    let (_journal, reopened) = Journal::open(dir.path()).unwrap();
+    assert_eq!(reopened, ledger);
+    assert_eq!(read_only(dir.path()).unwrap(), ledger);
+}
+
+#[test]
+fn what_was_appended_survives_a_death_without_a_goodbye() {
+    let dir = tempfile::tempdir().unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(dir.path()).unwrap();
+    journal.append(at(0), &rent_intended(1)).unwrap();
+    // The files as a killed program leaves them, write-ahead log included.
+    for file in std::fs::read_dir(dir.path()).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+    }
+    let (_survivor, ledger) = Journal::open(copy.path()).unwrap();
+    assert_eq!(ledger.open_rentals().len(), 1);
+}
+
+#[test]
+fn a_second_cockpit_on_the_same_directory_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_first, _) = Journal::open(dir.path()).unwrap();
+    assert!(matches!(
+        Journal::open(dir.path()),
+        Err(JournalError::Locked { .. })
+    ));
+}
+
+#[test]
+fn a_journal_from_the_future_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Journal::open(dir.path()).unwrap());
+    let connection = rusqlite::Connection::open(dir.path().join("journal.sqlite")).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    let error = Journal::open(dir.path()).unwrap_err();
+    assert!(
+        matches!(error, JournalError::TooNew { found: 99, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_damaged_file_is_an_error_that_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("journal.sqlite");
+    std::fs::write(&file, b"this was a database once").unwrap();
+    let error = Journal::open(dir.path()).unwrap_err();
+    assert!(error.to_string().contains("pocpit release"), "{error}");
+    assert_eq!(std::fs::read(&file).unwrap(), b"this was a database once");
+}
