@@ -6,3 +6,4 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod http;
+pub mod vast;
