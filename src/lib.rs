@@ -8,3 +8,5 @@ pub mod engine;
 pub mod flow;
 pub mod journal;
 pub mod tui;
+pub mod http;
+pub mod vast;

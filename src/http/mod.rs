@@ -1,0 +1,15 @@
+//! The one HTTP client of the program: time-outs, retries of reads, and errors that say whether a
+//! call may have taken effect. Secrets never leave it in a message.
+
+mod client;
+mod refusal;
+mod request;
+mod text;
+
+pub use client::HttpClient;
+pub use request::{HttpMethod, HttpReply, HttpRequest, Retry, join};
+
+/// What a body says went wrong, fit for a message: for services that refuse with status 200.
+pub fn words_of(body: &str) -> String {
+    text::clean(&refusal::words(body), None)
+}

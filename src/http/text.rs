@@ -1,0 +1,112 @@
+//! Makes text of others fit for messages: short, printable, without secrets.
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// Characters that a detail may have.
+const LONGEST: usize = 2_000;
+const REMOVED: &str = "[removed]";
+/// Names whose values are secrets, in URLs and in JSON.
+const SECRET_NAMES: [&str; 3] = ["api_key", "api-key", "authorization"];
+
+/// Cleans text for a [`crate::domain::CallError`].
+pub fn clean(text: &str, bearer: Option<&SecretString>) -> String {
+    let mut text = match bearer.map(ExposeSecret::expose_secret) {
+        Some(secret) if !secret.is_empty() => text.replace(secret, REMOVED),
+        _ => text.to_owned(),
+    };
+    for name in SECRET_NAMES {
+        text = without_values_of(&text, name);
+    }
+    let printable = text.trim().chars().map(|c| match c {
+        '\n' | '\r' | '\t' => ' ',
+        c => c,
+    });
+    printable
+        .filter(|c| !c.is_control() && !is_invisible(*c))
+        .take(LONGEST)
+        .collect()
+}
+
+/// Direction marks and zero-width characters can make a message read as something else.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Replaces the value after `name=`, `name: ` and `"name":"`.
+fn without_values_of(text: &str, name: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    while let Some(found) = lower[from..].find(name) {
+        let after_name = from + found + name.len();
+        let rest = &text[after_name..];
+        let gap = rest.len() - rest.trim_start_matches(['"', '\'', ' ', '\\']).len();
+        let Some(b':' | b'=') = rest.as_bytes().get(gap) else {
+            out.push_str(&text[from..after_name]);
+            from = after_name;
+            continue;
+        };
+        let value = rest[gap + 1..].trim_start_matches(['"', '\'', ' ', '\\']);
+        let value = value
+            .strip_prefix("Bearer ")
+            .or_else(|| value.strip_prefix("bearer "))
+            .unwrap_or(value);
+        let start = text.len() - value.len();
+        let length = value
+            .find(|c: char| c.is_whitespace() || matches!(c, '&' | '"' | '\'' | '\\' | ',' | '}'))
+            .unwrap_or(value.len());
+        out.push_str(&text[from..start]);
+        out.push_str(REMOVED);
+        from = start + length;
+    }
+    out.push_str(&text[from..]);
+    out
+}
+
+/// Why JSON could not be read: the place and the expectation, never a value from the body.
+pub fn unreadable(error: &serde_json::Error, length: usize) -> String {
+    let mut outside = true;
+    let without_values: String = error
+        .to_string()
+        .split('"')
+        .map(|part| {
+            let shown = if outside { part } else { "…" };
+            outside = !outside;
+            shown
+        })
+        .collect();
+    clean(&format!("{without_values} (of {length} bytes)"), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_removed_wherever_they_stand() {
+        let bearer = SecretString::from("canary-1");
+        for text in [
+            "GET https://x/api?api_key=canary-2&x=1 failed",
+            r#"{"instance_api_key": "canary-2", "x": 1}"#,
+            "Authorization: Bearer canary-2",
+            "you sent canary-1, API_KEY=canary-2",
+            r#"{\"api_key\":\"canary-2\"}"#,
+        ] {
+            let cleaned = clean(text, Some(&bearer));
+            assert!(!cleaned.contains("canary"), "{cleaned}");
+            assert!(cleaned.contains(REMOVED), "{cleaned}");
+        }
+    }
+
+    #[test]
+    fn ordinary_words_about_keys_stay() {
+        let text = "the api_key is missing";
+        assert_eq!(clean(text, None), text);
+    }
+
+    #[test]
+    fn control_characters_go_and_length_is_bounded() {
+        assert_eq!(clean("a\x1b[31mb\u{202e}c\r\nd\u{9b}", None), "a[31mbc  d");
+        assert_eq!(clean(&"é".repeat(5_000), None).chars().count(), LONGEST);
+    }
+}

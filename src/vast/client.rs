@@ -1,0 +1,337 @@
+//! Calls to the market. A listing is complete or an error; a rent is sent once.
+
+use std::collections::{BTreeSet, HashSet};
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::fields::Fields;
+use super::pacing::{Endpoint, Pacer, Pacing};
+use super::{refusal, request, wire};
+use crate::config::VastConfig;
+use crate::domain::{
+    Account, CallError, CallErrorKind, Instance, InstanceId, Offer, OfferQuery, RentOrder, Usd,
+};
+use crate::engine::ports::{Market, RentError};
+use crate::http::{HttpClient, HttpReply, HttpRequest, join};
+
+/// Pages of a search: more than this many of the cheapest offers nobody needs.
+const SEARCH_PAGES: usize = 4;
+/// Rows of a page of instances: the most that the market gives.
+const PAGE: usize = 25;
+/// Pages after which a listing that does not end is an error.
+const MOST_PAGES: usize = 200;
+/// The market's limit for the script; beyond it nobody knows what runs.
+const LONGEST_ONSTART: usize = 4_096;
+
+/// The market, as the engine uses it.
+#[derive(Debug)]
+pub struct VastClient {
+    http: HttpClient,
+    base: Url,
+    key: SecretString,
+    timeout: std::time::Duration,
+    tries: u32,
+    pacer: Pacer,
+}
+
+impl VastClient {
+    /// A client with the documented pacing.
+    pub fn new(http: HttpClient, config: &VastConfig) -> Self {
+        VastClient {
+            http,
+            base: config.base_url.clone(),
+            key: config.api_key.clone(),
+            timeout: config.request_timeout,
+            tries: config.read_tries,
+            pacer: Pacer::new(Pacing::Documented),
+        }
+    }
+
+    /// Changes the pacing: a simulated market needs none.
+    #[must_use]
+    pub fn with_pacing(mut self, pacing: Pacing) -> Self {
+        self.pacer = Pacer::new(pacing);
+        self
+    }
+
+    fn what(&self, deed: &str) -> String {
+        format!("{deed} on {}", self.base.host_str().unwrap_or("the market"))
+    }
+
+    fn dressed(&self, request: HttpRequest) -> HttpRequest {
+        request.bearer(self.key.clone()).timeout(self.timeout)
+    }
+
+    /// Sends, and reads the JSON of a success. `success: false` is a refusal whatever the status.
+    async fn call(&self, endpoint: Endpoint, request: HttpRequest) -> Result<Value, CallError> {
+        let what = request.what.clone();
+        self.pacer.turn(endpoint).await;
+        let reply = self.http.send(self.dressed(request)).await?;
+        let body: Value = reply.json(&what)?;
+        match refused_in_body(&what, &reply, &body) {
+            Some(refusal) => Err(refusal),
+            None => Ok(body),
+        }
+    }
+
+    async fn read(&self, endpoint: Endpoint, request: HttpRequest) -> Result<Value, CallError> {
+        self.call(endpoint, request.tries(self.tries)).await
+    }
+
+    async fn instances_page(&self, after: Option<&str>) -> Result<Value, CallError> {
+        let mut request = HttpRequest::get(
+            self.what("list instances"),
+            join(&self.base, "/api/v1/instances/"),
+        )
+        .query("select_filters", "{}")
+        .query("order_by", r#"[{"col":"id","dir":"asc"}]"#)
+        .query("limit", PAGE.to_string());
+        if let Some(token) = after {
+            request = request.query("after_token", token);
+        }
+        self.read(Endpoint::Instances, request).await
+    }
+
+    fn instance_url(&self, id: InstanceId) -> Url {
+        join(&self.base, &format!("/api/v0/instances/{id}/"))
+    }
+
+    async fn account_keys(&self) -> Result<Vec<String>, CallError> {
+        let what = self.what("list SSH keys");
+        let request = HttpRequest::get(what.clone(), join(&self.base, "/api/v0/ssh/"));
+        match self.read(Endpoint::Keys, request).await {
+            Ok(body) => wire::public_keys(&body)
+                .ok_or_else(|| malformed(&what, "there is no list of keys in the reply")),
+            Err(error) if has_no_keys(&error) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[async_trait]
+impl Market for VastClient {
+    async fn search(&self, query: &OfferQuery) -> Result<Vec<Offer>, CallError> {
+        let what = self.what("search offers");
+        let now = chrono::Utc::now();
+        let mut seen = HashSet::new();
+        let mut offers = Vec::new();
+        let mut from_price = None;
+        for _ in 0..SEARCH_PAGES {
+            let request = HttpRequest::post(what.clone(), join(&self.base, "/api/v0/bundles/"))
+                .json(request::search(query, from_price));
+            let body = self.read(Endpoint::Search, request).await?;
+            let rows = rows(&what, &body, "offers")?;
+            let before = offers.len();
+            let fresh = rows.iter().filter_map(|row| wire::offer(row, now));
+            offers.extend(fresh.filter(|offer| seen.insert(offer.id)));
+            let last_price = rows.iter().filter_map(wire::listed_price).reduce(f64::max);
+            let went_on = last_price.is_some() && last_price != from_price;
+            if rows.len() < request::SEARCH_LIMIT || offers.len() == before || !went_on {
+                break;
+            }
+            from_price = last_price;
+        }
+        Ok(offers)
+    }
+
+    async fn rent(&self, order: &RentOrder) -> Result<InstanceId, RentError> {
+        let what = self.what(&format!("rent offer {} as {}", order.offer, order.label));
+        if order.onstart.len() > LONGEST_ONSTART {
+            let detail = format!(
+                "the onstart script has {} bytes, the market takes {LONGEST_ONSTART}; shorten vast.onstart_extra",
+                order.onstart.len()
+            );
+            return Err(RentError::Refused(CallError {
+                what,
+                kind: CallErrorKind::NotSent,
+                status: None,
+                detail,
+            }));
+        }
+        let url = join(&self.base, &format!("/api/v0/asks/{}/", order.offer));
+        let request = HttpRequest::put(what.clone(), url).json(request::rent(order));
+        self.pacer.turn(Endpoint::Rent).await;
+        let reply = self.http.send(self.dressed(request)).await;
+        let reply = reply.map_err(refusal::rent_error)?;
+        contract(&what, &reply)
+    }
+
+    async fn instances(&self) -> Result<Vec<Instance>, CallError> {
+        let what = self.what("list instances");
+        let mut found = Vec::new();
+        let mut ids = BTreeSet::new();
+        let mut tokens = HashSet::new();
+        let mut after: Option<String> = None;
+        for _ in 0..MOST_PAGES {
+            let body = self.instances_page(after.as_deref()).await?;
+            for row in rows(&what, &body, "instances")? {
+                let instance = wire::instance(row)
+                    .ok_or_else(|| malformed(&what, "a row of the list has no id"))?;
+                if ids.insert(instance.id) {
+                    found.push(instance);
+                }
+            }
+            let Some(token) = next_token(&what, &body)? else {
+                complete(&what, &body, found.len())?;
+                return Ok(found);
+            };
+            if !tokens.insert(token.clone()) {
+                return Err(malformed(&what, "the list goes round in circles"));
+            }
+            after = Some(token);
+        }
+        Err(malformed(&what, "the list does not end"))
+    }
+
+    async fn instance(&self, id: InstanceId) -> Result<Option<Instance>, CallError> {
+        let what = self.what(&format!("read instance {id}"));
+        let request = HttpRequest::get(what.clone(), self.instance_url(id));
+        let body = match self.read(Endpoint::Instance, request).await {
+            Ok(body) => body,
+            Err(error) if refusal::instance_is_gone(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // The single row sits under the plural name; null means that there is none.
+        let row = match body.get("instances") {
+            Some(Value::Null) => return Ok(None),
+            Some(row) => row,
+            None => return Err(malformed(&what, "there is no `instances` in the reply")),
+        };
+        match wire::instance(row) {
+            Some(instance) if instance.id == id => Ok(Some(instance)),
+            Some(other) => Err(malformed(
+                &what,
+                &format!("the reply is about {}", other.id),
+            )),
+            None => Err(malformed(&what, "the row has no id")),
+        }
+    }
+
+    async fn destroy(&self, id: InstanceId) -> Result<(), CallError> {
+        let what = self.what(&format!("destroy instance {id}"));
+        let request = HttpRequest::delete(what, self.instance_url(id)).json(json!({}));
+        match self.call(Endpoint::Destroy, request).await {
+            Ok(_) => Ok(()),
+            Err(error) if refusal::instance_is_gone(&error) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn account(&self) -> Result<Account, CallError> {
+        let what = self.what("read the account");
+        let url = join(&self.base, "/api/v0/users/current/");
+        let body = self
+            .read(Endpoint::Account, HttpRequest::get(what.clone(), url))
+            .await?;
+        // `balance` is something else, and often 0.
+        let credit = Fields::of(&body).and_then(|fields| fields.number("credit"));
+        let credit = credit.ok_or_else(|| malformed(&what, "there is no credit in the reply"))?;
+        Ok(Account {
+            credit: Usd::from_dollars(credit),
+        })
+    }
+
+    async fn ensure_account_key(&self, public_key: &str) -> Result<(), CallError> {
+        let keys = self.account_keys().await?;
+        if keys.iter().any(|key| wire::same_key(key, public_key)) {
+            return Ok(());
+        }
+        let request = HttpRequest::post(
+            self.what("add an SSH key"),
+            join(&self.base, "/api/v0/ssh/"),
+        )
+        .json(json!({"ssh_key": public_key.trim()}));
+        self.call(Endpoint::Keys, request).await.map(|_| ())
+    }
+
+    async fn attach_key(&self, id: InstanceId, public_key: &str) -> Result<(), CallError> {
+        let what = self.what(&format!("attach the SSH key to instance {id}"));
+        let url = join(&self.base, &format!("/api/v0/instances/{id}/ssh/"));
+        let request = HttpRequest::post(what, url).json(json!({"ssh_key": public_key.trim()}));
+        match self.call(Endpoint::Keys, request).await {
+            Err(error) if !is_there_already(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn malformed(what: &str, detail: &str) -> CallError {
+    CallError {
+        what: what.into(),
+        kind: CallErrorKind::Malformed,
+        status: None,
+        detail: detail.into(),
+    }
+}
+
+/// `success: false` comes with status 200 too.
+fn refused_in_body(what: &str, reply: &HttpReply, body: &Value) -> Option<CallError> {
+    let fields = Fields::of(body)?;
+    if fields.flag("success") != Some(false) {
+        return None;
+    }
+    Some(CallError {
+        what: what.into(),
+        kind: CallErrorKind::Refused,
+        status: Some(reply.status),
+        detail: crate::http::words_of(&reply.body),
+    })
+}
+
+fn rows<'a>(what: &str, body: &'a Value, name: &str) -> Result<&'a Vec<Value>, CallError> {
+    body.get(name)
+        .and_then(Value::as_array)
+        .ok_or_else(|| malformed(what, &format!("there is no list `{name}` in the reply")))
+}
+
+fn next_token(what: &str, body: &Value) -> Result<Option<String>, CallError> {
+    match body.get("next_token") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(token)) if token.is_empty() => Ok(None),
+        Some(Value::String(token)) => Ok(Some(token.clone())),
+        Some(Value::Number(token)) => Ok(Some(token.to_string())),
+        Some(_) => Err(malformed(what, "`next_token` is neither text nor null")),
+    }
+}
+
+/// A list that ends early would hide an instance that costs money.
+fn complete(what: &str, last_page: &Value, found: usize) -> Result<(), CallError> {
+    let total = Fields::of(last_page).and_then(|fields| fields.whole("total_instances"));
+    match total.and_then(|total| usize::try_from(total).ok()) {
+        Some(total) if found < total => Err(malformed(
+            what,
+            &format!("the list has {found} of {total} instances"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The contract in a rent reply. The reply also holds the instance's own key: it is never quoted.
+fn contract(what: &str, reply: &HttpReply) -> Result<InstanceId, RentError> {
+    let body: Value = reply.json(what).map_err(RentError::Unknown)?;
+    let id = Fields::of(&body).and_then(|fields| fields.whole("new_contract"));
+    let id = id.filter(|id| *id != 0);
+    match (refused_in_body(what, reply, &body), id) {
+        (None, Some(id)) => Ok(InstanceId(id)),
+        (Some(refusal), None) if refusal::is_known(&refusal) => Err(refusal::rent_error(refusal)),
+        (Some(mut unclear), _) => {
+            unclear.kind = CallErrorKind::Ambiguous;
+            Err(RentError::Unknown(unclear))
+        }
+        (None, None) => Err(RentError::Unknown(malformed(
+            what,
+            "the market reports success but names no contract",
+        ))),
+    }
+}
+
+fn has_no_keys(error: &CallError) -> bool {
+    error.kind == CallErrorKind::NotFound && error.detail.contains("No SSH keys")
+}
+
+fn is_there_already(error: &CallError) -> bool {
+    error.kind == CallErrorKind::Refused && error.detail.to_lowercase().contains("already")
+}

@@ -1,0 +1,118 @@
+//! What a market's "no" means for a rent call.
+
+use crate::domain::{CallError, CallErrorKind};
+use crate::engine::ports::RentError;
+
+const GONE: [&str; 4] = [
+    "no_such_ask",
+    "not available",
+    "no longer available",
+    "already rented",
+];
+
+/// Statuses vary for the same refusal (400, 404, 410, 411), so words decide. Only where the
+/// market certainly said no is it not [`RentError::Unknown`].
+pub(super) fn rent_error(error: CallError) -> RentError {
+    match error.kind {
+        CallErrorKind::Ambiguous | CallErrorKind::Malformed => RentError::Unknown(error),
+        CallErrorKind::NotFound | CallErrorKind::Refused if offer_is_gone(&error.detail) => {
+            RentError::OfferGone(error)
+        }
+        CallErrorKind::NotSent
+        | CallErrorKind::RateLimited
+        | CallErrorKind::Unauthorized
+        | CallErrorKind::NotFound
+        | CallErrorKind::Refused => RentError::Refused(error),
+    }
+}
+
+fn offer_is_gone(words: &str) -> bool {
+    let words = words.to_lowercase();
+    GONE.iter().any(|gone| words.contains(gone))
+}
+
+/// Whether a refusal without a telling status uses words that are certain.
+pub(super) fn is_known(error: &CallError) -> bool {
+    let no_money = ["insufficient_credit", "spend_rate_limit"];
+    offer_is_gone(&error.detail) || no_money.iter().any(|slug| error.detail.contains(slug))
+}
+
+/// Whether a "not found" speaks of the instance. A proxy's or a wrong address' 404 must not look
+/// like an instance that is gone.
+pub(super) fn instance_is_gone(error: &CallError) -> bool {
+    let words = error.detail.to_lowercase();
+    let said = ["no_such_instance", "not_found", "instance not found"]
+        .iter()
+        .any(|gone| words.contains(gone));
+    said && matches!(error.kind, CallErrorKind::NotFound | CallErrorKind::Refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(kind: CallErrorKind, detail: &str) -> CallError {
+        CallError {
+            what: "rent".into(),
+            kind,
+            status: None,
+            detail: detail.into(),
+        }
+    }
+
+    #[test]
+    fn a_lost_offer_is_known_by_its_words_whatever_the_status() {
+        use CallErrorKind::{NotFound, Refused};
+        for (kind, words) in [
+            (
+                NotFound,
+                "error 404/3603: no_such_ask Instance type by id 1 is not available.",
+            ),
+            (
+                Refused,
+                "error 410/3907: no_such_ask Instance type 1 is no longer available.",
+            ),
+            (Refused, "Something [no_such_ask]"),
+            (Refused, "Already rented"),
+        ] {
+            let classified = rent_error(error(kind, words));
+            assert!(matches!(classified, RentError::OfferGone(_)), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_no_other_offer_would_avoid_is_told_apart() {
+        use CallErrorKind::{NotSent, RateLimited, Refused, Unauthorized};
+        for (kind, words) in [
+            (Refused, "Your account lacks credit [insufficient_credit]"),
+            (Refused, "x [spend_rate_limit]"),
+            (Unauthorized, "error 403/3586: Offer 1 is not your own"),
+            (RateLimited, "API requests too frequent"),
+            (NotSent, "connection refused"),
+            (Refused, "error 400/3467: Invalid args: disk"),
+        ] {
+            let classified = rent_error(error(kind, words));
+            assert!(matches!(classified, RentError::Refused(_)), "{words}");
+        }
+    }
+
+    #[test]
+    fn whatever_may_have_happened_stays_unknown_even_with_words_of_refusal() {
+        for kind in [CallErrorKind::Ambiguous, CallErrorKind::Malformed] {
+            let classified = rent_error(error(kind, "no_such_ask"));
+            assert!(matches!(classified, RentError::Unknown(_)));
+        }
+    }
+
+    #[test]
+    fn a_404_of_somebody_else_is_not_a_missing_instance() {
+        use CallErrorKind::{NotFound, Unauthorized};
+        assert!(instance_is_gone(&error(NotFound, "x [no_such_instance]")));
+        assert!(instance_is_gone(&error(
+            NotFound,
+            "Instance not found [not_found]"
+        )));
+        assert!(!instance_is_gone(&error(NotFound, "404 Not Found nginx")));
+        assert!(!instance_is_gone(&error(Unauthorized, "no_such_instance")));
+    }
+}

@@ -1,0 +1,170 @@
+//! Bodies that are sent to the market.
+
+use serde_json::{Map, Value, json};
+
+use super::rank::with_slack;
+use crate::domain::{OfferQuery, RentOrder, UsdPerHour, Verification};
+
+/// The server returns no more than this many offers whatever is asked for.
+pub(super) const SEARCH_LIMIT: usize = 64;
+
+/// Body of `POST /api/v0/bundles/`. Every filter goes out as a number: memory in megabytes,
+/// durations in seconds. `from_price` continues an earlier page.
+pub(super) fn search(query: &OfferQuery, from_price: Option<f64>) -> Value {
+    let mut body = Map::new();
+    let mut filter = |name: &str, condition: Value| {
+        body.insert(name.into(), condition);
+    };
+    if query.verification == Verification::Required {
+        filter("verified", json!({"eq": true}));
+    }
+    filter("external", json!({"eq": false}));
+    filter("rentable", json!({"eq": true}));
+    filter("rented", json!({"eq": false}));
+    if !query.gpu_names.is_empty() {
+        let names: Vec<String> = query.gpu_names.iter().map(|name| spaced(name)).collect();
+        filter("gpu_name", json!({"in": names}));
+    }
+    filter("num_gpus", json!({"eq": query.gpu_count}));
+    filter(
+        "gpu_ram",
+        json!({"gte": with_slack(query.min_gpu_memory_mb)}),
+    );
+    if query.min_total_gpu_memory_mb > 0 {
+        let least = with_slack(query.min_total_gpu_memory_mb);
+        filter("gpu_total_ram", json!({"gte": least}));
+    }
+    filter("disk_space", json!({"gte": query.disk_gb}));
+    filter("dph_total", price_range(query.max_price, from_price));
+    filter("reliability", json!({"gte": query.min_reliability}));
+    filter("inet_down", json!({"gte": query.min_download_mbps}));
+    filter("direct_port_count", json!({"gte": query.min_direct_ports}));
+    filter("duration", json!({"gte": query.min_duration.num_seconds()}));
+    if let Some(cuda) = query.min_cuda {
+        filter("cuda_max_good", json!({"gte": cuda}));
+    }
+    if !query.countries.is_empty() {
+        filter("geolocation", json!({"in": query.countries}));
+    }
+    filter("type", json!("on-demand"));
+    filter("order", json!([["dph_total", "asc"]]));
+    filter("limit", json!(SEARCH_LIMIT));
+    // Without it prices are for 5 GB of disk, and the order is wrong.
+    filter("allocated_storage", json!(query.disk_gb));
+    Value::Object(body)
+}
+
+fn price_range(most: UsdPerHour, from: Option<f64>) -> Value {
+    let most = most.0.dollars();
+    match from {
+        Some(from) => json!({"lte": most, "gte": from}),
+        None => json!({"lte": most}),
+    }
+}
+
+fn spaced(name: &str) -> String {
+    name.trim().replace('_', " ")
+}
+
+/// Body of `PUT /api/v0/asks/{id}/`.
+pub(super) fn rent(order: &RentOrder) -> Value {
+    let mut env: Map<String, Value> = order
+        .env
+        .iter()
+        .map(|(name, value)| (name.clone(), json!(value)))
+        .collect();
+    for port in &order.ports {
+        env.insert(format!("-p {port}:{port}"), json!("1"));
+    }
+    let mut body = json!({
+        "client_id": "me",
+        "env": env,
+        "disk": order.disk_gb,
+        "label": order.label.to_string(),
+        "onstart": order.onstart,
+        "runtype": "ssh_direc ssh_proxy",
+        // The vendor's CLI says false: then a lost race leaves a stopped instance that bills.
+        "cancel_unavail": true,
+    });
+    // A field that is absent leaves the template's value; an empty one would not.
+    if !order.image.is_empty() {
+        body["image"] = json!(order.image);
+    }
+    if let Some(hash) = &order.template_hash {
+        body["template_hash_id"] = json!(hash);
+    }
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Duration, OfferId};
+    use crate::vast::rank::tests::a_query;
+
+    #[test]
+    fn every_filter_goes_out_as_a_number_in_the_units_of_the_wire() {
+        let mut query = a_query();
+        query.gpu_names = vec!["RTX_4090".into()];
+        query.min_gpu_memory_mb = 24_000;
+        query.min_duration = Duration::hours(24);
+        query.min_cuda = Some(12.4);
+        let body = search(&query, None);
+        assert_eq!(body["gpu_name"], json!({"in": ["RTX 4090"]}));
+        assert_eq!(body["gpu_ram"], json!({"gte": 21_600}));
+        assert_eq!(body["duration"], json!({"gte": 86_400}));
+        assert_eq!(body["cuda_max_good"], json!({"gte": 12.4}));
+        assert_eq!(body["allocated_storage"], json!(query.disk_gb));
+        assert_eq!(body["order"], json!([["dph_total", "asc"]]));
+        assert_eq!(body["limit"], json!(64));
+        assert_eq!(body["verified"], json!({"eq": true}));
+    }
+
+    #[test]
+    fn a_further_page_starts_at_the_last_price_and_keeps_the_limit() {
+        let body = search(&a_query(), Some(1.25));
+        assert_eq!(body["dph_total"]["gte"], json!(1.25));
+        assert!(body["dph_total"]["lte"].is_f64());
+    }
+
+    #[test]
+    fn a_rent_maps_ports_in_the_environment_and_cancels_when_unavailable() {
+        let order = RentOrder {
+            offer: OfferId(7),
+            label: "pocpit/home/3/1-abc".parse().expect("a label"),
+            image: "registry.example/mlnode:1".into(),
+            template_hash: None,
+            disk_gb: 200.0,
+            env: [("A".to_owned(), "1".to_owned())].into(),
+            ports: vec![8080, 5000],
+            onstart: "echo hi".into(),
+        };
+        let body = rent(&order);
+        assert_eq!(
+            body["env"],
+            json!({"A": "1", "-p 8080:8080": "1", "-p 5000:5000": "1"})
+        );
+        assert_eq!(body["cancel_unavail"], json!(true));
+        assert_eq!(body["runtype"], json!("ssh_direc ssh_proxy"));
+        assert_eq!(body["label"], json!("pocpit/home/3/1-abc"));
+        assert!(body.get("template_hash_id").is_none());
+        assert!(body.get("price").is_none(), "a price would make it a bid");
+    }
+
+    #[test]
+    fn a_template_gives_the_image_when_there_is_none() {
+        let order = RentOrder {
+            offer: OfferId(7),
+            label: "pocpit/home/3/1-abc".parse().expect("a label"),
+            image: String::new(),
+            template_hash: Some("hash".into()),
+            disk_gb: 200.0,
+            env: Default::default(),
+            ports: Vec::new(),
+            onstart: String::new(),
+        };
+        let body = rent(&order);
+        assert!(body.get("image").is_none());
+        assert_eq!(body["template_hash_id"], json!("hash"));
+    }
+}

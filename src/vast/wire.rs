@@ -1,0 +1,192 @@
+//! Rows of the market read into our words.
+
+use chrono::TimeDelta;
+use serde_json::Value;
+
+use super::fields::{Fields, whole};
+use crate::domain::{
+    ActualStatus, HostId, Instance, InstanceId, MachineId, Offer, OfferId, PortMapping,
+    SshEndpoint, Time, Usd, UsdPerHour,
+};
+
+const SSH_PORT: u16 = 22;
+
+/// An offer; `None` when the row lacks what makes it one: id, machine, GPU or price.
+/// `now` serves offers that tell their duration but not their end.
+pub(super) fn offer(row: &Value, now: Time) -> Option<Offer> {
+    let fields = Fields::of(row)?;
+    let number = |name: &str| fields.number(name);
+    let dollars = |name: &str| number(name).map_or(Usd::ZERO, Usd::from_dollars);
+    Some(Offer {
+        id: OfferId(
+            fields
+                .whole("id")
+                .or_else(|| fields.whole("ask_contract_id"))?,
+        ),
+        machine: MachineId(fields.whole("machine_id")?),
+        host: fields.whole("host_id").map(HostId),
+        gpu_name: fields.text("gpu_name")?.replace('_', " "),
+        gpu_count: fields
+            .whole("num_gpus")
+            .and_then(|n| u32::try_from(n).ok())?,
+        gpu_memory_mb: number("gpu_ram").map_or(0, megabytes),
+        disk_gb: number("disk_space").unwrap_or(0.0),
+        disk_mb_per_s: number("disk_bw").filter(|speed| *speed > 0.0),
+        download_mbps: number("inet_down").unwrap_or(0.0),
+        upload_mbps: number("inet_up").unwrap_or(0.0),
+        // The total contains some storage: as a price of the GPUs it can only be too high.
+        gpu_price: UsdPerHour::from_dollars(number("dph_base").or_else(|| number("dph_total"))?),
+        storage_per_gb_month: dollars("storage_cost"),
+        download_per_gb: dollars("inet_down_cost"),
+        upload_per_gb: dollars("inet_up_cost"),
+        reliability: number("reliability")
+            .or_else(|| number("reliability2"))
+            .unwrap_or(0.0),
+        cuda: number("cuda_max_good"),
+        direct_ports: fields
+            .whole("direct_port_count")
+            .map_or(0, |n| u32::try_from(n).unwrap_or(u32::MAX)),
+        location: fields.text("geolocation"),
+        ends_at: fields
+            .time("end_date")
+            .or_else(|| end_of(number("duration")?, now)),
+        verified: fields.text("verification").as_deref() == Some("verified"),
+    })
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates: memory is never negative and far below 2^63"
+)]
+fn megabytes(number: f64) -> u64 {
+    number as u64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "`as` saturates, and what chrono cannot hold is absent"
+)]
+fn end_of(seconds: f64, now: Time) -> Option<Time> {
+    now.checked_add_signed(TimeDelta::try_seconds(seconds as i64)?)
+}
+
+/// The price that pages are continued at.
+pub(super) fn listed_price(row: &Value) -> Option<f64> {
+    Fields::of(row)?.number("dph_total")
+}
+
+/// An instance; `None` when the row has no id, which makes a whole listing unusable.
+pub(super) fn instance(row: &Value) -> Option<Instance> {
+    let fields = Fields::of(row)?;
+    let public_ip = fields.text("public_ipaddr");
+    let ports = fields.get("ports").map(ports).unwrap_or_default();
+    let price = |name: &str| fields.number(name).map(UsdPerHour::from_dollars);
+    let total = price("dph_total");
+    Some(Instance {
+        id: InstanceId(fields.whole("id")?),
+        machine: fields.whole("machine_id").map(MachineId),
+        label: fields.text("label"),
+        actual: actual_status(fields.text("actual_status").as_deref()),
+        intended: fields.text("intended_status"),
+        status_message: fields.text("status_msg"),
+        ssh: ssh_endpoints(fields, public_ip.as_deref(), &ports),
+        public_ip,
+        ports,
+        gpu_price: price("dph_base").or(total).unwrap_or_default(),
+        total_price: total.or_else(|| price("dph_base")).unwrap_or_default(),
+        started_at: fields.time("start_date"),
+        ends_at: fields.time("end_date"),
+        gpu_name: fields.text("gpu_name").map(|name| name.replace('_', " ")),
+        gpu_count: fields.whole("num_gpus").and_then(|n| u32::try_from(n).ok()),
+    })
+}
+
+/// Only `actual_status` is what the host reports; `cur_state` says "running" from the first
+/// second and is not looked at.
+fn actual_status(word: Option<&str>) -> ActualStatus {
+    match word {
+        None => ActualStatus::Provisioning,
+        Some("created") => ActualStatus::Created,
+        Some("loading") => ActualStatus::Loading,
+        Some("running") => ActualStatus::Running,
+        Some("stopped") => ActualStatus::Stopped,
+        Some("frozen") => ActualStatus::Frozen,
+        Some("exited") => ActualStatus::Exited,
+        Some("rebooting") => ActualStatus::Rebooting,
+        Some("unknown") => ActualStatus::Unknown,
+        Some("offline") => ActualStatus::Offline,
+        Some(other) => ActualStatus::Other(other.chars().take(40).collect()),
+    }
+}
+
+/// `{"8080/tcp": [{"HostIp": "0.0.0.0", "HostPort": "53590"}]}`; what is not of this form is not
+/// a mapping.
+fn ports(value: &Value) -> Vec<PortMapping> {
+    let Some(entries) = value.as_object() else {
+        return Vec::new();
+    };
+    let mapping = |(name, bindings): (&String, &Value)| {
+        let container = name.strip_suffix("/tcp")?.parse().ok()?;
+        let external = whole(bindings.as_array()?.first()?.get("HostPort")?)?;
+        let external = u16::try_from(external).ok().filter(|port| *port != 0)?;
+        Some(PortMapping {
+            container,
+            external,
+        })
+    };
+    entries.iter().filter_map(mapping).collect()
+}
+
+/// The direct address first, then the market's proxy: the vendor's own order.
+fn ssh_endpoints(
+    fields: Fields<'_>,
+    public_ip: Option<&str>,
+    ports: &[PortMapping],
+) -> Vec<SshEndpoint> {
+    let direct = public_ip.and_then(|host| {
+        let mapped = ports.iter().find(|port| port.container == SSH_PORT)?;
+        Some(SshEndpoint {
+            host: host.to_owned(),
+            port: mapped.external,
+        })
+    });
+    let proxy = fields.text("ssh_host").and_then(|host| {
+        let port = u16::try_from(fields.whole("ssh_port")?).ok()?;
+        let jupyter = fields
+            .text("image_runtype")
+            .is_some_and(|kind| kind.contains("jupyter"));
+        let port = port
+            .checked_add(u16::from(jupyter))
+            .filter(|port| *port != 0)?;
+        Some(SshEndpoint { host, port })
+    });
+    direct.into_iter().chain(proxy).collect()
+}
+
+/// Public keys of the account, in any of the shapes that have been seen.
+pub(super) fn public_keys(body: &Value) -> Option<Vec<String>> {
+    let rows = body
+        .as_array()
+        .or_else(|| body.get("ssh_keys")?.as_array())?;
+    let live = |row: &Value| {
+        let fields = Fields::of(row)?;
+        if fields.get("deleted_at").is_some() {
+            return None;
+        }
+        fields.text("public_key").or_else(|| fields.text("key"))
+    };
+    Some(rows.iter().filter_map(live).collect())
+}
+
+/// Whether two lines are the same key: the comment does not count.
+pub(super) fn same_key(a: &str, b: &str) -> bool {
+    let key = |line: &str| -> Vec<String> {
+        line.split_whitespace().take(2).map(str::to_owned).collect()
+    };
+    let a = key(a);
+    a.len() == 2 && a == key(b)
+}
+
+#[cfg(test)]
+mod tests;
