@@ -2,11 +2,12 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod chain;
 pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod flow;
+pub mod http;
 pub mod journal;
 pub mod tui;
-pub mod http;
 pub mod vast;

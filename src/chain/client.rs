@@ -1,0 +1,321 @@
+//! Reads the chain by its public API and its RPC. Sources are tried in the operator's order; the
+//! one that answered last is tried first.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::wire;
+use crate::config::ChainConfig;
+use crate::domain::{
+    BlockHeader, CallError, CallErrorKind, EpochIndex, EpochView, Height, NodeId, Participant,
+};
+use crate::engine::ports::{Chain, WeightReading};
+use crate::http::{HttpClient, HttpRequest, join};
+
+/// One answer of a chain source may take this long (real time).
+const TIMEOUT: Duration = Duration::from_secs(8);
+const TRIES: u32 = 2;
+
+/// A reader of the chain.
+#[derive(Debug)]
+pub struct ChainClient {
+    http: HttpClient,
+    public_api: Sources,
+    rpc: Sources,
+}
+
+#[derive(Debug)]
+struct Sources {
+    urls: Vec<Url>,
+    /// Index of the source that answered last.
+    good: AtomicUsize,
+}
+
+impl Sources {
+    fn new(urls: &[Url]) -> Sources {
+        Sources {
+            urls: urls.to_vec(),
+            good: AtomicUsize::new(0),
+        }
+    }
+
+    fn in_order(&self) -> impl Iterator<Item = (usize, &Url)> {
+        let count = self.urls.len();
+        let first = self.good.load(Ordering::Relaxed);
+        (0..count)
+            .map(move |step| (first + step) % count)
+            .map(|index| (index, &self.urls[index]))
+    }
+}
+
+impl ChainClient {
+    /// A reader of the configured sources.
+    pub fn new(http: HttpClient, config: &ChainConfig) -> ChainClient {
+        ChainClient {
+            http,
+            public_api: Sources::new(&config.public_api),
+            rpc: Sources::new(&config.rpc),
+        }
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &self,
+        sources: &Sources,
+        what: &str,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<T, CallError> {
+        let mut failures: Vec<CallError> = Vec::new();
+        for (index, base) in sources.in_order() {
+            let what = format!("{what} from {}", base.host_str().unwrap_or("the chain"));
+            let mut request = HttpRequest::get(what.clone(), join(base, path))
+                .timeout(TIMEOUT)
+                .tries(TRIES);
+            for (key, value) in query {
+                request = request.query(*key, value.clone());
+            }
+            match self
+                .http
+                .send(request)
+                .await
+                .and_then(|reply| reply.json(&what))
+            {
+                Ok(value) => {
+                    sources.good.store(index, Ordering::Relaxed);
+                    return Ok(value);
+                }
+                Err(error) => failures.push(error),
+            }
+        }
+        Err(combined(what, failures))
+    }
+}
+
+/// One error out of those of all sources: the first decides its kind, all are told.
+fn combined(what: &str, mut failures: Vec<CallError>) -> CallError {
+    match failures.len() {
+        0 => CallError {
+            what: what.to_owned(),
+            kind: CallErrorKind::NotSent,
+            status: None,
+            detail: "no source is configured".to_owned(),
+        },
+        1 => failures.remove(0),
+        _ => {
+            let told: Vec<String> = failures.iter().map(ToString::to_string).collect();
+            let first = failures.remove(0);
+            CallError {
+                what: format!("{what} from every source"),
+                detail: told.join("; "),
+                ..first
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Chain for ChainClient {
+    async fn epoch(&self) -> Result<EpochView, CallError> {
+        let latest: wire::Latest = self
+            .get(&self.public_api, "read the epoch", "v1/epochs/latest", &[])
+            .await?;
+        Ok(latest.into())
+    }
+
+    async fn header(&self, height: Option<Height>) -> Result<BlockHeader, CallError> {
+        let Some(height) = height else {
+            let status: wire::Status = self
+                .get(&self.rpc, "read the chain's status", "status", &[])
+                .await?;
+            let sync = status.result.sync_info;
+            if sync.catching_up {
+                return Err(CallError {
+                    what: "read the chain's status".to_owned(),
+                    kind: CallErrorKind::Malformed,
+                    status: None,
+                    detail: "the node is catching up: its height is old".to_owned(),
+                });
+            }
+            return Ok(BlockHeader {
+                height: Height(sync.latest_block_height),
+                time: sync.latest_block_time,
+            });
+        };
+        let query = [("height", height.to_string())];
+        let block: wire::Block = self.get(&self.rpc, "read a block", "block", &query).await?;
+        let header = block.result.block.header;
+        Ok(BlockHeader {
+            height: Height(header.height),
+            time: header.time,
+        })
+    }
+
+    async fn weight(
+        &self,
+        participant: &Participant,
+        node: &NodeId,
+    ) -> Result<WeightReading, CallError> {
+        let list: wire::Participants = self
+            .get(
+                &self.public_api,
+                "read the weights",
+                "v1/epochs/current/participants",
+                &[],
+            )
+            .await?;
+        let active = list.active_participants;
+        let ours = active
+            .participants
+            .iter()
+            .find(|listed| listed.index == participant.0);
+        Ok(WeightReading {
+            epoch: active.epoch_id.or(active.epoch_group_id).map(EpochIndex),
+            participant: ours.map(wire::ActiveParticipant::weight),
+            node: ours.and_then(|listed| listed.node_weight(&node.0)),
+        })
+    }
+
+    async fn approved_models(&self) -> Result<Vec<String>, CallError> {
+        let list: wire::Models = self
+            .get(
+                &self.public_api,
+                "read the approved models",
+                "v1/governance/models",
+                &[],
+            )
+            .await?;
+        Ok(list.models.into_iter().map(|model| model.id).collect())
+    }
+
+    async fn is_participant(&self, participant: &Participant) -> Result<bool, CallError> {
+        let path = format!("v1/participants/{participant}");
+        let found: Result<serde_json::Value, CallError> = self
+            .get(&self.public_api, "look the participant up", &path, &[])
+            .await;
+        match found {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind == CallErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Json;
+    use axum::Router;
+    use axum::extract::Query;
+    use axum::http::StatusCode;
+    use axum::routing::get;
+    use serde_json::json;
+
+    use super::super::wire::tests::mainnet_json;
+    use super::*;
+
+    async fn serve(router: Router) -> Url {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap())
+            .parse()
+            .unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        url
+    }
+
+    fn client(public_api: Vec<Url>, rpc: Vec<Url>) -> ChainClient {
+        let config = ChainConfig {
+            public_api,
+            rpc,
+            participant: Participant("gonka1abc".into()),
+            poll: crate::domain::Duration::seconds(5),
+        };
+        ChainClient::new(HttpClient::new(), &config)
+    }
+
+    fn healthy() -> Router {
+        Router::new()
+            .route("/v1/epochs/latest", get(|| async { Json(mainnet_json()) }))
+            .route(
+                "/status",
+                get(|| async {
+                    Json(json!({ "result": { "sync_info": {
+                        "latest_block_height": "5536201",
+                        "latest_block_time": "2026-08-12T20:24:11.123456789Z",
+                        "catching_up": false
+                    } } }))
+                }),
+            )
+            .route(
+                "/block",
+                get(
+                    |Query(query): Query<std::collections::HashMap<String, String>>| async move {
+                        Json(json!({ "result": { "block": { "header": {
+                        "height": query["height"], "time": "2026-08-12T15:00:00Z"
+                    } } } }))
+                    },
+                ),
+            )
+    }
+
+    #[tokio::test]
+    async fn the_epoch_and_headers_are_read() {
+        let url = serve(healthy()).await;
+        let client = client(vec![url.clone()], vec![url]);
+        assert_eq!(client.epoch().await.unwrap().height, Height(5_536_201));
+        assert_eq!(client.header(None).await.unwrap().height, Height(5_536_201));
+        assert_eq!(
+            client.header(Some(Height(5_533_201))).await.unwrap().height,
+            Height(5_533_201)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_source_that_fails_is_passed_over_and_the_next_one_kept() {
+        let broken = Router::new()
+            .fallback(|| async { (StatusCode::BAD_GATEWAY, "<html>bad gateway</html>") });
+        let client = client(vec![serve(broken).await, serve(healthy()).await], vec![]);
+        assert!(client.epoch().await.is_ok());
+        assert_eq!(client.public_api.good.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_participant_is_not_an_error() {
+        let missing = Router::new().fallback(|| async {
+            (
+                StatusCode::NOT_FOUND,
+                Json(json!({ "error": "participant not found" })),
+            )
+        });
+        let client = client(vec![serve(missing).await], vec![]);
+        assert!(
+            !client
+                .is_participant(&Participant("gonka1abc".into()))
+                .await
+                .unwrap()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_node_that_catches_up_gives_no_header() {
+        let lagging = Router::new().route(
+            "/status",
+            get(|| async {
+                Json(json!({ "result": { "sync_info": {
+                    "latest_block_height": "5", "latest_block_time": "2026-08-12T20:24:11Z", "catching_up": true
+                } } }))
+            }),
+        );
+        let client = client(vec![], vec![serve(lagging).await]);
+        assert!(
+            client
+                .header(None)
+                .await
+                .unwrap_err()
+                .detail
+                .contains("catching up")
+        );
+    }
+}

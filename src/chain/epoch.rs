@@ -1,0 +1,163 @@
+//! What the heights of an epoch mean. Pure.
+
+use crate::domain::{Blocks, EpochIndex, EpochStages, EpochView, Height};
+
+/// A stage of an epoch, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Before the epoch's `PoC`.
+    Before,
+    /// Hosts generate.
+    Generation,
+    /// Between generation and validation.
+    Exchange,
+    /// Hosts validate each other.
+    Validation,
+    /// Validation is over, weights are not set yet.
+    Settling,
+    /// Weights are in force.
+    Inference,
+}
+
+/// The stage of `height` in the epoch with these stages.
+pub fn stage_at(stages: &EpochStages, height: Height) -> Stage {
+    if height < stages.poc_start {
+        Stage::Before
+    } else if height < stages.poc_generation_end {
+        Stage::Generation
+    } else if height < stages.poc_validation_start {
+        Stage::Exchange
+    } else if height < stages.poc_validation_end {
+        Stage::Validation
+    } else if height < stages.set_new_validators {
+        Stage::Settling
+    } else {
+        Stage::Inference
+    }
+}
+
+/// Whether a reading can be relied on; what contradicts it otherwise. A missing number reads as 0,
+/// which must never become "the `PoC` starts now" (acceptance case D51).
+pub fn consistent(view: &EpochView) -> Result<(), String> {
+    if view.height == Height(0) {
+        return Err("the chain's reply has no height: the clock is unknown".into());
+    }
+    in_order(&view.current)?;
+    in_order(&view.next)?;
+    if view.next.epoch != view.epoch.next() {
+        return Err(format!(
+            "epoch {} is followed by epoch {}",
+            view.epoch, view.next.epoch
+        ));
+    }
+    if view.next.poc_start <= view.current.poc_start {
+        return Err(format!(
+            "the next PoC at {} does not come after the last at {}",
+            view.next.poc_start, view.current.poc_start
+        ));
+    }
+    if view.current.next_poc_start != view.next.poc_start {
+        return Err(format!(
+            "the next PoC is at {} by one part of the reply and at {} by another",
+            view.current.next_poc_start, view.next.poc_start
+        ));
+    }
+    Ok(())
+}
+
+fn in_order(stages: &EpochStages) -> Result<(), String> {
+    let heights = [
+        ("poc_start", stages.poc_start),
+        ("poc_generation_end", stages.poc_generation_end),
+        ("poc_validation_start", stages.poc_validation_start),
+        ("poc_validation_end", stages.poc_validation_end),
+        ("set_new_validators", stages.set_new_validators),
+        ("next_poc_start", stages.next_poc_start),
+    ];
+    if stages.poc_start == Height(0) {
+        return Err(format!(
+            "epoch {} has no poc_start: the clock is unknown",
+            stages.epoch
+        ));
+    }
+    for pair in heights.windows(2) {
+        let [(earlier, low), (later, high)] = pair else {
+            continue;
+        };
+        if low > high {
+            return Err(format!(
+                "epoch {}: {later} at {high} comes before {earlier} at {low}",
+                stages.epoch
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a node that was registered (or enabled) in `admin_epoch` takes part in the `PoC` that
+/// began with `latest`.
+pub fn takes_part(admin_epoch: EpochIndex, latest: EpochIndex) -> bool {
+    latest > admin_epoch
+}
+
+/// The last height at which the chain can still trigger a confirmation `PoC` before the next one.
+pub fn last_confirmation_trigger(view: &EpochView) -> Height {
+    let params = &view.params;
+    let window = params.poc_stage_duration.0
+        + params.poc_validation_delay.0
+        + params.poc_validation_duration.0;
+    let quiet =
+        params.inference_validation_cutoff.0 + window + params.confirmation_poc_safety_window.0;
+    view.next.poc_start - Blocks(quiet)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::tests::mainnet;
+    use super::*;
+
+    #[test]
+    fn mainnets_reply_is_consistent() {
+        assert_eq!(consistent(&mainnet()), Ok(()));
+    }
+
+    #[test]
+    fn a_missing_poc_start_is_an_unknown_clock() {
+        let mut view = mainnet();
+        view.next.poc_start = Height(0);
+        assert!(consistent(&view).unwrap_err().contains("clock is unknown"));
+    }
+
+    #[test]
+    fn parts_of_a_reply_that_disagree_are_noticed() {
+        let mut view = mainnet();
+        view.current.next_poc_start = Height(5_536_725);
+        assert!(consistent(&view).is_err());
+    }
+
+    #[test]
+    fn each_stage_begins_at_its_height() {
+        let stages = mainnet().current;
+        assert_eq!(stage_at(&stages, Height(5_521_332)), Stage::Before);
+        assert_eq!(stage_at(&stages, Height(5_521_333)), Stage::Generation);
+        assert_eq!(stage_at(&stages, Height(5_521_393)), Stage::Exchange);
+        assert_eq!(stage_at(&stages, Height(5_521_398)), Stage::Validation);
+        assert_eq!(stage_at(&stages, Height(5_521_518)), Stage::Settling);
+        assert_eq!(stage_at(&stages, Height(5_521_638)), Stage::Inference);
+    }
+
+    #[test]
+    fn only_a_node_of_an_earlier_epoch_takes_part() {
+        assert!(takes_part(EpochIndex(358), EpochIndex(359)));
+        assert!(!takes_part(EpochIndex(359), EpochIndex(359)));
+    }
+
+    #[test]
+    fn no_confirmation_starts_in_the_safety_window() {
+        let view = mainnet();
+        assert_eq!(
+            last_confirmation_trigger(&view),
+            Height(5_536_724 - 80 - 185 - 500)
+        );
+    }
+}

@@ -1,0 +1,6 @@
+//! The chain: what its heights mean (pure) and how it is read.
+
+pub mod client;
+pub mod clock;
+pub mod epoch;
+mod wire;

@@ -1,0 +1,395 @@
+//! The chain's JSON, read leniently: a zero is often absent, a number is sometimes a string, fields
+//! come and go between versions. Source: the host documentation and the chain's public API.
+
+use serde::{Deserialize, Deserializer};
+
+use crate::domain::{
+    Blocks, ChainPhase, ConfirmationEvent, ConfirmationPhase, EpochIndex, EpochParams, EpochStages,
+    EpochView, Height, Time, Weight,
+};
+
+/// `GET /v1/epochs/latest`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Latest {
+    #[serde(default, deserialize_with = "number")]
+    block_height: u64,
+    latest_epoch: LatestEpoch,
+    phase: ChainPhase,
+    epoch_stages: Stages,
+    next_epoch_stages: Stages,
+    #[serde(default)]
+    epoch_params: Params,
+    #[serde(default)]
+    active_confirmation_poc_event: Option<Confirmation>,
+}
+
+#[derive(Debug, Deserialize)]
+struct LatestEpoch {
+    #[serde(default, deserialize_with = "number")]
+    index: u64,
+}
+
+/// Stages must be whole: a missing height must not read as "at once".
+#[derive(Debug, Deserialize)]
+struct Stages {
+    #[serde(default, deserialize_with = "number")]
+    epoch_index: u64,
+    #[serde(deserialize_with = "number")]
+    poc_start: u64,
+    #[serde(default, deserialize_with = "number")]
+    poc_generation_wind_down: u64,
+    #[serde(deserialize_with = "number")]
+    poc_generation_end: u64,
+    #[serde(deserialize_with = "number")]
+    poc_validation_start: u64,
+    #[serde(default, deserialize_with = "number")]
+    poc_validation_wind_down: u64,
+    #[serde(deserialize_with = "number")]
+    poc_validation_end: u64,
+    #[serde(deserialize_with = "number")]
+    set_new_validators: u64,
+    #[serde(default, deserialize_with = "number")]
+    claim_money: u64,
+    #[serde(default, deserialize_with = "number")]
+    inference_validation_cutoff: u64,
+    #[serde(deserialize_with = "number")]
+    next_poc_start: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Params {
+    #[serde(deserialize_with = "number")]
+    epoch_length: u64,
+    #[serde(deserialize_with = "number")]
+    poc_stage_duration: u64,
+    #[serde(deserialize_with = "number")]
+    poc_validation_delay: u64,
+    #[serde(deserialize_with = "number")]
+    poc_validation_duration: u64,
+    #[serde(deserialize_with = "number")]
+    set_new_validators_delay: u64,
+    #[serde(deserialize_with = "number")]
+    inference_validation_cutoff: u64,
+    #[serde(deserialize_with = "number")]
+    confirmation_poc_safety_window: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Confirmation {
+    #[serde(deserialize_with = "number")]
+    epoch_index: u64,
+    #[serde(deserialize_with = "number")]
+    event_sequence: u64,
+    #[serde(deserialize_with = "number")]
+    trigger_height: u64,
+    #[serde(deserialize_with = "number")]
+    generation_start_height: u64,
+    #[serde(deserialize_with = "number")]
+    phase: u64,
+}
+
+impl From<Latest> for EpochView {
+    fn from(latest: Latest) -> EpochView {
+        EpochView {
+            height: Height(latest.block_height),
+            epoch: EpochIndex(latest.latest_epoch.index),
+            phase: latest.phase,
+            current: latest.epoch_stages.into(),
+            next: latest.next_epoch_stages.into(),
+            params: latest.epoch_params.into(),
+            confirmation: latest.active_confirmation_poc_event.map(Into::into),
+        }
+    }
+}
+
+impl From<Stages> for EpochStages {
+    fn from(stages: Stages) -> EpochStages {
+        EpochStages {
+            epoch: EpochIndex(stages.epoch_index),
+            poc_start: Height(stages.poc_start),
+            poc_generation_wind_down: Height(stages.poc_generation_wind_down),
+            poc_generation_end: Height(stages.poc_generation_end),
+            poc_validation_start: Height(stages.poc_validation_start),
+            poc_validation_wind_down: Height(stages.poc_validation_wind_down),
+            poc_validation_end: Height(stages.poc_validation_end),
+            set_new_validators: Height(stages.set_new_validators),
+            claim_money: Height(stages.claim_money),
+            inference_validation_cutoff: Height(stages.inference_validation_cutoff),
+            next_poc_start: Height(stages.next_poc_start),
+        }
+    }
+}
+
+impl From<Params> for EpochParams {
+    fn from(params: Params) -> EpochParams {
+        EpochParams {
+            epoch_length: Blocks(params.epoch_length),
+            poc_stage_duration: Blocks(params.poc_stage_duration),
+            poc_validation_delay: Blocks(params.poc_validation_delay),
+            poc_validation_duration: Blocks(params.poc_validation_duration),
+            set_new_validators_delay: Blocks(params.set_new_validators_delay),
+            inference_validation_cutoff: Blocks(params.inference_validation_cutoff),
+            confirmation_poc_safety_window: Blocks(params.confirmation_poc_safety_window),
+        }
+    }
+}
+
+impl From<Confirmation> for ConfirmationEvent {
+    fn from(event: Confirmation) -> ConfirmationEvent {
+        ConfirmationEvent {
+            epoch: EpochIndex(event.epoch_index),
+            sequence: event.event_sequence,
+            trigger_height: Height(event.trigger_height),
+            generation_start: Height(event.generation_start_height),
+            phase: match event.phase {
+                1 => ConfirmationPhase::GracePeriod,
+                2 => ConfirmationPhase::Generation,
+                3 => ConfirmationPhase::Validation,
+                4 => ConfirmationPhase::Completed,
+                _ => ConfirmationPhase::Inactive,
+            },
+        }
+    }
+}
+
+/// CometBFT `GET /status`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Status {
+    pub(super) result: StatusResult,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct StatusResult {
+    pub(super) sync_info: SyncInfo,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct SyncInfo {
+    #[serde(deserialize_with = "number")]
+    pub(super) latest_block_height: u64,
+    pub(super) latest_block_time: Time,
+    #[serde(default)]
+    pub(super) catching_up: bool,
+}
+
+/// CometBFT `GET /block?height=`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Block {
+    pub(super) result: BlockResult,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct BlockResult {
+    pub(super) block: BlockBody,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct BlockBody {
+    pub(super) header: Header,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Header {
+    #[serde(deserialize_with = "number")]
+    pub(super) height: u64,
+    pub(super) time: Time,
+}
+
+/// `GET /v1/epochs/current/participants`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Participants {
+    pub(super) active_participants: ActiveParticipants,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ActiveParticipants {
+    #[serde(default, deserialize_with = "maybe_number")]
+    pub(super) epoch_id: Option<u64>,
+    #[serde(default, deserialize_with = "maybe_number")]
+    pub(super) epoch_group_id: Option<u64>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(super) participants: Vec<ActiveParticipant>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ActiveParticipant {
+    pub(super) index: String,
+    #[serde(default, deserialize_with = "number")]
+    weight: u64,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    ml_nodes: Vec<ModelNodes>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ModelNodes {
+    #[serde(default, deserialize_with = "null_is_empty")]
+    ml_nodes: Vec<NodeWeight>,
+}
+
+#[derive(Debug, Deserialize)]
+struct NodeWeight {
+    #[serde(default)]
+    node_id: String,
+    #[serde(default, deserialize_with = "number")]
+    poc_weight: u64,
+}
+
+impl ActiveParticipant {
+    pub(super) fn weight(&self) -> Weight {
+        Weight(self.weight)
+    }
+
+    /// The node's weight over all its models; absent when it is not listed.
+    pub(super) fn node_weight(&self, node: &str) -> Option<Weight> {
+        let all = self.ml_nodes.iter().flat_map(|model| &model.ml_nodes);
+        let ours = all
+            .filter(|listed| listed.node_id == node)
+            .map(|listed| listed.poc_weight);
+        ours.reduce(u64::saturating_add).map(Weight)
+    }
+}
+
+/// `GET /v1/governance/models`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Models {
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(super) models: Vec<Model>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Model {
+    pub(super) id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Number {
+    Plain(u64),
+    Text(String),
+    Nothing,
+}
+
+fn maybe_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    match Number::deserialize(from)? {
+        Number::Plain(number) => Ok(Some(number)),
+        Number::Text(text) => text
+            .trim()
+            .parse()
+            .map(Some)
+            .map_err(serde::de::Error::custom),
+        Number::Nothing => Ok(None),
+    }
+}
+
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    Ok(maybe_number(from)?.unwrap_or(0))
+}
+
+fn null_is_empty<'de, D, T>(from: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    pub(crate) fn mainnet_json() -> serde_json::Value {
+        let stages = |epoch: u64, start: u64| {
+            json!({
+                "epoch_index": epoch, "poc_start": start, "poc_generation_wind_down": start + 48,
+                "poc_generation_end": start + 60, "poc_validation_start": start + 65,
+                "poc_validation_wind_down": start + 161, "poc_validation_end": start + 185,
+                "set_new_validators": start + 305, "claim_money": start + 306,
+                "inference_validation_cutoff": start + 15_311, "next_poc_start": start + 15_391,
+                "poc_exchange_window": { "start": start + 1, "end": start + 65 }
+            })
+        };
+        json!({
+            "block_height": 5_536_201,
+            "latest_epoch": { "index": 358, "poc_start_block_height": 5_521_333 },
+            "phase": "Inference",
+            "epoch_stages": stages(358, 5_521_333),
+            "next_epoch_stages": stages(359, 5_536_724),
+            "epoch_params": {
+                "epoch_length": 15_391, "epoch_multiplier": 1, "poc_stage_duration": 60,
+                "poc_validation_delay": 5, "poc_validation_duration": 120,
+                "set_new_validators_delay": 120, "inference_validation_cutoff": 80,
+                "poc_slot_allocation": { "value": 5, "exponent": -1 },
+                "confirmation_poc_safety_window": 500
+            },
+            "is_confirmation_poc_active": false
+        })
+    }
+
+    pub(crate) fn mainnet() -> EpochView {
+        serde_json::from_value::<Latest>(mainnet_json())
+            .unwrap()
+            .into()
+    }
+
+    #[test]
+    fn mainnets_reply_is_read() {
+        let view = mainnet();
+        assert_eq!(view.height, Height(5_536_201));
+        assert_eq!(view.next.poc_validation_end, Height(5_536_909));
+        assert_eq!(view.params.confirmation_poc_safety_window, Blocks(500));
+        assert_eq!(view.confirmation, None);
+    }
+
+    #[test]
+    fn an_absent_parameter_is_zero_and_a_string_is_a_number() {
+        let mut reply = mainnet_json();
+        reply["epoch_params"] = json!({ "epoch_length": "15391" });
+        let view: EpochView = serde_json::from_value::<Latest>(reply).unwrap().into();
+        assert_eq!(view.params.epoch_length, Blocks(15_391));
+        assert_eq!(view.params.poc_stage_duration, Blocks(0));
+    }
+
+    #[test]
+    fn an_absent_stage_is_an_error_and_never_zero() {
+        let mut reply = mainnet_json();
+        reply["next_epoch_stages"]
+            .as_object_mut()
+            .unwrap()
+            .remove("poc_start");
+        assert!(serde_json::from_value::<Latest>(reply).is_err());
+    }
+
+    #[test]
+    fn a_confirmation_event_comes_with_its_phase_as_a_number() {
+        let mut reply = mainnet_json();
+        reply["active_confirmation_poc_event"] = json!({
+            "epoch_index": 358, "trigger_height": 5_530_000,
+            "generation_start_height": 5_530_080, "phase": 1, "poc_seed_block_hash": ""
+        });
+        let view: EpochView = serde_json::from_value::<Latest>(reply).unwrap().into();
+        let event = view.confirmation.unwrap();
+        assert_eq!(event.phase, ConfirmationPhase::GracePeriod);
+        assert_eq!(event.generation_start, Height(5_530_080));
+    }
+
+    #[test]
+    fn a_nodes_weight_is_the_sum_over_its_models() {
+        let list = json!({ "active_participants": { "participants": [{
+            "index": "gonka1abc", "weight": 1_234, "models": ["m"],
+            "ml_nodes": [
+                { "ml_nodes": [{ "node_id": "vast-1", "poc_weight": 1_000 }, { "node_id": "other" }] },
+                { "ml_nodes": [{ "node_id": "vast-1", "poc_weight": "34" }] }
+            ]
+        }] } });
+        let list: Participants = serde_json::from_value(list).unwrap();
+        let ours = &list.active_participants.participants[0];
+        assert_eq!(ours.weight(), Weight(1_234));
+        assert_eq!(ours.node_weight("vast-1"), Some(Weight(1_034)));
+        assert_eq!(ours.node_weight("other"), Some(Weight(0)));
+        assert_eq!(ours.node_weight("absent"), None);
+    }
+}
