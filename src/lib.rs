@@ -6,4 +6,5 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod http;
+pub mod network_node;
 pub mod vast;
