@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pocpit::config::VastConfig;
+use pocpit::config::{Exposure, NetworkNodeConfig, VastConfig};
 use pocpit::domain::{
-    CallErrorKind, InstanceId, OfferId, OfferQuery, RentOrder, UsdPerHour, Verification,
+    CallErrorKind, InstanceId, NodeId, OfferId, OfferQuery, RentOrder, UsdPerHour, Verification,
 };
-use pocpit::engine::ports::{Market, RentError};
+use pocpit::engine::ports::{Market, NetworkNode, RentError};
 use pocpit::http::{HttpClient, HttpRequest};
+use pocpit::network_node::NetworkNodeClient;
 use pocpit::vast::{Pacing, VastClient};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -334,5 +335,50 @@ async fn destroying_what_is_gone_is_done_and_a_refusal_is_not() {
         let (url, asked) = server(vec![refused]).await;
         assert!(vast(url).destroy(InstanceId(5)).await.is_err());
         assert_eq!(asked.lock().unwrap().len(), 1);
+    }
+}
+
+fn network_node(admin_api: Url) -> NetworkNodeClient {
+    let config = NetworkNodeConfig {
+        admin_api,
+        request_timeout: Duration::from_secs(5),
+        exposure: Exposure::Direct,
+        node_prefix: "pocpit".into(),
+        hardware_name: None,
+    };
+    NetworkNodeClient::new(HttpClient::new(), &config)
+}
+
+#[tokio::test]
+async fn removing_a_node_tells_whether_it_was_there_and_keeps_odd_ids_in_one_segment() {
+    for (body, was_there) in [("true", true), ("false\n", false)] {
+        let (url, asked) = server(vec![reply(200, body)]).await;
+        let id = NodeId("a/../b?c".into());
+        assert_eq!(network_node(url).unregister(&id).await.unwrap(), was_there);
+        let line = asked.lock().unwrap()[0].lines().next().unwrap().to_owned();
+        assert_eq!(line, "DELETE /admin/v1/nodes/a%2F..%2Fb%3Fc HTTP/1.1");
+    }
+    let (url, _) = server(vec![reply(200, "{}")]).await;
+    let error = network_node(url)
+        .unregister(&NodeId("a".into()))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, CallErrorKind::Malformed);
+}
+
+#[tokio::test]
+async fn a_node_list_is_whole_or_an_error() {
+    let (url, _) = server(vec![reply(200, r#"[{"node":{"id":"a"},"state":{}}]"#)]).await;
+    assert_eq!(network_node(url).nodes().await.unwrap().len(), 1);
+    for broken in [
+        r#"[{"node":{"id":"a"}},{"node":{}}]"#,
+        "null",
+        "{}",
+        "[{",
+        "<html>",
+    ] {
+        let (url, _) = server(vec![reply(200, broken)]).await;
+        let error = network_node(url).nodes().await.unwrap_err();
+        assert_eq!(error.kind, CallErrorKind::Malformed, "{broken}");
     }
 }

@@ -1,3 +1,8 @@
+#![expect(
+    clippy::unreadable_literal,
+    reason = "rows are kept as the wire shows them"
+)]
+
 use serde_json::json;
 
 use super::*;
