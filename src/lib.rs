@@ -9,5 +9,6 @@ pub mod engine;
 pub mod flow;
 pub mod http;
 pub mod journal;
+pub mod network_node;
 pub mod tui;
 pub mod vast;

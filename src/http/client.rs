@@ -14,7 +14,7 @@ use super::{HttpMethod, HttpReply, HttpRequest, Retry, text};
 use crate::domain::{CallError, CallErrorKind};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
+const READ_TIMEOUT: Duration = Duration::from_mins(1);
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 /// Longest body that is read.
@@ -77,21 +77,21 @@ impl HttpClient {
             .with_jitter()
             .without_max_times()
             .build();
-        let mut tried = 0;
+        let mut sent = 0;
         loop {
             let failure = match self.send_once(&request).await {
                 Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
-            tried += 1;
+            sent += 1;
             let backoff = waits.next().unwrap_or(LONGEST_BACKOFF);
             let wait = failure.wait.map_or(backoff, |asked| asked.max(backoff));
             let hopeless = !failure.passing || wait > LONGEST_WAIT;
-            if tried >= tries || hopeless || Instant::now() + wait >= deadline {
+            if sent >= tries || hopeless || Instant::now() + wait >= deadline {
                 return Err(failure.error);
             }
             tracing::debug!(
-                what = %request.what, tried, wait_ms = wait.as_millis(), error = %failure.error,
+                what = %request.what, sent, wait_ms = wait.as_millis(), error = %failure.error,
                 "a read failed and is tried again"
             );
             tokio::time::sleep(wait).await;

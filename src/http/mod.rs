@@ -10,6 +10,6 @@ pub use client::HttpClient;
 pub use request::{HttpMethod, HttpReply, HttpRequest, Retry, join};
 
 /// What a body says went wrong, fit for a message: for services that refuse with status 200.
-pub fn words_of(body: &str) -> String {
-    text::clean(&refusal::words(body), None)
+pub fn words_of(body: &str, bearer: Option<&secrecy::SecretString>) -> String {
+    text::clean(&refusal::words(body), bearer)
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::domain::CallErrorKind;
 
 /// Longest wait that is honoured; whoever asks for more is asked again by the engine, later.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(60);
+pub const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// Kind of a reply by its status and body.
 pub fn kind(status: u16, body: &str) -> CallErrorKind {

@@ -15,7 +15,7 @@ use crate::domain::{
     Account, CallError, CallErrorKind, Instance, InstanceId, Offer, OfferQuery, RentOrder, Usd,
 };
 use crate::engine::ports::{Market, RentError};
-use crate::http::{HttpClient, HttpReply, HttpRequest, join};
+use crate::http::{HttpClient, HttpReply, HttpRequest, join, words_of};
 
 /// Pages of a search: more than this many of the cheapest offers nobody needs.
 const SEARCH_PAGES: usize = 4;
@@ -71,7 +71,7 @@ impl VastClient {
         self.pacer.turn(endpoint).await;
         let reply = self.http.send(self.dressed(request)).await?;
         let body: Value = reply.json(&what)?;
-        match refused_in_body(&what, &reply, &body) {
+        match refused_in_body(&what, &reply, &body, &self.key) {
             Some(refusal) => Err(refusal),
             None => Ok(body),
         }
@@ -156,7 +156,7 @@ impl Market for VastClient {
         self.pacer.turn(Endpoint::Rent).await;
         let reply = self.http.send(self.dressed(request)).await;
         let reply = reply.map_err(refusal::rent_error)?;
-        contract(&what, &reply)
+        contract(&what, &reply, &self.key)
     }
 
     async fn instances(&self) -> Result<Vec<Instance>, CallError> {
@@ -268,7 +268,12 @@ fn malformed(what: &str, detail: &str) -> CallError {
 }
 
 /// `success: false` comes with status 200 too.
-fn refused_in_body(what: &str, reply: &HttpReply, body: &Value) -> Option<CallError> {
+fn refused_in_body(
+    what: &str,
+    reply: &HttpReply,
+    body: &Value,
+    key: &SecretString,
+) -> Option<CallError> {
     let fields = Fields::of(body)?;
     if fields.flag("success") != Some(false) {
         return None;
@@ -277,7 +282,7 @@ fn refused_in_body(what: &str, reply: &HttpReply, body: &Value) -> Option<CallEr
         what: what.into(),
         kind: CallErrorKind::Refused,
         status: Some(reply.status),
-        detail: crate::http::words_of(&reply.body),
+        detail: words_of(&reply.body, Some(key)),
     })
 }
 
@@ -310,11 +315,11 @@ fn complete(what: &str, last_page: &Value, found: usize) -> Result<(), CallError
 }
 
 /// The contract in a rent reply. The reply also holds the instance's own key: it is never quoted.
-fn contract(what: &str, reply: &HttpReply) -> Result<InstanceId, RentError> {
+fn contract(what: &str, reply: &HttpReply, key: &SecretString) -> Result<InstanceId, RentError> {
     let body: Value = reply.json(what).map_err(RentError::Unknown)?;
     let id = Fields::of(&body).and_then(|fields| fields.whole("new_contract"));
     let id = id.filter(|id| *id != 0);
-    match (refused_in_body(what, reply, &body), id) {
+    match (refused_in_body(what, reply, &body, key), id) {
         (None, Some(id)) => Ok(InstanceId(id)),
         (Some(refusal), None) if refusal::is_known(&refusal) => Err(refusal::rent_error(refusal)),
         (Some(mut unclear), _) => {

@@ -71,8 +71,12 @@ pub fn predicted_boot(offer: &Offer, image_gb: f64, model_gb: f64) -> BootEstima
     reason = "clamped to two days before the cast"
 )]
 fn seconds(seconds: f64) -> Duration {
-    // `clamp` would let a NaN through; `min` and `max` do not.
-    let bounded = seconds.min(LONGEST_SECONDS).max(0.0);
+    let known = if seconds.is_nan() {
+        LONGEST_SECONDS
+    } else {
+        seconds
+    };
+    let bounded = known.clamp(0.0, LONGEST_SECONDS);
     Duration::seconds(bounded.ceil() as i64)
 }
 

@@ -86,7 +86,7 @@ mod tests {
         let second = pacer.reserve(Endpoint::Rent, now);
         assert_eq!(second, now + Duration::from_secs(5));
         assert_eq!(pacer.reserve(Endpoint::Keys, now), now);
-        let later = now + Duration::from_secs(60);
+        let later = now + Duration::from_mins(1);
         assert_eq!(pacer.reserve(Endpoint::Rent, later), later);
     }
 }

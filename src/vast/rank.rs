@@ -282,21 +282,22 @@ fn lateness(boot: BootEstimate, within: Option<Duration>) -> f64 {
 }
 
 fn why(price: UsdPerHour, expected: Usd, traffic: Usd, surcharge: Usd, slow: bool) -> String {
-    let mut text = format!("{expected} expected at {price}");
-    if traffic > Usd::ZERO {
-        text.push_str(&format!(", {traffic} of it traffic"));
-    }
-    if surcharge > Usd::ZERO {
-        let cause = if slow {
-            "a slow or failing"
-        } else {
-            "a failing"
-        };
-        text.push_str(&format!(
-            ", ranked {surcharge} lower for the risk of {cause} boot"
-        ));
-    }
-    text
+    let traffic = if traffic > Usd::ZERO {
+        format!(", {traffic} of it traffic")
+    } else {
+        String::new()
+    };
+    let cause = if slow {
+        "a slow or failing"
+    } else {
+        "a failing"
+    };
+    let risk = if surcharge > Usd::ZERO {
+        format!(", ranked {surcharge} lower for the risk of {cause} boot")
+    } else {
+        String::new()
+    };
+    format!("{expected} expected at {price}{traffic}{risk}")
 }
 
 #[cfg(test)]

@@ -159,7 +159,7 @@ mod tests {
             image: String::new(),
             template_hash: Some("hash".into()),
             disk_gb: 200.0,
-            env: Default::default(),
+            env: std::collections::BTreeMap::default(),
             ports: Vec::new(),
             onstart: String::new(),
         };

@@ -1,1 +1,203 @@
+//! Tests, and the offers that other tests of this module use.
 
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::OfferId;
+
+pub(in crate::vast) fn now() -> Time {
+    Time::from_timestamp(1_795_000_000, 0).expect("a valid time")
+}
+
+pub(in crate::vast) fn an_offer(id: u64) -> Offer {
+    Offer {
+        id: OfferId(id),
+        machine: MachineId(id * 10),
+        host: None,
+        gpu_name: "H100 SXM".into(),
+        gpu_count: 4,
+        gpu_memory_mb: 81_559,
+        disk_gb: 800.0,
+        disk_mb_per_s: Some(2_000.0),
+        download_mbps: 5_000.0,
+        upload_mbps: 5_000.0,
+        gpu_price: UsdPerHour::from_dollars(8.0),
+        storage_per_gb_month: Usd::from_dollars(0.20),
+        download_per_gb: Usd::from_dollars(0.002),
+        upload_per_gb: Usd::from_dollars(0.004),
+        reliability: 0.996,
+        cuda: Some(12.8),
+        direct_ports: 100,
+        location: Some("Washington, US".into()),
+        ends_at: Some(now() + Duration::days(20)),
+        verified: true,
+    }
+}
+
+pub(in crate::vast) fn a_query() -> OfferQuery {
+    OfferQuery {
+        gpu_names: vec!["H100_SXM".into()],
+        gpu_count: 4,
+        min_gpu_memory_mb: 80_000,
+        min_total_gpu_memory_mb: 320_000,
+        disk_gb: 300.0,
+        max_price: UsdPerHour::from_dollars(12.0),
+        min_reliability: 0.98,
+        min_download_mbps: 500.0,
+        min_cuda: Some(12.8),
+        min_direct_ports: 3,
+        min_duration: Duration::hours(6),
+        verification: Verification::Required,
+        countries: vec!["US".into()],
+    }
+}
+
+fn needs() -> Needs {
+    Needs {
+        now: now(),
+        until: now() + Duration::hours(2),
+        at_worst_until: now() + Duration::hours(8),
+        boot_within: Some(Duration::hours(1)),
+        image_gb: 15.0,
+        model_gb: 120.0,
+    }
+}
+
+fn reason(change: impl FnOnce(&mut Offer)) -> String {
+    let mut offer = an_offer(1);
+    change(&mut offer);
+    let ranked = rank(vec![offer], &a_query(), &needs(), &[MachineId(999)]);
+    let rejected = ranked.rejected.into_iter().next();
+    rejected.map(|(_, reason)| reason).unwrap_or_default()
+}
+
+#[test]
+fn a_good_offer_is_usable_under_any_spelling_of_its_name() {
+    for name in ["H100 SXM", "H100_SXM", "h100 sxm"] {
+        assert_eq!(reason(|o| o.gpu_name = name.into()), "", "{name}");
+    }
+}
+
+#[test]
+fn every_hard_limit_rejects_with_its_reason() {
+    assert!(reason(|o| o.gpu_name = "H100 PCIE".into()).contains("not a wanted GPU"));
+    assert!(reason(|o| o.gpu_count = 8).contains("8 GPUs"));
+    assert!(reason(|o| o.gpu_memory_mb = 49_140).contains("MB per GPU"));
+    assert!(reason(|o| o.disk_gb = 299.0).contains("disk"));
+    assert!(reason(|o| o.gpu_price = UsdPerHour::from_dollars(11.95)).contains("with the disk"));
+    assert!(reason(|o| o.gpu_price = UsdPerHour::ZERO).contains("cannot be true"));
+    assert!(reason(|o| o.reliability = f64::NAN).contains("reliability"));
+    assert!(reason(|o| o.download_mbps = 100.0).contains("Mbit/s"));
+    assert!(reason(|o| o.cuda = None).contains("unknown"));
+    assert!(reason(|o| o.cuda = Some(12.4)).contains("12.4"));
+    assert!(reason(|o| o.direct_ports = 2).contains("direct ports"));
+    assert!(reason(|o| o.location = Some("Paris, FR".into())).contains("country"));
+    assert!(reason(|o| o.verified = false).contains("verified"));
+    assert!(reason(|o| o.ends_at = None).contains("how long"));
+    assert!(reason(|o| o.ends_at = Some(now() + Duration::hours(8))).contains("takes it back"));
+    assert!(reason(|o| o.machine = MachineId(999)).contains("avoided"));
+    assert!(reason(|o| o.download_mbps = 510.0).contains("to boot"));
+}
+
+#[test]
+fn one_good_offer_is_found_among_many_cheap_small_ones() {
+    let mut offers: Vec<Offer> = (1..=5).map(an_offer).collect();
+    for small in &mut offers {
+        small.gpu_memory_mb = 8_192;
+        small.gpu_price = UsdPerHour::from_dollars(0.1);
+    }
+    offers.push(an_offer(6));
+    let ranked = rank(offers, &a_query(), &needs(), &[]);
+    assert_eq!(ranked.usable.len(), 1);
+    assert_eq!(ranked.usable[0].offer.id, OfferId(6));
+    assert_eq!(ranked.rejected.len(), 5);
+}
+
+#[test]
+fn traffic_can_make_the_cheaper_hour_the_dearer_session() {
+    let mut cheap_hour = an_offer(1);
+    cheap_hour.gpu_price = UsdPerHour::from_dollars(7.5);
+    cheap_hour.download_per_gb = Usd::from_dollars(0.05);
+    let ranked = rank(vec![cheap_hour, an_offer(2)], &a_query(), &needs(), &[]);
+    assert_eq!(ranked.usable[0].offer.id, OfferId(2));
+    assert!(ranked.usable[0].worst_cost > ranked.usable[0].expected_cost);
+}
+
+#[test]
+fn a_slightly_cheaper_but_unreliable_host_ranks_lower() {
+    let mut shaky = an_offer(1);
+    shaky.reliability = 0.981;
+    shaky.gpu_price = UsdPerHour::from_dollars(7.8);
+    let ranked = rank(vec![shaky, an_offer(2)], &a_query(), &needs(), &[]);
+    assert_eq!(ranked.usable[0].offer.id, OfferId(2));
+}
+
+fn any_offer() -> impl Strategy<Value = Offer> {
+    let numbers = (
+        1..50_u64,
+        1..6_u32,
+        40_000..90_000_u64,
+        0.0..900.0_f64,
+        0.0..9_000.0_f64,
+    );
+    let rest = (
+        -1.0..14.0_f64,
+        0.9..1.0_f64,
+        0..6_u32,
+        0..30_i64,
+        any::<bool>(),
+    );
+    (numbers, rest).prop_map(
+        |((id, gpus, memory, disk, down), (price, reliable, ports, days, ok))| {
+            let mut offer = an_offer(id);
+            offer.gpu_count = gpus.min(4);
+            offer.gpu_memory_mb = memory;
+            offer.disk_gb = disk;
+            offer.download_mbps = down;
+            offer.gpu_price = UsdPerHour::from_dollars(price);
+            offer.reliability = reliable;
+            offer.direct_ports = ports;
+            offer.ends_at = Some(now() + Duration::days(days));
+            offer.verified = ok;
+            offer
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn no_offer_is_lost_and_every_limit_holds(offers in prop::collection::vec(any_offer(), 0..60)) {
+        let query = OfferQuery { min_gpu_memory_mb: 60_000, min_total_gpu_memory_mb: 0, ..a_query() };
+        let ranked = rank(offers.clone(), &query, &needs(), &[MachineId(70)]);
+        let mut ids: Vec<_> = ranked.usable.iter().map(|row| row.offer.id).collect();
+        ids.extend(ranked.rejected.iter().map(|(offer, _)| offer.id));
+        ids.sort();
+        let mut expected: Vec<_> = offers.iter().map(|offer| offer.id).collect();
+        expected.sort();
+        prop_assert_eq!(ids, expected);
+        for row in &ranked.usable {
+            prop_assert!(row.price <= query.max_price && row.offer.gpu_count == 4);
+            prop_assert!(row.offer.gpu_memory_mb >= 54_000 && row.offer.disk_gb >= query.disk_gb);
+            prop_assert!(row.offer.reliability >= query.min_reliability && row.offer.verified);
+            prop_assert!(row.offer.direct_ports >= 3 && row.offer.machine != MachineId(70));
+            prop_assert!(row.offer.ends_at > Some(needs().at_worst_until));
+            prop_assert!(row.worst_cost >= row.expected_cost);
+        }
+    }
+
+    #[test]
+    fn the_order_does_not_depend_on_the_order_of_the_reply(
+        prices in prop::collection::vec(100..1_000_u32, 1..30),
+        turn in 0..30_usize,
+    ) {
+        let offers: Vec<Offer> = (1..).zip(&prices).map(|(id, cents)| {
+            let mut offer = an_offer(id);
+            offer.gpu_price = UsdPerHour::from_dollars(f64::from(*cents / 100));
+            offer
+        }).collect();
+        let mut turned = offers.clone();
+        turned.rotate_left(turn % prices.len());
+        let one = rank(offers, &a_query(), &needs(), &[]);
+        prop_assert_eq!(one, rank(turned, &a_query(), &needs(), &[]));
+    }
+}

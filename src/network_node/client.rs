@@ -1,0 +1,99 @@
+//! Calls to the admin API. It has no authentication and is reached on a private network only.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::wire;
+use crate::config::NetworkNodeConfig;
+use crate::domain::{CallError, CallErrorKind, NodeConfig, NodeId, RegisteredNode};
+use crate::engine::ports::NetworkNode;
+use crate::http::{HttpClient, HttpReply, HttpRequest, join};
+
+const NODES: &str = "/admin/v1/nodes";
+const READ_TRIES: u32 = 3;
+
+/// The Network Node, as the engine uses it.
+#[derive(Debug)]
+pub struct NetworkNodeClient {
+    http: HttpClient,
+    base: Url,
+    timeout: std::time::Duration,
+}
+
+impl NetworkNodeClient {
+    /// A client of the configured admin API.
+    pub fn new(http: HttpClient, config: &NetworkNodeConfig) -> Self {
+        NetworkNodeClient {
+            http,
+            base: config.admin_api.clone(),
+            timeout: config.request_timeout,
+        }
+    }
+
+    fn what(&self, deed: &str) -> String {
+        let host = self.base.host_str().unwrap_or("an unknown host");
+        format!("{deed} at the Network Node {host}")
+    }
+
+    /// An id may hold any character: it must stay one segment of the path.
+    fn node_url(&self, id: &NodeId, deed: Option<&str>) -> Url {
+        let mut url = join(&self.base, NODES);
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.push(&id.0);
+            path.extend(deed);
+        }
+        url
+    }
+
+    async fn send(&self, request: HttpRequest) -> Result<HttpReply, CallError> {
+        self.http.send(request.timeout(self.timeout)).await
+    }
+
+    async fn switch(&self, id: &NodeId, deed: &str) -> Result<(), CallError> {
+        let what = self.what(&format!("{deed} node {id}"));
+        let request = HttpRequest::post(what, self.node_url(id, Some(deed))).json(json!({}));
+        self.send(request).await.map(|_| ())
+    }
+}
+
+#[async_trait]
+impl NetworkNode for NetworkNodeClient {
+    async fn nodes(&self) -> Result<Vec<RegisteredNode>, CallError> {
+        let what = self.what("list nodes");
+        let request = HttpRequest::get(what.clone(), join(&self.base, NODES)).tries(READ_TRIES);
+        let rows: Vec<Value> = self.send(request).await?.json(&what)?;
+        let node = |row: &Value| wire::row(row).ok_or_else(|| malformed(&what, "a row has no id"));
+        rows.iter().map(node).collect()
+    }
+
+    async fn register(&self, node: &NodeConfig) -> Result<(), CallError> {
+        let what = self.what(&format!("register node {}", node.id));
+        let request = HttpRequest::post(what, join(&self.base, NODES)).json(wire::body(node));
+        self.send(request).await.map(|_| ())
+    }
+
+    async fn unregister(&self, id: &NodeId) -> Result<bool, CallError> {
+        let what = self.what(&format!("remove node {id}"));
+        let request = HttpRequest::delete(what.clone(), self.node_url(id, None));
+        // The bare JSON `true`, or `false` when there was no such node: both with status 200.
+        self.send(request).await?.json(&what)
+    }
+
+    async fn enable(&self, id: &NodeId) -> Result<(), CallError> {
+        self.switch(id, "enable").await
+    }
+
+    async fn disable(&self, id: &NodeId) -> Result<(), CallError> {
+        self.switch(id, "disable").await
+    }
+}
+
+fn malformed(what: &str, detail: &str) -> CallError {
+    CallError {
+        what: what.into(),
+        kind: CallErrorKind::Malformed,
+        status: Some(200),
+        detail: detail.into(),
+    }
+}
