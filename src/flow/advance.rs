@@ -2,19 +2,23 @@
 //! weight. A step that waits says when it wants to be looked at again.
 
 use super::release::{Next, Release};
-use super::{CHAIN_FRESH, Effect, Gate, Hunt, Sprint, Target, Tip, admit};
+use super::{CHAIN_FRESH, Candidate, Effect, Gate, Hunt, Sprint, Target, Tip, admit};
 use crate::domain::{
     Blame, Blocks, Cause, Duration, EpochStages, GateKind, Height, Mode, NodeStatus, Offer,
-    Outcome, ReleasePolicy, RentalLabel, Step, StepSpan, Time,
+    Outcome, ReleasePolicy, RentalLabel, Step, StepSpan, Time, Usd,
 };
 
 /// A lost rent reply is looked for by its label at least this long.
 pub(super) const HUNT_AT_LEAST: Duration = Duration::seconds(150);
 /// A fresh contract can be missing from listings this long.
 pub(super) const VISIBLE_WITHIN: Duration = Duration::seconds(120);
+/// One complete listing after a long outage is not enough.
+pub(super) const ABSENT_LISTINGS: u32 = 5;
 const HUNT_EVERY: Duration = Duration::seconds(10);
 const RENT_ANSWERS_WITHIN: Duration = Duration::minutes(3);
 const SEARCH_EVERY: Duration = Duration::seconds(60);
+/// Offers churn in minutes: nothing is rented from an older list.
+const OFFERS_GOOD_FOR: Duration = Duration::seconds(90);
 const START_MODEL_EVERY: Duration = Duration::minutes(2);
 const REGISTER_EVERY: Duration = Duration::seconds(30);
 const WEIGHT_EVERY: Duration = Duration::seconds(15);
@@ -151,49 +155,39 @@ impl Sprint {
         });
     }
 
-    /// The offer to rent now, if somebody picked one that the caps admit.
-    fn choice(&mut self, now: Time) -> Option<(Offer, crate::domain::Usd)> {
-        self.search.answered?;
-        let picked = match self.mode {
-            Mode::Auto => None,
+    /// The offer to rent now: what the operator confirmed, or the best that the caps admit.
+    fn choice(&mut self, now: Time) -> Option<(Offer, Usd)> {
+        let read = self.search.answered?;
+        if now - read > OFFERS_GOOD_FOR {
+            return None;
+        }
+        let (funds, caps) = (self.search.funds, self.plan.caps);
+        let admitted = |candidate: &Candidate| admit(candidate.worst_cost, &funds, &caps);
+        let wanted = match self.mode {
+            Mode::Auto => self.search.offers.clone(),
             Mode::Manual => {
                 self.open_gate(now, GateKind::Rent);
-                Some(self.search.picked.take()?)
+                let (offer, agreed) = self.search.picked.take()?;
+                let mut shown = self.search.offers.clone();
+                shown.retain(|candidate| {
+                    candidate.offer.id == offer && candidate.worst_cost <= agreed
+                });
+                shown
             }
         };
-        let wanted = |candidate: &&super::Candidate| {
-            picked.is_none_or(|(offer, agreed)| {
-                candidate.offer.id == offer && candidate.worst_cost <= agreed
-            })
-        };
-        let candidate = self.search.offers.iter().find(wanted)?.clone();
-        match admit(candidate.worst_cost, &self.search.funds, &self.plan.caps) {
-            Ok(()) => Some((candidate.offer, candidate.worst_cost)),
-            Err(refusal) => {
-                if self.mode == Mode::Auto && !self.affordable_exists() {
-                    self.fail("budget_refused", refusal.to_string());
-                }
-                self.note = Some(refusal.to_string());
-                None
-            }
+        if let Some(best) = wanted.iter().find(|candidate| admitted(candidate).is_ok()) {
+            return Some((best.offer.clone(), best.worst_cost));
         }
+        let refusal = admitted(wanted.first()?).err()?;
+        self.note = Some(refusal.to_string());
+        // Credit that could not be read may be readable in a minute; a cap stays what it is.
+        if self.mode == Mode::Auto && funds.credit.is_some() {
+            self.fail("budget_refused", refusal.to_string());
+        }
+        None
     }
 
-    fn affordable_exists(&self) -> bool {
-        let search = &self.search;
-        let fits = |worst| admit(worst, &search.funds, &self.plan.caps).is_ok();
-        search
-            .offers
-            .iter()
-            .any(|candidate| fits(candidate.worst_cost))
-    }
-
-    fn rent(
-        &mut self,
-        now: Time,
-        (offer, reserved): (Offer, crate::domain::Usd),
-        effects: &mut Vec<Effect>,
-    ) {
+    fn rent(&mut self, now: Time, (offer, reserved): (Offer, Usd), effects: &mut Vec<Effect>) {
         let (Some(stages), Some(lease_until)) = (self.stages().copied(), self.lease_end()) else {
             return;
         };
@@ -211,6 +205,7 @@ impl Sprint {
             called: now,
             lost: None,
             asked: None,
+            absent: 0,
         });
         self.note = None;
         self.enter(now, Step::Renting);
@@ -281,7 +276,8 @@ impl Sprint {
     /// Ends or replaces a rental that cannot make it. True when it did.
     fn boot_is_hopeless(&mut self, now: Time, effects: &mut Vec<Effect>) -> bool {
         let Some(rental) = &self.rental else {
-            self.choose_again(now);
+            // A register call may be under way: only the release knows how to undo it.
+            self.begin_release(now, Next::Retry);
             return true;
         };
         let timeout = rental.since + self.plan.startup_timeout;
@@ -321,7 +317,12 @@ impl Sprint {
     }
 
     fn give_up_rental(&mut self, now: Time, cause: Cause, blame: Blame, effects: &mut Vec<Effect>) {
-        if let Some((machine, reason)) = self.blame() {
+        if let (Blame::Host, Some(rental)) = (blame, &self.rental) {
+            let machine = rental.offer.machine;
+            self.search
+                .offers
+                .retain(|candidate| candidate.offer.machine != machine);
+            let reason = format!("{}: {}", cause.name, cause.detail);
             effects.push(Effect::AvoidMachine { machine, reason });
         }
         let enough_time = self

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     Blame, Cause, ChainPhase, Duration, EpochIndex, EpochStages, GateKind, Height, InstanceId,
-    MachineId, Mode, NodeId, Offer, Outcome, RentalLabel, Step, StepSpan, Time, Usd, Weight,
+    Mode, NodeId, Offer, Outcome, RentalLabel, Step, StepSpan, Time, Usd, Weight,
 };
 use release::Release;
 
@@ -110,6 +110,8 @@ struct Hunt {
     /// Set once the reply was lost: the label is looked for.
     lost: Option<Time>,
     asked: Option<Time>,
+    /// Complete listings without the label since the reply was lost.
+    absent: u32,
 }
 
 /// What we pay for.
@@ -248,7 +250,7 @@ impl Sprint {
             Event::RentalVanished => self.lose_rental(now),
             Event::ModelStartAccepted => {}
             Event::ModelStartFailed(error) => self.note = Some(error.to_string()),
-            Event::NodesListed(reading) => self.see_nodes(reading),
+            Event::NodesListed(reading) => self.see_nodes(now, reading),
             Event::RegisterFailed(error) => self.note = Some(error.to_string()),
             Event::WeightRead {
                 for_our_epoch,
@@ -399,7 +401,8 @@ impl Sprint {
     fn not_found(&mut self, now: Time, effects: &mut Vec<Effect>) {
         let Some(hunt) = &mut self.hunt else { return };
         let lost = hunt.lost.unwrap_or(now);
-        if now - lost < advance::HUNT_AT_LEAST {
+        hunt.absent += 1;
+        if now - lost < advance::HUNT_AT_LEAST || hunt.absent < advance::ABSENT_LISTINGS {
             return;
         }
         self.rent_came_to_nothing(
@@ -423,10 +426,10 @@ impl Sprint {
         });
     }
 
-    fn see_nodes(&mut self, reading: NodesReading) {
+    fn see_nodes(&mut self, now: Time, reading: NodesReading) {
         self.proxy_listed = reading.proxy_listed;
         if let Some(release) = &mut self.release {
-            release.see_nodes(reading.node.is_some(), reading.proxy_listed);
+            release.see_nodes(now, reading.node.is_some(), reading.proxy_listed);
         }
         if let Some(node) = &mut self.node {
             node.seen = reading.node;
@@ -451,20 +454,6 @@ impl Sprint {
         {
             self.rental = None;
         }
-    }
-
-    /// Blame for the machine of the current rental, when it is the host's fault.
-    fn blame(&self) -> Option<(MachineId, String)> {
-        let fault = self
-            .boot
-            .fault
-            .as_ref()
-            .filter(|fault| fault.blame == Blame::Host)?;
-        let rental = self.rental.as_ref()?;
-        Some((
-            rental.offer.machine,
-            format!("{}: {}", fault.name, fault.evidence),
-        ))
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) struct Release {
     unregister_asked: Option<Time>,
     destroy_asked: Option<Time>,
     proxy_asked: Option<Time>,
+    proxy_first_asked: Option<Time>,
     /// Complete lists since the unregister was asked for no longer hold our node.
     unregistered: bool,
     /// A complete list since then holds the proxy.
@@ -56,13 +57,13 @@ impl Release {
         self.proxy_asked = None;
     }
 
-    pub(super) fn see_nodes(&mut self, node_listed: bool, proxy_listed: bool) {
+    pub(super) fn see_nodes(&mut self, now: Time, node_listed: bool, proxy_listed: bool) {
         if self.acting_since.is_none() {
             return;
         }
-        // Before the unregister was asked for, absence may only mean that a lost register call
-        // has not shown up yet.
-        self.unregistered = self.unregister_asked.is_some() && !node_listed;
+        // A list that was under way when the unregister was asked for proves nothing.
+        let after_the_call = self.unregister_asked.is_some_and(|asked| now > asked);
+        self.unregistered = after_the_call && !node_listed;
         self.proxy_listed = proxy_listed;
     }
 }
@@ -79,6 +80,7 @@ impl Sprint {
             unregister_asked: None,
             destroy_asked: None,
             proxy_asked: None,
+            proxy_first_asked: None,
             unregistered: false,
             proxy_listed: false,
             finished: false,
@@ -187,10 +189,10 @@ impl Sprint {
         let Some(release) = &mut self.release else {
             return true;
         };
-        let since = release.acting_since.unwrap_or(now);
         if release.proxy_listed || release.next == Next::Retry {
             return true;
         }
+        let since = *release.proxy_first_asked.get_or_insert(now);
         if now - since >= GIVE_UP_ON_NODE {
             self.note = Some("the inference proxy could not be registered again".into());
             return true;

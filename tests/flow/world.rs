@@ -1,0 +1,361 @@
+//! A world in virtual time that answers the effects of a sprint: no sockets, no tasks, no clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pocpit::domain::{
+    BootFault, CallError, CallErrorKind, ChainPhase, Duration, EpochIndex, EpochParams,
+    EpochStages, EpochView, Height, InstanceId, MachineId, Mode, NodeId, NodeStatus, Offer,
+    OfferId, PocStatus, ReleasePolicy, RentalLabel, Step, Time, Usd, UsdPerHour, Weight,
+};
+use pocpit::flow::{
+    BootReading, Candidate, Caps, Effect, Event, Funds, NodeReading, NodesReading, Plan, Sprint,
+};
+
+pub const POC_START: u64 = 5_536_724;
+const BLOCK_MILLIS: i64 = 5_500;
+
+/// How the world misbehaves.
+#[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each fault is there or not")]
+pub struct Faults {
+    /// Rent calls by number, from 1, whose reply is lost after the rental was made.
+    pub lost_replies: BTreeSet<u32>,
+    /// Rent calls whose reply is lost and that rented nothing.
+    pub lost_calls: BTreeSet<u32>,
+    /// Rent calls that find the offer gone.
+    pub gone_offers: BTreeSet<u32>,
+    /// Rentals by number whose boot ends in this fault.
+    pub broken_boots: BTreeMap<u32, BootFault>,
+    /// Destroys that do not work before one does.
+    pub deaf_destroys: u32,
+    /// The Network Node does not answer.
+    pub node_is_silent: bool,
+    /// The chain lists no weight for us.
+    pub no_weight: bool,
+    /// The list of weights cannot be read.
+    pub weight_unreadable: bool,
+    /// What the account has; unknown when absent.
+    pub no_credit: bool,
+    /// The chain cannot be read any more from this minute on.
+    pub chain_dies_at: Option<i64>,
+    /// No offer at all.
+    pub no_offers: bool,
+    /// Instances cannot be listed.
+    pub listing_unknown: bool,
+}
+
+pub struct World {
+    pub now: Time,
+    pub sprint: Sprint,
+    pub faults: Faults,
+    pub effects: Vec<Effect>,
+    pub rentals: BTreeMap<InstanceId, RentalLabel>,
+    pub registered: Option<NodeId>,
+    pub proxy: bool,
+    pub most_rentals: usize,
+    rent_calls: u32,
+    booted_at: BTreeMap<InstanceId, Time>,
+    started: Time,
+}
+
+pub fn plan() -> Plan {
+    Plan {
+        cockpit: "home".parse().unwrap(),
+        node_prefix: "vast-".into(),
+        lead: Duration::minutes(45),
+        margin: Duration::minutes(5),
+        registration_margin: Duration::minutes(4),
+        startup_timeout: Duration::minutes(50),
+        release: ReleasePolicy::AfterValidation,
+        execution_timeout: Duration::hours(3),
+        lease: Duration::minutes(30),
+        max_attempts: 3,
+        caps: Caps {
+            sprint: Usd::from_dollars(40.0),
+            day: Usd::from_dollars(80.0),
+            month: Usd::from_dollars(500.0),
+            credit_floor: Usd::from_dollars(1.0),
+        },
+        nonce: 7,
+    }
+}
+
+pub fn start() -> Time {
+    Time::from_timestamp(1_790_000_000, 0).unwrap()
+}
+
+fn offer(id: u64) -> Offer {
+    Offer {
+        id: OfferId(id),
+        machine: MachineId(id + 100),
+        host: None,
+        gpu_name: "H100 SXM".into(),
+        gpu_count: 4,
+        gpu_memory_mb: 81_559,
+        disk_gb: 900.0,
+        disk_mb_per_s: None,
+        download_mbps: 900.0,
+        upload_mbps: 900.0,
+        gpu_price: UsdPerHour::from_dollars(9.0),
+        storage_per_gb_month: Usd::from_dollars(0.2),
+        download_per_gb: Usd::ZERO,
+        upload_per_gb: Usd::ZERO,
+        reliability: 0.99,
+        cuda: Some(12.8),
+        direct_ports: 20,
+        location: None,
+        ends_at: None,
+        verified: true,
+    }
+}
+
+fn stages(epoch: u64, start: u64) -> EpochStages {
+    EpochStages {
+        epoch: EpochIndex(epoch),
+        poc_start: Height(start),
+        poc_generation_wind_down: Height(start + 48),
+        poc_generation_end: Height(start + 60),
+        poc_validation_start: Height(start + 65),
+        poc_validation_wind_down: Height(start + 161),
+        poc_validation_end: Height(start + 185),
+        set_new_validators: Height(start + 305),
+        claim_money: Height(start + 306),
+        inference_validation_cutoff: Height(start + 15_311),
+        next_poc_start: Height(start + 15_391),
+    }
+}
+
+pub fn lost() -> CallError {
+    CallError {
+        what: "test".into(),
+        kind: CallErrorKind::Ambiguous,
+        status: None,
+        detail: "connection reset".into(),
+    }
+}
+
+impl World {
+    /// A world that begins `minutes` before the `PoC`.
+    pub fn new(mode: Mode, minutes: i64, faults: Faults) -> World {
+        World {
+            now: start(),
+            sprint: Sprint::new(plan(), mode, start()),
+            faults,
+            effects: Vec::new(),
+            rentals: BTreeMap::new(),
+            registered: None,
+            proxy: true,
+            most_rentals: 0,
+            rent_calls: 0,
+            booted_at: BTreeMap::new(),
+            started: start() - Duration::minutes(95 - minutes),
+        }
+    }
+
+    pub fn height(&self) -> Height {
+        let blocks = (self.now - self.started).num_milliseconds() / BLOCK_MILLIS;
+        let begin = POC_START - u64::try_from(95 * 60_000 / BLOCK_MILLIS).unwrap();
+        Height(begin + u64::try_from(blocks).unwrap())
+    }
+
+    fn view(&self) -> EpochView {
+        let height = self.height();
+        let past = height.0 >= POC_START;
+        let (epoch, at) = if past {
+            (359, POC_START)
+        } else {
+            (358, POC_START - 15_391)
+        };
+        EpochView {
+            height,
+            epoch: EpochIndex(epoch),
+            phase: ChainPhase::Inference,
+            current: stages(epoch, at),
+            next: stages(epoch + 1, at + 15_391),
+            params: EpochParams::default(),
+            confirmation: None,
+        }
+    }
+
+    pub fn feed(&mut self, event: Event) {
+        let effects = self.sprint.handle(self.now, event);
+        for effect in effects {
+            self.effects.push(effect.clone());
+            for answer in self.answer(effect) {
+                self.feed(answer);
+            }
+        }
+        self.most_rentals = self.most_rentals.max(self.rentals.len());
+    }
+
+    /// One tick of ten seconds: time, chain, nodes, boot.
+    pub fn tick(&mut self) {
+        self.now += Duration::seconds(10);
+        self.feed(Event::TimePassed);
+        let minute = (self.now - start()).num_minutes();
+        if self.faults.chain_dies_at.is_none_or(|dies| minute < dies) {
+            let block_time = Some(Duration::milliseconds(BLOCK_MILLIS));
+            self.feed(Event::ChainObserved {
+                view: self.view(),
+                block_time,
+            });
+        }
+        if !self.faults.node_is_silent {
+            self.feed(Event::NodesListed(self.nodes()));
+        }
+        if let Some(rental) = self.sprint.wants().rental {
+            let reading = self.boot(rental.instance);
+            self.feed(Event::BootObserved(reading));
+        }
+    }
+
+    /// Ticks until `done`, at most six hours.
+    pub fn until(&mut self, done: impl Fn(&World) -> bool) {
+        for _ in 0..2_160 {
+            if done(self) {
+                return;
+            }
+            self.tick();
+        }
+        panic!(
+            "never came: {:?} {:?} {:?}",
+            self.sprint.step(),
+            self.sprint.note(),
+            self.sprint.gate()
+        );
+    }
+
+    pub fn until_step(&mut self, step: Step) {
+        self.until(|world| world.sprint.step() == step);
+    }
+
+    pub fn run_to_the_end(&mut self) {
+        self.until_step(Step::Done);
+    }
+
+    pub fn count(&self, wanted: impl Fn(&Effect) -> bool) -> usize {
+        self.effects.iter().filter(|effect| wanted(effect)).count()
+    }
+
+    pub fn rents(&self) -> usize {
+        self.count(|effect| matches!(effect, Effect::Rent { .. }))
+    }
+
+    fn nodes(&self) -> NodesReading {
+        let node = self.registered.clone().map(|id| NodeReading {
+            id,
+            as_wanted: true,
+            status: NodeStatus::Inference,
+            poc: PocStatus::Idle,
+            failure: String::new(),
+        });
+        NodesReading {
+            node,
+            proxy_listed: self.proxy,
+        }
+    }
+
+    fn boot(&self, instance: InstanceId) -> BootReading {
+        let age = self.now - self.booted_at.get(&instance).copied().unwrap_or(self.now);
+        let number = u32::try_from(instance.0).unwrap();
+        let fault = self
+            .faults
+            .broken_boots
+            .get(&number)
+            .filter(|_| age > Duration::minutes(3));
+        BootReading {
+            api_up: age > Duration::minutes(8),
+            ready: age > Duration::minutes(22),
+            left: Some((Duration::minutes(22) - age).max(Duration::zero())),
+            fault: fault.cloned(),
+        }
+    }
+
+    fn answer(&mut self, effect: Effect) -> Vec<Event> {
+        match effect {
+            Effect::SearchOffers { .. } => vec![self.offers()],
+            Effect::Rent { label, .. } => self.rent(label),
+            Effect::FindLabel(_) if self.faults.listing_unknown => Vec::new(),
+            Effect::FindLabel(label) => {
+                let found = self.rentals.iter().find(|(_, listed)| **listed == label);
+                vec![found.map_or(Event::LabelAbsent, |(id, _)| Event::LabelFound(*id))]
+            }
+            Effect::StartModel => vec![Event::ModelStartAccepted],
+            Effect::Register { node, .. } if !self.faults.node_is_silent => {
+                self.registered = Some(node);
+                Vec::new()
+            }
+            Effect::Register { .. } => vec![Event::RegisterFailed(lost())],
+            Effect::Unregister(_) if !self.faults.node_is_silent => {
+                self.registered = None;
+                Vec::new()
+            }
+            Effect::Destroy { instance, .. } if self.faults.deaf_destroys > 0 => {
+                self.faults.deaf_destroys -= 1;
+                vec![Event::RentalRemains(instance)]
+            }
+            Effect::Destroy { instance, .. } => {
+                self.rentals.remove(&instance);
+                vec![Event::RentalGone(instance)]
+            }
+            Effect::RestoreProxy if !self.faults.node_is_silent => {
+                self.proxy = true;
+                vec![Event::NodesListed(self.nodes())]
+            }
+            Effect::ReadWeight { .. } if self.faults.weight_unreadable => Vec::new(),
+            Effect::ReadWeight { .. } => {
+                let weight = (!self.faults.no_weight).then_some(Weight(1_234));
+                vec![Event::WeightRead {
+                    for_our_epoch: true,
+                    weight,
+                }]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn offers(&self) -> Event {
+        let ids = if self.faults.no_offers { 0..0 } else { 1..6 };
+        let avoided: Vec<MachineId> = self
+            .effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::AvoidMachine { machine, .. } => Some(*machine),
+                _ => None,
+            })
+            .collect();
+        let usable = ids
+            .map(offer)
+            .filter(|offer| !avoided.contains(&offer.machine));
+        let offers = usable.map(|offer| Candidate {
+            offer,
+            worst_cost: Usd::from_dollars(20.0),
+        });
+        let credit = (!self.faults.no_credit).then_some(Usd::from_dollars(100.0));
+        Event::OffersRanked {
+            offers: offers.collect(),
+            funds: Funds {
+                credit,
+                ..Funds::default()
+            },
+        }
+    }
+
+    fn rent(&mut self, label: RentalLabel) -> Vec<Event> {
+        self.rent_calls += 1;
+        let call = self.rent_calls;
+        if self.faults.gone_offers.contains(&call) {
+            return vec![Event::OfferWasGone];
+        }
+        if self.faults.lost_calls.contains(&call) {
+            return vec![Event::RentReplyLost(lost())];
+        }
+        let id = InstanceId(u64::from(call));
+        self.rentals.insert(id, label);
+        self.booted_at.insert(id, self.now);
+        if self.faults.lost_replies.contains(&call) {
+            return vec![Event::RentReplyLost(lost())];
+        }
+        vec![Event::Rented(id)]
+    }
+}
