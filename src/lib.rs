@@ -9,6 +9,8 @@ pub mod engine;
 pub mod flow;
 pub mod http;
 pub mod journal;
+pub mod mlnode;
 pub mod network_node;
+pub mod ssh;
 pub mod tui;
 pub mod vast;

@@ -1,0 +1,533 @@
+//! A boot from what is seen of it: the market's status, the log, the link and the node's own word.
+//! Pure.
+
+use super::faults::{self, Pattern};
+use crate::domain::{
+    ActualStatus, Blame, BootFault, BootStage, Duration, Instance, MlNodeStatus, ServiceState,
+    StartupState, Time,
+};
+
+/// Follows one boot. Its stage never goes back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BootTracker {
+    gpus: u32,
+    gpu_memory_mb: u64,
+    model: String,
+    stage: BootStage,
+    started: Vec<(BootStage, Time)>,
+    progress: Option<f64>,
+    detail: String,
+    fault: Option<BootFault>,
+    ready: bool,
+    alive: bool,
+}
+
+/// What a stage usually takes: median and p90, in seconds. From the host notes and real logs of 4×H100 nodes;
+/// our own history refines it later.
+const USUAL: [(BootStage, i64, i64); 8] = [
+    (BootStage::Placed, 30, 90),
+    (BootStage::PullingImage, 240, 600),
+    (BootStage::Container, 45, 120),
+    (BootStage::Ssh, 30, 90),
+    (BootStage::Api, 20, 60),
+    (BootStage::Downloading, 600, 900),
+    (BootStage::Loading, 150, 240),
+    (BootStage::Graphs, 60, 120),
+];
+
+/// Of the memory that was ordered, this much must be there: drivers keep some.
+const MEMORY_SLACK_PERCENT: u64 = 90;
+
+impl BootTracker {
+    /// A boot that began at `rented_at` and is to end with `gpus` GPUs of at least `gpu_memory_mb`
+    /// each and `model` loaded.
+    pub fn new(rented_at: Time, gpus: u32, gpu_memory_mb: u64, model: String) -> BootTracker {
+        BootTracker {
+            gpus,
+            gpu_memory_mb,
+            model,
+            stage: BootStage::Placed,
+            started: vec![(BootStage::Placed, rented_at)],
+            progress: None,
+            detail: String::new(),
+            fault: None,
+            ready: false,
+            alive: false,
+        }
+    }
+
+    /// Takes the market's word into account. `actual_status` alone counts: the contract's state says
+    /// "running" from the first second (acceptance case D43).
+    pub fn observe_instance(&mut self, now: Time, instance: &Instance) {
+        let message = instance
+            .status_message
+            .as_deref()
+            .unwrap_or_default()
+            .trim();
+        if self.alive {
+            // The market's word lags; the node's own answers do not.
+            return;
+        }
+        if instance.actual != ActualStatus::Running {
+            if let Some(known) = faults::find(faults::IMAGE, message) {
+                return self.fail_by(now, known, message);
+            }
+            if let Some(known) = faults::find(faults::HOST, message) {
+                return self.fail_by(now, known, message);
+            }
+        }
+        match &instance.actual {
+            ActualStatus::Loading => self.reach(now, BootStage::PullingImage),
+            ActualStatus::Running => self.reach(now, BootStage::Container),
+            ActualStatus::Exited
+            | ActualStatus::Stopped
+            | ActualStatus::Frozen
+            | ActualStatus::Offline => {
+                let evidence = format!("status {}: {message}", instance.actual);
+                self.fail(
+                    now,
+                    "the container ended before it was up",
+                    evidence,
+                    "another machine is tried",
+                    Blame::Host,
+                );
+            }
+            _ => {}
+        }
+        if self.stage <= BootStage::Container && !message.is_empty() {
+            message.clone_into(&mut self.detail);
+        }
+    }
+
+    /// Takes the SSH link into account.
+    pub fn observe_link(&mut self, now: Time, up: bool) {
+        if up {
+            self.reach(now, BootStage::Ssh);
+        }
+    }
+
+    /// Takes a line of the workload's log into account, progress lines included.
+    pub fn observe_line(&mut self, now: Time, line: &str) {
+        if let Some(known) = faults::find(faults::LOG, line) {
+            return self.fail_by(now, known, line);
+        }
+        if let Some(stage) = stage_of(line) {
+            self.reach(now, stage);
+            if stage == self.stage {
+                self.progress = percent(line).or(self.progress);
+                self.detail = shortened(line);
+            }
+        }
+    }
+
+    /// Takes the node's own word into account. Only this makes a boot ready (acceptance case D55).
+    pub fn observe_status(&mut self, now: Time, status: &MlNodeStatus) {
+        self.alive = true;
+        self.reach(now, BootStage::Api);
+        if let StartupState::Failed(why) = &status.startup {
+            let text = format!("vLLM's start failed: {why}");
+            match faults::find(faults::LOG, why) {
+                Some(known) => self.fail_by(now, known, &text),
+                None => self.fail(
+                    now,
+                    "vLLM did not start",
+                    text,
+                    "read the boot log",
+                    Blame::Host,
+                ),
+            }
+            return;
+        }
+        if status.startup == StartupState::Starting {
+            self.reach(now, BootStage::Downloading);
+        }
+        self.ready = self.serves_the_model(status);
+        if self.ready {
+            self.check_gpus(now, status);
+        }
+        if self.ready {
+            self.reach(now, BootStage::Ready);
+            "the model is loaded".clone_into(&mut self.detail);
+        }
+    }
+
+    fn serves_the_model(&self, status: &MlNodeStatus) -> bool {
+        let right_model = status
+            .loaded_model
+            .as_ref()
+            .is_none_or(|loaded| *loaded == self.model);
+        let serving = matches!(status.state, ServiceState::Inference | ServiceState::Pow);
+        serving && right_model && status.inference_healthy != Some(false)
+    }
+
+    /// What was ordered must be there: a GPU that fell off the bus shows only here.
+    fn check_gpus(&mut self, now: Time, status: &MlNodeStatus) {
+        if status.gpus.is_empty() {
+            return;
+        }
+        let least = self.gpu_memory_mb * MEMORY_SLACK_PERCENT / 100;
+        let good = status
+            .gpus
+            .iter()
+            .filter(|gpu| gpu.available && gpu.total_memory_mb >= least)
+            .count();
+        if good < self.gpus as usize {
+            let evidence = format!(
+                "{good} of {} ordered GPUs are usable with {least} MB each",
+                self.gpus
+            );
+            self.fail(
+                now,
+                "GPUs are missing",
+                evidence,
+                "another machine is tried",
+                Blame::Host,
+            );
+            self.ready = false;
+        }
+    }
+
+    fn reach(&mut self, now: Time, stage: BootStage) {
+        if stage > self.stage {
+            self.stage = stage;
+            self.started.push((stage, now));
+            self.progress = None;
+        }
+    }
+
+    fn fail_by(&mut self, now: Time, known: &Pattern, evidence: &str) {
+        self.fail(
+            now,
+            known.name,
+            shortened(evidence),
+            known.advice,
+            known.blame,
+        );
+    }
+
+    fn fail(&mut self, now: Time, name: &str, evidence: String, advice: &str, blame: Blame) {
+        self.fault.get_or_insert(BootFault {
+            name: name.to_owned(),
+            evidence,
+            advice: advice.to_owned(),
+            blame,
+            seen_at: now,
+        });
+    }
+
+    /// Where it is.
+    pub fn stage(&self) -> BootStage {
+        self.stage
+    }
+
+    /// Of the stage, 0 to 1, when the log tells.
+    pub fn progress(&self) -> Option<f64> {
+        self.progress
+    }
+
+    /// The last thing worth reading.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// When each stage began.
+    pub fn started(&self) -> &[(BootStage, Time)] {
+        &self.started
+    }
+
+    /// Why it will not succeed.
+    pub fn fault(&self) -> Option<&BootFault> {
+        self.fault.as_ref()
+    }
+
+    /// The node's own answer said that the model is served on the GPUs that were ordered.
+    pub fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    /// What is left: median and p90.
+    pub fn expected_left(&self, now: Time) -> (Duration, Duration) {
+        let since = self.started.last().map_or(now, |(_, since)| *since);
+        let mut left = (Duration::zero(), Duration::zero());
+        for (stage, p50, p90) in USUAL {
+            if stage < self.stage {
+                continue;
+            }
+            let spent = if stage == self.stage {
+                now - since
+            } else {
+                Duration::zero()
+            };
+            left.0 += (Duration::seconds(p50) - spent).max(Duration::zero());
+            left.1 += (Duration::seconds(p90) - spent).max(Duration::zero());
+        }
+        left
+    }
+}
+
+/// The stage that a line of the log belongs to.
+fn stage_of(line: &str) -> Option<BootStage> {
+    const MARKS: &[(&str, BootStage)] = &[
+        ("Uvicorn running on", BootStage::Api),
+        ("Fetching", BootStage::Downloading),
+        ("Starting vLLM instance", BootStage::Loading),
+        ("Starting to load model", BootStage::Loading),
+        ("Loading safetensors checkpoint shards", BootStage::Loading),
+        ("Model loading took", BootStage::Graphs),
+        ("Dynamo bytecode transform time", BootStage::Graphs),
+        ("Capturing CUDA graph", BootStage::Graphs),
+    ];
+    MARKS
+        .iter()
+        .find(|(mark, _)| line.contains(mark))
+        .map(|(_, stage)| *stage)
+}
+
+/// The first `NN%` of a line as a part of one.
+fn percent(line: &str) -> Option<f64> {
+    let end = line.find('%')?;
+    let digits = line[..end]
+        .rfind(|c: char| !c.is_ascii_digit())
+        .map_or(0, |before| before + 1);
+    let digits = line.get(digits..end)?;
+    let percent: u8 = digits.parse().ok()?;
+    (percent <= 100).then(|| f64::from(percent) / 100.0)
+}
+
+/// Lines can be over 10 kB; a screen shows less.
+fn shortened(line: &str) -> String {
+    line.trim().chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::{GpuDevice, InstanceId, UsdPerHour};
+
+    fn at(second: i64) -> Time {
+        Time::from_timestamp(1_790_000_000 + second, 0).unwrap()
+    }
+
+    fn tracker() -> BootTracker {
+        BootTracker::new(at(0), 4, 80_000, "org/model".into())
+    }
+
+    fn instance(actual: ActualStatus, message: &str) -> Instance {
+        Instance {
+            id: InstanceId(1),
+            machine: None,
+            label: None,
+            actual,
+            intended: Some("running".into()),
+            status_message: Some(message.into()),
+            ssh: Vec::new(),
+            public_ip: None,
+            ports: Vec::new(),
+            gpu_price: UsdPerHour::ZERO,
+            total_price: UsdPerHour::ZERO,
+            started_at: None,
+            ends_at: None,
+            gpu_name: None,
+            gpu_count: None,
+        }
+    }
+
+    fn gpus(count: u32) -> Vec<GpuDevice> {
+        let gpu = |index| GpuDevice {
+            index,
+            name: "NVIDIA H100 80GB HBM3".into(),
+            total_memory_mb: 81_559,
+            used_memory_mb: 70_000,
+            utilization_percent: 0.0,
+            temperature_c: None,
+            available: true,
+        };
+        (0..count).map(gpu).collect()
+    }
+
+    fn serving() -> MlNodeStatus {
+        MlNodeStatus {
+            state: ServiceState::Inference,
+            poc: None,
+            inference_healthy: Some(true),
+            loaded_model: Some("org/model".into()),
+            version: None,
+            startup: StartupState::Completed,
+            gpus: gpus(4),
+        }
+    }
+
+    #[test]
+    fn a_boot_goes_through_its_stages() {
+        let mut boot = tracker();
+        boot.observe_instance(
+            at(10),
+            &instance(ActualStatus::Loading, "a1b2: Pulling fs layer"),
+        );
+        assert_eq!(boot.stage(), BootStage::PullingImage);
+        boot.observe_instance(
+            at(200),
+            &instance(ActualStatus::Running, "success, running image/ssh"),
+        );
+        boot.observe_link(at(240), true);
+        boot.observe_line(at(250), "INFO: Uvicorn running on http://0.0.0.0:8080");
+        boot.observe_line(at(300), "Fetching 30 files:  42%|####2     | 13/30");
+        assert_eq!(
+            (boot.stage(), boot.progress()),
+            (BootStage::Downloading, Some(0.42))
+        );
+        boot.observe_line(
+            at(900),
+            "Loading safetensors checkpoint shards:  50% Completed | 4/8 [00:12<00:12,  3.1s/it]",
+        );
+        assert_eq!(
+            (boot.stage(), boot.progress()),
+            (BootStage::Loading, Some(0.5))
+        );
+        boot.observe_line(
+            at(1_000),
+            "Capturing CUDA graph shapes: 100%|##########| 35/35",
+        );
+        boot.observe_status(at(1_060), &serving());
+        assert!(boot.is_ready());
+        assert_eq!(boot.expected_left(at(1_060)).0, Duration::zero());
+    }
+
+    #[test]
+    fn an_api_without_a_model_is_not_ready() {
+        let mut boot = tracker();
+        boot.observe_status(
+            at(1),
+            &MlNodeStatus {
+                state: ServiceState::Stopped,
+                loaded_model: None,
+                ..serving()
+            },
+        );
+        assert!(!boot.is_ready());
+        boot.observe_status(
+            at(2),
+            &MlNodeStatus {
+                loaded_model: Some("another".into()),
+                ..serving()
+            },
+        );
+        assert!(!boot.is_ready());
+        boot.observe_status(
+            at(3),
+            &MlNodeStatus {
+                inference_healthy: Some(false),
+                ..serving()
+            },
+        );
+        assert!(!boot.is_ready());
+    }
+
+    #[test]
+    fn fewer_gpus_than_ordered_are_the_hosts_fault() {
+        let mut boot = tracker();
+        boot.observe_status(
+            at(1),
+            &MlNodeStatus {
+                gpus: gpus(3),
+                ..serving()
+            },
+        );
+        assert!(!boot.is_ready());
+        assert_eq!(boot.fault().map(|fault| fault.blame), Some(Blame::Host));
+    }
+
+    #[test]
+    fn an_image_whose_name_contains_image_boots_fine() {
+        let mut boot = tracker();
+        boot.observe_instance(
+            at(1),
+            &instance(
+                ActualStatus::Running,
+                "success, running my/image-pull:1/ssh",
+            ),
+        );
+        assert_eq!((boot.stage(), boot.fault()), (BootStage::Container, None));
+    }
+
+    #[test]
+    fn each_status_that_ends_a_boot_is_recognised() {
+        for (actual, message, blame) in [
+            (
+                ActualStatus::Loading,
+                "Error: pull access denied for x",
+                Blame::Ours,
+            ),
+            (ActualStatus::Loading, "manifest unknown", Blame::Ours),
+            (
+                ActualStatus::Created,
+                "Error response from daemon: failed to create task: OCI runtime create failed",
+                Blame::Host,
+            ),
+            (ActualStatus::Exited, "", Blame::Host),
+            (ActualStatus::Offline, "", Blame::Host),
+        ] {
+            let mut boot = tracker();
+            boot.observe_instance(at(1), &instance(actual, message));
+            assert_eq!(
+                boot.fault().map(|fault| fault.blame),
+                Some(blame),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_line_that_ends_a_boot_is_recognised() {
+        for (line, blame) in [
+            (
+                "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
+                Blame::Ours,
+            ),
+            ("OSError: [Errno 28] No space left on device", Blame::Ours),
+            (
+                "huggingface_hub.errors: 401 Client Error: Unauthorized for url",
+                Blame::Ours,
+            ),
+            (
+                "RuntimeError: CUDA error: no kernel image is available for execution on the device",
+                Blame::Host,
+            ),
+            (
+                "torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp",
+                Blame::Host,
+            ),
+            (
+                "RuntimeError: Engine core initialization failed. See root cause above.",
+                Blame::Host,
+            ),
+        ] {
+            let mut boot = tracker();
+            boot.observe_line(at(1), line);
+            assert_eq!(boot.fault().map(|fault| fault.blame), Some(blame), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_download_that_retries_is_not_a_fault() {
+        let mut boot = tracker();
+        boot.observe_line(at(1), "Download stalled for 60s, will retry");
+        assert_eq!(boot.fault(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_panics_or_turns_a_boot_back(lines in prop::collection::vec(".{0,80}", 0..40)) {
+            let mut boot = tracker();
+            let mut last = boot.stage();
+            for (second, line) in (0..).zip(lines) {
+                boot.observe_line(at(second), &line);
+                boot.observe_line(at(second), &format!("Fetching {line}%"));
+                prop_assert!(boot.stage() >= last);
+                last = boot.stage();
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Asks the `MLNode` of a rental through its tunnel.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::json;
+use url::Url;
+
+use super::wire;
+use crate::domain::{CallError, CallErrorKind, MlNodeStatus, StartupState, WorkloadModel};
+use crate::engine::ports::{MlNode, MlNodes};
+use crate::http::{HttpClient, HttpReply, HttpRequest, join};
+
+/// The node answers in milliseconds or is busy loading (real time).
+const TIMEOUT: Duration = Duration::from_secs(6);
+/// The one start of vLLM may take longer to be accepted (real time).
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Makes clients for nodes behind tunnels.
+#[derive(Debug, Clone)]
+pub struct MlNodeFactory {
+    http: HttpClient,
+}
+
+impl MlNodeFactory {
+    /// Clients that share one pool of connections.
+    pub fn new(http: HttpClient) -> MlNodeFactory {
+        MlNodeFactory { http }
+    }
+}
+
+impl MlNodes for MlNodeFactory {
+    fn at(&self, api: SocketAddr) -> Box<dyn MlNode> {
+        Box::new(MlNodeClient {
+            http: self.http.clone(),
+            api,
+        })
+    }
+}
+
+/// A client of one node.
+#[derive(Debug)]
+pub struct MlNodeClient {
+    http: HttpClient,
+    api: SocketAddr,
+}
+
+impl MlNodeClient {
+    fn url(&self, path: &str) -> Result<Url, CallError> {
+        let base = Url::parse(&format!("http://{}/", self.api));
+        base.map(|base| join(&base, path))
+            .map_err(|error| CallError {
+                what: "reach the node".to_owned(),
+                kind: CallErrorKind::NotSent,
+                status: None,
+                detail: error.to_string(),
+            })
+    }
+
+    async fn get(&self, what: &str, path: &str) -> Result<HttpReply, CallError> {
+        self.http
+            .send(
+                HttpRequest::get(what, self.url(path)?)
+                    .timeout(TIMEOUT)
+                    .tries(1),
+            )
+            .await
+    }
+
+    /// Old images do not know this call: what they cannot tell is unknown, not wrong.
+    async fn startup(&self) -> StartupState {
+        let what = "read the node's start-up";
+        let reply = self.get(what, "api/v1/inference/up/status").await;
+        let told = reply.and_then(|reply| reply.json::<wire::Startup>(what));
+        told.map_or(StartupState::Unknown, Into::into)
+    }
+
+    async fn gpus(&self) -> Vec<crate::domain::GpuDevice> {
+        let what = "read the node's GPUs";
+        let reply = self.get(what, "api/v1/gpu/devices").await;
+        let told = reply.and_then(|reply| reply.json::<wire::Gpus>(what));
+        told.map(|gpus| gpus.devices.into_iter().map(Into::into).collect())
+            .unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl MlNode for MlNodeClient {
+    async fn status(&self) -> Result<MlNodeStatus, CallError> {
+        let what = "read the node's state";
+        let state: wire::State = self.get(what, "api/v1/state").await?.json(what)?;
+        let (startup, gpus) = tokio::join!(self.startup(), self.gpus());
+        Ok(MlNodeStatus {
+            state: wire::service_state(&state.state),
+            poc: state.poc_status.as_deref().map(wire::poc_status),
+            inference_healthy: state.inference_healthy,
+            loaded_model: state.loaded_model,
+            version: state.version,
+            startup,
+            gpus,
+        })
+    }
+
+    async fn start_model(&self, model: &WorkloadModel) -> Result<(), CallError> {
+        let body = json!({ "model": model.id, "dtype": "auto", "additional_args": model.args });
+        let url = self.url("api/v1/inference/up/async")?;
+        let request = HttpRequest::post("start the model", url)
+            .json(body)
+            .timeout(START_TIMEOUT);
+        match self.http.send(request).await {
+            Ok(_) => Ok(()),
+            // "VLLM is already running" and "startup is already in progress" are what is wanted.
+            Err(error) if error.status == Some(409) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use axum::routing::{get, post};
+    use axum::{Json, Router};
+
+    use super::*;
+    use crate::domain::{PocStatus, ServiceState};
+
+    async fn client(router: Router) -> Box<dyn MlNode> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        MlNodeFactory::new(HttpClient::new()).at(addr)
+    }
+
+    fn model() -> WorkloadModel {
+        WorkloadModel {
+            id: "org/model".into(),
+            revision: None,
+            args: vec!["--tensor-parallel-size".into(), "4".into()],
+        }
+    }
+
+    #[tokio::test]
+    async fn a_new_image_tells_everything() {
+        let router = Router::new()
+            .route("/api/v1/state", get(|| async {
+                Json(json!({ "state": "INFERENCE", "version": "3.0.16", "poc_status": "GENERATING", "inference_healthy": true, "loaded_model": "org/model" }))
+            }))
+            .route("/api/v1/inference/up/status", get(|| async { Json(json!({ "status": "completed", "is_running": true })) }))
+            .route("/api/v1/gpu/devices", get(|| async {
+                Json(json!({ "devices": [{ "index": 0, "name": "NVIDIA H100", "total_memory_mb": 81_559, "is_available": true }], "count": 1 }))
+            }));
+        let status = client(router).await.status().await.unwrap();
+        assert_eq!(
+            (status.state, status.poc),
+            (ServiceState::Inference, Some(PocStatus::Generating))
+        );
+        assert_eq!(
+            (status.startup, status.gpus.len()),
+            (StartupState::Completed, 1)
+        );
+    }
+
+    #[tokio::test]
+    async fn an_old_image_tells_only_its_state() {
+        let router = Router::new().route(
+            "/api/v1/state",
+            get(|| async { Json(json!({ "state": "STOPPED" })) }),
+        );
+        let status = client(router).await.status().await.unwrap();
+        assert_eq!(
+            (status.state, status.startup, status.loaded_model),
+            (ServiceState::Stopped, StartupState::Unknown, None)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_model_that_is_already_starting_is_started() {
+        let router = Router::new().route(
+            "/api/v1/inference/up/async",
+            post(|| async {
+                (
+                    StatusCode::CONFLICT,
+                    Json(json!({ "detail": "VLLM startup is already in progress" })),
+                )
+            }),
+        );
+        assert_eq!(client(router).await.start_model(&model()).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn the_order_names_the_model_and_its_arguments() {
+        let router = Router::new().route(
+            "/api/v1/inference/up/async",
+            post(|Json(body): Json<serde_json::Value>| async move {
+                let right = body["model"] == "org/model"
+                    && body["additional_args"][1] == "4"
+                    && body["dtype"] == "auto";
+                if right {
+                    StatusCode::OK
+                } else {
+                    StatusCode::UNPROCESSABLE_ENTITY
+                }
+            }),
+        );
+        assert_eq!(client(router).await.start_model(&model()).await, Ok(()));
+    }
+}

@@ -1,0 +1,6 @@
+//! The `MLNode` on a rental: what its boot looks like (pure) and how it is asked.
+
+pub mod boot;
+pub mod client;
+mod faults;
+mod wire;

@@ -1,0 +1,3 @@
+//! SSH to rentals: what comes from a remote host is made safe before anything else sees it.
+
+pub mod sanitize;
