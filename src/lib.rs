@@ -11,6 +11,7 @@ pub mod http;
 pub mod journal;
 pub mod mlnode;
 pub mod network_node;
+pub mod notify;
 pub mod ssh;
 pub mod tui;
 pub mod vast;

@@ -1,11 +1,52 @@
 //! Runs effects, observes the world and publishes what there is to see.
+//!
+//! One task owns the sprint and the journal ([`start`]); everything that takes time is a task of
+//! its own that reports back. The cockpit and the headless mode use the same engine by the same
+//! two channels: snapshots out, commands in.
 
+mod clock;
+mod core;
+mod exec;
+mod observe;
 pub mod ports;
+mod publish;
+mod reconcile;
+mod rental;
 mod snapshot;
 
+use std::sync::Arc;
+
+pub use clock::{ScaledClock, SystemClock};
+pub use core::{EndAfter, EngineHandle, EngineOptions, start};
 pub use snapshot::{
     Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,
     GateSnapshot, HeightEstimate, LinkSnapshot, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot,
     OfferRow, OffersSnapshot, QuitChoice, RejectedOffer, RentalSnapshot, SearchState, Snapshot,
     SprintSnapshot, TimeBand, WorldKind,
 };
+
+use ports::{Chain, Clock, Market, MlNodes, NetworkNode, Remote};
+
+/// The outside world that an engine works on.
+pub struct Ports {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The chain.
+    pub chain: Arc<dyn Chain>,
+    /// The GPU market.
+    pub market: Arc<dyn Market>,
+    /// The operator's Network Node.
+    pub network_node: Arc<dyn NetworkNode>,
+    /// Clients for `MLNode`s.
+    pub mlnodes: Arc<dyn MlNodes>,
+    /// SSH.
+    pub remote: Arc<dyn Remote>,
+}
+
+/// Why an engine ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A part of the program broke.
+    #[error("the engine stopped: {0}")]
+    Broken(String),
+}

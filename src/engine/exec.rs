@@ -1,0 +1,441 @@
+//! Runs effects: journals the intent, starts the task, reports the outcome. The intent of
+//! everything that changes the world outside is durable before the call is made (law 1).
+
+use std::sync::Arc;
+
+use super::core::Engine;
+use super::observe::Observation;
+use super::ports::{CallbackForward, RentError, TunnelSpec};
+use super::{Ports, reconcile};
+use crate::config::{Config, Exposure, ProxyConfig};
+use crate::domain::{
+    CallError, CallErrorKind, Duration, Hardware, InstanceId, NodeConfig, NodeId, Offer, RentOrder,
+    RentalLabel, RentalPrices, Time, Usd,
+};
+use crate::flow::{Effect, Event};
+use crate::journal::Record;
+use crate::vast::Needs;
+
+/// The script that every rental runs at its start.
+const ONSTART: &str = include_str!("../../assets/onstart.sh");
+/// Between asking for a destroy and looking whether it worked.
+const DESTROY_SHOWS_AFTER: Duration = Duration::seconds(4);
+
+impl Engine {
+    pub(super) fn execute(&mut self, effect: Effect) {
+        let key = effect.key();
+        match effect {
+            Effect::SearchOffers { .. } => self.search(effect),
+            Effect::Rent {
+                offer,
+                label,
+                reserved,
+                lease_until,
+            } => self.rent(&offer, label, reserved, lease_until),
+            Effect::FindLabel(label) => self.find_label(label),
+            Effect::VoidRent { label, reason } => {
+                self.record(&Record::RentVoided { label, reason });
+            }
+            Effect::Adopt { label, instance } => {
+                self.record(&Record::Rented { label, instance });
+            }
+            Effect::StartModel => self.start_model(key),
+            Effect::Register { node, instance } => self.register(node, instance),
+            Effect::Unregister(node) => self.unregister(node),
+            Effect::Destroy { instance, .. } => self.destroy(key, instance),
+            Effect::RestoreProxy => self.restore_proxy(),
+            Effect::ReadWeight { epoch, node } => self.read_weight(key, epoch, node),
+            Effect::AvoidMachine { machine, reason } => {
+                let until = self.ports.clock.now() + self.config.vast.avoid_for;
+                tracing::warn!("machine {machine} is avoided until {until}: {reason}");
+                self.record(&Record::MachineAvoided {
+                    machine,
+                    until,
+                    reason,
+                });
+            }
+        }
+    }
+
+    fn search(&mut self, effect: Effect) {
+        self.seen.searching = true;
+        let (ports, query) = (self.ports.clone(), self.config.vast.query.clone());
+        self.spawn("search", async move {
+            // A key that the account lacks would only show up as a rental that lets nobody in.
+            let keyed = match ports.remote.public_key() {
+                Ok(key) => ports.market.ensure_account_key(&key).await,
+                Err(error) => Err(local_error("find the SSH key", &error.to_string())),
+            };
+            let offers = match keyed {
+                Ok(()) => ports.market.search(&query).await,
+                Err(error) => Err(error),
+            };
+            let account = ports.market.account().await;
+            Observation::Searched {
+                effect,
+                offers,
+                account,
+            }
+        });
+    }
+
+    fn rent(&mut self, offer: &Offer, label: RentalLabel, reserved: Usd, lease_until: Time) {
+        let now = self.ports.clock.now();
+        let intent = Record::RentIntended {
+            label: label.clone(),
+            offer: offer.id,
+            machine: offer.machine,
+            host: offer.host,
+            prices: prices(offer, &self.config),
+            reserved,
+        };
+        if !self.record(&intent) {
+            let why = "the journal cannot be written: nothing is rented that could be forgotten";
+            return self.feed(now, Event::RentRefused(local_error("rent", why)));
+        }
+        let order = self.order(offer, label.clone(), lease_until);
+        let market = self.ports.clone();
+        tracing::info!("renting offer {} as {label}", offer.id);
+        self.spawn("rent", async move {
+            let (records, event) = match market.market.rent(&order).await {
+                Ok(instance) => (
+                    vec![Record::Rented { label, instance }],
+                    Event::Rented(instance),
+                ),
+                Err(RentError::OfferGone(_)) => (Vec::new(), Event::OfferWasGone),
+                Err(RentError::Refused(error)) => (Vec::new(), Event::RentRefused(error)),
+                Err(RentError::Unknown(error)) => (Vec::new(), Event::RentReplyLost(error)),
+            };
+            Observation::Done {
+                key: "rent",
+                records,
+                events: vec![event],
+            }
+        });
+    }
+
+    fn order(&self, offer: &Offer, label: RentalLabel, lease_until: Time) -> RentOrder {
+        let (vast, mlnode) = (&self.config.vast, &self.config.mlnode);
+        let mut env = vast.env.clone();
+        env.insert(
+            "POCPIT_LEASE_UNTIL".into(),
+            lease_until.timestamp().to_string(),
+        );
+        env.insert("POCPIT_COMMAND".into(), mlnode.command.clone());
+        if let Ok(key) = self.ports.remote.public_key() {
+            env.insert("POCPIT_SSH_KEY".into(), key);
+        }
+        let onstart = if vast.onstart_extra.trim().is_empty() {
+            ONSTART.to_owned()
+        } else {
+            format!("{ONSTART}\n{}\n", vast.onstart_extra)
+        };
+        RentOrder {
+            offer: offer.id,
+            label,
+            image: vast.image.clone(),
+            template_hash: vast.template_hash.clone(),
+            disk_gb: vast.query.disk_gb,
+            env,
+            ports: public_ports(&self.config),
+            onstart,
+        }
+    }
+
+    fn find_label(&mut self, label: RentalLabel) {
+        let ports = self.ports.clone();
+        self.spawn("find", async move {
+            let events = match ports.market.instances().await {
+                Ok(instances) => vec![reconcile::find(&instances, &label)],
+                Err(error) => {
+                    tracing::warn!("the rental is still being looked for: {error}");
+                    Vec::new()
+                }
+            };
+            Observation::Done {
+                key: "find",
+                records: Vec::new(),
+                events,
+            }
+        });
+    }
+
+    fn start_model(&mut self, key: &'static str) {
+        let Some(ends) = self.seen.link.ends else {
+            return;
+        };
+        let (ports, model) = (self.ports.clone(), self.config.mlnode.model.clone());
+        self.spawn(key, async move {
+            let event = match ports.mlnodes.at(ends.api).start_model(&model).await {
+                Ok(()) => Event::ModelStartAccepted,
+                Err(error) => Event::ModelStartFailed(error),
+            };
+            Observation::Done {
+                key,
+                records: Vec::new(),
+                events: vec![event],
+            }
+        });
+    }
+
+    fn register(&mut self, node: NodeId, instance: InstanceId) {
+        let Some(wanted) = self.wanted_node() else {
+            tracing::warn!("registration waits for the tunnel");
+            return;
+        };
+        if !self.record(&Record::RegisterIntended { node, instance }) {
+            return;
+        }
+        let ports = self.ports.clone();
+        self.spawn("register", async move {
+            let events = match ports.network_node.register(&wanted).await {
+                Ok(()) => Vec::new(),
+                Err(error) => vec![Event::RegisterFailed(error)],
+            };
+            relist(&ports, "register", events).await
+        });
+    }
+
+    pub(super) fn unregister(&mut self, node: NodeId) {
+        self.record(&Record::UnregisterIntended { node: node.clone() });
+        let ports = self.ports.clone();
+        self.spawn("register", async move {
+            match ports.network_node.unregister(&node).await {
+                Ok(true) => tracing::info!("{node} is unregistered"),
+                Ok(false) => tracing::info!("{node} was not registered"),
+                Err(error) => tracing::warn!("{node} is not unregistered yet: {error}"),
+            }
+            relist(&ports, "register", Vec::new()).await
+        });
+    }
+
+    pub(super) fn destroy(&mut self, key: &'static str, instance: InstanceId) {
+        let now = self.ports.clock.now();
+        self.destroying.entry(instance).or_insert(now);
+        // Releasing never waits for the journal: a destroy that is not recorded is still right.
+        self.record(&Record::DestroyIntended { instance });
+        let ports = self.ports.clone();
+        self.spawn(key, async move {
+            if let Err(error) = ports.market.destroy(instance).await {
+                tracing::warn!("instance {instance} is not destroyed yet: {error}");
+            }
+            ports.clock.sleep(DESTROY_SHOWS_AFTER).await;
+            let gone = is_gone(&ports, instance).await;
+            if gone {
+                tracing::info!("instance {instance} is gone");
+                return Observation::Gone { key, instance };
+            }
+            Observation::Done {
+                key,
+                records: Vec::new(),
+                events: vec![Event::RentalRemains(instance)],
+            }
+        });
+    }
+
+    fn restore_proxy(&mut self) {
+        let proxy = self.config.inference_proxy.as_ref().map(proxy_node);
+        let ports = self.ports.clone();
+        self.spawn("proxy", async move {
+            let nodes = ports.network_node.nodes().await;
+            let missing = proxy.filter(|proxy| {
+                nodes
+                    .as_ref()
+                    .is_ok_and(|nodes| nodes.iter().all(|node| node.config.id != proxy.id))
+            });
+            let Some(proxy) = missing else {
+                return listed("proxy", nodes);
+            };
+            if let Err(error) = ports.network_node.register(&proxy).await {
+                tracing::warn!("the inference proxy is not registered: {error}");
+            }
+            relist(&ports, "proxy", Vec::new()).await
+        });
+    }
+
+    fn read_weight(&mut self, key: &'static str, epoch: crate::domain::EpochIndex, node: NodeId) {
+        let (ports, participant) = (self.ports.clone(), self.config.chain.participant.clone());
+        self.spawn(key, async move {
+            let events = match ports.chain.weight(&participant, &node).await {
+                Ok(reading) => vec![Event::WeightRead {
+                    for_our_epoch: reading.epoch.is_none_or(|listed| listed == epoch),
+                    weight: reading.node,
+                }],
+                Err(error) => {
+                    tracing::warn!("the weight is not known yet: {error}");
+                    Vec::new()
+                }
+            };
+            Observation::Done {
+                key,
+                records: Vec::new(),
+                events,
+            }
+        });
+    }
+
+    /// What is to be registered, once it is known where the node can be reached.
+    pub(super) fn wanted_node(&self) -> Option<NodeConfig> {
+        let rental = self.sprint.rental()?;
+        let (mlnode, network) = (&self.config.mlnode, &self.config.network_node);
+        let (host, poc_port, inference_port) = match &network.exposure {
+            Exposure::Tunnel { host, .. } => {
+                let ends = self.seen.link.ends?;
+                (host.clone(), ends.api.port(), ends.inference.port())
+            }
+            Exposure::Direct => {
+                let instance = self.seen.instance.as_ref()?;
+                let outside = |port: u16| {
+                    instance
+                        .ports
+                        .iter()
+                        .find(|mapping| mapping.container == port)
+                        .map(|mapping| mapping.external)
+                };
+                (
+                    instance.public_ip.clone()?,
+                    outside(mlnode.api_port)?,
+                    outside(mlnode.inference_port)?,
+                )
+            }
+        };
+        let seen_name = self
+            .seen
+            .mlnode
+            .as_ref()
+            .and_then(|status| status.gpus.first())
+            .map(|gpu| gpu.name.clone());
+        let name = network
+            .hardware_name
+            .clone()
+            .or(seen_name)
+            .unwrap_or_else(|| rental.offer.gpu_name.clone());
+        Some(NodeConfig {
+            id: self.sprint.plan().node_id(rental.instance),
+            host,
+            inference_port,
+            inference_segment: mlnode.inference_segment.clone(),
+            poc_port,
+            poc_segment: mlnode.poc_segment.clone(),
+            max_concurrent: mlnode.max_concurrent,
+            models: [(mlnode.model.id.clone(), mlnode.model.args.clone())].into(),
+            hardware: vec![Hardware {
+                name,
+                count: rental.offer.gpu_count,
+            }],
+        })
+    }
+}
+
+/// A complete listing no longer has it and its own GET agrees (law 4).
+async fn is_gone(ports: &Ports, instance: InstanceId) -> bool {
+    let listing = ports.market.instances().await;
+    let listed = listing.map_or(true, |all| all.iter().any(|other| other.id == instance));
+    !listed && matches!(ports.market.instance(instance).await, Ok(None))
+}
+
+async fn relist(ports: &Arc<Ports>, key: &'static str, events: Vec<Event>) -> Observation {
+    let nodes = ports.network_node.nodes().await;
+    Observation::Relisted { key, events, nodes }
+}
+
+fn listed(
+    key: &'static str,
+    nodes: Result<Vec<crate::domain::RegisteredNode>, CallError>,
+) -> Observation {
+    Observation::Relisted {
+        key,
+        events: Vec::new(),
+        nodes,
+    }
+}
+
+fn local_error(what: &str, detail: &str) -> CallError {
+    CallError {
+        what: what.into(),
+        kind: CallErrorKind::NotSent,
+        status: None,
+        detail: detail.into(),
+    }
+}
+
+/// What a ranking must know about the session.
+pub(super) fn needs(now: Time, effect: &Effect, config: &Config) -> Needs {
+    let (session, longest, ready_by) = match effect {
+        Effect::SearchOffers {
+            session,
+            longest,
+            ready_by,
+        } => (*session, *longest, *ready_by),
+        _ => (Duration::zero(), Duration::zero(), now),
+    };
+    Needs {
+        now,
+        until: now + session,
+        at_worst_until: now + longest,
+        boot_within: Some(ready_by - now),
+        image_gb: config.vast.image_gb,
+        model_gb: config.vast.model_gb,
+    }
+}
+
+fn prices(offer: &Offer, config: &Config) -> RentalPrices {
+    RentalPrices {
+        gpu_price: offer.gpu_price,
+        storage_price: offer.storage_price(config.vast.query.disk_gb),
+        download_per_gb: offer.download_per_gb,
+        download_gb: config.vast.image_gb + config.vast.model_gb,
+    }
+}
+
+/// Only what must be reachable: SSH always, the MLNode's ports in direct mode alone (law 12).
+fn public_ports(config: &Config) -> Vec<u16> {
+    match config.network_node.exposure {
+        Exposure::Tunnel { .. } => Vec::new(),
+        Exposure::Direct => vec![config.mlnode.api_port, config.mlnode.inference_port],
+    }
+}
+
+pub(super) fn tunnel_spec(config: &Config) -> TunnelSpec {
+    let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let (api_port, inference_port) = (config.mlnode.api_port, config.mlnode.inference_port);
+    match &config.network_node.exposure {
+        Exposure::Tunnel {
+            api_listen,
+            inference_listen,
+            callback_target,
+            callback_port,
+            ..
+        } => TunnelSpec {
+            api_listen: *api_listen,
+            inference_listen: *inference_listen,
+            api_port,
+            inference_port,
+            callback: Some(CallbackForward {
+                remote_port: *callback_port,
+                target: callback_target.clone(),
+            }),
+        },
+        Exposure::Direct => TunnelSpec {
+            api_listen: any,
+            inference_listen: any,
+            api_port,
+            inference_port,
+            callback: None,
+        },
+    }
+}
+
+fn proxy_node(proxy: &ProxyConfig) -> NodeConfig {
+    NodeConfig {
+        id: proxy.node_id.clone(),
+        host: proxy.host.clone(),
+        inference_port: proxy.inference_port,
+        inference_segment: String::new(),
+        poc_port: proxy.poc_port,
+        poc_segment: String::new(),
+        max_concurrent: proxy.max_concurrent,
+        models: [(proxy.model.clone(), Vec::new())].into(),
+        hardware: vec![proxy.hardware.clone()],
+    }
+}

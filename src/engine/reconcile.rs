@@ -1,0 +1,107 @@
+//! Compares what the market lists with what the journal knows. Pure: it says what to do, the engine
+//! does it. Labels of others are never touched (law 2).
+
+use super::core::Engine;
+use crate::domain::{CockpitId, Duration, Instance, InstanceId, RentalLabel, Time};
+use crate::flow::{Event, Sprint};
+use crate::journal::{Ledger, Record};
+
+/// A contract can be missing from listings this long after its rent call.
+const VISIBLE_WITHIN: Duration = Duration::minutes(3);
+
+/// What a complete listing calls for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Order {
+    /// An instance with our label that no sprint uses.
+    Destroy(InstanceId),
+    /// The journal has this rental open, but it is not listed: ask for it by itself.
+    Verify(InstanceId),
+    /// An intent whose rental was never seen: nothing was rented.
+    Void(RentalLabel),
+}
+
+/// The event that a complete listing answers the search for a label with.
+pub(super) fn find(instances: &[Instance], label: &RentalLabel) -> Event {
+    let text = label.to_string();
+    let found = instances
+        .iter()
+        .find(|instance| instance.label.as_deref() == Some(text.as_str()));
+    found.map_or(Event::LabelAbsent, |instance| {
+        Event::LabelFound(instance.id)
+    })
+}
+
+/// Instances with a label of another cockpit of this program.
+pub(super) fn foreign<'a>(
+    instances: &'a [Instance],
+    cockpit: &'a CockpitId,
+) -> impl Iterator<Item = (&'a Instance, RentalLabel)> {
+    instances.iter().filter_map(move |instance| {
+        let label: RentalLabel = instance.label.as_deref()?.parse().ok()?;
+        (label.cockpit != *cockpit).then_some((instance, label))
+    })
+}
+
+/// What to do about a complete listing.
+pub(super) fn plan(
+    now: Time,
+    instances: &[Instance],
+    ledger: &Ledger,
+    sprint: &Sprint,
+    cockpit: &CockpitId,
+) -> Vec<Order> {
+    let in_use = |label: &RentalLabel| {
+        sprint.open_label() == Some(label)
+            || sprint.rental().is_some_and(|rental| rental.label == *label)
+    };
+    let mut orders = Vec::new();
+    for instance in instances {
+        let label = instance
+            .label
+            .as_deref()
+            .and_then(|label| label.parse::<RentalLabel>().ok());
+        if label.is_some_and(|label| label.cockpit == *cockpit && !in_use(&label)) {
+            orders.push(Order::Destroy(instance.id));
+        }
+    }
+    for open in ledger.open_rentals() {
+        let old_enough = now - open.intended_at > VISIBLE_WITHIN;
+        if in_use(&open.label) || !old_enough {
+            continue;
+        }
+        let listed = instances.iter().any(|instance| {
+            Some(instance.id) == open.instance
+                || instance.label.as_deref() == Some(open.label.to_string().as_str())
+        });
+        match open.instance {
+            _ if listed => {}
+            Some(id) => orders.push(Order::Verify(id)),
+            None => orders.push(Order::Void(open.label.clone())),
+        }
+    }
+    orders
+}
+
+impl Engine {
+    pub(super) fn reconcile(&mut self, now: Time, order: Order) {
+        match order {
+            Order::Destroy(instance) | Order::Verify(instance) => {
+                let recently = |since: &Time| now - *since < Duration::seconds(20);
+                if self.destroying.get(&instance).is_some_and(recently)
+                    || self.running.contains("orphan")
+                {
+                    return;
+                }
+                tracing::warn!(
+                    "instance {instance} carries our label and belongs to no sprint: it is taken down"
+                );
+                self.destroying.insert(instance, now);
+                self.destroy("orphan", instance);
+            }
+            Order::Void(label) => {
+                let reason = "no complete listing ever showed it".to_owned();
+                self.record(&Record::RentVoided { label, reason });
+            }
+        }
+    }
+}

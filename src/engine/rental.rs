@@ -1,0 +1,274 @@
+//! Watches one rental: polls its instance, connects by SSH, follows its log, keeps the tunnel up,
+//! asks the `MLNode` and renews the lease. It reports; it decides nothing.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::Ports;
+use super::observe::{LinkChange, Observation};
+use super::ports::{LinkError, RemoteSession, TunnelSpec};
+use crate::domain::{ActualStatus, Duration, Instance, InstanceId, SshEndpoint, Time};
+
+/// Where the onstart script appends the workload's output.
+pub(super) const LOG_FILE: &str = "/var/log/pocpit/mlnode.log";
+const LEASE_FILE: &str = "/var/lib/pocpit/lease";
+
+const INSTANCE_EVERY: Duration = Duration::seconds(10);
+const MLNODE_EVERY: Duration = Duration::seconds(5);
+const LINK_CHECK_EVERY: Duration = Duration::seconds(5);
+const RECONNECT_FIRST: Duration = Duration::seconds(3);
+const RECONNECT_LONGEST: Duration = Duration::seconds(30);
+
+/// The watcher of one rental. Dropping it stops watching; [`Watcher::stop`] also waits for the
+/// clean end of the SSH session.
+pub(super) struct Watcher {
+    pub(super) instance: InstanceId,
+    lease: watch::Sender<Time>,
+    stop: CancellationToken,
+    link: tokio::task::JoinHandle<()>,
+}
+
+impl Watcher {
+    pub(super) fn start(
+        ports: &Arc<Ports>,
+        instance: InstanceId,
+        tunnel: TunnelSpec,
+        lease_until: Time,
+        reports: &mpsc::Sender<Observation>,
+    ) -> Watcher {
+        let stop = CancellationToken::new();
+        let (lease, lease_seen) = watch::channel(lease_until);
+        let (seen, instances) = watch::channel(None);
+        tokio::spawn(poll_instance(
+            ports.clone(),
+            instance,
+            seen,
+            reports.clone(),
+            stop.clone(),
+        ));
+        let link = Link {
+            ports: ports.clone(),
+            instance,
+            tunnel,
+            lease: lease_seen,
+            reports: reports.clone(),
+            stop: stop.clone(),
+            offset: 0,
+        };
+        Watcher {
+            instance,
+            lease,
+            link: tokio::spawn(link.keep(instances)),
+            stop,
+        }
+    }
+
+    pub(super) fn set_lease(&self, until: Time) {
+        self.lease
+            .send_if_modified(|lease| std::mem::replace(lease, until) != until);
+    }
+
+    /// Ends watching; the link's task closes its session on both sides by itself.
+    pub(super) fn stop(self) -> tokio::task::JoinHandle<()> {
+        self.stop.cancel();
+        self.link
+    }
+}
+
+async fn poll_instance(
+    ports: Arc<Ports>,
+    id: InstanceId,
+    seen: watch::Sender<Option<Instance>>,
+    reports: mpsc::Sender<Observation>,
+    stop: CancellationToken,
+) {
+    let work = async {
+        loop {
+            let result = ports.market.instance(id).await;
+            if let Ok(Some(instance)) = &result {
+                seen.send_replace(Some(instance.clone()));
+            }
+            if reports
+                .send(Observation::Instance(id, result))
+                .await
+                .is_err()
+            {
+                return;
+            }
+            ports.clock.sleep(INSTANCE_EVERY).await;
+        }
+    };
+    stop.run_until_cancelled(work).await;
+}
+
+struct Link {
+    ports: Arc<Ports>,
+    instance: InstanceId,
+    tunnel: TunnelSpec,
+    lease: watch::Receiver<Time>,
+    reports: mpsc::Sender<Observation>,
+    stop: CancellationToken,
+    /// Bytes of the log that were read: a new session goes on exactly there.
+    offset: u64,
+}
+
+impl Link {
+    async fn keep(mut self, mut instances: watch::Receiver<Option<Instance>>) {
+        let stop = self.stop.clone();
+        let mut pause = RECONNECT_FIRST;
+        while !stop.is_cancelled() {
+            let endpoints = endpoints(instances.borrow_and_update().as_ref());
+            if endpoints.is_empty() {
+                let changed = stop.run_until_cancelled(instances.changed()).await;
+                if !matches!(changed, Some(Ok(()))) {
+                    return;
+                }
+                continue;
+            }
+            match stop.run_until_cancelled(self.connect(&endpoints)).await {
+                None => return,
+                Some(Some(session)) => {
+                    pause = RECONNECT_FIRST;
+                    self.use_session(session).await;
+                }
+                Some(None) => {}
+            }
+            stop.run_until_cancelled(self.ports.clock.sleep(pause))
+                .await;
+            pause = (pause * 2).min(RECONNECT_LONGEST);
+        }
+    }
+
+    async fn connect(&mut self, endpoints: &[SshEndpoint]) -> Option<Box<dyn RemoteSession>> {
+        for endpoint in endpoints {
+            match self.ports.remote.connect(self.instance, endpoint).await {
+                Ok(session) => {
+                    self.report(LinkChange::Connected(endpoint.clone())).await;
+                    return Some(session);
+                }
+                Err(error) => {
+                    if matches!(error, LinkError::Denied { .. }) {
+                        self.attach_key().await;
+                    }
+                    self.report(LinkChange::Failed(error)).await;
+                }
+            }
+        }
+        None
+    }
+
+    /// A key that the account got too late is not on the instance: attaching it is idempotent.
+    async fn attach_key(&self) {
+        let Ok(key) = self.ports.remote.public_key() else {
+            return;
+        };
+        if let Err(error) = self.ports.market.attach_key(self.instance, &key).await {
+            tracing::warn!("the SSH key is not attached: {error}");
+        }
+    }
+
+    async fn use_session(&mut self, session: Box<dyn RemoteSession>) {
+        let stop = self.stop.clone();
+        let ended = stop.run_until_cancelled(self.work(session.as_ref())).await;
+        session.close().await;
+        if let Some(Err(error)) = ended {
+            self.report(LinkChange::Lost(error)).await;
+        }
+    }
+
+    async fn work(&mut self, session: &dyn RemoteSession) -> Result<(), LinkError> {
+        let ends = session.open_tunnel(&self.tunnel).await?;
+        self.report(LinkChange::Tunnel(ends)).await;
+        let mut log = session.tail(LOG_FILE, self.offset).await?;
+        let clock = self.ports.clock.clone();
+        let asking = ask_mlnode(
+            self.ports.clone(),
+            self.instance,
+            ends.api,
+            self.reports.clone(),
+        );
+        let leasing = renew_lease(self.ports.clone(), session, self.lease.clone());
+        tokio::pin!(asking, leasing);
+        loop {
+            tokio::select! {
+                chunk = log.recv() => {
+                    let Some(chunk) = chunk else {
+                        session.check().await?;
+                        log = session.tail(LOG_FILE, self.offset).await?;
+                        clock.sleep(RECONNECT_FIRST).await;
+                        continue;
+                    };
+                    self.offset = chunk.offset + chunk.bytes.len() as u64;
+                    let _ = self.reports.send(Observation::Log(self.instance, chunk)).await;
+                }
+                () = clock.sleep(LINK_CHECK_EVERY) => session.check().await?,
+                () = &mut asking => return Ok(()),
+                result = &mut leasing => return result,
+            }
+        }
+    }
+
+    async fn report(&self, change: LinkChange) {
+        let _ = self
+            .reports
+            .send(Observation::Link(self.instance, change))
+            .await;
+    }
+}
+
+/// SSH answers only in a running container; asking earlier only fills the log.
+fn endpoints(instance: Option<&Instance>) -> Vec<SshEndpoint> {
+    match instance {
+        Some(instance) if instance.actual == ActualStatus::Running => instance.ssh.clone(),
+        _ => Vec::new(),
+    }
+}
+
+async fn ask_mlnode(
+    ports: Arc<Ports>,
+    instance: InstanceId,
+    api: SocketAddr,
+    reports: mpsc::Sender<Observation>,
+) {
+    let node = ports.mlnodes.at(api);
+    loop {
+        let status = node.status().await;
+        if reports
+            .send(Observation::MlNode(instance, status))
+            .await
+            .is_err()
+        {
+            return;
+        }
+        ports.clock.sleep(MLNODE_EVERY).await;
+    }
+}
+
+/// Writes the lease at once and after every change. The watchdog takes the later of this file and
+/// its own deadline, so a lost write never shortens anything.
+async fn renew_lease(
+    ports: Arc<Ports>,
+    session: &dyn RemoteSession,
+    mut lease: watch::Receiver<Time>,
+) -> Result<(), LinkError> {
+    loop {
+        let until = lease.borrow_and_update().timestamp();
+        let command =
+            format!("printf %s {until} > {LEASE_FILE}.new && mv {LEASE_FILE}.new {LEASE_FILE}");
+        let output = session.run(&command).await?;
+        if output.status != Some(0) {
+            tracing::warn!(
+                "the lease on the rental was not renewed: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            ports.clock.sleep(Duration::seconds(30)).await;
+            continue;
+        }
+        if lease.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
+}
