@@ -10,5 +10,6 @@ pub mod flow;
 pub mod http;
 pub mod journal;
 pub mod network_node;
+pub mod notify;
 pub mod tui;
 pub mod vast;
