@@ -23,10 +23,9 @@ use crate::domain::{
 use crate::flow::{
     BootReading, Candidate, Effect, Event, Funds, NodeReading, NodesReading, Sprint,
 };
-use crate::http::HttpClient;
 use crate::journal::{Journal, Ledger, Record};
 use crate::mlnode::boot::BootTracker;
-use crate::notify::Notifier;
+use crate::notify::{Notice, NoticeLevel};
 use crate::ssh::sanitize::Sanitizer;
 use crate::vast::{Ranked, rank};
 
@@ -76,7 +75,6 @@ pub(super) struct Engine {
     pub(super) options: EngineOptions,
     pub(super) journal: Journal,
     pub(super) ledger: Ledger,
-    pub(super) notifier: Notifier,
     pub(super) sprint: Sprint,
     pub(super) block_clock: BlockClock,
     pub(super) seen: Seen,
@@ -152,7 +150,6 @@ pub fn start(
     let now = ports.clock.now();
     let (reports, observations) = mpsc::channel(OBSERVATIONS);
     let (commands, orders) = mpsc::channel(COMMANDS);
-    let notifier = Notifier::new(HttpClient::new(), &config.notify);
     let sprint = Sprint::new(publish::plan(&config, options.nonce), options.mode, now);
     let mut engine = Engine {
         ports,
@@ -160,7 +157,6 @@ pub fn start(
         options,
         journal,
         ledger,
-        notifier,
         sprint,
         block_clock: BlockClock::new(),
         seen: Seen::default(),
@@ -839,7 +835,7 @@ impl Engine {
             .map_or("unknown", Outcome::name)
             .to_owned();
         tracing::info!("sprint ended: {outcome}, cost ${:.2}", report.cost_usd);
-        self.notifier.sprint_ended(now, &report);
+        self.ports.notifier.notify(&notice_of(now, &report));
         self.record(&Record::SprintEnded {
             report: report.clone(),
         });
@@ -850,6 +846,27 @@ impl Engine {
         if goes_on {
             self.next_sprint(now);
         }
+    }
+}
+
+fn notice_of(now: Time, report: &SprintReport) -> Notice {
+    let epoch = report
+        .epoch
+        .map_or_else(|| "?".to_owned(), |epoch| epoch.to_string());
+    let confirmed = report.outcome == "confirmed";
+    Notice {
+        level: if confirmed {
+            NoticeLevel::Notice
+        } else {
+            NoticeLevel::Warning
+        },
+        title: format!("epoch {epoch}: {}", report.outcome),
+        body: format!(
+            "cost ${:.2}. {}",
+            report.cost_usd,
+            report.cause.as_deref().unwrap_or_default()
+        ),
+        at: now,
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Ports {
     pub mlnodes: Arc<dyn MlNodes>,
     /// SSH.
     pub remote: Arc<dyn Remote>,
+    /// Whom to tell.
+    pub notifier: crate::notify::Notifier,
 }
 
 /// Why an engine ended by itself.

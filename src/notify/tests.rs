@@ -1,0 +1,143 @@
+//! The notifier against a receiver on loopback.
+
+use std::collections::VecDeque;
+
+use axum::Json;
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use chrono::{DateTime, TimeDelta};
+use serde_json::{Value, json};
+
+use super::*;
+
+const FAST: Pacing = Pacing {
+    tries: 3,
+    first_wait: Duration::from_millis(1),
+    longest_wait: Duration::from_millis(2),
+};
+const PATIENCE: Duration = Duration::from_secs(30);
+
+type Seen = mpsc::UnboundedReceiver<(Option<String>, Value)>;
+
+/// A receiver that answers with these statuses in turn, then with 204.
+async fn receiver(statuses: &[u16]) -> (NotifyConfig, Seen) {
+    let (seen, requests) = mpsc::unbounded_channel();
+    let statuses = Arc::new(Mutex::new(VecDeque::from(statuses.to_vec())));
+    let hook = move |headers: HeaderMap, Json(body): Json<Value>| async move {
+        let token = headers.get("authorization");
+        let token = token.map(|value| value.to_str().unwrap().to_owned());
+        seen.send((token, body)).unwrap();
+        let status = statuses.lock().unwrap().pop_front().unwrap_or(204);
+        StatusCode::from_u16(status).unwrap()
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let app = Router::new().route("/hook", post(hook));
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let config = NotifyConfig {
+        webhook: Some(url.parse().unwrap()),
+        webhook_token: Some("t0ken".to_owned().into()),
+    };
+    (config, requests)
+}
+
+fn notice(title: &str, minute: i64) -> Notice {
+    Notice {
+        level: NoticeLevel::Critical,
+        title: title.into(),
+        body: "look".into(),
+        at: DateTime::UNIX_EPOCH + TimeDelta::minutes(minute),
+    }
+}
+
+fn titles(seen: &mut Seen) -> Vec<String> {
+    let mut titles = Vec::new();
+    while let Ok((_, body)) = seen.try_recv() {
+        titles.push(body["title"].as_str().unwrap().to_owned());
+    }
+    titles
+}
+
+#[tokio::test]
+async fn a_notice_arrives_as_json_with_the_token() {
+    let (config, mut seen) = receiver(&[]).await;
+    let notifier = Notifier::new(HttpClient::new(), &config);
+    notifier.notify(&notice("rental left", 0));
+    notifier.close(PATIENCE).await;
+    let (token, body) = seen.try_recv().expect("a notice");
+    assert_eq!(token.as_deref(), Some("Bearer t0ken"));
+    let expected = json!({"source": "pocpit", "level": "critical", "title": "rental left",
+        "body": "look", "at": "1970-01-01T00:00:00Z"});
+    assert_eq!(body, expected);
+}
+
+#[tokio::test]
+async fn a_failing_webhook_is_tried_again_in_order() {
+    let (config, mut seen) = receiver(&[500, 429]).await;
+    let notifier = Notifier::with_pacing(HttpClient::new(), &config, FAST);
+    notifier.notify(&notice("a", 0));
+    notifier.notify(&notice("b", 0));
+    notifier.close(PATIENCE).await;
+    assert_eq!(titles(&mut seen), ["a", "a", "a", "b"]);
+}
+
+#[tokio::test]
+async fn a_dead_webhook_is_given_up_and_counted() {
+    let (config, mut seen) = receiver(&[500, 500, 500]).await;
+    let notifier = Notifier::with_pacing(HttpClient::new(), &config, FAST);
+    let lost = Arc::clone(&notifier.lost);
+    notifier.notify(&notice("a", 0));
+    notifier.close(PATIENCE).await;
+    assert_eq!(titles(&mut seen), ["a", "a", "a"]);
+    assert_eq!(lost.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_webhook_that_refuses_is_not_asked_again() {
+    let (config, mut seen) = receiver(&[401]).await;
+    let notifier = Notifier::with_pacing(HttpClient::new(), &config, FAST);
+    notifier.notify(&notice("a", 0));
+    notifier.close(PATIENCE).await;
+    assert_eq!(titles(&mut seen), ["a"]);
+}
+
+#[tokio::test]
+async fn an_alert_that_stays_is_told_once_in_half_an_hour() {
+    let (config, mut seen) = receiver(&[]).await;
+    let notifier = Notifier::new(HttpClient::new(), &config);
+    for minute in [0, 5, 29, -3, 31] {
+        notifier.notify(&notice("a", minute));
+    }
+    notifier.notify(&notice("b", 31));
+    notifier.close(PATIENCE).await;
+    assert_eq!(titles(&mut seen), ["a", "a", "b"]);
+}
+
+#[tokio::test]
+async fn a_full_queue_drops_and_counts_instead_of_waiting() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let config = NotifyConfig {
+        webhook: Some(url.parse().unwrap()),
+        webhook_token: None,
+    };
+    let notifier = Notifier::new(HttpClient::new(), &config);
+    // Nothing is awaited here, so the delivery cannot take one off the queue.
+    for number in 0..QUEUE + 3 {
+        notifier.notify(&notice(&number.to_string(), 0));
+    }
+    assert_eq!(notifier.lost(), 3);
+}
+
+#[tokio::test]
+async fn without_a_webhook_nothing_happens() {
+    let config = NotifyConfig {
+        webhook: None,
+        webhook_token: None,
+    };
+    let notifier = Notifier::new(HttpClient::new(), &config);
+    notifier.notify(&notice("a", 0));
+    assert_eq!(notifier.lost(), 0);
+    notifier.close(PATIENCE).await;
+}
