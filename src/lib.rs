@@ -11,5 +11,6 @@ pub mod http;
 pub mod journal;
 pub mod network_node;
 pub mod notify;
+pub mod proxy;
 pub mod tui;
 pub mod vast;

@@ -124,16 +124,15 @@ impl Notifier {
         if recent.holds(&notice) {
             return;
         }
-        match queue.try_send(notice.clone()) {
-            Ok(()) => recent.remember(&notice),
-            Err(_) => {
-                self.lost.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(
-                    title = notice.title,
-                    "the webhook is too slow: notice dropped"
-                );
-            }
+        if queue.try_send(notice.clone()).is_ok() {
+            recent.remember(notice);
+            return;
         }
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(
+            title = notice.title,
+            "the webhook is too slow: notice dropped"
+        );
     }
 
     /// Notices that never reached the webhook.
