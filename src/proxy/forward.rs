@@ -91,7 +91,7 @@ fn mapped(config: &ProxyConfig, body: &[u8]) -> Result<Value, String> {
         serde_json::from_slice(body).map_err(|_| "the request's body is not JSON")?;
     let fields = body
         .as_object_mut()
-        .ok_or_else(|| "the request's body is not a JSON object")?;
+        .ok_or("the request's body is not a JSON object")?;
     match fields.get("model").and_then(Value::as_str) {
         Some(model) if model == config.model => {}
         Some(_) => return Err(format!("this node serves only {}", config.model)),

@@ -1,4 +1,4 @@
-//! Errors in the form that OpenAI's clients read.
+//! Errors in the form that clients of `OpenAI`'s API read.
 
 use axum::Json;
 use axum::http::StatusCode;
