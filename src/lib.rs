@@ -12,6 +12,7 @@ pub mod journal;
 pub mod mlnode;
 pub mod network_node;
 pub mod notify;
+pub mod proxy;
 pub mod ssh;
 pub mod tui;
 pub mod vast;

@@ -125,7 +125,7 @@ impl Notifier {
             return;
         }
         if queue.try_send(notice.clone()).is_ok() {
-            recent.remember(notice);
+            recent.remember(notice.clone());
             return;
         }
         self.lost.fetch_add(1, Ordering::Relaxed);

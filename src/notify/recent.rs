@@ -26,7 +26,7 @@ impl Recent {
         })
     }
 
-    pub(super) fn remember(&mut self, notice: &Notice) {
+    pub(super) fn remember(&mut self, notice: Notice) {
         if self.told.len() == CAPACITY {
             self.told.pop_front();
         }
@@ -35,7 +35,7 @@ impl Recent {
             title,
             body,
             at,
-        } = notice.clone();
+        } = notice;
         self.told.push_back((level, title, body, at));
     }
 }
