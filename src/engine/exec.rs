@@ -18,6 +18,8 @@ use crate::vast::Needs;
 
 /// The script that every rental runs at its start.
 const ONSTART: &str = include_str!("../../assets/onstart.sh");
+/// Where the operator's own lines go: after the watchdog is armed, before the workload starts.
+const WORKLOAD_PART: &str = "# 4. The workload";
 /// Between asking for a destroy and looking whether it worked.
 const DESTROY_SHOWS_AFTER: Duration = Duration::seconds(4);
 
@@ -125,11 +127,7 @@ impl Engine {
         if let Ok(key) = self.ports.remote.public_key() {
             env.insert("POCPIT_SSH_KEY".into(), key);
         }
-        let onstart = if vast.onstart_extra.trim().is_empty() {
-            ONSTART.to_owned()
-        } else {
-            format!("{ONSTART}\n{}\n", vast.onstart_extra)
-        };
+        let onstart = onstart_script(&vast.onstart_extra);
         RentOrder {
             offer: offer.id,
             label,
@@ -388,6 +386,15 @@ fn prices(offer: &Offer, config: &Config) -> RentalPrices {
     }
 }
 
+/// The script with the operator's lines in it. They run in a subshell: whatever they do, the
+/// workload still starts.
+fn onstart_script(extra: &str) -> String {
+    if extra.trim().is_empty() {
+        return ONSTART.to_owned();
+    }
+    ONSTART.replacen(WORKLOAD_PART, &format!("(\n{extra}\n)\n{WORKLOAD_PART}"), 1)
+}
+
 /// Only what must be reachable: SSH always, the MLNode's ports in direct mode alone (law 12).
 fn public_ports(config: &Config) -> Vec<u16> {
     match config.network_node.exposure {
@@ -437,5 +444,23 @@ fn proxy_node(proxy: &ProxyConfig) -> NodeConfig {
         max_concurrent: proxy.max_concurrent,
         models: [(proxy.model.clone(), Vec::new())].into(),
         hardware: vec![proxy.hardware.clone()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operators_lines_run_after_the_watchdog_and_before_the_workload() {
+        let script = onstart_script("echo mine");
+        let position = |text: &str| script.find(text).unwrap();
+        assert!(position("# 1. The watchdog") < position("echo mine"));
+        assert!(position("echo mine") < position(WORKLOAD_PART));
+    }
+
+    #[test]
+    fn without_lines_of_the_operator_the_script_is_ours() {
+        assert_eq!(onstart_script(" \n"), ONSTART);
     }
 }
