@@ -16,3 +16,4 @@ pub mod proxy;
 pub mod ssh;
 pub mod tui;
 pub mod vast;
+pub mod world;

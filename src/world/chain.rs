@@ -1,0 +1,211 @@
+//! The chain: heights, block times, epochs, and what the public API and the RPC say of them.
+
+use serde_json::{Value, json};
+
+use crate::domain::Time;
+
+use super::clock::{as_seconds, seconds};
+use super::state::{Ask, MODEL, PARTICIPANT, Reply, World, number, unit};
+
+pub(super) const EPOCH_LENGTH: u64 = 15_391;
+const FIRST_EPOCH: u64 = 358;
+const FIRST_POC_START: u64 = 5_521_333;
+const GENERATION: u64 = 60;
+const VALIDATION_START: u64 = 65;
+const VALIDATION_END: u64 = 185;
+pub(super) const NEW_VALIDATORS: u64 = 305;
+const CUTOFF: u64 = 80;
+
+/// Where the chain is relative to the latest `poc_start`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    Generate,
+    Exchange,
+    Validate,
+    Inference,
+}
+
+impl World {
+    fn first_height(&self) -> u64 {
+        FIRST_POC_START + EPOCH_LENGTH - self.scenario.blocks_before_poc.min(EPOCH_LENGTH)
+    }
+
+    /// Time of a block. Jitter stays under half a block, so that times rise with heights.
+    pub(super) fn block_time(&self, height: u64) -> Time {
+        let mean = self.scenario.block_seconds;
+        let blocks = number(height) - number(self.first_height());
+        let jitter = (unit(self.seed, 7, height) - 0.5) * mean * 0.6;
+        self.start + seconds(blocks * mean + jitter)
+    }
+
+    /// The latest height at `time`.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "bounded below by zero"
+    )]
+    pub(super) fn height_at(&self, time: Time) -> u64 {
+        let blocks = as_seconds(time - self.start) / self.scenario.block_seconds;
+        let mut height = (number(self.first_height()) + blocks + 1.0).max(1.0) as u64;
+        while self.block_time(height) > time && height > 1 {
+            height -= 1;
+        }
+        height
+    }
+
+    /// The latest height.
+    pub fn height(&self) -> u64 {
+        self.height_at(self.now)
+    }
+
+    /// Index of the latest epoch: it rises exactly at `poc_start`.
+    pub fn epoch(&self) -> u64 {
+        FIRST_EPOCH + (self.height() - FIRST_POC_START) / EPOCH_LENGTH
+    }
+
+    /// `poc_start` of an epoch.
+    pub fn poc_start(epoch: u64) -> u64 {
+        FIRST_POC_START + (epoch - FIRST_EPOCH) * EPOCH_LENGTH
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match self.height() - World::poc_start(self.epoch()) {
+            0..GENERATION => Phase::Generate,
+            GENERATION..VALIDATION_START => Phase::Exchange,
+            VALIDATION_START..VALIDATION_END => Phase::Validate,
+            _ => Phase::Inference,
+        }
+    }
+
+    pub(super) fn generation_end(&self) -> Time {
+        self.block_time(World::poc_start(self.epoch()) + GENERATION)
+    }
+
+    pub(super) fn public_api(&self, ask: &Ask) -> Reply {
+        let path = ask.path.strip_prefix("/api").unwrap_or(&ask.path);
+        match path.trim_end_matches('/') {
+            "/v1/epochs/latest" => Reply::ok(&self.epoch_reply()),
+            "/v1/epochs/current/participants" => Reply::ok(&self.participants_reply()),
+            "/v1/governance/models" => Reply::ok(&json!({"models": [{
+                "id": MODEL, "proposed_by": "gonka10d07y265gmmuvt4z0w9aw880jnsr700j2h5m33", "units_of_compute_per_token": "100",
+                "hf_repo": MODEL, "hf_commit": "", "model_args": ["--tensor-parallel-size", "4"], "v_ram": "320", "throughput_per_nonce": "1000"}]})),
+            other => Self::public_other(other),
+        }
+    }
+
+    fn public_other(path: &str) -> Reply {
+        if let Some(address) = path.strip_prefix("/v1/participants/") {
+            if address != PARTICIPANT {
+                return Reply::error(404, "participant not found");
+            }
+            return Reply::ok(&json!({"pubkey": "A1b2", "balance": 1_000_000}));
+        }
+        if path.starts_with("/v1/epochs/") {
+            return Reply::error(
+                400,
+                "only getting info about the current epoch is supported at the moment",
+            );
+        }
+        Reply::error(404, "Not Found")
+    }
+
+    fn epoch_reply(&self) -> Value {
+        let (epoch, height) = (self.epoch(), self.height());
+        let offset = height - World::poc_start(epoch);
+        let phase = match offset {
+            0..48 => "PoCGenerate",
+            48..VALIDATION_START => "PoCGenerateWindDown",
+            VALIDATION_START..161 => "PoCValidate",
+            161..VALIDATION_END => "PoCValidateWindDown",
+            _ => "Inference",
+        };
+        let mut reply = json!({
+            "block_height": height,
+            "latest_epoch": {"index": epoch, "poc_start_block_height": World::poc_start(epoch)},
+            "phase": phase,
+            "epoch_stages": stages(epoch),
+            "next_epoch_stages": stages(epoch + 1),
+            "epoch_params": {"epoch_length": EPOCH_LENGTH, "epoch_multiplier": 1, "epoch_shift": 16980, "default_unit_of_compute_price": 100,
+                "poc_stage_duration": GENERATION, "poc_exchange_duration": 5, "poc_validation_delay": 5, "poc_validation_duration": 120,
+                "set_new_validators_delay": 120, "inference_validation_cutoff": CUTOFF, "inference_pruning_epoch_threshold": 2,
+                "poc_slot_allocation": {"value": 5, "exponent": -1}, "confirmation_poc_safety_window": 500},
+            "is_confirmation_poc_active": false});
+        if let Some(event) = self.confirmation(epoch, offset) {
+            reply["is_confirmation_poc_active"] = json!(true);
+            reply["active_confirmation_poc_event"] = event;
+        }
+        reply
+    }
+
+    fn confirmation(&self, epoch: u64, offset: u64) -> Option<Value> {
+        let after = self.scenario.confirmation_after;
+        let since = offset.checked_sub(after).filter(|_| after > 0)?;
+        let phase = match since {
+            0..CUTOFF => 1,
+            CUTOFF..140 => 2,
+            140..265 => 3,
+            _ => return None,
+        };
+        let trigger = World::poc_start(epoch) + after;
+        Some(
+            json!({"epoch_index": epoch, "trigger_height": trigger, "generation_start_height": trigger + CUTOFF, "phase": phase, "poc_seed_block_hash": ""}),
+        )
+    }
+
+    fn participants_reply(&self) -> Value {
+        let nodes: Vec<Value> = self
+            .active
+            .iter()
+            .map(|(id, weight)| json!({"node_id": id, "poc_weight": weight}))
+            .collect();
+        let total: u64 = self.active.values().sum();
+        json!({"active_participants": {"epoch_id": self.active_epoch, "poc_start_block_height": World::poc_start(self.active_epoch), "participants": [
+            {"index": PARTICIPANT, "weight": total, "models": [MODEL], "ml_nodes": [{"ml_nodes": nodes}]},
+            {"index": "gonka1someoneelse", "weight": 48_213, "models": [MODEL], "ml_nodes": [{"ml_nodes": [{"node_id": "other", "poc_weight": 48_213}]}]}]}})
+    }
+
+    pub(super) fn rpc(&self, ask: &Ask) -> Reply {
+        let latest = self.height();
+        match ask.path.trim_end_matches('/') {
+            "/status" => Reply::ok(
+                &json!({"jsonrpc": "2.0", "id": -1, "result": {"sync_info": {"latest_block_height": latest.to_string(),
+                "latest_block_time": rfc3339(self.block_time(latest)), "catching_up": false}}}),
+            ),
+            "/block" => {
+                let height = ask
+                    .query
+                    .get("height")
+                    .and_then(|h| h.trim_matches('"').parse().ok())
+                    .unwrap_or(latest);
+                if height == 0 || height > latest {
+                    let data = format!(
+                        "height {height} must be less than or equal to the current blockchain height {latest}"
+                    );
+                    return Reply::new(
+                        500,
+                        &json!({"jsonrpc": "2.0", "id": -1, "error": {"code": -32603, "message": "Internal error", "data": data}}),
+                    );
+                }
+                Reply::ok(
+                    &json!({"jsonrpc": "2.0", "id": -1, "result": {"block": {"header": {"chain_id": "gonka-mainnet",
+                    "height": height.to_string(), "time": rfc3339(self.block_time(height))}}}}),
+                )
+            }
+            _ => Reply::error(404, "Not Found"),
+        }
+    }
+}
+
+fn stages(epoch: u64) -> Value {
+    let start = World::poc_start(epoch);
+    let next = start + EPOCH_LENGTH;
+    json!({"epoch_index": epoch, "poc_start": start, "poc_generation_wind_down": start + 48, "poc_generation_end": start + GENERATION,
+        "poc_validation_start": start + VALIDATION_START, "poc_validation_wind_down": start + 161, "poc_validation_end": start + VALIDATION_END,
+        "set_new_validators": start + NEW_VALIDATORS, "claim_money": start + NEW_VALIDATORS + 1, "inference_validation_cutoff": next - CUTOFF,
+        "next_poc_start": next, "poc_exchange_window": {"start": start + 1, "end": start + VALIDATION_START},
+        "poc_validation_exchange_window": {"start": start + VALIDATION_START + 1, "end": start + VALIDATION_END}})
+}
+
+fn rfc3339(time: Time) -> String {
+    time.to_rfc3339_opts(chrono::SecondsFormat::Nanos, true)
+}

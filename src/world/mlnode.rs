@@ -1,0 +1,288 @@
+//! The `MLNode` of one machine: its API, its boot and its log, as functions of time.
+
+use serde_json::{Value, json};
+
+use crate::domain::Time;
+
+use super::chain::Phase;
+use super::clock::{as_seconds, seconds};
+use super::state::{Ask, MODEL, Outgoing, Reply, World, number, unit};
+
+/// State of an `MLNode`.
+#[derive(Debug)]
+pub(super) struct MlNode {
+    pub api_at: Time,
+    pub started_at: Option<Time>,
+    pub model: String,
+    pub download: f64,
+    pub load: f64,
+    pub failure: String,
+    log: Vec<(Time, Vec<u8>)>,
+    logs: bool,
+    batch: Option<(Value, u16, String, Time)>,
+}
+
+const GRAPHS: f64 = 60.0;
+
+impl MlNode {
+    pub fn new(seed: u64, id: u64, running_at: Time, logs: bool, failure: &str) -> MlNode {
+        let api_at = running_at + seconds(20.0 + 20.0 * unit(seed, 20, id));
+        let mut node = MlNode {
+            api_at,
+            started_at: None,
+            model: MODEL.into(),
+            download: 480.0 + 360.0 * unit(seed, 21, id),
+            load: 120.0 + 60.0 * unit(seed, 22, id),
+            failure: failure.into(),
+            log: Vec::new(),
+            logs,
+            batch: None,
+        };
+        node.say(
+            running_at + seconds(2.0),
+            "\u{1b}[32mINFO\u{1b}[0m:     Started server process [1]\n",
+        );
+        node.say(
+            running_at + seconds(3.0),
+            &format!("environment: {}\n", "HF_HOME=/root/.cache;".repeat(520)),
+        );
+        node.say(api_at, "\u{1b}[32mINFO\u{1b}[0m:     Uvicorn running on http://0.0.0.0:8080 (Press CTRL+C to quit)\n");
+        node
+    }
+
+    fn say(&mut self, at: Time, text: &str) {
+        if self.logs {
+            self.log.push((at, text.as_bytes().to_vec()));
+        }
+    }
+
+    /// The log as far as it is written; `None` before its first line.
+    pub fn log_until(&self, now: Time) -> Option<Vec<u8>> {
+        let bytes: Vec<u8> = self
+            .log
+            .iter()
+            .filter(|(at, _)| *at <= now)
+            .flat_map(|(_, b)| b.clone())
+            .collect();
+        (!bytes.is_empty()).then_some(bytes)
+    }
+
+    fn start(&mut self, now: Time, model: &str) {
+        self.started_at = Some(now);
+        self.model = model.into();
+        for step in 0..=50_u64 {
+            let at = now + seconds(self.download * number(step) / 50.0);
+            let line = format!(
+                "\rFetching 30 files: {:3}%|{}| {}/30",
+                step * 2,
+                "#".repeat(usize::try_from(step / 5).unwrap_or(0)),
+                step * 30 / 50
+            );
+            self.say(at, &line);
+        }
+        let loaded = now + seconds(self.download);
+        self.say(loaded, "\nINFO Starting vLLM instance 1 on port 5001\n");
+        self.say(
+            loaded + seconds(2.0),
+            &format!("INFO Starting to load model {model}...\n"),
+        );
+        for shard in 1..=8_u64 {
+            let line = format!(
+                "\rLoading safetensors checkpoint shards: {:3}% Completed | {shard}/8 [00:12<00:12,  3.1s/it]",
+                shard * 100 / 8
+            );
+            self.say(loaded + seconds(self.load * number(shard) / 9.0), &line);
+        }
+        let graphs = loaded + seconds(self.load);
+        if !self.failure.is_empty() {
+            let line = format!("\n\u{1b}[31mERROR\u{1b}[0m {}\n", self.failure);
+            return self.say(graphs, &line);
+        }
+        self.say(
+            graphs,
+            &format!(
+                "\nINFO Model loading took 54.1377 GiB and {:.6} seconds\n",
+                self.load
+            ),
+        );
+        self.say(
+            graphs + seconds(8.0),
+            "INFO Dynamo bytecode transform time: 8.00 s\n",
+        );
+        for step in 1..=10_u64 {
+            self.say(
+                graphs + seconds(8.0 + 5.0 * number(step)),
+                &format!("\rCapturing CUDA graph shapes: {:3}%|", step * 10),
+            );
+        }
+        self.say(graphs + seconds(GRAPHS), "\nINFO:     Application startup complete.\nvLLM is up and running with 1 instance(s).\n");
+    }
+
+    fn elapsed(&self, now: Time) -> Option<f64> {
+        self.started_at.map(|at| as_seconds(now - at))
+    }
+
+    pub fn is_ready(&self, now: Time) -> bool {
+        self.failure.is_empty()
+            && self
+                .elapsed(now)
+                .is_some_and(|e| e >= self.download + self.load + GRAPHS)
+    }
+
+    fn startup(&self, now: Time) -> &'static str {
+        match self.elapsed(now) {
+            None => "not_started",
+            Some(_) if self.is_ready(now) => "completed",
+            Some(e) if !self.failure.is_empty() && e >= self.download + self.load => "failed",
+            Some(_) => "starting",
+        }
+    }
+}
+
+impl World {
+    /// A call to a machine's `MLNode`. `None`: nobody listens yet.
+    #[expect(clippy::too_many_lines, reason = "one table of the node's calls")]
+    pub fn mlnode(&mut self, id: u64, ask: &Ask) -> Option<Reply> {
+        let now = self.now;
+        let phase = self.phase();
+        let end = self.generation_end();
+        let instance = self.instances.get_mut(&id)?;
+        if instance.destroyed_at.is_some() || now < instance.mlnode.api_at {
+            return None;
+        }
+        let (gpus, name, ram) = (
+            instance.gpus(),
+            instance.offer["gpu_name"].clone(),
+            instance.offer["gpu_ram"].as_u64().unwrap_or(0),
+        );
+        let node = &mut instance.mlnode;
+        let ready = node.is_ready(now);
+        let generating = node.batch.is_some() && now < end && matches!(phase, Phase::Generate);
+        let poc = if !ready {
+            "NO_BACKENDS"
+        } else if generating {
+            "GENERATING"
+        } else {
+            "IDLE"
+        };
+        let used = if ready { ram * 9 / 10 } else { 500 };
+        let model = ready.then(|| node.model.clone());
+        Some(match (ask.method.as_str(), ask.path.as_str()) {
+            ("GET", "/api/v1/state") => Reply::ok(
+                &json!({"state": if ready { "INFERENCE" } else { "STOPPED" }, "version": "3.0.16", "poc_status": poc,
+                "inference_healthy": ready, "loaded_model": model}),
+            ),
+            ("GET", "/health" | "/livez") => Reply::ok(
+                &json!({"status": "healthy", "service_state": if ready { "INFERENCE" } else { "STOPPED" },
+                "gpu": {"available": true, "count": gpus, "devices": []}, "managers": {"pow": {"running": false, "healthy": false},
+                "inference": {"running": ready, "healthy": ready}, "train": {"running": false, "healthy": false}}}),
+            ),
+            ("GET", "/readyz") => {
+                Reply::new(if ready { 200 } else { 503 }, &json!({"ready": ready}))
+            }
+            ("POST", "/api/v1/stop" | "/api/v1/inference/down") => {
+                node.started_at = None;
+                Reply::ok(&json!({"status": "OK"}))
+            }
+            ("POST", "/api/v1/inference/up" | "/api/v1/inference/up/async") => {
+                if node.started_at.is_some() && node.startup(now) != "failed" {
+                    let detail = if ready {
+                        "VLLM is already running"
+                    } else {
+                        "VLLM startup is already in progress"
+                    };
+                    return Some(Reply::new(409, &json!({"detail": detail})));
+                }
+                node.start(now, ask.body["model"].as_str().unwrap_or(MODEL));
+                Reply::ok(
+                    &json!({"status": "starting", "message": "VLLM startup initiated in background"}),
+                )
+            }
+            ("GET", "/api/v1/inference/up/status") => {
+                let status = node.startup(now);
+                let error = (status == "failed").then(|| node.failure.clone());
+                Reply::ok(
+                    &json!({"status": status, "is_starting": status == "starting", "is_running": ready, "elapsed_seconds": node.elapsed(now), "error": error}),
+                )
+            }
+            ("GET", "/api/v1/gpu/devices") => {
+                let device = |index: u64| {
+                    json!({"index": index, "name": format!("NVIDIA {}", name.as_str().unwrap_or("GPU")), "total_memory_mb": ram,
+                    "free_memory_mb": ram - used, "used_memory_mb": used, "utilization_percent": if generating { 99 } else { 0 }, "temperature_c": 41, "is_available": true, "error_message": null})
+                };
+                Reply::ok(
+                    &json!({"devices": (0..gpus).map(device).collect::<Vec<_>>(), "count": gpus}),
+                )
+            }
+            ("POST", "/api/v1/models/status") => {
+                let status = match node.elapsed(now) {
+                    None => "NOT_FOUND",
+                    Some(e) if e < node.download => "DOWNLOADING",
+                    Some(_) => "DOWNLOADED",
+                };
+                Reply::ok(
+                    &json!({"model": ask.body, "status": status, "progress": null, "error_message": null}),
+                )
+            }
+            ("GET", "/api/v1/models/list") => Reply::ok(&json!({"models": []})),
+            ("GET", "/api/v1/models/space") => Reply::ok(
+                &json!({"cache_size_gb": 0.0, "available_gb": 800.0, "cache_path": "/root/.cache/hub"}),
+            ),
+            ("GET", "/api/v1/inference/pow/status") => {
+                Reply::ok(&json!({"status": poc, "backends": [{"port": 5001, "status": poc}]}))
+            }
+            ("POST", "/api/v1/inference/pow/init/generate") if ready => {
+                let (port, path) = callback(ask.body["url"].as_str().unwrap_or_default());
+                node.batch = Some((ask.body["node_id"].clone(), port, path, now));
+                Reply::ok(&json!({"status": "OK"}))
+            }
+            ("GET", "/v1/models") if ready => {
+                Reply::ok(&json!({"object": "list", "data": [{"id": model, "object": "model"}]}))
+            }
+            (_, path) if path.starts_with("/v1/") || path.ends_with("/generate") => {
+                Reply::new(503, &json!({"detail": "No vLLM backend available"}))
+            }
+            _ => Reply::new(404, &json!({"detail": "Not Found"})),
+        })
+    }
+
+    /// Generating machines send a batch every five seconds until generation ends.
+    pub(super) fn send_batches(&mut self) {
+        let (now, end, phase) = (self.now, self.generation_end(), self.phase());
+        for instance in self
+            .instances
+            .values_mut()
+            .filter(|i| i.destroyed_at.is_none())
+        {
+            let id = instance.id;
+            let ready = instance.mlnode.is_ready(now);
+            let Some((node, port, path, next)) = &mut instance.mlnode.batch else {
+                continue;
+            };
+            if phase != Phase::Generate || now >= end || !ready {
+                instance.mlnode.batch = None;
+                continue;
+            }
+            if *next <= now {
+                *next = now + seconds(5.0);
+                self.outgoing.push(Outgoing::Batch {
+                    instance: id,
+                    port: *port,
+                    path: path.clone(),
+                    body: json!({"node_id": node, "nonces": [1, 2, 3]}),
+                });
+            }
+        }
+    }
+}
+
+/// Port and path of a callback address; its host is the machine itself (`127.0.0.1 api`).
+fn callback(url: &str) -> (u16, String) {
+    let parsed = url::Url::parse(url).ok();
+    let port = parsed
+        .as_ref()
+        .and_then(url::Url::port_or_known_default)
+        .unwrap_or(9100);
+    let path = parsed.map_or_else(|| "/".into(), |u| u.path().to_owned());
+    (port, format!("{}/generated", path.trim_end_matches('/')))
+}

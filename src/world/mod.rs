@@ -1,0 +1,25 @@
+//! The simulated world: chain, GPU market, Network Node and `MLNode`s as one deterministic state
+//! machine with its own clock, served over real HTTP on loopback.
+//!
+//! It knows nothing of the clients: its idea of the wire is its own.
+
+mod chain;
+mod clock;
+mod machine;
+mod mlnode;
+mod network_node;
+mod scenario;
+mod serve;
+mod ssh_host;
+mod state;
+#[cfg(test)]
+mod tests;
+mod truth;
+mod vast;
+
+pub use clock::WorldClock;
+pub use scenario::{Fault, FaultKind, Scenario};
+pub use serve::{Ports, ServedWorld, WorldOptions, serve};
+pub use ssh_host::{Dialer, Machine, SshHost};
+pub use state::{Ask, Outgoing, Polled, Reply, World};
+pub use truth::{TrueRental, Truth};

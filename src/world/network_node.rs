@@ -1,0 +1,271 @@
+//! The operator's Network Node: its admin API and what dapi does by itself.
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::Time;
+
+use super::chain::Phase;
+use super::clock::seconds;
+use super::state::{Ask, MODEL, Outgoing, PROXY_NODE, Polled, Reply, World};
+
+/// A registered node.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub config: Value,
+    pub enabled: bool,
+    pub admin_epoch: u64,
+    pub current: String,
+    pub failure: String,
+    pub seen: Time,
+    pub next_poll: Time,
+    pub in_poc: u64,
+}
+
+impl World {
+    pub(super) fn first_nodes(&mut self) {
+        let epoch = self.epoch() - 1;
+        for id in [PROXY_NODE, "colleague-1"] {
+            let host = if id == PROXY_NODE {
+                "10.0.0.2"
+            } else {
+                "10.0.0.9"
+            };
+            let config = json!({"id": id, "host": host, "inference_port": 5050, "inference_segment": "", "poc_port": 8080, "poc_segment": "",
+                "max_concurrent": 500, "models": {MODEL: {"args": []}}, "hardware": [{"type": "NVIDIA H100 80GB HBM3", "count": 4}]});
+            self.insert_node(id, config, epoch);
+        }
+    }
+
+    fn insert_node(&mut self, id: &str, config: Value, epoch: u64) {
+        let current = if is_foreign(id) {
+            "INFERENCE"
+        } else {
+            "UNKNOWN"
+        };
+        let node = Node {
+            config,
+            enabled: true,
+            admin_epoch: epoch,
+            current: current.into(),
+            failure: String::new(),
+            seen: self.now,
+            next_poll: self.now,
+            in_poc: 0,
+        };
+        self.nodes.insert(id.into(), node);
+    }
+
+    pub(super) fn admin(&mut self, ask: &Ask) -> Reply {
+        let path = ask.path.trim_end_matches('/').to_owned();
+        let parts: Vec<&str> = path.trim_start_matches("/admin/v1/").split('/').collect();
+        match (ask.method.as_str(), parts.as_slice()) {
+            ("GET", ["nodes"]) => Reply::ok(&Value::from(
+                self.nodes
+                    .values()
+                    .map(|n| self.node_row(n))
+                    .collect::<Vec<_>>(),
+            )),
+            ("POST", ["nodes"]) | ("PUT", ["nodes", _]) => self.upsert(&ask.body),
+            ("DELETE", ["nodes", id]) => Reply::ok(&Value::Bool(self.nodes.remove(*id).is_some())),
+            ("POST", ["nodes", id, word @ ("enable" | "disable")]) => {
+                self.enable(id, *word == "enable")
+            }
+            ("GET", ["setup", "report"]) => {
+                Reply::ok(&json!({"overall_status": "PASS", "checks": [], "summary": {}}))
+            }
+            _ => Reply::error(404, "Not Found"),
+        }
+    }
+
+    fn upsert(&mut self, body: &Value) -> Reply {
+        let id = body["id"].as_str().unwrap_or_default().to_owned();
+        let exists = self.nodes.contains_key(&id);
+        match self.validated(&id, body, exists) {
+            Err(why) if exists => Reply::error(500, &format!("failed to update node: {why}")),
+            Err(why) => Reply::error(400, &format!("failed to create node: {why}")),
+            Ok(config) => {
+                if let Some(node) = self.nodes.get_mut(&id) {
+                    node.config = config.clone();
+                } else {
+                    self.insert_node(&id, config.clone(), self.epoch());
+                }
+                Reply::ok(&config)
+            }
+        }
+    }
+
+    fn validated(&self, id: &str, body: &Value, exists: bool) -> Result<Value, String> {
+        let port = |name: &str| {
+            body[name]
+                .as_u64()
+                .filter(|p| (1..=65_535).contains(p))
+                .ok_or(format!("validation failed: {name} must be 1-65535"))
+        };
+        let (inference, poc) = (port("inference_port")?, port("poc_port")?);
+        let host = body["host"].as_str().unwrap_or_default();
+        if id.is_empty() || host.is_empty() {
+            return Err("validation failed: node id and host are required".into());
+        }
+        if body["max_concurrent"].as_u64().unwrap_or(0) == 0 {
+            return Err("validation failed: max_concurrent must be greater than 0".into());
+        }
+        let models = body["models"].as_object().cloned().unwrap_or_default();
+        let approved: Map<String, Value> = models
+            .clone()
+            .into_iter()
+            .filter(|(m, _)| m == MODEL)
+            .collect();
+        if approved.is_empty() || (exists && approved.len() < models.len()) {
+            return Err(format!("node {id} has no governance-valid models"));
+        }
+        let clash = |n: &Node| {
+            n.config["id"] != json!(id)
+                && n.config["host"] == json!(host)
+                && (n.config["inference_port"] == json!(inference)
+                    || n.config["poc_port"] == json!(poc))
+        };
+        if self.nodes.values().any(clash) {
+            return Err("validation failed: duplicate host and port".into());
+        }
+        let mut config = body.clone();
+        config["models"] = Value::Object(approved);
+        Ok(config)
+    }
+
+    fn enable(&mut self, id: &str, enabled: bool) -> Reply {
+        let epoch = self.epoch();
+        let Some(node) = self.nodes.get_mut(id) else {
+            return Reply::error(404, &format!("node not found: {id}"));
+        };
+        node.enabled = enabled;
+        node.admin_epoch = epoch;
+        let word = if enabled { "enabled" } else { "disabled" };
+        Reply::ok(&json!({"message": format!("node {word} successfully"), "node_id": id}))
+    }
+
+    fn node_row(&self, node: &Node) -> Value {
+        let id = node.config["id"].as_str().unwrap_or_default();
+        let poc = if node.in_poc == self.epoch() && node.in_poc > 0 {
+            self.phase()
+        } else {
+            Phase::Inference
+        };
+        let (status, poc) = match poc {
+            Phase::Generate | Phase::Exchange => ("POC", "GENERATING"),
+            Phase::Validate => ("POC", "VALIDATING"),
+            Phase::Inference => (node.current.as_str(), "IDLE"),
+        };
+        let intended = if status == "POC" { "POC" } else { "INFERENCE" };
+        let weight = self.active.get(id).map_or(
+            json!({}),
+            |w| json!({MODEL: {"node_id": id, "poc_weight": w}}),
+        );
+        json!({"node": node.config, "state": {"intended_status": intended, "current_status": if node.current == "FAILED" { "FAILED" } else { status },
+            "poc_intended_status": poc, "poc_current_status": poc, "lock_count": 0, "failure_reason": node.failure,
+            "status_timestamp": node.seen.to_rfc3339(), "admin_state": {"enabled": node.enabled, "epoch": node.admin_epoch},
+            "ml_node_version": self.scenario.node_version.trim_start_matches('v'), "epoch_models": {}, "epoch_ml_nodes": weight, "preserved_models": {}}})
+    }
+
+    fn base(&self, config: &Value, port: &str, segment: &str) -> String {
+        let version = if self.scenario.node_version.is_empty() {
+            String::new()
+        } else {
+            format!("/{}", self.scenario.node_version)
+        };
+        let text = |name: &str| config[name].as_str().unwrap_or_default().to_owned();
+        format!(
+            "http://{}:{}{version}{}",
+            text("host"),
+            config[port],
+            text(segment)
+        )
+    }
+
+    pub(super) fn poll_nodes(&mut self) {
+        let now = self.now;
+        let due: Vec<String> = self
+            .nodes
+            .iter()
+            .filter(|(id, n)| !is_foreign(id) && n.next_poll <= now)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in due {
+            let Some(config) = self.nodes.get(&id).map(|n| n.config.clone()) else {
+                continue;
+            };
+            let (api, inference) = (
+                self.base(&config, "poc_port", "poc_segment"),
+                self.base(&config, "inference_port", "inference_segment"),
+            );
+            self.outgoing.push(Outgoing::Poll {
+                node: id.clone(),
+                api,
+                inference,
+            });
+            if let Some(node) = self.nodes.get_mut(&id) {
+                node.next_poll = now + seconds(60.0);
+            }
+        }
+    }
+
+    /// The shell tells what a poll gave.
+    pub fn polled(&mut self, id: &str, result: Result<Polled, String>) {
+        let now = self.now;
+        let Some(node) = self.nodes.get_mut(id) else {
+            return;
+        };
+        node.seen = now;
+        node.failure.clear();
+        let config = node.config.clone();
+        match result {
+            Err(why) => (node.current, node.failure) = ("FAILED".into(), why),
+            Ok(polled) => {
+                let wanted = config["models"]
+                    .as_object()
+                    .and_then(|m| m.keys().next().cloned());
+                node.current.clone_from(&polled.state);
+                if polled.state == "INFERENCE" && polled.model != wanted {
+                    (node.current, node.failure) = ("FAILED".into(), "model is not loaded".into());
+                }
+                if polled.state == "STOPPED" {
+                    let url = format!(
+                        "{}/api/v1/inference/up",
+                        self.base(&config, "poc_port", "poc_segment")
+                    );
+                    self.outgoing.push(Outgoing::Post {
+                        url,
+                        body: json!({"model": wanted, "dtype": "auto", "additional_args": []}),
+                    });
+                }
+            }
+        }
+    }
+
+    /// The rule that decides everything: only nodes registered or enabled in an earlier epoch.
+    pub(super) fn start_generation(&mut self, epoch: u64) {
+        let eligible: Vec<(String, Value)> = self
+            .nodes
+            .iter()
+            .filter(|(id, n)| {
+                !is_foreign(id) && n.enabled && epoch > n.admin_epoch && n.current == "INFERENCE"
+            })
+            .map(|(id, n)| (id.clone(), n.config.clone()))
+            .collect();
+        for (id, config) in eligible {
+            if let Some(node) = self.nodes.get_mut(&id) {
+                node.in_poc = epoch;
+            }
+            let url = format!(
+                "{}/api/v1/inference/pow/init/generate",
+                self.base(&config, "poc_port", "poc_segment")
+            );
+            let body = json!({"node_id": id, "block_height": World::poc_start(epoch), "url": "http://api:9100/v2/poc-batches", "model": MODEL});
+            self.outgoing.push(Outgoing::Post { url, body });
+        }
+    }
+}
+
+/// Nodes that the world does not call: the inference proxy and the colleague's.
+fn is_foreign(id: &str) -> bool {
+    id == PROXY_NODE || id == "colleague-1"
+}

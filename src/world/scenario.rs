@@ -1,0 +1,135 @@
+//! What a world is like and what goes wrong in it.
+
+use serde::{Deserialize, Serialize};
+
+/// A scenario; the default is the happy path.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Scenario {
+    /// Blocks from the world's start to the next `poc_start`.
+    pub blocks_before_poc: u64,
+    /// Mean block time in seconds.
+    pub block_seconds: f64,
+    /// Machines in the market.
+    pub machines: u64,
+    /// Money on the account in dollars.
+    pub credit: f64,
+    /// Whether the market enforces its documented intervals between calls.
+    pub rate_limits: bool,
+    /// Version that the Network Node puts before every path; none when empty.
+    pub node_version: String,
+    /// The first so many rent calls find their offer gone.
+    pub offers_gone: u64,
+    /// The image pull never ends.
+    pub boot_hangs: bool,
+    /// The model's load ends with this line instead; never when empty.
+    pub boot_failure: String,
+    /// Blocks after `poc_start` at which a confirmation `PoC` triggers; none when 0.
+    pub confirmation_after: u64,
+    /// Seconds after a container starts at which its SSH links drop once; never when 0.
+    pub ssh_drops_after: u64,
+    /// Faults of single calls.
+    pub faults: Vec<Fault>,
+}
+
+/// A fault of matching calls.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// `vast`, `public`, `rpc` or `admin`.
+    pub service: String,
+    /// Matches when `METHOD /path` contains it.
+    pub call: String,
+    /// Only the nth matching call, from 1.
+    #[serde(default)]
+    pub nth: Option<u64>,
+    /// Chance of each matching call.
+    #[serde(default)]
+    pub probability: Option<f64>,
+    /// What happens.
+    pub kind: FaultKind,
+}
+
+/// What happens to a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum FaultKind {
+    /// Answers this instead; nothing takes effect.
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// Its body.
+        body: String,
+    },
+    /// The connection ends; nothing takes effect.
+    DropBefore,
+    /// It takes effect, then the connection ends without a reply.
+    DropAfter,
+    /// The reply comes late by so many world seconds.
+    Delay {
+        /// World seconds.
+        seconds: f64,
+    },
+    /// It takes effect; the reply is cut in the middle.
+    Malformed,
+}
+
+impl Default for Scenario {
+    fn default() -> Scenario {
+        Scenario {
+            blocks_before_poc: 1020,
+            block_seconds: 5.6,
+            machines: 60,
+            credit: 250.0,
+            rate_limits: true,
+            node_version: "v3.0.16".into(),
+            offers_gone: 0,
+            boot_hangs: false,
+            boot_failure: String::new(),
+            confirmation_after: 0,
+            ssh_drops_after: 0,
+            faults: Vec::new(),
+        }
+    }
+}
+
+impl Scenario {
+    /// Names that [`Scenario::named`] knows.
+    pub const NAMES: [&str; 8] = [
+        "happy",
+        "no-offers",
+        "offer-gone",
+        "boot-hangs",
+        "boot-fails",
+        "ssh-drops",
+        "lost-reply",
+        "confirmation",
+    ];
+
+    /// A scenario by name.
+    pub fn named(name: &str) -> Option<Scenario> {
+        let mut scenario = Scenario::default();
+        match name {
+            "happy" => {}
+            "no-offers" => scenario.machines = 0,
+            "offer-gone" => scenario.offers_gone = 1,
+            "boot-hangs" => scenario.boot_hangs = true,
+            "boot-fails" => {
+                scenario.boot_failure =
+                    "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.32 GiB."
+                        .into();
+            }
+            "ssh-drops" => scenario.ssh_drops_after = 300,
+            "lost-reply" => scenario.faults.push(Fault {
+                service: "vast".into(),
+                call: "PUT /api/v0/asks/".into(),
+                nth: Some(1),
+                probability: None,
+                kind: FaultKind::DropAfter,
+            }),
+            "confirmation" => scenario.confirmation_after = 4000,
+            _ => return None,
+        }
+        Some(scenario)
+    }
+}

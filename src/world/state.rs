@@ -1,0 +1,251 @@
+//! The state machine: everything the world knows, and how it goes on by itself.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::domain::Time;
+
+use super::chain::{NEW_VALIDATORS, Phase};
+use super::clock::{as_seconds, seconds};
+use super::network_node::Node;
+use super::scenario::Scenario;
+use super::vast::Instance;
+
+pub(super) const MODEL: &str = "MiniMaxAI/MiniMax-M2.7";
+pub(super) const IMAGE: &str = "ghcr.io/gonka-ai/mlnode:3.0.16";
+pub(super) const PARTICIPANT: &str = "gonka1x9k2v5q8w4e7r3t6y0u2p5s8d4f7g3h6j9k2l";
+pub(super) const PROXY_NODE: &str = "inference-proxy";
+pub(super) const API_KEY: &str = "simulated-vast-key";
+/// The world goes on in slices of this many seconds.
+const SLICE: f64 = 2.0;
+const WEIGHT_PER_BATCH: u64 = 37;
+
+/// A call, however it came.
+#[derive(Debug, Clone, Default)]
+pub struct Ask {
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// Path without query.
+    pub path: String,
+    /// Decoded query.
+    pub query: BTreeMap<String, String>,
+    /// JSON body, or null.
+    pub body: Value,
+    /// The bearer token.
+    pub bearer: Option<String>,
+}
+
+/// What the world answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// JSON or text.
+    pub body: String,
+}
+
+/// A call that the world makes; the shell performs it and reports back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outgoing {
+    /// The Network Node asks a node how it is.
+    Poll {
+        /// The node.
+        node: String,
+        /// Base address of its API.
+        api: String,
+        /// Base address of its inference.
+        inference: String,
+    },
+    /// The Network Node starts something at a node; the answer does not matter.
+    Post {
+        /// Full address.
+        url: String,
+        /// JSON body.
+        body: Value,
+    },
+    /// A machine sends a batch to the callback through its own port.
+    Batch {
+        /// The machine.
+        instance: u64,
+        /// Port inside it.
+        port: u16,
+        /// Request path.
+        path: String,
+        /// JSON body.
+        body: Value,
+    },
+}
+
+/// What a poll of a node gave: its state and first model, or why it failed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Polled {
+    /// `state` of `/api/v1/state`.
+    pub state: String,
+    /// First id of `/v1/models`, when in `INFERENCE`.
+    pub model: Option<String>,
+}
+
+/// The simulated world: deterministic by seed, scenario and the calls made.
+#[derive(Debug)]
+pub struct World {
+    pub(super) seed: u64,
+    pub(super) scenario: Scenario,
+    pub(super) start: Time,
+    pub(super) now: Time,
+    pub(super) instances: BTreeMap<u64, Instance>,
+    pub(super) account_keys: Vec<String>,
+    pub(super) last_calls: BTreeMap<String, Time>,
+    pub(super) rent_calls: u64,
+    pub(super) nodes: BTreeMap<String, Node>,
+    pub(super) weights: BTreeMap<u64, BTreeMap<String, u64>>,
+    pub(super) batches: BTreeMap<u64, BTreeMap<String, u64>>,
+    pub(super) active: BTreeMap<String, u64>,
+    pub(super) active_epoch: u64,
+    pub(super) generated_epoch: u64,
+    pub(super) peak_live: usize,
+    pub(super) outgoing: Vec<Outgoing>,
+}
+
+impl World {
+    /// A world at its beginning.
+    pub fn new(seed: u64, scenario: Scenario, start: Time) -> World {
+        let mut world = World {
+            seed,
+            scenario,
+            start,
+            now: start,
+            instances: BTreeMap::new(),
+            account_keys: Vec::new(),
+            last_calls: BTreeMap::new(),
+            rent_calls: 0,
+            nodes: BTreeMap::new(),
+            weights: BTreeMap::new(),
+            batches: BTreeMap::new(),
+            active: BTreeMap::new(),
+            active_epoch: 0,
+            generated_epoch: 0,
+            peak_live: 0,
+            outgoing: Vec::new(),
+        };
+        world.generated_epoch = world.epoch();
+        world.active_epoch = world.epoch();
+        world.first_nodes();
+        world
+    }
+
+    /// The world's time.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Lets the world go on to `to`; never back.
+    pub fn advance(&mut self, to: Time) {
+        while self.now < to {
+            let next = to.min(self.now + seconds(SLICE));
+            let elapsed = as_seconds(next - self.now);
+            self.now = next;
+            self.step(elapsed);
+        }
+    }
+
+    fn step(&mut self, elapsed: f64) {
+        self.bill(elapsed);
+        self.end_leases();
+        self.follow_chain();
+        self.send_batches();
+        self.poll_nodes();
+    }
+
+    /// Calls that the world wants made now.
+    pub fn poll_outgoing(&mut self) -> Vec<Outgoing> {
+        std::mem::take(&mut self.outgoing)
+    }
+
+    fn follow_chain(&mut self) {
+        let epoch = self.epoch();
+        if epoch > self.generated_epoch {
+            self.generated_epoch = epoch;
+            self.start_generation(epoch);
+        }
+        let published = self.height() >= World::poc_start(epoch) + NEW_VALIDATORS;
+        if published && self.active_epoch < epoch {
+            self.publish(epoch);
+        }
+    }
+
+    fn publish(&mut self, epoch: u64) {
+        let batches = self.batches.get(&epoch).cloned().unwrap_or_default();
+        let mut weights: BTreeMap<String, u64> = batches
+            .into_iter()
+            .map(|(id, n)| (id, n * WEIGHT_PER_BATCH))
+            .collect();
+        weights.retain(|id, _| self.nodes.contains_key(id));
+        if self.nodes.contains_key("colleague-1") {
+            weights.insert("colleague-1".into(), 1810);
+        }
+        self.active = weights.clone();
+        self.active_epoch = epoch;
+        self.weights.insert(epoch, weights);
+    }
+
+    /// A batch arrived at the callback. It counts only in the generation window.
+    pub fn callback(&mut self, body: &Value) -> Reply {
+        let Some(node) = body["node_id"].as_str().map(str::to_owned) else {
+            return Reply::error(400, "node_id is missing");
+        };
+        let epoch = self.epoch();
+        if !matches!(self.phase(), Phase::Generate | Phase::Exchange) {
+            return Reply::error(400, "not in the generation window");
+        }
+        *self
+            .batches
+            .entry(epoch)
+            .or_default()
+            .entry(node)
+            .or_default() += 1;
+        Reply::ok(&json!({"message": "ok"}))
+    }
+}
+
+impl Reply {
+    pub(super) fn new(status: u16, body: &Value) -> Reply {
+        Reply {
+            status,
+            body: body.to_string(),
+        }
+    }
+
+    pub(super) fn ok(body: &Value) -> Reply {
+        Reply::new(200, body)
+    }
+
+    pub(super) fn error(status: u16, text: &str) -> Reply {
+        Reply::new(status, &json!({"error": text}))
+    }
+
+    pub(super) fn text(status: u16, text: &str) -> Reply {
+        Reply {
+            status,
+            body: text.into(),
+        }
+    }
+}
+
+/// A number in `0..1` that depends on nothing but its arguments.
+pub(super) fn unit(seed: u64, what: u64, index: u64) -> f64 {
+    let mut x =
+        seed ^ what.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ index.wrapping_mul(0xD1B5_4A32_D192_ED03);
+    for _ in 0..2 {
+        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        x ^= x >> 31;
+    }
+    number(x >> 11) / 9_007_199_254_740_992.0
+}
+
+/// A count as a floating point number.
+#[expect(clippy::cast_precision_loss, reason = "counts here are below 2^53")]
+pub(super) fn number(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,183 @@
+//! The world in virtual time, and once over HTTP.
+
+use chrono::TimeZone;
+use serde_json::{Value, json};
+
+use super::clock::seconds;
+use super::state::{API_KEY, Ask, MODEL, Polled, Reply, World};
+use super::{Scenario, WorldOptions, serve};
+
+fn world() -> World {
+    let start = chrono::Utc.with_ymd_and_hms(2026, 11, 24, 6, 0, 0).unwrap();
+    World::new(
+        7,
+        Scenario {
+            rate_limits: false,
+            ..Scenario::default()
+        },
+        start,
+    )
+}
+
+fn call(method: &str, path: &str, body: Value) -> Ask {
+    Ask {
+        method: method.into(),
+        path: path.into(),
+        body,
+        bearer: Some(API_KEY.into()),
+        ..Ask::default()
+    }
+}
+
+fn body(reply: &Reply) -> Value {
+    serde_json::from_str(&reply.body).unwrap()
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "tests write the environment in place"
+)]
+fn rent(world: &mut World, label: &str, env: Value) -> u64 {
+    let found = body(&world.vast(&call("POST", "/api/v0/bundles/", json!({"limit": 64}))));
+    let path = format!("/api/v0/asks/{}/", found["offers"][0]["id"]);
+    let order =
+        json!({"image": "mlnode", "disk": 300, "label": label, "env": env, "onstart": "run"});
+    let reply = world.vast(&call("PUT", &path, order));
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    body(&reply)["new_contract"].as_u64().unwrap()
+}
+
+fn register(world: &mut World, id: &str, port: u16) -> Reply {
+    let node = json!({"id": id, "host": "10.1.1.1", "inference_port": port, "poc_port": port + 1, "max_concurrent": 500, "models": {MODEL: {"args": []}}});
+    world.admin(&call("POST", "/admin/v1/nodes", node))
+}
+
+fn ready(world: &mut World, id: &str) {
+    world.polled(
+        id,
+        Ok(Polled {
+            state: "INFERENCE".into(),
+            model: Some(MODEL.into()),
+        }),
+    );
+}
+
+#[test]
+fn a_node_registered_before_poc_start_takes_part_and_one_after_does_not() {
+    let mut world = world();
+    let start = world.block_time(World::poc_start(world.epoch() + 1));
+    world.advance(start - seconds(60.0));
+    register(&mut world, "early", 7000);
+    ready(&mut world, "early");
+    world.poll_outgoing();
+    world.advance(start + seconds(8.0));
+    register(&mut world, "late", 7100);
+    ready(&mut world, "late");
+    world.advance(start + seconds(40.0));
+    let calls = format!("{:?}", world.poll_outgoing());
+    assert!(calls.contains("10.1.1.1:7001/v3.0.16/api/v1/inference/pow/init/generate"));
+    assert!(!calls.contains("10.1.1.1:7101/v3.0.16/api/v1/inference/pow/init/generate"));
+}
+
+#[test]
+fn weight_comes_only_from_batches_at_the_callback() {
+    let mut world = world();
+    register(&mut world, "ours", 7000);
+    register(&mut world, "silent", 7100);
+    let epoch = world.epoch() + 1;
+    world.advance(world.block_time(World::poc_start(epoch)) + seconds(20.0));
+    assert_eq!(world.callback(&json!({"node_id": "ours"})).status, 200);
+    world.advance(world.block_time(World::poc_start(epoch) + 306));
+    assert!(world.truth().weights[&epoch]["ours"] > 0);
+    assert!(!world.truth().weights[&epoch].contains_key("silent"));
+    assert_eq!(world.callback(&json!({"node_id": "ours"})).status, 400);
+}
+
+#[test]
+fn the_price_holds_the_disk_by_720_hours() {
+    let mut world = world();
+    let found = body(&world.vast(&call(
+        "POST",
+        "/api/v0/bundles/",
+        json!({"allocated_storage": 300.0, "num_gpus": {"eq": "4"}}),
+    )));
+    let offer = &found["offers"][0];
+    let expected = offer["dph_base"].as_f64().unwrap()
+        + offer["storage_cost"].as_f64().unwrap() * 300.0 / 720.0;
+    assert!((offer["dph_total"].as_f64().unwrap() - expected).abs() < 1e-9);
+    assert!(
+        found["offers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|o| o["num_gpus"] == 4)
+    );
+}
+
+#[test]
+fn the_end_of_the_lease_destroys_the_machine() {
+    let mut world = world();
+    let until = (world.now() + seconds(1800.0)).timestamp();
+    rent(
+        &mut world,
+        "ours",
+        json!({"POCPIT_LEASE_UNTIL": until.to_string()}),
+    );
+    world.advance(world.now() + seconds(1790.0));
+    assert!(world.truth().rentals[0].ended.is_none());
+    world.advance(world.now() + seconds(120.0));
+    assert!(world.truth().rentals[0].ended.is_some());
+}
+
+#[test]
+fn a_list_of_many_rentals_comes_in_pages() {
+    let mut world = world();
+    for n in 0..7 {
+        rent(&mut world, &format!("label-{n}"), json!({}));
+    }
+    world.advance(world.now() + seconds(10.0));
+    let mut ask = call("GET", "/api/v1/instances/", Value::Null);
+    ask.query.insert("limit".into(), "5".into());
+    let first = body(&world.vast(&ask));
+    assert_eq!(first["instances"].as_array().unwrap().len(), 5);
+    ask.query.insert(
+        "after_token".into(),
+        first["next_token"].as_str().unwrap().into(),
+    );
+    let second = body(&world.vast(&ask));
+    assert_eq!(second["instances"].as_array().unwrap().len(), 2);
+    assert!(second["next_token"].is_null());
+}
+
+#[tokio::test]
+async fn a_rent_whose_reply_is_lost_leaves_a_rental() {
+    let scenario = Scenario::named("lost-reply").unwrap();
+    let world = serve(WorldOptions {
+        seed: 7,
+        scenario,
+        speed: 60.0,
+        ports: None,
+    })
+    .await
+    .unwrap();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = |path: &str| world.vast_url().join(path).unwrap();
+    let search = http
+        .post(url("api/v0/bundles/"))
+        .bearer_auth(world.api_key())
+        .json(&json!({"limit": 3}));
+    let found: Value = search.send().await.unwrap().json().await.unwrap();
+    let rent = http
+        .put(url(&format!("api/v0/asks/{}/", found["offers"][0]["id"])))
+        .bearer_auth(world.api_key());
+    assert!(
+        rent.json(&json!({"image": "mlnode", "disk": 100, "label": "lost"}))
+            .send()
+            .await
+            .is_err()
+    );
+    let truth = world.truth();
+    assert_eq!(truth.rentals.len(), 1);
+    assert_eq!(truth.rentals[0].label, "lost");
+    world.shutdown().await;
+}

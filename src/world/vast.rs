@@ -1,0 +1,579 @@
+//! The GPU market: offers, rentals, money.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::domain::Time;
+
+use super::clock::{as_seconds, seconds};
+use super::mlnode::MlNode;
+use super::state::{API_KEY, Ask, Reply, World, number, unit};
+
+/// A rental, alive or destroyed.
+#[derive(Debug)]
+pub(super) struct Instance {
+    pub id: u64,
+    pub label: String,
+    pub rented_at: Time,
+    pub visible_at: Time,
+    pub running_at: Time,
+    pub destroyed_at: Option<Time>,
+    pub cost: f64,
+    pub offer: Value,
+    pub order: Value,
+    pub keys: Vec<String>,
+    pub key_at: Time,
+    pub ssh_port: Option<u16>,
+    pub files: BTreeMap<String, Vec<u8>>,
+    pub mlnode: MlNode,
+}
+
+impl Instance {
+    pub fn is_running(&self, now: Time) -> bool {
+        self.destroyed_at.is_none() && now >= self.running_at
+    }
+
+    pub fn gpus(&self) -> u64 {
+        self.offer["num_gpus"].as_u64().unwrap_or(1)
+    }
+
+    fn disk(&self) -> f64 {
+        self.order["disk"].as_f64().unwrap_or(10.0)
+    }
+
+    pub fn env(&self, name: &str) -> Option<&str> {
+        self.order["env"][name].as_str()
+    }
+
+    /// The later of the environment and the lease file, in unix seconds.
+    fn lease(&self) -> Option<i64> {
+        let file = self
+            .files
+            .get("/var/lib/pocpit/lease")
+            .and_then(|b| String::from_utf8_lossy(b).trim().parse().ok());
+        let env = self
+            .env("POCPIT_LEASE_UNTIL")
+            .and_then(|t| t.trim().parse().ok());
+        file.max(env)
+    }
+}
+
+const CLASSES: [(&str, u64, u64, f64, u64); 5] = [
+    ("H100 SXM", 4, 81_559, 2.0, 900),
+    ("H100 SXM", 8, 81_559, 1.95, 900),
+    ("A100 SXM4", 4, 81_920, 1.0, 800),
+    ("RTX 4090", 1, 24_564, 0.35, 890),
+    ("H200", 4, 143_771, 2.7, 900),
+];
+
+impl World {
+    pub(super) fn vast(&mut self, ask: &Ask) -> Reply {
+        if ask.bearer.as_deref() != Some(API_KEY) {
+            return Reply::new(
+                401,
+                &json!({"success": false, "error": "auth_error", "msg": "Invalid user key"}),
+            );
+        }
+        let path = ask
+            .path
+            .trim_end_matches('/')
+            .trim_start_matches("/api/")
+            .to_owned();
+        let parts: Vec<&str> = path.split('/').collect();
+        if let Some(reply) = self.too_frequent(&ask.method, &parts) {
+            return reply;
+        }
+        let id = |text: &str| text.parse::<u64>().unwrap_or(0);
+        match (ask.method.as_str(), parts.as_slice()) {
+            ("POST", ["v0", "bundles"]) => self.search(&ask.body),
+            ("PUT", ["v0", "asks", ask_id]) => self.rent(id(ask_id), &ask.body),
+            ("GET", ["v1", "instances"]) => self.list(ask),
+            ("GET", ["v0", "instances", one]) => self.one(id(one)),
+            ("DELETE", ["v0", "instances", one]) => self.destroy(id(one)),
+            ("PUT", ["v0", "instances", one]) => self.change(id(one), &ask.body),
+            (method, ["v0", "instances", one, "ssh"]) => {
+                self.instance_keys(method, id(one), &ask.body)
+            }
+            (method, ["v0", "ssh"]) => self.keys(method, &ask.body),
+            ("GET", ["v0", "users", "current"]) => Reply::ok(
+                &json!({"id": 123_456, "username": "operator", "balance": 0.0, "credit": self.credit(), "can_pay": true, "api_key": API_KEY}),
+            ),
+            _ => Reply::new(
+                404,
+                &json!({"success": false, "error": "not_found", "msg": "no such route"}),
+            ),
+        }
+    }
+
+    fn too_frequent(&mut self, method: &str, parts: &[&str]) -> Option<Reply> {
+        let (name, interval) = match (method, parts) {
+            ("POST", ["v0", "bundles"]) => ("search", 6.0),
+            ("PUT", ["v0", "asks", _]) => ("rent", 4.5),
+            ("GET", ["v0", "instances", _]) => ("one", 2.0),
+            ("GET", ["v1", "instances"]) => ("list", 1.0),
+            ("PUT", ["v0", "instances", _]) => ("change", 1.0),
+            ("DELETE", ["v0", "instances", _]) => ("delete", 3.0),
+            _ => return None,
+        };
+        let last = self.last_calls.insert(name.into(), self.now);
+        let early = last.is_some_and(|last| as_seconds(self.now - last) < interval);
+        if !early || !self.scenario.rate_limits {
+            return None;
+        }
+        let text = format!("API requests too frequent endpoint threshold={interval:.1}");
+        Some(match name {
+            "delete" => Reply::new(
+                429,
+                &json!({"success": false, "error": "rate_limit_exceeded", "msg": text}),
+            ),
+            "search" => Reply::new(429, &json!({"detail": text})),
+            _ => Reply::text(
+                429,
+                &text.replace("endpoint", ": endpoint").replace(" :", ":"),
+            ),
+        })
+    }
+
+    pub(super) fn credit(&self) -> f64 {
+        self.scenario.credit - self.instances.values().map(|i| i.cost).sum::<f64>()
+    }
+
+    pub(super) fn bill(&mut self, elapsed: f64) {
+        let now = self.now;
+        for instance in self
+            .instances
+            .values_mut()
+            .filter(|i| i.destroyed_at.is_none())
+        {
+            let hours = elapsed / 3600.0;
+            let storage =
+                instance.offer["storage_cost"].as_f64().unwrap_or(0.0) * instance.disk() / 720.0;
+            let gpu = if instance.is_running(now) {
+                instance.offer["dph_base"].as_f64().unwrap_or(0.0)
+            } else {
+                0.0
+            };
+            instance.cost += (storage + gpu) * hours;
+        }
+    }
+
+    /// The watchdog: a minute after its lease a running machine destroys itself.
+    pub(super) fn end_leases(&mut self) {
+        let now = self.now;
+        for instance in self.instances.values_mut().filter(|i| i.is_running(now)) {
+            if instance
+                .lease()
+                .is_some_and(|until| now.timestamp() > until + 60)
+            {
+                instance.destroyed_at = Some(now);
+            }
+        }
+    }
+
+    /// Offers churn: every machine's ask gets a new id and price after 20 to 60 minutes.
+    fn offer(&self, machine: u64) -> Option<Value> {
+        let age = as_seconds(self.now - self.start);
+        let life = 1200.0 + 2400.0 * unit(self.seed, 1, machine);
+        let generation = whole(age / life + unit(self.seed, 2, machine));
+        let key = machine * 1000 + generation;
+        let taken = self
+            .instances
+            .values()
+            .any(|i| i.destroyed_at.is_none() && i.offer["machine_id"] == json!(40_000 + machine));
+        if taken || (machine > 4 && unit(self.seed, 3, key) < 0.15) {
+            return None;
+        }
+        let (name, gpus, ram, price, cap) =
+            *CLASSES.get(usize::try_from(machine).unwrap_or(0) % CLASSES.len())?;
+        let base = round4(price * number(gpus) * (0.95 + 0.5 * unit(self.seed, 4, key)));
+        let id = 20_000_000 + key;
+        let mut offer = json!({"id": id, "ask_contract_id": id, "bundle_id": 900_000 + machine, "machine_id": 40_000 + machine, "host_id": 50_000 + machine / 3,
+            "num_gpus": gpus, "gpu_name": name, "gpu_arch": "nvidia", "gpu_ram": ram, "gpu_total_ram": ram * gpus, "gpu_frac": 0.5, "compute_cap": cap,
+            "cuda_max_good": 12.8, "driver_version": "570.124.06", "cpu_name": "AMD EPYC 9354", "cpu_cores": 128, "cpu_cores_effective": 64.0, "cpu_ram": 1_031_000});
+        extend(
+            &mut offer,
+            json!({"disk_space": 900.0 + 100.0 * number(machine % 20), "disk_bw": 3100.5, "inet_up": 1800.0, "inet_down": round4(1500.0 + 5000.0 * unit(self.seed, 5, machine)),
+            "inet_up_cost": 0.004, "inet_down_cost": 0.002, "direct_port_count": 124, "static_ip": true, "geolocation": "Washington, US", "dph_base": base,
+            "storage_cost": round4(0.1 + 0.1 * unit(self.seed, 6, machine)), "is_bid": false, "reliability": round4(0.97 + 0.03 * unit(self.seed, 8, machine)),
+            "reliability2": round4(0.97 + 0.03 * unit(self.seed, 8, machine)), "verification": "verified", "hosting_type": 1, "rentable": true, "rented": false,
+            "external": null, "duration": 2_160_000.0, "end_date": self.now.timestamp() + 2_160_000, "dlperf": 98.3, "score": 345.6, "public_ipaddr": "127.0.0.1", "vms_enabled": false}),
+        );
+        Some(offer)
+    }
+
+    fn search(&self, body: &Value) -> Reply {
+        let gb = body["allocated_storage"].as_f64().unwrap_or(5.0);
+        let mut offers: Vec<Value> = (0..self.scenario.machines)
+            .filter_map(|m| self.offer(m))
+            .collect();
+        for offer in &mut offers {
+            price(offer, gb);
+        }
+        offers.retain(|offer| matches_filter(offer, body));
+        if let Some(field) = body["order"][0][0].as_str() {
+            offers.sort_by(|a, b| {
+                a[field]
+                    .as_f64()
+                    .unwrap_or(0.0)
+                    .total_cmp(&b[field].as_f64().unwrap_or(0.0))
+            });
+            if body["order"][0][1] == "desc" {
+                offers.reverse();
+            }
+        }
+        let limit = body["limit"].as_u64().unwrap_or(64).min(64);
+        offers.truncate(usize::try_from(limit).unwrap_or(64));
+        Reply::ok(&json!({"offers": offers}))
+    }
+
+    fn rent(&mut self, ask_id: u64, body: &Value) -> Reply {
+        self.rent_calls += 1;
+        let offer = (0..self.scenario.machines)
+            .filter_map(|m| self.offer(m))
+            .find(|o| o["id"] == json!(ask_id));
+        let Some(mut offer) = offer.filter(|_| self.rent_calls > self.scenario.offers_gone) else {
+            let msg = format!(
+                "error 410/3907: no_such_ask Instance type {ask_id} is no longer available."
+            );
+            return Reply::new(
+                410,
+                &json!({"success": false, "error": "no_such_ask", "msg": msg, "ask_id": ask_id}),
+            );
+        };
+        if let Some(problem) = bad_order(body) {
+            return Reply::new(
+                400,
+                &json!({"success": false, "error": "invalid_args", "msg": format!("error 400/3467: Invalid args: {problem}")}),
+            );
+        }
+        price(&mut offer, body["disk"].as_f64().unwrap_or(10.0));
+        if self.credit() < offer["dph_total"].as_f64().unwrap_or(0.0) {
+            return Reply::new(
+                400,
+                &json!({"success": false, "error": "insufficient_credit", "msg": "Your account lacks credit"}),
+            );
+        }
+        let id = 31_415_000 + number_of(self.instances.len()) + 1;
+        let pull = if self.scenario.boot_hangs {
+            1e8
+        } else {
+            120.0 + 360.0 * unit(self.seed, 10, id)
+        };
+        let running_at = self.now + seconds(10.0 + pull);
+        let mut keys = self.account_keys.clone();
+        keys.extend(body["env"]["POCPIT_SSH_KEY"].as_str().map(key_of));
+        let has_onstart = body["onstart"].as_str().is_some_and(|o| !o.is_empty());
+        let instance = Instance {
+            id,
+            label: body["label"].as_str().unwrap_or_default().into(),
+            rented_at: self.now,
+            visible_at: self.now + seconds(5.0 * unit(self.seed, 11, id)),
+            running_at,
+            destroyed_at: None,
+            cost: 0.0,
+            offer,
+            order: body.clone(),
+            keys,
+            key_at: running_at + seconds(30.0 + 60.0 * unit(self.seed, 12, id)),
+            ssh_port: None,
+            files: BTreeMap::new(),
+            mlnode: MlNode::new(
+                self.seed,
+                id,
+                running_at,
+                has_onstart,
+                &self.scenario.boot_failure,
+            ),
+        };
+        self.instances.insert(id, instance);
+        self.peak_live = self.peak_live.max(
+            self.instances
+                .values()
+                .filter(|i| i.destroyed_at.is_none())
+                .count(),
+        );
+        Reply::ok(
+            &json!({"success": true, "new_contract": id, "instance_api_key": format!("instance-key-{id}")}),
+        )
+    }
+
+    fn visible(&self, id: u64) -> Option<&Instance> {
+        self.instances
+            .get(&id)
+            .filter(|i| i.destroyed_at.is_none() && i.visible_at <= self.now)
+    }
+
+    fn list(&self, ask: &Ask) -> Reply {
+        let query = |name: &str| {
+            ask.query
+                .get(name)
+                .and_then(|q| serde_json::from_str::<Value>(q).ok())
+        };
+        let wanted =
+            query("select_filters").and_then(|f| f["label"]["eq"].as_str().map(str::to_owned));
+        let limit = query("limit").and_then(|l| l.as_i64()).unwrap_or(25);
+        let limit = if limit <= 0 {
+            5
+        } else {
+            usize::try_from(limit).unwrap_or(25).min(25)
+        };
+        let after: u64 = match ask.query.get("after_token").map(|t| t.parse()) {
+            Some(Err(_)) => {
+                return Reply::new(
+                    400,
+                    &json!({"error": "invalid_token", "msg": "invalid token"}),
+                );
+            }
+            Some(Ok(after)) => after,
+            None => 0,
+        };
+        let all: Vec<u64> = self
+            .instances
+            .keys()
+            .copied()
+            .filter(|id| {
+                self.visible(*id)
+                    .is_some_and(|i| wanted.as_ref().is_none_or(|w| *w == i.label))
+            })
+            .collect();
+        let page: Vec<u64> = all
+            .iter()
+            .copied()
+            .filter(|id| *id > after)
+            .take(limit)
+            .collect();
+        let more = page.last().is_some_and(|last| all.last() > Some(last));
+        let token = page.last().filter(|_| more).map(ToString::to_string);
+        let rows: Vec<Value> = page
+            .iter()
+            .filter_map(|id| self.visible(*id))
+            .map(|i| self.row(i))
+            .collect();
+        Reply::ok(
+            &json!({"success": true, "instances_found": all.len(), "total_instances": all.len(), "label_counts": {}, "next_token": token, "instances": rows}),
+        )
+    }
+
+    fn one(&self, id: u64) -> Reply {
+        Reply::ok(&json!({"instances": self.visible(id).map(|i| self.row(i))}))
+    }
+
+    fn row(&self, i: &Instance) -> Value {
+        let age = as_seconds(self.now - i.rented_at);
+        let running = i.is_running(self.now);
+        let (actual, message) = match age {
+            _ if running => (
+                json!("running"),
+                format!(
+                    "success, running {}",
+                    i.order["image"].as_str().unwrap_or("?")
+                ),
+            ),
+            0.0..5.0 => (Value::Null, String::new()),
+            5.0..10.0 => (json!("created"), String::new()),
+            _ => (
+                json!("loading"),
+                format!(
+                    "{:06x}f1a2: {}",
+                    whole(age / 9.0) * 7919,
+                    if whole(age / 9.0).is_multiple_of(3) {
+                        "Downloading"
+                    } else {
+                        "Pull complete"
+                    }
+                ),
+            ),
+        };
+        let port = |p: u16| json!([{"HostIp": "0.0.0.0", "HostPort": p.to_string()}, {"HostIp": "::", "HostPort": p.to_string()}]);
+        let ports = i
+            .ssh_port
+            .filter(|_| running)
+            .map(|p| json!({"22/tcp": port(p)}));
+        let mut row = i.offer.clone();
+        let more = json!({"id": i.id, "label": i.label, "actual_status": actual, "intended_status": "running", "cur_state": "running", "next_state": "running",
+            "status_msg": message, "start_date": i.rented_at.timestamp(), "end_date": i.rented_at.timestamp() + 2_592_000, "duration": 2_592_000.0 - age,
+            "image_uuid": i.order["image"], "image_runtype": i.order["runtype"], "onstart": i.order["onstart"], "ssh_host": "127.0.0.1\n", "ssh_port": i.ssh_port,
+            "public_ipaddr": "127.0.0.1\n", "ports": ports, "disk_space": i.disk(), "gpu_totalram": i.offer["gpu_total_ram"], "direct_port_start": -1, "volume_info": []});
+        extend(&mut row, more);
+        row
+    }
+
+    fn destroy(&mut self, id: u64) -> Reply {
+        let now = self.now;
+        match self
+            .instances
+            .get_mut(&id)
+            .filter(|i| i.destroyed_at.is_none())
+        {
+            Some(instance) => {
+                instance.destroyed_at = Some(now);
+                Reply::ok(&json!({"success": true, "msg": "Instance destroyed successfully"}))
+            }
+            None => no_such_instance(id),
+        }
+    }
+
+    fn change(&mut self, id: u64, body: &Value) -> Reply {
+        let Some(instance) = self
+            .instances
+            .get_mut(&id)
+            .filter(|i| i.destroyed_at.is_none())
+        else {
+            return no_such_instance(id);
+        };
+        if let Some(label) = body["label"].as_str() {
+            instance.label = label.into();
+        }
+        Reply::ok(&json!({"success": true}))
+    }
+
+    fn instance_keys(&mut self, method: &str, id: u64, body: &Value) -> Reply {
+        let Some(instance) = self
+            .instances
+            .get_mut(&id)
+            .filter(|i| i.destroyed_at.is_none())
+        else {
+            return no_such_instance(id);
+        };
+        if method == "GET" {
+            let keys: Vec<Value> = instance
+                .keys
+                .iter()
+                .map(|k| json!({"public_key": k}))
+                .collect();
+            return Reply::ok(&json!({"success": true, "ssh_keys": Value::from(keys).to_string()}));
+        }
+        let Some(key) = body["ssh_key"].as_str() else {
+            return Reply::new(
+                400,
+                &json!({"success": false, "error": "no_ssh_key", "msg": "no ssh_key"}),
+            );
+        };
+        instance.keys.push(key_of(key));
+        Reply::ok(&json!({"success": true, "msg": "SSH key attached successfully"}))
+    }
+
+    fn keys(&mut self, method: &str, body: &Value) -> Reply {
+        if method == "GET" {
+            let keys: Vec<Value> = self.account_keys.iter().enumerate().map(|(n, k)| json!({"id": n + 1, "user_id": 123_456, "public_key": k, "deleted_at": null})).collect();
+            return Reply::ok(&Value::from(keys));
+        }
+        let Some(key) = body["ssh_key"].as_str() else {
+            return Reply::new(
+                400,
+                &json!({"success": false, "error": "no_ssh_key", "msg": "no ssh_key"}),
+            );
+        };
+        self.account_keys.push(key_of(key));
+        Reply::ok(
+            &json!({"success": true, "key": {"id": self.account_keys.len(), "public_key": key}}),
+        )
+    }
+}
+
+fn no_such_instance(id: u64) -> Reply {
+    Reply::new(
+        404,
+        &json!({"success": false, "error": "no_such_instance", "msg": format!("Instance {id} not found.")}),
+    )
+}
+
+fn bad_order(body: &Value) -> Option<String> {
+    if body["image"].as_str().is_none_or(str::is_empty) {
+        return Some("image is missing".into());
+    }
+    if body["disk"].as_f64().is_some_and(|disk| disk < 8.0) {
+        return Some("disk must be at least 8".into());
+    }
+    if !body["env"].is_null() && !body["env"].is_object() {
+        return Some("env must be an object".into());
+    }
+    let script = body["onstart"].as_str().map_or(0, str::len);
+    (script > 4096).then(|| format!("onstart is {script} bytes, more than 4096"))
+}
+
+/// `dph_total = dph_base + storage_cost × GB / 720`.
+fn price(offer: &mut Value, gb: f64) {
+    let disk = offer["storage_cost"].as_f64().unwrap_or(0.0) * gb / 720.0;
+    let base = offer["dph_base"].as_f64().unwrap_or(0.0);
+    offer["storage_total_cost"] = json!(disk);
+    offer["dph_total"] = json!(base + disk);
+    offer["search"] = json!({"gpuCostPerHour": base, "diskHour": disk, "totalHour": base + disk});
+}
+
+fn matches_filter(offer: &Value, body: &Value) -> bool {
+    let Some(filters) = body.as_object() else {
+        return true;
+    };
+    filters.iter().all(|(field, ops)| {
+        let Some(ops) = ops.as_object() else {
+            return true;
+        };
+        let Some(have) = offer.get(field).filter(|v| !v.is_null()) else {
+            return true;
+        };
+        ops.iter().all(|(op, want)| compare(have, op, want))
+    })
+}
+
+fn compare(have: &Value, op: &str, want: &Value) -> bool {
+    if let Value::Array(list) = want {
+        let found = list.iter().any(|w| same(have, w));
+        return if op == "notin" { !found } else { found };
+    }
+    match (op, as_number(have), as_number(want)) {
+        ("gt", Some(a), Some(b)) => a > b,
+        ("gte", Some(a), Some(b)) => a >= b,
+        ("lt", Some(a), Some(b)) => a < b,
+        ("lte", Some(a), Some(b)) => a <= b,
+        ("neq", ..) => !same(have, want),
+        _ => same(have, want),
+    }
+}
+
+fn same(have: &Value, want: &Value) -> bool {
+    if let (Some(a), Some(b)) = (as_number(have), as_number(want)) {
+        return (a - b).abs() < 1e-9;
+    }
+    match (have.as_str(), want.as_str()) {
+        (Some(a), Some(b)) => a == b || a.ends_with(&format!(", {b}")),
+        _ => have == want,
+    }
+}
+
+fn as_number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.parse().ok())
+}
+
+/// A public key without its comment.
+pub(super) fn key_of(line: &str) -> String {
+    line.split_whitespace()
+        .take(2)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn round4(x: f64) -> f64 {
+    (x * 10_000.0).round() / 10_000.0
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "small and not negative"
+)]
+fn whole(x: f64) -> u64 {
+    x as u64
+}
+
+fn number_of(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+/// Adds the fields of one object to another.
+fn extend(object: &mut Value, more: Value) {
+    if let (Some(object), Value::Object(more)) = (object.as_object_mut(), more) {
+        object.extend(more);
+    }
+}
