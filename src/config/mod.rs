@@ -1,9 +1,30 @@
 //! The operator's settings: TOML, environment, import of the predecessor's `.env`, and every
 //! problem in one report.
+//!
+//! `keys.rs` declares every setting once; loader, report, example file, `config show` and the
+//! environment's variables follow from it.
 
+mod build;
+mod example;
+mod import;
+mod keys;
+mod load;
+mod read;
+mod report;
 mod settings;
+mod show;
+mod source;
+#[cfg(test)]
+mod tests;
+mod value;
 
+pub use example::{example, filled};
+pub use import::{Fate, ImportNote, Imported, import};
+pub use load::{FILE_NAME, LoadError, Loaded, default_file, load, parse};
+pub use read::Places;
+pub use report::{ConfigReport, Problem};
 pub use settings::{
     BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, NetworkNodeConfig, NotifyConfig,
     Paths, PocConfig, ProxyConfig, SimulationConfig, SshConfig, VastConfig,
 };
+pub use show::ShownSetting;

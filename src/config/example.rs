@@ -1,0 +1,84 @@
+//! The commented configuration file, written from the table of settings.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::keys::{KEYS, Key, Need, OPTIONAL_SECTIONS, SECTIONS};
+
+const HEADER: &str = "\
+# pocpit's configuration.
+#
+# Lines that begin with `#` and a setting show its default, or an example when it has none: take the
+# `#` away to change it. Every setting can also be given by the environment variable
+# POCPIT_<SECTION>_<NAME>, for example POCPIT_VAST_API_KEY; it wins over this file. Lists are then
+# separated by commas. Paths may begin with ~/; relative ones start at this file's directory.
+#
+# `pocpit config check` reads it and lists everything that is wrong; `pocpit config show` prints
+# what is in force, and where each value comes from.
+";
+
+/// Columns of a comment.
+const WIDTH: usize = 98;
+
+/// `config.example.toml`: every setting with its meaning.
+pub fn example() -> String {
+    filled(&BTreeMap::new())
+}
+
+/// The same file with these settings filled in, as TOML values by path.
+pub fn filled(values: &BTreeMap<&str, String>) -> String {
+    let mut text = String::from(HEADER);
+    for (section, meaning) in SECTIONS {
+        let given = values
+            .keys()
+            .any(|path| path.split('.').next() == Some(*section));
+        let off = OPTIONAL_SECTIONS.contains(section) && !given;
+        let _ = write!(
+            text,
+            "\n# {meaning}\n{}[{section}]\n",
+            if off { "# " } else { "" }
+        );
+        for key in KEYS.iter().filter(|key| key.section() == *section) {
+            setting(
+                &mut text,
+                key,
+                values.get(key.path).map(String::as_str),
+                off,
+            );
+        }
+    }
+    text
+}
+
+fn setting(text: &mut String, key: &Key, given: Option<&str>, section_is_off: bool) {
+    text.push('\n');
+    for line in wrap(key.text, WIDTH) {
+        let _ = writeln!(text, "# {line}");
+    }
+    let on = match key.need {
+        _ if given.is_some() => true,
+        Need::Required | Need::Suggested => !section_is_off,
+        Need::Optional | Need::Default(_) => false,
+    };
+    let value = given.unwrap_or(key.example);
+    let _ = writeln!(
+        text,
+        "{}{} = {value}",
+        if on { "" } else { "# " },
+        key.name()
+    );
+}
+
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}

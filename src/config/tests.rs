@@ -1,0 +1,400 @@
+use super::*;
+use crate::domain::{Duration, ReleasePolicy, Usd};
+
+fn places() -> Places {
+    Places {
+        home: "/home/op".into(),
+        config_dir: "/home/op/.config/pocpit".into(),
+    }
+}
+
+fn parsed(text: &str) -> Result<Loaded, ConfigReport> {
+    parse(text, &[], "test.toml", &places())
+}
+
+const LEAST: &str = r#"
+[cockpit]
+id = "home"
+[chain]
+public_api = ["http://10.0.0.5:9000"]
+participant = "gonka1abc"
+[vast]
+api_key = "vast-secret-value"
+image = "mlnode:3"
+[ssh]
+key_file = "~/.ssh/id_ed25519"
+[mlnode]
+model = "some/model"
+[budget]
+per_sprint = 40.0
+per_day = "$60"
+per_month = 900
+[network_node]
+admin_api = "http://10.0.0.5:9200"
+host = "10.0.0.7"
+api_listen = "10.0.0.7:18080"
+inference_listen = "10.0.0.7:15000"
+"#;
+
+fn problem_of(text: &str, key: &str) -> Problem {
+    let report = parsed(text).expect_err("a configuration with a problem");
+    let found = report.problems.iter().find(|problem| problem.key == key);
+    found
+        .unwrap_or_else(|| panic!("no problem with {key} in {report}"))
+        .clone()
+}
+
+#[test]
+fn the_least_configuration_is_complete_with_its_defaults() {
+    let config = parsed(LEAST)
+        .unwrap_or_else(|report| panic!("{report}"))
+        .config;
+    assert_eq!(config.cockpit.as_str(), "home");
+    assert_eq!(config.poc.lead, Duration::minutes(45));
+    assert_eq!(config.poc.release, ReleasePolicy::AfterValidation);
+    assert_eq!(config.budget.per_day, Usd::from_dollars(60.0));
+    assert_eq!(
+        config.ssh.key_file,
+        std::path::Path::new("/home/op/.ssh/id_ed25519")
+    );
+    assert!(config.inference_proxy.is_none());
+    assert!(config.simulation.is_none());
+    assert!(matches!(
+        config.network_node.exposure,
+        Exposure::Tunnel {
+            callback_port: 9100,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn an_empty_configuration_lists_everything_that_is_missing_at_once() {
+    let report = parsed("").expect_err("nothing is configured");
+    for key in [
+        "cockpit.id",
+        "chain.public_api",
+        "chain.participant",
+        "vast.api_key",
+        "vast.image",
+        "ssh.key_file",
+        "mlnode.model",
+        "budget.per_sprint",
+        "budget.per_day",
+        "budget.per_month",
+        "network_node.admin_api",
+        "network_node.host",
+        "network_node.api_listen",
+        "network_node.inference_listen",
+    ] {
+        let times = report
+            .problems
+            .iter()
+            .filter(|problem| problem.key == key)
+            .count();
+        assert_eq!(times, 1, "{key} in {report}");
+    }
+    assert_eq!(report.problems.len(), 14, "{report}");
+}
+
+#[test]
+fn an_unknown_key_names_the_nearest_right_one_and_its_line() {
+    let text = format!("{LEAST}\n[poc]\nregistration_margn = \"4m\"\n");
+    let problem = problem_of(&text, "poc.registration_margn");
+    assert!(
+        problem.expected.contains("poc.registration_margin"),
+        "{problem:?}"
+    );
+    assert_eq!(problem.line, Some(text.lines().count()));
+    let problem = problem_of(&format!("{LEAST}\n[budgte]\nx = 1\n"), "budgte");
+    assert!(problem.expected.contains("budget"), "{problem:?}");
+}
+
+#[test]
+fn wrong_values_are_all_reported_with_what_is_right() {
+    let text = LEAST
+        .replace("id = \"home\"", "id = \"Home Sweet Home\"")
+        .replace("per_day = \"$60\"", "per_day = \"sixty\"")
+        .replace("image = \"mlnode:3\"", "image = \"mlnode:3\"\ngpu_count = 0\ndisk = \"20\"\nmin_reliability = 1.5\nverification = \"maybe\"");
+    let report = parsed(&text).expect_err("many problems");
+    for key in [
+        "cockpit.id",
+        "budget.per_day",
+        "vast.gpu_count",
+        "vast.disk",
+        "vast.min_reliability",
+        "vast.verification",
+    ] {
+        assert!(
+            report
+                .problems
+                .iter()
+                .any(|problem| problem.key == key && problem.line.is_some()),
+            "{key} in {report}"
+        );
+    }
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_reported() {
+    let low_day = LEAST.replace("per_day = \"$60\"", "per_day = 10");
+    assert!(
+        problem_of(&low_day, "budget.per_day")
+            .what
+            .contains("per_sprint")
+    );
+    let same_port = LEAST.replace("10.0.0.7:15000", "10.0.0.7:18080");
+    assert!(
+        problem_of(&same_port, "network_node.inference_listen")
+            .what
+            .contains("api_listen")
+    );
+    let small_disk = LEAST.replace(
+        "image = \"mlnode:3\"",
+        "image = \"mlnode:3\"\ndisk = \"50 GB\"",
+    );
+    assert!(problem_of(&small_disk, "vast.disk").what.contains("75"));
+    let parallel = LEAST.to_string().replace(
+        "model = \"some/model\"",
+        "model = \"m\"\nargs = [\"--tensor-parallel-size\", \"8\"]",
+    );
+    assert!(problem_of(&parallel, "mlnode.args").what.contains('8'));
+}
+
+#[test]
+fn direct_exposure_needs_no_tunnel() {
+    let kept: Vec<&str> = LEAST
+        .lines()
+        .filter(|line| !line.starts_with("host") && !line.contains("_listen"))
+        .collect();
+    let text = kept.join(
+        "
+",
+    ) + "
+exposure = \"direct\"
+";
+    let config = parsed(&text)
+        .unwrap_or_else(|report| panic!("{report}"))
+        .config;
+    assert!(matches!(config.network_node.exposure, Exposure::Direct));
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_its_mistakes_are_named() {
+    let environment = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+    let set = environment("POCPIT_VAST_GPU_NAMES", "RTX 4090, H100 SXM");
+    let loaded =
+        parse(LEAST, &set, "test.toml", &places()).unwrap_or_else(|report| panic!("{report}"));
+    assert_eq!(loaded.config.vast.query.gpu_names, ["RTX 4090", "H100 SXM"]);
+    assert!(loaded.show().contains("# environment"));
+    let wrong = environment("POCPIT_BUDGET_PER_DAI", "3");
+    let report = parse(LEAST, &wrong, "test.toml", &places()).expect_err("no such variable");
+    assert!(
+        report.problems[0]
+            .expected
+            .contains("POCPIT_BUDGET_PER_DAY"),
+        "{report}"
+    );
+    let others = environment("POCPIT_LOG", "debug");
+    assert!(parse(LEAST, &others, "test.toml", &places()).is_ok());
+}
+
+#[test]
+fn a_secret_is_read_from_its_file_and_never_shown() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("vast.key");
+    std::fs::write(&file, "key-from-file\n").expect("a file");
+    let by_file = format!("api_key_file = {file:?}\nenv = {{ HF_TOKEN = \"hf_hidden\" }}");
+    let text = LEAST.replace("api_key = \"vast-secret-value\"", &by_file)
+        + "[notify]\nwebhook = \"https://hooks.example.org/T000/secretpath\"\n";
+    let loaded = parsed(&text).unwrap_or_else(|report| panic!("{report}"));
+    assert_eq!(
+        secrecy::ExposeSecret::expose_secret(&loaded.config.vast.api_key),
+        "key-from-file"
+    );
+    assert_eq!(
+        loaded.warnings.len(),
+        1,
+        "others can read it: {:?}",
+        loaded.warnings
+    );
+    for shown in [loaded.show(), format!("{:?}", loaded.config)] {
+        assert!(!shown.contains("key-from-file"), "{shown}");
+    }
+    assert!(!loaded.show().contains("hf_hidden") && !loaded.show().contains("secretpath"));
+    let both = text.replace("api_key_file", "api_key = \"other-secret\"\napi_key_file");
+    let report = parsed(&both).expect_err("two keys");
+    assert!(!report.to_string().contains("other-secret"), "{report}");
+    let not_there = text.replace("vast.key", "missing.key");
+    assert!(
+        problem_of(&not_there, "vast.api_key_file")
+            .what
+            .contains("missing.key")
+    );
+}
+
+#[test]
+fn a_secret_of_the_wrong_type_stays_out_of_the_report() {
+    let text = LEAST.replace("\"vast-secret-value\"", "12345678");
+    let report = parsed(&text).expect_err("a number is no key").to_string();
+    assert!(
+        report.contains("vast.api_key") && !report.contains("12345678"),
+        "{report}"
+    );
+}
+
+#[test]
+fn broken_toml_is_one_problem_with_its_line() {
+    let report = parsed("[cockpit]\nid = home\n").expect_err("not TOML");
+    assert_eq!(report.problems[0].line, Some(2), "{report}");
+}
+
+#[test]
+fn the_example_file_is_written_from_the_table() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config.example.toml");
+    if std::env::var_os("POCPIT_UPDATE_EXAMPLE").is_some() {
+        std::fs::write(path, example()).expect("written");
+    }
+    let file = std::fs::read_to_string(path).expect("config.example.toml");
+    assert!(
+        file == example(),
+        "config.example.toml is out of date: run this test with POCPIT_UPDATE_EXAMPLE=1"
+    );
+}
+
+#[test]
+fn the_example_file_lacks_nothing_but_the_files_it_names() {
+    let report = parsed(&example()).expect_err("the key's file is not there");
+    let keys: Vec<&str> = report
+        .problems
+        .iter()
+        .map(|problem| problem.key.as_str())
+        .collect();
+    assert_eq!(keys, ["vast.api_key_file"], "{report}");
+}
+
+#[test]
+fn every_line_of_the_example_file_can_be_taken_in() {
+    // Given the example with every commented setting switched on, and the secrets' files there.
+    let directory = tempfile::tempdir().expect("a directory");
+    for name in ["vast.key", "upstream.key", "webhook.token"] {
+        std::fs::write(directory.path().join(name), "secret").expect("a file");
+    }
+    let on: String = example()
+        .lines()
+        .map(|line| {
+            let bare = line.strip_prefix("# ").unwrap_or(line);
+            let setting = bare
+                .split_once(" = ")
+                .is_some_and(|(name, _)| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+            if bare.starts_with('[') || setting {
+                format!("{bare}\n")
+            } else {
+                String::from("\n")
+            }
+        })
+        .filter(|line| {
+            !line.starts_with("api_key =")
+                && !line.starts_with("upstream_key =")
+                && !line.starts_with("webhook_token =")
+        })
+        .map(|line| line.replace("~/.config/pocpit", &directory.path().display().to_string()))
+        .collect();
+    let loaded = parsed(&on).unwrap_or_else(|report| panic!("{report}\n{on}"));
+    assert!(loaded.config.inference_proxy.is_some() && loaded.config.simulation.is_some());
+}
+
+#[test]
+fn the_predecessors_file_is_imported_and_what_is_left_is_listed() {
+    let env = r#"
+# a comment
+HYPERBOLIC_API_KEY=hyper-key
+HYPERBOLIC_BASE_URL=https://api.hyperbolic.xyz/v1
+HYPERBOLIC_MODEL=Qwen/QwQ-32B
+HYPERBOLIC_PROXY_PORT=8080
+MLNODE_POC_MODEL=Qwen/Qwen2.5-7B-Instruct
+MLNODE_INFERENCE_MODEL=Qwen/QwQ-32B
+MLNODE_MODEL=${MLNODE_POC_MODEL}
+export VASTAI_API_KEY="vast-key"
+VASTAI_SSH_KEY_PATH=/root/.ssh/id_rsa
+VASTAI_GPU_TYPE=RTX_4090
+VASTAI_NUM_GPUS=2
+VASTAI_MAX_PRICE=0.80 # per hour
+VASTAI_MIN_VRAM=24
+VASTAI_DISK_SIZE=100
+VPS_IP=203.0.113.5
+GONKA_ADMIN_API_URL=http://localhost:9200
+GONKA_NETWORK_NODE_URL=http://203.0.113.6:8000
+GONKA_HOST_ADDRESS=gonka1qqq
+MLNODE_ID=hyperbolic-proxy-1
+MLNODE_QUANTIZATION=auto
+MLNODE_INFERENCE_PORT=8000
+MLNODE_POC_PORT=8000
+POC_PREP_TIME=1800
+POC_CHECK_INTERVAL=300
+MAX_POC_DURATION=10800
+MAX_DAILY_SPEND=4.0
+DOCKER_IMAGE=ghcr.io/product-science/mlnode:3.0.11
+HF_HOME=/workspace/cache
+VLLM_MAX_MODEL_LEN=4096
+VLLM_STARTUP_TIMEOUT=1500
+ALERT_EMAIL=your_email@example.com
+SOMETHING_ELSE=1
+"#;
+    let imported = import(env);
+    // When the result is completed by the secrets and written as a configuration.
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut values = imported.values.clone();
+    for (file, path) in [
+        ("vast.api_key_file", "vast"),
+        ("inference_proxy.upstream_key_file", "up"),
+    ] {
+        let place = directory.path().join(path);
+        std::fs::write(&place, "secret").expect("a file");
+        values.insert(file, format!("{:?}", place.display().to_string()));
+    }
+    values.insert("cockpit.id", "\"home\"".to_owned());
+    let text = filled(&values);
+    // Then it is complete, apart from nothing.
+    let config = parsed(&text)
+        .unwrap_or_else(|report| panic!("{report}\n{text}"))
+        .config;
+    assert_eq!(config.vast.query.gpu_names, ["RTX 4090"]);
+    assert_eq!(
+        config.mlnode.model.args,
+        ["--max-model-len", "4096", "--tensor-parallel-size", "2"]
+    );
+    assert_eq!(config.poc.lead, Duration::minutes(30));
+    assert_eq!(
+        config.chain.public_api[0].as_str(),
+        "http://203.0.113.6:8000/api"
+    );
+    assert_eq!(
+        config.inference_proxy.expect("a proxy").model,
+        "Qwen/QwQ-32B"
+    );
+    assert_eq!(imported.missing(), ["cockpit.id"]);
+    // And what was left out is named, with the reason.
+    let left: Vec<&str> = imported
+        .notes
+        .iter()
+        .filter(|note| note.fate == super::import::Fate::NotMapped)
+        .map(|note| note.variable.as_str())
+        .collect();
+    assert_eq!(
+        left,
+        [
+            "MLNODE_MODEL",
+            "MLNODE_QUANTIZATION",
+            "POC_CHECK_INTERVAL",
+            "ALERT_EMAIL",
+            "SOMETHING_ELSE"
+        ]
+    );
+    assert!(
+        imported
+            .notes
+            .iter()
+            .all(|note| !note.remark.contains("vast-key"))
+    );
+}

@@ -1,0 +1,98 @@
+//! Texts of settings to values.
+
+use crate::domain::{Duration, Usd};
+
+/// `"90s"`, `"45m"`, `"1h30m"`, `"2d"`.
+pub(super) fn duration(text: &str) -> Option<Duration> {
+    let mut total = Duration::zero();
+    let mut digits = String::new();
+    for character in text.trim().chars() {
+        if character.is_ascii_digit() {
+            digits.push(character);
+            continue;
+        }
+        let number: i64 = std::mem::take(&mut digits).parse().ok()?;
+        let seconds = match character {
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            'd' => 86_400,
+            _ => return None,
+        };
+        total = total.checked_add(&Duration::try_seconds(number.checked_mul(seconds)?)?)?;
+    }
+    (digits.is_empty() && !text.trim().is_empty()).then_some(total)
+}
+
+/// `"80 GB"`, `"1.5 TB"` or `"512 MB"` in megabytes (10^6 bytes).
+pub(super) fn megabytes(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let split = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let (number, unit) = text.split_at(split);
+    let number: f64 = number.trim().parse().ok()?;
+    let factor = match unit.to_ascii_uppercase().as_str() {
+        "MB" => 1.0,
+        "GB" => 1_000.0,
+        "TB" => 1_000_000.0,
+        _ => return None,
+    };
+    let megabytes = number * factor;
+    (megabytes.is_finite() && megabytes >= 0.0).then_some(megabytes)
+}
+
+/// `"$12.50"` or `"12.5"`.
+pub(super) fn dollars(text: &str) -> Option<Usd> {
+    let number: f64 = text.trim().trim_start_matches('$').trim().parse().ok()?;
+    dollars_of(number)
+}
+
+/// A sum that is not negative and not beyond reason.
+pub(super) fn dollars_of(number: f64) -> Option<Usd> {
+    (number.is_finite() && (0.0..=1e9).contains(&number)).then(|| Usd::from_dollars(number))
+}
+
+/// A length of time as it is written in a configuration.
+pub(super) fn show_duration(duration: Duration) -> String {
+    let seconds = duration.num_seconds();
+    match seconds {
+        0 => "0s".into(),
+        _ if seconds % 86_400 == 0 => format!("{}d", seconds / 86_400),
+        _ if seconds % 3_600 == 0 => format!("{}h", seconds / 3_600),
+        _ if seconds % 60 == 0 => format!("{}m", seconds / 60),
+        _ => format!("{seconds}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_are_read() {
+        assert_eq!(duration("90s"), Some(Duration::seconds(90)));
+        assert_eq!(duration("1h30m"), Some(Duration::minutes(90)));
+        for text in ["90s", "45m", "2h", "3d"] {
+            assert_eq!(show_duration(duration(text).unwrap()), text);
+        }
+        for wrong in ["", "45", "m", "4x", "-5m", "99999999999999999999d"] {
+            assert_eq!(duration(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_read() {
+        assert_eq!(megabytes("24 GB"), Some(24_000.0));
+        assert_eq!(megabytes("512MB"), Some(512.0));
+        for wrong in ["24", "GB", "24 GiB", "-1 GB", "x GB"] {
+            assert_eq!(megabytes(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn sums_are_read() {
+        assert_eq!(dollars("$12.50"), Some(Usd::from_dollars(12.5)));
+        for wrong in ["", "-1", "NaN", "inf", "ten"] {
+            assert_eq!(dollars(wrong), None, "{wrong:?}");
+        }
+    }
+}
