@@ -1,2 +1,8 @@
-//! The `pocpit` program.
-fn main() {}
+//! The `pocpit` program. Everything it does is in the library: see [`pocpit`].
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pocpit::cli::main()
+}

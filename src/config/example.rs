@@ -50,6 +50,29 @@ pub fn filled(values: &BTreeMap<&str, String>) -> String {
     text
 }
 
+/// Only these settings, without comments.
+pub fn only(values: &BTreeMap<&str, String>) -> String {
+    let mut text = String::new();
+    for (section, _) in SECTIONS {
+        let keys: Vec<&Key> = KEYS
+            .iter()
+            .filter(|key| key.section() == *section && values.contains_key(key.path))
+            .collect();
+        if keys.is_empty() {
+            continue;
+        }
+        let _ = writeln!(
+            text,
+            "{}[{section}]",
+            if text.is_empty() { "" } else { "\n" }
+        );
+        for key in keys {
+            let _ = writeln!(text, "{} = {}", key.name(), values[key.path]);
+        }
+    }
+    text
+}
+
 fn setting(text: &mut String, key: &Key, given: Option<&str>, section_is_off: bool) {
     text.push('\n');
     for line in wrap(key.text, WIDTH) {

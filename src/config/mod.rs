@@ -18,7 +18,7 @@ mod source;
 mod tests;
 mod value;
 
-pub use example::{example, filled};
+pub use example::{example, filled, only};
 pub use import::{Fate, ImportNote, Imported, import};
 pub use load::{FILE_NAME, LoadError, Loaded, default_file, load, parse};
 pub use read::Places;

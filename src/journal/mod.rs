@@ -9,7 +9,7 @@ mod store;
 
 pub use ledger::{Ledger, OpenRegistration, OpenRental};
 pub use record::Record;
-pub use store::{Journal, JournalError, read_only};
+pub use store::{Journal, JournalError, make_private_dir, read_only};
 
 #[cfg(test)]
 mod tests;

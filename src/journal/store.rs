@@ -225,8 +225,8 @@ fn sqlite(path: &Path, source: rusqlite::Error) -> JournalError {
     }
 }
 
-/// The journal holds what an operator rents and spends: nobody else's business.
-fn make_private_dir(path: &Path) -> std::io::Result<()> {
+/// Makes a directory for the operator alone: what is rented and spent is nobody else's business.
+pub fn make_private_dir(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new()
         .recursive(true)

@@ -1,3 +1,15 @@
-//! SSH to rentals: what comes from a remote host is made safe before anything else sees it.
+//! SSH to rentals by the `openssh` crate: one multiplexed session a rental, its log followed by
+//! byte offset, a tunnel for its ports. What comes from a remote host is made safe before anything
+//! else sees it ([`sanitize`]).
 
+mod control;
+mod failure;
+mod keys;
+mod log_tail;
+mod remote;
 pub mod sanitize;
+mod session;
+mod tunnel;
+
+pub use keys::generate_key;
+pub use remote::OpenSshRemote;

@@ -1,0 +1,207 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::tui::{ColorChoice, GlyphChoice, TuiOptions};
+use crate::world::Scenario;
+
+/// Rents a GPU just in time for Gonka's Proof of Compute, proves, and takes everything down.
+///
+/// Without a command it opens the cockpit.
+#[derive(Debug, Parser)]
+#[command(name = "pocpit", version, max_term_width = 100, after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 refused for safety, 4 outcome unknown.
+`pocpit demo` needs no configuration, no account and no GPU.";
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    /// Configuration file; without it the one in the XDG configuration directory.
+    #[arg(long, short, global = true, value_name = "FILE", env = "POCPIT_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Colours of the cockpit; `auto` follows `NO_COLOR`.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN"
+    )]
+    pub(crate) color: Color,
+    /// Characters of the cockpit; `auto` follows the locale.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHICH"
+    )]
+    pub(crate) glyphs: Glyphs,
+}
+
+impl Common {
+    pub(crate) fn tui(&self) -> TuiOptions {
+        TuiOptions {
+            color: match self.color {
+                Color::Auto => ColorChoice::Auto,
+                Color::Never => ColorChoice::Never,
+            },
+            glyphs: match self.glyphs {
+                Glyphs::Auto => GlyphChoice::Auto,
+                Glyphs::Ascii => GlyphChoice::Ascii,
+                Glyphs::Unicode => GlyphChoice::Unicode,
+            },
+        }
+    }
+}
+
+/// Colours.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Color {
+    /// Unless `NO_COLOR` is set.
+    Auto,
+    /// Bold and reverse only.
+    Never,
+}
+
+/// Characters.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Glyphs {
+    /// By the locale.
+    Auto,
+    /// ASCII only.
+    Ascii,
+    /// All.
+    Unicode,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Open the cockpit on a simulated world: no configuration, no account, no money.
+    Demo(Demo),
+    /// Serve the simulated world and print a configuration for it.
+    Sim(World),
+    /// Run without a cockpit and without asking: rent, prove, release, epoch after epoch.
+    Auto(Auto),
+    /// Take everything of ours down, now: destroy our rentals, remove their registrations.
+    Release(Release),
+    /// List the market's offers, best first, with the cost of a session.
+    Offers(Output),
+    /// Show the chain's epoch and its next stages.
+    Epoch(Output),
+    /// List what is registered at the Network Node.
+    Nodes(Output),
+    /// List past sprints with outcome and cost.
+    History(Output),
+    /// Serve inference requests from the upstream, round the clock.
+    Proxy,
+    /// Make, check, show or import the configuration.
+    Config {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+/// The simulated world.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct World {
+    /// World seconds per second.
+    #[arg(long, default_value = "60", value_parser = speed)]
+    pub(crate) speed: f64,
+    /// Everything random follows from it.
+    #[arg(long, default_value = "1")]
+    pub(crate) seed: u64,
+    /// What goes wrong in it.
+    #[arg(long, default_value = "happy", value_parser = clap::builder::PossibleValuesParser::new(Scenario::NAMES))]
+    pub(crate) scenario: String,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed: f64 = text.parse().map_err(|_| "it is not a number".to_owned())?;
+    if (0.1..=2_000.0).contains(&speed) {
+        Ok(speed)
+    } else {
+        Err("it must be from 0.1 to 2000".to_owned())
+    }
+}
+
+/// `pocpit demo`.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    #[command(flatten)]
+    pub(crate) world: World,
+    /// Approve every step by itself.
+    #[arg(long)]
+    pub(crate) auto: bool,
+    /// Without the cockpit: one sprint, then the end.
+    #[arg(long)]
+    pub(crate) headless: bool,
+    /// Print the sprint's report as one JSON object, the last line on standard output.
+    #[arg(long, requires = "headless")]
+    pub(crate) json: bool,
+}
+
+/// `pocpit auto`.
+#[derive(Debug, Args)]
+pub(crate) struct Auto {
+    /// End after one sprint.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Print the last sprint's report as one JSON object, the last line on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `pocpit release`.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Release {
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Print what was done as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Commands that only read.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Output {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `pocpit config …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Write a commented configuration to fill in. Never overwrites.
+    Init,
+    /// Read the configuration and list everything that is wrong with it.
+    Check,
+    /// Print what is in force and where it comes from; secrets are masked.
+    Show(Output),
+    /// Turn the `.env` of the Python scripts into a configuration. Never overwrites.
+    Import {
+        /// The `.env` file.
+        file: PathBuf,
+    },
+}

@@ -1,0 +1,148 @@
+//! `pocpit config …`.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use color_eyre::eyre::{Report, WrapErr, eyre};
+use secrecy::ExposeSecret;
+
+use super::arguments::{Common, ConfigCommand};
+use super::{Exit, print, print_json, runtime, say};
+use crate::config::{self, Fate, Imported};
+
+pub(crate) fn run(command: &ConfigCommand, common: &Common) -> Result<Exit, Report> {
+    match command {
+        ConfigCommand::Init => init(&target(common)?),
+        ConfigCommand::Check => check(common),
+        ConfigCommand::Show(output) => {
+            let loaded = runtime::load(common)?;
+            if output.json {
+                print_json(&loaded.settings())?;
+            } else {
+                print(loaded.show().trim_end())?;
+            }
+            Ok(Exit::Done)
+        }
+        ConfigCommand::Import { file } => import(file, &target(common)?),
+    }
+}
+
+fn target(common: &Common) -> Result<PathBuf, Report> {
+    match &common.config {
+        Some(path) => Ok(path.clone()),
+        None => Ok(config::default_file()?),
+    }
+}
+
+fn init(path: &Path) -> Result<Exit, Report> {
+    if !write_new(path, &config::example())? {
+        return Ok(refuse(path));
+    }
+    print(&path.display().to_string())?;
+    say(format_args!(
+        "fill in the lines without #, then run `pocpit config check`"
+    ));
+    Ok(Exit::Done)
+}
+
+fn check(common: &Common) -> Result<Exit, Report> {
+    let loaded = runtime::load(common)?;
+    let origin = loaded.file.as_ref().map_or_else(
+        || "the environment".to_owned(),
+        |file| file.display().to_string(),
+    );
+    print(&format!("{origin}: good"))?;
+    Ok(Exit::Done)
+}
+
+fn import(env: &Path, path: &Path) -> Result<Exit, Report> {
+    let text = std::fs::read_to_string(env)
+        .wrap_err_with(|| format!("{} cannot be read", env.display()))?;
+    let imported = config::import(&text);
+    if path.exists() {
+        return Ok(refuse(path));
+    }
+    let mut values = imported.values.clone();
+    let directory = path.parent().map(Path::to_owned).unwrap_or_default();
+    for (setting, secret) in &imported.secrets {
+        let (file_setting, name) = secret_file(setting)?;
+        let file = directory.join(name);
+        if !write_new(&file, secret.expose_secret())? {
+            return Ok(refuse(&file));
+        }
+        values.insert(file_setting, toml_edit::Value::from(name).to_string());
+    }
+    write_new(path, &config::filled(&values))?;
+    tell(&imported);
+    print(&path.display().to_string())?;
+    Ok(Exit::Done)
+}
+
+/// The setting and name of the file that keeps a secret.
+fn secret_file(setting: &str) -> Result<(&'static str, &'static str), Report> {
+    match setting {
+        "vast.api_key" => Ok(("vast.api_key_file", "vast.key")),
+        "inference_proxy.upstream_key" => Ok(("inference_proxy.upstream_key_file", "upstream.key")),
+        other => Err(eyre!("{other} has no file of its own")),
+    }
+}
+
+fn tell(imported: &Imported) {
+    for note in &imported.notes {
+        match &note.fate {
+            Fate::Mapped(settings) => {
+                say(format_args!("{} → {}", note.variable, settings.join(", ")))
+            }
+            Fate::NotMapped => say(format_args!(
+                "{} is not mapped: {}",
+                note.variable, note.remark
+            )),
+        }
+    }
+    let missing = imported.missing();
+    if !missing.is_empty() {
+        say(format_args!(
+            "to be filled in by hand: {}",
+            missing.join(", ")
+        ));
+    }
+    say(format_args!(
+        "`pocpit config check` tells whether it is complete"
+    ));
+}
+
+fn refuse(path: &Path) -> Exit {
+    say(format_args!(
+        "pocpit: {} is there already and is left as it is: move it away first, or name another file with --config",
+        path.display()
+    ));
+    Exit::Usage
+}
+
+/// Writes a private file that must not exist yet; false when it does.
+fn write_new(path: &Path, text: &str) -> Result<bool, Report> {
+    if let Some(directory) = path
+        .parent()
+        .filter(|directory| !directory.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(directory)
+            .wrap_err_with(|| format!("{} cannot be made", directory.display()))?;
+    }
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match file {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error).wrap_err_with(|| format!("{} cannot be written", path.display())),
+        Ok(mut file) => {
+            file.write_all(text.as_bytes())
+                .and_then(|()| file.sync_all())
+                .wrap_err_with(|| format!("{} cannot be written", path.display()))?;
+            Ok(true)
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! `pocpit demo`: the whole thing on the embedded simulated world.
+
+use color_eyre::eyre::{Report, WrapErr};
+
+use super::arguments::{Common, Demo};
+use super::cockpit::{self, IfTerminalIsLost};
+use super::headless::{self, Format};
+use super::telemetry::{self, Audience};
+use super::{Exit, runtime, world};
+use crate::domain::Mode;
+use crate::engine::EndAfter;
+use crate::tui;
+
+pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report> {
+    if !arguments.headless {
+        tui::check_terminal()?;
+    }
+    // Short: SSH sockets live in it. Nothing of a demonstration outlives it.
+    let scratch = tempfile::Builder::new()
+        .prefix("pocpit-")
+        .tempdir()
+        .wrap_err("the demonstration finds no place for its files")?;
+    let served = world::start(&arguments.world).await?;
+    let config = world::parse(&world::configuration(&served, scratch.path()).await?)?;
+    let mode = if arguments.auto {
+        Mode::Auto
+    } else {
+        Mode::Manual
+    };
+    let audience = if arguments.headless {
+        Audience::Terminal
+    } else {
+        Audience::Cockpit
+    };
+    let _guard = telemetry::start(audience, &config.paths.log_dir)?;
+    let exit = if arguments.headless {
+        let handle = runtime::start_engine(&config, mode, EndAfter::OneSprint)?;
+        headless::follow(handle, Format::from_flag(arguments.json)).await
+    } else {
+        cockpit::open(&config, mode, common.tui(), IfTerminalIsLost::End).await
+    };
+    served.shutdown().await;
+    exit
+}

@@ -1,0 +1,255 @@
+//! Follows an engine without a cockpit: what happens goes to standard error, signals become
+//! commands, the report becomes the exit code.
+
+use std::sync::Arc;
+
+use color_eyre::eyre::{Report, eyre};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{Exit, print, print_json, say};
+use crate::domain::SprintReport;
+use crate::engine::{Command, EngineHandle, QuitChoice, Snapshot};
+
+/// How a report is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// A sentence.
+    Words,
+    /// One JSON object on the last line.
+    Json,
+}
+
+impl Format {
+    /// The format that a `--json` flag asks for.
+    pub(crate) fn from_flag(json: bool) -> Format {
+        if json { Format::Json } else { Format::Words }
+    }
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+enum Asked {
+    /// Ctrl-C: the operator wants it over.
+    Stop,
+    /// The system wants the process gone: a restart goes on where it was.
+    Leave,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Asked {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return Asked::Stop,
+                _ = self.terminate.recv() => return Asked::Leave,
+                // Closing a terminal changes nothing of what runs.
+                _ = self.hangup.recv() => tracing::info!("the terminal is gone; going on without it"),
+            }
+        }
+    }
+}
+
+/// Follows the engine to its end and prints the report.
+pub(crate) async fn follow(mut handle: EngineHandle, format: Format) -> Result<Exit, Report> {
+    let mut signals = Signals::listen()?;
+    let mut told = Told::default();
+    let mut stops = 0;
+    let result = loop {
+        tokio::select! {
+            result = &mut handle.ended => break result,
+            Ok(()) = handle.snapshots.changed() => told.tell(&handle.snapshots),
+            asked = signals.next() => {
+                stops += 1;
+                let choice = match asked {
+                    Asked::Stop if stops == 1 => {
+                        say(format_args!("taking everything down; press Ctrl-C again to leave at once"));
+                        QuitChoice::Release
+                    }
+                    _ => QuitChoice::Detach,
+                };
+                // Full means that the engine has orders enough to end by.
+                let _ = handle.commands.try_send(Command::Quit(choice));
+            }
+        }
+    };
+    let report = result.map_err(|error| eyre!("the engine broke: {error}"))??;
+    let last = Arc::clone(&handle.snapshots.borrow());
+    finish(report.as_ref(), &last, format)
+}
+
+/// Prints the report, or what was left behind without one.
+fn finish(report: Option<&SprintReport>, last: &Snapshot, format: Format) -> Result<Exit, Report> {
+    let Some(report) = report else {
+        let Some(rental) = &last.rental else {
+            say(format_args!(
+                "ended before a sprint was finished; nothing is rented"
+            ));
+            return Ok(Exit::Done);
+        };
+        say(format_args!(
+            "ended with rental {} alive ({}/h): start pocpit again to go on, or `pocpit release` to take it down; without either it ends itself at {}",
+            rental.id,
+            rental.price,
+            rental.lease_until.format("%H:%M:%S UTC")
+        ));
+        return Ok(Exit::Unknown);
+    };
+    match format {
+        Format::Json => print_json(report)?,
+        Format::Words => print(&in_words(report))?,
+    }
+    Ok(exit_of(report))
+}
+
+/// Causes that are refusals for safety and not failures.
+const REFUSALS: &[&str] = &[
+    "budget_refused",
+    "missed_registration_deadline",
+    "rent_refused",
+];
+
+fn exit_of(report: &SprintReport) -> Exit {
+    let leftovers = report.rentals_left != Some(0) || report.registrations_left != Some(0);
+    let cause = report
+        .cause
+        .as_deref()
+        .and_then(|cause| cause.split(':').next());
+    match report.outcome.as_str() {
+        // Something that is not proven gone may still cost money.
+        "confirmed" if leftovers => Exit::Unknown,
+        "confirmed" => Exit::Done,
+        "unknown" => Exit::Unknown,
+        _ if cause.is_some_and(|cause| REFUSALS.contains(&cause)) => Exit::Refused,
+        _ => Exit::Failed,
+    }
+}
+
+fn in_words(report: &SprintReport) -> String {
+    let epoch = report
+        .epoch
+        .map_or_else(|| "?".to_owned(), |epoch| epoch.to_string());
+    let weight = report
+        .weight
+        .map_or_else(String::new, |weight| format!(", weight {weight}"));
+    let cause = report
+        .cause
+        .as_ref()
+        .map_or_else(String::new, |cause| format!(" ({cause})"));
+    let left = match (report.rentals_left, report.registrations_left) {
+        (Some(0), Some(0)) => "nothing of ours is left".to_owned(),
+        (Some(rentals), Some(nodes)) => {
+            format!("LEFT OVER: {rentals} rentals, {nodes} registrations")
+        }
+        _ => "what is left is not known: check with `pocpit release`".to_owned(),
+    };
+    format!(
+        "epoch {epoch}: {}{weight}{cause}; cost ${:.2}; {left}",
+        report.outcome, report.cost_usd
+    )
+}
+
+/// What was told already, so that only news is told.
+#[derive(Default)]
+struct Told {
+    doing: String,
+    alerts: Vec<String>,
+}
+
+impl Told {
+    fn tell(&mut self, snapshots: &watch::Receiver<Arc<Snapshot>>) {
+        let snapshot = Arc::clone(&snapshots.borrow());
+        let sprint = &snapshot.sprint;
+        let doing = format!("{}: {}", sprint.step, sprint.doing);
+        // Sentences that only differ in their numbers are no news.
+        let news = gist(&doing);
+        if news != self.doing {
+            self.doing = news;
+            say(format_args!("{}  {doing}", snapshot.at.format("%H:%M:%S")));
+        }
+        let alerts: Vec<String> = snapshot
+            .alerts
+            .iter()
+            .map(|alert| gist(&alert.text))
+            .collect();
+        for (alert, gist) in snapshot.alerts.iter().zip(&alerts) {
+            if !self.alerts.contains(gist) {
+                say(format_args!(
+                    "{}  ! {} {}",
+                    snapshot.at.format("%H:%M:%S"),
+                    alert.text,
+                    alert.advice
+                ));
+            }
+        }
+        self.alerts = alerts;
+    }
+}
+
+fn gist(text: &str) -> String {
+    text.chars()
+        .filter(|character| !character.is_ascii_digit())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(outcome: &str, cause: Option<&str>) -> SprintReport {
+        SprintReport {
+            outcome: outcome.into(),
+            cause: cause.map(str::to_owned),
+            epoch: None,
+            weight: None,
+            cost_usd: 1.0,
+            rentals_left: Some(0),
+            registrations_left: Some(0),
+            proxy_registered: None,
+            node: None,
+            steps: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn exit_codes_follow_the_contract() {
+        assert_eq!(exit_of(&report("confirmed", None)), Exit::Done);
+        assert_eq!(
+            exit_of(&report("no_weight", Some("no_weight: none"))),
+            Exit::Failed
+        );
+        assert_eq!(exit_of(&report("aborted", None)), Exit::Failed);
+        assert_eq!(
+            exit_of(&report("failed", Some("budget_refused: day"))),
+            Exit::Refused
+        );
+        assert_eq!(
+            exit_of(&report("failed", Some("boot_failed: out of memory"))),
+            Exit::Failed
+        );
+        assert_eq!(
+            exit_of(&report("unknown", Some("weight_unreadable: x"))),
+            Exit::Unknown
+        );
+    }
+
+    #[test]
+    fn a_confirmed_sprint_that_left_something_is_not_done() {
+        let mut left = report("confirmed", None);
+        left.rentals_left = Some(1);
+        assert_eq!(exit_of(&left), Exit::Unknown);
+        left.rentals_left = None;
+        assert_eq!(exit_of(&left), Exit::Unknown);
+    }
+}

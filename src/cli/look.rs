@@ -1,0 +1,189 @@
+//! Commands that only read: `offers`, `epoch`, `nodes`, `history`.
+
+use color_eyre::eyre::Report;
+use serde_json::json;
+
+use super::arguments::{Common, Output};
+use super::{Exit, print, print_json, runtime, telemetry};
+use crate::chain::client::ChainClient;
+use crate::domain::ReleasePolicy;
+use crate::engine::ports::{Chain, Market, NetworkNode};
+use crate::http::HttpClient;
+use crate::network_node::NetworkNodeClient;
+use crate::vast::{Needs, rank};
+
+pub(crate) async fn offers(common: &Common, output: Output) -> Result<Exit, Report> {
+    telemetry::quiet();
+    let config = runtime::load(common)?.config;
+    let offers = runtime::market(&HttpClient::new(), &config)
+        .search(&config.vast.query)
+        .await?;
+    let now = runtime::clock(&config).now();
+    // A session as the predecessor's policy has it; the cockpit knows the real one by height.
+    let kept = config.poc.lead + config.poc.margin + crate::domain::Duration::minutes(20);
+    let longest = config.poc.lead + config.poc.margin + config.poc.execution_timeout;
+    let needs = Needs {
+        now,
+        until: now + kept,
+        at_worst_until: now
+            + if config.poc.release == ReleasePolicy::AfterValidation {
+                kept
+            } else {
+                longest
+            },
+        boot_within: Some(config.mlnode.startup_timeout),
+        image_gb: config.vast.image_gb,
+        model_gb: config.vast.model_gb,
+    };
+    let ranked = rank(offers, &config.vast.query, &needs, &[]);
+    if output.json {
+        let usable = ranked.usable.iter().map(|usable| {
+            json!({
+                "offer": usable.offer, "price_per_hour_usd": usable.price.0.dollars(),
+                "expected_cost_usd": usable.expected_cost.dollars(), "worst_cost_usd": usable.worst_cost.dollars(),
+                "why": usable.why,
+            })
+        });
+        let out = ranked
+            .rejected
+            .iter()
+            .map(|rejected| json!({ "offer": rejected.0.id, "reason": rejected.1 }));
+        print_json(
+            &json!({ "offers": usable.collect::<Vec<_>>(), "out": out.collect::<Vec<_>>() }),
+        )?;
+        return Ok(Exit::Done);
+    }
+    let mut rows = vec![row([
+        "OFFER", "GPUS", "$/H", "SESSION", "RELIABLE", "WHERE", "WHY",
+    ])];
+    for usable in &ranked.usable {
+        let offer = &usable.offer;
+        rows.push(row([
+            &offer.id.to_string(),
+            &format!("{}x {}", offer.gpu_count, offer.gpu_name),
+            &format!("{:.2}", usable.price.0.dollars()),
+            &format!("{:.2}", usable.expected_cost.dollars()),
+            &format!("{:.1}%", offer.reliability * 100.0),
+            offer.location.as_deref().unwrap_or("?"),
+            &usable.why,
+        ]));
+    }
+    print(&table(&rows))?;
+    if !ranked.rejected.is_empty() {
+        super::say(format_args!(
+            "{} more offers are out: `pocpit offers --json` says why",
+            ranked.rejected.len()
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn epoch(common: &Common, output: Output) -> Result<Exit, Report> {
+    telemetry::quiet();
+    let config = runtime::load(common)?.config;
+    let view = ChainClient::new(HttpClient::new(), &config.chain)
+        .epoch()
+        .await?;
+    if output.json {
+        print_json(&view)?;
+        return Ok(Exit::Done);
+    }
+    let next = &view.next;
+    print(&format!(
+        "epoch {} at height {}, {:?}\nnext PoC: epoch {} at height {}, in {} blocks",
+        view.epoch,
+        view.height,
+        view.phase,
+        next.epoch,
+        next.poc_start,
+        next.poc_start.0.saturating_sub(view.height.0),
+    ))?;
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn nodes(common: &Common, output: Output) -> Result<Exit, Report> {
+    telemetry::quiet();
+    let config = runtime::load(common)?.config;
+    let nodes = NetworkNodeClient::new(HttpClient::new(), &config.network_node)
+        .nodes()
+        .await?;
+    if output.json {
+        print_json(&nodes)?;
+        return Ok(Exit::Done);
+    }
+    let mut rows = vec![row([
+        "NODE", "ADDRESS", "STATUS", "POC", "ENABLED", "TROUBLE",
+    ])];
+    for node in &nodes {
+        rows.push(row([
+            &node.config.id.to_string(),
+            &format!("{}:{}", node.config.host, node.config.poc_port),
+            &format!("{:?}", node.current),
+            &format!("{:?}", node.poc_current),
+            if node.enabled { "yes" } else { "no" },
+            &node.failure_reason,
+        ]));
+    }
+    print(&table(&rows))?;
+    Ok(Exit::Done)
+}
+
+pub(crate) fn history(common: &Common, output: Output) -> Result<Exit, Report> {
+    telemetry::quiet();
+    let config = runtime::load(common)?.config;
+    let ledger = crate::journal::read_only(&config.paths.state_dir)?;
+    if output.json {
+        let reports: Vec<_> = ledger
+            .reports()
+            .iter()
+            .map(|(at, report)| json!({ "at": at, "report": report }))
+            .collect();
+        print_json(&reports)?;
+        return Ok(Exit::Done);
+    }
+    let mut rows = vec![row([
+        "ENDED", "EPOCH", "OUTCOME", "WEIGHT", "COST", "CAUSE",
+    ])];
+    for (at, report) in ledger.reports() {
+        rows.push(row([
+            &at.format("%Y-%m-%d %H:%M").to_string(),
+            &report
+                .epoch
+                .map_or_else(|| "?".to_owned(), |epoch| epoch.to_string()),
+            &report.outcome,
+            &report
+                .weight
+                .map_or_else(|| "-".to_owned(), |weight| weight.to_string()),
+            &format!("${:.2}", report.cost_usd),
+            report.cause.as_deref().unwrap_or_default(),
+        ]));
+    }
+    print(&table(&rows))?;
+    Ok(Exit::Done)
+}
+
+fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.iter().map(|cell| (*cell).to_owned()).collect()
+}
+
+/// Columns as wide as their widest cell; the last one as it is.
+fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+    };
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| width(column).unwrap_or(0))
+        .collect();
+    let line = |row: &Vec<String>| {
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,161 @@
+//! The command line: a command a file. Results go to standard output, everything else to standard
+//! error; the exit codes are a contract.
+
+mod arguments;
+mod auto;
+mod cockpit;
+mod config;
+mod demo;
+mod headless;
+mod look;
+mod proxy;
+mod release;
+mod runtime;
+mod shell;
+mod sim;
+mod telemetry;
+mod world;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use color_eyre::eyre::Report;
+
+use crate::config::LoadError;
+use crate::journal::JournalError;
+use arguments::{Arguments, Command};
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// What was asked for is done.
+    Done,
+    /// It failed.
+    Failed,
+    /// Wrong usage or configuration.
+    Usage,
+    /// Refused for safety: budget, deadline, another cockpit.
+    Refused,
+    /// It may or may not have worked.
+    Unknown,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Refused => 3,
+            Exit::Unknown => 4,
+        })
+    }
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A closed pipe is no reason to fail here; clap's own code for help is 0, else 2.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Done.into()
+            };
+        }
+    };
+    let hooks = color_eyre::config::HookBuilder::default()
+        .display_env_section(false)
+        .install();
+    if let Err(error) = hooks {
+        say(format_args!("reports of errors are plain: {error}"));
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            say(format_args!(
+                "the program cannot start its threads: {error}"
+            ));
+            return Exit::Failed.into();
+        }
+    };
+    let result = runtime.block_on(run(arguments));
+    // Tasks that still wait for a slow peer must not hold the operator up.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    match result {
+        Ok(exit) => exit.into(),
+        Err(report) => {
+            let exit = exit_of(&report);
+            say(format_args!("pocpit: {}", causes(&report)));
+            exit.into()
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<Exit, Report> {
+    let common = arguments.common;
+    match arguments.command {
+        None => cockpit::run(&common).await,
+        Some(Command::Demo(demo)) => demo::run(demo, &common).await,
+        Some(Command::Sim(sim)) => sim::run(&sim).await,
+        Some(Command::Auto(auto)) => auto::run(auto, &common).await,
+        Some(Command::Release(release)) => release::run(release, &common).await,
+        Some(Command::Offers(output)) => look::offers(&common, output).await,
+        Some(Command::Epoch(output)) => look::epoch(&common, output).await,
+        Some(Command::Nodes(output)) => look::nodes(&common, output).await,
+        Some(Command::History(output)) => look::history(&common, output),
+        Some(Command::Proxy) => proxy::run(&common).await,
+        Some(Command::Config { command }) => config::run(&command, &common),
+        Some(Command::Completions { shell }) => Ok(shell::completions(shell)),
+        Some(Command::Man) => shell::man(),
+    }
+}
+
+fn exit_of(report: &Report) -> Exit {
+    if report.downcast_ref::<LoadError>().is_some() {
+        return Exit::Usage;
+    }
+    match report.downcast_ref::<JournalError>() {
+        Some(JournalError::Locked { .. }) => Exit::Refused,
+        _ => Exit::Failed,
+    }
+}
+
+/// An error with its causes, as one text for a terminal.
+fn causes(report: &Report) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    for cause in report.chain() {
+        let text = cause.to_string();
+        // Many errors repeat their cause in their own words.
+        if !texts.iter().any(|earlier| earlier.contains(&text)) {
+            texts.push(text);
+        }
+    }
+    texts.join(": ")
+}
+
+/// A line for the operator on standard error. That nobody reads it is no reason to end.
+pub(crate) fn say(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// A result on standard output.
+pub(crate) fn print(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        // `pocpit offers | head` ends like this.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// A result as one line of JSON on standard output.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Report> {
+    Ok(print(&serde_json::to_string(value)?)?)
+}

@@ -1,0 +1,141 @@
+//! `pocpit release`: everything of ours, down, now.
+
+use std::io::{BufRead, IsTerminal};
+
+use color_eyre::eyre::{Report, eyre};
+use serde_json::json;
+
+use super::arguments::{Common, Release};
+use super::{Exit, print, print_json, runtime, say, telemetry};
+use crate::config::Config;
+use crate::domain::{Instance, InstanceId, RegisteredNode, RentalLabel};
+use crate::engine::ports::{Market, NetworkNode};
+use crate::http::HttpClient;
+use crate::network_node::NetworkNodeClient;
+
+/// Rounds of destroying and looking again.
+const ROUNDS: u32 = 10;
+const BETWEEN_ROUNDS: std::time::Duration = std::time::Duration::from_secs(5);
+
+pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Report> {
+    telemetry::quiet();
+    let config = runtime::load(common)?.config;
+    let http = HttpClient::new();
+    let market = runtime::market(&http, &config);
+    let node_api = NetworkNodeClient::new(http, &config.network_node);
+    let rentals: Vec<Instance> = market
+        .instances()
+        .await?
+        .into_iter()
+        .filter(|instance| is_ours(instance, &config))
+        .collect();
+    // Without the Network Node the rentals are taken down all the same: they cost money.
+    let nodes = node_api.nodes().await;
+    if let Err(error) = &nodes {
+        say(format_args!(
+            "warning: registrations are not known and are left: {error}"
+        ));
+    }
+    let nodes_known = nodes.is_ok();
+    let nodes: Vec<RegisteredNode> = nodes
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|node| is_our_node(node, &config))
+        .collect();
+    for rental in &rentals {
+        say(format_args!(
+            "rental {} ({})",
+            rental.id,
+            rental.label.as_deref().unwrap_or_default()
+        ));
+    }
+    for node in &nodes {
+        say(format_args!("registration {}", node.config.id));
+    }
+    let nothing = rentals.is_empty() && nodes.is_empty();
+    if !nothing && !arguments.yes && !confirmed()? {
+        say(format_args!("nothing was changed"));
+        return Ok(Exit::Refused);
+    }
+    for node in &nodes {
+        if let Err(error) = node_api.unregister(&node.config.id).await {
+            say(format_args!(
+                "warning: {} is still registered: {error}",
+                node.config.id
+            ));
+        }
+    }
+    let left = destroy_all(&market, &rentals).await;
+    let result = json!({
+        "destroyed": rentals.iter().map(|rental| rental.id).filter(|id| !left.contains(id)).collect::<Vec<_>>(),
+        "left": left,
+        "unregistered": nodes.iter().map(|node| &node.config.id).collect::<Vec<_>>(),
+    });
+    if arguments.json {
+        print_json(&result)?;
+    } else if nothing {
+        print("nothing of ours is rented or registered")?;
+    } else {
+        print(&format!(
+            "{} rentals destroyed, {} left",
+            rentals.len() - left.len(),
+            left.len()
+        ))?;
+    }
+    match left.is_empty() {
+        true if nodes_known => Ok(Exit::Done),
+        _ => Ok(Exit::Unknown),
+    }
+}
+
+/// By the label alone: other cockpits' rentals are never touched.
+fn is_ours(instance: &Instance, config: &Config) -> bool {
+    let label = instance
+        .label
+        .as_deref()
+        .and_then(|label| label.parse::<RentalLabel>().ok());
+    label.is_some_and(|label| label.cockpit == config.cockpit)
+}
+
+fn is_our_node(node: &RegisteredNode, config: &Config) -> bool {
+    let proxy = config.inference_proxy.as_ref().map(|proxy| &proxy.node_id);
+    node.config
+        .id
+        .0
+        .starts_with(&config.network_node.node_prefix)
+        && proxy != Some(&node.config.id)
+}
+
+fn confirmed() -> Result<bool, Report> {
+    if !std::io::stdin().is_terminal() {
+        return Err(eyre!("nobody can be asked here: add --yes"));
+    }
+    say(format_args!("take all of this down? [y/N]"));
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Destroys until complete listings no longer have them; what is left after all rounds.
+async fn destroy_all(market: &impl Market, rentals: &[Instance]) -> Vec<InstanceId> {
+    let mut left: Vec<InstanceId> = rentals.iter().map(|rental| rental.id).collect();
+    for round in 0..ROUNDS {
+        if left.is_empty() {
+            break;
+        }
+        if round > 0 {
+            tokio::time::sleep(BETWEEN_ROUNDS).await;
+        }
+        for id in &left {
+            if let Err(error) = market.destroy(*id).await {
+                say(format_args!(
+                    "warning: rental {id} is not destroyed yet: {error}"
+                ));
+            }
+        }
+        if let Ok(listing) = market.instances().await {
+            left.retain(|id| listing.iter().any(|instance| instance.id == *id));
+        }
+    }
+    left
+}

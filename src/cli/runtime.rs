@@ -1,0 +1,100 @@
+//! Puts the program together: clients for the configured world, journal, engine.
+
+use std::sync::Arc;
+
+use color_eyre::eyre::Report;
+use rand::RngExt;
+
+use super::arguments::Common;
+use crate::chain::client::ChainClient;
+use crate::config::{self, Config, LoadError, Loaded};
+use crate::domain::Mode;
+use crate::engine::{
+    self, EndAfter, EngineHandle, EngineOptions, Ports, ScaledClock, SystemClock, WorldKind,
+    ports::Clock,
+};
+use crate::http::HttpClient;
+use crate::journal::Journal;
+use crate::mlnode::client::MlNodeFactory;
+use crate::network_node::NetworkNodeClient;
+use crate::notify::Notifier;
+use crate::ssh::OpenSshRemote;
+use crate::vast::{Pacing, VastClient};
+
+/// Reads the configuration and tells its warnings.
+pub(crate) fn load(common: &Common) -> Result<Loaded, LoadError> {
+    let environment: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let loaded = config::load(common.config.as_deref(), &environment)?;
+    for warning in &loaded.warnings {
+        super::say(format_args!("warning: {warning}"));
+    }
+    Ok(loaded)
+}
+
+/// The clock that decisions go by.
+pub(crate) fn clock(config: &Config) -> Arc<dyn Clock> {
+    match config.simulation {
+        None => Arc::new(SystemClock),
+        Some(world) => Arc::new(ScaledClock::new(
+            world.speed,
+            world.world_start,
+            world.real_start,
+        )),
+    }
+}
+
+/// Real services or a simulated world.
+pub(crate) fn world_kind(config: &Config) -> WorldKind {
+    match config.simulation {
+        None => WorldKind::Real,
+        Some(world) => WorldKind::Simulated { speed: world.speed },
+    }
+}
+
+/// The market's client. A simulated market is on this machine and fast: it needs no pacing.
+pub(crate) fn market(http: &HttpClient, config: &Config) -> VastClient {
+    let client = VastClient::new(http.clone(), &config.vast);
+    match config.simulation {
+        None => client,
+        Some(_) => client.with_pacing(Pacing::Off),
+    }
+}
+
+/// Clients for everything outside.
+pub(crate) fn ports(config: &Config) -> Result<Ports, Report> {
+    let http = HttpClient::new();
+    Ok(Ports {
+        clock: clock(config),
+        chain: Arc::new(ChainClient::new(http.clone(), &config.chain)),
+        market: Arc::new(market(&http, config)),
+        network_node: Arc::new(NetworkNodeClient::new(http.clone(), &config.network_node)),
+        mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
+        remote: Arc::new(OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir)?),
+        notifier: Notifier::new(http, &config.notify),
+    })
+}
+
+/// Opens the journal and starts the engine.
+pub(crate) fn start_engine(
+    config: &Config,
+    mode: Mode,
+    end_after: EndAfter,
+) -> Result<EngineHandle, Report> {
+    // The journal first: it refuses a second writer before anything else happens.
+    let (journal, ledger) = Journal::open(&config.paths.state_dir)?;
+    let options = EngineOptions {
+        mode,
+        end_after,
+        world: world_kind(config),
+        nonce: rand::rng().random(),
+    };
+    Ok(engine::start(
+        ports(config)?,
+        config.clone(),
+        journal,
+        ledger,
+        options,
+    ))
+}

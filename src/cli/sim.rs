@@ -1,0 +1,30 @@
+//! `pocpit sim`: the simulated world for another process.
+
+use color_eyre::eyre::{Report, WrapErr};
+
+use super::arguments::World;
+use super::{Exit, print, say, world};
+
+pub(crate) async fn run(arguments: &World) -> Result<Exit, Report> {
+    super::telemetry::quiet();
+    let scratch = tempfile::Builder::new()
+        .prefix("pocpit-")
+        .tempdir()
+        .wrap_err("the simulated world finds no place for its files")?;
+    let served = world::start(arguments).await?;
+    let text = world::configuration(&served, scratch.path()).await?;
+    print(&text)?;
+    let file = scratch.path().join("config.toml");
+    std::fs::write(&file, &text).wrap_err("the configuration cannot be written")?;
+    say(format_args!(
+        "the simulated world is served until Ctrl-C. In another terminal: pocpit --config {}",
+        file.display()
+    ));
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+    }
+    served.shutdown().await;
+    Ok(Exit::Done)
+}

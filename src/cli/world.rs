@@ -1,0 +1,99 @@
+//! The simulated world with a configuration that fits it: what `demo` and `sim` have in common.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+
+use color_eyre::eyre::{Report, WrapErr, eyre};
+
+use super::arguments::World;
+use crate::config::{self, Config, Places};
+use crate::ssh::generate_key;
+use crate::world::{Scenario, ServedWorld, WorldOptions, serve};
+
+/// Serves the world that was asked for.
+pub(crate) async fn start(world: &World) -> Result<ServedWorld, Report> {
+    let scenario = Scenario::named(&world.scenario)
+        .ok_or_else(|| eyre!("there is no scenario {:?}", world.scenario))?;
+    serve(WorldOptions {
+        seed: world.seed,
+        scenario,
+        speed: world.speed,
+        ports: None,
+    })
+    .await
+    .wrap_err("the simulated world cannot listen on this machine's loopback address")
+}
+
+/// A configuration for the world, as TOML. Makes the SSH key; every file is in `directory`.
+pub(crate) async fn configuration(world: &ServedWorld, directory: &Path) -> Result<String, Report> {
+    let key = directory.join("id_ed25519");
+    generate_key(&key).await?;
+    let text = |value: &str| toml_edit::Value::from(value).to_string();
+    let path = |path: &Path| text(&path.display().to_string());
+    let urls = |url: url::Url| format!("[{}]", text(url.as_str()));
+    let [api, inference, proxy, proxy_poc] = free_ports()?;
+    let clock = world.clock();
+    let time = |time: crate::domain::Time| text(&time.to_rfc3339());
+    let values: BTreeMap<&str, String> = [
+        ("cockpit.id", text("demo")),
+        ("chain.public_api", urls(world.public_api_url())),
+        ("chain.rpc", urls(world.rpc_url())),
+        ("chain.participant", text(&world.participant())),
+        ("vast.api_key", text(&world.api_key())),
+        ("vast.base_url", text(world.vast_url().as_str())),
+        ("vast.image", text(&world.image())),
+        ("ssh.key_file", path(&key)),
+        ("mlnode.model", text(&world.model())),
+        ("network_node.admin_api", text(world.admin_url().as_str())),
+        ("network_node.host", text("127.0.0.1")),
+        ("network_node.api_listen", text(&api.to_string())),
+        (
+            "network_node.inference_listen",
+            text(&inference.to_string()),
+        ),
+        (
+            "network_node.callback_target",
+            text(&world.callback_addr().to_string()),
+        ),
+        ("inference_proxy.node_id", text(&world.proxy_node_id())),
+        ("inference_proxy.host", text("127.0.0.1")),
+        ("inference_proxy.inference_port", proxy.port().to_string()),
+        ("inference_proxy.poc_port", proxy_poc.port().to_string()),
+        ("inference_proxy.listen", text(&proxy.to_string())),
+        ("inference_proxy.model", text(&world.model())),
+        ("inference_proxy.upstream", text("http://127.0.0.1:9/v1")),
+        ("inference_proxy.upstream_key", text("none")),
+        ("inference_proxy.upstream_model", text(&world.model())),
+        ("paths.state_dir", path(&directory.join("state"))),
+        ("paths.runtime_dir", path(&directory.join("run"))),
+        ("simulation.speed", format!("{:?}", clock.speed)),
+        ("simulation.world_start", time(clock.world_start)),
+        ("simulation.real_start", time(clock.real_start)),
+    ]
+    .into();
+    Ok(config::only(&values))
+}
+
+/// The same, read as the program reads every configuration.
+pub(crate) fn parse(text: &str) -> Result<Config, Report> {
+    let loaded = config::parse(
+        text,
+        &[],
+        "the simulated world's configuration",
+        &Places::default(),
+    )?;
+    Ok(loaded.config)
+}
+
+/// Four free ports. Held together, so that they differ.
+fn free_ports() -> Result<[SocketAddr; 4], Report> {
+    let bind = || TcpListener::bind("127.0.0.1:0");
+    let held = [bind()?, bind()?, bind()?, bind()?];
+    Ok([
+        held[0].local_addr()?,
+        held[1].local_addr()?,
+        held[2].local_addr()?,
+        held[3].local_addr()?,
+    ])
+}

@@ -1,0 +1,170 @@
+//! The private directory of this process's SSH masters, and the end of masters that a killed process
+//! left behind.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, getuid, test_kill_process};
+
+use crate::engine::ports::LinkError;
+
+/// A Unix socket's path is shorter than 108 bytes; `ssh` and the `openssh` crate add
+/// `/.ssh-connectionXXXXXX/master` and 17 random characters while the master starts.
+const LONGEST_DIRECTORY: usize = 107 - 29 - 17;
+const ENDING_A_MASTER: Duration = Duration::from_secs(3);
+
+/// What `SessionBuilder` cannot say. Only our own known-hosts file counts, nothing is forwarded that
+/// was not asked for, and a socket of an earlier session does not block a new one.
+const SSH_CONFIG: &str = "\
+Host *
+  ServerAliveCountMax 3
+  StreamLocalBindUnlink yes
+  GlobalKnownHostsFile /dev/null
+  HashKnownHosts no
+  UpdateHostKeys no
+  PasswordAuthentication no
+  KbdInteractiveAuthentication no
+  ForwardAgent no
+  ForwardX11 no
+  PermitLocalCommand no
+  LogLevel ERROR
+";
+
+/// A directory of this process alone. Removed when dropped.
+#[derive(Debug)]
+pub(super) struct ControlDirectory {
+    path: PathBuf,
+}
+
+impl ControlDirectory {
+    /// Makes it below `runtime_dir`, or below the system's directory for temporary files when that
+    /// path is too long for sockets. Ends the masters of processes that are gone.
+    pub(super) fn make(runtime_dir: &Path) -> Result<ControlDirectory, LinkError> {
+        let own_name = own_name();
+        let parent = if fits(&runtime_dir.join(&own_name)) {
+            runtime_dir.to_owned()
+        } else {
+            std::env::temp_dir().join(format!("pocpit-{}", getuid().as_raw()))
+        };
+        let failed = |error: io::Error| {
+            LinkError::Local(format!(
+                "the directory {} for SSH sockets cannot be used: {error}",
+                parent.display()
+            ))
+        };
+        let path = parent.join(own_name);
+        if !fits(&path) {
+            return Err(LinkError::Local(format!(
+                "{} is too long for SSH sockets: set paths.runtime_dir to a path of at most {} characters",
+                path.display(),
+                LONGEST_DIRECTORY - 12
+            )));
+        }
+        make_private(&parent).map_err(failed)?;
+        end_orphans(&parent);
+        make_private(&path).map_err(failed)?;
+        fs::write(path.join("config"), SSH_CONFIG).map_err(failed)?;
+        Ok(ControlDirectory { path })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn config_file(&self) -> PathBuf {
+        self.path.join("config")
+    }
+}
+
+impl Drop for ControlDirectory {
+    fn drop(&mut self) {
+        // What cannot be removed is found by the next start.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// The process id, and a number because tests have several in one process.
+fn own_name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{}-{count}", std::process::id())
+}
+
+fn fits(path: &Path) -> bool {
+    path.as_os_str().len() <= LONGEST_DIRECTORY
+}
+
+/// Makes a directory for us alone; one of somebody else's is refused.
+fn make_private(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)?;
+    let data = fs::metadata(path)?;
+    if data.uid() != getuid().as_raw() {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "it belongs to another user",
+        ));
+    }
+    Ok(())
+}
+
+/// Ends the masters of processes that are gone. Their directories carry the process id.
+fn end_orphans(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let pid = name
+            .to_str()
+            .and_then(|name| name.split('-').next())
+            .and_then(|pid| pid.parse().ok());
+        let Some(pid) = pid.and_then(Pid::from_raw) else {
+            continue;
+        };
+        let gone = matches!(test_kill_process(pid), Err(rustix::io::Errno::SRCH));
+        if gone {
+            end_masters(&entry.path());
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn end_masters(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let socket = entry.path().join("master");
+        if !socket.exists() {
+            continue;
+        }
+        tracing::info!(
+            "ending an SSH connection that an earlier run left: {}",
+            socket.display()
+        );
+        let child = Command::new("ssh")
+            .arg("-S")
+            .arg(&socket)
+            .args(["-O", "exit", "none"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let Ok(mut child) = child else { continue };
+        let until = Instant::now() + ENDING_A_MASTER;
+        while matches!(child.try_wait(), Ok(None)) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // Harmless when it has ended; a master that hangs ends by its own ControlPersist.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}

@@ -1,0 +1,92 @@
+//! The key that rentals let us in by.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::failure::missing_ssh;
+use crate::engine::ports::LinkError;
+
+/// Makes a new ed25519 key without passphrase. Never overwrites one.
+pub async fn generate_key(path: &Path) -> Result<(), LinkError> {
+    if path.exists() {
+        return Err(LinkError::Local(format!(
+            "{} is there already and is not overwritten",
+            path.display()
+        )));
+    }
+    let output = tokio::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", "pocpit", "-f"])
+        .arg(path)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(|error| no_keygen(&error))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(LinkError::Local(format!(
+        "no SSH key can be made at {}: {}",
+        path.display(),
+        String::from_utf8_lossy(&output.stderr).trim()
+    )))
+}
+
+fn no_keygen(error: &std::io::Error) -> LinkError {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => missing_ssh(),
+        _ => LinkError::Local(format!("ssh-keygen cannot be run: {error}")),
+    }
+}
+
+/// Checks a private key file as `ssh` will: there, readable, private.
+pub(super) fn check_private(path: &Path) -> Result<(), LinkError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let shown = path.display();
+    let data = std::fs::metadata(path).map_err(|error| {
+        LinkError::Local(format!(
+            "the SSH key {shown} cannot be read: {error}. Name the right file in ssh.key_file, or make one: ssh-keygen -t ed25519 -N '' -f {shown}"
+        ))
+    })?;
+    if data.permissions().mode() & 0o077 != 0 {
+        return Err(LinkError::Local(format!(
+            "the SSH key {shown} can be read by others, and ssh refuses such keys: chmod 600 {shown}"
+        )));
+    }
+    Ok(())
+}
+
+/// The public half as `type base64`: from `KEY.pub`, or from the private key itself.
+pub(super) fn public_half(path: &Path) -> Result<String, LinkError> {
+    let mut public = path.as_os_str().to_owned();
+    public.push(".pub");
+    let text = match std::fs::read_to_string(&public) {
+        Ok(text) => text,
+        Err(_) => derived(path)?,
+    };
+    let mut words = text.split_whitespace();
+    match (words.next(), words.next()) {
+        (Some(kind), Some(key)) => Ok(format!("{kind} {key}")),
+        _ => Err(LinkError::Local(format!(
+            "{} is not a public SSH key",
+            Path::new(&public).display()
+        ))),
+    }
+}
+
+fn derived(path: &Path) -> Result<String, LinkError> {
+    let output = Command::new("ssh-keygen")
+        .args(["-y", "-P", "", "-f"])
+        .arg(path)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| no_keygen(&error))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(LinkError::Local(format!(
+        "there is no {}.pub, and the private key does not give it: {}",
+        path.display(),
+        String::from_utf8_lossy(&output.stderr).trim()
+    )))
+}

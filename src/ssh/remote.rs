@@ -1,0 +1,110 @@
+//! Connects to rentals.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use openssh::{ControlPersist, KnownHosts, SessionBuilder};
+
+use super::control::ControlDirectory;
+use super::session::OpenSshSession;
+use super::{failure, keys};
+use crate::config::SshConfig;
+use crate::domain::{InstanceId, SshEndpoint};
+use crate::engine::ports::{LinkError, Remote, RemoteSession};
+
+/// A master without clients ends by itself: nothing of a killed cockpit stays for long.
+const MASTER_OUTLIVES_US: ControlPersist = match std::num::NonZeroUsize::new(120) {
+    Some(seconds) => ControlPersist::IdleFor(seconds),
+    None => ControlPersist::Forever,
+};
+
+/// SSH by the OpenSSH client that is installed.
+#[derive(Debug)]
+pub struct OpenSshRemote {
+    config: SshConfig,
+    control: Arc<ControlDirectory>,
+    public_key: OnceLock<String>,
+}
+
+impl OpenSshRemote {
+    /// Checks the key and the client, and makes the directory for the control sockets.
+    pub fn new(config: &SshConfig, runtime_dir: &Path) -> Result<OpenSshRemote, LinkError> {
+        find_ssh()?;
+        keys::check_private(&config.key_file)?;
+        Ok(OpenSshRemote {
+            config: config.clone(),
+            control: Arc::new(ControlDirectory::make(runtime_dir)?),
+            public_key: OnceLock::new(),
+        })
+    }
+
+    fn known_hosts(&self, instance: InstanceId) -> PathBuf {
+        self.config.known_hosts_dir.join(instance.to_string())
+    }
+
+    fn builder(&self, instance: InstanceId, endpoint: &SshEndpoint) -> SessionBuilder {
+        let mut builder = SessionBuilder::default();
+        builder
+            .user(self.config.user.clone())
+            .port(endpoint.port)
+            .keyfile(&self.config.key_file)
+            // The first key that a rental shows is pinned in a file of that rental alone: another
+            // host on the same address and port later is another rental.
+            .known_hosts_check(KnownHosts::Add)
+            .user_known_hosts_file(self.known_hosts(instance))
+            .connect_timeout(self.config.connect_timeout)
+            .server_alive_interval(self.config.keepalive)
+            .control_directory(self.control.path())
+            .control_persist(MASTER_OUTLIVES_US)
+            .config_file(self.control.config_file());
+        builder
+    }
+}
+
+/// An operator without `ssh` learns it at the start and not when a rental waits.
+fn find_ssh() -> Result<(), LinkError> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|directory| directory.join("ssh").is_file());
+    if found {
+        Ok(())
+    } else {
+        Err(failure::missing_ssh())
+    }
+}
+
+#[async_trait]
+impl Remote for OpenSshRemote {
+    async fn connect(
+        &self,
+        instance: InstanceId,
+        endpoint: &SshEndpoint,
+    ) -> Result<Box<dyn RemoteSession>, LinkError> {
+        let directory = &self.config.known_hosts_dir;
+        std::fs::create_dir_all(directory).map_err(|error| {
+            LinkError::Local(format!(
+                "the directory {} for host keys cannot be made: {error}",
+                directory.display()
+            ))
+        })?;
+        let session = self
+            .builder(instance, endpoint)
+            .connect_mux(&endpoint.host)
+            .await
+            .map_err(|error| failure::of_connecting(endpoint, &error))?;
+        Ok(Box::new(OpenSshSession::new(session, self.control.clone())))
+    }
+
+    fn public_key(&self) -> Result<String, LinkError> {
+        if let Some(key) = self.public_key.get() {
+            return Ok(key.clone());
+        }
+        let key = keys::public_half(&self.config.key_file)?;
+        Ok(self.public_key.get_or_init(|| key).clone())
+    }
+
+    async fn forget(&self, instance: InstanceId) {
+        // A file that was never written is as forgotten as one that is removed.
+        let _ = std::fs::remove_file(self.known_hosts(instance));
+    }
+}

@@ -1,0 +1,195 @@
+//! One live session.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use openssh::{Session, Stdio};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::control::ControlDirectory;
+use super::{failure, log_tail, tunnel};
+use crate::engine::ports::{
+    CommandOutput, LinkError, RemoteSession, TailChunk, TunnelEnds, TunnelSpec,
+};
+
+const RUN_TIMEOUT: Duration = Duration::from_secs(30);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+const KEPT_OUTPUT: usize = 64 * 1024;
+/// Chunks between the reader and a slow consumer; then SSH's own window holds the rental back.
+const TAIL_CHUNKS: usize = 64;
+
+/// A session through a master of our own.
+pub(super) struct OpenSshSession {
+    /// Taken when the session is closed.
+    session: Option<Arc<Session>>,
+    control: Arc<ControlDirectory>,
+    stop: CancellationToken,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl OpenSshSession {
+    pub(super) fn new(session: Session, control: Arc<ControlDirectory>) -> OpenSshSession {
+        OpenSshSession {
+            session: Some(Arc::new(session)),
+            control,
+            stop: CancellationToken::new(),
+            tasks: Mutex::new(JoinSet::new()),
+        }
+    }
+
+    fn session(&self) -> Result<&Arc<Session>, LinkError> {
+        self.session
+            .as_ref()
+            .ok_or_else(|| LinkError::Lost("it was closed".into()))
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        let mut tasks = self
+            .tasks
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        tasks.spawn(async move {
+            stop.run_until_cancelled(work).await;
+        });
+    }
+}
+
+#[async_trait]
+impl RemoteSession for OpenSshSession {
+    async fn run(&self, command: &str) -> Result<CommandOutput, LinkError> {
+        let work = async {
+            let mut child = self
+                .session()?
+                .raw_command(command)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .await
+                .map_err(|error| failure::lost(&error))?;
+            let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
+            let (stdout, stderr) = tokio::join!(capped(stdout), capped(stderr));
+            let status = child.wait().await.map_err(|error| failure::lost(&error))?;
+            Ok(CommandOutput {
+                status: status.code(),
+                stdout,
+                stderr,
+            })
+        };
+        match tokio::time::timeout(RUN_TIMEOUT, work).await {
+            Ok(result) => result,
+            Err(_) => Err(LinkError::Lost(format!(
+                "a command did not end within {} s",
+                RUN_TIMEOUT.as_secs()
+            ))),
+        }
+    }
+
+    async fn tail(&self, path: &str, offset: u64) -> Result<mpsc::Receiver<TailChunk>, LinkError> {
+        let mut child = Arc::clone(self.session()?)
+            .arc_raw_command(log_tail::command(path, offset))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .await
+            .map_err(|error| failure::lost(&error))?;
+        let (sender, receiver) = mpsc::channel(TAIL_CHUNKS);
+        let (guard, output) = (child.stdin().take(), child.stdout().take());
+        self.spawn(async move {
+            if let Some(output) = output {
+                log_tail::read(output, offset, &sender).await;
+            }
+            // Closing our end of its input ends the remote `tail`.
+            drop(guard);
+            drop(child);
+        });
+        Ok(receiver)
+    }
+
+    async fn open_tunnel(&self, spec: &TunnelSpec) -> Result<TunnelEnds, LinkError> {
+        let tunnel = tunnel::open(self.session()?, spec, self.control.path()).await?;
+        let ends = tunnel.ends();
+        for work in tunnel.serve(&self.stop) {
+            self.spawn(work);
+        }
+        Ok(ends)
+    }
+
+    async fn check(&self) -> Result<(), LinkError> {
+        match tokio::time::timeout(CHECK_TIMEOUT, self.session()?.check()).await {
+            Ok(result) => result.map_err(|error| failure::lost(&error)),
+            Err(_) => Err(LinkError::Lost(
+                "the SSH client on this machine hangs".into(),
+            )),
+        }
+    }
+
+    async fn close(mut self: Box<Self>) {
+        self.stop.cancel();
+        let mut tasks = std::mem::take(
+            &mut *self
+                .tasks
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        );
+        let ended = async { while tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(CLOSE_TIMEOUT, ended).await.is_err() {
+            tasks.shutdown().await;
+        }
+        let Some(session) = self.session.take() else {
+            return;
+        };
+        match Arc::try_unwrap(session) {
+            Ok(session) => match tokio::time::timeout(CLOSE_TIMEOUT, session.close()).await {
+                Ok(Ok(())) => {}
+                // A master that died already is as closed as can be.
+                Ok(Err(error)) => tracing::debug!("{}", failure::lost(&error)),
+                Err(_) => tracing::warn!("the SSH client on this machine hangs; it ends by itself"),
+            },
+            Err(shared) => drop_aside(shared),
+        }
+    }
+}
+
+/// A session that was not closed, because its task was cancelled. Dropping it waits for the master,
+/// so that happens aside.
+impl Drop for OpenSshSession {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(session) = self.session.take() {
+            drop_aside(session);
+        }
+    }
+}
+
+fn drop_aside(session: Arc<Session>) {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn_blocking(move || drop(session))),
+        Err(_) => drop(session),
+    }
+}
+
+/// Reads to the end and keeps the beginning: a stopped reader would stop the remote command.
+async fn capped(output: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
+    let Some(mut output) = output else {
+        return Vec::new();
+    };
+    let mut kept = Vec::new();
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(count) = output.read(&mut buffer).await {
+        if count == 0 {
+            break;
+        }
+        let room = KEPT_OUTPUT - kept.len();
+        kept.extend_from_slice(&buffer[..count.min(room)]);
+    }
+    kept
+}

@@ -1,0 +1,232 @@
+//! One connection: who may log in, what channels and forwards there are.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use russh::server::{
+    Auth, ChannelOpenHandle, Handle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey,
+};
+use russh::{Channel, ChannelId, ChannelOpenFailure};
+
+use super::{Dialer, Machine, exec};
+
+/// First port that is given to a forward which asks for any.
+const FIRST_FREE_PORT: u16 = 40_000;
+const PIPE: usize = 64 * 1024;
+
+/// Ports of a machine that remote forwards listen on, with the connection they belong to.
+#[derive(Debug, Default)]
+pub(super) struct Forwards(Mutex<BTreeMap<u16, u64>>);
+
+impl Forwards {
+    /// Takes a port (any for 0); absent when somebody has it.
+    fn take(&self, port: u16, connection: u64) -> Option<u16> {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let port = match port {
+            0 => (FIRST_FREE_PORT..).find(|port| !taken.contains_key(port))?,
+            port => port,
+        };
+        if taken.contains_key(&port) {
+            return None;
+        }
+        taken.insert(port, connection);
+        Some(port)
+    }
+
+    /// Gives a port back; false when it is not this connection's.
+    fn give_back(&self, port: u16, connection: u64) -> bool {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ours = taken.get(&port) == Some(&connection);
+        if ours {
+            taken.remove(&port);
+        }
+        ours
+    }
+
+    fn of(&self, connection: u64) -> Vec<u16> {
+        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        taken
+            .iter()
+            .filter(|(_, owner)| **owner == connection)
+            .map(|(port, _)| *port)
+            .collect()
+    }
+}
+
+/// The server's side of one connection.
+pub(super) struct Connection {
+    machine: Arc<dyn Machine>,
+    forwards: Arc<Forwards>,
+    number: u64,
+}
+
+impl Connection {
+    pub(super) fn new(machine: Arc<dyn Machine>, forwards: Arc<Forwards>) -> Connection {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        Connection {
+            machine,
+            forwards,
+            number: COUNT.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
+    fn judge(&self, key: &russh::keys::PublicKey) -> Auth {
+        let text = key.to_openssh().unwrap_or_default();
+        let plain: Vec<&str> = text.split(' ').take(2).collect();
+        if self.machine.authorizes(&plain.join(" ")) {
+            Auth::Accept
+        } else {
+            Auth::reject()
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        for port in self.forwards.of(self.number) {
+            self.machine.offer_forward(port, None);
+            self.forwards.give_back(port, self.number);
+        }
+    }
+}
+
+impl Handler for Connection {
+    type Error = russh::Error;
+
+    async fn auth_publickey_offered(
+        &mut self,
+        _user: &str,
+        offer: PublicKeyOffer<'_>,
+    ) -> Result<Auth, russh::Error> {
+        Ok(self.judge(offer.public_key))
+    }
+
+    async fn auth_publickey(
+        &mut self,
+        _user: &str,
+        key: VerifiedPublicKey<'_>,
+    ) -> Result<Auth, russh::Error> {
+        Ok(self.judge(key.public_key))
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        reply.accept().await;
+        tokio::spawn(exec::serve(channel, self.machine.clone()));
+        Ok(())
+    }
+
+    async fn exec_request(
+        &mut self,
+        channel: ChannelId,
+        _data: &[u8],
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_success(channel)
+    }
+
+    async fn shell_request(
+        &mut self,
+        channel: ChannelId,
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_success(channel)
+    }
+
+    async fn pty_request(
+        &mut self,
+        channel: ChannelId,
+        _term: &str,
+        _columns: u32,
+        _rows: u32,
+        _pixel_width: u32,
+        _pixel_height: u32,
+        _modes: &[(russh::Pty, u32)],
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_success(channel)
+    }
+
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        host: &str,
+        port: u32,
+        _originator: &str,
+        _originator_port: u32,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        let is_itself = matches!(host, "127.0.0.1" | "localhost" | "::1");
+        let port = u16::try_from(port).ok().filter(|_| is_itself);
+        let Some(mut inside) = port.and_then(|port| self.machine.dial(port)) else {
+            reply.reject(ChannelOpenFailure::ConnectFailed).await;
+            return Ok(());
+        };
+        reply.accept().await;
+        tokio::spawn(async move {
+            // How a forwarded connection ends is the business of its two ends.
+            let _ = tokio::io::copy_bidirectional(&mut channel.into_stream(), &mut inside).await;
+        });
+        Ok(())
+    }
+
+    async fn tcpip_forward(
+        &mut self,
+        address: &str,
+        port: &mut u32,
+        session: &mut Session,
+    ) -> Result<bool, russh::Error> {
+        let wanted = u16::try_from(*port).unwrap_or(0);
+        let Some(taken) = self.forwards.take(wanted, self.number) else {
+            return Ok(false);
+        };
+        *port = u32::from(taken);
+        self.machine.offer_forward(
+            taken,
+            Some(dialer(session.handle(), address.to_owned(), *port)),
+        );
+        Ok(true)
+    }
+
+    async fn cancel_tcpip_forward(
+        &mut self,
+        _address: &str,
+        port: u32,
+        _session: &mut Session,
+    ) -> Result<bool, russh::Error> {
+        let Ok(port) = u16::try_from(port) else {
+            return Ok(false);
+        };
+        let ours = self.forwards.give_back(port, self.number);
+        if ours {
+            self.machine.offer_forward(port, None);
+        }
+        Ok(ours)
+    }
+}
+
+/// A connection inside the machine to the forwarded port comes out at the client's end.
+fn dialer(session: Handle, address: String, port: u32) -> Dialer {
+    Arc::new(move || {
+        let (session, address) = (session.clone(), address.clone());
+        Box::pin(async move {
+            let channel = session
+                .channel_open_forwarded_tcpip(address, port, "127.0.0.1", 0)
+                .await
+                .ok()?;
+            let (ours, mut theirs) = tokio::io::duplex(PIPE);
+            tokio::spawn(async move {
+                // How a forwarded connection ends is the business of its two ends.
+                let _ =
+                    tokio::io::copy_bidirectional(&mut channel.into_stream(), &mut theirs).await;
+            });
+            Some(ours)
+        })
+    })
+}

@@ -1,0 +1,149 @@
+//! The SSH host of a simulated rental: a real SSH server in front of a machine that is only played.
+
+mod connection;
+mod exec;
+mod script;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::BoxFuture;
+use russh::keys::PrivateKey;
+use russh::keys::ssh_key::private::Ed25519Keypair;
+use russh::server::Config;
+use tokio::io::DuplexStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use connection::{Connection, Forwards};
+
+/// Opens one connection through a remote forward, from inside the machine to the other side.
+pub type Dialer = Arc<dyn Fn() -> BoxFuture<'static, Option<DuplexStream>> + Send + Sync>;
+
+/// What the SSH host needs to know about the machine that it plays.
+pub trait Machine: Send + Sync + 'static {
+    /// False: connections are dropped.
+    fn is_up(&self) -> bool;
+    /// A public key as `ssh-ed25519 AAAA…`, without comment; false until it propagated.
+    fn authorizes(&self, key: &str) -> bool;
+    /// `None`: no such file; empty: at its end.
+    fn read_file(&self, path: &str, offset: u64, max: usize) -> Option<Vec<u8>>;
+    /// Replaces a file.
+    fn write_file(&self, path: &str, bytes: &[u8]);
+    /// Connects inside the machine, for example to 8080.
+    fn dial(&self, port: u16) -> Option<DuplexStream>;
+    /// A remote forward was opened (`Some`) or closed (`None`).
+    fn offer_forward(&self, port: u16, dialer: Option<Dialer>);
+}
+
+/// Bytes between the wire and the server.
+const WIRE_BUFFER: usize = 256 * 1024;
+
+/// The SSH server of one machine.
+#[derive(Debug)]
+pub struct SshHost {
+    addr: SocketAddr,
+    task: JoinHandle<()>,
+    live: Arc<Mutex<CancellationToken>>,
+}
+
+impl SshHost {
+    /// Listens. The host key follows from the seed: the same machine shows the same key.
+    pub async fn start(
+        listen: SocketAddr,
+        host_key_seed: u64,
+        machine: Arc<dyn Machine>,
+    ) -> io::Result<SshHost> {
+        let listener = TcpListener::bind(listen).await?;
+        let addr = listener.local_addr()?;
+        let live = Arc::new(Mutex::new(CancellationToken::new()));
+        let config = Arc::new(config(host_key_seed));
+        let task = tokio::spawn(accept(listener, config, machine, live.clone()));
+        Ok(SshHost { addr, task, live })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Stops listening and cuts every connection.
+    pub async fn stop(self) {
+        self.drop_connections();
+        self.task.abort();
+        // The listener's port is free once its task has ended; being aborted is no failure.
+        let _ = self.task.await;
+    }
+
+    /// Cuts live connections as a broken link does: without a word.
+    pub fn drop_connections(&self) {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *live).cancel();
+    }
+}
+
+fn config(host_key_seed: u64) -> Config {
+    let mut seed = [0; 32];
+    for (index, part) in seed.chunks_exact_mut(8).enumerate() {
+        part.copy_from_slice(&host_key_seed.wrapping_add(index as u64).to_le_bytes());
+    }
+    Config {
+        keys: vec![PrivateKey::from(Ed25519Keypair::from_seed(&seed))],
+        auth_rejection_time: std::time::Duration::from_millis(20),
+        auth_rejection_time_initial: Some(std::time::Duration::ZERO),
+        // A boot says nothing for long: keeping the link alive is the client's work.
+        inactivity_timeout: None,
+        nodelay: true,
+        ..Config::default()
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    config: Arc<Config>,
+    machine: Arc<dyn Machine>,
+    live: Arc<Mutex<CancellationToken>>,
+) {
+    let forwards = Arc::new(Forwards::default());
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((wire, _)) = accepted else {
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                    continue;
+                };
+                if !machine.is_up() {
+                    continue;
+                }
+                let cut = live.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let connection = Connection::new(machine.clone(), forwards.clone());
+                connections.spawn(serve(wire, config.clone(), connection, cut));
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// The wire is copied by hand, so that it can be cut.
+async fn serve(
+    mut wire: TcpStream,
+    config: Arc<Config>,
+    connection: Connection,
+    cut: CancellationToken,
+) {
+    let _ = wire.set_nodelay(true);
+    let (mut near, far) = tokio::io::duplex(WIRE_BUFFER);
+    let server = async {
+        // An end in the middle of a login is the client's business.
+        if let Ok(session) = russh::server::run_stream(config, far, connection).await {
+            let _ = session.await;
+        }
+    };
+    let work = async { tokio::join!(server, tokio::io::copy_bidirectional(&mut wire, &mut near)) };
+    cut.run_until_cancelled(work).await;
+}

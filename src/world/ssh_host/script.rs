@@ -1,0 +1,196 @@
+//! The little of a shell that a played machine understands. Pure.
+
+/// A command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Script {
+    /// `tail -c +N -F PATH`, in whatever surroundings.
+    Follow {
+        path: String,
+        /// Bytes before the first wanted one.
+        offset: u64,
+    },
+    /// Commands joined by `&&`.
+    Steps(Vec<Step>),
+}
+
+/// One command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// `printf %s WORD` or `echo WORDS`, to a file or not.
+    Print { text: String, into: Option<String> },
+    /// `mv FROM TO`.
+    Move { from: String, to: String },
+    /// `cat PATH`.
+    Show { path: String },
+    /// `true`.
+    Nothing,
+    /// Anything else.
+    Unknown { word: String },
+}
+
+impl Script {
+    pub(super) fn parse(text: &str) -> Script {
+        let words = words(text);
+        if let Some(script) = follow(&words) {
+            return script;
+        }
+        Script::Steps(words.split(|word| *word == Word::And).map(step).collect())
+    }
+}
+
+/// A word, or the operator that joins commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Word {
+    Text(String),
+    /// `&&`.
+    And,
+    /// `>`.
+    Into,
+    /// `&`, `;` or `|`.
+    Other,
+}
+
+fn text(word: &Word) -> Option<&str> {
+    match word {
+        Word::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn follow(words: &[Word]) -> Option<Script> {
+    let texts: Vec<&str> = words
+        .iter()
+        .map(|word| text(word).unwrap_or_default())
+        .collect();
+    let found = texts
+        .windows(5)
+        .find(|five| five[0] == "tail" && five[1] == "-c" && five[3] == "-F")?;
+    let first: u64 = found[2].strip_prefix('+')?.parse().ok()?;
+    Some(Script::Follow {
+        path: found[4].to_owned(),
+        offset: first.saturating_sub(1),
+    })
+}
+
+fn step(words: &[Word]) -> Step {
+    let into = words.iter().position(|word| *word == Word::Into);
+    let target = into
+        .and_then(|at| words.get(at + 1))
+        .and_then(text)
+        .map(str::to_owned);
+    let texts: Vec<&str> = words[..into.unwrap_or(words.len())]
+        .iter()
+        .filter_map(text)
+        .collect();
+    match texts.as_slice() {
+        [] | ["true"] => Step::Nothing,
+        ["printf", "%s", word] => Step::Print {
+            text: (*word).to_owned(),
+            into: target,
+        },
+        ["echo", rest @ ..] => Step::Print {
+            text: format!("{}\n", rest.join(" ")),
+            into: target,
+        },
+        ["mv", from, to] => Step::Move {
+            from: (*from).to_owned(),
+            to: (*to).to_owned(),
+        },
+        ["cat", path] => Step::Show {
+            path: (*path).to_owned(),
+        },
+        [word, ..] => Step::Unknown {
+            word: (*word).to_owned(),
+        },
+    }
+}
+
+/// Words by the rules of a POSIX shell, as far as quotes and backslashes go.
+fn words(line: &str) -> Vec<Word> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut characters = line.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\'' => {
+                let inner = word.get_or_insert_default();
+                inner.extend(characters.by_ref().take_while(|c| *c != '\''));
+            }
+            '"' => {
+                let inner = word.get_or_insert_default();
+                while let Some(c) = characters.next().filter(|c| *c != '"') {
+                    let escaped = c == '\\'
+                        && characters
+                            .peek()
+                            .is_some_and(|next| "\"\\$`".contains(*next));
+                    inner.push(if escaped {
+                        characters.next().unwrap_or(c)
+                    } else {
+                        c
+                    });
+                }
+            }
+            '\\' => word.get_or_insert_default().extend(characters.next()),
+            ' ' | '\t' | '\n' => words.extend(word.take().map(Word::Text)),
+            '&' | '>' | ';' | '|' => {
+                words.extend(word.take().map(Word::Text));
+                let doubled = characters.next_if_eq(&character).is_some();
+                words.push(match (character, doubled) {
+                    ('&', true) => Word::And,
+                    ('>', false) => Word::Into,
+                    _ => Word::Other,
+                });
+            }
+            other => word.get_or_insert_default().push(other),
+        }
+    }
+    words.extend(word.map(Word::Text));
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_followed_from_its_offset_whatever_guards_the_command() {
+        let script = Script::parse(
+            "tail -c +42 -F '/var/log/a b'\\''s.log' 2>/dev/null & p=$!; cat >/dev/null; kill $p",
+        );
+        assert_eq!(
+            script,
+            Script::Follow {
+                path: "/var/log/a b's.log".into(),
+                offset: 41
+            }
+        );
+    }
+
+    #[test]
+    fn a_lease_is_written_aside_and_moved() {
+        let script = Script::parse("printf %s 17 > /l.new && mv /l.new \"/l\"");
+        assert_eq!(
+            script,
+            Script::Steps(vec![
+                Step::Print {
+                    text: "17".into(),
+                    into: Some("/l.new".into())
+                },
+                Step::Move {
+                    from: "/l.new".into(),
+                    to: "/l".into()
+                },
+            ])
+        );
+    }
+
+    #[test]
+    fn what_it_does_not_know_it_says_so() {
+        assert_eq!(
+            Script::parse("nvidia-smi -L"),
+            Script::Steps(vec![Step::Unknown {
+                word: "nvidia-smi".into()
+            }])
+        );
+    }
+}
