@@ -93,7 +93,7 @@ fn tell(imported: &Imported) {
     for note in &imported.notes {
         match &note.fate {
             Fate::Mapped(settings) => {
-                say(format_args!("{} → {}", note.variable, settings.join(", ")))
+                say(format_args!("{} → {}", note.variable, settings.join(", ")));
             }
             Fate::NotMapped => say(format_args!(
                 "{} is not mapped: {}",

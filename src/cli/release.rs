@@ -82,9 +82,10 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
             left.len()
         ))?;
     }
-    match left.is_empty() {
-        true if nodes_known => Ok(Exit::Done),
-        _ => Ok(Exit::Unknown),
+    if left.is_empty() && nodes_known {
+        Ok(Exit::Done)
+    } else {
+        Ok(Exit::Unknown)
     }
 }
 

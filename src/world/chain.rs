@@ -12,7 +12,7 @@ const FIRST_EPOCH: u64 = 358;
 const FIRST_POC_START: u64 = 5_521_333;
 const GENERATION: u64 = 60;
 const VALIDATION_START: u64 = 65;
-const VALIDATION_END: u64 = 185;
+pub(super) const VALIDATION_END: u64 = 185;
 pub(super) const NEW_VALIDATORS: u64 = 305;
 const CUTOFF: u64 = 80;
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::domain::Time;
 
-use super::chain::{NEW_VALIDATORS, Phase};
+use super::chain::{NEW_VALIDATORS, Phase, VALIDATION_END};
 use super::clock::{as_seconds, seconds};
 use super::network_node::Node;
 use super::scenario::Scenario;
@@ -168,13 +168,20 @@ impl World {
             self.generated_epoch = epoch;
             self.start_generation(epoch);
         }
-        let published = self.height() >= World::poc_start(epoch) + NEW_VALIDATORS;
-        if published && self.active_epoch < epoch {
-            self.publish(epoch);
+        let offset = self.height().saturating_sub(World::poc_start(epoch));
+        if offset >= VALIDATION_END && !self.weights.contains_key(&epoch) {
+            self.form_weights(epoch);
+        }
+        if offset >= NEW_VALIDATORS && self.active_epoch < epoch {
+            self.active = self.weights.get(&epoch).cloned().unwrap_or_default();
+            self.active_epoch = epoch;
         }
     }
 
-    fn publish(&mut self, epoch: u64) {
+    /// Weights are formed in the block that ends validation, for the nodes that are registered
+    /// then; they are in force from `set_new_validators` on. (The chain's `onEndOfPoCValidationStage`
+    /// and `onSetNewValidatorsStage`.)
+    fn form_weights(&mut self, epoch: u64) {
         let batches = self.batches.get(&epoch).cloned().unwrap_or_default();
         let mut weights: BTreeMap<String, u64> = batches
             .into_iter()
@@ -184,8 +191,6 @@ impl World {
         if self.nodes.contains_key("colleague-1") {
             weights.insert("colleague-1".into(), 1810);
         }
-        self.active = weights.clone();
-        self.active_epoch = epoch;
         self.weights.insert(epoch, weights);
     }
 

@@ -23,7 +23,7 @@ impl Forwards {
     fn take(&self, port: u16, connection: u64) -> Option<u16> {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let port = match port {
-            0 => (FIRST_FREE_PORT..).find(|port| !taken.contains_key(port))?,
+            0 => (FIRST_FREE_PORT..=u16::MAX).find(|port| !taken.contains_key(port))?,
             port => port,
         };
         if taken.contains_key(&port) {
