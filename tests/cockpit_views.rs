@@ -567,11 +567,11 @@ fn enter_cancels_a_dialog() {
 }
 
 #[test]
-fn a_changed_cost_or_a_gone_offer_closes_the_dialog() {
+fn a_higher_cost_or_a_gone_offer_closes_the_dialog() {
     for change in [
         vec![],
         vec![OfferRow {
-            worst_cost: Usd(1),
+            worst_cost: Usd::from_dollars(28.81),
             ..offer(31_234_567, "H100 SXM", 9.6)
         }],
     ] {
@@ -583,6 +583,26 @@ fn a_changed_cost_or_a_gone_offer_closes_the_dialog() {
         assert_eq!(m.dialog, None);
         assert_eq!(type_and_draw(&mut m, "y"), vec![]);
     }
+}
+
+#[test]
+fn a_cost_that_only_falls_leaves_the_dialog_open_and_what_was_shown_is_the_limit() {
+    let mut m = model(choosing());
+    type_and_draw(&mut m, "\n");
+    let mut next = choosing();
+    let cheaper = OfferRow {
+        worst_cost: Usd::from_dollars(28.5),
+        ..offer(31_234_567, "H100 SXM", 9.6)
+    };
+    next.offers.rows = Arc::new(vec![cheaper]);
+    update(&mut m, Message::Snapshot(Arc::new(next)));
+    assert_eq!(
+        type_and_draw(&mut m, "y"),
+        vec![Command::Rent {
+            offer: OfferId(31_234_567),
+            agreed: Usd::from_dollars(28.8)
+        }]
+    );
 }
 
 #[test]

@@ -76,7 +76,9 @@ fn moot(model: &Model, dialog: &Dialog) -> Option<&'static str> {
             let rows = &model.snapshot.offers.rows;
             match rows.iter().find(|row| row.offer.id == shown.offer.id) {
                 None => Some("the offer is gone: nothing was rented"),
-                Some(row) if row.worst_cost != shown.worst_cost || row.price != shown.price => {
+                // A session gets shorter, and so cheaper, while one looks: what was shown still is
+                // the most that it can cost.
+                Some(row) if row.worst_cost > shown.worst_cost || row.price != shown.price => {
                     Some("the offer's cost has changed: look again")
                 }
                 Some(_) if model.gate() != Some(crate::domain::GateKind::Rent) => {

@@ -52,11 +52,17 @@ fn header_spans(model: &Model, width: u16, theme: Theme) -> Vec<Span<'static>> {
         caps.sort_by_key(|cap| cap.limit.left_after(cap.used));
         caps.truncate(1);
     }
+    let room = usize::from(width);
+    let used = |spans: &[Span<'_>]| spans.iter().map(Span::width).sum::<usize>();
     for cap in caps {
         let left = cap.limit.left_after(cap.used);
         let low = left.0 < cap.limit.0 / 10;
         let style = if low { theme.bad() } else { theme.text() };
-        spans.push(Span::styled(format!(" {} {left}", cap.name), style));
+        let span = Span::styled(format!(" {} {left}", cap.name), style);
+        // Half a number is worse than none.
+        if used(&spans) + span.width() <= room {
+            spans.push(span);
+        }
     }
     if let Some(credit) = money.credit.filter(|_| width >= 100) {
         spans.push(Span::styled(format!("  credit {credit}"), theme.dim()));
@@ -124,7 +130,7 @@ pub fn tabs(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
 
 /// Keys that work now, help and quit first so that they are never cut.
 pub fn footer(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
-    let mut spans = Vec::new();
+    let mut spans: Vec<Span<'_>> = Vec::new();
     let (tail, head): (Vec<&keymap::Binding>, Vec<&keymap::Binding>) = keymap::hints(model)
         .partition(|b| matches!(b.action, keymap::Action::Help | keymap::Action::Quit));
     for binding in tail.into_iter().chain(head) {
@@ -138,8 +144,14 @@ pub fn footer(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         } else {
             theme.accent()
         };
-        spans.push(Span::styled(format!(" {key}"), style));
-        spans.push(Span::styled(format!(" {} ", binding.hint), theme.text()));
+        let key = Span::styled(format!(" {key}"), style);
+        let hint = Span::styled(format!(" {} ", binding.hint), theme.text());
+        let used: usize = spans.iter().map(Span::width).sum();
+        // The last hint may lose its space, but no letter. The help has them all.
+        if used + key.width() + hint.width() > usize::from(area.width) + 1 {
+            continue;
+        }
+        spans.extend([key, hint]);
     }
     put_cut(buf, area, vec![Line::from(spans)]);
 }
