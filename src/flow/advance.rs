@@ -26,6 +26,8 @@ const WEIGHT_EVERY: Duration = Duration::seconds(15);
 const WEIGHT_APPEARS_WITHIN: Blocks = Blocks(10);
 /// After this many blocks without a readable list the outcome is unknown.
 const WEIGHT_READABLE_WITHIN: Blocks = Blocks(200);
+/// Tries to read the list go on for so long, however late the first one was.
+const WEIGHT_ASKED_FOR: Duration = Duration::minutes(10);
 /// A held rental is given back this long before the next `PoC`.
 const BEFORE_NEXT_POC: Blocks = Blocks(20);
 
@@ -440,7 +442,11 @@ impl Sprint {
             );
             return self.end(Outcome::NoWeight { cause });
         }
-        if height >= stages.set_new_validators + WEIGHT_READABLE_WITHIN {
+        // However late this step began, a list that can be read is read before it is given up.
+        let asked_long_enough = self
+            .weight_asked_since
+            .is_some_and(|since| now - since >= WEIGHT_ASKED_FOR);
+        if asked_long_enough && height >= stages.set_new_validators + WEIGHT_READABLE_WITHIN {
             let text = "the list of participants could not be read in time";
             return self.end(Outcome::Unknown {
                 cause: Cause::new("weight_unreadable", text),
@@ -465,6 +471,7 @@ impl Sprint {
             .is_none_or(|asked| now - asked >= WEIGHT_EVERY)
         {
             self.weight_asked = Some(now);
+            self.weight_asked_since.get_or_insert(now);
             effects.push(Effect::ReadWeight {
                 epoch: stages.epoch,
                 node: label,

@@ -55,6 +55,8 @@ pub struct Sprint {
     proxy_listed: bool,
     weight: Option<Weight>,
     weight_asked: Option<Time>,
+    #[serde(default)]
+    weight_asked_since: Option<Time>,
     weight_answered: bool,
     proving_began: bool,
     release: Option<Release>,
@@ -181,6 +183,7 @@ impl Sprint {
             proxy_listed: true,
             weight: None,
             weight_asked: None,
+            weight_asked_since: None,
             weight_answered: false,
             proving_began: false,
             release: None,

@@ -11,6 +11,8 @@ use tokio::sync::mpsc;
 
 use super::message::Message;
 
+/// crossterm's level-triggered source does not look at all when it is given no time.
+const LOOK: Duration = Duration::from_millis(1);
 /// Messages that wait at most; what is typed beyond that is dropped.
 const QUEUE: usize = 256;
 const WAIT: Timespec = Timespec {
@@ -66,7 +68,7 @@ fn read_until_gone(sender: &mpsc::Sender<Message>, stop: &AtomicBool) {
 /// Hands on what is there; false when nobody listens or the terminal failed.
 fn drain(sender: &mpsc::Sender<Message>) -> bool {
     loop {
-        match event::poll(Duration::ZERO) {
+        match event::poll(LOOK) {
             Ok(true) => {}
             Ok(false) => return !sender.is_closed(),
             Err(_) => return false,

@@ -209,10 +209,14 @@ fn confirm(model: &mut Model) -> Vec<Command> {
         return Vec::new();
     };
     match dialog {
-        Dialog::Rent(row) => vec![Command::Rent {
-            offer: row.offer.id,
-            agreed: row.worst_cost,
-        }],
+        Dialog::Rent(row) => {
+            // What comes next is to be seen there.
+            focus(model, Pane::Boot);
+            vec![Command::Rent {
+                offer: row.offer.id,
+                agreed: row.worst_cost,
+            }]
+        }
         Dialog::Abort => vec![Command::Abort],
         Dialog::Approve(kind) => vec![Command::Approve(kind)],
         Dialog::Auto => vec![Command::SetMode(Mode::Auto)],

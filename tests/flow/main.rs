@@ -5,11 +5,11 @@
 mod world;
 
 use pocpit::domain::{
-    Blame, BootFault, Cause, GateKind, Height, Mode, OfferId, Outcome, Step, Usd,
+    Blame, BootFault, Cause, Duration, GateKind, Height, Mode, OfferId, Outcome, Step, Usd,
 };
-use pocpit::flow::{Effect, Event, Sprint};
+use pocpit::flow::{Effect, Event, Plan, Sprint};
 use proptest::prelude::*;
-use world::{Faults, POC_START, World, lost, start};
+use world::{Faults, POC_START, World, lost, plan, start};
 
 fn fault(blame: Blame) -> BootFault {
     BootFault {
@@ -144,6 +144,37 @@ fn a_release_that_nobody_approves_happens_when_the_lease_ends() {
     });
     world.feed(Event::Approved(GateKind::Register));
     world.run_to_the_end();
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn a_weight_that_is_read_long_after_it_was_set_still_counts() {
+    // Given an operator who keeps the rental for an hour and a half after validation,
+    let plan = Plan {
+        lease: Duration::hours(2),
+        ..plan()
+    };
+    let mut world = World::with_plan(plan, Mode::Manual, 60, Faults::default());
+    world.feed(Event::Approved(GateKind::Start));
+    world.until_step(Step::Choosing);
+    world.feed(Event::OfferPicked {
+        offer: OfferId(1),
+        agreed: Usd::from_dollars(40.0),
+    });
+    let gate = |world: &World| world.sprint.gate().map(|gate| gate.kind);
+    world.until(|world| gate(world) == Some(GateKind::Register));
+    world.feed(Event::Approved(GateKind::Register));
+    world.until(|world| gate(world) == Some(GateKind::Release));
+    let held_until = world.now + Duration::minutes(90);
+    world.until(|world| world.now >= held_until);
+    // when the release is approved at last,
+    world.feed(Event::Approved(GateKind::Release));
+    world.run_to_the_end();
+    // then the weight is read all the same.
+    assert!(matches!(
+        world.sprint.outcome(),
+        Some(Outcome::Confirmed { .. })
+    ));
     assert_nothing_is_left(&world);
 }
 

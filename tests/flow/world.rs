@@ -137,9 +137,14 @@ pub fn lost() -> CallError {
 impl World {
     /// A world that begins `minutes` before the `PoC`.
     pub fn new(mode: Mode, minutes: i64, faults: Faults) -> World {
+        World::with_plan(plan(), mode, minutes, faults)
+    }
+
+    /// The same, by another plan.
+    pub fn with_plan(plan: Plan, mode: Mode, minutes: i64, faults: Faults) -> World {
         World {
             now: start(),
-            sprint: Sprint::new(plan(), mode, start()),
+            sprint: Sprint::new(plan, mode, start()),
             faults,
             effects: Vec::new(),
             rentals: BTreeMap::new(),

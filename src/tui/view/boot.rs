@@ -63,12 +63,12 @@ fn rental_lines(
         Span::styled(word, theme.warn()),
         Span::styled(rental.gpus.clone(), theme.strong()),
         Span::raw(format!(
-            " #{} {} {}, cost {}, lease {} | {link}",
+            " #{} {link} | {}, cost {}, lease {} | {}",
             rental.id,
-            rental.status,
             rental.price,
             rental.cost,
-            words::length(rental.lease_until - now)
+            words::length(rental.lease_until - now),
+            rental.status,
         )),
     ]));
     let boot = &rental.boot;
@@ -76,6 +76,7 @@ fn rental_lines(
     for stage in BootStage::ALL {
         let (mark, style) = match stage.cmp(&boot.stage) {
             std::cmp::Ordering::Less => (theme.glyph("✓", "x"), theme.ok()),
+            std::cmp::Ordering::Equal if rental.is_ready() => (theme.glyph("✓", "x"), theme.ok()),
             std::cmp::Ordering::Equal => (theme.glyph("▶", ">"), theme.accent()),
             std::cmp::Ordering::Greater => (theme.glyph("·", "."), theme.dim()),
         };
