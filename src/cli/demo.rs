@@ -6,7 +6,7 @@ use super::arguments::{Common, Demo};
 use super::cockpit::{self, IfTerminalIsLost};
 use super::headless::{self, Format};
 use super::telemetry::{self, Audience};
-use super::{Exit, runtime, world};
+use super::{Exit, runtime, simulated};
 use crate::domain::Mode;
 use crate::engine::EndAfter;
 use crate::tui;
@@ -20,8 +20,9 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
         .prefix("pocpit-")
         .tempdir()
         .wrap_err("the demonstration finds no place for its files")?;
-    let served = world::start(&arguments.world).await?;
-    let config = world::parse(&world::configuration(&served, scratch.path()).await?)?;
+    let served = simulated::start(&arguments.world).await?;
+    let config =
+        simulated::parse_configuration(&simulated::configuration(&served, scratch.path()).await?)?;
     let mode = if arguments.auto {
         Mode::Auto
     } else {

@@ -13,8 +13,8 @@ mod release;
 mod runtime;
 mod shell;
 mod sim;
+mod simulated;
 mod telemetry;
-mod world;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -25,6 +25,10 @@ use color_eyre::eyre::Report;
 use crate::config::LoadError;
 use crate::journal::JournalError;
 use arguments::{Arguments, Command};
+
+// Tests put the same program together.
+pub use runtime::start_engine;
+pub use simulated::{configuration, parse_configuration};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

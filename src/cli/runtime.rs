@@ -77,7 +77,7 @@ pub(crate) fn ports(config: &Config) -> Result<Ports, Report> {
 }
 
 /// Opens the journal and starts the engine.
-pub(crate) fn start_engine(
+pub fn start_engine(
     config: &Config,
     mode: Mode,
     end_after: EndAfter,

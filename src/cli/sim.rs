@@ -3,7 +3,7 @@
 use color_eyre::eyre::{Report, WrapErr};
 
 use super::arguments::World;
-use super::{Exit, print, say, world};
+use super::{Exit, print, say, simulated};
 
 pub(crate) async fn run(arguments: &World) -> Result<Exit, Report> {
     super::telemetry::quiet();
@@ -11,8 +11,8 @@ pub(crate) async fn run(arguments: &World) -> Result<Exit, Report> {
         .prefix("pocpit-")
         .tempdir()
         .wrap_err("the simulated world finds no place for its files")?;
-    let served = world::start(arguments).await?;
-    let text = world::configuration(&served, scratch.path()).await?;
+    let served = simulated::start(arguments).await?;
+    let text = simulated::configuration(&served, scratch.path()).await?;
     print(&text)?;
     let file = scratch.path().join("config.toml");
     std::fs::write(&file, &text).wrap_err("the configuration cannot be written")?;

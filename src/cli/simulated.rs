@@ -26,7 +26,7 @@ pub(crate) async fn start(world: &World) -> Result<ServedWorld, Report> {
 }
 
 /// A configuration for the world, as TOML. Makes the SSH key; every file is in `directory`.
-pub(crate) async fn configuration(world: &ServedWorld, directory: &Path) -> Result<String, Report> {
+pub async fn configuration(world: &ServedWorld, directory: &Path) -> Result<String, Report> {
     let key = directory.join("id_ed25519");
     generate_key(&key).await?;
     let text = |value: &str| toml_edit::Value::from(value).to_string();
@@ -78,8 +78,8 @@ pub(crate) async fn configuration(world: &ServedWorld, directory: &Path) -> Resu
     Ok(config::only(&values))
 }
 
-/// The same, read as the program reads every configuration.
-pub(crate) fn parse(text: &str) -> Result<Config, Report> {
+/// Such a configuration, read as the program reads every configuration.
+pub fn parse_configuration(text: &str) -> Result<Config, Report> {
     let loaded = config::parse(
         text,
         &[],

@@ -1,0 +1,102 @@
+//! The program itself, without a cockpit.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn demo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pocpit"));
+    command
+        .args(["demo", "--headless", "--auto", "--json", "--speed", "400"])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn report(output: &Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let last = text
+        .lines()
+        .last()
+        .unwrap_or_else(|| panic!("no report: {output:?}"));
+    serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {last}"))
+}
+
+#[test]
+fn one_sprint_is_one_json_object_on_the_last_line() {
+    let output = demo(&["--seed", "3"]).output().unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let report = report(&output);
+    assert_eq!(report["outcome"], "confirmed");
+    assert!(report["weight"].as_u64().unwrap() > 0);
+    assert!(report["cost_usd"].as_f64().unwrap() > 0.0);
+    assert_eq!(report["rentals_left"], 0);
+    assert_eq!(report["registrations_left"], 0);
+    assert_eq!(report["proxy_registered"], true);
+    let steps: Vec<&str> = report["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["step"].as_str().unwrap())
+        .collect();
+    for step in [
+        "waiting",
+        "choosing",
+        "renting",
+        "booting",
+        "warming",
+        "registering",
+        "proving",
+        "confirming",
+        "releasing",
+    ] {
+        assert!(steps.contains(&step), "{step} is missing in {steps:?}");
+    }
+    for step in report["steps"].as_array().unwrap() {
+        assert!(
+            step["started"].is_string() && step["ended"].is_string(),
+            "{step}"
+        );
+    }
+}
+
+#[test]
+fn without_a_usable_offer_the_deadline_passes_and_the_exit_code_says_refused() {
+    let output = demo(&["--scenario", "no-offers"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let report = report(&output);
+    assert_eq!(report["outcome"], "failed");
+    assert_eq!(report["cost_usd"], 0.0);
+}
+
+#[test]
+fn ctrl_c_takes_everything_down_before_the_end() {
+    let mut child = demo(&[]).spawn().unwrap();
+    // Given a rental that boots, when Ctrl-C is pressed,
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let booting = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .any(|line| line.contains("booting"));
+    assert!(booting, "it never booted");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let rest: Vec<String> = lines.map_while(Result::ok).collect();
+    let output = child.wait_with_output().unwrap();
+    // then the report says that nothing is left.
+    let report = report(&output);
+    assert_eq!(report["outcome"], "aborted", "{rest:?}");
+    assert_eq!(
+        (&report["rentals_left"], &report["registrations_left"]),
+        (&Value::from(0), &Value::from(0))
+    );
+    assert_eq!(output.status.code(), Some(1));
+}

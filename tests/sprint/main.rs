@@ -1,0 +1,211 @@
+//! Whole sprints on the simulated world, over real HTTP and real SSH: by the engine's two channels,
+//! and by the program itself.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod headless;
+mod rig;
+
+use pocpit::domain::{GateKind, Mode, Step};
+use pocpit::engine::{Command, QuitChoice};
+use pocpit::world::Scenario;
+
+use rig::Rig;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_carries_a_sprint_through_by_hand() {
+    let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
+    // Given a waiting sprint, when nobody starts it, then nothing is rented, however long it waits.
+    rig.until_gate(GateKind::Start).await;
+    assert!(rig.world.truth().rentals.is_empty());
+    rig.send(Command::Start).await;
+    rig.rent_the_best().await;
+    // When the model is loaded, then the registration waits for the operator,
+    rig.until_gate(GateKind::Register).await;
+    assert!(rig.ours_registered().is_empty());
+    rig.send(Command::Approve(GateKind::Register)).await;
+    // and so does the release.
+    rig.until_gate(GateKind::Release).await;
+    assert_eq!(rig.ours_registered().len(), 1);
+    rig.send(Command::Approve(GateKind::Release)).await;
+    let (report, truth) = rig.end().await;
+    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert_eq!(truth.rentals.len(), 1);
+    // The market counts GPUs only while the container runs; we count from the rent call on, so that
+    // a cap never learns of money too late.
+    let (counted, spent) = (report.cost_usd, truth.spend.dollars());
+    assert!(
+        counted >= spent && counted < 1.15 * spent,
+        "{counted} counted, {spent} spent"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn auto_passes_every_gate_and_proves() {
+    let rig = Rig::start(Mode::Auto, Scenario::default()).await;
+    let (report, truth) = rig.end().await;
+    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert!(report.weight.is_some_and(|weight| weight.0 > 0));
+    assert_eq!(report.proxy_registered, Some(true));
+    assert_eq!(truth.peak_live_rentals, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn switching_to_auto_in_the_middle_carries_on_without_asking() {
+    let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
+    rig.until_gate(GateKind::Start).await;
+    rig.send(Command::Start).await;
+    rig.rent_the_best().await;
+    rig.until_step(Step::Booting).await;
+    rig.send(Command::SetMode(Mode::Auto)).await;
+    let (report, _) = rig.end().await;
+    assert_eq!(report.outcome, "confirmed", "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_before_anything_is_rented_ends_at_once() {
+    let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
+    rig.until_gate(GateKind::Start).await;
+    rig.send(Command::Abort).await;
+    let (report, truth) = rig.end().await;
+    assert_eq!(report.outcome, "aborted");
+    assert!(truth.rentals.is_empty());
+}
+
+async fn abort_in(step: Step) {
+    let mut rig = Rig::start(Mode::Auto, Scenario::default()).await;
+    rig.until_step(step).await;
+    rig.send(Command::Abort).await;
+    let (report, truth) = rig.end().await;
+    // A weight that is on the chain is told, whatever was aborted.
+    let ended = matches!(report.outcome.as_str(), "aborted" | "confirmed");
+    assert!(ended, "{report:?}");
+    assert!(
+        truth.rentals.iter().all(|rental| rental.ended.is_some()),
+        "{truth:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_while_choosing_leaves_nothing() {
+    let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
+    rig.until_gate(GateKind::Start).await;
+    rig.send(Command::Start).await;
+    rig.until_gate(GateKind::Rent).await;
+    rig.send(Command::Abort).await;
+    let (report, truth) = rig.end().await;
+    assert_eq!(report.outcome, "aborted");
+    assert!(truth.rentals.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_while_the_rent_call_is_under_way_leaves_nothing() {
+    use pocpit::world::{Fault, FaultKind};
+    let slow_rent = Fault {
+        service: "vast".into(),
+        call: "PUT /api/v0/asks/".into(),
+        nth: None,
+        probability: None,
+        kind: FaultKind::Delay { seconds: 300.0 },
+    };
+    let scenario = Scenario {
+        faults: vec![slow_rent],
+        ..Scenario::default()
+    };
+    let mut rig = Rig::start(Mode::Auto, scenario).await;
+    rig.until_step(Step::Renting).await;
+    rig.send(Command::Abort).await;
+    let (report, truth) = rig.end().await;
+    assert_eq!(report.outcome, "aborted", "{report:?}");
+    assert!(
+        truth.rentals.iter().all(|rental| rental.ended.is_some()),
+        "{truth:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_while_booting_leaves_nothing() {
+    abort_in(Step::Booting).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_while_warming_leaves_nothing() {
+    abort_in(Step::Warming).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_while_registering_leaves_nothing() {
+    abort_in(Step::Registering).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_while_proving_leaves_nothing() {
+    abort_in(Step::Proving).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_while_releasing_leaves_nothing() {
+    abort_in(Step::Releasing).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_while_confirming_leaves_nothing() {
+    abort_in(Step::Confirming).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_reply_to_the_rent_call_rents_once() {
+    let rig = Rig::start(Mode::Auto, Scenario::named("lost-reply").unwrap()).await;
+    let (report, truth) = rig.end().await;
+    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert_eq!(truth.rentals.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_link_is_connected_again_and_loses_no_line() {
+    let mut rig = Rig::start(Mode::Auto, Scenario::named("ssh-drops").unwrap()).await;
+    rig.until_step(Step::Proving).await;
+    let snapshot = rig.snapshot();
+    let log = &snapshot.boot_log;
+    let lines: Vec<String> = (log.first_seq()..log.end_seq())
+        .filter_map(|seq| log.line(seq))
+        .map(|line| line.text())
+        .collect();
+    let mut once = lines.clone();
+    once.dedup();
+    assert_eq!(lines, once, "no line is there twice");
+    assert!(
+        lines.iter().any(|line| line.contains("vLLM is up")),
+        "{lines:?}"
+    );
+    let (report, _) = rig.end().await;
+    assert_eq!(report.outcome, "confirmed", "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_cockpit_goes_on_with_the_sprint_it_left() {
+    let mut rig = Rig::start(Mode::Auto, Scenario::default()).await;
+    rig.until_step(Step::Warming).await;
+    // When the cockpit leaves without taking anything down, and another one starts in its place,
+    rig.send(Command::Quit(QuitChoice::Detach)).await;
+    let rig = rig.restart(Mode::Auto).await;
+    // then the same rental proves.
+    let (report, truth) = rig.end().await;
+    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert_eq!(truth.rentals.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_boot_that_fails_is_taken_down_with_its_cause() {
+    let rig = Rig::start(Mode::Auto, Scenario::named("boot-fails").unwrap()).await;
+    let (report, truth) = rig.end().await;
+    assert_eq!(report.outcome, "failed", "{report:?}");
+    assert!(
+        report
+            .cause
+            .as_deref()
+            .is_some_and(|cause| cause.contains("memory")),
+        "{report:?}"
+    );
+    assert!(truth.rentals.iter().all(|rental| rental.ended.is_some()));
+}

@@ -1,0 +1,167 @@
+//! A world and an engine on it, with the sentences that tests are made of.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pocpit::cli;
+use pocpit::config::Config;
+use pocpit::domain::{GateKind, Mode, SprintReport, Step};
+use pocpit::engine::{Command, EndAfter, EngineHandle, SearchState, Snapshot};
+use pocpit::world::{Scenario, ServedWorld, Truth, WorldOptions, serve};
+
+/// World seconds per second: a sprint takes some ten seconds.
+const SPEED: f64 = 500.0;
+const SEED: u64 = 1;
+/// Nothing in a sprint takes this long, even on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub struct Rig {
+    pub world: ServedWorld,
+    config: Config,
+    handle: EngineHandle,
+    _scratch: tempfile::TempDir,
+}
+
+impl Rig {
+    pub async fn start(mode: Mode, scenario: Scenario) -> Rig {
+        let scratch = tempfile::Builder::new()
+            .prefix("pocpit-")
+            .tempdir()
+            .unwrap();
+        let options = WorldOptions {
+            seed: SEED,
+            scenario,
+            speed: SPEED,
+            ports: None,
+        };
+        let world = serve(options).await.unwrap();
+        let text = cli::configuration(&world, scratch.path()).await.unwrap();
+        let config = cli::parse_configuration(&text).unwrap();
+        let handle = cli::start_engine(&config, mode, EndAfter::OneSprint).unwrap();
+        Rig {
+            world,
+            config,
+            handle,
+            _scratch: scratch,
+        }
+    }
+
+    /// Another engine on the same files, after this one has ended.
+    pub async fn restart(self, mode: Mode) -> Rig {
+        let ended = tokio::time::timeout(PATIENCE, self.handle.ended).await;
+        ended.expect("the engine ends").unwrap().unwrap();
+        let handle = cli::start_engine(&self.config, mode, EndAfter::OneSprint).unwrap();
+        Rig { handle, ..self }
+    }
+
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.handle.snapshots.borrow())
+    }
+
+    pub async fn send(&self, command: Command) {
+        self.handle
+            .commands
+            .send(command)
+            .await
+            .expect("the engine takes commands");
+    }
+
+    pub async fn until(&mut self, what: &str, wanted: impl Fn(&Snapshot) -> bool) {
+        let mut snapshots = self.handle.snapshots.clone();
+        let waited =
+            tokio::time::timeout(PATIENCE, snapshots.wait_for(|snapshot| wanted(snapshot))).await;
+        let snapshot = self.snapshot();
+        assert!(
+            matches!(waited, Ok(Ok(_))),
+            "{what} never came (seed {SEED}): {} in step {}, gate {:?}, outcome {:?}, alerts {:?}",
+            snapshot.sprint.doing,
+            snapshot.sprint.step,
+            snapshot.sprint.gate,
+            snapshot.sprint.outcome,
+            snapshot.alerts,
+        );
+    }
+
+    pub async fn until_step(&mut self, step: Step) {
+        self.until(step.name(), |snapshot| snapshot.sprint.step == step)
+            .await;
+    }
+
+    pub async fn until_gate(&mut self, kind: GateKind) {
+        let gate = |snapshot: &Snapshot| snapshot.sprint.gate.as_ref().map(|gate| gate.kind);
+        self.until(&format!("gate {kind}"), |snapshot| {
+            gate(snapshot) == Some(kind)
+        })
+        .await;
+    }
+
+    /// Picks the first offer and agrees to the cost that is shown, as often as it takes.
+    pub async fn rent_the_best(&mut self) {
+        for _ in 0..20 {
+            self.until("an offer", |snapshot| {
+                snapshot.sprint.gate.is_some()
+                    && snapshot.offers.state == SearchState::Ready
+                    && !snapshot.offers.rows.is_empty()
+            })
+            .await;
+            let best = self.snapshot().offers.rows[0].clone();
+            self.send(Command::Rent {
+                offer: best.offer.id,
+                agreed: best.worst_cost,
+            })
+            .await;
+            let mut snapshots = self.handle.snapshots.clone();
+            let rented = snapshots.wait_for(|snapshot| snapshot.sprint.step > Step::Choosing);
+            if tokio::time::timeout(Duration::from_secs(2), rented)
+                .await
+                .is_ok()
+            {
+                return;
+            }
+        }
+        panic!(
+            "nothing was rented (seed {SEED}): {}",
+            self.snapshot().sprint.doing
+        );
+    }
+
+    /// Registrations of ours at the Network Node, by the world's word.
+    pub fn ours_registered(&self) -> Vec<String> {
+        let nodes = self.world.truth().nodes;
+        nodes
+            .into_iter()
+            .filter(|id| id.starts_with(&self.config.network_node.node_prefix))
+            .collect()
+    }
+
+    /// Waits for the end and holds the world to it: nothing of ours is left, the proxy is there.
+    pub async fn end(mut self) -> (SprintReport, Truth) {
+        self.until("the end", |snapshot| snapshot.ended).await;
+        let report = self.handle.ended.await.unwrap().unwrap().expect("a report");
+        let truth = self.world.truth();
+        let left: Vec<_> = truth
+            .rentals
+            .iter()
+            .filter(|rental| rental.ended.is_none())
+            .collect();
+        assert!(left.is_empty(), "rentals are left: {left:?}");
+        let ours = |id: &&String| id.starts_with(&self.config.network_node.node_prefix);
+        assert_eq!(
+            truth.nodes.iter().filter(ours).count(),
+            0,
+            "{:?}",
+            truth.nodes
+        );
+        assert!(
+            truth.nodes.contains(&self.world.proxy_node_id()),
+            "{:?}",
+            truth.nodes
+        );
+        assert_eq!(
+            (report.rentals_left, report.registrations_left),
+            (Some(0), Some(0)),
+            "{report:?}"
+        );
+        (report, truth)
+    }
+}
