@@ -1,0 +1,249 @@
+//! The program in a pseudo-terminal, operated by keys as an operator does.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::{Read as _, Write as _};
+use std::num::NonZero;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+/// Nothing here takes this long, even on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+fn some(number: u16) -> NonZero<u16> {
+    NonZero::new(number).unwrap()
+}
+
+struct Terminal {
+    master: Box<dyn MasterPty + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    keys: Box<dyn std::io::Write + Send>,
+    screen: Arc<Mutex<vt100::Parser>>,
+}
+
+impl Terminal {
+    /// Starts the program in a terminal of this size.
+    fn start(columns: u16, rows: u16, arguments: &[&str]) -> Terminal {
+        let size = PtySize {
+            rows,
+            cols: columns,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_pocpit"));
+        command.args(arguments);
+        command.env("TERM", "xterm-256color");
+        command.env("LC_ALL", "C.UTF-8");
+        command.env_remove("NO_COLOR");
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut output = pair.master.try_clone_reader().unwrap();
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(
+            some(rows),
+            some(columns),
+            2_000,
+        )));
+        let parser = screen.clone();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 64 * 1024];
+            while let Ok(count) = output.read(&mut buffer) {
+                if count == 0 {
+                    return;
+                }
+                parser.lock().unwrap().process(&buffer[..count]);
+            }
+        });
+        let keys = pair.master.take_writer().unwrap();
+        Terminal {
+            master: pair.master,
+            child,
+            keys,
+            screen,
+        }
+    }
+
+    fn text(&self) -> String {
+        self.screen.lock().unwrap().screen().contents()
+    }
+
+    fn until(&self, what: &str) {
+        self.until_any(&[what]);
+    }
+
+    /// Waits until the screen shows one of these.
+    fn until_any(&self, wanted: &[&str]) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let text = self.text();
+            if let Some(found) = wanted.iter().find(|what| text.contains(**what)) {
+                return (*found).to_owned();
+            }
+            assert!(Instant::now() < end, "{wanted:?} never showed:\n{text}");
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    fn resize(&mut self, columns: u16, rows: u16) {
+        self.screen
+            .lock()
+            .unwrap()
+            .screen_mut()
+            .set_size(some(rows), some(columns));
+        self.master
+            .resize(PtySize {
+                rows,
+                cols: columns,
+                pixel_width: 0,
+                pixel_height: 0,
+            })
+            .unwrap();
+    }
+
+    /// Waits for the program's end; its exit code.
+    fn end(mut self) -> (u32, bool) {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                // The reader may still be a step behind.
+                std::thread::sleep(LOOK_EVERY);
+                let restored = !self.screen.lock().unwrap().screen().alternate_screen();
+                return (status.exit_code(), restored);
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        panic!("it did not end:\n{}", self.text());
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // A test that failed in the middle must not leave a world running.
+        let _ = self.child.kill();
+    }
+}
+
+/// Start, pick, confirm, approve to the end, quit.
+fn a_sprint_by_keys(columns: u16, rows: u16) {
+    let mut terminal = Terminal::start(columns, rows, &["demo", "--speed", "150", "--seed", "1"]);
+    terminal.until("GATE start");
+    terminal.press("s");
+    terminal.until("GATE rent");
+    // An offer can be gone between the look and the key: then one looks again.
+    loop {
+        terminal.until_any(&["$/h", "/h  "]);
+        terminal.press("\r");
+        if terminal.until_any(&["Rent this offer?", "look again", "is gone"]) == "Rent this offer?"
+        {
+            std::thread::sleep(Duration::from_millis(200));
+            terminal.press("y");
+        }
+        let seen = terminal.until_any(&[
+            "BOOTING",
+            "RENTING",
+            "look again",
+            "is gone",
+            "confirm again",
+            "nothing was rented",
+        ]);
+        if matches!(seen.as_str(), "BOOTING" | "RENTING") {
+            break;
+        }
+        terminal.press("3g");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    terminal.until("GATE register");
+    terminal.press("a");
+    terminal.until("Approve?");
+    std::thread::sleep(Duration::from_millis(200));
+    terminal.press("y");
+    terminal.until("PROVING");
+    terminal.press("5");
+    terminal.until("vastai-");
+    terminal.until("GATE release");
+    terminal.press("a");
+    terminal.until("Approve?");
+    std::thread::sleep(Duration::from_millis(200));
+    terminal.press("y");
+    terminal.until("CONFIRMED");
+    terminal.press("q");
+    let (code, restored) = terminal.end();
+    assert_eq!(code, 0);
+    assert!(restored, "the terminal is given back");
+}
+
+#[test]
+fn a_sprint_is_carried_through_by_keys_at_80_by_24() {
+    a_sprint_by_keys(80, 24);
+}
+
+#[test]
+fn a_sprint_is_carried_through_by_keys_at_120_by_40() {
+    a_sprint_by_keys(120, 40);
+}
+
+#[test]
+fn a_key_typed_in_the_middle_of_a_resize_counts() {
+    let mut terminal = Terminal::start(120, 40, &["demo", "--speed", "10"]);
+    terminal.until("GATE start");
+    for (round, (columns, rows)) in [
+        (80, 24),
+        (200, 60),
+        (60, 16),
+        (120, 40),
+        (80, 24),
+        (120, 40),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        terminal.resize(columns, rows);
+        let (key, pane) = if round % 2 == 0 {
+            ("5", "▸5 ")
+        } else {
+            ("6", "▸6 ")
+        };
+        terminal.press(key);
+        terminal.until(pane);
+    }
+    terminal.press("q");
+    assert_eq!(terminal.end(), (0, true));
+}
+
+#[test]
+fn quitting_with_a_rental_asks_and_releases() {
+    let mut terminal = Terminal::start(
+        100,
+        30,
+        &["demo", "--auto", "--speed", "200", "--seed", "2"],
+    );
+    terminal.until("WARMING");
+    terminal.press("q");
+    terminal.until("Quit while something is rented?");
+    std::thread::sleep(Duration::from_millis(200));
+    terminal.press("r");
+    terminal.until("release everything, then quit");
+    std::thread::sleep(Duration::from_millis(200));
+    terminal.press("y");
+    // The sprint was aborted, which is not a success.
+    assert_eq!(terminal.end(), (1, true));
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back() {
+    let terminal = Terminal::start(80, 24, &["demo", "--speed", "10"]);
+    terminal.until("GATE start");
+    let pid = i32::try_from(terminal.child.process_id().unwrap()).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let (_, restored) = terminal.end();
+    assert!(restored);
+}
