@@ -49,7 +49,7 @@ impl Terminal {
         )));
         let parser = screen.clone();
         std::thread::spawn(move || {
-            let mut buffer = [0; 64 * 1024];
+            let mut buffer = vec![0; 64 * 1024];
             while let Ok(count) = output.read(&mut buffer) {
                 if count == 0 {
                     return;

@@ -25,6 +25,7 @@ Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 refused for safety, 4 
 
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Everywhere")]
 pub(crate) struct Common {
     /// Configuration file; without it the one in the XDG configuration directory.
     #[arg(long, short, global = true, value_name = "FILE", env = "POCPIT_CONFIG")]

@@ -42,7 +42,7 @@ fn init(path: &Path) -> Result<Exit, Report> {
     }
     print(&path.display().to_string())?;
     say(format_args!(
-        "fill in the lines without #, then run `pocpit config check`"
+        "fill in what is marked REQUIRED; `pocpit config check` lists what is missing"
     ));
     Ok(Exit::Done)
 }
@@ -122,7 +122,7 @@ fn refuse(path: &Path) -> Exit {
 }
 
 /// Writes a private file that must not exist yet; false when it does.
-fn write_new(path: &Path, text: &str) -> Result<bool, Report> {
+pub(super) fn write_new(path: &Path, text: &str) -> Result<bool, Report> {
     if let Some(directory) = path
         .parent()
         .filter(|directory| !directory.as_os_str().is_empty())

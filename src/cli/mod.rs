@@ -122,7 +122,9 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
 }
 
 fn exit_of(report: &Report) -> Exit {
-    if report.downcast_ref::<LoadError>().is_some() {
+    let usage = report.downcast_ref::<LoadError>().is_some()
+        || report.downcast_ref::<crate::tui::TuiError>().is_some();
+    if usage {
         return Exit::Usage;
     }
     match report.downcast_ref::<JournalError>() {

@@ -3,7 +3,7 @@
 use color_eyre::eyre::{Report, WrapErr};
 
 use super::arguments::World;
-use super::{Exit, print, say, simulated};
+use super::{Exit, config, print, say, simulated};
 
 pub(crate) async fn run(arguments: &World) -> Result<Exit, Report> {
     super::telemetry::quiet();
@@ -15,7 +15,7 @@ pub(crate) async fn run(arguments: &World) -> Result<Exit, Report> {
     let text = simulated::configuration(&served, scratch.path()).await?;
     print(&text)?;
     let file = scratch.path().join("config.toml");
-    std::fs::write(&file, &text).wrap_err("the configuration cannot be written")?;
+    config::write_new(&file, &text)?;
     say(format_args!(
         "the simulated world is served until Ctrl-C. In another terminal: pocpit --config {}",
         file.display()

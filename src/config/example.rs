@@ -8,13 +8,13 @@ use super::keys::{KEYS, Key, Need, OPTIONAL_SECTIONS, SECTIONS};
 const HEADER: &str = "\
 # pocpit's configuration.
 #
-# Lines that begin with `#` and a setting show its default, or an example when it has none: take the
-# `#` away to change it. Every setting can also be given by the environment variable
-# POCPIT_<SECTION>_<NAME>, for example POCPIT_VAST_API_KEY; it wins over this file. Lists are then
-# separated by commas. Paths may begin with ~/; relative ones start at this file's directory.
+# Every setting is here, with its default or, where there is none, an example. Take the `#` before
+# a setting away to set it. Those marked REQUIRED have no default: `pocpit config check` lists what
+# is missing or wrong, `pocpit config show` prints what is in force and where it comes from.
 #
-# `pocpit config check` reads it and lists everything that is wrong; `pocpit config show` prints
-# what is in force, and where each value comes from.
+# Each setting can also be given by the environment variable POCPIT_<SECTION>_<NAME>, for example
+# POCPIT_VAST_API_KEY; it wins over this file. Lists are then separated by commas. Paths may begin
+# with ~/; relative ones start at this file's directory.
 ";
 
 /// Columns of a comment.
@@ -39,12 +39,7 @@ pub fn filled(values: &BTreeMap<&str, String>) -> String {
             if off { "# " } else { "" }
         );
         for key in KEYS.iter().filter(|key| key.section() == *section) {
-            setting(
-                &mut text,
-                key,
-                values.get(key.path).map(String::as_str),
-                off,
-            );
+            setting(&mut text, key, values.get(key.path).map(String::as_str));
         }
     }
     text
@@ -73,23 +68,20 @@ pub fn only(values: &BTreeMap<&str, String>) -> String {
     text
 }
 
-fn setting(text: &mut String, key: &Key, given: Option<&str>, section_is_off: bool) {
+fn setting(text: &mut String, key: &Key, given: Option<&str>) {
+    let mark = match key.need {
+        Need::Required | Need::Suggested => "REQUIRED. ",
+        Need::Optional | Need::Default(_) => "",
+    };
     text.push('\n');
-    for line in wrap(key.text, WIDTH) {
+    for line in wrap(&format!("{mark}{}", key.text), WIDTH) {
         let _ = writeln!(text, "# {line}");
     }
-    let on = match key.need {
-        _ if given.is_some() => true,
-        Need::Required | Need::Suggested => !section_is_off,
-        Need::Optional | Need::Default(_) => false,
+    // An example is never in force by itself: nobody rents by somebody else's addresses.
+    let _ = match given {
+        Some(value) => writeln!(text, "{} = {value}", key.name()),
+        None => writeln!(text, "# {} = {}", key.name(), key.example),
     };
-    let value = given.unwrap_or(key.example);
-    let _ = writeln!(
-        text,
-        "{}{} = {value}",
-        if on { "" } else { "# " },
-        key.name()
-    );
 }
 
 fn wrap(text: &str, width: usize) -> Vec<String> {

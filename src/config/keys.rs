@@ -45,7 +45,7 @@ pub enum Need {
     Required,
     /// Absent means what the text says.
     Optional,
-    /// Optional by itself, but most configurations have it: the example file sets it.
+    /// One of several ways to give something that must be given: the usual one.
     Suggested,
     /// This TOML value, when nothing is given.
     Default(&'static str),

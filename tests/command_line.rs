@@ -1,0 +1,275 @@
+//! The command line as scripts use it: exit codes, what goes to which stream, files.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+struct Ran {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// An operator's machine: a home directory and nothing else.
+struct Home(tempfile::TempDir);
+
+impl Home {
+    fn new() -> Home {
+        Home(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pocpit"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", self.0.path())
+            .env("TERM", "xterm-256color")
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        ran(&mut self.command(arguments))
+    }
+}
+
+fn ran(command: &mut Command) -> Ran {
+    let output = command.output().unwrap();
+    Ran {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn without_a_configuration_everything_says_how_to_get_one() {
+    let home = Home::new();
+    for command in [
+        "auto", "offers", "epoch", "nodes", "history", "proxy", "release",
+    ] {
+        let ran = home.run(&[command]);
+        assert_eq!(ran.code, Some(2), "{command}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains("pocpit config init"),
+            "{command}: {}",
+            ran.stderr
+        );
+        assert_eq!(ran.stdout, "");
+    }
+}
+
+#[test]
+fn without_a_terminal_the_cockpit_names_what_works_without_one() {
+    let ran = Home::new().run(&["demo"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.stderr.contains("not a terminal") && ran.stderr.contains("pocpit auto"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_new_configuration_is_private_and_never_overwritten_and_its_gaps_are_listed_at_once() {
+    let home = Home::new();
+    let file = home.path(".config/pocpit/config.toml");
+    assert_eq!(
+        home.run(&["config", "init"]).stdout.trim(),
+        file.display().to_string()
+    );
+    assert_eq!(mode(&file), 0o600);
+    std::fs::write(&file, "[cockpit]\nid = \"mine\"\n").unwrap();
+    assert_eq!(home.run(&["config", "init"]).code, Some(2));
+    assert!(std::fs::read_to_string(&file).unwrap().contains("mine"));
+    let check = home.run(&["config", "check"]);
+    assert_eq!(check.code, Some(2));
+    for key in [
+        "chain.public_api",
+        "vast.api_key",
+        "budget.per_day",
+        "network_node.host",
+    ] {
+        assert!(check.stderr.contains(key), "{key} in {}", check.stderr);
+    }
+}
+
+#[test]
+fn the_predecessors_settings_become_a_configuration_and_private_key_files() {
+    let home = Home::new();
+    let env = home.path(".env");
+    std::fs::write(&env, "VASTAI_API_KEY=topsecret1\nHYPERBOLIC_API_KEY=topsecret2\nVASTAI_NUM_GPUS=1\nPOC_CHECK_INTERVAL=300\n").unwrap();
+    let ran = home.run(&["config", "import", env.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    for text in [&ran.stdout, &ran.stderr] {
+        assert!(!text.contains("topsecret"), "{text}");
+    }
+    assert!(
+        ran.stderr.contains("POC_CHECK_INTERVAL is not mapped"),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        ran.stderr.contains("to be filled in by hand: cockpit.id"),
+        "{}",
+        ran.stderr
+    );
+    let directory = home.path(".config/pocpit");
+    for name in ["config.toml", "vast.key", "upstream.key"] {
+        assert_eq!(mode(&directory.join(name)), 0o600, "{name}");
+    }
+    let written = std::fs::read_to_string(directory.join("config.toml")).unwrap();
+    assert!(
+        !written.contains("topsecret") && written.contains("gpu_count = 1"),
+        "{written}"
+    );
+    // What is not known is missing, and not somebody's example.
+    assert!(
+        home.run(&["config", "check"])
+            .stderr
+            .contains("chain.participant")
+    );
+}
+
+#[test]
+fn without_ssh_the_demonstration_says_what_to_install() {
+    let home = Home::new();
+    let ran = ran(home
+        .command(&["demo", "--headless", "--auto"])
+        .env("PATH", "/nonexistent"));
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.stderr.contains("install the OpenSSH client"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn completions_and_the_manual_are_printed() {
+    let home = Home::new();
+    assert!(
+        home.run(&["completions", "bash"])
+            .stdout
+            .contains("_pocpit")
+    );
+    assert!(home.run(&["man"]).stdout.contains(".TH pocpit"));
+    assert_eq!(home.run(&["frobnicate"]).code, Some(2));
+}
+
+/// A world served by the program, for other processes.
+struct Sim {
+    child: Child,
+    config: String,
+}
+
+impl Sim {
+    fn start(home: &Home, arguments: &[&str]) -> Sim {
+        let mut child = home
+            .command(&["sim"])
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let config = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| {
+                line.split_once("--config ")
+                    .map(|(_, file)| file.trim().to_owned())
+            })
+            .expect("the file's name");
+        Sim { child, config }
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn commands_that_read_answer_from_the_configured_world_in_words_and_json() {
+    let home = Home::new();
+    let sim = Sim::start(&home, &["--speed", "50"]);
+    let run =
+        |arguments: &[&str]| home.run(&[&["--config", sim.config.as_str()], arguments].concat());
+    for command in ["offers", "epoch", "nodes", "history"] {
+        let (words, json) = (run(&[command]), run(&[command, "--json"]));
+        assert_eq!(
+            (words.code, json.code),
+            (Some(0), Some(0)),
+            "{}{}",
+            words.stderr,
+            json.stderr
+        );
+        assert!(!words.stdout.is_empty());
+        let value: Value =
+            serde_json::from_str(&json.stdout).unwrap_or_else(|error| panic!("{command}: {error}"));
+        assert!(value.is_object() || value.is_array());
+    }
+    assert!(run(&["offers"]).stdout.contains("H100"));
+    assert!(run(&["nodes"]).stdout.contains("inference-proxy"));
+    let shown = run(&["config", "show"]);
+    assert!(
+        shown.stdout.contains("********") && shown.stdout.contains("speed = 50.0"),
+        "{}",
+        shown.stdout
+    );
+    let released = run(&["release", "--yes"]);
+    assert_eq!(released.code, Some(0), "{}", released.stderr);
+}
+
+#[test]
+fn auto_works_on_a_served_world_and_a_second_one_is_refused() {
+    let home = Home::new();
+    let sim = Sim::start(&home, &["--speed", "400"]);
+    let arguments = ["--config", sim.config.as_str(), "auto", "--once", "--json"];
+    let mut first = home
+        .command(&arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(first.stderr.take().unwrap()).lines();
+    assert!(
+        lines
+            .by_ref()
+            .map_while(Result::ok)
+            .any(|line| line.contains("waiting"))
+    );
+    // Given one that runs, when another starts on the same files, then it is refused for safety.
+    let second = home.run(&arguments);
+    assert_eq!(second.code, Some(3), "{}", second.stderr);
+    let rest = std::thread::spawn(move || lines.map_while(Result::ok).count());
+    let output = first.wait_with_output().unwrap();
+    rest.join().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (output.status.code(), &report["outcome"]),
+        (Some(0), &Value::from("confirmed"))
+    );
+    let history = home.run(&["--config", sim.config.as_str(), "history", "--json"]);
+    let history: Value = serde_json::from_str(&history.stdout).unwrap();
+    assert_eq!(history[0]["report"], report);
+}
