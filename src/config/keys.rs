@@ -327,7 +327,7 @@ pub const KEYS: &[Key] = &[
         "vast.max_attempts",
         Kind::Count,
         "3",
-        "Rent calls in one sprint at most.",
+        "Rentals in one sprint at most; offers that are gone before we take them do not count.",
     ),
     required(
         "ssh.key_file",

@@ -77,7 +77,7 @@ pub struct VastConfig {
     pub read_tries: u32,
     /// How long a machine at fault is avoided.
     pub avoid_for: Duration,
-    /// Rent calls in one sprint at most.
+    /// Rentals in one sprint at most; offers that are gone before we take them do not count.
     pub max_attempts: u32,
     /// Gigabytes that a start downloads beside the model: image layers.
     pub image_gb: f64,

@@ -128,8 +128,8 @@ impl Sprint {
             self.note = Some("the chain is not readable: nothing is rented until it is".into());
             return;
         }
-        if self.attempts >= self.plan.max_attempts {
-            let text = format!("{} rent calls led to no working rental", self.attempts);
+        if self.rentals >= self.plan.max_attempts {
+            let text = format!("none of {} rentals worked", self.rentals);
             return self.fail("attempts_exhausted", text);
         }
         self.keep_offers_fresh(now, effects);
@@ -330,7 +330,7 @@ impl Sprint {
         let enough_time = self
             .time_to_deadline(now)
             .is_some_and(|left| left > self.plan.lead / 2);
-        if blame != Blame::Ours && enough_time && self.attempts < self.plan.max_attempts {
+        if blame != Blame::Ours && enough_time && self.rentals < self.plan.max_attempts {
             self.note = Some(format!(
                 "{}: {}; another offer is tried",
                 cause.name, cause.detail

@@ -44,7 +44,11 @@ pub struct Sprint {
     gate: Option<Gate>,
     approved: Vec<GateKind>,
     search: Search,
+    /// Rent calls: numbers their labels.
     attempts: u32,
+    /// Rent calls that gave a rental. An offer that somebody else took costs nothing.
+    #[serde(default)]
+    rentals: u32,
     hunt: Option<Hunt>,
     rental: Option<Rental>,
     boot: BootReading,
@@ -174,6 +178,7 @@ impl Sprint {
             approved: Vec::new(),
             search: Search::default(),
             attempts: 0,
+            rentals: 0,
             hunt: None,
             rental: None,
             boot: BootReading::default(),
@@ -240,6 +245,12 @@ impl Sprint {
             Event::Rented(instance) => self.adopt_contract(instance),
             Event::OfferWasGone => {
                 self.rent_came_to_nothing("the offer was gone before we took it", effects);
+            }
+            // Nothing was rented, and the same call can work in a while: with fresh offers.
+            Event::RentRefused(error) if error.is_passing() => {
+                self.rent_came_to_nothing(&error.to_string(), effects);
+                self.search.answered = None;
+                self.note = Some(format!("{error}. Nothing was rented; trying again"));
             }
             Event::RentRefused(error) => {
                 let cause = Cause::new("rent_refused", format!("{error}. Nothing was rented."));
@@ -353,6 +364,7 @@ impl Sprint {
 
     fn adopt_contract(&mut self, instance: InstanceId) {
         let Some(hunt) = self.hunt.take() else { return };
+        self.rentals += 1;
         self.boot = BootReading::default();
         self.model_asked = None;
         let id = self.plan.node_id(instance);

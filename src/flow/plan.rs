@@ -33,7 +33,7 @@ pub struct Plan {
     /// What the lease adds to the planned release.
     #[serde(with = "millis")]
     pub lease: Duration,
-    /// Rent calls at most.
+    /// Rentals at most.
     pub max_attempts: u32,
     /// Caps.
     pub caps: Caps,

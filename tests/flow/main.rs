@@ -5,7 +5,8 @@
 mod world;
 
 use pocpit::domain::{
-    Blame, BootFault, Cause, Duration, GateKind, Height, Mode, OfferId, Outcome, Step, Usd,
+    Blame, BootFault, CallError, CallErrorKind, Cause, Duration, GateKind, Height, Mode, OfferId,
+    Outcome, Step, Usd,
 };
 use pocpit::flow::{Effect, Event, Plan, Sprint};
 use proptest::prelude::*;
@@ -125,6 +126,23 @@ fn an_offer_that_became_dearer_than_agreed_is_not_rented() {
             .note()
             .is_some_and(|note| note.contains("confirm again"))
     );
+}
+
+#[test]
+fn a_rent_call_that_came_too_often_is_made_again_and_ends_nothing() {
+    let mut world = World::new(Mode::Auto, 60, Faults::default());
+    world.until(|world| world.sprint.is_renting());
+    // When the market wants fewer calls, then the sprint goes on and rents a little later.
+    let too_often = CallError {
+        kind: CallErrorKind::RateLimited,
+        ..lost()
+    };
+    let rents = world.rents();
+    world.feed(Event::RentRefused(too_often));
+    assert_eq!(world.sprint.outcome(), None);
+    world.run_to_the_end();
+    assert!(world.rents() > rents);
+    assert_nothing_is_left(&world);
 }
 
 #[test]

@@ -1,0 +1,404 @@
+//! Each client against the simulated world over real HTTP: what is asked for is what is there.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::Duration as RealDuration;
+
+use pocpit::chain::client::ChainClient;
+use pocpit::cli;
+use pocpit::config::Config;
+use pocpit::domain::{
+    ActualStatus, EpochIndex, Height, InstanceId, NodeConfig, NodeId, Offer, OfferId, Participant,
+    RentOrder, ServiceState, StartupState, UsdPerHour,
+};
+use pocpit::engine::ports::{Chain, Market, MlNodes, NetworkNode, Remote, RentError, TunnelSpec};
+use pocpit::http::HttpClient;
+use pocpit::mlnode::client::MlNodeFactory;
+use pocpit::network_node::NetworkNodeClient;
+use pocpit::ssh::OpenSshRemote;
+use pocpit::vast::{Pacing, VastClient};
+use pocpit::world::{Fault, FaultKind, Scenario, ServedWorld, WorldOptions, serve};
+
+struct Scene {
+    world: ServedWorld,
+    config: Config,
+    _scratch: tempfile::TempDir,
+}
+
+impl Scene {
+    async fn new(speed: f64, scenario: Scenario) -> Scene {
+        let scratch = tempfile::Builder::new()
+            .prefix("pocpit-")
+            .tempdir()
+            .unwrap();
+        // Each call here is meant; pacing has tests of its own.
+        let scenario = Scenario {
+            rate_limits: false,
+            ..scenario
+        };
+        let world = serve(WorldOptions {
+            seed: 1,
+            scenario,
+            speed,
+            ports: None,
+        })
+        .await
+        .unwrap();
+        let text = cli::configuration(&world, scratch.path()).await.unwrap();
+        let config = cli::parse_configuration(&text).unwrap();
+        Scene {
+            world,
+            config,
+            _scratch: scratch,
+        }
+    }
+
+    fn chain(&self) -> ChainClient {
+        ChainClient::new(HttpClient::new(), &self.config.chain)
+    }
+
+    fn market(&self) -> VastClient {
+        VastClient::new(HttpClient::new(), &self.config.vast).with_pacing(Pacing::Off)
+    }
+
+    fn network_node(&self) -> NetworkNodeClient {
+        NetworkNodeClient::new(HttpClient::new(), &self.config.network_node)
+    }
+
+    async fn offers(&self) -> Vec<Offer> {
+        self.market().search(&self.config.vast.query).await.unwrap()
+    }
+
+    async fn order(&self, attempt: u32) -> RentOrder {
+        RentOrder {
+            offer: self.offers().await[0].id,
+            label: format!("pocpit/demo/359/{attempt}-abc").parse().unwrap(),
+            image: self.config.vast.image.clone(),
+            template_hash: None,
+            disk_gb: self.config.vast.query.disk_gb,
+            env: [(
+                "POCPIT_LEASE_UNTIL".to_owned(),
+                (self.world.clock().now().timestamp() + 7_200).to_string(),
+            )]
+            .into(),
+            ports: Vec::new(),
+            onstart: "#!/bin/sh\nexec true\n".into(),
+        }
+    }
+
+    fn node(&self, id: &str) -> NodeConfig {
+        NodeConfig {
+            id: NodeId(id.into()),
+            host: "127.0.0.1".into(),
+            inference_port: 15_000,
+            inference_segment: String::new(),
+            poc_port: 18_080,
+            poc_segment: String::new(),
+            max_concurrent: 10,
+            models: [(
+                self.world.model(),
+                vec!["--tensor-parallel-size".into(), "4".into()],
+            )]
+            .into(),
+            hardware: Vec::new(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_chain_is_read_with_its_stages_headers_and_models() {
+    let scene = Scene::new(1.0, Scenario::default()).await;
+    let chain = scene.chain();
+    let view = chain.epoch().await.unwrap();
+    assert_eq!(view.epoch.next(), view.next.epoch);
+    assert!(view.height < view.next.poc_start);
+    let latest = chain.header(None).await.unwrap();
+    let earlier = chain
+        .header(Some(Height(latest.height.0 - 1_000)))
+        .await
+        .unwrap();
+    let seconds = (latest.time - earlier.time).num_seconds();
+    assert!(
+        (5_000..6_500).contains(&seconds),
+        "1,000 blocks in {seconds} s"
+    );
+    assert_eq!(
+        chain.approved_models().await.unwrap(),
+        [scene.world.model()]
+    );
+    assert!(
+        chain
+            .is_participant(&scene.config.chain.participant)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !chain
+            .is_participant(&Participant("gonka1nobody".into()))
+            .await
+            .unwrap()
+    );
+}
+
+#[tokio::test]
+async fn weights_are_those_of_the_epoch_in_force() {
+    let scene = Scene::new(1.0, Scenario::default()).await;
+    let reading = scene
+        .chain()
+        .weight(
+            &scene.config.chain.participant,
+            &NodeId("colleague-1".into()),
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        reading.epoch,
+        Some(scene.chain().epoch().await.unwrap().epoch)
+    );
+    let stranger = Participant("gonka1nobody".into());
+    let reading = scene
+        .chain()
+        .weight(&stranger, &NodeId("x".into()))
+        .await
+        .unwrap();
+    assert_eq!((reading.participant, reading.node), (None, None));
+}
+
+#[tokio::test]
+async fn a_source_that_fails_is_replaced_by_the_next() {
+    let fault = |nth| Fault {
+        service: "public".into(),
+        call: "GET /v1/epochs/latest".into(),
+        nth,
+        probability: None,
+        kind: FaultKind::Status {
+            status: 503,
+            body: "down".into(),
+        },
+    };
+    let mut scene = Scene::new(
+        1.0,
+        Scenario {
+            faults: vec![fault(None)],
+            ..Scenario::default()
+        },
+    )
+    .await;
+    assert!(scene.chain().epoch().await.is_err());
+    let other = Scene::new(1.0, Scenario::default()).await;
+    scene
+        .config
+        .chain
+        .public_api
+        .extend(other.config.chain.public_api.clone());
+    assert!(scene.chain().epoch().await.is_ok());
+}
+
+#[tokio::test]
+async fn the_search_filters_and_prices_with_the_disk() {
+    let scene = Scene::new(1.0, Scenario::default()).await;
+    let offers = scene.offers().await;
+    assert!(!offers.is_empty());
+    for offer in &offers {
+        assert_eq!((offer.gpu_name.as_str(), offer.gpu_count), ("H100 SXM", 4));
+        let price =
+            UsdPerHour(offer.gpu_price.0 + offer.storage_price(scene.config.vast.query.disk_gb).0);
+        assert!(price <= scene.config.vast.query.max_price, "{price}");
+        assert!(
+            offer
+                .ends_at
+                .is_some_and(|end| end > scene.world.clock().now())
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_rental_lives_from_the_rent_call_to_its_absence() {
+    let scene = Scene::new(20.0, Scenario::default()).await;
+    let market = scene.market();
+    let order = scene.order(1).await;
+    let credit = market.account().await.unwrap().credit;
+    assert!(credit.dollars() > 100.0);
+    let id = market.rent(&order).await.unwrap();
+    // The same offer is gone, and that is certain.
+    let again = market
+        .rent(&RentOrder {
+            label: "pocpit/demo/359/2-abc".parse().unwrap(),
+            ..order.clone()
+        })
+        .await;
+    assert!(matches!(again, Err(RentError::OfferGone(_))), "{again:?}");
+    // It shows in the listing after a moment.
+    let listed = eventually(|| async {
+        let listed = market.instances().await.unwrap();
+        (!listed.is_empty()).then_some(listed)
+    })
+    .await;
+    assert_eq!((listed.len(), listed[0].id), (1, id));
+    assert_eq!(
+        listed[0].label.as_deref(),
+        Some(order.label.to_string().as_str())
+    );
+    assert_eq!(
+        market
+            .instance(id)
+            .await
+            .unwrap()
+            .map(|instance| instance.id),
+        Some(id)
+    );
+    market.destroy(id).await.unwrap();
+    market.destroy(id).await.unwrap();
+    assert!(market.instances().await.unwrap().is_empty());
+    assert_eq!(market.instance(id).await.unwrap(), None);
+    assert_eq!(market.instance(InstanceId(1)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_rent_call_whose_reply_is_lost_is_unknown_and_sent_once() {
+    let scene = Scene::new(1.0, Scenario::named("lost-reply").unwrap()).await;
+    let order = scene.order(1).await;
+    let lost = scene.market().rent(&order).await;
+    assert!(matches!(lost, Err(RentError::Unknown(_))), "{lost:?}");
+    assert_eq!(scene.world.truth().rentals.len(), 1);
+    let gone = scene
+        .market()
+        .rent(&RentOrder {
+            offer: OfferId(1),
+            ..order
+        })
+        .await;
+    assert!(matches!(gone, Err(RentError::OfferGone(_))), "{gone:?}");
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_refused_in_words_without_the_key() {
+    let mut scene = Scene::new(1.0, Scenario::default()).await;
+    scene.config.vast.api_key = "not-the-key".to_owned().into();
+    let error = scene.market().instances().await.unwrap_err().to_string();
+    assert!(
+        error.contains("401") && !error.contains("not-the-key"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_node_is_registered_read_back_and_removed() {
+    let scene = Scene::new(1.0, Scenario::default()).await;
+    let network_node = scene.network_node();
+    let node = scene.node("vastai-1");
+    network_node.register(&node).await.unwrap();
+    // Registering again is an update.
+    network_node
+        .register(&NodeConfig {
+            max_concurrent: 20,
+            ..node.clone()
+        })
+        .await
+        .unwrap();
+    let listed = network_node.nodes().await.unwrap();
+    let ours = listed
+        .iter()
+        .find(|listed| listed.config.id == node.id)
+        .expect("it is listed");
+    assert_eq!(
+        (ours.config.poc_port, ours.config.host.as_str()),
+        (18_080, "127.0.0.1")
+    );
+    assert!(ours.enabled && ours.admin_epoch > EpochIndex(0));
+    network_node.disable(&node.id).await.unwrap();
+    let enabled = |nodes: Vec<pocpit::domain::RegisteredNode>| {
+        nodes
+            .into_iter()
+            .find(|listed| listed.config.id == node.id)
+            .map(|node| node.enabled)
+    };
+    assert_eq!(enabled(network_node.nodes().await.unwrap()), Some(false));
+    network_node.enable(&node.id).await.unwrap();
+    assert_eq!(enabled(network_node.nodes().await.unwrap()), Some(true));
+    assert!(network_node.unregister(&node.id).await.unwrap());
+    assert!(
+        !network_node.unregister(&node.id).await.unwrap(),
+        "it was gone already"
+    );
+    assert_eq!(enabled(network_node.nodes().await.unwrap()), None);
+}
+
+#[tokio::test]
+async fn a_model_that_governance_does_not_know_is_refused_in_the_nodes_own_words() {
+    let scene = Scene::new(1.0, Scenario::default()).await;
+    let wrong = NodeConfig {
+        models: [("nobody/nothing".to_owned(), Vec::new())].into(),
+        ..scene.node("vastai-2")
+    };
+    let error = scene
+        .network_node()
+        .register(&wrong)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("nobody/nothing") || error.contains("governance"),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mlnode_is_asked_through_the_tunnel_from_first_answer_to_loaded_model() {
+    // Given a rental whose container runs,
+    let scene = Scene::new(600.0, Scenario::default()).await;
+    let market = scene.market();
+    let remote = OpenSshRemote::new(&scene.config.ssh, &scene.config.paths.runtime_dir).unwrap();
+    let key = remote.public_key().unwrap();
+    market.ensure_account_key(&key).await.unwrap();
+    market.ensure_account_key(&key).await.unwrap();
+    let id = market.rent(&scene.order(1).await).await.unwrap();
+    let running = eventually(|| async {
+        // A new contract can be invisible for a moment.
+        let instance = market.instance(id).await.unwrap()?;
+        (instance.actual == ActualStatus::Running && !instance.ssh.is_empty()).then_some(instance)
+    })
+    .await;
+    market.attach_key(id, &key).await.unwrap();
+    let session = eventually(|| async { remote.connect(id, &running.ssh[0]).await.ok() }).await;
+    let any = "127.0.0.1:0".parse().unwrap();
+    let spec = TunnelSpec {
+        api_listen: any,
+        inference_listen: any,
+        api_port: 8080,
+        inference_port: 5000,
+        callback: None,
+    };
+    let ends = session.open_tunnel(&spec).await.unwrap();
+    let mlnode = MlNodeFactory::new(HttpClient::new()).at(ends.api);
+    // when its API answers, then it has GPUs and no model,
+    let first = eventually(|| async { mlnode.status().await.ok() }).await;
+    assert_eq!(first.gpus.len(), 4, "{first:?}");
+    // and after the start of the model it serves it.
+    mlnode
+        .start_model(&scene.config.mlnode.model)
+        .await
+        .unwrap();
+    mlnode
+        .start_model(&scene.config.mlnode.model)
+        .await
+        .unwrap();
+    let ready = eventually(|| async {
+        let status = mlnode.status().await.ok()?;
+        (status.state == ServiceState::Inference).then_some(status)
+    })
+    .await;
+    assert_eq!(ready.startup, StartupState::Completed, "{ready:?}");
+    session.close().await;
+    market.destroy(id).await.unwrap();
+}
+
+async fn eventually<T, F: Future<Output = Option<T>>>(mut look: impl FnMut() -> F) -> T {
+    for _ in 0..1_200 {
+        if let Some(found) = look().await {
+            return found;
+        }
+        tokio::time::sleep(RealDuration::from_millis(50)).await;
+    }
+    panic!("it never came");
+}
