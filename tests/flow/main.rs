@@ -5,8 +5,7 @@
 mod world;
 
 use pocpit::domain::{
-    Blame, BootFault, CallError, CallErrorKind, Cause, Duration, GateKind, Height, Mode, OfferId,
-    Outcome, Step, Usd,
+    Blame, BootFault, Cause, Duration, GateKind, Height, Mode, OfferId, Outcome, Step, Usd,
 };
 use pocpit::flow::{Effect, Event, Plan, Sprint};
 use proptest::prelude::*;
@@ -130,18 +129,17 @@ fn an_offer_that_became_dearer_than_agreed_is_not_rented() {
 
 #[test]
 fn a_rent_call_that_came_too_often_is_made_again_and_ends_nothing() {
-    let mut world = World::new(Mode::Auto, 60, Faults::default());
-    world.until(|world| world.sprint.is_renting());
-    // When the market wants fewer calls, then the sprint goes on and rents a little later.
-    let too_often = CallError {
-        kind: CallErrorKind::RateLimited,
-        ..lost()
+    let faults = Faults {
+        rents_too_often: [1, 2, 3, 4].into(),
+        ..Faults::default()
     };
-    let rents = world.rents();
-    world.feed(Event::RentRefused(too_often));
-    assert_eq!(world.sprint.outcome(), None);
+    let mut world = World::new(Mode::Auto, 60, faults);
     world.run_to_the_end();
-    assert!(world.rents() > rents);
+    assert_eq!(world.rents(), 5);
+    assert!(matches!(
+        world.sprint.outcome(),
+        Some(Outcome::Confirmed { .. })
+    ));
     assert_nothing_is_left(&world);
 }
 

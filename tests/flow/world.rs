@@ -24,6 +24,8 @@ pub struct Faults {
     pub lost_calls: BTreeSet<u32>,
     /// Rent calls that find the offer gone.
     pub gone_offers: BTreeSet<u32>,
+    /// Rent calls that the market wants to have later.
+    pub rents_too_often: BTreeSet<u32>,
     /// Rentals by number whose boot ends in this fault.
     pub broken_boots: BTreeMap<u32, BootFault>,
     /// Destroys that do not work before one does.
@@ -349,6 +351,12 @@ impl World {
     fn rent(&mut self, label: RentalLabel) -> Vec<Event> {
         self.rent_calls += 1;
         let call = self.rent_calls;
+        if self.faults.rents_too_often.contains(&self.rent_calls) {
+            return vec![Event::RentRefused(CallError {
+                kind: CallErrorKind::RateLimited,
+                ..lost()
+            })];
+        }
         if self.faults.gone_offers.contains(&call) {
             return vec![Event::OfferWasGone];
         }

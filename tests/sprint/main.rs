@@ -169,7 +169,7 @@ async fn a_dropped_link_is_connected_again_and_loses_no_line() {
     let log = &snapshot.boot_log;
     let lines: Vec<String> = (log.first_seq()..log.end_seq())
         .filter_map(|seq| log.line(seq))
-        .map(|line| line.text())
+        .map(pocpit::domain::LogLine::text)
         .collect();
     let mut once = lines.clone();
     once.dedup();

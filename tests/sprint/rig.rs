@@ -66,10 +66,10 @@ impl Rig {
             .expect("the engine takes commands");
     }
 
-    pub async fn until(&mut self, what: &str, wanted: impl Fn(&Snapshot) -> bool) {
+    pub async fn until(&mut self, what: &str, holds: impl Fn(&Snapshot) -> bool) {
         let mut snapshots = self.handle.snapshots.clone();
         let waited =
-            tokio::time::timeout(PATIENCE, snapshots.wait_for(|snapshot| wanted(snapshot))).await;
+            tokio::time::timeout(PATIENCE, snapshots.wait_for(|snapshot| holds(snapshot))).await;
         let snapshot = self.snapshot();
         assert!(
             matches!(waited, Ok(Ok(_))),

@@ -7,6 +7,7 @@
 mod peer;
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -434,7 +435,6 @@ async fn a_key_file_that_cannot_work_is_refused_at_the_start() {
     };
     let error = OpenSshRemote::new(&missing, &run).unwrap_err().to_string();
     assert!(error.contains("ssh-keygen -t ed25519"), "{error}");
-    use std::os::unix::fs::PermissionsExt as _;
     let open = std::fs::Permissions::from_mode(0o644);
     std::fs::set_permissions(&scene.config.key_file, open).unwrap();
     let error = OpenSshRemote::new(&scene.config, &run)

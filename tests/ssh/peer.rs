@@ -118,7 +118,7 @@ impl Peer {
     pub fn forget_keys(&self) {
         match self {
             Peer::Sshd(sshd) => {
-                std::fs::write(sshd.directory.path().join("authorized"), "").unwrap()
+                std::fs::write(sshd.directory.path().join("authorized"), "").unwrap();
             }
             Peer::Played { machine, .. } => machine.key.lock().unwrap().clear(),
         }
@@ -128,7 +128,7 @@ impl Peer {
         let key = std::fs::read_to_string(public_key).unwrap();
         match self {
             Peer::Sshd(sshd) => {
-                std::fs::write(sshd.directory.path().join("authorized"), key).unwrap()
+                std::fs::write(sshd.directory.path().join("authorized"), key).unwrap();
             }
             Peer::Played { machine, .. } => {
                 let plain: Vec<&str> = key.split_whitespace().take(2).collect();
