@@ -140,7 +140,12 @@ fn from_environment(
 }
 
 /// Variables that mean something else to the program or its tests.
-const PROGRAM_VARIABLES: &[&str] = &["POCPIT_LOG", "POCPIT_REQUIRE_SSHD", "POCPIT_CONFIG"];
+const PROGRAM_VARIABLES: &[&str] = &[
+    "POCPIT_LOG",
+    "POCPIT_CONFIG",
+    "POCPIT_REQUIRE_SSHD",
+    "POCPIT_UPDATE",
+];
 
 /// True when an environment variable means to be a setting.
 pub(super) fn is_setting(variable: &str) -> bool {

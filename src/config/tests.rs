@@ -252,13 +252,13 @@ fn broken_toml_is_one_problem_with_its_line() {
 #[test]
 fn the_example_file_is_written_from_the_table() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config.example.toml");
-    if std::env::var_os("POCPIT_UPDATE_EXAMPLE").is_some() {
+    if std::env::var_os("POCPIT_UPDATE").is_some() {
         std::fs::write(path, example()).expect("written");
     }
     let file = std::fs::read_to_string(path).expect("config.example.toml");
     assert!(
         file == example(),
-        "config.example.toml is out of date: run this test with POCPIT_UPDATE_EXAMPLE=1"
+        "config.example.toml is out of date: run this test with POCPIT_UPDATE=1"
     );
 }
 

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::{Read as _, Write as _};
+mod picture;
+
 use std::num::NonZero;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -246,4 +248,34 @@ fn a_signal_gives_the_terminal_back() {
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     let (_, restored) = terminal.end();
     assert!(restored);
+}
+
+#[test]
+fn the_readmes_picture_is_a_screen_of_the_program() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/cockpit.svg");
+    if std::env::var_os("POCPIT_UPDATE").is_some() {
+        let mut terminal =
+            Terminal::start(120, 36, &["demo", "--auto", "--speed", "60", "--seed", "1"]);
+        terminal.until("WARMING");
+        terminal.press("4");
+        terminal.until("Loading safetensors");
+        std::thread::sleep(Duration::from_secs(1));
+        let picture = picture::svg(terminal.screen.lock().unwrap().screen());
+        std::fs::write(path, picture).unwrap();
+    }
+    let picture = std::fs::read_to_string(path).expect("the picture");
+    // What it shows must still be what the program shows.
+    for word in [
+        "Countdown",
+        "Sprint",
+        "Boot log",
+        "Registrations",
+        "DEMO",
+        "WARMING",
+    ] {
+        assert!(
+            picture.contains(word),
+            "{word} is not in the picture: run this test with POCPIT_UPDATE=1"
+        );
+    }
 }
