@@ -17,8 +17,8 @@ use crate::chain::clock::BlockClock;
 use crate::chain::epoch;
 use crate::config::Config;
 use crate::domain::{
-    Account, CallError, Duration, EpochView, Instance, InstanceId, Mode, NodeStatus, Outcome,
-    RegisteredNode, SprintReport, Step, Time,
+    Account, CallError, Duration, EpochIndex, EpochView, Instance, InstanceId, Mode, NodeStatus,
+    Outcome, RegisteredNode, SprintReport, Step, Time,
 };
 use crate::flow::{
     BootReading, Candidate, Effect, Event, Funds, NodeReading, NodesReading, Sprint,
@@ -187,6 +187,7 @@ pub fn start(
 impl Engine {
     /// Takes up the sprint that an earlier run left half done.
     fn go_on(&mut self, now: Time) {
+        self.skip_what_was_done(now);
         let Some(saved) = self.ledger.checkpoint() else {
             return;
         };
@@ -204,6 +205,17 @@ impl Engine {
             Err(error) => tracing::error!(
                 "the saved sprint cannot be read: {error}; what it rented is taken down"
             ),
+        }
+    }
+
+    /// A program that is started again and again must not rent again and again for one epoch.
+    fn skip_what_was_done(&mut self, now: Time) {
+        let last = self.ledger.reports().last().map(|(_, report)| report);
+        let done = last
+            .filter(|report| report.outcome != Outcome::Aborted.name())
+            .and_then(|report| report.epoch);
+        if let (Mode::Auto, Some(done)) = (self.options.mode, done) {
+            self.next_sprint(now, Some(done));
         }
     }
 
@@ -398,7 +410,8 @@ impl Engine {
         tracing::info!("command: {order:?}");
         match *order {
             Command::SetMode(mode) => self.feed(now, Event::ModeChanged(mode)),
-            Command::Start if self.sprint.step() == Step::Done => self.next_sprint(now),
+            // An operator may try the same PoC again; by itself nothing is rented for it twice.
+            Command::Start if self.sprint.step() == Step::Done => self.next_sprint(now, None),
             Command::Start => self.feed(now, Event::Approved(crate::domain::GateKind::Start)),
             Command::RefreshOffers => self.feed(now, Event::RefreshRequested),
             Command::Rent { offer, agreed } => self.feed(now, Event::OfferPicked { offer, agreed }),
@@ -420,11 +433,15 @@ impl Engine {
         self.feed(now, Event::AbortRequested);
     }
 
-    /// A new sprint, by the same rules, for the next `PoC`.
-    pub(super) fn next_sprint(&mut self, now: Time) {
+    /// A new sprint, by the same rules, for the next `PoC` after that of epoch `done`.
+    pub(super) fn next_sprint(&mut self, now: Time, done: Option<EpochIndex>) {
         let mode = self.sprint.mode();
         self.options.nonce = self.options.nonce.wrapping_add(0x5851_f42d_4c95_7f2d);
-        self.sprint = Sprint::new(publish::plan(&self.config, self.options.nonce), mode, now);
+        let sprint = Sprint::new(publish::plan(&self.config, self.options.nonce), mode, now);
+        self.sprint = match done {
+            Some(done) => sprint.not_before(done),
+            None => sprint,
+        };
         self.report_asked = false;
         self.report = None;
         self.seen.ranked = None;
@@ -844,7 +861,8 @@ impl Engine {
             && self.quitting.is_none()
             && self.sprint.mode() == Mode::Auto;
         if goes_on {
-            self.next_sprint(now);
+            let done = self.sprint.stages().map(|stages| stages.epoch);
+            self.next_sprint(now, done);
         }
     }
 }

@@ -615,7 +615,7 @@ impl Sprint {
     }
 }
 
-fn one_epoch_later(stages: &EpochStages) -> EpochStages {
+pub(super) fn one_epoch_later(stages: &EpochStages) -> EpochStages {
     let length = stages.poc_start.until(stages.next_poc_start);
     EpochStages {
         epoch: stages.epoch.next(),

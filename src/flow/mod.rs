@@ -41,6 +41,9 @@ pub struct Sprint {
     spans: Vec<StepSpan>,
     chain: Option<Tip>,
     target: Option<Target>,
+    /// The epoch that was dealt with already.
+    #[serde(default)]
+    after: Option<EpochIndex>,
     gate: Option<Gate>,
     approved: Vec<GateKind>,
     search: Search,
@@ -174,6 +177,7 @@ impl Sprint {
             spans: vec![started],
             chain: None,
             target: None,
+            after: None,
             gate: None,
             approved: Vec::new(),
             search: Search::default(),
@@ -197,6 +201,13 @@ impl Sprint {
             note: None,
             wake: None,
         }
+    }
+
+    /// The same, for an epoch later than this one.
+    #[must_use]
+    pub fn not_before(mut self, done: EpochIndex) -> Sprint {
+        self.after = Some(done);
+        self
     }
 
     /// Takes an event and says what is to be done. Any event is safe at any time.
@@ -310,6 +321,10 @@ impl Sprint {
                 .into_iter()
                 .find(|stages| stages.epoch == target.stages.epoch)
                 .unwrap_or(target.stages),
+            // One sprint an epoch: what failed once would cost the same again.
+            _ if self.after.is_some_and(|done| view.next.epoch <= done) => {
+                advance::one_epoch_later(&view.next)
+            }
             _ => view.next,
         };
         let fixed = self.target.is_some_and(|target| target.fixed);

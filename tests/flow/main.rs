@@ -144,6 +144,20 @@ fn a_rent_call_that_came_too_often_is_made_again_and_ends_nothing() {
 }
 
 #[test]
+fn a_sprint_after_a_failed_one_waits_for_the_next_epoch() {
+    let world = World::new(Mode::Auto, 60, Faults::default());
+    let mut first = world.sprint.clone();
+    first.handle(start(), world.chain_reading());
+    let done = first.stages().expect("a target").epoch;
+    let mut second = Sprint::new(plan(), Mode::Auto, start()).not_before(done);
+    second.handle(start(), world.chain_reading());
+    assert_eq!(
+        second.stages().map(|stages| stages.epoch),
+        Some(done.next())
+    );
+}
+
+#[test]
 fn a_release_that_nobody_approves_happens_when_the_lease_ends() {
     let mut world = World::new(Mode::Manual, 60, Faults::default());
     world.feed(Event::Approved(GateKind::Start));

@@ -184,6 +184,14 @@ impl World {
         }
     }
 
+    /// What the chain says now.
+    pub fn chain_reading(&self) -> Event {
+        Event::ChainObserved {
+            view: self.view(),
+            block_time: Some(Duration::milliseconds(BLOCK_MILLIS)),
+        }
+    }
+
     pub fn feed(&mut self, event: Event) {
         let effects = self.sprint.handle(self.now, event);
         for effect in effects {
@@ -201,11 +209,7 @@ impl World {
         self.feed(Event::TimePassed);
         let minute = (self.now - start()).num_minutes();
         if self.faults.chain_dies_at.is_none_or(|dies| minute < dies) {
-            let block_time = Some(Duration::milliseconds(BLOCK_MILLIS));
-            self.feed(Event::ChainObserved {
-                view: self.view(),
-                block_time,
-            });
+            self.feed(self.chain_reading());
         }
         if !self.faults.node_is_silent {
             self.feed(Event::NodesListed(self.nodes()));

@@ -209,3 +209,25 @@ async fn a_boot_that_fails_is_taken_down_with_its_cause() {
     );
     assert!(truth.rentals.iter().all(|rental| rental.ended.is_some()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_for_one_epoch_is_not_rented_again_for_it() {
+    // Given an image that fails on every machine, when auto goes on by itself,
+    let scenario = Scenario::named("boot-fails").unwrap();
+    let mut rig = Rig::start_and_go_on(Mode::Auto, scenario).await;
+    rig.until_step(Step::Warming).await;
+    let epoch = rig.snapshot().sprint.epoch;
+    rig.until("the next epoch", |snapshot| {
+        snapshot.sprint.step == Step::Waiting && snapshot.sprint.epoch > epoch
+    })
+    .await;
+    // then it waits for the next epoch, and a restart does so too.
+    assert_eq!(rig.world.truth().rentals.len(), 1);
+    rig.send(Command::Quit(QuitChoice::Detach)).await;
+    let mut rig = rig.restart(Mode::Auto).await;
+    rig.until("the next epoch", |snapshot| {
+        snapshot.sprint.step == Step::Waiting && snapshot.sprint.epoch > epoch
+    })
+    .await;
+    assert_eq!(rig.world.truth().rentals.len(), 1);
+}

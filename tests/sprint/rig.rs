@@ -23,7 +23,17 @@ pub struct Rig {
 }
 
 impl Rig {
+    /// Runs one sprint.
     pub async fn start(mode: Mode, scenario: Scenario) -> Rig {
+        Rig::with(mode, scenario, EndAfter::OneSprint).await
+    }
+
+    /// Runs sprint after sprint.
+    pub async fn start_and_go_on(mode: Mode, scenario: Scenario) -> Rig {
+        Rig::with(mode, scenario, EndAfter::Never).await
+    }
+
+    async fn with(mode: Mode, scenario: Scenario, end_after: EndAfter) -> Rig {
         let scratch = tempfile::Builder::new()
             .prefix("pocpit-")
             .tempdir()
@@ -37,7 +47,7 @@ impl Rig {
         let world = serve(options).await.unwrap();
         let text = cli::configuration(&world, scratch.path()).await.unwrap();
         let config = cli::parse_configuration(&text).unwrap();
-        let handle = cli::start_engine(&config, mode, EndAfter::OneSprint).unwrap();
+        let handle = cli::start_engine(&config, mode, end_after).unwrap();
         Rig {
             world,
             config,

@@ -14,6 +14,7 @@ use futures_util::future::BoxFuture;
 use russh::keys::PrivateKey;
 use russh::keys::ssh_key::private::Ed25519Keypair;
 use russh::server::Config;
+use russh::{MethodKind, MethodSet};
 use tokio::io::DuplexStream;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
@@ -93,6 +94,7 @@ fn config(host_key_seed: u64) -> Config {
     }
     Config {
         keys: vec![PrivateKey::from(Ed25519Keypair::from_seed(&seed))],
+        methods: MethodSet::from(&[MethodKind::PublicKey][..]),
         auth_rejection_time: std::time::Duration::from_millis(20),
         auth_rejection_time_initial: Some(std::time::Duration::ZERO),
         // A boot says nothing for long: keeping the link alive is the client's work.
