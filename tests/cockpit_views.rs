@@ -8,6 +8,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pocpit::domain::*;
 use pocpit::engine::*;
 use pocpit::tui::keymap::{BINDINGS, markdown_table};
+use pocpit::tui::layout::Breakpoint;
 use pocpit::tui::message::Message;
 use pocpit::tui::model::{Dialog, Model, Pane};
 use pocpit::tui::theme::Theme;
@@ -415,7 +416,7 @@ fn type_and_draw(model: &mut Model, keys: &str) -> Vec<Command> {
             KeyCode::Char(key)
         };
         commands.extend(press(model, code));
-        update(model, Message::Drawn);
+        update(model, Message::Drawn(Breakpoint::Normal));
     }
     commands
 }
@@ -549,13 +550,27 @@ fn renting_needs_enter_then_a_drawn_dialog_then_y() {
         vec![],
         "typed before it was drawn"
     );
-    update(&mut m, Message::Drawn);
+    update(&mut m, Message::Drawn(Breakpoint::Normal));
     assert_eq!(
         press(&mut m, KeyCode::Char('y')),
         vec![Command::Rent {
             offer: OfferId(31_234_567),
             agreed: Usd::from_dollars(28.8)
         }]
+    );
+}
+
+#[test]
+fn a_screen_too_small_for_a_question_does_not_ask_it() {
+    let mut m = model(choosing());
+    press(&mut m, KeyCode::Enter);
+    update(&mut m, Message::Drawn(Breakpoint::Tiny));
+    assert_eq!(press(&mut m, KeyCode::Char('y')), vec![]);
+    assert_eq!(m.dialog, None);
+    assert!(
+        m.toast
+            .as_ref()
+            .is_some_and(|(text, _)| text.contains("60x16"))
     );
 }
 
@@ -654,7 +669,8 @@ fn any_message() -> impl Strategy<Value = Message> {
     prop_oneof![
         8 => proptest::sample::select("yansqxmrejkz?lhpfwG123456 ".chars().collect::<Vec<_>>()).prop_map(move |c| key(KeyCode::Char(c))),
         2 => proptest::sample::select(vec![KeyCode::Enter, KeyCode::Esc, KeyCode::Tab]).prop_map(key),
-        3 => Just(Message::Drawn),
+        3 => Just(Message::Drawn(Breakpoint::Normal)),
+        1 => Just(Message::Drawn(Breakpoint::Tiny)),
         1 => Just(Message::Paste),
         1 => proptest::sample::select(vec![choosing as fn() -> Snapshot, registering, proving, confirmed])
             .prop_map(|make| Message::Snapshot(Arc::new(make()))),
@@ -680,7 +696,7 @@ proptest! {
         let mut m = model(choosing());
         let mut drawn: Option<Dialog> = None;
         for message in messages {
-            if matches!(message, Message::Drawn) {
+            if matches!(message, Message::Drawn(_)) {
                 drawn.clone_from(&m.dialog);
             }
             let open = m.dialog.clone();

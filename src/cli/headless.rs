@@ -94,7 +94,7 @@ fn finish(report: Option<&SprintReport>, last: &Snapshot, format: Format) -> Res
     let Some(report) = report else {
         let Some(rental) = &last.rental else {
             say(format_args!(
-                "ended before a sprint was finished; nothing is rented"
+                "ended before a sprint was finished; it has nothing rented"
             ));
             return Ok(Exit::Done);
         };

@@ -369,7 +369,7 @@ impl Engine {
                 AlertLevel::Warning,
                 *since,
                 format!("rentals are unknown: {trouble}"),
-                "nothing is forgotten and the listing is tried again",
+                "check vast.api_key and vast.base_url; nothing is rented and nothing forgotten meanwhile",
             );
         }
         if let Some(trouble) = &self.seen.chain_trouble {

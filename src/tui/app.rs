@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::engine::{Command, Snapshot};
 
 use super::input::Input;
+use super::layout::Breakpoint;
 use super::message::Message;
 use super::model::Model;
 use super::terminal::{self, Screen};
@@ -123,11 +124,13 @@ pub async fn run(
 
 fn draw(screen: &mut Screen, model: &mut Model, theme: Theme) -> Result<(), TuiError> {
     let all = std::mem::take(&mut model.redraw);
+    let mut size = Breakpoint::Tiny;
     screen.draw(all, |frame| {
         let area = frame.area();
+        size = Breakpoint::of(area.width, area.height);
         view::draw(frame.buffer_mut(), area, model, theme);
     })?;
-    update(model, Message::Drawn);
+    update(model, Message::Drawn(size));
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use crossterm::event::KeyEvent;
 
 use crate::domain::Duration;
 use crate::engine::Snapshot;
+use crate::tui::layout::Breakpoint;
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -18,8 +19,8 @@ pub enum Message {
     Snapshot(Arc<Snapshot>),
     /// This much real time has passed since the last snapshot came.
     Tick(Duration),
-    /// What the model shows is on the screen now.
-    Drawn,
+    /// What the model shows is on a screen of this size now.
+    Drawn(Breakpoint),
     /// A command could not be handed to the engine.
     CommandLost(String),
 }

@@ -7,6 +7,7 @@ use crate::engine::{Command, QuitChoice};
 
 use super::ExitReason;
 use super::keymap::{Action, lookup};
+use super::layout::Breakpoint;
 use super::message::Message;
 use super::model::{Dialog, Model, Pane, suggested_pane};
 
@@ -39,7 +40,13 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Command> {
             model.toast.take_if(|(_, ticks)| *ticks == 0);
             Vec::new()
         }
-        Message::Drawn => {
+        Message::Drawn(Breakpoint::Tiny) if model.dialog.is_some() => {
+            // Half a question must not be agreed to.
+            model.dialog = None;
+            model.say("too small for a question: make the terminal 60x16 or larger");
+            Vec::new()
+        }
+        Message::Drawn(_) => {
             model.dialog_drawn = model.dialog.is_some();
             Vec::new()
         }

@@ -2,22 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Duration, Offer, Time, Usd, UsdPerHour};
-
-/// Prices of one rental, kept with it: the offer they came from is gone within minutes.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct RentalPrices {
-    /// Price of the GPUs alone.
-    pub gpu_price: UsdPerHour,
-    /// Price of the rented disk.
-    pub storage_price: UsdPerHour,
-    /// Price of a downloaded gigabyte.
-    pub download_per_gb: Usd,
-    /// Price of an uploaded gigabyte.
-    pub upload_per_gb: Usd,
-    /// Gigabytes that the start downloads: image and model.
-    pub download_gb: f64,
-}
+use crate::domain::{Duration, Offer, Usd};
 
 /// How long a boot takes, from renting to a loaded model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,37 +70,15 @@ pub fn session_cost(offer: &Offer, disk_gb: f64, length: Duration, download_gb: 
     offer.price_with_disk(disk_gb).times(length) + traffic(offer.download_per_gb, download_gb)
 }
 
-/// What a rental has cost between two times. Everything is counted as if the GPUs ran all the
-/// time and the start's downloads were complete at once: caps must never be surprised.
-pub fn accrued(prices: &RentalPrices, from: Time, to: Time) -> Usd {
-    let hourly = (prices.gpu_price + prices.storage_price).times(to - from);
-    if to <= from {
-        return Usd::ZERO;
-    }
-    hourly + traffic(prices.download_per_gb, prices.download_gb)
-}
-
 /// Price of a transfer, rounded up to a whole micro-dollar.
 pub(super) fn traffic(per_gb: Usd, gb: f64) -> Usd {
     Usd::from_dollars((per_gb.dollars() * gb.max(0.0) * 1e6).ceil() / 1e6)
 }
 
-impl RentalPrices {
-    /// Prices of renting `offer` with this disk for a start that downloads this much.
-    pub fn of(offer: &Offer, disk_gb: f64, download_gb: f64) -> Self {
-        RentalPrices {
-            gpu_price: offer.gpu_price,
-            storage_price: offer.storage_price(disk_gb),
-            download_per_gb: offer.download_per_gb,
-            upload_per_gb: offer.upload_per_gb,
-            download_gb,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{RentalPrices, Time, UsdPerHour};
     use crate::vast::rank::tests::an_offer;
 
     fn at(seconds: i64) -> Time {
@@ -136,14 +99,15 @@ mod tests {
     #[test]
     fn a_session_costs_what_it_accrues() {
         let offer = an_offer(1);
-        let prices = RentalPrices::of(&offer, 200.0, 150.0);
+        let prices = RentalPrices {
+            gpu_price: offer.gpu_price,
+            storage_price: offer.storage_price(200.0),
+            download_per_gb: offer.download_per_gb,
+            download_gb: 150.0,
+        };
         let length = Duration::minutes(95);
-        assert_eq!(
-            accrued(&prices, at(0), at(95 * 60)),
-            session_cost(&offer, 200.0, length, 150.0)
-        );
-        assert_eq!(accrued(&prices, at(5), at(5)), Usd::ZERO);
-        assert_eq!(accrued(&prices, at(9), at(5)), Usd::ZERO);
+        let predicted = session_cost(&offer, 200.0, length, 150.0);
+        assert_eq!(prices.cost(at(0), at(95 * 60)), predicted);
     }
 
     #[test]

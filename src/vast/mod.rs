@@ -10,6 +10,6 @@ mod request;
 mod wire;
 
 pub use client::VastClient;
-pub use cost::{BootEstimate, RentalPrices, accrued, predicted_boot, session_cost};
+pub use cost::{BootEstimate, predicted_boot, session_cost};
 pub use pacing::Pacing;
 pub use rank::{Needs, Ranked, RankedOffer, rank};

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::domain::Mode;
-use crate::engine::{AlertLevel, WorldKind};
+use crate::engine::{Alert, AlertLevel, WorldKind};
 use crate::tui::keymap::{self, BINDINGS, Context};
 use crate::tui::layout::centered;
 use crate::tui::model::{Model, Pane};
@@ -82,7 +82,10 @@ fn alert_line(model: &Model, theme: Theme) -> Line<'static> {
             theme.warn(),
         );
     }
-    if let Some((text, _)) = &model.toast {
+    // What costs money now is not covered by an answer to a key.
+    let critical = |alert: &Alert| alert.level == AlertLevel::Critical;
+    let covered = !model.snapshot.alerts.first().is_some_and(critical);
+    if let Some((text, _)) = model.toast.as_ref().filter(|_| covered) {
         return Line::styled(format!(" {} {text}", theme.glyph("›", ">")), theme.accent());
     }
     let Some(worst) = model.snapshot.alerts.first() else {
