@@ -8,26 +8,22 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::observe::{LinkChange, Observation, start_pollers};
-use super::ports::{TailChunk, TunnelEnds};
+use super::observe::{Observation, start_pollers};
+use super::ports::TunnelEnds;
 use super::rental::Watcher;
 use super::snapshot::{BootLog, Command, LinkSnapshot, QuitChoice, Snapshot, WorldKind};
-use super::{EngineError, Ports, exec, publish, reconcile};
+use super::{EngineError, Ports, exec, publish};
 use crate::chain::clock::BlockClock;
-use crate::chain::epoch;
 use crate::config::Config;
 use crate::domain::{
-    Account, CallError, Duration, EpochIndex, EpochView, Instance, InstanceId, Mode, NodeStatus,
-    Outcome, RegisteredNode, SprintReport, Step, Time,
+    Account, Duration, EpochIndex, EpochView, Instance, InstanceId, Mode, Outcome, RegisteredNode,
+    SprintReport, Step, Time,
 };
-use crate::flow::{
-    BootReading, Candidate, Effect, Event, Funds, NodeReading, NodesReading, Sprint,
-};
+use crate::flow::{Effect, Event, Sprint};
 use crate::journal::{Journal, Ledger, Record};
 use crate::mlnode::boot::BootTracker;
-use crate::notify::{Notice, NoticeLevel};
 use crate::ssh::sanitize::Sanitizer;
-use crate::vast::{Ranked, rank};
+use crate::vast::Ranked;
 
 /// When an engine ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,14 +76,14 @@ pub(super) struct Engine {
     pub(super) seen: Seen,
     pub(super) running: HashSet<&'static str>,
     pub(super) waiting: VecDeque<Effect>,
-    watcher: Option<Watcher>,
+    pub(super) watcher: Option<Watcher>,
     pub(super) boot: Option<BootTracker>,
-    sanitizer: Sanitizer,
+    pub(super) sanitizer: Sanitizer,
     pub(super) boot_log: BootLog,
     reports: mpsc::Sender<Observation>,
-    quitting: Option<QuitChoice>,
+    pub(super) quitting: Option<QuitChoice>,
     pub(super) report: Option<SprintReport>,
-    report_asked: bool,
+    pub(super) report_asked: bool,
     pub(super) journal_trouble: Option<String>,
     pub(super) destroying: HashMap<InstanceId, Time>,
     checkpoint: Option<serde_json::Value>,
@@ -375,7 +371,7 @@ impl Engine {
         self.waiting.push_back(effect);
     }
 
-    fn ended(&mut self, key: &'static str) {
+    pub(super) fn ended(&mut self, key: &'static str) {
         self.running.remove(key);
         let next = self.waiting.iter().position(|effect| effect.key() == key);
         if let Some(effect) = next.and_then(|index| self.waiting.remove(index)) {
@@ -448,443 +444,6 @@ impl Engine {
         if let Some((_, view)) = self.seen.view.clone() {
             self.see_chain(now, Ok(view));
         }
-    }
-
-    fn take(&mut self, seen: Observation) {
-        let now = self.ports.clock.now();
-        match seen {
-            Observation::Chain(result) => self.see_chain(now, result),
-            Observation::Headers { earlier, latest } => {
-                self.block_clock.observe_header(earlier);
-                self.block_clock.observe_header(latest);
-            }
-            Observation::Nodes(result) => self.see_nodes(now, result),
-            Observation::Listing(result) => self.see_listing(now, result),
-            Observation::Account(Ok(account)) => self.seen.account = Some(account),
-            Observation::Account(Err(error)) => {
-                tracing::warn!("the account's credit is unknown: {error}");
-            }
-            Observation::Instance(id, result) => self.see_instance(now, id, result),
-            Observation::Link(id, change) => self.see_link(now, id, change),
-            Observation::Log(id, chunk) => self.see_log(now, id, &chunk),
-            Observation::MlNode(id, result) => self.see_mlnode(now, id, result),
-            Observation::Searched {
-                effect,
-                offers,
-                account,
-            } => self.see_offers(now, &effect, offers, account),
-            Observation::Done {
-                key,
-                records,
-                events,
-            } => {
-                for record in records {
-                    self.record(&record);
-                }
-                for event in events {
-                    self.feed(now, event);
-                }
-                self.ended(key);
-            }
-            Observation::Relisted { key, events, nodes } => {
-                for event in events {
-                    self.feed(now, event);
-                }
-                self.see_nodes(now, nodes);
-                self.ended(key);
-            }
-            Observation::Gone { key, instance } => {
-                self.settle(now, instance);
-                self.ended(key);
-            }
-            Observation::Leftovers { instances, nodes } => {
-                self.finish_report(now, instances, nodes);
-            }
-        }
-    }
-
-    fn see_chain(&mut self, now: Time, result: Result<EpochView, CallError>) {
-        let view = match result {
-            Ok(view) => view,
-            Err(error) => {
-                self.seen.chain_trouble = Some(error.to_string());
-                return self.feed(now, Event::TimePassed);
-            }
-        };
-        if let Err(why) = epoch::consistent(&view) {
-            self.seen.chain_trouble = Some(why);
-            return;
-        }
-        self.seen.chain_trouble = None;
-        self.block_clock.observe_height(now, view.height);
-        self.seen.view = Some((now, view.clone()));
-        let block_time = self.block_clock.block_time();
-        // A source that answers with an old height is not a fresh reading.
-        if self.block_clock.stalled_since(now).is_none() {
-            self.feed(now, Event::ChainObserved { view, block_time });
-        }
-    }
-
-    pub(super) fn see_nodes(&mut self, now: Time, result: Result<Vec<RegisteredNode>, CallError>) {
-        let nodes = match result {
-            Ok(nodes) => nodes,
-            Err(error) => {
-                self.seen.nodes_trouble = Some(error.to_string());
-                return;
-            }
-        };
-        self.seen.nodes_trouble = None;
-        let reading = self.read_nodes(&nodes);
-        self.journal_registrations(&nodes);
-        self.seen.nodes = Some((now, nodes));
-        self.feed(now, Event::NodesListed(reading));
-    }
-
-    fn read_nodes(&self, nodes: &[RegisteredNode]) -> NodesReading {
-        let listed = |id: &crate::domain::NodeId| nodes.iter().find(|node| node.config.id == *id);
-        let node = self
-            .sprint
-            .node_id()
-            .and_then(listed)
-            .map(|node| NodeReading {
-                id: node.config.id.clone(),
-                as_wanted: self.is_as_wanted(node),
-                status: node.current,
-                poc: node.poc_current,
-                failure: node.failure_reason.clone(),
-            });
-        let proxy = self.config.inference_proxy.as_ref();
-        NodesReading {
-            node,
-            proxy_listed: proxy.is_none_or(|proxy| listed(&proxy.node_id).is_some()),
-        }
-    }
-
-    fn is_as_wanted(&self, seen: &RegisteredNode) -> bool {
-        let Some(wanted) = self.wanted_node() else {
-            return false;
-        };
-        let same_place = wanted.host == seen.config.host
-            && wanted.poc_port == seen.config.poc_port
-            && wanted.inference_port == seen.config.inference_port;
-        same_place
-            && wanted
-                .models
-                .keys()
-                .all(|model| seen.config.models.contains_key(model))
-    }
-
-    fn journal_registrations(&mut self, nodes: &[RegisteredNode]) {
-        let unconfirmed: Vec<_> = self
-            .ledger
-            .registrations()
-            .into_iter()
-            .filter(|open| {
-                nodes.iter().all(|node| node.config.id != open.node) && open.unregistering
-            })
-            .map(|open| open.node.clone())
-            .collect();
-        for node in unconfirmed {
-            self.record(&Record::Unregistered { node });
-        }
-        if let Some(id) = self.sprint.node_id().cloned() {
-            let listed = nodes
-                .iter()
-                .any(|node| node.config.id == id && node.current != NodeStatus::Failed);
-            let open = self
-                .ledger
-                .registrations()
-                .iter()
-                .any(|open| open.node == id && !open.registered);
-            if listed && open {
-                self.record(&Record::Registered { node: id });
-            }
-        }
-    }
-
-    fn see_listing(&mut self, now: Time, result: Result<Vec<Instance>, CallError>) {
-        match result {
-            Ok(instances) => {
-                self.seen.listing_trouble = None;
-                let orders = reconcile::plan(
-                    now,
-                    &instances,
-                    &self.ledger,
-                    &self.sprint,
-                    &self.config.cockpit,
-                );
-                self.seen.listing = Some((now, instances));
-                for order in orders {
-                    self.reconcile(now, order);
-                }
-            }
-            Err(error) => {
-                let since = self
-                    .seen
-                    .listing_trouble
-                    .take()
-                    .map_or(now, |(since, _)| since);
-                self.seen.listing_trouble = Some((since, error.to_string()));
-            }
-        }
-    }
-
-    fn see_instance(
-        &mut self,
-        now: Time,
-        id: InstanceId,
-        result: Result<Option<Instance>, CallError>,
-    ) {
-        if self.sprint.rental().map(|rental| rental.instance) != Some(id) {
-            return;
-        }
-        match result {
-            Ok(Some(instance)) => {
-                if let Some(boot) = &mut self.boot {
-                    boot.observe_instance(now, &instance);
-                }
-                self.seen.instance = Some(instance);
-                self.feed_boot(now);
-            }
-            Ok(None) => {
-                let listed = self
-                    .seen
-                    .listing
-                    .as_ref()
-                    .is_some_and(|(_, all)| all.iter().any(|i| i.id == id));
-                if !listed && self.seen.listing.is_some() {
-                    self.feed(now, Event::RentalVanished);
-                }
-            }
-            Err(error) => tracing::warn!("instance {id} cannot be read: {error}"),
-        }
-    }
-
-    fn see_link(&mut self, now: Time, id: InstanceId, change: LinkChange) {
-        if self.watcher.as_ref().map(|watcher| watcher.instance) != Some(id) {
-            return;
-        }
-        let link = &mut self.seen.link;
-        match change {
-            LinkChange::Failed(error) => {
-                link.attempts += 1;
-                link.last_error = Some(error.to_string());
-                tracing::info!("SSH attempt {}: {error}", link.attempts);
-            }
-            LinkChange::Connected(endpoint) => {
-                tracing::info!("SSH is connected to {endpoint}");
-                link.endpoint = Some(endpoint);
-                link.up_since = Some(now);
-            }
-            LinkChange::Tunnel(ends) => link.ends = Some(ends),
-            LinkChange::Lost(error) => {
-                tracing::warn!("{error}; connecting again");
-                link.up_since = None;
-                link.ends = None;
-                link.proven = false;
-                link.last_error = Some(error.to_string());
-            }
-        }
-        let up = link.up_since.is_some();
-        if let Some(boot) = &mut self.boot {
-            boot.observe_link(now, up);
-        }
-        self.feed_boot(now);
-    }
-
-    fn see_log(&mut self, now: Time, id: InstanceId, chunk: &TailChunk) {
-        if self.watcher.as_ref().map(|watcher| watcher.instance) != Some(id) {
-            return;
-        }
-        let mut lines = self.sanitizer.feed(now, &chunk.bytes);
-        let live = self.sanitizer.live(now);
-        if let Some(boot) = &mut self.boot {
-            for line in lines.iter().chain(&live) {
-                boot.observe_line(now, &line.text());
-            }
-        }
-        for line in lines.drain(..) {
-            self.boot_log.push(line);
-        }
-        self.boot_log.live = live;
-        self.feed_boot(now);
-    }
-
-    fn see_mlnode(
-        &mut self,
-        now: Time,
-        id: InstanceId,
-        result: Result<crate::domain::MlNodeStatus, CallError>,
-    ) {
-        if self.watcher.as_ref().map(|watcher| watcher.instance) != Some(id) {
-            return;
-        }
-        match result {
-            Ok(status) => {
-                self.seen.link.proven = true;
-                if let Some(boot) = &mut self.boot {
-                    boot.observe_status(now, &status);
-                }
-                self.seen.mlnode = Some(status);
-            }
-            Err(error) => {
-                self.seen.link.proven = false;
-                tracing::debug!("{error}");
-            }
-        }
-        self.feed_boot(now);
-    }
-
-    fn feed_boot(&mut self, now: Time) {
-        let Some(boot) = &self.boot else { return };
-        let reading = BootReading {
-            api_up: self.seen.mlnode.is_some(),
-            ready: boot.is_ready(),
-            left: Some(boot.expected_left(now).0),
-            fault: boot.fault().cloned(),
-        };
-        self.feed(now, Event::BootObserved(reading));
-    }
-
-    fn see_offers(
-        &mut self,
-        now: Time,
-        effect: &Effect,
-        offers: Result<Vec<crate::domain::Offer>, CallError>,
-        account: Result<Account, CallError>,
-    ) {
-        self.seen.searching = false;
-        let event = match offers {
-            Err(error) => {
-                self.seen.search_trouble = Some(error.to_string());
-                Event::SearchFailed(error)
-            }
-            Ok(offers) => {
-                self.seen.search_trouble = None;
-                self.seen.account = account.ok().or(self.seen.account);
-                let ranked = self.rank(now, effect, offers);
-                let candidates = ranked
-                    .usable
-                    .iter()
-                    .take(OFFERS_KEPT)
-                    .map(|usable| Candidate {
-                        offer: usable.offer.clone(),
-                        worst_cost: usable.worst_cost,
-                    });
-                let event = Event::OffersRanked {
-                    offers: candidates.collect(),
-                    funds: self.funds(now),
-                };
-                self.seen.ranked = Some((now, ranked));
-                event
-            }
-        };
-        self.feed(now, event);
-        self.ended("search");
-    }
-
-    fn rank(&self, now: Time, effect: &Effect, offers: Vec<crate::domain::Offer>) -> Ranked {
-        let avoided: Vec<_> = self
-            .ledger
-            .avoided(now)
-            .into_iter()
-            .map(|(machine, ..)| machine)
-            .collect();
-        let needs = exec::needs(now, effect, &self.config);
-        rank(offers, &self.config.vast.query, &needs, &avoided)
-    }
-
-    pub(super) fn funds(&self, now: Time) -> Funds {
-        let reserved = self.ledger.reserved(now);
-        let since_sprint = self.sprint.spans().first().map_or(now, |span| span.started);
-        Funds {
-            sprint: self.ledger.spent_since(since_sprint, now) + reserved,
-            day: self.ledger.spent_since(now - Duration::hours(24), now) + reserved,
-            month: self.ledger.spent_since(now - Duration::days(30), now) + reserved,
-            credit: self.seen.account.map(|account| account.credit),
-        }
-    }
-
-    /// A rental that is proven gone is settled in the journal.
-    pub(super) fn settle(&mut self, now: Time, instance: InstanceId) {
-        self.destroying.remove(&instance);
-        let settled = self
-            .ledger
-            .open_rentals()
-            .into_iter()
-            .find(|open| open.instance == Some(instance));
-        let record = settled.map(|open| Record::RentalGone {
-            label: open.label.clone(),
-            instance,
-            cost: open.prices.cost(open.intended_at, now),
-        });
-        if let Some(record) = record {
-            self.record(&record);
-        }
-        let remote = self.ports.remote.clone();
-        tokio::spawn(async move { remote.forget(instance).await });
-        self.feed(now, Event::RentalGone(instance));
-    }
-
-    fn count_leftovers(&mut self) {
-        let ports = self.ports.clone();
-        self.spawn("leftovers", async move {
-            let (instances, nodes) =
-                tokio::join!(ports.market.instances(), ports.network_node.nodes());
-            Observation::Leftovers { instances, nodes }
-        });
-    }
-
-    fn finish_report(
-        &mut self,
-        now: Time,
-        instances: Result<Vec<Instance>, CallError>,
-        nodes: Result<Vec<RegisteredNode>, CallError>,
-    ) {
-        self.running.remove("leftovers");
-        let report = self.sprint_report(now, instances.ok().as_deref(), nodes.as_deref().ok());
-        if let Ok(nodes) = nodes {
-            self.see_nodes(now, Ok(nodes));
-        }
-        let outcome = self
-            .sprint
-            .outcome()
-            .map_or("unknown", Outcome::name)
-            .to_owned();
-        tracing::info!("sprint ended: {outcome}, cost ${:.2}", report.cost_usd);
-        self.ports.notifier.notify(&notice_of(now, &report));
-        self.record(&Record::SprintEnded {
-            report: report.clone(),
-        });
-        self.report = Some(report);
-        let goes_on = self.options.end_after == EndAfter::Never
-            && self.quitting.is_none()
-            && self.sprint.mode() == Mode::Auto;
-        if goes_on {
-            let done = self.sprint.stages().map(|stages| stages.epoch);
-            self.next_sprint(now, done);
-        }
-    }
-}
-
-fn notice_of(now: Time, report: &SprintReport) -> Notice {
-    let epoch = report
-        .epoch
-        .map_or_else(|| "?".to_owned(), |epoch| epoch.to_string());
-    let confirmed = report.outcome == "confirmed";
-    Notice {
-        level: if confirmed {
-            NoticeLevel::Notice
-        } else {
-            NoticeLevel::Warning
-        },
-        title: format!("epoch {epoch}: {}", report.outcome),
-        body: format!(
-            "cost ${:.2}. {}",
-            report.cost_usd,
-            report.cause.as_deref().unwrap_or_default()
-        ),
-        at: now,
     }
 }
 

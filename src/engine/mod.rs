@@ -12,6 +12,8 @@ pub mod ports;
 mod publish;
 mod reconcile;
 mod rental;
+mod see;
+mod settle;
 mod snapshot;
 
 use std::sync::Arc;
