@@ -1,32 +1,23 @@
-//! Sends requests.
+//! Sends requests: what is tried again, how often, and what a failure means.
 
-use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use reqwest::{Client, Method, RequestBuilder, Response};
-use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
-use url::Host;
 
 use super::refusal::{self, LONGEST_WAIT};
-use super::{HttpMethod, HttpReply, HttpRequest, Retry, text};
+use super::transport::{Answer, BrokenBody, MAX_BODY, Network, Transport, TransportError};
+use super::{HttpReply, HttpRequest, Retry, text};
 use crate::domain::{CallError, CallErrorKind};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const READ_TIMEOUT: Duration = Duration::from_mins(1);
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
-/// Longest body that is read.
-const MAX_BODY: usize = 16 * 1024 * 1024;
 
 /// The HTTP client. Cheap to clone; every clone shares its connections.
 #[derive(Clone)]
 pub struct HttpClient {
-    /// For everybody else: proxies of the environment apply.
-    remote: Result<Client, String>,
-    /// For loopback: no proxy, and no certificates needed on this machine.
-    loopback: Result<Client, String>,
+    transport: Arc<dyn Transport>,
 }
 
 /// One try that did not succeed.
@@ -39,29 +30,14 @@ struct Failure {
 }
 
 impl HttpClient {
-    /// Makes the client. Should the machine's certificates be unusable, calls to other machines
-    /// say so; loopback works all the same.
+    /// The client over the network.
     pub fn new() -> Self {
-        // Somebody else may have installed a provider first: then that one is used.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let common = || {
-            Client::builder()
-                .user_agent(concat!("pocpit/", env!("CARGO_PKG_VERSION")))
-                .connect_timeout(CONNECT_TIMEOUT)
-                .read_timeout(READ_TIMEOUT)
-                .redirect(reqwest::redirect::Policy::none())
-                // Retries are decided here and nowhere else: a rent must never be sent twice.
-                .retry(reqwest::retry::never())
-        };
-        let reason = |error: reqwest::Error| with_causes(&error);
-        HttpClient {
-            remote: common().build().map_err(reason),
-            loopback: common()
-                .no_proxy()
-                .tls_certs_only([])
-                .build()
-                .map_err(reason),
-        }
+        HttpClient::over(Arc::new(Network::new()))
+    }
+
+    /// The client over another transport: a simulated world in the same process.
+    pub fn over(transport: Arc<dyn Transport>) -> Self {
+        HttpClient { transport }
     }
 
     /// Sends a request. Only a status from 200 to 299 with a whole body is a success.
@@ -99,70 +75,29 @@ impl HttpClient {
     }
 
     async fn send_once(&self, request: &HttpRequest) -> Result<HttpReply, Failure> {
-        let bearer = request.bearer.as_ref();
-        let builder = self.prepare(request)?;
-        let response = builder
-            .send()
+        let answer = self
+            .transport
+            .exchange(request)
             .await
-            .map_err(|error| transport_failure(request, error))?;
-        let status = response.status().as_u16();
-        let retry_after = response
-            .headers()
-            .get(reqwest::header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
-        let success = response.status().is_success();
-        let (body, broken) = read_body(response, bearer).await;
-        if !success {
-            return Err(refused(request, status, &body, retry_after.as_deref()));
+            .map_err(|error| transport_failure(request, &error))?;
+        if !(200..300).contains(&answer.status) {
+            return Err(refused(request, &answer));
         }
-        match broken {
-            None => Ok(HttpReply { status, body }),
-            Some((kind, detail)) => Err(Failure {
-                error: error_of(request, kind, Some(status), detail),
-                passing: kind == CallErrorKind::Ambiguous,
-                wait: None,
+        match answer.broken {
+            None => Ok(HttpReply {
+                status: answer.status,
+                body: answer.body,
             }),
+            Some(broken) => {
+                let (kind, detail) = broken_body(&broken);
+                let detail = text::clean(&detail, request.bearer.as_ref());
+                Err(Failure {
+                    error: error_of(request, kind, Some(answer.status), detail),
+                    passing: kind == CallErrorKind::Ambiguous,
+                    wait: None,
+                })
+            }
         }
-    }
-
-    fn prepare(&self, request: &HttpRequest) -> Result<RequestBuilder, Failure> {
-        let client = if is_loopback(&request.url) {
-            &self.loopback
-        } else {
-            &self.remote
-        };
-        let client = client.as_ref().map_err(|reason| Failure {
-            error: error_of(
-                request,
-                CallErrorKind::NotSent,
-                None,
-                format!(
-                    "the TLS client cannot be set up: {reason}; are CA certificates installed?"
-                ),
-            ),
-            passing: false,
-            wait: None,
-        })?;
-        let method = match request.method {
-            HttpMethod::Get => Method::GET,
-            HttpMethod::Post => Method::POST,
-            HttpMethod::Put => Method::PUT,
-            HttpMethod::Delete => Method::DELETE,
-        };
-        let mut builder = client
-            .request(method, request.url.clone())
-            .timeout(request.timeout);
-        if !request.query.is_empty() {
-            builder = builder.query(&request.query);
-        }
-        if let Some(bearer) = &request.bearer {
-            builder = builder.bearer_auth(bearer.expose_secret());
-        }
-        if let Some(body) = &request.body {
-            builder = builder.json(body);
-        }
-        Ok(builder)
     }
 }
 
@@ -175,15 +110,6 @@ impl Default for HttpClient {
 impl std::fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("HttpClient")
-    }
-}
-
-fn is_loopback(url: &url::Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
     }
 }
 
@@ -201,25 +127,24 @@ fn error_of(
     }
 }
 
-fn refused(request: &HttpRequest, status: u16, body: &str, retry_after: Option<&str>) -> Failure {
+fn refused(request: &HttpRequest, answer: &Answer) -> Failure {
+    let (status, body) = (answer.status, answer.body.as_str());
     let detail = text::clean(&refusal::words(body), request.bearer.as_ref());
     Failure {
         error: error_of(request, refusal::kind(status, body), Some(status), detail),
         passing: refusal::may_pass_soon(status, body),
-        wait: refusal::wait_asked_for(retry_after, body),
+        wait: refusal::wait_asked_for(answer.retry_after.as_deref(), body),
     }
 }
 
-fn transport_failure(request: &HttpRequest, error: reqwest::Error) -> Failure {
+fn transport_failure(request: &HttpRequest, error: &TransportError) -> Failure {
     // Only before the connection stands is it certain that nothing was asked for.
-    let kind = if error.is_connect() || error.is_builder() {
-        CallErrorKind::NotSent
-    } else {
-        CallErrorKind::Ambiguous
+    let (kind, passing) = match error {
+        TransportError::Unusable(_) => (CallErrorKind::NotSent, false),
+        TransportError::NotSent(_) => (CallErrorKind::NotSent, true),
+        TransportError::Lost(_) => (CallErrorKind::Ambiguous, true),
     };
-    let passing = !error.is_builder();
-    let reason = with_causes(&error.without_url());
-    let detail = text::clean(&reason, request.bearer.as_ref());
+    let detail = text::clean(&error.to_string(), request.bearer.as_ref());
     Failure {
         error: error_of(request, kind, None, detail),
         passing,
@@ -227,42 +152,15 @@ fn transport_failure(request: &HttpRequest, error: reqwest::Error) -> Failure {
     }
 }
 
-/// The body as far as it came, and why that is not all of it.
-async fn read_body(
-    mut response: Response,
-    bearer: Option<&SecretString>,
-) -> (String, Option<(CallErrorKind, String)>) {
-    let mut bytes = Vec::new();
-    let broken = loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if bytes.len() + chunk.len() > MAX_BODY => {
-                break Some((
-                    CallErrorKind::Malformed,
-                    format!("the reply is longer than {MAX_BODY} bytes"),
-                ));
-            }
-            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-            Ok(None) => break None,
-            Err(error) => {
-                let reason = with_causes(&error.without_url());
-                let detail = format!("the reply broke off: {}", text::clean(&reason, bearer));
-                break Some((CallErrorKind::Ambiguous, detail));
-            }
-        }
-    };
-    (String::from_utf8_lossy(&bytes).into_owned(), broken)
-}
-
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let words = inner.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        cause = inner.source();
+fn broken_body(broken: &BrokenBody) -> (CallErrorKind, String) {
+    match broken {
+        BrokenBody::TooLong => (
+            CallErrorKind::Malformed,
+            format!("the reply is longer than {MAX_BODY} bytes"),
+        ),
+        BrokenBody::BrokeOff(reason) => (
+            CallErrorKind::Ambiguous,
+            format!("the reply broke off: {reason}"),
+        ),
     }
-    text
 }

@@ -31,7 +31,7 @@ impl World {
     }
 
     /// Time of a block. Jitter stays under half a block, so that times rise with heights.
-    pub(super) fn block_time(&self, height: u64) -> Time {
+    pub fn block_time(&self, height: u64) -> Time {
         let mean = self.scenario.block_seconds;
         let blocks = number(height) - number(self.first_height());
         let jitter = (unit(self.seed, 7, height) - 0.5) * mean * 0.6;
@@ -81,7 +81,8 @@ impl World {
         self.block_time(World::poc_start(self.epoch()) + GENERATION)
     }
 
-    pub(super) fn public_api(&self, ask: &Ask) -> Reply {
+    /// Answers a call to the chain's public API.
+    pub fn public_api(&self, ask: &Ask) -> Reply {
         let path = ask.path.strip_prefix("/api").unwrap_or(&ask.path);
         match path.trim_end_matches('/') {
             "/v1/epochs/latest" => Reply::ok(&self.epoch_reply()),
@@ -164,7 +165,8 @@ impl World {
             {"index": "gonka1someoneelse", "weight": 48_213, "models": [MODEL], "ml_nodes": [{"ml_nodes": [{"node_id": "other", "poc_weight": 48_213}]}]}]}})
     }
 
-    pub(super) fn rpc(&self, ask: &Ask) -> Reply {
+    /// Answers a call to the chain node's RPC.
+    pub fn rpc(&self, ask: &Ask) -> Reply {
         let latest = self.height();
         match ask.path.trim_end_matches('/') {
             "/status" => Reply::ok(

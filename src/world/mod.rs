@@ -5,6 +5,7 @@
 
 mod chain;
 mod clock;
+mod inside;
 mod machine;
 mod mlnode;
 mod network_node;

@@ -55,7 +55,8 @@ impl World {
         self.nodes.insert(id.into(), node);
     }
 
-    pub(super) fn admin(&mut self, ask: &Ask) -> Reply {
+    /// Answers a call to the Network Node's admin API.
+    pub fn admin(&mut self, ask: &Ask) -> Reply {
         let path = ask.path.trim_end_matches('/').to_owned();
         let parts: Vec<&str> = path.trim_start_matches("/admin/v1/").split('/').collect();
         match (ask.method.as_str(), parts.as_slice()) {

@@ -276,13 +276,7 @@ async fn drive(shared: Arc<Shared>, http: reqwest::Client) {
     loop {
         let (outgoing, wanted) = {
             let mut world = shared.world();
-            let now = world.now();
-            let wanted: Vec<u64> = world
-                .instances
-                .values()
-                .filter(|i| i.is_running(now))
-                .map(|i| i.id)
-                .collect();
+            let wanted = world.running();
             (world.poll_outgoing(), wanted)
         };
         follow_machines(&shared, &mut hosts, &wanted).await;
@@ -313,9 +307,7 @@ async fn follow_machines(
         });
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         if let Ok(host) = SshHost::start(listen, shared.seed ^ id, machine.clone()).await {
-            if let Some(instance) = shared.world().instances.get_mut(id) {
-                instance.ssh_port = Some(host.addr().port());
-            }
+            shared.world().set_ssh_port(*id, host.addr().port());
             hosts.insert(*id, (machine, host));
         }
     }

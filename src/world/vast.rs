@@ -68,7 +68,8 @@ const CLASSES: [(&str, u64, u64, f64, u64); 5] = [
 ];
 
 impl World {
-    pub(super) fn vast(&mut self, ask: &Ask) -> Reply {
+    /// Answers a call to the GPU market.
+    pub fn vast(&mut self, ask: &Ask) -> Reply {
         if ask.bearer.as_deref() != Some(API_KEY) {
             return Reply::new(
                 401,
