@@ -22,5 +22,7 @@ pub use clock::WorldClock;
 pub use scenario::{Fault, FaultKind, Scenario};
 pub use serve::{Ports, ServedWorld, WorldOptions, serve};
 pub use ssh_host::{Dialer, Machine, SshHost};
-pub use state::{Ask, Outgoing, Polled, Reply, World};
+pub use state::{
+    API_KEY, Ask, IMAGE, MODEL, Outgoing, PARTICIPANT, PROXY_NODE, Polled, Reply, World,
+};
 pub use truth::{TrueRental, Truth};

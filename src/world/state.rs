@@ -10,15 +10,22 @@ use super::chain::{NEW_VALIDATORS, Phase, VALIDATION_END};
 use super::clock::{as_seconds, seconds};
 use super::network_node::Node;
 use super::scenario::Scenario;
+use super::truth::TrueRental;
 use super::vast::Instance;
 
-pub(super) const MODEL: &str = "MiniMaxAI/MiniMax-M2.7";
-pub(super) const IMAGE: &str = "ghcr.io/gonka-ai/mlnode:3.0.16";
-pub(super) const PARTICIPANT: &str = "gonka1x9k2v5q8w4e7r3t6y0u2p5s8d4f7g3h6j9k2l";
-pub(super) const PROXY_NODE: &str = "inference-proxy";
-pub(super) const API_KEY: &str = "simulated-vast-key";
+/// The one model that governance approves.
+pub const MODEL: &str = "MiniMaxAI/MiniMax-M2.7";
+/// An image of the workload.
+pub const IMAGE: &str = "ghcr.io/gonka-ai/mlnode:3.0.16";
+/// The operator's address on the chain.
+pub const PARTICIPANT: &str = "gonka1x9k2v5q8w4e7r3t6y0u2p5s8d4f7g3h6j9k2l";
+/// The inference proxy's id at the Network Node.
+pub const PROXY_NODE: &str = "inference-proxy";
+/// The key that the market accepts.
+pub const API_KEY: &str = "simulated-vast-key";
 /// The world goes on in slices of this many seconds.
 const SLICE: f64 = 2.0;
+const QUIET_SLICE: f64 = 30.0;
 const WEIGHT_PER_BATCH: u64 = 37;
 
 /// A call, however it came.
@@ -94,6 +101,9 @@ pub struct World {
     pub(super) start: Time,
     pub(super) now: Time,
     pub(super) instances: BTreeMap<u64, Instance>,
+    /// Rentals that ended long ago, and what they cost.
+    pub(super) past: Vec<TrueRental>,
+    pub(super) past_cost: f64,
     pub(super) account_keys: Vec<String>,
     pub(super) last_calls: BTreeMap<String, Time>,
     pub(super) rent_calls: u64,
@@ -116,6 +126,8 @@ impl World {
             start,
             now: start,
             instances: BTreeMap::new(),
+            past: Vec::new(),
+            past_cost: 0.0,
             account_keys: Vec::new(),
             last_calls: BTreeMap::new(),
             rent_calls: 0,
@@ -142,16 +154,24 @@ impl World {
     /// Lets the world go on to `to`; never back.
     pub fn advance(&mut self, to: Time) {
         while self.now < to {
-            let next = to.min(self.now + seconds(SLICE));
+            let next = to.min(self.now + seconds(self.slice()));
             let elapsed = as_seconds(next - self.now);
             self.now = next;
             self.step(elapsed);
         }
     }
 
+    /// Nothing but the clock matters while no machine runs and no `PoC` is near.
+    fn slice(&self) -> f64 {
+        let quiet = self.phase() == Phase::Inference
+            && self.instances.values().all(|i| i.destroyed_at.is_some());
+        if quiet { QUIET_SLICE } else { SLICE }
+    }
+
     fn step(&mut self, elapsed: f64) {
         self.bill(elapsed);
         self.end_leases();
+        self.forget_the_past();
         self.follow_chain();
         self.send_batches();
         self.poll_nodes();

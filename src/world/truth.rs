@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::domain::{Time, Usd};
 
 use super::state::World;
+use super::vast::Instance;
 
 /// What really happened so far.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,23 +39,49 @@ pub struct TrueRental {
     pub cost: Usd,
 }
 
+/// A rental as it really is.
+pub(super) fn of(instance: &Instance) -> TrueRental {
+    TrueRental {
+        id: instance.id,
+        label: instance.label.clone(),
+        started: instance.rented_at,
+        ended: instance.destroyed_at,
+        cost: Usd::from_dollars(instance.cost),
+    }
+}
+
 impl World {
     /// What really happened so far.
     pub fn truth(&self) -> Truth {
-        let rentals = self.instances.values().map(|i| TrueRental {
-            id: i.id,
-            label: i.label.clone(),
-            started: i.rented_at,
-            ended: i.destroyed_at,
-            cost: Usd::from_dollars(i.cost),
-        });
+        let recent = self.instances.values().map(of);
         Truth {
-            rentals: rentals.collect(),
+            rentals: self.past.iter().cloned().chain(recent).collect(),
             nodes: self.nodes.keys().cloned().collect(),
             weights: self.weights.clone(),
             batches: self.batches.clone(),
-            spend: Usd::from_dollars(self.instances.values().map(|i| i.cost).sum()),
+            spend: self.spend(),
             peak_live_rentals: self.peak_live,
         }
+    }
+
+    /// Rentals that cost money now.
+    pub fn live_rentals(&self) -> Vec<TrueRental> {
+        let live = self.instances.values().filter(|i| i.destroyed_at.is_none());
+        live.map(of).collect()
+    }
+
+    /// Ids that are registered at the Network Node.
+    pub fn registered(&self) -> Vec<String> {
+        self.nodes.keys().cloned().collect()
+    }
+
+    /// Weight of a node in an epoch, once it is formed.
+    pub fn weight(&self, epoch: u64, node: &str) -> Option<u64> {
+        self.weights.get(&epoch)?.get(node).copied()
+    }
+
+    /// Money spent so far.
+    pub fn spend(&self) -> Usd {
+        Usd::from_dollars(self.past_cost + self.instances.values().map(|i| i.cost).sum::<f64>())
     }
 }

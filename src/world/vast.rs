@@ -9,6 +9,7 @@ use crate::domain::Time;
 use super::clock::{as_seconds, seconds};
 use super::mlnode::MlNode;
 use super::state::{API_KEY, Ask, Reply, World, number, unit};
+use super::truth;
 
 /// A rental, alive or destroyed.
 #[derive(Debug)]
@@ -137,7 +138,7 @@ impl World {
     }
 
     pub(super) fn credit(&self) -> f64 {
-        self.scenario.credit - self.instances.values().map(|i| i.cost).sum::<f64>()
+        self.scenario.credit - self.past_cost - self.instances.values().map(|i| i.cost).sum::<f64>()
     }
 
     pub(super) fn bill(&mut self, elapsed: f64) {
@@ -156,6 +157,24 @@ impl World {
                 0.0
             };
             instance.cost += (storage + gpu) * hours;
+        }
+    }
+
+    /// A rental that ended a day ago is history: nobody asks for it any more.
+    pub(super) fn forget_the_past(&mut self) {
+        let day_ago = self.now - seconds(86_400.0);
+        let old = |i: &Instance| i.destroyed_at.is_some_and(|at| at < day_ago);
+        if !self.instances.values().any(old) {
+            return;
+        }
+        let (gone, kept) = std::mem::take(&mut self.instances)
+            .into_iter()
+            .partition(|(_, i)| old(i));
+        self.instances = kept;
+        let gone: BTreeMap<u64, Instance> = gone;
+        for instance in gone.into_values() {
+            self.past_cost += instance.cost;
+            self.past.push(truth::of(&instance));
         }
     }
 
@@ -255,7 +274,7 @@ impl World {
                 &json!({"success": false, "error": "insufficient_credit", "msg": "Your account lacks credit"}),
             );
         }
-        let id = 31_415_000 + number_of(self.instances.len()) + 1;
+        let id = 31_415_000 + number_of(self.past.len() + self.instances.len()) + 1;
         let pull = if self.scenario.boot_hangs {
             1e8
         } else {
