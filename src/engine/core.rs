@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::observe::{Observation, start_pollers};
 use super::ports::TunnelEnds;
 use super::rental::Watcher;
-use super::snapshot::{BootLog, Command, LinkSnapshot, QuitChoice, Snapshot, WorldKind};
+use super::snapshot::{
+    BootLog, Command, LinkSnapshot, OfferRow, QuitChoice, RejectedOffer, Snapshot, WorldKind,
+};
 use super::{EngineError, Ports, exec, publish};
 use crate::chain::clock::BlockClock;
 use crate::config::Config;
@@ -23,7 +25,6 @@ use crate::flow::{Effect, Event, Sprint};
 use crate::journal::{Journal, Ledger, Record};
 use crate::mlnode::boot::BootTracker;
 use crate::ssh::sanitize::Sanitizer;
-use crate::vast::Ranked;
 
 /// When an engine ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct EngineHandle {
 
 /// Publishing is coalesced to this (real time).
 const PUBLISH_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
+/// Costs run on although nothing happens.
+const PUBLISH_AT_LEAST: std::time::Duration = std::time::Duration::from_secs(1);
 const COMMANDS: usize = 64;
 const OBSERVATIONS: usize = 1_024;
 /// A block much later than this means that the chain, or our source, stands still.
@@ -99,12 +102,19 @@ pub(super) struct Seen {
     pub(super) listing: Option<(Time, Vec<Instance>)>,
     pub(super) listing_trouble: Option<(Time, String)>,
     pub(super) account: Option<Account>,
-    pub(super) ranked: Option<(Time, Ranked)>,
+    pub(super) market: Option<MarketView>,
     pub(super) search_trouble: Option<String>,
     pub(super) searching: bool,
     pub(super) instance: Option<Instance>,
     pub(super) link: LinkState,
     pub(super) mlnode: Option<crate::domain::MlNodeStatus>,
+}
+
+/// The last search's offers, as they are shown. Made once, shared by every snapshot.
+pub(super) struct MarketView {
+    pub(super) read_at: Time,
+    pub(super) rows: Arc<Vec<OfferRow>>,
+    pub(super) rejected: Arc<Vec<RejectedOffer>>,
 }
 
 /// The link as last reported.
@@ -223,19 +233,28 @@ impl Engine {
     ) -> Result<Option<SprintReport>, EngineError> {
         let stop = CancellationToken::new();
         start_pollers(&self.ports, self.config.chain.poll, &self.reports, &stop);
-        let mut publish_at = tokio::time::interval(PUBLISH_EVERY);
-        publish_at.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut published = tokio::time::Instant::now();
+        let mut news = true;
         while !self.is_over() {
             let wake = self.until_wake();
+            let pause = if news {
+                PUBLISH_EVERY
+            } else {
+                PUBLISH_AT_LEAST
+            };
             tokio::select! {
                 biased;
-                _ = publish_at.tick() => {
+                () = tokio::time::sleep_until(published + pause) => {
                     publish.send_replace(Arc::new(self.snapshot(self.ports.clock.now())));
+                    published = tokio::time::Instant::now();
+                    news = false;
+                    continue;
                 }
                 Some(order) = orders.recv() => self.obey(&order),
                 Some(seen) = observations.recv() => self.take(seen),
                 () = wake => self.feed(self.ports.clock.now(), Event::TimePassed),
             }
+            news = true;
             self.keep_house();
         }
         stop.cancel();
@@ -440,7 +459,7 @@ impl Engine {
         };
         self.report_asked = false;
         self.report = None;
-        self.seen.ranked = None;
+        self.seen.market = None;
         if let Some((_, view)) = self.seen.view.clone() {
             self.see_chain(now, Ok(view));
         }

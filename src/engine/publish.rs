@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::core::{Engine, Seen};
+use super::core::{Engine, MarketView, Seen};
 use super::reconcile;
 use super::snapshot::{
     Alert, AlertLevel, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, GateSnapshot,
@@ -482,18 +482,27 @@ fn cause_of(outcome: &Outcome) -> Option<&Cause> {
 }
 
 fn offers_snapshot(seen: &Seen) -> OffersSnapshot {
-    let state = match (&seen.search_trouble, seen.searching, &seen.ranked) {
+    let state = match (&seen.search_trouble, seen.searching, &seen.market) {
         (_, true, _) => SearchState::Searching,
         (Some(trouble), ..) => SearchState::Failed(trouble.clone()),
         (None, _, Some(_)) => SearchState::Ready,
         (None, _, None) => SearchState::Idle,
     };
-    let ranked = seen.ranked.as_ref().map(|(_, ranked)| ranked);
+    let view = seen.market.as_ref();
     OffersSnapshot {
         state,
-        rows: Arc::new(ranked.map(offer_rows).unwrap_or_default()),
-        rejected: Arc::new(ranked.map(rejected_offers).unwrap_or_default()),
-        read_at: seen.ranked.as_ref().map(|(at, _)| *at),
+        rows: view.map(|view| view.rows.clone()).unwrap_or_default(),
+        rejected: view.map(|view| view.rejected.clone()).unwrap_or_default(),
+        read_at: view.map(|view| view.read_at),
+    }
+}
+
+/// What a search found, as it is shown.
+pub(super) fn market_view(read_at: Time, ranked: &Ranked) -> MarketView {
+    MarketView {
+        read_at,
+        rows: Arc::new(offer_rows(ranked)),
+        rejected: Arc::new(rejected_offers(ranked)),
     }
 }
 

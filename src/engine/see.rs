@@ -4,7 +4,7 @@ use super::core::Engine;
 use super::exec;
 use super::observe::{LinkChange, Observation};
 use super::ports::TailChunk;
-use super::reconcile;
+use super::{publish, reconcile};
 use crate::chain::epoch;
 use crate::domain::{
     Account, CallError, Duration, EpochView, Instance, InstanceId, NodeStatus, RegisteredNode, Time,
@@ -341,7 +341,7 @@ impl Engine {
                     offers: candidates.collect(),
                     funds: self.funds(now),
                 };
-                self.seen.ranked = Some((now, ranked));
+                self.seen.market = Some(publish::market_view(now, &ranked));
                 event
             }
         };

@@ -1,0 +1,75 @@
+//! Everything random, from one seed.
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+/// What happens to one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It certainly never arrives.
+    NotSent,
+    /// It is lost on the way.
+    LostBefore,
+    /// It takes effect; the answer is lost.
+    LostAfter,
+    /// It takes effect, and the answer comes later than anybody waits.
+    TooLate,
+    /// A proxy in between answers instead.
+    BadGateway,
+    /// Too many calls.
+    TooMany,
+    /// It takes effect; the answer is cut off.
+    Truncated,
+    /// It takes effect; the answer is something else.
+    Nonsense,
+}
+
+const FAULTS: [Fault; 8] = [
+    Fault::NotSent,
+    Fault::LostBefore,
+    Fault::LostAfter,
+    Fault::TooLate,
+    Fault::BadGateway,
+    Fault::TooMany,
+    Fault::Truncated,
+    Fault::Nonsense,
+];
+
+#[derive(Debug)]
+pub struct Chance {
+    random: StdRng,
+    /// Of each call, from 0 to 1.
+    pub fault_rate: f64,
+    pub faults: u64,
+}
+
+impl Chance {
+    pub fn new(seed: u64) -> Chance {
+        Chance {
+            random: StdRng::seed_from_u64(seed),
+            fault_rate: 0.0,
+            faults: 0,
+        }
+    }
+
+    pub fn fault(&mut self) -> Option<Fault> {
+        if self.random.random::<f64>() >= self.fault_rate {
+            return None;
+        }
+        self.faults += 1;
+        Some(FAULTS[self.random.random_range(0..FAULTS.len())])
+    }
+
+    /// True with this probability.
+    pub fn happens(&mut self, probability: f64) -> bool {
+        self.random.random::<f64>() < probability
+    }
+
+    pub fn between(&mut self, least: i64, most: i64) -> i64 {
+        self.random.random_range(least..=most)
+    }
+
+    pub fn number(&mut self) -> u64 {
+        self.random.random()
+    }
+}

@@ -1,0 +1,359 @@
+//! The world in this process: one clock, its addresses, its machines.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration as RealDuration;
+
+use async_trait::async_trait;
+use pocpit::domain::{Duration, InstanceId, SshEndpoint, Time};
+use pocpit::engine::ports::{
+    Clock, CommandOutput, LinkError, Remote, RemoteSession, TailChunk, TunnelEnds, TunnelSpec,
+};
+use pocpit::world::{Ask, Outgoing, Polled, Reply, Scenario, World};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::chance::Chance;
+
+pub const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIsimulated";
+
+/// What all parts of a simulation share.
+pub struct Stage {
+    world: Mutex<World>,
+    /// World time at a moment of the runtime's paused clock.
+    epoch: Mutex<(Time, Option<Instant>)>,
+    pub chance: Mutex<Chance>,
+    /// Tunnel ends that live: machine and its port.
+    tunnels: Mutex<BTreeMap<SocketAddr, (u64, u16)>>,
+    /// Remote forwards that live.
+    forwards: Mutex<BTreeMap<(u64, u16), ()>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Stage {
+    pub fn new(seed: u64, scenario: Scenario, start: Time) -> Arc<Stage> {
+        Arc::new(Stage {
+            world: Mutex::new(World::new(seed, scenario, start)),
+            epoch: Mutex::new((start, None)),
+            chance: Mutex::new(Chance::new(seed)),
+            tunnels: Mutex::default(),
+            forwards: Mutex::default(),
+        })
+    }
+
+    pub fn time(&self) -> Time {
+        let (base, since) = *locked(&self.epoch);
+        since.map_or(base, |since| {
+            base + Duration::from_std(since.elapsed()).unwrap()
+        })
+    }
+
+    /// The clock goes with the runtime that this is called in.
+    pub fn start_clock(&self) {
+        locked(&self.epoch).1 = Some(Instant::now());
+    }
+
+    /// The runtime is about to end: its links end with it.
+    pub fn stop_clock(&self) {
+        let now = self.time();
+        *locked(&self.epoch) = (now, None);
+        locked(&self.tunnels).clear();
+        locked(&self.forwards).clear();
+    }
+
+    /// Time passes while nothing of ours runs.
+    pub fn skip_to(&self, time: Time) {
+        let mut epoch = locked(&self.epoch);
+        assert!(epoch.1.is_none(), "a runtime has the clock");
+        epoch.0 = epoch.0.max(time);
+        drop(epoch);
+        self.world();
+    }
+
+    /// The world, brought to the present.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        let now = self.time();
+        let mut world = locked(&self.world);
+        world.advance(now);
+        world
+    }
+
+    pub fn chance(&self) -> MutexGuard<'_, Chance> {
+        locked(&self.chance)
+    }
+
+    /// Makes the calls that the world wants made.
+    pub fn pump(&self) {
+        let outgoing = {
+            let mut world = self.world();
+            for id in world.running() {
+                world.set_ssh_port(id, 22);
+            }
+            world.poll_outgoing()
+        };
+        for call in outgoing {
+            match call {
+                Outgoing::Poll {
+                    node,
+                    api,
+                    inference,
+                } => {
+                    let result = self.poll(&api, &inference);
+                    self.world().polled(&node, result);
+                }
+                Outgoing::Post { url, body } => drop(self.at_machine("POST", &url, body)),
+                Outgoing::Batch {
+                    instance,
+                    port,
+                    body,
+                    ..
+                } => {
+                    if locked(&self.forwards).contains_key(&(instance, port)) {
+                        self.world().callback(&body);
+                    }
+                }
+            }
+        }
+    }
+
+    fn poll(&self, api: &str, inference: &str) -> Result<Polled, String> {
+        let refused = || "connection refused".to_owned();
+        let state = self
+            .at_machine("GET", &format!("{api}/api/v1/state"), Value::Null)
+            .ok_or_else(refused)?;
+        let state: Value = serde_json::from_str(&state.body).unwrap_or_default();
+        let state = state["state"].as_str().unwrap_or("UNKNOWN").to_owned();
+        if state != "INFERENCE" {
+            return Ok(Polled { state, model: None });
+        }
+        let models = self
+            .at_machine("GET", &format!("{inference}/v1/models"), Value::Null)
+            .ok_or_else(refused)?;
+        let models: Value = serde_json::from_str(&models.body).unwrap_or_default();
+        Ok(Polled {
+            state,
+            model: models["data"][0]["id"].as_str().map(str::to_owned),
+        })
+    }
+
+    /// A call to a machine through its tunnel, with a version before the path or without.
+    pub fn at_machine(&self, method: &str, url: &str, body: Value) -> Option<Reply> {
+        let url: url::Url = url.parse().ok()?;
+        let end = SocketAddr::new(url.host_str()?.parse().ok()?, url.port()?);
+        let (machine, port) = *locked(&self.tunnels).get(&end)?;
+        let mut world = self.world();
+        if !world.listens(machine, port) {
+            return None;
+        }
+        let versioned = url
+            .path()
+            .strip_prefix("/v")
+            .and_then(|rest| rest.split_once('/'));
+        let path = match versioned {
+            Some((version, rest)) if version.contains('.') => format!("/{rest}"),
+            _ => url.path().to_owned(),
+        };
+        world.mlnode(
+            machine,
+            &Ask {
+                method: method.into(),
+                path,
+                body,
+                ..Ask::default()
+            },
+        )
+    }
+}
+
+/// The stage's clock for the engine.
+pub struct StageClock(pub Arc<Stage>);
+
+#[async_trait]
+impl Clock for StageClock {
+    fn now(&self) -> Time {
+        self.0.time()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration.to_std().unwrap_or_default()).await;
+    }
+}
+
+/// SSH without bytes on a wire.
+pub struct StageRemote(pub Arc<Stage>);
+
+#[async_trait]
+impl Remote for StageRemote {
+    async fn connect(
+        &self,
+        instance: InstanceId,
+        endpoint: &SshEndpoint,
+    ) -> Result<Box<dyn RemoteSession>, LinkError> {
+        tokio::time::sleep(RealDuration::from_millis(400)).await;
+        let stage = &self.0;
+        let at = endpoint.to_string();
+        let (fails, lives) = {
+            let mut chance = stage.chance();
+            let rate = chance.fault_rate;
+            let breaks = chance.happens(rate);
+            let lives = if breaks {
+                chance.between(5, 1_200)
+            } else {
+                1_000_000
+            };
+            (chance.happens(rate), lives)
+        };
+        let world = stage.world();
+        if fails || !world.machine_is_up(instance.0) {
+            return Err(LinkError::Unreachable {
+                endpoint: at,
+                detail: "connection timed out".into(),
+            });
+        }
+        if !world.authorizes(instance.0, KEY) {
+            return Err(LinkError::Denied {
+                endpoint: at,
+                detail: "Permission denied (publickey)".into(),
+            });
+        }
+        drop(world);
+        let breaks_at = stage.time() + Duration::seconds(lives);
+        Ok(Box::new(Session {
+            stage: stage.clone(),
+            machine: instance.0,
+            breaks_at,
+            ends: Mutex::default(),
+            ports: Mutex::default(),
+        }))
+    }
+
+    fn public_key(&self) -> Result<String, LinkError> {
+        Ok(KEY.into())
+    }
+
+    async fn forget(&self, _instance: InstanceId) {}
+}
+
+struct Session {
+    stage: Arc<Stage>,
+    machine: u64,
+    breaks_at: Time,
+    ends: Mutex<Vec<SocketAddr>>,
+    ports: Mutex<Vec<u16>>,
+}
+
+impl Session {
+    fn alive(&self) -> Result<(), LinkError> {
+        let up =
+            self.stage.time() < self.breaks_at && self.stage.world().machine_is_up(self.machine);
+        if up {
+            Ok(())
+        } else {
+            Err(LinkError::Lost("the connection was reset".into()))
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        for end in locked(&self.ends).iter() {
+            locked(&self.stage.tunnels).remove(end);
+        }
+        for port in locked(&self.ports).iter() {
+            locked(&self.stage.forwards).remove(&(self.machine, *port));
+        }
+    }
+}
+
+#[async_trait]
+impl RemoteSession for Session {
+    async fn run(&self, command: &str) -> Result<CommandOutput, LinkError> {
+        tokio::time::sleep(RealDuration::from_millis(200)).await;
+        self.alive()?;
+        // The one command that the engine runs: the lease.
+        let lease = command
+            .strip_prefix("printf %s ")
+            .and_then(|rest| rest.split(' ').next());
+        let lease = lease.unwrap_or_else(|| panic!("an unknown command: {command}"));
+        self.stage
+            .world()
+            .write_file(self.machine, "/var/lib/pocpit/lease", lease.as_bytes());
+        Ok(CommandOutput {
+            status: Some(0),
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+        })
+    }
+
+    async fn tail(
+        &self,
+        path: &str,
+        mut offset: u64,
+    ) -> Result<mpsc::Receiver<TailChunk>, LinkError> {
+        self.alive()?;
+        let (sender, receiver) = mpsc::channel(8);
+        let (stage, machine, breaks_at, path) = (
+            self.stage.clone(),
+            self.machine,
+            self.breaks_at,
+            path.to_owned(),
+        );
+        tokio::spawn(async move {
+            while stage.time() < breaks_at
+                && stage.world().machine_is_up(machine)
+                && !sender.is_closed()
+            {
+                let bytes = stage
+                    .world()
+                    .read_file(machine, &path, offset, 32_768)
+                    .unwrap_or_default();
+                if bytes.is_empty() {
+                    tokio::time::sleep(RealDuration::from_secs(5)).await;
+                    continue;
+                }
+                let chunk = TailChunk { offset, bytes };
+                offset += chunk.bytes.len() as u64;
+                if sender.send(chunk).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(receiver)
+    }
+
+    async fn open_tunnel(&self, spec: &TunnelSpec) -> Result<TunnelEnds, LinkError> {
+        self.alive()?;
+        let ends = TunnelEnds {
+            api: spec.api_listen,
+            inference: spec.inference_listen,
+        };
+        for (end, port) in [
+            (ends.api, spec.api_port),
+            (ends.inference, spec.inference_port),
+        ] {
+            locked(&self.stage.tunnels).insert(end, (self.machine, port));
+            locked(&self.ends).push(end);
+        }
+        if let Some(callback) = &spec.callback {
+            locked(&self.stage.forwards).insert((self.machine, callback.remote_port), ());
+            locked(&self.ports).push(callback.remote_port);
+        }
+        Ok(ends)
+    }
+
+    async fn check(&self) -> Result<(), LinkError> {
+        self.alive()
+    }
+
+    async fn close(self: Box<Self>) {}
+}
+
+/// A bare JSON body, for replies of the stage itself.
+pub fn nonsense() -> String {
+    json!({"hello": "world"}).to_string()
+}

@@ -1,0 +1,104 @@
+//! HTTP without a network: the real clients' requests, the world's answers, faults in between.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pocpit::http::{Answer, BrokenBody, HttpMethod, HttpRequest, Transport, TransportError};
+use pocpit::world::{Ask, Reply};
+use secrecy::ExposeSecret as _;
+
+use crate::chance::Fault;
+use crate::played::{Stage, nonsense};
+
+pub struct Wire(pub Arc<Stage>);
+
+impl Wire {
+    /// `None`: nobody listens there.
+    fn perform(&self, request: &HttpRequest) -> Option<Reply> {
+        let method = match request.method {
+            HttpMethod::Get => "GET",
+            HttpMethod::Post => "POST",
+            HttpMethod::Put => "PUT",
+            HttpMethod::Delete => "DELETE",
+        };
+        let body = request.body.clone().unwrap_or_default();
+        let of_url = request
+            .url
+            .query_pairs()
+            .map(|(name, value)| (name.into_owned(), value.into_owned()));
+        let ask = Ask {
+            method: method.into(),
+            path: request.url.path().into(),
+            query: of_url.chain(request.query.iter().cloned()).collect(),
+            body,
+            bearer: request
+                .bearer
+                .as_ref()
+                .map(|bearer| bearer.expose_secret().to_owned()),
+        };
+        match request.url.host_str()? {
+            "vast.sim" => Some(self.0.world().vast(&ask)),
+            "api.sim" => Some(self.0.world().public_api(&ask)),
+            "rpc.sim" => Some(self.0.world().rpc(&ask)),
+            "admin.sim" => Some(self.0.world().admin(&ask)),
+            _ => self.0.at_machine(method, request.url.as_str(), ask.body),
+        }
+    }
+}
+
+fn answer(status: u16, body: String) -> Answer {
+    Answer {
+        status,
+        retry_after: None,
+        body,
+        broken: None,
+    }
+}
+
+#[async_trait]
+impl Transport for Wire {
+    async fn exchange(&self, request: &HttpRequest) -> Result<Answer, TransportError> {
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        let fault = self.0.chance().fault();
+        let lost = |text: &str| TransportError::Lost(text.to_owned());
+        match fault {
+            Some(Fault::NotSent) => {
+                return Err(TransportError::NotSent("connection refused".into()));
+            }
+            Some(Fault::LostBefore) => {
+                tokio::time::sleep(request.timeout).await;
+                return Err(lost("operation timed out"));
+            }
+            Some(Fault::BadGateway) => {
+                return Ok(answer(502, "<html><h1>502 Bad Gateway</h1></html>".into()));
+            }
+            Some(Fault::TooMany) => return Ok(answer(429, "API requests too frequent".into())),
+            _ => {}
+        }
+        let Some(reply) = self.perform(request) else {
+            return Err(TransportError::NotSent("connection refused".into()));
+        };
+        match fault {
+            Some(Fault::LostAfter) => Err(lost("connection reset by peer")),
+            Some(Fault::TooLate) => {
+                tokio::time::sleep(request.timeout).await;
+                Err(lost("operation timed out"))
+            }
+            Some(Fault::Truncated) => {
+                let half = reply
+                    .body
+                    .chars()
+                    .take(reply.body.chars().count() / 2)
+                    .collect();
+                let broken = Some(BrokenBody::BrokeOff("unexpected end of file".into()));
+                Ok(Answer {
+                    broken,
+                    ..answer(reply.status, half)
+                })
+            }
+            Some(Fault::Nonsense) => Ok(answer(200, nonsense())),
+            _ => Ok(answer(reply.status, reply.body)),
+        }
+    }
+}
