@@ -89,7 +89,8 @@ pub(super) struct Engine {
     pub(super) report_asked: bool,
     pub(super) journal_trouble: Option<String>,
     pub(super) destroying: HashMap<InstanceId, Time>,
-    checkpoint: Option<serde_json::Value>,
+    /// The sprint as the journal has it.
+    saved: Option<Sprint>,
 }
 
 /// What was seen last, for snapshots and decisions.
@@ -178,7 +179,7 @@ pub fn start(
         report_asked: false,
         journal_trouble: None,
         destroying: HashMap::new(),
-        checkpoint: None,
+        saved: None,
     };
     engine.go_on(now);
     let (publish, snapshots) = watch::channel(Arc::new(engine.snapshot(now)));
@@ -339,15 +340,19 @@ impl Engine {
 
     /// The sprint's state goes to the journal whenever it moved: a crash loses nothing.
     fn save(&mut self) {
-        let Ok(saved) = serde_json::to_value(&self.sprint) else {
-            return;
-        };
-        let worth = worth_saving(&saved);
-        if self.checkpoint.as_ref() == Some(&worth) {
+        if self
+            .saved
+            .as_ref()
+            .is_some_and(|saved| self.sprint.is_saved_by(saved))
+        {
             return;
         }
-        self.checkpoint = Some(worth);
-        self.record(&Record::Checkpoint { sprint: saved });
+        let Ok(sprint) = serde_json::to_value(&self.sprint) else {
+            return;
+        };
+        if self.record(&Record::Checkpoint { sprint }) {
+            self.saved = Some(self.sprint.clone());
+        }
     }
 
     /// Writes to the journal; false when that failed. Nothing that spends goes on without it.
@@ -464,15 +469,4 @@ impl Engine {
             self.see_chain(now, Ok(view));
         }
     }
-}
-
-/// What of a sprint is worth an entry in the journal: not each new height, but every move.
-fn worth_saving(saved: &serde_json::Value) -> serde_json::Value {
-    let mut worth = saved.clone();
-    if let Some(fields) = worth.as_object_mut() {
-        for noisy in ["chain", "wake", "boot", "search", "note"] {
-            fields.remove(noisy);
-        }
-    }
-    worth
 }

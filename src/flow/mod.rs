@@ -46,6 +46,8 @@ pub struct Sprint {
     after: Option<EpochIndex>,
     gate: Option<Gate>,
     approved: Vec<GateKind>,
+    /// Not saved: offers are old before a restart could use them.
+    #[serde(skip)]
     search: Search,
     /// Rent calls: numbers their labels.
     attempts: u32,
@@ -216,6 +218,65 @@ impl Sprint {
         self.absorb(now, event, &mut effects);
         self.advance(now, &mut effects);
         effects
+    }
+
+    /// True when a saved copy still says everything that a restart needs. Heights, estimates and
+    /// sentences move all the time and are read anew.
+    pub fn is_saved_by(&self, saved: &Sprint) -> bool {
+        let Sprint {
+            plan,
+            mode,
+            step,
+            spans,
+            chain: _,
+            target,
+            after,
+            gate,
+            approved,
+            search: _,
+            attempts,
+            rentals,
+            hunt,
+            rental,
+            boot: _,
+            model_asked,
+            node,
+            proved_as,
+            proxy_listed,
+            weight,
+            weight_asked: _,
+            weight_asked_since,
+            weight_answered,
+            proving_began,
+            release,
+            ending,
+            outcome,
+            note: _,
+            wake: _,
+        } = self;
+        *step == saved.step
+            && *spans == saved.spans
+            && *rental == saved.rental
+            && *hunt == saved.hunt
+            && *node == saved.node
+            && *release == saved.release
+            && *target == saved.target
+            && *plan == saved.plan
+            && *mode == saved.mode
+            && (*after, *gate, *attempts, *rentals)
+                == (saved.after, saved.gate, saved.attempts, saved.rentals)
+            && *approved == saved.approved
+            && *model_asked == saved.model_asked
+            && *proved_as == saved.proved_as
+            && (*proxy_listed, *weight_answered, *proving_began)
+                == (
+                    saved.proxy_listed,
+                    saved.weight_answered,
+                    saved.proving_began,
+                )
+            && (*weight, *weight_asked_since) == (saved.weight, saved.weight_asked_since)
+            && *ending == saved.ending
+            && *outcome == saved.outcome
     }
 
     /// When time alone will change something; a `TimePassed` is due then.

@@ -30,15 +30,14 @@ impl World {
     /// Part of a file; absent when there is none.
     pub fn read_file(&self, id: u64, path: &str, offset: u64, max: usize) -> Option<Vec<u8>> {
         let instance = self.instances.get(&id)?;
-        let bytes = if path == LOG {
-            instance.mlnode.log_until(self.now)?
-        } else {
-            instance.files.get(path)?.clone()
-        };
+        if path == LOG {
+            return instance.mlnode.log_part(self.now, offset, max);
+        }
+        let bytes = instance.files.get(path)?;
         let from = usize::try_from(offset)
             .unwrap_or(usize::MAX)
             .min(bytes.len());
-        Some(bytes.into_iter().skip(from).take(max).collect())
+        Some(bytes[from..].iter().copied().take(max).collect())
     }
 
     /// Replaces a file.

@@ -56,15 +56,23 @@ impl MlNode {
         }
     }
 
-    /// The log as far as it is written; `None` before its first line.
-    pub fn log_until(&self, now: Time) -> Option<Vec<u8>> {
-        let bytes: Vec<u8> = self
-            .log
-            .iter()
-            .filter(|(at, _)| *at <= now)
-            .flat_map(|(_, b)| b.clone())
-            .collect();
-        (!bytes.is_empty()).then_some(bytes)
+    /// Part of the log as far as it is written; `None` before its first line.
+    pub fn log_part(&self, now: Time, offset: u64, max: usize) -> Option<Vec<u8>> {
+        if self.log.first().is_none_or(|(at, _)| *at > now) {
+            return None;
+        }
+        let mut before = usize::try_from(offset).unwrap_or(usize::MAX);
+        let mut part = Vec::new();
+        for (_, bytes) in self.log.iter().filter(|(at, _)| *at <= now) {
+            let from = before.min(bytes.len());
+            before -= from;
+            let room = max - part.len();
+            part.extend(bytes[from..].iter().take(room));
+            if part.len() == max {
+                break;
+            }
+        }
+        Some(part)
     }
 
     fn start(&mut self, now: Time, model: &str) {

@@ -497,9 +497,22 @@ fn a_sprint_survives_being_written_and_read_in_every_step() {
     world.until(|world| {
         let saved = serde_json::to_string(&world.sprint).unwrap();
         let read: Sprint = serde_json::from_str(&saved).unwrap();
-        assert_eq!(read, world.sprint);
+        assert!(world.sprint.is_saved_by(&read) && read.is_saved_by(&world.sprint));
+        assert_eq!(serde_json::to_string(&read).unwrap(), saved);
         world.sprint.step() == Step::Done
     });
+}
+
+#[test]
+fn what_a_restart_needs_makes_a_saved_copy_stale_and_a_new_height_does_not() {
+    let mut world = World::new(Mode::Auto, 95, Faults::default());
+    world.tick();
+    let saved = world.sprint.clone();
+    world.tick();
+    assert_ne!(world.sprint, saved, "a new height was read");
+    assert!(world.sprint.is_saved_by(&saved));
+    world.feed(Event::ModeChanged(Mode::Manual));
+    assert!(!world.sprint.is_saved_by(&saved));
 }
 
 fn any_event() -> impl Strategy<Value = Event> {

@@ -9,7 +9,7 @@ use std::time::Duration as RealDuration;
 use pocpit::chain::client::ChainClient;
 use pocpit::cli;
 use pocpit::config::{self, Config};
-use pocpit::domain::{Duration, Mode, SprintReport, Time};
+use pocpit::domain::{Duration, Mode, SprintReport, Step, Time};
 use pocpit::engine::{self, EndAfter, EngineOptions, Ports, WorldKind};
 use pocpit::http::HttpClient;
 use pocpit::journal::Journal;
@@ -75,6 +75,8 @@ pub struct Campaign {
 enum Life {
     Over(Option<SprintReport>),
     Crashed,
+    /// It is too late for this epoch: the sprint is for a later one now.
+    TooLate,
 }
 
 const MANY_LIVES: u32 = 400;
@@ -168,7 +170,17 @@ impl Campaign {
         let calm_from = poc_start + Duration::minutes(60);
         let deadline = self.stage.time() + LONGEST;
         for life in 0..MANY_LIVES {
-            match self.life(calm_from, deadline) {
+            match self.life(epoch, calm_from, deadline) {
+                Life::TooLate => {
+                    self.stage.skip_to(poc_start + Duration::minutes(10));
+                    self.summary.epochs += 1;
+                    *self
+                        .summary
+                        .misses
+                        .entry("too late for it".into())
+                        .or_default() += 1;
+                    return;
+                }
                 Life::Over(Some(report)) => return self.take(epoch, &report),
                 Life::Over(None) => self.violation("an engine ended without a report"),
                 Life::Crashed => {
@@ -176,6 +188,13 @@ impl Campaign {
                     let away = self.stage.chance().between(1, 240);
                     self.stage
                         .skip_to(self.stage.time() + Duration::seconds(away));
+                    // It may have died between its report and its end.
+                    let ledger = pocpit::journal::read_only(self.state.path()).unwrap();
+                    let last = ledger.reports().last().map(|(_, report)| report.clone());
+                    let done = |report: &SprintReport| report.epoch.map(|e| e.0) == Some(epoch);
+                    if let Some(report) = last.filter(done) {
+                        return self.take(epoch, &report);
+                    }
                 }
             }
             assert!(
@@ -187,7 +206,7 @@ impl Campaign {
     }
 
     /// One life of the program, from start to end or crash.
-    fn life(&self, calm_from: Time, deadline: Time) -> Life {
+    fn life(&self, epoch: u64, calm_from: Time, deadline: Time) -> Life {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -219,6 +238,11 @@ impl Campaign {
                     self.stage.chance().fault_rate = 0.0;
                 }
                 self.check(now);
+                let sprint = handle.snapshots.borrow().sprint.clone();
+                let later = sprint.epoch.is_some_and(|target| target.0 > epoch);
+                if later && sprint.step == Step::Waiting {
+                    return Life::TooLate;
+                }
                 if crash_at.is_some_and(|at| now >= at && now < calm_from) {
                     return Life::Crashed;
                 }

@@ -72,7 +72,7 @@ impl Stage {
         assert!(epoch.1.is_none(), "a runtime has the clock");
         epoch.0 = epoch.0.max(time);
         drop(epoch);
-        self.world();
+        drop(self.world());
     }
 
     /// The world, brought to the present.
