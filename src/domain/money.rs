@@ -40,10 +40,17 @@ pub struct RentalPrices {
 
 impl RentalPrices {
     /// What it costs from `from` to `to`: time, and the download once. The GPU is counted from the
-    /// first second although loading is free on the market: a cap must never be too generous.
+    /// first second: a cap must never be too generous.
     pub fn cost(&self, from: Time, to: Time) -> Usd {
+        self.cost_with_gpu_from(from, from, to)
+    }
+
+    /// The same when it is known that the GPUs did not run before `gpu_from`: the market counts them
+    /// only while the container runs, and the disk all the time.
+    pub fn cost_with_gpu_from(&self, from: Time, gpu_from: Time, to: Time) -> Usd {
         let download = Usd::from_dollars(self.download_per_gb.dollars() * self.download_gb);
-        (self.gpu_price + self.storage_price).times(to - from) + download
+        let gpu = self.gpu_price.times(to - gpu_from.max(from));
+        gpu + self.storage_price.times(to - from) + download
     }
 }
 

@@ -107,6 +107,8 @@ pub(super) struct Seen {
     pub(super) search_trouble: Option<String>,
     pub(super) searching: bool,
     pub(super) instance: Option<Instance>,
+    /// The contract whose container did not run yet, and when that was seen last.
+    pub(super) idle_gpu: Option<(InstanceId, Time)>,
     pub(super) link: LinkState,
     pub(super) mlnode: Option<crate::domain::MlNodeStatus>,
 }

@@ -240,7 +240,7 @@ impl Engine {
             .open_rentals()
             .into_iter()
             .find(|open| open.label == rental.label);
-        open.map_or(Usd::ZERO, |open| open.prices.cost(open.intended_at, now))
+        open.map_or(Usd::ZERO, |open| open.cost(now))
     }
 
     fn boot_snapshot(&self, now: Time, rental: &Rental) -> BootSnapshot {

@@ -7,7 +7,8 @@ use super::ports::TailChunk;
 use super::{publish, reconcile};
 use crate::chain::epoch;
 use crate::domain::{
-    Account, CallError, Duration, EpochView, Instance, InstanceId, NodeStatus, RegisteredNode, Time,
+    Account, ActualStatus, CallError, Duration, EpochView, Instance, InstanceId, NodeStatus,
+    RegisteredNode, Time,
 };
 use crate::flow::{BootReading, Candidate, Effect, Event, Funds, NodeReading, NodesReading};
 use crate::journal::Record;
@@ -206,6 +207,12 @@ impl Engine {
         }
         match result {
             Ok(Some(instance)) => {
+                match instance.actual {
+                    ActualStatus::Provisioning | ActualStatus::Created | ActualStatus::Loading => {
+                        self.seen.idle_gpu = Some((id, now));
+                    }
+                    _ => self.record_idle_gpu(id),
+                }
                 if let Some(boot) = &mut self.boot {
                     boot.observe_instance(now, &instance);
                 }

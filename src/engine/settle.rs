@@ -13,6 +13,7 @@ impl Engine {
     /// A rental that is proven gone is settled in the journal.
     pub(super) fn settle(&mut self, now: Time, instance: InstanceId) {
         self.destroying.remove(&instance);
+        self.record_idle_gpu(instance);
         let settled = self
             .ledger
             .open_rentals()
@@ -21,7 +22,7 @@ impl Engine {
         let record = settled.map(|open| Record::RentalGone {
             label: open.label.clone(),
             instance,
-            cost: open.prices.cost(open.intended_at, now),
+            cost: open.cost(now),
         });
         if let Some(record) = record {
             self.record(&record);
@@ -29,6 +30,14 @@ impl Engine {
         let remote = self.ports.remote.clone();
         tokio::spawn(async move { remote.forget(instance).await });
         self.feed(now, Event::RentalGone(instance));
+    }
+
+    /// What the market said of a container that did not run yet is money that was not spent.
+    pub(super) fn record_idle_gpu(&mut self, instance: InstanceId) {
+        let seen = self.seen.idle_gpu.take_if(|(id, _)| *id == instance);
+        if let Some((instance, until)) = seen {
+            self.record(&Record::GpuIdleUntil { instance, until });
+        }
     }
 
     pub(super) fn count_leftovers(&mut self) {

@@ -27,6 +27,8 @@ pub struct OpenRental {
     pub instance: Option<InstanceId>,
     /// When the call was about to be made: the earliest that it can cost anything.
     pub intended_at: Time,
+    /// When its GPUs can have begun to cost something; later than the call once that is known.
+    pub gpu_from: Time,
     /// Where it is.
     pub machine: MachineId,
     /// What it costs.
@@ -56,6 +58,14 @@ struct Settled {
     cost: Usd,
 }
 
+impl OpenRental {
+    /// What it has cost until `to`, by what is known.
+    pub fn cost(&self, to: Time) -> Usd {
+        self.prices
+            .cost_with_gpu_from(self.intended_at, self.gpu_from, to)
+    }
+}
+
 impl Ledger {
     /// Adds one record.
     pub fn apply(&mut self, at: Time, record: &Record) {
@@ -72,6 +82,7 @@ impl Ledger {
                     label: label.clone(),
                     instance: None,
                     intended_at: at,
+                    gpu_from: at,
                     machine: *machine,
                     prices: prices.clone(),
                     reserved: *reserved,
@@ -83,6 +94,13 @@ impl Ledger {
                 if let Some(open) = self.rentals.get_mut(label) {
                     open.instance = Some(*instance);
                 }
+            }
+            Record::GpuIdleUntil { instance, until } => {
+                let known = self
+                    .rentals
+                    .values_mut()
+                    .filter(|open| open.instance == Some(*instance));
+                known.for_each(|open| open.gpu_from = open.gpu_from.max(*until));
             }
             Record::RentVoided { label, .. } => {
                 self.rentals.remove(label);
@@ -159,17 +177,14 @@ impl Ledger {
         let settled = self.settled.iter().filter(|entry| entry.ended >= from);
         let settled: Usd = settled.map(|entry| entry.cost).sum();
         let open = self.rentals.values().filter(|open| open.instance.is_some());
-        settled
-            + open
-                .map(|open| open.prices.cost(open.intended_at, now))
-                .sum::<Usd>()
+        settled + open.map(|open| open.cost(now)).sum::<Usd>()
     }
 
     /// What open rentals may cost beyond what they have cost until `now`.
     pub fn reserved(&self, now: Time) -> Usd {
         let rest = |open: &OpenRental| {
             let spent = match open.instance {
-                Some(_) => open.prices.cost(open.intended_at, now),
+                Some(_) => open.cost(now),
                 None => Usd::ZERO,
             };
             open.reserved.left_after(spent)

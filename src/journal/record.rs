@@ -38,6 +38,14 @@ pub enum Record {
         /// The contract.
         instance: InstanceId,
     },
+    /// The GPUs of this contract did not run before this time, by the market's word: the market
+    /// does not count them while an image is pulled.
+    GpuIdleUntil {
+        /// The contract.
+        instance: InstanceId,
+        /// The last time that it was seen not to run.
+        until: Time,
+    },
     /// Nothing was rented under this label, for certain.
     RentVoided {
         /// The label.

@@ -21,6 +21,7 @@ pub(super) struct Instance {
     pub running_at: Time,
     pub destroyed_at: Option<Time>,
     pub cost: f64,
+    pub billed_gb: f64,
     pub offer: Value,
     pub order: Value,
     pub keys: Vec<String>,
@@ -59,6 +60,9 @@ impl Instance {
         file.max(env)
     }
 }
+
+const IMAGE_GB: f64 = 15.0;
+const MODEL_GB: f64 = 60.0;
 
 const CLASSES: [(&str, u64, u64, f64, u64); 5] = [
     ("H100 SXM", 4, 81_559, 2.0, 900),
@@ -157,6 +161,19 @@ impl World {
                 0.0
             };
             instance.cost += (storage + gpu) * hours;
+            // The image is there when the container runs, the model comes after it.
+            let pulled = [
+                (now >= instance.running_at, IMAGE_GB),
+                (instance.mlnode.started_at.is_some(), MODEL_GB),
+            ];
+            let pulled: f64 = pulled
+                .iter()
+                .filter(|(done, _)| *done)
+                .map(|(_, gb)| gb)
+                .sum();
+            let per_gb = instance.offer["inet_down_cost"].as_f64().unwrap_or(0.0);
+            instance.cost += (pulled - instance.billed_gb).max(0.0) * per_gb;
+            instance.billed_gb = pulled;
         }
     }
 
@@ -292,6 +309,7 @@ impl World {
             running_at,
             destroyed_at: None,
             cost: 0.0,
+            billed_gb: 0.0,
             offer,
             order: body.clone(),
             keys,

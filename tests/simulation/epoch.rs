@@ -69,6 +69,7 @@ pub struct Campaign {
     config: Config,
     state: tempfile::TempDir,
     summary: Summary,
+    spent_before: f64,
 }
 
 /// How one life of the program ended.
@@ -117,6 +118,7 @@ impl Campaign {
             config,
             state,
             summary,
+            spent_before: 0.0,
         };
         campaign.plant_what_is_not_ours();
         campaign
@@ -273,7 +275,10 @@ impl Campaign {
     }
 
     fn ports(&self) -> Ports {
-        let http = HttpClient::over(Arc::new(Wire(self.stage.clone())));
+        let http = HttpClient::over(Arc::new(Wire {
+            stage: self.stage.clone(),
+            mangles: false,
+        }));
         let config = &self.config;
         Ports {
             clock: Arc::new(StageClock(self.stage.clone())),
@@ -340,6 +345,7 @@ impl Campaign {
         if !nodes.iter().any(|node| node == PROXY_NODE) {
             self.violation(&format!("the proxy is not registered after {report:?}"));
         }
+        self.check_money(report);
         self.summary.epochs += 1;
         if report.outcome == "confirmed" {
             if weight.is_none_or(|weight| weight == 0) {
@@ -357,6 +363,33 @@ impl Campaign {
             .or_default() += 1;
     }
 
+    /// The journal never counts less than was spent, and hardly more while it could look.
+    fn check_money(&mut self, report: &SprintReport) {
+        let total = self.ours_spent();
+        let spent = total - self.spent_before;
+        self.spent_before = total;
+        let counted = report.cost_usd;
+        if counted < 0.98 * spent - 0.02 {
+            self.violation(&format!(
+                "${spent:.2} was spent and only ${counted:.2} counted: {report:?}"
+            ));
+        }
+        if self.plan == Plan::Calm && counted > 1.02 * spent + 0.02 {
+            self.violation(&format!(
+                "${spent:.2} was spent and ${counted:.2} counted: {report:?}"
+            ));
+        }
+    }
+
+    fn ours_spent(&self) -> f64 {
+        let truth = self.stage.world().truth();
+        let ours = truth
+            .rentals
+            .iter()
+            .filter(|rental| rental.label.starts_with("pocpit/"));
+        ours.map(|rental| rental.cost.dollars()).sum()
+    }
+
     fn violation(&self, what: &str) -> ! {
         panic!(
             "VIOLATION at {} (seed {}, plan {:?}): {what}",
@@ -367,7 +400,7 @@ impl Campaign {
     }
 }
 
-fn configuration(state: &Path) -> Config {
+pub fn configuration(state: &Path) -> Config {
     let text = |value: &str| format!("{value:?}");
     let values: BTreeMap<&str, String> = [
         ("cockpit.id", text("demo")),

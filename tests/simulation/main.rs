@@ -9,6 +9,7 @@
 
 mod chance;
 mod epoch;
+mod mangled;
 mod played;
 mod wire;
 

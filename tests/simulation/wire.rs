@@ -9,9 +9,14 @@ use pocpit::world::{Ask, Reply};
 use secrecy::ExposeSecret as _;
 
 use crate::chance::Fault;
+use crate::mangled::mangle;
 use crate::played::{Stage, nonsense};
 
-pub struct Wire(pub Arc<Stage>);
+pub struct Wire {
+    pub stage: Arc<Stage>,
+    /// Every answer is changed in one place.
+    pub mangles: bool,
+}
 
 impl Wire {
     /// `None`: nobody listens there.
@@ -38,11 +43,13 @@ impl Wire {
                 .map(|bearer| bearer.expose_secret().to_owned()),
         };
         match request.url.host_str()? {
-            "vast.sim" => Some(self.0.world().vast(&ask)),
-            "api.sim" => Some(self.0.world().public_api(&ask)),
-            "rpc.sim" => Some(self.0.world().rpc(&ask)),
-            "admin.sim" => Some(self.0.world().admin(&ask)),
-            _ => self.0.at_machine(method, request.url.as_str(), ask.body),
+            "vast.sim" => Some(self.stage.world().vast(&ask)),
+            "api.sim" => Some(self.stage.world().public_api(&ask)),
+            "rpc.sim" => Some(self.stage.world().rpc(&ask)),
+            "admin.sim" => Some(self.stage.world().admin(&ask)),
+            _ => self
+                .stage
+                .at_machine(method, request.url.as_str(), ask.body),
         }
     }
 }
@@ -60,7 +67,7 @@ fn answer(status: u16, body: String) -> Answer {
 impl Transport for Wire {
     async fn exchange(&self, request: &HttpRequest) -> Result<Answer, TransportError> {
         tokio::time::sleep(Duration::from_millis(60)).await;
-        let fault = self.0.chance().fault();
+        let fault = self.stage.chance().fault();
         let lost = |text: &str| TransportError::Lost(text.to_owned());
         match fault {
             Some(Fault::NotSent) => {
@@ -98,6 +105,10 @@ impl Transport for Wire {
                 })
             }
             Some(Fault::Nonsense) => Ok(answer(200, nonsense())),
+            _ if self.mangles => {
+                let body = mangle(&reply.body, &mut self.stage.chance());
+                Ok(answer(reply.status, body))
+            }
             _ => Ok(answer(reply.status, reply.body)),
         }
     }
