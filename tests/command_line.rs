@@ -7,6 +7,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use pocpit::domain::RentOrder;
+use pocpit::engine::ports::Market as _;
+use pocpit::vast::{Pacing, VastClient};
 use serde_json::Value;
 
 struct Ran {
@@ -272,4 +275,52 @@ fn auto_works_on_a_served_world_and_a_second_one_is_refused() {
     let history = home.run(&["--config", sim.config.as_str(), "history", "--json"]);
     let history: Value = serde_json::from_str(&history.stdout).unwrap();
     assert_eq!(history[0]["report"], report);
+}
+
+#[test]
+fn hands_off_refuses_while_a_strange_cockpit_works_on_the_account() {
+    let home = Home::new();
+    let sim = Sim::start(&home, &["--speed", "100"]);
+    // Given a rental of a cockpit that nobody named,
+    let config = pocpit::config::load(Some(Path::new(&sim.config)), &[])
+        .unwrap()
+        .config;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let http = pocpit::http::HttpClient::new();
+        let market = VastClient::new(http, &config.vast).with_pacing(Pacing::Off);
+        let offers = market.search(&config.vast.query).await.unwrap();
+        let order = RentOrder {
+            offer: offers[0].id,
+            label: "pocpit/other/1/1-a".parse().unwrap(),
+            image: config.vast.image.clone(),
+            template_hash: None,
+            disk_gb: config.vast.query.disk_gb,
+            env: std::collections::BTreeMap::new(),
+            ports: Vec::new(),
+            onstart: String::new(),
+        };
+        market.rent(&order).await.unwrap();
+        while market.instances().await.unwrap().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    });
+    // when auto starts, then it refuses and names both ways out.
+    let refused = home.run(&["--config", &sim.config, "auto", "--once"]);
+    assert_eq!(refused.code, Some(3), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("cockpit other") && refused.stderr.contains("cockpit.neighbours"),
+        "{}",
+        refused.stderr
+    );
+    // And `release` takes nothing of the other one's down.
+    let released = home.run(&["--config", &sim.config, "release", "--yes"]);
+    assert!(
+        released.stdout.contains("nothing of ours"),
+        "{}",
+        released.stdout
+    );
 }

@@ -5,13 +5,20 @@ use color_eyre::eyre::Report;
 use super::arguments::{Auto, Common};
 use super::headless::{self, Format};
 use super::telemetry::{self, Audience};
-use super::{Exit, runtime};
+use super::{Exit, runtime, say};
+use crate::config::Config;
 use crate::domain::Mode;
-use crate::engine::EndAfter;
+use crate::engine::ports::Market;
+use crate::engine::{self, EndAfter};
+use crate::http::HttpClient;
 
 pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report> {
     let config = runtime::load(common)?.config;
     let _guard = telemetry::start(Audience::Terminal, &config.paths.log_dir)?;
+    if let Some(refusal) = another_cockpit(&config).await {
+        say(format_args!("pocpit: {refusal}"));
+        return Ok(Exit::Refused);
+    }
     let end_after = if arguments.once {
         EndAfter::OneSprint
     } else {
@@ -19,4 +26,24 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
     };
     let handle = runtime::start_engine(&config, Mode::Auto, end_after)?;
     headless::follow(handle, Format::from_flag(arguments.json)).await
+}
+
+/// Two cockpits on one account spend twice what each was told, so hands-off refuses. A market that
+/// does not answer is no reason: the engine rents nothing until it does.
+async fn another_cockpit(config: &Config) -> Option<String> {
+    let instances = match runtime::market(&HttpClient::new(), config)
+        .instances()
+        .await
+    {
+        Ok(instances) => instances,
+        Err(error) => {
+            tracing::warn!("whether another cockpit works on this account is not known: {error}");
+            return None;
+        }
+    };
+    let (instance, label) = engine::foreign(&instances, config).next()?;
+    Some(format!(
+        "cockpit {} works on this Vast account too: rental {} is its own. Stop one of the two, or name it in cockpit.neighbours if both are meant",
+        label.cockpit, instance.id
+    ))
 }

@@ -38,11 +38,13 @@ pub(super) fn build(
     let paths = paths(reader, defaults);
     let simulation = simulation(reader);
     let cockpit = reader.parsed::<CockpitId>("cockpit.id");
+    let neighbours = neighbours(reader);
     let chain = chain(reader);
     let poc = poc(reader);
     let vast = vast(reader, &poc, warnings);
     let config = Config {
         cockpit: cockpit?,
+        neighbours,
         chain,
         vast,
         ssh: ssh(reader, &paths),
@@ -65,6 +67,7 @@ pub(super) fn find_problems(reader: &mut Reader<'_>, defaults: &DefaultPaths) {
     reader.problems.clear();
     let paths = paths(reader, defaults);
     reader.parsed::<CockpitId>("cockpit.id");
+    neighbours(reader);
     chain(reader);
     let poc = poc(reader);
     vast(reader, &poc, &mut warnings);
@@ -75,6 +78,15 @@ pub(super) fn find_problems(reader: &mut Reader<'_>, defaults: &DefaultPaths) {
     inference_proxy(reader, &mut warnings);
     notify(reader, &mut warnings);
     simulation(reader);
+}
+
+fn neighbours(reader: &mut Reader<'_>) -> Vec<CockpitId> {
+    let names = reader.texts("cockpit.neighbours");
+    let parsed: Result<Vec<CockpitId>, _> = names.iter().map(|name| name.parse()).collect();
+    parsed.unwrap_or_else(|error| {
+        reader.problem("cockpit.neighbours", error.to_string(), "ids of cockpits");
+        Vec::new()
+    })
 }
 
 fn chain(reader: &mut Reader<'_>) -> ChainConfig {

@@ -160,6 +160,12 @@ pub const KEYS: &[Key] = &[
         "\"home\"",
         "Name of this cockpit on the Vast account: 1 to 32 of a-z, 0-9 and -. Every rental is labelled with it; two cockpits on one account need two names.",
     ),
+    default(
+        "cockpit.neighbours",
+        Kind::Texts,
+        "[]",
+        "Ids of other cockpits that may work on the same Vast account. Auto mode refuses while a rental of any other one is there.",
+    ),
     required(
         "chain.public_api",
         Kind::Urls,

@@ -17,6 +17,8 @@ use crate::domain::{
 pub struct Config {
     /// Our name on the account.
     pub cockpit: CockpitId,
+    /// Other cockpits that may work on the same account.
+    pub neighbours: Vec<CockpitId>,
     /// Where to read the chain.
     pub chain: ChainConfig,
     /// The GPU market.

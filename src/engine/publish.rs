@@ -351,16 +351,16 @@ impl Engine {
             );
         }
         if let Some((_, listing)) = &self.seen.listing {
-            for (instance, label) in reconcile::foreign(listing, &self.config.cockpit) {
+            for (instance, label) in reconcile::foreign(listing, &self.config) {
                 let text = format!(
                     "instance {} belongs to another cockpit, {}",
                     instance.id, label.cockpit
                 );
                 alert(
-                    AlertLevel::Warning,
+                    AlertLevel::Critical,
                     now,
                     text,
-                    "let only one cockpit work on this account, or give each its own budget",
+                    "stop one of the two, or name it in cockpit.neighbours if both are meant",
                 );
             }
         }

@@ -2,6 +2,7 @@
 //! does it. Labels of others are never touched (law 2).
 
 use super::core::Engine;
+use crate::config::Config;
 use crate::domain::{CockpitId, Duration, Instance, InstanceId, RentalLabel, Time};
 use crate::flow::{Event, Sprint};
 use crate::journal::{Ledger, Record};
@@ -31,14 +32,15 @@ pub(super) fn find(instances: &[Instance], label: &RentalLabel) -> Event {
     })
 }
 
-/// Instances with a label of another cockpit of this program.
-pub(super) fn foreign<'a>(
+/// Instances with a label of another cockpit of this program that the operator does not know of.
+pub fn foreign<'a>(
     instances: &'a [Instance],
-    cockpit: &'a CockpitId,
+    config: &'a Config,
 ) -> impl Iterator<Item = (&'a Instance, RentalLabel)> {
     instances.iter().filter_map(move |instance| {
         let label: RentalLabel = instance.label.as_deref()?.parse().ok()?;
-        (label.cockpit != *cockpit).then_some((instance, label))
+        let known = label.cockpit == config.cockpit || config.neighbours.contains(&label.cockpit);
+        (!known).then_some((instance, label))
     })
 }
 

@@ -67,7 +67,7 @@ pub struct Campaign {
     plan: Plan,
     stage: Arc<Stage>,
     config: Config,
-    state: tempfile::TempDir,
+    directory: tempfile::TempDir,
     summary: Summary,
     spent_before: f64,
 }
@@ -102,11 +102,11 @@ impl Campaign {
         } else {
             std::env::temp_dir()
         };
-        let state = tempfile::Builder::new()
+        let directory = tempfile::Builder::new()
             .prefix("pocpit-sim-")
             .tempdir_in(place)
             .unwrap();
-        let config = configuration(state.path());
+        let config = configuration(directory.path());
         let summary = Summary {
             seed,
             ..Summary::default()
@@ -116,7 +116,7 @@ impl Campaign {
             plan,
             stage,
             config,
-            state,
+            directory,
             summary,
             spent_before: 0.0,
         };
@@ -191,7 +191,7 @@ impl Campaign {
                     self.stage
                         .skip_to(self.stage.time() + Duration::seconds(away));
                     // It may have died between its report and its end.
-                    let ledger = pocpit::journal::read_only(self.state.path()).unwrap();
+                    let ledger = pocpit::journal::read_only(self.directory.path()).unwrap();
                     let last = ledger.reports().last().map(|(_, report)| report.clone());
                     let done = |report: &SprintReport| report.epoch.map(|e| e.0) == Some(epoch);
                     if let Some(report) = last.filter(done) {
@@ -218,7 +218,7 @@ impl Campaign {
         let nonce = self.stage.chance().number();
         let end = runtime.block_on(async {
             self.stage.start_clock();
-            let (journal, ledger) = Journal::open(self.state.path()).unwrap();
+            let (journal, ledger) = Journal::open(self.directory.path()).unwrap();
             let options = EngineOptions {
                 mode: Mode::Auto,
                 end_after: EndAfter::OneSprint,

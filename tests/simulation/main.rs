@@ -27,14 +27,14 @@ fn asked(epochs: u64, seed: u64) -> (u64, u64) {
 
 #[test]
 fn without_faults_every_window_is_made() {
-    let summary = Campaign::new(1, Plan::Calm).run(20);
+    let summary = Campaign::new(1, Plan::Calm).run(10);
     println!("{summary}");
-    assert_eq!(summary.confirmed, 20, "{summary}");
+    assert_eq!(summary.confirmed, 10, "{summary}");
 }
 
 #[test]
 fn whatever_fails_nothing_leaks_and_nothing_is_rented_twice() {
-    let (epochs, seed) = asked(120, 2);
+    let (epochs, seed) = asked(40, 2);
     let summary = Campaign::new(seed, Plan::Faulty).run(epochs);
     println!("{summary}");
     assert!(summary.faults > 0);
@@ -42,7 +42,7 @@ fn whatever_fails_nothing_leaks_and_nothing_is_rented_twice() {
 
 #[test]
 fn whenever_it_crashes_it_converges() {
-    let (epochs, seed) = asked(120, 3);
+    let (epochs, seed) = asked(40, 3);
     let summary = Campaign::new(seed, Plan::Crashing).run(epochs);
     println!("{summary}");
     assert!(summary.crashes > 0);

@@ -1,6 +1,6 @@
 //! The world in this process: one clock, its addresses, its machines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration as RealDuration;
@@ -28,7 +28,7 @@ pub struct Stage {
     /// Tunnel ends that live: machine and its port.
     tunnels: Mutex<BTreeMap<SocketAddr, (u64, u16)>>,
     /// Remote forwards that live.
-    forwards: Mutex<BTreeMap<(u64, u16), ()>>,
+    forwards: Mutex<BTreeSet<(u64, u16)>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -113,7 +113,7 @@ impl Stage {
                     body,
                     ..
                 } => {
-                    if locked(&self.forwards).contains_key(&(instance, port)) {
+                    if locked(&self.forwards).contains(&(instance, port)) {
                         self.world().callback(&body);
                     }
                 }
@@ -340,7 +340,7 @@ impl RemoteSession for Session {
             locked(&self.ends).push(end);
         }
         if let Some(callback) = &spec.callback {
-            locked(&self.stage.forwards).insert((self.machine, callback.remote_port), ());
+            locked(&self.stage.forwards).insert((self.machine, callback.remote_port));
             locked(&self.ports).push(callback.remote_port);
         }
         Ok(ends)
