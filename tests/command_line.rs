@@ -7,8 +7,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use pocpit::domain::RentOrder;
-use pocpit::engine::ports::Market as _;
+use pocpit::domain::{NodeConfig, NodeId, RentOrder};
+use pocpit::engine::ports::{Market as _, NetworkNode as _};
+use pocpit::http::HttpClient;
+use pocpit::network_node::NetworkNodeClient;
 use pocpit::vast::{Pacing, VastClient};
 use serde_json::Value;
 
@@ -290,7 +292,7 @@ fn hands_off_refuses_while_a_strange_cockpit_works_on_the_account() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let http = pocpit::http::HttpClient::new();
+        let http = HttpClient::new();
         let market = VastClient::new(http, &config.vast).with_pacing(Pacing::Off);
         let offers = market.search(&config.vast.query).await.unwrap();
         let order = RentOrder {
@@ -304,6 +306,19 @@ fn hands_off_refuses_while_a_strange_cockpit_works_on_the_account() {
             onstart: String::new(),
         };
         market.rent(&order).await.unwrap();
+        let network_node = NetworkNodeClient::new(HttpClient::new(), &config.network_node);
+        let node = NodeConfig {
+            id: NodeId("vastai-999".into()),
+            host: "10.9.9.9".into(),
+            inference_port: 5000,
+            inference_segment: String::new(),
+            poc_port: 8080,
+            poc_segment: String::new(),
+            max_concurrent: 1,
+            models: [(config.mlnode.model.id.clone(), Vec::new())].into(),
+            hardware: Vec::new(),
+        };
+        network_node.register(&node).await.unwrap();
         while market.instances().await.unwrap().is_empty() {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
@@ -316,10 +331,14 @@ fn hands_off_refuses_while_a_strange_cockpit_works_on_the_account() {
         "{}",
         refused.stderr
     );
-    // And `release` takes nothing of the other one's down.
+    // And `release` takes nothing of the other one's down, whatever it is called.
     let released = home.run(&["--config", &sim.config, "release", "--yes"]);
     assert!(
-        released.stdout.contains("nothing of ours"),
+        released.stdout.contains("nothing of ours")
+            && home
+                .run(&["--config", &sim.config, "nodes"])
+                .stdout
+                .contains("vastai-999"),
         "{}",
         released.stdout
     );

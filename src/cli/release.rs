@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::domain::{Instance, InstanceId, RegisteredNode, RentalLabel};
 use crate::engine::ports::{Market, NetworkNode};
 use crate::http::HttpClient;
+use crate::journal::{self, Ledger};
 use crate::network_node::NetworkNodeClient;
 
 /// Rounds of destroying and looking again.
@@ -29,6 +30,11 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
         .into_iter()
         .filter(|instance| is_ours(instance, &config))
         .collect();
+    // An unreadable journal must not keep money from being saved.
+    let journal = journal::read_only(&config.paths.state_dir).unwrap_or_else(|error| {
+        say(format_args!("warning: {error}"));
+        Ledger::default()
+    });
     // Without the Network Node the rentals are taken down all the same: they cost money.
     let nodes = node_api.nodes().await;
     if let Err(error) = &nodes {
@@ -40,7 +46,7 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
     let nodes: Vec<RegisteredNode> = nodes
         .unwrap_or_default()
         .into_iter()
-        .filter(|node| is_our_node(node, &config))
+        .filter(|node| is_our_node(node, &config, &journal, &rentals))
         .collect();
     for rental in &rentals {
         say(format_args!(
@@ -98,13 +104,21 @@ fn is_ours(instance: &Instance, config: &Config) -> bool {
     label.is_some_and(|label| label.cockpit == config.cockpit)
 }
 
-fn is_our_node(node: &RegisteredNode, config: &Config) -> bool {
-    let proxy = config.inference_proxy.as_ref().map(|proxy| &proxy.node_id);
-    node.config
-        .id
-        .0
-        .starts_with(&config.network_node.node_prefix)
-        && proxy != Some(&node.config.id)
+/// Registrations are ours by the journal, or by the rental behind them. A prefix alone proves
+/// nothing: another cockpit may use the same.
+fn is_our_node(
+    node: &RegisteredNode,
+    config: &Config,
+    journal: &Ledger,
+    rentals: &[Instance],
+) -> bool {
+    let id = &node.config.id;
+    let journalled = journal.registrations().iter().any(|open| open.node == *id);
+    let prefix = &config.network_node.node_prefix;
+    journalled
+        || rentals
+            .iter()
+            .any(|rental| id.0 == format!("{prefix}{}", rental.id))
 }
 
 fn confirmed() -> Result<bool, Report> {

@@ -431,15 +431,15 @@ impl Engine {
                 label.cockpit == self.config.cockpit
             })
         };
-        let prefix = &self.config.network_node.node_prefix;
         let proxy = self
             .config
             .inference_proxy
             .as_ref()
             .map(|proxy| &proxy.node_id);
-        let registered = |node: &&RegisteredNode| {
-            node.config.id.0.starts_with(prefix.as_str()) && Some(&node.config.id) != proxy
-        };
+        // By the journal: another cockpit may use the same prefix.
+        let open = self.ledger.registrations();
+        let registered =
+            |node: &&RegisteredNode| open.iter().any(|open| open.node == node.config.id);
         SprintReport {
             outcome: outcome.map_or("unknown", Outcome::name).to_owned(),
             cause: outcome

@@ -8,7 +8,7 @@ mod rig;
 
 use pocpit::domain::{GateKind, Mode, Step};
 use pocpit::engine::{Command, QuitChoice};
-use pocpit::world::Scenario;
+use pocpit::world::{Fault, FaultKind, Scenario};
 
 use rig::Rig;
 
@@ -71,7 +71,26 @@ async fn an_abort_before_anything_is_rented_ends_at_once() {
 }
 
 async fn abort_in(step: Step) {
-    let mut rig = Rig::start(Mode::Auto, Scenario::default()).await;
+    abort_in_a(step, Scenario::default()).await;
+}
+
+/// A world in which one call takes a while, so that a short step can be seen.
+fn slow(service: &str, call: &str) -> Scenario {
+    let fault = Fault {
+        service: service.into(),
+        call: call.into(),
+        nth: None,
+        probability: None,
+        kind: FaultKind::Delay { seconds: 400.0 },
+    };
+    Scenario {
+        faults: vec![fault],
+        ..Scenario::default()
+    }
+}
+
+async fn abort_in_a(step: Step, scenario: Scenario) {
+    let mut rig = Rig::start(Mode::Auto, scenario).await;
     rig.until_step(step).await;
     rig.send(Command::Abort).await;
     let (report, truth) = rig.end().await;
@@ -98,18 +117,7 @@ async fn an_abort_while_choosing_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_abort_while_the_rent_call_is_under_way_leaves_nothing() {
-    use pocpit::world::{Fault, FaultKind};
-    let slow_rent = Fault {
-        service: "vast".into(),
-        call: "PUT /api/v0/asks/".into(),
-        nth: None,
-        probability: None,
-        kind: FaultKind::Delay { seconds: 300.0 },
-    };
-    let scenario = Scenario {
-        faults: vec![slow_rent],
-        ..Scenario::default()
-    };
+    let scenario = slow("vast", "PUT /api/v0/asks/");
     let mut rig = Rig::start(Mode::Auto, scenario).await;
     rig.until_step(Step::Renting).await;
     rig.send(Command::Abort).await;
@@ -133,7 +141,7 @@ async fn an_abort_while_warming_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_abort_while_registering_leaves_nothing() {
-    abort_in(Step::Registering).await;
+    abort_in_a(Step::Registering, slow("admin", "POST /admin/v1/nodes")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,7 +151,7 @@ async fn an_abort_while_proving_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_abort_while_releasing_leaves_nothing() {
-    abort_in(Step::Releasing).await;
+    abort_in_a(Step::Releasing, slow("vast", "DELETE /api/v0/instances/")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
