@@ -237,3 +237,30 @@ async fn what_failed_for_one_epoch_is_not_rented_again_for_it() {
     .await;
     assert_eq!(rig.world.truth().rentals.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rental_with_our_label_that_nobody_knows_of_is_taken_down() {
+    // Given a rental of ours that no journal has: its machine died with the disk.
+    let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
+    rig.until_gate(GateKind::Start).await;
+    let orphan = rig.rent_behind_its_back("pocpit/demo/300/1-orphan").await;
+    let neighbour = rig.rent_behind_its_back("somebody-elses").await;
+    // When the cockpit only waits, then it is found and destroyed, and the other one is left alone.
+    let ended = |id| {
+        let rentals = rig.world.truth().rentals;
+        rentals
+            .iter()
+            .find(|rental| rental.id == id)
+            .map(|rental| rental.ended.is_some())
+    };
+    for _ in 0..1_200 {
+        if ended(orphan.0) == Some(true) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(
+        (ended(orphan.0), ended(neighbour.0)),
+        (Some(true), Some(false))
+    );
+}
