@@ -2,7 +2,7 @@
 //! observations, feeds the state machine, journals, starts effects and publishes snapshots. It
 //! never waits for the outside world itself.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -88,7 +88,7 @@ pub(super) struct Engine {
     pub(super) report: Option<SprintReport>,
     pub(super) report_asked: bool,
     pub(super) journal_trouble: Option<String>,
-    pub(super) destroying: HashMap<InstanceId, Time>,
+    pub(super) destroying: BTreeMap<InstanceId, Time>,
     /// The sprint as the journal has it.
     saved: Option<Sprint>,
 }
@@ -180,7 +180,7 @@ pub fn start(
         report: None,
         report_asked: false,
         journal_trouble: None,
-        destroying: HashMap::new(),
+        destroying: BTreeMap::new(),
         saved: None,
     };
     engine.go_on(now);

@@ -194,6 +194,12 @@ impl Link {
         tokio::pin!(asking, leasing);
         loop {
             tokio::select! {
+                // In this order: a busy log must not keep the link from being checked or the lease
+                // from being renewed.
+                biased;
+                () = clock.sleep(LINK_CHECK_EVERY) => session.check().await?,
+                () = &mut asking => return Ok(()),
+                result = &mut leasing => return result,
                 chunk = log.recv() => {
                     let Some(chunk) = chunk else {
                         session.check().await?;
@@ -204,9 +210,6 @@ impl Link {
                     self.offset = chunk.offset + chunk.bytes.len() as u64;
                     let _ = self.reports.send(Observation::Log(self.instance, chunk)).await;
                 }
-                () = clock.sleep(LINK_CHECK_EVERY) => session.check().await?,
-                () = &mut asking => return Ok(()),
-                result = &mut leasing => return result,
             }
         }
     }

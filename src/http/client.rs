@@ -1,6 +1,7 @@
 //! Sends requests: what is tried again, how often, and what a failure means.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -18,6 +19,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct HttpClient {
     transport: Arc<dyn Transport>,
+    /// Where the jitter of waits comes from; chance when absent.
+    jitter: Option<Arc<AtomicU64>>,
 }
 
 /// One try that did not succeed.
@@ -32,12 +35,19 @@ struct Failure {
 impl HttpClient {
     /// The client over the network.
     pub fn new() -> Self {
-        HttpClient::over(Arc::new(Network::new()))
+        HttpClient {
+            transport: Arc::new(Network::new()),
+            jitter: None,
+        }
     }
 
-    /// The client over another transport: a simulated world in the same process.
+    /// The client over another transport: a simulated world in the same process. Nothing in it is
+    /// left to chance.
     pub fn over(transport: Arc<dyn Transport>) -> Self {
-        HttpClient { transport }
+        HttpClient {
+            transport,
+            jitter: Some(Arc::new(AtomicU64::new(1))),
+        }
     }
 
     /// Sends a request. Only a status from 200 to 299 with a whole body is a success.
@@ -47,12 +57,17 @@ impl HttpClient {
             Retry::Reads { tries } => tries.max(1),
         };
         let deadline = Instant::now() + request.timeout.saturating_mul(tries) + LONGEST_WAIT;
-        let mut waits = ExponentialBuilder::default()
+        let waits = ExponentialBuilder::default()
             .with_min_delay(FIRST_WAIT)
             .with_max_delay(LONGEST_BACKOFF)
             .with_jitter()
-            .without_max_times()
-            .build();
+            .without_max_times();
+        let mut waits = match &self.jitter {
+            None => waits.build(),
+            Some(seed) => waits
+                .with_jitter_seed(seed.fetch_add(1, Ordering::Relaxed))
+                .build(),
+        };
         let mut sent = 0;
         loop {
             let failure = match self.send_once(&request).await {

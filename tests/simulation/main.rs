@@ -49,6 +49,12 @@ fn whenever_it_crashes_it_converges() {
 }
 
 #[test]
+fn the_same_seed_gives_the_same_run() {
+    let run = || Campaign::new(9, Plan::Crashing).run(8).to_string();
+    assert_eq!(run(), run());
+}
+
+#[test]
 #[ignore = "long: run it by name"]
 fn long() {
     let (epochs, seed) = asked(2_000, 4);
