@@ -110,6 +110,12 @@ impl Terminal {
             .unwrap();
     }
 
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = i32::try_from(self.child.process_id().unwrap()).unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
     /// Waits for the program's end; its exit code.
     fn end(mut self) -> (u32, bool) {
         let end = Instant::now() + PATIENCE;
@@ -243,9 +249,7 @@ fn quitting_with_a_rental_asks_and_releases() {
 fn a_signal_gives_the_terminal_back() {
     let terminal = Terminal::start(80, 24, &["demo", "--speed", "10"]);
     terminal.until("GATE start");
-    let pid = i32::try_from(terminal.child.process_id().unwrap()).unwrap();
-    let pid = rustix::process::Pid::from_raw(pid).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    terminal.signal(rustix::process::Signal::TERM);
     let (_, restored) = terminal.end();
     assert!(restored);
 }
@@ -278,4 +282,73 @@ fn the_readmes_picture_is_a_screen_of_the_program() {
             "{word} is not in the picture: run this test with POCPIT_UPDATE=1"
         );
     }
+}
+
+/// A world in a process of its own, and the configuration for it.
+struct Sim(std::process::Child, String);
+
+impl Sim {
+    fn start(speed: &str) -> Sim {
+        use std::io::BufRead as _;
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_pocpit"))
+            .args(["sim", "--speed", speed])
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = std::io::BufReader::new(child.stderr.take().unwrap()).lines();
+        let config = lines
+            .map_while(Result::ok)
+            .find_map(|line| Some(line.split_once("--config ")?.1.trim().to_owned()))
+            .expect("the file's name");
+        Sim(child, config)
+    }
+
+    /// Outcomes of sprints that ended.
+    fn history(&self) -> String {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_pocpit"))
+            .args(["--config", &self.1, "history"])
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_hangup_changes_nothing_of_what_runs() {
+    let sim = Sim::start("300");
+    let mut terminal = Terminal::start(100, 30, &["--config", &sim.1]);
+    terminal.until("GATE start");
+    terminal.press("m");
+    terminal.until("Switch to auto?");
+    std::thread::sleep(Duration::from_millis(200));
+    terminal.press("y");
+    terminal.until_any(&["BOOTING", "WARMING"]);
+    // When the terminal hangs up in the middle of a boot,
+    terminal.signal(rustix::process::Signal::HUP);
+    // then the sprint goes on to its weight without it,
+    let end = Instant::now() + PATIENCE;
+    while !sim.history().contains("confirmed") {
+        assert!(
+            Instant::now() < end,
+            "nothing was confirmed: {}",
+            sim.history()
+        );
+        let ended = terminal.child.try_wait().unwrap();
+        assert!(ended.is_none(), "it ended with its terminal: {ended:?}");
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    // and SIGTERM ends it.
+    terminal.signal(rustix::process::Signal::TERM);
+    let (_, restored) = terminal.end();
+    assert!(restored);
 }
