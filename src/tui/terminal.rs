@@ -1,6 +1,7 @@
 //! Takes the terminal over and gives it back, on every way out.
 
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once};
 use std::thread::ThreadId;
@@ -25,7 +26,9 @@ static HOOK: Once = Once::new();
 
 /// The terminal while it is ours. Given back on drop.
 pub struct Screen {
-    terminal: ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Never dropped: when the terminal is gone, `ratatui` would complain on a standard error that
+    /// is gone too, and that is a panic. What its drop does is done by `give_back`.
+    terminal: ManuallyDrop<ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
 }
 
 /// Refuses where a cockpit cannot be drawn.
@@ -55,7 +58,9 @@ impl Screen {
             give_back();
             failed("reading its size")(source)
         })?;
-        Ok(Screen { terminal })
+        Ok(Screen {
+            terminal: ManuallyDrop::new(terminal),
+        })
     }
 
     /// Draws a frame; `all` draws every cell again.
