@@ -8,7 +8,8 @@ use serde_json::json;
 use super::arguments::{Common, Release};
 use super::{Exit, print, print_json, runtime, say, telemetry};
 use crate::config::Config;
-use crate::domain::{Instance, InstanceId, RegisteredNode, RentalLabel};
+use crate::domain::{Instance, InstanceId, RegisteredNode};
+use crate::engine;
 use crate::engine::ports::{Market, NetworkNode};
 use crate::http::HttpClient;
 use crate::journal::{self, Ledger};
@@ -28,7 +29,7 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
         .instances()
         .await?
         .into_iter()
-        .filter(|instance| is_ours(instance, &config))
+        .filter(|instance| instance.is_rented_by(&config.cockpit))
         .collect();
     // An unreadable journal must not keep money from being saved.
     let journal = journal::read_only(&config.paths.state_dir).unwrap_or_else(|error| {
@@ -95,15 +96,6 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
     }
 }
 
-/// By the label alone: other cockpits' rentals are never touched.
-fn is_ours(instance: &Instance, config: &Config) -> bool {
-    let label = instance
-        .label
-        .as_deref()
-        .and_then(|label| label.parse::<RentalLabel>().ok());
-    label.is_some_and(|label| label.cockpit == config.cockpit)
-}
-
 /// Registrations are ours by the journal, or by the rental behind them. A prefix alone proves
 /// nothing: another cockpit may use the same.
 fn is_our_node(
@@ -131,7 +123,7 @@ fn confirmed() -> Result<bool, Report> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// Destroys until complete listings no longer have them; what is left after all rounds.
+/// Destroys until each is proven gone; what is left after all rounds.
 async fn destroy_all(market: &impl Market, rentals: &[Instance]) -> Vec<InstanceId> {
     let mut left: Vec<InstanceId> = rentals.iter().map(|rental| rental.id).collect();
     for round in 0..ROUNDS {
@@ -141,16 +133,18 @@ async fn destroy_all(market: &impl Market, rentals: &[Instance]) -> Vec<Instance
         if round > 0 {
             tokio::time::sleep(BETWEEN_ROUNDS).await;
         }
-        for id in &left {
-            if let Err(error) = market.destroy(*id).await {
+        let mut remaining = Vec::new();
+        for id in left {
+            if let Err(error) = market.destroy(id).await {
                 say(format_args!(
                     "warning: rental {id} is not destroyed yet: {error}"
                 ));
             }
+            if !engine::is_gone(market, id).await {
+                remaining.push(id);
+            }
         }
-        if let Ok(listing) = market.instances().await {
-            left.retain(|id| listing.iter().any(|instance| instance.id == *id));
-        }
+        left = remaining;
     }
     left
 }

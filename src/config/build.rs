@@ -29,55 +29,43 @@ pub struct DefaultPaths {
 const LONGEST: Duration = Duration::days(7);
 const SECOND: Duration = Duration::seconds(1);
 
-/// Builds the whole configuration. It counts only when the reader has no problem afterwards.
+/// Builds the whole configuration. Every section is read before the first one is missed, so that the
+/// reader has every problem afterwards; the result counts only when it has none.
 pub(super) fn build(
     reader: &mut Reader<'_>,
     defaults: &DefaultPaths,
     warnings: &mut Vec<String>,
 ) -> Option<Config> {
-    let paths = paths(reader, defaults);
-    let simulation = simulation(reader);
     let cockpit = reader.parsed::<CockpitId>("cockpit.id");
     let neighbours = neighbours(reader);
     let chain = chain(reader);
     let poc = poc(reader);
     let vast = vast(reader, &poc, warnings);
+    let paths = paths(reader, defaults);
+    let ssh = ssh(reader, &paths);
+    let mlnode = mlnode(reader);
+    let budget = budget(reader);
+    let network_node = network_node(reader);
+    let inference_proxy = inference_proxy(reader, warnings);
+    let notify = notify(reader, warnings);
+    let simulation = simulation(reader);
     let config = Config {
         cockpit: cockpit?,
         neighbours,
         chain,
         vast,
-        ssh: ssh(reader, &paths),
-        mlnode: mlnode(reader),
+        ssh,
+        mlnode,
         poc,
-        budget: budget(reader),
-        network_node: network_node(reader)?,
-        inference_proxy: inference_proxy(reader, warnings),
-        notify: notify(reader, warnings),
+        budget,
+        network_node: network_node?,
+        inference_proxy,
+        notify,
         paths,
         simulation,
     };
     agree(reader, &config);
     Some(config)
-}
-
-/// Everything again, for its problems only: `build` stops at the first value without a stand-in.
-pub(super) fn find_problems(reader: &mut Reader<'_>, defaults: &DefaultPaths) {
-    let mut warnings = Vec::new();
-    reader.problems.clear();
-    let paths = paths(reader, defaults);
-    reader.parsed::<CockpitId>("cockpit.id");
-    neighbours(reader);
-    chain(reader);
-    let poc = poc(reader);
-    vast(reader, &poc, &mut warnings);
-    ssh(reader, &paths);
-    mlnode(reader);
-    budget(reader);
-    network_node(reader);
-    inference_proxy(reader, &mut warnings);
-    notify(reader, &mut warnings);
-    simulation(reader);
 }
 
 fn neighbours(reader: &mut Reader<'_>) -> Vec<CockpitId> {

@@ -66,19 +66,29 @@ pub struct Key {
     pub example: &'static str,
 }
 
-const fn required(
+const fn key(
     path: &'static str,
     kind: Kind,
+    need: Need,
     example: &'static str,
     text: &'static str,
 ) -> Key {
     Key {
         path,
         kind,
-        need: Need::Required,
+        need,
         text,
         example,
     }
+}
+
+const fn required(
+    path: &'static str,
+    kind: Kind,
+    example: &'static str,
+    text: &'static str,
+) -> Key {
+    key(path, kind, Need::Required, example, text)
 }
 
 const fn optional(
@@ -87,13 +97,7 @@ const fn optional(
     example: &'static str,
     text: &'static str,
 ) -> Key {
-    Key {
-        path,
-        kind,
-        need: Need::Optional,
-        text,
-        example,
-    }
+    key(path, kind, Need::Optional, example, text)
 }
 
 const fn suggested(
@@ -102,23 +106,11 @@ const fn suggested(
     example: &'static str,
     text: &'static str,
 ) -> Key {
-    Key {
-        path,
-        kind,
-        need: Need::Suggested,
-        text,
-        example,
-    }
+    key(path, kind, Need::Suggested, example, text)
 }
 
 const fn default(path: &'static str, kind: Kind, value: &'static str, text: &'static str) -> Key {
-    Key {
-        path,
-        kind,
-        need: Need::Default(value),
-        text,
-        example: value,
-    }
+    key(path, kind, Need::Default(value), value, text)
 }
 
 /// The sections in the order of the example file, each with a sentence.

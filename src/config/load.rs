@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use directories::{BaseDirs, ProjectDirs};
 
-use super::build::{DefaultPaths, build, find_problems};
+use super::build::{DefaultPaths, build};
 use super::read::{Places, Reader, is_open_to_others};
 use super::report::ConfigReport;
 use super::settings::Config;
@@ -118,9 +118,6 @@ pub fn parse(
         places,
     };
     let config = build(&mut reader, &defaults, &mut warnings);
-    if config.is_none() {
-        find_problems(&mut reader, &defaults);
-    }
     problems.append(&mut reader.problems);
     match config {
         Some(config) if problems.is_empty() => Ok(Loaded {

@@ -2,6 +2,7 @@
 //! report lists everything.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use toml_edit::Value;
@@ -146,14 +147,28 @@ impl Reader<'_> {
                 .ok_or_else(|| not(value, "a whole number"))?;
             u32::try_from(number).map_err(|_| format!("{number} is out of range"))
         });
-        if self.values.contains_key(path) && !(least..=most).contains(&number) {
+        if self.values.contains_key(path) {
+            self.check_bounds(path, number, least..=most, |number| number.to_string());
+        }
+        number
+    }
+
+    /// Notes a problem when a value is out of bounds.
+    fn check_bounds<T: PartialOrd + Copy>(
+        &mut self,
+        path: &str,
+        value: T,
+        bounds: RangeInclusive<T>,
+        show: impl Fn(T) -> String,
+    ) {
+        if !bounds.contains(&value) {
+            let (least, most) = (show(*bounds.start()), show(*bounds.end()));
             self.problem(
                 path,
-                format!("it is {number}"),
+                format!("it is {}", show(value)),
                 format!("{least} to {most}"),
             );
         }
-        number
     }
 
     pub(super) fn port(&mut self, path: &'static str) -> u16 {
@@ -170,12 +185,8 @@ impl Reader<'_> {
     /// A number within bounds.
     pub(super) fn number(&mut self, path: &'static str, least: f64, most: f64) -> f64 {
         let number = self.required(path, number);
-        if self.values.contains_key(path) && !(least..=most).contains(&number) {
-            self.problem(
-                path,
-                format!("it is {number}"),
-                format!("{least} to {most}"),
-            );
+        if self.values.contains_key(path) {
+            self.check_bounds(path, number, least..=most, |number| number.to_string());
         }
         number
     }
@@ -215,14 +226,7 @@ impl Reader<'_> {
         let Some(duration) = read else {
             return least;
         };
-        if duration < least || duration > most {
-            let show = |duration: Duration| value::show_duration(duration);
-            self.problem(
-                path,
-                format!("it is {}", show(duration)),
-                format!("{} to {}", show(least), show(most)),
-            );
-        }
+        self.check_bounds(path, duration, least..=most, value::show_duration);
         duration
     }
 

@@ -5,7 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Duration, HostId, InstanceId, MachineId, OfferId, RentalLabel, Time, Usd, UsdPerHour};
+use super::{
+    CockpitId, Duration, HostId, InstanceId, MachineId, OfferId, RentalLabel, Time, Usd, UsdPerHour,
+};
 
 /// Something that can be rented right now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -201,6 +203,19 @@ pub struct PortMapping {
 pub struct Account {
     /// Money that can be spent (`credit` on the wire, not `balance`).
     pub credit: Usd,
+}
+
+impl Instance {
+    /// Its label, when it is one of this program: of whichever cockpit.
+    pub fn rental_label(&self) -> Option<RentalLabel> {
+        self.label.as_deref()?.parse().ok()
+    }
+
+    /// True when this cockpit rented it. Labels alone tell; those of others are never touched.
+    pub fn is_rented_by(&self, cockpit: &CockpitId) -> bool {
+        self.rental_label()
+            .is_some_and(|label| label.cockpit == *cockpit)
+    }
 }
 
 impl Offer {

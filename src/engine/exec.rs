@@ -218,7 +218,7 @@ impl Engine {
                 tracing::warn!("instance {instance} is not destroyed yet: {error}");
             }
             ports.clock.sleep(DESTROY_SHOWS_AFTER).await;
-            let gone = is_gone(&ports, instance).await;
+            let gone = reconcile::is_gone(ports.market.as_ref(), instance).await;
             if gone {
                 tracing::info!("instance {instance} is gone");
                 return Observation::Gone { key, instance };
@@ -323,13 +323,6 @@ impl Engine {
             }],
         })
     }
-}
-
-/// A complete listing no longer has it and its own GET agrees (law 4).
-async fn is_gone(ports: &Ports, instance: InstanceId) -> bool {
-    let listing = ports.market.instances().await;
-    let listed = listing.map_or(true, |all| all.iter().any(|other| other.id == instance));
-    !listed && matches!(ports.market.instance(instance).await, Ok(None))
 }
 
 async fn relist(ports: &Arc<Ports>, key: &'static str, events: Vec<Event>) -> Observation {

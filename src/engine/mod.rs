@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 pub use clock::{ScaledClock, SystemClock};
 pub use core::{EndAfter, EngineHandle, EngineOptions, start};
-pub use reconcile::foreign;
+pub use reconcile::{foreign, is_gone};
 pub use snapshot::{
     Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,
     GateSnapshot, HeightEstimate, LinkSnapshot, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot,

@@ -422,15 +422,7 @@ impl Engine {
         let sprint = &self.sprint;
         let since = sprint.spans().first().map_or(now, |span| span.started);
         let outcome = sprint.outcome();
-        let ours = |instance: &&Instance| {
-            let label = instance
-                .label
-                .as_deref()
-                .and_then(|label| label.parse().ok());
-            label.is_some_and(|label: crate::domain::RentalLabel| {
-                label.cockpit == self.config.cockpit
-            })
-        };
+        let ours = |instance: &&Instance| instance.is_rented_by(&self.config.cockpit);
         let proxy = self
             .config
             .inference_proxy

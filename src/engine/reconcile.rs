@@ -1,7 +1,8 @@
-//! Compares what the market lists with what the journal knows. Pure: it says what to do, the engine
-//! does it. Labels of others are never touched (law 2).
+//! Compares what the market lists with what the journal knows. The plan is pure: it says what to do,
+//! the engine does it. Labels of others are never touched (law 2).
 
 use super::core::Engine;
+use super::ports::Market;
 use crate::config::Config;
 use crate::domain::{CockpitId, Duration, Instance, InstanceId, RentalLabel, Time};
 use crate::flow::{Event, Sprint};
@@ -32,13 +33,20 @@ pub(super) fn find(instances: &[Instance], label: &RentalLabel) -> Event {
     })
 }
 
+/// A complete listing no longer has it and its own GET agrees (law 4).
+pub async fn is_gone(market: &dyn Market, instance: InstanceId) -> bool {
+    let listing = market.instances().await;
+    let listed = listing.map_or(true, |all| all.iter().any(|other| other.id == instance));
+    !listed && matches!(market.instance(instance).await, Ok(None))
+}
+
 /// Instances with a label of another cockpit of this program that the operator does not know of.
 pub fn foreign<'a>(
     instances: &'a [Instance],
     config: &'a Config,
 ) -> impl Iterator<Item = (&'a Instance, RentalLabel)> {
     instances.iter().filter_map(move |instance| {
-        let label: RentalLabel = instance.label.as_deref()?.parse().ok()?;
+        let label = instance.rental_label()?;
         let known = label.cockpit == config.cockpit || config.neighbours.contains(&label.cockpit);
         (!known).then_some((instance, label))
     })
@@ -58,10 +66,7 @@ pub(super) fn plan(
     };
     let mut orders = Vec::new();
     for instance in instances {
-        let label = instance
-            .label
-            .as_deref()
-            .and_then(|label| label.parse::<RentalLabel>().ok());
+        let label = instance.rental_label();
         if label.is_some_and(|label| label.cockpit == *cockpit && !in_use(&label)) {
             orders.push(Order::Destroy(instance.id));
         }
