@@ -2,17 +2,22 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use pocpit::domain::{NodeConfig, NodeId, RentOrder};
+use pocpit::config::Config;
+use pocpit::domain::{InstanceId, NodeConfig, NodeId, RentOrder};
 use pocpit::engine::ports::{Market as _, NetworkNode as _};
 use pocpit::http::HttpClient;
 use pocpit::network_node::NetworkNodeClient;
 use pocpit::vast::{Pacing, VastClient};
 use serde_json::Value;
+
+use common::Sim;
 
 struct Ran {
     code: Option<i32>,
@@ -177,46 +182,10 @@ fn completions_and_the_manual_are_printed() {
     assert_eq!(home.run(&["frobnicate"]).code, Some(2));
 }
 
-/// A world served by the program, for other processes.
-struct Sim {
-    child: Child,
-    config: String,
-}
-
-impl Sim {
-    fn start(home: &Home, arguments: &[&str]) -> Sim {
-        let mut child = home
-            .command(&["sim"])
-            .args(arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let config = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                line.split_once("--config ")
-                    .map(|(_, file)| file.trim().to_owned())
-            })
-            .expect("the file's name");
-        Sim { child, config }
-    }
-}
-
-impl Drop for Sim {
-    fn drop(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn commands_that_read_answer_from_the_configured_world_in_words_and_json() {
     let home = Home::new();
-    let sim = Sim::start(&home, &["--speed", "50"]);
+    let sim = Sim::start(home.command(&["sim"]).args(["--speed", "50"]));
     let run =
         |arguments: &[&str]| home.run(&[&["--config", sim.config.as_str()], arguments].concat());
     for command in ["offers", "epoch", "nodes", "history"] {
@@ -248,7 +217,7 @@ fn commands_that_read_answer_from_the_configured_world_in_words_and_json() {
 #[test]
 fn auto_works_on_a_served_world_and_a_second_one_is_refused() {
     let home = Home::new();
-    let sim = Sim::start(&home, &["--speed", "400"]);
+    let sim = Sim::start(home.command(&["sim"]).args(["--speed", "400"]));
     let arguments = ["--config", sim.config.as_str(), "auto", "--once", "--json"];
     let mut first = home
         .command(&arguments)
@@ -279,33 +248,63 @@ fn auto_works_on_a_served_world_and_a_second_one_is_refused() {
     assert_eq!(history[0]["report"], report);
 }
 
+fn config_of(sim: &Sim) -> Config {
+    pocpit::config::load(Some(Path::new(&sim.config)), &[])
+        .unwrap()
+        .config
+}
+
+/// Rents something under a label, and waits until it is listed.
+async fn rent(config: &Config, label: &str) -> InstanceId {
+    let market = VastClient::new(HttpClient::new(), &config.vast).with_pacing(Pacing::Off);
+    let offers = market.search(&config.vast.query).await.unwrap();
+    let order = RentOrder {
+        offer: offers[0].id,
+        label: label.parse().unwrap(),
+        image: config.vast.image.clone(),
+        template_hash: None,
+        disk_gb: config.vast.query.disk_gb,
+        env: std::collections::BTreeMap::new(),
+        ports: Vec::new(),
+        onstart: String::new(),
+    };
+    let id = market.rent(&order).await.unwrap();
+    while market.instances().await.unwrap().is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    id
+}
+
+#[test]
+fn release_takes_down_what_is_ours_and_says_so() {
+    let home = Home::new();
+    let sim = Sim::start(home.command(&["sim"]).args(["--speed", "200"]));
+    let config = config_of(&sim);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let id = runtime.block_on(rent(&config, "pocpit/demo/1/1-a"));
+    // Without --yes nobody can be asked here, so nothing happens.
+    let asked = home.run(&["--config", &sim.config, "release"]);
+    assert_eq!(asked.code, Some(1), "{}", asked.stderr);
+    assert!(asked.stderr.contains("--yes"), "{}", asked.stderr);
+    // With it, the rental is destroyed.
+    let released = home.run(&["--config", &sim.config, "release", "--yes", "--json"]);
+    assert_eq!(released.code, Some(0), "{}", released.stderr);
+    let said: Value = serde_json::from_str(&released.stdout).unwrap();
+    assert_eq!(said["destroyed"], serde_json::json!([id.0]));
+    assert_eq!(said["left"], serde_json::json!([]));
+    let again = home.run(&["--config", &sim.config, "release", "--yes"]);
+    assert!(again.stdout.contains("nothing of ours"), "{}", again.stdout);
+}
+
 #[test]
 fn hands_off_refuses_while_a_strange_cockpit_works_on_the_account() {
     let home = Home::new();
-    let sim = Sim::start(&home, &["--speed", "100"]);
+    let sim = Sim::start(home.command(&["sim"]).args(["--speed", "100"]));
     // Given a rental of a cockpit that nobody named,
-    let config = pocpit::config::load(Some(Path::new(&sim.config)), &[])
-        .unwrap()
-        .config;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let config = config_of(&sim);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let http = HttpClient::new();
-        let market = VastClient::new(http, &config.vast).with_pacing(Pacing::Off);
-        let offers = market.search(&config.vast.query).await.unwrap();
-        let order = RentOrder {
-            offer: offers[0].id,
-            label: "pocpit/other/1/1-a".parse().unwrap(),
-            image: config.vast.image.clone(),
-            template_hash: None,
-            disk_gb: config.vast.query.disk_gb,
-            env: std::collections::BTreeMap::new(),
-            ports: Vec::new(),
-            onstart: String::new(),
-        };
-        market.rent(&order).await.unwrap();
+        rent(&config, "pocpit/other/1/1-a").await;
         let network_node = NetworkNodeClient::new(HttpClient::new(), &config.network_node);
         let node = NodeConfig {
             id: NodeId("vastai-999".into()),
@@ -319,9 +318,6 @@ fn hands_off_refuses_while_a_strange_cockpit_works_on_the_account() {
             hardware: Vec::new(),
         };
         network_node.register(&node).await.unwrap();
-        while market.instances().await.unwrap().is_empty() {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
     });
     // when auto starts, then it refuses and names both ways out.
     let refused = home.run(&["--config", &sim.config, "auto", "--once"]);

@@ -21,6 +21,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use color_eyre::eyre::Report;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::LoadError;
 use crate::journal::JournalError;
@@ -144,6 +145,20 @@ fn causes(report: &Report) -> String {
         }
     }
     texts.join(": ")
+}
+
+/// Listens for Ctrl-C and SIGTERM from now on; what it gives ends with the first of them.
+pub(crate) fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 /// A line for the operator on standard error. That nobody reads it is no reason to end.

@@ -1,11 +1,10 @@
 //! `pocpit proxy`: the inference proxy.
 
 use color_eyre::eyre::{Report, eyre};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::arguments::Common;
 use super::telemetry::{self, Audience};
-use super::{Exit, runtime, say};
+use super::{Exit, runtime, say, told_to_end};
 
 pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
     let config = runtime::load(common)?.config;
@@ -16,17 +15,7 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
         return Ok(Exit::Usage);
     };
     let _guard = telemetry::start(Audience::Terminal, &config.paths.log_dir)?;
-    let (mut interrupt, mut terminate) = (
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    );
-    let asked = async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    };
-    crate::proxy::serve(proxy, asked)
+    crate::proxy::serve(proxy, told_to_end()?)
         .await
         .map_err(|error| eyre!("{error}"))?;
     Ok(Exit::Done)

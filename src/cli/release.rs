@@ -64,19 +64,21 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
         say(format_args!("nothing was changed"));
         return Ok(Exit::Refused);
     }
+    let mut unregistered = Vec::new();
     for node in &nodes {
-        if let Err(error) = node_api.unregister(&node.config.id).await {
-            say(format_args!(
+        match node_api.unregister(&node.config.id).await {
+            Ok(_) => unregistered.push(&node.config.id),
+            Err(error) => say(format_args!(
                 "warning: {} is still registered: {error}",
                 node.config.id
-            ));
+            )),
         }
     }
     let left = destroy_all(&market, &rentals).await;
     let result = json!({
         "destroyed": rentals.iter().map(|rental| rental.id).filter(|id| !left.contains(id)).collect::<Vec<_>>(),
         "left": left,
-        "unregistered": nodes.iter().map(|node| &node.config.id).collect::<Vec<_>>(),
+        "unregistered": unregistered,
     });
     if arguments.json {
         print_json(&result)?;
@@ -89,7 +91,7 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
             left.len()
         ))?;
     }
-    if left.is_empty() && nodes_known {
+    if left.is_empty() && nodes_known && unregistered.len() == nodes.len() {
         Ok(Exit::Done)
     } else {
         Ok(Exit::Unknown)

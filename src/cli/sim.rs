@@ -3,7 +3,7 @@
 use color_eyre::eyre::{Report, WrapErr};
 
 use super::arguments::World;
-use super::{Exit, config, print, say, simulated};
+use super::{Exit, config, print, say, simulated, told_to_end};
 
 pub(crate) async fn run(arguments: &World) -> Result<Exit, Report> {
     super::telemetry::quiet();
@@ -20,11 +20,7 @@ pub(crate) async fn run(arguments: &World) -> Result<Exit, Report> {
         "the simulated world is served until Ctrl-C. In another terminal: pocpit --config {}",
         file.display()
     ));
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminate.recv() => {}
-    }
+    told_to_end()?.await;
     served.shutdown().await;
     Ok(Exit::Done)
 }

@@ -56,7 +56,7 @@ impl World {
         let recent = self.instances.values().map(of);
         Truth {
             rentals: self.past.iter().cloned().chain(recent).collect(),
-            nodes: self.nodes.keys().cloned().collect(),
+            nodes: self.registered(),
             weights: self.weights.clone(),
             batches: self.batches.clone(),
             spend: self.spend(),

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::{Read as _, Write as _};
+#[path = "../common/mod.rs"]
+mod common;
 mod picture;
 
 use std::num::NonZero;
@@ -10,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use common::Sim;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 /// Nothing here takes this long, even on a busy machine.
@@ -303,49 +306,24 @@ fn the_readmes_picture_is_a_screen_of_the_program() {
     }
 }
 
-/// A world in a process of its own, and the configuration for it.
-struct Sim(std::process::Child, String);
-
-impl Sim {
-    fn start(speed: &str) -> Sim {
-        use std::io::BufRead as _;
-        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_pocpit"))
-            .args(["sim", "--speed", speed])
-            .stdin(std::process::Stdio::null())
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = std::io::BufReader::new(child.stderr.take().unwrap()).lines();
-        let config = lines
-            .map_while(Result::ok)
-            .find_map(|line| Some(line.split_once("--config ")?.1.trim().to_owned()))
-            .expect("the file's name");
-        Sim(child, config)
-    }
-
-    /// Outcomes of sprints that ended.
-    fn history(&self) -> String {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_pocpit"))
-            .args(["--config", &self.1, "history"])
-            .output()
-            .unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    }
+/// Outcomes of sprints that ended.
+fn history(sim: &Sim) -> String {
+    let output = pocpit(&["--config", &sim.config, "history"])
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
 }
 
-impl Drop for Sim {
-    fn drop(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.0);
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        let _ = self.0.wait();
-    }
+fn pocpit(arguments: &[&str]) -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pocpit"));
+    command.args(arguments);
+    command
 }
 
 #[test]
 fn closing_the_terminal_changes_nothing_of_what_runs() {
-    let sim = Sim::start("300");
-    let mut terminal = Terminal::start(100, 30, &["--config", &sim.1]);
+    let sim = Sim::start(&mut pocpit(&["sim", "--speed", "300"]));
+    let mut terminal = Terminal::start(100, 30, &["--config", &sim.config]);
     terminal.until("GATE start");
     terminal.press("m");
     terminal.until("Switch to auto?");
@@ -356,11 +334,11 @@ fn closing_the_terminal_changes_nothing_of_what_runs() {
     terminal.hang_up();
     // then the sprint goes on to its weight without it,
     let end = Instant::now() + PATIENCE;
-    while !sim.history().contains("confirmed") {
+    while !history(&sim).contains("confirmed") {
         assert!(
             Instant::now() < end,
             "nothing was confirmed: {}",
-            sim.history()
+            history(&sim)
         );
         let ended = terminal.child.try_wait().unwrap();
         assert!(ended.is_none(), "it ended with its terminal: {ended:?}");

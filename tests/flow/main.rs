@@ -108,15 +108,17 @@ fn by_hand_each_gate_waits_and_passes_when_approved() {
     assert_nothing_is_left(&world);
 }
 
+/// Starts a sprint by hand and agrees to an offer at a worst case.
+fn start_and_pick(world: &mut World, offer: OfferId, agreed: Usd) {
+    world.feed(Event::Approved(GateKind::Start));
+    world.until_step(Step::Choosing);
+    world.feed(Event::OfferPicked { offer, agreed });
+}
+
 #[test]
 fn an_offer_that_became_dearer_than_agreed_is_not_rented() {
     let mut world = World::new(Mode::Manual, 60, Faults::default());
-    world.feed(Event::Approved(GateKind::Start));
-    world.until_step(Step::Choosing);
-    world.feed(Event::OfferPicked {
-        offer: OfferId(2),
-        agreed: Usd::from_dollars(19.0),
-    });
+    start_and_pick(&mut world, OfferId(2), Usd::from_dollars(19.0));
     world.tick();
     assert_eq!(world.rents(), 0);
     assert!(
@@ -160,12 +162,7 @@ fn a_sprint_after_a_failed_one_waits_for_the_next_epoch() {
 #[test]
 fn a_release_that_nobody_approves_happens_when_the_lease_ends() {
     let mut world = World::new(Mode::Manual, 60, Faults::default());
-    world.feed(Event::Approved(GateKind::Start));
-    world.until_step(Step::Choosing);
-    world.feed(Event::OfferPicked {
-        offer: OfferId(1),
-        agreed: Usd::from_dollars(20.0),
-    });
+    start_and_pick(&mut world, OfferId(1), Usd::from_dollars(20.0));
     world.until(|world| {
         world
             .sprint
@@ -185,12 +182,7 @@ fn a_weight_that_is_read_long_after_it_was_set_still_counts() {
         ..plan()
     };
     let mut world = World::with_plan(plan, Mode::Manual, 60, Faults::default());
-    world.feed(Event::Approved(GateKind::Start));
-    world.until_step(Step::Choosing);
-    world.feed(Event::OfferPicked {
-        offer: OfferId(1),
-        agreed: Usd::from_dollars(40.0),
-    });
+    start_and_pick(&mut world, OfferId(1), Usd::from_dollars(40.0));
     let gate = |world: &World| world.sprint.gate().map(|gate| gate.kind);
     world.until(|world| gate(world) == Some(GateKind::Register));
     world.feed(Event::Approved(GateKind::Register));

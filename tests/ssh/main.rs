@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod peer;
+mod world_host;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;

@@ -125,15 +125,11 @@ impl Peer {
     }
 
     pub fn learn(&self, public_key: &Path) {
-        let key = std::fs::read_to_string(public_key).unwrap();
         match self {
             Peer::Sshd(sshd) => {
-                std::fs::write(sshd.directory.path().join("authorized"), key).unwrap();
+                std::fs::copy(public_key, sshd.directory.path().join("authorized")).unwrap();
             }
-            Peer::Played { machine, .. } => {
-                let plain: Vec<&str> = key.split_whitespace().take(2).collect();
-                *machine.key.lock().unwrap() = plain.join(" ");
-            }
+            Peer::Played { machine, .. } => *machine.key.lock().unwrap() = plain_key(public_key),
         }
     }
 
@@ -163,12 +159,19 @@ impl Peer {
     }
 }
 
+/// A public key file without its comment.
+pub fn plain_key(public_key: &Path) -> String {
+    let key = std::fs::read_to_string(public_key).unwrap();
+    let plain: Vec<&str> = key.split_whitespace().take(2).collect();
+    plain.join(" ")
+}
+
 /// A machine whose ports are this computer's.
 #[derive(Default)]
 pub struct Fake {
-    key: Mutex<String>,
-    files: Mutex<BTreeMap<String, Vec<u8>>>,
-    forwards: Mutex<BTreeMap<u16, Dialer>>,
+    pub key: Mutex<String>,
+    pub files: Mutex<BTreeMap<String, Vec<u8>>>,
+    pub forwards: Mutex<BTreeMap<u16, Dialer>>,
 }
 
 impl Machine for Fake {

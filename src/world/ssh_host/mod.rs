@@ -3,8 +3,6 @@
 mod connection;
 mod exec;
 mod script;
-#[cfg(test)]
-mod tests;
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,64 +1,17 @@
-use std::collections::BTreeMap;
-use std::process::{Output, Stdio};
-use std::sync::Mutex;
+//! The world's SSH host by itself, with the OpenSSH client as an operator has it.
 
+use std::net::SocketAddr;
+use std::process::{Output, Stdio};
+use std::sync::Arc;
+
+use pocpit::ssh::generate_key;
+use pocpit::world::{Machine as _, SshHost};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
-use super::*;
-
-/// A machine with some files, an echo on port 7, and whatever is forwarded to it.
-#[derive(Default)]
-struct Fake {
-    key: Mutex<String>,
-    files: Mutex<BTreeMap<String, Vec<u8>>>,
-    forwards: Mutex<BTreeMap<u16, Dialer>>,
-}
-
-impl Machine for Fake {
-    fn is_up(&self) -> bool {
-        true
-    }
-
-    fn authorizes(&self, key: &str) -> bool {
-        *self.key.lock().unwrap() == key
-    }
-
-    fn read_file(&self, path: &str, offset: u64, max: usize) -> Option<Vec<u8>> {
-        let files = self.files.lock().unwrap();
-        let bytes = files.get(path)?;
-        let from = usize::try_from(offset).unwrap().min(bytes.len());
-        Some(bytes[from..].iter().copied().take(max).collect())
-    }
-
-    fn write_file(&self, path: &str, bytes: &[u8]) {
-        self.files
-            .lock()
-            .unwrap()
-            .insert(path.into(), bytes.to_vec());
-    }
-
-    fn dial(&self, port: u16) -> Option<DuplexStream> {
-        if port != 7 {
-            return None;
-        }
-        let (ours, theirs) = tokio::io::duplex(1024);
-        tokio::spawn(async move {
-            let (mut read, mut write) = tokio::io::split(theirs);
-            tokio::io::copy(&mut read, &mut write).await.unwrap();
-            write.shutdown().await.unwrap();
-        });
-        Some(ours)
-    }
-
-    fn offer_forward(&self, port: u16, dialer: Option<Dialer>) {
-        let mut forwards = self.forwards.lock().unwrap();
-        match dialer {
-            Some(dialer) => drop(forwards.insert(port, dialer)),
-            None => drop(forwards.remove(&port)),
-        }
-    }
-}
+use crate::free_port;
+use crate::peer::{Fake, plain_key};
 
 struct Scene {
     machine: Arc<Fake>,
@@ -71,21 +24,9 @@ impl Scene {
     async fn new() -> Scene {
         let directory = tempfile::tempdir().unwrap();
         let key = directory.path().join("key");
-        let made = Command::new("ssh-keygen")
-            .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-            .arg(&key)
-            .status()
-            .await;
-        assert!(made.unwrap().success());
-        let public = std::fs::read_to_string(directory.path().join("key.pub")).unwrap();
+        generate_key(&key).await.unwrap();
         let machine = Arc::new(Fake::default());
-        *machine.key.lock().unwrap() = public
-            .split(' ')
-            .take(2)
-            .collect::<Vec<_>>()
-            .join(" ")
-            .trim()
-            .to_owned();
+        *machine.key.lock().unwrap() = plain_key(&directory.path().join("key.pub"));
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let host = SshHost::start(listen, 7, machine.clone()).await.unwrap();
         Scene {
@@ -139,13 +80,17 @@ impl Scene {
     }
 }
 
-async fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+/// A server that sends everything back.
+async fn echo() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let (mut read, mut write) = stream.split();
+        tokio::io::copy(&mut read, &mut write).await.unwrap();
+        write.shutdown().await.unwrap();
+    });
+    port
 }
 
 async fn connected(port: u16) -> TcpStream {
@@ -214,6 +159,7 @@ async fn a_file_is_followed_as_it_grows_and_until_the_client_leaves() {
 #[tokio::test]
 async fn ports_are_forwarded_both_ways() {
     let scene = Scene::new().await;
+    let inside_port = echo().await;
     let (local, target) = (
         free_port().await,
         TcpListener::bind("127.0.0.1:0").await.unwrap(),
@@ -227,7 +173,7 @@ async fn ports_are_forwarded_both_ways() {
         .args([
             "-N",
             "-L",
-            &format!("127.0.0.1:{local}:127.0.0.1:7"),
+            &format!("127.0.0.1:{local}:127.0.0.1:{inside_port}"),
             "-R",
             &remote,
             "127.0.0.1",
