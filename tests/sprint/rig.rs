@@ -95,9 +95,19 @@ impl Rig {
         );
     }
 
-    pub async fn until_step(&mut self, step: Step) {
-        self.until(step.name(), |snapshot| snapshot.sprint.step == step)
+    /// Waits until the sprint is in this step or past it: snapshots are coalesced, and a machine
+    /// that stands still for a second can miss a whole step.
+    pub async fn until_past(&mut self, step: Step) {
+        self.until(step.name(), |snapshot| snapshot.sprint.step >= step)
             .await;
+    }
+
+    /// True as soon as the sprint is seen in this step, false when it ended without that.
+    pub async fn is_seen_in(&mut self, step: Step) -> bool {
+        let seen = |snapshot: &Snapshot| snapshot.sprint.step == step;
+        self.until(step.name(), |snapshot| seen(snapshot) || snapshot.ended)
+            .await;
+        seen(&self.snapshot())
     }
 
     pub async fn until_gate(&mut self, kind: GateKind) {
