@@ -349,9 +349,9 @@ async fn the_mlnode_is_asked_through_the_tunnel_from_first_answer_to_loaded_mode
     let scene = Scene::new(600.0, Scenario::default()).await;
     let market = scene.market();
     let remote = OpenSshRemote::new(&scene.config.ssh, &scene.config.paths.runtime_dir).unwrap();
-    let key = remote.public_key().unwrap();
-    market.ensure_account_key(&key).await.unwrap();
-    market.ensure_account_key(&key).await.unwrap();
+    let key = remote.public_key();
+    market.ensure_account_key(key).await.unwrap();
+    market.ensure_account_key(key).await.unwrap();
     let id = market.rent(&scene.order(1).await).await.unwrap();
     let running = eventually(|| async {
         // A new contract can be invisible for a moment.

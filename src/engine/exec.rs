@@ -64,10 +64,10 @@ impl Engine {
         let (ports, query) = (self.ports.clone(), self.config.vast.query.clone());
         self.spawn("search", async move {
             // A key that the account lacks would only show up as a rental that lets nobody in.
-            let keyed = match ports.remote.public_key() {
-                Ok(key) => ports.market.ensure_account_key(&key).await,
-                Err(error) => Err(local_error("find the SSH key", &error.to_string())),
-            };
+            let keyed = ports
+                .market
+                .ensure_account_key(ports.remote.public_key())
+                .await;
             let offers = match keyed {
                 Ok(()) => ports.market.search(&query).await,
                 Err(error) => Err(error),
@@ -124,9 +124,10 @@ impl Engine {
             lease_until.timestamp().to_string(),
         );
         env.insert("POCPIT_COMMAND".into(), mlnode.command.clone());
-        if let Ok(key) = self.ports.remote.public_key() {
-            env.insert("POCPIT_SSH_KEY".into(), key);
-        }
+        env.insert(
+            "POCPIT_SSH_KEY".into(),
+            self.ports.remote.public_key().to_owned(),
+        );
         let onstart = onstart_script(&vast.onstart_extra);
         RentOrder {
             offer: offer.id,

@@ -162,10 +162,8 @@ impl Link {
 
     /// A key that the account got too late is not on the instance: attaching it is idempotent.
     async fn attach_key(&self) {
-        let Ok(key) = self.ports.remote.public_key() else {
-            return;
-        };
-        if let Err(error) = self.ports.market.attach_key(self.instance, &key).await {
+        let key = self.ports.remote.public_key();
+        if let Err(error) = self.ports.market.attach_key(self.instance, key).await {
             tracing::warn!("the SSH key is not attached: {error}");
         }
     }

@@ -143,17 +143,27 @@ impl Sprint {
         if let Some(again) = again.filter(|again| now < *again) {
             return self.wake_at(again);
         }
+        self.search_for_a_start_at(now, now, effects);
+        self.wake_at(now + SEARCH_EVERY);
+    }
+
+    /// A look at the market while the sprint waits: offers as if it were the time to rent.
+    pub(super) fn look_at_the_market(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        let start = self.rent_at().map_or(now, |rent_at| rent_at.max(now));
+        self.search_for_a_start_at(start, now, effects);
+    }
+
+    fn search_for_a_start_at(&mut self, start: Time, now: Time, effects: &mut Vec<Effect>) {
         let (Some(release), Some(deadline), Some(lease)) =
             (self.release_eta(), self.deadline_eta(), self.lease_end())
         else {
             return;
         };
         self.search.asked = Some(now);
-        self.wake_at(now + SEARCH_EVERY);
         effects.push(Effect::SearchOffers {
-            session: release - now,
-            longest: lease - now,
-            ready_by: deadline,
+            session: release - start,
+            longest: lease - start,
+            ready_by: now + (deadline - start),
         });
     }
 

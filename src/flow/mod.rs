@@ -307,6 +307,9 @@ impl Sprint {
             Event::ModeChanged(mode) => self.mode = mode,
             Event::Approved(kind) => self.approve(kind),
             Event::OfferPicked { offer, agreed } => self.pick(offer, agreed),
+            Event::RefreshRequested if self.step == Step::Waiting => {
+                self.look_at_the_market(now, effects);
+            }
             Event::RefreshRequested => self.search.asked = None,
             Event::AbortRequested => self.end(Outcome::Aborted),
             Event::OffersRanked { offers, funds } => self.take_offers(now, offers, funds),

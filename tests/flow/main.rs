@@ -65,6 +65,22 @@ fn nothing_is_rented_before_it_is_time() {
 }
 
 #[test]
+fn a_look_at_the_market_while_waiting_prices_a_start_in_time_and_rents_nothing() {
+    let mut world = World::new(Mode::Manual, 95, Faults::default());
+    world.tick();
+    world.feed(Event::RefreshRequested);
+    world.tick();
+    let looks = world.effects.iter().filter_map(|effect| match effect {
+        Effect::SearchOffers { session, .. } => Some(session.num_minutes()),
+        _ => None,
+    });
+    // Long before it is time, what counts is a rental from fifty minutes before it to its end.
+    let looks: Vec<i64> = looks.collect();
+    assert!(matches!(looks[..], [60..=75]), "{looks:?}");
+    assert_eq!((world.sprint.step(), world.rents()), (Step::Waiting, 0));
+}
+
+#[test]
 fn by_hand_each_gate_waits_and_passes_when_approved() {
     let mut world = World::new(Mode::Manual, 60, Faults::default());
     world.tick();
