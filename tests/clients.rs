@@ -359,7 +359,7 @@ async fn the_mlnode_is_asked_through_the_tunnel_from_first_answer_to_loaded_mode
         (instance.actual == ActualStatus::Running && !instance.ssh.is_empty()).then_some(instance)
     })
     .await;
-    market.attach_key(id, &key).await.unwrap();
+    market.attach_key(id, key).await.unwrap();
     let session = eventually(|| async { remote.connect(id, &running.ssh[0]).await.ok() }).await;
     let any = "127.0.0.1:0".parse().unwrap();
     let spec = TunnelSpec {
