@@ -331,7 +331,7 @@ pub const KEYS: &[Key] = &[
         "ssh.key_file",
         Kind::Path,
         "\"~/.ssh/id_ed25519\"",
-        "Private key for rentals; the public one lies beside it as .pub.",
+        "Private key for rentals alone, without a passphrase: nobody is there to type one.",
     ),
     optional(
         "ssh.known_hosts_dir",
