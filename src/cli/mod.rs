@@ -129,7 +129,7 @@ fn exit_of(report: &Report) -> Exit {
         return Exit::Usage;
     }
     match report.downcast_ref::<JournalError>() {
-        Some(JournalError::Locked { .. }) => Exit::Refused,
+        Some(JournalError::Locked { .. } | JournalError::Fenced { .. }) => Exit::Refused,
         _ => Exit::Failed,
     }
 }

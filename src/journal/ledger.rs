@@ -70,7 +70,7 @@ impl Ledger {
     /// Adds one record.
     pub fn apply(&mut self, at: Time, record: &Record) {
         match record {
-            Record::SprintStarted { .. } => {}
+            Record::SprintStarted { .. } | Record::Unknown => {}
             Record::RentIntended {
                 label,
                 machine,

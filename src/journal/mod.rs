@@ -1,15 +1,24 @@
 //! Durable memory: intents before effects, outcomes after them, and what they add up to.
 //!
 //! Records are only appended; state is the fold over them ([`Ledger`]). One program holds the
-//! journal of a state directory at a time.
+//! journal of a state directory at a time, and what keeps the records is behind [`Storage`]: each
+//! opening for writing claims the next [`WriterEpoch`], which shuts out whoever wrote before.
 
+mod entry;
+mod error;
 mod ledger;
 mod record;
+mod sqlite;
+mod storage;
 mod store;
 
+pub use entry::{Entry, EntryId, WriterEpoch};
+pub use error::JournalError;
 pub use ledger::{Ledger, OpenRegistration, OpenRental};
 pub use record::Record;
-pub use store::{Journal, JournalError, make_private_dir, read_only};
+pub use sqlite::SqliteStorage;
+pub use storage::Storage;
+pub use store::{Journal, make_private_dir, read_only};
 
 #[cfg(test)]
 mod tests;

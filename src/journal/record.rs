@@ -7,7 +7,9 @@ use crate::domain::{
     SprintReport, Time, Usd,
 };
 
-/// One entry of the journal. Kinds are only ever added: an old journal stays readable.
+/// What one entry of the journal says. Kinds are only ever added, and a field that a kind got later
+/// has a default: an old journal stays readable. A kind that an older program must not skip raises
+/// the schema's version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
 pub enum Record {
@@ -108,4 +110,7 @@ pub enum Record {
         /// How.
         report: SprintReport,
     },
+    /// A kind that a newer program of the same schema wrote: skipped, and kept as it is.
+    #[serde(other)]
+    Unknown,
 }

@@ -142,7 +142,7 @@ fn a_machine_is_avoided_until_its_time_is_over() {
 #[test]
 fn reopening_gives_the_same_ledger_as_living_on() {
     let dir = tempfile::tempdir().unwrap();
-    let (journal, mut ledger) = Journal::open(dir.path()).unwrap();
+    let (mut journal, mut ledger) = Journal::open(dir.path()).unwrap();
     for (minute, record) in [
         (0, rent_intended(1)),
         (1, rented(1, 5)),
@@ -161,7 +161,7 @@ fn reopening_gives_the_same_ledger_as_living_on() {
 fn what_was_appended_survives_a_death_without_a_goodbye() {
     let dir = tempfile::tempdir().unwrap();
     let copy = tempfile::tempdir().unwrap();
-    let (journal, _) = Journal::open(dir.path()).unwrap();
+    let (mut journal, _) = Journal::open(dir.path()).unwrap();
     journal.append(at(0), &rent_intended(1)).unwrap();
     // The files as a killed program leaves them, write-ahead log included.
     for file in std::fs::read_dir(dir.path()).unwrap() {
@@ -180,6 +180,54 @@ fn a_second_cockpit_on_the_same_directory_is_refused() {
         Journal::open(dir.path()),
         Err(JournalError::Locked { .. })
     ));
+}
+
+#[test]
+fn whoever_opens_the_storage_next_shuts_out_the_writer_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = || Box::new(SqliteStorage::open(&dir.path().join("shared.sqlite")).unwrap());
+    let (mut old, _) = Journal::over(storage()).unwrap();
+    old.append(at(0), &rent_intended(1)).unwrap();
+    let (mut new, ledger) = Journal::over(storage()).unwrap();
+    assert_eq!(ledger.open_rentals().len(), 1);
+    let error = old.append(at(1), &rent_intended(2)).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            JournalError::Fenced {
+                writer: WriterEpoch(1),
+                current: WriterEpoch(2)
+            }
+        ),
+        "{error}"
+    );
+    new.append(at(2), &rented(1, 5)).unwrap();
+    let (_, ledger) = Journal::over(storage()).unwrap();
+    assert_eq!(ledger.open_rentals().len(), 1);
+}
+
+#[test]
+fn an_entry_that_is_written_twice_counts_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut storage = SqliteStorage::open(&dir.path().join("journal.sqlite")).unwrap();
+    let writer = WriterEpoch(1);
+    let id = EntryId {
+        writer,
+        sequence: 1,
+    };
+    let entry = Entry {
+        id,
+        at: at(0),
+        body: serde_json::to_string(&rent_intended(1)).unwrap(),
+    };
+    storage.claim(writer).unwrap();
+    storage
+        .append(writer, std::slice::from_ref(&entry))
+        .unwrap();
+    storage
+        .append(writer, std::slice::from_ref(&entry))
+        .unwrap();
+    assert_eq!(storage.read().unwrap(), [entry]);
 }
 
 #[test]

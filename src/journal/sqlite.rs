@@ -1,0 +1,228 @@
+//! The SQLite file: written through to the disk before a write returns.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior, params,
+};
+
+use super::{Entry, EntryId, JournalError, Storage, WriterEpoch};
+use crate::domain::Time;
+
+/// The schema that this program writes. It grows whenever an older program that skips what it does
+/// not know would add the journal up wrongly.
+const VERSION: i64 = 2;
+/// A write-ahead log that grew is cut back to this many bytes.
+const LOG_SIZE: i64 = 1_048_576;
+
+const NEW: &str = "
+    CREATE TABLE writer (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        epoch INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO writer VALUES (1, 0);
+    CREATE TABLE entries (
+        writer INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        at_micros INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (writer, sequence)
+    ) STRICT;";
+/// Version 1 knew no writers: its records are those of the writer before the first.
+const FROM_1: &str = "
+    INSERT INTO entries SELECT 0, id, at_micros, body FROM records;
+    DROP TABLE records;";
+const READ_1: &str = "SELECT 0, id, at_micros, body FROM records ORDER BY id";
+const READ: &str =
+    "SELECT writer, sequence, at_micros, body FROM entries ORDER BY writer, sequence";
+
+/// Entries in an SQLite file.
+#[derive(Debug)]
+pub struct SqliteStorage {
+    pub(super) connection: Connection,
+    path: PathBuf,
+}
+
+impl SqliteStorage {
+    /// Opens or makes the file; one of an older version is brought up to date.
+    pub fn open(path: &Path) -> Result<SqliteStorage, JournalError> {
+        let connection = Connection::open(path).map_err(|source| failed(path, source))?;
+        let mut storage = SqliteStorage {
+            connection,
+            path: path.to_owned(),
+        };
+        storage.prepare()?;
+        Ok(storage)
+    }
+
+    /// What a file of any version that is known holds, without changing it.
+    pub(super) fn read_only(path: &Path) -> Result<Vec<Entry>, JournalError> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .map_err(|source| failed(path, source))?;
+        let select = match version(&connection, path)? {
+            0 => return Ok(Vec::new()),
+            1 => READ_1,
+            _ => READ,
+        };
+        read(&connection, select).map_err(|source| failed(path, source))
+    }
+
+    fn prepare(&mut self) -> Result<(), JournalError> {
+        version(&self.connection, &self.path)?;
+        self.set_up().map_err(|source| failed(&self.path, source))?;
+        self.migrate()
+    }
+
+    fn set_up(&self) -> rusqlite::Result<()> {
+        let connection = &self.connection;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // An intent must survive a power cut before the call that it announces is made.
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "journal_size_limit", LOG_SIZE)
+    }
+
+    /// One transaction: killed half way, the file is as it was.
+    fn migrate(&mut self) -> Result<(), JournalError> {
+        let SqliteStorage { connection, path } = self;
+        let sqlite = |source| failed(path, source);
+        let found = version(connection, path)?;
+        if found == VERSION {
+            return Ok(());
+        }
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(sqlite)?;
+        transaction.execute_batch(NEW).map_err(sqlite)?;
+        if found == 1 {
+            transaction.execute_batch(FROM_1).map_err(sqlite)?;
+        }
+        transaction
+            .pragma_update(None, "user_version", VERSION)
+            .map_err(sqlite)?;
+        transaction.commit().map_err(sqlite)
+    }
+
+    /// Runs a write as one transaction of the current writer.
+    fn write(
+        &mut self,
+        writer: WriterEpoch,
+        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<(), JournalError> {
+        let SqliteStorage { connection, path } = self;
+        let sqlite = |source| failed(path, source);
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(sqlite)?;
+        let current = current(&transaction).map_err(sqlite)?;
+        if current != writer {
+            return Err(JournalError::Fenced { writer, current });
+        }
+        change(&transaction).map_err(sqlite)?;
+        transaction.commit().map_err(sqlite)
+    }
+}
+
+impl Storage for SqliteStorage {
+    fn current(&self) -> Result<WriterEpoch, JournalError> {
+        current(&self.connection).map_err(|source| failed(&self.path, source))
+    }
+
+    fn claim(&mut self, writer: WriterEpoch) -> Result<(), JournalError> {
+        let claim = "UPDATE writer SET epoch = ?1 WHERE epoch = ?1 - 1";
+        let changed = self
+            .connection
+            .execute(claim, params![writer.0])
+            .map_err(|source| failed(&self.path, source))?;
+        if changed == 1 {
+            return Ok(());
+        }
+        let current = self.current()?;
+        Err(JournalError::Fenced { writer, current })
+    }
+
+    fn append(&mut self, writer: WriterEpoch, entries: &[Entry]) -> Result<(), JournalError> {
+        self.write(writer, |transaction| {
+            if entries.is_empty() {
+                transaction.execute("UPDATE writer SET epoch = epoch", [])?;
+            }
+            let mut insert =
+                transaction.prepare("INSERT OR IGNORE INTO entries VALUES (?1, ?2, ?3, ?4)")?;
+            for Entry { id, at, body } in entries {
+                insert.execute(params![
+                    id.writer.0,
+                    id.sequence,
+                    at.timestamp_micros(),
+                    body
+                ])?;
+            }
+            Ok(())
+        })
+    }
+
+    fn read(&self) -> Result<Vec<Entry>, JournalError> {
+        read(&self.connection, READ).map_err(|source| failed(&self.path, source))
+    }
+
+    fn compact(
+        &mut self,
+        writer: WriterEpoch,
+        superfluous: &[EntryId],
+    ) -> Result<(), JournalError> {
+        self.write(writer, |transaction| {
+            let mut delete =
+                transaction.prepare("DELETE FROM entries WHERE writer = ?1 AND sequence = ?2")?;
+            for id in superfluous {
+                delete.execute(params![id.writer.0, id.sequence])?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn current(connection: &Connection) -> rusqlite::Result<WriterEpoch> {
+    let epoch = connection
+        .query_row("SELECT epoch FROM writer", [], |row| row.get(0))
+        .optional()?;
+    Ok(WriterEpoch(epoch.unwrap_or_default()))
+}
+
+/// The version of a file, if this program knows it; zero for a new one.
+fn version(connection: &Connection, path: &Path) -> Result<i64, JournalError> {
+    let found = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(|source| failed(path, source))?;
+    if found > VERSION {
+        return Err(JournalError::TooNew {
+            path: path.to_owned(),
+            found,
+            known: VERSION,
+        });
+    }
+    Ok(found)
+}
+
+fn read(connection: &Connection, select: &str) -> rusqlite::Result<Vec<Entry>> {
+    let mut select = connection.prepare(select)?;
+    let rows = select.query_map([], |row| {
+        let micros: i64 = row.get(2)?;
+        let at = Time::from_timestamp_micros(micros)
+            .ok_or(rusqlite::Error::IntegralValueOutOfRange(2, micros))?;
+        let id = EntryId {
+            writer: WriterEpoch(row.get(0)?),
+            sequence: row.get(1)?,
+        };
+        Ok(Entry {
+            id,
+            at,
+            body: row.get(3)?,
+        })
+    })?;
+    rows.collect()
+}
+
+fn failed(path: &Path, source: rusqlite::Error) -> JournalError {
+    JournalError::Failed {
+        place: path.display().to_string(),
+        source: Box::new(source),
+    }
+}
