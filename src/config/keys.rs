@@ -443,6 +443,12 @@ pub const KEYS: &[Key] = &[
         "\"30m\"",
         "What the lease on the rental adds to the planned release: it ends itself then.",
     ),
+    optional(
+        "budget.per_hour",
+        Kind::Money,
+        "14.0",
+        "Most that everything rented at the same time may cost in an hour; as vast.max_price when absent.",
+    ),
     required(
         "budget.per_sprint",
         Kind::Money,

@@ -12,7 +12,7 @@ use crate::domain::{
     CallError, CallErrorKind, Duration, Hardware, InstanceId, NodeConfig, NodeId, Offer, RentOrder,
     RentalLabel, RentalPrices, Time, Usd,
 };
-use crate::flow::{Effect, Event};
+use crate::flow::{self, Effect, Event};
 use crate::journal::Record;
 use crate::vast::Needs;
 
@@ -83,6 +83,15 @@ impl Engine {
 
     fn rent(&mut self, offer: &Offer, label: RentalLabel, reserved: Usd, lease_until: Time) {
         let now = self.ports.clock.now();
+        // The caps were checked when the offers came; what counts is what is spent now (law 5).
+        let price = offer.price_with_disk(self.config.vast.query.disk_gb);
+        let caps = self.sprint.plan().caps;
+        if let Err(refusal) = flow::admit(price, reserved, &self.funds(now), &caps) {
+            return self.feed(
+                now,
+                Event::RentRefused(local_error("rent", &refusal.to_string())),
+            );
+        }
         let intent = Record::RentIntended {
             label: label.clone(),
             offer: offer.id,
@@ -219,10 +228,14 @@ impl Engine {
                 tracing::warn!("instance {instance} is not destroyed yet: {error}");
             }
             ports.clock.sleep(DESTROY_SHOWS_AFTER).await;
-            let gone = reconcile::is_gone(ports.market.as_ref(), instance).await;
-            if gone {
+            let (market, clock) = (ports.market.as_ref(), ports.clock.as_ref());
+            if let Some(absence) = reconcile::prove_absence(market, clock, instance).await {
                 tracing::info!("instance {instance} is gone");
-                return Observation::Gone { key, instance };
+                return Observation::Gone {
+                    key,
+                    instance,
+                    absence,
+                };
             }
             Observation::Done {
                 key,

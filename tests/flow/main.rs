@@ -65,6 +65,52 @@ fn nothing_is_rented_before_it_is_time() {
 }
 
 #[test]
+fn while_nobody_knows_what_is_rented_nothing_is_rented() {
+    let mut world = World::new(
+        Mode::Auto,
+        60,
+        Faults {
+            never_listed: true,
+            ..Faults::default()
+        },
+    );
+    world.until(|world| {
+        world
+            .sprint
+            .note()
+            .is_some_and(|note| note.contains("not known"))
+    });
+    world.run_to_the_end();
+    assert_eq!(world.rents(), 0);
+    let cause = cause(&world);
+    assert_eq!(cause.name, "missed_registration_deadline");
+    assert!(cause.detail.contains("not known"), "{cause:?}");
+}
+
+#[test]
+fn beside_a_rental_that_is_still_being_taken_down_none_is_rented() {
+    let mut world = World::new(
+        Mode::Auto,
+        60,
+        Faults {
+            leftovers: 1,
+            ..Faults::default()
+        },
+    );
+    world.until(|world| {
+        world
+            .sprint
+            .note()
+            .is_some_and(|note| note.contains("taken down"))
+    });
+    assert_eq!(world.rents(), 0);
+    world.faults.leftovers = 0;
+    world.run_to_the_end();
+    assert_eq!(world.rents(), 1);
+    assert_nothing_is_left(&world);
+}
+
+#[test]
 fn a_look_at_the_market_while_waiting_prices_a_start_in_time_and_rents_nothing() {
     let mut world = World::new(Mode::Manual, 95, Faults::default());
     world.tick();
@@ -541,6 +587,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::OfferWasGone),
         Just(Event::RentReplyLost(lost())),
         Just(Event::LabelAbsent),
+        Just(Event::RentalsListed { leftovers: 0 }),
+        Just(Event::RentalsListed { leftovers: 1 }),
         Just(Event::RentalVanished),
         Just(Event::RegisterFailed(lost())),
         Just(Event::RentalRemains(pocpit::domain::InstanceId(1))),
