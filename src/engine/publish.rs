@@ -342,12 +342,18 @@ impl Engine {
                 );
             }
         }
-        if let Some(trouble) = &self.journal_trouble {
+        if let Some(mode) = &self.release_only {
             alert(
                 AlertLevel::Critical,
-                now,
-                format!("the journal cannot be written: {trouble}"),
-                "free space in the state directory; nothing is rented until it works",
+                mode.since,
+                format!(
+                    "release-only: nothing new is rented or registered, and what is there is released as planned. {}",
+                    mode.why
+                ),
+                &format!(
+                    "free space in {}; it goes on by itself as soon as a write works",
+                    self.config.paths.state_dir.display()
+                ),
             );
         }
         if let Some((_, listing)) = &self.seen.listing {
