@@ -1,4 +1,6 @@
+mod compaction;
 mod full_disk;
+mod migration;
 
 use super::*;
 use crate::domain::{
@@ -230,20 +232,6 @@ fn an_entry_that_is_written_twice_counts_once() {
         .append(writer, std::slice::from_ref(&entry))
         .unwrap();
     assert_eq!(storage.read().unwrap(), [entry]);
-}
-
-#[test]
-fn a_journal_from_the_future_is_refused_and_left_alone() {
-    let dir = tempfile::tempdir().unwrap();
-    drop(Journal::open(dir.path()).unwrap());
-    let connection = rusqlite::Connection::open(dir.path().join("journal.sqlite")).unwrap();
-    connection.pragma_update(None, "user_version", 99).unwrap();
-    drop(connection);
-    let error = Journal::open(dir.path()).unwrap_err();
-    assert!(
-        matches!(error, JournalError::TooNew { found: 99, .. }),
-        "{error}"
-    );
 }
 
 #[test]
