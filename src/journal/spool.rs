@@ -1,26 +1,27 @@
 //! A plain file that takes what the storage does not: a line an entry, each with its checksum.
 //!
-//! A disk that is full for the database is full for this file too. So some room is held by a second
-//! file, the reserve, which is given up when a line does not fit.
+//! A disk that is full for the database is full for this file too. So it is made while there is
+//! room, as blank lines, and entries are written over them.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, JournalError};
 
-/// Room for a long release: some hundred records and saved sprints.
-const RESERVE: usize = 1_048_576;
+/// Bytes that are held: some hundred saved sprints and their rentals, more than any release writes.
+const ROOM: u64 = 1_048_576;
+const BLANK: u8 = b'\n';
 
 /// The entries that wait for the storage to take them.
 #[derive(Debug)]
 pub(super) struct Spool {
     path: PathBuf,
     entries: Vec<Entry>,
-    /// Bytes up to the end of the last good line. What a torn write left behind them is cut off.
+    /// Bytes up to the end of the last good line. What a torn write left behind them is written over.
     length: u64,
     /// Lines before the last one that are not what was written: the file is kept for a person.
     damaged: usize,
@@ -33,10 +34,13 @@ struct Line {
 }
 
 impl Spool {
-    /// The spool at `path`, and room for more of it.
+    /// The spool at `path`, and room for more of it. A disk without room is no reason to stop: the
+    /// spool may never be needed.
     pub(super) fn open(path: &Path) -> Result<Spool, JournalError> {
         let spool = Spool::read(path)?;
-        spool.hold_reserve();
+        if let Err(error) = spool.hold_room() {
+            tracing::warn!("no room is held in {}: {error}", path.display());
+        }
         Ok(spool)
     }
 
@@ -55,8 +59,11 @@ impl Spool {
             damaged: 0,
         };
         let (mut end, mut bad) = (0, 0);
-        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        for line in bytes.split_inclusive(|byte| *byte == BLANK) {
             end += line.len() as u64;
+            if line == [BLANK] {
+                continue;
+            }
             let Some(entry) = parse(line) else {
                 bad += 1;
                 continue;
@@ -65,20 +72,22 @@ impl Spool {
             spool.length = end;
             spool.damaged = bad;
         }
-        if bad > spool.damaged {
-            tracing::warn!(
-                "the last line of {} is torn and left out: its record was never finished",
-                path.display()
-            );
-        }
-        if spool.damaged > 0 {
-            tracing::error!(
-                "{} lines of {} are damaged and left out; what they rented is found on the market by its label",
-                spool.damaged,
-                path.display()
-            );
-        }
+        spool.tell(bad);
         Ok(spool)
+    }
+
+    fn tell(&self, bad: usize) {
+        let (path, damaged) = (self.path.display(), self.damaged);
+        if damaged > 0 {
+            tracing::error!(
+                "{damaged} lines of {path} are damaged and left out; what they rented is found on the market by its label"
+            );
+        }
+        if bad > damaged {
+            tracing::warn!(
+                "the last line of {path} is torn and left out: its record was never finished"
+            );
+        }
     }
 
     /// What waits, in the order in which it was added.
@@ -86,7 +95,7 @@ impl Spool {
         &self.entries
     }
 
-    /// The file is gone, or was never needed.
+    /// Nothing is in the file.
     pub(super) fn is_clear(&self) -> bool {
         self.entries.is_empty() && self.damaged == 0
     }
@@ -94,85 +103,70 @@ impl Spool {
     /// Adds an entry. When this returns it is on the disk.
     pub(super) fn add(&mut self, entry: Entry) -> Result<(), JournalError> {
         let line = line(&entry).map_err(|error| failed(&self.path, error))?;
-        if self.write(&line).is_err() {
-            let _ = fs::remove_file(self.reserve());
-            self.write(&line)
-                .map_err(|error| failed(&self.path, error))?;
-        }
+        self.write(&line, self.length)
+            .map_err(|error| failed(&self.path, error))?;
         self.length += line.len() as u64;
         self.entries.push(entry);
         Ok(())
     }
 
-    /// Removes the file: the storage has what was in it.
+    /// Takes everything out of the file: the storage has it.
     pub(super) fn clear(&mut self) -> Result<(), JournalError> {
         if self.is_clear() {
             return Ok(());
         }
-        self.remove().map_err(|error| failed(&self.path, error))?;
+        self.blank().map_err(|error| failed(&self.path, error))?;
         self.entries.clear();
         (self.length, self.damaged) = (0, 0);
-        self.hold_reserve();
         Ok(())
     }
 
-    fn write(&self, line: &[u8]) -> io::Result<()> {
+    fn blank(&self) -> io::Result<()> {
+        if self.damaged > 0 {
+            fs::rename(&self.path, self.path.with_extension("damaged"))?;
+            return self.hold_room();
+        }
+        let length = fs::metadata(&self.path)?.len().max(ROOM);
+        self.write(&blanks(length), 0)
+    }
+
+    /// Makes the file as long as the room that is to be held.
+    fn hold_room(&self) -> io::Result<()> {
+        let length = fs::metadata(&self.path).map_or(0, |file| file.len());
+        if length >= ROOM {
+            return Ok(());
+        }
+        let held = self.write(&blanks(ROOM - length), length);
+        if held.is_err() {
+            // Half of it would fill the disk to the brim and help nobody.
+            File::options()
+                .write(true)
+                .open(&self.path)?
+                .set_len(length)?;
+        }
+        held
+    }
+
+    fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let is_new = !self.path.exists();
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .create(true)
             .write(true)
             .truncate(false)
             .mode(0o600)
             .open(&self.path)?;
-        file.set_len(self.length)?;
-        io::Seek::seek(&mut file, io::SeekFrom::Start(self.length))?;
-        file.write_all(line)?;
+        file.write_all_at(bytes, offset)?;
         file.sync_all()?;
         if is_new {
-            self.sync_directory()?;
+            let directory = self.path.parent().unwrap_or(Path::new("."));
+            File::open(directory)?.sync_all()?;
         }
         Ok(())
     }
+}
 
-    fn remove(&self) -> io::Result<()> {
-        if self.damaged > 0 {
-            fs::rename(&self.path, self.path.with_extension("damaged"))?;
-        } else {
-            fs::remove_file(&self.path)?;
-        }
-        self.sync_directory()
-    }
-
-    fn sync_directory(&self) -> io::Result<()> {
-        let directory = self.path.parent().unwrap_or(Path::new("."));
-        File::open(directory)?.sync_all()
-    }
-
-    fn reserve(&self) -> PathBuf {
-        self.path.with_extension("reserve")
-    }
-
-    /// A disk without room for the reserve is no reason to stop: the spool may never be needed.
-    fn hold_reserve(&self) {
-        let path = self.reserve();
-        if path.exists() {
-            return;
-        }
-        let hold = || {
-            let mut options = OpenOptions::new();
-            let mut file = options
-                .create_new(true)
-                .write(true)
-                .mode(0o600)
-                .open(&path)?;
-            file.write_all(&vec![b'-'; RESERVE])?;
-            file.sync_all()
-        };
-        if let Err(error) = hold() {
-            tracing::warn!("no room could be held in {}: {error}", path.display());
-            let _ = fs::remove_file(&path);
-        }
-    }
+fn blanks(length: u64) -> Vec<u8> {
+    vec![BLANK; usize::try_from(length).unwrap_or_default()]
 }
 
 fn line(entry: &Entry) -> serde_json::Result<Vec<u8>> {
@@ -181,12 +175,12 @@ fn line(entry: &Entry) -> serde_json::Result<Vec<u8>> {
         entry: entry.clone(),
     };
     let mut bytes = serde_json::to_vec(&line)?;
-    bytes.push(b'\n');
+    bytes.push(BLANK);
     Ok(bytes)
 }
 
 fn parse(line: &[u8]) -> Option<Entry> {
-    let line: Line = serde_json::from_slice(line.strip_suffix(b"\n")?).ok()?;
+    let line: Line = serde_json::from_slice(line.strip_suffix(&[BLANK])?).ok()?;
     (checksum(&line.entry).ok()? == line.checksum).then_some(line.entry)
 }
 
