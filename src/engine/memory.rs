@@ -14,6 +14,7 @@ const TRY_AGAIN_EVERY: Duration = Duration::seconds(10);
 pub(super) struct ReleaseOnly {
     pub(super) since: Time,
     pub(super) why: String,
+    pub(super) advice: String,
     tried: Time,
 }
 
@@ -113,9 +114,17 @@ impl Engine {
         if since == now {
             tracing::error!("{error}: nothing new is rented or registered until it works");
         }
+        let state_dir = self.config.paths.state_dir.display();
+        let advice = match error {
+            JournalError::Fenced { .. } => "close the pocpit that should not work here".to_owned(),
+            _ => {
+                format!("free space in {state_dir}; it goes on by itself as soon as a write works")
+            }
+        };
         self.release_only = Some(ReleaseOnly {
             since,
             why: error.to_string(),
+            advice,
             tried: now,
         });
     }

@@ -350,10 +350,7 @@ impl Engine {
                     "release-only: nothing new is rented or registered, and what is there is released as planned. {}",
                     mode.why
                 ),
-                &format!(
-                    "free space in {}; it goes on by itself as soon as a write works",
-                    self.config.paths.state_dir.display()
-                ),
+                &mode.advice,
             );
         }
         if let Some((_, listing)) = &self.seen.listing {
