@@ -144,6 +144,7 @@ pub struct SprintReport {
     /// The node's id in this sprint, if one was registered.
     pub node: Option<NodeId>,
     /// Steps in order.
+    #[serde(default)]
     pub steps: Vec<StepSpan>,
 }
 

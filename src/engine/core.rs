@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::memory::ReleaseOnly;
 use super::observe::{Observation, start_pollers};
 use super::ports::TunnelEnds;
 use super::rental::Watcher;
@@ -22,7 +23,7 @@ use crate::domain::{
     SprintReport, Step, Time,
 };
 use crate::flow::{Effect, Event, Sprint};
-use crate::journal::{Journal, Ledger, Record};
+use crate::journal::{Journal, Ledger};
 use crate::mlnode::boot::BootTracker;
 use crate::ssh::sanitize::Sanitizer;
 
@@ -104,10 +105,10 @@ pub(super) struct Engine {
     pub(super) quitting: Option<QuitChoice>,
     pub(super) report: Option<SprintReport>,
     pub(super) report_asked: bool,
-    pub(super) journal_trouble: Option<String>,
+    pub(super) release_only: Option<ReleaseOnly>,
     pub(super) destroying: BTreeMap<InstanceId, Time>,
     /// The sprint as the journal has it.
-    saved: Option<Sprint>,
+    pub(super) saved: Option<Sprint>,
 }
 
 /// What was seen last, for snapshots and decisions.
@@ -196,7 +197,7 @@ pub fn start(
         quitting: None,
         report: None,
         report_asked: false,
-        journal_trouble: None,
+        release_only: None,
         destroying: BTreeMap::new(),
         saved: None,
     };
@@ -213,6 +214,7 @@ pub fn start(
 impl Engine {
     /// Takes up the sprint that an earlier run left half done.
     fn go_on(&mut self, now: Time) {
+        self.compact_journal(now);
         self.skip_what_was_done(now);
         let Some(saved) = self.ledger.checkpoint() else {
             return;
@@ -312,6 +314,7 @@ impl Engine {
     fn keep_house(&mut self) {
         self.watch_rental();
         self.save();
+        self.look_after_journal();
         if self.sprint.step() == Step::Done && !self.report_asked {
             self.report_asked = true;
             self.count_leftovers();
@@ -352,40 +355,6 @@ impl Engine {
             rental.lease_until,
             &self.reports,
         ));
-    }
-
-    /// The sprint's state goes to the journal whenever it moved: a crash loses nothing.
-    fn save(&mut self) {
-        if self
-            .saved
-            .as_ref()
-            .is_some_and(|saved| self.sprint.is_saved_by(saved))
-        {
-            return;
-        }
-        let Ok(sprint) = serde_json::to_value(&self.sprint) else {
-            return;
-        };
-        if self.record(&Record::Checkpoint { sprint }) {
-            self.saved = Some(self.sprint.clone());
-        }
-    }
-
-    /// Writes to the journal; false when that failed. Nothing that spends goes on without it.
-    pub(super) fn record(&mut self, record: &Record) -> bool {
-        let now = self.ports.clock.now();
-        match self.journal.append(now, record) {
-            Ok(()) => {
-                self.ledger.apply(now, record);
-                self.journal_trouble = None;
-                true
-            }
-            Err(error) => {
-                tracing::error!("the journal cannot be written: {error}");
-                self.journal_trouble = Some(error.to_string());
-                false
-            }
-        }
     }
 
     pub(super) fn feed(&mut self, now: Time, event: Event) {

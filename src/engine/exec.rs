@@ -100,9 +100,8 @@ impl Engine {
             prices: prices(offer, &self.config),
             reserved,
         };
-        if !self.record(&intent) {
-            let why = "the journal cannot be written: nothing is rented that could be forgotten";
-            return self.feed(now, Event::RentRefused(local_error("rent", why)));
+        if !self.intend(&intent) {
+            return self.feed(now, Event::RentWithheld);
         }
         let order = self.order(offer, label.clone(), lease_until);
         let market = self.ports.clone();
@@ -191,8 +190,8 @@ impl Engine {
             tracing::warn!("registration waits for the tunnel");
             return;
         };
-        if !self.record(&Record::RegisterIntended { node, instance }) {
-            return;
+        if !self.intend(&Record::RegisterIntended { node, instance }) {
+            return self.feed(self.ports.clock.now(), Event::RegisterWithheld);
         }
         let ports = self.ports.clone();
         self.spawn("register", async move {

@@ -7,6 +7,7 @@
 mod clock;
 mod core;
 mod exec;
+mod memory;
 mod observe;
 pub mod ports;
 mod publish;

@@ -343,12 +343,15 @@ impl Engine {
                 );
             }
         }
-        if let Some(trouble) = &self.journal_trouble {
+        if let Some(mode) = &self.release_only {
             alert(
                 AlertLevel::Critical,
-                now,
-                format!("the journal cannot be written: {trouble}"),
-                "free space in the state directory; nothing is rented until it works",
+                mode.since,
+                format!(
+                    "release-only: nothing new is rented or registered, and what is there is released as planned. {}",
+                    mode.why
+                ),
+                &mode.advice,
             );
         }
         if let Some((_, listing)) = &self.seen.listing {

@@ -70,6 +70,7 @@ impl Engine {
         self.record(&Record::SprintEnded {
             report: report.clone(),
         });
+        self.compact_journal(now);
         self.report = Some(report);
         let goes_on = self.options.end_after == EndAfter::Never
             && self.quitting.is_none()

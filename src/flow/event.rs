@@ -52,6 +52,8 @@ pub enum Event {
     OfferWasGone,
     /// The market refused; nothing was rented.
     RentRefused(CallError),
+    /// The rent call was not made: its intent could not be written down.
+    RentWithheld,
     /// Nobody knows whether something was rented.
     RentReplyLost(CallError),
     /// The account's instances were listed, completely.
@@ -73,6 +75,8 @@ pub enum Event {
     ModelStartFailed(CallError),
     /// The Network Node's complete list was read.
     NodesListed(NodesReading),
+    /// The register call was not made: its intent could not be written down.
+    RegisterWithheld,
     /// Registering failed.
     RegisterFailed(CallError),
     /// The weight was read on the chain.

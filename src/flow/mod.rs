@@ -347,6 +347,7 @@ impl Sprint {
                 self.rent_came_to_nothing(&error.to_string(), effects);
                 self.end(Outcome::Failed { cause });
             }
+            Event::RentWithheld => self.try_again_when_it_can_be_written_down(effects),
             Event::RentReplyLost(error) => self.start_hunt(now, &error.to_string()),
             Event::RentalsListed { leftovers } => {
                 self.listing = Some(Listing { at: now, leftovers });
@@ -358,6 +359,11 @@ impl Sprint {
             Event::ModelStartAccepted => {}
             Event::ModelStartFailed(error) => self.note = Some(error.to_string()),
             Event::NodesListed(reading) => self.see_nodes(now, reading),
+            Event::RegisterWithheld => {
+                self.note = Some(
+                    "the journal cannot be written: the node is registered when it can".into(),
+                );
+            }
             Event::RegisterFailed(error) => self.note = Some(error.to_string()),
             Event::WeightRead {
                 for_our_epoch,
@@ -490,6 +496,14 @@ impl Sprint {
                 reason: reason.to_owned(),
             });
         }
+    }
+
+    /// A disk that is full now may have room in a minute: while there is time, the epoch is not lost.
+    fn try_again_when_it_can_be_written_down(&mut self, effects: &mut Vec<Effect>) {
+        let note = "the journal cannot be written: nothing is rented that could be forgotten; trying again while there is time";
+        self.rent_came_to_nothing(note, effects);
+        self.search.answered = None;
+        self.note = Some(note.into());
     }
 
     fn start_hunt(&mut self, now: Time, error: &str) {

@@ -4,10 +4,12 @@
 //! journal of a state directory at a time, and what keeps the records is behind [`Storage`]: each
 //! opening for writing claims the next [`WriterEpoch`], which shuts out whoever wrote before.
 
+mod compact;
 mod entry;
 mod error;
 mod ledger;
 mod record;
+mod spool;
 mod sqlite;
 mod storage;
 mod store;
@@ -18,7 +20,7 @@ pub use ledger::{Ledger, OpenRegistration, OpenRental};
 pub use record::Record;
 pub use sqlite::SqliteStorage;
 pub use storage::Storage;
-pub use store::{Journal, make_private_dir, read_only};
+pub use store::{Journal, Kept, make_private_dir, read_only};
 
 #[cfg(test)]
 mod tests;

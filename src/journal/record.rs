@@ -27,6 +27,7 @@ pub enum Record {
         /// Where it is.
         machine: MachineId,
         /// Whose it is.
+        #[serde(default)]
         host: Option<HostId>,
         /// What it will cost.
         prices: RentalPrices,
@@ -53,6 +54,7 @@ pub enum Record {
         /// The label.
         label: RentalLabel,
         /// Why that is certain.
+        #[serde(default)]
         reason: String,
     },
     /// A destroy call is about to be made.
@@ -98,6 +100,7 @@ pub enum Record {
         /// Until when.
         until: Time,
         /// What it did.
+        #[serde(default)]
         reason: String,
     },
     /// The state of the sprint under way; the newest counts.

@@ -1,19 +1,24 @@
 //! The journal: records over a storage, by the one writer.
 
 use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::compact::{SETTLED_KEPT, superfluous};
+use super::spool::Spool;
 use super::{Entry, EntryId, JournalError, Ledger, Record, SqliteStorage, Storage, WriterEpoch};
 use crate::domain::Time;
 
 const FILE: &str = "journal.sqlite";
+const SPOOL: &str = "journal.spool";
 const LOCK: &str = "lock";
 
 /// The journal, held by one program at a time.
 #[derive(Debug)]
 pub struct Journal {
     storage: Box<dyn Storage>,
+    spool: Option<Spool>,
     writer: WriterEpoch,
+    claim: Claim,
     /// The number of the last entry that was tried. One that failed may still have been written, so
     /// its number is not used again.
     sequence: u32,
@@ -21,41 +26,138 @@ pub struct Journal {
     _lock: Option<File>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    /// The storage knows this writer.
+    Held,
+    /// It could not be written yet; the first write that works claims.
+    Pending,
+}
+
+/// Where a record is kept; on the disk in any case.
+#[derive(Debug)]
+#[must_use = "what is only in the spool must not be spent on"]
+pub enum Kept {
+    /// Where it belongs.
+    InStorage,
+    /// In the spool file, because the storage failed like this.
+    InSpool(JournalError),
+}
+
 impl Journal {
     /// Opens or makes the journal of a state directory and adds it up.
     pub fn open(state_dir: &Path) -> Result<(Journal, Ledger), JournalError> {
         let lock = lock(state_dir)?;
-        let storage = SqliteStorage::open(&file(state_dir))?;
-        Journal::start(Box::new(storage), Some(lock))
+        let storage = SqliteStorage::open(&state_dir.join(FILE))?;
+        let spool = Spool::open(&state_dir.join(SPOOL))?;
+        Journal::start(Box::new(storage), Some(spool), Some(lock))
     }
 
-    /// The journal that `storage` holds, opened for writing: whoever wrote to it before no longer can.
+    /// The journal that `storage` holds, opened for writing: whoever wrote to it before no longer
+    /// can. Without a spool, a record that the storage does not take is not kept.
     pub fn over(storage: Box<dyn Storage>) -> Result<(Journal, Ledger), JournalError> {
-        Journal::start(storage, None)
+        Journal::start(storage, None, None)
+    }
+
+    /// The same with a spool file at this path.
+    pub fn over_spooled(
+        storage: Box<dyn Storage>,
+        spool: &Path,
+    ) -> Result<(Journal, Ledger), JournalError> {
+        Journal::start(storage, Some(Spool::open(spool)?), None)
     }
 
     fn start(
-        mut storage: Box<dyn Storage>,
+        storage: Box<dyn Storage>,
+        spool: Option<Spool>,
         lock: Option<File>,
     ) -> Result<(Journal, Ledger), JournalError> {
-        let writer = storage.current()?.next();
-        storage.claim(writer)?;
-        let entries = storage.read()?;
-        let ledger = add_up(&entries)?;
-        let sequence = entries.last().map_or(0, |entry| entry.id.sequence);
-        let journal = Journal {
+        let mut journal = Journal {
+            writer: storage.current()?.next(),
+            claim: Claim::Pending,
+            sequence: 0,
             storage,
-            writer,
-            sequence,
+            spool,
             _lock: lock,
         };
+        // A full disk is no reason to forget what is rented: it is known, and only not written.
+        match journal.claim() {
+            Err(fenced @ JournalError::Fenced { .. }) => return Err(fenced),
+            Err(error) => tracing::error!("the journal is read and cannot be written: {error}"),
+            Ok(()) => {}
+        }
+        let entries = merged(journal.storage.read()?, journal.spooled());
+        let ledger = add_up(&entries)?;
+        journal.sequence = entries.last().map_or(0, |entry| entry.id.sequence);
+        if !journal.spooled().is_empty()
+            && let Err(error) = journal.recover()
+        {
+            tracing::error!("the spool waits: {error}");
+        }
         Ok((journal, ledger))
     }
 
-    /// Adds a record. When this returns it is on the disk.
-    pub fn append(&mut self, at: Time, record: &Record) -> Result<(), JournalError> {
+    /// Adds a record. When this returns it is on the disk: in the storage, or in the spool when that
+    /// fails. A fenced writer keeps nothing.
+    pub fn append(&mut self, at: Time, record: &Record) -> Result<Kept, JournalError> {
         let entry = self.entry(at, record)?;
-        self.storage.append(self.writer, &[entry])
+        let error = match self.write(Some(&entry)) {
+            Ok(()) => return Ok(Kept::InStorage),
+            Err(fenced @ JournalError::Fenced { .. }) => return Err(fenced),
+            Err(error) => error,
+        };
+        let Some(spool) = &mut self.spool else {
+            return Err(error);
+        };
+        spool.add(entry)?;
+        Ok(Kept::InSpool(error))
+    }
+
+    /// Moves what waits in the spool to the storage. Without anything that waits it tells whether a
+    /// write works.
+    pub fn recover(&mut self) -> Result<(), JournalError> {
+        self.write(None)
+    }
+
+    /// Drops what no longer changes the sum at `now` or later. Not to be called while a rent call is
+    /// open: it is the one moment at which every millisecond between intent and call counts.
+    pub fn compact(&mut self, now: Time) -> Result<(), JournalError> {
+        // What waits in the spool must be in its place before its neighbours go.
+        self.recover()?;
+        if self.spool.as_ref().is_some_and(|spool| !spool.is_clear()) {
+            return Ok(());
+        }
+        let superfluous = superfluous(&self.storage.read()?, now, SETTLED_KEPT)?;
+        if superfluous.is_empty() {
+            return Ok(());
+        }
+        self.storage.compact(self.writer, &superfluous)
+    }
+
+    fn spooled(&self) -> &[Entry] {
+        self.spool.as_ref().map_or(&[], Spool::entries)
+    }
+
+    fn claim(&mut self) -> Result<(), JournalError> {
+        if self.claim == Claim::Pending {
+            self.storage.claim(self.writer)?;
+            self.claim = Claim::Held;
+        }
+        Ok(())
+    }
+
+    /// Writes to the storage, what waits in the spool first: so the order stays that of writing.
+    fn write(&mut self, entry: Option<&Entry>) -> Result<(), JournalError> {
+        self.claim()?;
+        let entries: Vec<Entry> = self.spooled().iter().chain(entry).cloned().collect();
+        self.storage.append(self.writer, &entries)?;
+        if let Some(spool) = &mut self.spool
+            && let Err(error) = spool.clear()
+        {
+            // Its entries are known by their ids: the next time they count no second time.
+            tracing::warn!("the spool is in the journal and cannot be removed: {error}");
+        }
+        Ok(())
     }
 
     fn entry(&mut self, at: Time, record: &Record) -> Result<Entry, JournalError> {
@@ -72,13 +174,24 @@ impl Journal {
     }
 }
 
+/// Both in the order of their ids; what is in both counts once.
+fn merged(mut stored: Vec<Entry>, spooled: &[Entry]) -> Vec<Entry> {
+    stored.extend_from_slice(spooled);
+    stored.sort_by_key(|entry| entry.id);
+    stored.dedup_by_key(|entry| entry.id);
+    stored
+}
+
 /// What the journal of a state directory adds up to, without holding it.
 pub fn read_only(state_dir: &Path) -> Result<Ledger, JournalError> {
-    let path = file(state_dir);
-    if !path.exists() {
-        return Ok(Ledger::default());
-    }
-    add_up(&SqliteStorage::read_only(&path)?)
+    let path = state_dir.join(FILE);
+    let stored = if path.exists() {
+        SqliteStorage::read_only(&path)?
+    } else {
+        Vec::new()
+    };
+    let spool = Spool::read(&state_dir.join(SPOOL))?;
+    add_up(&merged(stored, spool.entries()))
 }
 
 fn add_up(entries: &[Entry]) -> Result<Ledger, JournalError> {
@@ -87,10 +200,6 @@ fn add_up(entries: &[Entry]) -> Result<Ledger, JournalError> {
         ledger.apply(entry.at, &entry.record()?);
     }
     Ok(ledger)
-}
-
-fn file(state_dir: &Path) -> PathBuf {
-    state_dir.join(FILE)
 }
 
 /// Holds the state directory for this program alone.

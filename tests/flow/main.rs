@@ -208,6 +208,40 @@ fn a_rent_call_that_came_too_often_is_made_again_and_ends_nothing() {
 }
 
 #[test]
+fn a_rent_call_that_could_not_be_written_down_is_made_later_and_ends_nothing() {
+    let faults = Faults {
+        withheld_rents: (1..=8).collect(),
+        ..Faults::default()
+    };
+    let mut world = World::new(Mode::Auto, 60, faults);
+    world.until(|world| world.rents() == 1);
+    world.tick();
+    let note = world.sprint.note().unwrap_or_default().to_owned();
+    assert!(note.contains("the journal cannot be written"), "{note}");
+    world.run_to_the_end();
+    assert_eq!(world.rents(), 9);
+    assert!(matches!(
+        world.sprint.outcome(),
+        Some(Outcome::Confirmed { .. })
+    ));
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn a_journal_that_is_never_written_again_costs_the_epoch_and_nothing_else() {
+    let faults = Faults {
+        withheld_rents: (1..=1_000).collect(),
+        ..Faults::default()
+    };
+    let mut world = World::new(Mode::Auto, 60, faults);
+    world.run_to_the_end();
+    assert_eq!(world.most_rentals, 0);
+    let cause = cause(&world);
+    assert_eq!(cause.name, "missed_registration_deadline");
+    assert!(cause.detail.contains("journal"), "{}", cause.detail);
+}
+
+#[test]
 fn a_sprint_after_a_failed_one_waits_for_the_next_epoch() {
     let world = World::new(Mode::Auto, 60, Faults::default());
     let mut first = world.sprint.clone();

@@ -26,6 +26,8 @@ pub struct Faults {
     pub gone_offers: BTreeSet<u32>,
     /// Rent calls that the market wants to have later.
     pub rents_too_often: BTreeSet<u32>,
+    /// Rent calls that were not made, because their intent could not be written down.
+    pub withheld_rents: BTreeSet<u32>,
     /// Rentals by number whose boot ends in this fault.
     pub broken_boots: BTreeMap<u32, BootFault>,
     /// Destroys that do not work before one does.
@@ -371,6 +373,9 @@ impl World {
                 kind: CallErrorKind::RateLimited,
                 ..lost()
             })];
+        }
+        if self.faults.withheld_rents.contains(&call) {
+            return vec![Event::RentWithheld];
         }
         if self.faults.gone_offers.contains(&call) {
             return vec![Event::OfferWasGone];

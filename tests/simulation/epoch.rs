@@ -230,8 +230,13 @@ impl Campaign {
                     quiet: RealDuration::from_secs(60),
                 },
             };
-            let mut handle =
-                engine::start(self.ports(), self.config.clone(), journal, ledger, options);
+            let mut handle = engine::start(
+                ports(&self.stage, &self.config),
+                self.config.clone(),
+                journal,
+                ledger,
+                options,
+            );
             let mut looks = tokio::time::interval(LOOK_EVERY);
             loop {
                 tokio::select! {
@@ -277,23 +282,6 @@ impl Campaign {
             drop(chance);
             self.stage.time() + Duration::seconds(seconds)
         })
-    }
-
-    fn ports(&self) -> Ports {
-        let http = HttpClient::over(Arc::new(Wire {
-            stage: self.stage.clone(),
-            mangles: false,
-        }));
-        let config = &self.config;
-        Ports {
-            clock: Arc::new(StageClock(self.stage.clone())),
-            chain: Arc::new(ChainClient::new(http.clone(), &config.chain)),
-            market: Arc::new(VastClient::new(http.clone(), &config.vast)),
-            network_node: Arc::new(NetworkNodeClient::new(http.clone(), &config.network_node)),
-            mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
-            remote: Arc::new(StageRemote(self.stage.clone())),
-            notifier: Notifier::new(http, &config.notify),
-        }
     }
 
     /// What must hold at every moment, by the world's word.
@@ -402,6 +390,23 @@ impl Campaign {
             self.seed,
             self.plan
         );
+    }
+}
+
+/// The real clients against the stage.
+pub fn ports(stage: &Arc<Stage>, config: &Config) -> Ports {
+    let http = HttpClient::over(Arc::new(Wire {
+        stage: stage.clone(),
+        mangles: false,
+    }));
+    Ports {
+        clock: Arc::new(StageClock(stage.clone())),
+        chain: Arc::new(ChainClient::new(http.clone(), &config.chain)),
+        market: Arc::new(VastClient::new(http.clone(), &config.vast)),
+        network_node: Arc::new(NetworkNodeClient::new(http.clone(), &config.network_node)),
+        mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
+        remote: Arc::new(StageRemote(stage.clone())),
+        notifier: Notifier::new(http, &config.notify),
     }
 }
 

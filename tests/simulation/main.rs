@@ -9,6 +9,7 @@
 
 mod chance;
 mod epoch;
+mod full_disk;
 mod mangled;
 mod played;
 mod wire;

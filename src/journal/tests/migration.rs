@@ -1,0 +1,141 @@
+//! Old journals are read, newer ones are left alone, and a migration is whole or not there.
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+fn file(dir: &Path) -> std::path::PathBuf {
+    dir.join("journal.sqlite")
+}
+
+/// A state directory with a journal of version 1.
+fn version_1() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = rusqlite::Connection::open(file(dir.path())).unwrap();
+    connection
+        .execute_batch(include_str!("version_1.sql"))
+        .unwrap();
+    dir
+}
+
+fn version_of(dir: &Path) -> i64 {
+    rusqlite::Connection::open(file(dir))
+        .unwrap()
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .unwrap()
+}
+
+#[test]
+fn an_old_journal_opens_and_adds_up_to_what_it_did() {
+    let dir = version_1();
+    let looked_at = read_only(dir.path()).unwrap();
+    assert_eq!(version_of(dir.path()), 1, "looking changes nothing");
+    let (journal, ledger) = Journal::open(dir.path()).unwrap();
+    assert_eq!(ledger, looked_at);
+    let open: Vec<_> = ledger.open_rentals().into_iter().cloned().collect();
+    assert_eq!(open[0].label, label(3));
+    assert_eq!(open[0].instance, Some(InstanceId(7)));
+    assert_eq!((open[0].intended_at, open[0].gpu_from), (at(102), at(105)));
+    assert_eq!((&open[1].label, open[1].instance), (&label(4), None));
+    assert_eq!(open.len(), 2);
+    // 9.5 for the settled one, and an hour of the open one.
+    assert_eq!(
+        ledger.spent_since(at(0), at(165)),
+        Usd::from_dollars(9.5 + 10.0)
+    );
+    assert_eq!(ledger.reserved(at(165)), Usd::from_dollars(10.0 + 20.0));
+    let registrations = ledger.registrations();
+    assert_eq!(registrations.len(), 1);
+    assert_eq!(registrations[0].node, NodeId("vast-7".into()));
+    assert!(registrations[0].registered && !registrations[0].unregistering);
+    assert_eq!(ledger.avoided(at(110)).len(), 2);
+    assert_eq!(ledger.reports().len(), 1);
+    let saved = ledger.checkpoint().unwrap().clone();
+    serde_json::from_value::<crate::flow::Sprint>(saved).unwrap();
+    // It is migrated once, and what is written then is of the first writer.
+    drop(journal);
+    assert_eq!(version_of(dir.path()), 2);
+    let (_, again) = Journal::open(dir.path()).unwrap();
+    assert_eq!(again, ledger);
+}
+
+#[test]
+fn a_journal_from_the_future_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Journal::open(dir.path()).unwrap());
+    let connection = rusqlite::Connection::open(file(dir.path())).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    let before = fs::read(file(dir.path())).unwrap();
+    for error in [
+        Journal::open(dir.path()).unwrap_err(),
+        read_only(dir.path()).unwrap_err(),
+    ] {
+        assert!(
+            matches!(error, JournalError::TooNew { found: 99, .. }),
+            "{error}"
+        );
+    }
+    assert_eq!(fs::read(file(dir.path())).unwrap(), before);
+}
+
+#[test]
+fn a_migration_that_is_killed_anywhere_is_made_again() {
+    let dir = version_1();
+    let expected = read_only(dir.path()).unwrap();
+    let old = fs::read(file(dir.path())).unwrap();
+    let (_journal, _) = Journal::open(dir.path()).unwrap();
+    // What the migration wrote is in the log alone: the file is still the old one.
+    assert_eq!(fs::read(file(dir.path())).unwrap(), old);
+    let log = fs::read(dir.path().join("journal.sqlite-wal")).unwrap();
+    for length in (0..log.len()).step_by(509) {
+        let copy = tempfile::tempdir().unwrap();
+        fs::write(file(copy.path()), &old).unwrap();
+        fs::write(copy.path().join("journal.sqlite-wal"), &log[..length]).unwrap();
+        let (_, ledger) = Journal::open(copy.path()).unwrap();
+        assert_eq!(ledger, expected, "killed after {length} bytes");
+        assert_eq!(version_of(copy.path()), 2);
+    }
+}
+
+#[test]
+fn a_kind_that_only_a_newer_program_knows_is_skipped_and_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, _) = Journal::open(dir.path()).unwrap();
+    let _ = journal.append(at(0), &rent_intended(1)).unwrap();
+    drop(journal);
+    let newer = r#"{"record":"lease_renewed","instance":5,"until":{"height":7}}"#;
+    let connection = rusqlite::Connection::open(file(dir.path())).unwrap();
+    connection
+        .execute("INSERT INTO entries VALUES (1, 2, 0, ?1)", [newer])
+        .unwrap();
+    assert_eq!(read_only(dir.path()).unwrap().open_rentals().len(), 1);
+    let (mut journal, ledger) = Journal::open(dir.path()).unwrap();
+    assert_eq!(ledger.open_rentals().len(), 1);
+    journal.compact(at(1)).unwrap();
+    let kept: String = connection
+        .query_row("SELECT body FROM entries WHERE sequence = 2", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_eq!(kept, newer);
+}
+
+#[test]
+fn a_record_from_before_a_field_was_there_is_read() {
+    let bodies = [
+        r#"{"record":"rent_voided","label":"pocpit/home/359/1-abc"}"#,
+        r#"{"record":"machine_avoided","machine":8,"until":"2026-09-21T22:33:20Z"}"#,
+        r#"{"record":"rent_intended","label":"pocpit/home/359/1-abc","offer":7,"machine":8,"prices":{"gpu_price":10000000,"storage_price":0,"download_per_gb":0,"download_gb":0.0},"reserved":20000000}"#,
+        r#"{"record":"sprint_ended","report":{"outcome":"aborted","cost_usd":0.0}}"#,
+    ];
+    for body in bodies {
+        let entry = Entry {
+            id: EntryId::default(),
+            at: at(0),
+            body: body.into(),
+        };
+        assert_ne!(entry.record().unwrap(), Record::Unknown);
+    }
+}

@@ -1,0 +1,277 @@
+//! A journal that cannot be written: nothing new is rented or registered, everything is released.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration as RealDuration;
+
+use pocpit::domain::{Duration, Mode, SprintReport, Step, Time};
+use pocpit::engine::{self, EndAfter, EngineOptions, Snapshot, WorldKind};
+use pocpit::journal::{
+    self, Entry, EntryId, Journal, JournalError, SqliteStorage, Storage, WriterEpoch,
+};
+use pocpit::world::{Scenario, World};
+
+use crate::epoch::{configuration, ports};
+use crate::played::Stage;
+
+/// The journal's database on a disk that the switch fills.
+#[derive(Debug)]
+struct Disk {
+    inner: SqliteStorage,
+    full: Arc<AtomicBool>,
+}
+
+impl Disk {
+    fn room(&self) -> Result<(), JournalError> {
+        if !self.full.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(JournalError::Failed {
+            place: "journal.sqlite".into(),
+            source: "database or disk is full".into(),
+        })
+    }
+}
+
+impl Storage for Disk {
+    fn current(&self) -> Result<WriterEpoch, JournalError> {
+        self.inner.current()
+    }
+
+    fn claim(&mut self, writer: WriterEpoch) -> Result<(), JournalError> {
+        self.room()?;
+        self.inner.claim(writer)
+    }
+
+    fn append(&mut self, writer: WriterEpoch, entries: &[Entry]) -> Result<(), JournalError> {
+        self.room()?;
+        self.inner.append(writer, entries)
+    }
+
+    fn read(&self) -> Result<Vec<Entry>, JournalError> {
+        self.inner.read()
+    }
+
+    fn compact(
+        &mut self,
+        writer: WriterEpoch,
+        superfluous: &[EntryId],
+    ) -> Result<(), JournalError> {
+        self.room()?;
+        self.inner.compact(writer, superfluous)
+    }
+}
+
+/// A sprint on a disk that fills up and has room again.
+struct Play {
+    stage: Arc<Stage>,
+    directory: tempfile::TempDir,
+    full: Arc<AtomicBool>,
+    spool: Spool,
+}
+
+/// Whether a second file can be written where the database cannot.
+enum Spool {
+    Works,
+    FailsToo,
+}
+
+impl Play {
+    fn new(spool: Spool) -> Play {
+        let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
+        let scenario = Scenario {
+            credit: 1e9,
+            ..Scenario::default()
+        };
+        let stage = Stage::new(11, scenario, start);
+        let next = stage.world().epoch() + 1;
+        let poc_start = stage.world().block_time(World::poc_start(next));
+        stage.skip_to(poc_start - Duration::minutes(60));
+        Play {
+            stage,
+            directory: tempfile::tempdir().unwrap(),
+            full: Arc::default(),
+            spool,
+        }
+    }
+
+    fn state(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn fill(&self) {
+        self.full.store(true, Ordering::Relaxed);
+    }
+
+    fn make_room(&self) {
+        self.full.store(false, Ordering::Relaxed);
+    }
+
+    /// One life of the program; `look` sees a snapshot every second.
+    fn live(&self, mut look: impl FnMut(&Snapshot)) -> SprintReport {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let report = runtime.block_on(async {
+            self.stage.start_clock();
+            let disk = Disk {
+                inner: SqliteStorage::open(&self.state().join("journal.sqlite")).unwrap(),
+                full: self.full.clone(),
+            };
+            let (journal, ledger) = match self.spool {
+                Spool::Works => {
+                    Journal::over_spooled(Box::new(disk), &self.state().join("journal.spool"))
+                }
+                Spool::FailsToo => Journal::over(Box::new(disk)),
+            }
+            .unwrap();
+            let options = EngineOptions {
+                mode: Mode::Auto,
+                end_after: EndAfter::OneSprint,
+                world: WorldKind::Simulated { speed: 1.0 },
+                nonce: 7,
+            };
+            let config = configuration(self.state());
+            let ports = ports(&self.stage, &config);
+            let mut handle = engine::start(ports, config, journal, ledger, options);
+            let mut looks = tokio::time::interval(RealDuration::from_secs(1));
+            loop {
+                tokio::select! {
+                    biased;
+                    ended = &mut handle.ended => return ended.unwrap().unwrap().unwrap(),
+                    _ = looks.tick() => {}
+                }
+                self.stage.pump();
+                look(&handle.snapshots.borrow().clone());
+            }
+        });
+        self.stage.stop_clock();
+        report
+    }
+
+    /// Rentals of ours that were ever made.
+    fn rented(&self) -> usize {
+        let truth = self.stage.world().truth();
+        let ours = |label: &str| label.starts_with("pocpit/");
+        truth
+            .rentals
+            .iter()
+            .filter(|rental| ours(&rental.label))
+            .count()
+    }
+
+    fn assert_nothing_is_left(&self) {
+        let live = self.stage.world().live_rentals();
+        assert!(live.is_empty(), "{live:?}");
+        self.assert_not_registered();
+    }
+
+    fn assert_not_registered(&self) {
+        let registered = self.stage.world().registered();
+        let ours = |node: &String| node.starts_with("vastai-");
+        assert!(!registered.iter().any(ours), "{registered:?}");
+    }
+}
+
+fn says_release_only(snapshot: &Snapshot) -> bool {
+    let mut alerts = snapshot.alerts.iter();
+    alerts.any(|alert| {
+        alert.text.contains("nothing new is rented or registered")
+            && alert.advice.contains("free space in")
+    })
+}
+
+#[test]
+fn a_disk_that_fills_up_under_a_rental_takes_it_down_and_rents_no_other() {
+    for spool in [Spool::Works, Spool::FailsToo] {
+        let play = Play::new(spool);
+        let mut said = false;
+        let report = play.live(|snapshot| {
+            if snapshot.rental.is_some() {
+                play.fill();
+            }
+            said |= says_release_only(snapshot);
+        });
+        assert!(said);
+        assert_eq!(report.outcome, "failed", "{report:?}");
+        assert_eq!(play.rented(), 1);
+        play.assert_nothing_is_left();
+    }
+}
+
+#[test]
+fn what_the_spool_knows_of_a_rental_survives_the_program() {
+    let play = Play::new(Spool::Works);
+    let mut cost = 0.0;
+    let _ = play.live(|snapshot| {
+        if snapshot.sprint.step == Step::Booting {
+            play.fill();
+        }
+        cost = snapshot.money.sprint.dollars();
+    });
+    // The next program knows by the spool alone that the rental is gone and what it cost.
+    let before = SqliteStorage::open(&play.state().join("journal.sqlite"))
+        .unwrap()
+        .read()
+        .unwrap();
+    let settles = |entry: &Entry| entry.body.contains("rental_gone");
+    assert!(!before.iter().any(settles));
+    let ledger = journal::read_only(play.state()).unwrap();
+    assert!(ledger.open_rentals().is_empty());
+    let now = play.stage.time();
+    let spent = ledger.spent_since(now - Duration::days(1), now).dollars();
+    assert!(
+        cost > 0.0 && (spent - cost).abs() < 0.02 * cost,
+        "{spent} {cost}"
+    );
+    assert_eq!(ledger.reports().len(), 1);
+}
+
+#[test]
+fn a_disk_with_room_again_before_the_deadline_costs_no_epoch() {
+    let play = Play::new(Spool::Works);
+    play.fill();
+    let (mut waited, mut recovered) = (0, false);
+    let started = play.stage.time();
+    let report = play.live(|snapshot| {
+        let alerted = says_release_only(snapshot);
+        if snapshot.at < started + Duration::minutes(14) {
+            waited += u32::from(alerted && snapshot.sprint.step == Step::Choosing);
+            assert_eq!(play.rented(), 0);
+        } else {
+            play.make_room();
+            recovered |= !alerted && snapshot.rental.is_some();
+        }
+    });
+    assert!(waited > 60 && recovered, "{waited} {recovered}");
+    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert_eq!(play.rented(), 1);
+    play.assert_nothing_is_left();
+    let spool = std::fs::read(play.state().join("journal.spool")).unwrap();
+    assert!(spool.iter().all(|byte| *byte == b'\n'));
+}
+
+#[test]
+fn a_registration_waits_for_room_while_there_is_time() {
+    let play = Play::new(Spool::Works);
+    let (mut filled, mut refused) = (false, false);
+    let report = play.live(|snapshot| {
+        if snapshot.sprint.step == Step::Warming && !filled {
+            filled = true;
+            play.fill();
+        }
+        let waits = snapshot.sprint.doing.contains("registered when it can");
+        if waits && !refused {
+            refused = true;
+            assert!(says_release_only(snapshot));
+            play.assert_not_registered();
+            play.make_room();
+        }
+    });
+    assert!(refused);
+    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    play.assert_nothing_is_left();
+}
