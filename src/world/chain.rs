@@ -12,8 +12,9 @@ const FIRST_EPOCH: u64 = 358;
 const FIRST_POC_START: u64 = 5_521_333;
 const GENERATION: u64 = 60;
 const VALIDATION_START: u64 = 65;
-pub(super) const VALIDATION_END: u64 = 185;
-pub(super) const NEW_VALIDATORS: u64 = 305;
+const VALIDATION: u64 = 120;
+const SHORT_VALIDATION: u64 = 60;
+const NEW_VALIDATORS_DELAY: u64 = 120;
 const CUTOFF: u64 = 80;
 
 /// Where the chain is relative to the latest `poc_start`.
@@ -35,7 +36,30 @@ impl World {
         let mean = self.scenario.block_seconds;
         let blocks = number(height) - number(self.first_height());
         let jitter = (unit(self.seed, 7, height) - 0.5) * mean * 0.6;
-        self.start + seconds(blocks * mean + jitter)
+        let halted = self.halts.iter().filter(|(last, _)| *last < height);
+        let halted: f64 = halted.map(|(_, length)| length).sum();
+        self.start + seconds(blocks * mean + jitter + halted)
+    }
+
+    /// Whether and where the chain halts before the `PoC` of an epoch is fixed an epoch ahead.
+    pub(super) fn plan_halt(&mut self, epoch: u64) {
+        self.halts.extend(self.halt_before(epoch));
+    }
+
+    pub(super) fn validation_end(&self, epoch: u64) -> u64 {
+        VALIDATION_START + self.validation(epoch)
+    }
+
+    pub(super) fn new_validators(&self, epoch: u64) -> u64 {
+        self.validation_end(epoch) + NEW_VALIDATORS_DELAY
+    }
+
+    fn validation(&self, epoch: u64) -> u64 {
+        if self.has_short_validation(epoch) {
+            SHORT_VALIDATION
+        } else {
+            VALIDATION
+        }
     }
 
     /// The latest height at `time`.
@@ -45,7 +69,14 @@ impl World {
         reason = "bounded below by zero"
     )]
     pub(super) fn height_at(&self, time: Time) -> u64 {
-        let blocks = as_seconds(time - self.start) / self.scenario.block_seconds;
+        let mut passed = as_seconds(time - self.start);
+        for (last, length) in &self.halts {
+            let began = self.block_time(*last);
+            if time > began {
+                passed -= length.min(as_seconds(time - began));
+            }
+        }
+        let blocks = passed / self.scenario.block_seconds;
         let mut height = (number(self.first_height()) + blocks + 1.0).max(1.0) as u64;
         while self.block_time(height) > time && height > 1 {
             height -= 1;
@@ -60,7 +91,7 @@ impl World {
 
     /// Index of the latest epoch: it rises exactly at `poc_start`.
     pub fn epoch(&self) -> u64 {
-        FIRST_EPOCH + (self.height() - FIRST_POC_START) / EPOCH_LENGTH
+        epoch_at(self.height())
     }
 
     /// `poc_start` of an epoch.
@@ -69,10 +100,11 @@ impl World {
     }
 
     pub(super) fn phase(&self) -> Phase {
-        match self.height() - World::poc_start(self.epoch()) {
+        let epoch = self.epoch();
+        match self.height() - World::poc_start(epoch) {
             0..GENERATION => Phase::Generate,
             GENERATION..VALIDATION_START => Phase::Exchange,
-            VALIDATION_START..VALIDATION_END => Phase::Validate,
+            offset if offset < self.validation_end(epoch) => Phase::Validate,
             _ => Phase::Inference,
         }
     }
@@ -111,24 +143,29 @@ impl World {
     }
 
     fn epoch_reply(&self) -> Value {
-        let (epoch, height) = (self.epoch(), self.height());
+        let height = self.told_height();
+        let epoch = epoch_at(height);
         let offset = height - World::poc_start(epoch);
+        // The parameters of the epoch that runs: those of the next one can differ.
+        let validation = self.validation(epoch);
+        let validation_end = VALIDATION_START + validation;
+        let wind_down = validation_end - validation / 5;
         let phase = match offset {
             0..48 => "PoCGenerate",
             48..VALIDATION_START => "PoCGenerateWindDown",
-            VALIDATION_START..161 => "PoCValidate",
-            161..VALIDATION_END => "PoCValidateWindDown",
+            offset if offset < wind_down => "PoCValidate",
+            offset if offset < validation_end => "PoCValidateWindDown",
             _ => "Inference",
         };
         let mut reply = json!({
             "block_height": height,
             "latest_epoch": {"index": epoch, "poc_start_block_height": World::poc_start(epoch)},
             "phase": phase,
-            "epoch_stages": stages(epoch),
-            "next_epoch_stages": stages(epoch + 1),
+            "epoch_stages": stages(epoch, validation),
+            "next_epoch_stages": stages(epoch + 1, validation),
             "epoch_params": {"epoch_length": EPOCH_LENGTH, "epoch_multiplier": 1, "epoch_shift": 16980, "default_unit_of_compute_price": 100,
-                "poc_stage_duration": GENERATION, "poc_exchange_duration": 5, "poc_validation_delay": 5, "poc_validation_duration": 120,
-                "set_new_validators_delay": 120, "inference_validation_cutoff": CUTOFF, "inference_pruning_epoch_threshold": 2,
+                "poc_stage_duration": GENERATION, "poc_exchange_duration": 5, "poc_validation_delay": 5, "poc_validation_duration": validation,
+                "set_new_validators_delay": NEW_VALIDATORS_DELAY, "inference_validation_cutoff": CUTOFF, "inference_pruning_epoch_threshold": 2,
                 "poc_slot_allocation": {"value": 5, "exponent": -1}, "confirmation_poc_safety_window": 500},
             "is_confirmation_poc_active": false});
         if let Some(event) = self.confirmation(epoch, offset) {
@@ -198,14 +235,21 @@ impl World {
     }
 }
 
-fn stages(epoch: u64) -> Value {
+fn epoch_at(height: u64) -> u64 {
+    FIRST_EPOCH + (height - FIRST_POC_START) / EPOCH_LENGTH
+}
+
+fn stages(epoch: u64, validation: u64) -> Value {
     let start = World::poc_start(epoch);
     let next = start + EPOCH_LENGTH;
+    let validation_start = start + VALIDATION_START;
+    let validation_end = validation_start + validation;
+    let set_new_validators = validation_end + NEW_VALIDATORS_DELAY;
     json!({"epoch_index": epoch, "poc_start": start, "poc_generation_wind_down": start + 48, "poc_generation_end": start + GENERATION,
-        "poc_validation_start": start + VALIDATION_START, "poc_validation_wind_down": start + 161, "poc_validation_end": start + VALIDATION_END,
-        "set_new_validators": start + NEW_VALIDATORS, "claim_money": start + NEW_VALIDATORS + 1, "inference_validation_cutoff": next - CUTOFF,
-        "next_poc_start": next, "poc_exchange_window": {"start": start + 1, "end": start + VALIDATION_START},
-        "poc_validation_exchange_window": {"start": start + VALIDATION_START + 1, "end": start + VALIDATION_END}})
+        "poc_validation_start": validation_start, "poc_validation_wind_down": validation_end - validation / 5, "poc_validation_end": validation_end,
+        "set_new_validators": set_new_validators, "claim_money": set_new_validators + 1, "inference_validation_cutoff": next - CUTOFF,
+        "next_poc_start": next, "poc_exchange_window": {"start": start + 1, "end": validation_start},
+        "poc_validation_exchange_window": {"start": validation_start + 1, "end": validation_end}})
 }
 
 fn rfc3339(time: Time) -> String {

@@ -16,16 +16,26 @@ pub(super) struct MlNode {
     pub model: String,
     pub download: f64,
     pub load: f64,
-    pub failure: String,
+    load_ends: Load,
     log: Vec<(Time, Vec<u8>)>,
     logs: bool,
     batch: Option<(Value, u16, String, Time)>,
 }
 
+/// How the model's load goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Load {
+    Works,
+    /// The download stops half way and says nothing more.
+    Stalls,
+    /// It ends with this line.
+    Fails(String),
+}
+
 const GRAPHS: f64 = 60.0;
 
 impl MlNode {
-    pub fn new(seed: u64, id: u64, running_at: Time, logs: bool, failure: &str) -> MlNode {
+    pub fn new(seed: u64, id: u64, running_at: Time, logs: bool, load_ends: Load) -> MlNode {
         let api_at = running_at + seconds(20.0 + 20.0 * unit(seed, 20, id));
         let mut node = MlNode {
             api_at,
@@ -33,7 +43,7 @@ impl MlNode {
             model: MODEL.into(),
             download: 480.0 + 360.0 * unit(seed, 21, id),
             load: 120.0 + 60.0 * unit(seed, 22, id),
-            failure: failure.into(),
+            load_ends,
             log: Vec::new(),
             logs,
             batch: None,
@@ -78,7 +88,8 @@ impl MlNode {
     fn start(&mut self, now: Time, model: &str) {
         self.started_at = Some(now);
         self.model = model.into();
-        for step in 0..=50_u64 {
+        let stalls = self.load_ends == Load::Stalls;
+        for step in 0..=if stalls { 20 } else { 50_u64 } {
             let at = now + seconds(self.download * number(step) / 50.0);
             let line = format!(
                 "\rFetching 30 files: {:3}%|{}| {}/30",
@@ -87,6 +98,9 @@ impl MlNode {
                 step * 30 / 50
             );
             self.say(at, &line);
+        }
+        if stalls {
+            return;
         }
         let loaded = now + seconds(self.download);
         self.say(loaded, "\nINFO Starting vLLM instance 1 on port 5001\n");
@@ -102,8 +116,8 @@ impl MlNode {
             self.say(loaded + seconds(self.load * number(shard) / 9.0), &line);
         }
         let graphs = loaded + seconds(self.load);
-        if !self.failure.is_empty() {
-            let line = format!("\n\u{1b}[31mERROR\u{1b}[0m {}\n", self.failure);
+        if let Load::Fails(why) = &self.load_ends {
+            let line = format!("\n\u{1b}[31mERROR\u{1b}[0m {why}\n");
             return self.say(graphs, &line);
         }
         self.say(
@@ -126,12 +140,19 @@ impl MlNode {
         self.say(graphs + seconds(GRAPHS), "\nINFO:     Application startup complete.\nvLLM is up and running with 1 instance(s).\n");
     }
 
+    fn fault(&self) -> Option<&str> {
+        match &self.load_ends {
+            Load::Fails(why) => Some(why),
+            Load::Works | Load::Stalls => None,
+        }
+    }
+
     fn elapsed(&self, now: Time) -> Option<f64> {
         self.started_at.map(|at| as_seconds(now - at))
     }
 
     pub fn is_ready(&self, now: Time) -> bool {
-        self.failure.is_empty()
+        self.load_ends == Load::Works
             && self
                 .elapsed(now)
                 .is_some_and(|e| e >= self.download + self.load + GRAPHS)
@@ -141,7 +162,7 @@ impl MlNode {
         match self.elapsed(now) {
             None => "not_started",
             Some(_) if self.is_ready(now) => "completed",
-            Some(e) if !self.failure.is_empty() && e >= self.download + self.load => "failed",
+            Some(e) if self.fault().is_some() && e >= self.download + self.load => "failed",
             Some(_) => "starting",
         }
     }
@@ -208,7 +229,7 @@ impl World {
             }
             ("GET", "/api/v1/inference/up/status") => {
                 let status = node.startup(now);
-                let error = (status == "failed").then(|| node.failure.clone());
+                let error = node.fault().filter(|_| status == "failed");
                 Reply::ok(
                     &json!({"status": status, "is_starting": status == "starting", "is_running": ready, "elapsed_seconds": node.elapsed(now), "error": error}),
                 )

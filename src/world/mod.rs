@@ -15,6 +15,7 @@ mod ssh_host;
 mod state;
 #[cfg(test)]
 mod tests;
+mod troubles;
 mod truth;
 mod vast;
 
@@ -25,4 +26,5 @@ pub use ssh_host::{Dialer, Machine, SshHost};
 pub use state::{
     API_KEY, Ask, IMAGE, MODEL, Outgoing, PARTICIPANT, PROXY_NODE, Polled, Reply, World,
 };
+pub use troubles::Troubles;
 pub use truth::{TrueRental, Truth};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::troubles::Troubles;
+
 /// A scenario; the default is the happy path.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -28,6 +30,8 @@ pub struct Scenario {
     pub confirmation_after: u64,
     /// Seconds after a container starts at which its SSH links drop once; never when 0.
     pub ssh_drops_after: u64,
+    /// What goes wrong by chance.
+    pub troubles: Troubles,
     /// Faults of single calls.
     pub faults: Vec<Fault>,
 }
@@ -88,6 +92,7 @@ impl Default for Scenario {
             boot_failure: String::new(),
             confirmation_after: 0,
             ssh_drops_after: 0,
+            troubles: Troubles::default(),
             faults: Vec::new(),
         }
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::domain::Time;
 
-use super::chain::{NEW_VALIDATORS, Phase, VALIDATION_END};
+use super::chain::Phase;
 use super::clock::{as_seconds, seconds};
 use super::network_node::Node;
 use super::scenario::Scenario;
@@ -109,6 +109,9 @@ pub struct World {
     pub(super) account_keys: Vec<String>,
     pub(super) last_calls: BTreeMap<String, Time>,
     pub(super) rent_calls: u64,
+    pub(super) destroy_calls: u64,
+    /// Halts of the chain so far: the height of the last block before, seconds.
+    pub(super) halts: Vec<(u64, f64)>,
     pub(super) nodes: BTreeMap<String, Node>,
     pub(super) weights: BTreeMap<u64, BTreeMap<String, u64>>,
     pub(super) batches: BTreeMap<u64, BTreeMap<String, u64>>,
@@ -134,6 +137,8 @@ impl World {
             account_keys: Vec::new(),
             last_calls: BTreeMap::new(),
             rent_calls: 0,
+            destroy_calls: 0,
+            halts: Vec::new(),
             nodes: BTreeMap::new(),
             weights: BTreeMap::new(),
             batches: BTreeMap::new(),
@@ -144,10 +149,16 @@ impl World {
             outgoing: Vec::new(),
         };
         world.height = world.height_at(start);
+        world.plan_halt(world.epoch() + 1);
         world.generated_epoch = world.epoch();
         world.active_epoch = world.epoch();
         world.first_nodes();
         world
+    }
+
+    /// Goes on under another scenario, as far as what has begun allows.
+    pub fn set_scenario(&mut self, scenario: Scenario) {
+        self.scenario = scenario;
     }
 
     /// The world's time.
@@ -183,6 +194,7 @@ impl World {
     fn step(&mut self, elapsed: f64) {
         self.bill(elapsed);
         self.end_leases();
+        self.take_back_machines();
         self.forget_the_past();
         self.follow_chain();
         self.send_batches();
@@ -199,12 +211,13 @@ impl World {
         if epoch > self.generated_epoch {
             self.generated_epoch = epoch;
             self.start_generation(epoch);
+            self.plan_halt(epoch + 1);
         }
         let offset = self.height().saturating_sub(World::poc_start(epoch));
-        if offset >= VALIDATION_END && !self.weights.contains_key(&epoch) {
+        if offset >= self.validation_end(epoch) && !self.weights.contains_key(&epoch) {
             self.form_weights(epoch);
         }
-        if offset >= NEW_VALIDATORS && self.active_epoch < epoch {
+        if offset >= self.new_validators(epoch) && self.active_epoch < epoch {
             self.active = self.weights.get(&epoch).cloned().unwrap_or_default();
             self.active_epoch = epoch;
         }

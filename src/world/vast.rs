@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use crate::domain::Time;
 
 use super::clock::{as_seconds, seconds};
-use super::mlnode::MlNode;
+use super::mlnode::{Load, MlNode};
 use super::state::{API_KEY, Ask, Reply, World, number, unit};
+use super::troubles::Trouble;
 use super::truth;
 
 /// A rental, alive or destroyed.
@@ -26,6 +27,8 @@ pub(super) struct Instance {
     pub order: Value,
     pub keys: Vec<String>,
     pub key_at: Time,
+    pub trouble: Option<Trouble>,
+    pub taken_back_at: Option<Time>,
     pub ssh_port: Option<u16>,
     pub files: BTreeMap<String, Vec<u8>>,
     pub mlnode: MlNode,
@@ -67,6 +70,9 @@ impl Instance {
     }
 }
 
+const BROKEN_HOST: &str = "Error response from daemon: failed to create task for container: OCI runtime create failed: unresolvable CDI devices /gpu=8: unknown Error: failed to start containers: C.ID";
+const HOST_FAULT: &str =
+    "torch.AcceleratorError: CUDA error: no kernel image is available for execution on the device";
 const IMAGE_GB: f64 = 15.0;
 const MODEL_GB: f64 = 60.0;
 
@@ -298,7 +304,9 @@ impl World {
             );
         }
         let id = 31_415_000 + number_of(self.past.len() + self.instances.len()) + 1;
-        let pull = if self.scenario.boot_hangs {
+        let trouble = self.trouble_of(id);
+        let never = matches!(trouble, Some(Trouble::EndlessPull | Trouble::BrokenHost));
+        let pull = if self.scenario.boot_hangs || never {
             1e8
         } else {
             120.0 + 360.0 * unit(self.seed, 10, id)
@@ -319,7 +327,10 @@ impl World {
             offer,
             order: body.clone(),
             keys,
-            key_at: running_at + seconds(30.0 + 60.0 * unit(self.seed, 12, id)),
+            key_at: running_at
+                + seconds(30.0 + 60.0 * unit(self.seed, 12, id) + self.key_delay(id)),
+            trouble,
+            taken_back_at: self.taken_back_at(id),
             ssh_port: None,
             files: BTreeMap::new(),
             mlnode: MlNode::new(
@@ -327,7 +338,7 @@ impl World {
                 id,
                 running_at,
                 has_onstart,
-                &self.scenario.boot_failure,
+                self.load_of(trouble),
             ),
         };
         self.instances.insert(id, instance);
@@ -340,6 +351,15 @@ impl World {
         Reply::ok(
             &json!({"success": true, "new_contract": id, "instance_api_key": format!("instance-key-{id}")}),
         )
+    }
+
+    fn load_of(&self, trouble: Option<Trouble>) -> Load {
+        match trouble {
+            Some(Trouble::StalledDownload) => Load::Stalls,
+            Some(Trouble::FailingLoad) => Load::Fails(HOST_FAULT.into()),
+            _ if self.scenario.boot_failure.is_empty() => Load::Works,
+            _ => Load::Fails(self.scenario.boot_failure.clone()),
+        }
     }
 
     fn visible(&self, id: u64) -> Option<&Instance> {
@@ -414,6 +434,10 @@ impl World {
                     i.order["image"].as_str().unwrap_or("?")
                 ),
             ),
+            5.0.. if i.trouble == Some(Trouble::BrokenHost) => (
+                json!("created"),
+                BROKEN_HOST.replace("ID", &i.id.to_string()),
+            ),
             0.0..5.0 => (Value::Null, String::new()),
             5.0..10.0 => (json!("created"), String::new()),
             _ => (
@@ -445,13 +469,16 @@ impl World {
 
     fn destroy(&mut self, id: u64) -> Reply {
         let now = self.now;
+        let deaf = self.is_deaf(id);
         match self
             .instances
             .get_mut(&id)
             .filter(|i| i.destroyed_at.is_none())
         {
             Some(instance) => {
-                instance.destroyed_at = Some(now);
+                if !deaf {
+                    instance.destroyed_at = Some(now);
+                }
                 Reply::ok(&json!({"success": true, "msg": "Instance destroyed successfully"}))
             }
             None => no_such_instance(id),
