@@ -349,9 +349,9 @@ async fn the_mlnode_is_asked_through_the_tunnel_from_first_answer_to_loaded_mode
     let scene = Scene::new(600.0, Scenario::default()).await;
     let market = scene.market();
     let remote = OpenSshRemote::new(&scene.config.ssh, &scene.config.paths.runtime_dir).unwrap();
-    let key = remote.public_key().unwrap();
-    market.ensure_account_key(&key).await.unwrap();
-    market.ensure_account_key(&key).await.unwrap();
+    let key = remote.public_key();
+    market.ensure_account_key(key).await.unwrap();
+    market.ensure_account_key(key).await.unwrap();
     let id = market.rent(&scene.order(1).await).await.unwrap();
     let running = eventually(|| async {
         // A new contract can be invisible for a moment.
@@ -359,7 +359,7 @@ async fn the_mlnode_is_asked_through_the_tunnel_from_first_answer_to_loaded_mode
         (instance.actual == ActualStatus::Running && !instance.ssh.is_empty()).then_some(instance)
     })
     .await;
-    market.attach_key(id, &key).await.unwrap();
+    market.attach_key(id, key).await.unwrap();
     let session = eventually(|| async { remote.connect(id, &running.ssh[0]).await.ok() }).await;
     let any = "127.0.0.1:0".parse().unwrap();
     let spec = TunnelSpec {

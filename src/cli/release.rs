@@ -10,7 +10,7 @@ use super::{Exit, print, print_json, runtime, say, telemetry};
 use crate::config::Config;
 use crate::domain::{Instance, InstanceId, RegisteredNode};
 use crate::engine;
-use crate::engine::ports::{Market, NetworkNode};
+use crate::engine::ports::{Clock, Market, NetworkNode};
 use crate::http::HttpClient;
 use crate::journal::{self, Ledger};
 use crate::network_node::NetworkNodeClient;
@@ -74,7 +74,7 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
             )),
         }
     }
-    let left = destroy_all(&market, &rentals).await;
+    let left = destroy_all(&market, runtime::clock(&config).as_ref(), &rentals).await;
     let result = json!({
         "destroyed": rentals.iter().map(|rental| rental.id).filter(|id| !left.contains(id)).collect::<Vec<_>>(),
         "left": left,
@@ -126,7 +126,11 @@ fn confirmed() -> Result<bool, Report> {
 }
 
 /// Destroys until each is proven gone; what is left after all rounds.
-async fn destroy_all(market: &impl Market, rentals: &[Instance]) -> Vec<InstanceId> {
+async fn destroy_all(
+    market: &impl Market,
+    clock: &dyn Clock,
+    rentals: &[Instance],
+) -> Vec<InstanceId> {
     let mut left: Vec<InstanceId> = rentals.iter().map(|rental| rental.id).collect();
     for round in 0..ROUNDS {
         if left.is_empty() {
@@ -136,13 +140,20 @@ async fn destroy_all(market: &impl Market, rentals: &[Instance]) -> Vec<Instance
             tokio::time::sleep(BETWEEN_ROUNDS).await;
         }
         let mut remaining = Vec::new();
-        for id in left {
+        for id in left.iter().copied() {
             if let Err(error) = market.destroy(id).await {
                 say(format_args!(
                     "warning: rental {id} is not destroyed yet: {error}"
                 ));
             }
-            if !engine::is_gone(market, id).await {
+        }
+        // All at once: each proof takes half a minute.
+        let proofs = left
+            .iter()
+            .map(|id| engine::prove_absence(market, clock, *id));
+        let proofs = futures_util::future::join_all(proofs).await;
+        for (id, proof) in left.into_iter().zip(proofs) {
+            if proof.is_none() {
                 remaining.push(id);
             }
         }

@@ -10,7 +10,7 @@ use crate::chain::client::ChainClient;
 use crate::config::{self, Config, LoadError, Loaded};
 use crate::domain::Mode;
 use crate::engine::{
-    self, EndAfter, EngineHandle, EngineOptions, Ports, ScaledClock, SystemClock, WorldKind,
+    self, EndAfter, EngineHandle, EngineOptions, Pace, Ports, ScaledClock, SystemClock, WorldKind,
     ports::Clock,
 };
 use crate::http::HttpClient;
@@ -89,6 +89,7 @@ pub fn start_engine(
         end_after,
         world: world_kind(config),
         nonce: rand::rng().random(),
+        pace: Pace::default(),
     };
     Ok(engine::start(
         ports(config)?,

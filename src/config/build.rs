@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use url::Url;
 
-use super::read::{Reader, is_open_to_others};
+use super::read::{Reader, dollars, is_open_to_others};
 use super::settings::{
     BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, NetworkNodeConfig, NotifyConfig,
     Paths, PocConfig, ProxyConfig, SimulationConfig, SshConfig, VastConfig,
@@ -44,7 +44,7 @@ pub(super) fn build(
     let paths = paths(reader, defaults);
     let ssh = ssh(reader, &paths);
     let mlnode = mlnode(reader);
-    let budget = budget(reader);
+    let budget = budget(reader, vast.query.max_price);
     let network_node = network_node(reader);
     let inference_proxy = inference_proxy(reader, warnings);
     let notify = notify(reader, warnings);
@@ -284,8 +284,12 @@ fn release(reader: &mut Reader<'_>) -> ReleasePolicy {
     }
 }
 
-fn budget(reader: &mut Reader<'_>) -> BudgetConfig {
+/// Without a cap of its own, an hour may cost what one rental may: two at once never fit.
+fn budget(reader: &mut Reader<'_>, max_price: UsdPerHour) -> BudgetConfig {
     let budget = BudgetConfig {
+        per_hour: reader
+            .optional("budget.per_hour", dollars)
+            .map_or(max_price, UsdPerHour),
         per_sprint: reader.money("budget.per_sprint"),
         per_day: reader.money("budget.per_day"),
         per_month: reader.money("budget.per_month"),

@@ -331,7 +331,7 @@ pub const KEYS: &[Key] = &[
         "ssh.key_file",
         Kind::Path,
         "\"~/.ssh/id_ed25519\"",
-        "Private key for rentals; the public one lies beside it as .pub.",
+        "Private key for rentals alone, without a passphrase: nobody is there to type one.",
     ),
     optional(
         "ssh.known_hosts_dir",
@@ -442,6 +442,12 @@ pub const KEYS: &[Key] = &[
         Kind::Duration,
         "\"30m\"",
         "What the lease on the rental adds to the planned release: it ends itself then.",
+    ),
+    optional(
+        "budget.per_hour",
+        Kind::Money,
+        "14.0",
+        "Most that everything rented at the same time may cost in an hour; as vast.max_price when absent.",
     ),
     required(
         "budget.per_sprint",

@@ -198,13 +198,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn money(&mut self, path: &'static str) -> Usd {
-        self.required(path, |value| {
-            let sum = match value.as_str() {
-                Some(text) => value::dollars(text),
-                None => number(value).ok().and_then(value::dollars_of),
-            };
-            sum.ok_or_else(|| not(value, "a sum of dollars"))
-        })
+        self.required(path, dollars)
     }
 
     pub(super) fn megabytes(&mut self, path: &'static str) -> f64 {
@@ -324,6 +318,15 @@ fn text(value: &Value) -> Result<String, String> {
 fn texts(value: &Value) -> Result<Vec<String>, String> {
     let array = value.as_array().ok_or_else(|| not(value, "a list"))?;
     array.iter().map(text).collect()
+}
+
+/// A sum of dollars, as a number or as `"$12.50"`.
+pub(super) fn dollars(value: &Value) -> Result<Usd, String> {
+    let sum = match value.as_str() {
+        Some(text) => value::dollars(text),
+        None => number(value).ok().and_then(value::dollars_of),
+    };
+    sum.ok_or_else(|| not(value, "a sum of dollars"))
 }
 
 fn number(value: &Value) -> Result<f64, String> {

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::domain::{
     CockpitId, Duration, Hardware, NodeId, OfferQuery, Participant, ReleasePolicy, Time, Usd,
-    WorkloadModel,
+    UsdPerHour, WorkloadModel,
 };
 
 /// The operator's settings, complete and checked.
@@ -143,6 +143,8 @@ pub struct PocConfig {
 /// Caps. A step whose worst case does not fit is refused.
 #[derive(Debug, Clone)]
 pub struct BudgetConfig {
+    /// Of everything that is rented at the same time.
+    pub per_hour: UsdPerHour,
     /// Of one sprint.
     pub per_sprint: Usd,
     /// Of 24 hours, rolling, UTC.

@@ -47,6 +47,27 @@ pub struct EngineOptions {
     pub world: WorldKind,
     /// Makes labels of this run differ from those of every other.
     pub nonce: u64,
+    /// How often snapshots are published.
+    pub pace: Pace,
+}
+
+/// How often snapshots are published, in real time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// After something happened: what happens in between is in one snapshot.
+    pub news: std::time::Duration,
+    /// Although nothing happens: costs run on.
+    pub quiet: std::time::Duration,
+}
+
+impl Default for Pace {
+    /// For eyes.
+    fn default() -> Pace {
+        Pace {
+            news: std::time::Duration::from_millis(100),
+            quiet: std::time::Duration::from_secs(1),
+        }
+    }
 }
 
 /// What a running engine is reached by.
@@ -59,10 +80,6 @@ pub struct EngineHandle {
     pub ended: tokio::task::JoinHandle<Result<Option<SprintReport>, EngineError>>,
 }
 
-/// Publishing is coalesced to this (real time).
-const PUBLISH_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
-/// Costs run on although nothing happens.
-const PUBLISH_AT_LEAST: std::time::Duration = std::time::Duration::from_secs(1);
 const COMMANDS: usize = 64;
 const OBSERVATIONS: usize = 1_024;
 /// A block much later than this means that the chain, or our source, stands still.
@@ -103,7 +120,7 @@ pub(super) struct Seen {
     pub(super) nodes_trouble: Option<String>,
     pub(super) listing: Option<(Time, Vec<Instance>)>,
     pub(super) listing_trouble: Option<(Time, String)>,
-    pub(super) account: Option<Account>,
+    pub(super) account: Option<(Time, Account)>,
     pub(super) market: Option<MarketView>,
     pub(super) search_trouble: Option<String>,
     pub(super) searching: bool,
@@ -242,11 +259,8 @@ impl Engine {
         let mut news = true;
         while !self.is_over() {
             let wake = self.until_wake();
-            let pause = if news {
-                PUBLISH_EVERY
-            } else {
-                PUBLISH_AT_LEAST
-            };
+            let pace = self.options.pace;
+            let pause = if news { pace.news } else { pace.quiet };
             tokio::select! {
                 biased;
                 () = tokio::time::sleep_until(published + pause) => {

@@ -12,7 +12,7 @@ use crate::domain::{
     CallError, CallErrorKind, Duration, Hardware, InstanceId, NodeConfig, NodeId, Offer, RentOrder,
     RentalLabel, RentalPrices, Time, Usd,
 };
-use crate::flow::{Effect, Event};
+use crate::flow::{self, Effect, Event};
 use crate::journal::Record;
 use crate::vast::Needs;
 
@@ -64,10 +64,10 @@ impl Engine {
         let (ports, query) = (self.ports.clone(), self.config.vast.query.clone());
         self.spawn("search", async move {
             // A key that the account lacks would only show up as a rental that lets nobody in.
-            let keyed = match ports.remote.public_key() {
-                Ok(key) => ports.market.ensure_account_key(&key).await,
-                Err(error) => Err(local_error("find the SSH key", &error.to_string())),
-            };
+            let keyed = ports
+                .market
+                .ensure_account_key(ports.remote.public_key())
+                .await;
             let offers = match keyed {
                 Ok(()) => ports.market.search(&query).await,
                 Err(error) => Err(error),
@@ -83,6 +83,15 @@ impl Engine {
 
     fn rent(&mut self, offer: &Offer, label: RentalLabel, reserved: Usd, lease_until: Time) {
         let now = self.ports.clock.now();
+        // The caps were checked when the offers came; what counts is what is spent now (law 5).
+        let price = offer.price_with_disk(self.config.vast.query.disk_gb);
+        let caps = self.sprint.plan().caps;
+        if let Err(refusal) = flow::admit(price, reserved, &self.funds(now), &caps) {
+            return self.feed(
+                now,
+                Event::RentRefused(local_error("rent", &refusal.to_string())),
+            );
+        }
         let intent = Record::RentIntended {
             label: label.clone(),
             offer: offer.id,
@@ -123,9 +132,10 @@ impl Engine {
             lease_until.timestamp().to_string(),
         );
         env.insert("POCPIT_COMMAND".into(), mlnode.command.clone());
-        if let Ok(key) = self.ports.remote.public_key() {
-            env.insert("POCPIT_SSH_KEY".into(), key);
-        }
+        env.insert(
+            "POCPIT_SSH_KEY".into(),
+            self.ports.remote.public_key().to_owned(),
+        );
         let onstart = onstart_script(&vast.onstart_extra);
         RentOrder {
             offer: offer.id,
@@ -217,10 +227,14 @@ impl Engine {
                 tracing::warn!("instance {instance} is not destroyed yet: {error}");
             }
             ports.clock.sleep(DESTROY_SHOWS_AFTER).await;
-            let gone = reconcile::is_gone(ports.market.as_ref(), instance).await;
-            if gone {
+            let (market, clock) = (ports.market.as_ref(), ports.clock.as_ref());
+            if let Some(absence) = reconcile::prove_absence(market, clock, instance).await {
                 tracing::info!("instance {instance} is gone");
-                return Observation::Gone { key, instance };
+                return Observation::Gone {
+                    key,
+                    instance,
+                    absence,
+                };
             }
             Observation::Done {
                 key,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::Ports;
 use super::ports::{LinkError, TailChunk, TunnelEnds};
+use super::{Absence, Ports};
 use crate::domain::{
     Account, BlockHeader, Blocks, CallError, Duration, EpochView, Instance, InstanceId,
     MlNodeStatus, Offer, RegisteredNode, SshEndpoint,
@@ -50,6 +50,7 @@ pub(super) enum Observation {
     Gone {
         key: &'static str,
         instance: InstanceId,
+        absence: Absence,
     },
     /// What is left after the sprint, by complete listings.
     Leftovers {

@@ -130,7 +130,7 @@ pub trait Remote: Send + Sync {
         endpoint: &SshEndpoint,
     ) -> Result<Box<dyn RemoteSession>, LinkError>;
     /// The public half of the key that is used, in OpenSSH form.
-    fn public_key(&self) -> Result<String, LinkError>;
+    fn public_key(&self) -> &str;
     /// Forgets the pinned host key of a rental that is gone.
     async fn forget(&self, instance: InstanceId);
 }

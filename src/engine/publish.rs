@@ -35,6 +35,7 @@ pub(super) fn plan(config: &Config, nonce: u64) -> Plan {
         lease: poc.lease,
         max_attempts: config.vast.max_attempts,
         caps: Caps {
+            hour: budget.per_hour,
             sprint: budget.per_sprint,
             day: budget.per_day,
             month: budget.per_month,

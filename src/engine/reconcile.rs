@@ -2,7 +2,7 @@
 //! the engine does it. Labels of others are never touched (law 2).
 
 use super::core::Engine;
-use super::ports::Market;
+use super::ports::{Clock, Market};
 use crate::config::Config;
 use crate::domain::{CockpitId, Duration, Instance, InstanceId, RentalLabel, Time};
 use crate::flow::{Event, Sprint};
@@ -10,6 +10,9 @@ use crate::journal::{Ledger, Record};
 
 /// A contract can be missing from listings this long after its rent call.
 const VISIBLE_WITHIN: Duration = Duration::minutes(3);
+
+/// Between the two listings that prove a rental gone.
+const BETWEEN_LISTINGS: Duration = Duration::seconds(30);
 
 /// What a complete listing calls for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +36,34 @@ pub(super) fn find(instances: &[Instance], label: &RentalLabel) -> Event {
     })
 }
 
-/// A complete listing no longer has it and its own GET agrees (law 4).
-pub async fn is_gone(market: &dyn Market, instance: InstanceId) -> bool {
-    let listing = market.instances().await;
-    let listed = listing.map_or(true, |all| all.iter().any(|other| other.id == instance));
-    !listed && matches!(market.instance(instance).await, Ok(None))
+/// The proof that a rental is gone.
+#[derive(Debug)]
+pub struct Absence {
+    /// From when on it was seen nowhere.
+    pub since: Time,
+    /// The newest complete listing.
+    pub listing: Vec<Instance>,
+}
+
+/// Two complete listings half a minute apart no longer have it, and its own GET agrees both times
+/// (law 4): a listing can lag behind the market for a moment.
+pub async fn prove_absence(
+    market: &dyn Market,
+    clock: &dyn Clock,
+    instance: InstanceId,
+) -> Option<Absence> {
+    let since = clock.now();
+    listing_without(market, instance).await?;
+    clock.sleep(BETWEEN_LISTINGS).await;
+    let listing = listing_without(market, instance).await?;
+    Some(Absence { since, listing })
+}
+
+async fn listing_without(market: &dyn Market, instance: InstanceId) -> Option<Vec<Instance>> {
+    let listing = market.instances().await.ok()?;
+    let listed = listing.iter().any(|other| other.id == instance);
+    let gone = !listed && matches!(market.instance(instance).await, Ok(None));
+    gone.then_some(listing)
 }
 
 /// Instances with a label of another cockpit of this program that the operator does not know of.

@@ -10,14 +10,21 @@ use tokio_util::sync::CancellationToken;
 use super::Ports;
 use super::observe::{LinkChange, Observation};
 use super::ports::{LinkError, RemoteSession, TunnelSpec};
-use crate::domain::{ActualStatus, Duration, Instance, InstanceId, SshEndpoint, Time};
+use crate::domain::{
+    ActualStatus, Duration, Instance, InstanceId, ServiceState, SshEndpoint, Time,
+};
 
 /// Where the onstart script appends the workload's output.
 pub(super) const LOG_FILE: &str = "/var/log/pocpit/mlnode.log";
 const LEASE_FILE: &str = "/var/lib/pocpit/lease";
 
 const INSTANCE_EVERY: Duration = Duration::seconds(10);
-const MLNODE_EVERY: Duration = Duration::seconds(5);
+/// Once the container runs its row hardly changes, and every listing has it too.
+const RUNNING_INSTANCE_EVERY: Duration = Duration::seconds(30);
+const MLNODE_FIRST_ANSWER_EVERY: Duration = Duration::seconds(5);
+const MLNODE_EVERY: Duration = Duration::seconds(10);
+/// A loaded model is watched by the Network Node too.
+const LOADED_MLNODE_EVERY: Duration = Duration::seconds(20);
 const LINK_CHECK_EVERY: Duration = Duration::seconds(5);
 const RECONNECT_FIRST: Duration = Duration::seconds(3);
 const RECONNECT_LONGEST: Duration = Duration::seconds(30);
@@ -88,8 +95,12 @@ async fn poll_instance(
     let work = async {
         loop {
             let result = ports.market.instance(id).await;
+            let mut pause = INSTANCE_EVERY;
             if let Ok(Some(instance)) = &result {
                 seen.send_replace(Some(instance.clone()));
+                if instance.actual == ActualStatus::Running {
+                    pause = RUNNING_INSTANCE_EVERY;
+                }
             }
             if reports
                 .send(Observation::Instance(id, result))
@@ -98,7 +109,7 @@ async fn poll_instance(
             {
                 return;
             }
-            ports.clock.sleep(INSTANCE_EVERY).await;
+            ports.clock.sleep(pause).await;
         }
     };
     stop.run_until_cancelled(work).await;
@@ -162,10 +173,8 @@ impl Link {
 
     /// A key that the account got too late is not on the instance: attaching it is idempotent.
     async fn attach_key(&self) {
-        let Ok(key) = self.ports.remote.public_key() else {
-            return;
-        };
-        if let Err(error) = self.ports.market.attach_key(self.instance, &key).await {
+        let key = self.ports.remote.public_key();
+        if let Err(error) = self.ports.market.attach_key(self.instance, key).await {
             tracing::warn!("the SSH key is not attached: {error}");
         }
     }
@@ -239,6 +248,11 @@ async fn ask_mlnode(
     let node = ports.mlnodes.at(api);
     loop {
         let status = node.status().await;
+        let pause = match &status {
+            Ok(status) if status.state == ServiceState::Inference => LOADED_MLNODE_EVERY,
+            Ok(_) => MLNODE_EVERY,
+            Err(_) => MLNODE_FIRST_ANSWER_EVERY,
+        };
         if reports
             .send(Observation::MlNode(instance, status))
             .await
@@ -246,7 +260,7 @@ async fn ask_mlnode(
         {
             return;
         }
-        ports.clock.sleep(MLNODE_EVERY).await;
+        ports.clock.sleep(pause).await;
     }
 }
 

@@ -8,13 +8,16 @@ use super::{publish, reconcile};
 use crate::chain::epoch;
 use crate::domain::{
     Account, ActualStatus, CallError, Duration, EpochView, Instance, InstanceId, NodeStatus,
-    RegisteredNode, Time,
+    RegisteredNode, Time, Usd,
 };
 use crate::flow::{BootReading, Candidate, Effect, Event, Funds, NodeReading, NodesReading};
 use crate::journal::Record;
 use crate::vast::{Ranked, rank};
 
 use super::core::OFFERS_KEPT;
+
+/// Credit that was read longer ago than this is unknown.
+const CREDIT_FRESH: Duration = Duration::minutes(10);
 
 impl Engine {
     pub(super) fn take(&mut self, seen: Observation) {
@@ -27,7 +30,7 @@ impl Engine {
             }
             Observation::Nodes(result) => self.see_nodes(now, result),
             Observation::Listing(result) => self.see_listing(now, result),
-            Observation::Account(Ok(account)) => self.seen.account = Some(account),
+            Observation::Account(Ok(account)) => self.seen.account = Some((now, account)),
             Observation::Account(Err(error)) => {
                 tracing::warn!("the account's credit is unknown: {error}");
             }
@@ -39,7 +42,7 @@ impl Engine {
                 effect,
                 offers,
                 account,
-            } => self.see_offers(now, &effect, offers, account),
+            } => self.see_offers(now, &effect, offers, &account),
             Observation::Done {
                 key,
                 records,
@@ -60,8 +63,13 @@ impl Engine {
                 self.see_nodes(now, nodes);
                 self.ended(key);
             }
-            Observation::Gone { key, instance } => {
-                self.settle(now, instance);
+            Observation::Gone {
+                key,
+                instance,
+                absence,
+            } => {
+                self.settle(now, instance, absence.since);
+                self.see_listing(now, Ok(absence.listing));
                 self.ended(key);
             }
             Observation::Leftovers { instances, nodes } => {
@@ -180,10 +188,15 @@ impl Engine {
                     &self.sprint,
                     &self.config.cockpit,
                 );
+                let leftovers = orders
+                    .iter()
+                    .filter(|order| matches!(order, reconcile::Order::Destroy(_)))
+                    .count();
                 self.seen.listing = Some((now, instances));
                 for order in orders {
                     self.reconcile(now, order);
                 }
+                self.feed(now, Event::RentalsListed { leftovers });
             }
             Err(error) => {
                 let since = self
@@ -324,7 +337,7 @@ impl Engine {
         now: Time,
         effect: &Effect,
         offers: Result<Vec<crate::domain::Offer>, CallError>,
-        account: Result<Account, CallError>,
+        account: &Result<Account, CallError>,
     ) {
         self.seen.searching = false;
         let event = match offers {
@@ -334,7 +347,9 @@ impl Engine {
             }
             Ok(offers) => {
                 self.seen.search_trouble = None;
-                self.seen.account = account.ok().or(self.seen.account);
+                if let Ok(account) = account {
+                    self.seen.account = Some((now, *account));
+                }
                 let ranked = self.rank(now, effect, offers);
                 let candidates = ranked
                     .usable
@@ -342,6 +357,7 @@ impl Engine {
                     .take(OFFERS_KEPT)
                     .map(|usable| Candidate {
                         offer: usable.offer.clone(),
+                        price: usable.offer.price_with_disk(self.config.vast.query.disk_gb),
                         worst_cost: usable.worst_cost,
                     });
                 let event = Event::OffersRanked {
@@ -367,6 +383,12 @@ impl Engine {
         rank(offers, &self.config.vast.query, &needs, &avoided)
     }
 
+    /// What the account had a moment ago; an old reading says nothing of what is there now.
+    fn credit(&self, now: Time) -> Option<Usd> {
+        let (at, account) = self.seen.account?;
+        (now - at <= CREDIT_FRESH).then_some(account.credit)
+    }
+
     pub(super) fn funds(&self, now: Time) -> Funds {
         let reserved = self.ledger.reserved(now);
         let since_sprint = self.sprint.spans().first().map_or(now, |span| span.started);
@@ -374,7 +396,8 @@ impl Engine {
             sprint: self.ledger.spent_since(since_sprint, now) + reserved,
             day: self.ledger.spent_since(now - Duration::hours(24), now) + reserved,
             month: self.ledger.spent_since(now - Duration::days(30), now) + reserved,
-            credit: self.seen.account.map(|account| account.credit),
+            hour: self.ledger.price_of_open_rentals(),
+            credit: self.credit(now),
         }
     }
 }

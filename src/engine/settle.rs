@@ -10,8 +10,8 @@ use crate::journal::Record;
 use crate::notify::{Notice, NoticeLevel};
 
 impl Engine {
-    /// A rental that is proven gone is settled in the journal.
-    pub(super) fn settle(&mut self, now: Time, instance: InstanceId) {
+    /// A rental that is proven gone is settled in the journal: it cost something until `ended`.
+    pub(super) fn settle(&mut self, now: Time, instance: InstanceId, ended: Time) {
         self.destroying.remove(&instance);
         self.record_idle_gpu(instance);
         let settled = self
@@ -22,7 +22,7 @@ impl Engine {
         let record = settled.map(|open| Record::RentalGone {
             label: open.label.clone(),
             instance,
-            cost: open.cost(now),
+            cost: open.cost(ended),
         });
         if let Some(record) = record {
             self.record(&record);

@@ -2,7 +2,9 @@
 //! weight. A step that waits says when it wants to be looked at again.
 
 use super::release::{Next, Release};
-use super::{CHAIN_FRESH, Candidate, Effect, Gate, Hunt, Sprint, Target, Tip, admit};
+use super::{
+    CHAIN_FRESH, Candidate, Effect, Gate, Hunt, LISTING_FRESH, Sprint, Target, Tip, admit,
+};
 use crate::domain::{
     Blame, Blocks, Cause, Duration, EpochStages, GateKind, Height, Mode, NodeStatus, Offer,
     Outcome, ReleasePolicy, RentalLabel, Step, StepSpan, Time, Usd,
@@ -133,8 +135,30 @@ impl Sprint {
             return self.fail("attempts_exhausted", text);
         }
         self.keep_offers_fresh(now, effects);
+        if let Some(why) = self.rentals_in_the_way(now) {
+            self.note = Some(why);
+            return;
+        }
         if let Some(offer) = self.choice(now) {
             self.rent(now, offer, effects);
+        }
+    }
+
+    /// Why nothing may be rented now, whatever the offers: unknown is not empty (law 3), and one
+    /// rental at a time is enough.
+    fn rentals_in_the_way(&self, now: Time) -> Option<String> {
+        match self.listing {
+            Some(listing) if now - listing.at <= LISTING_FRESH => match listing.leftovers {
+                0 => None,
+                1 => Some("a rental of ours is still being taken down: none is rented beside it".into()),
+                many => Some(format!(
+                    "{many} rentals of ours are still being taken down: none is rented beside them"
+                )),
+            },
+            _ => Some(
+                "what is rented on the account is not known: nothing is rented until a complete listing says"
+                    .into(),
+            ),
         }
     }
 
@@ -143,17 +167,27 @@ impl Sprint {
         if let Some(again) = again.filter(|again| now < *again) {
             return self.wake_at(again);
         }
+        self.search_for_a_start_at(now, now, effects);
+        self.wake_at(now + SEARCH_EVERY);
+    }
+
+    /// A look at the market while the sprint waits: offers as if it were the time to rent.
+    pub(super) fn look_at_the_market(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        let start = self.rent_at().map_or(now, |rent_at| rent_at.max(now));
+        self.search_for_a_start_at(start, now, effects);
+    }
+
+    fn search_for_a_start_at(&mut self, start: Time, now: Time, effects: &mut Vec<Effect>) {
         let (Some(release), Some(deadline), Some(lease)) =
             (self.release_eta(), self.deadline_eta(), self.lease_end())
         else {
             return;
         };
         self.search.asked = Some(now);
-        self.wake_at(now + SEARCH_EVERY);
         effects.push(Effect::SearchOffers {
-            session: release - now,
-            longest: lease - now,
-            ready_by: deadline,
+            session: release - start,
+            longest: lease - start,
+            ready_by: now + (deadline - start),
         });
     }
 
@@ -164,7 +198,8 @@ impl Sprint {
             return None;
         }
         let (funds, caps) = (self.search.funds, self.plan.caps);
-        let admitted = |candidate: &Candidate| admit(candidate.worst_cost, &funds, &caps);
+        let admitted =
+            |candidate: &Candidate| admit(candidate.price, candidate.worst_cost, &funds, &caps);
         let wanted = match self.mode {
             Mode::Auto => self.search.offers.clone(),
             Mode::Manual => {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::NodeStatus;
 use crate::domain::{
     BootFault, CallError, Duration, EpochView, GateKind, InstanceId, Mode, NodeId, Offer, OfferId,
-    PocStatus, Usd, Weight,
+    PocStatus, Usd, UsdPerHour, Weight,
 };
 
 /// Something that happened.
@@ -56,6 +56,11 @@ pub enum Event {
     RentWithheld,
     /// Nobody knows whether something was rented.
     RentReplyLost(CallError),
+    /// The account's instances were listed, completely.
+    RentalsListed {
+        /// Those with our label that the sprint does not use: they are being taken down.
+        leftovers: usize,
+    },
     /// A complete listing holds an instance with our label.
     LabelFound(InstanceId),
     /// A complete listing holds no instance with our label.
@@ -92,6 +97,8 @@ pub enum Event {
 pub struct Candidate {
     /// The offer.
     pub offer: Offer,
+    /// What it costs in an hour, disk included.
+    pub price: UsdPerHour,
     /// Worst case of the session.
     pub worst_cost: Usd,
 }
@@ -99,6 +106,8 @@ pub struct Candidate {
 /// What may be spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Funds {
+    /// What everything that is rented costs in an hour.
+    pub hour: UsdPerHour,
     /// Spent and reserved by this sprint.
     pub sprint: Usd,
     /// Spent and reserved in the last 24 hours.

@@ -19,7 +19,7 @@ mod event;
 mod plan;
 mod release;
 
-pub use budget::{Caps, Refusal, admit};
+pub use budget::{Cap, Caps, Refusal, admit};
 pub use effect::Effect;
 pub use event::{BootReading, Candidate, Event, Funds, NodeReading, NodesReading};
 pub use plan::Plan;
@@ -46,6 +46,9 @@ pub struct Sprint {
     after: Option<EpochIndex>,
     gate: Option<Gate>,
     approved: Vec<GateKind>,
+    /// Not saved: a restart knows what is rented when it has listed it.
+    #[serde(skip)]
+    listing: Option<Listing>,
     /// Not saved: offers are old before a restart could use them.
     #[serde(skip)]
     search: Search,
@@ -100,6 +103,14 @@ pub struct Gate {
     pub kind: GateKind,
     /// Since when.
     pub since: Time,
+}
+
+/// What the last complete listing of the account said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Listing {
+    at: Time,
+    /// Rentals of ours beside the sprint's own.
+    leftovers: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -160,6 +171,8 @@ pub struct Wants {
 
 /// The chain is unknown when its last reading is older than this.
 const CHAIN_FRESH: Duration = Duration::minutes(5);
+/// What is rented is unknown when the last complete listing is older than this.
+const LISTING_FRESH: Duration = Duration::minutes(2);
 /// A fallback until block time is measured: the middle of what mainnet shows (5.2 to 6 s).
 const TYPICAL_BLOCK_MILLIS: i64 = 5_600;
 
@@ -182,6 +195,7 @@ impl Sprint {
             after: None,
             gate: None,
             approved: Vec::new(),
+            listing: None,
             search: Search::default(),
             attempts: 0,
             rentals: 0,
@@ -233,6 +247,7 @@ impl Sprint {
             after,
             gate,
             approved,
+            listing: _,
             search: _,
             attempts,
             rentals,
@@ -307,6 +322,9 @@ impl Sprint {
             Event::ModeChanged(mode) => self.mode = mode,
             Event::Approved(kind) => self.approve(kind),
             Event::OfferPicked { offer, agreed } => self.pick(offer, agreed),
+            Event::RefreshRequested if self.step == Step::Waiting => {
+                self.look_at_the_market(now, effects);
+            }
             Event::RefreshRequested => self.search.asked = None,
             Event::AbortRequested => self.end(Outcome::Aborted),
             Event::OffersRanked { offers, funds } => self.take_offers(now, offers, funds),
@@ -331,6 +349,9 @@ impl Sprint {
             }
             Event::RentWithheld => self.try_again_when_it_can_be_written_down(effects),
             Event::RentReplyLost(error) => self.start_hunt(now, &error.to_string()),
+            Event::RentalsListed { leftovers } => {
+                self.listing = Some(Listing { at: now, leftovers });
+            }
             Event::LabelFound(instance) => self.found(instance, effects),
             Event::LabelAbsent => self.not_found(now, effects),
             Event::BootObserved(reading) => self.boot = reading,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Record;
 use crate::domain::{
-    InstanceId, MachineId, NodeId, RentalLabel, RentalPrices, SprintReport, Time, Usd,
+    InstanceId, MachineId, NodeId, RentalLabel, RentalPrices, SprintReport, Time, Usd, UsdPerHour,
 };
 
 /// The fold over all records.
@@ -190,6 +190,14 @@ impl Ledger {
             open.reserved.left_after(spent)
         };
         self.rentals.values().map(rest).sum()
+    }
+
+    /// What everything that may be rented costs in an hour.
+    pub fn price_of_open_rentals(&self) -> UsdPerHour {
+        let prices = self.rentals.values().map(|open| &open.prices);
+        prices
+            .map(|prices| prices.gpu_price + prices.storage_price)
+            .sum()
     }
 
     /// Machines to avoid at `now`, with the reason.

@@ -56,37 +56,29 @@ pub(super) fn check_private(path: &Path) -> Result<(), LinkError> {
     Ok(())
 }
 
-/// The public half as `type base64`: from `KEY.pub`, or from the private key itself.
+/// The public half as `type base64`, always from the private key itself: a `.pub` file beside it can
+/// be that of another key, and a passphrase would only show once a rental waits to be let in.
 pub(super) fn public_half(path: &Path) -> Result<String, LinkError> {
-    let mut public = path.as_os_str().to_owned();
-    public.push(".pub");
-    let text = match std::fs::read_to_string(&public) {
-        Ok(text) => text,
-        Err(_) => derived(path)?,
-    };
-    let mut words = text.split_whitespace();
-    match (words.next(), words.next()) {
-        (Some(kind), Some(key)) => Ok(format!("{kind} {key}")),
-        _ => Err(LinkError::Local(format!(
-            "{} is not a public SSH key",
-            Path::new(&public).display()
-        ))),
-    }
-}
-
-fn derived(path: &Path) -> Result<String, LinkError> {
+    let shown = path.display();
     let output = Command::new("ssh-keygen")
         .args(["-y", "-P", "", "-f"])
         .arg(path)
         .stdin(Stdio::null())
         .output()
         .map_err(|error| no_keygen(&error))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    if complaint.contains("incorrect passphrase") {
+        return Err(LinkError::Local(format!(
+            "the SSH key {shown} has a passphrase, and nobody is there to type it when a rental boots. Make one for rentals alone: ssh-keygen -t ed25519 -N '' -f ~/.ssh/pocpit"
+        )));
     }
-    Err(LinkError::Local(format!(
-        "there is no {}.pub, and the private key does not give it: {}",
-        path.display(),
-        String::from_utf8_lossy(&output.stderr).trim()
-    )))
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut words = text.split_whitespace();
+    match (words.next(), words.next()) {
+        (Some(kind), Some(key)) if output.status.success() => Ok(format!("{kind} {key}")),
+        _ => Err(LinkError::Local(format!(
+            "{shown} is not a private SSH key: {}",
+            complaint.trim()
+        ))),
+    }
 }

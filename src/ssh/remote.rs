@@ -1,7 +1,7 @@
 //! Connects to rentals.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use openssh::{ControlPersist, KnownHosts, SessionBuilder};
@@ -24,7 +24,7 @@ const MASTER_OUTLIVES_US: ControlPersist = match std::num::NonZeroUsize::new(120
 pub struct OpenSshRemote {
     config: SshConfig,
     control: Arc<ControlDirectory>,
-    public_key: OnceLock<String>,
+    public_key: String,
 }
 
 impl OpenSshRemote {
@@ -35,7 +35,7 @@ impl OpenSshRemote {
         Ok(OpenSshRemote {
             config: config.clone(),
             control: Arc::new(ControlDirectory::make(runtime_dir)?),
-            public_key: OnceLock::new(),
+            public_key: keys::public_half(&config.key_file)?,
         })
     }
 
@@ -95,12 +95,8 @@ impl Remote for OpenSshRemote {
         Ok(Box::new(OpenSshSession::new(session, self.control.clone())))
     }
 
-    fn public_key(&self) -> Result<String, LinkError> {
-        if let Some(key) = self.public_key.get() {
-            return Ok(key.clone());
-        }
-        let key = keys::public_half(&self.config.key_file)?;
-        Ok(self.public_key.get_or_init(|| key).clone())
+    fn public_key(&self) -> &str {
+        &self.public_key
     }
 
     async fn forget(&self, instance: InstanceId) {

@@ -234,7 +234,8 @@ pub const BINDINGS: &[Binding] = &[
         &[c('r')],
         "refresh",
         "Search offers again",
-    ),
+    )
+    .unless(no_search),
     row(
         Offers,
         Action::Rejected,
@@ -414,6 +415,12 @@ fn no_rent(model: &Model) -> Option<&'static str> {
     }
     (model.gate() != Some(GateKind::Rent))
         .then_some("it is not the time to rent: no rent gate waits")
+}
+
+fn no_search(model: &Model) -> Option<&'static str> {
+    let step = model.snapshot.sprint.step;
+    (!matches!(step, Step::Waiting | Step::Choosing))
+        .then_some("offers are searched while a sprint waits or chooses")
 }
 
 fn no_abort(model: &Model) -> Option<&'static str> {

@@ -55,7 +55,7 @@ impl World {
 
     /// The latest height.
     pub fn height(&self) -> u64 {
-        self.height_at(self.now)
+        self.height
     }
 
     /// Index of the latest epoch: it rises exactly at `poc_start`.

@@ -25,7 +25,7 @@ pub const PROXY_NODE: &str = "inference-proxy";
 pub const API_KEY: &str = "simulated-vast-key";
 /// The world goes on in slices of this many seconds.
 const SLICE: f64 = 2.0;
-const QUIET_SLICE: f64 = 30.0;
+const QUIET_SLICE: f64 = 1_800.0;
 const WEIGHT_PER_BATCH: u64 = 37;
 
 /// A call, however it came.
@@ -100,6 +100,8 @@ pub struct World {
     pub(super) scenario: Scenario,
     pub(super) start: Time,
     pub(super) now: Time,
+    /// The latest height at `now`.
+    pub(super) height: u64,
     pub(super) instances: BTreeMap<u64, Instance>,
     /// Rentals that ended long ago, and what they cost.
     pub(super) past: Vec<TrueRental>,
@@ -125,6 +127,7 @@ impl World {
             scenario,
             start,
             now: start,
+            height: 0,
             instances: BTreeMap::new(),
             past: Vec::new(),
             past_cost: 0.0,
@@ -140,6 +143,7 @@ impl World {
             peak_live: 0,
             outgoing: Vec::new(),
         };
+        world.height = world.height_at(start);
         world.generated_epoch = world.epoch();
         world.active_epoch = world.epoch();
         world.first_nodes();
@@ -154,18 +158,26 @@ impl World {
     /// Lets the world go on to `to`; never back.
     pub fn advance(&mut self, to: Time) {
         while self.now < to {
-            let next = to.min(self.now + seconds(self.slice()));
+            let next = to.min(self.next_stop());
             let elapsed = as_seconds(next - self.now);
             self.now = next;
+            self.height = self.height_at(next);
             self.step(elapsed);
         }
     }
 
-    /// Nothing but the clock matters while no machine runs and no `PoC` is near.
-    fn slice(&self) -> f64 {
+    /// Nothing but the clock matters while no machine boots or can end itself, up to the next
+    /// `PoC`.
+    fn next_stop(&self) -> Time {
         let quiet = self.phase() == Phase::Inference
-            && self.instances.values().all(|i| i.destroyed_at.is_some());
-        if quiet { QUIET_SLICE } else { SLICE }
+            && self.active_epoch == self.epoch()
+            && self.instances.values().all(|i| i.is_at_rest(self.now));
+        if !quiet {
+            return self.now + seconds(SLICE);
+        }
+        let poc_start = self.block_time(World::poc_start(self.epoch() + 1));
+        let soon = self.now + seconds(QUIET_SLICE);
+        soon.min(poc_start).max(self.now + seconds(SLICE))
     }
 
     fn step(&mut self, elapsed: f64) {

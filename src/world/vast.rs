@@ -36,6 +36,12 @@ impl Instance {
         self.destroyed_at.is_none() && now >= self.running_at
     }
 
+    /// Nothing about it changes any more but its cost.
+    pub fn is_at_rest(&self, now: Time) -> bool {
+        let idle = self.lease().is_none() && self.mlnode.started_at.is_none();
+        self.destroyed_at.is_some() || (idle && self.is_running(now))
+    }
+
     pub fn gpus(&self) -> u64 {
         self.offer["num_gpus"].as_u64().unwrap_or(1)
     }

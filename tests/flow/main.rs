@@ -65,6 +65,68 @@ fn nothing_is_rented_before_it_is_time() {
 }
 
 #[test]
+fn while_nobody_knows_what_is_rented_nothing_is_rented() {
+    let mut world = World::new(
+        Mode::Auto,
+        60,
+        Faults {
+            never_listed: true,
+            ..Faults::default()
+        },
+    );
+    world.until(|world| {
+        world
+            .sprint
+            .note()
+            .is_some_and(|note| note.contains("not known"))
+    });
+    world.run_to_the_end();
+    assert_eq!(world.rents(), 0);
+    let cause = cause(&world);
+    assert_eq!(cause.name, "missed_registration_deadline");
+    assert!(cause.detail.contains("not known"), "{cause:?}");
+}
+
+#[test]
+fn beside_a_rental_that_is_still_being_taken_down_none_is_rented() {
+    let mut world = World::new(
+        Mode::Auto,
+        60,
+        Faults {
+            leftovers: 1,
+            ..Faults::default()
+        },
+    );
+    world.until(|world| {
+        world
+            .sprint
+            .note()
+            .is_some_and(|note| note.contains("taken down"))
+    });
+    assert_eq!(world.rents(), 0);
+    world.faults.leftovers = 0;
+    world.run_to_the_end();
+    assert_eq!(world.rents(), 1);
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn a_look_at_the_market_while_waiting_prices_a_start_in_time_and_rents_nothing() {
+    let mut world = World::new(Mode::Manual, 95, Faults::default());
+    world.tick();
+    world.feed(Event::RefreshRequested);
+    world.tick();
+    let looks = world.effects.iter().filter_map(|effect| match effect {
+        Effect::SearchOffers { session, .. } => Some(session.num_minutes()),
+        _ => None,
+    });
+    // Long before it is time, what counts is a rental from fifty minutes before it to its end.
+    let looks: Vec<i64> = looks.collect();
+    assert!(matches!(looks[..], [60..=75]), "{looks:?}");
+    assert_eq!((world.sprint.step(), world.rents()), (Step::Waiting, 0));
+}
+
+#[test]
 fn by_hand_each_gate_waits_and_passes_when_approved() {
     let mut world = World::new(Mode::Manual, 60, Faults::default());
     world.tick();
@@ -561,6 +623,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::RegisterWithheld),
         Just(Event::RentReplyLost(lost())),
         Just(Event::LabelAbsent),
+        Just(Event::RentalsListed { leftovers: 0 }),
+        Just(Event::RentalsListed { leftovers: 1 }),
         Just(Event::RentalVanished),
         Just(Event::RegisterFailed(lost())),
         Just(Event::RentalRemains(pocpit::domain::InstanceId(1))),

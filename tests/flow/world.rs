@@ -44,8 +44,12 @@ pub struct Faults {
     pub chain_dies_at: Option<i64>,
     /// No offer at all.
     pub no_offers: bool,
-    /// Instances cannot be listed.
+    /// Instances cannot be listed any more once a rent call was made.
     pub listing_unknown: bool,
+    /// Instances can never be listed.
+    pub never_listed: bool,
+    /// Rentals of ours that nobody uses.
+    pub leftovers: usize,
 }
 
 pub struct World {
@@ -75,6 +79,7 @@ pub fn plan() -> Plan {
         lease: Duration::minutes(30),
         max_attempts: 3,
         caps: Caps {
+            hour: UsdPerHour::from_dollars(14.0),
             sprint: Usd::from_dollars(40.0),
             day: Usd::from_dollars(80.0),
             month: Usd::from_dollars(500.0),
@@ -216,6 +221,11 @@ impl World {
         if !self.faults.node_is_silent {
             self.feed(Event::NodesListed(self.nodes()));
         }
+        let unknown = self.faults.listing_unknown && self.rent_calls > 0;
+        if !unknown && !self.faults.never_listed {
+            let leftovers = self.faults.leftovers;
+            self.feed(Event::RentalsListed { leftovers });
+        }
         if let Some(rental) = self.sprint.wants().rental {
             let reading = self.boot(rental.instance);
             self.feed(Event::BootObserved(reading));
@@ -342,6 +352,7 @@ impl World {
             .filter(|offer| !avoided.contains(&offer.machine));
         let offers = usable.map(|offer| Candidate {
             offer,
+            price: UsdPerHour::from_dollars(9.0),
             worst_cost: Usd::from_dollars(20.0),
         });
         let credit = (!self.faults.no_credit).then_some(Usd::from_dollars(100.0));

@@ -10,7 +10,7 @@ use pocpit::chain::client::ChainClient;
 use pocpit::cli;
 use pocpit::config::{self, Config};
 use pocpit::domain::{Duration, Mode, SprintReport, Step, Time};
-use pocpit::engine::{self, EndAfter, EngineOptions, Ports, WorldKind};
+use pocpit::engine::{self, EndAfter, EngineOptions, Pace, Ports, WorldKind};
 use pocpit::http::HttpClient;
 use pocpit::journal::Journal;
 use pocpit::mlnode::client::MlNodeFactory;
@@ -224,6 +224,11 @@ impl Campaign {
                 end_after: EndAfter::OneSprint,
                 world: WorldKind::Simulated { speed: 1.0 },
                 nonce,
+                // Nobody watches: the judge looks at the world itself.
+                pace: Pace {
+                    news: RealDuration::from_secs(10),
+                    quiet: RealDuration::from_secs(60),
+                },
             };
             let mut handle = engine::start(
                 ports(&self.stage, &self.config),
@@ -412,7 +417,7 @@ pub fn configuration(state: &Path) -> Config {
         ("chain.public_api", "[\"http://api.sim\"]".into()),
         ("chain.rpc", "[\"http://rpc.sim\"]".into()),
         ("chain.participant", text(PARTICIPANT)),
-        ("chain.poll", text("10s")),
+        ("chain.poll", text("30s")),
         ("vast.api_key", text(API_KEY)),
         ("vast.base_url", text("http://vast.sim")),
         ("vast.image", text(IMAGE)),

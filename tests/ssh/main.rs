@@ -445,14 +445,36 @@ async fn a_key_file_that_cannot_work_is_refused_at_the_start() {
 }
 
 #[tokio::test]
-async fn the_public_key_comes_from_either_half() {
+async fn the_public_key_is_that_of_the_private_one_whatever_lies_beside_it() {
     let scene = Scene::new(Kind::Played).await.unwrap();
-    let from_file = scene.remote.public_key().unwrap();
+    let key = scene.remote.public_key().to_owned();
     assert!(
-        from_file.starts_with("ssh-ed25519 AAAA") && from_file.split(' ').count() == 2,
-        "{from_file}"
+        key.starts_with("ssh-ed25519 AAAA") && key.split(' ').count() == 2,
+        "{key}"
     );
-    std::fs::remove_file(scene.scratch.path().join("key.pub")).unwrap();
+    // A file that was left from another key would let nobody in.
+    let beside = scene.scratch.path().join("key.pub");
+    std::fs::write(&beside, "ssh-ed25519 AAAAC3Nzsomebodyelses other").unwrap();
     let other = OpenSshRemote::new(&scene.config, &scene.scratch.path().join("run3")).unwrap();
-    assert_eq!(other.public_key().unwrap(), from_file);
+    assert_eq!(other.public_key(), key);
+}
+
+#[tokio::test]
+async fn a_key_with_a_passphrase_is_refused_before_anything_is_rented() {
+    let mut scene = Scene::new(Kind::Played).await.unwrap();
+    let locked = scene.scratch.path().join("locked");
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "a passphrase", "-f"])
+        .arg(&locked)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    scene.config.key_file = locked;
+    let error = OpenSshRemote::new(&scene.config, &scene.scratch.path().join("run4"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("has a passphrase") && error.contains("ssh-keygen"),
+        "{error}"
+    );
 }

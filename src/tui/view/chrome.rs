@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::domain::Mode;
-use crate::engine::{Alert, AlertLevel, WorldKind};
+use crate::engine::{Alert, AlertLevel, CapSnapshot, WorldKind};
 use crate::tui::keymap::{self, BINDINGS, Context};
 use crate::tui::layout::centered;
 use crate::tui::model::{Model, Pane};
@@ -52,22 +52,26 @@ fn header_spans(model: &Model, width: u16, theme: Theme) -> Vec<Span<'static>> {
         caps.sort_by_key(|cap| cap.limit.left_after(cap.used));
         caps.truncate(1);
     }
-    let room = usize::from(width);
-    let used = |spans: &[Span<'_>]| spans.iter().map(Span::width).sum::<usize>();
-    for cap in caps {
-        let left = cap.limit.left_after(cap.used);
-        let low = left.0 < cap.limit.0 / 10;
-        let style = if low { theme.bad() } else { theme.text() };
-        let span = Span::styled(format!(" {} {left}", cap.name), style);
+    let mut rest: Vec<Span<'static>> = caps.into_iter().map(|cap| cap_span(cap, theme)).collect();
+    if let Some(credit) = money.credit.filter(|_| width >= 100) {
+        rest.push(Span::styled(format!("  credit {credit}"), theme.dim()));
+    }
+    let mut room = usize::from(width).saturating_sub(spans.iter().map(Span::width).sum());
+    for span in rest {
         // Half a number is worse than none.
-        if used(&spans) + span.width() <= room {
+        if let Some(left) = room.checked_sub(span.width()) {
+            room = left;
             spans.push(span);
         }
     }
-    if let Some(credit) = money.credit.filter(|_| width >= 100) {
-        spans.push(Span::styled(format!("  credit {credit}"), theme.dim()));
-    }
     spans
+}
+
+fn cap_span(cap: &CapSnapshot, theme: Theme) -> Span<'static> {
+    let left = cap.limit.left_after(cap.used);
+    let low = left.0 < cap.limit.0 / 10;
+    let style = if low { theme.bad() } else { theme.text() };
+    Span::styled(format!(" {} {left}", cap.name), style)
 }
 
 /// What the operator must see first: a toast, then the worst alert.

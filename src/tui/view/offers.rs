@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::engine::{OfferRow, SearchState};
+use crate::engine::{OfferRow, OffersSnapshot, SearchState};
 use crate::tui::model::{Model, Pane};
 use crate::tui::theme::Theme;
 
@@ -68,10 +68,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
 fn usable(lines: &mut Vec<Line<'static>>, height: usize, width: u16, model: &Model, theme: Theme) {
     let rows = &model.snapshot.offers.rows;
     if rows.is_empty() {
-        lines.push(Line::styled(
-            "No usable offer. e shows what is out and why, r searches again.",
-            theme.dim(),
-        ));
+        lines.push(Line::styled(nothing(&model.snapshot.offers), theme.dim()));
         return;
     }
     let mut room = usize::from(width);
@@ -107,6 +104,16 @@ fn usable(lines: &mut Vec<Line<'static>>, height: usize, width: u16, model: &Mod
         |row| format!("offer {}: {}", row.offer.id, row.why),
     );
     lines.push(Line::styled(why, theme.accent()));
+}
+
+/// Why there is no row. An empty list means something else before the first answer.
+fn nothing(offers: &OffersSnapshot) -> &'static str {
+    match offers.state {
+        SearchState::Idle => "Not searched yet. A sprint searches when it chooses; r looks now.",
+        SearchState::Searching if offers.read_at.is_none() => "The market is being asked.",
+        SearchState::Failed(_) if offers.read_at.is_none() => "What the market has is not known.",
+        _ => "No usable offer. e shows what is out and why, r searches again.",
+    }
 }
 
 fn rejected(lines: &mut Vec<Line<'static>>, height: usize, model: &Model, theme: Theme) {

@@ -47,7 +47,9 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     if inner.height >= 5 {
         steps(&mut lines, model, theme);
     }
-    lines.push(release(model, theme));
+    if sprint.step != Step::Done {
+        lines.push(release(model, theme));
+    }
     put(buf, inner, lines);
 }
 
