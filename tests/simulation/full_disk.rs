@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration as RealDuration;
 
 use pocpit::domain::{Duration, Mode, SprintReport, Step, Time};
-use pocpit::engine::{self, EndAfter, EngineOptions, Snapshot, WorldKind};
+use pocpit::engine::{self, EndAfter, EngineOptions, Pace, Snapshot, WorldKind};
 use pocpit::journal::{
     self, Entry, EntryId, Journal, JournalError, SqliteStorage, Storage, WriterEpoch,
 };
@@ -146,6 +146,7 @@ impl Play {
                 end_after: EndAfter::OneSprint,
                 world: WorldKind::Simulated { speed: 1.0 },
                 nonce: 7,
+                pace: Pace::default(),
             };
             let config = configuration(self.state());
             let ports = ports(&self.stage, &config);
