@@ -120,7 +120,7 @@ impl Journal {
     }
 
     /// Drops what no longer changes the sum at `now` or later. Not to be called while a rent call is
-    /// open: it is the one moment at which every millisecond between intent and call counts.
+    /// open: this takes its time, and the reply must be written down at once.
     pub fn compact(&mut self, now: Time) -> Result<(), JournalError> {
         // What waits in the spool must be in its place before its neighbours go.
         self.recover()?;
@@ -184,13 +184,14 @@ fn merged(mut stored: Vec<Entry>, spooled: &[Entry]) -> Vec<Entry> {
 
 /// What the journal of a state directory adds up to, without holding it.
 pub fn read_only(state_dir: &Path) -> Result<Ledger, JournalError> {
+    // The spool first: what is moved to the database meanwhile is in both, and not in neither.
+    let spool = Spool::read(&state_dir.join(SPOOL))?;
     let path = state_dir.join(FILE);
     let stored = if path.exists() {
         SqliteStorage::read_only(&path)?
     } else {
         Vec::new()
     };
-    let spool = Spool::read(&state_dir.join(SPOOL))?;
     add_up(&merged(stored, spool.entries()))
 }
 

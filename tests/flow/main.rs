@@ -619,6 +619,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::RefreshRequested),
         Just(Event::SearchFailed(lost())),
         Just(Event::OfferWasGone),
+        Just(Event::RentWithheld),
+        Just(Event::RegisterWithheld),
         Just(Event::RentReplyLost(lost())),
         Just(Event::LabelAbsent),
         Just(Event::RentalsListed { leftovers: 0 }),

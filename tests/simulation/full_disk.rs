@@ -1,5 +1,6 @@
 //! A journal that cannot be written: nothing new is rented or registered, everything is released.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -108,8 +109,20 @@ impl Play {
         self.full.store(false, Ordering::Relaxed);
     }
 
-    /// One life of the program; `look` sees a snapshot every second.
+    /// A life of the program to its end; `look` sees a snapshot every second.
     fn live(&self, mut look: impl FnMut(&Snapshot)) -> SprintReport {
+        let on = |snapshot: &Snapshot| {
+            look(snapshot);
+            ControlFlow::Continue(())
+        };
+        self.live_until(on).unwrap()
+    }
+
+    /// A life that `look` can end without a goodbye.
+    fn live_until(
+        &self,
+        mut look: impl FnMut(&Snapshot) -> ControlFlow<()>,
+    ) -> Option<SprintReport> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -142,11 +155,13 @@ impl Play {
             loop {
                 tokio::select! {
                     biased;
-                    ended = &mut handle.ended => return ended.unwrap().unwrap().unwrap(),
+                    ended = &mut handle.ended => return ended.unwrap().unwrap(),
                     _ = looks.tick() => {}
                 }
                 self.stage.pump();
-                look(&handle.snapshots.borrow().clone());
+                if look(&handle.snapshots.borrow().clone()).is_break() {
+                    return None;
+                }
             }
         });
         self.stage.stop_clock();
@@ -201,6 +216,27 @@ fn a_disk_that_fills_up_under_a_rental_takes_it_down_and_rents_no_other() {
         assert_eq!(play.rented(), 1);
         play.assert_nothing_is_left();
     }
+}
+
+#[test]
+fn a_program_that_starts_on_a_full_disk_takes_down_what_it_left() {
+    let play = Play::new(Spool::Works);
+    let killed = play.live_until(|snapshot| {
+        if snapshot.sprint.step == Step::Booting {
+            play.fill();
+        }
+        if snapshot.sprint.step == Step::Warming {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    });
+    assert_eq!(killed, None);
+    let mut said = false;
+    let report = play.live(|snapshot| said |= says_release_only(snapshot));
+    assert!(said);
+    assert_eq!(report.outcome, "failed", "{report:?}");
+    assert_eq!(play.rented(), 1);
+    play.assert_nothing_is_left();
 }
 
 #[test]

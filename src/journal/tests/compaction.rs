@@ -215,6 +215,16 @@ fn a_year_of_epochs_stays_under_two_megabytes() {
 }
 
 #[test]
+fn a_settled_rental_stays_as_long_as_a_cap_looks_back() {
+    let whole = entries(&[(0, rent_intended(1)), (0, gone(1, 5, 9.5))]);
+    let month_later = at(0) + Duration::days(30);
+    let dropped = superfluous(&whole, month_later, 0).unwrap();
+    assert_eq!(dropped, []);
+    let dropped = superfluous(&whole, month_later + Duration::microseconds(1), 0).unwrap();
+    assert_eq!(dropped.len(), 2);
+}
+
+#[test]
 fn a_clock_that_was_a_year_ahead_at_a_compaction_raises_no_cap() {
     let mut records = Vec::new();
     for attempt in 1..20 {
