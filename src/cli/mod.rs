@@ -24,6 +24,7 @@ use color_eyre::eyre::Report;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::LoadError;
+use crate::engine::attach::AttachError;
 use crate::journal::JournalError;
 use arguments::{Arguments, Command};
 
@@ -128,9 +129,12 @@ fn exit_of(report: &Report) -> Exit {
     if usage {
         return Exit::Usage;
     }
-    match report.downcast_ref::<JournalError>() {
-        Some(JournalError::Locked { .. }) => Exit::Refused,
-        _ => Exit::Failed,
+    let occupied = matches!(report.downcast_ref(), Some(JournalError::Locked { .. }))
+        || report.downcast_ref::<AttachError>().is_some();
+    if occupied {
+        Exit::Refused
+    } else {
+        Exit::Failed
     }
 }
 

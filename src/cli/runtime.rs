@@ -7,11 +7,11 @@ use rand::RngExt;
 
 use super::arguments::Common;
 use crate::chain::client::ChainClient;
-use crate::config::{self, Config, LoadError, Loaded};
+use crate::config::{self, Config, LoadError, Loaded, Paths};
 use crate::domain::Mode;
 use crate::engine::{
-    self, EndAfter, EngineHandle, EngineOptions, Ports, ScaledClock, SystemClock, WorldKind,
-    ports::Clock,
+    self, EndAfter, EngineError, EngineHandle, EngineOptions, Ports, ScaledClock, SystemClock,
+    WorldKind, attach, ports::Clock,
 };
 use crate::http::HttpClient;
 use crate::journal::Journal;
@@ -90,11 +90,24 @@ pub fn start_engine(
         world: world_kind(config),
         nonce: rand::rng().random(),
     };
-    Ok(engine::start(
-        ports(config)?,
-        config.clone(),
-        journal,
-        ledger,
-        options,
-    ))
+    let handle = engine::start(ports(config)?, config.clone(), journal, ledger, options);
+    Ok(with_viewers(handle, &config.paths))
+}
+
+/// Lets others look on. That nobody can is no reason not to run.
+fn with_viewers(handle: EngineHandle, paths: &Paths) -> EngineHandle {
+    let viewers = match attach::serve(paths, handle.snapshots.clone()) {
+        Ok(viewers) => viewers,
+        Err(error) => {
+            tracing::warn!("a second pocpit cannot look on: {error}");
+            return handle;
+        }
+    };
+    // The program must not be gone before viewers have seen how it ended.
+    let ended = tokio::spawn(async move {
+        let ended = handle.ended.await;
+        let _ = viewers.await;
+        ended.unwrap_or_else(|error| Err(EngineError::Broken(error.to_string())))
+    });
+    EngineHandle { ended, ..handle }
 }

@@ -4,6 +4,7 @@
 //! its own that reports back. The cockpit and the headless mode use the same engine by the same
 //! two channels: snapshots out, commands in.
 
+pub mod attach;
 mod clock;
 mod core;
 mod exec;
