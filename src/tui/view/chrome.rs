@@ -96,9 +96,8 @@ fn alert_line(model: &Model, theme: Theme) -> Line<'static> {
         );
     }
     if let Role::LeftBehind { driver } = model.role {
-        let text = format!(
-            " Process {driver} has ended: this is the last that it showed. q quits; start pocpit again to drive."
-        );
+        let text =
+            format!(" Process {driver} has ended; this is the last that it showed. q quits.");
         return Line::styled(text, theme.bad());
     }
     // What costs money now is not covered by an answer to a key.
