@@ -15,7 +15,7 @@ use crate::vast::{Needs, rank};
 pub(crate) async fn offers(common: &Common, output: Output) -> Result<Exit, Report> {
     telemetry::quiet();
     let config = runtime::load(common)?.config;
-    let offers = runtime::market(&HttpClient::new(), &config)
+    let offers = runtime::market(&HttpClient::new(), &config.vast, config.simulation)
         .search(&config.vast.query)
         .await?;
     let now = runtime::clock(&config).now();

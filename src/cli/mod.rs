@@ -6,6 +6,7 @@ mod auto;
 mod cockpit;
 mod config;
 mod demo;
+mod gc;
 mod headless;
 mod look;
 mod proxy;
@@ -14,6 +15,7 @@ mod runtime;
 mod shell;
 mod sim;
 mod simulated;
+mod takedown;
 mod telemetry;
 
 use std::io::Write;
@@ -112,6 +114,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::Sim(sim)) => sim::run(&sim).await,
         Some(Command::Auto(auto)) => auto::run(auto, &common).await,
         Some(Command::Release(release)) => release::run(release, &common).await,
+        Some(Command::Gc(gc)) => gc::run(gc, &common).await,
         Some(Command::Offers(output)) => look::offers(&common, output).await,
         Some(Command::Epoch(output)) => look::epoch(&common, output).await,
         Some(Command::Nodes(output)) => look::nodes(&common, output).await,

@@ -7,7 +7,9 @@ use rand::RngExt;
 
 use super::arguments::Common;
 use crate::chain::client::ChainClient;
-use crate::config::{self, Config, LoadError, Loaded, Paths};
+use crate::config::{
+    self, Config, LoadError, Loaded, Paths, Salvaged, SimulationConfig, VastConfig,
+};
 use crate::domain::Mode;
 use crate::engine::{
     self, EndAfter, EngineError, EngineHandle, EngineOptions, Ports, ScaledClock, SystemClock,
@@ -23,14 +25,28 @@ use crate::vast::{Pacing, VastClient};
 
 /// Reads the configuration and tells its warnings.
 pub(crate) fn load(common: &Common) -> Result<Loaded, LoadError> {
-    let environment: Vec<(String, String)> = std::env::vars_os()
+    let loaded = config::load(common.config.as_deref(), &environment())?;
+    warn_of(&loaded.warnings);
+    Ok(loaded)
+}
+
+/// Reads what there is of a configuration and tells what is wrong with it.
+pub(crate) fn salvage(common: &Common) -> Salvaged {
+    let salvaged = config::salvage(common.config.as_deref(), &environment());
+    warn_of(&salvaged.warnings);
+    salvaged
+}
+
+fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    let loaded = config::load(common.config.as_deref(), &environment)?;
-    for warning in &loaded.warnings {
+        .collect()
+}
+
+fn warn_of(warnings: &[String]) {
+    for warning in warnings {
         super::say(format_args!("warning: {warning}"));
     }
-    Ok(loaded)
 }
 
 /// The clock that decisions go by.
@@ -54,9 +70,13 @@ pub(crate) fn world_kind(config: &Config) -> WorldKind {
 }
 
 /// The market's client. A simulated market is on this machine and fast: it needs no pacing.
-pub(crate) fn market(http: &HttpClient, config: &Config) -> VastClient {
-    let client = VastClient::new(http.clone(), &config.vast);
-    match config.simulation {
+pub(crate) fn market(
+    http: &HttpClient,
+    vast: &VastConfig,
+    simulation: Option<SimulationConfig>,
+) -> VastClient {
+    let client = VastClient::new(http.clone(), vast);
+    match simulation {
         None => client,
         Some(_) => client.with_pacing(Pacing::Off),
     }
@@ -68,7 +88,7 @@ pub(crate) fn ports(config: &Config) -> Result<Ports, Report> {
     Ok(Ports {
         clock: clock(config),
         chain: Arc::new(ChainClient::new(http.clone(), &config.chain)),
-        market: Arc::new(market(&http, config)),
+        market: Arc::new(market(&http, &config.vast, config.simulation)),
         network_node: Arc::new(NetworkNodeClient::new(http.clone(), &config.network_node)),
         mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
         remote: Arc::new(OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir)?),

@@ -20,8 +20,8 @@ mod snapshot;
 use std::sync::Arc;
 
 pub use clock::{ScaledClock, SystemClock};
-pub use core::{EndAfter, EngineHandle, EngineOptions, start};
-pub use reconcile::{foreign, is_gone};
+pub use core::{EndAfter, EngineHandle, EngineOptions, saved_sprint, start};
+pub use reconcile::{NEVER_SEEN, Order, Readings, foreign, is_gone, plan};
 pub use snapshot::{
     Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,
     GateSnapshot, HeightEstimate, LinkSnapshot, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot,

@@ -166,6 +166,19 @@ impl Ledger {
         self.rentals.values().collect()
     }
 
+    /// The record that settles a rental which is proven gone now; absent when it is not open.
+    pub fn settlement(&self, now: Time, instance: InstanceId) -> Option<Record> {
+        let open = self
+            .rentals
+            .values()
+            .find(|open| open.instance == Some(instance))?;
+        Some(Record::RentalGone {
+            label: open.label.clone(),
+            instance,
+            cost: open.cost(now),
+        })
+    }
+
     /// Registrations that may exist.
     pub fn registrations(&self) -> Vec<&OpenRegistration> {
         self.registrations.values().collect()

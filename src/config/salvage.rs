@@ -1,0 +1,130 @@
+//! What can be read of a configuration that is missing, unreadable or wrong: enough to take rentals
+//! down. What is wrong counts as not given.
+
+use std::path::Path;
+
+use secrecy::ExposeSecret as _;
+
+use super::build::{paths, poc, simulation, vast};
+use super::keys::Key;
+use super::load::{LoadError, Loaded, default_file, default_paths, load, places_of};
+use super::read::{Places, Reader};
+use super::settings::{Exposure, NetworkNodeConfig, Paths, SimulationConfig, VastConfig};
+use super::source::{Values, collect, reset};
+use crate::domain::CockpitId;
+
+/// The parts of a configuration that taking down needs.
+#[derive(Debug)]
+pub struct Salvaged {
+    /// Our name on the account, when it is known.
+    pub cockpit: Option<CockpitId>,
+    /// The market; absent without a key.
+    pub vast: Option<VastConfig>,
+    /// The Network Node.
+    pub network_node: NetworkNodeReach,
+    /// Where files are.
+    pub paths: Paths,
+    /// The simulated world's clock.
+    pub simulation: Option<SimulationConfig>,
+    /// What is wrong, and what works but should be mended.
+    pub warnings: Vec<String>,
+}
+
+/// Whether there is a Network Node to ask.
+#[derive(Debug)]
+pub enum NetworkNodeReach {
+    /// Nothing says so.
+    NotGiven,
+    /// One is meant, but its address is wrong.
+    Wrong,
+    /// This one. How it reaches rentals may be a default.
+    At(NetworkNodeConfig),
+}
+
+/// Reads what there is of the named file, or of the one in the XDG configuration directory, and of
+/// the environment.
+pub fn salvage(file: Option<&Path>, environment: &[(String, String)]) -> Salvaged {
+    match load(file, environment) {
+        Ok(loaded) => whole(loaded),
+        Err(error) => in_parts(file, environment, &error),
+    }
+}
+
+fn whole(loaded: Loaded) -> Salvaged {
+    let config = loaded.config;
+    Salvaged {
+        cockpit: Some(config.cockpit),
+        vast: Some(config.vast),
+        network_node: NetworkNodeReach::At(config.network_node),
+        paths: config.paths,
+        simulation: config.simulation,
+        warnings: loaded.warnings,
+    }
+}
+
+fn in_parts(file: Option<&Path>, environment: &[(String, String)], error: &LoadError) -> Salvaged {
+    let path = file.map(Path::to_owned).or_else(|| default_file().ok());
+    let (text, places) = path.as_deref().map(text_and_places).unwrap_or_default();
+    let mut values = collect(&text, environment, &mut Vec::new());
+    let network_node = network_node(&mut reader(&values, &places));
+    forget_what_is_wrong(&mut values, &places);
+    let mut warnings = vec![format!("going on with what can be read: {error}")];
+    let mut reader = reader(&values, &places);
+    let poc = poc(&mut reader);
+    let market = vast(&mut reader, &poc, &mut warnings);
+    Salvaged {
+        cockpit: reader.some_parsed("cockpit.id"),
+        vast: Some(market).filter(|market| !market.api_key.expose_secret().is_empty()),
+        network_node,
+        paths: paths(&mut reader, &default_paths()),
+        simulation: simulation(&mut reader),
+        warnings,
+    }
+}
+
+fn text_and_places(path: &Path) -> (String, Places) {
+    (
+        std::fs::read_to_string(path).unwrap_or_default(),
+        places_of(path),
+    )
+}
+
+fn reader<'a>(values: &'a Values, places: &'a Places) -> Reader<'a> {
+    Reader {
+        values,
+        problems: Vec::new(),
+        places,
+    }
+}
+
+/// A wrong address of the market, say, must not keep rentals alive that the default one would end.
+fn forget_what_is_wrong(values: &mut Values, places: &Places) {
+    let mut reader = reader(values, places);
+    let poc = poc(&mut reader);
+    vast(&mut reader, &poc, &mut Vec::new());
+    let wrong = reader.problems;
+    // A key that is given twice is still a key.
+    let settings = wrong
+        .iter()
+        .filter(|problem| !problem.key.starts_with("vast.api_key"))
+        .filter_map(|problem| Key::find(&problem.key));
+    for key in settings {
+        reset(values, key);
+    }
+}
+
+fn network_node(reader: &mut Reader<'_>) -> NetworkNodeReach {
+    if !reader.is_given("network_node.admin_api") {
+        return NetworkNodeReach::NotGiven;
+    }
+    let Some(admin_api) = reader.url("network_node.admin_api") else {
+        return NetworkNodeReach::Wrong;
+    };
+    NetworkNodeReach::At(NetworkNodeConfig {
+        admin_api,
+        request_timeout: reader.real_time("network_node.request_timeout"),
+        exposure: Exposure::Direct,
+        node_prefix: reader.text("network_node.node_prefix"),
+        hardware_name: None,
+    })
+}
