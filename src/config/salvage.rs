@@ -38,7 +38,7 @@ pub enum NetworkNodeReach {
     /// One is meant, but its address is wrong.
     Wrong,
     /// This one. How it reaches rentals may be a default.
-    At(NetworkNodeConfig),
+    At(Box<NetworkNodeConfig>),
 }
 
 /// Reads what there is of the named file, or of the one in the XDG configuration directory, and of
@@ -55,7 +55,7 @@ fn whole(loaded: Loaded) -> Salvaged {
     Salvaged {
         cockpit: Some(config.cockpit),
         vast: Some(config.vast),
-        network_node: NetworkNodeReach::At(config.network_node),
+        network_node: NetworkNodeReach::At(Box::new(config.network_node)),
         paths: config.paths,
         simulation: config.simulation,
         warnings: loaded.warnings,
@@ -120,11 +120,11 @@ fn network_node(reader: &mut Reader<'_>) -> NetworkNodeReach {
     let Some(admin_api) = reader.url("network_node.admin_api") else {
         return NetworkNodeReach::Wrong;
     };
-    NetworkNodeReach::At(NetworkNodeConfig {
+    NetworkNodeReach::At(Box::new(NetworkNodeConfig {
         admin_api,
         request_timeout: reader.real_time("network_node.request_timeout"),
         exposure: Exposure::Direct,
         node_prefix: reader.text("network_node.node_prefix"),
         hardware_name: None,
-    })
+    }))
 }

@@ -53,7 +53,9 @@ pub(super) fn collect(
 
 fn defaults() -> Values {
     let mut values = Values::new();
-    KEYS.iter().for_each(|key| reset(&mut values, key));
+    for key in KEYS {
+        reset(&mut values, key);
+    }
     values
 }
 

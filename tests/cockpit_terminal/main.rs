@@ -6,6 +6,7 @@ use std::io::{Read as _, Write as _};
 #[path = "../common/mod.rs"]
 mod common;
 mod picture;
+mod release;
 mod viewer;
 
 use std::num::NonZero;

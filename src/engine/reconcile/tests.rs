@@ -87,9 +87,9 @@ fn registering(id: &str, instance: u64) -> Record {
 
 fn ledger(records: &[Record]) -> Ledger {
     let mut ledger = Ledger::default();
-    records
-        .iter()
-        .for_each(|record| ledger.apply(at(0), record));
+    for record in records {
+        ledger.apply(at(0), record);
+    }
     ledger
 }
 
