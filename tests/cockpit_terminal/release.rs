@@ -37,6 +37,8 @@ fn without_a_name_release_asks_whose_rentals_are_meant() {
                 onstart: String::new(),
             };
             market.rent(&order).await.unwrap();
+            // The market wants a few of its seconds between two rent calls.
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
         while market.instances().await.unwrap().len() < 2 {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
