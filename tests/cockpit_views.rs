@@ -731,6 +731,17 @@ fn keys_that_would_command_only_say_who_drives() {
 }
 
 #[test]
+fn a_viewer_that_hears_nothing_says_that_what_it_shows_is_old() {
+    let mut m = viewer(proving());
+    update(&mut m, Message::Tick(Duration::seconds(12)));
+    let text = screen(&m, 80, 24).backend().to_string();
+    assert!(text.contains("No word from process 4711 for 12s"), "{text}");
+    update(&mut m, Message::Snapshot(Arc::new(proving())));
+    let text = screen(&m, 80, 24).backend().to_string();
+    assert!(!text.contains("No word"), "{text}");
+}
+
+#[test]
 fn a_viewer_quits_without_a_question_or_a_command() {
     let mut m = viewer(rented(Step::Booting));
     assert_eq!(type_and_draw(&mut m, "q"), vec![]);

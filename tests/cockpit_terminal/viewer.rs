@@ -60,6 +60,17 @@ fn a_viewer_says_that_its_driver_was_killed_and_the_next_cockpit_drives() {
 }
 
 #[test]
+fn a_directory_whose_holder_shows_nothing_is_refused() {
+    let sim = Sim::start(&mut pocpit(&["sim", "--speed", "20"]));
+    let config = pocpit::config::load(Some(std::path::Path::new(&sim.config)), &[]);
+    let paths = config.unwrap().config.paths;
+    let _held = pocpit::journal::Journal::open(&paths.state_dir).unwrap();
+    let refused = cockpit(&sim);
+    refused.until("lets nobody look on");
+    assert_eq!(refused.end().0, 3);
+}
+
+#[test]
 fn a_viewer_sees_how_hands_off_ends() {
     let sim = Sim::start(&mut pocpit(&["sim", "--speed", "300"]));
     let mut auto = pocpit(&["--config", &sim.config, "auto", "--once"])

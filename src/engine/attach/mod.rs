@@ -2,7 +2,7 @@
 //! socket, a viewer follows them. A viewer changes nothing.
 //!
 //! Each line on the socket is a JSON object. The owner greets with its version and process id, then
-//! sends [`wire::Message`]s: news only, coalesced to the newest snapshot. From viewer to owner the
+//! sends news only, coalesced to the newest snapshot. From viewer to owner the
 //! line is free: one day it may carry [`super::Command`]s; today an owner hangs up on a viewer that
 //! says anything.
 

@@ -1,5 +1,6 @@
 //! What goes over the socket: a greeting, then news. Log and offers are large and seldom new, so
-//! they travel apart from the rest of a snapshot.
+//! they travel apart from the rest of a snapshot: that is some 6 kB, while 20,000 lines of a log and
+//! a thousand offers are 5 MB.
 
 use std::io;
 use std::sync::Arc;

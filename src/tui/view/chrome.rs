@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::domain::Mode;
+use crate::domain::{Duration, Mode};
 use crate::engine::{Alert, AlertLevel, WorldKind};
 use crate::tui::keymap::{self, BINDINGS, Context};
 use crate::tui::layout::centered;
@@ -12,6 +12,9 @@ use crate::tui::model::{Model, Pane, Role};
 use crate::tui::theme::Theme;
 
 use super::{popup, put, put_cut, words};
+
+/// An engine publishes every second; a viewer that hears nothing for longer than this says so.
+const SILENCE: Duration = Duration::seconds(5);
 
 /// World, mode and money.
 pub fn header(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
@@ -98,6 +101,15 @@ fn alert_line(model: &Model, theme: Theme) -> Line<'static> {
     if let Role::LeftBehind { driver } = model.role {
         let text =
             format!(" Process {driver} has ended; this is the last that it showed. q quits.");
+        return Line::styled(text, theme.bad());
+    }
+    if let Role::Viewer { driver } = model.role
+        && model.since_snapshot > SILENCE
+    {
+        let text = format!(
+            " No word from process {driver} for {}: it may be suspended. What is shown is old.",
+            words::length(model.since_snapshot)
+        );
         return Line::styled(text, theme.bad());
     }
     // What costs money now is not covered by an answer to a key.
