@@ -128,3 +128,63 @@ fn network_node(reader: &mut Reader<'_>) -> NetworkNodeReach {
         hardware_name: None,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is salvaged of a file with this text.
+    fn of(text: &str) -> Salvaged {
+        let scratch = tempfile::tempdir().unwrap();
+        let file = scratch.path().join("config.toml");
+        std::fs::write(&file, text).unwrap();
+        salvage(Some(&file), &[])
+    }
+
+    fn key(salvaged: &Salvaged) -> Option<&str> {
+        let vast = salvaged.vast.as_ref()?;
+        Some(vast.api_key.expose_secret())
+    }
+
+    #[test]
+    fn what_is_wrong_counts_as_not_given_and_is_told() {
+        let found = of(
+            "[cockpit]\nid = \"No Name\"\n[vast]\napi_key = \"k1\"\nbase_url = \"nowhere\"\nread_tries = 99\n[network_node]\nadmin_api = \"ftp://x\"\n",
+        );
+        assert_eq!((key(&found), found.cockpit.as_ref()), (Some("k1"), None));
+        let vast = found.vast.unwrap();
+        assert_eq!(vast.base_url.as_str(), "https://console.vast.ai/");
+        assert!((1..=10).contains(&vast.read_tries));
+        assert!(matches!(found.network_node, NetworkNodeReach::Wrong));
+        for setting in ["cockpit.id", "vast.base_url", "vast.read_tries"] {
+            assert!(found.warnings[0].contains(setting), "{:?}", found.warnings);
+        }
+        assert!(!found.warnings.join("\n").contains("k1"));
+    }
+
+    #[test]
+    fn a_key_is_a_key_however_badly_it_is_given() {
+        let twice = of("[vast]\napi_key = \"k1\"\napi_key_file = \"/nonexistent\"\n");
+        assert_eq!(key(&twice), Some("k1"));
+        for none in [
+            "",
+            "[vast]\napi_key = 7\n",
+            "[vast]\napi_key_file = \"/nonexistent\"\n",
+        ] {
+            assert_eq!(key(&of(none)), None, "{none:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_file_the_environment_is_enough() {
+        let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let environment = [
+            variable("POCPIT_VAST_API_KEY", "k2"),
+            variable("POCPIT_COCKPIT_ID", "north"),
+        ];
+        let found = salvage(Some(Path::new("/nonexistent/config.toml")), &environment);
+        assert_eq!(key(&found), Some("k2"));
+        assert_eq!(found.cockpit, "north".parse().ok());
+        assert!(matches!(found.network_node, NetworkNodeReach::NotGiven));
+    }
+}
