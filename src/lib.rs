@@ -22,7 +22,7 @@
 //! | [`journal`] | durable memory: intents before effects, outcomes after; the one-writer lock |
 //! | [`notify`] | tells a webhook |
 //! | [`proxy`] | the inference proxy |
-//! | [`engine`] | owns sprint and journal, runs effects, observes the world, publishes snapshots |
+//! | [`engine`] | owns sprint and journal, runs effects, observes the world, publishes snapshots, to viewers too |
 //! | [`tui`] | the cockpit: sees only snapshots, says only commands, never waits |
 //! | [`world`] | the simulated world. It shares nothing but `domain` with the clients: its idea of the wire is its own |
 //! | [`cli`] | puts it all together, a command a file |

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pocpit::domain::*;
 use pocpit::engine::*;
+use pocpit::tui::ExitReason;
 use pocpit::tui::keymap::{BINDINGS, markdown_table};
 use pocpit::tui::layout::Breakpoint;
 use pocpit::tui::message::Message;
@@ -392,6 +393,11 @@ fn model(snapshot: Snapshot) -> Model {
     Model::new(Arc::new(snapshot))
 }
 
+/// A view of what process 4711 drives.
+fn viewer(snapshot: Snapshot) -> Model {
+    Model::viewing(Arc::new(snapshot), 4711)
+}
+
 fn screen(model: &Model, width: u16, height: u16) -> Terminal<TestBackend> {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal
@@ -443,6 +449,17 @@ fn states() -> Vec<(&'static str, Model)> {
         ("trouble", model(trouble())),
         ("nothing_yet", model(nothing_yet())),
         ("help", asked(waiting(), "?")),
+        ("viewer", viewer(registering())),
+        ("viewer_key", {
+            let mut m = viewer(registering());
+            type_and_draw(&mut m, "a");
+            m
+        }),
+        ("viewer_left_behind", {
+            let mut m = viewer(rented(Step::Booting));
+            update(&mut m, Message::DriverEnded);
+            m
+        }),
     ]
 }
 
@@ -664,6 +681,94 @@ fn a_paste_does_nothing_but_say_so() {
     assert_eq!(m.focus, Pane::Offers);
 }
 
+#[test]
+fn a_viewer_is_named_in_every_size_and_without_colour() {
+    let plain = Theme {
+        color: false,
+        unicode: false,
+    };
+    for (width, height) in [(200, 60), (120, 40), (80, 24), (60, 16), (40, 5)] {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal
+            .draw(|f| {
+                let area = f.area();
+                view::draw(f.buffer_mut(), area, &viewer(proving()), plain);
+            })
+            .unwrap();
+        let text = terminal.backend().to_string();
+        assert!(text.contains("VIEWER"), "{width}x{height}:\n{text}");
+    }
+}
+
+#[test]
+fn keys_that_would_command_only_say_who_drives() {
+    for (snapshot, keys) in [
+        (waiting(), "s"),
+        (choosing(), "\n"),
+        (choosing(), "m"),
+        (choosing(), "r"),
+        (registering(), "a"),
+        (rented(Step::Booting), "x"),
+    ] {
+        let mut m = viewer(snapshot);
+        assert_eq!(type_and_draw(&mut m, keys), vec![], "{keys:?}");
+        assert_eq!(m.dialog, None, "{keys:?}");
+        let toast = m.toast.as_ref().map(|(text, _)| text.as_str());
+        assert!(
+            toast.is_some_and(|text| text.contains("viewer") && text.contains("4711")),
+            "{keys:?}: {toast:?}"
+        );
+        let footer = screen(&m, 200, 60).backend().to_string();
+        let footer = footer.lines().last().unwrap_or_default();
+        for hint in ["start", "approve", "rent", "abort", "mode", "refresh"] {
+            assert!(!footer.contains(hint), "{hint} in {footer}");
+        }
+        assert!(
+            footer.contains("quit") && footer.contains("help"),
+            "{footer}"
+        );
+    }
+}
+
+#[test]
+fn a_viewer_that_hears_nothing_says_that_what_it_shows_is_old() {
+    let mut m = viewer(proving());
+    update(&mut m, Message::Tick(Duration::seconds(12)));
+    let text = screen(&m, 80, 24).backend().to_string();
+    assert!(text.contains("No word from process 4711 for 12s"), "{text}");
+    update(&mut m, Message::Snapshot(Arc::new(proving())));
+    let text = screen(&m, 80, 24).backend().to_string();
+    assert!(!text.contains("No word"), "{text}");
+}
+
+#[test]
+fn a_viewer_quits_without_a_question_or_a_command() {
+    let mut m = viewer(rented(Step::Booting));
+    assert_eq!(type_and_draw(&mut m, "q"), vec![]);
+    assert_eq!(m.exit, Some(ExitReason::Quit));
+}
+
+#[test]
+fn a_viewer_that_is_left_behind_stays_until_its_operator_quits() {
+    let mut m = viewer(rented(Step::Booting));
+    let mut last = rented(Step::Done);
+    last.ended = true;
+    update(&mut m, Message::Snapshot(Arc::new(last)));
+    update(&mut m, Message::DriverEnded);
+    assert_eq!((m.exit, &m.dialog), (None, &Some(Dialog::LeaveViewer)));
+    // To stay and look is the default.
+    update(&mut m, Message::Drawn(Breakpoint::Normal));
+    assert_eq!(type_and_draw(&mut m, "\n"), vec![]);
+    assert_eq!(m.exit, None);
+    let text = screen(&m, 80, 24).backend().to_string();
+    assert!(
+        text.contains("4711 HAS ENDED") && text.contains("q quits"),
+        "{text}"
+    );
+    type_and_draw(&mut m, "q");
+    assert_eq!(m.exit, Some(ExitReason::Quit));
+}
+
 fn any_message() -> impl Strategy<Value = Message> {
     let key = |code| Message::Key(KeyEvent::new(code, KeyModifiers::NONE));
     prop_oneof![
@@ -713,6 +818,19 @@ proptest! {
             }
             if m.dialog.is_none() {
                 drawn = None;
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_viewer_never_commands(messages in proptest::collection::vec(any_message(), 0..60)) {
+        let mut m = viewer(choosing());
+        for (place, message) in messages.into_iter().enumerate() {
+            prop_assert_eq!(update(&mut m, message), vec![]);
+            if place == 30 {
+                update(&mut m, Message::DriverEnded);
             }
         }
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::domain::CockpitId;
 use crate::tui::{ColorChoice, GlyphChoice, TuiOptions};
 use crate::world::Scenario;
 
@@ -96,7 +97,12 @@ pub(crate) enum Command {
     /// Run without a cockpit and without asking: rent, prove, release, epoch after epoch.
     Auto(Auto),
     /// Take everything of ours down, now: destroy our rentals, remove their registrations.
+    ///
+    /// It needs the Vast API key and nothing else of the configuration.
     Release(Release),
+    /// Find and remove what is left over: rentals, registrations and journal entries that no sprint
+    /// uses.
+    Gc(Gc),
     /// List the market's offers, best first, with the cost of a session.
     Offers(Output),
     /// Show the chain's epoch and its next stages.
@@ -172,9 +178,26 @@ pub(crate) struct Auto {
     pub(crate) json: bool,
 }
 
-/// `pocpit release`.
+/// `pocpit gc`.
 #[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Gc {
+    /// Say what would be done and why, and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Print what was found and done as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `pocpit release`.
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Release {
+    /// Whose rentals: the configured cockpit's when absent. Can be given more than once.
+    #[arg(long, value_name = "ID")]
+    pub(crate) cockpit: Vec<CockpitId>,
     /// Do not ask.
     #[arg(long, short)]
     pub(crate) yes: bool,

@@ -1,4 +1,4 @@
-//! `pocpit`: the cockpit on the configured services.
+//! `pocpit`: the cockpit on the configured services, or a viewer of the process that has it open.
 
 use color_eyre::eyre::Report;
 
@@ -8,14 +8,33 @@ use super::telemetry::{self, Audience};
 use super::{Exit, runtime, say};
 use crate::config::Config;
 use crate::domain::Mode;
-use crate::engine::{Command, EndAfter, EngineHandle, QuitChoice};
-use crate::tui::{self, ExitReason, TuiOptions};
+use crate::engine::{Command, EndAfter, EngineHandle, QuitChoice, attach};
+use crate::journal::JournalError;
+use crate::tui::{self, ExitReason, Seat, TuiOptions};
 
 pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
     tui::check_terminal()?;
     let config = runtime::load(common)?.config;
     let _guard = telemetry::start(Audience::Cockpit, &config.paths.log_dir)?;
-    open(&config, Mode::Manual, common.tui(), IfTerminalIsLost::GoOn).await
+    match runtime::start_engine(&config, Mode::Manual, EndAfter::Never) {
+        Ok(handle) => drive(handle, common.tui(), IfTerminalIsLost::GoOn).await,
+        Err(error) if is_locked(&error) => view(&config, common.tui()).await,
+        Err(error) => Err(error),
+    }
+}
+
+fn is_locked(error: &Report) -> bool {
+    matches!(error.downcast_ref(), Some(JournalError::Locked { .. }))
+}
+
+/// Looks on at the process that holds the state directory. Leaving changes nothing there.
+async fn view(config: &Config, options: TuiOptions) -> Result<Exit, Report> {
+    let attached = attach::attach(&config.paths.state_dir).await?;
+    let seat = Seat::Viewer {
+        driver: attached.owner,
+    };
+    tui::run(attached.snapshots, seat, options).await?;
+    Ok(Exit::Done)
 }
 
 /// What becomes of the engine when the terminal is gone.
@@ -27,15 +46,14 @@ pub(crate) enum IfTerminalIsLost {
     End,
 }
 
-/// Opens the cockpit on a new engine and stays until the engine has ended.
-pub(crate) async fn open(
-    config: &Config,
-    mode: Mode,
+/// Opens the cockpit on an engine and stays until the engine has ended.
+pub(crate) async fn drive(
+    handle: EngineHandle,
     options: TuiOptions,
     if_lost: IfTerminalIsLost,
 ) -> Result<Exit, Report> {
-    let handle = runtime::start_engine(config, mode, EndAfter::Never)?;
-    let reason = tui::run(handle.snapshots.clone(), handle.commands.clone(), options).await;
+    let seat = Seat::Driver(handle.commands.clone());
+    let reason = tui::run(handle.snapshots.clone(), seat, options).await;
     match reason {
         Ok(ExitReason::Quit) if handle.snapshots.borrow().rental.is_some() => {
             say(format_args!("pocpit: ending; Ctrl-C leaves at once"));

@@ -38,7 +38,8 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
         let handle = runtime::start_engine(&config, mode, EndAfter::OneSprint)?;
         headless::follow(handle, Format::from_flag(arguments.json)).await
     } else {
-        cockpit::open(&config, mode, common.tui(), IfTerminalIsLost::End).await
+        let handle = runtime::start_engine(&config, mode, EndAfter::Never)?;
+        cockpit::drive(handle, common.tui(), IfTerminalIsLost::End).await
     };
     served.shutdown().await;
     exit

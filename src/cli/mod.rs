@@ -6,6 +6,7 @@ mod auto;
 mod cockpit;
 mod config;
 mod demo;
+mod gc;
 mod headless;
 mod look;
 mod proxy;
@@ -14,6 +15,7 @@ mod runtime;
 mod shell;
 mod sim;
 mod simulated;
+mod takedown;
 mod telemetry;
 
 use std::io::Write;
@@ -24,6 +26,7 @@ use color_eyre::eyre::Report;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::LoadError;
+use crate::engine::attach::AttachError;
 use crate::journal::JournalError;
 use arguments::{Arguments, Command};
 
@@ -111,6 +114,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::Sim(sim)) => sim::run(&sim).await,
         Some(Command::Auto(auto)) => auto::run(auto, &common).await,
         Some(Command::Release(release)) => release::run(release, &common).await,
+        Some(Command::Gc(gc)) => gc::run(gc, &common).await,
         Some(Command::Offers(output)) => look::offers(&common, output).await,
         Some(Command::Epoch(output)) => look::epoch(&common, output).await,
         Some(Command::Nodes(output)) => look::nodes(&common, output).await,
@@ -128,9 +132,14 @@ fn exit_of(report: &Report) -> Exit {
     if usage {
         return Exit::Usage;
     }
-    match report.downcast_ref::<JournalError>() {
-        Some(JournalError::Locked { .. } | JournalError::Fenced { .. }) => Exit::Refused,
-        _ => Exit::Failed,
+    let occupied = matches!(
+        report.downcast_ref(),
+        Some(JournalError::Locked { .. } | JournalError::Fenced { .. })
+    ) || report.downcast_ref::<AttachError>().is_some();
+    if occupied {
+        Exit::Refused
+    } else {
+        Exit::Failed
     }
 }
 

@@ -1,54 +1,42 @@
-//! `pocpit release`: everything of ours, down, now.
+//! `pocpit release`: everything of ours, down, now. It must work when nothing else does: the Vast API
+//! key is enough.
 
-use std::io::{BufRead, IsTerminal};
+use std::collections::BTreeSet;
 
-use color_eyre::eyre::{Report, eyre};
+use color_eyre::eyre::Report;
 use serde_json::json;
 
 use super::arguments::{Common, Release};
+use super::takedown::{answer_to, confirmed, destroy_all, somebody_is_there};
 use super::{Exit, print, print_json, runtime, say, telemetry};
-use crate::config::Config;
-use crate::domain::{Instance, InstanceId, RegisteredNode};
-use crate::engine;
-use crate::engine::ports::{Clock, Market, NetworkNode};
+use crate::config::{NetworkNodeConfig, NetworkNodeReach, Salvaged, VastConfig};
+use crate::domain::{CockpitId, Instance, InstanceId, NodeId, RegisteredNode};
+use crate::engine::ports::{Market, NetworkNode};
 use crate::http::HttpClient;
 use crate::journal::{self, Ledger};
 use crate::network_node::NetworkNodeClient;
 
-/// Rounds of destroying and looking again.
-const ROUNDS: u32 = 10;
-const BETWEEN_ROUNDS: std::time::Duration = std::time::Duration::from_secs(5);
+const NO_KEY: &str = "there is no Vast API key, and nothing can be taken down without it: set POCPIT_VAST_API_KEY, or vast.api_key_file in a configuration (`pocpit config init` writes one)";
 
 pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Report> {
     telemetry::quiet();
-    let config = runtime::load(common)?.config;
-    let http = HttpClient::new();
-    let market = runtime::market(&http, &config);
-    let node_api = NetworkNodeClient::new(http, &config.network_node);
-    let rentals: Vec<Instance> = market
-        .instances()
-        .await?
+    let known = runtime::salvage(common);
+    let Some(vast) = &known.vast else {
+        say(format_args!("pocpit: {NO_KEY}"));
+        return Ok(Exit::Usage);
+    };
+    let instances = market(&known, vast).instances().await?;
+    let cockpits = match whose(&arguments, &known, &instances)? {
+        Whose::These(cockpits) => cockpits,
+        Whose::Nobodys => return nothing(&arguments),
+        Whose::NotSaid => return Ok(Exit::Usage),
+    };
+    let rentals: Vec<Instance> = instances
         .into_iter()
-        .filter(|instance| instance.is_rented_by(&config.cockpit))
+        .filter(|instance| cockpits.iter().any(|id| instance.is_rented_by(id)))
         .collect();
-    // An unreadable journal must not keep money from being saved.
-    let journal = journal::read_only(&config.paths.state_dir).unwrap_or_else(|error| {
-        say(format_args!("warning: {error}"));
-        Ledger::default()
-    });
-    // Without the Network Node the rentals are taken down all the same: they cost money.
-    let nodes = node_api.nodes().await;
-    if let Err(error) = &nodes {
-        say(format_args!(
-            "warning: registrations are not known and are left: {error}"
-        ));
-    }
-    let nodes_known = nodes.is_ok();
-    let nodes: Vec<RegisteredNode> = nodes
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|node| is_our_node(node, &config, &journal, &rentals))
-        .collect();
+    let registered = Registered::look(&known, &cockpits, &rentals).await;
+    let nodes = registered.ours();
     for rental in &rentals {
         say(format_args!(
             "rental {} ({})",
@@ -56,108 +44,209 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
             rental.label.as_deref().unwrap_or_default()
         ));
     }
-    for node in &nodes {
-        say(format_args!("registration {}", node.config.id));
+    for node in nodes {
+        say(format_args!("registration {node}"));
     }
-    let nothing = rentals.is_empty() && nodes.is_empty();
-    if !nothing && !arguments.yes && !confirmed()? {
+    let is_nothing = rentals.is_empty() && nodes.is_empty();
+    if !is_nothing && !arguments.yes && !confirmed("take all of this down?")? {
         say(format_args!("nothing was changed"));
         return Ok(Exit::Refused);
     }
-    let mut unregistered = Vec::new();
-    for node in &nodes {
-        match node_api.unregister(&node.config.id).await {
-            Ok(_) => unregistered.push(&node.config.id),
-            Err(error) => say(format_args!(
-                "warning: {} is still registered: {error}",
-                node.config.id
-            )),
-        }
-    }
-    let left = destroy_all(&market, runtime::clock(&config).as_ref(), &rentals).await;
+    let unregistered = registered.remove().await;
+    let ids: Vec<InstanceId> = rentals.iter().map(|rental| rental.id).collect();
+    let clock = runtime::clock(known.simulation);
+    let gone = destroy_all(&market(&known, vast), clock.as_ref(), &ids).await;
+    let left: Vec<InstanceId> = ids
+        .iter()
+        .copied()
+        .filter(|id| !gone.contains_key(id))
+        .collect();
     let result = json!({
-        "destroyed": rentals.iter().map(|rental| rental.id).filter(|id| !left.contains(id)).collect::<Vec<_>>(),
+        "destroyed": ids.iter().filter(|id| !left.contains(id)).collect::<Vec<_>>(),
         "left": left,
         "unregistered": unregistered,
     });
     if arguments.json {
         print_json(&result)?;
-    } else if nothing {
+    } else if is_nothing {
         print("nothing of ours is rented or registered")?;
     } else {
         print(&format!(
             "{} rentals destroyed, {} left",
-            rentals.len() - left.len(),
+            ids.len() - left.len(),
             left.len()
         ))?;
     }
-    if left.is_empty() && nodes_known && unregistered.len() == nodes.len() {
+    let is_known = !matches!(registered, Registered::Unknown);
+    if left.is_empty() && is_known && unregistered.len() == nodes.len() {
         Ok(Exit::Done)
     } else {
         Ok(Exit::Unknown)
     }
 }
 
-/// Registrations are ours by the journal, or by the rental behind them. A prefix alone proves
-/// nothing: another cockpit may use the same.
-fn is_our_node(
-    node: &RegisteredNode,
-    config: &Config,
-    journal: &Ledger,
-    rentals: &[Instance],
-) -> bool {
-    let id = &node.config.id;
-    let journalled = journal.registrations().iter().any(|open| open.node == *id);
-    let prefix = &config.network_node.node_prefix;
-    journalled
-        || rentals
-            .iter()
-            .any(|rental| id.0 == format!("{prefix}{}", rental.id))
+fn market(known: &Salvaged, vast: &VastConfig) -> impl Market + use<> {
+    runtime::market(&HttpClient::new(), vast, known.simulation)
 }
 
-fn confirmed() -> Result<bool, Report> {
-    if !std::io::stdin().is_terminal() {
-        return Err(eyre!("nobody can be asked here: add --yes"));
+fn nothing(arguments: &Release) -> Result<Exit, Report> {
+    if arguments.json {
+        print_json(&json!({ "destroyed": [], "left": [], "unregistered": [] }))?;
+    } else {
+        print("nothing on this account carries a label of pocpit")?;
     }
-    say(format_args!("take all of this down? [y/N]"));
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    Ok(Exit::Done)
 }
 
-/// Destroys until each is proven gone; what is left after all rounds.
-async fn destroy_all(
-    market: &impl Market,
-    clock: &dyn Clock,
-    rentals: &[Instance],
-) -> Vec<InstanceId> {
-    let mut left: Vec<InstanceId> = rentals.iter().map(|rental| rental.id).collect();
-    for round in 0..ROUNDS {
-        if left.is_empty() {
-            break;
+/// Whose rentals are to go.
+enum Whose {
+    These(Vec<CockpitId>),
+    /// There are none of any cockpit.
+    Nobodys,
+    /// The operator must say it first, and was told how.
+    NotSaid,
+}
+
+/// The operator's word, then the configuration's. Without either the account tells which cockpits
+/// there are, and the operator picks.
+fn whose(arguments: &Release, known: &Salvaged, instances: &[Instance]) -> std::io::Result<Whose> {
+    if !arguments.cockpit.is_empty() {
+        return Ok(Whose::These(arguments.cockpit.clone()));
+    }
+    if let Some(cockpit) = &known.cockpit {
+        return Ok(Whose::These(vec![cockpit.clone()]));
+    }
+    let labelled = instances
+        .iter()
+        .filter_map(|instance| Some((instance.id, instance.rental_label()?)));
+    let mut there = BTreeSet::new();
+    for (id, label) in labelled {
+        say(format_args!("rental {id} ({label})"));
+        there.insert(label.cockpit);
+    }
+    if there.is_empty() {
+        return Ok(Whose::Nobodys);
+    }
+    if arguments.yes || !somebody_is_there() {
+        let commands = there
+            .iter()
+            .map(|id| format!("`pocpit release --yes --cockpit {id}`"));
+        say(format_args!(
+            "pocpit: which of these rentals are ours is not known, because there is no cockpit.id: type {}",
+            commands.collect::<Vec<_>>().join(" or ")
+        ));
+        return Ok(Whose::NotSaid);
+    }
+    let names: Vec<&str> = there.iter().map(CockpitId::as_str).collect();
+    let answer = answer_to(&format!(
+        "which of these rentals are ours is not known. Take down those of which cockpits? ({}; separated by spaces)",
+        names.join(", ")
+    ))?;
+    let picked: Option<Vec<CockpitId>> = answer
+        .split_whitespace()
+        .map(|name| there.iter().find(|id| id.as_str() == name).cloned())
+        .collect();
+    Ok(match picked {
+        Some(picked) if !picked.is_empty() => Whose::These(picked),
+        _ => {
+            say(format_args!(
+                "that names no cockpit of these: nothing was changed"
+            ));
+            Whose::NotSaid
         }
-        if round > 0 {
-            tokio::time::sleep(BETWEEN_ROUNDS).await;
-        }
-        let mut remaining = Vec::new();
-        for id in left.iter().copied() {
-            if let Err(error) = market.destroy(id).await {
+    })
+}
+
+/// Registrations at the Network Node.
+enum Registered {
+    /// No Network Node is configured.
+    NotAsked,
+    /// It cannot be asked, or does not answer.
+    Unknown,
+    /// Ours are these.
+    Listed(NetworkNodeClient, Vec<NodeId>),
+}
+
+impl Registered {
+    /// Without the Network Node the rentals are taken down all the same: they cost money.
+    async fn look(known: &Salvaged, cockpits: &[CockpitId], rentals: &[Instance]) -> Registered {
+        let config = match &known.network_node {
+            NetworkNodeReach::At(config) => config,
+            NetworkNodeReach::NotGiven => {
                 say(format_args!(
-                    "warning: rental {id} is not destroyed yet: {error}"
+                    "warning: no Network Node is configured: registrations, if any, are left"
                 ));
+                return Registered::NotAsked;
             }
-        }
-        // All at once: each proof takes half a minute.
-        let proofs = left
-            .iter()
-            .map(|id| engine::prove_absence(market, clock, *id));
-        let proofs = futures_util::future::join_all(proofs).await;
-        for (id, proof) in left.into_iter().zip(proofs) {
-            if proof.is_none() {
-                remaining.push(id);
+            NetworkNodeReach::Wrong => {
+                say(format_args!(
+                    "warning: registrations are not known and are left: network_node.admin_api is wrong"
+                ));
+                return Registered::Unknown;
             }
-        }
-        left = remaining;
+        };
+        let client = NetworkNodeClient::new(HttpClient::new(), config);
+        let nodes = match client.nodes().await {
+            Ok(nodes) => nodes,
+            Err(error) => {
+                say(format_args!(
+                    "warning: registrations are not known and are left: {error}"
+                ));
+                return Registered::Unknown;
+            }
+        };
+        // An unreadable journal must not keep money from being saved.
+        let journal = journal::read_only(&known.paths.state_dir).unwrap_or_else(|error| {
+            say(format_args!("warning: {error}"));
+            Ledger::default()
+        });
+        let is_our_journal = known
+            .cockpit
+            .as_ref()
+            .is_some_and(|id| cockpits.contains(id));
+        let ours = nodes
+            .into_iter()
+            .filter(|node| {
+                let journalled = is_our_journal && is_journalled(node, &journal);
+                journalled || is_of(node, config, rentals)
+            })
+            .map(|node| node.config.id);
+        Registered::Listed(client, ours.collect())
     }
-    left
+
+    fn ours(&self) -> &[NodeId] {
+        match self {
+            Registered::NotAsked | Registered::Unknown => &[],
+            Registered::Listed(_, ids) => ids,
+        }
+    }
+
+    /// Removes them; those that are removed.
+    async fn remove(&self) -> Vec<&NodeId> {
+        let Registered::Listed(client, ids) = self else {
+            return Vec::new();
+        };
+        let mut removed = Vec::new();
+        for id in ids {
+            match client.unregister(id).await {
+                Ok(_) => removed.push(id),
+                Err(error) => say(format_args!("warning: {id} is still registered: {error}")),
+            }
+        }
+        removed
+    }
+}
+
+fn is_journalled(node: &RegisteredNode, journal: &Ledger) -> bool {
+    let open = journal.registrations();
+    open.iter().any(|open| open.node == node.config.id)
+}
+
+/// It is named after one of these rentals. A prefix alone proves nothing: another cockpit may use
+/// the same.
+fn is_of(node: &RegisteredNode, config: &NetworkNodeConfig, rentals: &[Instance]) -> bool {
+    let prefix = &config.node_prefix;
+    rentals
+        .iter()
+        .any(|rental| node.config.id.0 == format!("{prefix}{}", rental.id))
 }

@@ -7,11 +7,13 @@ use rand::RngExt;
 
 use super::arguments::Common;
 use crate::chain::client::ChainClient;
-use crate::config::{self, Config, LoadError, Loaded};
+use crate::config::{
+    self, Config, LoadError, Loaded, Paths, Salvaged, SimulationConfig, VastConfig,
+};
 use crate::domain::Mode;
 use crate::engine::{
-    self, EndAfter, EngineHandle, EngineOptions, Pace, Ports, ScaledClock, SystemClock, WorldKind,
-    ports::Clock,
+    self, EndAfter, EngineError, EngineHandle, EngineOptions, Pace, Ports, ScaledClock,
+    SystemClock, WorldKind, attach, ports::Clock,
 };
 use crate::http::HttpClient;
 use crate::journal::Journal;
@@ -23,19 +25,33 @@ use crate::vast::{Pacing, VastClient};
 
 /// Reads the configuration and tells its warnings.
 pub(crate) fn load(common: &Common) -> Result<Loaded, LoadError> {
-    let environment: Vec<(String, String)> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    let loaded = config::load(common.config.as_deref(), &environment)?;
-    for warning in &loaded.warnings {
-        super::say(format_args!("warning: {warning}"));
-    }
+    let loaded = config::load(common.config.as_deref(), &environment())?;
+    warn_of(&loaded.warnings);
     Ok(loaded)
 }
 
+/// Reads what there is of a configuration and tells what is wrong with it.
+pub(crate) fn salvage(common: &Common) -> Salvaged {
+    let salvaged = config::salvage(common.config.as_deref(), &environment());
+    warn_of(&salvaged.warnings);
+    salvaged
+}
+
+fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+fn warn_of(warnings: &[String]) {
+    for warning in warnings {
+        super::say(format_args!("warning: {warning}"));
+    }
+}
+
 /// The clock that decisions go by.
-pub(crate) fn clock(config: &Config) -> Arc<dyn Clock> {
-    match config.simulation {
+pub(crate) fn clock(simulation: Option<SimulationConfig>) -> Arc<dyn Clock> {
+    match simulation {
         None => Arc::new(SystemClock),
         Some(world) => Arc::new(ScaledClock::new(
             world.speed,
@@ -54,9 +70,13 @@ pub(crate) fn world_kind(config: &Config) -> WorldKind {
 }
 
 /// The market's client. A simulated market is on this machine and fast: it needs no pacing.
-pub(crate) fn market(http: &HttpClient, config: &Config) -> VastClient {
-    let client = VastClient::new(http.clone(), &config.vast);
-    match config.simulation {
+pub(crate) fn market(
+    http: &HttpClient,
+    vast: &VastConfig,
+    simulation: Option<SimulationConfig>,
+) -> VastClient {
+    let client = VastClient::new(http.clone(), vast);
+    match simulation {
         None => client,
         Some(_) => client.with_pacing(Pacing::Off),
     }
@@ -66,9 +86,9 @@ pub(crate) fn market(http: &HttpClient, config: &Config) -> VastClient {
 pub(crate) fn ports(config: &Config) -> Result<Ports, Report> {
     let http = HttpClient::new();
     Ok(Ports {
-        clock: clock(config),
+        clock: clock(config.simulation),
         chain: Arc::new(ChainClient::new(http.clone(), &config.chain)),
-        market: Arc::new(market(&http, config)),
+        market: Arc::new(market(&http, &config.vast, config.simulation)),
         network_node: Arc::new(NetworkNodeClient::new(http.clone(), &config.network_node)),
         mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
         remote: Arc::new(OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir)?),
@@ -91,11 +111,24 @@ pub fn start_engine(
         nonce: rand::rng().random(),
         pace: Pace::default(),
     };
-    Ok(engine::start(
-        ports(config)?,
-        config.clone(),
-        journal,
-        ledger,
-        options,
-    ))
+    let handle = engine::start(ports(config)?, config.clone(), journal, ledger, options);
+    Ok(with_viewers(handle, &config.paths))
+}
+
+/// Lets others look on. That nobody can is no reason not to run.
+fn with_viewers(handle: EngineHandle, paths: &Paths) -> EngineHandle {
+    let viewers = match attach::serve(paths, handle.snapshots.clone()) {
+        Ok(viewers) => viewers,
+        Err(error) => {
+            tracing::warn!("a second pocpit cannot look on: {error}");
+            return handle;
+        }
+    };
+    // The program must not be gone before viewers have seen how it ended.
+    let ended = tokio::spawn(async move {
+        let ended = handle.ended.await;
+        let _ = viewers.await;
+        ended.unwrap_or_else(|error| Err(EngineError::Broken(error.to_string())))
+    });
+    EngineHandle { ended, ..handle }
 }

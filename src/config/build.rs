@@ -102,7 +102,11 @@ fn chain(reader: &mut Reader<'_>) -> ChainConfig {
     chain
 }
 
-fn vast(reader: &mut Reader<'_>, poc: &PocConfig, warnings: &mut Vec<String>) -> VastConfig {
+pub(super) fn vast(
+    reader: &mut Reader<'_>,
+    poc: &PocConfig,
+    warnings: &mut Vec<String>,
+) -> VastConfig {
     let key = secret(reader, "vast.api_key", "vast.api_key_file", warnings);
     if key.is_none() && !reader.is_given("vast.api_key_file") {
         let right = "vast.api_key_file (a file that holds it), vast.api_key or the variable POCPIT_VAST_API_KEY";
@@ -252,7 +256,7 @@ fn mlnode(reader: &mut Reader<'_>) -> MlNodeConfig {
     config
 }
 
-fn poc(reader: &mut Reader<'_>) -> PocConfig {
+pub(super) fn poc(reader: &mut Reader<'_>) -> PocConfig {
     let none = Duration::zero();
     PocConfig {
         lead: reader.duration("poc.lead", Duration::minutes(1), Duration::hours(20)),
@@ -449,7 +453,7 @@ fn notify(reader: &mut Reader<'_>, warnings: &mut Vec<String>) -> NotifyConfig {
     }
 }
 
-fn paths(reader: &mut Reader<'_>, defaults: &DefaultPaths) -> Paths {
+pub(super) fn paths(reader: &mut Reader<'_>, defaults: &DefaultPaths) -> Paths {
     let state_dir = reader
         .some_path("paths.state_dir")
         .unwrap_or_else(|| defaults.state_dir.clone());
@@ -464,7 +468,7 @@ fn paths(reader: &mut Reader<'_>, defaults: &DefaultPaths) -> Paths {
     }
 }
 
-fn simulation(reader: &mut Reader<'_>) -> Option<SimulationConfig> {
+pub(super) fn simulation(reader: &mut Reader<'_>) -> Option<SimulationConfig> {
     if !reader.has_section("simulation") {
         return None;
     }

@@ -133,7 +133,7 @@ pub fn parse(
     }
 }
 
-fn places_of(file: &Path) -> Places {
+pub(super) fn places_of(file: &Path) -> Places {
     let home = BaseDirs::new()
         .map(|dirs| dirs.home_dir().to_owned())
         .unwrap_or_default();
@@ -142,7 +142,7 @@ fn places_of(file: &Path) -> Places {
     Places { home, config_dir }
 }
 
-fn default_paths() -> DefaultPaths {
+pub(super) fn default_paths() -> DefaultPaths {
     let Some(directories) = ProjectDirs::from("", "", "pocpit") else {
         return DefaultPaths::default();
     };

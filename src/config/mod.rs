@@ -11,6 +11,7 @@ mod keys;
 mod load;
 mod read;
 mod report;
+mod salvage;
 mod settings;
 mod show;
 mod source;
@@ -23,6 +24,7 @@ pub use import::{Fate, ImportNote, Imported, import};
 pub use load::{FILE_NAME, LoadError, Loaded, default_file, load, parse};
 pub use read::Places;
 pub use report::{ConfigReport, Problem};
+pub use salvage::{NetworkNodeReach, Salvaged, salvage};
 pub use settings::{
     BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, NetworkNodeConfig, NotifyConfig,
     Paths, PocConfig, ProxyConfig, SimulationConfig, SshConfig, VastConfig,

@@ -54,19 +54,20 @@ pub(super) fn collect(
 fn defaults() -> Values {
     let mut values = Values::new();
     for key in KEYS {
-        if let Need::Default(text) = key.need
-            && let Ok(value) = text.parse::<Value>()
-        {
-            values.insert(
-                key.path,
-                Found {
-                    value,
-                    source: Source::Default,
-                },
-            );
-        }
+        reset(&mut values, key);
     }
     values
+}
+
+/// Gives a setting its default, or nothing when it has none.
+pub(super) fn reset(values: &mut Values, key: &Key) {
+    values.remove(key.path);
+    if let Need::Default(text) = key.need
+        && let Ok(value) = text.parse::<Value>()
+    {
+        let source = Source::Default;
+        values.insert(key.path, Found { value, source });
+    }
 }
 
 fn from_file(root: &Table, text: &str, values: &mut Values, problems: &mut Vec<Problem>) {

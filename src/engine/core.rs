@@ -211,16 +211,23 @@ pub fn start(
     }
 }
 
+/// The sprint that an earlier run left half done.
+pub fn saved_sprint(ledger: &Ledger) -> Result<Option<Sprint>, serde_json::Error> {
+    let Some(saved) = ledger.checkpoint() else {
+        return Ok(None);
+    };
+    let sprint: Sprint = serde_json::from_value(saved.clone())?;
+    Ok(Some(sprint).filter(|sprint| sprint.step() != Step::Done))
+}
+
 impl Engine {
     /// Takes up the sprint that an earlier run left half done.
     fn go_on(&mut self, now: Time) {
         self.compact_journal(now);
         self.skip_what_was_done(now);
-        let Some(saved) = self.ledger.checkpoint() else {
-            return;
-        };
-        match serde_json::from_value::<Sprint>(saved.clone()) {
-            Ok(sprint) if sprint.step() != Step::Done => {
+        match saved_sprint(&self.ledger) {
+            Ok(None) => {}
+            Ok(Some(sprint)) => {
                 tracing::info!(
                     "going on with the sprint that was left in step {}",
                     sprint.step()
@@ -228,7 +235,6 @@ impl Engine {
                 self.sprint = sprint;
                 self.feed(now, Event::Resumed);
             }
-            Ok(_) => {}
             // The rentals in the ledger are still known: reconciling takes them down.
             Err(error) => tracing::error!(
                 "the saved sprint cannot be read: {error}; what it rented is taken down"

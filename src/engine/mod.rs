@@ -4,6 +4,7 @@
 //! its own that reports back. The cockpit and the headless mode use the same engine by the same
 //! two channels: snapshots out, commands in.
 
+pub mod attach;
 mod clock;
 mod core;
 mod exec;
@@ -20,8 +21,8 @@ mod snapshot;
 use std::sync::Arc;
 
 pub use clock::{ScaledClock, SystemClock};
-pub use core::{EndAfter, EngineHandle, EngineOptions, Pace, start};
-pub use reconcile::{Absence, foreign, prove_absence};
+pub use core::{EndAfter, EngineHandle, EngineOptions, Pace, saved_sprint, start};
+pub use reconcile::{Absence, NEVER_SEEN, Order, Readings, foreign, plan, prove_absence};
 pub use snapshot::{
     Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,
     GateSnapshot, HeightEstimate, LinkSnapshot, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot,

@@ -4,6 +4,7 @@ use super::core::Engine;
 use super::exec;
 use super::observe::{LinkChange, Observation};
 use super::ports::TailChunk;
+use super::reconcile::Readings;
 use super::{publish, reconcile};
 use crate::chain::epoch;
 use crate::domain::{
@@ -181,13 +182,18 @@ impl Engine {
         match result {
             Ok(instances) => {
                 self.seen.listing_trouble = None;
-                let orders = reconcile::plan(
+                // A list of registrations that has grown old is as good as unknown.
+                let nodes = self.seen.nodes.as_ref();
+                let nodes = nodes.filter(|_| self.seen.nodes_trouble.is_none());
+                let orders = reconcile::plan(&Readings {
                     now,
-                    &instances,
-                    &self.ledger,
-                    &self.sprint,
-                    &self.config.cockpit,
-                );
+                    instances: &instances,
+                    nodes: nodes.map(|(_, nodes)| nodes.as_slice()),
+                    ledger: &self.ledger,
+                    sprint: Some(&self.sprint),
+                    cockpit: &self.config.cockpit,
+                    node_prefix: &self.config.network_node.node_prefix,
+                });
                 let leftovers = orders
                     .iter()
                     .filter(|order| matches!(order, reconcile::Order::Destroy(_)))

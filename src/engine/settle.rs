@@ -14,17 +14,7 @@ impl Engine {
     pub(super) fn settle(&mut self, now: Time, instance: InstanceId, ended: Time) {
         self.destroying.remove(&instance);
         self.record_idle_gpu(instance);
-        let settled = self
-            .ledger
-            .open_rentals()
-            .into_iter()
-            .find(|open| open.instance == Some(instance));
-        let record = settled.map(|open| Record::RentalGone {
-            label: open.label.clone(),
-            instance,
-            cost: open.cost(ended),
-        });
-        if let Some(record) = record {
+        if let Some(record) = self.ledger.settlement(ended, instance) {
             self.record(&record);
         }
         let remote = self.ports.remote.clone();

@@ -1,5 +1,5 @@
-//! What the engine shows and takes: the whole contract with the cockpit. Everything is serde, so
-//! that a cockpit can attach to a running engine over a socket.
+//! What the engine shows and takes: the whole contract with the cockpit. Everything is serde: a
+//! viewer follows a running engine over a socket.
 
 use std::sync::Arc;
 
@@ -419,6 +419,14 @@ impl BootLog {
     const CHUNK: usize = 256;
     /// Lines that are kept; older ones are in the rental's log file.
     pub const CAPACITY: usize = 100_000;
+
+    /// A log without lines whose first one will have this sequence number.
+    pub(super) fn beginning_at(first: u64) -> BootLog {
+        BootLog {
+            first,
+            ..BootLog::default()
+        }
+    }
 
     /// Adds a line; the oldest chunk goes when there are too many.
     pub fn push(&mut self, line: LogLine) {

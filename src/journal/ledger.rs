@@ -166,6 +166,20 @@ impl Ledger {
         self.rentals.values().collect()
     }
 
+    /// The record that settles a rental which cost something until `ended`; absent when it is not
+    /// open.
+    pub fn settlement(&self, ended: Time, instance: InstanceId) -> Option<Record> {
+        let open = self
+            .rentals
+            .values()
+            .find(|open| open.instance == Some(instance))?;
+        Some(Record::RentalGone {
+            label: open.label.clone(),
+            instance,
+            cost: open.cost(ended),
+        })
+    }
+
     /// Registrations that may exist.
     pub fn registrations(&self) -> Vec<&OpenRegistration> {
         self.registrations.values().collect()

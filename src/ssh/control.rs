@@ -46,26 +46,12 @@ impl ControlDirectory {
     /// path is too long for sockets. Ends the masters of processes that are gone.
     pub(super) fn make(runtime_dir: &Path) -> Result<ControlDirectory, LinkError> {
         let own_name = own_name();
-        let parent = if fits(&runtime_dir.join(&own_name)) {
-            runtime_dir.to_owned()
-        } else {
-            std::env::temp_dir().join(format!("pocpit-{}", getuid().as_raw()))
-        };
         let failed = |error: io::Error| {
-            LinkError::Local(format!(
-                "the directory {} for SSH sockets cannot be used: {error}",
-                parent.display()
-            ))
+            LinkError::Local(format!("there is no directory for SSH sockets: {error}"))
         };
+        let longest = LONGEST_DIRECTORY - 1 - own_name.len();
+        let parent = socket_directory(runtime_dir, longest).map_err(failed)?;
         let path = parent.join(own_name);
-        if !fits(&path) {
-            return Err(LinkError::Local(format!(
-                "{} is too long for SSH sockets: set paths.runtime_dir to a path of at most {} characters",
-                path.display(),
-                LONGEST_DIRECTORY - 12
-            )));
-        }
-        make_private(&parent).map_err(failed)?;
         end_orphans(&parent);
         make_private(&path).map_err(failed)?;
         fs::write(path.join("config"), SSH_CONFIG).map_err(failed)?;
@@ -95,8 +81,29 @@ fn own_name() -> String {
     format!("{}-{count}", std::process::id())
 }
 
-fn fits(path: &Path) -> bool {
-    path.as_os_str().len() <= LONGEST_DIRECTORY
+/// A private directory for sockets: `runtime_dir`, or one of ours among the system's temporary files
+/// when its path has more than `longest` bytes.
+pub fn socket_directory(runtime_dir: &Path, longest: usize) -> io::Result<PathBuf> {
+    let length = |path: &Path| path.as_os_str().len();
+    let directory = if length(runtime_dir) <= longest {
+        runtime_dir.to_owned()
+    } else {
+        std::env::temp_dir().join(format!("pocpit-{}", getuid().as_raw()))
+    };
+    if length(&directory) > longest {
+        let what = format!(
+            "{} is too long for sockets: set paths.runtime_dir to a path of at most {longest} characters",
+            directory.display()
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidFilename, what));
+    }
+    make_private(&directory).map_err(|error| {
+        io::Error::new(
+            error.kind(),
+            format!("{} cannot be used: {error}", directory.display()),
+        )
+    })?;
+    Ok(directory)
 }
 
 /// Makes a directory for us alone; one of somebody else's is refused.

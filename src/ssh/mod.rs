@@ -11,5 +11,6 @@ pub mod sanitize;
 mod session;
 mod tunnel;
 
+pub use control::socket_directory;
 pub use keys::generate_key;
 pub use remote::OpenSshRemote;

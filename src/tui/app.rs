@@ -53,10 +53,40 @@ impl Signals {
     }
 }
 
-/// Runs the cockpit until the operator leaves, the engine ends or the terminal is lost.
+/// Where the operator sits.
+#[derive(Debug)]
+pub enum Seat {
+    /// Commands go to the engine.
+    Driver(mpsc::Sender<Command>),
+    /// Another process drives: there is nothing but the view.
+    Viewer {
+        /// That process.
+        driver: u32,
+    },
+}
+
+impl Seat {
+    fn model(&self, first: Arc<Snapshot>) -> Model {
+        match self {
+            Seat::Driver(_) => Model::new(first),
+            Seat::Viewer { driver } => Model::viewing(first, *driver),
+        }
+    }
+
+    /// What the end of the snapshots means.
+    fn on_silence(&self) -> Result<Message, ExitReason> {
+        match self {
+            Seat::Driver(_) => Err(ExitReason::EngineEnded),
+            Seat::Viewer { .. } => Ok(Message::DriverEnded),
+        }
+    }
+}
+
+/// Runs the cockpit until the operator leaves, the engine ends or the terminal is lost. A viewer
+/// stays when the engine it looks at ends.
 pub async fn run(
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
-    commands: mpsc::Sender<Command>,
+    seat: Seat,
     options: TuiOptions,
 ) -> Result<ExitReason, TuiError> {
     terminal::check()?;
@@ -70,7 +100,8 @@ pub async fn run(
         source,
     })?;
     let first = Arc::clone(&snapshots.borrow_and_update());
-    let mut model = Model::new(first);
+    let mut model = seat.model(first);
+    let mut live = true;
     let mut came = Instant::now();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -96,12 +127,18 @@ pub async fn run(
                 next_frame = Instant::now() + FRAME;
                 continue;
             }
-            changed = snapshots.changed() => match changed {
+            changed = snapshots.changed(), if live => match changed {
                 Ok(()) => {
                     came = Instant::now();
                     Some(Message::Snapshot(Arc::clone(&snapshots.borrow_and_update())))
                 }
-                Err(_) => return Ok(ExitReason::EngineEnded),
+                Err(_) => match seat.on_silence() {
+                    Ok(message) => {
+                        live = false;
+                        Some(message)
+                    }
+                    Err(reason) => return Ok(reason),
+                },
             },
             _ = ticks.tick() => {
                 let elapsed = crate::domain::Duration::from_std(came.elapsed()).unwrap_or_default();
@@ -110,7 +147,7 @@ pub async fn run(
         };
         dirty = true;
         if let Some(message) = message {
-            take(&mut model, message, &commands);
+            take(&mut model, message, &seat);
         }
         if std::mem::take(&mut model.suspend) {
             Screen::suspend()?;
@@ -135,8 +172,10 @@ fn draw(screen: &mut Screen, model: &mut Model, theme: Theme) -> Result<(), TuiE
 }
 
 /// Updates, and hands the commands on without waiting: a full queue is told, not waited for.
-fn take(model: &mut Model, message: Message, commands: &mpsc::Sender<Command>) {
+fn take(model: &mut Model, message: Message, seat: &Seat) {
     for command in update(model, message) {
+        // A viewer's model asks for nothing, and here nobody would take it.
+        let Seat::Driver(commands) = seat else { return };
         let lost = match commands.try_send(command) {
             Ok(()) => continue,
             Err(mpsc::error::TrySendError::Full(_)) => {

@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::domain::{GateKind, Mode, Step};
 
-use super::model::{Dialog, Model, Pane};
+use super::model::{Dialog, Model, Pane, Role};
 
 /// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,6 +43,17 @@ pub enum Action {
     Redraw,
     Suspend,
     Quit,
+}
+
+impl Action {
+    /// It asks something of the engine, or leads to that.
+    pub fn commands(self) -> bool {
+        use Action::{Abort, Approve, PickLeave, PickRelease, Refresh, Rent, Start, ToggleMode};
+        matches!(
+            self,
+            Start | Approve | Rent | Abort | ToggleMode | Refresh | PickRelease | PickLeave
+        )
+    }
 }
 
 /// Where a key counts.
@@ -476,6 +487,7 @@ pub fn hints(model: &Model) -> impl Iterator<Item = &'static Binding> {
         .iter()
         .filter(move |b| contexts.contains(&b.context) && !b.hint.is_empty())
         .filter(move |b| (b.blocked)(model).is_none() && counts(model, b))
+        .filter(move |b| model.role == Role::Driver || !b.action.commands())
 }
 
 impl Key {

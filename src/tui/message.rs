@@ -17,6 +17,8 @@ pub enum Message {
     Paste,
     /// The engine published a snapshot.
     Snapshot(Arc<Snapshot>),
+    /// The process that a viewer looks at has ended, or cannot be heard any more.
+    DriverEnded,
     /// This much real time has passed since the last snapshot came.
     Tick(Duration),
     /// What the model shows is on a screen of this size now.

@@ -12,7 +12,7 @@ pub mod theme;
 pub mod update;
 pub mod view;
 
-pub use app::run;
+pub use app::{Seat, run};
 pub use keymap::markdown_table;
 pub use terminal::check as check_terminal;
 

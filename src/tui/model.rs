@@ -67,9 +67,28 @@ impl Pane {
     }
 }
 
+/// What this cockpit is to the engine that it shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It commands.
+    Driver,
+    /// It looks on, while this process commands.
+    Viewer {
+        /// The process.
+        driver: u32,
+    },
+    /// It looked on; the process that commanded has ended.
+    LeftBehind {
+        /// The process.
+        driver: u32,
+    },
+}
+
 /// A question that waits for `y`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Dialog {
+    /// There is nothing to look at any more.
+    LeaveViewer,
     /// Rent exactly this, at exactly this cost.
     Rent(Box<OfferRow>),
     /// End the sprint.
@@ -110,6 +129,8 @@ pub struct LogView {
     reason = "independent switches of one screen, not a state machine"
 )]
 pub struct Model {
+    /// What this cockpit is to the engine.
+    pub role: Role,
     /// The newest snapshot.
     pub snapshot: Arc<Snapshot>,
     /// Real time since it came.
@@ -156,6 +177,7 @@ impl Model {
         let work = suggested_pane(snapshot.sprint.step);
         let selected = snapshot.offers.rows.first().map(|row| row.offer.id);
         Model {
+            role: Role::Driver,
             snapshot,
             since_snapshot: Duration::zero(),
             focus: work,
@@ -179,6 +201,14 @@ impl Model {
             exit: None,
             redraw: false,
             suspend: false,
+        }
+    }
+
+    /// A view of another process's engine.
+    pub fn viewing(snapshot: Arc<Snapshot>, driver: u32) -> Model {
+        Model {
+            role: Role::Viewer { driver },
+            ..Model::new(snapshot)
         }
     }
 

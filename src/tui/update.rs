@@ -9,7 +9,7 @@ use super::ExitReason;
 use super::keymap::{Action, lookup};
 use super::layout::Breakpoint;
 use super::message::Message;
-use super::model::{Dialog, Model, Pane, suggested_pane};
+use super::model::{Dialog, Model, Pane, Role, suggested_pane};
 
 /// Rows of a page: fixed, so that `update` needs no screen.
 const PAGE: usize = 10;
@@ -30,6 +30,13 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Command> {
             model.snapshot = snapshot;
             model.since_snapshot = Duration::zero();
             after_snapshot(model, stepped);
+            Vec::new()
+        }
+        Message::DriverEnded => {
+            if let Role::Viewer { driver } = model.role {
+                model.role = Role::LeftBehind { driver };
+                model.ask(Dialog::LeaveViewer);
+            }
             Vec::new()
         }
         Message::Tick(elapsed) => {
@@ -60,7 +67,8 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Command> {
 }
 
 fn after_snapshot(model: &mut Model, stepped: bool) {
-    if model.snapshot.ended {
+    // A viewer stays to show how it ended.
+    if model.snapshot.ended && model.role == Role::Driver {
         model.exit = Some(ExitReason::EngineEnded);
     }
     // A focused work pane stays: keys must not change their meaning under the operator's fingers.
@@ -101,6 +109,7 @@ fn moot(model: &Model, dialog: &Dialog) -> Option<&'static str> {
             (!model.snapshot.sprint.can_abort).then_some("there is nothing to abort any more")
         }
         Dialog::Auto => (model.snapshot.mode == Mode::Auto).then_some("auto mode is on already"),
+        Dialog::LeaveViewer => None,
         Dialog::Quit(_) => {
             (!model.is_rented()).then_some("nothing is rented any more: press q again to quit")
         }
@@ -115,11 +124,25 @@ fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Command> {
     let Some(binding) = lookup(model, key) else {
         return Vec::new();
     };
+    if let (true, Some(driver)) = (binding.action.commands(), viewed(model)) {
+        model.say(format!(
+            "this is a viewer: process {driver} drives, use its own terminal"
+        ));
+        return Vec::new();
+    }
     if let Some(reason) = (binding.blocked)(model) {
         model.say(reason);
         return Vec::new();
     }
     act(model, binding.action)
+}
+
+/// The process whose engine is only looked at.
+fn viewed(model: &Model) -> Option<u32> {
+    match model.role {
+        Role::Driver => None,
+        Role::Viewer { driver } | Role::LeftBehind { driver } => Some(driver),
+    }
 }
 
 fn act(model: &mut Model, action: Action) -> Vec<Command> {
@@ -203,6 +226,10 @@ fn focus(model: &mut Model, pane: Pane) {
 }
 
 fn quit(model: &mut Model) -> Vec<Command> {
+    if viewed(model).is_some() {
+        model.exit = Some(ExitReason::Quit);
+        return Vec::new();
+    }
     if model.is_rented() {
         model.ask(Dialog::Quit(None));
         return Vec::new();
@@ -223,6 +250,10 @@ fn confirm(model: &mut Model) -> Vec<Command> {
                 offer: row.offer.id,
                 agreed: row.worst_cost,
             }]
+        }
+        Dialog::LeaveViewer => {
+            model.exit = Some(ExitReason::Quit);
+            Vec::new()
         }
         Dialog::Abort => vec![Command::Abort],
         Dialog::Approve(kind) => vec![Command::Approve(kind)],

@@ -6,6 +6,8 @@ use std::io::{Read as _, Write as _};
 #[path = "../common/mod.rs"]
 mod common;
 mod picture;
+mod release;
+mod viewer;
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};

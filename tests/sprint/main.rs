@@ -5,6 +5,7 @@
 
 mod headless;
 mod rig;
+mod viewer;
 
 use pocpit::domain::{GateKind, Mode, Step};
 use pocpit::engine::{Command, QuitChoice};

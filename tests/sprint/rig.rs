@@ -67,6 +67,10 @@ impl Rig {
         Rig { handle, ..self }
     }
 
+    pub fn state_dir(&self) -> &std::path::Path {
+        &self.config.paths.state_dir
+    }
+
     pub fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.handle.snapshots.borrow())
     }

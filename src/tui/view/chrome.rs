@@ -4,14 +4,17 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::domain::Mode;
+use crate::domain::{Duration, Mode};
 use crate::engine::{Alert, AlertLevel, CapSnapshot, WorldKind};
 use crate::tui::keymap::{self, BINDINGS, Context};
 use crate::tui::layout::centered;
-use crate::tui::model::{Model, Pane};
+use crate::tui::model::{Model, Pane, Role};
 use crate::tui::theme::Theme;
 
 use super::{popup, put, put_cut, words};
+
+/// An engine publishes every second; a viewer that hears nothing for longer than this says so.
+const SILENCE: Duration = Duration::seconds(5);
 
 /// World, mode and money.
 pub fn header(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
@@ -27,6 +30,19 @@ fn header_spans(model: &Model, width: u16, theme: Theme) -> Vec<Span<'static>> {
     let mut spans = Vec::new();
     if width >= 80 {
         spans.push(Span::styled(" pocpit ", theme.selected()));
+    }
+    match model.role {
+        Role::Driver => {}
+        Role::Viewer { driver } => {
+            spans.push(Span::styled(
+                format!(" VIEWER of {driver} "),
+                theme.selected(),
+            ));
+        }
+        Role::LeftBehind { driver } => {
+            let text = format!(" VIEWER, {driver} HAS ENDED ");
+            spans.push(Span::styled(text, theme.selected()));
+        }
     }
     if let WorldKind::Simulated { speed } = snapshot.world {
         spans.push(Span::styled(format!(" DEMO x{speed:.0}"), theme.warn()));
@@ -85,6 +101,20 @@ fn alert_line(model: &Model, theme: Theme) -> Line<'static> {
             " Releasing everything; the cockpit closes when nothing is left.",
             theme.warn(),
         );
+    }
+    if let Role::LeftBehind { driver } = model.role {
+        let text =
+            format!(" Process {driver} has ended; this is the last that it showed. q quits.");
+        return Line::styled(text, theme.bad());
+    }
+    if let Role::Viewer { driver } = model.role
+        && model.since_snapshot > SILENCE
+    {
+        let text = format!(
+            " No word from process {driver} for {}: it may be suspended. What is shown is old.",
+            words::length(model.since_snapshot)
+        );
+        return Line::styled(text, theme.bad());
     }
     // What costs money now is not covered by an answer to a key.
     let critical = |alert: &Alert| alert.level == AlertLevel::Critical;
@@ -174,9 +204,13 @@ pub fn tiny(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         .gate()
         .map(|g| format!(" GATE {g}"))
         .unwrap_or_default();
+    let viewer = match model.role {
+        Role::Driver => "",
+        Role::Viewer { .. } | Role::LeftBehind { .. } => "VIEWER ",
+    };
     let mut lines = vec![Line::styled(
         format!(
-            "{}{gate} {} {left}",
+            "{viewer}{}{gate} {} {left}",
             snapshot.sprint.step, snapshot.money.per_hour
         ),
         theme.strong(),
@@ -197,7 +231,9 @@ pub fn help(buf: &mut Buffer, screen: Rect, model: &Model, theme: Theme) {
     for context in Context::ALL {
         lines.push(Line::styled(context.title(), theme.accent()));
         for binding in BINDINGS.iter().filter(|b| b.context == context) {
-            let why = if model.dialog.is_none() && context == Context::Global {
+            let why = if model.role != Role::Driver && binding.action.commands() {
+                Some("not in a viewer")
+            } else if model.dialog.is_none() && context == Context::Global {
                 (binding.blocked)(model)
             } else {
                 None

@@ -16,6 +16,7 @@ use super::{popup, words};
 pub fn draw(buf: &mut Buffer, screen: Rect, dialog: &Dialog, model: &Model, theme: Theme) {
     let (title, mut lines) = match dialog {
         Dialog::Rent(row) => ("Rent this offer?", rent(row, model, theme)),
+        Dialog::LeaveViewer => ("Quit the viewer?", left_behind(model)),
         Dialog::Abort => ("Abort the sprint?", abort(model)),
         Dialog::Approve(kind) => ("Approve?", approve(*kind, model, theme)),
         Dialog::Auto => (
@@ -47,6 +48,7 @@ pub fn draw(buf: &mut Buffer, screen: Rect, dialog: &Dialog, model: &Model, them
 fn yes(dialog: &Dialog) -> String {
     match dialog {
         Dialog::Rent(row) => format!("rent for at most {}", row.worst_cost),
+        Dialog::LeaveViewer => "quit; this changes nothing".into(),
         Dialog::Abort => "abort and release everything".into(),
         Dialog::Approve(kind) => format!("approve: {kind}"),
         Dialog::Auto => "switch to auto".into(),
@@ -120,6 +122,20 @@ fn rent(row: &OfferRow, model: &Model, theme: Theme) -> Vec<Line<'static>> {
             format!("cap {:<7} {now} left, {then} after{word}", cap.name),
             style,
         ));
+    }
+    lines
+}
+
+fn left_behind(model: &Model) -> Vec<Line<'static>> {
+    let mut lines = vec![
+        Line::raw("The process that drives has ended, so nothing more is shown."),
+        Line::raw("Quit, and start pocpit again to drive from here."),
+    ];
+    if let Some(rental) = &model.snapshot.rental {
+        lines.push(Line::raw(format!(
+            "Rental {} was alive when it ended, at {}.",
+            rental.id, rental.price
+        )));
     }
     lines
 }

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::{GateKind, Outcome, Step};
 use crate::engine::GateSnapshot;
-use crate::tui::model::{Model, Pane};
+use crate::tui::model::{Model, Pane, Role};
 use crate::tui::theme::Theme;
 
 use super::{frame, put, words};
@@ -29,7 +29,9 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
             theme.bad()
         };
         lines.push(Line::styled(words::outcome(outcome), style));
-        lines.push(Line::styled("Press s for the next sprint.", theme.accent()));
+        if model.role == Role::Driver {
+            lines.push(Line::styled("Press s for the next sprint.", theme.accent()));
+        }
     }
     if let Some(gate) = &sprint.gate {
         gate_lines(&mut lines, gate, model, theme);
@@ -55,6 +57,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
 
 fn gate_lines(lines: &mut Vec<Line<'static>>, gate: &GateSnapshot, model: &Model, theme: Theme) {
     let key = match gate.kind {
+        _ if model.role != Role::Driver => "its driver decides",
         GateKind::Start => "s starts",
         GateKind::Rent => "3, pick, Enter",
         GateKind::Register | GateKind::Release => "a approves",

@@ -1,0 +1,169 @@
+//! What is left over, with what is known about it: a line for the operator, an object for scripts.
+
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::domain::{Duration, Instance, InstanceId, Time, Usd};
+use crate::engine::{NEVER_SEEN, Order, Readings};
+use crate::tui::view::words;
+
+/// Something that is left over.
+#[derive(Debug, Serialize)]
+pub(super) struct Leftover {
+    #[serde(skip)]
+    pub(super) order: Order,
+    action: &'static str,
+    id: String,
+    label: Option<String>,
+    age_seconds: Option<i64>,
+    cost_usd: Option<f64>,
+    why: &'static str,
+    pub(super) done: bool,
+}
+
+impl Leftover {
+    pub(super) fn of(order: Order, readings: &Readings<'_>) -> Leftover {
+        let (action, why) = match &order {
+            Order::Destroy(_) => (
+                "destroy rental",
+                "it carries our label and no sprint uses it",
+            ),
+            Order::Verify(_) => (
+                "forget rental",
+                "the journal has it open and the market does not list it: destroyed to be sure, and asked for by itself",
+            ),
+            Order::Void(_) => ("forget rent call", NEVER_SEEN),
+            Order::Unregister(_) => ("unregister", "its rental is gone, or is removed now"),
+            Order::Forget(_) => (
+                "forget registration",
+                "the journal has it open and the Network Node does not list it",
+            ),
+        };
+        let facts = Facts::about(&order, readings);
+        Leftover {
+            action,
+            id: facts.id,
+            label: facts.label,
+            age_seconds: facts
+                .since
+                .map(|since| (readings.now - since).num_seconds()),
+            cost_usd: facts.cost.map(Usd::dollars),
+            why,
+            done: false,
+            order,
+        }
+    }
+
+    pub(super) fn in_words(&self) -> String {
+        line(
+            &format!("{} {}", self.action, self.id),
+            self.label.as_deref(),
+            self.age_seconds,
+            self.cost_usd,
+            self.why,
+        )
+    }
+}
+
+/// What is known about a leftover.
+struct Facts {
+    id: String,
+    label: Option<String>,
+    since: Option<Time>,
+    cost: Option<Usd>,
+}
+
+impl Facts {
+    fn about(order: &Order, readings: &Readings<'_>) -> Facts {
+        match order {
+            Order::Destroy(id) | Order::Verify(id) => Facts::of_rental(*id, readings),
+            Order::Void(label) => {
+                let open = readings.ledger.open_rentals();
+                let open = open.iter().find(|open| open.label == *label);
+                Facts {
+                    id: "(none)".to_owned(),
+                    label: Some(label.to_string()),
+                    since: open.map(|open| open.intended_at),
+                    cost: Some(Usd::ZERO),
+                }
+            }
+            Order::Unregister(node) | Order::Forget(node) => Facts {
+                id: node.to_string(),
+                label: None,
+                since: None,
+                cost: None,
+            },
+        }
+    }
+
+    /// By the journal; the market's word where that knows nothing.
+    fn of_rental(id: InstanceId, readings: &Readings<'_>) -> Facts {
+        let open = readings.ledger.open_rentals();
+        let listed = readings.instances.iter().find(|listed| listed.id == id);
+        let open = open.iter().find(|open| open.instance == Some(id));
+        let label = listed.and_then(|listed| listed.label.clone());
+        Facts {
+            id: id.to_string(),
+            label: label.or_else(|| open.map(|open| open.label.to_string())),
+            since: open
+                .map(|open| open.intended_at)
+                .or_else(|| listed.and_then(|listed| listed.started_at)),
+            cost: open
+                .map(|open| open.cost(readings.now))
+                .or_else(|| listed.and_then(|listed| cost_of(listed, readings.now))),
+        }
+    }
+}
+
+fn cost_of(instance: &Instance, now: Time) -> Option<Usd> {
+    let since = instance.started_at?;
+    Some(instance.total_price.times(now - since))
+}
+
+/// A rental of another cockpit: never touched.
+#[derive(Debug, Serialize)]
+pub(super) struct Foreign {
+    id: InstanceId,
+    label: String,
+    age_seconds: Option<i64>,
+    cost_usd: Option<f64>,
+}
+
+impl Foreign {
+    pub(super) fn all(instances: &[Instance], config: &Config, now: Time) -> Vec<Foreign> {
+        let foreign = instances.iter().filter_map(|instance| {
+            let label = instance.rental_label()?;
+            (label.cockpit != config.cockpit).then(|| Foreign {
+                id: instance.id,
+                label: label.to_string(),
+                age_seconds: instance.started_at.map(|since| (now - since).num_seconds()),
+                cost_usd: cost_of(instance, now).map(Usd::dollars),
+            })
+        });
+        foreign.collect()
+    }
+
+    pub(super) fn in_words(&self) -> String {
+        line(
+            &format!("foreign rental {}", self.id),
+            Some(&self.label),
+            self.age_seconds,
+            self.cost_usd,
+            "another cockpit's, never touched",
+        )
+    }
+}
+
+fn line(
+    what: &str,
+    label: Option<&str>,
+    age_seconds: Option<i64>,
+    cost_usd: Option<f64>,
+    why: &str,
+) -> String {
+    let mut facts = vec![what.to_owned()];
+    facts.extend(label.map(str::to_owned));
+    facts.extend(age_seconds.map(|age| format!("{} old", words::length(Duration::seconds(age)))));
+    facts.extend(cost_usd.map(|cost| format!("${cost:.2} so far")));
+    format!("{}: {why}", facts.join(", "))
+}

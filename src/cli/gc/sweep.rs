@@ -1,0 +1,93 @@
+//! Carries out what the plan says.
+
+use std::collections::BTreeMap;
+
+use super::leftover::Leftover;
+use crate::cli::say;
+use crate::cli::takedown::destroy_all;
+use crate::domain::{InstanceId, NodeId, RegisteredNode, Time};
+use crate::engine::ports::{Clock, Market, NetworkNode};
+use crate::engine::{NEVER_SEEN, Order};
+use crate::journal::{Journal, Ledger, Record};
+
+/// Does what the plan says. Each change has its intent in the journal first; a destroy that cannot
+/// be recorded is still right.
+pub(super) struct Sweep<'a, M, N> {
+    pub(super) market: &'a M,
+    pub(super) network_node: &'a N,
+    pub(super) journal: &'a mut Journal,
+    pub(super) ledger: &'a Ledger,
+    pub(super) clock: &'a dyn Clock,
+}
+
+impl<M: Market, N: NetworkNode> Sweep<'_, M, N> {
+    pub(super) async fn carry_out(&mut self, found: &mut [Leftover]) {
+        let gone = self.destroy(found).await;
+        let nodes = self.unregister(found).await;
+        for leftover in found {
+            leftover.done = match &leftover.order {
+                Order::Destroy(id) | Order::Verify(id) => {
+                    gone.get(id).is_some_and(|since| self.settle(*id, *since))
+                }
+                Order::Void(label) => self.record(&Record::RentVoided {
+                    label: label.clone(),
+                    reason: NEVER_SEEN.to_owned(),
+                }),
+                Order::Unregister(node) | Order::Forget(node) => {
+                    is_absent(node, nodes.as_deref())
+                        && self.record(&Record::Unregistered { node: node.clone() })
+                }
+            };
+        }
+    }
+
+    /// Those that are proven gone, and since when.
+    async fn destroy(&mut self, found: &[Leftover]) -> BTreeMap<InstanceId, Time> {
+        let ids: Vec<InstanceId> = found
+            .iter()
+            .filter_map(|leftover| match leftover.order {
+                Order::Destroy(id) | Order::Verify(id) => Some(id),
+                _ => None,
+            })
+            .collect();
+        for instance in &ids {
+            self.record(&Record::DestroyIntended {
+                instance: *instance,
+            });
+        }
+        destroy_all(self.market, self.clock, &ids).await
+    }
+
+    /// The list afterwards; absent when that is not known.
+    async fn unregister(&mut self, found: &[Leftover]) -> Option<Vec<RegisteredNode>> {
+        for leftover in found {
+            let Order::Unregister(node) = &leftover.order else {
+                continue;
+            };
+            self.record(&Record::UnregisterIntended { node: node.clone() });
+            if let Err(error) = self.network_node.unregister(node).await {
+                say(format_args!("warning: {node} is still registered: {error}"));
+            }
+        }
+        self.network_node.nodes().await.ok()
+    }
+
+    fn settle(&mut self, instance: InstanceId, ended: Time) -> bool {
+        let settlement = self.ledger.settlement(ended, instance);
+        settlement.is_none_or(|record| self.record(&record))
+    }
+
+    fn record(&mut self, record: &Record) -> bool {
+        match self.journal.append(self.clock.now(), record) {
+            Ok(_) => true,
+            Err(error) => {
+                say(format_args!("warning: {error}"));
+                false
+            }
+        }
+    }
+}
+
+fn is_absent(node: &NodeId, nodes: Option<&[RegisteredNode]>) -> bool {
+    nodes.is_some_and(|nodes| nodes.iter().all(|listed| listed.config.id != *node))
+}

@@ -1,0 +1,74 @@
+//! What `release` and `gc` have in common: asking, and destroying until it is proven.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, IsTerminal};
+
+use color_eyre::eyre::{Report, eyre};
+use futures_util::future::join_all;
+
+use super::say;
+use crate::domain::{InstanceId, Time};
+use crate::engine;
+use crate::engine::ports::{Clock, Market};
+
+/// Rounds of destroying and looking again.
+const ROUNDS: u32 = 10;
+const BETWEEN_ROUNDS: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Asks for a `y`.
+pub(crate) fn confirmed(question: &str) -> Result<bool, Report> {
+    if !somebody_is_there() {
+        return Err(eyre!("nobody can be asked here: add --yes"));
+    }
+    let answer = answer_to(&format!("{question} [y/N]"))?;
+    Ok(matches!(answer.as_str(), "y" | "Y" | "yes"))
+}
+
+/// Somebody can be asked.
+pub(crate) fn somebody_is_there() -> bool {
+    std::io::stdin().is_terminal()
+}
+
+/// Asks, and reads a line.
+pub(crate) fn answer_to(question: &str) -> std::io::Result<String> {
+    say(format_args!("{question}"));
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
+}
+
+/// Destroys until each is proven gone (law 4). Those that are, and since when they are nowhere.
+pub(crate) async fn destroy_all(
+    market: &impl Market,
+    clock: &dyn Clock,
+    rentals: &[InstanceId],
+) -> BTreeMap<InstanceId, Time> {
+    let mut gone = BTreeMap::new();
+    for round in 0..ROUNDS {
+        let left: Vec<InstanceId> = rentals
+            .iter()
+            .copied()
+            .filter(|id| !gone.contains_key(id))
+            .collect();
+        if left.is_empty() {
+            break;
+        }
+        if round > 0 {
+            tokio::time::sleep(BETWEEN_ROUNDS).await;
+        }
+        for id in &left {
+            if let Err(error) = market.destroy(*id).await {
+                say(format_args!(
+                    "warning: rental {id} is not destroyed yet: {error}"
+                ));
+            }
+        }
+        // All at once: each proof takes half a minute.
+        let proofs = left.iter().map(async |id| {
+            let absence = engine::prove_absence(market, clock, *id).await?;
+            Some((*id, absence.since))
+        });
+        gone.extend(join_all(proofs).await.into_iter().flatten());
+    }
+    gone
+}

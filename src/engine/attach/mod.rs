@@ -1,0 +1,62 @@
+//! Lets other processes look on: the owner of a state directory serves its snapshots on a Unix
+//! socket, a viewer follows them. A viewer changes nothing.
+//!
+//! Each line on the socket is a JSON object. The owner greets with its version and process id, then
+//! sends news only, coalesced to the newest snapshot. From viewer to owner the
+//! line is free: one day it may carry [`super::Command`]s; today an owner hangs up on a viewer that
+//! says anything.
+
+mod client;
+mod server;
+mod socket;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+pub use client::{Attached, attach};
+pub use server::serve;
+
+/// Why nobody's snapshots can be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// The owner has no socket, or nobody listens on it.
+    #[error(
+        "another pocpit works on {} and lets nobody look on ({source}): close it, or give this one another paths.state_dir",
+        state_dir.display()
+    )]
+    NotServed {
+        /// The state directory.
+        state_dir: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Something listens, but does not speak in time, or not as an owner speaks.
+    #[error(
+        "another pocpit works on {}, but does not show what it does ({detail}): look at its own terminal or log",
+        state_dir.display()
+    )]
+    NotUnderstood {
+        /// The state directory.
+        state_dir: PathBuf,
+        /// What came instead.
+        detail: String,
+    },
+    /// The owner is another version of the program.
+    #[error(
+        "process {pid} works on {} with pocpit {theirs}, this is pocpit {ours}: look on with the same version",
+        state_dir.display()
+    )]
+    OtherVersion {
+        /// The state directory.
+        state_dir: PathBuf,
+        /// The owner's process.
+        pid: u32,
+        /// Its version.
+        theirs: String,
+        /// Ours.
+        ours: &'static str,
+    },
+}

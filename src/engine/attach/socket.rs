@@ -1,0 +1,68 @@
+//! Where the owner's socket is. Its name is the state directory's identity, however that is spelt;
+//! the state directory points to it, so that a viewer finds it whatever its own environment says.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use tokio::net::{UnixListener, UnixStream};
+
+use crate::config::Paths;
+use crate::ssh::socket_directory;
+
+/// The link in the state directory.
+const LINK: &str = "cockpit.sock";
+/// The directory of sockets below the runtime directory.
+const DIRECTORY: &str = "cockpit";
+/// A Unix socket's path is shorter than 108 bytes; `/cockpit/` and two hexadecimal numbers with
+/// `-` and `.sock` are ours.
+const LONGEST_PARENT: usize = 107 - 9 - 16 - 1 - 16 - 5;
+
+/// The file of a listening socket; removed when dropped.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    inode: u64,
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // The next owner may have put its own there already.
+        if fs::symlink_metadata(&self.path).is_ok_and(|file| file.ino() == self.inode) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Listens for viewers of a state directory. Only the holder of its lock calls this, so what is
+/// there already was left by an owner that is gone.
+pub(super) fn listen(paths: &Paths) -> io::Result<(UnixListener, SocketFile)> {
+    let state = fs::metadata(&paths.state_dir)?;
+    let directory = socket_directory(&paths.runtime_dir, LONGEST_PARENT)?.join(DIRECTORY);
+    crate::journal::make_private_dir(&directory)?;
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o700))?;
+    let path = directory.join(format!("{:x}-{:x}.sock", state.dev(), state.ino()));
+    remove(&path)?;
+    let listener = UnixListener::bind(&path)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+    let inode = fs::symlink_metadata(&path)?.ino();
+    let link = paths.state_dir.join(LINK);
+    remove(&link)?;
+    symlink(&path, &link)?;
+    Ok((listener, SocketFile { path, inode }))
+}
+
+/// Connects to the owner of a state directory.
+pub(super) async fn connect(state_dir: &Path) -> io::Result<UnixStream> {
+    // The link is followed here: its own path may be longer than a socket's may be.
+    let path = fs::read_link(state_dir.join(LINK))?;
+    UnixStream::connect(path).await
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,365 @@
+use std::path::Path;
+use std::sync::{Arc, Weak};
+
+use tokio::io::{AsyncWriteExt as _, BufReader, DuplexStream};
+use tokio::sync::watch;
+
+use super::client::{Attached, Unfit, follow};
+use super::server::tell;
+use super::wire::{LONGEST_LINE, Message, Sent, line_of};
+use super::{AttachError, attach, serve};
+use crate::config::Paths;
+use crate::domain::{
+    Duration, LogLine, MachineId, Mode, Offer, OfferId, ReleasePolicy, Step, Time, Usd, UsdPerHour,
+};
+use crate::engine::snapshot::{
+    BootLog, ChainSnapshot, MoneySnapshot, NodesSnapshot, OfferRow, OffersSnapshot, SearchState,
+    Snapshot, SprintSnapshot, WorldKind,
+};
+
+fn at(second: i64) -> Time {
+    Time::from_timestamp(1_790_000_000 + second, 0).unwrap()
+}
+
+fn snapshot(second: i64) -> Snapshot {
+    Snapshot {
+        at: at(second),
+        world: WorldKind::Real,
+        cockpit: "north".parse().unwrap(),
+        mode: Mode::Manual,
+        chain: ChainSnapshot::default(),
+        sprint: SprintSnapshot {
+            epoch: None,
+            step: Step::Waiting,
+            doing: "waits".into(),
+            spans: Vec::new(),
+            gate: None,
+            rent_at: None,
+            cause: None,
+            release_at: None,
+            release_policy: ReleasePolicy::AfterValidation,
+            outcome: None,
+            attempts: 0,
+            can_abort: false,
+        },
+        offers: OffersSnapshot {
+            state: SearchState::Idle,
+            rows: Arc::default(),
+            rejected: Arc::default(),
+            read_at: None,
+        },
+        rental: None,
+        nodes: NodesSnapshot::default(),
+        money: MoneySnapshot::default(),
+        alerts: Vec::new(),
+        boot_log: BootLog::default(),
+        ended: false,
+    }
+}
+
+fn offer(id: u64) -> OfferRow {
+    let price = UsdPerHour::from_dollars(9.6);
+    OfferRow {
+        offer: Offer {
+            id: OfferId(id),
+            machine: MachineId(id / 7),
+            host: None,
+            gpu_name: "H100 SXM".into(),
+            gpu_count: 4,
+            gpu_memory_mb: 81_559,
+            disk_gb: 800.0,
+            disk_mb_per_s: Some(2400.5),
+            download_mbps: 4200.25,
+            upload_mbps: 3800.0,
+            gpu_price: price,
+            storage_per_gb_month: Usd::from_dollars(0.1),
+            download_per_gb: Usd::ZERO,
+            upload_per_gb: Usd::ZERO,
+            reliability: 0.993,
+            cuda: Some(12.8),
+            direct_ports: 100,
+            location: Some("Norway, NO".into()),
+            ends_at: Some(at(90_000)),
+            verified: true,
+        },
+        price,
+        expected_cost: Usd::from_dollars(20.0),
+        worst_cost: Usd::from_dollars(30.0),
+        expected_boot: Duration::minutes(24),
+        why: "cheapest by expected cost; fast download".into(),
+    }
+}
+
+fn with_offers(second: i64, count: u64) -> Snapshot {
+    let mut searched = snapshot(second);
+    searched.offers.rows = Arc::new((0..count).map(offer).collect());
+    searched.offers.read_at = Some(at(second));
+    searched
+}
+
+fn line(number: i64) -> LogLine {
+    LogLine::plain(
+        at(number),
+        format!("{number:05} INFO vllm.worker: shard {number} of 95000 is loaded, 1.2 s"),
+    )
+}
+
+/// A log's lines, with their numbers.
+fn lines(log: &BootLog) -> Vec<(u64, LogLine)> {
+    let numbers = log.first_seq()..log.end_seq();
+    numbers
+        .map(|number| (number, log.line(number).unwrap().clone()))
+        .collect()
+}
+
+/// An engine's channel, and a viewer that follows it through a pipe of this many bytes.
+async fn viewed(
+    first: Snapshot,
+    pipe: usize,
+) -> (watch::Sender<Arc<Snapshot>>, watch::Receiver<Arc<Snapshot>>) {
+    let (publish, snapshots) = watch::channel(Arc::new(first));
+    let (owner, viewer) = tokio::io::duplex(pipe);
+    tokio::spawn(tell(owner, snapshots));
+    let attached = follow(BufReader::new(viewer)).await.unwrap();
+    assert_eq!(attached.owner, std::process::id());
+    (publish, attached.snapshots)
+}
+
+async fn until_same(seen: &mut watch::Receiver<Arc<Snapshot>>, wanted: &Snapshot) {
+    let same = |now: &Arc<Snapshot>| {
+        // Chunks of a log may be cut differently: what counts is what can be read.
+        let mut plain = (**now).clone();
+        plain.boot_log = wanted.boot_log.clone();
+        plain == *wanted
+            && lines(&now.boot_log) == lines(&wanted.boot_log)
+            && now.boot_log.live == wanted.boot_log.live
+    };
+    seen.wait_for(same).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_viewer_sees_what_the_engine_shows_log_and_offers_too() {
+    let mut shown = with_offers(0, 40);
+    (0..3_000).for_each(|number| shown.boot_log.push(line(number)));
+    shown.boot_log.live = Some(line(3_000));
+    let (publish, mut seen) = viewed(shown.clone(), 4_096).await;
+    until_same(&mut seen, &shown).await;
+    // When log and offers go on, then so does the view,
+    shown.boot_log.push(line(3_000));
+    shown.boot_log.live = None;
+    publish.send_replace(Arc::new(shown.clone()));
+    until_same(&mut seen, &shown).await;
+    // and a new rental's log replaces the old one, even when it is longer already.
+    let mut next = with_offers(60, 3);
+    (0..5_000).for_each(|number| next.boot_log.push(line(number + 100_000)));
+    publish.send_replace(Arc::new(next.clone()));
+    until_same(&mut seen, &next).await;
+    let none = snapshot(70);
+    publish.send_replace(Arc::new(none.clone()));
+    until_same(&mut seen, &none).await;
+    // The last word reaches the viewer, then its channel closes.
+    let mut last = snapshot(80);
+    last.ended = true;
+    publish.send_replace(Arc::new(last.clone()));
+    drop(publish);
+    until_same(&mut seen, &last).await;
+    assert!(seen.changed().await.is_err());
+}
+
+#[tokio::test]
+async fn a_log_that_has_lost_its_beginning_keeps_its_numbers() {
+    let mut shown = snapshot(0);
+    let count = i64::try_from(BootLog::CAPACITY).unwrap() + 1_000;
+    (0..count).for_each(|number| shown.boot_log.push(line(number)));
+    assert!(shown.boot_log.first_seq() > 0);
+    let (_publish, mut seen) = viewed(shown.clone(), 1 << 20).await;
+    until_same(&mut seen, &shown).await;
+}
+
+#[test]
+fn only_news_is_sent_and_it_is_small() {
+    let mut shown = with_offers(0, 1_000);
+    (0..20_000).for_each(|number| shown.boot_log.push(line(number)));
+    let mut sent = Sent::default();
+    let mut round = |shown: &Snapshot| {
+        let mut sizes = Vec::new();
+        loop {
+            let message = sent.next(shown, shown.boot_log.end_seq());
+            sizes.push(line_of(&message).unwrap().len());
+            if matches!(message, Message::Snapshot(_)) {
+                return sizes;
+            }
+        }
+    };
+    let first = round(&shown);
+    // Given a viewer that has everything, then one more line costs only itself.
+    shown.boot_log.push(line(20_000));
+    let news = round(&shown);
+    let nothing = round(&shown);
+    println!(
+        "first {} bytes in {} lines, the longest {}; then {} with a line of the log, {} without",
+        first.iter().sum::<usize>(),
+        first.len(),
+        first.iter().max().unwrap(),
+        news.iter().sum::<usize>(),
+        nothing.iter().sum::<usize>(),
+    );
+    assert!(first.iter().all(|size| (*size as u64) < LONGEST_LINE / 2));
+    assert_eq!((news.len(), nothing.len()), (2, 1));
+    assert!(news.iter().sum::<usize>() < 2_000 + nothing[0]);
+    assert!(nothing[0] < 4_000, "{nothing:?}");
+}
+
+#[tokio::test]
+async fn a_viewer_that_does_not_read_holds_no_snapshot_and_then_gets_the_newest() {
+    let mut busy = with_offers(0, 100);
+    (0..5_000).for_each(|number| busy.boot_log.push(line(number)));
+    let (publish, snapshots) = watch::channel(Arc::new(busy.clone()));
+    let (owner, viewer) = tokio::io::duplex(1_024);
+    let telling = tokio::spawn(tell(owner, snapshots));
+    // Given a viewer that reads nothing, when the engine goes on,
+    let mut old: Vec<Weak<Snapshot>> = Vec::new();
+    for second in 1..200 {
+        tokio::task::yield_now().await;
+        busy.at = at(second);
+        busy.boot_log.push(line(5_000 + second));
+        let next = Arc::new(busy.clone());
+        old.push(Arc::downgrade(&next));
+        publish.send_replace(next);
+    }
+    tokio::task::yield_now().await;
+    // then nothing is kept for it but the newest,
+    assert!(!telling.is_finished());
+    let newest = old.pop().unwrap();
+    assert!(newest.upgrade().is_some());
+    assert!(old.iter().all(|snapshot| snapshot.upgrade().is_none()));
+    // and that is what it sees when it reads.
+    let mut seen = follow(BufReader::new(viewer)).await.unwrap().snapshots;
+    until_same(&mut seen, &busy).await;
+}
+
+async fn told(words: &[u8]) -> Result<Attached, Unfit> {
+    let (mut owner, viewer): (DuplexStream, DuplexStream) = tokio::io::duplex(1 << 16);
+    let words = words.to_vec();
+    tokio::spawn(async move {
+        // The viewer may have heard enough before the end.
+        let _ = owner.write_all(&words).await;
+    });
+    follow(BufReader::new(viewer)).await
+}
+
+#[tokio::test]
+async fn another_version_and_another_tongue_are_refused() {
+    let other = told(b"{\"pocpit\":\"99.0.0\",\"pid\":7,\"new\":true}\n").await;
+    assert!(
+        matches!(&other, Err(Unfit::OtherVersion(greeting)) if greeting.pocpit == "99.0.0" && greeting.pid == 7),
+        "{other:?}"
+    );
+    let greeting = format!("{{\"pocpit\":\"{}\",\"pid\":7}}\n", super::wire::VERSION);
+    for wrong in ["", "SSH-2.0-x\n", "{}\n"] {
+        assert!(matches!(
+            told(wrong.as_bytes()).await,
+            Err(Unfit::NotUnderstood(_))
+        ));
+        let after = format!("{greeting}{wrong}");
+        assert!(matches!(
+            told(after.as_bytes()).await,
+            Err(Unfit::NotUnderstood(_))
+        ));
+    }
+}
+
+#[tokio::test]
+async fn a_line_without_end_is_not_kept() {
+    let mut words = format!("{{\"pocpit\":\"{}\",\"pid\":7}}\n", super::wire::VERSION).into_bytes();
+    words.resize(
+        words.len() + usize::try_from(LONGEST_LINE).unwrap() + 1,
+        b'x',
+    );
+    let refused = told(&words).await;
+    assert!(
+        matches!(&refused, Err(Unfit::NotUnderstood(why)) if why.contains("a line of more than")),
+        "{refused:?}"
+    );
+}
+
+fn paths(scratch: &Path, name: &str) -> Paths {
+    let state_dir = scratch.join(name);
+    std::fs::create_dir_all(&state_dir).unwrap();
+    Paths {
+        log_dir: state_dir.join("log"),
+        runtime_dir: scratch.join("run"),
+        state_dir,
+    }
+}
+
+#[tokio::test]
+async fn each_state_directory_has_its_own_private_socket() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scratch = tempfile::tempdir().unwrap();
+    let (one, two) = (paths(scratch.path(), "one"), paths(scratch.path(), "two"));
+    let (publish_one, from_one) = watch::channel(Arc::new(snapshot(1)));
+    let (_publish_two, from_two) = watch::channel(Arc::new(snapshot(2)));
+    let serving = serve(&one, from_one).unwrap();
+    serve(&two, from_two).unwrap();
+    for (paths, second) in [(&one, 1), (&two, 2)] {
+        let attached = attach(&paths.state_dir).await.unwrap();
+        assert_eq!(attached.snapshots.borrow().at, at(second));
+        let socket = std::fs::read_link(paths.state_dir.join("cockpit.sock")).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(
+            (mode(&socket), mode(socket.parent().unwrap())),
+            (0o600, 0o700)
+        );
+    }
+    // When the engine ends, then its socket goes.
+    drop(publish_one);
+    serving.await.unwrap();
+    let socket = std::fs::read_link(one.state_dir.join("cockpit.sock")).unwrap();
+    assert!(!socket.exists());
+}
+
+#[tokio::test]
+async fn what_a_dead_owner_left_is_replaced_and_a_long_runtime_directory_is_no_hindrance() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut paths = paths(scratch.path(), "state");
+    paths.runtime_dir = scratch.path().join("r".repeat(120));
+    // Given a socket on which nobody listens any more,
+    let (_publish, snapshots) = watch::channel(Arc::new(snapshot(1)));
+    let (listener, file) = super::socket::listen(&paths).unwrap();
+    std::mem::forget(file);
+    drop(listener);
+    // when another owner starts, then viewers find that one.
+    serve(&paths, snapshots).unwrap();
+    let attached = attach(&paths.state_dir).await.unwrap();
+    assert_eq!(attached.snapshots.borrow().at, at(1));
+}
+
+#[tokio::test]
+async fn a_viewer_that_says_something_is_hung_up_on() {
+    let scratch = tempfile::tempdir().unwrap();
+    let paths = paths(scratch.path(), "state");
+    let (_publish, snapshots) = watch::channel(Arc::new(snapshot(1)));
+    serve(&paths, snapshots).unwrap();
+    let mut stream = super::socket::connect(&paths.state_dir).await.unwrap();
+    stream
+        .write_all(b"{\"command\":\"abort\"}\n")
+        .await
+        .unwrap();
+    // Then nothing comes but the end, and others still look on.
+    let mut rest = Vec::new();
+    let _ = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest).await;
+    assert!(attach(&paths.state_dir).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_who_listens_is_a_sentence() {
+    let scratch = tempfile::tempdir().unwrap();
+    let paths = paths(scratch.path(), "state");
+    let refused = attach(&paths.state_dir).await.unwrap_err();
+    assert!(matches!(refused, AttachError::NotServed { .. }));
+    assert!(
+        refused.to_string().contains("lets nobody look on"),
+        "{refused}"
+    );
+}

@@ -1,0 +1,177 @@
+//! What goes over the socket: a greeting, then news. Log and offers are large and seldom new, so
+//! they travel apart from the rest of a snapshot: that is some 6 kB, while 20,000 lines of a log and
+//! a thousand offers are 5 MB.
+
+use std::io;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
+
+use crate::domain::{LogLine, Time};
+use crate::engine::snapshot::{BootLog, OfferRow, RejectedOffer, Snapshot};
+
+/// The version whose snapshots this program writes and reads.
+pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Longest line that is read, in bytes. The longest that is written are a thousand offers.
+pub(super) const LONGEST_LINE: u64 = 8 * 1024 * 1024;
+/// Bytes after which a part of the log is sent.
+const LOG_PART: usize = 256 * 1024;
+/// Bytes of a span's style in JSON, at most.
+const STYLE: usize = 200;
+
+/// The owner's first line. It must stay readable for every other version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Greeting {
+    /// Version of the program.
+    pub(super) pocpit: String,
+    /// The owner's process.
+    pub(super) pid: u32,
+}
+
+impl Greeting {
+    pub(super) fn ours() -> Greeting {
+        Greeting {
+            pocpit: VERSION.to_owned(),
+            pid: std::process::id(),
+        }
+    }
+}
+
+/// A line of the owner's after the greeting.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Message {
+    /// The market's offers, all of them.
+    Offers {
+        rows: Arc<Vec<OfferRow>>,
+        rejected: Arc<Vec<RejectedOffer>>,
+    },
+    /// Another log: what was sent of the last one is over. Its first line has this number.
+    LogBegins { first: u64 },
+    /// The next lines of the log.
+    LogGoesOn(Vec<LogLine>),
+    /// Everything else, to be shown with the offers and the log that were sent before.
+    Snapshot(Box<Snapshot>),
+}
+
+/// What a viewer was sent, so that only news follows.
+#[derive(Debug, Default)]
+pub(super) struct Sent {
+    offers_of: Option<Time>,
+    log_end: u64,
+    last_line: Option<LogLine>,
+}
+
+impl Sent {
+    /// What to send next for the viewer to be where this snapshot is. With [`Message::Snapshot`] it
+    /// is there, except for lines of the log from `log_until` on: a busy log must not keep the rest
+    /// from a slow viewer.
+    pub(super) fn next(&mut self, snapshot: &Snapshot, log_until: u64) -> Message {
+        let (offers, log) = (&snapshot.offers, &snapshot.boot_log);
+        if self.offers_of != offers.read_at {
+            self.offers_of = offers.read_at;
+            return Message::Offers {
+                rows: offers.rows.clone(),
+                rejected: offers.rejected.clone(),
+            };
+        }
+        if !self.is_of(log) {
+            let first = log.first_seq();
+            (self.log_end, self.last_line) = (first, None);
+            return Message::LogBegins { first };
+        }
+        let part = part(log, self.log_end, log_until);
+        if let Some(last) = part.last() {
+            self.log_end += part.len() as u64;
+            self.last_line = Some(last.clone());
+            return Message::LogGoesOn(part);
+        }
+        Message::Snapshot(Box::new(without_offers_and_log(snapshot)))
+    }
+
+    /// A log is the one that was sent when it still has the last line that was: lines tell when they
+    /// came, so those of another rental differ.
+    fn is_of(&self, log: &BootLog) -> bool {
+        match &self.last_line {
+            None => self.log_end == log.first_seq(),
+            Some(last) => log.line(self.log_end.saturating_sub(1)) == Some(last),
+        }
+    }
+}
+
+fn part(log: &BootLog, from: u64, until: u64) -> Vec<LogLine> {
+    let mut room = LOG_PART;
+    let mut lines = Vec::new();
+    for line in (from..until).map_while(|number| log.line(number)) {
+        lines.push(line.clone());
+        let size: usize = line.spans.iter().map(|span| span.text.len() + STYLE).sum();
+        room = room.saturating_sub(size);
+        if room == 0 {
+            break;
+        }
+    }
+    lines
+}
+
+fn without_offers_and_log(snapshot: &Snapshot) -> Snapshot {
+    let mut rest = snapshot.clone();
+    rest.offers.rows = Arc::default();
+    rest.offers.rejected = Arc::default();
+    let live = rest.boot_log.live.take();
+    rest.boot_log = BootLog::default();
+    rest.boot_log.live = live;
+    rest
+}
+
+/// What a viewer has received.
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    rows: Arc<Vec<OfferRow>>,
+    rejected: Arc<Vec<RejectedOffer>>,
+    log: BootLog,
+}
+
+impl Received {
+    /// Takes a message in; a snapshot comes out whole.
+    pub(super) fn take(&mut self, message: Message) -> Option<Snapshot> {
+        match message {
+            Message::Offers { rows, rejected } => (self.rows, self.rejected) = (rows, rejected),
+            Message::LogBegins { first } => self.log = BootLog::beginning_at(first),
+            Message::LogGoesOn(lines) => lines.into_iter().for_each(|line| self.log.push(line)),
+            Message::Snapshot(mut snapshot) => {
+                snapshot.offers.rows = self.rows.clone();
+                snapshot.offers.rejected = self.rejected.clone();
+                self.log.live = snapshot.boot_log.live.take();
+                snapshot.boot_log = self.log.clone();
+                return Some(*snapshot);
+            }
+        }
+        None
+    }
+}
+
+/// A value as a line.
+pub(super) fn line_of(value: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// The next line without its end; absent at the end of the stream. A line that is too long is an
+/// error, and no more of it is kept than [`LONGEST_LINE`].
+pub(super) async fn read_line(
+    from: &mut (impl AsyncBufRead + Unpin),
+) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    from.take(LONGEST_LINE).read_until(b'\n', &mut line).await?;
+    if line.pop_if(|last| *last == b'\n').is_some() {
+        return Ok(Some(line));
+    }
+    // Half a line is what a killed owner leaves.
+    if (line.len() as u64) < LONGEST_LINE {
+        return Ok(None);
+    }
+    let why = format!("a line of more than {LONGEST_LINE} bytes");
+    Err(io::Error::new(io::ErrorKind::InvalidData, why))
+}

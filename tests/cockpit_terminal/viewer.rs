@@ -1,0 +1,100 @@
+//! Two cockpits on one state directory: the second one looks on.
+
+use std::io::{BufRead as _, BufReader};
+
+use crate::common::Sim;
+use crate::{Terminal, pocpit};
+
+fn cockpit(sim: &Sim) -> Terminal {
+    Terminal::start(100, 30, &["--config", &sim.config])
+}
+
+fn viewer_of(driver: &Terminal) -> String {
+    format!("VIEWER of {}", driver.child.process_id().unwrap())
+}
+
+#[test]
+fn a_second_cockpit_looks_on_and_changes_nothing() {
+    let sim = Sim::start(&mut pocpit(&["sim", "--speed", "20"]));
+    let mut driver = cockpit(&sim);
+    driver.until("GATE start");
+    let mut viewer = cockpit(&sim);
+    viewer.until(&viewer_of(&driver));
+    // Given a gate that waits, when the viewer presses its key, then it is told who drives.
+    viewer.until("GATE start");
+    viewer.press("s");
+    viewer.until("this is a viewer: process");
+    // When the driver passes it, then both see it.
+    driver.press("s");
+    driver.until("GATE rent");
+    viewer.until("GATE rent");
+    // Leaving asks nothing, and the driver goes on.
+    viewer.press("q");
+    assert_eq!(viewer.end(), (0, true));
+    driver.press("x");
+    driver.until("Abort the sprint?");
+    driver.press("n");
+    driver.press("q");
+    assert_eq!(driver.end(), (0, true));
+}
+
+#[test]
+fn a_viewer_says_that_its_driver_was_killed_and_the_next_cockpit_drives() {
+    let sim = Sim::start(&mut pocpit(&["sim", "--speed", "20"]));
+    let driver = cockpit(&sim);
+    driver.until("GATE start");
+    let mut viewer = cockpit(&sim);
+    viewer.until(&viewer_of(&driver));
+    driver.signal(rustix::process::Signal::KILL);
+    driver.end();
+    viewer.until("Quit the viewer?");
+    // It does not take over: the next one does, over the socket that was left.
+    let next = cockpit(&sim);
+    next.until("GATE start");
+    assert!(!next.text().contains("VIEWER"), "{}", next.text());
+    let other = cockpit(&sim);
+    other.until(&viewer_of(&next));
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    viewer.press("y");
+    assert_eq!(viewer.end(), (0, true));
+}
+
+#[test]
+fn a_directory_whose_holder_shows_nothing_is_refused() {
+    let sim = Sim::start(&mut pocpit(&["sim", "--speed", "20"]));
+    let config = pocpit::config::load(Some(std::path::Path::new(&sim.config)), &[]);
+    let paths = config.unwrap().config.paths;
+    let _held = pocpit::journal::Journal::open(&paths.state_dir).unwrap();
+    let refused = cockpit(&sim);
+    refused.until("lets nobody look on");
+    assert_eq!(refused.end().0, 3);
+}
+
+#[test]
+fn a_viewer_sees_how_hands_off_ends() {
+    let sim = Sim::start(&mut pocpit(&["sim", "--speed", "300"]));
+    let mut auto = pocpit(&["--config", &sim.config, "auto", "--once"])
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Whoever comes first drives: here that is not to be the cockpit.
+    let mut lines = BufReader::new(auto.stderr.take().unwrap()).lines();
+    let drives = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .any(|line| line.contains("waiting"));
+    assert!(drives, "it never said that it waits");
+    let rest = std::thread::spawn(move || lines.map_while(Result::ok).count());
+    let mut viewer = cockpit(&sim);
+    viewer.until(&format!("VIEWER of {}", auto.id()));
+    viewer.until("HAS ENDED");
+    assert_eq!(auto.wait().unwrap().code(), Some(0));
+    rest.join().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    viewer.press("n");
+    viewer.until("CONFIRMED");
+    viewer.press("q");
+    assert_eq!(viewer.end(), (0, true));
+}
