@@ -1,6 +1,6 @@
 //! `pocpit`: the cockpit on the configured services.
 
-use color_eyre::eyre::Report;
+use color_eyre::eyre::{Report, eyre};
 
 use super::arguments::Common;
 use super::headless::{self, Format};
@@ -8,7 +8,7 @@ use super::telemetry::{self, Audience};
 use super::{Exit, runtime, say};
 use crate::config::Config;
 use crate::domain::Mode;
-use crate::engine::{Command, EndAfter, EngineHandle, QuitChoice};
+use crate::engine::{self, Command, EndAfter, EngineHandle, QuitChoice};
 use crate::tui::{self, ExitReason, TuiOptions};
 
 pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
@@ -35,23 +35,39 @@ pub(crate) async fn open(
     if_lost: IfTerminalIsLost,
 ) -> Result<Exit, Report> {
     let handle = runtime::start_engine(config, mode, EndAfter::Never)?;
-    let reason = tui::run(handle.snapshots.clone(), handle.commands.clone(), options).await;
+    let cockpit = tui::run(handle.snapshots.clone(), handle.commands.clone(), options);
+    let broke = match engine::caught(cockpit).await {
+        Ok(Ok(reason)) => {
+            after(reason, if_lost, &handle);
+            None
+        }
+        Ok(Err(error)) => Some(Report::from(error)),
+        Err(panic) => Some(eyre!(
+            "the cockpit broke: {panic}. This is a defect of pocpit: the log has the place, please report it"
+        )),
+    };
+    if broke.is_some() {
+        leave(&handle);
+    }
+    let exit = headless::follow(handle, &config.paths.state_dir, Format::Words).await?;
+    match broke {
+        Some(error) => Err(error),
+        None => Ok(exit),
+    }
+}
+
+/// What the cockpit's end means for the engine.
+fn after(reason: ExitReason, if_lost: IfTerminalIsLost, handle: &EngineHandle) {
     match reason {
-        Ok(ExitReason::Quit) if handle.snapshots.borrow().rental.is_some() => {
+        ExitReason::Quit if handle.snapshots.borrow().rental.is_some() => {
             say(format_args!("pocpit: ending; Ctrl-C leaves at once"));
         }
-        Ok(ExitReason::Quit | ExitReason::EngineEnded) => {}
-        Ok(ExitReason::TerminalLost) if if_lost == IfTerminalIsLost::GoOn => {
+        ExitReason::Quit | ExitReason::EngineEnded => {}
+        ExitReason::TerminalLost if if_lost == IfTerminalIsLost::GoOn => {
             tracing::info!("the terminal is gone; the sprint goes on without it");
         }
-        Ok(ExitReason::TerminalLost | ExitReason::Signal) => leave(&handle),
-        Err(error) => {
-            leave(&handle);
-            headless::follow(handle, Format::Words).await?;
-            return Err(error.into());
-        }
+        ExitReason::TerminalLost | ExitReason::Signal => leave(handle),
     }
-    headless::follow(handle, Format::Words).await
 }
 
 fn leave(handle: &EngineHandle) {

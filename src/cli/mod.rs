@@ -7,6 +7,7 @@ mod cockpit;
 mod config;
 mod demo;
 mod headless;
+mod log_files;
 mod look;
 mod proxy;
 mod release;

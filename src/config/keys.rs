@@ -639,7 +639,7 @@ pub const KEYS: &[Key] = &[
         "paths.log_dir",
         Kind::Path,
         "\"~/.local/state/pocpit/log\"",
-        "The program's own log files; in the state directory when absent.",
+        "The program's own log files, 128 MiB at most; in the state directory when absent.",
     ),
     optional(
         "paths.runtime_dir",

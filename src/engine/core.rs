@@ -8,12 +8,14 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::drill::{self, Part, drill};
 use super::observe::{Observation, start_pollers};
 use super::ports::TunnelEnds;
 use super::rental::Watcher;
 use super::snapshot::{
     BootLog, Command, LinkSnapshot, OfferRow, QuitChoice, RejectedOffer, Snapshot, WorldKind,
 };
+use super::supervise::caught;
 use super::{EngineError, Ports, exec, publish};
 use crate::chain::clock::BlockClock;
 use crate::config::Config;
@@ -185,7 +187,8 @@ pub fn start(
     };
     engine.go_on(now);
     let (publish, snapshots) = watch::channel(Arc::new(engine.snapshot(now)));
-    let ended = tokio::spawn(engine.run(orders, observations, publish));
+    let run = caught(engine.run(orders, observations, publish));
+    let ended = tokio::spawn(async move { run.await? });
     EngineHandle {
         snapshots,
         commands,
@@ -208,6 +211,11 @@ impl Engine {
                 );
                 self.sprint = sprint;
                 self.feed(now, Event::Resumed);
+                // Hands off was asked for: a sprint that was left in manual mode would wait for
+                // somebody. The other way round it goes on as it was.
+                if self.options.mode == Mode::Auto {
+                    self.feed(now, Event::ModeChanged(Mode::Auto));
+                }
             }
             Ok(_) => {}
             // The rentals in the ledger are still known: reconciling takes them down.
@@ -235,7 +243,14 @@ impl Engine {
         publish: watch::Sender<Arc<Snapshot>>,
     ) -> Result<Option<SprintReport>, EngineError> {
         let stop = CancellationToken::new();
+        // Dropped by a panic too: pollers of a broken engine have nobody to report to.
+        let _stop = stop.clone().drop_guard();
         start_pollers(&self.ports, self.config.chain.poll, &self.reports, &stop);
+        drill::entered(self.sprint.step());
+        tracing::info!(
+            "the engine runs, the sprint is in step {}",
+            self.sprint.step()
+        );
         let mut published = tokio::time::Instant::now();
         let mut news = true;
         while !self.is_over() {
@@ -298,6 +313,8 @@ impl Engine {
     fn keep_house(&mut self) {
         self.watch_rental();
         self.save();
+        drill::entered(self.sprint.step());
+        drill(Part::Engine);
         if self.sprint.step() == Step::Done && !self.report_asked {
             self.report_asked = true;
             self.count_leftovers();
@@ -414,9 +431,13 @@ impl Engine {
         self.running.insert(key);
         let reports = self.reports.clone();
         tokio::spawn(async move {
-            let task = tokio::spawn(work);
+            let task = caught(async {
+                drill(Part::Effect);
+                work.await
+            });
+            // The flow asks again for what it has no answer to.
             let report = task.await.unwrap_or_else(|panic| {
-                tracing::error!("the task {key} ended in a panic: {panic}");
+                tracing::error!("the task {key} broke: {panic}");
                 Observation::Done {
                     key,
                     records: Vec::new(),
