@@ -683,6 +683,14 @@ impl Key {
         format!("POCPIT_{}", self.path.replace('.', "_").to_uppercase())
     }
 
+    /// True when a wrong value must not be repeated: a secret, the address of a webhook, which is
+    /// its password, and the name of a secret's file, where the secret itself is easily put.
+    pub fn may_hold_a_secret(&self) -> bool {
+        let is_secret = |key: &Key| matches!(key.kind, Kind::Secret);
+        let beside = self.path.strip_suffix("_file").and_then(Key::find);
+        is_secret(self) || beside.is_some_and(is_secret) || self.path == "notify.webhook"
+    }
+
     /// The setting with this path.
     pub fn find(path: &str) -> Option<&'static Key> {
         KEYS.iter().find(|key| key.path == path)
