@@ -51,6 +51,11 @@ pub(crate) async fn open(
     }
     let exit = headless::follow(handle, &config.paths.state_dir, Format::Words).await?;
     match broke {
+        // What is left is worse than what broke.
+        Some(error) if exit == Exit::Unknown => {
+            say(format_args!("pocpit: {error}"));
+            Ok(exit)
+        }
         Some(error) => Err(error),
         None => Ok(exit),
     }

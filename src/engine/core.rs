@@ -187,7 +187,7 @@ pub fn start(
     };
     engine.go_on(now);
     let (publish, snapshots) = watch::channel(Arc::new(engine.snapshot(now)));
-    let run = caught(engine.run(orders, observations, publish));
+    let run = Box::pin(caught(engine.run(orders, observations, publish)));
     let ended = tokio::spawn(async move { run.await? });
     EngineHandle {
         snapshots,

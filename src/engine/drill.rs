@@ -55,6 +55,9 @@ mod armed {
     }
 
     /// Panics if that was asked for.
+    ///
+    /// # Panics
+    /// When `POCPIT_DRILL` names this part and the step that the engine is in.
     #[expect(clippy::panic, reason = "that is what it is for")]
     pub fn drill(part: Part) {
         let step = *NOW_IN.lock().unwrap_or_else(PoisonError::into_inner);

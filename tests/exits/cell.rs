@@ -184,7 +184,7 @@ impl Cell {
         if ended.report().is_none() && stage.live() > 0 {
             assert!(said.contains("ended with "), "{said}");
             assert!(said.contains("`pocpit release`"), "{said}");
-            assert_ne!(ended.code, Some(0), "{said}");
+            assert_eq!(ended.code, Some(4), "{said}");
         }
     }
 }

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cell;
+mod full_disk;
 mod process;
 mod questions;
 

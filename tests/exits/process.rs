@@ -109,7 +109,11 @@ fn ours(truth: &Truth) -> Vec<&String> {
         .collect()
 }
 
+/// A log that is a device has no end.
 fn read(path: &Path) -> String {
+    if !path.is_file() {
+        return String::new();
+    }
     let bytes = std::fs::read(path).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -201,7 +205,7 @@ impl Process {
         self.until(question, |this| this.shows(question));
         let mut presses = 0_u32;
         self.until(command, |this| {
-            if presses % 20 == 0 {
+            if presses.is_multiple_of(20) {
                 this.press("y");
             }
             presses += 1;
