@@ -25,7 +25,12 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
         EndAfter::Never
     };
     let handle = runtime::start_engine(&config, Mode::Auto, end_after)?;
-    headless::follow(handle, Format::from_flag(arguments.json)).await
+    headless::follow(
+        handle,
+        &config.paths.state_dir,
+        Format::from_flag(arguments.json),
+    )
+    .await
 }
 
 /// Two cockpits on one account spend twice what each was told, so hands-off refuses. A market that

@@ -1,6 +1,8 @@
 //! `pocpit`: the cockpit on the configured services, or a viewer of the process that has it open.
 
-use color_eyre::eyre::Report;
+use std::path::Path;
+
+use color_eyre::eyre::{Report, eyre};
 
 use super::arguments::Common;
 use super::headless::{self, Format};
@@ -8,7 +10,7 @@ use super::telemetry::{self, Audience};
 use super::{Exit, runtime, say};
 use crate::config::Config;
 use crate::domain::Mode;
-use crate::engine::{Command, EndAfter, EngineHandle, QuitChoice, attach};
+use crate::engine::{self, Command, EndAfter, EngineHandle, QuitChoice, attach};
 use crate::journal::JournalError;
 use crate::tui::{self, ExitReason, Seat, TuiOptions};
 
@@ -17,7 +19,15 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
     let config = runtime::load(common)?.config;
     let _guard = telemetry::start(Audience::Cockpit, &config.paths.log_dir)?;
     match runtime::start_engine(&config, Mode::Manual, EndAfter::Never) {
-        Ok(handle) => drive(handle, common.tui(), IfTerminalIsLost::GoOn).await,
+        Ok(handle) => {
+            drive(
+                handle,
+                &config.paths.state_dir,
+                common.tui(),
+                IfTerminalIsLost::GoOn,
+            )
+            .await
+        }
         Err(error) if is_locked(&error) => view(&config, common.tui()).await,
         Err(error) => Err(error),
     }
@@ -49,27 +59,49 @@ pub(crate) enum IfTerminalIsLost {
 /// Opens the cockpit on an engine and stays until the engine has ended.
 pub(crate) async fn drive(
     handle: EngineHandle,
+    state_dir: &Path,
     options: TuiOptions,
     if_lost: IfTerminalIsLost,
 ) -> Result<Exit, Report> {
     let seat = Seat::Driver(handle.commands.clone());
-    let reason = tui::run(handle.snapshots.clone(), seat, options).await;
+    let cockpit = tui::run(handle.snapshots.clone(), seat, options);
+    let broke = match engine::caught(cockpit).await {
+        Ok(Ok(reason)) => {
+            after(reason, if_lost, &handle);
+            None
+        }
+        Ok(Err(error)) => Some(Report::from(error)),
+        Err(panic) => Some(eyre!(
+            "the cockpit broke: {panic}. This is a defect of pocpit: the log has the place, please report it"
+        )),
+    };
+    if broke.is_some() {
+        leave(&handle);
+    }
+    let exit = headless::follow(handle, state_dir, Format::Words).await?;
+    match broke {
+        // What is left is worse than what broke.
+        Some(error) if exit == Exit::Unknown => {
+            say(format_args!("pocpit: {error}"));
+            Ok(exit)
+        }
+        Some(error) => Err(error),
+        None => Ok(exit),
+    }
+}
+
+/// What the cockpit's end means for the engine.
+fn after(reason: ExitReason, if_lost: IfTerminalIsLost, handle: &EngineHandle) {
     match reason {
-        Ok(ExitReason::Quit) if handle.snapshots.borrow().rental.is_some() => {
+        ExitReason::Quit if handle.snapshots.borrow().rental.is_some() => {
             say(format_args!("pocpit: ending; Ctrl-C leaves at once"));
         }
-        Ok(ExitReason::Quit | ExitReason::EngineEnded) => {}
-        Ok(ExitReason::TerminalLost) if if_lost == IfTerminalIsLost::GoOn => {
+        ExitReason::Quit | ExitReason::EngineEnded => {}
+        ExitReason::TerminalLost if if_lost == IfTerminalIsLost::GoOn => {
             tracing::info!("the terminal is gone; the sprint goes on without it");
         }
-        Ok(ExitReason::TerminalLost | ExitReason::Signal) => leave(&handle),
-        Err(error) => {
-            leave(&handle);
-            headless::follow(handle, Format::Words).await?;
-            return Err(error.into());
-        }
+        ExitReason::TerminalLost | ExitReason::Signal => leave(handle),
     }
-    headless::follow(handle, Format::Words).await
 }
 
 fn leave(handle: &EngineHandle) {

@@ -36,10 +36,21 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
     let _guard = telemetry::start(audience, &config.paths.log_dir)?;
     let exit = if arguments.headless {
         let handle = runtime::start_engine(&config, mode, EndAfter::OneSprint)?;
-        headless::follow(handle, Format::from_flag(arguments.json)).await
+        headless::follow(
+            handle,
+            &config.paths.state_dir,
+            Format::from_flag(arguments.json),
+        )
+        .await
     } else {
         let handle = runtime::start_engine(&config, mode, EndAfter::Never)?;
-        cockpit::drive(handle, common.tui(), IfTerminalIsLost::End).await
+        cockpit::drive(
+            handle,
+            &config.paths.state_dir,
+            common.tui(),
+            IfTerminalIsLost::End,
+        )
+        .await
     };
     served.shutdown().await;
     exit

@@ -1,15 +1,17 @@
 //! Follows an engine without a cockpit: what happens goes to standard error, signals become
 //! commands, the report becomes the exit code.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use color_eyre::eyre::{Report, eyre};
+use color_eyre::eyre::Report;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{Exit, print, print_json, say};
 use crate::domain::SprintReport;
-use crate::engine::{Command, EngineHandle, QuitChoice, Snapshot};
+use crate::engine::{Command, EngineError, EngineHandle, QuitChoice, Snapshot};
+use crate::journal::{self, OpenRental};
 
 /// How a report is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +63,12 @@ impl Signals {
     }
 }
 
-/// Follows the engine to its end and prints the report.
-pub(crate) async fn follow(mut handle: EngineHandle, format: Format) -> Result<Exit, Report> {
+/// Follows the engine to its end and prints the report, or what is left without one.
+pub(crate) async fn follow(
+    mut handle: EngineHandle,
+    state_dir: &Path,
+    format: Format,
+) -> Result<Exit, Report> {
     let mut signals = Signals::listen()?;
     let mut told = Told::default();
     let mut stops = 0;
@@ -84,33 +90,68 @@ pub(crate) async fn follow(mut handle: EngineHandle, format: Format) -> Result<E
             }
         }
     };
-    let report = result.map_err(|error| eyre!("the engine broke: {error}"))??;
     let last = Arc::clone(&handle.snapshots.borrow());
-    finish(report.as_ref(), &last, format)
+    match result? {
+        Ok(Some(report)) => {
+            match format {
+                Format::Json => print_json(&report)?,
+                Format::Words => print(&in_words(&report))?,
+            }
+            Ok(exit_of(&report))
+        }
+        Ok(None) => Ok(tell_what_is_left(state_dir, &last, Exit::Done)),
+        Err(error @ EngineError::Broken(_)) => {
+            say(format_args!(
+                "pocpit: {error}. This is a defect of pocpit: the log has the place, please report it"
+            ));
+            Ok(tell_what_is_left(state_dir, &last, Exit::Failed))
+        }
+    }
 }
 
-/// Prints the report, or what was left behind without one.
-fn finish(report: Option<&SprintReport>, last: &Snapshot, format: Format) -> Result<Exit, Report> {
-    let Some(report) = report else {
-        let Some(rental) = &last.rental else {
+/// Says what may still cost money, by the journal: it alone knows of a rent call that nobody has
+/// the answer to.
+fn tell_what_is_left(state_dir: &Path, last: &Snapshot, if_nothing: Exit) -> Exit {
+    let ledger = match journal::read_only(state_dir) {
+        Ok(ledger) => ledger,
+        Err(error) => {
             say(format_args!(
-                "ended before a sprint was finished; it has nothing rented"
+                "ended, and what is rented is not known: {error}; see what `pocpit release` finds"
             ));
-            return Ok(Exit::Done);
-        };
-        say(format_args!(
-            "ended with rental {} alive ({}/h): start pocpit again to go on, or `pocpit release` to take it down; without either it ends itself at {}",
-            rental.id,
-            rental.price,
-            rental.lease_until.format("%H:%M:%S UTC")
-        ));
-        return Ok(Exit::Unknown);
+            return Exit::Unknown;
+        }
     };
-    match format {
-        Format::Json => print_json(report)?,
-        Format::Words => print(&in_words(report))?,
+    let left = ledger.open_rentals();
+    if left.is_empty() {
+        say(format_args!(
+            "ended before a sprint was finished; it has nothing rented"
+        ));
+        return if_nothing;
     }
-    Ok(exit_of(report))
+    for rental in left {
+        say(format_args!("ended with {}", left_in_words(rental, last)));
+    }
+    say(format_args!(
+        "start pocpit again to go on, or `pocpit release` to take it down"
+    ));
+    Exit::Unknown
+}
+
+fn left_in_words(open: &OpenRental, last: &Snapshot) -> String {
+    let prices = &open.prices;
+    let price = prices.gpu_price + prices.storage_price;
+    let Some(id) = open.instance else {
+        return format!(
+            "a rent call whose outcome is not known yet ({price} if it worked, label {})",
+            open.label
+        );
+    };
+    let lease = last.rental.as_ref().filter(|rental| rental.id == id);
+    let end = lease.map_or_else(String::new, |rental| {
+        let until = rental.lease_until.format("%H:%M:%S UTC");
+        format!("; left alone it ends itself at {until}")
+    });
+    format!("rental {id} alive ({price}){end}")
 }
 
 /// Causes that are refusals for safety and not failures.

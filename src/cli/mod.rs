@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod gc;
 mod headless;
+mod log_files;
 mod look;
 mod proxy;
 mod release;

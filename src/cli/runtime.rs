@@ -128,7 +128,7 @@ fn with_viewers(handle: EngineHandle, paths: &Paths) -> EngineHandle {
     let ended = tokio::spawn(async move {
         let ended = handle.ended.await;
         let _ = viewers.await;
-        ended.unwrap_or_else(|error| Err(EngineError::Broken(error.to_string())))
+        ended.unwrap_or_else(|error| Err(EngineError::Broken(error.into())))
     });
     EngineHandle { ended, ..handle }
 }

@@ -1,17 +1,19 @@
-//! The program's own log: always to a file that rolls daily, and to the cockpit's pane or to
-//! standard error. `POCPIT_LOG` sets what is logged, for example `debug` or `pocpit::vast=trace`.
+//! The program's own log: always to files of bounded size, and to the cockpit's pane or to standard
+//! error. `POCPIT_LOG` sets what is logged, for example `debug` or `pocpit::vast=trace`.
 
 use std::path::Path;
 
 use color_eyre::eyre::{Report, WrapErr, eyre};
-use tracing_appender::non_blocking::WorkerGuard;
-use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-/// Daily files that are kept.
-const KEPT: usize = 14;
+use super::log_files::LogFiles;
+use super::say;
+
+/// Lines that wait for a slow disk; more are dropped.
+const WAITING_LINES: usize = 16_384;
 /// Lines of our own that the cockpit keeps.
 const PANE_LINES: usize = 10_000;
 
@@ -24,18 +26,19 @@ pub(crate) enum Audience {
     Terminal,
 }
 
-/// Starts logging. The guard writes the last lines when it is dropped.
+/// Starts logging. The guard writes the last lines when it is dropped. A log that cannot be written
+/// is told and is no reason not to start: there may be a rental to take down.
 pub(crate) fn start(audience: Audience, log_dir: &Path) -> Result<WorkerGuard, Report> {
-    crate::journal::make_private_dir(log_dir)
-        .wrap_err_with(|| format!("the log directory {} cannot be made", log_dir.display()))?;
-    let file = RollingFileAppender::builder()
-        .rotation(Rotation::DAILY)
-        .filename_prefix("pocpit")
-        .filename_suffix("log")
-        .max_log_files(KEPT)
-        .build(log_dir)
-        .wrap_err_with(|| format!("no log file can be written in {}", log_dir.display()))?;
-    let (writer, guard) = tracing_appender::non_blocking(file);
+    if let Err(error) = crate::journal::make_private_dir(log_dir) {
+        say(format_args!(
+            "warning: nothing is logged to files: the directory {} cannot be made: {error}",
+            log_dir.display()
+        ));
+    }
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(WAITING_LINES)
+        .finish(LogFiles::new(log_dir, "pocpit"));
     let to_file = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .with_ansi(false)
@@ -53,7 +56,19 @@ pub(crate) fn start(audience: Audience, log_dir: &Path) -> Result<WorkerGuard, R
                 .try_init()?;
         }
     }
+    log_panics();
     Ok(guard)
+}
+
+/// A panic goes to the log, and to standard error unless the cockpit draws there.
+fn log_panics() {
+    let previous = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        tracing::error!(target: "panic", "{info}");
+        if !crate::tui::has_terminal() {
+            previous(info);
+        }
+    }));
 }
 
 /// Warnings of short commands, on standard error only.

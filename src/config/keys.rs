@@ -645,7 +645,7 @@ pub const KEYS: &[Key] = &[
         "paths.log_dir",
         Kind::Path,
         "\"~/.local/state/pocpit/log\"",
-        "The program's own log files; in the state directory when absent.",
+        "The program's own log files, 128 MiB at most; in the state directory when absent.",
     ),
     optional(
         "paths.runtime_dir",
@@ -687,6 +687,14 @@ impl Key {
     /// The environment variable that sets it.
     pub fn variable(&self) -> String {
         format!("POCPIT_{}", self.path.replace('.', "_").to_uppercase())
+    }
+
+    /// True when a wrong value must not be repeated: a secret, the address of a webhook, which is
+    /// its password, and the name of a secret's file, where the secret itself is easily put.
+    pub fn may_hold_a_secret(&self) -> bool {
+        let is_secret = |key: &Key| matches!(key.kind, Kind::Secret);
+        let beside = self.path.strip_suffix("_file").and_then(Key::find);
+        is_secret(self) || beside.is_some_and(is_secret) || self.path == "notify.webhook"
     }
 
     /// The setting with this path.

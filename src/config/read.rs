@@ -105,7 +105,14 @@ impl Reader<'_> {
         match read(value) {
             Ok(read) => Some(read),
             Err(what) => {
-                let kind = Key::find(path).map_or(Kind::Text, |key| key.kind);
+                let key = Key::find(path);
+                let kind = key.map_or(Kind::Text, |key| key.kind);
+                let what = match key {
+                    Some(key) if key.may_hold_a_secret() => {
+                        "its value is wrong, and is not shown: it may hold a secret".to_owned()
+                    }
+                    _ => what,
+                };
                 self.problem(path, what, kind.expected());
                 None
             }

@@ -144,6 +144,8 @@ fn from_environment(
 const PROGRAM_VARIABLES: &[&str] = &[
     "POCPIT_LOG",
     "POCPIT_CONFIG",
+    #[cfg(debug_assertions)]
+    "POCPIT_DRILL",
     "POCPIT_REQUIRE_SSHD",
     "POCPIT_UPDATE",
 ];

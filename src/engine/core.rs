@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::drill::{self, Part, drill};
 use super::memory::ReleaseOnly;
 use super::observe::{Observation, start_pollers};
 use super::ports::TunnelEnds;
@@ -15,6 +16,7 @@ use super::rental::Watcher;
 use super::snapshot::{
     BootLog, Command, LinkSnapshot, OfferRow, QuitChoice, RejectedOffer, Snapshot, WorldKind,
 };
+use super::supervise::caught;
 use super::{EngineError, Ports, exec, publish};
 use crate::chain::clock::BlockClock;
 use crate::config::Config;
@@ -203,7 +205,8 @@ pub fn start(
     };
     engine.go_on(now);
     let (publish, snapshots) = watch::channel(Arc::new(engine.snapshot(now)));
-    let ended = tokio::spawn(engine.run(orders, observations, publish));
+    let run = Box::pin(caught(engine.run(orders, observations, publish)));
+    let ended = tokio::spawn(async move { run.await? });
     EngineHandle {
         snapshots,
         commands,
@@ -234,6 +237,11 @@ impl Engine {
                 );
                 self.sprint = sprint;
                 self.feed(now, Event::Resumed);
+                // Hands off was asked for: a sprint that was left in manual mode would wait for
+                // somebody. The other way round it goes on as it was.
+                if self.options.mode == Mode::Auto {
+                    self.feed(now, Event::ModeChanged(Mode::Auto));
+                }
             }
             // The rentals in the ledger are still known: reconciling takes them down.
             Err(error) => tracing::error!(
@@ -260,7 +268,14 @@ impl Engine {
         publish: watch::Sender<Arc<Snapshot>>,
     ) -> Result<Option<SprintReport>, EngineError> {
         let stop = CancellationToken::new();
+        // Dropped by a panic too: pollers of a broken engine have nobody to report to.
+        let _stop = stop.clone().drop_guard();
         start_pollers(&self.ports, self.config.chain.poll, &self.reports, &stop);
+        drill::entered(self.sprint.step());
+        tracing::info!(
+            "the engine runs, the sprint is in step {}",
+            self.sprint.step()
+        );
         let mut published = tokio::time::Instant::now();
         let mut news = true;
         while !self.is_over() {
@@ -321,6 +336,8 @@ impl Engine {
         self.watch_rental();
         self.save();
         self.look_after_journal();
+        drill::entered(self.sprint.step());
+        drill(Part::Engine);
         if self.sprint.step() == Step::Done && !self.report_asked {
             self.report_asked = true;
             self.count_leftovers();
@@ -403,9 +420,13 @@ impl Engine {
         self.running.insert(key);
         let reports = self.reports.clone();
         tokio::spawn(async move {
-            let task = tokio::spawn(work);
+            let task = caught(async {
+                drill(Part::Effect);
+                work.await
+            });
+            // The flow asks again for what it has no answer to.
             let report = task.await.unwrap_or_else(|panic| {
-                tracing::error!("the task {key} ended in a panic: {panic}");
+                tracing::error!("the task {key} broke: {panic}");
                 Observation::Done {
                     key,
                     records: Vec::new(),

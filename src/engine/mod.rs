@@ -7,6 +7,7 @@
 pub mod attach;
 mod clock;
 mod core;
+mod drill;
 mod exec;
 mod memory;
 mod observe;
@@ -17,11 +18,13 @@ mod rental;
 mod see;
 mod settle;
 mod snapshot;
+mod supervise;
 
 use std::sync::Arc;
 
 pub use clock::{ScaledClock, SystemClock};
 pub use core::{EndAfter, EngineHandle, EngineOptions, Pace, saved_sprint, start};
+pub use drill::{Part, drill};
 pub use reconcile::{Absence, NEVER_SEEN, Order, Readings, foreign, plan, prove_absence};
 pub use snapshot::{
     Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,
@@ -29,6 +32,8 @@ pub use snapshot::{
     OfferRow, OffersSnapshot, QuitChoice, RejectedOffer, RentalSnapshot, SearchState, Snapshot,
     SprintSnapshot, TimeBand, WorldKind,
 };
+
+pub use supervise::{Panicked, caught};
 
 use ports::{Chain, Clock, Market, MlNodes, NetworkNode, Remote};
 
@@ -53,7 +58,7 @@ pub struct Ports {
 /// Why an engine ended by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// A part of the program broke.
-    #[error("the engine stopped: {0}")]
-    Broken(String),
+    /// Its loop panicked. The journal has everything up to that moment.
+    #[error("the engine broke: {0}")]
+    Broken(#[from] Panicked),
 }

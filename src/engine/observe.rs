@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::drill::{Part, drill};
 use super::ports::{LinkError, TailChunk, TunnelEnds};
+use super::supervise::outlive;
 use super::{Absence, Ports};
 use crate::domain::{
     Account, BlockHeader, Blocks, CallError, Duration, EpochView, Instance, InstanceId,
@@ -122,8 +124,9 @@ fn every<F, Fut>(
 {
     let (clock, reports, stop) = (ports.clock.clone(), reports.clone(), stop.clone());
     tokio::spawn(async move {
-        let work = async {
+        let work = outlive("a poller", clock.as_ref(), || async {
             loop {
+                drill(Part::Poller);
                 if let Some(seen) = look().await
                     && reports.send(seen).await.is_err()
                 {
@@ -131,7 +134,7 @@ fn every<F, Fut>(
                 }
                 clock.sleep(interval).await;
             }
-        };
+        });
         stop.run_until_cancelled(work).await;
     });
 }
@@ -142,7 +145,7 @@ async fn measure_block_time(
     reports: mpsc::Sender<Observation>,
     stop: CancellationToken,
 ) {
-    let work = async {
+    let work = outlive("measuring block time", ports.clock.as_ref(), || async {
         loop {
             let measured = two_headers(&ports).await;
             let pause = if measured.is_ok() {
@@ -160,7 +163,7 @@ async fn measure_block_time(
             }
             ports.clock.sleep(pause).await;
         }
-    };
+    });
     stop.run_until_cancelled(work).await;
 }
 

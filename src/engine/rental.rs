@@ -8,8 +8,10 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Ports;
+use super::drill::{Part, drill};
 use super::observe::{LinkChange, Observation};
 use super::ports::{LinkError, RemoteSession, TunnelSpec};
+use super::supervise::{caught, outlive};
 use crate::domain::{
     ActualStatus, Duration, Instance, InstanceId, ServiceState, SshEndpoint, Time,
 };
@@ -68,7 +70,7 @@ impl Watcher {
         Watcher {
             instance,
             lease,
-            link: tokio::spawn(link.keep(instances)),
+            link: tokio::spawn(link.outlive(instances)),
             stop,
         }
     }
@@ -92,7 +94,7 @@ async fn poll_instance(
     reports: mpsc::Sender<Observation>,
     stop: CancellationToken,
 ) {
-    let work = async {
+    let work = outlive("watching the rental", ports.clock.as_ref(), || async {
         loop {
             let result = ports.market.instance(id).await;
             let mut pause = INSTANCE_EVERY;
@@ -111,7 +113,7 @@ async fn poll_instance(
             }
             ports.clock.sleep(pause).await;
         }
-    };
+    });
     stop.run_until_cancelled(work).await;
 }
 
@@ -127,7 +129,18 @@ struct Link {
 }
 
 impl Link {
-    async fn keep(mut self, mut instances: watch::Receiver<Option<Instance>>) {
+    /// Keeps the link up, also after a panic: without it nobody renews the lease.
+    async fn outlive(mut self, mut instances: watch::Receiver<Option<Instance>>) {
+        let clock = self.ports.clock.clone();
+        while let Err(panic) = caught(self.keep(&mut instances)).await {
+            tracing::error!("the link to the rental broke and is made again: {panic}");
+            self.report(LinkChange::Lost(LinkError::Local(panic.to_string())))
+                .await;
+            clock.sleep(RECONNECT_FIRST).await;
+        }
+    }
+
+    async fn keep(&mut self, instances: &mut watch::Receiver<Option<Instance>>) {
         let stop = self.stop.clone();
         let mut pause = RECONNECT_FIRST;
         while !stop.is_cancelled() {
@@ -192,6 +205,7 @@ impl Link {
         let ends = session.open_tunnel(&self.tunnel).await?;
         self.report(LinkChange::Tunnel(ends)).await;
         let mut log = session.tail(LOG_FILE, self.offset).await?;
+        drill(Part::Link);
         let clock = self.ports.clock.clone();
         let asking = ask_mlnode(
             self.ports.clone(),

@@ -205,5 +205,20 @@ async fn post(webhook: &Webhook, notice: &Notice) -> Result<(), CallError> {
     if let Some(token) = &webhook.token {
         request = request.bearer(token.clone());
     }
-    webhook.http.send(request).await.map(drop)
+    let reply = webhook.http.send(request).await;
+    reply
+        .map(drop)
+        .map_err(|error| without_address(error, &webhook.url))
+}
+
+/// Pieces of an address that are shorter are words, and no secrets.
+const SHORTEST_SECRET: usize = 8;
+
+/// Services repeat the path that they do not know: `Cannot POST /services/T0/B0/SECRET`.
+fn without_address(mut error: CallError, url: &Url) -> CallError {
+    let pieces = url.path().split('/').chain(url.query());
+    for piece in pieces.filter(|piece| piece.len() >= SHORTEST_SECRET) {
+        error.detail = error.detail.replace(piece, "[removed]");
+    }
+    error
 }

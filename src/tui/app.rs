@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::engine::{Command, Snapshot};
+use crate::engine::{Command, Part, Snapshot, drill};
 
 use super::input::Input;
 use super::layout::Breakpoint;
@@ -164,6 +164,7 @@ fn draw(screen: &mut Screen, model: &mut Model, theme: Theme) -> Result<(), TuiE
     let mut size = Breakpoint::Tiny;
     screen.draw(all, |frame| {
         let area = frame.area();
+        drill(Part::Cockpit);
         size = Breakpoint::of(area.width, area.height);
         view::draw(frame.buffer_mut(), area, model, theme);
     })?;

@@ -14,7 +14,7 @@ pub mod view;
 
 pub use app::{Seat, run};
 pub use keymap::markdown_table;
-pub use terminal::check as check_terminal;
+pub use terminal::{check as check_terminal, is_taken as has_terminal};
 
 /// Whether colours are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -141,19 +141,21 @@ fn remember_thread() {
     }
 }
 
+/// True while the screen is the cockpit's: whoever writes to it spoils it.
+pub fn is_taken() -> bool {
+    TAKEN.load(Ordering::SeqCst)
+}
+
 /// A panic elsewhere must not take the screen away from a cockpit that goes on drawing.
 fn install_hook() {
     let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        tracing::error!(target: "panic", "{info}");
         let ours = UI_THREAD
             .try_lock()
             .is_ok_and(|thread| *thread == Some(std::thread::current().id()));
         if ours {
             give_back();
         }
-        if !TAKEN.load(Ordering::SeqCst) {
-            previous(info);
-        }
+        previous(info);
     }));
 }

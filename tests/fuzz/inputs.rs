@@ -1,0 +1,163 @@
+//! What each fuzz target does with its bytes: everything foreign that pocpit reads. None may panic.
+
+use std::sync::{Arc, LazyLock};
+
+use async_trait::async_trait;
+use pocpit::chain::client::ChainClient;
+use pocpit::config::{self, Config, Places};
+use pocpit::domain::{InstanceId, NodeId, Participant, Time};
+use pocpit::engine::ports::{Chain as _, Market as _, MlNodes as _, NetworkNode as _};
+use pocpit::http::{Answer, HttpClient, HttpRequest, Transport, TransportError};
+use pocpit::mlnode::boot::BootTracker;
+use pocpit::mlnode::client::MlNodeFactory;
+use pocpit::network_node::NetworkNodeClient;
+use pocpit::ssh::sanitize::Sanitizer;
+use pocpit::vast::{Needs, Pacing, VastClient, rank};
+
+/// A service that says the same to everything.
+struct Says {
+    status: u16,
+    body: String,
+}
+
+#[async_trait]
+impl Transport for Says {
+    async fn exchange(&self, _: &HttpRequest) -> Result<Answer, TransportError> {
+        Ok(Answer {
+            status: self.status,
+            retry_after: None,
+            body: self.body.clone(),
+            broken: None,
+        })
+    }
+}
+
+/// The first byte is the status, mostly of success; the rest is the body.
+fn service(bytes: &[u8]) -> HttpClient {
+    let (status, body) = match bytes.split_first() {
+        Some((0..=15, body)) => (404, body),
+        Some((16..=31, body)) => (500, body),
+        Some((_, body)) => (200, body),
+        None => (200, bytes),
+    };
+    HttpClient::over(Arc::new(Says {
+        status,
+        body: String::from_utf8_lossy(body).into_owned(),
+    }))
+}
+
+/// Runs in virtual time: waits between tries take none.
+fn run(work: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime")
+        .block_on(work);
+}
+
+static CONFIG: LazyLock<Config> = LazyLock::new(|| {
+    let text = include_str!("config.toml");
+    let loaded = config::parse(text, &[], "config.toml", &Places::default());
+    loaded.expect("a good configuration").config
+});
+
+fn at() -> Time {
+    Time::from_timestamp(1_790_000_000, 0).expect("a time")
+}
+
+/// Replies of the GPU market.
+pub fn vast(bytes: &[u8]) {
+    let config = &*CONFIG;
+    let market = VastClient::new(service(bytes), &config.vast).with_pacing(Pacing::Off);
+    run(async {
+        let _ = market.instances().await;
+        let _ = market.instance(InstanceId(1)).await;
+        let _ = market.account().await;
+        let Ok(offers) = market.search(&config.vast.query).await else {
+            return;
+        };
+        let needs = Needs {
+            now: at(),
+            until: at(),
+            at_worst_until: at(),
+            boot_within: None,
+            image_gb: 1.0,
+            model_gb: 1.0,
+        };
+        let _ = rank(offers, &config.vast.query, &needs, &[]);
+    });
+}
+
+/// Replies of the chain.
+pub fn chain(bytes: &[u8]) {
+    let config = &*CONFIG;
+    let chain = ChainClient::new(service(bytes), &config.chain);
+    run(async {
+        if let Ok(view) = chain.epoch().await {
+            let _ = pocpit::chain::epoch::consistent(&view);
+        }
+        let _ = chain.header(None).await;
+        let _ = chain
+            .weight(&Participant("gonka1x".into()), &NodeId("vastai-1".into()))
+            .await;
+        let _ = chain.approved_models().await;
+    });
+}
+
+/// Replies of the Network Node.
+pub fn network_node(bytes: &[u8]) {
+    let config = &*CONFIG;
+    let node = NetworkNodeClient::new(service(bytes), &config.network_node);
+    run(async {
+        let _ = node.nodes().await;
+        let _ = node.unregister(&NodeId("vastai-1".into())).await;
+    });
+}
+
+/// Replies of the `MLNode`.
+pub fn mlnode(bytes: &[u8]) {
+    let nodes = MlNodeFactory::new(service(bytes));
+    let node = nodes.at(([127, 0, 0, 1], 18080).into());
+    run(async {
+        let _ = node.status().await;
+    });
+}
+
+/// Bytes of a rental's log, in two pieces.
+pub fn log(bytes: &[u8]) {
+    let mut sanitizer = Sanitizer::new();
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    for piece in [first, second] {
+        for line in sanitizer.feed(at(), piece) {
+            assert!(!line.text().chars().any(char::is_control), "{line:?}");
+        }
+        let _ = sanitizer.live(at());
+    }
+}
+
+/// Lines of a boot.
+pub fn boot_lines(bytes: &[u8]) {
+    let mut tracker = BootTracker::new(at(), 4, 80_000, "MiniMaxAI/MiniMax-M2.7".into());
+    for line in String::from_utf8_lossy(bytes).lines() {
+        tracker.observe_line(at(), line);
+    }
+    let progress = tracker.progress();
+    assert!(
+        progress.is_none_or(|part| (0.0..=1.0).contains(&part)),
+        "{progress:?}"
+    );
+    let _ = (
+        tracker.stage(),
+        tracker.detail(),
+        tracker.expected_left(at()),
+    );
+}
+
+/// A configuration, and the predecessor's settings.
+pub fn configuration(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let _ = config::parse(&text, &[], "fuzz", &Places::default());
+    let imported = config::import(&text);
+    let _ = imported.missing();
+}
