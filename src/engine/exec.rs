@@ -103,6 +103,8 @@ impl Engine {
         if !self.intend(&intent) {
             return self.feed(now, Event::RentWithheld);
         }
+        // The sprint that rents too: one that is taken up in the step before would choose again.
+        self.save();
         let order = self.order(offer, label.clone(), lease_until);
         let market = self.ports.clone();
         tracing::info!("renting offer {} as {label}", offer.id);

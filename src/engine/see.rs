@@ -194,10 +194,7 @@ impl Engine {
                     cockpit: &self.config.cockpit,
                     node_prefix: &self.config.network_node.node_prefix,
                 });
-                let leftovers = orders
-                    .iter()
-                    .filter(|order| matches!(order, reconcile::Order::Destroy(_)))
-                    .count();
+                let leftovers = self.leftovers(&orders);
                 self.seen.listing = Some((now, instances));
                 for order in orders {
                     self.reconcile(now, order);
@@ -213,6 +210,22 @@ impl Engine {
                 self.seen.listing_trouble = Some((since, error.to_string()));
             }
         }
+    }
+
+    /// Rentals of ours beside the sprint's own: those that are listed, and those that the journal
+    /// knows of and that may still appear.
+    fn leftovers(&self, orders: &[reconcile::Order]) -> usize {
+        let listed = orders
+            .iter()
+            .filter(|order| matches!(order, reconcile::Order::Destroy(_)))
+            .count();
+        let rental = self.sprint.rental().map(|rental| &rental.label);
+        let own = [rental, self.sprint.open_label()];
+        let known = self.ledger.open_rentals();
+        let known = known
+            .iter()
+            .filter(|open| !own.contains(&Some(&open.label)));
+        listed.max(known.count())
     }
 
     fn see_instance(

@@ -8,7 +8,6 @@ use super::clock::{as_seconds, seconds};
 use super::state::{Ask, MODEL, PARTICIPANT, Reply, World, number, unit};
 
 pub(super) const EPOCH_LENGTH: u64 = 15_391;
-const FIRST_EPOCH: u64 = 358;
 const FIRST_POC_START: u64 = 5_521_333;
 const GENERATION: u64 = 60;
 const VALIDATION_START: u64 = 65;
@@ -27,6 +26,9 @@ pub(super) enum Phase {
 }
 
 impl World {
+    /// The epoch in which every world begins.
+    pub const FIRST_EPOCH: u64 = 358;
+
     fn first_height(&self) -> u64 {
         FIRST_POC_START + EPOCH_LENGTH - self.scenario.blocks_before_poc.min(EPOCH_LENGTH)
     }
@@ -96,7 +98,7 @@ impl World {
 
     /// `poc_start` of an epoch.
     pub fn poc_start(epoch: u64) -> u64 {
-        FIRST_POC_START + (epoch - FIRST_EPOCH) * EPOCH_LENGTH
+        FIRST_POC_START + (epoch - World::FIRST_EPOCH) * EPOCH_LENGTH
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -236,7 +238,7 @@ impl World {
 }
 
 fn epoch_at(height: u64) -> u64 {
-    FIRST_EPOCH + (height - FIRST_POC_START) / EPOCH_LENGTH
+    World::FIRST_EPOCH + (height - FIRST_POC_START) / EPOCH_LENGTH
 }
 
 fn stages(epoch: u64, validation: u64) -> Value {

@@ -9,7 +9,7 @@ use super::clock::{as_seconds, seconds};
 use super::state::{Ask, MODEL, Outgoing, Reply, World, number, unit};
 
 /// State of an `MLNode`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct MlNode {
     pub api_at: Time,
     pub started_at: Option<Time>,

@@ -9,7 +9,7 @@ use super::clock::seconds;
 use super::state::{Ask, MODEL, Outgoing, PROXY_NODE, Polled, Reply, World};
 
 /// A registered node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Node {
     pub config: Value,
     pub enabled: bool,

@@ -93,8 +93,8 @@ pub struct Polled {
     pub model: Option<String>,
 }
 
-/// The simulated world: deterministic by seed, scenario and the calls made.
-#[derive(Debug)]
+/// The simulated world: deterministic by seed, scenario and the calls made. A copy goes on by itself.
+#[derive(Debug, Clone)]
 pub struct World {
     pub(super) seed: u64,
     pub(super) scenario: Scenario,

@@ -37,6 +37,10 @@ pub struct TrueRental {
     pub ended: Option<Time>,
     /// What it cost.
     pub cost: Usd,
+    /// When its watchdog ends it.
+    pub lease_until: Option<Time>,
+    /// Its host does not keep its word.
+    pub is_troubled: bool,
 }
 
 /// A rental as it really is.
@@ -47,6 +51,10 @@ pub(super) fn of(instance: &Instance) -> TrueRental {
         started: instance.rented_at,
         ended: instance.destroyed_at,
         cost: Usd::from_dollars(instance.cost),
+        lease_until: instance
+            .lease()
+            .and_then(|unix| Time::from_timestamp(unix, 0)),
+        is_troubled: instance.trouble.is_some(),
     }
 }
 
@@ -64,6 +72,11 @@ impl World {
         }
     }
 
+    /// Rentals of the last day.
+    pub fn recent_rentals(&self) -> impl Iterator<Item = TrueRental> {
+        self.instances.values().map(of)
+    }
+
     /// Rentals that cost money now.
     pub fn live_rentals(&self) -> Vec<TrueRental> {
         let live = self.instances.values().filter(|i| i.destroyed_at.is_none());
@@ -78,6 +91,17 @@ impl World {
     /// Weight of a node in an epoch, once it is formed.
     pub fn weight(&self, epoch: u64, node: &str) -> Option<u64> {
         self.weights.get(&epoch)?.get(node).copied()
+    }
+
+    /// Money spent on rentals whose label begins like this.
+    pub fn spend_under(&self, label: &str) -> Usd {
+        let past = self.past.iter().filter(|r| r.label.starts_with(label));
+        let recent = self
+            .instances
+            .values()
+            .filter(|i| i.label.starts_with(label));
+        let past: Usd = past.map(|rental| rental.cost).sum();
+        past + Usd::from_dollars(recent.map(|i| i.cost).sum())
     }
 
     /// Money spent so far.

@@ -13,7 +13,7 @@ use super::troubles::Trouble;
 use super::truth;
 
 /// A rental, alive or destroyed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Instance {
     pub id: u64,
     pub label: String,
@@ -58,7 +58,7 @@ impl Instance {
     }
 
     /// The later of the environment and the lease file, in unix seconds.
-    fn lease(&self) -> Option<i64> {
+    pub fn lease(&self) -> Option<i64> {
         let file = self
             .files
             .get("/var/lib/pocpit/lease")

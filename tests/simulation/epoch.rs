@@ -1,25 +1,28 @@
-//! Epoch after epoch, with the invariants after every step.
+//! Epoch after epoch on one world and one journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration as RealDuration;
 
 use pocpit::chain::client::ChainClient;
 use pocpit::cli;
 use pocpit::config::{self, Config};
-use pocpit::domain::{Duration, Mode, SprintReport, Step, Time};
-use pocpit::engine::{self, EndAfter, EngineOptions, Pace, Ports, WorldKind};
+use pocpit::domain::{Duration, SprintReport, Time};
+use pocpit::engine::Ports;
 use pocpit::http::HttpClient;
-use pocpit::journal::Journal;
+use pocpit::journal::{self, Journal};
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
 use pocpit::notify::Notifier;
 use pocpit::vast::VastClient;
-use pocpit::world::{API_KEY, Ask, IMAGE, MODEL, PARTICIPANT, PROXY_NODE, Scenario, World};
+use pocpit::world::{
+    API_KEY, Ask, IMAGE, MODEL, PARTICIPANT, PROXY_NODE, Scenario, Troubles, World,
+};
 use serde_json::json;
 
+use crate::judge::{CAP_OF_DAY, CAP_OF_SPRINT, Judge, Others};
+use crate::life::{Death, Life};
 use crate::played::{Stage, StageClock, StageRemote};
 use crate::wire::Wire;
 
@@ -28,23 +31,47 @@ use crate::wire::Wire;
 pub enum Plan {
     /// Nothing.
     Calm,
-    /// Up to a fifth of all calls.
+    /// Up to a fifth of all calls, rentals, the chain, the clock.
     Faulty,
     /// The same, and the program dies at any moment.
     Crashing,
 }
 
 /// What came of it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Summary {
     pub seed: u64,
     pub epochs: u64,
     pub confirmed: u64,
+    /// Epochs in which the machines kept their word: a window that could be made.
+    pub windows: u64,
+    pub windows_made: u64,
     pub faults: u64,
     pub crashes: u64,
     /// Outcomes and causes other than confirmed.
     pub misses: BTreeMap<String, u64>,
     pub spend: f64,
+}
+
+impl Summary {
+    pub fn add(&mut self, other: &Summary) {
+        self.epochs += other.epochs;
+        self.confirmed += other.confirmed;
+        self.windows += other.windows;
+        self.windows_made += other.windows_made;
+        self.faults += other.faults;
+        self.crashes += other.crashes;
+        self.spend += other.spend;
+        for (cause, count) in &other.misses {
+            *self.misses.entry(cause.clone()).or_default() += count;
+        }
+    }
+
+    /// Share of the windows that could be made and were.
+    #[expect(clippy::cast_precision_loss, reason = "counts here are below 2^52")]
+    pub fn made(&self) -> f64 {
+        self.windows_made as f64 / self.windows.max(1) as f64
+    }
 }
 
 impl fmt::Display for Summary {
@@ -53,6 +80,13 @@ impl fmt::Display for Summary {
             f,
             "seed {}: {} epochs, {} confirmed, {} faults, {} crashes, 0 violations, ${:.2} spent",
             self.seed, self.epochs, self.confirmed, self.faults, self.crashes, self.spend
+        )?;
+        writeln!(
+            f,
+            "  windows made: {} of {} ({:.2} %)",
+            self.windows_made,
+            self.windows,
+            100.0 * self.made()
         )?;
         for (cause, count) in &self.misses {
             writeln!(f, "  {count} x {cause}")?;
@@ -63,38 +97,27 @@ impl fmt::Display for Summary {
 
 /// Many epochs on one world and one journal.
 pub struct Campaign {
-    seed: u64,
     plan: Plan,
     stage: Arc<Stage>,
+    judge: Judge,
     config: Config,
     directory: tempfile::TempDir,
     summary: Summary,
     spent_before: f64,
-}
-
-/// How one life of the program ended.
-enum Life {
-    Over(Option<SprintReport>),
-    Crashed,
-    /// It is too late for this epoch: the sprint is for a later one now.
-    TooLate,
+    /// What the sprints of the last day cost, with their ends.
+    recent: VecDeque<(Time, f64)>,
 }
 
 const MANY_LIVES: u32 = 400;
 /// Of a sprint, from its first life on.
 const LONGEST: Duration = Duration::hours(9);
-/// A violation in the middle of settling is none: the world may be a moment ahead.
-const LOOK_EVERY: RealDuration = RealDuration::from_secs(2);
+/// The journal is read to check it after every so many sprints: it takes longer than a sprint.
+const READ_JOURNAL_EVERY: u64 = 8;
 
 impl Campaign {
     pub fn new(seed: u64, plan: Plan) -> Campaign {
-        let scenario = Scenario {
-            credit: 1e9,
-            rate_limits: true,
-            ..Scenario::default()
-        };
         let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
-        let stage = Stage::new(seed, scenario, start);
+        let stage = Stage::new(seed, scenario(plan), start);
         // Memory where the machine has it: every record is synced.
         let memory = Path::new("/dev/shm");
         let place = if memory.is_dir() {
@@ -111,14 +134,20 @@ impl Campaign {
             seed,
             ..Summary::default()
         };
+        let judge = Judge {
+            name: format!("seed {seed}, plan {plan:?}"),
+            stage: stage.clone(),
+            others: Others::AnInstance,
+        };
         let campaign = Campaign {
-            seed,
             plan,
             stage,
+            judge,
             config,
             directory,
             summary,
             spent_before: 0.0,
+            recent: VecDeque::new(),
         };
         campaign.plant_what_is_not_ours();
         campaign
@@ -129,7 +158,7 @@ impl Campaign {
             self.epoch();
         }
         self.summary.faults = self.stage.chance().faults;
-        self.summary.spend = self.stage.world().spend().dollars();
+        self.summary.spend = self.ours_spent();
         self.summary
     }
 
@@ -162,6 +191,7 @@ impl Campaign {
         };
         let lead = Duration::minutes(self.stage.chance().between(56, 75));
         self.stage.skip_to(poc_start - lead);
+        let begun = self.stage.time();
         self.stage.chance().fault_rate = match self.plan {
             Plan::Calm => 0.0,
             // Most days are good ones.
@@ -169,107 +199,55 @@ impl Campaign {
                 [0.0, 0.02, 0.05, 0.2][usize::try_from(epoch % 4).unwrap()]
             }
         };
+        self.step_the_clock(epoch);
         let calm_from = poc_start + Duration::minutes(60);
         let deadline = self.stage.time() + LONGEST;
-        for life in 0..MANY_LIVES {
-            match self.life(epoch, calm_from, deadline) {
-                Life::TooLate => {
+        for _ in 0..MANY_LIVES {
+            let nonce = self.stage.chance().number();
+            let life = Life {
+                stage: &self.stage,
+                config: &self.config,
+                judge: &self.judge,
+                epoch,
+                nonce,
+                crash_at: self.crash_at(),
+                calm_from,
+                deadline,
+            };
+            match life.live(|| Journal::open(self.directory.path()).unwrap()) {
+                Death::TooLate => {
                     self.stage.skip_to(poc_start + Duration::minutes(10));
-                    self.summary.epochs += 1;
-                    *self
-                        .summary
-                        .misses
-                        .entry("too late for it".into())
-                        .or_default() += 1;
-                    return;
+                    return self.count(epoch, begun, "too late for it");
                 }
-                Life::Over(Some(report)) => return self.take(epoch, &report),
-                Life::Over(None) => self.violation("an engine ended without a report"),
-                Life::Crashed => {
+                Death::Over(Some(report)) => return self.take(epoch, begun, &report),
+                Death::Over(None) => self.judge.violation("an engine ended without a report"),
+                Death::Crashed => {
                     self.summary.crashes += 1;
                     let away = self.stage.chance().between(1, 240);
                     self.stage
                         .skip_to(self.stage.time() + Duration::seconds(away));
                     // It may have died between its report and its end.
-                    let ledger = pocpit::journal::read_only(self.directory.path()).unwrap();
+                    let ledger = journal::read_only(self.directory.path()).unwrap();
                     let last = ledger.reports().last().map(|(_, report)| report.clone());
                     let done = |report: &SprintReport| report.epoch.map(|e| e.0) == Some(epoch);
                     if let Some(report) = last.filter(done) {
-                        return self.take(epoch, &report);
+                        return self.take(epoch, begun, &report);
                     }
                 }
             }
-            assert!(
-                life + 1 < MANY_LIVES,
-                "seed {}: epoch {epoch} never ended",
-                self.seed
-            );
         }
+        self.judge.violation("a sprint never ended");
     }
 
-    /// One life of the program, from start to end or crash.
-    fn life(&self, epoch: u64, calm_from: Time, deadline: Time) -> Life {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        let crash_at = self.crash_at();
-        let nonce = self.stage.chance().number();
-        let end = runtime.block_on(async {
-            self.stage.start_clock();
-            let (journal, ledger) = Journal::open(self.directory.path()).unwrap();
-            let options = EngineOptions {
-                mode: Mode::Auto,
-                end_after: EndAfter::OneSprint,
-                world: WorldKind::Simulated { speed: 1.0 },
-                nonce,
-                // Nobody watches: the judge looks at the world itself.
-                pace: Pace {
-                    news: RealDuration::from_secs(10),
-                    quiet: RealDuration::from_secs(60),
-                },
-            };
-            let mut handle = engine::start(
-                ports(&self.stage, &self.config),
-                self.config.clone(),
-                journal,
-                ledger,
-                options,
-            );
-            let mut looks = tokio::time::interval(LOOK_EVERY);
-            loop {
-                tokio::select! {
-                    biased;
-                    ended = &mut handle.ended => return Life::Over(ended.unwrap().unwrap()),
-                    _ = looks.tick() => {}
-                }
-                let now = self.stage.time();
-                self.stage.pump();
-                if now >= calm_from {
-                    self.stage.chance().fault_rate = 0.0;
-                }
-                self.check(now);
-                let sprint = handle.snapshots.borrow().sprint.clone();
-                let later = sprint.epoch.is_some_and(|target| target.0 > epoch);
-                if later && sprint.step == Step::Waiting {
-                    return Life::TooLate;
-                }
-                if crash_at.is_some_and(|at| now >= at && now < calm_from) {
-                    return Life::Crashed;
-                }
-                if now > deadline {
-                    let snapshot = handle.snapshots.borrow().clone();
-                    self.violation(&format!(
-                        "a sprint does not end: {} in step {}, alerts {:?}",
-                        snapshot.sprint.doing, snapshot.sprint.step, snapshot.alerts
-                    ));
-                }
-            }
-        });
-        self.stage.stop_clock();
-        drop(runtime);
-        end
+    /// Now and then the operator's clock is wrong by some seconds, and once in a while by an hour.
+    fn step_the_clock(&self, epoch: u64) {
+        let error = match (self.plan, epoch % 16) {
+            (Plan::Calm, _) => 0,
+            (_, 5 | 11) => self.stage.chance().between(-20, 20),
+            (_, 13) => self.stage.chance().between(-3_600, 3_600),
+            _ => 0,
+        };
+        self.stage.set_clock_error(Duration::seconds(error));
     }
 
     fn crash_at(&self) -> Option<Time> {
@@ -278,118 +256,119 @@ impl Campaign {
         }
         let mut chance = self.stage.chance();
         let seconds = chance.between(1, 5_400);
-        chance.happens(0.6).then_some(seconds).map(|seconds| {
-            drop(chance);
-            self.stage.time() + Duration::seconds(seconds)
-        })
-    }
-
-    /// What must hold at every moment, by the world's word.
-    fn check(&self, now: Time) {
-        let (live, nodes) = {
-            let world = self.stage.world();
-            (world.live_rentals(), world.registered())
-        };
-        let ours: Vec<_> = live
-            .iter()
-            .filter(|rental| rental.label.starts_with("pocpit/"))
-            .collect();
-        if ours.len() > 1 {
-            self.violation(&format!("two rentals at once: {ours:?}"));
-        }
-        if let Some(old) = ours
-            .iter()
-            .find(|rental| now - rental.started > Duration::hours(5))
-        {
-            self.violation(&format!("a rental outlives every plan: {old:?}"));
-        }
-        if !live.iter().any(|rental| rental.label == "somebody-elses") {
-            self.violation("somebody else's instance is gone");
-        }
-        if !nodes.iter().any(|node| node == "colleague-1") {
-            self.violation("somebody else's node is gone");
-        }
+        let dies = chance.happens(0.6);
+        drop(chance);
+        dies.then(|| self.stage.time() + Duration::seconds(seconds))
     }
 
     /// What must hold when a sprint is over.
-    fn take(&mut self, epoch: u64, report: &SprintReport) {
-        let (live, nodes, weight) = {
-            let world = self.stage.world();
-            let node = report
-                .node
-                .as_ref()
-                .map(|node| node.0.clone())
-                .unwrap_or_default();
-            (
-                world.live_rentals(),
-                world.registered(),
-                world.weight(epoch, &node),
-            )
-        };
-        if let Some(left) = live
-            .iter()
-            .find(|rental| rental.label.starts_with("pocpit/"))
-        {
-            self.violation(&format!("a rental is left: {left:?} after {report:?}"));
-        }
-        if let Some(left) = nodes.iter().find(|node| node.starts_with("vastai-")) {
-            self.violation(&format!("a registration is left: {left} after {report:?}"));
-        }
-        if !nodes.iter().any(|node| node == PROXY_NODE) {
-            self.violation(&format!("the proxy is not registered after {report:?}"));
-        }
+    fn take(&mut self, epoch: u64, begun: Time, report: &SprintReport) {
+        let reads = epoch.is_multiple_of(READ_JOURNAL_EVERY);
+        let ledger = reads.then(|| journal::read_only(self.directory.path()).unwrap());
+        self.judge.end(epoch, report, ledger.as_ref());
         self.check_money(report);
-        self.summary.epochs += 1;
         if report.outcome == "confirmed" {
-            if weight.is_none_or(|weight| weight == 0) {
-                self.violation(&format!("success without weight: {report:?}"));
-            }
             self.summary.confirmed += 1;
-            return;
+            return self.count(epoch, begun, "");
         }
         let cause = report.cause.as_deref().unwrap_or("no cause");
-        let cause: String = cause.split(':').next().unwrap_or_default().to_owned();
+        let cause = cause.split(':').next().unwrap_or_default();
+        self.count(epoch, begun, &format!("{}: {cause}", report.outcome));
+    }
+
+    /// One more epoch, missed or (without words) made.
+    fn count(&mut self, epoch: u64, begun: Time, miss: &str) {
+        self.summary.epochs += 1;
+        let (kept_their_word, halted) = {
+            let world = self.stage.world();
+            let mut ours = world
+                .recent_rentals()
+                .filter(|rental| rental.started >= begun && rental.label != "somebody-elses");
+            (
+                ours.all(|rental| !rental.is_troubled),
+                world.was_chain_troubled(epoch),
+            )
+        };
+        let could_be_made = kept_their_word && !halted;
+        if could_be_made {
+            self.summary.windows += 1;
+            self.summary.windows_made += u64::from(miss.is_empty());
+        }
+        if miss.is_empty() {
+            return;
+        }
+        if could_be_made && std::env::var_os("POCPIT_TRACE").is_some() {
+            println!("epoch {epoch} missed: {miss}\n{}", self.stage.trace());
+        }
+        let excuse = if could_be_made {
+            "although the machines and the chain kept their word"
+        } else {
+            "a machine or the chain failed"
+        };
         *self
             .summary
             .misses
-            .entry(format!("{}: {cause}", report.outcome))
+            .entry(format!("{miss} ({excuse})"))
             .or_default() += 1;
     }
 
-    /// The journal never counts less than was spent, and hardly more while it could look.
+    /// The journal never counts less than was spent, and hardly more while it could look; no cap is
+    /// passed.
     fn check_money(&mut self, report: &SprintReport) {
         let total = self.ours_spent();
         let spent = total - self.spent_before;
         self.spent_before = total;
         let counted = report.cost_usd;
         if counted < 0.98 * spent - 0.02 {
-            self.violation(&format!(
+            self.judge.violation(&format!(
                 "${spent:.2} was spent and only ${counted:.2} counted: {report:?}"
             ));
         }
         if self.plan == Plan::Calm && counted > 1.02 * spent + 0.02 {
-            self.violation(&format!(
+            self.judge.violation(&format!(
                 "${spent:.2} was spent and ${counted:.2} counted: {report:?}"
+            ));
+        }
+        let now = self.stage.time();
+        self.recent.push_back((now, spent));
+        self.recent
+            .retain(|(at, _)| now - *at < Duration::hours(24));
+        let day: f64 = self.recent.iter().map(|(_, spent)| spent).sum();
+        if spent > CAP_OF_SPRINT || day > CAP_OF_DAY {
+            self.judge.violation(&format!(
+                "${spent:.2} in a sprint and ${day:.2} in a day pass a cap: {report:?}"
             ));
         }
     }
 
     fn ours_spent(&self) -> f64 {
-        let truth = self.stage.world().truth();
-        let ours = truth
-            .rentals
-            .iter()
-            .filter(|rental| rental.label.starts_with("pocpit/"));
-        ours.map(|rental| rental.cost.dollars()).sum()
+        self.stage.world().spend_under("pocpit/").dollars()
     }
+}
 
-    fn violation(&self, what: &str) -> ! {
-        panic!(
-            "VIOLATION at {} (seed {}, plan {:?}): {what}",
-            self.stage.time(),
-            self.seed,
-            self.plan
-        );
+/// What is there to go wrong.
+fn scenario(plan: Plan) -> Scenario {
+    let troubles = match plan {
+        Plan::Calm => Troubles::default(),
+        Plan::Faulty | Plan::Crashing => Troubles {
+            endless_pulls: 0.02,
+            broken_hosts: 0.02,
+            stalled_downloads: 0.02,
+            failing_loads: 0.02,
+            vanishing: 0.02,
+            late_keys: 0.1,
+            deaf_destroys: 0.05,
+            parameter_changes: 0.05,
+            stale_heights: 0.01,
+            height_jumps: 0.002,
+            halts: 0.03,
+        },
+    };
+    Scenario {
+        credit: 1e9,
+        rate_limits: true,
+        troubles,
+        ..Scenario::default()
     }
 }
 
@@ -397,7 +376,7 @@ impl Campaign {
 pub fn ports(stage: &Arc<Stage>, config: &Config) -> Ports {
     let http = HttpClient::over(Arc::new(Wire {
         stage: stage.clone(),
-        mangles: false,
+        mangle: None,
     }));
     Ports {
         clock: Arc::new(StageClock(stage.clone())),

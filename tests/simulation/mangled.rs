@@ -90,7 +90,7 @@ fn ten_thousand_mangled_replies_are_read_without_harm() {
         let config = configuration(std::path::Path::new("/nonexistent"));
         let http = HttpClient::over(Arc::new(Wire {
             stage: stage.clone(),
-            mangles: true,
+            mangle: Some(mangle),
         }));
         let market = VastClient::new(http.clone(), &config.vast).with_pacing(Pacing::Off);
         let chain = ChainClient::new(http.clone(), &config.chain);

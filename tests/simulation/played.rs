@@ -1,6 +1,6 @@
 //! The world in this process: one clock, its addresses, its machines.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration as RealDuration;
@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::chance::Chance;
+use crate::storage::Disk;
 
 pub const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIsimulated";
 
@@ -29,7 +30,32 @@ pub struct Stage {
     tunnels: Mutex<BTreeMap<SocketAddr, (u64, u16)>>,
     /// Remote forwards that live.
     forwards: Mutex<BTreeSet<(u64, u16)>>,
+    moments: Mutex<Moments>,
+    trace: Mutex<VecDeque<String>>,
+    /// How far the program's clock is from the world's.
+    clock_error: Mutex<Duration>,
 }
+
+/// Moments at which the program can die: before and after each external call and each write.
+#[derive(Debug, Default)]
+struct Moments {
+    passed: u64,
+    last: Option<u64>,
+    is_dead: bool,
+    /// Copies of the world and the disk at each moment, when they are collected.
+    forks: Option<(Arc<Mutex<Disk>>, Vec<Fork>)>,
+}
+
+/// Everything that outlives the program, at one moment.
+#[derive(Debug, Clone)]
+pub struct Fork {
+    pub at: Time,
+    pub what: String,
+    pub world: World,
+    pub disk: Disk,
+}
+
+const TRACED: usize = 250;
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -43,13 +69,95 @@ impl Stage {
             chance: Mutex::new(Chance::new(seed)),
             tunnels: Mutex::default(),
             forwards: Mutex::default(),
+            moments: Mutex::default(),
+            trace: Mutex::default(),
+            clock_error: Mutex::new(Duration::zero()),
         })
+    }
+
+    /// The same world at another stage, from this moment on.
+    pub fn of_fork(seed: u64, fork: &Fork) -> Arc<Stage> {
+        let stage = Stage::new(seed, Scenario::default(), fork.at);
+        *locked(&stage.world) = fork.world.clone();
+        stage
+    }
+
+    /// Remembers something for the trace.
+    pub fn note(&self, what: &str) {
+        let mut trace = locked(&self.trace);
+        if trace.len() == TRACED {
+            trace.pop_front();
+        }
+        trace.push_back(format!("{}  {what}", self.time().format("%d %H:%M:%S%.3f")));
+    }
+
+    /// What was remembered last, a line each.
+    pub fn trace(&self) -> String {
+        let trace = locked(&self.trace);
+        trace
+            .iter()
+            .fold(String::new(), |text, line| text + line + "\n")
+    }
+
+    /// Copies everything at every moment from now on.
+    pub fn collect_forks(&self, disk: Arc<Mutex<Disk>>) {
+        locked(&self.moments).forks = Some((disk, Vec::new()));
+    }
+
+    pub fn forks(&self) -> Vec<Fork> {
+        let forks = locked(&self.moments).forks.take();
+        forks.map(|(_, forks)| forks).unwrap_or_default()
+    }
+
+    /// One more moment at which the program can die; true when it did.
+    pub fn is_last_moment(&self, what: &str) -> bool {
+        let mut moments = locked(&self.moments);
+        if moments.is_dead {
+            return true;
+        }
+        moments.passed += 1;
+        moments.is_dead = moments.last == Some(moments.passed);
+        if let Some((disk, forks)) = &mut moments.forks {
+            let disk = locked(disk).clone();
+            forks.push(Fork {
+                at: self.time(),
+                what: what.to_owned(),
+                world: self.world().clone(),
+                disk,
+            });
+        }
+        moments.is_dead
+    }
+
+    /// A call of a program that is dead by now never goes on.
+    pub async fn moment(&self, what: &str) {
+        if self.is_last_moment(what) {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The program is dead, and only does not know it.
+    pub fn is_dead(&self) -> bool {
+        locked(&self.moments).is_dead
+    }
+
+    /// Dies at the moment after so many more.
+    pub fn die_after(&self, moments: u64) {
+        let mut all = locked(&self.moments);
+        all.last = Some(all.passed + moments);
+    }
+
+    pub fn set_clock_error(&self, error: Duration) {
+        *locked(&self.clock_error) = error;
     }
 
     pub fn time(&self) -> Time {
         let (base, since) = *locked(&self.epoch);
-        since.map_or(base, |since| {
-            base + Duration::from_std(since.elapsed()).unwrap()
+        // The runtime's timers have whole milliseconds, and its clock an odd beginning: without
+        // rounding no run is like another.
+        let passed = since.map(|since| since.elapsed() + RealDuration::from_micros(500));
+        passed.map_or(base, |passed| {
+            base + Duration::milliseconds(i64::try_from(passed.as_millis()).unwrap())
         })
     }
 
@@ -64,6 +172,8 @@ impl Stage {
         *locked(&self.epoch) = (now, None);
         locked(&self.tunnels).clear();
         locked(&self.forwards).clear();
+        let mut moments = locked(&self.moments);
+        (moments.is_dead, moments.last) = (false, None);
     }
 
     /// Time passes while nothing of ours runs.
@@ -176,7 +286,7 @@ pub struct StageClock(pub Arc<Stage>);
 #[async_trait]
 impl Clock for StageClock {
     fn now(&self) -> Time {
-        self.0.time()
+        self.0.time() + *locked(&self.0.clock_error)
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -194,8 +304,10 @@ impl Remote for StageRemote {
         instance: InstanceId,
         endpoint: &SshEndpoint,
     ) -> Result<Box<dyn RemoteSession>, LinkError> {
-        tokio::time::sleep(RealDuration::from_millis(400)).await;
         let stage = &self.0;
+        stage.moment("before SSH connect").await;
+        tokio::time::sleep(RealDuration::from_millis(400)).await;
+        stage.moment("after SSH connect").await;
         let at = endpoint.to_string();
         let (fails, lives) = {
             let mut chance = stage.chance();
@@ -273,6 +385,7 @@ impl Drop for Session {
 #[async_trait]
 impl RemoteSession for Session {
     async fn run(&self, command: &str) -> Result<CommandOutput, LinkError> {
+        self.stage.moment("before the lease is written").await;
         tokio::time::sleep(RealDuration::from_millis(200)).await;
         self.alive()?;
         // The one command that the engine runs: the lease.
@@ -283,6 +396,7 @@ impl RemoteSession for Session {
         self.stage
             .world()
             .write_file(self.machine, "/var/lib/pocpit/lease", lease.as_bytes());
+        self.stage.moment("after the lease is written").await;
         Ok(CommandOutput {
             status: Some(0),
             stdout: Vec::new(),
@@ -327,6 +441,7 @@ impl RemoteSession for Session {
     }
 
     async fn open_tunnel(&self, spec: &TunnelSpec) -> Result<TunnelEnds, LinkError> {
+        self.stage.moment("before the tunnel opens").await;
         self.alive()?;
         let ends = TunnelEnds {
             api: spec.api_listen,

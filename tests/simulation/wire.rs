@@ -8,14 +8,13 @@ use pocpit::http::{Answer, BrokenBody, HttpMethod, HttpRequest, Transport, Trans
 use pocpit::world::{Ask, Reply};
 use secrecy::ExposeSecret as _;
 
-use crate::chance::Fault;
-use crate::mangled::mangle;
+use crate::chance::{Chance, Fault};
 use crate::played::{Stage, nonsense};
 
 pub struct Wire {
     pub stage: Arc<Stage>,
-    /// Every answer is changed in one place.
-    pub mangles: bool,
+    /// Changes every answer.
+    pub mangle: Option<fn(&str, &mut Chance) -> String>,
 }
 
 impl Wire {
@@ -66,8 +65,13 @@ fn answer(status: u16, body: String) -> Answer {
 #[async_trait]
 impl Transport for Wire {
     async fn exchange(&self, request: &HttpRequest) -> Result<Answer, TransportError> {
+        let name = format!("{:?} {}", request.method, request.url.path());
+        self.stage.moment(&format!("before {name}")).await;
         tokio::time::sleep(Duration::from_millis(60)).await;
         let fault = self.stage.chance().fault();
+        if let Some(fault) = fault {
+            self.stage.note(&format!("{name} meets {fault:?}"));
+        }
         let lost = |text: &str| TransportError::Lost(text.to_owned());
         match fault {
             Some(Fault::NotSent) => {
@@ -86,6 +90,10 @@ impl Transport for Wire {
         let Some(reply) = self.perform(request) else {
             return Err(TransportError::NotSent("connection refused".into()));
         };
+        if request.method != HttpMethod::Get {
+            self.stage.note(&format!("{name} → {}", reply.status));
+        }
+        self.stage.moment(&format!("after {name}")).await;
         match fault {
             Some(Fault::LostAfter) => Err(lost("connection reset by peer")),
             Some(Fault::TooLate) => {
@@ -105,11 +113,13 @@ impl Transport for Wire {
                 })
             }
             Some(Fault::Nonsense) => Ok(answer(200, nonsense())),
-            _ if self.mangles => {
-                let body = mangle(&reply.body, &mut self.stage.chance());
+            _ => {
+                let body = match self.mangle {
+                    Some(mangle) => mangle(&reply.body, &mut self.stage.chance()),
+                    None => reply.body,
+                };
                 Ok(answer(reply.status, body))
             }
-            _ => Ok(answer(reply.status, reply.body)),
         }
     }
 }

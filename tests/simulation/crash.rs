@@ -1,0 +1,135 @@
+//! The program dies before and after each external call and each write of one sprint: every one of
+//! them, none left out.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use pocpit::domain::{Duration, Time};
+use pocpit::journal::{Journal, Ledger};
+use pocpit::world::{Scenario, World};
+
+use crate::epoch::configuration;
+use crate::judge::{Judge, Others};
+use crate::life::{Death, Life};
+use crate::played::{Fork, Stage};
+use crate::storage::{CrashingStorage, Disk};
+
+const SEED: u64 = 21;
+/// Until somebody, or the system, starts it again.
+const AWAY: Duration = Duration::seconds(20);
+
+/// A disk that outlives the programs which write to it.
+struct Home {
+    stage: Arc<Stage>,
+    disk: Arc<Mutex<Disk>>,
+    judge: Judge,
+    epoch: u64,
+}
+
+impl Home {
+    fn new(stage: Arc<Stage>, disk: Disk, name: String) -> Home {
+        let epoch = World::FIRST_EPOCH + 1;
+        let judge = Judge {
+            name,
+            stage: stage.clone(),
+            others: Others::Nothing,
+        };
+        Home {
+            stage,
+            disk: Arc::new(Mutex::new(disk)),
+            judge,
+            epoch,
+        }
+    }
+
+    fn open(&self) -> (Journal, Ledger) {
+        let storage = CrashingStorage {
+            stage: self.stage.clone(),
+            disk: self.disk.clone(),
+        };
+        Journal::over(Box::new(storage)).unwrap()
+    }
+
+    fn live(&self, nonce: u64) -> Death {
+        let far = self.stage.time() + Duration::hours(6);
+        let config = configuration(std::path::Path::new("/nonexistent"));
+        Life {
+            stage: &self.stage,
+            config: &config,
+            judge: &self.judge,
+            epoch: self.epoch,
+            nonce,
+            crash_at: None,
+            calm_from: far,
+            deadline: far,
+        }
+        .live(|| self.open())
+    }
+
+    /// The sprint is over, nothing is left, and the only rental was enough.
+    fn check(&self, death: &Death) {
+        let report = match death {
+            Death::Over(Some(report)) => report,
+            // It died after its report: what is waited for now is the next epoch.
+            Death::TooLate if self.was_reported() => return,
+            other => self.judge.violation(&format!("it ended by {other:?}")),
+        };
+        let (_, ledger) = self.open();
+        self.judge.end(self.epoch, report, Some(&ledger));
+        if report.outcome != "confirmed" {
+            self.judge
+                .violation(&format!("one crash cost the epoch: {report:?}"));
+        }
+    }
+
+    fn was_reported(&self) -> bool {
+        let (_, ledger) = self.open();
+        let open = ledger.open_rentals().is_empty();
+        open && ledger.reports().iter().any(|(_, report)| {
+            report.epoch.map(|epoch| epoch.0) == Some(self.epoch) && report.outcome == "confirmed"
+        })
+    }
+}
+
+/// A whole sprint without a crash, with a copy of everything at each moment.
+fn moments() -> Vec<Fork> {
+    let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
+    let stage = Stage::new(SEED, Scenario::default(), start);
+    let poc_start = stage
+        .world()
+        .block_time(World::poc_start(World::FIRST_EPOCH + 1));
+    stage.skip_to(poc_start - Duration::minutes(52));
+    let home = Home::new(stage.clone(), Disk::default(), "without a crash".into());
+    stage.collect_forks(home.disk.clone());
+    let death = home.live(1);
+    let forks = stage.forks();
+    home.check(&death);
+    forks
+}
+
+fn goes_on_from(number: usize, fork: &Fork) {
+    let name = format!("seed {SEED}, dead at moment {number}: {}", fork.what);
+    let stage = Stage::of_fork(SEED, fork);
+    let home = Home::new(stage.clone(), fork.disk.clone(), name);
+    stage.skip_to(fork.at + AWAY);
+    let death = home.live(2);
+    home.check(&death);
+}
+
+/// Plays the crash at each `step`-th moment; how many there were.
+pub fn die_at_every(step: usize) -> usize {
+    let forks = moments();
+    let chosen: Vec<(usize, &Fork)> = forks.iter().enumerate().step_by(step).collect();
+    let next = AtomicUsize::new(0);
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some((number, fork)) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    goes_on_from(*number, fork);
+                }
+            });
+        }
+    });
+    chosen.len()
+}

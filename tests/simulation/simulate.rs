@@ -1,0 +1,87 @@
+//! The long run: `cargo run --release --example simulate -- --epochs 100000 --seed 7`.
+//!
+//! Many campaigns of a few hundred epochs, each on a world, a journal and a seed of its own, on all
+//! cores. A violation ends it with the seed and what came before.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(dead_code, reason = "the tests play the same parts, and more of them")]
+
+mod chance;
+mod epoch;
+mod judge;
+mod life;
+mod played;
+mod storage;
+mod wire;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use clap::Parser;
+use epoch::{Campaign, Plan, Summary};
+
+/// Plays epochs in virtual time, with faults and crashes.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// How many epochs.
+    #[arg(long, default_value = "100000")]
+    epochs: u64,
+    /// Seed of the first campaign; the others follow it.
+    #[arg(long, default_value = "1")]
+    seed: u64,
+}
+
+/// Epochs of one campaign.
+const CAMPAIGN: u64 = 250;
+
+fn main() {
+    let arguments = Arguments::parse();
+    let begun = Instant::now();
+    let campaigns = arguments.epochs.div_ceil(CAMPAIGN);
+    let next = AtomicU64::new(0);
+    let all = Mutex::new(Summary {
+        seed: arguments.seed,
+        ..Summary::default()
+    });
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= campaigns {
+                        return;
+                    }
+                    // One campaign in four only fails, the others die too.
+                    let plan = if number.is_multiple_of(4) {
+                        Plan::Faulty
+                    } else {
+                        Plan::Crashing
+                    };
+                    let left = arguments.epochs - number * CAMPAIGN;
+                    let played =
+                        Campaign::new(arguments.seed + number, plan).run(left.min(CAMPAIGN));
+                    let mut all = all.lock().unwrap();
+                    all.add(&played);
+                    if number % 20 == 19 {
+                        eprintln!("{} s: {} epochs", begun.elapsed().as_secs(), all.epochs);
+                    }
+                }
+            });
+        }
+    });
+    print!("{}", all.into_inner().unwrap());
+    println!(
+        "  {} s, peak memory {}",
+        begun.elapsed().as_secs(),
+        peak_memory()
+    );
+}
+
+/// The most memory that this process ever had, as the system tells it.
+fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.map_or_else(|| "unknown".to_owned(), |kb| kb.trim().to_owned())
+}
