@@ -130,19 +130,9 @@ impl World {
         halts.then(|| (height, 60.0 + 1_140.0 * unit(self.seed, 41, epoch)))
     }
 
-    /// Whether the chain or what is told of it failed in the two hours before and after the `PoC` of
-    /// this epoch.
-    pub fn was_chain_troubled(&self, epoch: u64) -> bool {
-        let troubles = &self.scenario.troubles;
-        let poc_start = as_seconds(self.block_time(World::poc_start(epoch)) - self.start);
-        let told_wrong = |what: u64, length: f64, share: f64| {
-            let first = whole(((poc_start - 7_200.0) / length).max(0.0));
-            let last = whole((poc_start + 7_200.0) / length);
-            (first..=last).any(|window| unit(self.seed, what, window) < share)
-        };
+    /// Whether the chain halted before the `PoC` of this epoch.
+    pub fn halted_before(&self, epoch: u64) -> bool {
         self.halt_before(epoch).is_some()
-            || told_wrong(31, 600.0, troubles.stale_heights)
-            || told_wrong(32, 60.0, troubles.height_jumps)
     }
 
     /// Whether validation of this epoch is shorter than usual.

@@ -155,7 +155,9 @@ impl Campaign {
 
     pub fn run(mut self, epochs: u64) -> Summary {
         for _ in 0..epochs {
-            self.epoch();
+            let poc_start = self.epoch();
+            // What failed before its PoC is not played twice.
+            self.stage.skip_to(poc_start + Duration::minutes(10));
         }
         self.summary.faults = self.stage.chance().faults;
         self.summary.spend = self.ours_spent();
@@ -182,8 +184,8 @@ impl Campaign {
         assert_eq!(reply.status, 200, "{reply:?}");
     }
 
-    /// The next PoC, from an hour before it.
-    fn epoch(&mut self) {
+    /// The next PoC, from an hour before it; when it was.
+    fn epoch(&mut self) -> Time {
         let (epoch, poc_start) = {
             let world = self.stage.world();
             let next = world.epoch() + 1;
@@ -216,10 +218,13 @@ impl Campaign {
             };
             match life.live(|| Journal::open(self.directory.path()).unwrap()) {
                 Death::TooLate => {
-                    self.stage.skip_to(poc_start + Duration::minutes(10));
-                    return self.count(epoch, begun, "too late for it");
+                    self.count(epoch, begun, "too late for it");
+                    return poc_start;
                 }
-                Death::Over(Some(report)) => return self.take(epoch, begun, &report),
+                Death::Over(Some(report)) => {
+                    self.take(epoch, begun, &report);
+                    return poc_start;
+                }
                 Death::Over(None) => self.judge.violation("an engine ended without a report"),
                 Death::Crashed => {
                     self.summary.crashes += 1;
@@ -231,7 +236,8 @@ impl Campaign {
                     let last = ledger.reports().last().map(|(_, report)| report.clone());
                     let done = |report: &SprintReport| report.epoch.map(|e| e.0) == Some(epoch);
                     if let Some(report) = last.filter(done) {
-                        return self.take(epoch, begun, &report);
+                        self.take(epoch, begun, &report);
+                        return poc_start;
                     }
                 }
             }
@@ -286,7 +292,7 @@ impl Campaign {
                 .filter(|rental| rental.started >= begun && rental.label != "somebody-elses");
             (
                 ours.all(|rental| !rental.is_troubled),
-                world.was_chain_troubled(epoch),
+                world.halted_before(epoch),
             )
         };
         let could_be_made = kept_their_word && !halted;

@@ -128,7 +128,7 @@ impl Play {
             .start_paused(true)
             .build()
             .unwrap();
-        let report = runtime.block_on(async {
+        runtime.block_on(async {
             self.stage.start_clock();
             let disk = Disk {
                 inner: SqliteStorage::open(&self.state().join("journal.sqlite")).unwrap(),
@@ -152,20 +152,20 @@ impl Play {
             let ports = ports(&self.stage, &config);
             let mut handle = engine::start(ports, config, journal, ledger, options);
             let mut looks = tokio::time::interval(RealDuration::from_secs(1));
-            loop {
+            let report = loop {
                 tokio::select! {
                     biased;
-                    ended = &mut handle.ended => return ended.unwrap().unwrap(),
+                    ended = &mut handle.ended => break ended.unwrap().unwrap(),
                     _ = looks.tick() => {}
                 }
                 self.stage.pump();
                 if look(&handle.snapshots.borrow().clone()).is_break() {
-                    return None;
+                    break None;
                 }
-            }
-        });
-        self.stage.stop_clock();
-        report
+            };
+            self.stage.stop_clock();
+            report
+        })
     }
 
     /// Rentals of ours that were ever made.

@@ -53,9 +53,11 @@ impl Life<'_> {
         let death = runtime.block_on(async {
             self.stage.start_clock();
             let (journal, ledger) = open();
-            self.run(born, journal, ledger).await
+            let death = self.run(born, journal, ledger).await;
+            // Outside the runtime its clock would be the machine's.
+            self.stage.stop_clock();
+            death
         });
-        self.stage.stop_clock();
         drop(runtime);
         self.stage.note(&format!("the program ends: {death:?}"));
         death
