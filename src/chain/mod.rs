@@ -3,4 +3,5 @@
 pub mod client;
 pub mod clock;
 pub mod epoch;
+pub mod plausible;
 mod wire;

@@ -19,6 +19,7 @@ use super::snapshot::{
 use super::supervise::caught;
 use super::{EngineError, Ports, exec, publish};
 use crate::chain::clock::BlockClock;
+use crate::chain::plausible::HeightCheck;
 use crate::config::Config;
 use crate::domain::{
     Account, Duration, EpochIndex, EpochView, Instance, InstanceId, Mode, Outcome, RegisteredNode,
@@ -96,6 +97,7 @@ pub(super) struct Engine {
     pub(super) ledger: Ledger,
     pub(super) sprint: Sprint,
     pub(super) block_clock: BlockClock,
+    pub(super) heights: HeightCheck,
     pub(super) seen: Seen,
     pub(super) running: HashSet<&'static str>,
     pub(super) waiting: VecDeque<Effect>,
@@ -118,6 +120,8 @@ pub(super) struct Engine {
 pub(super) struct Seen {
     pub(super) view: Option<(Time, EpochView)>,
     pub(super) chain_trouble: Option<String>,
+    /// How far this machine's clock is ahead of the chain's, when that is more than blocks take.
+    pub(super) clock_error: Option<Duration>,
     pub(super) nodes: Option<(Time, Vec<RegisteredNode>)>,
     pub(super) nodes_trouble: Option<String>,
     pub(super) listing: Option<(Time, Vec<Instance>)>,
@@ -188,6 +192,7 @@ pub fn start(
         ledger,
         sprint,
         block_clock: BlockClock::new(),
+        heights: HeightCheck::default(),
         seen: Seen::default(),
         running: HashSet::new(),
         waiting: VecDeque::new(),
@@ -214,13 +219,15 @@ pub fn start(
     }
 }
 
-/// The sprint that an earlier run left half done.
+/// The sprint that an earlier run left half done, or over and not yet reported.
 pub fn saved_sprint(ledger: &Ledger) -> Result<Option<Sprint>, serde_json::Error> {
     let Some(saved) = ledger.checkpoint() else {
         return Ok(None);
     };
     let sprint: Sprint = serde_json::from_value(saved.clone())?;
-    Ok(Some(sprint).filter(|sprint| sprint.step() != Step::Done))
+    let last = ledger.reports().last();
+    let reported = last.is_some_and(|(_, report)| report.steps == sprint.spans());
+    Ok(Some(sprint).filter(|_| !reported))
 }
 
 impl Engine {
@@ -235,6 +242,9 @@ impl Engine {
                     "going on with the sprint that was left in step {}",
                     sprint.step()
                 );
+                if let Some((at, height)) = sprint.last_height() {
+                    self.heights.anchor(at, height);
+                }
                 self.sprint = sprint;
                 self.feed(now, Event::Resumed);
                 // Hands off was asked for: a sprint that was left in manual mode would wait for
@@ -334,7 +344,10 @@ impl Engine {
     /// What follows from the sprint's state after every event.
     fn keep_house(&mut self) {
         self.watch_rental();
-        self.save();
+        // A sprint that was reported is history: saved again, the next start would report it again.
+        if self.report.is_none() {
+            self.save();
+        }
         self.look_after_journal();
         drill::entered(self.sprint.step());
         drill(Part::Engine);
@@ -350,7 +363,7 @@ impl Engine {
         let watched = self.watcher.as_ref().map(|watcher| watcher.instance);
         if watched == wanted.map(|rental| rental.instance) {
             if let (Some(watcher), Some(rental)) = (&self.watcher, wanted) {
-                watcher.set_lease(rental.lease_until);
+                watcher.set_lease(self.by_true_clock(rental.lease_until));
             }
             return;
         }
@@ -375,9 +388,15 @@ impl Engine {
             &self.ports,
             rental.instance,
             tunnel,
-            rental.lease_until,
+            self.by_true_clock(rental.lease_until),
             &self.reports,
         ));
+    }
+
+    /// A time of this machine's clock as the rental's clock shows it. The watchdog there goes by its
+    /// own: a lease from a clock that is behind would end too early.
+    pub(super) fn by_true_clock(&self, time: Time) -> Time {
+        time - self.seen.clock_error.unwrap_or_default()
     }
 
     pub(super) fn feed(&mut self, now: Time, event: Event) {

@@ -131,7 +131,7 @@ impl Engine {
         let mut env = vast.env.clone();
         env.insert(
             "POCPIT_LEASE_UNTIL".into(),
-            lease_until.timestamp().to_string(),
+            self.by_true_clock(lease_until).timestamp().to_string(),
         );
         env.insert("POCPIT_COMMAND".into(), mlnode.command.clone());
         env.insert(

@@ -319,6 +319,19 @@ impl Engine {
         }
     }
 
+    fn clock_trouble(&self) -> Option<String> {
+        let error = self.seen.clock_error?;
+        let direction = if error > Duration::zero() {
+            "ahead of"
+        } else {
+            "behind"
+        };
+        Some(format!(
+            "this machine's clock is {} minutes {direction} the chain's",
+            error.num_minutes().abs()
+        ))
+    }
+
     fn alerts(&self, now: Time) -> Vec<Alert> {
         let mut alerts = Vec::new();
         let mut alert = |level, since, text: String, advice: &str| {
@@ -342,6 +355,10 @@ impl Engine {
                     "destroy it by hand at https://console.vast.ai/instances/ ; it costs money until then",
                 );
             }
+        }
+        if let Some(text) = self.clock_trouble() {
+            let advice = "synchronise it (timedatectl set-ntp true); leases are corrected by as much until then";
+            alert(AlertLevel::Warning, now, text, advice);
         }
         if let Some(mode) = &self.release_only {
             alert(

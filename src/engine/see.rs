@@ -19,6 +19,8 @@ use super::core::OFFERS_KEPT;
 
 /// Credit that was read longer ago than this is unknown.
 const CREDIT_FRESH: Duration = Duration::minutes(10);
+/// The latest block is some seconds old, and proposers' clocks differ.
+const CLOCK_SLACK: Duration = Duration::seconds(60);
 
 impl Engine {
     pub(super) fn take(&mut self, seen: Observation) {
@@ -26,6 +28,9 @@ impl Engine {
         match seen {
             Observation::Chain(result) => self.see_chain(now, result),
             Observation::Headers { earlier, latest } => {
+                self.heights.anchor(now, latest.height);
+                let error = now - latest.time;
+                self.seen.clock_error = Some(error).filter(|error| error.abs() > CLOCK_SLACK);
                 self.block_clock.observe_header(earlier);
                 self.block_clock.observe_header(latest);
             }
@@ -90,6 +95,10 @@ impl Engine {
         if let Err(why) = epoch::consistent(&view) {
             self.seen.chain_trouble = Some(why);
             return;
+        }
+        if let Err(why) = self.heights.take(now, view.height) {
+            self.seen.chain_trouble = Some(why.to_string());
+            return self.feed(now, Event::TimePassed);
         }
         self.seen.chain_trouble = None;
         self.block_clock.observe_height(now, view.height);

@@ -534,6 +534,10 @@ impl Sprint {
     }
 
     pub(super) fn enter(&mut self, now: Time, step: Step) {
+        // What was in the way of a step that is over explains nothing that comes later.
+        if matches!(step, Step::Warming | Step::Registering | Step::Proving) {
+            self.note = None;
+        }
         if let Some(last) = self.spans.last_mut() {
             last.ended.get_or_insert(now);
         }

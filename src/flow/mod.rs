@@ -610,6 +610,11 @@ impl Sprint {
         self.target.as_ref().map(|target| &target.stages)
     }
 
+    /// The height that was read last, and when.
+    pub fn last_height(&self) -> Option<(Time, Height)> {
+        self.chain.map(|tip| (tip.at, tip.height))
+    }
+
     /// Rent calls so far.
     pub fn attempts(&self) -> u32 {
         self.attempts

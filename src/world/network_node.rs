@@ -243,26 +243,50 @@ impl World {
     }
 
     /// The rule that decides everything: only nodes registered or enabled in an earlier epoch.
+    /// The Network Node reconciles every half minute: as long as generation lasts, a node that
+    /// answers again joins, and one that does not generate yet is told again.
+    pub(super) fn repeat_generation(&mut self) {
+        let epoch = self.epoch();
+        if self.phase() == Phase::Generate && self.now >= self.next_reconcile {
+            self.start_generation(epoch);
+        }
+    }
+
+    fn has_batches(&self, epoch: u64, node: &str) -> bool {
+        let batches = self.batches.get(&epoch);
+        batches.is_some_and(|nodes| nodes.contains_key(node))
+    }
+
     pub(super) fn start_generation(&mut self, epoch: u64) {
-        let eligible: Vec<(String, Value)> = self
+        self.next_reconcile = self.now + seconds(30.0);
+        let eligible: Vec<String> = self
             .nodes
             .iter()
             .filter(|(id, n)| {
-                !is_foreign(id) && n.enabled && epoch > n.admin_epoch && n.current == "INFERENCE"
+                let works = n.current == "INFERENCE" || n.in_poc == epoch;
+                let may = n.enabled && epoch > n.admin_epoch && works;
+                may && !is_foreign(id) && !self.has_batches(epoch, id)
             })
-            .map(|(id, n)| (id.clone(), n.config.clone()))
+            .map(|(id, _)| id.clone())
             .collect();
-        for (id, config) in eligible {
+        for id in eligible {
             if let Some(node) = self.nodes.get_mut(&id) {
                 node.in_poc = epoch;
             }
-            let url = format!(
-                "{}/api/v1/inference/pow/init/generate",
-                self.base(&config, "poc_port", "poc_segment")
-            );
-            let body = json!({"node_id": id, "block_height": World::poc_start(epoch), "url": "http://api:9100/v2/poc-batches", "model": MODEL});
-            self.outgoing.push(Outgoing::Post { url, body });
+            self.order_generation(epoch, &id);
         }
+    }
+
+    fn order_generation(&mut self, epoch: u64, id: &str) {
+        let Some(config) = self.nodes.get(id).map(|node| node.config.clone()) else {
+            return;
+        };
+        let url = format!(
+            "{}/api/v1/inference/pow/init/generate",
+            self.base(&config, "poc_port", "poc_segment")
+        );
+        let body = json!({"node_id": id, "block_height": World::poc_start(epoch), "url": "http://api:9100/v2/poc-batches", "model": MODEL});
+        self.outgoing.push(Outgoing::Post { url, body });
     }
 }
 

@@ -118,6 +118,7 @@ pub struct World {
     pub(super) active: BTreeMap<String, u64>,
     pub(super) active_epoch: u64,
     pub(super) generated_epoch: u64,
+    pub(super) next_reconcile: Time,
     pub(super) peak_live: usize,
     pub(super) outgoing: Vec<Outgoing>,
 }
@@ -145,6 +146,7 @@ impl World {
             active: BTreeMap::new(),
             active_epoch: 0,
             generated_epoch: 0,
+            next_reconcile: start,
             peak_live: 0,
             outgoing: Vec::new(),
         };
@@ -198,6 +200,7 @@ impl World {
         self.forget_the_past();
         self.follow_chain();
         self.send_batches();
+        self.repeat_generation();
         self.poll_nodes();
     }
 

@@ -236,7 +236,8 @@ impl World {
         let (name, gpus, ram, price, cap) =
             *CLASSES.get(usize::try_from(machine).unwrap_or(0) % CLASSES.len())?;
         let base = round4(price * number(gpus) * (0.95 + 0.5 * unit(self.seed, 4, key)));
-        let id = 20_000_000 + key;
+        // Of this machine alone, however old the world is.
+        let id = 20_000_000 + machine * 1000 + generation % 1000;
         let mut offer = json!({"id": id, "ask_contract_id": id, "bundle_id": 900_000 + machine, "machine_id": 40_000 + machine, "host_id": 50_000 + machine / 3,
             "num_gpus": gpus, "gpu_name": name, "gpu_arch": "nvidia", "gpu_ram": ram, "gpu_total_ram": ram * gpus, "gpu_frac": 0.5, "compute_cap": cap,
             "cuda_max_good": 12.8, "driver_version": "570.124.06", "cpu_name": "AMD EPYC 9354", "cpu_cores": 128, "cpu_cores_effective": 64.0, "cpu_ram": 1_031_000});
@@ -304,7 +305,10 @@ impl World {
             );
         }
         let id = 31_415_000 + number_of(self.past.len() + self.instances.len()) + 1;
-        let trouble = self.trouble_of(id);
+        let label = body["label"].as_str().unwrap_or_default();
+        // Others have no part in what is played here.
+        let is_ours = label.starts_with("pocpit/");
+        let trouble = self.trouble_of(id).filter(|_| is_ours);
         let never = matches!(trouble, Some(Trouble::EndlessPull | Trouble::BrokenHost));
         let pull = if self.scenario.boot_hangs || never {
             1e8
@@ -317,7 +321,7 @@ impl World {
         let has_onstart = body["onstart"].as_str().is_some_and(|o| !o.is_empty());
         let instance = Instance {
             id,
-            label: body["label"].as_str().unwrap_or_default().into(),
+            label: label.into(),
             rented_at: self.now,
             visible_at: self.now + seconds(5.0 * unit(self.seed, 11, id)),
             running_at,
@@ -330,7 +334,7 @@ impl World {
             key_at: running_at
                 + seconds(30.0 + 60.0 * unit(self.seed, 12, id) + self.key_delay(id)),
             trouble,
-            taken_back_at: self.taken_back_at(id),
+            taken_back_at: self.taken_back_at(id).filter(|_| is_ours),
             ssh_port: None,
             files: BTreeMap::new(),
             mlnode: MlNode::new(

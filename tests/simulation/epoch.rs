@@ -218,7 +218,11 @@ impl Campaign {
             };
             match life.live(|| Journal::open(self.directory.path()).unwrap()) {
                 Death::TooLate => {
-                    self.count(epoch, begun, "too late for it");
+                    // It may have died after its report: what it waits for now is the next epoch.
+                    match self.last_report(epoch) {
+                        Some(report) => self.take(epoch, begun, &report),
+                        None => self.count(epoch, begun, "too late for it"),
+                    }
                     return poc_start;
                 }
                 Death::Over(Some(report)) => {
@@ -232,10 +236,7 @@ impl Campaign {
                     self.stage
                         .skip_to(self.stage.time() + Duration::seconds(away));
                     // It may have died between its report and its end.
-                    let ledger = journal::read_only(self.directory.path()).unwrap();
-                    let last = ledger.reports().last().map(|(_, report)| report.clone());
-                    let done = |report: &SprintReport| report.epoch.map(|e| e.0) == Some(epoch);
-                    if let Some(report) = last.filter(done) {
+                    if let Some(report) = self.last_report(epoch) {
                         self.take(epoch, begun, &report);
                         return poc_start;
                     }
@@ -243,6 +244,12 @@ impl Campaign {
             }
         }
         self.judge.violation("a sprint never ended");
+    }
+
+    fn last_report(&self, epoch: u64) -> Option<SprintReport> {
+        let ledger = journal::read_only(self.directory.path()).unwrap();
+        let last = ledger.reports().last().map(|(_, report)| report.clone());
+        last.filter(|report| report.epoch.map(|e| e.0) == Some(epoch))
     }
 
     /// Now and then the operator's clock is wrong by some seconds, and once in a while by an hour.
@@ -326,8 +333,9 @@ impl Campaign {
         self.spent_before = total;
         let counted = report.cost_usd;
         if counted < 0.98 * spent - 0.02 {
+            let recent: Vec<_> = self.stage.world().recent_rentals().collect();
             self.judge.violation(&format!(
-                "${spent:.2} was spent and only ${counted:.2} counted: {report:?}"
+                "${spent:.2} was spent and only ${counted:.2} counted: {report:?}, while there were {recent:?}"
             ));
         }
         if self.plan == Plan::Calm && counted > 1.02 * spent + 0.02 {

@@ -102,7 +102,9 @@ impl Judge {
             self.violation(&format!("the proxy is not registered after {report:?}"));
         }
         if report.outcome == "confirmed" && weight.is_none_or(|weight| weight == 0) {
-            self.violation(&format!("success without weight: {report:?}"));
+            self.violation(&format!(
+                "success without weight in epoch {epoch}: {report:?}"
+            ));
         }
         let open = ledger.map(Ledger::open_rentals).unwrap_or_default();
         if !open.is_empty() {
