@@ -349,9 +349,7 @@ impl Sprint {
             }
             Event::RentWithheld => self.try_again_when_it_can_be_written_down(effects),
             Event::RentReplyLost(error) => self.start_hunt(now, &error.to_string()),
-            Event::RentalsListed { leftovers } => {
-                self.listing = Some(Listing { at: now, leftovers });
-            }
+            Event::RentalsListed { leftovers } => self.see_listing(now, leftovers),
             Event::LabelFound(instance) => self.found(instance, effects),
             Event::LabelAbsent => self.not_found(now, effects),
             Event::BootObserved(reading) => self.boot = reading,
@@ -417,6 +415,16 @@ impl Sprint {
         };
         let fixed = self.target.is_some_and(|target| target.fixed);
         self.target = Some(Target { stages, fixed });
+    }
+
+    fn see_listing(&mut self, now: Time, leftovers: usize) {
+        let before = self.listing.replace(Listing { at: now, leftovers });
+        let went = leftovers == 0 && before.is_some_and(|listing| listing.leftovers > 0);
+        // What is left of the caps was read while they still counted.
+        if went && self.step == Step::Choosing {
+            self.search.asked = None;
+            self.search.answered = None;
+        }
     }
 
     fn approve(&mut self, kind: GateKind) {

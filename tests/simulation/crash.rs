@@ -12,7 +12,7 @@ use crate::epoch::configuration;
 use crate::judge::{Judge, Others};
 use crate::life::{Death, Life};
 use crate::played::{Fork, Stage};
-use crate::storage::{CrashingStorage, Disk};
+use crate::storage::{Disk, WatchedStorage};
 
 const SEED: u64 = 21;
 /// Until somebody, or the system, starts it again.
@@ -43,7 +43,7 @@ impl Home {
     }
 
     fn open(&self) -> (Journal, Ledger) {
-        let storage = CrashingStorage {
+        let storage = WatchedStorage {
             stage: self.stage.clone(),
             disk: self.disk.clone(),
         };

@@ -191,7 +191,7 @@ impl Campaign {
             let next = world.epoch() + 1;
             (next, world.block_time(World::poc_start(next)))
         };
-        let lead = Duration::minutes(self.stage.chance().between(56, 75));
+        let lead = Duration::minutes(self.stage.chance().between(52, 66));
         self.stage.skip_to(poc_start - lead);
         let begun = self.stage.time();
         self.stage.chance().fault_rate = match self.plan {
@@ -410,7 +410,7 @@ pub fn configuration(state: &Path) -> Config {
         ("chain.public_api", "[\"http://api.sim\"]".into()),
         ("chain.rpc", "[\"http://rpc.sim\"]".into()),
         ("chain.participant", text(PARTICIPANT)),
-        ("chain.poll", text("30s")),
+        ("chain.poll", text("45s")),
         ("vast.api_key", text(API_KEY)),
         ("vast.base_url", text("http://vast.sim")),
         ("vast.image", text(IMAGE)),

@@ -85,9 +85,6 @@ impl Life<'_> {
                 ended = &mut handle.ended => return self.over(born, ended.unwrap().unwrap()),
                 _ = looks.tick() => {}
             }
-            if self.stage.is_dead() {
-                return Death::Crashed;
-            }
             let now = self.stage.time();
             self.stage.pump();
             if now >= self.calm_from {

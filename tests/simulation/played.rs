@@ -30,21 +30,15 @@ pub struct Stage {
     tunnels: Mutex<BTreeMap<SocketAddr, (u64, u16)>>,
     /// Remote forwards that live.
     forwards: Mutex<BTreeSet<(u64, u16)>>,
-    moments: Mutex<Moments>,
+    /// While they are collected: what a program that dies now leaves behind.
+    forks: Mutex<Option<Forks>>,
     trace: Mutex<VecDeque<String>>,
     /// How far the program's clock is from the world's.
     clock_error: Mutex<Duration>,
 }
 
-/// Moments at which the program can die: before and after each external call and each write.
-#[derive(Debug, Default)]
-struct Moments {
-    passed: u64,
-    last: Option<u64>,
-    is_dead: bool,
-    /// Copies of the world and the disk at each moment, when they are collected.
-    forks: Option<(Arc<Mutex<Disk>>, Vec<Fork>)>,
-}
+/// Copies of the world and of this disk, one at each moment.
+type Forks = (Arc<Mutex<Disk>>, Vec<Fork>);
 
 /// Everything that outlives the program, at one moment.
 #[derive(Debug, Clone)]
@@ -69,7 +63,7 @@ impl Stage {
             chance: Mutex::new(Chance::new(seed)),
             tunnels: Mutex::default(),
             forwards: Mutex::default(),
-            moments: Mutex::default(),
+            forks: Mutex::default(),
             trace: Mutex::default(),
             clock_error: Mutex::new(Duration::zero()),
         })
@@ -101,50 +95,25 @@ impl Stage {
 
     /// Copies everything at every moment from now on.
     pub fn collect_forks(&self, disk: Arc<Mutex<Disk>>) {
-        locked(&self.moments).forks = Some((disk, Vec::new()));
+        *locked(&self.forks) = Some((disk, Vec::new()));
     }
 
     pub fn forks(&self) -> Vec<Fork> {
-        let forks = locked(&self.moments).forks.take();
+        let forks = locked(&self.forks).take();
         forks.map(|(_, forks)| forks).unwrap_or_default()
     }
 
-    /// One more moment at which the program can die; true when it did.
-    pub fn is_last_moment(&self, what: &str) -> bool {
-        let mut moments = locked(&self.moments);
-        if moments.is_dead {
-            return true;
-        }
-        moments.passed += 1;
-        moments.is_dead = moments.last == Some(moments.passed);
-        if let Some((disk, forks)) = &mut moments.forks {
+    /// A moment at which the program can die: before or after an external call or a write.
+    pub fn moment(&self, what: impl FnOnce() -> String) {
+        if let Some((disk, forks)) = &mut *locked(&self.forks) {
             let disk = locked(disk).clone();
             forks.push(Fork {
                 at: self.time(),
-                what: what.to_owned(),
+                what: what(),
                 world: self.world().clone(),
                 disk,
             });
         }
-        moments.is_dead
-    }
-
-    /// A call of a program that is dead by now never goes on.
-    pub async fn moment(&self, what: &str) {
-        if self.is_last_moment(what) {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    /// The program is dead, and only does not know it.
-    pub fn is_dead(&self) -> bool {
-        locked(&self.moments).is_dead
-    }
-
-    /// Dies at the moment after so many more.
-    pub fn die_after(&self, moments: u64) {
-        let mut all = locked(&self.moments);
-        all.last = Some(all.passed + moments);
     }
 
     pub fn set_clock_error(&self, error: Duration) {
@@ -172,8 +141,6 @@ impl Stage {
         *locked(&self.epoch) = (now, None);
         locked(&self.tunnels).clear();
         locked(&self.forwards).clear();
-        let mut moments = locked(&self.moments);
-        (moments.is_dead, moments.last) = (false, None);
     }
 
     /// Time passes while nothing of ours runs.
@@ -305,9 +272,9 @@ impl Remote for StageRemote {
         endpoint: &SshEndpoint,
     ) -> Result<Box<dyn RemoteSession>, LinkError> {
         let stage = &self.0;
-        stage.moment("before SSH connect").await;
+        stage.moment(|| "before SSH connect".into());
         tokio::time::sleep(RealDuration::from_millis(400)).await;
-        stage.moment("after SSH connect").await;
+        stage.moment(|| "after SSH connect".into());
         let at = endpoint.to_string();
         let (fails, lives) = {
             let mut chance = stage.chance();
@@ -385,7 +352,7 @@ impl Drop for Session {
 #[async_trait]
 impl RemoteSession for Session {
     async fn run(&self, command: &str) -> Result<CommandOutput, LinkError> {
-        self.stage.moment("before the lease is written").await;
+        self.stage.moment(|| "before the lease is written".into());
         tokio::time::sleep(RealDuration::from_millis(200)).await;
         self.alive()?;
         // The one command that the engine runs: the lease.
@@ -396,7 +363,7 @@ impl RemoteSession for Session {
         self.stage
             .world()
             .write_file(self.machine, "/var/lib/pocpit/lease", lease.as_bytes());
-        self.stage.moment("after the lease is written").await;
+        self.stage.moment(|| "after the lease is written".into());
         Ok(CommandOutput {
             status: Some(0),
             stdout: Vec::new(),
@@ -441,7 +408,7 @@ impl RemoteSession for Session {
     }
 
     async fn open_tunnel(&self, spec: &TunnelSpec) -> Result<TunnelEnds, LinkError> {
-        self.stage.moment("before the tunnel opens").await;
+        self.stage.moment(|| "before the tunnel opens".into());
         self.alive()?;
         let ends = TunnelEnds {
             api: spec.api_listen,

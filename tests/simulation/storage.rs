@@ -13,45 +13,31 @@ pub struct Disk {
     entries: Vec<Arc<Entry>>,
 }
 
-/// The disk under a program that can die.
-pub struct CrashingStorage {
+/// The disk under a program, watched at each write.
+pub struct WatchedStorage {
     pub stage: Arc<Stage>,
     pub disk: Arc<Mutex<Disk>>,
 }
 
-impl std::fmt::Debug for CrashingStorage {
+impl std::fmt::Debug for WatchedStorage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("CrashingStorage")
+        f.write_str("WatchedStorage")
     }
 }
 
-impl CrashingStorage {
-    fn change(
-        &mut self,
-        what: &str,
-        writer: WriterEpoch,
-        change: impl FnOnce(&mut Disk),
-    ) -> Result<(), JournalError> {
-        let dead = || JournalError::Failed {
-            place: "journal".into(),
-            source: "the program is dead".into(),
-        };
-        if self.stage.is_last_moment(&format!("before {what}")) {
-            return Err(dead());
-        }
+impl WatchedStorage {
+    fn change(&mut self, what: &str, writer: WriterEpoch, change: impl FnOnce(&mut Disk)) {
+        self.stage.moment(|| format!("before {what}"));
         {
             let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
             assert_eq!(writer, disk.writer, "two writers at once");
             change(&mut disk);
         }
-        if self.stage.is_last_moment(&format!("after {what}")) {
-            return Err(dead());
-        }
-        Ok(())
+        self.stage.moment(|| format!("after {what}"));
     }
 }
 
-impl Storage for CrashingStorage {
+impl Storage for WatchedStorage {
     fn current(&self) -> Result<WriterEpoch, JournalError> {
         Ok(self
             .disk
@@ -76,7 +62,8 @@ impl Storage for CrashingStorage {
                     disk.entries.push(Arc::new(entry.clone()));
                 }
             }
-        })
+        });
+        Ok(())
     }
 
     fn read(&self) -> Result<Vec<Entry>, JournalError> {
@@ -92,7 +79,8 @@ impl Storage for CrashingStorage {
         self.change("compacting", writer, |disk| {
             disk.entries
                 .retain(|entry| !superfluous.contains(&entry.id));
-        })
+        });
+        Ok(())
     }
 }
 

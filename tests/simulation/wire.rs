@@ -66,7 +66,7 @@ fn answer(status: u16, body: String) -> Answer {
 impl Transport for Wire {
     async fn exchange(&self, request: &HttpRequest) -> Result<Answer, TransportError> {
         let name = format!("{:?} {}", request.method, request.url.path());
-        self.stage.moment(&format!("before {name}")).await;
+        self.stage.moment(|| format!("before {name}"));
         tokio::time::sleep(Duration::from_millis(60)).await;
         let fault = self.stage.chance().fault();
         if let Some(fault) = fault {
@@ -93,7 +93,7 @@ impl Transport for Wire {
         if request.method != HttpMethod::Get {
             self.stage.note(&format!("{name} → {}", reply.status));
         }
-        self.stage.moment(&format!("after {name}")).await;
+        self.stage.moment(|| format!("after {name}"));
         match fault {
             Some(Fault::LostAfter) => Err(lost("connection reset by peer")),
             Some(Fault::TooLate) => {
