@@ -93,13 +93,15 @@ fn slow(service: &str, call: &str) -> Scenario {
 /// A sprint that is in this step now. Steps can be shorter than a busy machine's hiccups: a sprint
 /// that went by unseen is followed by another one.
 async fn seen_in(step: Step, scenario: &Scenario) -> Rig {
-    for _ in 0..5 {
+    let mut outcomes = Vec::new();
+    for _ in 0..10 {
         let mut rig = Rig::start(Mode::Auto, scenario.clone()).await;
         if rig.is_seen_in(step).await {
             return rig;
         }
+        outcomes.push(rig.snapshot().sprint.outcome.clone());
     }
-    panic!("five sprints were never seen in step {step}");
+    panic!("no sprint was ever seen in step {step}: {outcomes:?}");
 }
 
 async fn abort_in_a(step: Step, scenario: Scenario) {
