@@ -120,8 +120,9 @@ pub(super) struct Engine {
 pub(super) struct Seen {
     pub(super) view: Option<(Time, EpochView)>,
     pub(super) chain_trouble: Option<String>,
-    /// How far this machine's clock is ahead of the chain's, when that is more than blocks take.
-    pub(super) clock_error: Option<Duration>,
+    /// How far this machine's clock is behind the chain's, when that is much. That it is ahead cannot
+    /// be told from a chain that stands still.
+    pub(super) clock_behind: Option<Duration>,
     pub(super) nodes: Option<(Time, Vec<RegisteredNode>)>,
     pub(super) nodes_trouble: Option<String>,
     pub(super) listing: Option<(Time, Vec<Instance>)>,
@@ -396,7 +397,7 @@ impl Engine {
     /// A time of this machine's clock as the rental's clock shows it. The watchdog there goes by its
     /// own: a lease from a clock that is behind would end too early.
     pub(super) fn by_true_clock(&self, time: Time) -> Time {
-        time - self.seen.clock_error.unwrap_or_default()
+        time + self.seen.clock_behind.unwrap_or_default()
     }
 
     pub(super) fn feed(&mut self, now: Time, event: Event) {

@@ -320,15 +320,10 @@ impl Engine {
     }
 
     fn clock_trouble(&self) -> Option<String> {
-        let error = self.seen.clock_error?;
-        let direction = if error > Duration::zero() {
-            "ahead of"
-        } else {
-            "behind"
-        };
+        let behind = self.seen.clock_behind?;
         Some(format!(
-            "this machine's clock is {} minutes {direction} the chain's",
-            error.num_minutes().abs()
+            "this machine's clock is {} minutes behind the chain's",
+            behind.num_minutes()
         ))
     }
 

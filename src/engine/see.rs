@@ -19,7 +19,7 @@ use super::core::OFFERS_KEPT;
 
 /// Credit that was read longer ago than this is unknown.
 const CREDIT_FRESH: Duration = Duration::minutes(10);
-/// The latest block is some seconds old, and proposers' clocks differ.
+/// Proposers' clocks differ by some seconds.
 const CLOCK_SLACK: Duration = Duration::seconds(60);
 
 impl Engine {
@@ -29,8 +29,9 @@ impl Engine {
             Observation::Chain(result) => self.see_chain(now, result),
             Observation::Headers { earlier, latest } => {
                 self.heights.anchor(now, latest.height);
-                let error = now - latest.time;
-                self.seen.clock_error = Some(error).filter(|error| error.abs() > CLOCK_SLACK);
+                // No block comes from the future.
+                let behind = latest.time - now;
+                self.seen.clock_behind = Some(behind).filter(|behind| *behind > CLOCK_SLACK);
                 self.block_clock.observe_header(earlier);
                 self.block_clock.observe_header(latest);
             }
