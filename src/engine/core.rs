@@ -234,10 +234,10 @@ pub fn saved_sprint(ledger: &Ledger) -> Result<Option<Sprint>, serde_json::Error
 impl Engine {
     /// Takes up the sprint that an earlier run left half done.
     fn go_on(&mut self, now: Time) {
-        self.compact_journal(now);
         self.skip_what_was_done(now);
         match saved_sprint(&self.ledger) {
-            Ok(None) => {}
+            // In the middle of a sprint there are more urgent things; it ends with a compaction.
+            Ok(None) => self.compact_journal(now),
             Ok(Some(sprint)) => {
                 tracing::info!(
                     "going on with the sprint that was left in step {}",

@@ -53,6 +53,16 @@ impl Instance {
         self.order["disk"].as_f64().unwrap_or(10.0)
     }
 
+    /// While it runs, in dollars.
+    pub fn gpu_per_hour(&self) -> f64 {
+        self.offer["dph_base"].as_f64().unwrap_or(0.0)
+    }
+
+    /// As long as it is there, in dollars.
+    pub fn storage_per_hour(&self) -> f64 {
+        self.offer["storage_cost"].as_f64().unwrap_or(0.0) * self.disk() / 720.0
+    }
+
     pub fn env(&self, name: &str) -> Option<&str> {
         self.order["env"][name].as_str()
     }
@@ -165,14 +175,12 @@ impl World {
             .filter(|i| i.destroyed_at.is_none())
         {
             let hours = elapsed / 3600.0;
-            let storage =
-                instance.offer["storage_cost"].as_f64().unwrap_or(0.0) * instance.disk() / 720.0;
             let gpu = if instance.is_running(now) {
-                instance.offer["dph_base"].as_f64().unwrap_or(0.0)
+                instance.gpu_per_hour()
             } else {
                 0.0
             };
-            instance.cost += (storage + gpu) * hours;
+            instance.cost += (instance.storage_per_hour() + gpu) * hours;
             // The image is there when the container runs, the model comes after it.
             let pulled = [
                 (now >= instance.running_at, IMAGE_GB),

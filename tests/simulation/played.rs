@@ -35,6 +35,8 @@ pub struct Stage {
     trace: Mutex<VecDeque<String>>,
     /// How far the program's clock is from the world's.
     clock_error: Mutex<Duration>,
+    /// From when until when the program's disk is full.
+    disk_full: Mutex<Option<(Time, Time)>>,
 }
 
 /// Copies of the world and of this disk, one at each moment.
@@ -66,6 +68,7 @@ impl Stage {
             forks: Mutex::default(),
             trace: Mutex::default(),
             clock_error: Mutex::new(Duration::zero()),
+            disk_full: Mutex::default(),
         })
     }
 
@@ -118,6 +121,25 @@ impl Stage {
 
     pub fn set_clock_error(&self, error: Duration) {
         *locked(&self.clock_error) = error;
+    }
+
+    pub fn clock_error(&self) -> Duration {
+        *locked(&self.clock_error)
+    }
+
+    pub fn fill_disk(&self, span: Option<(Time, Time)>) {
+        *locked(&self.disk_full) = span;
+    }
+
+    pub fn is_disk_full(&self) -> bool {
+        let span = *locked(&self.disk_full);
+        let now = self.time();
+        span.is_some_and(|(from, until)| from <= now && now < until)
+    }
+
+    pub fn was_disk_full(&self) -> bool {
+        let span = *locked(&self.disk_full);
+        span.is_some_and(|(from, _)| from <= self.time())
     }
 
     pub fn time(&self) -> Time {
@@ -253,7 +275,7 @@ pub struct StageClock(pub Arc<Stage>);
 #[async_trait]
 impl Clock for StageClock {
     fn now(&self) -> Time {
-        self.0.time() + *locked(&self.0.clock_error)
+        self.0.time() + self.0.clock_error()
     }
 
     async fn sleep(&self, duration: Duration) {

@@ -21,6 +21,10 @@ use std::time::Instant;
 use clap::Parser;
 use epoch::{Campaign, Plan, Summary};
 
+/// The world's JSON is made and read some thousand times an epoch.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Plays epochs in virtual time, with faults and crashes.
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -33,7 +37,7 @@ struct Arguments {
 }
 
 /// Epochs of one campaign.
-const CAMPAIGN: u64 = 250;
+const CAMPAIGN: u64 = 125;
 
 fn main() {
     let arguments = Arguments::parse();

@@ -53,6 +53,15 @@ impl Wire {
     }
 }
 
+impl Wire {
+    /// On the way there and on the way back: together still within the time-out.
+    async fn dawdle(&self, timeout: Duration) {
+        let percent = self.stage.chance().between(1, 45);
+        let percent = u32::try_from(percent).unwrap();
+        tokio::time::sleep(timeout * percent / 100).await;
+    }
+}
+
 fn answer(status: u16, body: String) -> Answer {
     Answer {
         status,
@@ -85,6 +94,7 @@ impl Transport for Wire {
                 return Ok(answer(502, "<html><h1>502 Bad Gateway</h1></html>".into()));
             }
             Some(Fault::TooMany) => return Ok(answer(429, "API requests too frequent".into())),
+            Some(Fault::Slow) => self.dawdle(request.timeout).await,
             _ => {}
         }
         let Some(reply) = self.perform(request) else {
@@ -95,6 +105,10 @@ impl Transport for Wire {
         }
         self.stage.moment(|| format!("after {name}"));
         match fault {
+            Some(Fault::Slow) => {
+                self.dawdle(request.timeout).await;
+                Ok(answer(reply.status, reply.body))
+            }
             Some(Fault::LostAfter) => Err(lost("connection reset by peer")),
             Some(Fault::TooLate) => {
                 tokio::time::sleep(request.timeout).await;
