@@ -291,10 +291,9 @@ impl Campaign {
     }
 
     fn open(&self) -> (Journal, Ledger) {
-        let state = self.directory.path();
-        let stage = self.stage.clone();
-        let disk = FillingDisk::new(state, move || stage.is_disk_full());
-        Journal::over_spooled(Box::new(disk), &spool(state)).unwrap()
+        let (directory, stage) = (self.directory.path(), self.stage.clone());
+        let disk = FillingDisk::new(directory, move || stage.is_disk_full());
+        Journal::over_spooled(Box::new(disk), &spool(directory)).unwrap()
     }
 
     fn crash_at(&self) -> Option<Time> {

@@ -8,7 +8,7 @@ use std::time::Duration as RealDuration;
 
 use pocpit::domain::{Duration, Mode, SprintReport, Step, Time};
 use pocpit::engine::{self, EndAfter, EngineOptions, Pace, Snapshot, WorldKind};
-use pocpit::journal::{self, Journal};
+use pocpit::journal::{self, Entry, Journal, SqliteStorage, Storage as _};
 use pocpit::world::{Scenario, World};
 
 use crate::epoch::{configuration, ports};

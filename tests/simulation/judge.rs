@@ -150,12 +150,14 @@ impl Judge {
         }
     }
 
-    /// What must hold a minute after a start, when nothing fails: every rental of ours is known.
-    pub fn look_at_start(&self, snapshot: &Snapshot) {
+    /// What must hold a minute after a start, when nothing fails: what was rented before it is
+    /// known.
+    pub fn look_at_start(&self, born: Time, snapshot: &Snapshot) {
         let world = self.stage.world();
         let live = world.live_rentals();
         drop(world);
-        let ours: Vec<&TrueRental> = live.iter().filter(|rental| is_ours(rental)).collect();
+        let is_found = |rental: &&TrueRental| is_ours(rental) && rental.started <= born;
+        let ours: Vec<&TrueRental> = live.iter().filter(is_found).collect();
         let known = snapshot.rental.as_ref().map(|rental| rental.id.0);
         if ours.len() > 1 || ours.iter().any(|rental| Some(rental.id) != known) {
             self.violation(&format!(

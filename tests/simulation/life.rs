@@ -98,7 +98,7 @@ impl Life<'_> {
             if converges.is_some_and(|at| now >= at) {
                 converges = None;
                 if self.nothing_failed() {
-                    self.judge.look_at_start(&snapshot);
+                    self.judge.look_at_start(born, &snapshot);
                 }
             }
             let sprint = &snapshot.sprint;
