@@ -8,6 +8,7 @@ use color_eyre::eyre::Report;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::service::Service;
 use super::{Exit, print, print_json, say};
 use crate::domain::SprintReport;
 use crate::engine::{Command, EngineError, EngineHandle, QuitChoice, Snapshot};
@@ -71,13 +72,20 @@ pub(crate) async fn follow(
 ) -> Result<Exit, Report> {
     let mut signals = Signals::listen()?;
     let mut told = Told::default();
+    let mut service = Service::of_environment();
     let mut stops = 0;
     let result = loop {
         tokio::select! {
             result = &mut handle.ended => break result,
-            Ok(()) = handle.snapshots.changed() => told.tell(&handle.snapshots),
+            Ok(()) = handle.snapshots.changed() => {
+                service.engine_lives();
+                if let Some(doing) = told.tell(&handle.snapshots) {
+                    service.does(&doing);
+                }
+            }
             asked = signals.next() => {
                 stops += 1;
+                service.leaves();
                 let choice = match asked {
                     Asked::Stop if stops == 1 => {
                         say(format_args!("taking everything down; press Ctrl-C again to leave at once"));
@@ -209,13 +217,15 @@ struct Told {
 }
 
 impl Told {
-    fn tell(&mut self, snapshots: &watch::Receiver<Arc<Snapshot>>) {
+    /// Tells the news; what is done now, if that is news.
+    fn tell(&mut self, snapshots: &watch::Receiver<Arc<Snapshot>>) -> Option<String> {
         let snapshot = Arc::clone(&snapshots.borrow());
         let sprint = &snapshot.sprint;
         let doing = format!("{}: {}", sprint.step, sprint.doing);
         // Sentences that only differ in their numbers are no news.
         let news = gist(&doing);
-        if news != self.doing {
+        let is_news = news != self.doing;
+        if is_news {
             self.doing = news;
             say(format_args!("{}  {doing}", snapshot.at.format("%H:%M:%S")));
         }
@@ -235,6 +245,7 @@ impl Told {
             }
         }
         self.alerts = alerts;
+        is_news.then_some(doing)
     }
 }
 

@@ -13,6 +13,7 @@ mod look;
 mod proxy;
 mod release;
 mod runtime;
+mod service;
 mod shell;
 mod sim;
 mod simulated;

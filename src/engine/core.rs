@@ -352,6 +352,7 @@ impl Engine {
         self.look_after_journal();
         drill::entered(self.sprint.step());
         drill(Part::Engine);
+        drill(Part::Stall);
         if self.sprint.step() == Step::Done && !self.report_asked {
             self.report_asked = true;
             self.count_leftovers();
