@@ -32,7 +32,8 @@ pub use money::{RentalPrices, Usd, UsdPerHour};
 pub use node::{Hardware, NodeConfig, NodeStatus, PocStatus, RegisteredNode, Weight};
 pub use sprint::{Cause, GateKind, Mode, Outcome, ReleasePolicy, SprintReport, Step, StepSpan};
 pub use workload::{
-    Blame, BootFault, BootStage, GpuDevice, MlNodeStatus, ServiceState, StartupState, WorkloadModel,
+    Blame, BootFault, BootStage, BootTimes, GpuDevice, MlNodeStatus, ServiceState, StartupState,
+    WorkloadModel,
 };
 
 /// A point in time: always UTC, always handed in, never read from the system in pure code.

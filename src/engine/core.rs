@@ -22,8 +22,8 @@ use crate::chain::clock::BlockClock;
 use crate::chain::plausible::HeightCheck;
 use crate::config::Config;
 use crate::domain::{
-    Account, Duration, EpochIndex, EpochView, Instance, InstanceId, Mode, Outcome, RegisteredNode,
-    SprintReport, Step, Time,
+    Account, BootTimes, Duration, EpochIndex, EpochView, Instance, InstanceId, Mode, Outcome,
+    RegisteredNode, SprintReport, Step, Time,
 };
 use crate::flow::{Effect, Event, Sprint};
 use crate::journal::{Journal, Ledger};
@@ -103,6 +103,8 @@ pub(super) struct Engine {
     pub(super) waiting: VecDeque<Effect>,
     pub(super) watcher: Option<Watcher>,
     pub(super) boot: Option<BootTracker>,
+    /// What will be remembered of the boot under way, unless nobody watched its beginning.
+    pub(super) boot_times: Option<BootTimes>,
     pub(super) sanitizer: Sanitizer,
     pub(super) boot_log: BootLog,
     reports: mpsc::Sender<Observation>,
@@ -199,6 +201,7 @@ pub fn start(
         waiting: VecDeque::new(),
         watcher: None,
         boot: None,
+        boot_times: None,
         sanitizer: Sanitizer::new(),
         boot_log: BootLog::default(),
         reports,
@@ -369,10 +372,12 @@ impl Engine {
             return;
         }
         if let Some(watcher) = self.watcher.take() {
+            self.remember_boot();
             drop(watcher.stop());
             self.seen.link = LinkState::default();
         }
         let Some(rental) = wanted else { return };
+        self.boot_times = self.boot_times_of(rental);
         let query = &self.config.vast.query;
         self.boot = Some(BootTracker::new(
             rental.since,

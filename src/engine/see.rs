@@ -13,6 +13,7 @@ use crate::domain::{
 };
 use crate::flow::{BootReading, Candidate, Effect, Event, Funds, NodeReading, NodesReading};
 use crate::journal::Record;
+use crate::mlnode::boot::BootTracker;
 use crate::vast::{Ranked, rank};
 
 use super::core::OFFERS_KEPT;
@@ -351,6 +352,10 @@ impl Engine {
     }
 
     fn feed_boot(&mut self, now: Time) {
+        let is_over = |boot: &BootTracker| boot.is_ready() || boot.fault().is_some();
+        if self.boot.as_ref().is_some_and(is_over) {
+            self.remember_boot();
+        }
         let Some(boot) = &self.boot else { return };
         let reading = BootReading {
             api_up: self.seen.mlnode.is_some(),

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod headless;
+mod history;
 mod rig;
 mod viewer;
 

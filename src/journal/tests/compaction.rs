@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::super::compact::{SETTLED_KEPT, superfluous};
 use super::*;
-use crate::domain::{EpochIndex, SprintReport, Step, StepSpan, Weight};
+use crate::domain::HostId;
+use crate::domain::{BootStage, BootTimes, EpochIndex, SprintReport, Step, StepSpan, Weight};
 
 /// Everything that the ledger can be asked at `now`.
 #[derive(Debug, PartialEq)]
@@ -18,6 +19,7 @@ struct Answers {
     avoided: Vec<(MachineId, Time, String)>,
     checkpoint: Option<serde_json::Value>,
     reports: Vec<(Time, SprintReport)>,
+    boots: Vec<BootTimes>,
 }
 
 fn answers(ledger: &Ledger, now: Time) -> Answers {
@@ -32,6 +34,7 @@ fn answers(ledger: &Ledger, now: Time) -> Answers {
         avoided: ledger.avoided(now),
         checkpoint: ledger.checkpoint().cloned(),
         reports: ledger.reports().to_vec(),
+        boots: ledger.boot_times().to_vec(),
     }
 }
 
@@ -81,6 +84,22 @@ fn report(epoch: u64) -> SprintReport {
     }
 }
 
+fn boot(attempt: u32) -> BootTimes {
+    BootTimes {
+        label: label(attempt),
+        machine: MachineId(8),
+        host: Some(HostId(9)),
+        gpu_name: "H100 SXM".into(),
+        gpu_count: 4,
+        started: BootStage::ALL
+            .into_iter()
+            .zip((0..).map(|minute| at(2 * minute)))
+            .collect(),
+        ended: at(16),
+        fault: None,
+    }
+}
+
 fn any_record() -> impl Strategy<Value = Record> {
     let (attempt, id) = (|| 1..4_u32, || 1..4_u64);
     let instance = move || id().prop_map(InstanceId);
@@ -109,6 +128,7 @@ fn any_record() -> impl Strategy<Value = Record> {
             until: at(until),
             reason: "no CUDA".into()
         }),
+        1 => attempt().prop_map(|attempt| Record::BootEnded { boot: boot(attempt) }),
         1 => id().prop_map(|id| Record::Checkpoint { sprint: id.into() }),
         1 => id().prop_map(|id| Record::SprintEnded { report: report(id) }),
     ]
@@ -172,6 +192,12 @@ fn a_day(day: u32) -> Vec<(i64, Record)> {
         records.push((minute, Record::DestroyIntended { instance }));
     }
     records.push((minute + 200, gone(2 * day + 1, instance.0, 9.5)));
+    records.push((
+        minute + 30,
+        Record::BootEnded {
+            boot: boot(2 * day + 1),
+        },
+    ));
     let report = report(u64::from(day));
     records.push((minute + 200, Record::SprintEnded { report }));
     records
