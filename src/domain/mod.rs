@@ -11,6 +11,7 @@ mod log;
 mod market;
 mod money;
 mod node;
+mod preflight;
 mod sprint;
 mod workload;
 
@@ -30,6 +31,7 @@ pub use market::{
 };
 pub use money::{RentalPrices, Usd, UsdPerHour};
 pub use node::{Hardware, NodeConfig, NodeStatus, PocStatus, RegisteredNode, Weight};
+pub use preflight::{Finding, Preflight, Requirement, Verdict};
 pub use sprint::{Cause, GateKind, Mode, Outcome, ReleasePolicy, SprintReport, Step, StepSpan};
 pub use workload::{
     Blame, BootFault, BootStage, BootTimes, GpuDevice, MlNodeStatus, ServiceState, StartupState,

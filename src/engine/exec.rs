@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::core::Engine;
 use super::observe::Observation;
 use super::ports::{CallbackForward, RentError, TunnelSpec};
+use super::preflight::examine;
 use super::{Ports, reconcile};
 use crate::config::{Config, Exposure, ProxyConfig};
 use crate::domain::{
@@ -28,6 +29,7 @@ impl Engine {
         let key = effect.key();
         match effect {
             Effect::SearchOffers { .. } => self.search(effect),
+            Effect::Preflight => self.preflight(key),
             Effect::Rent {
                 offer,
                 label,
@@ -77,6 +79,19 @@ impl Engine {
                 effect,
                 offers,
                 account,
+            }
+        });
+    }
+
+    fn preflight(&mut self, key: &'static str) {
+        let (ports, config) = (self.ports.clone(), self.config.clone());
+        self.spawn(key, async move {
+            let examined = examine(&ports, &config).await;
+            let event = Event::PreflightTaken(examined.preflight);
+            Observation::Relisted {
+                key,
+                events: vec![event],
+                nodes: examined.nodes,
             }
         });
     }
@@ -291,10 +306,14 @@ impl Engine {
     pub(super) fn wanted_node(&self) -> Option<NodeConfig> {
         let rental = self.sprint.rental()?;
         let (mlnode, network) = (&self.config.mlnode, &self.config.network_node);
-        let (host, poc_port, inference_port) = match &network.exposure {
+        let place = match &network.exposure {
             Exposure::Tunnel { host, .. } => {
                 let ends = self.seen.link.ends?;
-                (host.clone(), ends.api.port(), ends.inference.port())
+                Place {
+                    host: host.clone(),
+                    api: ends.api.port(),
+                    inference: ends.inference.port(),
+                }
             }
             Exposure::Direct => {
                 let instance = self.seen.instance.as_ref()?;
@@ -305,11 +324,11 @@ impl Engine {
                         .find(|mapping| mapping.container == port)
                         .map(|mapping| mapping.external)
                 };
-                (
-                    instance.public_ip.clone()?,
-                    outside(mlnode.api_port)?,
-                    outside(mlnode.inference_port)?,
-                )
+                Place {
+                    host: instance.public_ip.clone()?,
+                    api: outside(mlnode.api_port)?,
+                    inference: outside(mlnode.inference_port)?,
+                }
             }
         };
         let seen_name = self
@@ -323,20 +342,39 @@ impl Engine {
             .clone()
             .or(seen_name)
             .unwrap_or_else(|| rental.offer.gpu_name.clone());
-        Some(NodeConfig {
-            id: self.sprint.plan().node_id(rental.instance),
-            host,
-            inference_port,
-            inference_segment: mlnode.inference_segment.clone(),
-            poc_port,
-            poc_segment: mlnode.poc_segment.clone(),
-            max_concurrent: mlnode.max_concurrent,
-            models: [(mlnode.model.id.clone(), mlnode.model.args.clone())].into(),
-            hardware: vec![Hardware {
-                name,
-                count: rental.offer.gpu_count,
-            }],
-        })
+        let id = self.sprint.plan().node_id(rental.instance);
+        let hardware = vec![Hardware {
+            name,
+            count: rental.offer.gpu_count,
+        }];
+        Some(node_config(&self.config, id, place, hardware))
+    }
+}
+
+/// Where the Network Node reaches a node.
+pub(super) struct Place {
+    pub(super) host: String,
+    pub(super) api: u16,
+    pub(super) inference: u16,
+}
+
+pub(super) fn node_config(
+    config: &Config,
+    id: NodeId,
+    place: Place,
+    hardware: Vec<Hardware>,
+) -> NodeConfig {
+    let mlnode = &config.mlnode;
+    NodeConfig {
+        id,
+        host: place.host,
+        inference_port: place.inference,
+        inference_segment: mlnode.inference_segment.clone(),
+        poc_port: place.api,
+        poc_segment: mlnode.poc_segment.clone(),
+        max_concurrent: mlnode.max_concurrent,
+        models: [(mlnode.model.id.clone(), mlnode.model.args.clone())].into(),
+        hardware,
     }
 }
 

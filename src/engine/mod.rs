@@ -12,6 +12,7 @@ mod exec;
 mod memory;
 mod observe;
 pub mod ports;
+pub mod preflight;
 mod publish;
 mod reconcile;
 mod rental;

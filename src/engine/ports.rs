@@ -103,6 +103,8 @@ pub trait NetworkNode: Send + Sync {
     async fn enable(&self, id: &NodeId) -> Result<(), CallError>;
     /// Disables for later epochs.
     async fn disable(&self, id: &NodeId) -> Result<(), CallError>;
+    /// Asks the `PoC` callback, as it is reached from here, for any answer at all.
+    async fn callback_answers(&self) -> Result<(), CallError>;
 }
 
 /// The `MLNode` of one rental, through its tunnel.

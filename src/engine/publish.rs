@@ -11,8 +11,8 @@ use super::snapshot::{
 };
 use crate::config::Config;
 use crate::domain::{
-    Cause, Duration, EpochView, GateKind, Height, Instance, NodeId, Outcome, RegisteredNode,
-    SprintReport, Step, Time, Usd, UsdPerHour,
+    Cause, Duration, EpochView, Finding, GateKind, Height, Instance, NodeId, Outcome,
+    RegisteredNode, SprintReport, Step, Time, Usd, UsdPerHour,
 };
 use crate::flow::{Caps, Gate, Plan, Rental};
 use crate::vast::{Ranked, RankedOffer};
@@ -124,6 +124,7 @@ impl Engine {
             doing: self.doing(),
             spans: sprint.spans().to_vec(),
             gate: sprint.gate().map(|gate| self.gate_snapshot(gate)),
+            preflight: sprint.preflight().cloned(),
             rent_at: sprint.rent_at(),
             cause: sprint
                 .ending()
@@ -411,6 +412,14 @@ impl Engine {
                 format!("the Network Node does not answer: {trouble}"),
                 "check network_node.admin_api; a node cannot be registered without it",
             );
+        }
+        // Later it only says what was so before the rental.
+        let waits = matches!(self.sprint.step(), Step::Waiting | Step::Choosing);
+        if let Some(preflight) = self.sprint.preflight().filter(|_| waits) {
+            for (cause, remedy) in preflight.obstacles().filter_map(Finding::trouble) {
+                let text = format!("nothing is rented: {cause}");
+                alert(AlertLevel::Warning, preflight.at, text, remedy);
+            }
         }
         if let Some(fault) = self
             .boot

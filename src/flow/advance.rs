@@ -54,7 +54,7 @@ impl Sprint {
             return self.begin_release(now, Next::Finish);
         }
         match self.step {
-            Step::Waiting => self.waiting(now),
+            Step::Waiting => self.waiting(now, effects),
             Step::Choosing => self.choosing(now, effects),
             Step::Renting => self.renting(now, effects),
             Step::Booting => self.booting(now, effects),
@@ -75,10 +75,11 @@ impl Sprint {
             && !matches!(self.step, Step::Releasing | Step::Done)
     }
 
-    fn waiting(&mut self, now: Time) {
+    fn waiting(&mut self, now: Time, effects: &mut Vec<Effect>) {
         if self.fresh_tip(now).is_none() {
             return;
         }
+        self.look_whether_it_is_ready(now, effects);
         self.skip_a_poc_that_is_too_near(now);
         let Some(rent_at) = self.rent_at() else {
             return;
@@ -120,6 +121,9 @@ impl Sprint {
 
     fn choosing(&mut self, now: Time, effects: &mut Vec<Effect>) {
         if self.deadline_passed() {
+            if let Some(obstacles) = self.readiness.obstacles() {
+                return self.fail("preflight_failed", obstacles);
+            }
             let why = self
                 .note
                 .clone()
@@ -135,7 +139,12 @@ impl Sprint {
             return self.fail("attempts_exhausted", text);
         }
         self.keep_offers_fresh(now, effects);
+        self.look_whether_it_is_ready(now, effects);
         if let Some(why) = self.rentals_in_the_way(now) {
+            self.note = Some(why);
+            return;
+        }
+        if let Some(why) = self.readiness.in_the_way(now) {
             self.note = Some(why);
             return;
         }

@@ -20,6 +20,8 @@ pub enum Effect {
         /// When the model must be loaded at the latest.
         ready_by: Time,
     },
+    /// Find out whether a rental could do its work.
+    Preflight,
     /// Rent. The only effect that spends.
     Rent {
         /// What.
@@ -88,6 +90,7 @@ impl Effect {
     pub fn key(&self) -> &'static str {
         match self {
             Effect::SearchOffers { .. } => "search",
+            Effect::Preflight => "preflight",
             Effect::Rent { .. } => "rent",
             Effect::FindLabel(_) => "find",
             Effect::VoidRent { .. } | Effect::Adopt { .. } => "journal",

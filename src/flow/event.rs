@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::NodeStatus;
 use crate::domain::{
     BootFault, CallError, Duration, EpochView, GateKind, InstanceId, Mode, NodeId, Offer, OfferId,
-    PocStatus, Usd, UsdPerHour, Weight,
+    PocStatus, Preflight, Usd, UsdPerHour, Weight,
 };
 
 /// Something that happened.
@@ -46,6 +46,8 @@ pub enum Event {
     },
     /// A search failed.
     SearchFailed(CallError),
+    /// Whether a rental could do its work was found out.
+    PreflightTaken(Preflight),
     /// The rent call gave a contract.
     Rented(InstanceId),
     /// The offer was gone; nothing was rented.

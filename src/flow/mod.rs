@@ -17,6 +17,7 @@ mod budget;
 mod effect;
 mod event;
 mod plan;
+mod preflight;
 mod release;
 
 pub use budget::{Cap, Caps, Refusal, admit};
@@ -28,8 +29,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     Blame, Cause, ChainPhase, Duration, EpochIndex, EpochStages, GateKind, Height, InstanceId,
-    Mode, NodeId, Offer, Outcome, RentalLabel, Step, StepSpan, Time, Usd, Weight,
+    Mode, NodeId, Offer, Outcome, Preflight, RentalLabel, Step, StepSpan, Time, Usd, Weight,
 };
+use preflight::Readiness;
 use release::Release;
 
 /// One participation in one epoch's `PoC`, from waiting to the last cleanup.
@@ -52,6 +54,9 @@ pub struct Sprint {
     /// Not saved: offers are old before a restart could use them.
     #[serde(skip)]
     search: Search,
+    /// Not saved: a restart finds out anew.
+    #[serde(skip)]
+    readiness: Readiness,
     /// Rent calls: numbers their labels.
     attempts: u32,
     /// Rent calls that gave a rental. An offer that somebody else took costs nothing.
@@ -197,6 +202,7 @@ impl Sprint {
             approved: Vec::new(),
             listing: None,
             search: Search::default(),
+            readiness: Readiness::default(),
             attempts: 0,
             rentals: 0,
             hunt: None,
@@ -249,6 +255,7 @@ impl Sprint {
             approved,
             listing: _,
             search: _,
+            readiness: _,
             attempts,
             rentals,
             hunt,
@@ -332,6 +339,7 @@ impl Sprint {
                 self.search.answered = None;
                 self.note = Some(format!("offers are unknown: {error}"));
             }
+            Event::PreflightTaken(preflight) => self.see_preflight(now, preflight),
             Event::Rented(instance) => self.adopt_contract(instance),
             Event::OfferWasGone => {
                 self.rent_came_to_nothing("the offer was gone before we took it", effects);
@@ -374,6 +382,7 @@ impl Sprint {
 
     fn forget_what_was_in_flight(&mut self, now: Time) {
         self.search.asked = None;
+        self.readiness.forget_what_was_in_flight();
         self.model_asked = None;
         self.weight_asked = None;
         if let Some(hunt) = &mut self.hunt {
@@ -636,6 +645,11 @@ impl Sprint {
     /// The id of our node, once there is a rental.
     pub fn node_id(&self) -> Option<&NodeId> {
         self.proved_as.as_ref()
+    }
+
+    /// Whether a rental could do its work, as last found out.
+    pub fn preflight(&self) -> Option<&Preflight> {
+        self.readiness.last()
     }
 
     /// How it ended.

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pocpit::domain::{
     BootFault, CallError, CallErrorKind, ChainPhase, Duration, EpochIndex, EpochParams,
-    EpochStages, EpochView, Height, InstanceId, MachineId, Mode, NodeId, NodeStatus, Offer,
-    OfferId, PocStatus, ReleasePolicy, RentalLabel, Step, Time, Usd, UsdPerHour, Weight,
+    EpochStages, EpochView, Finding, Height, InstanceId, MachineId, Mode, NodeId, NodeStatus,
+    Offer, OfferId, PocStatus, Preflight, ReleasePolicy, RentalLabel, Requirement, Step, Time, Usd,
+    UsdPerHour, Verdict, Weight,
 };
 use pocpit::flow::{
     BootReading, Candidate, Caps, Effect, Event, Funds, NodeReading, NodesReading, Plan, Sprint,
@@ -50,6 +51,8 @@ pub struct Faults {
     pub never_listed: bool,
     /// Rentals of ours that nobody uses.
     pub leftovers: usize,
+    /// What the preflight finds to be in the way.
+    pub obstacle: Option<Verdict>,
 }
 
 pub struct World {
@@ -297,6 +300,7 @@ impl World {
     fn answer(&mut self, effect: Effect) -> Vec<Event> {
         match effect {
             Effect::SearchOffers { .. } => vec![self.offers()],
+            Effect::Preflight => vec![Event::PreflightTaken(self.preflight())],
             Effect::Rent { label, .. } => self.rent(label),
             Effect::FindLabel(_) if self.faults.listing_unknown => Vec::new(),
             Effect::FindLabel(label) => {
@@ -362,6 +366,17 @@ impl World {
                 credit,
                 ..Funds::default()
             },
+        }
+    }
+
+    fn preflight(&self) -> Preflight {
+        let verdict = self.faults.obstacle.clone().unwrap_or(Verdict::Met);
+        Preflight {
+            at: self.now,
+            findings: vec![Finding {
+                requirement: Requirement::Model,
+                verdict,
+            }],
         }
     }
 

@@ -46,6 +46,9 @@ impl Wire {
             "api.sim" => Some(self.stage.world().public_api(&ask)),
             "rpc.sim" => Some(self.stage.world().rpc(&ask)),
             "admin.sim" => Some(self.stage.world().admin(&ask)),
+            "127.0.0.1" if request.url.port() == Some(9100) => {
+                Some(self.stage.world().callback(&ask.body))
+            }
             _ => self
                 .stage
                 .at_machine(method, request.url.as_str(), ask.body),

@@ -5,6 +5,7 @@
 
 mod headless;
 mod history;
+mod preflight;
 mod rig;
 mod viewer;
 
