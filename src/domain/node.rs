@@ -106,6 +106,28 @@ pub struct RegisteredNode {
     pub weights: BTreeMap<String, Weight>,
 }
 
+/// What the Network Node keeps of our registration, against what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Likeness {
+    /// Where our node is to be reached is not known at the moment: the tunnel is down.
+    #[default]
+    Unknown,
+    /// All of it.
+    AsWanted,
+    /// It can do its work, but these fields are not ours.
+    Altered(Vec<String>),
+    /// It cannot do its work, because of these fields.
+    Wrong(Vec<String>),
+}
+
+impl Likeness {
+    /// The node can do its work as it is registered.
+    pub fn is_usable(&self) -> bool {
+        matches!(self, Likeness::AsWanted | Likeness::Altered(_))
+    }
+}
+
 impl fmt::Display for NodeStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -45,6 +45,8 @@ impl Engine {
             }
             Effect::StartModel => self.start_model(key),
             Effect::Register { node, instance } => self.register(node, instance),
+            Effect::Enable(node) => self.enable(node),
+            Effect::Disable(node) => self.disable(node),
             Effect::Unregister(node) => self.unregister(node),
             Effect::Destroy { instance, .. } => self.destroy(key, instance),
             Effect::RestoreProxy => self.restore_proxy(),
@@ -217,6 +219,31 @@ impl Engine {
                 Err(error) => vec![Event::RegisterFailed(error)],
             };
             relist(&ports, "register", events).await
+        });
+    }
+
+    fn enable(&mut self, node: NodeId) {
+        let ports = self.ports.clone();
+        self.spawn("register", async move {
+            let events = match ports.network_node.enable(&node).await {
+                Ok(()) => Vec::new(),
+                Err(error) => vec![Event::RegisterFailed(error)],
+            };
+            relist(&ports, "register", events).await
+        });
+    }
+
+    fn disable(&mut self, node: NodeId) {
+        let ports = self.ports.clone();
+        self.spawn("register", async move {
+            if let Err(error) = ports.network_node.disable(&node).await {
+                tracing::warn!("{node} is not disabled: {error}; it is removed all the same");
+            }
+            Observation::Done {
+                key: "register",
+                records: Vec::new(),
+                events: Vec::new(),
+            }
         });
     }
 

@@ -288,10 +288,11 @@ impl Engine {
             .inference_proxy
             .as_ref()
             .is_some_and(|proxy| proxy.node_id == *id);
-        if proxy {
-            NodeOwner::Proxy
-        } else {
-            NodeOwner::Other
+        let registrations = self.ledger.registrations();
+        match registrations.iter().any(|open| open.node == *id) {
+            true => NodeOwner::Leftover,
+            false if proxy => NodeOwner::Proxy,
+            false => NodeOwner::Other,
         }
     }
 

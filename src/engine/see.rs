@@ -8,12 +8,13 @@ use super::reconcile::Readings;
 use super::{publish, reconcile};
 use crate::chain::epoch;
 use crate::domain::{
-    Account, ActualStatus, CallError, Duration, EpochView, Instance, InstanceId, NodeStatus,
-    RegisteredNode, Time, Usd,
+    Account, ActualStatus, CallError, Duration, EpochView, Instance, InstanceId, Likeness,
+    NodeStatus, RegisteredNode, Time, Usd,
 };
 use crate::flow::{BootReading, Candidate, Effect, Event, Funds, NodeReading, NodesReading};
 use crate::journal::Record;
 use crate::mlnode::boot::BootTracker;
+use crate::network_node::likeness;
 use crate::vast::{Ranked, rank};
 
 use super::core::OFFERS_KEPT;
@@ -135,7 +136,9 @@ impl Engine {
             .and_then(listed)
             .map(|node| NodeReading {
                 id: node.config.id.clone(),
-                as_wanted: self.is_as_wanted(node),
+                likeness: self.likeness(node),
+                enabled: node.enabled,
+                admin_epoch: node.admin_epoch,
                 status: node.current,
                 poc: node.poc_current,
                 failure: node.failure_reason.clone(),
@@ -147,18 +150,9 @@ impl Engine {
         }
     }
 
-    fn is_as_wanted(&self, seen: &RegisteredNode) -> bool {
-        let Some(wanted) = self.wanted_node() else {
-            return false;
-        };
-        let same_place = wanted.host == seen.config.host
-            && wanted.poc_port == seen.config.poc_port
-            && wanted.inference_port == seen.config.inference_port;
-        same_place
-            && wanted
-                .models
-                .keys()
-                .all(|model| seen.config.models.contains_key(model))
+    fn likeness(&self, seen: &RegisteredNode) -> Likeness {
+        self.wanted_node()
+            .map_or(Likeness::Unknown, |wanted| likeness(&wanted, &seen.config))
     }
 
     fn journal_registrations(&mut self, nodes: &[RegisteredNode]) {

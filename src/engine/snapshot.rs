@@ -349,6 +349,8 @@ pub struct NodeRow {
 pub enum NodeOwner {
     /// Our rental of this sprint.
     Sprint,
+    /// Of a rental of ours that is gone or going: it is being removed.
+    Leftover,
     /// The inference proxy.
     Proxy,
     /// Somebody else's: never touched.

@@ -58,6 +58,10 @@ pub enum Effect {
         /// For which rental.
         instance: InstanceId,
     },
+    /// Enable our node: an update does not.
+    Enable(NodeId),
+    /// Disable our node: it takes part in no later `PoC`, however long its removal takes.
+    Disable(NodeId),
     /// Remove our node.
     Unregister(NodeId),
     /// Destroy the rental, then find out whether it is gone.
@@ -95,7 +99,10 @@ impl Effect {
             Effect::FindLabel(_) => "find",
             Effect::VoidRent { .. } | Effect::Adopt { .. } => "journal",
             Effect::StartModel => "start-model",
-            Effect::Register { .. } | Effect::Unregister(_) => "register",
+            Effect::Register { .. }
+            | Effect::Enable(_)
+            | Effect::Disable(_)
+            | Effect::Unregister(_) => "register",
             Effect::Destroy { .. } => "destroy",
             Effect::RestoreProxy => "proxy",
             Effect::ReadWeight { .. } => "weight",

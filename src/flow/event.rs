@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::NodeStatus;
 use crate::domain::{
-    BootFault, CallError, Duration, EpochView, GateKind, InstanceId, Mode, NodeId, Offer, OfferId,
-    PocStatus, Preflight, Usd, UsdPerHour, Weight,
+    BootFault, CallError, Duration, EpochIndex, EpochView, GateKind, InstanceId, Likeness, Mode,
+    NodeId, Offer, OfferId, PocStatus, Preflight, Usd, UsdPerHour, Weight,
 };
 
 /// Something that happened.
@@ -147,12 +147,23 @@ pub struct NodesReading {
 pub struct NodeReading {
     /// Its id.
     pub id: NodeId,
-    /// Listed as it was registered: same host, ports and model.
-    pub as_wanted: bool,
+    /// How it is listed, against what was asked for.
+    #[serde(default)]
+    pub likeness: Likeness,
+    /// Enabled for work. An update keeps a node disabled that was.
+    #[serde(default = "enabled")]
+    pub enabled: bool,
+    /// The epoch in which it was registered or enabled: it takes part only in later `PoC`s.
+    #[serde(default)]
+    pub admin_epoch: EpochIndex,
     /// Its status.
     pub status: NodeStatus,
     /// Its `PoC` status.
     pub poc: PocStatus,
     /// Why it failed.
     pub failure: String,
+}
+
+fn enabled() -> bool {
+    true
 }

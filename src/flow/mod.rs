@@ -18,6 +18,7 @@ mod effect;
 mod event;
 mod plan;
 mod preflight;
+mod registering;
 mod release;
 
 pub use budget::{Cap, Caps, Refusal, admit};
@@ -161,6 +162,9 @@ struct NodeState {
     id: NodeId,
     asked: Option<Time>,
     seen: Option<NodeReading>,
+    /// How often it was registered again because of what the Network Node altered.
+    #[serde(default)]
+    repairs: u32,
 }
 
 /// What the engine should keep an eye on.
@@ -493,6 +497,7 @@ impl Sprint {
             id,
             asked: None,
             seen: None,
+            repairs: 0,
         });
         self.rental = Some(Rental {
             instance,

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pocpit::domain::{
     BootFault, CallError, CallErrorKind, ChainPhase, Duration, EpochIndex, EpochParams,
-    EpochStages, EpochView, Finding, Height, InstanceId, MachineId, Mode, NodeId, NodeStatus,
-    Offer, OfferId, PocStatus, Preflight, ReleasePolicy, RentalLabel, Requirement, Step, Time, Usd,
-    UsdPerHour, Verdict, Weight,
+    EpochStages, EpochView, Finding, Height, InstanceId, Likeness, MachineId, Mode, NodeId,
+    NodeStatus, Offer, OfferId, PocStatus, Preflight, ReleasePolicy, RentalLabel, Requirement,
+    Step, Time, Usd, UsdPerHour, Verdict, Weight,
 };
 use pocpit::flow::{
     BootReading, Candidate, Caps, Effect, Event, Funds, NodeReading, NodesReading, Plan, Sprint,
@@ -63,6 +63,11 @@ pub struct World {
     pub rentals: BTreeMap<InstanceId, RentalLabel>,
     pub registered: Option<NodeId>,
     pub proxy: bool,
+    /// How the Network Node lists our node.
+    pub likeness: Likeness,
+    pub status: NodeStatus,
+    pub enabled: bool,
+    pub admin_epoch: EpochIndex,
     pub most_rentals: usize,
     rent_calls: u32,
     booted_at: BTreeMap<InstanceId, Time>,
@@ -162,6 +167,10 @@ impl World {
             rentals: BTreeMap::new(),
             registered: None,
             proxy: true,
+            likeness: Likeness::AsWanted,
+            status: NodeStatus::Inference,
+            enabled: true,
+            admin_epoch: EpochIndex(358),
             most_rentals: 0,
             rent_calls: 0,
             booted_at: BTreeMap::new(),
@@ -270,8 +279,10 @@ impl World {
     fn nodes(&self) -> NodesReading {
         let node = self.registered.clone().map(|id| NodeReading {
             id,
-            as_wanted: true,
-            status: NodeStatus::Inference,
+            likeness: self.likeness.clone(),
+            enabled: self.enabled,
+            admin_epoch: self.admin_epoch,
+            status: self.status,
             poc: PocStatus::Idle,
             failure: String::new(),
         });
@@ -313,6 +324,10 @@ impl World {
                 Vec::new()
             }
             Effect::Register { .. } => vec![Event::RegisterFailed(lost())],
+            Effect::Enable(_) => {
+                self.enabled = true;
+                Vec::new()
+            }
             Effect::Unregister(_) if !self.faults.node_is_silent => {
                 self.registered = None;
                 Vec::new()

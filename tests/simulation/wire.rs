@@ -76,6 +76,14 @@ impl Transport for Wire {
             self.stage.note(&format!("{name} meets {fault:?}"));
         }
         let lost = |text: &str| TransportError::Lost(text.to_owned());
+        if request
+            .url
+            .host_str()
+            .is_some_and(|host| self.stage.is_silent(host))
+        {
+            tokio::time::sleep(request.timeout).await;
+            return Err(lost("operation timed out"));
+        }
         match fault {
             Some(Fault::NotSent) => {
                 return Err(TransportError::NotSent("connection refused".into()));

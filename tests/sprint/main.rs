@@ -6,6 +6,7 @@
 mod headless;
 mod history;
 mod preflight;
+mod registration;
 mod rig;
 mod viewer;
 

@@ -197,6 +197,15 @@ impl Rig {
             .collect()
     }
 
+    /// Somebody removes a node by hand.
+    pub async fn unregister(&self, node: &str) {
+        let path = format!("/admin/v1/nodes/{node}");
+        let url = self.world.admin_url().join(&path).unwrap();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let reply = client.delete(url).send().await.unwrap();
+        assert_eq!(reply.text().await.unwrap(), "true", "{node} was registered");
+    }
+
     /// Waits for the end and holds the world to it: nothing of ours is left, the proxy is there.
     pub async fn end(mut self) -> (SprintReport, Truth) {
         self.until("the end", |snapshot| snapshot.ended).await;
