@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::drill::{self, Part, drill};
+use super::front::Front;
 use super::memory::ReleaseOnly;
 use super::observe::{Observation, start_pollers};
 use super::ports::TunnelEnds;
@@ -389,11 +390,11 @@ impl Engine {
         self.boot_log = BootLog::default();
         self.seen.instance = None;
         self.seen.mlnode = None;
-        let tunnel = exec::tunnel_spec(&self.config);
+        let reach = (exec::tunnel_spec(&self.config), Front::of(&self.config));
         self.watcher = Some(Watcher::start(
             &self.ports,
             rental.instance,
-            tunnel,
+            reach,
             self.by_true_clock(rental.lease_until),
             &self.reports,
         ));

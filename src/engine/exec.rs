@@ -7,7 +7,7 @@ use super::core::Engine;
 use super::observe::Observation;
 use super::ports::{CallbackForward, RentError, TunnelSpec};
 use super::preflight::examine;
-use super::{Ports, reconcile};
+use super::{Ports, front, reconcile};
 use crate::config::{Config, Exposure, ProxyConfig};
 use crate::domain::{
     CallError, CallErrorKind, Duration, Hardware, InstanceId, NodeConfig, NodeId, Offer, RentOrder,
@@ -345,6 +345,7 @@ impl Engine {
             Exposure::Direct => {
                 let instance = self.seen.instance.as_ref()?;
                 let outside = |port: u16| {
+                    let port = front::public_port(port);
                     instance
                         .ports
                         .iter()
@@ -468,11 +469,15 @@ fn onstart_script(extra: &str) -> String {
     ONSTART.replacen(WORKLOAD_PART, &format!("(\n{extra}\n)\n{WORKLOAD_PART}"), 1)
 }
 
-/// Only what must be reachable: SSH always, the MLNode's ports in direct mode alone (law 12).
+/// Only what must be reachable: SSH always, the front of the MLNode's ports in direct mode alone
+/// (law 12).
 fn public_ports(config: &Config) -> Vec<u16> {
     match config.network_node.exposure {
         Exposure::Tunnel { .. } => Vec::new(),
-        Exposure::Direct => vec![config.mlnode.api_port, config.mlnode.inference_port],
+        Exposure::Direct => {
+            let ports = [config.mlnode.api_port, config.mlnode.inference_port];
+            ports.map(front::public_port).to_vec()
+        }
     }
 }
 

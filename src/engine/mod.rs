@@ -9,6 +9,7 @@ mod clock;
 mod core;
 mod drill;
 mod exec;
+mod front;
 mod memory;
 mod observe;
 pub mod ports;

@@ -285,7 +285,7 @@ impl World {
             "{}/api/v1/inference/pow/init/generate",
             self.base(&config, "poc_port", "poc_segment")
         );
-        let body = json!({"node_id": id, "block_height": World::poc_start(epoch), "url": "http://api:9100/v2/poc-batches", "model": MODEL});
+        let body = json!({"node_id": id, "block_height": World::poc_start(epoch), "url": self.callback_url, "model": MODEL});
         self.outgoing.push(Outgoing::Post { url, body });
     }
 }

@@ -20,6 +20,8 @@ pub struct Scenario {
     pub rate_limits: bool,
     /// Version that the Network Node puts before every path; none when empty.
     pub node_version: String,
+    /// The callback's address is public, and not the name that a tunnel answers to.
+    pub public_callback: bool,
     /// The first so many rent calls find their offer gone.
     pub offers_gone: u64,
     /// The image pull never ends.
@@ -87,6 +89,7 @@ impl Default for Scenario {
             credit: 250.0,
             rate_limits: true,
             node_version: "v3.0.16".into(),
+            public_callback: false,
             offers_gone: 0,
             boot_hangs: false,
             boot_failure: String::new(),

@@ -25,18 +25,30 @@ pub struct Rig {
     _scratch: tempfile::TempDir,
 }
 
+/// How the Network Node reaches the rental.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    ByTunnel,
+    Directly,
+}
+
 impl Rig {
     /// Runs one sprint.
     pub async fn start(mode: Mode, scenario: Scenario) -> Rig {
-        Rig::with(mode, scenario, EndAfter::OneSprint).await
+        Rig::with(mode, scenario, EndAfter::OneSprint, Reached::ByTunnel).await
     }
 
     /// Runs sprint after sprint.
     pub async fn start_and_go_on(mode: Mode, scenario: Scenario) -> Rig {
-        Rig::with(mode, scenario, EndAfter::Never).await
+        Rig::with(mode, scenario, EndAfter::Never, Reached::ByTunnel).await
     }
 
-    async fn with(mode: Mode, scenario: Scenario, end_after: EndAfter) -> Rig {
+    /// Runs one sprint by itself, with a rental that the Network Node reaches directly.
+    pub async fn start_exposed_directly(scenario: Scenario) -> Rig {
+        Rig::with(Mode::Auto, scenario, EndAfter::OneSprint, Reached::Directly).await
+    }
+
+    async fn with(mode: Mode, scenario: Scenario, end_after: EndAfter, reached: Reached) -> Rig {
         let scratch = tempfile::Builder::new()
             .prefix("pocpit-")
             .tempdir()
@@ -48,7 +60,10 @@ impl Rig {
             ports: None,
         };
         let world = serve(options).await.unwrap();
-        let text = cli::configuration(&world, scratch.path()).await.unwrap();
+        let mut text = cli::configuration(&world, scratch.path()).await.unwrap();
+        if reached == Reached::Directly {
+            text = text.replacen("[network_node]", "[network_node]\nexposure = \"direct\"", 1);
+        }
         let config = cli::parse_configuration(&text).unwrap();
         let handle = cli::start_engine(&config, mode, end_after).unwrap();
         Rig {
