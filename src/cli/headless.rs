@@ -271,6 +271,7 @@ mod tests {
             cause: cause.map(str::to_owned),
             epoch: None,
             weight: None,
+            participant_weight: None,
             cost_usd: 1.0,
             rentals_left: Some(0),
             registrations_left: Some(0),

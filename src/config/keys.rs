@@ -170,6 +170,12 @@ pub const KEYS: &[Key] = &[
         "[]",
         "CometBFT RPC (port 26657, or http://HOST:8000/chain-rpc/): block times are measured with it.",
     ),
+    default(
+        "chain.rest",
+        Kind::Urls,
+        "[]",
+        "The chain's own REST API (port 1317, or http://HOST:8000/chain-api/): planned upgrades and the odds of a confirmation PoC.",
+    ),
     required(
         "chain.participant",
         Kind::Text,

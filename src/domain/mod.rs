@@ -30,7 +30,9 @@ pub use market::{
     Verification,
 };
 pub use money::{RentalPrices, Usd, UsdPerHour};
-pub use node::{Hardware, Likeness, NodeConfig, NodeStatus, PocStatus, RegisteredNode, Weight};
+pub use node::{
+    Confirmation, Hardware, Likeness, NodeConfig, NodeStatus, PocStatus, RegisteredNode, Weight,
+};
 pub use preflight::{Finding, Preflight, Requirement, Verdict};
 pub use sprint::{Cause, GateKind, Mode, Outcome, ReleasePolicy, SprintReport, Step, StepSpan};
 pub use workload::{

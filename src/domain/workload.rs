@@ -161,6 +161,14 @@ pub enum Blame {
     Nobody,
 }
 
+impl MlNodeStatus {
+    /// In a `PoC`: the first version's service state, or the second one's status.
+    pub fn is_at_work(&self) -> bool {
+        use PocStatus::{Generating, Mixed, Validating};
+        self.state == ServiceState::Pow || matches!(self.poc, Some(Generating | Validating | Mixed))
+    }
+}
+
 impl BootTimes {
     /// What each stage took that was seen to its end. A stage that was skipped or not seen has no
     /// entry, and its time is in the one before it.

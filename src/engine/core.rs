@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::confirmation::PendingConfirmation;
 use super::drill::{self, Part, drill};
 use super::front::Front;
 use super::memory::ReleaseOnly;
@@ -139,6 +140,7 @@ pub(super) struct Seen {
     pub(super) idle_gpu: Option<(InstanceId, Time)>,
     pub(super) link: LinkState,
     pub(super) mlnode: Option<crate::domain::MlNodeStatus>,
+    pub(super) confirmation: Option<PendingConfirmation>,
 }
 
 /// The last search's offers, as they are shown. Made once, shared by every snapshot.

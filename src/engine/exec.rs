@@ -315,6 +315,7 @@ impl Engine {
                 Ok(reading) => vec![Event::WeightRead {
                     for_our_epoch: reading.epoch.is_none_or(|listed| listed == epoch),
                     weight: reading.node,
+                    participant: reading.participant,
                 }],
                 Err(error) => {
                     tracing::warn!("the weight is not known yet: {error}");

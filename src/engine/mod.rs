@@ -6,6 +6,7 @@
 
 pub mod attach;
 mod clock;
+mod confirmation;
 mod core;
 mod drill;
 mod exec;

@@ -157,7 +157,7 @@ impl Engine {
             },
             Step::Warming => "loads the model".to_owned(),
             Step::Registering => "registers the node and waits for a good status".to_owned(),
-            Step::Proving => "the node proves its compute; nothing to do but watch".to_owned(),
+            Step::Proving => self.proving().to_owned(),
             Step::Confirming => "waits for the weight on the chain".to_owned(),
             Step::Releasing if sprint.gate().is_some() => {
                 "waits for you before taking everything down".to_owned()
@@ -168,6 +168,28 @@ impl Engine {
         match sprint.note() {
             Some(note) => format!("{base} — {note}"),
             None => base,
+        }
+    }
+
+    fn proving(&self) -> &'static str {
+        let (Some(stages), Some((_, height))) = (self.sprint.stages(), self.sprint.last_height())
+        else {
+            return "the node proves its compute";
+        };
+        let proof = self.sprint.proof();
+        if height < stages.poc_start {
+            "the node is registered and waits for the PoC to start"
+        } else if height < stages.poc_validation_start {
+            match proof.generated {
+                true => "the node generates",
+                false => "the PoC has begun; the node was not seen to generate yet",
+            }
+        } else {
+            match (proof.generated, proof.validated) {
+                (false, _) => "hosts validate; the node was never seen to generate",
+                (true, true) => "the node generated and validates",
+                (true, false) => "the node generated; hosts validate",
+            }
         }
     }
 
@@ -468,6 +490,7 @@ impl Engine {
                 Some(Outcome::Confirmed { weight }) => Some(*weight),
                 _ => None,
             },
+            participant_weight: sprint.participant_weight(),
             cost_usd: self.ledger.spent_since(since, now).dollars(),
             rentals_left: instances.map(|all| count(all.iter().filter(ours).count())),
             registrations_left: nodes.map(|all| count(all.iter().filter(registered).count())),

@@ -9,7 +9,7 @@ use super::{publish, reconcile};
 use crate::chain::epoch;
 use crate::domain::{
     Account, ActualStatus, CallError, Duration, EpochView, Instance, InstanceId, Likeness,
-    NodeStatus, RegisteredNode, Time, Usd,
+    MlNodeStatus, NodeStatus, RegisteredNode, Time, Usd,
 };
 use crate::flow::{BootReading, Candidate, Effect, Event, Funds, NodeReading, NodesReading};
 use crate::journal::Record;
@@ -81,6 +81,7 @@ impl Engine {
                 self.see_listing(now, Ok(absence.listing));
                 self.ended(key);
             }
+            Observation::Confirmation(measured) => self.see_confirmation(measured),
             Observation::Leftovers { instances, nodes } => {
                 self.finish_report(now, instances, nodes);
             }
@@ -106,6 +107,7 @@ impl Engine {
         self.seen.chain_trouble = None;
         self.block_clock.observe_height(now, view.height);
         self.seen.view = Some((now, view.clone()));
+        self.follow_confirmation(now, &view);
         let block_time = self.block_clock.block_time();
         // A source that answers with an old height is not a fresh reading.
         if self.block_clock.stalled_since(now).is_none() {
@@ -354,6 +356,11 @@ impl Engine {
         let reading = BootReading {
             api_up: self.seen.mlnode.is_some(),
             ready: boot.is_ready(),
+            at_work: self
+                .seen
+                .mlnode
+                .as_ref()
+                .is_some_and(MlNodeStatus::is_at_work),
             left: Some(boot.expected_left(now).0),
             fault: boot.fault().cloned(),
         };

@@ -404,6 +404,7 @@ impl Sprint {
             self.wake_at(rental.lease_until);
         }
         self.keep_registered(now, effects);
+        self.miss_proof(now);
         if self.height() >= Some(stages.poc_validation_end) {
             return match self.plan.release {
                 ReleasePolicy::AfterValidation => self.begin_release(now, Next::Confirm),
@@ -435,11 +436,7 @@ impl Sprint {
             return;
         }
         if self.weight_answered && height >= stages.set_new_validators + WEIGHT_APPEARS_WITHIN {
-            let text = "weights are set and our node has none: see the node's failure reason and the callback address";
-            let cause = Cause::new(
-                "no_weight",
-                self.note.clone().unwrap_or_else(|| text.into()),
-            );
+            let cause = Cause::new("no_weight", self.why_no_weight());
             return self.end(Outcome::NoWeight { cause });
         }
         // However late this step began, a list that can be read is read before it is given up.

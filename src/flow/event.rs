@@ -87,6 +87,8 @@ pub enum Event {
         for_our_epoch: bool,
         /// Weight of our node; absent when it is not listed.
         weight: Option<Weight>,
+        /// Weight of the whole participant; absent when it is not listed.
+        participant: Option<Weight>,
     },
     /// A complete listing and the rental's own GET agree that it is gone.
     RentalGone(InstanceId),
@@ -127,6 +129,9 @@ pub struct BootReading {
     pub api_up: bool,
     /// The model is loaded and the GPUs are as ordered.
     pub ready: bool,
+    /// The node says that it generates or validates.
+    #[serde(default)]
+    pub at_work: bool,
     /// Median of what is left, by what is known.
     pub left: Option<Duration>,
     /// Why it will not succeed.

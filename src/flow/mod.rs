@@ -18,6 +18,7 @@ mod effect;
 mod event;
 mod plan;
 mod preflight;
+mod proof;
 mod registering;
 mod release;
 
@@ -25,6 +26,7 @@ pub use budget::{Cap, Caps, Refusal, admit};
 pub use effect::Effect;
 pub use event::{BootReading, Candidate, Event, Funds, NodeReading, NodesReading};
 pub use plan::Plan;
+pub use proof::Proof;
 
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +79,10 @@ pub struct Sprint {
     weight_asked_since: Option<Time>,
     weight_answered: bool,
     proving_began: bool,
+    #[serde(default)]
+    proof: Proof,
+    #[serde(default)]
+    participant_weight: Option<Weight>,
     release: Option<Release>,
     ending: Option<Outcome>,
     outcome: Option<Outcome>,
@@ -221,6 +227,8 @@ impl Sprint {
             weight_asked_since: None,
             weight_answered: false,
             proving_began: false,
+            proof: Proof::default(),
+            participant_weight: None,
             release: None,
             ending: None,
             outcome: None,
@@ -274,6 +282,8 @@ impl Sprint {
             weight_asked_since,
             weight_answered,
             proving_began,
+            proof,
+            participant_weight,
             release,
             ending,
             outcome,
@@ -301,6 +311,7 @@ impl Sprint {
                     saved.proving_began,
                 )
             && (*weight, *weight_asked_since) == (saved.weight, saved.weight_asked_since)
+            && (*proof, *participant_weight) == (saved.proof, saved.participant_weight)
             && *ending == saved.ending
             && *outcome == saved.outcome
     }
@@ -364,7 +375,10 @@ impl Sprint {
             Event::RentalsListed { leftovers } => self.see_listing(now, leftovers),
             Event::LabelFound(instance) => self.found(instance, effects),
             Event::LabelAbsent => self.not_found(now, effects),
-            Event::BootObserved(reading) => self.boot = reading,
+            Event::BootObserved(reading) => {
+                self.boot = reading;
+                self.see_proof();
+            }
             Event::RentalVanished => self.lose_rental(now),
             Event::ModelStartAccepted => {}
             Event::ModelStartFailed(error) => self.note = Some(error.to_string()),
@@ -378,7 +392,8 @@ impl Sprint {
             Event::WeightRead {
                 for_our_epoch,
                 weight,
-            } => self.see_weight(for_our_epoch, weight),
+                participant,
+            } => self.see_weight(for_our_epoch, weight, participant),
             Event::RentalGone(instance) => self.rental_is_gone(instance),
             Event::RentalRemains(_) => {}
         }
@@ -582,12 +597,19 @@ impl Sprint {
         if let Some(node) = &mut self.node {
             node.seen = reading.node;
         }
+        self.see_proof();
     }
 
-    fn see_weight(&mut self, for_our_epoch: bool, weight: Option<Weight>) {
+    fn see_weight(
+        &mut self,
+        for_our_epoch: bool,
+        weight: Option<Weight>,
+        participant: Option<Weight>,
+    ) {
         if !for_our_epoch {
             return;
         }
+        self.participant_weight = participant;
         self.weight_answered = true;
         if let Some(weight) = weight.filter(|weight| weight.0 > 0) {
             self.weight = Some(weight);
@@ -655,6 +677,11 @@ impl Sprint {
     /// Whether a rental could do its work, as last found out.
     pub fn preflight(&self) -> Option<&Preflight> {
         self.readiness.last()
+    }
+
+    /// Weight of the whole participant, once read.
+    pub fn participant_weight(&self) -> Option<Weight> {
+        self.participant_weight
     }
 
     /// How it ended.

@@ -134,7 +134,9 @@ impl Live {
                 self.checkpoint = None;
                 self.kept.push(id);
             }
-            Record::BootEnded { .. } | Record::Unknown => self.kept.push(id),
+            Record::BootEnded { .. } | Record::ConfirmationMeasured { .. } | Record::Unknown => {
+                self.kept.push(id)
+            }
         }
     }
 

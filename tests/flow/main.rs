@@ -6,9 +6,10 @@ mod registration;
 mod world;
 
 use pocpit::domain::{
-    Blame, BootFault, Cause, Duration, GateKind, Height, Mode, OfferId, Outcome, Step, Usd, Verdict,
+    Blame, BootFault, Cause, Duration, GateKind, Height, Mode, NodeStatus, OfferId, Outcome, Step,
+    Usd, Verdict,
 };
-use pocpit::flow::{Effect, Event, Plan, Sprint};
+use pocpit::flow::{Effect, Event, Plan, Proof, Sprint};
 use proptest::prelude::*;
 use world::{Faults, POC_START, World, lost, plan, start};
 
@@ -585,6 +586,56 @@ fn a_silent_network_node_does_not_keep_a_rental_alive() {
     let began = world.now;
     world.until(|world| world.rentals.is_empty());
     assert!((world.now - began).num_seconds() <= 60);
+}
+
+#[test]
+fn a_node_that_sits_the_poc_out_is_told_while_it_lasts_and_explains_the_missing_weight() {
+    let mut world = World::new(
+        Mode::Auto,
+        60,
+        Faults {
+            no_weight: true,
+            never_generates: true,
+            ..Faults::default()
+        },
+    );
+    world.until(|world| {
+        world
+            .sprint
+            .note()
+            .is_some_and(|note| note.contains("does not generate"))
+    });
+    assert_eq!(world.sprint.step(), Step::Proving);
+    world.run_to_the_end();
+    let cause = cause(&world);
+    assert_eq!(cause.name, "no_weight");
+    assert!(cause.detail.contains("never seen to generate"), "{cause:?}");
+}
+
+#[test]
+fn a_poc_is_followed_by_status_and_height_in_both_versions() {
+    // The second version: a status beside the service's state.
+    let mut world = World::new(Mode::Auto, 60, Faults::default());
+    world.run_to_the_end();
+    let both = Proof {
+        generated: true,
+        validated: true,
+    };
+    assert_eq!(world.sprint.proof(), both);
+    // The first one: the service's state alone, which does not say which of the two it is.
+    let mut world = World::new(
+        Mode::Auto,
+        60,
+        Faults {
+            never_generates: true,
+            ..Faults::default()
+        },
+    );
+    world.until_step(Step::Proving);
+    world.until(|world| world.height() >= Height(POC_START + 2));
+    world.status = NodeStatus::Poc;
+    world.run_to_the_end();
+    assert_eq!(world.sprint.proof(), both);
 }
 
 #[test]

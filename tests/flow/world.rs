@@ -37,6 +37,8 @@ pub struct Faults {
     pub node_is_silent: bool,
     /// The chain lists no weight for us.
     pub no_weight: bool,
+    /// Our node sits the `PoC` out.
+    pub never_generates: bool,
     /// The list of weights cannot be read.
     pub weight_unreadable: bool,
     /// What the account has; unknown when absent.
@@ -283,12 +285,21 @@ impl World {
             enabled: self.enabled,
             admin_epoch: self.admin_epoch,
             status: self.status,
-            poc: PocStatus::Idle,
+            poc: self.poc(),
             failure: String::new(),
         });
         NodesReading {
             node,
             proxy_listed: self.proxy,
+        }
+    }
+
+    /// The node does its part, unless it is idle.
+    fn poc(&self) -> PocStatus {
+        match self.height().0.checked_sub(POC_START) {
+            Some(0..65) if !self.faults.never_generates => PocStatus::Generating,
+            Some(65..185) if !self.faults.never_generates => PocStatus::Validating,
+            _ => PocStatus::Idle,
         }
     }
 
@@ -303,6 +314,7 @@ impl World {
         BootReading {
             api_up: age > Duration::minutes(8),
             ready: age > Duration::minutes(22),
+            at_work: false,
             left: Some((Duration::minutes(22) - age).max(Duration::zero())),
             fault: fault.cloned(),
         }
@@ -350,6 +362,7 @@ impl World {
                 vec![Event::WeightRead {
                     for_our_epoch: true,
                     weight,
+                    participant: weight.map(|weight| Weight(weight.0 + 1_810)),
                 }]
             }
             _ => Vec::new(),

@@ -9,6 +9,7 @@ use pocpit::domain::{GateKind, InstanceId, Mode, SprintReport, Step};
 use pocpit::engine::ports::Market as _;
 use pocpit::engine::{Command, EndAfter, EngineHandle, SearchState, Snapshot};
 use pocpit::http::HttpClient;
+use pocpit::journal::{self, Ledger};
 use pocpit::vast::{Pacing, VastClient};
 use pocpit::world::{Scenario, ServedWorld, Truth, WorldOptions, serve};
 
@@ -210,6 +211,16 @@ impl Rig {
             .into_iter()
             .filter(|id| id.starts_with(&self.config.network_node.node_prefix))
             .collect()
+    }
+
+    /// Waits for something in the journal.
+    pub async fn until_the_journal(&mut self, holds: impl Fn(&Ledger) -> bool) {
+        let waited = tokio::time::timeout(PATIENCE, async {
+            while !holds(&journal::read_only(self.state_dir()).unwrap()) {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        });
+        waited.await.expect("the journal has it");
     }
 
     /// Somebody removes a node by hand.

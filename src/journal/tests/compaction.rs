@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::super::compact::{SETTLED_KEPT, superfluous};
 use super::*;
-use crate::domain::HostId;
 use crate::domain::{BootStage, BootTimes, EpochIndex, SprintReport, Step, StepSpan, Weight};
+use crate::domain::{Confirmation, HostId};
 
 /// Everything that the ledger can be asked at `now`.
 #[derive(Debug, PartialEq)]
@@ -20,6 +20,7 @@ struct Answers {
     checkpoint: Option<serde_json::Value>,
     reports: Vec<(Time, SprintReport)>,
     boots: Vec<BootTimes>,
+    confirmations: Vec<Confirmation>,
 }
 
 fn answers(ledger: &Ledger, now: Time) -> Answers {
@@ -35,6 +36,7 @@ fn answers(ledger: &Ledger, now: Time) -> Answers {
         checkpoint: ledger.checkpoint().cloned(),
         reports: ledger.reports().to_vec(),
         boots: ledger.boot_times().to_vec(),
+        confirmations: ledger.confirmations().to_vec(),
     }
 }
 
@@ -75,6 +77,7 @@ fn report(epoch: u64) -> SprintReport {
         cause: None,
         epoch: Some(EpochIndex(epoch)),
         weight: Some(Weight(1_234)),
+        participant_weight: Some(Weight(3_000)),
         cost_usd: 9.5,
         rentals_left: Some(0),
         registrations_left: Some(0),
@@ -129,6 +132,14 @@ fn any_record() -> impl Strategy<Value = Record> {
             reason: "no CUDA".into()
         }),
         1 => attempt().prop_map(|attempt| Record::BootEnded { boot: boot(attempt) }),
+        1 => id().prop_map(|sequence| Record::ConfirmationMeasured {
+            confirmation: Confirmation {
+                epoch: EpochIndex(359),
+                sequence,
+                weight: Weight(100),
+                confirmed: Weight(90),
+            }
+        }),
         1 => id().prop_map(|id| Record::Checkpoint { sprint: id.into() }),
         1 => id().prop_map(|id| Record::SprintEnded { report: report(id) }),
     ]
