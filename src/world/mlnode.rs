@@ -6,6 +6,7 @@ use crate::domain::Time;
 
 use super::chain::Phase;
 use super::clock::{as_seconds, seconds};
+use super::scenario::PocVersion;
 use super::state::{Ask, MODEL, Outgoing, Reply, World, number, unit};
 
 /// State of an `MLNode`.
@@ -185,6 +186,7 @@ impl World {
         let now = self.now;
         let phase = self.phase();
         let end = self.generation_end();
+        let version = self.scenario.poc_version;
         let instance = self.instances.get_mut(&id)?;
         if instance.destroyed_at.is_some() || now < instance.mlnode.api_at {
             return None;
@@ -207,6 +209,14 @@ impl World {
         let used = if ready { ram * 9 / 10 } else { 500 };
         let model = ready.then(|| node.model.clone());
         Some(match (ask.method.as_str(), ask.path.as_str()) {
+            ("GET", "/api/v1/state") if version == PocVersion::First => {
+                let state = match (ready, generating) {
+                    (false, _) => "STOPPED",
+                    (true, true) => "POW",
+                    (true, false) => "INFERENCE",
+                };
+                Reply::ok(&json!({"state": state}))
+            }
             ("GET", "/api/v1/state") => Reply::ok(
                 &json!({"state": if ready { "INFERENCE" } else { "STOPPED" }, "version": "3.0.16", "poc_status": poc,
                 "inference_healthy": ready, "loaded_model": model}),

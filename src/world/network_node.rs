@@ -224,7 +224,13 @@ impl World {
                 let wanted = config["models"]
                     .as_object()
                     .and_then(|m| m.keys().next().cloned());
-                node.current.clone_from(&polled.state);
+                // The node's word for it is the first version's.
+                let word = if polled.state == "POW" {
+                    "POC"
+                } else {
+                    &polled.state
+                };
+                node.current = word.into();
                 if polled.state == "INFERENCE" && polled.model != wanted {
                     (node.current, node.failure) = ("FAILED".into(), "model is not loaded".into());
                 }
