@@ -5,7 +5,7 @@ use color_eyre::eyre::Report;
 use super::arguments::{Common, HistoryOutput};
 use super::look::{row, table};
 use super::{Exit, print, print_json, runtime, telemetry};
-use crate::domain::{BootStage, Duration, Step};
+use crate::domain::{BootStage, BootTimes, Duration, Step};
 use crate::journal::{self, PastSprint};
 
 pub(crate) fn run(common: &Common, output: HistoryOutput) -> Result<Exit, Report> {
@@ -61,7 +61,7 @@ fn words(history: &[PastSprint<'_>]) -> String {
             ),
             &or_none(boot.map(|boot| format!("{}x {}", boot.gpu_count, boot.gpu_name))),
             &or_none(boot.map(|boot| boot.machine)),
-            &or_none(boot.and_then(|boot| boot.total()).map(minutes)),
+            &or_none(boot.and_then(BootTimes::total).map(minutes)),
             report.cause.as_deref().unwrap_or_default(),
         ]));
     }
@@ -154,9 +154,9 @@ fn cells(past: &PastSprint<'_>) -> Vec<String> {
         ),
         text(boot.map(|boot| boot.gpu_name.clone())),
         text(boot.map(|boot| boot.gpu_count.to_string())),
-        text(boot.and_then(|boot| boot.total()).map(seconds)),
+        text(boot.and_then(BootTimes::total).map(seconds)),
     ];
-    let durations = boot.map(|boot| boot.durations()).unwrap_or_default();
+    let durations = boot.map(BootTimes::durations).unwrap_or_default();
     cells.extend(BOOT_STAGES.map(|stage| {
         let took = durations.iter().find(|(seen, _)| *seen == stage);
         text(took.map(|(_, took)| seconds(*took)))

@@ -3,7 +3,7 @@
 use super::core::Engine;
 use super::observe::Observation;
 use crate::domain::{
-    Confirmation, ConfirmationEvent, ConfirmationPhase, Duration, EpochView, Time,
+    CallError, Confirmation, ConfirmationEvent, ConfirmationPhase, Duration, EpochView, Time,
 };
 use crate::journal::Record;
 
@@ -60,28 +60,29 @@ impl Engine {
                 .chain
                 .confirmed_weight(&participant, event.epoch)
                 .await;
-            let measured = match read {
-                Ok(read) => Some(read.map(|read| Confirmation {
+            let measured = read.map(|read| {
+                read.map(|read| Confirmation {
                     epoch: event.epoch,
                     sequence: event.sequence,
                     weight: read.weight,
                     confirmed: read.confirmed,
-                })),
-                Err(error) => {
-                    tracing::warn!(
-                        "what a confirmation PoC left of the weight is not known yet: {error}"
-                    );
-                    None
-                }
-            };
+                })
+            });
             Observation::Confirmation(measured)
         });
     }
 
-    /// `None`: it could not be read; `Some(None)`: there is nothing to read.
-    pub(super) fn see_confirmation(&mut self, measured: Option<Option<Confirmation>>) {
+    pub(super) fn see_confirmation(&mut self, measured: Result<Option<Confirmation>, CallError>) {
         self.running.remove(KEY);
-        let Some(measured) = measured else { return };
+        let measured = match measured {
+            Ok(measured) => measured,
+            Err(error) => {
+                tracing::warn!(
+                    "what a confirmation PoC left of the weight is not known yet: {error}"
+                );
+                return;
+            }
+        };
         self.seen.confirmation = None;
         if let Some(confirmation) = measured {
             tracing::info!(

@@ -54,9 +54,8 @@ pub(super) enum Observation {
         instance: InstanceId,
         absence: Absence,
     },
-    /// What a confirmation `PoC` left of our weight: `None` when it could not be read, `Some(None)`
-    /// when there is nothing to read.
-    Confirmation(Option<Option<Confirmation>>),
+    /// What a confirmation `PoC` left of our weight; `None` when there is nothing to read.
+    Confirmation(Result<Option<Confirmation>, CallError>),
     /// What is left after the sprint, by complete listings.
     Leftovers {
         instances: Result<Vec<Instance>, CallError>,

@@ -1,9 +1,11 @@
 //! Reads the facts that a rental's usefulness depends on. Works without an engine.
 
 use super::Ports;
+use super::core::Engine;
 use super::exec;
+use super::snapshot::{Alert, AlertLevel};
 use crate::config::{Config, Exposure};
-use crate::domain::{CallError, NodeConfig, NodeId, Preflight, RegisteredNode};
+use crate::domain::{CallError, Finding, NodeConfig, NodeId, Preflight, RegisteredNode, Step};
 use crate::network_node::{Facts, Intent, judge};
 
 /// The verdict, and the list of nodes that it rests on.
@@ -42,6 +44,25 @@ pub async fn examine(ports: &Ports, config: &Config) -> Examined {
     Examined {
         preflight,
         nodes: facts.nodes,
+    }
+}
+
+impl Engine {
+    /// What is in the way of a rental, while there is none: later it only says what was so before.
+    pub(super) fn obstacles(&self) -> Vec<Alert> {
+        let waits = matches!(self.sprint.step(), Step::Waiting | Step::Choosing);
+        let preflight = self.sprint.preflight().filter(|_| waits);
+        let alert = |at, (cause, remedy): (&str, &str)| Alert {
+            level: AlertLevel::Warning,
+            text: format!("nothing is rented: {cause}"),
+            advice: remedy.to_owned(),
+            since: at,
+        };
+        let alerts = preflight.into_iter().flat_map(|preflight| {
+            let troubles = preflight.obstacles().filter_map(Finding::trouble);
+            troubles.map(|trouble| alert(preflight.at, trouble))
+        });
+        alerts.collect()
     }
 }
 

@@ -11,8 +11,8 @@ use super::snapshot::{
 };
 use crate::config::Config;
 use crate::domain::{
-    Cause, Duration, EpochView, Finding, GateKind, Height, Instance, NodeId, Outcome,
-    RegisteredNode, SprintReport, Step, Time, Usd, UsdPerHour,
+    Cause, Duration, EpochView, GateKind, Height, Instance, NodeId, Outcome, RegisteredNode,
+    SprintReport, Step, Time, Usd, UsdPerHour,
 };
 use crate::flow::{Caps, Gate, Plan, Rental};
 use crate::vast::{Ranked, RankedOffer};
@@ -180,9 +180,10 @@ impl Engine {
         if height < stages.poc_start {
             "the node is registered and waits for the PoC to start"
         } else if height < stages.poc_validation_start {
-            match proof.generated {
-                true => "the node generates",
-                false => "the PoC has begun; the node was not seen to generate yet",
+            if proof.generated {
+                "the node generates"
+            } else {
+                "the PoC has begun; the node was not seen to generate yet"
             }
         } else {
             match (proof.generated, proof.validated) {
@@ -436,14 +437,6 @@ impl Engine {
                 "check network_node.admin_api; a node cannot be registered without it",
             );
         }
-        // Later it only says what was so before the rental.
-        let waits = matches!(self.sprint.step(), Step::Waiting | Step::Choosing);
-        if let Some(preflight) = self.sprint.preflight().filter(|_| waits) {
-            for (cause, remedy) in preflight.obstacles().filter_map(Finding::trouble) {
-                let text = format!("nothing is rented: {cause}");
-                alert(AlertLevel::Warning, preflight.at, text, remedy);
-            }
-        }
         if let Some(fault) = self
             .boot
             .as_ref()
@@ -457,6 +450,7 @@ impl Engine {
                 &fault.advice,
             );
         }
+        alerts.extend(self.obstacles());
         alerts.sort_by(|a, b| b.level.cmp(&a.level).then(a.since.cmp(&b.since)));
         alerts
     }

@@ -135,7 +135,7 @@ impl Live {
                 self.kept.push(id);
             }
             Record::BootEnded { .. } | Record::ConfirmationMeasured { .. } | Record::Unknown => {
-                self.kept.push(id)
+                self.kept.push(id);
             }
         }
     }
