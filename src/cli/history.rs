@@ -56,7 +56,7 @@ fn words(history: &[PastSprint<'_>]) -> String {
                     .map(|usd| format!("{:.2}", 1000.0 * usd)),
             ),
             &or_none(
-                past.confirmation_ratio()
+                past.confirmation_ratio
                     .map(|ratio| format!("{:.0}%", 100.0 * ratio)),
             ),
             &or_none(boot.map(|boot| format!("{}x {}", boot.gpu_count, boot.gpu_name))),
@@ -143,9 +143,9 @@ fn cells(past: &PastSprint<'_>) -> Vec<String> {
         text(report.node.as_ref().map(ToString::to_string)),
         text(report.weight.map(|weight| weight.to_string())),
         text(report.participant_weight.map(|weight| weight.to_string())),
-        text(past.confirmation_ratio().map(|ratio| format!("{ratio:.4}"))),
+        text(past.confirmation_ratio.map(|ratio| format!("{ratio:.4}"))),
         format!("{:.4}", report.cost_usd),
-        text(report.usd_per_weight().map(|usd| format!("{usd:.6}"))),
+        text(past.usd_per_weight.map(|usd| format!("{usd:.6}"))),
         past.boots.len().to_string(),
         text(boot.map(|boot| boot.machine.to_string())),
         text(

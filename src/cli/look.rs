@@ -112,15 +112,22 @@ pub(crate) async fn nodes(common: &Common, output: Output) -> Result<Exit, Repor
         return Ok(Exit::Done);
     }
     let mut rows = vec![row([
-        "NODE", "ADDRESS", "STATUS", "POC", "ENABLED", "TROUBLE",
+        "NODE", "ADDRESS", "STATUS", "POC", "ENABLED", "SINCE", "WEIGHT", "TROUBLE",
     ])];
     for node in &nodes {
         rows.push(row([
             &node.config.id.to_string(),
             &format!("{}:{}", node.config.host, node.config.poc_port),
-            &format!("{:?}", node.current),
-            &format!("{:?}", node.poc_current),
+            &node.current.to_string(),
+            &node.poc_current.to_string(),
             if node.enabled { "yes" } else { "no" },
+            &format!("epoch {}", node.admin_epoch),
+            &node
+                .weights
+                .values()
+                .map(|weight| weight.0)
+                .sum::<u64>()
+                .to_string(),
             &node.failure_reason,
         ]));
     }

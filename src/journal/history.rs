@@ -16,6 +16,10 @@ pub struct PastSprint<'a> {
     pub boots: Vec<&'a BootTimes>,
     /// What confirmation `PoC`s of its epoch left of the weight.
     pub confirmations: Vec<&'a Confirmation>,
+    /// The least of what they left, 0 to 1; absent without any.
+    pub confirmation_ratio: Option<f64>,
+    /// What a unit of weight cost, in dollars; absent without weight.
+    pub usd_per_weight: Option<f64>,
 }
 
 impl PastSprint<'_> {
@@ -23,12 +27,6 @@ impl PastSprint<'_> {
     pub fn boot(&self) -> Option<&BootTimes> {
         let worked = self.boots.iter().find(|boot| boot.total().is_some());
         worked.or(self.boots.last()).copied()
-    }
-
-    /// What the epoch's confirmation `PoC`s left of the weight, 0 to 1; absent without any.
-    pub fn confirmation_ratio(&self) -> Option<f64> {
-        let ratios = self.confirmations.iter().map(|seen| seen.ratio());
-        ratios.reduce(f64::min)
     }
 }
 
@@ -46,11 +44,16 @@ impl Ledger {
             };
             let of_epoch =
                 |seen: &&Confirmation| Some(seen.epoch) == report.epoch && report.weight.is_some();
+            let confirmations = self.confirmations().iter().filter(of_epoch);
+            let confirmations: Vec<&Confirmation> = confirmations.collect();
+            let ratios = confirmations.iter().map(|seen| seen.ratio());
             rows.push(PastSprint {
+                confirmation_ratio: ratios.reduce(f64::min),
+                usd_per_weight: report.usd_per_weight(),
                 at: *at,
                 report,
                 boots: self.boot_times().iter().filter(ours).collect(),
-                confirmations: self.confirmations().iter().filter(of_epoch).collect(),
+                confirmations,
             });
             after = Some(*at);
         }

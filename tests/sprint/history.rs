@@ -57,7 +57,7 @@ async fn a_confirmation_poc_after_the_release_is_in_the_history_with_what_it_lef
     assert!(ours < all, "{ours} of {all}");
     assert_eq!(past.confirmations[0].weight, all);
     assert_eq!(past.confirmations[0].confirmed.0, all.0 - ours.0);
-    assert!(past.confirmation_ratio().unwrap() < 1.0);
-    assert!(past.report.usd_per_weight().unwrap() > 0.0);
+    assert!(past.confirmation_ratio.unwrap() < 1.0);
+    assert!(past.usd_per_weight.unwrap() > 0.0);
     assert_eq!(past.boots.len(), 1);
 }
