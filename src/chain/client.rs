@@ -13,7 +13,7 @@ use crate::config::ChainConfig;
 use crate::domain::{
     BlockHeader, CallError, CallErrorKind, EpochIndex, EpochView, Height, NodeId, Participant,
 };
-use crate::engine::ports::{Chain, WeightReading};
+use crate::engine::ports::{Chain, ConfirmedWeight, WeightReading};
 use crate::http::{HttpClient, HttpRequest, join};
 
 /// One answer of a chain source may take this long (real time).
@@ -26,6 +26,7 @@ pub struct ChainClient {
     http: HttpClient,
     public_api: Sources,
     rpc: Sources,
+    rest: Sources,
 }
 
 #[derive(Debug)]
@@ -59,6 +60,7 @@ impl ChainClient {
             http,
             public_api: Sources::new(&config.public_api),
             rpc: Sources::new(&config.rpc),
+            rest: Sources::new(&config.rest),
         }
     }
 
@@ -179,6 +181,21 @@ impl Chain for ChainClient {
         })
     }
 
+    async fn confirmed_weight(
+        &self,
+        participant: &Participant,
+        epoch: EpochIndex,
+    ) -> Result<Option<ConfirmedWeight>, CallError> {
+        if self.rest.urls.is_empty() {
+            return Ok(None);
+        }
+        let path = format!("productscience/inference/inference/epoch_group_data/{epoch}");
+        let group: wire::EpochGroup = self
+            .get(&self.rest, "read the confirmed weights", &path, &[])
+            .await?;
+        Ok(group.epoch_group_data.of(participant))
+    }
+
     async fn approved_models(&self) -> Result<Vec<String>, CallError> {
         let list: wire::Models = self
             .get(
@@ -229,6 +246,7 @@ mod tests {
         let config = ChainConfig {
             public_api,
             rpc,
+            rest: Vec::new(),
             participant: Participant("gonka1abc".into()),
             poll: crate::domain::Duration::seconds(5),
         };

@@ -165,6 +165,7 @@ fn left_in_words(open: &OpenRental, last: &Snapshot) -> String {
 /// Causes that are refusals for safety and not failures.
 const REFUSALS: &[&str] = &[
     "budget_refused",
+    "preflight_failed",
     "missed_registration_deadline",
     "rent_refused",
 ];
@@ -214,6 +215,7 @@ fn in_words(report: &SprintReport) -> String {
 struct Told {
     doing: String,
     alerts: Vec<String>,
+    is_ready: bool,
 }
 
 impl Told {
@@ -229,6 +231,7 @@ impl Told {
             self.doing = news;
             say(format_args!("{}  {doing}", snapshot.at.format("%H:%M:%S")));
         }
+        self.tell_readiness(&snapshot);
         let alerts: Vec<String> = snapshot
             .alerts
             .iter()
@@ -246,6 +249,20 @@ impl Told {
         }
         self.alerts = alerts;
         is_news.then_some(doing)
+    }
+
+    /// What is in the way is an alert; that nothing is, is told once.
+    fn tell_readiness(&mut self, snapshot: &Snapshot) {
+        let Some(preflight) = &snapshot.sprint.preflight else {
+            return;
+        };
+        if preflight.is_clear() && !self.is_ready {
+            say(format_args!(
+                "{}  {preflight}",
+                snapshot.at.format("%H:%M:%S")
+            ));
+        }
+        self.is_ready = preflight.is_clear();
     }
 }
 
@@ -265,6 +282,7 @@ mod tests {
             cause: cause.map(str::to_owned),
             epoch: None,
             weight: None,
+            participant_weight: None,
             cost_usd: 1.0,
             rentals_left: Some(0),
             registrations_left: Some(0),

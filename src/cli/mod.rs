@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod gc;
 mod headless;
+mod history;
 mod log_files;
 mod look;
 mod proxy;
@@ -120,7 +121,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::Offers(output)) => look::offers(&common, output).await,
         Some(Command::Epoch(output)) => look::epoch(&common, output).await,
         Some(Command::Nodes(output)) => look::nodes(&common, output).await,
-        Some(Command::History(output)) => look::history(&common, output),
+        Some(Command::History(output)) => history::run(&common, output),
         Some(Command::Proxy) => proxy::run(&common).await,
         Some(Command::Config { command }) => config::run(&command, &common),
         Some(Command::Completions { shell }) => Ok(shell::completions(shell)),

@@ -81,6 +81,7 @@ fn chain(reader: &mut Reader<'_>) -> ChainConfig {
     let chain = ChainConfig {
         public_api: reader.urls("chain.public_api"),
         rpc: reader.urls("chain.rpc"),
+        rest: reader.urls("chain.rest"),
         participant: Participant(reader.text("chain.participant")),
         poll: reader.duration("chain.poll", SECOND, Duration::minutes(5)),
     };

@@ -170,6 +170,12 @@ pub const KEYS: &[Key] = &[
         "[]",
         "CometBFT RPC (port 26657, or http://HOST:8000/chain-rpc/): block times are measured with it.",
     ),
+    default(
+        "chain.rest",
+        Kind::Urls,
+        "[]",
+        "The chain's own REST API (port 1317, or http://HOST:8000/chain-api/): planned upgrades and the odds of a confirmation PoC.",
+    ),
     required(
         "chain.participant",
         Kind::Text,
@@ -489,7 +495,7 @@ pub const KEYS: &[Key] = &[
         "network_node.exposure",
         Kind::Choice(&["tunnel", "direct"]),
         "\"tunnel\"",
-        "tunnel: through SSH, nothing of the rental is public. direct: its public ports are registered, and anyone who finds them can stop the node.",
+        "tunnel: through SSH, nothing of the rental is public. direct: public ports of the rental are registered, anyone who finds them can stop the node, and the callback must have a public address.",
     ),
     suggested(
         "network_node.host",

@@ -6,12 +6,15 @@
 
 pub mod attach;
 mod clock;
+mod confirmation;
 mod core;
 mod drill;
 mod exec;
+mod front;
 mod memory;
 mod observe;
 pub mod ports;
+pub mod preflight;
 mod publish;
 mod reconcile;
 mod rental;

@@ -10,8 +10,8 @@ use super::ports::{LinkError, TailChunk, TunnelEnds};
 use super::supervise::outlive;
 use super::{Absence, Ports};
 use crate::domain::{
-    Account, BlockHeader, Blocks, CallError, Duration, EpochView, Instance, InstanceId,
-    MlNodeStatus, Offer, RegisteredNode, SshEndpoint,
+    Account, BlockHeader, Blocks, CallError, Confirmation, Duration, EpochView, Instance,
+    InstanceId, MlNodeStatus, Offer, RegisteredNode, SshEndpoint,
 };
 use crate::flow::{Effect, Event};
 use crate::journal::Record;
@@ -54,6 +54,8 @@ pub(super) enum Observation {
         instance: InstanceId,
         absence: Absence,
     },
+    /// What a confirmation `PoC` left of our weight; `None` when there is nothing to read.
+    Confirmation(Result<Option<Confirmation>, CallError>),
     /// What is left after the sprint, by complete listings.
     Leftovers {
         instances: Result<Vec<Instance>, CallError>,

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     Blocks, BootFault, BootStage, ChainPhase, CockpitId, ConfirmationEvent, Duration, EpochIndex,
     EpochParams, EpochStages, GateKind, GpuDevice, Height, InstanceId, LogLine, Mode, Offer,
-    OfferId, Outcome, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState, SshEndpoint, Step,
-    StepSpan, Time, Usd, UsdPerHour,
+    OfferId, Outcome, Preflight, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState,
+    SshEndpoint, Step, StepSpan, Time, Usd, UsdPerHour,
 };
 
 /// What an operator can ask for.
@@ -165,6 +165,8 @@ pub struct SprintSnapshot {
     pub spans: Vec<StepSpan>,
     /// The gate that waits for the operator, if any.
     pub gate: Option<GateSnapshot>,
+    /// Whether a rental could do its work, once found out.
+    pub preflight: Option<Preflight>,
     /// When it means to rent, once known.
     pub rent_at: Option<Time>,
     /// Why it is being released, when that is not the plan.
@@ -347,6 +349,8 @@ pub struct NodeRow {
 pub enum NodeOwner {
     /// Our rental of this sprint.
     Sprint,
+    /// Of a rental of ours that is gone or going: it is being removed.
+    Leftover,
     /// The inference proxy.
     Proxy,
     /// Somebody else's: never touched.

@@ -15,6 +15,8 @@ const VALIDATION: u64 = 120;
 const SHORT_VALIDATION: u64 = 60;
 const NEW_VALIDATORS_DELAY: u64 = 120;
 const CUTOFF: u64 = 80;
+/// From the trigger of a confirmation `PoC` to its end.
+const CONFIRMATION: u64 = 265;
 
 /// Where the chain is relative to the latest `poc_start`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,8 +126,41 @@ impl World {
             "/v1/governance/models" => Reply::ok(&json!({"models": [{
                 "id": MODEL, "proposed_by": "gonka10d07y265gmmuvt4z0w9aw880jnsr700j2h5m33", "units_of_compute_per_token": "100",
                 "hf_repo": MODEL, "hf_commit": "", "model_args": ["--tensor-parallel-size", "4"], "v_ram": "320", "throughput_per_nonce": "1000"}]})),
-            other => Self::public_other(other),
+            other => self
+                .epoch_group(other)
+                .unwrap_or_else(|| Self::public_other(other)),
         }
+    }
+
+    /// The chain's own REST: weights of an epoch and what confirmations left of them.
+    fn epoch_group(&self, path: &str) -> Option<Reply> {
+        let epoch = path.strip_prefix("/productscience/inference/inference/epoch_group_data/")?;
+        let of_epoch = |epoch: u64| self.active_epoch == epoch;
+        if !epoch.parse().is_ok_and(of_epoch) {
+            return Some(Reply::error(404, "epoch group data not found"));
+        }
+        let total: u64 = self.active.values().sum();
+        let confirmed = self.confirmed_weight(total);
+        Some(Reply::ok(
+            &json!({"epoch_group_data": {"epoch_index": epoch, "validation_weights": [
+            {"member_address": PARTICIPANT, "weight": total.to_string(), "reputation": 90,
+             "confirmation_weight": confirmed.to_string(), "voting_power": total.to_string()}]}}),
+        ))
+    }
+
+    /// Who is not there any more has nothing to show: our weight counts by the nodes that are
+    /// registered when the event is over.
+    fn confirmed_weight(&self, total: u64) -> u64 {
+        let after = self.scenario.confirmation_after;
+        let offset = self.height() - World::poc_start(self.epoch());
+        if after == 0 || offset < after + CONFIRMATION {
+            return total;
+        }
+        let there = self
+            .active
+            .iter()
+            .filter(|(id, _)| self.nodes.contains_key(*id));
+        there.map(|(_, weight)| weight).sum()
     }
 
     fn public_other(path: &str) -> Reply {
@@ -183,7 +218,7 @@ impl World {
         let phase = match since {
             0..CUTOFF => 1,
             CUTOFF..140 => 2,
-            140..265 => 3,
+            140..CONFIRMATION => 3,
             _ => return None,
         };
         let trigger = World::poc_start(epoch) + after;

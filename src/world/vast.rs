@@ -30,6 +30,8 @@ pub(super) struct Instance {
     pub trouble: Option<Trouble>,
     pub taken_back_at: Option<Time>,
     pub ssh_port: Option<u16>,
+    /// Container ports and where they are reached from outside.
+    pub mapped: BTreeMap<u16, u16>,
     pub files: BTreeMap<String, Vec<u8>>,
     pub mlnode: MlNode,
 }
@@ -344,6 +346,7 @@ impl World {
             trouble,
             taken_back_at: self.taken_back_at(id).filter(|_| is_ours),
             ssh_port: None,
+            mapped: BTreeMap::new(),
             files: BTreeMap::new(),
             mlnode: MlNode::new(
                 self.seed,
@@ -466,10 +469,11 @@ impl World {
             ),
         };
         let port = |p: u16| json!([{"HostIp": "0.0.0.0", "HostPort": p.to_string()}, {"HostIp": "::", "HostPort": p.to_string()}]);
-        let ports = i
-            .ssh_port
-            .filter(|_| running)
-            .map(|p| json!({"22/tcp": port(p)}));
+        let ports = i.ssh_port.filter(|_| running).map(|p| {
+            let mapped = i.mapped.iter();
+            let mapped = mapped.map(|(inside, outside)| (format!("{inside}/tcp"), port(*outside)));
+            Value::Object(mapped.chain([("22/tcp".to_owned(), port(p))]).collect())
+        });
         let mut row = i.offer.clone();
         let more = json!({"id": i.id, "label": i.label, "actual_status": actual, "intended_status": "running", "cur_state": "running", "next_state": "running",
             "status_msg": message, "start_date": i.rented_at.timestamp(), "end_date": i.rented_at.timestamp() + 2_592_000, "duration": 2_592_000.0 - age,

@@ -33,6 +33,8 @@ pub struct Stage {
     /// While they are collected: what a program that dies now leaves behind.
     forks: Mutex<Option<Forks>>,
     trace: Mutex<VecDeque<String>>,
+    /// Hosts that do not answer, from when to when.
+    silences: Mutex<Vec<(&'static str, Time, Time)>>,
     /// How far the program's clock is from the world's.
     clock_error: Mutex<Duration>,
     /// From when until when the program's disk is full.
@@ -67,6 +69,7 @@ impl Stage {
             forwards: Mutex::default(),
             forks: Mutex::default(),
             trace: Mutex::default(),
+            silences: Mutex::default(),
             clock_error: Mutex::new(Duration::zero()),
             disk_full: Mutex::default(),
         })
@@ -77,6 +80,19 @@ impl Stage {
         let stage = Stage::new(seed, Scenario::default(), fork.at);
         *locked(&stage.world) = fork.world.clone();
         stage
+    }
+
+    /// Lets a host answer nobody for a while.
+    pub fn silence(&self, host: &'static str, from: Time, to: Time) {
+        locked(&self.silences).push((host, from, to));
+    }
+
+    pub fn is_silent(&self, host: &str) -> bool {
+        let now = self.time();
+        let silences = locked(&self.silences);
+        silences
+            .iter()
+            .any(|(silent, from, to)| *silent == host && (*from..*to).contains(&now))
     }
 
     /// Remembers something for the trace.

@@ -46,6 +46,9 @@ impl Wire {
             "api.sim" => Some(self.stage.world().public_api(&ask)),
             "rpc.sim" => Some(self.stage.world().rpc(&ask)),
             "admin.sim" => Some(self.stage.world().admin(&ask)),
+            "127.0.0.1" if request.url.port() == Some(9100) => {
+                Some(self.stage.world().callback(&ask.body))
+            }
             _ => self
                 .stage
                 .at_machine(method, request.url.as_str(), ask.body),
@@ -82,6 +85,14 @@ impl Transport for Wire {
             self.stage.note(&format!("{name} meets {fault:?}"));
         }
         let lost = |text: &str| TransportError::Lost(text.to_owned());
+        if request
+            .url
+            .host_str()
+            .is_some_and(|host| self.stage.is_silent(host))
+        {
+            tokio::time::sleep(request.timeout).await;
+            return Err(lost("operation timed out"));
+        }
         match fault {
             Some(Fault::NotSent) => {
                 return Err(TransportError::NotSent("connection refused".into()));
