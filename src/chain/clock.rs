@@ -26,6 +26,8 @@ struct Tip {
     height: Height,
     /// When this height was first seen.
     since: Time,
+    /// When it was seen last: what was made after that is not known.
+    confirmed: Time,
 }
 
 /// An expected time: at least one in ten is earlier than `p10` and one in ten later than `p90` in
@@ -78,10 +80,19 @@ impl BlockClock {
 
     /// Takes a height that a source showed at `now` into account.
     pub fn observe_height(&mut self, now: Time, height: Height) {
-        if self.tip.is_some_and(|tip| height <= tip.height) {
-            return;
+        match &mut self.tip {
+            Some(tip) if height < tip.height => return,
+            Some(tip) if height == tip.height => {
+                tip.confirmed = now;
+                return;
+            }
+            _ => {}
         }
-        self.tip = Some(Tip { height, since: now });
+        self.tip = Some(Tip {
+            height,
+            since: now,
+            confirmed: now,
+        });
         self.sightings.add(BlockHeader { height, time: now });
     }
 
@@ -107,9 +118,10 @@ impl BlockClock {
                 p90: now,
             });
         }
-        // Time that has passed since the tip was seen counts towards the next block only.
-        let waited = (now - tip.since).clamp(Duration::zero(), millis(pace.block_millis));
-        let p50 = now + millis(pace.block_millis * number(blocks)) - waited;
+        // Time in which the tip stood still counts towards the next block only.
+        let still = tip.confirmed - tip.since;
+        let waited = still.clamp(Duration::zero(), millis(pace.block_millis));
+        let p50 = tip.confirmed + millis(pace.block_millis * number(blocks)) - waited;
         let (early, late) = pace.spread(blocks);
         Some(Band {
             p10: (p50 - early).max(now),
@@ -118,13 +130,13 @@ impl BlockClock {
         })
     }
 
-    /// Since when no new block was seen, if that is too long.
-    pub fn stalled_since(&self, now: Time) -> Option<Time> {
+    /// Since when looks have shown no new block, if that is too long.
+    pub fn stalled_since(&self) -> Option<Time> {
         let tip = self.tip?;
         let patience = self
             .block_time()
             .map_or(STALL, |block| (block * 10).max(STALL));
-        (now - tip.since > patience).then_some(tip.since)
+        (tip.confirmed - tip.since > patience).then_some(tip.since)
     }
 
     /// By headers while there are any of the last hours.
@@ -404,9 +416,9 @@ mod tests {
         clock.observe_height(start(), Height(7));
         let later = start() + Duration::seconds(61);
         clock.observe_height(later, Height(7));
-        assert_eq!(clock.stalled_since(later), Some(start()));
+        assert_eq!(clock.stalled_since(), Some(start()));
         clock.observe_height(later, Height(8));
-        assert_eq!(clock.stalled_since(later), None);
+        assert_eq!(clock.stalled_since(), None);
     }
 
     proptest! {

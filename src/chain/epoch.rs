@@ -94,6 +94,24 @@ fn in_order(stages: &EpochStages) -> Result<(), String> {
     Ok(())
 }
 
+/// The stages an epoch later, as they are when no parameter changes.
+pub fn one_epoch_later(stages: &EpochStages) -> EpochStages {
+    let length = stages.poc_start.until(stages.next_poc_start);
+    EpochStages {
+        epoch: stages.epoch.next(),
+        poc_start: stages.poc_start + length,
+        poc_generation_wind_down: stages.poc_generation_wind_down + length,
+        poc_generation_end: stages.poc_generation_end + length,
+        poc_validation_start: stages.poc_validation_start + length,
+        poc_validation_wind_down: stages.poc_validation_wind_down + length,
+        poc_validation_end: stages.poc_validation_end + length,
+        set_new_validators: stages.set_new_validators + length,
+        claim_money: stages.claim_money + length,
+        inference_validation_cutoff: stages.inference_validation_cutoff + length,
+        next_poc_start: stages.next_poc_start + length,
+    }
+}
+
 /// Whether a node that was registered (or enabled) in `admin_epoch` takes part in the `PoC` that
 /// began with `latest`.
 pub fn takes_part(admin_epoch: EpochIndex, latest: EpochIndex) -> bool {

@@ -16,8 +16,9 @@ mod workload;
 
 pub use call::{CallError, CallErrorKind};
 pub use chain::{
-    BlockHeader, ChainPhase, ConfirmationEvent, ConfirmationPhase, EpochParams, EpochStages,
-    EpochView,
+    BlockHeader, ChainPhase, ChainSource, ConfirmationEvent, ConfirmationPhase, EpochParams,
+    EpochStages, EpochView, Milestone, SourceHealth, SourceKind, SourceReport, SourceStatus, Sync,
+    Told,
 };
 pub use heights::{Blocks, EpochIndex, Height};
 pub use ids::{

@@ -19,7 +19,7 @@ use super::snapshot::{
 use super::supervise::caught;
 use super::{EngineError, Ports, exec, publish};
 use crate::chain::clock::BlockClock;
-use crate::chain::plausible::HeightCheck;
+use crate::chain::sources::Sources;
 use crate::config::Config;
 use crate::domain::{
     Account, Duration, EpochIndex, EpochView, Instance, InstanceId, Mode, Outcome, RegisteredNode,
@@ -97,7 +97,7 @@ pub(super) struct Engine {
     pub(super) ledger: Ledger,
     pub(super) sprint: Sprint,
     pub(super) block_clock: BlockClock,
-    pub(super) heights: HeightCheck,
+    pub(super) sources: Sources,
     pub(super) seen: Seen,
     pub(super) running: HashSet<&'static str>,
     pub(super) waiting: VecDeque<Effect>,
@@ -193,7 +193,7 @@ pub fn start(
         ledger,
         sprint,
         block_clock: BlockClock::new(),
-        heights: HeightCheck::default(),
+        sources: Sources::default(),
         seen: Seen::default(),
         running: HashSet::new(),
         waiting: VecDeque::new(),
@@ -244,7 +244,7 @@ impl Engine {
                     sprint.step()
                 );
                 if let Some((at, height)) = sprint.last_height() {
-                    self.heights.anchor(at, height);
+                    self.sources.remember(at, height);
                 }
                 self.sprint = sprint;
                 self.feed(now, Event::Resumed);
@@ -281,7 +281,14 @@ impl Engine {
         let stop = CancellationToken::new();
         // Dropped by a panic too: pollers of a broken engine have nobody to report to.
         let _stop = stop.clone().drop_guard();
-        start_pollers(&self.ports, self.config.chain.poll, &self.reports, &stop);
+        let (attention, attended) = watch::channel(self.attention(self.ports.clock.now()));
+        start_pollers(
+            &self.ports,
+            self.config.chain.poll,
+            attended,
+            &self.reports,
+            &stop,
+        );
         drill::entered(self.sprint.step());
         tracing::info!(
             "the engine runs, the sprint is in step {}",
@@ -307,6 +314,8 @@ impl Engine {
             }
             news = true;
             self.keep_house();
+            let wanted = self.attention(self.ports.clock.now());
+            attention.send_if_modified(|now| std::mem::replace(now, wanted) != wanted);
         }
         stop.cancel();
         if let Some(watcher) = self.watcher.take() {
@@ -498,7 +507,7 @@ impl Engine {
         self.report = None;
         self.seen.market = None;
         if let Some((_, view)) = self.seen.view.clone() {
-            self.see_chain(now, Ok(view));
+            self.go_by(now, view);
         }
     }
 }

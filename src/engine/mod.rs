@@ -5,6 +5,7 @@
 //! two channels: snapshots out, commands in.
 
 pub mod attach;
+mod chain_alerts;
 mod clock;
 mod core;
 mod drill;
@@ -30,7 +31,7 @@ pub use snapshot::{
     Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,
     GateSnapshot, HeightEstimate, LinkSnapshot, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot,
     OfferRow, OffersSnapshot, QuitChoice, RejectedOffer, RentalSnapshot, SearchState, Snapshot,
-    SprintSnapshot, TimeBand, WorldKind,
+    SprintSnapshot, StageEstimate, TimeBand, WorldKind,
 };
 
 pub use supervise::{Panicked, caught};

@@ -7,7 +7,7 @@ use super::reconcile;
 use super::snapshot::{
     Alert, AlertLevel, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, GateSnapshot,
     HeightEstimate, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot, OfferRow, OffersSnapshot,
-    RejectedOffer, RentalSnapshot, SearchState, Snapshot, SprintSnapshot, TimeBand,
+    RejectedOffer, RentalSnapshot, SearchState, Snapshot, SprintSnapshot, StageEstimate, TimeBand,
 };
 use crate::config::Config;
 use crate::domain::{
@@ -76,7 +76,8 @@ impl Engine {
         ChainSnapshot {
             reading,
             trouble: self.seen.chain_trouble.clone(),
-            stalled_since: self.block_clock.stalled_since(now),
+            stalled_since: self.block_clock.stalled_since(),
+            sources: self.sources.statuses(),
         }
     }
 
@@ -93,9 +94,24 @@ impl Engine {
             params: view.params,
             confirmation: view.confirmation,
             block_time: self.block_clock.block_time(),
+            stages: self.stage_estimates(at, view),
             poc_start: self.estimate(at, view.height, stages.poc_start),
             registration_deadline: self.estimate(at, view.height, deadline),
         }
+    }
+
+    fn stage_estimates(&self, at: Time, view: &EpochView) -> Vec<StageEstimate> {
+        let both = [view.current, view.next];
+        let all = both
+            .iter()
+            .flat_map(|stages| stages.milestones().map(|named| (stages.epoch, named)));
+        all.filter(|(_, (_, height))| *height > view.height)
+            .map(|(epoch, (milestone, height))| StageEstimate {
+                epoch,
+                milestone,
+                at: self.estimate(at, view.height, height),
+            })
+            .collect()
     }
 
     fn estimate(&self, at: Time, height: Height, target: Height) -> HeightEstimate {
@@ -388,22 +404,6 @@ impl Engine {
                 "check vast.api_key and vast.base_url; nothing is rented and nothing forgotten meanwhile",
             );
         }
-        if let Some(trouble) = &self.seen.chain_trouble {
-            alert(
-                AlertLevel::Warning,
-                now,
-                format!("the chain cannot be read: {trouble}"),
-                "check chain.public_api; nothing is rented meanwhile",
-            );
-        }
-        if let Some(since) = self.block_clock.stalled_since(now) {
-            alert(
-                AlertLevel::Warning,
-                since,
-                "the chain shows no new block".to_owned(),
-                "nothing is rented until it moves; compare another source",
-            );
-        }
         if let Some(trouble) = &self.seen.nodes_trouble {
             alert(
                 AlertLevel::Warning,
@@ -425,6 +425,7 @@ impl Engine {
                 &fault.advice,
             );
         }
+        alerts.extend(self.chain_alerts(now));
         alerts.sort_by(|a, b| b.level.cmp(&a.level).then(a.since.cmp(&b.since)));
         alerts
     }

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     Blocks, BootFault, BootStage, ChainPhase, CockpitId, ConfirmationEvent, Duration, EpochIndex,
-    EpochParams, EpochStages, GateKind, GpuDevice, Height, InstanceId, LogLine, Mode, Offer,
-    OfferId, Outcome, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState, SshEndpoint, Step,
-    StepSpan, Time, Usd, UsdPerHour,
+    EpochParams, EpochStages, GateKind, GpuDevice, Height, InstanceId, LogLine, Milestone, Mode,
+    Offer, OfferId, Outcome, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState,
+    SourceStatus, SshEndpoint, Step, StepSpan, Time, Usd, UsdPerHour,
 };
 
 /// What an operator can ask for.
@@ -101,6 +101,9 @@ pub struct ChainSnapshot {
     pub trouble: Option<String>,
     /// No new block for a while, although sources answer.
     pub stalled_since: Option<Time>,
+    /// Every source, in the order in which they were met.
+    #[serde(default)]
+    pub sources: Vec<SourceStatus>,
 }
 
 /// A reading of the chain with what follows from it.
@@ -124,6 +127,9 @@ pub struct ChainReading {
     pub confirmation: Option<ConfirmationEvent>,
     /// Mean block time, once measured.
     pub block_time: Option<Duration>,
+    /// Every stage of this epoch and the next that is still to come, in order.
+    #[serde(default)]
+    pub stages: Vec<StageEstimate>,
     /// The `PoC` that the countdown is for.
     pub poc_start: HeightEstimate,
     /// Last height at which a registration still counts for it.
@@ -139,6 +145,17 @@ pub struct HeightEstimate {
     pub blocks_left: Blocks,
     /// Expected time; absent until block time is measured.
     pub expected: Option<TimeBand>,
+}
+
+/// A stage of an epoch, and when it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct StageEstimate {
+    /// The epoch.
+    pub epoch: EpochIndex,
+    /// What begins.
+    pub milestone: Milestone,
+    /// When.
+    pub at: HeightEstimate,
 }
 
 /// An expected time with its error band.

@@ -5,6 +5,7 @@ use super::release::{Next, Release};
 use super::{
     CHAIN_FRESH, Candidate, Effect, Gate, Hunt, LISTING_FRESH, Sprint, Target, Tip, admit,
 };
+use crate::chain::epoch::one_epoch_later;
 use crate::domain::{
     Blame, Blocks, Cause, Duration, EpochStages, GateKind, Height, Mode, NodeStatus, Offer,
     Outcome, ReleasePolicy, RentalLabel, Step, StepSpan, Time, Usd,
@@ -651,23 +652,6 @@ impl Sprint {
         self.proved_as
             .clone()
             .unwrap_or_else(|| crate::domain::NodeId(String::new()))
-    }
-}
-
-pub(super) fn one_epoch_later(stages: &EpochStages) -> EpochStages {
-    let length = stages.poc_start.until(stages.next_poc_start);
-    EpochStages {
-        epoch: stages.epoch.next(),
-        poc_start: stages.poc_start + length,
-        poc_generation_wind_down: stages.poc_generation_wind_down + length,
-        poc_generation_end: stages.poc_generation_end + length,
-        poc_validation_start: stages.poc_validation_start + length,
-        poc_validation_wind_down: stages.poc_validation_wind_down + length,
-        poc_validation_end: stages.poc_validation_end + length,
-        set_new_validators: stages.set_new_validators + length,
-        claim_money: stages.claim_money + length,
-        inference_validation_cutoff: stages.inference_validation_cutoff + length,
-        next_poc_start: stages.next_poc_start + length,
     }
 }
 

@@ -409,7 +409,7 @@ impl Sprint {
                 .unwrap_or(target.stages),
             // One sprint an epoch: what failed once would cost the same again.
             _ if self.after.is_some_and(|done| view.next.epoch <= done) => {
-                advance::one_epoch_later(&view.next)
+                crate::chain::epoch::one_epoch_later(&view.next)
             }
             _ => view.next,
         };
@@ -621,6 +621,23 @@ impl Sprint {
     /// The height that was read last, and when.
     pub fn last_height(&self) -> Option<(Time, Height)> {
         self.chain.map(|tip| (tip.at, tip.height))
+    }
+
+    /// Heights at which something is decided in this step: worth a look when they are expected.
+    pub fn heights_that_decide(&self) -> Vec<Height> {
+        let Some(stages) = self.stages() else {
+            return Vec::new();
+        };
+        match self.step {
+            Step::Waiting | Step::Done => Vec::new(),
+            Step::Choosing | Step::Renting | Step::Booting | Step::Warming => {
+                self.deadline().into_iter().collect()
+            }
+            Step::Registering => vec![stages.poc_start],
+            Step::Proving => vec![stages.poc_start, stages.poc_validation_end],
+            Step::Confirming => vec![stages.set_new_validators, self.release_height(stages)],
+            Step::Releasing => Vec::new(),
+        }
     }
 
     /// Rent calls so far.

@@ -17,7 +17,10 @@ mod life;
 mod mangled;
 mod played;
 mod storage;
+mod wake;
 mod wire;
+
+use pocpit::domain::Duration;
 
 use epoch::{Campaign, Plan, Summary};
 
@@ -86,4 +89,17 @@ fn whenever_it_dies_before_or_after_a_call_or_a_write_it_goes_on_with_one_rental
 fn the_same_seed_gives_the_same_run() {
     let run = || Campaign::new(9, Plan::Crashing).run(8).to_string();
     assert_eq!(run(), run());
+}
+
+#[test]
+fn wake_ups_come_within_fifteen_seconds_however_rarely_the_chain_is_read() {
+    let (most, beat) = (Duration::seconds(15), Duration::seconds(100));
+    for seed in 1..=8 {
+        let late = wake::lateness(seed, beat);
+        println!("seed {seed}: {late:?}");
+        assert!(late.renting.abs() <= most, "{late:?}");
+        let after = Duration::zero()..=most;
+        assert!(after.contains(&late.releasing), "{late:?}");
+        assert!(after.contains(&late.confirming), "{late:?}");
+    }
 }
