@@ -52,7 +52,7 @@ impl Engine {
             world: self.options.world,
             cockpit: self.config.cockpit.clone(),
             mode: self.sprint.mode(),
-            chain: self.chain_snapshot(now),
+            chain: self.chain_snapshot(),
             sprint: self.sprint_snapshot(),
             offers: offers_snapshot(&self.seen),
             rental: self
@@ -67,7 +67,7 @@ impl Engine {
         }
     }
 
-    fn chain_snapshot(&self, now: Time) -> ChainSnapshot {
+    fn chain_snapshot(&self) -> ChainSnapshot {
         let reading = self
             .seen
             .view
