@@ -12,8 +12,8 @@ use url::Url;
 use super::wire;
 use crate::config::ChainConfig;
 use crate::domain::{
-    BlockHeader, CallError, CallErrorKind, ChainSource, EpochIndex, EpochView, Height, NodeId,
-    Participant, SourceKind, SourceReport, Sync, Told,
+    BlockHeader, CallError, CallErrorKind, ChainSource, EpochIndex, EpochView, Governance, Height,
+    NodeId, Participant, SourceKind, SourceReport, SyncState, Told,
 };
 use crate::engine::ports::{Chain, Look, WeightReading};
 use crate::http::{HttpClient, HttpRequest, join};
@@ -29,6 +29,7 @@ pub struct ChainClient {
     http: HttpClient,
     public_api: Sources,
     rpc: Sources,
+    rest: Sources,
 }
 
 #[derive(Debug)]
@@ -62,6 +63,7 @@ impl ChainClient {
             http,
             public_api: Sources::new(&config.public_api),
             rpc: Sources::new(&config.rpc),
+            rest: Sources::new(&config.rest),
         }
     }
 
@@ -113,7 +115,7 @@ impl ChainClient {
             Told {
                 height: view.height,
                 block_time: None,
-                sync: Sync::Synced,
+                sync: SyncState::Synced,
                 view: Some(view),
             }
         });
@@ -133,9 +135,9 @@ impl ChainClient {
                 height: Height(sync.latest_block_height),
                 block_time: Some(sync.latest_block_time),
                 sync: if sync.catching_up {
-                    Sync::CatchingUp
+                    SyncState::CatchingUp
                 } else {
-                    Sync::Synced
+                    SyncState::Synced
                 },
                 view: None,
             }
@@ -265,6 +267,24 @@ impl Chain for ChainClient {
         })
     }
 
+    async fn governance(&self) -> Result<Option<Governance>, CallError> {
+        if self.rest.urls.is_empty() {
+            return Ok(None);
+        }
+        let path = "cosmos/upgrade/v1beta1/current_plan";
+        let upgrade: wire::CurrentPlan = self
+            .get(&self.rest, "read the planned upgrade", path, &[])
+            .await?;
+        let path = "productscience/inference/inference/params";
+        let params: wire::ModuleParams = self
+            .get(&self.rest, "read the chain's parameters", path, &[])
+            .await?;
+        Ok(Some(Governance {
+            upgrade: upgrade.plan.map(Into::into),
+            confirmation: params.params.confirmation_poc_params.into(),
+        }))
+    }
+
     async fn approved_models(&self) -> Result<Vec<String>, CallError> {
         let list: wire::Models = self
             .get(
@@ -315,6 +335,7 @@ mod tests {
         let config = ChainConfig {
             public_api,
             rpc,
+            rest: Vec::new(),
             participant: Participant("gonka1abc".into()),
             poll: crate::domain::Duration::seconds(5),
         };
@@ -402,7 +423,7 @@ mod tests {
         let client = client(vec![], vec![serve(lagging).await]);
         let reports = client.look(Look::Every).await;
         let told = reports[0].told.as_ref().unwrap();
-        assert_eq!((told.height, told.sync), (Height(5), Sync::CatchingUp));
+        assert_eq!((told.height, told.sync), (Height(5), SyncState::CatchingUp));
     }
 
     #[tokio::test]

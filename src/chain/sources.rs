@@ -9,7 +9,7 @@ use super::plausible::{HeightCheck, agree};
 use super::stages::{self, Backing, StagesCheck};
 use crate::domain::{
     Blocks, ChainSource, Duration, EpochView, Height, SourceHealth, SourceReport, SourceStatus,
-    Sync, Time, Told,
+    SyncState, Time, Told,
 };
 
 /// Everything that is known of the configured sources.
@@ -279,7 +279,7 @@ impl Source {
         let Some((_, told)) = &self.told else {
             return Ok(None);
         };
-        if told.sync == Sync::CatchingUp {
+        if told.sync == SyncState::CatchingUp {
             return Err(format!("{} is catching up: its height is old", self.source));
         }
         let Some(view) = &told.view else {
@@ -291,7 +291,7 @@ impl Source {
 
     fn is_witness(&self, now: Time) -> bool {
         let fresh = self.told.as_ref().filter(|(at, _)| now - *at <= FRESH);
-        self.failure.is_none() && fresh.is_some_and(|(_, told)| told.sync == Sync::Synced)
+        self.failure.is_none() && fresh.is_some_and(|(_, told)| told.sync == SyncState::Synced)
     }
 
     fn agrees(&self, told: (Time, Height)) -> bool {
@@ -310,7 +310,7 @@ impl Source {
         let Some((at, told)) = &self.told else {
             return SourceHealth::Good;
         };
-        if told.sync == Sync::CatchingUp {
+        if told.sync == SyncState::CatchingUp {
             return SourceHealth::CatchingUp;
         }
         if let Some(Err(why)) = told.view.as_ref().map(epoch::consistent) {

@@ -170,6 +170,12 @@ pub const KEYS: &[Key] = &[
         "[]",
         "CometBFT RPC (port 26657, or http://HOST:8000/chain-rpc/): block times are measured with it.",
     ),
+    default(
+        "chain.rest",
+        Kind::Urls,
+        "[]",
+        "The chain's own REST API (port 1317, or http://HOST:8000/chain-api/): planned upgrades and the odds of a confirmation PoC.",
+    ),
     required(
         "chain.participant",
         Kind::Text,
@@ -429,7 +435,7 @@ pub const KEYS: &[Key] = &[
         "poc.release",
         Kind::Text,
         "\"after_validation\"",
-        "When the rental is given back: after_validation, after_weight, whole_epoch, or a number of blocks after PoC start such as \"blocks:2000\".",
+        "When the rental is given back: after_validation, after_weight, after_confirmation (the first confirmation PoC), whole_epoch, or after PoC start: \"blocks:2000\", \"time:6h\". `pocpit plan` says what each costs and risks; poc.execution_timeout cuts all of them short.",
     ),
     default(
         "poc.execution_timeout",

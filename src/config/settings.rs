@@ -50,6 +50,9 @@ pub struct ChainConfig {
     pub public_api: Vec<Url>,
     /// CometBFT RPC addresses (port 26657 or `/chain-rpc/`), for block times; may be empty.
     pub rpc: Vec<Url>,
+    /// The chain's own REST addresses (port 1317 or `/chain-api/`), for upgrades and the odds of
+    /// confirmation `PoC`s; may be empty.
+    pub rest: Vec<Url>,
     /// Our participant on the chain.
     pub participant: Participant,
     /// How often to read the chain.

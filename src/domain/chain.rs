@@ -95,6 +95,51 @@ pub struct ConfirmationEvent {
     pub phase: ConfirmationPhase,
 }
 
+/// The heights of a confirmation `PoC`, as they follow from its event and the parameters in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfirmationStages {
+    /// The epoch it belongs to.
+    pub epoch: EpochIndex,
+    /// Where the chain decided on it; the grace period begins.
+    pub trigger: Height,
+    /// Where hosts must start to generate.
+    pub generation_start: Height,
+    /// Where they stop.
+    pub generation_end: Height,
+    /// Where hosts start to validate each other.
+    pub validation_start: Height,
+    /// Where it is over: a node that was there until then has passed it.
+    pub validation_end: Height,
+}
+
+/// How often and how strictly the chain confirms (`confirmation_poc_params`).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ConfirmationParams {
+    /// Confirmation `PoC`s in an epoch, on average.
+    pub expected_per_epoch: f64,
+    /// At or below this part of its weight a participant fails.
+    pub alpha_threshold: f64,
+}
+
+/// An upgrade that governance has decided on: the chain halts at its height until the nodes run the
+/// new version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpgradePlan {
+    /// Its name.
+    pub name: String,
+    /// Where the chain stops.
+    pub height: Height,
+}
+
+/// What governance has decided, as the chain's REST API tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Governance {
+    /// The upgrade that is planned.
+    pub upgrade: Option<UpgradePlan>,
+    /// Confirmation `PoC`s.
+    pub confirmation: ConfirmationParams,
+}
+
 /// The phase of a confirmation `PoC`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConfirmationPhase {
@@ -170,7 +215,7 @@ impl fmt::Display for ChainSource {
 /// Whether a chain node has every block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Sync {
+pub enum SyncState {
     /// By its own word, or it does not say.
     Synced,
     /// `catching_up`: its height is old.
@@ -185,7 +230,7 @@ pub struct Told {
     /// The block's own time; only an RPC tells.
     pub block_time: Option<Time>,
     /// Whether it has every block.
-    pub sync: Sync,
+    pub sync: SyncState,
     /// The epoch; only a public API tells.
     pub view: Option<EpochView>,
 }

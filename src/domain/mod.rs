@@ -16,9 +16,9 @@ mod workload;
 
 pub use call::{CallError, CallErrorKind};
 pub use chain::{
-    BlockHeader, ChainPhase, ChainSource, ConfirmationEvent, ConfirmationPhase, EpochParams,
-    EpochStages, EpochView, Milestone, SourceHealth, SourceKind, SourceReport, SourceStatus, Sync,
-    Told,
+    BlockHeader, ChainPhase, ChainSource, ConfirmationEvent, ConfirmationParams, ConfirmationPhase,
+    ConfirmationStages, EpochParams, EpochStages, EpochView, Governance, Milestone, SourceHealth,
+    SourceKind, SourceReport, SourceStatus, SyncState, Told, UpgradePlan,
 };
 pub use heights::{Blocks, EpochIndex, Height};
 pub use ids::{

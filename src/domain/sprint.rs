@@ -66,8 +66,12 @@ pub enum ReleasePolicy {
     AfterValidation,
     /// After the weight is known.
     AfterWeight,
+    /// After the epoch's first confirmation `PoC` was passed, or when none can come any more.
+    AfterConfirmation,
     /// At a number of blocks after `poc_start`.
     BlocksAfterStart(u64),
+    /// So many minutes after `poc_start`.
+    MinutesAfterStart(u32),
     /// Shortly before the next `PoC`.
     WholeEpoch,
 }

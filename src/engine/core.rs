@@ -22,8 +22,8 @@ use crate::chain::clock::BlockClock;
 use crate::chain::sources::Sources;
 use crate::config::Config;
 use crate::domain::{
-    Account, Duration, EpochIndex, EpochView, Instance, InstanceId, Mode, Outcome, RegisteredNode,
-    SprintReport, Step, Time,
+    Account, Duration, EpochIndex, EpochView, Governance, Instance, InstanceId, Mode, Outcome,
+    RegisteredNode, SprintReport, Step, Time,
 };
 use crate::flow::{Effect, Event, Sprint};
 use crate::journal::{Journal, Ledger};
@@ -120,6 +120,7 @@ pub(super) struct Engine {
 pub(super) struct Seen {
     pub(super) view: Option<(Time, EpochView)>,
     pub(super) chain_trouble: Option<String>,
+    pub(super) governance: Option<Governance>,
     /// How far this machine's clock is behind the chain's, when that is much. That it is ahead cannot
     /// be told from a chain that stands still.
     pub(super) clock_behind: Option<Duration>,

@@ -11,8 +11,8 @@ use super::supervise::outlive;
 use super::{Absence, Ports};
 use crate::chain::clock::{STRETCH, STRETCHES};
 use crate::domain::{
-    Account, BlockHeader, Blocks, CallError, Duration, Height, Instance, InstanceId, MlNodeStatus,
-    Offer, RegisteredNode, SourceReport, SshEndpoint, Time,
+    Account, BlockHeader, Blocks, CallError, Duration, Governance, Height, Instance, InstanceId,
+    MlNodeStatus, Offer, RegisteredNode, SourceReport, SshEndpoint, Time,
 };
 use crate::flow::{Effect, Event};
 use crate::journal::Record;
@@ -22,6 +22,7 @@ use crate::journal::Record;
 pub(super) enum Observation {
     Chain(Vec<SourceReport>),
     Headers(Vec<BlockHeader>),
+    Governance(Result<Option<Governance>, CallError>),
     Nodes(Result<Vec<RegisteredNode>, CallError>),
     Listing(Result<Vec<Instance>, CallError>),
     Account(Result<Account, CallError>),
@@ -74,6 +75,8 @@ const MEASURE_AGAIN_AFTER_FAILURE: Duration = Duration::seconds(30);
 const ASK_ALL_EVERY: Duration = Duration::minutes(2);
 /// A height that decides something and is overdue is looked for this often.
 const LOOK_AGAIN: Duration = Duration::seconds(5);
+/// Decided days ahead.
+const GOVERNANCE_EVERY: Duration = Duration::minutes(10);
 const NODES_EVERY: Duration = Duration::seconds(30);
 const LISTING_EVERY: Duration = Duration::seconds(30);
 const ACCOUNT_EVERY: Duration = Duration::minutes(2);
@@ -93,6 +96,11 @@ pub(super) fn start_pollers(
         reports.clone(),
         stop.clone(),
     ));
+    let governance = ports.clone();
+    every(ports, GOVERNANCE_EVERY, reports, stop, move || {
+        let ports = governance.clone();
+        async move { Some(Observation::Governance(ports.chain.governance().await)) }
+    });
     let nodes = ports.clone();
     every(ports, NODES_EVERY, reports, stop, move || {
         let ports = nodes.clone();

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use crate::domain::{
-    Account, BlockHeader, CallError, Duration, EpochIndex, EpochView, Height, Instance, InstanceId,
-    MlNodeStatus, NodeConfig, NodeId, Offer, OfferQuery, Participant, RegisteredNode, RentOrder,
-    SourceReport, SshEndpoint, Time, Weight, WorkloadModel,
+    Account, BlockHeader, CallError, Duration, EpochIndex, EpochView, Governance, Height, Instance,
+    InstanceId, MlNodeStatus, NodeConfig, NodeId, Offer, OfferQuery, Participant, RegisteredNode,
+    RentOrder, SourceReport, SshEndpoint, Time, Weight, WorkloadModel,
 };
 
 /// Time, so that a simulated world can run faster than ours. HTTP and SSH time-outs are real time;
@@ -40,6 +40,8 @@ pub trait Chain: Send + Sync {
         participant: &Participant,
         node: &NodeId,
     ) -> Result<WeightReading, CallError>;
+    /// What governance has decided; `None` when no source for it is configured.
+    async fn governance(&self) -> Result<Option<Governance>, CallError>;
     /// Ids of the models that governance approves.
     async fn approved_models(&self) -> Result<Vec<String>, CallError>;
     /// Whether the participant is registered on the chain at all.

@@ -130,7 +130,7 @@ impl Engine {
     fn sprint_snapshot(&self) -> SprintSnapshot {
         let sprint = &self.sprint;
         let at = self.seen.view.as_ref().map(|(at, view)| (*at, view.height));
-        let release = sprint.stages().map(|stages| sprint.release_height(stages));
+        let release = sprint.stages().map(|stages| sprint.held_until(stages));
         let release_at = at
             .zip(release)
             .and_then(|((at, height), target)| self.estimate(at, height, target).expected);

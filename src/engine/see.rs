@@ -7,8 +7,8 @@ use super::ports::{Look, TailChunk};
 use super::reconcile::Readings;
 use super::{publish, reconcile};
 use crate::domain::{
-    Account, ActualStatus, BlockHeader, CallError, Duration, EpochView, Instance, InstanceId,
-    NodeStatus, RegisteredNode, SourceReport, Time, Usd,
+    Account, ActualStatus, BlockHeader, CallError, Duration, EpochView, Governance, Instance,
+    InstanceId, NodeStatus, RegisteredNode, SourceReport, Time, Usd,
 };
 use crate::flow::{BootReading, Candidate, Effect, Event, Funds, NodeReading, NodesReading};
 use crate::journal::Record;
@@ -27,6 +27,10 @@ impl Engine {
         match seen {
             Observation::Chain(reports) => self.see_chain(now, reports),
             Observation::Headers(headers) => self.see_headers(now, headers),
+            Observation::Governance(Ok(governance)) => self.see_governance(now, governance),
+            Observation::Governance(Err(error)) => {
+                tracing::warn!("planned upgrades are unknown: {error}");
+            }
             Observation::Nodes(result) => self.see_nodes(now, result),
             Observation::Listing(result) => self.see_listing(now, result),
             Observation::Account(Ok(account)) => self.seen.account = Some((now, account)),
@@ -100,6 +104,12 @@ impl Engine {
                 self.feed(now, Event::TimePassed);
             }
         }
+    }
+
+    fn see_governance(&mut self, now: Time, governance: Option<Governance>) {
+        let upgrade = governance.as_ref().and_then(|known| known.upgrade.clone());
+        self.seen.governance = governance;
+        self.feed(now, Event::UpgradePlanned(upgrade));
     }
 
     /// A view of the chain that can be relied on.

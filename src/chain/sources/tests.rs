@@ -23,13 +23,13 @@ fn api(name: &str, height: u64) -> SourceReport {
         told: Ok(Told {
             height: Height(height),
             block_time: None,
-            sync: Sync::Synced,
+            sync: SyncState::Synced,
             view: Some(view),
         }),
     }
 }
 
-fn rpc(height: u64, sync: Sync) -> SourceReport {
+fn rpc(height: u64, sync: SyncState) -> SourceReport {
     SourceReport {
         source: named(SourceKind::Rpc, "node"),
         told: Ok(Told {
@@ -66,7 +66,7 @@ fn settled() -> Sources {
     let reports = vec![
         api("own", BASE),
         api("other", BASE - 1),
-        rpc(BASE, Sync::Synced),
+        rpc(BASE, SyncState::Synced),
     ];
     assert!(sources.take(at(0), reports).is_ok());
     sources
@@ -77,14 +77,14 @@ fn two_that_agree_are_believed_at_once_and_one_alone_is_not() {
     let mut alone = Sources::default();
     assert!(alone.take(at(0), vec![api("own", BASE)]).is_err());
     let mut both = Sources::default();
-    let reports = vec![api("own", BASE), rpc(BASE + 1, Sync::Synced)];
+    let reports = vec![api("own", BASE), rpc(BASE + 1, SyncState::Synced)];
     assert_eq!(both.take(at(0), reports).unwrap().height, Height(BASE));
 }
 
 #[test]
 fn a_node_that_is_catching_up_is_no_witness_and_says_so() {
     let mut sources = Sources::default();
-    let reports = vec![api("own", BASE), rpc(BASE, Sync::CatchingUp)];
+    let reports = vec![api("own", BASE), rpc(BASE, SyncState::CatchingUp)];
     assert!(sources.take(at(0), reports).is_err());
     assert_eq!(health(&sources, "node"), SourceHealth::CatchingUp);
 }
@@ -95,7 +95,7 @@ fn one_that_lags_is_named_and_the_others_decide() {
     let reports = vec![
         api("own", BASE - 300),
         api("other", BASE + 10),
-        rpc(BASE + 10, Sync::Synced),
+        rpc(BASE + 10, SyncState::Synced),
     ];
     assert_eq!(
         sources.take(at(60), reports).unwrap().height,
@@ -115,7 +115,7 @@ fn one_that_is_far_ahead_is_named_and_the_others_decide() {
     let reports = vec![
         api("own", BASE + 900),
         api("other", BASE + 10),
-        rpc(BASE + 10, Sync::Synced),
+        rpc(BASE + 10, SyncState::Synced),
     ];
     assert_eq!(
         sources.take(at(60), reports).unwrap().height,
@@ -136,7 +136,7 @@ fn one_that_creeps_ahead_is_outvoted_by_two_that_agree() {
         let reports = vec![
             api("own", wrong),
             api("other", right),
-            rpc(right, Sync::Synced),
+            rpc(right, SyncState::Synced),
         ];
         let believed = sources.take(now, reports).unwrap().height.0;
         crept.push(believed.saturating_sub(right));
@@ -165,7 +165,10 @@ fn one_that_is_silent_is_named_and_the_others_decide() {
 #[test]
 fn after_an_outage_two_that_agree_on_a_height_far_ahead_are_believed_at_once() {
     let mut sources = settled();
-    let reports = vec![api("own", BASE + 5_000), rpc(BASE + 5_001, Sync::Synced)];
+    let reports = vec![
+        api("own", BASE + 5_000),
+        rpc(BASE + 5_001, SyncState::Synced),
+    ];
     assert!(sources.take(at(60), reports).is_ok());
 }
 
@@ -176,7 +179,7 @@ fn a_halt_is_proven_by_several_sources_and_not_by_one() {
         let reports = vec![
             api("own", BASE),
             api("other", BASE),
-            rpc(BASE, Sync::Synced),
+            rpc(BASE, SyncState::Synced),
         ];
         assert!(sources.take(at(second), reports).is_ok());
     }
@@ -186,7 +189,7 @@ fn a_halt_is_proven_by_several_sources_and_not_by_one() {
     for second in (6..300).step_by(6) {
         let reports = vec![
             api("own", BASE),
-            rpc(BASE + u64::try_from(second / 6).unwrap(), Sync::Synced),
+            rpc(BASE + u64::try_from(second / 6).unwrap(), SyncState::Synced),
         ];
         let _ = alone.take(at(second), reports);
     }
