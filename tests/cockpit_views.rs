@@ -103,6 +103,7 @@ fn waiting() -> Snapshot {
                 confirmation: None,
                 block_time: Some(Duration::milliseconds(5_870)),
                 stages: Vec::new(),
+                confirmation_times: None,
                 poc_start: HeightEstimate {
                     height: Height(2_346_391),
                     blocks_left: Blocks(1391),
@@ -116,6 +117,7 @@ fn waiting() -> Snapshot {
             }),
             trouble: None,
             stalled_since: None,
+            upgrade: None,
             sources: Vec::new(),
         },
         sprint: SprintSnapshot {

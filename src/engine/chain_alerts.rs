@@ -2,8 +2,9 @@
 
 use super::core::Engine;
 use super::snapshot::{Alert, AlertLevel};
+use crate::chain::epoch;
 use crate::chain::sources::Standstill;
-use crate::domain::{Duration, SourceHealth, SourceStatus, Time};
+use crate::domain::{ConfirmationPhase, Duration, SourceHealth, SourceStatus, Time};
 
 /// A change of parameters is news for so long.
 const CHANGE_IS_NEWS: Duration = Duration::hours(24);
@@ -33,7 +34,82 @@ impl Engine {
                 since: *at,
             });
         }
+        alerts.extend(self.confirmation_alert(now));
+        alerts.extend(self.upgrade_alert(now));
         alerts
+    }
+
+    fn upgrade_alert(&self, now: Time) -> Option<Alert> {
+        let upgrade = self.upgrade().filter(|known| known.at.blocks_left.0 > 0)?;
+        let holds = self
+            .sprint
+            .stages()
+            .is_some_and(|stages| upgrade.at.height <= stages.poc_validation_end);
+        let effect = match (holds, self.sprint.rental()) {
+            (false, _) => "after the next PoC: the plan stays",
+            (true, None) => "before the next PoC is over: nothing is rented until it has passed",
+            (true, Some(_)) => "before the PoC is over, and a rental is there already",
+        };
+        Some(Alert {
+            level: if holds {
+                AlertLevel::Warning
+            } else {
+                AlertLevel::Notice
+            },
+            text: format!(
+                "the upgrade {} halts the chain at height {}, {effect}",
+                upgrade.name, upgrade.at.height
+            ),
+            advice: "see that your nodes are ready for it; the chain goes on when most are"
+                .to_owned(),
+            since: now,
+        })
+    }
+
+    /// What a confirmation `PoC` that is under way means for the epoch's reward.
+    fn confirmation_alert(&self, now: Time) -> Option<Alert> {
+        let (_, view) = self.seen.view.as_ref()?;
+        let event = view.confirmation.as_ref()?;
+        let stages = epoch::confirmation_stages(event, &view.params);
+        let phase = epoch::confirmation_phase_at(&stages, view.height);
+        if matches!(
+            phase,
+            ConfirmationPhase::Inactive | ConfirmationPhase::Completed
+        ) {
+            return None;
+        }
+        let alert = |level, text, advice: &str| Alert {
+            level,
+            text,
+            advice: advice.to_owned(),
+            since: now,
+        };
+        let holds = self
+            .sprint
+            .rental()
+            .is_some_and(|rental| now < rental.lease_until)
+            && !self.sprint.is_releasing();
+        if holds {
+            let text = format!(
+                "a confirmation PoC is under way until height {}: the rental is held until then",
+                stages.validation_end
+            );
+            return Some(alert(AlertLevel::Notice, text, "let it work"));
+        }
+        let report = self.ledger.reports().last().map(|(_, report)| report);
+        let earned = report.filter(|report| {
+            report.epoch == Some(event.epoch) && report.weight.is_some_and(|weight| weight.0 > 0)
+        })?;
+        let weight = earned.weight.unwrap_or_default();
+        let text = format!(
+            "a confirmation PoC is under way and the node of epoch {} was given back: its weight of {weight} is not confirmed, and the epoch's reward is lost if your other nodes weigh too little",
+            event.epoch
+        );
+        Some(alert(
+            AlertLevel::Critical,
+            text,
+            "`pocpit plan` says what other release policies cost; poc.release chooses one",
+        ))
     }
 }
 

@@ -29,9 +29,9 @@ pub use drill::{Part, drill};
 pub use reconcile::{Absence, NEVER_SEEN, Order, Readings, foreign, plan, prove_absence};
 pub use snapshot::{
     Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,
-    GateSnapshot, HeightEstimate, LinkSnapshot, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot,
-    OfferRow, OffersSnapshot, QuitChoice, RejectedOffer, RentalSnapshot, SearchState, Snapshot,
-    SprintSnapshot, StageEstimate, TimeBand, WorldKind,
+    ConfirmationEstimate, GateSnapshot, HeightEstimate, LinkSnapshot, MoneySnapshot, NodeOwner,
+    NodeRow, NodesSnapshot, OfferRow, OffersSnapshot, QuitChoice, RejectedOffer, RentalSnapshot,
+    SearchState, Snapshot, SprintSnapshot, StageEstimate, TimeBand, UpgradeEstimate, WorldKind,
 };
 
 pub use supervise::{Panicked, caught};

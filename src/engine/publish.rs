@@ -5,10 +5,12 @@ use std::sync::Arc;
 use super::core::{Engine, MarketView, Seen};
 use super::reconcile;
 use super::snapshot::{
-    Alert, AlertLevel, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, GateSnapshot,
-    HeightEstimate, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot, OfferRow, OffersSnapshot,
-    RejectedOffer, RentalSnapshot, SearchState, Snapshot, SprintSnapshot, StageEstimate, TimeBand,
+    Alert, AlertLevel, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot,
+    ConfirmationEstimate, GateSnapshot, HeightEstimate, MoneySnapshot, NodeOwner, NodeRow,
+    NodesSnapshot, OfferRow, OffersSnapshot, RejectedOffer, RentalSnapshot, SearchState, Snapshot,
+    SprintSnapshot, StageEstimate, TimeBand, UpgradeEstimate,
 };
+use crate::chain::epoch;
 use crate::config::Config;
 use crate::domain::{
     Cause, Duration, EpochView, GateKind, Height, Instance, NodeId, Outcome, RegisteredNode,
@@ -77,6 +79,7 @@ impl Engine {
             reading,
             trouble: self.seen.chain_trouble.clone(),
             stalled_since: self.block_clock.stalled_since(),
+            upgrade: self.upgrade(),
             sources: self.sources.statuses(),
         }
     }
@@ -93,11 +96,31 @@ impl Engine {
             next: view.next,
             params: view.params,
             confirmation: view.confirmation,
+            confirmation_times: self.confirmation_times(at, view),
             block_time: self.block_clock.block_time(),
             stages: self.stage_estimates(at, view),
             poc_start: self.estimate(at, view.height, stages.poc_start),
             registration_deadline: self.estimate(at, view.height, deadline),
         }
+    }
+
+    fn confirmation_times(&self, at: Time, view: &EpochView) -> Option<ConfirmationEstimate> {
+        let stages = epoch::confirmation_stages(view.confirmation.as_ref()?, &view.params);
+        let estimate = |target| self.estimate(at, view.height, target);
+        Some(ConfirmationEstimate {
+            generation: estimate(stages.generation_start),
+            validation: estimate(stages.validation_start),
+            end: estimate(stages.validation_end),
+        })
+    }
+
+    pub(super) fn upgrade(&self) -> Option<UpgradeEstimate> {
+        let (at, view) = self.seen.view.as_ref()?;
+        let planned = self.seen.governance.as_ref()?.upgrade.as_ref()?;
+        Some(UpgradeEstimate {
+            name: planned.name.clone(),
+            at: self.estimate(*at, view.height, planned.height),
+        })
     }
 
     fn stage_estimates(&self, at: Time, view: &EpochView) -> Vec<StageEstimate> {

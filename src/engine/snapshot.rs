@@ -101,6 +101,9 @@ pub struct ChainSnapshot {
     pub trouble: Option<String>,
     /// No new block for a while, although sources answer.
     pub stalled_since: Option<Time>,
+    /// The upgrade that governance has decided on.
+    #[serde(default)]
+    pub upgrade: Option<UpgradeEstimate>,
     /// Every source, in the order in which they were met.
     #[serde(default)]
     pub sources: Vec<SourceStatus>,
@@ -125,6 +128,9 @@ pub struct ChainReading {
     pub params: EpochParams,
     /// Confirmation `PoC` under way.
     pub confirmation: Option<ConfirmationEvent>,
+    /// When its phases begin and when it is over.
+    #[serde(default)]
+    pub confirmation_times: Option<ConfirmationEstimate>,
     /// Mean block time, once measured.
     pub block_time: Option<Duration>,
     /// Every stage of this epoch and the next that is still to come, in order.
@@ -134,6 +140,26 @@ pub struct ChainReading {
     pub poc_start: HeightEstimate,
     /// Last height at which a registration still counts for it.
     pub registration_deadline: HeightEstimate,
+}
+
+/// When the phases of a confirmation `PoC` begin.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ConfirmationEstimate {
+    /// Generation: the grace period is over.
+    pub generation: HeightEstimate,
+    /// Validation.
+    pub validation: HeightEstimate,
+    /// The end: a node that was there until then has passed it.
+    pub end: HeightEstimate,
+}
+
+/// An upgrade that is planned, and when it is expected.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UpgradeEstimate {
+    /// Its name.
+    pub name: String,
+    /// Where the chain halts for it.
+    pub at: HeightEstimate,
 }
 
 /// A height and when it is expected, with the band p10 to p90.

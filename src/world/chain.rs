@@ -9,12 +9,12 @@ use super::state::{Ask, MODEL, PARTICIPANT, Reply, World, number, unit};
 
 pub(super) const EPOCH_LENGTH: u64 = 15_391;
 const FIRST_POC_START: u64 = 5_521_333;
-const GENERATION: u64 = 60;
-const VALIDATION_START: u64 = 65;
+pub(super) const GENERATION: u64 = 60;
+pub(super) const VALIDATION_START: u64 = 65;
 const VALIDATION: u64 = 120;
 const SHORT_VALIDATION: u64 = 60;
 const NEW_VALIDATORS_DELAY: u64 = 120;
-const CUTOFF: u64 = 80;
+pub(super) const CUTOFF: u64 = 80;
 
 /// Where the chain is relative to the latest `poc_start`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,12 +111,28 @@ impl World {
         }
     }
 
+    /// The phase of whatever `PoC` is under way, a confirmation too.
+    pub(super) fn round(&self) -> Phase {
+        match self.phase() {
+            Phase::Inference => self.confirmation_round(),
+            phase => phase,
+        }
+    }
+
     pub(super) fn generation_end(&self) -> Time {
-        self.block_time(World::poc_start(self.epoch()) + GENERATION)
+        let start = World::poc_start(self.epoch());
+        let begun = match self.phase() {
+            Phase::Inference => self.confirmation_start(self.epoch()),
+            _ => None,
+        };
+        self.block_time(begun.unwrap_or(start) + GENERATION)
     }
 
     /// Answers a call to the chain's public API.
     pub fn public_api(&self, ask: &Ask) -> Reply {
+        if let Some(path) = ask.path.strip_prefix("/chain-api/") {
+            return self.chain_rest(path);
+        }
         let path = ask.path.strip_prefix("/api").unwrap_or(&ask.path);
         match path.trim_end_matches('/') {
             "/v1/epochs/latest" => Reply::ok(&self.epoch_reply()),
@@ -170,26 +186,11 @@ impl World {
                 "set_new_validators_delay": NEW_VALIDATORS_DELAY, "inference_validation_cutoff": CUTOFF, "inference_pruning_epoch_threshold": 2,
                 "poc_slot_allocation": {"value": 5, "exponent": -1}, "confirmation_poc_safety_window": 500},
             "is_confirmation_poc_active": false});
-        if let Some(event) = self.confirmation(epoch, offset) {
+        if let Some(event) = self.confirmation_event(epoch, offset) {
             reply["is_confirmation_poc_active"] = json!(true);
             reply["active_confirmation_poc_event"] = event;
         }
         reply
-    }
-
-    fn confirmation(&self, epoch: u64, offset: u64) -> Option<Value> {
-        let after = self.scenario.confirmation_after;
-        let since = offset.checked_sub(after).filter(|_| after > 0)?;
-        let phase = match since {
-            0..CUTOFF => 1,
-            CUTOFF..140 => 2,
-            140..265 => 3,
-            _ => return None,
-        };
-        let trigger = World::poc_start(epoch) + after;
-        Some(
-            json!({"epoch_index": epoch, "trigger_height": trigger, "generation_start_height": trigger + CUTOFF, "phase": phase, "poc_seed_block_hash": ""}),
-        )
     }
 
     fn participants_reply(&self) -> Value {
