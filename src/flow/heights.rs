@@ -3,12 +3,67 @@
 
 use super::{CHAIN_FRESH, Sprint, Tip};
 use crate::chain::epoch;
-use crate::domain::{Blocks, Duration, EpochStages, Height, ReleasePolicy, Time};
+use crate::domain::{Blocks, Duration, EpochParams, EpochStages, Height, ReleasePolicy, Time};
 
 /// A held rental is given back this long before the next `PoC`.
 const BEFORE_NEXT_POC: Blocks = Blocks(20);
 /// A confirmation `PoC` that was triggered at the last moment is told by then.
 const TRIGGER_IS_TOLD: Blocks = Blocks(5);
+
+/// An epoch, as far as release policies need it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Epoch<'a> {
+    pub stages: &'a EpochStages,
+    pub params: &'a EpochParams,
+    /// Mean time of a block.
+    pub block: Duration,
+}
+
+impl Epoch<'_> {
+    /// Where a policy gives a rental back while no confirmation `PoC` has come.
+    pub fn release(self, policy: ReleasePolicy) -> Height {
+        let stages = self.stages;
+        let latest = stages.next_poc_start - BEFORE_NEXT_POC;
+        match policy {
+            ReleasePolicy::AfterValidation => stages.poc_validation_end,
+            ReleasePolicy::AfterWeight => stages.set_new_validators,
+            ReleasePolicy::AfterConfirmation => (self.last_trigger() + TRIGGER_IS_TOLD).min(latest),
+            ReleasePolicy::BlocksAfterStart(blocks) => {
+                (stages.poc_start + Blocks(blocks)).min(latest)
+            }
+            ReleasePolicy::MinutesAfterStart(minutes) => {
+                let blocks = self.blocks_in(Duration::minutes(i64::from(minutes)));
+                (stages.poc_start + blocks).min(latest)
+            }
+            ReleasePolicy::WholeEpoch => latest,
+        }
+    }
+
+    /// The latest height to which a policy can come, whatever the chain does.
+    pub fn latest_release(self, policy: ReleasePolicy) -> Height {
+        let planned = self.release(policy);
+        match policy {
+            ReleasePolicy::AfterConfirmation => planned.max(self.last_trigger() + self.answer()),
+            _ => planned,
+        }
+    }
+
+    /// The last height at which a confirmation can be triggered.
+    pub fn last_trigger(self) -> Height {
+        epoch::last_confirmation_trigger(self.stages.next_poc_start, self.params)
+    }
+
+    /// Blocks from the trigger of a confirmation to its end.
+    pub fn answer(self) -> Blocks {
+        Blocks(epoch::grace_period(self.params).0 + epoch::poc_length(self.params).0)
+    }
+
+    /// Whole blocks in a length of time.
+    pub fn blocks_in(self, time: Duration) -> Blocks {
+        let blocks = time.num_milliseconds() / self.block.num_milliseconds().max(1);
+        Blocks(u64::try_from(blocks).unwrap_or_default())
+    }
+}
 
 /// Where the chain is and what follows from it.
 impl Sprint {
@@ -60,18 +115,16 @@ impl Sprint {
 
     /// The height at which the policy gives the rental back, as far as is known now.
     pub fn release_height(&self, stages: &EpochStages) -> Height {
-        let latest = stages.next_poc_start - BEFORE_NEXT_POC;
-        let after_start = |blocks: u64| (stages.poc_start + Blocks(blocks)).min(latest);
-        match self.plan.release {
-            ReleasePolicy::AfterValidation => stages.poc_validation_end,
-            ReleasePolicy::AfterWeight => stages.set_new_validators,
-            ReleasePolicy::AfterConfirmation => match self.confirmations.first() {
-                Some(first) => first.validation_end.max(stages.set_new_validators),
-                None => (self.last_confirmation_trigger(stages) + TRIGGER_IS_TOLD).min(latest),
-            },
-            ReleasePolicy::BlocksAfterStart(blocks) => after_start(blocks),
-            ReleasePolicy::MinutesAfterStart(minutes) => after_start(self.blocks_in(minutes)),
-            ReleasePolicy::WholeEpoch => latest,
+        let epoch = Epoch {
+            stages,
+            params: &self.chain.map(|tip| tip.params).unwrap_or_default(),
+            block: self.block(),
+        };
+        match (self.plan.release, self.confirmations.first()) {
+            (ReleasePolicy::AfterConfirmation, Some(first)) => {
+                first.validation_end.max(stages.set_new_validators)
+            }
+            (policy, _) => epoch.release(policy),
         }
     }
 
@@ -91,27 +144,22 @@ impl Sprint {
 
     /// The latest height to which the policy can come.
     fn latest_release(&self, stages: &EpochStages) -> Height {
-        let planned = self.release_height(stages);
-        if self.plan.release != ReleasePolicy::AfterConfirmation || !self.confirmations.is_empty() {
-            return planned;
+        if !self.confirmations.is_empty() {
+            return self.release_height(stages);
         }
-        let params = self.chain.map(|tip| tip.params).unwrap_or_default();
-        let last = self.last_confirmation_trigger(stages);
-        let end = last + epoch::grace_period(&params) + epoch::poc_length(&params);
-        planned.max(end)
+        let epoch = Epoch {
+            stages,
+            params: &self.chain.map(|tip| tip.params).unwrap_or_default(),
+            block: self.block(),
+        };
+        epoch.latest_release(self.plan.release)
     }
 
-    fn last_confirmation_trigger(&self, stages: &EpochStages) -> Height {
-        let params = self.chain.map(|tip| tip.params).unwrap_or_default();
-        epoch::last_confirmation_trigger(stages.next_poc_start, &params)
-    }
-
-    fn blocks_in(&self, minutes: u32) -> u64 {
-        let block = self
+    fn block(&self) -> Duration {
+        let millis = self
             .chain
             .map_or(super::TYPICAL_BLOCK_MILLIS, |tip| tip.block_millis);
-        let millis = i64::from(minutes) * 60_000;
-        u64::try_from(millis / block.max(1)).unwrap_or_default()
+        Duration::milliseconds(millis.max(1))
     }
 
     /// When the policy gives the rental back, by the mean block time.

@@ -16,6 +16,7 @@ mod advance;
 mod budget;
 mod effect;
 mod event;
+mod forecast;
 mod heights;
 mod plan;
 mod release;
@@ -23,6 +24,7 @@ mod release;
 pub use budget::{Cap, Caps, Refusal, admit};
 pub use effect::Effect;
 pub use event::{BootReading, Candidate, Event, Funds, NodeReading, NodesReading};
+pub use forecast::{PolicyForecast, Terms, forecast};
 pub use plan::Plan;
 
 use serde::{Deserialize, Serialize};
