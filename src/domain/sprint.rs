@@ -76,6 +76,20 @@ pub enum ReleasePolicy {
     WholeEpoch,
 }
 
+/// As the setting is written: `blocks:2000`.
+impl fmt::Display for ReleasePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReleasePolicy::AfterValidation => f.write_str("after_validation"),
+            ReleasePolicy::AfterWeight => f.write_str("after_weight"),
+            ReleasePolicy::AfterConfirmation => f.write_str("after_confirmation"),
+            ReleasePolicy::BlocksAfterStart(blocks) => write!(f, "blocks:{blocks}"),
+            ReleasePolicy::MinutesAfterStart(minutes) => write!(f, "time:{minutes}m"),
+            ReleasePolicy::WholeEpoch => f.write_str("whole_epoch"),
+        }
+    }
+}
+
 /// How a sprint ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]

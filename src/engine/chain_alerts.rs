@@ -36,7 +36,20 @@ impl Engine {
         }
         alerts.extend(self.confirmation_alert(now));
         alerts.extend(self.upgrade_alert(now));
+        alerts.extend(self.first_start_alert(now));
         alerts
+    }
+
+    /// Said before the first sprint only: later it is known.
+    fn first_start_alert(&self, now: Time) -> Option<Alert> {
+        let first = self.ledger.reports().is_empty() && self.sprint.rental().is_none();
+        let risk = self.risk().filter(|_| first)?;
+        Some(Alert {
+            level: AlertLevel::Notice,
+            text: risk.trim().to_owned(),
+            advice: "poc.release chooses a policy".to_owned(),
+            since: now,
+        })
     }
 
     fn upgrade_alert(&self, now: Time) -> Option<Alert> {

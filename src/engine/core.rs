@@ -185,7 +185,11 @@ pub fn start(
     let now = ports.clock.now();
     let (reports, observations) = mpsc::channel(OBSERVATIONS);
     let (commands, orders) = mpsc::channel(COMMANDS);
-    let sprint = Sprint::new(publish::plan(&config, options.nonce), options.mode, now);
+    let sprint = Sprint::new(
+        publish::sprint_rules(&config, options.nonce),
+        options.mode,
+        now,
+    );
     let mut engine = Engine {
         ports,
         config: Arc::new(config),
@@ -499,7 +503,11 @@ impl Engine {
     pub(super) fn next_sprint(&mut self, now: Time, done: Option<EpochIndex>) {
         let mode = self.sprint.mode();
         self.options.nonce = self.options.nonce.wrapping_add(0x5851_f42d_4c95_7f2d);
-        let sprint = Sprint::new(publish::plan(&self.config, self.options.nonce), mode, now);
+        let sprint = Sprint::new(
+            publish::sprint_rules(&self.config, self.options.nonce),
+            mode,
+            now,
+        );
         self.sprint = match done {
             Some(done) => sprint.not_before(done),
             None => sprint,

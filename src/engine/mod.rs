@@ -26,6 +26,8 @@ use std::sync::Arc;
 pub use clock::{ScaledClock, SystemClock};
 pub use core::{EndAfter, EngineHandle, EngineOptions, Pace, saved_sprint, start};
 pub use drill::{Part, drill};
+pub use exec::needs;
+pub use publish::sprint_rules;
 pub use reconcile::{Absence, NEVER_SEEN, Order, Readings, foreign, plan, prove_absence};
 pub use snapshot::{
     Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,

@@ -16,14 +16,14 @@ use crate::domain::{
     Cause, Duration, EpochView, GateKind, Height, Instance, NodeId, Outcome, RegisteredNode,
     SprintReport, Step, Time, Usd, UsdPerHour,
 };
-use crate::flow::{Caps, Gate, Plan, Rental};
+use crate::flow::{ASSUMED_CONFIRMATION, Caps, Gate, Plan, Rental, Terms, forecast};
 use crate::vast::{Ranked, RankedOffer};
 
 /// A destroy that has not worked for this long needs a person.
 const DESTROY_TAKES_LONG: Duration = Duration::minutes(5);
 
 /// The rules of a sprint by the operator's settings.
-pub(super) fn plan(config: &Config, nonce: u64) -> Plan {
+pub fn sprint_rules(config: &Config, nonce: u64) -> Plan {
     let (poc, budget) = (&config.poc, &config.budget);
     Plan {
         cockpit: config.cockpit.clone(),
@@ -212,8 +212,10 @@ impl Engine {
     fn gate_snapshot(&self, gate: Gate) -> GateSnapshot {
         let question = match gate.kind {
             GateKind::Start => {
-                "Start now? Offers are searched; nothing is spent before you confirm one."
-                    .to_owned()
+                let risk = self.risk().unwrap_or_default();
+                format!(
+                    "Start now? Offers are searched; nothing is spent before you confirm one.{risk}"
+                )
             }
             GateKind::Rent => "Pick an offer and confirm its cost.".to_owned(),
             GateKind::Register => {
@@ -242,6 +244,39 @@ impl Engine {
             since: gate.since,
             until,
         }
+    }
+
+    /// What a confirmation `PoC` would do to the reward under the policy in force; nothing to say
+    /// when it would do nothing.
+    pub(super) fn risk(&self) -> Option<String> {
+        let (_, view) = self.seen.view.as_ref()?;
+        let poc = &self.config.poc;
+        let policy = self.sprint.plan().release;
+        let confirmation = self
+            .seen
+            .governance
+            .as_ref()
+            .map_or(ASSUMED_CONFIRMATION, |known| known.confirmation);
+        let forecast = forecast(
+            policy,
+            &Terms {
+                stages: *self.sprint.stages()?,
+                params: view.params,
+                confirmation,
+                block: self.block_clock.block_time()?,
+                before_poc: poc.lead + poc.margin,
+                lease: poc.lease,
+                longest: poc.execution_timeout,
+                price: self.config.vast.query.max_price,
+                downloads: Usd::ZERO,
+            },
+        );
+        let percent = 100.0 * forecast.chance_of_losing;
+        (percent >= 0.5).then(|| {
+            format!(
+                " A confirmation PoC after the rental was given back ({policy}) would cost the epoch's reward: its chance is {percent:.0} %. `pocpit plan` compares the policies."
+            )
+        })
     }
 
     fn price(&self, rental: &Rental) -> UsdPerHour {

@@ -36,6 +36,13 @@ pub struct Terms {
     pub downloads: Usd,
 }
 
+/// What is taken for granted until the chain's own parameters are read: one an epoch, and half of
+/// the weight, as the host documentation has it.
+pub const ASSUMED_CONFIRMATION: ConfirmationParams = ConfirmationParams {
+    expected_per_epoch: 1.0,
+    alpha_threshold: 0.5,
+};
+
 /// What a release policy costs and risks.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PolicyForecast {

@@ -24,7 +24,7 @@ mod release;
 pub use budget::{Cap, Caps, Refusal, admit};
 pub use effect::Effect;
 pub use event::{BootReading, Candidate, Event, Funds, NodeReading, NodesReading};
-pub use forecast::{PolicyForecast, Terms, forecast};
+pub use forecast::{ASSUMED_CONFIRMATION, PolicyForecast, Terms, forecast};
 pub use plan::Plan;
 
 use serde::{Deserialize, Serialize};
