@@ -48,10 +48,12 @@ pub enum Standstill {
 
 /// Sources differ by some blocks.
 const LAG: Blocks = Blocks(15);
+/// A height that moved so long after the last block is one that moves.
+const SEEN_MOVING: Duration = Duration::minutes(1);
 /// Sources that are so little behind another are no chain that went back.
 const NEAR: Blocks = Blocks(3 * LAG.0);
 /// What a source told longer ago than this speaks for nothing.
-const FRESH: Duration = Duration::minutes(4);
+const FRESH: Duration = Duration::minutes(6);
 
 impl Sources {
     /// The height that an earlier life of the program knew.
@@ -100,9 +102,10 @@ impl Sources {
 
     /// What speaks for a standstill since `since`.
     pub fn standstill(&self, now: Time, since: Time) -> Standstill {
-        let still = |source: &&Source| source.is_witness(now) && source.moved <= since + FRESH / 4;
+        let still =
+            |source: &&Source| source.is_witness(now) && source.moved <= since + SEEN_MOVING;
         let witnesses = self.list.iter().filter(still).count();
-        let moves = |source: &Source| source.is_witness(now) && source.moved > since + FRESH / 4;
+        let moves = |source: &Source| source.is_witness(now) && source.moved > since + SEEN_MOVING;
         if witnesses > 1 && !self.list.iter().any(moves) {
             Standstill::Halted { witnesses }
         } else {

@@ -39,7 +39,7 @@ pub async fn configuration(world: &ServedWorld, directory: &Path) -> Result<Stri
         ("cockpit.id", text("demo")),
         ("chain.public_api", urls(world.public_api_url())),
         ("chain.rpc", urls(world.rpc_url())),
-        ("chain.rest", urls(world.chain_rest_url())),
+        ("chain.rest", urls(world.public_api_url())),
         ("chain.participant", text(&world.participant())),
         ("vast.api_key", text(&world.api_key())),
         ("vast.base_url", text(world.vast_url().as_str())),

@@ -72,7 +72,7 @@ pub(super) enum LinkChange {
 const MEASURE_EVERY: Duration = Duration::minutes(30);
 const MEASURE_AGAIN_AFTER_FAILURE: Duration = Duration::seconds(30);
 /// The sources beside the one that answers, while nothing is in doubt.
-const ASK_ALL_EVERY: Duration = Duration::minutes(2);
+const ASK_ALL_EVERY: Duration = Duration::minutes(5);
 /// A height that decides something and is overdue is looked for this often.
 const LOOK_AGAIN: Duration = Duration::seconds(5);
 /// Decided days ahead.

@@ -130,8 +130,8 @@ impl World {
 
     /// Answers a call to the chain's public API.
     pub fn public_api(&self, ask: &Ask) -> Reply {
-        if let Some(path) = ask.path.strip_prefix("/chain-api/") {
-            return self.chain_rest(path);
+        if let Some(reply) = self.chain_rest(&ask.path) {
+            return reply;
         }
         let path = ask.path.strip_prefix("/api").unwrap_or(&ask.path);
         match path.trim_end_matches('/') {

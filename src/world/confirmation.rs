@@ -113,9 +113,9 @@ impl World {
         (before > 0).then(|| World::poc_start(World::FIRST_EPOCH + 1) - before)
     }
 
-    /// The chain's own REST API, as far as it is needed.
-    pub(super) fn chain_rest(&self, path: &str) -> Reply {
-        match path.trim_end_matches('/') {
+    /// What governance decided, by the chain's own REST API.
+    pub(super) fn chain_rest(&self, path: &str) -> Option<Reply> {
+        Some(match path.trim_matches('/') {
             "cosmos/upgrade/v1beta1/current_plan" => {
                 let planned = self
                     .upgrade_height()
@@ -131,7 +131,7 @@ impl World {
                     "alpha_threshold": {"value": "5", "exponent": -1}, "slash_fraction": {"value": "1", "exponent": -1},
                     "upgrade_protection_window": "500"}}}))
             }
-            _ => Reply::error(404, "Not Implemented"),
-        }
+            _ => return None,
+        })
     }
 }

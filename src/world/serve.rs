@@ -406,13 +406,6 @@ impl ServedWorld {
         self.url(1)
     }
 
-    /// The chain's own REST API, as it is reached through a node's proxy.
-    pub fn chain_rest_url(&self) -> Url {
-        let mut url = self.public_api_url();
-        url.set_path("/chain-api/");
-        url
-    }
-
     /// The chain's RPC.
     pub fn rpc_url(&self) -> Url {
         self.url(2)

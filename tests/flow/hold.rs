@@ -136,3 +136,35 @@ fn a_halt_before_the_time_to_rent_delays_the_plan_and_it_says_so() {
         Some(Outcome::Confirmed { .. })
     ));
 }
+
+#[test]
+fn a_halt_in_the_middle_of_a_boot_costs_no_epoch() {
+    // Rented after 45 minutes; the chain stands still from the 50th to the 70th.
+    let faults = Faults {
+        halt: Some((50, 20)),
+        ..Faults::default()
+    };
+    let mut world = World::new(Mode::Auto, 95, faults);
+    world.until(|world| world.count(|effect| matches!(effect, Effect::Destroy { .. })) > 0);
+    assert_near(world.height().0 - POC_START, 185);
+    world.run_to_the_end();
+    assert_eq!(world.rents(), 1);
+    assert!(matches!(
+        world.sprint.outcome(),
+        Some(Outcome::Confirmed { .. })
+    ));
+}
+
+#[test]
+fn a_poc_that_no_boot_can_make_is_passed_over_and_it_says_so() {
+    let mut world = World::new(Mode::Auto, 10, Faults::default());
+    world.until(|world| {
+        world
+            .sprint
+            .stages()
+            .is_some_and(|stages| stages.epoch.0 == 360)
+    });
+    let note = world.sprint.note().unwrap();
+    assert!(note.contains("too late for the PoC of epoch 359"), "{note}");
+    assert_eq!((world.sprint.step(), world.rents()), (Step::Waiting, 0));
+}

@@ -42,7 +42,7 @@ impl Play {
         config.poc.execution_timeout = Duration::hours(30);
         config.budget.per_sprint = Usd::from_dollars(500.0);
         config.budget.per_day = Usd::from_dollars(500.0);
-        config.chain.rest = vec!["http://api.sim/chain-api/".parse().unwrap()];
+        config.chain.rest = vec!["http://api.sim/".parse().unwrap()];
         let judge = Judge {
             name: "confirmation".into(),
             stage: Arc::clone(&stage),
