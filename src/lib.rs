@@ -13,7 +13,7 @@
 //! | [`domain`] | the words: heights, money, ids, offers, nodes, steps, outcomes. Plain values, no I/O |
 //! | [`config`] | the operator's settings, declared once in a table; every problem in one report |
 //! | [`http`] | the one HTTP client with the one retry policy |
-//! | [`chain`] | the block clock and the epoch's stages (pure), and the chain's client |
+//! | [`chain`] | the block clock, who of several sources is right, the epoch's stages (pure), and the chain's client |
 //! | [`vast`] | ranking and costs (pure), and the GPU market's client |
 //! | [`mlnode`] | log lines and states to boot stages and faults (pure), and the `MLNode`'s client |
 //! | [`network_node`] | wanted against seen registrations (pure), and the Network Node's client |

@@ -12,6 +12,8 @@ const PURE: &[&str] = &[
     "chain/clock.rs",
     "chain/epoch.rs",
     "chain/plausible.rs",
+    "chain/sources.rs",
+    "chain/stages.rs",
     "vast/rank",
     "vast/cost.rs",
     "mlnode/boot",

@@ -102,6 +102,8 @@ fn waiting() -> Snapshot {
                 params: EpochParams::default(),
                 confirmation: None,
                 block_time: Some(Duration::milliseconds(5_870)),
+                stages: Vec::new(),
+                confirmation_times: None,
                 poc_start: HeightEstimate {
                     height: Height(2_346_391),
                     blocks_left: Blocks(1391),
@@ -115,6 +117,8 @@ fn waiting() -> Snapshot {
             }),
             trouble: None,
             stalled_since: None,
+            upgrade: None,
+            sources: Vec::new(),
         },
         sprint: SprintSnapshot {
             epoch: Some(EpochIndex(153)),

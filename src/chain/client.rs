@@ -1,24 +1,27 @@
-//! Reads the chain by its public API and its RPC. Sources are tried in the operator's order; the
-//! one that answered last is tried first.
+//! Reads the chain by its public API and its RPC. For a look every source is asked by itself; for
+//! everything else they are tried in the operator's order, the one that answered last first.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::wire;
 use crate::config::ChainConfig;
 use crate::domain::{
-    BlockHeader, CallError, CallErrorKind, EpochIndex, EpochView, Height, NodeId, Participant,
+    BlockHeader, CallError, CallErrorKind, ChainSource, EpochIndex, EpochView, Governance, Height,
+    NodeId, Participant, SourceKind, SourceReport, SyncState, Told,
 };
-use crate::engine::ports::{Chain, ConfirmedWeight, WeightReading};
+use crate::engine::ports::{Chain, ConfirmedWeight, Look, WeightReading};
 use crate::http::{HttpClient, HttpRequest, join};
 
 /// One answer of a chain source may take this long (real time).
 const TIMEOUT: Duration = Duration::from_secs(8);
 const TRIES: u32 = 2;
+const EPOCH_PATH: &str = "v1/epochs/latest";
 
 /// A reader of the chain.
 #[derive(Debug)]
@@ -73,19 +76,7 @@ impl ChainClient {
     ) -> Result<T, CallError> {
         let mut failures: Vec<CallError> = Vec::new();
         for (index, base) in sources.in_order() {
-            let what = format!("{what} from {}", base.host_str().unwrap_or("the chain"));
-            let mut request = HttpRequest::get(what.clone(), join(base, path))
-                .timeout(TIMEOUT)
-                .tries(TRIES);
-            for (key, value) in query {
-                request = request.query(*key, value.clone());
-            }
-            match self
-                .http
-                .send(request)
-                .await
-                .and_then(|reply| reply.json(&what))
-            {
+            match self.ask(base, what, path, query).await {
                 Ok(value) => {
                     sources.good.store(index, Ordering::Relaxed);
                     return Ok(value);
@@ -95,6 +86,76 @@ impl ChainClient {
         }
         Err(combined(what, failures))
     }
+}
+
+impl ChainClient {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        base: &Url,
+        what: &str,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<T, CallError> {
+        let what = format!("{what} from {}", base.host_str().unwrap_or("the chain"));
+        let mut request = HttpRequest::get(what.clone(), join(base, path))
+            .timeout(TIMEOUT)
+            .tries(TRIES);
+        for (key, value) in query {
+            request = request.query(*key, value.clone());
+        }
+        let reply = self.http.send(request).await?;
+        reply.json(&what)
+    }
+
+    async fn look_at_public_api(&self, base: &Url) -> SourceReport {
+        let latest: Result<wire::Latest, CallError> =
+            self.ask(base, "read the epoch", EPOCH_PATH, &[]).await;
+        let told = latest.map(|latest| {
+            let view = EpochView::from(latest);
+            Told {
+                height: view.height,
+                block_time: None,
+                sync: SyncState::Synced,
+                view: Some(view),
+            }
+        });
+        SourceReport {
+            source: named(SourceKind::PublicApi, base),
+            told,
+        }
+    }
+
+    async fn look_at_rpc(&self, base: &Url) -> SourceReport {
+        let status: Result<wire::Status, CallError> = self
+            .ask(base, "read the chain's status", "status", &[])
+            .await;
+        let told = status.map(|status| {
+            let sync = status.result.sync_info;
+            Told {
+                height: Height(sync.latest_block_height),
+                block_time: Some(sync.latest_block_time),
+                sync: if sync.catching_up {
+                    SyncState::CatchingUp
+                } else {
+                    SyncState::Synced
+                },
+                view: None,
+            }
+        });
+        SourceReport {
+            source: named(SourceKind::Rpc, base),
+            told,
+        }
+    }
+}
+
+/// A source by its host, and its port where that is not the usual one. Never with a password.
+fn named(kind: SourceKind, base: &Url) -> ChainSource {
+    let host = base.host_str().unwrap_or("?");
+    let name = base
+        .port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    ChainSource { kind, name }
 }
 
 /// One error out of those of all sources: the first decides its kind, all are told.
@@ -121,9 +182,34 @@ fn combined(what: &str, mut failures: Vec<CallError>) -> CallError {
 
 #[async_trait]
 impl Chain for ChainClient {
+    async fn look(&self, look: Look) -> Vec<SourceReport> {
+        if look == Look::Every {
+            let public = self
+                .public_api
+                .urls
+                .iter()
+                .map(|base| self.look_at_public_api(base));
+            let rpc = self.rpc.urls.iter().map(|base| self.look_at_rpc(base));
+            let (mut public, rpc) = tokio::join!(join_all(public), join_all(rpc));
+            public.extend(rpc);
+            return public;
+        }
+        let mut reports = Vec::new();
+        for (index, base) in self.public_api.in_order() {
+            let report = self.look_at_public_api(base).await;
+            let answered = report.told.is_ok();
+            reports.push(report);
+            if answered {
+                self.public_api.good.store(index, Ordering::Relaxed);
+                break;
+            }
+        }
+        reports
+    }
+
     async fn epoch(&self) -> Result<EpochView, CallError> {
         let latest: wire::Latest = self
-            .get(&self.public_api, "read the epoch", "v1/epochs/latest", &[])
+            .get(&self.public_api, "read the epoch", EPOCH_PATH, &[])
             .await?;
         Ok(latest.into())
     }
@@ -194,6 +280,24 @@ impl Chain for ChainClient {
             .get(&self.rest, "read the confirmed weights", &path, &[])
             .await?;
         Ok(group.epoch_group_data.of(participant))
+    }
+
+    async fn governance(&self) -> Result<Option<Governance>, CallError> {
+        if self.rest.urls.is_empty() {
+            return Ok(None);
+        }
+        let path = "cosmos/upgrade/v1beta1/current_plan";
+        let upgrade: wire::CurrentPlan = self
+            .get(&self.rest, "read the planned upgrade", path, &[])
+            .await?;
+        let path = "productscience/inference/inference/params";
+        let params: wire::ModuleParams = self
+            .get(&self.rest, "read the chain's parameters", path, &[])
+            .await?;
+        Ok(Some(Governance {
+            upgrade: upgrade.plan.map(Into::into),
+            confirmation: params.params.confirmation_poc_params.into(),
+        }))
     }
 
     async fn approved_models(&self) -> Result<Vec<String>, CallError> {
@@ -297,6 +401,44 @@ mod tests {
         let client = client(vec![serve(broken).await, serve(healthy()).await], vec![]);
         assert!(client.epoch().await.is_ok());
         assert_eq!(client.public_api.good.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn a_look_at_every_source_has_a_report_of_each() {
+        let broken = Router::new()
+            .fallback(|| async { (StatusCode::BAD_GATEWAY, "<html>bad gateway</html>") });
+        let (good, bad) = (serve(healthy()).await, serve(broken).await);
+        let client = client(vec![bad.clone(), good.clone()], vec![good, bad]);
+        let reports = client.look(Look::Every).await;
+        let answered: Vec<(SourceKind, bool)> = reports
+            .iter()
+            .map(|report| (report.source.kind, report.told.is_ok()))
+            .collect();
+        let (api, rpc) = (SourceKind::PublicApi, SourceKind::Rpc);
+        assert_eq!(
+            answered,
+            [(api, false), (api, true), (rpc, true), (rpc, false)]
+        );
+        // One look goes on to the first that answers, and says who did not.
+        let reports = client.look(Look::One).await;
+        assert_eq!(reports.len(), 2);
+        assert_eq!(client.look(Look::One).await.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_node_that_catches_up_says_so_in_a_look() {
+        let lagging = Router::new().route(
+            "/status",
+            get(|| async {
+                Json(json!({ "result": { "sync_info": {
+                    "latest_block_height": "5", "latest_block_time": "2026-08-12T20:24:11Z", "catching_up": true
+                } } }))
+            }),
+        );
+        let client = client(vec![], vec![serve(lagging).await]);
+        let reports = client.look(Look::Every).await;
+        let told = reports[0].told.as_ref().unwrap();
+        assert_eq!((told.height, told.sync), (Height(5), SyncState::CatchingUp));
     }
 
     #[tokio::test]

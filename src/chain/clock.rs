@@ -1,18 +1,24 @@
 //! Heights to times, with an error band. Pure: it is fed headers and heights, and keeps no clock.
 //!
-//! Two headers thousands of blocks apart give the mean block time at once. The band around an
-//! estimate widens with the square root of the distance (jitter of single blocks) and with the
-//! distance itself (the mean drifts: mainnet shows 5.2 to 6 seconds).
+//! The pace is the mean of some hours of blocks, taken in stretches of half an hour: a stretch in
+//! which the chain was slow for a while does not count, unless it goes on. The band around an
+//! estimate has three parts: jitter of single blocks, which adds up like the square root of their
+//! number; drift of the pace, which adds up like the number; and, on its late side, a slow spell
+//! that may begin after the estimate: nobody knows of it before.
+
+use std::collections::VecDeque;
 
 use crate::domain::{BlockHeader, Blocks, Duration, Height, Time};
 
 /// Estimates when a height will be reached.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct BlockClock {
-    earliest: Option<BlockHeader>,
-    latest: Option<BlockHeader>,
+    /// By the chain's own times: exact.
+    headers: History,
+    /// By the times at which heights were first seen: some seconds off, and all there is without
+    /// an RPC.
+    sightings: History,
     tip: Option<Tip>,
-    went_back: Option<(Height, Height)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,9 +26,12 @@ struct Tip {
     height: Height,
     /// When this height was first seen.
     since: Time,
+    /// When it was seen last: what was made after that is not known.
+    confirmed: Time,
 }
 
-/// An expected time: one in ten is earlier than `p10`, one in ten later than `p90`.
+/// An expected time: at least one in ten is earlier than `p10` and one in ten later than `p90` in
+/// bad times; in good times both are rarer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Band {
     /// One in ten is earlier.
@@ -33,14 +42,29 @@ pub struct Band {
     pub p90: Time,
 }
 
+/// Blocks in a stretch: half an hour, as long as a slow spell lasts.
+pub const STRETCH: Blocks = Blocks(300);
+/// Stretches that give the pace: a mean over a day would hide this hour's pace.
+pub const STRETCHES: usize = 12;
 /// Fewer blocks than this between two headers measure jitter, not block time.
 const ENOUGH_BLOCKS: Blocks = Blocks(200);
 /// The chain stands still after this long without a block, or after ten block times.
 const STALL: Duration = Duration::seconds(60);
-/// Jitter of one block between p10 and p50, as a part of the block time.
-const JITTER: f64 = 0.5;
-/// Drift of the mean between p10 and p50, as a part of the distance.
-const DRIFT: f64 = 0.015;
+/// A stretch that differs from the usual pace by more than this part of it is a spell.
+const SPELL: f64 = 0.01;
+/// So many stretches of another pace, one after the other, are no spell: it is the pace now.
+const NEW_PACE: usize = 3;
+/// Standard deviation of one block until it is measured, as a part of the block time.
+const TYPICAL_JITTER: f64 = 0.1;
+/// A few stretches that happen to agree do not prove that there is no jitter.
+const LEAST_JITTER: f64 = 0.035;
+/// Drift of the pace, as a part of the distance.
+const DRIFT: f64 = 0.001;
+/// Standard deviations of jitter on each side of the band.
+const DEVIATIONS: f64 = 2.0;
+/// The late side has room for a part of a spell that grows with the distance, and for one at most.
+const SPELL_PER_DISTANCE: f64 = 1.0 / 60.0;
+const WHOLE_SPELL_MILLIS: f64 = 360_000.0;
 
 impl BlockClock {
     /// A clock that has seen nothing.
@@ -48,47 +72,28 @@ impl BlockClock {
         BlockClock::default()
     }
 
-    /// Takes a header into account. The widest pair of recent headers gives the block time.
+    /// Takes a header into account. Two that are thousands of blocks apart give the block time at
+    /// once.
     pub fn observe_header(&mut self, header: BlockHeader) {
-        let older = |known: BlockHeader| header.height < known.height;
-        let newer = |known: BlockHeader| header.height > known.height;
-        match (self.earliest, self.latest) {
-            (Some(_), Some(latest)) if newer(latest) => {
-                self.latest = Some(header);
-                self.forget_the_distant_past();
-            }
-            (Some(earliest), _) if older(earliest) => self.earliest = Some(header),
-            (None, _) => {
-                self.earliest = Some(header);
-                self.latest = Some(header);
-            }
-            _ => {}
-        }
-    }
-
-    /// A mean over days would hide today's pace.
-    fn forget_the_distant_past(&mut self) {
-        const WIDEST: Blocks = Blocks(12_000);
-        if let (Some(earliest), Some(latest)) = (&mut self.earliest, self.latest)
-            && earliest.height.until(latest.height) > WIDEST
-        {
-            // Half way between the two on the same line: the pace stays, the weight of age does not.
-            let middle = (latest.time - earliest.time) / 2;
-            earliest.time += middle;
-            earliest.height = earliest.height + Blocks(earliest.height.until(latest.height).0 / 2);
-        }
+        self.headers.add(header);
     }
 
     /// Takes a height that a source showed at `now` into account.
     pub fn observe_height(&mut self, now: Time, height: Height) {
-        match self.tip {
-            Some(tip) if height < tip.height => self.went_back = Some((tip.height, height)),
-            Some(tip) if height == tip.height => {}
-            _ => {
-                self.tip = Some(Tip { height, since: now });
-                self.went_back = None;
+        match &mut self.tip {
+            Some(tip) if height < tip.height => return,
+            Some(tip) if height == tip.height => {
+                tip.confirmed = now;
+                return;
             }
+            _ => {}
         }
+        self.tip = Some(Tip {
+            height,
+            since: now,
+            confirmed: now,
+        });
+        self.sightings.add(BlockHeader { height, time: now });
     }
 
     /// The highest height seen.
@@ -96,68 +101,220 @@ impl BlockClock {
         self.tip.map(|tip| tip.height)
     }
 
-    /// From which height to which a source went back, until it caught up again.
-    pub fn went_back(&self) -> Option<(Height, Height)> {
-        self.went_back
-    }
-
     /// Mean time of a block, once two headers far enough apart are known.
     pub fn block_time(&self) -> Option<Duration> {
-        let (earliest, latest) = (self.earliest?, self.latest?);
-        let blocks = earliest.height.until(latest.height);
-        if blocks < ENOUGH_BLOCKS {
-            return None;
-        }
-        let millis = (latest.time - earliest.time).num_milliseconds();
-        let mean = millis / i64::try_from(blocks.0).ok()?;
-        (mean > 0).then(|| Duration::milliseconds(mean))
+        let pace = self.pace()?;
+        Some(millis(pace.block_millis.round()))
     }
 
     /// When `target` is expected, as known at `now`; `now` itself for a height that is passed.
     pub fn estimate(&self, now: Time, target: Height) -> Option<Band> {
-        let (tip, block) = (self.tip?, self.block_time()?);
-        let blocks = i32::try_from(tip.height.until(target).0).ok()?;
-        if blocks == 0 {
+        let (tip, pace) = (self.tip?, self.pace()?);
+        let blocks = tip.height.until(target);
+        if blocks == Blocks(0) {
             return Some(Band {
                 p10: now,
                 p50: now,
                 p90: now,
             });
         }
-        // Time that has passed since the tip was seen counts towards the next block only.
-        let waited = (now - tip.since).clamp(Duration::zero(), block);
-        let p50 = now + block * blocks - waited;
-        let spread = spread(block, blocks);
+        // Time in which the tip stood still counts towards the next block only.
+        let still = tip.confirmed - tip.since;
+        let waited = still.clamp(Duration::zero(), millis(pace.block_millis));
+        let p50 = tip.confirmed + millis(pace.block_millis * number(blocks)) - waited;
+        let (early, late) = pace.spread(blocks);
         Some(Band {
-            p10: (p50 - spread).max(now),
-            p50,
-            p90: p50 + spread,
+            p10: (p50 - early).max(now),
+            p50: p50.max(now),
+            p90: (p50 + late).max(now),
         })
     }
 
-    /// Since when no new block was seen, if that is too long.
-    pub fn stalled_since(&self, now: Time) -> Option<Time> {
+    /// Since when looks have shown no new block, if that is too long.
+    pub fn stalled_since(&self) -> Option<Time> {
         let tip = self.tip?;
         let patience = self
             .block_time()
             .map_or(STALL, |block| (block * 10).max(STALL));
-        (now - tip.since > patience).then_some(tip.since)
+        (tip.confirmed - tip.since > patience).then_some(tip.since)
+    }
+
+    /// By headers while there are any of the last hours.
+    fn pace(&self) -> Option<Pace> {
+        let is_recent = |header: BlockHeader| {
+            self.tip
+                .is_none_or(|tip| header.height.until(tip.height) <= History::WIDEST)
+        };
+        let newest = self.headers.newest().filter(|header| is_recent(*header));
+        newest
+            .and_then(|_| self.headers.pace())
+            .or_else(|| self.sightings.pace())
     }
 }
 
-fn spread(block: Duration, blocks: i32) -> Duration {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "milliseconds of a block are a small number"
-    )]
-    let millis = block.num_milliseconds() as f64;
-    let distance = f64::from(blocks);
-    let spread = millis * (JITTER * distance.sqrt() + DRIFT * distance);
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "`as` saturates, which is the wanted bound"
-    )]
-    Duration::milliseconds(spread as i64)
+/// Headers a stretch apart, oldest first.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct History {
+    samples: VecDeque<BlockHeader>,
+}
+
+/// What a history says of the chain's pace.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Pace {
+    block_millis: f64,
+    /// Standard deviation of one block.
+    jitter_millis: f64,
+    /// Blocks that it was measured with.
+    measured: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Stretch {
+    blocks: f64,
+    block_millis: f64,
+}
+
+impl History {
+    const WIDEST: Blocks = Blocks(STRETCH.0 * STRETCHES as u64 + ENOUGH_BLOCKS.0);
+
+    fn newest(&self) -> Option<BlockHeader> {
+        self.samples.back().copied()
+    }
+
+    fn add(&mut self, header: BlockHeader) {
+        let place = self
+            .samples
+            .partition_point(|known| known.height < header.height);
+        let before = place.checked_sub(1).and_then(|i| self.samples.get(i));
+        let near = |known: Option<&BlockHeader>| {
+            known.is_some_and(|known| {
+                known
+                    .height
+                    .until(header.height)
+                    .max(header.height.until(known.height))
+                    < ENOUGH_BLOCKS
+            })
+        };
+        if near(before) || near(self.samples.get(place)) {
+            return;
+        }
+        self.samples.insert(place, header);
+        let newest = self.newest().map_or(header.height, |newest| newest.height);
+        while self.samples.len() > 2
+            && self
+                .samples
+                .front()
+                .is_some_and(|oldest| oldest.height.until(newest) > Self::WIDEST)
+        {
+            self.samples.pop_front();
+        }
+    }
+
+    fn stretches(&self) -> Vec<Stretch> {
+        let pairs = self.samples.iter().zip(self.samples.iter().skip(1));
+        let stretch = |(earlier, later): (&BlockHeader, &BlockHeader)| {
+            let blocks = number(earlier.height.until(later.height));
+            let passed = (later.time - earlier.time).as_seconds_f64() * 1_000.0;
+            Stretch {
+                blocks,
+                block_millis: passed / blocks,
+            }
+        };
+        // A machine's clock that was set back says nothing.
+        pairs
+            .map(stretch)
+            .filter(|stretch| stretch.block_millis > 0.0)
+            .collect()
+    }
+
+    fn pace(&self) -> Option<Pace> {
+        let stretches = self.stretches();
+        let usual = median(stretches.iter().map(|stretch| stretch.block_millis))?;
+        let off = median(
+            stretches
+                .iter()
+                .map(|stretch| (stretch.block_millis - usual).abs()),
+        )?;
+        // 1.48 medians of the distance are a standard deviation.
+        let tolerance = (usual * SPELL).max(3.0 * 1.48 * off);
+        let is_usual = |stretch: &&Stretch| (stretch.block_millis - usual).abs() <= tolerance;
+        let recent = &stretches[stretches.len().saturating_sub(NEW_PACE)..];
+        let changed_for_good = stretches.len() > NEW_PACE
+            && (recent
+                .iter()
+                .all(|stretch| stretch.block_millis > usual + tolerance)
+                || recent
+                    .iter()
+                    .all(|stretch| stretch.block_millis < usual - tolerance));
+        let kept: Vec<Stretch> = if changed_for_good {
+            recent.to_vec()
+        } else {
+            stretches.iter().filter(is_usual).copied().collect()
+        };
+        let measured: f64 = kept.iter().map(|stretch| stretch.blocks).sum();
+        let passed: f64 = kept
+            .iter()
+            .map(|stretch| stretch.blocks * stretch.block_millis)
+            .sum();
+        let block_millis = passed / measured;
+        Some(Pace {
+            block_millis,
+            jitter_millis: jitter(&kept, block_millis),
+            measured,
+        })
+    }
+}
+
+/// What stretches of blocks differ by tells how much single blocks do.
+fn jitter(stretches: &[Stretch], block_millis: f64) -> f64 {
+    if stretches.len() < NEW_PACE {
+        return TYPICAL_JITTER * block_millis;
+    }
+    let squares: f64 = stretches
+        .iter()
+        .map(|stretch| (stretch.block_millis - block_millis).powi(2) * stretch.blocks)
+        .sum();
+    let free = u32::try_from(stretches.len() - 1).map_or(1.0, f64::from);
+    (squares / free).sqrt().max(LEAST_JITTER * block_millis)
+}
+
+impl Pace {
+    /// How much earlier and how much later than expected a height so far away may come.
+    fn spread(self, blocks: Blocks) -> (Duration, Duration) {
+        let distance = number(blocks);
+        let by_jitter =
+            self.jitter_millis * (distance * (1.0 + distance / self.measured)).sqrt() * DEVIATIONS;
+        let by_drift = DRIFT * distance * self.block_millis;
+        // Heights are seen up to a block late.
+        let early = by_jitter + by_drift + self.block_millis;
+        let spell = (SPELL_PER_DISTANCE * distance * self.block_millis).min(WHOLE_SPELL_MILLIS);
+        (millis(early), millis(early + spell))
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "distances are far below 2^53 blocks"
+)]
+fn number(blocks: Blocks) -> f64 {
+    blocks.0 as f64
+}
+
+/// The longest distance that is still a time: a hundred years.
+const LONGEST_MILLIS: f64 = 3.2e12;
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "bounded by a hundred years"
+)]
+fn millis(millis: f64) -> Duration {
+    Duration::milliseconds(millis.clamp(-LONGEST_MILLIS, LONGEST_MILLIS) as i64)
 }
 
 #[cfg(test)]
@@ -175,6 +332,21 @@ mod tests {
             height: Height(height),
             time: start() + Duration::seconds(seconds),
         }
+    }
+
+    fn paced(paces: &[i64]) -> BlockClock {
+        let mut clock = BlockClock::new();
+        let mut time = start();
+        for (index, millis) in (0u64..).zip(paces) {
+            let height = Height(10_000 + index * STRETCH.0);
+            clock.observe_header(BlockHeader { height, time });
+            time += Duration::milliseconds(millis * 300);
+        }
+        clock.observe_header(BlockHeader {
+            height: Height(10_000 + STRETCH.0 * paces.len() as u64),
+            time,
+        });
+        clock
     }
 
     #[test]
@@ -195,6 +367,40 @@ mod tests {
     }
 
     #[test]
+    fn without_headers_the_heights_that_were_seen_give_the_block_time() {
+        let mut clock = BlockClock::new();
+        for block in 0..250 {
+            clock.observe_height(
+                start() + Duration::milliseconds(5_800) * block,
+                Height(7_000 + u64::try_from(block).unwrap()),
+            );
+        }
+        assert_eq!(clock.block_time(), Some(Duration::milliseconds(5_800)));
+    }
+
+    #[test]
+    fn a_spell_that_is_over_does_not_change_the_pace() {
+        let mut paces = [5_500; 12];
+        paces[7] = 6_600;
+        assert_eq!(
+            paced(&paces).block_time(),
+            Some(Duration::milliseconds(5_500))
+        );
+    }
+
+    #[test]
+    fn a_pace_that_goes_on_for_longer_than_a_spell_is_the_pace() {
+        let mut paces = [5_500; 12];
+        for pace in &mut paces[9..] {
+            *pace = 5_900;
+        }
+        assert_eq!(
+            paced(&paces).block_time(),
+            Some(Duration::milliseconds(5_900))
+        );
+    }
+
+    #[test]
     fn a_height_that_is_passed_is_expected_now() {
         let mut clock = BlockClock::new();
         clock.observe_header(header(1_000, 0));
@@ -210,46 +416,20 @@ mod tests {
         clock.observe_height(start(), Height(7));
         let later = start() + Duration::seconds(61);
         clock.observe_height(later, Height(7));
-        assert_eq!(clock.stalled_since(later), Some(start()));
+        assert_eq!(clock.stalled_since(), Some(start()));
         clock.observe_height(later, Height(8));
-        assert_eq!(clock.stalled_since(later), None);
-    }
-
-    #[test]
-    fn a_source_that_goes_back_is_noticed_and_not_believed() {
-        let mut clock = BlockClock::new();
-        clock.observe_height(start(), Height(100));
-        clock.observe_height(start(), Height(90));
-        assert_eq!(clock.height(), Some(Height(100)));
-        assert_eq!(clock.went_back(), Some((Height(100), Height(90))));
+        assert_eq!(clock.stalled_since(), None);
     }
 
     proptest! {
         #[test]
-        fn the_band_holds_the_truth_of_a_jittery_chain(
-            mean in 5_000i64..6_500,
-            jitters in prop::collection::vec(-900i64..900, 700),
-        ) {
-            let mut clock = BlockClock::new();
-            clock.observe_header(BlockHeader { height: Height(1), time: start() });
-            let measured = start() + Duration::milliseconds(mean * 3_000);
-            clock.observe_header(BlockHeader { height: Height(3_001), time: measured });
-            clock.observe_height(measured, Height(3_001));
-            let truth = measured + jitters.iter().fold(Duration::zero(), |sum, jitter| {
-                sum + Duration::milliseconds(mean + jitter)
-            });
-            let band = clock.estimate(measured, Height(3_701)).unwrap();
-            prop_assert!(band.p10 <= truth && truth <= band.p90, "{truth} is not in {band:?}");
-        }
-
-        #[test]
-        fn a_band_is_in_order_and_never_in_the_past(blocks in 0u64..20_000, waited in 0i64..600) {
+        fn a_band_is_in_order_and_never_in_the_past(blocks in 0u64..u64::MAX, waited in 0i64..600) {
             let mut clock = BlockClock::new();
             clock.observe_header(header(1_000, 0));
             clock.observe_header(header(4_000, 16_500));
             clock.observe_height(start(), Height(4_000));
             let now = start() + Duration::seconds(waited);
-            let band = clock.estimate(now, Height(4_000 + blocks)).unwrap();
+            let band = clock.estimate(now, Height(blocks)).unwrap();
             prop_assert!(now <= band.p10 && band.p10 <= band.p50 && band.p50 <= band.p90);
         }
     }

@@ -1,6 +1,9 @@
 //! What the heights of an epoch mean. Pure.
 
-use crate::domain::{Blocks, EpochIndex, EpochStages, EpochView, Height};
+use crate::domain::{
+    Blocks, ConfirmationEvent, ConfirmationPhase, ConfirmationStages, EpochIndex, EpochParams,
+    EpochStages, EpochView, Height,
+};
 
 /// A stage of an epoch, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,21 +97,81 @@ fn in_order(stages: &EpochStages) -> Result<(), String> {
     Ok(())
 }
 
+/// The stages an epoch later, as they are when no parameter changes.
+pub fn one_epoch_later(stages: &EpochStages) -> EpochStages {
+    let length = stages.poc_start.until(stages.next_poc_start);
+    EpochStages {
+        epoch: stages.epoch.next(),
+        poc_start: stages.poc_start + length,
+        poc_generation_wind_down: stages.poc_generation_wind_down + length,
+        poc_generation_end: stages.poc_generation_end + length,
+        poc_validation_start: stages.poc_validation_start + length,
+        poc_validation_wind_down: stages.poc_validation_wind_down + length,
+        poc_validation_end: stages.poc_validation_end + length,
+        set_new_validators: stages.set_new_validators + length,
+        claim_money: stages.claim_money + length,
+        inference_validation_cutoff: stages.inference_validation_cutoff + length,
+        next_poc_start: stages.next_poc_start + length,
+    }
+}
+
 /// Whether a node that was registered (or enabled) in `admin_epoch` takes part in the `PoC` that
 /// began with `latest`.
 pub fn takes_part(admin_epoch: EpochIndex, latest: EpochIndex) -> bool {
     latest > admin_epoch
 }
 
-/// The last height at which the chain can still trigger a confirmation `PoC` before the next one.
-pub fn last_confirmation_trigger(view: &EpochView) -> Height {
-    let params = &view.params;
-    let window = params.poc_stage_duration.0
-        + params.poc_validation_delay.0
-        + params.poc_validation_duration.0;
-    let quiet =
-        params.inference_validation_cutoff.0 + window + params.confirmation_poc_safety_window.0;
-    view.next.poc_start - Blocks(quiet)
+/// Blocks of a `PoC` from the start of generation to the end of validation.
+pub fn poc_length(params: &EpochParams) -> Blocks {
+    Blocks(
+        params.poc_stage_duration.0
+            + params.poc_validation_delay.0
+            + params.poc_validation_duration.0,
+    )
+}
+
+/// Blocks between the trigger of a confirmation `PoC` and its generation.
+pub fn grace_period(params: &EpochParams) -> Blocks {
+    Blocks(params.inference_validation_cutoff.0.max(1))
+}
+
+/// The last height at which the chain can still trigger a confirmation `PoC` in an epoch that ends
+/// at `next_poc_start`.
+pub fn last_confirmation_trigger(next_poc_start: Height, params: &EpochParams) -> Height {
+    let quiet = params.inference_validation_cutoff.0
+        + poc_length(params).0
+        + params.confirmation_poc_safety_window.0;
+    next_poc_start - Blocks(quiet)
+}
+
+/// The heights of a confirmation `PoC`: it is as long as a `PoC`.
+pub fn confirmation_stages(event: &ConfirmationEvent, params: &EpochParams) -> ConfirmationStages {
+    let generation_end = event.generation_start + params.poc_stage_duration;
+    let validation_start = generation_end + params.poc_validation_delay;
+    ConfirmationStages {
+        epoch: event.epoch,
+        trigger: event.trigger_height,
+        generation_start: event.generation_start,
+        generation_end,
+        validation_start,
+        validation_end: validation_start + params.poc_validation_duration,
+    }
+}
+
+/// The phase of a confirmation `PoC` at `height`. Between generation and validation hosts still
+/// hand in what they generated.
+pub fn confirmation_phase_at(stages: &ConfirmationStages, height: Height) -> ConfirmationPhase {
+    if height < stages.trigger {
+        ConfirmationPhase::Inactive
+    } else if height < stages.generation_start {
+        ConfirmationPhase::GracePeriod
+    } else if height < stages.validation_start {
+        ConfirmationPhase::Generation
+    } else if height < stages.validation_end {
+        ConfirmationPhase::Validation
+    } else {
+        ConfirmationPhase::Completed
+    }
 }
 
 #[cfg(test)]
@@ -156,8 +219,27 @@ mod tests {
     fn no_confirmation_starts_in_the_safety_window() {
         let view = mainnet();
         assert_eq!(
-            last_confirmation_trigger(&view),
+            last_confirmation_trigger(view.next.poc_start, &view.params),
             Height(5_536_724 - 80 - 185 - 500)
         );
+    }
+
+    #[test]
+    fn each_phase_of_a_confirmation_begins_at_its_height() {
+        let event = ConfirmationEvent {
+            epoch: EpochIndex(358),
+            sequence: 0,
+            trigger_height: Height(5_530_000),
+            generation_start: Height(5_530_000) + grace_period(&mainnet().params),
+            phase: ConfirmationPhase::GracePeriod,
+        };
+        let stages = confirmation_stages(&event, &mainnet().params);
+        let phase = |height| confirmation_phase_at(&stages, Height(height));
+        assert_eq!(phase(5_529_999), ConfirmationPhase::Inactive);
+        assert_eq!(phase(5_530_000), ConfirmationPhase::GracePeriod);
+        assert_eq!(phase(5_530_080), ConfirmationPhase::Generation);
+        assert_eq!(phase(5_530_145), ConfirmationPhase::Validation);
+        assert_eq!(phase(5_530_264), ConfirmationPhase::Validation);
+        assert_eq!(phase(5_530_265), ConfirmationPhase::Completed);
     }
 }

@@ -4,4 +4,6 @@ pub mod client;
 pub mod clock;
 pub mod epoch;
 pub mod plausible;
+pub mod sources;
+mod stages;
 mod wire;

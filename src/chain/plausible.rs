@@ -103,6 +103,16 @@ impl HeightCheck {
         Err(doubt)
     }
 
+    /// Why the height that was told at `at` would not count, without taking it into account.
+    pub fn doubt_of(&self, at: Time, height: Height) -> Option<Implausible> {
+        self.doubt(Seen { at, height })
+    }
+
+    /// Takes a height that others agree with as it is.
+    pub fn agreed(&mut self, at: Time, height: Height) {
+        self.accept(Seen { at, height });
+    }
+
     fn accept(&mut self, told: Seen) {
         self.accepted = Some(told);
         self.suspect = None;
@@ -128,6 +138,27 @@ impl HeightCheck {
             }
         })
     }
+}
+
+/// One chain can have shown both heights at these times.
+pub(super) fn agree((at, height): (Time, Height), (other_at, other): (Time, Height)) -> bool {
+    let ends = [
+        Seen { at, height },
+        Seen {
+            at: other_at,
+            height: other,
+        },
+    ];
+    let [earlier, later] = if at <= other_at {
+        ends
+    } else {
+        [ends[1], ends[0]]
+    };
+    let slack = Seen {
+        height: earlier.height - SLACK,
+        ..earlier
+    };
+    follows(slack, later) || follows(earlier, later)
 }
 
 /// A chain at `earlier` can be at `later`. Standing still is possible.

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Deserializer};
 
 use crate::domain::{
-    Blocks, ChainPhase, ConfirmationEvent, ConfirmationPhase, EpochIndex, EpochParams, EpochStages,
-    EpochView, Height, Participant, Time, Weight,
+    Blocks, ChainPhase, ConfirmationEvent, ConfirmationParams, ConfirmationPhase, EpochIndex,
+    EpochParams, EpochStages, EpochView, Height, Participant, Time, UpgradePlan, Weight,
 };
 use crate::engine::ports::ConfirmedWeight;
 
@@ -300,6 +300,85 @@ impl EpochGroupData {
     }
 }
 
+/// `GET /cosmos/upgrade/v1beta1/current_plan`.
+#[derive(Debug, Deserialize)]
+pub(super) struct CurrentPlan {
+    #[serde(default)]
+    pub(super) plan: Option<Upgrade>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Upgrade {
+    #[serde(default)]
+    name: String,
+    #[serde(deserialize_with = "number")]
+    height: u64,
+}
+
+impl From<Upgrade> for UpgradePlan {
+    fn from(upgrade: Upgrade) -> UpgradePlan {
+        UpgradePlan {
+            name: upgrade.name,
+            height: Height(upgrade.height),
+        }
+    }
+}
+
+/// `GET /productscience/inference/inference/params`, as far as it matters here.
+#[derive(Debug, Deserialize)]
+pub(super) struct ModuleParams {
+    pub(super) params: ModuleParamsBody,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ModuleParamsBody {
+    #[serde(default)]
+    pub(super) confirmation_poc_params: ConfirmationPocParams,
+}
+
+/// Without the section there is no confirmation `PoC`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ConfirmationPocParams {
+    #[serde(deserialize_with = "number")]
+    expected_confirmations_per_epoch: u64,
+    alpha_threshold: Decimal,
+}
+
+/// A number as digits and a power of ten: 0.5 is 5 and -1.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Decimal {
+    #[serde(deserialize_with = "signed")]
+    value: i64,
+    exponent: i32,
+}
+
+impl From<ConfirmationPocParams> for ConfirmationParams {
+    fn from(params: ConfirmationPocParams) -> ConfirmationParams {
+        let expected = params.expected_confirmations_per_epoch;
+        let alpha = params.alpha_threshold;
+        let digits = i32::try_from(alpha.value).map_or(f64::MAX, f64::from);
+        ConfirmationParams {
+            expected_per_epoch: u32::try_from(expected).map_or(f64::MAX, f64::from),
+            alpha_threshold: digits * 10f64.powi(alpha.exponent),
+        }
+    }
+}
+
+fn signed<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Signed {
+        Plain(i64),
+        Text(String),
+    }
+    match Signed::deserialize(from)? {
+        Signed::Plain(number) => Ok(number),
+        Signed::Text(text) => text.trim().parse().map_err(serde::de::Error::custom),
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Number {
@@ -428,6 +507,27 @@ pub(super) mod tests {
             (Weight(1_234), Weight(1_111))
         );
         assert_eq!(of("gonka1nobody"), None);
+    }
+
+    #[test]
+    fn what_governance_decided_is_read_with_its_numbers_as_strings() {
+        let params = json!({ "params": { "confirmation_poc_params": {
+            "expected_confirmations_per_epoch": "1", "alpha_threshold": { "value": "7", "exponent": -1 },
+            "slash_fraction": { "value": "1", "exponent": -1 }, "upgrade_protection_window": "500"
+        } } });
+        let params: ModuleParams = serde_json::from_value(params).unwrap();
+        let params: ConfirmationParams = params.params.confirmation_poc_params.into();
+        assert!((params.expected_per_epoch - 1.0).abs() < 1e-9);
+        assert!((params.alpha_threshold - 0.7).abs() < 1e-9);
+        let none: CurrentPlan = serde_json::from_value(json!({ "plan": null })).unwrap();
+        assert!(none.plan.is_none());
+        let plan = json!({ "plan": { "name": "v0.2.14", "height": "5540000", "info": "" } });
+        let plan: CurrentPlan = serde_json::from_value(plan).unwrap();
+        let upgrade: UpgradePlan = plan.plan.unwrap().into();
+        assert_eq!(
+            (upgrade.name.as_str(), upgrade.height),
+            ("v0.2.14", Height(5_540_000))
+        );
     }
 
     #[test]

@@ -103,6 +103,11 @@ pub(crate) enum Command {
     /// Find and remove what is left over: rentals, registrations and journal entries that no sprint
     /// uses.
     Gc(Gc),
+    /// Say what the next sprint will do: when it rents, what it costs at worst, what could stop it,
+    /// and what each release policy costs and risks. Spends nothing.
+    ///
+    /// The JSON is described in the README.
+    Plan(Output),
     /// List the market's offers, best first, with the cost of a session.
     Offers(Output),
     /// Show the chain's epoch and its next stages.

@@ -8,7 +8,7 @@ use color_eyre::eyre::Report;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::service::Service;
+use super::service::{self, Service};
 use super::{Exit, print, print_json, say};
 use crate::domain::SprintReport;
 use crate::engine::{Command, EngineError, EngineHandle, QuitChoice, Snapshot};
@@ -72,20 +72,20 @@ pub(crate) async fn follow(
 ) -> Result<Exit, Report> {
     let mut signals = Signals::listen()?;
     let mut told = Told::default();
-    let mut service = Service::of_environment();
+    let mut manager = Service::of_environment();
     let mut stops = 0;
     let result = loop {
         tokio::select! {
             result = &mut handle.ended => break result,
             Ok(()) = handle.snapshots.changed() => {
-                service.engine_lives();
+                manager.engine_lives();
                 if let Some(doing) = told.tell(&handle.snapshots) {
-                    service.does(&doing);
+                    service::does(&doing);
                 }
             }
             asked = signals.next() => {
                 stops += 1;
-                service.leaves();
+                service::leaves();
                 let choice = match asked {
                     Asked::Stop if stops == 1 => {
                         say(format_args!("taking everything down; press Ctrl-C again to leave at once"));

@@ -11,6 +11,7 @@ mod headless;
 mod history;
 mod log_files;
 mod look;
+mod plan;
 mod proxy;
 mod release;
 mod runtime;
@@ -118,6 +119,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::Auto(auto)) => auto::run(auto, &common).await,
         Some(Command::Release(release)) => release::run(release, &common).await,
         Some(Command::Gc(gc)) => gc::run(gc, &common).await,
+        Some(Command::Plan(output)) => plan::run(&common, output).await,
         Some(Command::Offers(output)) => look::offers(&common, output).await,
         Some(Command::Epoch(output)) => look::epoch(&common, output).await,
         Some(Command::Nodes(output)) => look::nodes(&common, output).await,

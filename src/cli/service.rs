@@ -35,22 +35,22 @@ impl Service {
         tell(&[NotifyState::Watchdog]);
     }
 
-    /// What it does, for `systemctl status`.
-    pub(crate) fn does(&self, doing: &str) {
-        tell(&[NotifyState::Status(doing)]);
-    }
-
-    /// It ends by intention.
-    pub(crate) fn leaves(&self) {
-        tell(&[NotifyState::Stopping]);
-    }
-
     fn is_due(&self) -> bool {
         let Some(pause) = self.pause else {
             return false;
         };
         self.signed.is_none_or(|signed| signed.elapsed() >= pause)
     }
+}
+
+/// What the program does, for `systemctl status`.
+pub(crate) fn does(doing: &str) {
+    tell(&[NotifyState::Status(doing)]);
+}
+
+/// The program ends by intention.
+pub(crate) fn leaves() {
+    tell(&[NotifyState::Stopping]);
 }
 
 fn tell(state: &[NotifyState<'_>]) {

@@ -277,12 +277,20 @@ fn release(reader: &mut Reader<'_>) -> ReleasePolicy {
     {
         return ReleasePolicy::BlocksAfterStart(blocks);
     }
+    let minutes = text
+        .strip_prefix("time:")
+        .and_then(super::value::duration)
+        .filter(|time| *time > Duration::zero() && *time <= LONGEST);
+    if let Some(minutes) = minutes.and_then(|time| u32::try_from(time.num_minutes()).ok()) {
+        return ReleasePolicy::MinutesAfterStart(minutes);
+    }
     match text.as_str() {
+        "after_confirmation" => ReleasePolicy::AfterConfirmation,
         "after_validation" => ReleasePolicy::AfterValidation,
         "after_weight" => ReleasePolicy::AfterWeight,
         "whole_epoch" => ReleasePolicy::WholeEpoch,
         _ => {
-            let right = "after_validation, after_weight, whole_epoch or a number of blocks such as blocks:2000";
+            let right = "after_validation, after_weight, after_confirmation, whole_epoch, a number of blocks such as blocks:2000, or a time such as time:6h";
             reader.problem("poc.release", format!("{text:?} is no policy"), right);
             ReleasePolicy::default()
         }

@@ -435,7 +435,7 @@ pub const KEYS: &[Key] = &[
         "poc.release",
         Kind::Text,
         "\"after_validation\"",
-        "When the rental is given back: after_validation, after_weight, whole_epoch, or a number of blocks after PoC start such as \"blocks:2000\".",
+        "When the rental is given back: after_validation, after_weight, after_confirmation (the first confirmation PoC), whole_epoch, or after PoC start: \"blocks:2000\", \"time:6h\". `pocpit plan` says what each costs and risks; poc.execution_timeout cuts all of them short.",
     ),
     default(
         "poc.execution_timeout",

@@ -1,8 +1,10 @@
 //! What the chain says about epochs. Everything is in heights.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Blocks, EpochIndex, Height, Time};
+use super::{Blocks, CallError, EpochIndex, Height, Time};
 
 /// The heights of one epoch's stages, as the chain's public API gives them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +21,38 @@ pub struct EpochStages {
     pub claim_money: Height,
     pub inference_validation_cutoff: Height,
     pub next_poc_start: Height,
+}
+
+/// What begins at a height of an epoch's stages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each name is the chain's own")]
+pub enum Milestone {
+    PocStart,
+    PocGenerationEnd,
+    PocValidationStart,
+    PocValidationEnd,
+    SetNewValidators,
+    ClaimMoney,
+    InferenceValidationCutoff,
+}
+
+impl EpochStages {
+    /// Every milestone with its height, in order.
+    pub fn milestones(&self) -> [(Milestone, Height); 7] {
+        [
+            (Milestone::PocStart, self.poc_start),
+            (Milestone::PocGenerationEnd, self.poc_generation_end),
+            (Milestone::PocValidationStart, self.poc_validation_start),
+            (Milestone::PocValidationEnd, self.poc_validation_end),
+            (Milestone::SetNewValidators, self.set_new_validators),
+            (Milestone::ClaimMoney, self.claim_money),
+            (
+                Milestone::InferenceValidationCutoff,
+                self.inference_validation_cutoff,
+            ),
+        ]
+    }
 }
 
 /// The phase the chain is in. `Inference` also covers the gap between the end of validation and
@@ -59,6 +93,51 @@ pub struct ConfirmationEvent {
     pub generation_start: Height,
     /// How far it is.
     pub phase: ConfirmationPhase,
+}
+
+/// The heights of a confirmation `PoC`, as they follow from its event and the parameters in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfirmationStages {
+    /// The epoch it belongs to.
+    pub epoch: EpochIndex,
+    /// Where the chain decided on it; the grace period begins.
+    pub trigger: Height,
+    /// Where hosts must start to generate.
+    pub generation_start: Height,
+    /// Where they stop.
+    pub generation_end: Height,
+    /// Where hosts start to validate each other.
+    pub validation_start: Height,
+    /// Where it is over: a node that was there until then has passed it.
+    pub validation_end: Height,
+}
+
+/// How often and how strictly the chain confirms (`confirmation_poc_params`).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ConfirmationParams {
+    /// Confirmation `PoC`s in an epoch, on average.
+    pub expected_per_epoch: f64,
+    /// At or below this part of its weight a participant fails.
+    pub alpha_threshold: f64,
+}
+
+/// An upgrade that governance has decided on: the chain halts at its height until the nodes run the
+/// new version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpgradePlan {
+    /// Its name.
+    pub name: String,
+    /// Where the chain stops.
+    pub height: Height,
+}
+
+/// What governance has decided, as the chain's REST API tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Governance {
+    /// The upgrade that is planned.
+    pub upgrade: Option<UpgradePlan>,
+    /// Confirmation `PoC`s.
+    pub confirmation: ConfirmationParams,
 }
 
 /// The phase of a confirmation `PoC`.
@@ -102,4 +181,103 @@ pub struct BlockHeader {
     pub height: Height,
     /// The block's own time.
     pub time: Time,
+}
+
+/// What kind of source tells of the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// A Network Node's public API: heights, epochs, stages.
+    PublicApi,
+    /// A chain node's RPC: heights and block times.
+    Rpc,
+}
+
+/// A configured source.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ChainSource {
+    /// What it is.
+    pub kind: SourceKind,
+    /// Its host and port.
+    pub name: String,
+}
+
+impl fmt::Display for ChainSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            SourceKind::PublicApi => "public API",
+            SourceKind::Rpc => "RPC",
+        };
+        write!(f, "{kind} {}", self.name)
+    }
+}
+
+/// Whether a chain node has every block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncState {
+    /// By its own word, or it does not say.
+    Synced,
+    /// `catching_up`: its height is old.
+    CatchingUp,
+}
+
+/// What one source told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Its height.
+    pub height: Height,
+    /// The block's own time; only an RPC tells.
+    pub block_time: Option<Time>,
+    /// Whether it has every block.
+    pub sync: SyncState,
+    /// The epoch; only a public API tells.
+    pub view: Option<EpochView>,
+}
+
+/// One source, asked once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceReport {
+    /// Which.
+    pub source: ChainSource,
+    /// What it told, or why it did not.
+    pub told: Result<Told, CallError>,
+}
+
+/// How far a source can be relied on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceHealth {
+    /// It answers, and its height is the chain's.
+    Good,
+    /// `catching_up`: it says itself that its height is old.
+    CatchingUp,
+    /// It answers with a height further behind than sources differ.
+    Behind,
+    /// It tells a height that the chain cannot have.
+    Ahead,
+    /// Its height fell, and is not back where it was.
+    WentBack {
+        /// From here.
+        from: Height,
+    },
+    /// It contradicts itself or what is known.
+    Contradicts(String),
+    /// It does not answer.
+    Silent(String),
+}
+
+/// A source as it was seen last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceStatus {
+    /// Which.
+    pub source: ChainSource,
+    /// The height that it told last.
+    pub height: Option<Height>,
+    /// How far behind the best that is; absent when it never answered.
+    pub lag: Option<Blocks>,
+    /// How far it can be relied on.
+    pub health: SourceHealth,
+    /// Since when it is so.
+    pub since: Time,
 }

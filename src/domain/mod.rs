@@ -17,8 +17,9 @@ mod workload;
 
 pub use call::{CallError, CallErrorKind};
 pub use chain::{
-    BlockHeader, ChainPhase, ConfirmationEvent, ConfirmationPhase, EpochParams, EpochStages,
-    EpochView,
+    BlockHeader, ChainPhase, ChainSource, ConfirmationEvent, ConfirmationParams, ConfirmationPhase,
+    ConfirmationStages, EpochParams, EpochStages, EpochView, Governance, Milestone, SourceHealth,
+    SourceKind, SourceReport, SourceStatus, SyncState, Told, UpgradePlan,
 };
 pub use heights::{Blocks, EpochIndex, Height};
 pub use ids::{

@@ -66,10 +66,28 @@ pub enum ReleasePolicy {
     AfterValidation,
     /// After the weight is known.
     AfterWeight,
+    /// After the epoch's first confirmation `PoC` was passed, or when none can come any more.
+    AfterConfirmation,
     /// At a number of blocks after `poc_start`.
     BlocksAfterStart(u64),
+    /// So many minutes after `poc_start`.
+    MinutesAfterStart(u32),
     /// Shortly before the next `PoC`.
     WholeEpoch,
+}
+
+/// As the setting is written: `blocks:2000`.
+impl fmt::Display for ReleasePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReleasePolicy::AfterValidation => f.write_str("after_validation"),
+            ReleasePolicy::AfterWeight => f.write_str("after_weight"),
+            ReleasePolicy::AfterConfirmation => f.write_str("after_confirmation"),
+            ReleasePolicy::BlocksAfterStart(blocks) => write!(f, "blocks:{blocks}"),
+            ReleasePolicy::MinutesAfterStart(minutes) => write!(f, "time:{minutes}m"),
+            ReleasePolicy::WholeEpoch => f.write_str("whole_epoch"),
+        }
+    }
 }
 
 /// How a sprint ended.

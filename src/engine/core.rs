@@ -21,11 +21,11 @@ use super::snapshot::{
 use super::supervise::caught;
 use super::{EngineError, Ports, exec, publish};
 use crate::chain::clock::BlockClock;
-use crate::chain::plausible::HeightCheck;
+use crate::chain::sources::Sources;
 use crate::config::Config;
 use crate::domain::{
-    Account, BootTimes, Duration, EpochIndex, EpochView, Instance, InstanceId, Mode, Outcome,
-    RegisteredNode, SprintReport, Step, Time,
+    Account, BootTimes, Duration, EpochIndex, EpochView, Governance, Instance, InstanceId, Mode,
+    Outcome, RegisteredNode, SprintReport, Step, Time,
 };
 use crate::flow::{Effect, Event, Sprint};
 use crate::journal::{Journal, Ledger};
@@ -99,7 +99,7 @@ pub(super) struct Engine {
     pub(super) ledger: Ledger,
     pub(super) sprint: Sprint,
     pub(super) block_clock: BlockClock,
-    pub(super) heights: HeightCheck,
+    pub(super) sources: Sources,
     pub(super) seen: Seen,
     pub(super) running: HashSet<&'static str>,
     pub(super) waiting: VecDeque<Effect>,
@@ -124,6 +124,7 @@ pub(super) struct Engine {
 pub(super) struct Seen {
     pub(super) view: Option<(Time, EpochView)>,
     pub(super) chain_trouble: Option<String>,
+    pub(super) governance: Option<Governance>,
     /// How far this machine's clock is behind the chain's, when that is much. That it is ahead cannot
     /// be told from a chain that stands still.
     pub(super) clock_behind: Option<Duration>,
@@ -189,7 +190,11 @@ pub fn start(
     let now = ports.clock.now();
     let (reports, observations) = mpsc::channel(OBSERVATIONS);
     let (commands, orders) = mpsc::channel(COMMANDS);
-    let sprint = Sprint::new(publish::plan(&config, options.nonce), options.mode, now);
+    let sprint = Sprint::new(
+        publish::sprint_rules(&config, options.nonce),
+        options.mode,
+        now,
+    );
     let mut engine = Engine {
         ports,
         config: Arc::new(config),
@@ -198,7 +203,7 @@ pub fn start(
         ledger,
         sprint,
         block_clock: BlockClock::new(),
-        heights: HeightCheck::default(),
+        sources: Sources::default(),
         seen: Seen::default(),
         running: HashSet::new(),
         waiting: VecDeque::new(),
@@ -250,7 +255,7 @@ impl Engine {
                     sprint.step()
                 );
                 if let Some((at, height)) = sprint.last_height() {
-                    self.heights.anchor(at, height);
+                    self.sources.remember(at, height);
                 }
                 self.sprint = sprint;
                 self.feed(now, Event::Resumed);
@@ -287,7 +292,14 @@ impl Engine {
         let stop = CancellationToken::new();
         // Dropped by a panic too: pollers of a broken engine have nobody to report to.
         let _stop = stop.clone().drop_guard();
-        start_pollers(&self.ports, self.config.chain.poll, &self.reports, &stop);
+        let (attention, attended) = watch::channel(self.attention(self.ports.clock.now()));
+        start_pollers(
+            &self.ports,
+            self.config.chain.poll,
+            attended,
+            &self.reports,
+            &stop,
+        );
         drill::entered(self.sprint.step());
         tracing::info!(
             "the engine runs, the sprint is in step {}",
@@ -313,6 +325,8 @@ impl Engine {
             }
             news = true;
             self.keep_house();
+            let wanted = self.attention(self.ports.clock.now());
+            attention.send_if_modified(|now| std::mem::replace(now, wanted) != wanted);
         }
         stop.cancel();
         if let Some(watcher) = self.watcher.take() {
@@ -498,7 +512,11 @@ impl Engine {
     pub(super) fn next_sprint(&mut self, now: Time, done: Option<EpochIndex>) {
         let mode = self.sprint.mode();
         self.options.nonce = self.options.nonce.wrapping_add(0x5851_f42d_4c95_7f2d);
-        let sprint = Sprint::new(publish::plan(&self.config, self.options.nonce), mode, now);
+        let sprint = Sprint::new(
+            publish::sprint_rules(&self.config, self.options.nonce),
+            mode,
+            now,
+        );
         self.sprint = match done {
             Some(done) => sprint.not_before(done),
             None => sprint,
@@ -507,7 +525,7 @@ impl Engine {
         self.report = None;
         self.seen.market = None;
         if let Some((_, view)) = self.seen.view.clone() {
-            self.see_chain(now, Ok(view));
+            self.go_by(now, view);
         }
     }
 }

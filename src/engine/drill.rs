@@ -73,8 +73,10 @@ mod armed {
         };
         wanted.swap_remove(index);
         drop(wanted);
-        while part == Part::Stall {
-            std::thread::park();
+        if part == Part::Stall {
+            loop {
+                std::thread::park();
+            }
         }
         panic!("a drill: {part:?} breaks in step {step}");
     }

@@ -433,7 +433,8 @@ fn local_error(what: &str, detail: &str) -> CallError {
 }
 
 /// What a ranking must know about the session.
-pub(super) fn needs(now: Time, effect: &Effect, config: &Config) -> Needs {
+/// What an offer must do for a search.
+pub fn needs(now: Time, effect: &Effect, config: &Config) -> Needs {
     let (session, longest, ready_by) = match effect {
         Effect::SearchOffers {
             session,

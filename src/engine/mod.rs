@@ -5,6 +5,7 @@
 //! two channels: snapshots out, commands in.
 
 pub mod attach;
+mod chain_alerts;
 mod clock;
 mod confirmation;
 mod core;
@@ -28,12 +29,14 @@ use std::sync::Arc;
 pub use clock::{ScaledClock, SystemClock};
 pub use core::{EndAfter, EngineHandle, EngineOptions, Pace, saved_sprint, start};
 pub use drill::{Part, drill};
+pub use exec::needs;
+pub use publish::sprint_rules;
 pub use reconcile::{Absence, NEVER_SEEN, Order, Readings, foreign, plan, prove_absence};
 pub use snapshot::{
     Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,
-    GateSnapshot, HeightEstimate, LinkSnapshot, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot,
-    OfferRow, OffersSnapshot, QuitChoice, RejectedOffer, RentalSnapshot, SearchState, Snapshot,
-    SprintSnapshot, TimeBand, WorldKind,
+    ConfirmationEstimate, GateSnapshot, HeightEstimate, LinkSnapshot, MoneySnapshot, NodeOwner,
+    NodeRow, NodesSnapshot, OfferRow, OffersSnapshot, QuitChoice, RejectedOffer, RentalSnapshot,
+    SearchState, Snapshot, SprintSnapshot, StageEstimate, TimeBand, UpgradeEstimate, WorldKind,
 };
 
 pub use supervise::{Panicked, caught};

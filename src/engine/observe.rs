@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::drill::{Part, drill};
-use super::ports::{LinkError, TailChunk, TunnelEnds};
+use super::ports::{LinkError, Look, TailChunk, TunnelEnds};
 use super::supervise::outlive;
 use super::{Absence, Ports};
+use crate::chain::clock::{STRETCH, STRETCHES};
 use crate::domain::{
-    Account, BlockHeader, Blocks, CallError, Confirmation, Duration, EpochView, Instance,
-    InstanceId, MlNodeStatus, Offer, RegisteredNode, SshEndpoint,
+    Account, BlockHeader, Blocks, CallError, Confirmation, Duration, Governance, Height, Instance,
+    InstanceId, MlNodeStatus, Offer, RegisteredNode, SourceReport, SshEndpoint, Time,
 };
 use crate::flow::{Effect, Event};
 use crate::journal::Record;
@@ -19,11 +20,9 @@ use crate::journal::Record;
 /// What a task has to say.
 #[derive(Debug)]
 pub(super) enum Observation {
-    Chain(Result<EpochView, CallError>),
-    Headers {
-        earlier: BlockHeader,
-        latest: BlockHeader,
-    },
+    Chain(Vec<SourceReport>),
+    Headers(Vec<BlockHeader>),
+    Governance(Result<Option<Governance>, CallError>),
     Nodes(Result<Vec<RegisteredNode>, CallError>),
     Listing(Result<Vec<Instance>, CallError>),
     Account(Result<Account, CallError>),
@@ -72,10 +71,14 @@ pub(super) enum LinkChange {
     Lost(LinkError),
 }
 
-/// Blocks between the two headers that measure block time.
-const MEASURED_BLOCKS: Blocks = Blocks(3_000);
 const MEASURE_EVERY: Duration = Duration::minutes(30);
 const MEASURE_AGAIN_AFTER_FAILURE: Duration = Duration::seconds(30);
+/// The sources beside the one that answers, while nothing is in doubt.
+const ASK_ALL_EVERY: Duration = Duration::minutes(5);
+/// A height that decides something and is overdue is looked for this often.
+const LOOK_AGAIN: Duration = Duration::seconds(5);
+/// Decided days ahead.
+const GOVERNANCE_EVERY: Duration = Duration::minutes(10);
 const NODES_EVERY: Duration = Duration::seconds(30);
 const LISTING_EVERY: Duration = Duration::seconds(30);
 const ACCOUNT_EVERY: Duration = Duration::minutes(2);
@@ -84,13 +87,21 @@ const ACCOUNT_EVERY: Duration = Duration::minutes(2);
 pub(super) fn start_pollers(
     ports: &Arc<Ports>,
     chain_every: Duration,
+    attention: watch::Receiver<Attention>,
     reports: &mpsc::Sender<Observation>,
     stop: &CancellationToken,
 ) {
-    let chain = ports.clone();
-    every(ports, chain_every, reports, stop, move || {
-        let ports = chain.clone();
-        async move { Some(Observation::Chain(ports.chain.epoch().await)) }
+    tokio::spawn(watch_chain(
+        ports.clone(),
+        chain_every,
+        attention,
+        reports.clone(),
+        stop.clone(),
+    ));
+    let governance = ports.clone();
+    every(ports, GOVERNANCE_EVERY, reports, stop, move || {
+        let ports = governance.clone();
+        async move { Some(Observation::Governance(ports.chain.governance().await)) }
     });
     let nodes = ports.clone();
     every(ports, NODES_EVERY, reports, stop, move || {
@@ -141,39 +152,127 @@ fn every<F, Fut>(
     });
 }
 
-/// Two headers thousands of blocks apart give the block time at once, without a warm-up.
+/// What the engine wants to know of the chain beyond its beat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Attention {
+    /// When the next height that decides something is expected.
+    pub next: Option<Time>,
+    /// Whom to ask.
+    pub whom: Look,
+}
+
+/// Looks at the chain at its beat, and when a height that decides something is expected: what
+/// follows from a height is seconds late and not a beat.
+async fn watch_chain(
+    ports: Arc<Ports>,
+    beat: Duration,
+    attention: watch::Receiver<Attention>,
+    reports: mpsc::Sender<Observation>,
+    stop: CancellationToken,
+) {
+    let clock = ports.clock.clone();
+    let work = outlive("the chain's poller", clock.as_ref(), || async {
+        let mut attention = attention.clone();
+        let mut all_asked: Option<Time> = None;
+        loop {
+            drill(Part::Poller);
+            let now = clock.now();
+            let others_due = all_asked.is_none_or(|asked| now - asked >= ASK_ALL_EVERY);
+            let whom = if others_due {
+                Look::Every
+            } else {
+                attention.borrow().whom
+            };
+            if whom == Look::Every {
+                all_asked = Some(now);
+            }
+            let seen = Observation::Chain(ports.chain.look(whom).await);
+            if reports.send(seen).await.is_err() {
+                return;
+            }
+            wait_for_the_next_look(&ports, clock.now(), beat, &mut attention).await;
+        }
+    });
+    stop.run_until_cancelled(work).await;
+}
+
+async fn wait_for_the_next_look(
+    ports: &Ports,
+    looked: Time,
+    beat: Duration,
+    attention: &mut watch::Receiver<Attention>,
+) {
+    loop {
+        let wanted = attention.borrow_and_update().next;
+        let next = wanted.map_or(looked + beat, |at| {
+            at.clamp(looked + LOOK_AGAIN.min(beat), looked + beat)
+        });
+        tokio::select! {
+            () = ports.clock.sleep(next - ports.clock.now()) => return,
+            changed = attention.changed() => if changed.is_err() {
+                ports.clock.sleep(next - ports.clock.now()).await;
+                return;
+            }
+        }
+    }
+}
+
+/// Headers half an hour apart give the block time at once, without a warm-up: first the two that
+/// are furthest apart, then those in between. Later a new one every half hour is enough.
 async fn measure_block_time(
     ports: Arc<Ports>,
     reports: mpsc::Sender<Observation>,
     stop: CancellationToken,
 ) {
     let work = outlive("measuring block time", ports.clock.as_ref(), || async {
+        let mut missing: Vec<Height> = Vec::new();
+        let mut measured = None;
         loop {
-            let measured = two_headers(&ports).await;
-            let pause = if measured.is_ok() {
-                MEASURE_EVERY
-            } else {
-                MEASURE_AGAIN_AFTER_FAILURE
-            };
-            match measured {
-                Ok(seen) => {
-                    if reports.send(seen).await.is_err() {
+            let pause = match headers(&ports, measured, &mut missing).await {
+                Ok(headers) => {
+                    measured = headers.last().map(|header| header.height).or(measured);
+                    if reports.send(Observation::Headers(headers)).await.is_err() {
                         return;
                     }
+                    if missing.is_empty() {
+                        MEASURE_EVERY
+                    } else {
+                        MEASURE_AGAIN_AFTER_FAILURE
+                    }
                 }
-                Err(error) => tracing::warn!("block time is not measured: {error}"),
-            }
+                Err(error) => {
+                    tracing::warn!("block time is not measured: {error}");
+                    MEASURE_AGAIN_AFTER_FAILURE
+                }
+            };
             ports.clock.sleep(pause).await;
         }
     });
     stop.run_until_cancelled(work).await;
 }
 
-async fn two_headers(ports: &Ports) -> Result<Observation, CallError> {
+/// The newest header, with the oldest one that the clock wants at the first time and those in
+/// between at the second.
+async fn headers(
+    ports: &Ports,
+    measured: Option<Height>,
+    missing: &mut Vec<Height>,
+) -> Result<Vec<BlockHeader>, CallError> {
+    if measured.is_some() && !missing.is_empty() {
+        // A node that keeps few blocks does not have them: then the two must do.
+        let between = missing
+            .drain(..)
+            .map(|height| ports.chain.header(Some(height)));
+        let between = futures_util::future::join_all(between).await;
+        return Ok(between.into_iter().flatten().collect());
+    }
     let latest = ports.chain.header(None).await?;
-    let earlier = ports
-        .chain
-        .header(Some(latest.height - MEASURED_BLOCKS))
-        .await?;
-    Ok(Observation::Headers { earlier, latest })
+    if measured.is_some() {
+        return Ok(vec![latest]);
+    }
+    let back = |stretches: u64| latest.height - Blocks(STRETCH.0 * stretches);
+    let furthest = STRETCHES as u64;
+    let earliest = ports.chain.header(Some(back(furthest))).await?;
+    missing.extend((1..furthest).map(back));
+    Ok(vec![earliest, latest])
 }

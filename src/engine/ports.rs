@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use crate::domain::{
-    Account, BlockHeader, CallError, Duration, EpochIndex, EpochView, Height, Instance, InstanceId,
-    MlNodeStatus, NodeConfig, NodeId, Offer, OfferQuery, Participant, RegisteredNode, RentOrder,
-    SshEndpoint, Time, Weight, WorkloadModel,
+    Account, BlockHeader, CallError, Duration, EpochIndex, EpochView, Governance, Height, Instance,
+    InstanceId, MlNodeStatus, NodeConfig, NodeId, Offer, OfferQuery, Participant, RegisteredNode,
+    RentOrder, SourceReport, SshEndpoint, Time, Weight, WorkloadModel,
 };
 
 /// Time, so that a simulated world can run faster than ours. HTTP and SSH time-outs are real time;
@@ -27,6 +27,8 @@ pub trait Clock: Send + Sync {
 /// The chain, by its public API and RPC.
 #[async_trait]
 pub trait Chain: Send + Sync {
+    /// Asks sources where the chain is: a report each, also of those that failed.
+    async fn look(&self, look: Look) -> Vec<SourceReport>;
     /// `GET /v1/epochs/latest` from the first source that answers.
     async fn epoch(&self) -> Result<EpochView, CallError>;
     /// Header of a block; the latest when `height` is absent.
@@ -45,10 +47,21 @@ pub trait Chain: Send + Sync {
         participant: &Participant,
         epoch: EpochIndex,
     ) -> Result<Option<ConfirmedWeight>, CallError>;
+    /// What governance has decided; `None` when no source for it is configured.
+    async fn governance(&self) -> Result<Option<Governance>, CallError>;
     /// Ids of the models that governance approves.
     async fn approved_models(&self) -> Result<Vec<String>, CallError>;
     /// Whether the participant is registered on the chain at all.
     async fn is_participant(&self, participant: &Participant) -> Result<bool, CallError>;
+}
+
+/// Whom to ask where the chain is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// The public API that answered last, and others only when it does not.
+    One,
+    /// Every configured public API and RPC.
+    Every,
 }
 
 /// What `GET /v1/epochs/current/participants` says about us.

@@ -5,23 +5,25 @@ use std::sync::Arc;
 use super::core::{Engine, MarketView, Seen};
 use super::reconcile;
 use super::snapshot::{
-    Alert, AlertLevel, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, GateSnapshot,
-    HeightEstimate, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot, OfferRow, OffersSnapshot,
-    RejectedOffer, RentalSnapshot, SearchState, Snapshot, SprintSnapshot, TimeBand,
+    Alert, AlertLevel, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot,
+    ConfirmationEstimate, GateSnapshot, HeightEstimate, MoneySnapshot, NodeOwner, NodeRow,
+    NodesSnapshot, OfferRow, OffersSnapshot, RejectedOffer, RentalSnapshot, SearchState, Snapshot,
+    SprintSnapshot, StageEstimate, TimeBand, UpgradeEstimate,
 };
+use crate::chain::epoch;
 use crate::config::Config;
 use crate::domain::{
     Cause, Duration, EpochView, GateKind, Height, Instance, NodeId, Outcome, RegisteredNode,
     SprintReport, Step, Time, Usd, UsdPerHour,
 };
-use crate::flow::{Caps, Gate, Plan, Rental};
+use crate::flow::{ASSUMED_CONFIRMATION, Caps, Gate, Plan, Rental, Terms, forecast};
 use crate::vast::{Ranked, RankedOffer};
 
 /// A destroy that has not worked for this long needs a person.
 const DESTROY_TAKES_LONG: Duration = Duration::minutes(5);
 
 /// The rules of a sprint by the operator's settings.
-pub(super) fn plan(config: &Config, nonce: u64) -> Plan {
+pub fn sprint_rules(config: &Config, nonce: u64) -> Plan {
     let (poc, budget) = (&config.poc, &config.budget);
     Plan {
         cockpit: config.cockpit.clone(),
@@ -52,7 +54,7 @@ impl Engine {
             world: self.options.world,
             cockpit: self.config.cockpit.clone(),
             mode: self.sprint.mode(),
-            chain: self.chain_snapshot(now),
+            chain: self.chain_snapshot(),
             sprint: self.sprint_snapshot(),
             offers: offers_snapshot(&self.seen),
             rental: self
@@ -67,7 +69,7 @@ impl Engine {
         }
     }
 
-    fn chain_snapshot(&self, now: Time) -> ChainSnapshot {
+    fn chain_snapshot(&self) -> ChainSnapshot {
         let reading = self
             .seen
             .view
@@ -76,7 +78,9 @@ impl Engine {
         ChainSnapshot {
             reading,
             trouble: self.seen.chain_trouble.clone(),
-            stalled_since: self.block_clock.stalled_since(now),
+            stalled_since: self.block_clock.stalled_since(),
+            upgrade: self.upgrade(),
+            sources: self.sources.statuses(),
         }
     }
 
@@ -92,10 +96,45 @@ impl Engine {
             next: view.next,
             params: view.params,
             confirmation: view.confirmation,
+            confirmation_times: self.confirmation_times(at, view),
             block_time: self.block_clock.block_time(),
+            stages: self.stage_estimates(at, view),
             poc_start: self.estimate(at, view.height, stages.poc_start),
             registration_deadline: self.estimate(at, view.height, deadline),
         }
+    }
+
+    fn confirmation_times(&self, at: Time, view: &EpochView) -> Option<ConfirmationEstimate> {
+        let stages = epoch::confirmation_stages(view.confirmation.as_ref()?, &view.params);
+        let estimate = |target| self.estimate(at, view.height, target);
+        Some(ConfirmationEstimate {
+            generation: estimate(stages.generation_start),
+            validation: estimate(stages.validation_start),
+            end: estimate(stages.validation_end),
+        })
+    }
+
+    pub(super) fn upgrade(&self) -> Option<UpgradeEstimate> {
+        let (at, view) = self.seen.view.as_ref()?;
+        let planned = self.seen.governance.as_ref()?.upgrade.as_ref()?;
+        Some(UpgradeEstimate {
+            name: planned.name.clone(),
+            at: self.estimate(*at, view.height, planned.height),
+        })
+    }
+
+    fn stage_estimates(&self, at: Time, view: &EpochView) -> Vec<StageEstimate> {
+        let both = [view.current, view.next];
+        let all = both
+            .iter()
+            .flat_map(|stages| stages.milestones().map(|named| (stages.epoch, named)));
+        all.filter(|(_, (_, height))| *height > view.height)
+            .map(|(epoch, (milestone, height))| StageEstimate {
+                epoch,
+                milestone,
+                at: self.estimate(at, view.height, height),
+            })
+            .collect()
     }
 
     fn estimate(&self, at: Time, height: Height, target: Height) -> HeightEstimate {
@@ -114,7 +153,7 @@ impl Engine {
     fn sprint_snapshot(&self) -> SprintSnapshot {
         let sprint = &self.sprint;
         let at = self.seen.view.as_ref().map(|(at, view)| (*at, view.height));
-        let release = sprint.stages().map(|stages| sprint.release_height(stages));
+        let release = sprint.stages().map(|stages| sprint.held_until(stages));
         let release_at = at
             .zip(release)
             .and_then(|((at, height), target)| self.estimate(at, height, target).expected);
@@ -197,8 +236,10 @@ impl Engine {
     fn gate_snapshot(&self, gate: Gate) -> GateSnapshot {
         let question = match gate.kind {
             GateKind::Start => {
-                "Start now? Offers are searched; nothing is spent before you confirm one."
-                    .to_owned()
+                let risk = self.risk().unwrap_or_default();
+                format!(
+                    "Start now? Offers are searched; nothing is spent before you confirm one.{risk}"
+                )
             }
             GateKind::Rent => "Pick an offer and confirm its cost.".to_owned(),
             GateKind::Register => {
@@ -227,6 +268,39 @@ impl Engine {
             since: gate.since,
             until,
         }
+    }
+
+    /// What a confirmation `PoC` would do to the reward under the policy in force; nothing to say
+    /// when it would do nothing.
+    pub(super) fn risk(&self) -> Option<String> {
+        let (_, view) = self.seen.view.as_ref()?;
+        let poc = &self.config.poc;
+        let policy = self.sprint.plan().release;
+        let confirmation = self
+            .seen
+            .governance
+            .as_ref()
+            .map_or(ASSUMED_CONFIRMATION, |known| known.confirmation);
+        let forecast = forecast(
+            policy,
+            &Terms {
+                stages: *self.sprint.stages()?,
+                params: view.params,
+                confirmation,
+                block: self.block_clock.block_time()?,
+                before_poc: poc.lead + poc.margin,
+                lease: poc.lease,
+                longest: poc.execution_timeout,
+                price: self.config.vast.query.max_price,
+                downloads: Usd::ZERO,
+            },
+        );
+        let percent = 100.0 * forecast.chance_of_losing;
+        (percent >= 0.5).then(|| {
+            format!(
+                " A confirmation PoC after the rental was given back ({policy}) would cost the epoch's reward: its chance is {percent:.0} %. `pocpit plan` compares the policies."
+            )
+        })
     }
 
     fn price(&self, rental: &Rental) -> UsdPerHour {
@@ -413,22 +487,6 @@ impl Engine {
                 "check vast.api_key and vast.base_url; nothing is rented and nothing forgotten meanwhile",
             );
         }
-        if let Some(trouble) = &self.seen.chain_trouble {
-            alert(
-                AlertLevel::Warning,
-                now,
-                format!("the chain cannot be read: {trouble}"),
-                "check chain.public_api; nothing is rented meanwhile",
-            );
-        }
-        if let Some(since) = self.block_clock.stalled_since(now) {
-            alert(
-                AlertLevel::Warning,
-                since,
-                "the chain shows no new block".to_owned(),
-                "nothing is rented until it moves; compare another source",
-            );
-        }
         if let Some(trouble) = &self.seen.nodes_trouble {
             alert(
                 AlertLevel::Warning,
@@ -451,6 +509,7 @@ impl Engine {
             );
         }
         alerts.extend(self.obstacles());
+        alerts.extend(self.chain_alerts(now));
         alerts.sort_by(|a, b| b.level.cmp(&a.level).then(a.since.cmp(&b.since)));
         alerts
     }

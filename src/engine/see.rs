@@ -2,14 +2,13 @@
 
 use super::core::Engine;
 use super::exec;
-use super::observe::{LinkChange, Observation};
-use super::ports::TailChunk;
+use super::observe::{Attention, LinkChange, Observation};
+use super::ports::{Look, TailChunk};
 use super::reconcile::Readings;
 use super::{publish, reconcile};
-use crate::chain::epoch;
 use crate::domain::{
-    Account, ActualStatus, CallError, Duration, EpochView, Instance, InstanceId, Likeness,
-    MlNodeStatus, NodeStatus, RegisteredNode, Time, Usd,
+    Account, ActualStatus, BlockHeader, CallError, Duration, EpochView, Governance, Instance,
+    InstanceId, Likeness, MlNodeStatus, NodeStatus, RegisteredNode, SourceReport, Time, Usd,
 };
 use crate::flow::{BootReading, Candidate, Effect, Event, Funds, NodeReading, NodesReading};
 use crate::journal::Record;
@@ -28,14 +27,11 @@ impl Engine {
     pub(super) fn take(&mut self, seen: Observation) {
         let now = self.ports.clock.now();
         match seen {
-            Observation::Chain(result) => self.see_chain(now, result),
-            Observation::Headers { earlier, latest } => {
-                self.heights.anchor(now, latest.height);
-                // No block comes from the future.
-                let behind = latest.time - now;
-                self.seen.clock_behind = Some(behind).filter(|behind| *behind > CLOCK_SLACK);
-                self.block_clock.observe_header(earlier);
-                self.block_clock.observe_header(latest);
+            Observation::Chain(reports) => self.see_chain(now, reports),
+            Observation::Headers(headers) => self.see_headers(now, headers),
+            Observation::Governance(Ok(governance)) => self.see_governance(now, governance),
+            Observation::Governance(Err(error)) => {
+                tracing::warn!("planned upgrades are unknown: {error}");
             }
             Observation::Nodes(result) => self.see_nodes(now, result),
             Observation::Listing(result) => self.see_listing(now, result),
@@ -88,30 +84,63 @@ impl Engine {
         }
     }
 
-    pub(super) fn see_chain(&mut self, now: Time, result: Result<EpochView, CallError>) {
-        let view = match result {
-            Ok(view) => view,
-            Err(error) => {
-                self.seen.chain_trouble = Some(error.to_string());
-                return self.feed(now, Event::TimePassed);
+    fn see_headers(&mut self, now: Time, headers: Vec<BlockHeader>) {
+        if let Some(latest) = headers.last() {
+            self.compare_clocks(now, latest.time);
+        }
+        for header in headers {
+            self.block_clock.observe_header(header);
+        }
+    }
+
+    /// No block comes from the future. Old ones say nothing: the source may be behind.
+    fn compare_clocks(&mut self, now: Time, block: Time) {
+        let behind = block - now;
+        self.seen.clock_behind = Some(behind).filter(|behind| *behind > CLOCK_SLACK);
+    }
+
+    fn see_chain(&mut self, now: Time, reports: Vec<SourceReport>) {
+        match self.sources.take(now, reports) {
+            Ok(view) => self.go_by(now, view),
+            Err(why) => {
+                self.seen.chain_trouble = Some(why);
+                self.feed(now, Event::TimePassed);
             }
-        };
-        if let Err(why) = epoch::consistent(&view) {
-            self.seen.chain_trouble = Some(why);
-            return;
         }
-        if let Err(why) = self.heights.take(now, view.height) {
-            self.seen.chain_trouble = Some(why.to_string());
-            return self.feed(now, Event::TimePassed);
-        }
+    }
+
+    fn see_governance(&mut self, now: Time, governance: Option<Governance>) {
+        let upgrade = governance.as_ref().and_then(|known| known.upgrade.clone());
+        self.seen.governance = governance;
+        self.feed(now, Event::UpgradePlanned(upgrade));
+    }
+
+    /// A view of the chain that can be relied on.
+    pub(super) fn go_by(&mut self, now: Time, view: EpochView) {
         self.seen.chain_trouble = None;
         self.block_clock.observe_height(now, view.height);
         self.seen.view = Some((now, view.clone()));
         self.follow_confirmation(now, &view);
         let block_time = self.block_clock.block_time();
         // A source that answers with an old height is not a fresh reading.
-        if self.block_clock.stalled_since(now).is_none() {
+        if self.block_clock.stalled_since().is_none() {
             self.feed(now, Event::ChainObserved { view, block_time });
+        }
+    }
+
+    /// When the next height that decides something is expected, and whom to ask of it.
+    pub(super) fn attention(&self, now: Time) -> Attention {
+        let heights = self.sprint.heights_that_decide();
+        let expected = heights
+            .into_iter()
+            .filter(|height| self.block_clock.height().is_some_and(|tip| tip < *height))
+            .filter_map(|height| self.block_clock.estimate(now, height))
+            .map(|band| band.p50)
+            .min();
+        let doubt = self.sources.is_in_doubt() || self.seen.chain_trouble.is_some();
+        Attention {
+            next: expected,
+            whom: if doubt { Look::Every } else { Look::One },
         }
     }
 

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     Blocks, BootFault, BootStage, ChainPhase, CockpitId, ConfirmationEvent, Duration, EpochIndex,
-    EpochParams, EpochStages, GateKind, GpuDevice, Height, InstanceId, LogLine, Mode, Offer,
-    OfferId, Outcome, Preflight, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState,
-    SshEndpoint, Step, StepSpan, Time, Usd, UsdPerHour,
+    EpochParams, EpochStages, GateKind, GpuDevice, Height, InstanceId, LogLine, Milestone, Mode,
+    Offer, OfferId, Outcome, Preflight, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState,
+    SourceStatus, SshEndpoint, Step, StepSpan, Time, Usd, UsdPerHour,
 };
 
 /// What an operator can ask for.
@@ -101,6 +101,12 @@ pub struct ChainSnapshot {
     pub trouble: Option<String>,
     /// No new block for a while, although sources answer.
     pub stalled_since: Option<Time>,
+    /// The upgrade that governance has decided on.
+    #[serde(default)]
+    pub upgrade: Option<UpgradeEstimate>,
+    /// Every source, in the order in which they were met.
+    #[serde(default)]
+    pub sources: Vec<SourceStatus>,
 }
 
 /// A reading of the chain with what follows from it.
@@ -122,12 +128,38 @@ pub struct ChainReading {
     pub params: EpochParams,
     /// Confirmation `PoC` under way.
     pub confirmation: Option<ConfirmationEvent>,
+    /// When its phases begin and when it is over.
+    #[serde(default)]
+    pub confirmation_times: Option<ConfirmationEstimate>,
     /// Mean block time, once measured.
     pub block_time: Option<Duration>,
+    /// Every stage of this epoch and the next that is still to come, in order.
+    #[serde(default)]
+    pub stages: Vec<StageEstimate>,
     /// The `PoC` that the countdown is for.
     pub poc_start: HeightEstimate,
     /// Last height at which a registration still counts for it.
     pub registration_deadline: HeightEstimate,
+}
+
+/// When the phases of a confirmation `PoC` begin.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ConfirmationEstimate {
+    /// Generation: the grace period is over.
+    pub generation: HeightEstimate,
+    /// Validation.
+    pub validation: HeightEstimate,
+    /// The end: a node that was there until then has passed it.
+    pub end: HeightEstimate,
+}
+
+/// An upgrade that is planned, and when it is expected.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UpgradeEstimate {
+    /// Its name.
+    pub name: String,
+    /// Where the chain halts for it.
+    pub at: HeightEstimate,
 }
 
 /// A height and when it is expected, with the band p10 to p90.
@@ -139,6 +171,17 @@ pub struct HeightEstimate {
     pub blocks_left: Blocks,
     /// Expected time; absent until block time is measured.
     pub expected: Option<TimeBand>,
+}
+
+/// A stage of an epoch, and when it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct StageEstimate {
+    /// The epoch.
+    pub epoch: EpochIndex,
+    /// What begins.
+    pub milestone: Milestone,
+    /// When.
+    pub at: HeightEstimate,
 }
 
 /// An expected time with its error band.

@@ -2,9 +2,8 @@
 //! weight. A step that waits says when it wants to be looked at again.
 
 use super::release::{Next, Release};
-use super::{
-    CHAIN_FRESH, Candidate, Effect, Gate, Hunt, LISTING_FRESH, Sprint, Target, Tip, admit,
-};
+use super::{Candidate, Effect, Gate, Hunt, LISTING_FRESH, Sprint, Target, admit};
+use crate::chain::epoch::one_epoch_later;
 use crate::domain::{
     Blame, Blocks, Cause, Duration, EpochStages, GateKind, Height, Mode, Offer, Outcome,
     ReleasePolicy, RentalLabel, Step, StepSpan, Time, Usd,
@@ -16,6 +15,7 @@ pub(super) const HUNT_AT_LEAST: Duration = Duration::seconds(150);
 pub(super) const VISIBLE_WITHIN: Duration = Duration::seconds(120);
 /// One complete listing after a long outage is not enough.
 pub(super) const ABSENT_LISTINGS: u32 = 5;
+const CHAIN_UNKNOWN: &str = "the chain stands still or cannot be read: nothing is rented until it moves, and the time to rent is computed anew then";
 const HUNT_EVERY: Duration = Duration::seconds(10);
 const RENT_ANSWERS_WITHIN: Duration = Duration::minutes(3);
 const SEARCH_EVERY: Duration = Duration::seconds(60);
@@ -29,8 +29,6 @@ const WEIGHT_APPEARS_WITHIN: Blocks = Blocks(10);
 const WEIGHT_READABLE_WITHIN: Blocks = Blocks(200);
 /// Tries to read the list go on for so long, however late the first one was.
 const WEIGHT_ASKED_FOR: Duration = Duration::minutes(10);
-/// A held rental is given back this long before the next `PoC`.
-const BEFORE_NEXT_POC: Blocks = Blocks(20);
 
 impl Sprint {
     pub(super) fn advance(&mut self, now: Time, effects: &mut Vec<Effect>) {
@@ -76,10 +74,20 @@ impl Sprint {
 
     fn waiting(&mut self, now: Time, effects: &mut Vec<Effect>) {
         if self.fresh_tip(now).is_none() {
+            // Known before and not now: before the first reading there is nothing to explain.
+            if self.chain.is_some() {
+                self.note = Some(CHAIN_UNKNOWN.into());
+            }
             return;
         }
         self.look_whether_it_is_ready(now, effects);
+        if self.note.as_deref() == Some(CHAIN_UNKNOWN) {
+            self.note = None;
+        }
         self.skip_a_poc_that_is_too_near(now);
+        if self.upgrade_in_the_way() {
+            return;
+        }
         let Some(rent_at) = self.rent_at() else {
             return;
         };
@@ -96,6 +104,24 @@ impl Sprint {
         }
         self.note = None;
         self.enter(now, Step::Choosing);
+    }
+
+    /// At an upgrade the chain halts for as long as it takes, and a rental would cost money all the
+    /// while: nothing is rented until it is behind us, or the `PoC` is too near for it.
+    fn upgrade_in_the_way(&mut self) -> bool {
+        let (Some(upgrade), Some(height), Some(stages)) =
+            (&self.upgrade, self.height(), self.stages())
+        else {
+            return false;
+        };
+        if upgrade.height < height || upgrade.height > stages.poc_validation_end {
+            return false;
+        }
+        self.note = Some(format!(
+            "the upgrade {} halts the chain at height {}, before the PoC of epoch {} is over: nothing is rented until it has passed",
+            upgrade.name, upgrade.height, stages.epoch
+        ));
+        true
     }
 
     /// A `PoC` that no boot can make any more is not worth a cent: the one after it is.
@@ -429,7 +455,7 @@ impl Sprint {
             return;
         };
         if let Some(weight) = self.weight {
-            if self.rental.is_none() || height >= self.release_height(&stages) {
+            if self.rental.is_none() || height >= self.held_until(&stages) {
                 self.end(Outcome::Confirmed { weight });
                 self.advance_once(now, effects);
             }
@@ -532,104 +558,6 @@ impl Sprint {
 
     pub(super) fn wake_at(&mut self, at: Time) {
         self.wake = Some(self.wake.map_or(at, |earlier| earlier.min(at)));
-    }
-}
-
-/// Where the chain is and what follows from it.
-impl Sprint {
-    fn fresh_tip(&self, now: Time) -> Option<Tip> {
-        self.chain.filter(|tip| now - tip.at <= CHAIN_FRESH)
-    }
-
-    pub(super) fn height(&self) -> Option<Height> {
-        self.chain.map(|tip| tip.height)
-    }
-
-    /// When a height is expected, by the mean block time.
-    pub fn eta(&self, height: Height) -> Option<Time> {
-        let tip = self.chain?;
-        let blocks = i64::try_from(tip.height.until(height).0).ok()?;
-        let millis = blocks.checked_mul(tip.block_millis)?;
-        tip.at
-            .checked_add_signed(Duration::try_milliseconds(millis)?)
-    }
-
-    /// The last height at which a registration still counts, by the operator's margin.
-    pub fn deadline(&self) -> Option<Height> {
-        let tip = self.chain?;
-        let millis = self.plan.registration_margin.num_milliseconds().max(0);
-        let block = tip.block_millis.max(1);
-        let blocks = (millis + block - 1) / block;
-        Some(self.stages()?.poc_start - Blocks(u64::try_from(blocks).unwrap_or(0)))
-    }
-
-    fn deadline_eta(&self) -> Option<Time> {
-        self.eta(self.deadline()?)
-    }
-
-    fn deadline_passed(&self) -> bool {
-        self.height()
-            .zip(self.deadline())
-            .is_some_and(|(height, deadline)| height > deadline)
-    }
-
-    fn time_to_deadline(&self, now: Time) -> Option<Duration> {
-        Some(self.deadline_eta()? - now)
-    }
-
-    /// When it is time to rent: the expected start less p95 of a boot and the margin.
-    pub fn rent_at(&self) -> Option<Time> {
-        let start = self.eta(self.stages()?.poc_start)?;
-        Some(start - self.plan.lead - self.plan.margin)
-    }
-
-    /// The height at which the policy gives the rental back.
-    pub fn release_height(&self, stages: &EpochStages) -> Height {
-        let latest = stages.next_poc_start - BEFORE_NEXT_POC;
-        match self.plan.release {
-            ReleasePolicy::AfterValidation => stages.poc_validation_end,
-            ReleasePolicy::AfterWeight => stages.set_new_validators,
-            ReleasePolicy::BlocksAfterStart(blocks) => {
-                (stages.poc_start + Blocks(blocks)).min(latest)
-            }
-            ReleasePolicy::WholeEpoch => latest,
-        }
-    }
-
-    /// When the policy gives the rental back, by the mean block time.
-    pub fn release_eta(&self) -> Option<Time> {
-        self.eta(self.release_height(self.stages()?))
-    }
-
-    /// When a rental taken now must end at the latest, whatever happens to us.
-    fn lease_end(&self) -> Option<Time> {
-        let planned = self.release_eta()? + self.plan.lease;
-        let longest = self.eta(self.stages()?.poc_start)? + self.plan.execution_timeout;
-        Some(planned.min(longest))
-    }
-
-    /// The node's id, also after the rental and its registration are gone.
-    fn spent_node_id(&self) -> crate::domain::NodeId {
-        self.proved_as
-            .clone()
-            .unwrap_or_else(|| crate::domain::NodeId(String::new()))
-    }
-}
-
-pub(super) fn one_epoch_later(stages: &EpochStages) -> EpochStages {
-    let length = stages.poc_start.until(stages.next_poc_start);
-    EpochStages {
-        epoch: stages.epoch.next(),
-        poc_start: stages.poc_start + length,
-        poc_generation_wind_down: stages.poc_generation_wind_down + length,
-        poc_generation_end: stages.poc_generation_end + length,
-        poc_validation_start: stages.poc_validation_start + length,
-        poc_validation_wind_down: stages.poc_validation_wind_down + length,
-        poc_validation_end: stages.poc_validation_end + length,
-        set_new_validators: stages.set_new_validators + length,
-        claim_money: stages.claim_money + length,
-        inference_validation_cutoff: stages.inference_validation_cutoff + length,
-        next_poc_start: stages.next_poc_start + length,
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::NodeStatus;
 use crate::domain::{
     BootFault, CallError, Duration, EpochIndex, EpochView, GateKind, InstanceId, Likeness, Mode,
-    NodeId, Offer, OfferId, PocStatus, Preflight, Usd, UsdPerHour, Weight,
+    NodeId, Offer, OfferId, PocStatus, Preflight, UpgradePlan, Usd, UsdPerHour, Weight,
 };
 
 /// Something that happened.
@@ -22,6 +22,8 @@ pub enum Event {
         /// Mean block time, once measured.
         block_time: Option<Duration>,
     },
+    /// What governance plans was read.
+    UpgradePlanned(Option<UpgradePlan>),
     /// The operator changed who approves.
     ModeChanged(Mode),
     /// The operator passed a gate.

@@ -16,6 +16,8 @@ mod advance;
 mod budget;
 mod effect;
 mod event;
+mod forecast;
+mod heights;
 mod plan;
 mod preflight;
 mod proof;
@@ -25,14 +27,17 @@ mod release;
 pub use budget::{Cap, Caps, Refusal, admit};
 pub use effect::Effect;
 pub use event::{BootReading, Candidate, Event, Funds, NodeReading, NodesReading};
+pub use forecast::{ASSUMED_CONFIRMATION, PolicyForecast, Terms, forecast};
 pub use plan::Plan;
 pub use proof::Proof;
 
 use serde::{Deserialize, Serialize};
 
+use crate::chain::epoch;
 use crate::domain::{
-    Blame, Cause, ChainPhase, Duration, EpochIndex, EpochStages, GateKind, Height, InstanceId,
-    Mode, NodeId, Offer, Outcome, Preflight, RentalLabel, Step, StepSpan, Time, Usd, Weight,
+    Blame, Cause, ChainPhase, ConfirmationPhase, ConfirmationStages, Duration, EpochIndex,
+    EpochParams, EpochStages, GateKind, Height, InstanceId, Mode, NodeId, Offer, Outcome,
+    Preflight, RentalLabel, Step, StepSpan, Time, UpgradePlan, Usd, Weight,
 };
 use preflight::Readiness;
 use release::Release;
@@ -46,6 +51,12 @@ pub struct Sprint {
     spans: Vec<StepSpan>,
     chain: Option<Tip>,
     target: Option<Target>,
+    /// Confirmation `PoC`s of the sprint's epoch, in order.
+    #[serde(default)]
+    confirmations: Vec<ConfirmationStages>,
+    /// Not saved: it is read again.
+    #[serde(skip)]
+    upgrade: Option<UpgradePlan>,
     /// The epoch that was dealt with already.
     #[serde(default)]
     after: Option<EpochIndex>,
@@ -97,6 +108,8 @@ struct Tip {
     height: Height,
     epoch: EpochIndex,
     phase: ChainPhase,
+    #[serde(default)]
+    params: EpochParams,
     block_millis: i64,
 }
 
@@ -207,6 +220,8 @@ impl Sprint {
             spans: vec![started],
             chain: None,
             target: None,
+            confirmations: Vec::new(),
+            upgrade: None,
             after: None,
             gate: None,
             approved: Vec::new(),
@@ -262,6 +277,8 @@ impl Sprint {
             spans,
             chain: _,
             target,
+            confirmations,
+            upgrade: _,
             after,
             gate,
             approved,
@@ -297,6 +314,7 @@ impl Sprint {
             && *node == saved.node
             && *release == saved.release
             && *target == saved.target
+            && *confirmations == saved.confirmations
             && *plan == saved.plan
             && *mode == saved.mode
             && (*after, *gate, *attempts, *rentals)
@@ -341,6 +359,7 @@ impl Sprint {
             Event::TimePassed => {}
             Event::Resumed => self.forget_what_was_in_flight(now),
             Event::ChainObserved { view, block_time } => self.see_chain(now, &view, block_time),
+            Event::UpgradePlanned(upgrade) => self.upgrade = upgrade,
             Event::ModeChanged(mode) => self.mode = mode,
             Event::Approved(kind) => self.approve(kind),
             Event::OfferPicked { offer, agreed } => self.pick(offer, agreed),
@@ -428,6 +447,7 @@ impl Sprint {
             height: view.height,
             epoch: view.epoch,
             phase: view.phase,
+            params: view.params,
             block_millis,
         });
         let stages = match self.target {
@@ -437,12 +457,32 @@ impl Sprint {
                 .unwrap_or(target.stages),
             // One sprint an epoch: what failed once would cost the same again.
             _ if self.after.is_some_and(|done| view.next.epoch <= done) => {
-                advance::one_epoch_later(&view.next)
+                epoch::one_epoch_later(&view.next)
             }
             _ => view.next,
         };
         let fixed = self.target.is_some_and(|target| target.fixed);
         self.target = Some(Target { stages, fixed });
+        self.see_confirmation(view);
+    }
+
+    fn see_confirmation(&mut self, view: &crate::domain::EpochView) {
+        let event = view
+            .confirmation
+            .filter(|event| {
+                self.stages()
+                    .is_some_and(|stages| stages.epoch == event.epoch)
+            })
+            .filter(|event| event.phase != ConfirmationPhase::Inactive);
+        let Some(event) = event else { return };
+        let stages = epoch::confirmation_stages(&event, &view.params);
+        let known = self
+            .confirmations
+            .iter()
+            .any(|known| known.trigger == stages.trigger);
+        if !known {
+            self.confirmations.push(stages);
+        }
     }
 
     fn see_listing(&mut self, now: Time, leftovers: usize) {
@@ -657,6 +697,28 @@ impl Sprint {
     /// The height that was read last, and when.
     pub fn last_height(&self) -> Option<(Time, Height)> {
         self.chain.map(|tip| (tip.at, tip.height))
+    }
+
+    /// The confirmation `PoC`s of its epoch so far.
+    pub fn confirmations(&self) -> &[ConfirmationStages] {
+        &self.confirmations
+    }
+
+    /// Heights at which something is decided in this step: worth a look when they are expected.
+    pub fn heights_that_decide(&self) -> Vec<Height> {
+        let Some(stages) = self.stages() else {
+            return Vec::new();
+        };
+        match self.step {
+            Step::Waiting | Step::Done => Vec::new(),
+            Step::Choosing | Step::Renting | Step::Booting | Step::Warming => {
+                self.deadline().into_iter().collect()
+            }
+            Step::Registering => vec![stages.poc_start],
+            Step::Proving => vec![stages.poc_start, stages.poc_validation_end],
+            Step::Confirming => vec![stages.set_new_validators, self.held_until(stages)],
+            Step::Releasing => Vec::new(),
+        }
     }
 
     /// Rent calls so far.

@@ -9,14 +9,12 @@ use super::state::{Ask, MODEL, PARTICIPANT, Reply, World, number, unit};
 
 pub(super) const EPOCH_LENGTH: u64 = 15_391;
 const FIRST_POC_START: u64 = 5_521_333;
-const GENERATION: u64 = 60;
-const VALIDATION_START: u64 = 65;
+pub(super) const GENERATION: u64 = 60;
+pub(super) const VALIDATION_START: u64 = 65;
 const VALIDATION: u64 = 120;
 const SHORT_VALIDATION: u64 = 60;
 const NEW_VALIDATORS_DELAY: u64 = 120;
-const CUTOFF: u64 = 80;
-/// From the trigger of a confirmation `PoC` to its end.
-const CONFIRMATION: u64 = 265;
+pub(super) const CUTOFF: u64 = 80;
 
 /// Where the chain is relative to the latest `poc_start`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,12 +111,28 @@ impl World {
         }
     }
 
+    /// The phase of whatever `PoC` is under way, a confirmation too.
+    pub(super) fn round(&self) -> Phase {
+        match self.phase() {
+            Phase::Inference => self.confirmation_round(),
+            phase => phase,
+        }
+    }
+
     pub(super) fn generation_end(&self) -> Time {
-        self.block_time(World::poc_start(self.epoch()) + GENERATION)
+        let start = World::poc_start(self.epoch());
+        let begun = match self.phase() {
+            Phase::Inference => self.confirmation_start(self.epoch()),
+            _ => None,
+        };
+        self.block_time(begun.unwrap_or(start) + GENERATION)
     }
 
     /// Answers a call to the chain's public API.
     pub fn public_api(&self, ask: &Ask) -> Reply {
+        if let Some(reply) = self.chain_rest(&ask.path) {
+            return reply;
+        }
         let path = ask.path.strip_prefix("/api").unwrap_or(&ask.path);
         match path.trim_end_matches('/') {
             "/v1/epochs/latest" => Reply::ok(&self.epoch_reply()),
@@ -140,27 +154,13 @@ impl World {
             return Some(Reply::error(404, "epoch group data not found"));
         }
         let total: u64 = self.active.values().sum();
-        let confirmed = self.confirmed_weight(total);
+        let result = self.confirmations.get(&self.active_epoch);
+        let confirmed = result.map_or(total, |result| result.confirmed);
         Some(Reply::ok(
             &json!({"epoch_group_data": {"epoch_index": epoch, "validation_weights": [
             {"member_address": PARTICIPANT, "weight": total.to_string(), "reputation": 90,
              "confirmation_weight": confirmed.to_string(), "voting_power": total.to_string()}]}}),
         ))
-    }
-
-    /// Who is not there any more has nothing to show: our weight counts by the nodes that are
-    /// registered when the event is over.
-    fn confirmed_weight(&self, total: u64) -> u64 {
-        let after = self.scenario.confirmation_after;
-        let offset = self.height() - World::poc_start(self.epoch());
-        if after == 0 || offset < after + CONFIRMATION {
-            return total;
-        }
-        let there = self
-            .active
-            .iter()
-            .filter(|(id, _)| self.nodes.contains_key(*id));
-        there.map(|(_, weight)| weight).sum()
     }
 
     fn public_other(path: &str) -> Reply {
@@ -205,26 +205,11 @@ impl World {
                 "set_new_validators_delay": NEW_VALIDATORS_DELAY, "inference_validation_cutoff": CUTOFF, "inference_pruning_epoch_threshold": 2,
                 "poc_slot_allocation": {"value": 5, "exponent": -1}, "confirmation_poc_safety_window": 500},
             "is_confirmation_poc_active": false});
-        if let Some(event) = self.confirmation(epoch, offset) {
+        if let Some(event) = self.confirmation_event(epoch, offset) {
             reply["is_confirmation_poc_active"] = json!(true);
             reply["active_confirmation_poc_event"] = event;
         }
         reply
-    }
-
-    fn confirmation(&self, epoch: u64, offset: u64) -> Option<Value> {
-        let after = self.scenario.confirmation_after;
-        let since = offset.checked_sub(after).filter(|_| after > 0)?;
-        let phase = match since {
-            0..CUTOFF => 1,
-            CUTOFF..140 => 2,
-            140..CONFIRMATION => 3,
-            _ => return None,
-        };
-        let trigger = World::poc_start(epoch) + after;
-        Some(
-            json!({"epoch_index": epoch, "trigger_height": trigger, "generation_start_height": trigger + CUTOFF, "phase": phase, "poc_seed_block_hash": ""}),
-        )
     }
 
     fn participants_reply(&self) -> Value {

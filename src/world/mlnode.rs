@@ -184,7 +184,7 @@ impl World {
     #[expect(clippy::too_many_lines, reason = "one table of the node's calls")]
     pub fn mlnode(&mut self, id: u64, ask: &Ask) -> Option<Reply> {
         let now = self.now;
-        let phase = self.phase();
+        let phase = self.round();
         let end = self.generation_end();
         let version = self.scenario.poc_version;
         let instance = self.instances.get_mut(&id)?;
@@ -297,7 +297,7 @@ impl World {
 
     /// Generating machines send a batch every five seconds until generation ends.
     pub(super) fn send_batches(&mut self) {
-        let (now, end, phase) = (self.now, self.generation_end(), self.phase());
+        let (now, end, phase) = (self.now, self.generation_end(), self.round());
         for instance in self
             .instances
             .values_mut()

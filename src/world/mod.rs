@@ -5,6 +5,7 @@
 
 mod chain;
 mod clock;
+mod confirmation;
 mod inside;
 mod machine;
 mod mlnode;
@@ -27,4 +28,4 @@ pub use state::{
     API_KEY, Ask, IMAGE, MODEL, Outgoing, PARTICIPANT, PROXY_NODE, Polled, Reply, World,
 };
 pub use troubles::Troubles;
-pub use truth::{TrueRental, Truth};
+pub use truth::{Confirmation, TrueRental, Truth};

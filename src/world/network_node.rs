@@ -147,7 +147,7 @@ impl World {
     fn node_row(&self, node: &Node) -> Value {
         let id = node.config["id"].as_str().unwrap_or_default();
         let poc = if node.in_poc == self.epoch() && node.in_poc > 0 {
-            self.phase()
+            self.round()
         } else {
             Phase::Inference
         };
@@ -283,7 +283,7 @@ impl World {
         }
     }
 
-    fn order_generation(&mut self, epoch: u64, id: &str) {
+    pub(super) fn order_generation(&mut self, epoch: u64, id: &str) {
         let Some(config) = self.nodes.get(id).map(|node| node.config.clone()) else {
             return;
         };
@@ -297,6 +297,6 @@ impl World {
 }
 
 /// Nodes that the world does not call: the inference proxy and the colleague's.
-fn is_foreign(id: &str) -> bool {
+pub(super) fn is_foreign(id: &str) -> bool {
     id == PROXY_NODE || id == "colleague-1"
 }

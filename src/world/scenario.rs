@@ -32,6 +32,11 @@ pub struct Scenario {
     pub boot_failure: String,
     /// Blocks after `poc_start` at which a confirmation `PoC` triggers; none when 0.
     pub confirmation_after: u64,
+    /// Confirmation `PoC`s in an epoch, on average, as the chain's parameters tell.
+    pub expected_confirmations: u64,
+    /// An upgrade halts the chain so many blocks before the first `PoC`, for twenty minutes; none
+    /// when 0.
+    pub upgrade_before_poc: u64,
     /// Seconds after a container starts at which its SSH links drop once; never when 0.
     pub ssh_drops_after: u64,
     /// What goes wrong by chance.
@@ -108,6 +113,8 @@ impl Default for Scenario {
             boot_hangs: false,
             boot_failure: String::new(),
             confirmation_after: 0,
+            expected_confirmations: 1,
+            upgrade_before_poc: 0,
             ssh_drops_after: 0,
             troubles: Troubles::default(),
             faults: Vec::new(),

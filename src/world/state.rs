@@ -10,7 +10,7 @@ use super::chain::Phase;
 use super::clock::{as_seconds, seconds};
 use super::network_node::Node;
 use super::scenario::Scenario;
-use super::truth::TrueRental;
+use super::truth::{Confirmation, TrueRental};
 use super::vast::Instance;
 
 /// The one model that governance approves.
@@ -26,7 +26,7 @@ pub const API_KEY: &str = "simulated-vast-key";
 /// The world goes on in slices of this many seconds.
 const SLICE: f64 = 2.0;
 const QUIET_SLICE: f64 = 1_800.0;
-const WEIGHT_PER_BATCH: u64 = 37;
+pub(super) const WEIGHT_PER_BATCH: u64 = 37;
 
 /// A call, however it came.
 #[derive(Debug, Clone, Default)]
@@ -117,6 +117,9 @@ pub struct World {
     pub(super) nodes: BTreeMap<String, Node>,
     pub(super) weights: BTreeMap<u64, BTreeMap<String, u64>>,
     pub(super) batches: BTreeMap<u64, BTreeMap<String, u64>>,
+    /// Batches of this epoch's confirmation `PoC`.
+    pub(super) confirming: BTreeMap<String, u64>,
+    pub(super) confirmations: BTreeMap<u64, Confirmation>,
     pub(super) active: BTreeMap<String, u64>,
     pub(super) active_epoch: u64,
     pub(super) generated_epoch: u64,
@@ -147,6 +150,8 @@ impl World {
             nodes: BTreeMap::new(),
             weights: BTreeMap::new(),
             batches: BTreeMap::new(),
+            confirming: BTreeMap::new(),
+            confirmations: BTreeMap::new(),
             active: BTreeMap::new(),
             active_epoch: 0,
             generated_epoch: 0,
@@ -156,6 +161,7 @@ impl World {
             callback_url: "http://api:9100/v2/poc-batches".into(),
         };
         world.height = world.height_at(start);
+        world.plan_upgrade();
         world.plan_halt(world.epoch() + 1);
         world.generated_epoch = world.epoch();
         world.active_epoch = world.epoch();
@@ -188,6 +194,7 @@ impl World {
     /// `PoC`.
     fn next_stop(&self) -> Time {
         let quiet = self.phase() == Phase::Inference
+            && self.confirmation_round() == Phase::Inference
             && self.active_epoch == self.epoch()
             && self.instances.values().all(|i| i.is_at_rest(self.now));
         if !quiet {
@@ -195,7 +202,10 @@ impl World {
         }
         let poc_start = self.block_time(World::poc_start(self.epoch() + 1));
         let soon = self.now + seconds(QUIET_SLICE);
-        soon.min(poc_start).max(self.now + seconds(SLICE))
+        let confirmation = self.next_confirmation().unwrap_or(soon);
+        soon.min(poc_start)
+            .min(confirmation)
+            .max(self.now + seconds(SLICE))
     }
 
     fn step(&mut self, elapsed: f64) {
@@ -206,6 +216,7 @@ impl World {
         self.follow_chain();
         self.send_batches();
         self.repeat_generation();
+        self.follow_confirmation();
         self.poll_nodes();
     }
 
@@ -253,6 +264,10 @@ impl World {
             return Reply::error(400, "node_id is missing");
         };
         let epoch = self.epoch();
+        if matches!(self.confirmation_round(), Phase::Generate | Phase::Exchange) {
+            *self.confirming.entry(node).or_default() += 1;
+            return Reply::ok(&json!({"message": "ok"}));
+        }
         if !matches!(self.phase(), Phase::Generate | Phase::Exchange) {
             return Reply::error(400, "not in the generation window");
         }

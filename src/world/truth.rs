@@ -18,10 +18,28 @@ pub struct Truth {
     pub weights: BTreeMap<u64, BTreeMap<String, u64>>,
     /// Callback batches per epoch and node.
     pub batches: BTreeMap<u64, BTreeMap<String, u64>>,
+    /// What became of each epoch's confirmation `PoC`.
+    pub confirmations: BTreeMap<u64, Confirmation>,
     /// Money spent.
     pub spend: Usd,
     /// Most rentals alive at once.
     pub peak_live_rentals: usize,
+}
+
+/// A confirmation `PoC` that is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Confirmation {
+    /// The participant's weight in the epoch.
+    pub weight: u64,
+    /// What of it was confirmed.
+    pub confirmed: u64,
+}
+
+impl Confirmation {
+    /// At half of its weight or less a participant loses the epoch's reward.
+    pub fn costs_the_reward(&self) -> bool {
+        self.confirmed * 2 <= self.weight
+    }
 }
 
 /// A rental as it really was.
@@ -70,6 +88,7 @@ impl World {
             nodes: self.registered(),
             weights: self.weights.clone(),
             batches: self.batches.clone(),
+            confirmations: self.confirmations.clone(),
             spend: self.spend(),
             peak_live_rentals: self.peak_live,
         }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pocpit::domain::{
-    BootFault, CallError, CallErrorKind, ChainPhase, Duration, EpochIndex, EpochParams,
-    EpochStages, EpochView, Finding, Height, InstanceId, Likeness, MachineId, Mode, NodeId,
-    NodeStatus, Offer, OfferId, PocStatus, Preflight, ReleasePolicy, RentalLabel, Requirement,
-    Step, Time, Usd, UsdPerHour, Verdict, Weight,
+    Blocks, BootFault, CallError, CallErrorKind, ChainPhase, ConfirmationEvent, ConfirmationPhase,
+    Duration, EpochIndex, EpochParams, EpochStages, EpochView, Finding, Height, InstanceId,
+    Likeness, MachineId, Mode, NodeId, NodeStatus, Offer, OfferId, PocStatus, Preflight,
+    ReleasePolicy, RentalLabel, Requirement, Step, Time, Usd, UsdPerHour, Verdict, Weight,
 };
 use pocpit::flow::{
     BootReading, Candidate, Caps, Effect, Event, Funds, NodeReading, NodesReading, Plan, Sprint,
@@ -45,6 +45,10 @@ pub struct Faults {
     pub no_credit: bool,
     /// The chain cannot be read any more from this minute on.
     pub chain_dies_at: Option<i64>,
+    /// Confirmation `PoC`s, by blocks after the start of the `PoC`.
+    pub confirmations: Vec<u64>,
+    /// The chain makes no block from this minute on, for so many minutes.
+    pub halt: Option<(i64, i64)>,
     /// No offer at all.
     pub no_offers: bool,
     /// Instances cannot be listed any more once a rent call was made.
@@ -144,6 +148,18 @@ fn stages(epoch: u64, start: u64) -> EpochStages {
     }
 }
 
+fn params() -> EpochParams {
+    EpochParams {
+        epoch_length: Blocks(15_391),
+        poc_stage_duration: Blocks(60),
+        poc_validation_delay: Blocks(5),
+        poc_validation_duration: Blocks(120),
+        set_new_validators_delay: Blocks(120),
+        inference_validation_cutoff: Blocks(80),
+        confirmation_poc_safety_window: Blocks(500),
+    }
+}
+
 pub fn lost() -> CallError {
     CallError {
         what: "test".into(),
@@ -181,7 +197,11 @@ impl World {
     }
 
     pub fn height(&self) -> Height {
-        let blocks = (self.now - self.started).num_milliseconds() / BLOCK_MILLIS;
+        let halted = self.faults.halt.map_or(Duration::zero(), |(from, length)| {
+            (self.now - start() - Duration::minutes(from))
+                .clamp(Duration::zero(), Duration::minutes(length))
+        });
+        let blocks = (self.now - self.started - halted).num_milliseconds() / BLOCK_MILLIS;
         let begin = POC_START - u64::try_from(95 * 60_000 / BLOCK_MILLIS).unwrap();
         Height(begin + u64::try_from(blocks).unwrap())
     }
@@ -200,9 +220,24 @@ impl World {
             phase: ChainPhase::Inference,
             current: stages(epoch, at),
             next: stages(epoch + 1, at + 15_391),
-            params: EpochParams::default(),
-            confirmation: None,
+            params: params(),
+            confirmation: self.confirmation(),
         }
+    }
+
+    fn confirmation(&self) -> Option<ConfirmationEvent> {
+        let height = self.height().0;
+        let begun = (0..).zip(&self.faults.confirmations).find(|(_, after)| {
+            let trigger = POC_START + **after;
+            (trigger..trigger + 265).contains(&height)
+        });
+        begun.map(|(sequence, after)| ConfirmationEvent {
+            epoch: EpochIndex(359),
+            sequence,
+            trigger_height: Height(POC_START + after),
+            generation_start: Height(POC_START + after + 80),
+            phase: ConfirmationPhase::GracePeriod,
+        })
     }
 
     /// What the chain says now.
@@ -229,7 +264,12 @@ impl World {
         self.now += Duration::seconds(10);
         self.feed(Event::TimePassed);
         let minute = (self.now - start()).num_minutes();
-        if self.faults.chain_dies_at.is_none_or(|dies| minute < dies) {
+        // The engine passes on no reading of a chain that stands still.
+        let halted = self
+            .faults
+            .halt
+            .is_some_and(|(from, length)| (from + 1..from + length).contains(&minute));
+        if !halted && self.faults.chain_dies_at.is_none_or(|dies| minute < dies) {
             self.feed(self.chain_reading());
         }
         if !self.faults.node_is_silent {
@@ -246,9 +286,9 @@ impl World {
         }
     }
 
-    /// Ticks until `done`, at most six hours.
+    /// Ticks until `done`, at most thirty hours.
     pub fn until(&mut self, done: impl Fn(&World) -> bool) {
-        for _ in 0..2_160 {
+        for _ in 0..10_800 {
             if done(self) {
                 return;
             }

@@ -4,9 +4,10 @@ use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use pocpit::chain::client::ChainClient;
+use pocpit::chain::sources::Sources;
 use pocpit::config::{self, Config, Places};
 use pocpit::domain::{InstanceId, NodeId, Participant, Time};
-use pocpit::engine::ports::{Chain as _, Market as _, MlNodes as _, NetworkNode as _};
+use pocpit::engine::ports::{Chain as _, Look, Market as _, MlNodes as _, NetworkNode as _};
 use pocpit::http::{Answer, HttpClient, HttpRequest, Transport, TransportError};
 use pocpit::mlnode::boot::BootTracker;
 use pocpit::mlnode::client::MlNodeFactory;
@@ -97,6 +98,9 @@ pub fn chain(bytes: &[u8]) {
         if let Ok(view) = chain.epoch().await {
             let _ = pocpit::chain::epoch::consistent(&view);
         }
+        let reports = chain.look(Look::Every).await;
+        let _ = Sources::default().take(at(), reports);
+        let _ = chain.governance().await;
         let _ = chain.header(None).await;
         let _ = chain
             .weight(&Participant("gonka1x".into()), &NodeId("vastai-1".into()))

@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod chance;
+mod confirmation;
 mod crash;
 mod epoch;
 mod full_disk;
@@ -18,7 +19,10 @@ mod mangled;
 mod outage;
 mod played;
 mod storage;
+mod wake;
 mod wire;
+
+use pocpit::domain::{Duration, ReleasePolicy};
 
 use epoch::{Campaign, Plan, Summary};
 
@@ -87,4 +91,39 @@ fn whenever_it_dies_before_or_after_a_call_or_a_write_it_goes_on_with_one_rental
 fn the_same_seed_gives_the_same_run() {
     let run = || Campaign::new(9, Plan::Crashing).run(8).to_string();
     assert_eq!(run(), run());
+}
+
+#[test]
+fn wake_ups_come_within_fifteen_seconds_however_rarely_the_chain_is_read() {
+    let (most, beat) = (Duration::seconds(15), Duration::seconds(100));
+    for seed in 1..=8 {
+        let late = wake::lateness(seed, beat);
+        println!("seed {seed}: {late:?}");
+        assert!(late.renting.abs() <= most, "{late:?}");
+        let after = Duration::zero()..=most;
+        assert!(after.contains(&late.releasing), "{late:?}");
+        assert!(after.contains(&late.confirming), "{late:?}");
+    }
+}
+
+#[test]
+fn a_node_that_is_gone_in_a_confirmation_costs_the_epochs_reward() {
+    let played = confirmation::play(ReleasePolicy::AfterValidation);
+    assert_eq!(played.report.outcome, "confirmed");
+    assert!(played.confirmation.costs_the_reward(), "{played:?}");
+}
+
+#[test]
+fn a_node_that_is_held_through_the_confirmation_keeps_the_reward_and_is_then_given_back() {
+    let played = confirmation::play(ReleasePolicy::AfterConfirmation);
+    assert_eq!(played.report.outcome, "confirmed");
+    assert!(!played.confirmation.costs_the_reward(), "{played:?}");
+    let after = played.given_back - played.confirmed_at;
+    let soon = Duration::zero()..Duration::minutes(2);
+    assert!(soon.contains(&after), "{after} after the confirmation");
+}
+
+#[test]
+fn an_upgrade_that_halts_the_chain_before_the_poc_is_waited_out_without_a_rental() {
+    assert_eq!(confirmation::wait_out_an_upgrade(), 0);
 }

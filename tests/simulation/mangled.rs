@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use pocpit::chain::client::ChainClient;
+use pocpit::chain::sources::Sources;
 use pocpit::domain::{InstanceId, NodeId, OfferId, Participant, RentOrder, Time};
-use pocpit::engine::ports::{Chain, Market, MlNodes, NetworkNode};
+use pocpit::engine::ports::{Chain, Look, Market, MlNodes, NetworkNode};
 use pocpit::http::HttpClient;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
@@ -100,12 +101,14 @@ fn ten_thousand_mangled_replies_are_read_without_harm() {
         let network_node = NetworkNodeClient::new(http.clone(), &config.network_node);
         let mlnode = MlNodeFactory::new(http).at("127.0.0.1:18080".parse().unwrap());
         let mut usable = 0;
+        let mut sources = Sources::default();
         for round in 0..1_000_u32 {
             let now = stage.time();
             let _ = chain
                 .epoch()
                 .await
                 .map(|view| pocpit::chain::epoch::consistent(&view));
+            let _ = sources.take(now, chain.look(Look::Every).await);
             let _ = chain.header(None).await;
             let _ = chain
                 .weight(

@@ -10,6 +10,7 @@ use pocpit::journal::Journal;
 use pocpit::world::{PROXY_NODE, Scenario, World};
 
 use crate::epoch::{configuration, ports};
+use crate::judge::Caps;
 use crate::played::Stage;
 
 const SILENCE: Duration = Duration::hours(6);
@@ -45,7 +46,7 @@ impl Outage {
             release + SILENCE,
         );
         let directory = tempfile::tempdir().unwrap();
-        let config = configuration(directory.path());
+        let config = configuration(directory.path(), Caps::WIDE);
         Outage {
             stage,
             config,

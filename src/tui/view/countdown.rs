@@ -166,7 +166,13 @@ fn confirmation(reading: &ChainReading, theme: Theme) -> Line<'static> {
                 ConfirmationPhase::Validation => "VALIDATION",
                 ConfirmationPhase::Completed => "completed",
             };
-            Span::styled(format!("#{} {word}", event.sequence), theme.warn())
+            let end = reading
+                .confirmation_times
+                .and_then(|times| times.end.expected);
+            let until = end.map_or_else(String::new, |band| {
+                format!(" until {}", band.p50.format("%H:%M UTC"))
+            });
+            Span::styled(format!("#{} {word}{until}", event.sequence), theme.warn())
         }
     };
     Line::from(vec![name, state])

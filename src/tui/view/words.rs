@@ -62,6 +62,8 @@ pub fn policy(policy: ReleasePolicy) -> String {
     match policy {
         ReleasePolicy::AfterValidation => "after PoC validation".into(),
         ReleasePolicy::AfterWeight => "once the weight is known".into(),
+        ReleasePolicy::AfterConfirmation => "after the first confirmation PoC".into(),
+        ReleasePolicy::MinutesAfterStart(n) => format!("{n} min after PoC starts"),
         ReleasePolicy::BlocksAfterStart(n) => format!("{n} blocks after PoC starts"),
         ReleasePolicy::WholeEpoch => "at the epoch's end".into(),
     }

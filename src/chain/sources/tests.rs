@@ -1,0 +1,217 @@
+use super::super::wire::tests::mainnet;
+use super::*;
+use crate::domain::{CallError, CallErrorKind, SourceKind};
+
+const BASE: u64 = 5_536_000;
+
+fn at(second: i64) -> Time {
+    Time::from_timestamp(1_790_000_000 + second, 0).unwrap()
+}
+
+fn named(kind: SourceKind, name: &str) -> ChainSource {
+    ChainSource {
+        kind,
+        name: name.to_owned(),
+    }
+}
+
+fn api(name: &str, height: u64) -> SourceReport {
+    let mut view = mainnet();
+    view.height = Height(height);
+    SourceReport {
+        source: named(SourceKind::PublicApi, name),
+        told: Ok(Told {
+            height: Height(height),
+            block_time: None,
+            sync: SyncState::Synced,
+            view: Some(view),
+        }),
+    }
+}
+
+fn rpc(height: u64, sync: SyncState) -> SourceReport {
+    SourceReport {
+        source: named(SourceKind::Rpc, "node"),
+        told: Ok(Told {
+            height: Height(height),
+            block_time: None,
+            sync,
+            view: None,
+        }),
+    }
+}
+
+fn silent(name: &str) -> SourceReport {
+    SourceReport {
+        source: named(SourceKind::PublicApi, name),
+        told: Err(CallError {
+            what: "read the epoch".into(),
+            kind: CallErrorKind::NotSent,
+            status: None,
+            detail: "connection refused".into(),
+        }),
+    }
+}
+
+fn health(sources: &Sources, name: &str) -> SourceHealth {
+    let all = sources.statuses();
+    let found = all.iter().find(|status| status.source.name == name);
+    found.unwrap().health.clone()
+}
+
+/// Sources that know where the chain is.
+fn settled() -> Sources {
+    let mut sources = Sources::default();
+    sources.remember(at(0), Height(BASE));
+    let reports = vec![
+        api("own", BASE),
+        api("other", BASE - 1),
+        rpc(BASE, SyncState::Synced),
+    ];
+    assert!(sources.take(at(0), reports).is_ok());
+    sources
+}
+
+#[test]
+fn two_that_agree_are_believed_at_once_and_one_alone_is_not() {
+    let mut alone = Sources::default();
+    assert!(alone.take(at(0), vec![api("own", BASE)]).is_err());
+    let mut both = Sources::default();
+    let reports = vec![api("own", BASE), rpc(BASE + 1, SyncState::Synced)];
+    assert_eq!(both.take(at(0), reports).unwrap().height, Height(BASE));
+}
+
+#[test]
+fn a_node_that_is_catching_up_is_no_witness_and_says_so() {
+    let mut sources = Sources::default();
+    let reports = vec![api("own", BASE), rpc(BASE, SyncState::CatchingUp)];
+    assert!(sources.take(at(0), reports).is_err());
+    assert_eq!(health(&sources, "node"), SourceHealth::CatchingUp);
+}
+
+#[test]
+fn one_that_lags_is_named_and_the_others_decide() {
+    let mut sources = settled();
+    let reports = vec![
+        api("own", BASE - 300),
+        api("other", BASE + 10),
+        rpc(BASE + 10, SyncState::Synced),
+    ];
+    assert_eq!(
+        sources.take(at(60), reports).unwrap().height,
+        Height(BASE + 10)
+    );
+    assert!(matches!(
+        health(&sources, "own"),
+        SourceHealth::WentBack { .. }
+    ));
+    let lag = sources.statuses()[0].lag;
+    assert_eq!(lag, Some(Blocks(310)));
+}
+
+#[test]
+fn one_that_is_far_ahead_is_named_and_the_others_decide() {
+    let mut sources = settled();
+    let reports = vec![
+        api("own", BASE + 900),
+        api("other", BASE + 10),
+        rpc(BASE + 10, SyncState::Synced),
+    ];
+    assert_eq!(
+        sources.take(at(60), reports).unwrap().height,
+        Height(BASE + 10)
+    );
+    assert_eq!(health(&sources, "own"), SourceHealth::Ahead);
+}
+
+#[test]
+fn one_that_creeps_ahead_is_outvoted_by_two_that_agree() {
+    let mut sources = settled();
+    let mut crept = Vec::new();
+    for minute in 1..60 {
+        // Within what one source alone would be believed: 4 s a block.
+        let wrong = BASE + 15 * minute;
+        let right = BASE + 10 * minute;
+        let now = at(60 * i64::try_from(minute).unwrap());
+        let reports = vec![
+            api("own", wrong),
+            api("other", right),
+            rpc(right, SyncState::Synced),
+        ];
+        let believed = sources.take(now, reports).unwrap().height.0;
+        crept.push(believed.saturating_sub(right));
+    }
+    assert!(crept.iter().all(|ahead| *ahead <= 40), "{crept:?}");
+    assert_eq!(*crept.last().unwrap(), 0);
+}
+
+#[test]
+fn one_that_is_silent_is_named_and_the_others_decide() {
+    let mut sources = settled();
+    let reports = vec![silent("own"), api("other", BASE + 2)];
+    assert_eq!(
+        sources.take(at(10), reports).unwrap().height,
+        Height(BASE + 2)
+    );
+    assert!(matches!(health(&sources, "own"), SourceHealth::Silent(_)));
+    assert!(sources.is_in_doubt());
+    assert!(
+        sources
+            .take(at(16), vec![silent("own"), silent("other")])
+            .is_err()
+    );
+}
+
+#[test]
+fn after_an_outage_two_that_agree_on_a_height_far_ahead_are_believed_at_once() {
+    let mut sources = settled();
+    let reports = vec![
+        api("own", BASE + 5_000),
+        rpc(BASE + 5_001, SyncState::Synced),
+    ];
+    assert!(sources.take(at(60), reports).is_ok());
+}
+
+#[test]
+fn a_halt_is_proven_by_several_sources_and_not_by_one() {
+    let mut sources = settled();
+    for second in (6..300).step_by(6) {
+        let reports = vec![
+            api("own", BASE),
+            api("other", BASE),
+            rpc(BASE, SyncState::Synced),
+        ];
+        assert!(sources.take(at(second), reports).is_ok());
+    }
+    let halted = sources.standstill(at(294), at(0));
+    assert_eq!(halted, Standstill::Halted { witnesses: 3 });
+    let mut alone = settled();
+    for second in (6..300).step_by(6) {
+        let reports = vec![
+            api("own", BASE),
+            rpc(BASE + u64::try_from(second / 6).unwrap(), SyncState::Synced),
+        ];
+        let _ = alone.take(at(second), reports);
+    }
+    assert_eq!(alone.standstill(at(294), at(0)), Standstill::Unproven);
+}
+
+#[test]
+fn a_change_of_parameters_is_told() {
+    let mut sources = settled();
+    let mut changed = [api("own", BASE + 1), api("other", BASE + 1)];
+    for report in &mut changed {
+        if let Ok(Told {
+            view: Some(view), ..
+        }) = &mut report.told
+        {
+            view.params.confirmation_poc_safety_window = Blocks(600);
+        }
+    }
+    let [own, other] = changed;
+    // The first of the two waits for the second.
+    let _ = sources.take(at(6), vec![own.clone(), other.clone()]);
+    assert!(sources.take(at(12), vec![own, other]).is_ok());
+    let (_, change) = sources.changed().unwrap();
+    assert_eq!(change, "confirmation_poc_safety_window: 500 → 600 blocks");
+}

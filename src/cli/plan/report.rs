@@ -1,0 +1,364 @@
+//! The plan as data: this is the JSON that scripts rely on.
+
+use serde::Serialize;
+
+use super::Seen;
+use crate::config::Config;
+use crate::domain::{
+    ConfirmationParams, Duration, Height, ReleasePolicy, SourceHealth, SourceStatus, Time, Usd,
+};
+use crate::engine::needs;
+use crate::flow::{ASSUMED_CONFIRMATION, Sprint, Terms, admit, forecast};
+use crate::vast::{Ranked, RankedOffer, rank};
+
+/// The next sprint. Times are UTC, money is in dollars.
+#[derive(Debug, Serialize)]
+pub(super) struct PlanReport {
+    /// When this was read.
+    pub at: Time,
+    /// The chain then.
+    pub chain: Chain,
+    /// The epoch whose `PoC` the sprint is for.
+    pub epoch: u64,
+    /// Where the `PoC` starts.
+    pub poc_start: Moment,
+    /// When it rents.
+    pub rent_at: Option<Time>,
+    /// The last height at which a registration counts.
+    pub register_by: Moment,
+    /// Where the rental is given back by the policy in force, while no confirmation `PoC` comes.
+    pub release: Moment,
+    /// What it costs; absent without a usable offer.
+    pub cost: Option<Cost>,
+    /// What could stop it: empty when nothing is known of.
+    pub could_stop: Vec<Obstacle>,
+    /// How often the chain confirms.
+    pub confirmation: Confirmation,
+    /// What each release policy costs and risks, the one in force first.
+    pub policies: Vec<Policy>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Chain {
+    pub height: Height,
+    pub epoch: u64,
+    /// Seconds of a block; absent when no RPC tells.
+    pub block_seconds: Option<f64>,
+    pub sources: Vec<SourceStatus>,
+}
+
+/// A height and when it is expected.
+#[derive(Debug, Serialize)]
+pub(super) struct Moment {
+    pub height: Height,
+    /// One in ten is earlier; absent when block time is not measured, as `p90` is.
+    pub p10: Option<Time>,
+    pub p50: Option<Time>,
+    pub p90: Option<Time>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Cost {
+    pub expected_usd: f64,
+    pub worst_usd: f64,
+    pub price_per_hour_usd: f64,
+    pub offer: u64,
+    pub gpus: String,
+    pub usable_offers: usize,
+}
+
+/// Something that stops the sprint, or may.
+#[derive(Debug, Serialize)]
+pub(super) struct Obstacle {
+    pub certainty: Certainty,
+    pub what: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Certainty {
+    /// As things are, nothing is rented.
+    Stops,
+    /// It may.
+    May,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Confirmation {
+    pub expected_per_epoch: f64,
+    /// At or below this part of its weight a participant loses the reward.
+    pub alpha_threshold: f64,
+    pub known_by: KnownBy,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum KnownBy {
+    /// The chain's own parameters.
+    Chain,
+    /// The host documentation: `chain.rest` is not configured or does not answer.
+    Documentation,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Policy {
+    /// As `poc.release` is written.
+    pub policy: String,
+    pub in_force: bool,
+    pub release_height: Height,
+    pub hours: f64,
+    pub expected_cost_usd: f64,
+    pub worst_cost_usd: f64,
+    /// Chance that a confirmation `PoC` comes when the rental is gone, 0 to 1.
+    pub chance_of_losing_reward: f64,
+    /// The worst case fits into what is left of every cap.
+    pub fits_budget: bool,
+    /// `poc.execution_timeout` must be this many hours for it; absent when it is long enough.
+    pub needs_execution_timeout_hours: Option<f64>,
+    /// From this worth of an epoch's reward on it pays, compared with the policy in force.
+    pub pays_from_reward_usd: Option<f64>,
+}
+
+/// Longer than any epoch.
+const AN_EPOCH: Duration = Duration::hours(36);
+/// Times that are shown for comparison when none is configured.
+const FOR_EXAMPLE: ReleasePolicy = ReleasePolicy::MinutesAfterStart(360);
+const TYPICAL_BLOCK: Duration = Duration::milliseconds(5_600);
+
+pub(super) fn plan(config: &Config, seen: &Seen) -> PlanReport {
+    let (sprint, search) = seen.sprint(config);
+    let stages = sprint.stages().copied().unwrap_or(seen.view.next);
+    let ranked = search.as_ref().and_then(|search| {
+        let offers = seen.offers.as_ref().ok()?.clone();
+        let needs = needs(seen.now, search, config);
+        let avoided: Vec<_> = seen
+            .ledger
+            .avoided(seen.now)
+            .into_iter()
+            .map(|(machine, ..)| machine)
+            .collect();
+        Some(rank(offers, &config.vast.query, &needs, &avoided))
+    });
+    let best = ranked.as_ref().and_then(|ranked| ranked.usable.first());
+    let (confirmation, known_by) = match &seen.governance {
+        Ok(Some(known)) => (known.confirmation, KnownBy::Chain),
+        _ => (ASSUMED_CONFIRMATION, KnownBy::Documentation),
+    };
+    let moment = |height| moment(seen, &sprint, height);
+    PlanReport {
+        at: seen.now,
+        chain: Chain {
+            height: seen.view.height,
+            epoch: seen.view.epoch.0,
+            block_seconds: seen.clock.block_time().map(Duration::as_seconds_f64),
+            sources: seen.sources.clone(),
+        },
+        epoch: stages.epoch.0,
+        poc_start: moment(stages.poc_start),
+        rent_at: sprint.rent_at(),
+        register_by: moment(sprint.deadline().unwrap_or(stages.poc_start)),
+        release: moment(sprint.release_height(&stages)),
+        cost: best.map(|best| cost(best, ranked.as_ref().map_or(0, |all| all.usable.len()))),
+        could_stop: obstacles(config, seen, &sprint, ranked.as_ref()),
+        confirmation: Confirmation {
+            expected_per_epoch: confirmation.expected_per_epoch,
+            alpha_threshold: confirmation.alpha_threshold,
+            known_by,
+        },
+        policies: policies(config, seen, &sprint, confirmation, best),
+    }
+}
+
+fn moment(seen: &Seen, sprint: &Sprint, height: Height) -> Moment {
+    let band = seen.clock.estimate(seen.now, height);
+    Moment {
+        height,
+        p10: band.map(|band| band.p10),
+        p50: band.map(|band| band.p50).or_else(|| sprint.eta(height)),
+        p90: band.map(|band| band.p90),
+    }
+}
+
+fn cost(best: &RankedOffer, usable_offers: usize) -> Cost {
+    Cost {
+        expected_usd: best.expected_cost.dollars(),
+        worst_usd: best.worst_cost.dollars(),
+        price_per_hour_usd: best.price.0.dollars(),
+        offer: best.offer.id.0,
+        gpus: format!("{}x {}", best.offer.gpu_count, best.offer.gpu_name),
+        usable_offers,
+    }
+}
+
+/// The policy in force as it is; the others as if the timeout let them.
+fn policies(
+    config: &Config,
+    seen: &Seen,
+    sprint: &Sprint,
+    confirmation: ConfirmationParams,
+    best: Option<&RankedOffer>,
+) -> Vec<Policy> {
+    let poc = &config.poc;
+    let downloaded = config.vast.image_gb + config.vast.model_gb;
+    let terms = Terms {
+        stages: sprint.stages().copied().unwrap_or(seen.view.next),
+        params: seen.view.params,
+        confirmation,
+        block: seen.clock.block_time().unwrap_or(TYPICAL_BLOCK),
+        before_poc: poc.lead + poc.margin,
+        lease: poc.lease,
+        longest: poc.execution_timeout,
+        // Without an offer, the most that one may cost.
+        price: best.map_or(config.vast.query.max_price, |best| best.price),
+        downloads: best.map_or(Usd::ZERO, |best| {
+            Usd::from_dollars(best.offer.download_per_gb.dollars() * downloaded)
+        }),
+    };
+    let in_force = forecast(poc.release, &terms);
+    let unbound = Terms {
+        longest: AN_EPOCH.max(poc.execution_timeout),
+        ..terms
+    };
+    let told = |policy: ReleasePolicy| {
+        let whole = forecast(policy, &unbound);
+        let told = if policy == poc.release {
+            in_force
+        } else {
+            whole
+        };
+        let admitted = admit(
+            terms.price,
+            told.worst_cost,
+            &seen.funds(),
+            &sprint.plan().caps,
+        );
+        let blocks = terms.stages.poc_start.until(whole.release_height).0;
+        let needed = terms.block * i32::try_from(blocks).unwrap_or(i32::MAX);
+        let timeout = (needed > poc.execution_timeout)
+            .then(|| (needed.as_seconds_f64() / 3_600.0).ceil() + 1.0);
+        Policy {
+            policy: policy.to_string(),
+            in_force: policy == poc.release,
+            release_height: told.release_height,
+            hours: told.hours,
+            expected_cost_usd: told.expected_cost.dollars(),
+            worst_cost_usd: told.worst_cost.dollars(),
+            chance_of_losing_reward: told.chance_of_losing,
+            fits_budget: admitted.is_ok(),
+            needs_execution_timeout_hours: timeout,
+            pays_from_reward_usd: told.pays_from(&in_force).map(Usd::dollars),
+        }
+    };
+    let mut all = vec![
+        poc.release,
+        ReleasePolicy::AfterValidation,
+        ReleasePolicy::AfterWeight,
+        FOR_EXAMPLE,
+        ReleasePolicy::AfterConfirmation,
+        ReleasePolicy::WholeEpoch,
+    ];
+    let mut known = std::collections::BTreeSet::new();
+    all.retain(|policy| known.insert(policy.to_string()));
+    all.into_iter().map(told).collect()
+}
+
+fn obstacles(
+    config: &Config,
+    seen: &Seen,
+    sprint: &Sprint,
+    ranked: Option<&Ranked>,
+) -> Vec<Obstacle> {
+    let mut found = Vec::new();
+    let mut add = |certainty, what: String| found.push(Obstacle { certainty, what });
+    if let Some(doubt) = &seen.doubt {
+        add(
+            Certainty::May,
+            format!("the chain's height is not certain: {doubt}"),
+        );
+    }
+    for source in &seen.sources {
+        if source.health != SourceHealth::Good {
+            let what = format!("{} cannot be relied on: {:?}", source.source, source.health);
+            add(Certainty::May, what);
+        }
+    }
+    if let Some(note) = sprint.note() {
+        add(Certainty::Stops, note.to_owned());
+    }
+    match &seen.governance {
+        Err(error) => add(
+            Certainty::May,
+            format!("planned upgrades are unknown: {error}"),
+        ),
+        Ok(None) => add(
+            Certainty::May,
+            "planned upgrades are unknown: chain.rest is not configured".to_owned(),
+        ),
+        Ok(Some(_)) => {}
+    }
+    let model = &config.mlnode.model.id;
+    match &seen.models {
+        Err(error) => add(
+            Certainty::May,
+            format!("the approved models are unknown: {error}"),
+        ),
+        Ok(models) if !models.contains(model) => add(
+            Certainty::Stops,
+            format!(
+                "governance does not approve the model {model}: a registration would be refused"
+            ),
+        ),
+        Ok(_) => {}
+    }
+    match &seen.participant {
+        Err(error) => add(
+            Certainty::May,
+            format!("the participant is unknown: {error}"),
+        ),
+        Ok(false) => add(
+            Certainty::Stops,
+            format!(
+                "{} is not registered on the chain",
+                config.chain.participant
+            ),
+        ),
+        Ok(true) => {}
+    }
+    if let Err(error) = &seen.nodes {
+        let what = format!("the Network Node does not answer, no node can be registered: {error}");
+        add(Certainty::Stops, what);
+    }
+    for open in seen.ledger.open_rentals() {
+        add(
+            Certainty::May,
+            format!("the rental {} is still open in the journal", open.label),
+        );
+    }
+    match (&seen.offers, ranked) {
+        (Err(error), _) => add(Certainty::Stops, format!("offers are unknown: {error}")),
+        (Ok(offers), Some(ranked)) if ranked.usable.is_empty() => add(
+            Certainty::Stops,
+            format!(
+                "none of {} offers is usable now: `pocpit offers` says why",
+                offers.len()
+            ),
+        ),
+        _ => {}
+    }
+    if let Err(error) = &seen.account {
+        add(
+            Certainty::Stops,
+            format!("the account's credit is unknown: {error}"),
+        );
+    }
+    let usable = ranked
+        .map(|ranked| ranked.usable.as_slice())
+        .unwrap_or_default();
+    let (funds, caps) = (seen.funds(), sprint.plan().caps);
+    let admitted = |offer: &RankedOffer| admit(offer.price, offer.worst_cost, &funds, &caps);
+    let refusal = usable.first().and_then(|best| admitted(best).err());
+    if let Some(refusal) = refusal.filter(|_| usable.iter().all(|offer| admitted(offer).is_err())) {
+        add(Certainty::Stops, refusal.to_string());
+    }
+    found
+}

@@ -1,0 +1,148 @@
+//! The plan in words.
+
+use std::fmt::Write as _;
+
+use super::report::{Certainty, KnownBy, Moment, PlanReport, Policy};
+use crate::cli::look::{row, table};
+use crate::domain::Time;
+
+pub(super) fn of(plan: &PlanReport) -> String {
+    let mut text = String::new();
+    let mut line = |words: String| {
+        let _ = writeln!(text, "{words}");
+    };
+    line(format!(
+        "The next sprint is for the PoC of epoch {}.",
+        plan.epoch
+    ));
+    line(format!("  PoC starts   {}", moment(&plan.poc_start)));
+    line(format!(
+        "  rents        {}",
+        plan.rent_at.map_or_else(
+            || "when the chain is known".to_owned(),
+            |at| due(at, plan.at)
+        )
+    ));
+    line(format!("  register by  {}", moment(&plan.register_by)));
+    line(format!("  gives back   {}", moment(&plan.release)));
+    if plan.chain.block_seconds.is_none() {
+        line(
+            "  Block time is not measured (chain.rpc): times are a guess of 5.6 s a block."
+                .to_owned(),
+        );
+    }
+    match &plan.cost {
+        Some(cost) => line(format!(
+            "It costs about ${:.2}, at worst ${:.2}: {} at ${:.2} an hour, the best of {} usable offers now.",
+            cost.expected_usd,
+            cost.worst_usd,
+            cost.gpus,
+            cost.price_per_hour_usd,
+            cost.usable_offers
+        )),
+        None => line("What it costs is unknown: no offer is usable now.".to_owned()),
+    }
+    line(String::new());
+    if plan.could_stop.is_empty() {
+        line("Nothing is known that could stop it.".to_owned());
+    } else {
+        line("What could stop it:".to_owned());
+    }
+    for obstacle in &plan.could_stop {
+        let certainty = match obstacle.certainty {
+            Certainty::Stops => "STOPS",
+            Certainty::May => "may",
+        };
+        line(format!("  {certainty:<6} {}", obstacle.what));
+    }
+    line(String::new());
+    for words in risk(plan) {
+        line(words);
+    }
+    text.push_str(&policies(&plan.policies));
+    text
+}
+
+fn risk(plan: &PlanReport) -> Vec<String> {
+    let confirmation = &plan.confirmation;
+    let by = match confirmation.known_by {
+        KnownBy::Chain => "by the chain's parameters",
+        KnownBy::Documentation => "by the documentation: chain.rest would tell",
+    };
+    let mut words = vec![format!(
+        "Confirmation PoC: {} in an epoch on average, {by}. Whoever then shows {:.0} % of its weight or less loses the epoch's reward.",
+        confirmation.expected_per_epoch,
+        100.0 * confirmation.alpha_threshold
+    )];
+    if let Some(policy) = plan.policies.iter().find(|policy| policy.in_force) {
+        words.push(format!(
+            "With poc.release = \"{}\" the rental is gone in one with a chance of {:.0} %: the epoch's reward is lost then, if the rental is most of your weight.",
+            policy.policy,
+            100.0 * policy.chance_of_losing_reward
+        ));
+    }
+    words
+}
+
+fn policies(policies: &[Policy]) -> String {
+    let mut rows = vec![row([
+        "RELEASE",
+        "HOURS",
+        "COST",
+        "AT WORST",
+        "LOSES REWARD",
+        "PAYS FROM",
+        "NOTES",
+    ])];
+    for policy in policies {
+        rows.push(row([
+            &policy.policy,
+            &format!("{:.1}", policy.hours),
+            &format!("${:.2}", policy.expected_cost_usd),
+            &format!("${:.2}", policy.worst_cost_usd),
+            &format!("{:.0} %", 100.0 * policy.chance_of_losing_reward),
+            &policy
+                .pays_from_reward_usd
+                .map_or_else(|| "-".to_owned(), |reward| format!("${reward:.0} a reward")),
+            &notes(policy),
+        ]));
+    }
+    table(&rows)
+}
+
+fn notes(policy: &Policy) -> String {
+    let mut notes = Vec::new();
+    if policy.in_force {
+        notes.push("in force".to_owned());
+    }
+    if !policy.fits_budget {
+        notes.push("its worst case does not fit the budget".to_owned());
+    }
+    if let Some(hours) = policy.needs_execution_timeout_hours {
+        notes.push(format!("needs poc.execution_timeout = \"{hours:.0}h\""));
+    }
+    notes.join(", ")
+}
+
+fn moment(moment: &Moment) -> String {
+    let when = match (moment.p10, moment.p50, moment.p90) {
+        (Some(early), Some(middle), Some(late)) => format!(
+            "{} ({} to {})",
+            middle.format("%Y-%m-%d %H:%M:%S UTC"),
+            early.format("%H:%M:%S"),
+            late.format("%H:%M:%S")
+        ),
+        (_, Some(middle), _) => format!("about {}", middle.format("%Y-%m-%d %H:%M UTC")),
+        _ => "at an unknown time".to_owned(),
+    };
+    format!("height {}, {when}", moment.height)
+}
+
+fn due(at: Time, now: Time) -> String {
+    let minutes = (at - now).num_minutes();
+    let when = at.format("%Y-%m-%d %H:%M:%S UTC");
+    if minutes <= 0 {
+        return format!("{when}: now");
+    }
+    format!("{when}, in {} h {:02} min", minutes / 60, minutes % 60)
+}

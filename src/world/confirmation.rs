@@ -1,0 +1,137 @@
+//! Confirmation `PoC`s: in the middle of an epoch the chain asks again, and a host that is not there
+//! any more loses the epoch's reward. Planned upgrades, too: what governance decides.
+
+use serde_json::{Value, json};
+
+use crate::domain::Time;
+
+use super::chain::{CUTOFF, GENERATION, Phase, VALIDATION_START};
+use super::clock::seconds;
+use super::network_node::is_foreign;
+use super::state::{Reply, WEIGHT_PER_BATCH, World};
+use super::truth::Confirmation;
+
+/// Blocks from the trigger to the end.
+const VALIDATION_END: u64 = 120 + VALIDATION_START + CUTOFF;
+const UPGRADE_SECONDS: f64 = 1_200.0;
+
+impl World {
+    /// Where generation of this epoch's confirmation begins, if there is one.
+    pub(super) fn confirmation_start(&self, epoch: u64) -> Option<u64> {
+        Some(self.confirmation_trigger(epoch)? + CUTOFF)
+    }
+
+    fn confirmation_trigger(&self, epoch: u64) -> Option<u64> {
+        let after = self.scenario.confirmation_after;
+        (after > 0).then(|| World::poc_start(epoch) + after)
+    }
+
+    /// The phase of the confirmation that is under way; `Inference` when none is.
+    pub(super) fn confirmation_round(&self) -> Phase {
+        let begun = self.confirmation_start(self.epoch());
+        match begun.and_then(|start| self.height().checked_sub(start)) {
+            Some(since) if since < GENERATION => Phase::Generate,
+            Some(since) if since < VALIDATION_START => Phase::Exchange,
+            Some(since) if since < VALIDATION_END - CUTOFF => Phase::Validate,
+            _ => Phase::Inference,
+        }
+    }
+
+    /// When the next confirmation begins to generate.
+    pub(super) fn next_confirmation(&self) -> Option<Time> {
+        let start = self.confirmation_start(self.epoch())?;
+        (start > self.height()).then(|| self.block_time(start))
+    }
+
+    /// The event as the public API tells it at `offset` blocks after `poc_start`.
+    pub(super) fn confirmation_event(&self, epoch: u64, offset: u64) -> Option<Value> {
+        let trigger = self.confirmation_trigger(epoch)?;
+        let phase = match (World::poc_start(epoch) + offset).checked_sub(trigger)? {
+            0..CUTOFF => 1,
+            since if since < CUTOFF + VALIDATION_START => 2,
+            since if since < VALIDATION_END => 3,
+            _ => return None,
+        };
+        Some(
+            json!({"epoch_index": epoch, "trigger_height": trigger, "generation_start_height": trigger + CUTOFF, "phase": phase, "poc_seed_block_hash": ""}),
+        )
+    }
+
+    /// The Network Node has the nodes with weight generate once more; at the end the chain counts.
+    pub(super) fn follow_confirmation(&mut self) {
+        let epoch = self.epoch();
+        if self.confirmation_round() == Phase::Generate && self.now >= self.next_reconcile {
+            self.next_reconcile = self.now + seconds(30.0);
+            let waiting: Vec<String> = self
+                .active
+                .keys()
+                .filter(|id| self.nodes.contains_key(*id) && !is_foreign(id))
+                .filter(|id| !self.confirming.contains_key(*id))
+                .cloned()
+                .collect();
+            for id in waiting {
+                self.order_generation(epoch, &id);
+            }
+        }
+        let over = self
+            .confirmation_trigger(epoch)
+            .is_some_and(|trigger| self.height() >= trigger + VALIDATION_END);
+        if over && !self.confirmations.contains_key(&epoch) {
+            let result = self.confirmed();
+            self.confirmations.insert(epoch, result);
+            self.confirming.clear();
+        }
+    }
+
+    /// Of each node the lesser of what it had and what it showed again.
+    fn confirmed(&self) -> Confirmation {
+        let shown = |id: &String, weight: u64| {
+            if is_foreign(id) {
+                return weight;
+            }
+            let batches = self.confirming.get(id).copied().unwrap_or_default();
+            weight.min(batches * WEIGHT_PER_BATCH)
+        };
+        Confirmation {
+            weight: self.active.values().sum(),
+            confirmed: self
+                .active
+                .iter()
+                .map(|(id, weight)| shown(id, *weight))
+                .sum(),
+        }
+    }
+
+    pub(super) fn plan_upgrade(&mut self) {
+        if let Some(height) = self.upgrade_height() {
+            self.halts.push((height, UPGRADE_SECONDS));
+        }
+    }
+
+    fn upgrade_height(&self) -> Option<u64> {
+        let before = self.scenario.upgrade_before_poc;
+        (before > 0).then(|| World::poc_start(World::FIRST_EPOCH + 1) - before)
+    }
+
+    /// What governance decided, by the chain's own REST API.
+    pub(super) fn chain_rest(&self, path: &str) -> Option<Reply> {
+        Some(match path.trim_matches('/') {
+            "cosmos/upgrade/v1beta1/current_plan" => {
+                let planned = self
+                    .upgrade_height()
+                    .filter(|height| *height >= self.height());
+                let plan = planned.map(
+                    |height| json!({"name": "v0.2.14", "height": height.to_string(), "info": ""}),
+                );
+                Reply::ok(&json!({ "plan": plan }))
+            }
+            "productscience/inference/inference/params" => {
+                Reply::ok(&json!({"params": {"confirmation_poc_params": {
+                    "expected_confirmations_per_epoch": self.scenario.expected_confirmations.to_string(),
+                    "alpha_threshold": {"value": "5", "exponent": -1}, "slash_fraction": {"value": "1", "exponent": -1},
+                    "upgrade_protection_window": "500"}}}))
+            }
+            _ => return None,
+        })
+    }
+}
