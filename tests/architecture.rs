@@ -18,6 +18,7 @@ const PURE: &[&str] = &[
     "vast/cost.rs",
     "mlnode/boot",
     "network_node/diff.rs",
+    "network_node/preflight.rs",
     "ssh/sanitize.rs",
 ];
 const IMPURE: &[&str] = &[

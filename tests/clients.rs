@@ -6,10 +6,10 @@ use std::time::Duration as RealDuration;
 
 use pocpit::chain::client::ChainClient;
 use pocpit::cli;
-use pocpit::config::Config;
+use pocpit::config::{Config, Exposure};
 use pocpit::domain::{
-    ActualStatus, EpochIndex, Height, InstanceId, NodeConfig, NodeId, Offer, OfferId, Participant,
-    RentOrder, ServiceState, StartupState, UsdPerHour,
+    ActualStatus, CallErrorKind, EpochIndex, Height, InstanceId, NodeConfig, NodeId, Offer,
+    OfferId, Participant, RentOrder, ServiceState, StartupState, UsdPerHour,
 };
 use pocpit::engine::ports::{Chain, Market, MlNodes, NetworkNode, Remote, RentError, TunnelSpec};
 use pocpit::http::HttpClient;
@@ -322,6 +322,46 @@ async fn a_node_is_registered_read_back_and_removed() {
         "it was gone already"
     );
     assert_eq!(enabled(network_node.nodes().await.unwrap()), None);
+}
+
+#[tokio::test]
+async fn two_nodes_behind_one_address_need_ports_of_their_own() {
+    let scene = Scene::new(1.0, Scenario::default()).await;
+    let network_node = scene.network_node();
+    let first = scene.node("vastai-1");
+    network_node.register(&first).await.unwrap();
+    // Given a node at an address, when another one wants one of its ports, then it is refused,
+    let second = NodeConfig {
+        inference_port: 15_001,
+        ..scene.node("vastai-2")
+    };
+    assert!(network_node.register(&second).await.is_err());
+    // and with ports of its own it is accepted.
+    let second = NodeConfig {
+        poc_port: 18_081,
+        ..second
+    };
+    network_node.register(&second).await.unwrap();
+    let listed = network_node.nodes().await.unwrap();
+    let ours = listed.iter().filter(|node| node.config.host == first.host);
+    assert_eq!(ours.count(), 2);
+}
+
+#[tokio::test]
+async fn a_callback_that_answers_anything_is_there_and_a_closed_port_is_not() {
+    let scene = Scene::new(1.0, Scenario::default()).await;
+    scene.network_node().callback_answers().await.unwrap();
+    let mut config = scene.config.network_node.clone();
+    if let Exposure::Tunnel {
+        callback_target, ..
+    } = &mut config.exposure
+    {
+        // Port 1 of loopback: nobody listens there.
+        *callback_target = "127.0.0.1:1".into();
+    }
+    let nobody = NetworkNodeClient::new(HttpClient::new(), &config);
+    let error = nobody.callback_answers().await.unwrap_err();
+    assert_eq!(error.kind, CallErrorKind::NotSent);
 }
 
 #[tokio::test]

@@ -136,6 +136,7 @@ fn waiting() -> Snapshot {
                 since: at(-5),
                 until: Some(at(80)),
             }),
+            preflight: None,
             rent_at: Some(at(80)),
             cause: None,
             release_at: None,
@@ -521,6 +522,28 @@ fn the_essentials_fit_into_80_by_24() {
     ] {
         assert!(text.contains(needed), "{needed} is missing in:\n{text}");
     }
+}
+
+#[test]
+fn what_is_in_the_way_of_a_rental_is_seen_before_it_is_time_to_rent() {
+    let mut snapshot = waiting();
+    let obstacle = Verdict::Unmet {
+        cause: "governance does not approve the model".into(),
+        remedy: "set mlnode.model".into(),
+    };
+    let finding = |requirement, verdict| Finding {
+        requirement,
+        verdict,
+    };
+    snapshot.sprint.preflight = Some(Preflight {
+        at: at(0),
+        findings: vec![
+            finding(Requirement::AdminApi, Verdict::Met),
+            finding(Requirement::Model, obstacle),
+        ],
+    });
+    let text = screen(&model(snapshot), 120, 40).backend().to_string();
+    assert!(text.contains("Preflight not met: model"), "{text}");
 }
 
 #[test]

@@ -250,6 +250,22 @@ fn auto_works_on_a_served_world_and_a_second_one_is_refused() {
     let history = home.run(&["--config", sim.config.as_str(), "history", "--json"]);
     let history: Value = serde_json::from_str(&history.stdout).unwrap();
     assert_eq!(history[0]["report"], report);
+    assert_eq!(history[0]["boots"][0]["gpu_count"], 4);
+    let csv = home.run(&["--config", sim.config.as_str(), "history", "--csv"]);
+    let lines: Vec<Vec<&str>> = csv
+        .stdout
+        .lines()
+        .map(|line| line.split(',').collect())
+        .collect();
+    let of = |name: &str| {
+        let column = lines[0].iter().position(|header| *header == name);
+        lines[1][column.unwrap_or_else(|| panic!("no column {name}"))]
+    };
+    assert_eq!(of("outcome"), "confirmed");
+    assert_eq!(of("weight"), report["weight"].to_string());
+    let seconds: u64 = of("boot_image_pull_seconds").parse().unwrap();
+    assert!(seconds > 0 && seconds < of("boot_seconds").parse().unwrap());
+    assert!(of("usd_per_weight").parse::<f64>().unwrap() > 0.0);
 }
 
 fn config_of(sim: &Sim) -> Config {

@@ -15,7 +15,7 @@ use crate::domain::{
     BlockHeader, CallError, CallErrorKind, ChainSource, EpochIndex, EpochView, Governance, Height,
     NodeId, Participant, SourceKind, SourceReport, SyncState, Told,
 };
-use crate::engine::ports::{Chain, Look, WeightReading};
+use crate::engine::ports::{Chain, ConfirmedWeight, Look, WeightReading};
 use crate::http::{HttpClient, HttpRequest, join};
 
 /// One answer of a chain source may take this long (real time).
@@ -283,6 +283,21 @@ impl Chain for ChainClient {
             upgrade: upgrade.plan.map(Into::into),
             confirmation: params.params.confirmation_poc_params.into(),
         }))
+    }
+
+    async fn confirmed_weight(
+        &self,
+        participant: &Participant,
+        epoch: EpochIndex,
+    ) -> Result<Option<ConfirmedWeight>, CallError> {
+        if self.rest.urls.is_empty() {
+            return Ok(None);
+        }
+        let path = format!("productscience/inference/inference/epoch_group_data/{epoch}");
+        let group: wire::EpochGroup = self
+            .get(&self.rest, "read the confirmed weights", &path, &[])
+            .await?;
+        Ok(group.epoch_group_data.of(participant))
     }
 
     async fn approved_models(&self) -> Result<Vec<String>, CallError> {

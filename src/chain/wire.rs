@@ -5,8 +5,9 @@ use serde::{Deserialize, Deserializer};
 
 use crate::domain::{
     Blocks, ChainPhase, ConfirmationEvent, ConfirmationParams, ConfirmationPhase, EpochIndex,
-    EpochParams, EpochStages, EpochView, Height, Time, UpgradePlan, Weight,
+    EpochParams, EpochStages, EpochView, Height, Participant, Time, UpgradePlan, Weight,
 };
+use crate::engine::ports::ConfirmedWeight;
 
 /// `GET /v1/epochs/latest`.
 #[derive(Debug, Deserialize)]
@@ -342,6 +343,42 @@ fn signed<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
     }
 }
 
+/// `GET /productscience/inference/inference/epoch_group_data/{epoch}`, as far as it matters here.
+#[derive(Debug, Deserialize)]
+pub(super) struct EpochGroup {
+    pub(super) epoch_group_data: EpochGroupData,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct EpochGroupData {
+    #[serde(default, deserialize_with = "null_is_empty")]
+    validation_weights: Vec<ValidationWeight>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ValidationWeight {
+    #[serde(default)]
+    member_address: String,
+    #[serde(default, deserialize_with = "number")]
+    weight: u64,
+    #[serde(default, deserialize_with = "number")]
+    confirmation_weight: u64,
+}
+
+impl EpochGroupData {
+    /// Of one participant; absent when it has no part in the epoch.
+    pub(super) fn of(&self, participant: &Participant) -> Option<ConfirmedWeight> {
+        let ours = self
+            .validation_weights
+            .iter()
+            .find(|row| row.member_address == participant.0)?;
+        Some(ConfirmedWeight {
+            weight: Weight(ours.weight),
+            confirmed: Weight(ours.confirmation_weight),
+        })
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Number {
@@ -474,6 +511,23 @@ pub(super) mod tests {
             (upgrade.name.as_str(), upgrade.height),
             ("v0.2.14", Height(5_540_000))
         );
+    }
+
+    #[test]
+    fn a_confirmed_weight_is_read_with_its_numbers_as_strings() {
+        let group = json!({ "epoch_group_data": { "epoch_index": "358", "validation_weights": [
+            { "member_address": "gonka1other", "weight": "5", "confirmation_weight": "5" },
+            { "member_address": "gonka1abc", "weight": "1234", "reputation": 90,
+              "confirmation_weight": "1111", "voting_power": "1234" }
+        ] } });
+        let group: EpochGroup = serde_json::from_value(group).unwrap();
+        let of = |address: &str| group.epoch_group_data.of(&Participant(address.into()));
+        let ours = of("gonka1abc").unwrap();
+        assert_eq!(
+            (ours.weight, ours.confirmed),
+            (Weight(1_234), Weight(1_111))
+        );
+        assert_eq!(of("gonka1nobody"), None);
     }
 
     #[test]

@@ -115,7 +115,7 @@ pub(crate) enum Command {
     /// List what is registered at the Network Node.
     Nodes(Output),
     /// List past sprints with outcome and cost.
-    History(Output),
+    History(HistoryOutput),
     /// Serve inference requests from the upstream, round the clock.
     Proxy,
     /// Make, check, show or import the configuration.
@@ -212,6 +212,16 @@ pub(crate) struct Release {
 }
 
 /// Commands that only read.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct HistoryOutput {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print CSV: one line a sprint, times of each stage in seconds.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+}
+
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Output {
     /// Print JSON.

@@ -8,6 +8,7 @@ use color_eyre::eyre::Report;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::service::Service;
 use super::{Exit, print, print_json, say};
 use crate::domain::SprintReport;
 use crate::engine::{Command, EngineError, EngineHandle, QuitChoice, Snapshot};
@@ -71,13 +72,20 @@ pub(crate) async fn follow(
 ) -> Result<Exit, Report> {
     let mut signals = Signals::listen()?;
     let mut told = Told::default();
+    let mut service = Service::of_environment();
     let mut stops = 0;
     let result = loop {
         tokio::select! {
             result = &mut handle.ended => break result,
-            Ok(()) = handle.snapshots.changed() => told.tell(&handle.snapshots),
+            Ok(()) = handle.snapshots.changed() => {
+                service.engine_lives();
+                if let Some(doing) = told.tell(&handle.snapshots) {
+                    service.does(&doing);
+                }
+            }
             asked = signals.next() => {
                 stops += 1;
+                service.leaves();
                 let choice = match asked {
                     Asked::Stop if stops == 1 => {
                         say(format_args!("taking everything down; press Ctrl-C again to leave at once"));
@@ -157,6 +165,7 @@ fn left_in_words(open: &OpenRental, last: &Snapshot) -> String {
 /// Causes that are refusals for safety and not failures.
 const REFUSALS: &[&str] = &[
     "budget_refused",
+    "preflight_failed",
     "missed_registration_deadline",
     "rent_refused",
 ];
@@ -206,19 +215,23 @@ fn in_words(report: &SprintReport) -> String {
 struct Told {
     doing: String,
     alerts: Vec<String>,
+    is_ready: bool,
 }
 
 impl Told {
-    fn tell(&mut self, snapshots: &watch::Receiver<Arc<Snapshot>>) {
+    /// Tells the news; what is done now, if that is news.
+    fn tell(&mut self, snapshots: &watch::Receiver<Arc<Snapshot>>) -> Option<String> {
         let snapshot = Arc::clone(&snapshots.borrow());
         let sprint = &snapshot.sprint;
         let doing = format!("{}: {}", sprint.step, sprint.doing);
         // Sentences that only differ in their numbers are no news.
         let news = gist(&doing);
-        if news != self.doing {
+        let is_news = news != self.doing;
+        if is_news {
             self.doing = news;
             say(format_args!("{}  {doing}", snapshot.at.format("%H:%M:%S")));
         }
+        self.tell_readiness(&snapshot);
         let alerts: Vec<String> = snapshot
             .alerts
             .iter()
@@ -235,6 +248,21 @@ impl Told {
             }
         }
         self.alerts = alerts;
+        is_news.then_some(doing)
+    }
+
+    /// What is in the way is an alert; that nothing is, is told once.
+    fn tell_readiness(&mut self, snapshot: &Snapshot) {
+        let Some(preflight) = &snapshot.sprint.preflight else {
+            return;
+        };
+        if preflight.is_clear() && !self.is_ready {
+            say(format_args!(
+                "{}  {preflight}",
+                snapshot.at.format("%H:%M:%S")
+            ));
+        }
+        self.is_ready = preflight.is_clear();
     }
 }
 
@@ -254,6 +282,7 @@ mod tests {
             cause: cause.map(str::to_owned),
             epoch: None,
             weight: None,
+            participant_weight: None,
             cost_usd: 1.0,
             rentals_left: Some(0),
             registrations_left: Some(0),

@@ -1,4 +1,4 @@
-//! Commands that only read: `offers`, `epoch`, `nodes`, `history`.
+//! Commands that only read: `offers`, `epoch`, `nodes`.
 
 use color_eyre::eyre::Report;
 use serde_json::json;
@@ -112,50 +112,23 @@ pub(crate) async fn nodes(common: &Common, output: Output) -> Result<Exit, Repor
         return Ok(Exit::Done);
     }
     let mut rows = vec![row([
-        "NODE", "ADDRESS", "STATUS", "POC", "ENABLED", "TROUBLE",
+        "NODE", "ADDRESS", "STATUS", "POC", "ENABLED", "SINCE", "WEIGHT", "TROUBLE",
     ])];
     for node in &nodes {
         rows.push(row([
             &node.config.id.to_string(),
             &format!("{}:{}", node.config.host, node.config.poc_port),
-            &format!("{:?}", node.current),
-            &format!("{:?}", node.poc_current),
+            &node.current.to_string(),
+            &node.poc_current.to_string(),
             if node.enabled { "yes" } else { "no" },
+            &format!("epoch {}", node.admin_epoch),
+            &node
+                .weights
+                .values()
+                .map(|weight| weight.0)
+                .sum::<u64>()
+                .to_string(),
             &node.failure_reason,
-        ]));
-    }
-    print(&table(&rows))?;
-    Ok(Exit::Done)
-}
-
-pub(crate) fn history(common: &Common, output: Output) -> Result<Exit, Report> {
-    telemetry::quiet();
-    let config = runtime::load(common)?.config;
-    let ledger = crate::journal::read_only(&config.paths.state_dir)?;
-    if output.json {
-        let reports: Vec<_> = ledger
-            .reports()
-            .iter()
-            .map(|(at, report)| json!({ "at": at, "report": report }))
-            .collect();
-        print_json(&reports)?;
-        return Ok(Exit::Done);
-    }
-    let mut rows = vec![row([
-        "ENDED", "EPOCH", "OUTCOME", "WEIGHT", "COST", "CAUSE",
-    ])];
-    for (at, report) in ledger.reports() {
-        rows.push(row([
-            &at.format("%Y-%m-%d %H:%M").to_string(),
-            &report
-                .epoch
-                .map_or_else(|| "?".to_owned(), |epoch| epoch.to_string()),
-            &report.outcome,
-            &report
-                .weight
-                .map_or_else(|| "-".to_owned(), |weight| weight.to_string()),
-            &format!("${:.2}", report.cost_usd),
-            report.cause.as_deref().unwrap_or_default(),
         ]));
     }
     print(&table(&rows))?;

@@ -8,12 +8,14 @@ mod config;
 mod demo;
 mod gc;
 mod headless;
+mod history;
 mod log_files;
 mod look;
 mod plan;
 mod proxy;
 mod release;
 mod runtime;
+mod service;
 mod shell;
 mod sim;
 mod simulated;
@@ -121,7 +123,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::Offers(output)) => look::offers(&common, output).await,
         Some(Command::Epoch(output)) => look::epoch(&common, output).await,
         Some(Command::Nodes(output)) => look::nodes(&common, output).await,
-        Some(Command::History(output)) => look::history(&common, output),
+        Some(Command::History(output)) => history::run(&common, output),
         Some(Command::Proxy) => proxy::run(&common).await,
         Some(Command::Config { command }) => config::run(&command, &common),
         Some(Command::Completions { shell }) => Ok(shell::completions(shell)),

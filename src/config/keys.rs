@@ -495,7 +495,7 @@ pub const KEYS: &[Key] = &[
         "network_node.exposure",
         Kind::Choice(&["tunnel", "direct"]),
         "\"tunnel\"",
-        "tunnel: through SSH, nothing of the rental is public. direct: its public ports are registered, and anyone who finds them can stop the node.",
+        "tunnel: through SSH, nothing of the rental is public. direct: public ports of the rental are registered, anyone who finds them can stop the node, and the callback must have a public address.",
     ),
     suggested(
         "network_node.host",

@@ -11,6 +11,7 @@ mod log;
 mod market;
 mod money;
 mod node;
+mod preflight;
 mod sprint;
 mod workload;
 
@@ -30,10 +31,14 @@ pub use market::{
     Verification,
 };
 pub use money::{RentalPrices, Usd, UsdPerHour};
-pub use node::{Hardware, NodeConfig, NodeStatus, PocStatus, RegisteredNode, Weight};
+pub use node::{
+    Confirmation, Hardware, Likeness, NodeConfig, NodeStatus, PocStatus, RegisteredNode, Weight,
+};
+pub use preflight::{Finding, Preflight, Requirement, Verdict};
 pub use sprint::{Cause, GateKind, Mode, Outcome, ReleasePolicy, SprintReport, Step, StepSpan};
 pub use workload::{
-    Blame, BootFault, BootStage, GpuDevice, MlNodeStatus, ServiceState, StartupState, WorkloadModel,
+    Blame, BootFault, BootStage, BootTimes, GpuDevice, MlNodeStatus, ServiceState, StartupState,
+    WorkloadModel,
 };
 
 /// A point in time: always UTC, always handed in, never read from the system in pure code.

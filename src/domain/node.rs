@@ -81,6 +81,30 @@ pub enum PocStatus {
 #[serde(transparent)]
 pub struct Weight(pub u64);
 
+/// What a confirmation `PoC` left of a participant's weight, by the chain's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// The epoch.
+    pub epoch: EpochIndex,
+    /// Which event of the epoch, from 0.
+    pub sequence: u64,
+    /// The participant's weight in the epoch.
+    pub weight: Weight,
+    /// What of it is confirmed.
+    pub confirmed: Weight,
+}
+
+impl Confirmation {
+    /// The confirmed part, from 0; 1 when there was no weight to confirm.
+    #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+    pub fn ratio(&self) -> f64 {
+        match self.weight.0 {
+            0 => 1.0,
+            weight => self.confirmed.0 as f64 / weight as f64,
+        }
+    }
+}
+
 /// A row of `GET /admin/v1/nodes`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegisteredNode {
@@ -104,6 +128,28 @@ pub struct RegisteredNode {
     pub version: Option<String>,
     /// `PoC` weight by model in the running epoch.
     pub weights: BTreeMap<String, Weight>,
+}
+
+/// What the Network Node keeps of our registration, against what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Likeness {
+    /// Where our node is to be reached is not known at the moment: the tunnel is down.
+    #[default]
+    Unknown,
+    /// All of it.
+    AsWanted,
+    /// It can do its work, but these fields are not ours.
+    Altered(Vec<String>),
+    /// It cannot do its work, because of these fields.
+    Wrong(Vec<String>),
+}
+
+impl Likeness {
+    /// The node can do its work as it is registered.
+    pub fn is_usable(&self) -> bool {
+        matches!(self, Likeness::AsWanted | Likeness::Altered(_))
+    }
 }
 
 impl fmt::Display for NodeStatus {

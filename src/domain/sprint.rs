@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EpochIndex, Height, NodeId, Time, Weight};
+use super::{Duration, EpochIndex, Height, NodeId, Time, Weight};
 
 /// A step of a sprint. See section 3 of the design for what each does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -149,8 +149,11 @@ pub struct SprintReport {
     pub cause: Option<String>,
     /// The epoch whose `PoC` it was for.
     pub epoch: Option<EpochIndex>,
-    /// Weight on the chain.
+    /// Weight of our node on the chain.
     pub weight: Option<Weight>,
+    /// Weight of the whole participant in that epoch.
+    #[serde(default)]
+    pub participant_weight: Option<Weight>,
     /// What it cost, in dollars.
     pub cost_usd: f64,
     /// Rentals of ours on the account after it; absent when that is not known.
@@ -164,6 +167,22 @@ pub struct SprintReport {
     /// Steps in order.
     #[serde(default)]
     pub steps: Vec<StepSpan>,
+}
+
+impl SprintReport {
+    /// What a unit of weight cost, in dollars; absent without weight.
+    #[expect(clippy::cast_precision_loss, reason = "weights are far below 2^52")]
+    pub fn usd_per_weight(&self) -> Option<f64> {
+        let weight = self.weight.filter(|weight| weight.0 > 0)?;
+        Some(self.cost_usd / weight.0 as f64)
+    }
+
+    /// Time spent in a step, all its visits together; absent when it was never in it.
+    pub fn time_in(&self, step: Step) -> Option<Duration> {
+        let visits = self.steps.iter().filter(|span| span.step == step);
+        let times = visits.filter_map(|span| Some(span.ended? - span.started));
+        times.reduce(|sum, time| sum + time)
+    }
 }
 
 impl Step {

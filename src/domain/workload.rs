@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{PocStatus, Time};
+use super::{Duration, HostId, MachineId, PocStatus, RentalLabel, Time};
 
 /// The model that a node must serve, with the arguments vLLM gets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +128,27 @@ pub struct BootFault {
     pub seen_at: Time,
 }
 
+/// How long one boot took, stage by stage: what predictions learn from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootTimes {
+    /// The rental's label; it has the epoch and the attempt.
+    pub label: RentalLabel,
+    /// The machine.
+    pub machine: MachineId,
+    /// Its owner, when told.
+    pub host: Option<HostId>,
+    /// Name of its GPUs, as the market writes it.
+    pub gpu_name: String,
+    /// How many.
+    pub gpu_count: u32,
+    /// When each stage that was seen began, in order.
+    pub started: Vec<(BootStage, Time)>,
+    /// When watching ended.
+    pub ended: Time,
+    /// Why it did not succeed; absent when it did, or was ended before it could tell.
+    pub fault: Option<String>,
+}
+
 /// Whose fault a failure is: hosts at fault are avoided for a time, our own faults blame nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -138,6 +159,38 @@ pub enum Blame {
     Ours,
     /// The network or a third party: nobody is to blame.
     Nobody,
+}
+
+impl MlNodeStatus {
+    /// In a `PoC`: the first version's service state, or the second one's status.
+    pub fn is_at_work(&self) -> bool {
+        use PocStatus::{Generating, Mixed, Validating};
+        self.state == ServiceState::Pow || matches!(self.poc, Some(Generating | Validating | Mixed))
+    }
+}
+
+impl BootTimes {
+    /// What each stage took that was seen to its end. A stage that was skipped or not seen has no
+    /// entry, and its time is in the one before it.
+    pub fn durations(&self) -> Vec<(BootStage, Duration)> {
+        let stages = self.started.windows(2);
+        stages
+            .filter_map(|pair| match pair {
+                [(stage, from), (_, to)] => Some((*stage, *to - *from)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// From renting to a loaded model; absent when it never was.
+    pub fn total(&self) -> Option<Duration> {
+        let (_, rented) = self.started.first()?;
+        let (_, ready) = self
+            .started
+            .iter()
+            .find(|(stage, _)| *stage == BootStage::Ready)?;
+        Some(*ready - *rented)
+    }
 }
 
 impl BootStage {

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::confirmation::PendingConfirmation;
 use super::drill::{self, Part, drill};
+use super::front::Front;
 use super::memory::ReleaseOnly;
 use super::observe::{Observation, start_pollers};
 use super::ports::TunnelEnds;
@@ -22,8 +24,8 @@ use crate::chain::clock::BlockClock;
 use crate::chain::sources::Sources;
 use crate::config::Config;
 use crate::domain::{
-    Account, Duration, EpochIndex, EpochView, Governance, Instance, InstanceId, Mode, Outcome,
-    RegisteredNode, SprintReport, Step, Time,
+    Account, BootTimes, Duration, EpochIndex, EpochView, Governance, Instance, InstanceId, Mode,
+    Outcome, RegisteredNode, SprintReport, Step, Time,
 };
 use crate::flow::{Effect, Event, Sprint};
 use crate::journal::{Journal, Ledger};
@@ -103,6 +105,8 @@ pub(super) struct Engine {
     pub(super) waiting: VecDeque<Effect>,
     pub(super) watcher: Option<Watcher>,
     pub(super) boot: Option<BootTracker>,
+    /// What will be remembered of the boot under way, unless nobody watched its beginning.
+    pub(super) boot_times: Option<BootTimes>,
     pub(super) sanitizer: Sanitizer,
     pub(super) boot_log: BootLog,
     reports: mpsc::Sender<Observation>,
@@ -137,6 +141,7 @@ pub(super) struct Seen {
     pub(super) idle_gpu: Option<(InstanceId, Time)>,
     pub(super) link: LinkState,
     pub(super) mlnode: Option<crate::domain::MlNodeStatus>,
+    pub(super) confirmation: Option<PendingConfirmation>,
 }
 
 /// The last search's offers, as they are shown. Made once, shared by every snapshot.
@@ -204,6 +209,7 @@ pub fn start(
         waiting: VecDeque::new(),
         watcher: None,
         boot: None,
+        boot_times: None,
         sanitizer: Sanitizer::new(),
         boot_log: BootLog::default(),
         reports,
@@ -239,10 +245,10 @@ pub fn saved_sprint(ledger: &Ledger) -> Result<Option<Sprint>, serde_json::Error
 impl Engine {
     /// Takes up the sprint that an earlier run left half done.
     fn go_on(&mut self, now: Time) {
-        self.compact_journal(now);
         self.skip_what_was_done(now);
         match saved_sprint(&self.ledger) {
-            Ok(None) => {}
+            // In the middle of a sprint there are more urgent things; it ends with a compaction.
+            Ok(None) => self.compact_journal(now),
             Ok(Some(sprint)) => {
                 tracing::info!(
                     "going on with the sprint that was left in step {}",
@@ -366,6 +372,7 @@ impl Engine {
         self.look_after_journal();
         drill::entered(self.sprint.step());
         drill(Part::Engine);
+        drill(Part::Stall);
         if self.sprint.step() == Step::Done && !self.report_asked {
             self.report_asked = true;
             self.count_leftovers();
@@ -383,10 +390,12 @@ impl Engine {
             return;
         }
         if let Some(watcher) = self.watcher.take() {
+            self.remember_boot();
             drop(watcher.stop());
             self.seen.link = LinkState::default();
         }
         let Some(rental) = wanted else { return };
+        self.boot_times = self.boot_times_of(rental);
         let query = &self.config.vast.query;
         self.boot = Some(BootTracker::new(
             rental.since,
@@ -398,11 +407,11 @@ impl Engine {
         self.boot_log = BootLog::default();
         self.seen.instance = None;
         self.seen.mlnode = None;
-        let tunnel = exec::tunnel_spec(&self.config);
+        let reach = (exec::tunnel_spec(&self.config), Front::of(&self.config));
         self.watcher = Some(Watcher::start(
             &self.ports,
             rental.instance,
-            tunnel,
+            reach,
             self.by_true_clock(rental.lease_until),
             &self.reports,
         ));

@@ -1,12 +1,14 @@
 //! Panics on demand, so that tests can see what a broken part does to terminal, log and rental.
-//! `POCPIT_DRILL=link:warming,engine:proving` breaks each named part once, in the named step. Only a
-//! build with debug assertions knows the variable: no release can be broken by it.
+//! `POCPIT_DRILL=link:warming,engine:proving` breaks each named part once, in the named step;
+//! `stall:booting` makes the engine's loop hang there instead. Only a build with debug assertions knows the variable: no release can be broken by it.
 
 /// A part of the program that can be made to panic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// The engine's loop.
     Engine,
+    /// The engine's loop, which hangs and does not panic.
+    Stall,
     /// The cockpit.
     Cockpit,
     /// A task that runs an effect.
@@ -54,7 +56,7 @@ mod armed {
         *NOW_IN.lock().unwrap_or_else(PoisonError::into_inner) = Some(step);
     }
 
-    /// Panics if that was asked for.
+    /// Panics, or never returns, if that was asked for.
     ///
     /// # Panics
     /// When `POCPIT_DRILL` names this part and the step that the engine is in.
@@ -71,6 +73,9 @@ mod armed {
         };
         wanted.swap_remove(index);
         drop(wanted);
+        while part == Part::Stall {
+            std::thread::park();
+        }
         panic!("a drill: {part:?} breaks in step {step}");
     }
 }

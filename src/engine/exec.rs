@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::core::Engine;
 use super::observe::Observation;
 use super::ports::{CallbackForward, RentError, TunnelSpec};
-use super::{Ports, reconcile};
+use super::preflight::examine;
+use super::{Ports, front, reconcile};
 use crate::config::{Config, Exposure, ProxyConfig};
 use crate::domain::{
     CallError, CallErrorKind, Duration, Hardware, InstanceId, NodeConfig, NodeId, Offer, RentOrder,
@@ -28,6 +29,7 @@ impl Engine {
         let key = effect.key();
         match effect {
             Effect::SearchOffers { .. } => self.search(effect),
+            Effect::Preflight => self.preflight(key),
             Effect::Rent {
                 offer,
                 label,
@@ -43,6 +45,8 @@ impl Engine {
             }
             Effect::StartModel => self.start_model(key),
             Effect::Register { node, instance } => self.register(node, instance),
+            Effect::Enable(node) => self.enable(node),
+            Effect::Disable(node) => self.disable(node),
             Effect::Unregister(node) => self.unregister(node),
             Effect::Destroy { instance, .. } => self.destroy(key, instance),
             Effect::RestoreProxy => self.restore_proxy(),
@@ -77,6 +81,19 @@ impl Engine {
                 effect,
                 offers,
                 account,
+            }
+        });
+    }
+
+    fn preflight(&mut self, key: &'static str) {
+        let (ports, config) = (self.ports.clone(), self.config.clone());
+        self.spawn(key, async move {
+            let examined = examine(&ports, &config).await;
+            let event = Event::PreflightTaken(examined.preflight);
+            Observation::Relisted {
+                key,
+                events: vec![event],
+                nodes: examined.nodes,
             }
         });
     }
@@ -205,6 +222,31 @@ impl Engine {
         });
     }
 
+    fn enable(&mut self, node: NodeId) {
+        let ports = self.ports.clone();
+        self.spawn("register", async move {
+            let events = match ports.network_node.enable(&node).await {
+                Ok(()) => Vec::new(),
+                Err(error) => vec![Event::RegisterFailed(error)],
+            };
+            relist(&ports, "register", events).await
+        });
+    }
+
+    fn disable(&mut self, node: NodeId) {
+        let ports = self.ports.clone();
+        self.spawn("register", async move {
+            if let Err(error) = ports.network_node.disable(&node).await {
+                tracing::warn!("{node} is not disabled: {error}; it is removed all the same");
+            }
+            Observation::Done {
+                key: "register",
+                records: Vec::new(),
+                events: Vec::new(),
+            }
+        });
+    }
+
     pub(super) fn unregister(&mut self, node: NodeId) {
         self.record(&Record::UnregisterIntended { node: node.clone() });
         let ports = self.ports.clone();
@@ -273,6 +315,7 @@ impl Engine {
                 Ok(reading) => vec![Event::WeightRead {
                     for_our_epoch: reading.epoch.is_none_or(|listed| listed == epoch),
                     weight: reading.node,
+                    participant: reading.participant,
                 }],
                 Err(error) => {
                     tracing::warn!("the weight is not known yet: {error}");
@@ -291,25 +334,30 @@ impl Engine {
     pub(super) fn wanted_node(&self) -> Option<NodeConfig> {
         let rental = self.sprint.rental()?;
         let (mlnode, network) = (&self.config.mlnode, &self.config.network_node);
-        let (host, poc_port, inference_port) = match &network.exposure {
+        let place = match &network.exposure {
             Exposure::Tunnel { host, .. } => {
                 let ends = self.seen.link.ends?;
-                (host.clone(), ends.api.port(), ends.inference.port())
+                Place {
+                    host: host.clone(),
+                    api: ends.api.port(),
+                    inference: ends.inference.port(),
+                }
             }
             Exposure::Direct => {
                 let instance = self.seen.instance.as_ref()?;
                 let outside = |port: u16| {
+                    let port = front::public_port(port);
                     instance
                         .ports
                         .iter()
                         .find(|mapping| mapping.container == port)
                         .map(|mapping| mapping.external)
                 };
-                (
-                    instance.public_ip.clone()?,
-                    outside(mlnode.api_port)?,
-                    outside(mlnode.inference_port)?,
-                )
+                Place {
+                    host: instance.public_ip.clone()?,
+                    api: outside(mlnode.api_port)?,
+                    inference: outside(mlnode.inference_port)?,
+                }
             }
         };
         let seen_name = self
@@ -323,20 +371,39 @@ impl Engine {
             .clone()
             .or(seen_name)
             .unwrap_or_else(|| rental.offer.gpu_name.clone());
-        Some(NodeConfig {
-            id: self.sprint.plan().node_id(rental.instance),
-            host,
-            inference_port,
-            inference_segment: mlnode.inference_segment.clone(),
-            poc_port,
-            poc_segment: mlnode.poc_segment.clone(),
-            max_concurrent: mlnode.max_concurrent,
-            models: [(mlnode.model.id.clone(), mlnode.model.args.clone())].into(),
-            hardware: vec![Hardware {
-                name,
-                count: rental.offer.gpu_count,
-            }],
-        })
+        let id = self.sprint.plan().node_id(rental.instance);
+        let hardware = vec![Hardware {
+            name,
+            count: rental.offer.gpu_count,
+        }];
+        Some(node_config(&self.config, id, place, hardware))
+    }
+}
+
+/// Where the Network Node reaches a node.
+pub(super) struct Place {
+    pub(super) host: String,
+    pub(super) api: u16,
+    pub(super) inference: u16,
+}
+
+pub(super) fn node_config(
+    config: &Config,
+    id: NodeId,
+    place: Place,
+    hardware: Vec<Hardware>,
+) -> NodeConfig {
+    let mlnode = &config.mlnode;
+    NodeConfig {
+        id,
+        host: place.host,
+        inference_port: place.inference,
+        inference_segment: mlnode.inference_segment.clone(),
+        poc_port: place.api,
+        poc_segment: mlnode.poc_segment.clone(),
+        max_concurrent: mlnode.max_concurrent,
+        models: [(mlnode.model.id.clone(), mlnode.model.args.clone())].into(),
+        hardware,
     }
 }
 
@@ -404,11 +471,15 @@ fn onstart_script(extra: &str) -> String {
     ONSTART.replacen(WORKLOAD_PART, &format!("(\n{extra}\n)\n{WORKLOAD_PART}"), 1)
 }
 
-/// Only what must be reachable: SSH always, the MLNode's ports in direct mode alone (law 12).
+/// Only what must be reachable: SSH always, the front of the MLNode's ports in direct mode alone
+/// (law 12).
 fn public_ports(config: &Config) -> Vec<u16> {
     match config.network_node.exposure {
         Exposure::Tunnel { .. } => Vec::new(),
-        Exposure::Direct => vec![config.mlnode.api_port, config.mlnode.inference_port],
+        Exposure::Direct => {
+            let ports = [config.mlnode.api_port, config.mlnode.inference_port];
+            ports.map(front::public_port).to_vec()
+        }
     }
 }
 

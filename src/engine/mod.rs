@@ -7,12 +7,15 @@
 pub mod attach;
 mod chain_alerts;
 mod clock;
+mod confirmation;
 mod core;
 mod drill;
 mod exec;
+mod front;
 mod memory;
 mod observe;
 pub mod ports;
+pub mod preflight;
 mod publish;
 mod reconcile;
 mod rental;

@@ -11,8 +11,8 @@ use super::supervise::outlive;
 use super::{Absence, Ports};
 use crate::chain::clock::{STRETCH, STRETCHES};
 use crate::domain::{
-    Account, BlockHeader, Blocks, CallError, Duration, Governance, Height, Instance, InstanceId,
-    MlNodeStatus, Offer, RegisteredNode, SourceReport, SshEndpoint, Time,
+    Account, BlockHeader, Blocks, CallError, Confirmation, Duration, Governance, Height, Instance,
+    InstanceId, MlNodeStatus, Offer, RegisteredNode, SourceReport, SshEndpoint, Time,
 };
 use crate::flow::{Effect, Event};
 use crate::journal::Record;
@@ -53,6 +53,8 @@ pub(super) enum Observation {
         instance: InstanceId,
         absence: Absence,
     },
+    /// What a confirmation `PoC` left of our weight; `None` when there is nothing to read.
+    Confirmation(Result<Option<Confirmation>, CallError>),
     /// What is left after the sprint, by complete listings.
     Leftovers {
         instances: Result<Vec<Instance>, CallError>,

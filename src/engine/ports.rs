@@ -42,6 +42,13 @@ pub trait Chain: Send + Sync {
     ) -> Result<WeightReading, CallError>;
     /// What governance has decided; `None` when no source for it is configured.
     async fn governance(&self) -> Result<Option<Governance>, CallError>;
+    /// What confirmation `PoC`s left of a participant's weight in an epoch; `None` when no source for
+    /// it is configured or the participant has no part in the epoch.
+    async fn confirmed_weight(
+        &self,
+        participant: &Participant,
+        epoch: EpochIndex,
+    ) -> Result<Option<ConfirmedWeight>, CallError>;
     /// Ids of the models that governance approves.
     async fn approved_models(&self) -> Result<Vec<String>, CallError>;
     /// Whether the participant is registered on the chain at all.
@@ -66,6 +73,15 @@ pub struct WeightReading {
     pub participant: Option<Weight>,
     /// The node's part of it; absent when not listed.
     pub node: Option<Weight>,
+}
+
+/// A participant's weight and what of it is confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConfirmedWeight {
+    /// As it was set.
+    pub weight: Weight,
+    /// What confirmation `PoC`s left of it.
+    pub confirmed: Weight,
 }
 
 /// The GPU market.
@@ -116,6 +132,8 @@ pub trait NetworkNode: Send + Sync {
     async fn enable(&self, id: &NodeId) -> Result<(), CallError>;
     /// Disables for later epochs.
     async fn disable(&self, id: &NodeId) -> Result<(), CallError>;
+    /// Asks the `PoC` callback, as it is reached from here, for any answer at all.
+    async fn callback_answers(&self) -> Result<(), CallError>;
 }
 
 /// The `MLNode` of one rental, through its tunnel.

@@ -163,6 +163,7 @@ impl Engine {
             doing: self.doing(),
             spans: sprint.spans().to_vec(),
             gate: sprint.gate().map(|gate| self.gate_snapshot(gate)),
+            preflight: sprint.preflight().cloned(),
             rent_at: sprint.rent_at(),
             cause: sprint
                 .ending()
@@ -195,7 +196,7 @@ impl Engine {
             },
             Step::Warming => "loads the model".to_owned(),
             Step::Registering => "registers the node and waits for a good status".to_owned(),
-            Step::Proving => "the node proves its compute; nothing to do but watch".to_owned(),
+            Step::Proving => self.proving().to_owned(),
             Step::Confirming => "waits for the weight on the chain".to_owned(),
             Step::Releasing if sprint.gate().is_some() => {
                 "waits for you before taking everything down".to_owned()
@@ -206,6 +207,29 @@ impl Engine {
         match sprint.note() {
             Some(note) => format!("{base} — {note}"),
             None => base,
+        }
+    }
+
+    fn proving(&self) -> &'static str {
+        let (Some(stages), Some((_, height))) = (self.sprint.stages(), self.sprint.last_height())
+        else {
+            return "the node proves its compute";
+        };
+        let proof = self.sprint.proof();
+        if height < stages.poc_start {
+            "the node is registered and waits for the PoC to start"
+        } else if height < stages.poc_validation_start {
+            if proof.generated {
+                "the node generates"
+            } else {
+                "the PoC has begun; the node was not seen to generate yet"
+            }
+        } else {
+            match (proof.generated, proof.validated) {
+                (false, _) => "hosts validate; the node was never seen to generate",
+                (true, true) => "the node generated and validates",
+                (true, false) => "the node generated; hosts validate",
+            }
         }
     }
 
@@ -361,10 +385,11 @@ impl Engine {
             .inference_proxy
             .as_ref()
             .is_some_and(|proxy| proxy.node_id == *id);
-        if proxy {
-            NodeOwner::Proxy
-        } else {
-            NodeOwner::Other
+        let registrations = self.ledger.registrations();
+        match registrations.iter().any(|open| open.node == *id) {
+            true => NodeOwner::Leftover,
+            false if proxy => NodeOwner::Proxy,
+            false => NodeOwner::Other,
         }
     }
 
@@ -484,6 +509,7 @@ impl Engine {
             );
         }
         alerts.extend(self.chain_alerts(now));
+        alerts.extend(self.obstacles());
         alerts.sort_by(|a, b| b.level.cmp(&a.level).then(a.since.cmp(&b.since)));
         alerts
     }
@@ -517,6 +543,7 @@ impl Engine {
                 Some(Outcome::Confirmed { weight }) => Some(*weight),
                 _ => None,
             },
+            participant_weight: sprint.participant_weight(),
             cost_usd: self.ledger.spent_since(since, now).dollars(),
             rentals_left: instances.map(|all| count(all.iter().filter(ours).count())),
             registrations_left: nodes.map(|all| count(all.iter().filter(registered).count())),

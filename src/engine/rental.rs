@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Ports;
 use super::drill::{Part, drill};
+use super::front::Front;
 use super::observe::{LinkChange, Observation};
 use super::ports::{LinkError, RemoteSession, TunnelSpec};
 use super::supervise::{caught, outlive};
@@ -44,7 +45,7 @@ impl Watcher {
     pub(super) fn start(
         ports: &Arc<Ports>,
         instance: InstanceId,
-        tunnel: TunnelSpec,
+        reach: (TunnelSpec, Option<Front>),
         lease_until: Time,
         reports: &mpsc::Sender<Observation>,
     ) -> Watcher {
@@ -61,7 +62,8 @@ impl Watcher {
         let link = Link {
             ports: ports.clone(),
             instance,
-            tunnel,
+            tunnel: reach.0,
+            front: reach.1,
             lease: lease_seen,
             reports: reports.clone(),
             stop: stop.clone(),
@@ -121,6 +123,7 @@ struct Link {
     ports: Arc<Ports>,
     instance: InstanceId,
     tunnel: TunnelSpec,
+    front: Option<Front>,
     lease: watch::Receiver<Time>,
     reports: mpsc::Sender<Observation>,
     stop: CancellationToken,
@@ -203,6 +206,9 @@ impl Link {
 
     async fn work(&mut self, session: &dyn RemoteSession) -> Result<(), LinkError> {
         let ends = session.open_tunnel(&self.tunnel).await?;
+        if let Some(front) = self.front {
+            front.start(session).await?;
+        }
         self.report(LinkChange::Tunnel(ends)).await;
         let mut log = session.tail(LOG_FILE, self.offset).await?;
         drill(Part::Link);

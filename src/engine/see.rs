@@ -8,10 +8,12 @@ use super::reconcile::Readings;
 use super::{publish, reconcile};
 use crate::domain::{
     Account, ActualStatus, BlockHeader, CallError, Duration, EpochView, Governance, Instance,
-    InstanceId, NodeStatus, RegisteredNode, SourceReport, Time, Usd,
+    InstanceId, Likeness, MlNodeStatus, NodeStatus, RegisteredNode, SourceReport, Time, Usd,
 };
 use crate::flow::{BootReading, Candidate, Effect, Event, Funds, NodeReading, NodesReading};
 use crate::journal::Record;
+use crate::mlnode::boot::BootTracker;
+use crate::network_node::likeness;
 use crate::vast::{Ranked, rank};
 
 use super::core::OFFERS_KEPT;
@@ -75,6 +77,7 @@ impl Engine {
                 self.see_listing(now, Ok(absence.listing));
                 self.ended(key);
             }
+            Observation::Confirmation(measured) => self.see_confirmation(measured),
             Observation::Leftovers { instances, nodes } => {
                 self.finish_report(now, instances, nodes);
             }
@@ -117,6 +120,7 @@ impl Engine {
         self.seen.chain_trouble = None;
         self.block_clock.observe_height(now, view.height);
         self.seen.view = Some((now, view.clone()));
+        self.follow_confirmation(now, &view);
         let block_time = self.block_clock.block_time();
         // A source that answers with an old height is not a fresh reading.
         if self.block_clock.stalled_since().is_none() {
@@ -163,7 +167,9 @@ impl Engine {
             .and_then(listed)
             .map(|node| NodeReading {
                 id: node.config.id.clone(),
-                as_wanted: self.is_as_wanted(node),
+                likeness: self.likeness(node),
+                enabled: node.enabled,
+                admin_epoch: node.admin_epoch,
                 status: node.current,
                 poc: node.poc_current,
                 failure: node.failure_reason.clone(),
@@ -175,18 +181,9 @@ impl Engine {
         }
     }
 
-    fn is_as_wanted(&self, seen: &RegisteredNode) -> bool {
-        let Some(wanted) = self.wanted_node() else {
-            return false;
-        };
-        let same_place = wanted.host == seen.config.host
-            && wanted.poc_port == seen.config.poc_port
-            && wanted.inference_port == seen.config.inference_port;
-        same_place
-            && wanted
-                .models
-                .keys()
-                .all(|model| seen.config.models.contains_key(model))
+    fn likeness(&self, seen: &RegisteredNode) -> Likeness {
+        self.wanted_node()
+            .map_or(Likeness::Unknown, |wanted| likeness(&wanted, &seen.config))
     }
 
     fn journal_registrations(&mut self, nodes: &[RegisteredNode]) {
@@ -380,10 +377,19 @@ impl Engine {
     }
 
     fn feed_boot(&mut self, now: Time) {
+        let is_over = |boot: &BootTracker| boot.is_ready() || boot.fault().is_some();
+        if self.boot.as_ref().is_some_and(is_over) {
+            self.remember_boot();
+        }
         let Some(boot) = &self.boot else { return };
         let reading = BootReading {
             api_up: self.seen.mlnode.is_some(),
             ready: boot.is_ready(),
+            at_work: self
+                .seen
+                .mlnode
+                .as_ref()
+                .is_some_and(MlNodeStatus::is_at_work),
             left: Some(boot.expected_left(now).0),
             fault: boot.fault().cloned(),
         };

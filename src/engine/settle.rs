@@ -3,11 +3,16 @@
 use super::core::{EndAfter, Engine};
 use super::observe::Observation;
 use crate::domain::{
-    CallError, Instance, InstanceId, Mode, Outcome, RegisteredNode, SprintReport, Time,
+    BootTimes, CallError, Duration, Instance, InstanceId, Mode, Outcome, RegisteredNode,
+    SprintReport, Time,
 };
-use crate::flow::Event;
+use crate::flow::{Event, Rental};
 use crate::journal::Record;
 use crate::notify::{Notice, NoticeLevel};
+
+/// A rental that is watched within this time of its rent call is watched from its beginning: the
+/// market takes longer to place one.
+const SEEN_FROM_ITS_BEGINNING: Duration = Duration::seconds(60);
 
 impl Engine {
     /// A rental that is proven gone is settled in the journal: it cost something until `ended`.
@@ -20,6 +25,35 @@ impl Engine {
         let remote = self.ports.remote.clone();
         tokio::spawn(async move { remote.forget(instance).await });
         self.feed(now, Event::RentalGone(instance));
+    }
+
+    /// What is known of a boot before it was watched. One that began under an earlier run of the
+    /// program has stages that nobody saw, and teaches nothing.
+    pub(super) fn boot_times_of(&self, rental: &Rental) -> Option<BootTimes> {
+        let watched_late = self.ports.clock.now() - rental.since > SEEN_FROM_ITS_BEGINNING;
+        (!watched_late).then(|| BootTimes {
+            label: rental.label.clone(),
+            machine: rental.offer.machine,
+            host: rental.offer.host,
+            gpu_name: rental.offer.gpu_name.clone(),
+            gpu_count: rental.offer.gpu_count,
+            started: Vec::new(),
+            ended: rental.since,
+            fault: None,
+        })
+    }
+
+    /// Writes down how long the boot took, once. It is not worth the spool of a full disk.
+    pub(super) fn remember_boot(&mut self) {
+        let (Some(mut times), Some(boot)) = (self.boot_times.take(), &self.boot) else {
+            return;
+        };
+        times.started = boot.started().to_vec();
+        times.ended = self.ports.clock.now();
+        times.fault = boot.fault().map(|fault| fault.name.clone());
+        if self.release_only.is_none() {
+            self.record(&Record::BootEnded { boot: times });
+        }
     }
 
     /// What the market said of a container that did not run yet is money that was not spent.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     Blocks, BootFault, BootStage, ChainPhase, CockpitId, ConfirmationEvent, Duration, EpochIndex,
     EpochParams, EpochStages, GateKind, GpuDevice, Height, InstanceId, LogLine, Milestone, Mode,
-    Offer, OfferId, Outcome, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState,
+    Offer, OfferId, Outcome, Preflight, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState,
     SourceStatus, SshEndpoint, Step, StepSpan, Time, Usd, UsdPerHour,
 };
 
@@ -208,6 +208,8 @@ pub struct SprintSnapshot {
     pub spans: Vec<StepSpan>,
     /// The gate that waits for the operator, if any.
     pub gate: Option<GateSnapshot>,
+    /// Whether a rental could do its work, once found out.
+    pub preflight: Option<Preflight>,
     /// When it means to rent, once known.
     pub rent_at: Option<Time>,
     /// Why it is being released, when that is not the plan.
@@ -390,6 +392,8 @@ pub struct NodeRow {
 pub enum NodeOwner {
     /// Our rental of this sprint.
     Sprint,
+    /// Of a rental of ours that is gone or going: it is being removed.
+    Leftover,
     /// The inference proxy.
     Proxy,
     /// Somebody else's: never touched.

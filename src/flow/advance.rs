@@ -5,8 +5,8 @@ use super::release::{Next, Release};
 use super::{Candidate, Effect, Gate, Hunt, LISTING_FRESH, Sprint, Target, admit};
 use crate::chain::epoch::one_epoch_later;
 use crate::domain::{
-    Blame, Blocks, Cause, Duration, EpochStages, GateKind, Height, Mode, NodeStatus, Offer,
-    Outcome, ReleasePolicy, RentalLabel, Step, StepSpan, Time, Usd,
+    Blame, Blocks, Cause, Duration, EpochStages, GateKind, Height, Mode, Offer, Outcome,
+    ReleasePolicy, RentalLabel, Step, StepSpan, Time, Usd,
 };
 
 /// A lost rent reply is looked for by its label at least this long.
@@ -22,7 +22,6 @@ const SEARCH_EVERY: Duration = Duration::seconds(60);
 /// Offers churn in minutes: nothing is rented from an older list.
 const OFFERS_GOOD_FOR: Duration = Duration::seconds(90);
 const START_MODEL_EVERY: Duration = Duration::minutes(2);
-const REGISTER_EVERY: Duration = Duration::seconds(30);
 const WEIGHT_EVERY: Duration = Duration::seconds(15);
 /// The list can lag a little behind the height at which weights are set.
 const WEIGHT_APPEARS_WITHIN: Blocks = Blocks(10);
@@ -52,13 +51,13 @@ impl Sprint {
             return self.begin_release(now, Next::Finish);
         }
         match self.step {
-            Step::Waiting => self.waiting(now),
+            Step::Waiting => self.waiting(now, effects),
             Step::Choosing => self.choosing(now, effects),
             Step::Renting => self.renting(now, effects),
             Step::Booting => self.booting(now, effects),
             Step::Warming => self.warming(now, effects),
             Step::Registering => self.registering(now, effects),
-            Step::Proving => self.proving(now),
+            Step::Proving => self.proving(now, effects),
             Step::Confirming => self.confirming(now, effects),
             Step::Releasing => self.releasing(now, effects),
             Step::Done => {}
@@ -73,7 +72,7 @@ impl Sprint {
             && !matches!(self.step, Step::Releasing | Step::Done)
     }
 
-    fn waiting(&mut self, now: Time) {
+    fn waiting(&mut self, now: Time, effects: &mut Vec<Effect>) {
         if self.fresh_tip(now).is_none() {
             // Known before and not now: before the first reading there is nothing to explain.
             if self.chain.is_some() {
@@ -84,6 +83,7 @@ impl Sprint {
         if self.note.as_deref() == Some(CHAIN_UNKNOWN) {
             self.note = None;
         }
+        self.look_whether_it_is_ready(now, effects);
         self.skip_a_poc_that_is_too_near(now);
         if self.upgrade_in_the_way() {
             return;
@@ -146,6 +146,9 @@ impl Sprint {
 
     fn choosing(&mut self, now: Time, effects: &mut Vec<Effect>) {
         if self.deadline_passed() {
+            if let Some(obstacles) = self.readiness.obstacles() {
+                return self.fail("preflight_failed", obstacles);
+            }
             let why = self
                 .note
                 .clone()
@@ -161,7 +164,12 @@ impl Sprint {
             return self.fail("attempts_exhausted", text);
         }
         self.keep_offers_fresh(now, effects);
+        self.look_whether_it_is_ready(now, effects);
         if let Some(why) = self.rentals_in_the_way(now) {
+            self.note = Some(why);
+            return;
+        }
+        if let Some(why) = self.readiness.in_the_way(now) {
             self.note = Some(why);
             return;
         }
@@ -337,7 +345,7 @@ impl Sprint {
     }
 
     /// Ends or replaces a rental that cannot make it. True when it did.
-    fn boot_is_hopeless(&mut self, now: Time, effects: &mut Vec<Effect>) -> bool {
+    pub(super) fn boot_is_hopeless(&mut self, now: Time, effects: &mut Vec<Effect>) -> bool {
         let Some(rental) = &self.rental else {
             // A register call may be under way: only the release knows how to undo it.
             self.begin_release(now, Next::Retry);
@@ -348,7 +356,10 @@ impl Sprint {
             let text = format!("{}: {}. {}", fault.name, fault.evidence, fault.advice);
             Some((Cause::new("boot_failed", text), fault.blame))
         } else if self.deadline_passed() {
-            let text = "the rental was not ready at the last height that counts; nothing more is spent on this epoch";
+            let mut text = "the rental was not ready at the last height that counts; nothing more is spent on this epoch".to_owned();
+            if let Some(note) = self.note.as_ref().filter(|_| self.boot.ready) {
+                text = format!("the node was not registered in time: {note}");
+            }
             Some((
                 Cause::new("missed_registration_deadline", text),
                 Blame::Nobody,
@@ -401,54 +412,7 @@ impl Sprint {
         self.end(Outcome::Failed { cause });
     }
 
-    fn registering(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        let listed = self
-            .node
-            .as_ref()
-            .and_then(|node| node.seen.clone())
-            .filter(|seen| seen.as_wanted);
-        if listed.is_none() && self.boot_is_hopeless(now, effects) {
-            return;
-        }
-        if self.mode == Mode::Manual && !self.passed(now, GateKind::Register) {
-            return;
-        }
-        self.gate = None;
-        let started = self.height() >= self.stages().map(|stages| stages.poc_start);
-        match listed.map(|seen| (seen.status, seen.failure)) {
-            Some((NodeStatus::Inference | NodeStatus::Poc, _)) => {
-                return self.enter(now, Step::Proving);
-            }
-            Some((NodeStatus::Failed, why)) if started => {
-                return self.fail(
-                    "node_failed",
-                    format!("the Network Node lists our node as FAILED: {why}"),
-                );
-            }
-            Some(_) if started => return self.enter(now, Step::Proving),
-            _ => {}
-        }
-        self.register(now, effects);
-        self.wake_at(now + REGISTER_EVERY);
-    }
-
-    fn register(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        let (Some(node), Some(rental)) = (&mut self.node, &self.rental) else {
-            return;
-        };
-        let as_wanted = node.seen.as_ref().is_some_and(|seen| seen.as_wanted);
-        let due = node.asked.is_none_or(|asked| now - asked >= REGISTER_EVERY);
-        if as_wanted || !due {
-            return;
-        }
-        node.asked = Some(now);
-        effects.push(Effect::Register {
-            node: node.id.clone(),
-            instance: rental.instance,
-        });
-    }
-
-    fn proving(&mut self, now: Time) {
+    fn proving(&mut self, now: Time, effects: &mut Vec<Effect>) {
         let Some(stages) = self.stages().copied() else {
             return;
         };
@@ -465,6 +429,8 @@ impl Sprint {
         if let Some(rental) = &self.rental {
             self.wake_at(rental.lease_until);
         }
+        self.keep_registered(now, effects);
+        self.miss_proof(now);
         if self.height() >= Some(stages.poc_validation_end) {
             return match self.plan.release {
                 ReleasePolicy::AfterValidation => self.begin_release(now, Next::Confirm),
@@ -496,11 +462,7 @@ impl Sprint {
             return;
         }
         if self.weight_answered && height >= stages.set_new_validators + WEIGHT_APPEARS_WITHIN {
-            let text = "weights are set and our node has none: see the node's failure reason and the callback address";
-            let cause = Cause::new(
-                "no_weight",
-                self.note.clone().unwrap_or_else(|| text.into()),
-            );
+            let cause = Cause::new("no_weight", self.why_no_weight());
             return self.end(Outcome::NoWeight { cause });
         }
         // However late this step began, a list that can be read is read before it is given up.

@@ -20,6 +20,8 @@ pub enum Effect {
         /// When the model must be loaded at the latest.
         ready_by: Time,
     },
+    /// Find out whether a rental could do its work.
+    Preflight,
     /// Rent. The only effect that spends.
     Rent {
         /// What.
@@ -56,6 +58,10 @@ pub enum Effect {
         /// For which rental.
         instance: InstanceId,
     },
+    /// Enable our node: an update does not.
+    Enable(NodeId),
+    /// Disable our node: it takes part in no later `PoC`, however long its removal takes.
+    Disable(NodeId),
     /// Remove our node.
     Unregister(NodeId),
     /// Destroy the rental, then find out whether it is gone.
@@ -88,11 +94,15 @@ impl Effect {
     pub fn key(&self) -> &'static str {
         match self {
             Effect::SearchOffers { .. } => "search",
+            Effect::Preflight => "preflight",
             Effect::Rent { .. } => "rent",
             Effect::FindLabel(_) => "find",
             Effect::VoidRent { .. } | Effect::Adopt { .. } => "journal",
             Effect::StartModel => "start-model",
-            Effect::Register { .. } | Effect::Unregister(_) => "register",
+            Effect::Register { .. }
+            | Effect::Enable(_)
+            | Effect::Disable(_)
+            | Effect::Unregister(_) => "register",
             Effect::Destroy { .. } => "destroy",
             Effect::RestoreProxy => "proxy",
             Effect::ReadWeight { .. } => "weight",

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::NodeStatus;
 use crate::domain::{
-    BootFault, CallError, Duration, EpochView, GateKind, InstanceId, Mode, NodeId, Offer, OfferId,
-    PocStatus, UpgradePlan, Usd, UsdPerHour, Weight,
+    BootFault, CallError, Duration, EpochIndex, EpochView, GateKind, InstanceId, Likeness, Mode,
+    NodeId, Offer, OfferId, PocStatus, Preflight, UpgradePlan, Usd, UsdPerHour, Weight,
 };
 
 /// Something that happened.
@@ -48,6 +48,8 @@ pub enum Event {
     },
     /// A search failed.
     SearchFailed(CallError),
+    /// Whether a rental could do its work was found out.
+    PreflightTaken(Preflight),
     /// The rent call gave a contract.
     Rented(InstanceId),
     /// The offer was gone; nothing was rented.
@@ -87,6 +89,8 @@ pub enum Event {
         for_our_epoch: bool,
         /// Weight of our node; absent when it is not listed.
         weight: Option<Weight>,
+        /// Weight of the whole participant; absent when it is not listed.
+        participant: Option<Weight>,
     },
     /// A complete listing and the rental's own GET agree that it is gone.
     RentalGone(InstanceId),
@@ -127,6 +131,9 @@ pub struct BootReading {
     pub api_up: bool,
     /// The model is loaded and the GPUs are as ordered.
     pub ready: bool,
+    /// The node says that it generates or validates.
+    #[serde(default)]
+    pub at_work: bool,
     /// Median of what is left, by what is known.
     pub left: Option<Duration>,
     /// Why it will not succeed.
@@ -147,12 +154,23 @@ pub struct NodesReading {
 pub struct NodeReading {
     /// Its id.
     pub id: NodeId,
-    /// Listed as it was registered: same host, ports and model.
-    pub as_wanted: bool,
+    /// How it is listed, against what was asked for.
+    #[serde(default)]
+    pub likeness: Likeness,
+    /// Enabled for work. An update keeps a node disabled that was.
+    #[serde(default = "enabled")]
+    pub enabled: bool,
+    /// The epoch in which it was registered or enabled: it takes part only in later `PoC`s.
+    #[serde(default)]
+    pub admin_epoch: EpochIndex,
     /// Its status.
     pub status: NodeStatus,
     /// Its `PoC` status.
     pub poc: PocStatus,
     /// Why it failed.
     pub failure: String,
+}
+
+fn enabled() -> bool {
+    true
 }

@@ -19,6 +19,9 @@ mod event;
 mod forecast;
 mod heights;
 mod plan;
+mod preflight;
+mod proof;
+mod registering;
 mod release;
 
 pub use budget::{Cap, Caps, Refusal, admit};
@@ -26,6 +29,7 @@ pub use effect::Effect;
 pub use event::{BootReading, Candidate, Event, Funds, NodeReading, NodesReading};
 pub use forecast::{ASSUMED_CONFIRMATION, PolicyForecast, Terms, forecast};
 pub use plan::Plan;
+pub use proof::Proof;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,8 +37,9 @@ use crate::chain::epoch;
 use crate::domain::{
     Blame, Cause, ChainPhase, ConfirmationPhase, ConfirmationStages, Duration, EpochIndex,
     EpochParams, EpochStages, GateKind, Height, InstanceId, Mode, NodeId, Offer, Outcome,
-    RentalLabel, Step, StepSpan, Time, UpgradePlan, Usd, Weight,
+    Preflight, RentalLabel, Step, StepSpan, Time, UpgradePlan, Usd, Weight,
 };
+use preflight::Readiness;
 use release::Release;
 
 /// One participation in one epoch's `PoC`, from waiting to the last cleanup.
@@ -63,6 +68,9 @@ pub struct Sprint {
     /// Not saved: offers are old before a restart could use them.
     #[serde(skip)]
     search: Search,
+    /// Not saved: a restart finds out anew.
+    #[serde(skip)]
+    readiness: Readiness,
     /// Rent calls: numbers their labels.
     attempts: u32,
     /// Rent calls that gave a rental. An offer that somebody else took costs nothing.
@@ -82,6 +90,10 @@ pub struct Sprint {
     weight_asked_since: Option<Time>,
     weight_answered: bool,
     proving_began: bool,
+    #[serde(default)]
+    proof: Proof,
+    #[serde(default)]
+    participant_weight: Option<Weight>,
     release: Option<Release>,
     ending: Option<Outcome>,
     outcome: Option<Outcome>,
@@ -169,6 +181,9 @@ struct NodeState {
     id: NodeId,
     asked: Option<Time>,
     seen: Option<NodeReading>,
+    /// How often it was registered again because of what the Network Node altered.
+    #[serde(default)]
+    repairs: u32,
 }
 
 /// What the engine should keep an eye on.
@@ -212,6 +227,7 @@ impl Sprint {
             approved: Vec::new(),
             listing: None,
             search: Search::default(),
+            readiness: Readiness::default(),
             attempts: 0,
             rentals: 0,
             hunt: None,
@@ -226,6 +242,8 @@ impl Sprint {
             weight_asked_since: None,
             weight_answered: false,
             proving_began: false,
+            proof: Proof::default(),
+            participant_weight: None,
             release: None,
             ending: None,
             outcome: None,
@@ -266,6 +284,7 @@ impl Sprint {
             approved,
             listing: _,
             search: _,
+            readiness: _,
             attempts,
             rentals,
             hunt,
@@ -280,6 +299,8 @@ impl Sprint {
             weight_asked_since,
             weight_answered,
             proving_began,
+            proof,
+            participant_weight,
             release,
             ending,
             outcome,
@@ -308,6 +329,7 @@ impl Sprint {
                     saved.proving_began,
                 )
             && (*weight, *weight_asked_since) == (saved.weight, saved.weight_asked_since)
+            && (*proof, *participant_weight) == (saved.proof, saved.participant_weight)
             && *ending == saved.ending
             && *outcome == saved.outcome
     }
@@ -351,6 +373,7 @@ impl Sprint {
                 self.search.answered = None;
                 self.note = Some(format!("offers are unknown: {error}"));
             }
+            Event::PreflightTaken(preflight) => self.see_preflight(now, preflight),
             Event::Rented(instance) => self.adopt_contract(instance),
             Event::OfferWasGone => {
                 self.rent_came_to_nothing("the offer was gone before we took it", effects);
@@ -371,7 +394,10 @@ impl Sprint {
             Event::RentalsListed { leftovers } => self.see_listing(now, leftovers),
             Event::LabelFound(instance) => self.found(instance, effects),
             Event::LabelAbsent => self.not_found(now, effects),
-            Event::BootObserved(reading) => self.boot = reading,
+            Event::BootObserved(reading) => {
+                self.boot = reading;
+                self.see_proof();
+            }
             Event::RentalVanished => self.lose_rental(now),
             Event::ModelStartAccepted => {}
             Event::ModelStartFailed(error) => self.note = Some(error.to_string()),
@@ -385,7 +411,8 @@ impl Sprint {
             Event::WeightRead {
                 for_our_epoch,
                 weight,
-            } => self.see_weight(for_our_epoch, weight),
+                participant,
+            } => self.see_weight(for_our_epoch, weight, participant),
             Event::RentalGone(instance) => self.rental_is_gone(instance),
             Event::RentalRemains(_) => {}
         }
@@ -393,6 +420,7 @@ impl Sprint {
 
     fn forget_what_was_in_flight(&mut self, now: Time) {
         self.search.asked = None;
+        self.readiness.forget_what_was_in_flight();
         self.model_asked = None;
         self.weight_asked = None;
         if let Some(hunt) = &mut self.hunt {
@@ -524,6 +552,7 @@ impl Sprint {
             id,
             asked: None,
             seen: None,
+            repairs: 0,
         });
         self.rental = Some(Rental {
             instance,
@@ -608,12 +637,19 @@ impl Sprint {
         if let Some(node) = &mut self.node {
             node.seen = reading.node;
         }
+        self.see_proof();
     }
 
-    fn see_weight(&mut self, for_our_epoch: bool, weight: Option<Weight>) {
+    fn see_weight(
+        &mut self,
+        for_our_epoch: bool,
+        weight: Option<Weight>,
+        participant: Option<Weight>,
+    ) {
         if !for_our_epoch {
             return;
         }
+        self.participant_weight = participant;
         self.weight_answered = true;
         if let Some(weight) = weight.filter(|weight| weight.0 > 0) {
             self.weight = Some(weight);
@@ -698,6 +734,16 @@ impl Sprint {
     /// The id of our node, once there is a rental.
     pub fn node_id(&self) -> Option<&NodeId> {
         self.proved_as.as_ref()
+    }
+
+    /// Whether a rental could do its work, as last found out.
+    pub fn preflight(&self) -> Option<&Preflight> {
+        self.readiness.last()
+    }
+
+    /// Weight of the whole participant, once read.
+    pub fn participant_weight(&self) -> Option<Weight> {
+        self.participant_weight
     }
 
     /// How it ended.

@@ -160,6 +160,12 @@ impl Sprint {
             return true;
         }
         if due(release.unregister_asked, now) {
+            // Once, before the first try: a removal waits for the node's jobs and can take long, and
+            // a node that is still there at the next PoC must not be counted on.
+            let enabled = node.seen.as_ref().is_some_and(|seen| seen.enabled);
+            if release.unregister_asked.is_none() && enabled {
+                effects.push(Effect::Disable(node.id.clone()));
+            }
             release.unregister_asked = Some(now);
             effects.push(Effect::Unregister(node.id.clone()));
         }

@@ -1,7 +1,7 @@
 //! Which entries no longer change what the journal adds up to.
 //!
 //! Everything here is dropped whole; nothing is rewritten, so what is left is still what was written
-//! at the time. Reports are history and stay.
+//! at the time. Reports and boots are history and stay.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,7 +38,7 @@ struct Live {
     registrations: BTreeMap<NodeId, Registration>,
     avoided: BTreeMap<MachineId, (Time, EntryId)>,
     checkpoint: Option<EntryId>,
-    /// Reports, and what only a newer program understands.
+    /// Reports, boots, and what only a newer program understands.
     kept: Vec<EntryId>,
 }
 
@@ -134,7 +134,9 @@ impl Live {
                 self.checkpoint = None;
                 self.kept.push(id);
             }
-            Record::Unknown => self.kept.push(id),
+            Record::BootEnded { .. } | Record::ConfirmationMeasured { .. } | Record::Unknown => {
+                self.kept.push(id);
+            }
         }
     }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Record;
 use crate::domain::{
-    InstanceId, MachineId, NodeId, RentalLabel, RentalPrices, SprintReport, Time, Usd, UsdPerHour,
+    BootTimes, Confirmation, InstanceId, MachineId, NodeId, RentalLabel, RentalPrices,
+    SprintReport, Time, Usd, UsdPerHour,
 };
 
 /// The fold over all records.
@@ -16,6 +17,8 @@ pub struct Ledger {
     avoided: BTreeMap<MachineId, (Time, String)>,
     checkpoint: Option<serde_json::Value>,
     reports: Vec<(Time, SprintReport)>,
+    boots: Vec<BootTimes>,
+    confirmations: Vec<Confirmation>,
 }
 
 /// A rental, or a rent call whose outcome is not known, that may cost money now.
@@ -142,6 +145,8 @@ impl Ledger {
             } => {
                 self.avoided.insert(*machine, (*until, reason.clone()));
             }
+            Record::BootEnded { boot } => self.boots.push(boot.clone()),
+            Record::ConfirmationMeasured { confirmation } => self.confirmations.push(*confirmation),
             Record::Checkpoint { sprint } => self.checkpoint = Some(sprint.clone()),
             Record::SprintEnded { report } => {
                 self.checkpoint = None;
@@ -225,6 +230,16 @@ impl Ledger {
     /// The sprint under way when the last record was written.
     pub fn checkpoint(&self) -> Option<&serde_json::Value> {
         self.checkpoint.as_ref()
+    }
+
+    /// Boots that were watched from their beginning to their end, oldest first.
+    pub fn boot_times(&self) -> &[BootTimes] {
+        &self.boots
+    }
+
+    /// What confirmation `PoC`s left of our weight, oldest first.
+    pub fn confirmations(&self) -> &[Confirmation] {
+        &self.confirmations
     }
 
     /// Sprints that ended, oldest first.

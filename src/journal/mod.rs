@@ -7,6 +7,7 @@
 mod compact;
 mod entry;
 mod error;
+mod history;
 mod ledger;
 mod record;
 mod spool;
@@ -16,6 +17,7 @@ mod store;
 
 pub use entry::{Entry, EntryId, WriterEpoch};
 pub use error::JournalError;
+pub use history::PastSprint;
 pub use ledger::{Ledger, OpenRegistration, OpenRental};
 pub use record::Record;
 pub use sqlite::SqliteStorage;

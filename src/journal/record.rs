@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    EpochIndex, HostId, InstanceId, MachineId, NodeId, OfferId, RentalLabel, RentalPrices,
-    SprintReport, Time, Usd,
+    BootTimes, Confirmation, EpochIndex, HostId, InstanceId, MachineId, NodeId, OfferId,
+    RentalLabel, RentalPrices, SprintReport, Time, Usd,
 };
 
 /// What one entry of the journal says. Kinds are only ever added, and a field that a kind got later
@@ -92,6 +92,16 @@ pub enum Record {
     Unregistered {
         /// The node.
         node: NodeId,
+    },
+    /// A boot that was watched from its beginning is over.
+    BootEnded {
+        /// Its stages and where it was.
+        boot: BootTimes,
+    },
+    /// A confirmation `PoC` of an epoch is over.
+    ConfirmationMeasured {
+        /// What it left of our weight.
+        confirmation: Confirmation,
     },
     /// A machine is avoided for a time.
     MachineAvoided {

@@ -59,7 +59,10 @@ impl Spool {
             damaged: 0,
         };
         let (mut end, mut bad) = (0, 0);
-        for line in bytes.split_inclusive(|byte| *byte == BLANK) {
+        // Nearly all of the file is room that waits.
+        let written = bytes.len() - bytes.iter().rev().take_while(|b| **b == BLANK).count();
+        let written = bytes.len().min(written + 1);
+        for line in bytes[..written].split_inclusive(|byte| *byte == BLANK) {
             end += line.len() as u64;
             if line == [BLANK] {
                 continue;

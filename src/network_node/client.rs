@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::wire;
-use crate::config::NetworkNodeConfig;
+use crate::config::{Exposure, NetworkNodeConfig};
 use crate::domain::{CallError, CallErrorKind, NodeConfig, NodeId, RegisteredNode};
 use crate::engine::ports::NetworkNode;
 use crate::http::{HttpClient, HttpReply, HttpRequest, join};
@@ -18,6 +18,8 @@ const READ_TRIES: u32 = 3;
 pub struct NetworkNodeClient {
     http: HttpClient,
     base: Url,
+    /// `host:port` of the callback as reached from here; absent when it is not.
+    callback: Option<String>,
     timeout: std::time::Duration,
 }
 
@@ -27,6 +29,12 @@ impl NetworkNodeClient {
         NetworkNodeClient {
             http,
             base: config.admin_api.clone(),
+            callback: match &config.exposure {
+                Exposure::Tunnel {
+                    callback_target, ..
+                } => Some(callback_target.clone()),
+                Exposure::Direct => None,
+            },
             timeout: config.request_timeout,
         }
     }
@@ -86,6 +94,25 @@ impl NetworkNode for NetworkNodeClient {
 
     async fn disable(&self, id: &NodeId) -> Result<(), CallError> {
         self.switch(id, "disable").await
+    }
+
+    async fn callback_answers(&self) -> Result<(), CallError> {
+        let target = self.callback.as_deref().unwrap_or_default();
+        let what = format!("reach the PoC callback at {target}");
+        let unusable = |detail: String| CallError {
+            what: what.clone(),
+            kind: CallErrorKind::NotSent,
+            status: None,
+            detail,
+        };
+        let url = Url::parse(&format!("http://{target}/"));
+        let url = url.map_err(|error| unusable(error.to_string()))?;
+        let request = HttpRequest::get(what.clone(), url).tries(READ_TRIES);
+        match self.send(request).await {
+            // It takes nothing but batches: that it says so is answer enough.
+            Err(error) if error.status.is_some() => Ok(()),
+            other => other.map(|_| ()),
+        }
     }
 }
 

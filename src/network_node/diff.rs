@@ -1,6 +1,6 @@
 //! What differs between the registrations that should be and those that are. Pure.
 
-use crate::domain::{NodeConfig, NodeId, RegisteredNode};
+use crate::domain::{Likeness, NodeConfig, NodeId, RegisteredNode};
 
 /// One difference, and so one thing to do or to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +51,46 @@ pub fn diff(
     differences
 }
 
+/// Without these as asked for, the Network Node reaches nothing at our node.
+const ESSENTIAL: [&str; 5] = [
+    "host",
+    "inference_port",
+    "inference_segment",
+    "poc_port",
+    "poc_segment",
+];
+
+/// What the Network Node keeps of a registration: it drops models and may rewrite the rest.
+pub fn likeness(wanted: &NodeConfig, seen: &NodeConfig) -> Likeness {
+    let fields = differing(wanted, seen);
+    if fields.is_empty() {
+        return Likeness::AsWanted;
+    }
+    let drops_a_model = wanted
+        .models
+        .keys()
+        .any(|model| !seen.models.contains_key(model));
+    let fatal = |field: &&str| ESSENTIAL.contains(field) || (*field == "models" && drops_a_model);
+    let named = |fields: Vec<&str>| fields.into_iter().map(str::to_owned).collect();
+    let (wrong, altered): (Vec<&str>, Vec<&str>) = fields.into_iter().partition(fatal);
+    if wrong.is_empty() {
+        Likeness::Altered(named(altered))
+    } else {
+        Likeness::Wrong(named(wrong))
+    }
+}
+
 fn changed(wanted: &NodeConfig, seen: &NodeConfig) -> Option<Difference> {
-    let fields: Vec<&'static str> = [
+    let fields = differing(wanted, seen);
+    (!fields.is_empty()).then(|| Difference::Changed {
+        wanted: wanted.clone(),
+        fields,
+    })
+}
+
+/// Names of the fields that differ.
+fn differing(wanted: &NodeConfig, seen: &NodeConfig) -> Vec<&'static str> {
+    [
         ("host", wanted.host != seen.host),
         (
             "inference_port",
@@ -73,11 +111,7 @@ fn changed(wanted: &NodeConfig, seen: &NodeConfig) -> Option<Difference> {
     ]
     .into_iter()
     .filter_map(|(name, differs)| differs.then_some(name))
-    .collect();
-    (!fields.is_empty()).then(|| Difference::Changed {
-        wanted: wanted.clone(),
-        fields,
-    })
+    .collect()
 }
 
 fn clashes(
@@ -145,6 +179,38 @@ mod tests {
         let found = diff(std::slice::from_ref(&wanted), &[row], is_ours);
         let fields = vec!["poc_port", "max_concurrent"];
         assert_eq!(found, [Difference::Changed { wanted, fields }]);
+    }
+
+    #[test]
+    fn what_the_network_node_alters_can_be_lived_with_and_what_it_drops_cannot() {
+        let wanted = seen("pocpit-1", "10.0.0.5").config;
+        assert_eq!(likeness(&wanted, &wanted), Likeness::AsWanted);
+        let mut altered = wanted.clone();
+        altered.hardware.clear();
+        altered.max_concurrent = 7;
+        let fields = vec!["max_concurrent".into(), "hardware".into()];
+        assert_eq!(likeness(&wanted, &altered), Likeness::Altered(fields));
+        let mut other_arguments = wanted.clone();
+        for arguments in other_arguments.models.values_mut() {
+            arguments.clear();
+        }
+        let fields = vec!["models".into()];
+        assert_eq!(
+            likeness(&wanted, &other_arguments),
+            Likeness::Altered(fields)
+        );
+        let mut dropped = altered;
+        dropped.models.clear();
+        assert_eq!(
+            likeness(&wanted, &dropped),
+            Likeness::Wrong(vec!["models".into()])
+        );
+        let mut elsewhere = wanted.clone();
+        elsewhere.poc_port = 9;
+        assert_eq!(
+            likeness(&wanted, &elsewhere),
+            Likeness::Wrong(vec!["poc_port".into()])
+        );
     }
 
     #[test]

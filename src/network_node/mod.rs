@@ -1,9 +1,11 @@
 //! The operator's Network Node: its admin API, and what differs between what should be registered
-//! and what is.
+//! and what is; and whether anything could be registered at all, before money is spent.
 
 mod client;
 mod diff;
+mod preflight;
 mod wire;
 
 pub use client::NetworkNodeClient;
-pub use diff::{Difference, diff};
+pub use diff::{Difference, diff, likeness};
+pub use preflight::{Facts, Intent, judge};

@@ -140,8 +140,32 @@ impl World {
             "/v1/governance/models" => Reply::ok(&json!({"models": [{
                 "id": MODEL, "proposed_by": "gonka10d07y265gmmuvt4z0w9aw880jnsr700j2h5m33", "units_of_compute_per_token": "100",
                 "hf_repo": MODEL, "hf_commit": "", "model_args": ["--tensor-parallel-size", "4"], "v_ram": "320", "throughput_per_nonce": "1000"}]})),
-            other => Self::public_other(other),
+            other => self
+                .epoch_group(other)
+                .unwrap_or_else(|| Self::public_other(other)),
         }
+    }
+
+    /// The chain's own REST: weights of an epoch and what confirmations left of them.
+    fn epoch_group(&self, path: &str) -> Option<Reply> {
+        let epoch = path.strip_prefix("/productscience/inference/inference/epoch_group_data/")?;
+        let of_epoch = |epoch: u64| self.active_epoch == epoch;
+        if !epoch.parse().is_ok_and(of_epoch) {
+            return Some(Reply::error(404, "epoch group data not found"));
+        }
+        let total: u64 = self.active.values().sum();
+        let confirmed = self.confirmed_weight(self.active_epoch, total);
+        Some(Reply::ok(
+            &json!({"epoch_group_data": {"epoch_index": epoch, "validation_weights": [
+            {"member_address": PARTICIPANT, "weight": total.to_string(), "reputation": 90,
+             "confirmation_weight": confirmed.to_string(), "voting_power": total.to_string()}]}}),
+        ))
+    }
+
+    /// What the epoch's confirmation left of a weight; all of it before one is over.
+    fn confirmed_weight(&self, epoch: u64, total: u64) -> u64 {
+        let measured = self.confirmations.get(&epoch);
+        measured.map_or(total, |result| result.confirmed)
     }
 
     fn public_other(path: &str) -> Reply {

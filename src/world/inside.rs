@@ -1,8 +1,12 @@
 //! A rented machine from the inside: files, keys and ports, as its SSH host shows them.
 
+use std::collections::BTreeMap;
+
 use super::state::World;
 
 const LOG: &str = "/var/log/pocpit/mlnode.log";
+/// What a front was started with.
+pub(super) const FRONT: &str = "/run/front";
 const API_PORT: u16 = 8080;
 const INFERENCE_PORT: u16 = 5000;
 
@@ -56,6 +60,55 @@ impl World {
         let served =
             port == API_PORT || (port == INFERENCE_PORT && instance.mlnode.is_ready(self.now));
         up && served
+    }
+
+    /// Container ports that its order maps to the outside: `"-p 8080:8080": "1"` in the environment.
+    pub fn ports_to_map(&self, id: u64) -> Vec<u16> {
+        let Some(instance) = self.instances.get(&id) else {
+            return Vec::new();
+        };
+        let env = instance.order["env"].as_object();
+        let names = env.into_iter().flat_map(|env| env.keys());
+        names
+            .filter_map(|name| name.strip_prefix("-p ")?.split_once(':')?.1.parse().ok())
+            .collect()
+    }
+
+    /// Where its container ports are reached from outside.
+    pub fn mapped_ports(&self, id: u64) -> BTreeMap<u16, u16> {
+        let instance = self.instances.get(&id);
+        instance.map(|i| i.mapped.clone()).unwrap_or_default()
+    }
+
+    /// Where a container port is reached from outside.
+    pub fn set_mapped_port(&mut self, id: u64, inside: u16, outside: u16) {
+        if let Some(instance) = self.instances.get_mut(&id) {
+            instance.mapped.insert(inside, outside);
+        }
+    }
+
+    /// The container port and path that a request to a mapped port comes to. Where a front was
+    /// started, it takes a version before the path away; elsewhere the `MLNode` sees it.
+    pub fn behind(&self, id: u64, port: u16, path: &str) -> (u16, String) {
+        let front = self.read_file(id, FRONT, 0, 1_000).unwrap_or_default();
+        let front = String::from_utf8_lossy(&front).into_owned();
+        let target = front.split_whitespace().find_map(|pair| {
+            let (listen, target) = pair.split_once(':')?;
+            (listen.parse() == Ok(port)).then(|| target.parse().ok())?
+        });
+        let Some(target) = target else {
+            return (port, path.to_owned());
+        };
+        let is_version = |word: &str| {
+            word.strip_prefix('v').is_some_and(|rest| {
+                rest.contains('.') && rest.chars().all(|c| c == '.' || c.is_ascii_digit())
+            })
+        };
+        let rest = path.trim_start_matches('/').split_once('/');
+        match rest {
+            Some((first, rest)) if is_version(first) => (target, format!("/{rest}")),
+            _ => (target, path.to_owned()),
+        }
     }
 
     /// Where its SSH answers.

@@ -6,6 +6,7 @@ use crate::domain::Time;
 
 use super::chain::Phase;
 use super::clock::{as_seconds, seconds};
+use super::scenario::PocVersion;
 use super::state::{Ask, MODEL, Outgoing, Reply, World, number, unit};
 
 /// State of an `MLNode`.
@@ -19,7 +20,17 @@ pub(super) struct MlNode {
     load_ends: Load,
     log: Vec<(Time, Vec<u8>)>,
     logs: bool,
-    batch: Option<(Value, u16, String, Time)>,
+    batch: Option<Batches>,
+}
+
+/// Where batches go, and when the next one does.
+#[derive(Debug, Clone)]
+struct Batches {
+    node: Value,
+    host: String,
+    port: u16,
+    path: String,
+    next: Time,
 }
 
 /// How the model's load goes.
@@ -175,6 +186,7 @@ impl World {
         let now = self.now;
         let phase = self.round();
         let end = self.generation_end();
+        let version = self.scenario.poc_version;
         let instance = self.instances.get_mut(&id)?;
         if instance.destroyed_at.is_some() || now < instance.mlnode.api_at {
             return None;
@@ -197,6 +209,14 @@ impl World {
         let used = if ready { ram * 9 / 10 } else { 500 };
         let model = ready.then(|| node.model.clone());
         Some(match (ask.method.as_str(), ask.path.as_str()) {
+            ("GET", "/api/v1/state") if version == PocVersion::First => {
+                let state = match (ready, generating) {
+                    (false, _) => "STOPPED",
+                    (true, true) => "POW",
+                    (true, false) => "INFERENCE",
+                };
+                Reply::ok(&json!({"state": state}))
+            }
             ("GET", "/api/v1/state") => Reply::ok(
                 &json!({"state": if ready { "INFERENCE" } else { "STOPPED" }, "version": "3.0.16", "poc_status": poc,
                 "inference_healthy": ready, "loaded_model": model}),
@@ -261,8 +281,8 @@ impl World {
                 Reply::ok(&json!({"status": poc, "backends": [{"port": 5001, "status": poc}]}))
             }
             ("POST", "/api/v1/inference/pow/init/generate") if ready => {
-                let (port, path) = callback(ask.body["url"].as_str().unwrap_or_default());
-                node.batch = Some((ask.body["node_id"].clone(), port, path, now));
+                let url = ask.body["url"].as_str().unwrap_or_default();
+                node.batch = Some(batches(ask.body["node_id"].clone(), url, now));
                 Reply::ok(&json!({"status": "OK"}))
             }
             ("GET", "/v1/models") if ready => {
@@ -285,33 +305,38 @@ impl World {
         {
             let id = instance.id;
             let ready = instance.mlnode.is_ready(now);
-            let Some((node, port, path, next)) = &mut instance.mlnode.batch else {
+            let Some(batches) = &mut instance.mlnode.batch else {
                 continue;
             };
             if phase != Phase::Generate || now >= end || !ready {
                 instance.mlnode.batch = None;
                 continue;
             }
-            if *next <= now {
-                *next = now + seconds(5.0);
+            if batches.next <= now {
+                batches.next = now + seconds(5.0);
                 self.outgoing.push(Outgoing::Batch {
                     instance: id,
-                    port: *port,
-                    path: path.clone(),
-                    body: json!({"node_id": node, "nonces": [1, 2, 3]}),
+                    host: batches.host.clone(),
+                    port: batches.port,
+                    path: batches.path.clone(),
+                    body: json!({"node_id": batches.node, "nonces": [1, 2, 3]}),
                 });
             }
         }
     }
 }
 
-/// Port and path of a callback address; its host is the machine itself (`127.0.0.1 api`).
-fn callback(url: &str) -> (u16, String) {
+/// Batches to a callback address; `api` is the machine itself (`127.0.0.1 api`).
+fn batches(node: Value, url: &str, next: Time) -> Batches {
     let parsed = url::Url::parse(url).ok();
-    let port = parsed
-        .as_ref()
-        .and_then(url::Url::port_or_known_default)
-        .unwrap_or(9100);
-    let path = parsed.map_or_else(|| "/".into(), |u| u.path().to_owned());
-    (port, format!("{}/generated", path.trim_end_matches('/')))
+    let host = parsed.as_ref().and_then(url::Url::host_str);
+    let port = parsed.as_ref().and_then(url::Url::port_or_known_default);
+    let path = parsed.as_ref().map_or("/", url::Url::path);
+    Batches {
+        node,
+        host: host.unwrap_or("api").into(),
+        port: port.unwrap_or(9100),
+        path: format!("{}/generated", path.trim_end_matches('/')),
+        next,
+    }
 }

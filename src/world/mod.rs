@@ -21,7 +21,7 @@ mod truth;
 mod vast;
 
 pub use clock::WorldClock;
-pub use scenario::{Fault, FaultKind, Scenario};
+pub use scenario::{Fault, FaultKind, PocVersion, Scenario};
 pub use serve::{Ports, ServedWorld, WorldOptions, serve};
 pub use ssh_host::{Dialer, Machine, SshHost};
 pub use state::{

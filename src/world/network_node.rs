@@ -224,7 +224,13 @@ impl World {
                 let wanted = config["models"]
                     .as_object()
                     .and_then(|m| m.keys().next().cloned());
-                node.current.clone_from(&polled.state);
+                // The node's word for it is the first version's.
+                let word = if polled.state == "POW" {
+                    "POC"
+                } else {
+                    &polled.state
+                };
+                node.current = word.into();
                 if polled.state == "INFERENCE" && polled.model != wanted {
                     (node.current, node.failure) = ("FAILED".into(), "model is not loaded".into());
                 }
@@ -285,7 +291,7 @@ impl World {
             "{}/api/v1/inference/pow/init/generate",
             self.base(&config, "poc_port", "poc_segment")
         );
-        let body = json!({"node_id": id, "block_height": World::poc_start(epoch), "url": "http://api:9100/v2/poc-batches", "model": MODEL});
+        let body = json!({"node_id": id, "block_height": World::poc_start(epoch), "url": self.callback_url, "model": MODEL});
         self.outgoing.push(Outgoing::Post { url, body });
     }
 }

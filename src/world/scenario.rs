@@ -20,6 +20,10 @@ pub struct Scenario {
     pub rate_limits: bool,
     /// Version that the Network Node puts before every path; none when empty.
     pub node_version: String,
+    /// How nodes show that they are in a `PoC`.
+    pub poc_version: PocVersion,
+    /// The callback's address is public, and not the name that a tunnel answers to.
+    pub public_callback: bool,
     /// The first so many rent calls find their offer gone.
     pub offers_gone: u64,
     /// The image pull never ends.
@@ -39,6 +43,17 @@ pub struct Scenario {
     pub troubles: Troubles,
     /// Faults of single calls.
     pub faults: Vec<Fault>,
+}
+
+/// How an `MLNode` shows that it is in a `PoC`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PocVersion {
+    /// By its service state alone, as old images do.
+    First,
+    /// By a status beside it.
+    #[default]
+    Second,
 }
 
 /// A fault of matching calls.
@@ -92,6 +107,8 @@ impl Default for Scenario {
             credit: 250.0,
             rate_limits: true,
             node_version: "v3.0.16".into(),
+            poc_version: PocVersion::default(),
+            public_callback: false,
             offers_gone: 0,
             boot_hangs: false,
             boot_failure: String::new(),

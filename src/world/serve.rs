@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use url::Url;
 
 use super::clock::WorldClock;
@@ -64,6 +64,8 @@ pub(super) enum Service {
     Admin,
     Callback,
     Machine(u64),
+    /// A machine's port as it is reached from outside.
+    Mapped(u64, u16),
 }
 
 /// What every task of a served world holds.
@@ -99,6 +101,17 @@ impl Shared {
             Service::Admin => world.admin(ask),
             Service::Callback => world.callback(&ask.body),
             Service::Machine(id) => return world.mlnode(id, ask),
+            Service::Mapped(id, port) => {
+                let (port, path) = world.behind(id, port, &ask.path);
+                if !world.listens(id, port) {
+                    return None;
+                }
+                let ask = Ask {
+                    path,
+                    ..ask.clone()
+                };
+                return world.mlnode(id, &ask);
+            }
         })
     }
 
@@ -109,7 +122,7 @@ impl Shared {
             Service::Rpc => "rpc",
             Service::Admin => "admin",
             Service::Callback => "callback",
-            Service::Machine(_) => "mlnode",
+            Service::Machine(_) | Service::Mapped(..) => "mlnode",
         };
         let call = format!("{} {}", ask.method, ask.path);
         let mut counts = self
@@ -165,6 +178,9 @@ pub async fn serve(options: WorldOptions) -> io::Result<ServedWorld> {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         *addr = listener.local_addr()?;
         tasks.push(tokio::spawn(accept(shared.clone(), service, listener)));
+    }
+    if shared.scenario.public_callback {
+        shared.world().callback_url = format!("http://{}/v2/poc-batches", addrs[4]);
     }
     let http = reqwest::Client::builder()
         .no_proxy()
@@ -272,7 +288,7 @@ fn response(reply: &Reply) -> io::Result<Response<Body>> {
 }
 
 async fn drive(shared: Arc<Shared>, http: reqwest::Client) {
-    let mut hosts: BTreeMap<u64, (Arc<RentedMachine>, SshHost)> = BTreeMap::new();
+    let mut hosts: BTreeMap<u64, Host> = BTreeMap::new();
     loop {
         let (outgoing, wanted) = {
             let mut world = shared.world();
@@ -282,7 +298,9 @@ async fn drive(shared: Arc<Shared>, http: reqwest::Client) {
         follow_machines(&shared, &mut hosts, &wanted).await;
         for call in outgoing {
             let machine = match &call {
-                Outgoing::Batch { instance, .. } => hosts.get(instance).map(|(m, _)| m.clone()),
+                Outgoing::Batch { instance, .. } => {
+                    hosts.get(instance).map(|host| host.machine.clone())
+                }
                 _ => None,
             };
             tokio::spawn(perform(shared.clone(), http.clone(), call, machine));
@@ -291,11 +309,33 @@ async fn drive(shared: Arc<Shared>, http: reqwest::Client) {
     }
 }
 
-async fn follow_machines(
-    shared: &Arc<Shared>,
-    hosts: &mut BTreeMap<u64, (Arc<RentedMachine>, SshHost)>,
-    wanted: &[u64],
-) {
+/// A machine as it is reached over the network.
+struct Host {
+    machine: Arc<RentedMachine>,
+    ssh: SshHost,
+    /// Held: its listeners end with it.
+    _mapped: JoinSet<()>,
+}
+
+/// Listens for each container port that the machine's order maps to the outside.
+async fn map_ports(shared: &Arc<Shared>, id: u64) -> JoinSet<()> {
+    let wanted = shared.world().ports_to_map(id);
+    let mut tasks = JoinSet::new();
+    for inside in wanted {
+        let Ok(listener) = TcpListener::bind(("127.0.0.1", 0)).await else {
+            continue;
+        };
+        let Ok(address) = listener.local_addr() else {
+            continue;
+        };
+        shared.world().set_mapped_port(id, inside, address.port());
+        let service = Service::Mapped(id, inside);
+        tasks.spawn(accept(shared.clone(), service, listener));
+    }
+    tasks
+}
+
+async fn follow_machines(shared: &Arc<Shared>, hosts: &mut BTreeMap<u64, Host>, wanted: &[u64]) {
     for id in wanted {
         if hosts.contains_key(id) {
             continue;
@@ -306,9 +346,15 @@ async fn follow_machines(
             forwards: Mutex::default(),
         });
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        if let Ok(host) = SshHost::start(listen, shared.seed ^ id, machine.clone()).await {
-            shared.world().set_ssh_port(*id, host.addr().port());
-            hosts.insert(*id, (machine, host));
+        if let Ok(ssh) = SshHost::start(listen, shared.seed ^ id, machine.clone()).await {
+            let mapped = map_ports(shared, *id).await;
+            shared.world().set_ssh_port(*id, ssh.addr().port());
+            let host = Host {
+                machine,
+                ssh,
+                _mapped: mapped,
+            };
+            hosts.insert(*id, host);
         }
     }
     let gone: Vec<u64> = hosts
@@ -317,8 +363,8 @@ async fn follow_machines(
         .filter(|id| !wanted.contains(id))
         .collect();
     for id in gone {
-        if let Some((_, host)) = hosts.remove(&id) {
-            host.stop().await;
+        if let Some(host) = hosts.remove(&id) {
+            host.ssh.stop().await;
         }
     }
 }
@@ -340,6 +386,16 @@ async fn perform(
         }
         // The Network Node sees what came of it at the next poll.
         Outgoing::Post { url, body } => drop(http.post(url).json(&body).send().await),
+        Outgoing::Batch {
+            host,
+            port,
+            path,
+            body,
+            ..
+        } if host != "api" => {
+            let url = format!("http://{host}:{port}{path}");
+            drop(http.post(url).json(&body).send().await);
+        }
         Outgoing::Batch {
             port, path, body, ..
         } => {
@@ -456,6 +512,11 @@ impl ServedWorld {
     /// The inference proxy's id at the Network Node.
     pub fn proxy_node_id(&self) -> String {
         PROXY_NODE.into()
+    }
+
+    /// Container ports of a rental and where they are reached from outside.
+    pub fn mapped_ports(&self, rental: u64) -> BTreeMap<u16, u16> {
+        self.shared.world().mapped_ports(rental)
     }
 
     /// What really happened so far.

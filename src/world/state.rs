@@ -75,7 +75,9 @@ pub enum Outgoing {
     Batch {
         /// The machine.
         instance: u64,
-        /// Port inside it.
+        /// The callback's host; the machine itself leads to `api`.
+        host: String,
+        /// Port inside it, or of that host.
         port: u16,
         /// Request path.
         path: String,
@@ -124,6 +126,8 @@ pub struct World {
     pub(super) next_reconcile: Time,
     pub(super) peak_live: usize,
     pub(super) outgoing: Vec<Outgoing>,
+    /// Where the Network Node has batches sent.
+    pub(super) callback_url: String,
 }
 
 impl World {
@@ -154,6 +158,7 @@ impl World {
             next_reconcile: start,
             peak_live: 0,
             outgoing: Vec::new(),
+            callback_url: "http://api:9100/v2/poc-batches".into(),
         };
         world.height = world.height_at(start);
         world.plan_upgrade();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Time, Usd};
+use crate::domain::{Time, Usd, UsdPerHour};
 
 use super::state::World;
 use super::vast::Instance;
@@ -55,6 +55,8 @@ pub struct TrueRental {
     pub ended: Option<Time>,
     /// What it cost.
     pub cost: Usd,
+    /// What an hour of it costs while it runs, its disk included.
+    pub price: UsdPerHour,
     /// When its watchdog ends it.
     pub lease_until: Option<Time>,
     /// Its host does not keep its word.
@@ -69,6 +71,7 @@ pub(super) fn of(instance: &Instance) -> TrueRental {
         started: instance.rented_at,
         ended: instance.destroyed_at,
         cost: Usd::from_dollars(instance.cost),
+        price: UsdPerHour::from_dollars(instance.gpu_per_hour() + instance.storage_per_hour()),
         lease_until: instance
             .lease()
             .and_then(|unix| Time::from_timestamp(unix, 0)),

@@ -30,6 +30,8 @@ pub(super) struct Instance {
     pub trouble: Option<Trouble>,
     pub taken_back_at: Option<Time>,
     pub ssh_port: Option<u16>,
+    /// Container ports and where they are reached from outside.
+    pub mapped: BTreeMap<u16, u16>,
     pub files: BTreeMap<String, Vec<u8>>,
     pub mlnode: MlNode,
 }
@@ -51,6 +53,16 @@ impl Instance {
 
     fn disk(&self) -> f64 {
         self.order["disk"].as_f64().unwrap_or(10.0)
+    }
+
+    /// While it runs, in dollars.
+    pub fn gpu_per_hour(&self) -> f64 {
+        self.offer["dph_base"].as_f64().unwrap_or(0.0)
+    }
+
+    /// As long as it is there, in dollars.
+    pub fn storage_per_hour(&self) -> f64 {
+        self.offer["storage_cost"].as_f64().unwrap_or(0.0) * self.disk() / 720.0
     }
 
     pub fn env(&self, name: &str) -> Option<&str> {
@@ -165,14 +177,12 @@ impl World {
             .filter(|i| i.destroyed_at.is_none())
         {
             let hours = elapsed / 3600.0;
-            let storage =
-                instance.offer["storage_cost"].as_f64().unwrap_or(0.0) * instance.disk() / 720.0;
             let gpu = if instance.is_running(now) {
-                instance.offer["dph_base"].as_f64().unwrap_or(0.0)
+                instance.gpu_per_hour()
             } else {
                 0.0
             };
-            instance.cost += (storage + gpu) * hours;
+            instance.cost += (instance.storage_per_hour() + gpu) * hours;
             // The image is there when the container runs, the model comes after it.
             let pulled = [
                 (now >= instance.running_at, IMAGE_GB),
@@ -336,6 +346,7 @@ impl World {
             trouble,
             taken_back_at: self.taken_back_at(id).filter(|_| is_ours),
             ssh_port: None,
+            mapped: BTreeMap::new(),
             files: BTreeMap::new(),
             mlnode: MlNode::new(
                 self.seed,
@@ -458,10 +469,11 @@ impl World {
             ),
         };
         let port = |p: u16| json!([{"HostIp": "0.0.0.0", "HostPort": p.to_string()}, {"HostIp": "::", "HostPort": p.to_string()}]);
-        let ports = i
-            .ssh_port
-            .filter(|_| running)
-            .map(|p| json!({"22/tcp": port(p)}));
+        let ports = i.ssh_port.filter(|_| running).map(|p| {
+            let mapped = i.mapped.iter();
+            let mapped = mapped.map(|(inside, outside)| (format!("{inside}/tcp"), port(*outside)));
+            Value::Object(mapped.chain([("22/tcp".to_owned(), port(p))]).collect())
+        });
         let mut row = i.offer.clone();
         let more = json!({"id": i.id, "label": i.label, "actual_status": actual, "intended_status": "running", "cur_state": "running", "next_state": "running",
             "status_msg": message, "start_date": i.rented_at.timestamp(), "end_date": i.rented_at.timestamp() + 2_592_000, "duration": 2_592_000.0 - age,

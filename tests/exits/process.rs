@@ -167,9 +167,18 @@ struct Terminal {
 impl Process {
     /// Starts it; `drill` says where it is to panic.
     pub fn start(front: Front, stage: &Stage, drill: &str) -> Process {
+        Process::with_environment(front, stage, &[("POCPIT_DRILL", drill.to_owned())])
+    }
+
+    /// Starts it with these variables.
+    pub fn with_environment(
+        front: Front,
+        stage: &Stage,
+        environment: &[(&str, String)],
+    ) -> Process {
         let child = match front {
-            Front::Headless => headless(stage, drill),
-            Front::Cockpit => Child::Cockpit(Box::new(Terminal::start(stage, drill))),
+            Front::Headless => headless(stage, environment),
+            Front::Cockpit => Child::Cockpit(Box::new(Terminal::start(stage, environment))),
         };
         Process {
             child,
@@ -335,13 +344,13 @@ impl Drop for Process {
     }
 }
 
-fn headless(stage: &Stage, drill: &str) -> Child {
+fn headless(stage: &Stage, environment: &[(&str, String)]) -> Child {
     let path = stage.path(&format!("said-{}", stage.log().len()));
     let said = File::create(&path).unwrap();
     let child = std::process::Command::new(env!("CARGO_BIN_EXE_pocpit"))
         .args(["--config", &stage.path("config.toml").display().to_string()])
         .args(["auto", "--once", "--json"])
-        .env("POCPIT_DRILL", drill)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(said.try_clone().unwrap())
         .stderr(said)
@@ -351,7 +360,7 @@ fn headless(stage: &Stage, drill: &str) -> Child {
 }
 
 impl Terminal {
-    fn start(stage: &Stage, drill: &str) -> Terminal {
+    fn start(stage: &Stage, environment: &[(&str, String)]) -> Terminal {
         let size = PtySize {
             rows: 24,
             cols: 80,
@@ -363,7 +372,9 @@ impl Terminal {
         command.args(["--config", &stage.path("config.toml").display().to_string()]);
         command.env("TERM", "xterm-256color");
         command.env("LC_ALL", "C.UTF-8");
-        command.env("POCPIT_DRILL", drill);
+        for (name, value) in environment {
+            command.env(name, value);
+        }
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let mut output = pair.master.try_clone_reader().unwrap();

@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod hold;
+mod registration;
 mod world;
 
 use pocpit::domain::{
-    Blame, BootFault, Cause, Duration, GateKind, Height, Mode, OfferId, Outcome, Step, Usd,
+    Blame, BootFault, Cause, Duration, GateKind, Height, Mode, NodeStatus, OfferId, Outcome, Step,
+    Usd, Verdict,
 };
-use pocpit::flow::{Effect, Event, Plan, Sprint};
+use pocpit::flow::{Effect, Event, Plan, Proof, Sprint};
 use proptest::prelude::*;
 use world::{Faults, POC_START, World, lost, plan, start};
 
@@ -111,6 +113,80 @@ fn beside_a_rental_that_is_still_being_taken_down_none_is_rented() {
     assert_nothing_is_left(&world);
 }
 
+fn unapproved() -> Verdict {
+    Verdict::Unmet {
+        cause: "governance does not approve the model".into(),
+        remedy: "set another one".into(),
+    }
+}
+
+fn unreadable() -> Verdict {
+    Verdict::Unknown {
+        cause: "the admin API is silent".into(),
+        remedy: "start it".into(),
+    }
+}
+
+#[test]
+fn while_anything_that_a_rental_needs_is_missing_or_unknown_nothing_is_rented() {
+    for obstacle in [unapproved(), unreadable()] {
+        let mut world = World::new(
+            Mode::Auto,
+            60,
+            Faults {
+                obstacle: Some(obstacle),
+                ..Faults::default()
+            },
+        );
+        world.run_to_the_end();
+        assert_eq!(world.rents(), 0);
+        let cause = cause(&world);
+        assert_eq!(cause.name, "preflight_failed");
+        assert!(!cause.detail.is_empty());
+    }
+}
+
+#[test]
+fn an_obstacle_that_goes_while_there_is_time_costs_no_epoch() {
+    let mut world = World::new(
+        Mode::Auto,
+        60,
+        Faults {
+            obstacle: Some(unapproved()),
+            ..Faults::default()
+        },
+    );
+    world.until(|world| {
+        world
+            .sprint
+            .note()
+            .is_some_and(|note| note.contains("does not approve"))
+    });
+    assert_eq!(world.rents(), 0);
+    world.faults.obstacle = None;
+    world.run_to_the_end();
+    assert_eq!(world.rents(), 1);
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn what_a_rental_needs_is_looked_at_long_before_and_again_right_before_renting() {
+    let mut world = World::new(Mode::Auto, 95, Faults::default());
+    world.tick();
+    assert!(
+        world.sprint.preflight().is_some(),
+        "there is time to mend it"
+    );
+    world.until(|world| world.rents() == 1);
+    let rented = world.sprint.rental().unwrap().since;
+    let taken = world.sprint.preflight().unwrap().at;
+    assert!(
+        rented - taken <= Duration::seconds(90),
+        "{}",
+        rented - taken
+    );
+}
+
 #[test]
 fn a_look_at_the_market_while_waiting_prices_a_start_in_time_and_rents_nothing() {
     let mut world = World::new(Mode::Manual, 95, Faults::default());
@@ -135,7 +211,10 @@ fn by_hand_each_gate_waits_and_passes_when_approved() {
         world.sprint.gate().map(|gate| gate.kind),
         Some(GateKind::Start)
     );
-    assert_eq!(world.effects.len(), 0);
+    assert_eq!(
+        world.count(|effect| !matches!(effect, Effect::Preflight)),
+        0
+    );
     world.feed(Event::Approved(GateKind::Start));
     world.tick();
     assert_eq!(
@@ -508,6 +587,56 @@ fn a_silent_network_node_does_not_keep_a_rental_alive() {
     let began = world.now;
     world.until(|world| world.rentals.is_empty());
     assert!((world.now - began).num_seconds() <= 60);
+}
+
+#[test]
+fn a_node_that_sits_the_poc_out_is_told_while_it_lasts_and_explains_the_missing_weight() {
+    let mut world = World::new(
+        Mode::Auto,
+        60,
+        Faults {
+            no_weight: true,
+            never_generates: true,
+            ..Faults::default()
+        },
+    );
+    world.until(|world| {
+        world
+            .sprint
+            .note()
+            .is_some_and(|note| note.contains("does not generate"))
+    });
+    assert_eq!(world.sprint.step(), Step::Proving);
+    world.run_to_the_end();
+    let cause = cause(&world);
+    assert_eq!(cause.name, "no_weight");
+    assert!(cause.detail.contains("never seen to generate"), "{cause:?}");
+}
+
+#[test]
+fn a_poc_is_followed_by_status_and_height_in_both_versions() {
+    // The second version: a status beside the service's state.
+    let mut world = World::new(Mode::Auto, 60, Faults::default());
+    world.run_to_the_end();
+    let both = Proof {
+        generated: true,
+        validated: true,
+    };
+    assert_eq!(world.sprint.proof(), both);
+    // The first one: the service's state alone, which does not say which of the two it is.
+    let mut world = World::new(
+        Mode::Auto,
+        60,
+        Faults {
+            never_generates: true,
+            ..Faults::default()
+        },
+    );
+    world.until_step(Step::Proving);
+    world.until(|world| world.height() >= Height(POC_START + 2));
+    world.status = NodeStatus::Poc;
+    world.run_to_the_end();
+    assert_eq!(world.sprint.proof(), both);
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pocpit::domain::{
     Blocks, BootFault, CallError, CallErrorKind, ChainPhase, ConfirmationEvent, ConfirmationPhase,
-    Duration, EpochIndex, EpochParams, EpochStages, EpochView, Height, InstanceId, MachineId, Mode,
-    NodeId, NodeStatus, Offer, OfferId, PocStatus, ReleasePolicy, RentalLabel, Step, Time, Usd,
-    UsdPerHour, Weight,
+    Duration, EpochIndex, EpochParams, EpochStages, EpochView, Finding, Height, InstanceId,
+    Likeness, MachineId, Mode, NodeId, NodeStatus, Offer, OfferId, PocStatus, Preflight,
+    ReleasePolicy, RentalLabel, Requirement, Step, Time, Usd, UsdPerHour, Verdict, Weight,
 };
 use pocpit::flow::{
     BootReading, Candidate, Caps, Effect, Event, Funds, NodeReading, NodesReading, Plan, Sprint,
@@ -37,6 +37,8 @@ pub struct Faults {
     pub node_is_silent: bool,
     /// The chain lists no weight for us.
     pub no_weight: bool,
+    /// Our node sits the `PoC` out.
+    pub never_generates: bool,
     /// The list of weights cannot be read.
     pub weight_unreadable: bool,
     /// What the account has; unknown when absent.
@@ -55,6 +57,8 @@ pub struct Faults {
     pub never_listed: bool,
     /// Rentals of ours that nobody uses.
     pub leftovers: usize,
+    /// What the preflight finds to be in the way.
+    pub obstacle: Option<Verdict>,
 }
 
 pub struct World {
@@ -65,6 +69,11 @@ pub struct World {
     pub rentals: BTreeMap<InstanceId, RentalLabel>,
     pub registered: Option<NodeId>,
     pub proxy: bool,
+    /// How the Network Node lists our node.
+    pub likeness: Likeness,
+    pub status: NodeStatus,
+    pub enabled: bool,
+    pub admin_epoch: EpochIndex,
     pub most_rentals: usize,
     rent_calls: u32,
     booted_at: BTreeMap<InstanceId, Time>,
@@ -176,6 +185,10 @@ impl World {
             rentals: BTreeMap::new(),
             registered: None,
             proxy: true,
+            likeness: Likeness::AsWanted,
+            status: NodeStatus::Inference,
+            enabled: true,
+            admin_epoch: EpochIndex(358),
             most_rentals: 0,
             rent_calls: 0,
             booted_at: BTreeMap::new(),
@@ -308,14 +321,25 @@ impl World {
     fn nodes(&self) -> NodesReading {
         let node = self.registered.clone().map(|id| NodeReading {
             id,
-            as_wanted: true,
-            status: NodeStatus::Inference,
-            poc: PocStatus::Idle,
+            likeness: self.likeness.clone(),
+            enabled: self.enabled,
+            admin_epoch: self.admin_epoch,
+            status: self.status,
+            poc: self.poc(),
             failure: String::new(),
         });
         NodesReading {
             node,
             proxy_listed: self.proxy,
+        }
+    }
+
+    /// The node does its part, unless it is idle.
+    fn poc(&self) -> PocStatus {
+        match self.height().0.checked_sub(POC_START) {
+            Some(0..65) if !self.faults.never_generates => PocStatus::Generating,
+            Some(65..185) if !self.faults.never_generates => PocStatus::Validating,
+            _ => PocStatus::Idle,
         }
     }
 
@@ -330,6 +354,7 @@ impl World {
         BootReading {
             api_up: age > Duration::minutes(8),
             ready: age > Duration::minutes(22),
+            at_work: false,
             left: Some((Duration::minutes(22) - age).max(Duration::zero())),
             fault: fault.cloned(),
         }
@@ -338,6 +363,7 @@ impl World {
     fn answer(&mut self, effect: Effect) -> Vec<Event> {
         match effect {
             Effect::SearchOffers { .. } => vec![self.offers()],
+            Effect::Preflight => vec![Event::PreflightTaken(self.preflight())],
             Effect::Rent { label, .. } => self.rent(label),
             Effect::FindLabel(_) if self.faults.listing_unknown => Vec::new(),
             Effect::FindLabel(label) => {
@@ -350,6 +376,10 @@ impl World {
                 Vec::new()
             }
             Effect::Register { .. } => vec![Event::RegisterFailed(lost())],
+            Effect::Enable(_) => {
+                self.enabled = true;
+                Vec::new()
+            }
             Effect::Unregister(_) if !self.faults.node_is_silent => {
                 self.registered = None;
                 Vec::new()
@@ -372,6 +402,7 @@ impl World {
                 vec![Event::WeightRead {
                     for_our_epoch: true,
                     weight,
+                    participant: weight.map(|weight| Weight(weight.0 + 1_810)),
                 }]
             }
             _ => Vec::new(),
@@ -403,6 +434,17 @@ impl World {
                 credit,
                 ..Funds::default()
             },
+        }
+    }
+
+    fn preflight(&self) -> Preflight {
+        let verdict = self.faults.obstacle.clone().unwrap_or(Verdict::Met);
+        Preflight {
+            at: self.now,
+            findings: vec![Finding {
+                requirement: Requirement::Model,
+                verdict,
+            }],
         }
     }
 

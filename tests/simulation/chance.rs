@@ -22,9 +22,11 @@ pub enum Fault {
     Truncated,
     /// It takes effect; the answer is something else.
     Nonsense,
+    /// It takes effect, and the answer comes, some seconds later than usual.
+    Slow,
 }
 
-const FAULTS: [Fault; 8] = [
+const FAULTS: [Fault; 9] = [
     Fault::NotSent,
     Fault::LostBefore,
     Fault::LostAfter,
@@ -33,6 +35,7 @@ const FAULTS: [Fault; 8] = [
     Fault::TooMany,
     Fault::Truncated,
     Fault::Nonsense,
+    Fault::Slow,
 ];
 
 #[derive(Debug)]

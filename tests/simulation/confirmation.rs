@@ -4,18 +4,23 @@
 use std::sync::Arc;
 
 use pocpit::config::Config;
-use pocpit::domain::{Duration, ReleasePolicy, SprintReport, Time, Usd};
+use pocpit::domain::{Duration, ReleasePolicy, SprintReport, Time};
 use pocpit::journal::Journal;
 use pocpit::world::{Confirmation, Scenario, World};
 
 use crate::epoch::configuration;
-use crate::judge::{Judge, Others};
+use crate::judge::{Caps, Judge, Others, Purse};
 use crate::life::{Death, Life};
 use crate::played::Stage;
 
 /// Blocks after the start of the `PoC`: an hour.
 const CONFIRMATION_AFTER: u64 = 700;
 const CONFIRMATION_TAKES: u64 = 80 + 185;
+/// Enough for an epoch.
+const CAPS: Caps = Caps {
+    sprint: 500.0,
+    day: 500.0,
+};
 const EPOCH: u64 = World::FIRST_EPOCH + 1;
 
 #[derive(Debug)]
@@ -38,15 +43,14 @@ impl Play {
         let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
         let stage = Stage::new(1, scenario, start);
         let directory = tempfile::tempdir().unwrap();
-        let mut config = configuration(directory.path());
+        let mut config = configuration(directory.path(), CAPS);
         config.poc.execution_timeout = Duration::hours(30);
-        config.budget.per_sprint = Usd::from_dollars(500.0);
-        config.budget.per_day = Usd::from_dollars(500.0);
         config.chain.rest = vec!["http://api.sim/".parse().unwrap()];
         let judge = Judge {
             name: "confirmation".into(),
             stage: Arc::clone(&stage),
             others: Others::Nothing,
+            purse: Purse::new(CAPS),
         };
         Play {
             stage,

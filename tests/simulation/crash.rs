@@ -9,7 +9,7 @@ use pocpit::journal::{Journal, Ledger};
 use pocpit::world::{Scenario, World};
 
 use crate::epoch::configuration;
-use crate::judge::{Judge, Others};
+use crate::judge::{Caps, Judge, Others, Purse};
 use crate::life::{Death, Life};
 use crate::played::{Fork, Stage};
 use crate::storage::{Disk, WatchedStorage};
@@ -33,6 +33,7 @@ impl Home {
             name,
             stage: stage.clone(),
             others: Others::Nothing,
+            purse: Purse::new(Caps::WIDE),
         };
         Home {
             stage,
@@ -52,7 +53,7 @@ impl Home {
 
     fn live(&self, nonce: u64) -> Death {
         let far = self.stage.time() + Duration::hours(6);
-        let config = configuration(std::path::Path::new("/nonexistent"));
+        let config = configuration(std::path::Path::new("/nonexistent"), Caps::WIDE);
         Life {
             stage: &self.stage,
             config: &config,

@@ -11,7 +11,7 @@ use pocpit::config::{self, Config};
 use pocpit::domain::{Duration, SprintReport, Time};
 use pocpit::engine::Ports;
 use pocpit::http::HttpClient;
-use pocpit::journal::{self, Journal};
+use pocpit::journal::{self, Journal, Ledger};
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
 use pocpit::notify::Notifier;
@@ -21,9 +21,10 @@ use pocpit::world::{
 };
 use serde_json::json;
 
-use crate::judge::{CAP_OF_DAY, CAP_OF_SPRINT, Judge, Others};
+use crate::judge::{Caps, Judge, Others, Purse};
 use crate::life::{Death, Life};
 use crate::played::{Stage, StageClock, StageRemote};
+use crate::storage::{FillingDisk, spool};
 use crate::wire::Wire;
 
 /// What goes wrong in a campaign.
@@ -103,8 +104,7 @@ pub struct Campaign {
     config: Config,
     directory: tempfile::TempDir,
     summary: Summary,
-    spent_before: f64,
-    /// What the sprints of the last day cost, with their ends.
+    /// What the sprints of the last day cost, with their beginnings.
     recent: VecDeque<(Time, f64)>,
 }
 
@@ -129,7 +129,12 @@ impl Campaign {
             .prefix("pocpit-sim-")
             .tempdir_in(place)
             .unwrap();
-        let config = configuration(directory.path());
+        let caps = if plan != Plan::Calm && seed.is_multiple_of(4) {
+            Caps::TIGHT
+        } else {
+            Caps::WIDE
+        };
+        let config = configuration(directory.path(), caps);
         let summary = Summary {
             seed,
             ..Summary::default()
@@ -138,6 +143,7 @@ impl Campaign {
             name: format!("seed {seed}, plan {plan:?}"),
             stage: stage.clone(),
             others: Others::AnInstance,
+            purse: Purse::new(caps),
         };
         let campaign = Campaign {
             plan,
@@ -146,7 +152,6 @@ impl Campaign {
             config,
             directory,
             summary,
-            spent_before: 0.0,
             recent: VecDeque::new(),
         };
         campaign.plant_what_is_not_ours();
@@ -202,6 +207,8 @@ impl Campaign {
             }
         };
         self.step_the_clock(epoch);
+        self.fill_the_disk(epoch);
+        self.open_purse(begun);
         let calm_from = poc_start + Duration::minutes(60);
         let deadline = self.stage.time() + LONGEST;
         for _ in 0..MANY_LIVES {
@@ -216,7 +223,7 @@ impl Campaign {
                 calm_from,
                 deadline,
             };
-            match life.live(|| Journal::open(self.directory.path()).unwrap()) {
+            match life.live(|| self.open()) {
                 Death::TooLate => {
                     // It may have died after its report: what it waits for now is the next epoch.
                     match self.last_report(epoch) {
@@ -263,6 +270,32 @@ impl Campaign {
         self.stage.set_clock_error(Duration::seconds(error));
     }
 
+    /// Once in a while the disk is full for some minutes, or for an hour.
+    fn fill_the_disk(&self, epoch: u64) {
+        let fills = self.plan != Plan::Calm && epoch % 16 == 7;
+        let span = fills.then(|| {
+            let mut chance = self.stage.chance();
+            let (after, length) = (chance.between(1, 5_400), chance.between(60, 3_600));
+            drop(chance);
+            let from = self.stage.time() + Duration::seconds(after);
+            (from, from + Duration::seconds(length))
+        });
+        self.stage.fill_disk(span);
+    }
+
+    fn open_purse(&mut self, begun: Time) {
+        self.recent
+            .retain(|(at, _)| begun - *at < Duration::hours(24));
+        self.judge.purse.before = self.ours_spent();
+        self.judge.purse.of_day = self.recent.iter().map(|(_, spent)| spent).sum();
+    }
+
+    fn open(&self) -> (Journal, Ledger) {
+        let (directory, stage) = (self.directory.path(), self.stage.clone());
+        let disk = FillingDisk::new(directory, move || stage.is_disk_full());
+        Journal::over_spooled(Box::new(disk), &spool(directory)).unwrap()
+    }
+
     fn crash_at(&self) -> Option<Time> {
         if self.plan != Plan::Crashing {
             return None;
@@ -279,7 +312,7 @@ impl Campaign {
         let reads = epoch.is_multiple_of(READ_JOURNAL_EVERY);
         let ledger = reads.then(|| journal::read_only(self.directory.path()).unwrap());
         self.judge.end(epoch, report, ledger.as_ref());
-        self.check_money(report);
+        self.check_money(begun, report);
         if report.outcome == "confirmed" {
             self.summary.confirmed += 1;
             return self.count(epoch, begun, "");
@@ -302,7 +335,8 @@ impl Campaign {
                 world.halted_before(epoch),
             )
         };
-        let could_be_made = kept_their_word && !halted;
+        let refused = self.judge.purse.caps == Caps::TIGHT && miss.contains("budget");
+        let could_be_made = kept_their_word && !halted && !refused && !self.stage.was_disk_full();
         if could_be_made {
             self.summary.windows += 1;
             self.summary.windows_made += u64::from(miss.is_empty());
@@ -316,7 +350,7 @@ impl Campaign {
         let excuse = if could_be_made {
             "although the machines and the chain kept their word"
         } else {
-            "a machine or the chain failed"
+            "a machine, the chain or the disk failed, or a tight budget refused"
         };
         *self
             .summary
@@ -325,12 +359,9 @@ impl Campaign {
             .or_default() += 1;
     }
 
-    /// The journal never counts less than was spent, and hardly more while it could look; no cap is
-    /// passed.
-    fn check_money(&mut self, report: &SprintReport) {
-        let total = self.ours_spent();
-        let spent = total - self.spent_before;
-        self.spent_before = total;
+    /// The journal never counts less than was spent, and hardly more while it could look.
+    fn check_money(&mut self, begun: Time, report: &SprintReport) {
+        let spent = self.ours_spent() - self.judge.purse.before;
         let counted = report.cost_usd;
         if counted < 0.98 * spent - 0.02 {
             let recent: Vec<_> = self.stage.world().recent_rentals().collect();
@@ -343,16 +374,7 @@ impl Campaign {
                 "${spent:.2} was spent and ${counted:.2} counted: {report:?}"
             ));
         }
-        let now = self.stage.time();
-        self.recent.push_back((now, spent));
-        self.recent
-            .retain(|(at, _)| now - *at < Duration::hours(24));
-        let day: f64 = self.recent.iter().map(|(_, spent)| spent).sum();
-        if spent > CAP_OF_SPRINT || day > CAP_OF_DAY {
-            self.judge.violation(&format!(
-                "${spent:.2} in a sprint and ${day:.2} in a day pass a cap: {report:?}"
-            ));
-        }
+        self.recent.push_back((begun, spent));
     }
 
     fn ours_spent(&self) -> f64 {
@@ -403,7 +425,7 @@ pub fn ports(stage: &Arc<Stage>, config: &Config) -> Ports {
     }
 }
 
-pub fn configuration(state: &Path) -> Config {
+pub fn configuration(state: &Path, caps: Caps) -> Config {
     let text = |value: &str| format!("{value:?}");
     let values: BTreeMap<&str, String> = [
         ("cockpit.id", text("demo")),
@@ -416,8 +438,8 @@ pub fn configuration(state: &Path) -> Config {
         ("vast.image", text(IMAGE)),
         ("ssh.key_file", text("/nonexistent")),
         ("mlnode.model", text(MODEL)),
-        ("budget.per_sprint", "60".into()),
-        ("budget.per_day", "80".into()),
+        ("budget.per_sprint", caps.sprint.to_string()),
+        ("budget.per_day", caps.day.to_string()),
         ("budget.per_month", "3000".into()),
         ("network_node.admin_api", text("http://admin.sim")),
         ("network_node.host", text("127.0.0.1")),

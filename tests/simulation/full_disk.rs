@@ -8,61 +8,13 @@ use std::time::Duration as RealDuration;
 
 use pocpit::domain::{Duration, Mode, SprintReport, Step, Time};
 use pocpit::engine::{self, EndAfter, EngineOptions, Pace, Snapshot, WorldKind};
-use pocpit::journal::{
-    self, Entry, EntryId, Journal, JournalError, SqliteStorage, Storage, WriterEpoch,
-};
+use pocpit::journal::{self, Entry, Journal, SqliteStorage, Storage as _};
 use pocpit::world::{Scenario, World};
 
 use crate::epoch::{configuration, ports};
+use crate::judge::Caps;
 use crate::played::Stage;
-
-/// The journal's database on a disk that the switch fills.
-#[derive(Debug)]
-struct Disk {
-    inner: SqliteStorage,
-    full: Arc<AtomicBool>,
-}
-
-impl Disk {
-    fn room(&self) -> Result<(), JournalError> {
-        if !self.full.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        Err(JournalError::Failed {
-            place: "journal.sqlite".into(),
-            source: "database or disk is full".into(),
-        })
-    }
-}
-
-impl Storage for Disk {
-    fn current(&self) -> Result<WriterEpoch, JournalError> {
-        self.inner.current()
-    }
-
-    fn claim(&mut self, writer: WriterEpoch) -> Result<(), JournalError> {
-        self.room()?;
-        self.inner.claim(writer)
-    }
-
-    fn append(&mut self, writer: WriterEpoch, entries: &[Entry]) -> Result<(), JournalError> {
-        self.room()?;
-        self.inner.append(writer, entries)
-    }
-
-    fn read(&self) -> Result<Vec<Entry>, JournalError> {
-        self.inner.read()
-    }
-
-    fn compact(
-        &mut self,
-        writer: WriterEpoch,
-        superfluous: &[EntryId],
-    ) -> Result<(), JournalError> {
-        self.room()?;
-        self.inner.compact(writer, superfluous)
-    }
-}
+use crate::storage::{FillingDisk, spool};
 
 /// A sprint on a disk that fills up and has room again.
 struct Play {
@@ -130,14 +82,10 @@ impl Play {
             .unwrap();
         runtime.block_on(async {
             self.stage.start_clock();
-            let disk = Disk {
-                inner: SqliteStorage::open(&self.state().join("journal.sqlite")).unwrap(),
-                full: self.full.clone(),
-            };
+            let full = self.full.clone();
+            let disk = FillingDisk::new(self.state(), move || full.load(Ordering::Relaxed));
             let (journal, ledger) = match self.spool {
-                Spool::Works => {
-                    Journal::over_spooled(Box::new(disk), &self.state().join("journal.spool"))
-                }
+                Spool::Works => Journal::over_spooled(Box::new(disk), &spool(self.state())),
                 Spool::FailsToo => Journal::over(Box::new(disk)),
             }
             .unwrap();
@@ -148,7 +96,7 @@ impl Play {
                 nonce: 7,
                 pace: Pace::default(),
             };
-            let config = configuration(self.state());
+            let config = configuration(self.state(), Caps::WIDE);
             let ports = ports(&self.stage, &config);
             let mut handle = engine::start(ports, config, journal, ledger, options);
             let mut looks = tokio::time::interval(RealDuration::from_secs(1));

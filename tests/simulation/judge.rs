@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pocpit::domain::{Duration, SprintReport, Time};
+use pocpit::engine::Snapshot;
 use pocpit::journal::Ledger;
 use pocpit::world::{PROXY_NODE, TrueRental};
 
@@ -12,9 +13,48 @@ use crate::played::Stage;
 const LOOKS_ROUND: Duration = Duration::minutes(10);
 const AFTER_LEASE: Duration = Duration::minutes(10);
 const WITHOUT_RENTAL: Duration = Duration::minutes(15);
-/// As in the configuration of a simulation.
-pub const CAP_OF_SPRINT: f64 = 60.0;
-pub const CAP_OF_DAY: f64 = 80.0;
+/// A program that is started again has found everything by then, if the world lets it.
+pub const CONVERGED: Duration = Duration::seconds(60);
+
+/// What may be spent, and what was before this sprint, in dollars.
+#[derive(Debug, Clone, Copy)]
+pub struct Purse {
+    pub caps: Caps,
+    /// By all sprints before this one.
+    pub before: f64,
+    /// By those of them that began in the last 24 hours.
+    pub of_day: f64,
+}
+
+/// The operator's caps, in dollars.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Caps {
+    pub sprint: f64,
+    pub day: f64,
+}
+
+impl Caps {
+    /// No sprint comes near them.
+    pub const WIDE: Caps = Caps {
+        sprint: 60.0,
+        day: 80.0,
+    };
+    /// Enough for one rental in a sprint, not for every second one.
+    pub const TIGHT: Caps = Caps {
+        sprint: 16.0,
+        day: 22.0,
+    };
+}
+
+impl Purse {
+    pub fn new(caps: Caps) -> Purse {
+        Purse {
+            caps,
+            before: 0.0,
+            of_day: 0.0,
+        }
+    }
+}
 
 /// Watches one world.
 pub struct Judge {
@@ -22,6 +62,7 @@ pub struct Judge {
     pub stage: Arc<Stage>,
     /// Whether a costing rental of somebody else was there at the beginning.
     pub others: Others,
+    pub purse: Purse,
 }
 
 /// What others have on the account.
@@ -39,7 +80,7 @@ impl Judge {
     /// What must hold at every moment of a life that began at `born`.
     pub fn look(&self, born: Time) {
         let now = self.stage.time();
-        let (live, recent, nodes) = {
+        let (live, recent, nodes, spent) = {
             let world = self.stage.world();
             let recent: Vec<TrueRental> = world.recent_rentals().collect();
             let live: Vec<TrueRental> = recent
@@ -47,12 +88,14 @@ impl Judge {
                 .filter(|rental| rental.ended.is_none())
                 .cloned()
                 .collect();
-            (live, recent, world.registered())
+            let spent = world.spend_under("pocpit/").dollars();
+            (live, recent, world.registered(), spent)
         };
         let ours: Vec<&TrueRental> = live.iter().filter(|rental| is_ours(rental)).collect();
         if ours.len() > 1 {
             self.violation(&format!("two rentals at once: {ours:?}"));
         }
+        self.look_at_money(now, spent, &ours);
         let looked_round = now - born > LOOKS_ROUND;
         let over = |rental: &TrueRental| {
             rental
@@ -81,6 +124,53 @@ impl Judge {
                     "{node} is registered without its rental: {rental:?}"
                 ));
             }
+        }
+    }
+
+    /// What was spent, and what the live rentals spend until their leases end, fits into every cap.
+    fn look_at_money(&self, now: Time, spent: f64, live: &[&TrueRental]) {
+        // By a clock that is ahead, the lease is that much longer than anybody meant it to be.
+        let ahead = self.stage.clock_error().max(Duration::zero());
+        let reserved: f64 = live
+            .iter()
+            .map(|rental| {
+                let left = rental.lease_until.map_or(Duration::zero(), |until| {
+                    (until - ahead - now).max(Duration::zero())
+                });
+                rental.price.times(left).dollars()
+            })
+            .sum();
+        let purse = &self.purse;
+        let sprint = spent - purse.before + reserved;
+        let day = sprint + purse.of_day;
+        if sprint > purse.caps.sprint || day > purse.caps.day {
+            self.violation(&format!(
+                "${spent:.2} spent in all and ${reserved:.2} reserved pass a cap of {purse:?}: {live:?}"
+            ));
+        }
+    }
+
+    /// What must hold a minute after a start, when nothing fails: what was rented before it is
+    /// known.
+    pub fn look_at_start(&self, born: Time, snapshot: &Snapshot) {
+        let world = self.stage.world();
+        let live = world.live_rentals();
+        drop(world);
+        let is_found = |rental: &&TrueRental| is_ours(rental) && rental.started <= born;
+        let ours: Vec<&TrueRental> = live.iter().filter(is_found).collect();
+        let known = snapshot.rental.as_ref().map(|rental| rental.id.0);
+        if ours.len() > 1 || ours.iter().any(|rental| Some(rental.id) != known) {
+            self.violation(&format!(
+                "a minute after its start the program knows of {known:?}, and there are {ours:?}"
+            ));
+        }
+        // A height that is hard to believe is looked at again, and that is said.
+        let chain = &snapshot.chain;
+        let is_said = chain.reading.is_some() || chain.trouble.is_some();
+        if snapshot.nodes.read_at.is_none() || !is_said {
+            self.violation(&format!(
+                "a minute after its start the program knows no nodes, or nothing of the chain: {chain:?}"
+            ));
         }
     }
 

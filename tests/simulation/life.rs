@@ -9,7 +9,7 @@ use pocpit::engine::{self, EndAfter, EngineOptions, Pace, WorldKind};
 use pocpit::journal::{Journal, Ledger};
 
 use crate::epoch::ports;
-use crate::judge::Judge;
+use crate::judge::{CONVERGED, Judge};
 use crate::played::Stage;
 
 /// How a life ended.
@@ -79,6 +79,7 @@ impl Life<'_> {
         let mut handle = engine::start(ports, self.config.clone(), journal, ledger, options);
         let mut looks = tokio::time::interval(LOOK_EVERY);
         let mut step = None;
+        let mut converges = Some(born + CONVERGED);
         for look in 0.. {
             tokio::select! {
                 biased;
@@ -94,6 +95,12 @@ impl Life<'_> {
                 self.judge.look(born);
             }
             let snapshot = handle.snapshots.borrow().clone();
+            if converges.is_some_and(|at| now >= at) {
+                converges = None;
+                if self.nothing_failed() {
+                    self.judge.look_at_start(born, &snapshot);
+                }
+            }
             let sprint = &snapshot.sprint;
             if step != Some(sprint.step) {
                 step = Some(sprint.step);
@@ -118,6 +125,10 @@ impl Life<'_> {
             }
         }
         Death::Crashed
+    }
+
+    fn nothing_failed(&self) -> bool {
+        self.stage.chance().fault_rate <= 0.0 && !self.stage.was_disk_full()
     }
 
     fn over(&self, born: Time, report: Option<SprintReport>) -> Death {

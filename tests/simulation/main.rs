@@ -16,6 +16,7 @@ mod full_disk;
 mod judge;
 mod life;
 mod mangled;
+mod outage;
 mod played;
 mod storage;
 mod wake;

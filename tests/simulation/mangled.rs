@@ -88,7 +88,10 @@ fn ten_thousand_mangled_replies_are_read_without_harm() {
         };
         let stage = Stage::new(5, scenario, start);
         stage.start_clock();
-        let config = configuration(std::path::Path::new("/nonexistent"));
+        let config = configuration(
+            std::path::Path::new("/nonexistent"),
+            crate::judge::Caps::WIDE,
+        );
         let http = HttpClient::over(Arc::new(Wire {
             stage: stage.clone(),
             mangle: Some(mangle),

@@ -33,8 +33,12 @@ pub struct Stage {
     /// While they are collected: what a program that dies now leaves behind.
     forks: Mutex<Option<Forks>>,
     trace: Mutex<VecDeque<String>>,
+    /// Hosts that do not answer, from when to when.
+    silences: Mutex<Vec<(&'static str, Time, Time)>>,
     /// How far the program's clock is from the world's.
     clock_error: Mutex<Duration>,
+    /// From when until when the program's disk is full.
+    disk_full: Mutex<Option<(Time, Time)>>,
 }
 
 /// Copies of the world and of this disk, one at each moment.
@@ -65,7 +69,9 @@ impl Stage {
             forwards: Mutex::default(),
             forks: Mutex::default(),
             trace: Mutex::default(),
+            silences: Mutex::default(),
             clock_error: Mutex::new(Duration::zero()),
+            disk_full: Mutex::default(),
         })
     }
 
@@ -74,6 +80,19 @@ impl Stage {
         let stage = Stage::new(seed, Scenario::default(), fork.at);
         *locked(&stage.world) = fork.world.clone();
         stage
+    }
+
+    /// Lets a host answer nobody for a while.
+    pub fn silence(&self, host: &'static str, from: Time, to: Time) {
+        locked(&self.silences).push((host, from, to));
+    }
+
+    pub fn is_silent(&self, host: &str) -> bool {
+        let now = self.time();
+        let silences = locked(&self.silences);
+        silences
+            .iter()
+            .any(|(silent, from, to)| *silent == host && (*from..*to).contains(&now))
     }
 
     /// Remembers something for the trace.
@@ -118,6 +137,25 @@ impl Stage {
 
     pub fn set_clock_error(&self, error: Duration) {
         *locked(&self.clock_error) = error;
+    }
+
+    pub fn clock_error(&self) -> Duration {
+        *locked(&self.clock_error)
+    }
+
+    pub fn fill_disk(&self, span: Option<(Time, Time)>) {
+        *locked(&self.disk_full) = span;
+    }
+
+    pub fn is_disk_full(&self) -> bool {
+        let span = *locked(&self.disk_full);
+        let now = self.time();
+        span.is_some_and(|(from, until)| from <= now && now < until)
+    }
+
+    pub fn was_disk_full(&self) -> bool {
+        let span = *locked(&self.disk_full);
+        span.is_some_and(|(from, _)| from <= self.time())
     }
 
     pub fn time(&self) -> Time {
@@ -253,7 +291,7 @@ pub struct StageClock(pub Arc<Stage>);
 #[async_trait]
 impl Clock for StageClock {
     fn now(&self) -> Time {
-        self.0.time() + *locked(&self.0.clock_error)
+        self.0.time() + self.0.clock_error()
     }
 
     async fn sleep(&self, duration: Duration) {

@@ -1,8 +1,10 @@
-//! A journal in memory, with a moment to die before and after each write.
+//! A journal in memory, with a moment to die before and after each write; and one in a file on a
+//! disk that fills up.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pocpit::journal::{Entry, EntryId, JournalError, Storage, WriterEpoch};
+use pocpit::journal::{Entry, EntryId, JournalError, SqliteStorage, Storage, WriterEpoch};
 
 use crate::played::Stage;
 
@@ -88,4 +90,69 @@ impl Storage for WatchedStorage {
 fn kind(entry: &Entry) -> &str {
     let mut words = entry.body.split('"');
     words.nth(3).unwrap_or("?")
+}
+
+/// The journal's database on a disk that is full now and then.
+pub struct FillingDisk {
+    inner: SqliteStorage,
+    is_full: Box<dyn Fn() -> bool + Send>,
+}
+
+/// Where the spool of a state directory is.
+pub fn spool(state: &Path) -> PathBuf {
+    state.join("journal.spool")
+}
+
+impl std::fmt::Debug for FillingDisk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FillingDisk")
+    }
+}
+
+impl FillingDisk {
+    pub fn new(state: &Path, is_full: impl Fn() -> bool + Send + 'static) -> FillingDisk {
+        FillingDisk {
+            inner: SqliteStorage::open(&state.join("journal.sqlite")).unwrap(),
+            is_full: Box::new(is_full),
+        }
+    }
+
+    fn room(&self) -> Result<(), JournalError> {
+        if !(self.is_full)() {
+            return Ok(());
+        }
+        Err(JournalError::Failed {
+            place: "journal.sqlite".into(),
+            source: "database or disk is full".into(),
+        })
+    }
+}
+
+impl Storage for FillingDisk {
+    fn current(&self) -> Result<WriterEpoch, JournalError> {
+        self.inner.current()
+    }
+
+    fn claim(&mut self, writer: WriterEpoch) -> Result<(), JournalError> {
+        self.room()?;
+        self.inner.claim(writer)
+    }
+
+    fn append(&mut self, writer: WriterEpoch, entries: &[Entry]) -> Result<(), JournalError> {
+        self.room()?;
+        self.inner.append(writer, entries)
+    }
+
+    fn read(&self) -> Result<Vec<Entry>, JournalError> {
+        self.inner.read()
+    }
+
+    fn compact(
+        &mut self,
+        writer: WriterEpoch,
+        superfluous: &[EntryId],
+    ) -> Result<(), JournalError> {
+        self.room()?;
+        self.inner.compact(writer, superfluous)
+    }
 }

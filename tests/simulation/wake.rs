@@ -7,7 +7,7 @@ use pocpit::journal::Journal;
 use pocpit::world::{Scenario, World};
 
 use crate::epoch::configuration;
-use crate::judge::{Judge, Others};
+use crate::judge::{Caps, Judge, Others, Purse};
 use crate::life::{Death, Life};
 use crate::played::Stage;
 
@@ -30,7 +30,7 @@ pub fn lateness(seed: u64, beat: Duration) -> Lateness {
     };
     let stage = Stage::new(seed, scenario, start);
     let directory = tempfile::tempdir().unwrap();
-    let mut config = configuration(directory.path());
+    let mut config = configuration(directory.path(), Caps::WIDE);
     config.chain.poll = beat;
     let epoch = World::FIRST_EPOCH + 1;
     let height = |offset: u64| stage.world().block_time(World::poc_start(epoch) + offset);
@@ -39,6 +39,7 @@ pub fn lateness(seed: u64, beat: Duration) -> Lateness {
         name: format!("seed {seed}"),
         stage: Arc::clone(&stage),
         others: Others::Nothing,
+        purse: Purse::new(Caps::WIDE),
     };
     let life = Life {
         stage: &stage,

@@ -46,10 +46,22 @@ impl Wire {
             "api.sim" => Some(self.stage.world().public_api(&ask)),
             "rpc.sim" => Some(self.stage.world().rpc(&ask)),
             "admin.sim" => Some(self.stage.world().admin(&ask)),
+            "127.0.0.1" if request.url.port() == Some(9100) => {
+                Some(self.stage.world().callback(&ask.body))
+            }
             _ => self
                 .stage
                 .at_machine(method, request.url.as_str(), ask.body),
         }
+    }
+}
+
+impl Wire {
+    /// On the way there and on the way back: together still within the time-out.
+    async fn dawdle(&self, timeout: Duration) {
+        let percent = self.stage.chance().between(1, 45);
+        let percent = u32::try_from(percent).unwrap();
+        tokio::time::sleep(timeout * percent / 100).await;
     }
 }
 
@@ -73,6 +85,14 @@ impl Transport for Wire {
             self.stage.note(&format!("{name} meets {fault:?}"));
         }
         let lost = |text: &str| TransportError::Lost(text.to_owned());
+        if request
+            .url
+            .host_str()
+            .is_some_and(|host| self.stage.is_silent(host))
+        {
+            tokio::time::sleep(request.timeout).await;
+            return Err(lost("operation timed out"));
+        }
         match fault {
             Some(Fault::NotSent) => {
                 return Err(TransportError::NotSent("connection refused".into()));
@@ -85,6 +105,7 @@ impl Transport for Wire {
                 return Ok(answer(502, "<html><h1>502 Bad Gateway</h1></html>".into()));
             }
             Some(Fault::TooMany) => return Ok(answer(429, "API requests too frequent".into())),
+            Some(Fault::Slow) => self.dawdle(request.timeout).await,
             _ => {}
         }
         let Some(reply) = self.perform(request) else {
@@ -95,6 +116,10 @@ impl Transport for Wire {
         }
         self.stage.moment(|| format!("after {name}"));
         match fault {
+            Some(Fault::Slow) => {
+                self.dawdle(request.timeout).await;
+                Ok(answer(reply.status, reply.body))
+            }
             Some(Fault::LostAfter) => Err(lost("connection reset by peer")),
             Some(Fault::TooLate) => {
                 tokio::time::sleep(request.timeout).await;

@@ -3,13 +3,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod exposure;
 mod headless;
+mod history;
+mod preflight;
+mod registration;
 mod rig;
 mod viewer;
 
-use pocpit::domain::{GateKind, Mode, Step};
+use pocpit::domain::{GateKind, Mode, ServiceState, Step};
 use pocpit::engine::{Command, QuitChoice};
-use pocpit::world::{Fault, FaultKind, Scenario};
+use pocpit::world::{Fault, FaultKind, PocVersion, Scenario};
 
 use rig::Rig;
 
@@ -47,6 +51,25 @@ async fn auto_passes_every_gate_and_proves() {
     assert!(report.weight.is_some_and(|weight| weight.0 > 0));
     assert_eq!(report.proxy_registered, Some(true));
     assert_eq!(truth.peak_live_rentals, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poc_of_the_first_version_is_followed_by_the_services_state() {
+    // Given a node whose image is old,
+    let scenario = Scenario {
+        poc_version: PocVersion::First,
+        ..Scenario::default()
+    };
+    let mut rig = Rig::start(Mode::Auto, scenario).await;
+    // when it generates, then its own word says so, and it is told,
+    rig.until("generation", |snapshot| {
+        let service = snapshot.rental.as_ref().and_then(|rental| rental.service);
+        service == Some(ServiceState::Pow) && snapshot.sprint.doing.contains("the node generates")
+    })
+    .await;
+    // and what counts is the weight.
+    let (report, _) = rig.end().await;
+    assert_eq!(report.outcome, "confirmed", "{report:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ use pocpit::domain::{GateKind, InstanceId, Mode, SprintReport, Step};
 use pocpit::engine::ports::Market as _;
 use pocpit::engine::{Command, EndAfter, EngineHandle, SearchState, Snapshot};
 use pocpit::http::HttpClient;
+use pocpit::journal::{self, Ledger};
 use pocpit::vast::{Pacing, VastClient};
 use pocpit::world::{Scenario, ServedWorld, Truth, WorldOptions, serve};
 
@@ -25,18 +26,30 @@ pub struct Rig {
     _scratch: tempfile::TempDir,
 }
 
+/// How the Network Node reaches the rental.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    ByTunnel,
+    Directly,
+}
+
 impl Rig {
     /// Runs one sprint.
     pub async fn start(mode: Mode, scenario: Scenario) -> Rig {
-        Rig::with(mode, scenario, EndAfter::OneSprint).await
+        Rig::with(mode, scenario, EndAfter::OneSprint, Reached::ByTunnel).await
     }
 
     /// Runs sprint after sprint.
     pub async fn start_and_go_on(mode: Mode, scenario: Scenario) -> Rig {
-        Rig::with(mode, scenario, EndAfter::Never).await
+        Rig::with(mode, scenario, EndAfter::Never, Reached::ByTunnel).await
     }
 
-    async fn with(mode: Mode, scenario: Scenario, end_after: EndAfter) -> Rig {
+    /// Runs one sprint by itself, with a rental that the Network Node reaches directly.
+    pub async fn start_exposed_directly(scenario: Scenario) -> Rig {
+        Rig::with(Mode::Auto, scenario, EndAfter::OneSprint, Reached::Directly).await
+    }
+
+    async fn with(mode: Mode, scenario: Scenario, end_after: EndAfter, reached: Reached) -> Rig {
         let scratch = tempfile::Builder::new()
             .prefix("pocpit-")
             .tempdir()
@@ -48,7 +61,10 @@ impl Rig {
             ports: None,
         };
         let world = serve(options).await.unwrap();
-        let text = cli::configuration(&world, scratch.path()).await.unwrap();
+        let mut text = cli::configuration(&world, scratch.path()).await.unwrap();
+        if reached == Reached::Directly {
+            text = text.replacen("[network_node]", "[network_node]\nexposure = \"direct\"", 1);
+        }
         let config = cli::parse_configuration(&text).unwrap();
         let handle = cli::start_engine(&config, mode, end_after).unwrap();
         Rig {
@@ -195,6 +211,25 @@ impl Rig {
             .into_iter()
             .filter(|id| id.starts_with(&self.config.network_node.node_prefix))
             .collect()
+    }
+
+    /// Waits for something in the journal.
+    pub async fn until_the_journal(&mut self, holds: impl Fn(&Ledger) -> bool) {
+        let waited = tokio::time::timeout(PATIENCE, async {
+            while !holds(&journal::read_only(self.state_dir()).unwrap()) {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        });
+        waited.await.expect("the journal has it");
+    }
+
+    /// Somebody removes a node by hand.
+    pub async fn unregister(&self, node: &str) {
+        let path = format!("/admin/v1/nodes/{node}");
+        let url = self.world.admin_url().join(&path).unwrap();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let reply = client.delete(url).send().await.unwrap();
+        assert_eq!(reply.text().await.unwrap(), "true", "{node} was registered");
     }
 
     /// Waits for the end and holds the world to it: nothing of ours is left, the proxy is there.

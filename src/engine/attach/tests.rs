@@ -34,6 +34,7 @@ fn snapshot(second: i64) -> Snapshot {
             doing: "waits".into(),
             spans: Vec::new(),
             gate: None,
+            preflight: None,
             rent_at: None,
             cause: None,
             release_at: None,

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::super::compact::{SETTLED_KEPT, superfluous};
 use super::*;
-use crate::domain::{EpochIndex, SprintReport, Step, StepSpan, Weight};
+use crate::domain::{BootStage, BootTimes, EpochIndex, SprintReport, Step, StepSpan, Weight};
+use crate::domain::{Confirmation, HostId};
 
 /// Everything that the ledger can be asked at `now`.
 #[derive(Debug, PartialEq)]
@@ -18,6 +19,8 @@ struct Answers {
     avoided: Vec<(MachineId, Time, String)>,
     checkpoint: Option<serde_json::Value>,
     reports: Vec<(Time, SprintReport)>,
+    boots: Vec<BootTimes>,
+    confirmations: Vec<Confirmation>,
 }
 
 fn answers(ledger: &Ledger, now: Time) -> Answers {
@@ -32,6 +35,8 @@ fn answers(ledger: &Ledger, now: Time) -> Answers {
         avoided: ledger.avoided(now),
         checkpoint: ledger.checkpoint().cloned(),
         reports: ledger.reports().to_vec(),
+        boots: ledger.boot_times().to_vec(),
+        confirmations: ledger.confirmations().to_vec(),
     }
 }
 
@@ -72,12 +77,29 @@ fn report(epoch: u64) -> SprintReport {
         cause: None,
         epoch: Some(EpochIndex(epoch)),
         weight: Some(Weight(1_234)),
+        participant_weight: Some(Weight(3_000)),
         cost_usd: 9.5,
         rentals_left: Some(0),
         registrations_left: Some(0),
         proxy_registered: Some(true),
         node: Some(NodeId("vast-5".into())),
         steps: Step::ALL.map(span).to_vec(),
+    }
+}
+
+fn boot(attempt: u32) -> BootTimes {
+    BootTimes {
+        label: label(attempt),
+        machine: MachineId(8),
+        host: Some(HostId(9)),
+        gpu_name: "H100 SXM".into(),
+        gpu_count: 4,
+        started: BootStage::ALL
+            .into_iter()
+            .zip((0..).map(|minute| at(2 * minute)))
+            .collect(),
+        ended: at(16),
+        fault: None,
     }
 }
 
@@ -108,6 +130,15 @@ fn any_record() -> impl Strategy<Value = Record> {
             machine: MachineId(id),
             until: at(until),
             reason: "no CUDA".into()
+        }),
+        1 => attempt().prop_map(|attempt| Record::BootEnded { boot: boot(attempt) }),
+        1 => id().prop_map(|sequence| Record::ConfirmationMeasured {
+            confirmation: Confirmation {
+                epoch: EpochIndex(359),
+                sequence,
+                weight: Weight(100),
+                confirmed: Weight(90),
+            }
         }),
         1 => id().prop_map(|id| Record::Checkpoint { sprint: id.into() }),
         1 => id().prop_map(|id| Record::SprintEnded { report: report(id) }),
@@ -172,6 +203,12 @@ fn a_day(day: u32) -> Vec<(i64, Record)> {
         records.push((minute, Record::DestroyIntended { instance }));
     }
     records.push((minute + 200, gone(2 * day + 1, instance.0, 9.5)));
+    records.push((
+        minute + 30,
+        Record::BootEnded {
+            boot: boot(2 * day + 1),
+        },
+    ));
     let report = report(u64::from(day));
     records.push((minute + 200, Record::SprintEnded { report }));
     records

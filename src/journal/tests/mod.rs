@@ -243,3 +243,64 @@ fn a_damaged_file_is_an_error_that_changes_nothing() {
     assert!(error.to_string().contains("pocpit release"), "{error}");
     assert_eq!(std::fs::read(&file).unwrap(), b"this was a database once");
 }
+
+#[test]
+fn each_sprint_of_an_epoch_has_the_boots_and_confirmations_of_its_own() {
+    use crate::domain::{BootTimes, Confirmation, EpochIndex, SprintReport, Weight};
+    let boot = |attempt, ended| Record::BootEnded {
+        boot: BootTimes {
+            label: label(attempt),
+            machine: MachineId(8),
+            host: None,
+            gpu_name: "H100 SXM".into(),
+            gpu_count: 4,
+            started: Vec::new(),
+            ended: at(ended),
+            fault: None,
+        },
+    };
+    let ended = |weight: Option<u64>| Record::SprintEnded {
+        report: SprintReport {
+            outcome: "any".into(),
+            cause: None,
+            epoch: Some(EpochIndex(359)),
+            weight: weight.map(Weight),
+            participant_weight: None,
+            cost_usd: 5.0,
+            rentals_left: None,
+            registrations_left: None,
+            proxy_registered: None,
+            node: None,
+            steps: Vec::new(),
+        },
+    };
+    let measured = |sequence, confirmed| Record::ConfirmationMeasured {
+        confirmation: Confirmation {
+            epoch: EpochIndex(359),
+            sequence,
+            weight: Weight(100),
+            confirmed: Weight(confirmed),
+        },
+    };
+    // Given a sprint that failed after two boots, and another one for the same epoch with weight,
+    let ledger = folded(&[
+        (5, boot(1, 5)),
+        (9, boot(2, 9)),
+        (10, ended(None)),
+        (25, boot(3, 25)),
+        (40, ended(Some(1_000))),
+        (90, measured(0, 90)),
+        (99, measured(1, 60)),
+    ]);
+    // when the history is asked for, then each has what is its own,
+    let history = ledger.history();
+    let attempts = |row: usize| -> Vec<u32> {
+        let boots = history[row].boots.iter();
+        boots.map(|boot| boot.label.attempt).collect()
+    };
+    assert_eq!((attempts(0), attempts(1)), (vec![1, 2], vec![3]));
+    // and what is confirmed is the least of what the epoch's events left of a weight.
+    assert_eq!(history[0].confirmation_ratio, None);
+    assert_eq!(history[1].confirmation_ratio, Some(0.6));
+    assert_eq!(history[1].usd_per_weight, Some(0.005));
+}

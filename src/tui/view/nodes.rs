@@ -50,6 +50,7 @@ fn node_lines(lines: &mut Vec<Line<'static>>, row: &NodeRow, theme: Theme) {
     let (node, config) = (&row.node, &row.node.config);
     let owner = match row.owner {
         NodeOwner::Sprint => "SPRINT",
+        NodeOwner::Leftover => "OLD",
         NodeOwner::Proxy => "proxy",
         NodeOwner::Other => "other",
     };
@@ -57,6 +58,7 @@ fn node_lines(lines: &mut Vec<Line<'static>>, row: &NodeRow, theme: Theme) {
     let style = match row.owner {
         _ if failed => theme.bad(),
         NodeOwner::Sprint => theme.accent(),
+        NodeOwner::Leftover => theme.warn(),
         _ => theme.text(),
     };
     let weight: u64 = node.weights.values().map(|w| w.0).sum();

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::domain::{GateKind, Outcome, Step};
+use crate::domain::{GateKind, Outcome, Preflight, Step};
 use crate::engine::GateSnapshot;
 use crate::tui::model::{Model, Pane, Role};
 use crate::tui::theme::Theme;
@@ -46,6 +46,13 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     if let Some(cause) = &sprint.cause {
         lines.push(Line::styled(format!("Because: {cause}"), theme.warn()));
     }
+    if let Some(preflight) = sprint
+        .preflight
+        .as_ref()
+        .filter(|_| is_before_renting(sprint.step))
+    {
+        lines.push(preflight_line(preflight, theme));
+    }
     if inner.height >= 5 {
         steps(&mut lines, model, theme);
     }
@@ -70,6 +77,28 @@ fn gate_lines(lines: &mut Vec<Line<'static>>, gate: &GateSnapshot, model: &Model
         Span::styled(format!("GATE {} [{key}{until}] ", gate.kind), theme.warn()),
         Span::raw(gate.question.clone()),
     ]));
+}
+
+/// What is in the way is an alert with its remedy; here is how many.
+fn preflight_line(preflight: &Preflight, theme: Theme) -> Line<'static> {
+    let obstacles: Vec<String> = preflight
+        .obstacles()
+        .map(|finding| finding.requirement.to_string())
+        .collect();
+    let all = preflight.findings.len();
+    let (text, style) = if obstacles.is_empty() {
+        (format!("{all} of {all} are met"), theme.ok())
+    } else {
+        (format!("not met: {}", obstacles.join(", ")), theme.bad())
+    };
+    Line::from(vec![
+        Span::styled("Preflight ", theme.dim()),
+        Span::styled(text, style),
+    ])
+}
+
+fn is_before_renting(step: Step) -> bool {
+    matches!(step, Step::Waiting | Step::Choosing)
 }
 
 /// Two columns: the first five steps beside the last five.

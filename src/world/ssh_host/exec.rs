@@ -7,6 +7,7 @@ use std::time::Duration;
 use russh::server::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 
+use super::super::inside::FRONT;
 use super::Machine;
 use super::script::{Script, Step};
 
@@ -128,6 +129,14 @@ pub(super) fn run(machine: &dyn Machine, steps: &[Step]) -> Output {
                         None
                     }
                     None => Some((1, format!("cat: {path}: No such file or directory\n"))),
+                }
+            }
+            Step::Front { path, pairs } => {
+                if scratch.contains_key(path) || whole(machine, path).is_some() {
+                    scratch.insert(FRONT.into(), pairs.clone().into_bytes());
+                    None
+                } else {
+                    Some((2, format!("python3: can't open file '{path}'\n")))
                 }
             }
             Step::Nothing => None,

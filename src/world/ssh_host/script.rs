@@ -20,6 +20,8 @@ pub(super) enum Step {
     Print { text: String, into: Option<String> },
     /// `mv FROM TO`.
     Move { from: String, to: String },
+    /// `python3 PATH WORDS`: a front, as far as this machine is concerned.
+    Front { path: String, pairs: String },
     /// `cat PATH`.
     Show { path: String },
     /// `true`.
@@ -95,6 +97,10 @@ fn step(words: &[Word]) -> Step {
         ["mv", from, to] => Step::Move {
             from: (*from).to_owned(),
             to: (*to).to_owned(),
+        },
+        ["python3", path, pairs @ ..] => Step::Front {
+            path: (*path).to_owned(),
+            pairs: pairs.join(" "),
         },
         ["cat", path] => Step::Show {
             path: (*path).to_owned(),

@@ -1,0 +1,199 @@
+//! `pocpit history`: past sprints as a table, JSON or CSV.
+
+use color_eyre::eyre::Report;
+
+use super::arguments::{Common, HistoryOutput};
+use super::look::{row, table};
+use super::{Exit, print, print_json, runtime, telemetry};
+use crate::domain::{BootStage, BootTimes, Duration, Step};
+use crate::journal::{self, PastSprint};
+
+pub(crate) fn run(common: &Common, output: HistoryOutput) -> Result<Exit, Report> {
+    telemetry::quiet();
+    let config = runtime::load(common)?.config;
+    let ledger = journal::read_only(&config.paths.state_dir)?;
+    let history = ledger.history();
+    if output.json {
+        print_json(&history)?;
+    } else if output.csv {
+        print(&csv(&history))?;
+    } else {
+        print(&words(&history))?;
+    }
+    Ok(Exit::Done)
+}
+
+const NONE: &str = "-";
+
+fn words(history: &[PastSprint<'_>]) -> String {
+    let mut rows = vec![row([
+        "ENDED",
+        "EPOCH",
+        "OUTCOME",
+        "WEIGHT",
+        "COST",
+        "$/1000W",
+        "CONFIRMED",
+        "GPUS",
+        "MACHINE",
+        "BOOT",
+        "CAUSE",
+    ])];
+    for past in history {
+        let report = past.report;
+        let boot = past.boot();
+        rows.push(row([
+            &past.at.format("%Y-%m-%d %H:%M").to_string(),
+            &report
+                .epoch
+                .map_or_else(|| "?".to_owned(), |epoch| epoch.to_string()),
+            &report.outcome,
+            &or_none(report.weight),
+            &format!("${:.2}", report.cost_usd),
+            &or_none(
+                report
+                    .usd_per_weight()
+                    .map(|usd| format!("{:.2}", 1000.0 * usd)),
+            ),
+            &or_none(
+                past.confirmation_ratio
+                    .map(|ratio| format!("{:.0}%", 100.0 * ratio)),
+            ),
+            &or_none(boot.map(|boot| format!("{}x {}", boot.gpu_count, boot.gpu_name))),
+            &or_none(boot.map(|boot| boot.machine)),
+            &or_none(boot.and_then(BootTimes::total).map(minutes)),
+            report.cause.as_deref().unwrap_or_default(),
+        ]));
+    }
+    table(&rows)
+}
+
+fn or_none(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| NONE.to_owned(), |value| value.to_string())
+}
+
+fn minutes(duration: Duration) -> String {
+    format!("{}m", duration.num_minutes())
+}
+
+/// One line a sprint, one column a fact; times in seconds, money in dollars, empty when not known.
+fn csv(history: &[PastSprint<'_>]) -> String {
+    let mut header: Vec<String> = row([
+        "ended",
+        "epoch",
+        "outcome",
+        "cause",
+        "node",
+        "weight",
+        "participant_weight",
+        "confirmation_ratio",
+        "cost_usd",
+        "usd_per_weight",
+        "rentals",
+        "machine",
+        "host",
+        "gpu",
+        "gpus",
+        "boot_seconds",
+    ]);
+    header.extend(
+        BOOT_STAGES.map(|stage| format!("boot_{}_seconds", stage.to_string().replace(' ', "_"))),
+    );
+    header.extend(STEPS.map(|step| format!("{step}_seconds")));
+    let lines = history.iter().map(|past| csv_line(&cells(past)));
+    let lines: Vec<String> = std::iter::once(csv_line(&header)).chain(lines).collect();
+    lines.join("\n")
+}
+
+/// Stages that take time.
+const BOOT_STAGES: [BootStage; 8] = [
+    BootStage::Placed,
+    BootStage::PullingImage,
+    BootStage::Container,
+    BootStage::Ssh,
+    BootStage::Api,
+    BootStage::Downloading,
+    BootStage::Loading,
+    BootStage::Graphs,
+];
+
+/// Steps that take time.
+const STEPS: [Step; 9] = [
+    Step::Waiting,
+    Step::Choosing,
+    Step::Renting,
+    Step::Booting,
+    Step::Warming,
+    Step::Registering,
+    Step::Proving,
+    Step::Confirming,
+    Step::Releasing,
+];
+
+fn cells(past: &PastSprint<'_>) -> Vec<String> {
+    let report = past.report;
+    let boot = past.boot();
+    let text = |value: Option<String>| value.unwrap_or_default();
+    let seconds = |duration: Duration| duration.num_seconds().to_string();
+    let mut cells = vec![
+        past.at.to_rfc3339(),
+        text(report.epoch.map(|epoch| epoch.to_string())),
+        report.outcome.clone(),
+        text(report.cause.clone()),
+        text(report.node.as_ref().map(ToString::to_string)),
+        text(report.weight.map(|weight| weight.to_string())),
+        text(report.participant_weight.map(|weight| weight.to_string())),
+        text(past.confirmation_ratio.map(|ratio| format!("{ratio:.4}"))),
+        format!("{:.4}", report.cost_usd),
+        text(past.usd_per_weight.map(|usd| format!("{usd:.6}"))),
+        past.boots.len().to_string(),
+        text(boot.map(|boot| boot.machine.to_string())),
+        text(
+            boot.and_then(|boot| boot.host)
+                .map(|host| host.0.to_string()),
+        ),
+        text(boot.map(|boot| boot.gpu_name.clone())),
+        text(boot.map(|boot| boot.gpu_count.to_string())),
+        text(boot.and_then(BootTimes::total).map(seconds)),
+    ];
+    let durations = boot.map(BootTimes::durations).unwrap_or_default();
+    cells.extend(BOOT_STAGES.map(|stage| {
+        let took = durations.iter().find(|(seen, _)| *seen == stage);
+        text(took.map(|(_, took)| seconds(*took)))
+    }));
+    cells.extend(STEPS.map(|step| text(report.time_in(step).map(seconds))));
+    cells
+}
+
+/// Quoted where a comma, a quote or a line's end asks for it (RFC 4180).
+fn csv_line(cells: &[String]) -> String {
+    let cells = cells.iter().map(|cell| {
+        if cell.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", cell.replace('"', "\"\""))
+        } else {
+            cell.clone()
+        }
+    });
+    cells.collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_with_commas_or_quotes_stays_one_cell() {
+        let cells = ["plain".to_owned(), "a, \"b\"\nc".to_owned()];
+        assert_eq!(csv_line(&cells), "plain,\"a, \"\"b\"\"\nc\"");
+    }
+
+    #[test]
+    fn a_history_without_sprints_is_its_header() {
+        let header = csv(&[]);
+        assert!(header.starts_with("ended,epoch,outcome,cause,node,weight,participant_weight,confirmation_ratio,cost_usd,usd_per_weight,"));
+        assert!(
+            header.contains("boot_image_pull_seconds") && header.ends_with("releasing_seconds")
+        );
+        assert_eq!(header.lines().count(), 1);
+    }
+}

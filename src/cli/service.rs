@@ -1,0 +1,60 @@
+//! What the service manager is told: that we are up, that the engine's loop still turns, that we
+//! leave. Without a service manager (`NOTIFY_SOCKET`) nobody is told anything.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::time::Instant;
+
+/// Our side of `sd_notify(3)`.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// Between two signs of life: half of what the manager waits for.
+    pause: Option<Duration>,
+    signed: Option<Instant>,
+}
+
+impl Service {
+    /// The manager that the environment names, if there is one.
+    pub(crate) fn of_environment() -> Service {
+        Service {
+            pause: sd_notify::watchdog_enabled().map(|patience| patience / 2),
+            signed: None,
+        }
+    }
+
+    /// The engine has just published: its loop turns. To be called for nothing else, or a manager
+    /// would keep alive what watches no rental any more.
+    pub(crate) fn engine_lives(&mut self) {
+        if self.signed.is_none() {
+            tell(&[NotifyState::Ready]);
+        } else if !self.is_due() {
+            return;
+        }
+        self.signed = Some(Instant::now());
+        tell(&[NotifyState::Watchdog]);
+    }
+
+    /// What it does, for `systemctl status`.
+    pub(crate) fn does(&self, doing: &str) {
+        tell(&[NotifyState::Status(doing)]);
+    }
+
+    /// It ends by intention.
+    pub(crate) fn leaves(&self) {
+        tell(&[NotifyState::Stopping]);
+    }
+
+    fn is_due(&self) -> bool {
+        let Some(pause) = self.pause else {
+            return false;
+        };
+        self.signed.is_none_or(|signed| signed.elapsed() >= pause)
+    }
+}
+
+fn tell(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!("the service manager cannot be told {state:?}: {error}");
+    }
+}

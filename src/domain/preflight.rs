@@ -1,0 +1,124 @@
+//! What must be right before money is spent on a rental.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Time;
+
+/// Something that a rental would be useless without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Requirement {
+    /// The Network Node's admin API lists its nodes.
+    AdminApi,
+    /// Governance approves the model.
+    Model,
+    /// The operator's address is a participant on the chain.
+    Participant,
+    /// The chain node is in step with the chain.
+    ChainSynced,
+    /// The Network Node's callback can be reached from here, and so through the tunnel.
+    Callback,
+    /// No other node is registered where ours will be.
+    Address,
+}
+
+/// Whether a requirement is met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "verdict")]
+pub enum Verdict {
+    /// It is.
+    Met,
+    /// It is not.
+    Unmet {
+        /// What is wrong.
+        cause: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// Nobody could tell. It blocks like [`Verdict::Unmet`]: unknown is not fine.
+    Unknown {
+        /// Why not.
+        cause: String,
+        /// What to do.
+        remedy: String,
+    },
+}
+
+/// One requirement with its verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Which.
+    pub requirement: Requirement,
+    /// Whether it is met.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+}
+
+/// All of them at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preflight {
+    /// When the facts were read.
+    pub at: Time,
+    /// One finding a requirement.
+    pub findings: Vec<Finding>,
+}
+
+impl Preflight {
+    /// What is not met or not known; nothing may be rented while there is any.
+    pub fn obstacles(&self) -> impl Iterator<Item = &Finding> {
+        self.findings
+            .iter()
+            .filter(|finding| finding.verdict != Verdict::Met)
+    }
+
+    /// Every requirement is met.
+    pub fn is_clear(&self) -> bool {
+        self.obstacles().next().is_none()
+    }
+}
+
+impl Finding {
+    /// What is in the way and what to do about it; absent when it is met.
+    pub fn trouble(&self) -> Option<(&str, &str)> {
+        match &self.verdict {
+            Verdict::Met => None,
+            Verdict::Unmet { cause, remedy } | Verdict::Unknown { cause, remedy } => {
+                Some((cause, remedy))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Requirement::AdminApi => "admin API",
+            Requirement::Model => "model",
+            Requirement::Participant => "participant",
+            Requirement::ChainSynced => "chain",
+            Requirement::Callback => "callback",
+            Requirement::Address => "address",
+        })
+    }
+}
+
+impl fmt::Display for Preflight {
+    /// What is in the way, each with its remedy; the names of what is met when nothing is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_clear() {
+            let names: Vec<String> = self
+                .findings
+                .iter()
+                .map(|finding| finding.requirement.to_string())
+                .collect();
+            return write!(f, "ready to rent: {}", names.join(", "));
+        }
+        let troubles = self.obstacles().filter_map(Finding::trouble);
+        let texts: Vec<String> = troubles
+            .map(|(cause, remedy)| format!("{cause}; {remedy}"))
+            .collect();
+        f.write_str(&texts.join(". "))
+    }
+}

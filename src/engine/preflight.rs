@@ -1,0 +1,106 @@
+//! Reads the facts that a rental's usefulness depends on. Works without an engine.
+
+use super::Ports;
+use super::core::Engine;
+use super::exec;
+use super::snapshot::{Alert, AlertLevel};
+use crate::config::{Config, Exposure};
+use crate::domain::{CallError, Finding, NodeConfig, NodeId, Preflight, RegisteredNode, Step};
+use crate::network_node::{Facts, Intent, judge};
+
+/// The verdict, and the list of nodes that it rests on.
+pub struct Examined {
+    /// What is met and what is not.
+    pub preflight: Preflight,
+    /// Every registered node, when it could be read.
+    pub nodes: Result<Vec<RegisteredNode>, CallError>,
+}
+
+/// Whether a rental could do its work, by what the outside world says now. Spends nothing.
+pub async fn examine(ports: &Ports, config: &Config) -> Examined {
+    let participant = &config.chain.participant;
+    let callback = async {
+        match config.network_node.exposure {
+            Exposure::Tunnel { .. } => Some(ports.network_node.callback_answers().await),
+            // The rental itself must reach it, and there is none yet.
+            Exposure::Direct => None,
+        }
+    };
+    let (nodes, approved_models, is_participant, header, callback) = tokio::join!(
+        ports.network_node.nodes(),
+        ports.chain.approved_models(),
+        ports.chain.is_participant(participant),
+        ports.chain.header(None),
+        callback,
+    );
+    let facts = Facts {
+        nodes,
+        approved_models,
+        is_participant,
+        chain: header.map(|_| ()),
+        callback,
+    };
+    let preflight = judge(ports.clock.now(), &intent(config), &facts);
+    Examined {
+        preflight,
+        nodes: facts.nodes,
+    }
+}
+
+impl Engine {
+    /// What is in the way of a rental, while there is none: later it only says what was so before.
+    pub(super) fn obstacles(&self) -> Vec<Alert> {
+        let waits = matches!(self.sprint.step(), Step::Waiting | Step::Choosing);
+        let preflight = self.sprint.preflight().filter(|_| waits);
+        let alert = |at, (cause, remedy): (&str, &str)| Alert {
+            level: AlertLevel::Warning,
+            text: format!("nothing is rented: {cause}"),
+            advice: remedy.to_owned(),
+            since: at,
+        };
+        let alerts = preflight.into_iter().flat_map(|preflight| {
+            let troubles = preflight.obstacles().filter_map(Finding::trouble);
+            troubles.map(|trouble| alert(preflight.at, trouble))
+        });
+        alerts.collect()
+    }
+}
+
+fn intent(config: &Config) -> Intent {
+    let callback = match &config.network_node.exposure {
+        Exposure::Tunnel {
+            callback_target, ..
+        } => callback_target.clone(),
+        Exposure::Direct => String::new(),
+    };
+    Intent {
+        participant: config.chain.participant.clone(),
+        model: config.mlnode.model.id.clone(),
+        callback,
+        address: address(config),
+    }
+}
+
+/// Where our node will be: known for a tunnel, whose ends are ours. A port that the system chooses
+/// is free by nature.
+fn address(config: &Config) -> Option<NodeConfig> {
+    let Exposure::Tunnel {
+        host,
+        api_listen,
+        inference_listen,
+        ..
+    } = &config.network_node.exposure
+    else {
+        return None;
+    };
+    Some(exec::node_config(
+        config,
+        NodeId(config.network_node.node_prefix.clone()),
+        exec::Place {
+            host: host.clone(),
+            api: api_listen.port(),
+            inference: inference_listen.port(),
+        },
+        Vec::new(),
+    ))
+}

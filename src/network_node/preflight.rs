@@ -1,0 +1,340 @@
+//! Whether a rental could do its work at all: a verdict over facts, before any money is spent. Pure.
+
+use super::diff::{Difference, diff};
+use crate::domain::{
+    CallError, CallErrorKind, Finding, NodeConfig, Participant, Preflight, RegisteredNode,
+    Requirement, Time, Verdict,
+};
+
+/// What was read, each as it came.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Every registered node.
+    pub nodes: Result<Vec<RegisteredNode>, CallError>,
+    /// Ids of the models that governance approves.
+    pub approved_models: Result<Vec<String>, CallError>,
+    /// Whether the operator's address is a participant.
+    pub is_participant: Result<bool, CallError>,
+    /// Whether the chain node has the chain's latest block.
+    pub chain: Result<(), CallError>,
+    /// Whether the callback answers; absent when it is not reached from here.
+    pub callback: Option<Result<(), CallError>>,
+}
+
+/// What is to be registered and by whom.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    /// The operator's address.
+    pub participant: Participant,
+    /// The model.
+    pub model: String,
+    /// The callback, as it is reached from here.
+    pub callback: String,
+    /// Where the node will be, as far as that is known before there is a rental. Its id ends in the
+    /// contract's number, which nobody else has.
+    pub address: Option<NodeConfig>,
+}
+
+/// Judges every requirement. What cannot be told is unknown, never fine.
+pub fn judge(at: Time, intent: &Intent, facts: &Facts) -> Preflight {
+    let mut findings = vec![
+        finding(Requirement::AdminApi, admin_api(facts)),
+        finding(Requirement::Model, model(intent, facts)),
+        finding(Requirement::Participant, participant(intent, facts)),
+        finding(Requirement::ChainSynced, chain(facts)),
+    ];
+    let callback = facts.callback.as_ref();
+    findings.extend(
+        callback.map(|answer| finding(Requirement::Callback, reached(&intent.callback, answer))),
+    );
+    let address = intent.address.as_ref();
+    findings
+        .extend(address.map(|wanted| finding(Requirement::Address, free_address(wanted, facts))));
+    Preflight { at, findings }
+}
+
+fn finding(requirement: Requirement, verdict: Verdict) -> Finding {
+    Finding {
+        requirement,
+        verdict,
+    }
+}
+
+fn unmet(cause: String, remedy: &str) -> Verdict {
+    Verdict::Unmet {
+        cause,
+        remedy: remedy.to_owned(),
+    }
+}
+
+fn unknown(error: &CallError, remedy: &str) -> Verdict {
+    Verdict::Unknown {
+        cause: error.to_string(),
+        remedy: remedy.to_owned(),
+    }
+}
+
+fn admin_api(facts: &Facts) -> Verdict {
+    match &facts.nodes {
+        Ok(_) => Verdict::Met,
+        Err(error) => unknown(
+            error,
+            "check network_node.admin_api and that the Network Node runs: no node can be registered without it",
+        ),
+    }
+}
+
+fn model(intent: &Intent, facts: &Facts) -> Verdict {
+    match &facts.approved_models {
+        Ok(approved) if approved.contains(&intent.model) => Verdict::Met,
+        Ok(approved) => unmet(
+            format!(
+                "governance does not approve the model {}; it approves {}",
+                intent.model,
+                listed(approved)
+            ),
+            "set mlnode.model to an approved one: the Network Node drops any other",
+        ),
+        Err(error) => unknown(error, "check chain.public_api"),
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "none".to_owned(),
+        names => names.join(", "),
+    }
+}
+
+fn participant(intent: &Intent, facts: &Facts) -> Verdict {
+    match &facts.is_participant {
+        Ok(true) => Verdict::Met,
+        Ok(false) => unmet(
+            format!("{} is no participant of the chain", intent.participant),
+            "register the host on the chain, or correct chain.participant",
+        ),
+        Err(error) => unknown(error, "check chain.public_api"),
+    }
+}
+
+fn chain(facts: &Facts) -> Verdict {
+    match &facts.chain {
+        Ok(()) => Verdict::Met,
+        Err(error) => unknown(
+            error,
+            "wait until the chain node has caught up, or name another one in chain.rpc",
+        ),
+    }
+}
+
+fn reached(callback: &str, answer: &Result<(), CallError>) -> Verdict {
+    match answer {
+        Ok(()) => Verdict::Met,
+        Err(error) if error.kind == CallErrorKind::NotSent => unmet(
+            format!("nobody listens on the callback address {callback}"),
+            "correct network_node.callback_target: proofs that do not arrive there count for nothing",
+        ),
+        Err(error) => unknown(error, "check network_node.callback_target"),
+    }
+}
+
+fn free_address(wanted: &NodeConfig, facts: &Facts) -> Verdict {
+    let Ok(nodes) = &facts.nodes else {
+        return Verdict::Unknown {
+            cause: "which addresses are taken is not known".into(),
+            remedy: "see the admin API".into(),
+        };
+    };
+    let clash = diff(std::slice::from_ref(wanted), nodes, |_| false)
+        .into_iter()
+        .find_map(|difference| match difference {
+            Difference::Clash {
+                holder, address, ..
+            } => Some((holder, address)),
+            _ => None,
+        });
+    match clash {
+        None => Verdict::Met,
+        Some((holder, address)) => unmet(
+            format!("{holder} is registered at {address} already"),
+            "a leftover of ours goes by itself or by `pocpit gc`; otherwise choose other ports in network_node.api_listen and inference_listen",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::{self, tests::a_row};
+    use super::*;
+    use crate::domain::NodeId;
+
+    const MODEL: &str = "MiniMaxAI/MiniMax-M2.7";
+
+    fn now() -> Time {
+        Time::from_timestamp(1_790_000_000, 0).unwrap()
+    }
+
+    fn silent() -> CallError {
+        CallError {
+            what: "list nodes".into(),
+            kind: CallErrorKind::Ambiguous,
+            status: None,
+            detail: "timed out".into(),
+        }
+    }
+
+    fn refused() -> CallError {
+        CallError {
+            kind: CallErrorKind::NotSent,
+            ..silent()
+        }
+    }
+
+    /// Ours will be at 10.0.0.5, inference on 5050 and the API on 8080.
+    fn intent() -> Intent {
+        let mut address = wire::row(&a_row()).unwrap().config;
+        address.id = NodeId("vastai-1".into());
+        Intent {
+            participant: Participant("gonka1abc".into()),
+            model: MODEL.into(),
+            callback: "127.0.0.1:9100".into(),
+            address: Some(address),
+        }
+    }
+
+    fn good() -> Facts {
+        Facts {
+            nodes: Ok(Vec::new()),
+            approved_models: Ok(vec![MODEL.into()]),
+            is_participant: Ok(true),
+            chain: Ok(()),
+            callback: Some(Ok(())),
+        }
+    }
+
+    fn verdict_on(requirement: Requirement, facts: &Facts) -> Verdict {
+        let preflight = judge(now(), &intent(), facts);
+        let found = preflight
+            .findings
+            .into_iter()
+            .find(|finding| finding.requirement == requirement);
+        found.expect("a finding").verdict
+    }
+
+    fn cause_of(verdict: &Verdict) -> &str {
+        match verdict {
+            Verdict::Met => "",
+            Verdict::Unmet { cause, .. } | Verdict::Unknown { cause, .. } => cause,
+        }
+    }
+
+    #[test]
+    fn good_facts_are_clear_to_rent_by() {
+        assert!(judge(now(), &intent(), &good()).is_clear());
+    }
+
+    #[test]
+    fn a_model_that_governance_does_not_approve_is_told_with_those_that_it_does() {
+        let facts = Facts {
+            approved_models: Ok(vec!["Qwen/Qwen3-235B".into()]),
+            ..good()
+        };
+        let verdict = verdict_on(Requirement::Model, &facts);
+        assert!(matches!(verdict, Verdict::Unmet { .. }));
+        let cause = cause_of(&verdict);
+        assert!(
+            cause.contains(MODEL) && cause.contains("Qwen/Qwen3-235B"),
+            "{cause}"
+        );
+    }
+
+    #[test]
+    fn an_address_that_is_no_participant_is_in_the_way() {
+        let facts = Facts {
+            is_participant: Ok(false),
+            ..good()
+        };
+        let verdict = verdict_on(Requirement::Participant, &facts);
+        assert!(cause_of(&verdict).contains("gonka1abc"), "{verdict:?}");
+    }
+
+    #[test]
+    fn a_callback_that_nobody_listens_on_is_in_the_way() {
+        let facts = Facts {
+            callback: Some(Err(refused())),
+            ..good()
+        };
+        let verdict = verdict_on(Requirement::Callback, &facts);
+        assert!(cause_of(&verdict).contains("127.0.0.1:9100"), "{verdict:?}");
+    }
+
+    #[test]
+    fn a_node_of_another_id_at_our_address_is_in_the_way() {
+        let facts = Facts {
+            nodes: Ok(vec![wire::row(&a_row()).unwrap()]),
+            ..good()
+        };
+        let verdict = verdict_on(Requirement::Address, &facts);
+        let cause = cause_of(&verdict);
+        assert!(
+            cause.contains("vastai-31415926") && cause.contains("10.0.0.5:8080"),
+            "{cause}"
+        );
+    }
+
+    #[test]
+    fn whatever_cannot_be_read_is_unknown_and_blocks() {
+        let each = [
+            (
+                Requirement::AdminApi,
+                Facts {
+                    nodes: Err(silent()),
+                    ..good()
+                },
+            ),
+            (
+                Requirement::Address,
+                Facts {
+                    nodes: Err(silent()),
+                    ..good()
+                },
+            ),
+            (
+                Requirement::Model,
+                Facts {
+                    approved_models: Err(silent()),
+                    ..good()
+                },
+            ),
+            (
+                Requirement::Participant,
+                Facts {
+                    is_participant: Err(silent()),
+                    ..good()
+                },
+            ),
+            (
+                Requirement::ChainSynced,
+                Facts {
+                    chain: Err(silent()),
+                    ..good()
+                },
+            ),
+            (
+                Requirement::Callback,
+                Facts {
+                    callback: Some(Err(silent())),
+                    ..good()
+                },
+            ),
+        ];
+        for (requirement, facts) in each {
+            let verdict = verdict_on(requirement, &facts);
+            assert!(
+                matches!(verdict, Verdict::Unknown { .. }),
+                "{requirement}: {verdict:?}"
+            );
+            assert!(!judge(now(), &intent(), &facts).is_clear(), "{requirement}");
+        }
+    }
+}

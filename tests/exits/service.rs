@@ -1,0 +1,85 @@
+//! Under a service manager: it hears when the program is up, lives and leaves, and that a loop that
+//! hangs gives no sign of life any more.
+
+use std::os::unix::net::UnixDatagram;
+use std::time::{Duration, Instant};
+
+use pocpit::world::Scenario;
+use rustix::process::Signal;
+
+use crate::process::{Front, Process, Stage};
+
+/// What the manager waits for between two signs of life.
+const WATCHDOG: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A service manager that only listens.
+struct Manager(UnixDatagram);
+
+impl Manager {
+    fn start(stage: &Stage, drill: &str) -> (Manager, Process) {
+        let path = stage.path("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(2 * WATCHDOG)).unwrap();
+        let environment = [
+            ("NOTIFY_SOCKET", path.display().to_string()),
+            ("WATCHDOG_USEC", WATCHDOG.as_micros().to_string()),
+            ("POCPIT_DRILL", drill.to_owned()),
+        ];
+        let process = Process::with_environment(Front::Headless, stage, &environment);
+        (Manager(socket), process)
+    }
+
+    /// The next thing that it is told, if that comes before it loses patience.
+    fn hears(&self) -> Option<String> {
+        let mut buffer = [0; 1024];
+        let length = self.0.recv(&mut buffer).ok()?;
+        Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
+    }
+
+    fn hears_at_last(&self, what: &str) {
+        let end = Instant::now() + PATIENCE;
+        let mut heard = Vec::new();
+        while Instant::now() < end {
+            heard.extend(self.hears());
+            if heard.iter().any(|told| told.contains(what)) {
+                return;
+            }
+        }
+        panic!("{what} was never told, only {heard:?}");
+    }
+}
+
+#[test]
+fn a_service_manager_hears_that_it_is_up_lives_works_and_leaves() {
+    let stage = Stage::new(Scenario::default());
+    let (manager, process) = Manager::start(&stage, "");
+    manager.hears_at_last("READY=1");
+    manager.hears_at_last("WATCHDOG=1");
+    manager.hears_at_last("STATUS=booting: ");
+    manager.hears_at_last("WATCHDOG=1");
+    process.signal(Signal::TERM);
+    manager.hears_at_last("STOPPING=1");
+    process.end(|| {});
+}
+
+/// A release cannot be made to hang, so only a build with debug assertions has this.
+#[cfg(debug_assertions)]
+#[test]
+fn an_engine_that_hangs_gives_no_sign_of_life() {
+    let stage = Stage::new(Scenario::default());
+    let (manager, mut process) = Manager::start(&stage, "stall:booting");
+    manager.hears_at_last("STATUS=renting: ");
+    // What it said before it hung is still to be heard.
+    let silent = || manager.hears().is_none();
+    let end = Instant::now() + PATIENCE;
+    while !silent() {
+        assert!(Instant::now() < end, "it gives signs of life and hangs");
+    }
+    assert!(
+        !process.has_ended(),
+        "a manager restarts what hangs, and it does not hang"
+    );
+    process.signal(Signal::KILL);
+    process.end(|| {});
+}

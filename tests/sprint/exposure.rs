@@ -1,0 +1,53 @@
+//! How the Network Node reaches a rental, with and without a version before every path.
+
+use pocpit::domain::{Mode, Step};
+use pocpit::engine::NodeOwner;
+use pocpit::world::Scenario;
+
+use super::rig::Rig;
+
+fn scenario(node_version: &str) -> Scenario {
+    Scenario {
+        node_version: node_version.into(),
+        public_callback: true,
+        ..Scenario::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rental_that_is_exposed_directly_is_registered_at_its_public_ports_and_proves() {
+    // Given a rental whose ports are mapped to the outside and a Network Node that puts a version
+    // before every path,
+    let mut rig = Rig::start_exposed_directly(scenario("v3.0.16")).await;
+    rig.until_past(Step::Proving).await;
+    // when it is registered, then at the ports that the market mapped, and at no tunnel's end,
+    let snapshot = rig.snapshot();
+    let ours = snapshot
+        .nodes
+        .rows
+        .iter()
+        .find(|row| row.owner == NodeOwner::Sprint);
+    let config = &ours.expect("our node").node.config;
+    let mapped = rig
+        .world
+        .mapped_ports(snapshot.rental.as_ref().unwrap().id.0);
+    assert_eq!(config.host, "127.0.0.1");
+    assert_eq!(config.poc_port, mapped[&18_080]);
+    assert_eq!(config.inference_port, mapped[&15_000]);
+    // and it proves.
+    let (report, _) = rig.end().await;
+    assert_eq!(report.outcome, "confirmed", "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_node_that_puts_no_version_before_paths_reaches_either_kind() {
+    let direct = Rig::start_exposed_directly(scenario("")).await;
+    let tunnelled = Scenario {
+        public_callback: false,
+        ..scenario("")
+    };
+    let tunnel = Rig::start(Mode::Auto, tunnelled).await;
+    let ((direct, _), (tunnel, _)) = tokio::join!(direct.end(), tunnel.end());
+    assert_eq!(direct.outcome, "confirmed", "{direct:?}");
+    assert_eq!(tunnel.outcome, "confirmed", "{tunnel:?}");
+}
