@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::sync::Arc;
 use std::time::Duration as RealDuration;
 
 use pocpit::chain::client::ChainClient;
@@ -9,12 +10,15 @@ use pocpit::cli;
 use pocpit::config::{Config, Exposure};
 use pocpit::domain::{
     ActualStatus, CallErrorKind, EpochIndex, Height, InstanceId, NodeConfig, NodeId, Offer,
-    OfferId, Participant, RentOrder, ServiceState, StartupState, UsdPerHour,
+    OfferId, Participant, RentOrder, Requirement, ServiceState, StartupState, UsdPerHour,
 };
 use pocpit::engine::ports::{Chain, Market, MlNodes, NetworkNode, Remote, RentError, TunnelSpec};
+use pocpit::engine::preflight::examine;
+use pocpit::engine::{Ports, SystemClock};
 use pocpit::http::HttpClient;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
+use pocpit::notify::Notifier;
 use pocpit::ssh::OpenSshRemote;
 use pocpit::vast::{Pacing, VastClient};
 use pocpit::world::{Fault, FaultKind, Scenario, ServedWorld, WorldOptions, serve};
@@ -362,6 +366,40 @@ async fn a_callback_that_answers_anything_is_there_and_a_closed_port_is_not() {
     let nobody = NetworkNodeClient::new(HttpClient::new(), &config);
     let error = nobody.callback_answers().await.unwrap_err();
     assert_eq!(error.kind, CallErrorKind::NotSent);
+}
+
+#[tokio::test]
+async fn a_preflight_needs_no_engine_and_no_rpc() {
+    let scene = Scene::new(1.0, Scenario::default()).await;
+    let mut config = scene.config.clone();
+    config.chain.rpc.clear();
+    let http = HttpClient::new();
+    let ports = Ports {
+        clock: Arc::new(SystemClock),
+        chain: Arc::new(ChainClient::new(http.clone(), &config.chain)),
+        market: Arc::new(scene.market()),
+        network_node: Arc::new(scene.network_node()),
+        mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
+        remote: Arc::new(OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir).unwrap()),
+        notifier: Notifier::new(http, &config.notify),
+    };
+    let clear = examine(&ports, &config).await.preflight;
+    assert!(clear.is_clear(), "{clear}");
+    // Given another node at the address that ours will have, then that is in the way.
+    let Exposure::Tunnel { api_listen, .. } = &config.network_node.exposure else {
+        panic!("the simulated world is reached by a tunnel");
+    };
+    let there = NodeConfig {
+        poc_port: api_listen.port(),
+        ..scene.node("colleague-2")
+    };
+    scene.network_node().register(&there).await.unwrap();
+    let blocked = examine(&ports, &config).await.preflight;
+    let obstacles: Vec<Requirement> = blocked
+        .obstacles()
+        .map(|finding| finding.requirement)
+        .collect();
+    assert_eq!(obstacles, [Requirement::Address], "{blocked}");
 }
 
 #[tokio::test]

@@ -26,18 +26,18 @@ pub async fn examine(ports: &Ports, config: &Config) -> Examined {
             Exposure::Direct => None,
         }
     };
-    let (nodes, approved_models, is_participant, header, callback) = tokio::join!(
+    let (nodes, approved_models, is_participant, chain, callback) = tokio::join!(
         ports.network_node.nodes(),
         ports.chain.approved_models(),
         ports.chain.is_participant(participant),
-        ports.chain.header(None),
+        chain(ports, config),
         callback,
     );
     let facts = Facts {
         nodes,
         approved_models,
         is_participant,
-        chain: header.map(|_| ()),
+        chain,
         callback,
     };
     let preflight = judge(ports.clock.now(), &intent(config), &facts);
@@ -45,6 +45,14 @@ pub async fn examine(ports: &Ports, config: &Config) -> Examined {
         preflight,
         nodes: facts.nodes,
     }
+}
+
+/// The RPC says whether it has caught up. Without one, that the public API answers is all there is.
+async fn chain(ports: &Ports, config: &Config) -> Result<(), CallError> {
+    if config.chain.rpc.is_empty() {
+        return ports.chain.epoch().await.map(|_| ());
+    }
+    ports.chain.header(None).await.map(|_| ())
 }
 
 impl Engine {

@@ -80,10 +80,10 @@ impl Sprint {
             }
             return;
         }
-        self.look_whether_it_is_ready(now, effects);
         if self.note.as_deref() == Some(CHAIN_UNKNOWN) {
             self.note = None;
         }
+        self.look_whether_it_is_ready(now, effects);
         self.skip_a_poc_that_is_too_near(now);
         if self.upgrade_in_the_way() {
             return;

@@ -5,7 +5,9 @@ use std::time::Duration as RealDuration;
 
 use pocpit::config::Config;
 use pocpit::domain::{Duration, Mode, Time};
-use pocpit::engine::{self, EndAfter, EngineOptions, Pace, WorldKind};
+use pocpit::engine::{
+    self, EndAfter, EngineOptions, NodeOwner, NodeRow, Pace, Snapshot, WorldKind,
+};
 use pocpit::journal::Journal;
 use pocpit::world::{PROXY_NODE, Scenario, World};
 
@@ -56,7 +58,7 @@ impl Outage {
     }
 
     /// One life of the program, until `end`.
-    fn live(&self, end: Time, look: impl Fn(Time)) {
+    fn live(&self, end: Time, look: impl Fn(Time, &Snapshot)) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -81,7 +83,7 @@ impl Outage {
                 assert!(!handle.ended.is_finished(), "the engine ended");
                 tokio::time::sleep(RealDuration::from_secs(5)).await;
                 self.stage.pump();
-                look(self.stage.time());
+                look(self.stage.time(), &handle.snapshots.borrow());
             }
             self.stage.stop_clock();
         });
@@ -116,10 +118,23 @@ fn six_hours_of_silence_at_teardown_cost_no_rental_and_leave_no_registration() {
     let outage = Outage::at_teardown();
     let silent_until = outage.release + SILENCE;
     // when the silence lasts, then the rental is destroyed in time and the registration remains,
-    outage.live(silent_until + REMOVED_WITHIN, |now| {
+    outage.live(silent_until + REMOVED_WITHIN, |now, snapshot| {
         outage.look(now);
         if now > outage.release && now < silent_until {
             assert_eq!(outage.ours_registered(), 1, "at {now}");
+        }
+        // It is shown as what it is, once the next sprint waits.
+        if now > outage.release + Duration::minutes(30) && now < silent_until {
+            let leftover = |row: &NodeRow| row.owner == NodeOwner::Leftover;
+            assert_eq!(
+                snapshot
+                    .nodes
+                    .rows
+                    .iter()
+                    .filter(|row| leftover(row))
+                    .count(),
+                1
+            );
         }
     });
     // and when it is over, the registration goes too.
@@ -130,15 +145,15 @@ fn six_hours_of_silence_at_teardown_cost_no_rental_and_leave_no_registration() {
 fn a_program_that_is_started_again_during_the_silence_still_knows_what_to_remove() {
     let outage = Outage::at_teardown();
     // Given a program that dies two minutes after the release began, and another that dies in the middle,
-    outage.live(outage.release + Duration::minutes(2), |_| {});
+    outage.live(outage.release + Duration::minutes(2), |_, _| {});
     outage.stage.skip_to(outage.release + Duration::minutes(4));
-    outage.live(outage.release + Duration::hours(3), |now| {
+    outage.live(outage.release + Duration::hours(3), |now, _| {
         if now > outage.release + Duration::minutes(8) {
             assert_eq!(outage.stage.world().live_rentals(), [], "at {now}");
         }
     });
     outage.stage.skip_to(outage.release + Duration::hours(4));
     // when a third one sees the Network Node answer again, then the registration goes.
-    outage.live(outage.release + SILENCE + REMOVED_WITHIN, |_| {});
+    outage.live(outage.release + SILENCE + REMOVED_WITHIN, |_, _| {});
     outage.assert_all_is_taken_down();
 }
