@@ -259,7 +259,10 @@ fn config_of(sim: &Sim) -> Config {
 /// Rents something under a label, and waits until it is listed.
 async fn rent(config: &Config, label: &str) -> InstanceId {
     let market = VastClient::new(HttpClient::new(), &config.vast).with_pacing(Pacing::Off);
-    let offers = market.search(&config.vast.query).await.unwrap();
+    let offers = market
+        .search(&config.vast.query, chrono::Utc::now())
+        .await
+        .unwrap();
     let order = RentOrder {
         offer: offers[0].id,
         label: label.parse().unwrap(),

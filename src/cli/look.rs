@@ -15,10 +15,10 @@ use crate::vast::{Needs, rank};
 pub(crate) async fn offers(common: &Common, output: Output) -> Result<Exit, Report> {
     telemetry::quiet();
     let config = runtime::load(common)?.config;
-    let offers = runtime::market(&HttpClient::new(), &config.vast, config.simulation)
-        .search(&config.vast.query)
-        .await?;
     let now = runtime::clock(config.simulation).now();
+    let offers = runtime::market(&HttpClient::new(), &config.vast, config.simulation)
+        .search(&config.vast.query, now)
+        .await?;
     // A session as the predecessor's policy has it; the cockpit knows the real one by height.
     let kept = config.poc.lead + config.poc.margin + crate::domain::Duration::minutes(20);
     let longest = config.poc.lead + config.poc.margin + config.poc.execution_timeout;

@@ -69,7 +69,7 @@ impl Engine {
                 .ensure_account_key(ports.remote.public_key())
                 .await;
             let offers = match keyed {
-                Ok(()) => ports.market.search(&query).await,
+                Ok(()) => ports.market.search(&query, ports.clock.now()).await,
                 Err(error) => Err(error),
             };
             let account = ports.market.account().await;

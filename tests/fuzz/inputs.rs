@@ -74,7 +74,7 @@ pub fn vast(bytes: &[u8]) {
         let _ = market.instances().await;
         let _ = market.instance(InstanceId(1)).await;
         let _ = market.account().await;
-        let Ok(offers) = market.search(&config.vast.query).await else {
+        let Ok(offers) = market.search(&config.vast.query, at()).await else {
             return;
         };
         let needs = Needs {

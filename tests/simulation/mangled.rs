@@ -116,7 +116,7 @@ fn ten_thousand_mangled_replies_are_read_without_harm() {
             let _ = market.account().await;
             let _ = network_node.nodes().await;
             let _ = mlnode.status().await;
-            if let Ok(offers) = market.search(&config.vast.query).await {
+            if let Ok(offers) = market.search(&config.vast.query, now).await {
                 let needs = Needs {
                     now,
                     until: now,
