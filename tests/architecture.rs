@@ -14,6 +14,7 @@ const PURE: &[&str] = &[
     "chain/plausible.rs",
     "vast/rank",
     "vast/cost.rs",
+    "vast/predict.rs",
     "mlnode/boot",
     "network_node/diff.rs",
     "ssh/sanitize.rs",

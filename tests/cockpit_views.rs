@@ -52,9 +52,9 @@ fn stages(epoch: u64, start: u64) -> EpochStages {
     }
 }
 
-fn offer(id: u64, gpu: &str, dollars: f64) -> OfferRow {
+fn offer(id: u64, gpu: &str, dollars: f64) -> RankedOffer {
     let price = UsdPerHour::from_dollars(dollars);
-    OfferRow {
+    RankedOffer {
         offer: Offer {
             id: OfferId(id),
             machine: MachineId(id / 7),
@@ -78,10 +78,23 @@ fn offer(id: u64, gpu: &str, dollars: f64) -> OfferRow {
             verified: true,
         },
         price,
-        expected_cost: Usd::from_dollars(dollars * 2.0),
+        session: Duration::minutes(115),
+        gpu_cost: Usd::from_dollars(dollars * 2.0),
+        storage_cost: Usd::ZERO,
+        traffic_cost: Usd::ZERO,
         worst_cost: Usd::from_dollars(dollars * 3.0),
-        expected_boot: Duration::minutes(24),
-        why: "cheapest by expected cost; fast download".into(),
+        boot: BootTime {
+            median: Duration::minutes(24),
+            spread: 0.3,
+        },
+        boot_within: Some(Duration::minutes(40)),
+        own_boots: OwnBoots {
+            machine_ready: 2,
+            machine_failed: 0,
+            gpu_ready: 9,
+        },
+        chance_to_work: 0.97,
+        chance_in_time: 0.95,
     }
 }
 
@@ -599,10 +612,28 @@ fn enter_cancels_a_dialog() {
 }
 
 #[test]
+fn the_rank_of_an_offer_is_explained_and_y_means_nothing_there() {
+    let mut m = model(choosing());
+    type_and_draw(&mut m, "jd");
+    assert!(matches!(&m.dialog, Some(Dialog::Offer(row)) if Some(row.offer.id) == m.selected));
+    let shown = screen(&m, 120, 40).backend().to_string();
+    for part in [
+        "expected cost",
+        "2 on the machine",
+        "ranked by",
+        "behind offer",
+    ] {
+        assert!(shown.contains(part), "{part} is not in\n{shown}");
+    }
+    assert_eq!(type_and_draw(&mut m, "y"), vec![]);
+    assert_eq!(m.dialog, None);
+}
+
+#[test]
 fn a_higher_cost_or_a_gone_offer_closes_the_dialog() {
     for change in [
         vec![],
-        vec![OfferRow {
+        vec![RankedOffer {
             worst_cost: Usd::from_dollars(28.81),
             ..offer(31_234_567, "H100 SXM", 9.6)
         }],
@@ -622,7 +653,7 @@ fn a_cost_that_only_falls_leaves_the_dialog_open_and_what_was_shown_is_the_limit
     let mut m = model(choosing());
     type_and_draw(&mut m, "\n");
     let mut next = choosing();
-    let cheaper = OfferRow {
+    let cheaper = RankedOffer {
         worst_cost: Usd::from_dollars(28.5),
         ..offer(31_234_567, "H100 SXM", 9.6)
     };

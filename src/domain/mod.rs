@@ -3,6 +3,7 @@
 //!
 //! Nothing in here does anything: no I/O, no clock, no randomness, no other module of the crate.
 
+mod boots;
 mod call;
 mod chain;
 mod heights;
@@ -11,9 +12,11 @@ mod log;
 mod market;
 mod money;
 mod node;
+mod ranking;
 mod sprint;
 mod workload;
 
+pub use boots::{BootEnd, BootTime, OwnBoots, PastBoot};
 pub use call::{CallError, CallErrorKind};
 pub use chain::{
     BlockHeader, ChainPhase, ConfirmationEvent, ConfirmationPhase, EpochParams, EpochStages,
@@ -30,6 +33,7 @@ pub use market::{
 };
 pub use money::{RentalPrices, Usd, UsdPerHour};
 pub use node::{Hardware, NodeConfig, NodeStatus, PocStatus, RegisteredNode, Weight};
+pub use ranking::{AvoidedMachine, RankedOffer};
 pub use sprint::{Cause, GateKind, Mode, Outcome, ReleasePolicy, SprintReport, Step, StepSpan};
 pub use workload::{
     Blame, BootFault, BootStage, GpuDevice, MlNodeStatus, ServiceState, StartupState, WorkloadModel,

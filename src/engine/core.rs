@@ -14,7 +14,7 @@ use super::observe::{Observation, start_pollers};
 use super::ports::TunnelEnds;
 use super::rental::Watcher;
 use super::snapshot::{
-    BootLog, Command, LinkSnapshot, OfferRow, QuitChoice, RejectedOffer, Snapshot, WorldKind,
+    BootLog, Command, LinkSnapshot, QuitChoice, RejectedOffer, Snapshot, WorldKind,
 };
 use super::supervise::caught;
 use super::{EngineError, Ports, exec, publish};
@@ -22,8 +22,8 @@ use crate::chain::clock::BlockClock;
 use crate::chain::plausible::HeightCheck;
 use crate::config::Config;
 use crate::domain::{
-    Account, Duration, EpochIndex, EpochView, Instance, InstanceId, Mode, Outcome, RegisteredNode,
-    SprintReport, Step, Time,
+    Account, Duration, EpochIndex, EpochView, Instance, InstanceId, Mode, Outcome, RankedOffer,
+    RegisteredNode, SprintReport, Step, Time,
 };
 use crate::flow::{Effect, Event, Sprint};
 use crate::journal::{Journal, Ledger};
@@ -141,7 +141,7 @@ pub(super) struct Seen {
 /// The last search's offers, as they are shown. Made once, shared by every snapshot.
 pub(super) struct MarketView {
     pub(super) read_at: Time,
-    pub(super) rows: Arc<Vec<OfferRow>>,
+    pub(super) rows: Arc<Vec<RankedOffer>>,
     pub(super) rejected: Arc<Vec<RejectedOffer>>,
 }
 

@@ -9,8 +9,8 @@ use super::ports::{CallbackForward, RentError, TunnelSpec};
 use super::{Ports, reconcile};
 use crate::config::{Config, Exposure, ProxyConfig};
 use crate::domain::{
-    CallError, CallErrorKind, Duration, Hardware, InstanceId, NodeConfig, NodeId, Offer, RentOrder,
-    RentalLabel, RentalPrices, Time, Usd,
+    BootEnd, CallError, CallErrorKind, Duration, Hardware, InstanceId, NodeConfig, NodeId, Offer,
+    PastBoot, RentOrder, RentalLabel, RentalPrices, Time, Usd,
 };
 use crate::flow::{self, Effect, Event};
 use crate::journal::Record;
@@ -47,6 +47,15 @@ impl Engine {
             Effect::Destroy { instance, .. } => self.destroy(key, instance),
             Effect::RestoreProxy => self.restore_proxy(),
             Effect::ReadWeight { epoch, node } => self.read_weight(key, epoch, node),
+            Effect::RememberBoot {
+                instance,
+                offer,
+                took,
+                end,
+            } => {
+                let boot = self.past_boot(instance, offer, took, end);
+                self.record(&Record::BootEnded { boot });
+            }
             Effect::AvoidMachine { machine, reason } => {
                 let until = self.ports.clock.now() + self.config.vast.avoid_for;
                 tracing::warn!("machine {machine} is avoided until {until}: {reason}");
@@ -56,6 +65,26 @@ impl Engine {
                     reason,
                 });
             }
+        }
+    }
+
+    fn past_boot(
+        &self,
+        instance: InstanceId,
+        offer: Offer,
+        took: Duration,
+        end: BootEnd,
+    ) -> PastBoot {
+        PastBoot {
+            instance,
+            machine: offer.machine,
+            gpu_name: offer.gpu_name,
+            download_mbps: offer.download_mbps,
+            disk_mb_per_s: offer.disk_mb_per_s,
+            image_gb: self.config.vast.image_gb,
+            model_gb: self.config.vast.model_gb,
+            took_seconds: u32::try_from(took.num_seconds()).unwrap_or(0),
+            end,
         }
     }
 

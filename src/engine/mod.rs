@@ -29,7 +29,7 @@ pub use reconcile::{Absence, NEVER_SEEN, Order, Readings, foreign, plan, prove_a
 pub use snapshot::{
     Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,
     GateSnapshot, HeightEstimate, LinkSnapshot, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot,
-    OfferRow, OffersSnapshot, QuitChoice, RejectedOffer, RentalSnapshot, SearchState, Snapshot,
+    OffersSnapshot, QuitChoice, RejectedOffer, RentalSnapshot, SearchState, Snapshot,
     SprintSnapshot, TimeBand, WorldKind,
 };
 

@@ -6,7 +6,7 @@ use super::core::{Engine, MarketView, Seen};
 use super::reconcile;
 use super::snapshot::{
     Alert, AlertLevel, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, GateSnapshot,
-    HeightEstimate, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot, OfferRow, OffersSnapshot,
+    HeightEstimate, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot, OffersSnapshot,
     RejectedOffer, RentalSnapshot, SearchState, Snapshot, SprintSnapshot, TimeBand,
 };
 use crate::config::Config;
@@ -15,7 +15,7 @@ use crate::domain::{
     SprintReport, Step, Time, Usd, UsdPerHour,
 };
 use crate::flow::{Caps, Gate, Plan, Rental};
-use crate::vast::{Ranked, RankedOffer};
+use crate::vast::Ranked;
 
 /// A destroy that has not worked for this long needs a person.
 const DESTROY_TAKES_LONG: Duration = Duration::minutes(5);
@@ -506,37 +506,14 @@ fn offers_snapshot(seen: &Seen) -> OffersSnapshot {
 }
 
 /// What a search found, as it is shown.
-pub(super) fn market_view(read_at: Time, ranked: &Ranked) -> MarketView {
+pub(super) fn market_view(read_at: Time, mut ranked: Ranked) -> MarketView {
+    ranked.usable.truncate(super::core::OFFERS_KEPT);
+    ranked.rejected.truncate(super::core::OFFERS_KEPT);
+    let rejected = ranked.rejected.into_iter();
+    let rejected = rejected.map(|(offer, reason)| RejectedOffer { offer, reason });
     MarketView {
         read_at,
-        rows: Arc::new(offer_rows(ranked)),
-        rejected: Arc::new(rejected_offers(ranked)),
+        rows: Arc::new(ranked.usable),
+        rejected: Arc::new(rejected.collect()),
     }
-}
-
-fn offer_rows(ranked: &Ranked) -> Vec<OfferRow> {
-    let row = |usable: &RankedOffer| OfferRow {
-        offer: usable.offer.clone(),
-        price: usable.price,
-        expected_cost: usable.expected_cost,
-        worst_cost: usable.worst_cost,
-        expected_boot: usable.expected_boot.p50,
-        why: usable.why.clone(),
-    };
-    ranked
-        .usable
-        .iter()
-        .take(super::core::OFFERS_KEPT)
-        .map(row)
-        .collect()
-}
-
-fn rejected_offers(ranked: &Ranked) -> Vec<RejectedOffer> {
-    let rejected = ranked.rejected.iter().take(super::core::OFFERS_KEPT);
-    rejected
-        .map(|(offer, reason)| RejectedOffer {
-            offer: offer.clone(),
-            reason: reason.clone(),
-        })
-        .collect()
 }

@@ -13,7 +13,7 @@ use crate::domain::{
 };
 use crate::flow::{BootReading, Candidate, Effect, Event, Funds, NodeReading, NodesReading};
 use crate::journal::Record;
-use crate::vast::{Ranked, rank};
+use crate::vast::{Experience, Ranked, rank};
 
 use super::core::OFFERS_KEPT;
 
@@ -386,14 +386,14 @@ impl Engine {
                     .take(OFFERS_KEPT)
                     .map(|usable| Candidate {
                         offer: usable.offer.clone(),
-                        price: usable.offer.price_with_disk(self.config.vast.query.disk_gb),
+                        price: usable.price,
                         worst_cost: usable.worst_cost,
                     });
                 let event = Event::OffersRanked {
                     offers: candidates.collect(),
                     funds: self.funds(now),
                 };
-                self.seen.market = Some(publish::market_view(now, &ranked));
+                self.seen.market = Some(publish::market_view(now, ranked));
                 event
             }
         };
@@ -402,14 +402,12 @@ impl Engine {
     }
 
     fn rank(&self, now: Time, effect: &Effect, offers: Vec<crate::domain::Offer>) -> Ranked {
-        let avoided: Vec<_> = self
-            .ledger
-            .avoided(now)
-            .into_iter()
-            .map(|(machine, ..)| machine)
-            .collect();
+        let experience = Experience {
+            avoided: &self.ledger.avoided(now),
+            boots: self.ledger.boots(),
+        };
         let needs = exec::needs(now, effect, &self.config);
-        rank(offers, &self.config.vast.query, &needs, &avoided)
+        rank(offers, &self.config.vast.query, &needs, &experience)
     }
 
     /// What the account had a moment ago; an old reading says nothing of what is there now.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     Blocks, BootFault, BootStage, ChainPhase, CockpitId, ConfirmationEvent, Duration, EpochIndex,
     EpochParams, EpochStages, GateKind, GpuDevice, Height, InstanceId, LogLine, Mode, Offer,
-    OfferId, Outcome, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState, SshEndpoint, Step,
-    StepSpan, Time, Usd, UsdPerHour,
+    OfferId, Outcome, RankedOffer, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState,
+    SshEndpoint, Step, StepSpan, Time, Usd, UsdPerHour,
 };
 
 /// What an operator can ask for.
@@ -200,7 +200,7 @@ pub struct OffersSnapshot {
     /// What the search is doing.
     pub state: SearchState,
     /// Usable offers, best first.
-    pub rows: Arc<Vec<OfferRow>>,
+    pub rows: Arc<Vec<RankedOffer>>,
     /// Offers that the server returned and that are out, with the reason.
     pub rejected: Arc<Vec<RejectedOffer>>,
     /// When the rows were read.
@@ -219,23 +219,6 @@ pub enum SearchState {
     Ready,
     /// The last search failed; rows, if any, are older.
     Failed(String),
-}
-
-/// A usable offer with its cost.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct OfferRow {
-    /// The offer.
-    pub offer: Offer,
-    /// Price of an hour, disk included.
-    pub price: UsdPerHour,
-    /// Expected cost of the whole session.
-    pub expected_cost: Usd,
-    /// Worst case of the whole session: what is reserved.
-    pub worst_cost: Usd,
-    /// Expected time from renting to ready.
-    pub expected_boot: Duration,
-    /// Why it ranks where it does.
-    pub why: String,
 }
 
 /// An offer that is out.

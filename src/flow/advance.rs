@@ -6,8 +6,8 @@ use super::{
     CHAIN_FRESH, Candidate, Effect, Gate, Hunt, LISTING_FRESH, Sprint, Target, Tip, admit,
 };
 use crate::domain::{
-    Blame, Blocks, Cause, Duration, EpochStages, GateKind, Height, Mode, NodeStatus, Offer,
-    Outcome, ReleasePolicy, RentalLabel, Step, StepSpan, Time, Usd,
+    Blame, Blocks, BootEnd, Cause, Duration, EpochStages, GateKind, Height, Mode, NodeStatus,
+    Offer, Outcome, ReleasePolicy, RentalLabel, Step, StepSpan, Time, Usd,
 };
 
 /// A lost rent reply is looked for by its label at least this long.
@@ -295,6 +295,7 @@ impl Sprint {
             return;
         }
         if self.boot.ready {
+            self.remember_boot(now, BootEnd::Ready, effects);
             return self.enter(now, Step::Registering);
         }
         if !self.boot.api_up {
@@ -334,6 +335,8 @@ impl Sprint {
             );
             Some((Cause::new("startup_timeout", text), Blame::Host))
         } else if self.too_slow(now) {
+            // It is no fault, but a machine that is always too slow is a bad choice.
+            self.remember_boot(now, BootEnd::Failed, effects);
             let text = "what is left of the boot takes longer than what is left of the time";
             Some((Cause::new("boot_too_slow", text), Blame::Nobody))
         } else {
@@ -353,6 +356,16 @@ impl Sprint {
         left.zip(time).is_some_and(|(needed, left)| needed > left)
     }
 
+    fn remember_boot(&self, now: Time, end: BootEnd, effects: &mut Vec<Effect>) {
+        let Some(rental) = &self.rental else { return };
+        effects.push(Effect::RememberBoot {
+            instance: rental.instance,
+            offer: rental.offer.clone(),
+            took: now - rental.since,
+            end,
+        });
+    }
+
     fn give_up_rental(&mut self, now: Time, cause: Cause, blame: Blame, effects: &mut Vec<Effect>) {
         if let (Blame::Host, Some(rental)) = (blame, &self.rental) {
             let machine = rental.offer.machine;
@@ -361,6 +374,7 @@ impl Sprint {
                 .retain(|candidate| candidate.offer.machine != machine);
             let reason = format!("{}: {}", cause.name, cause.detail);
             effects.push(Effect::AvoidMachine { machine, reason });
+            self.remember_boot(now, BootEnd::Failed, effects);
         }
         let enough_time = self
             .time_to_deadline(now)

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Duration, InstanceId, MachineId, NodeId, Offer, RentalLabel, Time, Usd};
+use crate::domain::{
+    BootEnd, Duration, InstanceId, MachineId, NodeId, Offer, RentalLabel, Time, Usd,
+};
 
 /// Something to do in the outside world.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,6 +76,17 @@ pub enum Effect {
         /// Our node in it.
         node: NodeId,
     },
+    /// Remember how a boot went: the next prediction learns from it.
+    RememberBoot {
+        /// The contract.
+        instance: InstanceId,
+        /// What was rented.
+        offer: Offer,
+        /// From renting to the end.
+        took: Duration,
+        /// How it ended.
+        end: BootEnd,
+    },
     /// Avoid a machine for a time.
     AvoidMachine {
         /// Which.
@@ -90,7 +103,9 @@ impl Effect {
             Effect::SearchOffers { .. } => "search",
             Effect::Rent { .. } => "rent",
             Effect::FindLabel(_) => "find",
-            Effect::VoidRent { .. } | Effect::Adopt { .. } => "journal",
+            Effect::VoidRent { .. } | Effect::Adopt { .. } | Effect::RememberBoot { .. } => {
+                "journal"
+            }
             Effect::StartModel => "start-model",
             Effect::Register { .. } | Effect::Unregister(_) => "register",
             Effect::Destroy { .. } => "destroy",

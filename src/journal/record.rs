@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    EpochIndex, HostId, InstanceId, MachineId, NodeId, OfferId, RentalLabel, RentalPrices,
-    SprintReport, Time, Usd,
+    EpochIndex, HostId, InstanceId, MachineId, NodeId, OfferId, PastBoot, RentalLabel,
+    RentalPrices, SprintReport, Time, Usd,
 };
 
 /// What one entry of the journal says. Kinds are only ever added, and a field that a kind got later
@@ -48,6 +48,15 @@ pub enum Record {
         instance: InstanceId,
         /// The last time that it was seen not to run.
         until: Time,
+    },
+    /// The market charges something else for this rental than its offer said.
+    RentalRepriced {
+        /// The label.
+        label: RentalLabel,
+        /// What it costs.
+        prices: RentalPrices,
+        /// The worst case at this price.
+        reserved: Usd,
     },
     /// Nothing was rented under this label, for certain.
     RentVoided {
@@ -102,6 +111,16 @@ pub enum Record {
         /// What it did.
         #[serde(default)]
         reason: String,
+    },
+    /// The operator wants this machine again.
+    MachineAllowed {
+        /// The machine.
+        machine: MachineId,
+    },
+    /// A boot came to its end.
+    BootEnded {
+        /// How it went.
+        boot: PastBoot,
     },
     /// The state of the sprint under way; the newest counts.
     Checkpoint {

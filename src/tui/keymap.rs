@@ -20,6 +20,7 @@ pub enum Action {
     Start,
     Approve,
     Rent,
+    Explain,
     Abort,
     ToggleMode,
     Refresh,
@@ -223,6 +224,14 @@ pub const BINDINGS: &[Binding] = &[
     .danger()
     .unless(no_rent),
     row(
+        Offers,
+        Action::Explain,
+        &[c('d')],
+        "why",
+        "Show why the selected offer ranks where it does",
+    )
+    .unless(no_selection),
+    row(
         Global,
         Action::Abort,
         &[c('x')],
@@ -414,15 +423,25 @@ fn no_gate(model: &Model) -> Option<&'static str> {
     }
 }
 
-fn no_rent(model: &Model) -> Option<&'static str> {
+fn no_selection(model: &Model) -> Option<&'static str> {
     if model.show_rejected {
         return Some("these offers are out: press e for the usable ones");
+    }
+    model
+        .selected_row()
+        .is_none()
+        .then_some("no offer is selected")
+}
+
+fn no_rent(model: &Model) -> Option<&'static str> {
+    if model.show_rejected {
+        return no_selection(model);
     }
     if model.snapshot.mode == Mode::Auto {
         return Some("auto mode picks the offer: press m for manual");
     }
-    if model.selected_row().is_none() {
-        return Some("no offer is selected");
+    if let Some(reason) = no_selection(model) {
+        return Some(reason);
     }
     (model.gate() != Some(GateKind::Rent))
         .then_some("it is not the time to rent: no rent gate waits")

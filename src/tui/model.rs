@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Duration, GateKind, OfferId, Step, Time, Usd};
-use crate::engine::{OfferRow, QuitChoice, Snapshot, WorldKind};
+use crate::domain::{Duration, GateKind, OfferId, RankedOffer, Step, Time, Usd};
+use crate::engine::{QuitChoice, Snapshot, WorldKind};
 
 use super::ExitReason;
 
@@ -89,8 +89,10 @@ pub enum Role {
 pub enum Dialog {
     /// There is nothing to look at any more.
     LeaveViewer,
+    /// No question: why an offer ranks where it does.
+    Offer(Box<RankedOffer>),
     /// Rent exactly this, at exactly this cost.
-    Rent(Box<OfferRow>),
+    Rent(Box<RankedOffer>),
     /// End the sprint.
     Abort,
     /// Pass a gate.

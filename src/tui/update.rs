@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyEvent, KeyEventKind};
 
-use crate::domain::{Duration, Mode};
+use crate::domain::{Duration, Mode, RankedOffer};
 use crate::engine::{Command, QuitChoice};
 
 use super::ExitReason;
@@ -109,7 +109,7 @@ fn moot(model: &Model, dialog: &Dialog) -> Option<&'static str> {
             (!model.snapshot.sprint.can_abort).then_some("there is nothing to abort any more")
         }
         Dialog::Auto => (model.snapshot.mode == Mode::Auto).then_some("auto mode is on already"),
-        Dialog::LeaveViewer => None,
+        Dialog::LeaveViewer | Dialog::Offer(_) => None,
         Dialog::Quit(_) => {
             (!model.is_rented()).then_some("nothing is rented any more: press q again to quit")
         }
@@ -158,15 +158,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Command> {
                 model.ask(Dialog::Approve(kind));
             }
         }
-        Action::Rent => {
-            let row = model
-                .selected_row()
-                .and_then(|index| model.snapshot.offers.rows.get(index))
-                .cloned();
-            if let Some(row) = row {
-                model.ask(Dialog::Rent(Box::new(row)));
-            }
-        }
+        Action::Rent => ask_about_offer(model, Dialog::Rent),
+        Action::Explain => ask_about_offer(model, Dialog::Offer),
         Action::Abort => model.ask(Dialog::Abort),
         Action::ToggleMode => match model.snapshot.mode {
             Mode::Auto => return vec![Command::SetMode(Mode::Manual)],
@@ -179,6 +172,14 @@ fn act(model: &mut Model, action: Action) -> Vec<Command> {
         other => look(model, other),
     }
     Vec::new()
+}
+
+fn ask_about_offer(model: &mut Model, dialog: fn(Box<RankedOffer>) -> Dialog) {
+    let selected = model.selected_row();
+    let row = selected.and_then(|index| model.snapshot.offers.rows.get(index));
+    if let Some(row) = row.cloned() {
+        model.ask(dialog(Box::new(row)));
+    }
 }
 
 /// Actions that only change what is looked at.
@@ -251,6 +252,7 @@ fn confirm(model: &mut Model) -> Vec<Command> {
                 agreed: row.worst_cost,
             }]
         }
+        Dialog::Offer(_) => Vec::new(),
         Dialog::LeaveViewer => {
             model.exit = Some(ExitReason::Quit);
             Vec::new()

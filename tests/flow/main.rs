@@ -5,7 +5,7 @@
 mod world;
 
 use pocpit::domain::{
-    Blame, BootFault, Cause, Duration, GateKind, Height, Mode, OfferId, Outcome, Step, Usd,
+    Blame, BootEnd, BootFault, Cause, Duration, GateKind, Height, Mode, OfferId, Outcome, Step, Usd,
 };
 use pocpit::flow::{Effect, Event, Plan, Sprint};
 use proptest::prelude::*;
@@ -50,6 +50,51 @@ fn a_sprint_by_itself_ends_with_weight_and_nothing_left() {
     );
     assert_eq!(world.rents(), 1);
     assert_nothing_is_left(&world);
+}
+
+#[test]
+fn how_each_boot_ended_is_remembered() {
+    // Given a first machine that breaks and a second one that does not,
+    let faults = Faults {
+        broken_boots: [(1, fault(Blame::Host))].into(),
+        ..Faults::default()
+    };
+    let mut world = World::new(Mode::Auto, 95, faults);
+    // when a sprint is over,
+    world.run_to_the_end();
+    // then both are known, with the time that they took.
+    let remembered: Vec<(u64, BootEnd, i64)> = world
+        .effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::RememberBoot {
+                instance,
+                took,
+                end,
+                ..
+            } => Some((instance.0, *end, took.num_minutes())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        remembered,
+        [(1, BootEnd::Failed, 3), (2, BootEnd::Ready, 22)]
+    );
+}
+
+#[test]
+fn a_boot_that_we_broke_is_not_remembered() {
+    let faults = Faults {
+        broken_boots: [(1, fault(Blame::Ours))].into(),
+        ..Faults::default()
+    };
+    let mut world = World::new(Mode::Auto, 95, faults);
+    world.run_to_the_end();
+    assert_eq!(world.rents(), 1);
+    assert_eq!(
+        world.count(|effect| matches!(effect, Effect::RememberBoot { .. })),
+        0
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ use pocpit::mlnode::boot::BootTracker;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
 use pocpit::ssh::sanitize::Sanitizer;
-use pocpit::vast::{Needs, Pacing, VastClient, rank};
+use pocpit::vast::{Experience, Needs, Pacing, VastClient, rank};
 
 /// A service that says the same to everything.
 struct Says {
@@ -85,7 +85,7 @@ pub fn vast(bytes: &[u8]) {
             image_gb: 1.0,
             model_gb: 1.0,
         };
-        let _ = rank(offers, &config.vast.query, &needs, &[]);
+        let _ = rank(offers, &config.vast.query, &needs, &Experience::default());
     });
 }
 

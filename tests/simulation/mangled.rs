@@ -9,7 +9,7 @@ use pocpit::engine::ports::{Chain, Market, MlNodes, NetworkNode};
 use pocpit::http::HttpClient;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
-use pocpit::vast::{Needs, Pacing, VastClient, rank};
+use pocpit::vast::{Experience, Needs, Pacing, VastClient, rank};
 use pocpit::world::{PARTICIPANT, Scenario};
 use serde_json::{Value, json};
 
@@ -125,7 +125,9 @@ fn ten_thousand_mangled_replies_are_read_without_harm() {
                     image_gb: 1.0,
                     model_gb: 1.0,
                 };
-                usable += rank(offers, &config.vast.query, &needs, &[]).usable.len();
+                usable += rank(offers, &config.vast.query, &needs, &Experience::default())
+                    .usable
+                    .len();
             }
             if round % 50 == 0 {
                 let order = RentOrder {

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 
 use super::super::compact::{SETTLED_KEPT, superfluous};
 use super::*;
-use crate::domain::{EpochIndex, SprintReport, Step, StepSpan, Weight};
+use crate::domain::{
+    AvoidedMachine, BootEnd, EpochIndex, PastBoot, SprintReport, Step, StepSpan, Weight,
+};
 
 /// Everything that the ledger can be asked at `now`.
 #[derive(Debug, PartialEq)]
@@ -15,7 +17,8 @@ struct Answers {
     registrations: Vec<OpenRegistration>,
     spent: Vec<Usd>,
     reserved: Usd,
-    avoided: Vec<(MachineId, Time, String)>,
+    avoided: Vec<AvoidedMachine>,
+    boots: Vec<PastBoot>,
     checkpoint: Option<serde_json::Value>,
     reports: Vec<(Time, SprintReport)>,
 }
@@ -30,6 +33,7 @@ fn answers(ledger: &Ledger, now: Time) -> Answers {
             .to_vec(),
         reserved: ledger.reserved(now),
         avoided: ledger.avoided(now),
+        boots: ledger.boots().to_vec(),
         checkpoint: ledger.checkpoint().cloned(),
         reports: ledger.reports().to_vec(),
     }
@@ -81,6 +85,35 @@ fn report(epoch: u64) -> SprintReport {
     }
 }
 
+fn boot(instance: u64, machine: u64, end: BootEnd) -> PastBoot {
+    PastBoot {
+        instance: InstanceId(instance),
+        machine: MachineId(machine),
+        gpu_name: "H100 SXM".into(),
+        download_mbps: 2_000.0,
+        disk_mb_per_s: Some(1_500.0),
+        image_gb: 15.0,
+        model_gb: 60.0,
+        took_seconds: 1_500,
+        end,
+    }
+}
+
+fn repriced(attempt: u32, cents: i64) -> Record {
+    let Record::RentIntended {
+        label, mut prices, ..
+    } = rent_intended(attempt)
+    else {
+        panic!("not what it is");
+    };
+    prices.gpu_price = UsdPerHour(Usd(cents * 10_000));
+    Record::RentalRepriced {
+        label,
+        prices,
+        reserved: Usd(cents * 30_000),
+    }
+}
+
 fn any_record() -> impl Strategy<Value = Record> {
     let (attempt, id) = (|| 1..4_u32, || 1..4_u64);
     let instance = move || id().prop_map(InstanceId);
@@ -108,6 +141,11 @@ fn any_record() -> impl Strategy<Value = Record> {
             machine: MachineId(id),
             until: at(until),
             reason: "no CUDA".into()
+        }),
+        1 => id().prop_map(|id| Record::MachineAllowed { machine: MachineId(id) }),
+        1 => (attempt(), minute()).prop_map(|(attempt, cents)| repriced(attempt, cents)),
+        1 => (id(), id(), any::<bool>()).prop_map(|(id, machine, ready)| Record::BootEnded {
+            boot: boot(id, machine, if ready { BootEnd::Ready } else { BootEnd::Failed })
         }),
         1 => id().prop_map(|id| Record::Checkpoint { sprint: id.into() }),
         1 => id().prop_map(|id| Record::SprintEnded { report: report(id) }),

@@ -4,8 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::domain::GateKind;
-use crate::engine::{OfferRow, QuitChoice};
+use crate::domain::{GateKind, RankedOffer, Usd};
+use crate::engine::QuitChoice;
 use crate::tui::layout::centered;
 use crate::tui::model::{Dialog, Model};
 use crate::tui::theme::Theme;
@@ -16,6 +16,7 @@ use super::{popup, words};
 pub fn draw(buf: &mut Buffer, screen: Rect, dialog: &Dialog, model: &Model, theme: Theme) {
     let (title, mut lines) = match dialog {
         Dialog::Rent(row) => ("Rent this offer?", rent(row, model, theme)),
+        Dialog::Offer(row) => ("Why this rank?", offer_reasons(row, model, theme)),
         Dialog::LeaveViewer => ("Quit the viewer?", left_behind(model)),
         Dialog::Abort => ("Abort the sprint?", abort(model)),
         Dialog::Approve(kind) => ("Approve?", approve(*kind, model, theme)),
@@ -33,28 +34,30 @@ pub fn draw(buf: &mut Buffer, screen: Rect, dialog: &Dialog, model: &Model, them
         ),
     };
     lines.push(Line::raw(""));
-    let cancel = matches!(dialog, Dialog::Quit(None));
-    if !cancel {
-        lines.push(Line::styled(format!(" y  {}", yes(dialog)), theme.warn()));
+    if let Some(yes) = yes(dialog) {
+        lines.push(Line::styled(format!(" y  {yes}"), theme.warn()));
     }
-    lines.push(Line::styled(
-        " Enter, Esc, n  cancel (default) ",
-        theme.selected(),
-    ));
+    let no = match dialog {
+        Dialog::Offer(_) => " Enter, Esc  close ",
+        _ => " Enter, Esc, n  cancel (default) ",
+    };
+    lines.push(Line::styled(no, theme.selected()));
     let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
     popup(buf, centered(screen, 68, height), title, lines, 0, theme);
 }
 
-fn yes(dialog: &Dialog) -> String {
-    match dialog {
+/// What `y` does, if anything.
+fn yes(dialog: &Dialog) -> Option<String> {
+    Some(match dialog {
+        Dialog::Offer(_) | Dialog::Quit(None) => return None,
         Dialog::Rent(row) => format!("rent for at most {}", row.worst_cost),
         Dialog::LeaveViewer => "quit; this changes nothing".into(),
         Dialog::Abort => "abort and release everything".into(),
         Dialog::Approve(kind) => format!("approve: {kind}"),
         Dialog::Auto => "switch to auto".into(),
         Dialog::Quit(Some(QuitChoice::Release)) => "release everything, then quit".into(),
-        Dialog::Quit(_) => "quit and leave it running".into(),
-    }
+        Dialog::Quit(Some(QuitChoice::Detach)) => "quit and leave it running".into(),
+    })
 }
 
 fn left(model: &Model) -> String {
@@ -79,7 +82,7 @@ fn left(model: &Model) -> String {
     }
 }
 
-fn rent(row: &OfferRow, model: &Model, theme: Theme) -> Vec<Line<'static>> {
+fn rent(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
     let offer = &row.offer;
     let place = offer.location.as_deref().unwrap_or("unknown place");
     let verified = if offer.verified {
@@ -99,11 +102,16 @@ fn rent(row: &OfferRow, model: &Model, theme: Theme) -> Vec<Line<'static>> {
             offer.reliability * 100.0
         )),
         Line::raw(format!(
-            "price {}, boot about {}",
+            "price {}, expected cost {}",
             row.price,
-            words::length(row.expected_boot)
+            row.expected_cost()
         )),
-        Line::raw(format!("expected cost {}", row.expected_cost)),
+        Line::raw(format!(
+            "boot {}, slow {}; {:.0}% to be ready in time",
+            words::length(row.boot.median),
+            words::length(row.boot.p90()),
+            row.chance() * 100.0
+        )),
         Line::styled(
             format!("WORST CASE {} for the whole session", row.worst_cost),
             theme.warn(),
@@ -123,6 +131,36 @@ fn rent(row: &OfferRow, model: &Model, theme: Theme) -> Vec<Line<'static>> {
             style,
         ));
     }
+    lines
+}
+
+fn offer_reasons(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
+    let offer = &row.offer;
+    let mut lines = vec![
+        Line::styled(
+            format!(
+                "offer {}: {}x {} on machine {}",
+                offer.id, offer.gpu_count, offer.gpu_name, offer.machine
+            ),
+            theme.strong(),
+        ),
+        Line::raw(""),
+    ];
+    let reasons = row.reasons().into_iter();
+    lines.extend(reasons.map(|(name, text)| Line::raw(format!("{name:<14} {text}"))));
+    let best = model.snapshot.offers.rows.first();
+    let dearer = best.map_or(Usd::ZERO, |best| {
+        row.cost_of_success() - best.cost_of_success()
+    });
+    let place = match best {
+        Some(best) if best.offer.id == offer.id => "the best there is".to_owned(),
+        Some(best) => format!("{dearer} behind offer {}, the best", best.offer.id),
+        None => "no other offer is known now".to_owned(),
+    };
+    lines.push(Line::styled(
+        format!("{:<14} {place}", "so it is"),
+        theme.accent(),
+    ));
     lines
 }
 
