@@ -26,7 +26,7 @@ use crate::domain::{
     RegisteredNode, SprintReport, Step, Time,
 };
 use crate::flow::{Effect, Event, Sprint};
-use crate::journal::{Journal, Ledger};
+use crate::journal::{Journal, Ledger, Record};
 use crate::mlnode::boot::BootTracker;
 use crate::ssh::sanitize::Sanitizer;
 
@@ -468,6 +468,10 @@ impl Engine {
             Command::RefreshOffers => self.feed(now, Event::RefreshRequested),
             Command::Rent { offer, agreed } => self.feed(now, Event::OfferPicked { offer, agreed }),
             Command::Approve(kind) => self.feed(now, Event::Approved(kind)),
+            Command::AllowMachine(machine) => {
+                self.record(&Record::MachineAllowed { machine });
+                self.feed(now, Event::RefreshRequested);
+            }
             Command::Abort => self.feed(now, Event::AbortRequested),
             Command::Quit(choice) => self.quit(now, choice),
         }

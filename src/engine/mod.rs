@@ -12,6 +12,7 @@ mod exec;
 mod memory;
 mod observe;
 pub mod ports;
+mod price;
 mod publish;
 mod reconcile;
 mod rental;

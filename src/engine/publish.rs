@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::core::{Engine, MarketView, Seen};
+use super::core::{Engine, MarketView};
 use super::reconcile;
 use super::snapshot::{
     Alert, AlertLevel, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, GateSnapshot,
@@ -54,7 +54,7 @@ impl Engine {
             mode: self.sprint.mode(),
             chain: self.chain_snapshot(now),
             sprint: self.sprint_snapshot(),
-            offers: offers_snapshot(&self.seen),
+            offers: self.offers_snapshot(now),
             rental: self
                 .sprint
                 .rental()
@@ -64,6 +64,24 @@ impl Engine {
             alerts: self.alerts(now),
             boot_log: self.boot_log.clone(),
             ended: false,
+        }
+    }
+
+    fn offers_snapshot(&self, now: Time) -> OffersSnapshot {
+        let seen = &self.seen;
+        let state = match (&seen.search_trouble, seen.searching, &seen.market) {
+            (_, true, _) => SearchState::Searching,
+            (Some(trouble), ..) => SearchState::Failed(trouble.clone()),
+            (None, _, Some(_)) => SearchState::Ready,
+            (None, _, None) => SearchState::Idle,
+        };
+        let view = seen.market.as_ref();
+        OffersSnapshot {
+            state,
+            rows: view.map(|view| view.rows.clone()).unwrap_or_default(),
+            rejected: view.map(|view| view.rejected.clone()).unwrap_or_default(),
+            avoided: self.ledger.avoided(now),
+            read_at: view.map(|view| view.read_at),
         }
     }
 
@@ -206,7 +224,8 @@ impl Engine {
     }
 
     fn price(&self, rental: &Rental) -> UsdPerHour {
-        rental.offer.price_with_disk(self.config.vast.query.disk_gb)
+        let agreed = rental.offer.price_with_disk(self.config.vast.query.disk_gb);
+        rental.dearer.map_or(agreed, |dearer| dearer.charged)
     }
 
     fn rental_snapshot(&self, now: Time, rental: &Rental) -> RentalSnapshot {
@@ -315,7 +334,10 @@ impl Engine {
                 cap("day", caps.per_day, funds.day),
                 cap("month", caps.per_month, funds.month),
             ],
+            hour_limit: caps.per_hour,
+            hour_used: funds.hour,
             credit: funds.credit,
+            credit_floor: caps.credit_floor,
         }
     }
 
@@ -350,6 +372,18 @@ impl Engine {
                     "destroy it by hand at https://console.vast.ai/instances/ ; it costs money until then",
                 );
             }
+        }
+        if let Some((rental, dearer)) = self
+            .sprint
+            .rental()
+            .and_then(|rental| Some((rental, rental.dearer?)))
+        {
+            let text = format!(
+                "instance {} costs {}, {} was agreed",
+                rental.instance, dearer.charged, dearer.agreed
+            );
+            let advice = "auto gives it back before it is registered; by hand, x aborts and the next offer can be taken";
+            alert(AlertLevel::Critical, rental.since, text, advice);
         }
         if let Some(text) = self.clock_trouble() {
             let advice = "synchronise it (timedatectl set-ntp true); leases are corrected by as much until then";
@@ -486,22 +520,6 @@ fn cause_of(outcome: &Outcome) -> Option<&Cause> {
             Some(cause)
         }
         Outcome::Confirmed { .. } | Outcome::Aborted => None,
-    }
-}
-
-fn offers_snapshot(seen: &Seen) -> OffersSnapshot {
-    let state = match (&seen.search_trouble, seen.searching, &seen.market) {
-        (_, true, _) => SearchState::Searching,
-        (Some(trouble), ..) => SearchState::Failed(trouble.clone()),
-        (None, _, Some(_)) => SearchState::Ready,
-        (None, _, None) => SearchState::Idle,
-    };
-    let view = seen.market.as_ref();
-    OffersSnapshot {
-        state,
-        rows: view.map(|view| view.rows.clone()).unwrap_or_default(),
-        rejected: view.map(|view| view.rejected.clone()).unwrap_or_default(),
-        read_at: view.map(|view| view.read_at),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::core::Engine;
 use super::exec;
 use super::observe::{LinkChange, Observation};
-use super::ports::TailChunk;
+use super::ports::{LinkError, TailChunk};
 use super::reconcile::Readings;
 use super::{publish, reconcile};
 use crate::chain::epoch;
@@ -205,6 +205,9 @@ impl Engine {
                     node_prefix: &self.config.network_node.node_prefix,
                 });
                 let leftovers = self.leftovers(&orders);
+                for instance in &instances {
+                    self.see_price(now, instance);
+                }
                 self.seen.listing = Some((now, instances));
                 for order in orders {
                     self.reconcile(now, order);
@@ -258,6 +261,7 @@ impl Engine {
                 if let Some(boot) = &mut self.boot {
                     boot.observe_instance(now, &instance);
                 }
+                self.see_price(now, &instance);
                 self.seen.instance = Some(instance);
                 self.feed_boot(now);
             }
@@ -282,6 +286,9 @@ impl Engine {
         let link = &mut self.seen.link;
         match change {
             LinkChange::Failed(error) => {
+                if let (LinkError::Denied { .. }, Some(boot)) = (&error, &mut self.boot) {
+                    boot.observe_denial(now, &error.to_string());
+                }
                 link.attempts += 1;
                 link.last_error = Some(error.to_string());
                 tracing::info!("SSH attempt {}: {error}", link.attempts);

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Blocks, BootFault, BootStage, ChainPhase, CockpitId, ConfirmationEvent, Duration, EpochIndex,
-    EpochParams, EpochStages, GateKind, GpuDevice, Height, InstanceId, LogLine, Mode, Offer,
-    OfferId, Outcome, RankedOffer, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState,
-    SshEndpoint, Step, StepSpan, Time, Usd, UsdPerHour,
+    AvoidedMachine, Blocks, BootFault, BootStage, ChainPhase, CockpitId, ConfirmationEvent,
+    Duration, EpochIndex, EpochParams, EpochStages, GateKind, GpuDevice, Height, InstanceId,
+    LogLine, MachineId, Mode, Offer, OfferId, Outcome, RankedOffer, RegisteredNode, ReleasePolicy,
+    RentalLabel, ServiceState, SshEndpoint, Step, StepSpan, Time, Usd, UsdPerHour,
 };
 
 /// What an operator can ask for.
@@ -31,6 +31,8 @@ pub enum Command {
     },
     /// Pass a gate other than `Rent`.
     Approve(GateKind),
+    /// No longer leave this machine out.
+    AllowMachine(MachineId),
     /// End the sprint and release everything.
     Abort,
     /// Stop the engine. `Release` first takes everything down; `Detach` leaves the rental to the
@@ -203,6 +205,8 @@ pub struct OffersSnapshot {
     pub rows: Arc<Vec<RankedOffer>>,
     /// Offers that the server returned and that are out, with the reason.
     pub rejected: Arc<Vec<RejectedOffer>>,
+    /// Machines that are left out for a time, with the evidence.
+    pub avoided: Vec<AvoidedMachine>,
     /// When the rows were read.
     pub read_at: Option<Time>,
 }
@@ -347,8 +351,14 @@ pub struct MoneySnapshot {
     pub reserved: Usd,
     /// Each cap with what is used of it.
     pub caps: Vec<CapSnapshot>,
+    /// Most that everything rented at the same time may cost.
+    pub hour_limit: UsdPerHour,
+    /// What everything that may be rented costs now.
+    pub hour_used: UsdPerHour,
     /// The account's credit, once read.
     pub credit: Option<Usd>,
+    /// Credit that must be left on the account.
+    pub credit_floor: Usd,
 }
 
 /// A cap and its use.

@@ -21,7 +21,7 @@ mod release;
 
 pub use budget::{Cap, Caps, Refusal, admit};
 pub use effect::Effect;
-pub use event::{BootReading, Candidate, Event, Funds, NodeReading, NodesReading};
+pub use event::{BootReading, Candidate, Dearer, Event, Funds, NodeReading, NodesReading};
 pub use plan::Plan;
 
 use serde::{Deserialize, Serialize};
@@ -149,6 +149,9 @@ pub struct Rental {
     pub since: Time,
     /// When the watchdog on it must end it.
     pub lease_until: Time,
+    /// It costs more than was agreed.
+    #[serde(default)]
+    pub dearer: Option<Dearer>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -353,6 +356,11 @@ impl Sprint {
             Event::LabelFound(instance) => self.found(instance, effects),
             Event::LabelAbsent => self.not_found(now, effects),
             Event::BootObserved(reading) => self.boot = reading,
+            Event::RentalIsDearer(dearer) => {
+                if let Some(rental) = &mut self.rental {
+                    rental.dearer.get_or_insert(dearer);
+                }
+            }
             Event::RentalVanished => self.lose_rental(now),
             Event::ModelStartAccepted => {}
             Event::ModelStartFailed(error) => self.note = Some(error.to_string()),
@@ -491,6 +499,7 @@ impl Sprint {
             offer: hunt.offer,
             since: hunt.called,
             lease_until: hunt.lease_until,
+            dearer: None,
         });
     }
 

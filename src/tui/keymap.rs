@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::domain::{GateKind, Mode, Step};
 
-use super::model::{Dialog, Model, Pane, Role};
+use super::model::{Dialog, Model, OfferList, Pane, Role};
 
 /// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,6 +25,8 @@ pub enum Action {
     ToggleMode,
     Refresh,
     Rejected,
+    Avoided,
+    Allow,
     Pause,
     Follow,
     Wrap,
@@ -49,10 +51,12 @@ pub enum Action {
 impl Action {
     /// It asks something of the engine, or leads to that.
     pub fn commands(self) -> bool {
-        use Action::{Abort, Approve, PickLeave, PickRelease, Refresh, Rent, Start, ToggleMode};
+        use Action::{
+            Abort, Allow, Approve, PickLeave, PickRelease, Refresh, Rent, Start, ToggleMode,
+        };
         matches!(
             self,
-            Start | Approve | Rent | Abort | ToggleMode | Refresh | PickRelease | PickLeave
+            Start | Approve | Rent | Allow | Abort | ToggleMode | Refresh | PickRelease | PickLeave
         )
     }
 }
@@ -264,6 +268,21 @@ pub const BINDINGS: &[Binding] = &[
         "Show offers that are out, with the reason",
     ),
     row(
+        Offers,
+        Action::Avoided,
+        &[c('v')],
+        "avoided",
+        "Show machines that are avoided, with the evidence",
+    ),
+    row(
+        Offers,
+        Action::Allow,
+        &[c('u')],
+        "use again",
+        "No longer avoid the selected machine; asks first",
+    )
+    .unless(no_avoided),
+    row(
         Boot,
         Action::Pause,
         &[c('p'), c(' ')],
@@ -424,8 +443,10 @@ fn no_gate(model: &Model) -> Option<&'static str> {
 }
 
 fn no_selection(model: &Model) -> Option<&'static str> {
-    if model.show_rejected {
-        return Some("these offers are out: press e for the usable ones");
+    match model.offer_list {
+        OfferList::Usable => {}
+        OfferList::Rejected => return Some("these offers are out: press e for the usable ones"),
+        OfferList::Avoided => return Some("these are machines: press v for the usable offers"),
     }
     model
         .selected_row()
@@ -434,7 +455,7 @@ fn no_selection(model: &Model) -> Option<&'static str> {
 }
 
 fn no_rent(model: &Model) -> Option<&'static str> {
-    if model.show_rejected {
+    if model.offer_list != OfferList::Usable {
         return no_selection(model);
     }
     if model.snapshot.mode == Mode::Auto {
@@ -445,6 +466,16 @@ fn no_rent(model: &Model) -> Option<&'static str> {
     }
     (model.gate() != Some(GateKind::Rent))
         .then_some("it is not the time to rent: no rent gate waits")
+}
+
+fn no_avoided(model: &Model) -> Option<&'static str> {
+    if model.offer_list != OfferList::Avoided {
+        return Some("press v for the machines that are avoided");
+    }
+    model
+        .selected_avoided()
+        .is_none()
+        .then_some("no machine is avoided")
 }
 
 fn no_search(model: &Model) -> Option<&'static str> {

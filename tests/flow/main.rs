@@ -82,6 +82,75 @@ fn how_each_boot_ended_is_remembered() {
     );
 }
 
+fn dearer() -> Faults {
+    Faults {
+        dearer_rentals: [1].into(),
+        ..Faults::default()
+    }
+}
+
+#[test]
+fn a_rental_that_costs_more_than_agreed_is_given_back_by_auto_and_another_one_taken() {
+    let mut world = World::new(Mode::Auto, 95, dearer());
+    world.run_to_the_end();
+    assert!(matches!(
+        world.sprint.outcome(),
+        Some(Outcome::Confirmed { .. })
+    ));
+    assert_eq!((world.rents(), world.most_rentals), (2, 1));
+    let avoided = |effect: &Effect| matches!(effect, Effect::AvoidMachine { reason, .. } if reason.contains("$10.80/h, $9.00/h was agreed"));
+    assert_eq!(world.count(avoided), 1);
+    // It was never let boot: that says nothing of how it boots.
+    let failed = |effect: &Effect| {
+        matches!(
+            effect,
+            Effect::RememberBoot {
+                end: BootEnd::Failed,
+                ..
+            }
+        )
+    };
+    assert_eq!(world.count(failed), 0);
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn rentals_that_always_cost_more_than_agreed_count_as_attempts() {
+    let faults = Faults {
+        dearer_rentals: (1..20).collect(),
+        ..Faults::default()
+    };
+    let mut world = World::new(Mode::Auto, 95, faults);
+    world.run_to_the_end();
+    assert!(world.rents() <= 3, "{} rentals", world.rents());
+    assert_eq!(cause(&world).name, "dearer_than_agreed");
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn by_hand_a_dearer_rental_is_only_told_of() {
+    let mut world = World::new(Mode::Manual, 95, dearer());
+    world.until(|world| world.sprint.gate().is_some());
+    world.feed(Event::Approved(GateKind::Start));
+    world.until(|world| {
+        world
+            .sprint
+            .gate()
+            .is_some_and(|gate| gate.kind == GateKind::Rent)
+    });
+    world.feed(Event::OfferPicked {
+        offer: OfferId(1),
+        agreed: Usd::from_dollars(20.0),
+    });
+    world.until_step(Step::Warming);
+    let rental = world.sprint.rental().expect("a rental");
+    assert!(rental.dearer.is_some());
+    assert_eq!(world.rents(), 1);
+    // When it is handed over to auto, then it goes.
+    world.feed(Event::ModeChanged(Mode::Auto));
+    world.until(|world| world.rents() == 2);
+}
+
 #[test]
 fn a_boot_that_we_broke_is_not_remembered() {
     let faults = Faults {

@@ -8,7 +8,8 @@ use pocpit::domain::{
     OfferId, PocStatus, ReleasePolicy, RentalLabel, Step, Time, Usd, UsdPerHour, Weight,
 };
 use pocpit::flow::{
-    BootReading, Candidate, Caps, Effect, Event, Funds, NodeReading, NodesReading, Plan, Sprint,
+    BootReading, Candidate, Caps, Dearer, Effect, Event, Funds, NodeReading, NodesReading, Plan,
+    Sprint,
 };
 
 pub const POC_START: u64 = 5_536_724;
@@ -30,6 +31,8 @@ pub struct Faults {
     pub withheld_rents: BTreeSet<u32>,
     /// Rentals by number whose boot ends in this fault.
     pub broken_boots: BTreeMap<u32, BootFault>,
+    /// Rentals by number that cost more than was agreed.
+    pub dearer_rentals: BTreeSet<u32>,
     /// Destroys that do not work before one does.
     pub deaf_destroys: u32,
     /// The Network Node does not answer.
@@ -225,6 +228,15 @@ impl World {
         if !unknown && !self.faults.never_listed {
             let leftovers = self.faults.leftovers;
             self.feed(Event::RentalsListed { leftovers });
+        }
+        if let Some(rental) = self.sprint.wants().rental {
+            let number = u32::try_from(rental.instance.0).unwrap();
+            if self.faults.dearer_rentals.contains(&number) {
+                self.feed(Event::RentalIsDearer(Dearer {
+                    agreed: UsdPerHour::from_dollars(9.0),
+                    charged: UsdPerHour::from_dollars(10.8),
+                }));
+            }
         }
         if let Some(rental) = self.sprint.wants().rental {
             let reading = self.boot(rental.instance);

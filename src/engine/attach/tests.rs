@@ -45,6 +45,7 @@ fn snapshot(second: i64) -> Snapshot {
         },
         offers: OffersSnapshot {
             state: SearchState::Idle,
+            avoided: Vec::new(),
             rows: Arc::default(),
             rejected: Arc::default(),
             read_at: None,

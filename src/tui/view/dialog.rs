@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::domain::{GateKind, RankedOffer, Usd};
+use crate::domain::{GateKind, MachineId, RankedOffer, Usd};
 use crate::engine::QuitChoice;
 use crate::tui::layout::centered;
 use crate::tui::model::{Dialog, Model};
@@ -18,6 +18,7 @@ pub fn draw(buf: &mut Buffer, screen: Rect, dialog: &Dialog, model: &Model, them
         Dialog::Rent(row) => ("Rent this offer?", rent(row, model, theme)),
         Dialog::Offer(row) => ("Why this rank?", offer_reasons(row, model, theme)),
         Dialog::LeaveViewer => ("Quit the viewer?", left_behind(model)),
+        Dialog::Allow(machine) => ("Use this machine again?", allow(*machine, model)),
         Dialog::Abort => ("Abort the sprint?", abort(model)),
         Dialog::Approve(kind) => ("Approve?", approve(*kind, model, theme)),
         Dialog::Auto => (
@@ -52,6 +53,7 @@ fn yes(dialog: &Dialog) -> Option<String> {
         Dialog::Offer(_) | Dialog::Quit(None) => return None,
         Dialog::Rent(row) => format!("rent for at most {}", row.worst_cost),
         Dialog::LeaveViewer => "quit; this changes nothing".into(),
+        Dialog::Allow(machine) => format!("no longer avoid machine {machine}"),
         Dialog::Abort => "abort and release everything".into(),
         Dialog::Approve(kind) => format!("approve: {kind}"),
         Dialog::Auto => "switch to auto".into(),
@@ -117,21 +119,38 @@ fn rent(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
             theme.warn(),
         ),
     ];
-    for cap in &model.snapshot.money.caps {
-        let now = cap.limit.left_after(cap.used);
-        let then = now - row.worst_cost;
-        let style = if then.0 < 0 {
-            theme.bad()
-        } else {
-            theme.text()
-        };
-        let word = if then.0 < 0 { " TOO MUCH" } else { "" };
-        lines.push(Line::styled(
-            format!("cap {:<7} {now} left, {then} after{word}", cap.name),
-            style,
-        ));
+    let money = &model.snapshot.money;
+    let hour = money.hour_limit.0.left_after(money.hour_used.0);
+    lines.push(cap_line("hour", hour, row.price.0, theme));
+    for cap in &money.caps {
+        let left = cap.limit.left_after(cap.used);
+        lines.push(cap_line(&cap.name, left, row.worst_cost, theme));
     }
+    lines.push(match money.credit {
+        Some(credit) => {
+            let left = credit.left_after(money.credit_floor);
+            cap_line("credit", left, row.worst_cost, theme)
+        }
+        None => Line::styled(
+            "the account's credit is unknown: nothing is rented until it is read",
+            theme.bad(),
+        ),
+    });
     lines
+}
+
+/// What is left of a cap, now and with this cost.
+fn cap_line(name: &str, left: Usd, cost: Usd, theme: Theme) -> Line<'static> {
+    let then = left - cost;
+    let (style, word) = if then < Usd::ZERO {
+        (theme.bad(), " TOO MUCH")
+    } else {
+        (theme.text(), "")
+    };
+    Line::styled(
+        format!("cap {name:<7} {left} left, {then} after{word}"),
+        style,
+    )
 }
 
 fn offer_reasons(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
@@ -175,6 +194,22 @@ fn left_behind(model: &Model) -> Vec<Line<'static>> {
             rental.id, rental.price
         )));
     }
+    lines
+}
+
+fn allow(machine: MachineId, model: &Model) -> Vec<Line<'static>> {
+    let avoided = model.snapshot.offers.avoided.iter();
+    let evidence = avoided
+        .filter(|avoided| avoided.machine == machine)
+        .map(|avoided| avoided.reason.clone());
+    let mut lines = vec![Line::raw(format!(
+        "Machine {machine} was left out for this:"
+    ))];
+    // The box does not grow with what is wrapped.
+    lines.extend(evidence.map(|why| Line::raw(why.chars().take(64).collect::<String>())));
+    lines.push(Line::raw(
+        "Its offers will be usable again, in auto mode too.",
+    ));
     lines
 }
 

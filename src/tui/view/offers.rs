@@ -6,7 +6,7 @@ use ratatui::text::Line;
 
 use crate::domain::RankedOffer;
 use crate::engine::{OffersSnapshot, SearchState};
-use crate::tui::model::{Model, Pane};
+use crate::tui::model::{Model, OfferList, Pane};
 use crate::tui::theme::Theme;
 
 use super::{frame, put_cut, words};
@@ -64,10 +64,10 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         ));
     }
     let rows = usize::from(inner.height).saturating_sub(lines.len());
-    if model.show_rejected {
-        rejected(&mut lines, rows, model, theme);
-    } else {
-        usable(&mut lines, rows, inner.width, model, theme);
+    match model.offer_list {
+        OfferList::Usable => usable(&mut lines, rows, inner.width, model, theme),
+        OfferList::Rejected => rejected(&mut lines, rows, model, theme),
+        OfferList::Avoided => avoided(&mut lines, rows, model, theme),
     }
     put_cut(buf, inner, lines);
 }
@@ -136,6 +136,35 @@ fn rejected(lines: &mut Vec<Line<'static>>, height: usize, model: &Model, theme:
             offer.gpu_price.to_string(),
             out.reason
         )));
+    }
+}
+
+fn avoided(lines: &mut Vec<Line<'static>>, height: usize, model: &Model, theme: Theme) {
+    lines.push(Line::styled(
+        "AVOIDED (v shows the usable offers, u uses a machine again)",
+        theme.warn(),
+    ));
+    let all = &model.snapshot.offers.avoided;
+    if all.is_empty() {
+        lines.push(Line::styled("No machine is avoided.", theme.dim()));
+    }
+    let selected = model.avoided_at.min(all.len().saturating_sub(1));
+    let visible = height.saturating_sub(1).max(1);
+    let first = (selected + 1).saturating_sub(visible);
+    for (index, machine) in all.iter().enumerate().skip(first).take(visible) {
+        let style = if index == selected {
+            theme.selected()
+        } else {
+            theme.text()
+        };
+        let text = format!(
+            "machine {:<9} for {:<8} failed {}x  {}",
+            machine.machine.to_string(),
+            words::length(machine.until - model.now()),
+            machine.failed_boots,
+            machine.reason
+        );
+        lines.push(Line::styled(text, style));
     }
 }
 
