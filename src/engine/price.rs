@@ -2,6 +2,7 @@
 //! it is rented; the instance's own row is what counts.
 
 use super::core::Engine;
+use super::snapshot::{Alert, AlertLevel};
 use crate::domain::{Instance, RentalPrices, Time, Usd, UsdPerHour};
 use crate::flow::{Dearer, Event};
 use crate::journal::{OpenRental, Record};
@@ -33,6 +34,21 @@ impl Engine {
         if let Some(agreed) = agreed.filter(|agreed| charged.exceeds(*agreed)) {
             self.feed(now, Event::RentalIsDearer(Dearer { agreed, charged }));
         }
+    }
+
+    /// Money that nobody agreed to is spent.
+    pub(super) fn price_alert(&self) -> Option<Alert> {
+        let rental = self.sprint.rental()?;
+        let Dearer { agreed, charged } = rental.dearer?;
+        Some(Alert {
+            level: AlertLevel::Critical,
+            text: format!(
+                "instance {} costs {charged}, {agreed} was agreed",
+                rental.instance
+            ),
+            advice: "auto gives it back before it is registered; by hand, x aborts and another offer can be taken".to_owned(),
+            since: rental.since,
+        })
     }
 }
 

@@ -373,18 +373,6 @@ impl Engine {
                 );
             }
         }
-        if let Some((rental, dearer)) = self
-            .sprint
-            .rental()
-            .and_then(|rental| Some((rental, rental.dearer?)))
-        {
-            let text = format!(
-                "instance {} costs {}, {} was agreed",
-                rental.instance, dearer.charged, dearer.agreed
-            );
-            let advice = "auto gives it back before it is registered; by hand, x aborts and the next offer can be taken";
-            alert(AlertLevel::Critical, rental.since, text, advice);
-        }
         if let Some(text) = self.clock_trouble() {
             let advice = "synchronise it (timedatectl set-ntp true); leases are corrected by as much until then";
             alert(AlertLevel::Warning, now, text, advice);
@@ -459,6 +447,7 @@ impl Engine {
                 &fault.advice,
             );
         }
+        alerts.extend(self.price_alert());
         alerts.sort_by(|a, b| b.level.cmp(&a.level).then(a.since.cmp(&b.since)));
         alerts
     }

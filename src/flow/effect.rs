@@ -8,10 +8,6 @@ use crate::domain::{
 
 /// Something to do in the outside world.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a handful live at a time, for a moment"
-)]
 pub enum Effect {
     /// Search and rank offers for a session of this length whose boot must be over by `ready_by`.
     SearchOffers {

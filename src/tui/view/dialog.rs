@@ -132,7 +132,7 @@ fn rent(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
             cap_line("credit", left, row.worst_cost, theme)
         }
         None => Line::styled(
-            "the account's credit is unknown: nothing is rented until it is read",
+            "credit unknown: nothing is rented until it is read",
             theme.bad(),
         ),
     });
