@@ -651,6 +651,29 @@ fn the_question_before_a_rent_shows_every_cap_with_what_is_left_of_it() {
 }
 
 #[test]
+fn a_market_that_is_not_known_does_not_look_like_one_without_offers() {
+    let offers = |state, read_at| {
+        let mut snapshot = choosing();
+        snapshot.offers.rows = Arc::default();
+        snapshot.offers.state = state;
+        snapshot.offers.read_at = read_at;
+        screen(&model(snapshot), 120, 40).backend().to_string()
+    };
+    let refused = "search offers: does not accept the key (HTTP 401)";
+    let unknown = offers(SearchState::Failed(refused.into()), None);
+    assert!(
+        unknown.contains("What the market has is not known"),
+        "{unknown}"
+    );
+    assert!(unknown.contains(refused), "{unknown}");
+    let empty = offers(SearchState::Ready, Some(at(0)));
+    assert!(
+        empty.contains("No usable offer") && !empty.contains("not known"),
+        "{empty}"
+    );
+}
+
+#[test]
 fn an_avoided_machine_is_shown_with_its_evidence_and_taken_off_only_after_a_question() {
     let mut snapshot = choosing();
     snapshot.offers.avoided = vec![AvoidedMachine {

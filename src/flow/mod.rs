@@ -27,8 +27,9 @@ pub use plan::Plan;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Blame, Cause, ChainPhase, Duration, EpochIndex, EpochStages, GateKind, Height, InstanceId,
-    Mode, NodeId, Offer, Outcome, RentalLabel, Step, StepSpan, Time, Usd, Weight,
+    Blame, CallError, CallErrorKind, Cause, ChainPhase, Duration, EpochIndex, EpochStages,
+    GateKind, Height, InstanceId, Mode, NodeId, Offer, Outcome, RentalLabel, Step, StepSpan, Time,
+    Usd, Weight,
 };
 use release::Release;
 
@@ -117,6 +118,8 @@ struct Listing {
 struct Search {
     asked: Option<Time>,
     answered: Option<Time>,
+    /// Since when the market has said nothing but that it does not accept our key.
+    refused_since: Option<Time>,
     offers: Vec<Candidate>,
     funds: Funds,
     picked: Option<(crate::domain::OfferId, Usd)>,
@@ -176,6 +179,8 @@ pub struct Wants {
 const CHAIN_FRESH: Duration = Duration::minutes(5);
 /// What is rented is unknown when the last complete listing is older than this.
 const LISTING_FRESH: Duration = Duration::minutes(2);
+/// A market that refuses the key for this long means it.
+const KEY_REFUSED_FOR: Duration = Duration::minutes(3);
 /// A fallback until block time is measured: the middle of what mainnet shows (5.2 to 6 s).
 const TYPICAL_BLOCK_MILLIS: i64 = 5_600;
 
@@ -331,10 +336,7 @@ impl Sprint {
             Event::RefreshRequested => self.search.asked = None,
             Event::AbortRequested => self.end(Outcome::Aborted),
             Event::OffersRanked { offers, funds } => self.take_offers(now, offers, funds),
-            Event::SearchFailed(error) => {
-                self.search.answered = None;
-                self.note = Some(format!("offers are unknown: {error}"));
-            }
+            Event::SearchFailed(error) => self.search_failed(now, &error),
             Event::Rented(instance) => self.adopt_contract(instance),
             Event::OfferWasGone => {
                 self.rent_came_to_nothing("the offer was gone before we took it", effects);
@@ -476,9 +478,29 @@ impl Sprint {
 
     fn take_offers(&mut self, now: Time, offers: Vec<Candidate>, funds: Funds) {
         self.search.answered = Some(now);
+        self.search.refused_since = None;
         self.search.offers = offers;
         self.search.funds = funds;
         self.note = None;
+    }
+
+    /// A key that is refused again and again is no hiccup of the market's: nothing but the operator
+    /// can change that, and waiting for the deadline would only hide it.
+    fn search_failed(&mut self, now: Time, error: &CallError) {
+        self.search.answered = None;
+        self.note = Some(format!("offers are unknown: {error}"));
+        if error.kind != CallErrorKind::Unauthorized {
+            self.search.refused_since = None;
+            return;
+        }
+        let since = *self.search.refused_since.get_or_insert(now);
+        let chooses = self.mode == Mode::Auto && self.step == Step::Choosing;
+        if chooses && now - since >= KEY_REFUSED_FOR {
+            let text =
+                format!("{error}. Nothing was rented; check vast.api_key and its permissions");
+            let cause = Cause::new("market_key_refused", text);
+            self.end(Outcome::Failed { cause });
+        }
     }
 
     fn adopt_contract(&mut self, instance: InstanceId) {

@@ -5,9 +5,10 @@
 mod world;
 
 use pocpit::domain::{
-    Blame, BootEnd, BootFault, Cause, Duration, GateKind, Height, Mode, OfferId, Outcome, Step, Usd,
+    Blame, BootEnd, BootFault, Cause, Duration, GateKind, Height, Mode, OfferId, Outcome, Step,
+    Usd, UsdPerHour,
 };
-use pocpit::flow::{Effect, Event, Plan, Sprint};
+use pocpit::flow::{Dearer, Effect, Event, Plan, Sprint};
 use proptest::prelude::*;
 use world::{Faults, POC_START, World, lost, plan, start};
 
@@ -550,6 +551,28 @@ fn our_own_fault_blames_nobody_and_is_not_paid_for_twice() {
 }
 
 #[test]
+fn a_key_that_the_market_refuses_ends_an_auto_sprint_with_that_cause_and_a_hiccup_does_not() {
+    let refused = |times| Faults {
+        refused_searches: times,
+        ..Faults::default()
+    };
+    let mut world = World::new(Mode::Auto, 95, refused(u32::MAX));
+    world.run_to_the_end();
+    assert_eq!(cause(&world).name, "market_key_refused");
+    assert!(
+        world.height() < Height(POC_START),
+        "it did not wait for the deadline"
+    );
+    assert_eq!(world.rents(), 0);
+    let mut world = World::new(Mode::Auto, 95, refused(2));
+    world.run_to_the_end();
+    assert!(matches!(
+        world.sprint.outcome(),
+        Some(Outcome::Confirmed { .. })
+    ));
+}
+
+#[test]
 fn without_offers_the_deadline_passes_and_nothing_is_spent() {
     let mut world = World::new(
         Mode::Auto,
@@ -732,6 +755,10 @@ fn any_event() -> impl Strategy<Value = Event> {
         }),
         Just(Event::RefreshRequested),
         Just(Event::SearchFailed(lost())),
+        Just(Event::RentalIsDearer(Dearer {
+            agreed: UsdPerHour::from_dollars(9.0),
+            charged: UsdPerHour::from_dollars(10.8),
+        })),
         Just(Event::OfferWasGone),
         Just(Event::RentWithheld),
         Just(Event::RegisterWithheld),

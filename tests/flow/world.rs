@@ -45,6 +45,8 @@ pub struct Faults {
     pub no_credit: bool,
     /// The chain cannot be read any more from this minute on.
     pub chain_dies_at: Option<i64>,
+    /// The market refuses the key, this many times.
+    pub refused_searches: u32,
     /// No offer at all.
     pub no_offers: bool,
     /// Instances cannot be listed any more once a rent call was made.
@@ -308,6 +310,13 @@ impl World {
 
     fn answer(&mut self, effect: Effect) -> Vec<Event> {
         match effect {
+            Effect::SearchOffers { .. } if self.faults.refused_searches > 0 => {
+                self.faults.refused_searches -= 1;
+                vec![Event::SearchFailed(CallError {
+                    kind: CallErrorKind::Unauthorized,
+                    ..lost()
+                })]
+            }
             Effect::SearchOffers { .. } => vec![self.offers()],
             Effect::Rent { label, .. } => self.rent(label),
             Effect::FindLabel(_) if self.faults.listing_unknown => Vec::new(),
