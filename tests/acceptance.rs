@@ -32,7 +32,7 @@ fn every_test_that_the_table_names_exists() {
         .iter()
         .filter_map(|row| row.split('|').nth(1))
         .collect();
-    assert_eq!((rows.len(), cases.len()), (50, 50));
+    assert_eq!((rows.len(), cases.len()), (72, 72));
     for row in rows {
         let named = row
             .split('`')

@@ -16,6 +16,7 @@ const PURE: &[&str] = &[
     "chain/stages.rs",
     "vast/rank",
     "vast/cost.rs",
+    "vast/predict.rs",
     "mlnode/boot",
     "network_node/diff.rs",
     "network_node/preflight.rs",

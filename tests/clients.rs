@@ -70,7 +70,11 @@ impl Scene {
     }
 
     async fn offers(&self) -> Vec<Offer> {
-        self.market().search(&self.config.vast.query).await.unwrap()
+        let now = self.world.clock().now();
+        self.market()
+            .search(&self.config.vast.query, now)
+            .await
+            .unwrap()
     }
 
     async fn order(&self, attempt: u32) -> RentOrder {
@@ -214,6 +218,42 @@ async fn the_search_filters_and_prices_with_the_disk() {
                 .is_some_and(|end| end > scene.world.clock().now())
         );
     }
+}
+
+#[tokio::test]
+async fn a_market_with_more_offers_than_a_page_is_read_to_its_end() {
+    let scenario = Scenario {
+        machines: 600,
+        ..Scenario::default()
+    };
+    let scene = Scene::new(1.0, scenario).await;
+    let mut ids: Vec<OfferId> = scene.offers().await.iter().map(|offer| offer.id).collect();
+    let all = ids.len();
+    ids.sort();
+    ids.dedup();
+    // A page holds 64; a fifth of the machines has the GPU, and most of them are free.
+    assert!(all > 80, "{all}");
+    assert_eq!(ids.len(), all, "no offer is there twice");
+}
+
+#[tokio::test]
+async fn a_page_that_fails_leaves_the_cheaper_offers() {
+    let scenario = Scenario {
+        machines: 600,
+        faults: vec![Fault {
+            service: "vast".into(),
+            call: "POST /api/v0/bundles/".into(),
+            nth: Some(2),
+            probability: None,
+            kind: FaultKind::Status {
+                status: 400,
+                body: r#"{"success": false, "error": "invalid_args", "msg": "no"}"#.into(),
+            },
+        }],
+        ..Scenario::default()
+    };
+    let scene = Scene::new(1.0, scenario).await;
+    assert_eq!(scene.offers().await.len(), 64);
 }
 
 #[tokio::test]

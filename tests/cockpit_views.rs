@@ -52,9 +52,9 @@ fn stages(epoch: u64, start: u64) -> EpochStages {
     }
 }
 
-fn offer(id: u64, gpu: &str, dollars: f64) -> OfferRow {
+fn offer(id: u64, gpu: &str, dollars: f64) -> RankedOffer {
     let price = UsdPerHour::from_dollars(dollars);
-    OfferRow {
+    RankedOffer {
         offer: Offer {
             id: OfferId(id),
             machine: MachineId(id / 7),
@@ -78,10 +78,23 @@ fn offer(id: u64, gpu: &str, dollars: f64) -> OfferRow {
             verified: true,
         },
         price,
-        expected_cost: Usd::from_dollars(dollars * 2.0),
+        session: Duration::minutes(115),
+        gpu_cost: Usd::from_dollars(dollars * 2.0),
+        storage_cost: Usd::ZERO,
+        traffic_cost: Usd::ZERO,
         worst_cost: Usd::from_dollars(dollars * 3.0),
-        expected_boot: Duration::minutes(24),
-        why: "cheapest by expected cost; fast download".into(),
+        boot: BootTime {
+            median: Duration::minutes(24),
+            spread: 0.3,
+        },
+        boot_within: Some(Duration::minutes(40)),
+        own_boots: OwnBoots {
+            machine_ready: 2,
+            machine_failed: 0,
+            gpu_ready: 9,
+        },
+        chance_to_work: 0.97,
+        chance_in_time: 0.95,
     }
 }
 
@@ -147,6 +160,7 @@ fn waiting() -> Snapshot {
         },
         offers: OffersSnapshot {
             state: SearchState::Ready,
+            avoided: vec![],
             rows: Arc::new(vec![
                 offer(31_234_567, "H100 SXM", 9.6),
                 offer(31_234_999, "H100 NVL", 10.4),
@@ -180,7 +194,10 @@ fn waiting() -> Snapshot {
                     used: Usd::from_dollars(18.5),
                 },
             ],
+            hour_limit: UsdPerHour::from_dollars(14.0),
+            hour_used: UsdPerHour::ZERO,
             credit: Some(Usd::from_dollars(212.4)),
+            credit_floor: Usd::from_dollars(5.0),
         },
         alerts: vec![],
         boot_log: BootLog::default(),
@@ -386,6 +403,7 @@ fn nothing_yet() -> Snapshot {
     s.sprint.rent_at = None;
     s.offers = OffersSnapshot {
         state: SearchState::Idle,
+        avoided: vec![],
         rows: Arc::default(),
         rejected: Arc::default(),
         read_at: None,
@@ -626,10 +644,92 @@ fn enter_cancels_a_dialog() {
 }
 
 #[test]
+fn the_rank_of_an_offer_is_explained_and_y_means_nothing_there() {
+    let mut m = model(choosing());
+    type_and_draw(&mut m, "jd");
+    assert!(matches!(&m.dialog, Some(Dialog::Offer(row)) if Some(row.offer.id) == m.selected));
+    let shown = screen(&m, 120, 40).backend().to_string();
+    for part in [
+        "expected cost",
+        "2 on the machine",
+        "ranked by",
+        "behind offer",
+    ] {
+        assert!(shown.contains(part), "{part} is not in\n{shown}");
+    }
+    assert_eq!(type_and_draw(&mut m, "y"), vec![]);
+    assert_eq!(m.dialog, None);
+}
+
+#[test]
+fn the_question_before_a_rent_shows_every_cap_with_what_is_left_of_it() {
+    let mut m = model(choosing());
+    type_and_draw(&mut m, "\n");
+    let shown = screen(&m, 120, 40).backend().to_string();
+    for part in [
+        "WORST CASE $28.80",
+        "cap hour    $14.00 left, $4.40 after",
+        "cap sprint  $40.00 left, $11.20 after",
+        "cap day     $41.50 left, $12.70 after",
+        "cap credit  $207.40 left, $178.60 after",
+    ] {
+        assert!(shown.contains(part), "{part} is not in\n{shown}");
+    }
+}
+
+#[test]
+fn a_market_that_is_not_known_does_not_look_like_one_without_offers() {
+    let offers = |state, read_at| {
+        let mut snapshot = choosing();
+        snapshot.offers.rows = Arc::default();
+        snapshot.offers.state = state;
+        snapshot.offers.read_at = read_at;
+        screen(&model(snapshot), 120, 40).backend().to_string()
+    };
+    let refused = "search offers: does not accept the key (HTTP 401)";
+    let unknown = offers(SearchState::Failed(refused.into()), None);
+    assert!(
+        unknown.contains("What the market has is not known"),
+        "{unknown}"
+    );
+    assert!(unknown.contains(refused), "{unknown}");
+    let empty = offers(SearchState::Ready, Some(at(0)));
+    assert!(
+        empty.contains("No usable offer") && !empty.contains("not known"),
+        "{empty}"
+    );
+}
+
+#[test]
+fn an_avoided_machine_is_shown_with_its_evidence_and_taken_off_only_after_a_question() {
+    let mut snapshot = choosing();
+    snapshot.offers.avoided = vec![AvoidedMachine {
+        machine: MachineId(4_711),
+        until: at(120),
+        reason: "boot_failed: OCI runtime create failed".into(),
+        failed_boots: 2,
+    }];
+    let mut m = model(snapshot);
+    // Outside its list the key means nothing.
+    assert_eq!(type_and_draw(&mut m, "u"), vec![]);
+    assert_eq!(m.dialog, None);
+    type_and_draw(&mut m, "v");
+    let shown = screen(&m, 120, 40).backend().to_string();
+    for part in ["4711", "failed 2x", "OCI runtime create failed"] {
+        assert!(shown.contains(part), "{part} is not in\n{shown}");
+    }
+    assert_eq!(type_and_draw(&mut m, "u"), vec![]);
+    assert_eq!(
+        type_and_draw(&mut m, "y"),
+        vec![Command::AllowMachine(MachineId(4_711))]
+    );
+}
+
+#[test]
 fn a_higher_cost_or_a_gone_offer_closes_the_dialog() {
     for change in [
         vec![],
-        vec![OfferRow {
+        vec![RankedOffer {
             worst_cost: Usd::from_dollars(28.81),
             ..offer(31_234_567, "H100 SXM", 9.6)
         }],
@@ -649,7 +749,7 @@ fn a_cost_that_only_falls_leaves_the_dialog_open_and_what_was_shown_is_the_limit
     let mut m = model(choosing());
     type_and_draw(&mut m, "\n");
     let mut next = choosing();
-    let cheaper = OfferRow {
+    let cheaper = RankedOffer {
         worst_cost: Usd::from_dollars(28.5),
         ..offer(31_234_567, "H100 SXM", 9.6)
     };
@@ -799,7 +899,7 @@ fn a_viewer_that_is_left_behind_stays_until_its_operator_quits() {
 fn any_message() -> impl Strategy<Value = Message> {
     let key = |code| Message::Key(KeyEvent::new(code, KeyModifiers::NONE));
     prop_oneof![
-        8 => proptest::sample::select("yansqxmrejkz?lhpfwG123456 ".chars().collect::<Vec<_>>()).prop_map(move |c| key(KeyCode::Char(c))),
+        8 => proptest::sample::select("yansqxmrejkz?lhpfwGvud123456 ".chars().collect::<Vec<_>>()).prop_map(move |c| key(KeyCode::Char(c))),
         2 => proptest::sample::select(vec![KeyCode::Enter, KeyCode::Esc, KeyCode::Tab]).prop_map(key),
         3 => Just(Message::Drawn(Breakpoint::Normal)),
         1 => Just(Message::Drawn(Breakpoint::Tiny)),
@@ -817,6 +917,7 @@ fn agrees(dialog: &Dialog, command: &Command) -> bool {
         }
         (Dialog::Abort, Command::Abort) | (Dialog::Auto, Command::SetMode(Mode::Auto)) => true,
         (Dialog::Approve(a), Command::Approve(b)) => a == b,
+        (Dialog::Allow(a), Command::AllowMachine(b)) => a == b,
         (Dialog::Quit(Some(a)), Command::Quit(b)) => a == b,
         _ => false,
     }

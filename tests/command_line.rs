@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
+#[path = "command_line/offers.rs"]
+mod offers;
 #[path = "command_line/plan.rs"]
 mod plan;
 #[path = "command_line/takedown.rs"]
@@ -75,7 +77,7 @@ fn mode(path: &Path) -> u32 {
 fn without_a_configuration_everything_says_how_to_get_one() {
     let home = Home::new();
     for command in [
-        "auto", "plan", "offers", "epoch", "nodes", "history", "proxy", "release", "gc",
+        "auto", "plan", "offers", "avoided", "epoch", "nodes", "history", "proxy", "release", "gc",
     ] {
         let ran = home.run(&[command]);
         assert_eq!(ran.code, Some(2), "{command}: {}", ran.stderr);
@@ -277,7 +279,10 @@ fn config_of(sim: &Sim) -> Config {
 /// Rents something under a label, and waits until it is listed.
 async fn rent(config: &Config, label: &str) -> InstanceId {
     let market = VastClient::new(HttpClient::new(), &config.vast).with_pacing(Pacing::Off);
-    let offers = market.search(&config.vast.query).await.unwrap();
+    let offers = market
+        .search(&config.vast.query, chrono::Utc::now())
+        .await
+        .unwrap();
     let order = RentOrder {
         offer: offers[0].id,
         label: label.parse().unwrap(),

@@ -110,6 +110,8 @@ pub(crate) enum Command {
     Plan(Output),
     /// List the market's offers, best first, with the cost of a session.
     Offers(Output),
+    /// List machines that are left out for a time, with the evidence, or take one off the list.
+    Avoided(Avoided),
     /// Show the chain's epoch and its next stages.
     Epoch(Output),
     /// List what is registered at the Network Node.
@@ -193,6 +195,17 @@ pub(crate) struct Gc {
     #[arg(long, short)]
     pub(crate) yes: bool,
     /// Print what was found and done as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `pocpit avoided`.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Avoided {
+    /// Take this machine off the list: it may be rented again.
+    #[arg(long, value_name = "MACHINE")]
+    pub(crate) remove: Option<u64>,
+    /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }

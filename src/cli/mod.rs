@@ -3,6 +3,7 @@
 
 mod arguments;
 mod auto;
+mod avoided;
 mod cockpit;
 mod config;
 mod demo;
@@ -121,6 +122,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::Gc(gc)) => gc::run(gc, &common).await,
         Some(Command::Plan(output)) => plan::run(&common, output).await,
         Some(Command::Offers(output)) => look::offers(&common, output).await,
+        Some(Command::Avoided(arguments)) => avoided::run(arguments, &common),
         Some(Command::Epoch(output)) => look::epoch(&common, output).await,
         Some(Command::Nodes(output)) => look::nodes(&common, output).await,
         Some(Command::History(output)) => history::run(&common, output),

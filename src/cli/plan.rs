@@ -68,7 +68,7 @@ async fn look(config: &Config) -> Result<Seen, Report> {
         node.nodes(),
     );
     // One after the other: the market limits calls by the second.
-    let offers = market.search(&config.vast.query).await;
+    let offers = market.search(&config.vast.query, now).await;
     let account = market.account().await;
     let alone = reports
         .iter()

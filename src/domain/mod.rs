@@ -3,6 +3,7 @@
 //!
 //! Nothing in here does anything: no I/O, no clock, no randomness, no other module of the crate.
 
+mod boots;
 mod call;
 mod chain;
 mod heights;
@@ -12,9 +13,11 @@ mod market;
 mod money;
 mod node;
 mod preflight;
+mod ranking;
 mod sprint;
 mod workload;
 
+pub use boots::{BootEnd, BootTime, OwnBoots, PastBoot};
 pub use call::{CallError, CallErrorKind};
 pub use chain::{
     BlockHeader, ChainPhase, ChainSource, ConfirmationEvent, ConfirmationParams, ConfirmationPhase,
@@ -35,6 +38,7 @@ pub use node::{
     Confirmation, Hardware, Likeness, NodeConfig, NodeStatus, PocStatus, RegisteredNode, Weight,
 };
 pub use preflight::{Finding, Preflight, Requirement, Verdict};
+pub use ranking::{AvoidedMachine, RankedOffer};
 pub use sprint::{Cause, GateKind, Mode, Outcome, ReleasePolicy, SprintReport, Step, StepSpan};
 pub use workload::{
     Blame, BootFault, BootStage, BootTimes, GpuDevice, MlNodeStatus, ServiceState, StartupState,

@@ -92,6 +92,11 @@ impl UsdPerHour {
         UsdPerHour(Usd::from_dollars(dollars))
     }
 
+    /// True when this is more than what was agreed, and by more than rounding: by over a hundredth.
+    pub fn exceeds(self, agreed: UsdPerHour) -> bool {
+        self.0.0.saturating_mul(100) > agreed.0.0.saturating_mul(101)
+    }
+
     /// What `duration` costs at this price, rounded up; nothing for a negative duration.
     #[must_use]
     pub fn times(self, duration: Duration) -> Usd {

@@ -16,7 +16,7 @@ use super::observe::{Observation, start_pollers};
 use super::ports::TunnelEnds;
 use super::rental::Watcher;
 use super::snapshot::{
-    BootLog, Command, LinkSnapshot, OfferRow, QuitChoice, RejectedOffer, Snapshot, WorldKind,
+    BootLog, Command, LinkSnapshot, QuitChoice, RejectedOffer, Snapshot, WorldKind,
 };
 use super::supervise::caught;
 use super::{EngineError, Ports, exec, publish};
@@ -25,10 +25,10 @@ use crate::chain::sources::Sources;
 use crate::config::Config;
 use crate::domain::{
     Account, BootTimes, Duration, EpochIndex, EpochView, Governance, Instance, InstanceId, Mode,
-    Outcome, RegisteredNode, SprintReport, Step, Time,
+    Outcome, RankedOffer, RegisteredNode, SprintReport, Step, Time,
 };
 use crate::flow::{Effect, Event, Sprint};
-use crate::journal::{Journal, Ledger};
+use crate::journal::{Journal, Ledger, Record};
 use crate::mlnode::boot::BootTracker;
 use crate::ssh::sanitize::Sanitizer;
 
@@ -147,7 +147,7 @@ pub(super) struct Seen {
 /// The last search's offers, as they are shown. Made once, shared by every snapshot.
 pub(super) struct MarketView {
     pub(super) read_at: Time,
-    pub(super) rows: Arc<Vec<OfferRow>>,
+    pub(super) rows: Arc<Vec<RankedOffer>>,
     pub(super) rejected: Arc<Vec<RejectedOffer>>,
 }
 
@@ -491,6 +491,10 @@ impl Engine {
             Command::RefreshOffers => self.feed(now, Event::RefreshRequested),
             Command::Rent { offer, agreed } => self.feed(now, Event::OfferPicked { offer, agreed }),
             Command::Approve(kind) => self.feed(now, Event::Approved(kind)),
+            Command::AllowMachine(machine) => {
+                self.record(&Record::MachineAllowed { machine });
+                self.feed(now, Event::RefreshRequested);
+            }
             Command::Abort => self.feed(now, Event::AbortRequested),
             Command::Quit(choice) => self.quit(now, choice),
         }

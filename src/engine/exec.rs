@@ -10,8 +10,8 @@ use super::preflight::examine;
 use super::{Ports, front, reconcile};
 use crate::config::{Config, Exposure, ProxyConfig};
 use crate::domain::{
-    CallError, CallErrorKind, Duration, Hardware, InstanceId, NodeConfig, NodeId, Offer, RentOrder,
-    RentalLabel, RentalPrices, Time, Usd,
+    BootEnd, CallError, CallErrorKind, Duration, Hardware, InstanceId, NodeConfig, NodeId, Offer,
+    PastBoot, RentOrder, RentalLabel, RentalPrices, Time, Usd,
 };
 use crate::flow::{self, Effect, Event};
 use crate::journal::Record;
@@ -51,6 +51,15 @@ impl Engine {
             Effect::Destroy { instance, .. } => self.destroy(key, instance),
             Effect::RestoreProxy => self.restore_proxy(),
             Effect::ReadWeight { epoch, node } => self.read_weight(key, epoch, node),
+            Effect::RememberBoot {
+                instance,
+                offer,
+                took,
+                end,
+            } => {
+                let boot = self.past_boot(instance, offer, took, end);
+                self.record(&Record::BootEnded { boot });
+            }
             Effect::AvoidMachine { machine, reason } => {
                 let until = self.ports.clock.now() + self.config.vast.avoid_for;
                 tracing::warn!("machine {machine} is avoided until {until}: {reason}");
@@ -60,6 +69,26 @@ impl Engine {
                     reason,
                 });
             }
+        }
+    }
+
+    fn past_boot(
+        &self,
+        instance: InstanceId,
+        offer: Offer,
+        took: Duration,
+        end: BootEnd,
+    ) -> PastBoot {
+        PastBoot {
+            instance,
+            machine: offer.machine,
+            gpu_name: offer.gpu_name,
+            download_mbps: offer.download_mbps,
+            disk_mb_per_s: offer.disk_mb_per_s,
+            image_gb: self.config.vast.image_gb,
+            model_gb: self.config.vast.model_gb,
+            took_seconds: u32::try_from(took.num_seconds()).unwrap_or(0),
+            end,
         }
     }
 
@@ -73,7 +102,7 @@ impl Engine {
                 .ensure_account_key(ports.remote.public_key())
                 .await;
             let offers = match keyed {
-                Ok(()) => ports.market.search(&query).await,
+                Ok(()) => ports.market.search(&query, ports.clock.now()).await,
                 Err(error) => Err(error),
             };
             let account = ports.market.account().await;

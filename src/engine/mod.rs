@@ -16,6 +16,7 @@ mod memory;
 mod observe;
 pub mod ports;
 pub mod preflight;
+mod price;
 mod publish;
 mod reconcile;
 mod rental;
@@ -35,8 +36,8 @@ pub use reconcile::{Absence, NEVER_SEEN, Order, Readings, foreign, plan, prove_a
 pub use snapshot::{
     Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,
     ConfirmationEstimate, GateSnapshot, HeightEstimate, LinkSnapshot, MoneySnapshot, NodeOwner,
-    NodeRow, NodesSnapshot, OfferRow, OffersSnapshot, QuitChoice, RejectedOffer, RentalSnapshot,
-    SearchState, Snapshot, SprintSnapshot, StageEstimate, TimeBand, UpgradeEstimate, WorldKind,
+    NodeRow, NodesSnapshot, OffersSnapshot, QuitChoice, RejectedOffer, RentalSnapshot, SearchState,
+    Snapshot, SprintSnapshot, StageEstimate, TimeBand, UpgradeEstimate, WorldKind,
 };
 
 pub use supervise::{Panicked, caught};

@@ -87,8 +87,8 @@ pub struct ConfirmedWeight {
 /// The GPU market.
 #[async_trait]
 pub trait Market: Send + Sync {
-    /// Offers that the server matched, not yet re-checked.
-    async fn search(&self, query: &OfferQuery) -> Result<Vec<Offer>, CallError>;
+    /// Offers that the server matched, not yet re-checked. `now` turns durations into ends.
+    async fn search(&self, query: &OfferQuery, now: Time) -> Result<Vec<Offer>, CallError>;
     /// Rents. Never retried: a lost reply is resolved by label.
     async fn rent(&self, order: &RentOrder) -> Result<InstanceId, RentError>;
     /// Every instance of the account, complete.

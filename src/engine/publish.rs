@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::core::{Engine, MarketView, Seen};
+use super::core::{Engine, MarketView};
 use super::reconcile;
 use super::snapshot::{
     Alert, AlertLevel, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot,
     ConfirmationEstimate, GateSnapshot, HeightEstimate, MoneySnapshot, NodeOwner, NodeRow,
-    NodesSnapshot, OfferRow, OffersSnapshot, RejectedOffer, RentalSnapshot, SearchState, Snapshot,
+    NodesSnapshot, OffersSnapshot, RejectedOffer, RentalSnapshot, SearchState, Snapshot,
     SprintSnapshot, StageEstimate, TimeBand, UpgradeEstimate,
 };
 use crate::chain::epoch;
@@ -17,7 +17,7 @@ use crate::domain::{
     SprintReport, Step, Time, Usd, UsdPerHour,
 };
 use crate::flow::{ASSUMED_CONFIRMATION, Caps, Gate, Plan, Rental, Terms, forecast};
-use crate::vast::{Ranked, RankedOffer};
+use crate::vast::Ranked;
 
 /// A destroy that has not worked for this long needs a person.
 const DESTROY_TAKES_LONG: Duration = Duration::minutes(5);
@@ -56,7 +56,7 @@ impl Engine {
             mode: self.sprint.mode(),
             chain: self.chain_snapshot(),
             sprint: self.sprint_snapshot(),
-            offers: offers_snapshot(&self.seen),
+            offers: self.offers_snapshot(now),
             rental: self
                 .sprint
                 .rental()
@@ -66,6 +66,24 @@ impl Engine {
             alerts: self.alerts(now),
             boot_log: self.boot_log.clone(),
             ended: false,
+        }
+    }
+
+    fn offers_snapshot(&self, now: Time) -> OffersSnapshot {
+        let seen = &self.seen;
+        let state = match (&seen.search_trouble, seen.searching, &seen.market) {
+            (_, true, _) => SearchState::Searching,
+            (Some(trouble), ..) => SearchState::Failed(trouble.clone()),
+            (None, _, Some(_)) => SearchState::Ready,
+            (None, _, None) => SearchState::Idle,
+        };
+        let view = seen.market.as_ref();
+        OffersSnapshot {
+            state,
+            rows: view.map(|view| view.rows.clone()).unwrap_or_default(),
+            rejected: view.map(|view| view.rejected.clone()).unwrap_or_default(),
+            avoided: self.ledger.avoided(now),
+            read_at: view.map(|view| view.read_at),
         }
     }
 
@@ -304,7 +322,8 @@ impl Engine {
     }
 
     fn price(&self, rental: &Rental) -> UsdPerHour {
-        rental.offer.price_with_disk(self.config.vast.query.disk_gb)
+        let agreed = rental.offer.price_with_disk(self.config.vast.query.disk_gb);
+        rental.dearer.map_or(agreed, |dearer| dearer.charged)
     }
 
     fn rental_snapshot(&self, now: Time, rental: &Rental) -> RentalSnapshot {
@@ -414,7 +433,10 @@ impl Engine {
                 cap("day", caps.per_day, funds.day),
                 cap("month", caps.per_month, funds.month),
             ],
+            hour_limit: caps.per_hour,
+            hour_used: funds.hour,
             credit: funds.credit,
+            credit_floor: caps.credit_floor,
         }
     }
 
@@ -510,6 +532,7 @@ impl Engine {
         }
         alerts.extend(self.obstacles());
         alerts.extend(self.chain_alerts(now));
+        alerts.extend(self.price_alert());
         alerts.sort_by(|a, b| b.level.cmp(&a.level).then(a.since.cmp(&b.since)));
         alerts
     }
@@ -575,54 +598,15 @@ fn cause_of(outcome: &Outcome) -> Option<&Cause> {
     }
 }
 
-fn offers_snapshot(seen: &Seen) -> OffersSnapshot {
-    let state = match (&seen.search_trouble, seen.searching, &seen.market) {
-        (_, true, _) => SearchState::Searching,
-        (Some(trouble), ..) => SearchState::Failed(trouble.clone()),
-        (None, _, Some(_)) => SearchState::Ready,
-        (None, _, None) => SearchState::Idle,
-    };
-    let view = seen.market.as_ref();
-    OffersSnapshot {
-        state,
-        rows: view.map(|view| view.rows.clone()).unwrap_or_default(),
-        rejected: view.map(|view| view.rejected.clone()).unwrap_or_default(),
-        read_at: view.map(|view| view.read_at),
-    }
-}
-
 /// What a search found, as it is shown.
-pub(super) fn market_view(read_at: Time, ranked: &Ranked) -> MarketView {
+pub(super) fn market_view(read_at: Time, mut ranked: Ranked) -> MarketView {
+    ranked.usable.truncate(super::core::OFFERS_KEPT);
+    ranked.rejected.truncate(super::core::OFFERS_KEPT);
+    let rejected = ranked.rejected.into_iter();
+    let rejected = rejected.map(|(offer, reason)| RejectedOffer { offer, reason });
     MarketView {
         read_at,
-        rows: Arc::new(offer_rows(ranked)),
-        rejected: Arc::new(rejected_offers(ranked)),
+        rows: Arc::new(ranked.usable),
+        rejected: Arc::new(rejected.collect()),
     }
-}
-
-fn offer_rows(ranked: &Ranked) -> Vec<OfferRow> {
-    let row = |usable: &RankedOffer| OfferRow {
-        offer: usable.offer.clone(),
-        price: usable.price,
-        expected_cost: usable.expected_cost,
-        worst_cost: usable.worst_cost,
-        expected_boot: usable.expected_boot.p50,
-        why: usable.why.clone(),
-    };
-    ranked
-        .usable
-        .iter()
-        .take(super::core::OFFERS_KEPT)
-        .map(row)
-        .collect()
-}
-
-fn rejected_offers(ranked: &Ranked) -> Vec<RejectedOffer> {
-    let rejected = ranked.rejected.iter().take(super::core::OFFERS_KEPT);
-    rejected
-        .map(|(offer, reason)| RejectedOffer {
-            offer: offer.clone(),
-            reason: reason.clone(),
-        })
-        .collect()
 }

@@ -3,7 +3,7 @@
 use super::core::Engine;
 use super::exec;
 use super::observe::{Attention, LinkChange, Observation};
-use super::ports::{Look, TailChunk};
+use super::ports::{LinkError, Look, TailChunk};
 use super::reconcile::Readings;
 use super::{publish, reconcile};
 use crate::domain::{
@@ -14,7 +14,7 @@ use crate::flow::{BootReading, Candidate, Effect, Event, Funds, NodeReading, Nod
 use crate::journal::Record;
 use crate::mlnode::boot::BootTracker;
 use crate::network_node::likeness;
-use crate::vast::{Ranked, rank};
+use crate::vast::{Experience, Ranked, rank};
 
 use super::core::OFFERS_KEPT;
 
@@ -231,6 +231,9 @@ impl Engine {
                     node_prefix: &self.config.network_node.node_prefix,
                 });
                 let leftovers = self.leftovers(&orders);
+                for instance in &instances {
+                    self.see_price(now, instance);
+                }
                 self.seen.listing = Some((now, instances));
                 for order in orders {
                     self.reconcile(now, order);
@@ -284,6 +287,7 @@ impl Engine {
                 if let Some(boot) = &mut self.boot {
                     boot.observe_instance(now, &instance);
                 }
+                self.see_price(now, &instance);
                 self.seen.instance = Some(instance);
                 self.feed_boot(now);
             }
@@ -308,6 +312,9 @@ impl Engine {
         let link = &mut self.seen.link;
         match change {
             LinkChange::Failed(error) => {
+                if let (LinkError::Denied { .. }, Some(boot)) = (&error, &mut self.boot) {
+                    boot.observe_denial(now, &error.to_string());
+                }
                 link.attempts += 1;
                 link.last_error = Some(error.to_string());
                 tracing::info!("SSH attempt {}: {error}", link.attempts);
@@ -421,14 +428,14 @@ impl Engine {
                     .take(OFFERS_KEPT)
                     .map(|usable| Candidate {
                         offer: usable.offer.clone(),
-                        price: usable.offer.price_with_disk(self.config.vast.query.disk_gb),
+                        price: usable.price,
                         worst_cost: usable.worst_cost,
                     });
                 let event = Event::OffersRanked {
                     offers: candidates.collect(),
                     funds: self.funds(now),
                 };
-                self.seen.market = Some(publish::market_view(now, &ranked));
+                self.seen.market = Some(publish::market_view(now, ranked));
                 event
             }
         };
@@ -437,14 +444,12 @@ impl Engine {
     }
 
     fn rank(&self, now: Time, effect: &Effect, offers: Vec<crate::domain::Offer>) -> Ranked {
-        let avoided: Vec<_> = self
-            .ledger
-            .avoided(now)
-            .into_iter()
-            .map(|(machine, ..)| machine)
-            .collect();
+        let experience = Experience {
+            avoided: &self.ledger.avoided(now),
+            boots: self.ledger.boots(),
+        };
         let needs = exec::needs(now, effect, &self.config);
-        rank(offers, &self.config.vast.query, &needs, &avoided)
+        rank(offers, &self.config.vast.query, &needs, &experience)
     }
 
     /// What the account had a moment ago; an old reading says nothing of what is there now.

@@ -52,7 +52,7 @@ impl Engine {
         times.ended = self.ports.clock.now();
         times.fault = boot.fault().map(|fault| fault.name.clone());
         if self.release_only.is_none() {
-            self.record(&Record::BootEnded { boot: times });
+            self.record(&Record::BootWatched { boot: times });
         }
     }
 

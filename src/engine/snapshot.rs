@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Blocks, BootFault, BootStage, ChainPhase, CockpitId, ConfirmationEvent, Duration, EpochIndex,
-    EpochParams, EpochStages, GateKind, GpuDevice, Height, InstanceId, LogLine, Milestone, Mode,
-    Offer, OfferId, Outcome, Preflight, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState,
-    SourceStatus, SshEndpoint, Step, StepSpan, Time, Usd, UsdPerHour,
+    AvoidedMachine, Blocks, BootFault, BootStage, ChainPhase, CockpitId, ConfirmationEvent,
+    Duration, EpochIndex, EpochParams, EpochStages, GateKind, GpuDevice, Height, InstanceId,
+    LogLine, MachineId, Milestone, Mode, Offer, OfferId, Outcome, Preflight, RankedOffer,
+    RegisteredNode, ReleasePolicy, RentalLabel, ServiceState, SourceStatus, SshEndpoint, Step,
+    StepSpan, Time, Usd, UsdPerHour,
 };
 
 /// What an operator can ask for.
@@ -31,6 +32,8 @@ pub enum Command {
     },
     /// Pass a gate other than `Rent`.
     Approve(GateKind),
+    /// No longer leave this machine out.
+    AllowMachine(MachineId),
     /// End the sprint and release everything.
     Abort,
     /// Stop the engine. `Release` first takes everything down; `Detach` leaves the rental to the
@@ -245,9 +248,11 @@ pub struct OffersSnapshot {
     /// What the search is doing.
     pub state: SearchState,
     /// Usable offers, best first.
-    pub rows: Arc<Vec<OfferRow>>,
+    pub rows: Arc<Vec<RankedOffer>>,
     /// Offers that the server returned and that are out, with the reason.
     pub rejected: Arc<Vec<RejectedOffer>>,
+    /// Machines that are left out for a time, with the evidence.
+    pub avoided: Vec<AvoidedMachine>,
     /// When the rows were read.
     pub read_at: Option<Time>,
 }
@@ -264,23 +269,6 @@ pub enum SearchState {
     Ready,
     /// The last search failed; rows, if any, are older.
     Failed(String),
-}
-
-/// A usable offer with its cost.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct OfferRow {
-    /// The offer.
-    pub offer: Offer,
-    /// Price of an hour, disk included.
-    pub price: UsdPerHour,
-    /// Expected cost of the whole session.
-    pub expected_cost: Usd,
-    /// Worst case of the whole session: what is reserved.
-    pub worst_cost: Usd,
-    /// Expected time from renting to ready.
-    pub expected_boot: Duration,
-    /// Why it ranks where it does.
-    pub why: String,
 }
 
 /// An offer that is out.
@@ -411,8 +399,14 @@ pub struct MoneySnapshot {
     pub reserved: Usd,
     /// Each cap with what is used of it.
     pub caps: Vec<CapSnapshot>,
+    /// Most that everything rented at the same time may cost.
+    pub hour_limit: UsdPerHour,
+    /// What everything that may be rented costs now.
+    pub hour_used: UsdPerHour,
     /// The account's credit, once read.
     pub credit: Option<Usd>,
+    /// Credit that must be left on the account.
+    pub credit_floor: Usd,
 }
 
 /// A cap and its use.

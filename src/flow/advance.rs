@@ -2,10 +2,10 @@
 //! weight. A step that waits says when it wants to be looked at again.
 
 use super::release::{Next, Release};
-use super::{Candidate, Effect, Gate, Hunt, LISTING_FRESH, Sprint, Target, admit};
+use super::{Candidate, Dearer, Effect, Gate, Hunt, LISTING_FRESH, Rental, Sprint, Target, admit};
 use crate::chain::epoch::one_epoch_later;
 use crate::domain::{
-    Blame, Blocks, Cause, Duration, EpochStages, GateKind, Height, Mode, Offer, Outcome,
+    Blame, Blocks, BootEnd, Cause, Duration, EpochStages, GateKind, Height, Mode, Offer, Outcome,
     ReleasePolicy, RentalLabel, Step, StepSpan, Time, Usd,
 };
 
@@ -29,6 +29,14 @@ const WEIGHT_APPEARS_WITHIN: Blocks = Blocks(10);
 const WEIGHT_READABLE_WITHIN: Blocks = Blocks(200);
 /// Tries to read the list go on for so long, however late the first one was.
 const WEIGHT_ASKED_FOR: Duration = Duration::minutes(10);
+
+/// Why a rental is given up.
+struct Verdict {
+    cause: Cause,
+    blame: Blame,
+    /// How its boot ended, when that tells something of the machine.
+    boot: Option<BootEnd>,
+}
 
 impl Sprint {
     pub(super) fn advance(&mut self, now: Time, effects: &mut Vec<Effect>) {
@@ -329,6 +337,7 @@ impl Sprint {
             return;
         }
         if self.boot.ready {
+            self.remember_boot(now, BootEnd::Ready, effects);
             return self.enter(now, Step::Registering);
         }
         if !self.boot.api_up {
@@ -352,42 +361,71 @@ impl Sprint {
             return true;
         };
         let timeout = rental.since + self.plan.startup_timeout;
-        let verdict = if let Some(fault) = &self.boot.fault {
-            let text = format!("{}: {}. {}", fault.name, fault.evidence, fault.advice);
-            Some((Cause::new("boot_failed", text), fault.blame))
-        } else if self.deadline_passed() {
-            let mut text = "the rental was not ready at the last height that counts; nothing more is spent on this epoch".to_owned();
-            if let Some(note) = self.note.as_ref().filter(|_| self.boot.ready) {
-                text = format!("the node was not registered in time: {note}");
-            }
-            Some((
-                Cause::new("missed_registration_deadline", text),
-                Blame::Nobody,
-            ))
-        } else if now >= timeout && !self.boot.ready {
-            let text = format!(
-                "no loaded model {} minutes after renting",
-                self.plan.startup_timeout.num_minutes()
-            );
-            Some((Cause::new("startup_timeout", text), Blame::Host))
-        } else if self.too_slow(now) {
-            let text = "what is left of the boot takes longer than what is left of the time";
-            Some((Cause::new("boot_too_slow", text), Blame::Nobody))
-        } else {
-            None
-        };
+        let verdict = self.verdict(now, rental, timeout);
         self.wake_at(timeout);
-        let Some((cause, blame)) = verdict else {
+        let Some(verdict) = verdict else {
             return false;
         };
-        self.give_up_rental(now, cause, blame, effects);
+        if let Some(end) = verdict.boot {
+            self.remember_boot(now, end, effects);
+        }
+        self.give_up_rental(now, verdict.cause, verdict.blame, effects);
         true
+    }
+
+    /// Why a rental cannot make it, the weightiest reason first.
+    fn verdict(&self, now: Time, rental: &Rental, timeout: Time) -> Option<Verdict> {
+        let given_up = |name, text: String, blame, boot| {
+            let cause = Cause::new(name, text);
+            Some(Verdict { cause, blame, boot })
+        };
+        if let Some(fault) = &self.boot.fault {
+            let text = format!("{}: {}. {}", fault.name, fault.evidence, fault.advice);
+            let boot = (fault.blame == Blame::Host).then_some(BootEnd::Failed);
+            return given_up("boot_failed", text, fault.blame, boot);
+        }
+        if let Some(Dearer { agreed, charged }) = rental.dearer.filter(|_| self.mode == Mode::Auto)
+        {
+            let text = format!(
+                "instance {} costs {charged}, {agreed} was agreed; it is given back",
+                rental.instance
+            );
+            return given_up("dearer_than_agreed", text, Blame::Host, None);
+        }
+        if self.deadline_passed() {
+            let text = "the rental was not ready at the last height that counts; nothing more is spent on this epoch";
+            let name = "missed_registration_deadline";
+            return given_up(name, text.into(), Blame::Nobody, None);
+        }
+        if now >= timeout && !self.boot.ready {
+            let minutes = self.plan.startup_timeout.num_minutes();
+            let text = format!("no loaded model {minutes} minutes after renting");
+            let boot = Some(BootEnd::Failed);
+            return given_up("startup_timeout", text, Blame::Host, boot);
+        }
+        if self.too_slow(now) {
+            let text = "what is left of the boot takes longer than what is left of the time";
+            // It is no fault, but a machine that is always too slow is a bad choice.
+            let boot = Some(BootEnd::Failed);
+            return given_up("boot_too_slow", text.into(), Blame::Nobody, boot);
+        }
+        None
     }
 
     fn too_slow(&self, now: Time) -> bool {
         let left = self.boot.left.filter(|_| !self.boot.ready);
         let time = self.time_to_deadline(now);
         left.zip(time).is_some_and(|(needed, left)| needed > left)
+    }
+
+    fn remember_boot(&self, now: Time, end: BootEnd, effects: &mut Vec<Effect>) {
+        let Some(rental) = &self.rental else { return };
+        effects.push(Effect::RememberBoot {
+            instance: rental.instance,
+            offer: rental.offer.clone(),
+            took: now - rental.since,
+            end,
+        });
     }
 
     fn give_up_rental(&mut self, now: Time, cause: Cause, blame: Blame, effects: &mut Vec<Effect>) {

@@ -2,14 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Duration, InstanceId, MachineId, NodeId, Offer, RentalLabel, Time, Usd};
+use crate::domain::{
+    BootEnd, Duration, InstanceId, MachineId, NodeId, Offer, RentalLabel, Time, Usd,
+};
 
 /// Something to do in the outside world.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a handful live at a time, for a moment"
-)]
 pub enum Effect {
     /// Search and rank offers for a session of this length whose boot must be over by `ready_by`.
     SearchOffers {
@@ -80,6 +78,17 @@ pub enum Effect {
         /// Our node in it.
         node: NodeId,
     },
+    /// Remember how a boot went: the next prediction learns from it.
+    RememberBoot {
+        /// The contract.
+        instance: InstanceId,
+        /// What was rented.
+        offer: Offer,
+        /// From renting to the end.
+        took: Duration,
+        /// How it ended.
+        end: BootEnd,
+    },
     /// Avoid a machine for a time.
     AvoidMachine {
         /// Which.
@@ -97,7 +106,9 @@ impl Effect {
             Effect::Preflight => "preflight",
             Effect::Rent { .. } => "rent",
             Effect::FindLabel(_) => "find",
-            Effect::VoidRent { .. } | Effect::Adopt { .. } => "journal",
+            Effect::VoidRent { .. } | Effect::Adopt { .. } | Effect::RememberBoot { .. } => {
+                "journal"
+            }
             Effect::StartModel => "start-model",
             Effect::Register { .. }
             | Effect::Enable(_)

@@ -71,6 +71,8 @@ pub enum Event {
     LabelAbsent,
     /// What the boot looks like now.
     BootObserved(BootReading),
+    /// The market charges more for the sprint's rental than its offer said.
+    RentalIsDearer(Dearer),
     /// The rental is in no complete listing and its own GET agrees, unasked.
     RentalVanished,
     /// The `MLNode` took the order to start its model.
@@ -107,6 +109,15 @@ pub struct Candidate {
     pub price: UsdPerHour,
     /// Worst case of the session.
     pub worst_cost: Usd,
+}
+
+/// A price that is not what was agreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dearer {
+    /// An hour by the offer, disk included.
+    pub agreed: UsdPerHour,
+    /// An hour by the instance's own row, disk included.
+    pub charged: UsdPerHour,
 }
 
 /// What may be spent.

@@ -26,7 +26,7 @@ mod release;
 
 pub use budget::{Cap, Caps, Refusal, admit};
 pub use effect::Effect;
-pub use event::{BootReading, Candidate, Event, Funds, NodeReading, NodesReading};
+pub use event::{BootReading, Candidate, Dearer, Event, Funds, NodeReading, NodesReading};
 pub use forecast::{ASSUMED_CONFIRMATION, PolicyForecast, Terms, forecast};
 pub use plan::Plan;
 pub use proof::Proof;
@@ -35,9 +35,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::chain::epoch;
 use crate::domain::{
-    Blame, Cause, ChainPhase, ConfirmationPhase, ConfirmationStages, Duration, EpochIndex,
-    EpochParams, EpochStages, GateKind, Height, InstanceId, Mode, NodeId, Offer, Outcome,
-    Preflight, RentalLabel, Step, StepSpan, Time, UpgradePlan, Usd, Weight,
+    Blame, CallError, CallErrorKind, Cause, ChainPhase, ConfirmationPhase, ConfirmationStages,
+    Duration, EpochIndex, EpochParams, EpochStages, GateKind, Height, InstanceId, Mode, NodeId,
+    Offer, Outcome, Preflight, RentalLabel, Step, StepSpan, Time, UpgradePlan, Usd, Weight,
 };
 use preflight::Readiness;
 use release::Release;
@@ -142,6 +142,8 @@ struct Listing {
 struct Search {
     asked: Option<Time>,
     answered: Option<Time>,
+    /// Since when the market has said nothing but that it does not accept our key.
+    refused_since: Option<Time>,
     offers: Vec<Candidate>,
     funds: Funds,
     picked: Option<(crate::domain::OfferId, Usd)>,
@@ -174,6 +176,9 @@ pub struct Rental {
     pub since: Time,
     /// When the watchdog on it must end it.
     pub lease_until: Time,
+    /// It costs more than was agreed.
+    #[serde(default)]
+    pub dearer: Option<Dearer>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -201,6 +206,8 @@ pub struct Wants {
 const CHAIN_FRESH: Duration = Duration::minutes(5);
 /// What is rented is unknown when the last complete listing is older than this.
 const LISTING_FRESH: Duration = Duration::minutes(2);
+/// A market that refuses the key for this long means it.
+const KEY_REFUSED_FOR: Duration = Duration::minutes(3);
 /// A fallback until block time is measured: the middle of what mainnet shows (5.2 to 6 s).
 const TYPICAL_BLOCK_MILLIS: i64 = 5_600;
 
@@ -369,10 +376,7 @@ impl Sprint {
             Event::RefreshRequested => self.search.asked = None,
             Event::AbortRequested => self.end(Outcome::Aborted),
             Event::OffersRanked { offers, funds } => self.take_offers(now, offers, funds),
-            Event::SearchFailed(error) => {
-                self.search.answered = None;
-                self.note = Some(format!("offers are unknown: {error}"));
-            }
+            Event::SearchFailed(error) => self.search_failed(now, &error),
             Event::PreflightTaken(preflight) => self.see_preflight(now, preflight),
             Event::Rented(instance) => self.adopt_contract(instance),
             Event::OfferWasGone => {
@@ -397,6 +401,11 @@ impl Sprint {
             Event::BootObserved(reading) => {
                 self.boot = reading;
                 self.see_proof();
+            }
+            Event::RentalIsDearer(dearer) => {
+                if let Some(rental) = &mut self.rental {
+                    rental.dearer.get_or_insert(dearer);
+                }
             }
             Event::RentalVanished => self.lose_rental(now),
             Event::ModelStartAccepted => {}
@@ -536,9 +545,29 @@ impl Sprint {
 
     fn take_offers(&mut self, now: Time, offers: Vec<Candidate>, funds: Funds) {
         self.search.answered = Some(now);
+        self.search.refused_since = None;
         self.search.offers = offers;
         self.search.funds = funds;
         self.note = None;
+    }
+
+    /// A key that is refused again and again is no hiccup of the market's: nothing but the operator
+    /// can change that, and waiting for the deadline would only hide it.
+    fn search_failed(&mut self, now: Time, error: &CallError) {
+        self.search.answered = None;
+        self.note = Some(format!("offers are unknown: {error}"));
+        if error.kind != CallErrorKind::Unauthorized {
+            self.search.refused_since = None;
+            return;
+        }
+        let since = *self.search.refused_since.get_or_insert(now);
+        let chooses = self.mode == Mode::Auto && self.step == Step::Choosing;
+        if chooses && now - since >= KEY_REFUSED_FOR {
+            let text =
+                format!("{error}. Nothing was rented; check vast.api_key and its permissions");
+            let cause = Cause::new("market_key_refused", text);
+            self.end(Outcome::Failed { cause });
+        }
     }
 
     fn adopt_contract(&mut self, instance: InstanceId) {
@@ -560,6 +589,7 @@ impl Sprint {
             offer: hunt.offer,
             since: hunt.called,
             lease_until: hunt.lease_until,
+            dearer: None,
         });
     }
 

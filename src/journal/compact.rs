@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::ledger::BOOTS_KEPT;
 use super::{Entry, EntryId, JournalError, Record};
 use crate::domain::{Duration, InstanceId, MachineId, NodeId, RentalLabel, Time};
 
@@ -37,6 +38,7 @@ struct Live {
     settled: Vec<Settled>,
     registrations: BTreeMap<NodeId, Registration>,
     avoided: BTreeMap<MachineId, (Time, EntryId)>,
+    boots: Vec<(InstanceId, EntryId)>,
     checkpoint: Option<EntryId>,
     /// Reports, boots, and what only a newer program understands.
     kept: Vec<EntryId>,
@@ -87,6 +89,11 @@ impl Live {
                     rental.rest.push(id);
                 }
             }
+            Record::RentalRepriced { label, .. } => {
+                if let Some(rental) = self.rentals.get_mut(label) {
+                    rental.rest.push(id);
+                }
+            }
             Record::RentVoided { label, .. } => {
                 self.rentals.remove(label);
             }
@@ -129,12 +136,20 @@ impl Live {
             Record::MachineAvoided { machine, until, .. } => {
                 self.avoided.insert(*machine, (*until, id));
             }
+            Record::MachineAllowed { machine } => {
+                self.avoided.remove(machine);
+            }
+            Record::BootEnded { boot } => {
+                self.boots
+                    .retain(|(instance, _)| *instance != boot.instance);
+                self.boots.push((boot.instance, id));
+            }
             Record::Checkpoint { .. } => self.checkpoint = Some(id),
             Record::SprintEnded { .. } => {
                 self.checkpoint = None;
                 self.kept.push(id);
             }
-            Record::BootEnded { .. } | Record::ConfirmationMeasured { .. } | Record::Unknown => {
+            Record::BootWatched { .. } | Record::ConfirmationMeasured { .. } | Record::Unknown => {
                 self.kept.push(id);
             }
         }
@@ -166,6 +181,8 @@ impl Live {
                     .chain(registration.unregister),
             );
         }
+        let forgotten = self.boots.len().saturating_sub(BOOTS_KEPT);
+        needed.extend(self.boots.into_iter().skip(forgotten).map(|(_, id)| id));
         let avoided = self.avoided.into_values();
         needed.extend(avoided.filter(|(until, _)| *until > now).map(|(_, id)| id));
         needed

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use super::Record;
 use crate::domain::{
-    BootTimes, Confirmation, InstanceId, MachineId, NodeId, RentalLabel, RentalPrices,
-    SprintReport, Time, Usd, UsdPerHour,
+    AvoidedMachine, BootEnd, BootTimes, Confirmation, InstanceId, MachineId, NodeId, PastBoot,
+    RentalLabel, RentalPrices, SprintReport, Time, Usd, UsdPerHour,
 };
+
+/// So many of the last boots are remembered: what is older says little of what is there now.
+pub(super) const BOOTS_KEPT: usize = 500;
 
 /// The fold over all records.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -15,9 +18,10 @@ pub struct Ledger {
     registrations: BTreeMap<NodeId, OpenRegistration>,
     settled: Vec<Settled>,
     avoided: BTreeMap<MachineId, (Time, String)>,
+    boots: Vec<PastBoot>,
     checkpoint: Option<serde_json::Value>,
     reports: Vec<(Time, SprintReport)>,
-    boots: Vec<BootTimes>,
+    watched: Vec<BootTimes>,
     confirmations: Vec<Confirmation>,
 }
 
@@ -105,6 +109,16 @@ impl Ledger {
                     .filter(|open| open.instance == Some(*instance));
                 known.for_each(|open| open.gpu_from = open.gpu_from.max(*until));
             }
+            Record::RentalRepriced {
+                label,
+                prices,
+                reserved,
+            } => {
+                if let Some(open) = self.rentals.get_mut(label) {
+                    open.prices = prices.clone();
+                    open.reserved = *reserved;
+                }
+            }
             Record::RentVoided { label, .. } => {
                 self.rentals.remove(label);
             }
@@ -145,13 +159,26 @@ impl Ledger {
             } => {
                 self.avoided.insert(*machine, (*until, reason.clone()));
             }
-            Record::BootEnded { boot } => self.boots.push(boot.clone()),
+            Record::MachineAllowed { machine } => {
+                self.avoided.remove(machine);
+            }
+            Record::BootEnded { boot } => self.remember_boot(boot),
+            Record::BootWatched { boot } => self.watched.push(boot.clone()),
             Record::ConfirmationMeasured { confirmation } => self.confirmations.push(*confirmation),
             Record::Checkpoint { sprint } => self.checkpoint = Some(sprint.clone()),
             Record::SprintEnded { report } => {
                 self.checkpoint = None;
                 self.reports.push((at, report.clone()));
             }
+        }
+    }
+
+    /// A boot that is told again, after a crash or because it ended otherwise, counts once.
+    fn remember_boot(&mut self, boot: &PastBoot) {
+        self.boots.retain(|known| known.instance != boot.instance);
+        self.boots.push(boot.clone());
+        if self.boots.len() > BOOTS_KEPT {
+            self.boots.remove(0);
         }
     }
 
@@ -219,12 +246,27 @@ impl Ledger {
             .sum()
     }
 
-    /// Machines to avoid at `now`, with the reason.
-    pub fn avoided(&self, now: Time) -> Vec<(MachineId, Time, String)> {
+    /// Machines to avoid at `now`, with the evidence.
+    pub fn avoided(&self, now: Time) -> Vec<AvoidedMachine> {
         let current = self.avoided.iter().filter(|(_, (until, _))| *until > now);
         current
-            .map(|(machine, (until, reason))| (*machine, *until, reason.clone()))
+            .map(|(machine, (until, reason))| AvoidedMachine {
+                machine: *machine,
+                until: *until,
+                reason: reason.clone(),
+                failed_boots: self.failed_boots(*machine),
+            })
             .collect()
+    }
+
+    fn failed_boots(&self, machine: MachineId) -> u32 {
+        let failed = |boot: &&PastBoot| boot.machine == machine && boot.end == BootEnd::Failed;
+        u32::try_from(self.boots.iter().filter(failed).count()).unwrap_or(u32::MAX)
+    }
+
+    /// The last boots of ours that came to their end, oldest first.
+    pub fn boots(&self) -> &[PastBoot] {
+        &self.boots
     }
 
     /// The sprint under way when the last record was written.
@@ -234,7 +276,7 @@ impl Ledger {
 
     /// Boots that were watched from their beginning to their end, oldest first.
     pub fn boot_times(&self) -> &[BootTimes] {
-        &self.boots
+        &self.watched
     }
 
     /// What confirmation `PoC`s left of our weight, oldest first.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    BootTimes, Confirmation, EpochIndex, HostId, InstanceId, MachineId, NodeId, OfferId,
+    BootTimes, Confirmation, EpochIndex, HostId, InstanceId, MachineId, NodeId, OfferId, PastBoot,
     RentalLabel, RentalPrices, SprintReport, Time, Usd,
 };
 
@@ -49,6 +49,15 @@ pub enum Record {
         /// The last time that it was seen not to run.
         until: Time,
     },
+    /// The market charges something else for this rental than its offer said.
+    RentalRepriced {
+        /// The label.
+        label: RentalLabel,
+        /// What it costs.
+        prices: RentalPrices,
+        /// The worst case at this price.
+        reserved: Usd,
+    },
     /// Nothing was rented under this label, for certain.
     RentVoided {
         /// The label.
@@ -93,8 +102,8 @@ pub enum Record {
         /// The node.
         node: NodeId,
     },
-    /// A boot that was watched from its beginning is over.
-    BootEnded {
+    /// A boot that was watched from its beginning is over: its stages, for the history.
+    BootWatched {
         /// Its stages and where it was.
         boot: BootTimes,
     },
@@ -112,6 +121,16 @@ pub enum Record {
         /// What it did.
         #[serde(default)]
         reason: String,
+    },
+    /// The operator wants this machine again.
+    MachineAllowed {
+        /// The machine.
+        machine: MachineId,
+    },
+    /// A boot came to its end: what predictions learn from.
+    BootEnded {
+        /// How it went.
+        boot: PastBoot,
     },
     /// The state of the sprint under way; the newest counts.
     Checkpoint {

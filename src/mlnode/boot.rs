@@ -20,6 +20,8 @@ pub struct BootTracker {
     fault: Option<BootFault>,
     ready: bool,
     alive: bool,
+    /// Since when SSH has refused our key, without once letting us in.
+    denied_since: Option<Time>,
 }
 
 /// What a stage usually takes: median and p90, in seconds. From the host notes and real logs of 4×H100 nodes;
@@ -34,6 +36,9 @@ const USUAL: [(BootStage, i64, i64); 8] = [
     (BootStage::Loading, 150, 240),
     (BootStage::Graphs, 60, 120),
 ];
+
+/// A key gets to a rental within two minutes, as a rule; ten are no delay any more.
+const KEY_TAKES_AT_MOST: Duration = Duration::minutes(10);
 
 /// Of the memory that was ordered, this much must be there: drivers keep some.
 const MEMORY_SLACK_PERCENT: u64 = 90;
@@ -53,6 +58,7 @@ impl BootTracker {
             fault: None,
             ready: false,
             alive: false,
+            denied_since: None,
         }
     }
 
@@ -102,7 +108,23 @@ impl BootTracker {
     /// Takes the SSH link into account.
     pub fn observe_link(&mut self, now: Time, up: bool) {
         if up {
+            self.denied_since = None;
             self.reach(now, BootStage::Ssh);
+        }
+    }
+
+    /// Takes into account that SSH did not accept our key. A key takes minutes to get to a rental; one
+    /// that is refused for long is not the one that the account has.
+    pub fn observe_denial(&mut self, now: Time, evidence: &str) {
+        let since = *self.denied_since.get_or_insert(now);
+        if now - since >= KEY_TAKES_AT_MOST {
+            self.fail(
+                now,
+                "SSH does not accept the key",
+                shortened(evidence),
+                "check that ssh.key_file and its .pub belong together, and the key on the Vast account",
+                Blame::Ours,
+            );
         }
     }
 
@@ -508,6 +530,20 @@ mod tests {
             boot.observe_line(at(1), line);
             assert_eq!(boot.fault().map(|fault| fault.blame), Some(blame), "{line}");
         }
+    }
+
+    #[test]
+    fn a_key_that_is_refused_for_long_is_our_own_fault_and_a_late_one_none() {
+        let mut late = tracker();
+        late.observe_denial(at(100), "Permission denied (publickey)");
+        late.observe_denial(at(690), "Permission denied (publickey)");
+        late.observe_link(at(695), true);
+        late.observe_denial(at(1_200), "Permission denied (publickey)");
+        assert_eq!(late.fault(), None);
+        let mut wrong = tracker();
+        wrong.observe_denial(at(100), "Permission denied (publickey)");
+        wrong.observe_denial(at(700), "Permission denied (publickey)");
+        assert_eq!(wrong.fault().map(|fault| fault.blame), Some(Blame::Ours));
     }
 
     #[test]

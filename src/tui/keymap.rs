@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::domain::{GateKind, Mode, Step};
 
-use super::model::{Dialog, Model, Pane, Role};
+use super::model::{Dialog, Model, OfferList, Pane, Role};
 
 /// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,10 +20,13 @@ pub enum Action {
     Start,
     Approve,
     Rent,
+    Explain,
     Abort,
     ToggleMode,
     Refresh,
     Rejected,
+    Avoided,
+    Allow,
     Pause,
     Follow,
     Wrap,
@@ -48,10 +51,12 @@ pub enum Action {
 impl Action {
     /// It asks something of the engine, or leads to that.
     pub fn commands(self) -> bool {
-        use Action::{Abort, Approve, PickLeave, PickRelease, Refresh, Rent, Start, ToggleMode};
+        use Action::{
+            Abort, Allow, Approve, PickLeave, PickRelease, Refresh, Rent, Start, ToggleMode,
+        };
         matches!(
             self,
-            Start | Approve | Rent | Abort | ToggleMode | Refresh | PickRelease | PickLeave
+            Start | Approve | Rent | Allow | Abort | ToggleMode | Refresh | PickRelease | PickLeave
         )
     }
 }
@@ -223,6 +228,14 @@ pub const BINDINGS: &[Binding] = &[
     .danger()
     .unless(no_rent),
     row(
+        Offers,
+        Action::Explain,
+        &[c('d')],
+        "why",
+        "Show why the selected offer ranks where it does",
+    )
+    .unless(no_selection),
+    row(
         Global,
         Action::Abort,
         &[c('x')],
@@ -254,6 +267,21 @@ pub const BINDINGS: &[Binding] = &[
         "rejected",
         "Show offers that are out, with the reason",
     ),
+    row(
+        Offers,
+        Action::Avoided,
+        &[c('v')],
+        "avoided",
+        "Show machines that are avoided, with the evidence",
+    ),
+    row(
+        Offers,
+        Action::Allow,
+        &[c('u')],
+        "use again",
+        "No longer avoid the selected machine; asks first",
+    )
+    .unless(no_avoided),
     row(
         Boot,
         Action::Pause,
@@ -414,18 +442,40 @@ fn no_gate(model: &Model) -> Option<&'static str> {
     }
 }
 
+fn no_selection(model: &Model) -> Option<&'static str> {
+    match model.offer_list {
+        OfferList::Usable => {}
+        OfferList::Rejected => return Some("these offers are out: press e for the usable ones"),
+        OfferList::Avoided => return Some("these are machines: press v for the usable offers"),
+    }
+    model
+        .selected_row()
+        .is_none()
+        .then_some("no offer is selected")
+}
+
 fn no_rent(model: &Model) -> Option<&'static str> {
-    if model.show_rejected {
-        return Some("these offers are out: press e for the usable ones");
+    if model.offer_list != OfferList::Usable {
+        return no_selection(model);
     }
     if model.snapshot.mode == Mode::Auto {
         return Some("auto mode picks the offer: press m for manual");
     }
-    if model.selected_row().is_none() {
-        return Some("no offer is selected");
+    if let Some(reason) = no_selection(model) {
+        return Some(reason);
     }
     (model.gate() != Some(GateKind::Rent))
         .then_some("it is not the time to rent: no rent gate waits")
+}
+
+fn no_avoided(model: &Model) -> Option<&'static str> {
+    if model.offer_list != OfferList::Avoided {
+        return Some("press v for the machines that are avoided");
+    }
+    model
+        .selected_avoided()
+        .is_none()
+        .then_some("no machine is avoided")
 }
 
 fn no_search(model: &Model) -> Option<&'static str> {

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Duration, GateKind, OfferId, Step, Time, Usd};
-use crate::engine::{OfferRow, QuitChoice, Snapshot, WorldKind};
+use crate::domain::{
+    AvoidedMachine, Duration, GateKind, MachineId, OfferId, RankedOffer, Step, Time, Usd,
+};
+use crate::engine::{QuitChoice, Snapshot, WorldKind};
 
 use super::ExitReason;
 
@@ -89,12 +91,16 @@ pub enum Role {
 pub enum Dialog {
     /// There is nothing to look at any more.
     LeaveViewer,
+    /// No question: why an offer ranks where it does.
+    Offer(Box<RankedOffer>),
     /// Rent exactly this, at exactly this cost.
-    Rent(Box<OfferRow>),
+    Rent(Box<RankedOffer>),
     /// End the sprint.
     Abort,
     /// Pass a gate.
     Approve(GateKind),
+    /// No longer leave this machine out.
+    Allow(MachineId),
     /// Hand over to auto mode.
     Auto,
     /// Leave while something is rented; `None` is cancel.
@@ -109,6 +115,17 @@ impl Dialog {
             _ => None,
         }
     }
+}
+
+/// Which list the offers pane shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfferList {
+    /// What can be rented.
+    Usable,
+    /// Offers that are out.
+    Rejected,
+    /// Machines that are left out for a time.
+    Avoided,
 }
 
 /// How the boot log is looked at.
@@ -151,10 +168,12 @@ pub struct Model {
     pub help_scroll: u16,
     /// The selected offer, by identity: a refresh does not move it to another one.
     pub selected: Option<OfferId>,
-    /// Rejected offers are shown in place of usable ones.
-    pub show_rejected: bool,
+    /// What the offers pane shows.
+    pub offer_list: OfferList,
     /// Rows that the list of rejected offers is scrolled by.
     pub rejected_scroll: usize,
+    /// Place of the selected machine among those that are avoided.
+    pub avoided_at: usize,
     /// Rows that the list of registrations is scrolled by.
     pub nodes_scroll: usize,
     /// The boot log's view.
@@ -188,8 +207,9 @@ impl Model {
             help: false,
             help_scroll: 0,
             selected,
-            show_rejected: false,
+            offer_list: OfferList::Usable,
             rejected_scroll: 0,
+            avoided_at: 0,
             nodes_scroll: 0,
             log: LogView {
                 held_at: None,
@@ -226,6 +246,12 @@ impl Model {
         let id = self.selected?;
         let rows = &self.snapshot.offers.rows;
         rows.iter().position(|row| row.offer.id == id)
+    }
+
+    /// The selected machine among those that are avoided.
+    pub fn selected_avoided(&self) -> Option<&AvoidedMachine> {
+        let avoided = &self.snapshot.offers.avoided;
+        avoided.get(self.avoided_at.min(avoided.len().saturating_sub(1)))
     }
 
     /// Something is rented, or may be.

@@ -2,14 +2,14 @@
 
 use crossterm::event::{KeyEvent, KeyEventKind};
 
-use crate::domain::{Duration, Mode};
+use crate::domain::{Duration, Mode, RankedOffer};
 use crate::engine::{Command, QuitChoice};
 
 use super::ExitReason;
 use super::keymap::{Action, lookup};
 use super::layout::Breakpoint;
 use super::message::Message;
-use super::model::{Dialog, Model, Pane, Role, suggested_pane};
+use super::model::{Dialog, Model, OfferList, Pane, Role, suggested_pane};
 
 /// Rows of a page: fixed, so that `update` needs no screen.
 const PAGE: usize = 10;
@@ -108,8 +108,13 @@ fn moot(model: &Model, dialog: &Dialog) -> Option<&'static str> {
         Dialog::Abort => {
             (!model.snapshot.sprint.can_abort).then_some("there is nothing to abort any more")
         }
+        Dialog::Allow(machine) => {
+            let avoided = &model.snapshot.offers.avoided;
+            let gone = avoided.iter().all(|avoided| avoided.machine != *machine);
+            gone.then_some("the machine is not avoided any more")
+        }
         Dialog::Auto => (model.snapshot.mode == Mode::Auto).then_some("auto mode is on already"),
-        Dialog::LeaveViewer => None,
+        Dialog::LeaveViewer | Dialog::Offer(_) => None,
         Dialog::Quit(_) => {
             (!model.is_rented()).then_some("nothing is rented any more: press q again to quit")
         }
@@ -158,13 +163,11 @@ fn act(model: &mut Model, action: Action) -> Vec<Command> {
                 model.ask(Dialog::Approve(kind));
             }
         }
-        Action::Rent => {
-            let row = model
-                .selected_row()
-                .and_then(|index| model.snapshot.offers.rows.get(index))
-                .cloned();
-            if let Some(row) = row {
-                model.ask(Dialog::Rent(Box::new(row)));
+        Action::Rent => ask_about_offer(model, Dialog::Rent),
+        Action::Explain => ask_about_offer(model, Dialog::Offer),
+        Action::Allow => {
+            if let Some(machine) = model.selected_avoided().map(|avoided| avoided.machine) {
+                model.ask(Dialog::Allow(machine));
             }
         }
         Action::Abort => model.ask(Dialog::Abort),
@@ -181,6 +184,14 @@ fn act(model: &mut Model, action: Action) -> Vec<Command> {
     Vec::new()
 }
 
+fn ask_about_offer(model: &mut Model, dialog: fn(Box<RankedOffer>) -> Dialog) {
+    let selected = model.selected_row();
+    let row = selected.and_then(|index| model.snapshot.offers.rows.get(index));
+    if let Some(row) = row.cloned() {
+        model.ask(dialog(Box::new(row)));
+    }
+}
+
 /// Actions that only change what is looked at.
 fn look(model: &mut Model, action: Action) {
     match action {
@@ -192,7 +203,8 @@ fn look(model: &mut Model, action: Action) {
         Action::NextPane => focus(model, model.focus.step(1)),
         Action::PreviousPane => focus(model, model.focus.step(Pane::ALL.len() - 1)),
         Action::Pane(index) => focus(model, Pane::Countdown.step(usize::from(index))),
-        Action::Rejected => model.show_rejected = !model.show_rejected,
+        Action::Rejected => show(model, OfferList::Rejected),
+        Action::Avoided => show(model, OfferList::Avoided),
         Action::Pause => {
             let end = model.snapshot.boot_log.end_seq();
             model.log.held_at = match model.log.held_at {
@@ -216,6 +228,15 @@ fn look(model: &mut Model, action: Action) {
         // The rest is done by `act`.
         _ => {}
     }
+}
+
+/// Shows a list, or the usable offers again.
+fn show(model: &mut Model, list: OfferList) {
+    model.offer_list = if model.offer_list == list {
+        OfferList::Usable
+    } else {
+        list
+    };
 }
 
 fn focus(model: &mut Model, pane: Pane) {
@@ -251,10 +272,12 @@ fn confirm(model: &mut Model) -> Vec<Command> {
                 agreed: row.worst_cost,
             }]
         }
+        Dialog::Offer(_) => Vec::new(),
         Dialog::LeaveViewer => {
             model.exit = Some(ExitReason::Quit);
             Vec::new()
         }
+        Dialog::Allow(machine) => vec![Command::AllowMachine(machine)],
         Dialog::Abort => vec![Command::Abort],
         Dialog::Approve(kind) => vec![Command::Approve(kind)],
         Dialog::Auto => vec![Command::SetMode(Mode::Auto)],
@@ -296,11 +319,17 @@ fn scroll(model: &mut Model, by: Move) {
         return;
     }
     match model.focus {
-        Pane::Offers if model.show_rejected => {
-            let last = model.snapshot.offers.rejected.len().saturating_sub(1);
-            model.rejected_scroll = by.from(model.rejected_scroll.min(last), last);
-        }
-        Pane::Offers => select(model, by),
+        Pane::Offers => match model.offer_list {
+            OfferList::Usable => select(model, by),
+            OfferList::Rejected => {
+                let last = model.snapshot.offers.rejected.len().saturating_sub(1);
+                model.rejected_scroll = by.from(model.rejected_scroll.min(last), last);
+            }
+            OfferList::Avoided => {
+                let last = model.snapshot.offers.avoided.len().saturating_sub(1);
+                model.avoided_at = by.from(model.avoided_at.min(last), last);
+            }
+        },
         Pane::Boot => scroll_log(model, by),
         Pane::Nodes => {
             let last = model.snapshot.nodes.rows.len().saturating_sub(1);

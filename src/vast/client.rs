@@ -9,16 +9,19 @@ use url::Url;
 
 use super::fields::Fields;
 use super::pacing::{Endpoint, Pacer, Pacing};
+use super::request::Page;
 use super::{refusal, request, wire};
 use crate::config::VastConfig;
 use crate::domain::{
-    Account, CallError, CallErrorKind, Instance, InstanceId, Offer, OfferQuery, RentOrder, Usd,
+    Account, CallError, CallErrorKind, Instance, InstanceId, Offer, OfferQuery, RentOrder, Time,
+    Usd,
 };
 use crate::engine::ports::{Market, RentError};
 use crate::http::{HttpClient, HttpReply, HttpRequest, join, words_of};
 
-/// Pages of a search: more than this many of the cheapest offers nobody needs.
-const SEARCH_PAGES: usize = 4;
+/// More than this many of the cheapest offers nobody needs: a page takes six seconds, and offers
+/// churn in minutes.
+const MOST_OFFERS: usize = 256;
 /// Rows of a page of instances: the most that the market gives.
 const PAGE: usize = 25;
 /// Pages after which a listing that does not end is an error.
@@ -81,6 +84,14 @@ impl VastClient {
         self.call(endpoint, request.tries(self.tries)).await
     }
 
+    async fn offers_page(&self, query: &OfferQuery, page: Page) -> Result<Vec<Value>, CallError> {
+        let what = self.what("search offers");
+        let request = HttpRequest::post(what.clone(), join(&self.base, "/api/v0/bundles/"))
+            .json(request::search(query, page));
+        let body = self.read(Endpoint::Search, request).await?;
+        rows(&what, &body, "offers").cloned()
+    }
+
     async fn instances_page(&self, after: Option<&str>) -> Result<Value, CallError> {
         let mut request = HttpRequest::get(
             self.what("list instances"),
@@ -113,26 +124,30 @@ impl VastClient {
 
 #[async_trait]
 impl Market for VastClient {
-    async fn search(&self, query: &OfferQuery) -> Result<Vec<Offer>, CallError> {
-        let what = self.what("search offers");
-        let now = chrono::Utc::now();
+    async fn search(&self, query: &OfferQuery, now: Time) -> Result<Vec<Offer>, CallError> {
         let mut seen = HashSet::new();
         let mut offers = Vec::new();
-        let mut from_price = None;
-        for _ in 0..SEARCH_PAGES {
-            let request = HttpRequest::post(what.clone(), join(&self.base, "/api/v0/bundles/"))
-                .json(request::search(query, from_price));
-            let body = self.read(Endpoint::Search, request).await?;
-            let rows = rows(&what, &body, "offers")?;
-            let before = offers.len();
+        let mut page = Page::Cheapest;
+        loop {
+            let rows = match self.offers_page(query, page).await {
+                Ok(rows) => rows,
+                // The cheapest are known: that dearer ones are not is no reason to rent none.
+                Err(error) if page != Page::Cheapest => {
+                    tracing::warn!("dearer offers are not looked at: {error}");
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
             let fresh = rows.iter().filter_map(|row| wire::offer(row, now));
             offers.extend(fresh.filter(|offer| seen.insert(offer.id)));
-            let last_price = rows.iter().filter_map(wire::listed_price).reduce(f64::max);
-            let went_on = last_price.is_some() && last_price != from_price;
-            if rows.len() < request::SEARCH_LIMIT || offers.len() == before || !went_on {
-                break;
+            let dearest = rows.iter().filter_map(wire::listed_price).reduce(f64::max);
+            let next = dearest.and_then(|dearest| page.next(dearest));
+            match next {
+                Some(next) if rows.len() >= request::SEARCH_LIMIT && seen.len() < MOST_OFFERS => {
+                    page = next;
+                }
+                _ => break,
             }
-            from_price = last_price;
         }
         Ok(offers)
     }

@@ -1,17 +1,6 @@
 //! What a rental takes in time and money. Pure: offers and times in, estimates out.
 
-use serde::{Deserialize, Serialize};
-
 use crate::domain::{Duration, Offer, Usd};
-
-/// How long a boot takes, from renting to a loaded model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BootEstimate {
-    /// Half of all boots are faster.
-    pub p50: Duration,
-    /// One in twenty is slower.
-    pub p95: Duration,
-}
 
 /// Share of the advertised bandwidth that a registry or model hub really gives.
 const USABLE_BANDWIDTH: f64 = 0.5;
@@ -25,44 +14,43 @@ const FIXED_SECONDS: f64 = 240.0;
 const UNPACKED: f64 = 2.5;
 /// Disk bandwidth that is assumed where none was measured, in MB/s.
 const USUAL_DISK: f64 = 500.0;
-/// The slow end of the distribution of downloads and of everything else.
-const SLOW_TRANSFER: f64 = 2.0;
-const SLOW_REST: f64 = 1.8;
 const MEGABITS_PER_GB: f64 = 8_000.0;
 const MEGABYTES_PER_GB: f64 = 1_000.0;
 /// No estimate is longer: two days mean "never".
 const LONGEST_SECONDS: f64 = 172_800.0;
 
-/// Predicts a boot: image and model over the host's bandwidth, unpacking and loading over its
-/// disk, and a fixed part. The bandwidth is halved because advertised numbers are measured
-/// against a near peer.
-pub fn predicted_boot(offer: &Offer, image_gb: f64, model_gb: f64) -> BootEstimate {
-    let mbps = (offer.download_mbps * USABLE_BANDWIDTH).clamp(LEAST_MBPS, MOST_MBPS);
+/// Seconds that a boot takes by what the offer promises: image and model over the host's bandwidth,
+/// unpacking and loading over its disk, and a fixed part. The bandwidth is halved because advertised
+/// numbers are measured against a near peer.
+pub(super) fn promised_boot_seconds(
+    download_mbps: f64,
+    disk_mb_per_s: Option<f64>,
+    image_gb: f64,
+    model_gb: f64,
+) -> f64 {
+    let mbps = (download_mbps * USABLE_BANDWIDTH).clamp(LEAST_MBPS, MOST_MBPS);
     let transfer = (image_gb + model_gb).max(0.0) * MEGABITS_PER_GB / mbps;
-    let disk_mb_per_s = offer
-        .disk_mb_per_s
-        .filter(|speed| *speed > 0.0)
-        .unwrap_or(USUAL_DISK);
+    let disk = disk_mb_per_s.filter(|speed| *speed > 0.0);
     let written_gb = (image_gb * UNPACKED + model_gb).max(0.0);
-    let rest = FIXED_SECONDS + written_gb * MEGABYTES_PER_GB / disk_mb_per_s.max(1.0);
-    BootEstimate {
-        p50: seconds(transfer + rest),
-        p95: seconds(transfer * SLOW_TRANSFER + rest * SLOW_REST),
+    let written = written_gb * MEGABYTES_PER_GB / disk.unwrap_or(USUAL_DISK).max(1.0);
+    bounded(FIXED_SECONDS + transfer + written)
+}
+
+fn bounded(seconds: f64) -> f64 {
+    if seconds.is_nan() {
+        LONGEST_SECONDS
+    } else {
+        seconds.clamp(1.0, LONGEST_SECONDS)
     }
 }
 
+/// A whole number of seconds, rounded up; at most two days.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "clamped to two days before the cast"
 )]
-fn seconds(seconds: f64) -> Duration {
-    let known = if seconds.is_nan() {
-        LONGEST_SECONDS
-    } else {
-        seconds
-    };
-    let bounded = known.clamp(0.0, LONGEST_SECONDS);
-    Duration::seconds(bounded.ceil() as i64)
+pub(super) fn bounded_seconds(seconds: f64) -> Duration {
+    Duration::seconds(bounded(seconds).ceil() as i64)
 }
 
 /// Cost of a session: GPU and disk for `length`, and the downloads of the start.
@@ -108,25 +96,5 @@ mod tests {
         let length = Duration::minutes(95);
         let predicted = session_cost(&offer, 200.0, length, 150.0);
         assert_eq!(prices.cost(at(0), at(95 * 60)), predicted);
-    }
-
-    #[test]
-    fn a_slow_host_boots_later_and_p95_is_later_than_p50() {
-        let fast = an_offer(1);
-        let mut slow = an_offer(2);
-        slow.download_mbps = 100.0;
-        let fast_boot = predicted_boot(&fast, 15.0, 120.0);
-        let slow_boot = predicted_boot(&slow, 15.0, 120.0);
-        assert!(fast_boot.p50 < fast_boot.p95);
-        assert!(slow_boot.p50 > fast_boot.p50 + Duration::hours(1));
-    }
-
-    #[test]
-    fn nonsense_numbers_give_a_bounded_estimate() {
-        let mut offer = an_offer(1);
-        offer.download_mbps = f64::NAN;
-        offer.disk_mb_per_s = Some(-3.0);
-        let boot = predicted_boot(&offer, f64::MAX, f64::MAX);
-        assert!(boot.p95 <= Duration::days(2) && boot.p50 >= Duration::zero());
     }
 }

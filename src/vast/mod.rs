@@ -4,12 +4,13 @@ mod client;
 mod cost;
 mod fields;
 mod pacing;
+mod predict;
 mod rank;
 mod refusal;
 mod request;
 mod wire;
 
 pub use client::VastClient;
-pub use cost::{BootEstimate, predicted_boot, session_cost};
+pub use cost::session_cost;
 pub use pacing::Pacing;
-pub use rank::{Needs, Ranked, RankedOffer, rank};
+pub use rank::{Experience, Needs, Ranked, rank};

@@ -1,24 +1,24 @@
 //! Which offers are usable, and which is best. Pure.
 //!
 //! The server does not always apply its filters, so every hard limit is checked again here. The
-//! order is by what a session is expected to cost, with a surcharge for hosts that are likely to
-//! cost another attempt:
-//!
-//! * unreliable: the chance of failing (`1 - reliability`, counted five times, because the score
-//!   measures uptime and not boots) times the cost of a whole session;
-//! * slow: the share by which the p95 boot exceeds the time there is, at most one session.
+//! order is by what a session with a loaded model in time is expected to cost: the cost of a session
+//! divided by the chance that it comes to that. So an hour's price, disk, traffic, a slow boot and an
+//! unreliable host are weighed against each other in dollars, and no weight is made up.
 
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 
-use super::cost::{self, BootEstimate};
-use crate::domain::{Duration, MachineId, Offer, OfferQuery, Time, Usd, UsdPerHour, Verification};
+use super::cost;
+use super::predict::Predictor;
+use crate::domain::{
+    AvoidedMachine, Duration, Offer, OfferId, OfferQuery, PastBoot, RankedOffer, Time, Usd,
+    UsdPerHour, Verification,
+};
 
 /// Cards report a little less memory than their name says (an 80 GB card about 79,600 MB), so a
 /// limit is met by 10 % less. More would let the next smaller size in: 48 for 80.
 const MEMORY_SLACK: f64 = 0.10;
 /// Measured versions are floats: 12.8 may come as 12.799999.
 const CUDA_SLACK: f64 = 0.001;
-const FAILURE_WEIGHT: f64 = 5.0;
 
 /// What a session needs beside the query.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,21 +37,13 @@ pub struct Needs {
     pub model_gb: f64,
 }
 
-/// A usable offer with its cost.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RankedOffer {
-    /// The offer.
-    pub offer: Offer,
-    /// Price of an hour, disk included.
-    pub price: UsdPerHour,
-    /// Expected cost of the whole session.
-    pub expected_cost: Usd,
-    /// Worst case of the whole session: what is reserved.
-    pub worst_cost: Usd,
-    /// Time from renting to ready.
-    pub expected_boot: BootEstimate,
-    /// Why it ranks where it does.
-    pub why: String,
+/// What earlier rentals taught.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Experience<'a> {
+    /// Machines that are left out for a time.
+    pub avoided: &'a [AvoidedMachine],
+    /// Boots of ours.
+    pub boots: &'a [PastBoot],
 }
 
 /// All offers of a search: best first, and those that are out with the reason.
@@ -68,58 +60,115 @@ pub fn rank(
     offers: Vec<Offer>,
     query: &OfferQuery,
     needs: &Needs,
-    avoided: &[MachineId],
+    experience: &Experience<'_>,
 ) -> Ranked {
-    let mut scored = Vec::new();
+    let ranking = Ranking {
+        query,
+        needs,
+        wanted_gpus: query
+            .gpu_names
+            .iter()
+            .map(|name| plain(name).collect())
+            .collect(),
+        avoided: experience.avoided,
+        predictor: Predictor::new(experience.boots),
+    };
+    let mut usable = Vec::with_capacity(offers.len());
     let mut rejected = Vec::new();
     for offer in offers {
-        match objection(&offer, query, needs, avoided) {
+        match ranking.objection(&offer) {
             Some(reason) => rejected.push((offer, reason)),
-            None => scored.push(score(offer, query, needs)),
+            None => match ranking.assess(offer) {
+                Ok(row) => usable.push(row),
+                Err(late) => rejected.push(*late),
+            },
         }
     }
-    scored.sort_by(|(a_score, a), (b_score, b)| {
-        a_score.cmp(b_score).then_with(|| tie(&a.offer, &b.offer))
-    });
-    Ranked {
-        usable: scored.into_iter().map(|(_, row)| row).collect(),
-        rejected,
-    }
+    // Rows are large: the order is found out first, and each is moved once.
+    usable.sort_by_cached_key(place);
+    Ranked { usable, rejected }
 }
 
-/// Equal scores: the more reliable first, then the faster, then the lower id.
-fn tie(a: &Offer, b: &Offer) -> Ordering {
-    b.reliability
-        .total_cmp(&a.reliability)
-        .then_with(|| b.download_mbps.total_cmp(&a.download_mbps))
-        .then_with(|| a.id.cmp(&b.id))
+/// The cheaper success first, then the more reliable, then the faster, then the lower id. Both
+/// numbers have passed a limit that is not negative, and the bits of such numbers are in their order.
+fn place(row: &RankedOffer) -> (Usd, Reverse<u64>, Reverse<u64>, OfferId) {
+    let offer = &row.offer;
+    (
+        row.cost_of_success(),
+        Reverse(offer.reliability.to_bits()),
+        Reverse(offer.download_mbps.to_bits()),
+        offer.id,
+    )
 }
 
-/// The first hard limit that the offer breaks. Written as "is it at least", so that a number that
-/// is not a number is out.
-fn objection(
-    offer: &Offer,
-    query: &OfferQuery,
-    needs: &Needs,
-    avoided: &[MachineId],
-) -> Option<String> {
-    if avoided.contains(&offer.machine) {
-        return Some(format!(
-            "machine {} is avoided after a failure",
-            offer.machine
-        ));
+/// What all offers of a search are held against.
+struct Ranking<'a> {
+    query: &'a OfferQuery,
+    needs: &'a Needs,
+    wanted_gpus: Vec<String>,
+    avoided: &'a [AvoidedMachine],
+    predictor: Predictor,
+}
+
+impl Ranking<'_> {
+    /// The first hard limit that the offer breaks. Written as "is it at least", so that a number that
+    /// is not a number is out.
+    fn objection(&self, offer: &Offer) -> Option<String> {
+        let is_avoided = |avoided: &&AvoidedMachine| avoided.machine == offer.machine;
+        if let Some(avoided) = self.avoided.iter().find(is_avoided) {
+            return Some(format!(
+                "machine {} is avoided until {} UTC: {}",
+                avoided.machine,
+                avoided.until.format("%F %R"),
+                avoided.reason
+            ));
+        }
+        let is_it = |wanted: &String| plain(&offer.gpu_name).eq(wanted.chars());
+        if !self.wanted_gpus.is_empty() && !self.wanted_gpus.iter().any(is_it) {
+            return Some(format!("{} is not a wanted GPU", offer.gpu_name));
+        }
+        hardware_objection(offer, self.query)
+            .or_else(|| host_objection(offer, self.query))
+            .or_else(|| price_objection(offer, self.query))
+            .or_else(|| duration_objection(offer, self.query, self.needs))
     }
-    hardware_objection(offer, query)
-        .or_else(|| host_objection(offer, query))
-        .or_else(|| price_objection(offer, query))
-        .or_else(|| time_objection(offer, query, needs))
+
+    /// What the offer takes; out when a usual boot there is not over in time.
+    fn assess(&self, offer: Offer) -> Result<RankedOffer, Box<(Offer, String)>> {
+        let needs = self.needs;
+        let boot = self.predictor.boot(&offer, needs.image_gb, needs.model_gb);
+        if let Some(within) = needs.boot_within.filter(|within| boot.median > *within) {
+            let (boot, within) = (boot.median.num_minutes(), within.num_minutes());
+            let reason = format!("about {boot} min to boot, there are {within}");
+            return Err(Box::new((offer, reason)));
+        }
+        let session = needs.until - needs.now;
+        let longest = needs.at_worst_until.max(needs.until) - needs.now;
+        let download_gb = needs.image_gb + needs.model_gb;
+        let disk_gb = self.query.disk_gb;
+        let mut row = RankedOffer {
+            price: offer.price_with_disk(disk_gb),
+            session,
+            gpu_cost: offer.gpu_price.times(session),
+            storage_cost: offer.storage_price(disk_gb).times(session),
+            traffic_cost: cost::traffic(offer.download_per_gb, download_gb),
+            worst_cost: cost::session_cost(&offer, disk_gb, longest, download_gb),
+            boot,
+            boot_within: needs.boot_within,
+            own_boots: self.predictor.own_boots(&offer),
+            chance_to_work: self.predictor.chance_to_work(&offer),
+            chance_in_time: needs
+                .boot_within
+                .map_or(1.0, |within| boot.chance_within(within)),
+            offer,
+        };
+        // Each part is rounded up for itself.
+        row.worst_cost = row.worst_cost.max(row.expected_cost());
+        Ok(row)
+    }
 }
 
 fn hardware_objection(offer: &Offer, query: &OfferQuery) -> Option<String> {
-    let wanted_name = |name: &String| same_gpu(name, &offer.gpu_name);
-    if !query.gpu_names.is_empty() && !query.gpu_names.iter().any(wanted_name) {
-        return Some(format!("{} is not a wanted GPU", offer.gpu_name));
-    }
     if offer.gpu_count != query.gpu_count {
         let (has, wants) = (offer.gpu_count, query.gpu_count);
         return Some(format!("{has} GPUs, {wants} are needed"));
@@ -208,35 +257,24 @@ fn price_objection(offer: &Offer, query: &OfferQuery) -> Option<String> {
     (free || negative).then(|| "its price cannot be true".into())
 }
 
-fn time_objection(offer: &Offer, query: &OfferQuery, needs: &Needs) -> Option<String> {
+fn duration_objection(offer: &Offer, query: &OfferQuery, needs: &Needs) -> Option<String> {
     let needed_until = needs.at_worst_until.max(needs.now + query.min_duration);
     match offer.ends_at {
-        None => return Some("it does not say how long the host offers it".into()),
+        None => Some("it does not say how long the host offers it".into()),
         Some(end) if end <= needed_until => {
             let (end, needed) = (end.format("%F %R"), needed_until.format("%F %R"));
-            return Some(format!(
+            Some(format!(
                 "the host takes it back at {end} UTC, needed until {needed}"
-            ));
+            ))
         }
-        Some(_) => {}
+        Some(_) => None,
     }
-    let boot = cost::predicted_boot(offer, needs.image_gb, needs.model_gb);
-    let within = needs.boot_within?;
-    (boot.p50 > within).then(|| {
-        let (boot, within) = (boot.p50.num_minutes(), within.num_minutes());
-        format!("about {boot} min to boot, there are {within}")
-    })
 }
 
 /// `RTX_4090`, `rtx 4090` and `RTX 4090` are the same card; `A100 SXM4` and `A100 PCIE` are not.
-fn same_gpu(a: &str, b: &str) -> bool {
-    let plain = |name: &str| -> String {
-        name.chars()
-            .filter(|c| c.is_alphanumeric())
-            .flat_map(char::to_lowercase)
-            .collect()
-    };
-    plain(a) == plain(b)
+fn plain(gpu_name: &str) -> impl Iterator<Item = char> {
+    let letters = gpu_name.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase)
 }
 
 /// Locations are free text that ends in a country code: `Washington, US`.
@@ -244,60 +282,6 @@ fn country_of(offer: &Offer) -> Option<&str> {
     let text = offer.location.as_deref()?.trim_end();
     let start = text.len().checked_sub(2)?;
     text.get(start..)
-}
-
-fn score(offer: Offer, query: &OfferQuery, needs: &Needs) -> (Usd, RankedOffer) {
-    let download_gb = needs.image_gb + needs.model_gb;
-    let session =
-        |until: Time| cost::session_cost(&offer, query.disk_gb, until - needs.now, download_gb);
-    let expected_cost = session(needs.until);
-    let worst_cost = session(needs.at_worst_until.max(needs.until));
-    let expected_boot = cost::predicted_boot(&offer, needs.image_gb, needs.model_gb);
-    let unreliable = ((1.0 - offer.reliability) * FAILURE_WEIGHT).clamp(0.0, 1.0);
-    let slow = lateness(expected_boot, needs.boot_within);
-    let surcharge = Usd::from_dollars(expected_cost.dollars() * (unreliable + slow));
-    let price = offer.price_with_disk(query.disk_gb);
-    let traffic = cost::traffic(offer.download_per_gb, download_gb);
-    let why = why(price, expected_cost, traffic, surcharge, slow > 0.0);
-    let row = RankedOffer {
-        offer,
-        price,
-        expected_cost,
-        worst_cost,
-        expected_boot,
-        why,
-    };
-    (expected_cost + surcharge, row)
-}
-
-/// By which share of the time there is the slow end of the boot comes too late, at most 1.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "seconds of a boot: far below 2^52"
-)]
-fn lateness(boot: BootEstimate, within: Option<Duration>) -> f64 {
-    let Some(within) = within else { return 0.0 };
-    let late = (boot.p95 - within).num_seconds().max(0) as f64;
-    (late / within.num_seconds().max(1) as f64).min(1.0)
-}
-
-fn why(price: UsdPerHour, expected: Usd, traffic: Usd, surcharge: Usd, slow: bool) -> String {
-    let traffic = if traffic > Usd::ZERO {
-        format!(", {traffic} of it traffic")
-    } else {
-        String::new()
-    };
-    let cause = if slow {
-        "a slow or failing"
-    } else {
-        "a failing"
-    };
-    let risk = if surcharge > Usd::ZERO {
-        format!(", ranked {surcharge} lower for the risk of {cause} boot")
-    } else {
-        String::new()
-    };
-    format!("{expected} expected at {price}{traffic}{risk}")
 }
 
 #[cfg(test)]

@@ -8,9 +8,33 @@ use crate::domain::{OfferQuery, RentOrder, UsdPerHour, Verification};
 /// The server returns no more than this many offers whatever is asked for.
 pub(super) const SEARCH_LIMIT: usize = 64;
 
+/// Where a page of a search begins. The market has no other way to go on than by price, in dollars
+/// per hour.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Page {
+    /// With the cheapest.
+    Cheapest,
+    /// At the price of the last one that was seen: others may have the same.
+    From(f64),
+    /// Beyond a price that filled a whole page.
+    Above(f64),
+}
+
+impl Page {
+    /// The page after one that ended at this price; none when it did not get any further.
+    pub(super) fn next(self, dearest: f64) -> Option<Page> {
+        match self {
+            Page::Cheapest => Some(Page::From(dearest)),
+            Page::From(price) | Page::Above(price) if dearest > price => Some(Page::From(dearest)),
+            Page::From(price) if dearest >= price => Some(Page::Above(price)),
+            _ => None,
+        }
+    }
+}
+
 /// Body of `POST /api/v0/bundles/`. Every filter goes out as a number: memory in megabytes,
-/// durations in seconds. `from_price` continues an earlier page.
-pub(super) fn search(query: &OfferQuery, from_price: Option<f64>) -> Value {
+/// durations in seconds.
+pub(super) fn search(query: &OfferQuery, page: Page) -> Value {
     let mut body = Map::new();
     let mut filter = |name: &str, condition: Value| {
         body.insert(name.into(), condition);
@@ -35,7 +59,7 @@ pub(super) fn search(query: &OfferQuery, from_price: Option<f64>) -> Value {
         filter("gpu_total_ram", json!({"gte": least}));
     }
     filter("disk_space", json!({"gte": query.disk_gb}));
-    filter("dph_total", price_range(query.max_price, from_price));
+    filter("dph_total", price_range(query.max_price, page));
     filter("reliability", json!({"gte": query.min_reliability}));
     filter("inet_down", json!({"gte": query.min_download_mbps}));
     filter("direct_port_count", json!({"gte": query.min_direct_ports}));
@@ -54,11 +78,12 @@ pub(super) fn search(query: &OfferQuery, from_price: Option<f64>) -> Value {
     Value::Object(body)
 }
 
-fn price_range(most: UsdPerHour, from: Option<f64>) -> Value {
+fn price_range(most: UsdPerHour, page: Page) -> Value {
     let most = most.0.dollars();
-    match from {
-        Some(from) => json!({"lte": most, "gte": from}),
-        None => json!({"lte": most}),
+    match page {
+        Page::Cheapest => json!({"lte": most}),
+        Page::From(price) => json!({"lte": most, "gte": price}),
+        Page::Above(price) => json!({"lte": most, "gt": price}),
     }
 }
 
@@ -109,7 +134,7 @@ mod tests {
         query.min_gpu_memory_mb = 24_000;
         query.min_duration = Duration::hours(24);
         query.min_cuda = Some(12.4);
-        let body = search(&query, None);
+        let body = search(&query, Page::Cheapest);
         assert_eq!(body["gpu_name"], json!({"in": ["RTX 4090"]}));
         assert_eq!(body["gpu_ram"], json!({"gte": 21_600}));
         assert_eq!(body["duration"], json!({"gte": 86_400}));
@@ -122,9 +147,22 @@ mod tests {
 
     #[test]
     fn a_further_page_starts_at_the_last_price_and_keeps_the_limit() {
-        let body = search(&a_query(), Some(1.25));
+        let body = search(&a_query(), Page::From(1.25));
         assert_eq!(body["dph_total"]["gte"], json!(1.25));
         assert!(body["dph_total"]["lte"].is_f64());
+    }
+
+    #[test]
+    fn a_page_that_is_full_of_one_price_does_not_hide_the_dearer_offers() {
+        let second = Page::Cheapest.next(1.25).expect("a second page");
+        assert_eq!(second, Page::From(1.25));
+        // When it holds nothing but that price, then the next one begins beyond it,
+        let third = second.next(1.25).expect("a third page");
+        assert_eq!(search(&a_query(), third)["dph_total"]["gt"], json!(1.25));
+        assert_eq!(third.next(1.5), Some(Page::From(1.5)));
+        // and a market that does not apply the filter is not asked for ever.
+        assert_eq!(third.next(1.25), None);
+        assert_eq!(second.next(0.9), None);
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct Troubles {
     pub failing_loads: f64,
     /// Of the rentals: the host takes the machine back within its first hour and a half.
     pub vanishing: f64,
+    /// Of the rentals: the contract costs a fifth more than the offer said.
+    pub dearer: f64,
     /// Of the rentals: the SSH key takes up to four minutes more.
     pub late_keys: f64,
     /// Of the destroy calls: acknowledged, and nothing happens.
@@ -45,6 +47,7 @@ pub(super) enum Trouble {
     StalledDownload,
     FailingLoad,
     Vanishing,
+    Dearer,
 }
 
 const HALT_BEFORE_POC: u64 = 400;
@@ -58,6 +61,7 @@ impl World {
             (troubles.stalled_downloads, Trouble::StalledDownload),
             (troubles.failing_loads, Trouble::FailingLoad),
             (troubles.vanishing, Trouble::Vanishing),
+            (troubles.dearer, Trouble::Dearer),
         ];
         let mut roll = unit(self.seed, 30, rental);
         for (share, trouble) in shares {

@@ -319,6 +319,11 @@ impl World {
         // Others have no part in what is played here.
         let is_ours = label.starts_with("pocpit/");
         let trouble = self.trouble_of(id).filter(|_| is_ours);
+        if trouble == Some(Trouble::Dearer) {
+            let base = offer["dph_base"].as_f64().unwrap_or(0.0);
+            offer["dph_base"] = json!(round4(1.2 * base));
+            price(&mut offer, body["disk"].as_f64().unwrap_or(10.0));
+        }
         let never = matches!(trouble, Some(Trouble::EndlessPull | Trouble::BrokenHost));
         let pull = if self.scenario.boot_hangs || never {
             1e8

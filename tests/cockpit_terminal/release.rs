@@ -21,7 +21,10 @@ fn without_a_name_release_asks_whose_rentals_are_meant() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let market = VastClient::new(HttpClient::new(), &vast).with_pacing(Pacing::Off);
     runtime.block_on(async {
-        let offers = market.search(&vast.query).await.unwrap();
+        let offers = market
+            .search(&vast.query, chrono::Utc::now())
+            .await
+            .unwrap();
         for (offer, label) in offers
             .iter()
             .zip(["pocpit/demo/1/1-a", "pocpit/other/1/1-b"])

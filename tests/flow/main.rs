@@ -7,10 +7,10 @@ mod registration;
 mod world;
 
 use pocpit::domain::{
-    Blame, BootFault, Cause, Duration, GateKind, Height, Mode, NodeStatus, OfferId, Outcome, Step,
-    Usd, Verdict,
+    Blame, BootEnd, BootFault, Cause, Duration, GateKind, Height, Mode, NodeStatus, OfferId,
+    Outcome, Step, Usd, UsdPerHour, Verdict,
 };
-use pocpit::flow::{Effect, Event, Plan, Proof, Sprint};
+use pocpit::flow::{Dearer, Effect, Event, Plan, Proof, Sprint};
 use proptest::prelude::*;
 use world::{Faults, POC_START, World, lost, plan, start};
 
@@ -53,6 +53,120 @@ fn a_sprint_by_itself_ends_with_weight_and_nothing_left() {
     );
     assert_eq!(world.rents(), 1);
     assert_nothing_is_left(&world);
+}
+
+#[test]
+fn how_each_boot_ended_is_remembered() {
+    // Given a first machine that breaks and a second one that does not,
+    let faults = Faults {
+        broken_boots: [(1, fault(Blame::Host))].into(),
+        ..Faults::default()
+    };
+    let mut world = World::new(Mode::Auto, 95, faults);
+    // when a sprint is over,
+    world.run_to_the_end();
+    // then both are known, with the time that they took.
+    let remembered: Vec<(u64, BootEnd, i64)> = world
+        .effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::RememberBoot {
+                instance,
+                took,
+                end,
+                ..
+            } => Some((instance.0, *end, took.num_minutes())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        remembered,
+        [(1, BootEnd::Failed, 3), (2, BootEnd::Ready, 22)]
+    );
+}
+
+fn dearer() -> Faults {
+    Faults {
+        dearer_rentals: [1].into(),
+        ..Faults::default()
+    }
+}
+
+#[test]
+fn a_rental_that_costs_more_than_agreed_is_given_back_by_auto_and_another_one_taken() {
+    let mut world = World::new(Mode::Auto, 95, dearer());
+    world.run_to_the_end();
+    assert!(matches!(
+        world.sprint.outcome(),
+        Some(Outcome::Confirmed { .. })
+    ));
+    assert_eq!((world.rents(), world.most_rentals), (2, 1));
+    let avoided = |effect: &Effect| matches!(effect, Effect::AvoidMachine { reason, .. } if reason.contains("$10.80/h, $9.00/h was agreed"));
+    assert_eq!(world.count(avoided), 1);
+    // It was never let boot: that says nothing of how it boots.
+    let failed = |effect: &Effect| {
+        matches!(
+            effect,
+            Effect::RememberBoot {
+                end: BootEnd::Failed,
+                ..
+            }
+        )
+    };
+    assert_eq!(world.count(failed), 0);
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn rentals_that_always_cost_more_than_agreed_count_as_attempts() {
+    let faults = Faults {
+        dearer_rentals: (1..20).collect(),
+        ..Faults::default()
+    };
+    let mut world = World::new(Mode::Auto, 95, faults);
+    world.run_to_the_end();
+    assert!(world.rents() <= 3, "{} rentals", world.rents());
+    assert_eq!(cause(&world).name, "dearer_than_agreed");
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn by_hand_a_dearer_rental_is_only_told_of() {
+    let mut world = World::new(Mode::Manual, 95, dearer());
+    world.until(|world| world.sprint.gate().is_some());
+    world.feed(Event::Approved(GateKind::Start));
+    world.until(|world| {
+        world
+            .sprint
+            .gate()
+            .is_some_and(|gate| gate.kind == GateKind::Rent)
+    });
+    world.feed(Event::OfferPicked {
+        offer: OfferId(1),
+        agreed: Usd::from_dollars(20.0),
+    });
+    world.until_step(Step::Warming);
+    let rental = world.sprint.rental().expect("a rental");
+    assert!(rental.dearer.is_some());
+    assert_eq!(world.rents(), 1);
+    // When it is handed over to auto, then it goes.
+    world.feed(Event::ModeChanged(Mode::Auto));
+    world.until(|world| world.rents() == 2);
+}
+
+#[test]
+fn a_boot_that_we_broke_is_not_remembered() {
+    let faults = Faults {
+        broken_boots: [(1, fault(Blame::Ours))].into(),
+        ..Faults::default()
+    };
+    let mut world = World::new(Mode::Auto, 95, faults);
+    world.run_to_the_end();
+    assert_eq!(world.rents(), 1);
+    assert_eq!(
+        world.count(|effect| matches!(effect, Effect::RememberBoot { .. })),
+        0
+    );
 }
 
 #[test]
@@ -516,6 +630,28 @@ fn our_own_fault_blames_nobody_and_is_not_paid_for_twice() {
 }
 
 #[test]
+fn a_key_that_the_market_refuses_ends_an_auto_sprint_with_that_cause_and_a_hiccup_does_not() {
+    let refused = |times| Faults {
+        refused_searches: times,
+        ..Faults::default()
+    };
+    let mut world = World::new(Mode::Auto, 95, refused(u32::MAX));
+    world.run_to_the_end();
+    assert_eq!(cause(&world).name, "market_key_refused");
+    assert!(
+        world.height() < Height(POC_START),
+        "it did not wait for the deadline"
+    );
+    assert_eq!(world.rents(), 0);
+    let mut world = World::new(Mode::Auto, 95, refused(2));
+    world.run_to_the_end();
+    assert!(matches!(
+        world.sprint.outcome(),
+        Some(Outcome::Confirmed { .. })
+    ));
+}
+
+#[test]
 fn without_offers_the_deadline_passes_and_nothing_is_spent() {
     let mut world = World::new(
         Mode::Auto,
@@ -748,6 +884,10 @@ fn any_event() -> impl Strategy<Value = Event> {
         }),
         Just(Event::RefreshRequested),
         Just(Event::SearchFailed(lost())),
+        Just(Event::RentalIsDearer(Dearer {
+            agreed: UsdPerHour::from_dollars(9.0),
+            charged: UsdPerHour::from_dollars(10.8),
+        })),
         Just(Event::OfferWasGone),
         Just(Event::RentWithheld),
         Just(Event::RegisterWithheld),

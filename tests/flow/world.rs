@@ -9,7 +9,8 @@ use pocpit::domain::{
     ReleasePolicy, RentalLabel, Requirement, Step, Time, Usd, UsdPerHour, Verdict, Weight,
 };
 use pocpit::flow::{
-    BootReading, Candidate, Caps, Effect, Event, Funds, NodeReading, NodesReading, Plan, Sprint,
+    BootReading, Candidate, Caps, Dearer, Effect, Event, Funds, NodeReading, NodesReading, Plan,
+    Sprint,
 };
 
 pub const POC_START: u64 = 5_536_724;
@@ -31,6 +32,8 @@ pub struct Faults {
     pub withheld_rents: BTreeSet<u32>,
     /// Rentals by number whose boot ends in this fault.
     pub broken_boots: BTreeMap<u32, BootFault>,
+    /// Rentals by number that cost more than was agreed.
+    pub dearer_rentals: BTreeSet<u32>,
     /// Destroys that do not work before one does.
     pub deaf_destroys: u32,
     /// The Network Node does not answer.
@@ -49,6 +52,8 @@ pub struct Faults {
     pub confirmations: Vec<u64>,
     /// The chain makes no block from this minute on, for so many minutes.
     pub halt: Option<(i64, i64)>,
+    /// The market refuses the key, this many times.
+    pub refused_searches: u32,
     /// No offer at all.
     pub no_offers: bool,
     /// Instances cannot be listed any more once a rent call was made.
@@ -281,6 +286,15 @@ impl World {
             self.feed(Event::RentalsListed { leftovers });
         }
         if let Some(rental) = self.sprint.wants().rental {
+            let number = u32::try_from(rental.instance.0).unwrap();
+            if self.faults.dearer_rentals.contains(&number) {
+                self.feed(Event::RentalIsDearer(Dearer {
+                    agreed: UsdPerHour::from_dollars(9.0),
+                    charged: UsdPerHour::from_dollars(10.8),
+                }));
+            }
+        }
+        if let Some(rental) = self.sprint.wants().rental {
             let reading = self.boot(rental.instance);
             self.feed(Event::BootObserved(reading));
         }
@@ -362,6 +376,13 @@ impl World {
 
     fn answer(&mut self, effect: Effect) -> Vec<Event> {
         match effect {
+            Effect::SearchOffers { .. } if self.faults.refused_searches > 0 => {
+                self.faults.refused_searches -= 1;
+                vec![Event::SearchFailed(CallError {
+                    kind: CallErrorKind::Unauthorized,
+                    ..lost()
+                })]
+            }
             Effect::SearchOffers { .. } => vec![self.offers()],
             Effect::Preflight => vec![Event::PreflightTaken(self.preflight())],
             Effect::Rent { label, .. } => self.rent(label),

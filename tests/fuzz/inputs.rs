@@ -13,7 +13,7 @@ use pocpit::mlnode::boot::BootTracker;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
 use pocpit::ssh::sanitize::Sanitizer;
-use pocpit::vast::{Needs, Pacing, VastClient, rank};
+use pocpit::vast::{Experience, Needs, Pacing, VastClient, rank};
 
 /// A service that says the same to everything.
 struct Says {
@@ -75,7 +75,7 @@ pub fn vast(bytes: &[u8]) {
         let _ = market.instances().await;
         let _ = market.instance(InstanceId(1)).await;
         let _ = market.account().await;
-        let Ok(offers) = market.search(&config.vast.query).await else {
+        let Ok(offers) = market.search(&config.vast.query, at()).await else {
             return;
         };
         let needs = Needs {
@@ -86,7 +86,7 @@ pub fn vast(bytes: &[u8]) {
             image_gb: 1.0,
             model_gb: 1.0,
         };
-        let _ = rank(offers, &config.vast.query, &needs, &[]);
+        let _ = rank(offers, &config.vast.query, &needs, &Experience::default());
     });
 }
 

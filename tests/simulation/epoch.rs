@@ -392,6 +392,7 @@ fn scenario(plan: Plan) -> Scenario {
             stalled_downloads: 0.02,
             failing_loads: 0.02,
             vanishing: 0.02,
+            dearer: 0.02,
             late_keys: 0.1,
             deaf_destroys: 0.05,
             parameter_changes: 0.05,

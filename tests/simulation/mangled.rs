@@ -10,7 +10,7 @@ use pocpit::engine::ports::{Chain, Look, Market, MlNodes, NetworkNode};
 use pocpit::http::HttpClient;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
-use pocpit::vast::{Needs, Pacing, VastClient, rank};
+use pocpit::vast::{Experience, Needs, Pacing, VastClient, rank};
 use pocpit::world::{PARTICIPANT, Scenario};
 use serde_json::{Value, json};
 
@@ -122,7 +122,7 @@ fn ten_thousand_mangled_replies_are_read_without_harm() {
             let _ = market.account().await;
             let _ = network_node.nodes().await;
             let _ = mlnode.status().await;
-            if let Ok(offers) = market.search(&config.vast.query).await {
+            if let Ok(offers) = market.search(&config.vast.query, now).await {
                 let needs = Needs {
                     now,
                     until: now,
@@ -131,7 +131,9 @@ fn ten_thousand_mangled_replies_are_read_without_harm() {
                     image_gb: 1.0,
                     model_gb: 1.0,
                 };
-                usable += rank(offers, &config.vast.query, &needs, &[]).usable.len();
+                usable += rank(offers, &config.vast.query, &needs, &Experience::default())
+                    .usable
+                    .len();
             }
             if round % 50 == 0 {
                 let order = RentOrder {

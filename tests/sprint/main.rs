@@ -13,7 +13,7 @@ mod viewer;
 
 use pocpit::domain::{GateKind, Mode, ServiceState, Step};
 use pocpit::engine::{Command, QuitChoice};
-use pocpit::world::{Fault, FaultKind, PocVersion, Scenario};
+use pocpit::world::{Fault, FaultKind, PocVersion, Scenario, Troubles};
 
 use rig::Rig;
 
@@ -249,6 +249,27 @@ async fn a_boot_that_fails_is_taken_down_with_its_cause() {
         "{report:?}"
     );
     assert!(truth.rentals.iter().all(|rental| rental.ended.is_some()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rentals_that_cost_more_than_their_offers_are_given_back_and_counted_in_full() {
+    // Given a market that charges more than it offers, when auto rents there,
+    let scenario = Scenario {
+        troubles: Troubles {
+            dearer: 1.0,
+            ..Troubles::default()
+        },
+        ..Scenario::default()
+    };
+    let rig = Rig::start(Mode::Auto, scenario).await;
+    let (report, truth) = rig.end().await;
+    // then no such rental is kept, and none is counted too cheap.
+    assert_eq!(report.outcome, "failed", "{report:?}");
+    let cause = report.cause.as_deref().unwrap_or_default();
+    assert!(cause.starts_with("dearer_than_agreed"), "{cause}");
+    assert!((1..=3).contains(&truth.rentals.len()), "{truth:?}");
+    let (counted, spent) = (report.cost_usd, truth.spend.dollars());
+    assert!(counted > 0.98 * spent, "{counted} counted, {spent} spent");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -175,7 +175,7 @@ impl Rig {
         for _ in 0..100 {
             // Another search of the engine's may have used up the interval.
             tokio::time::sleep(Duration::from_millis(30)).await;
-            let Ok(offers) = market.search(&vast.query).await else {
+            let Ok(offers) = market.search(&vast.query, self.world.clock().now()).await else {
                 continue;
             };
             let body = serde_json::json!({

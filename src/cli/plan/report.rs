@@ -5,11 +5,12 @@ use serde::Serialize;
 use super::Seen;
 use crate::config::Config;
 use crate::domain::{
-    ConfirmationParams, Duration, Height, ReleasePolicy, SourceHealth, SourceStatus, Time, Usd,
+    ConfirmationParams, Duration, Height, RankedOffer, ReleasePolicy, SourceHealth, SourceStatus,
+    Time, Usd,
 };
 use crate::engine::needs;
 use crate::flow::{ASSUMED_CONFIRMATION, Sprint, Terms, admit, forecast};
-use crate::vast::{Ranked, RankedOffer, rank};
+use crate::vast::{Experience, Ranked, rank};
 
 /// The next sprint. Times are UTC, money is in dollars.
 #[derive(Debug, Serialize)]
@@ -131,13 +132,11 @@ pub(super) fn plan(config: &Config, seen: &Seen) -> PlanReport {
     let ranked = search.as_ref().and_then(|search| {
         let offers = seen.offers.as_ref().ok()?.clone();
         let needs = needs(seen.now, search, config);
-        let avoided: Vec<_> = seen
-            .ledger
-            .avoided(seen.now)
-            .into_iter()
-            .map(|(machine, ..)| machine)
-            .collect();
-        Some(rank(offers, &config.vast.query, &needs, &avoided))
+        let experience = Experience {
+            avoided: &seen.ledger.avoided(seen.now),
+            boots: seen.ledger.boots(),
+        };
+        Some(rank(offers, &config.vast.query, &needs, &experience))
     });
     let best = ranked.as_ref().and_then(|ranked| ranked.usable.first());
     let (confirmation, known_by) = match &seen.governance {
@@ -181,7 +180,7 @@ fn moment(seen: &Seen, sprint: &Sprint, height: Height) -> Moment {
 
 fn cost(best: &RankedOffer, usable_offers: usize) -> Cost {
     Cost {
-        expected_usd: best.expected_cost.dollars(),
+        expected_usd: best.expected_cost().dollars(),
         worst_usd: best.worst_cost.dollars(),
         price_per_hour_usd: best.price.0.dollars(),
         offer: best.offer.id.0,

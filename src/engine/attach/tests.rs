@@ -10,11 +10,12 @@ use super::wire::{LONGEST_LINE, Message, Sent, line_of};
 use super::{AttachError, attach, serve};
 use crate::config::Paths;
 use crate::domain::{
-    Duration, LogLine, MachineId, Mode, Offer, OfferId, ReleasePolicy, Step, Time, Usd, UsdPerHour,
+    BootTime, Duration, LogLine, MachineId, Mode, Offer, OfferId, OwnBoots, RankedOffer,
+    ReleasePolicy, Step, Time, Usd, UsdPerHour,
 };
 use crate::engine::snapshot::{
-    BootLog, ChainSnapshot, MoneySnapshot, NodesSnapshot, OfferRow, OffersSnapshot, SearchState,
-    Snapshot, SprintSnapshot, WorldKind,
+    BootLog, ChainSnapshot, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState, Snapshot,
+    SprintSnapshot, WorldKind,
 };
 
 fn at(second: i64) -> Time {
@@ -45,6 +46,7 @@ fn snapshot(second: i64) -> Snapshot {
         },
         offers: OffersSnapshot {
             state: SearchState::Idle,
+            avoided: Vec::new(),
             rows: Arc::default(),
             rejected: Arc::default(),
             read_at: None,
@@ -58,9 +60,9 @@ fn snapshot(second: i64) -> Snapshot {
     }
 }
 
-fn offer(id: u64) -> OfferRow {
+fn offer(id: u64) -> RankedOffer {
     let price = UsdPerHour::from_dollars(9.6);
-    OfferRow {
+    RankedOffer {
         offer: Offer {
             id: OfferId(id),
             machine: MachineId(id / 7),
@@ -84,10 +86,23 @@ fn offer(id: u64) -> OfferRow {
             verified: true,
         },
         price,
-        expected_cost: Usd::from_dollars(20.0),
+        session: Duration::minutes(115),
+        gpu_cost: Usd::from_dollars(20.0),
+        storage_cost: Usd::ZERO,
+        traffic_cost: Usd::ZERO,
         worst_cost: Usd::from_dollars(30.0),
-        expected_boot: Duration::minutes(24),
-        why: "cheapest by expected cost; fast download".into(),
+        boot: BootTime {
+            median: Duration::minutes(24),
+            spread: 0.3,
+        },
+        boot_within: Some(Duration::minutes(40)),
+        own_boots: OwnBoots {
+            machine_ready: 2,
+            machine_failed: 0,
+            gpu_ready: 9,
+        },
+        chance_to_work: 0.97,
+        chance_in_time: 0.95,
     }
 }
 

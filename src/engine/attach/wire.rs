@@ -8,8 +8,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
 
-use crate::domain::{LogLine, Time};
-use crate::engine::snapshot::{BootLog, OfferRow, RejectedOffer, Snapshot};
+use crate::domain::{LogLine, RankedOffer, Time};
+use crate::engine::snapshot::{BootLog, RejectedOffer, Snapshot};
 
 /// The version whose snapshots this program writes and reads.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -44,7 +44,7 @@ impl Greeting {
 pub(super) enum Message {
     /// The market's offers, all of them.
     Offers {
-        rows: Arc<Vec<OfferRow>>,
+        rows: Arc<Vec<RankedOffer>>,
         rejected: Arc<Vec<RejectedOffer>>,
     },
     /// Another log: what was sent of the last one is over. Its first line has this number.
@@ -127,7 +127,7 @@ fn without_offers_and_log(snapshot: &Snapshot) -> Snapshot {
 /// What a viewer has received.
 #[derive(Debug, Default)]
 pub(super) struct Received {
-    rows: Arc<Vec<OfferRow>>,
+    rows: Arc<Vec<RankedOffer>>,
     rejected: Arc<Vec<RejectedOffer>>,
     log: BootLog,
 }

@@ -6,8 +6,10 @@ use proptest::prelude::*;
 
 use super::super::compact::{SETTLED_KEPT, superfluous};
 use super::*;
-use crate::domain::{BootStage, BootTimes, EpochIndex, SprintReport, Step, StepSpan, Weight};
-use crate::domain::{Confirmation, HostId};
+use crate::domain::{
+    AvoidedMachine, BootEnd, BootStage, BootTimes, Confirmation, EpochIndex, HostId, PastBoot,
+    SprintReport, Step, StepSpan, Weight,
+};
 
 /// Everything that the ledger can be asked at `now`.
 #[derive(Debug, PartialEq)]
@@ -16,10 +18,11 @@ struct Answers {
     registrations: Vec<OpenRegistration>,
     spent: Vec<Usd>,
     reserved: Usd,
-    avoided: Vec<(MachineId, Time, String)>,
+    avoided: Vec<AvoidedMachine>,
+    boots: Vec<PastBoot>,
     checkpoint: Option<serde_json::Value>,
     reports: Vec<(Time, SprintReport)>,
-    boots: Vec<BootTimes>,
+    watched: Vec<BootTimes>,
     confirmations: Vec<Confirmation>,
 }
 
@@ -33,9 +36,10 @@ fn answers(ledger: &Ledger, now: Time) -> Answers {
             .to_vec(),
         reserved: ledger.reserved(now),
         avoided: ledger.avoided(now),
+        boots: ledger.boots().to_vec(),
         checkpoint: ledger.checkpoint().cloned(),
         reports: ledger.reports().to_vec(),
-        boots: ledger.boot_times().to_vec(),
+        watched: ledger.boot_times().to_vec(),
         confirmations: ledger.confirmations().to_vec(),
     }
 }
@@ -87,7 +91,7 @@ fn report(epoch: u64) -> SprintReport {
     }
 }
 
-fn boot(attempt: u32) -> BootTimes {
+fn watched(attempt: u32) -> BootTimes {
     BootTimes {
         label: label(attempt),
         machine: MachineId(8),
@@ -100,6 +104,35 @@ fn boot(attempt: u32) -> BootTimes {
             .collect(),
         ended: at(16),
         fault: None,
+    }
+}
+
+fn boot(instance: u64, machine: u64, end: BootEnd) -> PastBoot {
+    PastBoot {
+        instance: InstanceId(instance),
+        machine: MachineId(machine),
+        gpu_name: "H100 SXM".into(),
+        download_mbps: 2_000.0,
+        disk_mb_per_s: Some(1_500.0),
+        image_gb: 15.0,
+        model_gb: 60.0,
+        took_seconds: 1_500,
+        end,
+    }
+}
+
+fn repriced(attempt: u32, cents: i64) -> Record {
+    let Record::RentIntended {
+        label, mut prices, ..
+    } = rent_intended(attempt)
+    else {
+        panic!("not what it is");
+    };
+    prices.gpu_price = UsdPerHour(Usd(cents * 10_000));
+    Record::RentalRepriced {
+        label,
+        prices,
+        reserved: Usd(cents * 30_000),
     }
 }
 
@@ -131,7 +164,7 @@ fn any_record() -> impl Strategy<Value = Record> {
             until: at(until),
             reason: "no CUDA".into()
         }),
-        1 => attempt().prop_map(|attempt| Record::BootEnded { boot: boot(attempt) }),
+        1 => attempt().prop_map(|attempt| Record::BootWatched { boot: watched(attempt) }),
         1 => id().prop_map(|sequence| Record::ConfirmationMeasured {
             confirmation: Confirmation {
                 epoch: EpochIndex(359),
@@ -139,6 +172,11 @@ fn any_record() -> impl Strategy<Value = Record> {
                 weight: Weight(100),
                 confirmed: Weight(90),
             }
+        }),
+        1 => id().prop_map(|id| Record::MachineAllowed { machine: MachineId(id) }),
+        1 => (attempt(), minute()).prop_map(|(attempt, cents)| repriced(attempt, cents)),
+        1 => (id(), id(), any::<bool>()).prop_map(|(id, machine, ready)| Record::BootEnded {
+            boot: boot(id, machine, if ready { BootEnd::Ready } else { BootEnd::Failed })
         }),
         1 => id().prop_map(|id| Record::Checkpoint { sprint: id.into() }),
         1 => id().prop_map(|id| Record::SprintEnded { report: report(id) }),
@@ -205,8 +243,8 @@ fn a_day(day: u32) -> Vec<(i64, Record)> {
     records.push((minute + 200, gone(2 * day + 1, instance.0, 9.5)));
     records.push((
         minute + 30,
-        Record::BootEnded {
-            boot: boot(2 * day + 1),
+        Record::BootWatched {
+            boot: watched(2 * day + 1),
         },
     ));
     let report = report(u64::from(day));

@@ -144,6 +144,52 @@ fn a_machine_is_avoided_until_its_time_is_over() {
 }
 
 #[test]
+fn a_machine_stays_avoided_across_a_restart_until_it_is_allowed_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let machine = MachineId(8);
+    let (mut journal, _) = Journal::open(dir.path()).unwrap();
+    let reason = "boot_failed: OCI runtime create failed".to_owned();
+    let until = at(60);
+    let avoided = Record::MachineAvoided {
+        machine,
+        until,
+        reason: reason.clone(),
+    };
+    let _ = journal.append(at(0), &avoided).unwrap();
+    journal.compact(at(1)).unwrap();
+    drop(journal);
+    let (mut journal, ledger) = Journal::open(dir.path()).unwrap();
+    let known = ledger.avoided(at(2));
+    assert_eq!((known.len(), &known[0].reason), (1, &reason));
+    let _ = journal
+        .append(at(3), &Record::MachineAllowed { machine })
+        .unwrap();
+    journal.compact(at(4)).unwrap();
+    drop(journal);
+    assert!(read_only(dir.path()).unwrap().avoided(at(5)).is_empty());
+}
+
+#[test]
+fn a_dearer_price_counts_from_the_beginning_and_raises_what_is_reserved() {
+    let mut ledger = folded(&[(0, rent_intended(1)), (0, rented(1, 5))]);
+    let (before, reserved) = (ledger.spent_since(at(0), at(60)), ledger.reserved(at(0)));
+    let open = ledger.open_rentals()[0].clone();
+    let twice = |price: UsdPerHour| UsdPerHour(Usd(price.0.0 * 2));
+    let record = Record::RentalRepriced {
+        label: open.label,
+        prices: RentalPrices {
+            gpu_price: twice(open.prices.gpu_price),
+            storage_price: twice(open.prices.storage_price),
+            ..open.prices
+        },
+        reserved: Usd(open.reserved.0 * 2),
+    };
+    ledger.apply(at(1), &record);
+    assert!(ledger.spent_since(at(0), at(60)) > before);
+    assert!(ledger.reserved(at(0)) > reserved);
+}
+
+#[test]
 fn reopening_gives_the_same_ledger_as_living_on() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, mut ledger) = Journal::open(dir.path()).unwrap();
@@ -247,7 +293,7 @@ fn a_damaged_file_is_an_error_that_changes_nothing() {
 #[test]
 fn each_sprint_of_an_epoch_has_the_boots_and_confirmations_of_its_own() {
     use crate::domain::{BootTimes, Confirmation, EpochIndex, SprintReport, Weight};
-    let boot = |attempt, ended| Record::BootEnded {
+    let boot = |attempt, ended| Record::BootWatched {
         boot: BootTimes {
             label: label(attempt),
             machine: MachineId(8),

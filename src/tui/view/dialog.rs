@@ -4,8 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::domain::GateKind;
-use crate::engine::{OfferRow, QuitChoice};
+use crate::domain::{GateKind, MachineId, RankedOffer, Usd};
+use crate::engine::QuitChoice;
 use crate::tui::layout::centered;
 use crate::tui::model::{Dialog, Model};
 use crate::tui::theme::Theme;
@@ -16,7 +16,9 @@ use super::{popup, words};
 pub fn draw(buf: &mut Buffer, screen: Rect, dialog: &Dialog, model: &Model, theme: Theme) {
     let (title, mut lines) = match dialog {
         Dialog::Rent(row) => ("Rent this offer?", rent(row, model, theme)),
+        Dialog::Offer(row) => ("Why this rank?", offer_reasons(row, model, theme)),
         Dialog::LeaveViewer => ("Quit the viewer?", left_behind(model)),
+        Dialog::Allow(machine) => ("Use this machine again?", allow(*machine, model)),
         Dialog::Abort => ("Abort the sprint?", abort(model)),
         Dialog::Approve(kind) => ("Approve?", approve(*kind, model, theme)),
         Dialog::Auto => (
@@ -33,28 +35,31 @@ pub fn draw(buf: &mut Buffer, screen: Rect, dialog: &Dialog, model: &Model, them
         ),
     };
     lines.push(Line::raw(""));
-    let cancel = matches!(dialog, Dialog::Quit(None));
-    if !cancel {
-        lines.push(Line::styled(format!(" y  {}", yes(dialog)), theme.warn()));
+    if let Some(yes) = yes(dialog) {
+        lines.push(Line::styled(format!(" y  {yes}"), theme.warn()));
     }
-    lines.push(Line::styled(
-        " Enter, Esc, n  cancel (default) ",
-        theme.selected(),
-    ));
+    let no = match dialog {
+        Dialog::Offer(_) => " Enter, Esc  close ",
+        _ => " Enter, Esc, n  cancel (default) ",
+    };
+    lines.push(Line::styled(no, theme.selected()));
     let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
     popup(buf, centered(screen, 68, height), title, lines, 0, theme);
 }
 
-fn yes(dialog: &Dialog) -> String {
-    match dialog {
+/// What `y` does, if anything.
+fn yes(dialog: &Dialog) -> Option<String> {
+    Some(match dialog {
+        Dialog::Offer(_) | Dialog::Quit(None) => return None,
         Dialog::Rent(row) => format!("rent for at most {}", row.worst_cost),
         Dialog::LeaveViewer => "quit; this changes nothing".into(),
+        Dialog::Allow(machine) => format!("no longer avoid machine {machine}"),
         Dialog::Abort => "abort and release everything".into(),
         Dialog::Approve(kind) => format!("approve: {kind}"),
         Dialog::Auto => "switch to auto".into(),
         Dialog::Quit(Some(QuitChoice::Release)) => "release everything, then quit".into(),
-        Dialog::Quit(_) => "quit and leave it running".into(),
-    }
+        Dialog::Quit(Some(QuitChoice::Detach)) => "quit and leave it running".into(),
+    })
 }
 
 fn left(model: &Model) -> String {
@@ -79,7 +84,7 @@ fn left(model: &Model) -> String {
     }
 }
 
-fn rent(row: &OfferRow, model: &Model, theme: Theme) -> Vec<Line<'static>> {
+fn rent(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
     let offer = &row.offer;
     let place = offer.location.as_deref().unwrap_or("unknown place");
     let verified = if offer.verified {
@@ -99,30 +104,82 @@ fn rent(row: &OfferRow, model: &Model, theme: Theme) -> Vec<Line<'static>> {
             offer.reliability * 100.0
         )),
         Line::raw(format!(
-            "price {}, boot about {}",
+            "price {}, expected cost {}",
             row.price,
-            words::length(row.expected_boot)
+            row.expected_cost()
         )),
-        Line::raw(format!("expected cost {}", row.expected_cost)),
+        Line::raw(format!(
+            "boot {}, slow {}; {:.0}% to be ready in time",
+            words::length(row.boot.median),
+            words::length(row.boot.p90()),
+            row.chance() * 100.0
+        )),
         Line::styled(
             format!("WORST CASE {} for the whole session", row.worst_cost),
             theme.warn(),
         ),
     ];
-    for cap in &model.snapshot.money.caps {
-        let now = cap.limit.left_after(cap.used);
-        let then = now - row.worst_cost;
-        let style = if then.0 < 0 {
-            theme.bad()
-        } else {
-            theme.text()
-        };
-        let word = if then.0 < 0 { " TOO MUCH" } else { "" };
-        lines.push(Line::styled(
-            format!("cap {:<7} {now} left, {then} after{word}", cap.name),
-            style,
-        ));
+    let money = &model.snapshot.money;
+    let hour = money.hour_limit.0.left_after(money.hour_used.0);
+    lines.push(cap_line("hour", hour, row.price.0, theme));
+    for cap in &money.caps {
+        let left = cap.limit.left_after(cap.used);
+        lines.push(cap_line(&cap.name, left, row.worst_cost, theme));
     }
+    lines.push(match money.credit {
+        Some(credit) => {
+            let left = credit.left_after(money.credit_floor);
+            cap_line("credit", left, row.worst_cost, theme)
+        }
+        None => Line::styled(
+            "credit unknown: nothing is rented until it is read",
+            theme.bad(),
+        ),
+    });
+    lines
+}
+
+/// What is left of a cap, now and with this cost.
+fn cap_line(name: &str, left: Usd, cost: Usd, theme: Theme) -> Line<'static> {
+    let then = left - cost;
+    let (style, word) = if then < Usd::ZERO {
+        (theme.bad(), " TOO MUCH")
+    } else {
+        (theme.text(), "")
+    };
+    Line::styled(
+        format!("cap {name:<7} {left} left, {then} after{word}"),
+        style,
+    )
+}
+
+fn offer_reasons(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
+    let offer = &row.offer;
+    let mut lines = vec![
+        Line::styled(
+            format!(
+                "offer {}: {}x {} on machine {}",
+                offer.id, offer.gpu_count, offer.gpu_name, offer.machine
+            ),
+            theme.strong(),
+        ),
+        Line::raw(""),
+    ];
+    let reasons = row.reasons().into_iter();
+    lines.extend(reasons.map(|(name, text)| Line::raw(format!("{name:<14} {text}"))));
+    let best = model.snapshot.offers.rows.first();
+    let dearer = best.map_or(Usd::ZERO, |best| {
+        row.cost_of_success() - best.cost_of_success()
+    });
+    let place = match best {
+        Some(best) if best.offer.id == offer.id => "the best there is".to_owned(),
+        Some(best) => format!("{dearer} behind offer {}, the best", best.offer.id),
+        None => "no other offer is known now".to_owned(),
+    };
+    lines.push(Line::styled(
+        format!("{:<14} {place}", "so it is"),
+        theme.accent(),
+    ));
     lines
 }
 
@@ -137,6 +194,22 @@ fn left_behind(model: &Model) -> Vec<Line<'static>> {
             rental.id, rental.price
         )));
     }
+    lines
+}
+
+fn allow(machine: MachineId, model: &Model) -> Vec<Line<'static>> {
+    let avoided = model.snapshot.offers.avoided.iter();
+    let evidence = avoided
+        .filter(|avoided| avoided.machine == machine)
+        .map(|avoided| avoided.reason.clone());
+    let mut lines = vec![Line::raw(format!(
+        "Machine {machine} was left out for this:"
+    ))];
+    // The box does not grow with what is wrapped.
+    lines.extend(evidence.map(|why| Line::raw(why.chars().take(64).collect::<String>())));
+    lines.push(Line::raw(
+        "Its offers will be usable again, in auto mode too.",
+    ));
     lines
 }
 

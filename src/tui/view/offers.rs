@@ -4,22 +4,26 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::engine::{OfferRow, OffersSnapshot, SearchState};
-use crate::tui::model::{Model, Pane};
+use crate::domain::RankedOffer;
+use crate::engine::{OffersSnapshot, SearchState};
+use crate::tui::model::{Model, OfferList, Pane};
 use crate::tui::theme::Theme;
 
 use super::{frame, put_cut, words};
 
 /// Name, width and text of a column, by importance from left to right.
-type Column = (&'static str, usize, fn(usize, &OfferRow) -> String);
+type Column = (&'static str, usize, fn(usize, &RankedOffer) -> String);
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 10] = [
     ("#", 3, |rank, _| (rank + 1).to_string()),
     ("GPU", 14, |_, row| gpu(row)),
     ("price", 9, |_, row| row.price.to_string()),
-    ("expected", 8, |_, row| row.expected_cost.to_string()),
+    ("expected", 8, |_, row| row.expected_cost().to_string()),
     ("worst", 8, |_, row| row.worst_cost.to_string()),
-    ("boot", 8, |_, row| words::length(row.expected_boot)),
+    ("chance", 6, |_, row| {
+        format!("{:.0}%", row.chance() * 100.0)
+    }),
+    ("boot", 8, |_, row| words::length(row.boot.median)),
     ("rel.", 6, |_, row| {
         format!("{:.1}%", row.offer.reliability * 100.0)
     }),
@@ -29,7 +33,10 @@ const COLUMNS: [Column; 9] = [
     ("machine", 8, |_, row| row.offer.machine.to_string()),
 ];
 
-fn gpu(row: &OfferRow) -> String {
+/// Columns that are kept for the location.
+const LOCATION: usize = 10;
+
+fn gpu(row: &RankedOffer) -> String {
     format!("{}x {}", row.offer.gpu_count, row.offer.gpu_name)
 }
 
@@ -57,10 +64,10 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         ));
     }
     let rows = usize::from(inner.height).saturating_sub(lines.len());
-    if model.show_rejected {
-        rejected(&mut lines, rows, model, theme);
-    } else {
-        usable(&mut lines, rows, inner.width, model, theme);
+    match model.offer_list {
+        OfferList::Usable => usable(&mut lines, rows, inner.width, model, theme),
+        OfferList::Rejected => rejected(&mut lines, rows, model, theme),
+        OfferList::Avoided => avoided(&mut lines, rows, model, theme),
     }
     put_cut(buf, inner, lines);
 }
@@ -71,7 +78,7 @@ fn usable(lines: &mut Vec<Line<'static>>, height: usize, width: u16, model: &Mod
         lines.push(Line::styled(nothing(&model.snapshot.offers), theme.dim()));
         return;
     }
-    let mut room = usize::from(width);
+    let mut room = usize::from(width).saturating_sub(LOCATION);
     let columns: Vec<&Column> = COLUMNS
         .iter()
         .take_while(|(_, w, _)| {
@@ -101,7 +108,7 @@ fn usable(lines: &mut Vec<Line<'static>>, height: usize, width: u16, model: &Mod
     }
     let why = selected.and_then(|at| rows.get(at)).map_or_else(
         || "the selected offer is gone: j picks another".to_owned(),
-        |row| format!("offer {}: {}", row.offer.id, row.why),
+        |row| format!("offer {}: {}", row.offer.id, row.why()),
     );
     lines.push(Line::styled(why, theme.accent()));
 }
@@ -129,6 +136,35 @@ fn rejected(lines: &mut Vec<Line<'static>>, height: usize, model: &Model, theme:
             offer.gpu_price.to_string(),
             out.reason
         )));
+    }
+}
+
+fn avoided(lines: &mut Vec<Line<'static>>, height: usize, model: &Model, theme: Theme) {
+    lines.push(Line::styled(
+        "AVOIDED (v shows the usable offers, u uses a machine again)",
+        theme.warn(),
+    ));
+    let all = &model.snapshot.offers.avoided;
+    if all.is_empty() {
+        lines.push(Line::styled("No machine is avoided.", theme.dim()));
+    }
+    let selected = model.avoided_at.min(all.len().saturating_sub(1));
+    let visible = height.saturating_sub(1).max(1);
+    let first = (selected + 1).saturating_sub(visible);
+    for (index, machine) in all.iter().enumerate().skip(first).take(visible) {
+        let style = if index == selected {
+            theme.selected()
+        } else {
+            theme.text()
+        };
+        let text = format!(
+            "machine {:<9} for {:<8} failed {}x  {}",
+            machine.machine.to_string(),
+            words::length(machine.until - model.now()),
+            machine.failed_boots,
+            machine.reason
+        );
+        lines.push(Line::styled(text, style));
     }
 }
 

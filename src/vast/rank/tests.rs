@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::OfferId;
+use crate::domain::{BootEnd, InstanceId, MachineId, OfferId, Usd};
 
 pub(in crate::vast) fn now() -> Time {
     Time::from_timestamp(1_795_000_000, 0).expect("a valid time")
@@ -63,10 +63,23 @@ fn needs() -> Needs {
     }
 }
 
+fn avoided(machine: u64) -> [AvoidedMachine; 1] {
+    [AvoidedMachine {
+        machine: MachineId(machine),
+        until: now() + Duration::hours(5),
+        reason: "boot_failed: OCI runtime create failed".into(),
+        failed_boots: 1,
+    }]
+}
+
 fn reason(change: impl FnOnce(&mut Offer)) -> String {
     let mut offer = an_offer(1);
     change(&mut offer);
-    let ranked = rank(vec![offer], &a_query(), &needs(), &[MachineId(999)]);
+    let experience = Experience {
+        avoided: &avoided(999),
+        boots: &[],
+    };
+    let ranked = rank(vec![offer], &a_query(), &needs(), &experience);
     let rejected = ranked.rejected.into_iter().next();
     rejected.map(|(_, reason)| reason).unwrap_or_default()
 }
@@ -107,7 +120,7 @@ fn one_good_offer_is_found_among_many_cheap_small_ones() {
         small.gpu_price = UsdPerHour::from_dollars(0.1);
     }
     offers.push(an_offer(6));
-    let ranked = rank(offers, &a_query(), &needs(), &[]);
+    let ranked = rank(offers, &a_query(), &needs(), &Experience::default());
     assert_eq!(ranked.usable.len(), 1);
     assert_eq!(ranked.usable[0].offer.id, OfferId(6));
     assert_eq!(ranked.rejected.len(), 5);
@@ -118,9 +131,14 @@ fn traffic_can_make_the_cheaper_hour_the_dearer_session() {
     let mut cheap_hour = an_offer(1);
     cheap_hour.gpu_price = UsdPerHour::from_dollars(7.5);
     cheap_hour.download_per_gb = Usd::from_dollars(0.05);
-    let ranked = rank(vec![cheap_hour, an_offer(2)], &a_query(), &needs(), &[]);
+    let ranked = rank(
+        vec![cheap_hour, an_offer(2)],
+        &a_query(),
+        &needs(),
+        &Experience::default(),
+    );
     assert_eq!(ranked.usable[0].offer.id, OfferId(2));
-    assert!(ranked.usable[0].worst_cost > ranked.usable[0].expected_cost);
+    assert!(ranked.usable[0].worst_cost > ranked.usable[0].expected_cost());
 }
 
 #[test]
@@ -128,8 +146,85 @@ fn a_slightly_cheaper_but_unreliable_host_ranks_lower() {
     let mut shaky = an_offer(1);
     shaky.reliability = 0.981;
     shaky.gpu_price = UsdPerHour::from_dollars(7.8);
-    let ranked = rank(vec![shaky, an_offer(2)], &a_query(), &needs(), &[]);
+    let ranked = rank(
+        vec![shaky, an_offer(2)],
+        &a_query(),
+        &needs(),
+        &Experience::default(),
+    );
     assert_eq!(ranked.usable[0].offer.id, OfferId(2));
+}
+
+#[test]
+fn a_machine_that_booted_slowly_with_us_ranks_lower_and_is_out_when_it_cannot_make_it() {
+    // Given two machines alike, one of which has always taken three times as long,
+    let slow = an_offer(1);
+    let boot = |number| PastBoot {
+        instance: InstanceId(number),
+        machine: slow.machine,
+        gpu_name: slow.gpu_name.clone(),
+        download_mbps: slow.download_mbps,
+        disk_mb_per_s: slow.disk_mb_per_s,
+        image_gb: 15.0,
+        model_gb: 120.0,
+        took_seconds: 3 * 750,
+        end: BootEnd::Ready,
+    };
+    let boots: Vec<PastBoot> = (0..10).map(boot).collect();
+    let experience = Experience {
+        avoided: &[],
+        boots: &boots,
+    };
+    let ranked = |within| {
+        let needs = Needs {
+            boot_within: Some(within),
+            ..needs()
+        };
+        let mut dearer = an_offer(2);
+        dearer.gpu_price = UsdPerHour::from_dollars(8.1);
+        rank(vec![slow.clone(), dearer], &a_query(), &needs, &experience)
+    };
+    // when there is little time, then the other one is the best although it costs more,
+    let usable = ranked(Duration::minutes(38)).usable;
+    let order: Vec<u64> = usable.iter().map(|row| row.offer.id.0).collect();
+    assert_eq!(order, [2, 1]);
+    assert!(usable[1].chance() < usable[0].chance() - 0.1);
+    assert_eq!(usable[1].own_boots.machine_ready, 10);
+    // when there is too little, then the slow one is out, with the reason,
+    let rejected = ranked(Duration::minutes(30)).rejected;
+    assert!(
+        rejected[0].1.contains("min to boot, there are 30"),
+        "{rejected:?}"
+    );
+    // and when there is plenty, then the cheaper hour wins.
+    assert_eq!(ranked(Duration::hours(5)).usable[0].offer.id.0, 1);
+}
+
+#[test]
+fn every_part_of_a_rank_is_explained() {
+    let ranked = rank(
+        vec![an_offer(1)],
+        &a_query(),
+        &needs(),
+        &Experience::default(),
+    );
+    let row = &ranked.usable[0];
+    let reasons = row.reasons();
+    for name in [
+        "GPUs",
+        "disk",
+        "traffic",
+        "boot",
+        "in time",
+        "works",
+        "ranked by",
+    ] {
+        assert!(reasons.iter().any(|(reason, _)| *reason == name), "{name}");
+    }
+    let parts = row.gpu_cost + row.storage_cost + row.traffic_cost;
+    assert_eq!(row.expected_cost(), parts);
+    assert!(row.cost_of_success() > parts, "no offer is certain");
+    assert!(row.why().contains(&row.cost_of_success().to_string()));
 }
 
 fn any_offer() -> impl Strategy<Value = Offer> {
@@ -168,7 +263,8 @@ proptest! {
     #[test]
     fn no_offer_is_lost_and_every_limit_holds(offers in prop::collection::vec(any_offer(), 0..60)) {
         let query = OfferQuery { min_gpu_memory_mb: 60_000, min_total_gpu_memory_mb: 0, ..a_query() };
-        let ranked = rank(offers.clone(), &query, &needs(), &[MachineId(70)]);
+        let experience = Experience { avoided: &avoided(70), boots: &[] };
+        let ranked = rank(offers.clone(), &query, &needs(), &experience);
         let mut ids: Vec<_> = ranked.usable.iter().map(|row| row.offer.id).collect();
         ids.extend(ranked.rejected.iter().map(|(offer, _)| offer.id));
         ids.sort();
@@ -181,7 +277,7 @@ proptest! {
             prop_assert!(row.offer.reliability >= query.min_reliability && row.offer.verified);
             prop_assert!(row.offer.direct_ports >= 3 && row.offer.machine != MachineId(70));
             prop_assert!(row.offer.ends_at > Some(needs().at_worst_until));
-            prop_assert!(row.worst_cost >= row.expected_cost);
+            prop_assert!(row.worst_cost >= row.expected_cost());
         }
     }
 
@@ -197,7 +293,7 @@ proptest! {
         }).collect();
         let mut turned = offers.clone();
         turned.rotate_left(turn % prices.len());
-        let one = rank(offers, &a_query(), &needs(), &[]);
-        prop_assert_eq!(one, rank(turned, &a_query(), &needs(), &[]));
+        let one = rank(offers, &a_query(), &needs(), &Experience::default());
+        prop_assert_eq!(one, rank(turned, &a_query(), &needs(), &Experience::default()));
     }
 }

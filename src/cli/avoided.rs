@@ -1,0 +1,49 @@
+//! `pocpit avoided`: machines that are left out for a time, and taking one off the list.
+
+use color_eyre::eyre::Report;
+
+use super::arguments::{Avoided, Common};
+use super::look::{row, table};
+use super::{Exit, print, print_json, runtime, say, telemetry};
+use crate::domain::{AvoidedMachine, MachineId, Time};
+use crate::journal::{self, Journal, Kept, Record};
+
+pub(crate) fn run(arguments: Avoided, common: &Common) -> Result<Exit, Report> {
+    telemetry::quiet();
+    let config = runtime::load(common)?.config;
+    let now = runtime::clock(config.simulation).now();
+    if let Some(machine) = arguments.remove {
+        // Only who holds the journal may write to it: a cockpit that runs has a key for this.
+        let (mut journal, ledger) = Journal::open(&config.paths.state_dir)?;
+        let is_it = |avoided: &AvoidedMachine| avoided.machine == MachineId(machine);
+        if !ledger.avoided(now).iter().any(is_it) {
+            say(format_args!("machine {machine} is not avoided"));
+            return Ok(Exit::Failed);
+        }
+        return allow(&mut journal, now, MachineId(machine));
+    }
+    let avoided = journal::read_only(&config.paths.state_dir)?.avoided(now);
+    if arguments.json {
+        print_json(&avoided)?;
+        return Ok(Exit::Done);
+    }
+    let mut rows = vec![row(["MACHINE", "UNTIL (UTC)", "FAILED", "WHY"])];
+    for machine in &avoided {
+        rows.push(row([
+            &machine.machine.to_string(),
+            &machine.until.format("%Y-%m-%d %H:%M").to_string(),
+            &machine.failed_boots.to_string(),
+            &machine.reason,
+        ]));
+    }
+    print(&table(&rows))?;
+    Ok(Exit::Done)
+}
+
+fn allow(journal: &mut Journal, now: Time, machine: MachineId) -> Result<Exit, Report> {
+    if let Kept::InSpool(error) = journal.append(now, &Record::MachineAllowed { machine })? {
+        say(format_args!("warning: it waits in the spool: {error}"));
+    }
+    say(format_args!("machine {machine} is no longer avoided"));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,143 @@
+//! How long boots take and how they ended: predictions, and what they are learned from.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Duration, InstanceId, MachineId};
+
+/// How long a boot takes, from renting to a loaded model: the logarithm of the time is normally
+/// distributed, because what slows a boot down multiplies.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct BootTime {
+    /// Half of all boots are faster.
+    pub median: Duration,
+    /// Standard deviation of the natural logarithm of the time.
+    pub spread: f64,
+}
+
+/// A boot of ours that came to its end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PastBoot {
+    /// The contract: a boot that is told twice counts once.
+    pub instance: InstanceId,
+    /// Where.
+    pub machine: MachineId,
+    /// GPU, as the market writes it.
+    pub gpu_name: String,
+    /// Download bandwidth that the offer promised, in Mbit/s.
+    pub download_mbps: f64,
+    /// Disk bandwidth that the offer promised, in MB/s, when measured.
+    pub disk_mb_per_s: Option<f64>,
+    /// Gigabytes of the image.
+    pub image_gb: f64,
+    /// Gigabytes of the model.
+    pub model_gb: f64,
+    /// From renting to the end, in seconds.
+    pub took_seconds: u32,
+    /// How it ended.
+    pub end: BootEnd,
+}
+
+/// How a boot ended. Boots that we broke off or broke ourselves tell nothing and are not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BootEnd {
+    /// The model was loaded.
+    Ready,
+    /// The host failed, or was too slow.
+    Failed,
+}
+
+/// Boots of ours that a prediction rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OwnBoots {
+    /// On this machine, with a loaded model at the end.
+    pub machine_ready: u32,
+    /// On this machine, without one.
+    pub machine_failed: u32,
+    /// On this kind of GPU, with a loaded model at the end.
+    pub gpu_ready: u32,
+}
+
+/// Quantiles of the normal distribution.
+const Z90: f64 = 1.281_552;
+const Z95: f64 = 1.644_854;
+
+impl BootTime {
+    /// One in ten is faster.
+    pub fn p10(self) -> Duration {
+        self.quantile(-Z90)
+    }
+
+    /// One in ten is slower.
+    pub fn p90(self) -> Duration {
+        self.quantile(Z90)
+    }
+
+    /// One in twenty is slower.
+    pub fn p95(self) -> Duration {
+        self.quantile(Z95)
+    }
+
+    /// The chance of a boot that takes no longer than this, 0 to 1.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "seconds of a boot: far below 2^52"
+    )]
+    pub fn chance_within(self, time: Duration) -> f64 {
+        if time <= Duration::zero() {
+            return 0.0;
+        }
+        let seconds = |duration: Duration| duration.num_seconds().max(1) as f64;
+        let distance = (seconds(time) / seconds(self.median)).ln();
+        normal(distance / self.spread.max(0.01))
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "seconds of a boot: `as` saturates, and a boot of years is 'never'"
+    )]
+    fn quantile(self, z: f64) -> Duration {
+        let seconds = self.median.num_seconds() as f64 * (z * self.spread).exp();
+        Duration::try_seconds(seconds.ceil() as i64).unwrap_or(Duration::MAX)
+    }
+}
+
+/// The normal distribution: the share below `z`. By Abramowitz and Stegun 7.1.26, right to 1e-6.
+fn normal(z: f64) -> f64 {
+    let x = z.abs() / std::f64::consts::SQRT_2;
+    let t = 1.0 / (1.0 + 0.327_591_1 * x);
+    let terms = [
+        1.061_405_429,
+        -1.453_152_027,
+        1.421_413_741,
+        -0.284_496_736,
+        0.254_829_592,
+    ];
+    let polynomial = terms.iter().fold(0.0, |sum, term| (sum + term) * t);
+    let tail = polynomial * (-x * x).exp() / 2.0;
+    if z < 0.0 { tail } else { 1.0 - tail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_and_chances_agree() {
+        let boot = BootTime {
+            median: Duration::minutes(30),
+            spread: 0.4,
+        };
+        for (time, chance) in [
+            (boot.p10(), 0.1),
+            (boot.median, 0.5),
+            (boot.p90(), 0.9),
+            (boot.p95(), 0.95),
+        ] {
+            let found = boot.chance_within(time);
+            assert!((found - chance).abs() < 0.001, "{found} for {chance}");
+        }
+        assert!(boot.chance_within(Duration::zero()) < f64::EPSILON);
+    }
+}
