@@ -85,17 +85,25 @@ impl Engine {
     }
 
     fn see_headers(&mut self, now: Time, headers: Vec<BlockHeader>) {
-        if let Some(latest) = headers.last() {
-            self.compare_clocks(now, latest.time);
+        if let Some(latest) = headers.iter().max_by_key(|header| header.height) {
+            self.compare_clocks(now, *latest);
         }
         for header in headers {
             self.block_clock.observe_header(header);
         }
     }
 
-    /// No block comes from the future. Old ones say nothing: the source may be behind.
-    fn compare_clocks(&mut self, now: Time, block: Time) {
-        let behind = block - now;
+    /// No block comes from the future. Older ones than the newest say nothing.
+    fn compare_clocks(&mut self, now: Time, block: BlockHeader) {
+        if self
+            .seen
+            .newest_block
+            .is_some_and(|newest| block.height < newest)
+        {
+            return;
+        }
+        self.seen.newest_block = Some(block.height);
+        let behind = block.time - now;
         self.seen.clock_behind = Some(behind).filter(|behind| *behind > CLOCK_SLACK);
     }
 

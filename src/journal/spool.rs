@@ -4,7 +4,7 @@
 //! room, as blank lines, and entries are written over them.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,8 @@ use super::{Entry, JournalError};
 
 /// Bytes that are held: some hundred saved sprints and their rentals, more than any release writes.
 const ROOM: u64 = 1_048_576;
+/// No hole in a line that was torn is so long.
+const ROOM_AT_ONCE: u64 = 65_536;
 const BLANK: u8 = b'\n';
 
 /// The entries that wait for the storage to take them.
@@ -47,7 +49,7 @@ impl Spool {
     /// What the file holds, without changing it. A last line that is torn was never promised to
     /// anybody and is left out.
     pub(super) fn read(path: &Path) -> Result<Spool, JournalError> {
-        let bytes = match fs::read(path) {
+        let bytes = match written(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(failed(path, error)),
@@ -59,10 +61,7 @@ impl Spool {
             damaged: 0,
         };
         let (mut end, mut bad) = (0, 0);
-        // Nearly all of the file is room that waits.
-        let written = bytes.len() - bytes.iter().rev().take_while(|b| **b == BLANK).count();
-        let written = bytes.len().min(written + 1);
-        for line in bytes[..written].split_inclusive(|byte| *byte == BLANK) {
+        for line in bytes.split_inclusive(|byte| *byte == BLANK) {
             end += line.len() as u64;
             if line == [BLANK] {
                 continue;
@@ -165,6 +164,21 @@ impl Spool {
             File::open(directory)?.sync_all()?;
         }
         Ok(())
+    }
+}
+
+/// The file as far as something was written to it, and some of the room behind that. Lines are
+/// written one after the other, each only when the one before is on the disk: behind so much room
+/// there is nothing.
+fn written(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let mut bytes = Vec::new();
+    loop {
+        let before = bytes.len();
+        let read = file.by_ref().take(ROOM_AT_ONCE).read_to_end(&mut bytes)?;
+        if read == 0 || bytes[before..].iter().all(|byte| *byte == BLANK) {
+            return Ok(bytes);
+        }
     }
 }
 

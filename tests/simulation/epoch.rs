@@ -1,6 +1,6 @@
 //! Epoch after epoch on one world and one journal.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,10 +32,18 @@ use crate::wire::Wire;
 pub enum Plan {
     /// Nothing.
     Calm,
+    /// Nothing but the operator's clock, which is an hour behind.
+    WrongClock,
     /// Up to a fifth of all calls, rentals, the chain, the clock.
     Faulty,
     /// The same, and the program dies at any moment.
     Crashing,
+}
+
+impl Plan {
+    fn is_faulty(self) -> bool {
+        matches!(self, Plan::Faulty | Plan::Crashing)
+    }
 }
 
 /// What came of it.
@@ -104,8 +112,6 @@ pub struct Campaign {
     config: Config,
     directory: tempfile::TempDir,
     summary: Summary,
-    /// What the sprints of the last day cost, with their beginnings.
-    recent: VecDeque<(Time, f64)>,
 }
 
 const MANY_LIVES: u32 = 400;
@@ -129,7 +135,7 @@ impl Campaign {
             .prefix("pocpit-sim-")
             .tempdir_in(place)
             .unwrap();
-        let caps = if plan != Plan::Calm && seed.is_multiple_of(4) {
+        let caps = if plan.is_faulty() && seed.is_multiple_of(4) {
             Caps::TIGHT
         } else {
             Caps::WIDE
@@ -152,7 +158,6 @@ impl Campaign {
             config,
             directory,
             summary,
-            recent: VecDeque::new(),
         };
         campaign.plant_what_is_not_ours();
         campaign
@@ -200,7 +205,7 @@ impl Campaign {
         self.stage.skip_to(poc_start - lead);
         let begun = self.stage.time();
         self.stage.chance().fault_rate = match self.plan {
-            Plan::Calm => 0.0,
+            Plan::Calm | Plan::WrongClock => 0.0,
             // Most days are good ones.
             Plan::Faulty | Plan::Crashing => {
                 [0.0, 0.02, 0.05, 0.2][usize::try_from(epoch % 4).unwrap()]
@@ -208,7 +213,7 @@ impl Campaign {
         };
         self.step_the_clock(epoch);
         self.fill_the_disk(epoch);
-        self.open_purse(begun);
+        self.open_purse();
         let calm_from = poc_start + Duration::minutes(60);
         let deadline = self.stage.time() + LONGEST;
         for _ in 0..MANY_LIVES {
@@ -263,6 +268,7 @@ impl Campaign {
     fn step_the_clock(&self, epoch: u64) {
         let error = match (self.plan, epoch % 16) {
             (Plan::Calm, _) => 0,
+            (Plan::WrongClock, _) => -3_600,
             (_, 5 | 11) => self.stage.chance().between(-20, 20),
             (_, 13) => self.stage.chance().between(-3_600, 3_600),
             _ => 0,
@@ -272,7 +278,7 @@ impl Campaign {
 
     /// Once in a while the disk is full for some minutes, or for an hour.
     fn fill_the_disk(&self, epoch: u64) {
-        let fills = self.plan != Plan::Calm && epoch % 16 == 7;
+        let fills = self.plan.is_faulty() && epoch % 16 == 7;
         let span = fills.then(|| {
             let mut chance = self.stage.chance();
             let (after, length) = (chance.between(1, 5_400), chance.between(60, 3_600));
@@ -283,11 +289,8 @@ impl Campaign {
         self.stage.fill_disk(span);
     }
 
-    fn open_purse(&mut self, begun: Time) {
-        self.recent
-            .retain(|(at, _)| begun - *at < Duration::hours(24));
+    fn open_purse(&mut self) {
         self.judge.purse.before = self.ours_spent();
-        self.judge.purse.of_day = self.recent.iter().map(|(_, spent)| spent).sum();
     }
 
     fn open(&self) -> (Journal, Ledger) {
@@ -312,7 +315,7 @@ impl Campaign {
         let reads = epoch.is_multiple_of(READ_JOURNAL_EVERY);
         let ledger = reads.then(|| journal::read_only(self.directory.path()).unwrap());
         self.judge.end(epoch, report, ledger.as_ref());
-        self.check_money(begun, report);
+        self.check_money(report);
         if report.outcome == "confirmed" {
             self.summary.confirmed += 1;
             return self.count(epoch, begun, "");
@@ -360,7 +363,7 @@ impl Campaign {
     }
 
     /// The journal never counts less than was spent, and hardly more while it could look.
-    fn check_money(&mut self, begun: Time, report: &SprintReport) {
+    fn check_money(&self, report: &SprintReport) {
         let spent = self.ours_spent() - self.judge.purse.before;
         let counted = report.cost_usd;
         if counted < 0.98 * spent - 0.02 {
@@ -374,7 +377,6 @@ impl Campaign {
                 "${spent:.2} was spent and ${counted:.2} counted: {report:?}"
             ));
         }
-        self.recent.push_back((begun, spent));
     }
 
     fn ours_spent(&self) -> f64 {
@@ -385,7 +387,7 @@ impl Campaign {
 /// What is there to go wrong.
 fn scenario(plan: Plan) -> Scenario {
     let troubles = match plan {
-        Plan::Calm => Troubles::default(),
+        Plan::Calm | Plan::WrongClock => Troubles::default(),
         Plan::Faulty | Plan::Crashing => Troubles {
             endless_pulls: 0.02,
             broken_hosts: 0.02,

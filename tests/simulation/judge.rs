@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pocpit::domain::{Duration, SprintReport, Time};
+use pocpit::domain::{Duration, SprintReport, Time, Usd};
 use pocpit::engine::Snapshot;
 use pocpit::journal::Ledger;
 use pocpit::world::{PROXY_NODE, TrueRental};
@@ -13,6 +13,7 @@ use crate::played::Stage;
 const LOOKS_ROUND: Duration = Duration::minutes(10);
 const AFTER_LEASE: Duration = Duration::minutes(10);
 const WITHOUT_RENTAL: Duration = Duration::minutes(15);
+const FOUND_OUT: Duration = Duration::minutes(5);
 /// A program that is started again has found everything by then, if the world lets it.
 pub const CONVERGED: Duration = Duration::seconds(60);
 
@@ -22,8 +23,6 @@ pub struct Purse {
     pub caps: Caps,
     /// By all sprints before this one.
     pub before: f64,
-    /// By those of them that began in the last 24 hours.
-    pub of_day: f64,
 }
 
 /// The operator's caps, in dollars.
@@ -48,11 +47,7 @@ impl Caps {
 
 impl Purse {
     pub fn new(caps: Caps) -> Purse {
-        Purse {
-            caps,
-            before: 0.0,
-            of_day: 0.0,
-        }
+        Purse { caps, before: 0.0 }
     }
 }
 
@@ -95,7 +90,7 @@ impl Judge {
         if ours.len() > 1 {
             self.violation(&format!("two rentals at once: {ours:?}"));
         }
-        self.look_at_money(now, spent, &ours);
+        self.look_at_money(now, spent, &ours, &recent);
         let looked_round = now - born > LOOKS_ROUND;
         let over = |rental: &TrueRental| {
             rental
@@ -128,11 +123,15 @@ impl Judge {
     }
 
     /// What was spent, and what the live rentals spend until their leases end, fits into every cap.
-    fn look_at_money(&self, now: Time, spent: f64, live: &[&TrueRental]) {
+    fn look_at_money(&self, now: Time, spent: f64, live: &[&TrueRental], recent: &[TrueRental]) {
         // By a clock that is ahead, the lease is that much longer than anybody meant it to be.
         let ahead = self.stage.clock_error().max(Duration::zero());
+        // What a host charges above its offer is found out at the first look, and given back.
+        let is_as_agreed =
+            |rental: &&&TrueRental| !rental.is_troubled || now - rental.started > FOUND_OUT;
         let reserved: f64 = live
             .iter()
+            .filter(is_as_agreed)
             .map(|rental| {
                 let left = rental.lease_until.map_or(Duration::zero(), |until| {
                     (until - ahead - now).max(Duration::zero())
@@ -142,7 +141,11 @@ impl Judge {
             .sum();
         let purse = &self.purse;
         let sprint = spent - purse.before + reserved;
-        let day = sprint + purse.of_day;
+        // Of a rental that began earlier, nobody here knows what was spent in the window.
+        let in_window =
+            |rental: &&TrueRental| is_ours(rental) && now - rental.started < Duration::hours(24);
+        let of_day = recent.iter().filter(in_window).map(|one| one.cost);
+        let day = of_day.sum::<Usd>().dollars() + reserved;
         if sprint > purse.caps.sprint || day > purse.caps.day {
             self.violation(&format!(
                 "${spent:.2} spent in all and ${reserved:.2} reserved pass a cap of {purse:?}: {live:?}"

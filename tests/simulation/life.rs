@@ -37,8 +37,8 @@ pub struct Life<'a> {
 }
 
 /// The world's own calls are made, and the judge looks, this often.
-const LOOK_EVERY: RealDuration = RealDuration::from_secs(2);
-const JUDGE_EVERY: u64 = 5;
+const LOOK_EVERY: RealDuration = RealDuration::from_secs(3);
+const JUDGE_EVERY: u64 = 4;
 
 impl Life<'_> {
     pub fn live(&self, open: impl FnOnce() -> (Journal, Ledger)) -> Death {

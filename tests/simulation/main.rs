@@ -62,6 +62,12 @@ fn without_faults_every_window_is_made() {
 }
 
 #[test]
+fn a_clock_that_is_an_hour_behind_costs_no_epoch() {
+    let summary = Campaign::new(1, Plan::WrongClock).run(5);
+    assert_eq!(summary.confirmed, 5, "{summary}");
+}
+
+#[test]
 fn whatever_fails_nothing_leaks_and_nothing_is_rented_twice() {
     let all = play(&[(2, Plan::Faulty, EPOCHS), (3, Plan::Faulty, EPOCHS)]);
     assert!(all.faults > 10_000, "{all}");

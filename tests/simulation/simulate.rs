@@ -37,10 +37,11 @@ struct Arguments {
 }
 
 /// Epochs of one campaign.
-const CAMPAIGN: u64 = 125;
+const CAMPAIGN: u64 = 100;
 
 fn main() {
     let arguments = Arguments::parse();
+    end_at_the_first_violation();
     let begun = Instant::now();
     let campaigns = arguments.epochs.div_ceil(CAMPAIGN);
     let next = AtomicU64::new(0);
@@ -82,6 +83,14 @@ fn main() {
         seconds_of_processor(),
         peak_memory()
     );
+}
+
+/// Without it the other threads would play on to their end.
+fn end_at_the_first_violation() {
+    std::panic::set_hook(Box::new(|violation| {
+        eprintln!("{violation}");
+        std::process::exit(1);
+    }));
 }
 
 /// The most memory that this process ever had, as the system tells it.
