@@ -98,6 +98,30 @@ fn offer(id: u64, gpu: &str, dollars: f64) -> RankedOffer {
     }
 }
 
+fn unspent() -> MoneySnapshot {
+    MoneySnapshot {
+        per_hour: UsdPerHour::ZERO,
+        sprint: Usd::ZERO,
+        reserved: Usd::ZERO,
+        caps: vec![
+            CapSnapshot {
+                name: "sprint".into(),
+                limit: Usd::from_dollars(40.0),
+                used: Usd::ZERO,
+            },
+            CapSnapshot {
+                name: "day".into(),
+                limit: Usd::from_dollars(60.0),
+                used: Usd::from_dollars(18.5),
+            },
+        ],
+        hour_limit: UsdPerHour::from_dollars(14.0),
+        hour_used: UsdPerHour::ZERO,
+        credit: Some(Usd::from_dollars(212.4)),
+        credit_floor: Usd::from_dollars(5.0),
+    }
+}
+
 fn waiting() -> Snapshot {
     Snapshot {
         at: at(0),
@@ -178,27 +202,7 @@ fn waiting() -> Snapshot {
             read_at: Some(at(0)),
             trouble: None,
         },
-        money: MoneySnapshot {
-            per_hour: UsdPerHour::ZERO,
-            sprint: Usd::ZERO,
-            reserved: Usd::ZERO,
-            caps: vec![
-                CapSnapshot {
-                    name: "sprint".into(),
-                    limit: Usd::from_dollars(40.0),
-                    used: Usd::ZERO,
-                },
-                CapSnapshot {
-                    name: "day".into(),
-                    limit: Usd::from_dollars(60.0),
-                    used: Usd::from_dollars(18.5),
-                },
-            ],
-            hour_limit: UsdPerHour::from_dollars(14.0),
-            hour_used: UsdPerHour::ZERO,
-            credit: Some(Usd::from_dollars(212.4)),
-            credit_floor: Usd::from_dollars(5.0),
-        },
+        money: unspent(),
         alerts: vec![],
         boot_log: BootLog::default(),
         ended: false,
