@@ -15,6 +15,7 @@ pub mod ports;
 mod publish;
 mod reconcile;
 mod rental;
+mod rental_log;
 mod see;
 mod settle;
 mod snapshot;
@@ -26,6 +27,7 @@ pub use clock::{ScaledClock, SystemClock};
 pub use core::{EndAfter, EngineHandle, EngineOptions, Pace, saved_sprint, start};
 pub use drill::{Part, drill};
 pub use reconcile::{Absence, NEVER_SEEN, Order, Readings, foreign, plan, prove_absence};
+pub use rental_log::RentalLogs;
 pub use snapshot::{
     Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,
     GateSnapshot, HeightEstimate, LinkSnapshot, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot,
@@ -51,6 +53,8 @@ pub struct Ports {
     pub mlnodes: Arc<dyn MlNodes>,
     /// SSH.
     pub remote: Arc<dyn Remote>,
+    /// Where rentals' logs are kept.
+    pub rental_logs: RentalLogs,
     /// Whom to tell.
     pub notifier: crate::notify::Notifier,
 }

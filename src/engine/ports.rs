@@ -140,9 +140,15 @@ pub trait Remote: Send + Sync {
 pub trait RemoteSession: Send + Sync {
     /// Runs a command to its end; output is capped at 64 KiB.
     async fn run(&self, command: &str) -> Result<CommandOutput, LinkError>;
-    /// Follows a file from byte `offset`, across truncation by offset and across its creation.
-    /// The channel closes when the link is lost or the session is closed.
-    async fn tail(&self, path: &str, offset: u64) -> Result<mpsc::Receiver<TailChunk>, LinkError>;
+    /// Follows a file, which need not be there yet, from a place in it. When that place is not to be
+    /// found (the file was cut off or written anew) it begins at the file's beginning: the first
+    /// chunk tells. The channel closes when the link is lost, when the session is closed, and when
+    /// another file has the name and this one was read to its end.
+    async fn tail(
+        &self,
+        path: &str,
+        from: &LogPlace,
+    ) -> Result<mpsc::Receiver<TailChunk>, LinkError>;
     /// Opens the tunnel: local HTTP ends for the container's ports and the callback's way back.
     async fn open_tunnel(&self, spec: &TunnelSpec) -> Result<TunnelEnds, LinkError>;
     /// Fails as soon as the link is known to be dead.
@@ -165,10 +171,42 @@ pub struct CommandOutput {
 /// Bytes of a followed file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TailChunk {
+    /// Inode of the file.
+    pub file: u64,
     /// Offset of the first byte in the file.
     pub offset: u64,
     /// The bytes.
     pub bytes: Vec<u8>,
+}
+
+/// A place in a followed file that is found again, although the file was renamed, and not mistaken
+/// for one in another file of the same name. The default is the beginning of any file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogPlace {
+    /// Inode of the file.
+    pub file: u64,
+    /// Bytes of it that were read.
+    pub offset: u64,
+    /// The last of them, at most [`LogPlace::BEFORE`].
+    pub before: Vec<u8>,
+}
+
+impl LogPlace {
+    /// Bytes before a place that tell its file from another one.
+    pub const BEFORE: usize = 32;
+
+    /// Goes on to the end of `chunk`.
+    pub fn pass(&mut self, chunk: &TailChunk) {
+        if (chunk.file, chunk.offset) != (self.file, self.offset) {
+            self.before.clear();
+        }
+        let last = chunk.bytes.len().saturating_sub(Self::BEFORE);
+        self.before.extend_from_slice(&chunk.bytes[last..]);
+        let excess = self.before.len().saturating_sub(Self::BEFORE);
+        self.before.drain(..excess);
+        self.file = chunk.file;
+        self.offset = chunk.offset + chunk.bytes.len() as u64;
+    }
 }
 
 /// The tunnel that a rental needs.

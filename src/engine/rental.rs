@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::Ports;
 use super::drill::{Part, drill};
 use super::observe::{LinkChange, Observation};
-use super::ports::{LinkError, RemoteSession, TunnelSpec};
+use super::ports::{LinkError, LogPlace, RemoteSession, TunnelSpec};
+use super::rental_log::RentalLog;
 use super::supervise::{caught, outlive};
 use crate::domain::{
     ActualStatus, Duration, Instance, InstanceId, ServiceState, SshEndpoint, Time,
@@ -28,6 +29,7 @@ const MLNODE_EVERY: Duration = Duration::seconds(10);
 /// A loaded model is watched by the Network Node too.
 const LOADED_MLNODE_EVERY: Duration = Duration::seconds(20);
 const LINK_CHECK_EVERY: Duration = Duration::seconds(5);
+const FOLLOW_AGAIN: Duration = Duration::seconds(1);
 const RECONNECT_FIRST: Duration = Duration::seconds(3);
 const RECONNECT_LONGEST: Duration = Duration::seconds(30);
 
@@ -65,7 +67,8 @@ impl Watcher {
             lease: lease_seen,
             reports: reports.clone(),
             stop: stop.clone(),
-            offset: 0,
+            log: ports.rental_logs.of(instance),
+            place: LogPlace::default(),
         };
         Watcher {
             instance,
@@ -124,20 +127,33 @@ struct Link {
     lease: watch::Receiver<Time>,
     reports: mpsc::Sender<Observation>,
     stop: CancellationToken,
-    /// Bytes of the log that were read: a new session goes on exactly there.
-    offset: u64,
+    log: RentalLog,
+    /// Up to where the log was read: a new session goes on exactly there.
+    place: LogPlace,
 }
 
 impl Link {
     /// Keeps the link up, also after a panic: without it nobody renews the lease.
     async fn outlive(mut self, mut instances: watch::Receiver<Option<Instance>>) {
         let clock = self.ports.clock.clone();
+        self.go_on_with_kept_log().await;
         while let Err(panic) = caught(self.keep(&mut instances)).await {
             tracing::error!("the link to the rental broke and is made again: {panic}");
             self.report(LinkChange::Lost(LinkError::Local(panic.to_string())))
                 .await;
             clock.sleep(RECONNECT_FIRST).await;
         }
+    }
+
+    /// What an earlier run read of the log is here already.
+    async fn go_on_with_kept_log(&mut self) {
+        for chunk in self.log.replay() {
+            let seen = Observation::Log(self.instance, chunk);
+            if self.reports.send(seen).await.is_err() {
+                return;
+            }
+        }
+        self.place = self.log.place();
     }
 
     async fn keep(&mut self, instances: &mut watch::Receiver<Option<Instance>>) {
@@ -204,7 +220,7 @@ impl Link {
     async fn work(&mut self, session: &dyn RemoteSession) -> Result<(), LinkError> {
         let ends = session.open_tunnel(&self.tunnel).await?;
         self.report(LinkChange::Tunnel(ends)).await;
-        let mut log = session.tail(LOG_FILE, self.offset).await?;
+        let mut log = session.tail(LOG_FILE, &self.place).await?;
         drill(Part::Link);
         let clock = self.ports.clock.clone();
         let asking = ask_mlnode(
@@ -225,12 +241,14 @@ impl Link {
                 result = &mut leasing => return result,
                 chunk = log.recv() => {
                     let Some(chunk) = chunk else {
+                        // The link is lost, or the file is another one now.
                         session.check().await?;
-                        log = session.tail(LOG_FILE, self.offset).await?;
-                        clock.sleep(RECONNECT_FIRST).await;
+                        clock.sleep(FOLLOW_AGAIN).await;
+                        log = session.tail(LOG_FILE, &self.place).await?;
                         continue;
                     };
-                    self.offset = chunk.offset + chunk.bytes.len() as u64;
+                    self.log.append(&chunk);
+                    self.place.pass(&chunk);
                     let _ = self.reports.send(Observation::Log(self.instance, chunk)).await;
                 }
             }
@@ -303,3 +321,6 @@ async fn renew_lease(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -311,7 +311,12 @@ impl Engine {
         if self.watcher.as_ref().map(|watcher| watcher.instance) != Some(id) {
             return;
         }
-        let mut lines = self.sanitizer.feed(now, &chunk.bytes);
+        let mut lines = Vec::new();
+        if chunk.offset == 0 {
+            // Another file begins: what was not finished in the last one never will be.
+            lines.extend(self.sanitizer.end(now));
+        }
+        lines.extend(self.sanitizer.feed(now, &chunk.bytes));
         let live = self.sanitizer.live(now);
         if let Some(boot) = &mut self.boot {
             for line in lines.iter().chain(&live) {

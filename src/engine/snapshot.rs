@@ -410,6 +410,8 @@ pub struct BootLog {
     chunks: Vec<Arc<Vec<LogLine>>>,
     first: u64,
     len: usize,
+    /// Memory of the lines that are kept, roughly.
+    bytes: usize,
     /// A line that is still being rewritten by carriage returns: a progress bar.
     pub live: Option<LogLine>,
 }
@@ -419,6 +421,8 @@ impl BootLog {
     const CHUNK: usize = 256;
     /// Lines that are kept; older ones are in the rental's log file.
     pub const CAPACITY: usize = 100_000;
+    /// Bytes that are kept: lines can be long.
+    const BYTES: usize = 64 << 20;
 
     /// A log without lines whose first one will have this sequence number.
     pub(super) fn beginning_at(first: u64) -> BootLog {
@@ -428,17 +432,19 @@ impl BootLog {
         }
     }
 
-    /// Adds a line; the oldest chunk goes when there are too many.
+    /// Adds a line; the oldest chunks go when there is too much.
     pub fn push(&mut self, line: LogLine) {
+        self.bytes += line.bytes();
         match self.chunks.last_mut() {
             Some(last) if last.len() < Self::CHUNK => Arc::make_mut(last).push(line),
             _ => self.chunks.push(Arc::new(vec![line])),
         }
         self.len += 1;
-        if self.len > Self::CAPACITY {
+        while self.len > Self::CAPACITY || self.bytes > Self::BYTES && self.chunks.len() > 1 {
             let oldest = self.chunks.remove(0);
             self.first += oldest.len() as u64;
             self.len -= oldest.len();
+            self.bytes -= oldest.iter().map(LogLine::bytes).sum::<usize>();
         }
     }
 
@@ -475,5 +481,24 @@ impl RentalSnapshot {
     /// True when the node's own answer says that its model is served.
     pub fn is_ready(&self) -> bool {
         self.boot.stage == BootStage::Ready
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_long_lines_stays_within_its_memory_and_the_newest_are_there() {
+        let mut log = BootLog::default();
+        for number in 0..40_000 {
+            let text = format!("{number} {}", "x".repeat(4_000));
+            log.push(LogLine::plain(Time::UNIX_EPOCH, text));
+        }
+        let kept = (log.first_seq()..log.end_seq()).filter_map(|seq| log.line(seq));
+        let bytes: usize = kept.map(LogLine::bytes).sum();
+        assert!(bytes <= BootLog::BYTES, "{bytes}");
+        assert!(log.len() > 10_000, "{}", log.len());
+        assert!(log.line(39_999).unwrap().text().starts_with("39999 "));
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::control::ControlDirectory;
 use super::{failure, log_tail, tunnel};
 use crate::engine::ports::{
-    CommandOutput, LinkError, RemoteSession, TailChunk, TunnelEnds, TunnelSpec,
+    CommandOutput, LinkError, LogPlace, RemoteSession, TailChunk, TunnelEnds, TunnelSpec,
 };
 
 const RUN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -92,9 +92,13 @@ impl RemoteSession for OpenSshSession {
         }
     }
 
-    async fn tail(&self, path: &str, offset: u64) -> Result<mpsc::Receiver<TailChunk>, LinkError> {
+    async fn tail(
+        &self,
+        path: &str,
+        from: &LogPlace,
+    ) -> Result<mpsc::Receiver<TailChunk>, LinkError> {
         let mut child = Arc::clone(self.session()?)
-            .arc_raw_command(log_tail::command(path, offset))
+            .arc_raw_command(log_tail::command(path, from))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -105,9 +109,9 @@ impl RemoteSession for OpenSshSession {
         let (guard, output) = (child.stdin().take(), child.stdout().take());
         self.spawn(async move {
             if let Some(output) = output {
-                log_tail::read(output, offset, &sender).await;
+                log_tail::read(output, &sender).await;
             }
-            // Closing our end of its input ends the remote `tail`.
+            // Closing our end of its input ends the remote script.
             drop(guard);
             drop(child);
         });

@@ -8,7 +8,8 @@ use std::time::Duration as RealDuration;
 use async_trait::async_trait;
 use pocpit::domain::{Duration, InstanceId, SshEndpoint, Time};
 use pocpit::engine::ports::{
-    Clock, CommandOutput, LinkError, Remote, RemoteSession, TailChunk, TunnelEnds, TunnelSpec,
+    Clock, CommandOutput, LinkError, LogPlace, Remote, RemoteSession, TailChunk, TunnelEnds,
+    TunnelSpec,
 };
 use pocpit::world::{Ask, Outgoing, Polled, Reply, Scenario, World};
 use serde_json::{Value, json};
@@ -396,9 +397,10 @@ impl RemoteSession for Session {
     async fn tail(
         &self,
         path: &str,
-        mut offset: u64,
+        from: &LogPlace,
     ) -> Result<mpsc::Receiver<TailChunk>, LinkError> {
         self.alive()?;
+        let mut offset = from.offset;
         let (sender, receiver) = mpsc::channel(8);
         let (stage, machine, breaks_at, path) = (
             self.stage.clone(),
@@ -419,7 +421,11 @@ impl RemoteSession for Session {
                     tokio::time::sleep(RealDuration::from_secs(5)).await;
                     continue;
                 }
-                let chunk = TailChunk { offset, bytes };
+                let chunk = TailChunk {
+                    file: 1,
+                    offset,
+                    bytes,
+                };
                 offset += chunk.bytes.len() as u64;
                 if sender.send(chunk).await.is_err() {
                     return;

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod peer;
+mod wire;
 mod world_host;
 
 use std::net::SocketAddr;
@@ -14,7 +15,9 @@ use std::time::Duration;
 
 use pocpit::config::SshConfig;
 use pocpit::domain::InstanceId;
-use pocpit::engine::ports::{CallbackForward, LinkError, Remote, RemoteSession, TunnelSpec};
+use pocpit::engine::ports::{
+    CallbackForward, LinkError, LogPlace, Remote, RemoteSession, TunnelSpec,
+};
 use pocpit::ssh::{OpenSshRemote, generate_key};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -99,6 +102,8 @@ macro_rules! for_both_peers {
         }
     )*};
 }
+
+mod log;
 
 async fn eventually(what: &str, mut done: impl AsyncFnMut() -> bool) {
     let end = tokio::time::Instant::now() + PATIENCE;
@@ -217,39 +222,6 @@ for_both_peers! {
         scene.connect().await.close().await;
     }
 
-    async fn a_log_is_followed_from_before_it_is_there_and_over_a_lost_link(scene: Scene) {
-        let path = scene.peer.path("mlnode.log");
-        let text: Vec<u8> = (0..20_000).flat_map(|line| format!("line {line} of the log\n").into_bytes()).collect();
-        let session = scene.connect().await;
-        let mut tail = session.tail(&path, 0).await.unwrap();
-        // Given a file that appears only now, and grows,
-        scene.peer.append("mlnode.log", &text[..100_000]);
-        let mut seen = Vec::new();
-        while seen.len() < 60_000 {
-            let chunk = tokio::time::timeout(PATIENCE, tail.recv()).await.expect("lines come").unwrap();
-            assert_eq!(chunk.offset, seen.len() as u64, "no byte is skipped");
-            seen.extend_from_slice(&chunk.bytes);
-        }
-        // when the link is cut in the middle,
-        scene.peer.cut_links();
-        while let Some(chunk) = tokio::time::timeout(PATIENCE, tail.recv()).await.expect("the end comes") {
-            seen.extend_from_slice(&chunk.bytes);
-        }
-        eventually("the loss", async || session.check().await.is_err()).await;
-        session.close().await;
-        scene.peer.append("mlnode.log", &text[100_000..]);
-        // then a new session goes on at the exact byte.
-        let session = scene.connect().await;
-        let mut tail = session.tail(&path, seen.len() as u64).await.unwrap();
-        while seen.len() < text.len() {
-            let chunk = tokio::time::timeout(PATIENCE, tail.recv()).await.expect("lines come").unwrap();
-            assert_eq!(chunk.offset, seen.len() as u64);
-            seen.extend_from_slice(&chunk.bytes);
-        }
-        assert!(seen == text, "no byte is lost and none is there twice");
-        session.close().await;
-    }
-
     async fn requests_go_through_the_tunnel_with_and_without_a_version(scene: Scene) {
         let session = scene.connect().await;
         let ends = session.open_tunnel(&spec(http_server().await)).await.unwrap();
@@ -316,7 +288,7 @@ for_both_peers! {
         let session = scene.connect().await;
         let path = scene.peer.path("followed.log");
         scene.peer.append("followed.log", b"a line\n");
-        let mut tail = session.tail(&path, 0).await.unwrap();
+        let mut tail = session.tail(&path, &LogPlace::default()).await.unwrap();
         assert!(tail.recv().await.is_some());
         session.open_tunnel(&spec(http_server().await)).await.unwrap();
         assert!(!processes_with(&scene.run_dir()).is_empty(), "the master runs");
@@ -331,7 +303,7 @@ for_both_peers! {
 
     async fn a_session_that_is_only_dropped_ends_too(scene: Scene) {
         let session = scene.connect().await;
-        let _tail = session.tail(&scene.peer.path("dropped.log"), 0).await.unwrap();
+        let _tail = session.tail(&scene.peer.path("dropped.log"), &LogPlace::default()).await.unwrap();
         drop(session);
         eventually("the end of the master", async || processes_with(&scene.run_dir()).is_empty()).await;
     }
