@@ -32,7 +32,7 @@ pub use snapshot::{
     Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,
     GateSnapshot, HeightEstimate, LinkSnapshot, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot,
     OfferRow, OffersSnapshot, QuitChoice, RejectedOffer, RentalSnapshot, SearchState, Snapshot,
-    SprintSnapshot, TimeBand, WorldKind,
+    SprintSnapshot, TimeBand, TunnelRate, WorldKind,
 };
 
 pub use supervise::{Panicked, caught};

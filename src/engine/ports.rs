@@ -131,6 +131,8 @@ pub trait Remote: Send + Sync {
     ) -> Result<Box<dyn RemoteSession>, LinkError>;
     /// The public half of the key that is used, in OpenSSH form.
     fn public_key(&self) -> &str;
+    /// Closes the local ends of a rental's tunnel.
+    async fn close_tunnel(&self, instance: InstanceId);
     /// Forgets the pinned host key of a rental that is gone.
     async fn forget(&self, instance: InstanceId);
 }
@@ -149,8 +151,11 @@ pub trait RemoteSession: Send + Sync {
         path: &str,
         from: &LogPlace,
     ) -> Result<mpsc::Receiver<TailChunk>, LinkError>;
-    /// Opens the tunnel: local HTTP ends for the container's ports and the callback's way back.
+    /// Opens the tunnel: local HTTP ends for the container's ports and the callback's way back. The
+    /// ends outlive the session, until [`Remote::close_tunnel`]; the next session leads them on.
     async fn open_tunnel(&self, spec: &TunnelSpec) -> Result<TunnelEnds, LinkError>;
+    /// What went through the rental's tunnel until now.
+    fn traffic(&self) -> TunnelTraffic;
     /// Fails as soon as the link is known to be dead.
     async fn check(&self) -> Result<(), LinkError>;
     /// Ends everything on both sides; never takes longer than a few seconds.
@@ -240,6 +245,17 @@ pub struct TunnelEnds {
     pub api: SocketAddr,
     /// Local end of inference.
     pub inference: SocketAddr,
+}
+
+/// What went through a tunnel since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TunnelTraffic {
+    /// Bytes of bodies to the rental.
+    pub sent: u64,
+    /// Bytes of bodies from the rental.
+    pub received: u64,
+    /// From a request to the first byte of its answer: the quickest of the last ones.
+    pub round_trip: Option<std::time::Duration>,
 }
 
 /// Why there is no SSH link.

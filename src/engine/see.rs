@@ -3,8 +3,9 @@
 use super::core::Engine;
 use super::exec;
 use super::observe::{LinkChange, Observation};
-use super::ports::TailChunk;
+use super::ports::{LinkError, TailChunk};
 use super::reconcile::Readings;
+use super::snapshot::TunnelRate;
 use super::{publish, reconcile};
 use crate::chain::epoch;
 use crate::domain::{
@@ -283,6 +284,10 @@ impl Engine {
         match change {
             LinkChange::Failed(error) => {
                 link.attempts += 1;
+                if matches!(error, LinkError::HostKeyChanged { .. }) {
+                    let alarm = || (now, error.to_string());
+                    link.strange_host.get_or_insert_with(alarm);
+                }
                 link.last_error = Some(error.to_string());
                 tracing::info!("SSH attempt {}: {error}", link.attempts);
             }
@@ -292,11 +297,16 @@ impl Engine {
                 link.up_since = Some(now);
             }
             LinkChange::Tunnel(ends) => link.ends = Some(ends),
+            LinkChange::Carries(rate) => {
+                link.rate = rate;
+                return;
+            }
             LinkChange::Lost(error) => {
                 tracing::warn!("{error}; connecting again");
                 link.up_since = None;
                 link.ends = None;
                 link.proven = false;
+                link.rate = TunnelRate::default();
                 link.last_error = Some(error.to_string());
             }
         }

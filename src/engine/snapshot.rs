@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::ports::TunnelTraffic;
 use crate::domain::{
     Blocks, BootFault, BootStage, ChainPhase, CockpitId, ConfirmationEvent, Duration, EpochIndex,
     EpochParams, EpochStages, GateKind, GpuDevice, Height, InstanceId, LogLine, Mode, Offer,
@@ -301,7 +302,43 @@ pub enum LinkSnapshot {
         since: Time,
         /// The tunnel carries requests.
         tunnel: bool,
+        /// How much it carries, and how fast.
+        #[serde(default)]
+        rate: TunnelRate,
     },
+}
+
+/// What a tunnel carries, over the last seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TunnelRate {
+    /// Bytes of requests' bodies per second.
+    pub sent_per_second: u64,
+    /// Bytes of answers' bodies per second.
+    pub received_per_second: u64,
+    /// Milliseconds from a request to its answer: the quickest of the last ones. Absent before any.
+    pub round_trip_ms: Option<u64>,
+}
+
+impl TunnelRate {
+    /// What the difference of two readings, `elapsed` apart, means.
+    pub(super) fn between(
+        before: TunnelTraffic,
+        after: TunnelTraffic,
+        elapsed: std::time::Duration,
+    ) -> TunnelRate {
+        let per_second = |before: u64, after: u64| {
+            let bytes = u128::from(after.saturating_sub(before));
+            let rate = bytes * 1_000 / elapsed.as_millis().max(1);
+            u64::try_from(rate).unwrap_or(u64::MAX)
+        };
+        TunnelRate {
+            sent_per_second: per_second(before.sent, after.sent),
+            received_per_second: per_second(before.received, after.received),
+            round_trip_ms: after
+                .round_trip
+                .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+        }
+    }
 }
 
 /// State of a boot.
@@ -487,6 +524,26 @@ impl RentalSnapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_is_the_difference_of_two_readings_by_time() {
+        let reading = |sent, received| TunnelTraffic {
+            sent,
+            received,
+            round_trip: Some(std::time::Duration::from_micros(23_900)),
+        };
+        let rate = TunnelRate::between(
+            reading(1_000, 500),
+            reading(4_000, 500),
+            std::time::Duration::from_millis(1_500),
+        );
+        let expected = TunnelRate {
+            sent_per_second: 2_000,
+            received_per_second: 0,
+            round_trip_ms: Some(23),
+        };
+        assert_eq!(rate, expected);
+    }
 
     #[test]
     fn a_flood_of_long_lines_stays_within_its_memory_and_the_newest_are_there() {

@@ -1,6 +1,8 @@
 //! Follows a remote file from an exact place, so that a new session goes on where the last one was
 //! lost. What runs on the rental is `follow.sh`; one run of it gives the bytes of one file.
 
+use std::fmt::Write as _;
+
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::mpsc;
 
@@ -15,14 +17,21 @@ const LONGEST_GREETING: usize = 64 * 1024;
 
 /// The remote command.
 pub(super) fn command(path: &str, from: &LogPlace) -> String {
-    let before: String = from.before.iter().map(|b| format!("{b:02x}")).collect();
     format!(
-        "sh -c {} follow {} {} {} '{before}'",
+        "sh -c {} follow {} {} {} '{}'",
         quoted(SCRIPT),
         quoted(path),
         from.file,
         from.offset,
+        hexadecimal(&from.before),
     )
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// For a POSIX shell.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use pocpit::domain::{Duration, InstanceId, SshEndpoint, Time};
 use pocpit::engine::ports::{
     Clock, CommandOutput, LinkError, LogPlace, Remote, RemoteSession, TailChunk, TunnelEnds,
-    TunnelSpec,
+    TunnelSpec, TunnelTraffic,
 };
 use pocpit::world::{Ask, Outgoing, Polled, Reply, Scenario, World};
 use serde_json::{Value, json};
@@ -338,6 +338,8 @@ impl Remote for StageRemote {
         KEY
     }
 
+    async fn close_tunnel(&self, _instance: InstanceId) {}
+
     async fn forget(&self, _instance: InstanceId) {}
 }
 
@@ -454,6 +456,10 @@ impl RemoteSession for Session {
             locked(&self.ports).push(callback.remote_port);
         }
         Ok(ends)
+    }
+
+    fn traffic(&self) -> TunnelTraffic {
+        TunnelTraffic::default()
     }
 
     async fn check(&self) -> Result<(), LinkError> {

@@ -100,8 +100,9 @@ fn is_there(machine: &dyn Machine, place: &Place) -> bool {
     let before = place.offset.saturating_sub(count as u64);
     let bytes = machine.read_file(&place.path, before, count);
     bytes.is_some_and(|bytes| {
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        hex == place.before
+        let expected = place.before.as_bytes().chunks(2);
+        let expected = expected.map(|two| u8::from_str_radix(&String::from_utf8_lossy(two), 16));
+        expected.eq(bytes.into_iter().map(Ok))
     })
 }
 

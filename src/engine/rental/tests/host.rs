@@ -229,6 +229,10 @@ impl RemoteSession for Link {
         })
     }
 
+    fn traffic(&self) -> TunnelTraffic {
+        TunnelTraffic::default()
+    }
+
     async fn check(&self) -> Result<(), LinkError> {
         if self.is_up() {
             return Ok(());
@@ -264,6 +268,8 @@ impl Remote for World {
     fn public_key(&self) -> &'static str {
         "ssh-ed25519 AAAA"
     }
+
+    async fn close_tunnel(&self, _instance: InstanceId) {}
 
     async fn forget(&self, _instance: InstanceId) {}
 }
