@@ -140,7 +140,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_host_that_only_talks_is_heard_to_a_bound() {
-        assert_eq!(chunks(&[b'x'; 300_000]).await, []);
+        assert_eq!(chunks(&vec![b'x'; 300_000]).await, []);
         assert_eq!(chunks(b"pocpit-log 9 1").await, []);
     }
 

@@ -415,7 +415,7 @@ mod tests {
     fn a_sequence_that_goes_on_for_ever_is_given_up_and_takes_no_more_memory() {
         let mut sanitizer = Sanitizer::new();
         sanitizer.feed(at(), b"\x1b]");
-        sanitizer.feed(at(), &[b'x'; LONGEST_SEQUENCE - 2]);
+        sanitizer.feed(at(), &vec![b'x'; LONGEST_SEQUENCE - 2]);
         assert_eq!(sanitizer.live(at()), None);
         sanitizer.feed(at(), b"seen again");
         let live = sanitizer.live(at()).map(|line| line.text());

@@ -125,7 +125,7 @@ async fn a_cockpit_that_waits_to_be_killed() {
     let mut tail = session.tail(&log, &LogPlace::default()).await.unwrap();
     assert!(tail.recv().await.is_some());
     println!("\nready");
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,7 +20,7 @@ fn text(lines: usize) -> Vec<u8> {
     for number in 0..lines {
         match number % 97 {
             0 => {
-                text.extend_from_slice(format!("\rloading 1 %\rloading 50 %\r{number}").as_bytes())
+                text.extend_from_slice(format!("\rloading 1 %\rloading 50 %\r{number}").as_bytes());
             }
             1 => text
                 .extend_from_slice(format!("\x1b[1;32m{number}\x1b[0m\u{1f600} größer").as_bytes()),
