@@ -291,6 +291,7 @@ fn rented(step: Step) -> Snapshot {
         link: LinkSnapshot::Up {
             since: at(-18),
             tunnel: true,
+            rate: TunnelRate::default(),
         },
         boot: BootSnapshot {
             stage: BootStage::Downloading,

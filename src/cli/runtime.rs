@@ -12,7 +12,7 @@ use crate::config::{
 };
 use crate::domain::Mode;
 use crate::engine::{
-    self, EndAfter, EngineError, EngineHandle, EngineOptions, Pace, Ports, ScaledClock,
+    self, EndAfter, EngineError, EngineHandle, EngineOptions, Pace, Ports, RentalLogs, ScaledClock,
     SystemClock, WorldKind, attach, ports::Clock,
 };
 use crate::http::HttpClient;
@@ -92,6 +92,7 @@ pub(crate) fn ports(config: &Config) -> Result<Ports, Report> {
         network_node: Arc::new(NetworkNodeClient::new(http.clone(), &config.network_node)),
         mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
         remote: Arc::new(OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir)?),
+        rental_logs: RentalLogs::in_directory(config.paths.state_dir.join("rental_logs")),
         notifier: Notifier::new(http, &config.notify),
     })
 }

@@ -355,8 +355,8 @@ pub const KEYS: &[Key] = &[
     default(
         "ssh.keepalive",
         Kind::Duration,
-        "\"5s\"",
-        "Interval of keep-alives: three missed ones are a dead link.",
+        "\"3s\"",
+        "Interval of keep-alives: a link that is silent for four of them is dead.",
     ),
     required(
         "mlnode.model",

@@ -101,7 +101,7 @@ pub struct SshConfig {
     pub user: String,
     /// Time-out of a connection attempt (real time).
     pub connect_timeout: std::time::Duration,
-    /// Interval of keep-alives (real time); three missed ones are a dead link.
+    /// Interval of keep-alives (real time); a link that is silent for four of them is dead.
     pub keepalive: std::time::Duration,
 }
 

@@ -45,6 +45,15 @@ fn problem_of(text: &str, key: &str) -> Problem {
 }
 
 #[test]
+fn a_dead_link_is_found_within_15_seconds_unless_set_otherwise() {
+    let ssh = parsed(LEAST).unwrap().config.ssh;
+    assert!(
+        ssh.keepalive * 4 <= std::time::Duration::from_secs(15),
+        "{ssh:?}"
+    );
+}
+
+#[test]
 fn the_least_configuration_is_complete_with_its_defaults() {
     let config = parsed(LEAST)
         .unwrap_or_else(|report| panic!("{report}"))

@@ -64,6 +64,15 @@ impl LogLine {
         }
     }
 
+    /// Bytes that it takes in memory, roughly.
+    pub fn bytes(&self) -> usize {
+        let spans = self
+            .spans
+            .iter()
+            .map(|span| size_of::<Span>() + span.text.len());
+        size_of::<LogLine>() + spans.sum::<usize>()
+    }
+
     /// The line's text without styles.
     pub fn text(&self) -> String {
         self.spans.iter().map(|span| span.text.as_str()).collect()

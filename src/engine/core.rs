@@ -16,7 +16,7 @@ use super::observe::{Observation, start_pollers};
 use super::ports::TunnelEnds;
 use super::rental::Watcher;
 use super::snapshot::{
-    BootLog, Command, LinkSnapshot, QuitChoice, RejectedOffer, Snapshot, WorldKind,
+    BootLog, Command, LinkSnapshot, QuitChoice, RejectedOffer, Snapshot, TunnelRate, WorldKind,
 };
 use super::supervise::caught;
 use super::{EngineError, Ports, exec, publish};
@@ -162,6 +162,9 @@ pub(super) struct LinkState {
     pub(super) up_since: Option<Time>,
     pub(super) ends: Option<TunnelEnds>,
     pub(super) proven: bool,
+    pub(super) rate: TunnelRate,
+    /// What was said of the first host key that was not the rental's, and when.
+    pub(super) strange_host: Option<(Time, String)>,
 }
 
 impl LinkState {
@@ -170,6 +173,7 @@ impl LinkState {
             Some(since) => LinkSnapshot::Up {
                 since,
                 tunnel: self.proven,
+                rate: self.rate,
             },
             None if self.attempts == 0 => LinkSnapshot::None,
             None => LinkSnapshot::Connecting {

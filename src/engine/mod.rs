@@ -20,6 +20,7 @@ mod price;
 mod publish;
 mod reconcile;
 mod rental;
+mod rental_log;
 mod see;
 mod settle;
 mod snapshot;
@@ -33,11 +34,12 @@ pub use drill::{Part, drill};
 pub use exec::needs;
 pub use publish::sprint_rules;
 pub use reconcile::{Absence, NEVER_SEEN, Order, Readings, foreign, plan, prove_absence};
+pub use rental_log::RentalLogs;
 pub use snapshot::{
     Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,
     ConfirmationEstimate, GateSnapshot, HeightEstimate, LinkSnapshot, MoneySnapshot, NodeOwner,
     NodeRow, NodesSnapshot, OffersSnapshot, QuitChoice, RejectedOffer, RentalSnapshot, SearchState,
-    Snapshot, SprintSnapshot, StageEstimate, TimeBand, UpgradeEstimate, WorldKind,
+    Snapshot, SprintSnapshot, StageEstimate, TimeBand, TunnelRate, UpgradeEstimate, WorldKind,
 };
 
 pub use supervise::{Panicked, caught};
@@ -58,6 +60,8 @@ pub struct Ports {
     pub mlnodes: Arc<dyn MlNodes>,
     /// SSH.
     pub remote: Arc<dyn Remote>,
+    /// Where rentals' logs are kept.
+    pub rental_logs: RentalLogs,
     /// Whom to tell.
     pub notifier: crate::notify::Notifier,
 }

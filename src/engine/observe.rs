@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::drill::{Part, drill};
 use super::ports::{LinkError, Look, TailChunk, TunnelEnds};
+use super::snapshot::TunnelRate;
 use super::supervise::outlive;
 use super::{Absence, Ports};
 use crate::chain::clock::{STRETCH, STRETCHES};
@@ -68,6 +69,7 @@ pub(super) enum LinkChange {
     Failed(LinkError),
     Connected(SshEndpoint),
     Tunnel(TunnelEnds),
+    Carries(TunnelRate),
     Lost(LinkError),
 }
 

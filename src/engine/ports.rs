@@ -162,6 +162,8 @@ pub trait Remote: Send + Sync {
     ) -> Result<Box<dyn RemoteSession>, LinkError>;
     /// The public half of the key that is used, in OpenSSH form.
     fn public_key(&self) -> &str;
+    /// Closes the local ends of a rental's tunnel.
+    async fn close_tunnel(&self, instance: InstanceId);
     /// Forgets the pinned host key of a rental that is gone.
     async fn forget(&self, instance: InstanceId);
 }
@@ -171,11 +173,20 @@ pub trait Remote: Send + Sync {
 pub trait RemoteSession: Send + Sync {
     /// Runs a command to its end; output is capped at 64 KiB.
     async fn run(&self, command: &str) -> Result<CommandOutput, LinkError>;
-    /// Follows a file from byte `offset`, across truncation by offset and across its creation.
-    /// The channel closes when the link is lost or the session is closed.
-    async fn tail(&self, path: &str, offset: u64) -> Result<mpsc::Receiver<TailChunk>, LinkError>;
-    /// Opens the tunnel: local HTTP ends for the container's ports and the callback's way back.
+    /// Follows a file, which need not be there yet, from a place in it. When that place is not to be
+    /// found (the file was cut off or written anew) it begins at the file's beginning: the first
+    /// chunk tells. The channel closes when the link is lost, when the session is closed, and when
+    /// another file has the name and this one was read to its end.
+    async fn tail(
+        &self,
+        path: &str,
+        from: &LogPlace,
+    ) -> Result<mpsc::Receiver<TailChunk>, LinkError>;
+    /// Opens the tunnel: local HTTP ends for the container's ports and the callback's way back. The
+    /// ends outlive the session, until [`Remote::close_tunnel`]; the next session leads them on.
     async fn open_tunnel(&self, spec: &TunnelSpec) -> Result<TunnelEnds, LinkError>;
+    /// What went through the rental's tunnel until now.
+    fn traffic(&self) -> TunnelTraffic;
     /// Fails as soon as the link is known to be dead.
     async fn check(&self) -> Result<(), LinkError>;
     /// Ends everything on both sides; never takes longer than a few seconds.
@@ -196,10 +207,42 @@ pub struct CommandOutput {
 /// Bytes of a followed file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TailChunk {
+    /// Inode of the file.
+    pub file: u64,
     /// Offset of the first byte in the file.
     pub offset: u64,
     /// The bytes.
     pub bytes: Vec<u8>,
+}
+
+/// A place in a followed file that is found again, although the file was renamed, and not mistaken
+/// for one in another file of the same name. The default is the beginning of any file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogPlace {
+    /// Inode of the file.
+    pub file: u64,
+    /// Bytes of it that were read.
+    pub offset: u64,
+    /// The last of them, at most [`LogPlace::BEFORE`].
+    pub before: Vec<u8>,
+}
+
+impl LogPlace {
+    /// Bytes before a place that tell its file from another one.
+    pub const BEFORE: usize = 32;
+
+    /// Goes on to the end of `chunk`.
+    pub fn pass(&mut self, chunk: &TailChunk) {
+        if (chunk.file, chunk.offset) != (self.file, self.offset) {
+            self.before.clear();
+        }
+        let last = chunk.bytes.len().saturating_sub(Self::BEFORE);
+        self.before.extend_from_slice(&chunk.bytes[last..]);
+        let excess = self.before.len().saturating_sub(Self::BEFORE);
+        self.before.drain(..excess);
+        self.file = chunk.file;
+        self.offset = chunk.offset + chunk.bytes.len() as u64;
+    }
 }
 
 /// The tunnel that a rental needs.
@@ -233,6 +276,17 @@ pub struct TunnelEnds {
     pub api: SocketAddr,
     /// Local end of inference.
     pub inference: SocketAddr,
+}
+
+/// What went through a tunnel since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TunnelTraffic {
+    /// Bytes of bodies to the rental.
+    pub sent: u64,
+    /// Bytes of bodies from the rental.
+    pub received: u64,
+    /// From a request to the first byte of its answer: the quickest of the last ones.
+    pub round_trip: Option<std::time::Duration>,
 }
 
 /// Why there is no SSH link.

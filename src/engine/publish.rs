@@ -448,8 +448,33 @@ impl Engine {
         ))
     }
 
+    /// What is wrong with rentals that cost something.
+    fn rental_alerts(&self, now: Time) -> Vec<Alert> {
+        let late = self
+            .destroying
+            .iter()
+            .filter(|(_, since)| now - **since > DESTROY_TAKES_LONG);
+        let late = late.map(|(instance, since)| Alert {
+            level: AlertLevel::Critical,
+            text: format!(
+                "instance {instance} is still not gone {} minutes after its destroy",
+                (now - *since).num_minutes()
+            ),
+            advice: "destroy it by hand at https://console.vast.ai/instances/ ; it costs money until then".to_owned(),
+            since: *since,
+        });
+        let strange_host = self.seen.link.strange_host.iter();
+        let strange_host = strange_host.map(|(since, text)| Alert {
+            level: AlertLevel::Critical,
+            text: text.clone(),
+            advice: "abort the sprint to give this rental back; trust it only if its container was made anew".to_owned(),
+            since: *since,
+        });
+        late.chain(strange_host).collect()
+    }
+
     fn alerts(&self, now: Time) -> Vec<Alert> {
-        let mut alerts = Vec::new();
+        let mut alerts = self.rental_alerts(now);
         let mut alert = |level, since, text: String, advice: &str| {
             alerts.push(Alert {
                 level,
@@ -458,20 +483,6 @@ impl Engine {
                 since,
             });
         };
-        for (instance, since) in &self.destroying {
-            if now - *since > DESTROY_TAKES_LONG {
-                let text = format!(
-                    "instance {instance} is still not gone {} minutes after its destroy",
-                    (now - *since).num_minutes()
-                );
-                alert(
-                    AlertLevel::Critical,
-                    *since,
-                    text,
-                    "destroy it by hand at https://console.vast.ai/instances/ ; it costs money until then",
-                );
-            }
-        }
         if let Some(text) = self.clock_trouble() {
             let advice = "synchronise it (timedatectl set-ntp true); leases are corrected by as much until then";
             alert(AlertLevel::Warning, now, text, advice);

@@ -1,5 +1,5 @@
 //! Watches one rental: polls its instance, connects by SSH, follows its log, keeps the tunnel up,
-//! asks the `MLNode` and renews the lease. It reports; it decides nothing.
+//! asks the `MLNode`, renews the lease and measures. It reports; it decides nothing.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +11,9 @@ use super::Ports;
 use super::drill::{Part, drill};
 use super::front::Front;
 use super::observe::{LinkChange, Observation};
-use super::ports::{LinkError, RemoteSession, TunnelSpec};
+use super::ports::{LinkError, LogPlace, RemoteSession, TunnelSpec};
+use super::rental_log::RentalLog;
+use super::snapshot::TunnelRate;
 use super::supervise::{caught, outlive};
 use crate::domain::{
     ActualStatus, Duration, Instance, InstanceId, ServiceState, SshEndpoint, Time,
@@ -29,6 +31,9 @@ const MLNODE_EVERY: Duration = Duration::seconds(10);
 /// A loaded model is watched by the Network Node too.
 const LOADED_MLNODE_EVERY: Duration = Duration::seconds(20);
 const LINK_CHECK_EVERY: Duration = Duration::seconds(5);
+const FOLLOW_AGAIN: Duration = Duration::seconds(1);
+/// A key takes up to two minutes to get to the rental; then every second costs.
+const KEY_AGAIN: Duration = Duration::seconds(5);
 const RECONNECT_FIRST: Duration = Duration::seconds(3);
 const RECONNECT_LONGEST: Duration = Duration::seconds(30);
 
@@ -67,7 +72,8 @@ impl Watcher {
             lease: lease_seen,
             reports: reports.clone(),
             stop: stop.clone(),
-            offset: 0,
+            log: ports.rental_logs.of(instance),
+            place: LogPlace::default(),
         };
         Watcher {
             instance,
@@ -127,20 +133,34 @@ struct Link {
     lease: watch::Receiver<Time>,
     reports: mpsc::Sender<Observation>,
     stop: CancellationToken,
-    /// Bytes of the log that were read: a new session goes on exactly there.
-    offset: u64,
+    log: RentalLog,
+    /// Up to where the log was read: a new session goes on exactly there.
+    place: LogPlace,
 }
 
 impl Link {
     /// Keeps the link up, also after a panic: without it nobody renews the lease.
     async fn outlive(mut self, mut instances: watch::Receiver<Option<Instance>>) {
         let clock = self.ports.clock.clone();
-        while let Err(panic) = caught(self.keep(&mut instances)).await {
+        self.go_on_with_kept_log().await;
+        while let Err(panic) = caught(Box::pin(self.keep(&mut instances))).await {
             tracing::error!("the link to the rental broke and is made again: {panic}");
             self.report(LinkChange::Lost(LinkError::Local(panic.to_string())))
                 .await;
             clock.sleep(RECONNECT_FIRST).await;
         }
+        self.ports.remote.close_tunnel(self.instance).await;
+    }
+
+    /// What an earlier run read of the log is here already.
+    async fn go_on_with_kept_log(&mut self) {
+        for chunk in self.log.replay() {
+            let seen = Observation::Log(self.instance, chunk);
+            if self.reports.send(seen).await.is_err() {
+                return;
+            }
+        }
+        self.place = self.log.place();
     }
 
     async fn keep(&mut self, instances: &mut watch::Receiver<Option<Instance>>) {
@@ -157,11 +177,12 @@ impl Link {
             }
             match stop.run_until_cancelled(self.connect(&endpoints)).await {
                 None => return,
-                Some(Some(session)) => {
+                Some(Ok(session)) => {
                     pause = RECONNECT_FIRST;
                     self.use_session(session).await;
                 }
-                Some(None) => {}
+                Some(Err(LinkError::Denied { .. })) => pause = KEY_AGAIN,
+                Some(Err(_)) => {}
             }
             stop.run_until_cancelled(self.ports.clock.sleep(pause))
                 .await;
@@ -169,22 +190,28 @@ impl Link {
         }
     }
 
-    async fn connect(&mut self, endpoints: &[SshEndpoint]) -> Option<Box<dyn RemoteSession>> {
+    /// The first endpoint that lets us in, or why the last one did not.
+    async fn connect(
+        &mut self,
+        endpoints: &[SshEndpoint],
+    ) -> Result<Box<dyn RemoteSession>, LinkError> {
+        let mut last = LinkError::Local("the rental has no SSH address".into());
         for endpoint in endpoints {
             match self.ports.remote.connect(self.instance, endpoint).await {
                 Ok(session) => {
                     self.report(LinkChange::Connected(endpoint.clone())).await;
-                    return Some(session);
+                    return Ok(session);
                 }
                 Err(error) => {
                     if matches!(error, LinkError::Denied { .. }) {
                         self.attach_key().await;
                     }
-                    self.report(LinkChange::Failed(error)).await;
+                    self.report(LinkChange::Failed(error.clone())).await;
+                    last = error;
                 }
             }
         }
-        None
+        Err(last)
     }
 
     /// A key that the account got too late is not on the instance: attaching it is idempotent.
@@ -210,7 +237,7 @@ impl Link {
             front.start(session).await?;
         }
         self.report(LinkChange::Tunnel(ends)).await;
-        let mut log = session.tail(LOG_FILE, self.offset).await?;
+        let mut log = session.tail(LOG_FILE, &self.place).await?;
         drill(Part::Link);
         let clock = self.ports.clock.clone();
         let asking = ask_mlnode(
@@ -220,25 +247,56 @@ impl Link {
             self.reports.clone(),
         );
         let leasing = renew_lease(self.ports.clone(), session, self.lease.clone());
-        tokio::pin!(asking, leasing);
+        let watching = self.watch(session);
+        tokio::pin!(asking, leasing, watching);
         loop {
             tokio::select! {
                 // In this order: a busy log must not keep the link from being checked or the lease
                 // from being renewed.
                 biased;
-                () = clock.sleep(LINK_CHECK_EVERY) => session.check().await?,
+                result = &mut watching => return result,
                 () = &mut asking => return Ok(()),
                 result = &mut leasing => return result,
                 chunk = log.recv() => {
                     let Some(chunk) = chunk else {
+                        // The link is lost, or the file is another one now.
                         session.check().await?;
-                        log = session.tail(LOG_FILE, self.offset).await?;
-                        clock.sleep(RECONNECT_FIRST).await;
+                        clock.sleep(FOLLOW_AGAIN).await;
+                        log = session.tail(LOG_FILE, &self.place).await?;
                         continue;
                     };
-                    self.offset = chunk.offset + chunk.bytes.len() as u64;
+                    self.log.append(&chunk);
+                    self.place.pass(&chunk);
                     let _ = self.reports.send(Observation::Log(self.instance, chunk)).await;
                 }
+            }
+        }
+    }
+
+    /// Looks whether the link is alive, and how much it carries.
+    fn watch<'a>(
+        &self,
+        session: &'a dyn RemoteSession,
+    ) -> impl Future<Output = Result<(), LinkError>> + use<'a> {
+        let (clock, reports, instance) = (
+            self.ports.clock.clone(),
+            self.reports.clone(),
+            self.instance,
+        );
+        async move {
+            let mut rate = TunnelRate::default();
+            let mut last = (tokio::time::Instant::now(), session.traffic());
+            loop {
+                clock.sleep(LINK_CHECK_EVERY).await;
+                session.check().await?;
+                let now = (tokio::time::Instant::now(), session.traffic());
+                let measured = TunnelRate::between(last.1, now.1, now.0 - last.0);
+                last = now;
+                if std::mem::replace(&mut rate, measured) == measured {
+                    continue;
+                }
+                let change = LinkChange::Carries(measured);
+                let _ = reports.send(Observation::Link(instance, change)).await;
             }
         }
     }
@@ -309,3 +367,6 @@ async fn renew_lease(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use super::exec;
 use super::observe::{Attention, LinkChange, Observation};
 use super::ports::{LinkError, Look, TailChunk};
 use super::reconcile::Readings;
+use super::snapshot::TunnelRate;
 use super::{publish, reconcile};
 use crate::domain::{
     Account, ActualStatus, BlockHeader, CallError, Duration, EpochView, Governance, Instance,
@@ -324,6 +325,10 @@ impl Engine {
                     boot.observe_denial(now, &error.to_string());
                 }
                 link.attempts += 1;
+                if matches!(error, LinkError::HostKeyChanged { .. }) {
+                    let alarm = || (now, error.to_string());
+                    link.strange_host.get_or_insert_with(alarm);
+                }
                 link.last_error = Some(error.to_string());
                 tracing::info!("SSH attempt {}: {error}", link.attempts);
             }
@@ -333,11 +338,16 @@ impl Engine {
                 link.up_since = Some(now);
             }
             LinkChange::Tunnel(ends) => link.ends = Some(ends),
+            LinkChange::Carries(rate) => {
+                link.rate = rate;
+                return;
+            }
             LinkChange::Lost(error) => {
                 tracing::warn!("{error}; connecting again");
                 link.up_since = None;
                 link.ends = None;
                 link.proven = false;
+                link.rate = TunnelRate::default();
                 link.last_error = Some(error.to_string());
             }
         }
@@ -352,7 +362,12 @@ impl Engine {
         if self.watcher.as_ref().map(|watcher| watcher.instance) != Some(id) {
             return;
         }
-        let mut lines = self.sanitizer.feed(now, &chunk.bytes);
+        let mut lines = Vec::new();
+        if chunk.offset == 0 {
+            // Another file begins: what was not finished in the last one never will be.
+            lines.extend(self.sanitizer.end(now));
+        }
+        lines.extend(self.sanitizer.feed(now, &chunk.bytes));
         let live = self.sanitizer.live(now);
         if let Some(boot) = &mut self.boot {
             for line in lines.iter().chain(&live) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::ports::TunnelTraffic;
 use crate::domain::{
     AvoidedMachine, Blocks, BootFault, BootStage, ChainPhase, CockpitId, ConfirmationEvent,
     Duration, EpochIndex, EpochParams, EpochStages, GateKind, GpuDevice, Height, InstanceId,
@@ -334,7 +335,43 @@ pub enum LinkSnapshot {
         since: Time,
         /// The tunnel carries requests.
         tunnel: bool,
+        /// How much it carries, and how fast.
+        #[serde(default)]
+        rate: TunnelRate,
     },
+}
+
+/// What a tunnel carries, over the last seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TunnelRate {
+    /// Bytes of requests' bodies per second.
+    pub sent_per_second: u64,
+    /// Bytes of answers' bodies per second.
+    pub received_per_second: u64,
+    /// Milliseconds from a request to its answer: the quickest of the last ones. Absent before any.
+    pub round_trip_ms: Option<u64>,
+}
+
+impl TunnelRate {
+    /// What the difference of two readings, `elapsed` apart, means.
+    pub(super) fn between(
+        before: TunnelTraffic,
+        after: TunnelTraffic,
+        elapsed: std::time::Duration,
+    ) -> TunnelRate {
+        let per_second = |before: u64, after: u64| {
+            let bytes = u128::from(after.saturating_sub(before));
+            let rate = bytes * 1_000 / elapsed.as_millis().max(1);
+            u64::try_from(rate).unwrap_or(u64::MAX)
+        };
+        TunnelRate {
+            sent_per_second: per_second(before.sent, after.sent),
+            received_per_second: per_second(before.received, after.received),
+            round_trip_ms: after
+                .round_trip
+                .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+        }
+    }
 }
 
 /// State of a boot.
@@ -451,6 +488,8 @@ pub struct BootLog {
     chunks: Vec<Arc<Vec<LogLine>>>,
     first: u64,
     len: usize,
+    /// Memory of the lines that are kept, roughly.
+    bytes: usize,
     /// A line that is still being rewritten by carriage returns: a progress bar.
     pub live: Option<LogLine>,
 }
@@ -460,6 +499,8 @@ impl BootLog {
     const CHUNK: usize = 256;
     /// Lines that are kept; older ones are in the rental's log file.
     pub const CAPACITY: usize = 100_000;
+    /// Bytes that are kept: lines can be long.
+    const BYTES: usize = 64 << 20;
 
     /// A log without lines whose first one will have this sequence number.
     pub(super) fn beginning_at(first: u64) -> BootLog {
@@ -469,17 +510,19 @@ impl BootLog {
         }
     }
 
-    /// Adds a line; the oldest chunk goes when there are too many.
+    /// Adds a line; the oldest chunks go when there is too much.
     pub fn push(&mut self, line: LogLine) {
+        self.bytes += line.bytes();
         match self.chunks.last_mut() {
             Some(last) if last.len() < Self::CHUNK => Arc::make_mut(last).push(line),
             _ => self.chunks.push(Arc::new(vec![line])),
         }
         self.len += 1;
-        if self.len > Self::CAPACITY {
+        while self.len > Self::CAPACITY || self.bytes > Self::BYTES && self.chunks.len() > 1 {
             let oldest = self.chunks.remove(0);
             self.first += oldest.len() as u64;
             self.len -= oldest.len();
+            self.bytes -= oldest.iter().map(LogLine::bytes).sum::<usize>();
         }
     }
 
@@ -516,5 +559,44 @@ impl RentalSnapshot {
     /// True when the node's own answer says that its model is served.
     pub fn is_ready(&self) -> bool {
         self.boot.stage == BootStage::Ready
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_the_difference_of_two_readings_by_time() {
+        let reading = |sent, received| TunnelTraffic {
+            sent,
+            received,
+            round_trip: Some(std::time::Duration::from_micros(23_900)),
+        };
+        let rate = TunnelRate::between(
+            reading(1_000, 500),
+            reading(4_000, 500),
+            std::time::Duration::from_millis(1_500),
+        );
+        let expected = TunnelRate {
+            sent_per_second: 2_000,
+            received_per_second: 0,
+            round_trip_ms: Some(23),
+        };
+        assert_eq!(rate, expected);
+    }
+
+    #[test]
+    fn a_flood_of_long_lines_stays_within_its_memory_and_the_newest_are_there() {
+        let mut log = BootLog::default();
+        for number in 0..40_000 {
+            let text = format!("{number} {}", "x".repeat(4_000));
+            log.push(LogLine::plain(Time::UNIX_EPOCH, text));
+        }
+        let kept = (log.first_seq()..log.end_seq()).filter_map(|seq| log.line(seq));
+        let bytes: usize = kept.map(LogLine::bytes).sum();
+        assert!(bytes <= BootLog::BYTES, "{bytes}");
+        assert!(log.len() > 10_000, "{}", log.len());
+        assert!(log.line(39_999).unwrap().text().starts_with("39999 "));
     }
 }

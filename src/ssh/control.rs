@@ -1,7 +1,7 @@
 //! The private directory of this process's SSH masters, and the end of masters that a killed process
 //! left behind.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use crate::engine::ports::LinkError;
 /// A Unix socket's path is shorter than 108 bytes; `ssh` and the `openssh` crate add
 /// `/.ssh-connectionXXXXXX/master` and 17 random characters while the master starts.
 const LONGEST_DIRECTORY: usize = 107 - 29 - 17;
+const LOCK: &str = "lock";
 const ENDING_A_MASTER: Duration = Duration::from_secs(3);
 
 /// What `SessionBuilder` cannot say. Only our own known-hosts file counts, nothing is forwarded that
@@ -39,6 +40,8 @@ Host *
 #[derive(Debug)]
 pub(super) struct ControlDirectory {
     path: PathBuf,
+    /// Locked as long as we live: process ids are used again.
+    _lock: File,
 }
 
 impl ControlDirectory {
@@ -55,7 +58,8 @@ impl ControlDirectory {
         end_orphans(&parent);
         make_private(&path).map_err(failed)?;
         fs::write(path.join("config"), SSH_CONFIG).map_err(failed)?;
-        Ok(ControlDirectory { path })
+        let lock = lock(&path).map_err(failed)?;
+        Ok(ControlDirectory { path, _lock: lock })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -72,6 +76,15 @@ impl Drop for ControlDirectory {
         // What cannot be removed is found by the next start.
         let _ = fs::remove_dir_all(&self.path);
     }
+}
+
+/// It is locked before it has its name: one that can be locked is an orphan's.
+fn lock(directory: &Path) -> io::Result<File> {
+    let unnamed = directory.join("lock.new");
+    let lock = File::create(&unnamed)?;
+    lock.try_lock()?;
+    fs::rename(unnamed, directory.join(LOCK))?;
+    Ok(lock)
 }
 
 /// The process id, and a number because tests have several in one process.
@@ -122,7 +135,8 @@ fn make_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Ends the masters of processes that are gone. Their directories carry the process id.
+/// Ends the masters of processes that are gone. Their directories carry the process id, which may be
+/// another process's by now.
 fn end_orphans(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else {
         return;
@@ -137,7 +151,9 @@ fn end_orphans(parent: &Path) {
             continue;
         };
         let gone = matches!(test_kill_process(pid), Err(rustix::io::Errno::SRCH));
-        if gone {
+        let unlocked =
+            || File::open(entry.path().join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok());
+        if gone || unlocked() {
             end_masters(&entry.path());
             let _ = fs::remove_dir_all(entry.path());
         }

@@ -1,25 +1,37 @@
-//! Follows a remote file by byte offset, so that a new session goes on exactly where the last one
-//! was lost.
+//! Follows a remote file from an exact place, so that a new session goes on where the last one was
+//! lost. What runs on the rental is `follow.sh`; one run of it gives the bytes of one file.
+
+use std::fmt::Write as _;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::mpsc;
 
-use crate::engine::ports::TailChunk;
+use crate::engine::ports::{LogPlace, TailChunk};
 
-const CHUNK: usize = 32 * 1024;
+const CHUNK: usize = 64 * 1024;
+const SCRIPT: &str = include_str!("follow.sh");
+/// What the script's first line begins with.
+const HEAD: &str = "pocpit-log ";
+/// A login shell may greet before it runs the script, but not for ever.
+const LONGEST_GREETING: usize = 64 * 1024;
 
-/// The remote command. `tail -F` waits for a file that is not there yet and then begins at its
-/// beginning. Without a terminal nothing would end it when the link is lost, so it lives only as
-/// long as its shell's input is open: that is closed by the server at the session's end.
-///
-/// Offsets count the bytes that were delivered: when the file is cut off and written anew (nothing
-/// of ours does that), they are no longer places in it.
-pub(super) fn command(path: &str, offset: u64) -> String {
-    let first = offset.saturating_add(1);
+/// The remote command.
+pub(super) fn command(path: &str, from: &LogPlace) -> String {
     format!(
-        "tail -c +{first} -F {} 2>/dev/null & p=$!; cat >/dev/null; kill $p",
-        quoted(path)
+        "sh -c {} follow {} {} {} '{}'",
+        quoted(SCRIPT),
+        quoted(path),
+        from.file,
+        from.offset,
+        hexadecimal(&from.before),
     )
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// For a POSIX shell.
@@ -27,30 +39,63 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// Passes the output on until it or the receiver ends.
-pub(super) async fn read(
+/// Passes the script's output on until it or the receiver ends.
+pub(super) async fn read(output: impl AsyncRead + Unpin, sender: &mpsc::Sender<TailChunk>) {
+    tokio::select! {
+        () = sender.closed() => {}
+        // An error is a lost link, and that is for the session to tell.
+        _ = pass_on(output, sender) => {}
+    }
+}
+
+async fn pass_on(
     mut output: impl AsyncRead + Unpin,
-    mut offset: u64,
     sender: &mpsc::Sender<TailChunk>,
-) {
-    let mut buffer = vec![0; CHUNK];
-    loop {
-        let count = tokio::select! {
-            () = sender.closed() => return,
-            count = output.read(&mut buffer) => count.unwrap_or(0),
-        };
-        if count == 0 {
-            return;
+) -> Option<()> {
+    let mut bytes = Vec::with_capacity(CHUNK);
+    let (file, mut offset) = loop {
+        if bytes.len() > LONGEST_GREETING || output.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
         }
-        let chunk = TailChunk {
-            offset,
-            bytes: buffer[..count].to_vec(),
-        };
-        offset += count as u64;
-        if sender.send(chunk).await.is_err() {
-            return;
+        if let Some((place, rest)) = after_head(&bytes) {
+            bytes.drain(..rest);
+            break place;
+        }
+    };
+    loop {
+        if !bytes.is_empty() {
+            let length = bytes.len() as u64;
+            let bytes = std::mem::replace(&mut bytes, Vec::with_capacity(CHUNK));
+            let chunk = TailChunk {
+                file,
+                offset,
+                bytes,
+            };
+            sender.send(chunk).await.ok()?;
+            offset += length;
+        }
+        if output.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
         }
     }
+}
+
+/// The inode and offset that the script tells, and where the file's bytes begin.
+fn after_head(bytes: &[u8]) -> Option<((u64, u64), usize)> {
+    let mut begin = 0;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        begin += line.len();
+        if let Some(place) = place(line) {
+            return Some((place, begin));
+        }
+    }
+    None
+}
+
+fn place(line: &[u8]) -> Option<(u64, u64)> {
+    let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
+    let (file, offset) = line.strip_prefix(HEAD)?.split_once(' ')?;
+    Some((file.parse().ok()?, offset.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -59,18 +104,62 @@ mod tests {
 
     #[test]
     fn a_path_cannot_leave_its_quotes() {
-        let command = command("/tmp/it's; rm -rf /", 41);
+        let from = LogPlace {
+            file: 7,
+            offset: 41,
+            before: b"\n\xff".to_vec(),
+        };
+        let command = command("/tmp/it's; rm -rf /", &from);
         assert!(
-            command.starts_with(r"tail -c +42 -F '/tmp/it'\''s; rm -rf /' "),
+            command.ends_with(r"' follow '/tmp/it'\''s; rm -rf /' 7 41 '0aff'"),
             "{command}"
         );
     }
 
+    async fn chunks(output: &[u8]) -> Vec<TailChunk> {
+        let (sender, mut receiver) = mpsc::channel(64);
+        read(output, &sender).await;
+        drop(sender);
+        let mut chunks = Vec::new();
+        while let Some(chunk) = receiver.recv().await {
+            chunks.push(chunk);
+        }
+        chunks
+    }
+
     #[tokio::test]
-    async fn chunks_carry_their_place_in_the_file() {
-        let (sender, mut receiver) = mpsc::channel(4);
-        read(&b"hello"[..], 100, &sender).await;
-        let chunk = receiver.recv().await.unwrap();
-        assert_eq!((chunk.offset, chunk.bytes.as_slice()), (100, &b"hello"[..]));
+    async fn chunks_carry_their_place_in_the_file_whatever_a_login_says_first() {
+        let expected = TailChunk {
+            file: 9,
+            offset: 100,
+            bytes: b"pocpit-log 1 2\nhello".to_vec(),
+        };
+        let output = b"Welcome\npocpit-log of old\npocpit-log 9 100\npocpit-log 1 2\nhello";
+        assert_eq!(chunks(output).await, [expected]);
+    }
+
+    #[tokio::test]
+    async fn a_host_that_only_talks_is_heard_to_a_bound() {
+        assert_eq!(chunks(&vec![b'x'; 300_000]).await, []);
+        assert_eq!(chunks(b"pocpit-log 9 1").await, []);
+    }
+
+    #[test]
+    fn a_place_remembers_the_last_bytes_before_it_and_none_of_another_file() {
+        let chunk = |file, offset, bytes: &[u8]| TailChunk {
+            file,
+            offset,
+            bytes: bytes.to_vec(),
+        };
+        let mut place = LogPlace::default();
+        place.pass(&chunk(3, 0, b"ab"));
+        place.pass(&chunk(3, 2, &[b'c'; 31]));
+        assert_eq!((place.file, place.offset), (3, 33));
+        assert_eq!(place.before, [b"b".as_slice(), &[b'c'; 31]].concat());
+        place.pass(&chunk(4, 0, b"z"));
+        assert_eq!(
+            (place.file, place.offset, place.before),
+            (4, 1, b"z".to_vec())
+        );
     }
 }

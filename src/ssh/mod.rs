@@ -4,8 +4,10 @@
 
 mod control;
 mod failure;
+mod front;
 mod keys;
 mod log_tail;
+mod meter;
 mod remote;
 pub mod sanitize;
 mod session;

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use openssh::{ControlPersist, KnownHosts, SessionBuilder};
+use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder};
+use tokio::sync::oneshot;
 
 use super::control::ControlDirectory;
 use super::session::OpenSshSession;
+use super::tunnel::Tunnels;
 use super::{failure, keys};
 use crate::config::SshConfig;
 use crate::domain::{InstanceId, SshEndpoint};
@@ -24,6 +26,7 @@ const MASTER_OUTLIVES_US: ControlPersist = match std::num::NonZeroUsize::new(120
 pub struct OpenSshRemote {
     config: SshConfig,
     control: Arc<ControlDirectory>,
+    tunnels: Arc<Tunnels>,
     public_key: String,
 }
 
@@ -35,6 +38,7 @@ impl OpenSshRemote {
         Ok(OpenSshRemote {
             config: config.clone(),
             control: Arc::new(ControlDirectory::make(runtime_dir)?),
+            tunnels: Arc::default(),
             public_key: keys::public_half(&config.key_file)?,
         })
     }
@@ -73,6 +77,24 @@ fn find_ssh() -> Result<(), LinkError> {
     }
 }
 
+/// Connects in a task that nobody cancels: in the middle, `ssh` would go on and leave a master that
+/// nobody knows. When nobody waits any more, the session is closed.
+async fn connect_whole(
+    builder: SessionBuilder,
+    host: String,
+    control: Arc<ControlDirectory>,
+) -> Result<Session, openssh::Error> {
+    let (answer, connected) = oneshot::channel();
+    tokio::spawn(async move {
+        let result = builder.connect_mux(&host).await;
+        if let Err(Ok(unwanted)) = answer.send(result) {
+            let _ = unwanted.close().await;
+        }
+        drop(control);
+    });
+    connected.await.unwrap_or(Err(openssh::Error::Disconnected))
+}
+
 #[async_trait]
 impl Remote for OpenSshRemote {
     async fn connect(
@@ -87,16 +109,24 @@ impl Remote for OpenSshRemote {
                 directory.display()
             ))
         })?;
-        let session = self
-            .builder(instance, endpoint)
-            .connect_mux(&endpoint.host)
+        let builder = self.builder(instance, endpoint);
+        let session = connect_whole(builder, endpoint.host.clone(), self.control.clone())
             .await
             .map_err(|error| failure::of_connecting(endpoint, &error))?;
-        Ok(Box::new(OpenSshSession::new(session, self.control.clone())))
+        Ok(Box::new(OpenSshSession::new(
+            session,
+            self.control.clone(),
+            instance,
+            self.tunnels.clone(),
+        )))
     }
 
     fn public_key(&self) -> &str {
         &self.public_key
+    }
+
+    async fn close_tunnel(&self, instance: InstanceId) {
+        self.tunnels.close(instance);
     }
 
     async fn forget(&self, instance: InstanceId) {

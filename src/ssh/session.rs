@@ -1,7 +1,6 @@
 //! One live session.
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,9 +11,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::control::ControlDirectory;
-use super::{failure, log_tail, tunnel};
+use super::tunnel::{Route, Tunnels};
+use super::{failure, log_tail};
+use crate::domain::InstanceId;
 use crate::engine::ports::{
-    CommandOutput, LinkError, RemoteSession, TailChunk, TunnelEnds, TunnelSpec,
+    CommandOutput, LinkError, LogPlace, RemoteSession, TailChunk, TunnelEnds, TunnelSpec,
+    TunnelTraffic,
 };
 
 const RUN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -31,15 +33,27 @@ pub(super) struct OpenSshSession {
     control: Arc<ControlDirectory>,
     stop: CancellationToken,
     tasks: Mutex<JoinSet<()>>,
+    instance: InstanceId,
+    tunnels: Arc<Tunnels>,
+    /// What leads from the tunnel's ends into this session.
+    routes: Mutex<Vec<Route>>,
 }
 
 impl OpenSshSession {
-    pub(super) fn new(session: Session, control: Arc<ControlDirectory>) -> OpenSshSession {
+    pub(super) fn new(
+        session: Session,
+        control: Arc<ControlDirectory>,
+        instance: InstanceId,
+        tunnels: Arc<Tunnels>,
+    ) -> OpenSshSession {
         OpenSshSession {
             session: Some(Arc::new(session)),
             control,
             stop: CancellationToken::new(),
             tasks: Mutex::new(JoinSet::new()),
+            instance,
+            tunnels,
+            routes: Mutex::default(),
         }
     }
 
@@ -49,12 +63,13 @@ impl OpenSshSession {
             .ok_or_else(|| LinkError::Lost("it was closed".into()))
     }
 
+    fn routes(&self) -> MutexGuard<'_, Vec<Route>> {
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
-        let mut tasks = self
-            .tasks
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.spawn(async move {
             stop.run_until_cancelled(work).await;
         });
@@ -92,9 +107,13 @@ impl RemoteSession for OpenSshSession {
         }
     }
 
-    async fn tail(&self, path: &str, offset: u64) -> Result<mpsc::Receiver<TailChunk>, LinkError> {
+    async fn tail(
+        &self,
+        path: &str,
+        from: &LogPlace,
+    ) -> Result<mpsc::Receiver<TailChunk>, LinkError> {
         let mut child = Arc::clone(self.session()?)
-            .arc_raw_command(log_tail::command(path, offset))
+            .arc_raw_command(log_tail::command(path, from))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -105,9 +124,9 @@ impl RemoteSession for OpenSshSession {
         let (guard, output) = (child.stdin().take(), child.stdout().take());
         self.spawn(async move {
             if let Some(output) = output {
-                log_tail::read(output, offset, &sender).await;
+                log_tail::read(output, &sender).await;
             }
-            // Closing our end of its input ends the remote `tail`.
+            // Closing our end of its input ends the remote script.
             drop(guard);
             drop(child);
         });
@@ -115,12 +134,16 @@ impl RemoteSession for OpenSshSession {
     }
 
     async fn open_tunnel(&self, spec: &TunnelSpec) -> Result<TunnelEnds, LinkError> {
-        let tunnel = tunnel::open(self.session()?, spec, self.control.path()).await?;
-        let ends = tunnel.ends();
-        for work in tunnel.serve(&self.stop) {
-            self.spawn(work);
-        }
-        Ok(ends)
+        let tunnel = self.tunnels.of(self.instance, spec)?;
+        let routes = tunnel
+            .lead(self.session()?, spec, self.control.path())
+            .await?;
+        self.routes().extend(routes);
+        Ok(tunnel.ends())
+    }
+
+    fn traffic(&self) -> TunnelTraffic {
+        self.tunnels.traffic(self.instance)
     }
 
     async fn check(&self) -> Result<(), LinkError> {
@@ -134,12 +157,9 @@ impl RemoteSession for OpenSshSession {
 
     async fn close(mut self: Box<Self>) {
         self.stop.cancel();
-        let mut tasks = std::mem::take(
-            &mut *self
-                .tasks
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
-        );
+        self.routes().clear();
+        let mut tasks =
+            std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         let ended = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(CLOSE_TIMEOUT, ended).await.is_err() {
             tasks.shutdown().await;

@@ -1,112 +1,193 @@
-//! The tunnel: HTTP ends here, the rental's ports there, SSH between them.
-//!
-//! In front of each SSH forward is an HTTP proxy and not a plain copy of bytes, because a Network
-//! Node may put the version of the software before every path (`/v3.0.8/api/v1/state`), which the
-//! `MLNode` does not know.
+//! Tunnels: HTTP ends here ([`super::front`]), the rental's ports there, SSH between them. The ends
+//! belong to the rental and stay open while sessions come and go.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::sync::Arc;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::body::Body;
-use hyper::body::Incoming;
-use hyper::client::conn::http1::SendRequest;
-use hyper::header::{self, HeaderMap, HeaderName};
-use hyper::{Request, Response, StatusCode, Uri};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use openssh::{ForwardType, Session, Socket};
-use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
-use tokio::sync::Mutex;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::failure;
-use crate::engine::ports::{LinkError, TunnelEnds, TunnelSpec};
+use super::front::{self, Front};
+use super::meter::Meter;
+use crate::domain::InstanceId;
+use crate::engine::ports::{CallbackForward, LinkError, TunnelEnds, TunnelSpec, TunnelTraffic};
 
 const BACKLOG: u32 = 1_024;
-/// Of headers alone; bodies may take as long as they like.
-const HEADERS_WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// An open tunnel that is not served yet.
+/// The tunnels of every rental.
+#[derive(Debug, Default)]
+pub(super) struct Tunnels(Mutex<HashMap<InstanceId, Arc<Tunnel>>>);
+
+impl Tunnels {
+    fn all(&self) -> MutexGuard<'_, HashMap<InstanceId, Arc<Tunnel>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The rental's tunnel as an earlier session left it, or a new one.
+    pub(super) fn of(
+        &self,
+        instance: InstanceId,
+        spec: &TunnelSpec,
+    ) -> Result<Arc<Tunnel>, LinkError> {
+        let mut all = self.all();
+        if let Some(tunnel) = all.get(&instance) {
+            return Ok(tunnel.clone());
+        }
+        let tunnel = Arc::new(Tunnel::listen(spec)?);
+        all.insert(instance, tunnel.clone());
+        Ok(tunnel)
+    }
+
+    pub(super) fn traffic(&self, instance: InstanceId) -> TunnelTraffic {
+        let tunnel = self.all().get(&instance).cloned();
+        tunnel.map_or_else(TunnelTraffic::default, |tunnel| tunnel.meter.traffic())
+    }
+
+    pub(super) fn close(&self, instance: InstanceId) {
+        self.all().remove(&instance);
+    }
+}
+
+/// The local ends of one rental's tunnel. They close when it is dropped.
+#[derive(Debug)]
 pub(super) struct Tunnel {
     api: End,
     inference: End,
+    meter: Arc<Meter>,
 }
 
+#[derive(Debug)]
 struct End {
-    listener: TcpListener,
     address: SocketAddr,
-    /// The SSH forward's local end.
-    socket: PathBuf,
+    front: Arc<Front>,
+    _serving: AbortOnDropHandle<()>,
 }
 
-/// Opens listeners and forwards.
-pub(super) async fn open(
-    session: &Session,
-    spec: &TunnelSpec,
-    directory: &Path,
-) -> Result<Tunnel, LinkError> {
-    let api = end(session, spec.api_listen, spec.api_port, directory).await?;
-    let inference = end(
-        session,
-        spec.inference_listen,
-        spec.inference_port,
-        directory,
-    )
-    .await?;
-    if let Some(callback) = &spec.callback {
-        let target = host_and_port(&callback.target).ok_or_else(|| {
-            LinkError::Local(format!(
-                "{:?} is not a host and port for the PoC callback",
-                callback.target
-            ))
+impl Tunnel {
+    fn listen(spec: &TunnelSpec) -> Result<Tunnel, LinkError> {
+        let meter = Arc::default();
+        Ok(Tunnel {
+            api: End::listen(spec.api_listen, &meter)?,
+            inference: End::listen(spec.inference_listen, &meter)?,
+            meter,
+        })
+    }
+
+    /// Where it listens.
+    pub(super) fn ends(&self) -> TunnelEnds {
+        TunnelEnds {
+            api: self.api.address,
+            inference: self.inference.address,
+        }
+    }
+
+    /// Leads both ends into a session, as long as the routes live.
+    pub(super) async fn lead(
+        &self,
+        session: &Session,
+        spec: &TunnelSpec,
+        directory: &Path,
+    ) -> Result<[Route; 2], LinkError> {
+        let api = self.api.lead(session, spec.api_port, directory).await?;
+        let inference = self
+            .inference
+            .lead(session, spec.inference_port, directory)
+            .await?;
+        if let Some(callback) = &spec.callback {
+            lead_back(session, callback).await?;
+        }
+        Ok([api, inference])
+    }
+}
+
+impl End {
+    fn listen(address: SocketAddr, meter: &Arc<Meter>) -> Result<End, LinkError> {
+        let listener = bind(address).map_err(|error| LinkError::Listen {
+            address: address.to_string(),
+            detail: format!("{error}. Another program may use it, or it is not an address of this machine (network_node.api_listen, network_node.inference_listen)"),
         })?;
+        let address = listener.local_addr().unwrap_or(address);
+        let front = Arc::new(Front {
+            socket: watch::Sender::new(None),
+            meter: meter.clone(),
+        });
+        let serving = tokio::spawn(front::serve(listener, front.clone()));
+        Ok(End {
+            address,
+            front,
+            _serving: AbortOnDropHandle::new(serving),
+        })
+    }
+
+    async fn lead(
+        &self,
+        session: &Session,
+        port: u16,
+        directory: &Path,
+    ) -> Result<Route, LinkError> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let socket = directory.join(format!("t{number}"));
         session
             .request_port_forward(
-                ForwardType::Remote,
-                Socket::new("127.0.0.1", callback.remote_port),
-                Socket::new(target.0, target.1),
+                ForwardType::Local,
+                socket.clone(),
+                Socket::new("127.0.0.1", port),
             )
             .await
-            .map_err(|error| {
-                LinkError::Lost(format!(
-                    "the rental's port {} for the PoC callback cannot be had: {}",
-                    callback.remote_port,
-                    failure::lost(&error)
-                ))
-            })?;
+            .map_err(|error| failure::lost(&error))?;
+        let socket: Arc<Path> = socket.into();
+        self.front.socket.send_replace(Some(socket.clone()));
+        let front = self.front.clone();
+        Ok(Route { front, socket })
     }
-    Ok(Tunnel { api, inference })
 }
 
-async fn end(
-    session: &Session,
-    listen: SocketAddr,
-    port: u16,
-    directory: &Path,
-) -> Result<End, LinkError> {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let listener = bind(listen).map_err(|error| LinkError::Listen {
-        address: listen.to_string(),
-        detail: format!("{error}. Another program may use it, or it is not an address of this machine (network_node.api_listen, network_node.inference_listen)"),
+/// The callback's way back.
+async fn lead_back(session: &Session, callback: &CallbackForward) -> Result<(), LinkError> {
+    let (host, port) = host_and_port(&callback.target).ok_or_else(|| {
+        LinkError::Local(format!(
+            "{:?} is not a host and port for the PoC callback",
+            callback.target
+        ))
     })?;
-    let address = listener.local_addr().unwrap_or(listen);
-    let socket = directory.join(format!("t{}", COUNT.fetch_add(1, Ordering::Relaxed)));
     session
         .request_port_forward(
-            ForwardType::Local,
-            socket.clone(),
-            Socket::new("127.0.0.1", port),
+            ForwardType::Remote,
+            Socket::new("127.0.0.1", callback.remote_port),
+            Socket::new(host, port),
         )
         .await
-        .map_err(|error| failure::lost(&error))?;
-    Ok(End {
-        listener,
-        address,
-        socket,
-    })
+        .map_err(|error| {
+            LinkError::Lost(format!(
+                "the rental's port {} for the PoC callback cannot be had: {}",
+                callback.remote_port,
+                failure::lost(&error)
+            ))
+        })
+}
+
+/// An end leads into a session as long as this lives.
+#[derive(Debug)]
+pub(super) struct Route {
+    front: Arc<Front>,
+    socket: Arc<Path>,
+}
+
+impl Drop for Route {
+    fn drop(&mut self) {
+        self.front.socket.send_if_modified(|socket| {
+            // Another session's may have taken its place.
+            socket.take_if(|socket| *socket == self.socket).is_some()
+        });
+        let _ = std::fs::remove_file(&self.socket);
+    }
 }
 
 /// The port of an earlier session is to be had again at once.
@@ -127,171 +208,9 @@ fn host_and_port(text: &str) -> Option<(String, u16)> {
     Some((host.to_owned(), port.parse().ok()?))
 }
 
-impl Tunnel {
-    /// Where it listens.
-    pub(super) fn ends(&self) -> TunnelEnds {
-        TunnelEnds {
-            api: self.api.address,
-            inference: self.inference.address,
-        }
-    }
-
-    /// What serves it, until `stop`.
-    pub(super) fn serve(
-        self,
-        stop: &CancellationToken,
-    ) -> [Pin<Box<dyn Future<Output = ()> + Send>>; 2] {
-        let child = |end: End| -> Pin<Box<dyn Future<Output = ()> + Send>> {
-            Box::pin(accept(end, stop.clone()))
-        };
-        [child(self.api), child(self.inference)]
-    }
-}
-
-async fn accept(end: End, stop: CancellationToken) {
-    let mut connections = JoinSet::new();
-    let socket: Arc<Path> = end.socket.clone().into();
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = end.listener.accept() => match accepted {
-                Ok((stream, _)) => drop(connections.spawn(serve_connection(stream, socket.clone()))),
-                // Out of descriptors: those under way free some.
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
-            },
-            Some(_) = connections.join_next() => {}
-        }
-    }
-    let _ = std::fs::remove_file(&end.socket);
-}
-
-/// One connection here has at most one there, opened with its first request.
-async fn serve_connection(stream: TcpStream, socket: Arc<Path>) {
-    let _ = stream.set_nodelay(true);
-    let there = Arc::new(Mutex::new(None));
-    let handler = hyper::service::service_fn(move |request| {
-        let (there, socket) = (there.clone(), socket.clone());
-        async move { Ok::<_, std::convert::Infallible>(forward(request, &there, &socket).await) }
-    });
-    // A connection that ends in the middle is its client's business.
-    let _ = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_WITHIN)
-        .serve_connection(TokioIo::new(stream), handler)
-        .await;
-}
-
-async fn forward(
-    mut request: Request<Incoming>,
-    there: &Mutex<Option<SendRequest<Incoming>>>,
-    socket: &Path,
-) -> Response<Body> {
-    if let Some(uri) = without_version(request.uri()) {
-        *request.uri_mut() = uri;
-    }
-    remove_hop_by_hop(request.headers_mut());
-    let mut there = there.lock().await;
-    let ready = match there.take() {
-        Some(mut sender) => sender.ready().await.is_ok().then_some(sender),
-        None => None,
-    };
-    let mut sender = match ready {
-        Some(sender) => sender,
-        None => match connect(socket).await {
-            Ok(sender) => sender,
-            Err(error) => return bad_gateway(&error.to_string()),
-        },
-    };
-    match sender.send_request(request).await {
-        Ok(mut response) => {
-            remove_hop_by_hop(response.headers_mut());
-            *there = Some(sender);
-            response.map(Body::new)
-        }
-        Err(error) => bad_gateway(&error.to_string()),
-    }
-}
-
-async fn connect(
-    socket: &Path,
-) -> Result<SendRequest<Incoming>, Box<dyn std::error::Error + Send + Sync>> {
-    let stream = UnixStream::connect(socket).await?;
-    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    Ok(sender)
-}
-
-fn bad_gateway(detail: &str) -> Response<Body> {
-    let body = serde_json::json!({ "error": format!("pocpit's tunnel to the rental does not carry this request: {detail}") });
-    let mut response = Response::new(Body::from(body.to_string()));
-    *response.status_mut() = StatusCode::BAD_GATEWAY;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static("application/json"),
-    );
-    response
-}
-
-/// Headers that are about one connection only.
-fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    const NAMES: [HeaderName; 6] = [
-        header::CONNECTION,
-        header::PROXY_AUTHENTICATE,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-    ];
-    for name in NAMES {
-        headers.remove(name);
-    }
-    headers.remove("keep-alive");
-    headers.remove("proxy-connection");
-}
-
-/// The path behind a version such as `/v3.0.8/`. A bare `/v1/` is part of the API.
-fn without_version(uri: &Uri) -> Option<Uri> {
-    let rest = uri.path().strip_prefix("/v")?;
-    let (version, path) = rest.split_once('/')?;
-    let mut numbers = version.split('.');
-    let is_version = version.contains('.')
-        && numbers.all(|number| number.bytes().all(|b| b.is_ascii_digit()) && !number.is_empty());
-    if !is_version {
-        return None;
-    }
-    let query = uri
-        .query()
-        .map_or_else(String::new, |query| format!("?{query}"));
-    format!("/{path}{query}").parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn behind(path: &str) -> Option<String> {
-        without_version(&path.parse().unwrap()).map(|uri| uri.to_string())
-    }
-
-    #[test]
-    fn a_version_before_the_path_is_taken_away() {
-        assert_eq!(behind("/v3.0.8/api/v1/state"), Some("/api/v1/state".into()));
-        assert_eq!(behind("/v3.0/health?x=1"), Some("/health?x=1".into()));
-    }
-
-    #[test]
-    fn the_apis_own_version_stays() {
-        for path in [
-            "/v1/models",
-            "/api/v1/state",
-            "/",
-            "/v3.0.8",
-            "/v3..8/x",
-            "/version/x",
-        ] {
-            assert_eq!(behind(path), None, "{path}");
-        }
-    }
 
     #[test]
     fn callback_targets_are_a_host_and_a_port() {

@@ -31,17 +31,15 @@ impl World {
             .is_some_and(|i| i.key_at <= self.now && i.keys.iter().any(|known| known == key))
     }
 
-    /// Part of a file; absent when there is none.
+    /// Part of a file; absent when there is none, or it ends before `offset`.
     pub fn read_file(&self, id: u64, path: &str, offset: u64, max: usize) -> Option<Vec<u8>> {
         let instance = self.instances.get(&id)?;
         if path == LOG {
             return instance.mlnode.log_part(self.now, offset, max);
         }
         let bytes = instance.files.get(path)?;
-        let from = usize::try_from(offset)
-            .unwrap_or(usize::MAX)
-            .min(bytes.len());
-        Some(bytes[from..].iter().copied().take(max).collect())
+        let rest = bytes.get(usize::try_from(offset).ok()?..)?;
+        Some(rest.iter().copied().take(max).collect())
     }
 
     /// Replaces a file.

@@ -93,7 +93,7 @@ impl MlNode {
                 break;
             }
         }
-        Some(part)
+        (before == 0).then_some(part)
     }
 
     fn start(&mut self, now: Time, model: &str) {

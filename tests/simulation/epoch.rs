@@ -9,7 +9,7 @@ use pocpit::chain::client::ChainClient;
 use pocpit::cli;
 use pocpit::config::{self, Config};
 use pocpit::domain::{Duration, SprintReport, Time};
-use pocpit::engine::Ports;
+use pocpit::engine::{Ports, RentalLogs};
 use pocpit::http::HttpClient;
 use pocpit::journal::{self, Journal, Ledger};
 use pocpit::mlnode::client::MlNodeFactory;
@@ -424,6 +424,7 @@ pub fn ports(stage: &Arc<Stage>, config: &Config) -> Ports {
         network_node: Arc::new(NetworkNodeClient::new(http.clone(), &config.network_node)),
         mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
         remote: Arc::new(StageRemote(stage.clone())),
+        rental_logs: RentalLogs::nowhere(),
         notifier: Notifier::new(http, &config.notify),
     }
 }

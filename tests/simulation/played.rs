@@ -8,7 +8,8 @@ use std::time::Duration as RealDuration;
 use async_trait::async_trait;
 use pocpit::domain::{Duration, InstanceId, SshEndpoint, Time};
 use pocpit::engine::ports::{
-    Clock, CommandOutput, LinkError, Remote, RemoteSession, TailChunk, TunnelEnds, TunnelSpec,
+    Clock, CommandOutput, LinkError, LogPlace, Remote, RemoteSession, TailChunk, TunnelEnds,
+    TunnelSpec, TunnelTraffic,
 };
 use pocpit::world::{Ask, Outgoing, Polled, Reply, Scenario, World};
 use serde_json::{Value, json};
@@ -353,6 +354,8 @@ impl Remote for StageRemote {
         KEY
     }
 
+    async fn close_tunnel(&self, _instance: InstanceId) {}
+
     async fn forget(&self, _instance: InstanceId) {}
 }
 
@@ -412,9 +415,10 @@ impl RemoteSession for Session {
     async fn tail(
         &self,
         path: &str,
-        mut offset: u64,
+        from: &LogPlace,
     ) -> Result<mpsc::Receiver<TailChunk>, LinkError> {
         self.alive()?;
+        let mut offset = from.offset;
         let (sender, receiver) = mpsc::channel(8);
         let (stage, machine, breaks_at, path) = (
             self.stage.clone(),
@@ -435,7 +439,11 @@ impl RemoteSession for Session {
                     tokio::time::sleep(RealDuration::from_secs(5)).await;
                     continue;
                 }
-                let chunk = TailChunk { offset, bytes };
+                let chunk = TailChunk {
+                    file: 1,
+                    offset,
+                    bytes,
+                };
                 offset += chunk.bytes.len() as u64;
                 if sender.send(chunk).await.is_err() {
                     return;
@@ -464,6 +472,10 @@ impl RemoteSession for Session {
             locked(&self.ports).push(callback.remote_port);
         }
         Ok(ends)
+    }
+
+    fn traffic(&self) -> TunnelTraffic {
+        TunnelTraffic::default()
     }
 
     async fn check(&self) -> Result<(), LinkError> {

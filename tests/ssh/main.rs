@@ -5,19 +5,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod peer;
+mod wire;
 mod world_host;
 
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use pocpit::config::SshConfig;
 use pocpit::domain::InstanceId;
-use pocpit::engine::ports::{CallbackForward, LinkError, Remote, RemoteSession, TunnelSpec};
+use pocpit::engine::ports::{LinkError, LogPlace, Remote, RemoteSession};
 use pocpit::ssh::{OpenSshRemote, generate_key};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use peer::{Kind, Peer};
 
@@ -100,85 +99,16 @@ macro_rules! for_both_peers {
     )*};
 }
 
+mod ends;
+mod log;
+mod tunnels;
+
 async fn eventually(what: &str, mut done: impl AsyncFnMut() -> bool) {
     let end = tokio::time::Instant::now() + PATIENCE;
     while !done().await {
         assert!(tokio::time::Instant::now() < end, "{what} never happened");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-}
-
-/// A server that answers every request with its request line, and streams when asked to.
-async fn http_server() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(serve_http(stream));
-        }
-    });
-    address
-}
-
-async fn serve_http(mut stream: TcpStream) {
-    let mut request = Vec::new();
-    let mut buffer = [0; 4096];
-    while !request.windows(4).any(|four| four == b"\r\n\r\n") {
-        let count = stream.read(&mut buffer).await.unwrap_or(0);
-        if count == 0 {
-            return;
-        }
-        request.extend_from_slice(&buffer[..count]);
-    }
-    let line = String::from_utf8_lossy(&request)
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    if line.contains("/stream") {
-        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-        stream.write_all(head.as_bytes()).await.unwrap();
-        for piece in ["one", "two"] {
-            let chunk = format!("{:x}\r\n{piece}\r\n", piece.len());
-            stream.write_all(chunk.as_bytes()).await.unwrap();
-            stream.flush().await.unwrap();
-            // The second piece waits until the test has seen the first: it reads a byte for that.
-            if piece == "one" {
-                tokio::time::sleep(Duration::from_millis(300)).await;
-            }
-        }
-        stream.write_all(b"0\r\n\r\n").await.unwrap();
-        return;
-    }
-    let reply = format!(
-        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{line}",
-        line.len()
-    );
-    stream.write_all(reply.as_bytes()).await.unwrap();
-}
-
-fn any() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 0))
-}
-
-fn spec(api: SocketAddr) -> TunnelSpec {
-    TunnelSpec {
-        api_listen: any(),
-        inference_listen: any(),
-        api_port: api.port(),
-        inference_port: api.port(),
-        callback: None,
-    }
-}
-
-fn http() -> reqwest::Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .no_proxy()
-        .timeout(PATIENCE)
-        .build()
-        .unwrap()
 }
 
 for_both_peers! {
@@ -215,140 +145,6 @@ for_both_peers! {
         scene.remote.connect(InstanceId(8), &scene.peer.endpoint()).await.unwrap().close().await;
         scene.remote.forget(ID).await;
         scene.connect().await.close().await;
-    }
-
-    async fn a_log_is_followed_from_before_it_is_there_and_over_a_lost_link(scene: Scene) {
-        let path = scene.peer.path("mlnode.log");
-        let text: Vec<u8> = (0..20_000).flat_map(|line| format!("line {line} of the log\n").into_bytes()).collect();
-        let session = scene.connect().await;
-        let mut tail = session.tail(&path, 0).await.unwrap();
-        // Given a file that appears only now, and grows,
-        scene.peer.append("mlnode.log", &text[..100_000]);
-        let mut seen = Vec::new();
-        while seen.len() < 60_000 {
-            let chunk = tokio::time::timeout(PATIENCE, tail.recv()).await.expect("lines come").unwrap();
-            assert_eq!(chunk.offset, seen.len() as u64, "no byte is skipped");
-            seen.extend_from_slice(&chunk.bytes);
-        }
-        // when the link is cut in the middle,
-        scene.peer.cut_links();
-        while let Some(chunk) = tokio::time::timeout(PATIENCE, tail.recv()).await.expect("the end comes") {
-            seen.extend_from_slice(&chunk.bytes);
-        }
-        eventually("the loss", async || session.check().await.is_err()).await;
-        session.close().await;
-        scene.peer.append("mlnode.log", &text[100_000..]);
-        // then a new session goes on at the exact byte.
-        let session = scene.connect().await;
-        let mut tail = session.tail(&path, seen.len() as u64).await.unwrap();
-        while seen.len() < text.len() {
-            let chunk = tokio::time::timeout(PATIENCE, tail.recv()).await.expect("lines come").unwrap();
-            assert_eq!(chunk.offset, seen.len() as u64);
-            seen.extend_from_slice(&chunk.bytes);
-        }
-        assert!(seen == text, "no byte is lost and none is there twice");
-        session.close().await;
-    }
-
-    async fn requests_go_through_the_tunnel_with_and_without_a_version(scene: Scene) {
-        let session = scene.connect().await;
-        let ends = session.open_tunnel(&spec(http_server().await)).await.unwrap();
-        let http = http();
-        for (path, arrives) in [("/v3.0.8/api/v1/state?x=1", "GET /api/v1/state?x=1 HTTP/1.1"), ("/v1/models", "GET /v1/models HTTP/1.1")] {
-            for end in [ends.api, ends.inference] {
-                let text = http.get(format!("http://{end}{path}")).send().await.unwrap().text().await.unwrap();
-                assert_eq!(text, arrives);
-            }
-        }
-        // Many at once are all answered.
-        let requests = (0..50).map(|number| http.get(format!("http://{}/{number}", ends.api)).send());
-        for (number, reply) in futures_util::future::join_all(requests).await.into_iter().enumerate() {
-            assert_eq!(reply.unwrap().text().await.unwrap(), format!("GET /{number} HTTP/1.1"));
-        }
-        session.close().await;
-    }
-
-    async fn a_stream_arrives_piece_by_piece(scene: Scene) {
-        let session = scene.connect().await;
-        let ends = session.open_tunnel(&spec(http_server().await)).await.unwrap();
-        let mut reply = http().get(format!("http://{}/stream", ends.api)).send().await.unwrap();
-        assert_eq!(reply.chunk().await.unwrap().unwrap(), "one", "the first piece does not wait for the second");
-        assert_eq!(reply.chunk().await.unwrap().unwrap(), "two");
-        session.close().await;
-    }
-
-    async fn the_callback_finds_its_way_back(scene: Scene) {
-        let session = scene.connect().await;
-        let target = http_server().await;
-        let remote_port = free_port().await;
-        let callback = CallbackForward { remote_port, target: target.to_string() };
-        session.open_tunnel(&TunnelSpec { callback: Some(callback), ..spec(target) }).await.unwrap();
-        // When something on the rental calls the port,
-        let mut inside = scene.peer.connect_inside(remote_port).await;
-        inside.write_all(b"POST /v2/poc-batches/generated HTTP/1.1\r\n\r\n").await.unwrap();
-        let mut reply = String::new();
-        inside.read_to_string(&mut reply).await.unwrap();
-        // then it reaches the target here.
-        assert!(reply.ends_with("POST /v2/poc-batches/generated HTTP/1.1"), "{reply}");
-        session.close().await;
-    }
-
-    async fn a_dead_tunnel_says_so_and_its_ports_are_free_for_the_next(scene: Scene) {
-        let session = scene.connect().await;
-        let server = http_server().await;
-        let ends = session.open_tunnel(&spec(server)).await.unwrap();
-        scene.peer.cut_links();
-        eventually("the loss", async || session.check().await.is_err()).await;
-        let reply = http().get(format!("http://{}/x", ends.api)).send().await.unwrap();
-        assert_eq!(reply.status(), 502);
-        assert!(reply.text().await.unwrap().contains("tunnel"));
-        session.close().await;
-        // A new session listens at the same addresses at once.
-        let session = scene.connect().await;
-        let again = TunnelSpec { api_listen: ends.api, inference_listen: ends.inference, ..spec(server) };
-        assert_eq!(session.open_tunnel(&again).await.unwrap(), ends);
-        let text = http().get(format!("http://{}/x", ends.api)).send().await.unwrap().text().await.unwrap();
-        assert_eq!(text, "GET /x HTTP/1.1");
-        session.close().await;
-    }
-
-    async fn a_closed_session_leaves_nothing_behind(scene: Scene) {
-        let session = scene.connect().await;
-        let path = scene.peer.path("followed.log");
-        scene.peer.append("followed.log", b"a line\n");
-        let mut tail = session.tail(&path, 0).await.unwrap();
-        assert!(tail.recv().await.is_some());
-        session.open_tunnel(&spec(http_server().await)).await.unwrap();
-        assert!(!processes_with(&scene.run_dir()).is_empty(), "the master runs");
-        session.close().await;
-        eventually("the end of the master", async || processes_with(&scene.run_dir()).is_empty()).await;
-        eventually("the end of the remote tail", async || processes_with(&path).is_empty()).await;
-        let run_dir = scene.run_dir();
-        drop(scene.remote);
-        let left: Vec<_> = std::fs::read_dir(run_dir).unwrap().flatten().map(|entry| entry.path()).collect();
-        assert!(left.is_empty(), "{left:?}");
-    }
-
-    async fn a_session_that_is_only_dropped_ends_too(scene: Scene) {
-        let session = scene.connect().await;
-        let _tail = session.tail(&scene.peer.path("dropped.log"), 0).await.unwrap();
-        drop(session);
-        eventually("the end of the master", async || processes_with(&scene.run_dir()).is_empty()).await;
-    }
-
-    async fn a_master_that_a_killed_cockpit_left_is_ended_by_the_next_start(scene: Scene) {
-        let session = scene.connect().await;
-        // Given a control directory that carries the id of a process that is gone,
-        let run = scene.scratch.path().join("run");
-        let ours = std::fs::read_dir(&run).unwrap().next().unwrap().unwrap().path();
-        std::fs::rename(ours, run.join("2147483646-0")).unwrap();
-        assert!(session.check().await.is_err());
-        assert!(!processes_with(&scene.run_dir()).is_empty(), "the master still runs");
-        // when the next cockpit starts, then the master ends and the directory is gone.
-        let next = OpenSshRemote::new(&scene.config, &run).unwrap();
-        eventually("the end of the master", async || processes_with(&scene.run_dir()).is_empty()).await;
-        assert!(!run.join("2147483646-0").exists());
-        drop(next);
     }
 }
 
@@ -400,28 +196,6 @@ async fn big_output_is_capped_and_the_command_still_ends() {
     assert_eq!(
         (output.status, output.stdout.len(), output.stderr.len()),
         (Some(9), 65_536, 65_536)
-    );
-    session.close().await;
-}
-
-#[tokio::test]
-async fn a_port_that_is_taken_is_named() {
-    let scene = Scene::new(Kind::Played).await.unwrap();
-    let session = scene.connect().await;
-    let taken = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let _held = TcpListener::bind(taken).await.unwrap();
-    let spec = TunnelSpec {
-        api_listen: taken,
-        ..spec(any())
-    };
-    let error = session.open_tunnel(&spec).await.unwrap_err();
-    assert!(
-        matches!(&error, LinkError::Listen { address, .. } if *address == taken.to_string()),
-        "{error}"
     );
     session.close().await;
 }

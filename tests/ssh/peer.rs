@@ -115,6 +115,17 @@ impl Peer {
         }
     }
 
+    /// Begins a file anew, as a program does that opens it for writing.
+    pub fn cut_off(&self, name: &str) {
+        match self {
+            Peer::Sshd(_) => drop(std::fs::File::create(self.path(name)).unwrap()),
+            Peer::Played { machine, .. } => {
+                let mut files = machine.files.lock().unwrap();
+                files.insert(self.path(name), Vec::new());
+            }
+        }
+    }
+
     pub fn forget_keys(&self) {
         match self {
             Peer::Sshd(sshd) => {
@@ -186,8 +197,8 @@ impl Machine for Fake {
     fn read_file(&self, path: &str, offset: u64, max: usize) -> Option<Vec<u8>> {
         let files = self.files.lock().unwrap();
         let bytes = files.get(path)?;
-        let from = usize::try_from(offset).unwrap().min(bytes.len());
-        Some(bytes[from..].iter().copied().take(max).collect())
+        let rest = bytes.get(usize::try_from(offset).unwrap()..)?;
+        Some(rest.iter().copied().take(max).collect())
     }
 
     fn write_file(&self, path: &str, bytes: &[u8]) {

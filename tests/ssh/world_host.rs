@@ -137,7 +137,7 @@ async fn a_file_is_followed_as_it_grows_and_until_the_client_leaves() {
     let mut child = scene
         .ssh()
         .arg("127.0.0.1")
-        .arg("tail -c +3 -F '/log' & p=$!; cat >/dev/null; kill $p")
+        .arg("sh -c 'tail -f \"$1\"' follow '/log' 1 2 '6865'")
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();
@@ -145,6 +145,9 @@ async fn a_file_is_followed_as_it_grows_and_until_the_client_leaves() {
     let guard = child.stdin.take();
     // Given a file that appears and grows, when it is read from its third byte, then nothing is lost.
     scene.machine.write_file("/log", b"hello ");
+    let mut head = [0; 15];
+    output.read_exact(&mut head).await.unwrap();
+    assert_eq!(&head, b"pocpit-log 1 2\n");
     let mut seen = [0; 4];
     output.read_exact(&mut seen).await.unwrap();
     scene.machine.write_file("/log", b"hello world");

@@ -63,11 +63,12 @@ fn rental_lines(
         Span::styled(word, theme.warn()),
         Span::styled(rental.gpus.clone(), theme.strong()),
         Span::raw(format!(
-            " #{} {link} | {}, cost {}, lease {} | {}",
+            " #{} {link} | {}, cost {}, lease {}{} | {}",
             rental.id,
             rental.price,
             rental.cost,
             words::length(rental.lease_until - now),
+            carries(&rental.link),
             rental.status,
         )),
     ]));
@@ -164,6 +165,14 @@ fn wrapped_height(
             columns.div_ceil(width).max(1)
         })
         .sum()
+}
+
+/// How fast the tunnel answers and how much goes through it, once something did.
+fn carries(link: &LinkSnapshot) -> String {
+    match link {
+        LinkSnapshot::Up { rate, .. } => words::rate(*rate),
+        _ => String::new(),
+    }
 }
 
 fn styled(line: &LogLine, theme: Theme) -> Line<'_> {

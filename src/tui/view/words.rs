@@ -1,7 +1,7 @@
 //! Times, lengths and names as an operator reads them.
 
 use crate::domain::{ChainPhase, Duration, Outcome, ReleasePolicy, Time};
-use crate::engine::TimeBand;
+use crate::engine::{TimeBand, TunnelRate};
 
 /// `2d 03h`, `3h 07m`, `7m 05s`, `5s`; never negative.
 pub fn length(duration: Duration) -> String {
@@ -57,6 +57,21 @@ pub fn phase(phase: ChainPhase) -> &'static str {
     }
 }
 
+/// A tunnel's round trip and the bytes per second of both ways, each after a comma; nothing
+/// before the first request.
+pub fn rate(rate: TunnelRate) -> String {
+    let Some(milliseconds) = rate.round_trip_ms else {
+        return String::new();
+    };
+    let bytes = rate.sent_per_second + rate.received_per_second;
+    let speed = match bytes {
+        0..1_000 => format!("{bytes} B/s"),
+        1_000..1_000_000 => format!("{} kB/s", bytes / 1_000),
+        _ => format!("{}.{} MB/s", bytes / 1_000_000, bytes / 100_000 % 10),
+    };
+    format!(", {milliseconds} ms, {speed}")
+}
+
 /// Release policy in words.
 pub fn policy(policy: ReleasePolicy) -> String {
     match policy {
@@ -82,3 +97,23 @@ pub fn outcome(outcome: &Outcome) -> String {
 
 /// The key that opens and closes the help.
 pub const HELP_KEY: &str = "?";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_a_round_trip_and_bytes_in_the_largest_unit_that_fits() {
+        let words = |sent_per_second, received_per_second| {
+            rate(TunnelRate {
+                sent_per_second,
+                received_per_second,
+                round_trip_ms: Some(23),
+            })
+        };
+        assert_eq!(words(500, 499), ", 23 ms, 999 B/s");
+        assert_eq!(words(0, 1_999), ", 23 ms, 1 kB/s");
+        assert_eq!(words(1_000_000, 1_270_000), ", 23 ms, 2.2 MB/s");
+        assert_eq!(rate(TunnelRate::default()), "");
+    }
+}

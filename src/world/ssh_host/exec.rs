@@ -9,12 +9,14 @@ use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 
 use super::super::inside::FRONT;
 use super::Machine;
-use super::script::{Script, Step};
+use super::script::{Place, Script, Step};
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const CHUNK: usize = 32 * 1024;
 const LONGEST_FILE: usize = 1 << 20;
 const STDERR: u32 = 1;
+/// Of every file: none is ever renamed.
+const INODE: u64 = 1;
 
 /// What a command gave.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -30,9 +32,7 @@ pub(super) async fn serve(mut channel: Channel<Msg>, machine: Arc<dyn Machine>) 
         let output = match message {
             ChannelMsg::Exec { command, .. } => {
                 match Script::parse(&String::from_utf8_lossy(&command)) {
-                    Script::Follow { path, offset } => {
-                        return follow(channel, &*machine, &path, offset).await;
-                    }
+                    Script::Follow(place) => return follow(channel, &*machine, &place).await,
                     Script::Steps(steps) => run(&*machine, &steps),
                 }
             }
@@ -61,12 +61,23 @@ async fn finish(write: &ChannelWriteHalf<Msg>, output: Output) -> Result<(), rus
     write.close().await
 }
 
-/// Follows a file until the client closes its end: the guard of the real command does the same.
-async fn follow(channel: Channel<Msg>, machine: &dyn Machine, path: &str, mut offset: u64) {
+/// Follows a file until the client closes its end or the file is cut off, as the real script does.
+async fn follow(channel: Channel<Msg>, machine: &dyn Machine, place: &Place) {
     let (mut read, write) = channel.split();
     let sending = async {
-        loop {
-            let bytes = machine.read_file(path, offset, CHUNK).unwrap_or_default();
+        while machine.read_file(&place.path, 0, 1).is_none() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let mut offset = if is_there(machine, place) {
+            place.offset
+        } else {
+            0
+        };
+        let head = format!("pocpit-log {INODE} {offset}\n");
+        if write.data_bytes(head.into_bytes()).await.is_err() {
+            return;
+        }
+        while let Some(bytes) = machine.read_file(&place.path, offset, CHUNK) {
             if bytes.is_empty() {
                 tokio::time::sleep(LOOK_EVERY).await;
                 continue;
@@ -82,6 +93,18 @@ async fn follow(channel: Channel<Msg>, machine: &dyn Machine, path: &str, mut of
         () = sending => {}
     }
     let _ = finish(&write, Output::default()).await;
+}
+
+/// The file still has the bytes before the place.
+fn is_there(machine: &dyn Machine, place: &Place) -> bool {
+    let count = place.before.len() / 2;
+    let before = place.offset.saturating_sub(count as u64);
+    let bytes = machine.read_file(&place.path, before, count);
+    bytes.is_some_and(|bytes| {
+        let expected = place.before.as_bytes().chunks(2);
+        let expected = expected.map(|two| u8::from_str_radix(&String::from_utf8_lossy(two), 16));
+        expected.eq(bytes.into_iter().map(Ok))
+    })
 }
 
 async fn client_ends(read: &mut ChannelReadHalf) {

@@ -29,7 +29,7 @@ pub trait Machine: Send + Sync + 'static {
     fn is_up(&self) -> bool;
     /// A public key as `ssh-ed25519 AAAA…`, without comment; false until it propagated.
     fn authorizes(&self, key: &str) -> bool;
-    /// `None`: no such file; empty: at its end.
+    /// `None`: no such file, or it ends before `offset`; empty: at its end.
     fn read_file(&self, path: &str, offset: u64, max: usize) -> Option<Vec<u8>>;
     /// Replaces a file.
     fn write_file(&self, path: &str, bytes: &[u8]);

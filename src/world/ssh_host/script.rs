@@ -3,14 +3,20 @@
 /// A command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Script {
-    /// `tail -c +N -F PATH`, in whatever surroundings.
-    Follow {
-        path: String,
-        /// Bytes before the first wanted one.
-        offset: u64,
-    },
+    /// `sh -c SCRIPT follow PATH INODE OFFSET BEFORE`, whatever the script.
+    Follow(Place),
     /// Commands joined by `&&`.
     Steps(Vec<Step>),
+}
+
+/// Where to follow a file from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub path: String,
+    /// Bytes before the first wanted one.
+    pub offset: u64,
+    /// The last of them in hexadecimal.
+    pub before: String,
 }
 
 /// One command.
@@ -60,18 +66,15 @@ fn text(word: &Word) -> Option<&str> {
 }
 
 fn follow(words: &[Word]) -> Option<Script> {
-    let texts: Vec<&str> = words
-        .iter()
-        .map(|word| text(word).unwrap_or_default())
-        .collect();
-    let found = texts
-        .windows(5)
-        .find(|five| five[0] == "tail" && five[1] == "-c" && five[3] == "-F")?;
-    let first: u64 = found[2].strip_prefix('+')?.parse().ok()?;
-    Some(Script::Follow {
-        path: found[4].to_owned(),
-        offset: first.saturating_sub(1),
-    })
+    let texts: Vec<&str> = words.iter().map(text).collect::<Option<_>>()?;
+    let ["sh", "-c", _, "follow", path, _, offset, before] = texts.as_slice() else {
+        return None;
+    };
+    Some(Script::Follow(Place {
+        path: (*path).to_owned(),
+        offset: offset.parse().ok()?,
+        before: (*before).to_owned(),
+    }))
 }
 
 fn step(words: &[Word]) -> Step {
@@ -159,16 +162,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_is_followed_from_its_offset_whatever_guards_the_command() {
+    fn a_log_is_followed_from_its_place_whatever_the_script_does() {
         let script = Script::parse(
-            "tail -c +42 -F '/var/log/a b'\\''s.log' 2>/dev/null & p=$!; cat >/dev/null; kill $p",
+            "sh -c 'file=$1; tail -f \"$file\" & kill $!' follow '/var/log/a b'\\''s.log' 7 41 '0a0b'",
         );
         assert_eq!(
             script,
-            Script::Follow {
+            Script::Follow(Place {
                 path: "/var/log/a b's.log".into(),
-                offset: 41
-            }
+                offset: 41,
+                before: "0a0b".into(),
+            })
         );
     }
 

@@ -1,0 +1,117 @@
+use super::*;
+
+const ID: InstanceId = InstanceId(7);
+
+fn chunk(file: u64, offset: u64, bytes: &[u8]) -> TailChunk {
+    TailChunk {
+        file,
+        offset,
+        bytes: bytes.to_vec(),
+    }
+}
+
+fn replayed(log: &RentalLog) -> Vec<u8> {
+    log.replay().flat_map(|chunk| chunk.bytes).collect()
+}
+
+fn sizes(directory: &Path) -> Vec<u64> {
+    files(directory).iter().map(|file| file.length).collect()
+}
+
+#[test]
+fn the_next_run_goes_on_at_the_byte_where_a_killed_one_was() {
+    let scratch = tempfile::tempdir().unwrap();
+    let logs = RentalLogs::in_directory(scratch.path().join("rental_logs"));
+    let mut log = logs.of(ID);
+    assert_eq!(log.place(), LogPlace::default());
+    log.append(&chunk(3, 0, b"one\n"));
+    log.append(&chunk(3, 4, b"tw"));
+    // It is killed while it writes: half of what it was given is there.
+    let file = scratch.path().join("rental_logs/7/000000-3-0.log");
+    let mut torn = OpenOptions::new().append(true).open(&file).unwrap();
+    torn.write_all(b"o").unwrap();
+    drop(log);
+    let mut log = logs.of(ID);
+    let place = log.place();
+    assert_eq!((place.file, place.offset), (3, 7));
+    assert_eq!(place.before, b"one\ntwo");
+    log.append(&chunk(3, 7, b"\nthree\n"));
+    assert_eq!(replayed(&logs.of(ID)), b"one\ntwo\nthree\n");
+}
+
+#[test]
+fn another_remote_file_is_another_file_here() {
+    let scratch = tempfile::tempdir().unwrap();
+    let logs = RentalLogs::in_directory(scratch.path().to_owned());
+    let mut log = logs.of(ID);
+    log.append(&chunk(3, 0, b"old\n"));
+    log.append(&chunk(4, 0, b"new\n"));
+    // The same inode, cut off and written anew.
+    log.append(&chunk(4, 0, b"newer\n"));
+    assert_eq!(sizes(&scratch.path().join("7")), [4, 4, 6]);
+    let last = logs.of(ID).place();
+    assert_eq!((last.file, last.offset), (4, 6));
+    let offsets: Vec<_> = log
+        .replay()
+        .map(|chunk| (chunk.file, chunk.offset))
+        .collect();
+    assert_eq!(offsets, [(3, 0), (4, 0), (4, 0)]);
+}
+
+#[test]
+fn a_flood_is_kept_to_a_bound_and_its_end_is_there() {
+    let scratch = tempfile::tempdir().unwrap();
+    let logs = RentalLogs::in_directory(scratch.path().to_owned());
+    let mut log = logs.of(ID);
+    let part = vec![b'x'; 4 << 20];
+    let mut offset = 0;
+    for _ in 0..40 {
+        log.append(&chunk(3, offset, &part));
+        offset += part.len() as u64;
+    }
+    log.append(&chunk(3, offset, b"the end"));
+    let sizes = sizes(&scratch.path().join("7"));
+    assert!(sizes.iter().all(|&bytes| bytes <= FILE_BYTES), "{sizes:?}");
+    assert!(
+        sizes.iter().sum::<u64>() <= KEPT_BYTES + FILE_BYTES,
+        "{sizes:?}"
+    );
+    assert_eq!(logs.of(ID).place().offset, offset + 7);
+    let last = log.replay().last().unwrap();
+    assert!(last.bytes.ends_with(b"the end"));
+}
+
+#[test]
+fn a_disk_that_takes_nothing_leaves_a_gap_and_stops_nobody() {
+    let scratch = tempfile::tempdir().unwrap();
+    let logs = RentalLogs::in_directory(scratch.path().join("logs"));
+    // Given a file where the directory would be,
+    fs::write(scratch.path().join("logs"), "").unwrap();
+    let mut log = logs.of(ID);
+    log.append(&chunk(3, 0, b"lost\n"));
+    assert_eq!(log.place(), LogPlace::default());
+    // when there is room again, then the log goes on where it is.
+    fs::remove_file(scratch.path().join("logs")).unwrap();
+    log.append(&chunk(3, 5, b"kept\n"));
+    assert_eq!(replayed(&log), b"kept\n");
+    assert_eq!(logs.of(ID).place().offset, 10);
+}
+
+#[test]
+fn the_logs_of_the_oldest_rentals_go() {
+    let scratch = tempfile::tempdir().unwrap();
+    let logs = RentalLogs::in_directory(scratch.path().to_owned());
+    for id in 0..2 * RENTALS as u64 {
+        logs.of(InstanceId(id)).append(&chunk(3, 0, b"a line\n"));
+    }
+    assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), RENTALS);
+    let newest = logs.of(InstanceId(2 * RENTALS as u64 - 1));
+    assert_eq!(replayed(&newest), b"a line\n");
+}
+
+#[test]
+fn nowhere_is_no_file() {
+    let mut log = RentalLogs::nowhere().of(ID);
+    log.append(&chunk(3, 0, b"a line\n"));
+    assert_eq!(log.replay().count(), 0);
+}
