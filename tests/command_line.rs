@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
+#[path = "command_line/ssh.rs"]
+mod ssh;
 #[path = "command_line/takedown.rs"]
 mod takedown;
 
@@ -73,7 +75,7 @@ fn mode(path: &Path) -> u32 {
 fn without_a_configuration_everything_says_how_to_get_one() {
     let home = Home::new();
     for command in [
-        "auto", "offers", "epoch", "nodes", "history", "proxy", "release", "gc",
+        "auto", "offers", "epoch", "nodes", "history", "ssh", "proxy", "release", "gc",
     ] {
         let ran = home.run(&[command]);
         assert_eq!(ran.code, Some(2), "{command}: {}", ran.stderr);

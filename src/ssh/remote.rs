@@ -8,7 +8,7 @@ use openssh::{ControlPersist, KnownHosts, SessionBuilder};
 
 use super::control::ControlDirectory;
 use super::session::OpenSshSession;
-use super::{failure, keys};
+use super::{failure, keys, shell};
 use crate::config::SshConfig;
 use crate::domain::{InstanceId, SshEndpoint};
 use crate::engine::ports::{LinkError, Remote, RemoteSession};
@@ -40,7 +40,7 @@ impl OpenSshRemote {
     }
 
     fn known_hosts(&self, instance: InstanceId) -> PathBuf {
-        self.config.known_hosts_dir.join(instance.to_string())
+        shell::known_hosts(&self.config, instance)
     }
 
     fn builder(&self, instance: InstanceId, endpoint: &SshEndpoint) -> SessionBuilder {
