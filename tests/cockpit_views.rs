@@ -275,6 +275,7 @@ fn rented(step: Step) -> Snapshot {
             detail: "model shard 9 of 21".into(),
             started: vec![(BootStage::Placed, at(-25))],
             ready_at: Some(at(11)),
+            ready_by: Some(at(18)),
             fault: None,
         },
         devices: vec![],

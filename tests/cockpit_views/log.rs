@@ -26,6 +26,7 @@ fn talking() -> Snapshot {
     }
     s.boot_log.live = Some(LogLine::plain(at(0), "Capturing CUDA graphs:  43% 15/35"));
     if let Some(rental) = &mut s.rental {
+        rental.devices = (0..4).map(gpu).collect();
         rental.boot.started = vec![
             (BootStage::Placed, at(-25)),
             (BootStage::Ssh, at(-20)),
@@ -34,6 +35,18 @@ fn talking() -> Snapshot {
         ];
     }
     s
+}
+
+fn gpu(index: u32) -> GpuDevice {
+    GpuDevice {
+        index,
+        name: "NVIDIA H100 80GB HBM3".into(),
+        total_memory_mb: 81_559,
+        used_memory_mb: 70_000,
+        utilization_percent: 0.0,
+        temperature_c: None,
+        available: true,
+    }
 }
 
 /// Draws as the loop does: what the log has of the screen is known to the model then.

@@ -1,24 +1,31 @@
 //! The rental: its boot by stages, and its log as it comes.
 
+use std::cmp::Ordering;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 use ratatui::text::{Line, Span};
 
-use crate::domain::BootStage;
-use crate::engine::{LinkSnapshot, RentalSnapshot};
+use crate::domain::{BootFault, BootStage};
+use crate::engine::{BootSnapshot, LinkSnapshot, RentalSnapshot};
 use crate::tui::model::{Model, Pane};
 use crate::tui::theme::Theme;
 
 use super::{frame, log, put_cut, words};
 
+/// Rows below which the log would have no room beside all that there is to say.
+const LOW: u16 = 5;
+/// Rows from which there is room for what is only good to know.
+const HIGH: u16 = 10;
+
 /// Draws the pane; how much of it the log has.
 pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) -> Size {
     let inner = frame(buf, area, Pane::Boot, &log::place(model), model, theme);
-    let mut head = Vec::new();
-    match &model.snapshot.rental {
-        None => head.push(Line::styled("Nothing is rented.", theme.dim())),
-        Some(rental) => rental_lines(&mut head, rental, model, theme),
-    }
+    let head = match &model.snapshot.rental {
+        None => vec![Line::styled("Nothing is rented.", theme.dim())],
+        Some(rental) if inner.height < LOW => low_head(rental, model, theme),
+        Some(rental) => head(rental, inner.height, model, theme),
+    };
     let rows = u16::try_from(head.len())
         .unwrap_or(u16::MAX)
         .min(inner.height);
@@ -38,62 +45,13 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) -> Size {
     log::draw(buf, rest, model, theme)
 }
 
-fn rental_lines(
-    lines: &mut Vec<Line<'static>>,
-    rental: &RentalSnapshot,
-    model: &Model,
-    theme: Theme,
-) {
-    let now = model.now();
-    let link = match &rental.link {
-        LinkSnapshot::None => "no link".to_owned(),
-        LinkSnapshot::Connecting { attempts, .. } => format!("CONNECTING try {attempts}"),
-        LinkSnapshot::Up { tunnel: true, .. } => "link up, tunnel up".to_owned(),
-        LinkSnapshot::Up { tunnel: false, .. } => "link up, NO TUNNEL".to_owned(),
-    };
-    let word = if rental.releasing { "RELEASING " } else { "" };
-    lines.push(Line::from(vec![
-        Span::styled(word, theme.warn()),
-        Span::styled(rental.gpus.clone(), theme.strong()),
-        Span::raw(format!(
-            " #{} {link} | {}, cost {}, lease {} | {}",
-            rental.id,
-            rental.price,
-            rental.cost,
-            words::length(rental.lease_until - now),
-            rental.status,
-        )),
-    ]));
-    let boot = &rental.boot;
-    let mut stages = Vec::new();
-    for stage in BootStage::ALL {
-        let (mark, style) = match stage.cmp(&boot.stage) {
-            std::cmp::Ordering::Less => (theme.glyph("✓", "x"), theme.ok()),
-            std::cmp::Ordering::Equal if rental.is_ready() => (theme.glyph("✓", "x"), theme.ok()),
-            std::cmp::Ordering::Equal => (theme.glyph("▶", ">"), theme.accent()),
-            std::cmp::Ordering::Greater => (theme.glyph("·", "."), theme.dim()),
-        };
-        stages.push(Span::styled(format!("{mark}{stage} "), style));
-    }
-    lines.push(Line::from(stages));
-    let started = boot.started.first().map_or(rental.rented_at, |(_, at)| *at);
-    let ready = boot
-        .ready_at
-        .map(|at| format!(", ready in {}", words::length(at - now)))
-        .unwrap_or_default();
-    let bar = boot
-        .progress
-        .map(|p| format!("{} {:.0}% ", theme.bar(12, p), p * 100.0))
-        .unwrap_or_default();
-    lines.push(Line::from(vec![
-        Span::styled(bar, theme.accent()),
-        Span::raw(format!(
-            "{}{ready} {} {}",
-            words::length(now - started),
-            theme.glyph("·", "-"),
-            boot.detail
-        )),
-    ]));
+fn head(rental: &RentalSnapshot, height: u16, model: &Model, theme: Theme) -> Vec<Line<'static>> {
+    let mut lines = vec![
+        rental_line(rental, model, theme),
+        stages_line(rental, theme),
+        progress_line(rental, model, theme),
+    ];
+    lines.extend(gpus_line(rental, theme).filter(|_| height >= HIGH));
     if let LinkSnapshot::Connecting {
         last_error: Some(error),
         ..
@@ -101,11 +59,113 @@ fn rental_lines(
     {
         lines.push(Line::styled(format!("link: {error}"), theme.warn()));
     }
-    if let Some(fault) = &boot.fault {
-        lines.push(Line::styled(
-            format!("FAULT {}: {}", fault.name, fault.evidence),
-            theme.bad(),
-        ));
+    if let Some(fault) = &rental.boot.fault {
+        lines.push(fault_line(fault, theme));
         lines.push(Line::styled(fault.advice.clone(), theme.strong()));
     }
+    lines
+}
+
+/// One line: a fault, or else the stage.
+fn low_head(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Vec<Line<'static>> {
+    if let Some(fault) = &rental.boot.fault {
+        return vec![fault_line(fault, theme)];
+    }
+    let place = BootStage::ALL.iter().position(|s| *s == rental.boot.stage);
+    let number = place.map_or(0, |place| place + 1);
+    let mut line = progress_line(rental, model, theme);
+    let stage = format!("{} {number}/{} ", rental.boot.stage, BootStage::ALL.len());
+    line.spans.insert(0, Span::styled(stage, theme.accent()));
+    vec![line]
+}
+
+fn rental_line(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'static> {
+    let link = match &rental.link {
+        LinkSnapshot::None => "no link".to_owned(),
+        LinkSnapshot::Connecting { attempts, .. } => format!("CONNECTING try {attempts}"),
+        LinkSnapshot::Up { tunnel: true, .. } => "link up, tunnel up".to_owned(),
+        LinkSnapshot::Up { tunnel: false, .. } => "link up, NO TUNNEL".to_owned(),
+    };
+    let word = if rental.releasing { "RELEASING " } else { "" };
+    Line::from(vec![
+        Span::styled(word, theme.warn()),
+        Span::styled(rental.gpus.clone(), theme.strong()),
+        Span::raw(format!(
+            " #{} {link} | {}, cost {}, lease {} | {}",
+            rental.id,
+            rental.price,
+            rental.cost,
+            words::length(rental.lease_until - model.now()),
+            rental.status,
+        )),
+    ])
+}
+
+fn stages_line(rental: &RentalSnapshot, theme: Theme) -> Line<'static> {
+    let stages = BootStage::ALL.into_iter().map(|stage| {
+        let (mark, style) = match stage.cmp(&rental.boot.stage) {
+            Ordering::Less => (theme.glyph("✓", "x"), theme.ok()),
+            Ordering::Equal if rental.is_ready() => (theme.glyph("✓", "x"), theme.ok()),
+            Ordering::Equal => (theme.glyph("▶", ">"), theme.accent()),
+            Ordering::Greater => (theme.glyph("·", "."), theme.dim()),
+        };
+        Span::styled(format!("{mark}{stage} "), style)
+    });
+    stages.collect()
+}
+
+/// How far the stage is, how long it all took so far, and when it is expected to end.
+fn progress_line(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'static> {
+    let (boot, now) = (&rental.boot, model.now());
+    let started = boot.started.first().map_or(rental.rented_at, |(_, at)| *at);
+    let bar = boot
+        .progress
+        .map(|p| format!("{} {:.0}% ", theme.bar(12, p), p * 100.0))
+        .unwrap_or_default();
+    // A boot that ended took this long; one that goes on has taken this long until now.
+    let ended = boot.started.last().filter(|_| rental.is_ready());
+    let took = words::length(ended.map_or(now, |(_, at)| *at) - started);
+    let ready = match boot.ready_at {
+        Some(at) => format!(
+            "{took}, ready in {}{}",
+            words::length(at - now),
+            latest(boot)
+        ),
+        None if ended.is_some() => format!("booted in {took}"),
+        None => took,
+    };
+    Line::from(vec![
+        Span::styled(bar, theme.accent()),
+        Span::raw(format!("{ready} {} {}", theme.glyph("·", "-"), boot.detail)),
+    ])
+}
+
+/// By when nine in ten are ready.
+fn latest(boot: &BootSnapshot) -> String {
+    let by = boot.ready_by.map(|by| by.format("%H:%M UTC"));
+    by.map_or_else(String::new, |by| format!(", 9 in 10 by {by}"))
+}
+
+/// What was ordered, by what the driver in the container says.
+fn gpus_line(rental: &RentalSnapshot, theme: Theme) -> Option<Line<'static>> {
+    let least = rental.devices.iter().map(|gpu| gpu.total_memory_mb).min()?;
+    let usable = rental.devices.iter().filter(|gpu| gpu.available).count();
+    let all = rental.devices.len();
+    let name = rental.devices.first().map(|gpu| gpu.name.as_str())?;
+    let style = if usable == all {
+        theme.dim()
+    } else {
+        theme.bad()
+    };
+    Some(Line::styled(
+        format!("GPUs in the container: {usable} of {all} usable, {name}, {least} MB each"),
+        style,
+    ))
+}
+
+fn fault_line(fault: &BootFault, theme: Theme) -> Line<'static> {
+    Line::styled(
+        format!("FAULT {}: {}", fault.name, fault.evidence),
+        theme.bad(),
+    )
 }
