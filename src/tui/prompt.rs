@@ -100,15 +100,13 @@ fn go_to(model: &mut Model, text: &str) {
         model.log.go_to(at, &model.snapshot.boot_log);
         return;
     }
-    match stage_called(text) {
-        Some(stage) => go_to_stage(model, stage),
-        None => {
-            let stages = BootStage::ALL.map(|stage| stage.to_string()).join(", ");
-            model.say(format!(
-                "\"{text}\" is no time like 14:05 or 14:05:30 (UTC) and no stage: {stages}"
-            ));
-        }
+    if let Some(stage) = stage_called(text) {
+        return go_to_stage(model, stage);
     }
+    let stages = BootStage::ALL.map(|stage| stage.to_string()).join(", ");
+    model.say(format!(
+        "\"{text}\" is no time like 14:05 or 14:05:30 (UTC) and no stage: {stages}"
+    ));
 }
 
 /// Goes to the first line since a stage began.

@@ -253,7 +253,7 @@ fn look_at_log(model: &mut Model, action: Action) {
         Action::Copy => {
             let (text, count) = task::copied(model);
             model.say(format!(
-                "{count} lines went to the terminal's clipboard; if it takes none, S saves them to a file"
+                "{count} lines copied; if the terminal took none, S saves them to a file"
             ));
             model.task = Some(Task::Copy(text));
         }

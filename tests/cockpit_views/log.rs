@@ -1,5 +1,7 @@
 //! The log pane: each state in each size, and that typing in it is never more than looking.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::*;
 use pocpit::tui::log::Held;
 use pocpit::tui::task::{Save, Task};
@@ -276,7 +278,6 @@ fn saving_writes_what_the_filter_shows_to_a_file_of_its_own() {
             .lines()
             .all(|line| line.starts_with("ERROR"))
     );
-    use std::os::unix::fs::PermissionsExt as _;
     let mode = std::fs::metadata(&first).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let in_a_file: Result<_, _> = Save::of(&m).write(&first);
