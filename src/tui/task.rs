@@ -125,12 +125,20 @@ pub fn copied(model: &Model) -> (String, usize) {
     (texts.join("\n"), texts.len())
 }
 
+/// `1 line`, `12 lines`.
+pub fn lines(count: usize) -> String {
+    match count {
+        1 => "1 line".to_owned(),
+        count => format!("{count} lines"),
+    }
+}
+
 /// Saves on a thread of its own: a disk can be slow.
 pub async fn save(save: Save, directory: PathBuf) -> String {
     let shown = directory.display().to_string();
     let written = tokio::task::spawn_blocking(move || save.write(&directory)).await;
     match written.map_err(io::Error::other).and_then(|result| result) {
-        Ok((path, count)) => format!("{count} lines saved to {}", path.display()),
+        Ok((path, count)) => format!("{} saved to {}", lines(count), path.display()),
         Err(error) => format!("the log cannot be saved in {shown}: {error}"),
     }
 }

@@ -253,7 +253,8 @@ fn look_at_log(model: &mut Model, action: Action) {
         Action::Copy => {
             let (text, count) = task::copied(model);
             model.say(format!(
-                "{count} lines copied; if the terminal took none, S saves them to a file"
+                "{} copied; if the terminal took none, S saves them to a file",
+                task::lines(count)
             ));
             model.task = Some(Task::Copy(text));
         }
