@@ -14,7 +14,7 @@ use pocpit::domain::{
 };
 use pocpit::engine::ports::{Chain, Market, MlNodes, NetworkNode, Remote, RentError, TunnelSpec};
 use pocpit::engine::preflight::examine;
-use pocpit::engine::{Ports, SystemClock};
+use pocpit::engine::{Ports, RentalLogs, SystemClock};
 use pocpit::http::HttpClient;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
@@ -421,6 +421,7 @@ async fn a_preflight_needs_no_engine_and_no_rpc() {
         network_node: Arc::new(scene.network_node()),
         mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
         remote: Arc::new(OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir).unwrap()),
+        rental_logs: RentalLogs::nowhere(),
         notifier: Notifier::new(http, &config.notify),
     };
     let clear = examine(&ports, &config).await.preflight;

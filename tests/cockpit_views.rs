@@ -1,5 +1,8 @@
 //! What the cockpit shows in each state and size, and that no key spends without a `y`.
-#![allow(clippy::unwrap_used, reason = "fixtures")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "fixtures")]
+
+#[path = "cockpit_views/log.rs"]
+mod log;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -299,6 +302,7 @@ fn rented(step: Step) -> Snapshot {
             detail: "model shard 9 of 21".into(),
             started: vec![(BootStage::Placed, at(-25))],
             ready_at: Some(at(11)),
+            ready_by: Some(at(18)),
             fault: None,
         },
         devices: vec![],
@@ -796,11 +800,12 @@ fn quitting_with_a_rental_asks_and_does_nothing_by_default() {
 fn a_held_log_stays_still_while_lines_come() {
     let mut m = model(rented(Step::Booting));
     type_and_draw(&mut m, "kk");
-    let held = m.log.held_at;
+    let held = m.log.held;
     let mut next = (*m.snapshot).clone();
     next.boot_log.push(LogLine::plain(at(1), "more"));
     update(&mut m, Message::Snapshot(Arc::new(next)));
-    assert_eq!((held, m.log.held_at), (Some(38), Some(38)));
+    assert_eq!(held.map(|held| held.line), Some(37));
+    assert_eq!(m.log.held, held);
 }
 
 #[test]
@@ -904,7 +909,7 @@ fn a_viewer_that_is_left_behind_stays_until_its_operator_quits() {
 fn any_message() -> impl Strategy<Value = Message> {
     let key = |code| Message::Key(KeyEvent::new(code, KeyModifiers::NONE));
     prop_oneof![
-        8 => proptest::sample::select("yansqxmrejkz?lhpfwGvud123456 ".chars().collect::<Vec<_>>()).prop_map(move |c| key(KeyCode::Char(c))),
+        8 => proptest::sample::select("yansqxmrejkz?lhpfwGvud123456 /&tSc[]N".chars().collect::<Vec<_>>()).prop_map(move |c| key(KeyCode::Char(c))),
         2 => proptest::sample::select(vec![KeyCode::Enter, KeyCode::Esc, KeyCode::Tab]).prop_map(key),
         3 => Just(Message::Drawn(Breakpoint::Normal)),
         1 => Just(Message::Drawn(Breakpoint::Tiny)),

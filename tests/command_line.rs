@@ -7,6 +7,8 @@ mod common;
 mod offers;
 #[path = "command_line/plan.rs"]
 mod plan;
+#[path = "command_line/ssh.rs"]
+mod ssh;
 #[path = "command_line/takedown.rs"]
 mod takedown;
 
@@ -77,7 +79,8 @@ fn mode(path: &Path) -> u32 {
 fn without_a_configuration_everything_says_how_to_get_one() {
     let home = Home::new();
     for command in [
-        "auto", "plan", "offers", "avoided", "epoch", "nodes", "history", "proxy", "release", "gc",
+        "auto", "plan", "offers", "avoided", "epoch", "nodes", "history", "ssh", "proxy",
+        "release", "gc",
     ] {
         let ran = home.run(&[command]);
         assert_eq!(ran.code, Some(2), "{command}: {}", ran.stderr);

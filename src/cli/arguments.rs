@@ -118,6 +118,8 @@ pub(crate) enum Command {
     Nodes(Output),
     /// List past sprints with outcome and cost.
     History(HistoryOutput),
+    /// Open a shell on the current rental, with its key, port and host key.
+    Ssh(Ssh),
     /// Serve inference requests from the upstream, round the clock.
     Proxy,
     /// Make, check, show or import the configuration.
@@ -222,6 +224,17 @@ pub(crate) struct Release {
     /// Print what was done as one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `pocpit ssh`.
+#[derive(Debug, Args)]
+pub(crate) struct Ssh {
+    /// Print the command in place of running it.
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// A command to run on the rental; a shell when absent.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) remote: Vec<String>,
 }
 
 /// Commands that only read.

@@ -23,6 +23,7 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
             drive(
                 handle,
                 &config.paths.state_dir,
+                &config.paths.log_dir,
                 common.tui(),
                 IfTerminalIsLost::GoOn,
             )
@@ -43,7 +44,7 @@ async fn view(config: &Config, options: TuiOptions) -> Result<Exit, Report> {
     let seat = Seat::Viewer {
         driver: attached.owner,
     };
-    tui::run(attached.snapshots, seat, options).await?;
+    tui::run(attached.snapshots, seat, options, &config.paths.log_dir).await?;
     Ok(Exit::Done)
 }
 
@@ -56,15 +57,17 @@ pub(crate) enum IfTerminalIsLost {
     End,
 }
 
-/// Opens the cockpit on an engine and stays until the engine has ended.
+/// Opens the cockpit on an engine and stays until the engine has ended. What the operator saves goes
+/// to `saved`.
 pub(crate) async fn drive(
     handle: EngineHandle,
     state_dir: &Path,
+    saved: &Path,
     options: TuiOptions,
     if_lost: IfTerminalIsLost,
 ) -> Result<Exit, Report> {
     let seat = Seat::Driver(handle.commands.clone());
-    let cockpit = tui::run(handle.snapshots.clone(), seat, options);
+    let cockpit = tui::run(handle.snapshots.clone(), seat, options, saved);
     let broke = match engine::caught(cockpit).await {
         Ok(Ok(reason)) => {
             after(reason, if_lost, &handle);

@@ -47,6 +47,8 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
         cockpit::drive(
             handle,
             &config.paths.state_dir,
+            // What an operator saves is to outlive the demonstration.
+            &std::env::temp_dir(),
             common.tui(),
             IfTerminalIsLost::End,
         )

@@ -20,6 +20,7 @@ mod service;
 mod shell;
 mod sim;
 mod simulated;
+mod ssh;
 mod takedown;
 mod telemetry;
 
@@ -126,6 +127,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::Epoch(output)) => look::epoch(&common, output).await,
         Some(Command::Nodes(output)) => look::nodes(&common, output).await,
         Some(Command::History(output)) => history::run(&common, output),
+        Some(Command::Ssh(arguments)) => ssh::run(arguments, &common).await,
         Some(Command::Proxy) => proxy::run(&common).await,
         Some(Command::Config { command }) => config::run(&command, &common),
         Some(Command::Completions { shell }) => Ok(shell::completions(shell)),

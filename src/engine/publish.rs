@@ -369,15 +369,18 @@ impl Engine {
                 detail: String::new(),
                 started: vec![(crate::domain::BootStage::Placed, rental.since)],
                 ready_at: None,
+                ready_by: None,
                 fault: None,
             };
         };
+        let left = (!boot.is_ready()).then(|| boot.expected_left(now));
         BootSnapshot {
             stage: boot.stage(),
             progress: boot.progress(),
             detail: boot.detail().to_owned(),
             started: boot.started().to_vec(),
-            ready_at: (!boot.is_ready()).then(|| now + boot.expected_left(now).0),
+            ready_at: left.map(|(p50, _)| now + p50),
+            ready_by: left.map(|(_, p90)| now + p90),
             fault: boot.fault().cloned(),
         }
     }

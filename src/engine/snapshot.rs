@@ -387,6 +387,8 @@ pub struct BootSnapshot {
     pub started: Vec<(BootStage, Time)>,
     /// Expected end.
     pub ready_at: Option<Time>,
+    /// Nine boots in ten have ended by then.
+    pub ready_by: Option<Time>,
     /// Why it will not succeed.
     pub fault: Option<BootFault>,
 }

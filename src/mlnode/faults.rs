@@ -34,10 +34,46 @@ pub(super) const LOG: &[Pattern] = &[
         "rent more GPU memory or change mlnode.args",
     ),
     pattern(
+        "no available memory for the cache blocks",
+        "GPU memory is too small",
+        Blame::Ours,
+        "rent more GPU memory, or raise --gpu-memory-utilization in mlnode.args",
+    ),
+    pattern(
+        "kv cache is needed, which is larger than",
+        "GPU memory is too small for the context",
+        Blame::Ours,
+        "rent more GPU memory, or lower --max-model-len in mlnode.args",
+    ),
+    pattern(
+        "is less than desired gpu memory utilization",
+        "something else uses the GPUs' memory",
+        Blame::Host,
+        "another machine is tried",
+    ),
+    pattern(
         "no space left on device",
         "the disk is full",
         Blame::Ours,
         "raise vast.disk: image and model must fit",
+    ),
+    pattern(
+        "disk quota exceeded",
+        "the disk is full",
+        Blame::Ours,
+        "raise vast.disk: image and model must fit",
+    ),
+    pattern(
+        "cannot access gated repo",
+        "the model is gated",
+        Blame::Ours,
+        "accept the model's terms on its page, and check the access token in vast.env",
+    ),
+    pattern(
+        "403 client error",
+        "the model is gated",
+        Blame::Ours,
+        "accept the model's terms on its page, and check the access token in vast.env",
     ),
     pattern(
         "401 client error",
@@ -50,6 +86,60 @@ pub(super) const LOG: &[Pattern] = &[
         "the model does not exist",
         Blame::Ours,
         "check mlnode.model",
+    ),
+    pattern(
+        "is not a valid model identifier",
+        "the model does not exist",
+        Blame::Ours,
+        "check mlnode.model",
+    ),
+    pattern(
+        "nvidia driver on your system is too old",
+        "the host's driver is too old for the image",
+        Blame::Host,
+        "another machine is tried; a higher vast.min_cuda keeps such hosts out",
+    ),
+    pattern(
+        "driver version is insufficient for cuda runtime",
+        "the host's driver is too old for the image",
+        Blame::Host,
+        "another machine is tried; a higher vast.min_cuda keeps such hosts out",
+    ),
+    pattern(
+        "no cuda gpus are available",
+        "the host has lost its GPUs",
+        Blame::Host,
+        "another machine is tried",
+    ),
+    pattern(
+        "couldn't communicate with the nvidia driver",
+        "the host has lost its GPUs",
+        Blame::Host,
+        "another machine is tried",
+    ),
+    pattern(
+        "error 802: system not yet initialized",
+        "the host's GPU fabric is down",
+        Blame::Host,
+        "another machine is tried",
+    ),
+    pattern(
+        "uncorrectable ecc error",
+        "a GPU's memory is broken",
+        Blame::Host,
+        "another machine is tried",
+    ),
+    pattern(
+        "cuda-capable device(s) is/are busy or unavailable",
+        "something else holds the GPUs",
+        Blame::Host,
+        "another machine is tried",
+    ),
+    pattern(
+        "error while creating shared memory segment",
+        "the GPUs cannot talk to each other: shared memory is too small",
+        Blame::Host,
+        "another machine is tried",
     ),
     pattern(
         "no kernel image is available",
@@ -79,6 +169,12 @@ pub(super) const LOG: &[Pattern] = &[
 
 /// Words of the market's status message that mean our image or its login is wrong.
 pub(super) const IMAGE: &[Pattern] = &[
+    pattern(
+        "no matching manifest for",
+        "the image is not made for the host's processor",
+        Blame::Ours,
+        "check vast.image",
+    ),
     pattern(
         "manifest unknown",
         "the image does not exist",
@@ -115,6 +211,30 @@ pub(super) const IMAGE: &[Pattern] = &[
 /// before any progress word: "pull access denied" is not progress (acceptance case D44).
 pub(super) const HOST: &[Pattern] = &[
     pattern(
+        "unsatisfied condition: cuda",
+        "the host's driver is too old for the image",
+        Blame::Host,
+        "another machine is tried; a higher vast.min_cuda keeps such hosts out",
+    ),
+    pattern(
+        "toomanyrequests",
+        "the registry lets the host pull no more images now",
+        Blame::Host,
+        "another machine is tried",
+    ),
+    pattern(
+        "could not select device driver",
+        "the host cannot give containers its GPUs",
+        Blame::Host,
+        "another machine is tried",
+    ),
+    pattern(
+        "nvidia-container-cli",
+        "the host cannot give containers its GPUs",
+        Blame::Host,
+        "another machine is tried",
+    ),
+    pattern(
         "oci runtime",
         "the host cannot start containers",
         Blame::Host,
@@ -150,4 +270,171 @@ pub(super) const HOST: &[Pattern] = &[
 pub(super) fn find(patterns: &'static [Pattern], text: &str) -> Option<&'static Pattern> {
     let text = text.to_lowercase();
     patterns.iter().find(|pattern| text.contains(pattern.text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines as programs and hosts really say them, with what they mean.
+    const LINES: &[(&str, &str, Blame)] = &[
+        (
+            "(VllmWorker TP1 pid=512) ERROR torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 1 has a total capacity of 79.11 GiB of which 1.02 GiB is free.",
+            "GPU memory is too small",
+            Blame::Ours,
+        ),
+        (
+            "ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization` when initializing the engine.",
+            "GPU memory is too small",
+            Blame::Ours,
+        ),
+        (
+            "ValueError: To serve at least one request with the models's max seq len (196608), (7.75 GiB KV cache is needed, which is larger than the available KV cache memory (3.10 GiB).",
+            "GPU memory is too small for the context",
+            Blame::Ours,
+        ),
+        (
+            "ValueError: Free memory on device (9.61/79.11 GiB) on startup is less than desired GPU memory utilization (0.9, 71.2 GiB).",
+            "something else uses the GPUs' memory",
+            Blame::Host,
+        ),
+        (
+            "RuntimeError: Data processing error: CAS service error : IO Error: No space left on device (os error 28)",
+            "the disk is full",
+            Blame::Ours,
+        ),
+        (
+            "OSError: [Errno 122] Disk quota exceeded: '/root/.cache/huggingface/hub'",
+            "the disk is full",
+            Blame::Ours,
+        ),
+        (
+            "huggingface_hub.errors.GatedRepoError: 401 Client Error. (Request ID: Root=1-66) Cannot access gated repo for url https://huggingface.co/org/model/resolve/main/config.json.",
+            "the model is gated",
+            Blame::Ours,
+        ),
+        (
+            "requests.exceptions.HTTPError: 403 Client Error: Forbidden for url: https://huggingface.co/org/model/resolve/main/config.json",
+            "the model is gated",
+            Blame::Ours,
+        ),
+        (
+            "OSError: org/modle is not a local folder and is not a valid model identifier listed on 'https://huggingface.co/models'",
+            "the model does not exist",
+            Blame::Ours,
+        ),
+        (
+            "RuntimeError: The NVIDIA driver on your system is too old (found version 12020). Please update your GPU driver",
+            "the host's driver is too old for the image",
+            Blame::Host,
+        ),
+        (
+            "RuntimeError: Unexpected error from cudaGetDeviceCount(). Error 802: system not yet initialized",
+            "the host's GPU fabric is down",
+            Blame::Host,
+        ),
+        (
+            "RuntimeError: No CUDA GPUs are available",
+            "the host has lost its GPUs",
+            Blame::Host,
+        ),
+        (
+            "torch.AcceleratorError: CUDA error: uncorrectable ECC error encountered",
+            "a GPU's memory is broken",
+            Blame::Host,
+        ),
+        (
+            "CUDA error: all CUDA-capable devices are busy: CUDA-capable device(s) is/are busy or unavailable",
+            "something else holds the GPUs",
+            Blame::Host,
+        ),
+        (
+            "torch.distributed.DistBackendError: NCCL error in: /pytorch/torch/csrc/distributed/c10d/NCCLUtils.cpp:77, unhandled system error",
+            "the GPUs cannot talk to each other",
+            Blame::Host,
+        ),
+        (
+            "misc/shmutils.cc:87 NCCL WARN Error: failed to extend /dev/shm/nccl-XZ. Error while creating shared memory segment /dev/shm/nccl-XZ (size 9637888)",
+            "the GPUs cannot talk to each other: shared memory is too small",
+            Blame::Host,
+        ),
+    ];
+
+    const STATUSES: &[(&str, &str, Blame)] = &[
+        (
+            "Error response from daemon: manifest for org/node:3.9 not found: manifest unknown: manifest unknown",
+            "the image does not exist",
+            Blame::Ours,
+        ),
+        (
+            "no matching manifest for linux/arm64/v8 in the manifest list entries",
+            "the image is not made for the host's processor",
+            Blame::Ours,
+        ),
+        (
+            "Error response from daemon: pull access denied for org/node, repository does not exist or may require 'docker login'",
+            "the image does not exist",
+            Blame::Ours,
+        ),
+        (
+            "Error response from daemon: toomanyrequests: You have reached your unauthenticated pull rate limit.",
+            "the registry lets the host pull no more images now",
+            Blame::Host,
+        ),
+        (
+            "Error response from daemon: failed to create task for container: OCI runtime create failed: nvidia-container-cli: requirement error: unsatisfied condition: cuda>=12.8, please update your driver to a newer version",
+            "the host's driver is too old for the image",
+            Blame::Host,
+        ),
+        (
+            "docker: Error response from daemon: could not select device driver \"\" with capabilities: [[gpu]].",
+            "the host cannot give containers its GPUs",
+            Blame::Host,
+        ),
+        (
+            "failed to register layer: write /usr/lib/libtorch.so: no space left on device",
+            "the host's disk is full",
+            Blame::Host,
+        ),
+    ];
+
+    #[test]
+    fn each_known_failure_of_a_workload_is_named_with_its_cause_and_advice() {
+        for (line, name, blame) in LINES {
+            let found = find(LOG, line).unwrap_or_else(|| panic!("not recognised: {line}"));
+            assert_eq!((found.name, found.blame), (*name, *blame), "{line}");
+            assert!(!found.advice.is_empty(), "{line}");
+        }
+    }
+
+    #[test]
+    fn each_known_failure_of_a_host_or_an_image_is_named_with_its_cause_and_advice() {
+        for (status, name, blame) in STATUSES {
+            let found = find(IMAGE, status)
+                .or_else(|| find(HOST, status))
+                .unwrap_or_else(|| panic!("not recognised: {status}"));
+            assert_eq!((found.name, found.blame), (*name, *blame), "{status}");
+            assert!(!found.advice.is_empty(), "{status}");
+        }
+    }
+
+    #[test]
+    fn what_a_good_boot_says_is_no_failure() {
+        for line in [
+            "INFO 11-25 00:54:07 [gpu_worker.py:298] Available KV cache memory: 41.22 GiB",
+            "INFO 11-25 00:54:07 [kv_cache_utils.py:864] Maximum concurrency for 196,608 tokens per request: 1.87x",
+            "Download stalled for 60s, will retry",
+            "INFO Automatically detected platform cuda.",
+            "WARNING [symm_mem.py:58] SymmMemCommunicator: Device capability 9.0 not supported, communicator is not available.",
+            "INFO [pynccl.py:70] vLLM is using nccl==2.27.3",
+            "GET /api/v1/inference/up/status HTTP/1.1 200 OK",
+            "a3ed95caeb02: Pulling fs layer",
+            "5f70bf18a086: Extracting [=====>      ]  1.2GB/3.4GB",
+            "success, running ghcr.io/org/mlnode:3.0.10/ssh",
+        ] {
+            for table in [LOG, IMAGE, HOST] {
+                assert_eq!(find(table, line).map(|found| found.name), None, "{line}");
+            }
+        }
+    }
 }

@@ -11,8 +11,10 @@ mod meter;
 mod remote;
 pub mod sanitize;
 mod session;
+mod shell;
 mod tunnel;
 
 pub use control::socket_directory;
 pub use keys::generate_key;
 pub use remote::OpenSshRemote;
+pub use shell::shell_command;

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::control::ControlDirectory;
 use super::session::OpenSshSession;
 use super::tunnel::Tunnels;
-use super::{failure, keys};
+use super::{failure, keys, shell};
 use crate::config::SshConfig;
 use crate::domain::{InstanceId, SshEndpoint};
 use crate::engine::ports::{LinkError, Remote, RemoteSession};
@@ -44,7 +44,7 @@ impl OpenSshRemote {
     }
 
     fn known_hosts(&self, instance: InstanceId) -> PathBuf {
-        self.config.known_hosts_dir.join(instance.to_string())
+        shell::known_hosts(&self.config, instance)
     }
 
     fn builder(&self, instance: InstanceId, endpoint: &SshEndpoint) -> SessionBuilder {

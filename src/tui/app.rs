@@ -1,5 +1,6 @@
 //! The loop: messages in, commands out, a frame when something changed. It never waits for work.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use super::input::Input;
 use super::layout::Breakpoint;
 use super::message::Message;
 use super::model::Model;
+use super::task::{self, Task};
 use super::terminal::{self, Screen};
 use super::theme::Theme;
 use super::update::update;
@@ -83,11 +85,12 @@ impl Seat {
 }
 
 /// Runs the cockpit until the operator leaves, the engine ends or the terminal is lost. A viewer
-/// stays when the engine it looks at ends.
+/// stays when the engine it looks at ends. What the operator saves goes to `saved`.
 pub async fn run(
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
     seat: Seat,
     options: TuiOptions,
+    saved: &Path,
 ) -> Result<ExitReason, TuiError> {
     terminal::check()?;
     let theme = Theme::resolve(options.color, options.glyphs, |name| {
@@ -101,6 +104,7 @@ pub async fn run(
     })?;
     let first = Arc::clone(&snapshots.borrow_and_update());
     let mut model = seat.model(first);
+    let mut beside = Beside::new(saved);
     let mut live = true;
     let mut came = Instant::now();
     let mut ticks = tokio::time::interval(TICK);
@@ -127,6 +131,7 @@ pub async fn run(
                 next_frame = Instant::now() + FRAME;
                 continue;
             }
+            told = beside.told.recv() => told.map(Message::Told),
             changed = snapshots.changed(), if live => match changed {
                 Ok(()) => {
                     came = Instant::now();
@@ -149,6 +154,9 @@ pub async fn run(
         if let Some(message) = message {
             take(&mut model, message, &seat);
         }
+        if let Some(task) = model.task.take() {
+            beside.start(task, &mut screen)?;
+        }
         if std::mem::take(&mut model.suspend) {
             Screen::suspend()?;
             model.redraw = true;
@@ -162,14 +170,63 @@ pub async fn run(
 fn draw(screen: &mut Screen, model: &mut Model, theme: Theme) -> Result<(), TuiError> {
     let all = std::mem::take(&mut model.redraw);
     let mut size = Breakpoint::Tiny;
+    let mut log = None;
     screen.draw(all, |frame| {
         let area = frame.area();
         drill(Part::Cockpit);
         size = Breakpoint::of(area.width, area.height);
-        view::draw(frame.buffer_mut(), area, model, theme);
+        log = view::draw(frame.buffer_mut(), area, model, theme);
     })?;
+    if let Some(log) = log {
+        update(model, Message::LogDrawn(log));
+    }
     update(model, Message::Drawn(size));
     Ok(())
+}
+
+/// What goes on beside the loop, which never waits for it.
+struct Beside {
+    saved: PathBuf,
+    tell: mpsc::Sender<String>,
+    told: mpsc::Receiver<String>,
+}
+
+impl Beside {
+    fn new(saved: &Path) -> Beside {
+        let (tell, told) = mpsc::channel(8);
+        Beside {
+            saved: saved.to_owned(),
+            tell,
+            told,
+        }
+    }
+
+    fn start(&self, task: Task, screen: &mut Screen) -> Result<(), TuiError> {
+        let tell = self.tell.clone();
+        match task {
+            Task::Save(save) => {
+                let saved = self.saved.clone();
+                tokio::spawn(async move {
+                    let _ = tell.send(task::save(save, saved).await).await;
+                });
+            }
+            Task::Copy(text) => {
+                screen.copy(&text)?;
+                if std::env::var_os("TMUX").is_some_and(|socket| !socket.is_empty()) {
+                    tokio::spawn(async move {
+                        if let Err(why) = task::copy_with_tmux(text).await {
+                            let _ = tell
+                                .send(format!(
+                                    "tmux did not take the lines ({why}): S saves them to a file"
+                                ))
+                                .await;
+                        }
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Updates, and hands the commands on without waiting: a full queue is told, not waited for.

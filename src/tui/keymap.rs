@@ -6,6 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::domain::{GateKind, Mode, Step};
 
+use super::log::LongLines;
 use super::model::{Dialog, Model, OfferList, Pane, Role};
 
 /// What a key does.
@@ -30,6 +31,20 @@ pub enum Action {
     Pause,
     Follow,
     Wrap,
+    Search,
+    NextMatch,
+    PreviousMatch,
+    Filter,
+    ClearSearch,
+    GoTo,
+    PreviousStage,
+    NextStage,
+    Save,
+    Copy,
+    Accept,
+    ClosePrompt,
+    Erase,
+    EraseAll,
     Left,
     Right,
     Up,
@@ -72,6 +87,8 @@ pub enum Context {
     Offers,
     /// The boot log has the focus.
     Boot,
+    /// A line is typed; nothing else counts then.
+    Prompt,
     /// Everywhere else.
     Global,
 }
@@ -147,7 +164,7 @@ impl Binding {
     }
 }
 
-use Context::{Boot, Dialog as Ask, Global, Help, Offers};
+use Context::{Boot, Dialog as Ask, Global, Help, Offers, Prompt};
 
 /// Every key of the cockpit.
 pub const BINDINGS: &[Binding] = &[
@@ -295,7 +312,8 @@ pub const BINDINGS: &[Binding] = &[
         &[c('f')],
         "follow",
         "Follow the log's end",
-    ),
+    )
+    .unless(follows),
     row(
         Boot,
         Action::Wrap,
@@ -305,18 +323,119 @@ pub const BINDINGS: &[Binding] = &[
     ),
     row(
         Boot,
+        Action::Search,
+        &[c('/')],
+        "search",
+        "Search the log, upper and lower case alike",
+    ),
+    row(
+        Boot,
+        Action::NextMatch,
+        &[c('n')],
+        "next",
+        "To the next newer match",
+    )
+    .unless(no_match),
+    row(
+        Boot,
+        Action::PreviousMatch,
+        &[c('N')],
+        "",
+        "To the next older match",
+    )
+    .unless(no_match),
+    row(
+        Boot,
+        Action::Filter,
+        &[c('&')],
+        "filter",
+        "Show only lines that hold a text; nothing shows all",
+    ),
+    row(
+        Boot,
+        Action::ClearSearch,
+        &[k(KeyCode::Esc)],
+        "all",
+        "End search and filter",
+    )
+    .unless(nothing_to_clear),
+    row(
+        Boot,
+        Action::GoTo,
+        &[c('t')],
+        "go to",
+        "Go to a time (14:05, UTC) or to where a boot stage began",
+    ),
+    row(
+        Boot,
+        Action::PreviousStage,
+        &[c('[')],
+        "",
+        "To where the boot stage above began",
+    )
+    .unless(no_stages),
+    row(
+        Boot,
+        Action::NextStage,
+        &[c(']')],
+        "",
+        "To where the next boot stage began",
+    )
+    .unless(no_stages),
+    row(
+        Boot,
+        Action::Save,
+        &[c('S')],
+        "save",
+        "Save the log, or what the filter shows of it, to a new file",
+    )
+    .unless(no_lines),
+    row(
+        Boot,
+        Action::Copy,
+        &[c('c')],
+        "copy",
+        "Copy the lines on the screen, whole, to the clipboard, also over SSH",
+    )
+    .unless(no_lines),
+    row(
+        Prompt,
+        Action::Accept,
+        &[k(KeyCode::Enter)],
+        "accept",
+        "Do it",
+    ),
+    row(
+        Prompt,
+        Action::ClosePrompt,
+        &[k(KeyCode::Esc), ctrl('c')],
+        "close",
+        "Do nothing",
+    ),
+    row(
+        Prompt,
+        Action::Erase,
+        &[k(KeyCode::Backspace), ctrl('h')],
+        "",
+        "Erase the last character",
+    ),
+    row(Prompt, Action::EraseAll, &[ctrl('u')], "", "Erase all"),
+    row(
+        Boot,
         Action::Left,
         &[c('h'), k(KeyCode::Left)],
         "",
         "Scroll the log left",
-    ),
+    )
+    .unless(wraps),
     row(
         Boot,
         Action::Right,
         &[c('l'), k(KeyCode::Right)],
         "",
         "Scroll the log right",
-    ),
+    )
+    .unless(wraps),
     row(
         Global,
         Action::Up,
@@ -488,10 +607,50 @@ fn no_abort(model: &Model) -> Option<&'static str> {
     (!model.snapshot.sprint.can_abort).then_some("there is nothing to abort now")
 }
 
+fn follows(model: &Model) -> Option<&'static str> {
+    model.log.held.is_none().then_some("it follows already")
+}
+
+fn wraps(model: &Model) -> Option<&'static str> {
+    (model.log.long == LongLines::Wrap).then_some("long lines are wrapped: press w to cut them")
+}
+
+fn no_match(model: &Model) -> Option<&'static str> {
+    model
+        .log
+        .search
+        .is_none()
+        .then_some("nothing is searched for: press / first")
+}
+
+fn nothing_to_clear(model: &Model) -> Option<&'static str> {
+    let off = model.log.search.is_none() && model.log.filter.is_none();
+    off.then_some("neither search nor filter is on")
+}
+
+fn no_stages(model: &Model) -> Option<&'static str> {
+    model
+        .snapshot
+        .rental
+        .is_none()
+        .then_some("nothing is rented, so nothing boots")
+}
+
+fn no_lines(model: &Model) -> Option<&'static str> {
+    model
+        .log
+        .place(&model.snapshot.boot_log)
+        .is_none()
+        .then_some("no line is shown")
+}
+
 /// Contexts that count, first match wins.
 pub fn contexts(model: &Model) -> &'static [Context] {
     if model.dialog.is_some() {
         return &[Ask];
+    }
+    if model.prompt.is_some() {
+        return &[Prompt];
     }
     if model.help {
         return &[Help, Global];
@@ -576,12 +735,13 @@ impl Context {
             Context::Help => "In the help",
             Context::Offers => "In the offers",
             Context::Boot => "In the boot log",
+            Context::Prompt => "In its prompt",
             Context::Global => "Everywhere",
         }
     }
 
     /// Every context, in the order of the help.
-    pub const ALL: [Context; 5] = [Global, Offers, Boot, Ask, Help];
+    pub const ALL: [Context; 6] = [Global, Offers, Boot, Prompt, Ask, Help];
 }
 
 /// The table as Markdown, for the README.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crossterm::event::KeyEvent;
+use ratatui::layout::Size;
 
 use crate::domain::Duration;
 use crate::engine::Snapshot;
@@ -23,6 +24,10 @@ pub enum Message {
     Tick(Duration),
     /// What the model shows is on a screen of this size now.
     Drawn(Breakpoint),
+    /// The log has this much of the screen.
+    LogDrawn(Size),
+    /// Something that was done beside drawing has ended, and how.
+    Told(String),
     /// A command could not be handed to the engine.
     CommandLost(String),
 }

@@ -8,6 +8,9 @@ use crate::domain::{
 use crate::engine::{QuitChoice, Snapshot, WorldKind};
 
 use super::ExitReason;
+use super::log::LogView;
+use super::prompt::Prompt;
+use super::task::Task;
 
 /// Ticks, of a second each, that a toast stays.
 const TOAST_TICKS: u8 = 8;
@@ -128,17 +131,6 @@ pub enum OfferList {
     Avoided,
 }
 
-/// How the boot log is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogView {
-    /// Sequence number one past the last line shown; absent while following.
-    pub held_at: Option<u64>,
-    /// Columns scrolled to the right.
-    pub column: u16,
-    /// Long lines are wrapped.
-    pub wrap: bool,
-}
-
 /// The operator's view.
 #[derive(Debug, Clone)]
 #[expect(
@@ -178,6 +170,10 @@ pub struct Model {
     pub nodes_scroll: usize,
     /// The boot log's view.
     pub log: LogView,
+    /// The line that the operator types.
+    pub prompt: Option<Prompt>,
+    /// What the loop is to do beside drawing.
+    pub task: Option<Task>,
     /// A short word to the operator, and the ticks that it stays.
     pub toast: Option<(String, u8)>,
     /// The operator chose to release and quit: the cockpit waits for the engine's end.
@@ -195,6 +191,7 @@ impl Model {
     pub fn new(snapshot: Arc<Snapshot>) -> Model {
         let work = suggested_pane(snapshot.sprint.step);
         let selected = snapshot.offers.rows.first().map(|row| row.offer.id);
+        let log = LogView::new(&snapshot.boot_log);
         Model {
             role: Role::Driver,
             snapshot,
@@ -211,11 +208,9 @@ impl Model {
             rejected_scroll: 0,
             avoided_at: 0,
             nodes_scroll: 0,
-            log: LogView {
-                held_at: None,
-                column: 0,
-                wrap: false,
-            },
+            log,
+            prompt: None,
+            task: None,
             toast: None,
             leaving: false,
             exit: None,
@@ -270,8 +265,9 @@ impl Model {
         self.toast = Some((text.into(), TOAST_TICKS));
     }
 
-    /// Opens a question; keys count once it is drawn.
+    /// Opens a question; keys count once it is drawn. What was being typed is no answer to it.
     pub fn ask(&mut self, dialog: Dialog) {
+        self.prompt = None;
         self.dialog = Some(dialog);
         self.dialog_drawn = false;
     }

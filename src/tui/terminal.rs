@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once};
 use std::thread::ThreadId;
 
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
@@ -83,6 +84,16 @@ impl Screen {
         self.terminal.draw(render)?;
         queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
         io::Write::flush(self.terminal.backend_mut())
+    }
+
+    /// Asks the terminal to take a text into its clipboard: it is where the operator sits, also over
+    /// SSH. Whether it does, it does not say.
+    pub fn copy(&mut self, text: &str) -> Result<(), TuiError> {
+        execute!(
+            self.terminal.backend_mut(),
+            CopyToClipboard::to_clipboard_from(text)
+        )
+        .map_err(failed("copying to the clipboard"))
     }
 
     /// Gives the terminal back, stops the process group, and takes it again once continued.

@@ -83,6 +83,15 @@ impl Theme {
     pub fn selected(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
+    /// What was searched for.
+    pub fn found(self) -> Style {
+        Style::new().add_modifier(Modifier::REVERSED)
+    }
+    /// What was searched for, in the line that was gone to.
+    pub fn found_here(self) -> Style {
+        self.accent()
+            .add_modifier(Modifier::REVERSED | Modifier::BOLD | Modifier::UNDERLINED)
+    }
     /// A pane's frame.
     pub fn border(self, focused: bool) -> Style {
         if focused { self.accent() } else { self.dim() }

@@ -8,13 +8,14 @@ use crate::engine::{Command, QuitChoice};
 use super::ExitReason;
 use super::keymap::{Action, lookup};
 use super::layout::Breakpoint;
+use super::log::{LongLines, Toward};
 use super::message::Message;
 use super::model::{Dialog, Model, OfferList, Pane, Role, suggested_pane};
+use super::prompt::{self, Ask, Prompt};
+use super::task::{self, Save, Task};
 
-/// Rows of a page: fixed, so that `update` needs no screen.
+/// Rows of a page, except in the log: fixed, so that `update` needs no screen.
 const PAGE: usize = 10;
-/// Columns of a horizontal step in the log.
-const COLUMNS: u16 = 8;
 
 /// Takes one message in.
 pub fn update(model: &mut Model, message: Message) -> Vec<Command> {
@@ -57,6 +58,14 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Command> {
             model.dialog_drawn = model.dialog.is_some();
             Vec::new()
         }
+        Message::LogDrawn(size) => {
+            model.log.size = size;
+            Vec::new()
+        }
+        Message::Told(text) => {
+            model.say(text);
+            Vec::new()
+        }
         Message::CommandLost(why) => {
             model.leaving = false;
             model.exit = None;
@@ -67,6 +76,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Command> {
 }
 
 fn after_snapshot(model: &mut Model, stepped: bool) {
+    model.log.take(&model.snapshot.boot_log);
     // A viewer stays to show how it ended.
     if model.snapshot.ended && model.role == Role::Driver {
         model.exit = Some(ExitReason::EngineEnded);
@@ -127,6 +137,7 @@ fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Command> {
         return Vec::new();
     }
     let Some(binding) = lookup(model, key) else {
+        type_into_prompt(model, key);
         return Vec::new();
     };
     if let (true, Some(driver)) = (binding.action.commands(), viewed(model)) {
@@ -140,6 +151,16 @@ fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Command> {
         return Vec::new();
     }
     act(model, binding.action)
+}
+
+/// What means nothing else is a part of the line that is typed.
+fn type_into_prompt(model: &mut Model, key: KeyEvent) {
+    if model.dialog.is_some() {
+        return;
+    }
+    if let (Some(prompt), Some(letter)) = (&mut model.prompt, Prompt::character(key)) {
+        prompt.push(letter);
+    }
 }
 
 /// The process whose engine is only looked at.
@@ -205,26 +226,62 @@ fn look(model: &mut Model, action: Action) {
         Action::Pane(index) => focus(model, Pane::Countdown.step(usize::from(index))),
         Action::Rejected => show(model, OfferList::Rejected),
         Action::Avoided => show(model, OfferList::Avoided),
-        Action::Pause => {
-            let end = model.snapshot.boot_log.end_seq();
-            model.log.held_at = match model.log.held_at {
-                Some(_) => None,
-                None => Some(end),
-            };
-        }
-        Action::Follow => model.log.held_at = None,
-        Action::Wrap => {
-            model.log.wrap = !model.log.wrap;
-            model.log.column = 0;
-        }
-        Action::Left => model.log.column = model.log.column.saturating_sub(COLUMNS),
-        Action::Right => model.log.column = model.log.column.saturating_add(COLUMNS).min(4000),
         Action::Up => scroll(model, Move::Up(1)),
         Action::Down => scroll(model, Move::Down(1)),
-        Action::PageUp => scroll(model, Move::Up(PAGE)),
-        Action::PageDown => scroll(model, Move::Down(PAGE)),
+        Action::PageUp => scroll(model, Move::Up(page(model))),
+        Action::PageDown => scroll(model, Move::Down(page(model))),
         Action::Top => scroll(model, Move::Up(usize::MAX)),
         Action::Bottom => scroll(model, Move::Down(usize::MAX)),
+        other => look_at_log(model, other),
+    }
+}
+
+/// Actions that only change how the log is looked at.
+fn look_at_log(model: &mut Model, action: Action) {
+    let log = &model.snapshot.boot_log;
+    match action {
+        Action::Pause => model.log.pause(log),
+        Action::Follow => model.log.follow(),
+        Action::Wrap => {
+            model.log.wrap();
+            let wraps = model.log.long == LongLines::Wrap;
+            model.say(if wraps {
+                "long lines are wrapped"
+            } else {
+                "long lines are cut"
+            });
+        }
+        Action::Left => model.log.left(),
+        Action::Right => model.log.right(),
+        Action::Search => model.prompt = Some(Prompt::new(Ask::Search)),
+        Action::Filter => model.prompt = Some(Prompt::new(Ask::Filter)),
+        Action::GoTo => model.prompt = Some(Prompt::new(Ask::GoTo)),
+        Action::NextMatch => next_match(model, Toward::Newer),
+        Action::PreviousMatch => next_match(model, Toward::Older),
+        Action::NextStage => prompt::next_stage(model, Toward::Newer),
+        Action::PreviousStage => prompt::next_stage(model, Toward::Older),
+        Action::ClearSearch => model.log.clear(),
+        Action::Save => model.task = Some(Task::Save(Save::of(model))),
+        Action::Copy => {
+            let (text, count) = task::copied(model);
+            model.say(format!(
+                "{} copied; if the terminal took none, S saves them to a file",
+                task::lines(count)
+            ));
+            model.task = Some(Task::Copy(text));
+        }
+        Action::Accept => prompt::accept(model),
+        Action::ClosePrompt => model.prompt = None,
+        Action::Erase => {
+            if let Some(prompt) = &mut model.prompt {
+                prompt.text.pop();
+            }
+        }
+        Action::EraseAll => {
+            if let Some(prompt) = &mut model.prompt {
+                prompt.text.clear();
+            }
+        }
         // The rest is done by `act`.
         _ => {}
     }
@@ -237,6 +294,20 @@ fn show(model: &mut Model, list: OfferList) {
     } else {
         list
     };
+}
+
+fn next_match(model: &mut Model, toward: Toward) {
+    if !model.log.next_match(toward, &model.snapshot.boot_log) {
+        model.say("no line that is shown holds it");
+    }
+}
+
+fn page(model: &Model) -> usize {
+    if model.focus == Pane::Boot && !model.help {
+        model.log.page()
+    } else {
+        PAGE
+    }
 }
 
 fn focus(model: &mut Model, pane: Pane) {
@@ -349,14 +420,10 @@ fn select(model: &mut Model, by: Move) {
     model.selected = rows.get(place).map(|row| row.offer.id);
 }
 
-/// The log is held by sequence number, so new lines do not move it.
 fn scroll_log(model: &mut Model, by: Move) {
     let log = &model.snapshot.boot_log;
-    let (first, end) = (log.first_seq(), log.end_seq());
-    let held = model.log.held_at.unwrap_or(end).clamp(first, end);
-    let step = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    model.log.held_at = match by {
-        Move::Up(n) => Some(held.saturating_sub(step(n)).max((first + 1).min(end))),
-        Move::Down(n) => Some(held.saturating_add(step(n))).filter(|&at| at < end),
-    };
+    match by {
+        Move::Up(rows) => model.log.up(log, rows),
+        Move::Down(rows) => model.log.down(log, rows),
+    }
 }

@@ -5,6 +5,7 @@
 use std::io::{Read as _, Write as _};
 #[path = "../common/mod.rs"]
 mod common;
+mod log;
 mod picture;
 mod release;
 mod viewer;
@@ -33,6 +34,8 @@ struct Terminal {
     closing: Arc<AtomicBool>,
     child: Box<dyn Child + Send + Sync>,
     screen: Arc<Mutex<vt100::Parser>>,
+    /// Everything that the program wrote.
+    output: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Terminal {
@@ -50,6 +53,8 @@ impl Terminal {
         command.env("TERM", "xterm-256color");
         command.env("LC_ALL", "C.UTF-8");
         command.env_remove("NO_COLOR");
+        // This terminal is no tmux, whatever the tests run in.
+        command.env_remove("TMUX");
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let mut output = pair.master.try_clone_reader().unwrap();
@@ -59,6 +64,8 @@ impl Terminal {
             2_000,
         )));
         let parser = screen.clone();
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let all = written.clone();
         let closing = Arc::new(AtomicBool::new(false));
         let closed = closing.clone();
         let reader = std::thread::spawn(move || {
@@ -68,6 +75,7 @@ impl Terminal {
                     return;
                 }
                 parser.lock().unwrap().process(&buffer[..count]);
+                all.lock().unwrap().extend_from_slice(&buffer[..count]);
             }
         });
         let keys = pair.master.take_writer().unwrap();
@@ -78,6 +86,7 @@ impl Terminal {
             closing,
             child,
             screen,
+            output: written,
         }
     }
 

@@ -97,7 +97,7 @@ impl Seen {
 
 fn watch(host: &Arc<Host>, logs: &RentalLogs, reports: &mpsc::Sender<Observation>) -> Watcher {
     let ports = Arc::new(ports(host, logs.clone()));
-    Watcher::start(&ports, ID, tunnel(), Time::UNIX_EPOCH, reports)
+    Watcher::start(&ports, ID, (tunnel(), None), Time::UNIX_EPOCH, reports)
 }
 
 #[tokio::test(start_paused = true)]

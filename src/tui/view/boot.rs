@@ -1,31 +1,31 @@
 //! The rental: its boot by stages, and its log as it comes.
 
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-use ratatui::style::{Color, Modifier, Style};
-use ratatui::text::{Line, Span};
-use ratatui::widgets::{Paragraph, Widget, Wrap};
+use std::cmp::Ordering;
 
-use crate::domain::{BootStage, LineStyle, LogLine, TerminalColor};
-use crate::engine::{LinkSnapshot, RentalSnapshot};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Rect, Size};
+use ratatui::text::{Line, Span};
+
+use crate::domain::{BootFault, BootStage};
+use crate::engine::{BootSnapshot, LinkSnapshot, RentalSnapshot};
 use crate::tui::model::{Model, Pane};
 use crate::tui::theme::Theme;
 
-use super::{frame, put_cut, words};
+use super::{frame, log, put_cut, words};
 
-/// Draws the pane.
-pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
-    let end = model.snapshot.boot_log.end_seq();
-    let note = match model.log.held_at {
-        None => format!("following, {end} lines"),
-        Some(at) => format!("PAUSED, {} new below", end.saturating_sub(at)),
+/// Rows below which the log would have no room beside all that there is to say.
+const LOW: u16 = 5;
+/// Rows from which there is room for what is only good to know.
+const HIGH: u16 = 10;
+
+/// Draws the pane; how much of it the log has.
+pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) -> Size {
+    let inner = frame(buf, area, Pane::Boot, &log::place(model), model, theme);
+    let head = match &model.snapshot.rental {
+        None => vec![Line::styled("Nothing is rented.", theme.dim())],
+        Some(rental) if inner.height < LOW => low_head(rental, model, theme),
+        Some(rental) => head(rental, inner.height, model, theme),
     };
-    let inner = frame(buf, area, Pane::Boot, &note, model, theme);
-    let mut head = Vec::new();
-    match &model.snapshot.rental {
-        None => head.push(Line::styled("Nothing is rented.", theme.dim())),
-        Some(rental) => rental_lines(&mut head, rental, model, theme),
-    }
     let rows = u16::try_from(head.len())
         .unwrap_or(u16::MAX)
         .min(inner.height);
@@ -42,66 +42,16 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         height: inner.height - rows,
         ..inner
     };
-    log(buf, rest, model, theme);
+    log::draw(buf, rest, model, theme)
 }
 
-fn rental_lines(
-    lines: &mut Vec<Line<'static>>,
-    rental: &RentalSnapshot,
-    model: &Model,
-    theme: Theme,
-) {
-    let now = model.now();
-    let link = match &rental.link {
-        LinkSnapshot::None => "no link".to_owned(),
-        LinkSnapshot::Connecting { attempts, .. } => format!("CONNECTING try {attempts}"),
-        LinkSnapshot::Up { tunnel: true, .. } => "link up, tunnel up".to_owned(),
-        LinkSnapshot::Up { tunnel: false, .. } => "link up, NO TUNNEL".to_owned(),
-    };
-    let word = if rental.releasing { "RELEASING " } else { "" };
-    lines.push(Line::from(vec![
-        Span::styled(word, theme.warn()),
-        Span::styled(rental.gpus.clone(), theme.strong()),
-        Span::raw(format!(
-            " #{} {link} | {}, cost {}, lease {}{} | {}",
-            rental.id,
-            rental.price,
-            rental.cost,
-            words::length(rental.lease_until - now),
-            carries(&rental.link),
-            rental.status,
-        )),
-    ]));
-    let boot = &rental.boot;
-    let mut stages = Vec::new();
-    for stage in BootStage::ALL {
-        let (mark, style) = match stage.cmp(&boot.stage) {
-            std::cmp::Ordering::Less => (theme.glyph("✓", "x"), theme.ok()),
-            std::cmp::Ordering::Equal if rental.is_ready() => (theme.glyph("✓", "x"), theme.ok()),
-            std::cmp::Ordering::Equal => (theme.glyph("▶", ">"), theme.accent()),
-            std::cmp::Ordering::Greater => (theme.glyph("·", "."), theme.dim()),
-        };
-        stages.push(Span::styled(format!("{mark}{stage} "), style));
-    }
-    lines.push(Line::from(stages));
-    let started = boot.started.first().map_or(rental.rented_at, |(_, at)| *at);
-    let ready = boot
-        .ready_at
-        .map(|at| format!(", ready in {}", words::length(at - now)))
-        .unwrap_or_default();
-    let bar = boot
-        .progress
-        .map(|p| format!("{} {:.0}% ", theme.bar(12, p), p * 100.0))
-        .unwrap_or_default();
-    lines.push(Line::from(vec![
-        Span::styled(bar, theme.accent()),
-        Span::raw(format!(
-            "{}{ready} {} {}",
-            words::length(now - started),
-            theme.glyph("·", "-"),
-            boot.detail
-        )),
-    ]));
+fn head(rental: &RentalSnapshot, height: u16, model: &Model, theme: Theme) -> Vec<Line<'static>> {
+    let mut lines = vec![
+        rental_line(rental, model, theme),
+        stages_line(rental, theme),
+        progress_line(rental, model, theme),
+    ];
+    lines.extend(gpus_line(rental, theme).filter(|_| height >= HIGH));
     if let LinkSnapshot::Connecting {
         last_error: Some(error),
         ..
@@ -109,62 +59,47 @@ fn rental_lines(
     {
         lines.push(Line::styled(format!("link: {error}"), theme.warn()));
     }
-    if let Some(fault) = &boot.fault {
-        lines.push(Line::styled(
-            format!("FAULT {}: {}", fault.name, fault.evidence),
-            theme.bad(),
-        ));
+    if let Some(fault) = &rental.boot.fault {
+        lines.push(fault_line(fault, theme));
         lines.push(Line::styled(fault.advice.clone(), theme.strong()));
     }
+    lines
 }
 
-fn log(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
-    if area.is_empty() {
-        return;
+/// One line: a fault, or else the stage.
+fn low_head(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Vec<Line<'static>> {
+    if let Some(fault) = &rental.boot.fault {
+        return vec![fault_line(fault, theme)];
     }
-    let log = &model.snapshot.boot_log;
-    let live = log.live.as_ref().filter(|_| model.log.held_at.is_none());
-    let end = model.log.held_at.unwrap_or_else(|| log.end_seq());
-    let rows = u64::from(area.height).saturating_sub(u64::from(live.is_some()));
-    let first = end.saturating_sub(rows).max(log.first_seq());
-    let lines: Vec<Line<'_>> = (first..end)
-        .filter_map(|seq| log.line(seq))
-        .chain(live)
-        .map(|line| styled(line, theme))
-        .collect();
-    let text = Paragraph::new(lines);
-    if !model.log.wrap {
-        text.scroll((0, model.log.column)).render(area, buf);
-        return;
-    }
-    // Wrapped lines are taller: the newest ones are what must stay in sight.
-    let text = text.wrap(Wrap { trim: false });
-    let height = wrapped_height(log, first, end, live, area.width);
-    let over = height.saturating_sub(usize::from(area.height));
-    text.scroll((u16::try_from(over).unwrap_or(u16::MAX), 0))
-        .render(area, buf);
+    let place = BootStage::ALL.iter().position(|s| *s == rental.boot.stage);
+    let number = place.map_or(0, |place| place + 1);
+    let mut line = progress_line(rental, model, theme);
+    let stage = format!("{} {number}/{} ", rental.boot.stage, BootStage::ALL.len());
+    line.spans.insert(0, Span::styled(stage, theme.accent()));
+    vec![line]
 }
 
-fn wrapped_height(
-    log: &crate::engine::BootLog,
-    first: u64,
-    end: u64,
-    live: Option<&LogLine>,
-    width: u16,
-) -> usize {
-    let width = usize::from(width).max(1);
-    (first..end)
-        .filter_map(|seq| log.line(seq))
-        .chain(live)
-        .map(|line| {
-            let columns: usize = line
-                .spans
-                .iter()
-                .map(|s| unicode_width::UnicodeWidthStr::width(s.text.as_str()))
-                .sum();
-            columns.div_ceil(width).max(1)
-        })
-        .sum()
+fn rental_line(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'static> {
+    let link = match &rental.link {
+        LinkSnapshot::None => "no link".to_owned(),
+        LinkSnapshot::Connecting { attempts, .. } => format!("CONNECTING try {attempts}"),
+        LinkSnapshot::Up { tunnel: true, .. } => "link up, tunnel up".to_owned(),
+        LinkSnapshot::Up { tunnel: false, .. } => "link up, NO TUNNEL".to_owned(),
+    };
+    let word = if rental.releasing { "RELEASING " } else { "" };
+    Line::from(vec![
+        Span::styled(word, theme.warn()),
+        Span::styled(rental.gpus.clone(), theme.strong()),
+        Span::raw(format!(
+            " #{} {link} | {}, cost {}, lease {}{} | {}",
+            rental.id,
+            rental.price,
+            rental.cost,
+            words::length(rental.lease_until - model.now()),
+            carries(&rental.link),
+            rental.status,
+        )),
+    ])
 }
 
 /// How fast the tunnel answers and how much goes through it, once something did.
@@ -175,32 +110,71 @@ fn carries(link: &LinkSnapshot) -> String {
     }
 }
 
-fn styled(line: &LogLine, theme: Theme) -> Line<'_> {
-    line.spans
-        .iter()
-        .map(|s| Span::styled(s.text.as_str(), style(s.style, theme)))
-        .collect()
+fn stages_line(rental: &RentalSnapshot, theme: Theme) -> Line<'static> {
+    let stages = BootStage::ALL.into_iter().map(|stage| {
+        let (mark, style) = match stage.cmp(&rental.boot.stage) {
+            Ordering::Less => (theme.glyph("✓", "x"), theme.ok()),
+            Ordering::Equal if rental.is_ready() => (theme.glyph("✓", "x"), theme.ok()),
+            Ordering::Equal => (theme.glyph("▶", ">"), theme.accent()),
+            Ordering::Greater => (theme.glyph("·", "."), theme.dim()),
+        };
+        Span::styled(format!("{mark}{stage} "), style)
+    });
+    stages.collect()
 }
 
-fn style(from: LineStyle, theme: Theme) -> Style {
-    let color = |c: TerminalColor| match c {
-        TerminalColor::Indexed(index) => Color::Indexed(index),
-        TerminalColor::Rgb(r, g, b) => Color::Rgb(r, g, b),
+/// How far the stage is, how long it all took so far, and when it is expected to end.
+fn progress_line(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'static> {
+    let (boot, now) = (&rental.boot, model.now());
+    let started = boot.started.first().map_or(rental.rented_at, |(_, at)| *at);
+    let bar = boot
+        .progress
+        .map(|p| format!("{} {:.0}% ", theme.bar(12, p), p * 100.0))
+        .unwrap_or_default();
+    // A boot that ended took this long; one that goes on has taken this long until now.
+    let ended = boot.started.last().filter(|_| rental.is_ready());
+    let took = words::length(ended.map_or(now, |(_, at)| *at) - started);
+    let ready = match boot.ready_at {
+        Some(at) => format!(
+            "{took}, ready in {}{}",
+            words::length(at - now),
+            latest(boot)
+        ),
+        None if ended.is_some() => format!("booted in {took}"),
+        None => took,
     };
-    let mut style = Style::new();
-    if theme.color {
-        style.fg = from.foreground.map(color);
-        style.bg = from.background.map(color);
-    }
-    for (on, modifier) in [
-        (from.bold, Modifier::BOLD),
-        (from.dim, Modifier::DIM),
-        (from.italic, Modifier::ITALIC),
-        (from.underline, Modifier::UNDERLINED),
-    ] {
-        if on {
-            style = style.add_modifier(modifier);
-        }
-    }
-    style
+    Line::from(vec![
+        Span::styled(bar, theme.accent()),
+        Span::raw(format!("{ready} {} {}", theme.glyph("·", "-"), boot.detail)),
+    ])
+}
+
+/// By when nine in ten are ready.
+fn latest(boot: &BootSnapshot) -> String {
+    let by = boot.ready_by.map(|by| by.format("%H:%M UTC"));
+    by.map_or_else(String::new, |by| format!(", 9 in 10 by {by}"))
+}
+
+/// What was ordered, by what the driver in the container says.
+fn gpus_line(rental: &RentalSnapshot, theme: Theme) -> Option<Line<'static>> {
+    let least = rental.devices.iter().map(|gpu| gpu.total_memory_mb).min()?;
+    let usable = rental.devices.iter().filter(|gpu| gpu.available).count();
+    let all = rental.devices.len();
+    let name = rental.devices.first().map(|gpu| gpu.name.as_str())?;
+    let style = if usable == all {
+        theme.dim()
+    } else {
+        theme.bad()
+    };
+    Some(Line::styled(
+        format!("GPUs in the container: {usable} of {all} usable, {name}, {least} MB each"),
+        style,
+    ))
+}
+
+fn fault_line(fault: &BootFault, theme: Theme) -> Line<'static> {
+    Line::styled(
+        format!("FAULT {}: {}", fault.name, fault.evidence),
+        theme.bad(),
+    )
 }

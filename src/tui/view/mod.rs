@@ -4,13 +4,14 @@ mod boot;
 mod chrome;
 mod countdown;
 mod dialog;
+mod log;
 mod nodes;
 mod offers;
 mod sprint;
 pub mod words;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Rect, Size};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, BorderType, Clear, Paragraph, Widget, Wrap};
 
@@ -18,11 +19,12 @@ use super::layout::{Breakpoint, areas};
 use super::model::{Model, Pane};
 use super::theme::Theme;
 
-/// Draws everything into the area.
-pub fn draw(buf: &mut Buffer, screen: Rect, model: &Model, theme: Theme) {
+/// Draws everything into the area. It says how much of it the log has, where it is shown.
+pub fn draw(buf: &mut Buffer, screen: Rect, model: &Model, theme: Theme) -> Option<Size> {
     if screen.is_empty() {
-        return;
+        return None;
     }
+    let mut log = None;
     let size = Breakpoint::of(screen.width, screen.height);
     if size == Breakpoint::Tiny {
         chrome::tiny(buf, screen, model, theme);
@@ -32,7 +34,7 @@ pub fn draw(buf: &mut Buffer, screen: Rect, model: &Model, theme: Theme) {
         chrome::alert(buf, areas.alert, model, theme);
         chrome::tabs(buf, areas.tabs, model, theme);
         for (pane, area) in areas.panes {
-            draw_pane(buf, area, pane, model, theme);
+            log = draw_pane(buf, area, pane, model, theme).or(log);
         }
         chrome::footer(buf, areas.footer, model, theme);
     }
@@ -42,20 +44,28 @@ pub fn draw(buf: &mut Buffer, screen: Rect, model: &Model, theme: Theme) {
     if let Some(question) = &model.dialog {
         dialog::draw(buf, screen, question, model, theme);
     }
+    log
 }
 
-fn draw_pane(buf: &mut Buffer, area: Rect, pane: Pane, model: &Model, theme: Theme) {
+fn draw_pane(
+    buf: &mut Buffer,
+    area: Rect,
+    pane: Pane,
+    model: &Model,
+    theme: Theme,
+) -> Option<Size> {
     if area.is_empty() {
-        return;
+        return None;
     }
     match pane {
         Pane::Countdown => countdown::draw(buf, area, model, theme),
         Pane::Sprint => sprint::draw(buf, area, model, theme),
         Pane::Offers => offers::draw(buf, area, model, theme),
-        Pane::Boot => boot::draw(buf, area, model, theme),
+        Pane::Boot => return Some(boot::draw(buf, area, model, theme)),
         Pane::Nodes => nodes::draw(buf, area, model, theme),
         Pane::Journal => journal(buf, area, model, theme),
     }
+    None
 }
 
 fn journal(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {

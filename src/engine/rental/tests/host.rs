@@ -285,7 +285,7 @@ fn silent() -> CallError {
 
 #[async_trait]
 impl Market for World {
-    async fn search(&self, _query: &OfferQuery) -> Result<Vec<Offer>, CallError> {
+    async fn search(&self, _query: &OfferQuery, _now: Time) -> Result<Vec<Offer>, CallError> {
         Err(silent())
     }
     async fn rent(&self, _order: &RentOrder) -> Result<InstanceId, RentError> {
@@ -333,6 +333,19 @@ impl Market for World {
 
 #[async_trait]
 impl Chain for World {
+    async fn look(&self, _look: Look) -> Vec<SourceReport> {
+        Vec::new()
+    }
+    async fn confirmed_weight(
+        &self,
+        _participant: &Participant,
+        _epoch: EpochIndex,
+    ) -> Result<Option<ConfirmedWeight>, CallError> {
+        Err(silent())
+    }
+    async fn governance(&self) -> Result<Option<Governance>, CallError> {
+        Err(silent())
+    }
     async fn epoch(&self) -> Result<EpochView, CallError> {
         Err(silent())
     }
@@ -369,6 +382,9 @@ impl NetworkNode for World {
         Err(silent())
     }
     async fn disable(&self, _id: &NodeId) -> Result<(), CallError> {
+        Err(silent())
+    }
+    async fn callback_answers(&self) -> Result<(), CallError> {
         Err(silent())
     }
 }

@@ -1,0 +1,148 @@
+//! `pocpit ssh`: a shell on the current rental.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
+
+use color_eyre::eyre::{Report, WrapErr};
+
+use super::arguments::{Common, Ssh};
+use super::{Exit, print, runtime, say, telemetry};
+use crate::config::Config;
+use crate::domain::{ActualStatus, Instance, InstanceId, SshEndpoint};
+use crate::engine::ports::Market as _;
+use crate::http::HttpClient;
+use crate::journal::{self, OpenRental};
+use crate::ssh::shell_command;
+
+pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report> {
+    telemetry::quiet();
+    let config = runtime::load(common)?.config;
+    let ledger = journal::read_only(&config.paths.state_dir)?;
+    let Some(id) = current(&ledger.open_rentals()) else {
+        say(format_args!(
+            "pocpit: nothing is rented by the journal in {}",
+            config.paths.state_dir.display()
+        ));
+        return Ok(Exit::Failed);
+    };
+    let market = runtime::market(&HttpClient::new(), &config.vast, config.simulation);
+    let instance = match market.instance(id).await {
+        Ok(Some(instance)) => instance,
+        Ok(None) => {
+            say(format_args!(
+                "pocpit: rental {id} is not among the account's instances: it is gone, or was made seconds ago"
+            ));
+            return Ok(Exit::Failed);
+        }
+        Err(error) => {
+            say(format_args!(
+                "pocpit: rental {id} is not known now: {error}"
+            ));
+            return Ok(Exit::Unknown);
+        }
+    };
+    let Some(endpoint) = reachable(&instance, &config).await else {
+        say(format_args!("pocpit: {}", why_not(&instance)));
+        return Ok(Exit::Failed);
+    };
+    let command = shell_command(&config.ssh, id, &endpoint, &arguments.remote);
+    if arguments.print {
+        print(&words(&command))?;
+        return Ok(Exit::Done);
+    }
+    // The first one to connect pins the key, and `ssh` makes no directory for it.
+    std::fs::create_dir_all(&config.ssh.known_hosts_dir).wrap_err_with(|| {
+        format!(
+            "the directory {} for host keys cannot be made",
+            config.ssh.known_hosts_dir.display()
+        )
+    })?;
+    become_(&command)
+}
+
+/// The newest rental that is not being destroyed; of nothing but such, the newest.
+fn current(rentals: &[&OpenRental]) -> Option<InstanceId> {
+    let newest = rentals
+        .iter()
+        .filter(|rental| rental.instance.is_some())
+        .max_by_key(|rental| (!rental.destroying, rental.intended_at))?;
+    newest.instance
+}
+
+/// The first address that takes a connection; the first one when none does, so that `ssh` says why.
+async fn reachable(instance: &Instance, config: &Config) -> Option<SshEndpoint> {
+    if instance.actual != ActualStatus::Running {
+        return None;
+    }
+    for endpoint in &instance.ssh {
+        let address = (endpoint.host.as_str(), endpoint.port);
+        let connecting = tokio::net::TcpStream::connect(address);
+        let connected = tokio::time::timeout(config.ssh.connect_timeout, connecting).await;
+        if matches!(connected, Ok(Ok(_))) {
+            return Some(endpoint.clone());
+        }
+    }
+    instance.ssh.first().cloned()
+}
+
+fn why_not(instance: &Instance) -> String {
+    let (id, status) = (instance.id, &instance.actual);
+    if *status == ActualStatus::Running {
+        return format!("rental {id} has no SSH address yet: try again in some seconds");
+    }
+    let message = instance.status_message.as_deref().unwrap_or_default();
+    format!(
+        "rental {id} is {status}, and SSH answers only in a running container. {}",
+        message.trim()
+    )
+    .trim_end()
+    .to_owned()
+}
+
+/// Turns this process into `ssh`: terminal, signals and exit code are its own then.
+fn become_(command: &[OsString]) -> Result<Exit, Report> {
+    let (program, arguments) = command
+        .split_first()
+        .map_or((std::ffi::OsStr::new("ssh"), &[][..]), |(program, rest)| {
+            (program.as_os_str(), rest)
+        });
+    let error = std::process::Command::new(program).args(arguments).exec();
+    Err(error).wrap_err("ssh cannot be started: install OpenSSH's client")
+}
+
+/// The command as it can be pasted into a shell.
+fn words(command: &[OsString]) -> String {
+    let words = command.iter().map(|word| quoted(&word.to_string_lossy()));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=:@,+%".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_printed_command_survives_the_shell() {
+        let command: Vec<OsString> = ["ssh", "-i", "/my keys/it's", "", "root@h", "echo $HOME"]
+            .map(OsString::from)
+            .into();
+        let shell = std::process::Command::new("sh")
+            .arg("-c")
+            .arg(format!("printf '%s\\n' {}", words(&command)))
+            .output()
+            .unwrap();
+        let said = String::from_utf8(shell.stdout).unwrap();
+        let wanted: Vec<String> = command
+            .into_iter()
+            .map(|word| word.into_string().unwrap())
+            .collect();
+        assert_eq!(said.lines().collect::<Vec<_>>(), wanted);
+    }
+}

@@ -1,0 +1,42 @@
+//! How a line falls into rows.
+
+use ratatui::style::Style;
+use ratatui::text::Span;
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::domain::LogLine;
+
+/// What becomes of lines that are longer than the pane is wide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LongLines {
+    /// They are cut, and looked at from this column on.
+    Cut {
+        /// Columns to the left of the pane.
+        column: u16,
+    },
+    /// They go on in the next row.
+    Wrap,
+}
+
+/// Bytes of the line's text at which its rows begin; there is at least one row.
+pub fn row_starts(line: &LogLine, long: LongLines, width: u16) -> Vec<usize> {
+    let mut starts = vec![0];
+    if long != LongLines::Wrap {
+        return starts;
+    }
+    let width = usize::from(width.max(1));
+    let (mut byte, mut column) = (0, 0);
+    for span in &line.spans {
+        let text = Span::raw(span.text.as_str());
+        for grapheme in text.styled_graphemes(Style::new()) {
+            let columns = grapheme.symbol.width();
+            if column > 0 && column + columns > width {
+                starts.push(byte);
+                column = 0;
+            }
+            column += columns;
+            byte += grapheme.symbol.len();
+        }
+    }
+    starts
+}

@@ -1,0 +1,363 @@
+//! The log pane: each state in each size, and that typing in it is never more than looking.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::*;
+use pocpit::tui::log::Held;
+use pocpit::tui::task::{Save, Task};
+
+/// A boot whose log has lines as they really are: long ones, wide ones, coloured ones.
+fn talking() -> Snapshot {
+    let mut s = rented(Step::Booting);
+    s.boot_log = BootLog::default();
+    for n in 0..300 {
+        let text = match n % 9 {
+            0 => format!(
+                "INFO 11-25 00:{:02}:{:02} [loader.py:458] Loading weights took 13.27 seconds; the rest of this line is long enough to be cut or wrapped on every screen, number {n}",
+                n / 60,
+                n % 60
+            ),
+            4 => format!("WARNING [config.py:{n}] 注意: 模型 is slow"),
+            7 => format!("ERROR worker {n} did not answer within 10 s"),
+            _ => format!("(EngineCore_DP0 pid={n}) INFO [gpu_model_runner.py:2338] shard {n}"),
+        };
+        s.boot_log.push(LogLine::plain(
+            at(-20) + Duration::seconds(i64::from(n) * 4),
+            text,
+        ));
+    }
+    s.boot_log.live = Some(LogLine::plain(at(0), "Capturing CUDA graphs:  43% 15/35"));
+    if let Some(rental) = &mut s.rental {
+        rental.devices = (0..4).map(gpu).collect();
+        rental.boot.started = vec![
+            (BootStage::Placed, at(-25)),
+            (BootStage::Ssh, at(-20)),
+            (BootStage::Api, at(-15)),
+            (BootStage::Downloading, at(-10)),
+        ];
+    }
+    s
+}
+
+fn gpu(index: u32) -> GpuDevice {
+    GpuDevice {
+        index,
+        name: "NVIDIA H100 80GB HBM3".into(),
+        total_memory_mb: 81_559,
+        used_memory_mb: 70_000,
+        utilization_percent: 0.0,
+        temperature_c: None,
+        available: true,
+    }
+}
+
+/// Draws as the loop does: what the log has of the screen is known to the model then.
+fn drawn(m: &mut Model, width: u16, height: u16) -> Terminal<TestBackend> {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    let mut log = None;
+    terminal
+        .draw(|frame| {
+            let area = frame.area();
+            log = view::draw(frame.buffer_mut(), area, m, THEME);
+        })
+        .unwrap();
+    if let Some(size) = log {
+        update(m, Message::LogDrawn(size));
+    }
+    update(m, Message::Drawn(Breakpoint::of(width, height)));
+    terminal
+}
+
+fn typed(m: &mut Model, keys: &str, width: u16, height: u16) -> Vec<Command> {
+    let mut commands = Vec::new();
+    for key in keys.chars() {
+        drawn(m, width, height);
+        let code = match key {
+            '\n' => KeyCode::Enter,
+            '\u{1b}' => KeyCode::Esc,
+            '\u{8}' => KeyCode::Backspace,
+            letter => KeyCode::Char(letter),
+        };
+        commands.extend(press(m, code));
+    }
+    drawn(m, width, height);
+    commands
+}
+
+#[test]
+fn the_log_pane_looks_as_agreed_in_every_state_and_size() {
+    let states = [
+        ("following", "4"),
+        ("zoomed", "4z"),
+        ("paused", "4zkkk"),
+        ("wrapped", "4zwkk"),
+        ("scrolled_right", "4zlll"),
+        ("search", "4z/error\nN"),
+        ("typing", "4z/worker 2"),
+        ("filter", "4z&ERROR\n"),
+        ("filter_and_search", "4z&worker\n/25\n"),
+        ("nothing_found", "4z/no such words\n"),
+        ("at_a_time", "4ztapi\n"),
+    ];
+    for (name, keys) in states {
+        for (w, h) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+            let mut m = model(talking());
+            assert_eq!(typed(&mut m, keys, w, h), vec![], "{name}");
+            insta::assert_snapshot!(format!("log_{name}_{w}x{h}"), drawn(&mut m, w, h).backend());
+        }
+    }
+}
+
+#[test]
+fn what_is_found_is_marked_also_without_colour() {
+    let mut m = model(talking());
+    typed(&mut m, "4z/error worker 295\n", 80, 24);
+    let plain = Theme {
+        color: false,
+        unicode: false,
+    };
+    let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+    terminal
+        .draw(|f| {
+            let area = f.area();
+            view::draw(f.buffer_mut(), area, &m, plain);
+        })
+        .unwrap();
+    let reversed: String = terminal
+        .backend()
+        .buffer()
+        .content()
+        .iter()
+        .skip(80 * 4)
+        .take(80 * 19)
+        .filter(|cell| cell.modifier.contains(ratatui::style::Modifier::REVERSED))
+        .map(ratatui::buffer::Cell::symbol)
+        .collect();
+    assert_eq!(reversed, "ERROR worker 295");
+}
+
+#[test]
+fn scrolling_wrapped_lines_goes_by_rows_and_back() {
+    let mut m = model(talking());
+    typed(&mut m, "4zw", 60, 16);
+    let first = drawn(&mut m, 60, 16).backend().to_string();
+    typed(&mut m, "p", 60, 16);
+    let paused = drawn(&mut m, 60, 16).backend().to_string();
+    assert_ne!(first, paused, "the note says so");
+    typed(&mut m, "kkkkk", 60, 16);
+    assert_ne!(drawn(&mut m, 60, 16).backend().to_string(), paused);
+    typed(&mut m, "jjjj", 60, 16);
+    assert!(m.log.held.is_some());
+    typed(&mut m, "j", 60, 16);
+    assert_eq!(m.log.held, None, "at the end it follows again");
+}
+
+#[test]
+fn a_time_of_day_is_the_last_one_and_nonsense_is_told() {
+    let mut m = model(talking());
+    let wanted = at(-12);
+    typed(
+        &mut m,
+        &format!("4t{}\n", wanted.format("%H:%M:%S")),
+        120,
+        40,
+    );
+    let top = m.log.top(&m.snapshot.boot_log).unwrap();
+    assert_eq!(m.snapshot.boot_log.line(top).unwrap().at, wanted);
+    typed(&mut m, "tsoon\n", 120, 40);
+    let toast = m.toast.as_ref().map(|(text, _)| text.as_str());
+    assert!(
+        toast.is_some_and(|text| text.contains("soon") && text.contains("image pull")),
+        "{toast:?}"
+    );
+    typed(&mut m, "tgraphs\n", 120, 40);
+    let toast = m.toast.as_ref().map(|(text, _)| text.as_str());
+    assert!(
+        toast.is_some_and(|text| text.contains("has not come to")),
+        "{toast:?}"
+    );
+}
+
+#[test]
+fn stages_are_gone_through_by_key() {
+    let mut m = model(talking());
+    let top_time = |m: &Model| {
+        let log = &m.snapshot.boot_log;
+        log.line(m.log.top(log).unwrap()).unwrap().at
+    };
+    typed(&mut m, "4[", 80, 24);
+    assert_eq!(top_time(&m), at(-10));
+    typed(&mut m, "[", 80, 24);
+    assert_eq!(top_time(&m), at(-15));
+    typed(&mut m, "]", 80, 24);
+    assert_eq!(top_time(&m), at(-10));
+    typed(&mut m, "]", 80, 24);
+    assert_eq!(m.log.held, None);
+}
+
+#[test]
+fn a_dialogs_key_is_not_typed_and_a_typed_key_is_no_answer() {
+    let mut m = viewer(talking());
+    typed(&mut m, "4/y", 80, 24);
+    assert_eq!(
+        m.prompt.as_ref().map(|prompt| prompt.text.as_str()),
+        Some("y")
+    );
+    update(&mut m, Message::DriverEnded);
+    assert!(m.prompt.is_none() && m.dialog.is_some());
+    press(&mut m, KeyCode::Char('y'));
+    assert_eq!((m.exit, m.prompt.is_none()), (None, true));
+}
+
+#[test]
+fn a_prompt_takes_every_letter_and_ctrl_c_closes_it() {
+    let mut m = model(talking());
+    assert_eq!(typed(&mut m, "4/qxs?yé\u{8}m", 80, 24), vec![]);
+    assert_eq!(
+        m.prompt.as_ref().map(|prompt| prompt.text.as_str()),
+        Some("qxs?ym")
+    );
+    update(
+        &mut m,
+        Message::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)),
+    );
+    assert_eq!((m.prompt, m.exit, m.dialog), (None, None, None));
+}
+
+#[test]
+fn copying_takes_whole_lines_of_the_screen_and_no_more_than_a_terminal_takes() {
+    let mut m = model(talking());
+    typed(&mut m, "4z&ERROR\nc", 60, 16);
+    let Some(Task::Copy(text)) = m.task.take() else {
+        panic!("nothing is copied")
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines.len() > 3 && lines.iter().all(|line| line.starts_with("ERROR worker")));
+    assert_eq!(
+        lines.last(),
+        Some(&"ERROR worker 295 did not answer within 10 s")
+    );
+    let mut next = talking();
+    for _ in 0..60 {
+        next.boot_log.push(LogLine::plain(at(1), "x".repeat(4_000)));
+    }
+    next.boot_log.push(LogLine::plain(at(2), "the newest"));
+    update(&mut m, Message::Snapshot(Arc::new(next)));
+    typed(&mut m, "\u{1b}c", 200, 60);
+    let Some(Task::Copy(text)) = m.task.take() else {
+        panic!("nothing is copied")
+    };
+    assert!(text.len() <= 50_000 && text.ends_with("the newest"));
+}
+
+#[test]
+fn saving_writes_what_the_filter_shows_to_a_file_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("log");
+    let mut m = model(talking());
+    typed(&mut m, "4S", 80, 24);
+    let Some(Task::Save(whole)) = m.task.take() else {
+        panic!("nothing is saved")
+    };
+    typed(&mut m, "&error\nS", 80, 24);
+    let Some(Task::Save(errors)) = m.task.take() else {
+        panic!("nothing is saved")
+    };
+    let (first, lines) = whole.write(&place).unwrap();
+    assert_eq!(lines, 300);
+    let before = std::fs::read_to_string(&first).unwrap();
+    assert_eq!(before.lines().count(), 300);
+    // The same moment, so the same name.
+    let (second, lines) = errors.write(&place).unwrap();
+    assert_eq!(lines, 33);
+    assert_ne!(first, second);
+    assert_eq!(std::fs::read_to_string(&first).unwrap(), before);
+    assert!(
+        std::fs::read_to_string(&second)
+            .unwrap()
+            .lines()
+            .all(|line| line.starts_with("ERROR"))
+    );
+    let mode = std::fs::metadata(&first).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let in_a_file: Result<_, _> = Save::of(&m).write(&first);
+    assert!(in_a_file.is_err(), "a file is no directory");
+}
+
+#[test]
+fn in_a_viewer_the_log_is_looked_at_like_anywhere() {
+    let mut m = viewer(talking());
+    assert_eq!(typed(&mut m, "4z&error\n/295\nkS", 80, 24), vec![]);
+    assert!(matches!(m.task, Some(Task::Save(_))));
+    assert_ne!(m.log.held, None::<Held>);
+}
+
+/// Keys as an operator of the log presses them, lines as a rental says them.
+fn any_event() -> impl Strategy<Value = Event> {
+    let letters: Vec<char> = "4zpf wgGjkhl/&nNt[]ScyaxsmqreE?19:0 \u{8}"
+        .chars()
+        .collect();
+    prop_oneof![
+        10 => proptest::sample::select(letters).prop_map(Event::Letter),
+        3 => proptest::sample::select(vec![KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::PageUp, KeyCode::PageDown, KeyCode::Home])
+            .prop_map(Event::Key),
+        4 => proptest::collection::vec("[a-eE 語é]{0,90}", 0..20).prop_map(Event::Lines),
+        1 => Just(Event::OtherRental),
+        2 => (0..140_u16, 0..50_u16).prop_map(|(w, h)| Event::Drawn(w, h)),
+    ]
+}
+
+#[derive(Debug, Clone)]
+enum Event {
+    Letter(char),
+    Key(KeyCode),
+    Lines(Vec<String>),
+    OtherRental,
+    Drawn(u16, u16),
+}
+
+proptest! {
+    #[test]
+    fn no_key_or_line_panics_or_commands_without_its_confirmation(
+        events in proptest::collection::vec(any_event(), 0..80),
+    ) {
+        let mut m = model(talking());
+        let mut asked: Option<Dialog> = None;
+        for (second, event) in (10..).zip(events) {
+            let open = m.dialog.clone();
+            let typing = m.prompt.is_some();
+            let mut next = (*m.snapshot).clone();
+            let (commands, is_y) = match event {
+                Event::Letter('\u{8}') => (press(&mut m, KeyCode::Backspace), false),
+                Event::Letter(letter) => (press(&mut m, KeyCode::Char(letter)), letter == 'y'),
+                Event::Key(code) => (press(&mut m, code), false),
+                Event::Lines(lines) => {
+                    for line in lines {
+                        next.boot_log.push(LogLine::plain(at(second), line));
+                    }
+                    (update(&mut m, Message::Snapshot(Arc::new(next))), false)
+                }
+                Event::OtherRental => {
+                    next.boot_log = BootLog::default();
+                    (update(&mut m, Message::Snapshot(Arc::new(next))), false)
+                }
+                Event::Drawn(width, height) => {
+                    drawn(&mut m, width, height);
+                    asked.clone_from(&m.dialog);
+                    (vec![], false)
+                }
+            };
+            for command in commands {
+                prop_assert!(!typing, "{command:?} while a line was typed");
+                // The sprint runs: what is left without a question is to take auto mode back.
+                let harmless = command == Command::SetMode(Mode::Manual);
+                let agreed = is_y && asked.is_some() && open.as_ref().is_some_and(|d| agrees(d, &command));
+                prop_assert!(harmless || agreed, "{command:?} with {open:?}");
+            }
+            if m.dialog.is_none() {
+                asked = None;
+            }
+        }
+        drawn(&mut m, 80, 24);
+    }
+}
