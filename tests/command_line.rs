@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "command_line/check.rs"]
+mod check;
 mod common;
 #[path = "command_line/offers.rs"]
 mod offers;
@@ -79,7 +81,7 @@ fn mode(path: &Path) -> u32 {
 fn without_a_configuration_everything_says_how_to_get_one() {
     let home = Home::new();
     for command in [
-        "auto", "plan", "offers", "avoided", "epoch", "nodes", "history", "ssh", "proxy",
+        "auto", "check", "plan", "offers", "avoided", "epoch", "nodes", "history", "ssh", "proxy",
         "release", "gc",
     ] {
         let ran = home.run(&[command]);

@@ -103,6 +103,9 @@ pub(crate) enum Command {
     /// Find and remove what is left over: rentals, registrations and journal entries that no sprint
     /// uses.
     Gc(Gc),
+    /// Ask everything that a sprint needs: key, credit, SSH, clock, chain, Network Node, tunnel. Each
+    /// failure comes with its remedy. Spends nothing; anything but a clean result is no exit code 0.
+    Check(Output),
     /// Say what the next sprint will do: when it rents, what it costs at worst, what could stop it,
     /// and what each release policy costs and risks. Spends nothing.
     ///

@@ -4,6 +4,7 @@
 mod arguments;
 mod auto;
 mod avoided;
+mod check;
 mod cockpit;
 mod config;
 mod demo;
@@ -121,6 +122,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::Auto(auto)) => auto::run(auto, &common).await,
         Some(Command::Release(release)) => release::run(release, &common).await,
         Some(Command::Gc(gc)) => gc::run(gc, &common).await,
+        Some(Command::Check(output)) => check::run(&common, output).await,
         Some(Command::Plan(output)) => plan::run(&common, output).await,
         Some(Command::Offers(output)) => look::offers(&common, output).await,
         Some(Command::Avoided(arguments)) => avoided::run(arguments, &common),

@@ -72,7 +72,7 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
         print("nothing of ours is rented or registered")?;
     } else {
         print(&format!(
-            "{} rentals destroyed, {} left",
+            "rentals: {} destroyed, {} left",
             ids.len() - left.len(),
             left.len()
         ))?;

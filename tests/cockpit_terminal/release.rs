@@ -62,7 +62,7 @@ fn without_a_name_release_asks_whose_rentals_are_meant() {
     terminal.press("demo\r");
     terminal.until("take all of this down?");
     terminal.press("y\r");
-    terminal.until("1 rentals destroyed, 0 left");
+    terminal.until("rentals: 1 destroyed, 0 left");
     let (code, _) = terminal.end();
     assert_eq!(code, 0);
     // then the other one's rental is there still.

@@ -28,7 +28,7 @@ pub struct Cell {
 }
 
 /// Cells that are played at once.
-const AT_ONCE: usize = 18;
+const AT_ONCE: usize = 12;
 static PLACES: (Mutex<usize>, Condvar) = (Mutex::new(AT_ONCE), Condvar::new());
 
 /// A place among the cells that are played.

@@ -92,7 +92,15 @@ fn cap_span(cap: &CapSnapshot, theme: Theme) -> Span<'static> {
 
 /// What the operator must see first: a toast, then the worst alert.
 pub fn alert(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
-    put_cut(buf, area, vec![alert_line(model, theme)]);
+    let line = alert_line(model, theme);
+    let is_cut = line.width() > usize::from(area.width);
+    put_cut(buf, area, vec![line]);
+    // Half a sentence must not look like a whole one.
+    if let Some(last) = area.right().checked_sub(1).filter(|_| is_cut)
+        && let Some(cell) = buf.cell_mut((last, area.y))
+    {
+        cell.set_symbol(theme.glyph("…", ">"));
+    }
 }
 
 fn alert_line(model: &Model, theme: Theme) -> Line<'static> {

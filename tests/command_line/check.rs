@@ -1,0 +1,85 @@
+//! `pocpit check`: a clean result is exit code 0, and nothing else is.
+
+use serde_json::Value;
+
+use super::{Home, Ran, ran};
+use crate::common::Sim;
+
+/// Runs `check` on a served world, with these variables in its environment.
+fn check(environment: &[(&str, &str)]) -> (Ran, Vec<Value>) {
+    let home = Home::new();
+    let sim = Sim::start(home.command(&["sim"]).args(["--speed", "50"]));
+    let run = |last: &[&str]| {
+        let first = ["--config", sim.config.as_str(), "check"];
+        let arguments = [&first, last].concat();
+        ran(home.command(&arguments).envs(environment.iter().copied()))
+    };
+    let json = run(&["--json"]);
+    let probes = serde_json::from_str(&json.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}{}", json.stdout, json.stderr));
+    let words = run(&[]);
+    assert_eq!(words.code, json.code, "{}", words.stdout);
+    (words, probes)
+}
+
+fn verdict<'a>(probes: &'a [Value], what: &str) -> Vec<&'a Value> {
+    let all = probes.iter().filter(|probe| probe["what"] == what);
+    all.map(|probe| &probe["verdict"]).collect()
+}
+
+#[test]
+fn a_check_of_a_world_that_is_well_is_clean() {
+    let (words, probes) = check(&[]);
+    assert_eq!(words.code, Some(0), "{}{}", words.stdout, words.stderr);
+    assert!(
+        probes.iter().all(|probe| probe["verdict"] == "met"),
+        "{probes:?}"
+    );
+    for what in [
+        "Vast key",
+        "account",
+        "credit",
+        "SSH",
+        "journal",
+        "clock",
+        "admin API",
+        "model",
+        "participant",
+        "callback",
+        "address",
+        "proxy",
+    ] {
+        assert_eq!(verdict(&probes, what).len(), 1, "{what}: {probes:?}");
+    }
+    assert_eq!(verdict(&probes, "chain source").len(), 2);
+    assert_eq!(verdict(&probes, "tunnel").len(), 2);
+    assert!(
+        words.stdout.contains("Nothing is in the way of a sprint."),
+        "{}",
+        words.stdout
+    );
+}
+
+#[test]
+fn whatever_is_wrong_fails_the_check_and_comes_with_its_remedy() {
+    let (words, probes) = check(&[
+        ("POCPIT_VAST_API_KEY", "not-the-key"),
+        ("POCPIT_MLNODE_MODEL", "nobody/approves-this"),
+        ("POCPIT_NETWORK_NODE_API_LISTEN", "203.0.113.7:8080"),
+    ]);
+    assert_eq!(words.code, Some(1), "{}{}", words.stdout, words.stderr);
+    assert_eq!(verdict(&probes, "Vast key"), ["unmet"]);
+    assert_eq!(verdict(&probes, "model"), ["unmet"]);
+    assert_eq!(verdict(&probes, "tunnel"), ["unmet", "met"]);
+    for remedy in ["vast.api_key_file", "network_node.api_listen"] {
+        assert!(words.stdout.contains(remedy), "{remedy}: {}", words.stdout);
+    }
+    assert!(!words.stdout.contains("not-the-key"), "{}", words.stdout);
+}
+
+#[test]
+fn what_nobody_could_tell_is_not_fine_either() {
+    let (words, probes) = check(&[("POCPIT_CHAIN_RPC", "http://127.0.0.1:9/")]);
+    assert_eq!(words.code, Some(4), "{}{}", words.stdout, words.stderr);
+    assert_eq!(verdict(&probes, "chain source"), ["met", "unknown"]);
+}
