@@ -21,7 +21,7 @@ use std::process::{Command, Stdio};
 
 use pocpit::config::Config;
 use pocpit::domain::{InstanceId, NodeConfig, NodeId, RentOrder};
-use pocpit::engine::ports::{Market as _, NetworkNode as _};
+use pocpit::engine::ports::{Market as _, NetworkNode as _, RentError};
 use pocpit::http::HttpClient;
 use pocpit::network_node::NetworkNodeClient;
 use pocpit::vast::{Pacing, VastClient};
@@ -284,21 +284,28 @@ fn config_of(sim: &Sim) -> Config {
 /// Rents something under a label, and waits until it is listed.
 async fn rent(config: &Config, label: &str) -> InstanceId {
     let market = VastClient::new(HttpClient::new(), &config.vast).with_pacing(Pacing::Off);
-    let offers = market
-        .search(&config.vast.query, chrono::Utc::now())
-        .await
-        .unwrap();
-    let order = RentOrder {
-        offer: offers[0].id,
-        label: label.parse().unwrap(),
-        image: config.vast.image.clone(),
-        template_hash: None,
-        disk_gb: config.vast.query.disk_gb,
-        env: std::collections::BTreeMap::new(),
-        ports: Vec::new(),
-        onstart: String::new(),
+    // In a fast world an offer can be gone between the look and the call.
+    let id = loop {
+        let offers = market
+            .search(&config.vast.query, chrono::Utc::now())
+            .await
+            .unwrap();
+        let order = RentOrder {
+            offer: offers[0].id,
+            label: label.parse().unwrap(),
+            image: config.vast.image.clone(),
+            template_hash: None,
+            disk_gb: config.vast.query.disk_gb,
+            env: std::collections::BTreeMap::new(),
+            ports: Vec::new(),
+            onstart: String::new(),
+        };
+        match market.rent(&order).await {
+            Ok(id) => break id,
+            Err(RentError::OfferGone(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
     };
-    let id = market.rent(&order).await.unwrap();
     while market.instances().await.unwrap().is_empty() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
