@@ -3,7 +3,7 @@
 use super::core::Engine;
 use super::exec;
 use super::observe::{LinkChange, Observation};
-use super::ports::{LinkError, TailChunk};
+use super::ports::TailChunk;
 use super::reconcile::Readings;
 use super::snapshot::TunnelRate;
 use super::{publish, reconcile};
@@ -283,12 +283,7 @@ impl Engine {
         let link = &mut self.seen.link;
         match change {
             LinkChange::Failed(error) => {
-                link.attempts += 1;
-                if matches!(error, LinkError::HostKeyChanged { .. }) {
-                    let alarm = || (now, error.to_string());
-                    link.strange_host.get_or_insert_with(alarm);
-                }
-                link.last_error = Some(error.to_string());
+                link.failed(now, &error);
                 tracing::info!("SSH attempt {}: {error}", link.attempts);
             }
             LinkChange::Connected(endpoint) => {
