@@ -13,10 +13,11 @@ use super::drill::{self, Part, drill};
 use super::front::Front;
 use super::memory::ReleaseOnly;
 use super::observe::{Observation, start_pollers};
-use super::ports::TunnelEnds;
+use super::ports::{LinkError, TunnelEnds};
 use super::rental::Watcher;
 use super::snapshot::{
-    BootLog, Command, LinkSnapshot, QuitChoice, RejectedOffer, Snapshot, TunnelRate, WorldKind,
+    Alert, AlertLevel, BootLog, Command, LinkSnapshot, QuitChoice, RejectedOffer, Snapshot,
+    TunnelRate, WorldKind,
 };
 use super::supervise::caught;
 use super::{EngineError, Ports, exec, publish};
@@ -168,6 +169,26 @@ pub(super) struct LinkState {
 }
 
 impl LinkState {
+    pub(super) fn failed(&mut self, now: Time, error: &LinkError) {
+        self.attempts += 1;
+        self.last_error = Some(error.to_string());
+        if matches!(error, LinkError::HostKeyChanged { .. }) {
+            let alarm = || (now, error.to_string());
+            self.strange_host.get_or_insert_with(alarm);
+        }
+    }
+
+    /// Somebody who is not the rental answered in its place: told as long as the rental lives.
+    pub(super) fn alarm(&self) -> Option<Alert> {
+        let (since, text) = self.strange_host.clone()?;
+        Some(Alert {
+            level: AlertLevel::Critical,
+            text,
+            advice: "abort the sprint to give this rental back; trust it only if its container was made anew".to_owned(),
+            since,
+        })
+    }
+
     pub(super) fn snapshot(&self) -> LinkSnapshot {
         match self.up_since {
             Some(since) => LinkSnapshot::Up {
@@ -537,5 +558,34 @@ impl Engine {
         if let Some((_, view)) = self.seen.view.clone() {
             self.go_by(now, view);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_key_that_changed_is_an_alarm_as_long_as_the_rental_lives() {
+        let endpoint = || "198.51.100.7:41022".to_owned();
+        let (now, later) = (Time::UNIX_EPOCH, Time::UNIX_EPOCH + Duration::minutes(5));
+        let mut link = LinkState::default();
+        let unreachable = LinkError::Unreachable {
+            endpoint: endpoint(),
+            detail: "refused".into(),
+        };
+        link.failed(now, &unreachable);
+        assert_eq!(link.alarm(), None);
+        let changed = LinkError::HostKeyChanged {
+            endpoint: endpoint(),
+            detail: "it is not the first one".into(),
+        };
+        link.failed(now, &changed);
+        link.failed(later, &changed);
+        link.failed(later, &unreachable);
+        let alarm = link.alarm().unwrap();
+        assert_eq!((alarm.level, alarm.since), (AlertLevel::Critical, now));
+        assert!(alarm.text.contains("198.51.100.7:41022"), "{}", alarm.text);
+        assert_eq!(link.attempts, 4);
     }
 }

@@ -466,14 +466,7 @@ impl Engine {
             advice: "destroy it by hand at https://console.vast.ai/instances/ ; it costs money until then".to_owned(),
             since: *since,
         });
-        let strange_host = self.seen.link.strange_host.iter();
-        let strange_host = strange_host.map(|(since, text)| Alert {
-            level: AlertLevel::Critical,
-            text: text.clone(),
-            advice: "abort the sprint to give this rental back; trust it only if its container was made anew".to_owned(),
-            since: *since,
-        });
-        late.chain(strange_host).collect()
+        late.chain(self.seen.link.alarm()).collect()
     }
 
     fn alerts(&self, now: Time) -> Vec<Alert> {

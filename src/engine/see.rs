@@ -324,12 +324,7 @@ impl Engine {
                 if let (LinkError::Denied { .. }, Some(boot)) = (&error, &mut self.boot) {
                     boot.observe_denial(now, &error.to_string());
                 }
-                link.attempts += 1;
-                if matches!(error, LinkError::HostKeyChanged { .. }) {
-                    let alarm = || (now, error.to_string());
-                    link.strange_host.get_or_insert_with(alarm);
-                }
-                link.last_error = Some(error.to_string());
+                link.failed(now, &error);
                 tracing::info!("SSH attempt {}: {error}", link.attempts);
             }
             LinkChange::Connected(endpoint) => {
