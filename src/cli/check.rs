@@ -313,13 +313,17 @@ async fn sprint_needs(config: &Config) -> Vec<Probe> {
             verdict: finding.verdict,
         })
         .collect();
-    probes.extend(proxy(config, examined.nodes.as_deref().ok()));
+    probes.extend(proxy(config, &examined.nodes));
     probes
 }
 
-fn proxy(config: &Config, nodes: Option<&[RegisteredNode]>) -> Option<Probe> {
-    let (proxy, nodes) = (config.inference_proxy.as_ref()?, nodes?);
+fn proxy(config: &Config, nodes: &Result<Vec<RegisteredNode>, CallError>) -> Option<Probe> {
+    let proxy = config.inference_proxy.as_ref()?;
     let what = "proxy";
+    let nodes = match nodes {
+        Ok(nodes) => nodes,
+        Err(error) => return Some(Probe::unknown(what, error, "see the admin API")),
+    };
     let is_there = nodes.iter().any(|node| node.config.id == proxy.node_id);
     Some(if is_there {
         Probe::met(what, format!("{} is registered", proxy.node_id))
