@@ -425,17 +425,21 @@ mod tests {
         assert_eq!(client.look(Look::One).await.len(), 1);
     }
 
-    #[tokio::test]
-    async fn a_node_that_catches_up_says_so_in_a_look() {
-        let lagging = Router::new().route(
+    /// A chain node that is catching up.
+    fn lagging() -> Router {
+        Router::new().route(
             "/status",
             get(|| async {
                 Json(json!({ "result": { "sync_info": {
                     "latest_block_height": "5", "latest_block_time": "2026-08-12T20:24:11Z", "catching_up": true
                 } } }))
             }),
-        );
-        let client = client(vec![], vec![serve(lagging).await]);
+        )
+    }
+
+    #[tokio::test]
+    async fn a_node_that_catches_up_says_so_in_a_look() {
+        let client = client(vec![], vec![serve(lagging()).await]);
         let reports = client.look(Look::Every).await;
         let told = reports[0].told.as_ref().unwrap();
         assert_eq!((told.height, told.sync), (Height(5), SyncState::CatchingUp));
@@ -460,15 +464,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_node_that_catches_up_gives_no_header() {
-        let lagging = Router::new().route(
-            "/status",
-            get(|| async {
-                Json(json!({ "result": { "sync_info": {
-                    "latest_block_height": "5", "latest_block_time": "2026-08-12T20:24:11Z", "catching_up": true
-                } } }))
-            }),
-        );
-        let client = client(vec![], vec![serve(lagging).await]);
+        let client = client(vec![], vec![serve(lagging()).await]);
         assert!(
             client
                 .header(None)

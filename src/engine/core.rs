@@ -25,8 +25,8 @@ use crate::chain::clock::BlockClock;
 use crate::chain::sources::Sources;
 use crate::config::Config;
 use crate::domain::{
-    Account, BootTimes, Duration, EpochIndex, EpochView, Governance, Height, Instance, InstanceId,
-    Mode, Outcome, RankedOffer, RegisteredNode, SprintReport, Step, Time,
+    Account, BootTimes, Duration, EpochIndex, EpochView, Governance, Instance, InstanceId, Mode,
+    Outcome, RankedOffer, RegisteredNode, SprintReport, Step, Time,
 };
 use crate::flow::{Effect, Event, Sprint};
 use crate::journal::{Journal, Ledger, Record};
@@ -129,8 +129,6 @@ pub(super) struct Seen {
     /// How far this machine's clock is behind the chain's, when that is much. That it is ahead cannot
     /// be told from a chain that stands still.
     pub(super) clock_behind: Option<Duration>,
-    /// The block that clocks were compared by.
-    pub(super) newest_block: Option<Height>,
     pub(super) nodes: Option<(Time, Vec<RegisteredNode>)>,
     pub(super) nodes_trouble: Option<String>,
     pub(super) listing: Option<(Time, Vec<Instance>)>,

@@ -22,7 +22,7 @@ use crate::journal::Record;
 #[derive(Debug)]
 pub(super) enum Observation {
     Chain(Vec<SourceReport>),
-    Headers(Vec<BlockHeader>),
+    Headers(Headers),
     Governance(Result<Option<Governance>, CallError>),
     Nodes(Result<Vec<RegisteredNode>, CallError>),
     Listing(Result<Vec<Instance>, CallError>),
@@ -61,6 +61,15 @@ pub(super) enum Observation {
         instances: Result<Vec<Instance>, CallError>,
         nodes: Result<Vec<RegisteredNode>, CallError>,
     },
+}
+
+/// Headers of blocks.
+#[derive(Debug)]
+pub(super) struct Headers {
+    /// The newest block, when it was asked for.
+    pub newest: Option<BlockHeader>,
+    /// Older ones.
+    pub older: Vec<BlockHeader>,
 }
 
 /// What became of the SSH link.
@@ -232,7 +241,7 @@ async fn measure_block_time(
         loop {
             let pause = match headers(&ports, measured, &mut missing).await {
                 Ok(headers) => {
-                    measured = headers.last().map(|header| header.height).or(measured);
+                    measured = headers.newest.map(|header| header.height).or(measured);
                     if reports.send(Observation::Headers(headers)).await.is_err() {
                         return;
                     }
@@ -259,22 +268,28 @@ async fn headers(
     ports: &Ports,
     measured: Option<Height>,
     missing: &mut Vec<Height>,
-) -> Result<Vec<BlockHeader>, CallError> {
+) -> Result<Headers, CallError> {
     if measured.is_some() && !missing.is_empty() {
         // A node that keeps few blocks does not have them: then the two must do.
         let between = missing
             .drain(..)
             .map(|height| ports.chain.header(Some(height)));
         let between = futures_util::future::join_all(between).await;
-        return Ok(between.into_iter().flatten().collect());
+        return Ok(Headers {
+            newest: None,
+            older: between.into_iter().flatten().collect(),
+        });
     }
     let latest = ports.chain.header(None).await?;
+    let newest = Some(latest);
     if measured.is_some() {
-        return Ok(vec![latest]);
+        let older = Vec::new();
+        return Ok(Headers { newest, older });
     }
     let back = |stretches: u64| latest.height - Blocks(STRETCH.0 * stretches);
     let furthest = STRETCHES as u64;
     let earliest = ports.chain.header(Some(back(furthest))).await?;
     missing.extend((1..furthest).map(back));
-    Ok(vec![earliest, latest])
+    let older = vec![earliest];
+    Ok(Headers { newest, older })
 }

@@ -2,14 +2,14 @@
 
 use super::core::Engine;
 use super::exec;
-use super::observe::{Attention, LinkChange, Observation};
+use super::observe::{Attention, Headers, LinkChange, Observation};
 use super::ports::{LinkError, Look, TailChunk};
 use super::reconcile::Readings;
 use super::snapshot::TunnelRate;
 use super::{publish, reconcile};
 use crate::domain::{
-    Account, ActualStatus, BlockHeader, CallError, Duration, EpochView, Governance, Instance,
-    InstanceId, Likeness, MlNodeStatus, NodeStatus, RegisteredNode, SourceReport, Time, Usd,
+    Account, ActualStatus, CallError, Duration, EpochView, Governance, Instance, InstanceId,
+    Likeness, MlNodeStatus, NodeStatus, RegisteredNode, SourceReport, Time, Usd,
 };
 use crate::flow::{BootReading, Candidate, Effect, Event, Funds, NodeReading, NodesReading};
 use crate::journal::Record;
@@ -21,8 +21,8 @@ use super::core::OFFERS_KEPT;
 
 /// Credit that was read longer ago than this is unknown.
 const CREDIT_FRESH: Duration = Duration::minutes(10);
-/// Proposers' clocks differ by some seconds.
-const CLOCK_SLACK: Duration = Duration::seconds(60);
+/// Proposers' clocks differ by some seconds, and a header is read some seconds after its block.
+pub const CLOCK_SLACK: Duration = Duration::seconds(60);
 
 impl Engine {
     pub(super) fn take(&mut self, seen: Observation) {
@@ -85,26 +85,18 @@ impl Engine {
         }
     }
 
-    fn see_headers(&mut self, now: Time, headers: Vec<BlockHeader>) {
-        if let Some(latest) = headers.iter().max_by_key(|header| header.height) {
-            self.compare_clocks(now, *latest);
+    fn see_headers(&mut self, now: Time, headers: Headers) {
+        if let Some(newest) = headers.newest {
+            self.compare_clocks(now, newest.time);
         }
-        for header in headers {
+        for header in headers.older.into_iter().chain(headers.newest) {
             self.block_clock.observe_header(header);
         }
     }
 
-    /// No block comes from the future. Older ones than the newest say nothing.
-    fn compare_clocks(&mut self, now: Time, block: BlockHeader) {
-        if self
-            .seen
-            .newest_block
-            .is_some_and(|newest| block.height < newest)
-        {
-            return;
-        }
-        self.seen.newest_block = Some(block.height);
-        let behind = block.time - now;
+    /// No block comes from the future.
+    fn compare_clocks(&mut self, now: Time, newest_block: Time) {
+        let behind = newest_block - now;
         self.seen.clock_behind = Some(behind).filter(|behind| *behind > CLOCK_SLACK);
     }
 
