@@ -97,38 +97,24 @@ fn csv(history: &[PastSprint<'_>]) -> String {
         "boot_seconds",
     ]);
     header.extend(
-        BOOT_STAGES.map(|stage| format!("boot_{}_seconds", stage.to_string().replace(' ', "_"))),
+        boot_stages().map(|stage| format!("boot_{}_seconds", stage.to_string().replace(' ', "_"))),
     );
-    header.extend(STEPS.map(|step| format!("{step}_seconds")));
+    header.extend(steps().map(|step| format!("{step}_seconds")));
     let lines = history.iter().map(|past| csv_line(&cells(past)));
     let lines: Vec<String> = std::iter::once(csv_line(&header)).chain(lines).collect();
     lines.join("\n")
 }
 
 /// Stages that take time.
-const BOOT_STAGES: [BootStage; 8] = [
-    BootStage::Placed,
-    BootStage::PullingImage,
-    BootStage::Container,
-    BootStage::Ssh,
-    BootStage::Api,
-    BootStage::Downloading,
-    BootStage::Loading,
-    BootStage::Graphs,
-];
+fn boot_stages() -> impl Iterator<Item = BootStage> {
+    let stages = BootStage::ALL.into_iter();
+    stages.filter(|stage| *stage != BootStage::Ready)
+}
 
 /// Steps that take time.
-const STEPS: [Step; 9] = [
-    Step::Waiting,
-    Step::Choosing,
-    Step::Renting,
-    Step::Booting,
-    Step::Warming,
-    Step::Registering,
-    Step::Proving,
-    Step::Confirming,
-    Step::Releasing,
-];
+fn steps() -> impl Iterator<Item = Step> {
+    Step::ALL.into_iter().filter(|step| *step != Step::Done)
+}
 
 fn cells(past: &PastSprint<'_>) -> Vec<String> {
     let report = past.report;
@@ -157,11 +143,11 @@ fn cells(past: &PastSprint<'_>) -> Vec<String> {
         text(boot.and_then(BootTimes::total).map(seconds)),
     ];
     let durations = boot.map(BootTimes::durations).unwrap_or_default();
-    cells.extend(BOOT_STAGES.map(|stage| {
+    cells.extend(boot_stages().map(|stage| {
         let took = durations.iter().find(|(seen, _)| *seen == stage);
         text(took.map(|(_, took)| seconds(*took)))
     }));
-    cells.extend(STEPS.map(|step| text(report.time_in(step).map(seconds))));
+    cells.extend(steps().map(|step| text(report.time_in(step).map(seconds))));
     cells
 }
 
