@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::sync::Arc;
 use std::time::Duration as RealDuration;
 
 use pocpit::chain::client::ChainClient;
@@ -14,11 +13,9 @@ use pocpit::domain::{
 };
 use pocpit::engine::ports::{Chain, Market, MlNodes, NetworkNode, Remote, RentError, TunnelSpec};
 use pocpit::engine::preflight::examine;
-use pocpit::engine::{Ports, RentalLogs, SystemClock};
 use pocpit::http::HttpClient;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
-use pocpit::notify::Notifier;
 use pocpit::ssh::OpenSshRemote;
 use pocpit::vast::{Pacing, VastClient};
 use pocpit::world::{Fault, FaultKind, Scenario, ServedWorld, WorldOptions, serve};
@@ -413,18 +410,10 @@ async fn a_preflight_needs_no_engine_and_no_rpc() {
     let scene = Scene::new(1.0, Scenario::default()).await;
     let mut config = scene.config.clone();
     config.chain.rpc.clear();
-    let http = HttpClient::new();
-    let ports = Ports {
-        clock: Arc::new(SystemClock),
-        chain: Arc::new(ChainClient::new(http.clone(), &config.chain)),
-        market: Arc::new(scene.market()),
-        network_node: Arc::new(scene.network_node()),
-        mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
-        remote: Arc::new(OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir).unwrap()),
-        rental_logs: RentalLogs::nowhere(),
-        notifier: Notifier::new(http, &config.notify),
-    };
-    let clear = examine(&ports, &config).await.preflight;
+    let chain = ChainClient::new(HttpClient::new(), &config.chain);
+    let node = scene.network_node();
+    let now = chrono::Utc::now();
+    let clear = examine(&chain, &node, now, &config).await.preflight;
     assert!(clear.is_clear(), "{clear}");
     // Given another node at the address that ours will have, then that is in the way.
     let Exposure::Tunnel { api_listen, .. } = &config.network_node.exposure else {
@@ -434,8 +423,8 @@ async fn a_preflight_needs_no_engine_and_no_rpc() {
         poc_port: api_listen.port(),
         ..scene.node("colleague-2")
     };
-    scene.network_node().register(&there).await.unwrap();
-    let blocked = examine(&ports, &config).await.preflight;
+    node.register(&there).await.unwrap();
+    let blocked = examine(&chain, &node, now, &config).await.preflight;
     let obstacles: Vec<Requirement> = blocked
         .obstacles()
         .map(|finding| finding.requirement)

@@ -8,8 +8,8 @@ use super::telemetry::{self, Audience};
 use super::{Exit, runtime, say};
 use crate::config::Config;
 use crate::domain::Mode;
+use crate::engine::EndAfter;
 use crate::engine::ports::Market;
-use crate::engine::{self, EndAfter};
 use crate::http::HttpClient;
 
 pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report> {
@@ -46,9 +46,6 @@ async fn another_cockpit(config: &Config) -> Option<String> {
             return None;
         }
     };
-    let (instance, label) = engine::foreign(&instances, config).next()?;
-    Some(format!(
-        "cockpit {} works on this Vast account too: rental {} is its own. Stop one of the two, or name it in cockpit.neighbours if both are meant",
-        label.cockpit, instance.id
-    ))
+    let cause = runtime::another_cockpit(&instances, config)?;
+    Some(format!("{cause}. {}", runtime::TWO_COCKPITS))
 }

@@ -11,17 +11,15 @@ use super::{Exit, print, print_json, runtime, telemetry};
 use crate::chain::client::ChainClient;
 use crate::config::{Config, Exposure};
 use crate::domain::{
-    Account, CallError, CallErrorKind, Duration, Instance, RegisteredNode, SourceReport, SyncState,
-    Time, Verdict,
+    Account, CallError, CallErrorKind, Instance, RegisteredNode, SourceReport, SyncState, Time,
+    Verdict,
 };
-use crate::engine::ports::{Chain, Look, Market};
-use crate::engine::{self, preflight};
+use crate::engine::ports::{Chain, Look, Market, NetworkNode};
+use crate::engine::{CLOCK_SLACK, preflight};
 use crate::http::HttpClient;
 use crate::journal::{Journal, JournalError, Ledger};
+use crate::network_node::NetworkNodeClient;
 use crate::ssh::OpenSshRemote;
-
-/// Proposers' clocks differ by some seconds, and a header is read some seconds after its block.
-const CLOCK_SLACK: Duration = Duration::seconds(60);
 
 /// One thing that was asked, and what came of it.
 #[derive(Debug, Serialize)]
@@ -113,7 +111,8 @@ fn in_words(probes: &[Probe]) -> String {
 async fn probes(config: &Config) -> Vec<Probe> {
     let http = HttpClient::new();
     let market = runtime::market(&http, &config.vast, config.simulation);
-    let chain = ChainClient::new(http, &config.chain);
+    let chain = ChainClient::new(http.clone(), &config.chain);
+    let node = NetworkNodeClient::new(http, &config.network_node);
     let now = runtime::clock(config.simulation).now();
     let (instances, sources) = tokio::join!(market.instances(), chain.look(Look::Every));
     // One after the other: the market limits calls by the second.
@@ -131,7 +130,7 @@ async fn probes(config: &Config) -> Vec<Probe> {
     drop(opened);
     probes.extend(clock(now, &sources));
     probes.extend(sources.iter().map(source));
-    probes.extend(sprint_needs(config).await);
+    probes.extend(sprint_needs(&chain, &node, now, config).await);
     probes.extend(listeners(config, owner));
     probes
 }
@@ -171,16 +170,9 @@ fn neighbours(config: &Config, instances: &Result<Vec<Instance>, CallError>) -> 
             return Probe::unknown(what, error, "who else works on the account is not known");
         }
     };
-    match engine::foreign(instances, config).next() {
+    match runtime::another_cockpit(instances, config) {
         None => Probe::met(what, "no other cockpit works on it"),
-        Some((instance, label)) => Probe::unmet(
-            what,
-            format!(
-                "cockpit {} works on it too: rental {} is its own",
-                label.cockpit, instance.id
-            ),
-            "stop one of the two, or name it in cockpit.neighbours if both are meant",
-        ),
+        Some(cause) => Probe::unmet(what, cause, runtime::TWO_COCKPITS),
     }
 }
 
@@ -299,12 +291,13 @@ fn source(report: &SourceReport) -> Probe {
 }
 
 /// What a rental would be useless without, as the engine asks before it rents; and the proxy.
-async fn sprint_needs(config: &Config) -> Vec<Probe> {
-    // The probe of SSH has said why.
-    let Ok(ports) = runtime::ports(config) else {
-        return Vec::new();
-    };
-    let examined = preflight::examine(&ports, config).await;
+async fn sprint_needs(
+    chain: &dyn Chain,
+    network_node: &dyn NetworkNode,
+    now: Time,
+    config: &Config,
+) -> Vec<Probe> {
+    let examined = preflight::examine(chain, network_node, now, config).await;
     let findings = examined.preflight.findings.into_iter();
     let mut probes: Vec<Probe> = findings
         .map(|finding| Probe {

@@ -10,7 +10,7 @@ use crate::chain::client::ChainClient;
 use crate::config::{
     self, Config, LoadError, Loaded, Paths, Salvaged, SimulationConfig, VastConfig,
 };
-use crate::domain::Mode;
+use crate::domain::{Instance, Mode};
 use crate::engine::{
     self, EndAfter, EngineError, EngineHandle, EngineOptions, Pace, Ports, RentalLogs, ScaledClock,
     SystemClock, WorldKind, attach, ports::Clock,
@@ -67,6 +67,19 @@ pub(crate) fn world_kind(config: &Config) -> WorldKind {
         None => WorldKind::Real,
         Some(world) => WorldKind::Simulated { speed: world.speed },
     }
+}
+
+/// What to do about another cockpit on the account.
+pub(crate) const TWO_COCKPITS: &str =
+    "Stop one of the two, or name it in cockpit.neighbours if both are meant";
+
+/// Who else works on the account: two cockpits spend twice what each was told.
+pub(crate) fn another_cockpit(instances: &[Instance], config: &Config) -> Option<String> {
+    let (instance, label) = engine::foreign(instances, config).next()?;
+    Some(format!(
+        "cockpit {} works on this Vast account too: rental {} is its own",
+        label.cockpit, instance.id
+    ))
 }
 
 /// The market's client. A simulated market is on this machine and fast: it needs no pacing.

@@ -117,7 +117,8 @@ impl Engine {
     fn preflight(&mut self, key: &'static str) {
         let (ports, config) = (self.ports.clone(), self.config.clone());
         self.spawn(key, async move {
-            let examined = examine(&ports, &config).await;
+            let (chain, node) = (ports.chain.as_ref(), ports.network_node.as_ref());
+            let examined = examine(chain, node, ports.clock.now(), &config).await;
             let event = Event::PreflightTaken(examined.preflight);
             Observation::Relisted {
                 key,

@@ -1,11 +1,13 @@
 //! Reads the facts that a rental's usefulness depends on. Works without an engine.
 
-use super::Ports;
 use super::core::Engine;
 use super::exec;
+use super::ports::{Chain, NetworkNode};
 use super::snapshot::{Alert, AlertLevel};
 use crate::config::{Config, Exposure};
-use crate::domain::{CallError, Finding, NodeConfig, NodeId, Preflight, RegisteredNode, Step};
+use crate::domain::{
+    CallError, Finding, NodeConfig, NodeId, Preflight, RegisteredNode, Step, Time,
+};
 use crate::network_node::{Facts, Intent, judge};
 
 /// The verdict, and the list of nodes that it rests on.
@@ -17,30 +19,35 @@ pub struct Examined {
 }
 
 /// Whether a rental could do its work, by what the outside world says now. Spends nothing.
-pub async fn examine(ports: &Ports, config: &Config) -> Examined {
+pub async fn examine(
+    chain: &dyn Chain,
+    network_node: &dyn NetworkNode,
+    now: Time,
+    config: &Config,
+) -> Examined {
     let participant = &config.chain.participant;
     let callback = async {
         match config.network_node.exposure {
-            Exposure::Tunnel { .. } => Some(ports.network_node.callback_answers().await),
+            Exposure::Tunnel { .. } => Some(network_node.callback_answers().await),
             // The rental itself must reach it, and there is none yet.
             Exposure::Direct => None,
         }
     };
-    let (nodes, approved_models, is_participant, chain, callback) = tokio::join!(
-        ports.network_node.nodes(),
-        ports.chain.approved_models(),
-        ports.chain.is_participant(participant),
-        chain(ports, config),
+    let (nodes, approved_models, is_participant, synced, callback) = tokio::join!(
+        network_node.nodes(),
+        chain.approved_models(),
+        chain.is_participant(participant),
+        synced(chain, config),
         callback,
     );
     let facts = Facts {
         nodes,
         approved_models,
         is_participant,
-        chain,
+        chain: synced,
         callback,
     };
-    let preflight = judge(ports.clock.now(), &intent(config), &facts);
+    let preflight = judge(now, &intent(config), &facts);
     Examined {
         preflight,
         nodes: facts.nodes,
@@ -48,11 +55,11 @@ pub async fn examine(ports: &Ports, config: &Config) -> Examined {
 }
 
 /// The RPC says whether it has caught up. Without one, that the public API answers is all there is.
-async fn chain(ports: &Ports, config: &Config) -> Result<(), CallError> {
+async fn synced(chain: &dyn Chain, config: &Config) -> Result<(), CallError> {
     if config.chain.rpc.is_empty() {
-        return ports.chain.epoch().await.map(|_| ());
+        return chain.epoch().await.map(|_| ());
     }
-    ports.chain.header(None).await.map(|_| ())
+    chain.header(None).await.map(|_| ())
 }
 
 impl Engine {

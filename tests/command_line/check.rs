@@ -78,6 +78,16 @@ fn whatever_is_wrong_fails_the_check_and_comes_with_its_remedy() {
 }
 
 #[test]
+fn without_a_key_for_ssh_everything_else_is_asked_all_the_same() {
+    let (words, probes) = check(&[("POCPIT_SSH_KEY_FILE", "/nonexistent/key")]);
+    assert_eq!(words.code, Some(1), "{}{}", words.stdout, words.stderr);
+    assert_eq!(verdict(&probes, "SSH"), ["unmet"]);
+    for what in ["admin API", "model", "callback", "proxy"] {
+        assert_eq!(verdict(&probes, what), ["met"], "{what}: {probes:?}");
+    }
+}
+
+#[test]
 fn what_nobody_could_tell_is_not_fine_either() {
     let (words, probes) = check(&[("POCPIT_CHAIN_RPC", "http://127.0.0.1:9/")]);
     assert_eq!(words.code, Some(4), "{}{}", words.stdout, words.stderr);
