@@ -146,9 +146,7 @@ impl BlockClock {
                 .is_none_or(|tip| header.height.until(tip.height) <= History::WIDEST)
         };
         let newest = self.headers.newest().filter(|header| is_recent(*header));
-        newest
-            .and_then(|_| self.headers.pace())
-            .or_else(|| self.sightings.pace())
+        newest.and(self.headers.pace).or(self.sightings.pace)
     }
 }
 
@@ -156,6 +154,8 @@ impl BlockClock {
 #[derive(Debug, Clone, PartialEq, Default)]
 struct History {
     samples: VecDeque<BlockHeader>,
+    /// Measured when a sample comes: it is asked for with every look at every stage.
+    pace: Option<Pace>,
 }
 
 /// What a history says of the chain's pace.
@@ -208,6 +208,7 @@ impl History {
         {
             self.samples.pop_front();
         }
+        self.pace = self.measured();
     }
 
     fn stretches(&self) -> Vec<Stretch> {
@@ -227,7 +228,7 @@ impl History {
             .collect()
     }
 
-    fn pace(&self) -> Option<Pace> {
+    fn measured(&self) -> Option<Pace> {
         let stretches = self.stretches();
         let usual = median(stretches.iter().map(|stretch| stretch.block_millis))?;
         let off = median(

@@ -3,7 +3,7 @@
 use color_eyre::eyre::Report;
 
 use super::arguments::{Auto, Common};
-use super::headless::{self, Format};
+use super::headless::{self, Format, Signals};
 use super::telemetry::{self, Audience};
 use super::{Exit, runtime, say};
 use crate::config::Config;
@@ -24,9 +24,11 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
     } else {
         EndAfter::Never
     };
+    let signals = Signals::listen()?;
     let handle = runtime::start_engine(&config, Mode::Auto, end_after)?;
     headless::follow(
         handle,
+        signals,
         &config.paths.state_dir,
         Format::from_flag(arguments.json),
     )

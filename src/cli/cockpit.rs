@@ -5,7 +5,7 @@ use std::path::Path;
 use color_eyre::eyre::{Report, eyre};
 
 use super::arguments::Common;
-use super::headless::{self, Format};
+use super::headless::{self, Format, Signals};
 use super::telemetry::{self, Audience};
 use super::{Exit, runtime, say};
 use crate::config::Config;
@@ -81,7 +81,7 @@ pub(crate) async fn drive(
     if broke.is_some() {
         leave(&handle);
     }
-    let exit = headless::follow(handle, state_dir, Format::Words).await?;
+    let exit = headless::follow(handle, Signals::listen()?, state_dir, Format::Words).await?;
     match broke {
         // What is left is worse than what broke.
         Some(error) if exit == Exit::Unknown => {

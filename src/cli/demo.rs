@@ -4,7 +4,7 @@ use color_eyre::eyre::{Report, WrapErr};
 
 use super::arguments::{Common, Demo};
 use super::cockpit::{self, IfTerminalIsLost};
-use super::headless::{self, Format};
+use super::headless::{self, Format, Signals};
 use super::telemetry::{self, Audience};
 use super::{Exit, runtime, simulated};
 use crate::domain::Mode;
@@ -35,9 +35,11 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
     };
     let _guard = telemetry::start(audience, &config.paths.log_dir)?;
     let exit = if arguments.headless {
+        let signals = Signals::listen()?;
         let handle = runtime::start_engine(&config, mode, EndAfter::OneSprint)?;
         headless::follow(
             handle,
+            signals,
             &config.paths.state_dir,
             Format::from_flag(arguments.json),
         )

@@ -30,7 +30,8 @@ impl Format {
     }
 }
 
-struct Signals {
+/// The signals that mean something to a program without a cockpit.
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
@@ -44,7 +45,8 @@ enum Asked {
 }
 
 impl Signals {
-    fn listen() -> std::io::Result<Signals> {
+    /// From here on no signal ends the process by itself: listen before the engine starts.
+    pub(crate) fn listen() -> std::io::Result<Signals> {
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -67,10 +69,10 @@ impl Signals {
 /// Follows the engine to its end and prints the report, or what is left without one.
 pub(crate) async fn follow(
     mut handle: EngineHandle,
+    mut signals: Signals,
     state_dir: &Path,
     format: Format,
 ) -> Result<Exit, Report> {
-    let mut signals = Signals::listen()?;
     let mut told = Told::default();
     let mut manager = Service::of_environment();
     let mut stops = 0;

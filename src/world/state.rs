@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::domain::Time;
@@ -291,6 +292,14 @@ impl Reply {
 
     pub(super) fn ok(body: &Value) -> Reply {
         Reply::new(200, body)
+    }
+
+    /// What is asked for all the time is written out without a tree of it in between.
+    pub(super) fn written(body: &impl Serialize) -> Reply {
+        match serde_json::to_string(body) {
+            Ok(body) => Reply { status: 200, body },
+            Err(error) => Reply::error(500, &error.to_string()),
+        }
     }
 
     pub(super) fn error(status: u16, text: &str) -> Reply {

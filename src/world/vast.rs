@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::domain::Time;
@@ -11,6 +12,38 @@ use super::mlnode::{Load, MlNode};
 use super::state::{API_KEY, Ask, Reply, World, number, unit};
 use super::troubles::Trouble;
 use super::truth;
+
+/// The reply to a listing of instances.
+#[derive(Serialize)]
+struct Listing<'a> {
+    success: bool,
+    instances_found: usize,
+    total_instances: usize,
+    label_counts: BTreeMap<String, usize>,
+    next_token: Option<String>,
+    instances: Vec<Row<'a>>,
+}
+
+/// The reply about one instance: the row is under the plural name.
+#[derive(Serialize)]
+struct Single<'a> {
+    instances: Option<Row<'a>>,
+}
+
+/// What an instance is shown with: the fields of its offer, and its own over them.
+struct Row<'a> {
+    offer: &'a Value,
+    of_the_rental: Value,
+}
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let offer = self.offer.as_object().into_iter().flatten();
+        let offer = offer.filter(|(name, _)| self.of_the_rental.get(name.as_str()).is_none());
+        let own = self.of_the_rental.as_object().into_iter().flatten();
+        serializer.collect_map(offer.chain(own))
+    }
+}
 
 /// A rental, alive or destroyed.
 #[derive(Debug, Clone)]
@@ -429,21 +462,23 @@ impl World {
             .collect();
         let more = page.last().is_some_and(|last| all.last() > Some(last));
         let token = page.last().filter(|_| more).map(ToString::to_string);
-        let rows: Vec<Value> = page
-            .iter()
-            .filter_map(|id| self.visible(*id))
-            .map(|i| self.row(i))
-            .collect();
-        Reply::ok(
-            &json!({"success": true, "instances_found": all.len(), "total_instances": all.len(), "label_counts": {}, "next_token": token, "instances": rows}),
-        )
+        let rows = page.iter().filter_map(|id| self.visible(*id));
+        Reply::written(&Listing {
+            success: true,
+            instances_found: all.len(),
+            total_instances: all.len(),
+            label_counts: BTreeMap::new(),
+            next_token: token,
+            instances: rows.map(|i| self.row(i)).collect(),
+        })
     }
 
     fn one(&self, id: u64) -> Reply {
-        Reply::ok(&json!({"instances": self.visible(id).map(|i| self.row(i))}))
+        let instances = self.visible(id).map(|i| self.row(i));
+        Reply::written(&Single { instances })
     }
 
-    fn row(&self, i: &Instance) -> Value {
+    fn row<'a>(&self, i: &'a Instance) -> Row<'a> {
         let age = as_seconds(self.now - i.rented_at);
         let running = i.is_running(self.now);
         let (actual, message) = match age {
@@ -479,13 +514,14 @@ impl World {
             let mapped = mapped.map(|(inside, outside)| (format!("{inside}/tcp"), port(*outside)));
             Value::Object(mapped.chain([("22/tcp".to_owned(), port(p))]).collect())
         });
-        let mut row = i.offer.clone();
-        let more = json!({"id": i.id, "label": i.label, "actual_status": actual, "intended_status": "running", "cur_state": "running", "next_state": "running",
+        let of_the_rental = json!({"id": i.id, "label": i.label, "actual_status": actual, "intended_status": "running", "cur_state": "running", "next_state": "running",
             "status_msg": message, "start_date": i.rented_at.timestamp(), "end_date": i.rented_at.timestamp() + 2_592_000, "duration": 2_592_000.0 - age,
             "image_uuid": i.order["image"], "image_runtype": i.order["runtype"], "onstart": i.order["onstart"], "ssh_host": "127.0.0.1\n", "ssh_port": i.ssh_port,
             "public_ipaddr": "127.0.0.1\n", "ports": ports, "disk_space": i.disk(), "gpu_totalram": i.offer["gpu_total_ram"], "direct_port_start": -1, "volume_info": []});
-        extend(&mut row, more);
-        row
+        Row {
+            offer: &i.offer,
+            of_the_rental,
+        }
     }
 
     fn destroy(&mut self, id: u64) -> Reply {
