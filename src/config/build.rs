@@ -1,15 +1,16 @@
 //! Values to a [`Config`], with the checks that need more than one of them.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 use url::Url;
 
+use super::proxy;
 use super::read::{Reader, dollars, is_open_to_others};
 use super::settings::{
     BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, NetworkNodeConfig, NotifyConfig,
-    Paths, PocConfig, ProxyConfig, SimulationConfig, SshConfig, VastConfig,
+    Paths, PocConfig, SimulationConfig, SshConfig, VastConfig,
 };
 use crate::domain::{
     CockpitId, Duration, Hardware, NodeId, OfferQuery, Participant, ReleasePolicy, UsdPerHour,
@@ -46,7 +47,7 @@ pub(super) fn build(
     let mlnode = mlnode(reader);
     let budget = budget(reader, vast.query.max_price);
     let network_node = network_node(reader);
-    let inference_proxy = inference_proxy(reader, warnings);
+    let inference_proxy = proxy::read(reader, warnings);
     let notify = notify(reader, warnings);
     let simulation = simulation(reader);
     let config = Config {
@@ -406,46 +407,6 @@ fn is_host_and_port(text: &str) -> bool {
     })
 }
 
-fn inference_proxy(reader: &mut Reader<'_>, warnings: &mut Vec<String>) -> Option<ProxyConfig> {
-    if !reader.has_section("inference_proxy") {
-        return None;
-    }
-    let upstream_key = secret(
-        reader,
-        "inference_proxy.upstream_key",
-        "inference_proxy.upstream_key_file",
-        warnings,
-    );
-    if upstream_key.is_none() && !reader.is_given("inference_proxy.upstream_key_file") {
-        let right = "inference_proxy.upstream_key_file or inference_proxy.upstream_key";
-        reader.problem(
-            "inference_proxy.upstream_key",
-            "there is no key for the upstream",
-            right,
-        );
-    }
-    let listen = reader.parsed::<SocketAddr>("inference_proxy.listen");
-    let upstream = reader.url("inference_proxy.upstream");
-    let proxy = ProxyConfig {
-        node_id: NodeId(reader.text("inference_proxy.node_id")),
-        host: reader.text("inference_proxy.host"),
-        inference_port: reader.port("inference_proxy.inference_port"),
-        poc_port: reader.port("inference_proxy.poc_port"),
-        listen: listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
-        model: reader.text("inference_proxy.model"),
-        upstream: upstream.unwrap_or_else(placeholder),
-        upstream_key: upstream_key.unwrap_or_default(),
-        upstream_model: reader.text("inference_proxy.upstream_model"),
-        max_concurrent: reader.count("inference_proxy.max_concurrent", 1, 100_000),
-        request_timeout: reader.real_time("inference_proxy.request_timeout"),
-        hardware: Hardware {
-            name: reader.text("inference_proxy.hardware"),
-            count: reader.count("inference_proxy.hardware_count", 1, 64),
-        },
-    };
-    Some(proxy)
-}
-
 fn notify(reader: &mut Reader<'_>, warnings: &mut Vec<String>) -> NotifyConfig {
     let webhook = reader
         .values
@@ -492,7 +453,7 @@ pub(super) fn simulation(reader: &mut Reader<'_>) -> Option<SimulationConfig> {
 }
 
 /// A secret given as such or by file. A file that cannot be read is a problem.
-fn secret(
+pub(super) fn secret(
     reader: &mut Reader<'_>,
     path: &'static str,
     file: &'static str,
@@ -516,7 +477,17 @@ fn secret(
         return direct;
     }
     let place = reader.some_path(file)?;
-    let text = match std::fs::read_to_string(&place) {
+    secret_of_file(reader, file, &place, warnings)
+}
+
+/// The secret that a file holds.
+pub(super) fn secret_of_file(
+    reader: &mut Reader<'_>,
+    file: &'static str,
+    place: &Path,
+    warnings: &mut Vec<String>,
+) -> Option<SecretString> {
+    let text = match std::fs::read_to_string(place) {
         Ok(text) => text.trim().to_owned(),
         Err(error) => {
             let what = format!("{} cannot be read: {error}", place.display());
@@ -533,7 +504,7 @@ fn secret(
         reader.problem(file, what, "a file that holds the secret and nothing else");
         return None;
     }
-    if is_open_to_others(&place) {
+    if is_open_to_others(place) {
         warnings.push(format!(
             "{} can be read by others on this machine: chmod 600 {}",
             place.display(),
@@ -545,7 +516,7 @@ fn secret(
 
 /// Stands in for an address that is wrong; never used, because the problem is reported.
 #[expect(clippy::expect_used, reason = "the literal is a valid address")]
-fn placeholder() -> Url {
+pub(super) fn placeholder() -> Url {
     "http://invalid.invalid/".parse().expect("a valid address")
 }
 

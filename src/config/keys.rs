@@ -36,6 +36,8 @@ pub enum Kind {
     Time,
     /// A table of texts.
     Table,
+    /// A list of tables of texts, each with these names.
+    Tables(&'static [&'static str]),
 }
 
 /// Whether a value must be given.
@@ -600,6 +602,78 @@ pub const KEYS: &[Key] = &[
         "Model by the upstream's name.",
     ),
     default(
+        "inference_proxy.fallbacks",
+        Kind::Tables(&["upstream", "key_file", "model"]),
+        "[]",
+        "Who is asked when the upstream fails, in this order: [{ upstream = \"https://api.example.org/v1\", key_file = \"~/.config/pocpit/fallback.key\", model = \"name there\" }].",
+    ),
+    default(
+        "inference_proxy.rename_fields",
+        Kind::Table,
+        "{}",
+        "Fields of a request that upstreams know by another name: { max_completion_tokens = \"max_tokens\" }.",
+    ),
+    default(
+        "inference_proxy.drop_fields",
+        Kind::Texts,
+        "[]",
+        "Fields of a request that upstreams refuse: [\"return_token_ids\"]. Never logprobs: validators need them.",
+    ),
+    optional(
+        "inference_proxy.token",
+        Kind::Secret,
+        "\"\"",
+        "Bearer token that callers must send; better by file. The Network Node sends none: leave it out when it calls directly.",
+    ),
+    optional(
+        "inference_proxy.token_file",
+        Kind::Path,
+        "\"~/.config/pocpit/proxy.token\"",
+        "A file that holds the token, mode 0600.",
+    ),
+    default(
+        "inference_proxy.allow",
+        Kind::Texts,
+        "[]",
+        "Networks that may ask, such as [\"172.16.0.0/12\"]; [] for all that reach it.",
+    ),
+    optional(
+        "inference_proxy.executor",
+        Kind::Url,
+        "\"http://10.0.0.9:8080\"",
+        "Where requests without X-Inference-Id and X-Seed are sent (transfer routing); absent to answer them here.",
+    ),
+    optional(
+        "inference_proxy.transfer_address",
+        Kind::Text,
+        "\"gonka1youraddress\"",
+        "X-Transfer-Address of such requests.",
+    ),
+    optional(
+        "inference_proxy.requester_address",
+        Kind::Text,
+        "\"gonka1theiraddress\"",
+        "X-Requester-Address of such requests, when the caller sends none.",
+    ),
+    default(
+        "inference_proxy.transfer_signature",
+        Kind::Choice(&["optional", "required"]),
+        "\"optional\"",
+        "Whether such requests must carry X-TA-Signature.",
+    ),
+    default(
+        "inference_proxy.access_log",
+        Kind::Choice(&["requests", "off", "prompts"]),
+        "\"requests\"",
+        "What is logged of requests; \"prompts\" adds what was asked.",
+    ),
+    default(
+        "inference_proxy.max_body",
+        Kind::Memory,
+        "\"8 MB\"",
+        "Largest request.",
+    ),
+    default(
         "inference_proxy.max_concurrent",
         Kind::Count,
         "100",
@@ -730,6 +804,10 @@ impl Kind {
             Kind::Path => "a path in quotes".into(),
             Kind::Time => "a time such as \"2026-01-01T00:00:00Z\"".into(),
             Kind::Table => "a table of texts such as { NAME = \"value\" }".into(),
+            Kind::Tables(names) => {
+                let fields: Vec<String> = names.iter().map(|name| format!("{name} = \"…\"")).collect();
+                format!("a list of tables, each {{ {} }}", fields.join(", "))
+            }
         }
     }
 }

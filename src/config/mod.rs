@@ -9,6 +9,7 @@ mod example;
 mod import;
 mod keys;
 mod load;
+mod proxy;
 mod read;
 mod report;
 mod salvage;
@@ -22,11 +23,14 @@ mod value;
 pub use example::{example, filled, only};
 pub use import::{Fate, ImportNote, Imported, import};
 pub use load::{FILE_NAME, LoadError, Loaded, default_file, load, parse};
+pub use proxy::{
+    AccessLog, CallerRules, FieldRules, ProxyConfig, SignatureRule, TransferConfig, UpstreamConfig,
+};
 pub use read::Places;
 pub use report::{ConfigReport, Problem};
 pub use salvage::{NetworkNodeReach, Salvaged, salvage};
 pub use settings::{
     BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, NetworkNodeConfig, NotifyConfig,
-    Paths, PocConfig, ProxyConfig, SimulationConfig, SshConfig, VastConfig,
+    Paths, PocConfig, SimulationConfig, SshConfig, VastConfig,
 };
 pub use show::ShownSetting;

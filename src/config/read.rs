@@ -298,6 +298,18 @@ impl Reader<'_> {
         .unwrap_or(first)
     }
 
+    /// A list of tables of texts, each with the names that the setting declares.
+    pub(super) fn tables(&mut self, path: &'static str) -> Vec<BTreeMap<String, String>> {
+        let names = match Key::find(path).map(|key| key.kind) {
+            Some(Kind::Tables(names)) => names,
+            _ => &[],
+        };
+        self.required(path, |value| {
+            let array = value.as_array().ok_or_else(|| not(value, "a list"))?;
+            array.iter().map(|table| named_texts(table, names)).collect()
+        })
+    }
+
     pub(super) fn table(&mut self, path: &'static str) -> BTreeMap<String, String> {
         self.required(path, |value| {
             let table = value
@@ -313,6 +325,22 @@ impl Reader<'_> {
                 .collect()
         })
     }
+}
+
+/// A table of texts with exactly these names.
+fn named_texts(value: &Value, names: &[&str]) -> Result<BTreeMap<String, String>, String> {
+    let table = value
+        .as_inline_table()
+        .ok_or_else(|| not(value, "a table"))?;
+    if let Some((unknown, _)) = table.iter().find(|(name, _)| !names.contains(name)) {
+        return Err(format!("there is no such field as {unknown}"));
+    }
+    let field = |name: &&str| match table.get(name).map(Value::as_str) {
+        Some(Some(text)) => Ok(((*name).to_owned(), text.to_owned())),
+        Some(None) => Err(format!("{name} is not a text in quotes")),
+        None => Err(format!("{name} is missing in one of them")),
+    };
+    names.iter().map(field).collect()
 }
 
 fn text(value: &Value) -> Result<String, String> {
@@ -351,7 +379,7 @@ fn url(value: &Value) -> Result<Url, String> {
 }
 
 /// Only plain addresses: a password in one would end up in logs.
-fn parse_url(text: &str) -> Result<Url, String> {
+pub(super) fn parse_url(text: &str) -> Result<Url, String> {
     let url: Url = text
         .trim()
         .parse()

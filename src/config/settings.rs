@@ -193,35 +193,6 @@ pub enum Exposure {
     Direct,
 }
 
-/// The inference proxy: what is registered for it, and what it serves.
-#[derive(Debug, Clone)]
-pub struct ProxyConfig {
-    /// Its id in the Network Node.
-    pub node_id: NodeId,
-    /// Its address as the Network Node sees it.
-    pub host: String,
-    /// Its registered inference port.
-    pub inference_port: u16,
-    /// Its registered `PoC` port.
-    pub poc_port: u16,
-    /// Where it listens.
-    pub listen: SocketAddr,
-    /// Model by the network's name.
-    pub model: String,
-    /// The upstream's OpenAI-compatible base address.
-    pub upstream: Url,
-    /// The upstream's key.
-    pub upstream_key: SecretString,
-    /// The upstream's name for the model.
-    pub upstream_model: String,
-    /// Requests at once.
-    pub max_concurrent: u32,
-    /// Time-out until the first byte of an answer (real time).
-    pub request_timeout: std::time::Duration,
-    /// Hardware that is registered for it.
-    pub hardware: Hardware,
-}
-
 /// Whom to tell about outcomes and alerts.
 #[derive(Debug, Clone)]
 pub struct NotifyConfig {

@@ -319,7 +319,7 @@ impl Engine {
     }
 
     fn restore_proxy(&mut self) {
-        let proxy = self.config.inference_proxy.as_ref().map(proxy_node);
+        let proxy = self.config.inference_proxy.as_ref().map(ProxyConfig::node);
         let ports = self.ports.clone();
         self.spawn("proxy", async move {
             let nodes = ports.network_node.nodes().await;
@@ -540,20 +540,6 @@ pub(super) fn tunnel_spec(config: &Config) -> TunnelSpec {
             inference_port,
             callback: None,
         },
-    }
-}
-
-fn proxy_node(proxy: &ProxyConfig) -> NodeConfig {
-    NodeConfig {
-        id: proxy.node_id.clone(),
-        host: proxy.host.clone(),
-        inference_port: proxy.inference_port,
-        inference_segment: String::new(),
-        poc_port: proxy.poc_port,
-        poc_segment: String::new(),
-        max_concurrent: proxy.max_concurrent,
-        models: [(proxy.model.clone(), Vec::new())].into(),
-        hardware: vec![proxy.hardware.clone()],
     }
 }
 

@@ -1,34 +1,54 @@
-//! One request to the upstream and its answer back, unbuffered.
+//! One request to an upstream and its answer back, unbuffered.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use secrecy::ExposeSecret;
-use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
-use url::Url;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{Proxy, reply};
-use crate::config::ProxyConfig;
-use crate::http::join;
+use super::body::{self, Asked};
+use super::memory::{End, Service};
+use super::upstreams::{Upstream, Verdict};
+use super::{Proxy, reply, transfer};
+use crate::config::{AccessLog, TransferConfig};
 
-/// Largest request that is read.
-pub(super) const MAX_BODY: usize = 8 * 1024 * 1024;
 /// A caller that does not send its request in this time does not hold memory any longer.
 const SLOWEST_BODY: Duration = Duration::from_secs(30);
 
-pub(super) async fn forward(proxy: &Proxy, path: &str, request: Request) -> Response {
-    sent(proxy, path, request).await.unwrap_or_else(|no| no)
+/// Endpoint of the executor, below its base address.
+const EXECUTOR_PATH: &str = "v1/chat/completions";
+
+/// Passes a request on; `endpoint` is below `/v1`.
+pub(super) async fn forward(
+    proxy: &Arc<Proxy>,
+    endpoint: &'static str,
+    request: Request,
+) -> Response {
+    let started = Instant::now();
+    let answer = sent(proxy, endpoint, request, started).await;
+    let answer = answer.unwrap_or_else(|no| {
+        if proxy.config.access_log != AccessLog::Off {
+            tracing::info!(endpoint, status = no.status().as_u16(), "refused");
+        }
+        no
+    });
+    proxy.memory.answered(endpoint, answer.status().as_u16());
+    answer
 }
 
-async fn sent(proxy: &Proxy, path: &str, request: Request) -> Result<Response, Response> {
-    if !proxy.is_up() {
+async fn sent(
+    proxy: &Arc<Proxy>,
+    endpoint: &'static str,
+    request: Request,
+    started: Instant,
+) -> Result<Response, Response> {
+    if proxy.memory.service() == Service::Stopped {
         let why = "inference is stopped; the Network Node starts it with inference/up";
         return Err(reply::error(StatusCode::SERVICE_UNAVAILABLE, why));
     }
@@ -39,44 +59,59 @@ async fn sent(proxy: &Proxy, path: &str, request: Request) -> Result<Response, R
             "as many requests as allowed are under way; try again soon",
         )
     })?;
-    let body = mapped(&proxy.config, &read(request).await?)
-        .map_err(|why| reply::error(StatusCode::BAD_REQUEST, &why))?;
-    let call = proxy
-        .client
-        .post(upstream(&proxy.config.upstream, path))
-        .bearer_auth(proxy.config.upstream_key.expose_secret())
-        .json(&body)
-        .send();
-    let answer = match timeout(proxy.config.request_timeout, call).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(error)) if error.is_timeout() => return Err(too_slow()),
-        Ok(Err(error)) => {
-            // Without the address: it may hold credentials.
-            let error = error.without_url();
-            tracing::warn!(%error, "the upstream cannot be reached");
-            let why = "the upstream cannot be reached";
-            return Err(reply::error(StatusCode::BAD_GATEWAY, why));
-        }
-        Err(_) => return Err(too_slow()),
-    };
-    let status = answer.status();
-    if !status.is_success() {
-        return Err(refused(status));
+    let (head, body) = request.into_parts();
+    let body = read(proxy, body).await?;
+    if proxy.config.access_log == AccessLog::WithPrompts {
+        tracing::info!(endpoint, body = %String::from_utf8_lossy(&body), "asked");
     }
-    Ok(streamed(answer, permit))
+    let deadline = started + proxy.config.request_timeout;
+    let (answer, from) = match &proxy.config.transfer {
+        Some(transfer) if !transfer::is_numbered(&head.headers) => {
+            let answer = transferred(proxy, transfer, &head.headers, body, deadline).await?;
+            (answer, "executor".to_owned())
+        }
+        _ => {
+            let asked = body::read(&proxy.config, &body, seed(&head.headers)?)
+                .map_err(|why| reply::error(StatusCode::BAD_REQUEST, &why))?;
+            let (answer, upstream) = ask_in_turn(proxy, endpoint, &asked, deadline).await?;
+            (answer, upstream.name().to_owned())
+        }
+    };
+    let first_byte = started.elapsed();
+    proxy.first_byte.observe(first_byte.as_secs_f64());
+    let under_way = UnderWay {
+        proxy: Arc::clone(proxy),
+        _place: permit,
+        endpoint,
+        from,
+        started,
+        first_byte,
+        bytes: 0,
+        length: answer.content_length(),
+        end: End::Abandoned,
+    };
+    Ok(streamed(answer, under_way))
 }
 
-fn too_slow() -> Response {
-    let why = "the upstream did not answer in time";
-    reply::error(StatusCode::GATEWAY_TIMEOUT, why)
+/// The seed that the Network Node drew, if there is one.
+fn seed(headers: &HeaderMap) -> Result<Option<i64>, Response> {
+    let Some(seed) = headers.get(transfer::SEED) else {
+        return Ok(None);
+    };
+    let seed = seed.to_str().ok().and_then(|text| text.trim().parse().ok());
+    seed.map(Some).ok_or_else(|| {
+        let why = "the header X-Seed is not a whole number";
+        reply::error(StatusCode::BAD_REQUEST, why)
+    })
 }
 
-async fn read(request: Request) -> Result<Bytes, Response> {
-    match timeout(SLOWEST_BODY, to_bytes(request.into_body(), MAX_BODY)).await {
+async fn read(proxy: &Proxy, body: Body) -> Result<Bytes, Response> {
+    let most = proxy.config.max_body;
+    match timeout(SLOWEST_BODY, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(_)) => Err(reply::error(
             StatusCode::BAD_REQUEST,
-            "the request's body is longer than 8 MiB, or broke off",
+            &format!("the request's body is longer than {most} bytes, or broke off"),
         )),
         Err(_) => Err(reply::error(
             StatusCode::REQUEST_TIMEOUT,
@@ -85,34 +120,97 @@ async fn read(request: Request) -> Result<Bytes, Response> {
     }
 }
 
-/// The request with the upstream's name for the model.
-fn mapped(config: &ProxyConfig, body: &[u8]) -> Result<Value, String> {
-    let mut body: Value =
-        serde_json::from_slice(body).map_err(|_| "the request's body is not JSON")?;
-    let fields = body
-        .as_object_mut()
-        .ok_or("the request's body is not a JSON object")?;
-    match fields.get("model").and_then(Value::as_str) {
-        Some(model) if model == config.model => {}
-        Some(_) => return Err(format!("this node serves only {}", config.model)),
-        None => return Err("the request names no model".into()),
+/// Asks one upstream after the other until one answers. Nothing has reached the caller yet, so
+/// another may still be asked.
+async fn ask_in_turn<'a>(
+    proxy: &'a Proxy,
+    endpoint: &str,
+    asked: &Asked,
+    deadline: Instant,
+) -> Result<(reqwest::Response, &'a Upstream), Response> {
+    let mut why_not = unreachable();
+    for upstream in proxy.upstreams.in_order(Instant::now()) {
+        let call = proxy
+            .client
+            .post(upstream.endpoint(endpoint))
+            .bearer_auth(upstream.config.key.expose_secret())
+            .json(&asked.with_model(&upstream.config.model))
+            .send();
+        let failed = |why: &str| {
+            tracing::warn!(upstream = upstream.name(), "the upstream failed: {why}");
+            upstream.failed(Instant::now());
+            proxy.memory.attempted(upstream.name(), |to| to.failed += 1);
+        };
+        let answer = match timeout_at(deadline, call).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => {
+                // Without the address: it may hold credentials.
+                failed(&error.without_url().to_string());
+                why_not = unreachable();
+                continue;
+            }
+            Err(_) => {
+                failed("it did not answer in time");
+                return Err(too_slow());
+            }
+        };
+        match Verdict::of(answer.status()) {
+            Verdict::Answered => {
+                upstream.succeeded();
+                proxy.memory.attempted(upstream.name(), |to| to.answered += 1);
+                return Ok((answer, upstream));
+            }
+            Verdict::NotAcceptable => return Err(refused(answer.status())),
+            Verdict::Busy => why_not = refused(answer.status()),
+            Verdict::Failed => {
+                failed(&answer.status().to_string());
+                why_not = refused(answer.status());
+            }
+        }
     }
-    fields.insert("model".into(), config.upstream_model.clone().into());
-    Ok(body)
+    Err(why_not)
 }
 
-/// An upstream is given with or without its `/v1`.
-pub(super) fn upstream(base: &Url, path: &str) -> Url {
-    if base.path().trim_end_matches('/').ends_with("/v1") {
-        join(base, path)
-    } else {
-        join(base, &format!("v1/{path}"))
+/// Hands the request to the executor, as it came.
+async fn transferred(
+    proxy: &Proxy,
+    config: &TransferConfig,
+    caller: &HeaderMap,
+    body: Bytes,
+    deadline: Instant,
+) -> Result<reqwest::Response, Response> {
+    let now = chrono::Utc::now().timestamp();
+    let headers = transfer::headers(config, caller, &body, now)
+        .map_err(|why| reply::error(StatusCode::BAD_REQUEST, why))?;
+    let call = proxy
+        .client
+        .post(crate::http::join(&config.executor, EXECUTOR_PATH))
+        .headers(headers)
+        .body(body)
+        .send();
+    match timeout_at(deadline, call).await {
+        Ok(Ok(answer)) if answer.status().is_success() => Ok(answer),
+        Ok(Ok(answer)) => Err(refused(answer.status())),
+        Ok(Err(error)) => {
+            tracing::warn!("the executor cannot be reached: {}", error.without_url());
+            Err(unreachable())
+        }
+        Err(_) => Err(too_slow()),
     }
+}
+
+fn unreachable() -> Response {
+    let why = "the upstream cannot be reached";
+    reply::error(StatusCode::BAD_GATEWAY, why)
+}
+
+fn too_slow() -> Response {
+    let why = "the upstream did not answer in time";
+    reply::error(StatusCode::GATEWAY_TIMEOUT, why)
 }
 
 /// The upstream's words are kept back: they can quote our key.
-fn refused(status: reqwest::StatusCode) -> Response {
-    tracing::warn!(%status, "the upstream refused a request");
+fn refused(status: StatusCode) -> Response {
     match status.as_u16() {
         429 => reply::error(
             StatusCode::TOO_MANY_REQUESTS,
@@ -130,18 +228,75 @@ fn refused(status: reqwest::StatusCode) -> Response {
     }
 }
 
-/// The place is given back when the last byte is sent or the caller is gone.
-fn streamed(answer: reqwest::Response, permit: OwnedSemaphorePermit) -> Response {
+/// An answer on its way; its place is given back when its last byte is sent or the caller is gone.
+struct UnderWay {
+    proxy: Arc<Proxy>,
+    _place: OwnedSemaphorePermit,
+    endpoint: &'static str,
+    from: String,
+    started: Instant,
+    first_byte: Duration,
+    bytes: u64,
+    /// By the upstream's word; absent for a stream.
+    length: Option<u64>,
+    end: End,
+}
+
+impl UnderWay {
+    /// The caller has everything, although nobody may have looked for the end.
+    fn is_complete(&self) -> bool {
+        self.end == End::Abandoned && self.length == Some(self.bytes)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if self.is_complete() {
+            self.end = End::Whole;
+        }
+        self.proxy.memory.sent(self.bytes, self.end);
+        if self.proxy.config.access_log == AccessLog::Off {
+            return;
+        }
+        tracing::info!(
+            endpoint = self.endpoint,
+            from = self.from,
+            first_byte_ms = self.first_byte.as_millis(),
+            whole_ms = self.started.elapsed().as_millis(),
+            bytes = self.bytes,
+            end = self.end.name(),
+            "answered"
+        );
+    }
+}
+
+fn streamed(answer: reqwest::Response, under_way: UnderWay) -> Response {
     let status = answer.status();
-    let kind = answer.headers().get(header::CONTENT_TYPE).cloned();
-    let bytes = answer.bytes_stream().map(move |chunk| {
-        let _held = &permit;
-        chunk.map_err(reqwest::Error::without_url)
+    let passed_on = [header::CONTENT_TYPE, header::CONTENT_LENGTH];
+    let headers = passed_on.map(|name| (answer.headers().get(&name).cloned(), name));
+    let pieces = (Box::pin(answer.bytes_stream()), under_way);
+    let body = stream::unfold(pieces, |(mut pieces, mut under_way)| async move {
+        match pieces.next().await {
+            Some(Ok(piece)) => {
+                under_way.bytes += piece.len() as u64;
+                Some((Ok(piece), (pieces, under_way)))
+            }
+            Some(Err(error)) => {
+                under_way.end = End::Broken;
+                Some((Err(error.without_url()), (pieces, under_way)))
+            }
+            None => {
+                if under_way.end == End::Abandoned {
+                    under_way.end = End::Whole;
+                }
+                None
+            }
+        }
     });
-    let mut response = Response::new(Body::from_stream(bytes));
+    let mut response = Response::new(Body::from_stream(body));
     *response.status_mut() = status;
-    if let Some(kind) = kind {
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    for (value, name) in headers {
+        response.headers_mut().extend(value.map(|value| (name, value)));
     }
     response
 }

@@ -1,26 +1,40 @@
 //! The inference proxy: to the Network Node an `MLNode` that only serves inference, behind it any
 //! OpenAI-compatible upstream. It computes no `PoC` and says so.
 
+mod body;
+mod callers;
 mod forward;
+mod memory;
+mod metrics;
 mod reply;
 mod surface;
 #[cfg(test)]
 mod tests;
+mod transfer;
+mod upstreams;
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::config::ProxyConfig;
+use memory::Memory;
+use upstreams::Upstreams;
+
+/// Name of the proxy's own file in the state directory.
+pub const STATE_FILE: &str = "proxy.json";
+/// A process that is killed loses the counts of so long.
+const SAVE_EVERY: Duration = Duration::from_secs(15);
 
 /// How long answers under way may still take after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -29,20 +43,18 @@ const DRAIN: Duration = Duration::from_secs(30);
 struct Proxy {
     config: ProxyConfig,
     client: reqwest::Client,
+    upstreams: Upstreams,
     places: Arc<Semaphore>,
-    /// What the Network Node asked for last: `inference/up` or `stop`.
-    up: AtomicBool,
+    memory: Memory,
+    /// In seconds.
+    first_byte: Histogram,
 }
 
-impl Proxy {
-    fn is_up(&self) -> bool {
-        self.up.load(Ordering::Relaxed)
-    }
-}
-
-/// Listens where the settings say and serves until `shutdown`, then lets answers under way end.
+/// Listens where the settings say and serves until `shutdown`, then lets answers under way end. What
+/// outlives a restart is kept in `state_file`.
 pub async fn serve(
     config: &ProxyConfig,
+    state_file: &Path,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
@@ -52,25 +64,32 @@ pub async fn serve(
             format!("the inference proxy cannot listen on {place}: {error}"),
         )
     })?;
-    serve_on(listener, config, shutdown).await
+    serve_on(listener, config, state_file, shutdown).await
 }
 
 /// As [`serve`], on a listener that is there already.
 pub async fn serve_on(
     listener: TcpListener,
     config: &ProxyConfig,
+    state_file: &Path,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let proxy = Arc::new(Proxy {
         client: client(config).map_err(io::Error::other)?,
+        upstreams: Upstreams::new(&config.upstream, &config.fallbacks),
         places: Arc::new(Semaphore::new(config.max_concurrent as usize)),
-        up: AtomicBool::new(true),
+        memory: Memory::open(state_file),
+        // A hundredth of a second to a minute and a half.
+        first_byte: Histogram::new(exponential_buckets(0.01, 2.0, 14)),
         config: config.clone(),
     });
     let at: SocketAddr = listener.local_addr()?;
     tracing::info!(%at, model = config.model, "the inference proxy serves");
     let (ended, over) = tokio::sync::oneshot::channel();
-    let app = Router::new().fallback(answer).with_state(proxy);
+    let app = Router::new()
+        .fallback(answer)
+        .with_state(Arc::clone(&proxy))
+        .into_make_service_with_connect_info::<SocketAddr>();
     let served = axum::serve(listener, app).with_graceful_shutdown(async move {
         shutdown.await;
         let _ = ended.send(());
@@ -82,11 +101,26 @@ pub async fn serve_on(
             Err(_) => std::future::pending().await,
         }
     };
-    tokio::select! {
+    let result = tokio::select! {
         result = served.into_future() => result,
         () = too_long => {
             tracing::warn!("answers were still under way and are cut off");
             Ok(())
+        }
+        () = save_regularly(&proxy) => Ok(()),
+    };
+    proxy.memory.save();
+    result
+}
+
+async fn save_regularly(proxy: &Proxy) {
+    let mut saved = proxy.memory.copy();
+    loop {
+        tokio::time::sleep(SAVE_EVERY).await;
+        let kept = proxy.memory.copy();
+        if kept != saved {
+            proxy.memory.save();
+            saved = kept;
         }
     }
 }
@@ -100,16 +134,33 @@ fn client(config: &ProxyConfig) -> Result<reqwest::Client, reqwest::Error> {
         .read_timeout(config.request_timeout + Duration::from_mins(1))
         // A redirect would carry the prompt to somebody the operator did not name.
         .redirect(reqwest::redirect::Policy::none());
-    let host = config.upstream.host_str().unwrap_or_default();
-    if host == "localhost" || host.starts_with("127.") || host == "[::1]" {
+    if config.addresses().all(is_of_this_machine) {
         builder = builder.no_proxy();
     }
     builder.build()
 }
 
-async fn answer(State(proxy): State<Arc<Proxy>>, request: Request) -> Response {
-    match surface::route(request.method(), request.uri().path()) {
-        surface::Route::Forward(path) => forward::forward(&proxy, path, request).await,
+fn is_of_this_machine(url: &url::Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    host == "localhost" || host.starts_with("127.") || host == "[::1]"
+}
+
+async fn answer(
+    State(proxy): State<Arc<Proxy>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let route = surface::route(request.method(), request.uri().path());
+    // Whether it lives, everybody may ask.
+    if !route.is_health() {
+        let admitted = callers::admit(&proxy.config.callers, from.ip(), request.headers());
+        if let Err(refusal) = admitted {
+            return reply::error(refusal.status(), refusal.words());
+        }
+    }
+    match route {
+        surface::Route::Forward(endpoint) => forward::forward(&proxy, endpoint, request).await,
+        surface::Route::Metrics => metrics::answer(&proxy),
         route => surface::answer(&proxy, route),
     }
 }

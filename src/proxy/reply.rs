@@ -14,6 +14,8 @@ pub(super) fn error(status: StatusCode, message: &str) -> Response {
 fn kind(status: StatusCode) -> &'static str {
     match status {
         StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
+        StatusCode::UNAUTHORIZED => "authentication_error",
+        StatusCode::FORBIDDEN => "permission_error",
         StatusCode::NOT_IMPLEMENTED => "not_implemented",
         StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => "upstream_error",
         status if status.is_server_error() => "unavailable_error",

@@ -1,17 +1,17 @@
 //! The part of an `MLNode` that the Network Node asks of a node for inference.
 
-use std::sync::atomic::Ordering;
-
 use axum::Json;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::memory::Service;
 use super::{Proxy, reply};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
     Forward(&'static str),
+    Metrics,
     State,
     Stop,
     Up,
@@ -32,11 +32,19 @@ pub(super) enum Route {
     Unknown,
 }
 
+impl Route {
+    /// It only tells whether the proxy lives.
+    pub(super) fn is_health(self) -> bool {
+        matches!(self, Route::Health | Route::Ready)
+    }
+}
+
 pub(super) fn route(method: &Method, path: &str) -> Route {
     let path = without_version(path);
     let (wanted, route) = match path {
         "/v1/chat/completions" => (Method::POST, Route::Forward("chat/completions")),
         "/v1/completions" => (Method::POST, Route::Forward("completions")),
+        "/metrics" => (Method::GET, Route::Metrics),
         "/v1/models" => (Method::GET, Route::Models),
         "/health" | "/livez" => (Method::GET, Route::Health),
         "/readyz" => (Method::GET, Route::Ready),
@@ -89,15 +97,15 @@ fn without_version(path: &str) -> &str {
 pub(super) fn answer(proxy: &Proxy, route: Route) -> Response {
     match route {
         Route::Stop => {
-            proxy.up.store(false, Ordering::Relaxed);
+            proxy.memory.set_service(Service::Stopped);
             ok()
         }
         Route::Up => {
-            proxy.up.store(true, Ordering::Relaxed);
+            proxy.memory.set_service(Service::Up);
             ok()
         }
         Route::UpAsync => {
-            proxy.up.store(true, Ordering::Relaxed);
+            proxy.memory.set_service(Service::Up);
             Json(json!({"status": "starting"})).into_response()
         }
         Route::ModelDownload => {
@@ -110,7 +118,7 @@ pub(super) fn answer(proxy: &Proxy, route: Route) -> Response {
             "this node serves inference only: it computes no PoC",
         ),
         Route::WrongMethod => reply::error(StatusCode::METHOD_NOT_ALLOWED, "not with this method"),
-        Route::Unknown | Route::Forward(_) => {
+        Route::Unknown | Route::Forward(_) | Route::Metrics => {
             reply::error(StatusCode::NOT_FOUND, "this node has nothing here")
         }
         route => Json(reading(proxy, route)).into_response(),
@@ -122,7 +130,7 @@ fn ok() -> Response {
 }
 
 fn reading(proxy: &Proxy, route: Route) -> Value {
-    let up = proxy.is_up();
+    let up = proxy.memory.service() == Service::Up;
     let model = &proxy.config.model;
     let state = if up { "INFERENCE" } else { "STOPPED" };
     match route {

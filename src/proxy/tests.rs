@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use super::*;
+use crate::config::{
+    AccessLog, CallerRules, FieldRules, SignatureRule, TransferConfig, UpstreamConfig,
+};
 use crate::domain::{Hardware, NodeId};
 
 const KEY: &str = "sk-very-secret";
@@ -16,6 +19,19 @@ struct Served {
     base: String,
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<io::Result<()>>,
+    /// Where its state is kept.
+    place: tempfile::TempDir,
+}
+
+impl Served {
+    /// The value of a metric with exactly these labels; none when it is not there.
+    async fn metric(&self, name: &str) -> Option<f64> {
+        let reply = caller().get(format!("{}/metrics", self.base)).send().await;
+        let page = reply.unwrap().text().await.unwrap();
+        assert!(page.ends_with("# EOF\n"), "{page}");
+        let line = page.lines().find_map(|line| line.strip_prefix(name));
+        line.map(|value| value.trim().parse().unwrap())
+    }
 }
 
 async fn listen() -> (TcpListener, String) {
@@ -24,33 +40,59 @@ async fn listen() -> (TcpListener, String) {
     (listener, base)
 }
 
-async fn proxy(upstream: &str, places: u32, wait: Duration) -> Served {
-    let (listener, base) = listen().await;
-    let config = ProxyConfig {
+fn config(upstream: &str, places: u32, wait: Duration) -> ProxyConfig {
+    ProxyConfig {
         node_id: NodeId("proxy".into()),
         host: "10.0.0.2".into(),
         inference_port: 5000,
         poc_port: 8080,
-        listen: listener.local_addr().unwrap(),
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         model: "net/Model".into(),
-        upstream: upstream.parse().unwrap(),
-        upstream_key: KEY.to_owned().into(),
-        upstream_model: "their-model".into(),
+        upstream: named(upstream, "their-model"),
+        fallbacks: Vec::new(),
+        fields: FieldRules::default(),
+        callers: CallerRules::default(),
+        transfer: None,
+        access_log: AccessLog::Requests,
+        max_body: 100_000,
         max_concurrent: places,
         request_timeout: wait,
         hardware: Hardware {
             name: "none".into(),
             count: 1,
         },
-    };
+    }
+}
+
+fn named(url: &str, model: &str) -> UpstreamConfig {
+    UpstreamConfig {
+        url: url.parse().unwrap(),
+        key: KEY.to_owned().into(),
+        model: model.into(),
+    }
+}
+
+async fn proxy(upstream: &str, places: u32, wait: Duration) -> Served {
+    start(config(upstream, places, wait)).await
+}
+
+async fn start(config: ProxyConfig) -> Served {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join(STATE_FILE);
+    let (listener, base) = listen().await;
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
-        serve_on(listener, &config, async {
+        serve_on(listener, &config, &file, async {
             let _ = stopped.await;
         })
         .await
     });
-    Served { base, stop, task }
+    Served {
+        base,
+        stop,
+        task,
+        place,
+    }
 }
 
 async fn upstream(app: Router) -> String {
@@ -227,4 +269,226 @@ async fn an_end_lets_the_answer_under_way_finish() {
     go.send(()).unwrap();
     assert_eq!(call.await.unwrap().text().await.unwrap(), "done");
     served.task.await.unwrap().unwrap();
+}
+
+/// An upstream that says what it was asked, and with which model.
+async fn echoing() -> String {
+    let echo = |body: String| async move { body };
+    let app = Router::new()
+        .route("/v1/chat/completions", post(echo))
+        .route("/v1/completions", post(echo));
+    upstream(app).await
+}
+
+async fn failing(status: u16) -> String {
+    let fail = move || async move { StatusCode::from_u16(status).unwrap() };
+    upstream(Router::new().route("/v1/completions", post(fail))).await
+}
+
+#[tokio::test]
+async fn when_an_upstream_fails_the_next_one_answers_and_is_asked_first_from_then_on() {
+    let (listener, gone) = listen().await;
+    drop(listener);
+    for first in [gone, failing(500).await, failing(401).await] {
+        let mut config = config(&first, 1, LONG);
+        config.fallbacks = vec![named(&echoing().await, "model-of-the-second")];
+        let served = start(config).await;
+        for _ in 0..2 {
+            let reply = ask(&served.base, "/v1/completions", "net/Model").await;
+            assert_eq!(reply.status(), StatusCode::OK);
+            let asked: Value = reply.json().await.unwrap();
+            assert_eq!(asked["model"], "model-of-the-second");
+        }
+        let attempts = |outcome: &str| {
+            let labels = format!("{{upstream=\"127.0.0.1\",outcome=\"{outcome}\"}}");
+            served_metric(&served, format!("pocpit_proxy_attempts_total{labels}"))
+        };
+        assert_eq!(attempts("failed").await, Some(1.0));
+        assert_eq!(attempts("answered").await, Some(2.0));
+    }
+}
+
+async fn served_metric(served: &Served, name: String) -> Option<f64> {
+    served.metric(&name).await
+}
+
+#[tokio::test]
+async fn a_request_that_is_wrong_is_asked_of_nobody_else() {
+    let mut config = config(&failing(422).await, 1, LONG);
+    config.fallbacks = vec![named(&echoing().await, "model-of-the-second")];
+    let served = start(config).await;
+    let reply = ask(&served.base, "/v1/completions", "net/Model").await;
+    assert_eq!(reply.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn the_seed_of_the_network_counts_and_fields_are_reworded() {
+    let mut config = config(&echoing().await, 1, LONG);
+    config.fields = FieldRules {
+        renamed: [("max_completion_tokens".into(), "max_tokens".into())].into(),
+        dropped: vec!["return_token_ids".into()],
+    };
+    let served = start(config).await;
+    let body = json!({"model": "net/Model", "seed": 1, "return_token_ids": true,
+        "max_completion_tokens": 50, "logprobs": true, "top_logprobs": 5});
+    let call = caller().post(format!("{}/v1/chat/completions", served.base));
+    let reply = call.header("X-Seed", "42").json(&body).send().await;
+    let asked: Value = reply.unwrap().json().await.unwrap();
+    let expected = json!({"model": "their-model", "seed": 42, "max_tokens": 50,
+        "logprobs": true, "top_logprobs": 5});
+    assert_eq!(asked, expected);
+
+    let call = caller().post(format!("{}/v1/chat/completions", served.base));
+    let reply = call.header("X-Seed", "many").json(&body).send().await;
+    assert_eq!(reply.unwrap().status(), StatusCode::BAD_REQUEST);
+}
+
+/// An executor that says with which headers it was asked, and what.
+async fn executor() -> String {
+    let echo = |headers: HeaderMap, body: String| async move {
+        let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+        json!({"id": header("x-inference-id"), "seed": header("x-seed"),
+            "time": header("x-timestamp"), "hash": header("x-prompt-hash"),
+            "transfer": header("x-transfer-address"), "requester": header("x-requester-address"),
+            "signature": header("x-ta-signature"), "key": header("authorization"), "body": body})
+        .to_string()
+    };
+    upstream(Router::new().route("/v1/chat/completions", post(echo))).await
+}
+
+async fn transferring(signature: SignatureRule) -> Served {
+    let mut config = config(&echoing().await, 1, LONG);
+    config.transfer = Some(TransferConfig {
+        executor: executor().await.parse().unwrap(),
+        transfer_address: Some("gonka1agent".into()),
+        requester_address: Some("gonka1default".into()),
+        signature,
+    });
+    start(config).await
+}
+
+#[tokio::test]
+async fn a_request_that_nobody_numbered_goes_to_the_executor_as_it_came() {
+    let served = transferring(SignatureRule::Optional).await;
+    let call = caller().post(format!("{}/v1/chat/completions", served.base));
+    let call = call.bearer_auth("the caller's").body("hello");
+    let seen: Value = call.send().await.unwrap().json().await.unwrap();
+    assert_eq!(seen["body"], "hello");
+    // By `printf hello | sha256sum`.
+    let hash = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    assert_eq!(seen["hash"], hash);
+    assert_eq!(seen["transfer"], "gonka1agent");
+    assert_eq!(seen["requester"], "gonka1default");
+    assert_eq!(seen["key"], "Bearer the caller's");
+    assert_eq!(seen["id"].as_str().unwrap().len(), 36);
+    let number = |name: &str| seen[name].as_str().unwrap().parse::<i64>().unwrap();
+    assert!((1..=2_000_000_000).contains(&number("seed")));
+    assert!((chrono::Utc::now().timestamp() - number("time")).abs() < 600);
+    assert!(seen["signature"].is_null());
+}
+
+#[tokio::test]
+async fn what_the_caller_says_of_himself_counts_and_a_signature_can_be_required() {
+    let served = transferring(SignatureRule::Required).await;
+    let url = format!("{}/v1/chat/completions", served.base);
+    let reply = caller().post(&url).body("hello").send().await.unwrap();
+    assert_eq!(reply.status(), StatusCode::BAD_REQUEST);
+    let call = caller()
+        .post(&url)
+        .body("hello")
+        .header("X-Requester-Address", "gonka1caller")
+        .header("X-TA-Signature", "signed");
+    let seen: Value = call.send().await.unwrap().json().await.unwrap();
+    assert_eq!(seen["requester"], "gonka1caller");
+    assert_eq!(seen["signature"], "signed");
+}
+
+#[tokio::test]
+async fn a_numbered_request_is_answered_here() {
+    let served = transferring(SignatureRule::Required).await;
+    let call = caller()
+        .post(format!("{}/v1/chat/completions", served.base))
+        .header("X-Inference-Id", "1")
+        .header("X-Seed", "9")
+        .json(&json!({"model": "net/Model"}));
+    let asked: Value = call.send().await.unwrap().json().await.unwrap();
+    assert_eq!(asked, json!({"model": "their-model", "seed": 9}));
+}
+
+#[tokio::test]
+async fn without_the_token_only_the_health_is_told() {
+    let mut config = config(&echoing().await, 1, LONG);
+    config.callers.token = Some("open sesame".to_owned().into());
+    let served = start(config).await;
+    let status = async |path: &str| {
+        let reply = caller().get(format!("{}{path}", served.base)).send().await;
+        reply.unwrap().status()
+    };
+    assert_eq!(status("/health").await, StatusCode::OK);
+    assert_eq!(status("/v3.0.8/readyz").await, StatusCode::OK);
+    assert_eq!(status("/v1/models").await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status("/metrics").await, StatusCode::UNAUTHORIZED);
+    let reply = ask(&served.base, "/v1/completions", "net/Model").await;
+    assert_eq!(reply.status(), StatusCode::UNAUTHORIZED);
+    let call = caller().get(format!("{}/v1/models", served.base));
+    let reply = call.bearer_auth("open sesame").send().await.unwrap();
+    assert_eq!(reply.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn who_is_not_on_the_list_may_not_ask() {
+    let mut config = config(&echoing().await, 1, LONG);
+    config.callers.networks = vec!["192.0.2.0/24".parse().unwrap()];
+    let served = start(config).await;
+    let reply = ask(&served.base, "/v1/completions", "net/Model").await;
+    assert_eq!(reply.status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_request_that_is_too_long_is_refused() {
+    let served = proxy(&echoing().await, 1, LONG).await;
+    let call = caller().post(format!("{}/v1/completions", served.base));
+    let reply = call.body("x".repeat(100_001)).send().await.unwrap();
+    assert_eq!(reply.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn state_and_counters_survive_a_restart() {
+    let config = config(&echoing().await, 1, LONG);
+    let served = start(config.clone()).await;
+    let whole = ask(&served.base, "/v1/completions", "net/Model").await;
+    let length = whole.bytes().await.unwrap().len();
+    ask(&served.base, "/v1/completions", "other").await;
+    let stop = caller().post(format!("{}/api/v1/stop", served.base));
+    stop.send().await.unwrap();
+    served.stop.send(()).unwrap();
+    served.task.await.unwrap().unwrap();
+
+    let (listener, base) = listen().await;
+    let file = served.place.path().join(STATE_FILE);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(async move {
+        serve_on(listener, &config, &file, async {
+            let _ = stopped.await;
+        })
+        .await
+    });
+    let again = Served {
+        base,
+        stop,
+        task,
+        place: served.place,
+    };
+    let answers = |status: u16| {
+        let labels = format!("{{endpoint=\"completions\",status=\"{status}\"}}");
+        served_metric(&again, format!("pocpit_proxy_answers_total{labels}"))
+    };
+    assert_eq!(answers(200).await, Some(1.0));
+    assert_eq!(answers(400).await, Some(1.0));
+    assert_eq!(again.metric("pocpit_proxy_up ").await, Some(0.0));
+    #[expect(clippy::cast_precision_loss, reason = "a short answer")]
+    let sent = Some(length as f64);
+    assert_eq!(again.metric("pocpit_proxy_sent_bytes_total ").await, sent);
+    let reply = ask(&again.base, "/v1/completions", "net/Model").await;
+    assert_eq!(reply.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
