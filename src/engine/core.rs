@@ -25,7 +25,7 @@ use crate::chain::clock::BlockClock;
 use crate::chain::sources::Sources;
 use crate::config::Config;
 use crate::domain::{
-    Account, BootTimes, Duration, EpochIndex, EpochView, Governance, Instance, InstanceId, Mode,
+    Account, BootTimes, Duration, EpochIndex, EpochView, Governance, Height, Instance, InstanceId, Mode,
     Outcome, RankedOffer, RegisteredNode, SprintReport, Step, Time,
 };
 use crate::flow::{Effect, Event, Sprint};
@@ -125,6 +125,8 @@ pub(super) struct Engine {
 pub(super) struct Seen {
     pub(super) view: Option<(Time, EpochView)>,
     pub(super) chain_trouble: Option<String>,
+    /// The newest block that a source announced.
+    pub(super) announced: Option<Height>,
     pub(super) governance: Option<Governance>,
     /// How far this machine's clock is behind the chain's, when that is much. That it is ahead cannot
     /// be told from a chain that stands still.

@@ -8,7 +8,7 @@ use super::reconcile::Readings;
 use super::snapshot::TunnelRate;
 use super::{publish, reconcile};
 use crate::domain::{
-    Account, ActualStatus, CallError, Duration, EpochView, Governance, Instance, InstanceId,
+    Account, ActualStatus, BlockHeader, CallError, Duration, EpochView, Governance, Instance, InstanceId,
     Likeness, MlNodeStatus, NodeStatus, RegisteredNode, SourceReport, Time, Usd,
 };
 use crate::flow::{BootReading, Candidate, Effect, Event, Funds, NodeReading, NodesReading};
@@ -29,6 +29,7 @@ impl Engine {
         let now = self.ports.clock.now();
         match seen {
             Observation::Chain(reports) => self.see_chain(now, reports),
+            Observation::Announced(report) => self.see_announced(now, report),
             Observation::Headers(headers) => self.see_headers(now, headers),
             Observation::Governance(Ok(governance)) => self.see_governance(now, governance),
             Observation::Governance(Err(error)) => {
@@ -100,6 +101,23 @@ impl Engine {
         self.seen.clock_behind = Some(behind).filter(|behind| *behind > CLOCK_SLACK);
     }
 
+    /// A height that decides something and is announced is looked for at once.
+    fn see_announced(&mut self, now: Time, report: SourceReport) {
+        let Ok(told) = &report.told else {
+            return;
+        };
+        let (height, time) = (told.height, told.block_time);
+        if !self.sources.witness(now, report) {
+            return;
+        }
+        self.seen.announced = Some(height);
+        if let Some(time) = time {
+            let newest = Some(BlockHeader { height, time });
+            let older = Vec::new();
+            self.see_headers(now, Headers { newest, older });
+        }
+    }
+
     fn see_chain(&mut self, now: Time, reports: Vec<SourceReport>) {
         match self.sources.take(now, reports) {
             Ok(view) => self.go_by(now, view),
@@ -135,8 +153,12 @@ impl Engine {
         let expected = heights
             .into_iter()
             .filter(|height| self.block_clock.height().is_some_and(|tip| tip < *height))
-            .filter_map(|height| self.block_clock.estimate(now, height))
-            .map(|band| band.p50)
+            .filter_map(|height| {
+                if self.seen.announced.is_some_and(|announced| announced >= height) {
+                    return Some(now);
+                }
+                Some(self.block_clock.estimate(now, height)?.p50)
+            })
             .min();
         let doubt = self.sources.is_in_doubt() || self.seen.chain_trouble.is_some();
         Attention {

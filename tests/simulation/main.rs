@@ -103,9 +103,21 @@ fn the_same_seed_gives_the_same_run() {
 fn wake_ups_come_within_fifteen_seconds_however_rarely_the_chain_is_read() {
     let (most, beat) = (Duration::seconds(15), Duration::seconds(100));
     for seed in 1..=8 {
-        let late = wake::lateness(seed, beat);
+        let late = wake::lateness(seed, beat, wake::Blocks::Asked);
         println!("seed {seed}: {late:?}");
         assert!(late.renting.abs() <= most, "{late:?}");
+        let after = Duration::zero()..=most;
+        assert!(after.contains(&late.releasing), "{late:?}");
+        assert!(after.contains(&late.confirming), "{late:?}");
+    }
+}
+
+#[test]
+fn where_blocks_are_announced_a_height_that_decides_is_acted_on_within_seconds() {
+    let (most, beat) = (Duration::seconds(7), Duration::seconds(100));
+    for seed in 1..=8 {
+        let late = wake::lateness(seed, beat, wake::Blocks::Announced);
+        println!("seed {seed}: {late:?}");
         let after = Duration::zero()..=most;
         assert!(after.contains(&late.releasing), "{late:?}");
         assert!(after.contains(&late.confirming), "{late:?}");
