@@ -95,10 +95,8 @@ impl Engine {
         }
     }
 
-    /// No block comes from the future.
     fn compare_clocks(&mut self, now: Time, newest_block: Time) {
-        let behind = newest_block - now;
-        self.seen.clock_behind = Some(behind).filter(|behind| *behind > CLOCK_SLACK);
+        self.seen.ahead_of_chain = now - newest_block;
     }
 
     /// A height that decides something and is announced is looked for at once.
@@ -492,11 +490,12 @@ impl Engine {
 
     pub(super) fn funds(&self, now: Time) -> Funds {
         let reserved = self.ledger.reserved(now);
-        let since_sprint = self.sprint.spans().first().map_or(now, |span| span.started);
+        let back = self.seen.clock_ahead();
+        let within = |window| self.ledger.spent_within(window + back, now) + reserved;
         Funds {
-            sprint: self.ledger.spent_since(since_sprint, now) + reserved,
-            day: self.ledger.spent_since(now - Duration::hours(24), now) + reserved,
-            month: self.ledger.spent_since(now - Duration::days(30), now) + reserved,
+            sprint: self.ledger.spent_in_sprint(now) + reserved,
+            day: within(Duration::hours(24)),
+            month: within(Duration::days(30)),
             hour: self.ledger.price_of_open_rentals(),
             credit: self.credit(now),
         }
