@@ -10,8 +10,8 @@ use pocpit::cli;
 use pocpit::config::{Config, Exposure};
 use pocpit::domain::{
     ActualStatus, Blocks, CallErrorKind, EpochIndex, Height, InstanceId, NodeConfig, NodeId, Offer,
-    OfferId, Participant, RentOrder, Requirement, ServiceState, SourceReport, StartupState,
-    Time, UsdPerHour,
+    OfferId, Participant, RentOrder, Requirement, ServiceState, SourceReport, StartupState, Time,
+    UsdPerHour,
 };
 use pocpit::engine::ports::{Chain, Market, MlNodes, NetworkNode, Remote, RentError, TunnelSpec};
 use pocpit::engine::preflight::examine;

@@ -4,8 +4,9 @@
 use serde::{Deserialize, Deserializer};
 
 use crate::domain::{
-    BlockHeader, Blocks, ChainPhase, ConfirmationEvent, ConfirmationParams, ConfirmationPhase, EpochIndex,
-    EpochParams, EpochStages, EpochView, Height, Participant, Time, UpgradePlan, Weight,
+    BlockHeader, Blocks, ChainPhase, ConfirmationEvent, ConfirmationParams, ConfirmationPhase,
+    EpochIndex, EpochParams, EpochStages, EpochView, Height, Participant, Time, UpgradePlan,
+    Weight,
 };
 use crate::engine::ports::ConfirmedWeight;
 

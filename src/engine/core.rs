@@ -26,8 +26,8 @@ use crate::chain::clock::BlockClock;
 use crate::chain::sources::Sources;
 use crate::config::Config;
 use crate::domain::{
-    Account, BootTimes, Duration, EpochIndex, EpochView, Governance, Height, Instance, InstanceId, Mode,
-    Outcome, RankedOffer, RegisteredNode, SprintReport, Step, Time,
+    Account, BootTimes, Duration, EpochIndex, EpochView, Governance, Height, Instance, InstanceId,
+    Mode, Outcome, RankedOffer, RegisteredNode, SprintReport, Step, Time,
 };
 use crate::flow::{Effect, Event, Sprint};
 use crate::journal::{Journal, Ledger, Record};

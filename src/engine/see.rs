@@ -8,8 +8,8 @@ use super::reconcile::Readings;
 use super::snapshot::TunnelRate;
 use super::{publish, reconcile};
 use crate::domain::{
-    Account, ActualStatus, BlockHeader, CallError, Duration, EpochView, Governance, Instance, InstanceId,
-    Likeness, MlNodeStatus, NodeStatus, RegisteredNode, SourceReport, Time, Usd,
+    Account, ActualStatus, BlockHeader, CallError, Duration, EpochView, Governance, Instance,
+    InstanceId, Likeness, MlNodeStatus, NodeStatus, RegisteredNode, SourceReport, Time, Usd,
 };
 use crate::flow::{BootReading, Candidate, Effect, Event, Funds, NodeReading, NodesReading};
 use crate::journal::Record;
@@ -152,7 +152,11 @@ impl Engine {
             .into_iter()
             .filter(|height| self.block_clock.height().is_some_and(|tip| tip < *height))
             .filter_map(|height| {
-                if self.seen.announced.is_some_and(|announced| announced >= height) {
+                if self
+                    .seen
+                    .announced
+                    .is_some_and(|announced| announced >= height)
+                {
                     return Some(now);
                 }
                 Some(self.block_clock.estimate(now, height)?.p50)

@@ -4,10 +4,10 @@ use std::error::Error;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::stream::{BoxStream, StreamExt};
 use futures_util::SinkExt;
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use futures_util::stream::{BoxStream, StreamExt};
 use reqwest::header;
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use secrecy::ExposeSecret;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;

@@ -26,7 +26,10 @@ pub(super) fn is_asked_for(request: &Request<Incoming>) -> bool {
 }
 
 /// Switches protocols and serves the subscription until the connection ends.
-pub(super) fn open(shared: Arc<Shared>, mut request: Request<Incoming>) -> io::Result<Response<Body>> {
+pub(super) fn open(
+    shared: Arc<Shared>,
+    mut request: Request<Incoming>,
+) -> io::Result<Response<Body>> {
     let key = request.headers().get(SEC_WEBSOCKET_KEY);
     let accept = key.map(|key| derive_accept_key(key.as_bytes()));
     let upgraded = hyper::upgrade::on(&mut request);

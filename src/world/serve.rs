@@ -57,7 +57,7 @@ pub struct Ports {
 }
 
 /// Whose call it is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
     Vast,
     Public,
