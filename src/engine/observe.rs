@@ -246,7 +246,7 @@ async fn hear_blocks(
             }
         }
         // Nobody announces anything.
-        std::future::pending().await;
+        std::future::pending::<()>().await;
     });
     stop.run_until_cancelled(work).await;
 }
