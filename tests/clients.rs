@@ -4,12 +4,14 @@
 
 use std::time::Duration as RealDuration;
 
+use futures_util::StreamExt;
 use pocpit::chain::client::ChainClient;
 use pocpit::cli;
 use pocpit::config::{Config, Exposure};
 use pocpit::domain::{
-    ActualStatus, CallErrorKind, EpochIndex, Height, InstanceId, NodeConfig, NodeId, Offer,
-    OfferId, Participant, RentOrder, Requirement, ServiceState, StartupState, UsdPerHour,
+    ActualStatus, Blocks, CallErrorKind, EpochIndex, Height, InstanceId, NodeConfig, NodeId, Offer,
+    OfferId, Participant, RentOrder, Requirement, ServiceState, SourceReport, StartupState, Time,
+    UsdPerHour,
 };
 use pocpit::engine::ports::{Chain, Market, MlNodes, NetworkNode, Remote, RentError, TunnelSpec};
 use pocpit::engine::preflight::examine;
@@ -107,6 +109,23 @@ impl Scene {
             .into(),
             hardware: Vec::new(),
         }
+    }
+}
+
+#[tokio::test]
+async fn blocks_are_heard_as_the_chain_announces_them() {
+    let scene = Scene::new(60.0, Scenario::default()).await;
+    let heard: Vec<SourceReport> = scene.chain().announced().take(3).collect().await;
+    let headers: Vec<(Height, Option<Time>)> = heard
+        .iter()
+        .map(|report| report.told.as_ref().unwrap())
+        .map(|told| (told.height, told.block_time))
+        .collect();
+    let first = headers[0].0;
+    for (further, (height, time)) in headers.iter().enumerate() {
+        assert_eq!(*height, first + Blocks(further as u64));
+        let header = scene.chain().header(Some(*height)).await.unwrap();
+        assert_eq!(*time, Some(header.time));
     }
 }
 

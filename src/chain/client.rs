@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use futures_util::stream::{BoxStream, StreamExt};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::wire;
+use super::{announced, wire};
 use crate::config::ChainConfig;
 use crate::domain::{
     BlockHeader, CallError, CallErrorKind, ChainSource, EpochIndex, EpochView, Governance, Height,
@@ -182,6 +183,14 @@ fn combined(what: &str, mut failures: Vec<CallError>) -> CallError {
 
 #[async_trait]
 impl Chain for ChainClient {
+    fn announced(&self) -> BoxStream<'static, SourceReport> {
+        let listening = self.rpc.urls.iter().map(|base| {
+            let source = named(SourceKind::Rpc, base);
+            announced::by(self.http.clone(), source, join(base, "websocket"))
+        });
+        futures_util::stream::select_all(listening).boxed()
+    }
+
     async fn look(&self, look: Look) -> Vec<SourceReport> {
         if look == Look::Every {
             let public = self

@@ -1,5 +1,6 @@
 //! The chain: what its heights mean (pure) and how it is read.
 
+mod announced;
 pub mod client;
 pub mod clock;
 pub mod epoch;

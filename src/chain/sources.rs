@@ -72,6 +72,23 @@ impl Sources {
         believed
     }
 
+    /// Takes a block that a source announced at `now` as one more thing that it told: a witness, and
+    /// nothing to go by. False when it is no news: a node that catches up announces old blocks.
+    pub fn witness(&mut self, now: Time, announced: SourceReport) -> bool {
+        let Ok(told) = &announced.told else {
+            return false;
+        };
+        let is_known = |(_, believed): (Time, Height)| {
+            believed <= told.height && told.height <= believed + NEAR
+        };
+        if !self.believed.is_some_and(is_known) {
+            return false;
+        }
+        self.hear(now, announced);
+        self.judge(now);
+        true
+    }
+
     /// Every source as it was seen last, in the order in which they were met.
     pub fn statuses(&self) -> Vec<SourceStatus> {
         let best = self.best();

@@ -4,8 +4,9 @@
 use serde::{Deserialize, Deserializer};
 
 use crate::domain::{
-    Blocks, ChainPhase, ConfirmationEvent, ConfirmationParams, ConfirmationPhase, EpochIndex,
-    EpochParams, EpochStages, EpochView, Height, Participant, Time, UpgradePlan, Weight,
+    BlockHeader, Blocks, ChainPhase, ConfirmationEvent, ConfirmationParams, ConfirmationPhase,
+    EpochIndex, EpochParams, EpochStages, EpochView, Height, Participant, Time, UpgradePlan,
+    Weight,
 };
 use crate::engine::ports::ConfirmedWeight;
 
@@ -28,6 +29,47 @@ pub(super) struct Latest {
 struct LatestEpoch {
     #[serde(default, deserialize_with = "number")]
     index: u64,
+}
+
+/// What the RPC's WebSocket sends for a subscription to `NewBlockHeader`: first an empty result, then
+/// one of these for each block. Source: the events of `CometBFT`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Announcement {
+    result: AnnouncementResult,
+}
+
+#[derive(Debug, Deserialize)]
+struct AnnouncementResult {
+    #[serde(default)]
+    data: Option<AnnouncementData>,
+}
+
+#[derive(Debug, Deserialize)]
+struct AnnouncementData {
+    value: AnnouncementValue,
+}
+
+#[derive(Debug, Deserialize)]
+struct AnnouncementValue {
+    header: AnnouncedHeader,
+}
+
+#[derive(Debug, Deserialize)]
+struct AnnouncedHeader {
+    #[serde(deserialize_with = "number")]
+    height: u64,
+    time: Time,
+}
+
+impl Announcement {
+    /// Absent in the answer to the subscription itself.
+    pub(super) fn header(self) -> Option<BlockHeader> {
+        let header = self.result.data?.value.header;
+        Some(BlockHeader {
+            height: Height(header.height),
+            time: header.time,
+        })
+    }
 }
 
 /// Stages must be whole: a missing height must not read as "at once".

@@ -145,8 +145,8 @@ impl Seen {
         Funds {
             hour: ledger.price_of_open_rentals(),
             sprint: reserved,
-            day: ledger.spent_since(now - Duration::hours(24), now) + reserved,
-            month: ledger.spent_since(now - Duration::days(30), now) + reserved,
+            day: ledger.spent_within(Duration::hours(24), now) + reserved,
+            month: ledger.spent_within(Duration::days(30), now) + reserved,
             credit: self.account.as_ref().ok().map(|account| account.credit),
         }
     }

@@ -170,7 +170,7 @@ pub const KEYS: &[Key] = &[
         "chain.rpc",
         Kind::Urls,
         "[]",
-        "CometBFT RPC (port 26657, or http://HOST:8000/chain-rpc/): block times are measured with it.",
+        "CometBFT RPC (port 26657, or http://HOST:8000/chain-rpc/): block times are measured with it, and new blocks are heard as it announces them, if its WebSocket is reached.",
     ),
     default(
         "chain.rest",

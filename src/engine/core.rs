@@ -15,6 +15,7 @@ use super::memory::ReleaseOnly;
 use super::observe::{Observation, start_pollers};
 use super::ports::{LinkError, TunnelEnds};
 use super::rental::Watcher;
+use super::see::CLOCK_SLACK;
 use super::snapshot::{
     Alert, AlertLevel, BootLog, Command, LinkSnapshot, QuitChoice, RejectedOffer, Snapshot,
     TunnelRate, WorldKind,
@@ -25,8 +26,8 @@ use crate::chain::clock::BlockClock;
 use crate::chain::sources::Sources;
 use crate::config::Config;
 use crate::domain::{
-    Account, BootTimes, Duration, EpochIndex, EpochView, Governance, Instance, InstanceId, Mode,
-    Outcome, RankedOffer, RegisteredNode, SprintReport, Step, Time,
+    Account, BootTimes, Duration, EpochIndex, EpochView, Governance, Height, Instance, InstanceId,
+    Mode, Outcome, RankedOffer, RegisteredNode, SprintReport, Step, Time,
 };
 use crate::flow::{Effect, Event, Sprint};
 use crate::journal::{Journal, Ledger, Record};
@@ -125,10 +126,11 @@ pub(super) struct Engine {
 pub(super) struct Seen {
     pub(super) view: Option<(Time, EpochView)>,
     pub(super) chain_trouble: Option<String>,
+    /// The newest block that a source announced.
+    pub(super) announced: Option<Height>,
     pub(super) governance: Option<Governance>,
-    /// How far this machine's clock is behind the chain's, when that is much. That it is ahead cannot
-    /// be told from a chain that stands still.
-    pub(super) clock_behind: Option<Duration>,
+    /// By how much this machine's clock is ahead of the newest block; below zero when it is behind.
+    pub(super) ahead_of_chain: Duration,
     pub(super) nodes: Option<(Time, Vec<RegisteredNode>)>,
     pub(super) nodes_trouble: Option<String>,
     pub(super) listing: Option<(Time, Vec<Instance>)>,
@@ -143,6 +145,20 @@ pub(super) struct Seen {
     pub(super) link: LinkState,
     pub(super) mlnode: Option<crate::domain::MlNodeStatus>,
     pub(super) confirmation: Option<PendingConfirmation>,
+}
+
+impl Seen {
+    /// How far this machine's clock is behind the chain's, when that is much: no block comes from the
+    /// future.
+    pub(super) fn clock_behind(&self) -> Option<Duration> {
+        Some(-self.ahead_of_chain).filter(|behind| *behind > CLOCK_SLACK)
+    }
+
+    /// How far this machine's clock may be ahead. It cannot be told from a chain that stands still, so
+    /// it is good only for what errs on the safe side: how far caps look back.
+    pub(super) fn clock_ahead(&self) -> Duration {
+        self.ahead_of_chain.max(Duration::zero())
+    }
 }
 
 /// The last search's offers, as they are shown. Made once, shared by every snapshot.
@@ -445,7 +461,7 @@ impl Engine {
     /// A time of this machine's clock as the rental's clock shows it. The watchdog there goes by its
     /// own: a lease from a clock that is behind would end too early.
     pub(super) fn by_true_clock(&self, time: Time) -> Time {
-        time + self.seen.clock_behind.unwrap_or_default()
+        time + self.seen.clock_behind().unwrap_or_default()
     }
 
     pub(super) fn feed(&mut self, now: Time, event: Event) {

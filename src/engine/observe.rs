@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::StreamExt;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,8 @@ use crate::journal::Record;
 #[derive(Debug)]
 pub(super) enum Observation {
     Chain(Vec<SourceReport>),
+    /// A block that a source announced without being asked.
+    Announced(SourceReport),
     Headers(Headers),
     Governance(Result<Option<Governance>, CallError>),
     Nodes(Result<Vec<RegisteredNode>, CallError>),
@@ -109,6 +112,7 @@ pub(super) fn start_pollers(
         reports.clone(),
         stop.clone(),
     ));
+    tokio::spawn(hear_blocks(ports.clone(), reports.clone(), stop.clone()));
     let governance = ports.clone();
     every(ports, GOVERNANCE_EVERY, reports, stop, move || {
         let ports = governance.clone();
@@ -226,6 +230,25 @@ async fn wait_for_the_next_look(
             }
         }
     }
+}
+
+/// Passes on what sources announce.
+async fn hear_blocks(
+    ports: Arc<Ports>,
+    reports: mpsc::Sender<Observation>,
+    stop: CancellationToken,
+) {
+    let work = outlive("listening to blocks", ports.clock.as_ref(), || async {
+        let mut announced = ports.chain.announced();
+        while let Some(report) = announced.next().await {
+            if reports.send(Observation::Announced(report)).await.is_err() {
+                return;
+            }
+        }
+        // Nobody announces anything.
+        std::future::pending::<()>().await;
+    });
+    stop.run_until_cancelled(work).await;
 }
 
 /// Headers half an hour apart give the block time at once, without a warm-up: first the two that

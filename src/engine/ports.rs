@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 
 use async_trait::async_trait;
+use futures_util::stream::{BoxStream, StreamExt};
 use tokio::sync::mpsc;
 
 use crate::domain::{
@@ -27,6 +28,12 @@ pub trait Clock: Send + Sync {
 /// The chain, by its public API and RPC.
 #[async_trait]
 pub trait Chain: Send + Sync {
+    /// Blocks as sources announce them, without being asked; for as long as anybody listens. Empty
+    /// where none does.
+    fn announced(&self) -> BoxStream<'static, SourceReport> {
+        futures_util::stream::empty().boxed()
+    }
+
     /// Asks sources where the chain is: a report each, also of those that failed.
     async fn look(&self, look: Look) -> Vec<SourceReport>;
     /// `GET /v1/epochs/latest` from the first source that answers.

@@ -423,13 +423,12 @@ impl Engine {
             limit,
             used,
         };
-        let since_sprint = self.sprint.spans().first().map_or(now, |span| span.started);
         MoneySnapshot {
             per_hour: self
                 .sprint
                 .rental()
                 .map_or(UsdPerHour::ZERO, |rental| self.price(rental)),
-            sprint: self.ledger.spent_since(since_sprint, now),
+            sprint: self.ledger.spent_in_sprint(now),
             reserved: self.ledger.reserved(now),
             caps: vec![
                 cap("sprint", caps.per_sprint, funds.sprint),
@@ -444,7 +443,7 @@ impl Engine {
     }
 
     fn clock_trouble(&self) -> Option<String> {
-        let behind = self.seen.clock_behind?;
+        let behind = self.seen.clock_behind()?;
         Some(format!(
             "this machine's clock is {} minutes behind the chain's",
             behind.num_minutes()
@@ -551,7 +550,6 @@ impl Engine {
         nodes: Option<&[RegisteredNode]>,
     ) -> SprintReport {
         let sprint = &self.sprint;
-        let since = sprint.spans().first().map_or(now, |span| span.started);
         let outcome = sprint.outcome();
         let ours = |instance: &&Instance| instance.is_rented_by(&self.config.cockpit);
         let proxy = self
@@ -574,7 +572,7 @@ impl Engine {
                 _ => None,
             },
             participant_weight: sprint.participant_weight(),
-            cost_usd: self.ledger.spent_since(since, now).dollars(),
+            cost_usd: self.ledger.spent_in_sprint(now).dollars(),
             rentals_left: instances.map(|all| count(all.iter().filter(ours).count())),
             registrations_left: nodes.map(|all| count(all.iter().filter(registered).count())),
             proxy_registered: proxy

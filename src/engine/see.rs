@@ -8,8 +8,8 @@ use super::reconcile::Readings;
 use super::snapshot::TunnelRate;
 use super::{publish, reconcile};
 use crate::domain::{
-    Account, ActualStatus, CallError, Duration, EpochView, Governance, Instance, InstanceId,
-    Likeness, MlNodeStatus, NodeStatus, RegisteredNode, SourceReport, Time, Usd,
+    Account, ActualStatus, BlockHeader, CallError, Duration, EpochView, Governance, Instance,
+    InstanceId, Likeness, MlNodeStatus, NodeStatus, RegisteredNode, SourceReport, Time, Usd,
 };
 use crate::flow::{BootReading, Candidate, Effect, Event, Funds, NodeReading, NodesReading};
 use crate::journal::Record;
@@ -29,6 +29,7 @@ impl Engine {
         let now = self.ports.clock.now();
         match seen {
             Observation::Chain(reports) => self.see_chain(now, reports),
+            Observation::Announced(report) => self.see_announced(now, report),
             Observation::Headers(headers) => self.see_headers(now, headers),
             Observation::Governance(Ok(governance)) => self.see_governance(now, governance),
             Observation::Governance(Err(error)) => {
@@ -94,10 +95,25 @@ impl Engine {
         }
     }
 
-    /// No block comes from the future.
     fn compare_clocks(&mut self, now: Time, newest_block: Time) {
-        let behind = newest_block - now;
-        self.seen.clock_behind = Some(behind).filter(|behind| *behind > CLOCK_SLACK);
+        self.seen.ahead_of_chain = now - newest_block;
+    }
+
+    /// A height that decides something and is announced is looked for at once.
+    fn see_announced(&mut self, now: Time, report: SourceReport) {
+        let Ok(told) = &report.told else {
+            return;
+        };
+        let (height, time) = (told.height, told.block_time);
+        if !self.sources.witness(now, report) {
+            return;
+        }
+        self.seen.announced = Some(height);
+        if let Some(time) = time {
+            let newest = Some(BlockHeader { height, time });
+            let older = Vec::new();
+            self.see_headers(now, Headers { newest, older });
+        }
     }
 
     fn see_chain(&mut self, now: Time, reports: Vec<SourceReport>) {
@@ -135,8 +151,16 @@ impl Engine {
         let expected = heights
             .into_iter()
             .filter(|height| self.block_clock.height().is_some_and(|tip| tip < *height))
-            .filter_map(|height| self.block_clock.estimate(now, height))
-            .map(|band| band.p50)
+            .filter_map(|height| {
+                if self
+                    .seen
+                    .announced
+                    .is_some_and(|announced| announced >= height)
+                {
+                    return Some(now);
+                }
+                Some(self.block_clock.estimate(now, height)?.p50)
+            })
             .min();
         let doubt = self.sources.is_in_doubt() || self.seen.chain_trouble.is_some();
         Attention {
@@ -470,11 +494,12 @@ impl Engine {
 
     pub(super) fn funds(&self, now: Time) -> Funds {
         let reserved = self.ledger.reserved(now);
-        let since_sprint = self.sprint.spans().first().map_or(now, |span| span.started);
+        let back = self.seen.clock_ahead();
+        let within = |window| self.ledger.spent_within(window + back, now) + reserved;
         Funds {
-            sprint: self.ledger.spent_since(since_sprint, now) + reserved,
-            day: self.ledger.spent_since(now - Duration::hours(24), now) + reserved,
-            month: self.ledger.spent_since(now - Duration::days(30), now) + reserved,
+            sprint: self.ledger.spent_in_sprint(now) + reserved,
+            day: within(Duration::hours(24)),
+            month: within(Duration::days(30)),
             hour: self.ledger.price_of_open_rentals(),
             credit: self.credit(now),
         }

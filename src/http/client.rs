@@ -8,7 +8,9 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::Instant;
 
 use super::refusal::{self, LONGEST_WAIT};
-use super::transport::{Answer, BrokenBody, MAX_BODY, Network, Transport, TransportError};
+use super::transport::{
+    Answer, BrokenBody, MAX_BODY, Messages, Network, Transport, TransportError,
+};
 use super::{HttpReply, HttpRequest, Retry, text};
 use crate::domain::{CallError, CallErrorKind};
 
@@ -87,6 +89,12 @@ impl HttpClient {
             );
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// Opens a WebSocket, says `first`, and carries what comes. One try: who listens comes back when it
+    /// ends.
+    pub async fn messages(&self, url: &url::Url, first: &str) -> Result<Messages, TransportError> {
+        self.transport.messages(url, first).await
     }
 
     async fn send_once(&self, request: &HttpRequest) -> Result<HttpReply, Failure> {

@@ -9,7 +9,7 @@ mod transport;
 
 pub use client::HttpClient;
 pub use request::{HttpMethod, HttpReply, HttpRequest, Retry, join};
-pub use transport::{Answer, BrokenBody, Transport, TransportError};
+pub use transport::{Answer, BrokenBody, Messages, Transport, TransportError};
 
 /// What a body says went wrong, fit for a message: for services that refuse with status 200.
 pub fn words_of(body: &str, bearer: Option<&secrecy::SecretString>) -> String {

@@ -4,14 +4,24 @@ use std::error::Error;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::{Client, Method, RequestBuilder, Response};
+use futures_util::SinkExt;
+use futures_util::stream::{BoxStream, StreamExt};
+use reqwest::header;
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use secrecy::ExposeSecret;
-use url::Host;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{self, Message};
+use url::{Host, Url};
 
 use super::{HttpMethod, HttpRequest};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
+/// To open a WebSocket.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest body that is read.
 pub(super) const MAX_BODY: usize = 16 * 1024 * 1024;
 
@@ -20,7 +30,17 @@ pub(super) const MAX_BODY: usize = 16 * 1024 * 1024;
 pub trait Transport: Send + Sync {
     /// Sends a request once, and waits no longer than its time-out.
     async fn exchange(&self, request: &HttpRequest) -> Result<Answer, TransportError>;
+
+    /// Opens a WebSocket at an `http` or `https` address, says `first`, and carries what comes. Ends
+    /// with the connection.
+    async fn messages(&self, _url: &Url, _first: &str) -> Result<Messages, TransportError> {
+        let nobody = "nobody sends messages here".to_owned();
+        Err(TransportError::Unusable(nobody))
+    }
 }
+
+/// Texts as they come.
+pub type Messages = BoxStream<'static, Result<String, TransportError>>;
 
 /// Whatever came back, of any status.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,17 +112,21 @@ impl Network {
         }
     }
 
-    fn prepare(&self, request: &HttpRequest) -> Result<RequestBuilder, TransportError> {
-        let client = if is_loopback(&request.url) {
+    fn client(&self, url: &Url) -> Result<&Client, TransportError> {
+        let client = if is_loopback(url) {
             &self.loopback
         } else {
             &self.remote
         };
-        let client = client.as_ref().map_err(|reason| {
+        client.as_ref().map_err(|reason| {
             TransportError::Unusable(format!(
                 "the TLS client cannot be set up: {reason}; are CA certificates installed?"
             ))
-        })?;
+        })
+    }
+
+    fn prepare(&self, request: &HttpRequest) -> Result<RequestBuilder, TransportError> {
+        let client = self.client(&request.url)?;
         let method = match request.method {
             HttpMethod::Get => Method::GET,
             HttpMethod::Post => Method::POST,
@@ -143,6 +167,40 @@ impl Transport for Network {
             broken,
         })
     }
+
+    async fn messages(&self, url: &Url, first: &str) -> Result<Messages, TransportError> {
+        let key = generate_key();
+        let asked = self
+            .client(url)?
+            .get(url.clone())
+            .header(header::CONNECTION, "Upgrade")
+            .header(header::UPGRADE, "websocket")
+            .header(header::SEC_WEBSOCKET_VERSION, "13")
+            .header(header::SEC_WEBSOCKET_KEY, &key)
+            .timeout(OPEN_TIMEOUT);
+        let answer = asked.send().await.map_err(failure)?;
+        let accepts = answer.headers().get(header::SEC_WEBSOCKET_ACCEPT);
+        let is_open = answer.status() == StatusCode::SWITCHING_PROTOCOLS
+            && accepts.is_some_and(|accepts| *accepts == derive_accept_key(key.as_bytes()));
+        if !is_open {
+            let refused = format!("no WebSocket there: HTTP {}", answer.status());
+            return Err(TransportError::Lost(refused));
+        }
+        let stream = answer.upgrade().await.map_err(failure)?;
+        let mut socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
+        let first = Message::text(first);
+        socket.send(first).await.map_err(|error| broken(&error))?;
+        let texts = socket.filter_map(async |message| match message {
+            Ok(Message::Text(text)) => Some(Ok(text.to_string())),
+            Ok(_) => None,
+            Err(error) => Some(Err(broken(&error))),
+        });
+        Ok(texts.boxed())
+    }
+}
+
+fn broken(error: &tungstenite::Error) -> TransportError {
+    TransportError::Lost(with_causes(error))
 }
 
 fn is_loopback(url: &url::Url) -> bool {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ledger::BOOTS_KEPT;
+use super::ledger::{BOOTS_KEPT, CLOCK_ALLOWANCE};
 use super::{Entry, EntryId, JournalError, Record};
 use crate::domain::{Duration, InstanceId, MachineId, NodeId, RentalLabel, Time};
 
@@ -168,7 +168,7 @@ impl Live {
         }
         let newest = self.settled.len().saturating_sub(settled_kept);
         for (index, settled) in self.settled.into_iter().enumerate() {
-            if index >= newest || settled.ended >= now - LONGEST_CAP {
+            if index >= newest || settled.ended >= now - LONGEST_CAP - CLOCK_ALLOWANCE {
                 needed.extend([settled.intent, settled.gone]);
             }
         }

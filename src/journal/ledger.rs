@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use super::Record;
 use crate::domain::{
-    AvoidedMachine, BootEnd, BootTimes, Confirmation, InstanceId, MachineId, NodeId, PastBoot,
-    RentalLabel, RentalPrices, SprintReport, Time, Usd, UsdPerHour,
+    AvoidedMachine, BootEnd, BootTimes, Confirmation, Duration, InstanceId, MachineId, NodeId,
+    PastBoot, RentalLabel, RentalPrices, SprintReport, Time, Usd, UsdPerHour,
 };
+
+/// A cap looks back by so much more than its window: a clock that is an hour ahead now, and was an
+/// hour behind when the rental was written down, raises nothing.
+pub(super) const CLOCK_ALLOWANCE: Duration = Duration::hours(2);
 
 /// So many of the last boots are remembered: what is older says little of what is there now.
 pub(super) const BOOTS_KEPT: usize = 500;
@@ -17,6 +21,8 @@ pub struct Ledger {
     rentals: BTreeMap<RentalLabel, OpenRental>,
     registrations: BTreeMap<NodeId, OpenRegistration>,
     settled: Vec<Settled>,
+    /// By order and not by time: no clock can move a rental into another sprint.
+    sprints_ended: u32,
     avoided: BTreeMap<MachineId, (Time, String)>,
     boots: Vec<PastBoot>,
     checkpoint: Option<serde_json::Value>,
@@ -44,6 +50,8 @@ pub struct OpenRental {
     pub reserved: Usd,
     /// Its destroy was asked for.
     pub destroying: bool,
+    /// So many sprints had ended when it was intended.
+    sprint: u32,
 }
 
 /// A registration that may exist.
@@ -62,6 +70,7 @@ pub struct OpenRegistration {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Settled {
     ended: Time,
+    sprint: u32,
     cost: Usd,
 }
 
@@ -94,6 +103,7 @@ impl Ledger {
                     prices: prices.clone(),
                     reserved: *reserved,
                     destroying: false,
+                    sprint: self.sprints_ended,
                 };
                 self.rentals.insert(label.clone(), open);
             }
@@ -129,9 +139,10 @@ impl Ledger {
             }
             Record::RentalGone { label, cost, .. } => {
                 // Told twice, it is settled once.
-                if self.rentals.remove(label).is_some() {
+                if let Some(open) = self.rentals.remove(label) {
                     self.settled.push(Settled {
                         ended: at,
+                        sprint: open.sprint,
                         cost: *cost,
                     });
                 }
@@ -168,6 +179,7 @@ impl Ledger {
             Record::Checkpoint { sprint } => self.checkpoint = Some(sprint.clone()),
             Record::SprintEnded { report } => {
                 self.checkpoint = None;
+                self.sprints_ended += 1;
                 self.reports.push((at, report.clone()));
             }
         }
@@ -217,13 +229,28 @@ impl Ledger {
         self.registrations.values().collect()
     }
 
-    /// What was spent since `from`: settled rentals by their end, open ones by what they cost until
-    /// `now`. Entries of the future count too, so a clock that steps back raises nothing.
-    pub fn spent_since(&self, from: Time, now: Time) -> Usd {
+    /// What was spent in a cap's window before `now`: settled rentals by their end, open ones by what
+    /// they cost until `now`. Entries of the future count too, so a clock that steps back raises
+    /// nothing.
+    pub fn spent_within(&self, window: Duration, now: Time) -> Usd {
+        let from = now - window - CLOCK_ALLOWANCE;
         let settled = self.settled.iter().filter(|entry| entry.ended >= from);
-        let settled: Usd = settled.map(|entry| entry.cost).sum();
+        settled.map(|entry| entry.cost).sum::<Usd>() + self.spent_by_open(now, |_| true)
+    }
+
+    /// What the sprint under way has spent, and after its report nothing.
+    pub fn spent_in_sprint(&self, now: Time) -> Usd {
+        let settled = self.settled.iter();
+        let settled = settled.filter(|entry| entry.sprint == self.sprints_ended);
+        settled.map(|entry| entry.cost).sum::<Usd>()
+            + self.spent_by_open(now, |open| open.sprint == self.sprints_ended)
+    }
+
+    fn spent_by_open(&self, now: Time, counts: impl Fn(&OpenRental) -> bool) -> Usd {
         let open = self.rentals.values().filter(|open| open.instance.is_some());
-        settled + open.map(|open| open.cost(now)).sum::<Usd>()
+        open.filter(|open| counts(open))
+            .map(|open| open.cost(now))
+            .sum()
     }
 
     /// What open rentals may cost beyond what they have cost until `now`.

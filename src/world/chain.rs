@@ -247,13 +247,21 @@ impl World {
                         &json!({"jsonrpc": "2.0", "id": -1, "error": {"code": -32603, "message": "Internal error", "data": data}}),
                     );
                 }
+                let header = self.header(height);
                 Reply::ok(
-                    &json!({"jsonrpc": "2.0", "id": -1, "result": {"block": {"header": {"chain_id": "gonka-mainnet",
-                    "height": height.to_string(), "time": rfc3339(self.block_time(height))}}}}),
+                    &json!({"jsonrpc": "2.0", "id": -1, "result": {"block": {"header": header}}}),
                 )
             }
             _ => Reply::error(404, "Not Found"),
         }
+    }
+}
+
+impl World {
+    /// A block's header.
+    pub(super) fn header(&self, height: u64) -> Value {
+        json!({"chain_id": "gonka-mainnet", "height": height.to_string(),
+            "time": rfc3339(self.block_time(height))})
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! It knows nothing of the clients: its idea of the wire is its own.
 
+mod announce;
 mod chain;
 mod clock;
 mod confirmation;

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use url::Url;
 
+use super::announce;
 use super::clock::WorldClock;
 use super::machine::RentedMachine;
 use super::scenario::{FaultKind, Scenario};
@@ -25,7 +26,7 @@ use super::state::{
 };
 use super::truth::Truth;
 
-const TICK: Duration = Duration::from_millis(20);
+pub(super) const TICK: Duration = Duration::from_millis(20);
 
 /// How to serve a world.
 #[derive(Debug, Clone)]
@@ -56,7 +57,7 @@ pub struct Ports {
 }
 
 /// Whose call it is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
     Vast,
     Public,
@@ -214,6 +215,7 @@ where
     // A connection that ends in the middle is the client's business or a planned fault.
     let _ = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), handler)
+        .with_upgrades()
         .await;
 }
 
@@ -222,6 +224,9 @@ async fn respond(
     service: Service,
     request: Request<hyper::body::Incoming>,
 ) -> io::Result<Response<Body>> {
+    if service == Service::Rpc && announce::is_asked_for(&request) {
+        return announce::open(shared, request);
+    }
     let ask = read(request).await?;
     let fault = shared.fault(service, &ask);
     match &fault {

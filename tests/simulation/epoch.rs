@@ -57,6 +57,8 @@ pub struct Summary {
     pub windows_made: u64,
     pub faults: u64,
     pub crashes: u64,
+    /// Campaigns that ended with one; each ends at its first.
+    pub violations: u64,
     /// Outcomes and causes other than confirmed.
     pub misses: BTreeMap<String, u64>,
     pub spend: f64,
@@ -70,6 +72,7 @@ impl Summary {
         self.windows_made += other.windows_made;
         self.faults += other.faults;
         self.crashes += other.crashes;
+        self.violations += other.violations;
         self.spend += other.spend;
         for (cause, count) in &other.misses {
             *self.misses.entry(cause.clone()).or_default() += count;
@@ -87,8 +90,14 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "seed {}: {} epochs, {} confirmed, {} faults, {} crashes, 0 violations, ${:.2} spent",
-            self.seed, self.epochs, self.confirmed, self.faults, self.crashes, self.spend
+            "seed {}: {} epochs, {} confirmed, {} faults, {} crashes, {} violations, ${:.2} spent",
+            self.seed,
+            self.epochs,
+            self.confirmed,
+            self.faults,
+            self.crashes,
+            self.violations,
+            self.spend
         )?;
         writeln!(
             f,

@@ -207,7 +207,7 @@ fn what_the_spool_knows_of_a_rental_survives_the_program() {
     let ledger = journal::read_only(play.state()).unwrap();
     assert!(ledger.open_rentals().is_empty());
     let now = play.stage.time();
-    let spent = ledger.spent_since(now - Duration::days(1), now).dollars();
+    let spent = ledger.spent_within(Duration::days(1), now).dollars();
     assert!(
         cost > 0.0 && (spent - cost).abs() < 0.02 * cost,
         "{spent} {cost}"

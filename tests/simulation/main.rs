@@ -29,12 +29,14 @@ use epoch::{Campaign, Plan, Summary};
 /// Epochs of each campaign: `cargo test` plays two thousand in all.
 const EPOCHS: u64 = 500;
 /// Seeds that found something once. Each is played again for ever, as long as it took.
-const ONCE_FAILED: [(u64, Plan, u64); 3] = [
+const ONCE_FAILED: [(u64, Plan, u64); 4] = [
     // A sprint that was over was saved again after its report, and reported again.
     (4, Plan::Crashing, 60),
     (11, Plan::Crashing, 15),
     // Two machines of an old world had offers of the same number, and prices of their own.
     (8, Plan::Crashing, 185),
+    // A clock that was half an hour ahead took yesterday's sprint out of the day's budget.
+    (92, Plan::Crashing, 100),
 ];
 
 /// Campaigns side by side.
@@ -103,9 +105,21 @@ fn the_same_seed_gives_the_same_run() {
 fn wake_ups_come_within_fifteen_seconds_however_rarely_the_chain_is_read() {
     let (most, beat) = (Duration::seconds(15), Duration::seconds(100));
     for seed in 1..=8 {
-        let late = wake::lateness(seed, beat);
+        let late = wake::lateness(seed, beat, wake::Blocks::Asked);
         println!("seed {seed}: {late:?}");
         assert!(late.renting.abs() <= most, "{late:?}");
+        let after = Duration::zero()..=most;
+        assert!(after.contains(&late.releasing), "{late:?}");
+        assert!(after.contains(&late.confirming), "{late:?}");
+    }
+}
+
+#[test]
+fn where_blocks_are_announced_a_height_that_decides_is_acted_on_within_seconds() {
+    let (most, beat) = (Duration::seconds(7), Duration::seconds(100));
+    for seed in 1..=8 {
+        let late = wake::lateness(seed, beat, wake::Blocks::Announced);
+        println!("seed {seed}: {late:?}");
         let after = Duration::zero()..=most;
         assert!(after.contains(&late.releasing), "{late:?}");
         assert!(after.contains(&late.confirming), "{late:?}");

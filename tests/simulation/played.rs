@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration as RealDuration;
 
@@ -40,6 +41,7 @@ pub struct Stage {
     clock_error: Mutex<Duration>,
     /// From when until when the program's disk is full.
     disk_full: Mutex<Option<(Time, Time)>>,
+    announces: AtomicBool,
 }
 
 /// Copies of the world and of this disk, one at each moment.
@@ -73,6 +75,7 @@ impl Stage {
             silences: Mutex::default(),
             clock_error: Mutex::new(Duration::zero()),
             disk_full: Mutex::default(),
+            announces: AtomicBool::new(false),
         })
     }
 
@@ -142,6 +145,15 @@ impl Stage {
 
     pub fn clock_error(&self) -> Duration {
         *locked(&self.clock_error)
+    }
+
+    /// From now on nodes announce their blocks. A campaign has too many of them.
+    pub fn announce_blocks(&self) {
+        self.announces.store(true, Ordering::Relaxed);
+    }
+
+    pub fn announces_blocks(&self) -> bool {
+        self.announces.load(Ordering::Relaxed)
     }
 
     pub fn fill_disk(&self, span: Option<(Time, Time)>) {

@@ -22,13 +22,23 @@ pub struct Lateness {
     pub confirming: Duration,
 }
 
-pub fn lateness(seed: u64, beat: Duration) -> Lateness {
+/// Whether nodes of the chain announce their blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blocks {
+    Announced,
+    Asked,
+}
+
+pub fn lateness(seed: u64, beat: Duration, blocks: Blocks) -> Lateness {
     let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
     let scenario = Scenario {
         credit: 1e9,
         ..Scenario::default()
     };
     let stage = Stage::new(seed, scenario, start);
+    if blocks == Blocks::Announced {
+        stage.announce_blocks();
+    }
     let directory = tempfile::tempdir().unwrap();
     let mut config = configuration(directory.path(), Caps::WIDE);
     config.chain.poll = beat;

@@ -4,9 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pocpit::http::{Answer, BrokenBody, HttpMethod, HttpRequest, Transport, TransportError};
+use futures_util::stream::{self, StreamExt as _};
+use pocpit::http::{
+    Answer, BrokenBody, HttpMethod, HttpRequest, Messages, Transport, TransportError,
+};
 use pocpit::world::{Ask, Reply};
 use secrecy::ExposeSecret as _;
+use serde_json::json;
+use url::Url;
 
 use crate::chance::{Chance, Fault};
 use crate::played::{Stage, nonsense};
@@ -74,8 +79,31 @@ fn answer(status: u16, body: String) -> Answer {
     }
 }
 
+/// As a node of the chain says it.
+fn announcement(height: u64, time: pocpit::domain::Time) -> String {
+    let header = json!({"height": height.to_string(), "time": time.to_rfc3339()});
+    let data = json!({"type": "tendermint/event/NewBlockHeader", "value": {"header": header}});
+    json!({"jsonrpc": "2.0", "id": 1, "result": {"data": data}}).to_string()
+}
+
 #[async_trait]
 impl Transport for Wire {
+    async fn messages(&self, url: &Url, _first: &str) -> Result<Messages, TransportError> {
+        if url.host_str() != Some("rpc.sim") || !self.stage.announces_blocks() {
+            return Err(TransportError::NotSent("connection refused".into()));
+        }
+        let told = self.stage.world().height();
+        let blocks = stream::unfold((self.stage.clone(), told), async |(stage, mut told)| {
+            while stage.world().height() == told {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            told += 1;
+            let text = announcement(told, stage.world().block_time(told));
+            Some((Ok(text), (stage, told)))
+        });
+        Ok(blocks.boxed())
+    }
+
     async fn exchange(&self, request: &HttpRequest) -> Result<Answer, TransportError> {
         let name = format!("{:?} {}", request.method, request.url.path());
         self.stage.moment(|| format!("before {name}"));

@@ -215,3 +215,31 @@ fn a_change_of_parameters_is_told() {
     let (_, change) = sources.changed().unwrap();
     assert_eq!(change, "confirmation_poc_safety_window: 500 → 600 blocks");
 }
+
+#[test]
+fn a_block_that_is_announced_is_a_witness_and_nothing_to_go_by() {
+    let mut sources = settled();
+    assert!(sources.witness(at(30), rpc(BASE + 5, SyncState::Synced)));
+    let status = sources.statuses().remove(2);
+    assert_eq!(status.height, Some(Height(BASE + 5)));
+    assert_eq!(sources.believed, Some((at(0), Height(BASE))));
+    // It moves, so a public API that stands still is no halt.
+    let still = vec![api("own", BASE), api("other", BASE - 1)];
+    let _ = sources.take(at(300), still);
+    sources.witness(at(301), rpc(BASE + 40, SyncState::Synced));
+    assert_eq!(sources.standstill(at(302), at(0)), Standstill::Unproven);
+}
+
+#[test]
+fn announced_blocks_of_a_node_that_catches_up_or_runs_ahead_are_no_news() {
+    let mut sources = settled();
+    for height in [1, BASE - 1, BASE + 46, u64::MAX] {
+        let announced = rpc(height, SyncState::Synced);
+        assert!(!sources.witness(at(30), announced), "{height}");
+    }
+    assert_eq!(health(&sources, "node"), SourceHealth::Good);
+    assert_eq!(sources.statuses()[2].height, Some(Height(BASE)));
+    // Before anything is believed there is nothing to measure an announcement with.
+    let mut fresh = Sources::default();
+    assert!(!fresh.witness(at(0), rpc(BASE, SyncState::Synced)));
+}

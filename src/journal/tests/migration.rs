@@ -41,7 +41,7 @@ fn an_old_journal_opens_and_adds_up_to_what_it_did() {
     assert_eq!(open.len(), 2);
     // 9.5 for the settled one, and an hour of the open one.
     assert_eq!(
-        ledger.spent_since(at(0), at(165)),
+        ledger.spent_within(Duration::hours(24), at(165)),
         Usd::from_dollars(9.5 + 10.0)
     );
     assert_eq!(ledger.reserved(at(165)), Usd::from_dollars(10.0 + 20.0));

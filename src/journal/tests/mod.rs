@@ -8,6 +8,8 @@ use crate::domain::{
     UsdPerHour,
 };
 
+const DAY: Duration = Duration::hours(24);
+
 fn at(minute: i64) -> Time {
     Time::from_timestamp(1_790_000_000, 0).unwrap() + Duration::minutes(minute)
 }
@@ -66,7 +68,7 @@ fn an_intent_alone_already_reserves_the_worst_case() {
 fn spent_and_reserved_together_are_the_worst_case_while_a_rental_lives() {
     let ledger = folded(&[(0, rent_intended(1)), (1, rented(1, 5))]);
     let now = at(60);
-    assert_eq!(ledger.spent_since(at(0), now), Usd::from_dollars(10.0));
+    assert_eq!(ledger.spent_within(DAY, now), Usd::from_dollars(10.0));
     assert_eq!(ledger.reserved(now), Usd::from_dollars(10.0));
 }
 
@@ -78,7 +80,7 @@ fn a_settled_rental_counts_by_its_real_cost_and_only_once() {
         (60, gone(1, 5, 9.5)),
         (61, gone(1, 5, 9.5)),
     ]);
-    assert_eq!(ledger.spent_since(at(0), at(90)), Usd::from_dollars(9.5));
+    assert_eq!(ledger.spent_within(DAY, at(90)), Usd::from_dollars(9.5));
     assert_eq!(ledger.reserved(at(90)), Usd::ZERO);
     assert!(ledger.open_rentals().is_empty());
 }
@@ -91,11 +93,42 @@ fn a_clock_that_steps_back_raises_nothing() {
         (600, gone(1, 5, 9.5)),
     ]);
     let stepped_back = at(-600);
-    let day_before = stepped_back - Duration::hours(24);
     assert_eq!(
-        ledger.spent_since(day_before, stepped_back),
+        ledger.spent_within(DAY, stepped_back),
         Usd::from_dollars(9.5)
     );
+    assert_eq!(ledger.spent_in_sprint(stepped_back), Usd::from_dollars(9.5));
+}
+
+#[test]
+fn a_clock_that_is_ahead_by_an_hour_and_was_behind_by_one_empties_no_cap() {
+    let ledger = folded(&[
+        (-60, rent_intended(1)),
+        (-59, rented(1, 5)),
+        (0, gone(1, 5, 9.5)),
+    ]);
+    let (day, hour) = (24 * 60, 60);
+    assert_eq!(
+        ledger.spent_within(DAY, at(day + 2 * hour)),
+        Usd::from_dollars(9.5)
+    );
+    assert_eq!(ledger.spent_within(DAY, at(day + 2 * hour + 1)), Usd::ZERO);
+}
+
+#[test]
+fn a_sprint_counts_its_own_rentals_whatever_the_clock_says() {
+    let report = compaction::report(359);
+    let ledger = folded(&[
+        (0, rent_intended(1)),
+        (1, rented(1, 5)),
+        (60, gone(1, 5, 9.5)),
+        (61, Record::SprintEnded { report }),
+        (-90, rent_intended(2)),
+        (-89, rented(2, 6)),
+        (-30, gone(2, 6, 4.0)),
+    ]);
+    assert_eq!(ledger.spent_in_sprint(at(-30)), Usd::from_dollars(4.0));
+    assert_eq!(ledger.spent_within(DAY, at(-30)), Usd::from_dollars(13.5));
 }
 
 #[test]
@@ -172,7 +205,7 @@ fn a_machine_stays_avoided_across_a_restart_until_it_is_allowed_again() {
 #[test]
 fn a_dearer_price_counts_from_the_beginning_and_raises_what_is_reserved() {
     let mut ledger = folded(&[(0, rent_intended(1)), (0, rented(1, 5))]);
-    let (before, reserved) = (ledger.spent_since(at(0), at(60)), ledger.reserved(at(0)));
+    let (before, reserved) = (ledger.spent_within(DAY, at(60)), ledger.reserved(at(0)));
     let open = ledger.open_rentals()[0].clone();
     let twice = |price: UsdPerHour| UsdPerHour(Usd(price.0.0 * 2));
     let record = Record::RentalRepriced {
@@ -185,7 +218,7 @@ fn a_dearer_price_counts_from_the_beginning_and_raises_what_is_reserved() {
         reserved: Usd(open.reserved.0 * 2),
     };
     ledger.apply(at(1), &record);
-    assert!(ledger.spent_since(at(0), at(60)) > before);
+    assert!(ledger.spent_within(DAY, at(60)) > before);
     assert!(ledger.reserved(at(0)) > reserved);
 }
 
