@@ -9,6 +9,8 @@ mod common;
 mod offers;
 #[path = "command_line/plan.rs"]
 mod plan;
+#[path = "command_line/proxy.rs"]
+mod proxy;
 #[path = "command_line/ssh.rs"]
 mod ssh;
 #[path = "command_line/takedown.rs"]

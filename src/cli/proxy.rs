@@ -48,9 +48,10 @@ async fn stay_registered(config: &Config, node: NodeConfig) {
             Err(error) => format!("whether {} is registered is not known: {error}", node.id),
         };
         if told.as_ref() != Some(&news) {
-            match found {
-                Ok(_) => tracing::info!("{news}"),
-                Err(_) => tracing::warn!("{news}"),
+            if found.is_ok() {
+                tracing::info!("{news}");
+            } else {
+                tracing::warn!("{news}");
             }
             told = Some(news);
         }

@@ -13,8 +13,8 @@ use super::settings::{
     Paths, PocConfig, SimulationConfig, SshConfig, VastConfig,
 };
 use crate::domain::{
-    CockpitId, Duration, Hardware, NodeId, OfferQuery, Participant, ReleasePolicy, UsdPerHour,
-    Verification, WorkloadModel,
+    CockpitId, Duration, OfferQuery, Participant, ReleasePolicy, UsdPerHour, Verification,
+    WorkloadModel,
 };
 
 /// Directories that are used when the configuration names none.

@@ -605,7 +605,7 @@ pub const KEYS: &[Key] = &[
         "inference_proxy.fallbacks",
         Kind::Tables(&["upstream", "key_file", "model"]),
         "[]",
-        "Who is asked when the upstream fails, in this order: [{ upstream = \"https://api.example.org/v1\", key_file = \"~/.config/pocpit/fallback.key\", model = \"name there\" }].",
+        "Others to ask when it fails: [{ upstream = \"https://host/v1\", key_file = \"k\", model = \"m\" }].",
     ),
     default(
         "inference_proxy.rename_fields",
@@ -805,7 +805,8 @@ impl Kind {
             Kind::Time => "a time such as \"2026-01-01T00:00:00Z\"".into(),
             Kind::Table => "a table of texts such as { NAME = \"value\" }".into(),
             Kind::Tables(names) => {
-                let fields: Vec<String> = names.iter().map(|name| format!("{name} = \"…\"")).collect();
+                let fields: Vec<String> =
+                    names.iter().map(|name| format!("{name} = \"…\"")).collect();
                 format!("a list of tables, each {{ {} }}", fields.join(", "))
             }
         }

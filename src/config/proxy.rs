@@ -223,7 +223,11 @@ fn networks(reader: &mut Reader<'_>) -> Vec<IpNet> {
     const PATH: &str = "inference_proxy.allow";
     let mut networks = Vec::new();
     for text in reader.texts(PATH) {
-        let address = || text.parse().ok().map(|address: std::net::IpAddr| address.into());
+        let address = || {
+            text.parse()
+                .ok()
+                .map(|address: std::net::IpAddr| address.into())
+        };
         match text.parse().ok().or_else(address) {
             Some(network) => networks.push(network),
             None => reader.problem(

@@ -306,7 +306,10 @@ impl Reader<'_> {
         };
         self.required(path, |value| {
             let array = value.as_array().ok_or_else(|| not(value, "a list"))?;
-            array.iter().map(|table| named_texts(table, names)).collect()
+            array
+                .iter()
+                .map(|table| named_texts(table, names))
+                .collect()
         })
     }
 

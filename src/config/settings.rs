@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use url::Url;
 
+use super::proxy::ProxyConfig;
 use crate::domain::{
-    CockpitId, Duration, Hardware, NodeId, OfferQuery, Participant, ReleasePolicy, Time, Usd,
-    UsdPerHour, WorkloadModel,
+    CockpitId, Duration, OfferQuery, Participant, ReleasePolicy, Time, Usd, UsdPerHour,
+    WorkloadModel,
 };
 
 /// The operator's settings, complete and checked.

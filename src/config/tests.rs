@@ -1,3 +1,5 @@
+use secrecy::ExposeSecret;
+
 use super::*;
 use crate::domain::{Duration, ReleasePolicy, Usd};
 
@@ -280,11 +282,64 @@ fn an_example_that_nobody_filled_in_sets_nothing() {
     assert_eq!(of_example, of_nothing);
 }
 
+fn with_proxy(lines: &str) -> Result<Loaded, ConfigReport> {
+    parsed(&format!(
+        "{LEAST}\n[inference_proxy]\nnode_id = \"p\"\nhost = \"h\"\ninference_port = 1\npoc_port = 2\nlisten = \"127.0.0.1:3\"\nmodel = \"m\"\nupstream_key = \"k\"\nupstream_model = \"u\"\n{lines}"
+    ))
+}
+
+#[test]
+fn upstreams_to_fall_back_to_are_read_each_with_its_own_key() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let key = directory.path().join("second.key");
+    std::fs::write(&key, "second\n").expect("a file");
+    let line = format!(
+        "fallbacks = [{{ upstream = \"https://second.example/v1\", key_file = \"{}\", model = \"s\" }}]",
+        key.display()
+    );
+    let config = with_proxy(&line).expect("a configuration").config;
+    let proxy = config.inference_proxy.expect("a proxy");
+    let [second] = &proxy.fallbacks[..] else {
+        panic!("{:?}", proxy.fallbacks);
+    };
+    assert_eq!(second.url.as_str(), "https://second.example/v1");
+    assert_eq!(second.key.expose_secret(), "second");
+    assert_eq!(second.model, "s");
+}
+
+#[test]
+fn what_is_wrong_with_a_fallback_or_a_network_is_named() {
+    for (line, says) in [
+        (
+            "fallbacks = [{ upstream = \"https://x/v1\", model = \"s\" }]",
+            "key_file is missing",
+        ),
+        (
+            "fallbacks = [{ upsteam = \"https://x/v1\" }]",
+            "no such field as upsteam",
+        ),
+        ("fallbacks = [\"https://x/v1\"]", "is not a table"),
+        (
+            "fallbacks = [{ upstream = \"x\", key_file = \"/nonexistent\", model = \"s\" }]",
+            "/nonexistent cannot be read",
+        ),
+        ("allow = [\"10.0.0.0/33\"]", "10.0.0.0/33"),
+    ] {
+        let report = with_proxy(line).expect_err(line).to_string();
+        assert!(report.contains(says), "{says}: {report}");
+    }
+    let config = with_proxy("allow = [\"10.0.0.5\"]")
+        .expect("one address")
+        .config;
+    let networks = config.inference_proxy.expect("a proxy").callers.networks;
+    assert_eq!(networks[0].to_string(), "10.0.0.5/32");
+}
+
 #[test]
 fn every_line_of_the_example_file_can_be_taken_in() {
     // Given the example with every commented setting switched on, and the secrets' files there.
     let directory = tempfile::tempdir().expect("a directory");
-    for name in ["vast.key", "upstream.key", "webhook.token"] {
+    for name in ["vast.key", "upstream.key", "webhook.token", "proxy.token"] {
         std::fs::write(directory.path().join(name), "secret").expect("a file");
     }
     let on: String = example()
@@ -304,6 +359,7 @@ fn every_line_of_the_example_file_can_be_taken_in() {
             !line.starts_with("api_key =")
                 && !line.starts_with("upstream_key =")
                 && !line.starts_with("webhook_token =")
+                && !line.starts_with("token =")
         })
         .map(|line| line.replace("~/.config/pocpit", &directory.path().display().to_string()))
         .collect();

@@ -13,8 +13,7 @@ pub(super) struct Asked {
 /// Reads a request. `seed` is what the Network Node drew for it (`X-Seed`); it counts more than what
 /// the body says. The error is for the caller.
 pub(super) fn read(config: &ProxyConfig, body: &[u8], seed: Option<i64>) -> Result<Asked, String> {
-    let body: Value =
-        serde_json::from_slice(body).map_err(|_| "the request's body is not JSON")?;
+    let body: Value = serde_json::from_slice(body).map_err(|_| "the request's body is not JSON")?;
     let Value::Object(mut fields) = body else {
         return Err("the request's body is not a JSON object".into());
     };

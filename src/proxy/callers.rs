@@ -92,7 +92,10 @@ mod tests {
 
     #[test]
     fn only_the_right_token_opens() {
-        let (rules, from) = (rules(&[], Some("open sesame")), "127.0.0.1".parse().unwrap());
+        let (rules, from) = (
+            rules(&[], Some("open sesame")),
+            "127.0.0.1".parse().unwrap(),
+        );
         assert_eq!(admit(&rules, from, &bearing("open sesame")), Ok(()));
         for headers in [HeaderMap::new(), bearing("open"), bearing("open sesame!")] {
             assert_eq!(admit(&rules, from, &headers), Err(Refusal::WrongToken));

@@ -71,7 +71,9 @@ async fn sent(
             (answer, "executor".to_owned())
         }
         _ => {
-            let asked = body::read(&proxy.config, &body, seed(&head.headers)?)
+            let asked = seed(&head.headers)
+                .map_err(str::to_owned)
+                .and_then(|seed| body::read(&proxy.config, &body, seed))
                 .map_err(|why| reply::error(StatusCode::BAD_REQUEST, &why))?;
             let (answer, upstream) = ask_in_turn(proxy, endpoint, &asked, deadline).await?;
             (answer, upstream.name().to_owned())
@@ -94,15 +96,13 @@ async fn sent(
 }
 
 /// The seed that the Network Node drew, if there is one.
-fn seed(headers: &HeaderMap) -> Result<Option<i64>, Response> {
+fn seed(headers: &HeaderMap) -> Result<Option<i64>, &'static str> {
     let Some(seed) = headers.get(transfer::SEED) else {
         return Ok(None);
     };
     let seed = seed.to_str().ok().and_then(|text| text.trim().parse().ok());
-    seed.map(Some).ok_or_else(|| {
-        let why = "the header X-Seed is not a whole number";
-        reply::error(StatusCode::BAD_REQUEST, why)
-    })
+    seed.map(Some)
+        .ok_or("the header X-Seed is not a whole number")
 }
 
 async fn read(proxy: &Proxy, body: Body) -> Result<Bytes, Response> {
@@ -157,7 +157,9 @@ async fn ask_in_turn<'a>(
         match Verdict::of(answer.status()) {
             Verdict::Answered => {
                 upstream.succeeded();
-                proxy.memory.attempted(upstream.name(), |to| to.answered += 1);
+                proxy
+                    .memory
+                    .attempted(upstream.name(), |to| to.answered += 1);
                 return Ok((answer, upstream));
             }
             Verdict::NotAcceptable => return Err(refused(answer.status())),
@@ -243,6 +245,13 @@ struct UnderWay {
 }
 
 impl UnderWay {
+    /// After a break the end is the break's.
+    fn come_to_an_end(&mut self) {
+        if self.end == End::Abandoned {
+            self.end = End::Whole;
+        }
+    }
+
     /// The caller has everything, although nobody may have looked for the end.
     fn is_complete(&self) -> bool {
         self.end == End::Abandoned && self.length == Some(self.bytes)
@@ -252,7 +261,7 @@ impl UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         if self.is_complete() {
-            self.end = End::Whole;
+            self.come_to_an_end();
         }
         self.proxy.memory.sent(self.bytes, self.end);
         if self.proxy.config.access_log == AccessLog::Off {
@@ -286,9 +295,7 @@ fn streamed(answer: reqwest::Response, under_way: UnderWay) -> Response {
                 Some((Err(error.without_url()), (pieces, under_way)))
             }
             None => {
-                if under_way.end == End::Abandoned {
-                    under_way.end = End::Whole;
-                }
+                under_way.come_to_an_end();
                 None
             }
         }
@@ -296,7 +303,9 @@ fn streamed(answer: reqwest::Response, under_way: UnderWay) -> Response {
     let mut response = Response::new(Body::from_stream(body));
     *response.status_mut() = status;
     for (value, name) in headers {
-        response.headers_mut().extend(value.map(|value| (name, value)));
+        response
+            .headers_mut()
+            .extend(value.map(|value| (name, value)));
     }
     response
 }

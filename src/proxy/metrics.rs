@@ -48,7 +48,7 @@ impl fmt::Debug for Figures {
 }
 
 impl Collector for Figures {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let (proxy, kept, now) = (&self.0, self.0.memory.copy(), Instant::now());
 
         let up = i64::from(kept.service == Service::Up);
@@ -66,7 +66,10 @@ impl Collector for Figures {
         let mut family = encoder.encode_descriptor("answers", what, None, MetricType::Counter)?;
         for (endpoint, statuses) in &kept.answers {
             for (status, count) in statuses {
-                let labels = [("endpoint", endpoint.clone()), ("status", status.to_string())];
+                let labels = [
+                    ("endpoint", endpoint.clone()),
+                    ("status", status.to_string()),
+                ];
                 ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
             }
         }
@@ -76,7 +79,8 @@ impl Collector for Figures {
         ConstCounter::new(kept.unfinished).encode(family)?;
 
         let what = "Bytes of answers";
-        let sent = encoder.encode_descriptor("sent", what, Some(&Unit::Bytes), MetricType::Counter)?;
+        let sent =
+            encoder.encode_descriptor("sent", what, Some(&Unit::Bytes), MetricType::Counter)?;
         ConstCounter::new(kept.sent).encode(sent)?;
 
         let what = "Requests that an upstream answered or failed";
@@ -89,7 +93,8 @@ impl Collector for Figures {
         }
 
         let what = "1 while the upstream is asked in its turn, 0 while it rests after a failure";
-        let mut family = encoder.encode_descriptor("upstream_well", what, None, MetricType::Gauge)?;
+        let mut family =
+            encoder.encode_descriptor("upstream_well", what, None, MetricType::Gauge)?;
         for upstream in proxy.upstreams.all() {
             let well = i64::from(upstream.rests_until(now).is_none());
             let labels = [("upstream", upstream.name())];

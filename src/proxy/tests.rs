@@ -346,7 +346,11 @@ async fn the_seed_of_the_network_counts_and_fields_are_reworded() {
 /// An executor that says with which headers it was asked, and what.
 async fn executor() -> String {
     let echo = |headers: HeaderMap, body: String| async move {
-        let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+        let header = |name: &str| {
+            headers
+                .get(name)
+                .map(|value| value.to_str().unwrap().to_owned())
+        };
         json!({"id": header("x-inference-id"), "seed": header("x-seed"),
             "time": header("x-timestamp"), "hash": header("x-prompt-hash"),
             "transfer": header("x-transfer-address"), "requester": header("x-requester-address"),

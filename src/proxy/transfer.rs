@@ -44,7 +44,10 @@ pub(super) fn headers(
     take(INFERENCE_ID, text(&Uuid::new_v4().to_string()));
     let seed = rand::rng().random_range(1..=LARGEST_SEED);
     take(SEED, Some(seed.into()));
-    take(REQUESTER_ADDRESS, config.requester_address.as_deref().and_then(text));
+    take(
+        REQUESTER_ADDRESS,
+        config.requester_address.as_deref().and_then(text),
+    );
     take(SIGNATURE, None);
     headers.insert(TIMESTAMP, now.into());
     headers.extend(text(&hash(body)).map(|hash| (PROMPT_HASH, hash)));
@@ -63,9 +66,11 @@ fn text(text: &str) -> Option<HeaderValue> {
 /// SHA-256 in hexadecimal.
 fn hash(body: &[u8]) -> String {
     use std::fmt::Write as _;
-    Sha256::digest(body).iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    Sha256::digest(body)
+        .iter()
+        .fold(String::new(), |mut hex, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
 }

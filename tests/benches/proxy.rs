@@ -74,7 +74,8 @@ fn serve(upstream: &str, listen: SocketAddr) {
     };
     let place = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let served = pocpit::proxy::serve(&config, &place.path().join("state"), std::future::pending());
+    let state = place.path().join("state");
+    let served = pocpit::proxy::serve(&config, &state, std::future::pending());
     runtime.block_on(served).unwrap();
 }
 
@@ -89,7 +90,11 @@ struct Measured {
 fn measure() {
     let place = tempfile::tempdir().unwrap();
     let [upstream, beside, ours] = free_ports();
-    std::fs::write(place.path().join("nginx.conf"), nginx(place.path(), upstream, beside)).unwrap();
+    std::fs::write(
+        place.path().join("nginx.conf"),
+        nginx(place.path(), upstream, beside),
+    )
+    .unwrap();
     std::fs::write(place.path().join("ask.lua"), ask()).unwrap();
     let _nginx = Running::start(
         Command::new("nginx")
