@@ -178,6 +178,10 @@ fn waiting() -> Snapshot {
             }),
             preflight: None,
             rent_at: Some(at(80)),
+            lead: Lead {
+                length: Duration::minutes(45),
+                basis: LeadBasis::Setting { boots: 0 },
+            },
             cause: None,
             release_at: None,
             release_policy: ReleasePolicy::AfterValidation,

@@ -118,7 +118,11 @@ impl Seen {
     /// The sprint as it will be, and what it would search for.
     fn sprint(&self, config: &Config) -> (Sprint, Option<Effect>) {
         // In manual mode it stays where it is: before the search.
-        let mut sprint = Sprint::new(sprint_rules(config, 0), Mode::Manual, self.now);
+        let mut sprint = Sprint::new(
+            sprint_rules(config, self.ledger.boots(), 0),
+            Mode::Manual,
+            self.now,
+        );
         let done = self.ledger.reports().last();
         if let Some(done) = done.and_then(|(_, report)| report.epoch) {
             sprint = sprint.not_before(done);

@@ -170,7 +170,8 @@ fn query(reader: &mut Reader<'_>, poc: &PocConfig) -> OfferQuery {
         min_download_mbps: reader.number("vast.min_download_mbps", 0.0, 1e6),
         min_cuda: reader.some_number("vast.min_cuda", 0.0, 99.0),
         min_direct_ports: reader.count("vast.min_direct_ports", 0, 1_000),
-        min_duration: poc.lead + poc.margin + Duration::minutes(30),
+        // A measured lead is at most twice the setting.
+        min_duration: poc.lead * 2 + poc.margin + Duration::minutes(30),
         verification,
         countries: reader.texts("vast.countries"),
     };

@@ -1,5 +1,7 @@
 //! How long boots take and how they ended: predictions, and what they are learned from.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Duration, InstanceId, MachineId};
@@ -139,5 +141,79 @@ mod tests {
             assert!((found - chance).abs() < 0.001, "{found} for {chance}");
         }
         assert!(boot.chance_within(Duration::zero()) < f64::EPSILON);
+    }
+}
+
+/// How long before the `PoC` renting begins (the margin comes on top), and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lead {
+    /// So long.
+    pub length: Duration,
+    /// Why.
+    pub basis: LeadBasis,
+}
+
+/// What a lead rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "by")]
+pub enum LeadBasis {
+    /// The operator's setting: too few boots of ours are measured.
+    Setting {
+        /// So many are.
+        boots: usize,
+    },
+    /// Boots of ours that were measured.
+    OwnBoots {
+        /// So many.
+        boots: usize,
+        /// What 95 in 100 of them took at most.
+        p95: Duration,
+        /// Whether the setting let it have its way.
+        bound: LeadBound,
+    },
+}
+
+/// Where the setting holds a measured lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeadBound {
+    /// It is what was measured.
+    Within,
+    /// It would be less than half of the setting.
+    Half,
+    /// It would be more than twice the setting.
+    Twice,
+}
+
+impl Lead {
+    /// With fewer boots, the slowest of them says little of a slow boot.
+    pub const ENOUGH_BOOTS: usize = 5;
+}
+
+impl fmt::Display for Lead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} min", self.length.num_minutes())?;
+        match self.basis {
+            LeadBasis::Setting { boots: 0 } => {
+                write!(f, " by poc.lead: no boot of ours is measured yet")
+            }
+            LeadBasis::Setting { boots } => write!(
+                f,
+                " by poc.lead: {boots} of the {} boots that are needed are measured",
+                Lead::ENOUGH_BOOTS
+            ),
+            LeadBasis::OwnBoots { boots, p95, bound } => {
+                let bound = match bound {
+                    LeadBound::Within => " with the time to register",
+                    LeadBound::Half => ", half of poc.lead",
+                    LeadBound::Twice => ", twice poc.lead",
+                };
+                let slow = p95.num_minutes();
+                write!(
+                    f,
+                    "{bound}: 95 % of {boots} own boots took at most {slow} min"
+                )
+            }
+        }
     }
 }

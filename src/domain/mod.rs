@@ -17,7 +17,7 @@ mod ranking;
 mod sprint;
 mod workload;
 
-pub use boots::{BootEnd, BootTime, OwnBoots, PastBoot};
+pub use boots::{BootEnd, BootTime, Lead, LeadBasis, LeadBound, OwnBoots, PastBoot};
 pub use call::{CallError, CallErrorKind};
 pub use chain::{
     BlockHeader, ChainPhase, ChainSource, ConfirmationEvent, ConfirmationParams, ConfirmationPhase,

@@ -232,7 +232,7 @@ pub fn start(
     let (reports, observations) = mpsc::channel(OBSERVATIONS);
     let (commands, orders) = mpsc::channel(COMMANDS);
     let sprint = Sprint::new(
-        publish::sprint_rules(&config, options.nonce),
+        publish::sprint_rules(&config, ledger.boots(), options.nonce),
         options.mode,
         now,
     );
@@ -558,7 +558,7 @@ impl Engine {
         let mode = self.sprint.mode();
         self.options.nonce = self.options.nonce.wrapping_add(0x5851_f42d_4c95_7f2d);
         let sprint = Sprint::new(
-            publish::sprint_rules(&self.config, self.options.nonce),
+            publish::sprint_rules(&self.config, self.ledger.boots(), self.options.nonce),
             mode,
             now,
         );

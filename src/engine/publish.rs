@@ -13,22 +13,33 @@ use super::snapshot::{
 use crate::chain::epoch;
 use crate::config::Config;
 use crate::domain::{
-    Cause, Duration, EpochView, GateKind, Height, Instance, NodeId, Outcome, RegisteredNode,
-    SprintReport, Step, Time, Usd, UsdPerHour,
+    Cause, Duration, EpochView, GateKind, Height, Instance, Lead, NodeId, Outcome, PastBoot,
+    RegisteredNode, SprintReport, Step, Time, Usd, UsdPerHour,
 };
-use crate::flow::{ASSUMED_CONFIRMATION, Caps, Gate, Plan, Rental, Terms, forecast};
+use crate::flow::{ASSUMED_CONFIRMATION, Caps, Gate, Plan, Rental, Terms, forecast, lead};
 use crate::vast::Ranked;
 
 /// A destroy that has not worked for this long needs a person.
 const DESTROY_TAKES_LONG: Duration = Duration::minutes(5);
 
-/// The rules of a sprint by the operator's settings.
-pub fn sprint_rules(config: &Config, nonce: u64) -> Plan {
+/// How long before the `PoC` a sprint rents, by our own boots of this model.
+pub fn lead_of(config: &Config, boots: &[PastBoot]) -> Lead {
+    let poc = &config.poc;
+    lead(
+        boots,
+        config.vast.model_gb,
+        poc.lead,
+        poc.registration_margin,
+    )
+}
+
+/// The rules of a sprint by the operator's settings and our own boots.
+pub fn sprint_rules(config: &Config, boots: &[PastBoot], nonce: u64) -> Plan {
     let (poc, budget) = (&config.poc, &config.budget);
     Plan {
         cockpit: config.cockpit.clone(),
         node_prefix: config.network_node.node_prefix.clone(),
-        lead: poc.lead,
+        lead: lead_of(config, boots).length,
         margin: poc.margin,
         registration_margin: poc.registration_margin,
         startup_timeout: config.mlnode.startup_timeout,
@@ -183,6 +194,7 @@ impl Engine {
             gate: sprint.gate().map(|gate| self.gate_snapshot(gate)),
             preflight: sprint.preflight().cloned(),
             rent_at: sprint.rent_at(),
+            lead: lead_of(&self.config, self.ledger.boots()),
             cause: sprint
                 .ending()
                 .and_then(cause_of)
@@ -306,7 +318,7 @@ impl Engine {
                 params: view.params,
                 confirmation,
                 block: self.block_clock.block_time()?,
-                before_poc: poc.lead + poc.margin,
+                before_poc: self.sprint.plan().lead + poc.margin,
                 lease: poc.lease,
                 longest: poc.execution_timeout,
                 price: self.config.vast.query.max_price,

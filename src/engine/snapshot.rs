@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::ports::TunnelTraffic;
 use crate::domain::{
     AvoidedMachine, Blocks, BootFault, BootStage, ChainPhase, CockpitId, ConfirmationEvent,
-    Duration, EpochIndex, EpochParams, EpochStages, GateKind, GpuDevice, Height, InstanceId,
+    Duration, EpochIndex, EpochParams, EpochStages, GateKind, GpuDevice, Height, InstanceId, Lead,
     LogLine, MachineId, Milestone, Mode, Offer, OfferId, Outcome, Preflight, RankedOffer,
     RegisteredNode, ReleasePolicy, RentalLabel, ServiceState, SourceStatus, SshEndpoint, Step,
     StepSpan, Time, Usd, UsdPerHour,
@@ -216,6 +216,8 @@ pub struct SprintSnapshot {
     pub preflight: Option<Preflight>,
     /// When it means to rent, once known.
     pub rent_at: Option<Time>,
+    /// How long before the `PoC` the next sprint rents, and why.
+    pub lead: Lead,
     /// Why it is being released, when that is not the plan.
     pub cause: Option<String>,
     /// When the rental will be given back, by policy.

@@ -18,6 +18,7 @@ mod effect;
 mod event;
 mod forecast;
 mod heights;
+mod lead;
 mod plan;
 mod preflight;
 mod proof;
@@ -28,6 +29,7 @@ pub use budget::{Cap, Caps, Refusal, admit};
 pub use effect::Effect;
 pub use event::{BootReading, Candidate, Dearer, Event, Funds, NodeReading, NodesReading};
 pub use forecast::{ASSUMED_CONFIRMATION, PolicyForecast, Terms, forecast};
+pub use lead::lead;
 pub use plan::Plan;
 pub use proof::Proof;
 

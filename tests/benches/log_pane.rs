@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use pocpit::domain::{LogLine, Mode, ReleasePolicy, Step, Time};
+use pocpit::domain::{Duration, Lead, LeadBasis, LogLine, Mode, ReleasePolicy, Step, Time};
 use pocpit::engine::{
     BootLog, ChainSnapshot, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState, Snapshot,
     SprintSnapshot, WorldKind,
@@ -58,6 +58,10 @@ fn empty() -> Snapshot {
             gate: None,
             preflight: None,
             rent_at: None,
+            lead: Lead {
+                length: Duration::minutes(45),
+                basis: LeadBasis::Setting { boots: 0 },
+            },
             cause: None,
             release_at: None,
             release_policy,

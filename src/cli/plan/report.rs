@@ -5,10 +5,10 @@ use serde::Serialize;
 use super::Seen;
 use crate::config::Config;
 use crate::domain::{
-    ConfirmationParams, Duration, Height, RankedOffer, ReleasePolicy, SourceHealth, SourceStatus,
-    Time, Usd,
+    ConfirmationParams, Duration, Height, Lead, RankedOffer, ReleasePolicy, SourceHealth,
+    SourceStatus, Time, Usd,
 };
-use crate::engine::needs;
+use crate::engine::{lead_of, needs};
 use crate::flow::{ASSUMED_CONFIRMATION, Sprint, Terms, admit, forecast};
 use crate::vast::{Experience, Ranked, rank};
 
@@ -25,6 +25,8 @@ pub(super) struct PlanReport {
     pub poc_start: Moment,
     /// When it rents.
     pub rent_at: Option<Time>,
+    /// How long before the `PoC` that is.
+    pub lead: RentsBefore,
     /// The last height at which a registration counts.
     pub register_by: Moment,
     /// Where the rental is given back by the policy in force, while no confirmation `PoC` comes.
@@ -37,6 +39,25 @@ pub(super) struct PlanReport {
     pub confirmation: Confirmation,
     /// What each release policy costs and risks, the one in force first.
     pub policies: Vec<Policy>,
+}
+
+/// How long before the `PoC` it rents, and why.
+#[derive(Debug, Serialize)]
+pub(super) struct RentsBefore {
+    pub lead_seconds: i64,
+    pub margin_seconds: i64,
+    /// In words.
+    pub because: String,
+}
+
+impl RentsBefore {
+    fn of(lead: Lead, config: &Config) -> RentsBefore {
+        RentsBefore {
+            lead_seconds: lead.length.num_seconds(),
+            margin_seconds: config.poc.margin.num_seconds(),
+            because: lead.to_string(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -155,6 +176,7 @@ pub(super) fn plan(config: &Config, seen: &Seen) -> PlanReport {
         epoch: stages.epoch.0,
         poc_start: moment(stages.poc_start),
         rent_at: sprint.rent_at(),
+        lead: RentsBefore::of(lead_of(config, seen.ledger.boots()), config),
         register_by: moment(sprint.deadline().unwrap_or(stages.poc_start)),
         release: moment(sprint.release_height(&stages)),
         cost: best.map(|best| cost(best, ranked.as_ref().map_or(0, |all| all.usable.len()))),
@@ -204,7 +226,7 @@ fn policies(
         params: seen.view.params,
         confirmation,
         block: seen.clock.block_time().unwrap_or(TYPICAL_BLOCK),
-        before_poc: poc.lead + poc.margin,
+        before_poc: sprint.plan().lead + poc.margin,
         lease: poc.lease,
         longest: poc.execution_timeout,
         // Without an offer, the most that one may cost.

@@ -23,6 +23,12 @@ pub(super) fn of(plan: &PlanReport) -> String {
             |at| due(at, plan.at)
         )
     ));
+    let before = (plan.lead.lead_seconds + plan.lead.margin_seconds) / 60;
+    let because = &plan.lead.because;
+    let margin = plan.lead.margin_seconds / 60;
+    line(format!(
+        "               {before} min before it: the lead is {because}; the margin {margin} min"
+    ));
     line(format!("  register by  {}", moment(&plan.register_by)));
     line(format!("  gives back   {}", moment(&plan.release)));
     if plan.chain.block_seconds.is_none() {

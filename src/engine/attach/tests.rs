@@ -10,8 +10,8 @@ use super::wire::{LONGEST_LINE, Message, Sent, line_of};
 use super::{AttachError, attach, serve};
 use crate::config::Paths;
 use crate::domain::{
-    BootTime, Duration, LogLine, MachineId, Mode, Offer, OfferId, OwnBoots, RankedOffer,
-    ReleasePolicy, Step, Time, Usd, UsdPerHour,
+    BootTime, Duration, Lead, LeadBasis, LogLine, MachineId, Mode, Offer, OfferId, OwnBoots,
+    RankedOffer, ReleasePolicy, Step, Time, Usd, UsdPerHour,
 };
 use crate::engine::snapshot::{
     BootLog, ChainSnapshot, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState, Snapshot,
@@ -37,6 +37,10 @@ fn snapshot(second: i64) -> Snapshot {
             gate: None,
             preflight: None,
             rent_at: None,
+            lead: Lead {
+                length: Duration::minutes(45),
+                basis: LeadBasis::Setting { boots: 0 },
+            },
             cause: None,
             release_at: None,
             release_policy: ReleasePolicy::AfterValidation,
