@@ -1,8 +1,11 @@
 //! `pocpit plan`: what it promises to scripts and says to people.
 
+use pocpit::config::Config;
+use pocpit::domain::{BootEnd, InstanceId, MachineId, PastBoot, Time};
+use pocpit::journal::{Journal, Record};
 use serde_json::Value;
 
-use super::{Home, Ran, ran};
+use super::{Home, Ran, config_of, ran};
 use crate::common::Sim;
 
 /// Runs `plan` on a served world, with these variables in its environment.
@@ -110,5 +113,59 @@ fn the_plan_names_what_stops_it() {
         words.stdout.contains("Block time is not measured"),
         "{}",
         words.stdout
+    );
+}
+
+/// A boot of ours of the configured model that took so many minutes.
+fn measured(config: &Config, contract: u64, minutes: u32) -> Record {
+    Record::BootEnded {
+        boot: PastBoot {
+            instance: InstanceId(contract),
+            machine: MachineId(contract),
+            gpu_name: "H100 SXM".into(),
+            download_mbps: 2_000.0,
+            disk_mb_per_s: None,
+            image_gb: config.vast.image_gb,
+            model_gb: config.vast.model_gb,
+            took_seconds: minutes * 60,
+            end: BootEnd::Ready,
+        },
+    }
+}
+
+#[test]
+fn the_plan_rents_by_the_boots_that_were_measured_and_says_so() {
+    let home = Home::new();
+    let sim = Sim::start(home.command(&["sim"]).args(["--speed", "50"]));
+    let config = config_of(&sim);
+    let plan = |last: &[&str]| {
+        let arguments = [&["--config", sim.config.as_str(), "plan"], last].concat();
+        ran(&mut home.command(&arguments)).stdout
+    };
+    assert!(plan(&[]).contains("45 min by poc.lead: no boot of ours is measured yet"));
+
+    // Given six boots that took 31 to 36 minutes,
+    let (mut journal, _) = Journal::open(&config.paths.state_dir).unwrap();
+    for contract in 1..=6 {
+        let boot = measured(&config, contract, 30 + u32::try_from(contract).unwrap());
+        let _kept = journal.append(chrono::Utc::now(), &boot).unwrap();
+    }
+    drop(journal);
+    // then it rents by the slowest of them, and the time that a registration needs.
+    let lead = chrono::Duration::minutes(36) + config.poc.registration_margin;
+    let words = plan(&[]);
+    let because = format!(
+        "{} min with the time to register: 95 % of 6 own boots took at most 36 min",
+        lead.num_minutes()
+    );
+    assert!(words.contains(&because), "{because}: {words}");
+    let json: Value = serde_json::from_str(&plan(&["--json"])).unwrap();
+    assert_eq!(json["lead"]["lead_seconds"], lead.num_seconds());
+    let time = |value: &Value| value.as_str().unwrap().parse::<Time>().unwrap();
+    let before = time(&json["poc_start"]["p50"]) - time(&json["rent_at"]);
+    let wanted = lead + config.poc.margin;
+    assert!(
+        (before - wanted).num_seconds().abs() < 10,
+        "{before} {wanted}"
     );
 }
