@@ -8,8 +8,8 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::domain::{
-    CockpitId, Duration, Hardware, NodeId, OfferQuery, Participant, ReleasePolicy, Time, Usd,
-    UsdPerHour, WorkloadModel,
+    CockpitId, Duration, Hardware, Hedging, NodeId, OfferQuery, Participant, ReleasePolicy, Time,
+    Usd, UsdPerHour, WorkloadModel,
 };
 
 /// The operator's settings, complete and checked.
@@ -141,6 +141,8 @@ pub struct PocConfig {
     pub execution_timeout: Duration,
     /// Lease on the rental beyond the planned release; it is renewed while the cockpit lives.
     pub lease: Duration,
+    /// What is done about a boot that falls behind.
+    pub hedge: Hedging,
 }
 
 /// Caps. A step whose worst case does not fit is refused.

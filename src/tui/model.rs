@@ -252,12 +252,19 @@ impl Model {
     /// Something is rented, or may be.
     pub fn is_rented(&self) -> bool {
         let step = self.snapshot.sprint.step;
-        self.snapshot.rental.is_some() || (step >= Step::Renting && step < Step::Done)
+        self.snapshot.rental.is_some()
+            || self.snapshot.beside.is_some()
+            || (step >= Step::Renting && step < Step::Done)
     }
 
     /// Kind of the gate that waits.
     pub fn gate(&self) -> Option<GateKind> {
         self.snapshot.sprint.gate.as_ref().map(|gate| gate.kind)
+    }
+
+    /// A gate waits that picking an offer passes.
+    pub fn asks_for_an_offer(&self) -> bool {
+        matches!(self.gate(), Some(GateKind::Rent | GateKind::Hedge))
     }
 
     /// Shows a short word to the operator.

@@ -225,6 +225,12 @@ fn abort(model: &Model) -> Vec<Line<'static>> {
         ))),
         None => lines.push(Line::raw("Nothing is known to be rented.")),
     }
+    if let Some(beside) = &model.snapshot.beside {
+        lines.push(Line::raw(format!(
+            "So is #{} beside it: {}, running at {}.",
+            beside.id, beside.cost, beside.price
+        )));
+    }
     lines
 }
 
@@ -239,7 +245,7 @@ fn approve(kind: GateKind, model: &Model, theme: Theme) -> Vec<Line<'static>> {
     let means = match kind {
         GateKind::Register => "The node enters the Network Node's list and takes part in PoC.",
         GateKind::Release => "The rental is destroyed and unregistered; this cannot be undone.",
-        GateKind::Start | GateKind::Rent => "The sprint goes on.",
+        GateKind::Start | GateKind::Rent | GateKind::Hedge => "The sprint goes on.",
     };
     let mut lines = vec![Line::styled(question, theme.strong()), Line::raw(means)];
     if let Some(rental) = &model.snapshot.rental {
