@@ -51,6 +51,7 @@ impl Play {
             stage: Arc::clone(&stage),
             others: Others::Nothing,
             purse: Purse::new(caps),
+            at_once: 1,
         };
         Play {
             stage,

@@ -8,6 +8,7 @@
 
 mod chance;
 mod epoch;
+mod hedge;
 mod judge;
 mod life;
 mod played;
