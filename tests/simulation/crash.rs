@@ -19,7 +19,7 @@ const SEED: u64 = 21;
 
 /// A sprint, as it is played again and again.
 #[derive(Debug, Clone)]
-pub struct Play {
+struct Play {
     scenario: Scenario,
     hedging: Hedging,
     /// From its first look to its `PoC`.
@@ -28,7 +28,7 @@ pub struct Play {
 
 impl Play {
     /// One rental that works.
-    pub fn plain() -> Play {
+    fn plain() -> Play {
         Play {
             scenario: Scenario::default(),
             hedging: Hedging::Off,
@@ -37,7 +37,7 @@ impl Play {
     }
 
     /// A rental that stalls, and another one that overtakes it.
-    pub fn hedged() -> Play {
+    fn hedged() -> Play {
         Play {
             scenario: hedge::scenario(),
             hedging: Hedging::On,
@@ -159,10 +159,33 @@ fn goes_on_from(play: &Play, number: usize, fork: &Fork) {
     home.check(&death);
 }
 
-/// Plays the crash at each `step`-th moment; how many there were.
-pub fn die_at_every(play: &Play, step: usize) -> usize {
-    let forks = moments(play);
-    let chosen: Vec<(usize, &Fork)> = forks.iter().enumerate().step_by(step).collect();
+/// Plays the crash at each moment of a sprint with one rental; how many there were.
+pub fn die_at_every_moment() -> usize {
+    let play = Play::plain();
+    let forks = moments(&play);
+    play_all(&play, forks.iter().enumerate().collect())
+}
+
+/// Plays the crash at each moment around the second rental's beginning and the race's end, and at
+/// some of the others; how many there were.
+pub fn die_in_a_race() -> usize {
+    let play = Play::hedged();
+    let forks = moments(&play);
+    let rentals = forks.last().unwrap().world.truth().rentals;
+    let [first, second] = &rentals[..] else {
+        panic!("no race: {rentals:?}");
+    };
+    let decisive = [second.started, first.ended.unwrap()];
+    let is_near = |fork: &Fork| {
+        let mut times = decisive.iter();
+        times.any(|time| (fork.at - time).abs() < Duration::seconds(60))
+    };
+    let chosen = forks.iter().enumerate();
+    let chosen = chosen.filter(|(number, fork)| number.is_multiple_of(64) || is_near(fork));
+    play_all(&play, chosen.collect())
+}
+
+fn play_all(play: &Play, chosen: Vec<(usize, &Fork)>) -> usize {
     let next = AtomicUsize::new(0);
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {

@@ -89,14 +89,14 @@ fn what_failed_once_does_not_fail_again() {
 
 #[test]
 fn whenever_it_dies_before_or_after_a_call_or_a_write_it_goes_on_with_one_rental() {
-    let moments = crash::die_at_every(&crash::Play::plain(), 1);
+    let moments = crash::die_at_every_moment();
     println!("{moments} moments");
     assert!(moments > 1_000, "{moments} moments");
 }
 
 #[test]
 fn whenever_it_dies_in_a_race_of_two_rentals_it_goes_on_with_both() {
-    let moments = crash::die_at_every(&crash::Play::hedged(), 4);
+    let moments = crash::die_in_a_race();
     println!("{moments} moments");
     assert!(moments > 250, "{moments} moments");
 }
