@@ -330,7 +330,7 @@ impl Link {
 /// Comes to its end when the tunnel is to end elsewhere.
 async fn moved(mut tunnel: watch::Receiver<TunnelSpec>) {
     if tunnel.changed().await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -69,12 +69,12 @@ fn whose_second_call_is_lost() -> World {
     world
 }
 
-fn race(winner: Option<InstanceId>) -> Option<Race> {
-    Some(Race {
+fn race(winner: Option<InstanceId>) -> Race {
+    Race {
         first: FIRST,
         second: SECOND,
         winner,
-    })
+    }
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_machine_that_stalls_costs_the_epoch_unless_it_is_hedged() {
     world.run_to_the_end();
     assert!(is_confirmed(&world));
     assert_eq!((world.rents(), world.most_rentals), (2, 2));
-    assert_eq!(world.sprint.race(), race(Some(SECOND)));
+    assert_eq!(world.sprint.race(), Some(race(Some(SECOND))));
     assert_nothing_is_left(&world);
 }
 
@@ -117,7 +117,7 @@ fn a_first_one_that_catches_up_wins_and_the_second_is_destroyed() {
     assert_eq!(destroyed(&world), [SECOND]);
     world.run_to_the_end();
     assert!(is_confirmed(&world));
-    assert_eq!(world.sprint.race(), race(Some(FIRST)));
+    assert_eq!(world.sprint.race(), Some(race(Some(FIRST))));
     assert_nothing_is_left(&world);
 }
 
@@ -204,7 +204,10 @@ fn a_second_one_that_breaks_is_given_back_and_the_first_goes_on() {
     world.faults.stalled_boots.clear();
     world.run_to_the_end();
     assert!(is_confirmed(&world));
-    assert_eq!((world.rents(), world.sprint.race()), (2, race(Some(FIRST))));
+    assert_eq!(
+        (world.rents(), world.sprint.race()),
+        (2, Some(race(Some(FIRST))))
+    );
     assert_nothing_is_left(&world);
 }
 
@@ -219,7 +222,7 @@ fn a_first_one_that_breaks_leaves_its_place_to_the_second() {
     assert!(is_confirmed(&world));
     assert_eq!(
         (world.rents(), world.sprint.race()),
-        (2, race(Some(SECOND)))
+        (2, Some(race(Some(SECOND))))
     );
     assert_nothing_is_left(&world);
 }
@@ -231,7 +234,7 @@ fn a_fault_of_our_own_ends_both() {
     world.faults.broken_boots.insert(1, fault(Blame::Ours));
     world.run_to_the_end();
     assert_eq!(cause(&world).name, "boot_failed");
-    assert_eq!(world.sprint.race(), race(None));
+    assert_eq!(world.sprint.race(), Some(race(None)));
     assert_nothing_is_left(&world);
 }
 
@@ -289,7 +292,7 @@ fn a_second_one_that_is_found_after_the_first_is_ready_is_destroyed() {
     world.faults.listing_unknown = false;
     world.run_to_the_end();
     assert!(is_confirmed(&world));
-    assert_eq!(world.sprint.race(), race(Some(FIRST)));
+    assert_eq!(world.sprint.race(), Some(race(Some(FIRST))));
     assert_nothing_is_left(&world);
 }
 
@@ -364,6 +367,6 @@ proptest! {
         world.run_to_the_end();
         prop_assert!(is_confirmed(&world));
         prop_assert_eq!((world.rents(), world.most_rentals), (2, 2));
-        prop_assert_eq!(world.sprint.race(), race(Some(SECOND)));
+        prop_assert_eq!(world.sprint.race(), Some(race(Some(SECOND))));
     }
 }

@@ -122,7 +122,7 @@ fn offer(id: u64) -> Offer {
     Offer {
         id: OfferId(id),
         machine: MachineId(id + 100),
-        host: Some(HostId((id + 1) / 2)),
+        host: Some(HostId(id.div_ceil(2))),
         gpu_name: "H100 SXM".into(),
         gpu_count: 4,
         gpu_memory_mb: 81_559,

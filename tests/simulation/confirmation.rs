@@ -96,7 +96,7 @@ pub fn play(policy: ReleasePolicy) -> Played {
         .skip_to(play.stage.time().max(confirmed_at) + Duration::minutes(5));
     let truth = play.stage.world().truth();
     Played {
-        report,
+        report: *report,
         confirmation: truth.confirmations[&EPOCH],
         confirmed_at,
         given_back: truth.rentals[0].ended.unwrap(),

@@ -163,7 +163,7 @@ fn goes_on_from(play: &Play, number: usize, fork: &Fork) {
 pub fn die_at_every_moment() -> usize {
     let play = Play::plain();
     let forks = moments(&play);
-    play_all(&play, forks.iter().enumerate().collect())
+    play_all(&play, &forks.iter().enumerate().collect::<Vec<_>>())
 }
 
 /// Plays the crash at each moment around the second rental's beginning and the race's end, and at
@@ -182,10 +182,10 @@ pub fn die_in_a_race() -> usize {
     };
     let chosen = forks.iter().enumerate();
     let chosen = chosen.filter(|(number, fork)| number.is_multiple_of(64) || is_near(fork));
-    play_all(&play, chosen.collect())
+    play_all(&play, &chosen.collect::<Vec<_>>())
 }
 
-fn play_all(play: &Play, chosen: Vec<(usize, &Fork)>) -> usize {
+fn play_all(play: &Play, chosen: &[(usize, &Fork)]) -> usize {
     let next = AtomicUsize::new(0);
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {

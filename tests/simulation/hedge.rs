@@ -85,7 +85,7 @@ pub fn play(seed: u64, hedging: Hedging, adjust: impl FnOnce(&mut Config)) -> Pl
     let weight = node.and_then(|node| world.weight(epoch, &node));
     let truth = world.truth();
     Played {
-        report,
+        report: *report,
         rentals: truth.rentals,
         peak: truth.peak_live_rentals,
         ledger,
