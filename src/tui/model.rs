@@ -264,7 +264,12 @@ impl Model {
 
     /// A gate waits that picking an offer passes.
     pub fn asks_for_an_offer(&self) -> bool {
-        matches!(self.gate(), Some(GateKind::Rent | GateKind::Hedge))
+        self.gate() == Some(GateKind::Rent) || self.is_hedging()
+    }
+
+    /// The offer that is picked is for a second rental.
+    pub fn is_hedging(&self) -> bool {
+        self.gate() == Some(GateKind::Hedge)
     }
 
     /// Shows a short word to the operator.

@@ -38,6 +38,7 @@ fn a_loser_is_seen_until_it_is_gone() {
 fn a_second_rental_is_agreed_to_like_any_offer() {
     let mut snapshot = gated(Step::Warming, GateKind::Hedge, "A second machine?");
     snapshot.rental = rented(Step::Warming).rental;
+    snapshot.money.per_hour = UsdPerHour::from_dollars(9.6);
     let mut m = model(snapshot);
     let text = screen(&m, 120, 40).backend().to_string();
     assert!(text.contains("GATE hedge"), "{text}");
@@ -45,6 +46,13 @@ fn a_second_rental_is_agreed_to_like_any_offer() {
     assert_eq!(press(&mut m, KeyCode::Char('a')), vec![]);
     press(&mut m, KeyCode::Char('3'));
     press(&mut m, KeyCode::Enter);
+    let question = screen(&m, 120, 40).backend().to_string();
+    for needed in ["both $19.20/h until one is ready", "WORST CASE", "sprint"] {
+        assert!(
+            question.contains(needed),
+            "{needed} is missing in:\n{question}"
+        );
+    }
     update(&mut m, Message::Drawn(Breakpoint::Normal));
     assert_eq!(
         press(&mut m, KeyCode::Char('y')),

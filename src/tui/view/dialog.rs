@@ -120,6 +120,13 @@ fn rent(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
         ),
     ];
     let money = &model.snapshot.money;
+    if let (Some(first), true) = (&model.snapshot.rental, model.is_hedging()) {
+        lines.push(Line::raw(format!(
+            "beside #{}, which goes on: both {} until one is ready",
+            first.id,
+            row.price + money.per_hour
+        )));
+    }
     let hour = money.hour_limit.0.left_after(money.hour_used.0);
     lines.push(cap_line("hour", hour, row.price.0, theme));
     for cap in &money.caps {
