@@ -1,6 +1,8 @@
 //! What the cockpit shows in each state and size, and that no key spends without a `y`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "fixtures")]
 
+#[path = "cockpit_views/hedge.rs"]
+mod hedge;
 #[path = "cockpit_views/log.rs"]
 mod log;
 
@@ -204,6 +206,7 @@ fn waiting() -> Snapshot {
             read_at: Some(at(-1)),
         },
         rental: None,
+        beside: None,
         nodes: NodesSnapshot {
             rows: vec![node("proxy-1", NodeOwner::Proxy)],
             read_at: Some(at(0)),

@@ -291,6 +291,7 @@ mod tests {
             proxy_registered: None,
             node: None,
             steps: Vec::new(),
+            race: None,
         }
     }
 

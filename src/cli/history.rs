@@ -5,7 +5,7 @@ use color_eyre::eyre::Report;
 use super::arguments::{Common, HistoryOutput};
 use super::look::{row, table};
 use super::{Exit, print, print_json, runtime, telemetry};
-use crate::domain::{BootStage, BootTimes, Duration, Step};
+use crate::domain::{BootStage, BootTimes, Duration, SprintReport, Step};
 use crate::journal::{self, PastSprint};
 
 pub(crate) fn run(common: &Common, output: HistoryOutput) -> Result<Exit, Report> {
@@ -62,10 +62,21 @@ fn words(history: &[PastSprint<'_>]) -> String {
             &or_none(boot.map(|boot| format!("{}x {}", boot.gpu_count, boot.gpu_name))),
             &or_none(boot.map(|boot| boot.machine)),
             &or_none(boot.and_then(BootTimes::total).map(minutes)),
-            report.cause.as_deref().unwrap_or_default(),
+            &remark(report),
         ]));
     }
     table(&rows)
+}
+
+/// Why it came to nothing, and how its boot was hedged.
+fn remark(report: &SprintReport) -> String {
+    let cause = report.cause.clone();
+    let race = report.race.map(|race| match race.winner {
+        Some(_) => format!("hedged: the {} rental was ready first", race.won_by()),
+        None => "hedged: neither rental was ready".to_owned(),
+    });
+    let remarks: Vec<String> = cause.into_iter().chain(race).collect();
+    remarks.join("; ")
 }
 
 fn or_none(value: Option<impl ToString>) -> String {
@@ -90,6 +101,7 @@ fn csv(history: &[PastSprint<'_>]) -> String {
         "cost_usd",
         "usd_per_weight",
         "rentals",
+        "race_won_by",
         "machine",
         "host",
         "gpu",
@@ -133,6 +145,7 @@ fn cells(past: &PastSprint<'_>) -> Vec<String> {
         format!("{:.4}", report.cost_usd),
         text(past.usd_per_weight.map(|usd| format!("{usd:.6}"))),
         past.boots.len().to_string(),
+        text(report.race.map(|race| race.won_by().to_owned())),
         text(boot.map(|boot| boot.machine.to_string())),
         text(
             boot.and_then(|boot| boot.host)

@@ -13,7 +13,7 @@ use super::settings::{
     Paths, PocConfig, SimulationConfig, SshConfig, VastConfig,
 };
 use crate::domain::{
-    CockpitId, Duration, OfferQuery, Participant, ReleasePolicy, UsdPerHour, Verification,
+    CockpitId, Duration, Hedging, OfferQuery, Participant, ReleasePolicy, UsdPerHour, Verification,
     WorkloadModel,
 };
 
@@ -268,6 +268,10 @@ pub(super) fn poc(reader: &mut Reader<'_>) -> PocConfig {
         release: release(reader),
         execution_timeout: reader.duration("poc.execution_timeout", Duration::minutes(20), LONGEST),
         lease: reader.duration("poc.lease", Duration::minutes(5), Duration::hours(24)),
+        hedge: match reader.choice("poc.hedge") {
+            "on" => Hedging::On,
+            _ => Hedging::Off,
+        },
     }
 }
 
@@ -530,6 +534,11 @@ fn agree(reader: &mut Reader<'_>, config: &Config) {
             "a node would have to be registered before it is rented",
             right,
         );
+    }
+    if config.poc.hedge == Hedging::On && !reader.is_given("budget.per_hour") {
+        let what = "poc.hedge is on, and without this cap two rentals at once never fit";
+        let right = "what two rentals together may cost in an hour";
+        reader.problem("budget.per_hour", what, right);
     }
     let parallel = config
         .mlnode

@@ -451,6 +451,12 @@ pub const KEYS: &[Key] = &[
         "\"30m\"",
         "What the lease on the rental adds to the planned release: it ends itself then.",
     ),
+    default(
+        "poc.hedge",
+        Kind::Choice(&["off", "on"]),
+        "\"off\"",
+        "What is done about a boot that falls behind nine in ten: off waits for it as long as it can be in time; on rents a second machine beside it, once in a sprint, keeps the one that is ready first and destroys the other. Both must fit into every cap, so budget.per_hour must be given.",
+    ),
     optional(
         "budget.per_hour",
         Kind::Money,

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::proxy::ProxyConfig;
 use crate::domain::{
-    CockpitId, Duration, OfferQuery, Participant, ReleasePolicy, Time, Usd, UsdPerHour,
+    CockpitId, Duration, Hedging, OfferQuery, Participant, ReleasePolicy, Time, Usd, UsdPerHour,
     WorkloadModel,
 };
 
@@ -142,6 +142,8 @@ pub struct PocConfig {
     pub execution_timeout: Duration,
     /// Lease on the rental beyond the planned release; it is renewed while the cockpit lives.
     pub lease: Duration,
+    /// What is done about a boot that falls behind.
+    pub hedge: Hedging,
 }
 
 /// Caps. A step whose worst case does not fit is refused.

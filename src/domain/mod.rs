@@ -39,7 +39,9 @@ pub use node::{
 };
 pub use preflight::{Finding, Preflight, Requirement, Verdict};
 pub use ranking::{AvoidedMachine, RankedOffer};
-pub use sprint::{Cause, GateKind, Mode, Outcome, ReleasePolicy, SprintReport, Step, StepSpan};
+pub use sprint::{
+    Cause, GateKind, Hedging, Mode, Outcome, Race, ReleasePolicy, SprintReport, Step, StepSpan,
+};
 pub use workload::{
     Blame, BootFault, BootStage, BootTimes, GpuDevice, MlNodeStatus, ServiceState, StartupState,
     WorkloadModel,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Duration, EpochIndex, Height, NodeId, Time, Weight};
+use super::{Duration, EpochIndex, Height, InstanceId, NodeId, Time, Weight};
 
 /// A step of a sprint. See section 3 of the design for what each does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -40,10 +40,34 @@ pub enum GateKind {
     Start,
     /// Pick an offer and confirm its cost.
     Rent,
+    /// Pick a second offer beside a boot that is behind, and confirm its cost.
+    Hedge,
     /// Before the node is registered.
     Register,
     /// Before everything is taken down.
     Release,
+}
+
+/// What is done about a boot that falls behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hedging {
+    /// It is waited for as long as it can still be in time.
+    #[default]
+    Off,
+    /// A second rental races it, once in a sprint and within the caps.
+    On,
+}
+
+/// Two rentals side by side, because the first one's boot was behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Race {
+    /// The one that was behind.
+    pub first: InstanceId,
+    /// The one beside it.
+    pub second: InstanceId,
+    /// The one that was ready first and kept; absent when neither was.
+    pub winner: Option<InstanceId>,
 }
 
 /// Who approves steps.
@@ -167,6 +191,20 @@ pub struct SprintReport {
     /// Steps in order.
     #[serde(default)]
     pub steps: Vec<StepSpan>,
+    /// How a boot that was behind was hedged; absent when none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub race: Option<Race>,
+}
+
+impl Race {
+    /// `first`, `second` or `neither`.
+    pub fn won_by(self) -> &'static str {
+        match self.winner {
+            Some(winner) if winner == self.first => "first",
+            Some(_) => "second",
+            None => "neither",
+        }
+    }
 }
 
 impl SprintReport {
@@ -251,6 +289,7 @@ impl fmt::Display for GateKind {
         f.pad(match self {
             GateKind::Start => "start",
             GateKind::Rent => "rent",
+            GateKind::Hedge => "hedge",
             GateKind::Register => "register",
             GateKind::Release => "release",
         })

@@ -10,29 +10,26 @@ use tokio_util::sync::CancellationToken;
 
 use super::confirmation::PendingConfirmation;
 use super::drill::{self, Part, drill};
-use super::front::Front;
 use super::memory::ReleaseOnly;
 use super::observe::{Observation, start_pollers};
 use super::ports::{LinkError, TunnelEnds};
-use super::rental::Watcher;
 use super::see::CLOCK_SLACK;
 use super::snapshot::{
-    Alert, AlertLevel, BootLog, Command, LinkSnapshot, QuitChoice, RejectedOffer, Snapshot,
-    TunnelRate, WorldKind,
+    Alert, AlertLevel, Command, LinkSnapshot, QuitChoice, RejectedOffer, Snapshot, TunnelRate,
+    WorldKind,
 };
 use super::supervise::caught;
-use super::{EngineError, Ports, exec, publish};
+use super::watched::Watched;
+use super::{EngineError, Ports, publish};
 use crate::chain::clock::BlockClock;
 use crate::chain::sources::Sources;
 use crate::config::Config;
 use crate::domain::{
-    Account, BootTimes, Duration, EpochIndex, EpochView, Governance, Height, Instance, InstanceId,
-    Mode, Outcome, RankedOffer, RegisteredNode, SprintReport, Step, Time,
+    Account, Duration, EpochIndex, EpochView, Governance, Height, Instance, InstanceId, Mode,
+    Outcome, RankedOffer, RegisteredNode, SprintReport, Step, Time,
 };
 use crate::flow::{Effect, Event, Sprint};
 use crate::journal::{Journal, Ledger, Record};
-use crate::mlnode::boot::BootTracker;
-use crate::ssh::sanitize::Sanitizer;
 
 /// When an engine ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,13 +102,11 @@ pub(super) struct Engine {
     pub(super) seen: Seen,
     pub(super) running: HashSet<&'static str>,
     pub(super) waiting: VecDeque<Effect>,
-    pub(super) watcher: Option<Watcher>,
-    pub(super) boot: Option<BootTracker>,
-    /// What will be remembered of the boot under way, unless nobody watched its beginning.
-    pub(super) boot_times: Option<BootTimes>,
-    pub(super) sanitizer: Sanitizer,
-    pub(super) boot_log: BootLog,
-    reports: mpsc::Sender<Observation>,
+    /// The sprint's own rental, or the last one.
+    pub(super) own: Option<Watched>,
+    /// The one that boots beside it.
+    pub(super) beside: Option<Watched>,
+    pub(super) reports: mpsc::Sender<Observation>,
     pub(super) quitting: Option<QuitChoice>,
     pub(super) report: Option<SprintReport>,
     pub(super) report_asked: bool,
@@ -139,11 +134,8 @@ pub(super) struct Seen {
     pub(super) market: Option<MarketView>,
     pub(super) search_trouble: Option<String>,
     pub(super) searching: bool,
-    pub(super) instance: Option<Instance>,
-    /// The contract whose container did not run yet, and when that was seen last.
-    pub(super) idle_gpu: Option<(InstanceId, Time)>,
-    pub(super) link: LinkState,
-    pub(super) mlnode: Option<crate::domain::MlNodeStatus>,
+    /// Contracts whose container did not run yet, and when that was seen last.
+    pub(super) idle_gpus: BTreeMap<InstanceId, Time>,
     pub(super) confirmation: Option<PendingConfirmation>,
 }
 
@@ -248,11 +240,8 @@ pub fn start(
         seen: Seen::default(),
         running: HashSet::new(),
         waiting: VecDeque::new(),
-        watcher: None,
-        boot: None,
-        boot_times: None,
-        sanitizer: Sanitizer::new(),
-        boot_log: BootLog::default(),
+        own: None,
+        beside: None,
         reports,
         quitting: None,
         report: None,
@@ -370,8 +359,10 @@ impl Engine {
             attention.send_if_modified(|now| std::mem::replace(now, wanted) != wanted);
         }
         stop.cancel();
-        if let Some(watcher) = self.watcher.take() {
-            let _ = tokio::time::timeout(std::time::Duration::from_secs(5), watcher.stop()).await;
+        let watched = self.own.iter_mut().chain(&mut self.beside);
+        let closing: Vec<_> = watched.filter_map(Watched::stop).collect();
+        for session in closing {
+            let _ = tokio::time::timeout(std::time::Duration::from_secs(5), session).await;
         }
         let mut last = self.snapshot(self.ports.clock.now());
         last.ended = true;
@@ -405,7 +396,7 @@ impl Engine {
 
     /// What follows from the sprint's state after every event.
     fn keep_house(&mut self) {
-        self.watch_rental();
+        self.watch_rentals();
         // A sprint that was reported is history: saved again, the next start would report it again.
         if self.report.is_none() {
             self.save();
@@ -418,44 +409,6 @@ impl Engine {
             self.report_asked = true;
             self.count_leftovers();
         }
-    }
-
-    fn watch_rental(&mut self) {
-        let wants = self.sprint.wants();
-        let wanted = wants.rental.as_ref().filter(|_| wants.link);
-        let watched = self.watcher.as_ref().map(|watcher| watcher.instance);
-        if watched == wanted.map(|rental| rental.instance) {
-            if let (Some(watcher), Some(rental)) = (&self.watcher, wanted) {
-                watcher.set_lease(self.by_true_clock(rental.lease_until));
-            }
-            return;
-        }
-        if let Some(watcher) = self.watcher.take() {
-            self.remember_boot();
-            drop(watcher.stop());
-            self.seen.link = LinkState::default();
-        }
-        let Some(rental) = wanted else { return };
-        self.boot_times = self.boot_times_of(rental);
-        let query = &self.config.vast.query;
-        self.boot = Some(BootTracker::new(
-            rental.since,
-            query.gpu_count,
-            query.min_gpu_memory_mb,
-            self.config.mlnode.model.id.clone(),
-        ));
-        self.sanitizer = Sanitizer::new();
-        self.boot_log = BootLog::default();
-        self.seen.instance = None;
-        self.seen.mlnode = None;
-        let reach = (exec::tunnel_spec(&self.config), Front::of(&self.config));
-        self.watcher = Some(Watcher::start(
-            &self.ports,
-            rental.instance,
-            reach,
-            self.by_true_clock(rental.lease_until),
-            &self.reports,
-        ));
     }
 
     /// A time of this machine's clock as the rental's clock shows it. The watchdog there goes by its
@@ -542,7 +495,7 @@ impl Engine {
     }
 
     fn quit(&mut self, now: Time, choice: QuitChoice) {
-        let idle = self.sprint.rental().is_none()
+        let idle = self.sprint.rentals().next().is_none()
             && !self.sprint.is_renting()
             && !self.sprint.is_releasing();
         if choice == QuitChoice::Detach || idle {

@@ -43,7 +43,7 @@ impl Engine {
             Effect::Adopt { label, instance } => {
                 self.record(&Record::Rented { label, instance });
             }
-            Effect::StartModel => self.start_model(key),
+            Effect::StartModel { instance, .. } => self.start_model(key, instance),
             Effect::Register { node, instance } => self.register(node, instance),
             Effect::Enable(node) => self.enable(node),
             Effect::Disable(node) => self.disable(node),
@@ -216,8 +216,9 @@ impl Engine {
         });
     }
 
-    fn start_model(&mut self, key: &'static str) {
-        let Some(ends) = self.seen.link.ends else {
+    fn start_model(&mut self, key: &'static str, instance: InstanceId) {
+        let ends = self.watched(instance).and_then(|watched| watched.link.ends);
+        let Some(ends) = ends else {
             return;
         };
         let (ports, model) = (self.ports.clone(), self.config.mlnode.model.clone());
@@ -363,10 +364,13 @@ impl Engine {
     /// What is to be registered, once it is known where the node can be reached.
     pub(super) fn wanted_node(&self) -> Option<NodeConfig> {
         let rental = self.sprint.rental()?;
+        let watched = self.watched(rental.instance)?;
         let (mlnode, network) = (&self.config.mlnode, &self.config.network_node);
         let place = match &network.exposure {
             Exposure::Tunnel { host, .. } => {
-                let ends = self.seen.link.ends?;
+                // A tunnel that still ends elsewhere is being moved.
+                let spec = tunnel_spec(&self.config);
+                let ends = watched.link.ends.filter(|ends| spec.is_met_by(*ends))?;
                 Place {
                     host: host.clone(),
                     api: ends.api.port(),
@@ -374,7 +378,7 @@ impl Engine {
                 }
             }
             Exposure::Direct => {
-                let instance = self.seen.instance.as_ref()?;
+                let instance = watched.row.as_ref()?;
                 let outside = |port: u16| {
                     let port = front::public_port(port);
                     instance
@@ -390,8 +394,7 @@ impl Engine {
                 }
             }
         };
-        let seen_name = self
-            .seen
+        let seen_name = watched
             .mlnode
             .as_ref()
             .and_then(|status| status.gpus.first())

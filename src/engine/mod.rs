@@ -25,6 +25,7 @@ mod see;
 mod settle;
 mod snapshot;
 mod supervise;
+mod watched;
 
 use std::sync::Arc;
 

@@ -267,6 +267,26 @@ pub struct TunnelSpec {
     pub callback: Option<CallbackForward>,
 }
 
+impl TunnelSpec {
+    /// The same, with local ends that the system chooses: beside one that has the configured ends.
+    #[must_use]
+    pub(super) fn at_any_ports(&self) -> TunnelSpec {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        TunnelSpec {
+            api_listen: any,
+            inference_listen: any,
+            ..self.clone()
+        }
+    }
+
+    /// The ends are where they are to be.
+    pub(super) fn is_met_by(&self, ends: TunnelEnds) -> bool {
+        let is_there =
+            |wanted: SocketAddr, end: SocketAddr| wanted.port() == 0 || wanted.port() == end.port();
+        is_there(self.api_listen, ends.api) && is_there(self.inference_listen, ends.inference)
+    }
+}
+
 /// A remote forward for the `PoC` callback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallbackForward {

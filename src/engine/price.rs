@@ -28,18 +28,21 @@ impl Engine {
         }
         let agreed = self
             .sprint
-            .rental()
-            .filter(|rental| rental.label == label && rental.dearer.is_none())
+            .rentals()
+            .find(|rental| rental.label == label && rental.dearer.is_none())
             .map(|rental| rental.offer.price_with_disk(self.config.vast.query.disk_gb));
         if let Some(agreed) = agreed.filter(|agreed| charged.exceeds(*agreed)) {
-            self.feed(now, Event::RentalIsDearer(Dearer { agreed, charged }));
+            let dearer = Dearer { agreed, charged };
+            let instance = instance.id;
+            self.feed(now, Event::RentalIsDearer { instance, dearer });
         }
     }
 
     /// Money that nobody agreed to is spent.
     pub(super) fn price_alert(&self) -> Option<Alert> {
-        let rental = self.sprint.rental()?;
-        let Dearer { agreed, charged } = rental.dearer?;
+        let mut rentals = self.sprint.rentals();
+        let (rental, dearer) = rentals.find_map(|rental| Some((rental, rental.dearer?)))?;
+        let Dearer { agreed, charged } = dearer;
         Some(Alert {
             level: AlertLevel::Critical,
             text: format!(

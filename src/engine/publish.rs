@@ -6,8 +6,8 @@ use super::core::{Engine, MarketView};
 use super::reconcile;
 use super::snapshot::{
     Alert, AlertLevel, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot,
-    ConfirmationEstimate, GateSnapshot, HeightEstimate, MoneySnapshot, NodeOwner, NodeRow,
-    NodesSnapshot, OffersSnapshot, RejectedOffer, RentalSnapshot, SearchState, Snapshot,
+    ConfirmationEstimate, GateSnapshot, HeightEstimate, LinkSnapshot, MoneySnapshot, NodeOwner,
+    NodeRow, NodesSnapshot, OffersSnapshot, RejectedOffer, RentalSnapshot, SearchState, Snapshot,
     SprintSnapshot, StageEstimate, TimeBand, UpgradeEstimate,
 };
 use crate::chain::epoch;
@@ -47,6 +47,7 @@ pub fn sprint_rules(config: &Config, boots: &[PastBoot], nonce: u64) -> Plan {
         execution_timeout: poc.execution_timeout,
         lease: poc.lease,
         max_attempts: config.vast.max_attempts,
+        hedging: poc.hedge,
         caps: Caps {
             hour: budget.per_hour,
             sprint: budget.per_sprint,
@@ -72,10 +73,18 @@ impl Engine {
                 .sprint
                 .rental()
                 .map(|rental| self.rental_snapshot(now, rental)),
+            beside: self
+                .sprint
+                .beside()
+                .map(|rental| self.rental_snapshot(now, rental)),
             nodes: self.nodes_snapshot(),
             money: self.money_snapshot(now),
             alerts: self.alerts(now),
-            boot_log: self.boot_log.clone(),
+            boot_log: self
+                .own
+                .as_ref()
+                .map(|own| own.log.clone())
+                .unwrap_or_default(),
             ended: false,
         }
     }
@@ -214,13 +223,7 @@ impl Engine {
             Step::Waiting => "waits for the time to rent".to_owned(),
             Step::Choosing => "compares offers".to_owned(),
             Step::Renting => "rents, or finds out whether it has".to_owned(),
-            Step::Booting => match self
-                .seen
-                .link
-                .last_error
-                .as_ref()
-                .filter(|_| self.seen.link.up_since.is_none())
-            {
+            Step::Booting => match self.link_error() {
                 Some(error) => format!("waits for the rental; SSH: {error}"),
                 None => "waits for the rental's API".to_owned(),
             },
@@ -238,6 +241,14 @@ impl Engine {
             Some(note) => format!("{base} — {note}"),
             None => base,
         }
+    }
+
+    /// Why there is no link to the sprint's own rental.
+    fn link_error(&self) -> Option<&str> {
+        let link = &self.own.as_ref()?.link;
+        link.last_error
+            .as_deref()
+            .filter(|_| link.up_since.is_none())
     }
 
     fn proving(&self) -> &'static str {
@@ -272,6 +283,7 @@ impl Engine {
                 )
             }
             GateKind::Rent => "Pick an offer and confirm its cost.".to_owned(),
+            GateKind::Hedge => self.hedge_question(),
             GateKind::Register => {
                 "The model is loaded. Register the node with the Network Node?".to_owned()
             }
@@ -298,6 +310,15 @@ impl Engine {
             since: gate.since,
             until,
         }
+    }
+
+    fn hedge_question(&self) -> String {
+        let first = self.sprint.rental().map_or_else(String::new, |rental| {
+            format!("instance {} ({})", rental.instance, self.price(rental))
+        });
+        format!(
+            "The boot of {first} is behind nine in ten. Rent a second machine beside it? Pick an offer and confirm its cost: both are paid for until one is ready, then the other is destroyed."
+        )
     }
 
     /// What a confirmation `PoC` would do to the reward under the policy in force; nothing to say
@@ -339,28 +360,26 @@ impl Engine {
     }
 
     fn rental_snapshot(&self, now: Time, rental: &Rental) -> RentalSnapshot {
-        let instance = self.seen.instance.as_ref();
+        let watched = self.watched(rental.instance);
+        let row = watched.and_then(|watched| watched.row.as_ref());
+        let mlnode = watched.and_then(|watched| watched.mlnode.as_ref());
+        let loses = self.sprint.has_lost(rental);
         RentalSnapshot {
             id: rental.instance,
             label: rental.label.clone(),
             gpus: format!("{}x {}", rental.offer.gpu_count, rental.offer.gpu_name),
             location: rental.offer.location.clone(),
-            status: instance.map_or_else(|| "not listed yet".to_owned(), status_text),
+            status: row.map_or_else(|| "not listed yet".to_owned(), status_text),
             rented_at: rental.since,
             price: self.price(rental),
             cost: self.rental_cost(now, rental),
             lease_until: rental.lease_until,
-            ssh: self.seen.link.endpoint.clone(),
-            link: self.seen.link.snapshot(),
+            ssh: watched.and_then(|watched| watched.link.endpoint.clone()),
+            link: watched.map_or(LinkSnapshot::None, |watched| watched.link.snapshot()),
             boot: self.boot_snapshot(now, rental),
-            devices: self
-                .seen
-                .mlnode
-                .as_ref()
-                .map(|status| status.gpus.clone())
-                .unwrap_or_default(),
-            service: self.seen.mlnode.as_ref().map(|status| status.state),
-            releasing: self.sprint.is_releasing(),
+            devices: mlnode.map(|status| status.gpus.clone()).unwrap_or_default(),
+            service: mlnode.map(|status| status.state),
+            releasing: loses || self.sprint.is_releasing(),
         }
     }
 
@@ -374,7 +393,7 @@ impl Engine {
     }
 
     fn boot_snapshot(&self, now: Time, rental: &Rental) -> BootSnapshot {
-        let Some(boot) = &self.boot else {
+        let Some(boot) = self.watched(rental.instance).map(|watched| &watched.boot) else {
             return BootSnapshot {
                 stage: crate::domain::BootStage::Placed,
                 progress: None,
@@ -436,10 +455,7 @@ impl Engine {
             used,
         };
         MoneySnapshot {
-            per_hour: self
-                .sprint
-                .rental()
-                .map_or(UsdPerHour::ZERO, |rental| self.price(rental)),
+            per_hour: self.sprint.rentals().map(|rental| self.price(rental)).sum(),
             sprint: self.ledger.spent_in_sprint(now),
             reserved: self.ledger.reserved(now),
             caps: vec![
@@ -477,7 +493,9 @@ impl Engine {
             advice: "destroy it by hand at https://console.vast.ai/instances/ ; it costs money until then".to_owned(),
             since: *since,
         });
-        late.chain(self.seen.link.alarm()).collect()
+        let watched = self.own.iter().chain(&self.beside);
+        let strange = watched.filter_map(|watched| watched.link.alarm());
+        late.chain(strange).collect()
     }
 
     fn alerts(&self, now: Time) -> Vec<Alert> {
@@ -535,12 +553,9 @@ impl Engine {
                 "check network_node.admin_api; a node cannot be registered without it",
             );
         }
-        if let Some(fault) = self
-            .boot
-            .as_ref()
-            .and_then(|boot| boot.fault())
-            .filter(|_| self.sprint.rental().is_some())
-        {
+        let rented = self.sprint.rentals().map(|rental| rental.instance);
+        let watched = rented.filter_map(|instance| self.watched(instance));
+        for fault in watched.filter_map(|watched| watched.boot.fault()) {
             alert(
                 AlertLevel::Warning,
                 fault.seen_at,
@@ -591,6 +606,7 @@ impl Engine {
                 .and_then(|proxy| nodes.map(|all| all.iter().any(|node| node.config.id == *proxy))),
             node: sprint.node_id().cloned(),
             steps: sprint.spans().to_vec(),
+            race: sprint.race(),
         }
     }
 }

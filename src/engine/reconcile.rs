@@ -116,10 +116,7 @@ pub fn plan(readings: &Readings<'_>) -> Vec<Order> {
 impl Readings<'_> {
     /// The sprint rents under this label, or has.
     pub fn is_in_use(&self, label: &RentalLabel) -> bool {
-        self.sprint.is_some_and(|sprint| {
-            sprint.open_label() == Some(label)
-                || sprint.rental().is_some_and(|rental| rental.label == *label)
-        })
+        self.sprint.is_some_and(|sprint| sprint.uses(label))
     }
 
     fn is_left_over(&self, instance: &Instance) -> bool {

@@ -40,8 +40,8 @@ const RECONNECT_LONGEST: Duration = Duration::seconds(30);
 /// The watcher of one rental. Dropping it stops watching; [`Watcher::stop`] also waits for the
 /// clean end of the SSH session.
 pub(super) struct Watcher {
-    pub(super) instance: InstanceId,
     lease: watch::Sender<Time>,
+    tunnel: watch::Sender<TunnelSpec>,
     stop: CancellationToken,
     link: tokio::task::JoinHandle<()>,
 }
@@ -56,6 +56,7 @@ impl Watcher {
     ) -> Watcher {
         let stop = CancellationToken::new();
         let (lease, lease_seen) = watch::channel(lease_until);
+        let (tunnel, tunnel_seen) = watch::channel(reach.0);
         let (seen, instances) = watch::channel(None);
         tokio::spawn(poll_instance(
             ports.clone(),
@@ -67,7 +68,7 @@ impl Watcher {
         let link = Link {
             ports: ports.clone(),
             instance,
-            tunnel: reach.0,
+            tunnel: tunnel_seen,
             front: reach.1,
             lease: lease_seen,
             reports: reports.clone(),
@@ -76,8 +77,8 @@ impl Watcher {
             place: LogPlace::default(),
         };
         Watcher {
-            instance,
             lease,
+            tunnel,
             link: tokio::spawn(link.outlive(instances)),
             stop,
         }
@@ -86,6 +87,15 @@ impl Watcher {
     pub(super) fn set_lease(&self, until: Time) {
         self.lease
             .send_if_modified(|lease| std::mem::replace(lease, until) != until);
+    }
+
+    /// Leads the tunnel to other local ends, as soon as they are free. False when it is there already.
+    pub(super) fn move_tunnel(&self, spec: TunnelSpec) -> bool {
+        self.tunnel.send_if_modified(|tunnel| {
+            let moves = *tunnel != spec;
+            *tunnel = spec;
+            moves
+        })
     }
 
     /// Ends watching; the link's task closes its session on both sides by itself.
@@ -128,7 +138,7 @@ async fn poll_instance(
 struct Link {
     ports: Arc<Ports>,
     instance: InstanceId,
-    tunnel: TunnelSpec,
+    tunnel: watch::Receiver<TunnelSpec>,
     front: Option<Front>,
     lease: watch::Receiver<Time>,
     reports: mpsc::Sender<Observation>,
@@ -232,7 +242,12 @@ impl Link {
     }
 
     async fn work(&mut self, session: &dyn RemoteSession) -> Result<(), LinkError> {
-        let ends = session.open_tunnel(&self.tunnel).await?;
+        if self.tunnel.has_changed().unwrap_or(false) {
+            // The ends outlive sessions: without this they would stay where they were.
+            self.ports.remote.close_tunnel(self.instance).await;
+        }
+        let tunnel = self.tunnel.borrow_and_update().clone();
+        let ends = session.open_tunnel(&tunnel).await?;
         if let Some(front) = self.front {
             front.start(session).await?;
         }
@@ -248,7 +263,8 @@ impl Link {
         );
         let leasing = renew_lease(self.ports.clone(), session, self.lease.clone());
         let watching = self.watch(session);
-        tokio::pin!(asking, leasing, watching);
+        let moving = moved(self.tunnel.clone());
+        tokio::pin!(asking, leasing, watching, moving);
         loop {
             tokio::select! {
                 // In this order: a busy log must not keep the link from being checked or the lease
@@ -256,6 +272,8 @@ impl Link {
                 biased;
                 result = &mut watching => return result,
                 () = &mut asking => return Ok(()),
+                // The next session has it at the new ends.
+                () = &mut moving => return Ok(()),
                 result = &mut leasing => return result,
                 chunk = log.recv() => {
                     let Some(chunk) = chunk else {
@@ -306,6 +324,13 @@ impl Link {
             .reports
             .send(Observation::Link(self.instance, change))
             .await;
+    }
+}
+
+/// Comes to its end when the tunnel is to end elsewhere.
+async fn moved(mut tunnel: watch::Receiver<TunnelSpec>) {
+    if tunnel.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -3,17 +3,15 @@
 use super::core::Engine;
 use super::exec;
 use super::observe::{Attention, Headers, LinkChange, Observation};
-use super::ports::{LinkError, Look, TailChunk};
+use super::ports::{Look, TailChunk};
 use super::reconcile::Readings;
-use super::snapshot::TunnelRate;
 use super::{publish, reconcile};
 use crate::domain::{
     Account, ActualStatus, BlockHeader, CallError, Duration, EpochView, Governance, Instance,
-    InstanceId, Likeness, MlNodeStatus, NodeStatus, RegisteredNode, SourceReport, Time, Usd,
+    InstanceId, Likeness, NodeStatus, RegisteredNode, SourceReport, Time, Usd,
 };
-use crate::flow::{BootReading, Candidate, Effect, Event, Funds, NodeReading, NodesReading};
+use crate::flow::{Candidate, Effect, Event, Funds, NodeReading, NodesReading};
 use crate::journal::Record;
-use crate::mlnode::boot::BootTracker;
 use crate::network_node::likeness;
 use crate::vast::{Experience, Ranked, rank};
 
@@ -276,19 +274,15 @@ impl Engine {
         }
     }
 
-    /// Rentals of ours beside the sprint's own: those that are listed, and those that the journal
-    /// knows of and that may still appear.
+    /// Rentals of ours beside the sprint's: those that are listed, and those that the journal knows of
+    /// and that may still appear.
     fn leftovers(&self, orders: &[reconcile::Order]) -> usize {
         let listed = orders
             .iter()
             .filter(|order| matches!(order, reconcile::Order::Destroy(_)))
             .count();
-        let rental = self.sprint.rental().map(|rental| &rental.label);
-        let own = [rental, self.sprint.open_label()];
         let known = self.ledger.open_rentals();
-        let known = known
-            .iter()
-            .filter(|open| !own.contains(&Some(&open.label)));
+        let known = known.iter().filter(|open| !self.sprint.uses(&open.label));
         listed.max(known.count())
     }
 
@@ -298,23 +292,20 @@ impl Engine {
         id: InstanceId,
         result: Result<Option<Instance>, CallError>,
     ) {
-        if self.sprint.rental().map(|rental| rental.instance) != Some(id) {
+        let Some(watched) = self.watched_mut(id) else {
             return;
-        }
+        };
         match result {
             Ok(Some(instance)) => {
+                watched.see_row(now, &instance);
                 match instance.actual {
                     ActualStatus::Provisioning | ActualStatus::Created | ActualStatus::Loading => {
-                        self.seen.idle_gpu = Some((id, now));
+                        self.seen.idle_gpus.insert(id, now);
                     }
                     _ => self.record_idle_gpu(id),
                 }
-                if let Some(boot) = &mut self.boot {
-                    boot.observe_instance(now, &instance);
-                }
                 self.see_price(now, &instance);
-                self.seen.instance = Some(instance);
-                self.feed_boot(now);
+                self.feed_boot(now, id);
             }
             Ok(None) => {
                 let listed = self
@@ -323,7 +314,7 @@ impl Engine {
                     .as_ref()
                     .is_some_and(|(_, all)| all.iter().any(|i| i.id == id));
                 if !listed && self.seen.listing.is_some() {
-                    self.feed(now, Event::RentalVanished);
+                    self.feed(now, Event::RentalVanished(id));
                 }
             }
             Err(error) => tracing::warn!("instance {id} cannot be read: {error}"),
@@ -331,65 +322,17 @@ impl Engine {
     }
 
     fn see_link(&mut self, now: Time, id: InstanceId, change: LinkChange) {
-        if self.watcher.as_ref().map(|watcher| watcher.instance) != Some(id) {
-            return;
+        let watched = self.watched_mut(id);
+        if watched.is_some_and(|watched| watched.see_link(now, change)) {
+            self.feed_boot(now, id);
         }
-        let link = &mut self.seen.link;
-        match change {
-            LinkChange::Failed(error) => {
-                if let (LinkError::Denied { .. }, Some(boot)) = (&error, &mut self.boot) {
-                    boot.observe_denial(now, &error.to_string());
-                }
-                link.failed(now, &error);
-                tracing::info!("SSH attempt {}: {error}", link.attempts);
-            }
-            LinkChange::Connected(endpoint) => {
-                tracing::info!("SSH is connected to {endpoint}");
-                link.endpoint = Some(endpoint);
-                link.up_since = Some(now);
-            }
-            LinkChange::Tunnel(ends) => link.ends = Some(ends),
-            LinkChange::Carries(rate) => {
-                link.rate = rate;
-                return;
-            }
-            LinkChange::Lost(error) => {
-                tracing::warn!("{error}; connecting again");
-                link.up_since = None;
-                link.ends = None;
-                link.proven = false;
-                link.rate = TunnelRate::default();
-                link.last_error = Some(error.to_string());
-            }
-        }
-        let up = link.up_since.is_some();
-        if let Some(boot) = &mut self.boot {
-            boot.observe_link(now, up);
-        }
-        self.feed_boot(now);
     }
 
     fn see_log(&mut self, now: Time, id: InstanceId, chunk: &TailChunk) {
-        if self.watcher.as_ref().map(|watcher| watcher.instance) != Some(id) {
-            return;
+        if let Some(watched) = self.watched_mut(id) {
+            watched.see_log(now, chunk);
+            self.feed_boot(now, id);
         }
-        let mut lines = Vec::new();
-        if chunk.offset == 0 {
-            // Another file begins: what was not finished in the last one never will be.
-            lines.extend(self.sanitizer.end(now));
-        }
-        lines.extend(self.sanitizer.feed(now, &chunk.bytes));
-        let live = self.sanitizer.live(now);
-        if let Some(boot) = &mut self.boot {
-            for line in lines.iter().chain(&live) {
-                boot.observe_line(now, &line.text());
-            }
-        }
-        for line in lines.drain(..) {
-            self.boot_log.push(line);
-        }
-        self.boot_log.live = live;
-        self.feed_boot(now);
     }
 
     fn see_mlnode(
@@ -398,43 +341,29 @@ impl Engine {
         id: InstanceId,
         result: Result<crate::domain::MlNodeStatus, CallError>,
     ) {
-        if self.watcher.as_ref().map(|watcher| watcher.instance) != Some(id) {
+        let Some(watched) = self.watched_mut(id) else {
             return;
-        }
+        };
         match result {
-            Ok(status) => {
-                self.seen.link.proven = true;
-                if let Some(boot) = &mut self.boot {
-                    boot.observe_status(now, &status);
-                }
-                self.seen.mlnode = Some(status);
-            }
+            Ok(status) => watched.see_mlnode(now, status),
             Err(error) => {
-                self.seen.link.proven = false;
+                watched.link.proven = false;
                 tracing::debug!("{error}");
             }
         }
-        self.feed_boot(now);
+        self.feed_boot(now, id);
     }
 
-    fn feed_boot(&mut self, now: Time) {
-        let is_over = |boot: &BootTracker| boot.is_ready() || boot.fault().is_some();
-        if self.boot.as_ref().is_some_and(is_over) {
-            self.remember_boot();
-        }
-        let Some(boot) = &self.boot else { return };
-        let reading = BootReading {
-            api_up: self.seen.mlnode.is_some(),
-            ready: boot.is_ready(),
-            at_work: self
-                .seen
-                .mlnode
-                .as_ref()
-                .is_some_and(MlNodeStatus::is_at_work),
-            left: Some(boot.expected_left(now).0),
-            fault: boot.fault().cloned(),
+    fn feed_boot(&mut self, now: Time, id: InstanceId) {
+        let Some(watched) = self.watched_mut(id) else {
+            return;
         };
-        self.feed(now, Event::BootObserved(reading));
+        let reading = watched.reading(now);
+        let is_over = reading.ready || reading.fault.is_some();
+        let times = is_over.then(|| watched.take_times(now)).flatten();
+        self.remember_boot(times);
+        let instance = id;
+        self.feed(now, Event::BootObserved { instance, reading });
     }
 
     fn see_offers(

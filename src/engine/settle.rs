@@ -43,23 +43,16 @@ impl Engine {
         })
     }
 
-    /// Writes down how long the boot took, once. It is not worth the spool of a full disk.
-    pub(super) fn remember_boot(&mut self) {
-        let (Some(mut times), Some(boot)) = (self.boot_times.take(), &self.boot) else {
-            return;
-        };
-        times.started = boot.started().to_vec();
-        times.ended = self.ports.clock.now();
-        times.fault = boot.fault().map(|fault| fault.name.clone());
-        if self.release_only.is_none() {
-            self.record(&Record::BootWatched { boot: times });
+    /// Writes down how long a boot took. It is not worth the spool of a full disk.
+    pub(super) fn remember_boot(&mut self, times: Option<BootTimes>) {
+        if let Some(boot) = times.filter(|_| self.release_only.is_none()) {
+            self.record(&Record::BootWatched { boot });
         }
     }
 
     /// What the market said of a container that did not run yet is money that was not spent.
     pub(super) fn record_idle_gpu(&mut self, instance: InstanceId) {
-        let seen = self.seen.idle_gpu.take_if(|(id, _)| *id == instance);
-        if let Some((instance, until)) = seen {
+        if let Some(until) = self.seen.idle_gpus.remove(&instance) {
             self.record(&Record::GpuIdleUntil { instance, until });
         }
     }

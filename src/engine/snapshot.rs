@@ -71,6 +71,9 @@ pub struct Snapshot {
     pub offers: OffersSnapshot,
     /// What we pay for, if anything.
     pub rental: Option<RentalSnapshot>,
+    /// What we pay for beside it: a hedge, or the loser of a race.
+    #[serde(default)]
+    pub beside: Option<RentalSnapshot>,
     /// The Network Node's list.
     pub nodes: NodesSnapshot,
     /// Money.

@@ -2,22 +2,19 @@
 //! weight. A step that waits says when it wants to be looked at again.
 
 use super::release::{Next, Release};
-use super::{Candidate, Dearer, Effect, Gate, Hunt, LISTING_FRESH, Rental, Sprint, Target, admit};
+use super::{
+    BootReading, Candidate, Dearer, Effect, Gate, LISTING_FRESH, Refusal, Rental, Side, Sprint,
+    Target, admit,
+};
 use crate::chain::epoch::one_epoch_later;
 use crate::domain::{
     Blame, Blocks, BootEnd, Cause, Duration, EpochStages, GateKind, Height, Mode, Offer, Outcome,
-    ReleasePolicy, RentalLabel, Step, StepSpan, Time, Usd,
+    ReleasePolicy, Step, StepSpan, Time, Usd,
 };
 
-/// A lost rent reply is looked for by its label at least this long.
-pub(super) const HUNT_AT_LEAST: Duration = Duration::seconds(150);
 /// A fresh contract can be missing from listings this long.
 pub(super) const VISIBLE_WITHIN: Duration = Duration::seconds(120);
-/// One complete listing after a long outage is not enough.
-pub(super) const ABSENT_LISTINGS: u32 = 5;
 const CHAIN_UNKNOWN: &str = "the chain stands still or cannot be read: nothing is rented until it moves, and the time to rent is computed anew then";
-const HUNT_EVERY: Duration = Duration::seconds(10);
-const RENT_ANSWERS_WITHIN: Duration = Duration::minutes(3);
 const SEARCH_EVERY: Duration = Duration::seconds(60);
 /// Offers churn in minutes: nothing is rented from an older list.
 const OFFERS_GOOD_FOR: Duration = Duration::seconds(90);
@@ -31,29 +28,32 @@ const WEIGHT_READABLE_WITHIN: Blocks = Blocks(200);
 const WEIGHT_ASKED_FOR: Duration = Duration::minutes(10);
 
 /// Why a rental is given up.
-struct Verdict {
-    cause: Cause,
-    blame: Blame,
+pub(super) struct Verdict {
+    pub cause: Cause,
+    pub blame: Blame,
     /// How its boot ended, when that tells something of the machine.
-    boot: Option<BootEnd>,
+    pub boot: Option<BootEnd>,
 }
 
 impl Sprint {
     pub(super) fn advance(&mut self, now: Time, effects: &mut Vec<Effect>) {
         self.wake = None;
+        self.decide_race(now);
         // Ten steps exist, so ten moves are enough for any number of facts.
         for _ in 0..Step::ALL.len() {
             let before = self.step;
             self.advance_once(now, effects);
             if self.step == before {
-                return;
+                break;
             }
         }
+        self.look_after_hedge(now, effects);
     }
 
     fn advance_once(&mut self, now: Time, effects: &mut Vec<Effect>) {
         if self.must_take_down() {
-            if self.release.as_ref().is_some_and(Release::is_finished) && self.rental.is_none() {
+            let is_finished = self.release.as_ref().is_some_and(Release::is_finished);
+            if is_finished && self.rental.is_none() && self.nothing_is_beside() {
                 return self.finish(now);
             }
             return self.begin_release(now, Next::Finish);
@@ -72,11 +72,11 @@ impl Sprint {
         }
     }
 
-    /// An ending is clear and no rent call is open: an open one is resolved first, or its rental
-    /// would be left behind.
+    /// An ending is clear and it is known what is to be taken down: an open rent call is resolved
+    /// first, or its rental would be left behind. One for a hedge is resolved in the release.
     fn must_take_down(&self) -> bool {
         self.ending.is_some()
-            && self.hunt.is_none()
+            && (self.hunt.is_none() || self.is_renting_beside())
             && !matches!(self.step, Step::Releasing | Step::Done)
     }
 
@@ -188,7 +188,12 @@ impl Sprint {
 
     /// Why nothing may be rented now, whatever the offers: unknown is not empty (law 3), and one
     /// rental at a time is enough.
-    fn rentals_in_the_way(&self, now: Time) -> Option<String> {
+    pub(super) fn rentals_in_the_way(&self, now: Time) -> Option<String> {
+        if self.is_destroying_beside() {
+            return Some(
+                "a rental of ours is still being taken down: none is rented beside it".into(),
+            );
+        }
         match self.listing {
             Some(listing) if now - listing.at <= LISTING_FRESH => match listing.leftovers {
                 0 => None,
@@ -204,7 +209,7 @@ impl Sprint {
         }
     }
 
-    fn keep_offers_fresh(&mut self, now: Time, effects: &mut Vec<Effect>) {
+    pub(super) fn keep_offers_fresh(&mut self, now: Time, effects: &mut Vec<Effect>) {
         let again = self.search.asked.map(|asked| asked + SEARCH_EVERY);
         if let Some(again) = again.filter(|again| now < *again) {
             return self.wake_at(again);
@@ -233,86 +238,57 @@ impl Sprint {
         });
     }
 
-    /// The offer to rent now: what the operator confirmed, or the best that the caps admit.
+    /// The offer to rent now.
     fn choice(&mut self, now: Time) -> Option<(Offer, Usd)> {
-        let read = self.search.answered?;
-        if now - read > OFFERS_GOOD_FOR {
-            return None;
-        }
-        let (funds, caps) = (self.search.funds, self.plan.caps);
-        let admitted =
-            |candidate: &Candidate| admit(candidate.price, candidate.worst_cost, &funds, &caps);
-        let wanted = match self.mode {
-            Mode::Auto => self.search.offers.clone(),
-            Mode::Manual => {
-                self.open_gate(now, GateKind::Rent);
-                let (offer, agreed) = self.search.picked.take()?;
-                let mut shown = self.search.offers.clone();
-                shown.retain(|candidate| {
-                    candidate.offer.id == offer && candidate.worst_cost <= agreed
-                });
-                shown
-            }
+        let offers = self.fresh_offers(now)?;
+        let refusal = match self.chosen(now, GateKind::Rent, &offers)? {
+            Ok(choice) => return Some(choice),
+            Err(refusal) => refusal,
         };
-        if let Some(best) = wanted.iter().find(|candidate| admitted(candidate).is_ok()) {
-            return Some((best.offer.clone(), best.worst_cost));
-        }
-        let refusal = admitted(wanted.first()?).err()?;
         self.note = Some(refusal.to_string());
         // Credit that could not be read may be readable in a minute; a cap stays what it is.
-        if self.mode == Mode::Auto && funds.credit.is_some() {
+        if self.mode == Mode::Auto && self.search.funds.credit.is_some() {
             self.fail("budget_refused", refusal.to_string());
         }
         None
     }
 
-    fn rent(&mut self, now: Time, (offer, reserved): (Offer, Usd), effects: &mut Vec<Effect>) {
-        let (Some(stages), Some(lease_until)) = (self.stages().copied(), self.lease_end()) else {
-            return;
-        };
-        self.attempts += 1;
-        let label = RentalLabel {
-            cockpit: self.plan.cockpit.clone(),
-            epoch: stages.epoch,
-            attempt: self.attempts,
-            nonce: nonce(self.plan.nonce, self.attempts),
-        };
-        self.hunt = Some(Hunt {
-            label: label.clone(),
-            offer: offer.clone(),
-            lease_until,
-            called: now,
-            lost: None,
-            asked: None,
-            absent: 0,
-        });
-        self.note = None;
-        self.enter(now, Step::Renting);
-        effects.push(Effect::Rent {
-            offer,
-            label,
-            reserved,
-            lease_until,
-        });
+    /// The offers that were read last, as long as they are good for renting.
+    pub(super) fn fresh_offers(&self, now: Time) -> Option<Vec<Candidate>> {
+        let read = self.search.answered?;
+        (now - read <= OFFERS_GOOD_FOR).then(|| self.search.offers.clone())
     }
 
-    fn renting(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        if self.rental.is_some() {
-            return self.enter(now, Step::Booting);
-        }
-        let Some(hunt) = &mut self.hunt else {
-            return self.choose_again(now);
+    /// Of these: the one that the operator confirmed at this gate, or the best that the caps admit.
+    /// When they admit none, why they do not admit the first.
+    pub(super) fn chosen(
+        &mut self,
+        now: Time,
+        gate: GateKind,
+        offers: &[Candidate],
+    ) -> Option<Result<(Offer, Usd), Refusal>> {
+        let wanted: Vec<&Candidate> = match self.mode {
+            Mode::Auto => offers.iter().collect(),
+            Mode::Manual => {
+                self.open_gate(now, gate);
+                let (offer, agreed) = self.search.picked.take()?;
+                let confirmed = |candidate: &&Candidate| {
+                    candidate.offer.id == offer && candidate.worst_cost <= agreed
+                };
+                offers.iter().filter(confirmed).collect()
+            }
         };
-        if hunt.lost.is_none() && now - hunt.called < RENT_ANSWERS_WITHIN {
-            let late = hunt.called + RENT_ANSWERS_WITHIN;
-            return self.wake_at(late);
+        let admitted = |candidate: &&&Candidate| self.admits(candidate).is_ok();
+        if let Some(best) = wanted.iter().find(admitted) {
+            return Some(Ok((best.offer.clone(), best.worst_cost)));
         }
-        hunt.lost.get_or_insert(now);
-        if hunt.asked.is_none_or(|asked| now - asked >= HUNT_EVERY) {
-            hunt.asked = Some(now);
-            effects.push(Effect::FindLabel(hunt.label.clone()));
-        }
-        self.wake_at(now + HUNT_EVERY);
+        Some(Err(self.admits(wanted.first()?).err()?))
+    }
+
+    /// Whether the caps admit an offer, by what was left of them when it was read.
+    pub(super) fn admits(&self, candidate: &Candidate) -> Result<(), Refusal> {
+        let (funds, caps) = (&self.search.funds, &self.plan.caps);
+        admit(candidate.price, candidate.worst_cost, funds, caps)
     }
 
     /// Back to the market. Offers already read stay good for a minute.
@@ -337,18 +313,22 @@ impl Sprint {
             return;
         }
         if self.boot.ready {
-            self.remember_boot(now, BootEnd::Ready, effects);
+            if let Some(rental) = &self.rental {
+                remember_boot(now, rental, BootEnd::Ready, effects);
+            }
+            self.win_race();
             return self.enter(now, Step::Registering);
         }
+        let Some(instance) = self.rental.as_ref().map(|rental| rental.instance) else {
+            return;
+        };
         if !self.boot.api_up {
             return;
         }
-        if self
-            .model_asked
-            .is_none_or(|asked| now - asked >= START_MODEL_EVERY)
-        {
+        if is_model_due(self.model_asked, now) {
             self.model_asked = Some(now);
-            effects.push(Effect::StartModel);
+            let side = Side::Own;
+            effects.push(Effect::StartModel { instance, side });
         }
         self.wake_at(now + START_MODEL_EVERY);
     }
@@ -360,26 +340,28 @@ impl Sprint {
             self.begin_release(now, Next::Retry);
             return true;
         };
-        let timeout = rental.since + self.plan.startup_timeout;
-        let verdict = self.verdict(now, rental, timeout);
-        self.wake_at(timeout);
-        let Some(verdict) = verdict else {
+        let rental = rental.clone();
+        self.wake_at(rental.since + self.plan.startup_timeout);
+        let Some(verdict) = self.verdict(now, &rental, &self.boot) else {
             return false;
         };
-        if let Some(end) = verdict.boot {
-            self.remember_boot(now, end, effects);
-        }
-        self.give_up_rental(now, verdict.cause, verdict.blame, effects);
+        self.blame_by(now, &rental, &verdict, effects);
+        self.give_up_rental(now, verdict.cause, verdict.blame);
         true
     }
 
     /// Why a rental cannot make it, the weightiest reason first.
-    fn verdict(&self, now: Time, rental: &Rental, timeout: Time) -> Option<Verdict> {
+    pub(super) fn verdict(
+        &self,
+        now: Time,
+        rental: &Rental,
+        boot: &BootReading,
+    ) -> Option<Verdict> {
         let given_up = |name, text: String, blame, boot| {
             let cause = Cause::new(name, text);
             Some(Verdict { cause, blame, boot })
         };
-        if let Some(fault) = &self.boot.fault {
+        if let Some(fault) = &boot.fault {
             let text = format!("{}: {}. {}", fault.name, fault.evidence, fault.advice);
             let boot = (fault.blame == Blame::Host).then_some(BootEnd::Failed);
             return given_up("boot_failed", text, fault.blame, boot);
@@ -397,13 +379,13 @@ impl Sprint {
             let name = "missed_registration_deadline";
             return given_up(name, text.into(), Blame::Nobody, None);
         }
-        if now >= timeout && !self.boot.ready {
+        if now >= rental.since + self.plan.startup_timeout && !boot.ready {
             let minutes = self.plan.startup_timeout.num_minutes();
             let text = format!("no loaded model {minutes} minutes after renting");
             let boot = Some(BootEnd::Failed);
             return given_up("startup_timeout", text, Blame::Host, boot);
         }
-        if self.too_slow(now) {
+        if self.too_slow(now, boot) {
             let text = "what is left of the boot takes longer than what is left of the time";
             // It is no fault, but a machine that is always too slow is a bad choice.
             let boot = Some(BootEnd::Failed);
@@ -412,39 +394,44 @@ impl Sprint {
         None
     }
 
-    fn too_slow(&self, now: Time) -> bool {
-        let left = self.boot.left.filter(|_| !self.boot.ready);
+    fn too_slow(&self, now: Time, boot: &BootReading) -> bool {
+        let left = boot.left.filter(|_| !boot.ready);
         let time = self.time_to_deadline(now);
         left.zip(time).is_some_and(|(needed, left)| needed > left)
     }
 
-    fn remember_boot(&self, now: Time, end: BootEnd, effects: &mut Vec<Effect>) {
-        let Some(rental) = &self.rental else { return };
-        effects.push(Effect::RememberBoot {
-            instance: rental.instance,
-            offer: rental.offer.clone(),
-            took: now - rental.since,
-            end,
-        });
-    }
-
-    fn give_up_rental(&mut self, now: Time, cause: Cause, blame: Blame, effects: &mut Vec<Effect>) {
-        if let (Blame::Host, Some(rental)) = (blame, &self.rental) {
+    /// What a rental that is given up says of its machine.
+    pub(super) fn blame_by(
+        &mut self,
+        now: Time,
+        rental: &Rental,
+        verdict: &Verdict,
+        effects: &mut Vec<Effect>,
+    ) {
+        if let Some(end) = verdict.boot {
+            remember_boot(now, rental, end, effects);
+        }
+        if verdict.blame == Blame::Host {
             let machine = rental.offer.machine;
             self.search
                 .offers
                 .retain(|candidate| candidate.offer.machine != machine);
-            let reason = format!("{}: {}", cause.name, cause.detail);
+            let Cause { name, detail } = &verdict.cause;
+            let reason = format!("{name}: {detail}");
             effects.push(Effect::AvoidMachine { machine, reason });
+        }
+    }
+
+    fn give_up_rental(&mut self, now: Time, cause: Cause, blame: Blame) {
+        let why = format!("{}: {}", cause.name, cause.detail);
+        if blame != Blame::Ours && self.hand_over(now, &why) {
+            return;
         }
         let enough_time = self
             .time_to_deadline(now)
             .is_some_and(|left| left > self.plan.lead / 2);
         if blame != Blame::Ours && enough_time && self.rentals < self.plan.max_attempts {
-            self.note = Some(format!(
-                "{}: {}; another offer is tried",
-                cause.name, cause.detail
-            ));
+            self.note = Some(format!("{why}; another offer is tried"));
             return self.begin_release(now, Next::Retry);
         }
         self.end(Outcome::Failed { cause });
@@ -588,7 +575,7 @@ impl Sprint {
         false
     }
 
-    fn open_gate(&mut self, now: Time, kind: GateKind) {
+    pub(super) fn open_gate(&mut self, now: Time, kind: GateKind) {
         if self.gate.is_none_or(|gate| gate.kind != kind) {
             self.gate = Some(Gate { kind, since: now });
         }
@@ -599,18 +586,16 @@ impl Sprint {
     }
 }
 
-/// Six letters and digits that differ between attempts and sprints.
-fn nonce(seed: u64, attempt: u32) -> String {
-    const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-    // SplitMix64: neighbouring seeds give unrelated values.
-    let mut value = seed.wrapping_add(u64::from(attempt).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^= value >> 31;
-    let mut letters = String::new();
-    for _ in 0..8 {
-        letters.push(char::from(LETTERS[(value % 36) as usize]));
-        value /= 36;
-    }
-    letters
+/// The model is asked for until it is loaded.
+pub(super) fn is_model_due(asked: Option<Time>, now: Time) -> bool {
+    asked.is_none_or(|asked| now - asked >= START_MODEL_EVERY)
+}
+
+fn remember_boot(now: Time, rental: &Rental, end: BootEnd, effects: &mut Vec<Effect>) {
+    effects.push(Effect::RememberBoot {
+        instance: rental.instance,
+        offer: rental.offer.clone(),
+        took: now - rental.since,
+        end,
+    });
 }

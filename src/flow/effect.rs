@@ -6,6 +6,16 @@ use crate::domain::{
     BootEnd, Duration, InstanceId, MachineId, NodeId, Offer, RentalLabel, Time, Usd,
 };
 
+/// Where a rental stands in its sprint. What is done on one side never waits for what is done on the
+/// other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Side {
+    /// It is the one that is registered when it is ready.
+    Own,
+    /// Beside that one: a hedge, or the loser of a race.
+    Beside,
+}
+
 /// Something to do in the outside world.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Effect {
@@ -48,7 +58,12 @@ pub enum Effect {
         instance: InstanceId,
     },
     /// Start the model on the `MLNode`.
-    StartModel,
+    StartModel {
+        /// Of which rental.
+        instance: InstanceId,
+        /// On which side of the sprint.
+        side: Side,
+    },
     /// Register our node.
     Register {
         /// Under which id.
@@ -68,6 +83,8 @@ pub enum Effect {
         instance: InstanceId,
         /// Its label.
         label: RentalLabel,
+        /// On which side of the sprint.
+        side: Side,
     },
     /// Register the inference proxy if it is not listed.
     RestoreProxy,
@@ -109,12 +126,18 @@ impl Effect {
             Effect::VoidRent { .. } | Effect::Adopt { .. } | Effect::RememberBoot { .. } => {
                 "journal"
             }
-            Effect::StartModel => "start-model",
+            Effect::StartModel { side, .. } => match side {
+                Side::Own => "start-model",
+                Side::Beside => "start-model-beside",
+            },
             Effect::Register { .. }
             | Effect::Enable(_)
             | Effect::Disable(_)
             | Effect::Unregister(_) => "register",
-            Effect::Destroy { .. } => "destroy",
+            Effect::Destroy { side, .. } => match side {
+                Side::Own => "destroy",
+                Side::Beside => "destroy-beside",
+            },
             Effect::RestoreProxy => "proxy",
             Effect::ReadWeight { .. } => "weight",
             Effect::AvoidMachine { .. } => "avoid",

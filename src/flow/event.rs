@@ -69,12 +69,22 @@ pub enum Event {
     LabelFound(InstanceId),
     /// A complete listing holds no instance with our label.
     LabelAbsent,
-    /// What the boot looks like now.
-    BootObserved(BootReading),
-    /// The market charges more for the sprint's rental than its offer said.
-    RentalIsDearer(Dearer),
+    /// What a boot looks like now.
+    BootObserved {
+        /// Of which rental.
+        instance: InstanceId,
+        /// How it looks.
+        reading: BootReading,
+    },
+    /// The market charges more for a rental of the sprint's than its offer said.
+    RentalIsDearer {
+        /// Which.
+        instance: InstanceId,
+        /// By how much.
+        dearer: Dearer,
+    },
     /// The rental is in no complete listing and its own GET agrees, unasked.
-    RentalVanished,
+    RentalVanished(InstanceId),
     /// The `MLNode` took the order to start its model.
     ModelStartAccepted,
     /// It did not.
@@ -147,8 +157,22 @@ pub struct BootReading {
     pub at_work: bool,
     /// Median of what is left, by what is known.
     pub left: Option<Duration>,
+    /// How it does against others.
+    #[serde(default)]
+    pub pace: Pace,
     /// Why it will not succeed.
     pub fault: Option<BootFault>,
+}
+
+/// How a boot does against others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pace {
+    /// Like them.
+    #[default]
+    Usual,
+    /// Nine in ten are further after so long.
+    Behind,
 }
 
 /// What a complete list of nodes says of ours.

@@ -10,13 +10,15 @@
 //!               ↑ a rental that fails while there is time                  └→ Confirming → Releasing → Done
 //!               └────────────────────── Releasing ←── failure or abort from anywhere
 //! ```
-//! Which way it goes after `Proving` is the release policy.
+//! Which way it goes after `Proving` is the release policy. Beside `Booting` and `Warming` a second
+//! rental can race the first one: see `hedge`.
 
 mod advance;
 mod budget;
 mod effect;
 mod event;
 mod forecast;
+mod hedge;
 mod heights;
 mod lead;
 mod plan;
@@ -24,10 +26,11 @@ mod preflight;
 mod proof;
 mod registering;
 mod release;
+mod renting;
 
 pub use budget::{Cap, Caps, Refusal, admit};
-pub use effect::Effect;
-pub use event::{BootReading, Candidate, Dearer, Event, Funds, NodeReading, NodesReading};
+pub use effect::{Effect, Side};
+pub use event::{BootReading, Candidate, Dearer, Event, Funds, NodeReading, NodesReading, Pace};
 pub use forecast::{ASSUMED_CONFIRMATION, PolicyForecast, Terms, forecast};
 pub use lead::lead;
 pub use plan::Plan;
@@ -39,10 +42,12 @@ use crate::chain::epoch;
 use crate::domain::{
     Blame, CallError, CallErrorKind, Cause, ChainPhase, ConfirmationPhase, ConfirmationStages,
     Duration, EpochIndex, EpochParams, EpochStages, GateKind, Height, InstanceId, Mode, NodeId,
-    Offer, Outcome, Preflight, RentalLabel, Step, StepSpan, Time, UpgradePlan, Usd, Weight,
+    Offer, Outcome, Preflight, Race, RentalLabel, Step, StepSpan, Time, UpgradePlan, Usd, Weight,
 };
+use hedge::Hedge;
 use preflight::Readiness;
 use release::Release;
+use renting::Hunt;
 
 /// One participation in one epoch's `PoC`, from waiting to the last cleanup.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,6 +87,11 @@ pub struct Sprint {
     rental: Option<Rental>,
     boot: BootReading,
     model_asked: Option<Time>,
+    /// What is rented beside it.
+    #[serde(default)]
+    hedge: Hedge,
+    #[serde(default)]
+    race: Option<Race>,
     node: Option<NodeState>,
     /// The id that took part in the `PoC`; outlives the registration.
     proved_as: Option<NodeId>,
@@ -151,20 +161,6 @@ struct Search {
     picked: Option<(crate::domain::OfferId, Usd)>,
 }
 
-/// A rent call whose outcome is not known yet.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Hunt {
-    label: RentalLabel,
-    offer: Offer,
-    lease_until: Time,
-    called: Time,
-    /// Set once the reply was lost: the label is looked for.
-    lost: Option<Time>,
-    asked: Option<Time>,
-    /// Complete listings without the label since the reply was lost.
-    absent: u32,
-}
-
 /// What we pay for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rental {
@@ -198,6 +194,8 @@ struct NodeState {
 pub struct Wants {
     /// The rental to poll, with its link and lease.
     pub rental: Option<Rental>,
+    /// The same of the one that boots beside it.
+    pub beside: Option<Rental>,
     /// Connect to it and keep the tunnel up.
     pub link: bool,
     /// The node list matters right now.
@@ -243,6 +241,8 @@ impl Sprint {
             rental: None,
             boot: BootReading::default(),
             model_asked: None,
+            hedge: Hedge::default(),
+            race: None,
             node: None,
             proved_as: None,
             proxy_listed: true,
@@ -300,6 +300,8 @@ impl Sprint {
             rental,
             boot: _,
             model_asked,
+            hedge,
+            race,
             node,
             proved_as,
             proxy_listed,
@@ -320,6 +322,8 @@ impl Sprint {
             && *spans == saved.spans
             && *rental == saved.rental
             && *hunt == saved.hunt
+            && hedge.is_saved_by(&saved.hedge)
+            && *race == saved.race
             && *node == saved.node
             && *release == saved.release
             && *target == saved.target
@@ -358,6 +362,7 @@ impl Sprint {
         );
         Wants {
             rental: self.rental.clone(),
+            beside: self.second().filter(|_| !releasing).cloned(),
             link,
             nodes_soon,
         }
@@ -390,26 +395,19 @@ impl Sprint {
                 self.search.answered = None;
                 self.note = Some(format!("{error}. Nothing was rented; trying again"));
             }
-            Event::RentRefused(error) => {
-                let cause = Cause::new("rent_refused", format!("{error}. Nothing was rented."));
-                self.rent_came_to_nothing(&error.to_string(), effects);
-                self.end(Outcome::Failed { cause });
-            }
+            Event::RentRefused(error) => self.rent_was_refused(&error, effects),
             Event::RentWithheld => self.try_again_when_it_can_be_written_down(effects),
             Event::RentReplyLost(error) => self.start_hunt(now, &error.to_string()),
             Event::RentalsListed { leftovers } => self.see_listing(now, leftovers),
             Event::LabelFound(instance) => self.found(instance, effects),
             Event::LabelAbsent => self.not_found(now, effects),
-            Event::BootObserved(reading) => {
-                self.boot = reading;
-                self.see_proof();
-            }
-            Event::RentalIsDearer(dearer) => {
-                if let Some(rental) = &mut self.rental {
+            Event::BootObserved { instance, reading } => self.see_boot(instance, reading),
+            Event::RentalIsDearer { instance, dearer } => {
+                if let Some((rental, _)) = self.rented(instance) {
                     rental.dearer.get_or_insert(dearer);
                 }
             }
-            Event::RentalVanished => self.lose_rental(now),
+            Event::RentalVanished(instance) => self.lose_rental(now, instance),
             Event::ModelStartAccepted => {}
             Event::ModelStartFailed(error) => self.note = Some(error.to_string()),
             Event::NodesListed(reading) => self.see_nodes(now, reading),
@@ -433,10 +431,10 @@ impl Sprint {
         self.search.asked = None;
         self.readiness.forget_what_was_in_flight();
         self.model_asked = None;
+        self.hedge.forget_what_was_in_flight();
         self.weight_asked = None;
         if let Some(hunt) = &mut self.hunt {
-            hunt.lost.get_or_insert(now);
-            hunt.asked = None;
+            hunt.forget_what_was_in_flight(now);
         }
         if let Some(node) = &mut self.node {
             node.asked = None;
@@ -517,7 +515,8 @@ impl Sprint {
     }
 
     fn pick(&mut self, offer: crate::domain::OfferId, agreed: Usd) {
-        if self.step != Step::Choosing {
+        let asks = self.gate.is_some_and(|gate| gate.kind == GateKind::Hedge);
+        if self.step != Step::Choosing && !asks {
             return;
         }
         let shown = self
@@ -572,88 +571,32 @@ impl Sprint {
         }
     }
 
-    fn adopt_contract(&mut self, instance: InstanceId) {
-        let Some(hunt) = self.hunt.take() else { return };
-        self.rentals += 1;
-        self.boot = BootReading::default();
-        self.model_asked = None;
-        let id = self.plan.node_id(instance);
-        self.proved_as = Some(id.clone());
-        self.node = Some(NodeState {
-            id,
-            asked: None,
-            seen: None,
-            repairs: 0,
-        });
-        self.rental = Some(Rental {
-            instance,
-            label: hunt.label,
-            offer: hunt.offer,
-            since: hunt.called,
-            lease_until: hunt.lease_until,
-            dearer: None,
-        });
+    /// A rental that still has something to do, with what is known of its boot.
+    fn rented(&mut self, instance: InstanceId) -> Option<(&mut Rental, &mut BootReading)> {
+        let own = self.rental.as_mut().map(|rental| (rental, &mut self.boot));
+        let beside = self.hedge.contender_mut();
+        own.into_iter()
+            .chain(beside)
+            .find(|(rental, _)| rental.instance == instance)
     }
 
-    fn rent_came_to_nothing(&mut self, reason: &str, effects: &mut Vec<Effect>) {
-        if let Some(hunt) = self.hunt.take() {
-            self.search
-                .offers
-                .retain(|candidate| candidate.offer.id != hunt.offer.id);
-            effects.push(Effect::VoidRent {
-                label: hunt.label,
-                reason: reason.to_owned(),
-            });
+    fn see_boot(&mut self, instance: InstanceId, reading: BootReading) {
+        if let Some((_, boot)) = self.rented(instance) {
+            *boot = reading;
         }
+        self.see_proof();
     }
 
-    /// A disk that is full now may have room in a minute: while there is time, the epoch is not lost.
-    fn try_again_when_it_can_be_written_down(&mut self, effects: &mut Vec<Effect>) {
-        let note = "the journal cannot be written: nothing is rented that could be forgotten; trying again while there is time";
-        self.rent_came_to_nothing(note, effects);
-        self.search.answered = None;
-        self.note = Some(note.into());
-    }
-
-    fn start_hunt(&mut self, now: Time, error: &str) {
-        if let Some(hunt) = &mut self.hunt {
-            hunt.lost.get_or_insert(now);
-            hunt.asked = None;
-            self.note = Some(format!("looking for the rental by its label: {error}"));
-        }
-    }
-
-    fn found(&mut self, instance: InstanceId, effects: &mut Vec<Effect>) {
-        if let Some(hunt) = &self.hunt {
-            effects.push(Effect::Adopt {
-                label: hunt.label.clone(),
-                instance,
-            });
-            self.adopt_contract(instance);
-        }
-    }
-
-    fn not_found(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        let Some(hunt) = &mut self.hunt else { return };
-        let lost = hunt.lost.unwrap_or(now);
-        hunt.absent += 1;
-        if now - lost < advance::HUNT_AT_LEAST || hunt.absent < advance::ABSENT_LISTINGS {
+    fn lose_rental(&mut self, now: Time, instance: InstanceId) {
+        let Some((rental, boot)) = self.rented(instance) else {
             return;
-        }
-        self.rent_came_to_nothing(
-            "no instance with this label appeared in complete listings",
-            effects,
-        );
-    }
-
-    fn lose_rental(&mut self, now: Time) {
-        let Some(rental) = &self.rental else { return };
+        };
         if now - rental.since < advance::VISIBLE_WITHIN {
             return;
         }
-        self.boot.fault.get_or_insert(crate::domain::BootFault {
+        boot.fault.get_or_insert(crate::domain::BootFault {
             name: "the rental vanished".into(),
-            evidence: format!("instance {} is in no listing any more", rental.instance),
+            evidence: format!("instance {instance} is in no listing any more"),
             advice: "the host or the market ended it; another machine is tried while there is time"
                 .into(),
             blame: Blame::Host,
@@ -696,6 +639,7 @@ impl Sprint {
         {
             self.rental = None;
         }
+        self.hedge.is_gone(instance);
     }
 }
 
@@ -761,6 +705,36 @@ impl Sprint {
     /// What we pay for.
     pub fn rental(&self) -> Option<&Rental> {
         self.rental.as_ref()
+    }
+
+    /// The rental that boots beside it.
+    fn second(&self) -> Option<&Rental> {
+        self.hedge.contender()
+    }
+
+    /// What is rented beside it, or still is.
+    pub fn beside(&self) -> Option<&Rental> {
+        self.hedge.rental()
+    }
+
+    /// It lost a race, and is taken down for that.
+    pub fn has_lost(&self, rental: &Rental) -> bool {
+        self.is_destroying_beside() && self.beside() == Some(rental)
+    }
+
+    /// Everything that we pay for: the sprint's own, and what is beside it.
+    pub fn rentals(&self) -> impl Iterator<Item = &Rental> {
+        self.rental.iter().chain(self.hedge.rental())
+    }
+
+    /// It rents under this label, or has.
+    pub fn uses(&self, label: &RentalLabel) -> bool {
+        self.open_label() == Some(label) || self.rentals().any(|rental| rental.label == *label)
+    }
+
+    /// How a boot that was behind was hedged.
+    pub fn race(&self) -> Option<Race> {
+        self.race
     }
 
     /// The id of our node, once there is a rental.

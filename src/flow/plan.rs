@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::budget::Caps;
-use crate::domain::{CockpitId, Duration, InstanceId, NodeId, ReleasePolicy};
+use crate::domain::{CockpitId, Duration, Hedging, InstanceId, NodeId, ReleasePolicy};
 
 /// The rules of one sprint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ pub struct Plan {
     pub lease: Duration,
     /// Rentals at most.
     pub max_attempts: u32,
+    /// What is done about a boot that falls behind.
+    #[serde(default)]
+    pub hedging: Hedging,
     /// Caps.
     pub caps: Caps,
     /// Makes labels unique; drawn once per sprint.

@@ -3,13 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Sprint};
+use super::{Effect, Side, Sprint};
 use crate::domain::{Duration, GateKind, Mode, Outcome, Step, Time};
 
 /// The destroy does not wait longer than this for a Network Node that does not answer.
 const UNREGISTER_FIRST: Duration = Duration::seconds(30);
 /// How often an unproven step is asked for again.
-const ASK_AGAIN: Duration = Duration::seconds(15);
+pub(super) const ASK_AGAIN: Duration = Duration::seconds(15);
 /// After this the sprint ends without a Network Node that does not answer; the journal keeps the
 /// registration, and reconciling removes it later.
 const GIVE_UP_ON_NODE: Duration = Duration::minutes(10);
@@ -68,7 +68,7 @@ impl Release {
     }
 }
 
-fn due(asked: Option<Time>, now: Time) -> bool {
+pub(super) fn due(asked: Option<Time>, now: Time) -> bool {
     asked.is_none_or(|asked| now - asked >= ASK_AGAIN)
 }
 
@@ -94,8 +94,9 @@ impl Sprint {
         }
         self.gate = None;
         let node_down = self.take_node_down(now, effects);
-        let rental_down = self.take_rental_down(now, node_down, effects);
-        if !(node_down && rental_down && self.put_proxy_back(now, effects)) {
+        let own_down = self.take_rental_down(now, node_down, effects);
+        let rentals_down = own_down && self.nothing_is_beside();
+        if !(node_down && rentals_down && self.put_proxy_back(now, effects)) {
             self.wake_at(now + ASK_AGAIN);
             return;
         }
@@ -186,6 +187,7 @@ impl Sprint {
             effects.push(Effect::Destroy {
                 instance: rental.instance,
                 label: rental.label.clone(),
+                side: Side::Own,
             });
         }
         false

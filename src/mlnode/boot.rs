@@ -267,6 +267,20 @@ impl BootTracker {
         self.ready
     }
 
+    /// Nine boots in ten have left its stage after so long. Stages are taken to be independent: a
+    /// boot that is slow in each of them is rarer than one that is slow in one.
+    pub fn is_behind(&self, now: Time) -> bool {
+        let Some((_, rented_at)) = self.started.first() else {
+            return false;
+        };
+        let until_here = USUAL.iter().filter(|(stage, ..)| *stage <= self.stage);
+        let (median, square) = until_here.fold((0, 0), |(sum, squares), (_, p50, p90)| {
+            (sum + p50, squares + (p90 - p50).pow(2))
+        });
+        let slack = square.isqrt();
+        !self.ready && now - *rented_at > Duration::seconds(median + slack)
+    }
+
     /// What is left: median and p90.
     pub fn expected_left(&self, now: Time) -> (Duration, Duration) {
         let since = self.started.last().map_or(now, |(_, since)| *since);
@@ -445,6 +459,20 @@ mod tests {
             },
         );
         assert!(!boot.is_ready());
+    }
+
+    #[test]
+    fn a_boot_is_behind_when_nine_in_ten_have_left_its_stage_sooner() {
+        let mut boot = tracker();
+        boot.observe_instance(at(20), &instance(ActualStatus::Loading, "pulling"));
+        assert!(!boot.is_behind(at(600)));
+        assert!(boot.is_behind(at(640)));
+        // It comes out of the stage: it is as late as before, and not too late for the next one.
+        boot.observe_link(at(640), true);
+        assert!(!boot.is_behind(at(650)));
+        assert!(boot.is_behind(at(3_000)));
+        boot.observe_status(at(3_010), &serving());
+        assert!(!boot.is_behind(at(9_000)), "it is over");
     }
 
     #[test]

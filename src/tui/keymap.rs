@@ -555,7 +555,9 @@ fn no_start(model: &Model) -> Option<&'static str> {
 fn no_gate(model: &Model) -> Option<&'static str> {
     match model.gate() {
         None => Some("no gate waits for approval"),
-        Some(GateKind::Rent) => Some("pick an offer and press Enter to pass this gate"),
+        Some(GateKind::Rent | GateKind::Hedge) => {
+            Some("pick an offer and press Enter to pass this gate")
+        }
         Some(GateKind::Start) => Some("press s to start"),
         Some(GateKind::Register | GateKind::Release) => None,
     }
@@ -583,8 +585,7 @@ fn no_rent(model: &Model) -> Option<&'static str> {
     if let Some(reason) = no_selection(model) {
         return Some(reason);
     }
-    (model.gate() != Some(GateKind::Rent))
-        .then_some("it is not the time to rent: no rent gate waits")
+    (!model.asks_for_an_offer()).then_some("it is not the time to rent: no rent gate waits")
 }
 
 fn no_avoided(model: &Model) -> Option<&'static str> {

@@ -252,12 +252,24 @@ impl Model {
     /// Something is rented, or may be.
     pub fn is_rented(&self) -> bool {
         let step = self.snapshot.sprint.step;
-        self.snapshot.rental.is_some() || (step >= Step::Renting && step < Step::Done)
+        self.snapshot.rental.is_some()
+            || self.snapshot.beside.is_some()
+            || (step >= Step::Renting && step < Step::Done)
     }
 
     /// Kind of the gate that waits.
     pub fn gate(&self) -> Option<GateKind> {
         self.snapshot.sprint.gate.as_ref().map(|gate| gate.kind)
+    }
+
+    /// A gate waits that picking an offer passes.
+    pub fn asks_for_an_offer(&self) -> bool {
+        self.gate() == Some(GateKind::Rent) || self.is_hedging()
+    }
+
+    /// The offer that is picked is for a second rental.
+    pub fn is_hedging(&self) -> bool {
+        self.gate() == Some(GateKind::Hedge)
     }
 
     /// Shows a short word to the operator.

@@ -106,7 +106,7 @@ fn moot(model: &Model, dialog: &Dialog) -> Option<&'static str> {
                 Some(row) if row.worst_cost > shown.worst_cost || row.price != shown.price => {
                     Some("the offer's cost has changed: look again")
                 }
-                Some(_) if model.gate() != Some(crate::domain::GateKind::Rent) => {
+                Some(_) if !model.asks_for_an_offer() => {
                     Some("it is no longer the time to rent: nothing was rented")
                 }
                 Some(_) => None,

@@ -28,6 +28,8 @@ pub struct Scenario {
     pub offers_gone: u64,
     /// The image pull never ends.
     pub boot_hangs: bool,
+    /// The model's download stops half way on the first so many machines that we rent.
+    pub first_boots_stall: u64,
     /// The model's load ends with this line instead; never when empty.
     pub boot_failure: String,
     /// Blocks after `poc_start` at which a confirmation `PoC` triggers; none when 0.
@@ -111,6 +113,7 @@ impl Default for Scenario {
             public_callback: false,
             offers_gone: 0,
             boot_hangs: false,
+            first_boots_stall: 0,
             boot_failure: String::new(),
             confirmation_after: 0,
             expected_confirmations: 1,

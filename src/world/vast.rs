@@ -352,6 +352,12 @@ impl World {
         // Others have no part in what is played here.
         let is_ours = label.starts_with("pocpit/");
         let trouble = self.trouble_of(id).filter(|_| is_ours);
+        let stalls = is_ours && self.rented_by_us() < self.scenario.first_boots_stall;
+        let trouble = if stalls {
+            Some(Trouble::StalledDownload)
+        } else {
+            trouble
+        };
         if trouble == Some(Trouble::Dearer) {
             let base = offer["dph_base"].as_f64().unwrap_or(0.0);
             offer["dph_base"] = json!(round4(1.2 * base));
@@ -404,6 +410,12 @@ impl World {
         Reply::ok(
             &json!({"success": true, "new_contract": id, "instance_api_key": format!("instance-key-{id}")}),
         )
+    }
+
+    fn rented_by_us(&self) -> u64 {
+        let live = self.instances.values().map(|instance| &instance.label);
+        let labels = live.chain(self.past.iter().map(|rental| &rental.label));
+        number_of(labels.filter(|label| label.starts_with("pocpit/")).count())
     }
 
     fn load_of(&self, trouble: Option<Trouble>) -> Load {

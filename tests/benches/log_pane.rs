@@ -77,6 +77,7 @@ fn empty() -> Snapshot {
             read_at: None,
         },
         rental: None,
+        beside: None,
         nodes: NodesSnapshot::default(),
         money: MoneySnapshot::default(),
         alerts: Vec::new(),

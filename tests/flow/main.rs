@@ -2,15 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod hedge;
 mod hold;
 mod registration;
 mod world;
 
 use pocpit::domain::{
-    Blame, BootEnd, BootFault, Cause, Duration, GateKind, Height, Mode, NodeStatus, OfferId,
-    Outcome, Step, Usd, UsdPerHour, Verdict,
+    Blame, BootEnd, BootFault, Cause, Duration, GateKind, Height, InstanceId, Mode, NodeStatus,
+    OfferId, Outcome, Step, Usd, Verdict,
 };
-use pocpit::flow::{Dearer, Effect, Event, Plan, Proof, Sprint};
+use pocpit::flow::{Effect, Event, Plan, Proof, Sprint};
 use proptest::prelude::*;
 use world::{Faults, POC_START, World, lost, plan, start};
 
@@ -884,10 +885,10 @@ fn any_event() -> impl Strategy<Value = Event> {
         }),
         Just(Event::RefreshRequested),
         Just(Event::SearchFailed(lost())),
-        Just(Event::RentalIsDearer(Dearer {
-            agreed: UsdPerHour::from_dollars(9.0),
-            charged: UsdPerHour::from_dollars(10.8),
-        })),
+        (1u64..3).prop_map(|id| Event::RentalIsDearer {
+            instance: InstanceId(id),
+            dearer: world::dearer(),
+        }),
         Just(Event::OfferWasGone),
         Just(Event::RentWithheld),
         Just(Event::RegisterWithheld),
@@ -895,22 +896,26 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::LabelAbsent),
         Just(Event::RentalsListed { leftovers: 0 }),
         Just(Event::RentalsListed { leftovers: 1 }),
-        Just(Event::RentalVanished),
+        (1u64..3).prop_map(|id| Event::RentalVanished(InstanceId(id))),
         Just(Event::RegisterFailed(lost())),
-        Just(Event::RentalRemains(pocpit::domain::InstanceId(1))),
+        Just(Event::RentalRemains(InstanceId(1))),
     ]
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever is said in whatever order, there is never more than one rental, no rent call after
-    /// the deadline, and an abort ends everything.
+    /// Whatever is said in whatever order, there is never more than one rental, or two with hedging,
+    /// no rent call after the deadline, and an abort ends everything.
     #[test]
     fn no_order_of_events_rents_twice_or_leaves_anything(
         storm in prop::collection::vec((0usize..40, any_event()), 0..60),
+        stalled in prop::collection::btree_set(1u32..4, 0..3),
+        hedges in any::<bool>(),
     ) {
-        let mut world = World::new(Mode::Auto, 70, Faults::default());
+        let faults = Faults { stalled_boots: stalled, ..Faults::default() };
+        let (plan, most) = if hedges { (hedge::plan(), 2) } else { (plan(), 1) };
+        let mut world = World::with_plan(plan, Mode::Auto, 70, faults);
         for (ticks, event) in storm {
             for _ in 0..ticks {
                 let rents = world.rents();
@@ -923,7 +928,8 @@ proptest! {
         }
         world.feed(Event::AbortRequested);
         world.run_to_the_end();
-        prop_assert!(world.sprint.rental().is_none());
+        prop_assert!(world.sprint.rentals().next().is_none());
+        prop_assert!(world.most_rentals <= most, "{} rentals at once", world.most_rentals);
     }
 
     #[test]

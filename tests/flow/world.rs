@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pocpit::domain::{
     Blocks, BootFault, CallError, CallErrorKind, ChainPhase, ConfirmationEvent, ConfirmationPhase,
-    Duration, EpochIndex, EpochParams, EpochStages, EpochView, Finding, Height, InstanceId,
-    Likeness, MachineId, Mode, NodeId, NodeStatus, Offer, OfferId, PocStatus, Preflight,
-    ReleasePolicy, RentalLabel, Requirement, Step, Time, Usd, UsdPerHour, Verdict, Weight,
+    Duration, EpochIndex, EpochParams, EpochStages, EpochView, Finding, Hedging, Height, HostId,
+    InstanceId, Likeness, MachineId, Mode, NodeId, NodeStatus, Offer, OfferId, PocStatus,
+    Preflight, ReleasePolicy, RentalLabel, Requirement, Step, Time, Usd, UsdPerHour, Verdict,
+    Weight,
 };
 use pocpit::flow::{
-    BootReading, Candidate, Caps, Dearer, Effect, Event, Funds, NodeReading, NodesReading, Plan,
-    Sprint,
+    BootReading, Candidate, Caps, Dearer, Effect, Event, Funds, NodeReading, NodesReading, Pace,
+    Plan, Sprint,
 };
 
 pub const POC_START: u64 = 5_536_724;
@@ -32,10 +33,14 @@ pub struct Faults {
     pub withheld_rents: BTreeSet<u32>,
     /// Rentals by number whose boot ends in this fault.
     pub broken_boots: BTreeMap<u32, BootFault>,
+    /// Rentals by number whose boot stops in the middle: after eleven minutes they are behind.
+    pub stalled_boots: BTreeSet<u32>,
     /// Rentals by number that cost more than was agreed.
     pub dearer_rentals: BTreeSet<u32>,
     /// Destroys that do not work before one does.
     pub deaf_destroys: u32,
+    /// Rent calls that the market refuses for good.
+    pub refused_rents: BTreeSet<u32>,
     /// The Network Node does not answer.
     pub node_is_silent: bool,
     /// The chain lists no weight for us.
@@ -97,6 +102,7 @@ pub fn plan() -> Plan {
         execution_timeout: Duration::hours(3),
         lease: Duration::minutes(30),
         max_attempts: 3,
+        hedging: Hedging::Off,
         caps: Caps {
             hour: UsdPerHour::from_dollars(14.0),
             sprint: Usd::from_dollars(40.0),
@@ -116,7 +122,7 @@ fn offer(id: u64) -> Offer {
     Offer {
         id: OfferId(id),
         machine: MachineId(id + 100),
-        host: None,
+        host: Some(HostId(id.div_ceil(2))),
         gpu_name: "H100 SXM".into(),
         gpu_count: 4,
         gpu_memory_mb: 81_559,
@@ -162,6 +168,14 @@ fn params() -> EpochParams {
         set_new_validators_delay: Blocks(120),
         inference_validation_cutoff: Blocks(80),
         confirmation_poc_safety_window: Blocks(500),
+    }
+}
+
+/// What a rental that costs more than was agreed is told with.
+pub fn dearer() -> Dearer {
+    Dearer {
+        agreed: UsdPerHour::from_dollars(9.0),
+        charged: UsdPerHour::from_dollars(10.8),
     }
 }
 
@@ -285,19 +299,28 @@ impl World {
             let leftovers = self.faults.leftovers;
             self.feed(Event::RentalsListed { leftovers });
         }
-        if let Some(rental) = self.sprint.wants().rental {
-            let number = u32::try_from(rental.instance.0).unwrap();
+        for rental in self.watched() {
+            let number = u32::try_from(rental.0).unwrap();
             if self.faults.dearer_rentals.contains(&number) {
-                self.feed(Event::RentalIsDearer(Dearer {
-                    agreed: UsdPerHour::from_dollars(9.0),
-                    charged: UsdPerHour::from_dollars(10.8),
-                }));
+                self.feed(Event::RentalIsDearer {
+                    instance: rental,
+                    dearer: dearer(),
+                });
             }
         }
-        if let Some(rental) = self.sprint.wants().rental {
-            let reading = self.boot(rental.instance);
-            self.feed(Event::BootObserved(reading));
+        for instance in self.watched() {
+            let reading = self.boot(instance);
+            self.feed(Event::BootObserved { instance, reading });
         }
+    }
+
+    fn watched(&self) -> Vec<InstanceId> {
+        let wants = self.sprint.wants();
+        let both = [wants.rental, wants.beside];
+        both.into_iter()
+            .flatten()
+            .map(|rental| rental.instance)
+            .collect()
     }
 
     /// Ticks until `done`, at most thirty hours.
@@ -365,11 +388,19 @@ impl World {
             .broken_boots
             .get(&number)
             .filter(|_| age > Duration::minutes(3));
+        let stalls = self.faults.stalled_boots.contains(&number);
+        let age = if stalls {
+            age.min(Duration::minutes(10))
+        } else {
+            age
+        };
+        let is_behind = stalls && self.now - self.booted_at[&instance] > Duration::minutes(11);
         BootReading {
             api_up: age > Duration::minutes(8),
             ready: age > Duration::minutes(22),
             at_work: false,
             left: Some((Duration::minutes(22) - age).max(Duration::zero())),
+            pace: if is_behind { Pace::Behind } else { Pace::Usual },
             fault: fault.cloned(),
         }
     }
@@ -391,7 +422,7 @@ impl World {
                 let found = self.rentals.iter().find(|(_, listed)| **listed == label);
                 vec![found.map_or(Event::LabelAbsent, |(id, _)| Event::LabelFound(*id))]
             }
-            Effect::StartModel => vec![Event::ModelStartAccepted],
+            Effect::StartModel { .. } => vec![Event::ModelStartAccepted],
             Effect::Register { node, .. } if !self.faults.node_is_silent => {
                 self.registered = Some(node);
                 Vec::new()
@@ -448,11 +479,14 @@ impl World {
             price: UsdPerHour::from_dollars(9.0),
             worst_cost: Usd::from_dollars(20.0),
         });
+        let live = u32::try_from(self.rentals.len()).unwrap();
         let credit = (!self.faults.no_credit).then_some(Usd::from_dollars(100.0));
         Event::OffersRanked {
             offers: offers.collect(),
             funds: Funds {
                 credit,
+                hour: UsdPerHour::from_dollars(9.0 * f64::from(live)),
+                sprint: Usd::from_dollars(20.0 * f64::from(live)),
                 ..Funds::default()
             },
         }
@@ -475,6 +509,12 @@ impl World {
         if self.faults.rents_too_often.contains(&self.rent_calls) {
             return vec![Event::RentRefused(CallError {
                 kind: CallErrorKind::RateLimited,
+                ..lost()
+            })];
+        }
+        if self.faults.refused_rents.contains(&call) {
+            return vec![Event::RentRefused(CallError {
+                kind: CallErrorKind::Refused,
                 ..lost()
             })];
         }

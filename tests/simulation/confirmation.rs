@@ -51,6 +51,7 @@ impl Play {
             stage: Arc::clone(&stage),
             others: Others::Nothing,
             purse: Purse::new(caps),
+            at_once: 1,
         };
         Play {
             stage,
@@ -95,7 +96,7 @@ pub fn play(policy: ReleasePolicy) -> Played {
         .skip_to(play.stage.time().max(confirmed_at) + Duration::minutes(5));
     let truth = play.stage.world().truth();
     Played {
-        report,
+        report: *report,
         confirmation: truth.confirmations[&EPOCH],
         confirmed_at,
         given_back: truth.rentals[0].ended.unwrap(),

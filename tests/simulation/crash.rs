@@ -4,17 +4,48 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use pocpit::domain::{Duration, Time};
+use pocpit::domain::{Duration, Hedging, Time};
 use pocpit::journal::{Journal, Ledger};
 use pocpit::world::{Scenario, World};
 
 use crate::epoch::configuration;
+use crate::hedge;
 use crate::judge::{Caps, Judge, Others, Purse};
 use crate::life::{Death, Life};
 use crate::played::{Fork, Stage};
 use crate::storage::{Disk, WatchedStorage};
 
 const SEED: u64 = 21;
+
+/// A sprint, as it is played again and again.
+#[derive(Debug, Clone)]
+struct Play {
+    scenario: Scenario,
+    hedging: Hedging,
+    /// From its first look to its `PoC`.
+    lead: Duration,
+}
+
+impl Play {
+    /// One rental that works.
+    fn plain() -> Play {
+        Play {
+            scenario: Scenario::default(),
+            hedging: Hedging::Off,
+            lead: Duration::minutes(52),
+        }
+    }
+
+    /// A rental that stalls, and another one that overtakes it.
+    fn hedged() -> Play {
+        Play {
+            scenario: hedge::scenario(),
+            hedging: Hedging::On,
+            lead: Duration::minutes(67),
+        }
+    }
+}
+
 /// Until somebody, or the system, starts it again.
 const AWAY: Duration = Duration::seconds(20);
 
@@ -24,22 +55,25 @@ struct Home {
     disk: Arc<Mutex<Disk>>,
     judge: Judge,
     epoch: u64,
+    hedging: Hedging,
 }
 
 impl Home {
-    fn new(stage: Arc<Stage>, disk: Disk, name: String) -> Home {
+    fn new(play: &Play, stage: Arc<Stage>, disk: Disk, name: String) -> Home {
         let epoch = World::FIRST_EPOCH + 1;
         let judge = Judge {
             name,
             stage: stage.clone(),
             others: Others::Nothing,
             purse: Purse::new(Caps::WIDE),
+            at_once: hedge::at_once(play.hedging),
         };
         Home {
             stage,
             disk: Arc::new(Mutex::new(disk)),
             judge,
             epoch,
+            hedging: play.hedging,
         }
     }
 
@@ -53,7 +87,10 @@ impl Home {
 
     fn live(&self, nonce: u64) -> Death {
         let far = self.stage.time() + Duration::hours(6);
-        let config = configuration(std::path::Path::new("/nonexistent"), Caps::WIDE);
+        let mut config = configuration(std::path::Path::new("/nonexistent"), Caps::WIDE);
+        if self.hedging == Hedging::On {
+            hedge::allow(&mut config);
+        }
         Life {
             stage: &self.stage,
             config: &config,
@@ -67,7 +104,7 @@ impl Home {
         .live(|| self.open())
     }
 
-    /// The sprint is over, nothing is left, and the only rental was enough.
+    /// The sprint is over, nothing is left, and no more rentals than without a crash were enough.
     fn check(&self, death: &Death) {
         let report = match death {
             Death::Over(Some(report)) => report,
@@ -93,14 +130,19 @@ impl Home {
 }
 
 /// A whole sprint without a crash, with a copy of everything at each moment.
-fn moments() -> Vec<Fork> {
+fn moments(play: &Play) -> Vec<Fork> {
     let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
-    let stage = Stage::new(SEED, Scenario::default(), start);
+    let stage = Stage::new(SEED, play.scenario.clone(), start);
     let poc_start = stage
         .world()
         .block_time(World::poc_start(World::FIRST_EPOCH + 1));
-    stage.skip_to(poc_start - Duration::minutes(52));
-    let home = Home::new(stage.clone(), Disk::default(), "without a crash".into());
+    stage.skip_to(poc_start - play.lead);
+    let home = Home::new(
+        play,
+        stage.clone(),
+        Disk::default(),
+        "without a crash".into(),
+    );
     stage.collect_forks(home.disk.clone());
     let death = home.live(1);
     let forks = stage.forks();
@@ -108,26 +150,49 @@ fn moments() -> Vec<Fork> {
     forks
 }
 
-fn goes_on_from(number: usize, fork: &Fork) {
+fn goes_on_from(play: &Play, number: usize, fork: &Fork) {
     let name = format!("seed {SEED}, dead at moment {number}: {}", fork.what);
     let stage = Stage::of_fork(SEED, fork);
-    let home = Home::new(stage.clone(), fork.disk.clone(), name);
+    let home = Home::new(play, stage.clone(), fork.disk.clone(), name);
     stage.skip_to(fork.at + AWAY);
     let death = home.live(2);
     home.check(&death);
 }
 
-/// Plays the crash at each `step`-th moment; how many there were.
-pub fn die_at_every(step: usize) -> usize {
-    let forks = moments();
-    let chosen: Vec<(usize, &Fork)> = forks.iter().enumerate().step_by(step).collect();
+/// Plays the crash at each moment of a sprint with one rental; how many there were.
+pub fn die_at_every_moment() -> usize {
+    let play = Play::plain();
+    let forks = moments(&play);
+    play_all(&play, &forks.iter().enumerate().collect::<Vec<_>>())
+}
+
+/// Plays the crash at each moment around the second rental's beginning and the race's end, and at
+/// some of the others; how many there were.
+pub fn die_in_a_race() -> usize {
+    let play = Play::hedged();
+    let forks = moments(&play);
+    let rentals = forks.last().unwrap().world.truth().rentals;
+    let [first, second] = &rentals[..] else {
+        panic!("no race: {rentals:?}");
+    };
+    let decisive = [second.started, first.ended.unwrap()];
+    let is_near = |fork: &Fork| {
+        let mut times = decisive.iter();
+        times.any(|time| (fork.at - time).abs() < Duration::seconds(60))
+    };
+    let chosen = forks.iter().enumerate();
+    let chosen = chosen.filter(|(number, fork)| number.is_multiple_of(64) || is_near(fork));
+    play_all(&play, &chosen.collect::<Vec<_>>())
+}
+
+fn play_all(play: &Play, chosen: &[(usize, &Fork)]) -> usize {
     let next = AtomicUsize::new(0);
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some((number, fork)) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    goes_on_from(*number, fork);
+                    goes_on_from(play, *number, fork);
                 }
             });
         }

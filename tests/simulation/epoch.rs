@@ -8,7 +8,7 @@ use std::sync::Arc;
 use pocpit::chain::client::ChainClient;
 use pocpit::cli;
 use pocpit::config::{self, Config};
-use pocpit::domain::{Duration, SprintReport, Time};
+use pocpit::domain::{Duration, Hedging, SprintReport, Time, UsdPerHour};
 use pocpit::engine::{Ports, RentalLogs};
 use pocpit::http::HttpClient;
 use pocpit::journal::{self, Journal, Ledger};
@@ -21,6 +21,7 @@ use pocpit::world::{
 };
 use serde_json::json;
 
+use crate::hedge;
 use crate::judge::{Caps, Judge, Others, Purse};
 use crate::life::{Death, Life};
 use crate::played::{Stage, StageClock, StageRemote};
@@ -59,6 +60,9 @@ pub struct Summary {
     pub crashes: u64,
     /// Campaigns that ended with one; each ends at its first.
     pub violations: u64,
+    /// Boots that were raced by a second rental, and races that this one won.
+    pub races: u64,
+    pub races_won: u64,
     /// Outcomes and causes other than confirmed.
     pub misses: BTreeMap<String, u64>,
     pub spend: f64,
@@ -73,6 +77,8 @@ impl Summary {
         self.faults += other.faults;
         self.crashes += other.crashes;
         self.violations += other.violations;
+        self.races += other.races;
+        self.races_won += other.races_won;
         self.spend += other.spend;
         for (cause, count) in &other.misses {
             *self.misses.entry(cause.clone()).or_default() += count;
@@ -99,6 +105,13 @@ impl fmt::Display for Summary {
             self.violations,
             self.spend
         )?;
+        if self.races > 0 {
+            writeln!(
+                f,
+                "  races: {}, won by the second rental: {}",
+                self.races, self.races_won
+            )?;
+        }
         writeln!(
             f,
             "  windows made: {} of {} ({:.2} %)",
@@ -149,7 +162,12 @@ impl Campaign {
         } else {
             Caps::WIDE
         };
-        let config = configuration(directory.path(), caps);
+        let mut config = configuration(directory.path(), caps);
+        let hedging = hedging(seed);
+        if hedging == Hedging::On {
+            config.poc.hedge = hedging;
+            config.budget.per_hour = UsdPerHour::from_dollars(40.0);
+        }
         let summary = Summary {
             seed,
             ..Summary::default()
@@ -159,6 +177,7 @@ impl Campaign {
             stage: stage.clone(),
             others: Others::AnInstance,
             purse: Purse::new(caps),
+            at_once: hedge::at_once(hedging),
         };
         let campaign = Campaign {
             plan,
@@ -325,6 +344,10 @@ impl Campaign {
         let ledger = reads.then(|| journal::read_only(self.directory.path()).unwrap());
         self.judge.end(epoch, report, ledger.as_ref());
         self.check_money(report);
+        if let Some(race) = report.race {
+            self.summary.races += 1;
+            self.summary.races_won += u64::from(race.winner == Some(race.second));
+        }
         if report.outcome == "confirmed" {
             self.summary.confirmed += 1;
             return self.count(epoch, begun, "");
@@ -390,6 +413,14 @@ impl Campaign {
 
     fn ours_spent(&self) -> f64 {
         self.stage.world().spend_under("pocpit/").dollars()
+    }
+}
+
+/// A fourth of the campaigns hedge, by their seed alone.
+fn hedging(seed: u64) -> Hedging {
+    match seed % 4 {
+        1 => Hedging::On,
+        _ => Hedging::Off,
     }
 }
 

@@ -58,6 +58,8 @@ pub struct Judge {
     /// Whether a costing rental of somebody else was there at the beginning.
     pub others: Others,
     pub purse: Purse,
+    /// Rentals of ours at the same time, at most.
+    pub at_once: usize,
 }
 
 /// What others have on the account.
@@ -87,8 +89,8 @@ impl Judge {
             (live, recent, world.registered(), spent)
         };
         let ours: Vec<&TrueRental> = live.iter().filter(|rental| is_ours(rental)).collect();
-        if ours.len() > 1 {
-            self.violation(&format!("two rentals at once: {ours:?}"));
+        if ours.len() > self.at_once {
+            self.violation(&format!("too many rentals at once: {ours:?}"));
         }
         self.look_at_money(now, spent, &ours, &recent);
         let looked_round = now - born > LOOKS_ROUND;
@@ -161,8 +163,9 @@ impl Judge {
         drop(world);
         let is_found = |rental: &&TrueRental| is_ours(rental) && rental.started <= born;
         let ours: Vec<&TrueRental> = live.iter().filter(is_found).collect();
-        let known = snapshot.rental.as_ref().map(|rental| rental.id.0);
-        if ours.len() > 1 || ours.iter().any(|rental| Some(rental.id) != known) {
+        let known = snapshot.rental.iter().chain(&snapshot.beside);
+        let known: Vec<u64> = known.map(|rental| rental.id.0).collect();
+        if ours.len() > self.at_once || ours.iter().any(|rental| !known.contains(&rental.id)) {
             self.violation(&format!(
                 "a minute after its start the program knows of {known:?}, and there are {ours:?}"
             ));

@@ -15,7 +15,7 @@ use crate::played::Stage;
 /// How a life ended.
 #[derive(Debug)]
 pub enum Death {
-    Over(Option<SprintReport>),
+    Over(Option<Box<SprintReport>>),
     Crashed,
     /// It is too late for this epoch: the sprint is for a later one now.
     TooLate,
@@ -133,6 +133,6 @@ impl Life<'_> {
 
     fn over(&self, born: Time, report: Option<SprintReport>) -> Death {
         self.judge.look(born);
-        Death::Over(report)
+        Death::Over(report.map(Box::new))
     }
 }

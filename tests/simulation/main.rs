@@ -13,6 +13,7 @@ mod confirmation;
 mod crash;
 mod epoch;
 mod full_disk;
+mod hedge;
 mod judge;
 mod life;
 mod mangled;
@@ -22,7 +23,7 @@ mod storage;
 mod wake;
 mod wire;
 
-use pocpit::domain::{Duration, ReleasePolicy};
+use pocpit::domain::{Duration, Hedging, InstanceId, ReleasePolicy, UsdPerHour};
 
 use epoch::{Campaign, Plan, Summary};
 
@@ -71,7 +72,7 @@ fn a_clock_that_is_an_hour_behind_costs_no_epoch() {
 
 #[test]
 fn whatever_fails_nothing_leaks_and_nothing_is_rented_twice() {
-    let all = play(&[(2, Plan::Faulty, EPOCHS), (3, Plan::Faulty, EPOCHS)]);
+    let all = play(&[(2, Plan::Faulty, EPOCHS), (13, Plan::Faulty, EPOCHS)]);
     assert!(all.faults > 10_000, "{all}");
     assert!(all.windows > 500 && all.made() > 0.99, "{all}");
 }
@@ -90,9 +91,53 @@ fn what_failed_once_does_not_fail_again() {
 
 #[test]
 fn whenever_it_dies_before_or_after_a_call_or_a_write_it_goes_on_with_one_rental() {
-    let moments = crash::die_at_every(1);
+    let moments = crash::die_at_every_moment();
     println!("{moments} moments");
     assert!(moments > 1_000, "{moments} moments");
+}
+
+#[test]
+fn whenever_it_dies_in_a_race_of_two_rentals_it_goes_on_with_both() {
+    let moments = crash::die_in_a_race();
+    println!("{moments} moments");
+    assert!(moments > 250, "{moments} moments");
+}
+
+#[test]
+fn a_machine_that_stalls_is_overtaken_and_the_epoch_that_it_would_have_cost_is_made() {
+    // Given a first machine that stops in the middle of its download, when nothing is hedged,
+    let missed = hedge::play(1, Hedging::Off, |_| {});
+    // then the epoch is missed,
+    assert_eq!(missed.report.outcome, "failed", "{missed:?}");
+    assert_eq!((missed.peak, missed.report.race), (1, None));
+    // and with a second rental beside it, in the same world, it is made.
+    let made = hedge::play(1, Hedging::On, |_| {});
+    assert_eq!(made.report.outcome, "confirmed", "{made:?}");
+    assert!(made.weight.is_some_and(|weight| weight > 0), "{made:?}");
+    let race = made.report.race.expect("a race");
+    let [first, second] = &made.rentals[..] else {
+        panic!("{made:?}");
+    };
+    assert_eq!(race.winner, Some(InstanceId(second.id)));
+    assert_eq!((made.peak, race.first), (2, InstanceId(first.id)));
+    // Both are counted, and the loser was given back long before the winner.
+    let (counted, spent) = (made.report.cost_usd, (first.cost + second.cost).dollars());
+    assert!(
+        (counted - spent).abs() < 0.02 * spent,
+        "{counted} of {spent}"
+    );
+    assert!(second.ended.unwrap() - first.ended.unwrap() > Duration::minutes(10));
+    assert!(made.ledger.open_rentals().is_empty());
+}
+
+#[test]
+fn a_budget_without_room_for_two_keeps_the_second_rental_from_being_made() {
+    let narrow = |config: &mut pocpit::config::Config| {
+        config.budget.per_hour = UsdPerHour::from_dollars(14.0);
+    };
+    let played = hedge::play(1, Hedging::On, narrow);
+    assert_eq!((played.peak, played.report.race), (1, None));
+    assert_eq!(played.report.outcome, "failed", "{played:?}");
 }
 
 #[test]

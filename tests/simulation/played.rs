@@ -81,6 +81,7 @@ impl Stage {
 
     /// The same world at another stage, from this moment on.
     pub fn of_fork(seed: u64, fork: &Fork) -> Arc<Stage> {
+        // The world of the copy has a scenario of its own.
         let stage = Stage::new(seed, Scenario::default(), fork.at);
         *locked(&stage.world) = fork.world.clone();
         stage
@@ -380,6 +381,22 @@ struct Session {
 }
 
 impl Session {
+    /// Where an end of the tunnel is, when the port is free.
+    fn end(&self, wanted: SocketAddr, number: u16) -> Result<SocketAddr, LinkError> {
+        let mut end = wanted;
+        if end.port() == 0 {
+            let own = u16::try_from(self.machine % 10_000).unwrap();
+            end.set_port(30_000 + 2 * own + number);
+        }
+        match locked(&self.stage.tunnels).get(&end) {
+            Some((machine, _)) if *machine != self.machine => Err(LinkError::Listen {
+                address: end.to_string(),
+                detail: "it is in use".into(),
+            }),
+            _ => Ok(end),
+        }
+    }
+
     fn alive(&self) -> Result<(), LinkError> {
         let up =
             self.stage.time() < self.breaks_at && self.stage.world().machine_is_up(self.machine);
@@ -469,8 +486,8 @@ impl RemoteSession for Session {
         self.stage.moment(|| "before the tunnel opens".into());
         self.alive()?;
         let ends = TunnelEnds {
-            api: spec.api_listen,
-            inference: spec.inference_listen,
+            api: self.end(spec.api_listen, 0)?,
+            inference: self.end(spec.inference_listen, 1)?,
         };
         for (end, port) in [
             (ends.api, spec.api_port),

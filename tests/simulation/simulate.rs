@@ -9,6 +9,7 @@
 
 mod chance;
 mod epoch;
+mod hedge;
 mod judge;
 mod life;
 mod played;

@@ -50,6 +50,7 @@ pub fn lateness(seed: u64, beat: Duration, blocks: Blocks) -> Lateness {
         stage: Arc::clone(&stage),
         others: Others::Nothing,
         purse: Purse::new(Caps::WIDE),
+        at_once: 1,
     };
     let life = Life {
         stage: &stage,

@@ -5,6 +5,7 @@
 
 mod exposure;
 mod headless;
+mod hedge;
 mod history;
 mod preflight;
 mod registration;

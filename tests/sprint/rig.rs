@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pocpit::cli;
 use pocpit::config::Config;
-use pocpit::domain::{GateKind, InstanceId, Mode, SprintReport, Step};
+use pocpit::domain::{GateKind, Hedging, InstanceId, Mode, SprintReport, Step, Usd, UsdPerHour};
 use pocpit::engine::ports::Market as _;
 use pocpit::engine::{Command, EndAfter, EngineHandle, SearchState, Snapshot};
 use pocpit::http::HttpClient;
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 pub struct Rig {
     pub world: ServedWorld,
-    config: Config,
+    pub config: Config,
     handle: EngineHandle,
     _scratch: tempfile::TempDir,
 }
@@ -36,20 +36,55 @@ enum Reached {
 impl Rig {
     /// Runs one sprint.
     pub async fn start(mode: Mode, scenario: Scenario) -> Rig {
-        Rig::with(mode, scenario, EndAfter::OneSprint, Reached::ByTunnel).await
+        let adjust = |_: &mut Config| {};
+        Rig::with(
+            mode,
+            scenario,
+            EndAfter::OneSprint,
+            Reached::ByTunnel,
+            adjust,
+        )
+        .await
+    }
+
+    /// Runs one sprint that begins early enough for a second machine, and may rent one.
+    pub async fn start_hedging(mode: Mode, scenario: Scenario) -> Rig {
+        let adjust = |config: &mut Config| {
+            config.poc.hedge = Hedging::On;
+            config.poc.lead = pocpit::domain::Duration::minutes(100);
+            config.budget.per_hour = UsdPerHour::from_dollars(40.0);
+            config.budget.per_sprint = Usd::from_dollars(90.0);
+            config.budget.per_day = Usd::from_dollars(90.0);
+        };
+        Rig::with(
+            mode,
+            scenario,
+            EndAfter::OneSprint,
+            Reached::ByTunnel,
+            adjust,
+        )
+        .await
     }
 
     /// Runs sprint after sprint.
     pub async fn start_and_go_on(mode: Mode, scenario: Scenario) -> Rig {
-        Rig::with(mode, scenario, EndAfter::Never, Reached::ByTunnel).await
+        let adjust = |_: &mut Config| {};
+        Rig::with(mode, scenario, EndAfter::Never, Reached::ByTunnel, adjust).await
     }
 
     /// Runs one sprint by itself, with a rental that the Network Node reaches directly.
     pub async fn start_exposed_directly(scenario: Scenario) -> Rig {
-        Rig::with(Mode::Auto, scenario, EndAfter::OneSprint, Reached::Directly).await
+        let (end, adjust) = (EndAfter::OneSprint, |_: &mut Config| {});
+        Rig::with(Mode::Auto, scenario, end, Reached::Directly, adjust).await
     }
 
-    async fn with(mode: Mode, scenario: Scenario, end_after: EndAfter, reached: Reached) -> Rig {
+    async fn with(
+        mode: Mode,
+        scenario: Scenario,
+        end_after: EndAfter,
+        reached: Reached,
+        adjust: impl FnOnce(&mut Config),
+    ) -> Rig {
         let scratch = tempfile::Builder::new()
             .prefix("pocpit-")
             .tempdir()
@@ -65,7 +100,8 @@ impl Rig {
         if reached == Reached::Directly {
             text = text.replacen("[network_node]", "[network_node]\nexposure = \"direct\"", 1);
         }
-        let config = cli::parse_configuration(&text).unwrap();
+        let mut config = cli::parse_configuration(&text).unwrap();
+        adjust(&mut config);
         let handle = cli::start_engine(&config, mode, end_after).unwrap();
         Rig {
             world,
@@ -147,6 +183,7 @@ impl Rig {
                     && !snapshot.offers.rows.is_empty()
             })
             .await;
+            let attempts = self.snapshot().sprint.attempts;
             let best = self.snapshot().offers.rows[0].clone();
             self.send(Command::Rent {
                 offer: best.offer.id,
@@ -154,7 +191,9 @@ impl Rig {
             })
             .await;
             let mut snapshots = self.handle.snapshots.clone();
-            let rented = snapshots.wait_for(|snapshot| snapshot.sprint.step > Step::Choosing);
+            let rented = snapshots.wait_for(|snapshot| {
+                snapshot.sprint.attempts > attempts && snapshot.sprint.step > Step::Choosing
+            });
             if tokio::time::timeout(Duration::from_secs(2), rented)
                 .await
                 .is_ok()

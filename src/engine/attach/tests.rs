@@ -56,6 +56,7 @@ fn snapshot(second: i64) -> Snapshot {
             read_at: None,
         },
         rental: None,
+        beside: None,
         nodes: NodesSnapshot::default(),
         money: MoneySnapshot::default(),
         alerts: Vec::new(),

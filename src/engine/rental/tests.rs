@@ -159,3 +159,35 @@ async fn a_cockpit_that_is_killed_and_started_again_has_each_line_once() {
     seen.until(text.len(), &mut reports, &text).await;
     assert_eq!(seen.lines, 20_000);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_tunnel_that_is_moved_ends_elsewhere_and_no_line_comes_twice() {
+    let text = text(20_000);
+    let host = Host::new(text.clone(), 1 << 30);
+    let (sender, mut reports) = mpsc::channel(16);
+    // Given a rental whose tunnel ends where there was room,
+    let watcher = watch(&host, &RentalLogs::nowhere(), &sender);
+    // when it is to end at the configured addresses,
+    let end = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+    let configured = TunnelSpec {
+        api_listen: end(18_080),
+        inference_listen: end(15_000),
+        ..tunnel()
+    };
+    assert!(watcher.move_tunnel(configured.clone()));
+    assert!(!watcher.move_tunnel(configured.clone()), "it is there");
+    // then the next session has it there, and the log goes on where it was.
+    let (mut bytes, mut is_moved) = (Vec::new(), false);
+    while !is_moved || bytes.len() < text.len() {
+        match reports.recv().await.unwrap() {
+            Observation::Log(ID, chunk) => bytes.extend(chunk.bytes),
+            Observation::Link(ID, LinkChange::Tunnel(ends)) => {
+                is_moved = configured.is_met_by(ends);
+            }
+            _ => {}
+        }
+    }
+    assert!(bytes == text, "{} bytes of {}", bytes.len(), text.len());
+    drop(reports);
+    watcher.stop().await.unwrap();
+}

@@ -89,6 +89,7 @@ pub(super) fn report(epoch: u64) -> SprintReport {
         proxy_registered: Some(true),
         node: Some(NodeId("vast-5".into())),
         steps: Step::ALL.map(span).to_vec(),
+        race: None,
     }
 }
 

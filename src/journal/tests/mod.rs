@@ -351,6 +351,7 @@ fn each_sprint_of_an_epoch_has_the_boots_and_confirmations_of_its_own() {
             proxy_registered: None,
             node: None,
             steps: Vec::new(),
+            race: None,
         },
     };
     let measured = |sequence, confirmed| Record::ConfirmationMeasured {

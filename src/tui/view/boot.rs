@@ -21,11 +21,14 @@ const HIGH: u16 = 10;
 /// Draws the pane; how much of it the log has.
 pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) -> Size {
     let inner = frame(buf, area, Pane::Boot, &log::place(model), model, theme);
-    let head = match &model.snapshot.rental {
+    let mut head = match &model.snapshot.rental {
         None => vec![Line::styled("Nothing is rented.", theme.dim())],
         Some(rental) if inner.height < LOW => low_head(rental, model, theme),
         Some(rental) => head(rental, inner.height, model, theme),
     };
+    if let Some(beside) = &model.snapshot.beside {
+        head.insert(head.len().min(1), beside_line(beside, model, theme));
+    }
     let rows = u16::try_from(head.len())
         .unwrap_or(u16::MAX)
         .min(inner.height);
@@ -98,6 +101,26 @@ fn rental_line(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'st
             words::length(rental.lease_until - model.now()),
             carries(&rental.link),
             rental.status,
+        )),
+    ])
+}
+
+/// A second rental: where it is, and what both cost together.
+fn beside_line(beside: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'static> {
+    let place = if beside.releasing {
+        "lost the race, RELEASING".to_owned()
+    } else {
+        let left = beside.boot.ready_at.map_or_else(String::new, |at| {
+            format!(", ready in {}", words::length(at - model.now()))
+        });
+        format!("{}{left}", beside.boot.stage)
+    };
+    Line::from(vec![
+        Span::styled("BESIDE ", theme.warn()),
+        Span::styled(beside.gpus.clone(), theme.strong()),
+        Span::raw(format!(
+            " #{} {place} | cost {} | both {}",
+            beside.id, beside.cost, model.snapshot.money.per_hour
         )),
     ])
 }

@@ -120,6 +120,13 @@ fn rent(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
         ),
     ];
     let money = &model.snapshot.money;
+    if let (Some(first), true) = (&model.snapshot.rental, model.is_hedging()) {
+        lines.push(Line::raw(format!(
+            "beside #{}, which goes on: both {} until one is ready",
+            first.id,
+            row.price + money.per_hour
+        )));
+    }
     let hour = money.hour_limit.0.left_after(money.hour_used.0);
     lines.push(cap_line("hour", hour, row.price.0, theme));
     for cap in &money.caps {
@@ -225,6 +232,12 @@ fn abort(model: &Model) -> Vec<Line<'static>> {
         ))),
         None => lines.push(Line::raw("Nothing is known to be rented.")),
     }
+    if let Some(beside) = &model.snapshot.beside {
+        lines.push(Line::raw(format!(
+            "So is #{} beside it: {}, running at {}.",
+            beside.id, beside.cost, beside.price
+        )));
+    }
     lines
 }
 
@@ -239,7 +252,7 @@ fn approve(kind: GateKind, model: &Model, theme: Theme) -> Vec<Line<'static>> {
     let means = match kind {
         GateKind::Register => "The node enters the Network Node's list and takes part in PoC.",
         GateKind::Release => "The rental is destroyed and unregistered; this cannot be undone.",
-        GateKind::Start | GateKind::Rent => "The sprint goes on.",
+        GateKind::Start | GateKind::Rent | GateKind::Hedge => "The sprint goes on.",
     };
     let mut lines = vec![Line::styled(question, theme.strong()), Line::raw(means)];
     if let Some(rental) = &model.snapshot.rental {

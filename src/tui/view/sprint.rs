@@ -66,7 +66,7 @@ fn gate_lines(lines: &mut Vec<Line<'static>>, gate: &GateSnapshot, model: &Model
     let key = match gate.kind {
         _ if model.role != Role::Driver => "its driver decides",
         GateKind::Start => "s starts",
-        GateKind::Rent => "3, pick, Enter",
+        GateKind::Rent | GateKind::Hedge => "3, pick, Enter",
         GateKind::Register | GateKind::Release => "a approves",
     };
     let until = gate

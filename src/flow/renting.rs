@@ -1,0 +1,217 @@
+//! Rent calls: from the call to the contract, or to the certainty that there is none. At most one is
+//! open at a time; whose rental it becomes is decided when the contract is known.
+
+use serde::{Deserialize, Serialize};
+
+use super::{BootReading, Effect, NodeState, Rental, Sprint};
+use crate::domain::{
+    CallError, Cause, Duration, InstanceId, Offer, Outcome, RentalLabel, Step, Time, Usd,
+};
+
+/// A lost rent reply is looked for by its label at least this long.
+const HUNT_AT_LEAST: Duration = Duration::seconds(150);
+/// One complete listing after a long outage is not enough.
+const ABSENT_LISTINGS: u32 = 5;
+const HUNT_EVERY: Duration = Duration::seconds(10);
+const RENT_ANSWERS_WITHIN: Duration = Duration::minutes(3);
+
+/// A rent call whose outcome is not known yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Hunt {
+    pub label: RentalLabel,
+    offer: Offer,
+    lease_until: Time,
+    called: Time,
+    /// Set once the reply was lost: the label is looked for.
+    lost: Option<Time>,
+    asked: Option<Time>,
+    /// Complete listings without the label since the reply was lost.
+    absent: u32,
+}
+
+impl Hunt {
+    pub(super) fn forget_what_was_in_flight(&mut self, now: Time) {
+        self.lost.get_or_insert(now);
+        self.asked = None;
+    }
+}
+
+impl Sprint {
+    pub(super) fn rent(&mut self, now: Time, choice: (Offer, Usd), effects: &mut Vec<Effect>) {
+        if self.call_rent(now, choice, effects) {
+            self.enter(now, Step::Renting);
+        }
+    }
+
+    /// Makes a rent call. True when it did.
+    pub(super) fn call_rent(
+        &mut self,
+        now: Time,
+        (offer, reserved): (Offer, Usd),
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let (Some(stages), Some(lease_until)) = (self.stages().copied(), self.lease_end()) else {
+            return false;
+        };
+        self.attempts += 1;
+        let label = RentalLabel {
+            cockpit: self.plan.cockpit.clone(),
+            epoch: stages.epoch,
+            attempt: self.attempts,
+            nonce: nonce(self.plan.nonce, self.attempts),
+        };
+        self.hunt = Some(Hunt {
+            label: label.clone(),
+            offer: offer.clone(),
+            lease_until,
+            called: now,
+            lost: None,
+            asked: None,
+            absent: 0,
+        });
+        self.note = None;
+        effects.push(Effect::Rent {
+            offer,
+            label,
+            reserved,
+            lease_until,
+        });
+        true
+    }
+
+    pub(super) fn renting(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        if self.rental.is_some() {
+            return self.enter(now, Step::Booting);
+        }
+        if self.hunt.is_none() {
+            return self.choose_again(now);
+        }
+        self.look_for_label(now, effects);
+    }
+
+    /// Looks for the label of a rent call whose answer was lost, or does not come.
+    pub(super) fn look_for_label(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        let Some(hunt) = &mut self.hunt else { return };
+        if hunt.lost.is_none() && now - hunt.called < RENT_ANSWERS_WITHIN {
+            let late = hunt.called + RENT_ANSWERS_WITHIN;
+            return self.wake_at(late);
+        }
+        hunt.lost.get_or_insert(now);
+        if hunt.asked.is_none_or(|asked| now - asked >= HUNT_EVERY) {
+            hunt.asked = Some(now);
+            effects.push(Effect::FindLabel(hunt.label.clone()));
+        }
+        self.wake_at(now + HUNT_EVERY);
+    }
+
+    /// A rent call gave this contract.
+    pub(super) fn adopt_contract(&mut self, instance: InstanceId) {
+        let Some(hunt) = self.hunt.take() else { return };
+        self.rentals += 1;
+        let rental = Rental {
+            instance,
+            label: hunt.label,
+            offer: hunt.offer,
+            since: hunt.called,
+            lease_until: hunt.lease_until,
+            dearer: None,
+        };
+        match self.step {
+            Step::Renting => self.begin_with(rental),
+            _ => self.put_beside(rental),
+        }
+    }
+
+    /// The sprint goes on with this rental.
+    pub(super) fn begin_with(&mut self, rental: Rental) {
+        self.boot = BootReading::default();
+        self.model_asked = None;
+        let id = self.plan.node_id(rental.instance);
+        self.proved_as = Some(id.clone());
+        self.node = Some(NodeState {
+            id,
+            asked: None,
+            seen: None,
+            repairs: 0,
+        });
+        self.rental = Some(rental);
+    }
+
+    pub(super) fn rent_came_to_nothing(&mut self, reason: &str, effects: &mut Vec<Effect>) {
+        if let Some(hunt) = self.hunt.take() {
+            self.search
+                .offers
+                .retain(|candidate| candidate.offer.id != hunt.offer.id);
+            effects.push(Effect::VoidRent {
+                label: hunt.label,
+                reason: reason.to_owned(),
+            });
+        }
+    }
+
+    /// No other offer would do better.
+    pub(super) fn rent_was_refused(&mut self, error: &CallError, effects: &mut Vec<Effect>) {
+        let beside = self.is_renting_beside();
+        self.rent_came_to_nothing(&error.to_string(), effects);
+        if beside {
+            return self.renounce_hedge(error);
+        }
+        let cause = Cause::new("rent_refused", format!("{error}. Nothing was rented."));
+        self.end(Outcome::Failed { cause });
+    }
+
+    /// A disk that is full now may have room in a minute: while there is time, the epoch is not lost.
+    pub(super) fn try_again_when_it_can_be_written_down(&mut self, effects: &mut Vec<Effect>) {
+        let note = "the journal cannot be written: nothing is rented that could be forgotten; trying again while there is time";
+        self.rent_came_to_nothing(note, effects);
+        self.search.answered = None;
+        self.note = Some(note.into());
+    }
+
+    pub(super) fn start_hunt(&mut self, now: Time, error: &str) {
+        if let Some(hunt) = &mut self.hunt {
+            hunt.lost.get_or_insert(now);
+            hunt.asked = None;
+            self.note = Some(format!("looking for the rental by its label: {error}"));
+        }
+    }
+
+    pub(super) fn found(&mut self, instance: InstanceId, effects: &mut Vec<Effect>) {
+        if let Some(hunt) = &self.hunt {
+            effects.push(Effect::Adopt {
+                label: hunt.label.clone(),
+                instance,
+            });
+            self.adopt_contract(instance);
+        }
+    }
+
+    pub(super) fn not_found(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        let Some(hunt) = &mut self.hunt else { return };
+        let lost = hunt.lost.unwrap_or(now);
+        hunt.absent += 1;
+        if now - lost < HUNT_AT_LEAST || hunt.absent < ABSENT_LISTINGS {
+            return;
+        }
+        self.rent_came_to_nothing(
+            "no instance with this label appeared in complete listings",
+            effects,
+        );
+    }
+}
+
+/// Six letters and digits that differ between attempts and sprints.
+fn nonce(seed: u64, attempt: u32) -> String {
+    const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    // SplitMix64: neighbouring seeds give unrelated values.
+    let mut value = seed.wrapping_add(u64::from(attempt).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^= value >> 31;
+    let mut letters = String::new();
+    for _ in 0..8 {
+        letters.push(char::from(LETTERS[(value % 36) as usize]));
+        value /= 36;
+    }
+    letters
+}

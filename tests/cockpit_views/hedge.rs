@@ -1,0 +1,64 @@
+//! A second rental beside one that is behind, and the question before it.
+
+use super::*;
+
+fn raced() -> Snapshot {
+    let mut s = rented(Step::Warming);
+    let mut beside = s.rental.clone().unwrap();
+    beside.id = InstanceId(31_415_927);
+    beside.cost = Usd::from_dollars(0.38);
+    beside.boot.stage = BootStage::PullingImage;
+    beside.boot.ready_at = Some(at(17));
+    s.beside = Some(beside);
+    s.money.per_hour = UsdPerHour::from_dollars(19.2);
+    s
+}
+
+#[test]
+fn a_second_rental_is_seen_with_where_it_is_and_what_both_cost() {
+    for (width, height) in [(80, 24), (120, 40)] {
+        let text = screen(&model(raced()), width, height).backend().to_string();
+        for needed in ["BESIDE", "#31415927"] {
+            assert!(text.contains(needed), "{needed} is missing in:\n{text}");
+        }
+    }
+    let text = screen(&model(raced()), 120, 40).backend().to_string();
+    assert!(text.contains("both $19.20/h"), "{text}");
+}
+
+#[test]
+fn a_loser_is_seen_until_it_is_gone() {
+    let mut snapshot = raced();
+    snapshot.beside.as_mut().unwrap().releasing = true;
+    let text = screen(&model(snapshot), 120, 40).backend().to_string();
+    assert!(text.contains("lost the race, RELEASING"), "{text}");
+}
+
+#[test]
+fn a_second_rental_is_agreed_to_like_any_offer() {
+    let mut snapshot = gated(Step::Warming, GateKind::Hedge, "A second machine?");
+    snapshot.rental = rented(Step::Warming).rental;
+    snapshot.money.per_hour = UsdPerHour::from_dollars(9.6);
+    let mut m = model(snapshot);
+    let text = screen(&m, 120, 40).backend().to_string();
+    assert!(text.contains("GATE hedge"), "{text}");
+    // Approving alone says nothing of which one.
+    assert_eq!(press(&mut m, KeyCode::Char('a')), vec![]);
+    press(&mut m, KeyCode::Char('3'));
+    press(&mut m, KeyCode::Enter);
+    let question = screen(&m, 120, 40).backend().to_string();
+    for needed in ["both $19.20/h until one is ready", "WORST CASE", "sprint"] {
+        assert!(
+            question.contains(needed),
+            "{needed} is missing in:\n{question}"
+        );
+    }
+    update(&mut m, Message::Drawn(Breakpoint::Normal));
+    assert_eq!(
+        press(&mut m, KeyCode::Char('y')),
+        vec![Command::Rent {
+            offer: OfferId(31_234_567),
+            agreed: Usd::from_dollars(28.8)
+        }]
+    );
+}
