@@ -1,6 +1,10 @@
 //! A boot from what is seen of it: the market's status, the log, the link and the node's own word.
 //! Pure.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::faults::{self, Pattern};
 use crate::domain::{
     ActualStatus, Blame, BootFault, BootStage, Duration, Instance, MlNodeStatus, ServiceState,
@@ -130,6 +134,9 @@ impl BootTracker {
 
     /// Takes a line of the workload's log into account, progress lines included.
     pub fn observe_line(&mut self, now: Time, line: &str) {
+        if !may_tell(line) {
+            return;
+        }
         if let Some(known) = faults::find(faults::LOG, line) {
             return self.fail_by(now, known, line);
         }
@@ -287,18 +294,34 @@ impl BootTracker {
     }
 }
 
+/// Words of the workload's log that a stage is known by.
+const MARKS: &[(&str, BootStage)] = &[
+    ("Uvicorn running on", BootStage::Api),
+    ("Fetching", BootStage::Downloading),
+    ("Starting vLLM instance", BootStage::Loading),
+    ("Starting to load model", BootStage::Loading),
+    ("Loading safetensors checkpoint shards", BootStage::Loading),
+    ("Model loading took", BootStage::Graphs),
+    ("Dynamo bytecode transform time", BootStage::Graphs),
+    ("Capturing CUDA graph", BootStage::Graphs),
+];
+
+/// Whether a line has any of the words that are looked for. Hardly a line in a thousand has, and
+/// this looks once where [`faults::find`] and [`stage_of`] look once a word.
+fn may_tell(line: &str) -> bool {
+    static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+        let faults = faults::LOG.iter().map(|pattern| pattern.text);
+        let words = faults.chain(MARKS.iter().map(|(mark, _)| *mark));
+        AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .build(words)
+            .ok()
+    });
+    WORDS.as_ref().is_none_or(|words| words.is_match(line))
+}
+
 /// The stage that a line of the log belongs to.
 fn stage_of(line: &str) -> Option<BootStage> {
-    const MARKS: &[(&str, BootStage)] = &[
-        ("Uvicorn running on", BootStage::Api),
-        ("Fetching", BootStage::Downloading),
-        ("Starting vLLM instance", BootStage::Loading),
-        ("Starting to load model", BootStage::Loading),
-        ("Loading safetensors checkpoint shards", BootStage::Loading),
-        ("Model loading took", BootStage::Graphs),
-        ("Dynamo bytecode transform time", BootStage::Graphs),
-        ("Capturing CUDA graph", BootStage::Graphs),
-    ];
     MARKS
         .iter()
         .find(|(mark, _)| line.contains(mark))
