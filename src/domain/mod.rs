@@ -41,8 +41,8 @@ pub use preflight::{Finding, Preflight, Requirement, Verdict};
 pub use ranking::{AvoidedMachine, RankedOffer};
 pub use sprint::{Cause, GateKind, Mode, Outcome, ReleasePolicy, SprintReport, Step, StepSpan};
 pub use workload::{
-    Blame, BootFault, BootStage, BootTimes, GpuDevice, MlNodeStatus, ServiceState, StartupState,
-    WorkloadModel,
+    Blame, BootFault, BootStage, BootTimes, GpuDevice, GpuDriver, MlNodeStatus, OrderedMachine,
+    ServiceState, StartupState, WorkloadModel,
 };
 
 /// A point in time: always UTC, always handed in, never read from the system in pure code.

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::confirmation::PendingConfirmation;
 use super::drill::{self, Part, drill};
 use super::front::Front;
+use super::market_log::MarketLog;
 use super::memory::ReleaseOnly;
 use super::observe::{Observation, start_pollers};
 use super::ports::{LinkError, TunnelEnds};
@@ -26,7 +27,7 @@ use crate::chain::sources::Sources;
 use crate::config::Config;
 use crate::domain::{
     Account, BootTimes, Duration, EpochIndex, EpochView, Governance, Instance, InstanceId, Mode,
-    Outcome, RankedOffer, RegisteredNode, SprintReport, Step, Time,
+    OrderedMachine, Outcome, RankedOffer, RegisteredNode, SprintReport, Step, Time,
 };
 use crate::flow::{Effect, Event, Sprint};
 use crate::journal::{Journal, Ledger, Record};
@@ -110,6 +111,10 @@ pub(super) struct Engine {
     pub(super) boot_times: Option<BootTimes>,
     pub(super) sanitizer: Sanitizer,
     pub(super) boot_log: BootLog,
+    /// The market's copies of the container's log.
+    pub(super) market_log: MarketLog,
+    /// The rental's log file said something.
+    pub(super) log_began: bool,
     reports: mpsc::Sender<Observation>,
     pub(super) quitting: Option<QuitChoice>,
     pub(super) report: Option<SprintReport>,
@@ -237,6 +242,8 @@ pub fn start(
         boot_times: None,
         sanitizer: Sanitizer::new(),
         boot_log: BootLog::default(),
+        market_log: MarketLog::default(),
+        log_began: false,
         reports,
         quitting: None,
         report: None,
@@ -422,14 +429,21 @@ impl Engine {
         let Some(rental) = wanted else { return };
         self.boot_times = self.boot_times_of(rental);
         let query = &self.config.vast.query;
+        let ordered = OrderedMachine {
+            gpus: query.gpu_count,
+            gpu_memory_mb: query.min_gpu_memory_mb,
+            // A host whose driver is older than its offer said, but new enough, does.
+            cuda: query.min_cuda.or(rental.offer.cuda),
+        };
         self.boot = Some(BootTracker::new(
             rental.since,
-            query.gpu_count,
-            query.min_gpu_memory_mb,
+            ordered,
             self.config.mlnode.model.id.clone(),
         ));
         self.sanitizer = Sanitizer::new();
         self.boot_log = BootLog::default();
+        self.market_log = MarketLog::default();
+        self.log_began = false;
         self.seen.instance = None;
         self.seen.mlnode = None;
         let reach = (exec::tunnel_spec(&self.config), Front::of(&self.config));

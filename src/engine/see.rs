@@ -43,6 +43,7 @@ impl Engine {
             Observation::Instance(id, result) => self.see_instance(now, id, result),
             Observation::Link(id, change) => self.see_link(now, id, change),
             Observation::Log(id, chunk) => self.see_log(now, id, &chunk),
+            Observation::MarketLog(id, copy) => self.see_market_log(now, id, copy),
             Observation::MlNode(id, result) => self.see_mlnode(now, id, result),
             Observation::Searched {
                 effect,
@@ -349,6 +350,7 @@ impl Engine {
         if self.watcher.as_ref().map(|watcher| watcher.instance) != Some(id) {
             return;
         }
+        self.begin_log(now);
         let mut lines = Vec::new();
         if chunk.offset == 0 {
             // Another file begins: what was not finished in the last one never will be.
@@ -393,7 +395,7 @@ impl Engine {
         self.feed_boot(now);
     }
 
-    fn feed_boot(&mut self, now: Time) {
+    pub(super) fn feed_boot(&mut self, now: Time) {
         let is_over = |boot: &BootTracker| boot.is_ready() || boot.fault().is_some();
         if self.boot.as_ref().is_some_and(is_over) {
             self.remember_boot();

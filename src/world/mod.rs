@@ -6,6 +6,7 @@
 mod chain;
 mod clock;
 mod confirmation;
+mod container_log;
 mod inside;
 mod machine;
 mod mlnode;

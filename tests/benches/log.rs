@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pocpit::config::SshConfig;
-use pocpit::domain::{InstanceId, Time};
+use pocpit::domain::{InstanceId, OrderedMachine, Time};
 use pocpit::engine::ports::{LogPlace, Remote as _};
 use pocpit::engine::{Pace, Snapshot};
 use pocpit::mlnode::boot::BootTracker;
@@ -47,6 +47,12 @@ const ROUNDS: usize = 9;
 const FRAME: Duration = Duration::from_millis(40);
 const LINES: usize = 1_000_000;
 const LOG: &str = "mlnode.log";
+
+const ORDERED: OrderedMachine = OrderedMachine {
+    gpus: 4,
+    gpu_memory_mb: 80_000,
+    cuda: None,
+};
 
 struct Scene {
     peer: Peer,
@@ -149,7 +155,7 @@ impl Rental {
         Rental {
             kept: File::create(kept).unwrap(),
             sanitizer: Sanitizer::new(),
-            boot: BootTracker::new(Time::UNIX_EPOCH, 4, 80_000, "org/model".into()),
+            boot: BootTracker::new(Time::UNIX_EPOCH, ORDERED, "org/model".into()),
             snapshot: scene::empty(),
             publish,
             published: Instant::now(),

@@ -1,5 +1,6 @@
 //! Which lines of the log hold a text. Kept up as lines come: no line is looked at twice.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use crate::domain::LogLine;
