@@ -130,6 +130,22 @@ async fn blocks_are_heard_as_the_chain_announces_them() {
 }
 
 #[tokio::test]
+async fn a_container_log_is_copied_for_us_once_the_container_runs() {
+    let scene = Scene::new(600.0, Scenario::default()).await;
+    let market = scene.market();
+    let id = market.rent(&scene.order(1).await).await.unwrap();
+    while scene.world.mapped_ports(id.0).is_empty() {
+        tokio::time::sleep(RealDuration::from_millis(50)).await;
+    }
+    let all = market.container_log(id, 200).await.unwrap();
+    assert!(all.starts_with("Generating public/private"), "{all}");
+    let last = market.container_log(id, 1).await.unwrap();
+    assert_eq!(last, format!("onstart of C.{id} ran\n"));
+    let error = market.container_log(InstanceId(7), 1).await.unwrap_err();
+    assert_eq!(error.kind, CallErrorKind::NotFound, "{error}");
+}
+
+#[tokio::test]
 async fn the_chain_is_read_with_its_stages_headers_and_models() {
     let scene = Scene::new(1.0, Scenario::default()).await;
     let chain = scene.chain();

@@ -1,5 +1,7 @@
 //! Lines of a rental's log after they were made safe: text and style, never control characters.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::Time;
@@ -74,7 +76,10 @@ impl LogLine {
     }
 
     /// The line's text without styles.
-    pub fn text(&self) -> String {
-        self.spans.iter().map(|span| span.text.as_str()).collect()
+    pub fn text(&self) -> Cow<'_, str> {
+        match self.spans.as_slice() {
+            [only] => Cow::Borrowed(&only.text),
+            spans => spans.iter().map(|span| span.text.as_str()).collect(),
+        }
     }
 }

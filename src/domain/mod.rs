@@ -43,8 +43,8 @@ pub use sprint::{
     Cause, GateKind, Hedging, Mode, Outcome, Race, ReleasePolicy, SprintReport, Step, StepSpan,
 };
 pub use workload::{
-    Blame, BootFault, BootStage, BootTimes, GpuDevice, MlNodeStatus, ServiceState, StartupState,
-    WorkloadModel,
+    Blame, BootFault, BootStage, BootTimes, GpuDevice, GpuDriver, MlNodeStatus, OrderedMachine,
+    ServiceState, StartupState, WorkloadModel,
 };
 
 /// A point in time: always UTC, always handed in, never read from the system in pure code.

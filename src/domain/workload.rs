@@ -50,6 +50,9 @@ pub struct MlNodeStatus {
     pub startup: StartupState,
     /// GPUs as the container sees them; empty until asked successfully.
     pub gpus: Vec<GpuDevice>,
+    /// The host's driver; absent until asked successfully, and on old images.
+    #[serde(default)]
+    pub driver: Option<GpuDriver>,
 }
 
 /// State of `inference/up/async` (`GET /api/v1/inference/up/status`).
@@ -68,6 +71,26 @@ pub enum StartupState {
     Failed(String),
     /// Cancelled.
     Cancelled,
+}
+
+/// The GPU driver of a rental's host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GpuDriver {
+    /// Its version: `570.124.06`.
+    pub version: String,
+    /// Highest CUDA version that it supports, as an offer's is told.
+    pub cuda: Option<f64>,
+}
+
+/// What was ordered of a rental's machine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OrderedMachine {
+    /// Number of GPUs.
+    pub gpus: u32,
+    /// Least memory of each, in megabytes.
+    pub gpu_memory_mb: u64,
+    /// CUDA version that the driver must support; any when absent.
+    pub cuda: Option<f64>,
 }
 
 /// One GPU of a rental.

@@ -12,6 +12,7 @@ mod core;
 mod drill;
 mod exec;
 mod front;
+mod market_log;
 mod memory;
 mod observe;
 pub mod ports;

@@ -33,6 +33,8 @@ pub(super) enum Observation {
     Instance(InstanceId, Result<Option<Instance>, CallError>),
     Link(InstanceId, LinkChange),
     Log(InstanceId, TailChunk),
+    /// A copy of the last lines of the container's log, by the market.
+    MarketLog(InstanceId, Result<String, CallError>),
     MlNode(InstanceId, Result<MlNodeStatus, CallError>),
     Searched {
         effect: Effect,

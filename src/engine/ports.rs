@@ -110,6 +110,8 @@ pub trait Market: Send + Sync {
     async fn ensure_account_key(&self, public_key: &str) -> Result<(), CallError>;
     /// Attaches a public key to a running instance; idempotent.
     async fn attach_key(&self, id: InstanceId, public_key: &str) -> Result<(), CallError>;
+    /// A copy of the last so many lines of a container's log. Takes seconds: the host uploads it.
+    async fn container_log(&self, id: InstanceId, lines: u32) -> Result<String, CallError>;
 }
 
 /// Why a rent call gave no instance.

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Ports;
 use super::drill::{Part, drill};
 use super::front::Front;
+use super::market_log;
 use super::observe::{LinkChange, Observation};
 use super::ports::{LinkError, LogPlace, RemoteSession, TunnelSpec};
 use super::rental_log::RentalLog;
@@ -65,6 +66,14 @@ impl Watcher {
             reports.clone(),
             stop.clone(),
         ));
+        let heard = stop.child_token();
+        tokio::spawn(market_log::poll(
+            ports.clone(),
+            instance,
+            instances.clone(),
+            reports.clone(),
+            heard.clone(),
+        ));
         let link = Link {
             ports: ports.clone(),
             instance,
@@ -73,6 +82,7 @@ impl Watcher {
             lease: lease_seen,
             reports: reports.clone(),
             stop: stop.clone(),
+            heard,
             log: ports.rental_logs.of(instance),
             place: LogPlace::default(),
         };
@@ -143,6 +153,8 @@ struct Link {
     lease: watch::Receiver<Time>,
     reports: mpsc::Sender<Observation>,
     stop: CancellationToken,
+    /// Cancelled when the log file said something: then nobody asks for the market's copies.
+    heard: CancellationToken,
     log: RentalLog,
     /// Up to where the log was read: a new session goes on exactly there.
     place: LogPlace,
@@ -165,6 +177,7 @@ impl Link {
     /// What an earlier run read of the log is here already.
     async fn go_on_with_kept_log(&mut self) {
         for chunk in self.log.replay() {
+            self.heard.cancel();
             let seen = Observation::Log(self.instance, chunk);
             if self.reports.send(seen).await.is_err() {
                 return;
@@ -283,6 +296,7 @@ impl Link {
                         log = session.tail(LOG_FILE, &self.place).await?;
                         continue;
                     };
+                    self.heard.cancel();
                     self.log.append(&chunk);
                     self.place.pass(&chunk);
                     let _ = self.reports.send(Observation::Log(self.instance, chunk)).await;

@@ -42,6 +42,7 @@ impl Engine {
             Observation::Instance(id, result) => self.see_instance(now, id, result),
             Observation::Link(id, change) => self.see_link(now, id, change),
             Observation::Log(id, chunk) => self.see_log(now, id, &chunk),
+            Observation::MarketLog(id, copy) => self.see_market_log(now, id, copy),
             Observation::MlNode(id, result) => self.see_mlnode(now, id, result),
             Observation::Searched {
                 effect,
@@ -354,7 +355,7 @@ impl Engine {
         self.feed_boot(now, id);
     }
 
-    fn feed_boot(&mut self, now: Time, id: InstanceId) {
+    pub(super) fn feed_boot(&mut self, now: Time, id: InstanceId) {
         let Some(watched) = self.watched_mut(id) else {
             return;
         };

@@ -4,11 +4,12 @@
 use super::core::{Engine, LinkState};
 use super::exec;
 use super::front::Front;
+use super::market_log::MarketLog;
 use super::observe::LinkChange;
 use super::ports::{LinkError, TunnelSpec};
 use super::rental::Watcher;
 use super::snapshot::{BootLog, TunnelRate};
-use crate::domain::{BootTimes, Instance, InstanceId, LogLine, MlNodeStatus, Time};
+use crate::domain::{BootTimes, Instance, InstanceId, LogLine, MlNodeStatus, OrderedMachine, Time};
 use crate::flow::{BootReading, Pace, Rental};
 use crate::mlnode::boot::BootTracker;
 use crate::ssh::sanitize::Sanitizer;
@@ -24,6 +25,10 @@ pub(super) struct Watched {
     times: Option<BootTimes>,
     sanitizer: Sanitizer,
     pub(super) log: BootLog,
+    /// The market's copies of the container's log.
+    pub(super) market_log: MarketLog,
+    /// The rental's log file said something.
+    pub(super) log_began: bool,
     /// Its row at the market.
     pub(super) row: Option<Instance>,
     pub(super) link: LinkState,
@@ -75,6 +80,7 @@ impl Watched {
     }
 
     pub(super) fn see_log(&mut self, now: Time, chunk: &TailChunk) {
+        self.begin_log(now);
         let mut lines: Vec<LogLine> = Vec::new();
         if chunk.offset == 0 {
             // Another file begins: what was not finished in the last one never will be.
@@ -204,6 +210,12 @@ impl Engine {
 
     fn begin_watching(&self, rental: &Rental, tunnel: TunnelSpec) -> Watched {
         let query = &self.config.vast.query;
+        let ordered = OrderedMachine {
+            gpus: query.gpu_count,
+            gpu_memory_mb: query.min_gpu_memory_mb,
+            // A host whose driver is older than its offer said, but new enough, does.
+            cuda: query.min_cuda.or(rental.offer.cuda),
+        };
         let watcher = Watcher::start(
             &self.ports,
             rental.instance,
@@ -214,15 +226,12 @@ impl Engine {
         Watched {
             instance: rental.instance,
             watcher: Some(watcher),
-            boot: BootTracker::new(
-                rental.since,
-                query.gpu_count,
-                query.min_gpu_memory_mb,
-                self.config.mlnode.model.id.clone(),
-            ),
+            boot: BootTracker::new(rental.since, ordered, self.config.mlnode.model.id.clone()),
             times: self.boot_times_of(rental),
             sanitizer: Sanitizer::new(),
             log: BootLog::default(),
+            market_log: MarketLog::default(),
+            log_began: false,
             row: None,
             link: LinkState::default(),
             mlnode: None,

@@ -1,22 +1,27 @@
 //! A boot from what is seen of it: the market's status, the log, the link and the node's own word.
 //! Pure.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::faults::{self, Pattern};
+use super::pull::ImagePull;
 use crate::domain::{
-    ActualStatus, Blame, BootFault, BootStage, Duration, Instance, MlNodeStatus, ServiceState,
-    StartupState, Time,
+    ActualStatus, Blame, BootFault, BootStage, Duration, GpuDevice, GpuDriver, Instance,
+    MlNodeStatus, OrderedMachine, ServiceState, StartupState, Time,
 };
 
 /// Follows one boot. Its stage never goes back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BootTracker {
-    gpus: u32,
-    gpu_memory_mb: u64,
+    ordered: OrderedMachine,
     model: String,
     stage: BootStage,
     started: Vec<(BootStage, Time)>,
     progress: Option<f64>,
     detail: String,
+    pull: ImagePull,
     fault: Option<BootFault>,
     ready: bool,
     alive: bool,
@@ -43,18 +48,21 @@ const KEY_TAKES_AT_MOST: Duration = Duration::minutes(10);
 /// Of the memory that was ordered, this much must be there: drivers keep some.
 const MEMORY_SLACK_PERCENT: u64 = 90;
 
+/// Versions come as decimal numbers: 12.8 is the same as 12.800000001.
+const CUDA_SLACK: f64 = 0.001;
+
 impl BootTracker {
-    /// A boot that began at `rented_at` and is to end with `gpus` GPUs of at least `gpu_memory_mb`
-    /// each and `model` loaded.
-    pub fn new(rented_at: Time, gpus: u32, gpu_memory_mb: u64, model: String) -> BootTracker {
+    /// A boot that began at `rented_at` and is to end with the machine that was ordered and `model`
+    /// loaded.
+    pub fn new(rented_at: Time, ordered: OrderedMachine, model: String) -> BootTracker {
         BootTracker {
-            gpus,
-            gpu_memory_mb,
+            ordered,
             model,
             stage: BootStage::Placed,
             started: vec![(BootStage::Placed, rented_at)],
             progress: None,
             detail: String::new(),
+            pull: ImagePull::default(),
             fault: None,
             ready: false,
             alive: false,
@@ -100,7 +108,10 @@ impl BootTracker {
             }
             _ => {}
         }
-        if self.stage <= BootStage::Container && !message.is_empty() {
+        if self.stage == BootStage::PullingImage {
+            self.pull.observe(now, message);
+            self.detail = self.pull.describe(now);
+        } else if self.stage <= BootStage::Container && !message.is_empty() {
             message.clone_into(&mut self.detail);
         }
     }
@@ -130,6 +141,9 @@ impl BootTracker {
 
     /// Takes a line of the workload's log into account, progress lines included.
     pub fn observe_line(&mut self, now: Time, line: &str) {
+        if !may_tell(line) {
+            return;
+        }
         if let Some(known) = faults::find(faults::LOG, line) {
             return self.fail_by(now, known, line);
         }
@@ -163,10 +177,9 @@ impl BootTracker {
         if status.startup == StartupState::Starting {
             self.reach(now, BootStage::Downloading);
         }
-        self.ready = self.serves_the_model(status);
-        if self.ready {
-            self.check_gpus(now, status);
-        }
+        // Before the model is there: another machine has to download it too.
+        let as_ordered = self.is_as_ordered(now, status);
+        self.ready = as_ordered && self.serves_the_model(status);
         if self.ready {
             self.reach(now, BootStage::Ready);
             "the model is loaded".clone_into(&mut self.detail);
@@ -182,31 +195,39 @@ impl BootTracker {
         serving && right_model && status.inference_healthy != Some(false)
     }
 
-    /// What was ordered must be there: a GPU that fell off the bus shows only here.
-    fn check_gpus(&mut self, now: Time, status: &MlNodeStatus) {
-        if status.gpus.is_empty() {
-            return;
-        }
-        let least = self.gpu_memory_mb * MEMORY_SLACK_PERCENT / 100;
-        let good = status
-            .gpus
-            .iter()
-            .filter(|gpu| gpu.available && gpu.total_memory_mb >= least)
-            .count();
-        if good < self.gpus as usize {
-            let evidence = format!(
-                "{good} of {} ordered GPUs are usable with {least} MB each",
-                self.gpus
-            );
-            self.fail(
-                now,
-                "GPUs are missing",
-                evidence,
-                "another machine is tried",
-                Blame::Host,
-            );
-            self.ready = false;
-        }
+    /// What was ordered must be there: a GPU that fell off the bus shows only here, and so does a
+    /// driver that is older than the offer said.
+    fn is_as_ordered(&mut self, now: Time, status: &MlNodeStatus) -> bool {
+        let gpus = self.missing_gpus(status);
+        let driver = status
+            .driver
+            .as_ref()
+            .and_then(|driver| self.old_driver(driver));
+        let missing = gpus
+            .map(|evidence| ("GPUs are missing", evidence))
+            .or(driver.map(|evidence| ("the host's driver is older than ordered", evidence)));
+        let Some((name, evidence)) = missing else {
+            return true;
+        };
+        self.fail(now, name, evidence, "another machine is tried", Blame::Host);
+        false
+    }
+
+    fn missing_gpus(&self, status: &MlNodeStatus) -> Option<String> {
+        let least = self.ordered.gpu_memory_mb * MEMORY_SLACK_PERCENT / 100;
+        let usable = |gpu: &&GpuDevice| gpu.available && gpu.total_memory_mb >= least;
+        let count = status.gpus.iter().filter(usable).count();
+        let ordered = self.ordered.gpus;
+        let missing = !status.gpus.is_empty() && count < ordered as usize;
+        missing
+            .then(|| format!("{count} of {ordered} ordered GPUs are usable with {least} MB each"))
+    }
+
+    fn old_driver(&self, driver: &GpuDriver) -> Option<String> {
+        let (ordered, supported) = (self.ordered.cuda?, driver.cuda?);
+        let version = &driver.version;
+        (supported < ordered - CUDA_SLACK)
+            .then(|| format!("driver {version} supports CUDA {supported}, {ordered} was ordered"))
     }
 
     fn reach(&mut self, now: Time, stage: BootStage) {
@@ -301,18 +322,34 @@ impl BootTracker {
     }
 }
 
+/// Words of the workload's log that a stage is known by.
+const MARKS: &[(&str, BootStage)] = &[
+    ("Uvicorn running on", BootStage::Api),
+    ("Fetching", BootStage::Downloading),
+    ("Starting vLLM instance", BootStage::Loading),
+    ("Starting to load model", BootStage::Loading),
+    ("Loading safetensors checkpoint shards", BootStage::Loading),
+    ("Model loading took", BootStage::Graphs),
+    ("Dynamo bytecode transform time", BootStage::Graphs),
+    ("Capturing CUDA graph", BootStage::Graphs),
+];
+
+/// Whether a line has any of the words that are looked for. Hardly a line in a thousand has, and
+/// this looks once where [`faults::find`] and [`stage_of`] look once a word.
+fn may_tell(line: &str) -> bool {
+    static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+        let faults = faults::LOG.iter().map(|pattern| pattern.text);
+        let words = faults.chain(MARKS.iter().map(|(mark, _)| *mark));
+        AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .build(words)
+            .ok()
+    });
+    WORDS.as_ref().is_none_or(|words| words.is_match(line))
+}
+
 /// The stage that a line of the log belongs to.
 fn stage_of(line: &str) -> Option<BootStage> {
-    const MARKS: &[(&str, BootStage)] = &[
-        ("Uvicorn running on", BootStage::Api),
-        ("Fetching", BootStage::Downloading),
-        ("Starting vLLM instance", BootStage::Loading),
-        ("Starting to load model", BootStage::Loading),
-        ("Loading safetensors checkpoint shards", BootStage::Loading),
-        ("Model loading took", BootStage::Graphs),
-        ("Dynamo bytecode transform time", BootStage::Graphs),
-        ("Capturing CUDA graph", BootStage::Graphs),
-    ];
     MARKS
         .iter()
         .find(|(mark, _)| line.contains(mark))
@@ -331,7 +368,7 @@ fn percent(line: &str) -> Option<f64> {
 }
 
 /// Lines can be over 10 kB; a screen shows less.
-fn shortened(line: &str) -> String {
+pub(super) fn shortened(line: &str) -> String {
     line.trim().chars().take(200).collect()
 }
 
@@ -340,14 +377,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{GpuDevice, InstanceId, UsdPerHour};
+    use crate::domain::{InstanceId, UsdPerHour};
 
     fn at(second: i64) -> Time {
         Time::from_timestamp(1_790_000_000 + second, 0).unwrap()
     }
 
     fn tracker() -> BootTracker {
-        BootTracker::new(at(0), 4, 80_000, "org/model".into())
+        let ordered = OrderedMachine {
+            gpus: 4,
+            gpu_memory_mb: 80_000,
+            cuda: Some(12.8),
+        };
+        BootTracker::new(at(0), ordered, "org/model".into())
     }
 
     fn instance(actual: ActualStatus, message: &str) -> Instance {
@@ -392,7 +434,15 @@ mod tests {
             version: None,
             startup: StartupState::Completed,
             gpus: gpus(4),
+            driver: driver(12.8),
         }
+    }
+
+    fn driver(cuda: f64) -> Option<GpuDriver> {
+        Some(GpuDriver {
+            version: "570.124.06".into(),
+            cuda: Some(cuda),
+        })
     }
 
     #[test]
@@ -429,6 +479,21 @@ mod tests {
         boot.observe_status(at(1_060), &serving());
         assert!(boot.is_ready());
         assert_eq!(boot.expected_left(at(1_060)).0, Duration::zero());
+    }
+
+    #[test]
+    fn a_pull_tells_its_layers_and_that_it_stalls() {
+        let mut boot = tracker();
+        let loading = instance(ActualStatus::Loading, "a1b2c3d4e5f6: Downloading");
+        boot.observe_instance(at(10), &loading);
+        assert!(boot.detail().contains("0 of 1 layers"), "{}", boot.detail());
+        assert_eq!(boot.progress(), None);
+        boot.observe_instance(at(310), &loading);
+        assert!(
+            boot.detail().contains("nothing new for 5 min"),
+            "{}",
+            boot.detail()
+        );
     }
 
     #[test]
@@ -487,6 +552,56 @@ mod tests {
         );
         assert!(!boot.is_ready());
         assert_eq!(boot.fault().map(|fault| fault.blame), Some(Blame::Host));
+    }
+
+    #[test]
+    fn a_machine_that_is_not_as_ordered_is_told_before_the_model_is_downloaded() {
+        for (gpus, driver, evidence) in [
+            (gpus(3), driver(12.8), "3 of 4 ordered GPUs"),
+            (
+                gpus(4),
+                driver(12.2),
+                "supports CUDA 12.2, 12.8 was ordered",
+            ),
+        ] {
+            let mut boot = tracker();
+            boot.observe_status(
+                at(1),
+                &MlNodeStatus {
+                    state: ServiceState::Stopped,
+                    loaded_model: None,
+                    startup: StartupState::NotStarted,
+                    gpus,
+                    driver,
+                    ..serving()
+                },
+            );
+            let fault = boot.fault().unwrap();
+            assert_eq!(fault.blame, Blame::Host);
+            assert!(fault.evidence.contains(evidence), "{}", fault.evidence);
+        }
+    }
+
+    #[test]
+    fn what_a_node_does_not_tell_of_its_machine_is_no_fault() {
+        let mut boot = tracker();
+        boot.observe_status(
+            at(1),
+            &MlNodeStatus {
+                gpus: Vec::new(),
+                driver: None,
+                ..serving()
+            },
+        );
+        assert!(boot.is_ready());
+        boot.observe_status(
+            at(2),
+            &MlNodeStatus {
+                driver: driver(13.0),
+                ..serving()
+            },
+        );
+        assert_eq!(boot.fault(), None);
     }
 
     #[test]

@@ -8,7 +8,9 @@ use serde_json::json;
 use url::Url;
 
 use super::wire;
-use crate::domain::{CallError, CallErrorKind, MlNodeStatus, StartupState, WorkloadModel};
+use crate::domain::{
+    CallError, CallErrorKind, GpuDriver, MlNodeStatus, StartupState, WorkloadModel,
+};
 use crate::engine::ports::{MlNode, MlNodes};
 use crate::http::{HttpClient, HttpReply, HttpRequest, join};
 
@@ -83,6 +85,14 @@ impl MlNodeClient {
         told.map(|gpus| gpus.devices.into_iter().map(Into::into).collect())
             .unwrap_or_default()
     }
+
+    /// Old images do not know this call either.
+    async fn driver(&self) -> Option<GpuDriver> {
+        let what = "read the node's GPU driver";
+        let reply = self.get(what, "api/v1/gpu/driver").await;
+        let told = reply.and_then(|reply| reply.json::<wire::Driver>(what));
+        told.ok().map(Into::into)
+    }
 }
 
 #[async_trait]
@@ -90,7 +100,7 @@ impl MlNode for MlNodeClient {
     async fn status(&self) -> Result<MlNodeStatus, CallError> {
         let what = "read the node's state";
         let state: wire::State = self.get(what, "api/v1/state").await?.json(what)?;
-        let (startup, gpus) = tokio::join!(self.startup(), self.gpus());
+        let (startup, gpus, driver) = tokio::join!(self.startup(), self.gpus(), self.driver());
         Ok(MlNodeStatus {
             state: wire::service_state(&state.state),
             poc: state.poc_status.as_deref().map(wire::poc_status),
@@ -99,6 +109,7 @@ impl MlNode for MlNodeClient {
             version: state.version,
             startup,
             gpus,
+            driver,
         })
     }
 
@@ -150,6 +161,9 @@ mod tests {
             .route("/api/v1/inference/up/status", get(|| async { Json(json!({ "status": "completed", "is_running": true })) }))
             .route("/api/v1/gpu/devices", get(|| async {
                 Json(json!({ "devices": [{ "index": 0, "name": "NVIDIA H100", "total_memory_mb": 81_559, "is_available": true }], "count": 1 }))
+            }))
+            .route("/api/v1/gpu/driver", get(|| async {
+                Json(json!({ "driver_version": "535.104.05", "cuda_driver_version": "12.2", "nvml_version": "12.535.104" }))
             }));
         let status = client(router).await.status().await.unwrap();
         assert_eq!(
@@ -160,6 +174,11 @@ mod tests {
             (status.startup, status.gpus.len()),
             (StartupState::Completed, 1)
         );
+        let driver = GpuDriver {
+            version: "535.104.05".into(),
+            cuda: Some(12.2),
+        };
+        assert_eq!(status.driver, Some(driver));
     }
 
     #[tokio::test]

@@ -268,7 +268,7 @@ pub(super) const HOST: &[Pattern] = &[
 
 /// The first pattern that a text shows.
 pub(super) fn find(patterns: &'static [Pattern], text: &str) -> Option<&'static Pattern> {
-    let text = text.to_lowercase();
+    let text = text.to_ascii_lowercase();
     patterns.iter().find(|pattern| text.contains(pattern.text))
 }
 

@@ -3,4 +3,5 @@
 pub mod boot;
 pub mod client;
 mod faults;
+mod pull;
 mod wire;

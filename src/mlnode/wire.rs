@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::domain::{GpuDevice, PocStatus, ServiceState, StartupState};
+use crate::domain::{GpuDevice, GpuDriver, PocStatus, ServiceState, StartupState};
 
 /// `GET /api/v1/state`.
 #[derive(Debug, Deserialize)]
@@ -51,6 +51,14 @@ pub(super) struct Gpu {
     is_available: Option<bool>,
 }
 
+/// `GET /api/v1/gpu/driver`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Driver {
+    driver_version: String,
+    #[serde(default)]
+    cuda_driver_version: Option<String>,
+}
+
 pub(super) fn service_state(word: &str) -> ServiceState {
     match word {
         "STOPPED" => ServiceState::Stopped,
@@ -83,6 +91,16 @@ impl From<Startup> for StartupState {
             }
             "cancelled" => StartupState::Cancelled,
             _ => StartupState::Unknown,
+        }
+    }
+}
+
+impl From<Driver> for GpuDriver {
+    fn from(driver: Driver) -> GpuDriver {
+        let cuda = driver.cuda_driver_version;
+        GpuDriver {
+            version: driver.driver_version,
+            cuda: cuda.and_then(|cuda| cuda.trim().parse().ok()),
         }
     }
 }

@@ -110,7 +110,7 @@ pub fn copied(model: &Model) -> (String, usize) {
     let place = view.place(log);
     let window = place.map(|place| view.lines(log).window(place, view.pane()));
     let lines = window.unwrap_or_default();
-    let mut texts: Vec<String> = Vec::new();
+    let mut texts = Vec::new();
     let mut room = LONGEST_COPY;
     let newest_first = lines.iter().rev().filter_map(|shown| log.line(shown.line));
     for line in newest_first {

@@ -28,6 +28,9 @@ const PAGE: usize = 25;
 const MOST_PAGES: usize = 200;
 /// The market's limit for the script; beyond it nobody knows what runs.
 const LONGEST_ONSTART: usize = 4_096;
+/// A copy of a log is there within some ten seconds, or the host is not.
+const UPLOAD_LOOKS: u32 = 10;
+const UPLOAD_LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// The market, as the engine uses it.
 #[derive(Debug)]
@@ -108,6 +111,23 @@ impl VastClient {
 
     fn instance_url(&self, id: InstanceId) -> Url {
         join(&self.base, &format!("/api/v0/instances/{id}/"))
+    }
+
+    /// What the host uploads to an address outside of the market: as long as it is not there the
+    /// address says "forbidden" or "not found". It is no business of anybody's there who we are.
+    async fn uploaded(&self, what: &str, url: Url) -> Result<String, CallError> {
+        let mut looks = 0;
+        loop {
+            tokio::time::sleep(UPLOAD_LOOK_EVERY).await;
+            looks += 1;
+            let request = HttpRequest::get(what, url.clone())
+                .timeout(self.timeout)
+                .tries(1);
+            match self.http.send(request).await {
+                Err(error) if is_not_there_yet(&error) && looks < UPLOAD_LOOKS => {}
+                result => return result.map(|reply| reply.body),
+            }
+        }
     }
 
     async fn account_keys(&self) -> Result<Vec<String>, CallError> {
@@ -271,6 +291,19 @@ impl Market for VastClient {
             _ => Ok(()),
         }
     }
+
+    async fn container_log(&self, id: InstanceId, lines: u32) -> Result<String, CallError> {
+        let what = self.what(&format!("read the log of instance {id}"));
+        let url = join(&self.base, &format!("/api/v0/instances/request_logs/{id}/"));
+        let request = HttpRequest::put(what.clone(), url).json(json!({"tail": lines.to_string()}));
+        let body = self.call(Endpoint::Log, request).await?;
+        let url = Fields::of(&body).and_then(|fields| fields.text("result_url"));
+        let url = url
+            .and_then(|url| Url::parse(&url).ok())
+            .filter(|url| url.scheme() == "https" || url.host() == self.base.host())
+            .ok_or_else(|| malformed(&what, "there is no address of a log in the reply"))?;
+        self.uploaded(&what, url).await
+    }
 }
 
 fn malformed(what: &str, detail: &str) -> CallError {
@@ -350,6 +383,10 @@ fn contract(what: &str, reply: &HttpReply, key: &SecretString) -> Result<Instanc
 
 fn has_no_keys(error: &CallError) -> bool {
     error.kind == CallErrorKind::NotFound && error.detail.contains("No SSH keys")
+}
+
+fn is_not_there_yet(error: &CallError) -> bool {
+    matches!(error.status, Some(403 | 404))
 }
 
 fn is_there_already(error: &CallError) -> bool {

@@ -24,9 +24,10 @@ pub(super) enum Endpoint {
     Instances,
     Account,
     Keys,
+    Log,
 }
 
-const ENDPOINTS: usize = 7;
+const ENDPOINTS: usize = 8;
 
 impl Endpoint {
     /// Documented thresholds, rounded up.
@@ -36,6 +37,8 @@ impl Endpoint {
             Endpoint::Rent => 5,
             Endpoint::Destroy => 3,
             Endpoint::Instance => 2,
+            // No threshold is documented.
+            Endpoint::Log => 2,
             Endpoint::Instances | Endpoint::Account | Endpoint::Keys => 1,
         })
     }

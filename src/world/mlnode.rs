@@ -187,15 +187,19 @@ impl World {
         let phase = self.round();
         let end = self.generation_end();
         let version = self.scenario.poc_version;
+        let missing = self.scenario.missing_gpus;
+        let other_cuda = Some(self.scenario.driver_cuda.clone()).filter(|cuda| !cuda.is_empty());
         let instance = self.instances.get_mut(&id)?;
         if instance.destroyed_at.is_some() || now < instance.mlnode.api_at {
             return None;
         }
         let (gpus, name, ram) = (
-            instance.gpus(),
+            instance.gpus().saturating_sub(missing),
             instance.offer["gpu_name"].clone(),
             instance.offer["gpu_ram"].as_u64().unwrap_or(0),
         );
+        let driver = instance.offer["driver_version"].clone();
+        let cuda = other_cuda.unwrap_or_else(|| instance.offer["cuda_max_good"].to_string());
         let node = &mut instance.mlnode;
         let ready = node.is_ready(now);
         let generating = node.batch.is_some() && now < end && matches!(phase, Phase::Generate);
@@ -263,6 +267,9 @@ impl World {
                     &json!({"devices": (0..gpus).map(device).collect::<Vec<_>>(), "count": gpus}),
                 )
             }
+            ("GET", "/api/v1/gpu/driver") => Reply::ok(
+                &json!({"driver_version": driver, "cuda_driver_version": cuda, "nvml_version": "12.570.124"}),
+            ),
             ("POST", "/api/v1/models/status") => {
                 let status = match node.elapsed(now) {
                     None => "NOT_FOUND",

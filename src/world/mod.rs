@@ -7,6 +7,7 @@ mod announce;
 mod chain;
 mod clock;
 mod confirmation;
+mod container_log;
 mod inside;
 mod machine;
 mod mlnode;

@@ -32,6 +32,12 @@ pub struct Scenario {
     pub first_boots_stall: u64,
     /// The model's load ends with this line instead; never when empty.
     pub boot_failure: String,
+    /// While the image is pulled the host says this instead, for ever; never when empty.
+    pub pull_failure: String,
+    /// GPUs that machines lack of those in their offers.
+    pub missing_gpus: u64,
+    /// CUDA version that machines' drivers support; that of their offers when empty.
+    pub driver_cuda: String,
     /// Blocks after `poc_start` at which a confirmation `PoC` triggers; none when 0.
     pub confirmation_after: u64,
     /// Confirmation `PoC`s in an epoch, on average, as the chain's parameters tell.
@@ -115,6 +121,9 @@ impl Default for Scenario {
             boot_hangs: false,
             first_boots_stall: 0,
             boot_failure: String::new(),
+            pull_failure: String::new(),
+            missing_gpus: 0,
+            driver_cuda: String::new(),
             confirmation_after: 0,
             expected_confirmations: 1,
             upgrade_before_poc: 0,

@@ -180,6 +180,7 @@ pub async fn serve(options: WorldOptions) -> io::Result<ServedWorld> {
         *addr = listener.local_addr()?;
         tasks.push(tokio::spawn(accept(shared.clone(), service, listener)));
     }
+    shared.world().uploads_url = format!("http://{}", addrs[0]);
     if shared.scenario.public_callback {
         shared.world().callback_url = format!("http://{}/v2/poc-batches", addrs[4]);
     }

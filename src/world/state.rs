@@ -9,6 +9,7 @@ use crate::domain::Time;
 
 use super::chain::Phase;
 use super::clock::{as_seconds, seconds};
+use super::container_log::LogCopy;
 use super::network_node::Node;
 use super::scenario::Scenario;
 use super::truth::{Confirmation, TrueRental};
@@ -129,6 +130,9 @@ pub struct World {
     pub(super) outgoing: Vec<Outgoing>,
     /// Where the Network Node has batches sent.
     pub(super) callback_url: String,
+    /// Where hosts upload copies of logs.
+    pub(super) uploads_url: String,
+    pub(super) log_copies: Vec<LogCopy>,
 }
 
 impl World {
@@ -160,6 +164,8 @@ impl World {
             peak_live: 0,
             outgoing: Vec::new(),
             callback_url: "http://api:9100/v2/poc-batches".into(),
+            uploads_url: "http://vast.sim".into(),
+            log_copies: Vec::new(),
         };
         world.height = world.height_at(start);
         world.plan_upgrade();

@@ -132,6 +132,9 @@ const CLASSES: [(&str, u64, u64, f64, u64); 5] = [
 impl World {
     /// Answers a call to the GPU market.
     pub fn vast(&mut self, ask: &Ask) -> Reply {
+        if let Some(copy) = ask.path.strip_prefix("/instance_logs/") {
+            return self.uploaded_log(copy, ask);
+        }
         if ask.bearer.as_deref() != Some(API_KEY) {
             return Reply::new(
                 401,
@@ -157,6 +160,9 @@ impl World {
             ("PUT", ["v0", "instances", one]) => self.change(id(one), &ask.body),
             (method, ["v0", "instances", one, "ssh"]) => {
                 self.instance_keys(method, id(one), &ask.body)
+            }
+            ("PUT", ["v0", "instances", "request_logs", one]) => {
+                self.request_log(id(one), &ask.body)
             }
             (method, ["v0", "ssh"]) => self.keys(method, &ask.body),
             ("GET", ["v0", "users", "current"]) => Reply::ok(
@@ -364,7 +370,8 @@ impl World {
             price(&mut offer, body["disk"].as_f64().unwrap_or(10.0));
         }
         let never = matches!(trouble, Some(Trouble::EndlessPull | Trouble::BrokenHost));
-        let pull = if self.scenario.boot_hangs || never {
+        let never = never || self.scenario.boot_hangs || !self.scenario.pull_failure.is_empty();
+        let pull = if never {
             1e8
         } else {
             120.0 + 360.0 * unit(self.seed, 10, id)
@@ -507,6 +514,9 @@ impl World {
             ),
             0.0..5.0 => (Value::Null, String::new()),
             5.0..10.0 => (json!("created"), String::new()),
+            _ if !self.scenario.pull_failure.is_empty() => {
+                (json!("loading"), self.scenario.pull_failure.clone())
+            }
             _ => (
                 json!("loading"),
                 format!(

@@ -1,31 +1,22 @@
 //! Time per frame with a log of 1,000 to 1,000,000 lines: it must not grow with the log.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
 
-use std::hint::black_box;
+mod scene;
+
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use pocpit::domain::{Duration, Lead, LeadBasis, LogLine, Mode, ReleasePolicy, Step, Time};
-use pocpit::engine::{
-    BootLog, ChainSnapshot, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState, Snapshot,
-    SprintSnapshot, WorldKind,
-};
+use pocpit::domain::{LogLine, Time};
+use pocpit::engine::BootLog;
 use pocpit::tui::message::Message;
 use pocpit::tui::model::Model;
-use pocpit::tui::theme::Theme;
 use pocpit::tui::update::update;
-use pocpit::tui::view;
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+
+use scene::{empty, frame, press};
 
 /// Lines that a log was given. It keeps the last [`BootLog::CAPACITY`] of them.
 const LENGTHS: [i64; 4] = [1_000, 10_000, 100_000, 1_000_000];
-const SCREEN: Rect = Rect::new(0, 0, 200, 60);
-const THEME: Theme = Theme {
-    color: true,
-    unicode: true,
-};
 
 fn line(number: i64) -> LogLine {
     let at = Time::from_timestamp(1_790_000_000 + number / 10, 0).unwrap();
@@ -40,70 +31,6 @@ fn log_of(lines: i64) -> BootLog {
     let mut log = BootLog::default();
     (0..lines).for_each(|number| log.push(line(number)));
     log
-}
-
-fn empty() -> Snapshot {
-    let (mode, release_policy) = (Mode::Manual, ReleasePolicy::AfterValidation);
-    Snapshot {
-        at: Time::from_timestamp(1_790_200_000, 0).unwrap(),
-        world: WorldKind::Real,
-        cockpit: "bench".parse().unwrap(),
-        mode,
-        chain: ChainSnapshot::default(),
-        sprint: SprintSnapshot {
-            epoch: None,
-            step: Step::Booting,
-            doing: String::new(),
-            spans: Vec::new(),
-            gate: None,
-            preflight: None,
-            rent_at: None,
-            lead: Lead {
-                length: Duration::minutes(45),
-                basis: LeadBasis::Setting { boots: 0 },
-            },
-            cause: None,
-            release_at: None,
-            release_policy,
-            outcome: None,
-            attempts: 1,
-            can_abort: true,
-        },
-        offers: OffersSnapshot {
-            state: SearchState::Idle,
-            rows: Arc::default(),
-            rejected: Arc::default(),
-            avoided: Vec::new(),
-            read_at: None,
-        },
-        rental: None,
-        beside: None,
-        nodes: NodesSnapshot::default(),
-        money: MoneySnapshot::default(),
-        alerts: Vec::new(),
-        boot_log: BootLog::default(),
-        ended: false,
-    }
-}
-
-fn press(model: &mut Model, keys: &str) {
-    for letter in keys.chars() {
-        let code = match letter {
-            '\n' => KeyCode::Enter,
-            letter => KeyCode::Char(letter),
-        };
-        let key = KeyEvent::new(code, KeyModifiers::NONE);
-        update(model, Message::Key(key));
-        frame(model);
-    }
-}
-
-fn frame(model: &mut Model) {
-    let mut buffer = Buffer::empty(SCREEN);
-    if let Some(size) = view::draw(&mut buffer, SCREEN, model, THEME) {
-        update(model, Message::LogDrawn(size));
-    }
-    black_box(buffer);
 }
 
 fn frames(criterion: &mut Criterion) {

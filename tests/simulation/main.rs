@@ -8,6 +8,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod boot;
 mod chance;
 mod confirmation;
 mod crash;
@@ -25,7 +26,10 @@ mod wire;
 
 use pocpit::domain::{Duration, Hedging, InstanceId, ReleasePolicy, UsdPerHour};
 
+use boot::Failure;
 use epoch::{Campaign, Plan, Summary};
+
+const MINUTE: Duration = Duration::seconds(60);
 
 /// Epochs of each campaign: `cargo test` plays two thousand in all.
 const EPOCHS: u64 = 500;
@@ -186,6 +190,87 @@ fn a_node_that_is_held_through_the_confirmation_keeps_the_reward_and_is_then_giv
     let after = played.given_back - played.confirmed_at;
     let soon = Duration::zero()..Duration::minutes(2);
     assert!(soon.contains(&after), "{after} after the confirmation");
+}
+
+#[test]
+fn a_known_failure_of_a_machine_is_acted_upon_within_a_minute_by_taking_another() {
+    let log = [
+        "RuntimeError: No CUDA GPUs are available",
+        "torch.distributed.DistBackendError: NCCL error in: NCCLUtils.cpp:77, unhandled system error",
+        "RuntimeError: The NVIDIA driver on your system is too old (found version 12020).",
+        "torch.AcceleratorError: CUDA error: uncorrectable ECC error encountered",
+        "RuntimeError: Engine core initialization failed. See root cause above.",
+    ];
+    let row = [
+        "failed to register layer: write /usr/lib/libtorch.so: no space left on device",
+        "Error response from daemon: failed to create task for container: OCI runtime create failed: unresolvable CDI devices /gpu=8: unknown",
+        "Error response from daemon: toomanyrequests: You have reached your unauthenticated pull rate limit.",
+        "docker: Error response from daemon: could not select device driver \"\" with capabilities: [[gpu]].",
+    ];
+    let log = log.map(Failure::Log);
+    let row = row.map(Failure::Row);
+    let machine = [Failure::MissingGpus(1), Failure::OldDriver("12.2")];
+    for failure in log.into_iter().chain(row).chain(machine) {
+        let acted = boot::act_on(failure);
+        assert!(acted.given_back_after <= MINUTE, "{failure:?}: {acted:?}");
+        assert!(acted.took_another, "{failure:?}: {acted:?}");
+    }
+}
+
+#[test]
+fn a_known_failure_of_ours_is_acted_upon_within_a_minute_by_stopping_with_its_cause() {
+    for (failure, cause) in [
+        (
+            Failure::Log("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB."),
+            "GPU memory is too small",
+        ),
+        (
+            Failure::Log("OSError: [Errno 28] No space left on device"),
+            "the disk is full",
+        ),
+        (
+            Failure::Log(
+                "huggingface_hub.errors.GatedRepoError: 401 Client Error. Cannot access gated repo for url",
+            ),
+            "the model is gated",
+        ),
+        (
+            Failure::Row(
+                "Error response from daemon: manifest for org/node:3.9 not found: manifest unknown",
+            ),
+            "the image does not exist",
+        ),
+        (
+            Failure::Row("Error response from daemon: pull access denied for org/node"),
+            "the image is not public",
+        ),
+    ] {
+        let acted = boot::act_on(failure);
+        assert!(acted.given_back_after <= MINUTE, "{failure:?}: {acted:?}");
+        assert!(!acted.took_another, "{failure:?}: {acted:?}");
+        assert!(acted.cause.contains(cause), "{failure:?}: {acted:?}");
+    }
+}
+
+#[test]
+fn before_the_log_file_begins_the_markets_copies_are_shown_each_line_once() {
+    let lines = boot::shown_log();
+    let place = |part: &str| {
+        let mut places = (0..).zip(&lines).filter(|(_, line)| line.contains(part));
+        let place = places.next();
+        assert!(places.next().is_none(), "twice: {part}: {lines:#?}");
+        place.map(|(place, _)| place).expect(part)
+    };
+    let order = [
+        "as the market copies its last lines",
+        "Starting OpenBSD Secure Shell server",
+        "onstart of C.",
+        "own log from here on",
+        "Started server process",
+        "Uvicorn running",
+    ];
+    let places = order.map(place);
+    assert!(places.is_sorted(), "{lines:#?}");
 }
 
 #[test]

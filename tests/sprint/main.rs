@@ -210,7 +210,7 @@ async fn a_dropped_link_is_connected_again_and_loses_no_line() {
     rig.until_past(Step::Proving).await;
     let snapshot = rig.snapshot();
     let log = &snapshot.boot_log;
-    let lines: Vec<String> = (log.first_seq()..log.end_seq())
+    let lines: Vec<_> = (log.first_seq()..log.end_seq())
         .filter_map(|seq| log.line(seq))
         .map(pocpit::domain::LogLine::text)
         .collect();

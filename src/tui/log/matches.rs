@@ -1,6 +1,5 @@
 //! Which lines of the log hold a text. Kept up as lines come: no line is looked at twice.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -23,7 +22,7 @@ impl Query {
     }
 
     fn is_in(&self, line: &LogLine) -> bool {
-        self.next_in(joined(line).as_bytes(), 0).is_some()
+        self.next_in(line.text().as_bytes(), 0).is_some()
     }
 
     /// Where it stands in a text, in bytes.
@@ -46,14 +45,6 @@ impl Query {
             (text[at] == lower || text[at] == upper)
                 && text[at..at + wanted.len()].eq_ignore_ascii_case(wanted)
         })
-    }
-}
-
-/// The text of a line; most lines have one span and need no copy.
-pub(super) fn joined(line: &LogLine) -> Cow<'_, str> {
-    match line.spans.as_slice() {
-        [one] => Cow::Borrowed(one.text.as_str()),
-        _ => Cow::Owned(line.text()),
     }
 }
 

@@ -31,7 +31,7 @@ fn shown(view: &LogView, log: &BootLog) -> Vec<String> {
     let lines = window.unwrap_or_default();
     lines
         .iter()
-        .map(|shown| log.line(shown.line).unwrap().text())
+        .map(|shown| log.line(shown.line).unwrap().text().into_owned())
         .collect()
 }
 

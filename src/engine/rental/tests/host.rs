@@ -317,6 +317,9 @@ impl Market for World {
             gpu_count: None,
         }))
     }
+    async fn container_log(&self, _id: InstanceId, _lines: u32) -> Result<String, CallError> {
+        Err(silent())
+    }
     async fn destroy(&self, _id: InstanceId) -> Result<(), CallError> {
         Err(silent())
     }

@@ -1,0 +1,126 @@
+//! What a host tells of an image pull. Pure.
+//!
+//! The market passes on the last words of docker: a layer and what becomes of it. How many layers
+//! there are, or how big they are together, nobody says: so there is no percentage.
+
+use std::collections::BTreeMap;
+
+use super::boot::shortened;
+use crate::domain::{Duration, Time};
+
+/// A host that says nothing new for so long is worth a word. Layers of an image take minutes.
+const SILENT: Duration = Duration::minutes(2);
+/// Layers that are remembered: no image has more.
+const LAYERS: usize = 256;
+
+/// An image pull, by what was seen of it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct ImagePull {
+    layers: BTreeMap<String, Layer>,
+    last: String,
+    changed_at: Option<Time>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layer {
+    UnderWay,
+    Done,
+}
+
+impl ImagePull {
+    /// Takes the host's last words, one line or several.
+    pub(super) fn observe(&mut self, now: Time, message: &str) {
+        if self.changed_at.is_none() || self.last != message {
+            message.clone_into(&mut self.last);
+            self.changed_at = Some(now);
+        }
+        for (layer, state) in message.lines().filter_map(layer) {
+            let known = self.layers.get(layer);
+            if known.is_none() && self.layers.len() == LAYERS || known == Some(&Layer::Done) {
+                continue;
+            }
+            self.layers.insert(layer.to_owned(), state);
+        }
+    }
+
+    /// The last words, what they add up to, and for how long there have been no others.
+    pub(super) fn describe(&self, now: Time) -> String {
+        let mut text = shortened(self.last.lines().next_back().unwrap_or_default());
+        let seen = self.layers.len();
+        if seen > 0 {
+            let done = self.layers.values().filter(|layer| **layer == Layer::Done);
+            text += &format!(" ({} of {seen} layers seen so far are done)", done.count());
+        }
+        let silence = self.changed_at.map_or(Duration::zero(), |at| now - at);
+        if silence >= SILENT {
+            let minutes = silence.num_minutes();
+            text += &format!(" STALLED: the host has said nothing new for {minutes} min");
+        }
+        text.trim_start().to_owned()
+    }
+}
+
+/// The layer that a line is about: `a3ed95caeb02: Pull complete`.
+fn layer(line: &str) -> Option<(&str, Layer)> {
+    let (id, what) = line.trim().split_once(": ")?;
+    let is_id = (6..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let done = ["Pull complete", "Already exists"]
+        .iter()
+        .any(|words| what.starts_with(words));
+    let state = if done { Layer::Done } else { Layer::UnderWay };
+    is_id.then_some((id, state))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Time {
+        Time::from_timestamp(1_790_000_000 + seconds, 0).unwrap()
+    }
+
+    #[test]
+    fn layers_are_counted_as_they_are_seen_and_stay_done() {
+        let mut pull = ImagePull::default();
+        pull.observe(at(0), "a3ed95caeb02: Pulling fs layer");
+        pull.observe(
+            at(10),
+            "5f70bf18a086: Already exists\na3ed95caeb02: Pull complete",
+        );
+        pull.observe(at(20), "a3ed95caeb02: Verifying Checksum");
+        pull.observe(at(30), "7c457f213c76: Extracting [==>   ]  1.2GB/3.4GB");
+        assert_eq!(
+            pull.describe(at(40)),
+            "7c457f213c76: Extracting [==>   ]  1.2GB/3.4GB (2 of 3 layers seen so far are done)"
+        );
+    }
+
+    #[test]
+    fn words_that_name_no_layer_are_passed_on_as_they_are() {
+        let mut pull = ImagePull::default();
+        pull.observe(at(0), "3.0.16: Pulling from org/mlnode");
+        assert_eq!(pull.describe(at(1)), "3.0.16: Pulling from org/mlnode");
+    }
+
+    #[test]
+    fn a_pull_that_stands_still_is_told_until_it_goes_on() {
+        let mut pull = ImagePull::default();
+        pull.observe(at(0), "a3ed95caeb02: Downloading");
+        pull.observe(at(190), "a3ed95caeb02: Downloading");
+        let told = pull.describe(at(190));
+        assert!(
+            told.ends_with("STALLED: the host has said nothing new for 3 min"),
+            "{told}"
+        );
+        pull.observe(at(200), "a3ed95caeb02: Pull complete");
+        assert!(!pull.describe(at(210)).contains("STALLED"));
+    }
+
+    #[test]
+    fn a_host_without_words_is_seen_to_stall_too() {
+        let mut pull = ImagePull::default();
+        pull.observe(at(0), "");
+        assert_eq!(pull.describe(at(60)), "");
+        assert!(pull.describe(at(600)).starts_with("STALLED"));
+    }
+}

@@ -1,0 +1,91 @@
+//! The market's copies of containers' logs: a host uploads one when asked, to a place outside of the
+//! market.
+
+use serde_json::{Value, json};
+
+use crate::domain::Time;
+
+use super::clock::{as_seconds, seconds};
+use super::state::{Ask, Reply, World};
+use super::vast::Instance;
+
+/// A copy that a host uploads, or has uploaded.
+#[derive(Debug, Clone)]
+pub(super) struct LogCopy {
+    number: u64,
+    there_at: Time,
+    text: String,
+}
+
+/// A host takes so long to upload one.
+const UPLOAD: f64 = 3.0;
+/// Copies do not stay for ever.
+const KEPT: f64 = 600.0;
+
+impl World {
+    pub(super) fn request_log(&mut self, id: u64, body: &Value) -> Reply {
+        let Some(instance) = self.instances.get(&id).filter(|i| i.destroyed_at.is_none()) else {
+            return Reply::new(
+                404,
+                &json!({"success": false, "error": "invalid_id", "msg": "Invalid instance id."}),
+            );
+        };
+        // A number of lines, but as text.
+        let Some(tail) = body["tail"].as_str().and_then(|tail| tail.parse().ok()) else {
+            return Reply::new(
+                400,
+                &json!({"success": false, "error": "invalid_args", "msg": "tail must be a string"}),
+            );
+        };
+        let text = last_lines(&container_log(instance, self.now), tail);
+        let oldest = self.now - seconds(KEPT);
+        self.log_copies.retain(|copy| copy.there_at > oldest);
+        let number = self.log_copies.last().map_or(1, |copy| copy.number + 1);
+        self.log_copies.push(LogCopy {
+            number,
+            there_at: self.now + seconds(UPLOAD),
+            text,
+        });
+        let url = format!("{}/instance_logs/{number}.log", self.uploads_url);
+        Reply::ok(&json!({"success": true, "result_url": url, "msg": "Log is being uploaded"}))
+    }
+
+    /// The place that copies are uploaded to. It knows nothing of the market's keys.
+    pub(super) fn uploaded_log(&self, name: &str, ask: &Ask) -> Reply {
+        if ask.bearer.is_some() {
+            return Reply::text(400, "<Error><Code>InvalidArgument</Code></Error>");
+        }
+        let number = name.strip_suffix(".log").and_then(|name| name.parse().ok());
+        let copy = self
+            .log_copies
+            .iter()
+            .find(|copy| Some(copy.number) == number && copy.there_at <= self.now);
+        match copy {
+            Some(copy) => Reply::text(200, &copy.text),
+            None => Reply::text(403, "<Error><Code>AccessDenied</Code></Error>"),
+        }
+    }
+}
+
+/// What its first process wrote: the workload's own output goes elsewhere.
+fn container_log(instance: &Instance, now: Time) -> String {
+    let age = as_seconds(now - instance.running_at);
+    let told = [
+        (
+            1.0,
+            "Generating public/private ed25519 key pair.".to_owned(),
+        ),
+        (
+            2.0,
+            " * Starting OpenBSD Secure Shell server sshd [ OK ]".to_owned(),
+        ),
+        (4.0, format!("onstart of C.{} ran", instance.id)),
+    ];
+    let told = told.into_iter().filter(|(at, _)| *at <= age);
+    told.fold(String::new(), |text, (_, line)| text + &line + "\n")
+}
+
+fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    lines[lines.len().saturating_sub(count)..].concat()
+}

@@ -1,0 +1,91 @@
+//! A cockpit without a terminal.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use pocpit::domain::{Duration, Lead, LeadBasis, Mode, ReleasePolicy, Step, Time};
+use pocpit::engine::{
+    BootLog, ChainSnapshot, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState, Snapshot,
+    SprintSnapshot, WorldKind,
+};
+use pocpit::tui::message::Message;
+use pocpit::tui::model::Model;
+use pocpit::tui::theme::Theme;
+use pocpit::tui::update::update;
+use pocpit::tui::view;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+const SCREEN: Rect = Rect::new(0, 0, 200, 60);
+pub const THEME: Theme = Theme {
+    color: true,
+    unicode: true,
+};
+
+/// A cockpit with nothing to show.
+pub fn empty() -> Snapshot {
+    let (mode, release_policy) = (Mode::Manual, ReleasePolicy::AfterValidation);
+    Snapshot {
+        at: Time::from_timestamp(1_790_200_000, 0).unwrap(),
+        world: WorldKind::Real,
+        cockpit: "bench".parse().unwrap(),
+        mode,
+        chain: ChainSnapshot::default(),
+        sprint: SprintSnapshot {
+            epoch: None,
+            step: Step::Booting,
+            doing: String::new(),
+            spans: Vec::new(),
+            gate: None,
+            preflight: None,
+            rent_at: None,
+            lead: Lead {
+                length: Duration::minutes(45),
+                basis: LeadBasis::Setting { boots: 0 },
+            },
+            cause: None,
+            release_at: None,
+            release_policy,
+            outcome: None,
+            attempts: 1,
+            can_abort: true,
+        },
+        offers: OffersSnapshot {
+            state: SearchState::Idle,
+            rows: Arc::default(),
+            rejected: Arc::default(),
+            avoided: Vec::new(),
+            read_at: None,
+        },
+        rental: None,
+        beside: None,
+        nodes: NodesSnapshot::default(),
+        money: MoneySnapshot::default(),
+        alerts: Vec::new(),
+        boot_log: BootLog::default(),
+        ended: false,
+    }
+}
+
+/// Presses keys and draws after each.
+pub fn press(model: &mut Model, keys: &str) {
+    for letter in keys.chars() {
+        let code = match letter {
+            '\n' => KeyCode::Enter,
+            letter => KeyCode::Char(letter),
+        };
+        let key = KeyEvent::new(code, KeyModifiers::NONE);
+        update(model, Message::Key(key));
+        frame(model);
+    }
+}
+
+/// Draws a frame as the cockpit does.
+pub fn frame(model: &mut Model) {
+    let mut buffer = Buffer::empty(SCREEN);
+    if let Some(size) = view::draw(&mut buffer, SCREEN, model, THEME) {
+        update(model, Message::LogDrawn(size));
+    }
+    black_box(buffer);
+}

@@ -1,0 +1,178 @@
+//! Boots as they are seen: how soon something is done about one that will never succeed, and what of
+//! its log is shown.
+
+use std::sync::Arc;
+use std::time::Duration as RealDuration;
+
+use pocpit::domain::{Duration, Mode, Time};
+use pocpit::engine::{self, EndAfter, EngineOptions, Pace, Snapshot, WorldKind};
+use pocpit::journal::Journal;
+use pocpit::world::{API_KEY, Ask, Scenario};
+use serde_json::Value;
+
+use crate::epoch::{configuration, ports};
+use crate::judge::Caps;
+use crate::played::{KEY, Stage};
+
+/// How every machine fails, and where it shows.
+#[derive(Debug, Clone, Copy)]
+pub enum Failure {
+    /// The workload's log says this.
+    Log(&'static str),
+    /// The market's row says this.
+    Row(&'static str),
+    /// The node lists so many GPUs less than were ordered.
+    MissingGpus(u64),
+    /// The node's driver supports this CUDA version and no newer one.
+    OldDriver(&'static str),
+}
+
+/// What was done about the first machine.
+#[derive(Debug)]
+pub struct Acted {
+    /// From the moment at which the failure could be seen to the machine's end.
+    pub given_back_after: Duration,
+    /// A second machine was rented.
+    pub took_another: bool,
+    /// Why the sprint ended; empty while it goes on.
+    pub cause: String,
+}
+
+const LOG: &str = "/var/log/pocpit/mlnode.log";
+const API_PORT: u16 = 8080;
+const LONGEST: Duration = Duration::hours(4);
+const LOOK_EVERY: RealDuration = RealDuration::from_secs(1);
+/// After the first machine's end, to see what comes next.
+const AFTERWARDS: Duration = Duration::minutes(3);
+
+/// A sprint in virtual time, looked at every second until there is an answer.
+fn watch<T>(scenario: Scenario, look: impl FnMut(&Stage, &Snapshot) -> Option<T>) -> T {
+    let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
+    let stage = Stage::new(1, scenario, start);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        stage.start_clock();
+        let answer = run(&stage, look).await;
+        stage.stop_clock();
+        answer
+    })
+}
+
+async fn run<T>(stage: &Arc<Stage>, mut look: impl FnMut(&Stage, &Snapshot) -> Option<T>) -> T {
+    let directory = tempfile::tempdir().unwrap();
+    let config = configuration(directory.path(), Caps::WIDE);
+    let options = EngineOptions {
+        mode: Mode::Auto,
+        end_after: EndAfter::OneSprint,
+        world: WorldKind::Simulated { speed: 1.0 },
+        nonce: 1,
+        pace: Pace::default(),
+    };
+    let (journal, ledger) = Journal::open(directory.path()).unwrap();
+    let handle = engine::start(ports(stage, &config), config, journal, ledger, options);
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    let mut rented = None;
+    loop {
+        looks.tick().await;
+        stage.pump();
+        let snapshot = handle.snapshots.borrow().clone();
+        if let Some(answer) = look(stage, &snapshot) {
+            return answer;
+        }
+        let now = stage.time();
+        if snapshot.rental.is_some() {
+            rented.get_or_insert(now);
+        }
+        let late = rented.is_some_and(|rented| now - rented > LONGEST);
+        assert!(!late, "nothing comes: {}", snapshot.sprint.doing);
+    }
+}
+
+/// What is done about a failure of every machine.
+pub fn act_on(failure: Failure) -> Acted {
+    let mut shown = None;
+    watch(failure.scenario(), |stage, snapshot| {
+        let now = stage.time();
+        let truth = stage.world().truth();
+        let first = truth.rentals.first()?;
+        if shown.is_none() && failure.shows(stage, first.id) {
+            shown = Some(now);
+        }
+        let ended = first.ended.filter(|ended| now >= *ended + AFTERWARDS)?;
+        assert!(
+            shown.is_some(),
+            "{failure:?}: {}\n{}",
+            snapshot.sprint.doing,
+            stage.trace()
+        );
+        let cause = snapshot.sprint.cause.as_ref();
+        Some(Acted {
+            given_back_after: ended - shown.expect("it ended for this failure"),
+            took_another: truth.rentals.len() > 1,
+            cause: cause.map(|cause| format!("{cause:?}")).unwrap_or_default(),
+        })
+    })
+}
+
+/// The lines of a boot's log once its workload writes.
+pub fn shown_log() -> Vec<String> {
+    let scenario = Scenario {
+        credit: 1e9,
+        ..Scenario::default()
+    };
+    watch(scenario, |_, snapshot| {
+        let log = &snapshot.boot_log;
+        let lines = (log.first_seq()..log.end_seq()).filter_map(|seq| log.line(seq));
+        let lines: Vec<_> = lines.map(|line| line.text().into_owned()).collect();
+        lines
+            .iter()
+            .any(|line| line.contains("Uvicorn running"))
+            .then_some(lines)
+    })
+}
+
+impl Failure {
+    fn scenario(self) -> Scenario {
+        let mut scenario = Scenario {
+            credit: 1e9,
+            rate_limits: false,
+            ..Scenario::default()
+        };
+        match self {
+            Failure::Log(line) => scenario.boot_failure = line.into(),
+            Failure::Row(words) => scenario.pull_failure = words.into(),
+            Failure::MissingGpus(count) => scenario.missing_gpus = count,
+            Failure::OldDriver(cuda) => scenario.driver_cuda = cuda.into(),
+        }
+        scenario
+    }
+
+    /// Whether it can be seen from outside of the program.
+    fn shows(self, stage: &Stage, rental: u64) -> bool {
+        match self {
+            Failure::Log(line) => {
+                let log = stage.world().read_file(rental, LOG, 0, 1 << 20);
+                String::from_utf8_lossy(&log.unwrap_or_default()).contains(line)
+            }
+            Failure::Row(words) => {
+                let row = stage.world().vast(&Ask {
+                    method: "GET".into(),
+                    path: format!("/api/v0/instances/{rental}/"),
+                    bearer: Some(API_KEY.into()),
+                    ..Ask::default()
+                });
+                let row: Value = serde_json::from_str(&row.body).unwrap();
+                row["instances"]["status_msg"] == words
+            }
+            // From then on the node can be asked.
+            Failure::MissingGpus(_) | Failure::OldDriver(_) => {
+                let world = stage.world();
+                world.listens(rental, API_PORT) && world.authorizes(rental, KEY)
+            }
+        }
+    }
+}
