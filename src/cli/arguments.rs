@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::Config;
 use crate::domain::CockpitId;
 use crate::tui::{ColorChoice, GlyphChoice, TuiOptions};
 use crate::world::Scenario;
@@ -52,8 +53,9 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    pub(crate) fn tui(&self) -> TuiOptions {
+    pub(crate) fn tui(&self, config: &Config) -> TuiOptions {
         TuiOptions {
+            typed_above: Some(config.budget.typed_above),
             color: match self.color {
                 Color::Auto => ColorChoice::Auto,
                 Color::Never => ColorChoice::Never,

@@ -63,6 +63,7 @@ impl Engine {
                 .map(|rental| self.rental_snapshot(now, rental)),
             nodes: self.nodes_snapshot(),
             money: self.money_snapshot(now),
+            history: self.past.clone(),
             alerts: self.alerts(now),
             boot_log: self.boot_log.clone(),
             ended: false,
@@ -537,6 +538,7 @@ impl Engine {
                 &fault.advice,
             );
         }
+        alerts.extend(self.change_alert(now));
         alerts.extend(self.obstacles());
         alerts.extend(self.chain_alerts(now));
         alerts.extend(self.price_alert());

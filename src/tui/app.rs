@@ -1,6 +1,5 @@
 //! The loop: messages in, commands out, a frame when something changed. It never waits for work.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use super::task::{self, Task};
 use super::terminal::{self, Screen};
 use super::theme::Theme;
 use super::update::update;
-use super::{ExitReason, TuiError, TuiOptions, view};
+use super::{ExitReason, Places, TuiError, TuiOptions, view};
 
 /// Shortest time between frames: enough for the eye, little for SSH.
 const FRAME: Duration = Duration::from_millis(40);
@@ -85,12 +84,12 @@ impl Seat {
 }
 
 /// Runs the cockpit until the operator leaves, the engine ends or the terminal is lost. A viewer
-/// stays when the engine it looks at ends. What the operator saves goes to `saved`.
+/// stays when the engine it looks at ends.
 pub async fn run(
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
     seat: Seat,
     options: TuiOptions,
-    saved: &Path,
+    places: Places,
 ) -> Result<ExitReason, TuiError> {
     terminal::check()?;
     let theme = Theme::resolve(options.color, options.glyphs, |name| {
@@ -104,7 +103,8 @@ pub async fn run(
     })?;
     let first = Arc::clone(&snapshots.borrow_and_update());
     let mut model = seat.model(first);
-    let mut beside = Beside::new(saved);
+    model.typed_above = options.typed_above;
+    let mut beside = Beside::new(places);
     let mut live = true;
     let mut came = Instant::now();
     let mut ticks = tokio::time::interval(TICK);
@@ -131,7 +131,7 @@ pub async fn run(
                 next_frame = Instant::now() + FRAME;
                 continue;
             }
-            told = beside.told.recv() => told.map(Message::Told),
+            told = beside.told.recv() => told,
             changed = snapshots.changed(), if live => match changed {
                 Ok(()) => {
                     came = Instant::now();
@@ -186,28 +186,31 @@ fn draw(screen: &mut Screen, model: &mut Model, theme: Theme) -> Result<(), TuiE
 
 /// What goes on beside the loop, which never waits for it.
 struct Beside {
-    saved: PathBuf,
-    tell: mpsc::Sender<String>,
-    told: mpsc::Receiver<String>,
+    places: Places,
+    tell: mpsc::Sender<Message>,
+    told: mpsc::Receiver<Message>,
 }
 
 impl Beside {
-    fn new(saved: &Path) -> Beside {
+    fn new(places: Places) -> Beside {
         let (tell, told) = mpsc::channel(8);
-        Beside {
-            saved: saved.to_owned(),
-            tell,
-            told,
-        }
+        Beside { places, tell, told }
     }
 
     fn start(&self, task: Task, screen: &mut Screen) -> Result<(), TuiError> {
         let tell = self.tell.clone();
         match task {
             Task::Save(save) => {
-                let saved = self.saved.clone();
+                let saved = self.places.saved.clone();
                 tokio::spawn(async move {
-                    let _ = tell.send(task::save(save, saved).await).await;
+                    let said = Message::Told(task::save(save, saved).await);
+                    let _ = tell.send(said).await;
+                });
+            }
+            Task::ReadLog(instance, ended) => {
+                let logs = self.places.rental_logs.clone();
+                tokio::spawn(async move {
+                    let _ = tell.send(task::read_log(logs, instance, ended).await).await;
                 });
             }
             Task::Copy(text) => {
@@ -215,11 +218,10 @@ impl Beside {
                 if std::env::var_os("TMUX").is_some_and(|socket| !socket.is_empty()) {
                     tokio::spawn(async move {
                         if let Err(why) = task::copy_with_tmux(text).await {
-                            let _ = tell
-                                .send(format!(
-                                    "tmux did not take the lines ({why}): S saves them to a file"
-                                ))
-                                .await;
+                            let said = format!(
+                                "tmux did not take the lines ({why}): S saves them to a file"
+                            );
+                            let _ = tell.send(Message::Told(said)).await;
                         }
                     });
                 }

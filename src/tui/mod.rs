@@ -8,12 +8,20 @@ pub mod layout;
 pub mod log;
 pub mod message;
 pub mod model;
+pub mod offers;
+pub mod palette;
 pub mod prompt;
 pub mod task;
 mod terminal;
 pub mod theme;
+pub mod trends;
 pub mod update;
 pub mod view;
+
+use std::path::PathBuf;
+
+use crate::domain::Usd;
+use crate::engine::RentalLogs;
 
 pub use app::{Seat, run};
 pub use keymap::markdown_table;
@@ -48,6 +56,17 @@ pub struct TuiOptions {
     pub color: ColorChoice,
     /// Characters.
     pub glyphs: GlyphChoice,
+    /// A rental whose worst case is above this is agreed to by typing the sum.
+    pub typed_above: Option<Usd>,
+}
+
+/// Where the cockpit's files are.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// Where the operator's files go.
+    pub saved: PathBuf,
+    /// The logs of past rentals.
+    pub rental_logs: RentalLogs,
 }
 
 /// Why the cockpit ended. The engine's fate is decided by its commands, not by this.

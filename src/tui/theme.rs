@@ -92,6 +92,10 @@ impl Theme {
         self.accent()
             .add_modifier(Modifier::REVERSED | Modifier::BOLD | Modifier::UNDERLINED)
     }
+    /// What cannot be missed: a bar of its own.
+    pub fn alarm(self, style: Style) -> Style {
+        style.add_modifier(Modifier::REVERSED | Modifier::BOLD)
+    }
     /// A pane's frame.
     pub fn border(self, focused: bool) -> Style {
         if focused { self.accent() } else { self.dim() }
@@ -100,6 +104,29 @@ impl Theme {
     /// The glyph, or its ASCII form.
     pub fn glyph(self, unicode: &'static str, ascii: &'static str) -> &'static str {
         if self.unicode { unicode } else { ascii }
+    }
+
+    /// A line of bars as high as the values, from the least to the most of them; all of them half
+    /// high when they are equal.
+    pub fn spark(self, values: &[f64]) -> String {
+        let glyphs: &[char] = if self.unicode {
+            &['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
+        } else {
+            &['_', '.', '-', '~', '=', '+', '*', '#']
+        };
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let range = most - least;
+        let steps = [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875];
+        let height = |value: f64| {
+            let part = if range > 0.0 {
+                (value - least) / range
+            } else {
+                0.4
+            };
+            steps.iter().filter(|step| part >= **step).count()
+        };
+        values.iter().map(|value| glyphs[height(*value)]).collect()
     }
 
     /// A bar of this many columns, filled to a part of 0 to 1.

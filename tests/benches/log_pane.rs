@@ -76,6 +76,7 @@ fn empty() -> Snapshot {
         nodes: NodesSnapshot::default(),
         money: MoneySnapshot::default(),
         alerts: Vec::new(),
+        history: Arc::default(),
         boot_log: BootLog::default(),
         ended: false,
     }

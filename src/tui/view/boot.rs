@@ -22,6 +22,7 @@ const HIGH: u16 = 10;
 pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) -> Size {
     let inner = frame(buf, area, Pane::Boot, &log::place(model), model, theme);
     let head = match &model.snapshot.rental {
+        _ if model.past.is_some() => past_head(model, theme),
         None => vec![Line::styled("Nothing is rented.", theme.dim())],
         Some(rental) if inner.height < LOW => low_head(rental, model, theme),
         Some(rental) => head(rental, inner.height, model, theme),
@@ -43,6 +44,13 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) -> Size {
         ..inner
     };
     log::draw(buf, rest, model, theme)
+}
+
+/// Whose log it is, when it is not that of what runs.
+fn past_head(model: &Model, theme: Theme) -> Vec<Line<'static>> {
+    let id = model.past.map(|id| id.to_string()).unwrap_or_default();
+    let text = format!("LOG OF PAST RENTAL {id}; b goes back to what runs");
+    vec![Line::styled(text, theme.warn())]
 }
 
 fn head(rental: &RentalSnapshot, height: u16, model: &Model, theme: Theme) -> Vec<Line<'static>> {

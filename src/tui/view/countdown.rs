@@ -12,7 +12,7 @@ use crate::tui::theme::Theme;
 use super::{frame, put, words};
 
 /// A reading older than this is marked.
-const STALE: i64 = 30;
+pub(super) const STALE: Duration = Duration::seconds(30);
 
 /// Draws the pane.
 pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
@@ -38,7 +38,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         wrong.push(Line::styled(text, theme.bad()));
     }
     if let Some(reading) = &chain.reading
-        && now - reading.at > Duration::seconds(STALE)
+        && now - reading.at > STALE
     {
         wrong.push(Line::styled(format!("STALE read {age}"), theme.warn()));
     }
