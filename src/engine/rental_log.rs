@@ -54,13 +54,13 @@ impl RentalLogs {
         };
         let mut sanitizer = Sanitizer::new();
         for chunk in past.replay() {
-            let lines = sanitizer.feed(ended, &chunk.bytes);
-            lines.into_iter().for_each(|line| log.push(line));
+            for line in sanitizer.feed(ended, &chunk.bytes) {
+                log.push(line);
+            }
         }
-        sanitizer
-            .end(ended)
-            .into_iter()
-            .for_each(|line| log.push(line));
+        if let Some(line) = sanitizer.end(ended) {
+            log.push(line);
+        }
         log
     }
 

@@ -89,11 +89,12 @@ pub fn areas(model: &Model, screen: Rect) -> Areas {
                 panes
             }
             Breakpoint::Full => {
-                let [top, bar, middle, bottom] = rows(body, [12, 1, 21, 0]);
+                let [top, bar, rest] = rows(body, [12, 1, 0]);
                 tabs = bar;
                 let mut panes = top_row(top);
-                let [offers, charts] = columns(middle, 54);
-                let [boot, last] = columns(bottom, 54);
+                let [left, right] = columns(rest, 54);
+                let [offers, boot] = rows(left, [21, 0]);
+                let [charts, last] = rows(right, [27, 0]);
                 // What has the keys is always seen.
                 let other = match model.work {
                     Pane::History | Pane::Journal => model.work,

@@ -228,6 +228,8 @@ pub struct Model {
     pub avoided_at: usize,
     /// The selected registration, by its name.
     pub selected_node: Option<NodeId>,
+    /// Lines that the charts are scrolled by, where they do not fit.
+    pub charts_scroll: usize,
     /// Place of the selected sprint among the past ones, the newest first.
     pub past_at: usize,
     /// The log that is shown: the rental's, or that of a past one.
@@ -283,6 +285,7 @@ impl Model {
             rejected_scroll: 0,
             avoided_at: 0,
             selected_node: None,
+            charts_scroll: 0,
             past_at: 0,
             boot_log,
             past: None,

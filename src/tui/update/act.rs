@@ -104,18 +104,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Action::Copy => copy(model),
         Action::Accept => prompt::accept(model),
         Action::ClosePrompt => prompt::close(model),
-        Action::Erase => {
-            if let Some(text) = typed(model) {
-                text.pop();
-            }
-            prompt::follow(model);
-        }
-        Action::EraseAll => {
-            if let Some(text) = typed(model) {
-                text.clear();
-            }
-            prompt::follow(model);
-        }
+        Action::Erase => edit(model, |text| {
+            text.pop();
+        }),
+        Action::EraseAll => edit(model, String::clear),
     }
     Vec::new()
 }
@@ -124,6 +116,14 @@ fn ask_about_offer(model: &mut Model, dialog: fn(Box<RankedOffer>) -> Dialog) {
     if let Some(row) = model.selected_offer().cloned() {
         model.ask(dialog(Box::new(row)));
     }
+}
+
+/// Changes the text that is typed.
+fn edit(model: &mut Model, change: impl FnOnce(&mut String)) {
+    if let Some(text) = typed(model) {
+        change(text);
+    }
+    prompt::follow(model);
 }
 
 fn sort(model: &mut Model, by: usize) {
@@ -140,12 +140,11 @@ fn compare(model: &mut Model) {
     let rows = &model.snapshot.offers.rows;
     let first = model.marked.take().filter(|id| *id != second.offer.id);
     let first = first.and_then(|id| rows.iter().find(|row| row.offer.id == id));
-    match first.cloned() {
-        Some(first) => model.ask(Dialog::Compare(Box::new([first, second]))),
-        None => {
-            model.marked = Some(second.offer.id);
-            model.say("marked: press c on another offer to compare the two");
-        }
+    if let Some(first) = first.cloned() {
+        model.ask(Dialog::Compare(Box::new([first, second])));
+    } else {
+        model.marked = Some(second.offer.id);
+        model.say("marked: press c on another offer to compare the two");
     }
 }
 

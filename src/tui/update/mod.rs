@@ -92,13 +92,11 @@ fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Command> {
     if model.dialog.is_some() && !model.dialog_drawn {
         return Vec::new();
     }
-    match lookup(model, key) {
-        Some(binding) => run(model, binding),
-        None => {
-            type_in(model, key);
-            Vec::new()
-        }
+    if let Some(binding) = lookup(model, key) {
+        return run(model, binding);
     }
+    type_in(model, key);
+    Vec::new()
 }
 
 /// Does what a row of the table says, unless something is against it.

@@ -8,6 +8,9 @@ const PAGE: usize = 10;
 /// Lines that an alert takes at most where one scrolls through them.
 const ALERT_LINES: usize = 10;
 
+/// Lines that all charts take at most.
+const CHART_LINES: usize = 40;
+
 #[derive(Clone, Copy)]
 pub(super) enum Move {
     Up(usize),
@@ -46,7 +49,7 @@ pub(super) fn page(model: &Model) -> usize {
 pub(super) fn scroll(model: &mut Model, by: Move) {
     let alerts = model.snapshot.alerts.len();
     match model.overlay.take() {
-        None => return scroll_pane(model, by),
+        None => scroll_pane(model, by),
         Some(Overlay::Help { scroll }) => {
             let scroll = by.lines(scroll, bindings().count() + 10);
             model.overlay = Some(Overlay::Help { scroll });
@@ -87,7 +90,8 @@ fn scroll_pane(model: &mut Model, by: Move) {
             let last = model.snapshot.history.len().saturating_sub(1);
             model.past_at = by.from(model.past_at, last);
         }
-        Pane::Countdown | Pane::Sprint | Pane::Journal | Pane::Charts => {}
+        Pane::Charts => model.charts_scroll = by.from(model.charts_scroll, CHART_LINES),
+        Pane::Countdown | Pane::Sprint | Pane::Journal => {}
     }
 }
 

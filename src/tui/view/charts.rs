@@ -6,7 +6,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::domain::{BootStage, Duration, GpuDevice, Milestone};
+use crate::domain::{BootStage, Duration, EpochStages, GpuDevice, Milestone};
 use crate::engine::{ChainReading, RentalSnapshot};
 use crate::tui::model::{Model, Pane};
 use crate::tui::theme::Theme;
@@ -15,7 +15,7 @@ use crate::tui::trends::Series;
 use super::{frame, put_cut, words};
 
 /// Columns from which two charts stand beside each other.
-const TWO: u16 = 90;
+const TWO: u16 = 110;
 /// Columns of a name before a bar.
 const NAME: usize = 11;
 
@@ -25,6 +25,8 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     if inner.width < TWO {
         let mut lines = left(model, inner.width, theme);
         lines.extend(right(model, inner.width, theme));
+        let last = lines.len().saturating_sub(usize::from(inner.height));
+        lines.drain(..model.charts_scroll.min(last));
         return put_cut(buf, inner, lines);
     }
     let halves = [
@@ -93,8 +95,8 @@ fn heading(text: &'static str, theme: Theme) -> Line<'static> {
 /// The epoch as a line with its stages and now, and what comes next.
 fn epoch(reading: &ChainReading, model: &Model, width: u16, theme: Theme) -> Vec<Line<'static>> {
     let columns = usize::from(width).saturating_sub(1);
-    let (start, end) = (reading.current.poc_start.0, reading.next.poc_start.0);
-    let place = |height: u64| column_of(height, (start, end), columns);
+    let end = reading.next.poc_start.0;
+    let place = |height: u64| column_of(height, &reading.current, end, columns);
     let mut cells: Vec<(&str, Style)> = vec![(theme.glyph("─", "-"), theme.dim()); columns];
     let mut set = |at: usize, glyph: &'static str, style: Style| {
         if let Some(cell) = cells.get_mut(at) {
@@ -155,11 +157,25 @@ fn letter(milestone: Milestone) -> &'static str {
     }
 }
 
-/// Where a height is among so many columns.
-fn column_of(height: u64, (start, end): (u64, u64), columns: usize) -> usize {
-    let past = height.saturating_sub(start).min(end.saturating_sub(start));
-    let all = u128::from(end.saturating_sub(start).max(1));
-    let place = u128::from(past) * (columns.saturating_sub(1) as u128) / all;
+/// Where a height is among so many columns. The `PoC` with what belongs to it is one part in a hundred
+/// of an epoch: it is given a third of the columns, or nothing of it would be seen.
+fn column_of(height: u64, stages: &EpochStages, end: u64, columns: usize) -> usize {
+    let last = columns.saturating_sub(1);
+    let (start, knee) = (stages.poc_start.0, stages.claim_money.0);
+    if height <= knee {
+        return scaled(
+            height.saturating_sub(start),
+            knee.saturating_sub(start),
+            last / 3,
+        );
+    }
+    let rest = scaled(height - knee, end.saturating_sub(knee), last - last / 3);
+    last / 3 + rest
+}
+
+fn scaled(part: u64, whole: u64, columns: usize) -> usize {
+    let whole = u128::from(whole.max(1));
+    let place = u128::from(part).min(whole) * (columns as u128) / whole;
     usize::try_from(place).unwrap_or(0)
 }
 

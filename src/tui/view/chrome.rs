@@ -32,12 +32,21 @@ pub fn tabs(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     put_cut(buf, area, vec![Line::from(spans.collect::<Vec<_>>())]);
 }
 
-/// Keys that work now, help and quit first so that they are never cut.
+/// What is left out last: the way to everything else, then what moves the sprint.
+fn importance(action: Action) -> u8 {
+    match action {
+        Action::Help | Action::Palette | Action::Quit => 0,
+        Action::Start | Action::Approve | Action::Rent | Action::Abort | Action::Alerts => 1,
+        _ => 2,
+    }
+}
+
+/// Keys that work now, the most important first so that they are never cut.
 pub fn footer(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     let mut spans: Vec<Span<'_>> = Vec::new();
-    let (tail, head): (Vec<&keymap::Binding>, Vec<&keymap::Binding>) = keymap::hints(model)
-        .partition(|b| matches!(b.action, Action::Help | Action::Palette | Action::Quit));
-    for binding in tail.into_iter().chain(head) {
+    let mut hints: Vec<&keymap::Binding> = keymap::hints(model).collect();
+    hints.sort_by_key(|binding| importance(binding.action));
+    for binding in hints {
         let key = binding
             .keys
             .first()

@@ -24,7 +24,8 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     put_cut(buf, area, lines);
 }
 
-/// Rows of items in their order. What does not fit is left out: half a number is worse than none.
+/// Rows of items in their order, up to the first that does not fit any more: half a number is worse
+/// than none, and what comes later matters less.
 fn pack(items: Vec<Item>, width: u16, rows: usize) -> Vec<Line<'static>> {
     let width = usize::from(width);
     let mut lines = vec![Line::default()];
@@ -37,6 +38,8 @@ fn pack(items: Vec<Item>, width: u16, rows: usize) -> Vec<Line<'static>> {
             }
         } else if lines.len() < rows && wide <= width {
             lines.push(Line::from(item));
+        } else {
+            break;
         }
     }
     lines.resize(rows, Line::default());
@@ -84,7 +87,7 @@ fn money(model: &Model, width: u16, theme: Theme) -> Vec<Item> {
 /// Whose screen it is, in which world, and who approves.
 fn who(model: &Model, width: u16, theme: Theme) -> Vec<Item> {
     let mut items = Vec::new();
-    if width >= 80 {
+    if width >= 100 {
         items.push(vec![Span::styled(" pocpit ", theme.selected())]);
     }
     match model.role {
@@ -150,13 +153,13 @@ fn until_poc(model: &Model, width: u16, theme: Theme) -> Item {
         return vec![Span::styled(" PoC ? chain not read yet", theme.warn())];
     };
     let now = model.now();
-    let mut spans = vec![Span::styled(" PoC ", theme.dim())];
     let left = reading.poc_start.blocks_left;
+    if left.0 == 0 {
+        let phase = words::phase(reading.phase);
+        return vec![Span::styled(format!(" {phase} now"), theme.strong())];
+    }
+    let mut spans = vec![Span::styled(" PoC ", theme.dim())];
     match reading.poc_start.expected {
-        _ if left.0 == 0 => {
-            let phase = words::phase(reading.phase);
-            spans.push(Span::styled(format!("NOW: {phase}"), theme.accent()));
-        }
         None => spans.push(Span::styled(format!("in {left} blocks"), theme.strong())),
         Some(band) => {
             let text = words::band(band, now, theme.glyph("±", "+-"));

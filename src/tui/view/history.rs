@@ -1,5 +1,7 @@
 //! Past sprints: how each ended, what it cost and earned, and where its time went.
 
+use std::fmt::Write as _;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -33,7 +35,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     let height = usize::from(inner.height);
     let detail = if height > 2 * DETAIL { DETAIL } else { 1 };
     let visible = height.saturating_sub(1 + detail).max(1);
-    let mut lines = vec![Line::styled(row(HEAD.map(str::to_owned)), theme.dim())];
+    let mut lines = vec![Line::styled(row(&HEAD.map(str::to_owned)), theme.dim())];
     let selected = model.past_at.min(history.len() - 1);
     let first = (selected + 1).saturating_sub(visible);
     for (place, past) in history.iter().rev().enumerate().skip(first).take(visible) {
@@ -43,7 +45,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         } else {
             style
         };
-        lines.push(Line::styled(row(cells(past)), style));
+        lines.push(Line::styled(row(&cells(past)), style));
     }
     if let Some(past) = model.selected_past() {
         lines.extend(told(past, theme).into_iter().take(detail));
@@ -56,11 +58,13 @@ const HEAD: [&str; 9] = [
 ];
 const WIDTHS: [usize; 9] = [11, 6, 10, 8, 8, 8, 6, 8, 20];
 
-fn row(cells: [String; 9]) -> String {
-    let cells = cells.iter().zip(WIDTHS);
-    cells
-        .map(|(cell, wide)| format!("{cell:<wide$.wide$} "))
-        .collect()
+fn row(cells: &[String; 9]) -> String {
+    let mut row = String::new();
+    for (cell, wide) in cells.iter().zip(WIDTHS) {
+        // Writing to a String cannot fail.
+        let _ = write!(row, "{cell:<wide$.wide$} ");
+    }
+    row
 }
 
 fn cells(past: &PastSprintRow) -> [String; 9] {

@@ -76,9 +76,11 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         SearchState::Ready => age.clone(),
         SearchState::Failed(_) => format!("FAILED, rows {age}"),
     };
-    let shown = match model.offers.filter.is_empty() {
-        true => format!("{} usable", offers.rows.len()),
-        false => format!("{} of {} usable", model.offers.len(), offers.rows.len()),
+    let all = offers.rows.len();
+    let shown = if model.offers.filter.is_empty() {
+        format!("{all} usable")
+    } else {
+        format!("{} of {all} usable", model.offers.len())
     };
     let note = format!("{shown}, {} out, {state}", offers.rejected.len());
     let inner = frame(buf, area, Pane::Offers, &note, model, theme);

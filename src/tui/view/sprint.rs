@@ -33,7 +33,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         steps(&mut fixed, model, theme);
     }
     if sprint.step != Step::Done {
-        fixed.push(release(model, theme));
+        fixed.push(release(model, inner.width, theme));
     }
     let room = usize::from(inner.height).saturating_sub(fixed.len());
     let mut lines = fit(said(model, theme), usize::from(inner.width), room, theme);
@@ -170,17 +170,19 @@ fn step_spans(
     ]
 }
 
-fn release(model: &Model, theme: Theme) -> Line<'static> {
+fn release(model: &Model, width: u16, theme: Theme) -> Line<'static> {
     let sprint = &model.snapshot.sprint;
     let when = sprint.release_at.map_or_else(
         || words::policy(sprint.release_policy),
         |band| {
             let plus_minus = theme.glyph("±", "+-");
-            format!(
-                "{}, {}",
-                words::band(band, model.now(), plus_minus),
-                words::policy(sprint.release_policy)
-            )
+            let when = words::band(band, model.now(), plus_minus);
+            let policy = words::policy(sprint.release_policy);
+            // The clock is the first to go where the line would not fit.
+            match when.split_once(" (") {
+                Some((length, _)) if width < 56 => format!("{length}, {policy}"),
+                _ => format!("{when}, {policy}"),
+            }
         },
     );
     Line::from(vec![Span::styled("Release ", theme.dim()), Span::raw(when)])

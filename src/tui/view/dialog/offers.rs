@@ -106,12 +106,15 @@ pub(super) fn offer_reasons(row: &RankedOffer, model: &Model, theme: Theme) -> V
     lines
 }
 
+/// A name, and what there is to say of an offer.
+type Told = (&'static str, fn(&RankedOffer) -> String);
+
 /// Two offers beside each other, the reckoning of both.
 pub(super) fn compare(two: &[RankedOffer; 2], theme: Theme) -> Vec<Line<'static>> {
     let row = |name: &str, [a, b]: [String; 2]| format!("{name:<11} {a:<26.26} {b:.26}");
     let both = |tell: fn(&RankedOffer) -> String| [tell(&two[0]), tell(&two[1])];
     let head = row("", both(|row| format!("offer {}", row.offer.id)));
-    let rows: [(&str, fn(&RankedOffer) -> String); 12] = [
+    let rows: [Told; 12] = [
         ("GPUs", |row| {
             format!("{}x {}", row.offer.gpu_count, row.offer.gpu_name)
         }),
