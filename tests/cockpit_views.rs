@@ -5,6 +5,7 @@
 mod log;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -15,7 +16,7 @@ use pocpit::tui::keymap::{Action, bindings, key_of, markdown_table};
 use pocpit::tui::layout::Breakpoint;
 use pocpit::tui::message::Message;
 use pocpit::tui::model::{Dialog, Model, Pane};
-use pocpit::tui::theme::Theme;
+use pocpit::tui::theme::{Colors, Ground, Theme};
 use pocpit::tui::update::update;
 use pocpit::tui::view;
 use proptest::prelude::*;
@@ -23,7 +24,8 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 const THEME: Theme = Theme {
-    color: true,
+    colors: Colors::Indexed,
+    ground: Ground::Dark,
     unicode: true,
 };
 
@@ -721,7 +723,8 @@ fn what_is_in_the_way_of_a_rental_is_seen_before_it_is_time_to_rent() {
 fn without_colour_no_cell_has_one() {
     let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
     let plain = Theme {
-        color: false,
+        colors: Colors::None,
+        ground: Ground::Dark,
         unicode: false,
     };
     terminal
@@ -974,7 +977,8 @@ fn a_paste_does_nothing_but_say_so() {
 #[test]
 fn a_viewer_is_named_in_every_size_and_without_colour() {
     let plain = Theme {
-        color: false,
+        colors: Colors::None,
+        ground: Ground::Dark,
         unicode: false,
     };
     for (width, height) in [(200, 60), (120, 40), (80, 24), (60, 16), (40, 5)] {
@@ -1391,6 +1395,82 @@ fn the_charts_have_every_gpu_each_stage_of_the_boot_and_past_epochs() {
             "Epoch 152",
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+    }
+}
+
+#[test]
+fn a_new_alert_and_a_gate_that_begins_to_wait_ring_once() {
+    let mut m = model(proving());
+    let mut rings = |snapshot: Snapshot| {
+        update(&mut m, Message::Snapshot(Arc::new(snapshot)));
+        m.ring.take()
+    };
+    let critical = rings(alarmed()).unwrap_or_default();
+    assert!(critical.contains("28111222"), "{critical}");
+    let mut later = alarmed();
+    later.alerts[0].text = "instance 28111222 is still not gone 8 minutes after its destroy".into();
+    assert_eq!(rings(later), None, "it is the same one");
+    assert_eq!(rings(proving()), None, "it is over");
+    let gate = rings(registering());
+    assert_eq!(gate.as_deref(), Some("the register gate waits for you"));
+    assert_eq!(rings(registering()), None);
+}
+
+#[test]
+fn the_windows_title_tells_the_step_the_gate_the_price_and_the_time() {
+    assert_eq!(
+        model(registering()).title(),
+        "pocpit: REGISTERING GATE register $9.60/h, PoC in 2h 16m"
+    );
+}
+
+/// A letter for each style, row by row: what a text of the screen does not tell.
+fn styles(model: &Model, theme: Theme) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+    terminal
+        .draw(|f| {
+            let area = f.area();
+            view::draw(f.buffer_mut(), area, model, theme);
+        })
+        .unwrap();
+    let buffer = terminal.backend().buffer();
+    let mut known = Vec::new();
+    let mut map = String::new();
+    for y in 0..24 {
+        for x in 0..80 {
+            let style = buffer[(x, y)].style();
+            let place = known.iter().position(|seen| *seen == style);
+            let place = place.unwrap_or_else(|| {
+                known.push(style);
+                known.len() - 1
+            });
+            map.push(char::from(b'a' + u8::try_from(place).unwrap()));
+        }
+        map.push('\n');
+    }
+    for (style, letter) in known.iter().zip('a'..) {
+        let (ink, paper) = (style.fg.unwrap_or_default(), style.bg.unwrap_or_default());
+        let _ = writeln!(map, "{letter}: {ink} on {paper} {:?}", style.add_modifier);
+    }
+    map
+}
+
+#[test]
+fn styles_are_as_agreed_in_colour_and_without() {
+    let themes = [
+        ("256_dark", Colors::Indexed, Ground::Dark),
+        ("true_light", Colors::True, Ground::Light),
+        ("none", Colors::None, Ground::Dark),
+    ];
+    for (name, colors, ground) in themes {
+        let theme = Theme {
+            colors,
+            ground,
+            unicode: true,
+        };
+        for (state, model) in [("alert", model(alarmed())), ("choosing", model(choosing()))] {
+            insta::assert_snapshot!(format!("styles_{state}_{name}"), styles(&model, theme));
         }
     }
 }

@@ -21,6 +21,8 @@ use super::{ExitReason, Places, TuiError, TuiOptions, view};
 
 /// Shortest time between frames: enough for the eye, little for SSH.
 const FRAME: Duration = Duration::from_millis(40);
+/// Between two bells: what comes and goes must not drive anybody mad.
+const BELL: Duration = Duration::from_secs(10);
 /// Countdowns go by the second.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -92,7 +94,7 @@ pub async fn run(
     places: Places,
 ) -> Result<ExitReason, TuiError> {
     terminal::check()?;
-    let theme = Theme::resolve(options.color, options.glyphs, |name| {
+    let theme = Theme::resolve(options.color, options.ground, options.glyphs, |name| {
         std::env::var(name).ok()
     });
     let mut signals = Signals::listen()?;
@@ -157,6 +159,7 @@ pub async fn run(
         if let Some(task) = model.task.take() {
             beside.start(task, &mut screen)?;
         }
+        beside.attract(&mut model, &mut screen)?;
         if std::mem::take(&mut model.suspend) {
             Screen::suspend()?;
             model.redraw = true;
@@ -189,12 +192,35 @@ struct Beside {
     places: Places,
     tell: mpsc::Sender<Message>,
     told: mpsc::Receiver<Message>,
+    title: String,
+    rung: Option<Instant>,
 }
 
 impl Beside {
     fn new(places: Places) -> Beside {
         let (tell, told) = mpsc::channel(8);
-        Beside { places, tell, told }
+        Beside {
+            places,
+            tell,
+            told,
+            title: String::new(),
+            rung: None,
+        }
+    }
+
+    /// Tells those who do not look at the screen: by the window's title, and by a bell.
+    fn attract(&mut self, model: &mut Model, screen: &mut Screen) -> Result<(), TuiError> {
+        let title = model.title();
+        if title != self.title {
+            screen.name(&title)?;
+            self.title = title;
+        }
+        let quiet = self.rung.is_none_or(|rung| rung.elapsed() > BELL);
+        if let Some(text) = model.ring.take().filter(|_| quiet) {
+            screen.ring(&text)?;
+            self.rung = Some(Instant::now());
+        }
+        Ok(())
     }
 
     fn start(&self, task: Task, screen: &mut Screen) -> Result<(), TuiError> {

@@ -10,6 +10,7 @@ pub mod message;
 pub mod model;
 pub mod offers;
 pub mod palette;
+pub mod pane;
 pub mod prompt;
 pub mod task;
 mod terminal;
@@ -30,11 +31,21 @@ pub use terminal::{check as check_terminal, is_taken as has_terminal};
 /// Whether colours are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ColorChoice {
-    /// Unless `NO_COLOR` is set.
+    /// What the environment says that the terminal shows; none with `NO_COLOR`.
     #[default]
     Auto,
-    /// Bold and reverse only.
-    Never,
+    /// These.
+    Use(theme::Colors),
+}
+
+/// What is behind the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GroundChoice {
+    /// What the terminal says, else dark.
+    #[default]
+    Auto,
+    /// This.
+    Is(theme::Ground),
 }
 
 /// Which characters are used.
@@ -54,6 +65,8 @@ pub enum GlyphChoice {
 pub struct TuiOptions {
     /// Colours.
     pub color: ColorChoice,
+    /// What is behind the text.
+    pub ground: GroundChoice,
     /// Characters.
     pub glyphs: GlyphChoice,
     /// A rental whose worst case is above this is agreed to by typing the sum.

@@ -14,87 +14,13 @@ use super::ExitReason;
 use super::log::LogView;
 use super::offers::OfferView;
 use super::palette::Palette;
+pub use super::pane::{Pane, suggested_pane};
 use super::prompt::Prompt;
 use super::task::Task;
 use super::trends::Trends;
 
 /// Ticks, of a second each, that a toast stays.
 const TOAST_TICKS: u8 = 8;
-
-/// A pane of the cockpit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Pane {
-    /// The chain's countdown.
-    Countdown,
-    /// Steps and gate of the sprint.
-    Sprint,
-    /// The market.
-    Offers,
-    /// The rental's boot and log.
-    Boot,
-    /// The Network Node's list.
-    Nodes,
-    /// The program's own log.
-    Journal,
-    /// Past sprints.
-    History,
-    /// Pictures.
-    Charts,
-}
-
-impl Pane {
-    /// Every pane, in the order of its number key.
-    pub const ALL: [Pane; 8] = [
-        Pane::Countdown,
-        Pane::Sprint,
-        Pane::Offers,
-        Pane::Boot,
-        Pane::Nodes,
-        Pane::Journal,
-        Pane::History,
-        Pane::Charts,
-    ];
-
-    /// The pane's title.
-    pub fn title(self) -> &'static str {
-        match self {
-            Pane::Countdown => "Countdown",
-            Pane::Sprint => "Sprint",
-            Pane::Offers => "Offers",
-            Pane::Boot => "Boot log",
-            Pane::Nodes => "Registrations",
-            Pane::Journal => "Program log",
-            Pane::History => "History",
-            Pane::Charts => "Charts",
-        }
-    }
-
-    /// Its name where there is little room.
-    pub fn tab(self) -> &'static str {
-        match self {
-            Pane::Boot => "Boot",
-            Pane::Nodes => "Nodes",
-            Pane::Journal => "Log",
-            other => other.title(),
-        }
-    }
-
-    /// Its place in [`Pane::ALL`].
-    pub fn index(self) -> usize {
-        Pane::ALL.iter().position(|&p| p == self).unwrap_or(0)
-    }
-
-    /// The pane that is this many places further, around the end.
-    #[must_use]
-    pub fn step(self, by: usize) -> Pane {
-        Pane::ALL[(self.index() + by) % Pane::ALL.len()]
-    }
-
-    /// False for the two panes that every layout shows.
-    pub fn is_work(self) -> bool {
-        !matches!(self, Pane::Countdown | Pane::Sprint)
-    }
-}
 
 /// What this cockpit is to the engine that it shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,6 +170,8 @@ pub struct Model {
     pub prompt: Option<Prompt>,
     /// What the loop is to do beside drawing.
     pub task: Option<Task>,
+    /// Something that an operator who looks elsewhere must know: to be rung for.
+    pub ring: Option<String>,
     /// A short word to the operator, and the ticks that it stays.
     pub toast: Option<(String, u8)>,
     /// The operator chose to release and quit: the cockpit waits for the engine's end.
@@ -293,6 +221,7 @@ impl Model {
             trends,
             prompt: None,
             task: None,
+            ring: None,
             toast: None,
             leaving: false,
             exit: None,
@@ -386,6 +315,26 @@ impl Model {
         }
     }
 
+    /// What the terminal's title says: where it is, what it costs, how long to `PoC`. By the minute, so
+    /// that it is seldom written.
+    pub fn title(&self) -> String {
+        let snapshot = &self.snapshot;
+        let step = snapshot.sprint.step.name().to_uppercase();
+        let gate = self.gate().map(|kind| format!(" GATE {kind}"));
+        let reading = snapshot.chain.reading.as_ref();
+        let poc = reading.and_then(|reading| reading.poc_start.expected);
+        let left = poc.map(|band| (band.p50 - self.now()).num_minutes());
+        let left = left
+            .filter(|minutes| *minutes >= 0)
+            .map(|minutes| format!(", PoC in {}h {:02}m", minutes / 60, minutes % 60));
+        format!(
+            "pocpit: {step}{} {}{}",
+            gate.unwrap_or_default(),
+            snapshot.money.per_hour,
+            left.unwrap_or_default()
+        )
+    }
+
     /// Shows a short word to the operator.
     pub fn say(&mut self, text: impl Into<String>) {
         self.toast = Some((text.into(), TOAST_TICKS));
@@ -397,15 +346,6 @@ impl Model {
         self.typed.clear();
         self.dialog = Some(dialog);
         self.dialog_drawn = false;
-    }
-}
-
-/// The work pane that matters in a step.
-pub fn suggested_pane(step: Step) -> Pane {
-    match step {
-        Step::Waiting | Step::Choosing | Step::Renting | Step::Done => Pane::Offers,
-        Step::Booting | Step::Warming => Pane::Boot,
-        Step::Registering | Step::Proving | Step::Confirming | Step::Releasing => Pane::Nodes,
     }
 }
 

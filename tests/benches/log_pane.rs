@@ -13,7 +13,7 @@ use pocpit::engine::{
 };
 use pocpit::tui::message::Message;
 use pocpit::tui::model::Model;
-use pocpit::tui::theme::Theme;
+use pocpit::tui::theme::{Colors, Ground, Theme};
 use pocpit::tui::update::update;
 use pocpit::tui::view;
 use ratatui::buffer::Buffer;
@@ -23,7 +23,8 @@ use ratatui::layout::Rect;
 const LENGTHS: [i64; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const SCREEN: Rect = Rect::new(0, 0, 200, 60);
 const THEME: Theme = Theme {
-    color: true,
+    colors: Colors::Indexed,
+    ground: Ground::Dark,
     unicode: true,
 };
 

@@ -7,7 +7,7 @@ mod moves;
 use crossterm::event::{KeyEvent, KeyEventKind};
 
 use crate::domain::Duration;
-use crate::engine::Command;
+use crate::engine::{AlertLevel, Command, Snapshot};
 
 use super::ExitReason;
 use super::keymap::{Binding, lookup, reason_against};
@@ -24,6 +24,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Command> {
         Message::Paste => model.say("pasted text is ignored: keys only"),
         Message::Snapshot(snapshot) => {
             let stepped = snapshot.sprint.step != model.snapshot.sprint.step;
+            model.ring = news(&model.snapshot, &snapshot).or(model.ring.take());
             model.snapshot = snapshot;
             model.since_snapshot = Duration::zero();
             after_snapshot(model, stepped);
@@ -61,6 +62,24 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Command> {
         }
     }
     Vec::new()
+}
+
+/// What of a snapshot an operator who looks elsewhere must know: more is wrong than before, or a gate
+/// has begun to wait. An alert's text changes while it lasts, so they are counted.
+fn news(before: &Snapshot, now: &Snapshot) -> Option<String> {
+    let count = |snapshot: &Snapshot, level| {
+        let alerts = snapshot.alerts.iter();
+        alerts.filter(|alert| alert.level >= level).count()
+    };
+    let more = [AlertLevel::Critical, AlertLevel::Warning]
+        .into_iter()
+        .any(|level| count(now, level) > count(before, level));
+    if let Some(worst) = now.alerts.first().filter(|_| more) {
+        return Some(worst.text.clone());
+    }
+    let kind = |snapshot: &Snapshot| snapshot.sprint.gate.as_ref().map(|gate| gate.kind);
+    let waits = kind(now).filter(|_| kind(now) != kind(before))?;
+    Some(format!("the {waits} gate waits for you"))
 }
 
 fn after_snapshot(model: &mut Model, stepped: bool) {

@@ -114,8 +114,7 @@ pub fn line(model: &Model, theme: Theme) -> (Line<'static>, Option<Style>) {
 
 /// Draws every alert: how bad, since when, what it is and means, what to do.
 pub fn draw_all(buf: &mut Buffer, screen: Rect, model: &Model, scroll: u16, theme: Theme) {
-    let area = centered(screen, 100, screen.height.saturating_sub(2));
-    let columns = usize::from(area.width).saturating_sub(6);
+    let columns = usize::from(WIDTH.min(screen.width)).saturating_sub(6);
     let alerts = &model.snapshot.alerts;
     let mut lines = Vec::new();
     if alerts.is_empty() {
@@ -129,8 +128,14 @@ pub fn draw_all(buf: &mut Buffer, screen: Rect, model: &Model, scroll: u16, them
         counted(alerts),
         key_of(Action::Alerts)
     );
+    let most = screen.height.saturating_sub(2);
+    let height = u16::try_from(lines.len() + 2).map_or(most, |height| height.min(most));
+    let area = centered(screen, WIDTH, height);
     popup(buf, area, &title, lines, scroll, theme);
 }
+
+/// Columns of the box with all of them.
+const WIDTH: u16 = 100;
 
 fn counted(alerts: &[Alert]) -> String {
     let critical = alerts

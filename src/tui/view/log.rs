@@ -200,7 +200,7 @@ fn style(from: LineStyle, theme: Theme) -> Style {
         TerminalColor::Rgb(r, g, b) => Color::Rgb(r, g, b),
     };
     let mut style = Style::new();
-    if theme.color {
+    if theme.has_color() {
         style.fg = from.foreground.map(color);
         style.bg = from.background.map(color);
     }
