@@ -149,7 +149,11 @@ pub async fn run(
             },
             _ = ticks.tick() => {
                 let elapsed = crate::domain::Duration::from_std(came.elapsed()).unwrap_or_default();
-                Some(Message::Tick(elapsed))
+                // Snapshots that come every second move the clocks as well: one frame a second is
+                // enough for a slow link.
+                dirty |= came.elapsed() > TICK || model.toast.is_some();
+                take(&mut model, Message::Tick(elapsed), &seat);
+                continue;
             }
         };
         dirty = true;

@@ -322,7 +322,8 @@ impl Model {
         let step = snapshot.sprint.step.name().to_uppercase();
         let gate = self.gate().map(|kind| format!(" GATE {kind}"));
         let reading = snapshot.chain.reading.as_ref();
-        let poc = reading.and_then(|reading| reading.poc_start.expected);
+        let ahead = reading.filter(|reading| reading.poc_start.blocks_left.0 > 0);
+        let poc = ahead.and_then(|reading| reading.poc_start.expected);
         let left = poc.map(|band| (band.p50 - self.now()).num_minutes());
         let left = left
             .filter(|minutes| *minutes >= 0)

@@ -187,7 +187,7 @@ fn step(model: &Model, theme: Theme) -> Item {
     let lasts = span
         .filter(|_| sprint.step != Step::Done)
         .map_or_else(String::new, |span| {
-            format!(" {}", words::length(model.now() - span.started))
+            format!(" {}", words::roughly(model.now() - span.started))
         });
     let name = sprint.step.name().to_uppercase();
     vec![

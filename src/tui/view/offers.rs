@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::domain::{Duration, RankedOffer};
+use crate::domain::{Duration, RankedOffer, Step};
 use crate::engine::{OffersSnapshot, SearchState};
 use crate::tui::model::{Model, OfferList, Pane};
 use crate::tui::offers::{Column, Direction, OfferView};
@@ -94,7 +94,8 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         );
         lines.push(Line::styled(text, theme.accent()));
     }
-    if let Some(read_at) = offers.read_at
+    let may_search = matches!(model.snapshot.sprint.step, Step::Waiting | Step::Choosing);
+    if let Some(read_at) = offers.read_at.filter(|_| may_search)
         && model.now() - read_at > STALE
     {
         let text = format!("OLD: these were read {age}; r searches again");

@@ -178,8 +178,8 @@ fn release(model: &Model, width: u16, theme: Theme) -> Line<'static> {
             let plus_minus = theme.glyph("±", "+-");
             let when = words::band(band, model.now(), plus_minus);
             let policy = words::policy(sprint.release_policy);
-            // The clock is the first to go where the line would not fit.
-            match when.split_once(" (") {
+            // The clock and the band are the first to go where the line would not fit.
+            match when.split_once(&format!(" {plus_minus}")) {
                 Some((length, _)) if width < 56 => format!("{length}, {policy}"),
                 _ => format!("{when}, {policy}"),
             }

@@ -20,6 +20,15 @@ pub fn length(duration: Duration) -> String {
     }
 }
 
+/// The same to the minute: `3h 07m`, `7m`, `5s`.
+pub fn roughly(duration: Duration) -> String {
+    let text = length(duration);
+    match text.split_once("m ") {
+        Some((minutes, _)) => format!("{minutes}m"),
+        None => text,
+    }
+}
+
 /// `12s ago`.
 pub fn ago(then: Option<Time>, now: Time) -> String {
     then.map_or_else(
@@ -153,6 +162,15 @@ mod tests {
         assert_eq!(wrap("a-word-too-long b", 7), ["a-word-too-long", "b"]);
         assert_eq!(wrap_into("one two three", 7, 1, "…"), ["one tw…"]);
         assert_eq!(wrap_into("one two", 7, 1, "…"), ["one two"]);
+    }
+
+    #[test]
+    fn a_length_to_the_minute_has_no_seconds_from_a_minute_on() {
+        let words = |seconds| roughly(Duration::seconds(seconds));
+        assert_eq!(words(59), "59s");
+        assert_eq!(words(61), "1m");
+        assert_eq!(words(3_720), "1h 02m");
+        assert_eq!(words(90_000), "1d 01h");
     }
 
     #[test]
