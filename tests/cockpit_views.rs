@@ -7,17 +7,18 @@ mod hedge;
 mod log;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pocpit::domain::*;
 use pocpit::engine::*;
 use pocpit::tui::ExitReason;
-use pocpit::tui::keymap::{BINDINGS, markdown_table};
+use pocpit::tui::keymap::{Action, bindings, key_of, markdown_table};
 use pocpit::tui::layout::Breakpoint;
 use pocpit::tui::message::Message;
 use pocpit::tui::model::{Dialog, Model, Pane};
-use pocpit::tui::theme::Theme;
+use pocpit::tui::theme::{Colors, Ground, Theme};
 use pocpit::tui::update::update;
 use pocpit::tui::view;
 use proptest::prelude::*;
@@ -25,7 +26,8 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 const THEME: Theme = Theme {
-    color: true,
+    colors: Colors::Indexed,
+    ground: Ground::Dark,
     unicode: true,
 };
 
@@ -214,6 +216,7 @@ fn waiting() -> Snapshot {
         },
         money: unspent(),
         alerts: vec![],
+        history: Arc::default(),
         boot_log: BootLog::default(),
         ended: false,
     }
@@ -411,6 +414,138 @@ fn trouble() -> Snapshot {
     s
 }
 
+/// A start gate with much to say.
+fn risky() -> Snapshot {
+    let mut s = waiting();
+    s.sprint.doing = "waits for the time to rent".into();
+    if let Some(gate) = &mut s.sprint.gate {
+        gate.question = "Start now? Offers are searched; nothing is spent before you confirm one. \
+             A confirmation PoC after the rental was given back (after_validation) would cost the \
+             epoch's reward: its chance is 37 %. `pocpit plan` compares the policies."
+            .into();
+    }
+    s
+}
+
+/// A rental that cannot be destroyed, and more.
+fn alarmed() -> Snapshot {
+    let mut s = proving();
+    let alert = |level, minute, text: &str, advice: &str| Alert {
+        level,
+        text: text.into(),
+        advice: advice.into(),
+        since: at(minute),
+    };
+    s.alerts = vec![
+        alert(
+            AlertLevel::Critical,
+            -7,
+            "instance 28111222 is still not gone 7 minutes after its destroy",
+            "destroy it by hand at https://console.vast.ai/instances/ ; it costs money until then",
+        ),
+        alert(
+            AlertLevel::Warning,
+            -2,
+            "the Network Node does not answer: list nodes: asks us to slow down (HTTP 429)",
+            "check network_node.admin_api; a node cannot be registered without it",
+        ),
+        alert(
+            AlertLevel::Notice,
+            -600,
+            "parameters of the chain changed: epoch_length 15391 to 15400",
+            "the plan follows by itself; see whether lead and budget still fit",
+        ),
+    ];
+    s
+}
+
+/// A rental at work after five sprints, and all there is for pictures.
+fn with_past() -> Snapshot {
+    let mut s = proving();
+    let sprint = |epoch: u64, outcome: &str, cost_usd: f64, weight: Option<u64>| {
+        let ended = at(-1440 * i64::try_from(153 - epoch).unwrap());
+        let span = |step, from: i64, to: i64| StepSpan {
+            step,
+            started: ended + Duration::minutes(from),
+            ended: Some(ended + Duration::minutes(to)),
+            started_height: None,
+        };
+        PastSprintRow {
+            at: ended,
+            report: SprintReport {
+                outcome: outcome.into(),
+                cause: weight
+                    .is_none()
+                    .then(|| "boot_stalled: no progress in loading for 12 minutes".into()),
+                epoch: Some(EpochIndex(epoch)),
+                weight: weight.map(Weight),
+                participant_weight: weight.map(|weight| Weight(weight + 900)),
+                cost_usd,
+                rentals_left: Some(0),
+                registrations_left: Some(0),
+                race: None,
+                proxy_registered: None,
+                node: Some(NodeId(format!("vastai-{epoch}"))),
+                steps: vec![
+                    span(Step::Waiting, -600, -95),
+                    span(Step::Booting, -95, -70),
+                    span(Step::Proving, -50, -12),
+                ],
+            },
+            boots: vec![BootTimes {
+                label: format!("pocpit/north/{epoch}/1-ab12").parse().unwrap(),
+                instance: Some(InstanceId(27_000_000 + epoch)),
+                machine: MachineId(4_461),
+                host: None,
+                gpu_name: "H100 SXM".into(),
+                gpu_count: 4,
+                started: vec![
+                    (BootStage::Placed, ended - Duration::minutes(95)),
+                    (BootStage::PullingImage, ended - Duration::minutes(93)),
+                    (BootStage::Ready, ended - Duration::minutes(70)),
+                ],
+                ended: ended - Duration::minutes(10),
+                fault: None,
+            }],
+            confirmation_ratio: weight.map(|_| 1.0),
+        }
+    };
+    s.history = Arc::new(vec![
+        sprint(148, "confirmed", 17.2, Some(10_120)),
+        sprint(149, "confirmed", 18.9, Some(10_412)),
+        sprint(150, "failed", 6.4, None),
+        sprint(151, "confirmed", 16.1, Some(9_980)),
+        sprint(152, "confirmed", 17.83, Some(10_405)),
+    ]);
+    if let Some(rental) = &mut s.rental {
+        rental.boot.started = vec![
+            (BootStage::Placed, at(-25)),
+            (BootStage::PullingImage, at(-24)),
+            (BootStage::Container, at(-15)),
+            (BootStage::Downloading, at(-12)),
+        ];
+        rental.devices = (0..4)
+            .map(|index| GpuDevice {
+                index,
+                name: "NVIDIA H100 80GB HBM3".into(),
+                total_memory_mb: 81_559,
+                used_memory_mb: 61_000,
+                utilization_percent: 97.0 - f64::from(index),
+                temperature_c: Some(61.0),
+                available: index != 3,
+            })
+            .collect();
+    }
+    if let Some(reading) = &mut s.chain.reading {
+        reading.stages = vec![StageEstimate {
+            epoch: EpochIndex(152),
+            milestone: Milestone::InferenceValidationCutoff,
+            at: reading.registration_deadline,
+        }];
+    }
+    s
+}
+
 fn nothing_yet() -> Snapshot {
     let mut s = waiting();
     s.chain = ChainSnapshot::default();
@@ -474,6 +609,23 @@ fn states() -> Vec<(&'static str, Model)> {
     };
     vec![
         ("waiting", model(waiting())),
+        ("start_gate_in_full", asked(risky(), "a")),
+        ("risky", model(risky())),
+        ("alert", model(alarmed())),
+        ("alerts", asked(alarmed(), "!")),
+        ("palette", asked(rented(Step::Booting), ":")),
+        ("palette_found", asked(rented(Step::Booting), ":abo")),
+        ("compare", asked(choosing(), "cjjc")),
+        ("offers_narrowed", asked(choosing(), ">>/h100")),
+        ("nodes_remove", asked(proving(), "5jD")),
+        ("history", asked(with_past(), "7")),
+        ("charts", asked(with_past(), "8")),
+        ("typed_sum", {
+            let mut m = model(choosing());
+            m.typed_above = Some(Usd::from_dollars(20.0));
+            type_and_draw(&mut m, "\n2");
+            m
+        }),
         ("choosing", model(choosing())),
         ("rejected", asked(choosing(), "e")),
         ("confirm_rent", asked(choosing(), "\n")),
@@ -505,16 +657,11 @@ fn states() -> Vec<(&'static str, Model)> {
 #[test]
 fn every_state_looks_as_agreed() {
     for (name, model) in states() {
-        for (w, h) in [(80, 24), (120, 40)] {
+        for (w, h) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
             insta::assert_snapshot!(format!("{name}_{w}x{h}"), screen(&model, w, h).backend());
         }
     }
-    for (w, h) in [(60, 16), (200, 60), (40, 5)] {
-        insta::assert_snapshot!(
-            format!("proving_{w}x{h}"),
-            screen(&model(proving()), w, h).backend()
-        );
-    }
+    insta::assert_snapshot!("proving_40x5", screen(&model(proving()), 40, 5).backend());
 }
 
 #[test]
@@ -584,7 +731,8 @@ fn what_is_in_the_way_of_a_rental_is_seen_before_it_is_time_to_rent() {
 fn without_colour_no_cell_has_one() {
     let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
     let plain = Theme {
-        color: false,
+        colors: Colors::None,
+        ground: Ground::Dark,
         unicode: false,
     };
     terminal
@@ -604,10 +752,10 @@ fn without_colour_no_cell_has_one() {
 
 #[test]
 fn every_binding_has_keys_and_help_and_no_key_means_two_things() {
-    for (i, a) in BINDINGS.iter().enumerate() {
+    for (i, a) in bindings().enumerate() {
         assert!(!a.keys.is_empty() && !a.help.is_empty(), "{a:?}");
         assert!(markdown_table().contains(a.help));
-        for b in &BINDINGS[i + 1..] {
+        for b in bindings().skip(i + 1) {
             if a.context == b.context {
                 assert!(
                     a.keys.iter().all(|k| !b.keys.contains(k)),
@@ -616,6 +764,15 @@ fn every_binding_has_keys_and_help_and_no_key_means_two_things() {
                 assert_ne!(a.action, b.action);
             }
         }
+    }
+}
+
+#[test]
+fn every_action_has_a_key_and_a_text() {
+    // That each has a handler, the compiler sees: `act` has no arm for the rest.
+    for action in Action::all() {
+        assert!(bindings().any(|row| row.action == action), "{action:?}");
+        assert!(!key_of(action).is_empty(), "{action:?}");
     }
 }
 
@@ -828,7 +985,8 @@ fn a_paste_does_nothing_but_say_so() {
 #[test]
 fn a_viewer_is_named_in_every_size_and_without_colour() {
     let plain = Theme {
-        color: false,
+        colors: Colors::None,
+        ground: Ground::Dark,
         unicode: false,
     };
     for (width, height) in [(200, 60), (120, 40), (80, 24), (60, 16), (40, 5)] {
@@ -916,12 +1074,12 @@ fn a_viewer_that_is_left_behind_stays_until_its_operator_quits() {
 fn any_message() -> impl Strategy<Value = Message> {
     let key = |code| Message::Key(KeyEvent::new(code, KeyModifiers::NONE));
     prop_oneof![
-        8 => proptest::sample::select("yansqxmrejkz?lhpfwGvud123456 /&tSc[]N".chars().collect::<Vec<_>>()).prop_map(move |c| key(KeyCode::Char(c))),
-        2 => proptest::sample::select(vec![KeyCode::Enter, KeyCode::Esc, KeyCode::Tab]).prop_map(key),
+        8 => proptest::sample::select("yansqxmrejkz?lhpfwGvud123456789 /&tSc[]N:!<>iADb-o".chars().collect::<Vec<_>>()).prop_map(move |c| key(KeyCode::Char(c))),
+        2 => proptest::sample::select(vec![KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::Backspace]).prop_map(key),
         3 => Just(Message::Drawn(Breakpoint::Normal)),
         1 => Just(Message::Drawn(Breakpoint::Tiny)),
         1 => Just(Message::Paste),
-        1 => proptest::sample::select(vec![choosing as fn() -> Snapshot, registering, proving, confirmed])
+        1 => proptest::sample::select(vec![choosing as fn() -> Snapshot, registering, with_past, confirmed])
             .prop_map(|make| Message::Snapshot(Arc::new(make()))),
     ]
 }
@@ -935,6 +1093,13 @@ fn agrees(dialog: &Dialog, command: &Command) -> bool {
         (Dialog::Abort, Command::Abort) | (Dialog::Auto, Command::SetMode(Mode::Auto)) => true,
         (Dialog::Approve(a), Command::Approve(b)) => a == b,
         (Dialog::Allow(a), Command::AllowMachine(b)) => a == b,
+        (Dialog::Avoid(a), Command::AvoidMachine(b)) => a == b,
+        (
+            Dialog::Node {
+                node: a, change: x, ..
+            },
+            Command::ChangeNode { node: b, change: y },
+        ) => a == b && x == y,
         (Dialog::Quit(Some(a)), Command::Quit(b)) => a == b,
         _ => false,
     }
@@ -942,8 +1107,12 @@ fn agrees(dialog: &Dialog, command: &Command) -> bool {
 
 proptest! {
     #[test]
-    fn nothing_dangerous_happens_without_y_on_a_drawn_dialog(messages in proptest::collection::vec(any_message(), 0..60)) {
+    fn nothing_dangerous_happens_without_consent_on_a_drawn_dialog(
+        messages in proptest::collection::vec(any_message(), 0..60),
+        typed_above in proptest::option::of(0_i64..40),
+    ) {
         let mut m = model(choosing());
+        m.typed_above = typed_above.map(|dollars| Usd(dollars * 1_000_000));
         let mut drawn: Option<Dialog> = None;
         for message in messages {
             if matches!(message, Message::Drawn(_)) {
@@ -951,14 +1120,18 @@ proptest! {
             }
             let open = m.dialog.clone();
             let was_rented = m.is_rented();
-            let is_y = matches!(&message, Message::Key(k) if k.code == KeyCode::Char('y'));
+            let consent = match (&message, m.word()) {
+                (Message::Key(key), None) => key.code == KeyCode::Char('y'),
+                (Message::Key(key), Some(word)) => key.code == KeyCode::Enter && m.typed == word,
+                _ => false,
+            };
             for command in update(&mut m, message) {
                 let harmless = match &command {
                     Command::Start | Command::RefreshOffers | Command::SetMode(Mode::Manual) => true,
                     Command::Quit(QuitChoice::Detach) => !was_rented,
                     _ => false,
                 };
-                let agreed = is_y && drawn.is_some() && open.as_ref().is_some_and(|d| agrees(d, &command));
+                let agreed = consent && drawn.is_some() && open.as_ref().is_some_and(|d| agrees(d, &command));
                 prop_assert!(harmless || agreed, "{command:?} with {open:?}");
             }
             if m.dialog.is_none() {
@@ -982,9 +1155,338 @@ proptest! {
 }
 
 #[test]
+fn an_alert_is_told_in_every_size_with_how_many_more_there_are() {
+    for (width, height) in [(200, 60), (120, 40), (80, 24), (60, 16)] {
+        let text = screen(&model(alarmed()), width, height)
+            .backend()
+            .to_string();
+        let line = text.lines().next().unwrap_or_default();
+        assert!(
+            line.contains("CRITICAL") && line.contains("28111222") && line.contains("+2 more: !"),
+            "{width}x{height}: {line}"
+        );
+    }
+}
+
+#[test]
+fn the_alerts_are_all_there_with_their_age_and_what_to_do() {
+    let mut m = model(alarmed());
+    assert_eq!(type_and_draw(&mut m, "!"), vec![]);
+    let text = screen(&m, 120, 40).backend().to_string();
+    for part in [
+        "for 7m 00s",
+        "https://console.vast.ai/instances/",
+        "for 10h 00m",
+        "3 alerts, 1 CRITICAL",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    type_and_draw(&mut m, "!");
+    assert_eq!(m.overlay, None);
+}
+
+#[test]
+fn however_much_a_gate_says_the_steps_are_seen() {
+    let text = screen(&model(risky()), 80, 24).backend().to_string();
+    for step in ["waiting", "renting", "warming", "proving", "releasing"] {
+        assert!(text.contains(step), "{step} is not in\n{text}");
+    }
+    let mut m = model(risky());
+    type_and_draw(&mut m, "a");
+    let text = screen(&m, 80, 24).backend().to_string();
+    for part in ["its chance is 37", "compares the policies.", "y  approve"] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+}
+
+#[test]
+fn at_60_by_16_everything_that_matters_is_there() {
+    let text = screen(&model(registering()), 60, 16).backend().to_string();
+    for needed in [
+        "no alerts",
+        "$9.60/h",
+        "spent $4.12",
+        "until",
+        "sprint $40.00",
+        "2h 16m",
+        "REGISTERING",
+        "GATE register: a approves, 9m 00s left",
+        "Registrations",
+        "quit",
+    ] {
+        assert!(text.contains(needed), "{needed} is missing in:\n{text}");
+    }
+}
+
+#[test]
+fn the_palette_finds_an_action_and_asks_what_its_key_asks() {
+    let mut m = model(rented(Step::Booting));
+    type_and_draw(&mut m, ":abort");
+    let text = screen(&m, 80, 24).backend().to_string();
+    assert!(text.contains("Abort the sprint"), "{text}");
+    assert_eq!(type_and_draw(&mut m, "\n"), vec![]);
+    assert_eq!((&m.overlay, &m.dialog), (&None, &Some(Dialog::Abort)));
+    assert_eq!(type_and_draw(&mut m, "y"), vec![Command::Abort]);
+}
+
+#[test]
+fn the_palette_goes_to_the_pane_of_what_it_does() {
+    let mut m = model(rented(Step::Booting));
+    type_and_draw(&mut m, "5:wraplong\n");
+    assert_eq!(m.focus, Pane::Boot);
+    assert_eq!(m.log.long, pocpit::tui::log::LongLines::Wrap);
+}
+
+#[test]
+fn what_the_palette_shows_as_blocked_only_says_why() {
+    let mut m = model(waiting());
+    assert_eq!(type_and_draw(&mut m, ":abort\n"), vec![]);
+    assert_eq!(m.dialog, None);
+    let toast = m.toast.as_ref().map(|(text, _)| text.as_str());
+    assert_eq!(toast, Some("there is nothing to abort now"));
+}
+
+#[test]
+fn a_large_sum_is_agreed_to_by_typing_it() {
+    let mut m = model(choosing());
+    m.typed_above = Some(Usd::from_dollars(20.0));
+    assert_eq!(type_and_draw(&mut m, "\ny\n"), vec![], "y is no sum");
+    assert!(m.dialog.is_some(), "it asks again");
+    assert_eq!(
+        type_and_draw(&mut m, "28\n"),
+        vec![],
+        "less than the worst case"
+    );
+    assert_eq!(
+        type_and_draw(&mut m, "29\n"),
+        vec![Command::Rent {
+            offer: OfferId(31_234_567),
+            agreed: Usd::from_dollars(28.8)
+        }]
+    );
+    let mut m = model(choosing());
+    m.typed_above = Some(Usd::from_dollars(20.0));
+    assert_eq!(type_and_draw(&mut m, "\n\n"), vec![]);
+    assert_eq!(m.dialog, None, "Enter alone is no agreement");
+}
+
+#[test]
+fn offers_are_sorted_by_a_column_narrowed_as_one_types_and_the_selection_stays() {
+    let mut m = model(choosing());
+    let shown = |m: &Model| -> Vec<u64> {
+        let rows = 0..m.offers.len();
+        rows.map(|row| m.offers.row(row).unwrap().1.offer.id.0)
+            .collect()
+    };
+    type_and_draw(&mut m, "j>>i");
+    assert_eq!(
+        shown(&m),
+        [30_000_001, 31_234_999, 31_234_567],
+        "dearest first"
+    );
+    assert_eq!(m.selected, Some(OfferId(31_234_999)));
+    type_and_draw(&mut m, "/nvl");
+    assert_eq!(shown(&m), [31_234_999], "without Enter");
+    press(&mut m, KeyCode::Esc);
+    assert_eq!(m.offers.len(), 3);
+    type_and_draw(&mut m, "/h200\n");
+    assert_eq!(
+        m.selected,
+        Some(OfferId(30_000_001)),
+        "the first that is shown"
+    );
+    press(&mut m, KeyCode::Esc);
+    assert_eq!(m.offers.len(), 3, "Esc shows all again");
+}
+
+#[test]
+fn what_is_rented_is_what_is_selected_however_offers_are_sorted() {
+    let mut m = model(choosing());
+    type_and_draw(&mut m, ">>ig\n");
+    assert!(matches!(&m.dialog, Some(Dialog::Rent(row)) if row.offer.id == OfferId(30_000_001)));
+}
+
+#[test]
+fn two_offers_are_compared_with_what_the_better_one_saves() {
+    let mut m = model(choosing());
+    assert_eq!(type_and_draw(&mut m, "cjc"), vec![]);
+    let text = screen(&m, 80, 24).backend().to_string();
+    for part in [
+        "offer 31234567",
+        "offer 31234999",
+        "$28.80",
+        "$31.20",
+        "less a success",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    assert_eq!(type_and_draw(&mut m, "y"), vec![]);
+}
+
+#[test]
+fn a_machine_is_avoided_after_a_question() {
+    let mut m = model(choosing());
+    assert_eq!(type_and_draw(&mut m, "A"), vec![]);
+    assert_eq!(
+        type_and_draw(&mut m, "y"),
+        vec![Command::AvoidMachine(MachineId(31_234_567 / 7))]
+    );
+}
+
+#[test]
+fn our_node_is_changed_by_y_and_somebody_elses_only_by_its_name() {
+    let mut snapshot = proving();
+    snapshot.nodes.rows.push(node("big-iron", NodeOwner::Other));
+    let mut m = model(snapshot);
+    let change = |node: &str, change| Command::ChangeNode {
+        node: NodeId(node.into()),
+        change,
+    };
+    type_and_draw(&mut m, "5");
+    assert_eq!(
+        type_and_draw(&mut m, "dy"),
+        vec![change("pocpit-153", NodeChange::Disable)]
+    );
+    assert_eq!(type_and_draw(&mut m, "jjDy\n"), vec![], "y is not its name");
+    assert_eq!(
+        type_and_draw(&mut m, "big-iron\n"),
+        vec![change("big-iron", NodeChange::Remove)]
+    );
+}
+
+#[test]
+fn a_past_sprint_is_shown_with_where_its_time_went_and_its_log_is_opened() {
+    let mut m = model(with_past());
+    type_and_draw(&mut m, "7jj");
+    let text = screen(&m, 120, 40).backend().to_string();
+    for part in [
+        "5 sprints, 4 with weight",
+        "boot_stalled",
+        "booting 25m 00s",
+        "image pull 23m 00s",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    type_and_draw(&mut m, "\n");
+    let asked =
+        matches!(&m.task, Some(pocpit::tui::task::Task::ReadLog(id, _)) if id.0 == 27_000_150);
+    assert!(asked, "{:?}", m.task);
+    let mut log = BootLog::default();
+    log.push(LogLine::plain(at(-99), "what was said then"));
+    update(
+        &mut m,
+        Message::PastLog(InstanceId(27_000_150), Box::new(log)),
+    );
+    let text = screen(&m, 120, 40).backend().to_string();
+    assert!(
+        text.contains("LOG OF PAST RENTAL 27000150") && text.contains("what was said then"),
+        "{text}"
+    );
+    update(&mut m, Message::Snapshot(Arc::new(with_past())));
+    assert_eq!(m.boot_log.len(), 1, "what runs does not push it aside");
+    type_and_draw(&mut m, "b");
+    assert_eq!(m.boot_log.len(), 40);
+}
+
+#[test]
+fn the_charts_have_every_gpu_each_stage_of_the_boot_and_past_epochs() {
+    let mut m = model(with_past());
+    type_and_draw(&mut m, "8z");
+    for (width, height) in [(80, 24), (200, 60)] {
+        let text = screen(&m, width, height).backend().to_string();
+        for part in [
+            "GPU 3",
+            "NOT USABLE",
+            "image pull",
+            "block time",
+            "weight",
+            "Epoch 152",
+        ] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+    }
+}
+
+#[test]
+fn a_new_alert_and_a_gate_that_begins_to_wait_ring_once() {
+    let mut m = model(proving());
+    let mut rings = |snapshot: Snapshot| {
+        update(&mut m, Message::Snapshot(Arc::new(snapshot)));
+        m.ring.take()
+    };
+    let critical = rings(alarmed()).unwrap_or_default();
+    assert!(critical.contains("28111222"), "{critical}");
+    let mut later = alarmed();
+    later.alerts[0].text = "instance 28111222 is still not gone 8 minutes after its destroy".into();
+    assert_eq!(rings(later), None, "it is the same one");
+    assert_eq!(rings(proving()), None, "it is over");
+    let gate = rings(registering());
+    assert_eq!(gate.as_deref(), Some("the register gate waits for you"));
+    assert_eq!(rings(registering()), None);
+}
+
+#[test]
+fn the_windows_title_tells_the_step_the_gate_the_price_and_the_time() {
+    assert_eq!(
+        model(registering()).title(),
+        "pocpit: REGISTERING GATE register $9.60/h, PoC in 2h 16m"
+    );
+}
+
+/// A letter for each style, row by row: what a text of the screen does not tell.
+fn styles(model: &Model, theme: Theme) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+    terminal
+        .draw(|f| {
+            let area = f.area();
+            view::draw(f.buffer_mut(), area, model, theme);
+        })
+        .unwrap();
+    let buffer = terminal.backend().buffer();
+    let mut known = Vec::new();
+    let mut map = String::new();
+    for y in 0..24 {
+        for x in 0..80 {
+            let style = buffer[(x, y)].style();
+            let place = known.iter().position(|seen| *seen == style);
+            let place = place.unwrap_or_else(|| {
+                known.push(style);
+                known.len() - 1
+            });
+            map.push(char::from(b'a' + u8::try_from(place).unwrap()));
+        }
+        map.push('\n');
+    }
+    for (style, letter) in known.iter().zip('a'..) {
+        let (ink, paper) = (style.fg.unwrap_or_default(), style.bg.unwrap_or_default());
+        let _ = writeln!(map, "{letter}: {ink} on {paper} {:?}", style.add_modifier);
+    }
+    map
+}
+
+#[test]
+fn styles_are_as_agreed_in_colour_and_without() {
+    let themes = [
+        ("256_dark", Colors::Indexed, Ground::Dark),
+        ("true_light", Colors::True, Ground::Light),
+        ("none", Colors::None, Ground::Dark),
+    ];
+    for (name, colors, ground) in themes {
+        let theme = Theme {
+            colors,
+            ground,
+            unicode: true,
+        };
+        for (state, model) in [("alert", model(alarmed())), ("choosing", model(choosing()))] {
+            insta::assert_snapshot!(format!("styles_{state}_{name}"), styles(&model, theme));
+        }
+    }
+}
+
+#[test]
 fn behind_the_help_nothing_is_started() {
     let mut m = model(waiting());
     assert_eq!(type_and_draw(&mut m, "?smra"), vec![]);
-    assert!(m.help && m.dialog.is_none());
+    assert!(m.overlay.is_some() && m.dialog.is_none());
     assert_eq!(type_and_draw(&mut m, "?s"), vec![Command::Start]);
 }

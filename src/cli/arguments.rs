@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::Config;
 use crate::domain::CockpitId;
-use crate::tui::{ColorChoice, GlyphChoice, TuiOptions};
+use crate::tui::theme::{Colors, Ground};
+use crate::tui::{ColorChoice, GlyphChoice, GroundChoice, TuiOptions};
 use crate::world::Scenario;
 
 /// Rents a GPU just in time for Gonka's Proof of Compute, proves, and takes everything down.
@@ -40,6 +42,15 @@ pub(crate) struct Common {
         value_name = "WHEN"
     )]
     pub(crate) color: Color,
+    /// Background that the cockpit's colours are to be read on.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHICH"
+    )]
+    pub(crate) background: Background,
     /// Characters of the cockpit; `auto` follows the locale.
     #[arg(
         long,
@@ -52,11 +63,20 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    pub(crate) fn tui(&self) -> TuiOptions {
+    pub(crate) fn tui(&self, config: &Config) -> TuiOptions {
         TuiOptions {
+            typed_above: Some(config.budget.typed_above),
             color: match self.color {
                 Color::Auto => ColorChoice::Auto,
-                Color::Never => ColorChoice::Never,
+                Color::Never => ColorChoice::Use(Colors::None),
+                Color::Sixteen => ColorChoice::Use(Colors::Sixteen),
+                Color::Indexed => ColorChoice::Use(Colors::Indexed),
+                Color::True => ColorChoice::Use(Colors::True),
+            },
+            ground: match self.background {
+                Background::Auto => GroundChoice::Auto,
+                Background::Dark => GroundChoice::Is(Ground::Dark),
+                Background::Light => GroundChoice::Is(Ground::Light),
             },
             glyphs: match self.glyphs {
                 Glyphs::Auto => GlyphChoice::Auto,
@@ -70,10 +90,30 @@ impl Common {
 /// Colours.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Color {
-    /// Unless `NO_COLOR` is set.
+    /// What the terminal says that it shows; none if `NO_COLOR` is set.
     Auto,
     /// Bold and reverse only.
     Never,
+    /// The terminal's own sixteen.
+    #[value(name = "16")]
+    Sixteen,
+    /// The usual 256.
+    #[value(name = "256")]
+    Indexed,
+    /// Red, green and blue.
+    #[value(name = "truecolor")]
+    True,
+}
+
+/// What is behind the text.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Background {
+    /// What the terminal says in `COLORFGBG`, else dark.
+    Auto,
+    /// Black or nearly so.
+    Dark,
+    /// White or nearly so.
+    Light,
 }
 
 /// Characters.

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::domain::Mode;
 use crate::engine::{self, Command, EndAfter, EngineHandle, QuitChoice, attach};
 use crate::journal::JournalError;
-use crate::tui::{self, ExitReason, Seat, TuiOptions};
+use crate::tui::{self, ExitReason, Places, Seat, TuiOptions};
 
 pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
     tui::check_terminal()?;
@@ -23,13 +23,13 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
             drive(
                 handle,
                 &config.paths.state_dir,
-                &config.paths.log_dir,
-                common.tui(),
+                places(&config),
+                common.tui(&config),
                 IfTerminalIsLost::GoOn,
             )
             .await
         }
-        Err(error) if is_locked(&error) => view(&config, common.tui()).await,
+        Err(error) if is_locked(&error) => view(&config, common.tui(&config)).await,
         Err(error) => Err(error),
     }
 }
@@ -44,8 +44,15 @@ async fn view(config: &Config, options: TuiOptions) -> Result<Exit, Report> {
     let seat = Seat::Viewer {
         driver: attached.owner,
     };
-    tui::run(attached.snapshots, seat, options, &config.paths.log_dir).await?;
+    tui::run(attached.snapshots, seat, options, places(config)).await?;
     Ok(Exit::Done)
+}
+
+fn places(config: &Config) -> Places {
+    Places {
+        saved: config.paths.log_dir.clone(),
+        rental_logs: runtime::rental_logs(config),
+    }
 }
 
 /// What becomes of the engine when the terminal is gone.
@@ -57,17 +64,16 @@ pub(crate) enum IfTerminalIsLost {
     End,
 }
 
-/// Opens the cockpit on an engine and stays until the engine has ended. What the operator saves goes
-/// to `saved`.
+/// Opens the cockpit on an engine and stays until the engine has ended.
 pub(crate) async fn drive(
     handle: EngineHandle,
     state_dir: &Path,
-    saved: &Path,
+    places: Places,
     options: TuiOptions,
     if_lost: IfTerminalIsLost,
 ) -> Result<Exit, Report> {
     let seat = Seat::Driver(handle.commands.clone());
-    let cockpit = tui::run(handle.snapshots.clone(), seat, options, saved);
+    let cockpit = tui::run(handle.snapshots.clone(), seat, options, places);
     let broke = match engine::caught(cockpit).await {
         Ok(Ok(reason)) => {
             after(reason, if_lost, &handle);

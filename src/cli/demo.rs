@@ -9,7 +9,7 @@ use super::telemetry::{self, Audience};
 use super::{Exit, runtime, simulated};
 use crate::domain::Mode;
 use crate::engine::EndAfter;
-use crate::tui;
+use crate::tui::{self, Places};
 
 pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report> {
     if !arguments.headless {
@@ -49,9 +49,12 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
         cockpit::drive(
             handle,
             &config.paths.state_dir,
-            // What an operator saves is to outlive the demonstration.
-            &std::env::temp_dir(),
-            common.tui(),
+            Places {
+                // What an operator saves is to outlive the demonstration.
+                saved: std::env::temp_dir(),
+                rental_logs: runtime::rental_logs(&config),
+            },
+            common.tui(&config),
             IfTerminalIsLost::End,
         )
         .await

@@ -95,6 +95,11 @@ pub(crate) fn market(
     }
 }
 
+/// Where rentals' logs are.
+pub(crate) fn rental_logs(config: &Config) -> RentalLogs {
+    RentalLogs::in_directory(config.paths.state_dir.join("rental_logs"))
+}
+
 /// Clients for everything outside.
 pub(crate) fn ports(config: &Config) -> Result<Ports, Report> {
     let http = HttpClient::new();
@@ -105,7 +110,7 @@ pub(crate) fn ports(config: &Config) -> Result<Ports, Report> {
         network_node: Arc::new(NetworkNodeClient::new(http.clone(), &config.network_node)),
         mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
         remote: Arc::new(OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir)?),
-        rental_logs: RentalLogs::in_directory(config.paths.state_dir.join("rental_logs")),
+        rental_logs: rental_logs(config),
         notifier: Notifier::new(http, &config.notify),
     })
 }

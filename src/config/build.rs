@@ -313,6 +313,7 @@ fn budget(reader: &mut Reader<'_>, max_price: UsdPerHour) -> BudgetConfig {
         per_day: reader.money("budget.per_day"),
         per_month: reader.money("budget.per_month"),
         credit_floor: reader.money("budget.credit_floor"),
+        typed_above: reader.money("budget.typed_above"),
     };
     let all_given = ["budget.per_sprint", "budget.per_day", "budget.per_month"]
         .iter()

@@ -487,6 +487,12 @@ pub const KEYS: &[Key] = &[
         "1.0",
         "Credit that must be left on the account after the worst case.",
     ),
+    default(
+        "budget.typed_above",
+        Kind::Money,
+        "100.0",
+        "A rental whose worst case is above this is agreed to in the cockpit by typing the sum; y is enough for the others.",
+    ),
     required(
         "network_node.admin_api",
         Kind::Url,

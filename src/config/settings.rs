@@ -159,6 +159,8 @@ pub struct BudgetConfig {
     pub per_month: Usd,
     /// Never rent when the account has less credit left after the worst case than this.
     pub credit_floor: Usd,
+    /// A rental whose worst case is above this is agreed to by typing the sum.
+    pub typed_above: Usd,
 }
 
 /// The operator's Network Node.

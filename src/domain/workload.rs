@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Duration, HostId, MachineId, PocStatus, RentalLabel, Time};
+use super::{Duration, HostId, InstanceId, MachineId, PocStatus, RentalLabel, Time};
 
 /// The model that a node must serve, with the arguments vLLM gets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,6 +156,9 @@ pub struct BootFault {
 pub struct BootTimes {
     /// The rental's label; it has the epoch and the attempt.
     pub label: RentalLabel,
+    /// The contract; absent in what older versions wrote.
+    #[serde(default)]
+    pub instance: Option<InstanceId>,
     /// The machine.
     pub machine: MachineId,
     /// Its owner, when told.

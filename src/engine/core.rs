@@ -15,8 +15,8 @@ use super::observe::{Observation, start_pollers};
 use super::ports::{LinkError, TunnelEnds};
 use super::see::CLOCK_SLACK;
 use super::snapshot::{
-    Alert, AlertLevel, Command, LinkSnapshot, QuitChoice, RejectedOffer, Snapshot, TunnelRate,
-    WorldKind,
+    Alert, AlertLevel, Command, LinkSnapshot, PastSprintRow, QuitChoice, RejectedOffer, Snapshot,
+    TunnelRate, WorldKind,
 };
 use super::supervise::caught;
 use super::watched::Watched;
@@ -114,6 +114,9 @@ pub(super) struct Engine {
     pub(super) destroying: BTreeMap<InstanceId, Time>,
     /// The sprint as the journal has it.
     pub(super) saved: Option<Sprint>,
+    pub(super) past: Arc<Vec<PastSprintRow>>,
+    /// Confirmations that it knows of.
+    pub(super) seen_back: usize,
 }
 
 /// What was seen last, for snapshots and decisions.
@@ -128,6 +131,8 @@ pub(super) struct Seen {
     pub(super) ahead_of_chain: Duration,
     pub(super) nodes: Option<(Time, Vec<RegisteredNode>)>,
     pub(super) nodes_trouble: Option<String>,
+    /// A change of a node by hand that did not work, and when.
+    pub(super) change_trouble: Option<(Time, String)>,
     pub(super) listing: Option<(Time, Vec<Instance>)>,
     pub(super) listing_trouble: Option<(Time, String)>,
     pub(super) account: Option<(Time, Account)>,
@@ -249,7 +254,10 @@ pub fn start(
         release_only: None,
         destroying: BTreeMap::new(),
         saved: None,
+        past: Arc::default(),
+        seen_back: 0,
     };
+    engine.look_back();
     engine.go_on(now);
     let (publish, snapshots) = watch::channel(Arc::new(engine.snapshot(now)));
     let run = Box::pin(caught(engine.run(orders, observations, publish)));
@@ -402,6 +410,7 @@ impl Engine {
             self.save();
         }
         self.look_after_journal();
+        self.look_back();
         drill::entered(self.sprint.step());
         drill(Part::Engine);
         drill(Part::Stall);
@@ -485,6 +494,11 @@ impl Engine {
             Command::RefreshOffers => self.feed(now, Event::RefreshRequested),
             Command::Rent { offer, agreed } => self.feed(now, Event::OfferPicked { offer, agreed }),
             Command::Approve(kind) => self.feed(now, Event::Approved(kind)),
+            Command::ChangeNode { ref node, change } => self.change_node(node.clone(), change),
+            Command::AvoidMachine(machine) => {
+                self.avoid_machine(machine, "the operator avoids it".to_owned());
+                self.feed(now, Event::RefreshRequested);
+            }
             Command::AllowMachine(machine) => {
                 self.record(&Record::MachineAllowed { machine });
                 self.feed(now, Event::RefreshRequested);

@@ -10,8 +10,8 @@ use super::preflight::examine;
 use super::{Ports, front, reconcile};
 use crate::config::{Config, Exposure, ProxyConfig};
 use crate::domain::{
-    BootEnd, CallError, CallErrorKind, Duration, Hardware, InstanceId, NodeConfig, NodeId, Offer,
-    PastBoot, RentOrder, RentalLabel, RentalPrices, Time, Usd,
+    BootEnd, CallError, CallErrorKind, Duration, Hardware, InstanceId, MachineId, NodeConfig,
+    NodeId, Offer, PastBoot, RentOrder, RentalLabel, RentalPrices, Time, Usd,
 };
 use crate::flow::{self, Effect, Event};
 use crate::journal::Record;
@@ -60,16 +60,18 @@ impl Engine {
                 let boot = self.past_boot(instance, offer, took, end);
                 self.record(&Record::BootEnded { boot });
             }
-            Effect::AvoidMachine { machine, reason } => {
-                let until = self.ports.clock.now() + self.config.vast.avoid_for;
-                tracing::warn!("machine {machine} is avoided until {until}: {reason}");
-                self.record(&Record::MachineAvoided {
-                    machine,
-                    until,
-                    reason,
-                });
-            }
+            Effect::AvoidMachine { machine, reason } => self.avoid_machine(machine, reason),
         }
+    }
+
+    pub(super) fn avoid_machine(&mut self, machine: MachineId, reason: String) {
+        let until = self.ports.clock.now() + self.config.vast.avoid_for;
+        tracing::warn!("machine {machine} is avoided until {until}: {reason}");
+        self.record(&Record::MachineAvoided {
+            machine,
+            until,
+            reason,
+        });
     }
 
     fn past_boot(

@@ -14,7 +14,9 @@ mod exec;
 mod front;
 mod market_log;
 mod memory;
+mod nodes;
 mod observe;
+mod past;
 pub mod ports;
 pub mod preflight;
 mod price;
@@ -40,9 +42,10 @@ pub use rental_log::RentalLogs;
 pub use see::CLOCK_SLACK;
 pub use snapshot::{
     Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,
-    ConfirmationEstimate, GateSnapshot, HeightEstimate, LinkSnapshot, MoneySnapshot, NodeOwner,
-    NodeRow, NodesSnapshot, OffersSnapshot, QuitChoice, RejectedOffer, RentalSnapshot, SearchState,
-    Snapshot, SprintSnapshot, StageEstimate, TimeBand, TunnelRate, UpgradeEstimate, WorldKind,
+    ConfirmationEstimate, GateSnapshot, HeightEstimate, LinkSnapshot, MoneySnapshot, NodeChange,
+    NodeOwner, NodeRow, NodesSnapshot, OffersSnapshot, PastSprintRow, QuitChoice, RejectedOffer,
+    RentalSnapshot, SearchState, Snapshot, SprintSnapshot, StageEstimate, TimeBand, TunnelRate,
+    UpgradeEstimate, WorldKind,
 };
 
 pub use supervise::{Panicked, caught};

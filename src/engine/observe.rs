@@ -53,6 +53,12 @@ pub(super) enum Observation {
         events: Vec<Event>,
         nodes: Result<Vec<RegisteredNode>, CallError>,
     },
+    /// A node was changed by hand, or was not, and what the list holds now.
+    Changed {
+        key: &'static str,
+        trouble: Option<String>,
+        nodes: Result<Vec<RegisteredNode>, CallError>,
+    },
     /// A rental is proven gone.
     Gone {
         key: &'static str,

@@ -79,6 +79,7 @@ impl Engine {
                 .map(|rental| self.rental_snapshot(now, rental)),
             nodes: self.nodes_snapshot(),
             money: self.money_snapshot(now),
+            history: self.past.clone(),
             alerts: self.alerts(now),
             boot_log: self
                 .own
@@ -563,6 +564,7 @@ impl Engine {
                 &fault.advice,
             );
         }
+        alerts.extend(self.change_alert(now));
         alerts.extend(self.obstacles());
         alerts.extend(self.chain_alerts(now));
         alerts.extend(self.price_alert());

@@ -10,7 +10,9 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::ports::{LogPlace, TailChunk};
-use crate::domain::InstanceId;
+use super::snapshot::BootLog;
+use crate::domain::{InstanceId, Time};
+use crate::ssh::sanitize::Sanitizer;
 
 /// Bytes of a file; the last chunk may go beyond by its own length.
 const FILE_BYTES: u64 = 16 << 20;
@@ -37,6 +39,29 @@ impl RentalLogs {
     /// Keeps nothing: for worlds without a disk.
     pub fn nowhere() -> RentalLogs {
         RentalLogs { directory: None }
+    }
+
+    /// What is kept of a rental's log, its last lines if there are too many, as lines of the time
+    /// at which it ended. It blocks.
+    pub fn read(&self, instance: InstanceId, ended: Time) -> BootLog {
+        let mut log = BootLog::default();
+        let Some(all) = &self.directory else {
+            return log;
+        };
+        let past = RentalLog {
+            files: files(&all.join(instance.to_string())),
+            ..RentalLog::default()
+        };
+        let mut sanitizer = Sanitizer::new();
+        for chunk in past.replay() {
+            for line in sanitizer.feed(ended, &chunk.bytes) {
+                log.push(line);
+            }
+        }
+        if let Some(line) = sanitizer.end(ended) {
+            log.push(line);
+        }
+        log
     }
 
     /// The log of one rental. Those of the oldest rentals go.

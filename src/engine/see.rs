@@ -69,6 +69,15 @@ impl Engine {
                 self.see_nodes(now, nodes);
                 self.ended(key);
             }
+            Observation::Changed {
+                key,
+                trouble,
+                nodes,
+            } => {
+                self.seen.change_trouble = trouble.map(|trouble| (now, trouble));
+                self.see_nodes(now, nodes);
+                self.ended(key);
+            }
             Observation::Gone {
                 key,
                 instance,

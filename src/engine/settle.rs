@@ -33,6 +33,7 @@ impl Engine {
         let watched_late = self.ports.clock.now() - rental.since > SEEN_FROM_ITS_BEGINNING;
         (!watched_late).then(|| BootTimes {
             label: rental.label.clone(),
+            instance: Some(rental.instance),
             machine: rental.offer.machine,
             host: rental.offer.host,
             gpu_name: rental.offer.gpu_name.clone(),

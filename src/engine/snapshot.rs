@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::ports::TunnelTraffic;
 use crate::domain::{
-    AvoidedMachine, Blocks, BootFault, BootStage, ChainPhase, CockpitId, ConfirmationEvent,
-    Duration, EpochIndex, EpochParams, EpochStages, GateKind, GpuDevice, Height, InstanceId, Lead,
-    LogLine, MachineId, Milestone, Mode, Offer, OfferId, Outcome, Preflight, RankedOffer,
-    RegisteredNode, ReleasePolicy, RentalLabel, ServiceState, SourceStatus, SshEndpoint, Step,
-    StepSpan, Time, Usd, UsdPerHour,
+    AvoidedMachine, Blocks, BootFault, BootStage, BootTimes, ChainPhase, CockpitId,
+    ConfirmationEvent, Duration, EpochIndex, EpochParams, EpochStages, GateKind, GpuDevice, Height,
+    InstanceId, Lead, LogLine, MachineId, Milestone, Mode, NodeId, Offer, OfferId, Outcome,
+    Preflight, RankedOffer, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState, SourceStatus,
+    SprintReport, SshEndpoint, Step, StepSpan, Time, Usd, UsdPerHour,
 };
 
 /// What an operator can ask for.
@@ -33,6 +33,15 @@ pub enum Command {
     },
     /// Pass a gate other than `Rent`.
     Approve(GateKind),
+    /// Change a registered node by hand, whosever it is.
+    ChangeNode {
+        /// The node.
+        node: NodeId,
+        /// What becomes of it.
+        change: NodeChange,
+    },
+    /// Leave this machine out for as long as one that failed.
+    AvoidMachine(MachineId),
     /// No longer leave this machine out.
     AllowMachine(MachineId),
     /// End the sprint and release everything.
@@ -40,6 +49,18 @@ pub enum Command {
     /// Stop the engine. `Release` first takes everything down; `Detach` leaves the rental to the
     /// journal, its lease and the next start.
     Quit(QuitChoice),
+}
+
+/// What an operator can do to a registered node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeChange {
+    /// It takes part from the next epoch on.
+    Enable,
+    /// It takes no part from the next epoch on.
+    Disable,
+    /// It leaves the list.
+    Remove,
 }
 
 /// What becomes of a live rental when the cockpit is quit.
@@ -78,6 +99,9 @@ pub struct Snapshot {
     pub nodes: NodesSnapshot,
     /// Money.
     pub money: MoneySnapshot,
+    /// Past sprints, oldest first.
+    #[serde(default)]
+    pub history: Arc<Vec<PastSprintRow>>,
     /// What is wrong, worst first.
     pub alerts: Vec<Alert>,
     /// The rental's log.
@@ -428,8 +452,21 @@ pub enum NodeOwner {
     Leftover,
     /// The inference proxy.
     Proxy,
-    /// Somebody else's: never touched.
+    /// Somebody else's: never touched but by the operator's own command.
     Other,
+}
+
+/// A sprint that is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PastSprintRow {
+    /// When it ended.
+    pub at: Time,
+    /// How, with its steps.
+    pub report: SprintReport,
+    /// Its boots that were watched from beginning to end.
+    pub boots: Vec<BootTimes>,
+    /// What confirmation `PoC`s left of the weight, 0 to 1; absent without any.
+    pub confirmation_ratio: Option<f64>,
 }
 
 /// Money, now and left.

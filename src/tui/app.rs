@@ -1,6 +1,5 @@
 //! The loop: messages in, commands out, a frame when something changed. It never waits for work.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,10 +17,12 @@ use super::task::{self, Task};
 use super::terminal::{self, Screen};
 use super::theme::Theme;
 use super::update::update;
-use super::{ExitReason, TuiError, TuiOptions, view};
+use super::{ExitReason, Places, TuiError, TuiOptions, view};
 
 /// Shortest time between frames: enough for the eye, little for SSH.
 const FRAME: Duration = Duration::from_millis(40);
+/// Between two bells: what comes and goes must not drive anybody mad.
+const BELL: Duration = Duration::from_secs(10);
 /// Countdowns go by the second.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -85,15 +86,15 @@ impl Seat {
 }
 
 /// Runs the cockpit until the operator leaves, the engine ends or the terminal is lost. A viewer
-/// stays when the engine it looks at ends. What the operator saves goes to `saved`.
+/// stays when the engine it looks at ends.
 pub async fn run(
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
     seat: Seat,
     options: TuiOptions,
-    saved: &Path,
+    places: Places,
 ) -> Result<ExitReason, TuiError> {
     terminal::check()?;
-    let theme = Theme::resolve(options.color, options.glyphs, |name| {
+    let theme = Theme::resolve(options.color, options.ground, options.glyphs, |name| {
         std::env::var(name).ok()
     });
     let mut signals = Signals::listen()?;
@@ -104,7 +105,8 @@ pub async fn run(
     })?;
     let first = Arc::clone(&snapshots.borrow_and_update());
     let mut model = seat.model(first);
-    let mut beside = Beside::new(saved);
+    model.typed_above = options.typed_above;
+    let mut beside = Beside::new(places);
     let mut live = true;
     let mut came = Instant::now();
     let mut ticks = tokio::time::interval(TICK);
@@ -131,7 +133,7 @@ pub async fn run(
                 next_frame = Instant::now() + FRAME;
                 continue;
             }
-            told = beside.told.recv() => told.map(Message::Told),
+            told = beside.told.recv() => told,
             changed = snapshots.changed(), if live => match changed {
                 Ok(()) => {
                     came = Instant::now();
@@ -147,7 +149,11 @@ pub async fn run(
             },
             _ = ticks.tick() => {
                 let elapsed = crate::domain::Duration::from_std(came.elapsed()).unwrap_or_default();
-                Some(Message::Tick(elapsed))
+                // Snapshots that come every second move the clocks as well: one frame a second is
+                // enough for a slow link.
+                dirty |= came.elapsed() > TICK || model.toast.is_some();
+                take(&mut model, Message::Tick(elapsed), &seat);
+                continue;
             }
         };
         dirty = true;
@@ -157,6 +163,7 @@ pub async fn run(
         if let Some(task) = model.task.take() {
             beside.start(task, &mut screen)?;
         }
+        beside.attract(&mut model, &mut screen)?;
         if std::mem::take(&mut model.suspend) {
             Screen::suspend()?;
             model.redraw = true;
@@ -186,28 +193,54 @@ fn draw(screen: &mut Screen, model: &mut Model, theme: Theme) -> Result<(), TuiE
 
 /// What goes on beside the loop, which never waits for it.
 struct Beside {
-    saved: PathBuf,
-    tell: mpsc::Sender<String>,
-    told: mpsc::Receiver<String>,
+    places: Places,
+    tell: mpsc::Sender<Message>,
+    told: mpsc::Receiver<Message>,
+    title: String,
+    rung: Option<Instant>,
 }
 
 impl Beside {
-    fn new(saved: &Path) -> Beside {
+    fn new(places: Places) -> Beside {
         let (tell, told) = mpsc::channel(8);
         Beside {
-            saved: saved.to_owned(),
+            places,
             tell,
             told,
+            title: String::new(),
+            rung: None,
         }
+    }
+
+    /// Tells those who do not look at the screen: by the window's title, and by a bell.
+    fn attract(&mut self, model: &mut Model, screen: &mut Screen) -> Result<(), TuiError> {
+        let title = model.title();
+        if title != self.title {
+            screen.name(&title)?;
+            self.title = title;
+        }
+        let quiet = self.rung.is_none_or(|rung| rung.elapsed() > BELL);
+        if let Some(text) = model.ring.take().filter(|_| quiet) {
+            screen.ring(&text)?;
+            self.rung = Some(Instant::now());
+        }
+        Ok(())
     }
 
     fn start(&self, task: Task, screen: &mut Screen) -> Result<(), TuiError> {
         let tell = self.tell.clone();
         match task {
             Task::Save(save) => {
-                let saved = self.saved.clone();
+                let saved = self.places.saved.clone();
                 tokio::spawn(async move {
-                    let _ = tell.send(task::save(save, saved).await).await;
+                    let said = Message::Told(task::save(save, saved).await);
+                    let _ = tell.send(said).await;
+                });
+            }
+            Task::ReadLog(instance, ended) => {
+                let logs = self.places.rental_logs.clone();
+                tokio::spawn(async move {
+                    let _ = tell.send(task::read_log(logs, instance, ended).await).await;
                 });
             }
             Task::Copy(text) => {
@@ -215,11 +248,10 @@ impl Beside {
                 if std::env::var_os("TMUX").is_some_and(|socket| !socket.is_empty()) {
                     tokio::spawn(async move {
                         if let Err(why) = task::copy_with_tmux(text).await {
-                            let _ = tell
-                                .send(format!(
-                                    "tmux did not take the lines ({why}): S saves them to a file"
-                                ))
-                                .await;
+                            let said = format!(
+                                "tmux did not take the lines ({why}): S saves them to a file"
+                            );
+                            let _ = tell.send(Message::Told(said)).await;
                         }
                     });
                 }

@@ -9,7 +9,7 @@ use super::model::{Model, Pane};
 pub enum Breakpoint {
     /// One status line.
     Tiny,
-    /// Countdown, sprint and one pane, without frames around the first two.
+    /// The focused pane alone.
     Narrow,
     /// Countdown and sprint side by side, one pane below.
     Normal,
@@ -35,10 +35,10 @@ impl Breakpoint {
 /// The areas of one frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Areas {
-    /// Mode and money.
-    pub header: Rect,
     /// The worst alert.
     pub alert: Rect,
+    /// Money, countdown, step and what is wanted of the operator.
+    pub glance: Rect,
     /// Names of the work panes, where not all are shown; else empty.
     pub tabs: Rect,
     /// Panes with their places.
@@ -50,9 +50,11 @@ pub struct Areas {
 /// Splits a screen.
 pub fn areas(model: &Model, screen: Rect) -> Areas {
     let size = Breakpoint::of(screen.width, screen.height);
-    let [header, alert, body, footer] = Layout::vertical([
+    // Narrow, each answer takes two rows.
+    let glance_rows = if screen.width < 80 { 4 } else { 2 };
+    let [alert, glance, body, footer] = Layout::vertical([
         Constraint::Length(1),
-        Constraint::Length(1),
+        Constraint::Length(glance_rows),
         Constraint::Min(0),
         Constraint::Length(1),
     ])
@@ -63,23 +65,19 @@ pub fn areas(model: &Model, screen: Rect) -> Areas {
     } else {
         match size {
             Breakpoint::Tiny | Breakpoint::Narrow => {
-                let [countdown, sprint, bar, rest] = rows(body, [3, 4, 1, 0]);
+                let [bar, rest] = rows(body, [1, 0]);
                 tabs = bar;
-                vec![
-                    (Pane::Countdown, countdown),
-                    (Pane::Sprint, sprint),
-                    (model.work, rest),
-                ]
+                vec![(model.focus, rest)]
             }
             Breakpoint::Normal => {
-                let [top, bar, rest] = rows(body, [12, 1, 0]);
+                let [top, bar, rest] = rows(body, [11, 1, 0]);
                 tabs = bar;
                 let mut panes = top_row(top);
                 panes.push((model.work, rest));
                 panes
             }
             Breakpoint::Wide => {
-                let [top, bar, middle, bottom] = rows(body, [13, 1, 13, 0]);
+                let [top, bar, middle, bottom] = rows(body, [11, 1, 14, 0]);
                 tabs = bar;
                 let mut panes = top_row(top);
                 let other = if model.work == Pane::Boot {
@@ -91,23 +89,30 @@ pub fn areas(model: &Model, screen: Rect) -> Areas {
                 panes
             }
             Breakpoint::Full => {
-                let [top, middle, bottom] = rows(body, [15, 18, 0]);
+                let [top, bar, rest] = rows(body, [12, 1, 0]);
+                tabs = bar;
                 let mut panes = top_row(top);
-                let [offers, nodes] = columns(middle, 60);
-                let [boot, journal] = columns(bottom, 60);
+                let [left, right] = columns(rest, 54);
+                let [offers, boot] = rows(left, [21, 0]);
+                let [charts, last] = rows(right, [27, 0]);
+                // What has the keys is always seen.
+                let other = match model.work {
+                    Pane::History | Pane::Journal => model.work,
+                    _ => Pane::Nodes,
+                };
                 panes.extend([
                     (Pane::Offers, offers),
-                    (Pane::Nodes, nodes),
+                    (Pane::Charts, charts),
                     (Pane::Boot, boot),
-                    (Pane::Journal, journal),
+                    (other, last),
                 ]);
                 panes
             }
         }
     };
     Areas {
-        header,
         alert,
+        glance,
         tabs,
         panes,
         footer,

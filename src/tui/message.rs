@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crossterm::event::KeyEvent;
 use ratatui::layout::Size;
 
-use crate::domain::Duration;
-use crate::engine::Snapshot;
+use crate::domain::{Duration, InstanceId};
+use crate::engine::{BootLog, Snapshot};
 use crate::tui::layout::Breakpoint;
 
 /// One thing that happened.
@@ -26,6 +26,8 @@ pub enum Message {
     Drawn(Breakpoint),
     /// The log has this much of the screen.
     LogDrawn(Size),
+    /// The log of a past rental was read.
+    PastLog(InstanceId, Box<BootLog>),
     /// Something that was done beside drawing has ended, and how.
     Told(String),
     /// A command could not be handed to the engine.

@@ -8,12 +8,21 @@ pub mod layout;
 pub mod log;
 pub mod message;
 pub mod model;
+pub mod offers;
+pub mod palette;
+pub mod pane;
 pub mod prompt;
 pub mod task;
 mod terminal;
 pub mod theme;
+pub mod trends;
 pub mod update;
 pub mod view;
+
+use std::path::PathBuf;
+
+use crate::domain::Usd;
+use crate::engine::RentalLogs;
 
 pub use app::{Seat, run};
 pub use keymap::markdown_table;
@@ -22,11 +31,21 @@ pub use terminal::{check as check_terminal, is_taken as has_terminal};
 /// Whether colours are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ColorChoice {
-    /// Unless `NO_COLOR` is set.
+    /// What the environment says that the terminal shows; none with `NO_COLOR`.
     #[default]
     Auto,
-    /// Bold and reverse only.
-    Never,
+    /// These.
+    Use(theme::Colors),
+}
+
+/// What is behind the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GroundChoice {
+    /// What the terminal says, else dark.
+    #[default]
+    Auto,
+    /// This.
+    Is(theme::Ground),
 }
 
 /// Which characters are used.
@@ -46,8 +65,21 @@ pub enum GlyphChoice {
 pub struct TuiOptions {
     /// Colours.
     pub color: ColorChoice,
+    /// What is behind the text.
+    pub ground: GroundChoice,
     /// Characters.
     pub glyphs: GlyphChoice,
+    /// A rental whose worst case is above this is agreed to by typing the sum.
+    pub typed_above: Option<Usd>,
+}
+
+/// Where the cockpit's files are.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// Where the operator's files go.
+    pub saved: PathBuf,
+    /// The logs of past rentals.
+    pub rental_logs: RentalLogs,
 }
 
 /// Why the cockpit ended. The engine's fate is decided by its commands, not by this.

@@ -3,74 +3,24 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    AvoidedMachine, Duration, GateKind, MachineId, OfferId, RankedOffer, Step, Time, Usd,
+    AvoidedMachine, Duration, GateKind, InstanceId, MachineId, NodeId, OfferId, RankedOffer, Step,
+    Time, Usd,
 };
-use crate::engine::{QuitChoice, Snapshot, WorldKind};
+use crate::engine::{
+    BootLog, NodeChange, NodeOwner, NodeRow, PastSprintRow, QuitChoice, Snapshot, WorldKind,
+};
 
 use super::ExitReason;
 use super::log::LogView;
+use super::offers::OfferView;
+use super::palette::Palette;
+pub use super::pane::{Pane, suggested_pane};
 use super::prompt::Prompt;
 use super::task::Task;
+use super::trends::Trends;
 
 /// Ticks, of a second each, that a toast stays.
 const TOAST_TICKS: u8 = 8;
-
-/// A pane of the cockpit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pane {
-    /// The chain's countdown.
-    Countdown,
-    /// Steps and gate of the sprint.
-    Sprint,
-    /// The market.
-    Offers,
-    /// The rental's boot and log.
-    Boot,
-    /// The Network Node's list.
-    Nodes,
-    /// The program's own log.
-    Journal,
-}
-
-impl Pane {
-    /// Every pane, in the order of its number key.
-    pub const ALL: [Pane; 6] = [
-        Pane::Countdown,
-        Pane::Sprint,
-        Pane::Offers,
-        Pane::Boot,
-        Pane::Nodes,
-        Pane::Journal,
-    ];
-
-    /// The pane's title.
-    pub fn title(self) -> &'static str {
-        match self {
-            Pane::Countdown => "Countdown",
-            Pane::Sprint => "Sprint",
-            Pane::Offers => "Offers",
-            Pane::Boot => "Boot log",
-            Pane::Nodes => "Registrations",
-            Pane::Journal => "Program log",
-        }
-    }
-
-    /// Its place in [`Pane::ALL`].
-    pub fn index(self) -> usize {
-        Pane::ALL.iter().position(|&p| p == self).unwrap_or(0)
-    }
-
-    /// The pane that is this many places further, around the end.
-    #[must_use]
-    pub fn step(self, by: usize) -> Pane {
-        Pane::ALL[(self.index() + by) % Pane::ALL.len()]
-    }
-
-    /// False for the two panes that every layout shows.
-    pub fn is_work(self) -> bool {
-        !matches!(self, Pane::Countdown | Pane::Sprint)
-    }
-}
 
 /// What this cockpit is to the engine that it shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,12 +46,25 @@ pub enum Dialog {
     LeaveViewer,
     /// No question: why an offer ranks where it does.
     Offer(Box<RankedOffer>),
+    /// No question: two offers beside each other.
+    Compare(Box<[RankedOffer; 2]>),
+    /// Leave this machine out.
+    Avoid(MachineId),
     /// Rent exactly this, at exactly this cost.
     Rent(Box<RankedOffer>),
     /// End the sprint.
     Abort,
     /// Pass a gate.
     Approve(GateKind),
+    /// Change a registered node by hand.
+    Node {
+        /// The node.
+        node: NodeId,
+        /// Whose it is.
+        owner: NodeOwner,
+        /// What becomes of it.
+        change: NodeChange,
+    },
     /// No longer leave this machine out.
     Allow(MachineId),
     /// Hand over to auto mode.
@@ -118,6 +81,23 @@ impl Dialog {
             _ => None,
         }
     }
+}
+
+/// What lies over the panes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Overlay {
+    /// The keys.
+    Help {
+        /// Lines that it is scrolled by.
+        scroll: u16,
+    },
+    /// Every alert in full.
+    Alerts {
+        /// Lines that they are scrolled by.
+        scroll: u16,
+    },
+    /// Any action by its name.
+    Palette(Palette),
 }
 
 /// Which list the offers pane shows.
@@ -154,26 +134,44 @@ pub struct Model {
     pub dialog: Option<Dialog>,
     /// The question has been drawn: keys count from now on.
     pub dialog_drawn: bool,
-    /// The help is open.
-    pub help: bool,
-    /// Lines that the help is scrolled by.
-    pub help_scroll: u16,
+    /// What was typed into the question.
+    pub typed: String,
+    /// A rental whose worst case is above this is agreed to by typing the sum.
+    pub typed_above: Option<Usd>,
+    /// What lies over the panes.
+    pub overlay: Option<Overlay>,
+    /// How the usable offers are looked at.
+    pub offers: OfferView,
     /// The selected offer, by identity: a refresh does not move it to another one.
     pub selected: Option<OfferId>,
+    /// The offer that is to be compared with another.
+    pub marked: Option<OfferId>,
     /// What the offers pane shows.
     pub offer_list: OfferList,
     /// Rows that the list of rejected offers is scrolled by.
     pub rejected_scroll: usize,
     /// Place of the selected machine among those that are avoided.
     pub avoided_at: usize,
-    /// Rows that the list of registrations is scrolled by.
-    pub nodes_scroll: usize,
-    /// The boot log's view.
+    /// The selected registration, by its name.
+    pub selected_node: Option<NodeId>,
+    /// Lines that the charts are scrolled by, where they do not fit.
+    pub charts_scroll: usize,
+    /// Place of the selected sprint among the past ones, the newest first.
+    pub past_at: usize,
+    /// The log that is shown: the rental's, or that of a past one.
+    pub boot_log: BootLog,
+    /// The past rental whose log it is.
+    pub past: Option<InstanceId>,
+    /// The log's view.
     pub log: LogView,
+    /// Figures as they changed.
+    pub trends: Trends,
     /// The line that the operator types.
     pub prompt: Option<Prompt>,
     /// What the loop is to do beside drawing.
     pub task: Option<Task>,
+    /// Something that an operator who looks elsewhere must know: to be rung for.
+    pub ring: Option<String>,
     /// A short word to the operator, and the ticks that it stays.
     pub toast: Option<(String, u8)>,
     /// The operator chose to release and quit: the cockpit waits for the engine's end.
@@ -191,7 +189,11 @@ impl Model {
     pub fn new(snapshot: Arc<Snapshot>) -> Model {
         let work = suggested_pane(snapshot.sprint.step);
         let selected = snapshot.offers.rows.first().map(|row| row.offer.id);
-        let log = LogView::new(&snapshot.boot_log);
+        let boot_log = snapshot.boot_log.clone();
+        let mut trends = Trends::default();
+        trends.take(&snapshot);
+        let log = LogView::new(&boot_log);
+        let offers = OfferView::new(&snapshot.offers.rows);
         Model {
             role: Role::Driver,
             snapshot,
@@ -201,16 +203,25 @@ impl Model {
             zoom: false,
             dialog: None,
             dialog_drawn: false,
-            help: false,
-            help_scroll: 0,
+            typed: String::new(),
+            typed_above: None,
+            overlay: None,
+            offers,
             selected,
+            marked: None,
             offer_list: OfferList::Usable,
             rejected_scroll: 0,
             avoided_at: 0,
-            nodes_scroll: 0,
+            selected_node: None,
+            charts_scroll: 0,
+            past_at: 0,
+            boot_log,
+            past: None,
             log,
+            trends,
             prompt: None,
             task: None,
+            ring: None,
             toast: None,
             leaving: false,
             exit: None,
@@ -236,17 +247,45 @@ impl Model {
         self.snapshot.at + scaled(self.since_snapshot, speed)
     }
 
-    /// Place of the selected offer among the rows.
+    /// The row in which the selected offer is shown.
     pub fn selected_row(&self) -> Option<usize> {
-        let id = self.selected?;
-        let rows = &self.snapshot.offers.rows;
-        rows.iter().position(|row| row.offer.id == id)
+        self.offers.row_of(self.selected?)
+    }
+
+    /// The selected offer, where it is shown.
+    pub fn selected_offer(&self) -> Option<&RankedOffer> {
+        let (_, row) = self.offers.row(self.selected_row()?)?;
+        Some(row)
     }
 
     /// The selected machine among those that are avoided.
     pub fn selected_avoided(&self) -> Option<&AvoidedMachine> {
         let avoided = &self.snapshot.offers.avoided;
         avoided.get(self.avoided_at.min(avoided.len().saturating_sub(1)))
+    }
+
+    /// Place of the selected registration, the first when none is.
+    pub fn selected_node(&self) -> Option<(usize, &NodeRow)> {
+        let rows = &self.snapshot.nodes.rows;
+        let is_it = |row: &NodeRow| Some(&row.node.config.id) == self.selected_node.as_ref();
+        let place = rows.iter().position(is_it).unwrap_or(0);
+        Some((place, rows.get(place)?))
+    }
+
+    /// The selected sprint among the past ones.
+    pub fn selected_past(&self) -> Option<&PastSprintRow> {
+        let past = &self.snapshot.history;
+        let at = self.past_at.min(past.len().saturating_sub(1));
+        past.iter().rev().nth(at)
+    }
+
+    /// Shows another log, from its end.
+    pub fn show_log(&mut self, past: Option<InstanceId>, log: BootLog) {
+        let size = self.log.size;
+        self.past = past;
+        self.log = LogView::new(&log);
+        self.log.size = size;
+        self.boot_log = log;
     }
 
     /// Something is rented, or may be.
@@ -272,6 +311,43 @@ impl Model {
         self.gate() == Some(GateKind::Hedge)
     }
 
+    /// The word that agrees to the open question, where `y` is too little: of a large sum the whole
+    /// dollars, of somebody else's node its name.
+    pub fn word(&self) -> Option<String> {
+        match self.dialog.as_ref()? {
+            Dialog::Rent(row) => {
+                let is_much = self.typed_above.is_some_and(|sum| row.worst_cost > sum);
+                is_much.then(|| format!("{:.0}", row.worst_cost.dollars().ceil()))
+            }
+            Dialog::Node { node, owner, .. } => {
+                let is_ours = matches!(owner, NodeOwner::Sprint | NodeOwner::Leftover);
+                (!is_ours).then(|| node.to_string())
+            }
+            _ => None,
+        }
+    }
+
+    /// What the terminal's title says: where it is, what it costs, how long to `PoC`. By the minute, so
+    /// that it is seldom written.
+    pub fn title(&self) -> String {
+        let snapshot = &self.snapshot;
+        let step = snapshot.sprint.step.name().to_uppercase();
+        let gate = self.gate().map(|kind| format!(" GATE {kind}"));
+        let reading = snapshot.chain.reading.as_ref();
+        let ahead = reading.filter(|reading| reading.poc_start.blocks_left.0 > 0);
+        let poc = ahead.and_then(|reading| reading.poc_start.expected);
+        let left = poc.map(|band| (band.p50 - self.now()).num_minutes());
+        let left = left
+            .filter(|minutes| *minutes >= 0)
+            .map(|minutes| format!(", PoC in {}h {:02}m", minutes / 60, minutes % 60));
+        format!(
+            "pocpit: {step}{} {}{}",
+            gate.unwrap_or_default(),
+            snapshot.money.per_hour,
+            left.unwrap_or_default()
+        )
+    }
+
     /// Shows a short word to the operator.
     pub fn say(&mut self, text: impl Into<String>) {
         self.toast = Some((text.into(), TOAST_TICKS));
@@ -280,17 +356,9 @@ impl Model {
     /// Opens a question; keys count once it is drawn. What was being typed is no answer to it.
     pub fn ask(&mut self, dialog: Dialog) {
         self.prompt = None;
+        self.typed.clear();
         self.dialog = Some(dialog);
         self.dialog_drawn = false;
-    }
-}
-
-/// The work pane that matters in a step.
-pub fn suggested_pane(step: Step) -> Pane {
-    match step {
-        Step::Waiting | Step::Choosing | Step::Renting | Step::Done => Pane::Offers,
-        Step::Booting | Step::Warming => Pane::Boot,
-        Step::Registering | Step::Proving | Step::Confirming | Step::Releasing => Pane::Nodes,
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Ask {
     Filter,
     /// A time or a boot stage to go to.
     GoTo,
+    /// Words that the shown offers hold.
+    Offers,
 }
 
 impl Ask {
@@ -29,6 +31,7 @@ impl Ask {
             Ask::Search => "search: ",
             Ask::Filter => "only lines with: ",
             Ask::GoTo => "go to (14:05 or a stage): ",
+            Ask::Offers => "only offers with: ",
         }
     }
 }
@@ -59,12 +62,12 @@ impl Prompt {
             _ => None,
         }
     }
+}
 
-    /// Takes a character in. What is no part of a line, and what is too much, is left out.
-    pub fn push(&mut self, letter: char) {
-        if !letter.is_control() && self.text.chars().count() < LONGEST {
-            self.text.push(letter);
-        }
+/// Takes a typed character in. What is no part of a line, and what is too much, is left out.
+pub fn push(text: &mut String, letter: char) {
+    if !letter.is_control() && text.chars().count() < LONGEST {
+        text.push(letter);
     }
 }
 
@@ -73,7 +76,7 @@ pub fn accept(model: &mut Model) {
     let Some(Prompt { ask, text }) = model.prompt.take() else {
         return;
     };
-    let log = &model.snapshot.boot_log;
+    let log = &model.boot_log;
     match ask {
         Ask::Search => {
             if !model.log.search(&text, log) {
@@ -88,6 +91,38 @@ pub fn accept(model: &mut Model) {
             }
         }
         Ask::GoTo => go_to(model, text.trim()),
+        Ask::Offers => narrow(model, &text),
+    }
+}
+
+/// Does what can be done while one types.
+pub fn follow(model: &mut Model) {
+    if let Some(Prompt {
+        ask: Ask::Offers,
+        text,
+    }) = &model.prompt
+    {
+        let text = text.clone();
+        narrow(model, &text);
+    }
+}
+
+/// Does nothing of what was typed, and takes back what followed it.
+pub fn close(model: &mut Model) {
+    if let Some(Prompt {
+        ask: Ask::Offers, ..
+    }) = model.prompt.take()
+    {
+        narrow(model, "");
+    }
+}
+
+/// Shows only offers with these words. A selection that is not shown goes to the first that is.
+pub fn narrow(model: &mut Model, text: &str) {
+    model.offers.narrow(text);
+    if model.selected_row().is_none() {
+        let first = model.offers.row(0).map(|(_, row)| row.offer.id);
+        model.selected = first.or(model.selected);
     }
 }
 
@@ -97,7 +132,7 @@ fn go_to(model: &mut Model, text: &str) {
     }
     if let Some(time) = time_of_day(text) {
         let at = last_time_at(time, model.now());
-        model.log.go_to(at, &model.snapshot.boot_log);
+        model.log.go_to(at, &model.boot_log);
         return;
     }
     if let Some(stage) = stage_called(text) {
@@ -114,7 +149,7 @@ pub fn go_to_stage(model: &mut Model, stage: BootStage) {
     let Some(began) = began(model, stage) else {
         return model.say(format!("the boot has not come to \"{stage}\""));
     };
-    model.log.go_to(began, &model.snapshot.boot_log);
+    model.log.go_to(began, &model.boot_log);
     model.say(format!("{stage} began at {}", began.format("%H:%M:%S UTC")));
 }
 
@@ -127,7 +162,7 @@ fn began(model: &Model, stage: BootStage) -> Option<Time> {
 /// The stage whose first line is the next one above the pane's top, or below it.
 pub fn next_stage(model: &mut Model, toward: super::log::Toward) {
     use super::log::Toward;
-    let log = &model.snapshot.boot_log;
+    let log = &model.boot_log;
     let Some(rental) = &model.snapshot.rental else {
         return;
     };

@@ -6,13 +6,14 @@ use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 
+use super::message::Message;
 use super::model::Model;
-use crate::engine::Snapshot;
+use crate::domain::{InstanceId, Time};
+use crate::engine::{BootLog, RentalLogs};
 
 /// Bytes that are copied at most: terminals refuse longer ones, many beyond 75 kB of base64.
 const LONGEST_COPY: usize = 50_000;
@@ -28,6 +29,8 @@ pub enum Task {
     Save(Save),
     /// Copy text to the clipboard.
     Copy(String),
+    /// Read the log of a past rental that ended then.
+    ReadLog(InstanceId, Time),
 }
 
 /// Lines to save.
@@ -35,8 +38,7 @@ pub enum Task {
 pub struct Save {
     /// The file's name without its ending.
     name: String,
-    /// It holds the log.
-    snapshot: Arc<Snapshot>,
+    log: BootLog,
     /// Only these lines.
     only: Option<Vec<u64>>,
 }
@@ -45,13 +47,13 @@ impl Save {
     /// The lines that the log's filter lets through.
     pub fn of(model: &Model) -> Save {
         let now = model.now().format("%Y%m%d-%H%M%S");
-        let rental = model.snapshot.rental.as_ref();
+        let live = model.snapshot.rental.as_ref().map(|rental| rental.id);
         Save {
-            name: match rental {
-                Some(rental) => format!("boot-{}-{now}", rental.id),
+            name: match model.past.or(live) {
+                Some(rental) => format!("boot-{rental}-{now}"),
                 None => format!("boot-{now}"),
             },
-            snapshot: model.snapshot.clone(),
+            log: model.boot_log.clone(),
             only: model
                 .log
                 .filter
@@ -68,7 +70,7 @@ impl Save {
             .create(directory)?;
         let (path, file) = new_file(directory, &self.name)?;
         let mut file = BufWriter::new(file);
-        let log = &self.snapshot.boot_log;
+        let log = &self.log;
         let mut count = 0;
         let mut write = |number| -> io::Result<()> {
             let Some(line) = log.line(number) else {
@@ -105,7 +107,7 @@ fn new_file(directory: &Path, name: &str) -> io::Result<(PathBuf, File)> {
 
 /// The shown lines, whole; of too much text the newest lines.
 pub fn copied(model: &Model) -> (String, usize) {
-    let log = &model.snapshot.boot_log;
+    let log = &model.boot_log;
     let view = &model.log;
     let place = view.place(log);
     let window = place.map(|place| view.lines(log).window(place, view.pane()));
@@ -140,6 +142,17 @@ pub async fn save(save: Save, directory: PathBuf) -> String {
     match written.map_err(io::Error::other).and_then(|result| result) {
         Ok((path, count)) => format!("{} saved to {}", lines(count), path.display()),
         Err(error) => format!("the log cannot be saved in {shown}: {error}"),
+    }
+}
+
+/// Reads on a thread of its own what is kept of a past rental's log.
+pub async fn read_log(logs: RentalLogs, instance: InstanceId, ended: Time) -> Message {
+    let read = tokio::task::spawn_blocking(move || logs.read(instance, ended)).await;
+    match read.unwrap_or_default() {
+        log if log.is_empty() => Message::Told(format!(
+            "nothing is kept of the log of rental {instance}: only the last rentals' are"
+        )),
+        log => Message::PastLog(instance, Box::new(log)),
     }
 }
 

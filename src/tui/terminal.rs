@@ -8,9 +8,10 @@ use std::thread::ThreadId;
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::style::Print;
 use crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
+    SetTitle, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute, queue};
 use ratatui::Frame;
@@ -94,6 +95,27 @@ impl Screen {
             CopyToClipboard::to_clipboard_from(text)
         )
         .map_err(failed("copying to the clipboard"))
+    }
+
+    /// Names the terminal's window, where it can be named: seen in a list of windows too. The Linux
+    /// console would print it.
+    pub fn name(&mut self, title: &str) -> Result<(), TuiError> {
+        if std::env::var("TERM").is_ok_and(|term| term == "linux") {
+            return Ok(());
+        }
+        execute!(self.terminal.backend_mut(), SetTitle(title)).map_err(failed("naming the window"))
+    }
+
+    /// Rings: a bell, which tmux hands on from a window in the background, and a notification for
+    /// those terminals that show one. The others ignore it.
+    pub fn ring(&mut self, text: &str) -> Result<(), TuiError> {
+        let text: String = text.chars().filter(|c| !c.is_control()).take(160).collect();
+        let said = if std::env::var("TERM").is_ok_and(|term| term == "linux") {
+            "\x07".to_owned()
+        } else {
+            format!("\x07\x1b]9;pocpit: {text}\x1b\\")
+        };
+        execute!(self.terminal.backend_mut(), Print(said)).map_err(failed("ringing"))
     }
 
     /// Gives the terminal back, stops the process group, and takes it again once continued.

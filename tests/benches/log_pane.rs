@@ -1,31 +1,22 @@
 //! Time per frame with a log of 1,000 to 1,000,000 lines: it must not grow with the log.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
 
+#[path = "scene.rs"]
 mod scene;
 
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use pocpit::domain::{LogLine, Time};
 use pocpit::engine::BootLog;
 use pocpit::tui::message::Message;
 use pocpit::tui::model::Model;
 use pocpit::tui::update::update;
 
-use scene::{empty, frame, press};
+use scene::{empty, frame, line, press};
 
 /// Lines that a log was given. It keeps the last [`BootLog::CAPACITY`] of them.
 const LENGTHS: [i64; 4] = [1_000, 10_000, 100_000, 1_000_000];
-
-fn line(number: i64) -> LogLine {
-    let at = Time::from_timestamp(1_790_000_000 + number / 10, 0).unwrap();
-    let kind = if number % 100 == 7 { "ERROR" } else { "INFO" };
-    let text = format!(
-        "{kind} 11-25 00:54:07 [weight_utils.py:{number}] Time spent downloading weights for the model: 412.73 seconds, from the hub by 16 threads, at the end of which another hundred characters follow so that it wraps"
-    );
-    LogLine::plain(at, text)
-}
 
 fn log_of(lines: i64) -> BootLog {
     let mut log = BootLog::default();

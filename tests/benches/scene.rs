@@ -1,17 +1,19 @@
-//! A cockpit without a terminal.
+//! A cockpit without a terminal: what the benches show.
+
+#![allow(dead_code, reason = "each bench uses a part")]
 
 use std::hint::black_box;
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use pocpit::domain::{Duration, Lead, LeadBasis, Mode, ReleasePolicy, Step, Time};
+use pocpit::domain::{Duration, Lead, LeadBasis, LogLine, Mode, ReleasePolicy, Step, Time};
 use pocpit::engine::{
     BootLog, ChainSnapshot, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState, Snapshot,
     SprintSnapshot, WorldKind,
 };
 use pocpit::tui::message::Message;
 use pocpit::tui::model::Model;
-use pocpit::tui::theme::Theme;
+use pocpit::tui::theme::{Colors, Ground, Theme};
 use pocpit::tui::update::update;
 use pocpit::tui::view;
 use ratatui::buffer::Buffer;
@@ -19,9 +21,20 @@ use ratatui::layout::Rect;
 
 const SCREEN: Rect = Rect::new(0, 0, 200, 60);
 pub const THEME: Theme = Theme {
-    color: true,
+    colors: Colors::Indexed,
+    ground: Ground::Dark,
     unicode: true,
 };
+
+/// A line of a log.
+pub fn line(number: i64) -> LogLine {
+    let at = Time::from_timestamp(1_790_000_000 + number / 10, 0).unwrap();
+    let kind = if number % 100 == 7 { "ERROR" } else { "INFO" };
+    let text = format!(
+        "{kind} 11-25 00:54:07 [weight_utils.py:{number}] Time spent downloading weights for the model: 412.73 seconds, from the hub by 16 threads, at the end of which another hundred characters follow so that it wraps"
+    );
+    LogLine::plain(at, text)
+}
 
 /// A cockpit with nothing to show.
 pub fn empty() -> Snapshot {
@@ -63,6 +76,7 @@ pub fn empty() -> Snapshot {
         nodes: NodesSnapshot::default(),
         money: MoneySnapshot::default(),
         alerts: Vec::new(),
+        history: Arc::default(),
         boot_log: BootLog::default(),
         ended: false,
     }

@@ -113,7 +113,8 @@ fn what_is_found_is_marked_also_without_colour() {
     let mut m = model(talking());
     typed(&mut m, "4z/error worker 295\n", 80, 24);
     let plain = Theme {
-        color: false,
+        colors: Colors::None,
+        ground: Ground::Dark,
         unicode: false,
     };
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();

@@ -1,6 +1,7 @@
 //! Registrations that somebody removes behind our back.
 
-use pocpit::domain::{Mode, Step};
+use pocpit::domain::{Mode, NodeId, Step};
+use pocpit::engine::{Command, NodeChange, Snapshot};
 use pocpit::world::Scenario;
 
 use super::rig::Rig;
@@ -29,4 +30,38 @@ async fn what_somebody_removes_is_registered_again_and_proves() {
     let (report, _) = rig.end().await;
     assert_eq!(report.outcome, "confirmed", "{report:?}");
     assert_eq!(report.proxy_registered, Some(true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_changes_a_node_by_hand_and_hears_when_that_does_not_work() {
+    // Given a node that is not ours,
+    let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
+    let id = rig.world.proxy_node_id();
+    let enabled = |snapshot: &Snapshot| {
+        let mut rows = snapshot.nodes.rows.iter();
+        let row = rows.find(|row| row.node.config.id.0 == id);
+        row.map(|row| row.node.enabled)
+    };
+    rig.until("the node", |seen| enabled(seen) == Some(true))
+        .await;
+    // when the operator disables, enables and removes it,
+    for (change, then) in [
+        (NodeChange::Disable, Some(false)),
+        (NodeChange::Enable, Some(true)),
+        (NodeChange::Remove, None),
+    ] {
+        let node = NodeId(id.clone());
+        rig.send(Command::ChangeNode { node, change }).await;
+        // then it is so,
+        rig.until("the change", |seen| enabled(seen) == then).await;
+    }
+    // and what cannot be done is told.
+    let node = NodeId(id.clone());
+    let change = NodeChange::Disable;
+    rig.send(Command::ChangeNode { node, change }).await;
+    rig.until("the alert", |seen| {
+        let mut alerts = seen.alerts.iter();
+        alerts.any(|alert| alert.text.contains("was not disabled"))
+    })
+    .await;
 }

@@ -60,6 +60,7 @@ fn snapshot(second: i64) -> Snapshot {
         nodes: NodesSnapshot::default(),
         money: MoneySnapshot::default(),
         alerts: Vec::new(),
+        history: Arc::default(),
         boot_log: BootLog::default(),
         ended: false,
     }

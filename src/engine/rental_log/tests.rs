@@ -115,3 +115,20 @@ fn nowhere_is_no_file() {
     log.append(&chunk(3, 0, b"a line\n"));
     assert_eq!(log.replay().count(), 0);
 }
+
+#[test]
+fn what_is_kept_of_a_past_rental_is_read_as_lines_across_its_files() {
+    let scratch = tempfile::tempdir().unwrap();
+    let logs = RentalLogs::in_directory(scratch.path().to_owned());
+    let mut log = logs.of(ID);
+    log.append(&chunk(3, 0, b"one\n\x1b[31mtw"));
+    log.append(&chunk(3, 11, b"o\x1b[0m\n"));
+    // The service in it was started again and writes another file.
+    log.append(&chunk(4, 0, b"three"));
+    let read = logs.read(ID, Time::UNIX_EPOCH);
+    let lines: Vec<String> = (0..read.end_seq())
+        .filter_map(|number| Some(read.line(number)?.text().into_owned()))
+        .collect();
+    assert_eq!(lines, ["one", "two", "three"]);
+    assert!(logs.read(InstanceId(8), Time::UNIX_EPOCH).is_empty());
+}

@@ -96,6 +96,7 @@ pub(super) fn report(epoch: u64) -> SprintReport {
 fn watched(attempt: u32) -> BootTimes {
     BootTimes {
         label: label(attempt),
+        instance: None,
         machine: MachineId(8),
         host: Some(HostId(9)),
         gpu_name: "H100 SXM".into(),

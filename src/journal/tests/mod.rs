@@ -329,6 +329,7 @@ fn each_sprint_of_an_epoch_has_the_boots_and_confirmations_of_its_own() {
     let boot = |attempt, ended| Record::BootWatched {
         boot: BootTimes {
             label: label(attempt),
+            instance: None,
             machine: MachineId(8),
             host: None,
             gpu_name: "H100 SXM".into(),

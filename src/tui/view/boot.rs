@@ -22,11 +22,17 @@ const HIGH: u16 = 10;
 pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) -> Size {
     let inner = frame(buf, area, Pane::Boot, &log::place(model), model, theme);
     let mut head = match &model.snapshot.rental {
+        _ if model.past.is_some() => past_head(model, theme),
         None => vec![Line::styled("Nothing is rented.", theme.dim())],
         Some(rental) if inner.height < LOW => low_head(rental, model, theme),
         Some(rental) => head(rental, inner.height, model, theme),
     };
-    if let Some(beside) = &model.snapshot.beside {
+    if let Some(beside) = model
+        .snapshot
+        .beside
+        .as_ref()
+        .filter(|_| model.past.is_none())
+    {
         head.insert(head.len().min(1), beside_line(beside, model, theme));
     }
     let rows = u16::try_from(head.len())
@@ -46,6 +52,13 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) -> Size {
         ..inner
     };
     log::draw(buf, rest, model, theme)
+}
+
+/// Whose log it is, when it is not that of what runs.
+fn past_head(model: &Model, theme: Theme) -> Vec<Line<'static>> {
+    let id = model.past.map(|id| id.to_string()).unwrap_or_default();
+    let text = format!("LOG OF PAST RENTAL {id}; b goes back to what runs");
+    vec![Line::styled(text, theme.warn())]
 }
 
 fn head(rental: &RentalSnapshot, height: u16, model: &Model, theme: Theme) -> Vec<Line<'static>> {

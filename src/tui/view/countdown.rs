@@ -11,15 +11,21 @@ use crate::tui::theme::Theme;
 
 use super::{frame, put, words};
 
+/// A reading younger than this has no age worth telling.
+const FRESH: Duration = Duration::seconds(10);
 /// A reading older than this is marked.
-const STALE: i64 = 30;
+pub(super) const STALE: Duration = Duration::seconds(30);
 
 /// Draws the pane.
 pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     let chain = &model.snapshot.chain;
     let now = model.now();
-    let age = words::ago(chain.reading.as_ref().map(|r| r.at), now);
-    let inner = frame(buf, area, Pane::Countdown, &age, model, theme);
+    let read_at = chain.reading.as_ref().map(|reading| reading.at);
+    let age = words::ago(read_at, now);
+    // Figures that change every second cost a slow link something.
+    let fresh = read_at.is_some_and(|at| now - at < FRESH);
+    let note = if fresh { "just read" } else { &age };
+    let inner = frame(buf, area, Pane::Countdown, note, model, theme);
     let mut lines = Vec::new();
     match &chain.reading {
         None => lines.push(Line::styled(
@@ -38,7 +44,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         wrong.push(Line::styled(text, theme.bad()));
     }
     if let Some(reading) = &chain.reading
-        && now - reading.at > Duration::seconds(STALE)
+        && now - reading.at > STALE
     {
         wrong.push(Line::styled(format!("STALE read {age}"), theme.warn()));
     }

@@ -11,13 +11,14 @@ use ratatui::widgets::{Paragraph, Widget};
 use crate::domain::{LineStyle, LogLine, TerminalColor};
 use crate::tui::log::{Lines, LongLines, Search, Shown, row_starts};
 use crate::tui::model::Model;
+use crate::tui::prompt::Ask;
 use crate::tui::theme::Theme;
 
-use super::put_cut;
+use super::{prompt_line, put_cut};
 
 /// Where the log is, in a few words.
 pub fn place(model: &Model) -> String {
-    let (view, log) = (&model.log, &model.snapshot.boot_log);
+    let (view, log) = (&model.log, &model.boot_log);
     let Some(held) = view.held else {
         return format!("following, {} lines", log.end_seq());
     };
@@ -55,12 +56,8 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) -> Size {
 }
 
 fn bottom_line(model: &Model, theme: Theme) -> Option<Line<'_>> {
-    if let Some(prompt) = &model.prompt {
-        return Some(Line::from(vec![
-            Span::styled(prompt.ask.label(), theme.accent()),
-            Span::raw(prompt.text.as_str()),
-            Span::styled(" ", theme.selected()),
-        ]));
+    if let Some(prompt) = model.prompt.as_ref().filter(|open| open.ask != Ask::Offers) {
+        return Some(prompt_line(prompt, theme));
     }
     let view = &model.log;
     let mut parts = Vec::new();
@@ -84,7 +81,7 @@ fn bottom_line(model: &Model, theme: Theme) -> Option<Line<'_>> {
 }
 
 fn lines(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
-    let (view, log) = (&model.log, &model.snapshot.boot_log);
+    let (view, log) = (&model.log, &model.boot_log);
     // The view's own size is that of the last frame.
     let all = Lines {
         width: area.width,
@@ -203,7 +200,7 @@ fn style(from: LineStyle, theme: Theme) -> Style {
         TerminalColor::Rgb(r, g, b) => Color::Rgb(r, g, b),
     };
     let mut style = Style::new();
-    if theme.color {
+    if theme.has_color() {
         style.fg = from.foreground.map(color);
         style.bg = from.background.map(color);
     }

@@ -1,22 +1,28 @@
 //! Draws the model, a pane a file. Pure: reads the model, writes cells, builds only visible rows.
 
+mod alerts;
 mod boot;
+mod charts;
 mod chrome;
 mod countdown;
 mod dialog;
+mod glance;
+mod history;
 mod log;
 mod nodes;
 mod offers;
+mod palette;
 mod sprint;
 pub mod words;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Paragraph, Widget, Wrap};
 
 use super::layout::{Breakpoint, areas};
-use super::model::{Model, Pane};
+use super::model::{Model, Overlay, Pane};
+use super::prompt::Prompt;
 use super::theme::Theme;
 
 /// Draws everything into the area. It says how much of it the log has, where it is shown.
@@ -30,16 +36,19 @@ pub fn draw(buf: &mut Buffer, screen: Rect, model: &Model, theme: Theme) -> Opti
         chrome::tiny(buf, screen, model, theme);
     } else {
         let areas = areas(model, screen);
-        chrome::header(buf, areas.header, model, theme);
-        chrome::alert(buf, areas.alert, model, theme);
+        alerts::draw_line(buf, areas.alert, model, theme);
+        glance::draw(buf, areas.glance, model, theme);
         chrome::tabs(buf, areas.tabs, model, theme);
         for (pane, area) in areas.panes {
             log = draw_pane(buf, area, pane, model, theme).or(log);
         }
         chrome::footer(buf, areas.footer, model, theme);
     }
-    if model.help {
-        chrome::help(buf, screen, model, theme);
+    match &model.overlay {
+        Some(Overlay::Help { scroll }) => chrome::help(buf, screen, model, *scroll, theme),
+        Some(Overlay::Alerts { scroll }) => alerts::draw_all(buf, screen, model, *scroll, theme),
+        Some(Overlay::Palette(palette)) => palette::draw(buf, screen, palette, model, theme),
+        None => {}
     }
     if let Some(question) = &model.dialog {
         dialog::draw(buf, screen, question, model, theme);
@@ -64,6 +73,8 @@ fn draw_pane(
         Pane::Boot => return Some(boot::draw(buf, area, model, theme)),
         Pane::Nodes => nodes::draw(buf, area, model, theme),
         Pane::Journal => journal(buf, area, model, theme),
+        Pane::History => history::draw(buf, area, model, theme),
+        Pane::Charts => charts::draw(buf, area, model, theme),
     }
     None
 }
@@ -136,6 +147,15 @@ fn boxed(theme: Theme, focused: bool) -> Block<'static> {
     }
 }
 
+/// What is typed, where it is typed.
+fn prompt_line(prompt: &Prompt, theme: Theme) -> Line<'_> {
+    Line::from(vec![
+        Span::styled(prompt.ask.label(), theme.accent()),
+        Span::raw(prompt.text.as_str()),
+        Span::styled(" ", theme.selected()),
+    ])
+}
+
 /// Puts lines into an area, wrapped.
 fn put(buf: &mut Buffer, area: Rect, lines: Vec<Line<'_>>) {
     Paragraph::new(lines)
@@ -148,7 +168,7 @@ fn put_cut(buf: &mut Buffer, area: Rect, lines: Vec<Line<'_>>) {
     Paragraph::new(lines).render(area, buf);
 }
 
-/// A box on top of everything, with its lines.
+/// A box on top of everything, with its lines, each cut at its end. Below its end it is not scrolled.
 fn popup(
     buf: &mut Buffer,
     area: Rect,
@@ -161,8 +181,7 @@ fn popup(
     let block = boxed(theme, true).title(Line::styled(format!(" {title} "), theme.accent()));
     let inner = block.inner(area);
     block.render(area, buf);
-    Paragraph::new(lines)
-        .wrap(Wrap { trim: false })
-        .scroll((scroll, 0))
-        .render(inner, buf);
+    let last = lines.len().saturating_sub(usize::from(inner.height));
+    let scroll = scroll.min(u16::try_from(last).unwrap_or(u16::MAX));
+    Paragraph::new(lines).scroll((scroll, 0)).render(inner, buf);
 }

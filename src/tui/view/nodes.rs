@@ -38,15 +38,44 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         );
         lines.push(Line::styled(head, theme.dim()));
     }
-    let first = model.nodes_scroll.min(nodes.rows.len().saturating_sub(1));
-    let room = usize::from(inner.height);
-    for row in nodes.rows.iter().skip(first).take(room) {
-        node_lines(&mut lines, row, theme);
+    let selected = model.selected_node().map_or(0, |(place, _)| place);
+    let focused = model.focus == Pane::Nodes;
+    let room = usize::from(inner.height).saturating_sub(lines.len()).max(1);
+    let first = first_shown(&nodes.rows, selected, room);
+    for (place, row) in nodes.rows.iter().enumerate().skip(first).take(room) {
+        node_lines(&mut lines, row, focused && place == selected, theme);
     }
     put_cut(buf, inner, lines);
 }
 
-fn node_lines(lines: &mut Vec<Line<'static>>, row: &NodeRow, theme: Theme) {
+/// The first row of those that, with what there is to say of each, end with the selected one.
+fn first_shown(rows: &[NodeRow], selected: usize, room: usize) -> usize {
+    let mut left = room;
+    let mut first = selected;
+    for (place, row) in rows.iter().enumerate().take(selected + 1).rev() {
+        let needed = 1 + usize::from(wants(row).is_some()) + usize::from(why(row).is_some());
+        match left.checked_sub(needed) {
+            Some(rest) => (left, first) = (rest, place),
+            None => break,
+        }
+    }
+    first
+}
+
+/// What the Network Node still wants of it.
+fn wants(row: &NodeRow) -> Option<String> {
+    let node = &row.node;
+    let differs = node.intended != node.current || node.poc_intended != node.poc_current;
+    differs.then(|| format!("        wants {} {}", node.intended, node.poc_intended))
+}
+
+/// Why it is as it is.
+fn why(row: &NodeRow) -> Option<String> {
+    let reason = &row.node.failure_reason;
+    (!reason.is_empty()).then(|| format!("        FAILURE {reason}"))
+}
+
+fn node_lines(lines: &mut Vec<Line<'static>>, row: &NodeRow, is_selected: bool, theme: Theme) {
     let (node, config) = (&row.node, &row.node.config);
     let owner = match row.owner {
         NodeOwner::Sprint => "SPRINT",
@@ -77,15 +106,12 @@ fn node_lines(lines: &mut Vec<Line<'static>>, row: &NodeRow, theme: Theme) {
         node.current,
         node.poc_current
     );
+    let style = if is_selected {
+        style.patch(theme.selected())
+    } else {
+        style
+    };
     lines.push(Line::styled(text, style));
-    if node.intended != node.current || node.poc_intended != node.poc_current {
-        let text = format!("        wants {} {}", node.intended, node.poc_intended);
-        lines.push(Line::styled(text, theme.warn()));
-    }
-    if !node.failure_reason.is_empty() {
-        lines.push(Line::styled(
-            format!("        FAILURE {}", node.failure_reason),
-            theme.bad(),
-        ));
-    }
+    lines.extend(wants(row).map(|text| Line::styled(text, theme.warn())));
+    lines.extend(why(row).map(|text| Line::styled(text, theme.bad())));
 }

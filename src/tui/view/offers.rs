@@ -2,42 +2,68 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 
-use crate::domain::RankedOffer;
+use crate::domain::{Duration, RankedOffer, Step};
 use crate::engine::{OffersSnapshot, SearchState};
 use crate::tui::model::{Model, OfferList, Pane};
+use crate::tui::offers::{Column, Direction, OfferView};
+use crate::tui::prompt::Ask;
 use crate::tui::theme::Theme;
 
-use super::{frame, put_cut, words};
+use super::{frame, prompt_line, put_cut, words};
 
-/// Name, width and text of a column, by importance from left to right.
-type Column = (&'static str, usize, fn(usize, &RankedOffer) -> String);
+/// Older rows than this are marked: prices and offers come and go by the minute.
+const STALE: Duration = Duration::minutes(5);
 
-const COLUMNS: [Column; 10] = [
-    ("#", 3, |rank, _| (rank + 1).to_string()),
-    ("GPU", 14, |_, row| gpu(row)),
-    ("price", 9, |_, row| row.price.to_string()),
-    ("expected", 8, |_, row| row.expected_cost().to_string()),
-    ("worst", 8, |_, row| row.worst_cost.to_string()),
-    ("chance", 6, |_, row| {
-        format!("{:.0}%", row.chance() * 100.0)
-    }),
-    ("boot", 8, |_, row| words::length(row.boot.median)),
-    ("rel.", 6, |_, row| {
-        format!("{:.1}%", row.offer.reliability * 100.0)
-    }),
-    ("Mb/s", 6, |_, row| {
-        format!("{:.0}", row.offer.download_mbps)
-    }),
-    ("machine", 8, |_, row| row.offer.machine.to_string()),
-];
-
-/// Columns that are kept for the location.
+/// Columns that the location is given at least.
 const LOCATION: usize = 10;
 
-fn gpu(row: &RankedOffer) -> String {
-    format!("{}x {}", row.offer.gpu_count, row.offer.gpu_name)
+fn wide(column: Column) -> usize {
+    match column {
+        Column::Rank => 4,
+        Column::Gpu => 14,
+        Column::Price => 9,
+        Column::Expected | Column::Worst | Column::Boot | Column::Machine => 8,
+        Column::Chance | Column::Reliability | Column::Download => 6,
+        Column::Location => LOCATION,
+    }
+}
+
+fn text(column: Column, rank: usize, row: &RankedOffer) -> String {
+    let offer = &row.offer;
+    match column {
+        Column::Rank => (rank + 1).to_string(),
+        Column::Gpu => format!("{}x {}", offer.gpu_count, offer.gpu_name),
+        Column::Price => row.price.to_string(),
+        Column::Expected => row.expected_cost().to_string(),
+        Column::Worst => row.worst_cost.to_string(),
+        Column::Chance => format!("{:.0}%", row.chance() * 100.0),
+        Column::Boot => words::length(row.boot.median),
+        Column::Reliability => format!("{:.1}%", offer.reliability * 100.0),
+        Column::Download => format!("{:.0}", offer.download_mbps),
+        Column::Machine => offer.machine.to_string(),
+        Column::Location => offer
+            .location
+            .clone()
+            .unwrap_or_else(|| "unknown".to_owned()),
+    }
+}
+
+/// The columns that fit, the less important ones left out; what is sorted by is always there.
+fn columns(width_of_pane: u16, sort: Column) -> Vec<Column> {
+    let mut room = usize::from(width_of_pane).saturating_sub(wide(sort) + LOCATION + 2);
+    let mut fits = |column: &Column| {
+        let needed = wide(*column) + 1;
+        *column == sort
+            || *column == Column::Location
+            || room
+                .checked_sub(needed)
+                .inspect(|left| room = *left)
+                .is_some()
+    };
+    let all = Column::ALL.into_iter();
+    all.filter(|column| fits(column)).collect()
 }
 
 /// Draws the pane.
@@ -47,16 +73,34 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     let state = match &offers.state {
         SearchState::Idle => "idle".to_owned(),
         SearchState::Searching => format!("SEARCHING, rows {age}"),
-        SearchState::Ready => age,
+        SearchState::Ready => age.clone(),
         SearchState::Failed(_) => format!("FAILED, rows {age}"),
     };
-    let note = format!(
-        "{} usable, {} out, {state}",
-        offers.rows.len(),
-        offers.rejected.len()
-    );
+    let all = offers.rows.len();
+    let shown = if model.offers.filter.is_empty() {
+        format!("{all} usable")
+    } else {
+        format!("{} of {all} usable", model.offers.len())
+    };
+    let note = format!("{shown}, {} out, {state}", offers.rejected.len());
     let inner = frame(buf, area, Pane::Offers, &note, model, theme);
-    let mut lines = Vec::new();
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    if let Some(prompt) = model.prompt.as_ref().filter(|open| open.ask == Ask::Offers) {
+        lines.push(prompt_line(prompt, theme));
+    } else if !model.offers.filter.is_empty() {
+        let text = format!(
+            "only offers with \"{}\" (Esc shows all)",
+            model.offers.filter
+        );
+        lines.push(Line::styled(text, theme.accent()));
+    }
+    let may_search = matches!(model.snapshot.sprint.step, Step::Waiting | Step::Choosing);
+    if let Some(read_at) = offers.read_at.filter(|_| may_search)
+        && model.now() - read_at > STALE
+    {
+        let text = format!("OLD: these were read {age}; r searches again");
+        lines.push(Line::styled(text, theme.warn()));
+    }
     if let SearchState::Failed(why) = &offers.state {
         lines.push(Line::styled(
             format!("search failed: {why}; r tries again"),
@@ -72,45 +116,57 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     put_cut(buf, inner, lines);
 }
 
-fn usable(lines: &mut Vec<Line<'static>>, height: usize, width: u16, model: &Model, theme: Theme) {
+fn usable(lines: &mut Vec<Line<'_>>, height: usize, width: u16, model: &Model, theme: Theme) {
     let rows = &model.snapshot.offers.rows;
     if rows.is_empty() {
         lines.push(Line::styled(nothing(&model.snapshot.offers), theme.dim()));
         return;
     }
-    let mut room = usize::from(width).saturating_sub(LOCATION);
-    let columns: Vec<&Column> = COLUMNS
-        .iter()
-        .take_while(|(_, w, _)| {
-            room.checked_sub(w + 1)
-                .inspect(|&left| room = left)
-                .is_some()
-        })
-        .collect();
-    let head: String = columns.iter().map(|(name, w, _)| cell(name, *w)).collect();
-    lines.push(Line::styled(format!("{head}location"), theme.dim()));
+    let view = &model.offers;
+    let columns = columns(width, view.sort);
+    let head = columns.iter().map(|&column| heading(column, view, theme));
+    lines.push(Line::from(head.collect::<Vec<_>>()));
     let selected = model.selected_row();
     // The last line says why the selected one ranks there.
     let visible = height.saturating_sub(2).max(1);
     let first = selected.map_or(0, |at| (at + 1).saturating_sub(visible));
-    for (rank, row) in rows.iter().enumerate().skip(first).take(visible) {
-        let mut text: String = columns
-            .iter()
-            .map(|(_, w, f)| cell(&f(rank, row), *w))
-            .collect();
-        text.push_str(row.offer.location.as_deref().unwrap_or("unknown"));
-        let style = if selected == Some(rank) {
+    let shown =
+        (first..view.len().min(first + visible)).filter_map(|row| Some((row, view.row(row)?)));
+    for (row, (rank, offer)) in shown {
+        let mark = match model.marked {
+            Some(id) if id == offer.offer.id => theme.glyph("◆", "*"),
+            _ => "",
+        };
+        let cells = columns.iter().map(|&column| match column {
+            Column::Rank => cell(&format!("{}{mark}", rank + 1), wide(column)),
+            column => cell(&text(column, rank, offer), wide(column)),
+        });
+        let style = if selected == Some(row) {
             theme.selected()
         } else {
             theme.text()
         };
-        lines.push(Line::styled(text, style));
+        lines.push(Line::styled(cells.collect::<String>(), style));
     }
-    let why = selected.and_then(|at| rows.get(at)).map_or_else(
-        || "the selected offer is gone: j picks another".to_owned(),
-        |row| format!("offer {}: {}", row.offer.id, row.why()),
-    );
+    let why = match model.selected_offer() {
+        Some(row) => format!("offer {}: {}", row.offer.id, row.why()),
+        None if view.is_empty() => "no offer holds that: Esc shows all again".to_owned(),
+        None => "the selected offer is gone: j picks another".to_owned(),
+    };
     lines.push(Line::styled(why, theme.accent()));
+}
+
+/// A column's name, with the way that it is sorted.
+fn heading(column: Column, view: &OfferView, theme: Theme) -> Span<'static> {
+    if column != view.sort {
+        return Span::styled(cell(column.name(), wide(column)), theme.dim());
+    }
+    let arrow = match view.direction {
+        Direction::Usual => theme.glyph("▼", "v"),
+        Direction::Reversed => theme.glyph("▲", "^"),
+    };
+    let name = format!("{}{arrow}", column.name());
+    Span::styled(cell(&name, wide(column)), theme.accent())
 }
 
 /// Why there is no row. An empty list means something else before the first answer.
@@ -123,7 +179,7 @@ fn nothing(offers: &OffersSnapshot) -> &'static str {
     }
 }
 
-fn rejected(lines: &mut Vec<Line<'static>>, height: usize, model: &Model, theme: Theme) {
+fn rejected(lines: &mut Vec<Line<'_>>, height: usize, model: &Model, theme: Theme) {
     lines.push(Line::styled("OUT (e shows the usable ones)", theme.warn()));
     let all = &model.snapshot.offers.rejected;
     let first = model.rejected_scroll.min(all.len().saturating_sub(1));
@@ -139,7 +195,7 @@ fn rejected(lines: &mut Vec<Line<'static>>, height: usize, model: &Model, theme:
     }
 }
 
-fn avoided(lines: &mut Vec<Line<'static>>, height: usize, model: &Model, theme: Theme) {
+fn avoided(lines: &mut Vec<Line<'_>>, height: usize, model: &Model, theme: Theme) {
     lines.push(Line::styled(
         "AVOIDED (v shows the usable offers, u uses a machine again)",
         theme.warn(),

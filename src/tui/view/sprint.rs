@@ -7,12 +7,20 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::{GateKind, Outcome, Preflight, Step};
 use crate::engine::GateSnapshot;
+use crate::tui::keymap::{Action, key_of};
 use crate::tui::model::{Model, Pane, Role};
 use crate::tui::theme::Theme;
 
-use super::{frame, put, words};
+use super::{frame, glance, put_cut, words};
 
-/// Draws the pane.
+/// Rows of the steps, in two columns.
+const STEPS: usize = 5;
+
+/// Something to say: its beginning in a style, the rest plain.
+type Said = (Span<'static>, String);
+
+/// Draws the pane. The steps and the release are always seen: what is said above them gives way, and
+/// says so by an ellipsis.
 pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     let sprint = &model.snapshot.sprint;
     let note = sprint
@@ -20,7 +28,22 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         .map(|e| format!("for epoch {e}"))
         .unwrap_or_default();
     let inner = frame(buf, area, Pane::Sprint, &note, model, theme);
-    let mut lines = Vec::new();
+    let mut fixed = Vec::new();
+    if usize::from(inner.height) > STEPS {
+        steps(&mut fixed, model, theme);
+    }
+    if sprint.step != Step::Done {
+        fixed.push(release(model, inner.width, theme));
+    }
+    let room = usize::from(inner.height).saturating_sub(fixed.len());
+    let mut lines = fit(said(model, theme), usize::from(inner.width), room, theme);
+    lines.append(&mut fixed);
+    put_cut(buf, inner, lines);
+}
+
+fn said(model: &Model, theme: Theme) -> Vec<Said> {
+    let sprint = &model.snapshot.sprint;
+    let mut said = Vec::new();
     if let Some(outcome) = &sprint.outcome {
         let good = matches!(outcome, Outcome::Confirmed { .. });
         let style = if good {
@@ -28,73 +51,84 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         } else {
             theme.bad()
         };
-        lines.push(Line::styled(words::outcome(outcome), style));
-        if model.role == Role::Driver {
-            lines.push(Line::styled("Press s for the next sprint.", theme.accent()));
-        }
+        let text = words::outcome(outcome);
+        let (word, rest) = match text.split_once(':') {
+            Some((word, rest)) => (format!("{word}:"), rest.trim()),
+            None => (text.clone(), ""),
+        };
+        said.push((Span::styled(word, style), rest.to_owned()));
     }
     if let Some(gate) = &sprint.gate {
-        gate_lines(&mut lines, gate, model, theme);
+        said.push(gate_said(gate, model, theme));
     }
-    lines.push(Line::from(vec![
-        Span::styled(
-            format!("{} ", sprint.step.name().to_uppercase()),
-            theme.accent(),
-        ),
-        Span::raw(sprint.doing.clone()),
-    ]));
+    let name = sprint.step.name().to_uppercase();
+    said.push((Span::styled(name, theme.accent()), sprint.doing.clone()));
     if let Some(cause) = &sprint.cause {
-        lines.push(Line::styled(format!("Because: {cause}"), theme.warn()));
+        said.push((Span::styled("Because:", theme.warn()), cause.clone()));
     }
     if let Some(preflight) = sprint
         .preflight
         .as_ref()
         .filter(|_| is_before_renting(sprint.step))
     {
-        lines.push(preflight_line(preflight, theme));
+        said.push(preflight_said(preflight, theme));
     }
-    if inner.height >= 5 {
-        steps(&mut lines, model, theme);
-    }
-    if sprint.step != Step::Done {
-        lines.push(release(model, theme));
-    }
-    put(buf, inner, lines);
+    said
 }
 
-fn gate_lines(lines: &mut Vec<Line<'static>>, gate: &GateSnapshot, model: &Model, theme: Theme) {
-    let key = match gate.kind {
-        _ if model.role != Role::Driver => "its driver decides",
-        GateKind::Start => "s starts",
-        GateKind::Rent | GateKind::Hedge => "3, pick, Enter",
-        GateKind::Register | GateKind::Release => "a approves",
-    };
+/// Each gets a row, and what is left of the room goes to the first that need more.
+fn fit(said: Vec<Said>, columns: usize, room: usize, theme: Theme) -> Vec<Line<'static>> {
+    let mut spare = room.saturating_sub(said.len());
+    let mut lines = Vec::new();
+    for (head, rest) in said.into_iter().take(room) {
+        let text = format!("{} {rest}", head.content);
+        let rows = words::wrap_into(&text, columns, 1 + spare, theme.glyph("…", "..."));
+        spare -= (rows.len() - 1).min(spare);
+        lines.extend(rows.into_iter().enumerate().map(|(row, text)| {
+            match text
+                .strip_prefix(head.content.as_ref())
+                .filter(|_| row == 0)
+            {
+                Some(rest) => Line::from(vec![head.clone(), Span::raw(rest.to_owned())]),
+                None => Line::raw(text),
+            }
+        }));
+    }
+    lines
+}
+
+fn gate_said(gate: &GateSnapshot, model: &Model, theme: Theme) -> Said {
     let until = gate
         .until
         .map(|until| format!(", {} left", words::length(until - model.now())))
         .unwrap_or_default();
-    lines.push(Line::from(vec![
-        Span::styled(format!("GATE {} [{key}{until}] ", gate.kind), theme.warn()),
-        Span::raw(gate.question.clone()),
-    ]));
+    let how = match gate.kind {
+        GateKind::Start if model.role == Role::Driver => {
+            format!(
+                "{}, {} reads all",
+                glance::how(gate.kind, model),
+                key_of(Action::Approve)
+            )
+        }
+        kind => glance::how(kind, model),
+    };
+    let head = format!("GATE {} [{how}{until}]", gate.kind);
+    (Span::styled(head, theme.warn()), gate.question.clone())
 }
 
 /// What is in the way is an alert with its remedy; here is how many.
-fn preflight_line(preflight: &Preflight, theme: Theme) -> Line<'static> {
+fn preflight_said(preflight: &Preflight, theme: Theme) -> Said {
     let obstacles: Vec<String> = preflight
         .obstacles()
         .map(|finding| finding.requirement.to_string())
         .collect();
     let all = preflight.findings.len();
-    let (text, style) = if obstacles.is_empty() {
-        (format!("{all} of {all} are met"), theme.ok())
-    } else {
-        (format!("not met: {}", obstacles.join(", ")), theme.bad())
-    };
-    Line::from(vec![
-        Span::styled("Preflight ", theme.dim()),
-        Span::styled(text, style),
-    ])
+    if obstacles.is_empty() {
+        let head = Span::styled("Preflight", theme.ok());
+        return (head, format!("{all} of {all} are met"));
+    }
+    let head = Span::styled("Preflight not met:", theme.bad());
+    (head, obstacles.join(", "))
 }
 
 fn is_before_renting(step: Step) -> bool {
@@ -136,17 +170,19 @@ fn step_spans(
     ]
 }
 
-fn release(model: &Model, theme: Theme) -> Line<'static> {
+fn release(model: &Model, width: u16, theme: Theme) -> Line<'static> {
     let sprint = &model.snapshot.sprint;
     let when = sprint.release_at.map_or_else(
         || words::policy(sprint.release_policy),
         |band| {
             let plus_minus = theme.glyph("±", "+-");
-            format!(
-                "{}, {}",
-                words::band(band, model.now(), plus_minus),
-                words::policy(sprint.release_policy)
-            )
+            let when = words::band(band, model.now(), plus_minus);
+            let policy = words::policy(sprint.release_policy);
+            // The clock and the band are the first to go where the line would not fit.
+            match when.split_once(&format!(" {plus_minus}")) {
+                Some((length, _)) if width < 56 => format!("{length}, {policy}"),
+                _ => format!("{when}, {policy}"),
+            }
         },
     );
     Line::from(vec![Span::styled("Release ", theme.dim()), Span::raw(when)])

@@ -1,6 +1,8 @@
 //! Times, lengths and names as an operator reads them.
 
-use crate::domain::{ChainPhase, Duration, Outcome, ReleasePolicy, Time};
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::domain::{ChainPhase, Duration, Milestone, Outcome, ReleasePolicy, Time};
 use crate::engine::{TimeBand, TunnelRate};
 
 /// `2d 03h`, `3h 07m`, `7m 05s`, `5s`; never negative.
@@ -15,6 +17,15 @@ pub fn length(duration: Duration) -> String {
         format!("{minutes}m {:02}s", seconds % 60)
     } else {
         format!("{seconds}s")
+    }
+}
+
+/// The same to the minute: `3h 07m`, `7m`, `5s`.
+pub fn roughly(duration: Duration) -> String {
+    let text = length(duration);
+    match text.split_once("m ") {
+        Some((minutes, _)) => format!("{minutes}m"),
+        None => text,
     }
 }
 
@@ -57,6 +68,19 @@ pub fn phase(phase: ChainPhase) -> &'static str {
     }
 }
 
+/// What begins, in words.
+pub fn milestone(milestone: Milestone) -> &'static str {
+    match milestone {
+        Milestone::PocStart => "PoC starts",
+        Milestone::PocGenerationEnd => "generation ends",
+        Milestone::PocValidationStart => "validation starts",
+        Milestone::PocValidationEnd => "validation ends",
+        Milestone::SetNewValidators => "weights are set",
+        Milestone::ClaimMoney => "rewards are claimed",
+        Milestone::InferenceValidationCutoff => "inference cut-off",
+    }
+}
+
 /// A tunnel's round trip and the bytes per second of both ways, each after a comma; nothing
 /// before the first request.
 pub fn rate(rate: TunnelRate) -> String {
@@ -95,12 +119,59 @@ pub fn outcome(outcome: &Outcome) -> String {
     }
 }
 
-/// The key that opens and closes the help.
-pub const HELP_KEY: &str = "?";
+/// A text in rows of at most so many columns, broken between words. A word that is too long for a
+/// row is left to be cut: that is an address, and half of one is no use in the next row either.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut rows = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = rows.last_mut().filter(|row| !row.is_empty());
+        match last {
+            Some(row) if row.width() + 1 + word.width() <= columns => {
+                row.push(' ');
+                row.push_str(word);
+            }
+            Some(_) => rows.push(word.to_owned()),
+            None => rows = vec![word.to_owned()],
+        }
+    }
+    rows
+}
+
+/// The first rows of a text; an ellipsis tells that there is more.
+pub fn wrap_into(text: &str, columns: usize, most: usize, ellipsis: &str) -> Vec<String> {
+    let mut rows = wrap(text, columns);
+    if rows.len() <= most {
+        return rows;
+    }
+    rows.truncate(most);
+    if let Some(last) = rows.last_mut() {
+        while last.width() + ellipsis.width() > columns && last.pop().is_some() {}
+        last.push_str(ellipsis);
+    }
+    rows
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_broken_between_words_and_what_is_left_out_is_told() {
+        assert_eq!(wrap("one two  three", 7), ["one two", "three"]);
+        assert_eq!(wrap("", 7), [""]);
+        assert_eq!(wrap("a-word-too-long b", 7), ["a-word-too-long", "b"]);
+        assert_eq!(wrap_into("one two three", 7, 1, "…"), ["one tw…"]);
+        assert_eq!(wrap_into("one two", 7, 1, "…"), ["one two"]);
+    }
+
+    #[test]
+    fn a_length_to_the_minute_has_no_seconds_from_a_minute_on() {
+        let words = |seconds| roughly(Duration::seconds(seconds));
+        assert_eq!(words(59), "59s");
+        assert_eq!(words(61), "1m");
+        assert_eq!(words(3_720), "1h 02m");
+        assert_eq!(words(90_000), "1d 01h");
+    }
 
     #[test]
     fn a_rate_is_a_round_trip_and_bytes_in_the_largest_unit_that_fits() {

@@ -1,22 +1,35 @@
 //! Questions before anything that costs: what exactly, what it costs, what is left.
 
+mod offers;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 
-use crate::domain::{GateKind, MachineId, RankedOffer, Usd};
-use crate::engine::QuitChoice;
+use crate::domain::{GateKind, NodeId};
+use crate::engine::{NodeChange, NodeOwner, QuitChoice};
 use crate::tui::layout::centered;
 use crate::tui::model::{Dialog, Model};
 use crate::tui::theme::Theme;
 
 use super::{popup, words};
+use offers::{allow, avoid, compare, offer_reasons, rent};
 
 /// Draws the question.
 pub fn draw(buf: &mut Buffer, screen: Rect, dialog: &Dialog, model: &Model, theme: Theme) {
-    let (title, mut lines) = match dialog {
+    let (title, mut lines): (&str, Vec<Line<'static>>) = match dialog {
         Dialog::Rent(row) => ("Rent this offer?", rent(row, model, theme)),
         Dialog::Offer(row) => ("Why this rank?", offer_reasons(row, model, theme)),
+        Dialog::Compare(two) => ("Which of the two?", compare(two, theme)),
+        Dialog::Avoid(machine) => ("Avoid this machine?", avoid(*machine, model)),
+        Dialog::Node {
+            node,
+            owner,
+            change,
+        } => (
+            "Change this node?",
+            change_node(node, *owner, *change, theme),
+        ),
         Dialog::LeaveViewer => ("Quit the viewer?", left_behind(model)),
         Dialog::Allow(machine) => ("Use this machine again?", allow(*machine, model)),
         Dialog::Abort => ("Abort the sprint?", abort(model)),
@@ -35,22 +48,74 @@ pub fn draw(buf: &mut Buffer, screen: Rect, dialog: &Dialog, model: &Model, them
         ),
     };
     lines.push(Line::raw(""));
-    if let Some(yes) = yes(dialog) {
-        lines.push(Line::styled(format!(" y  {yes}"), theme.warn()));
+    let mut answers = answers(dialog, model, theme);
+    let columns = usize::from(WIDTH.min(screen.width)).saturating_sub(2);
+    let mut lines: Vec<Line<'static>> = lines
+        .into_iter()
+        .flat_map(|line| wrapped(line, columns))
+        .collect();
+    // The answers stay, whatever the question leaves of the screen.
+    let room = usize::from(screen.height).saturating_sub(answers.len() + 2);
+    lines.truncate(room);
+    lines.append(&mut answers);
+    let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
+    popup(buf, centered(screen, WIDTH, height), title, lines, 0, theme);
+}
+
+/// What can be answered. Nothing is agreed to by default.
+fn answers(dialog: &Dialog, model: &Model, theme: Theme) -> Vec<Line<'static>> {
+    let yes = yes(dialog);
+    if let (Some(word), Some(yes)) = (model.word(), &yes) {
+        return vec![
+            Line::styled(
+                format!(" Type {word} and press Enter to {yes}:"),
+                theme.warn(),
+            ),
+            Line::from(vec![
+                Span::styled(format!(" {} ", theme.glyph("›", ">")), theme.accent()),
+                Span::styled(model.typed.clone(), theme.strong()),
+                Span::styled(" ", theme.selected()),
+            ]),
+            Line::styled(" Esc  cancel (default) ", theme.selected()),
+        ];
     }
+    let mut lines: Vec<Line<'static>> = yes
+        .into_iter()
+        .map(|yes| Line::styled(format!(" y  {yes}"), theme.warn()))
+        .collect();
     let no = match dialog {
-        Dialog::Offer(_) => " Enter, Esc  close ",
+        Dialog::Offer(_) | Dialog::Compare(_) => " Enter, Esc  close ",
         _ => " Enter, Esc, n  cancel (default) ",
     };
     lines.push(Line::styled(no, theme.selected()));
-    let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
-    popup(buf, centered(screen, 68, height), title, lines, 0, theme);
+    lines
 }
+
+/// A line in rows, where it is too long for one.
+fn wrapped(line: Line<'static>, columns: usize) -> Vec<Line<'static>> {
+    if line.width() <= columns {
+        return vec![line];
+    }
+    let style = line.style;
+    let rows = words::wrap(&line.to_string(), columns);
+    rows.into_iter()
+        .map(|row| Line::styled(row, style))
+        .collect()
+}
+
+/// Columns of the box.
+const WIDTH: u16 = 68;
 
 /// What `y` does, if anything.
 fn yes(dialog: &Dialog) -> Option<String> {
     Some(match dialog {
-        Dialog::Offer(_) | Dialog::Quit(None) => return None,
+        Dialog::Offer(_) | Dialog::Compare(_) | Dialog::Quit(None) => return None,
+        Dialog::Avoid(machine) => format!("leave machine {machine} out"),
+        Dialog::Node { change, .. } => match change {
+            NodeChange::Enable => "enable it".into(),
+            NodeChange::Disable => "disable it".into(),
+            NodeChange::Remove => "remove it from the list".into(),
+        },
         Dialog::Rent(row) => format!("rent for at most {}", row.worst_cost),
         Dialog::LeaveViewer => "quit; this changes nothing".into(),
         Dialog::Allow(machine) => format!("no longer avoid machine {machine}"),
@@ -84,109 +149,41 @@ fn left(model: &Model) -> String {
     }
 }
 
-fn rent(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
-    let offer = &row.offer;
-    let place = offer.location.as_deref().unwrap_or("unknown place");
-    let verified = if offer.verified {
-        "verified"
-    } else {
-        "NOT VERIFIED"
+fn change_node(
+    node: &NodeId,
+    owner: NodeOwner,
+    change: NodeChange,
+    theme: Theme,
+) -> Vec<Line<'static>> {
+    let whose = match owner {
+        NodeOwner::Sprint => "the node of this sprint",
+        NodeOwner::Leftover => "left over from a rental of ours that is gone or going",
+        NodeOwner::Proxy => "the inference proxy, and not ours to change",
+        NodeOwner::Other => "SOMEBODY ELSE'S",
     };
-    let mut lines = vec![
-        Line::styled(
-            format!("{}x {}, {place}", offer.gpu_count, offer.gpu_name),
-            theme.strong(),
-        ),
-        Line::raw(format!(
-            "offer {}, machine {}, {verified}, reliability {:.1}%",
-            offer.id,
-            offer.machine,
-            offer.reliability * 100.0
-        )),
-        Line::raw(format!(
-            "price {}, expected cost {}",
-            row.price,
-            row.expected_cost()
-        )),
-        Line::raw(format!(
-            "boot {}, slow {}; {:.0}% to be ready in time",
-            words::length(row.boot.median),
-            words::length(row.boot.p90()),
-            row.chance() * 100.0
-        )),
-        Line::styled(
-            format!("WORST CASE {} for the whole session", row.worst_cost),
-            theme.warn(),
-        ),
-    ];
-    let money = &model.snapshot.money;
-    if let (Some(first), true) = (&model.snapshot.rental, model.is_hedging()) {
-        lines.push(Line::raw(format!(
-            "beside #{}, which goes on: both {} until one is ready",
-            first.id,
-            row.price + money.per_hour
-        )));
-    }
-    let hour = money.hour_limit.0.left_after(money.hour_used.0);
-    lines.push(cap_line("hour", hour, row.price.0, theme));
-    for cap in &money.caps {
-        let left = cap.limit.left_after(cap.used);
-        lines.push(cap_line(&cap.name, left, row.worst_cost, theme));
-    }
-    lines.push(match money.credit {
-        Some(credit) => {
-            let left = credit.left_after(money.credit_floor);
-            cap_line("credit", left, row.worst_cost, theme)
+    let does = match change {
+        NodeChange::Enable => "It takes part again from the next epoch on.",
+        NodeChange::Disable => {
+            "It takes no part from the next epoch on: no PoC, no reward. What runs now goes on."
         }
-        None => Line::styled(
-            "credit unknown: nothing is rented until it is read",
-            theme.bad(),
-        ),
-    });
-    lines
-}
-
-/// What is left of a cap, now and with this cost.
-fn cap_line(name: &str, left: Usd, cost: Usd, theme: Theme) -> Line<'static> {
-    let then = left - cost;
-    let (style, word) = if then < Usd::ZERO {
-        (theme.bad(), " TOO MUCH")
-    } else {
-        (theme.text(), "")
+        NodeChange::Remove => {
+            "It leaves the list for good. A PoC that it takes part in is lost for it."
+        }
     };
-    Line::styled(
-        format!("cap {name:<7} {left} left, {then} after{word}"),
-        style,
-    )
-}
-
-fn offer_reasons(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
-    let offer = &row.offer;
+    let style = match owner {
+        NodeOwner::Sprint | NodeOwner::Leftover => theme.text(),
+        NodeOwner::Proxy | NodeOwner::Other => theme.bad(),
+    };
     let mut lines = vec![
-        Line::styled(
-            format!(
-                "offer {}: {}x {} on machine {}",
-                offer.id, offer.gpu_count, offer.gpu_name, offer.machine
-            ),
-            theme.strong(),
-        ),
-        Line::raw(""),
+        Line::styled(node.to_string(), theme.strong()),
+        Line::styled(format!("It is {whose}."), style),
+        Line::raw(does),
     ];
-    let reasons = row.reasons().into_iter();
-    lines.extend(reasons.map(|(name, text)| Line::raw(format!("{name:<14} {text}"))));
-    let best = model.snapshot.offers.rows.first();
-    let dearer = best.map_or(Usd::ZERO, |best| {
-        row.cost_of_success() - best.cost_of_success()
-    });
-    let place = match best {
-        Some(best) if best.offer.id == offer.id => "the best there is".to_owned(),
-        Some(best) => format!("{dearer} behind offer {}, the best", best.offer.id),
-        None => "no other offer is known now".to_owned(),
-    };
-    lines.push(Line::styled(
-        format!("{:<14} {place}", "so it is"),
-        theme.accent(),
-    ));
+    if owner == NodeOwner::Sprint && change != NodeChange::Enable {
+        lines.push(Line::raw(
+            "The sprint will put it back: to end it, abort the sprint (x).",
+        ));
+    }
     lines
 }
 
@@ -201,22 +198,6 @@ fn left_behind(model: &Model) -> Vec<Line<'static>> {
             rental.id, rental.price
         )));
     }
-    lines
-}
-
-fn allow(machine: MachineId, model: &Model) -> Vec<Line<'static>> {
-    let avoided = model.snapshot.offers.avoided.iter();
-    let evidence = avoided
-        .filter(|avoided| avoided.machine == machine)
-        .map(|avoided| avoided.reason.clone());
-    let mut lines = vec![Line::raw(format!(
-        "Machine {machine} was left out for this:"
-    ))];
-    // The box does not grow with what is wrapped.
-    lines.extend(evidence.map(|why| Line::raw(why.chars().take(64).collect::<String>())));
-    lines.push(Line::raw(
-        "Its offers will be usable again, in auto mode too.",
-    ));
     lines
 }
 
@@ -252,7 +233,8 @@ fn approve(kind: GateKind, model: &Model, theme: Theme) -> Vec<Line<'static>> {
     let means = match kind {
         GateKind::Register => "The node enters the Network Node's list and takes part in PoC.",
         GateKind::Release => "The rental is destroyed and unregistered; this cannot be undone.",
-        GateKind::Start | GateKind::Rent | GateKind::Hedge => "The sprint goes on.",
+        GateKind::Start => "Offers are searched and compared. Renting asks again, with its cost.",
+        GateKind::Rent | GateKind::Hedge => "The sprint goes on.",
     };
     let mut lines = vec![Line::styled(question, theme.strong()), Line::raw(means)];
     if let Some(rental) = &model.snapshot.rental {

@@ -1,0 +1,172 @@
+//! Whether anything is wrong: the line that cannot be missed, and every alert in full.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::domain::Duration;
+use crate::engine::{Alert, AlertLevel};
+use crate::tui::keymap::{Action, key_of};
+use crate::tui::layout::centered;
+use crate::tui::model::{Model, Role};
+use crate::tui::theme::Theme;
+
+use super::{popup, put_cut, words};
+
+/// An engine publishes every second; a viewer that hears nothing for longer than this says so.
+const SILENCE: Duration = Duration::seconds(5);
+
+fn named(level: AlertLevel, theme: Theme) -> (&'static str, Style) {
+    match level {
+        AlertLevel::Notice => ("NOTICE", theme.accent()),
+        AlertLevel::Warning => ("WARNING", theme.warn()),
+        AlertLevel::Critical => ("CRITICAL", theme.bad()),
+    }
+}
+
+/// Draws the line: what the operator must know first, and how many more alerts there are.
+pub fn draw_line(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
+    let (line, bar) = line(model, theme);
+    let is_cut = line.width() > usize::from(area.width);
+    if let Some(style) = bar {
+        buf.set_style(area, style);
+    }
+    put_cut(buf, area, vec![line]);
+    let more = more(model, is_cut);
+    let columns = u16::try_from(more.chars().count()).unwrap_or(u16::MAX);
+    let start = area.right().saturating_sub(columns).max(area.x);
+    // Half a sentence must not look like a whole one.
+    if let Some(last) = start.checked_sub(1).filter(|_| is_cut)
+        && let Some(cell) = buf.cell_mut((last, area.y))
+    {
+        cell.set_symbol(theme.glyph("…", ">"));
+    }
+    buf.set_stringn(
+        start,
+        area.y,
+        &more,
+        usize::from(area.width),
+        bar.unwrap_or_default().patch(theme.strong()),
+    );
+}
+
+/// What the line's end says of the alerts that it does not show in full.
+fn more(model: &Model, is_cut: bool) -> String {
+    let alerts = model.snapshot.alerts.len();
+    let key = key_of(Action::Alerts);
+    match alerts {
+        0 => String::new(),
+        1 if is_cut => format!(" {key} all of it "),
+        1 => String::new(),
+        _ => format!(" +{} more: {key} ", alerts - 1),
+    }
+}
+
+/// The line, and the style of its whole row where it is a bar.
+pub fn line(model: &Model, theme: Theme) -> (Line<'static>, Option<Style>) {
+    let bar = theme.alarm(theme.bad());
+    if model.leaving {
+        let text = " Releasing everything; the cockpit closes when nothing is left.";
+        return (Line::styled(text, theme.warn()), None);
+    }
+    if let Role::LeftBehind { driver } = model.role {
+        let text =
+            format!(" Process {driver} has ended; this is the last that it showed. q quits.");
+        return (Line::styled(text, bar), Some(bar));
+    }
+    if let Role::Viewer { driver } = model.role
+        && model.since_snapshot > SILENCE
+    {
+        let text = format!(
+            " No word from process {driver} for {}: it may be suspended. What is shown is old.",
+            words::length(model.since_snapshot)
+        );
+        return (Line::styled(text, bar), Some(bar));
+    }
+    // What costs money now is not covered by an answer to a key.
+    let critical = |alert: &Alert| alert.level == AlertLevel::Critical;
+    let covered = !model.snapshot.alerts.first().is_some_and(critical);
+    if let Some((text, _)) = model.toast.as_ref().filter(|_| covered) {
+        let text = format!(" {} {text}", theme.glyph("›", ">"));
+        return (Line::styled(text, theme.accent()), None);
+    }
+    let Some(worst) = model.snapshot.alerts.first() else {
+        let text = format!(" {} no alerts", theme.glyph("✓", "ok:"));
+        return (Line::styled(text, theme.ok()), None);
+    };
+    let (word, style) = named(worst.level, theme);
+    let bar = critical(worst).then_some(bar);
+    let (text, strong) = match bar {
+        Some(bar) => (bar, bar),
+        None => (theme.text(), theme.strong()),
+    };
+    let line = Line::from(vec![
+        Span::styled(format!(" {word} "), theme.alarm(style)),
+        Span::styled(format!(" {}", worst.text), text),
+        Span::styled(
+            format!("  {} {}", theme.glyph("→", "->"), worst.advice),
+            strong,
+        ),
+    ]);
+    (line, bar)
+}
+
+/// Draws every alert: how bad, since when, what it is and means, what to do.
+pub fn draw_all(buf: &mut Buffer, screen: Rect, model: &Model, scroll: u16, theme: Theme) {
+    let columns = usize::from(WIDTH.min(screen.width)).saturating_sub(6);
+    let alerts = &model.snapshot.alerts;
+    let mut lines = Vec::new();
+    if alerts.is_empty() {
+        lines.push(Line::styled("Nothing is wrong.", theme.ok()));
+    }
+    for alert in alerts {
+        lines.extend(in_full(alert, columns, model, theme));
+    }
+    let title = format!(
+        "{} ({} to close, j/k scroll)",
+        counted(alerts),
+        key_of(Action::Alerts)
+    );
+    let most = screen.height.saturating_sub(2);
+    let height = u16::try_from(lines.len() + 2).map_or(most, |height| height.min(most));
+    let area = centered(screen, WIDTH, height);
+    popup(buf, area, &title, lines, scroll, theme);
+}
+
+/// Columns of the box with all of them.
+const WIDTH: u16 = 100;
+
+fn counted(alerts: &[Alert]) -> String {
+    let critical = alerts
+        .iter()
+        .filter(|alert| alert.level == AlertLevel::Critical)
+        .count();
+    let all = match alerts.len() {
+        1 => "1 alert".to_owned(),
+        count => format!("{count} alerts"),
+    };
+    match critical {
+        0 => all,
+        critical => format!("{all}, {critical} CRITICAL"),
+    }
+}
+
+fn in_full(alert: &Alert, columns: usize, model: &Model, theme: Theme) -> Vec<Line<'static>> {
+    let (word, style) = named(alert.level, theme);
+    let age = words::length(model.now() - alert.since);
+    let since = alert.since.format("%H:%M UTC");
+    let mut lines = vec![Line::from(vec![
+        Span::styled(format!(" {word} "), theme.alarm(style)),
+        Span::styled(format!(" for {age}, since {since}"), theme.dim()),
+    ])];
+    let rows = words::wrap(&alert.text, columns);
+    lines.extend(rows.into_iter().map(|row| Line::raw(format!("  {row}"))));
+    let mut mark = theme.glyph("→", "->");
+    for row in words::wrap(&alert.advice, columns) {
+        lines.push(Line::styled(format!("  {mark:<2} {row}"), theme.strong()));
+        mark = "";
+    }
+    lines.push(Line::raw(""));
+    lines
+}

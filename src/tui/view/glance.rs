@@ -1,0 +1,237 @@
+//! What one look must answer, after whether anything is wrong: is money running, how long to `PoC`,
+//! which step it is, what it wants of the operator.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use crate::domain::{Duration, GateKind, Mode, Step, UsdPerHour};
+use crate::engine::{CapSnapshot, WorldKind};
+use crate::tui::keymap::{Action, key_of};
+use crate::tui::model::{Model, Role};
+use crate::tui::theme::Theme;
+
+use super::{countdown, put_cut, words};
+
+/// Something to say, in one piece.
+type Item = Vec<Span<'static>>;
+
+/// Draws both answers, each in half of the rows: money, then the sprint.
+pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
+    let rows = usize::from(area.height) / 2;
+    let mut lines = pack(money(model, area.width, theme), area.width, rows);
+    lines.extend(pack(sprint(model, area.width, theme), area.width, rows));
+    put_cut(buf, area, lines);
+}
+
+/// Rows of items in their order, up to the first that does not fit any more: half a number is worse
+/// than none, and what comes later matters less.
+fn pack(items: Vec<Item>, width: u16, rows: usize) -> Vec<Line<'static>> {
+    let width = usize::from(width);
+    let mut lines = vec![Line::default()];
+    for item in items {
+        let wide: usize = item.iter().map(Span::width).sum();
+        let used = lines.last().map_or(0, Line::width);
+        if used + wide <= width {
+            if let Some(line) = lines.last_mut() {
+                line.spans.extend(item);
+            }
+        } else if lines.len() < rows && wide <= width {
+            lines.push(Line::from(item));
+        } else {
+            break;
+        }
+    }
+    lines.resize(rows, Line::default());
+    lines
+}
+
+fn money(model: &Model, width: u16, theme: Theme) -> Vec<Item> {
+    let mut items = who(model, width, theme);
+    let money = &model.snapshot.money;
+    let running = money.per_hour > UsdPerHour::ZERO;
+    items.push(vec![if running {
+        Span::styled(format!("  {}", money.per_hour), theme.warn())
+    } else {
+        Span::raw("  $0.00/h".to_owned())
+    }]);
+    items.push(vec![Span::raw(format!("  spent {}", money.sprint))]);
+    if let Some(until) = paid_until(model) {
+        items.push(vec![
+            Span::styled("  until ", theme.dim()),
+            Span::raw(until),
+        ]);
+    }
+    // Where not all caps fit, the tightest is the one that matters, and so it is the first.
+    let mut caps: Vec<&CapSnapshot> = money.caps.iter().collect();
+    caps.sort_by_key(|cap| cap.limit.left_after(cap.used));
+    let mut before = Some(Span::styled("  left", theme.dim()));
+    for cap in caps {
+        items.push(
+            before
+                .take()
+                .into_iter()
+                .chain([cap_span(cap, theme)])
+                .collect(),
+        );
+    }
+    if let Some(credit) = money.credit {
+        items.push(vec![Span::styled(
+            format!("  credit {credit}"),
+            theme.dim(),
+        )]);
+    }
+    items
+}
+
+/// Whose screen it is, in which world, and who approves.
+fn who(model: &Model, width: u16, theme: Theme) -> Vec<Item> {
+    let mut items = Vec::new();
+    if width >= 100 {
+        items.push(vec![Span::styled(" pocpit ", theme.selected())]);
+    }
+    match model.role {
+        Role::Driver => {}
+        Role::Viewer { driver } => items.push(vec![Span::styled(
+            format!(" VIEWER of {driver} "),
+            theme.selected(),
+        )]),
+        Role::LeftBehind { driver } => items.push(vec![Span::styled(
+            format!(" VIEWER, {driver} HAS ENDED "),
+            theme.selected(),
+        )]),
+    }
+    if let WorldKind::Simulated { speed } = model.snapshot.world {
+        items.push(vec![Span::styled(
+            format!(" DEMO x{speed:.0}"),
+            theme.warn(),
+        )]);
+    }
+    items.push(vec![match model.snapshot.mode {
+        Mode::Manual => Span::styled(" MANUAL", theme.strong()),
+        Mode::Auto => Span::styled(" AUTO", theme.accent()),
+    }]);
+    items
+}
+
+fn cap_span(cap: &CapSnapshot, theme: Theme) -> Span<'static> {
+    let left = cap.limit.left_after(cap.used);
+    let low = left.0 < cap.limit.0 / 10;
+    let style = if low { theme.bad() } else { theme.text() };
+    Span::styled(format!(" {} {left}", cap.name), style)
+}
+
+/// When it stops to cost: by plan, and with no plan yet when the lease ends at the latest.
+fn paid_until(model: &Model) -> Option<String> {
+    let rental = model.snapshot.rental.as_ref()?;
+    let planned = model.snapshot.sprint.release_at.map(|band| band.p50);
+    let at = planned
+        .unwrap_or(rental.lease_until)
+        .min(rental.lease_until);
+    Some(at.format("%H:%M UTC").to_string())
+}
+
+fn sprint(model: &Model, width: u16, theme: Theme) -> Vec<Item> {
+    let snapshot = &model.snapshot;
+    let mut items = vec![until_poc(model, width, theme), step(model, theme)];
+    items.push(wanted(model, theme));
+    if let Some(rental) = &snapshot.rental
+        && let Some(ready) = rental.boot.ready_at
+    {
+        let left = words::length(ready - model.now());
+        items.push(vec![Span::styled(
+            format!("  ready in {left}"),
+            theme.dim(),
+        )]);
+    }
+    items
+}
+
+/// `PoC 2h 16m ±2m`, or what the chain does when that is now or not known.
+fn until_poc(model: &Model, width: u16, theme: Theme) -> Item {
+    let Some(reading) = &model.snapshot.chain.reading else {
+        return vec![Span::styled(" PoC ? chain not read yet", theme.warn())];
+    };
+    let now = model.now();
+    let left = reading.poc_start.blocks_left;
+    if left.0 == 0 {
+        let phase = words::phase(reading.phase);
+        return vec![Span::styled(format!(" {phase} now"), theme.strong())];
+    }
+    let mut spans = vec![Span::styled(" PoC ", theme.dim())];
+    match reading.poc_start.expected {
+        None => spans.push(Span::styled(format!("in {left} blocks"), theme.strong())),
+        Some(band) => {
+            let text = words::band(band, now, theme.glyph("±", "+-"));
+            let short = text
+                .split_once(" (")
+                .map_or(text.as_str(), |(short, _)| short);
+            let text = if width < 100 { short } else { &text };
+            spans.push(Span::styled(text.to_owned(), theme.strong()));
+        }
+    }
+    if now - reading.at > countdown::STALE {
+        let age = words::length(now - reading.at);
+        spans.push(Span::styled(format!(" STALE {age}"), theme.warn()));
+    }
+    spans
+}
+
+fn step(model: &Model, theme: Theme) -> Item {
+    let sprint = &model.snapshot.sprint;
+    let span = sprint
+        .spans
+        .iter()
+        .rev()
+        .find(|span| span.step == sprint.step);
+    let lasts = span
+        .filter(|_| sprint.step != Step::Done)
+        .map_or_else(String::new, |span| {
+            format!(" {}", words::roughly(model.now() - span.started))
+        });
+    let name = sprint.step.name().to_uppercase();
+    vec![
+        Span::styled(format!("  {name}"), theme.accent()),
+        Span::raw(lasts),
+    ]
+}
+
+/// What it wants: the one thing that an operator can be asked for.
+fn wanted(model: &Model, theme: Theme) -> Item {
+    let sprint = &model.snapshot.sprint;
+    let Some(gate) = &sprint.gate else {
+        let text = match (sprint.step, model.role) {
+            (Step::Done, Role::Driver) => {
+                return vec![Span::styled(
+                    format!("  {} starts the next", key_of(Action::Start)),
+                    theme.accent(),
+                )];
+            }
+            _ => "  wants nothing",
+        };
+        return vec![Span::styled(text, theme.dim())];
+    };
+    let left = gate.until.map_or_else(String::new, |until| {
+        format!(
+            ", {} left",
+            words::length((until - model.now()).max(Duration::zero()))
+        )
+    });
+    vec![
+        Span::raw("  "),
+        Span::styled(
+            format!(" GATE {}: {}{left} ", gate.kind, how(gate.kind, model)),
+            theme.alarm(theme.warn()),
+        ),
+    ]
+}
+
+/// The key that passes a gate.
+pub fn how(kind: GateKind, model: &Model) -> String {
+    match kind {
+        _ if model.role != Role::Driver => "its driver decides".to_owned(),
+        GateKind::Start => format!("{} starts", key_of(Action::Start)),
+        GateKind::Rent | GateKind::Hedge => "3, pick, Enter".to_owned(),
+        GateKind::Register | GateKind::Release => format!("{} approves", key_of(Action::Approve)),
+    }
+}
