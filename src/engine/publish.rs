@@ -491,7 +491,9 @@ impl Engine {
                 "instance {instance} is still not gone {} minutes after its destroy",
                 (now - *since).num_minutes()
             ),
-            advice: "destroy it by hand at https://console.vast.ai/instances/ ; it costs money until then".to_owned(),
+            advice: format!(
+                "destroy it by hand: `vastai destroy instance {instance}`, or https://console.vast.ai/instances/ ; it costs money until then"
+            ),
             since: *since,
         });
         let watched = self.own.iter().chain(&self.beside);

@@ -40,7 +40,10 @@ impl Palette {
                 Some((score, entry))
             })
             .collect();
-        found.sort_by_key(|(score, entry)| (std::cmp::Reverse(*score), entry.against.is_some()));
+        found.sort_by_key(|(score, entry)| {
+            let (blocked, moves) = (entry.against.is_some(), entry.binding.action.moves());
+            (std::cmp::Reverse(*score), blocked, moves)
+        });
         found.into_iter().map(|(_, entry)| entry).collect()
     }
 

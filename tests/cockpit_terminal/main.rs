@@ -287,33 +287,47 @@ fn a_signal_gives_the_terminal_back() {
     assert!(restored);
 }
 
+/// Pictures in the README: the keys that lead there once a rental loads its model, what is waited for,
+/// and what the program must still show.
+const PICTURES: [(&str, &str, &str, &[&str]); 3] = [
+    (
+        "cockpit",
+        "4",
+        "Loading safetensors",
+        &["Countdown", "Sprint", "Boot log", "DEMO", "WARMING"],
+    ),
+    (
+        "charts",
+        "8z",
+        "Boot by stage",
+        &["Charts", "image pull", "best price"],
+    ),
+    ("offers", "z3", "offer 2", &["Offers", "worst", "chance"]),
+];
+
 #[test]
-fn the_readmes_picture_is_a_screen_of_the_program() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/cockpit.svg");
+fn the_readmes_pictures_are_screens_of_the_program() {
+    let path = |name: &str| format!("{}/assets/{name}.svg", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("POCPIT_UPDATE").is_some() {
-        let mut terminal =
-            Terminal::start(120, 36, &["demo", "--auto", "--speed", "60", "--seed", "1"]);
+        let arguments = ["demo", "--auto", "--speed", "60", "--seed", "1"];
+        let mut terminal = Terminal::start(120, 36, &arguments);
         terminal.until("WARMING");
-        terminal.press("4");
-        terminal.until("Loading safetensors");
-        std::thread::sleep(Duration::from_secs(1));
-        let picture = picture::svg(terminal.screen.lock().unwrap().screen());
-        std::fs::write(path, picture).unwrap();
+        for (name, keys, wanted, _) in PICTURES {
+            terminal.press(keys);
+            terminal.until(wanted);
+            std::thread::sleep(Duration::from_secs(1));
+            let picture = picture::svg(terminal.screen.lock().unwrap().screen());
+            std::fs::write(path(name), picture).unwrap();
+        }
     }
-    let picture = std::fs::read_to_string(path).expect("the picture");
-    // What it shows must still be what the program shows.
-    for word in [
-        "Countdown",
-        "Sprint",
-        "Boot log",
-        "Registrations",
-        "DEMO",
-        "WARMING",
-    ] {
-        assert!(
-            picture.contains(word),
-            "{word} is not in the picture: run this test with POCPIT_UPDATE=1"
-        );
+    for (name, _, _, words) in PICTURES {
+        let picture = std::fs::read_to_string(path(name)).expect("the picture");
+        for word in words {
+            assert!(
+                picture.contains(word),
+                "{word} is not in the picture {name}: run this test with POCPIT_UPDATE=1"
+            );
+        }
     }
 }
 

@@ -102,14 +102,25 @@ fn look(cell: &Cell) -> Look {
     }
 }
 
+/// One of the 256, as xterm has those beyond the first sixteen.
+fn indexed(index: u8) -> String {
+    if let Some(own) = PALETTE.get(usize::from(index)) {
+        return (*own).to_owned();
+    }
+    if index >= 232 {
+        let grey = 8 + 10 * (index - 232);
+        return format!("#{grey:02x}{grey:02x}{grey:02x}");
+    }
+    let cube = index - 16;
+    let level = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
+    let [red, green, blue] = [cube / 36, cube / 6 % 6, cube % 6].map(level);
+    format!("#{red:02x}{green:02x}{blue:02x}")
+}
+
 fn hex(color: Color, default: &str) -> String {
     match color {
         Color::Default => default.into(),
-        Color::Idx(index) => PALETTE
-            .get(usize::from(index))
-            .copied()
-            .unwrap_or(default)
-            .into(),
+        Color::Idx(index) => indexed(index),
         Color::Rgb(red, green, blue) => format!("#{red:02x}{green:02x}{blue:02x}"),
     }
 }

@@ -107,7 +107,7 @@ fn reading_lines(
         let text = if rent_at > now {
             format!(
                 "in {} ({})",
-                words::length(rent_at - now),
+                words::roughly(rent_at - now),
                 rent_at.format("%H:%M UTC")
             )
         } else {

@@ -23,8 +23,8 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     let confirmed = history.iter().filter(|past| past.report.weight.is_some());
     let cost: f64 = history.iter().map(|past| past.report.cost_usd).sum();
     let note = format!(
-        "{} sprints, {} with weight, ${cost:.2}",
-        history.len(),
+        "{}, {} with weight, ${cost:.2}",
+        counted(history.len(), "sprint"),
         confirmed.count()
     );
     let inner = frame(buf, area, Pane::History, &note, model, theme);
@@ -90,6 +90,13 @@ fn cells(past: &PastSprintRow) -> [String; 9] {
     ]
 }
 
+fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
+}
+
 fn or_none(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
@@ -125,7 +132,7 @@ fn told(past: &PastSprintRow, theme: Theme) -> Vec<Line<'static>> {
     let times = |name: &'static str, times: Vec<(String, crate::domain::Duration)>| {
         let times = times.into_iter();
         let text: Vec<String> = times
-            .map(|(what, took)| format!("{what} {}", words::length(took)))
+            .map(|(what, took)| format!("{what} {}", words::roughly(took)))
             .collect();
         Line::from(vec![
             Span::styled(format!("{name} "), theme.accent()),
@@ -143,7 +150,10 @@ fn told(past: &PastSprintRow, theme: Theme) -> Vec<Line<'static>> {
         times("Steps", steps.collect()),
         times("Boot", stages.collect()),
         Line::styled(
-            format!("{rentals} boots watched, machine {machine}, {left}; Enter shows its log"),
+            format!(
+                "{} watched, machine {machine}, {left}; Enter shows its log",
+                counted(rentals, "boot")
+            ),
             theme.dim(),
         ),
     ]
