@@ -134,7 +134,7 @@ async fn a_container_log_is_copied_for_us_once_the_container_runs() {
     let scene = Scene::new(600.0, Scenario::default()).await;
     let market = scene.market();
     let id = market.rent(&scene.order(1).await).await.unwrap();
-    while scene.world.mapped_ports(id.0).is_empty() {
+    while !matches!(market.instance(id).await, Ok(Some(i)) if i.actual == ActualStatus::Running) {
         tokio::time::sleep(RealDuration::from_millis(50)).await;
     }
     let all = market.container_log(id, 200).await.unwrap();

@@ -22,9 +22,9 @@ use crate::ssh::sanitize::Sanitizer;
 /// Lines of a copy.
 const LINES: u32 = 200;
 /// The host uploads each copy, which takes it some seconds.
-const COPY_EVERY: Duration = Duration::seconds(30);
+const COPY_EVERY: Duration = Duration::seconds(15);
 
-const BEGINS: &str = "The container's log, as the market copies its last lines every half minute:";
+const BEGINS: &str = "The container's log, as the market copies its last lines now and then:";
 const MISSES: &str = "What came between these lines was in no copy.";
 const ENDS: &str = "The workload's own log from here on:";
 

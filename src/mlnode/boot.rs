@@ -434,15 +434,15 @@ mod tests {
             version: None,
             startup: StartupState::Completed,
             gpus: gpus(4),
-            driver: driver(12.8),
+            driver: Some(driver(12.8)),
         }
     }
 
-    fn driver(cuda: f64) -> Option<GpuDriver> {
-        Some(GpuDriver {
+    fn driver(cuda: f64) -> GpuDriver {
+        GpuDriver {
             version: "570.124.06".into(),
             cuda: Some(cuda),
-        })
+        }
     }
 
     #[test]
@@ -572,7 +572,7 @@ mod tests {
                     loaded_model: None,
                     startup: StartupState::NotStarted,
                     gpus,
-                    driver,
+                    driver: Some(driver),
                     ..serving()
                 },
             );
@@ -597,7 +597,7 @@ mod tests {
         boot.observe_status(
             at(2),
             &MlNodeStatus {
-                driver: driver(13.0),
+                driver: Some(driver(13.0)),
                 ..serving()
             },
         );

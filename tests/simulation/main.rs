@@ -213,6 +213,10 @@ fn a_known_failure_of_a_machine_is_acted_upon_within_a_minute_by_taking_another(
     for failure in log.into_iter().chain(row).chain(machine) {
         let acted = boot::act_on(failure);
         assert!(acted.given_back_after <= MINUTE, "{failure:?}: {acted:?}");
+        assert!(
+            acted.evidence.contains(failure.words()),
+            "{failure:?}: {acted:?}"
+        );
         assert!(acted.took_another, "{failure:?}: {acted:?}");
     }
 }
@@ -247,6 +251,10 @@ fn a_known_failure_of_ours_is_acted_upon_within_a_minute_by_stopping_with_its_ca
     ] {
         let acted = boot::act_on(failure);
         assert!(acted.given_back_after <= MINUTE, "{failure:?}: {acted:?}");
+        assert!(
+            acted.evidence.contains(failure.words()),
+            "{failure:?}: {acted:?}"
+        );
         assert!(!acted.took_another, "{failure:?}: {acted:?}");
         assert!(acted.cause.contains(cause), "{failure:?}: {acted:?}");
     }

@@ -108,6 +108,16 @@ for_both_peers! {
         assert!(follower.sessions > 4, "{} sessions", follower.sessions);
     }
 
+    async fn a_wire_that_drips_stalls_and_is_cut_changes_no_byte(scene: Scene) {
+        let text = text(0..20_000);
+        let mut follower = Follower::of(&scene).await;
+        follower.wire.roughen(3);
+        scene.peer.append(LOG, &text);
+        follower.read_until(text.len()).await;
+        assert!(follower.seen == text, "{} bytes of {}", follower.seen.len(), text.len());
+        assert!(follower.sessions > 1, "{} sessions", follower.sessions);
+    }
+
     async fn a_log_that_is_cut_off_and_written_anew_is_read_from_its_beginning(scene: Scene) {
         let mut follower = Follower::of(&scene).await;
         let (old, new, newest) = (text(0..2_000), text(2_000..2_100), text(3_000..9_000));

@@ -101,6 +101,7 @@ macro_rules! for_both_peers {
 
 mod ends;
 mod log;
+mod shell;
 mod tunnels;
 
 async fn eventually(what: &str, mut done: impl AsyncFnMut() -> bool) {

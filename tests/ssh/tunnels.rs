@@ -87,6 +87,51 @@ fn http() -> reqwest::Client {
         .unwrap()
 }
 
+/// Two hundred requests at once, each with an answer of its own.
+async fn crowd(http: &reqwest::Client, end: SocketAddr) {
+    let requests = (0..200).map(|number| {
+        let request = http
+            .post(format!("http://{end}/{number}"))
+            .body(vec![b'x'; 2_000]);
+        async move { request.send().await?.text().await }
+    });
+    let answers = futures_util::future::join_all(requests).await;
+    for (number, text) in answers.into_iter().enumerate() {
+        assert_eq!(text.unwrap(), format!("POST /{number} HTTP/1.1"));
+    }
+}
+
+/// `POCPIT_LOAD_SECONDS` says for how long; ten minutes without it.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes ten minutes"]
+async fn two_hundred_requests_at_once_for_ten_minutes_lose_none() {
+    let Some(scene) = Scene::new(Kind::Sshd).await else {
+        return;
+    };
+    let seconds = std::env::var("POCPIT_LOAD_SECONDS");
+    let seconds = seconds.map_or(600, |seconds| seconds.parse().unwrap());
+    let session = scene.connect().await;
+    let ends = session
+        .open_tunnel(&spec(http_server().await))
+        .await
+        .unwrap();
+    let (http, begin) = (http(), std::time::Instant::now());
+    let (mut rounds, mut slowest) = (0_u64, Duration::ZERO);
+    while begin.elapsed() < Duration::from_secs(seconds) {
+        let round = std::time::Instant::now();
+        crowd(&http, ends.inference).await;
+        slowest = slowest.max(round.elapsed());
+        rounds += 1;
+    }
+    let took = begin.elapsed();
+    println!(
+        "{} requests in {took:.0?}, none lost; the slowest two hundred took {slowest:.2?}",
+        rounds * 200
+    );
+    assert_eq!(session.traffic().sent, rounds * 200 * 2_000);
+    session.close().await;
+}
+
 for_both_peers! {
     async fn requests_go_through_the_tunnel_with_and_without_a_version(scene: Scene) {
         let session = scene.connect().await;
@@ -129,16 +174,8 @@ for_both_peers! {
     async fn two_hundred_requests_at_once_are_all_answered_again_and_again(scene: Scene) {
         let session = scene.connect().await;
         let ends = session.open_tunnel(&spec(http_server().await)).await.unwrap();
-        let http = http();
         for _ in 0..3 {
-            let requests = (0..200).map(|number| {
-                let url = format!("http://{}/{number}", ends.inference);
-                let request = http.post(url).body(vec![b'x'; 2_000]);
-                async move { request.send().await?.text().await }
-            });
-            for (number, text) in futures_util::future::join_all(requests).await.into_iter().enumerate() {
-                assert_eq!(text.unwrap(), format!("POST /{number} HTTP/1.1"));
-            }
+            crowd(&http(), ends.inference).await;
         }
         // What went through was counted.
         let traffic = session.traffic();

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pocpit::domain::SshEndpoint;
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,6 +24,7 @@ pub struct Wire {
     state: Arc<watch::Sender<State>>,
     limit: Arc<Mutex<u64>>,
     latency: Arc<Mutex<Duration>>,
+    roughness: Arc<Mutex<Option<StdRng>>>,
 }
 
 impl Wire {
@@ -33,6 +35,7 @@ impl Wire {
             state: Arc::new(watch::Sender::new(State::Sound)),
             limit: Arc::new(Mutex::new(u64::MAX)),
             latency: Arc::default(),
+            roughness: Arc::default(),
         };
         tokio::spawn(wire.clone().accept(listener, host.port));
         wire
@@ -53,6 +56,38 @@ impl Wire {
     /// Each way takes so long from now on.
     pub fn delay(&self, latency: Duration) {
         *self.latency.lock().unwrap() = latency;
+    }
+
+    /// From now on bytes come in drips, with pauses between them and a stall now and then, as over a
+    /// link that loses packets: TCP sends those again, so a byte that is lost for good is a cut.
+    pub fn roughen(&self, seed: u64) {
+        *self.roughness.lock().unwrap() = Some(StdRng::seed_from_u64(seed));
+    }
+
+    /// How many of so many bytes come next, and after which pause.
+    fn drip(&self, count: usize) -> (usize, Duration) {
+        let mut roughness = self.roughness.lock().unwrap();
+        let Some(chance) = roughness.as_mut() else {
+            return (count, Duration::ZERO);
+        };
+        let pause = match chance.random_range(0..100) {
+            0 => 200,
+            1..20 => chance.random_range(1..10),
+            _ => 0,
+        };
+        (chance.random_range(1..=count), Duration::from_millis(pause))
+    }
+
+    async fn pass(&self, mut bytes: &[u8], to: &mut OwnedWriteHalf) -> std::io::Result<()> {
+        while !bytes.is_empty() {
+            let (count, pause) = self.drip(bytes.len());
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+            to.write_all(&bytes[..count]).await?;
+            bytes = &bytes[count..];
+        }
+        Ok(())
     }
 
     /// Nothing comes through any more, and no side is told.
@@ -103,7 +138,7 @@ impl Wire {
                 return;
             }
             let count = usize::try_from(limit).map_or(count, |limit| count.min(limit));
-            if to.write_all(&buffer[..count]).await.is_err() {
+            if self.pass(&buffer[..count], &mut to).await.is_err() {
                 return;
             }
             limit -= count as u64;
