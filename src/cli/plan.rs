@@ -12,10 +12,11 @@ use crate::chain::clock::{BlockClock, STRETCH, STRETCHES};
 use crate::chain::sources::Sources;
 use crate::config::Config;
 use crate::domain::{
-    Account, Blocks, CallError, Duration, EpochView, Governance, Mode, Offer, RegisteredNode,
+    Account, Blocks, CallError, Duration, EpochView, Governance, Mode, Offer, Preflight,
     SourceStatus, Time,
 };
-use crate::engine::ports::{Chain, Look, Market, NetworkNode};
+use crate::engine::ports::{Chain, Look, Market};
+use crate::engine::preflight::examine;
 use crate::engine::sprint_rules;
 use crate::flow::{Effect, Event, Funds, Sprint};
 use crate::http::HttpClient;
@@ -32,9 +33,8 @@ struct Seen {
     sources: Vec<SourceStatus>,
     clock: BlockClock,
     governance: Result<Option<Governance>, CallError>,
-    models: Result<Vec<String>, CallError>,
-    participant: Result<bool, CallError>,
-    nodes: Result<Vec<RegisteredNode>, CallError>,
+    /// As the engine judges before it rents.
+    preflight: Preflight,
     offers: Result<Vec<Offer>, CallError>,
     account: Result<Account, CallError>,
     ledger: Ledger,
@@ -60,12 +60,12 @@ async fn look(config: &Config) -> Result<Seen, Report> {
     let node = NetworkNodeClient::new(http, &config.network_node);
     let clock = runtime::clock(config.simulation);
     let now = clock.now();
-    let (reports, governance, models, participant, nodes) = tokio::join!(
+    let ledger = journal::read_only(&config.paths.state_dir)?;
+    let leaving = ledger.registered();
+    let (reports, governance, examined) = tokio::join!(
         chain.look(Look::Every),
         chain.governance(),
-        chain.approved_models(),
-        chain.is_participant(&config.chain.participant),
-        node.nodes(),
+        examine(&chain, &node, now, config, &leaving),
     );
     // One after the other: the market limits calls by the second.
     let offers = market.search(&config.vast.query, now).await;
@@ -92,12 +92,10 @@ async fn look(config: &Config) -> Result<Seen, Report> {
         doubt,
         sources: sources.statuses(),
         governance,
-        models,
-        participant,
-        nodes,
+        preflight: examined.preflight,
         offers,
         account,
-        ledger: journal::read_only(&config.paths.state_dir)?,
+        ledger,
     })
 }
 

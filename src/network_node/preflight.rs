@@ -2,7 +2,7 @@
 
 use super::diff::{Difference, diff};
 use crate::domain::{
-    CallError, CallErrorKind, Finding, NodeConfig, Participant, Preflight, RegisteredNode,
+    CallError, CallErrorKind, Finding, NodeConfig, NodeId, Participant, Preflight, RegisteredNode,
     Requirement, Time, Verdict,
 };
 
@@ -33,6 +33,8 @@ pub struct Intent {
     /// Where the node will be, as far as that is known before there is a rental. Its id ends in the
     /// contract's number, which nobody else has.
     pub address: Option<NodeConfig>,
+    /// Registrations of ours that are gone before the next rental.
+    pub leaving: Vec<NodeId>,
 }
 
 /// Judges every requirement. What cannot be told is unknown, never fine.
@@ -48,8 +50,9 @@ pub fn judge(at: Time, intent: &Intent, facts: &Facts) -> Preflight {
         callback.map(|answer| finding(Requirement::Callback, reached(&intent.callback, answer))),
     );
     let address = intent.address.as_ref();
-    findings
-        .extend(address.map(|wanted| finding(Requirement::Address, free_address(wanted, facts))));
+    findings.extend(
+        address.map(|wanted| finding(Requirement::Address, free_address(wanted, intent, facts))),
+    );
     Preflight { at, findings }
 }
 
@@ -67,9 +70,10 @@ fn unmet(cause: String, remedy: &str) -> Verdict {
     }
 }
 
-fn unknown(error: &CallError, remedy: &str) -> Verdict {
+/// `cause` is what is not known, and what that means.
+fn unknown(cause: &str, error: &CallError, remedy: &str) -> Verdict {
     Verdict::Unknown {
-        cause: error.to_string(),
+        cause: format!("{cause}: {error}"),
         remedy: remedy.to_owned(),
     }
 }
@@ -78,8 +82,9 @@ fn admin_api(facts: &Facts) -> Verdict {
     match &facts.nodes {
         Ok(_) => Verdict::Met,
         Err(error) => unknown(
+            "the Network Node does not list its nodes, so none can be registered",
             error,
-            "check network_node.admin_api and that the Network Node runs: no node can be registered without it",
+            "check network_node.admin_api and that the Network Node runs",
         ),
     }
 }
@@ -95,7 +100,11 @@ fn model(intent: &Intent, facts: &Facts) -> Verdict {
             ),
             "set mlnode.model to an approved one: the Network Node drops any other",
         ),
-        Err(error) => unknown(error, "check chain.public_api"),
+        Err(error) => unknown(
+            &format!("whether governance approves {} is not known", intent.model),
+            error,
+            "check chain.public_api",
+        ),
     }
 }
 
@@ -113,7 +122,14 @@ fn participant(intent: &Intent, facts: &Facts) -> Verdict {
             format!("{} is no participant of the chain", intent.participant),
             "register the host on the chain, or correct chain.participant",
         ),
-        Err(error) => unknown(error, "check chain.public_api"),
+        Err(error) => unknown(
+            &format!(
+                "whether {} is a participant of the chain is not known",
+                intent.participant
+            ),
+            error,
+            "check chain.public_api",
+        ),
     }
 }
 
@@ -121,6 +137,7 @@ fn chain(facts: &Facts) -> Verdict {
     match &facts.chain {
         Ok(()) => Verdict::Met,
         Err(error) => unknown(
+            "whether the chain node is in step is not known",
             error,
             "wait until the chain node has caught up, or name another one in chain.rpc",
         ),
@@ -134,11 +151,15 @@ fn reached(callback: &str, answer: &Result<(), CallError>) -> Verdict {
             format!("nobody listens on the callback address {callback}"),
             "correct network_node.callback_target: proofs that do not arrive there count for nothing",
         ),
-        Err(error) => unknown(error, "check network_node.callback_target"),
+        Err(error) => unknown(
+            &format!("whether the callback address {callback} answers is not known"),
+            error,
+            "check network_node.callback_target",
+        ),
     }
 }
 
-fn free_address(wanted: &NodeConfig, facts: &Facts) -> Verdict {
+fn free_address(wanted: &NodeConfig, intent: &Intent, facts: &Facts) -> Verdict {
     let Ok(nodes) = &facts.nodes else {
         return Verdict::Unknown {
             cause: "which addresses are taken is not known".into(),
@@ -150,7 +171,7 @@ fn free_address(wanted: &NodeConfig, facts: &Facts) -> Verdict {
         .find_map(|difference| match difference {
             Difference::Clash {
                 holder, address, ..
-            } => Some((holder, address)),
+            } if !intent.leaving.contains(&holder) => Some((holder, address)),
             _ => None,
         });
     match clash {
@@ -199,6 +220,7 @@ mod tests {
             model: MODEL.into(),
             callback: "127.0.0.1:9100".into(),
             address: Some(address),
+            leaving: Vec::new(),
         }
     }
 
@@ -280,6 +302,22 @@ mod tests {
             cause.contains("vastai-31415926") && cause.contains("10.0.0.5:8080"),
             "{cause}"
         );
+    }
+
+    #[test]
+    fn a_registration_of_ours_that_is_leaving_holds_no_address() {
+        let held = wire::row(&a_row()).unwrap();
+        let leaving = vec![held.config.id.clone()];
+        let facts = Facts {
+            nodes: Ok(vec![held]),
+            ..good()
+        };
+        assert!(!judge(now(), &intent(), &facts).is_clear());
+        let intent = Intent {
+            leaving,
+            ..intent()
+        };
+        assert!(judge(now(), &intent, &facts).is_clear());
     }
 
     #[test]

@@ -103,7 +103,14 @@ fn the_plan_names_what_stops_it() {
     };
     says("stops", "budget.per_sprint");
     says("stops", "nobody/approves-this");
-    says("stops", "Network Node does not answer");
+    says(
+        "stops",
+        "does not list its nodes, so none can be registered",
+    );
+    says("stops", "whether the chain node is in step is not known");
+    for remedy in ["set mlnode.model to an approved one", "chain.rpc"] {
+        assert!(words.stdout.contains(remedy), "{remedy}: {}", words.stdout);
+    }
     says("may", "RPC 127.0.0.1:9 cannot be relied on");
     assert_eq!(plan["chain"]["block_seconds"], Value::Null);
     assert!(

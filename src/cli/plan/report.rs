@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::Seen;
 use crate::config::Config;
 use crate::domain::{
-    ConfirmationParams, Duration, Height, RankedOffer, ReleasePolicy, SourceHealth, SourceStatus,
-    Time, Usd,
+    ConfirmationParams, Duration, Finding, Height, RankedOffer, ReleasePolicy, SourceHealth,
+    SourceStatus, Time, Usd,
 };
 use crate::engine::needs;
 use crate::flow::{ASSUMED_CONFIRMATION, Sprint, Terms, admit, forecast};
@@ -73,6 +73,8 @@ pub(super) struct Cost {
 pub(super) struct Obstacle {
     pub certainty: Certainty,
     pub what: String,
+    /// What to do about it; absent when it shows in what is wrong.
+    pub remedy: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -158,7 +160,7 @@ pub(super) fn plan(config: &Config, seen: &Seen) -> PlanReport {
         register_by: moment(sprint.deadline().unwrap_or(stages.poc_start)),
         release: moment(sprint.release_height(&stages)),
         cost: best.map(|best| cost(best, ranked.as_ref().map_or(0, |all| all.usable.len()))),
-        could_stop: obstacles(config, seen, &sprint, ranked.as_ref()),
+        could_stop: obstacles(seen, &sprint, ranked.as_ref()),
         confirmation: Confirmation {
             expected_per_epoch: confirmation.expected_per_epoch,
             alpha_threshold: confirmation.alpha_threshold,
@@ -261,14 +263,23 @@ fn policies(
     all.into_iter().map(told).collect()
 }
 
-fn obstacles(
-    config: &Config,
-    seen: &Seen,
-    sprint: &Sprint,
-    ranked: Option<&Ranked>,
-) -> Vec<Obstacle> {
-    let mut found = Vec::new();
-    let mut add = |certainty, what: String| found.push(Obstacle { certainty, what });
+fn obstacles(seen: &Seen, sprint: &Sprint, ranked: Option<&Ranked>) -> Vec<Obstacle> {
+    let troubles = seen.preflight.obstacles().filter_map(Finding::trouble);
+    // What nobody could tell keeps the engine from renting as well.
+    let mut found: Vec<Obstacle> = troubles
+        .map(|(cause, remedy)| Obstacle {
+            certainty: Certainty::Stops,
+            what: cause.to_owned(),
+            remedy: Some(remedy.to_owned()),
+        })
+        .collect();
+    let mut add = |certainty, what: String| {
+        found.push(Obstacle {
+            certainty,
+            what,
+            remedy: None,
+        });
+    };
     if let Some(doubt) = &seen.doubt {
         add(
             Certainty::May,
@@ -294,38 +305,6 @@ fn obstacles(
             "planned upgrades are unknown: chain.rest is not configured".to_owned(),
         ),
         Ok(Some(_)) => {}
-    }
-    let model = &config.mlnode.model.id;
-    match &seen.models {
-        Err(error) => add(
-            Certainty::May,
-            format!("the approved models are unknown: {error}"),
-        ),
-        Ok(models) if !models.contains(model) => add(
-            Certainty::Stops,
-            format!(
-                "governance does not approve the model {model}: a registration would be refused"
-            ),
-        ),
-        Ok(_) => {}
-    }
-    match &seen.participant {
-        Err(error) => add(
-            Certainty::May,
-            format!("the participant is unknown: {error}"),
-        ),
-        Ok(false) => add(
-            Certainty::Stops,
-            format!(
-                "{} is not registered on the chain",
-                config.chain.participant
-            ),
-        ),
-        Ok(true) => {}
-    }
-    if let Err(error) = &seen.nodes {
-        let what = format!("the Network Node does not answer, no node can be registered: {error}");
-        add(Certainty::Stops, what);
     }
     for open in seen.ledger.open_rentals() {
         add(
