@@ -129,30 +129,34 @@ const FOR_EXAMPLE: ReleasePolicy = ReleasePolicy::MinutesAfterStart(360);
 const TYPICAL_BLOCK: Duration = Duration::milliseconds(5_600);
 
 pub(super) fn plan(config: &Config, seen: &Seen) -> PlanReport {
-    let (sprint, search) = seen.sprint(config);
-    let stages = sprint.stages().copied().unwrap_or(seen.view.next);
+    let (sprint, search) = seen.outlook.sprint(config, &seen.ledger);
+    let stages = sprint.stages().copied().unwrap_or(seen.outlook.view.next);
     let ranked = search.as_ref().and_then(|search| {
         let offers = seen.offers.as_ref().ok()?.clone();
-        let needs = needs(seen.now, search, config);
+        let needs = needs(seen.outlook.now, search, config);
         let experience = Experience {
-            avoided: &seen.ledger.avoided(seen.now),
+            avoided: &seen.ledger.avoided(seen.outlook.now),
             boots: seen.ledger.boots(),
         };
         Some(rank(offers, &config.vast.query, &needs, &experience))
     });
     let best = ranked.as_ref().and_then(|ranked| ranked.usable.first());
-    let (confirmation, known_by) = match &seen.governance {
+    let (confirmation, known_by) = match &seen.outlook.governance {
         Ok(Some(known)) => (known.confirmation, KnownBy::Chain),
         _ => (ASSUMED_CONFIRMATION, KnownBy::Documentation),
     };
     let moment = |height| moment(seen, &sprint, height);
     PlanReport {
-        at: seen.now,
+        at: seen.outlook.now,
         chain: Chain {
-            height: seen.view.height,
-            epoch: seen.view.epoch.0,
-            block_seconds: seen.clock.block_time().map(Duration::as_seconds_f64),
-            sources: seen.sources.clone(),
+            height: seen.outlook.view.height,
+            epoch: seen.outlook.view.epoch.0,
+            block_seconds: seen
+                .outlook
+                .clock
+                .block_time()
+                .map(Duration::as_seconds_f64),
+            sources: seen.outlook.sources.clone(),
         },
         epoch: stages.epoch.0,
         poc_start: moment(stages.poc_start),
@@ -171,7 +175,7 @@ pub(super) fn plan(config: &Config, seen: &Seen) -> PlanReport {
 }
 
 fn moment(seen: &Seen, sprint: &Sprint, height: Height) -> Moment {
-    let band = seen.clock.estimate(seen.now, height);
+    let band = seen.outlook.clock.estimate(seen.outlook.now, height);
     Moment {
         height,
         p10: band.map(|band| band.p10),
@@ -202,10 +206,10 @@ fn policies(
     let poc = &config.poc;
     let downloaded = config.vast.image_gb + config.vast.model_gb;
     let terms = Terms {
-        stages: sprint.stages().copied().unwrap_or(seen.view.next),
-        params: seen.view.params,
+        stages: sprint.stages().copied().unwrap_or(seen.outlook.view.next),
+        params: seen.outlook.view.params,
         confirmation,
-        block: seen.clock.block_time().unwrap_or(TYPICAL_BLOCK),
+        block: seen.outlook.clock.block_time().unwrap_or(TYPICAL_BLOCK),
         before_poc: poc.lead + poc.margin,
         lease: poc.lease,
         longest: poc.execution_timeout,
@@ -280,13 +284,13 @@ fn obstacles(seen: &Seen, sprint: &Sprint, ranked: Option<&Ranked>) -> Vec<Obsta
             remedy: None,
         });
     };
-    if let Some(doubt) = &seen.doubt {
+    if let Some(doubt) = &seen.outlook.doubt {
         add(
             Certainty::May,
             format!("the chain's height is not certain: {doubt}"),
         );
     }
-    for source in &seen.sources {
+    for source in &seen.outlook.sources {
         if source.health != SourceHealth::Good {
             let what = format!("{} cannot be relied on: {:?}", source.source, source.health);
             add(Certainty::May, what);
@@ -295,7 +299,7 @@ fn obstacles(seen: &Seen, sprint: &Sprint, ranked: Option<&Ranked>) -> Vec<Obsta
     if let Some(note) = sprint.note() {
         add(Certainty::Stops, note.to_owned());
     }
-    match &seen.governance {
+    match &seen.outlook.governance {
         Err(error) => add(
             Certainty::May,
             format!("planned upgrades are unknown: {error}"),
