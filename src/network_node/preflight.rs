@@ -1,6 +1,8 @@
 //! Whether a rental could do its work at all: a verdict over facts, before any money is spent. Pure.
 
-use super::diff::{Difference, diff};
+use std::collections::BTreeSet;
+
+use super::diff::{Difference, NodePort, diff};
 use crate::domain::{
     CallError, CallErrorKind, Finding, NodeConfig, NodeId, Participant, Preflight, RegisteredNode,
     Requirement, Time, Verdict,
@@ -31,7 +33,8 @@ pub struct Intent {
     /// The callback, as it is reached from here.
     pub callback: String,
     /// Where the node will be, as far as that is known before there is a rental. Its id ends in the
-    /// contract's number, which nobody else has.
+    /// contract's number, which nobody else has: behind a prefix that ends in no digit, which the
+    /// configuration sees to, it is nobody else's.
     pub address: Option<NodeConfig>,
     /// Registrations of ours that are gone before the next rental.
     pub leaving: Vec<NodeId>,
@@ -166,21 +169,62 @@ fn free_address(wanted: &NodeConfig, intent: &Intent, facts: &Facts) -> Verdict 
             remedy: "see the admin API".into(),
         };
     };
-    let clash = diff(std::slice::from_ref(wanted), nodes, |_| false)
-        .into_iter()
-        .find_map(|difference| match difference {
+    let differences = diff(std::slice::from_ref(wanted), nodes, |_| false);
+    let clashes: Vec<Clash<'_>> = differences
+        .iter()
+        .filter_map(|difference| match difference {
             Difference::Clash {
-                holder, address, ..
-            } if !intent.leaving.contains(&holder) => Some((holder, address)),
+                holder,
+                address,
+                port,
+                ..
+            } if !intent.leaving.contains(holder) => Some(Clash {
+                holder,
+                address,
+                port: *port,
+            }),
             _ => None,
-        });
-    match clash {
-        None => Verdict::Met,
-        Some((holder, address)) => unmet(
-            format!("{holder} is registered at {address} already"),
-            "a leftover of ours goes by itself or by `pocpit gc`; otherwise choose other ports in network_node.api_listen and inference_listen",
-        ),
+        })
+        .collect();
+    if clashes.is_empty() {
+        return Verdict::Met;
     }
+    let causes = clashes.iter().map(|clash| {
+        format!(
+            "{} is registered at {} already, where the {} of our node will be",
+            clash.holder, clash.address, clash.port
+        )
+    });
+    let settings: BTreeSet<&str> = clashes.iter().map(|clash| setting(clash.port)).collect();
+    let holders: BTreeSet<&str> = clashes
+        .iter()
+        .map(|clash| clash.holder.0.as_str())
+        .collect();
+    let remedy = format!(
+        "choose another port in {}, or remove {} from the Network Node; a leftover of ours goes by itself or by `pocpit gc`",
+        joined(&settings),
+        joined(&holders)
+    );
+    unmet(causes.collect::<Vec<_>>().join("; "), &remedy)
+}
+
+/// Another node where ours will be.
+struct Clash<'a> {
+    holder: &'a NodeId,
+    address: &'a str,
+    port: NodePort,
+}
+
+fn setting(port: NodePort) -> &'static str {
+    match port {
+        NodePort::Api => "network_node.api_listen",
+        NodePort::Inference => "network_node.inference_listen",
+    }
+}
+
+fn joined(names: &BTreeSet<&str>) -> String {
+    let names: Vec<&str> = names.iter().copied().collect();
+    names.join(" and ")
 }
 
 #[cfg(test)]
@@ -298,10 +342,32 @@ mod tests {
         };
         let verdict = verdict_on(Requirement::Address, &facts);
         let cause = cause_of(&verdict);
-        assert!(
-            cause.contains("vastai-31415926") && cause.contains("10.0.0.5:8080"),
-            "{cause}"
-        );
+        for said in [
+            "vastai-31415926 is registered at 10.0.0.5:8080 already, where the API",
+            "at 10.0.0.5:5050 already, where the inference",
+        ] {
+            assert!(cause.contains(said), "{said}: {cause}");
+        }
+        let Verdict::Unmet { remedy, .. } = &verdict else {
+            panic!("{verdict:?}");
+        };
+        for said in [
+            "network_node.api_listen and network_node.inference_listen",
+            "remove vastai-31415926",
+        ] {
+            assert!(remedy.contains(said), "{said}: {remedy}");
+        }
+    }
+
+    #[test]
+    fn a_node_of_another_cockpit_under_our_prefix_elsewhere_is_not_in_the_way() {
+        let mut theirs = wire::row(&a_row()).unwrap();
+        theirs.config.host = "10.0.0.6".into();
+        let facts = Facts {
+            nodes: Ok(vec![theirs]),
+            ..good()
+        };
+        assert_eq!(verdict_on(Requirement::Address, &facts), Verdict::Met);
     }
 
     #[test]
