@@ -190,7 +190,7 @@ fn offers_are_judged_by_the_next_pocs_deadline_and_a_start_at_the_planned_time()
         "Judged by a start at 2",
         "as planned",
         "PoC of epoch 359",
-        "leaves 45 min to boot",
+        &format!("leaves {} min to boot", within / 60),
     ] {
         assert!(words.contains(said), "{said}: {words}");
     }
@@ -224,7 +224,10 @@ fn without_a_chain_offers_are_judged_by_the_setting_and_that_is_said() {
     let by = &listed["judged_by"];
     assert_eq!(by["kind"], "startup_timeout");
     assert_eq!(by["boot_within_seconds"], 31 * 60);
-    assert!(by["why"].as_str().unwrap().contains("127.0.0.1:9"), "{by}");
+    assert!(
+        by["why"].as_str().unwrap().contains("could not be reached"),
+        "{by}"
+    );
     let words = scene.run_with(&nowhere, &["offers"]).stdout;
     assert!(
         words.contains("Judged by mlnode.startup_timeout, 31 min"),
