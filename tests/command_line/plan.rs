@@ -1,5 +1,9 @@
 //! `pocpit plan`: what it promises to scripts and says to people.
 
+use std::path::Path;
+
+use pocpit::domain::{InstanceId, NodeId};
+use pocpit::journal::{Journal, Record};
 use serde_json::Value;
 
 use super::{Home, Ran, ran};
@@ -150,6 +154,20 @@ fn a_node_where_ours_will_be_stops_the_plan_and_fails_the_check_by_name() {
         plan.stdout
     );
     assert_eq!((plan.code, check.code), (Some(0), Some(1)));
+    // When the journal has it as ours, then it is gone before the next rental.
+    let config = pocpit::config::load(Some(Path::new(&sim.config)), &[]).unwrap();
+    let (mut journal, _) = Journal::open(&config.config.paths.state_dir).unwrap();
+    let ours = Record::RegisterIntended {
+        node: NodeId("colleague-1".into()),
+        instance: InstanceId(1),
+    };
+    let _ = journal.append(chrono::Utc::now(), &ours).unwrap();
+    drop(journal);
+    for command in [&["plan"], &["check"]] {
+        let ran = run(command);
+        assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+        assert!(!ran.stdout.contains("colleague-1"), "{}", ran.stdout);
+    }
 }
 
 #[test]
