@@ -448,7 +448,7 @@ async fn a_preflight_needs_no_engine_and_no_rpc() {
     let chain = ChainClient::new(HttpClient::new(), &config.chain);
     let node = scene.network_node();
     let now = chrono::Utc::now();
-    let clear = examine(&chain, &node, now, &config).await.preflight;
+    let clear = examine(&chain, &node, now, &config, &[]).await.preflight;
     assert!(clear.is_clear(), "{clear}");
     // Given another node at the address that ours will have, then that is in the way.
     let Exposure::Tunnel { api_listen, .. } = &config.network_node.exposure else {
@@ -459,7 +459,7 @@ async fn a_preflight_needs_no_engine_and_no_rpc() {
         ..scene.node("colleague-2")
     };
     node.register(&there).await.unwrap();
-    let blocked = examine(&chain, &node, now, &config).await.preflight;
+    let blocked = examine(&chain, &node, now, &config, &[]).await.preflight;
     let obstacles: Vec<Requirement> = blocked
         .obstacles()
         .map(|finding| finding.requirement)

@@ -11,13 +11,13 @@ use super::{Exit, print, print_json, runtime, telemetry};
 use crate::chain::client::ChainClient;
 use crate::config::{Config, Exposure};
 use crate::domain::{
-    Account, CallError, CallErrorKind, Instance, RegisteredNode, SourceReport, SyncState, Time,
-    Verdict,
+    Account, CallError, CallErrorKind, Instance, NodeId, RegisteredNode, SourceReport, SyncState,
+    Time, Verdict,
 };
 use crate::engine::ports::{Chain, Look, Market, NetworkNode};
 use crate::engine::{CLOCK_SLACK, preflight};
 use crate::http::HttpClient;
-use crate::journal::{Journal, JournalError, Ledger};
+use crate::journal::{self, Journal, JournalError, Ledger};
 use crate::network_node::NetworkNodeClient;
 use crate::ssh::OpenSshRemote;
 
@@ -128,9 +128,12 @@ async fn probes(config: &Config) -> Vec<Probe> {
     let owner = owner(&opened);
     probes.push(journal(&opened));
     drop(opened);
+    let leaving = journal::read_only(&config.paths.state_dir)
+        .map(|ledger| ledger.registered())
+        .unwrap_or_default();
     probes.extend(clock(now, &sources));
     probes.extend(sources.iter().map(source));
-    probes.extend(sprint_needs(&chain, &node, now, config).await);
+    probes.extend(sprint_needs(&chain, &node, now, config, &leaving).await);
     probes.extend(listeners(config, owner));
     probes
 }
@@ -296,8 +299,9 @@ async fn sprint_needs(
     network_node: &dyn NetworkNode,
     now: Time,
     config: &Config,
+    leaving: &[NodeId],
 ) -> Vec<Probe> {
-    let examined = preflight::examine(chain, network_node, now, config).await;
+    let examined = preflight::examine(chain, network_node, now, config, leaving).await;
     let findings = examined.preflight.findings.into_iter();
     let mut probes: Vec<Probe> = findings
         .map(|finding| Probe {

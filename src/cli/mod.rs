@@ -13,6 +13,8 @@ mod headless;
 mod history;
 mod log_files;
 mod look;
+mod offers;
+mod outlook;
 mod plan;
 mod proxy;
 mod release;
@@ -124,7 +126,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::Gc(gc)) => gc::run(gc, &common).await,
         Some(Command::Check(output)) => check::run(&common, output).await,
         Some(Command::Plan(output)) => plan::run(&common, output).await,
-        Some(Command::Offers(output)) => look::offers(&common, output).await,
+        Some(Command::Offers(output)) => offers::run(&common, output).await,
         Some(Command::Avoided(arguments)) => avoided::run(arguments, &common),
         Some(Command::Epoch(output)) => look::epoch(&common, output).await,
         Some(Command::Nodes(output)) => look::nodes(&common, output).await,

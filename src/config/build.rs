@@ -66,6 +66,8 @@ pub(super) fn build(
         simulation,
     };
     agree(reader, &config);
+    let cut_short = config.poc.cut_short();
+    warnings.extend(cut_short.map(|cut| format!("{}: {}", cut.cause, cut.remedy)));
     Some(config)
 }
 
@@ -347,6 +349,14 @@ fn network_node(reader: &mut Reader<'_>) -> Option<NetworkNodeConfig> {
         let right = "a prefix such as \"vastai-\", by which our nodes are known";
         reader.problem("network_node.node_prefix", "it is empty", right);
     }
+    // An id is prefix and contract number: "vast" and 12 would be "vast1" and 2.
+    if node_prefix.ends_with(|last: char| last.is_ascii_digit()) {
+        let what = format!(
+            "{node_prefix:?} ends in a digit: with a contract's number it could be the id of another node, which a registration would overwrite"
+        );
+        let right = format!("one that does not, such as \"{node_prefix}-\"");
+        reader.problem("network_node.node_prefix", what, right);
+    }
     Some(NetworkNodeConfig {
         admin_api: admin_api?,
         request_timeout,
@@ -580,5 +590,40 @@ fn agree(reader: &mut Reader<'_>, config: &Config) {
     if clash {
         let what = "it begins with network_node.node_prefix, so the proxy would be taken for a rental of ours";
         reader.problem("inference_proxy.node_id", what, "another name");
+    }
+    apart(reader, config);
+}
+
+/// The Network Node refuses two nodes at one address, and the second is the one that was rented.
+fn apart(reader: &mut Reader<'_>, config: &Config) {
+    let Exposure::Tunnel {
+        host,
+        api_listen,
+        inference_listen,
+        ..
+    } = &config.network_node.exposure
+    else {
+        return;
+    };
+    let Some(proxy) = &config.inference_proxy else {
+        return;
+    };
+    if !proxy.host.eq_ignore_ascii_case(host) {
+        return;
+    }
+    let ends = [
+        ("network_node.api_listen", api_listen.port()),
+        ("network_node.inference_listen", inference_listen.port()),
+    ];
+    for (key, port) in [
+        ("inference_proxy.inference_port", proxy.inference_port),
+        ("inference_proxy.poc_port", proxy.poc_port),
+    ] {
+        if let Some((end, _)) = ends.iter().find(|(_, end)| *end == port) {
+            let what = format!(
+                "{host}:{port} is {end} too: the Network Node lists one node at an address"
+            );
+            reader.problem(key, what, "a port of its own");
+        }
     }
 }

@@ -6,6 +6,7 @@
 
 mod build;
 mod example;
+mod held;
 mod import;
 mod keys;
 mod load;
@@ -21,6 +22,7 @@ mod tests;
 mod value;
 
 pub use example::{example, filled, only};
+pub use held::CutShort;
 pub use import::{Fate, ImportNote, Imported, import};
 pub use load::{FILE_NAME, LoadError, Loaded, default_file, load, parse};
 pub use proxy::{

@@ -461,3 +461,67 @@ SOMETHING_ELSE=1
             .all(|note| !note.remark.contains("vast-key"))
     );
 }
+
+#[test]
+fn a_release_policy_that_the_execution_timeout_cuts_short_is_a_warning_with_what_to_set() {
+    let with = |release: &str, timeout: &str| {
+        let poc = format!("[poc]\nrelease = \"{release}\"\nexecution_timeout = \"{timeout}\"\n");
+        let loaded = parsed(&(LEAST.to_owned() + &poc));
+        loaded.unwrap_or_else(|report| panic!("{report}")).warnings
+    };
+    // Given a policy that holds a rental for longer than it may live, then both settings are named
+    // and the value that is long enough.
+    for (release, enough) in [
+        ("time:6h", "\"7h\""),
+        ("blocks:9000", "\"15h\""),
+        ("after_confirmation", "\"25h\""),
+        ("whole_epoch", "\"25h\""),
+    ] {
+        let warnings = with(release, "3h");
+        let [warning] = warnings.as_slice() else {
+            panic!("{release}: {warnings:?}");
+        };
+        let named = [
+            "poc.execution_timeout = \"3h\"".to_owned(),
+            format!("poc.release = \"{release}\""),
+            format!("set poc.execution_timeout = {enough}"),
+        ];
+        for said in named {
+            assert!(warning.contains(&said), "{said}: {warning}");
+        }
+        // When it is set, then there is nothing to warn of.
+        assert!(with(release, enough.trim_matches('"')).is_empty());
+    }
+    for short in ["after_validation", "after_weight", "time:3h", "blocks:1000"] {
+        assert!(with(short, "3h").is_empty(), "{short}");
+    }
+}
+
+#[test]
+fn a_prefix_that_ends_in_a_digit_could_make_the_id_of_another_node() {
+    let text = LEAST.to_owned() + "node_prefix = \"vast1\"\n";
+    let problem = problem_of(&text, "network_node.node_prefix");
+    assert!(problem.what.contains("\"vast1\""), "{}", problem.what);
+    assert!(
+        problem.expected.contains("\"vast1-\""),
+        "{}",
+        problem.expected
+    );
+}
+
+#[test]
+fn the_proxy_may_not_be_registered_where_our_node_will_be() {
+    let proxy = |host: &str, poc_port: u16| {
+        format!(
+            "{LEAST}[inference_proxy]\nnode_id = \"proxy\"\nhost = \"{host}\"\ninference_port = 8090\npoc_port = {poc_port}\nlisten = \"127.0.0.1:8090\"\nmodel = \"m\"\nupstream = \"https://u.example/v1\"\nupstream_key = \"k\"\nupstream_model = \"m\"\n"
+        )
+    };
+    // The tunnel's inference end is 10.0.0.7:15000.
+    let problem = problem_of(&proxy("10.0.0.7", 15_000), "inference_proxy.poc_port");
+    for said in ["10.0.0.7:15000", "network_node.inference_listen"] {
+        assert!(problem.what.contains(said), "{said}: {}", problem.what);
+    }
+    for apart in [proxy("10.0.0.8", 15_000), proxy("10.0.0.7", 8_091)] {
+        assert!(parsed(&apart).is_ok(), "{:?}", parsed(&apart).err());
+    }
+}

@@ -108,6 +108,9 @@ impl fmt::Display for ReleasePolicy {
             ReleasePolicy::AfterWeight => f.write_str("after_weight"),
             ReleasePolicy::AfterConfirmation => f.write_str("after_confirmation"),
             ReleasePolicy::BlocksAfterStart(blocks) => write!(f, "blocks:{blocks}"),
+            ReleasePolicy::MinutesAfterStart(minutes) if minutes % 60 == 0 => {
+                write!(f, "time:{}h", minutes / 60)
+            }
             ReleasePolicy::MinutesAfterStart(minutes) => write!(f, "time:{minutes}m"),
             ReleasePolicy::WholeEpoch => f.write_str("whole_epoch"),
         }

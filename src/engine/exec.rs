@@ -120,7 +120,8 @@ impl Engine {
         let (ports, config) = (self.ports.clone(), self.config.clone());
         self.spawn(key, async move {
             let (chain, node) = (ports.chain.as_ref(), ports.network_node.as_ref());
-            let examined = examine(chain, node, ports.clock.now(), &config).await;
+            // What is left over of ours holds its address until it is gone.
+            let examined = examine(chain, node, ports.clock.now(), &config, &[]).await;
             let event = Event::PreflightTaken(examined.preflight);
             Observation::Relisted {
                 key,

@@ -19,11 +19,13 @@ pub struct Examined {
 }
 
 /// Whether a rental could do its work, by what the outside world says now. Spends nothing.
+/// Registrations that are `leaving` are ours and gone before the next rental: they hold no address.
 pub async fn examine(
     chain: &dyn Chain,
     network_node: &dyn NetworkNode,
     now: Time,
     config: &Config,
+    leaving: &[NodeId],
 ) -> Examined {
     let participant = &config.chain.participant;
     let callback = async {
@@ -47,7 +49,7 @@ pub async fn examine(
         chain: synced,
         callback,
     };
-    let preflight = judge(now, &intent(config), &facts);
+    let preflight = judge(now, &intent(config, leaving), &facts);
     Examined {
         preflight,
         nodes: facts.nodes,
@@ -81,7 +83,7 @@ impl Engine {
     }
 }
 
-fn intent(config: &Config) -> Intent {
+fn intent(config: &Config, leaving: &[NodeId]) -> Intent {
     let callback = match &config.network_node.exposure {
         Exposure::Tunnel {
             callback_target, ..
@@ -93,6 +95,7 @@ fn intent(config: &Config) -> Intent {
         model: config.mlnode.model.id.clone(),
         callback,
         address: address(config),
+        leaving: leaving.to_vec(),
     }
 }
 

@@ -515,6 +515,9 @@ impl Engine {
             let advice = "synchronise it (timedatectl set-ntp true); leases are corrected by as much until then";
             alert(AlertLevel::Warning, now, text, advice);
         }
+        if let Some(cut) = self.config.poc.cut_short() {
+            alert(AlertLevel::Warning, now, cut.cause, &cut.remedy);
+        }
         if let Some(mode) = &self.release_only {
             alert(
                 AlertLevel::Critical,

@@ -229,6 +229,12 @@ impl Ledger {
         self.registrations.values().collect()
     }
 
+    /// Their ids.
+    pub fn registered(&self) -> Vec<NodeId> {
+        let open = self.registrations.values();
+        open.map(|registration| registration.node.clone()).collect()
+    }
+
     /// What was spent in a cap's window before `now`: settled rentals by their end, open ones by what
     /// they cost until `now`. Entries of the future count too, so a clock that steps back raises
     /// nothing.

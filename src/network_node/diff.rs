@@ -1,5 +1,7 @@
 //! What differs between the registrations that should be and those that are. Pure.
 
+use std::fmt;
+
 use crate::domain::{Likeness, NodeConfig, NodeId, RegisteredNode};
 
 /// One difference, and so one thing to do or to tell.
@@ -22,11 +24,31 @@ pub enum Difference {
         holder: NodeId,
         /// `host:port` that both claim.
         address: String,
+        /// What of ours would be there.
+        port: NodePort,
         /// The holder is ours.
         ours: bool,
     },
     /// Ours, there, and not wanted any more.
     Stale(NodeId),
+}
+
+/// A port of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodePort {
+    /// Management and `PoC`.
+    Api,
+    /// Inference.
+    Inference,
+}
+
+impl fmt::Display for NodePort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            NodePort::Api => "API",
+            NodePort::Inference => "inference",
+        })
+    }
 }
 
 /// Compares. `ours` says which ids this cockpit may touch; entries of others only ever show up as
@@ -119,23 +141,26 @@ fn clashes(
     seen: &[RegisteredNode],
     ours: &impl Fn(&NodeId) -> bool,
 ) -> Vec<Difference> {
+    let ports = [
+        (NodePort::Api, wanted.poc_port),
+        (NodePort::Inference, wanted.inference_port),
+    ];
     let others = seen.iter().map(|row| &row.config);
-    others
-        .filter(|other| other.id != wanted.id && other.host.eq_ignore_ascii_case(&wanted.host))
-        .filter_map(|other| {
-            let port = if other.poc_port == wanted.poc_port {
-                wanted.poc_port
-            } else if other.inference_port == wanted.inference_port {
-                wanted.inference_port
-            } else {
-                return None;
-            };
-            Some(Difference::Clash {
-                wanted: wanted.id.clone(),
-                holder: other.id.clone(),
-                address: format!("{}:{port}", wanted.host),
-                ours: ours(&other.id),
-            })
+    let neighbours = others
+        .filter(|other| other.id != wanted.id && other.host.eq_ignore_ascii_case(&wanted.host));
+    // A socket has one listener, whatever each calls it.
+    let claimed = neighbours.flat_map(|other| {
+        let taken = [other.poc_port, other.inference_port];
+        let shared = ports.iter().filter(move |(_, port)| taken.contains(port));
+        shared.map(move |(port, number)| (other, *port, *number))
+    });
+    claimed
+        .map(|(other, port, number)| Difference::Clash {
+            wanted: wanted.id.clone(),
+            holder: other.id.clone(),
+            address: format!("{}:{number}", wanted.host),
+            port,
+            ours: ours(&other.id),
         })
         .collect()
 }
@@ -221,6 +246,24 @@ mod tests {
             matches!(&found[0], Difference::Clash { holder, ours: false, .. } if holder.0 == "theirs")
         );
         assert!(!found.iter().any(|d| matches!(d, Difference::Stale(_))));
+    }
+
+    #[test]
+    fn a_port_is_taken_by_whatever_it_serves_and_by_its_own_host_alone() {
+        let mut wanted = seen("pocpit-1", "Gpu.Internal").config;
+        (wanted.poc_port, wanted.inference_port) = (18_080, 8_080);
+        let claims = |node: RegisteredNode| -> Vec<(String, NodePort)> {
+            let found = diff(std::slice::from_ref(&wanted), &[node], is_ours);
+            let clash = |difference| match difference {
+                Difference::Clash { address, port, .. } => Some((address, port)),
+                _ => None,
+            };
+            found.into_iter().filter_map(clash).collect()
+        };
+        // Its API is at 8080, where our inference is wanted.
+        let inference = ("Gpu.Internal:8080".to_owned(), NodePort::Inference);
+        assert_eq!(claims(seen("theirs", "gpu.internal")), [inference]);
+        assert_eq!(claims(seen("theirs", "10.0.0.6")), []);
     }
 
     #[test]

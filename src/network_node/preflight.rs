@@ -1,8 +1,10 @@
 //! Whether a rental could do its work at all: a verdict over facts, before any money is spent. Pure.
 
-use super::diff::{Difference, diff};
+use std::collections::BTreeSet;
+
+use super::diff::{Difference, NodePort, diff};
 use crate::domain::{
-    CallError, CallErrorKind, Finding, NodeConfig, Participant, Preflight, RegisteredNode,
+    CallError, CallErrorKind, Finding, NodeConfig, NodeId, Participant, Preflight, RegisteredNode,
     Requirement, Time, Verdict,
 };
 
@@ -31,8 +33,11 @@ pub struct Intent {
     /// The callback, as it is reached from here.
     pub callback: String,
     /// Where the node will be, as far as that is known before there is a rental. Its id ends in the
-    /// contract's number, which nobody else has.
+    /// contract's number, which nobody else has: behind a prefix that ends in no digit, which the
+    /// configuration sees to, it is nobody else's.
     pub address: Option<NodeConfig>,
+    /// Registrations of ours that are gone before the next rental.
+    pub leaving: Vec<NodeId>,
 }
 
 /// Judges every requirement. What cannot be told is unknown, never fine.
@@ -48,8 +53,9 @@ pub fn judge(at: Time, intent: &Intent, facts: &Facts) -> Preflight {
         callback.map(|answer| finding(Requirement::Callback, reached(&intent.callback, answer))),
     );
     let address = intent.address.as_ref();
-    findings
-        .extend(address.map(|wanted| finding(Requirement::Address, free_address(wanted, facts))));
+    findings.extend(
+        address.map(|wanted| finding(Requirement::Address, free_address(wanted, intent, facts))),
+    );
     Preflight { at, findings }
 }
 
@@ -67,9 +73,10 @@ fn unmet(cause: String, remedy: &str) -> Verdict {
     }
 }
 
-fn unknown(error: &CallError, remedy: &str) -> Verdict {
+/// `cause` is what is not known, and what that means.
+fn unknown(cause: &str, error: &CallError, remedy: &str) -> Verdict {
     Verdict::Unknown {
-        cause: error.to_string(),
+        cause: format!("{cause}: {error}"),
         remedy: remedy.to_owned(),
     }
 }
@@ -78,8 +85,9 @@ fn admin_api(facts: &Facts) -> Verdict {
     match &facts.nodes {
         Ok(_) => Verdict::Met,
         Err(error) => unknown(
+            "the Network Node does not list its nodes, so none can be registered",
             error,
-            "check network_node.admin_api and that the Network Node runs: no node can be registered without it",
+            "check network_node.admin_api and that the Network Node runs",
         ),
     }
 }
@@ -95,7 +103,11 @@ fn model(intent: &Intent, facts: &Facts) -> Verdict {
             ),
             "set mlnode.model to an approved one: the Network Node drops any other",
         ),
-        Err(error) => unknown(error, "check chain.public_api"),
+        Err(error) => unknown(
+            &format!("whether governance approves {} is not known", intent.model),
+            error,
+            "check chain.public_api",
+        ),
     }
 }
 
@@ -113,7 +125,14 @@ fn participant(intent: &Intent, facts: &Facts) -> Verdict {
             format!("{} is no participant of the chain", intent.participant),
             "register the host on the chain, or correct chain.participant",
         ),
-        Err(error) => unknown(error, "check chain.public_api"),
+        Err(error) => unknown(
+            &format!(
+                "whether {} is a participant of the chain is not known",
+                intent.participant
+            ),
+            error,
+            "check chain.public_api",
+        ),
     }
 }
 
@@ -121,6 +140,7 @@ fn chain(facts: &Facts) -> Verdict {
     match &facts.chain {
         Ok(()) => Verdict::Met,
         Err(error) => unknown(
+            "whether the chain node is in step is not known",
             error,
             "wait until the chain node has caught up, or name another one in chain.rpc",
         ),
@@ -134,32 +154,77 @@ fn reached(callback: &str, answer: &Result<(), CallError>) -> Verdict {
             format!("nobody listens on the callback address {callback}"),
             "correct network_node.callback_target: proofs that do not arrive there count for nothing",
         ),
-        Err(error) => unknown(error, "check network_node.callback_target"),
+        Err(error) => unknown(
+            &format!("whether the callback address {callback} answers is not known"),
+            error,
+            "check network_node.callback_target",
+        ),
     }
 }
 
-fn free_address(wanted: &NodeConfig, facts: &Facts) -> Verdict {
+fn free_address(wanted: &NodeConfig, intent: &Intent, facts: &Facts) -> Verdict {
     let Ok(nodes) = &facts.nodes else {
         return Verdict::Unknown {
             cause: "which addresses are taken is not known".into(),
             remedy: "see the admin API".into(),
         };
     };
-    let clash = diff(std::slice::from_ref(wanted), nodes, |_| false)
-        .into_iter()
-        .find_map(|difference| match difference {
+    let differences = diff(std::slice::from_ref(wanted), nodes, |_| false);
+    let clashes: Vec<Clash<'_>> = differences
+        .iter()
+        .filter_map(|difference| match difference {
             Difference::Clash {
-                holder, address, ..
-            } => Some((holder, address)),
+                holder,
+                address,
+                port,
+                ..
+            } if !intent.leaving.contains(holder) => Some(Clash {
+                holder,
+                address,
+                port: *port,
+            }),
             _ => None,
-        });
-    match clash {
-        None => Verdict::Met,
-        Some((holder, address)) => unmet(
-            format!("{holder} is registered at {address} already"),
-            "a leftover of ours goes by itself or by `pocpit gc`; otherwise choose other ports in network_node.api_listen and inference_listen",
-        ),
+        })
+        .collect();
+    if clashes.is_empty() {
+        return Verdict::Met;
     }
+    let causes = clashes.iter().map(|clash| {
+        format!(
+            "{} is registered at {} already, where the {} of our node will be",
+            clash.holder, clash.address, clash.port
+        )
+    });
+    let settings: BTreeSet<&str> = clashes.iter().map(|clash| setting(clash.port)).collect();
+    let holders: BTreeSet<&str> = clashes
+        .iter()
+        .map(|clash| clash.holder.0.as_str())
+        .collect();
+    let remedy = format!(
+        "choose another port in {}, or remove {} from the Network Node; a leftover of ours goes by itself or by `pocpit gc`",
+        joined(&settings),
+        joined(&holders)
+    );
+    unmet(causes.collect::<Vec<_>>().join("; "), &remedy)
+}
+
+/// Another node where ours will be.
+struct Clash<'a> {
+    holder: &'a NodeId,
+    address: &'a str,
+    port: NodePort,
+}
+
+fn setting(port: NodePort) -> &'static str {
+    match port {
+        NodePort::Api => "network_node.api_listen",
+        NodePort::Inference => "network_node.inference_listen",
+    }
+}
+
+fn joined(names: &BTreeSet<&str>) -> String {
+    let names: Vec<&str> = names.iter().copied().collect();
+    names.join(" and ")
 }
 
 #[cfg(test)]
@@ -199,6 +264,7 @@ mod tests {
             model: MODEL.into(),
             callback: "127.0.0.1:9100".into(),
             address: Some(address),
+            leaving: Vec::new(),
         }
     }
 
@@ -276,10 +342,48 @@ mod tests {
         };
         let verdict = verdict_on(Requirement::Address, &facts);
         let cause = cause_of(&verdict);
-        assert!(
-            cause.contains("vastai-31415926") && cause.contains("10.0.0.5:8080"),
-            "{cause}"
-        );
+        for said in [
+            "vastai-31415926 is registered at 10.0.0.5:8080 already, where the API",
+            "at 10.0.0.5:5050 already, where the inference",
+        ] {
+            assert!(cause.contains(said), "{said}: {cause}");
+        }
+        let Verdict::Unmet { remedy, .. } = &verdict else {
+            panic!("{verdict:?}");
+        };
+        for said in [
+            "network_node.api_listen and network_node.inference_listen",
+            "remove vastai-31415926",
+        ] {
+            assert!(remedy.contains(said), "{said}: {remedy}");
+        }
+    }
+
+    #[test]
+    fn a_node_of_another_cockpit_under_our_prefix_elsewhere_is_not_in_the_way() {
+        let mut theirs = wire::row(&a_row()).unwrap();
+        theirs.config.host = "10.0.0.6".into();
+        let facts = Facts {
+            nodes: Ok(vec![theirs]),
+            ..good()
+        };
+        assert_eq!(verdict_on(Requirement::Address, &facts), Verdict::Met);
+    }
+
+    #[test]
+    fn a_registration_of_ours_that_is_leaving_holds_no_address() {
+        let held = wire::row(&a_row()).unwrap();
+        let leaving = vec![held.config.id.clone()];
+        let facts = Facts {
+            nodes: Ok(vec![held]),
+            ..good()
+        };
+        assert!(!judge(now(), &intent(), &facts).is_clear());
+        let intent = Intent {
+            leaving,
+            ..intent()
+        };
+        assert!(judge(now(), &intent, &facts).is_clear());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use pocpit::journal::{Journal, Record};
 use serde_json::Value;
 
 use super::common::Sim;
-use super::{Home, Ran};
+use super::{Home, Ran, ran};
 
 struct Scene {
     home: Home,
@@ -28,6 +28,10 @@ impl Scene {
     }
 
     fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_with(&[], arguments)
+    }
+
+    fn run_with(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Ran {
         let config = ["--config", self.sim.config.as_str()];
         let arguments: Vec<&str> = config
             .into_iter()
@@ -35,7 +39,8 @@ impl Scene {
             .collect();
         // The market wants six of its seconds between two searches.
         for _ in 0..100 {
-            let ran = self.home.run(&arguments);
+            let mut command = self.home.command(&arguments);
+            let ran = ran(command.envs(environment.iter().copied()));
             if !ran.stderr.contains("slow down") {
                 return ran;
             }
@@ -45,7 +50,11 @@ impl Scene {
     }
 
     fn json(&self, arguments: &[&str]) -> Value {
-        let ran = self.run(arguments);
+        self.json_with(&[], arguments)
+    }
+
+    fn json_with(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Value {
+        let ran = self.run_with(environment, arguments);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         serde_json::from_str(&ran.stdout).unwrap()
     }
@@ -156,4 +165,72 @@ fn a_machine_that_failed_is_out_with_the_evidence_until_it_is_taken_off_the_list
         .find(|offer| offer["offer"]["machine"].as_u64() == Some(machine))
         .expect("the machine's offer");
     assert_eq!(again["own_boots"]["machine_failed"].as_u64(), Some(1));
+}
+
+fn time(value: &Value) -> chrono::DateTime<chrono::Utc> {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+#[test]
+fn offers_are_judged_by_the_next_pocs_deadline_and_a_start_at_the_planned_time() {
+    let scene = Scene::new();
+    // Given a PoC that is far away, then a boot has what there is between planned start and deadline:
+    // lead and margin of 50 min, less the 4 min before the PoC and a block at most.
+    let listed = scene.json(&["offers", "--json"]);
+    let by = &listed["judged_by"];
+    assert_eq!(by["kind"], "next_poc");
+    assert_eq!(by["epoch"], 359);
+    let within = by["boot_within_seconds"].as_i64().unwrap();
+    assert!((2_750..=2_760).contains(&within), "{within}");
+    let left = time(&by["register_by"]) - time(&by["start"]);
+    assert_eq!(left.num_seconds(), within);
+    // and the words say so.
+    let words = scene.run(&["offers"]).stdout;
+    for said in [
+        "Judged by a start at 2",
+        "as planned",
+        "PoC of epoch 359",
+        &format!("leaves {} min to boot", within / 60),
+    ] {
+        assert!(words.contains(said), "{said}: {words}");
+    }
+    // When the plan leaves no time for a boot, then no offer is good enough, whatever
+    // mlnode.startup_timeout says.
+    let hurried = [
+        ("POCPIT_POC_LEAD", "5m"),
+        ("POCPIT_MLNODE_STARTUP_TIMEOUT", "12h"),
+    ];
+    let listed = scene.json_with(&hurried, &["offers", "--json"]);
+    assert_eq!(listed["offers"], serde_json::json!([]));
+    let out = listed["out"].as_array().unwrap().iter();
+    let slow = out.filter(|out| {
+        out["reason"]
+            .as_str()
+            .unwrap()
+            .ends_with("min to boot, there are 5")
+    });
+    assert!(slow.count() > 1, "{listed}");
+}
+
+#[test]
+fn without_a_chain_offers_are_judged_by_the_setting_and_that_is_said() {
+    let scene = Scene::new();
+    let nowhere = [
+        ("POCPIT_CHAIN_PUBLIC_API", "http://127.0.0.1:9/"),
+        ("POCPIT_CHAIN_RPC", "http://127.0.0.1:9/"),
+        ("POCPIT_MLNODE_STARTUP_TIMEOUT", "31m"),
+    ];
+    let listed = scene.json_with(&nowhere, &["offers", "--json"]);
+    let by = &listed["judged_by"];
+    assert_eq!(by["kind"], "startup_timeout");
+    assert_eq!(by["boot_within_seconds"], 31 * 60);
+    assert!(
+        by["why"].as_str().unwrap().contains("could not be reached"),
+        "{by}"
+    );
+    let words = scene.run_with(&nowhere, &["offers"]).stdout;
+    assert!(
+        words.contains("Judged by mlnode.startup_timeout, 31 min"),
+        "{words}"
+    );
 }

@@ -1,7 +1,9 @@
 //! `pocpit plan`: what it promises to scripts and says to people.
 
+use std::path::Path;
+
 use pocpit::config::Config;
-use pocpit::domain::{BootEnd, InstanceId, MachineId, PastBoot, Time};
+use pocpit::domain::{BootEnd, InstanceId, MachineId, NodeId, PastBoot, Time};
 use pocpit::journal::{Journal, Record};
 use serde_json::Value;
 
@@ -106,7 +108,14 @@ fn the_plan_names_what_stops_it() {
     };
     says("stops", "budget.per_sprint");
     says("stops", "nobody/approves-this");
-    says("stops", "Network Node does not answer");
+    says(
+        "stops",
+        "does not list its nodes, so none can be registered",
+    );
+    says("stops", "whether the chain node is in step is not known");
+    for remedy in ["set mlnode.model to an approved one", "chain.rpc"] {
+        assert!(words.stdout.contains(remedy), "{remedy}: {}", words.stdout);
+    }
     says("may", "RPC 127.0.0.1:9 cannot be relied on");
     assert_eq!(plan["chain"]["block_seconds"], Value::Null);
     assert!(
@@ -114,6 +123,71 @@ fn the_plan_names_what_stops_it() {
         "{}",
         words.stdout
     );
+}
+
+#[test]
+fn a_node_where_ours_will_be_stops_the_plan_and_fails_the_check_by_name() {
+    let home = Home::new();
+    let sim = Sim::start(home.command(&["sim"]).args(["--speed", "50"]));
+    // Given a colleague's node whose inference is at 10.0.0.9:5050, where our API would be,
+    let run = |command: &[&str]| {
+        let arguments = [&["--config", sim.config.as_str()], command].concat();
+        let mut command = home.command(&arguments);
+        command
+            .env("POCPIT_NETWORK_NODE_HOST", "10.0.0.9")
+            .env("POCPIT_NETWORK_NODE_API_LISTEN", "127.0.0.1:5050");
+        ran(&mut command)
+    };
+    // when it is planned or checked, then both name the node, its address and the setting.
+    let said = [
+        "colleague-1 is registered at 10.0.0.9:5050 already, where the API of our node will be",
+        "network_node.api_listen",
+        "remove colleague-1",
+    ];
+    let (plan, check) = (run(&["plan"]), run(&["check"]));
+    for said in said {
+        assert!(plan.stdout.contains(said), "{said}: {}", plan.stdout);
+        assert!(check.stdout.contains(said), "{said}: {}", check.stdout);
+    }
+    assert!(
+        plan.stdout.contains("  STOPS  colleague-1"),
+        "{}",
+        plan.stdout
+    );
+    assert_eq!((plan.code, check.code), (Some(0), Some(1)));
+    // When the journal has it as ours, then it is gone before the next rental.
+    let config = pocpit::config::load(Some(Path::new(&sim.config)), &[]).unwrap();
+    let (mut journal, _) = Journal::open(&config.config.paths.state_dir).unwrap();
+    let ours = Record::RegisterIntended {
+        node: NodeId("colleague-1".into()),
+        instance: InstanceId(1),
+    };
+    let _ = journal.append(chrono::Utc::now(), &ours).unwrap();
+    drop(journal);
+    for command in [&["plan"], &["check"]] {
+        let ran = run(command);
+        assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+        assert!(!ran.stdout.contains("colleague-1"), "{}", ran.stdout);
+    }
+}
+
+#[test]
+fn a_policy_that_is_cut_short_is_warned_of_wherever_the_configuration_is_read() {
+    let home = Home::new();
+    let sim = Sim::start(home.command(&["sim"]).args(["--speed", "50"]));
+    for command in [&["config", "check"][..], &["check"], &["plan"]] {
+        let arguments = [&["--config", sim.config.as_str()], command].concat();
+        let mut command = home.command(&arguments);
+        let ran = ran(command.env("POCPIT_POC_RELEASE", "time:6h"));
+        assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+        for said in [
+            "warning: poc.execution_timeout = \"3h\"",
+            "poc.release = \"time:6h\"",
+            "set poc.execution_timeout = \"7h\"",
+        ] {
+            assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
+        }
+    }
 }
 
 /// A boot of ours of the configured model that took so many minutes.

@@ -1,7 +1,14 @@
 //! Nothing is rented that could not do its work.
 
-use pocpit::domain::Mode;
-use pocpit::world::{Fault, FaultKind, Scenario};
+use std::time::Duration;
+
+use pocpit::cli;
+use pocpit::domain::{Mode, NodeConfig, NodeId, ReleasePolicy};
+use pocpit::engine::EndAfter;
+use pocpit::engine::ports::NetworkNode as _;
+use pocpit::http::HttpClient;
+use pocpit::network_node::NetworkNodeClient;
+use pocpit::world::{Fault, FaultKind, Scenario, WorldOptions, serve};
 
 use super::rig::Rig;
 
@@ -45,4 +52,68 @@ async fn a_model_that_governance_does_not_approve_is_found_before_money_is_spent
     assert_eq!(report.outcome, "failed");
     assert!(report.cause.unwrap().starts_with("preflight_failed: "));
     assert!(truth.rentals.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_rented_while_another_node_is_where_ours_will_be_and_the_operator_is_told() {
+    // Given a colleague's node at the tunnel's end, and a policy that the timeout cuts short,
+    let scratch = tempfile::tempdir().unwrap();
+    let world = serve(WorldOptions {
+        seed: 1,
+        scenario: Scenario::default(),
+        speed: 400.0,
+        ports: None,
+    })
+    .await
+    .unwrap();
+    let text = cli::configuration(&world, scratch.path()).await.unwrap();
+    let mut config = cli::parse_configuration(&text).unwrap();
+    config.poc.release = ReleasePolicy::WholeEpoch;
+    let pocpit::config::Exposure::Tunnel {
+        host, api_listen, ..
+    } = &config.network_node.exposure
+    else {
+        panic!("the simulated world is reached by a tunnel");
+    };
+    let theirs = NodeConfig {
+        id: NodeId("colleague-2".into()),
+        host: host.clone(),
+        inference_port: api_listen.port(),
+        inference_segment: String::new(),
+        poc_port: 9,
+        poc_segment: String::new(),
+        max_concurrent: 10,
+        models: [(world.model(), Vec::new())].into(),
+        hardware: Vec::new(),
+    };
+    let node = NetworkNodeClient::new(HttpClient::new(), &config.network_node);
+    node.register(&theirs).await.unwrap();
+    // when auto wants to rent, then both are told with what to do,
+    let mut engine = cli::start_engine(&config, Mode::Auto, EndAfter::OneSprint).unwrap();
+    for (text, advice) in [
+        (
+            "nothing is rented: colleague-2 is registered at",
+            "network_node.api_listen",
+        ),
+        (
+            "poc.release = \"whole_epoch\"",
+            "set poc.execution_timeout = \"25h\"",
+        ),
+    ] {
+        let told = engine.snapshots.wait_for(|snapshot| {
+            let mut alerts = snapshot.alerts.iter();
+            alerts.any(|alert| alert.text.contains(text) && alert.advice.contains(advice))
+        });
+        let told = tokio::time::timeout(Duration::from_secs(120), told).await;
+        assert!(matches!(told, Ok(Ok(_))), "{text}");
+    }
+    // and when the deadline has passed, nothing was rented.
+    let ended = tokio::time::timeout(Duration::from_secs(120), engine.ended).await;
+    let report = ended.expect("the engine ends").unwrap().unwrap().unwrap();
+    let cause = report.cause.unwrap_or_default();
+    assert!(
+        cause.starts_with("preflight_failed: colleague-2"),
+        "{cause}"
+    );
+    assert!(world.truth().rentals.is_empty());
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Seen;
 use crate::config::Config;
 use crate::domain::{
-    ConfirmationParams, Duration, Height, Lead, RankedOffer, ReleasePolicy, SourceHealth,
+    ConfirmationParams, Duration, Finding, Height, Lead, RankedOffer, ReleasePolicy, SourceHealth,
     SourceStatus, Time, Usd,
 };
 use crate::engine::{lead_of, needs};
@@ -94,6 +94,8 @@ pub(super) struct Cost {
 pub(super) struct Obstacle {
     pub certainty: Certainty,
     pub what: String,
+    /// What to do about it; absent when it shows in what is wrong.
+    pub remedy: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -148,30 +150,34 @@ const FOR_EXAMPLE: ReleasePolicy = ReleasePolicy::MinutesAfterStart(360);
 const TYPICAL_BLOCK: Duration = Duration::milliseconds(5_600);
 
 pub(super) fn plan(config: &Config, seen: &Seen) -> PlanReport {
-    let (sprint, search) = seen.sprint(config);
-    let stages = sprint.stages().copied().unwrap_or(seen.view.next);
+    let (sprint, search) = seen.outlook.sprint(config, &seen.ledger);
+    let stages = sprint.stages().copied().unwrap_or(seen.outlook.view.next);
     let ranked = search.as_ref().and_then(|search| {
         let offers = seen.offers.as_ref().ok()?.clone();
-        let needs = needs(seen.now, search, config);
+        let needs = needs(seen.outlook.now, search, config);
         let experience = Experience {
-            avoided: &seen.ledger.avoided(seen.now),
+            avoided: &seen.ledger.avoided(seen.outlook.now),
             boots: seen.ledger.boots(),
         };
         Some(rank(offers, &config.vast.query, &needs, &experience))
     });
     let best = ranked.as_ref().and_then(|ranked| ranked.usable.first());
-    let (confirmation, known_by) = match &seen.governance {
+    let (confirmation, known_by) = match &seen.outlook.governance {
         Ok(Some(known)) => (known.confirmation, KnownBy::Chain),
         _ => (ASSUMED_CONFIRMATION, KnownBy::Documentation),
     };
     let moment = |height| moment(seen, &sprint, height);
     PlanReport {
-        at: seen.now,
+        at: seen.outlook.now,
         chain: Chain {
-            height: seen.view.height,
-            epoch: seen.view.epoch.0,
-            block_seconds: seen.clock.block_time().map(Duration::as_seconds_f64),
-            sources: seen.sources.clone(),
+            height: seen.outlook.view.height,
+            epoch: seen.outlook.view.epoch.0,
+            block_seconds: seen
+                .outlook
+                .clock
+                .block_time()
+                .map(Duration::as_seconds_f64),
+            sources: seen.outlook.sources.clone(),
         },
         epoch: stages.epoch.0,
         poc_start: moment(stages.poc_start),
@@ -180,7 +186,7 @@ pub(super) fn plan(config: &Config, seen: &Seen) -> PlanReport {
         register_by: moment(sprint.deadline().unwrap_or(stages.poc_start)),
         release: moment(sprint.release_height(&stages)),
         cost: best.map(|best| cost(best, ranked.as_ref().map_or(0, |all| all.usable.len()))),
-        could_stop: obstacles(config, seen, &sprint, ranked.as_ref()),
+        could_stop: obstacles(seen, &sprint, ranked.as_ref()),
         confirmation: Confirmation {
             expected_per_epoch: confirmation.expected_per_epoch,
             alpha_threshold: confirmation.alpha_threshold,
@@ -191,7 +197,7 @@ pub(super) fn plan(config: &Config, seen: &Seen) -> PlanReport {
 }
 
 fn moment(seen: &Seen, sprint: &Sprint, height: Height) -> Moment {
-    let band = seen.clock.estimate(seen.now, height);
+    let band = seen.outlook.clock.estimate(seen.outlook.now, height);
     Moment {
         height,
         p10: band.map(|band| band.p10),
@@ -222,10 +228,10 @@ fn policies(
     let poc = &config.poc;
     let downloaded = config.vast.image_gb + config.vast.model_gb;
     let terms = Terms {
-        stages: sprint.stages().copied().unwrap_or(seen.view.next),
-        params: seen.view.params,
+        stages: sprint.stages().copied().unwrap_or(seen.outlook.view.next),
+        params: seen.outlook.view.params,
         confirmation,
-        block: seen.clock.block_time().unwrap_or(TYPICAL_BLOCK),
+        block: seen.outlook.clock.block_time().unwrap_or(TYPICAL_BLOCK),
         before_poc: sprint.plan().lead + poc.margin,
         lease: poc.lease,
         longest: poc.execution_timeout,
@@ -283,21 +289,30 @@ fn policies(
     all.into_iter().map(told).collect()
 }
 
-fn obstacles(
-    config: &Config,
-    seen: &Seen,
-    sprint: &Sprint,
-    ranked: Option<&Ranked>,
-) -> Vec<Obstacle> {
-    let mut found = Vec::new();
-    let mut add = |certainty, what: String| found.push(Obstacle { certainty, what });
-    if let Some(doubt) = &seen.doubt {
+fn obstacles(seen: &Seen, sprint: &Sprint, ranked: Option<&Ranked>) -> Vec<Obstacle> {
+    let troubles = seen.preflight.obstacles().filter_map(Finding::trouble);
+    // What nobody could tell keeps the engine from renting as well.
+    let mut found: Vec<Obstacle> = troubles
+        .map(|(cause, remedy)| Obstacle {
+            certainty: Certainty::Stops,
+            what: cause.to_owned(),
+            remedy: Some(remedy.to_owned()),
+        })
+        .collect();
+    let mut add = |certainty, what: String| {
+        found.push(Obstacle {
+            certainty,
+            what,
+            remedy: None,
+        });
+    };
+    if let Some(doubt) = &seen.outlook.doubt {
         add(
             Certainty::May,
             format!("the chain's height is not certain: {doubt}"),
         );
     }
-    for source in &seen.sources {
+    for source in &seen.outlook.sources {
         if source.health != SourceHealth::Good {
             let what = format!("{} cannot be relied on: {:?}", source.source, source.health);
             add(Certainty::May, what);
@@ -306,7 +321,7 @@ fn obstacles(
     if let Some(note) = sprint.note() {
         add(Certainty::Stops, note.to_owned());
     }
-    match &seen.governance {
+    match &seen.outlook.governance {
         Err(error) => add(
             Certainty::May,
             format!("planned upgrades are unknown: {error}"),
@@ -316,38 +331,6 @@ fn obstacles(
             "planned upgrades are unknown: chain.rest is not configured".to_owned(),
         ),
         Ok(Some(_)) => {}
-    }
-    let model = &config.mlnode.model.id;
-    match &seen.models {
-        Err(error) => add(
-            Certainty::May,
-            format!("the approved models are unknown: {error}"),
-        ),
-        Ok(models) if !models.contains(model) => add(
-            Certainty::Stops,
-            format!(
-                "governance does not approve the model {model}: a registration would be refused"
-            ),
-        ),
-        Ok(_) => {}
-    }
-    match &seen.participant {
-        Err(error) => add(
-            Certainty::May,
-            format!("the participant is unknown: {error}"),
-        ),
-        Ok(false) => add(
-            Certainty::Stops,
-            format!(
-                "{} is not registered on the chain",
-                config.chain.participant
-            ),
-        ),
-        Ok(true) => {}
-    }
-    if let Err(error) = &seen.nodes {
-        let what = format!("the Network Node does not answer, no node can be registered: {error}");
-        add(Certainty::Stops, what);
     }
     for open in seen.ledger.open_rentals() {
         add(

@@ -60,6 +60,9 @@ pub(super) fn of(plan: &PlanReport) -> String {
             Certainty::May => "may",
         };
         line(format!("  {certainty:<6} {}", obstacle.what));
+        if let Some(remedy) = &obstacle.remedy {
+            line(format!("  {:<6} {remedy}", ""));
+        }
     }
     line(String::new());
     for words in risk(plan) {

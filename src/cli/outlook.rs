@@ -1,0 +1,89 @@
+//! The next sprint as far as the chain tells: what `plan` explains and offers are judged by.
+
+use crate::chain::client::ChainClient;
+use crate::chain::clock::{BlockClock, STRETCH, STRETCHES};
+use crate::chain::sources::Sources;
+use crate::config::Config;
+use crate::domain::{Blocks, CallError, EpochView, Governance, Mode, SourceStatus, Time};
+use crate::engine::ports::{Chain, Look};
+use crate::engine::sprint_rules;
+use crate::flow::{Effect, Event, Sprint};
+use crate::journal::Ledger;
+
+/// What the chain says.
+pub(super) struct Outlook {
+    pub now: Time,
+    pub view: EpochView,
+    /// Why the engine would not go by the view yet.
+    pub doubt: Option<String>,
+    pub sources: Vec<SourceStatus>,
+    pub clock: BlockClock,
+    pub governance: Result<Option<Governance>, CallError>,
+}
+
+impl Outlook {
+    /// Asks every source of the chain; without any answer there is none, and the error says why.
+    pub async fn read(chain: &ChainClient, now: Time) -> Result<Outlook, String> {
+        let (reports, governance) = tokio::join!(chain.look(Look::Every), chain.governance());
+        let alone = reports
+            .iter()
+            .filter_map(|report| report.told.as_ref().ok()?.view.clone())
+            .filter(|view| crate::chain::epoch::consistent(view).is_ok())
+            .max_by_key(|view| view.height);
+        let mut sources = Sources::default();
+        let (view, doubt) = match (sources.take(now, reports), alone) {
+            (Ok(view), _) => (view, None),
+            (Err(why), Some(view)) => (view, Some(why)),
+            (Err(why), None) => return Err(why),
+        };
+        Ok(Outlook {
+            now,
+            clock: block_clock(chain, now, &view).await,
+            view,
+            doubt,
+            sources: sources.statuses(),
+            governance,
+        })
+    }
+
+    /// The sprint as it will be, and what it would search for.
+    pub fn sprint(&self, config: &Config, ledger: &Ledger) -> (Sprint, Option<Effect>) {
+        // In manual mode it stays where it is: before the search.
+        let mut sprint = Sprint::new(
+            sprint_rules(config, ledger.boots(), 0),
+            Mode::Manual,
+            self.now,
+        );
+        let done = ledger.reports().last();
+        if let Some(done) = done.and_then(|(_, report)| report.epoch) {
+            sprint = sprint.not_before(done);
+        }
+        let governance = self.governance.as_ref().ok().and_then(Option::as_ref);
+        let upgrade = governance.and_then(|known| known.upgrade.clone());
+        sprint.handle(self.now, Event::UpgradePlanned(upgrade));
+        let observed = Event::ChainObserved {
+            view: self.view.clone(),
+            block_time: self.clock.block_time(),
+        };
+        sprint.handle(self.now, observed);
+        let mut effects = sprint.handle(self.now, Event::RefreshRequested);
+        let search = effects
+            .iter()
+            .position(|effect| matches!(effect, Effect::SearchOffers { .. }));
+        let search = search.map(|index| effects.swap_remove(index));
+        (sprint, search)
+    }
+}
+
+/// The pace by two headers; without an RPC it stays unmeasured.
+async fn block_clock(chain: &ChainClient, now: Time, view: &EpochView) -> BlockClock {
+    let mut clock = BlockClock::new();
+    clock.observe_height(now, view.height);
+    let back = Blocks(STRETCH.0 * STRETCHES as u64);
+    for height in [view.height - back, view.height] {
+        if let Ok(header) = chain.header(Some(height)).await {
+            clock.observe_header(header);
+        }
+    }
+    clock
+}
