@@ -11,7 +11,7 @@
 #[path = "../ssh/peer.rs"]
 mod peer;
 
-#[allow(dead_code)]
+#[path = "scene.rs"]
 mod scene;
 
 use std::fmt::Write as _;

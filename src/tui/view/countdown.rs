@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::domain::{ConfirmationPhase, Duration, Step};
+use crate::domain::{ConfirmationPhase, Duration, Lead, LeadBasis, Step};
 use crate::engine::{ChainReading, HeightEstimate};
 use crate::tui::model::{Model, Pane};
 use crate::tui::theme::Theme;
@@ -15,6 +15,9 @@ use super::{frame, put, words};
 const FRESH: Duration = Duration::seconds(10);
 /// A reading older than this is marked.
 pub(super) const STALE: Duration = Duration::seconds(30);
+
+/// From here on a row has room for a reason.
+const WIDE: u16 = 50;
 
 /// Draws the pane.
 pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
@@ -113,10 +116,25 @@ fn reading_lines(
         } else {
             format!("since {}", rent_at.format("%H:%M UTC"))
         };
+        let because = if width < WIDE {
+            String::new()
+        } else {
+            lead(&sprint.lead)
+        };
         lines.push(Line::from(vec![
             Span::styled("Rents ", theme.dim()),
             Span::raw(text),
+            Span::styled(because, theme.dim()),
         ]));
+    }
+}
+
+/// What the time of renting rests on, in a few words: `plan` says it whole.
+fn lead(lead: &Lead) -> String {
+    let minutes = lead.length.num_minutes();
+    match lead.basis {
+        LeadBasis::Setting { .. } => format!(", lead {minutes}m set"),
+        LeadBasis::OwnBoots { boots, .. } => format!(", lead {minutes}m by {boots} boots"),
     }
 }
 
