@@ -424,7 +424,7 @@ pub const KEYS: &[Key] = &[
         "poc.lead",
         Kind::Duration,
         "\"45m\"",
-        "How long a slow boot takes: renting begins this long, plus the margin, before PoC. Once five boots of the model are measured, it is what 95 % of them took and poc.registration_margin, between half of this and twice this.",
+        "How long a slow boot takes: renting begins this long, plus the margin, before PoC. Once five boots of the model are measured, it is what 95 % of them took and poc.registration_margin, if that is more; at most twice this.",
     ),
     default("poc.margin", Kind::Duration, "\"5m\"", "Added to the lead."),
     default(

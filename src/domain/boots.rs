@@ -179,8 +179,8 @@ pub enum LeadBasis {
 pub enum LeadBound {
     /// It is what was measured.
     Within,
-    /// It would be less than half of the setting.
-    Half,
+    /// It would be less than the setting: time for a second try is worth more than what it costs.
+    Least,
     /// It would be more than twice the setting.
     Twice,
 }
@@ -205,7 +205,7 @@ impl fmt::Display for Lead {
             LeadBasis::OwnBoots { boots, p95, bound } => {
                 let bound = match bound {
                     LeadBound::Within => " with the time to register",
-                    LeadBound::Half => ", half of poc.lead",
+                    LeadBound::Least => " by poc.lead, which is enough",
                     LeadBound::Twice => ", twice poc.lead",
                 };
                 let slow = p95.num_minutes();

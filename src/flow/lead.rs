@@ -6,8 +6,9 @@ use crate::domain::{BootEnd, Duration, Lead, LeadBasis, LeadBound, PastBoot};
 const MOST: usize = 40;
 
 /// By our own boots of a model of this size: what 95 in 100 took at most, and the time by which a
-/// registration has to be there before the `PoC`. `setting` is what holds while they are too few; a
-/// handful of lucky boots never makes less than half of it, an unlucky one never more than twice.
+/// registration has to be there before the `PoC`. `setting` is what holds while they are too few, and
+/// the least ever after: a crash or a machine that fails costs time too. More than twice of it is a
+/// matter for the operator.
 pub fn lead(
     boots: &[PastBoot],
     model_gb: f64,
@@ -31,7 +32,7 @@ pub fn lead(
         Some(p95) if boots >= Lead::ENOUGH_BOOTS => {
             let p95 = Duration::seconds(i64::from(*p95));
             let (length, bound) = match p95 + registration_margin {
-                measured if measured < setting / 2 => (setting / 2, LeadBound::Half),
+                measured if measured < setting => (setting, LeadBound::Least),
                 measured if measured > setting * 2 => (setting * 2, LeadBound::Twice),
                 measured => (measured, LeadBound::Within),
             };
@@ -93,8 +94,8 @@ mod tests {
 
     #[test]
     fn it_is_what_95_in_100_of_our_boots_took_and_the_time_to_register() {
-        let found = of(&ready(21..=40));
-        let p95 = Duration::minutes(39);
+        let found = of(&ready(41..=60));
+        let p95 = Duration::minutes(59);
         assert_eq!(found.length, p95 + REGISTRATION);
         let bound = LeadBound::Within;
         let basis = LeadBasis::OwnBoots {
@@ -112,21 +113,21 @@ mod tests {
 
     #[test]
     fn the_setting_bounds_it_on_both_sides() {
-        assert_eq!(of(&ready([2; 20])).length, SETTING / 2);
+        assert_eq!(of(&ready([2; 20])).length, SETTING);
         assert_eq!(of(&ready([300; 20])).length, SETTING * 2);
     }
 
     #[test]
     fn boots_of_long_ago_no_longer_count() {
-        let boots: Vec<PastBoot> = ready([80; 40]).into_iter().chain(ready([30; 40])).collect();
-        assert_eq!(of(&boots).length, Duration::minutes(30) + REGISTRATION);
+        let boots: Vec<PastBoot> = ready([80; 40]).into_iter().chain(ready([50; 40])).collect();
+        assert_eq!(of(&boots).length, Duration::minutes(50) + REGISTRATION);
     }
 
     #[test]
     fn it_explains_itself() {
         assert_eq!(
-            of(&ready(21..=40)).to_string(),
-            "42 min with the time to register: 95 % of 20 own boots took at most 39 min"
+            of(&ready(41..=60)).to_string(),
+            "62 min with the time to register: 95 % of 20 own boots took at most 59 min"
         );
         assert_eq!(
             of(&ready([30])).to_string(),
@@ -134,7 +135,7 @@ mod tests {
         );
         assert_eq!(
             of(&ready([2; 20])).to_string(),
-            "22 min, half of poc.lead: 95 % of 20 own boots took at most 2 min"
+            "45 min by poc.lead, which is enough: 95 % of 20 own boots took at most 2 min"
         );
     }
 }

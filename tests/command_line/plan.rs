@@ -218,18 +218,18 @@ fn the_plan_rents_by_the_boots_that_were_measured_and_says_so() {
     };
     assert!(plan(&[]).contains("45 min by poc.lead: no boot of ours is measured yet"));
 
-    // Given six boots that took 31 to 36 minutes,
+    // Given six boots that took 51 to 56 minutes,
     let (mut journal, _) = Journal::open(&config.paths.state_dir).unwrap();
     for contract in 1..=6 {
-        let boot = measured(&config, contract, 30 + u32::try_from(contract).unwrap());
+        let boot = measured(&config, contract, 50 + u32::try_from(contract).unwrap());
         let _kept = journal.append(chrono::Utc::now(), &boot).unwrap();
     }
     drop(journal);
     // then it rents by the slowest of them, and the time that a registration needs.
-    let lead = chrono::Duration::minutes(36) + config.poc.registration_margin;
+    let lead = chrono::Duration::minutes(56) + config.poc.registration_margin;
     let words = plan(&[]);
     let because = format!(
-        "{} min with the time to register: 95 % of 6 own boots took at most 36 min",
+        "{} min with the time to register: 95 % of 6 own boots took at most 56 min",
         lead.num_minutes()
     );
     assert!(words.contains(&because), "{because}: {words}");
