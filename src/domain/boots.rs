@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Duration, InstanceId, MachineId};
+use super::{BootTimes, Duration, InstanceId, MachineId};
 
 /// How long a boot takes, from renting to a loaded model: the logarithm of the time is normally
 /// distributed, because what slows a boot down multiplies.
@@ -37,9 +37,15 @@ pub struct PastBoot {
     pub took_seconds: u32,
     /// How it ended.
     pub end: BootEnd,
+    /// The model; absent in journals from before it was written down.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Its stages; absent when it was not watched from its beginning.
+    #[serde(default)]
+    pub times: Option<BootTimes>,
 }
 
-/// How a boot ended. Boots that we broke off or broke ourselves tell nothing and are not kept.
+/// How a boot ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BootEnd {
@@ -47,6 +53,8 @@ pub enum BootEnd {
     Ready,
     /// The host failed, or was too slow.
     Failed,
+    /// We broke it off, or broke it ourselves: predictions learn nothing from it.
+    BrokenOff,
 }
 
 /// Boots of ours that a prediction rests on.

@@ -151,7 +151,7 @@ pub struct BootFault {
     pub seen_at: Time,
 }
 
-/// How long one boot took, stage by stage: what predictions learn from.
+/// How long one boot took, stage by stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BootTimes {
     /// The rental's label; it has the epoch and the attempt.

@@ -10,8 +10,8 @@ use super::preflight::examine;
 use super::{Ports, front, reconcile};
 use crate::config::{Config, Exposure, ProxyConfig};
 use crate::domain::{
-    BootEnd, CallError, CallErrorKind, Duration, Hardware, InstanceId, MachineId, NodeConfig,
-    NodeId, Offer, PastBoot, RentOrder, RentalLabel, RentalPrices, Time, Usd,
+    CallError, CallErrorKind, Duration, Hardware, InstanceId, MachineId, NodeConfig, NodeId, Offer,
+    RentOrder, RentalLabel, RentalPrices, Time, Usd,
 };
 use crate::flow::{self, Effect, Event};
 use crate::journal::Record;
@@ -56,10 +56,7 @@ impl Engine {
                 offer,
                 took,
                 end,
-            } => {
-                let boot = self.past_boot(instance, offer, took, end);
-                self.record(&Record::BootEnded { boot });
-            }
+            } => self.remember_boot(instance, &offer, took, end),
             Effect::AvoidMachine { machine, reason } => self.avoid_machine(machine, reason),
         }
     }
@@ -72,26 +69,6 @@ impl Engine {
             until,
             reason,
         });
-    }
-
-    fn past_boot(
-        &self,
-        instance: InstanceId,
-        offer: Offer,
-        took: Duration,
-        end: BootEnd,
-    ) -> PastBoot {
-        PastBoot {
-            instance,
-            machine: offer.machine,
-            gpu_name: offer.gpu_name,
-            download_mbps: offer.download_mbps,
-            disk_mb_per_s: offer.disk_mb_per_s,
-            image_gb: self.config.vast.image_gb,
-            model_gb: self.config.vast.model_gb,
-            took_seconds: u32::try_from(took.num_seconds()).unwrap_or(0),
-            end,
-        }
     }
 
     fn search(&mut self, effect: Effect) {

@@ -369,11 +369,15 @@ impl Engine {
             return;
         };
         let reading = watched.reading(now);
-        let is_over = reading.ready || reading.fault.is_some();
-        let times = is_over.then(|| watched.take_times(now)).flatten();
-        self.remember_boot(times);
+        let failed = reading.fault.is_some();
         let instance = id;
         self.feed(now, Event::BootObserved { instance, reading });
+        // A fault of ours is no boot of the machine's, and is in the history all the same.
+        if failed {
+            let watched = self.watched_mut(id);
+            let left = watched.and_then(|watched| watched.take_unremembered(now));
+            self.remember_a_boot_that_nobody_told(left);
+        }
     }
 
     fn see_offers(

@@ -3,8 +3,8 @@
 use super::core::{EndAfter, Engine};
 use super::observe::Observation;
 use crate::domain::{
-    BootTimes, CallError, Duration, Instance, InstanceId, Mode, Outcome, RegisteredNode,
-    SprintReport, Time,
+    BootEnd, BootTimes, CallError, Duration, Instance, InstanceId, Mode, Offer, Outcome, PastBoot,
+    RegisteredNode, SprintReport, Time,
 };
 use crate::flow::{Event, Rental};
 use crate::journal::Record;
@@ -27,28 +27,61 @@ impl Engine {
         self.feed(now, Event::RentalGone(instance));
     }
 
-    /// What is known of a boot before it was watched. One that began under an earlier run of the
-    /// program has stages that nobody saw, and teaches nothing.
-    pub(super) fn boot_times_of(&self, rental: &Rental) -> Option<BootTimes> {
+    /// A rental whose boot can be told whole. One that began under an earlier run of the program has
+    /// stages that nobody saw, and teaches nothing of them.
+    pub(super) fn watched_from_its_beginning(&self, rental: &Rental) -> Option<Rental> {
         let watched_late = self.ports.clock.now() - rental.since > SEEN_FROM_ITS_BEGINNING;
-        (!watched_late).then(|| BootTimes {
-            label: rental.label.clone(),
-            instance: Some(rental.instance),
-            machine: rental.offer.machine,
-            host: rental.offer.host,
-            gpu_name: rental.offer.gpu_name.clone(),
-            gpu_count: rental.offer.gpu_count,
-            started: Vec::new(),
-            ended: rental.since,
-            fault: None,
-        })
+        (!watched_late).then(|| rental.clone())
     }
 
-    /// Writes down how long a boot took. It is not worth the spool of a full disk.
-    pub(super) fn remember_boot(&mut self, times: Option<BootTimes>) {
-        if let Some(boot) = times.filter(|_| self.release_only.is_none()) {
-            self.record(&Record::BootWatched { boot });
-        }
+    /// Writes down how a boot ended, with its stages the first time.
+    pub(super) fn remember_boot(
+        &mut self,
+        instance: InstanceId,
+        offer: &Offer,
+        took: Duration,
+        end: BootEnd,
+    ) {
+        let now = self.ports.clock.now();
+        let mut both = self.own.iter_mut().chain(&mut self.beside);
+        let watched = both.find(|watched| watched.instance == instance);
+        let times = watched.and_then(|watched| watched.take_unremembered(now));
+        self.record_boot(instance, offer, took, end, times.map(|(_, times)| times));
+    }
+
+    /// A boot that we broke off or broke ourselves is in the history all the same. It is not worth the
+    /// spool of a full disk.
+    pub(super) fn remember_a_boot_that_nobody_told(&mut self, left: Option<(Rental, BootTimes)>) {
+        let Some((rental, times)) = left.filter(|_| self.release_only.is_none()) else {
+            return;
+        };
+        let took = times.ended - rental.since;
+        let end = BootEnd::BrokenOff;
+        self.record_boot(rental.instance, &rental.offer, took, end, Some(times));
+    }
+
+    fn record_boot(
+        &mut self,
+        instance: InstanceId,
+        offer: &Offer,
+        took: Duration,
+        end: BootEnd,
+        times: Option<BootTimes>,
+    ) {
+        let boot = PastBoot {
+            instance,
+            machine: offer.machine,
+            gpu_name: offer.gpu_name.clone(),
+            download_mbps: offer.download_mbps,
+            disk_mb_per_s: offer.disk_mb_per_s,
+            image_gb: self.config.vast.image_gb,
+            model_gb: self.config.vast.model_gb,
+            took_seconds: u32::try_from(took.num_seconds()).unwrap_or(0),
+            end,
+            model: Some(self.config.mlnode.model.id.clone()),
+            times,
+        };
+        self.record(&Record::BootEnded { boot });
     }
 
     /// What the market said of a container that did not run yet is money that was not spent.

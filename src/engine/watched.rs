@@ -21,8 +21,8 @@ pub(super) struct Watched {
     /// Until it is given back: what was seen of it is shown for longer.
     watcher: Option<Watcher>,
     pub(super) boot: BootTracker,
-    /// What will be remembered of the boot under way, unless nobody watched its beginning.
-    times: Option<BootTimes>,
+    /// Whose boot is under way and will be remembered, unless nobody watched its beginning.
+    unremembered: Option<Rental>,
     sanitizer: Sanitizer,
     pub(super) log: BootLog,
     /// The market's copies of the container's log.
@@ -120,13 +120,21 @@ impl Watched {
         }
     }
 
-    /// How long the boot took, once.
-    pub(super) fn take_times(&mut self, now: Time) -> Option<BootTimes> {
-        let mut times = self.times.take()?;
-        times.started = self.boot.started().to_vec();
-        times.ended = now;
-        times.fault = self.boot.fault().map(|fault| fault.name.clone());
-        Some(times)
+    /// The boot until now, once.
+    pub(super) fn take_unremembered(&mut self, now: Time) -> Option<(Rental, BootTimes)> {
+        let rental = self.unremembered.take()?;
+        let times = BootTimes {
+            label: rental.label.clone(),
+            instance: Some(rental.instance),
+            machine: rental.offer.machine,
+            host: rental.offer.host,
+            gpu_name: rental.offer.gpu_name.clone(),
+            gpu_count: rental.offer.gpu_count,
+            started: self.boot.started().to_vec(),
+            ended: now,
+            fault: self.boot.fault().map(|fault| fault.name.clone()),
+        };
+        Some((rental, times))
     }
 
     /// Leads its tunnel to other local ends. What was heard through the old ones is heard again.
@@ -227,7 +235,7 @@ impl Engine {
             instance: rental.instance,
             watcher: Some(watcher),
             boot: BootTracker::new(rental.since, ordered, self.config.mlnode.model.id.clone()),
-            times: self.boot_times_of(rental),
+            unremembered: self.watched_from_its_beginning(rental),
             sanitizer: Sanitizer::new(),
             log: BootLog::default(),
             market_log: MarketLog::default(),
@@ -240,7 +248,8 @@ impl Engine {
 
     fn stop_watching(&mut self, watched: &mut Watched) {
         if watched.is_watching() {
-            self.remember_boot(watched.take_times(self.ports.clock.now()));
+            let left = watched.take_unremembered(self.ports.clock.now());
+            self.remember_a_boot_that_nobody_told(left);
             drop(watched.stop());
         }
     }

@@ -66,6 +66,8 @@ mod tests {
             model_gb: MODEL_GB,
             took_seconds: minutes * 60,
             end,
+            model: None,
+            times: None,
         }
     }
 

@@ -39,8 +39,10 @@ struct Live {
     registrations: BTreeMap<NodeId, Registration>,
     avoided: BTreeMap<MachineId, (Time, EntryId)>,
     boots: Vec<(InstanceId, EntryId)>,
+    /// Boots with their stages.
+    watched: BTreeMap<RentalLabel, EntryId>,
     checkpoint: Option<EntryId>,
-    /// Reports, boots, and what only a newer program understands.
+    /// Reports, confirmations, and what only a newer program understands.
     kept: Vec<EntryId>,
 }
 
@@ -143,13 +145,19 @@ impl Live {
                 self.boots
                     .retain(|(instance, _)| *instance != boot.instance);
                 self.boots.push((boot.instance, id));
+                if let Some(times) = &boot.times {
+                    self.watched.insert(times.label.clone(), id);
+                }
+            }
+            Record::BootWatched { boot } => {
+                self.watched.insert(boot.label.clone(), id);
             }
             Record::Checkpoint { .. } => self.checkpoint = Some(id),
             Record::SprintEnded { .. } => {
                 self.checkpoint = None;
                 self.kept.push(id);
             }
-            Record::BootWatched { .. } | Record::ConfirmationMeasured { .. } | Record::Unknown => {
+            Record::ConfirmationMeasured { .. } | Record::Unknown => {
                 self.kept.push(id);
             }
         }
@@ -183,6 +191,7 @@ impl Live {
         }
         let forgotten = self.boots.len().saturating_sub(BOOTS_KEPT);
         needed.extend(self.boots.into_iter().skip(forgotten).map(|(_, id)| id));
+        needed.extend(self.watched.into_values());
         let avoided = self.avoided.into_values();
         needed.extend(avoided.filter(|(until, _)| *until > now).map(|(_, id)| id));
         needed

@@ -173,8 +173,13 @@ impl Ledger {
             Record::MachineAllowed { machine } => {
                 self.avoided.remove(machine);
             }
-            Record::BootEnded { boot } => self.remember_boot(boot),
-            Record::BootWatched { boot } => self.watched.push(boot.clone()),
+            Record::BootEnded { boot } => {
+                self.remember_boot(boot);
+                boot.times
+                    .iter()
+                    .for_each(|times| self.remember_times(times));
+            }
+            Record::BootWatched { boot } => self.remember_times(boot),
             Record::ConfirmationMeasured { confirmation } => self.confirmations.push(*confirmation),
             Record::Checkpoint { sprint } => self.checkpoint = Some(sprint.clone()),
             Record::SprintEnded { report } => {
@@ -192,6 +197,11 @@ impl Ledger {
         if self.boots.len() > BOOTS_KEPT {
             self.boots.remove(0);
         }
+    }
+
+    fn remember_times(&mut self, times: &BootTimes) {
+        self.watched.retain(|known| known.label != times.label);
+        self.watched.push(times.clone());
     }
 
     fn expect_registration(&mut self, node: &NodeId, instance: InstanceId) {

@@ -102,7 +102,8 @@ pub enum Record {
         /// The node.
         node: NodeId,
     },
-    /// A boot that was watched from its beginning is over: its stages, for the history.
+    /// What a boot's stages were, as journals before version 3 say it. No longer written:
+    /// [`Record::BootEnded`] has them.
     BootWatched {
         /// Its stages and where it was.
         boot: BootTimes,
@@ -127,7 +128,7 @@ pub enum Record {
         /// The machine.
         machine: MachineId,
     },
-    /// A boot came to its end: what predictions learn from.
+    /// A boot came to its end: what predictions learn from, and what the history shows.
     BootEnded {
         /// How it went.
         boot: PastBoot,

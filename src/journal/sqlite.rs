@@ -11,7 +11,7 @@ use crate::domain::Time;
 
 /// The schema that this program writes. It grows whenever an older program that skips what it does
 /// not know would add the journal up wrongly.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// A write-ahead log that grew is cut back to this many bytes.
 const LOG_SIZE: i64 = 1_048_576;
 
@@ -28,6 +28,9 @@ const NEW: &str = "
         body TEXT NOT NULL,
         PRIMARY KEY (writer, sequence)
     ) STRICT;";
+/// From version 3 on, one record of a boot feeds history and predictions, and says of a boot that it
+/// was broken off. The tables are those of version 2.
+const OLDEST_WITH_ENTRIES: i64 = 2;
 /// Version 1 knew no writers: its records are those of the writer before the first.
 const FROM_1: &str = "
     INSERT INTO entries SELECT 0, id, at_micros, body FROM records;
@@ -92,7 +95,9 @@ impl SqliteStorage {
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(sqlite)?;
-        transaction.execute_batch(NEW).map_err(sqlite)?;
+        if found < OLDEST_WITH_ENTRIES {
+            transaction.execute_batch(NEW).map_err(sqlite)?;
+        }
         if found == 1 {
             transaction.execute_batch(FROM_1).map_err(sqlite)?;
         }

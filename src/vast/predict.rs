@@ -118,9 +118,13 @@ impl Predictor {
 
 impl Boots {
     fn add(&mut self, boot: &PastBoot) {
-        if boot.end == BootEnd::Failed {
-            self.failed += 1;
-            return;
+        match boot.end {
+            BootEnd::Ready => {}
+            BootEnd::Failed => {
+                self.failed += 1;
+                return;
+            }
+            BootEnd::BrokenOff => return,
         }
         let promised = cost::promised_boot_seconds(
             boot.download_mbps,
@@ -186,6 +190,8 @@ mod tests {
             )]
             took_seconds: took as u32,
             end,
+            model: None,
+            times: None,
         }
     }
 

@@ -53,6 +53,8 @@ fn boots() -> Vec<PastBoot> {
         model_gb: 60.0,
         took_seconds: 1_000 + number,
         end: BootEnd::Ready,
+        model: None,
+        times: None,
     };
     (0..500).map(boot).collect()
 }

@@ -121,6 +121,8 @@ fn a_machine_that_failed_is_out_with_the_evidence_until_it_is_taken_off_the_list
         model_gb: 60.0,
         took_seconds: 600,
         end: BootEnd::Failed,
+        model: None,
+        times: None,
     };
     scene.remember(&[
         Record::MachineAvoided {

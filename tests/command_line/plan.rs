@@ -203,6 +203,8 @@ fn measured(config: &Config, contract: u64, minutes: u32) -> Record {
             model_gb: config.vast.model_gb,
             took_seconds: minutes * 60,
             end: BootEnd::Ready,
+            model: None,
+            times: None,
         },
     }
 }

@@ -121,7 +121,17 @@ fn boot(instance: u64, machine: u64, end: BootEnd) -> PastBoot {
         model_gb: 60.0,
         took_seconds: 1_500,
         end,
+        model: Some("org/model".into()),
+        times: None,
     }
+}
+
+fn any_end() -> impl Strategy<Value = BootEnd> {
+    prop_oneof![
+        Just(BootEnd::Ready),
+        Just(BootEnd::Failed),
+        Just(BootEnd::BrokenOff)
+    ]
 }
 
 fn repriced(attempt: u32, cents: i64) -> Record {
@@ -178,8 +188,9 @@ fn any_record() -> impl Strategy<Value = Record> {
         }),
         1 => id().prop_map(|id| Record::MachineAllowed { machine: MachineId(id) }),
         1 => (attempt(), minute()).prop_map(|(attempt, cents)| repriced(attempt, cents)),
-        1 => (id(), id(), any::<bool>()).prop_map(|(id, machine, ready)| Record::BootEnded {
-            boot: boot(id, machine, if ready { BootEnd::Ready } else { BootEnd::Failed })
+        1 => (id(), id(), any_end(), prop::option::of(attempt())).prop_map(|(id, machine, end, seen)| {
+            let times = seen.map(watched);
+            Record::BootEnded { boot: PastBoot { times, ..boot(id, machine, end) } }
         }),
         1 => id().prop_map(|id| Record::Checkpoint { sprint: id.into() }),
         1 => id().prop_map(|id| Record::SprintEnded { report: report(id) }),
@@ -246,8 +257,11 @@ fn a_day(day: u32) -> Vec<(i64, Record)> {
     records.push((minute + 200, gone(2 * day + 1, instance.0, 9.5)));
     records.push((
         minute + 30,
-        Record::BootWatched {
-            boot: watched(2 * day + 1),
+        Record::BootEnded {
+            boot: PastBoot {
+                times: Some(watched(2 * day + 1)),
+                ..boot(instance.0, 8, BootEnd::Ready)
+            },
         },
     ));
     let report = report(u64::from(day));

@@ -55,7 +55,7 @@ fn an_old_journal_opens_and_adds_up_to_what_it_did() {
     serde_json::from_value::<crate::flow::Sprint>(saved).unwrap();
     // It is migrated once, and what is written then is of the first writer.
     drop(journal);
-    assert_eq!(version_of(dir.path()), 2);
+    assert_eq!(version_of(dir.path()), 3);
     let (_, again) = Journal::open(dir.path()).unwrap();
     assert_eq!(again, ledger);
 }
@@ -95,7 +95,7 @@ fn a_migration_that_is_killed_anywhere_is_made_again() {
         fs::write(copy.path().join("journal.sqlite-wal"), &log[..length]).unwrap();
         let (_, ledger) = Journal::open(copy.path()).unwrap();
         assert_eq!(ledger, expected, "killed after {length} bytes");
-        assert_eq!(version_of(copy.path()), 2);
+        assert_eq!(version_of(copy.path()), 3);
     }
 }
 
@@ -138,4 +138,49 @@ fn a_record_from_before_a_field_was_there_is_read() {
         };
         assert_ne!(entry.record().unwrap(), Record::Unknown);
     }
+}
+
+#[test]
+fn a_journal_with_two_records_of_a_boot_feeds_predictions_and_history_as_one_with_one_does() {
+    let stages = r#"{"label":"pocpit/home/359/1-abc","machine":8,"host":null,"gpu_name":"H100 SXM","gpu_count":4,"started":[["placed","2026-09-21T14:00:00Z"],["ready","2026-09-21T14:25:00Z"]],"ended":"2026-09-21T14:25:00Z","fault":null}"#;
+    let ended = r#""instance":5,"machine":8,"gpu_name":"H100 SXM","download_mbps":2000.0,"disk_mb_per_s":null,"image_gb":15.0,"model_gb":60.0,"took_seconds":1500,"end":"ready""#;
+    let before = [
+        format!(r#"{{"record":"boot_watched","boot":{stages}}}"#),
+        format!(r#"{{"record":"boot_ended","boot":{{{ended}}}}}"#),
+    ];
+    let now = [format!(
+        r#"{{"record":"boot_ended","boot":{{{ended},"model":"org/model","times":{stages}}}}}"#
+    )];
+    let added_up = |bodies: &[String]| {
+        let mut ledger = Ledger::default();
+        for body in bodies {
+            let entry = Entry {
+                id: EntryId::default(),
+                at: at(0),
+                body: body.clone(),
+            };
+            ledger.apply(at(0), &entry.record().unwrap());
+        }
+        ledger
+    };
+    for ledger in [added_up(&before), added_up(&now)] {
+        assert_eq!(ledger.boots().len(), 1);
+        assert_eq!(ledger.boots()[0].took_seconds, 1_500);
+        assert_eq!(ledger.boot_times().len(), 1);
+        assert_eq!(ledger.boot_times()[0].total(), Some(Duration::minutes(25)));
+    }
+}
+
+#[test]
+fn a_journal_of_version_2_is_only_marked_as_newer() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, _) = Journal::open(dir.path()).unwrap();
+    let _ = journal.append(at(0), &rent_intended(1)).unwrap();
+    drop(journal);
+    let connection = rusqlite::Connection::open(file(dir.path())).unwrap();
+    connection.pragma_update(None, "user_version", 2).unwrap();
+    drop(connection);
+    let (_, ledger) = Journal::open(dir.path()).unwrap();
+    assert_eq!(ledger.open_rentals().len(), 1);
+    assert_eq!(version_of(dir.path()), 3);
 }

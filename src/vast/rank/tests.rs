@@ -169,6 +169,8 @@ fn a_machine_that_booted_slowly_with_us_ranks_lower_and_is_out_when_it_cannot_ma
         model_gb: 120.0,
         took_seconds: 3 * 750,
         end: BootEnd::Ready,
+        model: None,
+        times: None,
     };
     let boots: Vec<PastBoot> = (0..10).map(boot).collect();
     let experience = Experience {
