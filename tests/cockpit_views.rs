@@ -311,6 +311,7 @@ fn rented(step: Step) -> Snapshot {
             progress: Some(0.43),
             detail: "model shard 9 of 21".into(),
             started: vec![(BootStage::Placed, at(-25))],
+            ready_from: Some(at(7)),
             ready_at: Some(at(11)),
             ready_by: Some(at(18)),
             fault: None,

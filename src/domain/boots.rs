@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BootTimes, Duration, InstanceId, MachineId};
+use super::{BootStage, BootTimes, Duration, InstanceId, MachineId};
 
 /// How long a boot takes, from renting to a loaded model: the logarithm of the time is normally
 /// distributed, because what slows a boot down multiplies.
@@ -14,6 +14,21 @@ pub struct BootTime {
     pub median: Duration,
     /// Standard deviation of the natural logarithm of the time.
     pub spread: f64,
+}
+
+/// How long each stage of one boot takes, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StageTimes(pub Vec<(BootStage, BootTime)>);
+
+/// What is left of a boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeLeft {
+    /// One in ten is faster.
+    pub p10: Duration,
+    /// Half are faster.
+    pub p50: Duration,
+    /// One in ten is slower.
+    pub p90: Duration,
 }
 
 /// A boot of ours that came to its end.
@@ -71,6 +86,8 @@ pub struct OwnBoots {
 /// Quantiles of the normal distribution.
 const Z90: f64 = 1.281_552;
 const Z95: f64 = 1.644_854;
+/// Beyond this share the tail is not worth its digits.
+const NEARLY_ALL: f64 = 0.999;
 
 impl BootTime {
     /// One in ten is faster.
@@ -102,15 +119,100 @@ impl BootTime {
         normal(distance / self.spread.max(0.01))
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        reason = "seconds of a boot: `as` saturates, and a boot of years is 'never'"
-    )]
-    fn quantile(self, z: f64) -> Duration {
-        let seconds = self.median.num_seconds() as f64 * (z * self.spread).exp();
-        Duration::try_seconds(seconds.ceil() as i64).unwrap_or(Duration::MAX)
+    /// What is left of it after `spent`: the longer it takes beyond what is usual, the more.
+    #[expect(clippy::cast_precision_loss, reason = "seconds of a boot")]
+    fn after(self, spent: Duration) -> BootTime {
+        if spent <= Duration::zero() {
+            return self;
+        }
+        let over = self.chance_within(spent).min(NEARLY_ALL);
+        let left = |share: f64| {
+            let whole = self.quantile(normal_quantile(over + (1.0 - over) * share));
+            (whole - spent).max(spent / 10).num_seconds().max(1) as f64
+        };
+        let (median, late) = (left(0.5), left(0.9));
+        BootTime {
+            median: of_seconds(median),
+            spread: (late / median).ln() / Z90,
+        }
     }
+
+    fn quantile(self, z: f64) -> Duration {
+        of_seconds(self.median.as_seconds_f64() * (z * self.spread).exp())
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "`as` saturates, and a boot of years is 'never'"
+)]
+fn of_seconds(seconds: f64) -> Duration {
+    Duration::try_seconds(seconds.ceil() as i64).unwrap_or(Duration::MAX)
+}
+
+impl StageTimes {
+    /// From the beginning to the end of `stage`.
+    pub fn through(&self, stage: BootStage) -> BootTime {
+        let until_here = self.0.iter().filter(|(of, _)| *of <= stage);
+        sum(until_here.map(|(_, time)| *time)).unwrap_or(BootTime {
+            median: Duration::zero(),
+            spread: 0.0,
+        })
+    }
+
+    /// What is left of a boot that has been in `stage` for `spent`.
+    pub fn left(&self, stage: BootStage, spent: Duration) -> TimeLeft {
+        let left = self.0.iter().filter(|(of, _)| *of >= stage);
+        let left = left.map(|(of, time)| {
+            let spent = Some(spent).filter(|_| *of == stage);
+            spent.map_or(*time, |spent| time.after(spent))
+        });
+        let Some(sum) = sum(left) else {
+            return TimeLeft {
+                p10: Duration::zero(),
+                p50: Duration::zero(),
+                p90: Duration::zero(),
+            };
+        };
+        TimeLeft {
+            p10: sum.p10(),
+            p50: sum.median,
+            p90: sum.p90(),
+        }
+    }
+}
+
+/// One after the other, each of its own length: what has the mean and the variance of the sum
+/// (Fenton and Wilkinson). Absent when there is nothing.
+fn sum(times: impl Iterator<Item = BootTime>) -> Option<BootTime> {
+    let (mut mean, mut variance) = (0.0, 0.0);
+    for time in times {
+        let squared = time.spread * time.spread;
+        let own = time.median.as_seconds_f64() * (squared / 2.0).exp();
+        mean += own;
+        variance += own * own * squared.exp_m1();
+    }
+    (mean > 0.0).then(|| {
+        let squared = (variance / (mean * mean)).ln_1p();
+        BootTime {
+            median: of_seconds(mean * (-squared / 2.0).exp()),
+            spread: squared.sqrt(),
+        }
+    })
+}
+
+/// Where the share below is this much, by halving.
+fn normal_quantile(share: f64) -> f64 {
+    let (mut low, mut high) = (-8.0, 8.0);
+    for _ in 0..40 {
+        let middle = f64::midpoint(low, high);
+        if normal(middle) < share {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    low
 }
 
 /// The normal distribution: the share below `z`. By Abramowitz and Stegun 7.1.26, right to 1e-6.
@@ -132,6 +234,53 @@ fn normal(z: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn stages() -> StageTimes {
+        let stages = BootStage::ALL
+            .into_iter()
+            .filter(|stage| *stage != BootStage::Ready);
+        let time = BootTime {
+            median: Duration::minutes(4),
+            spread: 0.5,
+        };
+        StageTimes(stages.map(|stage| (stage, time)).collect())
+    }
+
+    #[test]
+    fn what_is_left_shrinks_stage_by_stage_to_nothing() {
+        let stages = stages();
+        let none = Duration::zero();
+        let whole = stages.left(BootStage::Placed, none);
+        assert!(whole.p10 < whole.p50 && whole.p50 < whole.p90, "{whole:?}");
+        // Eight stages of four minutes, each with a tail.
+        assert!(whole.p50 > Duration::minutes(32) && whole.p50 < Duration::minutes(38));
+        for pair in BootStage::ALL.windows(2) {
+            let (now, next) = (stages.left(pair[0], none), stages.left(pair[1], none));
+            assert!(next.p10 < now.p10 && next.p50 < now.p50 && next.p90 < now.p90);
+        }
+        assert_eq!(stages.left(BootStage::Ready, none).p90, none);
+    }
+
+    #[test]
+    fn what_is_done_and_what_is_left_are_the_whole() {
+        let stages = stages();
+        let whole = stages.left(BootStage::Placed, Duration::zero());
+        assert_eq!(stages.through(BootStage::Graphs).p90(), whole.p90);
+        let first = stages.through(BootStage::Placed);
+        assert!((first.median - Duration::minutes(4)).num_seconds() <= 1);
+    }
+
+    #[test]
+    fn a_stage_that_goes_on_brings_the_end_nearer_until_it_takes_unusually_long() {
+        let stages = stages();
+        let last = |minutes| {
+            stages
+                .left(BootStage::Graphs, Duration::minutes(minutes))
+                .p50
+        };
+        assert!(last(2) < last(0), "{} {}", last(2), last(0));
+        assert!(last(30) > last(8), "{} {}", last(30), last(8));
+    }
 
     #[test]
     fn quantiles_and_chances_agree() {

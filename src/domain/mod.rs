@@ -17,7 +17,9 @@ mod ranking;
 mod sprint;
 mod workload;
 
-pub use boots::{BootEnd, BootTime, Lead, LeadBasis, LeadBound, OwnBoots, PastBoot};
+pub use boots::{
+    BootEnd, BootTime, Lead, LeadBasis, LeadBound, OwnBoots, PastBoot, StageTimes, TimeLeft,
+};
 pub use call::{CallError, CallErrorKind};
 pub use chain::{
     BlockHeader, ChainPhase, ChainSource, ConfirmationEvent, ConfirmationParams, ConfirmationPhase,

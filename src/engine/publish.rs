@@ -400,6 +400,7 @@ impl Engine {
                 progress: None,
                 detail: String::new(),
                 started: vec![(crate::domain::BootStage::Placed, rental.since)],
+                ready_from: None,
                 ready_at: None,
                 ready_by: None,
                 fault: None,
@@ -411,8 +412,9 @@ impl Engine {
             progress: boot.progress(),
             detail: boot.detail().to_owned(),
             started: boot.started().to_vec(),
-            ready_at: left.map(|(p50, _)| now + p50),
-            ready_by: left.map(|(_, p90)| now + p90),
+            ready_from: left.map(|left| now + left.p10),
+            ready_at: left.map(|left| now + left.p50),
+            ready_by: left.map(|left| now + left.p90),
             fault: boot.fault().cloned(),
         }
     }

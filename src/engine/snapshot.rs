@@ -414,6 +414,9 @@ pub struct BootSnapshot {
     pub detail: String,
     /// When each stage began.
     pub started: Vec<(BootStage, Time)>,
+    /// One boot in ten has ended by then.
+    #[serde(default)]
+    pub ready_from: Option<Time>,
     /// Expected end.
     pub ready_at: Option<Time>,
     /// Nine boots in ten have ended by then.

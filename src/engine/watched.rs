@@ -13,6 +13,7 @@ use crate::domain::{BootTimes, Instance, InstanceId, LogLine, MlNodeStatus, Orde
 use crate::flow::{BootReading, Pace, Rental};
 use crate::mlnode::boot::BootTracker;
 use crate::ssh::sanitize::Sanitizer;
+use crate::vast::stage_times;
 
 use super::ports::TailChunk;
 
@@ -110,7 +111,7 @@ impl Watched {
             api_up: self.mlnode.is_some(),
             ready: boot.is_ready(),
             at_work: self.mlnode.as_ref().is_some_and(MlNodeStatus::is_at_work),
-            left: Some(boot.expected_left(now).0),
+            least_left: Some(boot.expected_left(now).p10),
             pace: if boot.is_behind(now) {
                 Pace::Behind
             } else {
@@ -224,6 +225,9 @@ impl Engine {
             // A host whose driver is older than its offer said, but new enough, does.
             cuda: query.min_cuda.or(rental.offer.cuda),
         };
+        let vast = &self.config.vast;
+        let boots = self.ledger.boots();
+        let usual = stage_times(boots, &rental.offer, vast.image_gb, vast.model_gb);
         let watcher = Watcher::start(
             &self.ports,
             rental.instance,
@@ -234,7 +238,12 @@ impl Engine {
         Watched {
             instance: rental.instance,
             watcher: Some(watcher),
-            boot: BootTracker::new(rental.since, ordered, self.config.mlnode.model.id.clone()),
+            boot: BootTracker::new(
+                rental.since,
+                ordered,
+                self.config.mlnode.model.id.clone(),
+                usual,
+            ),
             unremembered: self.watched_from_its_beginning(rental),
             sanitizer: Sanitizer::new(),
             log: BootLog::default(),

@@ -386,7 +386,7 @@ impl Sprint {
             return given_up("startup_timeout", text, Blame::Host, boot);
         }
         if self.too_slow(now, boot) {
-            let text = "what is left of the boot takes longer than what is left of the time";
+            let text = "there is less time left than nine boots in ten take from here";
             // It is no fault, but a machine that is always too slow is a bad choice.
             let boot = Some(BootEnd::Failed);
             return given_up("boot_too_slow", text.into(), Blame::Nobody, boot);
@@ -395,7 +395,7 @@ impl Sprint {
     }
 
     fn too_slow(&self, now: Time, boot: &BootReading) -> bool {
-        let left = boot.left.filter(|_| !boot.ready);
+        let left = boot.least_left.filter(|_| !boot.ready);
         let time = self.time_to_deadline(now);
         left.zip(time).is_some_and(|(needed, left)| needed > left)
     }

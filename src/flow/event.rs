@@ -155,8 +155,8 @@ pub struct BootReading {
     /// The node says that it generates or validates.
     #[serde(default)]
     pub at_work: bool,
-    /// Median of what is left, by what is known.
-    pub left: Option<Duration>,
+    /// What is left at least: nine boots in ten take longer.
+    pub least_left: Option<Duration>,
     /// How it does against others.
     #[serde(default)]
     pub pace: Pace,

@@ -9,7 +9,7 @@ use super::faults::{self, Pattern};
 use super::pull::ImagePull;
 use crate::domain::{
     ActualStatus, Blame, BootFault, BootStage, Duration, GpuDevice, GpuDriver, Instance,
-    MlNodeStatus, OrderedMachine, ServiceState, StartupState, Time,
+    MlNodeStatus, OrderedMachine, ServiceState, StageTimes, StartupState, Time, TimeLeft,
 };
 
 /// Follows one boot. Its stage never goes back.
@@ -17,6 +17,7 @@ use crate::domain::{
 pub struct BootTracker {
     ordered: OrderedMachine,
     model: String,
+    usual: StageTimes,
     stage: BootStage,
     started: Vec<(BootStage, Time)>,
     progress: Option<f64>,
@@ -29,19 +30,6 @@ pub struct BootTracker {
     denied_since: Option<Time>,
 }
 
-/// What a stage usually takes: median and p90, in seconds. From the host notes and real logs of 4×H100 nodes;
-/// our own history refines it later.
-const USUAL: [(BootStage, i64, i64); 8] = [
-    (BootStage::Placed, 30, 90),
-    (BootStage::PullingImage, 240, 600),
-    (BootStage::Container, 45, 120),
-    (BootStage::Ssh, 30, 90),
-    (BootStage::Api, 20, 60),
-    (BootStage::Downloading, 600, 900),
-    (BootStage::Loading, 150, 240),
-    (BootStage::Graphs, 60, 120),
-];
-
 /// A key gets to a rental within two minutes, as a rule; ten are no delay any more.
 const KEY_TAKES_AT_MOST: Duration = Duration::minutes(10);
 
@@ -53,11 +41,17 @@ const CUDA_SLACK: f64 = 0.001;
 
 impl BootTracker {
     /// A boot that began at `rented_at` and is to end with the machine that was ordered and `model`
-    /// loaded.
-    pub fn new(rented_at: Time, ordered: OrderedMachine, model: String) -> BootTracker {
+    /// loaded. Its stages usually take what `usual` says.
+    pub fn new(
+        rented_at: Time,
+        ordered: OrderedMachine,
+        model: String,
+        usual: StageTimes,
+    ) -> BootTracker {
         BootTracker {
             ordered,
             model,
+            usual,
             stage: BootStage::Placed,
             started: vec![(BootStage::Placed, rented_at)],
             progress: None,
@@ -288,37 +282,18 @@ impl BootTracker {
         self.ready
     }
 
-    /// Nine boots in ten have left its stage after so long. Stages are taken to be independent: a
-    /// boot that is slow in each of them is rarer than one that is slow in one.
+    /// Nine boots in ten have left its stage after so long.
     pub fn is_behind(&self, now: Time) -> bool {
         let Some((_, rented_at)) = self.started.first() else {
             return false;
         };
-        let until_here = USUAL.iter().filter(|(stage, ..)| *stage <= self.stage);
-        let (median, square) = until_here.fold((0, 0), |(sum, squares), (_, p50, p90)| {
-            (sum + p50, squares + (p90 - p50).pow(2))
-        });
-        let slack = square.isqrt();
-        !self.ready && now - *rented_at > Duration::seconds(median + slack)
+        !self.ready && now - *rented_at > self.usual.through(self.stage).p90()
     }
 
-    /// What is left: median and p90.
-    pub fn expected_left(&self, now: Time) -> (Duration, Duration) {
+    /// What is left, by the stages' usual times.
+    pub fn expected_left(&self, now: Time) -> TimeLeft {
         let since = self.started.last().map_or(now, |(_, since)| *since);
-        let mut left = (Duration::zero(), Duration::zero());
-        for (stage, p50, p90) in USUAL {
-            if stage < self.stage {
-                continue;
-            }
-            let spent = if stage == self.stage {
-                now - since
-            } else {
-                Duration::zero()
-            };
-            left.0 += (Duration::seconds(p50) - spent).max(Duration::zero());
-            left.1 += (Duration::seconds(p90) - spent).max(Duration::zero());
-        }
-        left
+        self.usual.left(self.stage, now - since)
     }
 }
 
@@ -377,10 +352,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{InstanceId, UsdPerHour};
+    use crate::domain::{BootTime, InstanceId, UsdPerHour};
 
     fn at(second: i64) -> Time {
         Time::from_timestamp(1_790_000_000 + second, 0).unwrap()
+    }
+
+    /// Two minutes for every stage.
+    fn usual() -> StageTimes {
+        let time = BootTime {
+            median: Duration::minutes(2),
+            spread: 0.5,
+        };
+        let stages = BootStage::ALL.into_iter();
+        let stages = stages.filter(|stage| *stage != BootStage::Ready);
+        StageTimes(stages.map(|stage| (stage, time)).collect())
     }
 
     fn tracker() -> BootTracker {
@@ -389,7 +375,7 @@ mod tests {
             gpu_memory_mb: 80_000,
             cuda: Some(12.8),
         };
-        BootTracker::new(at(0), ordered, "org/model".into())
+        BootTracker::new(at(0), ordered, "org/model".into(), usual())
     }
 
     fn instance(actual: ActualStatus, message: &str) -> Instance {
@@ -478,7 +464,7 @@ mod tests {
         );
         boot.observe_status(at(1_060), &serving());
         assert!(boot.is_ready());
-        assert_eq!(boot.expected_left(at(1_060)).0, Duration::zero());
+        assert_eq!(boot.expected_left(at(1_060)).p50, Duration::zero());
     }
 
     #[test]
@@ -530,11 +516,12 @@ mod tests {
     fn a_boot_is_behind_when_nine_in_ten_have_left_its_stage_sooner() {
         let mut boot = tracker();
         boot.observe_instance(at(20), &instance(ActualStatus::Loading, "pulling"));
-        assert!(!boot.is_behind(at(600)));
-        assert!(boot.is_behind(at(640)));
+        // Two stages of two minutes: nine in ten are through them after 6 min 45 s.
+        assert!(!boot.is_behind(at(400)));
+        assert!(boot.is_behind(at(410)));
         // It comes out of the stage: it is as late as before, and not too late for the next one.
-        boot.observe_link(at(640), true);
-        assert!(!boot.is_behind(at(650)));
+        boot.observe_link(at(410), true);
+        assert!(!boot.is_behind(at(420)));
         assert!(boot.is_behind(at(3_000)));
         boot.observe_status(at(3_010), &serving());
         assert!(!boot.is_behind(at(9_000)), "it is over");

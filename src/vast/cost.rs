@@ -1,6 +1,6 @@
 //! What a rental takes in time and money. Pure: offers and times in, estimates out.
 
-use crate::domain::{Duration, Offer, Usd};
+use crate::domain::{BootStage, Duration, Offer, Usd};
 
 /// Share of the advertised bandwidth that a registry or model hub really gives.
 const USABLE_BANDWIDTH: f64 = 0.5;
@@ -8,8 +8,14 @@ const USABLE_BANDWIDTH: f64 = 0.5;
 const MOST_MBPS: f64 = 4_000.0;
 /// An offer without a measured bandwidth is taken to be this slow.
 const LEAST_MBPS: f64 = 10.0;
-/// Placing, container, SSH, start of the API, CUDA graphs.
-const FIXED_SECONDS: f64 = 240.0;
+/// Seconds of the stages that neither bandwidth nor disk decides.
+const FIXED: [(BootStage, f64); 5] = [
+    (BootStage::Placed, 30.0),
+    (BootStage::Container, 60.0),
+    (BootStage::Ssh, 40.0),
+    (BootStage::Api, 25.0),
+    (BootStage::Graphs, 85.0),
+];
 /// Layers are compressed: unpacking writes this much more than was downloaded.
 const UNPACKED: f64 = 2.5;
 /// Disk bandwidth that is assumed where none was measured, in MB/s.
@@ -19,21 +25,53 @@ const MEGABYTES_PER_GB: f64 = 1_000.0;
 /// No estimate is longer: two days mean "never".
 const LONGEST_SECONDS: f64 = 172_800.0;
 
-/// Seconds that a boot takes by what the offer promises: image and model over the host's bandwidth,
-/// unpacking and loading over its disk, and a fixed part. The bandwidth is halved because advertised
-/// numbers are measured against a near peer.
-pub(super) fn promised_boot_seconds(
-    download_mbps: f64,
-    disk_mb_per_s: Option<f64>,
-    image_gb: f64,
-    model_gb: f64,
-) -> f64 {
-    let mbps = (download_mbps * USABLE_BANDWIDTH).clamp(LEAST_MBPS, MOST_MBPS);
-    let transfer = (image_gb + model_gb).max(0.0) * MEGABITS_PER_GB / mbps;
-    let disk = disk_mb_per_s.filter(|speed| *speed > 0.0);
-    let written_gb = (image_gb * UNPACKED + model_gb).max(0.0);
-    let written = written_gb * MEGABYTES_PER_GB / disk.unwrap_or(USUAL_DISK).max(1.0);
-    bounded(FIXED_SECONDS + transfer + written)
+/// What decides how long a boot takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load {
+    /// Download bandwidth that the offer promises, in Mbit/s.
+    pub download_mbps: f64,
+    /// Disk bandwidth that it promises, in MB/s, when measured.
+    pub disk_mb_per_s: Option<f64>,
+    /// Gigabytes of the image.
+    pub image_gb: f64,
+    /// Gigabytes of the model.
+    pub model_gb: f64,
+}
+
+impl Load {
+    /// Seconds that the whole boot takes by what the offer promises.
+    pub(super) fn seconds(&self) -> f64 {
+        bounded(
+            BootStage::ALL
+                .map(|stage| self.unbounded(stage))
+                .iter()
+                .sum(),
+        )
+    }
+
+    /// Seconds of one stage of it.
+    pub(super) fn stage_seconds(&self, stage: BootStage) -> f64 {
+        bounded(self.unbounded(stage))
+    }
+
+    /// Image and model come over the host's bandwidth, unpacking and loading go over its disk. The
+    /// bandwidth is halved because advertised numbers are measured against a near peer.
+    fn unbounded(&self, stage: BootStage) -> f64 {
+        let mbps = (self.download_mbps * USABLE_BANDWIDTH).clamp(LEAST_MBPS, MOST_MBPS);
+        let disk = self.disk_mb_per_s.filter(|speed| *speed > 0.0);
+        let disk = disk.unwrap_or(USUAL_DISK).max(1.0);
+        let transfer = |gb: f64| gb.max(0.0) * MEGABITS_PER_GB / mbps;
+        let written = |gb: f64| gb.max(0.0) * MEGABYTES_PER_GB / disk;
+        match stage {
+            BootStage::PullingImage => transfer(self.image_gb) + written(self.image_gb * UNPACKED),
+            BootStage::Downloading => transfer(self.model_gb),
+            BootStage::Loading => written(self.model_gb),
+            _ => FIXED
+                .iter()
+                .find(|(fixed, _)| *fixed == stage)
+                .map_or(0.0, |(_, seconds)| *seconds),
+        }
+    }
 }
 
 fn bounded(seconds: f64) -> f64 {

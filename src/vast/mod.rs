@@ -13,4 +13,5 @@ mod wire;
 pub use client::VastClient;
 pub use cost::session_cost;
 pub use pacing::Pacing;
+pub use predict::stage_times;
 pub use rank::{Experience, Needs, Ranked, rank};

@@ -6,8 +6,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::cost;
-use crate::domain::{BootEnd, BootTime, MachineId, Offer, OwnBoots, PastBoot};
+use super::cost::{self, Load};
+use crate::domain::{
+    BootEnd, BootStage, BootTime, MachineId, Offer, OwnBoots, PastBoot, StageTimes,
+};
 
 /// So many boots' worth the more general knowledge counts in a mean.
 const PRIOR_BOOTS: f64 = 2.0;
@@ -15,6 +17,8 @@ const PRIOR_BOOTS: f64 = 2.0;
 const PRIOR_CASES: f64 = 4.0;
 /// Spread of boots of which nothing is known: one in twenty takes twice the median.
 const USUAL_SPREAD: f64 = 0.42;
+/// Spread of a single stage of which nothing is known: stages vary more than their sum.
+const USUAL_STAGE_SPREAD: f64 = 0.6;
 /// Reliability measures uptime and not boots: of the missing share, this many times as many fail.
 const FAILURES_PER_UNRELIABILITY: f64 = 5.0;
 
@@ -47,15 +51,20 @@ struct Normal {
 
 impl Predictor {
     pub(super) fn new(history: &[PastBoot]) -> Predictor {
+        Predictor::of(history, Boots::add)
+    }
+
+    /// What `history` says of one stage.
+    fn of_stage(history: &[PastBoot], stage: BootStage) -> Predictor {
+        Predictor::of(history, |boots, boot| boots.add_stage(boot, stage))
+    }
+
+    fn of(history: &[PastBoot], add: impl Fn(&mut Boots, &PastBoot)) -> Predictor {
         let mut predictor = Predictor::default();
         let mut gpu_of: BTreeMap<MachineId, &str> = BTreeMap::new();
         for boot in history {
             gpu_of.insert(boot.machine, &boot.gpu_name);
-            predictor
-                .machines
-                .entry(boot.machine)
-                .or_default()
-                .add(boot);
+            add(predictor.machines.entry(boot.machine).or_default(), boot);
         }
         for (machine, gpu_name) in gpu_of {
             let boots = predictor.machines[&machine];
@@ -71,27 +80,23 @@ impl Predictor {
 
     /// How long a boot takes there.
     pub(super) fn boot(&self, offer: &Offer, image_gb: f64, model_gb: f64) -> BootTime {
-        let promised = cost::promised_boot_seconds(
-            offer.download_mbps,
-            offer.disk_mb_per_s,
-            image_gb,
-            model_gb,
-        );
         let unknown = Normal {
             mean: 0.0,
             variance: USUAL_SPREAD * USUAL_SPREAD,
         };
+        let promised = load(offer, image_gb, model_gb).seconds();
+        self.refine(offer, unknown).times(promised)
+    }
+
+    /// What is known in general, with all that our boots say of an offer in it.
+    fn refine(&self, offer: &Offer, general: Normal) -> Normal {
         let known = [
             Some(&self.all),
             self.gpus.get(&offer.gpu_name),
             self.machines.get(&offer.machine),
         ];
         let known = known.into_iter().flatten();
-        let normal = known.fold(unknown, |general, boots| boots.refine(general));
-        BootTime {
-            median: cost::bounded_seconds(promised * normal.mean.exp()),
-            spread: normal.variance.sqrt(),
-        }
+        known.fold(general, |general, boots| boots.refine(general))
     }
 
     /// The chance that a rental there works at all, 0 to 1.
@@ -116,6 +121,60 @@ impl Predictor {
     }
 }
 
+impl Normal {
+    fn times(self, promised_seconds: f64) -> BootTime {
+        BootTime {
+            median: cost::bounded_seconds(promised_seconds * self.mean.exp()),
+            spread: self.variance.sqrt(),
+        }
+    }
+}
+
+/// How long each stage of a boot takes there. What our boots say of the whole is expected of each
+/// stage, as far as they say nothing of the stage itself.
+pub fn stage_times(
+    history: &[PastBoot],
+    offer: &Offer,
+    image_gb: f64,
+    model_gb: f64,
+) -> StageTimes {
+    let unknown = Normal {
+        mean: 0.0,
+        variance: USUAL_SPREAD * USUAL_SPREAD,
+    };
+    let general = Normal {
+        mean: Predictor::new(history).refine(offer, unknown).mean,
+        variance: USUAL_STAGE_SPREAD * USUAL_STAGE_SPREAD,
+    };
+    let load = load(offer, image_gb, model_gb);
+    let time = |stage| {
+        let normal = Predictor::of_stage(history, stage).refine(offer, general);
+        (stage, normal.times(load.stage_seconds(stage)))
+    };
+    let stages = BootStage::ALL
+        .into_iter()
+        .filter(|stage| *stage != BootStage::Ready);
+    StageTimes(stages.map(time).collect())
+}
+
+fn load(offer: &Offer, image_gb: f64, model_gb: f64) -> Load {
+    Load {
+        download_mbps: offer.download_mbps,
+        disk_mb_per_s: offer.disk_mb_per_s,
+        image_gb,
+        model_gb,
+    }
+}
+
+fn load_of(boot: &PastBoot) -> Load {
+    Load {
+        download_mbps: boot.download_mbps,
+        disk_mb_per_s: boot.disk_mb_per_s,
+        image_gb: boot.image_gb,
+        model_gb: boot.model_gb,
+    }
+}
+
 impl Boots {
     fn add(&mut self, boot: &PastBoot) {
         match boot.end {
@@ -126,15 +185,24 @@ impl Boots {
             }
             BootEnd::BrokenOff => return,
         }
-        let promised = cost::promised_boot_seconds(
-            boot.download_mbps,
-            boot.disk_mb_per_s,
-            boot.image_gb,
-            boot.model_gb,
-        );
+        let promised = load_of(boot).seconds();
         let log = (f64::from(boot.took_seconds.max(1)) / promised).ln();
         self.ready += 1;
         self.add_case(log);
+    }
+
+    /// A stage counts where it was seen to its end, in a boot that ended well.
+    fn add_stage(&mut self, boot: &PastBoot, stage: BootStage) {
+        let Some(times) = boot.times.as_ref().filter(|_| boot.end == BootEnd::Ready) else {
+            return;
+        };
+        let durations = times.durations();
+        let Some((_, took)) = durations.iter().find(|(of, _)| *of == stage) else {
+            return;
+        };
+        let promised = load_of(boot).stage_seconds(stage);
+        self.ready += 1;
+        self.add_case((took.as_seconds_f64().max(1.0) / promised).ln());
     }
 
     /// Adds what a machine does on average, as one case.
@@ -256,6 +324,92 @@ mod tests {
         // A failure says nothing of how long a boot takes.
         let time = predictor.boot(&failed, IMAGE_GB, MODEL_GB);
         assert_eq!(time.median, predicted(&[], &failed).median);
+    }
+
+    /// A boot of which only the download took `times_as_long`.
+    fn a_slow_download(offer: &Offer, times_as_long: f64) -> PastBoot {
+        use crate::domain::{BootTimes, Time};
+        let mut at = Time::from_timestamp(1_790_000_000, 0).unwrap();
+        let rented = at;
+        let mut started = Vec::new();
+        for (stage, time) in stage_times(&[], offer, IMAGE_GB, MODEL_GB).0 {
+            started.push((stage, at));
+            let slow = stage == BootStage::Downloading;
+            let times = if slow { times_as_long } else { 1.0 };
+            at += cost::bounded_seconds(time.median.as_seconds_f64() * times);
+        }
+        started.push((BootStage::Ready, at));
+        let times = BootTimes {
+            label: "pocpit/home/359/1-abc".parse().unwrap(),
+            instance: None,
+            machine: offer.machine,
+            host: None,
+            gpu_name: offer.gpu_name.clone(),
+            gpu_count: offer.gpu_count,
+            started,
+            ended: at,
+            fault: None,
+        };
+        PastBoot {
+            took_seconds: u32::try_from((at - rented).num_seconds()).unwrap(),
+            times: Some(times),
+            ..a_boot(offer, 1.0, BootEnd::Ready)
+        }
+    }
+
+    fn of_stage(times: &StageTimes, wanted: BootStage) -> BootTime {
+        times
+            .0
+            .iter()
+            .find(|(stage, _)| *stage == wanted)
+            .unwrap()
+            .1
+    }
+
+    #[test]
+    fn the_stages_of_a_boot_add_up_to_the_whole() {
+        let offer = an_offer(1);
+        let stages = stage_times(&[], &offer, IMAGE_GB, MODEL_GB);
+        let sum: i64 = stages
+            .0
+            .iter()
+            .map(|(_, time)| time.median.num_seconds())
+            .sum();
+        let whole = predicted(&[], &offer).median.num_seconds();
+        assert!((sum - whole).abs() <= 8, "{sum} {whole}");
+    }
+
+    #[test]
+    fn a_stage_that_was_slow_is_predicted_slow_and_the_others_are_not() {
+        let offer = an_offer(1);
+        let history: Vec<PastBoot> = (0..20).map(|_| a_slow_download(&offer, 3.0)).collect();
+        let (plain, learned) = (
+            stage_times(&[], &offer, IMAGE_GB, MODEL_GB),
+            stage_times(&history, &offer, IMAGE_GB, MODEL_GB),
+        );
+        for (stage, times) in [(BootStage::Downloading, 3.0), (BootStage::Graphs, 1.0)] {
+            let (before, after) = (of_stage(&plain, stage), of_stage(&learned, stage));
+            let share = after.median.as_seconds_f64() / before.median.as_seconds_f64();
+            assert!((share / times - 1.0).abs() < 0.2, "{stage}: {share}");
+            assert!(after.spread < before.spread, "{stage}");
+        }
+    }
+
+    #[test]
+    fn boots_without_stages_move_every_stage() {
+        let offer = an_offer(1);
+        let history: Vec<PastBoot> = (0..20)
+            .map(|_| a_boot(&offer, 2.0, BootEnd::Ready))
+            .collect();
+        let (plain, learned) = (
+            stage_times(&[], &offer, IMAGE_GB, MODEL_GB),
+            stage_times(&history, &offer, IMAGE_GB, MODEL_GB),
+        );
+        let (before, after) = (
+            of_stage(&plain, BootStage::Loading),
+            of_stage(&learned, BootStage::Loading),
+        );
+        assert!(is_about(after.median, 2.0, before.median), "{after:?}");
     }
 
     #[test]

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pocpit::config::SshConfig;
-use pocpit::domain::{InstanceId, OrderedMachine, Time};
+use pocpit::domain::{InstanceId, OrderedMachine, StageTimes, Time};
 use pocpit::engine::ports::{LogPlace, Remote as _};
 use pocpit::engine::{Pace, Snapshot};
 use pocpit::mlnode::boot::BootTracker;
@@ -155,7 +155,12 @@ impl Rental {
         Rental {
             kept: File::create(kept).unwrap(),
             sanitizer: Sanitizer::new(),
-            boot: BootTracker::new(Time::UNIX_EPOCH, ORDERED, "org/model".into()),
+            boot: BootTracker::new(
+                Time::UNIX_EPOCH,
+                ORDERED,
+                "org/model".into(),
+                StageTimes(Vec::new()),
+            ),
             snapshot: scene::empty(),
             publish,
             published: Instant::now(),

@@ -399,7 +399,7 @@ impl World {
             api_up: age > Duration::minutes(8),
             ready: age > Duration::minutes(22),
             at_work: false,
-            left: Some((Duration::minutes(22) - age).max(Duration::zero())),
+            least_left: Some((Duration::minutes(22) - age).max(Duration::zero())),
             pace: if is_behind { Pace::Behind } else { Pace::Usual },
             fault: fault.cloned(),
         }

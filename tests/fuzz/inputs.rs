@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use pocpit::chain::client::ChainClient;
 use pocpit::chain::sources::Sources;
 use pocpit::config::{self, Config, Places};
-use pocpit::domain::{InstanceId, NodeId, Participant, Time};
+use pocpit::domain::{InstanceId, NodeId, OrderedMachine, Participant, StageTimes, Time};
 use pocpit::engine::ports::{Chain as _, Look, Market as _, MlNodes as _, NetworkNode as _};
 use pocpit::http::{Answer, HttpClient, HttpRequest, Transport, TransportError};
 use pocpit::mlnode::boot::BootTracker;
@@ -142,7 +142,16 @@ pub fn log(bytes: &[u8]) {
 
 /// Lines of a boot.
 pub fn boot_lines(bytes: &[u8]) {
-    let mut tracker = BootTracker::new(at(), 4, 80_000, "MiniMaxAI/MiniMax-M2.7".into());
+    let mut tracker = BootTracker::new(
+        at(),
+        OrderedMachine {
+            gpus: 4,
+            gpu_memory_mb: 80_000,
+            cuda: Some(12.8),
+        },
+        "MiniMaxAI/MiniMax-M2.7".into(),
+        StageTimes(Vec::new()),
+    );
     for line in String::from_utf8_lossy(bytes).lines() {
         tracker.observe_line(at(), line);
     }

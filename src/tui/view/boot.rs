@@ -185,10 +185,13 @@ fn progress_line(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'
     ])
 }
 
-/// By when nine in ten are ready.
+/// The band in which eight in ten are ready, by our own boots as far as there are any.
 fn latest(boot: &BootSnapshot) -> String {
-    let by = boot.ready_by.map(|by| by.format("%H:%M UTC"));
-    by.map_or_else(String::new, |by| format!(", 9 in 10 by {by}"))
+    let Some((from, by)) = boot.ready_from.zip(boot.ready_by) else {
+        return String::new();
+    };
+    let (from, by) = (from.format("%H:%M"), by.format("%H:%M UTC"));
+    format!(", p10-p90 {from}-{by}")
 }
 
 /// What was ordered, by what the driver in the container says.
