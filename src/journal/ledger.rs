@@ -173,12 +173,7 @@ impl Ledger {
             Record::MachineAllowed { machine } => {
                 self.avoided.remove(machine);
             }
-            Record::BootEnded { boot } => {
-                self.remember_boot(boot);
-                boot.times
-                    .iter()
-                    .for_each(|times| self.remember_times(times));
-            }
+            Record::BootEnded { boot } => self.remember_boot(boot),
             Record::BootWatched { boot } => self.remember_times(boot),
             Record::ConfirmationMeasured { confirmation } => self.confirmations.push(*confirmation),
             Record::Checkpoint { sprint } => self.checkpoint = Some(sprint.clone()),
@@ -196,6 +191,9 @@ impl Ledger {
         self.boots.push(boot.clone());
         if self.boots.len() > BOOTS_KEPT {
             self.boots.remove(0);
+        }
+        if let Some(times) = &boot.times {
+            self.remember_times(times);
         }
     }
 

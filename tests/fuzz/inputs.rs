@@ -1,5 +1,10 @@
 //! What each fuzz target does with its bytes: everything foreign that pocpit reads. None may panic.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a fuzz target has no one to give an error to"
+)]
+
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
