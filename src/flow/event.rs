@@ -145,6 +145,19 @@ pub struct Funds {
     pub credit: Option<Usd>,
 }
 
+impl Funds {
+    /// As they are once a rental at this price has `reserved` so much of them.
+    pub fn after(&self, price: UsdPerHour, reserved: Usd) -> Funds {
+        Funds {
+            hour: UsdPerHour(self.hour.0 + price.0),
+            sprint: self.sprint + reserved,
+            day: self.day + reserved,
+            month: self.month + reserved,
+            credit: self.credit.map(|credit| credit.left_after(reserved)),
+        }
+    }
+}
+
 /// What is known of a boot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct BootReading {

@@ -245,3 +245,42 @@ fn the_plan_rents_by_the_boots_that_were_measured_and_says_so() {
         "{before} {wanted}"
     );
 }
+
+#[test]
+fn the_plan_says_what_a_second_rental_would_cost_or_which_cap_forbids_it() {
+    let roomy = [
+        ("POCPIT_POC_HEDGE", "on"),
+        ("POCPIT_BUDGET_PER_HOUR", "40"),
+        ("POCPIT_BUDGET_PER_SPRINT", "100"),
+        ("POCPIT_BUDGET_PER_DAY", "100"),
+        ("POCPIT_BUDGET_PER_MONTH", "1000"),
+    ];
+    let (words, json) = plan(&roomy);
+    assert!(
+        words.stdout.contains("lets a second machine race it"),
+        "{}{}",
+        words.stdout,
+        words.stderr
+    );
+    let affordable: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(affordable["hedge"]["outlook"], "affordable");
+    assert!(affordable["hedge"]["worst_usd"].as_f64().unwrap() > 1.0);
+    assert_ne!(affordable["hedge"]["offer"], affordable["cost"]["offer"]);
+
+    let mut tight = roomy;
+    tight[1].1 = "12";
+    let (words, json) = plan(&tight);
+    assert!(
+        words.stdout.contains("cannot rent a second machine")
+            && words.stdout.contains("budget.per_hour"),
+        "{}",
+        words.stdout
+    );
+    let too_dear: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(too_dear["hedge"]["outlook"], "too_dear");
+
+    let (words, json) = plan(&[]);
+    assert!(!words.stdout.contains("second machine"), "{}", words.stdout);
+    let off: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(off["hedge"], Value::Null);
+}

@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::Seen;
 use crate::config::Config;
 use crate::domain::{
-    ConfirmationParams, Duration, Finding, Height, Lead, RankedOffer, ReleasePolicy, SourceHealth,
-    SourceStatus, Time, Usd,
+    ConfirmationParams, Duration, Finding, Hedging, Height, Lead, RankedOffer, ReleasePolicy,
+    SourceHealth, SourceStatus, Time, Usd,
 };
 use crate::engine::{lead_of, needs};
 use crate::flow::{ASSUMED_CONFIRMATION, Sprint, Terms, admit, forecast};
@@ -33,6 +33,8 @@ pub(super) struct PlanReport {
     pub release: Moment,
     /// What it costs; absent without a usable offer.
     pub cost: Option<Cost>,
+    /// The second rental that may race a boot that is behind; absent when `poc.hedge` is off.
+    pub hedge: Option<SecondRental>,
     /// What could stop it: empty when nothing is known of.
     pub could_stop: Vec<Obstacle>,
     /// How often the chain confirms.
@@ -87,6 +89,18 @@ pub(super) struct Cost {
     pub offer: u64,
     pub gpus: String,
     pub usable_offers: usize,
+}
+
+/// What a second rental would be beside the first one.
+#[derive(Debug, Serialize)]
+#[serde(tag = "outlook", rename_all = "snake_case")]
+pub(super) enum SecondRental {
+    /// As things are, it would be rented.
+    Affordable { offer: u64, worst_usd: f64 },
+    /// A cap forbids it.
+    TooDear { offer: u64, refusal: String },
+    /// No machine is offered beside the first one.
+    NotOffered,
 }
 
 /// Something that stops the sprint, or may.
@@ -186,6 +200,7 @@ pub(super) fn plan(config: &Config, seen: &Seen) -> PlanReport {
         register_by: moment(sprint.deadline().unwrap_or(stages.poc_start)),
         release: moment(sprint.release_height(&stages)),
         cost: best.map(|best| cost(best, ranked.as_ref().map_or(0, |all| all.usable.len()))),
+        hedge: (config.poc.hedge == Hedging::On).then(|| second(seen, &sprint, ranked.as_ref())),
         could_stop: obstacles(seen, &sprint, ranked.as_ref()),
         confirmation: Confirmation {
             expected_per_epoch: confirmation.expected_per_epoch,
@@ -214,6 +229,30 @@ fn cost(best: &RankedOffer, usable_offers: usize) -> Cost {
         offer: best.offer.id.0,
         gpus: format!("{}x {}", best.offer.gpu_count, best.offer.gpu_name),
         usable_offers,
+    }
+}
+
+/// The best offer of another machine, beside the best one.
+fn second(seen: &Seen, sprint: &Sprint, ranked: Option<&Ranked>) -> SecondRental {
+    let usable = ranked.map_or(&[][..], |ranked| &ranked.usable);
+    let Some((first, others)) = usable.split_first() else {
+        return SecondRental::NotOffered;
+    };
+    let is_another = |offer: &&RankedOffer| offer.offer.machine != first.offer.machine;
+    let Some(second) = others.iter().find(is_another) else {
+        return SecondRental::NotOffered;
+    };
+    let funds = seen.funds().after(first.price, first.worst_cost);
+    let offer = second.offer.id.0;
+    match admit(second.price, second.worst_cost, &funds, &sprint.plan().caps) {
+        Ok(()) => SecondRental::Affordable {
+            offer,
+            worst_usd: second.worst_cost.dollars(),
+        },
+        Err(refusal) => SecondRental::TooDear {
+            offer,
+            refusal: refusal.to_string(),
+        },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::report::{Certainty, KnownBy, Moment, PlanReport, Policy};
+use super::report::{Certainty, KnownBy, Moment, PlanReport, Policy, SecondRental};
 use crate::cli::look::{row, table};
 use crate::domain::Time;
 
@@ -48,6 +48,9 @@ pub(super) fn of(plan: &PlanReport) -> String {
         )),
         None => line("What it costs is unknown: no offer is usable now.".to_owned()),
     }
+    if let Some(hedge) = &plan.hedge {
+        line(second(hedge));
+    }
     line(String::new());
     if plan.could_stop.is_empty() {
         line("Nothing is known that could stop it.".to_owned());
@@ -70,6 +73,21 @@ pub(super) fn of(plan: &PlanReport) -> String {
     }
     text.push_str(&policies(&plan.policies));
     text
+}
+
+fn second(hedge: &SecondRental) -> String {
+    let if_behind = "If its boot falls behind, poc.hedge";
+    match hedge {
+        SecondRental::Affordable { offer, worst_usd } => format!(
+            "{if_behind} lets a second machine race it (now offer {offer}): at worst ${worst_usd:.2} more."
+        ),
+        SecondRental::TooDear { offer, refusal } => {
+            format!("{if_behind} cannot rent a second machine (now offer {offer}): {refusal}.")
+        }
+        SecondRental::NotOffered => {
+            format!("{if_behind} cannot rent a second machine: no other one is usable now.")
+        }
+    }
 }
 
 fn risk(plan: &PlanReport) -> Vec<String> {
