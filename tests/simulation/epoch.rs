@@ -8,7 +8,7 @@ use std::sync::Arc;
 use pocpit::chain::client::ChainClient;
 use pocpit::cli;
 use pocpit::config::{self, Config};
-use pocpit::domain::{Duration, Hedging, SprintReport, Time, UsdPerHour};
+use pocpit::domain::{Duration, Hedging, PastBoot, SprintReport, Time, UsdPerHour};
 use pocpit::engine::{Ports, RentalLogs};
 use pocpit::http::HttpClient;
 use pocpit::journal::{self, Journal, Ledger};
@@ -192,14 +192,24 @@ impl Campaign {
     }
 
     pub fn run(mut self, epochs: u64) -> Summary {
+        self.play(epochs);
+        self.summary.faults = self.stage.chance().faults;
+        self.summary.spend = self.ours_spent();
+        self.summary
+    }
+
+    /// What the journal knows of its boots afterwards.
+    pub fn boots_of(mut self, epochs: u64) -> Vec<PastBoot> {
+        self.play(epochs);
+        self.open().1.boots().to_vec()
+    }
+
+    fn play(&mut self, epochs: u64) {
         for _ in 0..epochs {
             let poc_start = self.epoch();
             // What failed before its PoC is not played twice.
             self.stage.skip_to(poc_start + Duration::minutes(10));
         }
-        self.summary.faults = self.stage.chance().faults;
-        self.summary.spend = self.ours_spent();
-        self.summary
     }
 
     /// Somebody else's instance on the same account.

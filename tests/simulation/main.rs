@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod boot;
+mod calibration;
 mod chance;
 mod confirmation;
 mod crash;
@@ -24,7 +25,7 @@ mod storage;
 mod wake;
 mod wire;
 
-use pocpit::domain::{Duration, Hedging, InstanceId, ReleasePolicy, UsdPerHour};
+use pocpit::domain::{BootStage, Duration, Hedging, InstanceId, ReleasePolicy, UsdPerHour};
 
 use boot::Failure;
 use epoch::{Campaign, Plan, Summary};
@@ -66,6 +67,26 @@ fn without_faults_every_window_is_made() {
     let summary = Campaign::new(1, Plan::Calm).run(20);
     println!("{summary}");
     assert_eq!(summary.confirmed, 20, "{summary}");
+}
+
+#[test]
+fn the_band_of_a_boots_end_holds_eight_in_ten_of_them() {
+    let boots = Campaign::new(3, Plan::Calm).boots_of(80);
+    for stage in [BootStage::Placed, BootStage::Downloading] {
+        let told = calibration::judge(&boots, stage);
+        println!(
+            "{stage}: {} of {} within p10-p90, which are {:.2} apart; middle wrong by {:.0} %",
+            told.within,
+            told.judged,
+            told.width,
+            100.0 * told.median_error
+        );
+        assert!(told.judged >= 50, "{told:?}");
+        assert!(told.share() > 0.75, "{stage}: {told:?}");
+        // A band that is too wide is as useless as one that is too narrow.
+        assert!(told.width < 2.2, "{stage}: {told:?}");
+        assert!(told.median_error < 0.2, "{stage}: {told:?}");
+    }
 }
 
 #[test]
