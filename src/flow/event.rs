@@ -147,6 +147,7 @@ pub struct Funds {
 
 impl Funds {
     /// As they are once a rental at this price has `reserved` so much of them.
+    #[must_use]
     pub fn after(&self, price: UsdPerHour, reserved: Usd) -> Funds {
         Funds {
             hour: UsdPerHour(self.hour.0 + price.0),
