@@ -11,6 +11,8 @@ mod offers;
 mod plan;
 #[path = "command_line/proxy.rs"]
 mod proxy;
+#[path = "command_line/rehearse.rs"]
+mod rehearse;
 #[path = "command_line/ssh.rs"]
 mod ssh;
 #[path = "command_line/takedown.rs"]
@@ -84,7 +86,7 @@ fn without_a_configuration_everything_says_how_to_get_one() {
     let home = Home::new();
     for command in [
         "auto", "check", "plan", "offers", "avoided", "epoch", "nodes", "history", "ssh", "proxy",
-        "release", "gc",
+        "rehearse", "release", "gc",
     ] {
         let ran = home.run(&[command]);
         assert_eq!(ran.code, Some(2), "{command}: {}", ran.stderr);

@@ -136,6 +136,14 @@ pub(crate) enum Command {
     Sim(World),
     /// Run without a cockpit and without asking: rent, prove, release, epoch after epoch.
     Auto(Auto),
+    /// Try the way for real and once: rent now, boot, register, watch the next PoC, give everything
+    /// back. It costs money, says how much, and asks first.
+    ///
+    /// Try `pocpit check` before, and `--skip-poc` first: that takes as long as a boot.
+    #[command(
+        after_help = "Examples:\n  pocpit rehearse --skip-poc\n  pocpit rehearse --yes --json > report.json"
+    )]
+    Rehearse(Rehearse),
     /// Take everything of ours down, now: destroy our rentals, remove their registrations.
     ///
     /// It needs the Vast API key and nothing else of the configuration.
@@ -251,6 +259,20 @@ pub(crate) struct Avoided {
     #[arg(long, value_name = "MACHINE")]
     pub(crate) remove: Option<u64>,
     /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `pocpit rehearse`.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Rehearse {
+    /// Give everything back as soon as the node is registered with a good status.
+    #[arg(long)]
+    pub(crate) skip_poc: bool,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Print the report as one JSON object, the last line on standard output.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -37,7 +37,7 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
 
 /// Two cockpits on one account spend twice what each was told, so hands-off refuses. A market that
 /// does not answer is no reason: the engine rents nothing until it does.
-async fn another_cockpit(config: &Config) -> Option<String> {
+pub(super) async fn another_cockpit(config: &Config) -> Option<String> {
     let instances = match runtime::market(&HttpClient::new(), &config.vast, config.simulation)
         .instances()
         .await

@@ -180,8 +180,8 @@ fn exit_of(report: &SprintReport) -> Exit {
         .and_then(|cause| cause.split(':').next());
     match report.outcome.as_str() {
         // Something that is not proven gone may still cost money.
-        "confirmed" if leftovers => Exit::Unknown,
-        "confirmed" => Exit::Done,
+        "confirmed" | "rehearsed" if leftovers => Exit::Unknown,
+        "confirmed" | "rehearsed" => Exit::Done,
         "unknown" => Exit::Unknown,
         _ if cause.is_some_and(|cause| REFUSALS.contains(&cause)) => Exit::Refused,
         _ => Exit::Failed,

@@ -17,6 +17,7 @@ mod offers;
 mod outlook;
 mod plan;
 mod proxy;
+mod rehearse;
 mod release;
 mod runtime;
 mod service;
@@ -122,6 +123,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::Demo(demo)) => demo::run(demo, &common).await,
         Some(Command::Sim(sim)) => sim::run(&sim).await,
         Some(Command::Auto(auto)) => auto::run(auto, &common).await,
+        Some(Command::Rehearse(rehearse)) => rehearse::run(rehearse, &common).await,
         Some(Command::Release(release)) => release::run(release, &common).await,
         Some(Command::Gc(gc)) => gc::run(gc, &common).await,
         Some(Command::Check(output)) => check::run(&common, output).await,

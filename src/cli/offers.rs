@@ -10,7 +10,7 @@ use super::outlook::Outlook;
 use super::{Exit, print, print_json, runtime, telemetry};
 use crate::chain::client::ChainClient;
 use crate::config::Config;
-use crate::domain::{Duration, Height, RankedOffer, ReleasePolicy, Time};
+use crate::domain::{Aim, Duration, Height, RankedOffer, ReleasePolicy, Time};
 use crate::engine::needs;
 use crate::engine::ports::Market;
 use crate::flow::Effect;
@@ -103,7 +103,7 @@ fn judgement(
 /// As the engine ranks for a start at the planned time.
 fn next_poc(config: &Config, outlook: &Outlook, ledger: &Ledger) -> Option<Judgement> {
     let now = outlook.now;
-    let (sprint, search) = outlook.sprint(config, ledger);
+    let (sprint, search) = outlook.sprint(config, ledger, Aim::Proof);
     let search = search?;
     let Effect::SearchOffers { ready_by, .. } = &search else {
         return None;

@@ -4,7 +4,7 @@ use crate::chain::client::ChainClient;
 use crate::chain::clock::{BlockClock, STRETCH, STRETCHES};
 use crate::chain::sources::Sources;
 use crate::config::Config;
-use crate::domain::{Blocks, CallError, EpochView, Governance, Mode, SourceStatus, Time};
+use crate::domain::{Aim, Blocks, CallError, EpochView, Governance, Mode, SourceStatus, Time};
 use crate::engine::ports::{Chain, Look};
 use crate::engine::sprint_rules;
 use crate::flow::{Effect, Event, Sprint};
@@ -47,10 +47,10 @@ impl Outlook {
     }
 
     /// The sprint as it will be, and what it would search for.
-    pub fn sprint(&self, config: &Config, ledger: &Ledger) -> (Sprint, Option<Effect>) {
+    pub fn sprint(&self, config: &Config, ledger: &Ledger, aim: Aim) -> (Sprint, Option<Effect>) {
         // In manual mode it stays where it is: before the search.
         let mut sprint = Sprint::new(
-            sprint_rules(config, ledger.boots(), 0),
+            sprint_rules(config, ledger.boots(), aim, 0),
             Mode::Manual,
             self.now,
         );

@@ -1,6 +1,6 @@
 //! `pocpit plan`: what the next sprint will do, in words and as JSON. It only reads.
 
-mod report;
+pub(super) mod report;
 mod words;
 
 use color_eyre::eyre::{Report, eyre};
@@ -20,13 +20,13 @@ use crate::network_node::NetworkNodeClient;
 
 /// Everything that was read for a plan. What could not be read is an error in its place: a plan
 /// says so instead of failing.
-struct Seen {
-    outlook: Outlook,
+pub(super) struct Seen {
+    pub outlook: Outlook,
     /// As the engine judges before it rents.
     preflight: Preflight,
     offers: Result<Vec<Offer>, CallError>,
     account: Result<Account, CallError>,
-    ledger: Ledger,
+    pub ledger: Ledger,
 }
 
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
@@ -42,7 +42,7 @@ pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report>
     Ok(Exit::Done)
 }
 
-async fn look(config: &Config) -> Result<Seen, Report> {
+pub(super) async fn look(config: &Config) -> Result<Seen, Report> {
     let http = HttpClient::new();
     let chain = ChainClient::new(http.clone(), &config.chain);
     let market = runtime::market(&http, &config.vast, config.simulation);

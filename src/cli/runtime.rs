@@ -10,7 +10,7 @@ use crate::chain::client::ChainClient;
 use crate::config::{
     self, Config, LoadError, Loaded, Paths, Salvaged, SimulationConfig, VastConfig,
 };
-use crate::domain::{Instance, Mode};
+use crate::domain::{Aim, Instance, Mode};
 use crate::engine::{
     self, EndAfter, EngineError, EngineHandle, EngineOptions, Pace, Ports, RentalLogs, ScaledClock,
     SystemClock, WorldKind, attach, ports::Clock,
@@ -121,9 +121,24 @@ pub fn start_engine(
     mode: Mode,
     end_after: EndAfter,
 ) -> Result<EngineHandle, Report> {
+    start_for(config, Aim::Proof, mode, end_after)
+}
+
+/// Opens the journal and starts an engine for one rehearsal.
+pub(crate) fn start_rehearsal(config: &Config, aim: Aim) -> Result<EngineHandle, Report> {
+    start_for(config, aim, Mode::Auto, EndAfter::OneSprint)
+}
+
+fn start_for(
+    config: &Config,
+    aim: Aim,
+    mode: Mode,
+    end_after: EndAfter,
+) -> Result<EngineHandle, Report> {
     // The journal first: it refuses a second writer before anything else happens.
     let (journal, ledger) = Journal::open(&config.paths.state_dir)?;
     let options = EngineOptions {
+        aim,
         mode,
         end_after,
         world: world_kind(config),

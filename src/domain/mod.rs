@@ -42,7 +42,7 @@ pub use node::{
 pub use preflight::{Finding, Preflight, Requirement, Verdict};
 pub use ranking::{AvoidedMachine, RankedOffer};
 pub use sprint::{
-    Cause, GateKind, Hedging, Mode, Outcome, Race, ReleasePolicy, SprintReport, Step, StepSpan,
+    Aim, Cause, GateKind, Hedging, Mode, Outcome, Race, ReleasePolicy, SprintReport, Step, StepSpan,
 };
 pub use workload::{
     Blame, BootFault, BootStage, BootTimes, GpuDevice, GpuDriver, MlNodeStatus, OrderedMachine,

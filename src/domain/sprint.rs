@@ -32,6 +32,19 @@ pub enum Step {
     Done,
 }
 
+/// What a sprint is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aim {
+    /// The next `PoC`, rented for as late as is safe.
+    #[default]
+    Proof,
+    /// The next `PoC`, rented for at once: the whole way is tried.
+    Rehearsal,
+    /// A good registration, at once and whatever the `PoC`: the way up to there is tried.
+    Registration,
+}
+
 /// A point where manual mode waits for the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -136,6 +149,8 @@ pub enum Outcome {
         /// Why.
         cause: Cause,
     },
+    /// It was to get as far as a good registration, and did.
+    Rehearsed,
     /// The operator ended it.
     Aborted,
     /// The `PoC` took place and the chain could not be read afterwards.
@@ -170,11 +185,11 @@ pub struct StepSpan {
 /// How a sprint ended, for scripts: the last line of `--json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SprintReport {
-    /// `confirmed`, `no_weight`, `failed`, `aborted`, `unknown`.
+    /// `confirmed`, `no_weight`, `failed`, `rehearsed`, `aborted`, `unknown`.
     pub outcome: String,
-    /// Why, when it is not `confirmed`.
+    /// Why, when it is neither `confirmed` nor `rehearsed`.
     pub cause: Option<String>,
-    /// The epoch whose `PoC` it was for.
+    /// The epoch whose `PoC` it was for; absent when it was for none.
     pub epoch: Option<EpochIndex>,
     /// Weight of our node on the chain.
     pub weight: Option<Weight>,
@@ -265,6 +280,7 @@ impl Outcome {
             Outcome::Confirmed { .. } => "confirmed",
             Outcome::NoWeight { .. } => "no_weight",
             Outcome::Failed { .. } => "failed",
+            Outcome::Rehearsed => "rehearsed",
             Outcome::Aborted => "aborted",
             Outcome::Unknown { .. } => "unknown",
         }

@@ -25,7 +25,7 @@ use crate::chain::clock::BlockClock;
 use crate::chain::sources::Sources;
 use crate::config::Config;
 use crate::domain::{
-    Account, Duration, EpochIndex, EpochView, Governance, Height, Instance, InstanceId, Mode,
+    Account, Aim, Duration, EpochIndex, EpochView, Governance, Height, Instance, InstanceId, Mode,
     Outcome, RankedOffer, RegisteredNode, SprintReport, Step, Time,
 };
 use crate::flow::{Effect, Event, Sprint};
@@ -43,6 +43,8 @@ pub enum EndAfter {
 /// How an engine is to run.
 #[derive(Debug, Clone, Copy)]
 pub struct EngineOptions {
+    /// What the first sprint is for; one that was left under way goes on as it was.
+    pub aim: Aim,
     /// Who approves at first.
     pub mode: Mode,
     /// When it ends by itself.
@@ -229,7 +231,7 @@ pub fn start(
     let (reports, observations) = mpsc::channel(OBSERVATIONS);
     let (commands, orders) = mpsc::channel(COMMANDS);
     let sprint = Sprint::new(
-        publish::sprint_rules(&config, ledger.boots(), options.nonce),
+        publish::sprint_rules(&config, ledger.boots(), options.aim, options.nonce),
         options.mode,
         now,
     );
@@ -525,7 +527,12 @@ impl Engine {
         let mode = self.sprint.mode();
         self.options.nonce = self.options.nonce.wrapping_add(0x5851_f42d_4c95_7f2d);
         let sprint = Sprint::new(
-            publish::sprint_rules(&self.config, self.ledger.boots(), self.options.nonce),
+            publish::sprint_rules(
+                &self.config,
+                self.ledger.boots(),
+                Aim::Proof,
+                self.options.nonce,
+            ),
             mode,
             now,
         );

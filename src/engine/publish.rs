@@ -13,7 +13,7 @@ use super::snapshot::{
 use crate::chain::epoch;
 use crate::config::Config;
 use crate::domain::{
-    Cause, Duration, EpochView, GateKind, Height, Instance, Lead, NodeId, Outcome, PastBoot,
+    Aim, Cause, Duration, EpochView, GateKind, Height, Instance, Lead, NodeId, Outcome, PastBoot,
     RegisteredNode, SprintReport, Step, Time, Usd, UsdPerHour,
 };
 use crate::flow::{ASSUMED_CONFIRMATION, Caps, Gate, Plan, Rental, Terms, forecast, lead};
@@ -34,9 +34,10 @@ pub fn lead_of(config: &Config, boots: &[PastBoot]) -> Lead {
 }
 
 /// The rules of a sprint by the operator's settings and our own boots.
-pub fn sprint_rules(config: &Config, boots: &[PastBoot], nonce: u64) -> Plan {
+pub fn sprint_rules(config: &Config, boots: &[PastBoot], aim: Aim, nonce: u64) -> Plan {
     let (poc, budget) = (&config.poc, &config.budget);
     Plan {
+        aim,
         cockpit: config.cockpit.clone(),
         node_prefix: config.network_node.node_prefix.clone(),
         lead: lead_of(config, boots).length,
@@ -602,7 +603,7 @@ impl Engine {
             cause: outcome
                 .and_then(cause_of)
                 .map(|cause| format!("{}: {}", cause.name, cause.detail)),
-            epoch: sprint.stages().map(|stages| stages.epoch),
+            epoch: sprint.proves_in(),
             weight: match outcome {
                 Some(Outcome::Confirmed { weight }) => Some(*weight),
                 _ => None,
@@ -636,7 +637,7 @@ fn cause_of(outcome: &Outcome) -> Option<&Cause> {
         Outcome::NoWeight { cause } | Outcome::Failed { cause } | Outcome::Unknown { cause } => {
             Some(cause)
         }
-        Outcome::Confirmed { .. } | Outcome::Aborted => None,
+        Outcome::Confirmed { .. } | Outcome::Rehearsed | Outcome::Aborted => None,
     }
 }
 

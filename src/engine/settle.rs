@@ -137,9 +137,9 @@ fn notice_of(now: Time, report: &SprintReport) -> Notice {
     let epoch = report
         .epoch
         .map_or_else(|| "?".to_owned(), |epoch| epoch.to_string());
-    let confirmed = report.outcome == "confirmed";
+    let meant = matches!(report.outcome.as_str(), "confirmed" | "rehearsed");
     Notice {
-        level: if confirmed {
+        level: if meant {
             NoticeLevel::Notice
         } else {
             NoticeLevel::Warning

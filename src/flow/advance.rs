@@ -8,8 +8,8 @@ use super::{
 };
 use crate::chain::epoch::one_epoch_later;
 use crate::domain::{
-    Blame, Blocks, BootEnd, Cause, Duration, EpochStages, GateKind, Height, Mode, Offer, Outcome,
-    ReleasePolicy, Step, StepSpan, Time, Usd,
+    Aim, Blame, Blocks, BootEnd, Cause, Duration, EpochStages, GateKind, Height, Mode, Offer,
+    Outcome, ReleasePolicy, Step, StepSpan, Time, Usd,
 };
 
 /// A fresh contract can be missing from listings this long.
@@ -163,6 +163,9 @@ impl Sprint {
                 .unwrap_or_else(|| "no offer was taken in time".into());
             return self.fail("missed_registration_deadline", why);
         }
+        if self.choosing_takes_too_long(now) {
+            return;
+        }
         if self.fresh_tip(now).is_none() {
             self.note = Some("the chain is not readable: nothing is rented until it is".into());
             return;
@@ -184,6 +187,20 @@ impl Sprint {
         if let Some(offer) = self.choice(now) {
             self.rent(now, offer, effects);
         }
+    }
+
+    /// A registration that is tried has no deadline, and somebody waits for it.
+    fn choosing_takes_too_long(&mut self, now: Time) -> bool {
+        let since = self.spans.last().map_or(now, |span| span.started);
+        if self.plan.aim != Aim::Registration || now - since < self.plan.lead {
+            return false;
+        }
+        let why = self
+            .note
+            .clone()
+            .unwrap_or_else(|| "no offer was usable".into());
+        self.fail("no_offer_taken", why);
+        true
     }
 
     /// Why nothing may be rented now, whatever the offers: unknown is not empty (law 3), and one
@@ -225,16 +242,18 @@ impl Sprint {
     }
 
     fn search_for_a_start_at(&mut self, start: Time, now: Time, effects: &mut Vec<Effect>) {
-        let (Some(release), Some(deadline), Some(lease)) =
-            (self.release_eta(), self.deadline_eta(), self.lease_end())
-        else {
+        let (Some(release), Some(ready_by), Some(lease)) = (
+            self.release_eta(start),
+            self.ready_by(start),
+            self.lease_end(start),
+        ) else {
             return;
         };
         self.search.asked = Some(now);
         effects.push(Effect::SearchOffers {
             session: release - start,
             longest: lease - start,
-            ready_by: now + (deadline - start),
+            ready_by: now + (ready_by - start),
         });
     }
 
@@ -427,9 +446,12 @@ impl Sprint {
         if blame != Blame::Ours && self.hand_over(now, &why) {
             return;
         }
-        let enough_time = self
-            .time_to_deadline(now)
-            .is_some_and(|left| left > self.plan.lead / 2);
+        let enough_time = match self.plan.aim {
+            Aim::Proof | Aim::Rehearsal => self
+                .time_to_deadline(now)
+                .is_some_and(|left| left > self.plan.lead / 2),
+            Aim::Registration => true,
+        };
         if blame != Blame::Ours && enough_time && self.rentals < self.plan.max_attempts {
             self.note = Some(format!("{why}; another offer is tried"));
             return self.begin_release(now, Next::Retry);

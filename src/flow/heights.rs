@@ -1,9 +1,10 @@
 //! Where the chain is, and what follows from it for a sprint: deadlines, and how long a rental is
 //! held.
 
+use super::registering::GOOD_WITHIN;
 use super::{CHAIN_FRESH, Sprint, Tip};
 use crate::chain::epoch;
-use crate::domain::{Blocks, Duration, EpochParams, EpochStages, Height, ReleasePolicy, Time};
+use crate::domain::{Aim, Blocks, Duration, EpochParams, EpochStages, Height, ReleasePolicy, Time};
 
 /// A held rental is given back this long before the next `PoC`.
 const BEFORE_NEXT_POC: Blocks = Blocks(20);
@@ -84,8 +85,12 @@ impl Sprint {
             .checked_add_signed(Duration::try_milliseconds(millis)?)
     }
 
-    /// The last height at which a registration still counts, by the operator's margin.
+    /// The last height at which a registration still counts, by the operator's margin; absent where
+    /// no `PoC` waits for it.
     pub fn deadline(&self) -> Option<Height> {
+        if self.plan.aim == Aim::Registration {
+            return None;
+        }
         let tip = self.chain?;
         let millis = self.plan.registration_margin.num_milliseconds().max(0);
         let block = tip.block_millis.max(1);
@@ -93,8 +98,12 @@ impl Sprint {
         Some(self.stages()?.poc_start - Blocks(u64::try_from(blocks).unwrap_or(0)))
     }
 
-    pub(super) fn deadline_eta(&self) -> Option<Time> {
-        self.eta(self.deadline()?)
+    /// By when a rental that is taken now must be ready to be registered.
+    pub(super) fn ready_by(&self, now: Time) -> Option<Time> {
+        match self.plan.aim {
+            Aim::Proof | Aim::Rehearsal => self.eta(self.deadline()?),
+            Aim::Registration => Some(now + self.plan.startup_timeout),
+        }
     }
 
     pub(super) fn deadline_passed(&self) -> bool {
@@ -104,11 +113,14 @@ impl Sprint {
     }
 
     pub(super) fn time_to_deadline(&self, now: Time) -> Option<Duration> {
-        Some(self.deadline_eta()? - now)
+        Some(self.eta(self.deadline()?)? - now)
     }
 
-    /// When it is time to rent: the expected start less p95 of a boot and the margin.
+    /// When it is time to rent: the expected start less p95 of a boot and the margin, or at once.
     pub fn rent_at(&self) -> Option<Time> {
+        if self.plan.aim != Aim::Proof {
+            return self.spans.first().map(|first| first.started);
+        }
         let start = self.eta(self.stages()?.poc_start)?;
         Some(start - self.plan.lead - self.plan.margin)
     }
@@ -162,13 +174,20 @@ impl Sprint {
         Duration::milliseconds(millis.max(1))
     }
 
-    /// When the policy gives the rental back, by the mean block time.
-    pub fn release_eta(&self) -> Option<Time> {
+    /// When a rental that is taken now is given back: by the policy and the mean block time.
+    pub(super) fn release_eta(&self, now: Time) -> Option<Time> {
+        if self.plan.aim == Aim::Registration {
+            return Some(now + self.plan.lead);
+        }
         self.eta(self.held_until(self.stages()?))
     }
 
-    /// When a rental taken now must end at the latest, whatever happens to us.
-    pub(super) fn lease_end(&self) -> Option<Time> {
+    /// When a rental that is taken now must end at the latest, whatever happens to us.
+    pub(super) fn lease_end(&self, now: Time) -> Option<Time> {
+        if self.plan.aim == Aim::Registration {
+            let registered = now + self.plan.startup_timeout + GOOD_WITHIN;
+            return Some(registered + self.plan.lease);
+        }
         let planned = self.eta(self.latest_release(self.stages()?))? + self.plan.lease;
         let longest = self.eta(self.stages()?.poc_start)? + self.plan.execution_timeout;
         Some(planned.min(longest))

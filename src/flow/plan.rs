@@ -4,11 +4,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::budget::Caps;
-use crate::domain::{CockpitId, Duration, Hedging, InstanceId, NodeId, ReleasePolicy};
+use crate::domain::{Aim, CockpitId, Duration, Hedging, InstanceId, NodeId, ReleasePolicy};
 
 /// The rules of one sprint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
+    /// What for.
+    #[serde(default)]
+    pub aim: Aim,
     /// Our name on the account.
     pub cockpit: CockpitId,
     /// Prefix of node ids; the contract id is added.

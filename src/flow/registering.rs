@@ -2,11 +2,13 @@
 //! What is dropped, altered or lost is registered again.
 
 use super::{Effect, NodeReading, Sprint};
-use crate::domain::{Duration, GateKind, Likeness, Mode, NodeStatus, Step, Time};
+use crate::domain::{Aim, Duration, GateKind, Likeness, Mode, NodeStatus, Outcome, Step, Time};
 
 const REGISTER_EVERY: Duration = Duration::seconds(30);
 /// What the Network Node alters again and again is its own will, and can be lived with.
 const REPAIRS: u32 = 2;
+/// Where no `PoC` sets the end, a registration that has not become good by then never will.
+pub(super) const GOOD_WITHIN: Duration = Duration::minutes(10);
 
 impl Sprint {
     pub(super) fn registering(&mut self, now: Time, effects: &mut Vec<Effect>) {
@@ -19,6 +21,9 @@ impl Sprint {
             return;
         }
         self.gate = None;
+        if self.registering_takes_too_long(now) {
+            return;
+        }
         if let Some(seen) = listed
             && self.settle_registration(now, &seen)
         {
@@ -34,13 +39,14 @@ impl Sprint {
             return false;
         };
         let started = self.height() >= Some(stages.poc_start);
-        if started && seen.admin_epoch >= stages.epoch {
+        let proves = self.plan.aim != Aim::Registration;
+        if proves && started && seen.admin_epoch >= stages.epoch {
             let text = "the node was registered after the PoC had started: the Network Node leaves it out, and nothing more is spent on this epoch";
             self.fail("registered_too_late", text);
             return true;
         }
         let good = matches!(seen.status, NodeStatus::Inference | NodeStatus::Poc);
-        if started && seen.status == NodeStatus::Failed {
+        if proves && started && seen.status == NodeStatus::Failed {
             let why = &seen.failure;
             let text = format!("the Network Node lists our node as FAILED: {why}");
             self.fail("node_failed", text);
@@ -50,7 +56,14 @@ impl Sprint {
             (Some(node), Likeness::Altered(_)) => node.repairs >= REPAIRS,
             _ => true,
         };
-        if started || (good && seen.enabled && repaired) {
+        let registered = good && seen.enabled && repaired;
+        if !proves {
+            if registered {
+                self.end(Outcome::Rehearsed);
+            }
+            return registered;
+        }
+        if started || registered {
             self.enter(now, Step::Proving);
             if let Likeness::Altered(fields) = &seen.likeness {
                 self.note = Some(format!(
@@ -61,6 +74,32 @@ impl Sprint {
             return true;
         }
         false
+    }
+
+    /// A sprint that proves has until its `PoC`. One that only registers ends before: it costs money,
+    /// and nothing comes after it.
+    fn registering_takes_too_long(&mut self, now: Time) -> bool {
+        let since = self.spans.last().map_or(now, |span| span.started);
+        let until = since + GOOD_WITHIN;
+        if self.plan.aim != Aim::Registration {
+            return false;
+        }
+        if now < until {
+            self.wake_at(until);
+            return false;
+        }
+        let seen = self.node.as_ref().and_then(|node| node.seen.as_ref());
+        let status = match seen {
+            None => "it does not list the node".to_owned(),
+            Some(seen) if seen.failure.is_empty() => format!("its status is {}", seen.status),
+            Some(seen) => format!("its status is {}: {}", seen.status, seen.failure),
+        };
+        let minutes = GOOD_WITHIN.num_minutes();
+        let text = format!(
+            "the Network Node has no good status for the node after {minutes} minutes: {status}"
+        );
+        self.fail("not_registered", text);
+        true
     }
 
     fn register(&mut self, now: Time, effects: &mut Vec<Effect>) {

@@ -50,7 +50,8 @@ impl Sprint {
         (offer, reserved): (Offer, Usd),
         effects: &mut Vec<Effect>,
     ) -> bool {
-        let (Some(stages), Some(lease_until)) = (self.stages().copied(), self.lease_end()) else {
+        let (Some(stages), Some(lease_until)) = (self.stages().copied(), self.lease_end(now))
+        else {
             return false;
         };
         self.attempts += 1;

@@ -3,12 +3,18 @@
 use super::release::Release;
 use super::{Gate, Plan, Rental, Sprint};
 use crate::domain::{
-    ConfirmationStages, EpochStages, Height, Mode, NodeId, Outcome, Preflight, Race, RentalLabel,
-    Step, StepSpan, Time, Weight,
+    Aim, ConfirmationStages, EpochIndex, EpochStages, Height, Mode, NodeId, Outcome, Preflight,
+    Race, RentalLabel, Step, StepSpan, Time, Weight,
 };
 
 /// What there is to see of a sprint.
 impl Sprint {
+    /// The epoch whose `PoC` it is for, once that is known.
+    pub fn proves_in(&self) -> Option<EpochIndex> {
+        let stages = self.stages().filter(|_| self.plan.aim != Aim::Registration);
+        stages.map(|stages| stages.epoch)
+    }
+
     /// Where it is.
     pub fn step(&self) -> Step {
         self.step

@@ -5,6 +5,7 @@
 mod hedge;
 mod hold;
 mod registration;
+mod rehearsal;
 mod world;
 
 use pocpit::domain::{
@@ -902,6 +903,24 @@ fn any_event() -> impl Strategy<Value = Event> {
     ]
 }
 
+#[test]
+fn a_start_when_the_next_poc_is_too_near_is_for_the_one_after_it() {
+    // Given a PoC in ten minutes, which no boot can make,
+    let mut world = World::new(Mode::Manual, 10, Faults::default());
+    world.tick();
+    let after_it = world.sprint.stages().unwrap().poc_start;
+    assert!(after_it > Height(POC_START + 10_000));
+    // when the operator starts all the same,
+    world.feed(Event::Approved(GateKind::Start));
+    world.until_step(Step::Choosing);
+    // then offers are asked for a day, and their cost says so.
+    let session = world.effects.iter().find_map(|effect| match effect {
+        Effect::SearchOffers { session, .. } => Some(*session),
+        _ => None,
+    });
+    assert!(session.unwrap() > Duration::hours(20), "{session:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -920,7 +939,9 @@ proptest! {
             for _ in 0..ticks {
                 let rents = world.rents();
                 world.tick();
-                let late = world.height() >= Height(POC_START);
+                // It can be the PoC after the next one: the operator may start a sprint for that.
+                let start = world.sprint.stages().map(|stages| stages.poc_start);
+                let late = start.is_some_and(|start| world.height() >= start);
                 prop_assert!(world.rents() == rents || !late, "rented after the PoC started");
             }
             // What a rent call did is only lost while one is open; elsewhere these are echoes.

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pocpit::domain::{
-    Blocks, BootFault, CallError, CallErrorKind, ChainPhase, ConfirmationEvent, ConfirmationPhase,
-    Duration, EpochIndex, EpochParams, EpochStages, EpochView, Finding, Hedging, Height, HostId,
-    InstanceId, Likeness, MachineId, Mode, NodeId, NodeStatus, Offer, OfferId, PocStatus,
-    Preflight, ReleasePolicy, RentalLabel, Requirement, Step, Time, Usd, UsdPerHour, Verdict,
-    Weight,
+    Aim, Blocks, BootFault, CallError, CallErrorKind, ChainPhase, ConfirmationEvent,
+    ConfirmationPhase, Duration, EpochIndex, EpochParams, EpochStages, EpochView, Finding, Hedging,
+    Height, HostId, InstanceId, Likeness, MachineId, Mode, NodeId, NodeStatus, Offer, OfferId,
+    PocStatus, Preflight, ReleasePolicy, RentalLabel, Requirement, Step, Time, Usd, UsdPerHour,
+    Verdict, Weight,
 };
 use pocpit::flow::{
     BootReading, Candidate, Caps, Dearer, Effect, Event, Funds, NodeReading, NodesReading, Pace,
@@ -92,6 +92,7 @@ pub struct World {
 
 pub fn plan() -> Plan {
     Plan {
+        aim: Aim::Proof,
         cockpit: "home".parse().unwrap(),
         node_prefix: "vast-".into(),
         lead: Duration::minutes(45),
@@ -221,8 +222,8 @@ impl World {
                 .clamp(Duration::zero(), Duration::minutes(length))
         });
         let blocks = (self.now - self.started - halted).num_milliseconds() / BLOCK_MILLIS;
-        let begin = POC_START - u64::try_from(95 * 60_000 / BLOCK_MILLIS).unwrap();
-        Height(begin + u64::try_from(blocks).unwrap())
+        let begin = i64::try_from(POC_START).unwrap() - 95 * 60_000 / BLOCK_MILLIS;
+        Height(u64::try_from(begin + blocks).unwrap())
     }
 
     fn view(&self) -> EpochView {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration as RealDuration;
 
-use pocpit::domain::{Duration, Mode, Time};
+use pocpit::domain::{Aim, Duration, Mode, Time};
 use pocpit::engine::{self, EndAfter, EngineOptions, Pace, Snapshot, WorldKind};
 use pocpit::journal::Journal;
 use pocpit::world::{API_KEY, Ask, Scenario};
@@ -68,6 +68,7 @@ async fn run<T>(stage: &Arc<Stage>, mut look: impl FnMut(&Stage, &Snapshot) -> O
     let directory = tempfile::tempdir().unwrap();
     let config = configuration(directory.path(), Caps::WIDE);
     let options = EngineOptions {
+        aim: Aim::Proof,
         mode: Mode::Auto,
         end_after: EndAfter::OneSprint,
         world: WorldKind::Simulated { speed: 1.0 },

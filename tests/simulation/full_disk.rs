@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration as RealDuration;
 
-use pocpit::domain::{Duration, Mode, SprintReport, Step, Time};
+use pocpit::domain::{Aim, Duration, Mode, SprintReport, Step, Time};
 use pocpit::engine::{self, EndAfter, EngineOptions, Pace, Snapshot, WorldKind};
 use pocpit::journal::{self, Entry, Journal, SqliteStorage, Storage as _};
 use pocpit::world::{Scenario, World};
@@ -90,6 +90,7 @@ impl Play {
             }
             .unwrap();
             let options = EngineOptions {
+                aim: Aim::Proof,
                 mode: Mode::Auto,
                 end_after: EndAfter::OneSprint,
                 world: WorldKind::Simulated { speed: 1.0 },

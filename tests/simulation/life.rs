@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration as RealDuration;
 
 use pocpit::config::Config;
-use pocpit::domain::{Mode, SprintReport, Step, Time};
+use pocpit::domain::{Aim, Mode, SprintReport, Step, Time};
 use pocpit::engine::{self, EndAfter, EngineOptions, Pace, WorldKind};
 use pocpit::journal::{Journal, Ledger};
 
@@ -65,6 +65,7 @@ impl Life<'_> {
 
     async fn run(&self, born: Time, journal: Journal, ledger: Ledger) -> Death {
         let options = EngineOptions {
+            aim: Aim::Proof,
             mode: Mode::Auto,
             end_after: EndAfter::OneSprint,
             world: WorldKind::Simulated { speed: 1.0 },

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration as RealDuration;
 
 use pocpit::config::Config;
-use pocpit::domain::{Duration, Mode, Time};
+use pocpit::domain::{Aim, Duration, Mode, Time};
 use pocpit::engine::{
     self, EndAfter, EngineOptions, NodeOwner, NodeRow, Pace, Snapshot, WorldKind,
 };
@@ -68,6 +68,7 @@ impl Outage {
             self.stage.start_clock();
             let (journal, ledger) = Journal::open(self.directory.path()).unwrap();
             let options = EngineOptions {
+                aim: Aim::Proof,
                 mode: Mode::Auto,
                 end_after: EndAfter::Never,
                 world: WorldKind::Simulated { speed: 1.0 },

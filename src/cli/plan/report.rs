@@ -5,11 +5,11 @@ use serde::Serialize;
 use super::Seen;
 use crate::config::Config;
 use crate::domain::{
-    ConfirmationParams, Duration, Finding, Hedging, Height, Lead, RankedOffer, ReleasePolicy,
+    Aim, ConfirmationParams, Duration, Finding, Hedging, Height, Lead, RankedOffer, ReleasePolicy,
     SourceHealth, SourceStatus, Time, Usd,
 };
 use crate::engine::{lead_of, needs};
-use crate::flow::{ASSUMED_CONFIRMATION, Sprint, Terms, admit, forecast};
+use crate::flow::{ASSUMED_CONFIRMATION, Effect, Sprint, Terms, admit, forecast};
 use crate::vast::{Experience, Ranked, rank};
 
 /// The next sprint. Times are UTC, money is in dollars.
@@ -105,7 +105,7 @@ pub(super) enum SecondRental {
 
 /// Something that stops the sprint, or may.
 #[derive(Debug, Serialize)]
-pub(super) struct Obstacle {
+pub(in crate::cli) struct Obstacle {
     pub certainty: Certainty,
     pub what: String,
     /// What to do about it; absent when it shows in what is wrong.
@@ -114,7 +114,7 @@ pub(super) struct Obstacle {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Certainty {
+pub(in crate::cli) enum Certainty {
     /// As things are, nothing is rented.
     Stops,
     /// It may.
@@ -164,17 +164,9 @@ const FOR_EXAMPLE: ReleasePolicy = ReleasePolicy::MinutesAfterStart(360);
 const TYPICAL_BLOCK: Duration = Duration::milliseconds(5_600);
 
 pub(super) fn plan(config: &Config, seen: &Seen) -> PlanReport {
-    let (sprint, search) = seen.outlook.sprint(config, &seen.ledger);
+    let (sprint, search) = seen.outlook.sprint(config, &seen.ledger, Aim::Proof);
     let stages = sprint.stages().copied().unwrap_or(seen.outlook.view.next);
-    let ranked = search.as_ref().and_then(|search| {
-        let offers = seen.offers.as_ref().ok()?.clone();
-        let needs = needs(seen.outlook.now, search, config);
-        let experience = Experience {
-            avoided: &seen.ledger.avoided(seen.outlook.now),
-            boots: seen.ledger.boots(),
-        };
-        Some(rank(offers, &config.vast.query, &needs, &experience))
-    });
+    let ranked = ranked(config, seen, search.as_ref());
     let best = ranked.as_ref().and_then(|ranked| ranked.usable.first());
     let (confirmation, known_by) = match &seen.outlook.governance {
         Ok(Some(known)) => (known.confirmation, KnownBy::Chain),
@@ -209,6 +201,21 @@ pub(super) fn plan(config: &Config, seen: &Seen) -> PlanReport {
         },
         policies: policies(config, seen, &sprint, confirmation, best),
     }
+}
+
+/// The market's offers as this search would rank them; absent when either is not known.
+pub(in crate::cli) fn ranked(
+    config: &Config,
+    seen: &Seen,
+    search: Option<&Effect>,
+) -> Option<Ranked> {
+    let offers = seen.offers.as_ref().ok()?.clone();
+    let needs = needs(seen.outlook.now, search?, config);
+    let experience = Experience {
+        avoided: &seen.ledger.avoided(seen.outlook.now),
+        boots: seen.ledger.boots(),
+    };
+    Some(rank(offers, &config.vast.query, &needs, &experience))
 }
 
 fn moment(seen: &Seen, sprint: &Sprint, height: Height) -> Moment {
@@ -328,7 +335,12 @@ fn policies(
     all.into_iter().map(told).collect()
 }
 
-fn obstacles(seen: &Seen, sprint: &Sprint, ranked: Option<&Ranked>) -> Vec<Obstacle> {
+/// What is in the way of a sprint, as far as is known before it.
+pub(in crate::cli) fn obstacles(
+    seen: &Seen,
+    sprint: &Sprint,
+    ranked: Option<&Ranked>,
+) -> Vec<Obstacle> {
     let troubles = seen.preflight.obstacles().filter_map(Finding::trouble);
     // What nobody could tell keeps the engine from renting as well.
     let mut found: Vec<Obstacle> = troubles

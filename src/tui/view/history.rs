@@ -109,7 +109,7 @@ fn boot(past: &PastSprintRow) -> Option<&BootTimes> {
 
 fn outcome_style(past: &PastSprintRow, theme: Theme) -> Style {
     match past.report.outcome.as_str() {
-        "confirmed" => theme.ok(),
+        "confirmed" | "rehearsed" => theme.ok(),
         "aborted" => theme.text(),
         _ => theme.bad(),
     }

@@ -114,6 +114,7 @@ pub fn outcome(outcome: &Outcome) -> String {
         Outcome::Confirmed { weight } => format!("CONFIRMED: weight {weight} on the chain"),
         Outcome::NoWeight { cause } => format!("NO WEIGHT: {}: {}", cause.name, cause.detail),
         Outcome::Failed { cause } => format!("FAILED: {}: {}", cause.name, cause.detail),
+        Outcome::Rehearsed => "REHEARSED: registered with a good status, and given back".into(),
         Outcome::Aborted => "ABORTED by the operator".into(),
         Outcome::Unknown { cause } => format!("UNKNOWN: {}: {}", cause.name, cause.detail),
     }
