@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::service::{self, Service};
 use super::{Exit, print, print_json, say};
+use crate::config::Config;
 use crate::domain::SprintReport;
 use crate::engine::{Command, EngineError, EngineHandle, QuitChoice, Snapshot};
 use crate::journal::{self, OpenRental};
@@ -42,6 +43,25 @@ enum Asked {
     Stop,
     /// The system wants the process gone: a restart goes on where it was.
     Leave,
+    /// The configuration has changed, or the terminal is gone.
+    Reload,
+}
+
+/// What a hangup means.
+pub(crate) enum Hangup<'a> {
+    /// That the terminal is gone: nothing of what runs changes.
+    GoesOn,
+    /// That the configuration is to be read again. What is wrong with it is said, and the old one
+    /// stays.
+    Reloads(&'a dyn Fn() -> Result<Config, String>),
+}
+
+/// How following an engine ended.
+pub(crate) enum Followed {
+    /// With the program.
+    Ended(Exit),
+    /// The engine left its work to one with this configuration.
+    Reloaded(Box<Config>),
 }
 
 impl Signals {
@@ -55,26 +75,40 @@ impl Signals {
     }
 
     async fn next(&mut self) -> Asked {
-        loop {
-            tokio::select! {
-                _ = self.interrupt.recv() => return Asked::Stop,
-                _ = self.terminate.recv() => return Asked::Leave,
-                // Closing a terminal changes nothing of what runs.
-                _ = self.hangup.recv() => tracing::info!("the terminal is gone; going on without it"),
-            }
+        tokio::select! {
+            _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.terminate.recv() => Asked::Leave,
+            _ = self.hangup.recv() => Asked::Reload,
         }
     }
 }
 
 /// Follows the engine to its end and prints the report, or what is left without one.
 pub(crate) async fn follow(
-    mut handle: EngineHandle,
+    handle: EngineHandle,
     mut signals: Signals,
     state_dir: &Path,
     format: Format,
 ) -> Result<Exit, Report> {
+    let hangup = Hangup::GoesOn;
+    match follow_until_reload(handle, &mut signals, state_dir, format, hangup).await? {
+        Followed::Ended(exit) => Ok(exit),
+        // It only reloads where it is told how.
+        Followed::Reloaded(_) => Ok(Exit::Done),
+    }
+}
+
+/// The same, and a hangup may give the work to an engine with another configuration.
+pub(crate) async fn follow_until_reload(
+    mut handle: EngineHandle,
+    signals: &mut Signals,
+    state_dir: &Path,
+    format: Format,
+    hangup: Hangup<'_>,
+) -> Result<Followed, Report> {
     let mut told = Told::default();
     let mut manager = Service::of_environment();
+    let mut fresh: Option<Config> = None;
     let mut stops = 0;
     let result = loop {
         tokio::select! {
@@ -86,6 +120,15 @@ pub(crate) async fn follow(
                 }
             }
             asked = signals.next() => {
+                if let Asked::Reload = asked {
+                    // The engine goes on in another one as it would after a restart.
+                    fresh = read_again(&hangup).or(fresh);
+                    if fresh.is_some() && stops == 0 {
+                        service::reloads();
+                        let _ = handle.commands.try_send(Command::Quit(QuitChoice::Detach));
+                    }
+                    continue;
+                }
                 stops += 1;
                 service::leaves();
                 let choice = match asked {
@@ -107,14 +150,43 @@ pub(crate) async fn follow(
                 Format::Json => print_json(&report)?,
                 Format::Words => print(&in_words(&report))?,
             }
-            Ok(exit_of(&report))
+            Ok(Followed::Ended(exit_of(&report)))
         }
-        Ok(None) => Ok(tell_what_is_left(state_dir, &last, Exit::Done)),
+        Ok(None) => Ok(match fresh.filter(|_| stops == 0) {
+            Some(config) => Followed::Reloaded(Box::new(config)),
+            None => Followed::Ended(tell_what_is_left(state_dir, &last, Exit::Done)),
+        }),
         Err(error @ EngineError::Broken(_)) => {
             say(format_args!(
                 "pocpit: {error}. This is a defect of pocpit: the log has the place, please report it"
             ));
-            Ok(tell_what_is_left(state_dir, &last, Exit::Failed))
+            Ok(Followed::Ended(tell_what_is_left(
+                state_dir,
+                &last,
+                Exit::Failed,
+            )))
+        }
+    }
+}
+
+/// The configuration that a hangup asks for, if there is a good one.
+fn read_again(hangup: &Hangup<'_>) -> Option<Config> {
+    let Hangup::Reloads(load) = hangup else {
+        tracing::info!("the terminal is gone; going on without it");
+        return None;
+    };
+    match load() {
+        Ok(config) => {
+            say(format_args!(
+                "the configuration is read again; going on with it"
+            ));
+            Some(config)
+        }
+        Err(why) => {
+            say(format_args!(
+                "the configuration is not changed, the old one stays in force: {why}"
+            ));
+            None
         }
     }
 }

@@ -12,8 +12,8 @@ use super::plan::{self, Seen};
 use super::telemetry::{self, Audience};
 use super::{Exit, auto, runtime, say, takedown};
 use crate::config::Config;
-use crate::domain::{Aim, Duration, RankedOffer, Time};
-use crate::engine::WorldKind;
+use crate::domain::{Aim, Duration, RankedOffer, Step, Time};
+use crate::engine::{self, WorldKind};
 use crate::flow::{Effect, Sprint};
 
 pub(crate) async fn run(arguments: Rehearse, common: &Common) -> Result<Exit, Report> {
@@ -28,7 +28,8 @@ pub(crate) async fn run(arguments: Rehearse, common: &Common) -> Result<Exit, Re
         Aim::Rehearsal
     };
     let seen = plan::look(&config).await?;
-    if seen.ledger.checkpoint().is_some() {
+    let saved = engine::saved_sprint(&seen.ledger)?;
+    if saved.is_some_and(|sprint| sprint.step() != Step::Waiting) {
         return Ok(refused(
             "a sprint is under way: rehearse when it is over, or end it with `pocpit release`",
         ));

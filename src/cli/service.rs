@@ -48,6 +48,14 @@ pub(crate) fn does(doing: &str) {
     tell(&[NotifyState::Status(doing)]);
 }
 
+/// The configuration is read again; ready is told when the engine lives with it.
+pub(crate) fn reloads() {
+    let mut state = vec![NotifyState::Reloading];
+    // The manager wants to know when, to tell this reload from others (`Type=notify-reload`).
+    state.extend(NotifyState::monotonic_usec_now());
+    tell(&state);
+}
+
 /// The program ends by intention.
 pub(crate) fn leaves() {
     tell(&[NotifyState::Stopping]);

@@ -298,6 +298,13 @@ impl Engine {
                     self.sources.remember(at, height);
                 }
                 self.sprint = sprint;
+                // The configuration may be another one by now.
+                self.sprint.replan(publish::sprint_rules(
+                    &self.config,
+                    self.ledger.boots(),
+                    self.options.aim,
+                    self.options.nonce,
+                ));
                 self.feed(now, Event::Resumed);
                 // Hands off was asked for: a sprint that was left in manual mode would wait for
                 // somebody. The other way round it goes on as it was.

@@ -346,6 +346,14 @@ impl Sprint {
             && *outcome == saved.outcome
     }
 
+    /// Goes by other rules from now on. What was spent by the old ones is carried to its end by them:
+    /// that is true once it waits no more.
+    pub fn replan(&mut self, plan: Plan) {
+        if self.step == Step::Waiting {
+            self.plan = plan;
+        }
+    }
+
     /// When time alone will change something; a `TimePassed` is due then.
     pub fn next_wake(&self) -> Option<Time> {
         self.wake

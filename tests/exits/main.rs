@@ -10,6 +10,7 @@ mod cell;
 mod full_disk;
 mod process;
 mod questions;
+mod reload;
 mod service;
 
 use pocpit::domain::Step;

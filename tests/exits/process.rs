@@ -245,6 +245,21 @@ impl Process {
         self.until(text, |this| this.shows(text));
     }
 
+    /// Waits until it says this on its standard error.
+    pub fn until_said(&mut self, text: &str) {
+        self.until(text, |this| {
+            assert!(!this.has_ended(), "it ended:\n{}", this.said());
+            this.said().contains(text)
+        });
+    }
+
+    fn said(&self) -> String {
+        match &self.child {
+            Child::Headless(_, said) => read(said),
+            Child::Cockpit(_) => String::new(),
+        }
+    }
+
     /// True once it is in this step, false when it went past it unseen.
     pub fn is_seen_in(&mut self, step: Step) -> bool {
         let mut seen = false;

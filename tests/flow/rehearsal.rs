@@ -108,6 +108,25 @@ fn a_machine_that_fails_is_replaced_however_far_the_poc_is() {
 }
 
 #[test]
+fn a_sprint_that_only_waits_goes_by_new_rules_and_one_that_rented_keeps_its_own() {
+    let cheaper = || {
+        let mut new = plan();
+        new.caps.sprint = pocpit::domain::Usd::from_dollars(1.0);
+        new
+    };
+    let mut waiting = world(Aim::Proof, 95, Faults::default());
+    waiting.tick();
+    assert_eq!(waiting.sprint.step(), Step::Waiting);
+    waiting.sprint.replan(cheaper());
+    assert_eq!(waiting.sprint.plan(), &cheaper());
+
+    let mut rented = world(Aim::Proof, 95, Faults::default());
+    rented.until_step(Step::Booting);
+    rented.sprint.replan(cheaper());
+    assert_eq!(rented.sprint.plan(), &plan());
+}
+
+#[test]
 fn with_the_poc_it_rents_at_once_and_is_a_sprint_like_any_other() {
     // Given a PoC in two hours, for which a sprint would rent in more than one,
     let mut world = world(Aim::Rehearsal, 120, Faults::default());
