@@ -185,7 +185,7 @@ pub struct StepSpan {
 /// How a sprint ended, for scripts: the last line of `--json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SprintReport {
-    /// `confirmed`, `no_weight`, `failed`, `rehearsed`, `aborted`, `unknown`.
+    /// `confirmed`, `no_weight`, `failed`, `rehearsed`, `aborted`, `unknown`, `not_tried`.
     pub outcome: String,
     /// Why, when it is neither `confirmed` nor `rehearsed`.
     pub cause: Option<String>,
@@ -214,6 +214,8 @@ pub struct SprintReport {
     pub race: Option<Race>,
 }
 
+const NOT_TRIED: &str = "not_tried";
+
 impl Race {
     /// `first`, `second` or `neither`.
     pub fn won_by(self) -> &'static str {
@@ -226,6 +228,29 @@ impl Race {
 }
 
 impl SprintReport {
+    /// An epoch for which nothing was rented, and why.
+    pub fn not_tried(epoch: EpochIndex, cause: &Cause) -> SprintReport {
+        SprintReport {
+            outcome: NOT_TRIED.to_owned(),
+            cause: Some(format!("{}: {}", cause.name, cause.detail)),
+            epoch: Some(epoch),
+            weight: None,
+            participant_weight: None,
+            cost_usd: 0.0,
+            rentals_left: None,
+            registrations_left: None,
+            proxy_registered: None,
+            node: None,
+            steps: Vec::new(),
+            race: None,
+        }
+    }
+
+    /// There was a sprint.
+    pub fn was_tried(&self) -> bool {
+        self.outcome != NOT_TRIED
+    }
+
     /// What a unit of weight cost, in dollars; absent without weight.
     #[expect(clippy::cast_precision_loss, reason = "weights are far below 2^52")]
     pub fn usd_per_weight(&self) -> Option<f64> {

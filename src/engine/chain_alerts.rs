@@ -42,7 +42,9 @@ impl Engine {
 
     /// Said before the first sprint only: later it is known.
     fn first_start_alert(&self, now: Time) -> Option<Alert> {
-        let first = self.ledger.reports().is_empty() && self.sprint.rental().is_none();
+        let mut reports = self.ledger.reports().iter();
+        let first =
+            !reports.any(|(_, report)| report.was_tried()) && self.sprint.rental().is_none();
         let risk = self.risk().filter(|_| first)?;
         Some(Alert {
             level: AlertLevel::Notice,
@@ -109,8 +111,8 @@ impl Engine {
             );
             return Some(alert(AlertLevel::Notice, text, "let it work"));
         }
-        let report = self.ledger.reports().last().map(|(_, report)| report);
-        let earned = report.filter(|report| {
+        let mut reports = self.ledger.reports().iter().rev();
+        let (_, earned) = reports.find(|(_, report)| {
             report.epoch == Some(event.epoch) && report.weight.is_some_and(|weight| weight.0 > 0)
         })?;
         let weight = earned.weight.unwrap_or_default();

@@ -126,6 +126,8 @@ pub(super) struct Engine {
 pub(super) struct Seen {
     pub(super) view: Option<(Time, EpochView)>,
     pub(super) chain_trouble: Option<String>,
+    /// The epoch whose `PoC` was the next one when this run first read the chain.
+    pub(super) first_poc: Option<EpochIndex>,
     /// The newest block that a source announced.
     pub(super) announced: Option<Height>,
     pub(super) governance: Option<Governance>,

@@ -14,6 +14,7 @@ mod exec;
 mod front;
 mod market_log;
 mod memory;
+mod missed;
 mod nodes;
 mod observe;
 mod past;

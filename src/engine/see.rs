@@ -149,7 +149,11 @@ impl Engine {
         let block_time = self.block_clock.block_time();
         // A source that answers with an old height is not a fresh reading.
         if self.block_clock.stalled_since().is_none() {
+            // What was in the way of an earlier run, or of a run that knows no chain yet, held up none.
+            let held_up = self.seen.first_poc.and_then(|_| self.sprint.held_up_by());
+            let first = *self.seen.first_poc.get_or_insert(view.next.epoch);
             self.feed(now, Event::ChainObserved { view, block_time });
+            self.write_down_what_was_not_tried(now, first, held_up.as_deref());
         }
     }
 

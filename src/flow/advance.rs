@@ -15,6 +15,7 @@ use crate::domain::{
 /// A fresh contract can be missing from listings this long.
 pub(super) const VISIBLE_WITHIN: Duration = Duration::seconds(120);
 const CHAIN_UNKNOWN: &str = "the chain stands still or cannot be read: nothing is rented until it moves, and the time to rent is computed anew then";
+pub(super) const TOO_LATE_FOR: &str = "too late for the PoC of epoch";
 const SEARCH_EVERY: Duration = Duration::seconds(60);
 /// Offers churn in minutes: nothing is rented from an older list.
 const OFFERS_GOOD_FOR: Duration = Duration::seconds(90);
@@ -143,7 +144,7 @@ impl Sprint {
         }
         let stages = one_epoch_later(&target.stages);
         self.note = Some(format!(
-            "too late for the PoC of epoch {}: waiting for epoch {}",
+            "{TOO_LATE_FOR} {}: waiting for epoch {}",
             target.stages.epoch, stages.epoch
         ));
         self.target = Some(Target {

@@ -1,5 +1,6 @@
 //! What others may see of a sprint.
 
+use super::advance::TOO_LATE_FOR;
 use super::release::Release;
 use super::{Gate, Plan, Rental, Sprint};
 use crate::domain::{
@@ -13,6 +14,13 @@ impl Sprint {
     pub fn proves_in(&self) -> Option<EpochIndex> {
         let stages = self.stages().filter(|_| self.plan.aim != Aim::Registration);
         stages.map(|stages| stages.epoch)
+    }
+
+    /// What keeps it from renting while it waits, other than the time; absent when nothing does.
+    pub fn held_up_by(&self) -> Option<String> {
+        let note = self.note.clone();
+        let note = note.filter(|note| !note.starts_with(TOO_LATE_FOR));
+        note.or_else(|| self.readiness.obstacles())
     }
 
     /// Where it is.

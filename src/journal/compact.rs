@@ -42,7 +42,7 @@ struct Live {
     /// Boots with their stages.
     watched: BTreeMap<RentalLabel, EntryId>,
     checkpoint: Option<EntryId>,
-    /// Reports, confirmations, and what only a newer program understands.
+    /// Reports, epochs that were not tried, confirmations, and what only a newer program understands.
     kept: Vec<EntryId>,
 }
 
@@ -157,9 +157,9 @@ impl Live {
                 self.checkpoint = None;
                 self.kept.push(id);
             }
-            Record::ConfirmationMeasured { .. } | Record::Unknown => {
-                self.kept.push(id);
-            }
+            Record::EpochNotTried { .. }
+            | Record::ConfirmationMeasured { .. }
+            | Record::Unknown => self.kept.push(id),
         }
     }
 

@@ -38,7 +38,7 @@ impl Ledger {
         for (at, report) in self.reports() {
             let ours = |boot: &&BootTimes| {
                 // Another sprint of the same epoch has boots of its own.
-                Some(boot.label.epoch) == report.epoch
+                report.epoch.is_none_or(|epoch| epoch == boot.label.epoch)
                     && boot.ended <= *at
                     && after.is_none_or(|after| boot.ended > after)
             };

@@ -113,10 +113,8 @@ impl Ledger {
                 }
             }
             Record::GpuIdleUntil { instance, until } => {
-                let known = self
-                    .rentals
-                    .values_mut()
-                    .filter(|open| open.instance == Some(*instance));
+                let open = self.rentals.values_mut();
+                let known = open.filter(|open| open.instance == Some(*instance));
                 known.for_each(|open| open.gpu_from = open.gpu_from.max(*until));
             }
             Record::RentalRepriced {
@@ -177,6 +175,10 @@ impl Ledger {
             Record::BootWatched { boot } => self.remember_times(boot),
             Record::ConfirmationMeasured { confirmation } => self.confirmations.push(*confirmation),
             Record::Checkpoint { sprint } => self.checkpoint = Some(sprint.clone()),
+            Record::EpochNotTried { epoch, cause } => {
+                let report = SprintReport::not_tried(*epoch, cause);
+                self.reports.push((at, report));
+            }
             Record::SprintEnded { report } => {
                 self.checkpoint = None;
                 self.sprints_ended += 1;

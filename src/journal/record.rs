@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    BootTimes, Confirmation, EpochIndex, HostId, InstanceId, MachineId, NodeId, OfferId, PastBoot,
-    RentalLabel, RentalPrices, SprintReport, Time, Usd,
+    BootTimes, Cause, Confirmation, EpochIndex, HostId, InstanceId, MachineId, NodeId, OfferId,
+    PastBoot, RentalLabel, RentalPrices, SprintReport, Time, Usd,
 };
 
 /// What one entry of the journal says. Kinds are only ever added, and a field that a kind got later
@@ -107,6 +107,13 @@ pub enum Record {
     BootWatched {
         /// Its stages and where it was.
         boot: BootTimes,
+    },
+    /// Nothing was rented for an epoch.
+    EpochNotTried {
+        /// Which.
+        epoch: EpochIndex,
+        /// Why.
+        cause: Cause,
     },
     /// A confirmation `PoC` of an epoch is over.
     ConfirmationMeasured {

@@ -19,6 +19,7 @@ mod hedge;
 mod judge;
 mod life;
 mod mangled;
+mod missed;
 mod outage;
 mod played;
 mod storage;

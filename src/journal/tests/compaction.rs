@@ -8,8 +8,8 @@ use super::super::compact::{SETTLED_KEPT, superfluous};
 use super::super::ledger::CLOCK_ALLOWANCE;
 use super::*;
 use crate::domain::{
-    AvoidedMachine, BootEnd, BootStage, BootTimes, Confirmation, EpochIndex, HostId, PastBoot,
-    SprintReport, Step, StepSpan, Weight,
+    AvoidedMachine, BootEnd, BootStage, BootTimes, Cause, Confirmation, EpochIndex, HostId,
+    PastBoot, SprintReport, Step, StepSpan, Weight,
 };
 
 /// Everything that the ledger can be asked at `now`.
@@ -194,6 +194,10 @@ fn any_record() -> impl Strategy<Value = Record> {
         }),
         1 => id().prop_map(|id| Record::Checkpoint { sprint: id.into() }),
         1 => id().prop_map(|id| Record::SprintEnded { report: report(id) }),
+        1 => id().prop_map(|id| Record::EpochNotTried {
+            epoch: EpochIndex(id),
+            cause: Cause::new("too_late", "the PoC was too near"),
+        }),
     ]
 }
 

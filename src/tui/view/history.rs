@@ -110,7 +110,7 @@ fn boot(past: &PastSprintRow) -> Option<&BootTimes> {
 fn outcome_style(past: &PastSprintRow, theme: Theme) -> Style {
     match past.report.outcome.as_str() {
         "confirmed" | "rehearsed" => theme.ok(),
-        "aborted" => theme.text(),
+        "aborted" | "not_tried" => theme.text(),
         _ => theme.bad(),
     }
 }
