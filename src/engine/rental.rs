@@ -35,6 +35,8 @@ const LINK_CHECK_EVERY: Duration = Duration::seconds(5);
 const FOLLOW_AGAIN: Duration = Duration::seconds(1);
 /// A key takes up to two minutes to get to the rental; then every second costs.
 const KEY_AGAIN: Duration = Duration::seconds(5);
+/// The market takes a while with a key; asking it more often only uses up its patience.
+const ATTACH_AGAIN: Duration = Duration::seconds(30);
 const RECONNECT_FIRST: Duration = Duration::seconds(3);
 const RECONNECT_LONGEST: Duration = Duration::seconds(30);
 
@@ -85,6 +87,7 @@ impl Watcher {
             heard,
             log: ports.rental_logs.of(instance),
             place: LogPlace::default(),
+            attached: None,
         };
         Watcher {
             lease,
@@ -158,6 +161,8 @@ struct Link {
     log: RentalLog,
     /// Up to where the log was read: a new session goes on exactly there.
     place: LogPlace,
+    /// When the key was attached last.
+    attached: Option<Time>,
 }
 
 impl Link {
@@ -238,7 +243,13 @@ impl Link {
     }
 
     /// A key that the account got too late is not on the instance: attaching it is idempotent.
-    async fn attach_key(&self) {
+    async fn attach_key(&mut self) {
+        let now = self.ports.clock.now();
+        let is_recent = |attached| now - attached < ATTACH_AGAIN;
+        if self.attached.is_some_and(is_recent) {
+            return;
+        }
+        self.attached = Some(now);
         let key = self.ports.remote.public_key();
         if let Err(error) = self.ports.market.attach_key(self.instance, key).await {
             tracing::warn!("the SSH key is not attached: {error}");

@@ -42,6 +42,8 @@ pub struct Scenario {
     pub confirmation_after: u64,
     /// Confirmation `PoC`s in an epoch, on average, as the chain's parameters tell.
     pub expected_confirmations: u64,
+    /// Seconds that every rental takes beyond the usual to accept our SSH key.
+    pub key_takes: f64,
     /// An upgrade halts the chain so many blocks before the first `PoC`, for twenty minutes; none
     /// when 0.
     pub upgrade_before_poc: u64,
@@ -126,6 +128,7 @@ impl Default for Scenario {
             driver_cuda: String::new(),
             confirmation_after: 0,
             expected_confirmations: 1,
+            key_takes: 0.0,
             upgrade_before_poc: 0,
             ssh_drops_after: 0,
             troubles: Troubles::default(),

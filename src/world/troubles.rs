@@ -81,11 +81,13 @@ impl World {
 
     /// Seconds that the SSH key takes beyond the usual.
     pub(super) fn key_delay(&self, rental: u64) -> f64 {
-        if unit(self.seed, 36, rental) < self.scenario.troubles.late_keys {
+        let is_late = unit(self.seed, 36, rental) < self.scenario.troubles.late_keys;
+        let late = if is_late {
             240.0 * unit(self.seed, 37, rental)
         } else {
             0.0
-        }
+        };
+        self.scenario.key_takes + late
     }
 
     /// Whether this destroy call is one that does nothing.

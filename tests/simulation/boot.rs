@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration as RealDuration;
 
 use pocpit::domain::{Aim, Duration, Mode, Time};
-use pocpit::engine::{self, EndAfter, EngineOptions, Pace, Snapshot, WorldKind};
+use pocpit::engine::{self, EndAfter, EngineOptions, LinkSnapshot, Pace, Snapshot, WorldKind};
 use pocpit::journal::Journal;
 use pocpit::world::{API_KEY, Ask, Scenario};
 use serde_json::Value;
@@ -117,6 +117,52 @@ pub fn act_on(failure: Failure) -> Acted {
             evidence: evidence.clone(),
             took_another: truth.rentals.len() > 1,
             cause: cause.map(|cause| format!("{cause:?}")).unwrap_or_default(),
+        })
+    })
+}
+
+/// How a rental that does not accept the key at first went on.
+#[derive(Debug)]
+pub struct Denied {
+    /// From the first refusal to the link, or to the rental's end.
+    pub lasted: Duration,
+    /// The link came up.
+    pub was_let_in: bool,
+    pub rentals: usize,
+    /// Why the sprint ended; empty while it goes on.
+    pub cause: String,
+}
+
+/// Every rental takes so many seconds more than the usual to accept the key.
+pub fn deny_for(seconds: f64) -> Denied {
+    let scenario = Scenario {
+        credit: 1e9,
+        rate_limits: false,
+        key_takes: seconds,
+        ..Scenario::default()
+    };
+    let mut refused = None;
+    watch(scenario, |stage, snapshot| {
+        let now = stage.time();
+        let truth = stage.world().truth();
+        let rental = snapshot.rental.as_ref();
+        let link = rental.map(|rental| &rental.link);
+        if let Some(LinkSnapshot::Connecting {
+            last_error: Some(error),
+            ..
+        }) = link
+            && error.contains("key")
+        {
+            refused.get_or_insert(now);
+        }
+        let was_let_in = matches!(link, Some(LinkSnapshot::Up { .. }));
+        let over = truth.rentals.first()?.ended.is_some() && snapshot.sprint.cause.is_some();
+        let cause = snapshot.sprint.cause.clone().unwrap_or_default();
+        (was_let_in || over).then(|| Denied {
+            lasted: refused.map_or(Duration::zero(), |refused| now - refused),
+            was_let_in,
+            rentals: truth.rentals.len(),
+            cause,
         })
     })
 }

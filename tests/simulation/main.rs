@@ -283,6 +283,26 @@ fn a_known_failure_of_ours_is_acted_upon_within_a_minute_by_stopping_with_its_ca
 }
 
 #[test]
+fn a_key_that_is_accepted_after_minutes_is_waited_for() {
+    let denied = boot::deny_for(150.0);
+    assert!(denied.was_let_in, "{denied:?}");
+    assert!(denied.lasted >= MINUTE * 2, "{denied:?}");
+    assert_eq!(denied.rentals, 1, "{denied:?}");
+}
+
+#[test]
+fn a_key_that_is_never_accepted_is_ours_to_mend_and_blames_no_machine() {
+    let denied = boot::deny_for(1e6);
+    assert!(!denied.was_let_in, "{denied:?}");
+    // Ten minutes are no delay any more, and no other machine would take it.
+    assert!(denied.lasted <= MINUTE * 12, "{denied:?}");
+    assert_eq!(denied.rentals, 1, "{denied:?}");
+    for said in ["SSH does not accept the key", "ssh.key_file"] {
+        assert!(denied.cause.contains(said), "{said}: {denied:?}");
+    }
+}
+
+#[test]
 fn before_the_log_file_begins_the_markets_copies_are_shown_each_line_once() {
     let lines = boot::shown_log();
     let place = |part: &str| {

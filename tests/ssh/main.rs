@@ -101,6 +101,7 @@ macro_rules! for_both_peers {
 
 mod ends;
 mod log;
+mod program;
 mod shell;
 mod tunnels;
 
