@@ -1,7 +1,5 @@
 //! Lines of a rental's log after they were made safe: text and style, never control characters.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 
 use super::Time;
@@ -11,15 +9,18 @@ use super::Time;
 pub struct LogLine {
     /// When it arrived here.
     pub at: Time,
-    /// Its parts in order.
-    pub spans: Vec<Span>,
+    /// Printable text. A million lines a minute are made: each is one piece of memory.
+    text: Box<str>,
+    /// Where it changes its style: the bytes from there on, in order. Plain lines, nearly all, have
+    /// none.
+    styles: Vec<(usize, LineStyle)>,
 }
 
 /// A part of a line in one style.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Span {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span<'a> {
     /// Printable text.
-    pub text: String,
+    pub text: &'a str,
     /// How to draw it.
     pub style: LineStyle,
 }
@@ -56,30 +57,40 @@ pub enum TerminalColor {
 
 impl LogLine {
     /// A line in the terminal's own style.
-    pub fn plain(at: Time, text: impl Into<String>) -> LogLine {
+    pub fn plain(at: Time, text: impl Into<Box<str>>) -> LogLine {
+        LogLine::styled(at, text, Vec::new())
+    }
+
+    /// A line that changes its style at these bytes, in order. Before the first it is in the
+    /// terminal's own.
+    pub fn styled(at: Time, text: impl Into<Box<str>>, styles: Vec<(usize, LineStyle)>) -> LogLine {
         LogLine {
             at,
-            spans: vec![Span {
-                text: text.into(),
-                style: LineStyle::default(),
-            }],
+            text: text.into(),
+            styles,
         }
     }
 
     /// Bytes that it takes in memory, roughly.
     pub fn bytes(&self) -> usize {
-        let spans = self
-            .spans
-            .iter()
-            .map(|span| size_of::<Span>() + span.text.len());
-        size_of::<LogLine>() + spans.sum::<usize>()
+        size_of::<LogLine>() + self.text.len() + size_of_val(self.styles.as_slice())
     }
 
     /// The line's text without styles.
-    pub fn text(&self) -> Cow<'_, str> {
-        match self.spans.as_slice() {
-            [only] => Cow::Borrowed(&only.text),
-            spans => spans.iter().map(|span| span.text.as_str()).collect(),
-        }
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Its parts in order; none is empty.
+    pub fn spans(&self) -> impl Iterator<Item = Span<'_>> {
+        let starts = std::iter::once((0, LineStyle::default())).chain(self.styles.iter().copied());
+        let ends = self.styles.iter().map(|(start, _)| *start);
+        let ends = ends.chain(std::iter::once(self.text.len()));
+        let spans = starts.zip(ends).map(|((start, style), end)| Span {
+            // A line of an older program may not fit its own styles.
+            text: self.text.get(start..end).unwrap_or_default(),
+            style,
+        });
+        spans.filter(|span| !span.text.is_empty())
     }
 }

@@ -15,7 +15,7 @@ use super::core::Engine;
 use super::observe::Observation;
 use super::watched::Watched;
 use crate::domain::{
-    ActualStatus, CallError, Duration, Instance, InstanceId, LineStyle, LogLine, Span, Time,
+    ActualStatus, CallError, Duration, Instance, InstanceId, LineStyle, LogLine, Time,
 };
 use crate::ssh::sanitize::Sanitizer;
 
@@ -142,7 +142,7 @@ impl Watched {
             self.log.push(remark(now, note));
         }
         for line in Sanitizer::new().feed(now, text.as_bytes()) {
-            self.boot.observe_line(now, &line.text());
+            self.boot.observe_line(now, line.text());
             self.log.push(line);
         }
     }
@@ -162,11 +162,7 @@ fn remark(at: Time, text: &str) -> LogLine {
         dim: true,
         ..LineStyle::default()
     };
-    let spans = vec![Span {
-        text: text.into(),
-        style,
-    }];
-    LogLine { at, spans }
+    LogLine::styled(at, text, vec![(0, style)])
 }
 
 #[cfg(test)]

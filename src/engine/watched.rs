@@ -90,7 +90,7 @@ impl Watched {
         lines.extend(self.sanitizer.feed(now, &chunk.bytes));
         let live = self.sanitizer.live(now);
         for line in lines.iter().chain(&live) {
-            self.boot.observe_line(now, &line.text());
+            self.boot.observe_line(now, line.text());
         }
         for line in lines.drain(..) {
             self.log.push(line);

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::faults::{self, Pattern};
 use super::pull::ImagePull;
@@ -313,11 +313,11 @@ const MARKS: &[(&str, BootStage)] = &[
 /// this looks once where [`faults::find`] and [`stage_of`] look once a word.
 fn may_tell(line: &str) -> bool {
     static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-        let faults = faults::LOG.iter().map(|pattern| pattern.text);
-        let words = faults.chain(MARKS.iter().map(|(mark, _)| *mark));
+        let marks = MARKS.iter().map(|(mark, _)| mark);
         AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .build(words)
+            // Only with this kind many bytes are looked at at once.
+            .match_kind(MatchKind::LeftmostFirst)
+            .build(faults::SIGNS.iter().chain(marks))
             .ok()
     });
     WORDS.as_ref().is_none_or(|words| words.is_match(line))

@@ -2,13 +2,14 @@
 //! lost. What runs on the rental is `follow.sh`; one run of it gives the bytes of one file.
 
 use std::fmt::Write as _;
+use std::os::fd::AsFd;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::mpsc;
 
 use crate::engine::ports::{LogPlace, TailChunk};
 
-const CHUNK: usize = 64 * 1024;
+const CHUNK: usize = 256 * 1024;
 const SCRIPT: &str = include_str!("follow.sh");
 /// What the script's first line begins with.
 const HEAD: &str = "pocpit-log ";
@@ -37,6 +38,17 @@ fn hexadecimal(bytes: &[u8]) -> String {
 /// For a POSIX shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Lets more of the output wait for us: with the usual 64 kB, `ssh` and we wait for each other most of
+/// the time. A system that allows no more is slower and works.
+pub(super) fn widen(output: impl AsFd) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::pipe::fcntl_setpipe_size(output, 4 * CHUNK) {
+        tracing::debug!("the pipe of a log stays as it is: {error}");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = output;
 }
 
 /// Passes the script's output on until it or the receiver ends.

@@ -4,9 +4,11 @@
 //! terminal understands only colours and weights (SGR) survive, as data. Carriage-return progress
 //! folds into one line that is updated.
 
+use std::fmt::Write as _;
+
 use vte::{Params, Parser, Perform};
 
-use crate::domain::{LineStyle, LogLine, Span, TerminalColor, Time};
+use crate::domain::{LineStyle, LogLine, TerminalColor, Time};
 
 /// Characters that are kept of one line.
 pub const LONGEST_LINE: usize = 4_096;
@@ -28,15 +30,20 @@ pub struct Sanitizer {
     unbroken: usize,
 }
 
+/// Text of a line, and where it changes its style.
+type Finished = (Box<str>, Vec<(usize, LineStyle)>);
+
 #[derive(Default)]
 struct Page {
     style: LineStyle,
-    spans: Vec<Span>,
+    text: String,
+    /// Where the text changes its style.
+    styles: Vec<(usize, LineStyle)>,
     length: usize,
     dropped: usize,
     /// A carriage return came: the next character starts the line over.
     rewind: bool,
-    finished: Vec<Vec<Span>>,
+    finished: Vec<Finished>,
 }
 
 impl Default for Sanitizer {
@@ -62,7 +69,7 @@ impl Sanitizer {
         let finished = std::mem::take(&mut self.page.finished);
         finished
             .into_iter()
-            .map(|spans| LogLine { at, spans })
+            .map(|(text, styles)| LogLine::styled(at, text, styles))
             .collect()
     }
 
@@ -106,9 +113,12 @@ impl Sanitizer {
             let Some(line) = line.strip_suffix('\n') else {
                 return self.parse_line(line);
             };
-            // Most lines are whole and plain. Where no sequence can be open, the parser is not asked.
+            // Most lines are whole, and plain or coloured and nothing else. Where no sequence can be
+            // open, the parser is not asked.
             if self.unbroken == 0 && is_plain(line) {
                 self.page.put_plain(line);
+            } else if self.unbroken == 0 && is_coloured(line) {
+                self.page.put_coloured(line);
             } else {
                 self.parse_line(line);
                 self.cancel();
@@ -136,10 +146,8 @@ impl Sanitizer {
 
     /// The line that is not finished yet, such as a progress bar; none when it is empty.
     pub fn live(&self, at: Time) -> Option<LogLine> {
-        (self.page.length > 0).then(|| LogLine {
-            at,
-            spans: self.page.spans.clone(),
-        })
+        let page = &self.page;
+        (page.length > 0).then(|| LogLine::styled(at, page.text.as_str(), page.styles.clone()))
     }
 }
 
@@ -170,38 +178,58 @@ impl Page {
         self.append(kept);
     }
 
+    /// Puts such text with sequences that select colours: what [`is_coloured`] lets through.
+    fn put_coloured(&mut self, line: &str) {
+        let mut parts = line.split('\x1b');
+        self.put_plain(parts.next().unwrap_or_default());
+        for part in parts {
+            let (codes, text) = part.split_once('m').unwrap_or_default();
+            let codes = codes.trim_start_matches('[').split(';');
+            // Nothing between two semicolons is a zero.
+            self.select(codes.map(|code| code.parse().unwrap_or_default()));
+            self.put_plain(text);
+        }
+    }
+
     fn append(&mut self, text: &str) {
-        match self.spans.last_mut() {
-            _ if text.is_empty() => {}
-            Some(last) if last.style == self.style => last.text.push_str(text),
-            _ => self.spans.push(Span {
-                text: text.into(),
-                style: self.style,
-            }),
+        if text.is_empty() {
+            return;
+        }
+        self.set_style(self.style);
+        self.text.push_str(text);
+    }
+
+    fn set_style(&mut self, style: LineStyle) {
+        let last = self
+            .styles
+            .last()
+            .map_or(LineStyle::default(), |(_, style)| *style);
+        if last != style {
+            self.styles.push((self.text.len(), style));
         }
     }
 
     fn clear(&mut self) {
-        self.spans.clear();
+        self.text.clear();
+        self.styles.clear();
         self.length = 0;
         self.dropped = 0;
     }
 
     fn finish(&mut self) {
         if self.dropped > 0 {
-            let text = format!(" … {} more characters", self.dropped);
-            self.spans.push(Span {
-                text,
-                style: LineStyle::default(),
-            });
+            self.set_style(LineStyle::default());
+            // Writing to a String cannot fail.
+            let _ = write!(self.text, " … {} more characters", self.dropped);
         }
-        self.finished.push(std::mem::take(&mut self.spans));
+        // The buffer stays for the next line: what is kept has no room to spare.
+        let text = self.text.as_str().into();
+        self.finished.push((text, std::mem::take(&mut self.styles)));
         self.rewind = false;
         self.clear();
     }
 
-    fn select_graphics(&mut self, params: &Params) {
-        let mut codes = params.iter().flat_map(|group| group.iter().copied());
+    fn select(&mut self, mut codes: impl Iterator<Item = u16>) {
         let mut any = false;
         while let Some(code) = codes.next() {
             any = true;
@@ -240,6 +268,26 @@ impl Page {
 fn is_plain(text: &str) -> bool {
     text.bytes()
         .fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'))
+}
+
+/// Codes in one sequence, and digits of a code, that the parser takes as they are. More are its business.
+const FEW_CODES: usize = 8;
+const FEW_DIGITS: usize = 3;
+
+/// Plain text and whole sequences of the simplest kind that select colours.
+fn is_coloured(line: &str) -> bool {
+    let mut parts = line.split('\x1b');
+    parts.next().is_none_or(is_plain)
+        && parts.all(|part| {
+            let sequence = part.strip_prefix('[').and_then(|rest| rest.split_once('m'));
+            sequence.is_some_and(|(codes, text)| are_simple(codes) && is_plain(text))
+        })
+}
+
+fn are_simple(codes: &str) -> bool {
+    let is_number =
+        |code: &str| code.len() <= FEW_DIGITS && code.bytes().all(|digit| digit.is_ascii_digit());
+    codes.split(';').count() <= FEW_CODES && codes.split(';').all(is_number)
 }
 
 fn indexed(index: u16) -> Option<TerminalColor> {
@@ -286,7 +334,7 @@ impl Perform for Page {
 
     fn csi_dispatch(&mut self, params: &Params, intermediates: &[u8], ignore: bool, action: char) {
         if action == 'm' && intermediates.is_empty() && !ignore {
-            self.select_graphics(params);
+            self.select(params.iter().flat_map(|group| group.iter().copied()));
         }
     }
 }

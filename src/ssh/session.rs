@@ -24,7 +24,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 const KEPT_OUTPUT: usize = 64 * 1024;
 /// Chunks between the reader and a slow consumer; then SSH's own window holds the rental back.
-const TAIL_CHUNKS: usize = 64;
+const TAIL_CHUNKS: usize = 16;
 
 /// A session through a master of our own.
 pub(super) struct OpenSshSession {
@@ -124,6 +124,7 @@ impl RemoteSession for OpenSshSession {
         let (guard, output) = (child.stdin().take(), child.stdout().take());
         self.spawn(async move {
             if let Some(output) = output {
+                log_tail::widen(&output);
                 log_tail::read(output, &sender).await;
             }
             // Closing our end of its input ends the remote script.

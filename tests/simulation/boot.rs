@@ -176,7 +176,7 @@ pub fn shown_log() -> Vec<String> {
     watch(scenario, |_, snapshot| {
         let log = &snapshot.boot_log;
         let lines = (log.first_seq()..log.end_seq()).filter_map(|seq| log.line(seq));
-        let lines: Vec<_> = lines.map(|line| line.text().into_owned()).collect();
+        let lines: Vec<_> = lines.map(|line| line.text().to_owned()).collect();
         lines
             .iter()
             .any(|line| line.contains("Uvicorn running"))

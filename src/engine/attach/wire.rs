@@ -105,8 +105,7 @@ fn part(log: &BootLog, from: u64, until: u64) -> Vec<LogLine> {
     let mut lines = Vec::new();
     for line in (from..until).map_while(|number| log.line(number)) {
         lines.push(line.clone());
-        let size: usize = line.spans.iter().map(|span| span.text.len() + STYLE).sum();
-        room = room.saturating_sub(size);
+        room = room.saturating_sub(line.bytes() + STYLE);
         if room == 0 {
             break;
         }

@@ -85,7 +85,7 @@ impl Seen {
                 let line = line.text();
                 assert!(!line.contains(char::is_control), "{line:?}");
                 assert_eq!(
-                    leading_number(&line),
+                    leading_number(line),
                     self.lines,
                     "each line comes once, in order"
                 );

@@ -127,7 +127,7 @@ fn what_is_kept_of_a_past_rental_is_read_as_lines_across_its_files() {
     log.append(&chunk(4, 0, b"three"));
     let read = logs.read(ID, Time::UNIX_EPOCH);
     let lines: Vec<String> = (0..read.end_seq())
-        .filter_map(|number| Some(read.line(number)?.text().into_owned()))
+        .filter_map(|number| Some(read.line(number)?.text().to_owned()))
         .collect();
     assert_eq!(lines, ["one", "two", "three"]);
     assert!(logs.read(InstanceId(8), Time::UNIX_EPOCH).is_empty());

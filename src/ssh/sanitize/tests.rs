@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const PIECES: [&str; 12] = [
+const PIECES: [&str; 17] = [
     "plain text",
     "x",
     "\n",
@@ -12,6 +12,11 @@ const PIECES: [&str; 12] = [
     "\r\n",
     "\t",
     "\x1b[31m",
+    "\x1b[1;38;5;208m",
+    "\x1b[m",
+    "\x1b[3;;48;2;1;2;3m",
+    "\x1b[7777m",
+    "\x1b[32mINFO\x1b[0m plain\n",
     "\x1b[",
     "\x1b]0;t",
     "\u{fc}",
@@ -26,7 +31,7 @@ fn lines(bytes: &[u8]) -> Vec<LogLine> {
 }
 
 fn text(line: &LogLine) -> String {
-    line.text().into_owned()
+    line.text().to_owned()
 }
 
 fn texts(bytes: &[u8]) -> Vec<String> {
@@ -59,19 +64,13 @@ fn a_progress_bar_is_one_line_that_is_updated() {
 fn colours_become_styles() {
     let line = &lines(b"\x1b[1;31mbad\x1b[0m ok \x1b[38;5;208mo\x1b[48;2;1;2;3mr\x1b[m\n")[0];
     assert_eq!(line.text(), "bad ok or");
-    assert!(line.spans[0].style.bold);
-    assert_eq!(
-        line.spans[0].style.foreground,
-        Some(TerminalColor::Indexed(1))
-    );
-    assert_eq!(
-        line.spans[2].style.foreground,
-        Some(TerminalColor::Indexed(208))
-    );
-    assert_eq!(
-        line.spans[3].style.background,
-        Some(TerminalColor::Rgb(1, 2, 3))
-    );
+    let spans: Vec<_> = line.spans().collect();
+    let texts: Vec<&str> = spans.iter().map(|span| span.text).collect();
+    assert_eq!(texts, ["bad", " ok ", "o", "r"]);
+    assert!(spans[0].style.bold);
+    assert_eq!(spans[0].style.foreground, Some(TerminalColor::Indexed(1)));
+    assert_eq!(spans[2].style.foreground, Some(TerminalColor::Indexed(208)));
+    assert_eq!(spans[3].style.background, Some(TerminalColor::Rgb(1, 2, 3)));
 }
 
 #[test]

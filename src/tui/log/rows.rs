@@ -26,8 +26,8 @@ pub fn row_starts(line: &LogLine, long: LongLines, width: u16) -> Vec<usize> {
     }
     let width = usize::from(width.max(1));
     let (mut byte, mut column) = (0, 0);
-    for span in &line.spans {
-        let text = Span::raw(span.text.as_str());
+    for span in line.spans() {
+        let text = Span::raw(span.text);
         for grapheme in text.styled_graphemes(Style::new()) {
             let columns = grapheme.symbol.width();
             if column > 0 && column + columns > width {

@@ -31,7 +31,7 @@ fn shown(view: &LogView, log: &BootLog) -> Vec<String> {
     let lines = window.unwrap_or_default();
     lines
         .iter()
-        .map(|shown| log.line(shown.line).unwrap().text().into_owned())
+        .map(|shown| log.line(shown.line).unwrap().text().to_owned())
         .collect()
 }
 
@@ -158,15 +158,12 @@ fn the_first_line_since_a_time_is_put_at_the_top() {
 
 #[test]
 fn matches_are_found_across_styles_and_next_to_other_letters() {
-    let span = |text: &str| crate::domain::Span {
-        text: text.into(),
-        style: LineStyle::default(),
-    };
     let mut log = BootLog::default();
-    log.push(LogLine {
-        at: at(0),
-        spans: vec![span("öER"), span("ROR Ж")],
-    });
+    let bold = LineStyle {
+        bold: true,
+        ..LineStyle::default()
+    };
+    log.push(LogLine::styled(at(0), "öERROR Ж", vec![(4, bold)]));
     let query = Query::new("error").unwrap();
     assert_eq!(query.places("öERROR error"), [2..7, 8..13]);
     assert_eq!(Matches::of(vec![query], &log).count(), 1);

@@ -147,7 +147,7 @@ fn found_in(line: &LogLine, number: u64, search: Option<&Search>, theme: Theme) 
     };
     let here = search.current == Some(number);
     Found {
-        places: search.query.places(&line.text()),
+        places: search.query.places(line.text()),
         style: if here {
             theme.found_here()
         } else {
@@ -160,7 +160,7 @@ fn found_in(line: &LogLine, number: u64, search: Option<&Search>, theme: Theme) 
 fn styled<'a>(line: &'a LogLine, row: Range<usize>, found: &Found, theme: Theme) -> Line<'a> {
     let mut spans = Vec::new();
     let mut start = 0;
-    for span in &line.spans {
+    for span in line.spans() {
         let end = start + span.text.len();
         let base = style(span.style, theme);
         let mut from = row.start.clamp(start, end);
