@@ -831,7 +831,11 @@ fn the_rank_of_an_offer_is_explained_and_y_means_nothing_there() {
     ] {
         assert!(shown.contains(part), "{part} is not in\n{shown}");
     }
+    // Nothing is offered that means nothing.
+    assert!(!shown.contains("y yes"), "y is offered in\n{shown}");
     assert_eq!(type_and_draw(&mut m, "y"), vec![]);
+    assert!(m.dialog.is_some());
+    assert_eq!(type_and_draw(&mut m, "\n"), vec![]);
     assert_eq!(m.dialog, None);
 }
 
