@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::Config;
+use crate::config::{Config, MouseUse};
 use crate::domain::CockpitId;
 use crate::tui::theme::{Colors, Ground};
-use crate::tui::{ColorChoice, GlyphChoice, GroundChoice, TuiOptions};
+use crate::tui::{ColorChoice, GlyphChoice, GroundChoice, MouseChoice, TuiOptions};
 use crate::world::Scenario;
 
 /// Rents a GPU just in time for Gonka's Proof of Compute, proves, and takes everything down.
@@ -66,6 +66,10 @@ impl Common {
     pub(crate) fn tui(&self, config: &Config) -> TuiOptions {
         TuiOptions {
             typed_above: Some(config.budget.typed_above),
+            mouse: match config.mouse {
+                MouseUse::On => MouseChoice::Cockpit,
+                MouseUse::Off => MouseChoice::Terminal,
+            },
             color: match self.color {
                 Color::Auto => ColorChoice::Auto,
                 Color::Never => ColorChoice::Use(Colors::None),

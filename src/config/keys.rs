@@ -160,6 +160,12 @@ pub const KEYS: &[Key] = &[
         "[]",
         "Ids of other cockpits that may work on the same Vast account. Auto mode refuses while a rental of any other one is there.",
     ),
+    default(
+        "cockpit.mouse",
+        Kind::Choice(&["on", "off"]),
+        "\"on\"",
+        "Whether clicks and the wheel come to the cockpit. on: text is selected with Shift held (Option in some terminals); off: the terminal keeps the mouse.",
+    ),
     required(
         "chain.public_api",
         Kind::Urls,

@@ -13,6 +13,15 @@ use crate::domain::{
     WorkloadModel,
 };
 
+/// Whose the mouse is while the cockpit is on the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MouseUse {
+    /// Clicks and the wheel come to the cockpit.
+    On,
+    /// The terminal keeps it.
+    Off,
+}
+
 /// The operator's settings, complete and checked.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -20,6 +29,8 @@ pub struct Config {
     pub cockpit: CockpitId,
     /// Other cockpits that may work on the same account.
     pub neighbours: Vec<CockpitId>,
+    /// Whose the mouse is.
+    pub mouse: MouseUse,
     /// Where to read the chain.
     pub chain: ChainConfig,
     /// The GPU market.

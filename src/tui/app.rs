@@ -98,7 +98,7 @@ pub async fn run(
         std::env::var(name).ok()
     });
     let mut signals = Signals::listen()?;
-    let mut screen = Screen::enter()?;
+    let mut screen = Screen::enter(options.mouse)?;
     let mut input = Input::start().map_err(|source| TuiError::Terminal {
         doing: "starting to read keys",
         source,
@@ -165,7 +165,7 @@ pub async fn run(
         }
         beside.attract(&mut model, &mut screen)?;
         if std::mem::take(&mut model.suspend) {
-            Screen::suspend()?;
+            screen.suspend()?;
             model.redraw = true;
         }
         if let Some(reason) = model.exit {
@@ -177,16 +177,17 @@ pub async fn run(
 fn draw(screen: &mut Screen, model: &mut Model, theme: Theme) -> Result<(), TuiError> {
     let all = std::mem::take(&mut model.redraw);
     let mut size = Breakpoint::Tiny;
-    let mut log = None;
+    let mut drawn = view::Drawn::default();
     screen.draw(all, |frame| {
         let area = frame.area();
         drill(Part::Cockpit);
         size = Breakpoint::of(area.width, area.height);
-        log = view::draw(frame.buffer_mut(), area, model, theme);
+        drawn = view::draw(frame.buffer_mut(), area, model, theme);
     })?;
-    if let Some(log) = log {
+    if let Some(log) = drawn.log {
         update(model, Message::LogDrawn(log));
     }
+    update(model, Message::Placed(drawn.targets));
     update(model, Message::Drawn(size));
     Ok(())
 }

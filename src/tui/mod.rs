@@ -12,6 +12,7 @@ pub mod offers;
 pub mod palette;
 pub mod pane;
 pub mod prompt;
+pub mod target;
 pub mod task;
 mod terminal;
 pub mod theme;
@@ -60,7 +61,17 @@ pub enum GlyphChoice {
     Unicode,
 }
 
-/// How the cockpit looks.
+/// Whether the mouse is the cockpit's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MouseChoice {
+    /// Clicks and the wheel come to the cockpit.
+    #[default]
+    Cockpit,
+    /// The terminal keeps it, for selecting text.
+    Terminal,
+}
+
+/// How the cockpit looks and listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TuiOptions {
     /// Colours.
@@ -69,6 +80,8 @@ pub struct TuiOptions {
     pub ground: GroundChoice,
     /// Characters.
     pub glyphs: GlyphChoice,
+    /// Whose the mouse is.
+    pub mouse: MouseChoice,
     /// A rental whose worst case is above this is agreed to by typing the sum.
     pub typed_above: Option<Usd>,
 }

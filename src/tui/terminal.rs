@@ -17,12 +17,17 @@ use crossterm::{cursor, execute, queue};
 use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
 
-use super::TuiError;
+use super::{MouseChoice, TuiError};
 
 /// A frame is one write for nearly every screen: less flicker over SSH and in tmux.
 const BUFFER: usize = 64 * 1024;
 
 static TAKEN: AtomicBool = AtomicBool::new(false);
+/// Buttons and the wheel, in coordinates that know no last column. Not where the mouse moves to:
+/// that would be a flood on a slow link.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
+
 static UI_THREAD: Mutex<Option<ThreadId>> = Mutex::new(None);
 static HOOK: Once = Once::new();
 
@@ -31,6 +36,7 @@ pub struct Screen {
     /// Never dropped: when the terminal is gone, `ratatui` would complain on a standard error that
     /// is gone too, and that is a panic. What its drop does is done by `give_back`.
     terminal: ManuallyDrop<ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
+    mouse: MouseChoice,
 }
 
 /// Refuses where a cockpit cannot be drawn.
@@ -53,8 +59,8 @@ fn failed(doing: &'static str) -> impl Fn(io::Error) -> TuiError {
 
 impl Screen {
     /// Takes the terminal.
-    pub fn enter() -> Result<Screen, TuiError> {
-        take()?;
+    pub fn enter(mouse: MouseChoice) -> Result<Screen, TuiError> {
+        take(mouse)?;
         let writer = BufWriter::with_capacity(BUFFER, io::stdout());
         let terminal = ratatui::Terminal::new(CrosstermBackend::new(writer)).map_err(|source| {
             give_back();
@@ -62,6 +68,7 @@ impl Screen {
         })?;
         Ok(Screen {
             terminal: ManuallyDrop::new(terminal),
+            mouse,
         })
     }
 
@@ -119,10 +126,10 @@ impl Screen {
     }
 
     /// Gives the terminal back, stops the process group, and takes it again once continued.
-    pub fn suspend() -> Result<(), TuiError> {
+    pub fn suspend(&self) -> Result<(), TuiError> {
         give_back();
         let stopped = rustix::process::kill_current_process_group(rustix::process::Signal::STOP);
-        take()?;
+        take(self.mouse)?;
         stopped.map_err(|error| failed("suspending")(error.into()))
     }
 }
@@ -133,7 +140,7 @@ impl Drop for Screen {
     }
 }
 
-fn take() -> Result<(), TuiError> {
+fn take(mouse: MouseChoice) -> Result<(), TuiError> {
     HOOK.call_once(install_hook);
     remember_thread();
     TAKEN.store(true, Ordering::SeqCst);
@@ -144,6 +151,10 @@ fn take() -> Result<(), TuiError> {
             EnableBracketedPaste,
             cursor::Hide
         )
+    });
+    let entered = entered.and_then(|()| match mouse {
+        MouseChoice::Cockpit => execute!(io::stdout(), Print(MOUSE_ON)),
+        MouseChoice::Terminal => Ok(()),
     });
     entered.map_err(|source| {
         give_back();
@@ -160,6 +171,7 @@ fn give_back() {
     let _ = execute!(
         stdout,
         EndSynchronizedUpdate,
+        Print(MOUSE_OFF),
         DisableBracketedPaste,
         LeaveAlternateScreen,
         cursor::Show
