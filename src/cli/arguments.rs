@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Config, MouseUse};
+use crate::config::{Config, MouseUse, Ring};
 use crate::domain::CockpitId;
 use crate::tui::theme::{Colors, Ground};
-use crate::tui::{ColorChoice, GlyphChoice, GroundChoice, MouseChoice, TuiOptions};
+use crate::tui::{ColorChoice, GlyphChoice, GroundChoice, MouseChoice, RingChoice, TuiOptions};
 use crate::world::Scenario;
 
 /// Rents a GPU just in time for Gonka's Proof of Compute, proves, and takes everything down.
@@ -69,6 +69,11 @@ impl Common {
             mouse: match config.mouse {
                 MouseUse::On => MouseChoice::Cockpit,
                 MouseUse::Off => MouseChoice::Terminal,
+            },
+            ring: match config.ring {
+                Ring::Notify => RingChoice::Notify,
+                Ring::Bell => RingChoice::Bell,
+                Ring::Off => RingChoice::Off,
             },
             color: match self.color {
                 Color::Auto => ColorChoice::Auto,

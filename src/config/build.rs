@@ -10,7 +10,7 @@ use super::proxy;
 use super::read::{Reader, dollars, is_open_to_others};
 use super::settings::{
     BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseUse, NetworkNodeConfig,
-    NotifyConfig, Paths, PocConfig, SimulationConfig, SshConfig, VastConfig,
+    NotifyConfig, Paths, PocConfig, Ring, SimulationConfig, SshConfig, VastConfig,
 };
 use crate::domain::{
     CockpitId, Duration, Hedging, OfferQuery, Participant, ReleasePolicy, UsdPerHour, Verification,
@@ -43,6 +43,11 @@ pub(super) fn build(
         "off" => MouseUse::Off,
         _ => MouseUse::On,
     };
+    let ring = match reader.choice("cockpit.ring") {
+        "bell" => Ring::Bell,
+        "off" => Ring::Off,
+        _ => Ring::Notify,
+    };
     let chain = chain(reader);
     let poc = poc(reader);
     let vast = vast(reader, &poc, warnings);
@@ -58,6 +63,7 @@ pub(super) fn build(
         cockpit: cockpit?,
         neighbours,
         mouse,
+        ring,
         chain,
         vast,
         ssh,

@@ -33,6 +33,6 @@ pub use report::{ConfigReport, Problem};
 pub use salvage::{NetworkNodeReach, Salvaged, salvage};
 pub use settings::{
     BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseUse, NetworkNodeConfig,
-    NotifyConfig, Paths, PocConfig, SimulationConfig, SshConfig, VastConfig,
+    NotifyConfig, Paths, PocConfig, Ring, SimulationConfig, SshConfig, VastConfig,
 };
 pub use show::ShownSetting;

@@ -22,6 +22,17 @@ pub enum MouseUse {
     Off,
 }
 
+/// What tells an operator who looks elsewhere that something is wrong or waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ring {
+    /// A bell, and a notification where the terminal shows one.
+    Notify,
+    /// A bell.
+    Bell,
+    /// Nothing.
+    Off,
+}
+
 /// The operator's settings, complete and checked.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -31,6 +42,8 @@ pub struct Config {
     pub neighbours: Vec<CockpitId>,
     /// Whose the mouse is.
     pub mouse: MouseUse,
+    /// How the cockpit rings.
+    pub ring: Ring,
     /// Where to read the chain.
     pub chain: ChainConfig,
     /// The GPU market.

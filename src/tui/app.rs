@@ -17,7 +17,7 @@ use super::task::{self, Task};
 use super::terminal::{self, Screen};
 use super::theme::Theme;
 use super::update::update;
-use super::{ExitReason, Places, TuiError, TuiOptions, view};
+use super::{ExitReason, Places, RingChoice, TuiError, TuiOptions, view};
 
 /// Shortest time between frames: enough for the eye, little for SSH.
 const FRAME: Duration = Duration::from_millis(40);
@@ -106,7 +106,7 @@ pub async fn run(
     let first = Arc::clone(&snapshots.borrow_and_update());
     let mut model = seat.model(first);
     model.typed_above = options.typed_above;
-    let mut beside = Beside::new(places);
+    let mut beside = Beside::new(places, options.ring);
     let mut live = true;
     let mut came = Instant::now();
     let mut ticks = tokio::time::interval(TICK);
@@ -198,17 +198,19 @@ struct Beside {
     tell: mpsc::Sender<Message>,
     told: mpsc::Receiver<Message>,
     title: String,
+    ring: RingChoice,
     rung: Option<Instant>,
 }
 
 impl Beside {
-    fn new(places: Places) -> Beside {
+    fn new(places: Places, ring: RingChoice) -> Beside {
         let (tell, told) = mpsc::channel(8);
         Beside {
             places,
             tell,
             told,
             title: String::new(),
+            ring,
             rung: None,
         }
     }
@@ -222,7 +224,7 @@ impl Beside {
         }
         let quiet = self.rung.is_none_or(|rung| rung.elapsed() > BELL);
         if let Some(text) = model.ring.take().filter(|_| quiet) {
-            screen.ring(&text)?;
+            screen.ring(self.ring, &text)?;
             self.rung = Some(Instant::now());
         }
         Ok(())

@@ -12,6 +12,7 @@ pub mod offers;
 pub mod palette;
 pub mod pane;
 pub mod prompt;
+mod ring;
 pub mod target;
 pub mod task;
 mod terminal;
@@ -71,6 +72,18 @@ pub enum MouseChoice {
     Terminal,
 }
 
+/// What an operator who looks elsewhere is told by, when more is wrong or a gate waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RingChoice {
+    /// A bell, and a notification where the terminal shows one.
+    #[default]
+    Notify,
+    /// A bell.
+    Bell,
+    /// Nothing.
+    Off,
+}
+
 /// How the cockpit looks and listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TuiOptions {
@@ -82,6 +95,8 @@ pub struct TuiOptions {
     pub glyphs: GlyphChoice,
     /// Whose the mouse is.
     pub mouse: MouseChoice,
+    /// How it rings.
+    pub ring: RingChoice,
     /// A rental whose worst case is above this is agreed to by typing the sum.
     pub typed_above: Option<Usd>,
 }

@@ -17,7 +17,8 @@ use crossterm::{cursor, execute, queue};
 use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
 
-use super::{MouseChoice, TuiError};
+use super::ring::ring;
+use super::{MouseChoice, RingChoice, TuiError};
 
 /// A frame is one write for nearly every screen: less flicker over SSH and in tmux.
 const BUFFER: usize = 64 * 1024;
@@ -113,15 +114,9 @@ impl Screen {
         execute!(self.terminal.backend_mut(), SetTitle(title)).map_err(failed("naming the window"))
     }
 
-    /// Rings: a bell, which tmux hands on from a window in the background, and a notification for
-    /// those terminals that show one. The others ignore it.
-    pub fn ring(&mut self, text: &str) -> Result<(), TuiError> {
-        let text: String = text.chars().filter(|c| !c.is_control()).take(160).collect();
-        let said = if std::env::var("TERM").is_ok_and(|term| term == "linux") {
-            "\x07".to_owned()
-        } else {
-            format!("\x07\x1b]9;pocpit: {text}\x1b\\")
-        };
+    /// Rings, as the operator chose and the terminal can.
+    pub fn ring(&mut self, choice: RingChoice, text: &str) -> Result<(), TuiError> {
+        let said = ring(choice, text, |name| std::env::var(name).ok());
         execute!(self.terminal.backend_mut(), Print(said)).map_err(failed("ringing"))
     }
 

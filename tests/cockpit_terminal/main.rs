@@ -6,6 +6,7 @@ use std::io::{Read as _, Write as _};
 #[path = "../common/mod.rs"]
 mod common;
 mod log;
+mod mouse;
 mod picture;
 mod release;
 mod viewer;
@@ -156,7 +157,10 @@ impl Terminal {
             if let Some(status) = self.child.try_wait().unwrap() {
                 // The reader may still be a step behind.
                 std::thread::sleep(LOOK_EVERY);
-                let restored = !self.screen.lock().unwrap().screen().alternate_screen();
+                let parser = self.screen.lock().unwrap();
+                let screen = parser.screen();
+                let restored = !screen.alternate_screen()
+                    && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None;
                 return (status.exit_code(), restored);
             }
             std::thread::sleep(LOOK_EVERY);
