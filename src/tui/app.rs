@@ -16,6 +16,7 @@ use super::model::Model;
 use super::task::{self, Task};
 use super::terminal::{self, Screen};
 use super::theme::Theme;
+use super::timings::Timings;
 use super::update::update;
 use super::{ExitReason, Places, RingChoice, TuiError, TuiOptions, view};
 
@@ -94,11 +95,13 @@ pub async fn run(
     places: Places,
 ) -> Result<ExitReason, TuiError> {
     terminal::check()?;
+    // Told when the screen, which is dropped before it, was given back.
+    let mut timings = Timings::new(options.timings);
     let theme = Theme::resolve(options.color, options.ground, options.glyphs, |name| {
         std::env::var(name).ok()
     });
     let mut signals = Signals::listen()?;
-    let mut screen = Screen::enter(options.mouse)?;
+    let mut screen = Screen::enter(options.mouse, &timings)?;
     let mut input = Input::start().map_err(|source| TuiError::Terminal {
         doing: "starting to read keys",
         source,
@@ -124,11 +127,15 @@ pub async fn run(
             _ = signals.resume.recv() => { model.redraw = true; None }
             _ = signals.resize.recv() => { model.redraw = true; None }
             key = input.messages.recv() => match key {
-                Some(message) => Some(message),
+                Some(message) => {
+                    timings.key();
+                    Some(message)
+                }
                 None => return Ok(ExitReason::TerminalLost),
             },
             () = tokio::time::sleep_until(next_frame), if dirty => {
                 draw(&mut screen, &mut model, theme)?;
+                timings.frame();
                 dirty = false;
                 next_frame = Instant::now() + FRAME;
                 continue;

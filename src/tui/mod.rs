@@ -17,6 +17,7 @@ pub mod target;
 pub mod task;
 mod terminal;
 pub mod theme;
+mod timings;
 pub mod trends;
 pub mod update;
 pub mod view;
@@ -29,6 +30,7 @@ use crate::engine::RentalLogs;
 pub use app::{Seat, run};
 pub use keymap::markdown_table;
 pub use terminal::{check as check_terminal, is_taken as has_terminal};
+pub use timings::TimingsChoice;
 
 /// Whether colours are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,6 +99,8 @@ pub struct TuiOptions {
     pub mouse: MouseChoice,
     /// How it rings.
     pub ring: RingChoice,
+    /// Whether it says at its end how fast it was.
+    pub timings: TimingsChoice,
     /// A rental whose worst case is above this is agreed to by typing the sum.
     pub typed_above: Option<Usd>,
 }

@@ -18,6 +18,7 @@ use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
 
 use super::ring::ring;
+use super::timings::{Counted, Timings};
 use super::{MouseChoice, RingChoice, TuiError};
 
 /// A frame is one write for nearly every screen: less flicker over SSH and in tmux.
@@ -36,7 +37,7 @@ static HOOK: Once = Once::new();
 pub struct Screen {
     /// Never dropped: when the terminal is gone, `ratatui` would complain on a standard error that
     /// is gone too, and that is a panic. What its drop does is done by `give_back`.
-    terminal: ManuallyDrop<ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
+    terminal: ManuallyDrop<ratatui::Terminal<CrosstermBackend<BufWriter<Counted<Stdout>>>>>,
     mouse: MouseChoice,
 }
 
@@ -59,10 +60,10 @@ fn failed(doing: &'static str) -> impl Fn(io::Error) -> TuiError {
 }
 
 impl Screen {
-    /// Takes the terminal.
-    pub fn enter(mouse: MouseChoice) -> Result<Screen, TuiError> {
+    /// Takes the terminal; what is drawn on it counts in the timings.
+    pub fn enter(mouse: MouseChoice, timings: &Timings) -> Result<Screen, TuiError> {
         take(mouse)?;
-        let writer = BufWriter::with_capacity(BUFFER, io::stdout());
+        let writer = BufWriter::with_capacity(BUFFER, timings.counted(io::stdout()));
         let terminal = ratatui::Terminal::new(CrosstermBackend::new(writer)).map_err(|source| {
             give_back();
             failed("reading its size")(source)

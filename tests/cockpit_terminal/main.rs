@@ -291,6 +291,22 @@ fn a_signal_gives_the_terminal_back() {
     assert!(restored);
 }
 
+#[test]
+fn timings_are_told_at_the_end_when_asked_for() {
+    let mut terminal = Terminal::start(120, 40, &["demo", "--speed", "10", "--timings"]);
+    terminal.until("GATE start");
+    terminal.press("5");
+    terminal.until("▸5 ");
+    terminal.press("q");
+    terminal.until("timings: first frame");
+    let text = terminal.text();
+    assert!(
+        text.contains("key to frame p50") && text.contains("RSS"),
+        "{text}"
+    );
+    assert_eq!(terminal.end(), (0, true));
+}
+
 /// Pictures in the README: the keys that lead there once a rental loads its model, what is waited for,
 /// and what the program must still show.
 const PICTURES: [(&str, &str, &str, &[&str]); 3] = [
