@@ -5,6 +5,8 @@
 mod hedge;
 #[path = "cockpit_views/log.rs"]
 mod log;
+#[path = "cockpit_views/pointer.rs"]
+mod pointer;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,8 +18,9 @@ use pocpit::engine::*;
 use pocpit::tui::ExitReason;
 use pocpit::tui::keymap::{Action, bindings, key_of, markdown_table};
 use pocpit::tui::layout::Breakpoint;
-use pocpit::tui::message::Message;
+use pocpit::tui::message::{Message, Pointer};
 use pocpit::tui::model::{Dialog, Model, Pane};
+use pocpit::tui::target::Target;
 use pocpit::tui::theme::{Colors, Ground, Theme};
 use pocpit::tui::update::update;
 use pocpit::tui::view;
@@ -831,7 +834,11 @@ fn the_rank_of_an_offer_is_explained_and_y_means_nothing_there() {
     ] {
         assert!(shown.contains(part), "{part} is not in\n{shown}");
     }
+    // Nothing is offered that means nothing.
+    assert!(!shown.contains("y yes"), "y is offered in\n{shown}");
     assert_eq!(type_and_draw(&mut m, "y"), vec![]);
+    assert!(m.dialog.is_some());
+    assert_eq!(type_and_draw(&mut m, "\n"), vec![]);
     assert_eq!(m.dialog, None);
 }
 
@@ -1075,6 +1082,7 @@ fn a_viewer_that_is_left_behind_stays_until_its_operator_quits() {
 fn any_message() -> impl Strategy<Value = Message> {
     let key = |code| Message::Key(KeyEvent::new(code, KeyModifiers::NONE));
     prop_oneof![
+        4 => (0_u16..80, 0_u16..24).prop_map(|(x, y)| Message::Pointer(Pointer::Click((x, y).into()))),
         8 => proptest::sample::select("yansqxmrejkz?lhpfwGvud123456789 /&tSc[]N:!<>iADb-o".chars().collect::<Vec<_>>()).prop_map(move |c| key(KeyCode::Char(c))),
         2 => proptest::sample::select(vec![KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::Backspace]).prop_map(key),
         3 => Just(Message::Drawn(Breakpoint::Normal)),
@@ -1117,11 +1125,15 @@ proptest! {
         let mut drawn: Option<Dialog> = None;
         for message in messages {
             if matches!(message, Message::Drawn(_)) {
+                pointer::drawn(&mut m, (80, 24));
                 drawn.clone_from(&m.dialog);
             }
             let open = m.dialog.clone();
             let was_rented = m.is_rented();
             let consent = match (&message, m.word()) {
+                (Message::Pointer(Pointer::Click(place)), None) => {
+                    m.targets.at(*place) == Some(&Target::Do(Action::Confirm))
+                }
                 (Message::Key(key), None) => key.code == KeyCode::Char('y'),
                 (Message::Key(key), Some(word)) => key.code == KeyCode::Enter && m.typed == word,
                 _ => false,

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::Config;
+use crate::config::{Config, MouseUse, Ring};
 use crate::domain::CockpitId;
 use crate::tui::theme::{Colors, Ground};
-use crate::tui::{ColorChoice, GlyphChoice, GroundChoice, TuiOptions};
+use crate::tui::{
+    ColorChoice, GlyphChoice, GroundChoice, MouseChoice, RingChoice, TimingsChoice, TuiOptions,
+};
 use crate::world::Scenario;
 
 /// Rents a GPU just in time for Gonka's Proof of Compute, proves, and takes everything down.
@@ -60,12 +62,29 @@ pub(crate) struct Common {
         value_name = "WHICH"
     )]
     pub(crate) glyphs: Glyphs,
+    /// Say at the cockpit's end how fast it was.
+    #[arg(long, global = true, hide = true)]
+    pub(crate) timings: bool,
 }
 
 impl Common {
     pub(crate) fn tui(&self, config: &Config) -> TuiOptions {
         TuiOptions {
             typed_above: Some(config.budget.typed_above),
+            timings: if self.timings {
+                TimingsChoice::Tell
+            } else {
+                TimingsChoice::Quiet
+            },
+            mouse: match config.mouse {
+                MouseUse::On => MouseChoice::Cockpit,
+                MouseUse::Off => MouseChoice::Terminal,
+            },
+            ring: match config.ring {
+                Ring::Notify => RingChoice::Notify,
+                Ring::Bell => RingChoice::Bell,
+                Ring::Off => RingChoice::Off,
+            },
             color: match self.color {
                 Color::Auto => ColorChoice::Auto,
                 Color::Never => ColorChoice::Use(Colors::None),

@@ -9,8 +9,8 @@ use url::Url;
 use super::proxy;
 use super::read::{Reader, dollars, is_open_to_others};
 use super::settings::{
-    BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, NetworkNodeConfig, NotifyConfig,
-    Paths, PocConfig, SimulationConfig, SshConfig, VastConfig,
+    BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseUse, NetworkNodeConfig,
+    NotifyConfig, Paths, PocConfig, Ring, SimulationConfig, SshConfig, VastConfig,
 };
 use crate::domain::{
     CockpitId, Duration, Hedging, OfferQuery, Participant, ReleasePolicy, UsdPerHour, Verification,
@@ -39,6 +39,15 @@ pub(super) fn build(
 ) -> Option<Config> {
     let cockpit = reader.parsed::<CockpitId>("cockpit.id");
     let neighbours = neighbours(reader);
+    let mouse = match reader.choice("cockpit.mouse") {
+        "off" => MouseUse::Off,
+        _ => MouseUse::On,
+    };
+    let ring = match reader.choice("cockpit.ring") {
+        "bell" => Ring::Bell,
+        "off" => Ring::Off,
+        _ => Ring::Notify,
+    };
     let chain = chain(reader);
     let poc = poc(reader);
     let vast = vast(reader, &poc, warnings);
@@ -53,6 +62,8 @@ pub(super) fn build(
     let config = Config {
         cockpit: cockpit?,
         neighbours,
+        mouse,
+        ring,
         chain,
         vast,
         ssh,

@@ -160,6 +160,18 @@ pub const KEYS: &[Key] = &[
         "[]",
         "Ids of other cockpits that may work on the same Vast account. Auto mode refuses while a rental of any other one is there.",
     ),
+    default(
+        "cockpit.mouse",
+        Kind::Choice(&["on", "off"]),
+        "\"on\"",
+        "Whether clicks and the wheel come to the cockpit. on: text is selected with Shift held (Option in some terminals); off: the terminal keeps the mouse.",
+    ),
+    default(
+        "cockpit.ring",
+        Kind::Choice(&["notify", "bell", "off"]),
+        "\"notify\"",
+        "What tells an operator who looks elsewhere that more is wrong or a gate waits: notify is a bell and a notification of the terminal (the bell alone in tmux, screen and the Linux console), bell a bell, off nothing.",
+    ),
     required(
         "chain.public_api",
         Kind::Urls,

@@ -32,7 +32,7 @@ pub use read::Places;
 pub use report::{ConfigReport, Problem};
 pub use salvage::{NetworkNodeReach, Salvaged, salvage};
 pub use settings::{
-    BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, NetworkNodeConfig, NotifyConfig,
-    Paths, PocConfig, SimulationConfig, SshConfig, VastConfig,
+    BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseUse, NetworkNodeConfig,
+    NotifyConfig, Paths, PocConfig, Ring, SimulationConfig, SshConfig, VastConfig,
 };
 pub use show::ShownSetting;

@@ -13,6 +13,26 @@ use crate::domain::{
     WorkloadModel,
 };
 
+/// Whose the mouse is while the cockpit is on the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MouseUse {
+    /// Clicks and the wheel come to the cockpit.
+    On,
+    /// The terminal keeps it.
+    Off,
+}
+
+/// What tells an operator who looks elsewhere that something is wrong or waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ring {
+    /// A bell, and a notification where the terminal shows one.
+    Notify,
+    /// A bell.
+    Bell,
+    /// Nothing.
+    Off,
+}
+
 /// The operator's settings, complete and checked.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -20,6 +40,10 @@ pub struct Config {
     pub cockpit: CockpitId,
     /// Other cockpits that may work on the same account.
     pub neighbours: Vec<CockpitId>,
+    /// Whose the mouse is.
+    pub mouse: MouseUse,
+    /// How the cockpit rings.
+    pub ring: Ring,
     /// Where to read the chain.
     pub chain: ChainConfig,
     /// The GPU market.

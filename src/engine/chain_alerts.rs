@@ -1,5 +1,6 @@
 //! What is wrong with the chain or with those who tell of it, for people.
 
+use super::began::{Began, Condition};
 use super::core::Engine;
 use super::snapshot::{Alert, AlertLevel};
 use crate::chain::epoch;
@@ -10,14 +11,14 @@ use crate::domain::{ConfirmationPhase, Duration, SourceHealth, SourceStatus, Tim
 const CHANGE_IS_NEWS: Duration = Duration::hours(24);
 
 impl Engine {
-    pub(super) fn chain_alerts(&self, now: Time) -> Vec<Alert> {
+    pub(super) fn chain_alerts(&self, now: Time, began: &mut Began) -> Vec<Alert> {
         let mut alerts = Vec::new();
         if let Some(trouble) = &self.seen.chain_trouble {
             alerts.push(Alert {
                 level: AlertLevel::Warning,
                 text: format!("the chain cannot be read: {trouble}"),
                 advice: "check chain.public_api; nothing is rented meanwhile".to_owned(),
-                since: now,
+                since: began.since(Condition::ChainUnread, now),
             });
         }
         if let Some(since) = self.block_clock.stalled_since() {
@@ -34,14 +35,14 @@ impl Engine {
                 since: *at,
             });
         }
-        alerts.extend(self.confirmation_alert(now));
-        alerts.extend(self.upgrade_alert(now));
-        alerts.extend(self.first_start_alert(now));
+        alerts.extend(self.confirmation_alert(now, began));
+        alerts.extend(self.upgrade_alert(now, began));
+        alerts.extend(self.first_start_alert(now, began));
         alerts
     }
 
     /// Said before the first sprint only: later it is known.
-    fn first_start_alert(&self, now: Time) -> Option<Alert> {
+    fn first_start_alert(&self, now: Time, began: &mut Began) -> Option<Alert> {
         let mut reports = self.ledger.reports().iter();
         let first =
             !reports.any(|(_, report)| report.was_tried()) && self.sprint.rental().is_none();
@@ -50,11 +51,11 @@ impl Engine {
             level: AlertLevel::Notice,
             text: risk.trim().to_owned(),
             advice: "poc.release chooses a policy".to_owned(),
-            since: now,
+            since: began.since(Condition::FirstStart, now),
         })
     }
 
-    fn upgrade_alert(&self, now: Time) -> Option<Alert> {
+    fn upgrade_alert(&self, now: Time, began: &mut Began) -> Option<Alert> {
         let upgrade = self.upgrade().filter(|known| known.at.blocks_left.0 > 0)?;
         let holds = self
             .sprint
@@ -77,12 +78,12 @@ impl Engine {
             ),
             advice: "see that your nodes are ready for it; the chain goes on when most are"
                 .to_owned(),
-            since: now,
+            since: began.since(Condition::Upgrade(upgrade.at.height), now),
         })
     }
 
     /// What a confirmation `PoC` that is under way means for the epoch's reward.
-    fn confirmation_alert(&self, now: Time) -> Option<Alert> {
+    fn confirmation_alert(&self, now: Time, began: &mut Began) -> Option<Alert> {
         let (_, view) = self.seen.view.as_ref()?;
         let event = view.confirmation.as_ref()?;
         let stages = epoch::confirmation_stages(event, &view.params);
@@ -93,11 +94,12 @@ impl Engine {
         ) {
             return None;
         }
+        let began = began.since(Condition::Confirmation(event.epoch, event.sequence), now);
         let alert = |level, text, advice: &str| Alert {
             level,
             text,
             advice: advice.to_owned(),
-            since: now,
+            since: began,
         };
         let holds = self
             .sprint

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::began::Began;
 use super::confirmation::PendingConfirmation;
 use super::drill::{self, Part, drill};
 use super::memory::ReleaseOnly;
@@ -119,6 +120,8 @@ pub(super) struct Engine {
     pub(super) past: Arc<Vec<PastSprintRow>>,
     /// Confirmations that it knows of.
     pub(super) seen_back: usize,
+    /// Since when what is wrong is wrong.
+    pub(super) began: Began,
 }
 
 /// What was seen last, for snapshots and decisions.
@@ -260,10 +263,11 @@ pub fn start(
         saved: None,
         past: Arc::default(),
         seen_back: 0,
+        began: Began::default(),
     };
     engine.look_back();
     engine.go_on(now);
-    let (publish, snapshots) = watch::channel(Arc::new(engine.snapshot(now)));
+    let (publish, snapshots) = watch::channel(Arc::new(engine.publish(now)));
     let run = Box::pin(caught(engine.run(orders, observations, publish)));
     let ended = tokio::spawn(async move { run.await? });
     EngineHandle {
@@ -363,7 +367,8 @@ impl Engine {
             tokio::select! {
                 biased;
                 () = tokio::time::sleep_until(published + pause) => {
-                    publish.send_replace(Arc::new(self.snapshot(self.ports.clock.now())));
+                    let now = self.ports.clock.now();
+                    publish.send_replace(Arc::new(self.publish(now)));
                     published = tokio::time::Instant::now();
                     news = false;
                     continue;
@@ -383,7 +388,8 @@ impl Engine {
         for session in closing {
             let _ = tokio::time::timeout(std::time::Duration::from_secs(5), session).await;
         }
-        let mut last = self.snapshot(self.ports.clock.now());
+        let now = self.ports.clock.now();
+        let mut last = self.publish(now);
         last.ended = true;
         publish.send_replace(Arc::new(last));
         Ok(self.report)

@@ -5,6 +5,7 @@
 //! two channels: snapshots out, commands in.
 
 pub mod attach;
+mod began;
 mod chain_alerts;
 mod clock;
 mod confirmation;

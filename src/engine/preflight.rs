@@ -1,13 +1,12 @@
 //! Reads the facts that a rental's usefulness depends on. Works without an engine.
 
+use super::began::{Began, Condition};
 use super::core::Engine;
 use super::exec;
 use super::ports::{Chain, NetworkNode};
 use super::snapshot::{Alert, AlertLevel};
 use crate::config::{Config, Exposure};
-use crate::domain::{
-    CallError, Finding, NodeConfig, NodeId, Preflight, RegisteredNode, Step, Time,
-};
+use crate::domain::{CallError, NodeConfig, NodeId, Preflight, RegisteredNode, Step, Time};
 use crate::network_node::{Facts, Intent, judge};
 
 /// The verdict, and the list of nodes that it rests on.
@@ -66,18 +65,18 @@ async fn synced(chain: &dyn Chain, config: &Config) -> Result<(), CallError> {
 
 impl Engine {
     /// What is in the way of a rental, while there is none: later it only says what was so before.
-    pub(super) fn obstacles(&self) -> Vec<Alert> {
+    pub(super) fn obstacles(&self, now: Time, began: &mut Began) -> Vec<Alert> {
         let waits = matches!(self.sprint.step(), Step::Waiting | Step::Choosing);
         let preflight = self.sprint.preflight().filter(|_| waits);
-        let alert = |at, (cause, remedy): (&str, &str)| Alert {
-            level: AlertLevel::Warning,
-            text: format!("nothing is rented: {cause}"),
-            advice: remedy.to_owned(),
-            since: at,
-        };
-        let alerts = preflight.into_iter().flat_map(|preflight| {
-            let troubles = preflight.obstacles().filter_map(Finding::trouble);
-            troubles.map(|trouble| alert(preflight.at, trouble))
+        let obstacles = preflight.into_iter().flat_map(Preflight::obstacles);
+        let alerts = obstacles.filter_map(|finding| {
+            let (cause, remedy) = finding.trouble()?;
+            Some(Alert {
+                level: AlertLevel::Warning,
+                text: format!("nothing is rented: {cause}"),
+                advice: remedy.to_owned(),
+                since: began.since(Condition::Obstacle(finding.requirement), now),
+            })
         });
         alerts.collect()
     }

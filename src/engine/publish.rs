@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::began::{Began, Condition};
 use super::core::{Engine, MarketView};
 use super::reconcile;
 use super::snapshot::{
@@ -61,7 +62,16 @@ pub fn sprint_rules(config: &Config, boots: &[PastBoot], aim: Aim, nonce: u64) -
 }
 
 impl Engine {
-    pub(super) fn snapshot(&self, now: Time) -> Snapshot {
+    /// The snapshot of now. What is wrong keeps its beginning from one to the next.
+    pub(super) fn publish(&mut self, now: Time) -> Snapshot {
+        let mut began = std::mem::take(&mut self.began);
+        let snapshot = self.snapshot(now, &mut began);
+        began.forget_what_is_over();
+        self.began = began;
+        snapshot
+    }
+
+    fn snapshot(&self, now: Time, began: &mut Began) -> Snapshot {
         Snapshot {
             at: now,
             world: self.options.world,
@@ -81,7 +91,7 @@ impl Engine {
             nodes: self.nodes_snapshot(),
             money: self.money_snapshot(now),
             history: self.past.clone(),
-            alerts: self.alerts(now),
+            alerts: self.alerts(now, began),
             boot_log: self
                 .own
                 .as_ref()
@@ -504,7 +514,7 @@ impl Engine {
         late.chain(strange).collect()
     }
 
-    fn alerts(&self, now: Time) -> Vec<Alert> {
+    fn alerts(&self, now: Time, began: &mut Began) -> Vec<Alert> {
         let mut alerts = self.rental_alerts(now);
         let mut alert = |level, since, text: String, advice: &str| {
             alerts.push(Alert {
@@ -516,10 +526,12 @@ impl Engine {
         };
         if let Some(text) = self.clock_trouble() {
             let advice = "synchronise it (timedatectl set-ntp true); leases are corrected by as much until then";
-            alert(AlertLevel::Warning, now, text, advice);
+            let since = began.since(Condition::ClockBehind, now);
+            alert(AlertLevel::Warning, since, text, advice);
         }
         if let Some(cut) = self.config.poc.cut_short() {
-            alert(AlertLevel::Warning, now, cut.cause, &cut.remedy);
+            let since = began.since(Condition::PolicyCutShort, now);
+            alert(AlertLevel::Warning, since, cut.cause, &cut.remedy);
         }
         if let Some(mode) = &self.release_only {
             alert(
@@ -540,7 +552,7 @@ impl Engine {
                 );
                 alert(
                     AlertLevel::Critical,
-                    now,
+                    began.since(Condition::Foreign(instance.id), now),
                     text,
                     "stop one of the two, or name it in cockpit.neighbours if both are meant",
                 );
@@ -557,7 +569,7 @@ impl Engine {
         if let Some(trouble) = &self.seen.nodes_trouble {
             alert(
                 AlertLevel::Warning,
-                now,
+                began.since(Condition::NodesUnread, now),
                 format!("the Network Node does not answer: {trouble}"),
                 "check network_node.admin_api; a node cannot be registered without it",
             );
@@ -573,8 +585,8 @@ impl Engine {
             );
         }
         alerts.extend(self.change_alert(now));
-        alerts.extend(self.obstacles());
-        alerts.extend(self.chain_alerts(now));
+        alerts.extend(self.obstacles(now, began));
+        alerts.extend(self.chain_alerts(now, began));
         alerts.extend(self.price_alert());
         alerts.sort_by(|a, b| b.level.cmp(&a.level).then(a.since.cmp(&b.since)));
         alerts

@@ -16,8 +16,9 @@ use super::model::Model;
 use super::task::{self, Task};
 use super::terminal::{self, Screen};
 use super::theme::Theme;
+use super::timings::Timings;
 use super::update::update;
-use super::{ExitReason, Places, TuiError, TuiOptions, view};
+use super::{ExitReason, Places, RingChoice, TuiError, TuiOptions, view};
 
 /// Shortest time between frames: enough for the eye, little for SSH.
 const FRAME: Duration = Duration::from_millis(40);
@@ -94,11 +95,13 @@ pub async fn run(
     places: Places,
 ) -> Result<ExitReason, TuiError> {
     terminal::check()?;
+    // Told when the screen, which is dropped before it, was given back.
+    let mut timings = Timings::new(options.timings);
     let theme = Theme::resolve(options.color, options.ground, options.glyphs, |name| {
         std::env::var(name).ok()
     });
     let mut signals = Signals::listen()?;
-    let mut screen = Screen::enter()?;
+    let mut screen = Screen::enter(options.mouse, &timings)?;
     let mut input = Input::start().map_err(|source| TuiError::Terminal {
         doing: "starting to read keys",
         source,
@@ -106,7 +109,7 @@ pub async fn run(
     let first = Arc::clone(&snapshots.borrow_and_update());
     let mut model = seat.model(first);
     model.typed_above = options.typed_above;
-    let mut beside = Beside::new(places);
+    let mut beside = Beside::new(places, options.ring);
     let mut live = true;
     let mut came = Instant::now();
     let mut ticks = tokio::time::interval(TICK);
@@ -124,11 +127,15 @@ pub async fn run(
             _ = signals.resume.recv() => { model.redraw = true; None }
             _ = signals.resize.recv() => { model.redraw = true; None }
             key = input.messages.recv() => match key {
-                Some(message) => Some(message),
+                Some(message) => {
+                    timings.key();
+                    Some(message)
+                }
                 None => return Ok(ExitReason::TerminalLost),
             },
             () = tokio::time::sleep_until(next_frame), if dirty => {
                 draw(&mut screen, &mut model, theme)?;
+                timings.frame();
                 dirty = false;
                 next_frame = Instant::now() + FRAME;
                 continue;
@@ -165,7 +172,7 @@ pub async fn run(
         }
         beside.attract(&mut model, &mut screen)?;
         if std::mem::take(&mut model.suspend) {
-            Screen::suspend()?;
+            screen.suspend()?;
             model.redraw = true;
         }
         if let Some(reason) = model.exit {
@@ -177,16 +184,17 @@ pub async fn run(
 fn draw(screen: &mut Screen, model: &mut Model, theme: Theme) -> Result<(), TuiError> {
     let all = std::mem::take(&mut model.redraw);
     let mut size = Breakpoint::Tiny;
-    let mut log = None;
+    let mut drawn = view::Drawn::default();
     screen.draw(all, |frame| {
         let area = frame.area();
         drill(Part::Cockpit);
         size = Breakpoint::of(area.width, area.height);
-        log = view::draw(frame.buffer_mut(), area, model, theme);
+        drawn = view::draw(frame.buffer_mut(), area, model, theme);
     })?;
-    if let Some(log) = log {
+    if let Some(log) = drawn.log {
         update(model, Message::LogDrawn(log));
     }
+    update(model, Message::Placed(drawn.targets));
     update(model, Message::Drawn(size));
     Ok(())
 }
@@ -197,17 +205,19 @@ struct Beside {
     tell: mpsc::Sender<Message>,
     told: mpsc::Receiver<Message>,
     title: String,
+    ring: RingChoice,
     rung: Option<Instant>,
 }
 
 impl Beside {
-    fn new(places: Places) -> Beside {
+    fn new(places: Places, ring: RingChoice) -> Beside {
         let (tell, told) = mpsc::channel(8);
         Beside {
             places,
             tell,
             told,
             title: String::new(),
+            ring,
             rung: None,
         }
     }
@@ -221,7 +231,7 @@ impl Beside {
         }
         let quiet = self.rung.is_none_or(|rung| rung.elapsed() > BELL);
         if let Some(text) = model.ring.take().filter(|_| quiet) {
-            screen.ring(&text)?;
+            screen.ring(self.ring, &text)?;
             self.rung = Some(Instant::now());
         }
         Ok(())

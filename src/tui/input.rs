@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossterm::event::{self, Event};
+use crossterm::event::{self, Event, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::Position;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::mpsc;
 
-use super::message::Message;
+use super::message::{Message, Pointer};
 
 /// crossterm's level-triggered source does not look at all when it is given no time.
 const LOOK: Duration = Duration::from_millis(1);
@@ -75,6 +76,10 @@ fn drain(sender: &mpsc::Sender<Message>) -> bool {
         }
         let message = match event::read() {
             Ok(Event::Key(key)) => Message::Key(key),
+            Ok(Event::Mouse(mouse)) => match pointer(mouse) {
+                Some(pointer) => Message::Pointer(pointer),
+                None => continue,
+            },
             Ok(Event::Paste(_)) => Message::Paste,
             Ok(_) => continue,
             Err(_) => return false,
@@ -83,5 +88,16 @@ fn drain(sender: &mpsc::Sender<Message>) -> bool {
         if let Err(mpsc::error::TrySendError::Closed(_)) = sender.try_send(message) {
             return false;
         }
+    }
+}
+
+/// What of the mouse means something; the rest is not worth a frame.
+fn pointer(mouse: MouseEvent) -> Option<Pointer> {
+    let place = Position::new(mouse.column, mouse.row);
+    match mouse.kind {
+        MouseEventKind::Down(MouseButton::Left) => Some(Pointer::Click(place)),
+        MouseEventKind::ScrollUp => Some(Pointer::WheelUp(place)),
+        MouseEventKind::ScrollDown => Some(Pointer::WheelDown(place)),
+        _ => None,
     }
 }

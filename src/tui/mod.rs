@@ -12,9 +12,12 @@ pub mod offers;
 pub mod palette;
 pub mod pane;
 pub mod prompt;
+mod ring;
+pub mod target;
 pub mod task;
 mod terminal;
 pub mod theme;
+mod timings;
 pub mod trends;
 pub mod update;
 pub mod view;
@@ -27,6 +30,7 @@ use crate::engine::RentalLogs;
 pub use app::{Seat, run};
 pub use keymap::markdown_table;
 pub use terminal::{check as check_terminal, is_taken as has_terminal};
+pub use timings::TimingsChoice;
 
 /// Whether colours are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,7 +64,29 @@ pub enum GlyphChoice {
     Unicode,
 }
 
-/// How the cockpit looks.
+/// Whether the mouse is the cockpit's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MouseChoice {
+    /// Clicks and the wheel come to the cockpit.
+    #[default]
+    Cockpit,
+    /// The terminal keeps it, for selecting text.
+    Terminal,
+}
+
+/// What an operator who looks elsewhere is told by, when more is wrong or a gate waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RingChoice {
+    /// A bell, and a notification where the terminal shows one.
+    #[default]
+    Notify,
+    /// A bell.
+    Bell,
+    /// Nothing.
+    Off,
+}
+
+/// How the cockpit looks and listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TuiOptions {
     /// Colours.
@@ -69,6 +95,12 @@ pub struct TuiOptions {
     pub ground: GroundChoice,
     /// Characters.
     pub glyphs: GlyphChoice,
+    /// Whose the mouse is.
+    pub mouse: MouseChoice,
+    /// How it rings.
+    pub ring: RingChoice,
+    /// Whether it says at its end how fast it was.
+    pub timings: TimingsChoice,
     /// A rental whose worst case is above this is agreed to by typing the sum.
     pub typed_above: Option<Usd>,
 }

@@ -16,6 +16,7 @@ use super::offers::OfferView;
 use super::palette::Palette;
 pub use super::pane::{Pane, suggested_pane};
 use super::prompt::Prompt;
+use super::target::Targets;
 use super::task::Task;
 use super::trends::Trends;
 
@@ -164,6 +165,8 @@ pub struct Model {
     pub past: Option<InstanceId>,
     /// The log's view.
     pub log: LogView,
+    /// What the last frame shows where.
+    pub targets: Targets,
     /// Figures as they changed.
     pub trends: Trends,
     /// The line that the operator types.
@@ -218,6 +221,7 @@ impl Model {
             boot_log,
             past: None,
             log,
+            targets: Targets::default(),
             trends,
             prompt: None,
             task: None,

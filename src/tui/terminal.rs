@@ -17,12 +17,19 @@ use crossterm::{cursor, execute, queue};
 use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
 
-use super::TuiError;
+use super::ring::ring;
+use super::timings::{Counted, Timings};
+use super::{MouseChoice, RingChoice, TuiError};
 
 /// A frame is one write for nearly every screen: less flicker over SSH and in tmux.
 const BUFFER: usize = 64 * 1024;
 
 static TAKEN: AtomicBool = AtomicBool::new(false);
+/// Buttons and the wheel, in coordinates that know no last column. Not where the mouse moves to:
+/// that would be a flood on a slow link.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
+
 static UI_THREAD: Mutex<Option<ThreadId>> = Mutex::new(None);
 static HOOK: Once = Once::new();
 
@@ -30,7 +37,8 @@ static HOOK: Once = Once::new();
 pub struct Screen {
     /// Never dropped: when the terminal is gone, `ratatui` would complain on a standard error that
     /// is gone too, and that is a panic. What its drop does is done by `give_back`.
-    terminal: ManuallyDrop<ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
+    terminal: ManuallyDrop<ratatui::Terminal<CrosstermBackend<BufWriter<Counted<Stdout>>>>>,
+    mouse: MouseChoice,
 }
 
 /// Refuses where a cockpit cannot be drawn.
@@ -52,16 +60,17 @@ fn failed(doing: &'static str) -> impl Fn(io::Error) -> TuiError {
 }
 
 impl Screen {
-    /// Takes the terminal.
-    pub fn enter() -> Result<Screen, TuiError> {
-        take()?;
-        let writer = BufWriter::with_capacity(BUFFER, io::stdout());
+    /// Takes the terminal; what is drawn on it counts in the timings.
+    pub fn enter(mouse: MouseChoice, timings: &Timings) -> Result<Screen, TuiError> {
+        take(mouse)?;
+        let writer = BufWriter::with_capacity(BUFFER, timings.counted(io::stdout()));
         let terminal = ratatui::Terminal::new(CrosstermBackend::new(writer)).map_err(|source| {
             give_back();
             failed("reading its size")(source)
         })?;
         Ok(Screen {
             terminal: ManuallyDrop::new(terminal),
+            mouse,
         })
     }
 
@@ -106,23 +115,17 @@ impl Screen {
         execute!(self.terminal.backend_mut(), SetTitle(title)).map_err(failed("naming the window"))
     }
 
-    /// Rings: a bell, which tmux hands on from a window in the background, and a notification for
-    /// those terminals that show one. The others ignore it.
-    pub fn ring(&mut self, text: &str) -> Result<(), TuiError> {
-        let text: String = text.chars().filter(|c| !c.is_control()).take(160).collect();
-        let said = if std::env::var("TERM").is_ok_and(|term| term == "linux") {
-            "\x07".to_owned()
-        } else {
-            format!("\x07\x1b]9;pocpit: {text}\x1b\\")
-        };
+    /// Rings, as the operator chose and the terminal can.
+    pub fn ring(&mut self, choice: RingChoice, text: &str) -> Result<(), TuiError> {
+        let said = ring(choice, text, |name| std::env::var(name).ok());
         execute!(self.terminal.backend_mut(), Print(said)).map_err(failed("ringing"))
     }
 
     /// Gives the terminal back, stops the process group, and takes it again once continued.
-    pub fn suspend() -> Result<(), TuiError> {
+    pub fn suspend(&self) -> Result<(), TuiError> {
         give_back();
         let stopped = rustix::process::kill_current_process_group(rustix::process::Signal::STOP);
-        take()?;
+        take(self.mouse)?;
         stopped.map_err(|error| failed("suspending")(error.into()))
     }
 }
@@ -133,7 +136,7 @@ impl Drop for Screen {
     }
 }
 
-fn take() -> Result<(), TuiError> {
+fn take(mouse: MouseChoice) -> Result<(), TuiError> {
     HOOK.call_once(install_hook);
     remember_thread();
     TAKEN.store(true, Ordering::SeqCst);
@@ -144,6 +147,10 @@ fn take() -> Result<(), TuiError> {
             EnableBracketedPaste,
             cursor::Hide
         )
+    });
+    let entered = entered.and_then(|()| match mouse {
+        MouseChoice::Cockpit => execute!(io::stdout(), Print(MOUSE_ON)),
+        MouseChoice::Terminal => Ok(()),
     });
     entered.map_err(|source| {
         give_back();
@@ -160,6 +167,7 @@ fn give_back() {
     let _ = execute!(
         stdout,
         EndSynchronizedUpdate,
+        Print(MOUSE_OFF),
         DisableBracketedPaste,
         LeaveAlternateScreen,
         cursor::Show

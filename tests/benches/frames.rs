@@ -75,7 +75,7 @@ fn draw(terminal: &mut Terminal<TestBackend>, model: &mut Model) {
     terminal
         .draw(|frame| {
             let area = frame.area();
-            log = view::draw(frame.buffer_mut(), area, model, THEME);
+            log = view::draw(frame.buffer_mut(), area, model, THEME).log;
         })
         .unwrap();
     if let Some(size) = log {

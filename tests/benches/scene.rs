@@ -98,7 +98,7 @@ pub fn press(model: &mut Model, keys: &str) {
 /// Draws a frame as the cockpit does.
 pub fn frame(model: &mut Model) {
     let mut buffer = Buffer::empty(SCREEN);
-    if let Some(size) = view::draw(&mut buffer, SCREEN, model, THEME) {
+    if let Some(size) = view::draw(&mut buffer, SCREEN, model, THEME).log {
         update(model, Message::LogDrawn(size));
     }
     black_box(buffer);

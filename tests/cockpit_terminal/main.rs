@@ -6,6 +6,7 @@ use std::io::{Read as _, Write as _};
 #[path = "../common/mod.rs"]
 mod common;
 mod log;
+mod mouse;
 mod picture;
 mod release;
 mod viewer;
@@ -156,7 +157,10 @@ impl Terminal {
             if let Some(status) = self.child.try_wait().unwrap() {
                 // The reader may still be a step behind.
                 std::thread::sleep(LOOK_EVERY);
-                let restored = !self.screen.lock().unwrap().screen().alternate_screen();
+                let parser = self.screen.lock().unwrap();
+                let screen = parser.screen();
+                let restored = !screen.alternate_screen()
+                    && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None;
                 return (status.exit_code(), restored);
             }
             std::thread::sleep(LOOK_EVERY);
@@ -285,6 +289,22 @@ fn a_signal_gives_the_terminal_back() {
     terminal.signal(rustix::process::Signal::TERM);
     let (_, restored) = terminal.end();
     assert!(restored);
+}
+
+#[test]
+fn timings_are_told_at_the_end_when_asked_for() {
+    let mut terminal = Terminal::start(120, 40, &["demo", "--speed", "10", "--timings"]);
+    terminal.until("GATE start");
+    terminal.press("5");
+    terminal.until("▸5 ");
+    terminal.press("q");
+    terminal.until("timings: first frame");
+    let text = terminal.text();
+    assert!(
+        text.contains("key to frame p50") && text.contains("RSS"),
+        "{text}"
+    );
+    assert_eq!(terminal.end(), (0, true));
 }
 
 /// Pictures in the README: the keys that lead there once a rental loads its model, what is waited for,

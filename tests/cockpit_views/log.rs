@@ -58,7 +58,7 @@ fn drawn(m: &mut Model, width: u16, height: u16) -> Terminal<TestBackend> {
     terminal
         .draw(|frame| {
             let area = frame.area();
-            log = view::draw(frame.buffer_mut(), area, m, THEME);
+            log = view::draw(frame.buffer_mut(), area, m, THEME).log;
         })
         .unwrap();
     if let Some(size) = log {

@@ -133,9 +133,10 @@ impl Ended {
         serde_json::from_str(last).ok()
     }
 
-    /// The screen is the shell's again.
+    /// The screen is the shell's again, and the mouse the terminal's.
     pub fn gave_the_terminal_back(&self) -> bool {
-        self.said.rfind("\x1b[?1049l") > self.said.rfind("\x1b[?1049h")
+        let is_undone = |off, on| self.said.rfind(off) > self.said.rfind(on);
+        is_undone("\x1b[?1049l", "\x1b[?1049h") && is_undone("\x1b[?1000l", "\x1b[?1000h")
     }
 }
 

@@ -47,6 +47,13 @@ async fn a_model_that_governance_does_not_approve_is_found_before_money_is_spent
             .any(|alert| told(&alert.text) && alert.advice.contains("mlnode.model"))
     })
     .await;
+    // and its age is that of the trouble, though the facts are read again and again,
+    rig.until("an alert that has lasted", |snapshot| {
+        let mut alerts = snapshot.alerts.iter();
+        let told = alerts.find(|alert| alert.text.contains("does not approve"));
+        told.is_some_and(|alert| snapshot.at - alert.since > pocpit::domain::Duration::minutes(3))
+    })
+    .await;
     // and when the deadline has passed, nothing was rented.
     let (report, truth) = rig.end().await;
     assert_eq!(report.outcome, "failed");

@@ -8,6 +8,13 @@ pub(super) fn never(_: &Model) -> Option<&'static str> {
     None
 }
 
+pub(super) fn only_tells(model: &Model) -> Option<&'static str> {
+    match model.dialog {
+        Some(Dialog::Offer(_) | Dialog::Compare(_)) => Some("there is nothing to agree to here"),
+        _ => None,
+    }
+}
+
 pub(super) fn not_quitting(model: &Model) -> Option<&'static str> {
     match model.dialog {
         Some(Dialog::Quit(_)) => None,

@@ -154,6 +154,12 @@ pub fn lookup(model: &Model, event: KeyEvent) -> Option<&'static Binding> {
     })
 }
 
+/// The row of this action where it counts now, whether blocked or not.
+pub fn lookup_action(model: &Model, action: Action) -> Option<&'static Binding> {
+    let mut rows = contexts(model).iter().flat_map(|context| context.rows());
+    rows.find(|row| row.action == action && counts(model, row))
+}
+
 /// Behind an open help, keys only move it or serve the terminal: nothing is started unseen.
 fn counts(model: &Model, binding: &Binding) -> bool {
     let serves = matches!(binding.action, Action::Redraw | Action::Suspend);

@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyCode;
 
-use super::blocked::not_quitting;
+use super::blocked::{not_quitting, only_tells};
 use super::key::{Key, c, ctrl, k};
 use super::row::{Binding, row};
 use super::{Action, Context};
@@ -19,7 +19,8 @@ pub(super) const DIALOG: &[Binding] = &[
         "yes",
         "Agree to what the dialog says",
     )
-    .danger(),
+    .danger()
+    .unless(only_tells),
     row(
         Context::Dialog,
         Action::Cancel,

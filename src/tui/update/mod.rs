@@ -3,6 +3,7 @@
 mod act;
 mod dialogs;
 mod moves;
+mod pointer;
 
 use crossterm::event::{KeyEvent, KeyEventKind};
 
@@ -21,6 +22,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Command> {
     match message {
         Message::Key(key) if key.kind == KeyEventKind::Release => {}
         Message::Key(key) => return on_key(model, key),
+        Message::Pointer(pointer) => return pointer::on_pointer(model, pointer),
         Message::Paste => model.say("pasted text is ignored: keys only"),
         Message::Snapshot(snapshot) => {
             let stepped = snapshot.sprint.step != model.snapshot.sprint.step;
@@ -48,6 +50,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Command> {
             model.say("too small for a question: make the terminal 60x16 or larger");
         }
         Message::Drawn(_) => model.dialog_drawn = model.dialog.is_some(),
+        Message::Placed(targets) => model.targets = targets,
         Message::LogDrawn(size) => model.log.size = size,
         Message::PastLog(instance, log) => {
             model.say(format!("the log of rental {instance}; b goes back"));

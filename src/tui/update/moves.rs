@@ -49,7 +49,7 @@ pub(super) fn page(model: &Model) -> usize {
 pub(super) fn scroll(model: &mut Model, by: Move) {
     let alerts = model.snapshot.alerts.len();
     match model.overlay.take() {
-        None => scroll_pane(model, by),
+        None => scroll_pane(model, model.focus, by),
         Some(Overlay::Help { scroll }) => {
             let scroll = by.lines(scroll, bindings().count() + 10);
             model.overlay = Some(Overlay::Help { scroll });
@@ -66,8 +66,8 @@ pub(super) fn scroll(model: &mut Model, by: Move) {
     }
 }
 
-fn scroll_pane(model: &mut Model, by: Move) {
-    match model.focus {
+pub(super) fn scroll_pane(model: &mut Model, pane: Pane, by: Move) {
+    match pane {
         Pane::Offers => match model.offer_list {
             OfferList::Usable => select(model, by),
             OfferList::Rejected => {

@@ -7,15 +7,17 @@ use ratatui::text::{Line, Span};
 use crate::tui::keymap::{self, Action, Context};
 use crate::tui::layout::centered;
 use crate::tui::model::{Model, Pane, Role};
+use crate::tui::target::{Target, Targets};
 use crate::tui::theme::Theme;
 
 use super::{alerts, popup, put, put_cut, words};
 
 /// Names of the panes, the shown one marked.
-pub fn tabs(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
+pub fn tabs(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, theme: Theme) {
     if area.is_empty() {
         return;
     }
+    let mut place = area.x;
     let spans = Pane::ALL.iter().map(|&pane| {
         let shown = area.width >= 76 || pane == model.focus || pane == model.work;
         let title = if shown { pane.tab() } else { "" };
@@ -27,9 +29,25 @@ pub fn tabs(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         } else {
             theme.dim()
         };
-        Span::styled(text, style)
+        let tab = Span::styled(text, style);
+        place = put_span(targets, area, place, &tab, Target::Pane(pane));
+        tab
     });
     put_cut(buf, area, vec![Line::from(spans.collect::<Vec<_>>())]);
+}
+
+/// Says that this span of a line stands at this column, and where the next one does.
+fn put_span(
+    targets: &mut Targets,
+    line: Rect,
+    column: u16,
+    span: &Span<'_>,
+    target: Target,
+) -> u16 {
+    let width = u16::try_from(span.width()).unwrap_or(u16::MAX);
+    let place = Rect::new(column, line.y, width, 1).intersection(line);
+    targets.put(place, target);
+    column.saturating_add(width)
 }
 
 /// What is left out last: the way to everything else, then what moves the sprint.
@@ -42,7 +60,7 @@ fn importance(action: Action) -> u8 {
 }
 
 /// Keys that work now, the most important first so that they are never cut.
-pub fn footer(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
+pub fn footer(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, theme: Theme) {
     let mut spans: Vec<Span<'_>> = Vec::new();
     let mut hints: Vec<&keymap::Binding> = keymap::hints(model).collect();
     hints.sort_by_key(|binding| importance(binding.action));
@@ -63,6 +81,15 @@ pub fn footer(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         // The last hint may lose its space, but no letter. The help has them all.
         if used + key.width() + hint.width() > usize::from(area.width) + 1 {
             continue;
+        }
+        let place = area
+            .x
+            .saturating_add(u16::try_from(used).unwrap_or(u16::MAX));
+        let target = Target::Do(binding.action);
+        // A second click on a hint must not agree to what the first one asked.
+        if model.dialog.is_none() {
+            let place = put_span(targets, area, place, &key, target.clone());
+            put_span(targets, area, place, &hint, target);
         }
         spans.extend([key, hint]);
     }

@@ -10,6 +10,7 @@ use ratatui::text::{Line, Span};
 use crate::domain::{BootStage, BootTimes, Step};
 use crate::engine::PastSprintRow;
 use crate::tui::model::{Model, Pane};
+use crate::tui::target::{Target, Targets};
 use crate::tui::theme::Theme;
 
 use super::{frame, put_cut, words};
@@ -18,7 +19,7 @@ use super::{frame, put_cut, words};
 const DETAIL: usize = 4;
 
 /// Draws the pane.
-pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
+pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, theme: Theme) {
     let history = &model.snapshot.history;
     let confirmed = history.iter().filter(|past| past.report.weight.is_some());
     let cost: f64 = history.iter().map(|past| past.report.cost_usd).sum();
@@ -45,6 +46,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         } else {
             style
         };
+        targets.put_row(inner, lines.len(), Target::Past(place));
         lines.push(Line::styled(row(&cells(past)), style));
     }
     if let Some(past) = model.selected_past() {

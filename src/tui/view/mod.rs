@@ -20,29 +20,43 @@ use ratatui::layout::{Rect, Size};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Paragraph, Widget, Wrap};
 
+use super::keymap::Action;
 use super::layout::{Breakpoint, areas};
 use super::model::{Model, Overlay, Pane};
 use super::prompt::Prompt;
+use super::target::{Target, Targets};
 use super::theme::Theme;
 
-/// Draws everything into the area. It says how much of it the log has, where it is shown.
-pub fn draw(buf: &mut Buffer, screen: Rect, model: &Model, theme: Theme) -> Option<Size> {
+/// What a frame says of itself.
+#[derive(Debug, Clone, Default)]
+pub struct Drawn {
+    /// How much of the screen the log has, where it is shown.
+    pub log: Option<Size>,
+    /// What is where.
+    pub targets: Targets,
+}
+
+/// Draws everything into the area.
+pub fn draw(buf: &mut Buffer, screen: Rect, model: &Model, theme: Theme) -> Drawn {
+    let mut drawn = Drawn::default();
     if screen.is_empty() {
-        return None;
+        return drawn;
     }
-    let mut log = None;
+    let targets = &mut drawn.targets;
     let size = Breakpoint::of(screen.width, screen.height);
     if size == Breakpoint::Tiny {
         chrome::tiny(buf, screen, model, theme);
     } else {
         let areas = areas(model, screen);
         alerts::draw_line(buf, areas.alert, model, theme);
+        targets.put(areas.alert, Target::Do(Action::Alerts));
         glance::draw(buf, areas.glance, model, theme);
-        chrome::tabs(buf, areas.tabs, model, theme);
+        chrome::tabs(buf, areas.tabs, model, targets, theme);
         for (pane, area) in areas.panes {
-            log = draw_pane(buf, area, pane, model, theme).or(log);
+            targets.put(area, Target::Pane(pane));
+            drawn.log = draw_pane(buf, area, pane, model, targets, theme).or(drawn.log);
         }
-        chrome::footer(buf, areas.footer, model, theme);
+        chrome::footer(buf, areas.footer, model, targets, theme);
     }
     match &model.overlay {
         Some(Overlay::Help { scroll }) => chrome::help(buf, screen, model, *scroll, theme),
@@ -51,9 +65,9 @@ pub fn draw(buf: &mut Buffer, screen: Rect, model: &Model, theme: Theme) -> Opti
         None => {}
     }
     if let Some(question) = &model.dialog {
-        dialog::draw(buf, screen, question, model, theme);
+        dialog::draw(buf, screen, question, model, targets, theme);
     }
-    log
+    drawn
 }
 
 fn draw_pane(
@@ -61,6 +75,7 @@ fn draw_pane(
     area: Rect,
     pane: Pane,
     model: &Model,
+    targets: &mut Targets,
     theme: Theme,
 ) -> Option<Size> {
     if area.is_empty() {
@@ -69,11 +84,11 @@ fn draw_pane(
     match pane {
         Pane::Countdown => countdown::draw(buf, area, model, theme),
         Pane::Sprint => sprint::draw(buf, area, model, theme),
-        Pane::Offers => offers::draw(buf, area, model, theme),
+        Pane::Offers => offers::draw(buf, area, model, targets, theme),
         Pane::Boot => return Some(boot::draw(buf, area, model, theme)),
-        Pane::Nodes => nodes::draw(buf, area, model, theme),
+        Pane::Nodes => nodes::draw(buf, area, model, targets, theme),
         Pane::Journal => journal(buf, area, model, theme),
-        Pane::History => history::draw(buf, area, model, theme),
+        Pane::History => history::draw(buf, area, model, targets, theme),
         Pane::Charts => charts::draw(buf, area, model, theme),
     }
     None

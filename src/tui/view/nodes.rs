@@ -7,12 +7,13 @@ use ratatui::text::Line;
 use crate::domain::NodeStatus;
 use crate::engine::{NodeOwner, NodeRow};
 use crate::tui::model::{Model, Pane};
+use crate::tui::target::{Target, Targets};
 use crate::tui::theme::Theme;
 
 use super::{frame, put_cut, words};
 
 /// Draws the pane.
-pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
+pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, theme: Theme) {
     let nodes = &model.snapshot.nodes;
     let note = format!(
         "{} listed, {}",
@@ -43,6 +44,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     let room = usize::from(inner.height).saturating_sub(lines.len()).max(1);
     let first = first_shown(&nodes.rows, selected, room);
     for (place, row) in nodes.rows.iter().enumerate().skip(first).take(room) {
+        targets.put_row(inner, lines.len(), Target::Node(row.node.config.id.clone()));
         node_lines(&mut lines, row, focused && place == selected, theme);
     }
     put_cut(buf, inner, lines);

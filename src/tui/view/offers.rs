@@ -4,11 +4,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::domain::{Duration, RankedOffer, Step};
+use crate::domain::{Duration, OfferId, RankedOffer, Step};
 use crate::engine::{OffersSnapshot, SearchState};
 use crate::tui::model::{Model, OfferList, Pane};
 use crate::tui::offers::{Column, Direction, OfferView};
 use crate::tui::prompt::Ask;
+use crate::tui::target::{Target, Targets};
 use crate::tui::theme::Theme;
 
 use super::{frame, prompt_line, put_cut, words};
@@ -67,7 +68,7 @@ fn columns(width_of_pane: u16, sort: Column) -> Vec<Column> {
 }
 
 /// Draws the pane.
-pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
+pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, theme: Theme) {
     let offers = &model.snapshot.offers;
     let age = words::ago(offers.read_at, model.now());
     let state = match &offers.state {
@@ -109,20 +110,40 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     }
     let rows = usize::from(inner.height).saturating_sub(lines.len());
     match model.offer_list {
-        OfferList::Usable => usable(&mut lines, rows, inner.width, model, theme),
+        OfferList::Usable => {
+            let first = lines.len() + 1;
+            let shown = usable(&mut lines, rows, inner.width, model, theme);
+            for (row, offer) in shown.into_iter().enumerate() {
+                targets.put_row(inner, first + row, Target::Offer(offer));
+            }
+        }
         OfferList::Rejected => rejected(&mut lines, rows, model, theme),
-        OfferList::Avoided => avoided(&mut lines, rows, model, theme),
+        OfferList::Avoided => {
+            let top = lines.len() + 1;
+            let shown = avoided(&mut lines, rows, model, theme);
+            for (row, place) in shown.enumerate() {
+                targets.put_row(inner, top + row, Target::Avoided(place));
+            }
+        }
     }
     put_cut(buf, inner, lines);
 }
 
-fn usable(lines: &mut Vec<Line<'_>>, height: usize, width: u16, model: &Model, theme: Theme) {
+/// The rows of what can be rented; it says which offers they are.
+fn usable(
+    lines: &mut Vec<Line<'_>>,
+    height: usize,
+    width: u16,
+    model: &Model,
+    theme: Theme,
+) -> Vec<OfferId> {
     let rows = &model.snapshot.offers.rows;
     if rows.is_empty() {
         lines.push(Line::styled(nothing(&model.snapshot.offers), theme.dim()));
-        return;
+        return Vec::new();
     }
     let view = &model.offers;
+    let mut placed = Vec::new();
     let columns = columns(width, view.sort);
     let head = columns.iter().map(|&column| heading(column, view, theme));
     lines.push(Line::from(head.collect::<Vec<_>>()));
@@ -133,6 +154,7 @@ fn usable(lines: &mut Vec<Line<'_>>, height: usize, width: u16, model: &Model, t
     let shown =
         (first..view.len().min(first + visible)).filter_map(|row| Some((row, view.row(row)?)));
     for (row, (rank, offer)) in shown {
+        placed.push(offer.offer.id);
         let mark = match model.marked {
             Some(id) if id == offer.offer.id => theme.glyph("◆", "*"),
             _ => "",
@@ -154,6 +176,7 @@ fn usable(lines: &mut Vec<Line<'_>>, height: usize, width: u16, model: &Model, t
         None => "the selected offer is gone: j picks another".to_owned(),
     };
     lines.push(Line::styled(why, theme.accent()));
+    placed
 }
 
 /// A column's name, with the way that it is sorted.
@@ -195,7 +218,13 @@ fn rejected(lines: &mut Vec<Line<'_>>, height: usize, model: &Model, theme: Them
     }
 }
 
-fn avoided(lines: &mut Vec<Line<'_>>, height: usize, model: &Model, theme: Theme) {
+/// The rows of what is avoided; it says at which places they are.
+fn avoided(
+    lines: &mut Vec<Line<'_>>,
+    height: usize,
+    model: &Model,
+    theme: Theme,
+) -> std::ops::Range<usize> {
     lines.push(Line::styled(
         "AVOIDED (v shows the usable offers, u uses a machine again)",
         theme.warn(),
@@ -222,6 +251,7 @@ fn avoided(lines: &mut Vec<Line<'_>>, height: usize, model: &Model, theme: Theme
         );
         lines.push(Line::styled(text, style));
     }
+    first..all.len().min(first + visible)
 }
 
 /// Text in exactly this many columns and a space.

@@ -3,20 +3,29 @@
 mod offers;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Margin, Rect};
 use ratatui::text::{Line, Span};
 
 use crate::domain::{GateKind, NodeId};
 use crate::engine::{NodeChange, NodeOwner, QuitChoice};
+use crate::tui::keymap::Action;
 use crate::tui::layout::centered;
 use crate::tui::model::{Dialog, Model};
+use crate::tui::target::{Target, Targets};
 use crate::tui::theme::Theme;
 
 use super::{popup, words};
 use offers::{allow, avoid, compare, offer_reasons, rent};
 
 /// Draws the question.
-pub fn draw(buf: &mut Buffer, screen: Rect, dialog: &Dialog, model: &Model, theme: Theme) {
+pub fn draw(
+    buf: &mut Buffer,
+    screen: Rect,
+    dialog: &Dialog,
+    model: &Model,
+    targets: &mut Targets,
+    theme: Theme,
+) {
     let (title, mut lines): (&str, Vec<Line<'static>>) = match dialog {
         Dialog::Rent(row) => ("Rent this offer?", rent(row, model, theme)),
         Dialog::Offer(row) => ("Why this rank?", offer_reasons(row, model, theme)),
@@ -59,7 +68,15 @@ pub fn draw(buf: &mut Buffer, screen: Rect, dialog: &Dialog, model: &Model, them
     lines.truncate(room);
     lines.append(&mut answers);
     let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
-    popup(buf, centered(screen, WIDTH, height), title, lines, 0, theme);
+    let area = centered(screen, WIDTH, height);
+    let inner = area.inner(Margin::new(1, 1));
+    let last = lines.len().saturating_sub(1);
+    targets.put_row(inner, last, Target::Do(Action::Cancel));
+    // What is agreed to by a word is not agreed to by a click.
+    if yes(dialog).is_some() && model.word().is_none() {
+        targets.put_row(inner, last.saturating_sub(1), Target::Do(Action::Confirm));
+    }
+    popup(buf, area, title, lines, 0, theme);
 }
 
 /// What can be answered. Nothing is agreed to by default.

@@ -1,0 +1,98 @@
+//! When what is wrong began: an alert's age tells an operator whether to wait or to act.
+
+use std::collections::HashMap;
+
+use crate::domain::{EpochIndex, Height, InstanceId, Requirement, Time};
+
+/// Something that can be wrong, and whose beginning nothing else tells. Its alert's text changes
+/// while it lasts, so it is not known by that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Condition {
+    /// This machine's clock is behind the chain's.
+    ClockBehind,
+    /// The settings cut the policy of release short.
+    PolicyCutShort,
+    /// A rental of another cockpit is on the account.
+    Foreign(InstanceId),
+    /// The Network Node does not answer.
+    NodesUnread,
+    /// The chain cannot be read.
+    ChainUnread,
+    /// This has not been tried before.
+    FirstStart,
+    /// An upgrade will halt the chain here.
+    Upgrade(Height),
+    /// A confirmation `PoC` of this epoch, the one of this number, is under way.
+    Confirmation(EpochIndex, u64),
+    /// Nothing is rented because of this.
+    Obstacle(Requirement),
+}
+
+/// The beginnings of all that is wrong.
+#[derive(Debug, Default)]
+pub(super) struct Began {
+    /// When each was first seen, and whether it still is.
+    seen: HashMap<Condition, (Time, Still)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Still {
+    Wrong,
+    NotAskedFor,
+}
+
+impl Began {
+    /// Since when it has been so, without a break; now, when it was not so before.
+    pub(super) fn since(&mut self, condition: Condition, now: Time) -> Time {
+        let entry = self.seen.entry(condition).or_insert((now, Still::Wrong));
+        entry.1 = Still::Wrong;
+        entry.0
+    }
+
+    /// Forgets what nobody asked for since this was called last: it is over, and begins anew when it
+    /// comes again.
+    pub(super) fn forget_what_is_over(&mut self) {
+        self.seen.retain(|_, (_, still)| *still == Still::Wrong);
+        for (_, still) in self.seen.values_mut() {
+            *still = Still::NotAskedFor;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Time {
+        Time::from_timestamp(second, 0).unwrap()
+    }
+
+    #[test]
+    fn what_lasts_keeps_its_beginning_and_what_comes_again_begins_anew() {
+        // Given two conditions that began at different times,
+        let mut began = Began::default();
+        let node = Condition::NodesUnread;
+        let rental = Condition::Foreign(InstanceId(7));
+        assert_eq!(began.since(node, at(10)), at(10));
+        began.forget_what_is_over();
+        assert_eq!(began.since(rental, at(20)), at(20));
+        // when one of them is over for a while,
+        assert_eq!(began.since(node, at(20)), at(10));
+        began.forget_what_is_over();
+        assert_eq!(began.since(rental, at(30)), at(20));
+        began.forget_what_is_over();
+        // then it begins anew, and the other goes on.
+        assert_eq!(began.since(node, at(40)), at(40));
+        assert_eq!(began.since(rental, at(40)), at(20));
+    }
+
+    #[test]
+    fn another_rental_is_another_condition() {
+        let mut began = Began::default();
+        began.since(Condition::Foreign(InstanceId(7)), at(10));
+        assert_eq!(
+            began.since(Condition::Foreign(InstanceId(8)), at(20)),
+            at(20)
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! The mouse: it does what the keys of what is clicked do, and is no way around a question.
+
+use super::*;
+use ratatui::layout::Position;
+
+const SIZE: (u16, u16) = (120, 40);
+
+/// Draws as the loop does: what is where is known to the model then.
+pub fn drawn(m: &mut Model, (width, height): (u16, u16)) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    let mut targets = None;
+    terminal
+        .draw(|frame| {
+            let area = frame.area();
+            targets = Some(view::draw(frame.buffer_mut(), area, m, THEME).targets);
+        })
+        .unwrap();
+    update(m, Message::Placed(targets.unwrap()));
+    update(m, Message::Drawn(Breakpoint::of(width, height)));
+    terminal.backend().to_string()
+}
+
+/// Where this text is first seen.
+fn place_of(text: &str, screen: &str) -> Position {
+    let rows = screen.lines().enumerate();
+    let mut found = rows.filter_map(|(row, line)| {
+        let line = line.trim_start_matches('"');
+        let column = line[..line.find(text)?].chars().count();
+        Some(Position::new(
+            u16::try_from(column).unwrap(),
+            u16::try_from(row).unwrap(),
+        ))
+    });
+    found
+        .next()
+        .unwrap_or_else(|| panic!("{text} is not in\n{screen}"))
+}
+
+fn click(m: &mut Model, text: &str) -> Vec<Command> {
+    let screen = drawn(m, SIZE);
+    update(m, Message::Pointer(Pointer::Click(place_of(text, &screen))))
+}
+
+#[test]
+fn a_click_on_an_offer_selects_it_and_gives_its_pane_the_keys() {
+    let mut m = model(choosing());
+    update(
+        &mut m,
+        Message::Key(KeyEvent::new(KeyCode::Char('1'), KeyModifiers::NONE)),
+    );
+    let second = m.snapshot.offers.rows[1].clone();
+    let machine = second.offer.machine.to_string();
+    assert_eq!(click(&mut m, &machine), vec![]);
+    assert_eq!(m.selected, Some(second.offer.id));
+    assert_eq!(m.focus, Pane::Offers);
+}
+
+#[test]
+fn the_wheel_scrolls_what_is_under_it_and_leaves_the_keys_where_they_are() {
+    // Given the keys in another pane than the offers,
+    let mut m = model(choosing());
+    press(&mut m, KeyCode::Char('1'));
+    let focus = m.focus;
+    let first = m.selected;
+    // when the wheel turns over the offers,
+    let screen = drawn(&mut m, SIZE);
+    let machine = m.snapshot.offers.rows[1].offer.machine.to_string();
+    let over = place_of(&machine, &screen);
+    update(&mut m, Message::Pointer(Pointer::WheelDown(over)));
+    // then they move and the keys do not.
+    assert_ne!(m.selected, first);
+    assert_eq!(m.focus, focus);
+    assert_ne!(focus, Pane::Offers);
+}
+
+#[test]
+fn a_question_is_answered_by_a_click_on_its_answer_once_it_was_seen() {
+    // Given a question that is on the screen,
+    let mut m = model(choosing());
+    type_and_draw(&mut m, "\n");
+    let screen = drawn(&mut m, SIZE);
+    let (yes, no) = (
+        place_of("y  rent for", &screen),
+        place_of("cancel (default)", &screen),
+    );
+    // when its refusal is clicked, then nothing is done;
+    let at = |place| Message::Pointer(Pointer::Click(place));
+    assert_eq!(update(&mut m, at(no)), vec![]);
+    assert_eq!(m.dialog, None);
+    // when a question is not drawn yet, then no click answers it;
+    press(&mut m, KeyCode::Enter);
+    assert_eq!(update(&mut m, at(yes)), vec![]);
+    assert!(m.dialog.is_some());
+    // when it is, then its consent is what y is.
+    drawn(&mut m, SIZE);
+    assert!(matches!(
+        update(&mut m, at(yes))[..],
+        [Command::Rent { .. }]
+    ));
+}
+
+#[test]
+fn what_is_agreed_to_by_a_word_is_not_agreed_to_by_a_click() {
+    let mut m = model(choosing());
+    m.typed_above = Some(Usd::from_dollars(20.0));
+    type_and_draw(&mut m, "\n");
+    drawn(&mut m, SIZE);
+    for (column, row) in (0..SIZE.0).flat_map(|column| (0..SIZE.1).map(move |row| (column, row))) {
+        let target = m.targets.at(Position::new(column, row));
+        assert_ne!(
+            target,
+            Some(&Target::Do(Action::Confirm)),
+            "{column}, {row}"
+        );
+    }
+}
+
+#[test]
+fn a_second_click_on_the_same_place_never_agrees_to_what_the_first_one_asked() {
+    // A double click on any hint of the footer opens a question at most.
+    for snapshot in [choosing(), registering(), with_past()] {
+        for column in 0..SIZE.0 {
+            let mut m = model(snapshot.clone());
+            let footer = Position::new(column, SIZE.1 - 1);
+            drawn(&mut m, SIZE);
+            update(&mut m, Message::Pointer(Pointer::Click(footer)));
+            if m.dialog.is_none() {
+                continue;
+            }
+            drawn(&mut m, SIZE);
+            let done = update(&mut m, Message::Pointer(Pointer::Click(footer)));
+            assert_eq!(done, vec![], "column {column}");
+        }
+    }
+}
+
+#[test]
+fn a_click_on_the_line_of_alerts_shows_them_all() {
+    let mut m = model(alarmed());
+    click(&mut m, "CRITICAL");
+    assert!(drawn(&mut m, SIZE).contains("3 alerts, 1 CRITICAL"));
+}
