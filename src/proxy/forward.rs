@@ -8,7 +8,6 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use futures_util::{StreamExt, stream};
-use secrecy::ExposeSecret;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -125,16 +124,18 @@ async fn read(proxy: &Proxy, body: Body) -> Result<Bytes, Response> {
 async fn ask_in_turn<'a>(
     proxy: &'a Proxy,
     endpoint: &str,
-    asked: &Asked,
+    asked: &Asked<'_>,
     deadline: Instant,
 ) -> Result<(reqwest::Response, &'a Upstream), Response> {
     let mut why_not = unreachable();
     for upstream in proxy.upstreams.in_order(Instant::now()) {
+        let body = asked.with_model(&upstream.config.model);
+        let body = body.map_err(|why| reply::error(StatusCode::BAD_REQUEST, &why.to_string()))?;
         let call = proxy
             .client
             .post(upstream.endpoint(endpoint))
-            .bearer_auth(upstream.config.key.expose_secret())
-            .json(&asked.with_model(&upstream.config.model))
+            .headers(upstream.headers())
+            .body(body)
             .send();
         let failed = |why: &str| {
             tracing::warn!(upstream = upstream.name(), "the upstream failed: {why}");

@@ -23,6 +23,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
+use axum::serve::ListenerExt as _;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -90,6 +91,12 @@ pub async fn serve_on(
         .fallback(answer)
         .with_state(Arc::clone(&proxy))
         .into_make_service_with_connect_info::<SocketAddr>();
+    // Each piece of a stream goes out when it is there, not when the one before has been acknowledged.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!("pieces of a stream may be delayed: {error}");
+        }
+    });
     let served = axum::serve(listener, app).with_graceful_shutdown(async move {
         shutdown.await;
         let _ = ended.send(());

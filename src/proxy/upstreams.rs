@@ -3,7 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::StatusCode;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use url::Url;
 
@@ -22,6 +23,8 @@ pub(super) struct Upstreams {
 /// One of them.
 pub(super) struct Upstream {
     pub config: UpstreamConfig,
+    headers: HeaderMap,
+    base: Url,
     health: Mutex<Health>,
 }
 
@@ -73,6 +76,8 @@ impl Upstreams {
 impl Upstream {
     fn new(config: UpstreamConfig) -> Upstream {
         Upstream {
+            headers: headers(&config),
+            base: base(&config.url),
             config,
             health: Mutex::new(Health::Well),
         }
@@ -83,14 +88,14 @@ impl Upstream {
         self.config.url.host_str().unwrap_or("upstream")
     }
 
-    /// The address of an endpoint. An upstream is given with or without its `/v1`.
+    /// The address of an endpoint.
     pub fn endpoint(&self, path: &str) -> Url {
-        let base = &self.config.url;
-        if base.path().trim_end_matches('/').ends_with("/v1") {
-            join(base, path)
-        } else {
-            join(base, &format!("v1/{path}"))
-        }
+        join(&self.base, path)
+    }
+
+    /// What every request to it carries: our key among it.
+    pub fn headers(&self) -> HeaderMap {
+        self.headers.clone()
     }
 
     /// Absent when it is well.
@@ -123,6 +128,27 @@ impl Upstream {
     fn health(&self) -> std::sync::MutexGuard<'_, Health> {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An upstream is given with or without its `/v1`.
+fn base(url: &Url) -> Url {
+    if url.path().trim_end_matches('/').ends_with("/v1") {
+        url.clone()
+    } else {
+        join(url, "v1")
+    }
+}
+
+fn headers(config: &UpstreamConfig) -> HeaderMap {
+    let json = HeaderValue::from_static("application/json");
+    let mut headers = HeaderMap::from_iter([(header::CONTENT_TYPE, json)]);
+    let bearer = format!("Bearer {}", config.key.expose_secret());
+    // A key that no header can carry cannot be right: the upstream will say so.
+    if let Ok(mut bearer) = HeaderValue::from_str(&bearer) {
+        bearer.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, bearer);
+    }
+    headers
 }
 
 impl Verdict {
