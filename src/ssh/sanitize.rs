@@ -108,11 +108,10 @@ impl Sanitizer {
         }
     }
 
-    fn parse(&mut self, text: &str) {
-        for line in text.split_inclusive('\n') {
-            let Some(line) = line.strip_suffix('\n') else {
-                return self.parse_line(line);
-            };
+    fn parse(&mut self, mut text: &str) {
+        while let Some(end) = memchr::memchr(b'\n', text.as_bytes()) {
+            let line = &text[..end];
+            text = &text[end + 1..];
             // Most lines are whole, and plain or coloured and nothing else. Where no sequence can be
             // open, the parser is not asked.
             if self.unbroken == 0 && is_plain(line) {
@@ -124,6 +123,9 @@ impl Sanitizer {
                 self.cancel();
             }
             self.page.finish();
+        }
+        if !text.is_empty() {
+            self.parse_line(text);
         }
     }
 

@@ -1,11 +1,18 @@
 //! How fast a log comes through to the cockpit's screen, beside `ssh host cat file | wc -l` on the same
-//! server: `cargo bench --bench log`. The ratio of the medians is printed at the end.
+//! server and over the same link: `cargo bench --bench log`. The ratio of the medians is printed for
+//! each link: those that a host can have, and this machine's loopback, where there is no link, and
+//! the server, `ssh` and what reads from it share the processor.
 //!
 //! Ours does with each line what the engine does: it is kept in a file, made safe, looked at for the
 //! boot's stages and faults, and put into the log of a snapshot, which is published at the engine's
 //! pace and drawn by a cockpit at its own.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_precision_loss
+)]
 
 #[allow(dead_code)]
 #[path = "../ssh/peer.rs"]
@@ -14,16 +21,18 @@ mod peer;
 #[path = "scene.rs"]
 mod scene;
 
-use std::fmt::Write as _;
+use std::fmt::{self, Display, Formatter, Write as _};
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pocpit::config::SshConfig;
-use pocpit::domain::{InstanceId, OrderedMachine, StageTimes, Time};
+use pocpit::domain::{InstanceId, OrderedMachine, SshEndpoint, StageTimes, Time};
 use pocpit::engine::ports::{LogPlace, Remote as _};
 use pocpit::engine::{Pace, Snapshot};
 use pocpit::mlnode::boot::BootTracker;
@@ -42,11 +51,18 @@ use tokio::sync::watch;
 use peer::{Kind, Peer};
 
 /// Rounds that count.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 5;
+const LINKS: [Link; 3] = [
+    Link::MegabitsPerSecond(1_000),
+    Link::MegabitsPerSecond(2_500),
+    Link::Loopback,
+];
 /// As the cockpit's own.
 const FRAME: Duration = Duration::from_millis(40);
-/// Enough that the login, which both have, does not matter.
-const LINES: usize = 3_000_000;
+/// Enough that the login, which both have, matters little.
+const LINES: usize = 5_000_000;
+/// Lines that are made at a time.
+const PIECE: usize = 1_000_000;
 const LOG: &str = "mlnode.log";
 
 const ORDERED: OrderedMachine = OrderedMachine {
@@ -54,6 +70,66 @@ const ORDERED: OrderedMachine = OrderedMachine {
     gpu_memory_mb: 80_000,
     cuda: None,
 };
+
+/// As the program's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Clone, Copy)]
+enum Link {
+    Loopback,
+    MegabitsPerSecond(u32),
+}
+
+impl Link {
+    /// Where the host is reached over this link.
+    fn to(self, host: &SshEndpoint) -> SshEndpoint {
+        let Link::MegabitsPerSecond(megabits) = self else {
+            return host.clone();
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let host_port = host.port;
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let client = client.unwrap();
+                let host = TcpStream::connect(("127.0.0.1", host_port)).unwrap();
+                let back = (host.try_clone().unwrap(), client.try_clone().unwrap());
+                std::thread::spawn(move || carry(client, host, megabits));
+                std::thread::spawn(move || carry(back.0, back.1, megabits));
+            }
+        });
+        SshEndpoint {
+            host: "127.0.0.1".into(),
+            port,
+        }
+    }
+}
+
+impl Display for Link {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Link::Loopback => f.write_str("loopback"),
+            Link::MegabitsPerSecond(megabits) => write!(f, "{megabits} Mbit/s"),
+        }
+    }
+}
+
+/// Carries one way, no faster than the link, until either end is gone.
+fn carry(mut from: TcpStream, mut to: TcpStream, megabits: u32) {
+    let mut bytes = vec![0; 64 * 1024];
+    let bytes_per_second = f64::from(megabits) * 1e6 / 8.0;
+    let mut free_at = Instant::now();
+    while let Ok(count @ 1..) = from.read(&mut bytes) {
+        free_at = free_at.max(Instant::now() - Duration::from_millis(2));
+        free_at += Duration::from_secs_f64(count as f64 / bytes_per_second);
+        std::thread::sleep(free_at.saturating_duration_since(Instant::now()));
+        if to.write_all(&bytes[..count]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
 
 struct Scene {
     peer: Peer,
@@ -77,27 +153,27 @@ impl Scene {
             keepalive: Duration::from_secs(3),
         };
         let remote = OpenSshRemote::new(&config, &scratch.path().join("run")).unwrap();
-        let text = text();
-        peer.append(LOG, text.as_bytes());
+        let mut bytes = 0;
+        for piece in 0..LINES / PIECE {
+            let text = text(piece * PIECE..(piece + 1) * PIECE);
+            peer.append(LOG, text.as_bytes());
+            bytes += text.len() as u64;
+        }
         Some(Scene {
             peer,
             remote,
             config,
             scratch,
-            bytes: text.len() as u64,
+            bytes,
         })
     }
 
     /// Login included, as for the other one.
-    async fn ours(&self) -> (Duration, u64) {
+    async fn ours(&self, host: &SshEndpoint) -> (Duration, u64) {
         let (publish, snapshots) = watch::channel(Arc::new(scene::empty()));
         let cockpit = std::thread::spawn(move || draw(snapshots));
         let begin = Instant::now();
-        let session = self
-            .remote
-            .connect(InstanceId(7), &self.peer.endpoint())
-            .await
-            .unwrap();
+        let session = self.remote.connect(InstanceId(7), host).await.unwrap();
         let mut tail = session
             .tail(&self.peer.path(LOG), &LogPlace::default())
             .await
@@ -114,13 +190,13 @@ impl Scene {
         (took, frames)
     }
 
-    fn theirs(&self) -> Duration {
+    fn theirs(&self, host: &SshEndpoint) -> Duration {
         let hosts = self.scratch.path().join("known_hosts");
         let script = format!(
             "ssh -F /dev/null -o StrictHostKeyChecking=no -o UserKnownHostsFile={} -o LogLevel=ERROR -i {} -p {} {}@127.0.0.1 cat {} | wc -l",
             hosts.display(),
             self.config.key_file.display(),
-            self.peer.endpoint().port,
+            host.port,
             self.config.user,
             self.peer.path(LOG),
         );
@@ -213,9 +289,9 @@ fn draw(mut snapshots: watch::Receiver<Arc<Snapshot>>) -> u64 {
 }
 
 /// What an `MLNode` writes: mostly plain lines, some in colour, few that tell of the boot.
-fn text() -> String {
+fn text(lines: Range<usize>) -> String {
     let mut text = String::new();
-    for number in 0..LINES {
+    for number in lines {
         let colour = if number % 10 == 0 {
             "\x1b[32mINFO\x1b[0m"
         } else {
@@ -245,11 +321,18 @@ fn main() {
     let Some(scene) = runtime.block_on(Scene::new()) else {
         return;
     };
+    for link in LINKS {
+        compare(&runtime, &scene, link);
+    }
+}
+
+fn compare(runtime: &Runtime, scene: &Scene, link: Link) {
+    let host = link.to(&scene.peer.endpoint());
     let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     // Side by side: the machine may be busier at one time than at another.
     for round in 0..=ROUNDS {
-        let cat = scene.theirs();
-        let (log, frames) = runtime.block_on(scene.ours());
+        let cat = scene.theirs(&host);
+        let (log, frames) = runtime.block_on(scene.ours(&host));
         let ratio = 100.0 * cat.as_secs_f64() / log.as_secs_f64();
         println!(
             "round {round}: ours {log:.2?} with {frames} frames, ssh cat {cat:.2?}: {ratio:.0} %"
@@ -264,7 +347,7 @@ fn main() {
     ratios.sort_by(f64::total_cmp);
     let (ours, theirs) = (median(&mut ours), median(&mut theirs));
     println!(
-        "{LINES} lines, {} MB: ours {ours:.2?}, ssh cat {theirs:.2?}: {:.0} % of its throughput; by round {:.0} to {:.0} %",
+        "{link}, {LINES} lines, {} MB: ours {ours:.2?}, ssh cat {theirs:.2?}: {:.0} % of its throughput; by round {:.0} to {:.0} %",
         scene.bytes / 1_000_000,
         100.0 * theirs.as_secs_f64() / ours.as_secs_f64(),
         ratios[0],
