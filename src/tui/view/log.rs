@@ -124,6 +124,9 @@ fn lines(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         LongLines::Cut { column } => column,
         LongLines::Wrap => 0,
     };
+    if column == 0 {
+        return put_cut(buf, area, rows);
+    }
     Paragraph::new(rows).scroll((0, column)).render(area, buf);
 }
 

@@ -16,9 +16,10 @@ mod sprint;
 pub mod words;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Rect, Size};
+use ratatui::layout::{Margin, Rect, Size};
+use ratatui::symbols::border;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, BorderType, Clear, Paragraph, Widget, Wrap};
+use ratatui::widgets::{Block, Clear, Paragraph, Widget, Wrap};
 
 use super::keymap::Action;
 use super::layout::{Breakpoint, areas};
@@ -126,25 +127,62 @@ fn frame(
     let focused = model.focus == pane;
     let mark = if focused { theme.glyph("▸", ">") } else { "" };
     let title = format!(" {mark}{} {} ", pane.index() + 1, pane.title());
-    let mut block = boxed(theme, focused).title(Line::styled(
-        title,
-        if focused {
-            theme.accent()
-        } else {
-            theme.strong()
-        },
-    ));
+    let title_style = if focused {
+        theme.accent()
+    } else {
+        theme.strong()
+    };
+    edges(buf, area, theme, focused);
+    let top = Rect::new(area.x + 1, area.y, area.width.saturating_sub(2), 1);
     if !note.is_empty() {
-        block = block.title(Line::styled(format!(" {note} "), theme.dim()).right_aligned());
+        let note = Line::styled(format!(" {note} "), theme.dim()).right_aligned();
+        let width = u16::try_from(note.width()).map_or(top.width, |width| width.min(top.width));
+        let place = Rect::new(top.right() - width, top.y, width, 1);
+        note.render(place, buf);
     }
-    let inner = block.inner(area);
-    block.render(area, buf);
-    inner
+    put_cut(buf, top, [Line::styled(title, title_style)]);
+    area.inner(Margin::new(1, 1))
+}
+
+/// Draws the edges alone. A [`Block`] goes over every cell inside too: a fifth of a frame's time.
+fn edges(buf: &mut Buffer, area: Rect, theme: Theme, focused: bool) {
+    let area = area.intersection(*buf.area());
+    if area.width < 2 || area.height < 2 {
+        return;
+    }
+    let set = edge_set(theme);
+    let style = theme.border(focused);
+    let (left, right) = (area.x, area.right() - 1);
+    let (top, bottom) = (area.y, area.bottom() - 1);
+    let mut put = |x, y, symbol| {
+        buf[(x, y)].set_symbol(symbol).set_style(style);
+    };
+    for x in left + 1..right {
+        put(x, top, set.horizontal_top);
+        put(x, bottom, set.horizontal_bottom);
+    }
+    for y in top + 1..bottom {
+        put(left, y, set.vertical_left);
+        put(right, y, set.vertical_right);
+    }
+    put(left, top, set.top_left);
+    put(right, top, set.top_right);
+    put(left, bottom, set.bottom_left);
+    put(right, bottom, set.bottom_right);
 }
 
 /// A frame in what the terminal can show.
 fn boxed(theme: Theme, focused: bool) -> Block<'static> {
-    let ascii = ratatui::symbols::border::Set {
+    Block::bordered()
+        .border_style(theme.border(focused))
+        .border_set(edge_set(theme))
+}
+
+fn edge_set(theme: Theme) -> border::Set<'static> {
+    if theme.unicode {
+        return border::ROUNDED;
+    }
+    border::Set {
         top_left: "+",
         top_right: "+",
         bottom_left: "+",
@@ -153,12 +191,6 @@ fn boxed(theme: Theme, focused: bool) -> Block<'static> {
         vertical_right: "|",
         horizontal_top: "-",
         horizontal_bottom: "-",
-    };
-    let block = Block::bordered().border_style(theme.border(focused));
-    if theme.unicode {
-        block.border_type(BorderType::Rounded)
-    } else {
-        block.border_set(ascii)
     }
 }
 
@@ -173,14 +205,24 @@ fn prompt_line(prompt: &Prompt, theme: Theme) -> Line<'_> {
 
 /// Puts lines into an area, wrapped.
 fn put(buf: &mut Buffer, area: Rect, lines: Vec<Line<'_>>) {
+    // Most frames have nothing to wrap, and looking for words costs as much as all the rest.
+    if lines
+        .iter()
+        .all(|line| line.width() <= usize::from(area.width))
+    {
+        return put_cut(buf, area, lines);
+    }
     Paragraph::new(lines)
         .wrap(Wrap { trim: false })
         .render(area, buf);
 }
 
 /// Puts lines into an area, each cut at its end.
-fn put_cut(buf: &mut Buffer, area: Rect, lines: Vec<Line<'_>>) {
-    Paragraph::new(lines).render(area, buf);
+fn put_cut<'a>(buf: &mut Buffer, area: Rect, lines: impl IntoIterator<Item = Line<'a>>) {
+    let area = area.intersection(*buf.area());
+    for (row, line) in area.rows().zip(lines) {
+        buf.set_line(row.x, row.y, &line, row.width);
+    }
 }
 
 /// A box on top of everything, with its lines, each cut at its end. Below its end it is not scrolled.
