@@ -36,7 +36,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 /// For a POSIX shell.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 

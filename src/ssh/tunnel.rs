@@ -6,14 +6,16 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use openssh::{ForwardType, Session, Socket};
+use openssh::{ForwardType, Session, Socket, Stdio};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::failure;
 use super::front::{self, Front};
+use super::log_tail::quoted;
 use super::meter::Meter;
 use crate::domain::InstanceId;
 use crate::engine::ports::{CallbackForward, LinkError, TunnelEnds, TunnelSpec, TunnelTraffic};
@@ -157,20 +159,45 @@ async fn lead_back(session: &Session, callback: &CallbackForward) -> Result<(), 
             callback.target
         ))
     })?;
-    session
-        .request_port_forward(
+    let forward = || {
+        session.request_port_forward(
             ForwardType::Remote,
             Socket::new("127.0.0.1", callback.remote_port),
-            Socket::new(host, port),
+            Socket::new(host.clone(), port),
         )
-        .await
-        .map_err(|error| {
-            LinkError::Lost(format!(
-                "the rental's port {} for the PoC callback cannot be had: {}",
-                callback.remote_port,
-                failure::lost(&error)
-            ))
-        })
+    };
+    if forward().await.is_ok() {
+        return Ok(());
+    }
+    free(session, callback.remote_port).await;
+    forward().await.map_err(|error| {
+        LinkError::Lost(format!(
+            "the rental's port {} for the PoC callback cannot be had: {}",
+            callback.remote_port,
+            failure::lost(&error)
+        ))
+    })
+}
+
+const FREE_PORT: &str = include_str!("free_port.sh");
+const FREE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Takes the port from our earlier session. When a link dies in silence, the rental's sshd waits for
+/// it and keeps its port, a quarter of an hour or for good.
+async fn free(session: &Session, port: u16) {
+    let command = format!("sh -c {} free-port {port}", quoted(FREE_PORT));
+    let mut command = session.raw_command(command);
+    let freed = command.stdin(Stdio::null()).stderr(Stdio::null()).output();
+    match tokio::time::timeout(FREE_TIMEOUT, freed).await {
+        Ok(Ok(output)) if output.status.success() => {
+            tracing::info!(
+                port,
+                "an earlier link's session on the rental was ended: it had the port"
+            );
+        }
+        // The forward tells what is wrong.
+        _ => tracing::debug!(port, "the port on the rental is not ours to free"),
+    }
 }
 
 /// An end leads into a session as long as this lives.

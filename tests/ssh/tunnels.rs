@@ -171,6 +171,48 @@ for_both_peers! {
         session.close().await;
     }
 
+    async fn a_link_that_died_in_silence_keeps_no_port_from_the_next_one(scene: Scene) {
+        let target = http_server().await;
+        let remote_port = free_port().await;
+        let callback = CallbackForward { remote_port, target: target.to_string() };
+        let spec = TunnelSpec { callback: Some(callback), ..spec(target) };
+        let wire = Wire::to(&scene.peer.endpoint()).await;
+        let session = scene.remote.connect(ID, &wire.endpoint()).await.unwrap();
+        session.open_tunnel(&spec).await.unwrap();
+        // When nothing comes through any more and the host is not told that the client is gone,
+        wire.die();
+        session.close().await;
+        // then the next session has the callback's port all the same.
+        let next = scene.connect().await;
+        next.open_tunnel(&spec).await.unwrap();
+        let mut inside = scene.peer.connect_inside(remote_port).await;
+        inside.write_all(b"GET /again HTTP/1.1\r\n\r\n").await.unwrap();
+        let mut reply = String::new();
+        inside.read_to_string(&mut reply).await.unwrap();
+        assert!(reply.ends_with("GET /again HTTP/1.1"), "{reply}");
+        next.close().await;
+    }
+
+    async fn a_port_that_another_program_has_is_left_to_it(scene: Scene) {
+        let target = http_server().await;
+        let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let remote_port = match scene.peer {
+            Peer::Sshd(_) => other.local_addr().unwrap().port(),
+            // The played machine has ports of its own, and no program that takes one.
+            Peer::Played { .. } => return,
+        };
+        let callback = CallbackForward { remote_port, target: target.to_string() };
+        let session = scene.connect().await;
+        let refused = session.open_tunnel(&TunnelSpec { callback: Some(callback), ..spec(target) }).await;
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains(&format!("port {remote_port}")), "{error}");
+        // The other program still has it.
+        let client = tokio::net::TcpStream::connect(("127.0.0.1", remote_port));
+        let (accepted, connected) = tokio::join!(other.accept(), client);
+        assert!(accepted.is_ok() && connected.is_ok());
+        session.close().await;
+    }
+
     async fn two_hundred_requests_at_once_are_all_answered_again_and_again(scene: Scene) {
         let session = scene.connect().await;
         let ends = session.open_tunnel(&spec(http_server().await)).await.unwrap();

@@ -123,6 +123,8 @@ impl Wire {
         while limit > 0 {
             let count = from.read(&mut buffer).await.unwrap_or(0);
             if count == 0 {
+                // A dead wire does not say either that an end is gone.
+                let _ = state.wait_for(|state| *state == State::Sound).await;
                 return;
             }
             let latency = *self.latency.lock().unwrap();

@@ -7,6 +7,7 @@ use russh::server::{
     Auth, ChannelOpenHandle, Handle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey,
 };
 use russh::{Channel, ChannelId, ChannelOpenFailure};
+use tokio_util::sync::CancellationToken;
 
 use super::{Dialer, Machine, exec};
 
@@ -16,11 +17,17 @@ const PIPE: usize = 64 * 1024;
 
 /// Ports of a machine that remote forwards listen on, with the connection they belong to.
 #[derive(Debug, Default)]
-pub(super) struct Forwards(Mutex<BTreeMap<u16, u64>>);
+pub(super) struct Forwards(Mutex<BTreeMap<u16, Owner>>);
+
+#[derive(Debug, Clone)]
+struct Owner {
+    connection: u64,
+    cut: CancellationToken,
+}
 
 impl Forwards {
     /// Takes a port (any for 0); absent when somebody has it.
-    fn take(&self, port: u16, connection: u64) -> Option<u16> {
+    fn take(&self, port: u16, owner: Owner) -> Option<u16> {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let port = match port {
             0 => (FIRST_FREE_PORT..=u16::MAX).find(|port| !taken.contains_key(port))?,
@@ -29,14 +36,15 @@ impl Forwards {
         if taken.contains_key(&port) {
             return None;
         }
-        taken.insert(port, connection);
+        taken.insert(port, owner);
         Some(port)
     }
 
     /// Gives a port back; false when it is not this connection's.
     fn give_back(&self, port: u16, connection: u64) -> bool {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let ours = taken.get(&port) == Some(&connection);
+        let owner = taken.get(&port);
+        let ours = owner.is_some_and(|owner| owner.connection == connection);
         if ours {
             taken.remove(&port);
         }
@@ -47,9 +55,22 @@ impl Forwards {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         taken
             .iter()
-            .filter(|(_, owner)| **owner == connection)
+            .filter(|(_, owner)| owner.connection == connection)
             .map(|(port, _)| *port)
             .collect()
+    }
+
+    /// Ends the connection that has this port.
+    pub(super) fn cut_owner(&self, port: u16) {
+        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(owner) = taken.get(&port) {
+            owner.cut.cancel();
+        }
+    }
+
+    pub(super) fn is_taken(&self, port: u16) -> bool {
+        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.contains_key(&port)
     }
 }
 
@@ -58,16 +79,23 @@ pub(super) struct Connection {
     machine: Arc<dyn Machine>,
     forwards: Arc<Forwards>,
     number: u64,
+    cut: CancellationToken,
 }
 
 impl Connection {
-    pub(super) fn new(machine: Arc<dyn Machine>, forwards: Arc<Forwards>) -> Connection {
+    /// A connection that ends when it is cut.
+    pub(super) fn new(
+        machine: Arc<dyn Machine>,
+        forwards: Arc<Forwards>,
+        cut: CancellationToken,
+    ) -> Connection {
         use std::sync::atomic::{AtomicU64, Ordering};
         static COUNT: AtomicU64 = AtomicU64::new(0);
         Connection {
             machine,
             forwards,
             number: COUNT.fetch_add(1, Ordering::Relaxed),
+            cut,
         }
     }
 
@@ -117,7 +145,11 @@ impl Handler for Connection {
         _session: &mut Session,
     ) -> Result<(), russh::Error> {
         reply.accept().await;
-        tokio::spawn(exec::serve(channel, self.machine.clone()));
+        tokio::spawn(exec::serve(
+            channel,
+            self.machine.clone(),
+            self.forwards.clone(),
+        ));
         Ok(())
     }
 
@@ -183,7 +215,11 @@ impl Handler for Connection {
         session: &mut Session,
     ) -> Result<bool, russh::Error> {
         let wanted = u16::try_from(*port).unwrap_or(0);
-        let Some(taken) = self.forwards.take(wanted, self.number) else {
+        let owner = Owner {
+            connection: self.number,
+            cut: self.cut.clone(),
+        };
+        let Some(taken) = self.forwards.take(wanted, owner) else {
             return Ok(false);
         };
         *port = u32::from(taken);

@@ -9,9 +9,12 @@ use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 
 use super::super::inside::FRONT;
 use super::Machine;
+use super::connection::Forwards;
 use super::script::{Place, Script, Step};
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// That a connection which is cut still has its ports.
+const LONGEST_END: Duration = Duration::from_secs(2);
 const CHUNK: usize = 32 * 1024;
 const LONGEST_FILE: usize = 1 << 20;
 const STDERR: u32 = 1;
@@ -27,12 +30,17 @@ pub(super) struct Output {
 }
 
 /// Serves a session channel: one command, or a shell that is none.
-pub(super) async fn serve(mut channel: Channel<Msg>, machine: Arc<dyn Machine>) {
+pub(super) async fn serve(
+    mut channel: Channel<Msg>,
+    machine: Arc<dyn Machine>,
+    forwards: Arc<Forwards>,
+) {
     while let Some(message) = channel.wait().await {
         let output = match message {
             ChannelMsg::Exec { command, .. } => {
                 match Script::parse(&String::from_utf8_lossy(&command)) {
                     Script::Follow(place) => return follow(channel, &*machine, &place).await,
+                    Script::FreePort(port) => free_port(&forwards, port).await,
                     Script::Steps(steps) => run(&*machine, &steps),
                 }
             }
@@ -46,6 +54,21 @@ pub(super) async fn serve(mut channel: Channel<Msg>, machine: Arc<dyn Machine>) 
         // A client that left does not want the rest.
         let _ = finish(&write, output).await;
         return;
+    }
+}
+
+/// Ends the connection that has the port, as killing its server process does.
+async fn free_port(forwards: &Forwards, port: u16) -> Output {
+    forwards.cut_owner(port);
+    let freed = async {
+        while forwards.is_taken(port) {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    let in_time = tokio::time::timeout(LONGEST_END, freed).await;
+    Output {
+        status: u32::from(in_time.is_err()),
+        ..Output::default()
     }
 }
 

@@ -120,8 +120,8 @@ async fn accept(
                 if !machine.is_up() {
                     continue;
                 }
-                let cut = live.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let connection = Connection::new(machine.clone(), forwards.clone());
+                let cut = live.lock().unwrap_or_else(PoisonError::into_inner).child_token();
+                let connection = Connection::new(machine.clone(), forwards.clone(), cut.clone());
                 connections.spawn(serve(wire, config.clone(), connection, cut));
             }
             Some(_) = connections.join_next() => {}

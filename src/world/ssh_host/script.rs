@@ -5,6 +5,8 @@
 pub(super) enum Script {
     /// `sh -c SCRIPT follow PATH INODE OFFSET BEFORE`, whatever the script.
     Follow(Place),
+    /// `sh -c SCRIPT free-port PORT`, whatever the script.
+    FreePort(u16),
     /// Commands joined by `&&`.
     Steps(Vec<Step>),
 }
@@ -39,7 +41,7 @@ pub(super) enum Step {
 impl Script {
     pub(super) fn parse(text: &str) -> Script {
         let words = words(text);
-        if let Some(script) = follow(&words) {
+        if let Some(script) = follow(&words).or_else(|| free_port(&words)) {
             return script;
         }
         Script::Steps(words.split(|word| *word == Word::And).map(step).collect())
@@ -75,6 +77,14 @@ fn follow(words: &[Word]) -> Option<Script> {
         offset: offset.parse().ok()?,
         before: (*before).to_owned(),
     }))
+}
+
+fn free_port(words: &[Word]) -> Option<Script> {
+    let texts: Vec<&str> = words.iter().map(text).collect::<Option<_>>()?;
+    let ["sh", "-c", _, "free-port", port] = texts.as_slice() else {
+        return None;
+    };
+    Some(Script::FreePort(port.parse().ok()?))
 }
 
 fn step(words: &[Word]) -> Step {
