@@ -13,12 +13,8 @@ use super::confirmation::PendingConfirmation;
 use super::drill::{self, Part, drill};
 use super::memory::ReleaseOnly;
 use super::observe::{Observation, start_pollers};
-use super::ports::{LinkError, TunnelEnds};
 use super::see::CLOCK_SLACK;
-use super::snapshot::{
-    Alert, AlertLevel, Command, LinkSnapshot, PastSprintRow, QuitChoice, RejectedOffer, Snapshot,
-    TunnelRate, WorldKind,
-};
+use super::snapshot::{Command, PastSprintRow, QuitChoice, RejectedOffer, Snapshot, WorldKind};
 use super::supervise::caught;
 use super::watched::Watched;
 use super::{EngineError, Ports, publish};
@@ -170,57 +166,6 @@ pub(super) struct MarketView {
     pub(super) read_at: Time,
     pub(super) rows: Arc<Vec<RankedOffer>>,
     pub(super) rejected: Arc<Vec<RejectedOffer>>,
-}
-
-/// The link as last reported.
-#[derive(Default)]
-pub(super) struct LinkState {
-    pub(super) attempts: u32,
-    pub(super) last_error: Option<String>,
-    pub(super) endpoint: Option<crate::domain::SshEndpoint>,
-    pub(super) up_since: Option<Time>,
-    pub(super) ends: Option<TunnelEnds>,
-    pub(super) proven: bool,
-    pub(super) rate: TunnelRate,
-    /// What was said of the first host key that was not the rental's, and when.
-    pub(super) strange_host: Option<(Time, String)>,
-}
-
-impl LinkState {
-    pub(super) fn failed(&mut self, now: Time, error: &LinkError) {
-        self.attempts += 1;
-        self.last_error = Some(error.to_string());
-        if matches!(error, LinkError::HostKeyChanged { .. }) {
-            let alarm = || (now, error.to_string());
-            self.strange_host.get_or_insert_with(alarm);
-        }
-    }
-
-    /// Somebody who is not the rental answered in its place: told as long as the rental lives.
-    pub(super) fn alarm(&self) -> Option<Alert> {
-        let (since, text) = self.strange_host.clone()?;
-        Some(Alert {
-            level: AlertLevel::Critical,
-            text,
-            advice: "abort the sprint to give this rental back; trust it only if its container was made anew".to_owned(),
-            since,
-        })
-    }
-
-    pub(super) fn snapshot(&self) -> LinkSnapshot {
-        match self.up_since {
-            Some(since) => LinkSnapshot::Up {
-                since,
-                tunnel: self.proven,
-                rate: self.rate,
-            },
-            None if self.attempts == 0 => LinkSnapshot::None,
-            None => LinkSnapshot::Connecting {
-                attempts: self.attempts,
-                last_error: self.last_error.clone(),
-            },
-        }
-    }
 }
 
 /// Starts an engine. A sprint that an earlier run left half done goes on.
@@ -561,34 +506,5 @@ impl Engine {
         if let Some((_, view)) = self.seen.view.clone() {
             self.go_by(now, view);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_key_that_changed_is_an_alarm_as_long_as_the_rental_lives() {
-        let endpoint = || "198.51.100.7:41022".to_owned();
-        let (now, later) = (Time::UNIX_EPOCH, Time::UNIX_EPOCH + Duration::minutes(5));
-        let mut link = LinkState::default();
-        let unreachable = LinkError::Unreachable {
-            endpoint: endpoint(),
-            detail: "refused".into(),
-        };
-        link.failed(now, &unreachable);
-        assert_eq!(link.alarm(), None);
-        let changed = LinkError::HostKeyChanged {
-            endpoint: endpoint(),
-            detail: "it is not the first one".into(),
-        };
-        link.failed(now, &changed);
-        link.failed(later, &changed);
-        link.failed(later, &unreachable);
-        let alarm = link.alarm().unwrap();
-        assert_eq!((alarm.level, alarm.since), (AlertLevel::Critical, now));
-        assert!(alarm.text.contains("198.51.100.7:41022"), "{}", alarm.text);
-        assert_eq!(link.attempts, 4);
     }
 }

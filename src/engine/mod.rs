@@ -13,6 +13,7 @@ mod core;
 mod drill;
 mod exec;
 mod front;
+mod link;
 mod market_log;
 mod memory;
 mod missed;

@@ -510,8 +510,8 @@ impl Engine {
             since: *since,
         });
         let watched = self.own.iter().chain(&self.beside);
-        let strange = watched.filter_map(|watched| watched.link.alarm());
-        late.chain(strange).collect()
+        let links = watched.flat_map(|watched| watched.link.alerts(now, watched.instance));
+        late.chain(links).collect()
     }
 
     fn alerts(&self, now: Time, began: &mut Began) -> Vec<Alert> {

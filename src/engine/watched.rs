@@ -1,14 +1,15 @@
 //! A rental that is watched, and what was seen of it. A sprint has two of them while a boot that is
 //! behind is raced by another one.
 
-use super::core::{Engine, LinkState};
+use super::core::Engine;
 use super::exec;
 use super::front::Front;
+use super::link::LinkState;
 use super::market_log::MarketLog;
 use super::observe::LinkChange;
 use super::ports::{LinkError, TunnelSpec};
 use super::rental::Watcher;
-use super::snapshot::{BootLog, TunnelRate};
+use super::snapshot::BootLog;
 use crate::domain::{BootTimes, Instance, InstanceId, LogLine, MlNodeStatus, OrderedMachine, Time};
 use crate::flow::{BootReading, Pace, Rental};
 use crate::mlnode::boot::BootTracker;
@@ -59,8 +60,7 @@ impl Watched {
             }
             LinkChange::Connected(endpoint) => {
                 tracing::info!("SSH is connected to {endpoint}");
-                link.endpoint = Some(endpoint);
-                link.up_since = Some(now);
+                link.connected(now, endpoint);
             }
             LinkChange::Tunnel(ends) => link.ends = Some(ends),
             LinkChange::Carries(rate) => {
@@ -69,11 +69,7 @@ impl Watched {
             }
             LinkChange::Lost(error) => {
                 tracing::warn!("{error}; connecting again");
-                link.up_since = None;
-                link.ends = None;
-                link.proven = false;
-                link.rate = TunnelRate::default();
-                link.last_error = Some(error.to_string());
+                link.lost(now, &error);
             }
         }
         self.boot.observe_link(now, self.link.up_since.is_some());
