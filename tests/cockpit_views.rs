@@ -5,6 +5,8 @@
 mod hedge;
 #[path = "cockpit_views/log.rs"]
 mod log;
+#[path = "cockpit_views/own.rs"]
+mod own;
 #[path = "cockpit_views/pointer.rs"]
 mod pointer;
 
@@ -16,12 +18,12 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pocpit::domain::*;
 use pocpit::engine::*;
 use pocpit::tui::ExitReason;
-use pocpit::tui::keymap::{Action, bindings, key_of, markdown_table};
+use pocpit::tui::keymap::{Action, Keymap, markdown_table};
 use pocpit::tui::layout::Breakpoint;
 use pocpit::tui::message::{Message, Pointer};
 use pocpit::tui::model::{Dialog, Model, Pane};
 use pocpit::tui::target::Target;
-use pocpit::tui::theme::{Colors, Ground, Theme};
+use pocpit::tui::theme::{Colors, Ground, OwnColors, Theme};
 use pocpit::tui::update::update;
 use pocpit::tui::view;
 use proptest::prelude::*;
@@ -32,6 +34,7 @@ const THEME: Theme = Theme {
     colors: Colors::Indexed,
     ground: Ground::Dark,
     unicode: true,
+    own: OwnColors::NONE,
 };
 
 fn at(minute: i64) -> Time {
@@ -738,6 +741,7 @@ fn without_colour_no_cell_has_one() {
         colors: Colors::None,
         ground: Ground::Dark,
         unicode: false,
+        own: OwnColors::NONE,
     };
     terminal
         .draw(|f| {
@@ -756,10 +760,10 @@ fn without_colour_no_cell_has_one() {
 
 #[test]
 fn every_binding_has_keys_and_help_and_no_key_means_two_things() {
-    for (i, a) in bindings().enumerate() {
+    for (i, a) in Keymap::usual().bindings().enumerate() {
         assert!(!a.keys.is_empty() && !a.help.is_empty(), "{a:?}");
         assert!(markdown_table().contains(a.help));
-        for b in bindings().skip(i + 1) {
+        for b in Keymap::usual().bindings().skip(i + 1) {
             if a.context == b.context {
                 assert!(
                     a.keys.iter().all(|k| !b.keys.contains(k)),
@@ -775,8 +779,11 @@ fn every_binding_has_keys_and_help_and_no_key_means_two_things() {
 fn every_action_has_a_key_and_a_text() {
     // That each has a handler, the compiler sees: `act` has no arm for the rest.
     for action in Action::all() {
-        assert!(bindings().any(|row| row.action == action), "{action:?}");
-        assert!(!key_of(action).is_empty(), "{action:?}");
+        assert!(
+            Keymap::usual().bindings().any(|row| row.action == action),
+            "{action:?}"
+        );
+        assert!(!Keymap::usual().key_of(action).is_empty(), "{action:?}");
     }
 }
 
@@ -996,6 +1003,7 @@ fn a_viewer_is_named_in_every_size_and_without_colour() {
         colors: Colors::None,
         ground: Ground::Dark,
         unicode: false,
+        own: OwnColors::NONE,
     };
     for (width, height) in [(200, 60), (120, 40), (80, 24), (60, 16), (40, 5)] {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
@@ -1489,6 +1497,7 @@ fn styles_are_as_agreed_in_colour_and_without() {
             colors,
             ground,
             unicode: true,
+            own: OwnColors::NONE,
         };
         for (state, model) in [("alert", model(alarmed())), ("choosing", model(choosing()))] {
             insta::assert_snapshot!(format!("styles_{state}_{name}"), styles(&model, theme));

@@ -135,6 +135,21 @@ fn a_new_configuration_is_private_and_never_overwritten_and_its_gaps_are_listed_
 }
 
 #[test]
+fn a_key_or_colour_that_means_nothing_is_told_before_the_cockpit_opens() {
+    let home = Home::new();
+    let sim = Sim::start(&mut home.command(&["sim"]));
+    let complete = std::fs::read_to_string(&sim.config).unwrap();
+    let look = "[cockpit]\nkeys = { abrt = \"X\" }\ncolors = { good = \"red\" }\n";
+    let file = home.path("look.toml");
+    std::fs::write(&file, complete.replacen("[cockpit]\n", look, 1)).unwrap();
+    let check = home.run(&["--config", file.to_str().unwrap(), "config", "check"]);
+    assert_eq!(check.code, Some(2), "{}", check.stderr);
+    for part in ["abrt; did you mean abort?", "no colour good"] {
+        assert!(check.stderr.contains(part), "{part} in {}", check.stderr);
+    }
+}
+
+#[test]
 fn the_predecessors_settings_become_a_configuration_and_private_key_files() {
     let home = Home::new();
     let env = home.path(".env");

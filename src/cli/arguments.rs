@@ -6,9 +6,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, MouseUse, Ring};
 use crate::domain::CockpitId;
-use crate::tui::theme::{Colors, Ground};
+use crate::tui::keymap::Keymap;
+use crate::tui::theme::{Colors, Ground, OwnColors};
 use crate::tui::{
-    ColorChoice, GlyphChoice, GroundChoice, MouseChoice, RingChoice, TimingsChoice, TuiOptions,
+    ColorChoice, GlyphChoice, GroundChoice, MouseChoice, RingChoice, TimingsChoice, TuiError,
+    TuiOptions,
 };
 use crate::world::Scenario;
 
@@ -68,8 +70,20 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    pub(crate) fn tui(&self, config: &Config) -> TuiOptions {
-        TuiOptions {
+    /// How the cockpit looks and listens, by the flags and the configuration.
+    pub(crate) fn tui(&self, config: &Config) -> Result<TuiOptions, TuiError> {
+        let (keymap, own_colors) = match (Keymap::with(&config.keys), OwnColors::of(&config.colors))
+        {
+            (Ok(keymap), Ok(colors)) => (keymap, colors),
+            (keymap, colors) => {
+                let problems = keymap.err().into_iter().chain(colors.err());
+                return Err(TuiError::Look(problems.flatten().collect()));
+            }
+        };
+        Ok(TuiOptions {
+            // It lives as long as the program.
+            keymap: Box::leak(Box::new(keymap)),
+            own_colors,
             typed_above: Some(config.budget.typed_above),
             timings: if self.timings {
                 TimingsChoice::Tell
@@ -102,7 +116,7 @@ impl Common {
                 Glyphs::Ascii => GlyphChoice::Ascii,
                 Glyphs::Unicode => GlyphChoice::Unicode,
             },
-        }
+        })
     }
 }
 

@@ -17,6 +17,7 @@ use crate::tui::{self, ExitReason, Places, Seat, TuiOptions};
 pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
     tui::check_terminal()?;
     let config = runtime::load(common)?.config;
+    let options = common.tui(&config)?;
     let _guard = telemetry::start(Audience::Cockpit, &config.paths.log_dir)?;
     match runtime::start_engine(&config, Mode::Manual, EndAfter::Never) {
         Ok(handle) => {
@@ -24,12 +25,12 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
                 handle,
                 &config.paths.state_dir,
                 places(&config),
-                common.tui(&config),
+                options,
                 IfTerminalIsLost::GoOn,
             )
             .await
         }
-        Err(error) if is_locked(&error) => view(&config, common.tui(&config)).await,
+        Err(error) if is_locked(&error) => view(&config, options).await,
         Err(error) => Err(error),
     }
 }

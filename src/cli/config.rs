@@ -49,6 +49,7 @@ fn init(path: &Path) -> Result<Exit, Report> {
 
 fn check(common: &Common) -> Result<Exit, Report> {
     let loaded = runtime::load(common)?;
+    common.tui(&loaded.config)?;
     let origin = loaded.file.as_ref().map_or_else(
         || "the environment".to_owned(),
         |file| file.display().to_string(),

@@ -54,7 +54,7 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
                 saved: std::env::temp_dir(),
                 rental_logs: runtime::rental_logs(&config),
             },
-            common.tui(&config),
+            common.tui(&config)?,
             IfTerminalIsLost::End,
         )
         .await

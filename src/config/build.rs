@@ -48,6 +48,8 @@ pub(super) fn build(
         "off" => Ring::Off,
         _ => Ring::Notify,
     };
+    let keys = reader.table("cockpit.keys");
+    let colors = reader.table("cockpit.colors");
     let chain = chain(reader);
     let poc = poc(reader);
     let vast = vast(reader, &poc, warnings);
@@ -64,6 +66,8 @@ pub(super) fn build(
         neighbours,
         mouse,
         ring,
+        keys,
+        colors,
         chain,
         vast,
         ssh,

@@ -172,6 +172,18 @@ pub const KEYS: &[Key] = &[
         "\"notify\"",
         "What tells an operator who looks elsewhere that more is wrong or a gate waits: notify is a bell and a notification of the terminal (the bell alone in tmux, screen and the Linux console), bell a bell, off nothing.",
     ),
+    default(
+        "cockpit.keys",
+        Kind::Table,
+        "{}",
+        "Other keys for actions, in place of the usual ones: { abort = \"X\", \"boot.search\" = \"/ Ctrl-f\" }. The README's table of keys has the names. Keys of dialogs stay as they are.",
+    ),
+    default(
+        "cockpit.colors",
+        Kind::Table,
+        "{}",
+        "Other colours: { accent = \"#79c0ff\", dim = \"250\", bad = \"light red\" }, for ok, warn, bad, dim and accent. A terminal with fewer colours gets the nearest one; without colours there are none.",
+    ),
     required(
         "chain.public_api",
         Kind::Urls,

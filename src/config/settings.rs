@@ -44,6 +44,10 @@ pub struct Config {
     pub mouse: MouseUse,
     /// How the cockpit rings.
     pub ring: Ring,
+    /// Keys that actions of the cockpit have in place of the usual ones, by their names.
+    pub keys: BTreeMap<String, String>,
+    /// Colours that roles of the cockpit have in place of ours, by their names.
+    pub colors: BTreeMap<String, String>,
     /// Where to read the chain.
     pub chain: ChainConfig,
     /// The GPU market.

@@ -97,9 +97,15 @@ pub async fn run(
     terminal::check()?;
     // Told when the screen, which is dropped before it, was given back.
     let mut timings = Timings::new(options.timings);
-    let theme = Theme::resolve(options.color, options.ground, options.glyphs, |name| {
-        std::env::var(name).ok()
-    });
+    let theme = Theme {
+        own: options.own_colors,
+        ..Theme::resolve(options.color, options.ground, options.glyphs, |name| {
+            std::env::var(name).ok()
+        })
+    };
+    for warning in options.own_colors.hard_to_read(theme.ground) {
+        tracing::warn!("{warning}");
+    }
     let mut signals = Signals::listen()?;
     let mut screen = Screen::enter(options.mouse, &timings)?;
     let mut input = Input::start().map_err(|source| TuiError::Terminal {
@@ -109,6 +115,7 @@ pub async fn run(
     let first = Arc::clone(&snapshots.borrow_and_update());
     let mut model = seat.model(first);
     model.typed_above = options.typed_above;
+    model.keymap = options.keymap;
     let mut beside = Beside::new(places, options.ring);
     let mut live = true;
     let mut came = Instant::now();

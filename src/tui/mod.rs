@@ -87,8 +87,12 @@ pub enum RingChoice {
 }
 
 /// How the cockpit looks and listens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct TuiOptions {
+    /// What the keys do.
+    pub keymap: &'static keymap::Keymap,
+    /// The operator's own colours.
+    pub own_colors: theme::OwnColors,
     /// Colours.
     pub color: ColorChoice,
     /// What is behind the text.
@@ -140,6 +144,12 @@ pub enum TuiError {
         "TERM={0:?} cannot show the cockpit: set TERM to what your terminal is (often xterm-256color), or use `pocpit auto`"
     )]
     DumbTerminal(String),
+    /// Keys or colours that mean nothing.
+    #[error(
+        "the cockpit cannot look as the configuration says:\n  {}\nfix cockpit.keys and cockpit.colors, or leave them out",
+        .0.join("\n  ")
+    )]
+    Look(Vec<String>),
     /// The terminal failed.
     #[error("the terminal failed while {doing}: {source}")]
     Terminal {

@@ -11,6 +11,7 @@ use crate::engine::{
 };
 
 use super::ExitReason;
+use super::keymap::Keymap;
 use super::log::LogView;
 use super::offers::OfferView;
 use super::palette::Palette;
@@ -121,6 +122,8 @@ pub enum OfferList {
 pub struct Model {
     /// What this cockpit is to the engine.
     pub role: Role,
+    /// What the keys do.
+    pub keymap: &'static Keymap,
     /// The newest snapshot.
     pub snapshot: Arc<Snapshot>,
     /// Real time since it came.
@@ -199,6 +202,7 @@ impl Model {
         let offers = OfferView::new(&snapshot.offers.rows);
         Model {
             role: Role::Driver,
+            keymap: Keymap::usual(),
             snapshot,
             since_snapshot: Duration::zero(),
             focus: work,

@@ -1,7 +1,7 @@
 //! The palette: every action, found by a few letters of what it does. It does nothing that a key does
 //! not do, and asks the same questions.
 
-use super::keymap::{Binding, Context, bindings, reason_against};
+use super::keymap::{Binding, Context, reason_against};
 use super::model::Model;
 
 /// What is typed into it, and which of the actions it found is selected.
@@ -27,7 +27,10 @@ pub struct Entry {
 impl Palette {
     /// What fits the text, best first. Without a text: what can be done now before what cannot.
     pub fn entries(&self, model: &Model) -> Vec<Entry> {
-        let rows = bindings().filter(|row| is_offered(row.context));
+        let rows = model
+            .keymap
+            .bindings()
+            .filter(|row| is_offered(row.context));
         let mut found: Vec<(i32, Entry)> = rows
             .filter_map(|binding| {
                 let (score, found) = fuzzy(&self.text, binding.help)?;

@@ -4,6 +4,7 @@
 use chrono::{NaiveTime, TimeDelta};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::keymap::Action;
 use super::log::first_from;
 use super::model::Model;
 use crate::domain::{BootStage, Time};
@@ -87,7 +88,10 @@ pub fn accept(model: &mut Model) {
             model.log.filter(&text, log);
             let none = model.log.filter.as_ref();
             if none.is_some_and(|filter| filter.lines.count() == 0) {
-                model.say(format!("no line holds \"{text}\" yet: Esc shows all again"));
+                let all = model.keymap.key_of(Action::ClearSearch);
+                model.say(format!(
+                    "no line holds \"{text}\" yet: {all} shows all again"
+                ));
             }
         }
         Ask::GoTo => go_to(model, text.trim()),

@@ -14,7 +14,7 @@ use pocpit::domain::{BootTime, MachineId, Offer, OfferId, OwnBoots, RankedOffer,
 use pocpit::engine::Snapshot;
 use pocpit::tui::message::Message;
 use pocpit::tui::model::Model;
-use pocpit::tui::theme::{Colors, Ground, Theme};
+use pocpit::tui::theme::{Colors, Ground, OwnColors, Theme};
 use pocpit::tui::update::update;
 use pocpit::tui::view;
 use ratatui::Terminal;
@@ -28,6 +28,7 @@ const THEME: Theme = Theme {
     colors: Colors::Indexed,
     ground: Ground::Dark,
     unicode: true,
+    own: OwnColors::NONE,
 };
 const ROUNDS: usize = 1_000;
 /// Lines that come between two frames, 40 ms apart, of 50,000 a second.

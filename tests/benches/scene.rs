@@ -13,7 +13,7 @@ use pocpit::engine::{
 };
 use pocpit::tui::message::Message;
 use pocpit::tui::model::Model;
-use pocpit::tui::theme::{Colors, Ground, Theme};
+use pocpit::tui::theme::{Colors, Ground, OwnColors, Theme};
 use pocpit::tui::update::update;
 use pocpit::tui::view;
 use ratatui::buffer::Buffer;
@@ -24,6 +24,7 @@ pub const THEME: Theme = Theme {
     colors: Colors::Indexed,
     ground: Ground::Dark,
     unicode: true,
+    own: OwnColors::NONE,
 };
 
 /// A line of a log.

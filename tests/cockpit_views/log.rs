@@ -116,6 +116,7 @@ fn what_is_found_is_marked_also_without_colour() {
         colors: Colors::None,
         ground: Ground::Dark,
         unicode: false,
+        own: OwnColors::NONE,
     };
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
     terminal

@@ -20,8 +20,28 @@ macro_rules! actions {
                 all.extend(Pane::ALL.map(Action::Pane));
                 all
             }
+
+            /// Its name in the configuration: `toggle_mode`, `pane_offers`.
+            pub fn name(self) -> String {
+                match self {
+                    $(Action::$name => snake(stringify!($name)),)*
+                    Action::Pane(pane) => format!("pane_{}", snake(&format!("{pane:?}"))),
+                }
+            }
         }
     };
+}
+
+/// `ToggleMode` as `toggle_mode`.
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.extend(letter.to_lowercase());
+    }
+    snake
 }
 
 actions! {

@@ -31,7 +31,7 @@ pub(super) fn no_gate(model: &Model) -> Option<&'static str> {
     match model.gate() {
         None => Some("no gate waits for approval"),
         Some(GateKind::Rent | GateKind::Hedge) => {
-            Some("pick an offer and press Enter to pass this gate")
+            Some("pick an offer and rent it to pass this gate")
         }
         Some(GateKind::Start | GateKind::Register | GateKind::Release) => None,
     }
@@ -40,8 +40,8 @@ pub(super) fn no_gate(model: &Model) -> Option<&'static str> {
 pub(super) fn no_selection(model: &Model) -> Option<&'static str> {
     match model.offer_list {
         OfferList::Usable => {}
-        OfferList::Rejected => return Some("these offers are out: press e for the usable ones"),
-        OfferList::Avoided => return Some("these are machines: press v for the usable offers"),
+        OfferList::Rejected => return Some("these offers are out: go back to the usable ones"),
+        OfferList::Avoided => return Some("these are machines: go back to the usable offers"),
     }
     model
         .selected_row()
@@ -54,7 +54,7 @@ pub(super) fn no_rent(model: &Model) -> Option<&'static str> {
         return no_selection(model);
     }
     if model.snapshot.mode == Mode::Auto {
-        return Some("auto mode picks the offer: press m for manual");
+        return Some("auto mode picks the offer: switch to manual first");
     }
     if let Some(reason) = no_selection(model) {
         return Some(reason);
@@ -64,7 +64,7 @@ pub(super) fn no_rent(model: &Model) -> Option<&'static str> {
 
 pub(super) fn no_avoided(model: &Model) -> Option<&'static str> {
     if model.offer_list != OfferList::Avoided {
-        return Some("press v for the machines that are avoided");
+        return Some("look at the machines that are avoided first");
     }
     model
         .selected_avoided()
@@ -87,7 +87,7 @@ pub(super) fn follows(model: &Model) -> Option<&'static str> {
 }
 
 pub(super) fn wraps(model: &Model) -> Option<&'static str> {
-    (model.log.long == LongLines::Wrap).then_some("long lines are wrapped: press w to cut them")
+    (model.log.long == LongLines::Wrap).then_some("long lines are wrapped: cut them first")
 }
 
 pub(super) fn no_match(model: &Model) -> Option<&'static str> {
@@ -95,7 +95,7 @@ pub(super) fn no_match(model: &Model) -> Option<&'static str> {
         .log
         .search
         .is_none()
-        .then_some("nothing is searched for: press / first")
+        .then_some("nothing is searched for")
 }
 
 pub(super) fn nothing_to_clear(model: &Model) -> Option<&'static str> {

@@ -56,6 +56,7 @@ impl Key {
             KeyCode::PageUp => "PgUp".to_owned(),
             KeyCode::PageDown => "PgDn".to_owned(),
             KeyCode::BackTab => "Shift-Tab".to_owned(),
+            KeyCode::F(number) => format!("F{number}"),
             other => format!("{other:?}"),
         };
         if self.ctrl {
@@ -63,5 +64,48 @@ impl Key {
         } else {
             name
         }
+    }
+
+    /// The key of a name as [`Key::name`] gives it: `a`, `Space`, `Ctrl-f`, `PgUp`, `F5`.
+    pub(super) fn named(name: &str) -> Option<Key> {
+        if let Some(letter) = name.strip_prefix("Ctrl-") {
+            let mut letters = letter.chars();
+            let letter = letters.next().filter(char::is_ascii_alphabetic)?;
+            return letters
+                .next()
+                .is_none()
+                .then(|| ctrl(letter.to_ascii_lowercase()));
+        }
+        let mut letters = name.chars();
+        if let (Some(letter), None) = (letters.next(), letters.next()) {
+            return Some(c(letter));
+        }
+        if let Some(number) = name.strip_prefix('F') {
+            let number = number
+                .parse()
+                .ok()
+                .filter(|number| (1..=12).contains(number))?;
+            return Some(k(KeyCode::F(number)));
+        }
+        let code = match name {
+            "Space" => KeyCode::Char(' '),
+            "Enter" => KeyCode::Enter,
+            "Esc" => KeyCode::Esc,
+            "Tab" => KeyCode::Tab,
+            "Shift-Tab" => KeyCode::BackTab,
+            "Backspace" => KeyCode::Backspace,
+            "Delete" => KeyCode::Delete,
+            "Insert" => KeyCode::Insert,
+            "Home" => KeyCode::Home,
+            "End" => KeyCode::End,
+            "PgUp" => KeyCode::PageUp,
+            "PgDn" => KeyCode::PageDown,
+            "Up" => KeyCode::Up,
+            "Down" => KeyCode::Down,
+            "Left" => KeyCode::Left,
+            "Right" => KeyCode::Right,
+            _ => return None,
+        };
+        Some(k(code))
     }
 }

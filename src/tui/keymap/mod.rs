@@ -5,10 +5,12 @@ mod blocked;
 mod everywhere;
 mod key;
 mod overlays;
+mod own;
 mod panes;
 mod row;
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use crossterm::event::KeyEvent;
 
@@ -77,8 +79,8 @@ impl Context {
         Context::Help,
     ];
 
-    /// Its rows.
-    pub fn rows(self) -> &'static [Binding] {
+    /// Its rows, with the usual keys.
+    fn usual(self) -> &'static [Binding] {
         match self {
             Context::Dialog => overlays::DIALOG,
             Context::Typed => overlays::TYPED,
@@ -106,16 +108,37 @@ impl Context {
     }
 }
 
-/// Every row of the table.
-pub fn bindings() -> impl Iterator<Item = &'static Binding> {
-    Context::ALL.into_iter().flat_map(Context::rows)
-}
+/// The table with the keys that the operator wants.
+#[derive(Debug)]
+pub struct Keymap(Vec<(Context, Vec<Binding>)>);
 
-/// Name of the first key of an action: what a text calls it by.
-pub fn key_of(action: Action) -> String {
-    let row = bindings().find(|row| row.action == action);
-    let key = row.and_then(|row| row.keys.first());
-    key.map(|key| key.name()).unwrap_or_default()
+impl Keymap {
+    /// The table with the usual keys.
+    pub fn usual() -> &'static Keymap {
+        static USUAL: LazyLock<Keymap> = LazyLock::new(|| {
+            let rows = |context: Context| (context, context.usual().to_vec());
+            Keymap(Context::ALL.into_iter().map(rows).collect())
+        });
+        &USUAL
+    }
+
+    /// The rows of a context.
+    pub fn rows(&self, context: Context) -> &[Binding] {
+        let found = self.0.iter().find(|(known, _)| *known == context);
+        found.map(|(_, rows)| rows.as_slice()).unwrap_or_default()
+    }
+
+    /// Every row.
+    pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
+        self.0.iter().flat_map(|(_, rows)| rows)
+    }
+
+    /// Name of the first key of an action: what a text calls it by.
+    pub fn key_of(&self, action: Action) -> String {
+        let row = self.bindings().find(|row| row.action == action);
+        let key = row.and_then(|row| row.keys.first());
+        key.map(|key| key.name()).unwrap_or_default()
+    }
 }
 
 /// Contexts that count, first match wins.
@@ -144,11 +167,19 @@ pub fn contexts(model: &Model) -> &'static [Context] {
     }
 }
 
+/// Rows of the contexts that count.
+fn counting(model: &Model) -> impl Iterator<Item = &'static Binding> {
+    let keymap = model.keymap;
+    contexts(model)
+        .iter()
+        .flat_map(|context| keymap.rows(*context))
+}
+
 /// The row that this key means now, whether blocked or not.
 pub fn lookup(model: &Model, event: KeyEvent) -> Option<&'static Binding> {
     let pressed = Key::pressed(event)?;
     contexts(model).iter().find_map(|context| {
-        let mut rows = context.rows().iter();
+        let mut rows = model.keymap.rows(*context).iter();
         rows.find(|row| row.keys.contains(&pressed))
             .filter(|row| counts(model, row))
     })
@@ -156,7 +187,7 @@ pub fn lookup(model: &Model, event: KeyEvent) -> Option<&'static Binding> {
 
 /// The row of this action where it counts now, whether blocked or not.
 pub fn lookup_action(model: &Model, action: Action) -> Option<&'static Binding> {
-    let mut rows = contexts(model).iter().flat_map(|context| context.rows());
+    let mut rows = counting(model);
     rows.find(|row| row.action == action && counts(model, row))
 }
 
@@ -169,7 +200,7 @@ fn counts(model: &Model, binding: &Binding) -> bool {
 
 /// Rows that belong into the footer now: they work.
 pub fn hints(model: &Model) -> impl Iterator<Item = &'static Binding> {
-    let rows = contexts(model).iter().flat_map(|context| context.rows());
+    let rows = counting(model);
     rows.filter(|row| !row.hint.is_empty())
         .filter(move |row| reason_against(model, row).is_none() && counts(model, row))
 }
@@ -184,20 +215,23 @@ pub fn reason_against(model: &Model, binding: &Binding) -> Option<&'static str> 
 
 /// The table as Markdown, for the README.
 pub fn markdown_table() -> String {
-    let mut table = String::from("| where | keys | what |\n| --- | --- | --- |\n");
-    for binding in bindings() {
+    let mut table =
+        String::from("| where | keys | what | in `cockpit.keys` |\n| --- | --- | --- | --- |\n");
+    for binding in Keymap::usual().bindings() {
         let keys: Vec<String> = binding
             .keys
             .iter()
             .map(|key| format!("`{}`", key.name()))
             .collect();
+        let own = own::name(binding).map(|name| format!("`{name}`"));
         // Writing to a String cannot fail.
         let _ = writeln!(
             table,
-            "| {} | {} | {} |",
+            "| {} | {} | {} | {} |",
             binding.context.title(),
             keys.join(" "),
-            binding.help
+            binding.help,
+            own.unwrap_or_default()
         );
     }
     table

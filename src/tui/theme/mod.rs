@@ -1,11 +1,14 @@
 //! Colours by role and glyphs with an ASCII form. `NO_COLOR` is resolved here, to modifiers only:
 //! resolved further down it would erase bold and reverse too.
 
+mod contrast;
+mod own;
 mod palette;
 
 use ratatui::style::{Modifier, Style};
 
 use super::{ColorChoice, GlyphChoice, GroundChoice};
+pub use own::OwnColors;
 use palette::Role;
 
 /// Colours that the terminal can show.
@@ -39,6 +42,8 @@ pub struct Theme {
     pub ground: Ground,
     /// Characters beyond ASCII may be used.
     pub unicode: bool,
+    /// The operator's own colours.
+    pub own: OwnColors,
 }
 
 impl Theme {
@@ -70,11 +75,13 @@ impl Theme {
                 GlyphChoice::Unicode => true,
                 GlyphChoice::Auto => locale.contains("utf-8") || locale.contains("utf8"),
             },
+            own: OwnColors::NONE,
         }
     }
 
     fn role(self, role: Role, without: Modifier) -> Style {
-        match palette::ink(role, self.colors, self.ground) {
+        let own = self.own.ink(role, self.colors);
+        match own.or(palette::ink(role, self.colors, self.ground)) {
             Some(color) => Style::new().fg(color),
             None => Style::new().add_modifier(without),
         }

@@ -15,6 +15,21 @@ pub(super) enum Role {
     Accent,
 }
 
+impl Role {
+    pub(super) const ALL: [Role; 5] = [Role::Ok, Role::Warn, Role::Bad, Role::Dim, Role::Accent];
+
+    /// Its name in the configuration.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Role::Ok => "ok",
+            Role::Warn => "warn",
+            Role::Bad => "bad",
+            Role::Dim => "dim",
+            Role::Accent => "accent",
+        }
+    }
+}
+
 /// A role's colours: red, green and blue; one of 256; one of sixteen.
 struct Inks(u32, u8, Color);
 
@@ -46,57 +61,17 @@ fn inks(role: Role, ground: Ground) -> Inks {
 
 #[cfg(test)]
 mod tests {
+    use super::super::contrast::{ENOUGH, contrast, of_index, papers};
     use super::*;
-
-    /// What terminals have behind the text: black, and the lightest of the usual dark ones; white, and
-    /// the darkest of the usual light ones.
-    const DARK: [u32; 3] = [0x00_0000, 0x1e_1e1e, 0x28_2c34];
-    const LIGHT: [u32; 3] = [0xff_ffff, 0xfd_f6e3, 0xee_eeee];
-    /// WCAG 2 AA for text.
-    const ENOUGH: f64 = 4.5;
-
-    fn luminance(rgb: u32) -> f64 {
-        let linear = |shift: u32| {
-            let part = f64::from((rgb >> shift) & 0xff) / 255.0;
-            if part <= 0.040_45 {
-                part / 12.92
-            } else {
-                ((part + 0.055) / 1.055).powf(2.4)
-            }
-        };
-        0.2126 * linear(16) + 0.7152 * linear(8) + 0.0722 * linear(0)
-    }
-
-    fn contrast(a: u32, b: u32) -> f64 {
-        let (a, b) = (luminance(a), luminance(b));
-        (a.max(b) + 0.05) / (a.min(b) + 0.05)
-    }
-
-    /// Red, green and blue of one of the 256, as xterm has them.
-    fn of_index(index: u8) -> u32 {
-        if index >= 232 {
-            return (8 + 10 * u32::from(index - 232)) * 0x01_0101;
-        }
-        let cube = u32::from(index) - 16;
-        let level = |step: u32| if step == 0 { 0 } else { 55 + 40 * step };
-        level(cube / 36) << 16 | level(cube / 6 % 6) << 8 | level(cube % 6)
-    }
-
-    #[test]
-    fn black_on_white_has_the_contrast_that_the_standard_gives_it() {
-        assert!((contrast(0, 0xff_ffff) - 21.0).abs() < 1e-9);
-        assert_eq!(of_index(114), 0x87_d787);
-    }
 
     #[test]
     fn every_colour_can_be_read_on_every_ground_also_the_other_way_round() {
-        let roles = [Role::Ok, Role::Warn, Role::Bad, Role::Dim, Role::Accent];
-        for (ground, behind) in [(Ground::Dark, DARK), (Ground::Light, LIGHT)] {
-            for role in roles {
+        for ground in [Ground::Dark, Ground::Light] {
+            for role in Role::ALL {
                 let Inks(rgb, index, _) = inks(role, ground);
-                for (ink, paper) in [rgb, of_index(index)]
+                for (ink, paper) in [rgb, of_index(index).unwrap()]
                     .into_iter()
-                    .flat_map(|ink| behind.map(|paper| (ink, paper)))
+                    .flat_map(|ink| papers(ground).map(|paper| (ink, paper)))
                 {
                     let contrast = contrast(ink, paper);
                     assert!(

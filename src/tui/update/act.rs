@@ -144,7 +144,10 @@ fn compare(model: &mut Model) {
         model.ask(Dialog::Compare(Box::new([first, second])));
     } else {
         model.marked = Some(second.offer.id);
-        model.say("marked: press c on another offer to compare the two");
+        let key = model.keymap.key_of(Action::Compare);
+        model.say(format!(
+            "marked: press {key} on another offer to compare the two"
+        ));
     }
 }
 

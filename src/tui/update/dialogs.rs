@@ -49,9 +49,7 @@ pub(super) fn moot(model: &Model, dialog: &Dialog) -> Option<&'static str> {
             gone.then_some("the node is not registered any more")
         }
         Dialog::LeaveViewer | Dialog::Offer(_) | Dialog::Compare(_) => None,
-        Dialog::Quit(_) => {
-            (!model.is_rented()).then_some("nothing is rented any more: press q again to quit")
-        }
+        Dialog::Quit(_) => (!model.is_rented()).then_some("nothing is rented any more: quit again"),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::domain::Duration;
 use crate::engine::{AlertLevel, Command, Snapshot};
 
 use super::ExitReason;
-use super::keymap::{Binding, lookup, reason_against};
+use super::keymap::{Action, Binding, lookup, reason_against};
 use super::layout::Breakpoint;
 use super::message::Message;
 use super::model::{Dialog, Model, Overlay, Pane, Role, suggested_pane};
@@ -53,7 +53,8 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Command> {
         Message::Placed(targets) => model.targets = targets,
         Message::LogDrawn(size) => model.log.size = size,
         Message::PastLog(instance, log) => {
-            model.say(format!("the log of rental {instance}; b goes back"));
+            let back = model.keymap.key_of(Action::LiveLog);
+            model.say(format!("the log of rental {instance}; {back} goes back"));
             model.show_log(Some(instance), *log);
             moves::focus(model, Pane::Boot);
         }

@@ -1,6 +1,5 @@
 //! Moving: which pane has the keys, and what is scrolled or selected in it.
 
-use crate::tui::keymap::bindings;
 use crate::tui::model::{Model, OfferList, Overlay, Pane};
 
 /// Rows of a page, except in the log: fixed, so that `update` needs no screen.
@@ -51,7 +50,7 @@ pub(super) fn scroll(model: &mut Model, by: Move) {
     match model.overlay.take() {
         None => scroll_pane(model, model.focus, by),
         Some(Overlay::Help { scroll }) => {
-            let scroll = by.lines(scroll, bindings().count() + 10);
+            let scroll = by.lines(scroll, model.keymap.bindings().count() + 10);
             model.overlay = Some(Overlay::Help { scroll });
         }
         Some(Overlay::Alerts { scroll }) => {

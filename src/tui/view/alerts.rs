@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::Duration;
 use crate::engine::{Alert, AlertLevel};
-use crate::tui::keymap::{Action, key_of};
+use crate::tui::keymap::Action;
 use crate::tui::layout::centered;
 use crate::tui::model::{Model, Role};
 use crate::tui::theme::Theme;
@@ -54,7 +54,7 @@ pub fn draw_line(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
 /// What the line's end says of the alerts that it does not show in full.
 fn more(model: &Model, is_cut: bool) -> String {
     let alerts = model.snapshot.alerts.len();
-    let key = key_of(Action::Alerts);
+    let key = model.keymap.key_of(Action::Alerts);
     match alerts {
         0 => String::new(),
         1 if is_cut => format!(" {key} all of it "),
@@ -126,7 +126,7 @@ pub fn draw_all(buf: &mut Buffer, screen: Rect, model: &Model, scroll: u16, them
     let title = format!(
         "{} ({} to close, j/k scroll)",
         counted(alerts),
-        key_of(Action::Alerts)
+        model.keymap.key_of(Action::Alerts)
     );
     let most = screen.height.saturating_sub(2);
     let height = u16::try_from(lines.len() + 2).map_or(most, |height| height.min(most));

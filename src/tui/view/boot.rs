@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::{BootFault, BootStage};
 use crate::engine::{BootSnapshot, LinkSnapshot, RentalSnapshot};
+use crate::tui::keymap::Action;
 use crate::tui::model::{Model, Pane};
 use crate::tui::theme::Theme;
 
@@ -57,7 +58,8 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) -> Size {
 /// Whose log it is, when it is not that of what runs.
 fn past_head(model: &Model, theme: Theme) -> Vec<Line<'static>> {
     let id = model.past.map(|id| id.to_string()).unwrap_or_default();
-    let text = format!("LOG OF PAST RENTAL {id}; b goes back to what runs");
+    let back = model.keymap.key_of(Action::LiveLog);
+    let text = format!("LOG OF PAST RENTAL {id}; {back} goes back to what runs");
     vec![Line::styled(text, theme.warn())]
 }
 

@@ -135,7 +135,7 @@ pub fn help(buf: &mut Buffer, screen: Rect, model: &Model, scroll: u16, theme: T
     let mut lines = Vec::new();
     for context in Context::ALL {
         lines.push(Line::styled(context.title(), theme.accent()));
-        for binding in context.rows() {
+        for binding in model.keymap.rows(context) {
             // What is against it is known only where its key would count.
             let against = keymap::reason_against(model, binding)
                 .filter(|_| model.dialog.is_none() && context == Context::Global);
@@ -156,7 +156,7 @@ pub fn help(buf: &mut Buffer, screen: Rect, model: &Model, scroll: u16, theme: T
     }
     let title = format!(
         "Keys of pocpit ({} to close, j/k scroll)",
-        keymap::key_of(Action::Close)
+        model.keymap.key_of(Action::Close)
     );
     popup(buf, area, &title, lines, scroll, theme);
 }

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::{Duration, GateKind, Mode, Step, UsdPerHour};
 use crate::engine::{CapSnapshot, WorldKind};
-use crate::tui::keymap::{Action, key_of};
+use crate::tui::keymap::Action;
 use crate::tui::model::{Model, Role};
 use crate::tui::theme::Theme;
 
@@ -203,7 +203,7 @@ fn wanted(model: &Model, theme: Theme) -> Item {
         let text = match (sprint.step, model.role) {
             (Step::Done, Role::Driver) => {
                 return vec![Span::styled(
-                    format!("  {} starts the next", key_of(Action::Start)),
+                    format!("  {} starts the next", model.keymap.key_of(Action::Start)),
                     theme.accent(),
                 )];
             }
@@ -230,8 +230,10 @@ fn wanted(model: &Model, theme: Theme) -> Item {
 pub fn how(kind: GateKind, model: &Model) -> String {
     match kind {
         _ if model.role != Role::Driver => "its driver decides".to_owned(),
-        GateKind::Start => format!("{} starts", key_of(Action::Start)),
+        GateKind::Start => format!("{} starts", model.keymap.key_of(Action::Start)),
         GateKind::Rent | GateKind::Hedge => "3, pick, Enter".to_owned(),
-        GateKind::Register | GateKind::Release => format!("{} approves", key_of(Action::Approve)),
+        GateKind::Register | GateKind::Release => {
+            format!("{} approves", model.keymap.key_of(Action::Approve))
+        }
     }
 }

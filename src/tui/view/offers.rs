@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::{Duration, OfferId, RankedOffer, Step};
 use crate::engine::{OffersSnapshot, SearchState};
+use crate::tui::keymap::Action;
 use crate::tui::model::{Model, OfferList, Pane};
 use crate::tui::offers::{Column, Direction, OfferView};
 use crate::tui::prompt::Ask;
@@ -70,6 +71,7 @@ fn columns(width_of_pane: u16, sort: Column) -> Vec<Column> {
 /// Draws the pane.
 pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, theme: Theme) {
     let offers = &model.snapshot.offers;
+    let key = |action| model.keymap.key_of(action);
     let age = words::ago(offers.read_at, model.now());
     let state = match &offers.state {
         SearchState::Idle => "idle".to_owned(),
@@ -90,8 +92,9 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, 
         lines.push(prompt_line(prompt, theme));
     } else if !model.offers.filter.is_empty() {
         let text = format!(
-            "only offers with \"{}\" (Esc shows all)",
-            model.offers.filter
+            "only offers with \"{}\" ({} shows all)",
+            model.offers.filter,
+            key(Action::ShowAll)
         );
         lines.push(Line::styled(text, theme.accent()));
     }
@@ -99,12 +102,15 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, 
     if let Some(read_at) = offers.read_at.filter(|_| may_search)
         && model.now() - read_at > STALE
     {
-        let text = format!("OLD: these were read {age}; r searches again");
+        let text = format!(
+            "OLD: these were read {age}; {} searches again",
+            key(Action::Refresh)
+        );
         lines.push(Line::styled(text, theme.warn()));
     }
     if let SearchState::Failed(why) = &offers.state {
         lines.push(Line::styled(
-            format!("search failed: {why}; r tries again"),
+            format!("search failed: {why}; {} tries again", key(Action::Refresh)),
             theme.bad(),
         ));
     }
@@ -172,8 +178,14 @@ fn usable(
     }
     let why = match model.selected_offer() {
         Some(row) => format!("offer {}: {}", row.offer.id, row.why()),
-        None if view.is_empty() => "no offer holds that: Esc shows all again".to_owned(),
-        None => "the selected offer is gone: j picks another".to_owned(),
+        None if view.is_empty() => format!(
+            "no offer holds that: {} shows all again",
+            model.keymap.key_of(Action::ShowAll)
+        ),
+        None => format!(
+            "the selected offer is gone: {} picks another",
+            model.keymap.key_of(Action::Down)
+        ),
     };
     lines.push(Line::styled(why, theme.accent()));
     placed
@@ -203,7 +215,13 @@ fn nothing(offers: &OffersSnapshot) -> &'static str {
 }
 
 fn rejected(lines: &mut Vec<Line<'_>>, height: usize, model: &Model, theme: Theme) {
-    lines.push(Line::styled("OUT (e shows the usable ones)", theme.warn()));
+    lines.push(Line::styled(
+        format!(
+            "OUT ({} shows the usable ones)",
+            model.keymap.key_of(Action::Rejected)
+        ),
+        theme.warn(),
+    ));
     let all = &model.snapshot.offers.rejected;
     let first = model.rejected_scroll.min(all.len().saturating_sub(1));
     for out in all.iter().skip(first).take(height.saturating_sub(1)) {
@@ -226,7 +244,11 @@ fn avoided(
     theme: Theme,
 ) -> std::ops::Range<usize> {
     lines.push(Line::styled(
-        "AVOIDED (v shows the usable offers, u uses a machine again)",
+        format!(
+            "AVOIDED ({} shows the usable offers, {} uses a machine again)",
+            model.keymap.key_of(Action::Avoided),
+            model.keymap.key_of(Action::Allow)
+        ),
         theme.warn(),
     ));
     let all = &model.snapshot.offers.avoided;

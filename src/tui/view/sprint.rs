@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::{GateKind, Outcome, Preflight, Step};
 use crate::engine::GateSnapshot;
-use crate::tui::keymap::{Action, key_of};
+use crate::tui::keymap::Action;
 use crate::tui::model::{Model, Pane, Role};
 use crate::tui::theme::Theme;
 
@@ -107,7 +107,7 @@ fn gate_said(gate: &GateSnapshot, model: &Model, theme: Theme) -> Said {
             format!(
                 "{}, {} reads all",
                 glance::how(gate.kind, model),
-                key_of(Action::Approve)
+                model.keymap.key_of(Action::Approve)
             )
         }
         kind => glance::how(kind, model),
