@@ -121,7 +121,10 @@ fn carry(mut from: TcpStream, mut to: TcpStream, megabits: u32) {
     let bytes_per_second = f64::from(megabits) * 1e6 / 8.0;
     let mut free_at = Instant::now();
     while let Ok(count @ 1..) = from.read(&mut bytes) {
-        free_at = free_at.max(Instant::now() - Duration::from_millis(2));
+        // A link that was idle has saved nothing up.
+        if free_at.elapsed() > Duration::from_millis(2) {
+            free_at = Instant::now();
+        }
         free_at += Duration::from_secs_f64(count as f64 / bytes_per_second);
         std::thread::sleep(free_at.saturating_duration_since(Instant::now()));
         if to.write_all(&bytes[..count]).is_err() {
