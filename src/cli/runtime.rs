@@ -1,5 +1,6 @@
 //! Puts the program together: clients for the configured world, journal, engine.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use color_eyre::eyre::Report;
@@ -100,6 +101,11 @@ pub(crate) fn rental_logs(config: &Config) -> RentalLogs {
     RentalLogs::in_directory(config.paths.state_dir.join("rental_logs"))
 }
 
+/// What the operator is still to be told, kept over restarts.
+fn outbox(config: &Config) -> PathBuf {
+    config.paths.state_dir.join("outbox.json")
+}
+
 /// Clients for everything outside.
 pub(crate) fn ports(config: &Config) -> Result<Ports, Report> {
     let http = HttpClient::new();
@@ -111,7 +117,7 @@ pub(crate) fn ports(config: &Config) -> Result<Ports, Report> {
         mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
         remote: Arc::new(OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir)?),
         rental_logs: rental_logs(config),
-        notifier: Notifier::new(http, &config.notify),
+        notifier: Notifier::new(http, &config.notify, Some(outbox(config))),
     })
 }
 

@@ -9,8 +9,8 @@ use url::Url;
 use super::proxy;
 use super::read::{Reader, dollars, is_open_to_others};
 use super::settings::{
-    BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseUse, NetworkNodeConfig,
-    NotifyConfig, Paths, PocConfig, Ring, SimulationConfig, SshConfig, VastConfig,
+    BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseUse, NetworkNodeConfig, Paths,
+    PocConfig, Ring, SimulationConfig, SshConfig, VastConfig,
 };
 use crate::domain::{
     CockpitId, Duration, Hedging, OfferQuery, Participant, ReleasePolicy, UsdPerHour, Verification,
@@ -59,7 +59,7 @@ pub(super) fn build(
     let budget = budget(reader, vast.query.max_price);
     let network_node = network_node(reader);
     let inference_proxy = proxy::read(reader, warnings);
-    let notify = notify(reader, warnings);
+    let notify = super::notify::read(reader, warnings);
     let simulation = simulation(reader);
     let config = Config {
         cockpit: cockpit?,
@@ -436,22 +436,6 @@ fn is_host_and_port(text: &str) -> bool {
     text.rsplit_once(':').is_some_and(|(host, port)| {
         !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
     })
-}
-
-fn notify(reader: &mut Reader<'_>, warnings: &mut Vec<String>) -> NotifyConfig {
-    let webhook = reader
-        .values
-        .contains_key("notify.webhook")
-        .then(|| reader.url("notify.webhook"));
-    NotifyConfig {
-        webhook: webhook.flatten(),
-        webhook_token: secret(
-            reader,
-            "notify.webhook_token",
-            "notify.webhook_token_file",
-            warnings,
-        ),
-    }
 }
 
 pub(super) fn paths(reader: &mut Reader<'_>, defaults: &DefaultPaths) -> Paths {

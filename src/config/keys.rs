@@ -752,6 +752,90 @@ pub const KEYS: &[Key] = &[
         "A file that holds the token, mode 0600.",
     ),
     optional(
+        "notify.webhook_secret",
+        Kind::Secret,
+        "\"\"",
+        "Signs what is posted: header x-pocpit-signature is sha256= and the HMAC-SHA256, in hexadecimal, of header x-pocpit-timestamp, a full stop and the body; better by file.",
+    ),
+    optional(
+        "notify.webhook_secret_file",
+        Kind::Path,
+        "\"~/.config/pocpit/webhook.secret\"",
+        "A file that holds it, mode 0600.",
+    ),
+    optional(
+        "notify.telegram_token",
+        Kind::Secret,
+        "\"\"",
+        "Token of a Telegram bot that tells you; better by file.",
+    ),
+    optional(
+        "notify.telegram_token_file",
+        Kind::Path,
+        "\"~/.config/pocpit/telegram.token\"",
+        "A file that holds it, mode 0600.",
+    ),
+    optional(
+        "notify.telegram_chat",
+        Kind::Text,
+        "\"123456789\"",
+        "Id of the chat that the bot tells, or @channel.",
+    ),
+    default(
+        "notify.telegram_api",
+        Kind::Url,
+        "\"https://api.telegram.org\"",
+        "Address of Telegram's Bot API.",
+    ),
+    optional(
+        "notify.discord_webhook",
+        Kind::Secret,
+        "\"\"",
+        "Address of a Discord webhook; better by file.",
+    ),
+    optional(
+        "notify.discord_webhook_file",
+        Kind::Path,
+        "\"~/.config/pocpit/discord.webhook\"",
+        "A file that holds it, mode 0600.",
+    ),
+    optional(
+        "notify.ntfy",
+        Kind::Url,
+        "\"https://ntfy.sh/a-name-nobody-guesses\"",
+        "Server and topic of ntfy.",
+    ),
+    optional(
+        "notify.ntfy_token",
+        Kind::Secret,
+        "\"\"",
+        "Access token of ntfy, for protected topics; better by file.",
+    ),
+    optional(
+        "notify.ntfy_token_file",
+        Kind::Path,
+        "\"~/.config/pocpit/ntfy.token\"",
+        "A file that holds it, mode 0600.",
+    ),
+    default(
+        "notify.command",
+        Kind::Texts,
+        "[]",
+        "A program and its arguments, run without a shell for every notice: [\"/usr/local/bin/tell\", \"me\"]. It gets the notice as JSON on its standard input, and POCPIT_LEVEL and POCPIT_TITLE.",
+    ),
+    optional(
+        "notify.heartbeat",
+        Kind::Url,
+        "\"https://hc-ping.com/your-id\"",
+        "Asked as long as the chain and your rentals can be read. A service that waits for it tells you when pocpit or its machine is gone.",
+    ),
+    default(
+        "notify.heartbeat_every",
+        Kind::Duration,
+        "\"5m\"",
+        "Between two heartbeats.",
+    ),
+    optional(
         "paths.state_dir",
         Kind::Path,
         "\"~/.local/state/pocpit\"",
@@ -810,7 +894,15 @@ impl Key {
     pub fn may_hold_a_secret(&self) -> bool {
         let is_secret = |key: &Key| matches!(key.kind, Kind::Secret);
         let beside = self.path.strip_suffix("_file").and_then(Key::find);
-        is_secret(self) || beside.is_some_and(is_secret) || self.path == "notify.webhook"
+        is_secret(self) || beside.is_some_and(is_secret) || self.is_secret_address()
+    }
+
+    /// An address that is a password too: who knows it can do all that it is for.
+    pub fn is_secret_address(&self) -> bool {
+        matches!(
+            self.path,
+            "notify.webhook" | "notify.ntfy" | "notify.heartbeat"
+        )
     }
 
     /// The setting with this path.

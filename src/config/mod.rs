@@ -10,6 +10,7 @@ mod held;
 mod import;
 mod keys;
 mod load;
+mod notify;
 mod proxy;
 mod read;
 mod report;
@@ -33,6 +34,7 @@ pub use report::{ConfigReport, Problem};
 pub use salvage::{NetworkNodeReach, Salvaged, salvage};
 pub use settings::{
     BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseUse, NetworkNodeConfig,
-    NotifyConfig, Paths, PocConfig, Ring, SimulationConfig, SshConfig, VastConfig,
+    NotifyConfig, NtfyConfig, Paths, PocConfig, Ring, SimulationConfig, SshConfig, TelegramConfig,
+    VastConfig,
 };
 pub use show::ShownSetting;

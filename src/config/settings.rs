@@ -227,12 +227,46 @@ pub enum Exposure {
 }
 
 /// Whom to tell about outcomes and alerts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct NotifyConfig {
     /// Where to POST a JSON object; absent for nobody.
     pub webhook: Option<Url>,
-    /// Signs the body (HMAC is issue 7); sent as a bearer token today.
+    /// Sent to it as a bearer token.
     pub webhook_token: Option<SecretString>,
+    /// Signs what is sent to it: HMAC-SHA256.
+    pub webhook_secret: Option<SecretString>,
+    /// A Telegram bot.
+    pub telegram: Option<TelegramConfig>,
+    /// Address of a Discord webhook.
+    pub discord: Option<SecretString>,
+    /// A topic of ntfy.
+    pub ntfy: Option<NtfyConfig>,
+    /// A program and its arguments; nothing when empty.
+    pub command: Vec<String>,
+    /// Asked as long as all is well: somebody calls when it is not any more.
+    pub heartbeat: Option<Url>,
+    /// Between two heartbeats.
+    pub heartbeat_every: Duration,
+}
+
+/// A Telegram bot and whom it tells.
+#[derive(Debug, Clone)]
+pub struct TelegramConfig {
+    /// The Bot API's address.
+    pub api: Url,
+    /// The bot's token.
+    pub token: SecretString,
+    /// Id of the chat, or `@channel`.
+    pub chat: String,
+}
+
+/// A topic of ntfy.
+#[derive(Debug, Clone)]
+pub struct NtfyConfig {
+    /// Server and topic: `https://ntfy.sh/topic`.
+    pub topic: Url,
+    /// An access token, for topics that are protected.
+    pub token: Option<SecretString>,
 }
 
 /// Where files are.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use toml_edit::{InlineTable, Value};
 
-use super::keys::{KEYS, Kind, SECTIONS};
+use super::keys::{KEYS, Key, Kind, SECTIONS};
 use super::load::Loaded;
 use super::source::Source;
 
@@ -88,7 +88,7 @@ fn masked(path: &str, kind: Kind, value: &Value) -> String {
             hidden.to_string().trim().to_owned()
         }
         // The address of a webhook is its password.
-        (Kind::Url, value) if path == "notify.webhook" => match value
+        (Kind::Url, value) if Key::find(path).is_some_and(Key::is_secret_address) => match value
             .as_str()
             .and_then(|text| text.parse::<url::Url>().ok())
         {

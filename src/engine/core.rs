@@ -85,6 +85,8 @@ pub struct EngineHandle {
 
 const COMMANDS: usize = 64;
 const OBSERVATIONS: usize = 1_024;
+/// What is not delivered by then is delivered by the next start.
+const LAST_NOTICES: std::time::Duration = std::time::Duration::from_secs(3);
 /// A block much later than this means that the chain, or our source, stands still.
 pub(super) const OFFERS_KEPT: usize = 1_000;
 
@@ -333,6 +335,7 @@ impl Engine {
         for session in closing {
             let _ = tokio::time::timeout(std::time::Duration::from_secs(5), session).await;
         }
+        self.ports.notifier.close(LAST_NOTICES).await;
         let now = self.ports.clock.now();
         let mut last = self.publish(now);
         last.ended = true;

@@ -47,6 +47,8 @@ pub struct HttpRequest {
     pub url: Url,
     /// The query.
     pub query: Vec<(String, String)>,
+    /// Further headers. Never a secret.
+    pub headers: Vec<(&'static str, String)>,
     /// Sent as `Authorization: Bearer …`.
     pub bearer: Option<SecretString>,
     /// JSON body.
@@ -64,6 +66,7 @@ impl HttpRequest {
             method,
             url,
             query: Vec::new(),
+            headers: Vec::new(),
             bearer: None,
             body: None,
             timeout: DEFAULT_TIMEOUT,
@@ -95,6 +98,13 @@ impl HttpRequest {
     #[must_use]
     pub fn query(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.query.push((key.into(), value.into()));
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
         self
     }
 

@@ -136,6 +136,9 @@ impl Network {
         let mut builder = client
             .request(method, request.url.clone())
             .timeout(request.timeout);
+        for (name, value) in &request.headers {
+            builder = builder.header(*name, value);
+        }
         if !request.query.is_empty() {
             builder = builder.query(&request.query);
         }

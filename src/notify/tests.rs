@@ -38,6 +38,7 @@ async fn receiver(statuses: &[u16]) -> (NotifyConfig, Seen) {
     let config = NotifyConfig {
         webhook: Some(url.parse().unwrap()),
         webhook_token: Some("t0ken".to_owned().into()),
+        ..NotifyConfig::default()
     };
     (config, requests)
 }
@@ -62,7 +63,7 @@ fn titles(seen: &mut Seen) -> Vec<String> {
 #[tokio::test]
 async fn a_notice_arrives_as_json_with_the_token() {
     let (config, mut seen) = receiver(&[]).await;
-    let notifier = Notifier::new(HttpClient::new(), &config);
+    let notifier = Notifier::new(HttpClient::new(), &config, None);
     notifier.notify(&notice("rental left", 0));
     notifier.close(PATIENCE).await;
     let (token, body) = seen.try_recv().expect("a notice");
@@ -75,7 +76,7 @@ async fn a_notice_arrives_as_json_with_the_token() {
 #[tokio::test]
 async fn a_failing_webhook_is_tried_again_in_order() {
     let (config, mut seen) = receiver(&[500, 429]).await;
-    let notifier = Notifier::with_pacing(HttpClient::new(), &config, FAST);
+    let notifier = Notifier::with_pacing(HttpClient::new(), &config, None, FAST);
     notifier.notify(&notice("a", 0));
     notifier.notify(&notice("b", 0));
     notifier.close(PATIENCE).await;
@@ -85,7 +86,7 @@ async fn a_failing_webhook_is_tried_again_in_order() {
 #[tokio::test]
 async fn a_dead_webhook_is_given_up_and_counted() {
     let (config, mut seen) = receiver(&[500, 500, 500]).await;
-    let notifier = Notifier::with_pacing(HttpClient::new(), &config, FAST);
+    let notifier = Notifier::with_pacing(HttpClient::new(), &config, None, FAST);
     let lost = Arc::clone(&notifier.lost);
     notifier.notify(&notice("a", 0));
     notifier.close(PATIENCE).await;
@@ -96,7 +97,7 @@ async fn a_dead_webhook_is_given_up_and_counted() {
 #[tokio::test]
 async fn a_webhook_that_refuses_is_not_asked_again() {
     let (config, mut seen) = receiver(&[401]).await;
-    let notifier = Notifier::with_pacing(HttpClient::new(), &config, FAST);
+    let notifier = Notifier::with_pacing(HttpClient::new(), &config, None, FAST);
     notifier.notify(&notice("a", 0));
     notifier.close(PATIENCE).await;
     assert_eq!(titles(&mut seen), ["a"]);
@@ -105,7 +106,7 @@ async fn a_webhook_that_refuses_is_not_asked_again() {
 #[tokio::test]
 async fn an_alert_that_stays_is_told_once_in_half_an_hour() {
     let (config, mut seen) = receiver(&[]).await;
-    let notifier = Notifier::new(HttpClient::new(), &config);
+    let notifier = Notifier::new(HttpClient::new(), &config, None);
     for minute in [0, 5, 29, -3, 31] {
         notifier.notify(&notice("a", minute));
     }
@@ -120,9 +121,9 @@ async fn a_full_queue_drops_and_counts_instead_of_waiting() {
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let config = NotifyConfig {
         webhook: Some(url.parse().unwrap()),
-        webhook_token: None,
+        ..NotifyConfig::default()
     };
-    let notifier = Notifier::new(HttpClient::new(), &config);
+    let notifier = Notifier::new(HttpClient::new(), &config, None);
     // Nothing is awaited here, so the delivery cannot take one off the queue.
     for number in 0..QUEUE + 3 {
         notifier.notify(&notice(&number.to_string(), 0));
@@ -132,12 +133,81 @@ async fn a_full_queue_drops_and_counts_instead_of_waiting() {
 
 #[tokio::test]
 async fn without_a_webhook_nothing_happens() {
-    let config = NotifyConfig {
-        webhook: None,
-        webhook_token: None,
-    };
-    let notifier = Notifier::new(HttpClient::new(), &config);
+    let config = NotifyConfig::default();
+    let notifier = Notifier::new(HttpClient::new(), &config, None);
     notifier.notify(&notice("a", 0));
     assert_eq!(notifier.lost(), 0);
     notifier.close(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn what_was_not_delivered_is_delivered_by_the_next_start_and_then_never_again() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("outbox.json");
+    // Given a webhook that is away all the time,
+    let (config, mut seen) = receiver(&[503; 100]).await;
+    let patient = Pacing { tries: 99, ..FAST };
+    let start = |config: &NotifyConfig| {
+        Notifier::with_pacing(HttpClient::new(), config, Some(file.clone()), patient)
+    };
+    let notifier = start(&config);
+    notifier.notify(&notice("rental left", 0));
+    notifier.close(Duration::from_millis(50)).await;
+    assert!(notifier.lost() == 0 && !titles(&mut seen).is_empty());
+    // when the next run has one that is there,
+    let (config, mut seen) = receiver(&[]).await;
+    start(&config).close(PATIENCE).await;
+    assert_eq!(titles(&mut seen), ["rental left"]);
+    // then a third one has nothing to tell.
+    start(&config).close(PATIENCE).await;
+    assert!(titles(&mut seen).is_empty());
+}
+
+#[tokio::test]
+async fn a_channel_that_is_away_holds_no_other_one_up() {
+    let scratch = tempfile::tempdir().unwrap();
+    let told = scratch.path().join("told");
+    let (mut config, mut seen) = receiver(&[503; 100]).await;
+    let script = format!("echo \"$POCPIT_TITLE\" >> {}", told.display());
+    config.command = vec!["sh".into(), "-c".into(), script];
+    let pacing = Pacing { tries: 3, ..FAST };
+    let notifier = Notifier::with_pacing(HttpClient::new(), &config, None, pacing);
+    notifier.notify(&notice("a", 0));
+    notifier.notify(&notice("b", 0));
+    notifier.close(PATIENCE).await;
+    assert_eq!(std::fs::read_to_string(told).unwrap(), "a\nb\n");
+    assert_eq!(titles(&mut seen), ["a", "a", "a", "b", "b", "b"]);
+    assert_eq!(notifier.lost(), 2, "both, by the webhook alone");
+}
+
+#[tokio::test]
+async fn what_goes_wrong_is_told_without_the_address_that_is_a_password() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = format!("http://{}", listener.local_addr().unwrap());
+    let app = Router::new().fallback(|uri: axum::http::Uri| async move {
+        (StatusCode::NOT_FOUND, format!("Cannot POST {uri}"))
+    });
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let config = NotifyConfig {
+        telegram: Some(crate::config::TelegramConfig {
+            api: host.parse().unwrap(),
+            token: "123456:telegramsecret".to_owned().into(),
+            chat: "1".into(),
+        }),
+        discord: Some(format!("{host}/api/webhooks/1/discordsecret").into()),
+        ntfy: Some(crate::config::NtfyConfig {
+            topic: format!("{host}/topicsecret").parse().unwrap(),
+            token: Some("ntfysecret".to_owned().into()),
+        }),
+        ..NotifyConfig::default()
+    };
+    for channel in [Channel::Telegram, Channel::Discord, Channel::Ntfy] {
+        let told = deliver(&HttpClient::new(), &config, channel, &notice("a", 0)).await;
+        let error = told.unwrap_err();
+        assert_eq!(error.again, Again::Never, "{error}");
+        assert!(
+            error.why.contains("404") && !error.why.contains("secret"),
+            "{error}"
+        );
+    }
 }

@@ -477,7 +477,7 @@ pub fn ports(stage: &Arc<Stage>, config: &Config) -> Ports {
         mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
         remote: Arc::new(StageRemote(stage.clone())),
         rental_logs: RentalLogs::nowhere(),
-        notifier: Notifier::new(http, &config.notify),
+        notifier: Notifier::new(http, &config.notify, None),
     }
 }
 

@@ -410,10 +410,7 @@ impl MlNodes for World {
 
 pub(super) fn ports(host: &Arc<Host>, rental_logs: RentalLogs) -> Ports {
     let world = || Arc::new(World(host.clone()));
-    let nobody = crate::config::NotifyConfig {
-        webhook: None,
-        webhook_token: None,
-    };
+    let nobody = crate::config::NotifyConfig::default();
     Ports {
         clock: Arc::new(crate::engine::SystemClock),
         chain: world(),
@@ -422,7 +419,7 @@ pub(super) fn ports(host: &Arc<Host>, rental_logs: RentalLogs) -> Ports {
         mlnodes: world(),
         remote: world(),
         rental_logs,
-        notifier: crate::notify::Notifier::new(crate::http::HttpClient::new(), &nobody),
+        notifier: crate::notify::Notifier::new(crate::http::HttpClient::new(), &nobody, None),
     }
 }
 

@@ -1,0 +1,140 @@
+//! The task that delivers: each channel one notice after the other, none held up by another.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::channel::{Again, NotDelivered, deliver};
+use super::outbox::Outbox;
+use super::{Channel, Notice, Pacing};
+use crate::config::NotifyConfig;
+use crate::http::HttpClient;
+
+/// What is delivered, and how.
+pub(super) struct Post {
+    pub(super) http: HttpClient,
+    pub(super) config: Arc<NotifyConfig>,
+    pub(super) pacing: Pacing,
+    pub(super) outbox: Outbox,
+    pub(super) lost: Arc<AtomicU64>,
+}
+
+/// A channel and the notice that it is at.
+struct Line {
+    channel: Channel,
+    under_way: bool,
+    tried: u32,
+    wait: Duration,
+    not_before: Instant,
+}
+
+struct Tried {
+    channel: Channel,
+    id: u64,
+    title: String,
+    result: Result<(), NotDelivered>,
+}
+
+impl Post {
+    /// Delivers until nobody can add a notice any more and all are delivered.
+    pub(super) async fn run(mut self, mut notices: Receiver<Notice>) {
+        let channels = Channel::of(&self.config);
+        let fresh = |channel: &Channel| Line {
+            channel: *channel,
+            under_way: false,
+            tried: 0,
+            wait: self.pacing.first_wait,
+            not_before: Instant::now(),
+        };
+        let mut lines: Vec<Line> = channels.iter().map(fresh).collect();
+        let mut sends = JoinSet::new();
+        let mut open = true;
+        while open || !self.outbox.is_empty() {
+            let next = self.start_sends(&mut lines, &mut sends);
+            tokio::select! {
+                notice = notices.recv(), if open => match notice {
+                    Some(notice) => {
+                        let given_up = self.outbox.add(notice, &channels);
+                        self.lost.fetch_add(given_up, Ordering::Relaxed);
+                    }
+                    None => open = false,
+                },
+                Some(tried) = sends.join_next() => {
+                    if let Ok(tried) = tried {
+                        self.ended(&mut lines, &tried);
+                    }
+                }
+                () = sleep_until(next) => {}
+            }
+        }
+    }
+
+    /// Starts what may start now; says when the next one may.
+    fn start_sends(&self, lines: &mut [Line], sends: &mut JoinSet<Tried>) -> Option<Instant> {
+        let now = Instant::now();
+        let mut next = None;
+        for line in lines.iter_mut().filter(|line| !line.under_way) {
+            let Some((id, notice)) = self.outbox.first(line.channel) else {
+                continue;
+            };
+            if line.not_before > now {
+                next = next.into_iter().chain([line.not_before]).min();
+                continue;
+            }
+            line.under_way = true;
+            let (http, config, channel) = (self.http.clone(), self.config.clone(), line.channel);
+            sends.spawn(async move {
+                let result = deliver(&http, &config, channel, &notice).await;
+                let title = notice.title;
+                Tried {
+                    channel,
+                    id,
+                    title,
+                    result,
+                }
+            });
+        }
+        next
+    }
+
+    fn ended(&mut self, lines: &mut [Line], tried: &Tried) {
+        let line = lines.iter_mut().find(|line| line.channel == tried.channel);
+        let Some(line) = line else { return };
+        line.under_way = false;
+        line.tried += 1;
+        let Err(error) = &tried.result else {
+            self.next_notice(line, tried.id);
+            return;
+        };
+        let (channel, title) = (tried.channel.name(), &tried.title);
+        if error.again == Again::Never || line.tried >= self.pacing.tries {
+            tracing::warn!(channel, title, tried = line.tried, %error, "notice not delivered");
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.next_notice(line, tried.id);
+            return;
+        }
+        tracing::debug!(channel, title, %error, "notice not delivered yet");
+        // Half fixed, half random: several cockpits do not knock at the same moment.
+        let wait = line.wait.mul_f64(0.5 + rand::random::<f64>() / 2.0);
+        line.not_before = Instant::now() + wait;
+        line.wait = (line.wait * 2).min(self.pacing.longest_wait);
+    }
+
+    fn next_notice(&mut self, line: &mut Line, id: u64) {
+        self.outbox.done(line.channel, id);
+        line.tried = 0;
+        line.wait = self.pacing.first_wait;
+        line.not_before = Instant::now();
+    }
+}
+
+async fn sleep_until(next: Option<Instant>) {
+    match next {
+        Some(next) => tokio::time::sleep_until(next).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,223 @@
+//! A notice as each service wants it. Pure.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+use sha2::Sha256;
+use url::Url;
+
+use super::{Notice, NoticeLevel};
+use crate::config::NotifyConfig;
+use crate::http::HttpRequest;
+
+/// When a request was signed, in seconds since 1970.
+const TIMESTAMP: &str = "x-pocpit-timestamp";
+/// `sha256=` and the HMAC-SHA256 of timestamp, a full stop and the body, in hexadecimal.
+const SIGNATURE: &str = "x-pocpit-signature";
+/// <https://core.telegram.org/bots/api#sendmessage>: 1 to 4,096 characters.
+const LONGEST_TELEGRAM: usize = 4_096;
+/// <https://docs.discord.com/developers/resources/webhook#execute-webhook>: up to 2,000 characters.
+const LONGEST_DISCORD: usize = 2_000;
+/// <https://docs.ntfy.sh/publish/>: a longer message becomes an attachment at 4,096 bytes.
+const LONGEST_NTFY: usize = 1_000;
+
+/// A signed `POST` of a JSON object.
+pub(super) fn webhook(config: &NotifyConfig, notice: &Notice, now: u64) -> Option<HttpRequest> {
+    let url = config.webhook.clone()?;
+    let body = json!({
+        "source": "pocpit",
+        "level": notice.level,
+        "title": notice.title,
+        "body": notice.body,
+        "at": notice.at,
+    });
+    let mut request = post("tell the webhook", url);
+    if let Some(secret) = &config.webhook_secret {
+        let timestamp = now.to_string();
+        let signed = format!("{timestamp}.{body}");
+        let signature = format!("sha256={}", hmac(secret.expose_secret(), &signed)?);
+        request = request
+            .header(TIMESTAMP, timestamp)
+            .header(SIGNATURE, signature);
+    }
+    if let Some(token) = &config.webhook_token {
+        request = request.bearer(token.clone());
+    }
+    Some(request.json(body))
+}
+
+/// <https://core.telegram.org/bots/api#sendmessage>.
+pub(super) fn telegram(config: &NotifyConfig, notice: &Notice) -> Option<HttpRequest> {
+    let telegram = config.telegram.as_ref()?;
+    let mut url = telegram.api.clone();
+    let bot = format!("bot{}", telegram.token.expose_secret());
+    url.path_segments_mut()
+        .ok()?
+        .pop_if_empty()
+        .extend([bot.as_str(), "sendMessage"]);
+    Some(post("tell Telegram", url).json(json!({
+        "chat_id": telegram.chat,
+        "text": cut(&text(notice), LONGEST_TELEGRAM),
+        "disable_notification": is_quiet(notice.level),
+    })))
+}
+
+/// <https://docs.discord.com/developers/resources/webhook#execute-webhook>.
+pub(super) fn discord(config: &NotifyConfig, notice: &Notice) -> Option<HttpRequest> {
+    let url: Url = config.discord.as_ref()?.expose_secret().parse().ok()?;
+    Some(post("tell Discord", url).json(json!({
+        "content": cut(&text(notice), LONGEST_DISCORD),
+        // A machine's log may hold an @everyone.
+        "allowed_mentions": { "parse": [] },
+    })))
+}
+
+/// <https://docs.ntfy.sh/publish/#publish-as-json>: to the server, with the topic in the object.
+pub(super) fn ntfy(config: &NotifyConfig, notice: &Notice) -> Option<HttpRequest> {
+    let ntfy = config.ntfy.as_ref()?;
+    let mut url = ntfy.topic.clone();
+    let topic = url.path_segments()?.next_back()?.to_owned();
+    url.path_segments_mut().ok()?.pop();
+    let (priority, tag) = match notice.level {
+        NoticeLevel::Notice => (3, "information_source"),
+        NoticeLevel::Resolved => (3, "white_check_mark"),
+        NoticeLevel::Warning => (4, "warning"),
+        NoticeLevel::Critical => (5, "rotating_light"),
+    };
+    let mut request = post("tell ntfy", url);
+    if let Some(token) = &ntfy.token {
+        request = request.bearer(token.clone());
+    }
+    Some(request.json(json!({
+        "topic": topic,
+        "title": cut(&notice.title, LONGEST_NTFY),
+        "message": cut(&notice.body, LONGEST_NTFY),
+        "priority": priority,
+        "tags": [tag],
+    })))
+}
+
+// What it is for, not where: the address may be a secret.
+fn post(what: &str, url: Url) -> HttpRequest {
+    HttpRequest::post(what, url)
+}
+
+fn text(notice: &Notice) -> String {
+    format!("{}: {}\n{}", notice.level.word(), notice.title, notice.body)
+}
+
+fn is_quiet(level: NoticeLevel) -> bool {
+    matches!(level, NoticeLevel::Notice | NoticeLevel::Resolved)
+}
+
+fn cut(text: &str, characters: usize) -> String {
+    if text.chars().count() <= characters {
+        return text.to_owned();
+    }
+    text.chars().take(characters - 1).chain(['…']).collect()
+}
+
+fn hmac(secret: &str, text: &str) -> Option<String> {
+    use std::fmt::Write as _;
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
+    mac.update(text.as_bytes());
+    let bytes = mac.finalize().into_bytes();
+    Some(bytes.iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{NtfyConfig, TelegramConfig};
+    use chrono::DateTime;
+
+    fn notice() -> Notice {
+        Notice {
+            level: NoticeLevel::Critical,
+            title: "rental 7 is not gone".into(),
+            body: "destroy it by hand @everyone".into(),
+            at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    fn body(request: Option<HttpRequest>) -> (Url, serde_json::Value) {
+        let request = request.unwrap();
+        (request.url, request.body.unwrap())
+    }
+
+    #[test]
+    fn a_signature_is_the_hmac_of_rfc_4231() {
+        // Test case 2 there.
+        assert_eq!(
+            hmac("Jefe", "what do ya want for nothing?").unwrap(),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+    }
+
+    #[test]
+    fn a_webhook_is_signed_over_time_and_body_when_there_is_a_secret() {
+        let mut config = NotifyConfig {
+            webhook: Some("https://example.org/hook".parse().unwrap()),
+            ..NotifyConfig::default()
+        };
+        assert_eq!(webhook(&config, &notice(), 5).unwrap().headers, []);
+        config.webhook_secret = Some("s3cret".to_owned().into());
+        let request = webhook(&config, &notice(), 5).unwrap();
+        let signed = format!("5.{}", request.body.unwrap());
+        let expected = format!("sha256={}", hmac("s3cret", &signed).unwrap());
+        assert_eq!(
+            request.headers,
+            [(TIMESTAMP, "5".to_owned()), (SIGNATURE, expected)]
+        );
+    }
+
+    #[test]
+    fn each_service_gets_what_its_documentation_says() {
+        let config = NotifyConfig {
+            telegram: Some(TelegramConfig {
+                api: "https://api.telegram.org".parse().unwrap(),
+                token: "123:abc".to_owned().into(),
+                chat: "-100".into(),
+            }),
+            discord: Some("https://discord.com/api/webhooks/1/x".to_owned().into()),
+            ntfy: Some(NtfyConfig {
+                topic: "https://ntfy.example.org/base/mine".parse().unwrap(),
+                token: None,
+            }),
+            ..NotifyConfig::default()
+        };
+        let (url, sent) = body(telegram(&config, &notice()));
+        assert_eq!(
+            url.as_str(),
+            "https://api.telegram.org/bot123:abc/sendMessage"
+        );
+        let text = "CRITICAL: rental 7 is not gone\ndestroy it by hand @everyone";
+        let expected = json!({"chat_id": "-100", "text": text, "disable_notification": false});
+        assert_eq!(sent, expected);
+        let (url, sent) = body(discord(&config, &notice()));
+        assert_eq!(url.as_str(), "https://discord.com/api/webhooks/1/x");
+        assert_eq!(
+            sent,
+            json!({"content": text, "allowed_mentions": {"parse": []}})
+        );
+        let (url, sent) = body(ntfy(&config, &notice()));
+        assert_eq!(url.as_str(), "https://ntfy.example.org/base");
+        assert_eq!(
+            sent,
+            json!({"topic": "mine", "title": "rental 7 is not gone", "priority": 5,
+                "message": "destroy it by hand @everyone", "tags": ["rotating_light"]})
+        );
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_to_what_the_service_takes() {
+        let long = cut(&"ä".repeat(5_000), LONGEST_TELEGRAM);
+        assert_eq!(long.chars().count(), LONGEST_TELEGRAM);
+        assert!(long.ends_with('…'));
+        assert_eq!(cut("short", LONGEST_DISCORD), "short");
+    }
+}
