@@ -5,6 +5,8 @@
 #[path = "command_line/check.rs"]
 mod check;
 mod common;
+#[path = "command_line/notify.rs"]
+mod notify;
 #[path = "command_line/offers.rs"]
 mod offers;
 #[path = "command_line/plan.rs"]

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, MouseUse, Ring};
 use crate::domain::CockpitId;
+use crate::notify::{Channel, NoticeLevel};
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::{Colors, Ground, OwnColors};
 use crate::tui::{
@@ -206,6 +207,15 @@ pub(crate) enum Command {
     Ssh(Ssh),
     /// Serve inference requests from the upstream, round the clock.
     Proxy,
+    /// Send a test notice, or one of your own, to whoever is told of alerts.
+    #[command(
+        after_help = "Examples:\n  pocpit notify test\n  pocpit notify test telegram\n  pocpit notify send --level critical 'the machine restarts'"
+    )]
+    Notify {
+        /// What to send.
+        #[command(subcommand)]
+        command: NotifyCommand,
+    },
     /// Make, check, show or import the configuration.
     Config {
         /// What to do with it.
@@ -242,6 +252,48 @@ fn speed(text: &str) -> Result<f64, String> {
     } else {
         Err("it must be from 0.1 to 2000".to_owned())
     }
+}
+
+/// `pocpit notify`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum NotifyCommand {
+    /// Send a notice that says that it is a test, and tell where it did not arrive.
+    Test {
+        /// Only this channel; all that are configured when absent.
+        #[arg(value_parser = channel)]
+        channel: Option<Channel>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Send a notice of your own by every channel.
+    Send {
+        /// How bad.
+        #[arg(long, default_value = "notice", value_parser = level)]
+        level: NoticeLevel,
+        /// What happened.
+        title: String,
+        /// What it means and what to do.
+        body: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+fn channel(text: &str) -> Result<Channel, String> {
+    let found = Channel::ALL
+        .into_iter()
+        .find(|channel| channel.name() == text);
+    found.ok_or_else(|| {
+        let names = Channel::ALL.map(Channel::name).join(", ");
+        format!("it is one of {names}")
+    })
+}
+
+fn level(text: &str) -> Result<NoticeLevel, String> {
+    use NoticeLevel::{Critical, Notice, Resolved, Warning};
+    let mut levels = [Notice, Resolved, Warning, Critical].into_iter();
+    let found = levels.find(|level| level.word().eq_ignore_ascii_case(text));
+    found.ok_or_else(|| "it is one of notice, resolved, warning, critical".to_owned())
 }
 
 /// `pocpit demo`.

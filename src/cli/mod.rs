@@ -13,6 +13,7 @@ mod headless;
 mod history;
 mod log_files;
 mod look;
+mod notify;
 mod offers;
 mod outlook;
 mod plan;
@@ -135,6 +136,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::History(output)) => history::run(&common, output),
         Some(Command::Ssh(arguments)) => ssh::run(arguments, &common).await,
         Some(Command::Proxy) => proxy::run(&common).await,
+        Some(Command::Notify { command }) => notify::run(command, &common).await,
         Some(Command::Config { command }) => config::run(&command, &common),
         Some(Command::Completions { shell }) => Ok(shell::completions(shell)),
         Some(Command::Man) => shell::man(),

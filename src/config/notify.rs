@@ -44,7 +44,7 @@ pub(super) fn read(reader: &mut Reader<'_>, warnings: &mut Vec<String>) -> Notif
         _ => None,
     };
     let topic = some_url(reader, "notify.ntfy");
-    let has_topic = |topic: &Url| topic.path().trim_matches('/') != "";
+    let has_topic = |topic: &Url| !topic.path().trim_matches('/').is_empty();
     if topic.as_ref().is_some_and(|topic| !has_topic(topic)) {
         let right = "server and topic, such as https://ntfy.sh/a-name-nobody-guesses";
         reader.problem("notify.ntfy", "it has no topic", right);

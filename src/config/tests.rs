@@ -1,5 +1,6 @@
 use secrecy::ExposeSecret;
 
+use super::keys::KEYS;
 use super::*;
 use crate::domain::{Duration, ReleasePolicy, Usd};
 
@@ -339,9 +340,18 @@ fn what_is_wrong_with_a_fallback_or_a_network_is_named() {
 fn every_line_of_the_example_file_can_be_taken_in() {
     // Given the example with every commented setting switched on, and the secrets' files there.
     let directory = tempfile::tempdir().expect("a directory");
-    for name in ["vast.key", "upstream.key", "webhook.token", "proxy.token"] {
-        std::fs::write(directory.path().join(name), "secret").expect("a file");
+    for key in KEYS.iter().filter(|key| key.path.ends_with("_file")) {
+        let name = key.example.rsplit('/').next().unwrap_or_default();
+        let file = directory.path().join(name.trim_matches('"'));
+        // The address of a webhook is a secret too.
+        std::fs::write(file, "https://example.org/secret").expect("a file");
     }
+    // What is given by file is not given as such.
+    let by_file = |line: &str| {
+        let name = line.split(" = ").next().unwrap_or_default();
+        let beside = format!(".{name}_file");
+        KEYS.iter().any(|key| key.path.ends_with(&beside))
+    };
     let on: String = example()
         .lines()
         .map(|line| {
@@ -355,12 +365,7 @@ fn every_line_of_the_example_file_can_be_taken_in() {
                 String::from("\n")
             }
         })
-        .filter(|line| {
-            !line.starts_with("api_key =")
-                && !line.starts_with("upstream_key =")
-                && !line.starts_with("webhook_token =")
-                && !line.starts_with("token =")
-        })
+        .filter(|line| !by_file(line))
         .map(|line| line.replace("~/.config/pocpit", &directory.path().display().to_string()))
         .collect();
     let loaded = parsed(&on).unwrap_or_else(|report| panic!("{report}\n{on}"));

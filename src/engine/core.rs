@@ -11,11 +11,13 @@ use tokio_util::sync::CancellationToken;
 use super::began::Began;
 use super::confirmation::PendingConfirmation;
 use super::drill::{self, Part, drill};
+use super::heartbeat::Heartbeat;
 use super::memory::ReleaseOnly;
 use super::observe::{Observation, start_pollers};
 use super::see::CLOCK_SLACK;
 use super::snapshot::{Command, PastSprintRow, QuitChoice, RejectedOffer, Snapshot, WorldKind};
 use super::supervise::caught;
+use super::told::Told;
 use super::watched::Watched;
 use super::{EngineError, Ports, publish};
 use crate::chain::clock::BlockClock;
@@ -120,6 +122,9 @@ pub(super) struct Engine {
     pub(super) seen_back: usize,
     /// Since when what is wrong is wrong.
     pub(super) began: Began,
+    /// What the operator was told of alerts.
+    pub(super) told: Told,
+    pub(super) heartbeat: Heartbeat,
 }
 
 /// What was seen last, for snapshots and decisions.
@@ -211,6 +216,8 @@ pub fn start(
         past: Arc::default(),
         seen_back: 0,
         began: Began::default(),
+        told: Told::default(),
+        heartbeat: Heartbeat::default(),
     };
     engine.look_back();
     engine.go_on(now);
@@ -315,7 +322,9 @@ impl Engine {
                 biased;
                 () = tokio::time::sleep_until(published + pause) => {
                     let now = self.ports.clock.now();
-                    publish.send_replace(Arc::new(self.publish(now)));
+                    let snapshot = self.publish(now);
+                    self.tell(&snapshot);
+                    publish.send_replace(Arc::new(snapshot));
                     published = tokio::time::Instant::now();
                     news = false;
                     continue;

@@ -13,6 +13,7 @@ mod core;
 mod drill;
 mod exec;
 mod front;
+mod heartbeat;
 mod link;
 mod market_log;
 mod memory;
@@ -31,6 +32,7 @@ mod see;
 mod settle;
 mod snapshot;
 mod supervise;
+mod told;
 mod watched;
 
 use std::sync::Arc;

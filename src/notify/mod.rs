@@ -19,6 +19,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{self, Sender};
 use tokio::task::JoinHandle;
+use url::Url;
 
 use crate::config::NotifyConfig;
 use crate::domain::Time;
@@ -92,6 +93,7 @@ pub struct Notifier {
     task: Mutex<Option<JoinHandle<()>>>,
     recent: Mutex<Recent>,
     lost: Arc<AtomicU64>,
+    heartbeat: Option<(HttpClient, Url)>,
 }
 
 impl Notifier {
@@ -109,6 +111,7 @@ impl Notifier {
     ) -> Notifier {
         let lost = Arc::new(AtomicU64::new(0));
         let channels = Channel::of(config);
+        let heartbeat = config.heartbeat.clone().map(|url| (http.clone(), url));
         let (queue, task) = if channels.is_empty() {
             (None, None)
         } else {
@@ -127,7 +130,21 @@ impl Notifier {
             task: Mutex::new(task),
             recent: Mutex::new(Recent::default()),
             lost,
+            heartbeat,
         }
+    }
+
+    /// Sends a sign of life, if somebody waits for one, and returns at once. The next one is as good
+    /// as another try of this one.
+    pub fn beat(&self) {
+        let Some((http, url)) = self.heartbeat.clone() else {
+            return;
+        };
+        tokio::spawn(async move {
+            if let Err(error) = beat(&http, &url).await {
+                tracing::warn!("the heartbeat did not arrive: {error}");
+            }
+        });
     }
 
     /// Queues a notice and returns at once. The same level, title and body again within half an

@@ -12,7 +12,7 @@ mod socket;
 mod wire;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::engine) mod tests;
 
 use std::path::PathBuf;
 

@@ -22,7 +22,7 @@ fn at(second: i64) -> Time {
     Time::from_timestamp(1_790_000_000 + second, 0).unwrap()
 }
 
-fn snapshot(second: i64) -> Snapshot {
+pub(in crate::engine) fn snapshot(second: i64) -> Snapshot {
     Snapshot {
         at: at(second),
         world: WorldKind::Real,

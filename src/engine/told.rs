@@ -1,0 +1,214 @@
+//! Alerts as an operator who looks elsewhere is told them: once they are sure, once a day while they
+//! last, and once when they are over.
+
+use std::fmt::Write as _;
+
+use super::core::Engine;
+use super::heartbeat::Read;
+use super::snapshot::{Alert, AlertLevel, Snapshot};
+use crate::domain::{Duration, Mode, Time, UsdPerHour};
+use crate::notify::{Notice, NoticeLevel};
+
+/// An alert that is over by then was none. What costs something now is told sooner.
+const SURE: Duration = Duration::seconds(60);
+const SURE_OF_CRITICAL: Duration = Duration::seconds(15);
+/// And in so many looks, however far they are apart: two bad ones before a word.
+const LOOKS: u32 = 2;
+/// Gone for so long is over; what only flickers is not told again and again.
+const OVER: Duration = Duration::seconds(120);
+const REMINDER: Duration = Duration::days(1);
+
+impl Engine {
+    /// Tells an operator who looks elsewhere, and whoever waits for a sign of life.
+    pub(super) fn tell(&mut self, snapshot: &Snapshot) {
+        for notice in self.told.look(snapshot) {
+            self.ports.notifier.notify(&notice);
+        }
+        let read = Read {
+            chain: self.seen.view.as_ref().map(|(at, _)| *at),
+            rentals: self.seen.listing.as_ref().map(|(at, _)| *at),
+        };
+        let every = self.config.notify.heartbeat_every;
+        if self.heartbeat.is_due(snapshot.at, every, read) {
+            self.ports.notifier.beat();
+        }
+    }
+}
+
+/// What is known of an alert. Its text changes while it lasts, so it is known by its beginning and by
+/// what is to be done about it.
+#[derive(Debug)]
+struct Known {
+    since: Time,
+    advice: String,
+    text: String,
+    level: AlertLevel,
+    first_seen: Time,
+    last_seen: Time,
+    looks: u32,
+    told: Option<Time>,
+}
+
+/// The alerts that were seen.
+#[derive(Debug, Default)]
+pub(super) struct Told(Vec<Known>);
+
+impl Told {
+    /// Takes what a snapshot shows, and gives what is to be told now.
+    pub(super) fn look(&mut self, snapshot: &Snapshot) -> Vec<Notice> {
+        let now = snapshot.at;
+        // What is only worth knowing is on the screen.
+        let alerts = snapshot
+            .alerts
+            .iter()
+            .filter(|alert| alert.level > AlertLevel::Notice);
+        for alert in alerts {
+            self.see(now, alert);
+        }
+        let mut notices = Vec::new();
+        for known in &mut self.0 {
+            if known.is_to_be_told(now) {
+                notices.push(notice(known, snapshot));
+                known.told = Some(now);
+            }
+        }
+        self.0.retain(|known| {
+            let over = now - known.last_seen >= OVER;
+            if over && known.told.is_some() {
+                notices.push(over_notice(known, now));
+            }
+            !over
+        });
+        notices
+    }
+
+    fn see(&mut self, now: Time, alert: &Alert) {
+        let mut known = self.0.iter_mut();
+        let same = |known: &&mut Known| known.since == alert.since && known.advice == alert.advice;
+        let Some(known) = known.find(same) else {
+            self.0.push(Known {
+                since: alert.since,
+                advice: alert.advice.clone(),
+                text: alert.text.clone(),
+                level: alert.level,
+                first_seen: now,
+                last_seen: now,
+                looks: 1,
+                told: None,
+            });
+            return;
+        };
+        // What became worse is told anew.
+        if alert.level > known.level {
+            known.told = None;
+        }
+        known.level = alert.level;
+        known.text.clone_from(&alert.text);
+        known.last_seen = now;
+        known.looks += 1;
+    }
+}
+
+impl Known {
+    fn is_to_be_told(&self, now: Time) -> bool {
+        if self.last_seen != now {
+            return false;
+        }
+        if let Some(told) = self.told {
+            return now - told >= REMINDER;
+        }
+        let sure = match self.level {
+            AlertLevel::Critical => SURE_OF_CRITICAL,
+            AlertLevel::Warning | AlertLevel::Notice => SURE,
+        };
+        self.looks >= LOOKS && now - self.first_seen >= sure
+    }
+}
+
+fn notice(known: &Known, snapshot: &Snapshot) -> Notice {
+    let reminder = known.told.map(|_| "still: ").unwrap_or_default();
+    Notice {
+        level: match known.level {
+            AlertLevel::Critical => NoticeLevel::Critical,
+            AlertLevel::Warning | AlertLevel::Notice => NoticeLevel::Warning,
+        },
+        title: format!("{reminder}{}", known.text),
+        body: body(known, snapshot),
+        at: snapshot.at,
+    }
+}
+
+/// What to do, what is at stake, how much time is left, what the program does, and one command.
+fn body(known: &Known, snapshot: &Snapshot) -> String {
+    let mut body = format!("To do: {}.", known.advice.trim_end_matches('.'));
+    // Writing to a String cannot fail.
+    let _ = write!(body, "\nMoney: {}.", money(snapshot));
+    if let Some(left) = time_left(snapshot) {
+        let _ = write!(body, "\nTime: {left}.");
+    }
+    let _ = write!(body, "\npocpit: {}.", does(snapshot));
+    let _ = write!(body, "\nLook: {}", command(known, snapshot));
+    body
+}
+
+fn money(snapshot: &Snapshot) -> String {
+    let money = &snapshot.money;
+    if money.per_hour == UsdPerHour::ZERO {
+        return "nothing is rented".to_owned();
+    }
+    let until = snapshot
+        .rental
+        .as_ref()
+        .map(|rental| rental.lease_until.format(", until %H:%M UTC at the latest"));
+    format!(
+        "{} is running, {} so far in this sprint{}",
+        money.per_hour,
+        money.sprint,
+        until.map(|until| until.to_string()).unwrap_or_default()
+    )
+}
+
+fn time_left(snapshot: &Snapshot) -> Option<String> {
+    let reading = snapshot.chain.reading.as_ref()?;
+    let minutes = |time: Time| (time - snapshot.at).num_minutes();
+    let start = reading.poc_start.expected?.p50;
+    let deadline = reading.registration_deadline.expected?.p50;
+    Some(format!(
+        "PoC of the next epoch starts in {} minutes, a node must be registered within {}",
+        minutes(start),
+        minutes(deadline).max(0)
+    ))
+}
+
+fn does(snapshot: &Snapshot) -> String {
+    let step = snapshot.sprint.step;
+    match (snapshot.mode, &snapshot.sprint.gate) {
+        (Mode::Manual, Some(_)) => format!("it is {step}, and waits for your word"),
+        (Mode::Manual, None) => format!("it is {step}, and goes on until the next word is yours"),
+        (Mode::Auto, _) => format!("it is {step}, and goes on by itself"),
+    }
+}
+
+/// The command that the advice names, or the one that shows everything.
+fn command<'a>(known: &'a Known, snapshot: &Snapshot) -> &'a str {
+    let named = known.advice.split('`').nth(1);
+    let usual = if snapshot.rental.is_some() {
+        "pocpit (`pocpit release` takes everything down)"
+    } else {
+        "pocpit check"
+    };
+    named.unwrap_or(usual)
+}
+
+fn over_notice(known: &Known, now: Time) -> Notice {
+    let minutes = (known.last_seen - known.since).num_minutes();
+    Notice {
+        level: NoticeLevel::Resolved,
+        title: format!("over: {}", known.text),
+        body: format!("It lasted {minutes} minutes. There is nothing to do."),
+        at: now,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+use super::*;
+use crate::engine::attach::tests::snapshot;
+
+fn at(second: i64) -> Time {
+    Time::UNIX_EPOCH + Duration::seconds(second)
+}
+
+fn alert(level: AlertLevel, text: &str) -> Alert {
+    Alert {
+        level,
+        text: text.into(),
+        advice: "look at it with `pocpit nodes`".into(),
+        since: at(0),
+    }
+}
+
+/// What is told when these alerts are seen at these seconds.
+fn told(seen: &[(i64, &[Alert])]) -> Vec<(i64, NoticeLevel, String)> {
+    let mut told = Told::default();
+    let mut all = Vec::new();
+    for (second, alerts) in seen {
+        let snapshot = Snapshot {
+            at: at(*second),
+            alerts: alerts.to_vec(),
+            ..snapshot(0)
+        };
+        let notices = told.look(&snapshot).into_iter();
+        all.extend(notices.map(|notice| (*second, notice.level, notice.title)));
+    }
+    all
+}
+
+#[test]
+fn an_alert_is_told_when_it_is_sure_and_again_when_it_is_over() {
+    let bad = [alert(AlertLevel::Warning, "the chain cannot be read")];
+    let seen: [(i64, &[Alert]); 6] = [
+        (0, &bad),
+        (30, &bad),
+        (60, &bad),
+        (90, &bad),
+        (150, &[]),
+        (220, &[]),
+    ];
+    assert_eq!(
+        told(&seen),
+        [
+            (
+                60,
+                NoticeLevel::Warning,
+                "the chain cannot be read".to_owned()
+            ),
+            (
+                220,
+                NoticeLevel::Resolved,
+                "over: the chain cannot be read".to_owned()
+            ),
+        ]
+    );
+}
+
+#[test]
+fn what_is_gone_before_it_is_sure_is_not_told_and_what_flickers_once() {
+    let bad = [alert(AlertLevel::Warning, "the chain cannot be read")];
+    let short: [(i64, &[Alert]); 4] = [(0, &bad), (30, &bad), (40, &[]), (300, &[])];
+    assert_eq!(told(&short), []);
+    // One look after a long sleep is one look.
+    let one: [(i64, &[Alert]); 2] = [(0, &bad), (3_000, &[])];
+    assert_eq!(told(&one), []);
+    let flickers: [(i64, &[Alert]); 6] = [
+        (0, &bad),
+        (60, &bad),
+        (90, &[]),
+        (120, &bad),
+        (180, &[]),
+        (230, &bad),
+    ];
+    assert_eq!(told(&flickers).len(), 1);
+}
+
+#[test]
+fn what_costs_something_now_is_told_sooner_and_what_became_worse_anew() {
+    let text = "instance 7 is not gone";
+    let (bad, worse) = (
+        [alert(AlertLevel::Warning, text)],
+        [alert(AlertLevel::Critical, text)],
+    );
+    let seen: [(i64, &[Alert]); 5] = [
+        (0, &worse),
+        (16, &worse),
+        (40, &worse),
+        (41, &[]),
+        (42, &bad),
+    ];
+    assert_eq!(told(&seen), [(16, NoticeLevel::Critical, text.to_owned())]);
+    let seen: [(i64, &[Alert]); 3] = [(0, &bad), (60, &bad), (90, &worse)];
+    let levels: Vec<_> = told(&seen).into_iter().map(|(_, level, _)| level).collect();
+    assert_eq!(levels, [NoticeLevel::Warning, NoticeLevel::Critical]);
+}
+
+#[test]
+fn what_lasts_is_told_again_every_day_and_what_is_only_worth_knowing_never() {
+    let day = 86_400;
+    let bad = [
+        alert(AlertLevel::Warning, "no credit"),
+        alert(
+            AlertLevel::Notice,
+            "a confirmation PoC would cost the epoch's reward",
+        ),
+    ];
+    let seen: Vec<(i64, &[Alert])> = (0..150).map(|hour| (hour * 900, bad.as_slice())).collect();
+    let titles: Vec<_> = told(&seen)
+        .into_iter()
+        .map(|(at, _, title)| (at, title))
+        .collect();
+    let again = "still: no credit".to_owned();
+    assert_eq!(titles, [(900, "no credit".to_owned()), (900 + day, again)]);
+}
+
+#[test]
+fn a_page_says_what_is_at_stake_what_the_program_does_and_one_command() {
+    let mut told = Told::default();
+    let bad = alert(AlertLevel::Critical, "instance 7 is not gone");
+    let look = |told: &mut Told, second| {
+        let mut snapshot = snapshot(0);
+        snapshot.at = at(second);
+        snapshot.alerts = vec![bad.clone()];
+        snapshot.money.per_hour = UsdPerHour::from_dollars(9.6);
+        told.look(&snapshot)
+    };
+    look(&mut told, 0);
+    let notices = look(&mut told, 20);
+    assert_eq!(
+        notices[0].body,
+        "To do: look at it with `pocpit nodes`.\n\
+         Money: $9.60/h is running, $0.00 so far in this sprint.\n\
+         pocpit: it is waiting, and goes on until the next word is yours.\n\
+         Look: pocpit nodes"
+    );
+}
