@@ -224,6 +224,8 @@ fn waiting() -> Snapshot {
         alerts: vec![],
         history: Arc::default(),
         boot_log: BootLog::default(),
+        rentals_read_at: None,
+        notices_lost: 0,
         ended: false,
     }
 }

@@ -13,6 +13,7 @@ mod headless;
 mod history;
 mod log_files;
 mod look;
+mod monitor;
 mod notify;
 mod offers;
 mod outlook;

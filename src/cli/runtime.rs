@@ -152,6 +152,7 @@ fn start_for(
         pace: Pace::default(),
     };
     let handle = engine::start(ports(config)?, config.clone(), journal, ledger, options);
+    super::monitor::serve(config.notify.metrics_listen, handle.snapshots.clone());
     Ok(with_viewers(handle, &config.paths))
 }
 

@@ -836,6 +836,12 @@ pub const KEYS: &[Key] = &[
         "Between two heartbeats.",
     ),
     optional(
+        "notify.metrics_listen",
+        Kind::Address,
+        "\"127.0.0.1:9464\"",
+        "Where the cockpit and auto serve /metrics (OpenMetrics) and /healthz, on loopback; nowhere when absent.",
+    ),
+    optional(
         "paths.state_dir",
         Kind::Path,
         "\"~/.local/state/pocpit\"",

@@ -1,5 +1,7 @@
 //! Whom to tell.
 
+use std::net::SocketAddr;
+
 use secrecy::ExposeSecret as _;
 use url::Url;
 
@@ -49,6 +51,11 @@ pub(super) fn read(reader: &mut Reader<'_>, warnings: &mut Vec<String>) -> Notif
         let right = "server and topic, such as https://ntfy.sh/a-name-nobody-guesses";
         reader.problem("notify.ntfy", "it has no topic", right);
     }
+    let metrics_listen: Option<SocketAddr> = reader.some_parsed("notify.metrics_listen");
+    if metrics_listen.is_some_and(|listen| !listen.ip().is_loopback()) {
+        let what = "it is not an address of loopback, and what is served there has no password";
+        reader.problem("notify.metrics_listen", what, "such as 127.0.0.1:9464");
+    }
     NotifyConfig {
         webhook: some_url(reader, "notify.webhook"),
         webhook_token,
@@ -66,6 +73,7 @@ pub(super) fn read(reader: &mut Reader<'_>, warnings: &mut Vec<String>) -> Notif
             Duration::minutes(1),
             Duration::hours(12),
         ),
+        metrics_listen,
     }
 }
 

@@ -247,6 +247,8 @@ pub struct NotifyConfig {
     pub heartbeat: Option<Url>,
     /// Between two heartbeats.
     pub heartbeat_every: Duration,
+    /// Where `/metrics` and `/healthz` are served.
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 /// A Telegram bot and whom it tells.

@@ -97,6 +97,8 @@ impl Engine {
                 .as_ref()
                 .map(|own| own.log.clone())
                 .unwrap_or_default(),
+            rentals_read_at: self.seen.listing.as_ref().map(|(at, _)| *at),
+            notices_lost: self.ports.notifier.lost(),
             ended: false,
         }
     }

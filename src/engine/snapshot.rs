@@ -106,6 +106,12 @@ pub struct Snapshot {
     pub alerts: Vec<Alert>,
     /// The rental's log.
     pub boot_log: BootLog,
+    /// When all rentals of the account were last listed, whole.
+    #[serde(default)]
+    pub rentals_read_at: Option<Time>,
+    /// Notices that reached nobody, counted by channel.
+    #[serde(default)]
+    pub notices_lost: u64,
     /// The engine's end: set once it has stopped.
     pub ended: bool,
 }

@@ -79,6 +79,8 @@ pub fn empty() -> Snapshot {
         alerts: Vec::new(),
         history: Arc::default(),
         boot_log: BootLog::default(),
+        rentals_read_at: None,
+        notices_lost: 0,
         ended: false,
     }
 }

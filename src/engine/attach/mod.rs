@@ -12,7 +12,7 @@ mod socket;
 mod wire;
 
 #[cfg(test)]
-pub(in crate::engine) mod tests;
+pub(crate) mod tests;
 
 use std::path::PathBuf;
 

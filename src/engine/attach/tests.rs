@@ -22,7 +22,7 @@ fn at(second: i64) -> Time {
     Time::from_timestamp(1_790_000_000 + second, 0).unwrap()
 }
 
-pub(in crate::engine) fn snapshot(second: i64) -> Snapshot {
+pub(crate) fn snapshot(second: i64) -> Snapshot {
     Snapshot {
         at: at(second),
         world: WorldKind::Real,
@@ -62,6 +62,8 @@ pub(in crate::engine) fn snapshot(second: i64) -> Snapshot {
         alerts: Vec::new(),
         history: Arc::default(),
         boot_log: BootLog::default(),
+        rentals_read_at: None,
+        notices_lost: 0,
         ended: false,
     }
 }

@@ -1,0 +1,220 @@
+//! A snapshot as figures. Names follow the `OpenMetrics` conventions: base units, and the unit in the
+//! name.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::domain::{Mode, Step, Time};
+use crate::engine::{AlertLevel, LinkSnapshot, Snapshot};
+
+/// The page of `/metrics`.
+pub(super) fn page(snapshot: &Snapshot) -> Result<String, fmt::Error> {
+    let mut registry = Registry::with_prefix("pocpit");
+    registry.register_collector(Box::new(Figures(snapshot.clone())));
+    let mut page = String::new();
+    text::encode(&mut page, &registry)?;
+    Ok(page)
+}
+
+#[derive(Debug)]
+struct Figures(Snapshot);
+
+impl Collector for Figures {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut families = Families(encoder);
+        let snapshot = &self.0;
+        chain(&mut families, snapshot)?;
+        sprint(&mut families, snapshot)?;
+        money(&mut families, snapshot)?;
+        let alerts = [
+            AlertLevel::Notice,
+            AlertLevel::Warning,
+            AlertLevel::Critical,
+        ]
+        .map(|level| {
+            let count = snapshot.alerts.iter().filter(|alert| alert.level == level);
+            (level_name(level), number(count.count() as u64))
+        });
+        families.gauges("alerts", "Alerts by level", None, "level", &alerts)?;
+        let lost = snapshot.notices_lost;
+        families.counter(
+            "notices_lost",
+            "Notices that reached nobody, by channel",
+            lost,
+        )
+    }
+}
+
+fn chain(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let reading = snapshot.chain.reading.as_ref();
+    let height = reading.map(|reading| number(reading.height.0));
+    families.gauge("chain_height", "Height of the chain", None, height)?;
+    let epoch = reading.map(|reading| number(reading.epoch.0));
+    families.gauge("chain_epoch", "Epoch of the chain", None, epoch)?;
+    let age = reading.map(|reading| seconds(reading.at, snapshot.at));
+    let what = "Time since the chain was read";
+    families.gauge("chain_read_age", what, Some(Unit::Seconds), age)?;
+    let start = reading.and_then(|reading| reading.poc_start.expected);
+    let left = start.map(|band| seconds(snapshot.at, band.p50));
+    let what = "Time to the next PoC";
+    families.gauge("poc_start_in", what, Some(Unit::Seconds), left)?;
+    let deadline = reading.and_then(|reading| reading.registration_deadline.expected);
+    let left = deadline.map(|band| seconds(snapshot.at, band.p50));
+    let what = "Time to the last moment at which a registration counts for the next PoC";
+    families.gauge("registration_deadline_in", what, Some(Unit::Seconds), left)
+}
+
+fn sprint(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let auto = f64::from(snapshot.mode == Mode::Auto);
+    families.gauge("auto", "1 in auto mode", None, Some(auto))?;
+    let steps = Step::ALL.map(|step| {
+        let is_it = f64::from(snapshot.sprint.step == step);
+        (step.name(), is_it)
+    });
+    families.gauges("step", "1 for the step of the sprint", None, "step", &steps)?;
+    let waits = f64::from(snapshot.sprint.gate.is_some());
+    families.gauge(
+        "gate_waits",
+        "1 while a gate waits for approval",
+        None,
+        Some(waits),
+    )?;
+    let rental = snapshot.rental.as_ref();
+    let link = rental.map(|rental| f64::from(matches!(rental.link, LinkSnapshot::Up { .. })));
+    families.gauge(
+        "link_up",
+        "1 while the SSH link to the rental is up",
+        None,
+        link,
+    )?;
+    let tunnel = rental
+        .map(|rental| f64::from(matches!(rental.link, LinkSnapshot::Up { tunnel: true, .. })));
+    families.gauge(
+        "tunnel_up",
+        "1 while requests go through the tunnel",
+        None,
+        tunnel,
+    )?;
+    let last = snapshot.history.last();
+    let confirmed = last.map(|last| f64::from(last.report.outcome == "confirmed"));
+    let what = "1 when the last sprint ended with weight on the chain";
+    families.gauge("last_sprint_confirmed", what, None, confirmed)?;
+    let ended = last.map(|last| seconds(Time::UNIX_EPOCH, last.at));
+    let what = "When the last sprint ended, since 1970";
+    families.gauge(
+        "last_sprint_end_timestamp",
+        what,
+        Some(Unit::Seconds),
+        ended,
+    )
+}
+
+fn money(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let dollars = || Some(Unit::Other("dollars".into()));
+    let money = &snapshot.money;
+    let rentals = [&snapshot.rental, &snapshot.beside].into_iter().flatten();
+    let rentals = number(rentals.count() as u64);
+    families.gauge(
+        "rentals",
+        "Rentals that cost something",
+        None,
+        Some(rentals),
+    )?;
+    let age = snapshot.rentals_read_at.map(|at| seconds(at, snapshot.at));
+    let what = "Time since all rentals of the account were listed";
+    families.gauge("rentals_read_age", what, Some(Unit::Seconds), age)?;
+    let rate = money.per_hour.0.dollars();
+    let what = "What an hour of what is rented costs";
+    families.gauge("hourly_cost", what, dollars(), Some(rate))?;
+    let what = "What this sprint has cost";
+    families.gauge("sprint_cost", what, dollars(), Some(money.sprint.dollars()))?;
+    let caps: Vec<_> = money
+        .caps
+        .iter()
+        .map(|cap| (cap.name.as_str(), cap.limit.dollars()))
+        .collect();
+    families.gauges("cap_limit", "The cap of a period", dollars(), "cap", &caps)?;
+    let caps: Vec<_> = money
+        .caps
+        .iter()
+        .map(|cap| (cap.name.as_str(), cap.used.dollars()))
+        .collect();
+    families.gauges(
+        "cap_used",
+        "Spent and reserved of it",
+        dollars(),
+        "cap",
+        &caps,
+    )?;
+    let credit = money.credit.map(crate::domain::Usd::dollars);
+    families.gauge("credit", "The account's credit", dollars(), credit)
+}
+
+fn level_name(level: AlertLevel) -> &'static str {
+    match level {
+        AlertLevel::Notice => "notice",
+        AlertLevel::Warning => "warning",
+        AlertLevel::Critical => "critical",
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+fn number(count: u64) -> f64 {
+    count as f64
+}
+
+fn seconds(from: Time, to: Time) -> f64 {
+    (to - from).as_seconds_f64()
+}
+
+/// Writes families of figures. What is not known has no sample, but its family is there.
+struct Families<'a>(DescriptorEncoder<'a>);
+
+impl Families<'_> {
+    fn gauge(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<Unit>,
+        value: Option<f64>,
+    ) -> fmt::Result {
+        let family = self
+            .0
+            .encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?;
+        match value {
+            Some(value) => ConstGauge::new(value).encode(family),
+            None => Ok(()),
+        }
+    }
+
+    fn gauges(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<Unit>,
+        label: &'static str,
+        values: &[(&str, f64)],
+    ) -> fmt::Result {
+        let mut family = self
+            .0
+            .encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?;
+        for (value_of_label, value) in values {
+            let labels = [(label, *value_of_label)];
+            ConstGauge::new(*value).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let family = self
+            .0
+            .encode_descriptor(name, help, None, MetricType::Counter)?;
+        ConstCounter::new(value).encode(family)
+    }
+}

@@ -1,0 +1,124 @@
+//! What other machines' watchers read: `/metrics` in the `OpenMetrics` format and `/healthz`, on loopback.
+
+mod figures;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::domain;
+use crate::engine::Snapshot;
+
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// The engine publishes every second; one that has not for so long does not turn.
+const LOOP_STANDS: Duration = Duration::from_secs(60);
+/// The chain and the rentals are read far more often.
+const TOO_OLD: domain::Duration = domain::Duration::minutes(10);
+
+/// The newest snapshot, and when it came.
+struct Seen {
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    came: Mutex<Instant>,
+}
+
+/// Serves until the engine has ended. That nobody can look on is no reason not to run.
+pub(crate) fn serve(listen: Option<SocketAddr>, snapshots: watch::Receiver<Arc<Snapshot>>) {
+    let Some(listen) = listen else { return };
+    tokio::spawn(async move {
+        match bind(listen).await {
+            Ok(listener) => serve_on(listener, snapshots).await,
+            Err(error) => tracing::warn!("no metrics: {listen} cannot be listened on: {error}"),
+        }
+    });
+}
+
+/// After a reload, the engine before may still be listening.
+async fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
+    let end = Instant::now() + Duration::from_secs(10);
+    loop {
+        match TcpListener::bind(listen).await {
+            Err(_) if Instant::now() < end => tokio::time::sleep(Duration::from_millis(300)).await,
+            result => return result,
+        }
+    }
+}
+
+async fn serve_on(listener: TcpListener, snapshots: watch::Receiver<Arc<Snapshot>>) {
+    let seen = Arc::new(Seen {
+        snapshots: snapshots.clone(),
+        came: Mutex::new(Instant::now()),
+    });
+    let router = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(health))
+        .with_state(seen.clone());
+    let mut snapshots = snapshots;
+    let engine = async move {
+        while snapshots.changed().await.is_ok() {
+            *seen.came.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        }
+    };
+    let served = axum::serve(listener, router).with_graceful_shutdown(engine);
+    if let Err(error) = served.await {
+        tracing::warn!("no metrics any more: {error}");
+    }
+}
+
+async fn metrics(State(seen): State<Arc<Seen>>) -> Response {
+    let snapshot = Arc::clone(&seen.snapshots.borrow());
+    match figures::page(&snapshot) {
+        Ok(page) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], page).into_response(),
+        Err(error) => {
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            (status, format!("the metrics cannot be written: {error}\n")).into_response()
+        }
+    }
+}
+
+async fn health(State(seen): State<Arc<Seen>>) -> Response {
+    let snapshot = Arc::clone(&seen.snapshots.borrow());
+    let came = *seen.came.lock().unwrap_or_else(PoisonError::into_inner);
+    let read = Read {
+        chain: snapshot.chain.reading.as_ref().map(|reading| reading.at),
+        rentals: snapshot.rentals_read_at,
+    };
+    match why_ill(snapshot.at, read, came.elapsed()) {
+        None => "well\n".into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+    }
+}
+
+/// When what matters was last read, whole and valid.
+#[derive(Clone, Copy)]
+struct Read {
+    chain: Option<domain::Time>,
+    rentals: Option<domain::Time>,
+}
+
+/// Why the program cannot be relied on now, if so.
+fn why_ill(now: domain::Time, read: Read, silent_for: Duration) -> Option<String> {
+    if silent_for > LOOP_STANDS {
+        let seconds = silent_for.as_secs();
+        return Some(format!("the engine has not turned for {seconds} s"));
+    }
+    let mut reads = [("the chain", read.chain), ("the rentals", read.rentals)].into_iter();
+    reads.find_map(|(what, at)| match at {
+        None => Some(format!("{what} could not be read yet")),
+        Some(at) if now - at > TOO_OLD => {
+            let minutes = (now - at).num_minutes();
+            Some(format!("{what} could not be read for {minutes} minutes"))
+        }
+        Some(_) => None,
+    })
+}
