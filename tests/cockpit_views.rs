@@ -994,7 +994,7 @@ fn a_paste_does_nothing_but_say_so() {
     let mut m = model(choosing());
     type_and_draw(&mut m, "\n");
     let before = m.dialog.clone();
-    assert_eq!(update(&mut m, Message::Paste), vec![]);
+    assert_eq!(update(&mut m, Message::Paste("y".into())), vec![]);
     assert_eq!(m.dialog, before);
     assert_eq!(m.focus, Pane::Offers);
 }
@@ -1097,7 +1097,7 @@ fn any_message() -> impl Strategy<Value = Message> {
         2 => proptest::sample::select(vec![KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::Backspace]).prop_map(key),
         3 => Just(Message::Drawn(Breakpoint::Normal)),
         1 => Just(Message::Drawn(Breakpoint::Tiny)),
-        1 => Just(Message::Paste),
+        1 => Just(Message::Paste("y".into())),
         1 => proptest::sample::select(vec![choosing as fn() -> Snapshot, registering, with_past, confirmed])
             .prop_map(|make| Message::Snapshot(Arc::new(make()))),
     ]

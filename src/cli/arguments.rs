@@ -8,7 +8,7 @@ use crate::config::{Config, MouseUse, Ring};
 use crate::domain::CockpitId;
 use crate::notify::{Channel, NoticeLevel};
 use crate::tui::keymap::Keymap;
-use crate::tui::theme::{Colors, Ground, OwnColors};
+use crate::tui::theme::{Colors, Ground, OwnColors, Theme};
 use crate::tui::{
     ColorChoice, GlyphChoice, GroundChoice, MouseChoice, RingChoice, TimingsChoice, TuiError,
     TuiOptions,
@@ -100,24 +100,50 @@ impl Common {
                 Ring::Bell => RingChoice::Bell,
                 Ring::Off => RingChoice::Off,
             },
-            color: match self.color {
-                Color::Auto => ColorChoice::Auto,
-                Color::Never => ColorChoice::Use(Colors::None),
-                Color::Sixteen => ColorChoice::Use(Colors::Sixteen),
-                Color::Indexed => ColorChoice::Use(Colors::Indexed),
-                Color::True => ColorChoice::Use(Colors::True),
-            },
-            ground: match self.background {
-                Background::Auto => GroundChoice::Auto,
-                Background::Dark => GroundChoice::Is(Ground::Dark),
-                Background::Light => GroundChoice::Is(Ground::Light),
-            },
-            glyphs: match self.glyphs {
-                Glyphs::Auto => GlyphChoice::Auto,
-                Glyphs::Ascii => GlyphChoice::Ascii,
-                Glyphs::Unicode => GlyphChoice::Unicode,
-            },
+            color: self.color.choice(),
+            ground: self.background.choice(),
+            glyphs: self.glyphs.choice(),
         })
+    }
+
+    /// What the terminal is to show before there is a configuration.
+    pub(crate) fn theme(&self) -> Theme {
+        let (color, ground) = (self.color.choice(), self.background.choice());
+        Theme::resolve(color, ground, self.glyphs.choice(), |name| {
+            std::env::var(name).ok()
+        })
+    }
+}
+
+impl Color {
+    fn choice(self) -> ColorChoice {
+        match self {
+            Color::Auto => ColorChoice::Auto,
+            Color::Never => ColorChoice::Use(Colors::None),
+            Color::Sixteen => ColorChoice::Use(Colors::Sixteen),
+            Color::Indexed => ColorChoice::Use(Colors::Indexed),
+            Color::True => ColorChoice::Use(Colors::True),
+        }
+    }
+}
+
+impl Background {
+    fn choice(self) -> GroundChoice {
+        match self {
+            Background::Auto => GroundChoice::Auto,
+            Background::Dark => GroundChoice::Is(Ground::Dark),
+            Background::Light => GroundChoice::Is(Ground::Light),
+        }
+    }
+}
+
+impl Glyphs {
+    fn choice(self) -> GlyphChoice {
+        match self {
+            Glyphs::Auto => GlyphChoice::Auto,
+            Glyphs::Ascii => GlyphChoice::Ascii,
+            Glyphs::Unicode => GlyphChoice::Unicode,
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use color_eyre::eyre::{Report, eyre};
 use super::arguments::Common;
 use super::headless::{self, Format, Signals};
 use super::telemetry::{self, Audience};
-use super::{Exit, runtime, say};
-use crate::config::Config;
+use super::{Exit, runtime, say, setup};
+use crate::config::{Config, LoadError};
 use crate::domain::Mode;
 use crate::engine::{self, Command, EndAfter, EngineHandle, QuitChoice, attach};
 use crate::journal::JournalError;
@@ -16,7 +16,11 @@ use crate::tui::{self, ExitReason, Places, Seat, TuiOptions};
 
 pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
     tui::check_terminal()?;
-    let config = runtime::load(common)?.config;
+    let config = match runtime::load(common) {
+        Ok(loaded) => loaded.config,
+        Err(LoadError::Missing(file)) => return setup::run(common, &file).await,
+        Err(error) => return Err(error.into()),
+    };
     let options = common.tui(&config)?;
     let _guard = telemetry::start(Audience::Cockpit, &config.paths.log_dir)?;
     match runtime::start_engine(&config, Mode::Manual, EndAfter::Never) {

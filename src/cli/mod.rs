@@ -23,6 +23,7 @@ mod rehearse;
 mod release;
 mod runtime;
 mod service;
+mod setup;
 mod shell;
 mod sim;
 mod simulated;

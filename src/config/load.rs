@@ -32,7 +32,7 @@ pub struct Loaded {
 pub enum LoadError {
     /// Nothing was configured at all.
     #[error(
-        "there is no configuration at {}: `pocpit config init` writes one to fill in, `pocpit demo` needs none",
+        "there is no configuration at {}: `pocpit` in a terminal asks for one, `pocpit config init` writes one to fill in, `pocpit demo` needs none",
         .0.display()
     )]
     Missing(PathBuf),
@@ -133,7 +133,8 @@ pub fn parse(
     }
 }
 
-pub(super) fn places_of(file: &Path) -> Places {
+/// What paths in this file mean.
+pub fn places_of(file: &Path) -> Places {
     let home = BaseDirs::new()
         .map(|dirs| dirs.home_dir().to_owned())
         .unwrap_or_default();

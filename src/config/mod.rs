@@ -6,6 +6,7 @@
 
 mod build;
 mod example;
+mod guide;
 mod held;
 mod import;
 mod keys;
@@ -23,9 +24,10 @@ mod tests;
 mod value;
 
 pub use example::{example, filled, only};
+pub use guide::{Question, problem_with, questions, value_of};
 pub use held::CutShort;
 pub use import::{Fate, ImportNote, Imported, import};
-pub use load::{FILE_NAME, LoadError, Loaded, default_file, load, parse};
+pub use load::{FILE_NAME, LoadError, Loaded, default_file, load, parse, places_of};
 pub use proxy::{
     AccessLog, CallerRules, FieldRules, ProxyConfig, SignatureRule, TransferConfig, UpstreamConfig,
 };

@@ -27,7 +27,7 @@ const BELL: Duration = Duration::from_secs(10);
 /// Countdowns go by the second.
 const TICK: Duration = Duration::from_secs(1);
 
-struct Signals {
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
@@ -37,7 +37,7 @@ struct Signals {
 }
 
 impl Signals {
-    fn listen() -> Result<Signals, TuiError> {
+    pub(super) fn listen() -> Result<Signals, TuiError> {
         let on = |kind| {
             signal(kind).map_err(|source| TuiError::Terminal {
                 doing: "listening for signals",
@@ -55,6 +55,25 @@ impl Signals {
             resize: on(SignalKind::window_change())?,
         })
     }
+
+    /// The next one, for a screen that runs nothing.
+    pub(super) async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::End,
+            _ = self.interrupt.recv() => Told::End,
+            _ = self.hangup.recv() => Told::End,
+            _ = self.resize.recv() => Told::Redraw,
+            _ = self.resume.recv() => Told::Redraw,
+        }
+    }
+}
+
+/// What a signal means to a screen that runs nothing.
+pub(super) enum Told {
+    /// Somebody ends the program, or its terminal is gone.
+    End,
+    /// The terminal has another size, or is ours again.
+    Redraw,
 }
 
 /// Where the operator sits.

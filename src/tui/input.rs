@@ -80,7 +80,7 @@ fn drain(sender: &mpsc::Sender<Message>) -> bool {
                 Some(pointer) => Message::Pointer(pointer),
                 None => continue,
             },
-            Ok(Event::Paste(_)) => Message::Paste,
+            Ok(Event::Paste(text)) => Message::Paste(text),
             Ok(_) => continue,
             Err(_) => return false,
         };

@@ -29,7 +29,7 @@ pub enum Message {
     /// The mouse was used.
     Pointer(Pointer),
     /// Text was pasted. It is never taken for keys.
-    Paste,
+    Paste(String),
     /// The engine published a snapshot.
     Snapshot(Arc<Snapshot>),
     /// The process that a viewer looks at has ended, or cannot be heard any more.

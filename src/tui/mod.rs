@@ -13,6 +13,7 @@ pub mod palette;
 pub mod pane;
 pub mod prompt;
 mod ring;
+pub mod setup;
 pub mod target;
 pub mod task;
 mod terminal;

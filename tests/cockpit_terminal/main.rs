@@ -5,6 +5,7 @@
 use std::io::{Read as _, Write as _};
 #[path = "../common/mod.rs"]
 mod common;
+mod first_start;
 mod log;
 mod mouse;
 mod picture;
@@ -42,6 +43,16 @@ struct Terminal {
 impl Terminal {
     /// Starts the program in a terminal of this size.
     fn start(columns: u16, rows: u16, arguments: &[&str]) -> Terminal {
+        Terminal::start_with(columns, rows, arguments, &[])
+    }
+
+    /// The same, with these variables in its environment.
+    fn start_with(
+        columns: u16,
+        rows: u16,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Terminal {
         let size = PtySize {
             rows,
             cols: columns,
@@ -52,6 +63,9 @@ impl Terminal {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_pocpit"));
         command.args(arguments);
         command.env("TERM", "xterm-256color");
+        for (name, value) in environment {
+            command.env(name, value);
+        }
         command.env("LC_ALL", "C.UTF-8");
         command.env_remove("NO_COLOR");
         // This terminal is no tmux, whatever the tests run in.

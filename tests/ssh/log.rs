@@ -135,6 +135,38 @@ for_both_peers! {
     }
 }
 
+/// The same at its full length, for either peer: a million lines as long as a model's are.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes ten minutes"]
+async fn a_million_lines_come_once_each_over_a_thousand_cuts() {
+    let mut text = Vec::new();
+    for number in 0..1_000_000 {
+        let what =
+            "INFO 11-25 01:02:03 [loader.py:117] Avg prompt throughput of 812.4 tokens/s, step";
+        writeln!(text, "{what} {number} of the model").unwrap();
+    }
+    let Some(scene) = Scene::new(Kind::Sshd).await else {
+        return;
+    };
+    let mut follower = Follower::of(&scene).await;
+    scene.peer.append(LOG, &text);
+    follower.read_until(text.len()).await;
+    let lines = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count();
+    println!(
+        "{} lines of {} over {} links that were cut",
+        lines(&follower.seen),
+        lines(&text),
+        follower.sessions
+    );
+    assert!(
+        follower.seen == text,
+        "{} bytes of {}",
+        follower.seen.len(),
+        text.len()
+    );
+    assert!(follower.sessions >= 1_000, "{} sessions", follower.sessions);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_is_moved_aside_is_read_to_its_end_before_the_new_one() {
     let Some(scene) = Scene::new(Kind::Sshd).await else {

@@ -59,15 +59,15 @@ fn chain(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     families.gauge("chain_epoch", "Epoch of the chain", None, epoch)?;
     let age = reading.map(|reading| seconds(reading.at, snapshot.at));
     let what = "Time since the chain was read";
-    families.gauge("chain_read_age", what, Some(Unit::Seconds), age)?;
+    families.gauge("chain_read_age", what, Some(&Unit::Seconds), age)?;
     let start = reading.and_then(|reading| reading.poc_start.expected);
     let left = start.map(|band| seconds(snapshot.at, band.p50));
     let what = "Time to the next PoC";
-    families.gauge("poc_start_in", what, Some(Unit::Seconds), left)?;
+    families.gauge("poc_start_in", what, Some(&Unit::Seconds), left)?;
     let deadline = reading.and_then(|reading| reading.registration_deadline.expected);
     let left = deadline.map(|band| seconds(snapshot.at, band.p50));
     let what = "Time to the last moment at which a registration counts for the next PoC";
-    families.gauge("registration_deadline_in", what, Some(Unit::Seconds), left)
+    families.gauge("registration_deadline_in", what, Some(&Unit::Seconds), left)
 }
 
 fn sprint(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
@@ -110,13 +110,14 @@ fn sprint(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     families.gauge(
         "last_sprint_end_timestamp",
         what,
-        Some(Unit::Seconds),
+        Some(&Unit::Seconds),
         ended,
     )
 }
 
 fn money(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
-    let dollars = || Some(Unit::Other("dollars".into()));
+    let dollars = Unit::Other("dollars".into());
+    let dollars = Some(&dollars);
     let money = &snapshot.money;
     let rentals = [&snapshot.rental, &snapshot.beside].into_iter().flatten();
     let rentals = number(rentals.count() as u64);
@@ -128,18 +129,18 @@ fn money(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     )?;
     let age = snapshot.rentals_read_at.map(|at| seconds(at, snapshot.at));
     let what = "Time since all rentals of the account were listed";
-    families.gauge("rentals_read_age", what, Some(Unit::Seconds), age)?;
+    families.gauge("rentals_read_age", what, Some(&Unit::Seconds), age)?;
     let rate = money.per_hour.0.dollars();
     let what = "What an hour of what is rented costs";
-    families.gauge("hourly_cost", what, dollars(), Some(rate))?;
+    families.gauge("hourly_cost", what, dollars, Some(rate))?;
     let what = "What this sprint has cost";
-    families.gauge("sprint_cost", what, dollars(), Some(money.sprint.dollars()))?;
+    families.gauge("sprint_cost", what, dollars, Some(money.sprint.dollars()))?;
     let caps: Vec<_> = money
         .caps
         .iter()
         .map(|cap| (cap.name.as_str(), cap.limit.dollars()))
         .collect();
-    families.gauges("cap_limit", "The cap of a period", dollars(), "cap", &caps)?;
+    families.gauges("cap_limit", "The cap of a period", dollars, "cap", &caps)?;
     let caps: Vec<_> = money
         .caps
         .iter()
@@ -148,12 +149,12 @@ fn money(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     families.gauges(
         "cap_used",
         "Spent and reserved of it",
-        dollars(),
+        dollars,
         "cap",
         &caps,
     )?;
     let credit = money.credit.map(crate::domain::Usd::dollars);
-    families.gauge("credit", "The account's credit", dollars(), credit)
+    families.gauge("credit", "The account's credit", dollars, credit)
 }
 
 fn level_name(level: AlertLevel) -> &'static str {
@@ -181,12 +182,12 @@ impl Families<'_> {
         &mut self,
         name: &str,
         help: &str,
-        unit: Option<Unit>,
+        unit: Option<&Unit>,
         value: Option<f64>,
     ) -> fmt::Result {
         let family = self
             .0
-            .encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?;
+            .encode_descriptor(name, help, unit, MetricType::Gauge)?;
         match value {
             Some(value) => ConstGauge::new(value).encode(family),
             None => Ok(()),
@@ -197,13 +198,13 @@ impl Families<'_> {
         &mut self,
         name: &str,
         help: &str,
-        unit: Option<Unit>,
+        unit: Option<&Unit>,
         label: &'static str,
         values: &[(&str, f64)],
     ) -> fmt::Result {
         let mut family = self
             .0
-            .encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?;
+            .encode_descriptor(name, help, unit, MetricType::Gauge)?;
         for (value_of_label, value) in values {
             let labels = [(label, *value_of_label)];
             ConstGauge::new(*value).encode(family.encode_family(&labels)?)?;

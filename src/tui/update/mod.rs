@@ -23,7 +23,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Command> {
         Message::Key(key) if key.kind == KeyEventKind::Release => {}
         Message::Key(key) => return on_key(model, key),
         Message::Pointer(pointer) => return pointer::on_pointer(model, pointer),
-        Message::Paste => model.say("pasted text is ignored: keys only"),
+        Message::Paste(_) => model.say("pasted text is ignored: keys only"),
         Message::Snapshot(snapshot) => {
             let stepped = snapshot.sprint.step != model.snapshot.sprint.step;
             model.ring = news(&model.snapshot, &snapshot).or(model.ring.take());

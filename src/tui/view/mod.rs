@@ -226,7 +226,7 @@ fn put_cut<'a>(buf: &mut Buffer, area: Rect, lines: impl IntoIterator<Item = Lin
 }
 
 /// A box on top of everything, with its lines, each cut at its end. Below its end it is not scrolled.
-fn popup(
+pub(super) fn popup(
     buf: &mut Buffer,
     area: Rect,
     title: &str,
