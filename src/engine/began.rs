@@ -14,6 +14,8 @@ pub(super) enum Condition {
     PolicyCutShort,
     /// A rental of another cockpit is on the account.
     Foreign(InstanceId),
+    /// The account's credit does not do for a sprint.
+    LowCredit,
     /// The Network Node does not answer.
     NodesUnread,
     /// The chain cannot be read.

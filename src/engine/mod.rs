@@ -10,6 +10,7 @@ mod chain_alerts;
 mod clock;
 mod confirmation;
 mod core;
+mod credit;
 mod drill;
 mod exec;
 mod front;

@@ -590,6 +590,7 @@ impl Engine {
         alerts.extend(self.obstacles(now, began));
         alerts.extend(self.chain_alerts(now, began));
         alerts.extend(self.price_alert());
+        alerts.extend(self.credit_alert(now, began));
         alerts.sort_by(|a, b| b.level.cmp(&a.level).then(a.since.cmp(&b.since)));
         alerts
     }

@@ -323,7 +323,7 @@ fn timings_are_told_at_the_end_when_asked_for() {
 
 /// Pictures in the README: the keys that lead there once a rental loads its model, what is waited for,
 /// and what the program must still show.
-const PICTURES: [(&str, &str, &str, &[&str]); 3] = [
+const PICTURES: [(&str, &str, &str, &[&str]); 5] = [
     (
         "cockpit",
         "4",
@@ -337,6 +337,8 @@ const PICTURES: [(&str, &str, &str, &[&str]); 3] = [
         &["Charts", "image pull", "best price"],
     ),
     ("offers", "z3", "offer 2", &["Offers", "worst", "chance"]),
+    ("nodes", "5", "vastai-", &["Registrations", "vastai-"]),
+    ("history", "7", "confirmed", &["History", "confirmed"]),
 ];
 
 #[test]

@@ -1,0 +1,151 @@
+//! Each thing that can be wrong, reached from the world, and what the operator sees of it.
+
+use pocpit::domain::Mode;
+use pocpit::engine::{Alert, AlertLevel, Snapshot};
+use pocpit::tui::model::Model;
+use pocpit::tui::theme::{Colors, Ground, OwnColors, Theme};
+use pocpit::tui::view;
+use pocpit::world::{Fault, FaultKind, Scenario};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::rig::Rig;
+
+fn broken(service: &str, call: &str) -> Scenario {
+    let kind = FaultKind::Status {
+        status: 500,
+        body: "broken".into(),
+    };
+    Scenario {
+        faults: vec![Fault {
+            service: service.into(),
+            call: call.into(),
+            nth: None,
+            probability: None,
+            kind,
+        }],
+        ..Scenario::default()
+    }
+}
+
+fn shows<'a>(snapshot: &'a Snapshot, level: AlertLevel, text: &str) -> Option<&'a Alert> {
+    let mut alerts = snapshot.alerts.iter();
+    alerts.find(|alert| alert.level == level && alert.text.contains(text))
+}
+
+/// The screen of a cockpit of this size, in characters that every terminal has.
+fn drawn(snapshot: &Snapshot, width: u16, height: u16) -> String {
+    let area = Rect::new(0, 0, width, height);
+    let mut buffer = Buffer::empty(area);
+    let theme = Theme {
+        colors: Colors::None,
+        ground: Ground::Dark,
+        unicode: false,
+        own: OwnColors::NONE,
+    };
+    let model = Model::new(std::sync::Arc::new(snapshot.clone()));
+    view::draw(&mut buffer, area, &model, theme);
+    buffer
+        .content()
+        .iter()
+        .map(ratatui::buffer::Cell::symbol)
+        .collect()
+}
+
+/// The world comes to what is told, with what to do, and the worst of it stands on every screen.
+async fn is_told(rig: &mut Rig, level: AlertLevel, text: &str) {
+    rig.until(text, |snapshot| shows(snapshot, level, text).is_some())
+        .await;
+    let snapshot = rig.snapshot();
+    if let Some(alert) = shows(&snapshot, level, text) {
+        assert!(!alert.advice.is_empty(), "{alert:?}");
+    }
+    let Some(worst) = snapshot.alerts.first() else {
+        return;
+    };
+    let word = match worst.level {
+        AlertLevel::Notice => "NOTICE",
+        AlertLevel::Warning => "WARNING",
+        AlertLevel::Critical => "CRITICAL",
+    };
+    for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+        let screen = drawn(&snapshot, width, height);
+        let begin: String = worst.text.chars().take(30).collect();
+        assert!(
+            screen.contains(word) && screen.contains(&begin),
+            "{width}x{height}: {screen}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_that_do_not_answer_are_told() {
+    for (service, call, text) in [
+        ("public", "", "the chain cannot be read"),
+        ("vast", "GET /api/v1/instances", "rentals are unknown"),
+        ("admin", "", "the Network Node does not answer"),
+    ] {
+        let mut rig = Rig::start(Mode::Manual, broken(service, call)).await;
+        is_told(&mut rig, AlertLevel::Warning, text).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_keeps_a_sprint_from_renting_is_told() {
+    let poor = Scenario {
+        credit: 0.5,
+        ..Scenario::default()
+    };
+    let mut rig = Rig::start(Mode::Auto, poor).await;
+    is_told(&mut rig, AlertLevel::Warning, "credit is $0.50").await;
+    let upgraded = Scenario {
+        upgrade_before_poc: 40,
+        ..Scenario::default()
+    };
+    let mut rig = Rig::start(Mode::Auto, upgraded).await;
+    is_told(&mut rig, AlertLevel::Warning, "upgrade").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rental_of_another_cockpit_is_told_as_critical() {
+    let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
+    rig.rent_behind_its_back("pocpit/another/1/1-abc").await;
+    is_told(&mut rig, AlertLevel::Critical, "belongs to another cockpit").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_boot_that_fails_is_told_with_its_cause() {
+    let scenario = Scenario::named("boot-fails").unwrap();
+    let mut rig = Rig::start(Mode::Auto, scenario).await;
+    is_told(&mut rig, AlertLevel::Warning, "out of memory").await;
+    rig.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rental_that_cannot_be_destroyed_is_told_with_the_command_by_hand() {
+    // Given a market that takes no destroy,
+    let mut rig = Rig::start(Mode::Auto, broken("vast", "DELETE /api/v0/instances/")).await;
+    // when the sprint is over, then money runs: that cannot be missed,
+    is_told(&mut rig, AlertLevel::Critical, "is still not gone").await;
+    let snapshot = rig.snapshot();
+    let alert = shows(&snapshot, AlertLevel::Critical, "is still not gone").unwrap();
+    assert!(
+        alert.advice.contains("vastai destroy instance"),
+        "{alert:?}"
+    );
+    // and the address and the command stand on the screen.
+    let screen = drawn(&snapshot, 200, 60);
+    assert!(screen.contains("vastai destroy instance"), "{screen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_confirmation_poc_is_told_and_that_it_may_cost_the_reward() {
+    let scenario = Scenario::named("confirmation").unwrap();
+    let mut rig = Rig::start_and_go_on(Mode::Auto, scenario).await;
+    is_told(
+        &mut rig,
+        AlertLevel::Critical,
+        "a confirmation PoC is under way",
+    )
+    .await;
+}
