@@ -21,6 +21,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, 
         words::ago(nodes.read_at, model.now())
     );
     let inner = frame(buf, area, Pane::Nodes, &note, model, theme);
+    let columns = Columns::of(&nodes.rows, inner.width);
     let mut lines = Vec::new();
     if let Some(trouble) = &nodes.trouble {
         lines.push(Line::styled(format!("TROUBLE {trouble}"), theme.bad()));
@@ -33,8 +34,9 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, 
         };
         lines.push(Line::styled(text, theme.dim()));
     } else {
+        let Columns { id, address } = columns;
         let head = format!(
-            "{:<7} {:<14} {:<19} {:<10} {:<11} {:<5} weight",
+            "{:<7} {:<id$} {:<address$} {:<10} {:<11} {:<5} weight",
             "owner", "id", "host:ports", "now", "PoC", "on"
         );
         lines.push(Line::styled(head, theme.dim()));
@@ -45,9 +47,56 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, 
     let first = first_shown(&nodes.rows, selected, room);
     for (place, row) in nodes.rows.iter().enumerate().skip(first).take(room) {
         targets.put_row(inner, lines.len(), Target::Node(row.node.config.id.clone()));
-        node_lines(&mut lines, row, focused && place == selected, theme);
+        node_lines(
+            &mut lines,
+            row,
+            columns,
+            focused && place == selected,
+            theme,
+        );
     }
     put_cut(buf, inner, lines);
+}
+
+/// Columns that names and addresses have.
+#[derive(Debug, Clone, Copy)]
+struct Columns {
+    id: usize,
+    address: usize,
+}
+
+impl Columns {
+    /// At 80 columns; wider panes give them what they need.
+    const LEAST: Columns = Columns {
+        id: 14,
+        address: 19,
+    };
+    const OTHERS: usize = 45;
+
+    fn of(rows: &[NodeRow], width: u16) -> Columns {
+        let least = Columns::LEAST;
+        let longest = |text: fn(&NodeRow) -> String| {
+            let lengths = rows.iter().map(|row| text(row).chars().count());
+            lengths.max().unwrap_or_default()
+        };
+        let room = usize::from(width).saturating_sub(Columns::OTHERS + least.id + least.address);
+        let id = longest(name).clamp(least.id, least.id + room);
+        let room = room.saturating_sub(id - least.id);
+        let address = longest(address).clamp(least.address, least.address + room);
+        Columns { id, address }
+    }
+}
+
+fn name(row: &NodeRow) -> String {
+    row.node.config.id.to_string()
+}
+
+fn address(row: &NodeRow) -> String {
+    let config = &row.node.config;
+    format!(
+        "{}:{}/{}",
+        config.host, config.poc_port, config.inference_port
+    )
 }
 
 /// The first row of those that, with what there is to say of each, end with the selected one.
@@ -77,8 +126,14 @@ fn why(row: &NodeRow) -> Option<String> {
     (!reason.is_empty()).then(|| format!("        FAILURE {reason}"))
 }
 
-fn node_lines(lines: &mut Vec<Line<'static>>, row: &NodeRow, is_selected: bool, theme: Theme) {
-    let (node, config) = (&row.node, &row.node.config);
+fn node_lines(
+    lines: &mut Vec<Line<'static>>,
+    row: &NodeRow,
+    Columns { id, address: place }: Columns,
+    is_selected: bool,
+    theme: Theme,
+) {
+    let node = &row.node;
     let owner = match row.owner {
         NodeOwner::Sprint => "SPRINT",
         NodeOwner::Leftover => "OLD",
@@ -93,18 +148,15 @@ fn node_lines(lines: &mut Vec<Line<'static>>, row: &NodeRow, is_selected: bool, 
         _ => theme.text(),
     };
     let weight: u64 = node.weights.values().map(|w| w.0).sum();
-    let host = format!(
-        "{}:{}/{}",
-        config.host, config.poc_port, config.inference_port
-    );
     let enabled = if node.enabled {
         format!("e{}", node.admin_epoch)
     } else {
         "OFF".into()
     };
     let text = format!(
-        "{owner:<7} {:<14.14} {host:<19.19} {:<10} {:<11} {enabled:<5} {weight}",
-        config.id.to_string(),
+        "{owner:<7} {:<id$.id$} {:<place$.place$} {:<10} {:<11} {enabled:<5} {weight}",
+        name(row),
+        address(row),
         node.current,
         node.poc_current
     );
