@@ -1,4 +1,4 @@
-//! The OpenAI Python client through the proxy. It is installed into an environment of the test's own.
+//! The Python client of `OpenAI` through the proxy. It is installed into an environment of the test's own.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
