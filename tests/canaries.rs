@@ -17,6 +17,15 @@ use pocpit::world::{Fault, FaultKind, Scenario, ServedWorld, WorldOptions, serve
 const UPSTREAM_KEY: &str = "canary-upstream-5b1e";
 const HOOK_PATH: &str = "canary-hook-path-77d0";
 const HOOK_TOKEN: &str = "canary-hook-token-c3a9";
+/// Those of the other ways to be told: keys, and addresses that are as good as keys.
+const TOLD: [&str; 6] = [
+    "canary-hook-secret-51ce",
+    "canary-telegram-7b02",
+    "canary-discord-e8d1",
+    "canary-topic-03fa",
+    "canary-ntfy-token-9c66",
+    "canary-heartbeat-2a4e",
+];
 const WRONG_KEY: &str = "canary-wrong-key-e012";
 const MISPLACED: &str = "canary-misplaced-9f44";
 const CALLER_KEY: &str = "canary-caller-1d6b";
@@ -209,8 +218,15 @@ fn write_configurations(operator: &Operator, text: &str, service: u16) {
             "http://127.0.0.1:9/v1",
             &format!("http://127.0.0.1:{service}/v1"),
         );
-    let good =
-        format!("{good}\n[notify]\nwebhook = \"{hook}\"\nwebhook_token = \"{HOOK_TOKEN}\"\n");
+    let [hook_secret, telegram, discord, topic, ntfy, heartbeat] = TOLD;
+    let clumsy = format!("http://127.0.0.1:{service}");
+    let good = format!(
+        "{good}\n[notify]\nwebhook = \"{hook}\"\nwebhook_token = \"{HOOK_TOKEN}\"\n\
+         webhook_secret = \"{hook_secret}\"\ntelegram_token = \"{telegram}\"\n\
+         telegram_chat = \"1\"\ntelegram_api = \"{clumsy}\"\n\
+         discord_webhook = \"{clumsy}/{discord}\"\nntfy = \"{clumsy}/{topic}\"\n\
+         ntfy_token = \"{ntfy}\"\nheartbeat = \"{clumsy}/{heartbeat}\"\n"
+    );
     assert!(good.contains(UPSTREAM_KEY), "{good}");
     let key = format!("api_key = \"{}\"", pocpit::world::API_KEY);
     assert!(good.contains(&key), "{good}");
@@ -347,6 +363,7 @@ fn no_secret_is_in_anything_that_is_said_written_or_started() {
     .map(str::to_owned)
     .into();
     canaries.push(private);
+    canaries.extend(TOLD.map(str::to_owned));
     let listen = cli::parse_configuration(&text).unwrap().inference_proxy;
     let listen = listen.expect("a proxy").listen.to_string();
     let mut operator = Operator {
@@ -363,6 +380,13 @@ fn no_secret_is_in_anything_that_is_said_written_or_started() {
         operator.run("wrong.toml", &[command]);
     }
     operator.run("wrong.toml", &["release", "--yes"]);
+    let told = operator.run("good.toml", &["notify", "test"]);
+    for channel in ["webhook", "telegram", "discord", "ntfy"] {
+        assert!(
+            told.contains(&format!("{channel}: it did NOT arrive")),
+            "{told}"
+        );
+    }
     for broken in [
         "list", "unclosed", "unquoted", "unknown", "file", "url", "hook", "good",
     ] {

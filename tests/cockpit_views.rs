@@ -1,6 +1,8 @@
 //! What the cockpit shows in each state and size, and that no key spends without a `y`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "fixtures")]
 
+#[path = "cockpit_views/first_start.rs"]
+mod first_start;
 #[path = "cockpit_views/hedge.rs"]
 mod hedge;
 #[path = "cockpit_views/log.rs"]
@@ -424,6 +426,40 @@ fn trouble() -> Snapshot {
 }
 
 /// A start gate with much to say.
+/// Everything is being taken down.
+fn releasing() -> Snapshot {
+    let mut snapshot = rented(Step::Releasing);
+    if let Some(rental) = &mut snapshot.rental {
+        rental.releasing = true;
+    }
+    snapshot
+}
+
+/// The market does not take the destroy: money runs until somebody does it by hand.
+fn not_gone() -> Snapshot {
+    let mut snapshot = releasing();
+    snapshot.alerts = vec![Alert {
+        level: AlertLevel::Critical,
+        text: "instance 31415926 is still not gone 12 minutes after its destroy".into(),
+        advice: "destroy it by hand: `vastai destroy instance 31415926`, or https://console.vast.ai/instances/ ; it costs money until then".into(),
+        since: at(-12),
+    }];
+    snapshot
+}
+
+fn demo() -> Snapshot {
+    let mut snapshot = rented(Step::Booting);
+    snapshot.world = WorldKind::Simulated { speed: 60.0 };
+    snapshot
+}
+
+/// Nobody has looked for a quarter of an hour.
+fn old_offers() -> Snapshot {
+    let mut snapshot = choosing();
+    snapshot.offers.read_at = Some(at(-15));
+    snapshot
+}
+
 fn risky() -> Snapshot {
     let mut s = waiting();
     s.sprint.doing = "waits for the time to rent".into();
@@ -646,6 +682,10 @@ fn states() -> Vec<(&'static str, Model)> {
         ("proving", model(proving())),
         ("confirmed", model(confirmed())),
         ("failed", model(failed())),
+        ("releasing", model(releasing())),
+        ("not_gone", model(not_gone())),
+        ("demo", model(demo())),
+        ("old_offers", model(old_offers())),
         ("trouble", model(trouble())),
         ("nothing_yet", model(nothing_yet())),
         ("help", asked(waiting(), "?")),

@@ -146,7 +146,12 @@ const PROGRAM_VARIABLES: &[&str] = &[
     "POCPIT_CONFIG",
     #[cfg(debug_assertions)]
     "POCPIT_DRILL",
+    // What a program that is told of a notice gets.
+    "POCPIT_LEVEL",
+    "POCPIT_TITLE",
+    "POCPIT_REQUIRE_OPENAI",
     "POCPIT_REQUIRE_SSHD",
+    "POCPIT_REQUIRE_SYSTEMD",
     "POCPIT_UPDATE",
 ];
 

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use url::Url;
+
 use crate::config::NotifyConfig;
 use crate::domain::{CallError, CallErrorKind};
 use crate::http::{HttpClient, HttpRequest};
@@ -101,16 +103,23 @@ pub async fn deliver(
             again: Again::Never,
         });
     };
-    let url = sent.url.clone();
+    // The topic of ntfy is in the body, and may be repeated too.
+    let topic = config.ntfy.as_ref().map(|ntfy| ntfy.topic.clone());
+    let addresses: Vec<Url> = topic.into_iter().chain([sent.url.clone()]).collect();
     let reply = http.send(sent.timeout(TIMEOUT)).await;
-    reply.map(drop).map_err(|error| not_delivered(error, &url))
+    reply
+        .map(drop)
+        .map_err(|error| not_delivered(error, &addresses))
 }
 
 /// Reads a heartbeat's address: whoever waits for it counts that as a sign of life.
-pub async fn beat(http: &HttpClient, url: &url::Url) -> Result<(), NotDelivered> {
+pub async fn beat(http: &HttpClient, url: &Url) -> Result<(), NotDelivered> {
     let sent = HttpRequest::get("send the heartbeat", url.clone()).timeout(TIMEOUT);
     let reply = http.send(sent).await;
-    reply.map(drop).map_err(|error| not_delivered(error, url))
+    let address = std::slice::from_ref(url);
+    reply
+        .map(drop)
+        .map_err(|error| not_delivered(error, address))
 }
 
 fn unix_seconds() -> u64 {
@@ -118,20 +127,21 @@ fn unix_seconds() -> u64 {
     since.map_or(0, |since| since.as_secs())
 }
 
-fn not_delivered(error: CallError, url: &url::Url) -> NotDelivered {
+fn not_delivered(error: CallError, addresses: &[Url]) -> NotDelivered {
     use CallErrorKind::{Ambiguous, NotSent, RateLimited};
     // A notice told twice does no harm.
     let again = match error.kind {
         Ambiguous | NotSent | RateLimited => Again::Later,
         _ => Again::Never,
     };
-    let why = without_address(error, url).to_string();
+    let without = addresses.iter().fold(error, without_address);
+    let why = without.to_string();
     NotDelivered { why, again }
 }
 
 /// Chat services carry their secret in the address, and repeat a path that they do not know:
 /// `Cannot POST /services/T0/B0/SECRET`.
-fn without_address(mut error: CallError, url: &url::Url) -> CallError {
+fn without_address(mut error: CallError, url: &Url) -> CallError {
     let pieces = url.path().split('/').chain(url.query());
     for piece in pieces.filter(|piece| piece.len() >= SHORTEST_SECRET) {
         error.detail = error.detail.replace(piece, "[removed]");

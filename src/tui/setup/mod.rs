@@ -9,7 +9,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::prompt::{Prompt, push};
 
-pub use screen::run;
+pub use screen::{draw, run};
 
 /// A setting that is asked for.
 #[derive(Debug, Clone)]

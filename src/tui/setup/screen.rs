@@ -62,7 +62,7 @@ pub async fn run(
 }
 
 /// Draws where the operator is.
-pub(super) fn draw(buf: &mut Buffer, screen: Rect, setup: &Setup, file: &str, theme: Theme) {
+pub fn draw(buf: &mut Buffer, screen: Rect, setup: &Setup, file: &str, theme: Theme) {
     let columns = usize::from(WIDTH.min(screen.width)).saturating_sub(6);
     let count = setup.questions.len();
     let (title, lines) = match setup.questions.get(setup.at) {
@@ -121,7 +121,7 @@ fn question_lines<'a>(
         }
         lines.push(Line::raw(""));
     }
-    let keys = " Enter next   Up back   Ctrl-U erase   Esc leave, nothing is written";
+    let keys = " Enter next   Up back   Ctrl-U erase   Esc leave";
     lines.push(Line::styled(keys, theme.dim()));
     lines
 }
@@ -150,7 +150,7 @@ fn review_lines<'a>(setup: &'a Setup, file: &str, columns: usize, theme: Theme) 
         lines.push(Line::raw(format!(" {row}")));
     }
     lines.push(Line::raw(""));
-    let keys = " Enter write it and check   Up back   Esc leave, nothing is written";
+    let keys = " Enter write and check   Up back   Esc leave";
     lines.push(Line::styled(keys, theme.accent()));
     lines
 }

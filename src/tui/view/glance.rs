@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::domain::{Duration, GateKind, Mode, Step, UsdPerHour};
-use crate::engine::{CapSnapshot, WorldKind};
+use crate::engine::{Alert, AlertLevel, CapSnapshot, WorldKind};
 use crate::tui::keymap::Action;
 use crate::tui::model::{Model, Role};
 use crate::tui::theme::Theme;
@@ -196,9 +196,24 @@ fn step(model: &Model, theme: Theme) -> Item {
     ]
 }
 
+/// What only the operator can do, elsewhere and now: it must not need a key to be read.
+fn by_hand(alerts: &[Alert]) -> Option<&str> {
+    let mut critical = alerts
+        .iter()
+        .filter(|alert| alert.level == AlertLevel::Critical);
+    critical.find_map(|alert| {
+        let command = alert.advice.split('`').nth(1)?;
+        // Ours are what the cockpit's own keys do.
+        (!command.starts_with("pocpit")).then_some(command)
+    })
+}
+
 /// What it wants: the one thing that an operator can be asked for.
 fn wanted(model: &Model, theme: Theme) -> Item {
     let sprint = &model.snapshot.sprint;
+    if let Some(command) = by_hand(&model.snapshot.alerts) {
+        return vec![Span::styled(format!("  RUN {command}"), theme.bad())];
+    }
     let Some(gate) = &sprint.gate else {
         let text = match (sprint.step, model.role) {
             (Step::Done, Role::Driver) => {
