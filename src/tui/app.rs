@@ -108,6 +108,19 @@ impl Seat {
 /// Runs the cockpit until the operator leaves, the engine ends or the terminal is lost. A viewer
 /// stays when the engine it looks at ends.
 pub async fn run(
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    seat: Seat,
+    options: TuiOptions,
+    places: Places,
+) -> Result<ExitReason, TuiError> {
+    match show(snapshots, seat, options, places).await {
+        // A frame can find that out before the signal and the input thread do.
+        Err(error) if error.terminal_is_gone() => Ok(ExitReason::TerminalLost),
+        result => result,
+    }
+}
+
+async fn show(
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
     seat: Seat,
     options: TuiOptions,

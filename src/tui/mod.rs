@@ -160,3 +160,33 @@ pub enum TuiError {
         source: std::io::Error,
     },
 }
+
+impl TuiError {
+    /// Nobody sits at the terminal any more: what was tried failed for that alone.
+    fn terminal_is_gone(&self) -> bool {
+        use rustix::io::Errno;
+        let TuiError::Terminal { source, .. } = self else {
+            return false;
+        };
+        // A terminal whose other side was closed answers with the first.
+        let gone = [Errno::IO, Errno::NXIO, Errno::PIPE, Errno::BADF];
+        let error = source.raw_os_error();
+        gone.iter().any(|gone| error == Some(gone.raw_os_error()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_that_finds_nobody_is_a_lost_terminal_and_no_defect() {
+        let failed = |number| TuiError::Terminal {
+            doing: "drawing",
+            source: std::io::Error::from_raw_os_error(number),
+        };
+        assert!(failed(rustix::io::Errno::IO.raw_os_error()).terminal_is_gone());
+        assert!(!failed(rustix::io::Errno::NOSPC.raw_os_error()).terminal_is_gone());
+        assert!(!TuiError::NotATerminal("standard output").terminal_is_gone());
+    }
+}
