@@ -20,10 +20,6 @@ use pocpit::tui::view;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
-/// As the program's own.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const THEME: Theme = Theme {
     colors: Colors::Indexed,
     ground: Ground::Dark,

@@ -71,10 +71,6 @@ const ORDERED: OrderedMachine = OrderedMachine {
     cuda: None,
 };
 
-/// As the program's own.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[derive(Clone, Copy)]
 enum Link {
     Loopback,

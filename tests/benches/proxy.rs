@@ -22,10 +22,6 @@ const MODEL: &str = "net/Model";
 /// Asks for the proxy itself, in a process of its own: the upstream's address and its own follow.
 const SERVE: &str = "--serve-proxy";
 
-/// As the program's own.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     if let Some(at) = arguments.iter().position(|argument| argument == SERVE) {
