@@ -145,11 +145,57 @@ fn notice_of(now: Time, report: &SprintReport) -> Notice {
             NoticeLevel::Warning
         },
         title: format!("epoch {epoch}: {}", report.outcome),
-        body: format!(
-            "cost ${:.2}. {}",
-            report.cost_usd,
-            report.cause.as_deref().unwrap_or_default()
-        ),
+        body: digest(report),
         at: now,
+    }
+}
+
+/// A sprint in a few words: what it earned and cost, where its time went, and why.
+fn digest(report: &SprintReport) -> String {
+    let weight = report.weight.map_or_else(
+        || "no weight".to_owned(),
+        |weight| format!("weight {weight}"),
+    );
+    let steps = report.steps.iter().filter_map(|step| {
+        let minutes = (step.ended? - step.started).num_minutes();
+        (minutes > 0).then(|| format!("{} {minutes} min", step.step))
+    });
+    let steps: Vec<String> = steps.collect();
+    let mut digest = format!("{weight}, cost ${:.2}.", report.cost_usd);
+    if !steps.is_empty() {
+        digest = format!("{digest} {}.", steps.join(", "));
+    }
+    if let Some(cause) = &report.cause {
+        digest = format!("{digest} {cause}");
+    }
+    digest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Cause, EpochIndex, Step, StepSpan, Weight};
+
+    #[test]
+    fn a_digest_says_what_a_sprint_earned_and_cost_and_where_its_time_went() {
+        let mut report =
+            SprintReport::not_tried(EpochIndex(7), &Cause::new("boot_failed", "no memory"));
+        assert!(
+            digest(&report).starts_with("no weight, cost $0.00."),
+            "{}",
+            digest(&report)
+        );
+        let minute = |minute| Time::UNIX_EPOCH + Duration::minutes(minute);
+        let span = |step, from, to| StepSpan {
+            step,
+            started: minute(from),
+            ended: Some(minute(to)),
+            started_height: None,
+        };
+        report.cause = None;
+        report.cost_usd = 8.4;
+        report.weight = Some(Weight(2_072));
+        report.steps = vec![span(Step::Renting, 0, 0), span(Step::Booting, 0, 8)];
+        assert_eq!(digest(&report), "weight 2072, cost $8.40. booting 8 min.");
     }
 }

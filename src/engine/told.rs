@@ -154,7 +154,8 @@ fn body(known: &Known, snapshot: &Snapshot) -> String {
 fn money(snapshot: &Snapshot) -> String {
     let money = &snapshot.money;
     if money.per_hour == UsdPerHour::ZERO {
-        return "nothing is rented".to_owned();
+        // Of leftovers and of what cannot be listed, the sprint knows nothing.
+        return "this sprint has nothing rented".to_owned();
     }
     let until = snapshot
         .rental

@@ -121,12 +121,7 @@ fn money(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     let money = &snapshot.money;
     let rentals = [&snapshot.rental, &snapshot.beside].into_iter().flatten();
     let rentals = number(rentals.count() as u64);
-    families.gauge(
-        "rentals",
-        "Rentals that cost something",
-        None,
-        Some(rentals),
-    )?;
+    families.gauge("rentals", "Rentals of the sprint", None, Some(rentals))?;
     let age = snapshot.rentals_read_at.map(|at| seconds(at, snapshot.at));
     let what = "Time since all rentals of the account were listed";
     families.gauge("rentals_read_age", what, Some(&Unit::Seconds), age)?;
