@@ -35,8 +35,8 @@ impl Engine {
     }
 }
 
-/// What is known of an alert. Its text changes while it lasts, so it is known by its beginning and by
-/// what is to be done about it.
+/// What is known of an alert. Its text changes while it lasts, so it is known by what is to be done
+/// about it, and by its beginning or that it was there a moment ago.
 #[derive(Debug)]
 struct Known {
     since: Time,
@@ -84,7 +84,11 @@ impl Told {
 
     fn see(&mut self, now: Time, alert: &Alert) {
         let mut known = self.0.iter_mut();
-        let same = |known: &&mut Known| known.since == alert.since && known.advice == alert.advice;
+        // Trouble that comes and goes begins anew each time, and is one trouble all the same.
+        let same = |known: &&mut Known| {
+            let lasts = known.since == alert.since || now - known.last_seen < OVER;
+            lasts && known.advice == alert.advice
+        };
         let Some(known) = known.find(same) else {
             self.0.push(Known {
                 since: alert.since,

@@ -78,6 +78,35 @@ fn what_is_gone_before_it_is_sure_is_not_told_and_what_flickers_once() {
 }
 
 #[test]
+fn trouble_that_comes_and_goes_is_told_once_and_over_once() {
+    // Half a minute there, half a minute not, and new each time.
+    let bad = |second| Alert {
+        since: at(second),
+        ..alert(AlertLevel::Warning, "the chain cannot be read")
+    };
+    let seen: Vec<(i64, Vec<Alert>)> = (0..30)
+        .map(|look| {
+            let second = look * 15;
+            let there = second % 60 < 30 && second < 360;
+            (
+                second,
+                if there {
+                    vec![bad(second - second % 60)]
+                } else {
+                    Vec::new()
+                },
+            )
+        })
+        .collect();
+    let seen: Vec<(i64, &[Alert])> = seen
+        .iter()
+        .map(|(at, alerts)| (*at, alerts.as_slice()))
+        .collect();
+    let levels: Vec<_> = told(&seen).into_iter().map(|(_, level, _)| level).collect();
+    assert_eq!(levels, [NoticeLevel::Warning, NoticeLevel::Resolved]);
+}
+
+#[test]
 fn what_costs_something_now_is_told_sooner_and_what_became_worse_anew() {
     let text = "instance 7 is not gone";
     let (bad, worse) = (
