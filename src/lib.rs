@@ -20,7 +20,8 @@
 //! | [`ssh`] | sessions, the log followed by byte, the tunnel; foreign bytes to safe lines (pure) |
 //! | [`flow`] | **the sprint**: a pure state machine, events in, effects out |
 //! | [`journal`] | durable memory: intents before effects, outcomes after; the one-writer lock |
-//! | [`notify`] | tells a webhook |
+//! | [`kept`] | small files that are replaced whole |
+//! | [`notify`] | tells the operator: webhook, Telegram, Discord, ntfy, a program; the heartbeat |
 //! | [`proxy`] | the inference proxy |
 //! | [`engine`] | owns sprint and journal, runs effects, observes the world, publishes snapshots, to viewers too |
 //! | [`tui`] | the cockpit: sees only snapshots, says only commands, never waits |
@@ -40,6 +41,7 @@ pub mod engine;
 pub mod flow;
 pub mod http;
 pub mod journal;
+pub mod kept;
 pub mod mlnode;
 pub mod network_node;
 pub mod notify;

@@ -61,6 +61,7 @@ fn allowed(file: &str) -> &'static [&'static str] {
                 &[
                     "domain",
                     "http",
+                    "kept",
                     "config",
                     "engine::ports",
                     "chain",

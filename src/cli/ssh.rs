@@ -121,7 +121,7 @@ fn quoted(word: &str) -> String {
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
     }
-    format!("'{}'", word.replace('\'', r"'\''"))
+    crate::ssh::quoted(word)
 }
 
 #[cfg(test)]

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use toml_edit::{Array, Value};
-
-use super::keys::{KEYS, Key, Kind, Need, OPTIONAL_SECTIONS};
+use super::keys::{KEYS, Key, Need, OPTIONAL_SECTIONS};
 use super::load::parse;
 use super::read::Places;
+use super::source::typed;
 
 /// A setting that somebody must give.
 #[derive(Debug, Clone, Copy)]
@@ -49,23 +48,8 @@ pub fn questions() -> Vec<Question> {
 }
 
 /// What was typed as a value of the file.
-pub fn value_of(key: &Key, typed: &str) -> String {
-    let typed = typed.trim();
-    match key.kind {
-        Kind::Urls | Kind::Texts => {
-            let items = typed
-                .split(',')
-                .map(str::trim)
-                .filter(|item| !item.is_empty());
-            Value::Array(items.collect::<Array>()).to_string()
-        }
-        Kind::Count | Kind::Number | Kind::Port | Kind::Money if typed.parse::<f64>().is_ok() => {
-            typed.to_owned()
-        }
-        _ => Value::from(typed).to_string(),
-    }
-    .trim()
-    .to_owned()
+pub fn value_of(key: &Key, text: &str) -> String {
+    typed(key.kind, text.trim()).to_string().trim().to_owned()
 }
 
 /// What is wrong with one of these values, if it is.

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 
 use super::keys::{KEYS, Key, Need};
+use crate::domain::nearest;
 
 /// What came of a `.env`.
 #[derive(Debug, Default)]
@@ -264,11 +265,8 @@ fn is_placeholder(value: &str) -> bool {
 }
 
 fn unknown(name: &str) -> String {
-    let near = RULES.iter().max_by(|(a, _), (b, _)| {
-        strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b))
-    });
-    match near {
-        Some((near, _)) if strsim::jaro_winkler(name, near) > 0.9 => {
+    match nearest(name, RULES.iter().map(|(known, _)| *known)) {
+        Some((near, likeness)) if likeness > 0.9 => {
             format!("the predecessor has no such variable either; perhaps {near} was meant")
         }
         _ => "no setting corresponds to it".to_owned(),

@@ -6,6 +6,7 @@ use toml_edit::{Item, Table, Value};
 
 use super::keys::{KEYS, Key, Kind, Need, SECTIONS};
 use super::report::Problem;
+use crate::domain::nearest;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,8 +161,8 @@ pub(super) fn is_setting(variable: &str) -> bool {
     variable.starts_with("POCPIT_") && !PROGRAM_VARIABLES.contains(&variable)
 }
 
-/// Environment variables are texts: lists are separated by commas, tables by commas and `=`.
-fn typed(kind: Kind, text: &str) -> Value {
+/// What was written in an environment variable, or typed, as a value: lists are separated by commas, tables by commas and `=`.
+pub(super) fn typed(kind: Kind, text: &str) -> Value {
     let parts = || {
         text.split(',')
             .map(str::trim)
@@ -188,15 +189,14 @@ fn typed(kind: Kind, text: &str) -> Value {
 }
 
 fn unknown<'a>(name: &str, line: Option<usize>, known: impl Iterator<Item = &'a str>) -> Problem {
-    let near = known
-        .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
+    let near = nearest(name, known);
     Problem {
         key: name.to_owned(),
         line,
         what: "there is no such setting".into(),
         expected: near.map_or_else(
             || "to leave it out".into(),
-            |near| format!("perhaps {near}"),
+            |(near, _)| format!("perhaps {near}"),
         ),
     }
 }

@@ -15,6 +15,7 @@ mod node;
 mod preflight;
 mod ranking;
 mod sprint;
+mod text;
 mod workload;
 
 pub use boots::{
@@ -44,6 +45,7 @@ pub use ranking::{AvoidedMachine, RankedOffer};
 pub use sprint::{
     Aim, Cause, GateKind, Hedging, Mode, Outcome, Race, ReleasePolicy, SprintReport, Step, StepSpan,
 };
+pub use text::{hexadecimal, nearest};
 pub use workload::{
     Blame, BootFault, BootStage, BootTimes, GpuDevice, GpuDriver, MlNodeStatus, OrderedMachine,
     ServiceState, StartupState, WorkloadModel,

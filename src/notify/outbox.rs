@@ -1,12 +1,12 @@
 //! Notices that are not delivered yet, kept in a file so that a restart loses none.
 
 use std::collections::VecDeque;
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Channel, Notice, NoticeLevel};
+use crate::kept;
 
 /// Notices that are kept at most.
 pub(super) const CAPACITY: usize = 256;
@@ -30,8 +30,8 @@ pub(super) struct Outbox {
 impl Outbox {
     /// What an earlier run left, as far as there is still a channel for it.
     pub(super) fn open(file: Option<PathBuf>, channels: &[Channel]) -> Outbox {
-        let entries = file.as_ref().map_or_else(Vec::new, |file| {
-            read(file).unwrap_or_else(|error| {
+        let entries = file.as_ref().map_or_else(Vec::<Entry>::new, |file| {
+            kept::read(file).unwrap_or_else(|error| {
                 tracing::warn!(
                     "notices of an earlier run cannot be read and are lost ({}): {error}",
                     file.display()
@@ -105,28 +105,11 @@ impl Outbox {
 
     fn save(&self) {
         let Some(file) = &self.file else { return };
-        if let Err(error) = self.write(file) {
+        let entries: Vec<&Entry> = self.entries.iter().map(|(_, entry)| entry).collect();
+        if let Err(error) = kept::write(file, &entries) {
             // It is told all the same, unless the program ends first.
             tracing::warn!("{} cannot be written: {error}", file.display());
         }
-    }
-
-    fn write(&self, file: &std::path::Path) -> io::Result<()> {
-        let directory = file.parent().unwrap_or_else(|| std::path::Path::new("."));
-        let entries: Vec<&Entry> = self.entries.iter().map(|(_, entry)| entry).collect();
-        // Only its owner may read it, from the first byte on.
-        let mut fresh = tempfile::NamedTempFile::new_in(directory)?;
-        fresh.write_all(&serde_json::to_vec(&entries)?)?;
-        fresh.persist(file)?;
-        Ok(())
-    }
-}
-
-fn read(file: &std::path::Path) -> io::Result<Vec<Entry>> {
-    match std::fs::read(file) {
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
     }
 }
 

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::{Notice, NoticeLevel};
 use crate::config::NotifyConfig;
+use crate::domain::hexadecimal;
 use crate::http::HttpRequest;
 
 /// When a request was signed, in seconds since 1970.
@@ -118,15 +119,9 @@ fn cut(text: &str, characters: usize) -> String {
 }
 
 fn hmac(secret: &str, text: &str) -> Option<String> {
-    use std::fmt::Write as _;
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
     mac.update(text.as_bytes());
-    let bytes = mac.finalize().into_bytes();
-    Some(bytes.iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    }))
+    Some(hexadecimal(&mac.finalize().into_bytes()))
 }
 
 #[cfg(test)]

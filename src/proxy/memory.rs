@@ -1,10 +1,10 @@
 //! What outlives a restart: whether inference is up, and what was answered.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::kept;
 use serde::{Deserialize, Serialize};
 
 /// Kept in one small file.
@@ -62,7 +62,7 @@ impl Memory {
     /// What the last process left. A file that cannot be read is put aside, not overwritten: to serve
     /// is worth more than to count.
     pub fn open(file: &Path) -> Memory {
-        let kept = match read(file) {
+        let kept = match kept::read(file) {
             Ok(kept) => kept,
             Err(error) => {
                 let aside = file.with_extension("damaged");
@@ -123,7 +123,7 @@ impl Memory {
     /// A disk that is full costs counts, never an answer.
     pub fn save(&self) {
         let kept = self.copy();
-        if let Err(error) = write(&self.file, &kept) {
+        if let Err(error) = kept::write(&self.file, &kept) {
             tracing::warn!(
                 "the proxy's counters are not saved: {}: {error}",
                 self.file.display()
@@ -154,25 +154,6 @@ impl End {
             End::Abandoned => "abandoned",
         }
     }
-}
-
-fn read(file: &Path) -> io::Result<Kept> {
-    match std::fs::read(file) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Kept::default()),
-        Err(error) => Err(error),
-    }
-}
-
-/// The old file or the new one is there, whenever it ends.
-fn write(file: &Path, kept: &Kept) -> io::Result<()> {
-    let directory = file.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(directory)?;
-    let mut fresh = tempfile::NamedTempFile::new_in(directory)?;
-    serde_json::to_writer(&mut fresh, kept)?;
-    fresh.flush()?;
-    fresh.persist(file)?;
-    Ok(())
 }
 
 #[cfg(test)]

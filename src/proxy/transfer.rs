@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::config::{SignatureRule, TransferConfig};
+use crate::domain::hexadecimal;
 
 pub(super) const INFERENCE_ID: HeaderName = HeaderName::from_static("x-inference-id");
 pub(super) const SEED: HeaderName = HeaderName::from_static("x-seed");
@@ -65,12 +66,5 @@ fn text(text: &str) -> Option<HeaderValue> {
 
 /// SHA-256 in hexadecimal.
 fn hash(body: &[u8]) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(body)
-        .iter()
-        .fold(String::new(), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    hexadecimal(&Sha256::digest(body))
 }

@@ -1,12 +1,13 @@
 //! Follows a remote file from an exact place, so that a new session goes on where the last one was
 //! lost. What runs on the rental is `follow.sh`; one run of it gives the bytes of one file.
 
-use std::fmt::Write as _;
 use std::os::fd::AsFd;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::mpsc;
 
+use super::shell::quoted;
+use crate::domain::hexadecimal;
 use crate::engine::ports::{LogPlace, TailChunk};
 
 const CHUNK: usize = 256 * 1024;
@@ -26,18 +27,6 @@ pub(super) fn command(path: &str, from: &LogPlace) -> String {
         from.offset,
         hexadecimal(&from.before),
     )
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// For a POSIX shell.
-pub(super) fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Lets more of the output wait for us: with the usual 64 kB, `ssh` and we wait for each other most of

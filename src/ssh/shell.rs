@@ -49,6 +49,11 @@ pub fn shell_command(
     command
 }
 
+/// A word as a POSIX shell takes it whole.
+pub fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// A file as an option's value: `ssh` splits it at spaces and expands `%`.
 fn file_name(path: &Path) -> OsString {
     let text = path.to_string_lossy().replace('%', "%%");

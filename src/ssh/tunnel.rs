@@ -15,8 +15,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::failure;
 use super::front::{self, Front};
-use super::log_tail::quoted;
 use super::meter::Meter;
+use super::shell::quoted;
 use crate::domain::InstanceId;
 use crate::engine::ports::{CallbackForward, LinkError, TunnelEnds, TunnelSpec, TunnelTraffic};
 

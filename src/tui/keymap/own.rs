@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::key::{Key, ctrl};
 use super::{Action, Binding, Context, Keymap};
+use crate::domain::nearest;
 
 /// Where an action with own keys may stand, and what its name begins with.
 const PREFIXES: [(Context, &str); 5] = [
@@ -120,11 +121,9 @@ fn named(action: &str, keys: &str) -> Result<Vec<Key>, String> {
 
 fn unknown(action: &str) -> String {
     let names: Vec<String> = Keymap::usual().bindings().filter_map(name).collect();
-    let nearest = names
-        .iter()
-        .max_by(|a, b| strsim::jaro_winkler(action, a).total_cmp(&strsim::jaro_winkler(action, b)));
-    let nearest = nearest.map(String::as_str).unwrap_or_default();
-    format!("there is no action {action}; did you mean {nearest}?")
+    let near = nearest(action, names.iter().map(String::as_str));
+    let near = near.map(|(near, _)| near).unwrap_or_default();
+    format!("there is no action {action}; did you mean {near}?")
 }
 
 #[cfg(test)]

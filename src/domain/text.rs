@@ -1,0 +1,38 @@
+//! Small things done with texts, the same everywhere.
+
+use std::fmt::Write as _;
+
+/// Bytes in hexadecimal, two small digits each.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The name that is most like one that nobody knows, and how much (0 to 1).
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<(&'a str, f64)> {
+    known
+        .map(|near| (near, strsim::jaro_winkler(name, near)))
+        .max_by(|(_, a), (_, b)| a.total_cmp(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_two_digits_each() {
+        assert_eq!(hexadecimal(&[0, 10, 255]), "000aff");
+        assert_eq!(hexadecimal(&[]), "");
+    }
+
+    #[test]
+    fn the_nearest_name_is_found_with_its_likeness() {
+        let known = ["abort", "approve"];
+        let (near, likeness) = nearest("abrt", known.into_iter()).unwrap();
+        assert!(near == "abort" && likeness > 0.9, "{near} {likeness}");
+        assert_eq!(nearest("x", [].into_iter()), None);
+    }
+}
