@@ -56,7 +56,7 @@ fn reload(common: &Common, old: &Config) -> Result<Config, String> {
         return Err(keeps("cockpit.id"));
     }
     // What an engine cannot start with is found while the old one still runs.
-    runtime::ports(&fresh).map_err(|report| causes(&report))?;
+    runtime::try_ports(&fresh).map_err(|report| causes(&report))?;
     Ok(fresh)
 }
 

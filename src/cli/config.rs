@@ -1,5 +1,6 @@
 //! `pocpit config …`.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -66,19 +67,32 @@ fn import(env: &Path, path: &Path) -> Result<Exit, Report> {
         return Ok(refuse(path));
     }
     let mut values = imported.values.clone();
-    let directory = path.parent().map(Path::to_owned).unwrap_or_default();
     for (setting, secret) in &imported.secrets {
-        let (file_setting, name) = secret_file(setting)?;
-        let file = directory.join(name);
-        if !write_new(&file, secret.expose_secret())? {
-            return Ok(refuse(&file));
+        if let Some(taken) = keep_aside(path, setting, secret.expose_secret(), &mut values)? {
+            return Ok(refuse(&taken));
         }
-        values.insert(file_setting, toml_edit::Value::from(name).to_string());
     }
     write_new(path, &config::filled(&values))?;
     tell(&imported);
     print(&path.display().to_string())?;
     Ok(Exit::Done)
+}
+
+/// Writes a secret into a file of its own beside the configuration, and has the configuration say so.
+/// Says which file is in the way, if one is: it is left as it is.
+pub(super) fn keep_aside(
+    path: &Path,
+    setting: &str,
+    secret: &str,
+    values: &mut BTreeMap<&'static str, String>,
+) -> Result<Option<PathBuf>, Report> {
+    let (file_setting, name) = secret_file(setting)?;
+    let file = path.with_file_name(name);
+    if !write_new(&file, secret)? {
+        return Ok(Some(file));
+    }
+    values.insert(file_setting, toml_edit::Value::from(name).to_string());
+    Ok(None)
 }
 
 /// The setting and name of the file that keeps a secret.
@@ -114,7 +128,7 @@ fn tell(imported: &Imported) {
     ));
 }
 
-fn refuse(path: &Path) -> Exit {
+pub(super) fn refuse(path: &Path) -> Exit {
     say(format_args!(
         "pocpit: {} is there already and is left as it is: move it away first, or name another file with --config",
         path.display()

@@ -1,6 +1,5 @@
 //! Puts the program together: clients for the configured world, journal, engine.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use color_eyre::eyre::Report;
@@ -9,7 +8,7 @@ use rand::RngExt;
 use super::arguments::Common;
 use crate::chain::client::ChainClient;
 use crate::config::{
-    self, Config, LoadError, Loaded, Paths, Salvaged, SimulationConfig, VastConfig,
+    self, Config, LoadError, Loaded, NotifyConfig, Paths, Salvaged, SimulationConfig, VastConfig,
 };
 use crate::domain::{Aim, Instance, Mode};
 use crate::engine::{
@@ -101,23 +100,31 @@ pub(crate) fn rental_logs(config: &Config) -> RentalLogs {
     RentalLogs::in_directory(config.paths.state_dir.join("rental_logs"))
 }
 
-/// What the operator is still to be told, kept over restarts.
-fn outbox(config: &Config) -> PathBuf {
-    config.paths.state_dir.join("outbox.json")
+/// Tells the operator; what is not delivered yet is kept over restarts. It begins to deliver at once,
+/// so there is one for each engine.
+fn notifier(config: &Config) -> Notifier {
+    let outbox = config.paths.state_dir.join("outbox.json");
+    Notifier::new(HttpClient::new(), &config.notify, Some(outbox))
+}
+
+/// What an engine would not start without, tried and given back.
+pub(crate) fn try_ports(config: &Config) -> Result<(), Report> {
+    let nobody = Notifier::new(HttpClient::new(), &NotifyConfig::default(), None);
+    ports(config, nobody).map(drop)
 }
 
 /// Clients for everything outside.
-pub(crate) fn ports(config: &Config) -> Result<Ports, Report> {
+fn ports(config: &Config, notifier: Notifier) -> Result<Ports, Report> {
     let http = HttpClient::new();
     Ok(Ports {
         clock: clock(config.simulation),
         chain: Arc::new(ChainClient::new(http.clone(), &config.chain)),
         market: Arc::new(market(&http, &config.vast, config.simulation)),
         network_node: Arc::new(NetworkNodeClient::new(http.clone(), &config.network_node)),
-        mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
+        mlnodes: Arc::new(MlNodeFactory::new(http)),
         remote: Arc::new(OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir)?),
         rental_logs: rental_logs(config),
-        notifier: Notifier::new(http, &config.notify, Some(outbox(config))),
+        notifier,
     })
 }
 
@@ -151,7 +158,8 @@ fn start_for(
         nonce: rand::rng().random(),
         pace: Pace::default(),
     };
-    let handle = engine::start(ports(config)?, config.clone(), journal, ledger, options);
+    let ports = ports(config, notifier(config))?;
+    let handle = engine::start(ports, config.clone(), journal, ledger, options);
     super::monitor::serve(config.notify.metrics_listen, handle.snapshots.clone());
     Ok(with_viewers(handle, &config.paths))
 }

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use color_eyre::eyre::{Report, eyre};
+use color_eyre::eyre::Report;
 
 use super::arguments::{Common, Output};
-use super::config::write_new;
+use super::config::{keep_aside, refuse, write_new};
 use super::{Exit, check, print, say};
 use crate::config::{self, Question};
 use crate::tui::setup::{self, Shown};
 
-/// The file beside the configuration that holds the market's key.
-const KEY_FILE: &str = "vast.key";
+/// The one answer that is secret: hidden on the screen and kept in a file of its own.
+const KEY: &str = "vast.api_key";
 
 /// Asks, writes the file and checks all that it names.
 pub(crate) async fn run(common: &Common, file: &Path) -> Result<Exit, Report> {
@@ -24,7 +24,7 @@ pub(crate) async fn run(common: &Common, file: &Path) -> Result<Exit, Report> {
         example: question.key.example.replace('"', ""),
         answer: question.usual.to_owned(),
         shown: match question.key.path {
-            "vast.api_key" => Shown::Hidden,
+            KEY => Shown::Hidden,
             _ => Shown::Plain,
         },
     });
@@ -40,7 +40,11 @@ pub(crate) async fn run(common: &Common, file: &Path) -> Result<Exit, Report> {
         ));
         return Ok(Exit::Usage);
     };
-    write(file, values(&questions, &answers))?;
+    let key = answers.iter().find(|answer| answer.name == KEY);
+    let key = key.map_or("", |answer| answer.answer.trim());
+    if let Some(taken) = write(file, key, values(&questions, &answers))? {
+        return Ok(refuse(&taken));
+    }
     print(&format!(
         "{name} is written; what it says is checked now:\n"
     ))?;
@@ -62,20 +66,16 @@ fn values(questions: &[Question], answers: &[setup::Question]) -> BTreeMap<&'sta
     .collect()
 }
 
-fn write(file: &Path, mut values: BTreeMap<&'static str, String>) -> Result<(), Report> {
-    let key_file: PathBuf = file.with_file_name(KEY_FILE);
-    if let Some(key) = values.remove("vast.api_key") {
-        let key = key.trim_matches('"');
-        if !write_new(&key_file, key)? {
-            return Err(eyre!(
-                "{} is there already and is left as it is: move it away and start again",
-                key_file.display()
-            ));
-        }
-        values.insert("vast.api_key_file", format!("\"{KEY_FILE}\""));
+/// Writes the key's file and the configuration; says which file is in the way, if one is.
+fn write(
+    file: &Path,
+    key: &str,
+    mut values: BTreeMap<&'static str, String>,
+) -> Result<Option<PathBuf>, Report> {
+    values.remove(KEY);
+    if let Some(taken) = keep_aside(file, KEY, key, &mut values)? {
+        return Ok(Some(taken));
     }
-    if !write_new(file, &config::filled(&values))? {
-        return Err(eyre!("{} has been written meanwhile", file.display()));
-    }
-    Ok(())
+    let written = write_new(file, &config::filled(&values))?;
+    Ok((!written).then(|| file.to_owned()))
 }

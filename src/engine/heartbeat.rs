@@ -1,5 +1,6 @@
 //! When a sign of life may be sent. Pure.
 
+use super::snapshot::LastReads;
 use crate::domain::{Duration, Time};
 
 /// The signs of life so far.
@@ -8,17 +9,10 @@ pub(super) struct Heartbeat {
     last: Option<Time>,
 }
 
-/// When what matters was last read, whole and valid.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Read {
-    pub(super) chain: Option<Time>,
-    pub(super) rentals: Option<Time>,
-}
-
 impl Heartbeat {
     /// Whether one is to be sent now. Only a program that has read the chain and its rentals since the
     /// last one is alive: that it runs is not enough.
-    pub(super) fn is_due(&mut self, now: Time, every: Duration, read: Read) -> bool {
+    pub(super) fn is_due(&mut self, now: Time, every: Duration, read: LastReads) -> bool {
         let oldest = match (read.chain, read.rentals) {
             (Some(chain), Some(rentals)) => chain.min(rentals),
             _ => return false,
@@ -43,7 +37,7 @@ mod tests {
         let every = Duration::minutes(5);
         let mut heart = Heartbeat::default();
         let mut beats = |now, chain: Option<i64>, rentals: Option<i64>| {
-            let read = Read {
+            let read = LastReads {
                 chain: chain.map(at),
                 rentals: rentals.map(at),
             };

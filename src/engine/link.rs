@@ -41,16 +41,14 @@ impl LinkState {
     }
 
     pub(super) fn lost(&mut self, now: Time, error: &LinkError) {
-        let held = self.holds(now);
-        *self = LinkState {
-            up_since: None,
-            ends: None,
-            proven: false,
-            rate: TunnelRate::default(),
-            last_error: Some(error.to_string()),
-            lost_at: self.lost_at.filter(|_| !held).or(Some(now)),
-            ..std::mem::take(self)
-        };
+        if self.holds(now) || self.lost_at.is_none() {
+            self.lost_at = Some(now);
+        }
+        self.up_since = None;
+        self.ends = None;
+        self.proven = false;
+        self.rate = TunnelRate::default();
+        self.last_error = Some(error.to_string());
     }
 
     /// A link that comes and goes at once is none.

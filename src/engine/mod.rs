@@ -48,10 +48,10 @@ pub use rental_log::RentalLogs;
 pub use see::CLOCK_SLACK;
 pub use snapshot::{
     Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,
-    ConfirmationEstimate, GateSnapshot, HeightEstimate, LinkSnapshot, MoneySnapshot, NodeChange,
-    NodeOwner, NodeRow, NodesSnapshot, OffersSnapshot, PastSprintRow, QuitChoice, RejectedOffer,
-    RentalSnapshot, SearchState, Snapshot, SprintSnapshot, StageEstimate, TimeBand, TunnelRate,
-    UpgradeEstimate, WorldKind,
+    ConfirmationEstimate, GateSnapshot, HeightEstimate, LastReads, LinkSnapshot, MoneySnapshot,
+    NodeChange, NodeOwner, NodeRow, NodesSnapshot, OffersSnapshot, PastSprintRow, QuitChoice,
+    RejectedOffer, RentalSnapshot, SearchState, Snapshot, SprintSnapshot, StageEstimate, TimeBand,
+    TunnelRate, UpgradeEstimate, WorldKind,
 };
 
 pub use supervise::{Panicked, caught};

@@ -116,6 +116,25 @@ pub struct Snapshot {
     pub ended: bool,
 }
 
+/// When what matters was last read, whole and valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastReads {
+    /// The chain.
+    pub chain: Option<Time>,
+    /// All rentals of the account.
+    pub rentals: Option<Time>,
+}
+
+impl Snapshot {
+    /// When chain and rentals were last read.
+    pub fn last_reads(&self) -> LastReads {
+        LastReads {
+            chain: self.chain.reading.as_ref().map(|reading| reading.at),
+            rentals: self.rentals_read_at,
+        }
+    }
+}
+
 /// Which world the engine works on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -4,7 +4,6 @@
 use std::fmt::Write as _;
 
 use super::core::Engine;
-use super::heartbeat::Read;
 use super::snapshot::{Alert, AlertLevel, Snapshot};
 use crate::domain::{Duration, Mode, Time, UsdPerHour};
 use crate::notify::{Notice, NoticeLevel};
@@ -24,12 +23,11 @@ impl Engine {
         for notice in self.told.look(snapshot) {
             self.ports.notifier.notify(&notice);
         }
-        let read = Read {
-            chain: self.seen.view.as_ref().map(|(at, _)| *at),
-            rentals: self.seen.listing.as_ref().map(|(at, _)| *at),
-        };
         let every = self.config.notify.heartbeat_every;
-        if self.heartbeat.is_due(snapshot.at, every, read) {
+        if self
+            .heartbeat
+            .is_due(snapshot.at, every, snapshot.last_reads())
+        {
             self.ports.notifier.beat();
         }
     }

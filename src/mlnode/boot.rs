@@ -135,13 +135,15 @@ impl BootTracker {
 
     /// Takes a line of the workload's log into account, progress lines included.
     pub fn observe_line(&mut self, now: Time, line: &str) {
-        let told = told(line);
-        if told.sign
+        let Some(word) = told(line) else {
+            return;
+        };
+        if let Word::Sign = word
             && let Some(known) = faults::find(faults::LOG, line)
         {
             return self.fail_by(now, known, line);
         }
-        if let Some(stage) = told.stage {
+        if let Some(stage) = stage_of(line) {
             self.reach(now, stage);
             if stage == self.stage {
                 self.progress = percent(line).or(self.progress);
@@ -309,16 +311,17 @@ const MARKS: &[(&str, BootStage)] = &[
     ("Capturing CUDA graph", BootStage::Graphs),
 ];
 
-/// What a line has of the words that are looked for.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Told {
+/// What a line tells by the words that are looked for.
+enum Word {
     /// A sign of a failure: worth a look with [`faults::find`].
-    sign: bool,
-    stage: Option<BootStage>,
+    Sign,
+    /// Only of a stage: see [`stage_of`].
+    Mark,
 }
 
-/// Looks for all words at once and many bytes at a time: hardly a line in a thousand has any.
-fn told(line: &str) -> Told {
+/// Looks for all words at once and many bytes at a time: hardly a line in a thousand has any, and what
+/// follows looks once a word.
+fn told(line: &str) -> Option<Word> {
     static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         let marks = MARKS.iter().map(|(mark, _)| mark);
         AhoCorasick::builder()
@@ -328,22 +331,19 @@ fn told(line: &str) -> Told {
             .ok()
     });
     let Some(words) = &*WORDS else {
-        return Told {
-            sign: true,
-            stage: stage_of(line),
-        };
+        return Some(Word::Sign);
     };
-    let mut told = Told::default();
-    for word in words.find_iter(line) {
-        match word.pattern().as_usize().checked_sub(faults::SIGNS.len()) {
-            None => told.sign = true,
-            Some(mark) => told.stage = told.stage.or(Some(MARKS[mark].1)),
-        }
-    }
-    told
+    let is_sign = |found: aho_corasick::Match| found.pattern().as_usize() < faults::SIGNS.len();
+    let mut found = words.find_iter(line).map(is_sign).peekable();
+    found.peek()?;
+    Some(if found.any(|is_sign| is_sign) {
+        Word::Sign
+    } else {
+        Word::Mark
+    })
 }
 
-/// The stage that a line of the log belongs to, the slow way.
+/// The stage that a line of the log belongs to.
 fn stage_of(line: &str) -> Option<BootStage> {
     MARKS
         .iter()

@@ -13,7 +13,7 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -150,10 +150,9 @@ impl Notifier {
     /// Queues a notice and returns at once. The same level, title and body again within half an
     /// hour is not told again.
     pub fn notify(&self, notice: &Notice) {
-        // A poisoned lock only means that a caller panicked; what it holds is whole.
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = locked(&self.queue);
         let Some(queue) = &*queue else { return };
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recent = locked(&self.recent);
         if recent.holds(notice) {
             return;
         }
@@ -176,16 +175,9 @@ impl Notifier {
     /// Ends the delivery after what is queued, or after `patience`: the rest is left to the next
     /// start.
     pub async fn close(&self, patience: Duration) {
-        let take = |task: &Mutex<Option<JoinHandle<()>>>| {
-            task.lock().unwrap_or_else(PoisonError::into_inner).take()
-        };
-        drop(
-            self.queue
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
-        let Some(mut task) = take(&self.task) else {
+        drop(locked(&self.queue).take());
+        let task = locked(&self.task).take();
+        let Some(mut task) = task else {
             return;
         };
         if tokio::time::timeout(patience, &mut task).await.is_err() {
@@ -197,9 +189,13 @@ impl Notifier {
 
 impl Drop for Notifier {
     fn drop(&mut self) {
-        let task = self.task.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(task) = task {
+        if let Some(task) = &*locked(&self.task) {
             task.abort();
         }
     }
+}
+
+/// A poisoned lock only means that a caller panicked; what it holds is whole.
+fn locked<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -16,7 +16,8 @@ use tokio::time::Instant;
 use super::memory::Service;
 use super::{Proxy, reply};
 
-const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// The media type of the `OpenMetrics` text format.
+pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(super) fn answer(proxy: &Arc<Proxy>) -> Response {
     let mut registry = Registry::with_prefix("pocpit_proxy");
@@ -30,7 +31,7 @@ pub(super) fn answer(proxy: &Arc<Proxy>) -> Response {
     registry.register_collector(Box::new(Figures(Arc::clone(proxy))));
     let mut page = String::new();
     match text::encode(&mut page, &registry) {
-        Ok(()) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], page).into_response(),
+        Ok(()) => ([(header::CONTENT_TYPE, OPENMETRICS)], page).into_response(),
         Err(error) => {
             tracing::warn!("the proxy's metrics cannot be written: {error}");
             let status = axum::http::StatusCode::INTERNAL_SERVER_ERROR;

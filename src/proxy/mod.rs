@@ -30,6 +30,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::ProxyConfig;
 use memory::Memory;
+pub(crate) use metrics::OPENMETRICS;
 use upstreams::Upstreams;
 
 /// Name of the proxy's own file in the state directory.

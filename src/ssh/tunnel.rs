@@ -192,7 +192,7 @@ async fn free(session: &Session, port: u16) {
         Ok(Ok(output)) if output.status.success() => {
             tracing::info!(
                 port,
-                "an earlier link's session on the rental was ended: it had the port"
+                "the port on the rental is free: no earlier link of ours has it any more"
             );
         }
         // The forward tells what is wrong.

@@ -135,7 +135,7 @@ for_both_peers! {
     }
 }
 
-/// The same at its full length, for either peer: a million lines as long as a model's are.
+/// The same at its full length, with a real `sshd`: a million lines as long as a model's are.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes ten minutes"]
 async fn a_million_lines_come_once_each_over_a_thousand_cuts() {

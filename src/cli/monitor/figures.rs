@@ -2,6 +2,7 @@
 //! name.
 
 use std::fmt;
+use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, text};
@@ -14,16 +15,16 @@ use crate::domain::{Mode, Step, Time};
 use crate::engine::{AlertLevel, LinkSnapshot, Snapshot};
 
 /// The page of `/metrics`.
-pub(super) fn page(snapshot: &Snapshot) -> Result<String, fmt::Error> {
+pub(super) fn page(snapshot: Arc<Snapshot>) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("pocpit");
-    registry.register_collector(Box::new(Figures(snapshot.clone())));
+    registry.register_collector(Box::new(Figures(snapshot)));
     let mut page = String::new();
     text::encode(&mut page, &registry)?;
     Ok(page)
 }
 
 #[derive(Debug)]
-struct Figures(Snapshot);
+struct Figures(Arc<Snapshot>);
 
 impl Collector for Figures {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {

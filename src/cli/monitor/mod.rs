@@ -18,9 +18,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::domain;
-use crate::engine::Snapshot;
+use crate::engine::{LastReads, Snapshot};
+use crate::proxy::OPENMETRICS;
 
-const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// The engine publishes every second; one that has not for so long does not turn.
 const LOOP_STANDS: Duration = Duration::from_secs(60);
 /// The chain and the rentals are read far more often.
@@ -77,8 +77,8 @@ async fn serve_on(listener: TcpListener, snapshots: watch::Receiver<Arc<Snapshot
 
 async fn metrics(State(seen): State<Arc<Seen>>) -> Response {
     let snapshot = Arc::clone(&seen.snapshots.borrow());
-    match figures::page(&snapshot) {
-        Ok(page) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], page).into_response(),
+    match figures::page(snapshot) {
+        Ok(page) => ([(header::CONTENT_TYPE, OPENMETRICS)], page).into_response(),
         Err(error) => {
             let status = StatusCode::INTERNAL_SERVER_ERROR;
             (status, format!("the metrics cannot be written: {error}\n")).into_response()
@@ -89,25 +89,14 @@ async fn metrics(State(seen): State<Arc<Seen>>) -> Response {
 async fn health(State(seen): State<Arc<Seen>>) -> Response {
     let snapshot = Arc::clone(&seen.snapshots.borrow());
     let came = *seen.came.lock().unwrap_or_else(PoisonError::into_inner);
-    let read = Read {
-        chain: snapshot.chain.reading.as_ref().map(|reading| reading.at),
-        rentals: snapshot.rentals_read_at,
-    };
-    match why_ill(snapshot.at, read, came.elapsed()) {
+    match why_ill(snapshot.at, snapshot.last_reads(), came.elapsed()) {
         None => "well\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
 }
 
-/// When what matters was last read, whole and valid.
-#[derive(Clone, Copy)]
-struct Read {
-    chain: Option<domain::Time>,
-    rentals: Option<domain::Time>,
-}
-
 /// Why the program cannot be relied on now, if so.
-fn why_ill(now: domain::Time, read: Read, silent_for: Duration) -> Option<String> {
+fn why_ill(now: domain::Time, read: LastReads, silent_for: Duration) -> Option<String> {
     if silent_for > LOOP_STANDS {
         let seconds = silent_for.as_secs();
         return Some(format!("the engine has not turned for {seconds} s"));

@@ -49,7 +49,7 @@ fn named(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn a_snapshot_is_told_in_the_openmetrics_format() {
-    let page = figures::page(&busy()).unwrap();
+    let page = figures::page(Arc::new(busy())).unwrap();
     for line in [
         "pocpit_hourly_cost_dollars 9.6",
         "pocpit_cap_used_dollars{cap=\"day\"} 12.5",
@@ -75,7 +75,7 @@ fn a_snapshot_is_told_in_the_openmetrics_format() {
 
 #[test]
 fn dashboard_and_rules_name_only_figures_that_there_are() {
-    let ours = families(&figures::page(&busy()).unwrap());
+    let ours = families(&figures::page(Arc::new(busy())).unwrap());
     let _: serde_json::Value = serde_json::from_str(DASHBOARD).unwrap();
     for (file, text) in [("grafana-dashboard.json", DASHBOARD), ("alerts.yml", RULES)] {
         let unknown: Vec<_> = named(text).difference(&ours).cloned().collect();
@@ -116,7 +116,7 @@ fn the_rules_are_yaml_with_an_expression_and_a_text_each() {
 fn it_is_well_as_long_as_it_turns_and_sees() {
     let at = |minute| domain::Time::UNIX_EPOCH + domain::Duration::minutes(minute);
     let ill = |chain: Option<i64>, rentals: Option<i64>, silent| {
-        let read = Read {
+        let read = LastReads {
             chain: chain.map(at),
             rentals: rentals.map(at),
         };
@@ -148,7 +148,7 @@ async fn both_pages_are_served_until_the_engine_ends() {
             .unwrap()
     };
     let metrics = get("/metrics").await;
-    assert_eq!(metrics.headers()["content-type"], CONTENT_TYPE);
+    assert_eq!(metrics.headers()["content-type"], OPENMETRICS);
     assert!(
         metrics
             .text()
