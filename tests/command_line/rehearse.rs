@@ -25,7 +25,7 @@ fn a_rehearsal_without_the_poc_registers_and_leaves_nothing() {
         "the best of",
         "it ends before any PoC",
         "at worst $",
-        "registering: ",
+        "warming → registering",
     ] {
         assert!(
             rehearsed.stderr.contains(said),
