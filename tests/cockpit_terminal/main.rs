@@ -305,6 +305,51 @@ fn a_signal_gives_the_terminal_back() {
     assert!(restored);
 }
 
+/// The state letter of the program's process: `T` is stopped.
+fn process_state(terminal: &Terminal) -> char {
+    let pid = terminal.child.process_id().unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // The name in parentheses may itself hold any character.
+    let (_, rest) = stat.rsplit_once(") ").unwrap();
+    rest.chars().next().unwrap()
+}
+
+#[test]
+fn suspended_it_gives_the_terminal_back_and_resumed_it_takes_it_again() {
+    let mut terminal = Terminal::start(100, 30, &["demo", "--speed", "10"]);
+    terminal.until("GATE start");
+    for key in ["\x1a", ""] {
+        // By its key, or by the signal that a shell's `kill -TSTP` sends.
+        if key.is_empty() {
+            terminal.signal(rustix::process::Signal::TSTP);
+        } else {
+            terminal.press(key);
+        }
+        let end = Instant::now() + PATIENCE;
+        while process_state(&terminal) != 'T' {
+            assert!(Instant::now() < end, "it was not suspended");
+            std::thread::sleep(LOOK_EVERY);
+        }
+        // What it wrote before it stopped may still be on its way to the screen.
+        while terminal.screen.lock().unwrap().screen().alternate_screen() {
+            assert!(Instant::now() < end, "the shell's screen is not back");
+            std::thread::sleep(LOOK_EVERY);
+        }
+        assert!(!terminal.screen.lock().unwrap().screen().hide_cursor());
+        // The terminal has another size when it comes back.
+        terminal.resize(if key.is_empty() { 100 } else { 80 }, 24);
+        terminal.signal(rustix::process::Signal::CONT);
+        terminal.until("GATE start");
+        assert!(terminal.screen.lock().unwrap().screen().alternate_screen());
+        terminal.press("5");
+        terminal.until("▸5 ");
+        terminal.press("6");
+        terminal.until("▸6 ");
+    }
+    terminal.press("q");
+    assert_eq!(terminal.end(), (0, true));
+}
+
 #[test]
 fn timings_are_told_at_the_end_when_asked_for() {
     let mut terminal = Terminal::start(120, 40, &["demo", "--speed", "10", "--timings"]);
@@ -364,6 +409,25 @@ fn the_readmes_pictures_are_screens_of_the_program() {
                 "{word} is not in the picture {name}: run this test with POCPIT_UPDATE=1"
             );
         }
+    }
+}
+
+#[test]
+fn the_first_starts_picture_is_a_screen_of_the_program() {
+    let path = format!("{}/assets/first-start.svg", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("POCPIT_UPDATE").is_some() {
+        // It is not there, and is not written before all is answered.
+        let mut terminal = Terminal::start(100, 24, &["--config", "pocpit.toml"]);
+        terminal.until("1 of 14");
+        terminal.press("\x15Not A Name\r");
+        terminal.until("is not of the right form");
+        std::thread::sleep(Duration::from_secs(1));
+        let picture = picture::svg(terminal.screen.lock().unwrap().screen());
+        std::fs::write(&path, picture).unwrap();
+    }
+    let picture = std::fs::read_to_string(path).expect("the picture");
+    for word in ["1 of 14", "is not of the right form"] {
+        assert!(picture.contains(word), "{word} is not in the picture");
     }
 }
 
