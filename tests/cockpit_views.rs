@@ -1061,7 +1061,22 @@ fn a_viewer_is_named_in_every_size_and_without_colour() {
 }
 
 #[test]
-fn keys_that_would_command_only_say_who_drives() {
+fn a_viewer_decides_as_the_driver_does_and_is_told_who_does_it() {
+    for (snapshot, keys, command) in [
+        (waiting(), "s", Command::Start),
+        (choosing(), "r", Command::RefreshOffers),
+        (registering(), "ay", Command::Approve(GateKind::Register)),
+        (rented(Step::Booting), "xy", Command::Abort),
+    ] {
+        let mut m = viewer(snapshot);
+        assert_eq!(type_and_draw(&mut m, keys), vec![command], "{keys:?}");
+        let toast = m.toast.as_ref().map(|(text, _)| text.as_str());
+        assert_eq!(toast, Some("handed to process 4711, which drives"));
+    }
+}
+
+#[test]
+fn left_behind_keys_that_would_command_say_that_nobody_would_do_it() {
     for (snapshot, keys) in [
         (waiting(), "s"),
         (choosing(), "\n"),
@@ -1071,11 +1086,13 @@ fn keys_that_would_command_only_say_who_drives() {
         (rented(Step::Booting), "x"),
     ] {
         let mut m = viewer(snapshot);
+        update(&mut m, Message::DriverEnded);
+        m.dialog = None;
         assert_eq!(type_and_draw(&mut m, keys), vec![], "{keys:?}");
         assert_eq!(m.dialog, None, "{keys:?}");
         let toast = m.toast.as_ref().map(|(text, _)| text.as_str());
         assert!(
-            toast.is_some_and(|text| text.contains("viewer") && text.contains("4711")),
+            toast.is_some_and(|text| text.contains("has ended: nobody would do it")),
             "{keys:?}: {toast:?}"
         );
         let footer = screen(&m, 200, 60).backend().to_string();
@@ -1169,8 +1186,9 @@ proptest! {
     fn nothing_dangerous_happens_without_consent_on_a_drawn_dialog(
         messages in proptest::collection::vec(any_message(), 0..60),
         typed_above in proptest::option::of(0_i64..40),
+        seat in proptest::sample::select(vec![model as fn(Snapshot) -> Model, viewer]),
     ) {
-        let mut m = model(choosing());
+        let mut m = seat(choosing());
         m.typed_above = typed_above.map(|dollars| Usd(dollars * 1_000_000));
         let mut drawn: Option<Dialog> = None;
         for message in messages {
@@ -1206,10 +1224,14 @@ proptest! {
 
 proptest! {
     #[test]
-    fn a_viewer_never_commands(messages in proptest::collection::vec(any_message(), 0..60)) {
+    fn a_viewer_never_ends_its_driver_and_left_behind_never_commands(
+        messages in proptest::collection::vec(any_message(), 0..60),
+    ) {
         let mut m = viewer(choosing());
         for (place, message) in messages.into_iter().enumerate() {
-            prop_assert_eq!(update(&mut m, message), vec![]);
+            let commands = update(&mut m, message);
+            prop_assert!(!commands.iter().any(|command| matches!(command, Command::Quit(_))));
+            prop_assert!(place <= 30 || commands.is_empty(), "{commands:?}");
             if place == 30 {
                 update(&mut m, Message::DriverEnded);
             }

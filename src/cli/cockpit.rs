@@ -22,7 +22,7 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
         Err(error) => return Err(error.into()),
     };
     let options = common.tui(&config)?;
-    let _guard = telemetry::start(Audience::Cockpit, &config.paths.log_dir)?;
+    let _guard = telemetry::start(Audience::Cockpit, common.log_format, &config.paths.log_dir)?;
     match runtime::start_engine(&config, Mode::Manual, EndAfter::Never) {
         Ok(handle) => {
             drive(
@@ -43,11 +43,13 @@ fn is_locked(error: &Report) -> bool {
     matches!(error.downcast_ref(), Some(JournalError::Locked { .. }))
 }
 
-/// Looks on at the process that holds the state directory. Leaving changes nothing there.
+/// Looks on at the process that holds the state directory, which does what is decided here. Leaving
+/// changes nothing there.
 async fn view(config: &Config, options: TuiOptions) -> Result<Exit, Report> {
     let attached = attach::attach(&config.paths.state_dir).await?;
     let seat = Seat::Viewer {
         driver: attached.owner,
+        commands: attached.commands,
     };
     tui::run(attached.snapshots, seat, options, places(config)).await?;
     Ok(Exit::Done)

@@ -166,7 +166,7 @@ fn start_for(
 
 /// Lets others look on. That nobody can is no reason not to run.
 fn with_viewers(handle: EngineHandle, paths: &Paths) -> EngineHandle {
-    let viewers = match attach::serve(paths, handle.snapshots.clone()) {
+    let viewers = match attach::serve(paths, handle.snapshots.clone(), handle.commands.clone()) {
         Ok(viewers) => viewers,
         Err(error) => {
             tracing::warn!("a second pocpit cannot look on: {error}");

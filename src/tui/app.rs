@@ -81,10 +81,12 @@ pub(super) enum Told {
 pub enum Seat {
     /// Commands go to the engine.
     Driver(mpsc::Sender<Command>),
-    /// Another process drives: there is nothing but the view.
+    /// Another process drives: what is decided here is handed to it.
     Viewer {
         /// That process.
         driver: u32,
+        /// To its engine.
+        commands: mpsc::Sender<Command>,
     },
 }
 
@@ -92,7 +94,7 @@ impl Seat {
     fn model(&self, first: Arc<Snapshot>) -> Model {
         match self {
             Seat::Driver(_) => Model::new(first),
-            Seat::Viewer { driver } => Model::viewing(first, *driver),
+            Seat::Viewer { driver, .. } => Model::viewing(first, *driver),
         }
     }
 
@@ -313,8 +315,7 @@ impl Beside {
 /// Updates, and hands the commands on without waiting: a full queue is told, not waited for.
 fn take(model: &mut Model, message: Message, seat: &Seat) {
     for command in update(model, message) {
-        // A viewer's model asks for nothing, and here nobody would take it.
-        let Seat::Driver(commands) = seat else { return };
+        let (Seat::Driver(commands) | Seat::Viewer { commands, .. }) = seat;
         let lost = match commands.try_send(command) {
             Ok(()) => continue,
             Err(mpsc::error::TrySendError::Full(_)) => {

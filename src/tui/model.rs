@@ -29,7 +29,7 @@ const TOAST_TICKS: u8 = 8;
 pub enum Role {
     /// It commands.
     Driver,
-    /// It looks on, while this process commands.
+    /// It looks on, and hands what it decides to this process.
     Viewer {
         /// The process.
         driver: u32,

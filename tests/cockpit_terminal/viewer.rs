@@ -14,26 +14,27 @@ fn viewer_of(driver: &Terminal) -> String {
 }
 
 #[test]
-fn a_second_cockpit_looks_on_and_changes_nothing() {
+fn a_second_cockpit_looks_on_and_hands_over_what_is_decided_there() {
     let sim = Sim::start(&mut pocpit(&["sim", "--speed", "20"]));
     let mut driver = cockpit(&sim);
     driver.until("GATE start");
     let mut viewer = cockpit(&sim);
     viewer.until(&viewer_of(&driver));
-    // Given a gate that waits, when the viewer presses its key, then it is told who drives.
+    // Given a gate that waits, when the viewer passes it, then the driver does it and both see it.
     viewer.until("GATE start");
     viewer.press("s");
-    viewer.until("this is a viewer: process");
-    // When the driver passes it, then both see it.
-    driver.press("s");
+    viewer.until("handed to process");
     driver.until("GATE rent");
     viewer.until("GATE rent");
-    // Leaving asks nothing, and the driver goes on.
-    viewer.press("q");
-    assert_eq!(viewer.end(), (0, true));
+    // The driver commands as before.
     driver.press("x");
     driver.until("Abort the sprint?");
     driver.press("n");
+    // Leaving asks nothing, and the driver goes on.
+    viewer.press("q");
+    assert_eq!(viewer.end(), (0, true));
+    driver.press("5");
+    driver.until("▸5 ");
     driver.press("q");
     assert_eq!(driver.end(), (0, true));
 }
@@ -96,5 +97,50 @@ fn a_viewer_sees_how_hands_off_ends() {
     viewer.press("n");
     viewer.until("CONFIRMED");
     viewer.press("q");
+    assert_eq!(viewer.end(), (0, true));
+}
+
+#[test]
+fn a_sprint_of_hands_off_is_stopped_from_a_cockpit_beside_it() {
+    let sim = Sim::start(&mut pocpit(&["sim", "--speed", "60"]));
+    let mut auto = pocpit(&["--config", &sim.config, "auto", "--once"])
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(auto.stderr.take().unwrap()).lines();
+    let mut said = Vec::new();
+    // A rental is there, and money runs.
+    for line in lines.by_ref().map_while(Result::ok) {
+        said.push(line);
+        if said.last().is_some_and(|line| line.contains("→ booting")) {
+            break;
+        }
+    }
+    let rest = std::thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>());
+    let mut viewer = cockpit(&sim);
+    viewer.until(&format!("VIEWER of {}", auto.id()));
+    viewer.press("x");
+    viewer.until("Abort the sprint?");
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    viewer.press("y");
+    // Then hands-off releases everything, and its log says who decided that.
+    viewer.until("HAS ENDED");
+    assert_eq!(auto.wait().unwrap().code(), Some(1));
+    let log = rest.join().unwrap().join("\n");
+    let by = format!(
+        "the viewer, process {}, decides: Abort",
+        viewer.child.process_id().unwrap()
+    );
+    assert!(
+        log.contains(&by) && log.contains("is gone"),
+        "{said:?}\n{log}"
+    );
+    let config = pocpit::config::load(Some(std::path::Path::new(&sim.config)), &[]);
+    let ledger = pocpit::journal::read_only(&config.unwrap().config.paths.state_dir).unwrap();
+    assert!(ledger.open_rentals().is_empty());
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    viewer.press("y");
     assert_eq!(viewer.end(), (0, true));
 }

@@ -4,21 +4,23 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufRead, BufReader};
+use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
 use super::AttachError;
 use super::socket::connect;
-use super::wire::{Greeting, Message, Received, VERSION, read_line};
-use crate::engine::snapshot::Snapshot;
+use super::wire::{Greeting, LONGEST_LINE, Message, Received, VERSION, line_of, read_line};
+use crate::engine::snapshot::{Command, Snapshot};
 
 /// An owner that has just started takes a moment to listen.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(3);
 const CONNECT_EVERY: Duration = Duration::from_millis(100);
 /// The first snapshot may have a long log before it.
 const SHOWS_WITHIN: Duration = Duration::from_secs(30);
+/// Decisions that wait for an owner that is slow to read; more are refused.
+const WAITING_COMMANDS: usize = 16;
 
 /// Somebody else's engine, looked at.
 #[derive(Debug)]
@@ -27,14 +29,24 @@ pub struct Attached {
     pub owner: u32,
     /// Its newest snapshot; closed when it has ended.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// What is decided here and done there; closed when nobody takes it any more.
+    pub commands: mpsc::Sender<Command>,
 }
 
-/// Looks on at whoever holds a state directory. It changes nothing there.
+/// Looks on at whoever holds a state directory.
 pub async fn attach(state_dir: &Path) -> Result<Attached, AttachError> {
-    let stream = connect_in_time(state_dir).await?;
-    let first = timeout(SHOWS_WITHIN, follow(BufReader::new(stream)));
+    let (from, to) = connect_in_time(state_dir).await?.into_split();
+    let first = timeout(SHOWS_WITHIN, follow(BufReader::new(from)));
     match first.await {
-        Ok(Ok(attached)) => Ok(attached),
+        Ok(Ok((owner, snapshots))) => {
+            let (commands, decided) = mpsc::channel(WAITING_COMMANDS);
+            tokio::spawn(hand_over(decided, to));
+            Ok(Attached {
+                owner,
+                snapshots,
+                commands,
+            })
+        }
         Ok(Err(Unfit::OtherVersion(greeting))) => Err(AttachError::OtherVersion {
             state_dir: state_dir.to_owned(),
             pid: greeting.pid,
@@ -76,10 +88,26 @@ pub(super) enum Unfit {
     NotUnderstood(String),
 }
 
+/// Hands over what is decided, until nobody decides or takes anything any more.
+async fn hand_over(mut decided: mpsc::Receiver<Command>, mut to: impl AsyncWrite + Unpin) {
+    while let Some(command) = decided.recv().await {
+        let sent = match line_of(&command) {
+            Ok(line) => to.write_all(&line).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = sent {
+            return tracing::warn!("{command:?} did not reach the process that drives: {error}");
+        }
+    }
+}
+
+/// An owner's process, and its newest snapshot.
+pub(super) type Followed = (u32, watch::Receiver<Arc<Snapshot>>);
+
 /// Reads until the first snapshot; a task goes on from there.
 pub(super) async fn follow(
     mut from: impl AsyncBufRead + Send + Unpin + 'static,
-) -> Result<Attached, Unfit> {
+) -> Result<Followed, Unfit> {
     let greeting: Greeting = read(&mut from).await?.ok_or_else(ended)?;
     if greeting.pocpit != VERSION {
         return Err(Unfit::OtherVersion(greeting));
@@ -94,10 +122,7 @@ pub(super) async fn follow(
             () = go_on(from, received, &publish) => {}
         }
     });
-    Ok(Attached {
-        owner: greeting.pid,
-        snapshots,
-    })
+    Ok((greeting.pid, snapshots))
 }
 
 async fn go_on(
@@ -135,7 +160,7 @@ async fn read<T: serde::de::DeserializeOwned>(
     from: &mut (impl AsyncBufRead + Unpin),
 ) -> Result<Option<T>, Unfit> {
     let not_understood = |error: &dyn std::fmt::Display| Unfit::NotUnderstood(error.to_string());
-    let line = match read_line(from).await {
+    let line = match read_line(from, LONGEST_LINE).await {
         Ok(Some(line)) => line,
         Ok(None) => return Ok(None),
         // A killed owner's socket may be reset instead of closed.

@@ -1,10 +1,10 @@
 //! Lets other processes look on: the owner of a state directory serves its snapshots on a Unix
-//! socket, a viewer follows them. A viewer changes nothing.
+//! socket, a viewer follows them. What its operator decides it hands to the owner, whose engine alone
+//! acts; a viewer can neither end the owner nor write the journal.
 //!
 //! Each line on the socket is a JSON object. The owner greets with its version and process id, then
-//! sends news only, coalesced to the newest snapshot. From viewer to owner the
-//! line is free: one day it may carry [`super::Command`]s; today an owner hangs up on a viewer that
-//! says anything.
+//! sends news only, coalesced to the newest snapshot. A viewer sends [`super::Command`]s; on one that
+//! says anything else the owner hangs up.
 
 mod client;
 mod server;

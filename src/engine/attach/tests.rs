@@ -2,20 +2,20 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use tokio::io::{AsyncWriteExt as _, BufReader, DuplexStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-use super::client::{Attached, Unfit, follow};
+use super::client::{Followed, Unfit, follow};
 use super::server::tell;
 use super::wire::{LONGEST_LINE, Message, Sent, line_of};
 use super::{AttachError, attach, serve};
 use crate::config::Paths;
 use crate::domain::{
-    BootTime, Duration, Lead, LeadBasis, LogLine, MachineId, Mode, Offer, OfferId, OwnBoots,
-    RankedOffer, ReleasePolicy, Step, Time, Usd, UsdPerHour,
+    BootTime, Duration, GateKind, Lead, LeadBasis, LogLine, MachineId, Mode, Offer, OfferId,
+    OwnBoots, RankedOffer, ReleasePolicy, Step, Time, Usd, UsdPerHour,
 };
 use crate::engine::snapshot::{
-    BootLog, ChainSnapshot, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState, Snapshot,
-    SprintSnapshot, WorldKind,
+    BootLog, ChainSnapshot, Command, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState,
+    Snapshot, SprintSnapshot, WorldKind,
 };
 
 fn at(second: i64) -> Time {
@@ -128,6 +128,11 @@ fn line(number: i64) -> LogLine {
     )
 }
 
+/// An engine that takes no decisions.
+fn nobody() -> mpsc::Sender<Command> {
+    mpsc::channel(1).0
+}
+
 /// A log's lines, with their numbers.
 fn lines(log: &BootLog) -> Vec<(u64, LogLine)> {
     let numbers = log.first_seq()..log.end_seq();
@@ -144,9 +149,9 @@ async fn viewed(
     let (publish, snapshots) = watch::channel(Arc::new(first));
     let (owner, viewer) = tokio::io::duplex(pipe);
     tokio::spawn(tell(owner, snapshots));
-    let attached = follow(BufReader::new(viewer)).await.unwrap();
-    assert_eq!(attached.owner, std::process::id());
-    (publish, attached.snapshots)
+    let (process, seen) = follow(BufReader::new(viewer)).await.unwrap();
+    assert_eq!(process, std::process::id());
+    (publish, seen)
 }
 
 async fn until_same(seen: &mut watch::Receiver<Arc<Snapshot>>, wanted: &Snapshot) {
@@ -258,11 +263,11 @@ async fn a_viewer_that_does_not_read_holds_no_snapshot_and_then_gets_the_newest(
     assert!(newest.upgrade().is_some());
     assert!(old.iter().all(|snapshot| snapshot.upgrade().is_none()));
     // and that is what it sees when it reads.
-    let mut seen = follow(BufReader::new(viewer)).await.unwrap().snapshots;
+    let (_, mut seen) = follow(BufReader::new(viewer)).await.unwrap();
     until_same(&mut seen, &busy).await;
 }
 
-async fn told(words: &[u8]) -> Result<Attached, Unfit> {
+async fn told(words: &[u8]) -> Result<Followed, Unfit> {
     let (mut owner, viewer): (DuplexStream, DuplexStream) = tokio::io::duplex(1 << 16);
     let words = words.to_vec();
     tokio::spawn(async move {
@@ -324,8 +329,8 @@ async fn each_state_directory_has_its_own_private_socket() {
     let (one, two) = (paths(scratch.path(), "one"), paths(scratch.path(), "two"));
     let (publish_one, from_one) = watch::channel(Arc::new(snapshot(1)));
     let (_publish_two, from_two) = watch::channel(Arc::new(snapshot(2)));
-    let serving = serve(&one, from_one).unwrap();
-    serve(&two, from_two).unwrap();
+    let serving = serve(&one, from_one, nobody()).unwrap();
+    serve(&two, from_two, nobody()).unwrap();
     for (paths, second) in [(&one, 1), (&two, 2)] {
         let attached = attach(&paths.state_dir).await.unwrap();
         assert_eq!(attached.snapshots.borrow().at, at(second));
@@ -354,26 +359,73 @@ async fn what_a_dead_owner_left_is_replaced_and_a_long_runtime_directory_is_no_h
     std::mem::forget(file);
     drop(listener);
     // when another owner starts, then viewers find that one.
-    serve(&paths, snapshots).unwrap();
+    serve(&paths, snapshots, nobody()).unwrap();
     let attached = attach(&paths.state_dir).await.unwrap();
     assert_eq!(attached.snapshots.borrow().at, at(1));
 }
 
 #[tokio::test]
-async fn a_viewer_that_says_something_is_hung_up_on() {
+async fn what_a_viewer_decides_reaches_the_engine_in_order() {
+    let scratch = tempfile::tempdir().unwrap();
+    let paths = paths(scratch.path(), "state");
+    let (publish, snapshots) = watch::channel(Arc::new(snapshot(1)));
+    let (commands, mut decided) = mpsc::channel(1);
+    serve(&paths, snapshots, commands).unwrap();
+    let mut viewer = attach(&paths.state_dir).await.unwrap();
+    let wanted = [
+        Command::Start,
+        Command::Rent {
+            offer: OfferId(7),
+            agreed: Usd::from_dollars(12.34),
+        },
+        Command::Approve(GateKind::Register),
+        Command::Abort,
+    ];
+    for command in wanted.clone() {
+        viewer.commands.try_send(command).unwrap();
+    }
+    for command in wanted {
+        assert_eq!(decided.recv().await, Some(command));
+    }
+    // It goes on to look on, and learns that nobody takes its decisions any more.
+    publish.send_replace(Arc::new(snapshot(2)));
+    viewer.snapshots.changed().await.unwrap();
+    assert_eq!(viewer.snapshots.borrow().at, at(2));
+    drop(publish);
+    while viewer.snapshots.changed().await.is_ok() {}
+    let last = async {
+        while viewer.commands.send(Command::Start).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), last)
+        .await
+        .expect("it is told that nobody is there");
+}
+
+#[tokio::test]
+async fn a_viewer_that_would_end_its_owner_or_speaks_in_tongues_is_hung_up_on() {
     let scratch = tempfile::tempdir().unwrap();
     let paths = paths(scratch.path(), "state");
     let (_publish, snapshots) = watch::channel(Arc::new(snapshot(1)));
-    serve(&paths, snapshots).unwrap();
-    let mut stream = super::socket::connect(&paths.state_dir).await.unwrap();
-    stream
-        .write_all(b"{\"command\":\"abort\"}\n")
-        .await
-        .unwrap();
-    // Then nothing comes but the end, and others still look on.
-    let mut rest = Vec::new();
-    let _ = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest).await;
-    assert!(attach(&paths.state_dir).await.is_ok());
+    let (commands, mut decided) = mpsc::channel(8);
+    serve(&paths, snapshots, commands).unwrap();
+    let endless = "x".repeat(100_000);
+    for words in [
+        r#"{"quit":"release"}"#,
+        r#"{"command":"abort"}"#,
+        "GET / HTTP/1.1",
+        endless.as_str(),
+    ] {
+        let mut stream = super::socket::connect(&paths.state_dir).await.unwrap();
+        // The owner may hang up before all is said.
+        let _ = stream.write_all(format!("{words}\n").as_bytes()).await;
+        // Then nothing comes but the end, and others still look on.
+        let mut rest = Vec::new();
+        let _ = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest).await;
+        assert!(attach(&paths.state_dir).await.is_ok());
+    }
+    assert!(decided.try_recv().is_err(), "nothing was decided");
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,6 +15,8 @@ use crate::engine::snapshot::{BootLog, RejectedOffer, Snapshot};
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Longest line that is read, in bytes. The longest that is written are a thousand offers.
 pub(super) const LONGEST_LINE: u64 = 8 * 1024 * 1024;
+/// Longest line that a viewer may send, in bytes. A command is some 100.
+pub(super) const LONGEST_COMMAND: u64 = 64 * 1024;
 /// Bytes after which a part of the log is sent.
 const LOG_PART: usize = 256 * 1024;
 /// Bytes of a span's style in JSON, at most.
@@ -158,19 +160,20 @@ pub(super) fn line_of(value: &impl Serialize) -> io::Result<Vec<u8>> {
 }
 
 /// The next line without its end; absent at the end of the stream. A line that is too long is an
-/// error, and no more of it is kept than [`LONGEST_LINE`].
+/// error, and no more of it is kept than `longest` bytes.
 pub(super) async fn read_line(
     from: &mut (impl AsyncBufRead + Unpin),
+    longest: u64,
 ) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
-    from.take(LONGEST_LINE).read_until(b'\n', &mut line).await?;
+    from.take(longest).read_until(b'\n', &mut line).await?;
     if line.pop_if(|last| *last == b'\n').is_some() {
         return Ok(Some(line));
     }
     // Half a line is what a killed owner leaves.
-    if (line.len() as u64) < LONGEST_LINE {
+    if (line.len() as u64) < longest {
         return Ok(None);
     }
-    let why = format!("a line of more than {LONGEST_LINE} bytes");
+    let why = format!("a line of more than {longest} bytes");
     Err(io::Error::new(io::ErrorKind::InvalidData, why))
 }

@@ -207,8 +207,8 @@ pub fn hints(model: &Model) -> impl Iterator<Item = &'static Binding> {
 
 /// Why a row does nothing now, if so.
 pub fn reason_against(model: &Model, binding: &Binding) -> Option<&'static str> {
-    if model.role != Role::Driver && binding.action.commands() {
-        return Some("not in a viewer");
+    if matches!(model.role, Role::LeftBehind { .. }) && binding.action.commands() {
+        return Some("the process that drove has ended: nobody would do it");
     }
     (binding.blocked)(model)
 }

@@ -3,10 +3,9 @@
 use crate::domain::Mode;
 use crate::engine::{Command, QuitChoice};
 use crate::tui::ExitReason;
-use crate::tui::model::{Dialog, Model, Pane};
+use crate::tui::model::{Dialog, Model, Pane, Role};
 
 use super::moves::focus;
-use super::viewed;
 
 /// Why an open question no longer fits what is.
 pub(super) fn moot(model: &Model, dialog: &Dialog) -> Option<&'static str> {
@@ -54,7 +53,7 @@ pub(super) fn moot(model: &Model, dialog: &Dialog) -> Option<&'static str> {
 }
 
 pub(super) fn quit(model: &mut Model) -> Vec<Command> {
-    if viewed(model).is_some() {
+    if model.role != Role::Driver {
         model.exit = Some(ExitReason::Quit);
         return Vec::new();
     }

@@ -19,6 +19,14 @@ use super::prompt::{self, Prompt};
 
 /// Takes one message in.
 pub fn update(model: &mut Model, message: Message) -> Vec<Command> {
+    let commands = take(model, message);
+    if let (Role::Viewer { driver }, false) = (model.role, commands.is_empty()) {
+        model.say(format!("handed to process {driver}, which drives"));
+    }
+    commands
+}
+
+fn take(model: &mut Model, message: Message) -> Vec<Command> {
     match message {
         Message::Key(key) if key.kind == KeyEventKind::Release => {}
         Message::Key(key) => return on_key(model, key),
@@ -124,12 +132,6 @@ fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Command> {
 
 /// Does what a row of the table says, unless something is against it.
 fn run(model: &mut Model, binding: &Binding) -> Vec<Command> {
-    if let (true, Some(driver)) = (binding.action.commands(), viewed(model)) {
-        model.say(format!(
-            "this is a viewer: process {driver} drives, use its own terminal"
-        ));
-        return Vec::new();
-    }
     if let Some(reason) = reason_against(model, binding) {
         model.say(reason);
         return Vec::new();
@@ -184,13 +186,5 @@ fn typed(model: &mut Model) -> Option<&mut String> {
             Some(&mut palette.text)
         }
         _ => None,
-    }
-}
-
-/// The process whose engine is only looked at.
-fn viewed(model: &Model) -> Option<u32> {
-    match model.role {
-        Role::Driver => None,
-        Role::Viewer { driver } | Role::LeftBehind { driver } => Some(driver),
     }
 }
