@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::body::{self, Asked};
 use super::memory::{End, Service};
 use super::upstreams::{Upstream, Verdict};
+use super::workers::Worker;
 use super::{Proxy, reply, transfer};
 use crate::config::{AccessLog, TransferConfig};
 
@@ -24,13 +25,9 @@ const SLOWEST_BODY: Duration = Duration::from_secs(30);
 const EXECUTOR_PATH: &str = "v1/chat/completions";
 
 /// Passes a request on; `endpoint` is below `/v1`.
-pub(super) async fn forward(
-    proxy: &Arc<Proxy>,
-    endpoint: &'static str,
-    request: Request,
-) -> Response {
-    let started = Instant::now();
-    let answer = sent(proxy, endpoint, request, started).await;
+pub(super) async fn forward(worker: &Worker, endpoint: &'static str, request: Request) -> Response {
+    let (started, proxy) = (Instant::now(), &worker.proxy);
+    let answer = sent(worker, endpoint, request, started).await;
     let answer = answer.unwrap_or_else(|no| {
         if proxy.config.access_log != AccessLog::Off {
             tracing::info!(endpoint, status = no.status().as_u16(), "refused");
@@ -42,11 +39,12 @@ pub(super) async fn forward(
 }
 
 async fn sent(
-    proxy: &Arc<Proxy>,
+    worker: &Worker,
     endpoint: &'static str,
     request: Request,
     started: Instant,
 ) -> Result<Response, Response> {
+    let proxy = &worker.proxy;
     if proxy.memory.service() == Service::Stopped {
         let why = "inference is stopped; the Network Node starts it with inference/up";
         return Err(reply::error(StatusCode::SERVICE_UNAVAILABLE, why));
@@ -66,7 +64,7 @@ async fn sent(
     let deadline = started + proxy.config.request_timeout;
     let (answer, from) = match &proxy.config.transfer {
         Some(transfer) if !transfer::is_numbered(&head.headers) => {
-            let answer = transferred(proxy, transfer, &head.headers, body, deadline).await?;
+            let answer = transferred(worker, transfer, &head.headers, body, deadline).await?;
             (answer, "executor".to_owned())
         }
         _ => {
@@ -74,7 +72,7 @@ async fn sent(
                 .map_err(str::to_owned)
                 .and_then(|seed| body::read(&proxy.config, &body, seed))
                 .map_err(|why| reply::error(StatusCode::BAD_REQUEST, &why))?;
-            let (answer, upstream) = ask_in_turn(proxy, endpoint, &asked, deadline).await?;
+            let (answer, upstream) = ask_in_turn(worker, endpoint, &asked, deadline).await?;
             (answer, upstream.name().to_owned())
         }
     };
@@ -122,16 +120,17 @@ async fn read(proxy: &Proxy, body: Body) -> Result<Bytes, Response> {
 /// Asks one upstream after the other until one answers. Nothing has reached the caller yet, so
 /// another may still be asked.
 async fn ask_in_turn<'a>(
-    proxy: &'a Proxy,
+    worker: &'a Worker,
     endpoint: &str,
     asked: &Asked<'_>,
     deadline: Instant,
 ) -> Result<(reqwest::Response, &'a Upstream), Response> {
+    let proxy = &worker.proxy;
     let mut why_not = unreachable();
     for upstream in proxy.upstreams.in_order(Instant::now()) {
         let body = asked.with_model(&upstream.config.model);
         let body = body.map_err(|why| reply::error(StatusCode::BAD_REQUEST, &why.to_string()))?;
-        let call = proxy
+        let call = worker
             .client
             .post(upstream.endpoint(endpoint))
             .headers(upstream.headers())
@@ -176,7 +175,7 @@ async fn ask_in_turn<'a>(
 
 /// Hands the request to the executor, as it came.
 async fn transferred(
-    proxy: &Proxy,
+    worker: &Worker,
     config: &TransferConfig,
     caller: &HeaderMap,
     body: Bytes,
@@ -185,7 +184,7 @@ async fn transferred(
     let now = chrono::Utc::now().timestamp();
     let headers = transfer::headers(config, caller, &body, now)
         .map_err(|why| reply::error(StatusCode::BAD_REQUEST, why))?;
-    let call = proxy
+    let call = worker
         .client
         .post(crate::http::join(&config.executor, EXECUTOR_PATH))
         .headers(headers)

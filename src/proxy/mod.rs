@@ -12,26 +12,28 @@ mod surface;
 mod tests;
 mod transfer;
 mod upstreams;
+mod workers;
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::Request;
 use axum::response::Response;
-use axum::serve::ListenerExt as _;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 
 use crate::config::ProxyConfig;
 use memory::Memory;
 pub(crate) use metrics::OPENMETRICS;
 use upstreams::Upstreams;
+use workers::{Stage, Worker, Workers};
 
 /// Name of the proxy's own file in the state directory.
 pub const STATE_FILE: &str = "proxy.json";
@@ -44,7 +46,6 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// What every request needs.
 struct Proxy {
     config: ProxyConfig,
-    client: reqwest::Client,
     upstreams: Upstreams,
     places: Arc<Semaphore>,
     memory: Memory,
@@ -77,7 +78,6 @@ pub async fn serve_on(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let proxy = Arc::new(Proxy {
-        client: client(config).map_err(io::Error::other)?,
         upstreams: Upstreams::new(&config.upstream, &config.fallbacks),
         places: Arc::new(Semaphore::new(config.max_concurrent as usize)),
         memory: Memory::open(state_file),
@@ -85,40 +85,26 @@ pub async fn serve_on(
         first_byte: Histogram::new(exponential_buckets(0.01, 2.0, 14)),
         config: config.clone(),
     });
-    let at: SocketAddr = listener.local_addr()?;
+    let at = listener.local_addr()?;
     tracing::info!(%at, model = config.model, "the inference proxy serves");
-    let (ended, over) = tokio::sync::oneshot::channel();
-    let app = Router::new()
-        .fallback(answer)
-        .with_state(Arc::clone(&proxy))
-        .into_make_service_with_connect_info::<SocketAddr>();
-    // Each piece of a stream goes out when it is there, not when the one before has been acknowledged.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!("pieces of a stream may be delayed: {error}");
-        }
-    });
-    let served = axum::serve(listener, app).with_graceful_shutdown(async move {
-        shutdown.await;
-        let _ = ended.send(());
-    });
-    let too_long = async {
-        // An error means that the server itself is gone: then its own result counts.
-        match over.await {
-            Ok(()) => tokio::time::sleep(DRAIN).await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    let result = tokio::select! {
-        result = served.into_future() => result,
-        () = too_long => {
-            tracing::warn!("answers were still under way and are cut off");
-            Ok(())
-        }
-        () = save_regularly(&proxy) => Ok(()),
-    };
+    let (stage, told) = watch::channel(Stage::Serving);
+    let workers = Workers::start(&proxy, &told)?;
+    tokio::select! {
+        () = workers.deal(&listener) => {}
+        () = save_regularly(&proxy) => {}
+        () = shutdown => {}
+    }
+    // Whoever comes now finds nobody listening, and asks somebody else.
+    drop(listener);
+    stage.send_replace(Stage::Draining);
+    let mut ended = pin!(workers.end());
+    if timeout(DRAIN, ended.as_mut()).await.is_err() {
+        tracing::warn!("answers were still under way and are cut off");
+        stage.send_replace(Stage::Cut);
+        ended.await;
+    }
     proxy.memory.save();
-    result
+    Ok(())
 }
 
 async fn save_regularly(proxy: &Proxy) {
@@ -153,11 +139,8 @@ fn is_of_this_machine(url: &url::Url) -> bool {
     host == "localhost" || host.starts_with("127.") || host == "[::1]"
 }
 
-async fn answer(
-    State(proxy): State<Arc<Proxy>>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response {
+async fn answer(worker: &Worker, from: SocketAddr, request: Request) -> Response {
+    let proxy = &worker.proxy;
     let route = surface::route(request.method(), request.uri().path());
     // Whether it lives, everybody may ask.
     if !route.is_health() {
@@ -167,8 +150,8 @@ async fn answer(
         }
     }
     match route {
-        surface::Route::Forward(endpoint) => forward::forward(&proxy, endpoint, request).await,
-        surface::Route::Metrics => metrics::answer(&proxy),
-        route => surface::answer(&proxy, route),
+        surface::Route::Forward(endpoint) => forward::forward(worker, endpoint, request).await,
+        surface::Route::Metrics => metrics::answer(proxy),
+        route => surface::answer(proxy, route),
     }
 }

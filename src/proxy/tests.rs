@@ -1,5 +1,6 @@
 //! The proxy between a caller and an upstream, all on loopback.
 
+use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
