@@ -247,6 +247,42 @@ fn commands_that_read_answer_from_the_configured_world_in_words_and_json() {
 }
 
 #[test]
+fn a_log_of_json_is_json_in_every_line_on_standard_error_and_in_the_files() {
+    let home = Home::new();
+    let sim = Sim::start(home.command(&["sim"]).args(["--speed", "400"]));
+    let ran = home.run(&[
+        "--config",
+        sim.config.as_str(),
+        "--log-format",
+        "json",
+        "auto",
+        "--once",
+    ]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let files = std::fs::read_dir(config_of(&sim).paths.log_dir).unwrap();
+    let logged: String = files
+        .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+        .collect();
+    for text in [&ran.stderr, &logged] {
+        let messages: Vec<String> = text
+            .lines()
+            .map(|line| {
+                let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+                let time = line["timestamp"].as_str().unwrap();
+                chrono::DateTime::parse_from_rfc3339(time).unwrap();
+                assert!(
+                    line["level"].is_string() && line["target"].is_string(),
+                    "{line}"
+                );
+                line["message"].as_str().unwrap().to_owned()
+            })
+            .collect();
+        assert!(messages.iter().any(|line| line == "renting → booting"));
+        assert!(messages.iter().all(|line| !line.contains('\u{1b}')));
+    }
+}
+
+#[test]
 fn auto_works_on_a_served_world_and_a_second_one_is_refused() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "400"]));

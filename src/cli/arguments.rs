@@ -65,6 +65,16 @@ pub(crate) struct Common {
         value_name = "WHICH"
     )]
     pub(crate) glyphs: Glyphs,
+    /// The program's own log, in its files and on standard error: for eyes, or a JSON object a line.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "text",
+        value_name = "FORMAT",
+        env = "POCPIT_LOG_FORMAT"
+    )]
+    pub(crate) log_format: LogFormat,
     /// Say at the cockpit's end how fast it was.
     #[arg(long, global = true, hide = true)]
     pub(crate) timings: bool,
@@ -145,6 +155,15 @@ impl Glyphs {
             Glyphs::Unicode => GlyphChoice::Unicode,
         }
     }
+}
+
+/// How a line of the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Time, level, words.
+    Text,
+    /// A JSON object: timestamp, level, target, message, and what else is known by name.
+    Json,
 }
 
 /// Colours.

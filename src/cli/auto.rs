@@ -14,7 +14,7 @@ use crate::http::HttpClient;
 
 pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report> {
     let config = runtime::load(common)?.config;
-    let _guard = telemetry::start(Audience::Terminal, &config.paths.log_dir)?;
+    let _guard = telemetry::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
     if let Some(refusal) = another_cockpit(&config).await {
         say(format_args!("pocpit: {refusal}"));
         return Ok(Exit::Refused);

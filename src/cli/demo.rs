@@ -33,7 +33,7 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
     } else {
         Audience::Cockpit
     };
-    let _guard = telemetry::start(audience, &config.paths.log_dir)?;
+    let _guard = telemetry::start(audience, common.log_format, &config.paths.log_dir)?;
     let exit = if arguments.headless {
         let signals = Signals::listen()?;
         let handle = runtime::start_engine(&config, mode, EndAfter::OneSprint)?;

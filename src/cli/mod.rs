@@ -41,7 +41,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::config::LoadError;
 use crate::engine::attach::AttachError;
 use crate::journal::JournalError;
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, LogFormat};
 
 // Tests put the same program together.
 pub use runtime::start_engine;
@@ -191,7 +191,11 @@ pub(crate) fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
 
 /// A line for the operator on standard error. That nobody reads it is no reason to end.
 pub(crate) fn say(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    let mut out = std::io::stderr().lock();
+    let _ = match telemetry::said_as() {
+        LogFormat::Text => writeln!(out, "{line}"),
+        LogFormat::Json => writeln!(out, "{}", telemetry::object(line)),
+    };
 }
 
 /// A result on standard output.

@@ -25,7 +25,7 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
         ));
         return Ok(Exit::Usage);
     };
-    let _guard = telemetry::start(Audience::Terminal, &config.paths.log_dir)?;
+    let _guard = telemetry::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
     let state_file = config.paths.state_dir.join(STATE_FILE);
     let served = crate::proxy::serve(proxy, &state_file, told_to_end()?);
     tokio::select! {

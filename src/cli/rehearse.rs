@@ -18,7 +18,7 @@ use crate::flow::{Effect, Sprint};
 
 pub(crate) async fn run(arguments: Rehearse, common: &Common) -> Result<Exit, Report> {
     let config = runtime::load(common)?.config;
-    let _guard = telemetry::start(Audience::Terminal, &config.paths.log_dir)?;
+    let _guard = telemetry::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
     if let Some(refusal) = auto::another_cockpit(&config).await {
         return Ok(refused(&refusal));
     }

@@ -2,6 +2,7 @@
 //! error. `POCPIT_LOG` sets what is logged, for example `debug` or `pocpit::vast=trace`.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use color_eyre::eyre::{Report, WrapErr, eyre};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
@@ -9,6 +10,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+use super::arguments::LogFormat;
 use super::log_files::LogFiles;
 use super::say;
 
@@ -28,7 +30,11 @@ pub(crate) enum Audience {
 
 /// Starts logging. The guard writes the last lines when it is dropped. A log that cannot be written
 /// is told and is no reason not to start: there may be a rental to take down.
-pub(crate) fn start(audience: Audience, log_dir: &Path) -> Result<WorkerGuard, Report> {
+pub(crate) fn start(
+    audience: Audience,
+    format: LogFormat,
+    log_dir: &Path,
+) -> Result<WorkerGuard, Report> {
     if let Err(error) = crate::journal::make_private_dir(log_dir) {
         say(format_args!(
             "warning: nothing is logged to files: the directory {} cannot be made: {error}",
@@ -41,11 +47,18 @@ pub(crate) fn start(audience: Audience, log_dir: &Path) -> Result<WorkerGuard, R
         .finish(LogFiles::new(log_dir, "pocpit"));
     let to_file = tracing_subscriber::fmt::layer()
         .with_writer(writer)
-        .with_ansi(false)
-        .with_filter(filter()?);
+        .with_ansi(false);
+    let to_file = match format {
+        LogFormat::Text => to_file.boxed(),
+        LogFormat::Json => to_file.json().flatten_event(true).boxed(),
+    };
+    let to_file = to_file.with_filter(filter()?);
     let registry = tracing_subscriber::registry().with(to_file);
     match audience {
-        Audience::Terminal => registry.with(to_terminal()?).try_init()?,
+        Audience::Terminal => {
+            registry.with(to_terminal(format)?).try_init()?;
+            let _ = SAID_AS.set(format);
+        }
         Audience::Cockpit => {
             tui_logger::init_logger(tui_logger::LevelFilter::Trace)
                 .map_err(|error| eyre!("the cockpit's log pane does not start: {error}"))?;
@@ -58,6 +71,24 @@ pub(crate) fn start(audience: Audience, log_dir: &Path) -> Result<WorkerGuard, R
     }
     log_panics();
     Ok(guard)
+}
+
+/// How standard error speaks, once there is a log on it.
+static SAID_AS: OnceLock<LogFormat> = OnceLock::new();
+
+/// How what is said beside the log is written, so that one reader can read both.
+pub(crate) fn said_as() -> LogFormat {
+    SAID_AS.get().copied().unwrap_or(LogFormat::Text)
+}
+
+/// A sentence as a line of the log.
+pub(crate) fn object(sentence: std::fmt::Arguments<'_>) -> serde_json::Value {
+    serde_json::json!({
+        "timestamp": chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+        "level": "INFO",
+        "message": sentence.to_string(),
+        "target": "pocpit",
+    })
 }
 
 /// A panic goes to the log, and to standard error unless the cockpit draws there.
@@ -94,16 +125,19 @@ fn filter() -> Result<EnvFilter, Report> {
     }
 }
 
-fn to_terminal<S>() -> Result<impl Layer<S>, Report>
+fn to_terminal<S>(format: LogFormat) -> Result<impl Layer<S>, Report>
 where
-    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a> + Send + Sync,
 {
     use std::io::IsTerminal;
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
         // A closed standard error must not become a flood of complaints about itself.
         .log_internal_errors(false);
+    let layer = match format {
+        LogFormat::Text => layer.with_target(false).boxed(),
+        LogFormat::Json => layer.with_ansi(false).json().flatten_event(true).boxed(),
+    };
     Ok(layer.with_filter(filter()?))
 }

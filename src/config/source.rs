@@ -144,6 +144,7 @@ fn from_environment(
 /// Variables that mean something else to the program or its tests.
 const PROGRAM_VARIABLES: &[&str] = &[
     "POCPIT_LOG",
+    "POCPIT_LOG_FORMAT",
     "POCPIT_CONFIG",
     #[cfg(debug_assertions)]
     "POCPIT_DRILL",
