@@ -222,6 +222,7 @@ fn waiting() -> Snapshot {
             read_at: Some(at(0)),
             trouble: None,
         },
+        proxy: Some(proxy()),
         money: unspent(),
         alerts: vec![],
         history: Arc::default(),
@@ -229,6 +230,31 @@ fn waiting() -> Snapshot {
         rentals_read_at: None,
         notices_lost: 0,
         ended: false,
+    }
+}
+
+/// The inference proxy, in good health.
+fn proxy() -> ProxySnapshot {
+    ProxySnapshot {
+        address: "127.0.0.1:5050".parse().unwrap(),
+        figures: Some(ProxyFigures {
+            serving: Serving::Up,
+            under_way: 3,
+            answered: 48_211,
+            refused: 12,
+            failed: 4,
+            unfinished: 7,
+            upstreams: vec![UpstreamFigures {
+                name: "api.hyperbolic.xyz".into(),
+                answered: 48_211,
+                failed: 4,
+                health: UpstreamHealth::Well,
+            }],
+        }),
+        read_at: Some(at(0)),
+        per_minute: Some(14.2),
+        silent_since: None,
+        trouble: None,
     }
 }
 
@@ -663,6 +689,19 @@ fn states() -> Vec<(&'static str, Model)> {
         ("compare", asked(choosing(), "cjjc")),
         ("offers_narrowed", asked(choosing(), ">>/h100")),
         ("nodes_remove", asked(proving(), "5jD")),
+        ("proxy_silent", {
+            let mut s = proving();
+            let proxy = s.proxy.as_mut().unwrap();
+            proxy.silent_since = Some(at(-3));
+            proxy.trouble = Some("connection refused".into());
+            asked(s, "5")
+        }),
+        ("proxy_without_upstream", {
+            let mut s = proving();
+            let figures = s.proxy.as_mut().unwrap().figures.as_mut().unwrap();
+            figures.upstreams[0].health = UpstreamHealth::Resting;
+            asked(s, "5")
+        }),
         ("history", asked(with_past(), "7")),
         ("charts", asked(with_past(), "8")),
         ("typed_sum", {
@@ -1077,15 +1116,16 @@ fn a_viewer_decides_as_the_driver_does_and_is_told_who_does_it() {
 
 #[test]
 fn left_behind_keys_that_would_command_say_that_nobody_would_do_it() {
-    for (snapshot, keys) in [
-        (waiting(), "s"),
-        (choosing(), "\n"),
-        (choosing(), "m"),
-        (choosing(), "r"),
-        (registering(), "a"),
-        (rented(Step::Booting), "x"),
-    ] {
-        let mut m = viewer(snapshot);
+    let cases: [(fn() -> Snapshot, &str); 6] = [
+        (waiting, "s"),
+        (choosing, "\n"),
+        (choosing, "m"),
+        (choosing, "r"),
+        (registering, "a"),
+        (|| rented(Step::Booting), "x"),
+    ];
+    for (snapshot, keys) in cases {
+        let mut m = viewer(snapshot());
         update(&mut m, Message::DriverEnded);
         m.dialog = None;
         assert_eq!(type_and_draw(&mut m, keys), vec![], "{keys:?}");

@@ -1,15 +1,19 @@
 //! `pocpit demo`: the whole thing on the embedded simulated world.
 
 use color_eyre::eyre::{Report, WrapErr};
+use tokio::task::JoinHandle;
 
 use super::arguments::{Common, Demo};
 use super::cockpit::{self, IfTerminalIsLost};
 use super::headless::{self, Format, Signals};
 use super::telemetry::{self, Audience};
 use super::{Exit, runtime, simulated};
+use crate::config::Config;
 use crate::domain::Mode;
 use crate::engine::EndAfter;
+use crate::proxy::STATE_FILE;
 use crate::tui::{self, Places};
+use crate::world::ServedWorld;
 
 pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report> {
     if !arguments.headless {
@@ -20,7 +24,7 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
         .prefix("pocpit-")
         .tempdir()
         .wrap_err("the demonstration finds no place for its files")?;
-    let served = simulated::start(&arguments.world).await?;
+    let mut served = simulated::start(&arguments.world).await?;
     let config =
         simulated::parse_configuration(&simulated::configuration(&served, scratch.path()).await?)?;
     let mode = if arguments.auto {
@@ -34,6 +38,7 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
         Audience::Cockpit
     };
     let _guard = telemetry::start(audience, common.log_format, &config.paths.log_dir)?;
+    let proxy = start_proxy(&config, &mut served);
     let exit = if arguments.headless {
         let signals = Signals::listen()?;
         let handle = runtime::start_engine(&config, mode, EndAfter::OneSprint)?;
@@ -59,6 +64,22 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
         )
         .await
     };
+    if let Some(proxy) = proxy {
+        proxy.abort();
+    }
     served.shutdown().await;
     exit
+}
+
+/// The inference proxy, which for real is a process of its own, and somebody who asks it.
+fn start_proxy(config: &Config, world: &mut ServedWorld) -> Option<JoinHandle<()>> {
+    let proxy = config.inference_proxy.clone()?;
+    let state_file = config.paths.state_dir.join(STATE_FILE);
+    world.call_inference(proxy.listen);
+    Some(tokio::spawn(async move {
+        let served = crate::proxy::serve(&proxy, &state_file, std::future::pending());
+        if let Err(error) = served.await {
+            tracing::warn!("{error}");
+        }
+    }))
 }

@@ -20,6 +20,7 @@ use crate::journal::Journal;
 use crate::mlnode::client::MlNodeFactory;
 use crate::network_node::NetworkNodeClient;
 use crate::notify::Notifier;
+use crate::proxy::ProxyClient;
 use crate::ssh::OpenSshRemote;
 use crate::vast::{Pacing, VastClient};
 
@@ -121,6 +122,10 @@ fn ports(config: &Config, notifier: Notifier) -> Result<Ports, Report> {
         chain: Arc::new(ChainClient::new(http.clone(), &config.chain)),
         market: Arc::new(market(&http, &config.vast, config.simulation)),
         network_node: Arc::new(NetworkNodeClient::new(http.clone(), &config.network_node)),
+        inference_proxy: config
+            .inference_proxy
+            .as_ref()
+            .map(|proxy| Arc::new(ProxyClient::new(http.clone(), proxy)) as Arc<_>),
         mlnodes: Arc::new(MlNodeFactory::new(http)),
         remote: Arc::new(OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir)?),
         rental_logs: rental_logs(config),

@@ -66,8 +66,11 @@ pub async fn configuration(world: &ServedWorld, directory: &Path) -> Result<Stri
         ("inference_proxy.poc_port", proxy_poc.port().to_string()),
         ("inference_proxy.listen", text(&proxy.to_string())),
         ("inference_proxy.model", text(&world.model())),
-        ("inference_proxy.upstream", text("http://127.0.0.1:9/v1")),
-        ("inference_proxy.upstream_key", text("none")),
+        (
+            "inference_proxy.upstream",
+            text(world.upstream_url().as_str()),
+        ),
+        ("inference_proxy.upstream_key", text(&world.upstream_key())),
         ("inference_proxy.upstream_model", text(&world.model())),
         ("paths.state_dir", path(&directory.join("state"))),
         ("paths.runtime_dir", path(&directory.join("run"))),

@@ -8,6 +8,7 @@ mod call;
 mod chain;
 mod heights;
 mod ids;
+mod inference;
 mod log;
 mod market;
 mod money;
@@ -31,6 +32,7 @@ pub use heights::{Blocks, EpochIndex, Height};
 pub use ids::{
     CockpitId, HostId, InstanceId, InvalidId, MachineId, NodeId, OfferId, Participant, RentalLabel,
 };
+pub use inference::{ProxyFigures, Serving, UpstreamFigures, UpstreamHealth};
 pub use log::{LineStyle, LogLine, Span, TerminalColor};
 pub use market::{
     Account, ActualStatus, Instance, Offer, OfferQuery, PortMapping, RentOrder, SshEndpoint,

@@ -12,6 +12,7 @@ use super::began::Began;
 use super::confirmation::PendingConfirmation;
 use super::drill::{self, Part, drill};
 use super::heartbeat::Heartbeat;
+use super::inference::ProxyState;
 use super::memory::ReleaseOnly;
 use super::observe::{Observation, start_pollers};
 use super::see::CLOCK_SLACK;
@@ -141,6 +142,7 @@ pub(super) struct Seen {
     pub(super) ahead_of_chain: Duration,
     pub(super) nodes: Option<(Time, Vec<RegisteredNode>)>,
     pub(super) nodes_trouble: Option<String>,
+    pub(super) proxy: ProxyState,
     /// A change of a node by hand that did not work, and when.
     pub(super) change_trouble: Option<(Time, String)>,
     pub(super) listing: Option<(Time, Vec<Instance>)>,

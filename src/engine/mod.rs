@@ -15,6 +15,7 @@ mod drill;
 mod exec;
 mod front;
 mod heartbeat;
+mod inference;
 mod link;
 mod market_log;
 mod memory;
@@ -49,14 +50,14 @@ pub use see::CLOCK_SLACK;
 pub use snapshot::{
     Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,
     ConfirmationEstimate, GateSnapshot, HeightEstimate, LastReads, LinkSnapshot, MoneySnapshot,
-    NodeChange, NodeOwner, NodeRow, NodesSnapshot, OffersSnapshot, PastSprintRow, QuitChoice,
-    RejectedOffer, RentalSnapshot, SearchState, Snapshot, SprintSnapshot, StageEstimate, TimeBand,
-    TunnelRate, UpgradeEstimate, WorldKind,
+    NodeChange, NodeOwner, NodeRow, NodesSnapshot, OffersSnapshot, PastSprintRow, ProxySnapshot,
+    QuitChoice, RejectedOffer, RentalSnapshot, SearchState, Snapshot, SprintSnapshot,
+    StageEstimate, TimeBand, TunnelRate, UpgradeEstimate, WorldKind,
 };
 
 pub use supervise::{Panicked, caught};
 
-use ports::{Chain, Clock, Market, MlNodes, NetworkNode, Remote};
+use ports::{Chain, Clock, InferenceProxy, Market, MlNodes, NetworkNode, Remote};
 
 /// The outside world that an engine works on.
 pub struct Ports {
@@ -68,6 +69,8 @@ pub struct Ports {
     pub market: Arc<dyn Market>,
     /// The operator's Network Node.
     pub network_node: Arc<dyn NetworkNode>,
+    /// The inference proxy, if there is one.
+    pub inference_proxy: Option<Arc<dyn InferenceProxy>>,
     /// Clients for `MLNode`s.
     pub mlnodes: Arc<dyn MlNodes>,
     /// SSH.

@@ -14,7 +14,7 @@ use super::{Absence, Ports};
 use crate::chain::clock::{STRETCH, STRETCHES};
 use crate::domain::{
     Account, BlockHeader, Blocks, CallError, Confirmation, Duration, Governance, Height, Instance,
-    InstanceId, MlNodeStatus, Offer, RegisteredNode, SourceReport, SshEndpoint, Time,
+    InstanceId, MlNodeStatus, Offer, ProxyFigures, RegisteredNode, SourceReport, SshEndpoint, Time,
 };
 use crate::flow::{Effect, Event};
 use crate::journal::Record;
@@ -30,6 +30,7 @@ pub(super) enum Observation {
     Nodes(Result<Vec<RegisteredNode>, CallError>),
     Listing(Result<Vec<Instance>, CallError>),
     Account(Result<Account, CallError>),
+    Proxy(Result<ProxyFigures, CallError>),
     Instance(InstanceId, Result<Option<Instance>, CallError>),
     Link(InstanceId, LinkChange),
     Log(InstanceId, TailChunk),
@@ -104,6 +105,7 @@ const GOVERNANCE_EVERY: Duration = Duration::minutes(10);
 const NODES_EVERY: Duration = Duration::seconds(30);
 const LISTING_EVERY: Duration = Duration::seconds(30);
 const ACCOUNT_EVERY: Duration = Duration::minutes(2);
+const PROXY_EVERY: Duration = Duration::seconds(30);
 
 /// Starts the pollers that run as long as the engine does.
 pub(super) fn start_pollers(
@@ -141,6 +143,12 @@ pub(super) fn start_pollers(
         let ports = account.clone();
         async move { Some(Observation::Account(ports.market.account().await)) }
     });
+    if let Some(proxy) = ports.inference_proxy.clone() {
+        every(ports, PROXY_EVERY, reports, stop, move || {
+            let proxy = proxy.clone();
+            async move { Some(Observation::Proxy(proxy.figures().await)) }
+        });
+    }
     tokio::spawn(measure_block_time(
         ports.clone(),
         reports.clone(),

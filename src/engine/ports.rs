@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 
 use crate::domain::{
     Account, BlockHeader, CallError, Duration, EpochIndex, EpochView, Governance, Height, Instance,
-    InstanceId, MlNodeStatus, NodeConfig, NodeId, Offer, OfferQuery, Participant, RegisteredNode,
-    RentOrder, SourceReport, SshEndpoint, Time, Weight, WorkloadModel,
+    InstanceId, MlNodeStatus, NodeConfig, NodeId, Offer, OfferQuery, Participant, ProxyFigures,
+    RegisteredNode, RentOrder, SourceReport, SshEndpoint, Time, Weight, WorkloadModel,
 };
 
 /// Time, so that a simulated world can run faster than ours. HTTP and SSH time-outs are real time;
@@ -143,6 +143,15 @@ pub trait NetworkNode: Send + Sync {
     async fn disable(&self, id: &NodeId) -> Result<(), CallError>;
     /// Asks the `PoC` callback, as it is reached from here, for any answer at all.
     async fn callback_answers(&self) -> Result<(), CallError>;
+}
+
+/// The inference proxy, which is a process of its own on this machine.
+#[async_trait]
+pub trait InferenceProxy: Send + Sync {
+    /// Where it is reached.
+    fn address(&self) -> SocketAddr;
+    /// How it is.
+    async fn figures(&self) -> Result<ProxyFigures, CallError>;
 }
 
 /// The `MLNode` of one rental, through its tunnel.

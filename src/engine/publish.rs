@@ -89,6 +89,7 @@ impl Engine {
                 .beside()
                 .map(|rental| self.rental_snapshot(now, rental)),
             nodes: self.nodes_snapshot(),
+            proxy: self.proxy_snapshot(),
             money: self.money_snapshot(now),
             history: self.past.clone(),
             alerts: self.alerts(now, began),
@@ -590,6 +591,7 @@ impl Engine {
         alerts.extend(self.obstacles(now, began));
         alerts.extend(self.chain_alerts(now, began));
         alerts.extend(self.price_alert());
+        alerts.extend(self.proxy_alert());
         alerts.extend(self.credit_alert(now, began));
         alerts.sort_by(|a, b| b.level.cmp(&a.level).then(a.since.cmp(&b.since)));
         alerts

@@ -39,6 +39,7 @@ impl Engine {
             Observation::Account(Err(error)) => {
                 tracing::warn!("the account's credit is unknown: {error}");
             }
+            Observation::Proxy(reading) => self.see_proxy(now, reading),
             Observation::Instance(id, result) => self.see_instance(now, id, result),
             Observation::Link(id, change) => self.see_link(now, id, change),
             Observation::Log(id, chunk) => self.see_log(now, id, &chunk),

@@ -1,6 +1,7 @@
 //! What the engine shows and takes: the whole contract with the cockpit. Everything is serde: a
 //! viewer follows a running engine over a socket.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -10,8 +11,8 @@ use crate::domain::{
     AvoidedMachine, Blocks, BootFault, BootStage, BootTimes, ChainPhase, CockpitId,
     ConfirmationEvent, Duration, EpochIndex, EpochParams, EpochStages, GateKind, GpuDevice, Height,
     InstanceId, Lead, LogLine, MachineId, Milestone, Mode, NodeId, Offer, OfferId, Outcome,
-    Preflight, RankedOffer, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState, SourceStatus,
-    SprintReport, SshEndpoint, Step, StepSpan, Time, Usd, UsdPerHour,
+    Preflight, ProxyFigures, RankedOffer, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState,
+    SourceStatus, SprintReport, SshEndpoint, Step, StepSpan, Time, Usd, UsdPerHour,
 };
 
 /// What an operator can ask for.
@@ -97,6 +98,9 @@ pub struct Snapshot {
     pub beside: Option<RentalSnapshot>,
     /// The Network Node's list.
     pub nodes: NodesSnapshot,
+    /// The inference proxy, if there is one.
+    #[serde(default)]
+    pub proxy: Option<ProxySnapshot>,
     /// Money.
     pub money: MoneySnapshot,
     /// Past sprints, oldest first.
@@ -457,6 +461,23 @@ pub struct NodesSnapshot {
     pub rows: Vec<NodeRow>,
     /// When it was read.
     pub read_at: Option<Time>,
+    /// Why the last attempt failed.
+    pub trouble: Option<String>,
+}
+
+/// The inference proxy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProxySnapshot {
+    /// Where it is reached from here.
+    pub address: SocketAddr,
+    /// Its last figures, however old.
+    pub figures: Option<ProxyFigures>,
+    /// When they were read.
+    pub read_at: Option<Time>,
+    /// Requests a minute lately.
+    pub per_minute: Option<f64>,
+    /// Since when it does not answer.
+    pub silent_since: Option<Time>,
     /// Why the last attempt failed.
     pub trouble: Option<String>,
 }

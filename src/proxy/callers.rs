@@ -31,13 +31,23 @@ impl Refusal {
     }
 }
 
-/// Whether a caller at `from` may ask.
-pub(super) fn admit(rules: &CallerRules, from: IpAddr, headers: &HeaderMap) -> Result<(), Refusal> {
-    // An IPv4 caller of an IPv6 socket shows as a mapped address.
-    let from = from.to_canonical();
-    let networks = &rules.networks;
-    if !networks.is_empty() && !networks.iter().any(|network| network.contains(&from)) {
-        return Err(Refusal::UnknownAddress);
+/// Where a caller is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On this machine, to see how the proxy is: the networks are about who may use it.
+    Here,
+    At(IpAddr),
+}
+
+/// Whether a caller may ask.
+pub(super) fn admit(rules: &CallerRules, from: Place, headers: &HeaderMap) -> Result<(), Refusal> {
+    if let Place::At(from) = from {
+        // An IPv4 caller of an IPv6 socket shows as a mapped address.
+        let from = from.to_canonical();
+        let networks = &rules.networks;
+        if !networks.is_empty() && !networks.iter().any(|network| network.contains(&from)) {
+            return Err(Refusal::UnknownAddress);
+        }
     }
     let Some(token) = &rules.token else {
         return Ok(());
@@ -71,7 +81,7 @@ mod tests {
 
     #[test]
     fn without_rules_everybody_may_ask() {
-        let from = "203.0.113.7".parse().unwrap();
+        let from = Place::At("203.0.113.7".parse().unwrap());
         assert_eq!(admit(&rules(&[], None), from, &HeaderMap::new()), Ok(()));
     }
 
@@ -85,17 +95,16 @@ mod tests {
             ("10.0.0.6", false),
             ("2001:db8::1", false),
         ] {
-            let answer = admit(&rules, from.parse().unwrap(), &HeaderMap::new());
+            let place = Place::At(from.parse().unwrap());
+            let answer = admit(&rules, place, &HeaderMap::new());
             assert_eq!(answer.is_ok(), may, "{from}: {answer:?}");
         }
+        assert_eq!(admit(&rules, Place::Here, &HeaderMap::new()), Ok(()));
     }
 
     #[test]
     fn only_the_right_token_opens() {
-        let (rules, from) = (
-            rules(&[], Some("open sesame")),
-            "127.0.0.1".parse().unwrap(),
-        );
+        let (rules, from) = (rules(&[], Some("open sesame")), Place::Here);
         assert_eq!(admit(&rules, from, &bearing("open sesame")), Ok(()));
         for headers in [HeaderMap::new(), bearing("open"), bearing("open sesame!")] {
             assert_eq!(admit(&rules, from, &headers), Err(Refusal::WrongToken));

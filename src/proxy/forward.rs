@@ -12,11 +12,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::body::{self, Asked};
-use super::memory::{End, Service};
+use super::memory::End;
 use super::upstreams::{Upstream, Verdict};
 use super::workers::Worker;
 use super::{Proxy, reply, transfer};
 use crate::config::{AccessLog, TransferConfig};
+use crate::domain::Serving;
 
 /// A caller that does not send its request in this time does not hold memory any longer.
 const SLOWEST_BODY: Duration = Duration::from_secs(30);
@@ -45,7 +46,7 @@ async fn sent(
     started: Instant,
 ) -> Result<Response, Response> {
     let proxy = &worker.proxy;
-    if proxy.memory.service() == Service::Stopped {
+    if proxy.memory.service() == Serving::Stopped {
         let why = "inference is stopped; the Network Node starts it with inference/up";
         return Err(reply::error(StatusCode::SERVICE_UNAVAILABLE, why));
     }

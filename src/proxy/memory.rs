@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::domain::Serving;
 use crate::kept;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +19,7 @@ pub(super) struct Memory {
 #[serde(default)]
 pub(super) struct Kept {
     /// What the Network Node asked for last.
-    pub service: Service,
+    pub service: Serving,
     /// By endpoint and HTTP status.
     pub answers: BTreeMap<String, BTreeMap<u16, u64>>,
     /// By upstream.
@@ -27,15 +28,6 @@ pub(super) struct Kept {
     pub sent: u64,
     /// Answers that the caller did not wait for, or that broke off.
     pub unfinished: u64,
-}
-
-/// What the Network Node asked for last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Service {
-    #[default]
-    Up,
-    Stopped,
 }
 
 /// What became of requests to an upstream.
@@ -49,7 +41,7 @@ pub(super) struct Attempts {
 impl Default for Kept {
     fn default() -> Kept {
         Kept {
-            service: Service::Up,
+            service: Serving::Up,
             answers: BTreeMap::new(),
             upstreams: BTreeMap::new(),
             sent: 0,
@@ -81,12 +73,12 @@ impl Memory {
         }
     }
 
-    pub fn service(&self) -> Service {
+    pub fn service(&self) -> Serving {
         self.kept().service
     }
 
     /// Written at once: a restart must not serve what the Network Node has stopped.
-    pub fn set_service(&self, service: Service) {
+    pub fn set_service(&self, service: Serving) {
         self.kept().service = service;
         self.save();
     }
@@ -165,14 +157,14 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("state/proxy.json");
         let memory = Memory::open(&file);
-        assert_eq!(memory.service(), Service::Up);
+        assert_eq!(memory.service(), Serving::Up);
         memory.answered("chat/completions", 200);
         memory.attempted("a", |attempts| attempts.failed += 1);
         memory.sent(10, End::Abandoned);
-        memory.set_service(Service::Stopped);
+        memory.set_service(Serving::Stopped);
 
         let again = Memory::open(&file);
-        assert_eq!(again.service(), Service::Stopped);
+        assert_eq!(again.service(), Serving::Stopped);
         assert_eq!(again.copy(), memory.copy());
         assert_eq!(again.copy().answers["chat/completions"][&200], 1);
     }

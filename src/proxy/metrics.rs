@@ -13,8 +13,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::time::Instant;
 
-use super::memory::Service;
 use super::{Proxy, reply};
+use crate::domain::Serving;
 
 /// The media type of the `OpenMetrics` text format.
 pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -52,16 +52,14 @@ impl Collector for Figures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let (proxy, kept, now) = (&self.0, self.0.memory.copy(), Instant::now());
 
-        let up = i64::from(kept.service == Service::Up);
+        let up = i64::from(kept.service == Serving::Up);
         let what = "1 while the Network Node wants inference served";
         let family = encoder.encode_descriptor("up", what, None, MetricType::Gauge)?;
         ConstGauge::new(up).encode(family)?;
 
         let what = "Requests under way";
         let family = encoder.encode_descriptor("in_flight", what, None, MetricType::Gauge)?;
-        let free = proxy.places.available_permits();
-        let under_way = (proxy.config.max_concurrent as usize).saturating_sub(free);
-        ConstGauge::new(i64::try_from(under_way).unwrap_or(i64::MAX)).encode(family)?;
+        ConstGauge::new(i64::try_from(proxy.under_way()).unwrap_or(i64::MAX)).encode(family)?;
 
         let what = "Requests answered";
         let mut family = encoder.encode_descriptor("answers", what, None, MetricType::Counter)?;

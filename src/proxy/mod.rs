@@ -3,6 +3,8 @@
 
 mod body;
 mod callers;
+mod client;
+mod figures;
 mod forward;
 mod memory;
 mod metrics;
@@ -16,20 +18,22 @@ mod workers;
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::config::ProxyConfig;
+pub use client::ProxyClient;
 use memory::Memory;
 pub(crate) use metrics::OPENMETRICS;
 use upstreams::Upstreams;
@@ -51,6 +55,20 @@ struct Proxy {
     memory: Memory,
     /// In seconds.
     first_byte: Histogram,
+}
+
+impl Proxy {
+    /// Whether an address is this machine's.
+    fn is_here(&self, from: IpAddr) -> bool {
+        let from = from.to_canonical();
+        from.is_loopback() || from == self.config.listen.ip()
+    }
+
+    /// Requests under way.
+    fn under_way(&self) -> u64 {
+        let free = self.places.available_permits();
+        (self.config.max_concurrent as usize).saturating_sub(free) as u64
+    }
 }
 
 /// Listens where the settings say and serves until `shutdown`, then lets answers under way end. What
@@ -144,7 +162,12 @@ async fn answer(worker: &Worker, from: SocketAddr, request: Request) -> Response
     let route = surface::route(request.method(), request.uri().path());
     // Whether it lives, everybody may ask.
     if !route.is_health() {
-        let admitted = callers::admit(&proxy.config.callers, from.ip(), request.headers());
+        let place = if route.is_ours() && proxy.is_here(from.ip()) {
+            callers::Place::Here
+        } else {
+            callers::Place::At(from.ip())
+        };
+        let admitted = callers::admit(&proxy.config.callers, place, request.headers());
         if let Err(refusal) = admitted {
             return reply::error(refusal.status(), refusal.words());
         }
@@ -152,6 +175,7 @@ async fn answer(worker: &Worker, from: SocketAddr, request: Request) -> Response
     match route {
         surface::Route::Forward(endpoint) => forward::forward(worker, endpoint, request).await,
         surface::Route::Metrics => metrics::answer(proxy),
+        surface::Route::Figures => Json(figures::figures(proxy)).into_response(),
         route => surface::answer(proxy, route),
     }
 }

@@ -5,13 +5,14 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::memory::Service;
-use super::{Proxy, reply};
+use super::{Proxy, figures, reply};
+use crate::domain::Serving;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
     Forward(&'static str),
     Metrics,
+    Figures,
     State,
     Stop,
     Up,
@@ -37,6 +38,11 @@ impl Route {
     pub(super) fn is_health(self) -> bool {
         matches!(self, Route::Health | Route::Ready)
     }
+
+    /// It is for whoever runs the proxy, not for the network.
+    pub(super) fn is_ours(self) -> bool {
+        matches!(self, Route::Metrics | Route::Figures)
+    }
 }
 
 pub(super) fn route(method: &Method, path: &str) -> Route {
@@ -45,6 +51,7 @@ pub(super) fn route(method: &Method, path: &str) -> Route {
         "/v1/chat/completions" => (Method::POST, Route::Forward("chat/completions")),
         "/v1/completions" => (Method::POST, Route::Forward("completions")),
         "/metrics" => (Method::GET, Route::Metrics),
+        figures::PATH => (Method::GET, Route::Figures),
         "/v1/models" => (Method::GET, Route::Models),
         "/health" | "/livez" => (Method::GET, Route::Health),
         "/readyz" => (Method::GET, Route::Ready),
@@ -97,15 +104,15 @@ fn without_version(path: &str) -> &str {
 pub(super) fn answer(proxy: &Proxy, route: Route) -> Response {
     match route {
         Route::Stop => {
-            proxy.memory.set_service(Service::Stopped);
+            proxy.memory.set_service(Serving::Stopped);
             ok()
         }
         Route::Up => {
-            proxy.memory.set_service(Service::Up);
+            proxy.memory.set_service(Serving::Up);
             ok()
         }
         Route::UpAsync => {
-            proxy.memory.set_service(Service::Up);
+            proxy.memory.set_service(Serving::Up);
             Json(json!({"status": "starting"})).into_response()
         }
         Route::ModelDownload => {
@@ -118,7 +125,7 @@ pub(super) fn answer(proxy: &Proxy, route: Route) -> Response {
             "this node serves inference only: it computes no PoC",
         ),
         Route::WrongMethod => reply::error(StatusCode::METHOD_NOT_ALLOWED, "not with this method"),
-        Route::Unknown | Route::Forward(_) | Route::Metrics => {
+        Route::Unknown | Route::Forward(_) | Route::Metrics | Route::Figures => {
             reply::error(StatusCode::NOT_FOUND, "this node has nothing here")
         }
         route => Json(reading(proxy, route)).into_response(),
@@ -130,7 +137,7 @@ fn ok() -> Response {
 }
 
 fn reading(proxy: &Proxy, route: Route) -> Value {
-    let up = proxy.memory.service() == Service::Up;
+    let up = proxy.memory.service() == Serving::Up;
     let model = &proxy.config.model;
     let state = if up { "INFERENCE" } else { "STOPPED" };
     match route {

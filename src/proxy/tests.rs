@@ -12,7 +12,8 @@ use super::*;
 use crate::config::{
     AccessLog, CallerRules, FieldRules, SignatureRule, TransferConfig, UpstreamConfig,
 };
-use crate::domain::{Hardware, NodeId};
+use crate::domain::{Hardware, NodeId, Serving, UpstreamHealth};
+use crate::engine::ports::InferenceProxy as _;
 
 const KEY: &str = "sk-very-secret";
 
@@ -496,4 +497,64 @@ async fn state_and_counters_survive_a_restart() {
     assert_eq!(again.metric("pocpit_proxy_sent_bytes_total ").await, sent);
     let reply = ask(&again.base, "/v1/completions", "net/Model").await;
     assert_eq!(reply.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn the_cockpit_reads_its_figures_whoever_else_may_use_it() {
+    let answer = || async { json!({"choices": []}).to_string() };
+    let up = upstream(Router::new().route("/v1/chat/completions", post(answer))).await;
+    let mut settings = config(&up, 3, LONG);
+    settings.callers = CallerRules {
+        networks: vec!["203.0.113.0/24".parse().unwrap()],
+        token: Some("open sesame".to_owned().into()),
+    };
+    let served = start(settings.clone()).await;
+    settings.listen = served.base["http://".len()..].parse().unwrap();
+    // Given a network that this machine is not in, when it is asked for inference, then it refuses;
+    let refused = ask(&served.base, "/v1/chat/completions", "net/Model").await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    // its figures it tells whoever is here and has the token,
+    let http = crate::http::HttpClient::new();
+    let client = ProxyClient::new(http.clone(), &settings);
+    let figures = client.figures().await.unwrap();
+    assert_eq!((figures.serving, figures.under_way), (Serving::Up, 0));
+    assert_eq!(figures.upstreams[0].health, UpstreamHealth::Well);
+    // and nobody without it.
+    settings.callers.token = Some("wrong".to_owned().into());
+    let stranger = ProxyClient::new(http, &settings).figures().await;
+    assert_eq!(stranger.unwrap_err().status, Some(401));
+}
+
+#[tokio::test]
+async fn its_figures_count_what_was_answered_refused_and_failed() {
+    let answer = |body: String| async move {
+        if body.contains("\"seed\":7") {
+            (StatusCode::OK, "{}")
+        } else {
+            (StatusCode::INTERNAL_SERVER_ERROR, "no")
+        }
+    };
+    let up = upstream(Router::new().route("/v1/chat/completions", post(answer))).await;
+    let mut settings = config(&up, 3, LONG);
+    let served = start(settings.clone()).await;
+    settings.listen = served.base["http://".len()..].parse().unwrap();
+    for (model, seed) in [("net/Model", "7"), ("another", "7"), ("net/Model", "8")] {
+        let call = caller()
+            .post(format!("{}/v1/chat/completions", served.base))
+            .header("x-seed", seed)
+            .json(&json!({"model": model}));
+        call.send().await.unwrap().bytes().await.unwrap();
+    }
+    let client = ProxyClient::new(crate::http::HttpClient::new(), &settings);
+    let figures = client.figures().await.unwrap();
+    assert_eq!(
+        (
+            figures.answered,
+            figures.refused,
+            figures.failed,
+            figures.requests()
+        ),
+        (1, 1, 1, 3)
+    );
+    assert_eq!(figures.upstreams[0].health, UpstreamHealth::Resting);
 }

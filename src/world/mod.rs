@@ -20,6 +20,7 @@ mod state;
 mod tests;
 mod troubles;
 mod truth;
+mod upstream;
 mod vast;
 
 pub use clock::WorldClock;
@@ -27,7 +28,8 @@ pub use scenario::{Fault, FaultKind, PocVersion, Scenario};
 pub use serve::{Ports, ServedWorld, WorldOptions, serve};
 pub use ssh_host::{Dialer, Machine, SshHost};
 pub use state::{
-    API_KEY, Ask, IMAGE, MODEL, Outgoing, PARTICIPANT, PROXY_NODE, Polled, Reply, World,
+    API_KEY, Ask, IMAGE, MODEL, Outgoing, PARTICIPANT, PROXY_NODE, Polled, Reply, UPSTREAM_KEY,
+    World,
 };
 pub use troubles::Troubles;
 pub use truth::{Confirmation, TrueRental, Truth};

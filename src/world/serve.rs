@@ -22,7 +22,8 @@ use super::machine::RentedMachine;
 use super::scenario::{FaultKind, Scenario};
 use super::ssh_host::SshHost;
 use super::state::{
-    API_KEY, Ask, IMAGE, MODEL, Outgoing, PARTICIPANT, PROXY_NODE, Polled, Reply, World, unit,
+    API_KEY, Ask, IMAGE, MODEL, Outgoing, PARTICIPANT, PROXY_NODE, Polled, Reply, UPSTREAM_KEY,
+    World, unit,
 };
 use super::truth::Truth;
 
@@ -54,6 +55,8 @@ pub struct Ports {
     pub admin: u16,
     /// Network Node, callback.
     pub callback: u16,
+    /// The inference proxy's upstream.
+    pub upstream: u16,
 }
 
 /// Whose call it is.
@@ -64,6 +67,7 @@ pub(super) enum Service {
     Rpc,
     Admin,
     Callback,
+    Upstream,
     Machine(u64),
     /// A machine's port as it is reached from outside.
     Mapped(u64, u16),
@@ -81,7 +85,7 @@ pub(super) struct Shared {
 /// A world that is being served.
 pub struct ServedWorld {
     shared: Arc<Shared>,
-    addrs: [SocketAddr; 5],
+    addrs: [SocketAddr; 6],
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -101,6 +105,7 @@ impl Shared {
             Service::Rpc => world.rpc(ask),
             Service::Admin => world.admin(ask),
             Service::Callback => world.callback(&ask.body),
+            Service::Upstream => world.upstream(ask),
             Service::Machine(id) => return world.mlnode(id, ask),
             Service::Mapped(id, port) => {
                 let (port, path) = world.behind(id, port, &ask.path);
@@ -123,6 +128,7 @@ impl Shared {
             Service::Rpc => "rpc",
             Service::Admin => "admin",
             Service::Callback => "callback",
+            Service::Upstream => "upstream",
             Service::Machine(_) | Service::Mapped(..) => "mlnode",
         };
         let call = format!("{} {}", ask.method, ask.path);
@@ -172,8 +178,9 @@ pub async fn serve(options: WorldOptions) -> io::Result<ServedWorld> {
         (Service::Rpc, ports.rpc),
         (Service::Admin, ports.admin),
         (Service::Callback, ports.callback),
+        (Service::Upstream, ports.upstream),
     ];
-    let mut addrs = [SocketAddr::from(([127, 0, 0, 1], 0)); 5];
+    let mut addrs = [SocketAddr::from(([127, 0, 0, 1], 0)); 6];
     let mut tasks = Vec::new();
     for ((service, port), addr) in wanted.into_iter().zip(&mut addrs) {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
@@ -485,6 +492,32 @@ impl ServedWorld {
             .expect("a valid address")
     }
 
+    /// The inference proxy's upstream.
+    pub fn upstream_url(&self) -> Url {
+        self.url(5)
+    }
+
+    /// Lets somebody ask an inference proxy something twice a minute of the world, for as long as the
+    /// world is served.
+    pub fn call_inference(&mut self, proxy: SocketAddr) {
+        let pause = Duration::from_secs_f64(30.0 / self.shared.clock.speed.max(1e-6));
+        let url = format!("http://{proxy}/v1/chat/completions");
+        self.tasks.push(tokio::spawn(async move {
+            let Ok(http) = reqwest::Client::builder().no_proxy().build() else {
+                return;
+            };
+            loop {
+                tokio::time::sleep(pause.max(TICK)).await;
+                // Whether it answers is the proxy's business.
+                let _ = http
+                    .post(&url)
+                    .json(&super::upstream::question())
+                    .send()
+                    .await;
+            }
+        }));
+    }
+
     /// Where the Network Node takes batches.
     pub fn callback_addr(&self) -> SocketAddr {
         self.addrs[4]
@@ -513,6 +546,11 @@ impl ServedWorld {
     /// An image of the workload.
     pub fn image(&self) -> String {
         IMAGE.into()
+    }
+
+    /// The key of the inference proxy's upstream.
+    pub fn upstream_key(&self) -> String {
+        UPSTREAM_KEY.into()
     }
 
     /// The inference proxy's id at the Network Node.

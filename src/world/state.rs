@@ -21,6 +21,8 @@ pub const MODEL: &str = "MiniMaxAI/MiniMax-M2.7";
 pub const IMAGE: &str = "ghcr.io/gonka-ai/mlnode:3.0.16";
 /// The operator's address on the chain.
 pub const PARTICIPANT: &str = "gonka1x9k2v5q8w4e7r3t6y0u2p5s8d4f7g3h6j9k2l";
+/// The key of the inference proxy's upstream.
+pub const UPSTREAM_KEY: &str = "sim-upstream-key";
 /// The inference proxy's id at the Network Node.
 pub const PROXY_NODE: &str = "inference-proxy";
 /// The key that the market accepts.

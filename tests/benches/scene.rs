@@ -75,6 +75,7 @@ pub fn empty() -> Snapshot {
         rental: None,
         beside: None,
         nodes: NodesSnapshot::default(),
+        proxy: None,
         money: MoneySnapshot::default(),
         alerts: Vec::new(),
         history: Arc::default(),

@@ -474,6 +474,8 @@ pub fn ports(stage: &Arc<Stage>, config: &Config) -> Ports {
         chain: Arc::new(ChainClient::new(http.clone(), &config.chain)),
         market: Arc::new(VastClient::new(http.clone(), &config.vast)),
         network_node: Arc::new(NetworkNodeClient::new(http.clone(), &config.network_node)),
+        // A process of its own, and no part of a sprint.
+        inference_proxy: None,
         mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
         remote: Arc::new(StageRemote(stage.clone())),
         rental_logs: RentalLogs::nowhere(),

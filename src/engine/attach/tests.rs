@@ -58,6 +58,7 @@ pub(crate) fn snapshot(second: i64) -> Snapshot {
         rental: None,
         beside: None,
         nodes: NodesSnapshot::default(),
+        proxy: None,
         money: MoneySnapshot::default(),
         alerts: Vec::new(),
         history: Arc::default(),

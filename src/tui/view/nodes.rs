@@ -4,8 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::domain::NodeStatus;
-use crate::engine::{NodeOwner, NodeRow};
+use crate::domain::{NodeStatus, Serving, Time, UpstreamFigures, UpstreamHealth};
+use crate::engine::{NodeOwner, NodeRow, ProxySnapshot};
 use crate::tui::model::{Model, Pane};
 use crate::tui::target::{Target, Targets};
 use crate::tui::theme::Theme;
@@ -26,6 +26,13 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, 
     if let Some(trouble) = &nodes.trouble {
         lines.push(Line::styled(format!("TROUBLE {trouble}"), theme.bad()));
     }
+    lines.extend(
+        model
+            .snapshot
+            .proxy
+            .as_ref()
+            .map(|proxy| proxy_line(proxy, model.now(), theme)),
+    );
     if nodes.rows.is_empty() {
         let text = if nodes.read_at.is_some() {
             "No node is registered."
@@ -56,6 +63,42 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, 
         );
     }
     put_cut(buf, inner, lines);
+}
+
+/// How the inference proxy is.
+fn proxy_line(proxy: &ProxySnapshot, now: Time, theme: Theme) -> Line<'static> {
+    if let Some(since) = proxy.silent_since {
+        let text = format!(
+            "proxy DOES NOT ANSWER at {} for {}; `pocpit proxy`?",
+            proxy.address,
+            words::length(now - since)
+        );
+        return Line::styled(text, theme.bad());
+    }
+    let Some(figures) = &proxy.figures else {
+        return Line::styled("proxy not asked yet", theme.dim());
+    };
+    let rests = |one: &&UpstreamFigures| one.health == UpstreamHealth::Resting;
+    let resting = figures.upstreams.iter().filter(rests);
+    let resting: Vec<&str> = resting.map(|one| one.name.as_str()).collect();
+    let (state, style) = match figures.serving {
+        Serving::Stopped => ("STOPPED by the Network Node", theme.warn()),
+        Serving::Up if resting.is_empty() => ("serves", theme.text()),
+        Serving::Up if resting.len() < figures.upstreams.len() => ("serves", theme.warn()),
+        Serving::Up => ("FAILS", theme.bad()),
+    };
+    let rest = match resting.len() {
+        0 => String::new(),
+        _ => format!(", resting after failures: {}", resting.join(" ")),
+    };
+    let minute = proxy
+        .per_minute
+        .map_or_else(String::new, |rate| format!(" ({rate:.0}/min)"));
+    let text = format!(
+        "proxy {state}{rest}: {} answered{minute}, {} now, {} refused, {} failed",
+        figures.answered, figures.under_way, figures.refused, figures.failed
+    );
+    Line::styled(text, style)
 }
 
 /// Columns that names and addresses have.

@@ -416,6 +416,7 @@ pub(super) fn ports(host: &Arc<Host>, rental_logs: RentalLogs) -> Ports {
         chain: world(),
         market: world(),
         network_node: world(),
+        inference_proxy: None,
         mlnodes: world(),
         remote: world(),
         rental_logs,

@@ -1,0 +1,63 @@
+//! What the inference proxy tells of itself.
+
+use serde::{Deserialize, Serialize};
+
+/// Whether the Network Node wants inference served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Serving {
+    /// It does.
+    #[default]
+    Up,
+    /// It has stopped it.
+    Stopped,
+}
+
+/// The inference proxy's figures; counts are since its first start, over restarts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ProxyFigures {
+    /// What the Network Node asked for last.
+    pub serving: Serving,
+    /// Requests under way.
+    pub under_way: u64,
+    /// Requests that were answered.
+    pub answered: u64,
+    /// Requests that were at fault themselves (HTTP 4xx).
+    pub refused: u64,
+    /// Requests that failed here or upstream (HTTP 5xx).
+    pub failed: u64,
+    /// Answers that broke off or that the caller did not wait for.
+    pub unfinished: u64,
+    /// Who answers, by preference.
+    pub upstreams: Vec<UpstreamFigures>,
+}
+
+impl ProxyFigures {
+    /// All requests that came to an end.
+    pub fn requests(&self) -> u64 {
+        self.answered + self.refused + self.failed
+    }
+}
+
+/// An upstream of the inference proxy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpstreamFigures {
+    /// Its host.
+    pub name: String,
+    /// Requests that it answered.
+    pub answered: u64,
+    /// Requests that it failed.
+    pub failed: u64,
+    /// Whether it is asked in its turn.
+    pub health: UpstreamHealth,
+}
+
+/// Whether an upstream is asked in its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpstreamHealth {
+    /// It is.
+    Well,
+    /// It failed, and rests.
+    Resting,
+}
