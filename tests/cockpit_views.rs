@@ -1116,7 +1116,8 @@ fn a_viewer_decides_as_the_driver_does_and_is_told_who_does_it() {
 
 #[test]
 fn left_behind_keys_that_would_command_say_that_nobody_would_do_it() {
-    let cases: [(fn() -> Snapshot, &str); 6] = [
+    type State = fn() -> Snapshot;
+    let cases: [(State, &str); 6] = [
         (waiting, "s"),
         (choosing, "\n"),
         (choosing, "m"),
