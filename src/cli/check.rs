@@ -5,20 +5,22 @@ use std::net::{SocketAddr, TcpListener};
 
 use color_eyre::eyre::Report;
 use serde::Serialize;
+use tokio::process::Command;
 
 use super::arguments::{Common, Output};
 use super::{Exit, print, print_json, runtime, telemetry};
 use crate::chain::client::ChainClient;
-use crate::config::{Config, Exposure};
+use crate::config::{Config, Exposure, ProxyConfig};
 use crate::domain::{
-    Account, CallError, CallErrorKind, Instance, NodeId, RegisteredNode, SourceReport, SyncState,
-    Time, Verdict,
+    Account, CallError, CallErrorKind, Instance, NodeId, Offer, RegisteredNode, SourceReport,
+    SyncState, Time, Verdict,
 };
-use crate::engine::ports::{Chain, Look, Market, NetworkNode};
+use crate::engine::ports::{Chain, InferenceProxy, Look, Market, NetworkNode};
 use crate::engine::{CLOCK_SLACK, preflight};
 use crate::http::HttpClient;
 use crate::journal::{self, Journal, JournalError, Ledger};
 use crate::network_node::NetworkNodeClient;
+use crate::proxy::ProxyClient;
 use crate::ssh::OpenSshRemote;
 
 /// One thing that was asked, and what came of it.
@@ -117,11 +119,13 @@ async fn probes(config: &Config) -> Vec<Probe> {
     let (instances, sources) = tokio::join!(market.instances(), chain.look(Look::Every));
     // One after the other: the market limits calls by the second.
     let account = market.account().await;
+    let offers = market.search(&config.vast.query, now).await;
     let mut probes = vec![
         key(config, &instances),
         neighbours(config, &instances),
         credit(config, account),
-        ssh(config),
+        market_offers(&offers),
+        ssh(config).await,
     ];
     // Held for this moment only: a cockpit that starts meanwhile would be a viewer.
     let opened = Journal::open(&config.paths.state_dir);
@@ -138,6 +142,9 @@ async fn probes(config: &Config) -> Vec<Probe> {
     probes
 }
 
+/// What a scoped key must be allowed, by Vast's own table of permissions.
+const SCOPE: &str = "a scoped key needs misc, user_read, instance_read and instance_write, and user_write if it is to register the SSH key";
+
 fn key(config: &Config, instances: &Result<Vec<Instance>, CallError>) -> Probe {
     let what = "Vast key";
     match instances {
@@ -149,13 +156,18 @@ fn key(config: &Config, instances: &Result<Vec<Instance>, CallError>) -> Probe {
             let ours = all.iter().filter(is_ours).count();
             Probe::met(
                 what,
-                format!("accepted; {} instances, {ours} of them ours", all.len()),
+                format!(
+                    "accepted; {} instances, {ours} of them ours; that it may rent shows in `pocpit rehearse` alone",
+                    all.len()
+                ),
             )
         }
         Err(error) if error.kind == CallErrorKind::Unauthorized => Probe::unmet(
             what,
             error.to_string(),
-            "make a key in the Vast console and put it where vast.api_key_file says",
+            format!(
+                "make a key in the Vast console and put it where vast.api_key_file says; {SCOPE}"
+            ),
         ),
         Err(error) => Probe::unknown(
             what,
@@ -183,6 +195,11 @@ fn credit(config: &Config, account: Result<Account, CallError>) -> Probe {
     let what = "credit";
     let budget = &config.budget;
     match account {
+        Err(error) if error.kind == CallErrorKind::Unauthorized => Probe::unmet(
+            what,
+            format!("the key may not read the account: {error}"),
+            SCOPE,
+        ),
         Err(error) => Probe::unknown(
             what,
             &error,
@@ -200,15 +217,72 @@ fn credit(config: &Config, account: Result<Account, CallError>) -> Probe {
     }
 }
 
-fn ssh(config: &Config) -> Probe {
-    match OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir) {
-        Ok(_) => Probe::met("SSH", "there is an `ssh`, and the key can be used"),
-        Err(error) => Probe::unmet(
-            "SSH",
-            error.to_string(),
-            "without it no log is seen and no lease is renewed",
+/// Whether the market's search works, which a scoped key may not be allowed.
+fn market_offers(offers: &Result<Vec<Offer>, CallError>) -> Probe {
+    let what = "offers";
+    match offers {
+        Ok(offers) => Probe::met(
+            what,
+            format!("{} match now; `pocpit offers` ranks them", offers.len()),
+        ),
+        Err(error) if error.kind == CallErrorKind::Unauthorized => {
+            Probe::unmet(what, format!("the key may not search: {error}"), SCOPE)
+        }
+        Err(error) => Probe::unknown(what, error, "nothing is rented until a search works"),
+    }
+}
+
+async fn ssh(config: &Config) -> Probe {
+    let what = "SSH";
+    if let Err(error) = OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir) {
+        let why = "without it no log is seen and no lease is renewed";
+        return Probe::unmet(what, error.to_string(), why);
+    }
+    match ssh_version().await {
+        Some(version) if version.number >= LEAST_SSH => {
+            Probe::met(what, format!("{}, and the key can be used", version.text))
+        }
+        Some(version) => Probe::unmet(
+            what,
+            format!(
+                "{} does not know how to pin a rental's host key",
+                version.text
+            ),
+            "install OpenSSH 7.6 or later",
+        ),
+        None => Probe::unmet(
+            what,
+            "the `ssh` in PATH does not say that it is OpenSSH",
+            "install Debian's openssh-client, or the like: rentals are watched over its shared connections",
         ),
     }
+}
+
+/// Host keys are pinned at first sight (`StrictHostKeyChecking=accept-new`) since this version.
+const LEAST_SSH: (u32, u32) = (7, 6);
+
+/// What `ssh -V` says.
+struct SshVersion {
+    text: String,
+    number: (u32, u32),
+}
+
+async fn ssh_version() -> Option<SshVersion> {
+    let said = Command::new("ssh").arg("-V").output().await.ok()?;
+    // It says so on standard error.
+    version_of(&String::from_utf8_lossy(&said.stderr))
+}
+
+/// `OpenSSH_9.2p1 Debian-2+deb12u7, OpenSSL 3.0.17 1 Jul 2025`.
+fn version_of(said: &str) -> Option<SshVersion> {
+    let text = said.trim().split(',').next()?;
+    let number = text.strip_prefix("OpenSSH_")?;
+    let (major, rest) = number.split_once('.')?;
+    let minor: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    Some(SshVersion {
+        text: text.to_owned(),
+        number: (major.parse().ok()?, minor.parse().ok()?),
+    })
 }
 
 /// Whether a pocpit runs on this state directory.
@@ -310,19 +384,47 @@ async fn sprint_needs(
             verdict: finding.verdict,
         })
         .collect();
-    probes.extend(proxy(config, &examined.nodes));
+    if let Some(settings) = &config.inference_proxy {
+        let client = ProxyClient::new(HttpClient::new(), settings);
+        probes.push(registered_proxy(settings, &examined.nodes));
+        probes.push(running_proxy(&client).await);
+    }
     probes
 }
 
-fn proxy(config: &Config, nodes: &Result<Vec<RegisteredNode>, CallError>) -> Option<Probe> {
-    let proxy = config.inference_proxy.as_ref()?;
+/// Whether the proxy's process answers, and has somebody to ask.
+async fn running_proxy(proxy: &dyn InferenceProxy) -> Probe {
+    let what = "proxy runs";
+    let address = proxy.address();
+    match proxy.figures().await {
+        Err(error) => Probe::unmet(
+            what,
+            error.to_string(),
+            "start it (systemctl start pocpit-proxy, or `pocpit proxy`), or give inference_proxy.listen a free port",
+        ),
+        Ok(figures) if figures.has_nobody_to_ask() => Probe::unmet(
+            what,
+            format!("at {address} it runs, and every upstream failed lately"),
+            "see its log; check inference_proxy.upstream, its key and its credit",
+        ),
+        Ok(figures) => Probe::met(
+            what,
+            format!(
+                "answers at {address}; {} requests so far",
+                figures.requests()
+            ),
+        ),
+    }
+}
+
+fn registered_proxy(proxy: &ProxyConfig, nodes: &Result<Vec<RegisteredNode>, CallError>) -> Probe {
     let what = "proxy";
     let nodes = match nodes {
         Ok(nodes) => nodes,
-        Err(error) => return Some(Probe::unknown(what, error, "see the admin API")),
+        Err(error) => return Probe::unknown(what, error, "see the admin API"),
     };
     let is_there = nodes.iter().any(|node| node.config.id == proxy.node_id);
-    Some(if is_there {
+    if is_there {
         Probe::met(what, format!("{} is registered", proxy.node_id))
     } else {
         Probe::unmet(
@@ -330,7 +432,7 @@ fn proxy(config: &Config, nodes: &Result<Vec<RegisteredNode>, CallError>) -> Opt
             format!("{} is not registered", proxy.node_id),
             "it is registered again after the next sprint; see that `pocpit proxy` runs",
         )
-    })
+    }
 }
 
 /// Where the tunnel will listen.
@@ -361,5 +463,47 @@ fn listener(setting: &str, address: SocketAddr, owner: Owner) -> Probe {
             format!("nobody can listen on {address}: {error}"),
             format!("free it, or set {setting} to an address of this machine"),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ssh_says_of_itself_is_understood() {
+        for (said, number) in [
+            (
+                "OpenSSH_9.2p1 Debian-2+deb12u7, OpenSSL 3.0.17 1 Jul 2025\n",
+                Some((9, 2)),
+            ),
+            ("OpenSSH_10.0p2, LibreSSL 3.3.6", Some((10, 0))),
+            ("OpenSSH_for_Windows_9.5p1, LibreSSL 3.8.2", None),
+            ("OpenSSH_7.4p1, OpenSSL 1.0.2k-fips", Some((7, 4))),
+            ("Dropbear v2022.83", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                version_of(said).map(|version| version.number),
+                number,
+                "{said}"
+            );
+        }
+        assert!((7, 4) < LEAST_SSH && (10, 0) > LEAST_SSH);
+    }
+
+    #[test]
+    fn a_key_that_lacks_a_permission_is_told_which_ones_it_needs() {
+        let error = CallError {
+            what: "search offers".into(),
+            kind: CallErrorKind::Unauthorized,
+            status: Some(403),
+            detail: "forbidden".into(),
+        };
+        let probe = market_offers(&Err(error));
+        let Verdict::Unmet { cause, remedy } = probe.verdict else {
+            panic!("{probe:?}");
+        };
+        assert!(cause.contains("may not search") && remedy.contains("instance_write"));
     }
 }

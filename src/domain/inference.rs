@@ -37,6 +37,12 @@ impl ProxyFigures {
     pub fn requests(&self) -> u64 {
         self.answered + self.refused + self.failed
     }
+
+    /// Whether every upstream failed lately, so that requests fail.
+    pub fn has_nobody_to_ask(&self) -> bool {
+        let mut upstreams = self.upstreams.iter();
+        upstreams.all(|one| one.health == UpstreamHealth::Resting)
+    }
 }
 
 /// An upstream of the inference proxy.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::core::Engine;
 use super::snapshot::{Alert, AlertLevel, ProxySnapshot};
-use crate::domain::{CallError, Duration, ProxyFigures, Serving, Time, UpstreamHealth};
+use crate::domain::{CallError, Duration, ProxyFigures, Serving, Time};
 
 /// One reading can meet a restart.
 const BAD_READINGS: u32 = 2;
@@ -36,9 +36,8 @@ impl ProxyState {
                 self.silence = None;
                 let before = self.figures.as_ref();
                 self.per_minute = before.and_then(|(at, old)| rate(now - *at, old, &figures));
-                let mut upstreams = figures.upstreams.iter();
-                let rests = upstreams.all(|one| one.health == UpstreamHealth::Resting);
-                self.nobody_well = rests.then(|| self.nobody_well.unwrap_or(now));
+                let since = self.nobody_well.unwrap_or(now);
+                self.nobody_well = figures.has_nobody_to_ask().then_some(since);
                 self.figures = Some((now, figures));
             }
             Err(error) => {
@@ -120,7 +119,7 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{CallErrorKind, UpstreamFigures};
+    use crate::domain::{CallErrorKind, UpstreamFigures, UpstreamHealth};
 
     fn at(second: i64) -> Time {
         Time::from_timestamp(second, 0).unwrap()

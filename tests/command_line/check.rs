@@ -4,11 +4,13 @@ use serde_json::Value;
 
 use super::{Home, Ran, ran};
 use crate::common::Sim;
+use crate::proxy::Proxy;
 
 /// Runs `check` on a served world, with these variables in its environment.
 fn check(environment: &[(&str, &str)]) -> (Ran, Vec<Value>) {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "50"]));
+    let _proxy = Proxy::serving(&home, &sim);
     let run = |last: &[&str]| {
         let first = ["--config", sim.config.as_str(), "check"];
         let arguments = [&first, last].concat();
@@ -47,7 +49,9 @@ fn a_check_of_a_world_that_is_well_is_clean() {
         "participant",
         "callback",
         "address",
+        "offers",
         "proxy",
+        "proxy runs",
     ] {
         assert_eq!(verdict(&probes, what).len(), 1, "{what}: {probes:?}");
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Home, Ran, config_of, ran};
 use crate::common::Sim;
+use crate::proxy::Proxy;
 
 /// Runs `plan` on a served world, with these variables in its environment.
 fn plan(environment: &[(&str, &str)]) -> (Ran, Ran) {
@@ -164,6 +165,7 @@ fn a_node_where_ours_will_be_stops_the_plan_and_fails_the_check_by_name() {
     };
     let _ = journal.append(chrono::Utc::now(), &ours).unwrap();
     drop(journal);
+    let _proxy = Proxy::serving(&home, &sim);
     for command in [&["plan"], &["check"]] {
         let ran = run(command);
         assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
@@ -175,6 +177,7 @@ fn a_node_where_ours_will_be_stops_the_plan_and_fails_the_check_by_name() {
 fn a_policy_that_is_cut_short_is_warned_of_wherever_the_configuration_is_read() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "50"]));
+    let _proxy = Proxy::serving(&home, &sim);
     for command in [&["config", "check"][..], &["check"], &["plan"]] {
         let arguments = [&["--config", sim.config.as_str()], command].concat();
         let mut command = home.command(&arguments);

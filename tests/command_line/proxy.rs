@@ -16,12 +16,22 @@ use crate::{Home, config_of};
 /// Nothing here takes this long, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-struct Proxy(Child);
+/// The proxy's process; it ends with this value.
+pub struct Proxy(Child);
 
 impl Proxy {
     fn start(command: &mut Command) -> Proxy {
         let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
         Proxy(quiet.spawn().unwrap())
+    }
+
+    /// One that serves a world's configuration.
+    pub fn serving(home: &Home, sim: &Sim) -> Proxy {
+        let arguments = ["--config", sim.config.as_str(), "proxy"];
+        let proxy = Proxy::start(&mut home.command(&arguments));
+        let listen = config_of(sim).inference_proxy.unwrap().listen;
+        until("the proxy's port", || TcpStream::connect(listen).is_ok());
+        proxy
     }
 
     fn ends(mut self) -> Option<i32> {
@@ -65,11 +75,7 @@ impl Scene {
     }
 
     fn start(&self) -> Proxy {
-        let arguments = ["--config", self.sim.config.as_str(), "proxy"];
-        let proxy = Proxy::start(&mut self.home.command(&arguments));
-        let listen = self.config.inference_proxy.as_ref().unwrap().listen;
-        until("the proxy's port", || TcpStream::connect(listen).is_ok());
-        proxy
+        Proxy::serving(&self.home, &self.sim)
     }
 
     fn network_node(&self) -> NetworkNodeClient {

@@ -84,8 +84,8 @@ fn proxy_line(proxy: &ProxySnapshot, now: Time, theme: Theme) -> Line<'static> {
     let (state, style) = match figures.serving {
         Serving::Stopped => ("STOPPED by the Network Node", theme.warn()),
         Serving::Up if resting.is_empty() => ("serves", theme.text()),
-        Serving::Up if resting.len() < figures.upstreams.len() => ("serves", theme.warn()),
-        Serving::Up => ("FAILS", theme.bad()),
+        Serving::Up if figures.has_nobody_to_ask() => ("FAILS", theme.bad()),
+        Serving::Up => ("serves", theme.warn()),
     };
     let rest = match resting.len() {
         0 => String::new(),
