@@ -152,7 +152,7 @@ fn every_command_prints_what_its_schema_says_and_every_schema_can_refuse() {
     world.rent("pocpit/demo/1/1-a");
     world.tell(&["gc", "--dry-run"]);
     world.tell(&["release", "--yes"]);
-    // After a sprint a rehearsal waits for the next epoch: it has a world of its own.
+    // A rehearsal begins at once where no sprint was.
     let mut another = Eventful::new();
     another.tell(&["rehearse", "--skip-poc", "--yes"]);
     world.printed.extend(another.printed);
