@@ -57,10 +57,10 @@ fn of(command: &str) -> Option<&'static str> {
 
 fn unknown(asked: &str) -> String {
     let meant = match nearest(asked, names()) {
-        Some((near, likeness)) if likeness > 0.8 => format!("; did you mean `{near}`?"),
+        Some((near, likeness)) if likeness > 0.8 => format!("did you mean `{near}`? "),
         _ => String::new(),
     };
-    format!("no command `{asked}` has --json{meant} `pocpit schema` lists those that have")
+    format!("no command `{asked}` has --json: {meant}`pocpit schema` lists those that have")
 }
 
 #[cfg(test)]
