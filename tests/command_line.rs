@@ -5,6 +5,8 @@
 #[path = "command_line/check.rs"]
 mod check;
 mod common;
+#[path = "command_line/json.rs"]
+mod json;
 #[path = "command_line/notify.rs"]
 mod notify;
 #[path = "command_line/offers.rs"]
@@ -72,11 +74,13 @@ impl Home {
 
 fn ran(command: &mut Command) -> Ran {
     let output = command.output().unwrap();
-    Ran {
+    let ran = Ran {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    };
+    json::judge(command, &ran.stdout);
+    ran
 }
 
 fn mode(path: &Path) -> u32 {

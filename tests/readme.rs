@@ -2,12 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 
+/// Two tests that renew their parts at once would lose one of them.
+static README: Mutex<()> = Mutex::new(());
+
 /// The part between two markers, replaced first when asked to.
 fn part(name: &str, wanted: &str) -> String {
+    let _alone = README.lock().unwrap_or_else(PoisonError::into_inner);
     let (open, close) = (
         format!("<!-- {name} -->\n"),
         format!("<!-- end of {name} -->"),
@@ -31,14 +40,44 @@ fn the_table_of_keys_is_the_programs() {
     );
 }
 
+/// What the program prints.
+fn printed(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_pocpit"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_table_of_schemas_is_the_programs() {
+    let mut files: BTreeMap<String, (String, Vec<String>)> = BTreeMap::new();
+    for command in printed(&["schema"]).lines() {
+        let words: Vec<&str> = std::iter::once("schema")
+            .chain(command.split(' '))
+            .collect();
+        let schema: Value = serde_json::from_str(&printed(&words)).unwrap();
+        let text = |name: &str| schema[name].as_str().unwrap().to_owned();
+        let name = text("$id").replace("urn:pocpit:schema:", "");
+        let (_, commands) = files.entry(name).or_insert((text("title"), Vec::new()));
+        commands.push(format!("`{command}`"));
+    }
+    let mut wanted = "| schema | of | what |\n| --- | --- | --- |\n".to_owned();
+    for (name, (title, commands)) in files {
+        let (file, commands) = (format!("assets/schemas/{name}.json"), commands.join(", "));
+        assert!(std::fs::exists(format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap());
+        let _ = writeln!(wanted, "| [{name}]({file}) | {commands} | {title} |");
+    }
+    assert!(
+        part("schemas", &wanted) == wanted,
+        "out of date: run this test with POCPIT_UPDATE=1"
+    );
+}
+
 #[test]
 fn every_command_is_in_the_readme() {
     let readme = std::fs::read_to_string(PATH).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_pocpit"))
-        .arg("--help")
-        .output()
-        .unwrap();
-    let help = String::from_utf8(output.stdout).unwrap();
+    let help = printed(&["--help"]);
     let commands = help
         .lines()
         .skip_while(|line| *line != "Commands:")

@@ -236,7 +236,7 @@ pub(crate) enum Command {
     /// Say what the next sprint will do: when it rents, what it costs at worst, what could stop it,
     /// and what each release policy costs and risks. Spends nothing.
     ///
-    /// The JSON is described in the README.
+    /// `pocpit schema plan` describes the JSON.
     Plan(Output),
     /// List the market's offers, best first, with the cost of a session.
     Offers(Output),
@@ -266,6 +266,15 @@ pub(crate) enum Command {
         /// What to do with it.
         #[command(subcommand)]
         command: ConfigCommand,
+    },
+    /// Print the JSON Schema (draft 2020-12) of what a command prints with --json.
+    #[command(
+        after_help = "Examples:\n  pocpit schema\n  pocpit schema plan\n  pocpit schema config show > config-show.json"
+    )]
+    Schema {
+        /// Which command; without it, list those that have one.
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
     },
     /// Print completions for a shell.
     Completions {
@@ -352,7 +361,8 @@ pub(crate) struct Demo {
     /// Without the cockpit: one sprint, then the end.
     #[arg(long)]
     pub(crate) headless: bool,
-    /// Print the sprint's report as one JSON object, the last line on standard output.
+    /// Print the sprint's report as one JSON object, the last line on standard output: see
+    /// `pocpit schema demo`.
     #[arg(long, requires = "headless")]
     pub(crate) json: bool,
 }
@@ -363,7 +373,8 @@ pub(crate) struct Auto {
     /// End after one sprint.
     #[arg(long)]
     pub(crate) once: bool,
-    /// Print the last sprint's report as one JSON object, the last line on standard output.
+    /// Print the last sprint's report as one JSON object, the last line on standard output: see
+    /// `pocpit schema auto`.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -377,7 +388,7 @@ pub(crate) struct Gc {
     /// Do not ask.
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Print what was found and done as one JSON object.
+    /// Print what was found and done as one JSON object: see `pocpit schema gc`.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -388,7 +399,7 @@ pub(crate) struct Avoided {
     /// Take this machine off the list: it may be rented again.
     #[arg(long, value_name = "MACHINE")]
     pub(crate) remove: Option<u64>,
-    /// Print JSON.
+    /// Print JSON, as `pocpit schema` describes it.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -402,7 +413,8 @@ pub(crate) struct Rehearse {
     /// Do not ask.
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Print the report as one JSON object, the last line on standard output.
+    /// Print the report as one JSON object, the last line on standard output: see
+    /// `pocpit schema rehearse`.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -416,7 +428,7 @@ pub(crate) struct Release {
     /// Do not ask.
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Print what was done as one JSON object.
+    /// Print what was done as one JSON object: see `pocpit schema release`.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -435,7 +447,7 @@ pub(crate) struct Ssh {
 /// Commands that only read.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct HistoryOutput {
-    /// Print JSON.
+    /// Print JSON, as `pocpit schema` describes it.
     #[arg(long)]
     pub(crate) json: bool,
     /// Print CSV: one line a sprint, times of each stage in seconds.
@@ -445,7 +457,7 @@ pub(crate) struct HistoryOutput {
 
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Output {
-    /// Print JSON.
+    /// Print JSON, as `pocpit schema` describes it.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -22,6 +22,7 @@ mod proxy;
 mod rehearse;
 mod release;
 mod runtime;
+mod schema;
 mod service;
 mod setup;
 mod shell;
@@ -140,6 +141,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::Proxy) => proxy::run(&common).await,
         Some(Command::Notify { command }) => notify::run(command, &common).await,
         Some(Command::Config { command }) => config::run(&command, &common),
+        Some(Command::Schema { command }) => schema::run(&command),
         Some(Command::Completions { shell }) => Ok(shell::completions(shell)),
         Some(Command::Man) => shell::man(),
     }
