@@ -254,6 +254,9 @@ fn exit_of(report: &SprintReport) -> Exit {
         // Something that is not proven gone may still cost money.
         "confirmed" | "rehearsed" if leftovers => Exit::Unknown,
         "confirmed" | "rehearsed" => Exit::Done,
+        // It registers nothing: what is left of registrations is none of its own.
+        "served" if report.rentals_left != Some(0) => Exit::Unknown,
+        "served" => Exit::Done,
         "unknown" => Exit::Unknown,
         _ if cause.is_some_and(|cause| REFUSALS.contains(&cause)) => Exit::Refused,
         _ => Exit::Failed,

@@ -35,6 +35,7 @@ mod snapshot;
 mod supervise;
 mod told;
 mod watched;
+mod workload;
 
 use std::sync::Arc;
 

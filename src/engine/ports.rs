@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use crate::domain::{
     Account, BlockHeader, CallError, Duration, EpochIndex, EpochView, Governance, Height, Instance,
     InstanceId, MlNodeStatus, NodeConfig, NodeId, Offer, OfferQuery, Participant, RegisteredNode,
-    RentOrder, SourceReport, SshEndpoint, Time, Weight, WorkloadModel,
+    RentOrder, SourceReport, SshEndpoint, Time, Weight, Workload, WorkloadModel,
 };
 
 /// Time, so that a simulated world can run faster than ours. HTTP and SSH time-outs are real time;
@@ -145,7 +145,7 @@ pub trait NetworkNode: Send + Sync {
     async fn callback_answers(&self) -> Result<(), CallError>;
 }
 
-/// The `MLNode` of one rental, through its tunnel.
+/// The workload of one rental, through its tunnel: the `MLNode`, or what is asked like one.
 #[async_trait]
 pub trait MlNode: Send + Sync {
     /// State, start-up state and GPUs in one reading.
@@ -154,10 +154,10 @@ pub trait MlNode: Send + Sync {
     async fn start_model(&self, model: &WorkloadModel) -> Result<(), CallError>;
 }
 
-/// Makes the client for the `MLNode` behind a tunnel.
+/// Makes the client for the workload behind a tunnel.
 pub trait MlNodes: Send + Sync {
-    /// `api` is the tunnel's local end of the container's port 8080.
-    fn at(&self, api: SocketAddr) -> Box<dyn MlNode>;
+    /// `api` is the tunnel's local end of the port that tells how the workload is.
+    fn at(&self, workload: Workload, api: SocketAddr) -> Box<dyn MlNode>;
 }
 
 /// SSH to rentals.

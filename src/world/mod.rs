@@ -21,6 +21,7 @@ mod tests;
 mod troubles;
 mod truth;
 mod vast;
+mod vllm;
 
 pub use clock::WorldClock;
 pub use scenario::{Fault, FaultKind, PocVersion, Scenario};

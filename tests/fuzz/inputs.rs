@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use pocpit::chain::client::ChainClient;
 use pocpit::chain::sources::Sources;
 use pocpit::config::{self, Config, Places};
-use pocpit::domain::{InstanceId, NodeId, OrderedMachine, Participant, StageTimes, Time};
+use pocpit::domain::{InstanceId, NodeId, OrderedMachine, Participant, StageTimes, Time, Workload};
 use pocpit::engine::ports::{Chain as _, Look, Market as _, MlNodes as _, NetworkNode as _};
 use pocpit::http::{Answer, HttpClient, HttpRequest, Transport, TransportError};
 use pocpit::mlnode::boot::BootTracker;
@@ -148,6 +148,7 @@ pub fn log(bytes: &[u8]) {
 /// Lines of a boot.
 pub fn boot_lines(bytes: &[u8]) {
     let mut tracker = BootTracker::new(
+        Workload::MlNode,
         at(),
         OrderedMachine {
             gpus: 4,
