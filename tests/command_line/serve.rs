@@ -76,13 +76,13 @@ fn requests_go_through_ssh_until_the_operator_ends_it() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "240"]));
     let listen = config_of(&sim).vllm.listen;
-    // Given that it serves for longer than anybody waits,
+    // Given that it serves for longer than this takes,
     let mut command = home.command(&[
         "--config",
         sim.config.as_str(),
         "serve",
         "--minutes",
-        "600",
+        "120",
         "--yes",
         "--json",
     ]);
@@ -92,13 +92,15 @@ fn requests_go_through_ssh_until_the_operator_ends_it() {
         .spawn()
         .unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
-    let serves = said.find(|line| {
-        line.as_ref()
-            .is_ok_and(|line| line.contains("serving: serves"))
+    let mut before = Vec::new();
+    let serves = said.by_ref().map_while(Result::ok).find(|line| {
+        before.push(line.clone());
+        line.contains("serving: serves")
     });
+    let place = format!("http://{listen}/v1");
     assert!(
-        serves.is_some_and(|line| line.unwrap().contains(&listen.to_string())),
-        "it says where"
+        serves.is_some_and(|line| line.contains(&place)),
+        "{before:#?}"
     );
     // when it is asked there, then vLLM answers,
     assert!(get(listen, "/v1/models").contains("MiniMaxAI/MiniMax-M2.7"));
