@@ -356,6 +356,9 @@ impl Engine {
     /// What a confirmation `PoC` would do to the reward under the policy in force; nothing to say
     /// when it would do nothing.
     pub(super) fn risk(&self) -> Option<String> {
+        if !self.sprint.plan().aim.proves() {
+            return None;
+        }
         let (_, view) = self.seen.view.as_ref()?;
         let poc = &self.config.poc;
         let policy = self.sprint.plan().release;
