@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::domain::{Aim, Duration, RankedOffer, Step, Time};
 use crate::engine::{self, WorldKind};
 use crate::flow::{Effect, Sprint};
+use crate::journal;
 
 /// Whether the operator is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,13 +51,24 @@ pub(super) async fn run(errand: Errand, common: &Common) -> Result<Exit, Report>
     if let Some(refusal) = auto::another_cockpit(&config).await {
         return Ok(refused(&refusal));
     }
-    let seen = plan::look(&config, errand.aim.workload()).await?;
-    let saved = engine::saved_sprint(&seen.ledger)?;
-    if saved.is_some_and(|sprint| sprint.step() != Step::Waiting) {
-        return Ok(refused(
-            "a sprint is under way: try again when it is over, or end it with `pocpit release`",
-        ));
+    let ledger = journal::read_only(&config.paths.state_dir)?;
+    let saved = engine::saved_sprint(&ledger)?;
+    match saved.filter(|sprint| sprint.step() != Step::Waiting) {
+        // It is paid for already, and was agreed to.
+        Some(sprint) if serves(sprint.plan().aim) && serves(errand.aim) => {
+            say(format_args!(
+                "going on with what was begun, as it was begun"
+            ));
+            return go(&config, errand).await;
+        }
+        Some(_) => {
+            return Ok(refused(
+                "a sprint is under way: try again when it is over, or end it with `pocpit release`",
+            ));
+        }
+        None => {}
     }
+    let seen = plan::look(&config, errand.aim.workload()).await?;
     let prospect = match prospect(&config, &seen, errand.aim) {
         Ok(prospect) => prospect,
         Err(refusal) => {
@@ -76,9 +88,17 @@ pub(super) async fn run(errand: Errand, common: &Common) -> Result<Exit, Report>
     if errand.consent == Consent::Asked && !takedown::confirmed("Rent now?")? {
         return Ok(refused("nothing was rented"));
     }
+    go(&config, errand).await
+}
+
+async fn go(config: &Config, errand: Errand) -> Result<Exit, Report> {
     let signals = Signals::listen()?;
-    let handle = runtime::start_at_once(&config, errand.aim)?;
+    let handle = runtime::start_at_once(config, errand.aim)?;
     headless::follow(handle, signals, &config.paths.state_dir, errand.format).await
+}
+
+fn serves(aim: Aim) -> bool {
+    aim.serves_for().is_some()
 }
 
 fn refused(why: &str) -> Exit {

@@ -126,6 +126,50 @@ fn requests_go_through_ssh_until_the_operator_ends_it() {
     );
 }
 
+#[test]
+fn one_that_was_left_alone_goes_on_by_the_same_command_and_nothing_is_rented_twice() {
+    let home = Home::new();
+    let sim = Sim::start(home.command(&["sim"]).args(["--speed", "240"]));
+    let serve = || {
+        let all = ["--config", sim.config.as_str(), "serve", "--minutes", "60"];
+        let mut command = home.command(&all);
+        command.args(["--yes", "--json"]);
+        command
+    };
+    // Given one whose program the system ended while it served,
+    let mut child = serve().stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut lines = said.by_ref().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("serving: serves")));
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let rest: Vec<String> = said.map_while(Result::ok).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(4), "{rest:#?}");
+    assert!(
+        rest.iter()
+            .any(|line| line.contains("left alone it ends itself")),
+        "{rest:#?}"
+    );
+    // and a rehearsal that must not come between,
+    let rehearsed = ran(&mut home.command(&["--config", sim.config.as_str(), "rehearse", "--yes"]));
+    assert_eq!(rehearsed.code, Some(3), "{}", rehearsed.stderr);
+    // when it is asked for again, then the same rental serves on to its end.
+    let served = ran(&mut serve());
+    assert!(
+        served.stderr.contains("going on with what was begun"),
+        "{}",
+        served.stderr
+    );
+    assert_eq!(served.code, Some(0), "{}", served.stderr);
+    let report: Value = serde_json::from_str(served.stdout.trim()).unwrap();
+    assert_eq!(report["outcome"], "served");
+    let ledger = journal::read_only(&config_of(&sim).paths.state_dir).unwrap();
+    assert!(ledger.open_rentals().is_empty());
+    assert_eq!(ledger.reports().len(), 1);
+    let steps = report["steps"].as_array().unwrap();
+    let rented = steps.iter().filter(|span| span["step"] == "renting");
+    assert_eq!(rented.count(), 1);
+}
+
 /// Ids of what is registered.
 fn nodes_of(sim: &Sim) -> Vec<NodeId> {
     let client = NetworkNodeClient::new(HttpClient::new(), &config_of(sim).network_node);
