@@ -11,7 +11,7 @@ use pocpit::config::{Config, Exposure};
 use pocpit::domain::{
     ActualStatus, Blocks, CallErrorKind, EpochIndex, Height, InstanceId, NodeConfig, NodeId, Offer,
     OfferId, Participant, RentOrder, Requirement, ServiceState, SourceReport, StartupState, Time,
-    UsdPerHour,
+    UsdPerHour, Workload,
 };
 use pocpit::engine::ports::{Chain, Market, MlNodes, NetworkNode, Remote, RentError, TunnelSpec};
 use pocpit::engine::preflight::examine;
@@ -513,7 +513,7 @@ async fn the_mlnode_is_asked_through_the_tunnel_from_first_answer_to_loaded_mode
         callback: None,
     };
     let ends = session.open_tunnel(&spec).await.unwrap();
-    let mlnode = MlNodeFactory::new(HttpClient::new()).at(ends.api);
+    let mlnode = MlNodeFactory::new(HttpClient::new()).at(Workload::MlNode, ends.api);
     // when its API answers, then it has GPUs and no model,
     let first = eventually(|| async { mlnode.status().await.ok() }).await;
     assert_eq!(first.gpus.len(), 4, "{first:?}");

@@ -11,6 +11,8 @@ mod log;
 mod own;
 #[path = "cockpit_views/pointer.rs"]
 mod pointer;
+#[path = "cockpit_views/serving.rs"]
+mod serving;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -174,6 +176,7 @@ fn waiting() -> Snapshot {
         },
         sprint: SprintSnapshot {
             epoch: Some(EpochIndex(153)),
+            aim: Aim::Proof,
             step: Step::Waiting,
             doing: "Waits until it is time to rent.".into(),
             spans: vec![StepSpan {
@@ -296,8 +299,10 @@ fn gated(step: Step, kind: GateKind, question: &str) -> Snapshot {
         since: at(-1),
         until: Some(at(9)),
     });
-    s.sprint.spans = Step::ALL
-        .into_iter()
+    s.sprint.spans = Aim::Proof
+        .steps()
+        .iter()
+        .copied()
         .take_while(|&x| x <= step)
         .zip(0..)
         .map(|(x, i)| StepSpan {

@@ -17,6 +17,8 @@ mod plan;
 mod proxy;
 #[path = "command_line/rehearse.rs"]
 mod rehearse;
+#[path = "command_line/serve.rs"]
+mod serve;
 #[path = "command_line/ssh.rs"]
 mod ssh;
 #[path = "command_line/takedown.rs"]
@@ -92,7 +94,7 @@ fn without_a_configuration_everything_says_how_to_get_one() {
     let home = Home::new();
     for command in [
         "auto", "check", "plan", "offers", "avoided", "epoch", "nodes", "history", "ssh", "proxy",
-        "rehearse", "release", "gc",
+        "rehearse", "serve", "release", "gc",
     ] {
         let ran = home.run(&[command]);
         assert_eq!(ran.code, Some(2), "{command}: {}", ran.stderr);

@@ -223,6 +223,15 @@ pub(crate) enum Command {
         after_help = "Examples:\n  pocpit rehearse --skip-poc\n  pocpit rehearse --yes --json > report.json"
     )]
     Rehearse(Rehearse),
+    /// Rent a machine with vLLM's own image and serve the model from it: inference alone, no PoC, nothing
+    /// registered. It costs money, says how much, and asks first.
+    ///
+    /// Requests are taken at vllm.listen and go through SSH. It ends when its time is over or with Ctrl-C,
+    /// and gives the machine back. `pocpit` in another terminal shows its boot.
+    #[command(
+        after_help = "Examples:\n  pocpit serve --minutes 240\n  curl http://127.0.0.1:8000/v1/models"
+    )]
+    Serve(Serve),
     /// Take everything of ours down, now: destroy our rentals, remove their registrations.
     ///
     /// It needs the Vast API key and nothing else of the configuration.
@@ -415,6 +424,20 @@ pub(crate) struct Rehearse {
     pub(crate) yes: bool,
     /// Print the report as one JSON object, the last line on standard output: see
     /// `pocpit schema rehearse`.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `pocpit serve`.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Serve {
+    /// How long to serve once the model is loaded.
+    #[arg(long, value_name = "MINUTES", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_080))]
+    pub(crate) minutes: u32,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Print the report as one JSON object, the last line on standard output.
     #[arg(long)]
     pub(crate) json: bool,
 }

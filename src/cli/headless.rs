@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::service::{self, Service};
 use super::{Exit, print, print_json, say};
 use crate::config::Config;
-use crate::domain::SprintReport;
+use crate::domain::{Outcome, SprintReport};
 use crate::engine::{Command, EngineError, EngineHandle, QuitChoice, Snapshot};
 use crate::journal::{self, OpenRental};
 
@@ -245,25 +245,31 @@ const REFUSALS: &[&str] = &[
 ];
 
 fn exit_of(report: &SprintReport) -> Exit {
-    let leftovers = report.rentals_left != Some(0) || report.registrations_left != Some(0);
+    let leftovers = report.rentals_left != Some(0) || registrations_left(report) != Some(0);
     let cause = report
         .cause
         .as_deref()
         .and_then(|cause| cause.split(':').next());
     match report.outcome.as_str() {
         // Something that is not proven gone may still cost money.
-        "confirmed" | "rehearsed" if leftovers => Exit::Unknown,
-        "confirmed" | "rehearsed" => Exit::Done,
+        "confirmed" | "rehearsed" | "served" if leftovers => Exit::Unknown,
+        "confirmed" | "rehearsed" | "served" => Exit::Done,
         "unknown" => Exit::Unknown,
         _ if cause.is_some_and(|cause| REFUSALS.contains(&cause)) => Exit::Refused,
         _ => Exit::Failed,
     }
 }
 
+/// What serves registers nothing: a Network Node that cannot be read leaves nothing unknown.
+fn registrations_left(report: &SprintReport) -> Option<u32> {
+    let of_another = (report.outcome == Outcome::Served.name()).then_some(0);
+    report.registrations_left.or(of_another)
+}
+
 fn in_words(report: &SprintReport) -> String {
     let epoch = report
         .epoch
-        .map_or_else(|| "?".to_owned(), |epoch| epoch.to_string());
+        .map_or_else(String::new, |epoch| format!("epoch {epoch}: "));
     let weight = report
         .weight
         .map_or_else(String::new, |weight| format!(", weight {weight}"));
@@ -271,7 +277,7 @@ fn in_words(report: &SprintReport) -> String {
         .cause
         .as_ref()
         .map_or_else(String::new, |cause| format!(" ({cause})"));
-    let left = match (report.rentals_left, report.registrations_left) {
+    let left = match (report.rentals_left, registrations_left(report)) {
         (Some(0), Some(0)) => "nothing of ours is left".to_owned(),
         (Some(rentals), Some(nodes)) => {
             format!("LEFT OVER: {rentals} rentals, {nodes} registrations")
@@ -279,7 +285,7 @@ fn in_words(report: &SprintReport) -> String {
         _ => "what is left is not known: check with `pocpit release`".to_owned(),
     };
     format!(
-        "epoch {epoch}: {}{weight}{cause}; cost ${:.2}; {left}",
+        "{epoch}{}{weight}{cause}; cost ${:.2}; {left}",
         report.outcome, report.cost_usd
     )
 }
@@ -387,6 +393,19 @@ mod tests {
             exit_of(&report("unknown", Some("weight_unreadable: x"))),
             Exit::Unknown
         );
+    }
+
+    #[test]
+    fn what_served_needs_no_network_node_to_be_done() {
+        let mut served = report("served", None);
+        served.registrations_left = None;
+        assert_eq!(exit_of(&served), Exit::Done);
+        assert_eq!(
+            in_words(&served),
+            "served; cost $1.00; nothing of ours is left"
+        );
+        served.rentals_left = None;
+        assert_eq!(exit_of(&served), Exit::Unknown);
     }
 
     #[test]

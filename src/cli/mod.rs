@@ -2,6 +2,7 @@
 //! error; the exit codes are a contract.
 
 mod arguments;
+mod at_once;
 mod auto;
 mod avoided;
 mod check;
@@ -23,6 +24,7 @@ mod rehearse;
 mod release;
 mod runtime;
 mod schema;
+mod serve;
 mod service;
 mod setup;
 mod shell;
@@ -128,6 +130,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::Sim(sim)) => sim::run(&sim).await,
         Some(Command::Auto(auto)) => auto::run(auto, &common).await,
         Some(Command::Rehearse(rehearse)) => rehearse::run(rehearse, &common).await,
+        Some(Command::Serve(serve)) => serve::run(serve, &common).await,
         Some(Command::Release(release)) => release::run(release, &common).await,
         Some(Command::Gc(gc)) => gc::run(gc, &common).await,
         Some(Command::Check(output)) => check::run(&common, output).await,

@@ -10,9 +10,9 @@ use super::outlook::Outlook;
 use super::{Exit, print, print_json, runtime, telemetry};
 use crate::chain::client::ChainClient;
 use crate::config::Config;
-use crate::domain::{Account, CallError, Duration, Offer, Preflight};
+use crate::domain::{Account, CallError, Duration, Offer, Preflight, Workload};
 use crate::engine::ports::Market;
-use crate::engine::preflight::examine;
+use crate::engine::preflight::{examine, examine_chain};
 use crate::flow::Funds;
 use crate::http::HttpClient;
 use crate::journal::{self, Ledger};
@@ -32,7 +32,7 @@ pub(super) struct Seen {
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
     telemetry::quiet();
     let config = runtime::load(common)?.config;
-    let seen = look(&config).await?;
+    let seen = look(&config, Workload::MlNode).await?;
     let report = report::plan(&config, &seen);
     if output.json {
         print_json(&report)?;
@@ -42,7 +42,8 @@ pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report>
     Ok(Exit::Done)
 }
 
-pub(super) async fn look(config: &Config) -> Result<Seen, Report> {
+/// Reads what a sprint with this workload depends on.
+pub(super) async fn look(config: &Config, workload: Workload) -> Result<Seen, Report> {
     let http = HttpClient::new();
     let chain = ChainClient::new(http.clone(), &config.chain);
     let market = runtime::market(&http, &config.vast, config.simulation);
@@ -51,10 +52,16 @@ pub(super) async fn look(config: &Config) -> Result<Seen, Report> {
     let now = clock.now();
     let ledger = journal::read_only(&config.paths.state_dir)?;
     let leaving = ledger.registered();
-    let (outlook, examined) = tokio::join!(
-        Outlook::read(&chain, now),
-        examine(&chain, &node, now, config, &leaving),
-    );
+    let preflight = async {
+        match workload {
+            Workload::MlNode => {
+                let examined = examine(&chain, &node, now, config, &leaving).await;
+                examined.preflight
+            }
+            Workload::Vllm => examine_chain(&chain, now, config).await,
+        }
+    };
+    let (outlook, preflight) = tokio::join!(Outlook::read(&chain, now), preflight);
     // One after the other: the market limits calls by the second.
     let offers = market.search(&config.vast.query, now).await;
     let account = market.account().await;
@@ -62,7 +69,7 @@ pub(super) async fn look(config: &Config) -> Result<Seen, Report> {
         outlook.map_err(|why| eyre!("the chain cannot be read, so there is no plan: {why}"))?;
     Ok(Seen {
         outlook,
-        preflight: examined.preflight,
+        preflight,
         offers,
         account,
         ledger,

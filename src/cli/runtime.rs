@@ -142,8 +142,8 @@ pub fn start_engine(
     start_for(config, Aim::Proof, mode, end_after)
 }
 
-/// Opens the journal and starts an engine for one rehearsal.
-pub(crate) fn start_rehearsal(config: &Config, aim: Aim) -> Result<EngineHandle, Report> {
+/// Opens the journal and starts an engine for one sprint that begins now.
+pub(crate) fn start_at_once(config: &Config, aim: Aim) -> Result<EngineHandle, Report> {
     start_for(config, aim, Mode::Auto, EndAfter::OneSprint)
 }
 

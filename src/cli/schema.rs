@@ -29,6 +29,7 @@ const SCHEMAS: &[(&str, &str)] = &[
     ("plan", include_str!("../../assets/schemas/plan.json")),
     ("rehearse", SPRINT),
     ("release", include_str!("../../assets/schemas/release.json")),
+    ("serve", SPRINT),
 ];
 
 pub(crate) fn run(command: &[String]) -> Result<Exit, Report> {

@@ -32,7 +32,7 @@ pub async fn configuration(world: &ServedWorld, directory: &Path) -> Result<Stri
     let text = |value: &str| toml_edit::Value::from(value).to_string();
     let path = |path: &Path| text(&path.display().to_string());
     let urls = |url: url::Url| format!("[{}]", text(url.as_str()));
-    let [api, inference, proxy, proxy_poc] = free_ports()?;
+    let [api, inference, proxy, proxy_poc, vllm] = free_ports()?;
     let clock = world.clock();
     let time = |time: crate::domain::Time| text(&time.to_rfc3339());
     let values: BTreeMap<&str, String> = [
@@ -60,6 +60,7 @@ pub async fn configuration(world: &ServedWorld, directory: &Path) -> Result<Stri
             "network_node.callback_target",
             text(&world.callback_addr().to_string()),
         ),
+        ("vllm.listen", text(&vllm.to_string())),
         ("inference_proxy.node_id", text(&world.proxy_node_id())),
         ("inference_proxy.host", text("127.0.0.1")),
         ("inference_proxy.inference_port", proxy.port().to_string()),
@@ -94,13 +95,14 @@ pub fn parse_configuration(text: &str) -> Result<Config, Report> {
 }
 
 /// Four free ports. Held together, so that they differ.
-fn free_ports() -> Result<[SocketAddr; 4], Report> {
+fn free_ports() -> Result<[SocketAddr; 5], Report> {
     let bind = || TcpListener::bind("127.0.0.1:0");
-    let held = [bind()?, bind()?, bind()?, bind()?];
+    let held = [bind()?, bind()?, bind()?, bind()?, bind()?];
     Ok([
         held[0].local_addr()?,
         held[1].local_addr()?,
         held[2].local_addr()?,
         held[3].local_addr()?,
+        held[4].local_addr()?,
     ])
 }

@@ -10,7 +10,7 @@ use super::proxy;
 use super::read::{Reader, dollars, is_open_to_others};
 use super::settings::{
     BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseUse, NetworkNodeConfig, Paths,
-    PocConfig, Ring, SimulationConfig, SshConfig, VastConfig,
+    PocConfig, Ring, SimulationConfig, SshConfig, VastConfig, VllmConfig,
 };
 use crate::domain::{
     CockpitId, Duration, Hedging, OfferQuery, Participant, ReleasePolicy, UsdPerHour, Verification,
@@ -56,6 +56,7 @@ pub(super) fn build(
     let paths = paths(reader, defaults);
     let ssh = ssh(reader, &paths);
     let mlnode = mlnode(reader);
+    let vllm = vllm(reader);
     let budget = budget(reader, vast.query.max_price);
     let network_node = network_node(reader);
     let inference_proxy = proxy::read(reader, warnings);
@@ -72,6 +73,7 @@ pub(super) fn build(
         vast,
         ssh,
         mlnode,
+        vllm,
         poc,
         budget,
         network_node: network_node?,
@@ -274,6 +276,24 @@ fn mlnode(reader: &mut Reader<'_>) -> MlNodeConfig {
         );
     }
     config
+}
+
+fn vllm(reader: &mut Reader<'_>) -> VllmConfig {
+    let image = reader.text("vllm.image");
+    if image.trim().is_empty() {
+        reader.problem(
+            "vllm.image",
+            "it is empty",
+            "an image such as \"vllm/vllm-openai:v0.11.2\"",
+        );
+    }
+    VllmConfig {
+        image,
+        port: reader.port("vllm.port"),
+        listen: reader
+            .parsed("vllm.listen")
+            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8000))),
+    }
 }
 
 pub(super) fn poc(reader: &mut Reader<'_>) -> PocConfig {

@@ -125,6 +125,10 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ),
     ("ssh", "SSH to rentals."),
     ("mlnode", "What runs on a rental."),
+    (
+        "vllm",
+        "vLLM alone, which `pocpit serve` rents; model, arguments and startup timeout are those of [mlnode].",
+    ),
     ("poc", "Times and policy of a sprint."),
     (
         "budget",
@@ -443,6 +447,24 @@ pub const KEYS: &[Key] = &[
         Kind::Text,
         "\"cd /app && . /app/packages/api/.venv/bin/activate && PYTHONPATH=/app:/app/packages/api/src exec uvicorn api.app:app --host=0.0.0.0 --port=8080\"",
         "Command that starts the MLNode in the container: SSH instances do not run the image's own.",
+    ),
+    default(
+        "vllm.image",
+        Kind::Text,
+        "\"vllm/vllm-openai:v0.11.2\"",
+        "Image of vLLM, with the tag that is meant.",
+    ),
+    default(
+        "vllm.port",
+        Kind::Port,
+        "8000",
+        "Port of vLLM in the container; on its loopback alone.",
+    ),
+    default(
+        "vllm.listen",
+        Kind::Address,
+        "\"127.0.0.1:8000\"",
+        "Where requests are taken here and led to it through SSH. Nobody is asked who they are: on another address than loopback, let nobody reach it who is not meant.",
     ),
     default(
         "poc.lead",

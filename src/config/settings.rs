@@ -56,6 +56,8 @@ pub struct Config {
     pub ssh: SshConfig,
     /// The workload.
     pub mlnode: MlNodeConfig,
+    /// vLLM alone, for `pocpit serve`.
+    pub vllm: VllmConfig,
     /// Times and policy of a sprint.
     pub poc: PocConfig,
     /// Caps.
@@ -153,6 +155,17 @@ pub struct MlNodeConfig {
     pub startup_timeout: Duration,
     /// Command that starts the service in the container; the image's own by default.
     pub command: String,
+}
+
+/// vLLM alone; its model and arguments are the `MLNode`'s.
+#[derive(Debug, Clone)]
+pub struct VllmConfig {
+    /// Its image.
+    pub image: String,
+    /// Port of its server in the container.
+    pub port: u16,
+    /// Where requests are taken here and led to it.
+    pub listen: SocketAddr,
 }
 
 /// Times and policy of a sprint.

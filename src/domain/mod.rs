@@ -50,7 +50,7 @@ pub use sprint::{
 pub use text::{hexadecimal, nearest};
 pub use workload::{
     Blame, BootFault, BootStage, BootTimes, GpuDevice, GpuDriver, MlNodeStatus, OrderedMachine,
-    ServiceState, StartupState, WorkloadModel,
+    ServiceState, StartupState, Workload, WorkloadModel,
 };
 
 /// A point in time: always UTC, always handed in, never read from the system in pure code.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Duration, EpochIndex, Height, InstanceId, NodeId, Time, Weight};
+use super::{Duration, EpochIndex, Height, InstanceId, NodeId, Time, Weight, Workload};
 
 /// A step of a sprint. See section 3 of the design for what each does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub enum Step {
     Proving,
     /// Until the weight on the chain is known.
     Confirming,
+    /// Answers requests until its time is over; no `PoC` comes of it.
+    Serving,
     /// Until nothing of ours is left.
     Releasing,
     /// Over.
@@ -43,6 +45,11 @@ pub enum Aim {
     Rehearsal,
     /// A good registration, at once and whatever the `PoC`: the way up to there is tried.
     Registration,
+    /// Inference alone by vLLM's own image, at once and whatever the `PoC`: nothing is registered.
+    Serving {
+        /// How long it serves once its model is loaded.
+        minutes: u32,
+    },
 }
 
 /// A point where manual mode waits for the operator.
@@ -151,6 +158,8 @@ pub enum Outcome {
     },
     /// It was to get as far as a good registration, and did.
     Rehearsed,
+    /// It was to serve requests, and did until its time was over or the operator ended it.
+    Served,
     /// The operator ended it.
     Aborted,
     /// The `PoC` took place and the chain could not be read afterwards.
@@ -185,9 +194,10 @@ pub struct StepSpan {
 /// How a sprint ended, for scripts: the last line of `--json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SprintReport {
-    /// `confirmed`, `no_weight`, `failed`, `rehearsed`, `aborted`, `unknown`, `not_tried`.
+    /// `confirmed`, `no_weight`, `failed`, `rehearsed`, `served`, `aborted`, `unknown`,
+    /// `not_tried`.
     pub outcome: String,
-    /// Why, when it is neither `confirmed` nor `rehearsed`.
+    /// Why, when it is none of `confirmed`, `rehearsed` and `served`.
     pub cause: Option<String>,
     /// The epoch whose `PoC` it was for; absent when it was for none.
     pub epoch: Option<EpochIndex>,
@@ -266,9 +276,62 @@ impl SprintReport {
     }
 }
 
+impl Aim {
+    /// A `PoC` is what it is for.
+    pub fn proves(self) -> bool {
+        matches!(self, Aim::Proof | Aim::Rehearsal)
+    }
+
+    /// How long it serves; absent when it does something else.
+    pub fn serves_for(self) -> Option<Duration> {
+        match self {
+            Aim::Serving { minutes } => Some(Duration::minutes(i64::from(minutes))),
+            Aim::Proof | Aim::Rehearsal | Aim::Registration => None,
+        }
+    }
+
+    /// The steps on its way, in order.
+    pub fn steps(self) -> &'static [Step] {
+        const PROOF: &[Step] = &[
+            Step::Waiting,
+            Step::Choosing,
+            Step::Renting,
+            Step::Booting,
+            Step::Warming,
+            Step::Registering,
+            Step::Proving,
+            Step::Confirming,
+            Step::Releasing,
+            Step::Done,
+        ];
+        const SERVICE: &[Step] = &[
+            Step::Waiting,
+            Step::Choosing,
+            Step::Renting,
+            Step::Booting,
+            Step::Warming,
+            Step::Serving,
+            Step::Releasing,
+            Step::Done,
+        ];
+        match self {
+            Aim::Serving { .. } => SERVICE,
+            Aim::Proof | Aim::Rehearsal | Aim::Registration => PROOF,
+        }
+    }
+
+    /// What runs on its rentals.
+    pub fn workload(self) -> Workload {
+        match self {
+            Aim::Serving { .. } => Workload::Vllm,
+            Aim::Proof | Aim::Rehearsal | Aim::Registration => Workload::MlNode,
+        }
+    }
+}
+
 impl Step {
-    /// Every step in the design's order.
-    pub const ALL: [Step; 10] = [
+    /// Every step, in order.
+    pub const ALL: [Step; 11] = [
         Step::Waiting,
         Step::Choosing,
         Step::Renting,
@@ -277,6 +340,7 @@ impl Step {
         Step::Registering,
         Step::Proving,
         Step::Confirming,
+        Step::Serving,
         Step::Releasing,
         Step::Done,
     ];
@@ -292,6 +356,7 @@ impl Step {
             Step::Registering => "registering",
             Step::Proving => "proving",
             Step::Confirming => "confirming",
+            Step::Serving => "serving",
             Step::Releasing => "releasing",
             Step::Done => "done",
         }
@@ -306,6 +371,7 @@ impl Outcome {
             Outcome::NoWeight { .. } => "no_weight",
             Outcome::Failed { .. } => "failed",
             Outcome::Rehearsed => "rehearsed",
+            Outcome::Served => "served",
             Outcome::Aborted => "aborted",
             Outcome::Unknown { .. } => "unknown",
         }

@@ -6,6 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{Duration, HostId, InstanceId, MachineId, PocStatus, RentalLabel, Time};
 
+/// What runs on a rental.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Workload {
+    /// The `MLNode`: it proves, and serves through the Network Node.
+    #[default]
+    MlNode,
+    /// vLLM's own image: inference alone.
+    Vllm,
+}
+
 /// The model that a node must serve, with the arguments vLLM gets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkloadModel {

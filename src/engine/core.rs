@@ -287,7 +287,9 @@ impl Engine {
         let done = last
             .filter(|report| report.outcome != Outcome::Aborted.name())
             .and_then(|report| report.epoch);
-        if let (Mode::Auto, Some(done)) = (self.options.mode, done) {
+        // A rehearsal, or a model to serve, is no part of an epoch: it begins whatever was done in it.
+        let proves = self.options.aim == Aim::Proof;
+        if let (Mode::Auto, true, Some(done)) = (self.options.mode, proves, done) {
             self.next_sprint(now, Some(done));
         }
     }

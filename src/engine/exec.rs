@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::core::Engine;
 use super::observe::Observation;
-use super::ports::{CallbackForward, RentError, TunnelSpec};
-use super::preflight::examine;
+use super::ports::RentError;
+use super::preflight::{examine, examine_chain};
+use super::workload::{recipe, tunnel_spec};
 use super::{Ports, front, reconcile};
 use crate::config::{Config, Exposure, ProxyConfig};
 use crate::domain::{
     CallError, CallErrorKind, Duration, Hardware, InstanceId, MachineId, NodeConfig, NodeId, Offer,
-    RentOrder, RentalLabel, RentalPrices, Time, Usd,
+    RentOrder, RentalLabel, RentalPrices, Time, Usd, Workload,
 };
 use crate::flow::{self, Effect, Event};
 use crate::journal::Record;
@@ -94,6 +95,27 @@ impl Engine {
     }
 
     fn preflight(&mut self, key: &'static str) {
+        match self.workload() {
+            Workload::MlNode => self.preflight_for_a_node(key),
+            Workload::Vllm => self.preflight_for_serving(key),
+        }
+    }
+
+    /// What registers nothing asks nothing of the Network Node.
+    fn preflight_for_serving(&mut self, key: &'static str) {
+        let (ports, config) = (self.ports.clone(), self.config.clone());
+        self.spawn(key, async move {
+            let now = ports.clock.now();
+            let preflight = examine_chain(ports.chain.as_ref(), now, &config).await;
+            Observation::Done {
+                key,
+                records: Vec::new(),
+                events: vec![Event::PreflightTaken(preflight)],
+            }
+        });
+    }
+
+    fn preflight_for_a_node(&mut self, key: &'static str) {
         let (ports, config) = (self.ports.clone(), self.config.clone());
         self.spawn(key, async move {
             let (chain, node) = (ports.chain.as_ref(), ports.network_node.as_ref());
@@ -154,13 +176,14 @@ impl Engine {
     }
 
     fn order(&self, offer: &Offer, label: RentalLabel, lease_until: Time) -> RentOrder {
-        let (vast, mlnode) = (&self.config.vast, &self.config.mlnode);
+        let vast = &self.config.vast;
+        let recipe = recipe(&self.config, self.workload());
         let mut env = vast.env.clone();
         env.insert(
             "POCPIT_LEASE_UNTIL".into(),
             self.by_true_clock(lease_until).timestamp().to_string(),
         );
-        env.insert("POCPIT_COMMAND".into(), mlnode.command.clone());
+        env.insert("POCPIT_COMMAND".into(), recipe.command);
         env.insert(
             "POCPIT_SSH_KEY".into(),
             self.ports.remote.public_key().to_owned(),
@@ -169,11 +192,11 @@ impl Engine {
         RentOrder {
             offer: offer.id,
             label,
-            image: vast.image.clone(),
-            template_hash: vast.template_hash.clone(),
+            image: recipe.image,
+            template_hash: recipe.template_hash,
             disk_gb: vast.query.disk_gb,
             env,
-            ports: public_ports(&self.config),
+            ports: recipe.ports,
             onstart,
         }
     }
@@ -202,8 +225,10 @@ impl Engine {
             return;
         };
         let (ports, model) = (self.ports.clone(), self.config.mlnode.model.clone());
+        let workload = self.workload();
         self.spawn(key, async move {
-            let event = match ports.mlnodes.at(ends.api).start_model(&model).await {
+            let node = ports.mlnodes.at(workload, ends.api);
+            let event = match node.start_model(&model).await {
                 Ok(()) => Event::ModelStartAccepted,
                 Err(error) => Event::ModelStartFailed(error),
             };
@@ -482,48 +507,6 @@ fn onstart_script(extra: &str) -> String {
         return ONSTART.to_owned();
     }
     ONSTART.replacen(WORKLOAD_PART, &format!("(\n{extra}\n)\n{WORKLOAD_PART}"), 1)
-}
-
-/// Only what must be reachable: SSH always, the front of the MLNode's ports in direct mode alone
-/// (law 12).
-fn public_ports(config: &Config) -> Vec<u16> {
-    match config.network_node.exposure {
-        Exposure::Tunnel { .. } => Vec::new(),
-        Exposure::Direct => {
-            let ports = [config.mlnode.api_port, config.mlnode.inference_port];
-            ports.map(front::public_port).to_vec()
-        }
-    }
-}
-
-pub(super) fn tunnel_spec(config: &Config) -> TunnelSpec {
-    let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let (api_port, inference_port) = (config.mlnode.api_port, config.mlnode.inference_port);
-    match &config.network_node.exposure {
-        Exposure::Tunnel {
-            api_listen,
-            inference_listen,
-            callback_target,
-            callback_port,
-            ..
-        } => TunnelSpec {
-            api_listen: *api_listen,
-            inference_listen: *inference_listen,
-            api_port,
-            inference_port,
-            callback: Some(CallbackForward {
-                remote_port: *callback_port,
-                target: callback_target.clone(),
-            }),
-        },
-        Exposure::Direct => TunnelSpec {
-            api_listen: any,
-            inference_listen: any,
-            api_port,
-            inference_port,
-            callback: None,
-        },
-    }
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ mod snapshot;
 mod supervise;
 mod told;
 mod watched;
+mod workload;
 
 use std::sync::Arc;
 

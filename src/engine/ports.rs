@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use crate::domain::{
     Account, BlockHeader, CallError, Duration, EpochIndex, EpochView, Governance, Height, Instance,
     InstanceId, MlNodeStatus, NodeConfig, NodeId, Offer, OfferQuery, Participant, ProxyFigures,
-    RegisteredNode, RentOrder, SourceReport, SshEndpoint, Time, Weight, WorkloadModel,
+    RegisteredNode, RentOrder, SourceReport, SshEndpoint, Time, Weight, Workload, WorkloadModel,
 };
 
 /// Time, so that a simulated world can run faster than ours. HTTP and SSH time-outs are real time;
@@ -154,7 +154,7 @@ pub trait InferenceProxy: Send + Sync {
     async fn figures(&self) -> Result<ProxyFigures, CallError>;
 }
 
-/// The `MLNode` of one rental, through its tunnel.
+/// The workload of one rental, through its tunnel: the `MLNode`, or what is asked like one.
 #[async_trait]
 pub trait MlNode: Send + Sync {
     /// State, start-up state and GPUs in one reading.
@@ -163,10 +163,10 @@ pub trait MlNode: Send + Sync {
     async fn start_model(&self, model: &WorkloadModel) -> Result<(), CallError>;
 }
 
-/// Makes the client for the `MLNode` behind a tunnel.
+/// Makes the client for the workload behind a tunnel.
 pub trait MlNodes: Send + Sync {
-    /// `api` is the tunnel's local end of the container's port 8080.
-    fn at(&self, api: SocketAddr) -> Box<dyn MlNode>;
+    /// `api` is the tunnel's local end of the port that tells how the workload is.
+    fn at(&self, workload: Workload, api: SocketAddr) -> Box<dyn MlNode>;
 }
 
 /// SSH to rentals.

@@ -7,7 +7,7 @@ use super::ports::{Chain, NetworkNode};
 use super::snapshot::{Alert, AlertLevel};
 use crate::config::{Config, Exposure};
 use crate::domain::{CallError, NodeConfig, NodeId, Preflight, RegisteredNode, Step, Time};
-use crate::network_node::{Facts, Intent, judge};
+use crate::network_node::{Facts, Intent, judge, judge_chain};
 
 /// The verdict, and the list of nodes that it rests on.
 pub struct Examined {
@@ -53,6 +53,12 @@ pub async fn examine(
         preflight,
         nodes: facts.nodes,
     }
+}
+
+/// The same for a rental that has nothing to do with the Network Node: the chain's height is what a
+/// sprint goes by, whatever it is for.
+pub async fn examine_chain(chain: &dyn Chain, now: Time, config: &Config) -> Preflight {
+    judge_chain(now, &synced(chain, config).await)
 }
 
 /// The RPC says whether it has caught up. Without one, that the public API answers is all there is.

@@ -206,12 +206,15 @@ impl Engine {
     fn sprint_snapshot(&self) -> SprintSnapshot {
         let sprint = &self.sprint;
         let at = self.seen.view.as_ref().map(|(at, view)| (*at, view.height));
-        let release = sprint.stages().map(|stages| sprint.held_until(stages));
-        let release_at = at
+        let release = sprint.stages().filter(|_| sprint.plan().aim.proves());
+        let release = release.map(|stages| sprint.held_until(stages));
+        let by_height = at
             .zip(release)
             .and_then(|((at, height), target)| self.estimate(at, height, target).expected);
+        let release_at = sprint.serves_until().map(certainly).or(by_height);
         SprintSnapshot {
             epoch: sprint.stages().map(|stages| stages.epoch),
+            aim: sprint.plan().aim,
             step: sprint.step(),
             doing: self.doing(),
             spans: sprint.spans().to_vec(),
@@ -246,6 +249,7 @@ impl Engine {
             Step::Registering => "registers the node and waits for a good status".to_owned(),
             Step::Proving => self.proving().to_owned(),
             Step::Confirming => "waits for the weight on the chain".to_owned(),
+            Step::Serving => self.serving(),
             Step::Releasing if sprint.gate().is_some() => {
                 "waits for you before taking everything down".to_owned()
             }
@@ -264,6 +268,20 @@ impl Engine {
         link.last_error
             .as_deref()
             .filter(|_| link.up_since.is_none())
+    }
+
+    /// Where requests are answered, and until when.
+    fn serving(&self) -> String {
+        let ends = self.own.as_ref().and_then(|own| own.link.ends);
+        let place = ends.map_or_else(
+            || "the tunnel is made again".to_owned(),
+            |ends| format!("http://{}/v1", ends.inference),
+        );
+        let until = self.sprint.serves_until();
+        let until = until.map_or_else(String::new, |until| {
+            format!(" until {}", until.format("%H:%M UTC"))
+        });
+        format!("serves {}{until}: {place}", self.config.mlnode.model.id)
     }
 
     fn proving(&self) -> &'static str {
@@ -339,6 +357,9 @@ impl Engine {
     /// What a confirmation `PoC` would do to the reward under the policy in force; nothing to say
     /// when it would do nothing.
     pub(super) fn risk(&self) -> Option<String> {
+        if !self.sprint.plan().aim.proves() {
+            return None;
+        }
         let (_, view) = self.seen.view.as_ref()?;
         let poc = &self.config.poc;
         let policy = self.sprint.plan().release;
@@ -638,6 +659,15 @@ impl Engine {
     }
 }
 
+/// A time that is no estimate.
+fn certainly(time: Time) -> TimeBand {
+    TimeBand {
+        p10: time,
+        p50: time,
+        p90: time,
+    }
+}
+
 fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
@@ -654,7 +684,7 @@ fn cause_of(outcome: &Outcome) -> Option<&Cause> {
         Outcome::NoWeight { cause } | Outcome::Failed { cause } | Outcome::Unknown { cause } => {
             Some(cause)
         }
-        Outcome::Confirmed { .. } | Outcome::Rehearsed | Outcome::Aborted => None,
+        Outcome::Confirmed { .. } | Outcome::Rehearsed | Outcome::Served | Outcome::Aborted => None,
     }
 }
 

@@ -16,8 +16,9 @@ use super::ports::{LinkError, LogPlace, RemoteSession, TunnelSpec};
 use super::rental_log::RentalLog;
 use super::snapshot::TunnelRate;
 use super::supervise::{caught, outlive};
+use super::workload::Reach;
 use crate::domain::{
-    ActualStatus, Duration, Instance, InstanceId, ServiceState, SshEndpoint, Time,
+    ActualStatus, Duration, Instance, InstanceId, ServiceState, SshEndpoint, Time, Workload,
 };
 
 /// Where the onstart script appends the workload's output.
@@ -53,13 +54,13 @@ impl Watcher {
     pub(super) fn start(
         ports: &Arc<Ports>,
         instance: InstanceId,
-        reach: (TunnelSpec, Option<Front>),
+        reach: Reach,
         lease_until: Time,
         reports: &mpsc::Sender<Observation>,
     ) -> Watcher {
         let stop = CancellationToken::new();
         let (lease, lease_seen) = watch::channel(lease_until);
-        let (tunnel, tunnel_seen) = watch::channel(reach.0);
+        let (tunnel, tunnel_seen) = watch::channel(reach.tunnel);
         let (seen, instances) = watch::channel(None);
         tokio::spawn(poll_instance(
             ports.clone(),
@@ -80,7 +81,8 @@ impl Watcher {
             ports: ports.clone(),
             instance,
             tunnel: tunnel_seen,
-            front: reach.1,
+            workload: reach.workload,
+            front: reach.front,
             lease: lease_seen,
             reports: reports.clone(),
             stop: stop.clone(),
@@ -152,6 +154,7 @@ struct Link {
     ports: Arc<Ports>,
     instance: InstanceId,
     tunnel: watch::Receiver<TunnelSpec>,
+    workload: Workload,
     front: Option<Front>,
     lease: watch::Receiver<Time>,
     reports: mpsc::Sender<Observation>,
@@ -281,7 +284,7 @@ impl Link {
         let clock = self.ports.clock.clone();
         let asking = ask_mlnode(
             self.ports.clone(),
-            self.instance,
+            (self.instance, self.workload),
             ends.api,
             self.reports.clone(),
         );
@@ -369,11 +372,11 @@ fn endpoints(instance: Option<&Instance>) -> Vec<SshEndpoint> {
 
 async fn ask_mlnode(
     ports: Arc<Ports>,
-    instance: InstanceId,
+    (instance, workload): (InstanceId, Workload),
     api: SocketAddr,
     reports: mpsc::Sender<Observation>,
 ) {
-    let node = ports.mlnodes.at(api);
+    let node = ports.mlnodes.at(workload, api);
     loop {
         let status = node.status().await;
         let pause = match &status {

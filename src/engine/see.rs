@@ -363,6 +363,7 @@ impl Engine {
             Ok(status) => watched.see_mlnode(now, status),
             Err(error) => {
                 watched.link.proven = false;
+                watched.boot.observe_silence();
                 tracing::debug!("{error}");
             }
         }

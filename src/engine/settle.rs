@@ -4,7 +4,7 @@ use super::core::{EndAfter, Engine};
 use super::observe::Observation;
 use crate::domain::{
     BootEnd, BootTimes, CallError, Duration, Instance, InstanceId, Mode, Offer, Outcome, PastBoot,
-    RegisteredNode, SprintReport, Time,
+    RegisteredNode, SprintReport, Time, Workload,
 };
 use crate::flow::{Event, Rental};
 use crate::journal::Record;
@@ -68,6 +68,10 @@ impl Engine {
         end: BootEnd,
         times: Option<BootTimes>,
     ) {
+        // What another image's boot took says nothing of the time that the next PoC's needs.
+        if self.workload() != Workload::MlNode {
+            return;
+        }
         let boot = PastBoot {
             instance,
             machine: offer.machine,
@@ -137,7 +141,10 @@ fn notice_of(now: Time, report: &SprintReport) -> Notice {
     let epoch = report
         .epoch
         .map_or_else(|| "?".to_owned(), |epoch| epoch.to_string());
-    let meant = matches!(report.outcome.as_str(), "confirmed" | "rehearsed");
+    let meant = matches!(
+        report.outcome.as_str(),
+        "confirmed" | "rehearsed" | "served"
+    );
     Notice {
         level: if meant {
             NoticeLevel::Notice

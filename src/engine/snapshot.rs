@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ports::TunnelTraffic;
 use crate::domain::{
-    AvoidedMachine, Blocks, BootFault, BootStage, BootTimes, ChainPhase, CockpitId,
+    Aim, AvoidedMachine, Blocks, BootFault, BootStage, BootTimes, ChainPhase, CockpitId,
     ConfirmationEvent, Duration, EpochIndex, EpochParams, EpochStages, GateKind, GpuDevice, Height,
     InstanceId, Lead, LogLine, MachineId, Milestone, Mode, NodeId, Offer, OfferId, Outcome,
     Preflight, ProxyFigures, RankedOffer, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState,
@@ -260,6 +260,9 @@ pub struct TimeBand {
 pub struct SprintSnapshot {
     /// The epoch whose `PoC` this sprint is for, once the chain was read.
     pub epoch: Option<EpochIndex>,
+    /// What it is for.
+    #[serde(default)]
+    pub aim: Aim,
     /// Where it is.
     pub step: Step,
     /// One sentence: what it does or waits for right now.

@@ -2,14 +2,13 @@
 //! behind is raced by another one.
 
 use super::core::Engine;
-use super::exec;
-use super::front::Front;
 use super::link::LinkState;
 use super::market_log::MarketLog;
 use super::observe::LinkChange;
 use super::ports::{LinkError, TunnelSpec};
 use super::rental::Watcher;
 use super::snapshot::BootLog;
+use super::workload::Reach;
 use crate::domain::{BootTimes, Instance, InstanceId, LogLine, MlNodeStatus, OrderedMachine, Time};
 use crate::flow::{BootReading, Pace, Rental};
 use crate::mlnode::boot::BootTracker;
@@ -171,7 +170,7 @@ impl Engine {
     pub(super) fn watch_rentals(&mut self) {
         let wants = self.sprint.wants();
         let instance = |rental: &Option<Rental>| rental.as_ref().map(|rental| rental.instance);
-        let tunnel = exec::tunnel_spec(&self.config);
+        let reach = self.reach();
         let won = self
             .beside
             .take_if(|beside| instance(&wants.rental) == Some(beside.instance));
@@ -179,14 +178,15 @@ impl Engine {
             if let Some(mut loser) = self.own.take() {
                 self.stop_watching(&mut loser);
             }
-            winner.move_tunnel(tunnel.clone());
+            winner.move_tunnel(reach.tunnel.clone());
             self.own = Some(winner);
         }
         let own = wants.rental.as_ref().filter(|_| wants.link);
         let was = self.own.take();
-        self.own = self.watch(was, own, tunnel.clone());
+        let tunnel_beside = reach.tunnel.at_any_ports();
+        self.own = self.watch(was, own, reach.tunnel);
         let was = self.beside.take();
-        let beside = self.watch(was, wants.beside.as_ref(), tunnel.at_any_ports());
+        let beside = self.watch(was, wants.beside.as_ref(), tunnel_beside);
         self.beside = beside.filter(Watched::is_watching);
     }
 
@@ -227,7 +227,10 @@ impl Engine {
         let watcher = Watcher::start(
             &self.ports,
             rental.instance,
-            (tunnel, Front::of(&self.config)),
+            Reach {
+                tunnel,
+                ..self.reach()
+            },
             self.by_true_clock(rental.lease_until),
             &self.reports,
         );
@@ -235,6 +238,7 @@ impl Engine {
             instance: rental.instance,
             watcher: Some(watcher),
             boot: BootTracker::new(
+                self.workload(),
                 rental.since,
                 ordered,
                 self.config.mlnode.model.id.clone(),

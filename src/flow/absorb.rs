@@ -28,6 +28,8 @@ impl Sprint {
                 self.look_at_the_market(now, effects);
             }
             Event::RefreshRequested => self.search.asked = None,
+            // To serve until the operator says so is what it was for.
+            Event::AbortRequested if self.step == Step::Serving => self.end(Outcome::Served),
             Event::AbortRequested => self.end(Outcome::Aborted),
             Event::OffersRanked { offers, funds } => self.take_offers(now, offers, funds),
             Event::SearchFailed(error) => self.search_failed(now, &error),

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::chain::epoch::one_epoch_later;
 use crate::domain::{
-    Aim, Blame, Blocks, BootEnd, Cause, Duration, EpochStages, GateKind, Height, Mode, Offer,
-    Outcome, ReleasePolicy, Step, StepSpan, Time, Usd,
+    Blame, Blocks, BootEnd, Cause, Duration, EpochStages, GateKind, Height, Mode, Offer, Outcome,
+    ReleasePolicy, Step, StepSpan, Time, Usd,
 };
 
 /// A fresh contract can be missing from listings this long.
@@ -40,7 +40,7 @@ impl Sprint {
     pub(super) fn advance(&mut self, now: Time, effects: &mut Vec<Effect>) {
         self.wake = None;
         self.decide_race(now);
-        // Ten steps exist, so ten moves are enough for any number of facts.
+        // As many moves as there are steps are enough for any number of facts.
         for _ in 0..Step::ALL.len() {
             let before = self.step;
             self.advance_once(now, effects);
@@ -68,6 +68,7 @@ impl Sprint {
             Step::Registering => self.registering(now, effects),
             Step::Proving => self.proving(now, effects),
             Step::Confirming => self.confirming(now, effects),
+            Step::Serving => self.serving(now),
             Step::Releasing => self.releasing(now, effects),
             Step::Done => {}
         }
@@ -123,7 +124,8 @@ impl Sprint {
         else {
             return false;
         };
-        if upgrade.height < height || upgrade.height > stages.poc_validation_end {
+        let serves = self.plan.aim.serves_for().is_some();
+        if serves || upgrade.height < height || upgrade.height > stages.poc_validation_end {
             return false;
         }
         self.note = Some(format!(
@@ -190,10 +192,10 @@ impl Sprint {
         }
     }
 
-    /// A registration that is tried has no deadline, and somebody waits for it.
+    /// What is for no `PoC` has no deadline, and somebody waits for it.
     fn choosing_takes_too_long(&mut self, now: Time) -> bool {
         let since = self.spans.last().map_or(now, |span| span.started);
-        if self.plan.aim != Aim::Registration || now - since < self.plan.lead {
+        if self.plan.aim.proves() || now - since < self.plan.lead {
             return false;
         }
         let why = self
@@ -337,7 +339,7 @@ impl Sprint {
                 remember_boot(now, rental, BootEnd::Ready, effects);
             }
             self.win_race();
-            return self.enter(now, Step::Registering);
+            return self.enter(now, self.after_warming());
         }
         let Some(instance) = self.rental.as_ref().map(|rental| rental.instance) else {
             return;
@@ -447,12 +449,10 @@ impl Sprint {
         if blame != Blame::Ours && self.hand_over(now, &why) {
             return;
         }
-        let enough_time = match self.plan.aim {
-            Aim::Proof | Aim::Rehearsal => self
+        let enough_time = !self.plan.aim.proves()
+            || self
                 .time_to_deadline(now)
-                .is_some_and(|left| left > self.plan.lead / 2),
-            Aim::Registration => true,
-        };
+                .is_some_and(|left| left > self.plan.lead / 2);
         if blame != Blame::Ours && enough_time && self.rentals < self.plan.max_attempts {
             self.note = Some(format!("{why}; another offer is tried"));
             return self.begin_release(now, Next::Retry);
@@ -571,7 +571,10 @@ impl Sprint {
 
     pub(super) fn enter(&mut self, now: Time, step: Step) {
         // What was in the way of a step that is over explains nothing that comes later.
-        if matches!(step, Step::Warming | Step::Registering | Step::Proving) {
+        if matches!(
+            step,
+            Step::Warming | Step::Registering | Step::Proving | Step::Serving
+        ) {
             self.note = None;
         }
         if let Some(last) = self.spans.last_mut() {

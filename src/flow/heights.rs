@@ -20,6 +20,12 @@ pub(super) struct Epoch<'a> {
     pub block: Duration,
 }
 
+/// How long a rental is needed after its boot.
+struct AfterBoot {
+    planned: Duration,
+    longest: Duration,
+}
+
 impl Epoch<'_> {
     /// Where a policy gives a rental back while no confirmation `PoC` has come.
     pub fn release(self, policy: ReleasePolicy) -> Height {
@@ -88,7 +94,7 @@ impl Sprint {
     /// The last height at which a registration still counts, by the operator's margin; absent where
     /// no `PoC` waits for it.
     pub fn deadline(&self) -> Option<Height> {
-        if self.plan.aim == Aim::Registration {
+        if !self.plan.aim.proves() {
             return None;
         }
         let tip = self.chain?;
@@ -100,10 +106,10 @@ impl Sprint {
 
     /// By when a rental that is taken now must be ready to be registered.
     pub(super) fn ready_by(&self, now: Time) -> Option<Time> {
-        match self.plan.aim {
-            Aim::Proof | Aim::Rehearsal => self.eta(self.deadline()?),
-            Aim::Registration => Some(now + self.plan.startup_timeout),
+        if self.plan.aim.proves() {
+            return self.eta(self.deadline()?);
         }
+        Some(now + self.plan.startup_timeout)
     }
 
     pub(super) fn deadline_passed(&self) -> bool {
@@ -174,19 +180,31 @@ impl Sprint {
         Duration::milliseconds(millis.max(1))
     }
 
+    /// How long a rental is needed after its boot, where no `PoC` tells.
+    fn after_boot(&self) -> Option<AfterBoot> {
+        let (planned, longest) = match self.plan.aim {
+            Aim::Proof | Aim::Rehearsal => return None,
+            Aim::Registration => (Duration::zero(), GOOD_WITHIN),
+            Aim::Serving { .. } => {
+                let time = self.plan.aim.serves_for()?;
+                (time, time)
+            }
+        };
+        Some(AfterBoot { planned, longest })
+    }
+
     /// When a rental that is taken now is given back: by the policy and the mean block time.
     pub(super) fn release_eta(&self, now: Time) -> Option<Time> {
-        if self.plan.aim == Aim::Registration {
-            return Some(now + self.plan.lead);
+        if let Some(after) = self.after_boot() {
+            return Some(now + self.plan.lead + after.planned);
         }
         self.eta(self.held_until(self.stages()?))
     }
 
     /// When a rental that is taken now must end at the latest, whatever happens to us.
     pub(super) fn lease_end(&self, now: Time) -> Option<Time> {
-        if self.plan.aim == Aim::Registration {
-            let registered = now + self.plan.startup_timeout + GOOD_WITHIN;
-            return Some(registered + self.plan.lease);
+        if let Some(after) = self.after_boot() {
+            return Some(now + self.plan.startup_timeout + after.longest + self.plan.lease);
         }
         let planned = self.eta(self.latest_release(self.stages()?))? + self.plan.lease;
         let longest = self.eta(self.stages()?.poc_start)? + self.plan.execution_timeout;

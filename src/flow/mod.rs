@@ -10,8 +10,9 @@
 //!               ↑ a rental that fails while there is time                  └→ Confirming → Releasing → Done
 //!               └────────────────────── Releasing ←── failure or abort from anywhere
 //! ```
-//! Which way it goes after `Proving` is the release policy. Beside `Booting` and `Warming` a second
-//! rental can race the first one: see `hedge`.
+//! Which way it goes after `Proving` is the release policy; one that serves goes from `Warming` to
+//! `Serving` and then to `Releasing`. Beside `Booting` and `Warming` a second rental can race the first
+//! one: see `hedge`.
 
 mod absorb;
 mod advance;
@@ -29,6 +30,7 @@ mod registering;
 mod release;
 mod renting;
 mod seen;
+mod serving;
 
 pub use budget::{Cap, Caps, Refusal, admit};
 pub use effect::{Effect, Side};
@@ -97,6 +99,9 @@ pub struct Sprint {
     /// The id that took part in the `PoC`; outlives the registration.
     proved_as: Option<NodeId>,
     proxy_listed: bool,
+    /// Since when a model that is to serve has not answered. Not saved: a restart asks anew.
+    #[serde(skip)]
+    silent_since: Option<Time>,
     weight: Option<Weight>,
     weight_asked: Option<Time>,
     #[serde(default)]
@@ -245,6 +250,7 @@ impl Sprint {
             node: None,
             proved_as: None,
             proxy_listed: true,
+            silent_since: None,
             weight: None,
             weight_asked: None,
             weight_asked_since: None,
@@ -304,6 +310,7 @@ impl Sprint {
             node,
             proved_as,
             proxy_listed,
+            silent_since: _,
             weight,
             weight_asked: _,
             weight_asked_since,

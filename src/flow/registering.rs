@@ -2,7 +2,7 @@
 //! What is dropped, altered or lost is registered again.
 
 use super::{Effect, NodeReading, Sprint};
-use crate::domain::{Aim, Duration, GateKind, Likeness, Mode, NodeStatus, Outcome, Step, Time};
+use crate::domain::{Duration, GateKind, Likeness, Mode, NodeStatus, Outcome, Step, Time};
 
 const REGISTER_EVERY: Duration = Duration::seconds(30);
 /// What the Network Node alters again and again is its own will, and can be lived with.
@@ -39,7 +39,7 @@ impl Sprint {
             return false;
         };
         let started = self.height() >= Some(stages.poc_start);
-        let proves = self.plan.aim != Aim::Registration;
+        let proves = self.plan.aim.proves();
         if proves && started && seen.admin_epoch >= stages.epoch {
             let text = "the node was registered after the PoC had started: the Network Node leaves it out, and nothing more is spent on this epoch";
             self.fail("registered_too_late", text);
@@ -81,7 +81,7 @@ impl Sprint {
     fn registering_takes_too_long(&mut self, now: Time) -> bool {
         let since = self.spans.last().map_or(now, |span| span.started);
         let until = since + GOOD_WITHIN;
-        if self.plan.aim != Aim::Registration {
+        if self.plan.aim.proves() {
             return false;
         }
         if now < until {

@@ -117,7 +117,11 @@ impl Sprint {
             .rental
             .as_ref()
             .is_none_or(|rental| now >= rental.lease_until);
-        let unplanned = matches!(self.ending, Some(Outcome::Aborted | Outcome::Failed { .. }));
+        // Serving ends when its time is over or by the operator's word: neither asks again.
+        let unplanned = matches!(
+            self.ending,
+            Some(Outcome::Aborted | Outcome::Failed { .. } | Outcome::Served)
+        );
         let next = self.release.as_ref().map(|release| release.next);
         let free = self.mode == Mode::Auto || unplanned || lease_over || next == Some(Next::Retry);
         let acting = self
@@ -194,6 +198,10 @@ impl Sprint {
     }
 
     fn put_proxy_back(&mut self, now: Time, effects: &mut Vec<Effect>) -> bool {
+        if self.plan.aim.serves_for().is_some() {
+            // Nothing was registered in its place.
+            return true;
+        }
         let Some(release) = &mut self.release else {
             return true;
         };

@@ -4,15 +4,15 @@ use super::advance::TOO_LATE_FOR;
 use super::release::Release;
 use super::{Gate, Plan, Rental, Sprint};
 use crate::domain::{
-    Aim, ConfirmationStages, EpochIndex, EpochStages, Height, Mode, NodeId, Outcome, Preflight,
-    Race, RentalLabel, Step, StepSpan, Time, Weight,
+    ConfirmationStages, EpochIndex, EpochStages, Height, Mode, NodeId, Outcome, Preflight, Race,
+    RentalLabel, Step, StepSpan, Time, Weight,
 };
 
 /// What there is to see of a sprint.
 impl Sprint {
     /// The epoch whose `PoC` it is for, once that is known.
     pub fn proves_in(&self) -> Option<EpochIndex> {
-        let stages = self.stages().filter(|_| self.plan.aim != Aim::Registration);
+        let stages = self.stages().filter(|_| self.plan.aim.proves());
         stages.map(|stages| stages.epoch)
     }
 
@@ -71,7 +71,7 @@ impl Sprint {
             Step::Registering => vec![stages.poc_start],
             Step::Proving => vec![stages.poc_start, stages.poc_validation_end],
             Step::Confirming => vec![stages.set_new_validators, self.held_until(stages)],
-            Step::Releasing => Vec::new(),
+            Step::Serving | Step::Releasing => Vec::new(),
         }
     }
 

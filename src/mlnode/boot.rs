@@ -9,12 +9,13 @@ use super::faults::{self, Pattern};
 use super::pull::ImagePull;
 use crate::domain::{
     ActualStatus, Blame, BootFault, BootStage, Duration, GpuDevice, GpuDriver, Instance,
-    MlNodeStatus, OrderedMachine, ServiceState, StageTimes, StartupState, Time, TimeLeft,
+    MlNodeStatus, OrderedMachine, ServiceState, StageTimes, StartupState, Time, TimeLeft, Workload,
 };
 
 /// Follows one boot. Its stage never goes back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BootTracker {
+    workload: Workload,
     ordered: OrderedMachine,
     model: String,
     usual: StageTimes,
@@ -40,15 +41,17 @@ const MEMORY_SLACK_PERCENT: u64 = 90;
 const CUDA_SLACK: f64 = 0.001;
 
 impl BootTracker {
-    /// A boot that began at `rented_at` and is to end with the machine that was ordered and `model`
-    /// loaded. Its stages usually take what `usual` says.
+    /// A boot of `workload` that began at `rented_at` and is to end with the machine that was ordered and
+    /// `model` loaded. Its stages usually take what `usual` says.
     pub fn new(
+        workload: Workload,
         rented_at: Time,
         ordered: OrderedMachine,
         model: String,
         usual: StageTimes,
     ) -> BootTracker {
         BootTracker {
+            workload,
             ordered,
             model,
             usual,
@@ -115,6 +118,16 @@ impl BootTracker {
         if up {
             self.denied_since = None;
             self.reach(now, BootStage::Ssh);
+        } else {
+            self.observe_silence();
+        }
+    }
+
+    /// Takes into account that the workload did not answer. The `MLNode` is watched by the Network Node
+    /// too, and a `PoC` goes on without us; what serves only through us serves nobody now.
+    pub fn observe_silence(&mut self) {
+        if self.workload == Workload::Vllm {
+            self.ready = false;
         }
     }
 
@@ -143,7 +156,7 @@ impl BootTracker {
         {
             return self.fail_by(now, known, line);
         }
-        if let Some(stage) = stage_of(line) {
+        if let Some(stage) = stage_of(self.workload, line) {
             self.reach(now, stage);
             if stage == self.stage {
                 self.progress = percent(line).or(self.progress);
@@ -235,13 +248,11 @@ impl BootTracker {
     }
 
     fn fail_by(&mut self, now: Time, known: &Pattern, evidence: &str) {
-        self.fail(
-            now,
-            known.name,
-            shortened(evidence),
-            known.advice,
-            known.blame,
-        );
+        let advice = match self.workload {
+            Workload::MlNode => known.advice.to_owned(),
+            Workload::Vllm => known.advice.replace("vast.image", "vllm.image"),
+        };
+        self.fail(now, known.name, shortened(evidence), &advice, known.blame);
     }
 
     fn fail(&mut self, now: Time, name: &str, evidence: String, advice: &str, blame: Blame) {
@@ -299,16 +310,33 @@ impl BootTracker {
     }
 }
 
-/// Words of the workload's log that a stage is known by.
+/// Words of the workload's log that a stage is known by, whatever the workload.
 const MARKS: &[(&str, BootStage)] = &[
     ("Uvicorn running on", BootStage::Api),
     ("Fetching", BootStage::Downloading),
     ("Starting vLLM instance", BootStage::Loading),
-    ("Starting to load model", BootStage::Loading),
     ("Loading safetensors checkpoint shards", BootStage::Loading),
     ("Model loading took", BootStage::Graphs),
     ("Dynamo bytecode transform time", BootStage::Graphs),
+    ("torch.compile takes", BootStage::Graphs),
+    ("torch.compile took", BootStage::Graphs),
     ("Capturing CUDA graph", BootStage::Graphs),
+];
+
+/// The `MLNode` has downloaded the model before it starts vLLM.
+const MLNODE_MARKS: &[(&str, BootStage)] = &[("Starting to load model", BootStage::Loading)];
+
+/// vLLM alone says who it is, then downloads the model without a word in the middle of its load, and
+/// says what that took. Its server listens only after all of this: until then the log is all there is.
+/// The words are vLLM's own: `log_version_and_model` and `log_non_default_args` in
+/// `vllm/entrypoints/serve/utils/api_utils.py` (before: "vLLM API server version" in `api_server.py`),
+/// `vllm/v1/worker/gpu_model_runner.py`, `vllm/model_executor/model_loader/weight_utils.py`.
+const VLLM_MARKS: &[(&str, BootStage)] = &[
+    ("vLLM API server version", BootStage::Api),
+    ("vLLM server version", BootStage::Api),
+    ("non-default args:", BootStage::Api),
+    ("Starting to load model", BootStage::Downloading),
+    ("Time spent downloading weights", BootStage::Loading),
 ];
 
 /// What a line tells by the words that are looked for.
@@ -323,11 +351,12 @@ enum Word {
 /// follows looks once a word.
 fn told(line: &str) -> Option<Word> {
     static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-        let marks = MARKS.iter().map(|(mark, _)| mark);
+        let marks = [MARKS, MLNODE_MARKS, VLLM_MARKS].concat();
+        let marks = marks.iter().map(|(mark, _)| *mark);
         AhoCorasick::builder()
             // Only with this kind many bytes are looked at at once.
             .match_kind(MatchKind::LeftmostFirst)
-            .build(faults::SIGNS.iter().chain(marks))
+            .build(faults::SIGNS.iter().copied().chain(marks))
             .ok()
     });
     let Some(words) = &*WORDS else {
@@ -344,9 +373,13 @@ fn told(line: &str) -> Option<Word> {
 }
 
 /// The stage that a line of the log belongs to.
-fn stage_of(line: &str) -> Option<BootStage> {
-    MARKS
-        .iter()
+fn stage_of(workload: Workload, line: &str) -> Option<BootStage> {
+    let own = match workload {
+        Workload::MlNode => MLNODE_MARKS,
+        Workload::Vllm => VLLM_MARKS,
+    };
+    own.iter()
+        .chain(MARKS)
         .find(|(mark, _)| line.contains(mark))
         .map(|(_, stage)| *stage)
 }
@@ -395,7 +428,20 @@ mod tests {
             gpu_memory_mb: 80_000,
             cuda: Some(12.8),
         };
-        BootTracker::new(at(0), ordered, "org/model".into(), usual())
+        BootTracker::new(
+            Workload::MlNode,
+            at(0),
+            ordered,
+            "org/model".into(),
+            usual(),
+        )
+    }
+
+    fn vllm() -> BootTracker {
+        BootTracker {
+            workload: Workload::Vllm,
+            ..tracker()
+        }
     }
 
     fn instance(actual: ActualStatus, message: &str) -> Instance {
@@ -485,6 +531,117 @@ mod tests {
         boot.observe_status(at(1_060), &serving());
         assert!(boot.is_ready());
         assert_eq!(boot.expected_left(at(1_060)).p50, Duration::zero());
+    }
+
+    /// Lines of `vllm serve`, as vLLM's users show them: 0.11 in vllm-project/vllm#29335, the download in
+    /// a log of 0.20, the banner of older ones in vllm-project/vllm#24162.
+    #[test]
+    fn vllm_alone_goes_through_the_same_stages_by_its_own_words() {
+        let mut boot = vllm();
+        boot.observe_instance(
+            at(100),
+            &instance(
+                ActualStatus::Running,
+                "success, running vllm/vllm-openai/ssh",
+            ),
+        );
+        boot.observe_link(at(110), true);
+        for (second, line, stage) in [
+            (
+                115,
+                "(APIServer pid=1) INFO 11-24 11:42:50 [api_server.py:1912] vLLM API server version 0.11.2",
+                BootStage::Api,
+            ),
+            (
+                116,
+                "(APIServer pid=1) INFO 11-24 11:42:50 [utils.py:253] non-default args: {'model_tag': 'org/model'}",
+                BootStage::Api,
+            ),
+            (
+                140,
+                "(EngineCore_DP0 pid=441) INFO 11-24 11:43:10 [core.py:93] Initializing a V1 LLM engine (v0.11.2) with config: model='org/model'",
+                BootStage::Api,
+            ),
+            (
+                150,
+                "(Worker_TP0 pid=512) INFO 11-24 11:43:12 [gpu_model_runner.py:3259] Starting to load model org/model...",
+                BootStage::Downloading,
+            ),
+            (
+                700,
+                "(Worker_TP0 pid=512) INFO 11-24 11:52:30 [weight_utils.py:440] Time spent downloading weights for org/model: 551.511670 seconds",
+                BootStage::Loading,
+            ),
+            (
+                760,
+                "Loading safetensors checkpoint shards:  50% Completed | 4/8 [00:12<00:12,  3.1s/it]",
+                BootStage::Loading,
+            ),
+            (
+                800,
+                "(Worker_TP0 pid=512) INFO 11-24 11:54:10 [default_loader.py:314] Loading weights took 95.50 seconds",
+                BootStage::Loading,
+            ),
+            (
+                801,
+                "(Worker_TP0 pid=512) INFO 11-24 11:54:11 [gpu_model_runner.py:3338] Model loading took 54.1377 GiB memory and 97.200487 seconds",
+                BootStage::Graphs,
+            ),
+            (
+                830,
+                "Capturing CUDA graphs (mixed prefill-decode, PIECEWISE): 100%|##########| 51/51 [00:01<00:00, 33.44it/s]",
+                BootStage::Graphs,
+            ),
+            (
+                850,
+                "(APIServer pid=1) INFO:     Application startup complete.",
+                BootStage::Graphs,
+            ),
+        ] {
+            boot.observe_line(at(second), line);
+            assert_eq!(boot.stage(), stage, "{line}");
+            assert_eq!(boot.fault(), None, "{line}");
+        }
+        assert_eq!(boot.progress(), Some(1.0));
+        assert!(!boot.is_ready(), "a line is no answer");
+        boot.observe_status(
+            at(860),
+            &MlNodeStatus {
+                gpus: Vec::new(),
+                driver: None,
+                ..serving()
+            },
+        );
+        assert!(boot.is_ready());
+        boot.observe_silence();
+        assert!(!boot.is_ready());
+    }
+
+    #[test]
+    fn the_mlnode_has_its_model_before_vllm_loads_it_and_vllm_alone_has_not() {
+        let line = "INFO Starting to load model org/model...";
+        for (mut boot, stage) in [
+            (tracker(), BootStage::Loading),
+            (vllm(), BootStage::Downloading),
+        ] {
+            boot.observe_line(at(1), line);
+            assert_eq!(boot.stage(), stage);
+        }
+    }
+
+    #[test]
+    fn what_ends_vllms_start_is_recognised() {
+        for (line, blame) in [
+            ("sh: 1: exec: vllm: not found", Blame::Ours),
+            (
+                "vllm: error: unrecognized arguments: --tensor-paralel-size 4",
+                Blame::Ours,
+            ),
+        ] {
+            let mut boot = vllm();
+            boot.observe_line(at(1), line);
+            assert_eq!(boot.fault().map(|fault| fault.blame), Some(blame), "{line}");
+        }
     }
 
     #[test]

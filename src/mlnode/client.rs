@@ -1,4 +1,4 @@
-//! Asks the `MLNode` of a rental through its tunnel.
+//! Asks the workload of a rental through its tunnel: here the `MLNode`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use serde_json::json;
 use url::Url;
 
+use super::vllm::VllmClient;
 use super::wire;
 use crate::domain::{
-    CallError, CallErrorKind, GpuDriver, MlNodeStatus, StartupState, WorkloadModel,
+    CallError, CallErrorKind, GpuDriver, MlNodeStatus, StartupState, Workload, WorkloadModel,
 };
 use crate::engine::ports::{MlNode, MlNodes};
 use crate::http::{HttpClient, HttpReply, HttpRequest, join};
@@ -33,22 +34,32 @@ impl MlNodeFactory {
 }
 
 impl MlNodes for MlNodeFactory {
-    fn at(&self, api: SocketAddr) -> Box<dyn MlNode> {
-        Box::new(MlNodeClient {
+    fn at(&self, workload: Workload, api: SocketAddr) -> Box<dyn MlNode> {
+        let place = Place {
             http: self.http.clone(),
             api,
-        })
+        };
+        match workload {
+            Workload::MlNode => Box::new(MlNodeClient { place }),
+            Workload::Vllm => Box::new(VllmClient { place }),
+        }
     }
 }
 
 /// A client of one node.
 #[derive(Debug)]
 pub struct MlNodeClient {
+    place: Place,
+}
+
+/// Where a workload is asked.
+#[derive(Debug)]
+pub(super) struct Place {
     http: HttpClient,
     api: SocketAddr,
 }
 
-impl MlNodeClient {
+impl Place {
     fn url(&self, path: &str) -> Result<Url, CallError> {
         let base = Url::parse(&format!("http://{}/", self.api));
         base.map(|base| join(&base, path))
@@ -60,7 +71,7 @@ impl MlNodeClient {
             })
     }
 
-    async fn get(&self, what: &str, path: &str) -> Result<HttpReply, CallError> {
+    pub(super) async fn get(&self, what: &str, path: &str) -> Result<HttpReply, CallError> {
         self.http
             .send(
                 HttpRequest::get(what, self.url(path)?)
@@ -69,18 +80,20 @@ impl MlNodeClient {
             )
             .await
     }
+}
 
+impl MlNodeClient {
     /// Old images do not know this call: what they cannot tell is unknown, not wrong.
     async fn startup(&self) -> StartupState {
         let what = "read the node's start-up";
-        let reply = self.get(what, "api/v1/inference/up/status").await;
+        let reply = self.place.get(what, "api/v1/inference/up/status").await;
         let told = reply.and_then(|reply| reply.json::<wire::Startup>(what));
         told.map_or(StartupState::Unknown, Into::into)
     }
 
     async fn gpus(&self) -> Vec<crate::domain::GpuDevice> {
         let what = "read the node's GPUs";
-        let reply = self.get(what, "api/v1/gpu/devices").await;
+        let reply = self.place.get(what, "api/v1/gpu/devices").await;
         let told = reply.and_then(|reply| reply.json::<wire::Gpus>(what));
         told.map(|gpus| gpus.devices.into_iter().map(Into::into).collect())
             .unwrap_or_default()
@@ -89,7 +102,7 @@ impl MlNodeClient {
     /// Old images do not know this call either.
     async fn driver(&self) -> Option<GpuDriver> {
         let what = "read the node's GPU driver";
-        let reply = self.get(what, "api/v1/gpu/driver").await;
+        let reply = self.place.get(what, "api/v1/gpu/driver").await;
         let told = reply.and_then(|reply| reply.json::<wire::Driver>(what));
         told.ok().map(Into::into)
     }
@@ -99,7 +112,7 @@ impl MlNodeClient {
 impl MlNode for MlNodeClient {
     async fn status(&self) -> Result<MlNodeStatus, CallError> {
         let what = "read the node's state";
-        let state: wire::State = self.get(what, "api/v1/state").await?.json(what)?;
+        let state: wire::State = self.place.get(what, "api/v1/state").await?.json(what)?;
         let (startup, gpus, driver) = tokio::join!(self.startup(), self.gpus(), self.driver());
         Ok(MlNodeStatus {
             state: wire::service_state(&state.state),
@@ -115,11 +128,11 @@ impl MlNode for MlNodeClient {
 
     async fn start_model(&self, model: &WorkloadModel) -> Result<(), CallError> {
         let body = json!({ "model": model.id, "dtype": "auto", "additional_args": model.args });
-        let url = self.url("api/v1/inference/up/async")?;
+        let url = self.place.url("api/v1/inference/up/async")?;
         let request = HttpRequest::post("start the model", url)
             .json(body)
             .timeout(START_TIMEOUT);
-        match self.http.send(request).await {
+        match self.place.http.send(request).await {
             Ok(_) => Ok(()),
             // "VLLM is already running" and "startup is already in progress" are what is wanted.
             Err(error) if error.status == Some(409) => Ok(()),
@@ -141,7 +154,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        MlNodeFactory::new(HttpClient::new()).at(addr)
+        MlNodeFactory::new(HttpClient::new()).at(Workload::MlNode, addr)
     }
 
     fn model() -> WorkloadModel {

@@ -58,6 +58,8 @@ pub(super) const SIGNS: &[&str] = &[
     "nccl error",
     "core initialization failed",
     "did not become available",
+    "vllm: not found",
+    "unrecognized arguments",
 ];
 
 /// Lines of the workload's log after which it cannot come up.
@@ -199,6 +201,18 @@ pub(super) const LOG: &[Pattern] = &[
         "vLLM did not start in time",
         Blame::Host,
         "read the log above this line",
+    ),
+    pattern(
+        "vllm: not found",
+        "the image has no vLLM",
+        Blame::Ours,
+        "check vllm.image",
+    ),
+    pattern(
+        "unrecognized arguments",
+        "vLLM does not know an argument",
+        Blame::Ours,
+        "check mlnode.args against the version of vLLM",
     ),
 ];
 

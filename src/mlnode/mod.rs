@@ -4,4 +4,5 @@ pub mod boot;
 pub mod client;
 mod faults;
 mod pull;
+mod vllm;
 mod wire;

@@ -8,4 +8,4 @@ mod wire;
 
 pub use client::NetworkNodeClient;
 pub use diff::{Difference, diff, likeness};
-pub use preflight::{Facts, Intent, judge};
+pub use preflight::{Facts, Intent, judge, judge_chain};

@@ -40,13 +40,21 @@ pub struct Intent {
     pub leaving: Vec<NodeId>,
 }
 
+/// Judges what a rental needs that is not registered.
+pub fn judge_chain(at: Time, synced: &Result<(), CallError>) -> Preflight {
+    Preflight {
+        at,
+        findings: vec![finding(Requirement::ChainSynced, chain(synced))],
+    }
+}
+
 /// Judges every requirement. What cannot be told is unknown, never fine.
 pub fn judge(at: Time, intent: &Intent, facts: &Facts) -> Preflight {
     let mut findings = vec![
         finding(Requirement::AdminApi, admin_api(facts)),
         finding(Requirement::Model, model(intent, facts)),
         finding(Requirement::Participant, participant(intent, facts)),
-        finding(Requirement::ChainSynced, chain(facts)),
+        finding(Requirement::ChainSynced, chain(&facts.chain)),
     ];
     let callback = facts.callback.as_ref();
     findings.extend(
@@ -136,8 +144,8 @@ fn participant(intent: &Intent, facts: &Facts) -> Verdict {
     }
 }
 
-fn chain(facts: &Facts) -> Verdict {
-    match &facts.chain {
+fn chain(synced: &Result<(), CallError>) -> Verdict {
+    match synced {
         Ok(()) => Verdict::Met,
         Err(error) => unknown(
             "whether the chain node is in step is not known",

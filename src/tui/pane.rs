@@ -81,7 +81,7 @@ impl Pane {
 pub fn suggested_pane(step: Step) -> Pane {
     match step {
         Step::Waiting | Step::Choosing | Step::Renting | Step::Done => Pane::Offers,
-        Step::Booting | Step::Warming => Pane::Boot,
+        Step::Booting | Step::Warming | Step::Serving => Pane::Boot,
         Step::Registering | Step::Proving | Step::Confirming | Step::Releasing => Pane::Nodes,
     }
 }

@@ -55,8 +55,11 @@ impl World {
             return false;
         };
         let up = instance.is_running(self.now) && self.now >= instance.mlnode.api_at;
-        let served =
-            port == API_PORT || (port == INFERENCE_PORT && instance.mlnode.is_ready(self.now));
+        let node = &instance.mlnode;
+        let served = match &node.vllm {
+            Some(server) => port == server.port,
+            None => port == API_PORT || (port == INFERENCE_PORT && node.is_ready(self.now)),
+        };
         up && served
     }
 

@@ -8,6 +8,7 @@ use super::chain::Phase;
 use super::clock::{as_seconds, seconds};
 use super::scenario::PocVersion;
 use super::state::{Ask, MODEL, Outgoing, Reply, World, number, unit};
+use super::vllm::Server;
 
 /// State of an `MLNode`.
 #[derive(Debug, Clone)]
@@ -17,10 +18,12 @@ pub(super) struct MlNode {
     pub model: String,
     pub download: f64,
     pub load: f64,
-    load_ends: Load,
+    pub load_ends: Load,
     log: Vec<(Time, Vec<u8>)>,
     logs: bool,
     batch: Option<Batches>,
+    /// vLLM alone runs there, and no `MLNode`.
+    pub vllm: Option<Server>,
 }
 
 /// Where batches go, and when the next one does.
@@ -43,22 +46,12 @@ pub(super) enum Load {
     Fails(String),
 }
 
-const GRAPHS: f64 = 60.0;
+pub(super) const GRAPHS: f64 = 60.0;
 
 impl MlNode {
     pub fn new(seed: u64, id: u64, running_at: Time, logs: bool, load_ends: Load) -> MlNode {
-        let api_at = running_at + seconds(20.0 + 20.0 * unit(seed, 20, id));
-        let mut node = MlNode {
-            api_at,
-            started_at: None,
-            model: MODEL.into(),
-            download: 480.0 + 360.0 * unit(seed, 21, id),
-            load: 120.0 + 60.0 * unit(seed, 22, id),
-            load_ends,
-            log: Vec::new(),
-            logs,
-            batch: None,
-        };
+        let mut node = MlNode::silent(seed, id, running_at, logs, load_ends);
+        let api_at = node.api_at;
         node.say(
             running_at + seconds(2.0),
             "\u{1b}[32mINFO\u{1b}[0m:     Started server process [1]\n",
@@ -71,7 +64,23 @@ impl MlNode {
         node
     }
 
-    fn say(&mut self, at: Time, text: &str) {
+    /// One that has said nothing yet.
+    pub fn silent(seed: u64, id: u64, running_at: Time, logs: bool, load_ends: Load) -> MlNode {
+        MlNode {
+            api_at: running_at + seconds(20.0 + 20.0 * unit(seed, 20, id)),
+            started_at: None,
+            model: MODEL.into(),
+            download: 480.0 + 360.0 * unit(seed, 21, id),
+            load: 120.0 + 60.0 * unit(seed, 22, id),
+            load_ends,
+            log: Vec::new(),
+            logs,
+            batch: None,
+            vllm: None,
+        }
+    }
+
+    pub fn say(&mut self, at: Time, text: &str) {
         if self.logs {
             self.log.push((at, text.as_bytes().to_vec()));
         }
@@ -201,6 +210,9 @@ impl World {
         let driver = instance.offer["driver_version"].clone();
         let cuda = other_cuda.unwrap_or_else(|| instance.offer["cuda_max_good"].to_string());
         let node = &mut instance.mlnode;
+        if let Some(server) = &node.vllm {
+            return Some(server.answer(ask));
+        }
         let ready = node.is_ready(now);
         let generating = node.batch.is_some() && now < end && matches!(phase, Phase::Generate);
         let poc = if !ready {

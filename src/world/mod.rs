@@ -22,6 +22,7 @@ mod troubles;
 mod truth;
 mod upstream;
 mod vast;
+mod vllm;
 
 pub use clock::WorldClock;
 pub use scenario::{Fault, FaultKind, PocVersion, Scenario};

@@ -12,6 +12,7 @@ use super::mlnode::{Load, MlNode};
 use super::state::{API_KEY, Ask, Reply, World, number, unit};
 use super::troubles::Trouble;
 use super::truth;
+use super::vllm;
 
 /// The reply to a listing of instances.
 #[derive(Serialize)]
@@ -225,7 +226,10 @@ impl World {
             // The image is there when the container runs, the model comes after it.
             let pulled = [
                 (now >= instance.running_at, IMAGE_GB),
-                (instance.mlnode.started_at.is_some(), MODEL_GB),
+                (
+                    instance.mlnode.started_at.is_some_and(|at| at <= now),
+                    MODEL_GB,
+                ),
             ];
             let pulled: f64 = pulled
                 .iter()
@@ -379,7 +383,6 @@ impl World {
         let running_at = self.now + seconds(10.0 + pull);
         let mut keys = self.account_keys.clone();
         keys.extend(body["env"]["POCPIT_SSH_KEY"].as_str().map(key_of));
-        let has_onstart = body["onstart"].as_str().is_some_and(|o| !o.is_empty());
         let instance = Instance {
             id,
             label: label.into(),
@@ -399,13 +402,7 @@ impl World {
             ssh_port: None,
             mapped: BTreeMap::new(),
             files: BTreeMap::new(),
-            mlnode: MlNode::new(
-                self.seed,
-                id,
-                running_at,
-                has_onstart,
-                self.load_of(trouble),
-            ),
+            mlnode: self.workload(id, running_at, body, trouble),
         };
         self.instances.insert(id, instance);
         self.peak_live = self.peak_live.max(
@@ -417,6 +414,27 @@ impl World {
         Reply::ok(
             &json!({"success": true, "new_contract": id, "instance_api_key": format!("instance-key-{id}")}),
         )
+    }
+
+    /// What the order's image and command make of the machine.
+    fn workload(
+        &self,
+        id: u64,
+        running_at: Time,
+        body: &Value,
+        trouble: Option<Trouble>,
+    ) -> MlNode {
+        let has_onstart = body["onstart"].as_str().is_some_and(|o| !o.is_empty());
+        let load = self.load_of(trouble);
+        let image = body["image"].as_str().unwrap_or_default();
+        if !image.starts_with(vllm::IMAGE) {
+            return MlNode::new(self.seed, id, running_at, has_onstart, load);
+        }
+        // Nobody runs the image's own command, and without the script not ours either.
+        let command = body["env"]["POCPIT_COMMAND"].as_str();
+        let command = command.filter(|_| has_onstart).unwrap_or_default();
+        let node = MlNode::silent(self.seed, id, running_at, has_onstart, load);
+        vllm::run(node, running_at, command)
     }
 
     fn rented_by_us(&self) -> u64 {

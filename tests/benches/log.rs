@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pocpit::config::SshConfig;
-use pocpit::domain::{InstanceId, OrderedMachine, SshEndpoint, StageTimes, Time};
+use pocpit::domain::{InstanceId, OrderedMachine, SshEndpoint, StageTimes, Time, Workload};
 use pocpit::engine::ports::{LogPlace, Remote as _};
 use pocpit::engine::{Pace, Snapshot};
 use pocpit::mlnode::boot::BootTracker;
@@ -232,6 +232,7 @@ impl Rental {
             kept: File::create(kept).unwrap(),
             sanitizer: Sanitizer::new(),
             boot: BootTracker::new(
+                Workload::MlNode,
                 Time::UNIX_EPOCH,
                 ORDERED,
                 "org/model".into(),

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use pocpit::domain::{Duration, Lead, LeadBasis, LogLine, Mode, ReleasePolicy, Step, Time};
+use pocpit::domain::{Aim, Duration, Lead, LeadBasis, LogLine, Mode, ReleasePolicy, Step, Time};
 use pocpit::engine::{
     BootLog, ChainSnapshot, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState, Snapshot,
     SprintSnapshot, WorldKind,
@@ -48,6 +48,7 @@ pub fn empty() -> Snapshot {
         chain: ChainSnapshot::default(),
         sprint: SprintSnapshot {
             epoch: None,
+            aim: Aim::Proof,
             step: Step::Booting,
             doing: String::new(),
             spans: Vec::new(),

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::{Home, config_of, ran, rent};
 use crate::common::Sim;
+use crate::proxy::Proxy;
 
 /// What the program gives for each command with `--json`.
 static SCHEMAS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
@@ -79,6 +80,7 @@ fn command_in(arguments: &[&str]) -> &'static str {
 
 /// A world in which something has happened, for every command to tell of.
 struct Eventful {
+    _proxy: Proxy,
     home: Home,
     sim: Sim,
     config: Config,
@@ -90,6 +92,7 @@ impl Eventful {
         let home = Home::new();
         let sim = Sim::start(home.command(&["sim"]).args(["--speed", "400"]));
         Eventful {
+            _proxy: Proxy::serving(&home, &sim),
             config: config_of(&sim),
             home,
             sim,
@@ -152,10 +155,8 @@ fn every_command_prints_what_its_schema_says_and_every_schema_can_refuse() {
     world.rent("pocpit/demo/1/1-a");
     world.tell(&["gc", "--dry-run"]);
     world.tell(&["release", "--yes"]);
-    // A rehearsal begins at once where no sprint was.
-    let mut another = Eventful::new();
-    another.tell(&["rehearse", "--skip-poc", "--yes"]);
-    world.printed.extend(another.printed);
+    world.tell(&["rehearse", "--skip-poc", "--yes"]);
+    world.tell(&["serve", "--minutes", "5", "--yes"]);
     world.keep(&["demo", "--headless", "--auto", "--speed", "400", "--json"]);
     // when each command has printed, which was judged, then none is left out,
     let (printed, known): (BTreeSet<&str>, BTreeSet<&str>) = (
@@ -335,6 +336,7 @@ fn the_words_of_a_schema_are_the_programs() {
         Outcome::NoWeight { cause: cause() },
         Outcome::Failed { cause: cause() },
         Outcome::Rehearsed,
+        Outcome::Served,
         Outcome::Aborted,
         Outcome::Unknown { cause: cause() },
     ];

@@ -60,6 +60,25 @@ fn a_rehearsal_without_the_poc_registers_and_leaves_nothing() {
 }
 
 #[test]
+fn a_rehearsal_after_a_sprint_is_a_rehearsal_and_not_the_next_sprint() {
+    let home = Home::new();
+    let sim = Sim::start(home.command(&["sim"]).args(["--speed", "400"]));
+    let run = |last: &[&str]| {
+        let arguments = [&["--config", sim.config.as_str()], last].concat();
+        ran(&mut home.command(&arguments))
+    };
+    let sprint = run(&["auto", "--once", "--json"]);
+    assert_eq!(sprint.code, Some(0), "{}", sprint.stderr);
+    let rehearsed = run(&["rehearse", "--skip-poc", "--yes", "--json"]);
+    assert_eq!(rehearsed.code, Some(0), "{}", rehearsed.stderr);
+    let report: Value = serde_json::from_str(rehearsed.stdout.trim()).unwrap();
+    assert_eq!(
+        (&report["outcome"], &report["epoch"]),
+        (&"rehearsed".into(), &Value::Null)
+    );
+}
+
+#[test]
 fn nothing_is_rented_where_nobody_can_be_asked_or_something_is_in_the_way() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "50"]));

@@ -6,6 +6,7 @@ mod hedge;
 mod hold;
 mod registration;
 mod rehearsal;
+mod serving;
 mod world;
 
 use pocpit::domain::{

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use pocpit::chain::client::ChainClient;
 use pocpit::chain::sources::Sources;
 use pocpit::config::{self, Config, Places};
-use pocpit::domain::{InstanceId, NodeId, OrderedMachine, Participant, StageTimes, Time};
+use pocpit::domain::{InstanceId, NodeId, OrderedMachine, Participant, StageTimes, Time, Workload};
 use pocpit::engine::ports::{Chain as _, Look, Market as _, MlNodes as _, NetworkNode as _};
 use pocpit::http::{Answer, HttpClient, HttpRequest, Transport, TransportError};
 use pocpit::mlnode::boot::BootTracker;
@@ -124,13 +124,15 @@ pub fn network_node(bytes: &[u8]) {
     });
 }
 
-/// Replies of the `MLNode`.
+/// Replies of the `MLNode`, and of vLLM where it is alone.
 pub fn mlnode(bytes: &[u8]) {
-    let nodes = MlNodeFactory::new(service(bytes));
-    let node = nodes.at(([127, 0, 0, 1], 18080).into());
-    run(async {
-        let _ = node.status().await;
-    });
+    for workload in [Workload::MlNode, Workload::Vllm] {
+        let nodes = MlNodeFactory::new(service(bytes));
+        let node = nodes.at(workload, ([127, 0, 0, 1], 18080).into());
+        run(async {
+            let _ = node.status().await;
+        });
+    }
 }
 
 /// Bytes of a rental's log, in two pieces.
@@ -145,9 +147,16 @@ pub fn log(bytes: &[u8]) {
     }
 }
 
-/// Lines of a boot.
+/// Lines of a boot, whatever boots.
 pub fn boot_lines(bytes: &[u8]) {
+    for workload in [Workload::MlNode, Workload::Vllm] {
+        boot_of(workload, bytes);
+    }
+}
+
+fn boot_of(workload: Workload, bytes: &[u8]) {
     let mut tracker = BootTracker::new(
+        workload,
         at(),
         OrderedMachine {
             gpus: 4,

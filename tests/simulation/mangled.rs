@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pocpit::chain::client::ChainClient;
 use pocpit::chain::sources::Sources;
-use pocpit::domain::{InstanceId, NodeId, OfferId, Participant, RentOrder, Time};
+use pocpit::domain::{InstanceId, NodeId, OfferId, Participant, RentOrder, Time, Workload};
 use pocpit::engine::ports::{Chain, Look, Market, MlNodes, NetworkNode};
 use pocpit::http::HttpClient;
 use pocpit::mlnode::client::MlNodeFactory;
@@ -99,7 +99,8 @@ fn ten_thousand_mangled_replies_are_read_without_harm() {
         let market = VastClient::new(http.clone(), &config.vast).with_pacing(Pacing::Off);
         let chain = ChainClient::new(http.clone(), &config.chain);
         let network_node = NetworkNodeClient::new(http.clone(), &config.network_node);
-        let mlnode = MlNodeFactory::new(http).at("127.0.0.1:18080".parse().unwrap());
+        let mlnode =
+            MlNodeFactory::new(http).at(Workload::MlNode, "127.0.0.1:18080".parse().unwrap());
         let mut usable = 0;
         let mut sources = Sources::default();
         for round in 0..1_000_u32 {

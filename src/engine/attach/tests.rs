@@ -10,7 +10,7 @@ use super::wire::{LONGEST_LINE, Message, Sent, line_of};
 use super::{AttachError, attach, serve};
 use crate::config::Paths;
 use crate::domain::{
-    BootTime, Duration, GateKind, Lead, LeadBasis, LogLine, MachineId, Mode, Offer, OfferId,
+    Aim, BootTime, Duration, GateKind, Lead, LeadBasis, LogLine, MachineId, Mode, Offer, OfferId,
     OwnBoots, RankedOffer, ReleasePolicy, Step, Time, Usd, UsdPerHour,
 };
 use crate::engine::snapshot::{
@@ -31,6 +31,7 @@ pub(crate) fn snapshot(second: i64) -> Snapshot {
         chain: ChainSnapshot::default(),
         sprint: SprintSnapshot {
             epoch: None,
+            aim: Aim::Proof,
             step: Step::Waiting,
             doing: "waits".into(),
             spans: Vec::new(),

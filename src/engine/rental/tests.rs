@@ -6,6 +6,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use super::*;
 use crate::engine::RentalLogs;
+use crate::engine::workload::Reach;
 use crate::ssh::sanitize::Sanitizer;
 use host::{Host, ports, tunnel};
 
@@ -97,7 +98,12 @@ impl Seen {
 
 fn watch(host: &Arc<Host>, logs: &RentalLogs, reports: &mpsc::Sender<Observation>) -> Watcher {
     let ports = Arc::new(ports(host, logs.clone()));
-    Watcher::start(&ports, ID, (tunnel(), None), Time::UNIX_EPOCH, reports)
+    let reach = Reach {
+        workload: Workload::MlNode,
+        tunnel: tunnel(),
+        front: None,
+    };
+    Watcher::start(&ports, ID, reach, Time::UNIX_EPOCH, reports)
 }
 
 #[tokio::test(start_paused = true)]

@@ -45,7 +45,7 @@ fn said(model: &Model, theme: Theme) -> Vec<Said> {
     let sprint = &model.snapshot.sprint;
     let mut said = Vec::new();
     if let Some(outcome) = &sprint.outcome {
-        let good = matches!(outcome, Outcome::Confirmed { .. });
+        let good = matches!(outcome, Outcome::Confirmed { .. } | Outcome::Served);
         let style = if good {
             theme.ok().patch(theme.strong())
         } else {
@@ -135,12 +135,14 @@ fn is_before_renting(step: Step) -> bool {
     matches!(step, Step::Waiting | Step::Choosing)
 }
 
-/// Two columns: the first five steps beside the last five.
+/// Two columns: the first five steps beside those that follow.
 fn steps(lines: &mut Vec<Line<'static>>, model: &Model, theme: Theme) {
-    let (left, right) = Step::ALL.split_at(5);
-    for (&a, &b) in left.iter().zip(right) {
-        let mut spans = step_spans(a, 9, 8, model, theme);
-        spans.extend(step_spans(b, 12, 0, model, theme));
+    let (left, right) = model.snapshot.sprint.aim.steps().split_at(STEPS);
+    for (row, &step) in left.iter().enumerate() {
+        let mut spans = step_spans(step, 9, 8, model, theme);
+        if let Some(&beside) = right.get(row) {
+            spans.extend(step_spans(beside, 12, 0, model, theme));
+        }
         lines.push(Line::from(spans));
     }
 }
@@ -173,11 +175,11 @@ fn step_spans(
 fn release(model: &Model, width: u16, theme: Theme) -> Line<'static> {
     let sprint = &model.snapshot.sprint;
     let when = sprint.release_at.map_or_else(
-        || words::policy(sprint.release_policy),
+        || words::release(sprint),
         |band| {
             let plus_minus = theme.glyph("±", "+-");
             let when = words::band(band, model.now(), plus_minus);
-            let policy = words::policy(sprint.release_policy);
+            let policy = words::release(sprint);
             // The clock and the band are the first to go where the line would not fit.
             match when.split_once(&format!(" {plus_minus}")) {
                 Some((length, _)) if width < 56 => format!("{length}, {policy}"),

@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::domain::{ChainPhase, Duration, Milestone, Outcome, ReleasePolicy, Time};
-use crate::engine::{TimeBand, TunnelRate};
+use crate::engine::{SprintSnapshot, TimeBand, TunnelRate};
 
 /// `2d 03h`, `3h 07m`, `7m 05s`, `5s`; never negative.
 pub fn length(duration: Duration) -> String {
@@ -96,6 +96,14 @@ pub fn rate(rate: TunnelRate) -> String {
     format!(", {milliseconds} ms, {speed}")
 }
 
+/// When a sprint gives its rental back, in words.
+pub fn release(sprint: &SprintSnapshot) -> String {
+    match sprint.aim.serves_for() {
+        Some(time) => format!("after {} of serving", length(time)),
+        None => policy(sprint.release_policy),
+    }
+}
+
 /// Release policy in words.
 pub fn policy(policy: ReleasePolicy) -> String {
     match policy {
@@ -115,6 +123,7 @@ pub fn outcome(outcome: &Outcome) -> String {
         Outcome::NoWeight { cause } => format!("NO WEIGHT: {}: {}", cause.name, cause.detail),
         Outcome::Failed { cause } => format!("FAILED: {}: {}", cause.name, cause.detail),
         Outcome::Rehearsed => "REHEARSED: registered with a good status, and given back".into(),
+        Outcome::Served => "SERVED: requests were answered, and the rental given back".into(),
         Outcome::Aborted => "ABORTED by the operator".into(),
         Outcome::Unknown { cause } => format!("UNKNOWN: {}: {}", cause.name, cause.detail),
     }

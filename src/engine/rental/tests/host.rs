@@ -403,7 +403,7 @@ impl MlNode for World {
 }
 
 impl MlNodes for World {
-    fn at(&self, _api: SocketAddr) -> Box<dyn MlNode> {
+    fn at(&self, _workload: Workload, _api: SocketAddr) -> Box<dyn MlNode> {
         Box::new(World(self.0.clone()))
     }
 }

@@ -1,0 +1,138 @@
+//! Asks vLLM's own server, where it runs without an `MLNode` around it.
+//!
+//! It listens when its model is loaded and not before. `GET /health` is 200 with an empty body, or 503
+//! when the engine has died; `GET /v1/models` lists what it serves, with the model's own name as `root`
+//! (`OpenAIModelRegistry.show_available_models` in `vllm/entrypoints/openai/models/serving.py`).
+
+use async_trait::async_trait;
+use serde::Deserialize;
+
+use super::client::Place;
+use crate::domain::{CallError, MlNodeStatus, ServiceState, StartupState, WorkloadModel};
+use crate::engine::ports::MlNode;
+
+/// A client of one server.
+#[derive(Debug)]
+pub(super) struct VllmClient {
+    pub(super) place: Place,
+}
+
+#[derive(Debug, Deserialize)]
+struct Models {
+    data: Vec<Card>,
+}
+
+/// A model that is served. `--served-model-name` gives it another id.
+#[derive(Debug, Deserialize)]
+struct Card {
+    id: String,
+    #[serde(default)]
+    root: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Version {
+    version: String,
+}
+
+impl VllmClient {
+    /// An engine that has died is an answer; nobody there is none.
+    async fn is_healthy(&self) -> Result<bool, CallError> {
+        match self.place.get("read vLLM's health", "health").await {
+            Ok(_) => Ok(true),
+            Err(error) if error.status == Some(503) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn model(&self) -> Result<Option<String>, CallError> {
+        let what = "read the models that vLLM serves";
+        let models: Models = self.place.get(what, "v1/models").await?.json(what)?;
+        let first = models.data.into_iter().next();
+        Ok(first.map(|card| card.root.unwrap_or(card.id)))
+    }
+
+    async fn version(&self) -> Option<String> {
+        let what = "read vLLM's version";
+        let reply = self.place.get(what, "version").await;
+        let told = reply.and_then(|reply| reply.json::<Version>(what));
+        told.ok().map(|told| told.version)
+    }
+}
+
+#[async_trait]
+impl MlNode for VllmClient {
+    async fn status(&self) -> Result<MlNodeStatus, CallError> {
+        let healthy = self.is_healthy().await?;
+        let (model, version) = tokio::join!(self.model(), self.version());
+        let model = model?;
+        Ok(MlNodeStatus {
+            state: match model {
+                Some(_) => ServiceState::Inference,
+                None => ServiceState::Stopped,
+            },
+            poc: None,
+            inference_healthy: Some(healthy),
+            loaded_model: model,
+            version,
+            startup: StartupState::Completed,
+            // It tells nothing of its machine. With fewer GPUs than it needs it does not come up.
+            gpus: Vec::new(),
+            driver: None,
+        })
+    }
+
+    /// Its command names the model: nobody has to start it.
+    async fn start_model(&self, _model: &WorkloadModel) -> Result<(), CallError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use axum::routing::get;
+    use axum::{Json, Router};
+    use serde_json::json;
+
+    use super::super::client::MlNodeFactory;
+    use crate::domain::{ServiceState, Workload};
+    use crate::engine::ports::{MlNode, MlNodes as _};
+    use crate::http::HttpClient;
+
+    async fn client(health: StatusCode) -> Box<dyn MlNode> {
+        let models = json!({ "object": "list", "data": [{
+            "id": "short", "object": "model", "created": 1_764_000_000, "owned_by": "vllm",
+            "root": "org/model", "parent": null, "max_model_len": 32_768, "permission": []
+        }] });
+        let router = Router::new()
+            .route("/health", get(move || async move { health }))
+            .route(
+                "/version",
+                get(|| async { Json(json!({ "version": "0.11.2" })) }),
+            )
+            .route("/v1/models", get(move || async move { Json(models) }));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        MlNodeFactory::new(HttpClient::new()).at(Workload::Vllm, addr)
+    }
+
+    #[tokio::test]
+    async fn a_server_tells_its_model_by_its_own_name() {
+        let status = client(StatusCode::OK).await.status().await.unwrap();
+        assert_eq!(status.state, ServiceState::Inference);
+        assert_eq!(status.inference_healthy, Some(true));
+        assert_eq!(status.loaded_model.as_deref(), Some("org/model"));
+        assert_eq!(status.version.as_deref(), Some("0.11.2"));
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_has_died_is_unhealthy_and_nobody_there_is_no_answer() {
+        let dead = client(StatusCode::SERVICE_UNAVAILABLE).await;
+        assert_eq!(dead.status().await.unwrap().inference_healthy, Some(false));
+        let nobody = MlNodeFactory::new(HttpClient::new());
+        let nobody = nobody.at(Workload::Vllm, ([127, 0, 0, 1], 1).into());
+        assert!(nobody.status().await.is_err());
+    }
+}

@@ -1,0 +1,217 @@
+//! vLLM's own image: a server that listens when its model is loaded, and what it writes until then.
+
+use serde_json::{Value, json};
+
+use crate::domain::Time;
+
+use super::clock::seconds;
+use super::mlnode::{GRAPHS, Load, MlNode};
+use super::state::{Ask, Reply, number};
+
+/// The image's name, without its tag.
+pub(super) const IMAGE: &str = "vllm/vllm-openai";
+const VERSION: &str = "0.11.2";
+/// It imports and resolves for so long before it loads anything.
+const PRELUDE: f64 = 45.0;
+/// Longer than any world is looked at.
+const NEVER: f64 = 1e8;
+
+/// A server, once it listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Server {
+    pub port: u16,
+    model: String,
+    /// What it calls it.
+    name: String,
+}
+
+impl Server {
+    /// By its command line: `vllm serve MODEL --port 8000 …`, or what a shell says otherwise.
+    fn parse(command: &str) -> Result<Server, String> {
+        let words: Vec<&str> = command.split_whitespace().map(unquoted).collect();
+        let words = match words.as_slice() {
+            ["exec", rest @ ..] => rest,
+            all => all,
+        };
+        let ["vllm", "serve", model, options @ ..] = words else {
+            let word = words.first().copied().unwrap_or_default();
+            return Err(format!("sh: 1: {word}: not found\n"));
+        };
+        let option = |name: &str| {
+            let at = options.iter().position(|word| *word == name)?;
+            options.get(at + 1).copied()
+        };
+        Ok(Server {
+            port: option("--port")
+                .and_then(|port| port.parse().ok())
+                .unwrap_or(8000),
+            model: (*model).to_owned(),
+            name: option("--served-model-name").unwrap_or(model).to_owned(),
+        })
+    }
+
+    pub fn answer(&self, ask: &Ask) -> Reply {
+        match (ask.method.as_str(), ask.path.as_str()) {
+            ("GET", "/health") => Reply::text(200, ""),
+            ("GET", "/version") => Reply::ok(&json!({"version": VERSION})),
+            ("GET", "/v1/models") => Reply::ok(&json!({"object": "list", "data": [self.card()]})),
+            ("POST", "/v1/chat/completions") if ask.body["model"] == json!(self.name) => {
+                Reply::ok(&self.completion())
+            }
+            ("POST", "/v1/chat/completions") => Reply::new(
+                404,
+                &json!({"error": {"message": format!("The model {} does not exist.", ask.body["model"]),
+                    "type": "NotFoundError", "param": "model", "code": 404}}),
+            ),
+            _ => Reply::new(404, &json!({"detail": "Not Found"})),
+        }
+    }
+
+    fn card(&self) -> Value {
+        json!({"id": self.name, "object": "model", "created": 1_764_000_000, "owned_by": "vllm", "root": self.model,
+            "parent": null, "max_model_len": 196_608, "permission": []})
+    }
+
+    fn completion(&self) -> Value {
+        let message = json!({"role": "assistant", "content": "A simulated answer."});
+        json!({"id": "chatcmpl-1", "object": "chat.completion", "created": 1_764_000_000, "model": self.name,
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 5, "completion_tokens": 4, "total_tokens": 9}})
+    }
+}
+
+fn unquoted(word: &str) -> &str {
+    word.trim_matches('\'')
+}
+
+/// Starts the command on a machine. It begins with the container.
+pub(super) fn run(mut node: MlNode, running_at: Time, command: &str) -> MlNode {
+    node.api_at = running_at + seconds(NEVER);
+    let server = match Server::parse(command) {
+        Ok(server) => server,
+        Err(words) => {
+            node.say(running_at + seconds(3.0), &words);
+            return node;
+        }
+    };
+    let loads_at = running_at + seconds(PRELUDE);
+    node.started_at = Some(loads_at);
+    node.model.clone_from(&server.model);
+    introduce(&mut node, running_at, &server);
+    load(&mut node, loads_at, &server);
+    node.vllm = Some(server);
+    node
+}
+
+fn introduce(node: &mut MlNode, running_at: Time, server: &Server) {
+    let told = [
+        (
+            12.0,
+            format!("[api_server.py:1912] vLLM API server version {VERSION}"),
+        ),
+        (
+            12.5,
+            format!(
+                "[utils.py:253] non-default args: {{'model_tag': '{}', 'host': '127.0.0.1', 'port': {}}}",
+                server.model, server.port
+            ),
+        ),
+    ];
+    for (at, line) in told {
+        let line =
+            format!("\u{1b}[1;36m(APIServer pid=41)\u{1b}[0;0m INFO 11-24 11:42:50 {line}\n");
+        node.say(running_at + seconds(at), &line);
+    }
+    let line = format!(
+        "(EngineCore_DP0 pid=441) INFO 11-24 11:43:10 [core.py:93] Initializing a V1 LLM engine (v{VERSION}) with config: model='{}'\n",
+        server.model
+    );
+    node.say(running_at + seconds(30.0), &line);
+}
+
+/// The download is silent: its beginning and its end are told.
+fn load(node: &mut MlNode, at: Time, server: &Server) {
+    let worker = "(Worker_TP0 pid=512) INFO 11-24 11:43:12";
+    let model = &server.model;
+    node.say(
+        at,
+        &format!("{worker} [gpu_model_runner.py:3259] Starting to load model {model}...\n"),
+    );
+    if node.load_ends == Load::Stalls {
+        return;
+    }
+    let loaded = at + seconds(node.download);
+    node.say(
+        loaded,
+        &format!(
+            "{worker} [weight_utils.py:440] Time spent downloading weights for {model}: {:.6} seconds\n",
+            node.download
+        ),
+    );
+    for shard in 1..=8_u64 {
+        let line = format!(
+            "\rLoading safetensors checkpoint shards: {:3}% Completed | {shard}/8 [00:12<00:12,  3.1s/it]",
+            shard * 100 / 8
+        );
+        node.say(loaded + seconds(node.load * number(shard) / 9.0), &line);
+    }
+    let graphs = loaded + seconds(node.load);
+    if let Load::Fails(why) = node.load_ends.clone() {
+        let line = format!(
+            "\n(EngineCore_DP0 pid=441) ERROR 11-24 11:54:11 [core.py:843] {why}\nRuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {{}}\n"
+        );
+        return node.say(graphs, &line);
+    }
+    capture(node, graphs, server);
+    node.api_at = graphs + seconds(GRAPHS);
+}
+
+fn capture(node: &mut MlNode, graphs: Time, server: &Server) {
+    let worker = "(Worker_TP0 pid=512) INFO 11-24 11:54:11";
+    let line = format!(
+        "\n{worker} [gpu_model_runner.py:3338] Model loading took 54.1377 GiB memory and {:.6} seconds\n",
+        node.load
+    );
+    node.say(graphs, &line);
+    node.say(
+        graphs + seconds(8.0),
+        &format!("{worker} [monitor.py:34] torch.compile takes 8.00 s in total\n"),
+    );
+    for step in 1..=10_u64 {
+        let line = format!(
+            "\rCapturing CUDA graphs (mixed prefill-decode, PIECEWISE): {:3}%|",
+            step * 10
+        );
+        node.say(graphs + seconds(8.0 + 5.0 * number(step)), &line);
+    }
+    let up = format!(
+        "\n(APIServer pid=41) INFO 11-24 11:55:11 [api_server.py:1977] Starting vLLM API server 0 on http://127.0.0.1:{}\n(APIServer pid=41) INFO:     Application startup complete.\n",
+        server.port
+    );
+    node.say(graphs + seconds(GRAPHS), &up);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_says_what_is_served_where() {
+        let server = Server::parse(
+            "exec vllm serve 'org/model' '--tensor-parallel-size' '4' --host 127.0.0.1 --port 8100",
+        )
+        .unwrap();
+        assert_eq!(
+            (server.port, server.model.as_str(), server.name.as_str()),
+            (8100, "org/model", "org/model")
+        );
+        let named = Server::parse("vllm serve org/model --served-model-name short").unwrap();
+        assert_eq!((named.port, named.name.as_str()), (8000, "short"));
+    }
+
+    #[test]
+    fn another_command_is_not_found_in_its_image() {
+        let said = Server::parse("uvicorn api.app:app").unwrap_err();
+        assert!(said.contains("uvicorn: not found"), "{said}");
+    }
+}

@@ -1,0 +1,22 @@
+//! A sprint that serves and proves nothing.
+
+use super::*;
+
+#[test]
+fn its_own_steps_are_seen_and_where_and_how_long_it_serves() {
+    let mut snapshot = rented(Step::Serving);
+    snapshot.sprint.aim = Aim::Serving { minutes: 240 };
+    snapshot.sprint.doing = "serves org/model until 18:20 UTC: http://127.0.0.1:8000/v1".into();
+    snapshot.sprint.release_at = Some(band(200));
+    for (width, height) in [(80, 24), (120, 40)] {
+        let text = screen(&model(snapshot.clone()), width, height)
+            .backend()
+            .to_string();
+        for needed in ["▶ serving", "serves org/model", "4h 00m of serving"] {
+            assert!(text.contains(needed), "{needed} is missing in:\n{text}");
+        }
+        for never in ["registering", "proving", "confirming"] {
+            assert!(!text.contains(never), "{never} is in:\n{text}");
+        }
+    }
+}
