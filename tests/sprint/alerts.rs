@@ -107,6 +107,38 @@ async fn what_keeps_a_sprint_from_renting_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_falls_silent_and_one_whose_upstreams_all_fail_are_told() {
+    // Given an upstream that is broken, when somebody asks the proxy, then nobody is left to ask;
+    let mut rig = Rig::start(Mode::Manual, broken("upstream", "")).await;
+    let (serving, listen) = rig.serve_proxy();
+    let answers = |snapshot: &Snapshot| {
+        let proxy = snapshot.proxy.as_ref();
+        proxy.is_some_and(|proxy| proxy.figures.is_some() && proxy.silent_since.is_none())
+    };
+    rig.until("the proxy answers", answers).await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let model = rig.world.model();
+    let asked = http
+        .post(format!("http://{listen}/v1/chat/completions"))
+        .json(&serde_json::json!({"model": model, "messages": []}))
+        .send();
+    assert_eq!(asked.await.unwrap().status(), 502);
+    is_told(
+        &mut rig,
+        AlertLevel::Warning,
+        "no upstream of the inference proxy is well",
+    )
+    .await;
+    // and when the proxy itself is gone, that is told instead, and no longer when it is back.
+    serving.abort();
+    let silent = "the inference proxy does not answer any more";
+    is_told(&mut rig, AlertLevel::Warning, silent).await;
+    let _serving = rig.serve_proxy();
+    let over = |snapshot: &Snapshot| shows(snapshot, AlertLevel::Warning, silent).is_none();
+    rig.until("the alert is over", over).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rental_of_another_cockpit_is_told_as_critical() {
     let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
     rig.rent_behind_its_back("pocpit/another/1/1-abc").await;

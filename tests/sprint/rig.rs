@@ -119,6 +119,20 @@ impl Rig {
         Rig { handle, ..self }
     }
 
+    /// The inference proxy of the configuration, for as long as the task runs; and where it listens.
+    pub fn serve_proxy(&self) -> (tokio::task::JoinHandle<()>, std::net::SocketAddr) {
+        let settings = self.config.inference_proxy.clone().unwrap();
+        let state_file = self.config.paths.state_dir.join(pocpit::proxy::STATE_FILE);
+        let listen = settings.listen;
+        let served = tokio::spawn(async move {
+            let forever = std::future::pending();
+            pocpit::proxy::serve(&settings, &state_file, forever)
+                .await
+                .unwrap();
+        });
+        (served, listen)
+    }
+
     pub fn state_dir(&self) -> &std::path::Path {
         &self.config.paths.state_dir
     }
