@@ -435,6 +435,7 @@ fn trouble() -> Snapshot {
     s.nodes.trouble = Some("list nodes: asks us to slow down (HTTP 429)".into());
     s.offers.state = SearchState::Failed("could not be reached".into());
     s.alerts = vec![Alert {
+        condition: Condition::ChainUnread,
         level: AlertLevel::Critical,
         text: "The chain cannot be read.".into(),
         advice: "check node1".into(),
@@ -470,6 +471,7 @@ fn releasing() -> Snapshot {
 fn not_gone() -> Snapshot {
     let mut snapshot = releasing();
     snapshot.alerts = vec![Alert {
+        condition: Condition::FirstStart,
         level: AlertLevel::Critical,
         text: "instance 31415926 is still not gone 12 minutes after its destroy".into(),
         advice: "destroy it by hand: `vastai destroy instance 31415926`, or https://console.vast.ai/instances/ ; it costs money until then".into(),
@@ -507,6 +509,7 @@ fn risky() -> Snapshot {
 fn alarmed() -> Snapshot {
     let mut s = proving();
     let alert = |level, minute, text: &str, advice: &str| Alert {
+        condition: Condition::ChainUnread,
         level,
         text: text.into(),
         advice: advice.into(),

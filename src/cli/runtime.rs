@@ -130,6 +130,7 @@ fn ports(config: &Config, notifier: Notifier) -> Result<Ports, Report> {
         remote: Arc::new(OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir)?),
         rental_logs: rental_logs(config),
         notifier,
+        told_file: Some(config.paths.state_dir.join("told.json")),
     })
 }
 

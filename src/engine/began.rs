@@ -2,33 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{EpochIndex, Height, InstanceId, Requirement, Time};
-
-/// Something that can be wrong, and whose beginning nothing else tells. Its alert's text changes
-/// while it lasts, so it is not known by that.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Condition {
-    /// This machine's clock is behind the chain's.
-    ClockBehind,
-    /// The settings cut the policy of release short.
-    PolicyCutShort,
-    /// A rental of another cockpit is on the account.
-    Foreign(InstanceId),
-    /// The account's credit does not do for a sprint.
-    LowCredit,
-    /// The Network Node does not answer.
-    NodesUnread,
-    /// The chain cannot be read.
-    ChainUnread,
-    /// This has not been tried before.
-    FirstStart,
-    /// An upgrade will halt the chain here.
-    Upgrade(Height),
-    /// A confirmation `PoC` of this epoch, the one of this number, is under way.
-    Confirmation(EpochIndex, u64),
-    /// Nothing is rented because of this.
-    Obstacle(Requirement),
-}
+use super::condition::Condition;
+use crate::domain::Time;
 
 /// The beginnings of all that is wrong.
 #[derive(Debug, Default)]
@@ -64,6 +39,7 @@ impl Began {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::InstanceId;
 
     fn at(second: i64) -> Time {
         Time::from_timestamp(second, 0).unwrap()
@@ -75,17 +51,17 @@ mod tests {
         let mut began = Began::default();
         let node = Condition::NodesUnread;
         let rental = Condition::Foreign(InstanceId(7));
-        assert_eq!(began.since(node, at(10)), at(10));
+        assert_eq!(began.since(node.clone(), at(10)), at(10));
         began.forget_what_is_over();
-        assert_eq!(began.since(rental, at(20)), at(20));
+        assert_eq!(began.since(rental.clone(), at(20)), at(20));
         // when one of them is over for a while,
-        assert_eq!(began.since(node, at(20)), at(10));
+        assert_eq!(began.since(node.clone(), at(20)), at(10));
         began.forget_what_is_over();
-        assert_eq!(began.since(rental, at(30)), at(20));
+        assert_eq!(began.since(rental.clone(), at(30)), at(20));
         began.forget_what_is_over();
         // then it begins anew, and the other goes on.
-        assert_eq!(began.since(node, at(40)), at(40));
-        assert_eq!(began.since(rental, at(40)), at(20));
+        assert_eq!(began.since(node.clone(), at(40)), at(40));
+        assert_eq!(began.since(rental.clone(), at(40)), at(20));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is wrong with the chain or with those who tell of it, for people.
 
-use super::began::{Began, Condition};
+use super::began::Began;
+use super::condition::Condition;
 use super::core::Engine;
 use super::snapshot::{Alert, AlertLevel};
 use crate::chain::epoch;
@@ -15,6 +16,7 @@ impl Engine {
         let mut alerts = Vec::new();
         if let Some(trouble) = &self.seen.chain_trouble {
             alerts.push(Alert {
+                condition: Condition::ChainUnread,
                 level: AlertLevel::Warning,
                 text: format!("the chain cannot be read: {trouble}"),
                 advice: "check chain.public_api; nothing is rented meanwhile".to_owned(),
@@ -28,6 +30,7 @@ impl Engine {
         let changed = self.sources.changed();
         if let Some((at, change)) = changed.filter(|(at, _)| now - *at <= CHANGE_IS_NEWS) {
             alerts.push(Alert {
+                condition: Condition::ParametersChanged,
                 level: AlertLevel::Notice,
                 text: format!("parameters of the chain changed: {change}"),
                 advice: "the plan follows by itself; see whether lead and budget still fit"
@@ -48,6 +51,7 @@ impl Engine {
             !reports.any(|(_, report)| report.was_tried()) && self.sprint.rental().is_none();
         let risk = self.risk().filter(|_| first)?;
         Some(Alert {
+            condition: Condition::FirstStart,
             level: AlertLevel::Notice,
             text: risk.trim().to_owned(),
             advice: "poc.release chooses a policy".to_owned(),
@@ -67,6 +71,7 @@ impl Engine {
             (true, Some(_)) => "before the PoC is over, and a rental is there already",
         };
         Some(Alert {
+            condition: Condition::Upgrade(upgrade.at.height),
             level: if holds {
                 AlertLevel::Warning
             } else {
@@ -94,8 +99,10 @@ impl Engine {
         ) {
             return None;
         }
-        let began = began.since(Condition::Confirmation(event.epoch, event.sequence), now);
+        let condition = Condition::Confirmation(event.epoch, event.sequence);
+        let began = began.since(condition.clone(), now);
         let alert = |level, text, advice: &str| Alert {
+            condition,
             level,
             text,
             advice: advice.to_owned(),
@@ -142,6 +149,7 @@ fn standstill(standstill: Standstill, since: Time) -> Alert {
         ),
     };
     Alert {
+        condition: Condition::ChainStands,
         level: AlertLevel::Warning,
         text,
         advice: advice.to_owned(),
@@ -164,6 +172,7 @@ fn unreliable(status: &SourceStatus) -> Option<Alert> {
         SourceHealth::Silent(why) => format!("does not answer: {why}"),
     };
     Some(Alert {
+        condition: Condition::SourceUnreliable(status.source.clone()),
         level: AlertLevel::Notice,
         text: format!("{} {wrong}", status.source),
         advice: "the others decide; replace it in chain.public_api or chain.rpc if it stays so"

@@ -194,6 +194,7 @@ pub fn start(
         options.mode,
         now,
     );
+    let told = Told::open(ports.told_file.clone());
     let mut engine = Engine {
         ports,
         config: Arc::new(config),
@@ -218,7 +219,7 @@ pub fn start(
         past: Arc::default(),
         seen_back: 0,
         began: Began::default(),
-        told: Told::default(),
+        told,
         heartbeat: Heartbeat::default(),
     };
     engine.look_back();

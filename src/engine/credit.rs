@@ -1,7 +1,8 @@
 //! Whether the account's credit will do for the next sprint: a refusal at the time to rent comes too
 //! late for an operator who sleeps.
 
-use super::began::{Began, Condition};
+use super::began::Began;
+use super::condition::Condition;
 use super::core::Engine;
 use super::snapshot::{Alert, AlertLevel};
 use crate::domain::{Time, Usd};
@@ -28,6 +29,7 @@ impl Engine {
         let needed = self.needed()?;
         let text = shortage(account.credit, floor, needed)?;
         Some(Alert {
+            condition: Condition::LowCredit,
             level: AlertLevel::Warning,
             text,
             advice: "add credit to the Vast account before PoC: nothing is rented without it"

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::condition::Condition;
 use super::core::Engine;
 use super::snapshot::{Alert, AlertLevel, ProxySnapshot};
 use crate::domain::{CallError, Duration, ProxyFigures, Serving, Time};
@@ -67,7 +68,8 @@ impl ProxyState {
     /// One that was never seen to answer may be kept elsewhere: it is shown, and no alert.
     fn alert(&self) -> Option<Alert> {
         let (_, figures) = self.figures.as_ref()?;
-        let warning = |since, text, advice: &str| Alert {
+        let warning = |condition, since, text, advice: &str| Alert {
+            condition,
             level: AlertLevel::Warning,
             text,
             advice: advice.to_owned(),
@@ -76,6 +78,7 @@ impl ProxyState {
         if let Some(silence) = &self.silence {
             return (silence.readings >= BAD_READINGS).then(|| {
                 warning(
+                    Condition::ProxySilent,
                     silence.since,
                     format!("the inference proxy does not answer any more: {}", silence.why),
                     "start it (systemctl start pocpit-proxy, or pocpit proxy): requests to it fail meanwhile",
@@ -85,6 +88,7 @@ impl ProxyState {
         let since = self.nobody_well?;
         (figures.serving == Serving::Up).then(|| {
             warning(
+                Condition::ProxyWithoutUpstream,
                 since,
                 "no upstream of the inference proxy is well: requests to it fail".to_owned(),
                 "see the log of pocpit proxy; check inference_proxy.upstream, its key and its credit",

@@ -1,5 +1,6 @@
 //! What is known of the SSH link to a rental.
 
+use super::condition::Condition;
 use super::ports::{LinkError, TunnelEnds};
 use super::snapshot::{Alert, AlertLevel, LinkSnapshot, TunnelRate};
 use crate::domain::{Duration, InstanceId, SshEndpoint, Time};
@@ -58,7 +59,9 @@ impl LinkState {
 
     /// What is wrong with the link to this rental.
     pub(super) fn alerts(&self, now: Time, instance: InstanceId) -> impl Iterator<Item = Alert> {
-        self.alarm().into_iter().chain(self.outage(now, instance))
+        self.alarm(instance)
+            .into_iter()
+            .chain(self.outage(now, instance))
     }
 
     fn outage(&self, now: Time, instance: InstanceId) -> Option<Alert> {
@@ -68,6 +71,7 @@ impl LinkState {
         }
         let why = self.last_error.as_deref().unwrap_or("it was lost");
         Some(Alert {
+            condition: Condition::NoLink(instance),
             level: AlertLevel::Warning,
             text: format!(
                 "no link to rental {instance} for {} minutes, try {}: {why}",
@@ -80,9 +84,10 @@ impl LinkState {
     }
 
     /// Somebody who is not the rental answered in its place: told as long as the rental lives.
-    fn alarm(&self) -> Option<Alert> {
+    fn alarm(&self, instance: InstanceId) -> Option<Alert> {
         let (since, text) = self.strange_host.clone()?;
         Some(Alert {
+            condition: Condition::StrangeHost(instance),
             level: AlertLevel::Critical,
             text,
             advice: "abort the sprint to give this rental back; trust it only if its container was made anew".to_owned(),
@@ -157,7 +162,7 @@ mod tests {
             detail: "refused".into(),
         };
         link.failed(now, &unreachable);
-        assert_eq!(link.alarm(), None);
+        assert_eq!(link.alarm(InstanceId(7)), None);
         let changed = LinkError::HostKeyChanged {
             endpoint: endpoint(),
             detail: "it is not the first one".into(),
@@ -165,7 +170,7 @@ mod tests {
         link.failed(now, &changed);
         link.failed(later, &changed);
         link.failed(later, &unreachable);
-        let alarm = link.alarm().unwrap();
+        let alarm = link.alarm(InstanceId(7)).unwrap();
         assert_eq!((alarm.level, alarm.since), (AlertLevel::Critical, now));
         assert!(alarm.text.contains("198.51.100.7:41022"), "{}", alarm.text);
         assert_eq!(link.attempts, 4);

@@ -8,6 +8,7 @@ pub mod attach;
 mod began;
 mod chain_alerts;
 mod clock;
+mod condition;
 mod confirmation;
 mod core;
 mod credit;
@@ -38,9 +39,11 @@ mod told;
 mod watched;
 mod workload;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use clock::{ScaledClock, SystemClock};
+pub use condition::Condition;
 pub use core::{EndAfter, EngineHandle, EngineOptions, Pace, saved_sprint, start};
 pub use drill::{Part, drill};
 pub use exec::needs;
@@ -80,6 +83,8 @@ pub struct Ports {
     pub rental_logs: RentalLogs,
     /// Whom to tell.
     pub notifier: crate::notify::Notifier,
+    /// Where what was told of alerts is kept over a restart.
+    pub told_file: Option<PathBuf>,
 }
 
 /// Why an engine ended by itself.

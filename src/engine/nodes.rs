@@ -1,5 +1,6 @@
 //! Registered nodes that the operator changes by hand.
 
+use super::condition::Condition;
 use super::core::Engine;
 use super::observe::Observation;
 use super::snapshot::{Alert, AlertLevel, NodeChange};
@@ -38,6 +39,7 @@ impl Engine {
     pub(super) fn change_alert(&self, now: Time) -> Option<Alert> {
         let (since, text) = self.seen.change_trouble.clone()?;
         (now - since <= TROUBLE_IS_NEWS).then(|| Alert {
+            condition: Condition::NodeNotChanged,
             level: AlertLevel::Warning,
             text,
             advice: "look at the registrations and try again".to_owned(),

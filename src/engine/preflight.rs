@@ -1,6 +1,7 @@
 //! Reads the facts that a rental's usefulness depends on. Works without an engine.
 
-use super::began::{Began, Condition};
+use super::began::Began;
+use super::condition::Condition;
 use super::core::Engine;
 use super::exec;
 use super::ports::{Chain, NetworkNode};
@@ -77,11 +78,13 @@ impl Engine {
         let obstacles = preflight.into_iter().flat_map(Preflight::obstacles);
         let alerts = obstacles.filter_map(|finding| {
             let (cause, remedy) = finding.trouble()?;
+            let condition = Condition::Obstacle(finding.requirement);
             Some(Alert {
+                condition: condition.clone(),
                 level: AlertLevel::Warning,
                 text: format!("nothing is rented: {cause}"),
                 advice: remedy.to_owned(),
-                since: began.since(Condition::Obstacle(finding.requirement), now),
+                since: began.since(condition, now),
             })
         });
         alerts.collect()

@@ -1,6 +1,7 @@
 //! What the market charges for a rental, against what its offer said. An offer is minutes old when
 //! it is rented; the instance's own row is what counts.
 
+use super::condition::Condition;
 use super::core::Engine;
 use super::snapshot::{Alert, AlertLevel};
 use crate::domain::{Instance, RentalPrices, Time, Usd, UsdPerHour};
@@ -44,6 +45,7 @@ impl Engine {
         let (rental, dearer) = rentals.find_map(|rental| Some((rental, rental.dearer?)))?;
         let Dearer { agreed, charged } = dearer;
         Some(Alert {
+            condition: Condition::Dearer(rental.instance),
             level: AlertLevel::Critical,
             text: format!(
                 "instance {} costs {charged}, {agreed} was agreed",

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::began::{Began, Condition};
+use super::began::Began;
+use super::condition::Condition;
 use super::core::{Engine, MarketView};
 use super::reconcile;
 use super::snapshot::{
@@ -523,6 +524,7 @@ impl Engine {
             .iter()
             .filter(|(_, since)| now - **since > DESTROY_TAKES_LONG);
         let late = late.map(|(instance, since)| Alert {
+            condition: Condition::NotGone(*instance),
             level: AlertLevel::Critical,
             text: format!(
                 "instance {instance} is still not gone {} minutes after its destroy",
@@ -540,8 +542,9 @@ impl Engine {
 
     fn alerts(&self, now: Time, began: &mut Began) -> Vec<Alert> {
         let mut alerts = self.rental_alerts(now);
-        let mut alert = |level, since, text: String, advice: &str| {
+        let mut alert = |condition, level, since, text: String, advice: &str| {
             alerts.push(Alert {
+                condition,
                 level,
                 text,
                 advice: advice.to_owned(),
@@ -551,14 +554,27 @@ impl Engine {
         if let Some(text) = self.clock_trouble() {
             let advice = "synchronise it (timedatectl set-ntp true); leases are corrected by as much until then";
             let since = began.since(Condition::ClockBehind, now);
-            alert(AlertLevel::Warning, since, text, advice);
+            alert(
+                Condition::ClockBehind,
+                AlertLevel::Warning,
+                since,
+                text,
+                advice,
+            );
         }
         if let Some(cut) = self.config.poc.cut_short() {
             let since = began.since(Condition::PolicyCutShort, now);
-            alert(AlertLevel::Warning, since, cut.cause, &cut.remedy);
+            alert(
+                Condition::PolicyCutShort,
+                AlertLevel::Warning,
+                since,
+                cut.cause,
+                &cut.remedy,
+            );
         }
         if let Some(mode) = &self.release_only {
             alert(
+                Condition::ReleaseOnly,
                 AlertLevel::Critical,
                 mode.since,
                 format!(
@@ -575,6 +591,7 @@ impl Engine {
                     instance.id, label.cockpit
                 );
                 alert(
+                    Condition::Foreign(instance.id),
                     AlertLevel::Critical,
                     began.since(Condition::Foreign(instance.id), now),
                     text,
@@ -584,6 +601,7 @@ impl Engine {
         }
         if let Some((since, trouble)) = &self.seen.listing_trouble {
             alert(
+                Condition::RentalsUnread,
                 AlertLevel::Warning,
                 *since,
                 format!("rentals are unknown: {trouble}"),
@@ -592,6 +610,7 @@ impl Engine {
         }
         if let Some(trouble) = &self.seen.nodes_trouble {
             alert(
+                Condition::NodesUnread,
                 AlertLevel::Warning,
                 began.since(Condition::NodesUnread, now),
                 format!("the Network Node does not answer: {trouble}"),
@@ -600,8 +619,10 @@ impl Engine {
         }
         let rented = self.sprint.rentals().map(|rental| rental.instance);
         let watched = rented.filter_map(|instance| self.watched(instance));
-        for fault in watched.filter_map(|watched| watched.boot.fault()) {
+        let faults = watched.filter_map(|watched| Some((watched.instance, watched.boot.fault()?)));
+        for (instance, fault) in faults {
             alert(
+                Condition::BootFault(instance),
                 AlertLevel::Warning,
                 fault.seen_at,
                 format!("{}: {}", fault.name, fault.evidence),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::condition::Condition;
 use super::ports::TunnelTraffic;
 use crate::domain::{
     Aim, AvoidedMachine, Blocks, BootFault, BootStage, BootTimes, ChainPhase, CockpitId,
@@ -556,6 +557,8 @@ pub struct CapSnapshot {
 /// Something the operator must know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
+    /// What is wrong: it stays the same while the text changes.
+    pub condition: Condition,
     /// How bad.
     pub level: AlertLevel,
     /// What happened, to what, what it means.

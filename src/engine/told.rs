@@ -2,10 +2,15 @@
 //! last, and once when they are over.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
+use super::condition::Condition;
 use super::core::Engine;
 use super::snapshot::{Alert, AlertLevel, Snapshot};
 use crate::domain::{Duration, Mode, Time, UsdPerHour};
+use crate::kept;
 use crate::notify::{Notice, NoticeLevel};
 
 /// An alert that is over by then was none. What costs something now is told sooner.
@@ -33,10 +38,10 @@ impl Engine {
     }
 }
 
-/// What is known of an alert. Its text changes while it lasts, so it is known by what is to be done
-/// about it, and by its beginning or that it was there a moment ago.
-#[derive(Debug)]
+/// What is known of an alert.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Known {
+    condition: Condition,
     since: Time,
     advice: String,
     text: String,
@@ -47,48 +52,91 @@ struct Known {
     told: Option<Time>,
 }
 
-/// The alerts that were seen.
+/// The alerts that were seen. What was told of them is kept over a restart: an operator is told once,
+/// and also of what was over meanwhile.
 #[derive(Debug, Default)]
-pub(super) struct Told(Vec<Known>);
+pub(super) struct Told {
+    known: Vec<Known>,
+    file: Option<PathBuf>,
+    start: Start,
+}
+
+/// Whether an engine has looked already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Start {
+    #[default]
+    Ahead,
+    Made,
+}
 
 impl Told {
+    /// What an earlier run told. A file that cannot be read means that some is told again.
+    pub(super) fn open(file: Option<PathBuf>) -> Told {
+        let kept = file.as_deref().map(kept::read).transpose();
+        let known = kept.unwrap_or_else(|error| {
+            tracing::warn!("what was told is forgotten, and told again if it lasts: {error}");
+            None
+        });
+        Told {
+            known: known.unwrap_or_default(),
+            file,
+            start: Start::Ahead,
+        }
+    }
+
     /// Takes what a snapshot shows, and gives what is to be told now.
     pub(super) fn look(&mut self, snapshot: &Snapshot) -> Vec<Notice> {
         let now = snapshot.at;
+        if std::mem::replace(&mut self.start, Start::Made) == Start::Ahead {
+            // What was wrong before the restart gets the time to be seen again before it is over.
+            self.known
+                .iter_mut()
+                .for_each(|known| known.last_seen = now);
+        }
         // What is only worth knowing is on the screen.
-        let alerts = snapshot
-            .alerts
-            .iter()
-            .filter(|alert| alert.level > AlertLevel::Notice);
-        for alert in alerts {
+        let alerts = snapshot.alerts.iter();
+        for alert in alerts.filter(|alert| alert.level > AlertLevel::Notice) {
             self.see(now, alert);
         }
         let mut notices = Vec::new();
-        for known in &mut self.0 {
+        for known in &mut self.known {
             if known.is_to_be_told(now) {
                 notices.push(notice(known, snapshot));
                 known.told = Some(now);
             }
         }
-        self.0.retain(|known| {
+        self.known.retain(|known| {
             let over = now - known.last_seen >= OVER;
             if over && known.told.is_some() {
                 notices.push(over_notice(known, now));
             }
             !over
         });
+        if !notices.is_empty() {
+            self.keep();
+        }
         notices
     }
 
+    /// Keeps what was told. That it cannot is no reason not to tell.
+    fn keep(&self) {
+        let Some(file) = &self.file else { return };
+        let told: Vec<&Known> = self
+            .known
+            .iter()
+            .filter(|known| known.told.is_some())
+            .collect();
+        if let Err(error) = kept::write(file, &told) {
+            tracing::warn!("what was told is not kept over a restart: {error}");
+        }
+    }
+
     fn see(&mut self, now: Time, alert: &Alert) {
-        let mut known = self.0.iter_mut();
+        let mut known = self.known.iter_mut();
         // Trouble that comes and goes begins anew each time, and is one trouble all the same.
-        let same = |known: &&mut Known| {
-            let lasts = known.since == alert.since || now - known.last_seen < OVER;
-            lasts && known.advice == alert.advice
-        };
-        let Some(known) = known.find(same) else {
-            self.0.push(Known {
+        let Some(known) = known.find(|known| known.condition == alert.condition) else {
+            self.known.push(Known {
+                condition: alert.condition.clone(),
                 since: alert.since,
                 advice: alert.advice.clone(),
                 text: alert.text.clone(),
@@ -105,6 +153,7 @@ impl Told {
             known.told = None;
         }
         known.level = alert.level;
+        known.advice.clone_from(&alert.advice);
         known.text.clone_from(&alert.text);
         known.last_seen = now;
         known.looks += 1;

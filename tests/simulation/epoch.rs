@@ -479,6 +479,7 @@ pub fn ports(stage: &Arc<Stage>, config: &Config) -> Ports {
         mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
         remote: Arc::new(StageRemote(stage.clone())),
         rental_logs: RentalLogs::nowhere(),
+        told_file: None,
         notifier: Notifier::new(http, &config.notify, None),
     }
 }

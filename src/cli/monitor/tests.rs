@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::domain::{Usd, UsdPerHour};
+use crate::engine::Condition;
 use crate::engine::attach::tests::snapshot;
 use crate::engine::{Alert, AlertLevel, CapSnapshot};
 
@@ -19,6 +20,7 @@ fn busy() -> Snapshot {
         used: Usd::from_dollars(12.5),
     }];
     snapshot.alerts = vec![Alert {
+        condition: Condition::ChainUnread,
         level: AlertLevel::Critical,
         text: "instance 7 is not gone".into(),
         advice: "destroy it".into(),

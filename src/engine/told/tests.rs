@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::InstanceId;
 use crate::engine::attach::tests::snapshot;
 
 fn at(second: i64) -> Time {
@@ -7,6 +8,7 @@ fn at(second: i64) -> Time {
 
 fn alert(level: AlertLevel, text: &str) -> Alert {
     Alert {
+        condition: Condition::ChainUnread,
         level,
         text: text.into(),
         advice: "look at it with `pocpit nodes`".into(),
@@ -131,10 +133,13 @@ fn what_lasts_is_told_again_every_day_and_what_is_only_worth_knowing_never() {
     let day = 86_400;
     let bad = [
         alert(AlertLevel::Warning, "no credit"),
-        alert(
-            AlertLevel::Notice,
-            "a confirmation PoC would cost the epoch's reward",
-        ),
+        Alert {
+            condition: Condition::FirstStart,
+            ..alert(
+                AlertLevel::Notice,
+                "a confirmation PoC would cost the epoch's reward",
+            )
+        },
     ];
     let seen: Vec<(i64, &[Alert])> = (0..150).map(|hour| (hour * 900, bad.as_slice())).collect();
     let titles: Vec<_> = told(&seen)
@@ -165,4 +170,66 @@ fn a_page_says_what_is_at_stake_what_the_program_does_and_one_command() {
          pocpit: it is waiting, and goes on until the next word is yours.\n\
          Look: pocpit nodes"
     );
+}
+
+/// Looks at these alerts at this second.
+fn look(told: &mut Told, second: i64, alerts: &[Alert]) -> Vec<String> {
+    let snapshot = Snapshot {
+        at: at(second),
+        alerts: alerts.to_vec(),
+        ..snapshot(0)
+    };
+    let notices = told.look(&snapshot).into_iter();
+    notices.map(|notice| notice.title).collect()
+}
+
+#[test]
+fn two_rentals_that_are_found_at_once_are_two_pages() {
+    let of = |instance| Alert {
+        condition: Condition::Foreign(InstanceId(instance)),
+        ..alert(
+            AlertLevel::Critical,
+            &format!("instance {instance} belongs to another cockpit"),
+        )
+    };
+    let both = [of(7), of(8)];
+    let mut told = Told::default();
+    assert!(look(&mut told, 0, &both).is_empty());
+    assert_eq!(look(&mut told, 20, &both).len(), 2);
+    // One of them is over, the other lasts.
+    assert!(look(&mut told, 40, &both[..1]).is_empty());
+    assert_eq!(
+        look(&mut told, 150, &both[..1]),
+        ["over: instance 8 belongs to another cockpit"]
+    );
+}
+
+#[test]
+fn over_a_restart_nothing_is_told_twice_and_what_is_over_meanwhile_is_told() {
+    let place = tempfile::tempdir().unwrap();
+    let file = Some(place.path().join("told.json"));
+    let bad = [
+        alert(AlertLevel::Warning, "the chain cannot be read"),
+        Alert {
+            condition: Condition::LowCredit,
+            ..alert(AlertLevel::Warning, "no credit")
+        },
+    ];
+    let mut told = Told::open(file.clone());
+    look(&mut told, 0, &bad);
+    assert_eq!(look(&mut told, 60, &bad).len(), 2);
+    // Hours later another process sees one of them again, a while after its start.
+    let mut told = Told::open(file.clone());
+    let none = Vec::<String>::new();
+    assert_eq!(look(&mut told, 20_000, &[]), none);
+    assert_eq!(look(&mut told, 20_030, &bad[1..]), none);
+    assert_eq!(
+        look(&mut told, 20_130, &bad[1..]),
+        ["over: the chain cannot be read"]
+    );
+    // A damaged file is no reason not to tell.
+    std::fs::write(place.path().join("told.json"), "{").unwrap();
+    let mut told = Told::open(file);
+    assert_eq!(look(&mut told, 30_000, &bad), none);
+    assert_eq!(look(&mut told, 30_060, &bad).len(), 2);
 }

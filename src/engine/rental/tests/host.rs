@@ -420,6 +420,7 @@ pub(super) fn ports(host: &Arc<Host>, rental_logs: RentalLogs) -> Ports {
         mlnodes: world(),
         remote: world(),
         rental_logs,
+        told_file: None,
         notifier: crate::notify::Notifier::new(crate::http::HttpClient::new(), &nobody, None),
     }
 }

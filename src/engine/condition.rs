@@ -1,0 +1,57 @@
+//! Each thing that can be wrong. An alert's text changes while it lasts: it is known by this.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{ChainSource, EpochIndex, Height, InstanceId, Requirement};
+
+/// Something that can be wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// This machine's clock is behind the chain's.
+    ClockBehind,
+    /// The settings cut the policy of release short.
+    PolicyCutShort,
+    /// Nothing new is rented or registered.
+    ReleaseOnly,
+    /// A rental of another cockpit is on the account.
+    Foreign(InstanceId),
+    /// A rental is not gone, long after its destroy.
+    NotGone(InstanceId),
+    /// A rental costs more than was agreed.
+    Dearer(InstanceId),
+    /// A rental's boot has failed.
+    BootFault(InstanceId),
+    /// There is no link to a rental.
+    NoLink(InstanceId),
+    /// Another host answered in a rental's place.
+    StrangeHost(InstanceId),
+    /// The account's credit does not do for a sprint.
+    LowCredit,
+    /// The account's rentals cannot be listed.
+    RentalsUnread,
+    /// The Network Node does not answer.
+    NodesUnread,
+    /// A node was not changed as the operator asked.
+    NodeNotChanged,
+    /// The inference proxy does not answer.
+    ProxySilent,
+    /// No upstream of the inference proxy is well.
+    ProxyWithoutUpstream,
+    /// The chain cannot be read.
+    ChainUnread,
+    /// The chain shows no new block.
+    ChainStands,
+    /// A source of the chain cannot be relied on.
+    SourceUnreliable(ChainSource),
+    /// Parameters of the chain have changed.
+    ParametersChanged,
+    /// This has not been tried before.
+    FirstStart,
+    /// An upgrade will halt the chain here.
+    Upgrade(Height),
+    /// A confirmation `PoC` of this epoch, the one of this number, is under way.
+    Confirmation(EpochIndex, u64),
+    /// Nothing is rented because of this.
+    Obstacle(Requirement),
+}
