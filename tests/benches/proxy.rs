@@ -1,10 +1,13 @@
 //! The inference proxy beside nginx as a plain reverse proxy, both in front of the same upstream on
-//! loopback: requests per second, and latency at many connections. `cargo bench --bench proxy`; needs
-//! nginx and wrk (Debian: `apt-get install nginx-light wrk`).
+//! loopback: requests per second, and latency at many connections; what either adds to 500 streams at
+//! once; the proxy's memory over a million requests. `cargo bench --profile dist --bench proxy`, for
+//! Debian's nginx is what its packager built; needs nginx and wrk (`apt-get install nginx-light wrk`).
 //!
 //! Rounds alternate, so that whatever else the machine does meets both; medians count.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod streams;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -21,11 +24,19 @@ const CONNECTIONS: [u32; 2] = [64, 500];
 const MODEL: &str = "net/Model";
 /// Asks for the proxy itself, in a process of its own: the upstream's address and its own follow.
 const SERVE: &str = "--serve-proxy";
+/// Asks for the model that streams: its address follows.
+const STREAM: &str = "--serve-streams";
+/// The proxy's memory is looked at over so many requests.
+const MANY: f64 = 1_000_000.0;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     if let Some(at) = arguments.iter().position(|argument| argument == SERVE) {
         serve(&arguments[at + 1], arguments[at + 2].parse().unwrap());
+        return;
+    }
+    if let Some(at) = arguments.iter().position(|argument| argument == STREAM) {
+        streams::serve(arguments[at + 1].parse().unwrap());
         return;
     }
     for tool in ["nginx", "wrk"] {
@@ -89,10 +100,10 @@ struct Measured {
 
 fn measure() {
     let place = tempfile::tempdir().unwrap();
-    let [upstream, beside, ours] = free_ports();
+    let [upstream, beside, ours, model, model_beside, model_ours] = free_ports();
     std::fs::write(
         place.path().join("nginx.conf"),
-        nginx(place.path(), upstream, beside),
+        nginx(place.path(), [(upstream, beside), (model, model_beside)]),
     )
     .unwrap();
     std::fs::write(place.path().join("ask.lua"), ask()).unwrap();
@@ -103,21 +114,85 @@ fn measure() {
             .arg("-c")
             .arg(place.path().join("nginx.conf")),
     );
-    let _proxy = Running::start(
+    let serving = proxy(upstream, ours);
+    let _model = Running::start(
+        Command::new(std::env::current_exe().unwrap())
+            .arg(STREAM)
+            .arg(format!("127.0.0.1:{model}")),
+    );
+    let _streaming = proxy(model, model_ours);
+    for port in [upstream, beside, ours, model, model_beside, model_ours] {
+        until_up(port);
+    }
+    compare_streams([model, model_beside, model_ours]);
+    compare_requests(place.path(), beside, ours);
+    watch_memory(place.path(), ours, &serving);
+}
+
+/// The proxy, in a process of its own.
+fn proxy(upstream: u16, listen: u16) -> Running {
+    Running::start(
         Command::new(std::env::current_exe().unwrap())
             .arg(SERVE)
             .arg(format!("http://127.0.0.1:{upstream}/v1"))
-            .arg(format!("127.0.0.1:{ours}")),
-    );
-    for port in [upstream, beside, ours] {
-        until_up(port);
+            .arg(format!("127.0.0.1:{listen}")),
+    )
+}
+
+/// Pieces of streams: straight from the model, through nginx, through the proxy.
+fn compare_streams(ports: [u16; 3]) {
+    for count in [1, streams::STREAMS] {
+        let mut all = [const { Vec::new() }; 3];
+        for _ in 0..ROUNDS {
+            for (port, rounds) in ports.into_iter().zip(&mut all) {
+                rounds.push(streams::read(port, count, MODEL));
+            }
+        }
+        for (name, rounds) in ["no proxy", "nginx", "proxy"].into_iter().zip(&all) {
+            let middle = |of: fn(&streams::Late) -> f64| {
+                let mut values: Vec<f64> = rounds.iter().map(of).collect();
+                values.sort_by(f64::total_cmp);
+                values[values.len() / 2]
+            };
+            println!(
+                "{count} streams, {name}: first byte p50 {:.2} ms, p99 {:.2} ms; a piece p50 {:.2} ms, p99 {:.2} ms",
+                middle(|late| late.first().p50),
+                middle(|late| late.first().p99),
+                middle(|late| late.pieces().p50),
+                middle(|late| late.pieces().p99),
+            );
+        }
     }
+}
+
+/// The proxy's memory, in kB, before and after many requests and in between.
+fn watch_memory(place: &Path, ours: u16, serving: &Running) {
+    let mut seen = vec![resident(serving)];
+    let mut requests = 0.0;
+    while requests < MANY {
+        requests += wrk(place, ours, 64).per_second * f64::from(SECONDS);
+        seen.push(resident(serving));
+    }
+    println!("memory in kB over {requests:.0} requests: {seen:?}");
+}
+
+fn resident(process: &Running) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.0.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap()
+}
+
+fn compare_requests(place: &Path, beside: u16, ours: u16) {
     for connections in CONNECTIONS {
         let mut of_nginx = Vec::new();
         let mut of_ours = Vec::new();
         for _ in 0..ROUNDS {
-            of_nginx.push(wrk(place.path(), beside, connections));
-            of_ours.push(wrk(place.path(), ours, connections));
+            of_nginx.push(wrk(place, beside, connections));
+            of_ours.push(wrk(place, ours, connections));
         }
         let (nginx, proxy) = (median(&of_nginx), median(&of_ours));
         println!(
@@ -144,8 +219,10 @@ fn median(all: &[Measured]) -> Measured {
     }
 }
 
-/// An upstream that answers at once, and a plain reverse proxy in front of it.
-fn nginx(place: &Path, upstream: u16, beside: u16) -> String {
+/// An upstream that answers at once, and a plain reverse proxy in front of it; and one more in front of
+/// the model.
+fn nginx(place: &Path, pairs: [(u16, u16); 2]) -> String {
+    let [(upstream, beside), (model, model_beside)] = pairs;
     let place = place.display();
     let answer = r#"{"id":"1","object":"chat.completion","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hello! What can I do for you today?"},"finish_reason":"stop"}],"usage":{"prompt_tokens":12,"completion_tokens":9,"total_tokens":21}}"#;
     format!(
@@ -160,6 +237,9 @@ http {{
   server {{ listen 127.0.0.1:{upstream}; location / {{ default_type application/json; return 200 '{answer}'; }} }}
   server {{ listen 127.0.0.1:{beside}; location / {{
     proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection \"\"; }} }}
+  upstream model {{ server 127.0.0.1:{model}; keepalive 512; }}
+  server {{ listen 127.0.0.1:{model_beside}; location / {{
+    proxy_pass http://model; proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_buffering off; }} }}
 }}
 "
     )
@@ -201,8 +281,8 @@ fn wrk(place: &Path, port: u16, connections: u32) -> Measured {
     }
 }
 
-fn free_ports() -> [u16; 3] {
-    let listeners = [0; 3].map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+fn free_ports() -> [u16; 6] {
+    let listeners = [0; 6].map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
