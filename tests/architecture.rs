@@ -84,6 +84,7 @@ fn allowed(file: &str) -> &'static [&'static str] {
             "ssh",
             "flow",
             "journal",
+            "kept",
             "notify",
             "engine",
         ],
