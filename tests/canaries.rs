@@ -209,15 +209,13 @@ fn repeat(mut stream: TcpStream) {
 /// A configuration with all secrets in it, and broken ones.
 fn write_configurations(operator: &Operator, text: &str, service: u16) {
     let hook = format!("http://127.0.0.1:{service}/{HOOK_PATH}");
-    let good = text
-        .replace(
-            "upstream_key = \"none\"",
-            &format!("upstream_key = \"{UPSTREAM_KEY}\""),
-        )
-        .replace(
-            "http://127.0.0.1:9/v1",
-            &format!("http://127.0.0.1:{service}/v1"),
-        );
+    // The proxy's upstream is the service that repeats what it gets.
+    let lines = text.lines().map(|line| match line.split_once(" = ") {
+        Some(("upstream_key", _)) => format!("upstream_key = \"{UPSTREAM_KEY}\"\n"),
+        Some(("upstream", _)) => format!("upstream = \"http://127.0.0.1:{service}/v1\"\n"),
+        _ => format!("{line}\n"),
+    });
+    let good: String = lines.collect();
     let [hook_secret, telegram, discord, topic, ntfy, heartbeat] = TOLD;
     let clumsy = format!("http://127.0.0.1:{service}");
     let good = format!(

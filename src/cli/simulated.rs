@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::Path;
 
 use color_eyre::eyre::{Report, WrapErr, eyre};
+use rand::RngExt;
 
 use super::arguments::World;
 use crate::config::{self, Config, Places};
@@ -94,10 +96,21 @@ pub fn parse_configuration(text: &str) -> Result<Config, Report> {
     Ok(loaded.config)
 }
 
-/// Four free ports. Held together, so that they differ.
+/// Where a configuration's listeners are: below the ports that Linux gives to outgoing connections
+/// (`ip_local_port_range`), one of which could take a free port before its listener does.
+const LISTENERS: Range<u16> = 10_000..32_000;
+
+/// Free ports. Held together, so that they differ.
 fn free_ports() -> Result<[SocketAddr; 5], Report> {
-    let bind = || TcpListener::bind("127.0.0.1:0");
-    let held = [bind()?, bind()?, bind()?, bind()?, bind()?];
+    let mut random = rand::rng();
+    let mut free = || {
+        let tries = (0..1_000).map(|_| random.random_range(LISTENERS));
+        let mut bound = tries.filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
+        bound
+            .next()
+            .ok_or_else(|| eyre!("no port of 127.0.0.1 is free"))
+    };
+    let held = [free()?, free()?, free()?, free()?, free()?];
     Ok([
         held[0].local_addr()?,
         held[1].local_addr()?,
