@@ -254,10 +254,8 @@ fn proxy() -> ProxySnapshot {
                 health: UpstreamHealth::Well,
             }],
         }),
-        read_at: Some(at(0)),
         per_minute: Some(14.2),
         silent_since: None,
-        trouble: None,
     }
 }
 
@@ -701,7 +699,6 @@ fn states() -> Vec<(&'static str, Model)> {
             let mut s = proving();
             let proxy = s.proxy.as_mut().unwrap();
             proxy.silent_since = Some(at(-3));
-            proxy.trouble = Some("connection refused".into());
             asked(s, "5")
         }),
         ("proxy_without_upstream", {

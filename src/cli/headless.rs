@@ -252,8 +252,8 @@ fn exit_of(report: &SprintReport) -> Exit {
         .and_then(|cause| cause.split(':').next());
     match report.outcome.as_str() {
         // Something that is not proven gone may still cost money.
-        "confirmed" | "rehearsed" | "served" if leftovers => Exit::Unknown,
-        "confirmed" | "rehearsed" | "served" => Exit::Done,
+        _ if report.succeeded() && leftovers => Exit::Unknown,
+        _ if report.succeeded() => Exit::Done,
         "unknown" => Exit::Unknown,
         _ if cause.is_some_and(|cause| REFUSALS.contains(&cause)) => Exit::Refused,
         _ => Exit::Failed,

@@ -104,18 +104,13 @@ const LISTENERS: Range<u16> = 10_000..32_000;
 fn free_ports() -> Result<[SocketAddr; 5], Report> {
     let mut random = rand::rng();
     let mut free = || {
-        let tries = (0..1_000).map(|_| random.random_range(LISTENERS));
-        let mut bound = tries.filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
+        let tries =
+            (0..1_000).map(|_| SocketAddr::from(([127, 0, 0, 1], random.random_range(LISTENERS))));
+        let mut bound = tries.filter_map(|at| Some((at, TcpListener::bind(at).ok()?)));
         bound
             .next()
             .ok_or_else(|| eyre!("no port of 127.0.0.1 is free"))
     };
     let held = [free()?, free()?, free()?, free()?, free()?];
-    Ok([
-        held[0].local_addr()?,
-        held[1].local_addr()?,
-        held[2].local_addr()?,
-        held[3].local_addr()?,
-        held[4].local_addr()?,
-    ])
+    Ok(held.map(|(at, _listener)| at))
 }

@@ -238,6 +238,11 @@ impl Race {
 }
 
 impl SprintReport {
+    /// It came to what it was for.
+    pub fn succeeded(&self) -> bool {
+        matches!(self.outcome.as_str(), "confirmed" | "rehearsed" | "served")
+    }
+
     /// An epoch for which nothing was rented, and why.
     pub fn not_tried(epoch: EpochIndex, cause: &Cause) -> SprintReport {
         SprintReport {
@@ -291,33 +296,13 @@ impl Aim {
     }
 
     /// The steps on its way, in order.
-    pub fn steps(self) -> &'static [Step] {
-        const PROOF: &[Step] = &[
-            Step::Waiting,
-            Step::Choosing,
-            Step::Renting,
-            Step::Booting,
-            Step::Warming,
-            Step::Registering,
-            Step::Proving,
-            Step::Confirming,
-            Step::Releasing,
-            Step::Done,
-        ];
-        const SERVICE: &[Step] = &[
-            Step::Waiting,
-            Step::Choosing,
-            Step::Renting,
-            Step::Booting,
-            Step::Warming,
-            Step::Serving,
-            Step::Releasing,
-            Step::Done,
-        ];
-        match self {
-            Aim::Serving { .. } => SERVICE,
-            Aim::Proof | Aim::Rehearsal | Aim::Registration => PROOF,
-        }
+    pub fn steps(self) -> Vec<Step> {
+        let left_out: &[Step] = match self {
+            Aim::Serving { .. } => &[Step::Registering, Step::Proving, Step::Confirming],
+            Aim::Proof | Aim::Rehearsal | Aim::Registration => &[Step::Serving],
+        };
+        let all = Step::ALL.into_iter();
+        all.filter(|step| !left_out.contains(step)).collect()
     }
 
     /// What runs on its rentals.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::condition::Condition;
+use super::snapshot::{Alert, AlertLevel};
 use crate::domain::Time;
 
 /// The beginnings of all that is wrong.
@@ -24,6 +25,24 @@ impl Began {
         let entry = self.seen.entry(condition).or_insert((now, Still::Wrong));
         entry.1 = Still::Wrong;
         entry.0
+    }
+
+    /// An alert of what is wrong now, with its beginning.
+    pub(super) fn alert(
+        &mut self,
+        condition: Condition,
+        now: Time,
+        level: AlertLevel,
+        text: String,
+        advice: &str,
+    ) -> Alert {
+        Alert {
+            since: self.since(condition.clone(), now),
+            condition,
+            level,
+            text,
+            advice: advice.to_owned(),
+        }
     }
 
     /// Forgets what nobody asked for since this was called last: it is over, and begins anew when it

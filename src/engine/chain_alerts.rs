@@ -15,13 +15,13 @@ impl Engine {
     pub(super) fn chain_alerts(&self, now: Time, began: &mut Began) -> Vec<Alert> {
         let mut alerts = Vec::new();
         if let Some(trouble) = &self.seen.chain_trouble {
-            alerts.push(Alert {
-                condition: Condition::ChainUnread,
-                level: AlertLevel::Warning,
-                text: format!("the chain cannot be read: {trouble}"),
-                advice: "check chain.public_api; nothing is rented meanwhile".to_owned(),
-                since: began.since(Condition::ChainUnread, now),
-            });
+            alerts.push(began.alert(
+                Condition::ChainUnread,
+                now,
+                AlertLevel::Warning,
+                format!("the chain cannot be read: {trouble}"),
+                "check chain.public_api; nothing is rented meanwhile",
+            ));
         }
         if let Some(since) = self.block_clock.stalled_since() {
             alerts.push(standstill(self.sources.standstill(now, since), since));
@@ -50,13 +50,13 @@ impl Engine {
         let first =
             !reports.any(|(_, report)| report.was_tried()) && self.sprint.rental().is_none();
         let risk = self.risk().filter(|_| first)?;
-        Some(Alert {
-            condition: Condition::FirstStart,
-            level: AlertLevel::Notice,
-            text: risk.trim().to_owned(),
-            advice: "poc.release chooses a policy".to_owned(),
-            since: began.since(Condition::FirstStart, now),
-        })
+        Some(began.alert(
+            Condition::FirstStart,
+            now,
+            AlertLevel::Notice,
+            risk.trim().to_owned(),
+            "poc.release chooses a policy",
+        ))
     }
 
     fn upgrade_alert(&self, now: Time, began: &mut Began) -> Option<Alert> {
@@ -70,21 +70,20 @@ impl Engine {
             (true, None) => "before the next PoC is over: nothing is rented until it has passed",
             (true, Some(_)) => "before the PoC is over, and a rental is there already",
         };
-        Some(Alert {
-            condition: Condition::Upgrade(upgrade.at.height),
-            level: if holds {
+        Some(began.alert(
+            Condition::Upgrade(upgrade.at.height),
+            now,
+            if holds {
                 AlertLevel::Warning
             } else {
                 AlertLevel::Notice
             },
-            text: format!(
+            format!(
                 "the upgrade {} halts the chain at height {}, {effect}",
                 upgrade.name, upgrade.at.height
             ),
-            advice: "see that your nodes are ready for it; the chain goes on when most are"
-                .to_owned(),
-            since: began.since(Condition::Upgrade(upgrade.at.height), now),
-        })
+            "see that your nodes are ready for it; the chain goes on when most are",
+        ))
     }
 
     /// What a confirmation `PoC` that is under way means for the epoch's reward.
@@ -100,14 +99,9 @@ impl Engine {
             return None;
         }
         let condition = Condition::Confirmation(event.epoch, event.sequence);
-        let began = began.since(condition.clone(), now);
-        let alert = |level, text, advice: &str| Alert {
-            condition,
-            level,
-            text,
-            advice: advice.to_owned(),
-            since: began,
-        };
+        // Its beginning is kept also while there is nothing to say of it.
+        began.since(condition.clone(), now);
+        let alert = |level, text, advice: &str| began.alert(condition, now, level, text, advice);
         let holds = self
             .sprint
             .rental()

@@ -194,7 +194,7 @@ pub fn start(
         options.mode,
         now,
     );
-    let told = Told::open(ports.told_file.clone());
+    let told = Told::open(ports.told_file.clone(), now);
     let mut engine = Engine {
         ports,
         config: Arc::new(config),

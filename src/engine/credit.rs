@@ -28,14 +28,13 @@ impl Engine {
         let floor = self.config.budget.credit_floor;
         let needed = self.needed()?;
         let text = shortage(account.credit, floor, needed)?;
-        Some(Alert {
-            condition: Condition::LowCredit,
-            level: AlertLevel::Warning,
+        Some(began.alert(
+            Condition::LowCredit,
+            now,
+            AlertLevel::Warning,
             text,
-            advice: "add credit to the Vast account before PoC: nothing is rented without it"
-                .to_owned(),
-            since: began.since(Condition::LowCredit, now),
-        })
+            "add credit to the Vast account before PoC: nothing is rented without it",
+        ))
     }
 
     fn needed(&self) -> Option<Needed> {

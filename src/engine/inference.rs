@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::began::Began;
 use super::condition::Condition;
 use super::core::Engine;
 use super::snapshot::{Alert, AlertLevel, ProxySnapshot};
@@ -18,8 +19,6 @@ pub(super) struct ProxyState {
     /// Requests a minute between the last two readings.
     per_minute: Option<f64>,
     silence: Option<Silence>,
-    /// Since when no upstream is well.
-    nobody_well: Option<Time>,
 }
 
 /// It does not answer.
@@ -37,8 +36,6 @@ impl ProxyState {
                 self.silence = None;
                 let before = self.figures.as_ref();
                 self.per_minute = before.and_then(|(at, old)| rate(now - *at, old, &figures));
-                let since = self.nobody_well.unwrap_or(now);
-                self.nobody_well = figures.has_nobody_to_ask().then_some(since);
                 self.figures = Some((now, figures));
             }
             Err(error) => {
@@ -58,38 +55,29 @@ impl ProxyState {
         ProxySnapshot {
             address,
             figures: self.figures.as_ref().map(|(_, figures)| figures.clone()),
-            read_at: self.figures.as_ref().map(|(at, _)| *at),
             per_minute: self.per_minute,
             silent_since: self.silence.as_ref().map(|silence| silence.since),
-            trouble: self.silence.as_ref().map(|silence| silence.why.clone()),
         }
     }
 
     /// One that was never seen to answer may be kept elsewhere: it is shown, and no alert.
-    fn alert(&self) -> Option<Alert> {
+    fn alert(&self, now: Time, began: &mut Began) -> Option<Alert> {
         let (_, figures) = self.figures.as_ref()?;
-        let warning = |condition, since, text, advice: &str| Alert {
-            condition,
-            level: AlertLevel::Warning,
-            text,
-            advice: advice.to_owned(),
-            since,
-        };
         if let Some(silence) = &self.silence {
-            return (silence.readings >= BAD_READINGS).then(|| {
-                warning(
-                    Condition::ProxySilent,
-                    silence.since,
-                    format!("the inference proxy does not answer any more: {}", silence.why),
-                    "start it (systemctl start pocpit-proxy, or pocpit proxy): requests to it fail meanwhile",
-                )
+            return (silence.readings >= BAD_READINGS).then(|| Alert {
+                condition: Condition::ProxySilent,
+                level: AlertLevel::Warning,
+                text: format!("the inference proxy does not answer any more: {}", silence.why),
+                advice: "start it (systemctl start pocpit-proxy, or pocpit proxy): requests to it fail meanwhile".to_owned(),
+                since: silence.since,
             });
         }
-        let since = self.nobody_well?;
-        (figures.serving == Serving::Up).then(|| {
-            warning(
+        let fails = figures.serving == Serving::Up && figures.has_nobody_to_ask();
+        fails.then(|| {
+            began.alert(
                 Condition::ProxyWithoutUpstream,
-                since,
+                now,
+                AlertLevel::Warning,
                 "no upstream of the inference proxy is well: requests to it fail".to_owned(),
                 "see the log of pocpit proxy; check inference_proxy.upstream, its key and its credit",
             )
@@ -115,8 +103,8 @@ impl Engine {
         Some(self.seen.proxy.shown(proxy.address()))
     }
 
-    pub(super) fn proxy_alert(&self) -> Option<Alert> {
-        self.seen.proxy.alert()
+    pub(super) fn proxy_alert(&self, now: Time, began: &mut Began) -> Option<Alert> {
+        self.seen.proxy.alert(now, began)
     }
 }
 
@@ -154,21 +142,22 @@ mod tests {
     #[test]
     fn one_that_answered_is_missed_at_the_second_look_and_forgiven_at_once() {
         let mut proxy = ProxyState::default();
+        let mut began = Began::default();
         // One that never answered may be elsewhere.
         proxy.take(at(0), Err(refused()));
         proxy.take(at(30), Err(refused()));
-        assert_eq!(proxy.alert(), None);
+        assert_eq!(proxy.alert(at(30), &mut began), None);
         let shown = proxy.shown("127.0.0.1:5000".parse().unwrap());
         assert_eq!(shown.silent_since, Some(at(0)));
         proxy.take(at(60), Ok(figures(10, UpstreamHealth::Well)));
         proxy.take(at(90), Err(refused()));
-        assert_eq!(proxy.alert(), None);
+        assert_eq!(proxy.alert(at(90), &mut began), None);
         proxy.take(at(120), Err(refused()));
-        let alert = proxy.alert().unwrap();
+        let alert = proxy.alert(at(120), &mut began).unwrap();
         assert_eq!(alert.since, at(90));
         assert!(alert.text.contains("connection refused"), "{alert:?}");
         proxy.take(at(150), Ok(figures(10, UpstreamHealth::Well)));
-        assert_eq!(proxy.alert(), None);
+        assert_eq!(proxy.alert(at(150), &mut began), None);
     }
 
     #[test]
@@ -184,16 +173,19 @@ mod tests {
     #[test]
     fn that_no_upstream_is_well_is_an_alert_unless_inference_is_stopped() {
         let mut proxy = ProxyState::default();
+        let mut began = Began::default();
         proxy.take(at(0), Ok(figures(1, UpstreamHealth::Resting)));
+        assert!(proxy.alert(at(0), &mut began).is_some());
         proxy.take(at(30), Ok(figures(1, UpstreamHealth::Resting)));
-        assert_eq!(proxy.alert().map(|alert| alert.since), Some(at(0)));
+        let alert = proxy.alert(at(30), &mut began);
+        assert_eq!(alert.map(|alert| alert.since), Some(at(0)));
         let stopped = ProxyFigures {
             serving: Serving::Stopped,
             ..figures(1, UpstreamHealth::Resting)
         };
         proxy.take(at(60), Ok(stopped));
-        assert_eq!(proxy.alert(), None);
+        assert_eq!(proxy.alert(at(60), &mut began), None);
         proxy.take(at(90), Ok(figures(2, UpstreamHealth::Well)));
-        assert_eq!(proxy.alert(), None);
+        assert_eq!(proxy.alert(at(90), &mut began), None);
     }
 }

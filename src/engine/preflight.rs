@@ -78,14 +78,13 @@ impl Engine {
         let obstacles = preflight.into_iter().flat_map(Preflight::obstacles);
         let alerts = obstacles.filter_map(|finding| {
             let (cause, remedy) = finding.trouble()?;
-            let condition = Condition::Obstacle(finding.requirement);
-            Some(Alert {
-                condition: condition.clone(),
-                level: AlertLevel::Warning,
-                text: format!("nothing is rented: {cause}"),
-                advice: remedy.to_owned(),
-                since: began.since(condition, now),
-            })
+            Some(began.alert(
+                Condition::Obstacle(finding.requirement),
+                now,
+                AlertLevel::Warning,
+                format!("nothing is rented: {cause}"),
+                remedy,
+            ))
         });
         alerts.collect()
     }

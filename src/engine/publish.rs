@@ -542,98 +542,74 @@ impl Engine {
 
     fn alerts(&self, now: Time, began: &mut Began) -> Vec<Alert> {
         let mut alerts = self.rental_alerts(now);
-        let mut alert = |condition, level, since, text: String, advice: &str| {
-            alerts.push(Alert {
-                condition,
-                level,
-                text,
-                advice: advice.to_owned(),
-                since,
-            });
-        };
+        let warning = AlertLevel::Warning;
         if let Some(text) = self.clock_trouble() {
             let advice = "synchronise it (timedatectl set-ntp true); leases are corrected by as much until then";
-            let since = began.since(Condition::ClockBehind, now);
-            alert(
-                Condition::ClockBehind,
-                AlertLevel::Warning,
-                since,
-                text,
-                advice,
-            );
+            alerts.push(began.alert(Condition::ClockBehind, now, warning, text, advice));
         }
         if let Some(cut) = self.config.poc.cut_short() {
-            let since = began.since(Condition::PolicyCutShort, now);
-            alert(
-                Condition::PolicyCutShort,
-                AlertLevel::Warning,
-                since,
-                cut.cause,
-                &cut.remedy,
-            );
+            let condition = Condition::PolicyCutShort;
+            alerts.push(began.alert(condition, now, warning, cut.cause, &cut.remedy));
         }
         if let Some(mode) = &self.release_only {
-            alert(
-                Condition::ReleaseOnly,
-                AlertLevel::Critical,
-                mode.since,
-                format!(
+            alerts.push(Alert {
+                condition: Condition::ReleaseOnly,
+                level: AlertLevel::Critical,
+                text: format!(
                     "release-only: nothing new is rented or registered, and what is there is released as planned. {}",
                     mode.why
                 ),
-                &mode.advice,
-            );
+                advice: mode.advice.clone(),
+                since: mode.since,
+            });
         }
         if let Some((_, listing)) = &self.seen.listing {
             for (instance, label) in reconcile::foreign(listing, &self.config) {
-                let text = format!(
-                    "instance {} belongs to another cockpit, {}",
-                    instance.id, label.cockpit
-                );
-                alert(
+                alerts.push(began.alert(
                     Condition::Foreign(instance.id),
+                    now,
                     AlertLevel::Critical,
-                    began.since(Condition::Foreign(instance.id), now),
-                    text,
+                    format!(
+                        "instance {} belongs to another cockpit, {}",
+                        instance.id, label.cockpit
+                    ),
                     "stop one of the two, or name it in cockpit.neighbours if both are meant",
-                );
+                ));
             }
         }
         if let Some((since, trouble)) = &self.seen.listing_trouble {
-            alert(
-                Condition::RentalsUnread,
-                AlertLevel::Warning,
-                *since,
-                format!("rentals are unknown: {trouble}"),
-                "check vast.api_key and vast.base_url; nothing is rented and nothing forgotten meanwhile",
-            );
+            alerts.push(Alert {
+                condition: Condition::RentalsUnread,
+                level: warning,
+                text: format!("rentals are unknown: {trouble}"),
+                advice: "check vast.api_key and vast.base_url; nothing is rented and nothing forgotten meanwhile".to_owned(),
+                since: *since,
+            });
         }
         if let Some(trouble) = &self.seen.nodes_trouble {
-            alert(
+            alerts.push(began.alert(
                 Condition::NodesUnread,
-                AlertLevel::Warning,
-                began.since(Condition::NodesUnread, now),
+                now,
+                warning,
                 format!("the Network Node does not answer: {trouble}"),
                 "check network_node.admin_api; a node cannot be registered without it",
-            );
+            ));
         }
         let rented = self.sprint.rentals().map(|rental| rental.instance);
         let watched = rented.filter_map(|instance| self.watched(instance));
         let faults = watched.filter_map(|watched| Some((watched.instance, watched.boot.fault()?)));
-        for (instance, fault) in faults {
-            alert(
-                Condition::BootFault(instance),
-                AlertLevel::Warning,
-                fault.seen_at,
-                format!("{}: {}", fault.name, fault.evidence),
-                &fault.advice,
-            );
-        }
+        alerts.extend(faults.map(|(instance, fault)| Alert {
+            condition: Condition::BootFault(instance),
+            level: warning,
+            text: format!("{}: {}", fault.name, fault.evidence),
+            advice: fault.advice.clone(),
+            since: fault.seen_at,
+        }));
         alerts.extend(self.change_alert(now));
         alerts.extend(self.obstacles(now, began));
         alerts.extend(self.chain_alerts(now, began));
         alerts.extend(self.price_alert());
-        alerts.extend(self.proxy_alert());
+        alerts.extend(self.proxy_alert(now, began));
         alerts.extend(self.credit_alert(now, began));
         alerts.sort_by(|a, b| b.level.cmp(&a.level).then(a.since.cmp(&b.since)));
         alerts

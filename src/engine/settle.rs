@@ -141,12 +141,8 @@ fn notice_of(now: Time, report: &SprintReport) -> Notice {
     let epoch = report
         .epoch
         .map_or_else(|| "?".to_owned(), |epoch| epoch.to_string());
-    let meant = matches!(
-        report.outcome.as_str(),
-        "confirmed" | "rehearsed" | "served"
-    );
     Notice {
-        level: if meant {
+        level: if report.succeeded() {
             NoticeLevel::Notice
         } else {
             NoticeLevel::Warning

@@ -476,14 +476,10 @@ pub struct ProxySnapshot {
     pub address: SocketAddr,
     /// Its last figures, however old.
     pub figures: Option<ProxyFigures>,
-    /// When they were read.
-    pub read_at: Option<Time>,
     /// Requests a minute lately.
     pub per_minute: Option<f64>,
     /// Since when it does not answer.
     pub silent_since: Option<Time>,
-    /// Why the last attempt failed.
-    pub trouble: Option<String>,
 }
 
 /// A registered node.

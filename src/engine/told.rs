@@ -58,41 +58,27 @@ struct Known {
 pub(super) struct Told {
     known: Vec<Known>,
     file: Option<PathBuf>,
-    start: Start,
-}
-
-/// Whether an engine has looked already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Start {
-    #[default]
-    Ahead,
-    Made,
 }
 
 impl Told {
     /// What an earlier run told. A file that cannot be read means that some is told again.
-    pub(super) fn open(file: Option<PathBuf>) -> Told {
+    pub(super) fn open(file: Option<PathBuf>, now: Time) -> Told {
         let kept = file.as_deref().map(kept::read).transpose();
         let known = kept.unwrap_or_else(|error| {
             tracing::warn!("what was told is forgotten, and told again if it lasts: {error}");
             None
         });
-        Told {
-            known: known.unwrap_or_default(),
-            file,
-            start: Start::Ahead,
+        let mut known: Vec<Known> = known.unwrap_or_default();
+        // What was wrong before the restart gets the time to be seen again before it is over.
+        for known in &mut known {
+            known.last_seen = now;
         }
+        Told { known, file }
     }
 
     /// Takes what a snapshot shows, and gives what is to be told now.
     pub(super) fn look(&mut self, snapshot: &Snapshot) -> Vec<Notice> {
         let now = snapshot.at;
-        if std::mem::replace(&mut self.start, Start::Made) == Start::Ahead {
-            // What was wrong before the restart gets the time to be seen again before it is over.
-            self.known
-                .iter_mut()
-                .for_each(|known| known.last_seen = now);
-        }
         // What is only worth knowing is on the screen.
         let alerts = snapshot.alerts.iter();
         for alert in alerts.filter(|alert| alert.level > AlertLevel::Notice) {

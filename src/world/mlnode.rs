@@ -128,13 +128,7 @@ impl MlNode {
             loaded + seconds(2.0),
             &format!("INFO Starting to load model {model}...\n"),
         );
-        for shard in 1..=8_u64 {
-            let line = format!(
-                "\rLoading safetensors checkpoint shards: {:3}% Completed | {shard}/8 [00:12<00:12,  3.1s/it]",
-                shard * 100 / 8
-            );
-            self.say(loaded + seconds(self.load * number(shard) / 9.0), &line);
-        }
+        self.say_shards(loaded);
         let graphs = loaded + seconds(self.load);
         if let Load::Fails(why) = &self.load_ends {
             let line = format!("\n\u{1b}[31mERROR\u{1b}[0m {why}\n");
@@ -151,13 +145,27 @@ impl MlNode {
             graphs + seconds(8.0),
             "INFO Dynamo bytecode transform time: 8.00 s\n",
         );
-        for step in 1..=10_u64 {
-            self.say(
-                graphs + seconds(8.0 + 5.0 * number(step)),
-                &format!("\rCapturing CUDA graph shapes: {:3}%|", step * 10),
-            );
-        }
+        self.say_graphs(graphs, "Capturing CUDA graph shapes");
         self.say(graphs + seconds(GRAPHS), "\nINFO:     Application startup complete.\nvLLM is up and running with 1 instance(s).\n");
+    }
+
+    /// How far the load is that began then.
+    pub fn say_shards(&mut self, began: Time) {
+        for shard in 1..=8_u64 {
+            let line = format!(
+                "\rLoading safetensors checkpoint shards: {:3}% Completed | {shard}/8 [00:12<00:12,  3.1s/it]",
+                shard * 100 / 8
+            );
+            self.say(began + seconds(self.load * number(shard) / 9.0), &line);
+        }
+    }
+
+    /// How far the graphs are that were begun then.
+    pub fn say_graphs(&mut self, began: Time, what: &str) {
+        for step in 1..=10_u64 {
+            let line = format!("\r{what}: {:3}%|", step * 10);
+            self.say(began + seconds(8.0 + 5.0 * number(step)), &line);
+        }
     }
 
     fn fault(&self) -> Option<&str> {

@@ -6,7 +6,7 @@ use crate::domain::Time;
 
 use super::clock::seconds;
 use super::mlnode::{GRAPHS, Load, MlNode};
-use super::state::{Ask, Reply, number};
+use super::state::{Ask, Reply};
 
 /// The image's name, without its tag.
 pub(super) const IMAGE: &str = "vllm/vllm-openai";
@@ -148,13 +148,7 @@ fn load(node: &mut MlNode, at: Time, server: &Server) {
             node.download
         ),
     );
-    for shard in 1..=8_u64 {
-        let line = format!(
-            "\rLoading safetensors checkpoint shards: {:3}% Completed | {shard}/8 [00:12<00:12,  3.1s/it]",
-            shard * 100 / 8
-        );
-        node.say(loaded + seconds(node.load * number(shard) / 9.0), &line);
-    }
+    node.say_shards(loaded);
     let graphs = loaded + seconds(node.load);
     if let Load::Fails(why) = node.load_ends.clone() {
         let line = format!(
@@ -177,13 +171,10 @@ fn capture(node: &mut MlNode, graphs: Time, server: &Server) {
         graphs + seconds(8.0),
         &format!("{worker} [monitor.py:34] torch.compile takes 8.00 s in total\n"),
     );
-    for step in 1..=10_u64 {
-        let line = format!(
-            "\rCapturing CUDA graphs (mixed prefill-decode, PIECEWISE): {:3}%|",
-            step * 10
-        );
-        node.say(graphs + seconds(8.0 + 5.0 * number(step)), &line);
-    }
+    node.say_graphs(
+        graphs,
+        "Capturing CUDA graphs (mixed prefill-decode, PIECEWISE)",
+    );
     let up = format!(
         "\n(APIServer pid=41) INFO 11-24 11:55:11 [api_server.py:1977] Starting vLLM API server 0 on http://127.0.0.1:{}\n(APIServer pid=41) INFO:     Application startup complete.\n",
         server.port

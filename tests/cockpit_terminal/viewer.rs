@@ -1,6 +1,7 @@
 //! Two cockpits on one state directory: the second one looks on.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Lines};
+use std::process::{Child, ChildStderr, Stdio};
 
 use crate::common::Sim;
 use crate::{Terminal, pocpit};
@@ -11,6 +12,18 @@ fn cockpit(sim: &Sim) -> Terminal {
 
 fn viewer_of(driver: &Terminal) -> String {
     format!("VIEWER of {}", driver.child.process_id().unwrap())
+}
+
+/// Hands off for a sprint, and what it says.
+fn hands_off(sim: &Sim) -> (Child, Lines<BufReader<ChildStderr>>) {
+    let mut auto = pocpit(&["--config", &sim.config, "auto", "--once"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(auto.stderr.take().unwrap()).lines();
+    (auto, said)
 }
 
 #[test]
@@ -74,14 +87,8 @@ fn a_directory_whose_holder_shows_nothing_is_refused() {
 #[test]
 fn a_viewer_sees_how_hands_off_ends() {
     let sim = Sim::start(&mut pocpit(&["sim", "--speed", "300"]));
-    let mut auto = pocpit(&["--config", &sim.config, "auto", "--once"])
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
     // Whoever comes first drives: here that is not to be the cockpit.
-    let mut lines = BufReader::new(auto.stderr.take().unwrap()).lines();
+    let (mut auto, mut lines) = hands_off(&sim);
     let drives = lines
         .by_ref()
         .map_while(Result::ok)
@@ -103,13 +110,7 @@ fn a_viewer_sees_how_hands_off_ends() {
 #[test]
 fn a_sprint_of_hands_off_is_stopped_from_a_cockpit_beside_it() {
     let sim = Sim::start(&mut pocpit(&["sim", "--speed", "60"]));
-    let mut auto = pocpit(&["--config", &sim.config, "auto", "--once"])
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(auto.stderr.take().unwrap()).lines();
+    let (mut auto, mut lines) = hands_off(&sim);
     let mut said = Vec::new();
     // A rental is there, and money runs.
     for line in lines.by_ref().map_while(Result::ok) {

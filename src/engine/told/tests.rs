@@ -215,11 +215,11 @@ fn over_a_restart_nothing_is_told_twice_and_what_is_over_meanwhile_is_told() {
             ..alert(AlertLevel::Warning, "no credit")
         },
     ];
-    let mut told = Told::open(file.clone());
+    let mut told = Told::open(file.clone(), at(0));
     look(&mut told, 0, &bad);
     assert_eq!(look(&mut told, 60, &bad).len(), 2);
     // Hours later another process sees one of them again, a while after its start.
-    let mut told = Told::open(file.clone());
+    let mut told = Told::open(file.clone(), at(20_000));
     let none = Vec::<String>::new();
     assert_eq!(look(&mut told, 20_000, &[]), none);
     assert_eq!(look(&mut told, 20_030, &bad[1..]), none);
@@ -229,7 +229,7 @@ fn over_a_restart_nothing_is_told_twice_and_what_is_over_meanwhile_is_told() {
     );
     // A damaged file is no reason not to tell.
     std::fs::write(place.path().join("told.json"), "{").unwrap();
-    let mut told = Told::open(file);
+    let mut told = Told::open(file, at(30_000));
     assert_eq!(look(&mut told, 30_000, &bad), none);
     assert_eq!(look(&mut told, 30_060, &bad).len(), 2);
 }

@@ -111,7 +111,7 @@ fn boot(past: &PastSprintRow) -> Option<&BootTimes> {
 
 fn outcome_style(past: &PastSprintRow, theme: Theme) -> Style {
     match past.report.outcome.as_str() {
-        "confirmed" | "rehearsed" | "served" => theme.ok(),
+        _ if past.report.succeeded() => theme.ok(),
         "aborted" | "not_tried" => theme.text(),
         _ => theme.bad(),
     }

@@ -137,7 +137,8 @@ fn is_before_renting(step: Step) -> bool {
 
 /// Two columns: the first five steps beside those that follow.
 fn steps(lines: &mut Vec<Line<'static>>, model: &Model, theme: Theme) {
-    let (left, right) = model.snapshot.sprint.aim.steps().split_at(STEPS);
+    let steps = model.snapshot.sprint.aim.steps();
+    let (left, right) = steps.split_at(STEPS);
     for (row, &step) in left.iter().enumerate() {
         let mut spans = step_spans(step, 9, 8, model, theme);
         if let Some(&beside) = right.get(row) {
