@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::future::pending;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -103,7 +104,7 @@ async fn proxy(upstream: &str, place: &Path) -> String {
     let (listener, base) = listen().await;
     let state = place.join(format!("{}.json", listener.local_addr().unwrap().port()));
     tokio::spawn(async move {
-        let served = pocpit::proxy::serve_on(listener, &config, &state, std::future::pending());
+        let served = pocpit::proxy::serve_on(listener, &config, &state, pending(), pending());
         served.await.unwrap();
     });
     base

@@ -1,6 +1,7 @@
 //! `pocpit demo`: the whole thing on the embedded simulated world.
 
 use color_eyre::eyre::{Report, WrapErr};
+use std::future::pending;
 use tokio::task::JoinHandle;
 
 use super::arguments::{Common, Demo};
@@ -77,7 +78,7 @@ fn start_proxy(config: &Config, world: &mut ServedWorld) -> Option<JoinHandle<()
     let state_file = config.paths.state_dir.join(STATE_FILE);
     world.call_inference(proxy.listen);
     Some(tokio::spawn(async move {
-        let served = crate::proxy::serve(&proxy, &state_file, std::future::pending());
+        let served = crate::proxy::serve(&proxy, &state_file, pending(), pending());
         if let Err(error) = served.await {
             tracing::warn!("{error}");
         }

@@ -1,8 +1,11 @@
 //! `pocpit proxy`: the inference proxy.
 
+use std::future::pending;
 use std::time::Duration;
 
 use color_eyre::eyre::{Report, eyre};
+
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::arguments::Common;
 use super::telemetry::{self, Audience};
@@ -27,12 +30,31 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
     };
     let _guard = telemetry::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
     let state_file = config.paths.state_dir.join(STATE_FILE);
-    let served = crate::proxy::serve(proxy, &state_file, told_to_end()?);
+    let served = crate::proxy::serve(proxy, &state_file, told_to_end()?, told_again());
     tokio::select! {
         result = served => result.map_err(|error| eyre!("{error}"))?,
         () = stay_registered(&config, proxy.node()) => {}
+        () = outlive_terminal() => {}
     }
     Ok(Exit::Done)
+}
+
+/// Whoever tells it to end once more does not want to wait for answers under way.
+async fn told_again() {
+    match told_to_end() {
+        Ok(told) => told.await,
+        Err(_) => pending().await,
+    }
+}
+
+/// Somebody asks it round the clock: a terminal that is closed is no end.
+async fn outlive_terminal() {
+    let Ok(mut closed) = signal(SignalKind::hangup()) else {
+        return pending().await;
+    };
+    while closed.recv().await.is_some() {
+        tracing::info!("the terminal was closed; the inference proxy goes on");
+    }
 }
 
 /// Registers the proxy whenever the Network Node does not know it. It is left registered at the end:

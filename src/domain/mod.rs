@@ -41,6 +41,7 @@ pub use market::{
 pub use money::{RentalPrices, Usd, UsdPerHour};
 pub use node::{
     Confirmation, Hardware, Likeness, NodeConfig, NodeStatus, PocStatus, RegisteredNode, Weight,
+    behind_version,
 };
 pub use preflight::{Finding, Preflight, Requirement, Verdict};
 pub use ranking::{AvoidedMachine, RankedOffer};

@@ -183,3 +183,51 @@ impl fmt::Display for Weight {
         self.0.fmt(f)
     }
 }
+
+/// The path behind a version that the Network Node put before it (`/v3.0.8/api/v1/state`,
+/// `/v3.0.11-post1/health`). A bare `/v1/` is part of the API.
+pub fn behind_version(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("/v")?;
+    let version = &rest[..rest.find('/')?];
+    let is_version = version.starts_with(|c: char| c.is_ascii_digit())
+        && version.contains('.')
+        && version.split('.').all(is_of_a_version);
+    is_version.then(|| &rest[version.len()..])
+}
+
+fn is_of_a_version(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_before_the_path_is_taken_away() {
+        for (path, behind) in [
+            ("/v3.0.8/api/v1/state", "/api/v1/state"),
+            ("/v3.0/health", "/health"),
+            ("/v3.0.11-post1/v1/models", "/v1/models"),
+            ("/v3.0.8/", "/"),
+        ] {
+            assert_eq!(behind_version(path), Some(behind), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_apis_own_version_stays() {
+        for path in [
+            "/v1/models",
+            "/api/v1/state",
+            "/",
+            "/v3.0.8",
+            "/v3..8/x",
+            "/version/x",
+            "/vx.y/z",
+            "/v3.0%2f/x",
+        ] {
+            assert_eq!(behind_version(path), None, "{path}");
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod transport;
 
 pub use client::HttpClient;
 pub use request::{HttpMethod, HttpReply, HttpRequest, Retry, join};
+pub(crate) use transport::with_causes;
 pub use transport::{Answer, BrokenBody, Messages, Transport, TransportError};
 
 /// What a body says went wrong, fit for a message: for services that refuse with status 200.

@@ -243,7 +243,8 @@ async fn read_body(mut response: Response) -> (String, Option<BrokenBody>) {
     (String::from_utf8_lossy(&bytes).into_owned(), broken)
 }
 
-fn with_causes(error: &dyn Error) -> String {
+/// An error and what led to it, in one line.
+pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

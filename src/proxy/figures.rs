@@ -17,11 +17,11 @@ pub(super) fn figures(proxy: &Proxy) -> ProxyFigures {
             .filter(|(status, _)| **status / 100 == hundreds);
         those.map(|(_, count)| count).sum::<u64>()
     };
-    let upstreams = proxy.upstreams.all().iter().map(|upstream| {
-        let attempts = kept.upstreams.get(upstream.name()).copied();
+    let upstreams = proxy.upstreams.iter().map(|upstream| {
+        let attempts = kept.upstreams.get(&**upstream.name()).copied();
         let attempts = attempts.unwrap_or_default();
         UpstreamFigures {
-            name: upstream.name().to_owned(),
+            name: (**upstream.name()).to_owned(),
             answered: attempts.answered,
             failed: attempts.failed,
             health: match upstream.rests_until(now) {

@@ -1,50 +1,73 @@
 //! One request to an upstream and its answer back, unbuffered.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::Request;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::Response;
-use futures_util::{StreamExt, stream};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Body as _, Bytes, Frame, Incoming, SizeHint};
+use hyper::header::{CONTENT_TYPE, HeaderMap};
+use hyper::http::response::Parts;
+use hyper::{Request, Response, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::Instant;
 
+use super::Proxy;
 use super::body::{self, Asked};
+use super::connections::{self, AskError, Pieces};
 use super::memory::End;
-use super::upstreams::{Upstream, Verdict};
-use super::workers::Worker;
-use super::{Proxy, reply, transfer};
-use crate::config::{AccessLog, TransferConfig};
+use super::patience::Patience;
+use super::reply::{self, Reply};
+use super::surface::Endpoint;
+use super::transfer::{self, Executor};
+use super::upstreams::{self, Verdict};
+use super::workers::Caller;
+use crate::config::AccessLog;
 use crate::domain::Serving;
 
 /// A caller that does not send its request in this time does not hold memory any longer.
 const SLOWEST_BODY: Duration = Duration::from_secs(30);
 
-/// Endpoint of the executor, below its base address.
-const EXECUTOR_PATH: &str = "v1/chat/completions";
+/// In logs.
+const EXECUTOR: &str = "executor";
 
-/// Passes a request on; `endpoint` is below `/v1`.
-pub(super) async fn forward(worker: &Worker, endpoint: &'static str, request: Request) -> Response {
-    let (started, proxy) = (Instant::now(), &worker.proxy);
-    let answer = sent(worker, endpoint, request, started).await;
+/// The head of an answer, and its body on its way.
+type Answer = (Parts, Pieces);
+
+/// Passes a request on.
+pub(super) async fn forward(
+    caller: &Caller,
+    endpoint: Endpoint,
+    request: Request<Incoming>,
+) -> Reply {
+    let (started, proxy) = (Instant::now(), &caller.worker.proxy);
+    let answer = sent(caller, endpoint, request, started).await;
     let answer = answer.unwrap_or_else(|no| {
         if proxy.config.access_log != AccessLog::Off {
-            tracing::info!(endpoint, status = no.status().as_u16(), "refused");
+            tracing::info!(
+                endpoint = endpoint.path(),
+                status = no.status().as_u16(),
+                "refused"
+            );
         }
         no
     });
-    proxy.memory.answered(endpoint, answer.status().as_u16());
+    proxy
+        .memory
+        .answered(endpoint.path(), answer.status().as_u16());
     answer
 }
 
 async fn sent(
-    worker: &Worker,
-    endpoint: &'static str,
-    request: Request,
+    caller: &Caller,
+    endpoint: Endpoint,
+    request: Request<Incoming>,
     started: Instant,
-) -> Result<Response, Response> {
+) -> Result<Reply, Reply> {
+    let Caller {
+        worker, patience, ..
+    } = caller;
     let proxy = &worker.proxy;
     if proxy.memory.service() == Serving::Stopped {
         let why = "inference is stopped; the Network Node starts it with inference/up";
@@ -58,23 +81,25 @@ async fn sent(
         )
     })?;
     let (head, body) = request.into_parts();
-    let body = read(proxy, body).await?;
+    let body = read(caller, body, started).await?;
     if proxy.config.access_log == AccessLog::WithPrompts {
-        tracing::info!(endpoint, body = %String::from_utf8_lossy(&body), "asked");
+        tracing::info!(endpoint = endpoint.path(), body = %String::from_utf8_lossy(&body), "asked");
     }
     let deadline = started + proxy.config.request_timeout;
-    let (answer, from) = match &proxy.config.transfer {
-        Some(transfer) if !transfer::is_numbered(&head.headers) => {
-            let answer = transferred(worker, transfer, &head.headers, body, deadline).await?;
-            (answer, "executor".to_owned())
+    let (answer, from) = match &worker.executor {
+        Some(executor) if !transfer::is_numbered(&head.headers) => {
+            let asked = executor
+                .request(endpoint, &head.headers, body)
+                .map_err(|why| reply::error(StatusCode::BAD_REQUEST, why))?;
+            let answer = ask_executor(patience, executor, asked, deadline).await?;
+            (answer, EXECUTOR.into())
         }
         _ => {
             let asked = seed(&head.headers)
                 .map_err(str::to_owned)
                 .and_then(|seed| body::read(&proxy.config, &body, seed))
                 .map_err(|why| reply::error(StatusCode::BAD_REQUEST, &why))?;
-            let (answer, upstream) = ask_in_turn(worker, endpoint, &asked, deadline).await?;
-            (answer, upstream.name().to_owned())
+            ask_in_turn(caller, endpoint, &asked, deadline).await?
         }
     };
     let first_byte = started.elapsed();
@@ -87,10 +112,10 @@ async fn sent(
         started,
         first_byte,
         bytes: 0,
-        length: answer.content_length(),
+        length: answer.1.size_hint().exact(),
         end: End::Abandoned,
     };
-    Ok(streamed(answer, under_way))
+    Ok(passed_on(answer, under_way, patience.clone()))
 }
 
 /// The seed that the Network Node drew, if there is one.
@@ -103,117 +128,125 @@ fn seed(headers: &HeaderMap) -> Result<Option<i64>, &'static str> {
         .ok_or("the header X-Seed is not a whole number")
 }
 
-async fn read(proxy: &Proxy, body: Body) -> Result<Bytes, Response> {
-    let most = proxy.config.max_body;
-    match timeout(SLOWEST_BODY, to_bytes(body, most)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(reply::error(
+async fn read(caller: &Caller, body: Incoming, started: Instant) -> Result<Bytes, Reply> {
+    let most = caller.worker.proxy.config.max_body;
+    let whole = Limited::new(body, most).collect();
+    match caller.patience.within(started + SLOWEST_BODY, whole).await {
+        Some(Ok(body)) => Ok(body.to_bytes()),
+        Some(Err(_)) => Err(reply::error(
             StatusCode::BAD_REQUEST,
             &format!("the request's body is longer than {most} bytes, or broke off"),
         )),
-        Err(_) => Err(reply::error(
+        None => Err(reply::error(
             StatusCode::REQUEST_TIMEOUT,
             "the request's body came too slowly",
         )),
     }
 }
 
-/// Asks one upstream after the other until one answers. Nothing has reached the caller yet, so
-/// another may still be asked.
-async fn ask_in_turn<'a>(
-    worker: &'a Worker,
-    endpoint: &str,
+/// Asks one upstream after the other until one answers, and says who it was. Nothing has reached the
+/// caller yet, so another may still be asked.
+async fn ask_in_turn(
+    caller: &Caller,
+    endpoint: Endpoint,
     asked: &Asked<'_>,
     deadline: Instant,
-) -> Result<(reqwest::Response, &'a Upstream), Response> {
-    let proxy = &worker.proxy;
+) -> Result<(Answer, Arc<str>), Reply> {
+    let Caller {
+        worker, patience, ..
+    } = caller;
+    let memory = &worker.proxy.memory;
     let mut why_not = unreachable();
-    for upstream in proxy.upstreams.in_order(Instant::now()) {
-        let body = asked.with_model(&upstream.config.model);
+    let order = upstreams::in_order(&worker.upstreams, Instant::now());
+    for (asked_before, line) in order.iter().enumerate() {
+        let upstream = &line.upstream;
+        let name = upstream.name();
+        let body = asked.with_model(&upstream.model);
         let body = body.map_err(|why| reply::error(StatusCode::BAD_REQUEST, &why.to_string()))?;
-        let call = worker
-            .client
-            .post(upstream.endpoint(endpoint))
-            .headers(upstream.headers())
-            .body(body)
-            .send();
         let failed = |why: &str| {
-            tracing::warn!(upstream = upstream.name(), "the upstream failed: {why}");
+            tracing::warn!(upstream = &**name, "the upstream failed: {why}");
             upstream.failed(Instant::now());
-            proxy.memory.attempted(upstream.name(), |to| to.failed += 1);
+            memory.attempted(name, |to| to.failed += 1);
         };
-        let answer = match timeout_at(deadline, call).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => {
-                // Without the address: it may hold credentials.
-                failed(&error.without_url().to_string());
+        let due = share(deadline, order.len() - asked_before);
+        let call = line.connections.ask(upstream.request(endpoint, body));
+        let (head, pieces) = match patience.within(due, call).await {
+            Some(Ok(answer)) => answer,
+            Some(Err(error)) => {
+                failed(&error.to_string());
                 why_not = unreachable();
                 continue;
             }
-            Err(_) => {
+            None => {
                 failed("it did not answer in time");
-                return Err(too_slow());
+                why_not = too_slow();
+                continue;
             }
         };
-        match Verdict::of(answer.status()) {
+        match Verdict::of(head.status) {
             Verdict::Answered => {
                 upstream.succeeded();
-                proxy
-                    .memory
-                    .attempted(upstream.name(), |to| to.answered += 1);
-                return Ok((answer, upstream));
+                memory.attempted(name, |to| to.answered += 1);
+                return Ok(((head, pieces), Arc::clone(name)));
             }
-            Verdict::NotAcceptable => return Err(refused(answer.status())),
-            Verdict::Busy => why_not = refused(answer.status()),
+            Verdict::NotAcceptable => {
+                pieces.forgo();
+                return Err(refused(head.status));
+            }
+            Verdict::Busy => {
+                pieces.forgo();
+                why_not = refused(head.status);
+            }
             Verdict::Failed => {
-                failed(&answer.status().to_string());
-                why_not = refused(answer.status());
+                failed(&head.status.to_string());
+                why_not = refused(head.status);
             }
         }
     }
     Err(why_not)
 }
 
+/// When the next of so many must have answered: one that hangs leaves time for the others.
+fn share(deadline: Instant, left: usize) -> Instant {
+    let now = Instant::now();
+    let left = u32::try_from(left).unwrap_or(u32::MAX).max(1);
+    now + deadline.saturating_duration_since(now) / left
+}
+
 /// Hands the request to the executor, as it came.
-async fn transferred(
-    worker: &Worker,
-    config: &TransferConfig,
-    caller: &HeaderMap,
-    body: Bytes,
+async fn ask_executor(
+    patience: &Patience,
+    executor: &Executor,
+    asked: connections::Asked,
     deadline: Instant,
-) -> Result<reqwest::Response, Response> {
-    let now = chrono::Utc::now().timestamp();
-    let headers = transfer::headers(config, caller, &body, now)
-        .map_err(|why| reply::error(StatusCode::BAD_REQUEST, why))?;
-    let call = worker
-        .client
-        .post(crate::http::join(&config.executor, EXECUTOR_PATH))
-        .headers(headers)
-        .body(body)
-        .send();
-    match timeout_at(deadline, call).await {
-        Ok(Ok(answer)) if answer.status().is_success() => Ok(answer),
-        Ok(Ok(answer)) => Err(refused(answer.status())),
-        Ok(Err(error)) => {
-            tracing::warn!("the executor cannot be reached: {}", error.without_url());
+) -> Result<Answer, Reply> {
+    let call = executor.connections.ask(asked);
+    match patience.within(deadline, call).await {
+        Some(Ok((head, pieces))) if head.status.is_success() => Ok((head, pieces)),
+        Some(Ok((head, pieces))) => {
+            pieces.forgo();
+            Err(refused(head.status))
+        }
+        Some(Err(error)) => {
+            tracing::warn!("the executor cannot be reached: {error}");
             Err(unreachable())
         }
-        Err(_) => Err(too_slow()),
+        None => Err(too_slow()),
     }
 }
 
-fn unreachable() -> Response {
+fn unreachable() -> Reply {
     let why = "the upstream cannot be reached";
     reply::error(StatusCode::BAD_GATEWAY, why)
 }
 
-fn too_slow() -> Response {
+fn too_slow() -> Reply {
     let why = "the upstream did not answer in time";
     reply::error(StatusCode::GATEWAY_TIMEOUT, why)
 }
 
 /// The upstream's words are kept back: they can quote our key.
-fn refused(status: StatusCode) -> Response {
+fn refused(status: StatusCode) -> Reply {
     match status.as_u16() {
         429 => reply::error(
             StatusCode::TOO_MANY_REQUESTS,
@@ -232,11 +265,11 @@ fn refused(status: StatusCode) -> Response {
 }
 
 /// An answer on its way; its place is given back when its last byte is sent or the caller is gone.
-struct UnderWay {
+pub(super) struct UnderWay {
     proxy: Arc<Proxy>,
     _place: OwnedSemaphorePermit,
-    endpoint: &'static str,
-    from: String,
+    endpoint: Endpoint,
+    from: Arc<str>,
     started: Instant,
     first_byte: Duration,
     bytes: u64,
@@ -246,6 +279,26 @@ struct UnderWay {
 }
 
 impl UnderWay {
+    /// One that has just begun.
+    #[cfg(test)]
+    pub fn sample(proxy: Arc<Proxy>) -> UnderWay {
+        UnderWay {
+            _place: Arc::clone(&proxy.places).try_acquire_owned().unwrap(),
+            proxy,
+            endpoint: Endpoint::Completions,
+            from: "upstream".into(),
+            started: Instant::now(),
+            first_byte: Duration::ZERO,
+            bytes: 0,
+            length: None,
+            end: End::Abandoned,
+        }
+    }
+
+    fn count(&mut self, piece: &Frame<Bytes>) {
+        self.bytes += piece.data_ref().map_or(0, Bytes::len) as u64;
+    }
+
     /// After a break the end is the break's.
     fn come_to_an_end(&mut self) {
         if self.end == End::Abandoned {
@@ -269,8 +322,8 @@ impl Drop for UnderWay {
             return;
         }
         tracing::info!(
-            endpoint = self.endpoint,
-            from = self.from,
+            endpoint = self.endpoint.path(),
+            from = &*self.from,
             first_byte_ms = self.first_byte.as_millis(),
             whole_ms = self.started.elapsed().as_millis(),
             bytes = self.bytes,
@@ -280,33 +333,70 @@ impl Drop for UnderWay {
     }
 }
 
-fn streamed(answer: reqwest::Response, under_way: UnderWay) -> Response {
-    let status = answer.status();
-    let passed_on = [header::CONTENT_TYPE, header::CONTENT_LENGTH];
-    let headers = passed_on.map(|name| (answer.headers().get(&name).cloned(), name));
-    let pieces = (Box::pin(answer.bytes_stream()), under_way);
-    let body = stream::unfold(pieces, |(mut pieces, mut under_way)| async move {
-        match pieces.next().await {
-            Some(Ok(piece)) => {
-                under_way.bytes += piece.len() as u64;
-                Some((Ok(piece), (pieces, under_way)))
-            }
-            Some(Err(error)) => {
-                under_way.end = End::Broken;
-                Some((Err(error.without_url()), (pieces, under_way)))
-            }
-            None => {
-                under_way.come_to_an_end();
-                None
-            }
+fn passed_on((mut head, pieces): Answer, under_way: UnderWay, patience: Patience) -> Reply {
+    let kind = head.headers.remove(CONTENT_TYPE);
+    let passing = Passing::new(pieces, under_way, patience);
+    let mut reply = Response::new(reply::Body::Passing(passing));
+    *reply.status_mut() = head.status;
+    // Not the others: they are about a connection that is not the caller's. The map is used again.
+    head.headers.clear();
+    head.headers.extend(kind.map(|kind| (CONTENT_TYPE, kind)));
+    *reply.headers_mut() = head.headers;
+    reply
+}
+
+/// The body of an upstream's answer, each piece when it is there.
+pub(super) struct Passing {
+    pieces: Pieces,
+    /// The last of it.
+    heard: Instant,
+    longest_silence: Duration,
+    patience: Patience,
+    under_way: UnderWay,
+}
+
+impl Passing {
+    pub fn new(pieces: Pieces, under_way: UnderWay, patience: Patience) -> Passing {
+        Passing {
+            pieces,
+            heard: Instant::now(),
+            // The first byte has a time-out of its own.
+            longest_silence: under_way.proxy.config.request_timeout + Duration::from_mins(1),
+            patience,
+            under_way,
         }
-    });
-    let mut response = Response::new(Body::from_stream(body));
-    *response.status_mut() = status;
-    for (value, name) in headers {
-        response
-            .headers_mut()
-            .extend(value.map(|value| (name, value)));
     }
-    response
+}
+
+impl hyper::body::Body for Passing {
+    type Data = Bytes;
+    type Error = AskError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, AskError>>> {
+        let this = self.get_mut();
+        let Poll::Ready(piece) = Pin::new(&mut this.pieces).poll_frame(context) else {
+            let due = this.heard + this.longest_silence;
+            ready!(this.patience.poll_until(due, context));
+            this.under_way.end = End::Broken;
+            return Poll::Ready(Some(Err(AskError::Silent(this.longest_silence))));
+        };
+        this.heard = Instant::now();
+        match &piece {
+            Some(Ok(piece)) => this.under_way.count(piece),
+            Some(Err(_)) => this.under_way.end = End::Broken,
+            None => this.under_way.come_to_an_end(),
+        }
+        Poll::Ready(piece)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.pieces.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.pieces.size_hint()
+    }
 }

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
 use prometheus_client::metrics::MetricType;
@@ -13,13 +12,14 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::time::Instant;
 
-use super::{Proxy, reply};
+use super::Proxy;
+use super::reply::{self, Reply};
 use crate::domain::Serving;
 
 /// The media type of the `OpenMetrics` text format.
 pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-pub(super) fn answer(proxy: &Arc<Proxy>) -> Response {
+pub(super) fn answer(proxy: &Arc<Proxy>) -> Reply {
     let mut registry = Registry::with_prefix("pocpit_proxy");
     let first_byte = "From the request to the first byte of its answer";
     registry.register_with_unit(
@@ -31,10 +31,10 @@ pub(super) fn answer(proxy: &Arc<Proxy>) -> Response {
     registry.register_collector(Box::new(Figures(Arc::clone(proxy))));
     let mut page = String::new();
     match text::encode(&mut page, &registry) {
-        Ok(()) => ([(header::CONTENT_TYPE, OPENMETRICS)], page).into_response(),
+        Ok(()) => reply::text(OPENMETRICS, page),
         Err(error) => {
             tracing::warn!("the proxy's metrics cannot be written: {error}");
-            let status = axum::http::StatusCode::INTERNAL_SERVER_ERROR;
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
             reply::error(status, "the metrics cannot be written")
         }
     }
@@ -94,9 +94,9 @@ impl Collector for Figures {
         let what = "1 while the upstream is asked in its turn, 0 while it rests after a failure";
         let mut family =
             encoder.encode_descriptor("upstream_well", what, None, MetricType::Gauge)?;
-        for upstream in proxy.upstreams.all() {
+        for upstream in &proxy.upstreams {
             let well = i64::from(upstream.rests_until(now).is_none());
-            let labels = [("upstream", upstream.name())];
+            let labels = [("upstream", &**upstream.name())];
             ConstGauge::new(well).encode(family.encode_family(&labels)?)?;
         }
         Ok(())

@@ -4,10 +4,13 @@
 mod body;
 mod callers;
 mod client;
+mod connections;
+mod destination;
 mod figures;
 mod forward;
 mod memory;
 mod metrics;
+mod patience;
 mod reply;
 mod surface;
 #[cfg(test)]
@@ -18,39 +21,40 @@ mod workers;
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
-use axum::extract::Request;
-use axum::response::{IntoResponse as _, Response};
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::timeout;
 
 use crate::config::ProxyConfig;
 pub use client::ProxyClient;
 use memory::Memory;
 pub(crate) use metrics::OPENMETRICS;
-use upstreams::Upstreams;
-use workers::{Stage, Worker, Workers};
+use reply::Reply;
+use surface::Route;
+use upstreams::Upstream;
+use workers::{Caller, Stage, Workers};
 
 /// Name of the proxy's own file in the state directory.
 pub const STATE_FILE: &str = "proxy.json";
 /// A process that is killed loses the counts of so long.
 const SAVE_EVERY: Duration = Duration::from_secs(15);
 
-/// How long answers under way may still take after the end was asked for.
-const DRAIN: Duration = Duration::from_secs(30);
+/// How long answers under way may still take after the end was asked for. The unit of the service waits
+/// somewhat longer.
+const DRAIN: Duration = Duration::from_secs(9 * 60);
 
 /// What every request needs.
 struct Proxy {
     config: ProxyConfig,
-    upstreams: Upstreams,
+    upstreams: Vec<Arc<Upstream>>,
     places: Arc<Semaphore>,
     memory: Memory,
     /// In seconds.
@@ -58,6 +62,17 @@ struct Proxy {
 }
 
 impl Proxy {
+    fn new(config: &ProxyConfig, state_file: &Path) -> io::Result<Proxy> {
+        Ok(Proxy {
+            upstreams: upstreams::all(config)?,
+            places: Arc::new(Semaphore::new(config.max_concurrent as usize)),
+            memory: Memory::open(state_file),
+            // A hundredth of a second to a minute and a half.
+            first_byte: Histogram::new(exponential_buckets(0.01, 2.0, 14)),
+            config: config.clone(),
+        })
+    }
+
     /// Whether an address is this machine's.
     fn is_here(&self, from: IpAddr) -> bool {
         let from = from.to_canonical();
@@ -71,12 +86,13 @@ impl Proxy {
     }
 }
 
-/// Listens where the settings say and serves until `shutdown`, then lets answers under way end. What
-/// outlives a restart is kept in `state_file`.
+/// Listens where the settings say and serves until `shutdown`, then lets answers under way end, until
+/// `hurry`, which nobody waits for before. What outlives a restart is kept in `state_file`.
 pub async fn serve(
     config: &ProxyConfig,
     state_file: &Path,
-    shutdown: impl Future<Output = ()> + Send + 'static,
+    shutdown: impl Future<Output = ()>,
+    hurry: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         let place = config.listen;
@@ -85,7 +101,7 @@ pub async fn serve(
             format!("the inference proxy cannot listen on {place}: {error}"),
         )
     })?;
-    serve_on(listener, config, state_file, shutdown).await
+    serve_on(listener, config, state_file, shutdown, hurry).await
 }
 
 /// As [`serve`], on a listener that is there already.
@@ -93,16 +109,10 @@ pub async fn serve_on(
     listener: TcpListener,
     config: &ProxyConfig,
     state_file: &Path,
-    shutdown: impl Future<Output = ()> + Send + 'static,
+    shutdown: impl Future<Output = ()>,
+    hurry: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let proxy = Arc::new(Proxy {
-        upstreams: Upstreams::new(&config.upstream, &config.fallbacks),
-        places: Arc::new(Semaphore::new(config.max_concurrent as usize)),
-        memory: Memory::open(state_file),
-        // A hundredth of a second to a minute and a half.
-        first_byte: Histogram::new(exponential_buckets(0.01, 2.0, 14)),
-        config: config.clone(),
-    });
+    let proxy = Arc::new(Proxy::new(config, state_file)?);
     let at = listener.local_addr()?;
     tracing::info!(%at, model = config.model, "the inference proxy serves");
     let (stage, told) = watch::channel(Stage::Serving);
@@ -112,12 +122,17 @@ pub async fn serve_on(
         () = save_regularly(&proxy) => {}
         () = shutdown => {}
     }
-    // Whoever comes now finds nobody listening, and asks somebody else.
-    drop(listener);
+    workers.deal_rest(listener)?;
     stage.send_replace(Stage::Draining);
+    tracing::info!(under_way = proxy.under_way(), "the inference proxy ends");
     let mut ended = pin!(workers.end());
-    if timeout(DRAIN, ended.as_mut()).await.is_err() {
-        tracing::warn!("answers were still under way and are cut off");
+    let cut = tokio::select! {
+        () = ended.as_mut() => None,
+        () = tokio::time::sleep(DRAIN) => Some("took too long"),
+        () = hurry => Some("were not waited for"),
+    };
+    if let Some(why) = cut {
+        tracing::warn!("answers under way {why} and are cut off");
         stage.send_replace(Stage::Cut);
         ended.await;
     }
@@ -137,35 +152,15 @@ async fn save_regularly(proxy: &Proxy) {
     }
 }
 
-fn client(config: &ProxyConfig) -> Result<reqwest::Client, reqwest::Error> {
-    // Somebody else may have installed a provider first: then that one is used.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = reqwest::Client::builder()
-        .connect_timeout(Duration::from_secs(10))
-        // Between two reads of a stream; the first byte has its own time-out.
-        .read_timeout(config.request_timeout + Duration::from_mins(1))
-        // A redirect would carry the prompt to somebody the operator did not name.
-        .redirect(reqwest::redirect::Policy::none());
-    if config.addresses().all(is_of_this_machine) {
-        builder = builder.no_proxy();
-    }
-    builder.build()
-}
-
-fn is_of_this_machine(url: &url::Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    host == "localhost" || host.starts_with("127.") || host == "[::1]"
-}
-
-async fn answer(worker: &Worker, from: SocketAddr, request: Request) -> Response {
-    let proxy = &worker.proxy;
+async fn answer(caller: &Caller, request: Request<Incoming>) -> Reply {
+    let (proxy, from) = (&caller.worker.proxy, caller.from.ip());
     let route = surface::route(request.method(), request.uri().path());
     // Whether it lives, everybody may ask.
     if !route.is_health() {
-        let place = if route.is_ours() && proxy.is_here(from.ip()) {
+        let place = if route.is_ours() && proxy.is_here(from) {
             callers::Place::Here
         } else {
-            callers::Place::At(from.ip())
+            callers::Place::At(from)
         };
         let admitted = callers::admit(&proxy.config.callers, place, request.headers());
         if let Err(refusal) = admitted {
@@ -173,9 +168,9 @@ async fn answer(worker: &Worker, from: SocketAddr, request: Request) -> Response
         }
     }
     match route {
-        surface::Route::Forward(endpoint) => forward::forward(worker, endpoint, request).await,
-        surface::Route::Metrics => metrics::answer(proxy),
-        surface::Route::Figures => Json(figures::figures(proxy)).into_response(),
+        Route::Forward(endpoint) => forward::forward(caller, endpoint, request).await,
+        Route::Metrics => metrics::answer(proxy),
+        Route::Figures => reply::json(StatusCode::OK, &figures::figures(proxy)),
         route => surface::answer(proxy, route),
     }
 }

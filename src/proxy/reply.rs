@@ -1,14 +1,47 @@
-//! Errors in the form that clients of `OpenAI`'s API read.
+//! Answers: our own, and an upstream's that is passed on.
 
-use axum::Json;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Frame, SizeHint};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
 use serde_json::json;
 
-pub(super) fn error(status: StatusCode, message: &str) -> Response {
+use super::connections::AskError;
+use super::forward::Passing;
+
+/// An answer to a caller.
+pub(super) type Reply = Response<Body>;
+
+/// What is in it.
+pub(super) enum Body {
+    Ours(Full<Bytes>),
+    Passing(Passing),
+}
+
+pub(super) fn text(kind: &'static str, text: String) -> Reply {
+    let mut reply = Response::new(Body::Ours(Full::new(text.into())));
+    let kind = HeaderValue::from_static(kind);
+    reply.headers_mut().insert(CONTENT_TYPE, kind);
+    reply
+}
+
+pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Reply {
+    // What is answered here has only text for keys: it can be written.
+    let body = serde_json::to_string(body).unwrap_or_default();
+    let mut reply = text("application/json", body);
+    *reply.status_mut() = status;
+    reply
+}
+
+/// An error in the form that clients of `OpenAI`'s API read.
+pub(super) fn error(status: StatusCode, message: &str) -> Reply {
     let body =
         json!({"error": {"message": message, "type": kind(status), "code": status.as_u16()}});
-    (status, Json(body)).into_response()
+    json(status, &body)
 }
 
 fn kind(status: StatusCode) -> &'static str {
@@ -20,5 +53,36 @@ fn kind(status: StatusCode) -> &'static str {
         StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => "upstream_error",
         status if status.is_server_error() => "unavailable_error",
         _ => "invalid_request_error",
+    }
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = AskError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, AskError>>> {
+        match self.get_mut() {
+            Body::Ours(body) => Pin::new(body)
+                .poll_frame(context)
+                .map_err(|never| match never {}),
+            Body::Passing(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Body::Ours(body) => body.is_end_stream(),
+            Body::Passing(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Body::Ours(body) => body.size_hint(),
+            Body::Passing(body) => body.size_hint(),
+        }
     }
 }

@@ -1,16 +1,15 @@
 //! The part of an `MLNode` that the Network Node asks of a node for inference.
 
-use axum::Json;
-use axum::http::{Method, StatusCode};
-use axum::response::{IntoResponse, Response};
+use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Proxy, figures, reply};
-use crate::domain::Serving;
+use super::reply::{self, Reply};
+use super::{Proxy, figures};
+use crate::domain::{Serving, behind_version};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
-    Forward(&'static str),
+    Forward(Endpoint),
     Metrics,
     Figures,
     State,
@@ -33,6 +32,23 @@ pub(super) enum Route {
     Unknown,
 }
 
+/// What upstreams are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    ChatCompletions,
+    Completions,
+}
+
+impl Endpoint {
+    /// Below `/v1`; also its name in metrics.
+    pub fn path(self) -> &'static str {
+        match self {
+            Endpoint::ChatCompletions => "chat/completions",
+            Endpoint::Completions => "completions",
+        }
+    }
+}
+
 impl Route {
     /// It only tells whether the proxy lives.
     pub(super) fn is_health(self) -> bool {
@@ -46,10 +62,10 @@ impl Route {
 }
 
 pub(super) fn route(method: &Method, path: &str) -> Route {
-    let path = without_version(path);
+    let path = behind_version(path).unwrap_or(path);
     let (wanted, route) = match path {
-        "/v1/chat/completions" => (Method::POST, Route::Forward("chat/completions")),
-        "/v1/completions" => (Method::POST, Route::Forward("completions")),
+        "/v1/chat/completions" => (Method::POST, Route::Forward(Endpoint::ChatCompletions)),
+        "/v1/completions" => (Method::POST, Route::Forward(Endpoint::Completions)),
         "/metrics" => (Method::GET, Route::Metrics),
         figures::PATH => (Method::GET, Route::Figures),
         "/v1/models" => (Method::GET, Route::Models),
@@ -83,25 +99,7 @@ fn is_poc(path: &str) -> bool {
         .any(|prefix| path.starts_with(prefix))
 }
 
-/// Removes one `/vX.Y.Z` in front: the Network Node adds the version it expects of a node.
-fn without_version(path: &str) -> &str {
-    let Some(rest) = path.strip_prefix("/v") else {
-        return path;
-    };
-    let Some(end) = rest.find('/') else {
-        return path;
-    };
-    let mut numbers = 0;
-    for number in rest[..end].split('.') {
-        if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
-            return path;
-        }
-        numbers += 1;
-    }
-    if numbers == 3 { &rest[end..] } else { path }
-}
-
-pub(super) fn answer(proxy: &Proxy, route: Route) -> Response {
+pub(super) fn answer(proxy: &Proxy, route: Route) -> Reply {
     match route {
         Route::Stop => {
             proxy.memory.set_service(Serving::Stopped);
@@ -113,12 +111,16 @@ pub(super) fn answer(proxy: &Proxy, route: Route) -> Response {
         }
         Route::UpAsync => {
             proxy.memory.set_service(Serving::Up);
-            Json(json!({"status": "starting"})).into_response()
+            reply::json(StatusCode::OK, &json!({"status": "starting"}))
         }
         Route::ModelDownload => {
             let body = json!({"task_id": "none", "status": "DOWNLOADED",
                 "model": {"hf_repo": proxy.config.model, "hf_commit": null}});
-            (StatusCode::ACCEPTED, Json(body)).into_response()
+            reply::json(StatusCode::ACCEPTED, &body)
+        }
+        // As an `MLNode`'s, its word is in the status too.
+        Route::Ready if proxy.memory.service() == Serving::Stopped => {
+            reply::json(StatusCode::SERVICE_UNAVAILABLE, &json!({"ready": false}))
         }
         Route::NoPoc => reply::error(
             StatusCode::NOT_IMPLEMENTED,
@@ -128,12 +130,12 @@ pub(super) fn answer(proxy: &Proxy, route: Route) -> Response {
         Route::Unknown | Route::Forward(_) | Route::Metrics | Route::Figures => {
             reply::error(StatusCode::NOT_FOUND, "this node has nothing here")
         }
-        route => Json(reading(proxy, route)).into_response(),
+        route => reply::json(StatusCode::OK, &reading(proxy, route)),
     }
 }
 
-fn ok() -> Response {
-    Json(json!({"status": "OK"})).into_response()
+fn ok() -> Reply {
+    reply::json(StatusCode::OK, &json!({"status": "OK"}))
 }
 
 fn reading(proxy: &Proxy, route: Route) -> Value {

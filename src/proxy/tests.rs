@@ -1,8 +1,14 @@
 //! The proxy between a caller and an upstream, all on loopback.
 
+mod as_a_node;
+mod hardships;
+
+use std::future::pending;
+use std::net::SocketAddr;
+
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::post;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
@@ -84,10 +90,10 @@ async fn start(config: ProxyConfig) -> Served {
     let (listener, base) = listen().await;
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
-        serve_on(listener, &config, &file, async {
+        let stopped = async {
             let _ = stopped.await;
-        })
-        .await
+        };
+        serve_on(listener, &config, &file, stopped, pending()).await
     });
     Served {
         base,
@@ -216,42 +222,6 @@ async fn requests_that_cannot_be_served_never_reach_the_upstream() {
 }
 
 #[tokio::test]
-async fn the_network_node_sees_an_inference_node_that_computes_no_poc() {
-    let served = proxy("http://127.0.0.1:1", 1, LONG).await;
-    for prefix in ["", "/v3.0.8"] {
-        let get = |path: &str| {
-            caller()
-                .get(format!("{}{prefix}{path}", served.base))
-                .send()
-        };
-        let post = |path: &str| {
-            caller()
-                .post(format!("{}{prefix}{path}", served.base))
-                .send()
-        };
-        let models: Value = get("/v1/models").await.unwrap().json().await.unwrap();
-        assert_eq!(models["data"][0]["id"], "net/Model");
-        assert_eq!(get("/health").await.unwrap().status(), StatusCode::OK);
-        assert_eq!(post("/api/v1/stop").await.unwrap().status(), StatusCode::OK);
-        let state: Value = get("/api/v1/state").await.unwrap().json().await.unwrap();
-        assert_eq!(state["state"], "STOPPED");
-        let refused = ask(&served.base, "/v1/completions", "net/Model").await;
-        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
-        post("/api/v1/inference/up").await.unwrap();
-        let state: Value = get("/api/v1/state").await.unwrap().json().await.unwrap();
-        assert_eq!(state["state"], "INFERENCE");
-        for poc in [
-            "/api/v1/inference/pow/init/generate",
-            "/api/v1/pow/validate",
-        ] {
-            let reply = post(poc).await.unwrap();
-            assert_eq!(reply.status(), StatusCode::NOT_IMPLEMENTED);
-            assert!(reply.json::<Value>().await.unwrap()["error"]["message"].is_string());
-        }
-    }
-}
-
-#[tokio::test]
 async fn an_end_lets_the_answer_under_way_finish() {
     let (go, wait) = oneshot::channel::<()>();
     let wait = Arc::new(std::sync::Mutex::new(Some(wait)));
@@ -301,12 +271,15 @@ async fn when_an_upstream_fails_the_next_one_answers_and_is_asked_first_from_the
             let asked: Value = reply.json().await.unwrap();
             assert_eq!(asked["model"], "model-of-the-second");
         }
-        let attempts = |outcome: &str| {
-            let labels = format!("{{upstream=\"127.0.0.1\",outcome=\"{outcome}\"}}");
+        // Two at one host are counted by themselves.
+        let attempts = |upstream: &str, outcome: &str| {
+            let labels = format!("{{upstream=\"{upstream}\",outcome=\"{outcome}\"}}");
             served_metric(&served, format!("pocpit_proxy_attempts_total{labels}"))
         };
-        assert_eq!(attempts("failed").await, Some(1.0));
-        assert_eq!(attempts("answered").await, Some(2.0));
+        assert_eq!(attempts("127.0.0.1", "failed").await, Some(1.0));
+        assert_eq!(attempts("127.0.0.1", "answered").await, Some(0.0));
+        assert_eq!(attempts("127.0.0.1 (2)", "failed").await, Some(0.0));
+        assert_eq!(attempts("127.0.0.1 (2)", "answered").await, Some(2.0));
     }
 }
 
@@ -345,32 +318,39 @@ async fn the_seed_of_the_network_counts_and_fields_are_reworded() {
     assert_eq!(reply.unwrap().status(), StatusCode::BAD_REQUEST);
 }
 
-/// An executor that says with which headers it was asked, and what.
+/// An executor that says with which headers it was asked, where, and what.
 async fn executor() -> String {
-    let echo = |headers: HeaderMap, body: String| async move {
+    let echo = |uri: Uri, headers: HeaderMap, body: String| async move {
         let header = |name: &str| {
             headers
                 .get(name)
                 .map(|value| value.to_str().unwrap().to_owned())
         };
-        json!({"id": header("x-inference-id"), "seed": header("x-seed"),
+        json!({"path": uri.path(), "id": header("x-inference-id"), "seed": header("x-seed"),
             "time": header("x-timestamp"), "hash": header("x-prompt-hash"),
             "transfer": header("x-transfer-address"), "requester": header("x-requester-address"),
             "signature": header("x-ta-signature"), "key": header("authorization"), "body": body})
         .to_string()
     };
-    upstream(Router::new().route("/v1/chat/completions", post(echo))).await
+    let app = Router::new()
+        .route("/v1/chat/completions", post(echo))
+        .route("/v1/completions", post(echo));
+    upstream(app).await
 }
 
-async fn transferring(signature: SignatureRule) -> Served {
+async fn to_executor(executor: &str, signature: SignatureRule) -> ProxyConfig {
     let mut config = config(&echoing().await, 1, LONG);
     config.transfer = Some(TransferConfig {
-        executor: executor().await.parse().unwrap(),
+        executor: executor.parse().unwrap(),
         transfer_address: Some("gonka1agent".into()),
         requester_address: Some("gonka1default".into()),
         signature,
     });
-    start(config).await
+    config
+}
+
+async fn transferring(signature: SignatureRule) -> Served {
+    start(to_executor(&executor().await, signature).await).await
 }
 
 #[tokio::test]
@@ -407,6 +387,46 @@ async fn what_the_caller_says_of_himself_counts_and_a_signature_can_be_required(
     let seen: Value = call.send().await.unwrap().json().await.unwrap();
     assert_eq!(seen["requester"], "gonka1caller");
     assert_eq!(seen["signature"], "signed");
+}
+
+#[tokio::test]
+async fn what_is_handed_over_goes_to_the_same_endpoint_without_the_token_that_opens_this_proxy() {
+    let mut config = to_executor(&executor().await, SignatureRule::Optional).await;
+    config.callers.token = Some("open sesame".to_owned().into());
+    let served = start(config).await;
+    for path in ["/v1/completions", "/v1/chat/completions"] {
+        let call = caller().post(format!("{}/v3.0.8{path}", served.base));
+        // One of the two headers alone is no number.
+        let call = call.bearer_auth("open sesame").header("X-Seed", "9");
+        let seen: Value = call
+            .body("hello")
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
+        assert_eq!(seen["path"], path);
+        assert_eq!(seen["seed"], "9");
+        assert!(seen["key"].is_null(), "{seen}");
+    }
+}
+
+#[tokio::test]
+async fn an_executor_that_fails_or_is_gone_is_an_error_of_this_proxy() {
+    let (listener, gone) = listen().await;
+    drop(listener);
+    for (executor, ours) in [
+        (gone, 502),
+        (failing(500).await, 502),
+        (failing(429).await, 429),
+    ] {
+        let served = start(to_executor(&executor, SignatureRule::Optional).await).await;
+        let reply = ask(&served.base, "/v1/completions", "net/Model").await;
+        assert_eq!(reply.status().as_u16(), ours);
+        let error: Value = reply.json().await.unwrap();
+        assert_eq!(error["error"]["code"], ours);
+    }
 }
 
 #[tokio::test]
@@ -474,10 +494,10 @@ async fn state_and_counters_survive_a_restart() {
     let file = served.place.path().join(STATE_FILE);
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
-        serve_on(listener, &config, &file, async {
+        let stopped = async {
             let _ = stopped.await;
-        })
-        .await
+        };
+        serve_on(listener, &config, &file, stopped, pending()).await
     });
     let again = Served {
         base,

@@ -2,12 +2,18 @@
 //! with what the network wants to know of it. Header names and meaning are those that the
 //! operator's earlier proxy sent.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use std::io;
+
+use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use rand::RngExt;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::config::{SignatureRule, TransferConfig};
+use super::connections::{self, Asked, Connections};
+use super::destination::{Destination, Targets};
+use super::surface::Endpoint;
+use crate::config::{CallerRules, SignatureRule, TransferConfig};
 use crate::domain::hexadecimal;
 
 pub(super) const INFERENCE_ID: HeaderName = HeaderName::from_static("x-inference-id");
@@ -21,13 +27,63 @@ const SIGNATURE: HeaderName = HeaderName::from_static("x-ta-signature");
 /// Largest seed that is drawn.
 const LARGEST_SEED: u32 = 2_000_000_000;
 
+/// Whose the bearer tokens of callers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bearer {
+    /// They open this proxy: nobody else may see them.
+    Ours,
+    Theirs,
+}
+
+/// Who answers requests that nobody has numbered.
+pub(super) struct Executor {
+    config: TransferConfig,
+    targets: Targets,
+    headers: HeaderMap,
+    bearer: Bearer,
+    pub connections: Connections,
+}
+
+impl Executor {
+    pub fn new(config: &TransferConfig, callers: &CallerRules) -> io::Result<Executor> {
+        let destination = Destination::new(&config.executor)?;
+        Ok(Executor {
+            config: config.clone(),
+            targets: Targets::new(&destination, "v1/")?,
+            headers: destination.headers(),
+            bearer: match callers.token {
+                Some(_) => Bearer::Ours,
+                None => Bearer::Theirs,
+            },
+            connections: Connections::new(destination),
+        })
+    }
+
+    /// A caller's request for it, as it came. The error is for the caller.
+    pub fn request(
+        &self,
+        endpoint: Endpoint,
+        caller: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Asked, &'static str> {
+        let now = chrono::Utc::now().timestamp();
+        let mut headers = headers(&self.config, caller, &body, now)?;
+        if self.bearer == Bearer::Ours {
+            headers.remove(AUTHORIZATION);
+        }
+        headers.extend(self.headers.clone());
+        let target = self.targets.of(endpoint).clone();
+        Ok(connections::post(target, headers, body))
+    }
+}
+
 /// True when the Network Node has sent it here to be answered.
 pub(super) fn is_numbered(headers: &HeaderMap) -> bool {
     headers.contains_key(INFERENCE_ID) && headers.contains_key(SEED)
 }
 
 /// The headers for the executor, at `now` in seconds of the Unix epoch. The error is for the caller.
-pub(super) fn headers(
+fn headers(
     config: &TransferConfig,
     caller: &HeaderMap,
     body: &[u8],
@@ -40,8 +96,8 @@ pub(super) fn headers(
             headers.insert(name, value);
         }
     };
-    take(header::CONTENT_TYPE, Some(json));
-    take(header::AUTHORIZATION, None);
+    take(CONTENT_TYPE, Some(json));
+    take(AUTHORIZATION, None);
     take(INFERENCE_ID, text(&Uuid::new_v4().to_string()));
     let seed = rand::rng().random_range(1..=LARGEST_SEED);
     take(SEED, Some(seed.into()));

@@ -1,30 +1,36 @@
 //! The upstreams in the order of preference, and which of them are worth asking now.
 
-use std::sync::{Mutex, PoisonError};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use secrecy::ExposeSecret;
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use url::Url;
 
-use crate::config::UpstreamConfig;
+use super::connections::{self, Asked};
+use super::destination::{Destination, Targets};
+use super::surface::Endpoint;
+use crate::config::{ProxyConfig, UpstreamConfig};
 use crate::http::join;
 
 /// First rest of an upstream that failed; it doubles with every further failure.
 const FIRST_REST: Duration = Duration::from_secs(5);
 const LONGEST_REST: Duration = Duration::from_mins(2);
 
-/// Who answers for us.
-pub(super) struct Upstreams {
-    all: Vec<Upstream>,
-}
-
-/// One of them.
+/// Somebody who answers for us.
 pub(super) struct Upstream {
-    pub config: UpstreamConfig,
+    pub destination: Destination,
+    /// Its name for the model.
+    pub model: String,
+    host: String,
+    /// In logs and metrics: by the host, which holds no secret.
+    name: Arc<str>,
     headers: HeaderMap,
-    base: Url,
+    targets: Targets,
     health: Mutex<Health>,
 }
 
@@ -50,52 +56,54 @@ pub(super) enum Verdict {
     Failed,
 }
 
-impl Upstreams {
-    /// `first` is preferred; then `others`, in their order.
-    pub fn new(first: &UpstreamConfig, others: &[UpstreamConfig]) -> Upstreams {
-        let all = std::iter::once(first).chain(others);
-        Upstreams {
-            all: all.cloned().map(Upstream::new).collect(),
-        }
+/// All of them, the preferred first.
+pub(super) fn all(config: &ProxyConfig) -> io::Result<Vec<Arc<Upstream>>> {
+    let mut all: Vec<Arc<Upstream>> = Vec::new();
+    for one in std::iter::once(&config.upstream).chain(&config.fallbacks) {
+        let host = one.url.host_str().unwrap_or("upstream");
+        let before = all.iter().filter(|other| other.host == host).count();
+        // The second at a host, with another key or model, is counted by itself.
+        let name = match before {
+            0 => host.to_owned(),
+            before => format!("{host} ({})", before + 1),
+        };
+        all.push(Arc::new(Upstream::new(one, &name)?));
     }
+    Ok(all)
+}
 
-    /// In the order in which they are asked now: whoever is well, by preference; then whoever rests,
-    /// the first to wake first. To ask one that failed is better than to ask nobody.
-    pub fn in_order(&self, now: Instant) -> Vec<&Upstream> {
-        let mut order: Vec<&Upstream> = self.all.iter().collect();
-        order.sort_by_key(|upstream| upstream.rests_until(now));
-        order
-    }
-
-    /// All, by preference.
-    pub fn all(&self) -> &[Upstream] {
-        &self.all
-    }
+/// In the order in which they are asked now: whoever is well, by preference; then whoever rests, the
+/// first to wake first. To ask one that failed is better than to ask nobody.
+pub(super) fn in_order<U: AsRef<Upstream>>(all: &[U], now: Instant) -> Vec<&U> {
+    let mut order: Vec<&U> = all.iter().collect();
+    order.sort_by_key(|upstream| upstream.as_ref().rests_until(now));
+    order
 }
 
 impl Upstream {
-    fn new(config: UpstreamConfig) -> Upstream {
-        Upstream {
-            headers: headers(&config),
-            base: base(&config.url),
-            config,
+    fn new(config: &UpstreamConfig, name: &str) -> io::Result<Upstream> {
+        let destination = Destination::new(&base(&config.url))?;
+        let mut headers = destination.headers();
+        headers.extend(ours(&config.key));
+        Ok(Upstream {
+            targets: Targets::new(&destination, "")?,
+            destination,
+            model: config.model.clone(),
+            host: config.url.host_str().unwrap_or("upstream").to_owned(),
+            name: name.into(),
+            headers,
             health: Mutex::new(Health::Well),
-        }
+        })
     }
 
-    /// Its name in logs and metrics: the host, which holds no secret.
-    pub fn name(&self) -> &str {
-        self.config.url.host_str().unwrap_or("upstream")
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
     }
 
-    /// The address of an endpoint.
-    pub fn endpoint(&self, path: &str) -> Url {
-        join(&self.base, path)
-    }
-
-    /// What every request to it carries: our key among it.
-    pub fn headers(&self) -> HeaderMap {
-        self.headers.clone()
+    /// A request for it, with our key.
+    pub fn request(&self, endpoint: Endpoint, body: Bytes) -> Asked {
+        let target = self.targets.of(endpoint).clone();
+        connections::post(target, self.headers.clone(), body)
     }
 
     /// Absent when it is well.
@@ -109,7 +117,7 @@ impl Upstream {
     pub fn succeeded(&self) {
         let mut health = self.health();
         if *health != Health::Well {
-            tracing::info!(upstream = self.name(), "the upstream answers again");
+            tracing::info!(upstream = &*self.name, "the upstream answers again");
             *health = Health::Well;
         }
     }
@@ -139,14 +147,15 @@ fn base(url: &Url) -> Url {
     }
 }
 
-fn headers(config: &UpstreamConfig) -> HeaderMap {
-    let json = HeaderValue::from_static("application/json");
-    let mut headers = HeaderMap::from_iter([(header::CONTENT_TYPE, json)]);
-    let bearer = format!("Bearer {}", config.key.expose_secret());
+fn ours(key: &SecretString) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    let bearer = format!("Bearer {}", key.expose_secret());
     // A key that no header can carry cannot be right: the upstream will say so.
     if let Ok(mut bearer) = HeaderValue::from_str(&bearer) {
         bearer.set_sensitive(true);
-        headers.insert(header::AUTHORIZATION, bearer);
+        headers.insert(AUTHORIZATION, bearer);
     }
     headers
 }
@@ -166,25 +175,28 @@ impl Verdict {
 mod tests {
     use super::*;
 
-    fn three() -> Upstreams {
-        let upstream = |name: &str| UpstreamConfig {
-            url: format!("http://{name}/v1").parse().unwrap(),
-            key: "key".to_owned().into(),
-            model: "model".into(),
+    fn three() -> Vec<Arc<Upstream>> {
+        let upstream = |name: &&str| {
+            let config = UpstreamConfig {
+                url: format!("http://{name}/v1").parse().unwrap(),
+                key: "key".to_owned().into(),
+                model: "model".into(),
+            };
+            Arc::new(Upstream::new(&config, name).unwrap())
         };
-        Upstreams::new(&upstream("a"), &[upstream("b"), upstream("c")])
+        ["a", "b", "c"].iter().map(upstream).collect()
     }
 
-    fn names(upstreams: &Upstreams, now: Instant) -> String {
-        let order = upstreams.in_order(now);
-        order.iter().map(|one| one.name()).collect()
+    fn names(upstreams: &[Arc<Upstream>], now: Instant) -> String {
+        let order = in_order(upstreams, now);
+        order.iter().map(|one| &**one.name()).collect()
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_that_failed_is_asked_last_until_it_has_rested() {
         let (upstreams, now) = (three(), Instant::now());
         assert_eq!(names(&upstreams, now), "abc");
-        upstreams.all()[0].failed(now);
+        upstreams[0].failed(now);
         assert_eq!(names(&upstreams, now), "bca");
         assert_eq!(names(&upstreams, now + FIRST_REST), "abc");
     }
@@ -192,7 +204,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_rests_longer_each_time_and_is_forgiven_by_an_answer() {
         let (upstreams, now) = (three(), Instant::now());
-        let first = &upstreams.all()[0];
+        let first = &upstreams[0];
         first.failed(now);
         first.failed(now);
         assert_eq!(first.rests_until(now), Some(now + FIRST_REST * 2));
@@ -207,10 +219,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn when_all_rest_the_first_to_wake_is_asked_first() {
         let (upstreams, now) = (three(), Instant::now());
-        upstreams.all()[0].failed(now);
-        upstreams.all()[0].failed(now);
-        upstreams.all()[2].failed(now);
-        upstreams.all()[1].failed(now + Duration::from_secs(1));
+        upstreams[0].failed(now);
+        upstreams[0].failed(now);
+        upstreams[2].failed(now);
+        upstreams[1].failed(now + Duration::from_secs(1));
         assert_eq!(names(&upstreams, now), "cba");
     }
 }

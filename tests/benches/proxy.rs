@@ -9,6 +9,7 @@
 
 mod streams;
 
+use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -86,7 +87,7 @@ fn serve(upstream: &str, listen: SocketAddr) {
     let place = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let state = place.path().join("state");
-    let served = pocpit::proxy::serve(&config, &state, std::future::pending());
+    let served = pocpit::proxy::serve(&config, &state, pending(), pending());
     runtime.block_on(served).unwrap();
 }
 

@@ -1,5 +1,6 @@
 //! A world and an engine on it, with the sentences that tests are made of.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -125,8 +126,7 @@ impl Rig {
         let state_file = self.config.paths.state_dir.join(pocpit::proxy::STATE_FILE);
         let listen = settings.listen;
         let served = tokio::spawn(async move {
-            let forever = std::future::pending();
-            pocpit::proxy::serve(&settings, &state_file, forever)
+            pocpit::proxy::serve(&settings, &state_file, pending(), pending())
                 .await
                 .unwrap();
         });

@@ -1,0 +1,173 @@
+//! Where requests are passed on to: how they are addressed, and how a connection there is made.
+
+use std::io;
+use std::time::Duration;
+
+use hyper::Uri;
+use hyper::header::{HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::rt::TokioIo;
+use rustls::crypto::ring;
+use tokio::net::TcpStream;
+use tower_service::Service;
+use url::Url;
+
+use super::surface::Endpoint;
+
+/// A connection that says nothing for so long is asked by the kernel whether it is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// A connection, with TLS or without.
+pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Direct = HttpsConnector<HttpConnector>;
+type Tunnelled = HttpsConnector<Tunnel<HttpConnector>>;
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A server that speaks HTTP/1.1.
+#[derive(Debug, Clone)]
+pub(super) struct Destination {
+    base: Url,
+    way: Way,
+}
+
+/// How it is reached.
+#[derive(Debug, Clone)]
+enum Way {
+    Direct(Direct, Uri),
+    /// Through a proxy of the environment that passes on bytes that it cannot read.
+    Tunnelled(Tunnelled, Uri),
+    /// Through a proxy of the environment that reads requests and asks for us.
+    Relayed(Direct, Intercept),
+}
+
+/// How requests name its endpoints.
+#[derive(Debug, Clone)]
+pub(super) struct Targets {
+    chat_completions: Uri,
+    completions: Uri,
+}
+
+impl Targets {
+    /// `prefix` is between the base address and the endpoints' names.
+    pub fn new(destination: &Destination, prefix: &str) -> io::Result<Targets> {
+        let target =
+            |endpoint: Endpoint| destination.target(&format!("{prefix}{}", endpoint.path()));
+        Ok(Targets {
+            chat_completions: target(Endpoint::ChatCompletions)?,
+            completions: target(Endpoint::Completions)?,
+        })
+    }
+
+    pub fn of(&self, endpoint: Endpoint) -> &Uri {
+        match endpoint {
+            Endpoint::ChatCompletions => &self.chat_completions,
+            Endpoint::Completions => &self.completions,
+        }
+    }
+}
+
+impl Destination {
+    /// Whatever is not on this machine is reached through the proxy that the environment names
+    /// (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`), as with every other call.
+    pub fn new(base: &Url) -> io::Result<Destination> {
+        let proxies = if is_of_this_machine(base) {
+            Matcher::builder().build()
+        } else {
+            Matcher::from_env()
+        };
+        Destination::through(base, &proxies)
+    }
+
+    fn through(base: &Url, proxies: &Matcher) -> io::Result<Destination> {
+        let server = address(base.as_str())?;
+        let way = match proxies.intercept(&server) {
+            None => Way::Direct(tls(tcp())?, server),
+            Some(proxy) if server.scheme_str() == Some("http") => Way::Relayed(tls(tcp())?, proxy),
+            Some(proxy) => Way::Tunnelled(tls(tunnel(&proxy)?)?, server),
+        };
+        Ok(Destination {
+            base: base.clone(),
+            way,
+        })
+    }
+
+    /// How requests name a path below the base address.
+    fn target(&self, path: &str) -> io::Result<Uri> {
+        let url = crate::http::join(&self.base, path);
+        match self.way {
+            Way::Relayed(..) => address(url.as_str()),
+            Way::Direct(..) | Way::Tunnelled(..) => address(&url[url::Position::BeforePath..]),
+        }
+    }
+
+    /// What every request there carries.
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let host = &self.base[url::Position::BeforeHost..url::Position::AfterPort];
+        // What is an address's host is no other than a header's.
+        headers.extend(HeaderValue::from_str(host).map(|host| (HOST, host)));
+        if let Way::Relayed(_, proxy) = &self.way {
+            let known = proxy.basic_auth().cloned();
+            headers.extend(known.map(|known| (PROXY_AUTHORIZATION, known)));
+        }
+        headers
+    }
+
+    /// A new connection.
+    pub async fn connect(&self) -> Result<Stream, AnyError> {
+        match &self.way {
+            Way::Direct(connector, server) => connected(connector.clone(), server).await,
+            Way::Tunnelled(connector, server) => connected(connector.clone(), server).await,
+            Way::Relayed(connector, proxy) => connected(connector.clone(), proxy.uri()).await,
+        }
+    }
+}
+
+async fn connected<C>(mut connector: C, to: &Uri) -> Result<Stream, AnyError>
+where
+    C: Service<Uri, Response = Stream, Error = AnyError>,
+{
+    std::future::poll_fn(|context| connector.poll_ready(context)).await?;
+    connector.call(to.clone()).await
+}
+
+fn tcp() -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_keepalive(Some(KEEP_ALIVE));
+    tcp
+}
+
+fn tunnel(proxy: &Intercept) -> io::Result<Tunnel<HttpConnector>> {
+    if proxy.uri().scheme_str() != Some("http") {
+        let scheme = proxy.uri().scheme_str().unwrap_or_default();
+        return Err(io::Error::other(format!(
+            "the environment names a proxy of the kind {scheme}://; only http:// proxies can be used for https:// upstreams (NO_PROXY=<host> leaves it out)"
+        )));
+    }
+    let tunnel = Tunnel::new(proxy.uri().clone(), tcp());
+    Ok(match proxy.basic_auth() {
+        Some(known) => tunnel.with_auth(known.clone()),
+        None => tunnel,
+    })
+}
+
+/// Certificates are held to what the machine trusts, as with every other call.
+fn tls<C>(tcp: C) -> io::Result<HttpsConnector<C>> {
+    let trusting = HttpsConnectorBuilder::new()
+        .with_provider_and_platform_verifier(ring::default_provider())?;
+    Ok(trusting.https_or_http().enable_http1().wrap_connector(tcp))
+}
+
+fn address(text: &str) -> io::Result<Uri> {
+    text.parse().map_err(io::Error::other)
+}
+
+fn is_of_this_machine(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    host == "localhost" || host.starts_with("127.") || host == "[::1]"
+}

@@ -1,0 +1,159 @@
+//! What the Network Node asks of an inference-only node (field guide, section 4).
+
+use axum::http::Method;
+
+use super::*;
+
+/// What comes back, and the keys that must be in it.
+struct Asked {
+    method: Method,
+    path: &'static str,
+    body: Option<Value>,
+    status: u16,
+    keys: &'static [&'static str],
+}
+
+fn get(path: &'static str, status: u16, keys: &'static [&'static str]) -> Asked {
+    Asked {
+        method: Method::GET,
+        path,
+        body: None,
+        status,
+        keys,
+    }
+}
+
+fn post(path: &'static str, status: u16, keys: &'static [&'static str]) -> Asked {
+    Asked {
+        method: Method::POST,
+        path,
+        body: Some(json!({"hf_repo": "net/Model", "hf_commit": null})),
+        status,
+        keys,
+    }
+}
+
+/// All that changes nothing. `ready` is the status of a node that is ready, or not.
+fn readings(ready: u16) -> Vec<Asked> {
+    vec![
+        get(
+            "/api/v1/state",
+            200,
+            &[
+                "state",
+                "version",
+                "poc_status",
+                "inference_healthy",
+                "loaded_model",
+            ],
+        ),
+        get(
+            "/health",
+            200,
+            &["status", "service_state", "gpu", "managers"],
+        ),
+        get("/livez", 200, &["status", "managers"]),
+        get("/readyz", ready, &["ready"]),
+        get(
+            "/api/v1/inference/up/status",
+            200,
+            &[
+                "status",
+                "is_starting",
+                "is_running",
+                "elapsed_seconds",
+                "error",
+            ],
+        ),
+        post(
+            "/api/v1/models/status",
+            200,
+            &["model", "status", "progress", "error_message"],
+        ),
+        post(
+            "/api/v1/models/download",
+            202,
+            &["task_id", "status", "model"],
+        ),
+        get("/api/v1/models/list", 200, &["models"]),
+        get(
+            "/api/v1/models/space",
+            200,
+            &["cache_size_gb", "available_gb", "cache_path"],
+        ),
+        get("/api/v1/gpu/devices", 200, &["devices", "count"]),
+        get("/api/v1/gpu/driver", 200, &[]),
+        get("/api/v1/inference/pow/status", 200, &["status", "backends"]),
+        get("/v1/models", 200, &["data"]),
+        post("/api/v1/inference/pow/init/generate", 501, &["error"]),
+        post("/api/v1/inference/pow/stop", 501, &["error"]),
+        get("/api/v1/pow/status", 501, &["error"]),
+        post("/api/v1/pow/validate", 501, &["error"]),
+        get("/api/v1/inference/up", 405, &["error"]),
+        get("/api/v1/nothing", 404, &["error"]),
+    ]
+}
+
+async fn look(served: &Served, prefix: &str, asked: &Asked) -> Value {
+    let url = format!("{}{prefix}{}", served.base, asked.path);
+    let call = caller().request(asked.method.clone(), &url);
+    let call = match &asked.body {
+        Some(body) => call.json(body),
+        None => call,
+    };
+    let reply = call.send().await.unwrap();
+    assert_eq!(reply.status().as_u16(), asked.status, "{url}");
+    let kind = reply.headers()["content-type"].to_str().unwrap().to_owned();
+    assert_eq!(kind, "application/json", "{url}");
+    let answer: Value = reply.json().await.unwrap();
+    for key in asked.keys {
+        assert!(answer.get(key).is_some(), "{url} has no {key}: {answer}");
+    }
+    answer
+}
+
+async fn state(served: &Served, prefix: &str) -> (String, bool) {
+    let state = look(served, prefix, &get("/api/v1/state", 200, &[])).await;
+    let models = look(served, prefix, &get("/v1/models", 200, &[])).await;
+    assert_eq!(models["data"][0]["id"], "net/Model");
+    let health = look(served, prefix, &get("/health", 200, &[])).await;
+    assert_eq!(health["service_state"], state["state"]);
+    let name = state["state"].as_str().unwrap().to_owned();
+    (name, state["inference_healthy"].as_bool().unwrap())
+}
+
+#[tokio::test]
+async fn the_network_node_sees_an_inference_node_that_computes_no_poc() {
+    let served = proxy(&echoing().await, 1, LONG).await;
+    for prefix in ["", "/v3.0.8", "/v3.0.11-post1"] {
+        // Given a node that serves, when it is asked whatever a node is asked, then it answers as one;
+        for asked in readings(200) {
+            look(&served, prefix, &asked).await;
+        }
+        assert_eq!(state(&served, prefix).await, ("INFERENCE".to_owned(), true));
+        let reply = ask(
+            &served.base,
+            &format!("{prefix}/v1/completions"),
+            "net/Model",
+        )
+        .await;
+        assert_eq!(reply.status(), StatusCode::OK);
+        // whichever way it is stopped, it says so and serves nothing,
+        for stop in ["/api/v1/stop", "/api/v1/inference/down"] {
+            look(&served, prefix, &post(stop, 200, &["status"])).await;
+            for asked in readings(503) {
+                look(&served, prefix, &asked).await;
+            }
+            assert_eq!(state(&served, prefix).await, ("STOPPED".to_owned(), false));
+            let reply = ask(&served.base, "/v1/completions", "net/Model").await;
+            assert_eq!(reply.status(), StatusCode::SERVICE_UNAVAILABLE);
+            // and whichever way it is started, it serves again.
+            let up = match stop {
+                "/api/v1/stop" => "/api/v1/inference/up",
+                _ => "/api/v1/inference/up/async",
+            };
+            look(&served, prefix, &post(up, 200, &["status"])).await;
+            assert_eq!(state(&served, prefix).await, ("INFERENCE".to_owned(), true));
+        }
+    }
+}
