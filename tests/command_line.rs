@@ -5,6 +5,8 @@
 #[path = "command_line/check.rs"]
 mod check;
 mod common;
+#[path = "command_line/inference.rs"]
+mod inference;
 #[path = "command_line/json.rs"]
 mod json;
 #[path = "command_line/notify.rs"]

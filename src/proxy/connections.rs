@@ -124,6 +124,10 @@ impl Connections {
 
 /// Connections with no request on them, the last used at the end.
 #[derive(Default)]
+#[expect(
+    clippy::vec_box,
+    reason = "a link comes and goes with each request: a pointer is moved, and not a kilobyte"
+)]
 struct Idle(Mutex<Vec<Box<Link>>>);
 
 impl Idle {
@@ -149,6 +153,7 @@ impl Idle {
         self.links().push(link);
     }
 
+    #[expect(clippy::vec_box, reason = "as above")]
     fn links(&self) -> MutexGuard<'_, Vec<Box<Link>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

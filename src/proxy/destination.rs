@@ -85,8 +85,9 @@ impl Destination {
         let server = address(base.as_str())?;
         let way = match proxies.intercept(&server) {
             None => Way::Direct(tls(tcp())?, server),
-            Some(proxy) if server.scheme_str() == Some("http") => Way::Relayed(tls(tcp())?, proxy),
-            Some(proxy) => Way::Tunnelled(tls(tunnel(&proxy)?)?, server),
+            Some(proxy) if !can_be_used(&proxy, &server) => return Err(unusable(&proxy, &server)),
+            Some(proxy) if is_readable(&server) => Way::Relayed(tls(tcp())?, proxy),
+            Some(proxy) => Way::Tunnelled(tls(tunnel(&proxy))?, server),
         };
         Ok(Destination {
             base: base.clone(),
@@ -142,18 +143,30 @@ fn tcp() -> HttpConnector {
     tcp
 }
 
-fn tunnel(proxy: &Intercept) -> io::Result<Tunnel<HttpConnector>> {
-    if proxy.uri().scheme_str() != Some("http") {
-        let scheme = proxy.uri().scheme_str().unwrap_or_default();
-        return Err(io::Error::other(format!(
-            "the environment names a proxy of the kind {scheme}://; only http:// proxies can be used for https:// upstreams (NO_PROXY=<host> leaves it out)"
-        )));
-    }
+/// A proxy can read what is not encrypted.
+fn is_readable(server: &Uri) -> bool {
+    server.scheme_str() == Some("http")
+}
+
+fn can_be_used(proxy: &Intercept, server: &Uri) -> bool {
+    let scheme = proxy.uri().scheme_str();
+    scheme == Some("http") || is_readable(server) && scheme == Some("https")
+}
+
+fn unusable(proxy: &Intercept, server: &Uri) -> io::Error {
+    let scheme = proxy.uri().scheme_str().unwrap_or_default();
+    let host = server.host().unwrap_or_default();
+    io::Error::other(format!(
+        "the environment names a {scheme}:// proxy for {host}, and only one of http:// can be used; NO_PROXY={host} asks it without"
+    ))
+}
+
+fn tunnel(proxy: &Intercept) -> Tunnel<HttpConnector> {
     let tunnel = Tunnel::new(proxy.uri().clone(), tcp());
-    Ok(match proxy.basic_auth() {
+    match proxy.basic_auth() {
         Some(known) => tunnel.with_auth(known.clone()),
         None => tunnel,
-    })
+    }
 }
 
 /// Certificates are held to what the machine trusts, as with every other call.
@@ -170,4 +183,72 @@ fn address(text: &str) -> io::Result<Uri> {
 fn is_of_this_machine(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     host == "localhost" || host.starts_with("127.") || host == "[::1]"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proxies() -> Matcher {
+        let known = "http://someone:secret@proxy.example:3128";
+        Matcher::builder().all(known).no("near.example").build()
+    }
+
+    fn destination(base: &str) -> Destination {
+        Destination::through(&base.parse().unwrap(), &proxies()).unwrap()
+    }
+
+    fn target(destination: &Destination) -> String {
+        let targets = Targets::new(destination, "").unwrap();
+        targets.of(Endpoint::Completions).to_string()
+    }
+
+    #[test]
+    fn what_no_proxy_stands_before_is_asked_by_its_path_and_host() {
+        let near = destination("http://near.example:8000/api/v1");
+        assert!(
+            matches!(&near.way, Way::Direct(_, server) if *server == "http://near.example:8000/api/v1")
+        );
+        assert_eq!(target(&near), "/api/v1/completions");
+        assert_eq!(near.headers()[HOST], "near.example:8000");
+        assert!(!near.headers().contains_key(PROXY_AUTHORIZATION));
+    }
+
+    #[test]
+    fn a_proxy_that_relays_is_told_the_whole_address_and_who_asks() {
+        let far = destination("http://far.example/v1");
+        assert!(
+            matches!(&far.way, Way::Relayed(_, proxy) if proxy.uri().host() == Some("proxy.example"))
+        );
+        assert_eq!(target(&far), "http://far.example/v1/completions");
+        assert_eq!(far.headers()[HOST], "far.example");
+        // By `printf someone:secret | base64`.
+        assert_eq!(
+            far.headers()[PROXY_AUTHORIZATION],
+            "Basic c29tZW9uZTpzZWNyZXQ="
+        );
+    }
+
+    #[test]
+    fn a_proxy_that_tunnels_learns_nothing_but_the_host() {
+        let far = destination("https://far.example/v1");
+        assert!(
+            matches!(&far.way, Way::Tunnelled(_, server) if server.host() == Some("far.example"))
+        );
+        assert_eq!(target(&far), "/v1/completions");
+        assert!(!far.headers().contains_key(PROXY_AUTHORIZATION));
+    }
+
+    #[test]
+    fn a_proxy_of_another_kind_is_an_error_that_says_what_to_do() {
+        let socks = Matcher::builder()
+            .all("socks5://proxy.example:1080")
+            .build();
+        let base = "https://far.example/v1".parse().unwrap();
+        let error = Destination::through(&base, &socks).unwrap_err().to_string();
+        assert!(
+            error.contains("socks5://") && error.contains("NO_PROXY=far.example"),
+            "{error}"
+        );
+    }
 }

@@ -27,16 +27,31 @@ impl Proxy {
 
     /// One that serves a world's configuration.
     pub fn serving(home: &Home, sim: &Sim) -> Proxy {
+        Proxy::serving_with(home, sim, &[])
+    }
+
+    /// As [`Proxy::serving`], with more variables of the environment.
+    pub fn serving_with(home: &Home, sim: &Sim, variables: &[(&str, &str)]) -> Proxy {
         let arguments = ["--config", sim.config.as_str(), "proxy"];
-        let proxy = Proxy::start(&mut home.command(&arguments));
+        let mut command = home.command(&arguments);
+        let proxy = Proxy::start(command.envs(variables.iter().copied()));
         let listen = config_of(sim).inference_proxy.unwrap().listen;
         until("the proxy's port", || TcpStream::connect(listen).is_ok());
         proxy
     }
 
-    fn ends(mut self) -> Option<i32> {
-        kill_process(Pid::from_child(&self.0), Signal::TERM).unwrap();
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn code(mut self) -> Option<i32> {
         self.0.wait().unwrap().code()
+    }
+
+    fn ends(self) -> Option<i32> {
+        self.signal(Signal::TERM);
+        self.code()
     }
 }
 
@@ -47,7 +62,7 @@ impl Drop for Proxy {
     }
 }
 
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < end, "{what} never came");
