@@ -437,7 +437,7 @@ fn hedging(seed: u64) -> Hedging {
 }
 
 /// What is there to go wrong.
-fn scenario(plan: Plan) -> Scenario {
+pub fn scenario(plan: Plan) -> Scenario {
     let troubles = match plan {
         Plan::Calm | Plan::WrongClock => Troubles::default(),
         Plan::Faulty | Plan::Crashing => Troubles {
@@ -480,7 +480,11 @@ pub fn ports(stage: &Arc<Stage>, config: &Config) -> Ports {
         remote: Arc::new(StageRemote(stage.clone())),
         rental_logs: RentalLogs::nowhere(),
         told_file: None,
-        notifier: Notifier::new(http, &config.notify, None),
+        notifier: Notifier::new(
+            http,
+            &config.notify,
+            Some(config.paths.state_dir.join("outbox.json")),
+        ),
     }
 }
 

@@ -23,6 +23,7 @@ mod missed;
 mod outage;
 mod played;
 mod storage;
+mod unattended;
 mod wake;
 mod wire;
 
@@ -108,6 +109,19 @@ fn whenever_it_crashes_it_converges() {
     let all = play(&[(4, Plan::Crashing, EPOCHS), (5, Plan::Crashing, EPOCHS)]);
     assert!(all.crashes > 500, "{all}");
     assert!(all.windows > 500 && all.made() > 0.97, "{all}");
+}
+
+#[test]
+fn left_alone_for_days_each_epoch_is_in_the_journal_and_nothing_is_left_over() {
+    let account = unattended::play(1, 4);
+    println!("{account}");
+    assert_eq!(account.epochs, 4);
+    assert!(account.confirmed() >= 1, "{account}");
+    assert!(account.deaths >= 2 && account.beats > 100, "{account}");
+    // Every epoch's end is told, and whoever is told is not told all day.
+    assert_eq!(account.told_with("confirmed"), account.confirmed());
+    let pages = account.told_with("warning") + account.told_with("critical");
+    assert!((1..12 * account.epochs).contains(&pages), "{account}");
 }
 
 #[test]

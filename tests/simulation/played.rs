@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration as RealDuration;
 
@@ -42,6 +42,9 @@ pub struct Stage {
     /// From when until when the program's disk is full.
     disk_full: Mutex<Option<(Time, Time)>>,
     announces: AtomicBool,
+    /// Level and title of what somebody was told, and how often the heart beat.
+    told: Mutex<Vec<String>>,
+    beats: AtomicU64,
 }
 
 /// Copies of the world and of this disk, one at each moment.
@@ -76,6 +79,8 @@ impl Stage {
             clock_error: Mutex::new(Duration::zero()),
             disk_full: Mutex::default(),
             announces: AtomicBool::new(false),
+            told: Mutex::default(),
+            beats: AtomicU64::new(0),
         })
     }
 
@@ -98,6 +103,26 @@ impl Stage {
         silences
             .iter()
             .any(|(silent, from, to)| *silent == host && (*from..*to).contains(&now))
+    }
+
+    /// Somebody is told something, by a webhook.
+    pub fn tell(&self, notice: &Value) {
+        let text = |name: &str| notice[name].as_str().unwrap_or_default().to_owned();
+        let told = format!("{}: {}", text("level"), text("title"));
+        self.note(&told);
+        locked(&self.told).push(told);
+    }
+
+    pub fn told(&self) -> Vec<String> {
+        locked(&self.told).clone()
+    }
+
+    pub fn beat(&self) {
+        self.beats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn beats(&self) -> u64 {
+        self.beats.load(Ordering::Relaxed)
     }
 
     /// Remembers something for the trace.

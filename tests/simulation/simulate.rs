@@ -1,7 +1,7 @@
 //! The long run: `cargo run --release --example simulate -- --epochs 100000 --seed 7`.
 //!
 //! Many campaigns of a few hundred epochs, each on a world, a journal and a seed of its own, on all
-//! cores. A violation ends its campaign with the seed and what came before; the others are played on,
+//! cores. With `--unattended` it is one, and the time in between is played too. A violation ends its campaign with the seed and what came before; the others are played on,
 //! so that one run finds more than one.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -14,6 +14,7 @@ mod judge;
 mod life;
 mod played;
 mod storage;
+mod unattended;
 mod wire;
 
 use std::process::ExitCode;
@@ -37,6 +38,9 @@ struct Arguments {
     /// Seed of the first campaign; the others follow it.
     #[arg(long, default_value = "1")]
     seed: u64,
+    /// Plays these epochs with one program that goes on by itself, between its deaths.
+    #[arg(long)]
+    unattended: bool,
 }
 
 /// Epochs of one campaign.
@@ -46,6 +50,11 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // What came before a violation is told by its panic, and the place says nothing.
     std::panic::set_hook(Box::new(|violation| eprintln!("{violation}")));
+    if arguments.unattended {
+        print!("{}", unattended::play(arguments.seed, arguments.epochs));
+        println!("  peak memory {}", peak_memory());
+        return ExitCode::SUCCESS;
+    }
     let begun = Instant::now();
     let campaigns = arguments.epochs.div_ceil(CAMPAIGN);
     let next = AtomicU64::new(0);

@@ -50,6 +50,14 @@ impl Wire {
             "vast.sim" => Some(self.stage.world().vast(&ask)),
             "api.sim" => Some(self.stage.world().public_api(&ask)),
             "rpc.sim" => Some(self.stage.world().rpc(&ask)),
+            "told.sim" => {
+                self.stage.tell(&ask.body);
+                Some(nothing())
+            }
+            "heart.sim" => {
+                self.stage.beat();
+                Some(nothing())
+            }
             "admin.sim" => Some(self.stage.world().admin(&ask)),
             "127.0.0.1" if request.url.port() == Some(9100) => {
                 Some(self.stage.world().callback(&ask.body))
@@ -67,6 +75,13 @@ impl Wire {
         let percent = self.stage.chance().between(1, 45);
         let percent = u32::try_from(percent).unwrap();
         tokio::time::sleep(timeout * percent / 100).await;
+    }
+}
+
+fn nothing() -> Reply {
+    Reply {
+        status: 200,
+        body: "{}".into(),
     }
 }
 
