@@ -33,7 +33,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
-use crate::config::ProxyConfig;
+use crate::config::{AccessLog, ProxyConfig};
 pub use client::ProxyClient;
 use memory::Memory;
 pub(crate) use metrics::OPENMETRICS;
@@ -164,6 +164,7 @@ async fn answer(caller: &Caller, request: Request<Incoming>) -> Reply {
         };
         let admitted = callers::admit(&proxy.config.callers, place, request.headers());
         if let Err(refusal) = admitted {
+            note_refusal(proxy, route, from, refusal);
             return reply::error(refusal.status(), refusal.words());
         }
     }
@@ -172,5 +173,16 @@ async fn answer(caller: &Caller, request: Request<Incoming>) -> Reply {
         Route::Metrics => metrics::answer(proxy),
         Route::Figures => reply::json(StatusCode::OK, &figures::figures(proxy)),
         route => surface::answer(proxy, route),
+    }
+}
+
+/// Somebody who tries tokens is seen in the log and in the figures.
+fn note_refusal(proxy: &Proxy, route: Route, from: IpAddr, refusal: callers::Refusal) {
+    let status = refusal.status().as_u16();
+    if proxy.config.access_log != AccessLog::Off {
+        tracing::info!(%from, status, "refused: {}", refusal.words());
+    }
+    if let Route::Forward(endpoint) = route {
+        proxy.memory.answered(endpoint.path(), status);
     }
 }

@@ -15,9 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use super::*;
-use crate::config::{
-    AccessLog, CallerRules, FieldRules, SignatureRule, TransferConfig, UpstreamConfig,
-};
+use crate::config::{CallerRules, FieldRules, SignatureRule, TransferConfig, UpstreamConfig};
 use crate::domain::{Hardware, NodeId, Serving, UpstreamHealth};
 use crate::engine::ports::InferenceProxy as _;
 
@@ -456,9 +454,15 @@ async fn without_the_token_only_the_health_is_told() {
     assert_eq!(status("/metrics").await, StatusCode::UNAUTHORIZED);
     let reply = ask(&served.base, "/v1/completions", "net/Model").await;
     assert_eq!(reply.status(), StatusCode::UNAUTHORIZED);
-    let call = caller().get(format!("{}/v1/models", served.base));
-    let reply = call.bearer_auth("open sesame").send().await.unwrap();
-    assert_eq!(reply.status(), StatusCode::OK);
+    let get = |path: &str| {
+        let call = caller().get(format!("{}{path}", served.base));
+        call.bearer_auth("open sesame").send()
+    };
+    assert_eq!(get("/v1/models").await.unwrap().status(), StatusCode::OK);
+    // Who tried without it is counted.
+    let page = get("/metrics").await.unwrap().text().await.unwrap();
+    let counted = "pocpit_proxy_answers_total{endpoint=\"completions\",status=\"401\"} 1";
+    assert!(page.contains(counted), "{page}");
 }
 
 #[tokio::test]
