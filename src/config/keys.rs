@@ -741,7 +741,7 @@ pub const KEYS: &[Key] = &[
         "inference_proxy.request_timeout",
         Kind::Duration,
         "\"2m\"",
-        "Time-out until the first byte of an answer.",
+        "Time-out until the first byte of an answer, shared by the upstreams that are asked in turn; a caller that takes nothing for so long is hung up on.",
     ),
     default(
         "inference_proxy.hardware",

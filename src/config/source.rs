@@ -151,6 +151,7 @@ const PROGRAM_VARIABLES: &[&str] = &[
     // What a program that is told of a notice gets.
     "POCPIT_LEVEL",
     "POCPIT_TITLE",
+    "POCPIT_OLDER",
     "POCPIT_REQUIRE_OPENAI",
     "POCPIT_REQUIRE_SSHD",
     "POCPIT_REQUIRE_SYSTEMD",

@@ -15,6 +15,8 @@ pub enum End {
     Terminate,
     HangUp,
     Kill,
+    /// The program was another release (`POCPIT_OLDER`), and is killed for this one.
+    Upgrade,
     EnginePanic,
     CockpitPanic,
 }
@@ -107,7 +109,10 @@ impl Cell {
     }
 
     fn is_played_on(self, stage: &Stage) -> bool {
-        let mut process = Process::start(self.front, stage, &self.drill());
+        let mut process = match self.end {
+            End::Upgrade => Process::older(stage),
+            _ => Process::start(self.front, stage, &self.drill()),
+        };
         // A panic comes by itself; in the first step, before there is a frame.
         let panics = !self.drill().is_empty();
         if !panics || self.step > Step::Waiting {
@@ -122,7 +127,7 @@ impl Cell {
         match self.end {
             End::Interrupt => process.signal(Signal::INT),
             End::Terminate => process.signal(Signal::TERM),
-            End::Kill => process.signal(Signal::KILL),
+            End::Kill | End::Upgrade => process.signal(Signal::KILL),
             End::HangUp => {
                 process.hang_up();
                 self.goes_on(stage, process);
@@ -163,7 +168,7 @@ impl Cell {
     /// It says what it leaves, and gives back what it took.
     fn assert_it_ended_well(self, stage: &Stage, ended: &Ended) {
         let said = &ended.said;
-        if self.end == End::Kill {
+        if matches!(self.end, End::Kill | End::Upgrade) {
             assert_eq!(ended.code, None, "{said}");
             return;
         }

@@ -73,6 +73,16 @@ fn a_kill_in_every_step_is_gone_on_from() {
     in_every_step(Front::Headless, End::Kill);
 }
 
+/// Needs an executable of an older release: `POCPIT_OLDER=…/pocpit cargo test --test exits upgrade`.
+#[test]
+fn an_upgrade_in_every_step_is_gone_on_from() {
+    if std::env::var_os(process::OLDER).is_none() {
+        eprintln!("skipped: {} names no executable", process::OLDER);
+        return;
+    }
+    in_every_step(Front::Headless, End::Upgrade);
+}
+
 #[test]
 fn sigint_to_the_cockpit_in_every_step_leaves_the_rental_to_the_next_start() {
     in_every_step(Front::Cockpit, End::Interrupt);

@@ -23,6 +23,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(15);
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
+/// Names the executable of an older release.
+pub const OLDER: &str = "POCPIT_OLDER";
+
 /// Where the program is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Front {
@@ -178,11 +181,27 @@ impl Process {
         environment: &[(&str, String)],
     ) -> Process {
         let child = match front {
-            Front::Headless => headless(stage, environment),
+            Front::Headless => {
+                let program = env!("CARGO_BIN_EXE_pocpit").as_ref();
+                headless(program, &stage.path("config.toml"), stage, environment)
+            }
             Front::Cockpit => Child::Cockpit(Box::new(Terminal::start(stage, environment))),
         };
         Process {
             child,
+            log: stage.path("state/log/pocpit.log"),
+            since: stage.log().len(),
+        }
+    }
+
+    /// Starts the release that `POCPIT_OLDER` names, without what it does not know of yet.
+    pub fn older(stage: &Stage) -> Process {
+        let text = std::fs::read_to_string(stage.path("config.toml")).unwrap();
+        let older = stage.path("older.toml");
+        std::fs::write(&older, without_section(&text, "vllm")).unwrap();
+        let program = std::env::var_os(OLDER).expect("a program");
+        Process {
+            child: headless(program.as_ref(), &older, stage, &[]),
             log: stage.path("state/log/pocpit.log"),
             since: stage.log().len(),
         }
@@ -360,12 +379,30 @@ impl Drop for Process {
     }
 }
 
-fn headless(stage: &Stage, environment: &[(&str, String)]) -> Child {
+/// A configuration without one of its sections.
+fn without_section(text: &str, name: &str) -> String {
+    let mut is_in = false;
+    let mut rest = String::new();
+    for line in text.lines() {
+        if line.starts_with('[') {
+            is_in = line == format!("[{name}]");
+        }
+        if !is_in {
+            rest = rest + line + "\n";
+        }
+    }
+    rest
+}
+
+fn headless(program: &Path, config: &Path, stage: &Stage, environment: &[(&str, String)]) -> Child {
     let path = stage.path(&format!("said-{}", stage.log().len()));
     let said = File::create(&path).unwrap();
-    let child = std::process::Command::new(env!("CARGO_BIN_EXE_pocpit"))
-        .args(["--config", &stage.path("config.toml").display().to_string()])
+    let child = std::process::Command::new(program)
+        .arg("--config")
+        .arg(config)
         .args(["auto", "--once", "--json"])
+        // It would be an unknown setting to a release that does not know this test.
+        .env_remove(OLDER)
         .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(said.try_clone().unwrap())
