@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{JournalError, Record};
-use crate::domain::Time;
+use crate::domain::{BootTimes, Time};
 
 /// Which opening for writing this is, counted from 1. Whoever claims the next one shuts out the
 /// holder of the one before it, even one that does not know it yet.
@@ -62,9 +62,24 @@ pub struct Entry {
 impl Entry {
     /// The record in it.
     pub fn record(&self) -> Result<Record, JournalError> {
-        serde_json::from_str(&self.body).map_err(|error| JournalError::Unreadable {
-            id: self.id,
-            detail: error.to_string(),
-        })
+        let record = serde_json::from_str(&self.body);
+        record
+            .or_else(|error| older(&self.body).ok_or(error))
+            .map_err(|error| JournalError::Unreadable {
+                id: self.id,
+                detail: error.to_string(),
+            })
     }
+}
+
+/// A record whose name has another meaning today.
+fn older(body: &str) -> Option<Record> {
+    #[derive(Deserialize)]
+    #[serde(tag = "record", rename_all = "snake_case")]
+    enum Older {
+        /// Journals of version 2 say so what [`Record::BootWatched`] says.
+        BootEnded { boot: BootTimes },
+    }
+    let Older::BootEnded { boot } = serde_json::from_str(body).ok()?;
+    Some(Record::BootWatched { boot })
 }

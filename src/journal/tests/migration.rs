@@ -184,3 +184,31 @@ fn a_journal_of_version_2_is_only_marked_as_newer() {
     assert_eq!(ledger.open_rentals().len(), 1);
     assert_eq!(version_of(dir.path()), 3);
 }
+
+#[test]
+fn a_boot_as_version_2_wrote_it_is_read_and_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, _) = Journal::open(dir.path()).unwrap();
+    let _ = journal.append(at(0), &rent_intended(1)).unwrap();
+    drop(journal);
+    let older = r#"{"record":"boot_ended","boot":{"label":"pocpit/north/359/1-0000000a","machine":9,
+        "host":4,"gpu_name":"H100 SXM","gpu_count":4,"started":[["placed","2026-11-25T00:31:00Z"]],
+        "ended":"2026-11-25T00:41:00Z","fault":"the host is too slow"}}"#;
+    let connection = rusqlite::Connection::open(file(dir.path())).unwrap();
+    connection
+        .execute("INSERT INTO entries VALUES (1, 2, 0, ?1)", [older])
+        .unwrap();
+    drop(connection);
+    let (mut journal, ledger) = Journal::open(dir.path()).unwrap();
+    let [boot] = ledger.boot_times() else {
+        panic!("{ledger:?}");
+    };
+    assert_eq!((boot.machine, boot.instance), (MachineId(9), None));
+    assert_eq!(boot.fault.as_deref(), Some("the host is too slow"));
+    // What it was before is not known, so predictions learn nothing from it.
+    assert!(ledger.boots().is_empty());
+    journal.compact(at(1)).unwrap();
+    drop(journal);
+    let again = read_only(dir.path()).unwrap();
+    assert_eq!(again.boot_times(), ledger.boot_times());
+}
