@@ -7,7 +7,9 @@ mod command;
 mod outbox;
 mod post;
 mod recent;
+mod remedy;
 mod request;
+mod secrets;
 #[cfg(test)]
 mod tests;
 

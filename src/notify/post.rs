@@ -112,7 +112,8 @@ impl Post {
         };
         let (channel, title) = (tried.channel.name(), &tried.title);
         if error.again == Again::Never || line.tried >= self.pacing.tries {
-            tracing::warn!(channel, title, tried = line.tried, %error, "notice not delivered");
+            let remedy = &error.remedy;
+            tracing::warn!(channel, title, tried = line.tried, %error, remedy, "notice not delivered");
             self.lost.fetch_add(1, Ordering::Relaxed);
             self.next_notice(line, tried.id);
             return;
