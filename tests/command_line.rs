@@ -17,6 +17,8 @@ mod plan;
 mod proxy;
 #[path = "command_line/rehearse.rs"]
 mod rehearse;
+#[path = "command_line/relay.rs"]
+mod relay;
 #[path = "command_line/serve.rs"]
 mod serve;
 #[path = "command_line/ssh.rs"]

@@ -86,3 +86,13 @@ fn every_service_is_hardened_and_keeps_its_key_from_others() {
         assert_eq!(tells, !unit.starts_with("pocpit-failure"), "{unit}");
     }
 }
+
+#[test]
+fn who_tells_of_a_failure_starts_without_the_key_that_may_be_missing() {
+    let text = text("pocpit-failure@.service");
+    // A credential that is also set is no hindrance when its file cannot be read (systemd.exec(5)).
+    assert!(
+        text.lines()
+            .any(|line| line == "SetCredential=vast.key:\\n")
+    );
+}

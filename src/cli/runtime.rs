@@ -8,7 +8,8 @@ use rand::RngExt;
 use super::arguments::Common;
 use crate::chain::client::ChainClient;
 use crate::config::{
-    self, Config, LoadError, Loaded, NotifyConfig, Paths, Salvaged, SimulationConfig, VastConfig,
+    self, Addressees, Config, LoadError, Loaded, NotifyConfig, Paths, Salvaged, SimulationConfig,
+    VastConfig,
 };
 use crate::domain::{Aim, Instance, Mode};
 use crate::engine::{
@@ -36,6 +37,13 @@ pub(crate) fn salvage(common: &Common) -> Salvaged {
     let salvaged = config::salvage(common.config.as_deref(), &environment());
     warn_of(&salvaged.warnings);
     salvaged
+}
+
+/// Reads whom to tell, whatever else is wrong with the configuration.
+pub(crate) fn addressees(common: &Common) -> Result<Addressees, LoadError> {
+    let found = config::addressees(common.config.as_deref(), &environment())?;
+    warn_of(&found.warnings);
+    Ok(found)
 }
 
 fn environment() -> Vec<(String, String)> {

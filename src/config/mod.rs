@@ -4,6 +4,7 @@
 //! `keys.rs` declares every setting once; loader, report, example file, `config show` and the
 //! environment's variables follow from it.
 
+mod addressees;
 mod build;
 mod example;
 mod guide;
@@ -23,6 +24,7 @@ mod source;
 mod tests;
 mod value;
 
+pub use addressees::{Addressees, addressees};
 pub use example::{example, filled, only};
 pub use guide::{Question, problem_with, questions, value_of};
 pub use held::CutShort;

@@ -1,7 +1,7 @@
 //! What can be read of a configuration that is missing, unreadable or wrong: enough to take rentals
 //! down. What is wrong counts as not given.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret as _;
 
@@ -63,7 +63,7 @@ fn whole(loaded: Loaded) -> Salvaged {
 }
 
 fn in_parts(file: Option<&Path>, environment: &[(String, String)], error: &LoadError) -> Salvaged {
-    let path = file.map(Path::to_owned).or_else(|| default_file().ok());
+    let path = path_of(file);
     let (text, places) = path.as_deref().map(text_and_places).unwrap_or_default();
     let mut values = collect(&text, environment, &mut Vec::new());
     let network_node = network_node(&mut reader(&values, &places));
@@ -82,14 +82,19 @@ fn in_parts(file: Option<&Path>, environment: &[(String, String)], error: &LoadE
     }
 }
 
-fn text_and_places(path: &Path) -> (String, Places) {
+/// The file that is meant.
+pub(super) fn path_of(file: Option<&Path>) -> Option<PathBuf> {
+    file.map(Path::to_owned).or_else(|| default_file().ok())
+}
+
+pub(super) fn text_and_places(path: &Path) -> (String, Places) {
     (
         std::fs::read_to_string(path).unwrap_or_default(),
         places_of(path),
     )
 }
 
-fn reader<'a>(values: &'a Values, places: &'a Places) -> Reader<'a> {
+pub(super) fn reader<'a>(values: &'a Values, places: &'a Places) -> Reader<'a> {
     Reader {
         values,
         problems: Vec::new(),

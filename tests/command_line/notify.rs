@@ -1,7 +1,7 @@
 //! Whom the program tells: `pocpit notify`, alerts with their end, and the heartbeat.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use super::relay::{Mood, Relay};
 use super::{Home, ran};
 use crate::common::Sim;
 
@@ -22,7 +23,8 @@ struct Request {
     body: String,
 }
 
-/// A service that takes everything but what is asked of `/gone`.
+/// A service that takes everything, but answers what is asked of a number with that status, and what is
+/// asked of `/silent` with nothing, and of `/slow` with nothing for longer than anybody waits.
 struct Service {
     address: String,
     requests: Receiver<Request>,
@@ -62,6 +64,23 @@ impl Service {
     }
 }
 
+impl Service {
+    /// Waits until nobody asks for so long.
+    fn wait_for_silence(&self, length: Duration) {
+        let end = Instant::now() + PATIENCE;
+        while self.requests.recv_timeout(length).is_ok() {
+            assert!(Instant::now() < end, "it never ends");
+        }
+    }
+}
+
+fn keep_open(stream: TcpStream) {
+    std::thread::spawn(move || {
+        std::thread::sleep(PATIENCE);
+        drop(stream);
+    });
+}
+
 /// Reads one request and answers it; connections are not kept.
 fn answered(stream: &TcpStream) -> Option<Request> {
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
@@ -84,13 +103,17 @@ fn answered(stream: &TcpStream) -> Option<Request> {
         .find_map(|line| line.strip_prefix("content-length: "));
     let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
     reader.read_exact(&mut body).ok()?;
-    let status = if path == "/gone" {
-        "404 Not Found"
-    } else {
-        "200 OK"
-    };
-    let reply = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
-    reader.into_inner().write_all(reply.as_bytes()).ok()?;
+    let of_path = path
+        .split('/')
+        .nth(1)
+        .and_then(|number| number.parse().ok());
+    let status: u16 = of_path.unwrap_or(200);
+    let reply = format!("HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+    match path.as_str() {
+        "/silent" => {}
+        "/slow" => keep_open(stream.try_clone().ok()?),
+        _ => reader.into_inner().write_all(reply.as_bytes()).ok()?,
+    }
     Some(Request {
         path,
         headers,
@@ -139,7 +162,7 @@ fn a_test_notice_tells_of_every_channel_whether_it_arrived() {
             .contains("a test of pocpit")
     );
     // and one that does not: each is told, and the exit code is not 0.
-    let one = notify(&["test", "--json"], &[hook("/gone"), command]);
+    let one = notify(&["test", "--json"], &[hook("/404"), command]);
     assert_eq!(one.code, Some(1));
     let all: Value = serde_json::from_str(&one.stdout).unwrap();
     assert_eq!(
@@ -159,6 +182,184 @@ fn a_test_notice_tells_of_every_channel_whether_it_arrived() {
         (&body["level"], &body["title"]),
         (&"critical".into(), &"it died".into())
     );
+}
+
+#[test]
+fn what_a_channel_says_comes_with_what_to_do_about_it() {
+    let home = Home::new();
+    let sim = Sim::start(&mut home.command(&["sim"]));
+    let service = Service::start();
+    // Whoever listened there has gone.
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
+    let nobody = format!("http://{}", nobody.unwrap());
+    let at = |path: &str| format!("{}{path}", service.address);
+    let telegram = |api: String| {
+        vec![
+            ("POCPIT_NOTIFY_TELEGRAM_TOKEN", "123:abc".to_owned()),
+            ("POCPIT_NOTIFY_TELEGRAM_CHAT", "1".to_owned()),
+            ("POCPIT_NOTIFY_TELEGRAM_API", api),
+        ]
+    };
+    let one = |name, value: String| vec![(name, value)];
+    let hook = |address| one("POCPIT_NOTIFY_WEBHOOK", address);
+    let discord = |address| one("POCPIT_NOTIFY_DISCORD_WEBHOOK", address);
+    let ntfy = |address| one("POCPIT_NOTIFY_NTFY", address);
+    let program = |words: &str| one("POCPIT_NOTIFY_COMMAND", words.to_owned());
+    for (channel, environment, why, remedy) in [
+        (
+            "webhook",
+            hook(nobody.clone()),
+            "could not be reached",
+            "something listens there",
+        ),
+        (
+            "webhook",
+            hook(at("/silent")),
+            "no usable answer",
+            "is a web server and is well",
+        ),
+        (
+            "webhook",
+            hook(at("/slow")),
+            "no usable answer",
+            "look whether it arrived",
+        ),
+        ("webhook", hook(at("/401")), "401", "notify.webhook_token"),
+        (
+            "webhook",
+            hook(at("/404")),
+            "404",
+            "the path of notify.webhook",
+        ),
+        ("webhook", hook(at("/429")), "429", "wait a few minutes"),
+        (
+            "webhook",
+            hook(at("/503")),
+            "503",
+            "the service behind notify.webhook",
+        ),
+        (
+            "telegram",
+            telegram(at("/401")),
+            "401",
+            "notify.telegram_token",
+        ),
+        (
+            "telegram",
+            telegram(at("/403")),
+            "403",
+            "notify.telegram_chat",
+        ),
+        (
+            "telegram",
+            telegram(at("/404")),
+            "404",
+            "notify.telegram_token",
+        ),
+        (
+            "telegram",
+            telegram(nobody.clone()),
+            "reached",
+            "notify.telegram_api",
+        ),
+        (
+            "discord",
+            discord(at("/404")),
+            "404",
+            "the webhook is deleted",
+        ),
+        ("discord", discord(at("/429")), "429", "wait a few minutes"),
+        ("ntfy", ntfy(at("/403/topic")), "403", "notify.ntfy_token"),
+        (
+            "ntfy",
+            ntfy(format!("{nobody}/topic")),
+            "reached",
+            "notify.ntfy",
+        ),
+        (
+            "command",
+            program("false"),
+            "ended with",
+            "run the words of notify.command",
+        ),
+        (
+            "command",
+            program("/nonexistent"),
+            "cannot be run",
+            "run the words of notify.command",
+        ),
+    ] {
+        let test = ["--config", sim.config.as_str(), "notify", "test"];
+        let told = ran(home.command(&test).envs(environment));
+        assert_eq!(told.code, Some(1), "{channel}: {}", told.stderr);
+        let (said, to_do) = told.stdout.split_once("\n  To do: ").expect("what to do");
+        assert!(
+            said.starts_with(channel) && said.contains(why),
+            "{why}: {said}"
+        );
+        assert!(to_do.contains(remedy), "{channel}, {why}: {to_do}");
+    }
+}
+
+#[test]
+fn a_configuration_that_does_not_load_is_told_by_whom_it_names() {
+    let home = Home::new();
+    let sim = Sim::start(&mut home.command(&["sim"]));
+    let service = Service::start();
+    let hook = format!("[notify]\nwebhook = \"{}/hook\"\n", service.address);
+    let complete = std::fs::read_to_string(&sim.config).unwrap() + &hook;
+    assert!(complete.contains("\n[vast]\n"), "{complete}");
+    let file = home.path("wrong.toml");
+    let send = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        home.run(&[
+            "--config",
+            file.to_str().unwrap(),
+            "notify",
+            "send",
+            "the service failed",
+            "See its log.",
+        ])
+    };
+    // Given a file in which something else is wrong, has no key, or is no TOML at all,
+    for (text, why) in [
+        (
+            complete.replacen("[vast]", "[vast]\nprize = 7", 1),
+            "vast.prize",
+        ),
+        (complete.replacen("api_key", "# api_key", 1), "vast.api_key"),
+        (complete.replacen("[vast]", "[vast", 1), "the file"),
+        (hook.clone(), "vast.api_key"),
+    ] {
+        // when something is to be told,
+        let told = send(&text);
+        // then it is, and that the configuration does not load, and why.
+        assert_eq!(told.code, Some(0), "{why}: {}", told.stderr);
+        let page = service.wait_for("the page", |request| request.path == "/hook");
+        let page: Value = serde_json::from_str(&page.body).unwrap();
+        let body = page["body"].as_str().unwrap();
+        assert!(
+            body.starts_with("See its log.\nThe configuration does not load"),
+            "{body}"
+        );
+        assert!(body.contains(why), "{why}: {body}");
+        assert_eq!(page["title"], "the service failed");
+    }
+    // One that loads is no trouble.
+    assert_eq!(send(&complete).code, Some(0));
+    let page = service.wait_for("the page", |request| request.path == "/hook");
+    assert!(!page.body.contains("does not load"), "{}", page.body);
+    // And who cannot be told because that part is wrong, or names nobody, is said here.
+    let wrong = send("[vats]\n[notify]\nwebhook = \"nowhere\"\n");
+    assert_eq!(wrong.code, Some(2));
+    assert!(
+        wrong.stderr.contains("notify.webhook (line 3)"),
+        "{}",
+        wrong.stderr
+    );
+    let nobody = send("[vats]\n");
+    assert_eq!(nobody.code, Some(2));
+    assert!(nobody.stderr.contains("vats"), "{}", nobody.stderr);
 }
 
 struct Running(Child);
@@ -205,4 +406,61 @@ fn when_the_chain_is_gone_the_operator_is_told_and_the_heart_stops() {
     while service.requests.try_recv().is_ok() {}
     let more = service.requests.recv_timeout(Duration::from_secs(3));
     assert!(more.is_err() || more.unwrap().path == "/hook");
+}
+
+/// Where the served world's service is that a setting names.
+fn service_of(sim: &Sim, section: &str, setting: &str) -> SocketAddr {
+    let text = std::fs::read_to_string(&sim.config).unwrap();
+    let config: toml::Table = text.parse().unwrap();
+    let value = &config[section][setting];
+    let url = value.get(0).unwrap_or(value).as_str().unwrap();
+    let url: url::Url = url.parse().unwrap();
+    url.socket_addrs(|| None).unwrap()[0]
+}
+
+#[test]
+fn the_heart_stops_while_the_rentals_or_the_chain_make_no_sense_and_beats_again_after() {
+    let home = Home::new();
+    let sim = Sim::start(home.command(&["sim"]).args(["--speed", "100"]));
+    let service = Service::start();
+    let relay = |section, setting| Relay::to(service_of(&sim, section, setting));
+    let market = relay("vast", "base_url");
+    let (api, rpc) = (relay("chain", "public_api"), relay("chain", "rpc"));
+    // Given a program that runs hands-off and sends a sign of life every minute of its world,
+    let mut auto: Command = home.command(&["--config", sim.config.as_str(), "auto"]);
+    let auto = auto
+        .envs([
+            (
+                "POCPIT_NOTIFY_HEARTBEAT",
+                service.address.clone() + "/alive",
+            ),
+            ("POCPIT_NOTIFY_HEARTBEAT_EVERY", "1m".to_owned()),
+            ("POCPIT_VAST_BASE_URL", market.url()),
+            ("POCPIT_CHAIN_PUBLIC_API", api.url()),
+            ("POCPIT_CHAIN_RPC", rpc.url()),
+        ])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let _running = Running(auto.spawn().unwrap());
+    let is_beat = |request: &Request| request.path == "/alive";
+    let beats = |count| {
+        for number in 1..=count {
+            service.wait_for(&format!("heartbeat {number}"), is_beat);
+        }
+    };
+    // One beat after the other,
+    beats(4);
+    for relays in [&[&market][..], &[&api, &rpc]] {
+        // when what it reads says nothing, though it is answered,
+        for relay in relays {
+            relay.turn(Mood::Senseless);
+        }
+        // then there is no beat any more,
+        service.wait_for_silence(Duration::from_secs(4));
+        // and as soon as it makes sense again, one after the other.
+        for relay in relays {
+            relay.turn(Mood::Honest);
+        }
+        beats(3);
+    }
 }
