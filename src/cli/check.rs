@@ -10,7 +10,7 @@ use tokio::process::Command;
 use super::arguments::{Common, Output};
 use super::{Exit, print, print_json, runtime, telemetry};
 use crate::chain::client::ChainClient;
-use crate::config::{Config, Exposure, ProxyConfig};
+use crate::config::{Config, Exposure, Loaded, ProxyConfig};
 use crate::domain::{
     Account, CallError, CallErrorKind, Instance, NodeId, Offer, RegisteredNode, SourceReport,
     SyncState, Time, Verdict,
@@ -67,8 +67,7 @@ impl Probe {
 
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
     telemetry::quiet();
-    let config = runtime::load(common)?.config;
-    let probes = probes(&config).await;
+    let probes = probes(&runtime::load(common)?).await;
     if output.json {
         print_json(&probes)?;
     } else {
@@ -110,7 +109,8 @@ fn in_words(probes: &[Probe]) -> String {
     lines.join("\n")
 }
 
-async fn probes(config: &Config) -> Vec<Probe> {
+async fn probes(loaded: &Loaded) -> Vec<Probe> {
+    let config = &loaded.config;
     let http = HttpClient::new();
     let market = runtime::market(&http, &config.vast, config.simulation);
     let chain = ChainClient::new(http.clone(), &config.chain);
@@ -139,6 +139,7 @@ async fn probes(config: &Config) -> Vec<Probe> {
     probes.extend(sources.iter().map(source));
     probes.extend(sprint_needs(&chain, &node, now, config, &leaving).await);
     probes.extend(listeners(config, owner));
+    probes.push(serving(loaded, owner));
     probes
 }
 
@@ -445,13 +446,26 @@ fn listeners(config: &Config, owner: Owner) -> Vec<Probe> {
     else {
         return Vec::new();
     };
-    let api = listener("network_node.api_listen", *api_listen, owner);
-    let inference = listener("network_node.inference_listen", *inference_listen, owner);
+    let of_tunnel = |setting, address| listener("tunnel", setting, address, owner);
+    let api = of_tunnel("network_node.api_listen", *api_listen);
+    let inference = of_tunnel("network_node.inference_listen", *inference_listen);
     vec![api, inference]
 }
 
-fn listener(setting: &str, address: SocketAddr, owner: Owner) -> Probe {
-    let what = "tunnel";
+/// Where `pocpit serve` would take requests. Who never said so need not mean to serve: the usual port
+/// is also that of others.
+fn serving(loaded: &Loaded, owner: Owner) -> Probe {
+    let (what, setting) = ("serve", "vllm.listen");
+    let address = loaded.config.vllm.listen;
+    let probe = listener(what, setting, address, owner);
+    if probe.verdict == Verdict::Met || loaded.names_section("vllm") {
+        return probe;
+    }
+    let advice = format!("nobody can listen on {address}: set {setting} before `pocpit serve`");
+    Probe::met(what, advice)
+}
+
+fn listener(what: &str, setting: &str, address: SocketAddr, owner: Owner) -> Probe {
     match TcpListener::bind(address) {
         Ok(_) => Probe::met(what, format!("{address} is free ({setting})")),
         Err(error) if error.kind() == ErrorKind::AddrInUse && owner == Owner::Runs => Probe::met(

@@ -9,7 +9,7 @@ use super::build::{DefaultPaths, build};
 use super::read::{Places, Reader, is_open_to_others};
 use super::report::ConfigReport;
 use super::settings::Config;
-use super::source::{Values, collect};
+use super::source::{Values, collect, names_section};
 
 /// The name of the configuration file in the XDG configuration directory.
 pub const FILE_NAME: &str = "config.toml";
@@ -25,6 +25,13 @@ pub struct Loaded {
     pub warnings: Vec<String>,
     /// The file that was read; absent when there was none and the environment said everything.
     pub file: Option<PathBuf>,
+}
+
+impl Loaded {
+    /// True when the operator set anything of the section.
+    pub fn names_section(&self, section: &str) -> bool {
+        names_section(&self.values, section)
+    }
 }
 
 /// Why there is no configuration.

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::keys::{Key, Kind};
 use super::report::Problem;
-use super::source::{Source, Values};
+use super::source::{Source, Values, names_section};
 use super::value;
 use crate::domain::{Duration, Time, Usd};
 
@@ -75,9 +75,7 @@ impl Reader<'_> {
 
     /// True when any setting of the section was set.
     pub(super) fn has_section(&self, section: &str) -> bool {
-        self.values.iter().any(|(path, found)| {
-            path.split('.').next() == Some(section) && found.source != Source::Default
-        })
+        names_section(self.values, section)
     }
 
     /// A value that must be there; the default of its type after a problem.
