@@ -25,8 +25,8 @@ use crate::chain::clock::BlockClock;
 use crate::chain::sources::Sources;
 use crate::config::Config;
 use crate::domain::{
-    Account, Aim, Duration, EpochIndex, EpochView, Governance, Height, Instance, InstanceId, Mode,
-    Outcome, RankedOffer, RegisteredNode, SprintReport, Step, Time,
+    Account, Aim, BootTally, Duration, EpochIndex, EpochView, Governance, Height, Instance,
+    InstanceId, Mode, Outcome, RankedOffer, RegisteredNode, SprintReport, Step, Time,
 };
 use crate::flow::{Effect, Event, Sprint};
 use crate::journal::{Journal, Ledger, Record};
@@ -121,6 +121,8 @@ pub(super) struct Engine {
     pub(super) past: Arc<Vec<PastSprintRow>>,
     /// Confirmations that it knows of.
     pub(super) seen_back: usize,
+    /// Boots that came to their end.
+    pub(super) boots: BootTally,
     /// Since when what is wrong is wrong.
     pub(super) began: Began,
     /// What the operator was told of alerts.
@@ -218,6 +220,7 @@ pub fn start(
         saved: None,
         past: Arc::default(),
         seen_back: 0,
+        boots: BootTally::default(),
         began: Began::default(),
         told,
         heartbeat: Heartbeat::default(),

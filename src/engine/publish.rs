@@ -100,6 +100,7 @@ impl Engine {
                 .map(|own| own.log.clone())
                 .unwrap_or_default(),
             rentals_read_at: self.seen.listing.as_ref().map(|(at, _)| *at),
+            boots: self.boots.clone(),
             notices_lost: self.ports.notifier.lost(),
             ended: false,
         }

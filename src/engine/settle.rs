@@ -68,6 +68,10 @@ impl Engine {
         end: BootEnd,
         times: Option<BootTimes>,
     ) {
+        let mut known = self.ledger.boots().iter();
+        if !known.any(|boot| boot.instance == instance && boot.end == end) {
+            self.boots.count(end, times.as_ref());
+        }
         // What another image's boot took says nothing of the time that the next PoC's needs.
         if self.workload() != Workload::MlNode {
             return;
