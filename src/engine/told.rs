@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 use super::core::Engine;
-use super::snapshot::{Alert, AlertLevel, Snapshot};
+use super::snapshot::{Alert, AlertLevel, CapSnapshot, Snapshot};
 use crate::domain::{Duration, Mode, Time, UsdPerHour};
 use crate::kept;
 use crate::notify::{Notice, NoticeLevel};
@@ -206,16 +206,57 @@ fn money(snapshot: &Snapshot) -> String {
     )
 }
 
+/// What ends by itself, and when: the rental, the money, the time to register.
 fn time_left(snapshot: &Snapshot) -> Option<String> {
+    let all = [
+        rental_ends(snapshot),
+        cap_ends(snapshot),
+        poc_starts(snapshot),
+    ];
+    let all: Vec<String> = all.into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join("; "))
+}
+
+fn rental_ends(snapshot: &Snapshot) -> Option<String> {
+    let until = snapshot.rental.as_ref()?.lease_until;
+    Some(format!(
+        "the rental ends itself in {} unless its lease is renewed",
+        in_words(until - snapshot.at)
+    ))
+}
+
+/// When the cap that is reached first is used up, if what is rented goes on at its price. What is
+/// reserved for it is not spent yet.
+fn cap_ends(snapshot: &Snapshot) -> Option<String> {
+    let money = &snapshot.money;
+    let left = |cap: &CapSnapshot| cap.limit - cap.used + money.reserved;
+    let first = money.caps.iter().min_by_key(|cap| left(cap))?;
+    let time = money.per_hour.lasts(left(first))?;
+    Some(format!(
+        "the cap of the {}, {}, is used up in {} at this price",
+        first.name,
+        first.limit,
+        in_words(time)
+    ))
+}
+
+fn poc_starts(snapshot: &Snapshot) -> Option<String> {
     let reading = snapshot.chain.reading.as_ref()?;
-    let minutes = |time: Time| (time - snapshot.at).num_minutes();
     let start = reading.poc_start.expected?.p50;
     let deadline = reading.registration_deadline.expected?.p50;
     Some(format!(
-        "PoC of the next epoch starts in {} minutes, a node must be registered within {}",
-        minutes(start),
-        minutes(deadline).max(0)
+        "PoC of the next epoch starts in {}, a node must be registered within {}",
+        in_words(start - snapshot.at),
+        in_words(deadline - snapshot.at)
     ))
+}
+
+fn in_words(time: Duration) -> String {
+    let minutes = time.num_minutes().max(0);
+    match minutes / 60 {
+        0 => format!("{minutes} min"),
+        hours => format!("{hours} h {} min", minutes % 60),
+    }
 }
 
 fn does(snapshot: &Snapshot) -> String {
