@@ -7,6 +7,8 @@ mod check;
 mod common;
 #[path = "command_line/json.rs"]
 mod json;
+#[path = "command_line/metrics.rs"]
+mod metrics;
 #[path = "command_line/notify.rs"]
 mod notify;
 #[path = "command_line/offers.rs"]

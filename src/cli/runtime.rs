@@ -43,6 +43,9 @@ pub(crate) fn salvage(common: &Common) -> Salvaged {
 pub(crate) fn addressees(common: &Common) -> Result<Addressees, LoadError> {
     let found = config::addressees(common.config.as_deref(), &environment())?;
     warn_of(&found.warnings);
+    if let Some(trouble) = &found.trouble {
+        super::say(format_args!("warning: only [notify] is read: {trouble}"));
+    }
     Ok(found)
 }
 

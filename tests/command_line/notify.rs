@@ -62,9 +62,7 @@ impl Service {
             }
         }
     }
-}
 
-impl Service {
     /// Waits until nobody asks for so long.
     fn wait_for_silence(&self, length: Duration) {
         let end = Instant::now() + PATIENCE;
