@@ -63,7 +63,7 @@ pub(super) fn telegram(config: &NotifyConfig, notice: &Notice) -> Option<HttpReq
     })))
 }
 
-/// A token as @BotFather shows it, whose first part is a number: some copy it from an address, with
+/// A token as `@BotFather` shows it, whose first part is a number: some copy it from an address, with
 /// the `bot` that belongs there.
 pub(super) fn bare_token(token: &str) -> &str {
     token.strip_prefix("bot").unwrap_or(token)
