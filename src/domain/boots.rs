@@ -87,7 +87,7 @@ impl BootEnd {
     }
 }
 
-/// Boots that came to their end in this run of the program.
+/// Boots that came to their end in this run of the program. One that was ready and broke later is both.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BootTally {
     ends: BTreeMap<BootEnd, u64>,
