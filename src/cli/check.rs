@@ -10,7 +10,7 @@ use tokio::process::Command;
 use super::arguments::{Common, Output};
 use super::{Exit, print, print_json, runtime, telemetry};
 use crate::chain::client::ChainClient;
-use crate::config::{Config, Exposure, Loaded, ProxyConfig};
+use crate::config::{Config, Exposure, KeyOf, Loaded, ProxyConfig};
 use crate::domain::{
     Account, CallError, CallErrorKind, Instance, NodeId, Offer, RegisteredNode, SourceReport,
     SyncState, Time, Verdict,
@@ -137,7 +137,7 @@ async fn probes(loaded: &Loaded) -> Vec<Probe> {
         .unwrap_or_default();
     probes.extend(clock(now, &sources));
     probes.extend(sources.iter().map(source));
-    probes.extend(sprint_needs(&chain, &node, now, config, &leaving).await);
+    probes.extend(sprint_needs(&chain, &node, now, loaded, &leaving).await);
     probes.extend(listeners(config, owner));
     probes.push(serving(loaded, owner));
     probes
@@ -373,9 +373,10 @@ async fn sprint_needs(
     chain: &dyn Chain,
     network_node: &dyn NetworkNode,
     now: Time,
-    config: &Config,
+    loaded: &Loaded,
     leaving: &[NodeId],
 ) -> Vec<Probe> {
+    let config = &loaded.config;
     let examined = preflight::examine(chain, network_node, now, config, leaving).await;
     let findings = examined.preflight.findings.into_iter();
     let mut probes: Vec<Probe> = findings
@@ -388,9 +389,35 @@ async fn sprint_needs(
     if let Some(settings) = &config.inference_proxy {
         let client = ProxyClient::new(HttpClient::new(), settings);
         probes.push(registered_proxy(settings, &examined.nodes));
-        probes.push(running_proxy(&client).await);
+        let running = running_proxy(&client).await;
+        probes.push(upstream_keys(loaded, &running.verdict));
+        probes.push(running);
     }
     probes
+}
+
+/// Whether the keys of the upstreams can be read. The proxy's own process may have credentials that
+/// this one has not, and does not start without them.
+fn upstream_keys(loaded: &Loaded, proxy_runs: &Verdict) -> Probe {
+    let what = "upstream keys";
+    let unread: Vec<String> = loaded
+        .unread(KeyOf::Upstreams)
+        .map(|problem| format!("{}: {}", problem.key, problem.what))
+        .collect();
+    if unread.is_empty() {
+        return Probe::met(what, "can be read");
+    }
+    if *proxy_runs == Verdict::Met {
+        return Probe::met(
+            what,
+            "the proxy that runs has them, and this process needs none",
+        );
+    }
+    Probe::unmet(
+        what,
+        unread.join("; "),
+        "put it where the setting says; a key that only pocpit-proxy.service can read is in order when that runs",
+    )
 }
 
 /// Whether the proxy's process answers, and has somebody to ask.

@@ -8,8 +8,8 @@ use rand::RngExt;
 use super::arguments::Common;
 use crate::chain::client::ChainClient;
 use crate::config::{
-    self, Addressees, Config, LoadError, Loaded, NotifyConfig, Paths, Salvaged, SimulationConfig,
-    VastConfig,
+    self, Addressees, Config, KeyOf, LoadError, Loaded, NotifyConfig, Paths, Salvaged,
+    SimulationConfig, VastConfig,
 };
 use crate::domain::{Aim, Instance, Mode};
 use crate::engine::{
@@ -25,9 +25,15 @@ use crate::proxy::ProxyClient;
 use crate::ssh::OpenSshRemote;
 use crate::vast::{Pacing, VastClient};
 
-/// Reads the configuration and tells its warnings.
+/// Reads the configuration and tells its warnings. The inference proxy is another process, often
+/// another service with its own credentials: nobody else needs its keys.
 pub(crate) fn load(common: &Common) -> Result<Loaded, LoadError> {
-    let loaded = config::load(common.config.as_deref(), &environment())?;
+    load_for(common, &[KeyOf::Market])
+}
+
+/// The same for who needs these keys.
+pub(crate) fn load_for(common: &Common, needed: &[KeyOf]) -> Result<Loaded, LoadError> {
+    let loaded = config::load_for(common.config.as_deref(), &environment(), needed)?;
     warn_of(&loaded.warnings);
     Ok(loaded)
 }

@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
-use super::load::{LoadError, load};
+use super::load::{LoadError, load_for};
 use super::notify;
+use super::read::KeyOf;
 use super::report::{ConfigReport, Problem};
 use super::salvage::{path_of, reader, text_and_places};
 use super::settings::NotifyConfig;
@@ -29,7 +30,7 @@ pub fn addressees(
     file: Option<&Path>,
     environment: &[(String, String)],
 ) -> Result<Addressees, LoadError> {
-    match load(file, environment) {
+    match load_for(file, environment, &[KeyOf::Market]) {
         Ok(loaded) => Ok(Addressees {
             notify: loaded.config.notify,
             trouble: None,

@@ -7,8 +7,8 @@ use secrecy::ExposeSecret as _;
 
 use super::build::{paths, poc, simulation, vast};
 use super::keys::Key;
-use super::load::{LoadError, Loaded, default_file, default_paths, load, places_of};
-use super::read::{Places, Reader};
+use super::load::{LoadError, Loaded, default_file, default_paths, load_for, places_of};
+use super::read::{KeyOf, Places, Reader};
 use super::settings::{Exposure, NetworkNodeConfig, Paths, SimulationConfig, VastConfig};
 use super::source::{Values, collect, reset};
 use crate::domain::CockpitId;
@@ -44,7 +44,7 @@ pub enum NetworkNodeReach {
 /// Reads what there is of the named file, or of the one in the XDG configuration directory, and of
 /// the environment.
 pub fn salvage(file: Option<&Path>, environment: &[(String, String)]) -> Salvaged {
-    match load(file, environment) {
+    match load_for(file, environment, &[KeyOf::Market]) {
         Ok(loaded) => whole(loaded),
         Err(error) => in_parts(file, environment, &error),
     }
@@ -95,11 +95,7 @@ pub(super) fn text_and_places(path: &Path) -> (String, Places) {
 }
 
 pub(super) fn reader<'a>(values: &'a Values, places: &'a Places) -> Reader<'a> {
-    Reader {
-        values,
-        problems: Vec::new(),
-        places,
-    }
+    Reader::new(values, places)
 }
 
 /// A wrong address of the market, say, must not keep rentals alive that the default one would end.
