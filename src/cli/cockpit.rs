@@ -7,12 +7,12 @@ use color_eyre::eyre::{Report, eyre};
 use super::arguments::Common;
 use super::headless::{self, Format, Signals};
 use super::telemetry::{self, Audience};
+use super::turn::is_locked;
 use super::{Exit, runtime, say, setup};
 use crate::config::{Config, LoadError};
 use crate::domain::Mode;
 use crate::engine::attach::{self, Attached};
 use crate::engine::{self, Command, EndAfter, EngineHandle, QuitChoice};
-use crate::journal::JournalError;
 use crate::tui::{self, ExitReason, Places, Seat, TuiOptions};
 
 pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
@@ -56,10 +56,6 @@ async fn look_on(common: &Common, what_lacks: LoadError) -> Result<Exit, Report>
     let options = common.tui(&config)?;
     let _guard = telemetry::start(Audience::Cockpit, common.log_format, &config.paths.log_dir)?;
     view(attached, &config, options).await
-}
-
-fn is_locked(error: &Report) -> bool {
-    matches!(error.downcast_ref(), Some(JournalError::Locked { .. }))
 }
 
 /// Looks on at the process that holds the state directory, which does what is decided here. Leaving
