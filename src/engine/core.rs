@@ -15,6 +15,7 @@ use super::heartbeat::Heartbeat;
 use super::inference::ProxyState;
 use super::memory::ReleaseOnly;
 use super::observe::{Observation, start_pollers};
+use super::reads::Reads;
 use super::see::CLOCK_SLACK;
 use super::snapshot::{Command, PastSprintRow, QuitChoice, RejectedOffer, Snapshot, WorldKind};
 use super::supervise::caught;
@@ -156,6 +157,7 @@ pub(super) struct Seen {
     /// Contracts whose container did not run yet, and when that was seen last.
     pub(super) idle_gpus: BTreeMap<InstanceId, Time>,
     pub(super) confirmation: Option<PendingConfirmation>,
+    pub(super) reads: Reads,
 }
 
 impl Seen {

@@ -28,6 +28,7 @@ pub mod ports;
 pub mod preflight;
 mod price;
 mod publish;
+mod reads;
 mod reconcile;
 mod rental;
 mod rental_log;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 use super::core::Engine;
+use super::reads::{Reads, Source};
 use super::snapshot::{Alert, AlertLevel, CapSnapshot, Snapshot};
 use crate::domain::{Duration, Mode, Time, UsdPerHour};
 use crate::kept;
@@ -16,8 +17,9 @@ use crate::notify::{Notice, NoticeLevel};
 /// An alert that is over by then was none. What costs something now is told sooner.
 const SURE: Duration = Duration::seconds(60);
 const SURE_OF_CRITICAL: Duration = Duration::seconds(15);
-/// And in so many looks, however far they are apart: two bad ones before a word.
-const LOOKS: u32 = 2;
+/// And by so many readings of what it is made of, however far they are apart: two bad ones before a
+/// word. One that is shown for half a minute, until the next, is one.
+const READINGS: u32 = 2;
 /// Gone for so long is over; what only flickers is not told again and again.
 const OVER: Duration = Duration::seconds(120);
 const REMINDER: Duration = Duration::days(1);
@@ -25,7 +27,10 @@ const REMINDER: Duration = Duration::days(1);
 impl Engine {
     /// Tells an operator who looks elsewhere, and whoever waits for a sign of life.
     pub(super) fn tell(&mut self, snapshot: &Snapshot) {
-        for notice in self.told.look(snapshot) {
+        if let Some(preflight) = self.sprint.preflight() {
+            self.seen.reads.note(Source::Preflight, preflight.at);
+        }
+        for notice in self.told.look(snapshot, &self.seen.reads) {
             self.ports.notifier.notify(&notice);
         }
         let every = self.config.notify.heartbeat_every;
@@ -48,7 +53,11 @@ struct Known {
     level: AlertLevel,
     first_seen: Time,
     last_seen: Time,
-    looks: u32,
+    /// When what it is made of was read last, and how often it was so.
+    #[serde(default)]
+    read_at: Option<Time>,
+    #[serde(default)]
+    readings: u32,
     told: Option<Time>,
 }
 
@@ -77,12 +86,13 @@ impl Told {
     }
 
     /// Takes what a snapshot shows, and gives what is to be told now.
-    pub(super) fn look(&mut self, snapshot: &Snapshot) -> Vec<Notice> {
+    pub(super) fn look(&mut self, snapshot: &Snapshot, reads: &Reads) -> Vec<Notice> {
         let now = snapshot.at;
         // What is only worth knowing is on the screen.
         let alerts = snapshot.alerts.iter();
         for alert in alerts.filter(|alert| alert.level > AlertLevel::Notice) {
-            self.see(now, alert);
+            let read_at = reads.of(&alert.condition).unwrap_or(now);
+            self.see(now, read_at, alert);
         }
         let mut notices = Vec::new();
         for known in &mut self.known {
@@ -117,7 +127,7 @@ impl Told {
         }
     }
 
-    fn see(&mut self, now: Time, alert: &Alert) {
+    fn see(&mut self, now: Time, read_at: Time, alert: &Alert) {
         let mut known = self.known.iter_mut();
         // Trouble that comes and goes begins anew each time, and is one trouble all the same.
         let Some(known) = known.find(|known| known.condition == alert.condition) else {
@@ -129,7 +139,8 @@ impl Told {
                 level: alert.level,
                 first_seen: now,
                 last_seen: now,
-                looks: 1,
+                read_at: Some(read_at),
+                readings: 1,
                 told: None,
             });
             return;
@@ -142,7 +153,10 @@ impl Told {
         known.advice.clone_from(&alert.advice);
         known.text.clone_from(&alert.text);
         known.last_seen = now;
-        known.looks += 1;
+        if known.read_at.is_none_or(|before| before < read_at) {
+            known.read_at = Some(read_at);
+            known.readings += 1;
+        }
     }
 }
 
@@ -158,7 +172,7 @@ impl Known {
             AlertLevel::Critical => SURE_OF_CRITICAL,
             AlertLevel::Warning | AlertLevel::Notice => SURE,
         };
-        self.looks >= LOOKS && now - self.first_seen >= sure
+        self.readings >= READINGS && now - self.first_seen >= sure
     }
 }
 

@@ -27,7 +27,7 @@ fn told(seen: &[(i64, &[Alert])]) -> Vec<(i64, NoticeLevel, String)> {
             alerts: alerts.to_vec(),
             ..snapshot(0)
         };
-        let notices = told.look(&snapshot).into_iter();
+        let notices = told.look(&snapshot, &Reads::default()).into_iter();
         all.extend(notices.map(|notice| (*second, notice.level, notice.title)));
     }
     all
@@ -160,7 +160,7 @@ fn a_page_says_what_is_at_stake_what_the_program_does_and_one_command() {
         snapshot.at = at(second);
         snapshot.alerts = vec![bad.clone()];
         snapshot.money.per_hour = UsdPerHour::from_dollars(9.6);
-        told.look(&snapshot)
+        told.look(&snapshot, &Reads::default())
     };
     look(&mut told, 0);
     let notices = look(&mut told, 20);
@@ -252,7 +252,7 @@ fn look(told: &mut Told, second: i64, alerts: &[Alert]) -> Vec<String> {
         alerts: alerts.to_vec(),
         ..snapshot(0)
     };
-    let notices = told.look(&snapshot).into_iter();
+    let notices = told.look(&snapshot, &Reads::default()).into_iter();
     notices.map(|notice| notice.title).collect()
 }
 
@@ -305,4 +305,49 @@ fn over_a_restart_nothing_is_told_twice_and_what_is_over_meanwhile_is_told() {
     let mut told = Told::open(file, at(30_000));
     assert_eq!(look(&mut told, 30_000, &bad), none);
     assert_eq!(look(&mut told, 30_060, &bad).len(), 2);
+}
+
+/// What is told of a foreign rental that is shown every second of this time, when rentals are listed at
+/// these seconds.
+fn told_of_foreign(shown: std::ops::Range<i64>, listed: &[i64]) -> Vec<(i64, NoticeLevel)> {
+    let foreign = Alert {
+        condition: Condition::Foreign(InstanceId(7)),
+        ..alert(
+            AlertLevel::Critical,
+            "instance 7 belongs to another cockpit",
+        )
+    };
+    let mut told = Told::default();
+    let mut reads = Reads::default();
+    let mut all = Vec::new();
+    for second in 0..300 {
+        if listed.contains(&second) {
+            reads.note(Source::Rentals, at(second));
+        }
+        // Other sources are read meanwhile, and say nothing of it.
+        reads.note(Source::Chain, at(second));
+        let is_shown = shown.contains(&second);
+        let snapshot = Snapshot {
+            at: at(second),
+            alerts: is_shown.then(|| foreign.clone()).into_iter().collect(),
+            ..snapshot(0)
+        };
+        let notices = told.look(&snapshot, &reads).into_iter();
+        all.extend(notices.map(|notice| (second, notice.level)));
+    }
+    all
+}
+
+#[test]
+fn one_bad_listing_that_is_good_again_at_the_next_is_not_told() {
+    assert_eq!(told_of_foreign(0..30, &[0, 30, 60]), []);
+    // Nor is one after which nothing is listed any more: that is told by itself.
+    assert_eq!(told_of_foreign(0..300, &[0]), []);
+}
+
+#[test]
+fn what_two_listings_say_is_told_at_the_second_one() {
+    let critical = (30, NoticeLevel::Critical);
+    let over = (209, NoticeLevel::Resolved);
+    assert_eq!(told_of_foreign(0..90, &[0, 30, 60, 90]), [critical, over]);
 }
