@@ -338,6 +338,9 @@ pub(crate) enum NotifyCommand {
         title: String,
         /// What it means and what to do.
         body: Option<String>,
+        /// Go on trying for so many minutes where it may still arrive.
+        #[arg(long, default_value_t = 0)]
+        minutes: u32,
         #[command(flatten)]
         output: Output,
     },

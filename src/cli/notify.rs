@@ -1,6 +1,9 @@
 //! `pocpit notify …`: tells the operator by hand, to see whether that works, or for a service manager.
 
+mod send;
+
 use std::fmt;
+use std::time::Duration;
 
 use color_eyre::eyre::Report;
 use serde::Serialize;
@@ -11,6 +14,7 @@ use crate::config::{LoadError, NotifyConfig};
 use crate::domain::CockpitId;
 use crate::http::HttpClient;
 use crate::notify::{self, Channel, NotDelivered, Notice, NoticeLevel};
+use send::Delivery;
 
 /// What became of a notice on one channel.
 #[derive(Debug, Serialize)]
@@ -65,6 +69,7 @@ pub(crate) async fn run(command: NotifyCommand, common: &Common) -> Result<Exit,
             level,
             title,
             body,
+            minutes,
             output,
         } => {
             let whom = runtime::addressees(common)?;
@@ -80,7 +85,19 @@ pub(crate) async fn run(command: NotifyCommand, common: &Common) -> Result<Exit,
                 body,
                 at: chrono::Utc::now(),
             };
-            tell(&whom.notify, None, &notice, output).await
+            let delivery = Delivery {
+                config: &whom.notify,
+                notice: &notice,
+                outbox: &runtime::outbox(&whom.paths),
+                left: Channel::of(&whom.notify),
+                told: Vec::new(),
+                kept: None,
+            };
+            if delivery.left.is_empty() {
+                return Ok(nobody(None));
+            }
+            let patience = Duration::from_secs(60 * u64::from(minutes));
+            conclude(&delivery.within(patience).await, output)
         }
     }
 }
@@ -113,11 +130,7 @@ async fn tell(
     let mut channels = Channel::of(config);
     channels.retain(|channel| only.is_none_or(|only| only == *channel));
     if channels.is_empty() {
-        let what = only.map_or("nobody is told", Channel::name);
-        say(format_args!(
-            "pocpit: {what} is not configured: see [notify] in the configuration, `pocpit config init` writes an example"
-        ));
-        return Ok(Exit::Usage);
+        return Ok(nobody(only));
     }
     let http = HttpClient::new();
     let mut all = Vec::new();
@@ -125,10 +138,22 @@ async fn tell(
         let result = notify::deliver(&http, config, channel, notice).await;
         all.push(Told::of(channel, result));
     }
+    conclude(&all, output)
+}
+
+fn nobody(only: Option<Channel>) -> Exit {
+    let what = only.map_or("nobody is told", Channel::name);
+    say(format_args!(
+        "pocpit: {what} is not configured: see [notify] in the configuration, `pocpit config init` writes an example"
+    ));
+    Exit::Usage
+}
+
+fn conclude(all: &[Told], output: Output) -> Result<Exit, Report> {
     if output.json {
         print_json(&all)?;
     } else {
-        for told in &all {
+        for told in all {
             print(&told.to_string())?;
         }
     }

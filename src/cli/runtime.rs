@@ -1,5 +1,6 @@
 //! Puts the program together: clients for the configured world, journal, engine.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use color_eyre::eyre::Report;
@@ -118,11 +119,19 @@ pub(crate) fn rental_logs(config: &Config) -> RentalLogs {
     RentalLogs::in_directory(config.paths.state_dir.join("rental_logs"))
 }
 
+/// Where notices are that are not delivered yet.
+pub(crate) fn outbox(paths: &Paths) -> PathBuf {
+    paths.state_dir.join("outbox.json")
+}
+
 /// Tells the operator; what is not delivered yet is kept over restarts. It begins to deliver at once,
 /// so there is one for each engine.
 fn notifier(config: &Config) -> Notifier {
-    let outbox = config.paths.state_dir.join("outbox.json");
-    Notifier::new(HttpClient::new(), &config.notify, Some(outbox))
+    Notifier::new(
+        HttpClient::new(),
+        &config.notify,
+        Some(outbox(&config.paths)),
+    )
 }
 
 /// What an engine would not start without, tried and given back.

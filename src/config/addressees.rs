@@ -3,12 +3,13 @@
 
 use std::path::Path;
 
-use super::load::{LoadError, load_for};
+use super::build::paths;
+use super::load::{LoadError, default_paths, load_for};
 use super::notify;
-use super::read::KeyOf;
+use super::read::{KeyOf, Places};
 use super::report::{ConfigReport, Problem};
 use super::salvage::{path_of, reader, text_and_places};
-use super::settings::NotifyConfig;
+use super::settings::{NotifyConfig, Paths};
 use super::source::collect;
 
 const SECTION: &str = "notify";
@@ -18,6 +19,8 @@ const SECTION: &str = "notify";
 pub struct Addressees {
     /// Whom.
     pub notify: NotifyConfig,
+    /// Where files are.
+    pub paths: Paths,
     /// Why the configuration as a whole does not load, if it does not.
     pub trouble: Option<LoadError>,
     /// What works but should be mended.
@@ -33,6 +36,7 @@ pub fn addressees(
     match load_for(file, environment, &[KeyOf::Market]) {
         Ok(loaded) => Ok(Addressees {
             notify: loaded.config.notify,
+            paths: loaded.config.paths,
             trouble: None,
             warnings: loaded.warnings,
         }),
@@ -57,12 +61,19 @@ fn in_spite_of(
     if problems.is_empty() {
         return Ok(Addressees {
             notify,
+            paths: paths_in(&text, environment, &places),
             trouble: Some(trouble),
             warnings,
         });
     }
     let origin = path.map_or_else(String::new, |path| path.display().to_string());
     Err(LoadError::Invalid(ConfigReport { origin, problems }))
+}
+
+/// As far as the file can be read.
+fn paths_in(text: &str, environment: &[(String, String)], places: &Places) -> Paths {
+    let values = collect(text, environment, &mut Vec::new());
+    paths(&mut reader(&values, places), &default_paths())
 }
 
 /// Of the file as it is read here only the section is left, so what is no TOML is in it.

@@ -32,7 +32,10 @@ struct Service {
 
 impl Service {
     fn start() -> Service {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Service::listening(TcpListener::bind("127.0.0.1:0").unwrap())
+    }
+
+    fn listening(listener: TcpListener) -> Service {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let (seen, requests) = channel();
         std::thread::spawn(move || {
@@ -338,6 +341,72 @@ fn a_configuration_that_does_not_load_is_told_by_whom_it_names() {
     let nobody = send("[vats]\n");
     assert_eq!(nobody.code, Some(2));
     assert!(nobody.stderr.contains("vats"), "{}", nobody.stderr);
+}
+
+#[test]
+fn a_receiver_that_comes_late_is_told_as_long_as_it_is_tried() {
+    let home = Home::new();
+    let sim = Sim::start(&mut home.command(&["sim"]));
+    // Given a receiver that is away,
+    let address = nobody();
+    let mut send = home.command(&["--config", sim.config.as_str(), "notify", "send"]);
+    let send = send
+        .args(["--minutes", "5", "--json", "the service failed"])
+        .env("POCPIT_NOTIFY_WEBHOOK", address.clone() + "/hook")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut send = Running(send.spawn().unwrap());
+    let mut said = BufReader::new(send.0.stderr.take().unwrap()).lines();
+    assert!(
+        said.next()
+            .unwrap()
+            .unwrap()
+            .contains("did not take it yet")
+    );
+    // when it comes back, then it has the notice,
+    let place = address.strip_prefix("http://").unwrap();
+    let service = Service::listening(TcpListener::bind(place).unwrap());
+    service.wait_for("the notice", |request| {
+        request.body.contains("the service failed")
+    });
+    assert_eq!(send.0.wait().unwrap().code(), Some(0));
+    let rest: Vec<String> = said.map_while(Result::ok).collect();
+    // and nothing is kept.
+    assert!(!rest.join("\n").contains("is kept"), "{rest:?}");
+    let left = crate::config_of(&sim).paths.state_dir.join("outbox.d");
+    assert_eq!(std::fs::read_dir(left).unwrap().count(), 0);
+}
+
+#[test]
+fn what_could_not_be_sent_is_delivered_by_the_program_that_runs() {
+    let trial = Trial::new();
+    let config = trial.sim.config.as_str();
+    let command = |arguments: &[&str], hook: String| {
+        let mut command = trial
+            .home
+            .command(&[&["--config", config], arguments].concat());
+        command.env("POCPIT_NOTIFY_WEBHOOK", hook);
+        command
+    };
+    // Given a notice that nobody took, and one that was refused,
+    let sent = ran(&mut command(
+        &["notify", "send", "the service failed"],
+        nobody(),
+    ));
+    assert_eq!(sent.code, Some(1), "{}", sent.stderr);
+    assert!(sent.stderr.contains("is kept"), "{}", sent.stderr);
+    let refused = ran(&mut command(
+        &["notify", "send", "refused"],
+        trial.at("/404"),
+    ));
+    assert!(!refused.stderr.contains("is kept"), "{}", refused.stderr);
+    // when the program runs, then it delivers the first one.
+    let mut auto = command(&["auto"], trial.at("/hook"));
+    let auto = auto.stdout(Stdio::null()).stderr(Stdio::null());
+    let _running = Running(auto.spawn().unwrap());
+    let of_ours = |request: &Request| request.path == "/hook" && !request.body.contains("PoC");
+    let page = trial.service.wait_for("the page", of_ours);
+    assert!(page.body.contains("the service failed"), "{}", page.body);
 }
 
 struct Running(Child);
