@@ -23,6 +23,7 @@ mod memory;
 mod missed;
 mod nodes;
 mod observe;
+mod page;
 mod past;
 pub mod ports;
 pub mod preflight;

@@ -1,16 +1,17 @@
 //! Alerts as an operator who looks elsewhere is told them: once they are sure, once a day while they
 //! last, and once when they are over.
 
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 use super::core::Engine;
+use super::page::{self, Named, Page};
 use super::reads::{Reads, Source};
-use super::snapshot::{Alert, AlertLevel, CapSnapshot, Snapshot};
-use crate::domain::{Duration, Mode, Time, UsdPerHour};
+use super::snapshot::{Alert, AlertLevel, Snapshot};
+use crate::domain::{Duration, InstanceId, Time, UsdPerHour};
 use crate::kept;
 use crate::notify::{Notice, NoticeLevel};
 
@@ -30,7 +31,8 @@ impl Engine {
         if let Some(preflight) = self.sprint.preflight() {
             self.seen.reads.note(Source::Preflight, preflight.at);
         }
-        for notice in self.told.look(snapshot, &self.seen.reads) {
+        let prices = self.prices();
+        for notice in self.told.look(snapshot, &self.seen.reads, &prices) {
             self.ports.notifier.notify(&notice);
         }
         let every = self.config.notify.heartbeat_every;
@@ -41,7 +43,23 @@ impl Engine {
             self.ports.notifier.beat();
         }
     }
+
+    fn prices(&self) -> Prices {
+        let open = self.ledger.open_rentals().into_iter();
+        let open = open.filter_map(|open| {
+            Some((
+                open.instance?,
+                open.prices.gpu_price + open.prices.storage_price,
+            ))
+        });
+        let listed = self.seen.listing.iter().flat_map(|(_, listing)| listing);
+        let listed = listed.map(|instance| (instance.id, instance.total_price));
+        open.chain(listed).collect()
+    }
 }
+
+/// What each rental costs that is listed or open in the journal, whosever it is.
+type Prices = BTreeMap<InstanceId, UsdPerHour>;
 
 /// What is known of an alert.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,7 +104,12 @@ impl Told {
     }
 
     /// Takes what a snapshot shows, and gives what is to be told now.
-    pub(super) fn look(&mut self, snapshot: &Snapshot, reads: &Reads) -> Vec<Notice> {
+    pub(super) fn look(
+        &mut self,
+        snapshot: &Snapshot,
+        reads: &Reads,
+        prices: &Prices,
+    ) -> Vec<Notice> {
         let now = snapshot.at;
         // What is only worth knowing is on the screen.
         let alerts = snapshot.alerts.iter();
@@ -97,7 +120,7 @@ impl Told {
         let mut notices = Vec::new();
         for known in &mut self.known {
             if known.is_to_be_told(now) {
-                notices.push(notice(known, snapshot));
+                notices.push(notice(known, snapshot, prices));
                 known.told = Some(now);
             }
         }
@@ -176,7 +199,20 @@ impl Known {
     }
 }
 
-fn notice(known: &Known, snapshot: &Snapshot) -> Notice {
+fn notice(known: &Known, snapshot: &Snapshot, prices: &Prices) -> Notice {
+    let named = known.condition.instance();
+    let page = Page {
+        to_do: &known.advice,
+        money: page::money(
+            snapshot,
+            named.map(|instance| Named {
+                instance,
+                price: prices.get(&instance).copied(),
+            }),
+        ),
+        does: page::does(snapshot),
+        look: command(known, snapshot),
+    };
     let reminder = known.told.map(|_| "still: ").unwrap_or_default();
     Notice {
         level: match known.level {
@@ -184,101 +220,8 @@ fn notice(known: &Known, snapshot: &Snapshot) -> Notice {
             AlertLevel::Warning | AlertLevel::Notice => NoticeLevel::Warning,
         },
         title: format!("{reminder}{}", known.text),
-        body: body(known, snapshot),
+        body: page.text(snapshot),
         at: snapshot.at,
-    }
-}
-
-/// What to do, what is at stake, how much time is left, what the program does, and one command.
-fn body(known: &Known, snapshot: &Snapshot) -> String {
-    let mut body = format!("To do: {}.", known.advice.trim_end_matches('.'));
-    // Writing to a String cannot fail.
-    let _ = write!(body, "\nMoney: {}.", money(snapshot));
-    if let Some(left) = time_left(snapshot) {
-        let _ = write!(body, "\nTime: {left}.");
-    }
-    let _ = write!(body, "\npocpit: {}.", does(snapshot));
-    let _ = write!(body, "\nLook: {}", command(known, snapshot));
-    body
-}
-
-fn money(snapshot: &Snapshot) -> String {
-    let money = &snapshot.money;
-    if money.per_hour == UsdPerHour::ZERO {
-        // Of leftovers and of what cannot be listed, the sprint knows nothing.
-        return "this sprint has nothing rented".to_owned();
-    }
-    let until = snapshot
-        .rental
-        .as_ref()
-        .map(|rental| rental.lease_until.format(", until %H:%M UTC at the latest"));
-    format!(
-        "{} is running, {} so far in this sprint{}",
-        money.per_hour,
-        money.sprint,
-        until.map(|until| until.to_string()).unwrap_or_default()
-    )
-}
-
-/// What ends by itself, and when: the rental, the money, the time to register.
-fn time_left(snapshot: &Snapshot) -> Option<String> {
-    let all = [
-        rental_ends(snapshot),
-        cap_ends(snapshot),
-        poc_starts(snapshot),
-    ];
-    let all: Vec<String> = all.into_iter().flatten().collect();
-    (!all.is_empty()).then(|| all.join("; "))
-}
-
-fn rental_ends(snapshot: &Snapshot) -> Option<String> {
-    let until = snapshot.rental.as_ref()?.lease_until;
-    Some(format!(
-        "the rental ends itself in {} unless its lease is renewed",
-        in_words(until - snapshot.at)
-    ))
-}
-
-/// When the cap that is reached first is used up, if what is rented goes on at its price. What is
-/// reserved for it is not spent yet.
-fn cap_ends(snapshot: &Snapshot) -> Option<String> {
-    let money = &snapshot.money;
-    let left = |cap: &CapSnapshot| cap.limit - cap.used + money.reserved;
-    let first = money.caps.iter().min_by_key(|cap| left(cap))?;
-    let time = money.per_hour.lasts(left(first))?;
-    Some(format!(
-        "the cap of the {}, {}, is used up in {} at this price",
-        first.name,
-        first.limit,
-        in_words(time)
-    ))
-}
-
-fn poc_starts(snapshot: &Snapshot) -> Option<String> {
-    let reading = snapshot.chain.reading.as_ref()?;
-    let start = reading.poc_start.expected?.p50;
-    let deadline = reading.registration_deadline.expected?.p50;
-    Some(format!(
-        "PoC of the next epoch starts in {}, a node must be registered within {}",
-        in_words(start - snapshot.at),
-        in_words(deadline - snapshot.at)
-    ))
-}
-
-fn in_words(time: Duration) -> String {
-    let minutes = time.num_minutes().max(0);
-    match minutes / 60 {
-        0 => format!("{minutes} min"),
-        hours => format!("{hours} h {} min", minutes % 60),
-    }
-}
-
-fn does(snapshot: &Snapshot) -> String {
-    let step = snapshot.sprint.step;
-    match (snapshot.mode, &snapshot.sprint.gate) {
-        (Mode::Manual, Some(_)) => format!("it is {step}, and waits for your word"),
-        (Mode::Manual, None) => format!("it is {step}, and goes on until the next word is yours"),
-        (Mode::Auto, _) => format!("it is {step}, and goes on by itself"),
     }
 }
 

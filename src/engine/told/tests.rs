@@ -1,7 +1,6 @@
 use super::*;
-use crate::domain::{BootStage, InstanceId, Usd};
+use crate::domain::InstanceId;
 use crate::engine::attach::tests::snapshot;
-use crate::engine::snapshot::{BootSnapshot, LinkSnapshot, RentalSnapshot};
 
 fn at(second: i64) -> Time {
     Time::UNIX_EPOCH + Duration::seconds(second)
@@ -27,7 +26,9 @@ fn told(seen: &[(i64, &[Alert])]) -> Vec<(i64, NoticeLevel, String)> {
             alerts: alerts.to_vec(),
             ..snapshot(0)
         };
-        let notices = told.look(&snapshot, &Reads::default()).into_iter();
+        let notices = told
+            .look(&snapshot, &Reads::default(), &Prices::new())
+            .into_iter();
         all.extend(notices.map(|notice| (*second, notice.level, notice.title)));
     }
     all
@@ -160,7 +161,7 @@ fn a_page_says_what_is_at_stake_what_the_program_does_and_one_command() {
         snapshot.at = at(second);
         snapshot.alerts = vec![bad.clone()];
         snapshot.money.per_hour = UsdPerHour::from_dollars(9.6);
-        told.look(&snapshot, &Reads::default())
+        told.look(&snapshot, &Reads::default(), &Prices::new())
     };
     look(&mut told, 0);
     let notices = look(&mut told, 20);
@@ -173,78 +174,6 @@ fn a_page_says_what_is_at_stake_what_the_program_does_and_one_command() {
     );
 }
 
-fn cap(name: &str, limit: f64, used: f64) -> CapSnapshot {
-    CapSnapshot {
-        name: name.into(),
-        limit: Usd::from_dollars(limit),
-        used: Usd::from_dollars(used),
-    }
-}
-
-#[test]
-fn what_is_rented_has_the_time_until_the_first_cap_is_used_up() {
-    let time = |caps: Vec<CapSnapshot>, per_hour| {
-        let mut snapshot = snapshot(0);
-        snapshot.money.per_hour = UsdPerHour::from_dollars(per_hour);
-        snapshot.money.reserved = Usd::from_dollars(4.0);
-        snapshot.money.caps = caps;
-        time_left(&snapshot)
-    };
-    // Of the 12 dollars of the sprint 7 are spent or reserved, and 4 of them are not spent yet.
-    let caps = vec![cap("sprint", 12.0, 7.0), cap("month", 500.0, 100.0)];
-    assert_eq!(
-        time(caps.clone(), 6.0).unwrap(),
-        "the cap of the sprint, $12.00, is used up in 1 h 30 min at this price"
-    );
-    // What is overspent is used up now, and without a price nothing ends.
-    let over = time(vec![cap("day", 5.0, 30.0)], 6.0).unwrap();
-    assert!(over.contains("used up in 0 min"), "{over}");
-    assert_eq!(time(caps, 0.0), None);
-}
-
-/// A rental whose lease ends 3,600 seconds after the beginning.
-fn rental() -> RentalSnapshot {
-    RentalSnapshot {
-        id: InstanceId(7),
-        label: "pocpit/north/7/1-0000000a".parse().unwrap(),
-        gpus: "4x H100 SXM".into(),
-        location: None,
-        status: "running".into(),
-        rented_at: at(0),
-        price: UsdPerHour::from_dollars(9.6),
-        cost: Usd::ZERO,
-        lease_until: at(3_600),
-        ssh: None,
-        link: LinkSnapshot::None,
-        boot: BootSnapshot {
-            stage: BootStage::Placed,
-            progress: None,
-            detail: String::new(),
-            started: Vec::new(),
-            ready_from: None,
-            ready_at: None,
-            ready_by: None,
-            fault: None,
-        },
-        devices: Vec::new(),
-        service: None,
-        releasing: false,
-    }
-}
-
-#[test]
-fn a_rental_has_the_time_until_its_lease_is_over() {
-    let snapshot = Snapshot {
-        at: at(780),
-        rental: Some(rental()),
-        ..snapshot(0)
-    };
-    assert_eq!(
-        time_left(&snapshot).unwrap(),
-        "the rental ends itself in 47 min unless its lease is renewed"
-    );
-}
-
 /// Looks at these alerts at this second.
 fn look(told: &mut Told, second: i64, alerts: &[Alert]) -> Vec<String> {
     let snapshot = Snapshot {
@@ -252,7 +181,9 @@ fn look(told: &mut Told, second: i64, alerts: &[Alert]) -> Vec<String> {
         alerts: alerts.to_vec(),
         ..snapshot(0)
     };
-    let notices = told.look(&snapshot, &Reads::default()).into_iter();
+    let notices = told
+        .look(&snapshot, &Reads::default(), &Prices::new())
+        .into_iter();
     notices.map(|notice| notice.title).collect()
 }
 
@@ -332,7 +263,7 @@ fn told_of_foreign(shown: std::ops::Range<i64>, listed: &[i64]) -> Vec<(i64, Not
             alerts: is_shown.then(|| foreign.clone()).into_iter().collect(),
             ..snapshot(0)
         };
-        let notices = told.look(&snapshot, &reads).into_iter();
+        let notices = told.look(&snapshot, &reads, &Prices::new()).into_iter();
         all.extend(notices.map(|notice| (second, notice.level)));
     }
     all
@@ -350,4 +281,36 @@ fn what_two_listings_say_is_told_at_the_second_one() {
     let critical = (30, NoticeLevel::Critical);
     let over = (209, NoticeLevel::Resolved);
     assert_eq!(told_of_foreign(0..90, &[0, 30, 60, 90]), [critical, over]);
+}
+
+#[test]
+fn a_page_of_a_rental_that_is_not_the_sprints_says_what_it_costs() {
+    let foreign = Alert {
+        condition: Condition::Foreign(InstanceId(7)),
+        ..alert(
+            AlertLevel::Critical,
+            "instance 7 belongs to another cockpit",
+        )
+    };
+    let page = |prices: &Prices| {
+        let mut told = Told::default();
+        let mut look = |second| {
+            let snapshot = Snapshot {
+                at: at(second),
+                alerts: vec![foreign.clone()],
+                ..snapshot(0)
+            };
+            told.look(&snapshot, &Reads::default(), prices)
+        };
+        look(0);
+        look(20).remove(0).body
+    };
+    let known = page(&[(InstanceId(7), UsdPerHour::from_dollars(9.6))].into());
+    let money = "\nMoney: instance 7 costs $9.60/h as long as it is there; this sprint has nothing rented.\n";
+    assert!(known.contains(money), "{known}");
+    let unknown = page(&Prices::new());
+    assert!(
+        unknown.contains("what instance 7 costs is not known"),
+        "{unknown}"
+    );
 }
