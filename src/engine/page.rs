@@ -50,7 +50,7 @@ pub(super) fn money(snapshot: &Snapshot, named: Option<Named>) -> String {
         Some(Named { instance, .. }) => {
             format!("what instance {instance} costs is not known; {sprint}")
         }
-        None if running(snapshot) > snapshot.money.per_hour => {
+        None if running(snapshot).exceeds(snapshot.money.per_hour) => {
             format!(
                 "{sprint}, and {} may be running by the journal",
                 running(snapshot)
@@ -58,6 +58,34 @@ pub(super) fn money(snapshot: &Snapshot, named: Option<Named>) -> String {
         }
         None => sprint,
     }
+}
+
+/// The page of an epoch that is over. What the program does about the next one is the same of each.
+pub(super) fn of_epoch(
+    snapshot: &Snapshot,
+    next: NextEpoch,
+    to_do: &str,
+    money: String,
+    look: &str,
+) -> String {
+    let does = match next {
+        NextEpoch::ByItself => "it goes on with the next epoch by itself",
+        NextEpoch::ByHand => "it begins nothing new before your word",
+    };
+    let page = Page {
+        to_do,
+        money,
+        does: does.to_owned(),
+        look,
+    };
+    page.text(snapshot)
+}
+
+/// Who begins with the next epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NextEpoch {
+    ByItself,
+    ByHand,
 }
 
 /// What may be running, whatever it is for.

@@ -72,6 +72,11 @@ impl Engine {
         snapshot
     }
 
+    /// What there is to see now, for what is told beside alerts.
+    pub(super) fn situation(&self, now: Time) -> Snapshot {
+        self.snapshot(now, &mut Began::default())
+    }
+
     fn snapshot(&self, now: Time, began: &mut Began) -> Snapshot {
         Snapshot {
             at: now,
