@@ -1,19 +1,23 @@
 //! `pocpit auto`: hands off.
 
 use std::path::Path;
+use std::time::Duration;
 
 use color_eyre::eyre::Report;
 
 use super::arguments::{Auto, Common};
 use super::headless::{self, Followed, Format, Hangup, Signals};
 use super::telemetry::{self, Audience};
-use super::{Exit, causes, runtime, say, turn};
+use super::{Exit, causes, runtime, say, service, turn};
 use crate::config::Config;
 use crate::domain::{Mode, Step};
 use crate::engine::ports::Market;
 use crate::engine::{self, EndAfter};
 use crate::http::HttpClient;
 use crate::journal;
+
+/// What the market may take to say who works on the account, with all the tries of a call.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report> {
     let config = runtime::load(common)?.config;
@@ -104,6 +108,7 @@ fn is_half_done(state_dir: &Path) -> bool {
 /// Two cockpits on one account spend twice what each was told, so hands-off refuses. A market that
 /// does not answer is no reason: the engine rents nothing until it does.
 pub(super) async fn another_cockpit(config: &Config) -> Option<String> {
+    service::starts_late("asking who else works on the account", PATIENCE);
     let instances = match runtime::market(&HttpClient::new(), &config.vast, config.simulation)
         .instances()
         .await
