@@ -19,8 +19,8 @@
 //! | [`network_node`] | wanted against seen registrations (pure), and the Network Node's client |
 //! | [`ssh`] | sessions, the log followed by byte, the tunnel; foreign bytes to safe lines (pure) |
 //! | [`flow`] | **the sprint**: a pure state machine, events in, effects out |
-//! | [`journal`] | durable memory: intents before effects, outcomes after; the one-writer lock |
 //! | [`kept`] | small files that are replaced whole |
+//! | [`journal`] | durable memory: intents before effects, outcomes after; the one-writer lock |
 //! | [`notify`] | tells the operator: webhook, Telegram, Discord, ntfy, a program; the heartbeat |
 //! | [`proxy`] | the inference proxy |
 //! | [`engine`] | owns sprint and journal, runs effects, observes the world, publishes snapshots, to viewers too |

@@ -53,7 +53,7 @@ fn allowed(file: &str) -> &'static [&'static str] {
             "mlnode::boot",
             "network_node::diff",
         ],
-        "journal" => &["domain", "flow", "journal"],
+        "journal" => &["domain", "flow", "kept", "journal"],
         "chain" | "vast" | "mlnode" | "network_node" | "ssh" | "notify" | "proxy" => {
             if is_pure(file) {
                 &["domain", "chain", "vast", "mlnode", "network_node", "ssh"]

@@ -391,6 +391,8 @@ fn no_secret_is_in_anything_that_is_said_written_or_started() {
         let config = format!("{broken}.toml");
         operator.run(&config, &["config", "check"]);
         operator.run(&config, &["config", "show"]);
+        // Who is told why it does not load repeats it here.
+        operator.run(&config, &["notify", "send", "it failed"]);
     }
     let written = ["state", "run"].map(|name| operator.path(name));
     let count: usize = written.iter().map(|path| operator.search_files(path)).sum();

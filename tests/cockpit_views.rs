@@ -231,6 +231,7 @@ fn waiting() -> Snapshot {
         history: Arc::default(),
         boot_log: BootLog::default(),
         rentals_read_at: None,
+        boots: BootTally::default(),
         notices_lost: 0,
         ended: false,
     }

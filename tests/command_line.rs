@@ -9,6 +9,8 @@ mod common;
 mod inference;
 #[path = "command_line/json.rs"]
 mod json;
+#[path = "command_line/metrics.rs"]
+mod metrics;
 #[path = "command_line/notify.rs"]
 mod notify;
 #[path = "command_line/offers.rs"]
@@ -19,6 +21,8 @@ mod plan;
 mod proxy;
 #[path = "command_line/rehearse.rs"]
 mod rehearse;
+#[path = "command_line/relay.rs"]
+mod relay;
 #[path = "command_line/serve.rs"]
 mod serve;
 #[path = "command_line/ssh.rs"]

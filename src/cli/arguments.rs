@@ -320,7 +320,7 @@ fn speed(text: &str) -> Result<f64, String> {
 /// `pocpit notify`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum NotifyCommand {
-    /// Send a notice that says that it is a test, and tell where it did not arrive.
+    /// Send a notice that says that it is a test, and tell where it did not arrive and what to do.
     Test {
         /// Only this channel; all that are configured when absent.
         #[arg(value_parser = channel)]
@@ -328,7 +328,8 @@ pub(crate) enum NotifyCommand {
         #[command(flatten)]
         output: Output,
     },
-    /// Send a notice of your own by every channel.
+    /// Send a notice of your own by every channel. Whatever else is wrong with the configuration is told
+    /// in it: only [notify] must be right.
     Send {
         /// How bad.
         #[arg(long, default_value = "notice", value_parser = level)]
@@ -337,6 +338,9 @@ pub(crate) enum NotifyCommand {
         title: String,
         /// What it means and what to do.
         body: Option<String>,
+        /// Go on trying for so many minutes where it may still arrive.
+        #[arg(long, default_value_t = 0)]
+        minutes: u32,
         #[command(flatten)]
         output: Output,
     },

@@ -48,9 +48,6 @@ pub(super) struct Errand {
 pub(super) async fn run(errand: Errand, common: &Common) -> Result<Exit, Report> {
     let config = runtime::load(common)?.config;
     let _guard = telemetry::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
-    if let Some(refusal) = auto::another_cockpit(&config).await {
-        return Ok(refused(&refusal));
-    }
     let ledger = journal::read_only(&config.paths.state_dir)?;
     let saved = engine::saved_sprint(&ledger)?;
     match saved.filter(|sprint| sprint.step() != Step::Waiting) {
@@ -67,6 +64,9 @@ pub(super) async fn run(errand: Errand, common: &Common) -> Result<Exit, Report>
             ));
         }
         None => {}
+    }
+    if let Some(refusal) = auto::another_cockpit(&config).await {
+        return Ok(refused(&refusal));
     }
     let seen = plan::look(&config, errand.aim.workload()).await?;
     let prospect = match prospect(&config, &seen, errand.aim) {

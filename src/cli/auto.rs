@@ -1,21 +1,30 @@
 //! `pocpit auto`: hands off.
 
+use std::path::Path;
+use std::time::Duration;
+
 use color_eyre::eyre::Report;
 
 use super::arguments::{Auto, Common};
 use super::headless::{self, Followed, Format, Hangup, Signals};
 use super::telemetry::{self, Audience};
-use super::{Exit, causes, runtime, say};
+use super::{Exit, causes, runtime, say, service, turn};
 use crate::config::Config;
-use crate::domain::Mode;
-use crate::engine::EndAfter;
+use crate::domain::{Mode, Step};
 use crate::engine::ports::Market;
+use crate::engine::{self, EndAfter};
 use crate::http::HttpClient;
+use crate::journal;
+
+/// What the market may take to say who works on the account, with all the tries of a call.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report> {
     let config = runtime::load(common)?.config;
     let _guard = telemetry::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
-    if let Some(refusal) = another_cockpit(&config).await {
+    if !is_half_done(&config.paths.state_dir)
+        && let Some(refusal) = another_cockpit(&config).await
+    {
         say(format_args!("pocpit: {refusal}"));
         return Ok(Exit::Refused);
     }
@@ -27,7 +36,21 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
     let mut signals = Signals::listen()?;
     let mut config = config;
     loop {
-        let handle = runtime::start_engine(&config, Mode::Auto, end_after)?;
+        let state_dir = &config.paths.state_dir;
+        let start = || runtime::start_engine(&config, Mode::Auto, end_after);
+        let started = tokio::select! {
+            started = turn::wait(state_dir, start) => started,
+            () = signals.end() => return Ok(ended_before_it_began(state_dir)),
+        };
+        let handle = match started {
+            Ok(handle) => handle,
+            // No refusal: a service manager is to try again, for the other one will end.
+            Err(error) if turn::is_locked(&error) => {
+                say(format_args!("pocpit: {}", causes(&error)));
+                return Ok(Exit::Failed);
+            }
+            Err(error) => return Err(error),
+        };
         let load = || reload(common, &config);
         let followed = headless::follow_until_reload(
             handle,
@@ -41,6 +64,17 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
             Followed::Reloaded(fresh) => config = *fresh,
         }
     }
+}
+
+/// The other process has the state directory, and what is rented is its own affair until it ends.
+fn ended_before_it_began(state_dir: &Path) -> Exit {
+    if !is_half_done(state_dir) {
+        return Exit::Done;
+    }
+    say(format_args!(
+        "ended before it could go on, and something may be rented: start pocpit again, or `pocpit release` to take it down"
+    ));
+    Exit::Unknown
 }
 
 /// The configuration as it is now, if the work that is under way can go on with it.
@@ -60,9 +94,21 @@ fn reload(common: &Common, old: &Config) -> Result<Config, String> {
     Ok(fresh)
 }
 
+/// True when a sprint of our own is under way, or something that it rented may be. That goes on whoever
+/// else is there: it is paid for, and nobody else takes it down.
+fn is_half_done(state_dir: &Path) -> bool {
+    let Ok(ledger) = journal::read_only(state_dir) else {
+        return false;
+    };
+    let sprint = engine::saved_sprint(&ledger).ok().flatten();
+    let is_under_way = sprint.is_some_and(|sprint| sprint.step() != Step::Waiting);
+    is_under_way || !ledger.open_rentals().is_empty()
+}
+
 /// Two cockpits on one account spend twice what each was told, so hands-off refuses. A market that
 /// does not answer is no reason: the engine rents nothing until it does.
 pub(super) async fn another_cockpit(config: &Config) -> Option<String> {
+    service::starts_late("asking who else works on the account", PATIENCE);
     let instances = match runtime::market(&HttpClient::new(), &config.vast, config.simulation)
         .instances()
         .await

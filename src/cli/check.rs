@@ -10,7 +10,7 @@ use tokio::process::Command;
 use super::arguments::{Common, Output};
 use super::{Exit, print, print_json, runtime, telemetry};
 use crate::chain::client::ChainClient;
-use crate::config::{Config, Exposure, ProxyConfig};
+use crate::config::{Config, Exposure, KeyOf, Loaded, ProxyConfig};
 use crate::domain::{
     Account, CallError, CallErrorKind, Instance, NodeId, Offer, RegisteredNode, SourceReport,
     SyncState, Time, Verdict,
@@ -67,8 +67,7 @@ impl Probe {
 
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
     telemetry::quiet();
-    let config = runtime::load(common)?.config;
-    let probes = probes(&config).await;
+    let probes = probes(&runtime::load(common)?).await;
     if output.json {
         print_json(&probes)?;
     } else {
@@ -110,7 +109,8 @@ fn in_words(probes: &[Probe]) -> String {
     lines.join("\n")
 }
 
-async fn probes(config: &Config) -> Vec<Probe> {
+async fn probes(loaded: &Loaded) -> Vec<Probe> {
+    let config = &loaded.config;
     let http = HttpClient::new();
     let market = runtime::market(&http, &config.vast, config.simulation);
     let chain = ChainClient::new(http.clone(), &config.chain);
@@ -137,8 +137,9 @@ async fn probes(config: &Config) -> Vec<Probe> {
         .unwrap_or_default();
     probes.extend(clock(now, &sources));
     probes.extend(sources.iter().map(source));
-    probes.extend(sprint_needs(&chain, &node, now, config, &leaving).await);
+    probes.extend(sprint_needs(&chain, &node, now, loaded, &leaving).await);
     probes.extend(listeners(config, owner));
+    probes.push(serving(loaded, owner));
     probes
 }
 
@@ -372,9 +373,10 @@ async fn sprint_needs(
     chain: &dyn Chain,
     network_node: &dyn NetworkNode,
     now: Time,
-    config: &Config,
+    loaded: &Loaded,
     leaving: &[NodeId],
 ) -> Vec<Probe> {
+    let config = &loaded.config;
     let examined = preflight::examine(chain, network_node, now, config, leaving).await;
     let findings = examined.preflight.findings.into_iter();
     let mut probes: Vec<Probe> = findings
@@ -387,9 +389,35 @@ async fn sprint_needs(
     if let Some(settings) = &config.inference_proxy {
         let client = ProxyClient::new(HttpClient::new(), settings);
         probes.push(registered_proxy(settings, &examined.nodes));
-        probes.push(running_proxy(&client).await);
+        let running = running_proxy(&client).await;
+        probes.push(upstream_keys(loaded, &running.verdict));
+        probes.push(running);
     }
     probes
+}
+
+/// Whether the keys of the upstreams can be read. The proxy's own process may have credentials that
+/// this one has not, and does not start without them.
+fn upstream_keys(loaded: &Loaded, proxy_runs: &Verdict) -> Probe {
+    let what = "upstream keys";
+    let unread: Vec<String> = loaded
+        .unread(KeyOf::Upstreams)
+        .map(|problem| format!("{}: {}", problem.key, problem.what))
+        .collect();
+    if unread.is_empty() {
+        return Probe::met(what, "can be read");
+    }
+    if *proxy_runs == Verdict::Met {
+        return Probe::met(
+            what,
+            "the proxy that runs has them, and this process needs none",
+        );
+    }
+    Probe::unmet(
+        what,
+        unread.join("; "),
+        "put it where the setting says; a key that only pocpit-proxy.service can read is in order when that runs",
+    )
 }
 
 /// Whether the proxy's process answers, and has somebody to ask.
@@ -445,13 +473,26 @@ fn listeners(config: &Config, owner: Owner) -> Vec<Probe> {
     else {
         return Vec::new();
     };
-    let api = listener("network_node.api_listen", *api_listen, owner);
-    let inference = listener("network_node.inference_listen", *inference_listen, owner);
+    let of_tunnel = |setting, address| listener("tunnel", setting, address, owner);
+    let api = of_tunnel("network_node.api_listen", *api_listen);
+    let inference = of_tunnel("network_node.inference_listen", *inference_listen);
     vec![api, inference]
 }
 
-fn listener(setting: &str, address: SocketAddr, owner: Owner) -> Probe {
-    let what = "tunnel";
+/// Where `pocpit serve` would take requests. Who never said so need not mean to serve: the usual port
+/// is also that of others.
+fn serving(loaded: &Loaded, owner: Owner) -> Probe {
+    let (what, setting) = ("serve", "vllm.listen");
+    let address = loaded.config.vllm.listen;
+    let probe = listener(what, setting, address, owner);
+    if probe.verdict == Verdict::Met || loaded.names_section("vllm") {
+        return probe;
+    }
+    let advice = format!("nobody can listen on {address}: set {setting} before `pocpit serve`");
+    Probe::met(what, advice)
+}
+
+fn listener(what: &str, setting: &str, address: SocketAddr, owner: Owner) -> Probe {
     match TcpListener::bind(address) {
         Ok(_) => Probe::met(what, format!("{address} is free ({setting})")),
         Err(error) if error.kind() == ErrorKind::AddrInUse && owner == Owner::Runs => Probe::met(

@@ -7,11 +7,12 @@ use color_eyre::eyre::{Report, eyre};
 use super::arguments::Common;
 use super::headless::{self, Format, Signals};
 use super::telemetry::{self, Audience};
+use super::turn::is_locked;
 use super::{Exit, runtime, say, setup};
 use crate::config::{Config, LoadError};
 use crate::domain::Mode;
-use crate::engine::{self, Command, EndAfter, EngineHandle, QuitChoice, attach};
-use crate::journal::JournalError;
+use crate::engine::attach::{self, Attached};
+use crate::engine::{self, Command, EndAfter, EngineHandle, QuitChoice};
 use crate::tui::{self, ExitReason, Places, Seat, TuiOptions};
 
 pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
@@ -19,7 +20,7 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
     let config = match runtime::load(common) {
         Ok(loaded) => loaded.config,
         Err(LoadError::Missing(file)) => return setup::run(common, &file).await,
-        Err(error) => return Err(error.into()),
+        Err(error) => return look_on(common, error).await,
     };
     let options = common.tui(&config)?;
     let _guard = telemetry::start(Audience::Cockpit, common.log_format, &config.paths.log_dir)?;
@@ -34,19 +35,32 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
             )
             .await
         }
-        Err(error) if is_locked(&error) => view(&config, options).await,
+        Err(error) if is_locked(&error) => {
+            let attached = attach::attach(&config.paths.state_dir).await?;
+            view(attached, &config, options).await
+        }
         Err(error) => Err(error),
     }
 }
 
-fn is_locked(error: &Report) -> bool {
-    matches!(error.downcast_ref(), Some(JournalError::Locked { .. }))
+/// Who drives has the keys, and who looks on needs none. Where nobody drives, `what_lacks` is why this
+/// program cannot.
+async fn look_on(common: &Common, what_lacks: LoadError) -> Result<Exit, Report> {
+    let Ok(loaded) = runtime::load_for(common, &[]) else {
+        return Err(what_lacks.into());
+    };
+    let config = loaded.config;
+    let Ok(attached) = attach::attach(&config.paths.state_dir).await else {
+        return Err(what_lacks.into());
+    };
+    let options = common.tui(&config)?;
+    let _guard = telemetry::start(Audience::Cockpit, common.log_format, &config.paths.log_dir)?;
+    view(attached, &config, options).await
 }
 
 /// Looks on at the process that holds the state directory, which does what is decided here. Leaving
 /// changes nothing there.
-async fn view(config: &Config, options: TuiOptions) -> Result<Exit, Report> {
-    let attached = attach::attach(&config.paths.state_dir).await?;
+async fn view(attached: Attached, config: &Config, options: TuiOptions) -> Result<Exit, Report> {
     let seat = Seat::Viewer {
         driver: attached.owner,
         commands: attached.commands,

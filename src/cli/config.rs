@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 
 use super::arguments::{Common, ConfigCommand};
 use super::{Exit, print, print_json, runtime, say};
-use crate::config::{self, Fate, Imported};
+use crate::config::{self, Fate, Imported, KeyOf};
 
 pub(crate) fn run(command: &ConfigCommand, common: &Common) -> Result<Exit, Report> {
     match command {
@@ -49,7 +49,7 @@ fn init(path: &Path) -> Result<Exit, Report> {
 }
 
 fn check(common: &Common) -> Result<Exit, Report> {
-    let loaded = runtime::load(common)?;
+    let loaded = runtime::load_for(common, KeyOf::ALL)?;
     common.tui(&loaded.config)?;
     let origin = loaded.file.as_ref().map_or_else(
         || "the environment".to_owned(),

@@ -74,6 +74,11 @@ impl Signals {
         })
     }
 
+    /// Until the end is asked for, in whichever way. There is nothing yet that a hangup could change.
+    pub(crate) async fn end(&mut self) {
+        while let Asked::Reload = self.next().await {}
+    }
+
     async fn next(&mut self) -> Asked {
         tokio::select! {
             _ = self.interrupt.recv() => Asked::Stop,
@@ -183,9 +188,11 @@ fn read_again(hangup: &Hangup<'_>) -> Option<Config> {
             Some(config)
         }
         Err(why) => {
-            say(format_args!(
-                "the configuration is not changed, the old one stays in force: {why}"
-            ));
+            // On standard error too, and in the log, where whoever sent the signal looks.
+            let told =
+                format!("the configuration is not changed, the old one stays in force: {why}");
+            tracing::error!("{told}");
+            service::does(&told);
             None
         }
     }

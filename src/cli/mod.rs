@@ -33,6 +33,7 @@ mod simulated;
 mod ssh;
 mod takedown;
 mod telemetry;
+mod turn;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -1,14 +1,20 @@
 //! `pocpit notify …`: tells the operator by hand, to see whether that works, or for a service manager.
 
+mod send;
+
 use std::fmt;
+use std::time::Duration;
 
 use color_eyre::eyre::Report;
 use serde::Serialize;
 
-use super::arguments::{Common, NotifyCommand};
+use super::arguments::{Common, NotifyCommand, Output};
 use super::{Exit, print, print_json, runtime, say, telemetry};
+use crate::config::{LoadError, NotifyConfig};
+use crate::domain::CockpitId;
 use crate::http::HttpClient;
-use crate::notify::{self, Channel, Notice, NoticeLevel};
+use crate::notify::{self, Channel, NotDelivered, Notice, NoticeLevel};
+use send::Delivery;
 
 /// What became of a notice on one channel.
 #[derive(Debug, Serialize)]
@@ -18,6 +24,21 @@ struct Told {
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+}
+
+impl Told {
+    fn of(channel: Channel, result: Result<(), NotDelivered>) -> Told {
+        let error = result.err();
+        Told {
+            channel: channel.name(),
+            arrived: error.is_none(),
+            why: error.as_ref().map(NotDelivered::to_string),
+            remedy: error.map(|error| error.remedy),
+        }
+    }
 }
 
 impl fmt::Display for Told {
@@ -29,64 +50,110 @@ impl fmt::Display for Told {
                 self.channel
             ),
             Some(why) => write!(f, "{}: it did NOT arrive: {why}", self.channel),
+        }?;
+        match &self.remedy {
+            None => Ok(()),
+            Some(remedy) => write!(f, "\n  To do: {remedy}."),
         }
     }
 }
 
 pub(crate) async fn run(command: NotifyCommand, common: &Common) -> Result<Exit, Report> {
     telemetry::quiet();
-    let config = runtime::load(common)?.config;
-    let (output, only, notice) = match command {
+    match command {
         NotifyCommand::Test { channel, output } => {
-            let notice = Notice {
-                level: NoticeLevel::Notice,
-                title: "a test of pocpit".into(),
-                body: format!(
-                    "If you read this, cockpit {} can tell you when something is wrong. There is nothing to do.",
-                    config.cockpit
-                ),
-                at: chrono::Utc::now(),
-            };
-            (output, channel, notice)
+            let config = runtime::load(common)?.config;
+            tell(&config.notify, channel, &test_of(&config.cockpit), output).await
         }
         NotifyCommand::Send {
             level,
             title,
             body,
+            minutes,
             output,
         } => {
+            let whom = runtime::addressees(common)?;
+            let body = body.unwrap_or_default();
+            let body = match whom.trouble {
+                None => body,
+                Some(trouble) if Channel::of(&whom.notify).is_empty() => return Err(trouble.into()),
+                Some(trouble) => with_trouble(&body, &trouble),
+            };
             let notice = Notice {
                 level,
                 title,
-                body: body.unwrap_or_default(),
+                body,
                 at: chrono::Utc::now(),
             };
-            (output, None, notice)
+            let delivery = Delivery {
+                config: &whom.notify,
+                notice: &notice,
+                outbox: &runtime::outbox(&whom.paths),
+                left: Channel::of(&whom.notify),
+                told: Vec::new(),
+                kept: None,
+            };
+            if delivery.left.is_empty() {
+                return Ok(nobody(None));
+            }
+            let patience = Duration::from_secs(60 * u64::from(minutes));
+            conclude(&delivery.within(patience).await, output)
         }
-    };
-    let mut channels = Channel::of(&config.notify);
+    }
+}
+
+fn test_of(cockpit: &CockpitId) -> Notice {
+    Notice {
+        level: NoticeLevel::Notice,
+        title: "a test of pocpit".into(),
+        body: format!(
+            "If you read this, cockpit {cockpit} can tell you when something is wrong. There is nothing to do."
+        ),
+        at: chrono::Utc::now(),
+    }
+}
+
+/// What a service failed of may well be this.
+fn with_trouble(body: &str, trouble: &LoadError) -> String {
+    let text = format!(
+        "{body}\nThe configuration does not load, and pocpit does not start until it does: {trouble}"
+    );
+    text.trim_start().to_owned()
+}
+
+async fn tell(
+    config: &NotifyConfig,
+    only: Option<Channel>,
+    notice: &Notice,
+    output: Output,
+) -> Result<Exit, Report> {
+    let mut channels = Channel::of(config);
     channels.retain(|channel| only.is_none_or(|only| only == *channel));
     if channels.is_empty() {
-        let what = only.map_or("nobody is told", Channel::name);
-        say(format_args!(
-            "pocpit: {what} is not configured: see [notify] in the configuration, `pocpit config init` writes an example"
-        ));
-        return Ok(Exit::Usage);
+        return Ok(nobody(only));
     }
     let http = HttpClient::new();
     let mut all = Vec::new();
     for channel in channels {
-        let result = notify::deliver(&http, &config.notify, channel, &notice).await;
-        all.push(Told {
-            channel: channel.name(),
-            arrived: result.is_ok(),
-            why: result.err().map(|error| error.to_string()),
-        });
+        let result = notify::deliver(&http, config, channel, notice).await;
+        all.push(Told::of(channel, result));
     }
+    conclude(&all, output)
+}
+
+fn nobody(only: Option<Channel>) -> Exit {
+    let what = only.map_or("nobody is told", Channel::name);
+    say(format_args!(
+        "pocpit: {what} is not configured: see [notify] in the configuration, `pocpit config init` writes an example"
+    ));
+    Exit::Usage
+}
+
+fn conclude(all: &[Told], output: Output) -> Result<Exit, Report> {
     if output.json {
         print_json(&all)?;
     } else {
-        for told in &all {
+        for told in all {
             print(&told.to_string())?;
         }
     }

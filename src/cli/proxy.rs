@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::arguments::Common;
 use super::telemetry::{self, Audience};
 use super::{Exit, runtime, say, told_to_end};
-use crate::config::Config;
+use crate::config::{Config, KeyOf};
 use crate::domain::NodeConfig;
 use crate::engine::ports::NetworkNode;
 use crate::http::HttpClient;
@@ -21,7 +21,7 @@ use crate::proxy::STATE_FILE;
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
-    let config = runtime::load(common)?.config;
+    let config = runtime::load_for(common, &[KeyOf::Upstreams])?.config;
     let Some(proxy) = &config.inference_proxy else {
         say(format_args!(
             "pocpit: the configuration has no section [inference_proxy]: see `pocpit config init`"

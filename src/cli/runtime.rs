@@ -1,5 +1,6 @@
 //! Puts the program together: clients for the configured world, journal, engine.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use color_eyre::eyre::Report;
@@ -8,7 +9,8 @@ use rand::RngExt;
 use super::arguments::Common;
 use crate::chain::client::ChainClient;
 use crate::config::{
-    self, Config, LoadError, Loaded, NotifyConfig, Paths, Salvaged, SimulationConfig, VastConfig,
+    self, Addressees, Config, KeyOf, LoadError, Loaded, NotifyConfig, Paths, Salvaged,
+    SimulationConfig, VastConfig,
 };
 use crate::domain::{Aim, Instance, Mode};
 use crate::engine::{
@@ -24,9 +26,15 @@ use crate::proxy::ProxyClient;
 use crate::ssh::OpenSshRemote;
 use crate::vast::{Pacing, VastClient};
 
-/// Reads the configuration and tells its warnings.
+/// Reads the configuration and tells its warnings. The inference proxy is another process, often
+/// another service with its own credentials: nobody else needs its keys.
 pub(crate) fn load(common: &Common) -> Result<Loaded, LoadError> {
-    let loaded = config::load(common.config.as_deref(), &environment())?;
+    load_for(common, &[KeyOf::Market])
+}
+
+/// The same for who needs these keys.
+pub(crate) fn load_for(common: &Common, needed: &[KeyOf]) -> Result<Loaded, LoadError> {
+    let loaded = config::load_for(common.config.as_deref(), &environment(), needed)?;
     warn_of(&loaded.warnings);
     Ok(loaded)
 }
@@ -36,6 +44,16 @@ pub(crate) fn salvage(common: &Common) -> Salvaged {
     let salvaged = config::salvage(common.config.as_deref(), &environment());
     warn_of(&salvaged.warnings);
     salvaged
+}
+
+/// Reads whom to tell, whatever else is wrong with the configuration.
+pub(crate) fn addressees(common: &Common) -> Result<Addressees, LoadError> {
+    let found = config::addressees(common.config.as_deref(), &environment())?;
+    warn_of(&found.warnings);
+    if let Some(trouble) = &found.trouble {
+        super::say(format_args!("warning: only [notify] is read: {trouble}"));
+    }
+    Ok(found)
 }
 
 fn environment() -> Vec<(String, String)> {
@@ -101,11 +119,19 @@ pub(crate) fn rental_logs(config: &Config) -> RentalLogs {
     RentalLogs::in_directory(config.paths.state_dir.join("rental_logs"))
 }
 
+/// Where notices are that are not delivered yet.
+pub(crate) fn outbox(paths: &Paths) -> PathBuf {
+    paths.state_dir.join("outbox.json")
+}
+
 /// Tells the operator; what is not delivered yet is kept over restarts. It begins to deliver at once,
 /// so there is one for each engine.
 fn notifier(config: &Config) -> Notifier {
-    let outbox = config.paths.state_dir.join("outbox.json");
-    Notifier::new(HttpClient::new(), &config.notify, Some(outbox))
+    Notifier::new(
+        HttpClient::new(),
+        &config.notify,
+        Some(outbox(&config.paths)),
+    )
 }
 
 /// What an engine would not start without, tried and given back.

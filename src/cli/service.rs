@@ -45,7 +45,23 @@ impl Service {
 
 /// What the program does, for `systemctl status`.
 pub(crate) fn does(doing: &str) {
-    tell(&[NotifyState::Status(doing)]);
+    tell(&[NotifyState::Status(&in_one_line(doing))]);
+}
+
+/// It does this before it is up, for so long from now at most without another word.
+pub(crate) fn starts_late(doing: &str, more: Duration) {
+    let more = u32::try_from(more.as_micros()).unwrap_or(u32::MAX);
+    let status = in_one_line(doing);
+    tell(&[
+        NotifyState::Status(&status),
+        NotifyState::ExtendTimeoutUsec(more),
+    ]);
+}
+
+/// A line of its own would be another message to the manager.
+fn in_one_line(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    lines.join("; ")
 }
 
 /// The configuration is read again; ready is told when the engine lives with it.
@@ -64,5 +80,19 @@ pub(crate) fn leaves() {
 fn tell(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::warn!("the service manager cannot be told {state:?}: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_of_many_lines_is_one_status() {
+        assert_eq!(
+            in_one_line("a.toml: 1 problem\n  x: y"),
+            "a.toml: 1 problem; x: y"
+        );
+        assert_eq!(in_one_line("waiting"), "waiting");
     }
 }

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::proxy;
-use super::read::{Reader, dollars, is_open_to_others};
+use super::read::{KeyOf, Reader, dollars, is_open_to_others};
 use super::settings::{
     BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseUse, NetworkNodeConfig, Paths,
     PocConfig, Ring, SimulationConfig, SshConfig, VastConfig, VllmConfig,
@@ -128,11 +128,7 @@ pub(super) fn vast(
     poc: &PocConfig,
     warnings: &mut Vec<String>,
 ) -> VastConfig {
-    let key = secret(reader, "vast.api_key", "vast.api_key_file", warnings);
-    if key.is_none() && !reader.is_given("vast.api_key_file") {
-        let right = "vast.api_key_file (a file that holds it), vast.api_key or the variable POCPIT_VAST_API_KEY";
-        reader.problem("vast.api_key", "there is no Vast API key", right);
-    }
+    let key = reader.key(KeyOf::Market, |reader| market_key(reader, warnings));
     let image = reader.some_text("vast.image");
     let template_hash = reader.some_text("vast.template_hash");
     if image.is_none() && template_hash.is_none() {
@@ -171,6 +167,15 @@ pub(super) fn vast(
         reader.problem("vast.env", what, "letters, digits and _");
     }
     rest
+}
+
+fn market_key(reader: &mut Reader<'_>, warnings: &mut Vec<String>) -> Option<SecretString> {
+    let key = secret(reader, "vast.api_key", "vast.api_key_file", warnings);
+    if key.is_none() && !reader.is_given("vast.api_key_file") {
+        let right = "vast.api_key_file (a file that holds it), vast.api_key or the variable POCPIT_VAST_API_KEY";
+        reader.problem("vast.api_key", "there is no Vast API key", right);
+    }
+    key
 }
 
 fn query(reader: &mut Reader<'_>, poc: &PocConfig) -> OfferQuery {

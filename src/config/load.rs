@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use directories::{BaseDirs, ProjectDirs};
 
 use super::build::{DefaultPaths, build};
-use super::read::{Places, Reader, is_open_to_others};
-use super::report::ConfigReport;
+use super::read::{KeyOf, Places, Reader, is_open_to_others};
+use super::report::{ConfigReport, Problem};
 use super::settings::Config;
-use super::source::{Values, collect};
+use super::source::{Values, collect, names_section};
 
 /// The name of the configuration file in the XDG configuration directory.
 pub const FILE_NAME: &str = "config.toml";
@@ -25,6 +25,21 @@ pub struct Loaded {
     pub warnings: Vec<String>,
     /// The file that was read; absent when there was none and the environment said everything.
     pub file: Option<PathBuf>,
+    /// What is wrong with keys that were not needed.
+    unread: Vec<(KeyOf, Problem)>,
+}
+
+impl Loaded {
+    /// What is wrong with the keys of these, which were not needed to load.
+    pub fn unread(&self, of: KeyOf) -> impl Iterator<Item = &Problem> {
+        let unread = self.unread.iter();
+        unread.filter_map(move |(whose, problem)| (*whose == of).then_some(problem))
+    }
+
+    /// True when the operator set anything of the section.
+    pub fn names_section(&self, section: &str) -> bool {
+        names_section(&self.values, section)
+    }
 }
 
 /// Why there is no configuration.
@@ -60,6 +75,15 @@ pub fn default_file() -> Result<PathBuf, LoadError> {
 
 /// Reads the named file, or the one in the XDG configuration directory, and the environment.
 pub fn load(file: Option<&Path>, environment: &[(String, String)]) -> Result<Loaded, LoadError> {
+    load_for(file, environment, KeyOf::ALL)
+}
+
+/// The same for who needs only these keys: a service cannot read those of another one.
+pub fn load_for(
+    file: Option<&Path>,
+    environment: &[(String, String)],
+    needed: &[KeyOf],
+) -> Result<Loaded, LoadError> {
     let path = match file {
         Some(path) => path.to_owned(),
         None => default_file()?,
@@ -83,11 +107,12 @@ pub fn load(file: Option<&Path>, environment: &[(String, String)]) -> Result<Loa
         Some(_) => path.display().to_string(),
         None => "the environment".to_owned(),
     };
-    let mut loaded = parse(
+    let mut loaded = parse_for(
         text.as_deref().unwrap_or_default(),
         environment,
         &origin,
         &places_of(&path),
+        needed,
     )?;
     if text.is_some() {
         if is_open_to_others(&path) && holds_secret(&loaded.values) {
@@ -108,23 +133,34 @@ pub fn parse(
     origin: &str,
     places: &Places,
 ) -> Result<Loaded, ConfigReport> {
+    parse_for(text, environment, origin, places, KeyOf::ALL)
+}
+
+fn parse_for(
+    text: &str,
+    environment: &[(String, String)],
+    origin: &str,
+    places: &Places,
+    needed: &[KeyOf],
+) -> Result<Loaded, ConfigReport> {
     let mut problems = Vec::new();
     let values = collect(text, environment, &mut problems);
     let defaults = default_paths();
     let mut warnings = Vec::new();
     let mut reader = Reader {
-        values: &values,
-        problems: Vec::new(),
-        places,
+        needed,
+        ..Reader::new(&values, places)
     };
     let config = build(&mut reader, &defaults, &mut warnings);
     problems.append(&mut reader.problems);
+    let unread = reader.unread;
     match config {
         Some(config) if problems.is_empty() => Ok(Loaded {
             config,
             values,
             warnings,
             file: None,
+            unread,
         }),
         _ => Err(ConfigReport {
             origin: origin.to_owned(),

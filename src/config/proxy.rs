@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::build::{placeholder, secret, secret_of_file};
-use super::read::{Reader, parse_url};
+use super::read::{KeyOf, Reader, parse_url};
 use crate::domain::{Hardware, NodeConfig, NodeId};
 
 /// The inference proxy: what is registered for it, and what it serves.
@@ -77,7 +77,7 @@ impl ProxyConfig {
 pub struct UpstreamConfig {
     /// OpenAI-compatible base address.
     pub url: Url,
-    /// Its key.
+    /// Its key; empty where it was not needed ([`KeyOf::Upstreams`]) and cannot be read.
     pub key: SecretString,
     /// Its name for the model.
     pub model: String,
@@ -179,6 +179,17 @@ pub(super) fn read(reader: &mut Reader<'_>, warnings: &mut Vec<String>) -> Optio
 }
 
 fn upstream(reader: &mut Reader<'_>, warnings: &mut Vec<String>) -> UpstreamConfig {
+    let key = reader.key(KeyOf::Upstreams, |reader| upstream_key(reader, warnings));
+    UpstreamConfig {
+        url: reader
+            .url("inference_proxy.upstream")
+            .unwrap_or_else(placeholder),
+        key: key.unwrap_or_default(),
+        model: reader.text("inference_proxy.upstream_model"),
+    }
+}
+
+fn upstream_key(reader: &mut Reader<'_>, warnings: &mut Vec<String>) -> Option<SecretString> {
     let key = secret(
         reader,
         "inference_proxy.upstream_key",
@@ -193,13 +204,7 @@ fn upstream(reader: &mut Reader<'_>, warnings: &mut Vec<String>) -> UpstreamConf
             right,
         );
     }
-    UpstreamConfig {
-        url: reader
-            .url("inference_proxy.upstream")
-            .unwrap_or_else(placeholder),
-        key: key.unwrap_or_default(),
-        model: reader.text("inference_proxy.upstream_model"),
-    }
+    key
 }
 
 fn fallbacks(reader: &mut Reader<'_>, warnings: &mut Vec<String>) -> Vec<UpstreamConfig> {
@@ -209,9 +214,15 @@ fn fallbacks(reader: &mut Reader<'_>, warnings: &mut Vec<String>) -> Vec<Upstrea
         let mut take = |name: &str| table.remove(name).unwrap_or_default();
         let (url, file, model) = (take("upstream"), take("key_file"), take("model"));
         let place = reader.places.resolve(&file);
-        let key = secret_of_file(reader, PATH, &place, warnings);
+        let key = reader.key(KeyOf::Upstreams, |reader| {
+            secret_of_file(reader, PATH, &place, warnings)
+        });
         match parse_url(&url) {
-            Ok(url) => fallbacks.extend(key.map(|key| UpstreamConfig { url, key, model })),
+            Ok(url) => fallbacks.push(UpstreamConfig {
+                url,
+                key: key.unwrap_or_default(),
+                model,
+            }),
             Err(what) => reader.problem(PATH, what, "an http or https address as upstream"),
         }
     }

@@ -10,12 +10,26 @@ use url::Url;
 
 use super::keys::{Key, Kind};
 use super::report::Problem;
-use super::source::{Source, Values};
+use super::source::{Source, Values, names_section};
 use super::value;
 use crate::domain::{Duration, Time, Usd};
 
 /// Longest part of a wrong value that a report repeats.
 const SHOWN: usize = 60;
+
+/// Whose key a setting holds. Who does not ask them does without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyOf {
+    /// The GPU market.
+    Market,
+    /// The inference proxy's upstreams.
+    Upstreams,
+}
+
+impl KeyOf {
+    /// Every one of them.
+    pub const ALL: &'static [KeyOf] = &[KeyOf::Market, KeyOf::Upstreams];
+}
 
 /// Reads values and notes problems.
 pub(super) struct Reader<'a> {
@@ -23,6 +37,10 @@ pub(super) struct Reader<'a> {
     pub(super) problems: Vec<Problem>,
     /// What `~` and relative paths mean.
     pub(super) places: &'a Places,
+    /// The keys without which there is no configuration.
+    pub(super) needed: &'a [KeyOf],
+    /// What is wrong with the other ones.
+    pub(super) unread: Vec<(KeyOf, Problem)>,
 }
 
 /// What `~/` and relative paths in a configuration refer to.
@@ -45,7 +63,29 @@ impl Places {
     }
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// One of these values, to whom every key is needed.
+    pub(super) fn new(values: &'a Values, places: &'a Places) -> Reader<'a> {
+        Reader {
+            values,
+            problems: Vec::new(),
+            places,
+            needed: KeyOf::ALL,
+            unread: Vec::new(),
+        }
+    }
+
+    /// Reads a key. What is wrong with one that is not needed is no problem of the configuration.
+    pub(super) fn key<T>(&mut self, of: KeyOf, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.problems.len();
+        let key = read(self);
+        if !self.needed.contains(&of) {
+            let wrong = self.problems.drain(before..);
+            self.unread.extend(wrong.map(|problem| (of, problem)));
+        }
+        key
+    }
+
     /// Adds a problem with a setting.
     pub(super) fn problem(
         &mut self,
@@ -75,9 +115,7 @@ impl Reader<'_> {
 
     /// True when any setting of the section was set.
     pub(super) fn has_section(&self, section: &str) -> bool {
-        self.values.iter().any(|(path, found)| {
-            path.split('.').next() == Some(section) && found.source != Source::Default
-        })
+        names_section(self.values, section)
     }
 
     /// A value that must be there; the default of its type after a problem.

@@ -1,14 +1,14 @@
 //! What can be read of a configuration that is missing, unreadable or wrong: enough to take rentals
 //! down. What is wrong counts as not given.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret as _;
 
 use super::build::{paths, poc, simulation, vast};
 use super::keys::Key;
-use super::load::{LoadError, Loaded, default_file, default_paths, load, places_of};
-use super::read::{Places, Reader};
+use super::load::{LoadError, Loaded, default_file, default_paths, load_for, places_of};
+use super::read::{KeyOf, Places, Reader};
 use super::settings::{Exposure, NetworkNodeConfig, Paths, SimulationConfig, VastConfig};
 use super::source::{Values, collect, reset};
 use crate::domain::CockpitId;
@@ -44,7 +44,7 @@ pub enum NetworkNodeReach {
 /// Reads what there is of the named file, or of the one in the XDG configuration directory, and of
 /// the environment.
 pub fn salvage(file: Option<&Path>, environment: &[(String, String)]) -> Salvaged {
-    match load(file, environment) {
+    match load_for(file, environment, &[KeyOf::Market]) {
         Ok(loaded) => whole(loaded),
         Err(error) => in_parts(file, environment, &error),
     }
@@ -63,7 +63,7 @@ fn whole(loaded: Loaded) -> Salvaged {
 }
 
 fn in_parts(file: Option<&Path>, environment: &[(String, String)], error: &LoadError) -> Salvaged {
-    let path = file.map(Path::to_owned).or_else(|| default_file().ok());
+    let path = path_of(file);
     let (text, places) = path.as_deref().map(text_and_places).unwrap_or_default();
     let mut values = collect(&text, environment, &mut Vec::new());
     let network_node = network_node(&mut reader(&values, &places));
@@ -82,19 +82,20 @@ fn in_parts(file: Option<&Path>, environment: &[(String, String)], error: &LoadE
     }
 }
 
-fn text_and_places(path: &Path) -> (String, Places) {
+/// The file that is meant.
+pub(super) fn path_of(file: Option<&Path>) -> Option<PathBuf> {
+    file.map(Path::to_owned).or_else(|| default_file().ok())
+}
+
+pub(super) fn text_and_places(path: &Path) -> (String, Places) {
     (
         std::fs::read_to_string(path).unwrap_or_default(),
         places_of(path),
     )
 }
 
-fn reader<'a>(values: &'a Values, places: &'a Places) -> Reader<'a> {
-    Reader {
-        values,
-        problems: Vec::new(),
-        places,
-    }
+pub(super) fn reader<'a>(values: &'a Values, places: &'a Places) -> Reader<'a> {
+    Reader::new(values, places)
 }
 
 /// A wrong address of the market, say, must not keep rentals alive that the default one would end.

@@ -32,6 +32,13 @@ pub(super) struct Found {
 /// Every value that was given or has a default.
 pub(super) type Values = BTreeMap<&'static str, Found>;
 
+/// True when any setting of the section was set.
+pub(super) fn names_section(values: &Values, section: &str) -> bool {
+    values.iter().any(|(path, found)| {
+        path.split('.').next() == Some(section) && found.source != Source::Default
+    })
+}
+
 /// Collects values; what is not a setting becomes a problem.
 pub(super) fn collect(
     text: &str,

@@ -284,9 +284,13 @@ fn an_example_that_nobody_filled_in_sets_nothing() {
 }
 
 fn with_proxy(lines: &str) -> Result<Loaded, ConfigReport> {
-    parsed(&format!(
+    parsed(&with_proxy_text(lines))
+}
+
+fn with_proxy_text(lines: &str) -> String {
+    format!(
         "{LEAST}\n[inference_proxy]\nnode_id = \"p\"\nhost = \"h\"\ninference_port = 1\npoc_port = 2\nlisten = \"127.0.0.1:3\"\nmodel = \"m\"\nupstream_key = \"k\"\nupstream_model = \"u\"\n{lines}"
-    ))
+    )
 }
 
 #[test]
@@ -306,6 +310,43 @@ fn upstreams_to_fall_back_to_are_read_each_with_its_own_key() {
     assert_eq!(second.url.as_str(), "https://second.example/v1");
     assert_eq!(second.key.expose_secret(), "second");
     assert_eq!(second.model, "s");
+}
+
+#[test]
+fn a_key_that_is_not_needed_need_not_be_there_and_is_known_to_be_missing() {
+    let lines = "upstream = \"https://u.example/v1\"\nfallbacks = [{ upstream = \"https://v.example\", key_file = \"/nonexistent\", model = \"m\" }]\n";
+    let text = with_proxy_text(lines)
+        .replace("upstream_key = \"k\"\n", "")
+        .replace("api_key = \"vast-secret-value\"\n", "");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, text).unwrap();
+    let load = |needed| load_for(Some(file.path()), &[], needed);
+    let keys = |loaded: &Loaded, of| -> Vec<String> {
+        loaded
+            .unread(of)
+            .map(|problem| problem.key.clone())
+            .collect()
+    };
+    // Who needs none gets the rest, and knows what is missing.
+    let loaded = load(&[]).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(keys(&loaded, KeyOf::Market), ["vast.api_key"]);
+    assert_eq!(
+        keys(&loaded, KeyOf::Upstreams),
+        ["inference_proxy.upstream_key", "inference_proxy.fallbacks"]
+    );
+    // Who needs one is told of that one alone.
+    let needs = |needed| load(needed).expect_err("a key is missing").to_string();
+    let market = needs(&[KeyOf::Market]);
+    assert!(
+        market.contains("vast.api_key") && !market.contains("inference_proxy"),
+        "{market}"
+    );
+    let upstreams = needs(&[KeyOf::Upstreams]);
+    assert!(
+        upstreams.contains("2 problems") && !upstreams.contains("vast"),
+        "{upstreams}"
+    );
+    assert!(needs(KeyOf::ALL).contains("3 problems"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! How long boots take and how they ended: predictions, and what they are learned from.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -61,7 +62,7 @@ pub struct PastBoot {
 }
 
 /// How a boot ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BootEnd {
     /// The model was loaded.
@@ -70,6 +71,57 @@ pub enum BootEnd {
     Failed,
     /// We broke it off, or broke it ourselves: predictions learn nothing from it.
     BrokenOff,
+}
+
+impl BootEnd {
+    /// Every one.
+    pub const ALL: [BootEnd; 3] = [BootEnd::Ready, BootEnd::Failed, BootEnd::BrokenOff];
+
+    /// Its name, as it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            BootEnd::Ready => "ready",
+            BootEnd::Failed => "failed",
+            BootEnd::BrokenOff => "broken_off",
+        }
+    }
+}
+
+/// Boots that came to their end in this run of the program. One that was ready and broke later is both.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BootTally {
+    ends: BTreeMap<BootEnd, u64>,
+    faults: BTreeMap<String, u64>,
+}
+
+/// What a boot failed of that nothing in it explains.
+const TOO_SLOW: &str = "too slow";
+
+impl BootTally {
+    /// Counts a boot, by what it failed of when that was watched.
+    pub fn count(&mut self, end: BootEnd, times: Option<&BootTimes>) {
+        *self.ends.entry(end).or_default() += 1;
+        let fault = times.and_then(|times| match (&times.fault, end) {
+            (_, BootEnd::Ready) => None,
+            (Some(fault), _) => Some(fault.as_str()),
+            (None, BootEnd::Failed) => Some(TOO_SLOW),
+            (None, BootEnd::BrokenOff) => None,
+        });
+        if let Some(fault) = fault {
+            *self.faults.entry(fault.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// How many ended like this.
+    pub fn ended(&self, end: BootEnd) -> u64 {
+        self.ends.get(&end).copied().unwrap_or_default()
+    }
+
+    /// What they failed of, and how many of each.
+    pub fn faults(&self) -> impl Iterator<Item = (&str, u64)> {
+        let faults = self.faults.iter();
+        faults.map(|(name, count)| (name.as_str(), *count))
+    }
 }
 
 /// Boots of ours that a prediction rests on.

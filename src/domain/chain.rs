@@ -67,6 +67,28 @@ pub enum ChainPhase {
     Inference,
 }
 
+impl ChainPhase {
+    /// Every one, in the order of an epoch.
+    pub const ALL: [ChainPhase; 5] = [
+        ChainPhase::PoCGenerate,
+        ChainPhase::PoCGenerateWindDown,
+        ChainPhase::PoCValidate,
+        ChainPhase::PoCValidateWindDown,
+        ChainPhase::Inference,
+    ];
+
+    /// The chain's own name of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ChainPhase::PoCGenerate => "PoCGenerate",
+            ChainPhase::PoCGenerateWindDown => "PoCGenerateWindDown",
+            ChainPhase::PoCValidate => "PoCValidate",
+            ChainPhase::PoCValidateWindDown => "PoCValidateWindDown",
+            ChainPhase::Inference => "Inference",
+        }
+    }
+}
+
 /// Parameters of an epoch, in blocks. Governance can change each between epochs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each name is the chain's own")]

@@ -20,7 +20,8 @@ mod text;
 mod workload;
 
 pub use boots::{
-    BootEnd, BootTime, Lead, LeadBasis, LeadBound, OwnBoots, PastBoot, StageTimes, TimeLeft,
+    BootEnd, BootTally, BootTime, Lead, LeadBasis, LeadBound, OwnBoots, PastBoot, StageTimes,
+    TimeLeft,
 };
 pub use call::{CallError, CallErrorKind};
 pub use chain::{

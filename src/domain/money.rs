@@ -105,6 +105,13 @@ impl UsdPerHour {
         let rounded_up = (micros + MILLIS_PER_HOUR - 1).div_euclid(MILLIS_PER_HOUR);
         Usd(i64::try_from(rounded_up).unwrap_or(i64::MAX))
     }
+
+    /// How long `money` lasts at this price, rounded down; absent at no price, where it lasts for ever.
+    pub fn lasts(self, money: Usd) -> Option<Duration> {
+        let millis = i128::from(money.0.max(0)) * MILLIS_PER_HOUR;
+        let millis = millis.checked_div(i128::from(self.0.0.max(0)))?;
+        Duration::try_milliseconds(i64::try_from(millis).ok()?)
+    }
 }
 
 impl Add for Usd {
@@ -176,6 +183,15 @@ mod tests {
         assert_eq!(price.times(Duration::hours(2)), Usd::from_dollars(2.0));
         assert_eq!(price.times(Duration::seconds(1)), Usd(278));
         assert_eq!(price.times(Duration::seconds(-5)), Usd::ZERO);
+    }
+
+    #[test]
+    fn money_lasts_as_long_as_it_pays_for() {
+        let price = UsdPerHour::from_dollars(4.0);
+        let lasts = |dollars| price.lasts(Usd::from_dollars(dollars));
+        assert_eq!(lasts(6.0), Some(Duration::minutes(90)));
+        assert_eq!(lasts(-1.0), Some(Duration::zero()));
+        assert_eq!(UsdPerHour::ZERO.lasts(Usd::from_dollars(1.0)), None);
     }
 
     #[test]

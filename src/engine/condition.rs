@@ -55,3 +55,18 @@ pub enum Condition {
     /// Nothing is rented because of this.
     Obstacle(Requirement),
 }
+
+impl Condition {
+    /// The rental that it is about.
+    pub fn instance(&self) -> Option<InstanceId> {
+        match self {
+            Condition::Foreign(instance)
+            | Condition::NotGone(instance)
+            | Condition::Dearer(instance)
+            | Condition::BootFault(instance)
+            | Condition::NoLink(instance)
+            | Condition::StrangeHost(instance) => Some(*instance),
+            _ => None,
+        }
+    }
+}

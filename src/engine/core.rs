@@ -15,6 +15,7 @@ use super::heartbeat::Heartbeat;
 use super::inference::ProxyState;
 use super::memory::ReleaseOnly;
 use super::observe::{Observation, start_pollers};
+use super::reads::Reads;
 use super::see::CLOCK_SLACK;
 use super::snapshot::{Command, PastSprintRow, QuitChoice, RejectedOffer, Snapshot, WorldKind};
 use super::supervise::caught;
@@ -25,8 +26,8 @@ use crate::chain::clock::BlockClock;
 use crate::chain::sources::Sources;
 use crate::config::Config;
 use crate::domain::{
-    Account, Aim, Duration, EpochIndex, EpochView, Governance, Height, Instance, InstanceId, Mode,
-    Outcome, RankedOffer, RegisteredNode, SprintReport, Step, Time,
+    Account, Aim, BootTally, Duration, EpochIndex, EpochView, Governance, Height, Instance,
+    InstanceId, Mode, Outcome, RankedOffer, RegisteredNode, SprintReport, Step, Time,
 };
 use crate::flow::{Effect, Event, Sprint};
 use crate::journal::{Journal, Ledger, Record};
@@ -121,6 +122,8 @@ pub(super) struct Engine {
     pub(super) past: Arc<Vec<PastSprintRow>>,
     /// Confirmations that it knows of.
     pub(super) seen_back: usize,
+    /// Boots that came to their end.
+    pub(super) boots: BootTally,
     /// Since when what is wrong is wrong.
     pub(super) began: Began,
     /// What the operator was told of alerts.
@@ -154,6 +157,7 @@ pub(super) struct Seen {
     /// Contracts whose container did not run yet, and when that was seen last.
     pub(super) idle_gpus: BTreeMap<InstanceId, Time>,
     pub(super) confirmation: Option<PendingConfirmation>,
+    pub(super) reads: Reads,
 }
 
 impl Seen {
@@ -218,6 +222,7 @@ pub fn start(
         saved: None,
         past: Arc::default(),
         seen_back: 0,
+        boots: BootTally::default(),
         began: Began::default(),
         told,
         heartbeat: Heartbeat::default(),

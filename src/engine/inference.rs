@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::began::Began;
 use super::condition::Condition;
 use super::core::Engine;
+use super::reads::Source;
 use super::snapshot::{Alert, AlertLevel, ProxySnapshot};
 use crate::domain::{CallError, Duration, ProxyFigures, Serving, Time};
 
@@ -95,6 +96,7 @@ fn rate(time: Duration, before: &ProxyFigures, now: &ProxyFigures) -> Option<f64
 
 impl Engine {
     pub(super) fn see_proxy(&mut self, now: Time, reading: Result<ProxyFigures, CallError>) {
+        self.seen.reads.note(Source::Proxy, now);
         self.seen.proxy.take(now, reading);
     }
 

@@ -1,12 +1,18 @@
 //! Epochs for which nothing was rented: each of them is in the journal, with the reason.
 
 use super::core::Engine;
-use crate::domain::{Aim, Cause, EpochIndex, Mode, Step, Time};
+use super::page::{self, NextEpoch};
+use super::snapshot::Snapshot;
+use crate::domain::{Aim, Cause, EpochIndex, Mode, Step, Time, UsdPerHour};
 use crate::journal::Record;
 use crate::notify::{Notice, NoticeLevel};
 
 /// So many of the last ones are written down: more is a program that was not used for a month.
 const AT_MOST: u64 = 30;
+
+/// Names of causes that an operator can do something about.
+const NOT_RUNNING: &str = "not_running";
+const HELD_UP: &str = "held_up";
 
 impl Engine {
     /// Writes down the epochs between the last one that the journal knows of and the one that the
@@ -30,7 +36,7 @@ impl Engine {
         let from = from.max(next.0.saturating_sub(AT_MOST));
         for epoch in (from..next.0).map(EpochIndex) {
             let cause = if epoch < first {
-                Cause::new("not_running", "no pocpit was running in time for its PoC")
+                Cause::new(NOT_RUNNING, "no pocpit was running in time for its PoC")
             } else {
                 self.why_not_tried(held_up)
             };
@@ -40,7 +46,7 @@ impl Engine {
 
     fn why_not_tried(&self, held_up: Option<&str>) -> Cause {
         match (held_up, self.sprint.mode()) {
-            (Some(why), _) => Cause::new("held_up", why),
+            (Some(why), _) => Cause::new(HELD_UP, why),
             (None, Mode::Manual) => Cause::new("not_started", "nobody started it in time"),
             (None, Mode::Auto) => Cause::new(
                 "too_late",
@@ -56,13 +62,69 @@ impl Engine {
             cause.detail
         );
         if self.sprint.mode() == Mode::Auto {
-            self.ports.notifier.notify(&Notice {
-                level: NoticeLevel::Warning,
-                title: format!("epoch {epoch}: not tried"),
-                body: format!("nothing was rented for it: {}", cause.detail),
-                at: now,
-            });
+            let notice = notice_of(epoch, &cause, &self.situation(now));
+            self.ports.notifier.notify(&notice);
         }
         self.record(&Record::EpochNotTried { epoch, cause });
+    }
+}
+
+/// Only hands-off tells of it: whoever works by hand knows.
+fn notice_of(epoch: EpochIndex, cause: &Cause, snapshot: &Snapshot) -> Notice {
+    let (to_do, look) = match cause.name.as_str() {
+        NOT_RUNNING => (
+            "see why it was not running, and that it is started with the machine",
+            "systemctl status pocpit",
+        ),
+        HELD_UP => (
+            "mend what was in the way before the next PoC",
+            "pocpit check",
+        ),
+        _ => ("nothing, unless it happens again", "pocpit plan"),
+    };
+    let running = page::running(snapshot);
+    let money = if running == UsdPerHour::ZERO {
+        "nothing was spent on it, and no rental earns in it".to_owned()
+    } else {
+        format!(
+            "nothing was spent on it, no rental earns in it, and {running} may be running for another one"
+        )
+    };
+    let page = page::of_epoch(snapshot, NextEpoch::ByItself, to_do, money, look);
+    Notice {
+        level: NoticeLevel::Warning,
+        title: format!("epoch {epoch}: not tried"),
+        body: format!("Nothing was rented for it: {}.\n{page}", cause.detail),
+        at: snapshot.at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::attach::tests::snapshot;
+
+    #[test]
+    fn an_epoch_that_was_not_tried_is_told_with_its_cause_and_what_to_do() {
+        let told = |name, detail| {
+            let cause = Cause::new(name, detail);
+            notice_of(EpochIndex(7), &cause, &snapshot(0))
+        };
+        let notice = told(HELD_UP, "the model is not approved");
+        assert_eq!(notice.title, "epoch 7: not tried");
+        assert_eq!(
+            notice.body,
+            "Nothing was rented for it: the model is not approved.\n\
+             To do: mend what was in the way before the next PoC.\n\
+             Money: nothing was spent on it, and no rental earns in it.\n\
+             pocpit: it goes on with the next epoch by itself.\n\
+             Look: pocpit check"
+        );
+        assert!(
+            told(NOT_RUNNING, "x")
+                .body
+                .contains("systemctl status pocpit")
+        );
+        assert!(told("too_late", "x").body.ends_with("Look: pocpit plan"));
     }
 }

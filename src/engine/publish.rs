@@ -72,6 +72,11 @@ impl Engine {
         snapshot
     }
 
+    /// What there is to see now, for what is told beside alerts.
+    pub(super) fn situation(&self, now: Time) -> Snapshot {
+        self.snapshot(now, &mut Began::default())
+    }
+
     fn snapshot(&self, now: Time, began: &mut Began) -> Snapshot {
         Snapshot {
             at: now,
@@ -100,6 +105,7 @@ impl Engine {
                 .map(|own| own.log.clone())
                 .unwrap_or_default(),
             rentals_read_at: self.seen.listing.as_ref().map(|(at, _)| *at),
+            boots: self.boots.clone(),
             notices_lost: self.ports.notifier.lost(),
             ended: false,
         }

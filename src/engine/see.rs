@@ -4,6 +4,7 @@ use super::core::Engine;
 use super::exec;
 use super::observe::{Attention, Headers, LinkChange, Observation};
 use super::ports::{Look, TailChunk};
+use super::reads::Source;
 use super::reconcile::Readings;
 use super::{publish, reconcile};
 use crate::domain::{
@@ -35,7 +36,7 @@ impl Engine {
             }
             Observation::Nodes(result) => self.see_nodes(now, result),
             Observation::Listing(result) => self.see_listing(now, result),
-            Observation::Account(Ok(account)) => self.seen.account = Some((now, account)),
+            Observation::Account(Ok(account)) => self.see_account(now, account),
             Observation::Account(Err(error)) => {
                 tracing::warn!("the account's credit is unknown: {error}");
             }
@@ -105,6 +106,7 @@ impl Engine {
     }
 
     fn compare_clocks(&mut self, now: Time, newest_block: Time) {
+        self.seen.reads.note(Source::Headers, now);
         self.seen.ahead_of_chain = now - newest_block;
     }
 
@@ -125,7 +127,13 @@ impl Engine {
         }
     }
 
+    fn see_account(&mut self, now: Time, account: Account) {
+        self.seen.reads.note(Source::Account, now);
+        self.seen.account = Some((now, account));
+    }
+
     fn see_chain(&mut self, now: Time, reports: Vec<SourceReport>) {
+        self.seen.reads.note(Source::Chain, now);
         match self.sources.take(now, reports) {
             Ok(view) => self.go_by(now, view),
             Err(why) => {
@@ -136,6 +144,7 @@ impl Engine {
     }
 
     fn see_governance(&mut self, now: Time, governance: Option<Governance>) {
+        self.seen.reads.note(Source::Governance, now);
         let upgrade = governance.as_ref().and_then(|known| known.upgrade.clone());
         self.seen.governance = governance;
         self.feed(now, Event::UpgradePlanned(upgrade));
@@ -183,6 +192,7 @@ impl Engine {
     }
 
     pub(super) fn see_nodes(&mut self, now: Time, result: Result<Vec<RegisteredNode>, CallError>) {
+        self.seen.reads.note(Source::Nodes, now);
         let nodes = match result {
             Ok(nodes) => nodes,
             Err(error) => {
@@ -253,6 +263,7 @@ impl Engine {
     }
 
     fn see_listing(&mut self, now: Time, result: Result<Vec<Instance>, CallError>) {
+        self.seen.reads.note(Source::Rentals, now);
         match result {
             Ok(instances) => {
                 self.seen.listing_trouble = None;
@@ -402,7 +413,7 @@ impl Engine {
             Ok(offers) => {
                 self.seen.search_trouble = None;
                 if let Ok(account) = account {
-                    self.seen.account = Some((now, *account));
+                    self.see_account(now, *account);
                 }
                 let ranked = self.rank(now, effect, offers);
                 let candidates = ranked

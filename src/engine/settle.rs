@@ -2,9 +2,11 @@
 
 use super::core::{EndAfter, Engine};
 use super::observe::Observation;
+use super::page::{self, NextEpoch};
+use super::snapshot::Snapshot;
 use crate::domain::{
     BootEnd, BootTimes, CallError, Duration, Instance, InstanceId, Mode, Offer, Outcome, PastBoot,
-    RegisteredNode, SprintReport, Time, Workload,
+    RegisteredNode, SprintReport, Time, UsdPerHour, Workload,
 };
 use crate::flow::{Event, Rental};
 use crate::journal::Record;
@@ -68,6 +70,10 @@ impl Engine {
         end: BootEnd,
         times: Option<BootTimes>,
     ) {
+        let mut known = self.ledger.boots().iter();
+        if !known.any(|boot| boot.instance == instance && boot.end == end) {
+            self.boots.count(end, times.as_ref());
+        }
         // What another image's boot took says nothing of the time that the next PoC's needs.
         if self.workload() != Workload::MlNode {
             return;
@@ -104,6 +110,18 @@ impl Engine {
         });
     }
 
+    /// Who begins with the epoch after this one.
+    pub(super) fn next_epoch(&self) -> NextEpoch {
+        let goes_on = self.options.end_after == EndAfter::Never
+            && self.quitting.is_none()
+            && self.sprint.mode() == Mode::Auto;
+        if goes_on {
+            NextEpoch::ByItself
+        } else {
+            NextEpoch::ByHand
+        }
+    }
+
     pub(super) fn finish_report(
         &mut self,
         now: Time,
@@ -121,36 +139,61 @@ impl Engine {
             .map_or("unknown", Outcome::name)
             .to_owned();
         tracing::info!("sprint ended: {outcome}, cost ${:.2}", report.cost_usd);
-        self.ports.notifier.notify(&notice_of(now, &report));
+        let next = self.next_epoch();
+        let notice = notice_of(&report, next, &self.situation(now));
+        self.ports.notifier.notify(&notice);
         self.record(&Record::SprintEnded {
             report: report.clone(),
         });
         self.compact_journal(now);
         self.report = Some(report);
-        let goes_on = self.options.end_after == EndAfter::Never
-            && self.quitting.is_none()
-            && self.sprint.mode() == Mode::Auto;
-        if goes_on {
+        if next == NextEpoch::ByItself {
             let done = self.sprint.stages().map(|stages| stages.epoch);
             self.next_sprint(now, done);
         }
     }
 }
 
-fn notice_of(now: Time, report: &SprintReport) -> Notice {
+fn notice_of(report: &SprintReport, next: NextEpoch, snapshot: &Snapshot) -> Notice {
     let epoch = report
         .epoch
         .map_or_else(|| "?".to_owned(), |epoch| epoch.to_string());
+    let digest = digest(report);
+    let (level, body) = if report.succeeded() {
+        (NoticeLevel::Notice, digest)
+    } else {
+        let page = page_of(report, next, snapshot);
+        (NoticeLevel::Warning, format!("{digest}\n{page}"))
+    };
     Notice {
-        level: if report.succeeded() {
-            NoticeLevel::Notice
-        } else {
-            NoticeLevel::Warning
-        },
+        level,
         title: format!("epoch {epoch}: {}", report.outcome),
-        body: digest(report),
-        at: now,
+        body,
+        at: snapshot.at,
     }
+}
+
+/// What there is to do about a sprint that came to nothing.
+fn page_of(report: &SprintReport, next: NextEpoch, snapshot: &Snapshot) -> String {
+    let (to_do, look) = match (report.rentals_left, report.registrations_left) {
+        (Some(0), Some(0)) => (
+            "see whether the cause is yours to mend; what was rented is gone",
+            "pocpit history",
+        ),
+        (Some(_), Some(_)) => ("take down what is left over", "pocpit gc"),
+        _ => (
+            "see whether something is left over: it could not be looked for",
+            "pocpit gc --dry-run",
+        ),
+    };
+    let running = page::running(snapshot);
+    let rest = if running == UsdPerHour::ZERO {
+        "nothing of it is running any more".to_owned()
+    } else {
+        format!("{running} may be running still")
+    };
+    let money = format!("the sprint cost ${:.2}, {rest}", report.cost_usd);
+    page::of_epoch(snapshot, next, to_do, money, look)
 }
 
 /// A sprint in a few words: what it earned and cost, where its time went, and why.
@@ -178,6 +221,7 @@ fn digest(report: &SprintReport) -> String {
 mod tests {
     use super::*;
     use crate::domain::{Cause, EpochIndex, Step, StepSpan, Weight};
+    use crate::engine::attach::tests::snapshot;
 
     #[test]
     fn a_digest_says_what_a_sprint_earned_and_cost_and_where_its_time_went() {
@@ -200,5 +244,45 @@ mod tests {
         report.weight = Some(Weight(2_072));
         report.steps = vec![span(Step::Renting, 0, 0), span(Step::Booting, 0, 8)];
         assert_eq!(digest(&report), "weight 2072, cost $8.40. booting 8 min.");
+    }
+
+    #[test]
+    fn a_sprint_that_came_to_nothing_is_told_with_what_to_do_and_what_runs() {
+        let mut report =
+            SprintReport::not_tried(EpochIndex(7), &Cause::new("boot_failed", "no memory"));
+        "failed".clone_into(&mut report.outcome);
+        report.cost_usd = 8.4;
+        let told = |report: &SprintReport, next, per_hour| {
+            let mut seen = snapshot(0);
+            seen.money.hour_used = UsdPerHour::from_dollars(per_hour);
+            notice_of(report, next, &seen).body
+        };
+        (report.rentals_left, report.registrations_left) = (Some(0), Some(0));
+        assert_eq!(
+            told(&report, NextEpoch::ByItself, 0.0),
+            "no weight, cost $8.40. boot_failed: no memory\n\
+             To do: see whether the cause is yours to mend; what was rented is gone.\n\
+             Money: the sprint cost $8.40, nothing of it is running any more.\n\
+             pocpit: it goes on with the next epoch by itself.\n\
+             Look: pocpit history"
+        );
+        // What is left over is what matters then,
+        report.rentals_left = Some(1);
+        let left = told(&report, NextEpoch::ByHand, 9.6);
+        for line in [
+            "To do: take down what is left over.",
+            "$9.60/h may be running still.",
+            "pocpit: it begins nothing new before your word.",
+            "Look: pocpit gc",
+        ] {
+            assert!(left.contains(line), "{left}");
+        }
+        // and what nobody could look for may be.
+        report.rentals_left = None;
+        let unknown = told(&report, NextEpoch::ByHand, 0.0);
+        assert!(unknown.ends_with("Look: pocpit gc --dry-run"), "{unknown}");
+        // One that succeeded needs nothing.
+        "confirmed".clone_into(&mut report.outcome);
+        assert!(!told(&report, NextEpoch::ByItself, 0.0).contains("To do"));
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::condition::Condition;
 use super::ports::TunnelTraffic;
 use crate::domain::{
-    Aim, AvoidedMachine, Blocks, BootFault, BootStage, BootTimes, ChainPhase, CockpitId,
+    Aim, AvoidedMachine, Blocks, BootFault, BootStage, BootTally, BootTimes, ChainPhase, CockpitId,
     ConfirmationEvent, Duration, EpochIndex, EpochParams, EpochStages, GateKind, GpuDevice, Height,
     InstanceId, Lead, LogLine, MachineId, Milestone, Mode, NodeId, Offer, OfferId, Outcome,
     Preflight, ProxyFigures, RankedOffer, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState,
@@ -114,6 +114,9 @@ pub struct Snapshot {
     /// When all rentals of the account were last listed, whole.
     #[serde(default)]
     pub rentals_read_at: Option<Time>,
+    /// Boots that came to their end in this run of the program.
+    #[serde(default)]
+    pub boots: BootTally,
     /// Notices that reached nobody, counted by channel.
     #[serde(default)]
     pub notices_lost: u64,

@@ -1,23 +1,26 @@
 //! Alerts as an operator who looks elsewhere is told them: once they are sure, once a day while they
 //! last, and once when they are over.
 
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 use super::core::Engine;
+use super::page::{self, Named, Page};
+use super::reads::{Reads, Source};
 use super::snapshot::{Alert, AlertLevel, Snapshot};
-use crate::domain::{Duration, Mode, Time, UsdPerHour};
+use crate::domain::{Duration, InstanceId, Time, UsdPerHour};
 use crate::kept;
 use crate::notify::{Notice, NoticeLevel};
 
 /// An alert that is over by then was none. What costs something now is told sooner.
 const SURE: Duration = Duration::seconds(60);
 const SURE_OF_CRITICAL: Duration = Duration::seconds(15);
-/// And in so many looks, however far they are apart: two bad ones before a word.
-const LOOKS: u32 = 2;
+/// And by so many readings of what it is made of, however far they are apart: two bad ones before a
+/// word. One that is shown for half a minute, until the next, is one.
+const READINGS: u32 = 2;
 /// Gone for so long is over; what only flickers is not told again and again.
 const OVER: Duration = Duration::seconds(120);
 const REMINDER: Duration = Duration::days(1);
@@ -25,7 +28,11 @@ const REMINDER: Duration = Duration::days(1);
 impl Engine {
     /// Tells an operator who looks elsewhere, and whoever waits for a sign of life.
     pub(super) fn tell(&mut self, snapshot: &Snapshot) {
-        for notice in self.told.look(snapshot) {
+        if let Some(preflight) = self.sprint.preflight() {
+            self.seen.reads.note(Source::Preflight, preflight.at);
+        }
+        let prices = self.prices();
+        for notice in self.told.look(snapshot, &self.seen.reads, &prices) {
             self.ports.notifier.notify(&notice);
         }
         let every = self.config.notify.heartbeat_every;
@@ -36,7 +43,23 @@ impl Engine {
             self.ports.notifier.beat();
         }
     }
+
+    fn prices(&self) -> Prices {
+        let open = self.ledger.open_rentals().into_iter();
+        let open = open.filter_map(|open| {
+            Some((
+                open.instance?,
+                open.prices.gpu_price + open.prices.storage_price,
+            ))
+        });
+        let listed = self.seen.listing.iter().flat_map(|(_, listing)| listing);
+        let listed = listed.map(|instance| (instance.id, instance.total_price));
+        open.chain(listed).collect()
+    }
 }
+
+/// What each rental costs that is listed or open in the journal, whosever it is.
+type Prices = BTreeMap<InstanceId, UsdPerHour>;
 
 /// What is known of an alert.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,7 +71,11 @@ struct Known {
     level: AlertLevel,
     first_seen: Time,
     last_seen: Time,
-    looks: u32,
+    /// When what it is made of was read last, and how often it was so.
+    #[serde(default)]
+    read_at: Option<Time>,
+    #[serde(default)]
+    readings: u32,
     told: Option<Time>,
 }
 
@@ -77,17 +104,23 @@ impl Told {
     }
 
     /// Takes what a snapshot shows, and gives what is to be told now.
-    pub(super) fn look(&mut self, snapshot: &Snapshot) -> Vec<Notice> {
+    pub(super) fn look(
+        &mut self,
+        snapshot: &Snapshot,
+        reads: &Reads,
+        prices: &Prices,
+    ) -> Vec<Notice> {
         let now = snapshot.at;
         // What is only worth knowing is on the screen.
         let alerts = snapshot.alerts.iter();
         for alert in alerts.filter(|alert| alert.level > AlertLevel::Notice) {
-            self.see(now, alert);
+            let read_at = reads.of(&alert.condition).unwrap_or(now);
+            self.see(now, read_at, alert);
         }
         let mut notices = Vec::new();
         for known in &mut self.known {
             if known.is_to_be_told(now) {
-                notices.push(notice(known, snapshot));
+                notices.push(notice(known, snapshot, prices));
                 known.told = Some(now);
             }
         }
@@ -117,7 +150,7 @@ impl Told {
         }
     }
 
-    fn see(&mut self, now: Time, alert: &Alert) {
+    fn see(&mut self, now: Time, read_at: Time, alert: &Alert) {
         let mut known = self.known.iter_mut();
         // Trouble that comes and goes begins anew each time, and is one trouble all the same.
         let Some(known) = known.find(|known| known.condition == alert.condition) else {
@@ -129,7 +162,8 @@ impl Told {
                 level: alert.level,
                 first_seen: now,
                 last_seen: now,
-                looks: 1,
+                read_at: Some(read_at),
+                readings: 1,
                 told: None,
             });
             return;
@@ -142,7 +176,10 @@ impl Told {
         known.advice.clone_from(&alert.advice);
         known.text.clone_from(&alert.text);
         known.last_seen = now;
-        known.looks += 1;
+        if known.read_at.is_none_or(|before| before < read_at) {
+            known.read_at = Some(read_at);
+            known.readings += 1;
+        }
     }
 }
 
@@ -158,11 +195,24 @@ impl Known {
             AlertLevel::Critical => SURE_OF_CRITICAL,
             AlertLevel::Warning | AlertLevel::Notice => SURE,
         };
-        self.looks >= LOOKS && now - self.first_seen >= sure
+        self.readings >= READINGS && now - self.first_seen >= sure
     }
 }
 
-fn notice(known: &Known, snapshot: &Snapshot) -> Notice {
+fn notice(known: &Known, snapshot: &Snapshot, prices: &Prices) -> Notice {
+    let named = known.condition.instance();
+    let page = Page {
+        to_do: &known.advice,
+        money: page::money(
+            snapshot,
+            named.map(|instance| Named {
+                instance,
+                price: prices.get(&instance).copied(),
+            }),
+        ),
+        does: page::does(snapshot),
+        look: command(known, snapshot),
+    };
     let reminder = known.told.map(|_| "still: ").unwrap_or_default();
     Notice {
         level: match known.level {
@@ -170,60 +220,8 @@ fn notice(known: &Known, snapshot: &Snapshot) -> Notice {
             AlertLevel::Warning | AlertLevel::Notice => NoticeLevel::Warning,
         },
         title: format!("{reminder}{}", known.text),
-        body: body(known, snapshot),
+        body: page.text(snapshot),
         at: snapshot.at,
-    }
-}
-
-/// What to do, what is at stake, how much time is left, what the program does, and one command.
-fn body(known: &Known, snapshot: &Snapshot) -> String {
-    let mut body = format!("To do: {}.", known.advice.trim_end_matches('.'));
-    // Writing to a String cannot fail.
-    let _ = write!(body, "\nMoney: {}.", money(snapshot));
-    if let Some(left) = time_left(snapshot) {
-        let _ = write!(body, "\nTime: {left}.");
-    }
-    let _ = write!(body, "\npocpit: {}.", does(snapshot));
-    let _ = write!(body, "\nLook: {}", command(known, snapshot));
-    body
-}
-
-fn money(snapshot: &Snapshot) -> String {
-    let money = &snapshot.money;
-    if money.per_hour == UsdPerHour::ZERO {
-        // Of leftovers and of what cannot be listed, the sprint knows nothing.
-        return "this sprint has nothing rented".to_owned();
-    }
-    let until = snapshot
-        .rental
-        .as_ref()
-        .map(|rental| rental.lease_until.format(", until %H:%M UTC at the latest"));
-    format!(
-        "{} is running, {} so far in this sprint{}",
-        money.per_hour,
-        money.sprint,
-        until.map(|until| until.to_string()).unwrap_or_default()
-    )
-}
-
-fn time_left(snapshot: &Snapshot) -> Option<String> {
-    let reading = snapshot.chain.reading.as_ref()?;
-    let minutes = |time: Time| (time - snapshot.at).num_minutes();
-    let start = reading.poc_start.expected?.p50;
-    let deadline = reading.registration_deadline.expected?.p50;
-    Some(format!(
-        "PoC of the next epoch starts in {} minutes, a node must be registered within {}",
-        minutes(start),
-        minutes(deadline).max(0)
-    ))
-}
-
-fn does(snapshot: &Snapshot) -> String {
-    let step = snapshot.sprint.step;
-    match (snapshot.mode, &snapshot.sprint.gate) {
-        (Mode::Manual, Some(_)) => format!("it is {step}, and waits for your word"),
-        (Mode::Manual, None) => format!("it is {step}, and goes on until the next word is yours"),
-        (Mode::Auto, _) => format!("it is {step}, and goes on by itself"),
     }
 }
 

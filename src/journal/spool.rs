@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, JournalError};
+use crate::kept;
 
 /// Bytes that are held: some hundred saved sprints and their rentals, more than any release writes.
 const ROOM: u64 = 1_048_576;
@@ -160,8 +161,7 @@ impl Spool {
         file.write_all_at(bytes, offset)?;
         file.sync_all()?;
         if is_new {
-            let directory = self.path.parent().unwrap_or(Path::new("."));
-            File::open(directory)?.sync_all()?;
+            kept::sync_name(&self.path)?;
         }
         Ok(())
     }

@@ -8,11 +8,10 @@ use crate::config::NotifyConfig;
 use crate::domain::{CallError, CallErrorKind};
 use crate::http::{HttpClient, HttpRequest};
 
-use super::{Notice, command, request};
+use super::secrets::Secrets;
+use super::{Notice, command, remedy, request};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Pieces of an address that are shorter are words, and no secrets.
-const SHORTEST_SECRET: usize = 8;
 
 /// A way to tell the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +69,8 @@ impl Channel {
 pub struct NotDelivered {
     /// For people, without secrets.
     pub why: String,
+    /// What to do about it.
+    pub remedy: String,
     /// Whether another try can help.
     pub again: Again,
 }
@@ -95,31 +96,33 @@ pub async fn deliver(
         Channel::Telegram => request::telegram(config, notice),
         Channel::Discord => request::discord(config, notice),
         Channel::Ntfy => request::ntfy(config, notice),
-        Channel::Command => return command::run(&config.command, notice).await,
+        Channel::Command => {
+            let told = command::run(&config.command, notice).await;
+            return told.map_err(|error| error.without(&Secrets::of(config)));
+        }
     };
     let Some(sent) = sent else {
         return Err(NotDelivered {
             why: format!("{} is not configured", channel.name()),
+            remedy: "see [notify] in the configuration".to_owned(),
             again: Again::Never,
         });
     };
-    // The topic of ntfy is in the body, and may be repeated too.
-    let topic = config.ntfy.as_ref().map(|ntfy| ntfy.topic.clone());
-    let addresses: Vec<Url> = topic.into_iter().chain([sent.url.clone()]).collect();
-    let reply = http.send(sent.timeout(TIMEOUT)).await;
-    reply
-        .map(drop)
-        .map_err(|error| not_delivered(error, &addresses))
+    let told = http.send(sent.timeout(TIMEOUT)).await;
+    told.map(drop).map_err(|error| {
+        let remedy = remedy::remedy(channel, &error);
+        NotDelivered::of(&error, remedy).without(&Secrets::of(config))
+    })
 }
 
 /// Reads a heartbeat's address: whoever waits for it counts that as a sign of life.
 pub async fn beat(http: &HttpClient, url: &Url) -> Result<(), NotDelivered> {
     let sent = HttpRequest::get("send the heartbeat", url.clone()).timeout(TIMEOUT);
     let reply = http.send(sent).await;
-    let address = std::slice::from_ref(url);
-    reply
-        .map(drop)
-        .map_err(|error| not_delivered(error, address))
+    reply.map(drop).map_err(|error| {
+        let remedy = remedy::OF_HEARTBEAT.to_owned();
+        NotDelivered::of(&error, remedy).without(&Secrets::in_address(url))
+    })
 }
 
 fn unix_seconds() -> u64 {
@@ -127,24 +130,22 @@ fn unix_seconds() -> u64 {
     since.map_or(0, |since| since.as_secs())
 }
 
-fn not_delivered(error: CallError, addresses: &[Url]) -> NotDelivered {
-    use CallErrorKind::{Ambiguous, NotSent, RateLimited};
-    // A notice told twice does no harm.
-    let again = match error.kind {
-        Ambiguous | NotSent | RateLimited => Again::Later,
-        _ => Again::Never,
-    };
-    let without = addresses.iter().fold(error, without_address);
-    let why = without.to_string();
-    NotDelivered { why, again }
-}
-
-/// Chat services carry their secret in the address, and repeat a path that they do not know:
-/// `Cannot POST /services/T0/B0/SECRET`.
-fn without_address(mut error: CallError, url: &Url) -> CallError {
-    let pieces = url.path().split('/').chain(url.query());
-    for piece in pieces.filter(|piece| piece.len() >= SHORTEST_SECRET) {
-        error.detail = error.detail.replace(piece, "[removed]");
+impl NotDelivered {
+    fn of(error: &CallError, remedy: String) -> NotDelivered {
+        use CallErrorKind::{Ambiguous, NotSent, RateLimited};
+        NotDelivered {
+            why: error.to_string(),
+            remedy,
+            // A notice told twice does no harm.
+            again: match error.kind {
+                Ambiguous | NotSent | RateLimited => Again::Later,
+                _ => Again::Never,
+            },
+        }
     }
-    error
+
+    fn without(mut self, secrets: &Secrets) -> NotDelivered {
+        self.why = secrets.cleared(&self.why);
+        self
+    }
 }

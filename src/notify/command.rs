@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use super::Notice;
 use super::channel::{Again, NotDelivered};
+use super::{Notice, remedy};
 
 const LONGEST: Duration = Duration::from_secs(30);
 /// Characters of its complaint that are repeated.
@@ -17,6 +17,7 @@ const SHOWN: usize = 200;
 pub(super) async fn run(words: &[String], notice: &Notice) -> Result<(), NotDelivered> {
     let later = |why: String| NotDelivered {
         why,
+        remedy: remedy::OF_COMMAND.to_owned(),
         again: Again::Later,
     };
     let Some((program, arguments)) = words.split_first() else {

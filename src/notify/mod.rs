@@ -5,9 +5,12 @@
 mod channel;
 mod command;
 mod outbox;
+mod pauses;
 mod post;
 mod recent;
+mod remedy;
 mod request;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -26,7 +29,10 @@ use crate::domain::Time;
 use crate::http::HttpClient;
 
 pub use channel::{Again, Channel, NotDelivered, beat, deliver};
+pub use outbox::Left;
 use outbox::Outbox;
+pub use pauses::Pauses;
+use pauses::{PACING, Pacing};
 use post::Post;
 use recent::Recent;
 
@@ -71,21 +77,6 @@ impl NoticeLevel {
         }
     }
 }
-
-/// How often a notice is tried, and how long between.
-#[derive(Debug, Clone, Copy)]
-struct Pacing {
-    tries: u32,
-    first_wait: Duration,
-    longest_wait: Duration,
-}
-
-/// A service that is away for a night is told in the morning.
-const PACING: Pacing = Pacing {
-    tries: 80,
-    first_wait: Duration::from_secs(2),
-    longest_wait: Duration::from_mins(15),
-};
 
 /// Takes notices and delivers them in the background.
 pub struct Notifier {

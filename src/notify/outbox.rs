@@ -1,7 +1,9 @@
-//! Notices that are not delivered yet, kept in a file so that a restart loses none.
+//! Notices that are not delivered yet, kept in a file so that a restart loses none. The file is that of
+//! the process that delivers; others leave theirs in a directory beside it.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +18,54 @@ struct Entry {
     notice: Notice,
     /// Names of the channels that have not delivered it.
     left: Vec<String>,
+}
+
+/// Where others leave notices for the process whose outbox this is.
+fn directory_beside(outbox: &Path) -> PathBuf {
+    outbox.with_extension("d")
+}
+
+/// A notice that is left for the process that delivers from an outbox, now or later.
+#[derive(Debug)]
+pub struct Left {
+    file: PathBuf,
+}
+
+impl Left {
+    /// Leaves a notice for these channels to whoever has this outbox.
+    pub fn leave(outbox: &Path, notice: &Notice, channels: &[Channel]) -> io::Result<Left> {
+        let name = format!("{}.json", rand::random::<u64>());
+        let left = Left {
+            file: directory_beside(outbox).join(name),
+        };
+        left.is_for(notice, channels)?;
+        Ok(left)
+    }
+
+    /// Leaves it for these channels alone.
+    pub fn is_for(&self, notice: &Notice, channels: &[Channel]) -> io::Result<()> {
+        kept::write(&self.file, &Entry::of(notice.clone(), channels))
+    }
+
+    /// Somebody delivers it.
+    pub fn is_taken(&self) -> bool {
+        !self.file.exists()
+    }
+
+    /// Nothing of it is left to deliver.
+    pub fn take_back(self) -> io::Result<()> {
+        std::fs::remove_file(self.file)
+    }
+}
+
+impl Entry {
+    fn of(notice: Notice, channels: &[Channel]) -> Entry {
+        let left = channels.iter().map(|channel| channel.name().to_owned());
+        Entry {
+            notice,
+            left: left.collect(),
+        }
+    }
 }
 
 /// What is not delivered yet, in order.
@@ -43,15 +93,52 @@ impl Outbox {
             file,
             ..Outbox::default()
         };
-        for mut entry in entries {
-            entry
-                .left
-                .retain(|name| channels.iter().any(|channel| channel.name() == name));
-            if !entry.left.is_empty() {
-                outbox.put(entry);
-            }
+        for entry in entries {
+            outbox.take(entry, channels);
         }
         outbox
+    }
+
+    /// Takes an entry, as far as there is still a channel for it.
+    fn take(&mut self, mut entry: Entry, channels: &[Channel]) {
+        entry
+            .left
+            .retain(|name| channels.iter().any(|channel| channel.name() == name));
+        if !entry.left.is_empty() {
+            self.put(entry);
+        }
+    }
+
+    /// Takes what other processes left. What cannot be read is left where it is.
+    pub(super) fn take_what_was_left(&mut self, channels: &[Channel]) {
+        let Some(directory) = self.file.as_deref().map(directory_beside) else {
+            return;
+        };
+        // Nobody has left anything yet, or it is looked for again soon.
+        let Ok(files) = std::fs::read_dir(directory) else {
+            return;
+        };
+        let files = files.filter_map(|file| Some(file.ok()?.path()));
+        let files: Vec<PathBuf> = files
+            .filter(|file| file.extension().is_some_and(|ending| ending == "json"))
+            .collect();
+        for file in files {
+            match kept::read::<Option<Entry>>(&file) {
+                Ok(entry) => self.take_over(&file, entry, channels),
+                Err(error) => tracing::warn!("{} cannot be read: {error}", file.display()),
+            }
+        }
+    }
+
+    /// Kept here before it is gone there: told twice does no harm.
+    fn take_over(&mut self, file: &Path, entry: Option<Entry>, channels: &[Channel]) {
+        // Whoever left it may have delivered it meanwhile.
+        let Some(entry) = entry else { return };
+        self.take(entry, channels);
+        self.save();
+        if let Err(error) = std::fs::remove_file(file) {
+            tracing::warn!("{} cannot be removed: {error}", file.display());
+        }
     }
 
     fn put(&mut self, entry: Entry) {
@@ -62,11 +149,7 @@ impl Outbox {
     /// Adds a notice for these channels. Says how many were given up for it: the least important
     /// of the oldest.
     pub(super) fn add(&mut self, notice: Notice, channels: &[Channel]) -> u64 {
-        let left = channels.iter().map(|channel| channel.name().to_owned());
-        self.put(Entry {
-            notice,
-            left: left.collect(),
-        });
+        self.put(Entry::of(notice, channels));
         let mut given_up = 0;
         while self.entries.len() > CAPACITY {
             let unimportant = self.entries.iter().position(|(_, entry)| {
@@ -149,6 +232,35 @@ mod tests {
             Outbox::open(Some(file), &BOTH).is_empty(),
             "a damaged one is told"
         );
+    }
+
+    #[test]
+    fn what_another_process_left_is_taken_once_and_kept() {
+        let scratch = tempfile::tempdir().unwrap();
+        let file = scratch.path().join("outbox.json");
+        let mut outbox = Outbox::open(Some(file.clone()), &BOTH);
+        outbox.take_what_was_left(&BOTH);
+        assert!(outbox.is_empty(), "nobody has left anything");
+        // Given two that another process left, of which it delivered one itself,
+        let leave = |title: &str| {
+            let notice = notice(NoticeLevel::Critical, title);
+            Left::leave(&file, &notice, &[Channel::Ntfy]).unwrap()
+        };
+        let (own, others) = (leave("delivered"), leave("the service failed"));
+        own.take_back().unwrap();
+        assert!(!others.is_taken());
+        // when whoever delivers looks, then it has the other one, and a restart has it too.
+        outbox.take_what_was_left(&BOTH);
+        assert!(others.is_taken());
+        let next = Outbox::open(Some(file), &BOTH);
+        for outbox in [outbox, next] {
+            assert_eq!(outbox.first(Channel::Webhook), None);
+            let title = outbox.first(Channel::Ntfy).unwrap().1.title;
+            assert_eq!(
+                (title.as_str(), outbox.entries.len()),
+                ("the service failed", 1)
+            );
+        }
     }
 
     #[test]

@@ -10,9 +10,12 @@ use tokio::time::Instant;
 
 use super::channel::{Again, NotDelivered, deliver};
 use super::outbox::Outbox;
-use super::{Channel, Notice, Pacing};
+use super::{Channel, Notice, Pacing, Pauses};
 use crate::config::NotifyConfig;
 use crate::http::HttpClient;
+
+/// How often to look for what other processes left.
+const LOOK_EVERY: Duration = Duration::from_secs(20);
 
 /// What is delivered, and how.
 pub(super) struct Post {
@@ -27,8 +30,7 @@ pub(super) struct Post {
 struct Line {
     channel: Channel,
     under_way: bool,
-    tried: u32,
-    wait: Duration,
+    pauses: Pauses,
     not_before: Instant,
 }
 
@@ -46,13 +48,13 @@ impl Post {
         let fresh = |channel: &Channel| Line {
             channel: *channel,
             under_way: false,
-            tried: 0,
-            wait: self.pacing.first_wait,
+            pauses: Pauses::of(self.pacing),
             not_before: Instant::now(),
         };
         let mut lines: Vec<Line> = channels.iter().map(fresh).collect();
         let mut sends = JoinSet::new();
         let mut open = true;
+        let mut looks = tokio::time::interval(LOOK_EVERY);
         while open || !self.outbox.is_empty() {
             let next = self.start_sends(&mut lines, &mut sends);
             tokio::select! {
@@ -68,6 +70,7 @@ impl Post {
                         self.ended(&mut lines, &tried);
                     }
                 }
+                _ = looks.tick() => self.outbox.take_what_was_left(&channels),
                 () = sleep_until(next) => {}
             }
         }
@@ -105,29 +108,26 @@ impl Post {
         let line = lines.iter_mut().find(|line| line.channel == tried.channel);
         let Some(line) = line else { return };
         line.under_way = false;
-        line.tried += 1;
         let Err(error) = &tried.result else {
             self.next_notice(line, tried.id);
             return;
         };
         let (channel, title) = (tried.channel.name(), &tried.title);
-        if error.again == Again::Never || line.tried >= self.pacing.tries {
-            tracing::warn!(channel, title, tried = line.tried, %error, "notice not delivered");
+        let pause = line.pauses.next_pause();
+        let Some(pause) = pause.filter(|_| error.again == Again::Later) else {
+            let (remedy, tried_times) = (&error.remedy, line.pauses.tried());
+            tracing::warn!(channel, title, tried = tried_times, %error, remedy, "notice not delivered");
             self.lost.fetch_add(1, Ordering::Relaxed);
             self.next_notice(line, tried.id);
             return;
-        }
+        };
         tracing::debug!(channel, title, %error, "notice not delivered yet");
-        // Half fixed, half random: several cockpits do not knock at the same moment.
-        let wait = line.wait.mul_f64(0.5 + rand::random::<f64>() / 2.0);
-        line.not_before = Instant::now() + wait;
-        line.wait = (line.wait * 2).min(self.pacing.longest_wait);
+        line.not_before = Instant::now() + pause;
     }
 
     fn next_notice(&mut self, line: &mut Line, id: u64) {
         self.outbox.done(line.channel, id);
-        line.tried = 0;
-        line.wait = self.pacing.first_wait;
+        line.pauses = Pauses::of(self.pacing);
         line.not_before = Instant::now();
     }
 }

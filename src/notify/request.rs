@@ -51,7 +51,7 @@ pub(super) fn webhook(config: &NotifyConfig, notice: &Notice, now: u64) -> Optio
 pub(super) fn telegram(config: &NotifyConfig, notice: &Notice) -> Option<HttpRequest> {
     let telegram = config.telegram.as_ref()?;
     let mut url = telegram.api.clone();
-    let bot = format!("bot{}", telegram.token.expose_secret());
+    let bot = format!("bot{}", bare_token(telegram.token.expose_secret()));
     url.path_segments_mut()
         .ok()?
         .pop_if_empty()
@@ -61,6 +61,12 @@ pub(super) fn telegram(config: &NotifyConfig, notice: &Notice) -> Option<HttpReq
         "text": cut(&text(notice), LONGEST_TELEGRAM),
         "disable_notification": is_quiet(notice.level),
     })))
+}
+
+/// A token as `@BotFather` shows it, whose first part is a number: some copy it from an address, with
+/// the `bot` that belongs there.
+pub(super) fn bare_token(token: &str) -> &str {
+    token.strip_prefix("bot").unwrap_or(token)
 }
 
 /// <https://docs.discord.com/developers/resources/webhook#execute-webhook>.
@@ -79,11 +85,11 @@ pub(super) fn ntfy(config: &NotifyConfig, notice: &Notice) -> Option<HttpRequest
     let mut url = ntfy.topic.clone();
     let topic = url.path_segments()?.next_back()?.to_owned();
     url.path_segments_mut().ok()?.pop();
-    let (priority, tag) = match notice.level {
-        NoticeLevel::Notice => (3, "information_source"),
-        NoticeLevel::Resolved => (3, "white_check_mark"),
-        NoticeLevel::Warning => (4, "warning"),
-        NoticeLevel::Critical => (5, "rotating_light"),
+    let tag = match notice.level {
+        NoticeLevel::Notice => "information_source",
+        NoticeLevel::Resolved => "white_check_mark",
+        NoticeLevel::Warning => "warning",
+        NoticeLevel::Critical => "rotating_light",
     };
     let mut request = post("tell ntfy", url);
     if let Some(token) = &ntfy.token {
@@ -93,9 +99,21 @@ pub(super) fn ntfy(config: &NotifyConfig, notice: &Notice) -> Option<HttpRequest
         "topic": topic,
         "title": cut(&notice.title, LONGEST_NTFY),
         "message": cut(&notice.body, LONGEST_NTFY),
-        "priority": priority,
+        "priority": ntfy_priority(notice.level),
         "tags": [tag],
     })))
+}
+
+/// <https://docs.ntfy.sh/publish/#message-priority>: from 1 (no sound) to 5 (long vibration, over the
+/// phone's silence).
+fn ntfy_priority(level: NoticeLevel) -> u8 {
+    match level {
+        // The end of a trouble wakes nobody up.
+        NoticeLevel::Resolved => 2,
+        NoticeLevel::Notice => 3,
+        NoticeLevel::Warning => 4,
+        NoticeLevel::Critical => 5,
+    }
 }
 
 // What it is for, not where: the address may be a secret.
@@ -168,6 +186,42 @@ mod tests {
             request.headers,
             [(TIMESTAMP, "5".to_owned()), (SIGNATURE, expected)]
         );
+    }
+
+    #[test]
+    fn what_costs_something_now_is_urgent_for_ntfy_and_what_is_over_is_not() {
+        use NoticeLevel::{Critical, Notice as Worth, Resolved, Warning};
+        let config = NotifyConfig {
+            ntfy: Some(NtfyConfig {
+                topic: "https://ntfy.example.org/mine".parse().unwrap(),
+                token: None,
+            }),
+            ..NotifyConfig::default()
+        };
+        let priority = |level| {
+            let notice = Notice { level, ..notice() };
+            body(ntfy(&config, &notice)).1["priority"].as_u64().unwrap()
+        };
+        assert_eq!(
+            [Resolved, Worth, Warning, Critical].map(priority),
+            [2, 3, 4, 5]
+        );
+    }
+
+    #[test]
+    fn a_bots_token_may_be_written_as_it_stands_in_an_address() {
+        for token in ["123:abc", "bot123:abc"] {
+            let config = NotifyConfig {
+                telegram: Some(TelegramConfig {
+                    api: "https://api.telegram.org".parse().unwrap(),
+                    token: token.to_owned().into(),
+                    chat: "1".into(),
+                }),
+                ..NotifyConfig::default()
+            };
+            let url = telegram(&config, &notice()).unwrap().url;
+            assert_eq!(url.path(), "/bot123:abc/sendMessage");
+        }
     }
 
     #[test]

@@ -4,10 +4,13 @@ use std::collections::VecDeque;
 
 use axum::Json;
 use axum::Router;
+use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use chrono::{DateTime, TimeDelta};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 use super::*;
 
@@ -71,6 +74,65 @@ async fn a_notice_arrives_as_json_with_the_token() {
     let expected = json!({"source": "pocpit", "level": "critical", "title": "rental left",
         "body": "look", "at": "1970-01-01T00:00:00Z"});
     assert_eq!(body, expected);
+}
+
+/// A receiver that keeps what came as it came.
+async fn receiver_of_bytes() -> (Url, mpsc::UnboundedReceiver<(HeaderMap, Bytes)>) {
+    let (seen, requests) = mpsc::unbounded_channel();
+    let hook = move |headers: HeaderMap, body: Bytes| async move {
+        seen.send((headers, body)).unwrap();
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let app = Router::new().route("/hook", post(hook));
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    (url.parse().unwrap(), requests)
+}
+
+/// As a receiver checks it, who has the secret, the headers and the bytes, and nothing of ours.
+fn is_signed(secret: &str, headers: &HeaderMap, body: &[u8]) -> bool {
+    let header = |name: &str| headers[name].to_str().unwrap();
+    let signature = header("x-pocpit-signature")
+        .strip_prefix("sha256=")
+        .unwrap();
+    let pairs = (0..signature.len()).step_by(2);
+    let bytes = pairs.map(|at| u8::from_str_radix(&signature[at..at + 2], 16).unwrap());
+    let signature: Vec<u8> = bytes.collect();
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(header("x-pocpit-timestamp").as_bytes());
+    mac.update(b".");
+    mac.update(body);
+    mac.verify_slice(&signature).is_ok()
+}
+
+#[tokio::test]
+async fn a_signature_holds_for_the_very_bytes_that_arrive_and_for_no_others() {
+    // Given a receiver that shares a secret with us,
+    let (url, mut seen) = receiver_of_bytes().await;
+    let config = NotifyConfig {
+        webhook: Some(url),
+        webhook_secret: Some("s3cret".to_owned().into()),
+        ..NotifyConfig::default()
+    };
+    // when it is told something that JSON can write in more than one way,
+    let notice = notice("4×H100 \"left\" </b>\u{7}\n\u{1f4b8}", 0);
+    let http = HttpClient::new();
+    deliver(&http, &config, Channel::Webhook, &notice)
+        .await
+        .unwrap();
+    // then the signature is right for what came,
+    let (mut headers, body) = seen.try_recv().expect("a notice");
+    assert!(is_signed("s3cret", &headers, &body));
+    assert!(!is_signed("another", &headers, &body));
+    // and wrong as soon as one byte of it is another,
+    for at in 0..body.len() {
+        let mut forged = body.to_vec();
+        forged[at] ^= 1;
+        assert!(!is_signed("s3cret", &headers, &forged), "byte {at}");
+    }
+    // or the time: an old one cannot be sent again as new.
+    headers.insert("x-pocpit-timestamp", "1".parse().unwrap());
+    assert!(!is_signed("s3cret", &headers, &body));
 }
 
 #[tokio::test]
@@ -185,7 +247,8 @@ async fn what_goes_wrong_is_told_without_the_address_that_is_a_password() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = format!("http://{}", listener.local_addr().unwrap());
     let app = Router::new().fallback(|uri: axum::http::Uri| async move {
-        (StatusCode::NOT_FOUND, format!("Cannot POST {uri}"))
+        let words = uri.path().replace("/bot", " your token ");
+        (StatusCode::NOT_FOUND, format!("Cannot POST {uri}:{words}"))
     });
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     let config = NotifyConfig {
@@ -209,5 +272,6 @@ async fn what_goes_wrong_is_told_without_the_address_that_is_a_password() {
             error.why.contains("404") && !error.why.contains("secret"),
             "{error}"
         );
+        assert!(error.remedy.contains("notify."), "{error:?}");
     }
 }

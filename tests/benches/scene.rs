@@ -6,7 +6,9 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use pocpit::domain::{Aim, Duration, Lead, LeadBasis, LogLine, Mode, ReleasePolicy, Step, Time};
+use pocpit::domain::{
+    Aim, BootTally, Duration, Lead, LeadBasis, LogLine, Mode, ReleasePolicy, Step, Time,
+};
 use pocpit::engine::{
     BootLog, ChainSnapshot, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState, Snapshot,
     SprintSnapshot, WorldKind,
@@ -82,6 +84,7 @@ pub fn empty() -> Snapshot {
         history: Arc::default(),
         boot_log: BootLog::default(),
         rentals_read_at: None,
+        boots: BootTally::default(),
         notices_lost: 0,
         ended: false,
     }

@@ -145,3 +145,29 @@ fn a_sprint_of_hands_off_is_stopped_from_a_cockpit_beside_it() {
     viewer.press("y");
     assert_eq!(viewer.end(), (0, true));
 }
+
+#[test]
+fn who_looks_on_needs_no_key_of_the_market_and_who_drives_does() {
+    let sim = Sim::start(&mut pocpit(&["sim", "--speed", "20"]));
+    // Given a configuration whose key belongs to the service alone,
+    let keyless = sim.config.replace("config.toml", "keyless.toml");
+    let text = std::fs::read_to_string(&sim.config).unwrap();
+    let text: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with("api_key") && !line.starts_with("upstream_key"))
+        .collect();
+    std::fs::write(&keyless, text.join("\n")).unwrap();
+    let start = || Terminal::start(100, 30, &["--config", &keyless]);
+    // when nobody drives, then it says what it lacks;
+    let refused = start();
+    refused.until("there is no Vast API key");
+    assert_eq!(refused.end().0, 2);
+    // and beside who drives, it looks on.
+    let driver = cockpit(&sim);
+    driver.until("GATE start");
+    let mut viewer = start();
+    viewer.until(&viewer_of(&driver));
+    viewer.until("GATE start");
+    viewer.press("q");
+    assert_eq!(viewer.end(), (0, true));
+}

@@ -52,6 +52,7 @@ fn a_check_of_a_world_that_is_well_is_clean() {
         "offers",
         "proxy",
         "proxy runs",
+        "serve",
     ] {
         assert_eq!(verdict(&probes, what).len(), 1, "{what}: {probes:?}");
     }
@@ -70,12 +71,18 @@ fn whatever_is_wrong_fails_the_check_and_comes_with_its_remedy() {
         ("POCPIT_VAST_API_KEY", "not-the-key"),
         ("POCPIT_MLNODE_MODEL", "nobody/approves-this"),
         ("POCPIT_NETWORK_NODE_API_LISTEN", "203.0.113.7:8080"),
+        ("POCPIT_VLLM_LISTEN", "203.0.113.7:8000"),
     ]);
     assert_eq!(words.code, Some(1), "{}{}", words.stdout, words.stderr);
     assert_eq!(verdict(&probes, "Vast key"), ["unmet"]);
     assert_eq!(verdict(&probes, "model"), ["unmet"]);
     assert_eq!(verdict(&probes, "tunnel"), ["unmet", "met"]);
-    for remedy in ["vast.api_key_file", "network_node.api_listen"] {
+    assert_eq!(verdict(&probes, "serve"), ["unmet"]);
+    for remedy in [
+        "vast.api_key_file",
+        "network_node.api_listen",
+        "vllm.listen",
+    ] {
         assert!(words.stdout.contains(remedy), "{remedy}: {}", words.stdout);
     }
     assert!(!words.stdout.contains("not-the-key"), "{}", words.stdout);

@@ -85,6 +85,16 @@ impl Account {
             .run(&[&["--config", self.sim.config.as_str()], arguments].concat())
     }
 
+    /// `gc` when nobody listens where this variable says.
+    fn blind_gc(&self, variable: &str, how: &str) -> Ran {
+        let mut command = self
+            .home
+            .command(&["--config", &self.sim.config, "gc", how]);
+        ran(command
+            .env(variable, "http://127.0.0.1:9/")
+            .env("POCPIT_VAST_READ_TRIES", "1"))
+    }
+
     /// Without any configuration but the key, and the address of the world.
     fn with_the_key_alone(&self, arguments: &[&str]) -> Ran {
         ran(self.key_in(&mut self.home.command(arguments)))
@@ -295,12 +305,7 @@ fn gc_settles_what_the_journal_has_open_and_nothing_while_a_list_is_unknown() {
     let state_dir = &account.config.paths.state_dir;
     let before = journal::read_only(state_dir).unwrap();
     // Given a market that cannot be asked, then nothing is forgotten,
-    let mut blind = account
-        .home
-        .command(&["--config", &account.sim.config, "gc", "--yes"]);
-    let unknown = ran(blind
-        .env("POCPIT_VAST_BASE_URL", "http://127.0.0.1:9/")
-        .env("POCPIT_VAST_READ_TRIES", "1"));
+    let unknown = account.blind_gc("POCPIT_VAST_BASE_URL", "--yes");
     assert_eq!(unknown.code, Some(4), "{}", unknown.stderr);
     assert_eq!(journal::read_only(state_dir).unwrap(), before);
     // and with complete lists everything is settled, money too.
@@ -326,6 +331,36 @@ fn gc_settles_what_the_journal_has_open_and_nothing_while_a_list_is_unknown() {
     let spent = after.spent_within(Duration::zero(), account.world_time());
     assert!(spent >= Usd::from_dollars(20.0), "{spent}");
     assert!(!account.is_registered("vastai-999999"));
+}
+
+#[test]
+fn gc_fails_when_it_cannot_look_twice_in_a_row_and_not_before() {
+    let account = Account::new();
+    let (market, node) = ("POCPIT_VAST_BASE_URL", "POCPIT_NETWORK_NODE_ADMIN_API");
+    let codes = |looks: &[(&str, &str)]| -> Vec<Option<i32>> {
+        let looks = looks.iter();
+        looks
+            .map(|(blind, how)| account.blind_gc(blind, how).code)
+            .collect()
+    };
+    // Once is no failure, whoever does not answer; nor is a look that can change nothing.
+    assert_eq!(
+        codes(&[(node, "--yes"), (node, "--dry-run")]),
+        [Some(4), Some(4)]
+    );
+    // A good look in between begins anew.
+    assert_eq!(account.run(&["gc", "--yes"]).code, Some(0));
+    assert_eq!(codes(&[(market, "--yes")]), [Some(4)]);
+    // Twice is one, and it says since when.
+    let failed = account.blind_gc(node, "--yes");
+    assert_eq!(failed.code, Some(1), "{}", failed.stderr);
+    assert!(
+        failed
+            .stderr
+            .contains("look number 2 that failed, since 20"),
+        "{}",
+        failed.stderr
+    );
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod full_disk;
 mod process;
 mod questions;
 mod reload;
+mod restart;
 mod service;
 
 use pocpit::domain::Step;

@@ -4,6 +4,7 @@
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
+use pocpit::journal::Journal;
 use pocpit::world::Scenario;
 use rustix::process::Signal;
 
@@ -60,6 +61,39 @@ fn a_service_manager_hears_that_it_is_up_lives_works_and_leaves() {
     manager.hears_at_last("WATCHDOG=1");
     process.signal(Signal::TERM);
     manager.hears_at_last("STOPPING=1");
+    process.end(|| {});
+}
+
+#[test]
+fn a_service_manager_hears_what_a_start_waits_for_and_that_it_needs_more_time() {
+    let stage = Stage::new(Scenario::default());
+    let held = Journal::open(&stage.path("state")).unwrap();
+    let (manager, process) = Manager::start(&stage, "");
+    manager.hears_at_last("STATUS=waiting for another pocpit");
+    manager.hears_at_last("EXTEND_TIMEOUT_USEC=");
+    drop(held);
+    manager.hears_at_last("READY=1");
+    process.signal(Signal::TERM);
+    process.end(|| {});
+}
+
+#[test]
+fn a_service_manager_hears_why_a_configuration_is_not_taken() {
+    let stage = Stage::new(Scenario::default());
+    let (manager, process) = Manager::start(&stage, "");
+    manager.hears_at_last("READY=1");
+    let file = stage.path("config.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("[budget]", "[budgett]")).unwrap();
+    process.signal(Signal::HUP);
+    manager.hears_at_last("STATUS=the configuration is not changed");
+    let log = stage.log();
+    let mut errors = log.lines().filter(|line| line.contains(" ERROR "));
+    assert!(
+        errors.any(|line| line.contains("the configuration is not changed")),
+        "{log}"
+    );
+    process.signal(Signal::TERM);
     process.end(|| {});
 }
 

@@ -11,6 +11,7 @@ mod history;
 mod preflight;
 mod registration;
 mod rig;
+mod told;
 mod viewer;
 
 use pocpit::domain::{GateKind, Mode, ServiceState, Step};

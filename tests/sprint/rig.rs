@@ -67,6 +67,13 @@ impl Rig {
         .await
     }
 
+    /// Runs one sprint by itself, and tells of it at this address.
+    pub async fn start_telling(scenario: Scenario, webhook: url::Url) -> Rig {
+        let adjust = |config: &mut Config| config.notify.webhook = Some(webhook);
+        let end = EndAfter::OneSprint;
+        Rig::with(Mode::Auto, scenario, end, Reached::ByTunnel, adjust).await
+    }
+
     /// Runs sprint after sprint.
     pub async fn start_and_go_on(mode: Mode, scenario: Scenario) -> Rig {
         let adjust = |_: &mut Config| {};

@@ -1,6 +1,7 @@
 //! `pocpit gc`: one pass over everything that is left over.
 
 mod leftover;
+mod looks;
 mod sweep;
 
 use color_eyre::eyre::Report;
@@ -10,6 +11,7 @@ use super::arguments::{Common, Gc};
 use super::takedown::confirmed;
 use super::{Exit, print, print_json, runtime, say, telemetry};
 use crate::config::Config;
+use crate::domain::Time;
 use crate::engine::ports::{Market as _, NetworkNode as _};
 use crate::engine::{self, Readings};
 use crate::flow::Sprint;
@@ -17,6 +19,7 @@ use crate::http::HttpClient;
 use crate::journal::{self, Journal, JournalError, Ledger};
 use crate::network_node::NetworkNodeClient;
 use leftover::{Foreign, Leftover};
+use looks::Looks;
 use sweep::Sweep;
 
 pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> {
@@ -26,6 +29,7 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
     let http = HttpClient::new();
     let market = runtime::market(&http, &config.vast, config.simulation);
     let network_node = NetworkNodeClient::new(http, &config.network_node);
+    let clock = runtime::clock(config.simulation);
     let (instances, nodes) = tokio::join!(market.instances(), network_node.nodes());
     let instances = match instances {
         Ok(instances) => instances,
@@ -33,7 +37,7 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
             say(format_args!(
                 "pocpit: rentals are not known, so nothing was changed: {error}"
             ));
-            return Ok(Exit::Unknown);
+            return Ok(standing.cannot_look(&config, clock.now()));
         }
     };
     if let Err(error) = &nodes {
@@ -42,7 +46,6 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
         ));
     }
     let sprint = saved_sprint(&ledger);
-    let clock = runtime::clock(config.simulation);
     let readings = Readings {
         now: clock.now(),
         instances: &instances,
@@ -84,9 +87,13 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
             conclude(&found)
         }
     };
-    let exit = match exit {
+    let looked = match nodes {
+        Ok(_) => standing.looked(&config),
         // What was not looked at is not known to be clean.
-        Exit::Done if nodes.is_err() => Exit::Unknown,
+        Err(_) => standing.cannot_look(&config, clock.now()),
+    };
+    let exit = match exit {
+        Exit::Done => looked,
         exit => exit,
     };
     if arguments.json {
@@ -103,10 +110,12 @@ fn conclude(found: &[Leftover]) -> Exit {
         found.len()
     ));
     if remaining == 0 {
-        Exit::Done
-    } else {
-        Exit::Unknown
+        return Exit::Done;
     }
+    say(format_args!(
+        "pocpit: what is not done may cost money: see the account, and try `pocpit release`"
+    ));
+    Exit::Failed
 }
 
 /// What this process may do to the state directory.
@@ -132,6 +141,25 @@ impl Standing {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+impl Standing {
+    /// Something cannot be seen. Who holds the state directory counts such looks: who does not hold it
+    /// has no say in it, and whoever else does tells of the same.
+    fn cannot_look(&self, config: &Config, now: Time) -> Exit {
+        match self {
+            Standing::Writer(_) => Looks::of(&config.paths.state_dir).failed(now),
+            Standing::Reader | Standing::Occupied => Exit::Unknown,
+        }
+    }
+
+    /// Everything was seen.
+    fn looked(&self, config: &Config) -> Exit {
+        if let Standing::Writer(_) = self {
+            Looks::of(&config.paths.state_dir).succeeded();
+        }
+        Exit::Done
     }
 }
 

@@ -11,28 +11,52 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::domain::{Mode, Step, Time};
-use crate::engine::{AlertLevel, LinkSnapshot, Snapshot};
+use crate::domain::{BootEnd, ChainPhase, Duration, Mode, Step, Time};
+use crate::engine::{AlertLevel, LinkSnapshot, Snapshot, WorldKind};
 
-/// The page of `/metrics`.
-pub(super) fn page(snapshot: Arc<Snapshot>) -> Result<String, fmt::Error> {
+/// The page of `/metrics`, of a snapshot that is so old.
+pub(super) fn page(
+    snapshot: Arc<Snapshot>,
+    age: std::time::Duration,
+) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("pocpit");
-    registry.register_collector(Box::new(Figures(snapshot)));
+    let now = snapshot.at + in_the_world(age, snapshot.world);
+    registry.register_collector(Box::new(Figures { snapshot, age, now }));
     let mut page = String::new();
     text::encode(&mut page, &registry)?;
     Ok(page)
 }
 
+/// Real time, by the world's clock.
+fn in_the_world(time: std::time::Duration, world: WorldKind) -> Duration {
+    let speed = match world {
+        WorldKind::Real => 1.0,
+        WorldKind::Simulated { speed } => speed,
+    };
+    let seconds = time.as_secs_f64() * speed;
+    let time = std::time::Duration::try_from_secs_f64(seconds).unwrap_or(time);
+    Duration::from_std(time).unwrap_or_default()
+}
+
 #[derive(Debug)]
-struct Figures(Arc<Snapshot>);
+struct Figures {
+    snapshot: Arc<Snapshot>,
+    age: std::time::Duration,
+    /// When the page is read: what is old grows older though the engine stands still.
+    now: Time,
+}
 
 impl Collector for Figures {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut families = Families(encoder);
-        let snapshot = &self.0;
-        chain(&mut families, snapshot)?;
+        let (snapshot, now) = (&self.snapshot, self.now);
+        let age = Some(self.age.as_secs_f64());
+        let what = "Time since the engine last turned";
+        families.gauge("snapshot_age", what, Some(&Unit::Seconds), age)?;
+        chain(&mut families, snapshot, now)?;
         sprint(&mut families, snapshot)?;
-        money(&mut families, snapshot)?;
+        boots(&mut families, snapshot)?;
+        money(&mut families, snapshot, now)?;
         let alerts = [
             AlertLevel::Notice,
             AlertLevel::Warning,
@@ -52,21 +76,27 @@ impl Collector for Figures {
     }
 }
 
-fn chain(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+fn chain(families: &mut Families<'_>, snapshot: &Snapshot, now: Time) -> fmt::Result {
     let reading = snapshot.chain.reading.as_ref();
     let height = reading.map(|reading| number(reading.height.0));
     families.gauge("chain_height", "Height of the chain", None, height)?;
     let epoch = reading.map(|reading| number(reading.epoch.0));
     families.gauge("chain_epoch", "Epoch of the chain", None, epoch)?;
-    let age = reading.map(|reading| seconds(reading.at, snapshot.at));
+    let phases = reading.map(|reading| {
+        ChainPhase::ALL.map(|phase| (phase.name(), f64::from(reading.phase == phase)))
+    });
+    let what = "1 for the phase of the chain, by the chain's own name";
+    let phases: &[_] = phases.as_ref().map_or(&[], |phases| phases);
+    families.gauges("chain_phase", what, None, "phase", phases)?;
+    let age = reading.map(|reading| seconds(reading.at, now));
     let what = "Time since the chain was read";
     families.gauge("chain_read_age", what, Some(&Unit::Seconds), age)?;
     let start = reading.and_then(|reading| reading.poc_start.expected);
-    let left = start.map(|band| seconds(snapshot.at, band.p50));
+    let left = start.map(|band| seconds(now, band.p50));
     let what = "Time to the next PoC";
     families.gauge("poc_start_in", what, Some(&Unit::Seconds), left)?;
     let deadline = reading.and_then(|reading| reading.registration_deadline.expected);
-    let left = deadline.map(|band| seconds(snapshot.at, band.p50));
+    let left = deadline.map(|band| seconds(now, band.p50));
     let what = "Time to the last moment at which a registration counts for the next PoC";
     families.gauge("registration_deadline_in", what, Some(&Unit::Seconds), left)
 }
@@ -116,14 +146,24 @@ fn sprint(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     )
 }
 
-fn money(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+fn boots(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let boots = &snapshot.boots;
+    let ends = BootEnd::ALL.map(|end| (end.name(), boots.ended(end)));
+    let what = "Boots that came to their end since pocpit started";
+    families.counters("boots", what, "end", &ends)?;
+    let faults: Vec<_> = boots.faults().collect();
+    let what = "What boots failed of since pocpit started";
+    families.counters("boot_faults", what, "fault", &faults)
+}
+
+fn money(families: &mut Families<'_>, snapshot: &Snapshot, now: Time) -> fmt::Result {
     let dollars = Unit::Other("dollars".into());
     let dollars = Some(&dollars);
     let money = &snapshot.money;
     let rentals = [&snapshot.rental, &snapshot.beside].into_iter().flatten();
     let rentals = number(rentals.count() as u64);
     families.gauge("rentals", "Rentals of the sprint", None, Some(rentals))?;
-    let age = snapshot.rentals_read_at.map(|at| seconds(at, snapshot.at));
+    let age = snapshot.rentals_read_at.map(|at| seconds(at, now));
     let what = "Time since all rentals of the account were listed";
     families.gauge("rentals_read_age", what, Some(&Unit::Seconds), age)?;
     let rate = money.per_hour.0.dollars();
@@ -204,6 +244,23 @@ impl Families<'_> {
         for (value_of_label, value) in values {
             let labels = [(label, *value_of_label)];
             ConstGauge::new(*value).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    fn counters(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &'static str,
+        values: &[(&str, u64)],
+    ) -> fmt::Result {
+        let mut family = self
+            .0
+            .encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (value_of_label, value) in values {
+            let labels = [(label, *value_of_label)];
+            ConstCounter::new(*value).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
     }

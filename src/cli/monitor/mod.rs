@@ -32,6 +32,14 @@ struct Seen {
     came: Mutex<Instant>,
 }
 
+impl Seen {
+    fn newest(&self) -> (Arc<Snapshot>, Duration) {
+        let snapshot = Arc::clone(&self.snapshots.borrow());
+        let came = *self.came.lock().unwrap_or_else(PoisonError::into_inner);
+        (snapshot, came.elapsed())
+    }
+}
+
 /// Serves until the engine has ended. That nobody can look on is no reason not to run.
 pub(crate) fn serve(listen: Option<SocketAddr>, snapshots: watch::Receiver<Arc<Snapshot>>) {
     let Some(listen) = listen else { return };
@@ -76,8 +84,8 @@ async fn serve_on(listener: TcpListener, snapshots: watch::Receiver<Arc<Snapshot
 }
 
 async fn metrics(State(seen): State<Arc<Seen>>) -> Response {
-    let snapshot = Arc::clone(&seen.snapshots.borrow());
-    match figures::page(snapshot) {
+    let (snapshot, age) = seen.newest();
+    match figures::page(snapshot, age) {
         Ok(page) => ([(header::CONTENT_TYPE, OPENMETRICS)], page).into_response(),
         Err(error) => {
             let status = StatusCode::INTERNAL_SERVER_ERROR;
@@ -87,9 +95,8 @@ async fn metrics(State(seen): State<Arc<Seen>>) -> Response {
 }
 
 async fn health(State(seen): State<Arc<Seen>>) -> Response {
-    let snapshot = Arc::clone(&seen.snapshots.borrow());
-    let came = *seen.came.lock().unwrap_or_else(PoisonError::into_inner);
-    match why_ill(snapshot.at, snapshot.last_reads(), came.elapsed()) {
+    let (snapshot, age) = seen.newest();
+    match why_ill(snapshot.at, snapshot.last_reads(), age) {
         None => "well\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::domain::{Usd, UsdPerHour};
+use crate::domain::{BootEnd, ChainPhase, Usd, UsdPerHour};
 use crate::engine::Condition;
 use crate::engine::attach::tests::snapshot;
-use crate::engine::{Alert, AlertLevel, CapSnapshot};
+use crate::engine::{Alert, AlertLevel, CapSnapshot, WorldKind};
 
 const DASHBOARD: &str = include_str!("../../../assets/grafana-dashboard.json");
 const RULES: &str = include_str!("../../../assets/alerts.yml");
@@ -30,6 +30,11 @@ fn busy() -> Snapshot {
     snapshot
 }
 
+/// The page of a snapshot that just came.
+fn page(snapshot: Snapshot) -> String {
+    figures::page(Arc::new(snapshot), Duration::ZERO).unwrap()
+}
+
 /// Names of the families on a page, as a query calls them.
 fn families(page: &str) -> BTreeSet<String> {
     let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
@@ -51,7 +56,7 @@ fn named(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn a_snapshot_is_told_in_the_openmetrics_format() {
-    let page = figures::page(Arc::new(busy())).unwrap();
+    let page = page(busy());
     for line in [
         "pocpit_hourly_cost_dollars 9.6",
         "pocpit_cap_used_dollars{cap=\"day\"} 12.5",
@@ -76,8 +81,80 @@ fn a_snapshot_is_told_in_the_openmetrics_format() {
 }
 
 #[test]
+fn what_is_old_grows_older_though_the_engine_stands_still() {
+    let age_of = |name: &str, world, silent_for| {
+        let snapshot = Snapshot { world, ..busy() };
+        let page = figures::page(Arc::new(snapshot), Duration::from_secs(silent_for)).unwrap();
+        let line = page.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().trim().parse::<f64>().unwrap()
+    };
+    let rentals = "pocpit_rentals_read_age_seconds ";
+    let (real, fast) = (WorldKind::Real, WorldKind::Simulated { speed: 60.0 });
+    // Read 30 s before the snapshot, and nothing new for 90 s.
+    for (name, world, expected) in [
+        (rentals, real, 120.0),
+        (rentals, fast, 30.0 + 90.0 * 60.0),
+        ("pocpit_snapshot_age_seconds ", fast, 90.0),
+    ] {
+        let age = age_of(name, world, 90);
+        assert!((age - expected).abs() < 0.01, "{name}{age}");
+    }
+}
+
+#[test]
+fn boots_are_counted_by_their_end_and_by_what_they_failed_of() {
+    let mut snapshot = busy();
+    let watched = |fault: Option<&str>| crate::domain::BootTimes {
+        label: "pocpit/north/7/1-0000000a".parse().unwrap(),
+        instance: None,
+        machine: crate::domain::MachineId(7),
+        host: None,
+        gpu_name: "H100 SXM".into(),
+        gpu_count: 4,
+        started: Vec::new(),
+        ended: snapshot.at,
+        fault: fault.map(str::to_owned),
+    };
+    let [well, faulty] = [None, Some("ECC error")].map(watched);
+    for (end, times) in [
+        (BootEnd::Ready, Some(&well)),
+        (BootEnd::Ready, None),
+        (BootEnd::Failed, Some(&faulty)),
+        (BootEnd::Failed, Some(&well)),
+        (BootEnd::Failed, None),
+    ] {
+        snapshot.boots.count(end, times);
+    }
+    let page = page(snapshot);
+    for line in [
+        "pocpit_boots_total{end=\"ready\"} 2",
+        "pocpit_boots_total{end=\"failed\"} 3",
+        "pocpit_boots_total{end=\"broken_off\"} 0",
+        "pocpit_boot_faults_total{fault=\"ECC error\"} 1",
+        "pocpit_boot_faults_total{fault=\"too slow\"} 1",
+    ] {
+        assert!(
+            page.lines().any(|known| known == line),
+            "{line} is not in\n{page}"
+        );
+    }
+}
+
+#[test]
+fn the_phase_of_the_chain_is_one_of_its_own() {
+    // A phase has the name by which the chain calls it.
+    for phase in ChainPhase::ALL {
+        assert_eq!(serde_json::to_value(phase).unwrap(), phase.name());
+    }
+    // Before the chain was read, none is it.
+    let page = page(busy());
+    assert!(page.contains("# TYPE pocpit_chain_phase gauge"), "{page}");
+    assert!(!page.contains("pocpit_chain_phase{"), "{page}");
+}
+
+#[test]
 fn dashboard_and_rules_name_only_figures_that_there_are() {
-    let ours = families(&figures::page(Arc::new(busy())).unwrap());
+    let ours = families(&page(busy()));
     let _: serde_json::Value = serde_json::from_str(DASHBOARD).unwrap();
     for (file, text) in [("grafana-dashboard.json", DASHBOARD), ("alerts.yml", RULES)] {
         let unknown: Vec<_> = named(text).difference(&ours).cloned().collect();

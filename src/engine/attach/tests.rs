@@ -10,8 +10,8 @@ use super::wire::{LONGEST_LINE, Message, Sent, line_of};
 use super::{AttachError, attach, serve};
 use crate::config::Paths;
 use crate::domain::{
-    Aim, BootTime, Duration, GateKind, Lead, LeadBasis, LogLine, MachineId, Mode, Offer, OfferId,
-    OwnBoots, RankedOffer, ReleasePolicy, Step, Time, Usd, UsdPerHour,
+    Aim, BootTally, BootTime, Duration, GateKind, Lead, LeadBasis, LogLine, MachineId, Mode, Offer,
+    OfferId, OwnBoots, RankedOffer, ReleasePolicy, Step, Time, Usd, UsdPerHour,
 };
 use crate::engine::snapshot::{
     BootLog, ChainSnapshot, Command, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState,
@@ -65,6 +65,7 @@ pub(crate) fn snapshot(second: i64) -> Snapshot {
         history: Arc::default(),
         boot_log: BootLog::default(),
         rentals_read_at: None,
+        boots: BootTally::default(),
         notices_lost: 0,
         ended: false,
     }

@@ -26,7 +26,9 @@ fn told(seen: &[(i64, &[Alert])]) -> Vec<(i64, NoticeLevel, String)> {
             alerts: alerts.to_vec(),
             ..snapshot(0)
         };
-        let notices = told.look(&snapshot).into_iter();
+        let notices = told
+            .look(&snapshot, &Reads::default(), &Prices::new())
+            .into_iter();
         all.extend(notices.map(|notice| (*second, notice.level, notice.title)));
     }
     all
@@ -159,7 +161,7 @@ fn a_page_says_what_is_at_stake_what_the_program_does_and_one_command() {
         snapshot.at = at(second);
         snapshot.alerts = vec![bad.clone()];
         snapshot.money.per_hour = UsdPerHour::from_dollars(9.6);
-        told.look(&snapshot)
+        told.look(&snapshot, &Reads::default(), &Prices::new())
     };
     look(&mut told, 0);
     let notices = look(&mut told, 20);
@@ -179,7 +181,9 @@ fn look(told: &mut Told, second: i64, alerts: &[Alert]) -> Vec<String> {
         alerts: alerts.to_vec(),
         ..snapshot(0)
     };
-    let notices = told.look(&snapshot).into_iter();
+    let notices = told
+        .look(&snapshot, &Reads::default(), &Prices::new())
+        .into_iter();
     notices.map(|notice| notice.title).collect()
 }
 
@@ -232,4 +236,81 @@ fn over_a_restart_nothing_is_told_twice_and_what_is_over_meanwhile_is_told() {
     let mut told = Told::open(file, at(30_000));
     assert_eq!(look(&mut told, 30_000, &bad), none);
     assert_eq!(look(&mut told, 30_060, &bad).len(), 2);
+}
+
+/// What is told of a foreign rental that is shown every second of this time, when rentals are listed at
+/// these seconds.
+fn told_of_foreign(shown: std::ops::Range<i64>, listed: &[i64]) -> Vec<(i64, NoticeLevel)> {
+    let foreign = Alert {
+        condition: Condition::Foreign(InstanceId(7)),
+        ..alert(
+            AlertLevel::Critical,
+            "instance 7 belongs to another cockpit",
+        )
+    };
+    let mut told = Told::default();
+    let mut reads = Reads::default();
+    let mut all = Vec::new();
+    for second in 0..300 {
+        if listed.contains(&second) {
+            reads.note(Source::Rentals, at(second));
+        }
+        // Other sources are read meanwhile, and say nothing of it.
+        reads.note(Source::Chain, at(second));
+        let is_shown = shown.contains(&second);
+        let snapshot = Snapshot {
+            at: at(second),
+            alerts: is_shown.then(|| foreign.clone()).into_iter().collect(),
+            ..snapshot(0)
+        };
+        let notices = told.look(&snapshot, &reads, &Prices::new()).into_iter();
+        all.extend(notices.map(|notice| (second, notice.level)));
+    }
+    all
+}
+
+#[test]
+fn one_bad_listing_that_is_good_again_at_the_next_is_not_told() {
+    assert_eq!(told_of_foreign(0..30, &[0, 30, 60]), []);
+    // Nor is one after which nothing is listed any more: that is told by itself.
+    assert_eq!(told_of_foreign(0..300, &[0]), []);
+}
+
+#[test]
+fn what_two_listings_say_is_told_at_the_second_one() {
+    let critical = (30, NoticeLevel::Critical);
+    let over = (209, NoticeLevel::Resolved);
+    assert_eq!(told_of_foreign(0..90, &[0, 30, 60, 90]), [critical, over]);
+}
+
+#[test]
+fn a_page_of_a_rental_that_is_not_the_sprints_says_what_it_costs() {
+    let foreign = Alert {
+        condition: Condition::Foreign(InstanceId(7)),
+        ..alert(
+            AlertLevel::Critical,
+            "instance 7 belongs to another cockpit",
+        )
+    };
+    let page = |prices: &Prices| {
+        let mut told = Told::default();
+        let mut look = |second| {
+            let snapshot = Snapshot {
+                at: at(second),
+                alerts: vec![foreign.clone()],
+                ..snapshot(0)
+            };
+            told.look(&snapshot, &Reads::default(), prices)
+        };
+        look(0);
+        look(20).remove(0).body
+    };
+    let known = page(&[(InstanceId(7), UsdPerHour::from_dollars(9.6))].into());
+    let money = "\nMoney: instance 7 costs $9.60/h as long as it is there; this sprint has nothing rented.\n";
+    assert!(known.contains(money), "{known}");
+    let unknown = page(&Prices::new());
+    assert!(
+        unknown.contains("what instance 7 costs is not known"),
+        "{unknown}"
+    );
 }

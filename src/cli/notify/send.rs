@@ -1,0 +1,83 @@
+//! `pocpit notify send`: a notice that arrives, however late, or is left to whoever delivers next.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Told;
+use crate::cli::say;
+use crate::config::NotifyConfig;
+use crate::http::HttpClient;
+use crate::notify::{self, Again, Channel, Left, Notice, Pauses};
+
+/// A notice on its way.
+pub(super) struct Delivery<'a> {
+    pub(super) config: &'a NotifyConfig,
+    pub(super) notice: &'a Notice,
+    /// Of the pocpit that runs, or runs next.
+    pub(super) outbox: &'a Path,
+    /// The channels by which it may still arrive.
+    pub(super) left: Vec<Channel>,
+    pub(super) told: Vec<Told>,
+    /// It is kept for those, because this process may be ended at any moment.
+    pub(super) kept: Option<Left>,
+}
+
+impl Delivery<'_> {
+    /// Tries until it has arrived or was refused by every channel, somebody else delivers it, or
+    /// `patience` is over.
+    pub(super) async fn within(mut self, patience: Duration) -> Vec<Told> {
+        let until = Instant::now() + patience;
+        let mut pauses = Pauses::usual();
+        loop {
+            self.try_what_is_left().await;
+            let pause = pauses.next_pause().filter(|_| !self.left.is_empty());
+            let Some(pause) = pause.filter(|pause| Instant::now() + *pause <= until) else {
+                break;
+            };
+            tokio::time::sleep(pause).await;
+            if self.kept.as_ref().is_some_and(Left::is_taken) {
+                break;
+            }
+        }
+        if self.kept.is_some() {
+            say(format_args!(
+                "what did not arrive is kept: the pocpit that runs delivers it, or the next one"
+            ));
+        }
+        self.told
+    }
+
+    async fn try_what_is_left(&mut self) {
+        let http = HttpClient::new();
+        for channel in std::mem::take(&mut self.left) {
+            let result = notify::deliver(&http, self.config, channel, self.notice).await;
+            if let Err(error) = &result
+                && error.again == Again::Later
+            {
+                self.left.push(channel);
+                tracing::warn!("{} did not take it yet: {error}", channel.name());
+            }
+            self.told.retain(|told| told.channel != channel.name());
+            self.told.push(Told::of(channel, result));
+        }
+        self.keep();
+    }
+
+    fn keep(&mut self) {
+        let kept = match self.kept.take() {
+            None if self.left.is_empty() => return,
+            None => Left::leave(self.outbox, self.notice, &self.left).map(Some),
+            Some(kept) if self.left.is_empty() => kept.take_back().map(|()| None),
+            Some(kept) => kept.is_for(self.notice, &self.left).map(|()| Some(kept)),
+        };
+        self.kept = kept.unwrap_or_else(|error| {
+            say(format_args!(
+                "warning: what did not arrive cannot be kept beside {}: {error}",
+                self.outbox.display()
+            ));
+            None
+        });
+    }
+}

@@ -1,0 +1,87 @@
+//! Waits for the state directory. `gc`, `check` or a cockpit hold it for a while, and hands-off that came
+//! at that moment must not stay down for it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use color_eyre::eyre::Report;
+use tokio::time::Instant;
+
+use super::{say, service};
+use crate::journal::JournalError;
+
+/// A takedown proves that what it destroyed is gone, which takes minutes.
+const PATIENCE: Duration = Duration::from_mins(5);
+const TRY_EVERY: Duration = Duration::from_secs(1);
+/// What the service manager is asked for at each try: more than a try takes.
+const MORE_TIME: Duration = Duration::from_secs(30);
+
+/// What opens once nobody else holds the state directory. Whoever holds it longer than anything takes
+/// that ends by itself is the error.
+pub(super) async fn wait<T>(
+    state_dir: &Path,
+    mut open: impl FnMut() -> Result<T, Report>,
+) -> Result<T, Report> {
+    let doing = format!(
+        "waiting for another pocpit that works on {}",
+        state_dir.display()
+    );
+    let until = Instant::now() + PATIENCE;
+    let mut told = false;
+    loop {
+        match open() {
+            Err(error) if is_locked(&error) && Instant::now() < until => {}
+            opened => return opened,
+        }
+        if !told {
+            say(format_args!("{doing}: going on when it has ended"));
+            told = true;
+        }
+        service::starts_late(&doing, MORE_TIME);
+        tokio::time::sleep(TRY_EVERY).await;
+    }
+}
+
+/// True when another process holds the state directory.
+pub(super) fn is_locked(error: &Report) -> bool {
+    matches!(error.downcast_ref(), Some(JournalError::Locked { .. }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn locked() -> Report {
+        let path = "/state".into();
+        JournalError::Locked { path }.into()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_opens_when_the_other_has_ended() {
+        let mut tries = 0;
+        let opened = wait(Path::new("/state"), || {
+            tries += 1;
+            if tries < 100 {
+                Err(locked())
+            } else {
+                Ok(tries)
+            }
+        });
+        assert_eq!(opened.await.unwrap(), 100);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_never_ends_is_told_after_minutes_and_anything_else_at_once() {
+        let began = Instant::now();
+        let error = wait(Path::new("/state"), || Err::<(), _>(locked())).await;
+        assert!(is_locked(&error.unwrap_err()));
+        assert!(began.elapsed() >= PATIENCE);
+        let began = Instant::now();
+        let other = wait(Path::new("/state"), || {
+            Err::<(), _>(Report::msg("full disk"))
+        })
+        .await;
+        assert!(!is_locked(&other.unwrap_err()));
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+}

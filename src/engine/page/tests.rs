@@ -1,0 +1,101 @@
+use super::*;
+use crate::domain::{BootStage, Time, Usd};
+use crate::engine::attach::tests::snapshot;
+use crate::engine::snapshot::{BootSnapshot, LinkSnapshot, RentalSnapshot};
+
+fn at(second: i64) -> Time {
+    Time::UNIX_EPOCH + Duration::seconds(second)
+}
+
+fn cap(name: &str, limit: f64, used: f64) -> CapSnapshot {
+    CapSnapshot {
+        name: name.into(),
+        limit: Usd::from_dollars(limit),
+        used: Usd::from_dollars(used),
+    }
+}
+
+#[test]
+fn what_is_rented_has_the_time_until_the_first_cap_is_used_up() {
+    let time = |caps: Vec<CapSnapshot>, per_hour| {
+        let mut snapshot = snapshot(0);
+        snapshot.money.per_hour = UsdPerHour::from_dollars(per_hour);
+        snapshot.money.reserved = Usd::from_dollars(4.0);
+        snapshot.money.caps = caps;
+        time_left(&snapshot)
+    };
+    // Of the 12 dollars of the sprint 7 are spent or reserved, and 4 of them are not spent yet.
+    let caps = vec![cap("sprint", 12.0, 7.0), cap("month", 500.0, 100.0)];
+    assert_eq!(
+        time(caps.clone(), 6.0).unwrap(),
+        "the cap of the sprint, $12.00, is used up in 1 h 30 min at this price"
+    );
+    // What is overspent is used up now, and without a price nothing ends.
+    let over = time(vec![cap("day", 5.0, 30.0)], 6.0).unwrap();
+    assert!(over.contains("used up in 0 min"), "{over}");
+    assert_eq!(time(caps, 0.0), None);
+}
+
+/// A rental whose lease ends 3,600 seconds after the beginning.
+fn rental() -> RentalSnapshot {
+    RentalSnapshot {
+        id: InstanceId(7),
+        label: "pocpit/north/7/1-0000000a".parse().unwrap(),
+        gpus: "4x H100 SXM".into(),
+        location: None,
+        status: "running".into(),
+        rented_at: at(0),
+        price: UsdPerHour::from_dollars(9.6),
+        cost: Usd::ZERO,
+        lease_until: at(3_600),
+        ssh: None,
+        link: LinkSnapshot::None,
+        boot: BootSnapshot {
+            stage: BootStage::Placed,
+            progress: None,
+            detail: String::new(),
+            started: Vec::new(),
+            ready_from: None,
+            ready_at: None,
+            ready_by: None,
+            fault: None,
+        },
+        devices: Vec::new(),
+        service: None,
+        releasing: false,
+    }
+}
+
+#[test]
+fn a_rental_has_the_time_until_its_lease_is_over() {
+    let snapshot = Snapshot {
+        at: at(780),
+        rental: Some(rental()),
+        ..snapshot(0)
+    };
+    assert_eq!(
+        time_left(&snapshot).unwrap(),
+        "the rental ends itself in 47 min unless its lease is renewed"
+    );
+}
+
+#[test]
+fn what_is_at_stake_is_what_runs_whosever_it_is() {
+    let dollars = UsdPerHour::from_dollars;
+    let mut seen = snapshot(0);
+    let nothing = "this sprint has nothing rented";
+    assert_eq!(money(&seen, None), nothing);
+    // What the journal has open beside the sprint runs all the same.
+    seen.money.hour_used = dollars(8.0);
+    let journal = "this sprint has nothing rented, and $8.00/h may be running by the journal";
+    assert_eq!(money(&seen, None), journal);
+    // The sprint's own rental has its price in the sprint's.
+    seen.money.per_hour = dollars(8.0);
+    seen.rental = Some(rental());
+    let own = Named {
+        instance: InstanceId(7),
+        price: Some(dollars(8.0)),
+    };
+    let running = "$8.00/h is running, $0.00 so far in this sprint, until 01:00 UTC at the latest";
+    assert_eq!(money(&seen, Some(own)), running);
+}

@@ -1,0 +1,63 @@
+//! When each source was read last. What one answer says may be wrong: it is told after the next answer
+//! says the same, however often the first one is looked at.
+
+use std::collections::BTreeMap;
+
+use super::condition::Condition;
+use crate::domain::Time;
+
+/// Something that is asked again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Source {
+    Chain,
+    Headers,
+    Governance,
+    Nodes,
+    Rentals,
+    Account,
+    Proxy,
+    Preflight,
+}
+
+/// The last answer of each, good or bad.
+#[derive(Debug, Default)]
+pub(super) struct Reads(BTreeMap<Source, Time>);
+
+impl Reads {
+    pub(super) fn note(&mut self, source: Source, now: Time) {
+        self.0.insert(source, now);
+    }
+
+    /// When what a condition is made of was read last; absent for what is known without an answer.
+    pub(super) fn of(&self, condition: &Condition) -> Option<Time> {
+        self.0.get(&source_of(condition)?).copied()
+    }
+}
+
+/// What a condition is made of. Absent where no other answer can take it back: settings, our own
+/// journal, what has happened, and what is counted over many answers before it is a condition.
+fn source_of(condition: &Condition) -> Option<Source> {
+    match condition {
+        Condition::ClockBehind => Some(Source::Headers),
+        Condition::Foreign(_) | Condition::RentalsUnread => Some(Source::Rentals),
+        Condition::NodesUnread => Some(Source::Nodes),
+        Condition::LowCredit => Some(Source::Account),
+        Condition::ProxySilent | Condition::ProxyWithoutUpstream => Some(Source::Proxy),
+        Condition::ChainUnread | Condition::ChainStands | Condition::Confirmation(..) => {
+            Some(Source::Chain)
+        }
+        Condition::Upgrade(_) => Some(Source::Governance),
+        Condition::Obstacle(_) => Some(Source::Preflight),
+        Condition::PolicyCutShort
+        | Condition::ReleaseOnly
+        | Condition::NotGone(_)
+        | Condition::Dearer(_)
+        | Condition::BootFault(_)
+        | Condition::NoLink(_)
+        | Condition::StrangeHost(_)
+        | Condition::NodeNotChanged
+        | Condition::SourceUnreliable(_)
+        | Condition::ParametersChanged
+        | Condition::FirstStart => None,
+    }
+}

@@ -1,0 +1,137 @@
+//! What no message may repeat of whom we tell: services quote what they were sent, and chat services
+//! carry their secret in the address. Pure.
+
+use secrecy::ExposeSecret as _;
+use url::Url;
+
+use super::request::bare_token;
+use crate::config::NotifyConfig;
+
+/// Pieces of an address that are shorter are words, and no secrets.
+const SHORTEST: usize = 8;
+const REMOVED: &str = "[removed]";
+
+/// Texts that are removed from every error, the longest first: a shorter one may be a part of it.
+pub(super) struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// Everything in the settings that may be one.
+    pub(super) fn of(config: &NotifyConfig) -> Secrets {
+        let discord = config.discord.as_ref();
+        let discord: Option<Url> = discord.and_then(|url| url.expose_secret().parse().ok());
+        let ntfy = config.ntfy.as_ref();
+        let addresses = [
+            config.webhook.as_ref(),
+            discord.as_ref(),
+            ntfy.map(|ntfy| &ntfy.topic),
+            config.heartbeat.as_ref(),
+        ];
+        let hidden = [
+            config.webhook_token.as_ref(),
+            config.webhook_secret.as_ref(),
+            ntfy.and_then(|ntfy| ntfy.token.as_ref()),
+        ];
+        let telegram = config.telegram.as_ref();
+        let token = telegram.map(|telegram| telegram.token.expose_secret());
+        let hidden = hidden.into_iter().flatten();
+        let all = hidden.map(|secret| secret.expose_secret().to_owned());
+        let all = all
+            .chain(addresses.into_iter().flatten().flat_map(pieces))
+            .chain(token.into_iter().flat_map(telegram_token));
+        Secrets::longest_first(all)
+    }
+
+    /// What may be one in an address.
+    pub(super) fn in_address(url: &Url) -> Secrets {
+        Secrets::longest_first(pieces(url).into_iter())
+    }
+
+    fn longest_first(all: impl Iterator<Item = String>) -> Secrets {
+        let mut all: Vec<String> = all.filter(|secret| !secret.is_empty()).collect();
+        all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        Secrets(all)
+    }
+
+    /// The text without them.
+    pub(super) fn cleared(&self, text: &str) -> String {
+        let all = self.0.iter();
+        all.fold(text.to_owned(), |text, secret| {
+            text.replace(secret.as_str(), REMOVED)
+        })
+    }
+}
+
+/// `Cannot POST /services/T0/B0/SECRET`.
+fn pieces(url: &Url) -> Vec<String> {
+    let path = url.path().split('/').chain(url.query()).map(str::to_owned);
+    let query = url.query_pairs().map(|(_, value)| value.into_owned());
+    let long = |piece: &String| piece.len() >= SHORTEST;
+    path.chain(query).filter(long).collect()
+}
+
+/// With and without `bot` before it, and without the bot's number: a service may write the colon
+/// between as `%3A`.
+fn telegram_token(token: &str) -> [String; 3] {
+    let bare = bare_token(token);
+    let secret = bare.rsplit(':').next().unwrap_or(bare);
+    [format!("bot{bare}"), bare.to_owned(), secret.to_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{NtfyConfig, TelegramConfig};
+
+    #[test]
+    fn a_telegram_token_is_repeated_in_no_form_however_it_was_written() {
+        for token in ["123456:telegram-secret", "bot123456:telegram-secret"] {
+            let config = NotifyConfig {
+                telegram: Some(TelegramConfig {
+                    api: "https://api.telegram.org".parse().unwrap(),
+                    token: token.to_owned().into(),
+                    chat: "1".into(),
+                }),
+                ..NotifyConfig::default()
+            };
+            let secrets = Secrets::of(&config);
+            for said in [
+                "no such path: /bot123456:telegram-secret/sendMessage",
+                "the token 123456:telegram-secret is not known",
+                "POST /bot123456%3Atelegram-secret/sendMessage",
+            ] {
+                let cleared = secrets.cleared(said);
+                assert!(!cleared.contains("telegram-secret"), "{cleared}");
+                assert!(cleared.contains(REMOVED), "{cleared}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_secret_of_the_settings_is_removed_and_words_stay() {
+        let config = NotifyConfig {
+            webhook: Some(
+                "https://example.org/hooks/hook-secret?key=query-secret"
+                    .parse()
+                    .unwrap(),
+            ),
+            webhook_token: Some("token-secret".to_owned().into()),
+            webhook_secret: Some("signing-secret".to_owned().into()),
+            discord: Some(
+                "https://discord.com/api/webhooks/1/discord-secret"
+                    .to_owned()
+                    .into(),
+            ),
+            ntfy: Some(NtfyConfig {
+                topic: "https://ntfy.sh/topic-secret".parse().unwrap(),
+                token: Some("ntfy-secret".to_owned().into()),
+            }),
+            heartbeat: Some("https://hc.example.org/beat-secret".parse().unwrap()),
+            ..NotifyConfig::default()
+        };
+        let said = "hooks: hook-secret query-secret token-secret signing-secret discord-secret \
+                    topic-secret ntfy-secret beat-secret";
+        let cleared = Secrets::of(&config).cleared(said);
+        assert!(!cleared.contains("secret"), "{cleared}");
+        assert!(cleared.starts_with("hooks: [removed]"), "{cleared}");
+    }
+}

@@ -1,0 +1,116 @@
+//! What an operator who looks elsewhere reads of an epoch, at a receiver of theirs.
+
+use std::time::Duration;
+
+use axum::routing::post;
+use axum::{Json, Router};
+use pocpit::world::Scenario;
+use serde_json::Value;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::rig::Rig;
+
+/// Nothing in a sprint takes this long, even on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Somebody who is told.
+struct Receiver {
+    address: url::Url,
+    notices: UnboundedReceiver<Value>,
+}
+
+impl Receiver {
+    async fn start() -> Receiver {
+        let (heard, notices) = unbounded_channel();
+        let hook = move |Json(notice): Json<Value>| async move {
+            let _ = heard.send(notice);
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}/hook", listener.local_addr().unwrap());
+        let app = Router::new().route("/hook", post(hook));
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Receiver {
+            address: address.parse().unwrap(),
+            notices,
+        }
+    }
+
+    /// Level, title and body of the notice of an epoch; what else is told is passed over.
+    async fn hears_of_an_epoch(&mut self) -> [String; 3] {
+        let notice = tokio::time::timeout(PATIENCE, async {
+            loop {
+                let notice = self.notices.recv().await.unwrap();
+                if notice["title"].as_str().unwrap().starts_with("epoch ") {
+                    return notice;
+                }
+            }
+        });
+        let notice = notice.await.expect("a notice of an epoch");
+        ["level", "title", "body"].map(|part| notice[part].as_str().unwrap().to_owned())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_confirmed_epoch_it_is_told_what_it_earned_and_cost() {
+    let mut receiver = Receiver::start().await;
+    let rig = Rig::start_telling(Scenario::default(), receiver.address.clone()).await;
+    let (report, _) = rig.end().await;
+    let [level, title, body] = receiver.hears_of_an_epoch().await;
+    let (epoch, weight) = (report.epoch.unwrap(), report.weight.unwrap());
+    assert_eq!(
+        (level.as_str(), title),
+        ("notice", format!("epoch {epoch}: confirmed"))
+    );
+    let earned = format!("weight {weight}, cost ${:.2}. ", report.cost_usd);
+    assert!(
+        body.starts_with(&earned) && body.contains("booting"),
+        "{body}"
+    );
+    assert!(!body.contains("To do"), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_an_epoch_that_was_not_tried_it_is_told_why_and_what_to_do() {
+    // Given an upgrade that halts the chain five blocks before a PoC,
+    let mut receiver = Receiver::start().await;
+    let halted = Scenario {
+        upgrade_before_poc: 5,
+        ..Scenario::default()
+    };
+    let rig = Rig::start_telling(halted, receiver.address.clone()).await;
+    // when that PoC has passed, then it is told that nothing was rented for it.
+    let [level, title, body] = receiver.hears_of_an_epoch().await;
+    assert_eq!(level, "warning");
+    assert!(title.ends_with(": not tried"), "{title}");
+    assert!(
+        body.starts_with("Nothing was rented for it: ") && body.contains("upgrade"),
+        "{body}"
+    );
+    for line in [
+        "To do: ",
+        "Money: nothing was spent",
+        "Time: PoC of",
+        "Look: pocpit check",
+    ] {
+        assert!(body.contains(line), "{line} in {body}");
+    }
+    assert!(rig.world.truth().rentals.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_sprint_that_failed_it_is_told_what_it_cost_and_that_nothing_runs() {
+    let mut receiver = Receiver::start().await;
+    let scenario = Scenario::named("boot-fails").unwrap();
+    let rig = Rig::start_telling(scenario, receiver.address.clone()).await;
+    let (report, _) = rig.end().await;
+    let [level, title, body] = receiver.hears_of_an_epoch().await;
+    assert_eq!(level, "warning");
+    assert!(title.ends_with(": failed"), "{title}");
+    let cost = format!(
+        "Money: the sprint cost ${:.2}, nothing of it is running",
+        report.cost_usd
+    );
+    for line in ["To do: ", &cost, "pocpit: ", "Look: pocpit history"] {
+        assert!(body.contains(line), "{line} in {body}");
+    }
+}
