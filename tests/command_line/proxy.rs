@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use pocpit::config::Config;
 use pocpit::engine::ports::NetworkNode as _;
 use pocpit::http::HttpClient;
-use pocpit::network_node::NetworkNodeClient;
+use pocpit::network_node::{NetworkNodeClient, Standing, standing};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::Sim;
@@ -31,6 +31,10 @@ impl Proxy {
         let proxy = Proxy::start(&mut home.command(&arguments));
         let listen = config_of(sim).inference_proxy.unwrap().listen;
         until("the proxy's port", || TcpStream::connect(listen).is_ok());
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        until("its registration", || {
+            runtime.block_on(standing_in(&config_of(sim))) == Standing::Good
+        });
         proxy
     }
 
@@ -45,6 +49,13 @@ impl Drop for Proxy {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// How the proxy stands in the list of the world's Network Node.
+async fn standing_in(config: &Config) -> Standing {
+    let network_node = NetworkNodeClient::new(HttpClient::new(), &config.network_node);
+    let wanted = config.inference_proxy.as_ref().unwrap().node();
+    standing(&wanted, &network_node.nodes().await.unwrap())
 }
 
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -82,10 +93,12 @@ impl Scene {
         NetworkNodeClient::new(HttpClient::new(), &self.config.network_node)
     }
 
+    fn standing(&self) -> Standing {
+        self.runtime.block_on(standing_in(&self.config))
+    }
+
     fn is_registered(&self) -> bool {
-        let id = &self.config.inference_proxy.as_ref().unwrap().node_id;
-        let nodes = self.runtime.block_on(self.network_node().nodes()).unwrap();
-        nodes.iter().any(|node| node.config.id == *id)
+        self.standing() != Standing::Missing
     }
 
     fn asked(&self, method: reqwest::Method, path: &str) -> serde_json::Value {
@@ -120,6 +133,34 @@ fn it_registers_itself_when_the_network_node_does_not_know_it() {
     until("the registration", || scene.is_registered());
     assert_eq!(proxy.ends(), Some(0));
     assert!(scene.is_registered(), "an end is most often a restart");
+}
+
+#[test]
+fn what_is_registered_otherwise_than_configured_is_registered_again() {
+    let scene = Scene::new();
+    // Given the proxy in the list, at a port where it does not listen,
+    let mut elsewhere = scene.config.inference_proxy.as_ref().unwrap().node();
+    elsewhere.inference_port += 1;
+    let registered = scene.network_node();
+    let registering = registered.register(&elsewhere);
+    scene.runtime.block_on(registering).unwrap();
+    let fields = vec!["inference_port".to_owned()];
+    assert_eq!(scene.standing(), Standing::Wrong(fields));
+    // when it starts, then it is listed where it is.
+    let _proxy = scene.start();
+    assert_eq!(scene.standing(), Standing::Good);
+}
+
+#[test]
+fn what_was_disabled_before_it_started_is_enabled() {
+    let scene = Scene::new();
+    assert_eq!(scene.start().ends(), Some(0));
+    let id = scene.config.inference_proxy.as_ref().unwrap().node().id;
+    let network_node = scene.network_node();
+    scene.runtime.block_on(network_node.disable(&id)).unwrap();
+    assert_eq!(scene.standing(), Standing::Disabled);
+    let _again = scene.start();
+    assert_eq!(scene.standing(), Standing::Good);
 }
 
 #[test]
