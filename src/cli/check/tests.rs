@@ -78,10 +78,10 @@ fn unauthorized() -> CallError {
     error(CallErrorKind::Unauthorized)
 }
 
-fn credit(dollars: f64) -> Result<Account, CallError> {
-    Ok(Account {
+fn credit(dollars: f64) -> Account {
+    Account {
         credit: Usd::from_dollars(dollars),
-    })
+    }
 }
 
 fn source(told: Result<Told, CallError>) -> SourceReport {
@@ -146,9 +146,9 @@ fn of_an_account() -> Vec<Probe> {
         account::neighbours(&config, &Ok(vec![theirs])),
         account::credit(&config, Err(unauthorized()), &[]),
         account::credit(&config, Err(silent()), &[]),
-        account::credit(&config, credit(5.0), &[]),
-        account::credit(&config, credit(6.0), &[]),
-        account::credit(&config, credit(34.99), &[offer(7)]),
+        account::credit(&config, Ok(credit(5.0)), &[]),
+        account::credit(&config, Ok(credit(6.0)), &[]),
+        account::credit(&config, Ok(credit(34.99)), &[offer(7)]),
         account::budget(&config, &unaffordable),
         account::market_offers(&Err(unauthorized())),
         account::market_offers(&Err(silent())),
@@ -290,7 +290,7 @@ async fn whatever_is_wrong_or_not_known_says_what_to_do() {
 fn credit_is_enough_when_the_worst_case_of_a_sprint_leaves_the_floor() {
     // An offer costs $30.00 at worst, and $5.00 must be left.
     let verdict = |dollars, offers: &[RankedOffer]| {
-        account::credit(&config(), credit(dollars), offers).verdict
+        account::credit(&config(), Ok(credit(dollars)), offers).verdict
     };
     assert_eq!(verdict(35.0, &[offer(7)]), Verdict::Met);
     let Verdict::Unmet { cause, .. } = verdict(34.99, &[offer(7)]) else {
@@ -316,12 +316,14 @@ fn caps_that_admit_no_offer_are_told_with_the_one_that_is_too_low() {
         account::budget(&config(), &[dear.clone(), offer(8)]).verdict,
         Verdict::Met
     );
-    let Verdict::Unmet { cause, .. } = account::budget(&config(), &[dear.clone()]).verdict else {
+    let Verdict::Unmet { cause, .. } =
+        account::budget(&config(), std::slice::from_ref(&dear)).verdict
+    else {
         panic!("a dollar is missing");
     };
     assert!(cause.contains("budget.per_sprint"), "{cause}");
     // It is not for want of credit.
-    let credit = account::credit(&config(), credit(100.0), &[dear]);
+    let credit = account::credit(&config(), Ok(credit(100.0)), &[dear]);
     assert_eq!(credit.verdict, Verdict::Met);
 }
 
