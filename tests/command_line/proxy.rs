@@ -1,5 +1,6 @@
 //! `pocpit proxy`: a process of its own that the Network Node always knows.
 
+use std::fs::File;
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -101,12 +102,43 @@ impl Scene {
         self.standing() != Standing::Missing
     }
 
+    /// What the proxy's process writes anywhere, with this in its environment, while it is asked this.
+    fn written(&self, environment: &[(&str, &str)], questions: &[&str]) -> String {
+        let (errors, config) = (self.home.path("stderr"), &self.config);
+        let arguments = ["--config", self.sim.config.as_str(), "proxy"];
+        let mut command = self.home.command(&arguments);
+        let command = command
+            .envs(environment.iter().copied())
+            .stdout(Stdio::null())
+            .stderr(File::create(&errors).unwrap());
+        let proxy = Proxy(command.spawn().unwrap());
+        let listen = config.inference_proxy.as_ref().unwrap().listen;
+        until("the proxy's port", || TcpStream::connect(listen).is_ok());
+        for question in questions {
+            let body = (*question).to_owned();
+            self.call(reqwest::Method::POST, "/v1/chat/completions", body);
+        }
+        assert_eq!(proxy.ends(), Some(0));
+        let files = std::fs::read_dir(&config.paths.log_dir).unwrap();
+        let files = files.map(|file| file.unwrap().path());
+        let texts = files
+            .chain([errors])
+            .map(|file| std::fs::read_to_string(file).unwrap());
+        texts.collect()
+    }
+
     fn asked(&self, method: reqwest::Method, path: &str) -> serde_json::Value {
+        serde_json::from_str(&self.call(method, path, String::new())).unwrap()
+    }
+
+    fn call(&self, method: reqwest::Method, path: &str, body: String) -> String {
         let listen = self.config.inference_proxy.as_ref().unwrap().listen;
+        // Another test may have installed it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         self.runtime.block_on(async {
             let client = reqwest::Client::builder().no_proxy().build().unwrap();
             let call = client.request(method, format!("http://{listen}{path}"));
-            call.send().await.unwrap().json().await.unwrap()
+            call.body(body).send().await.unwrap().text().await.unwrap()
         })
     }
 }
@@ -161,6 +193,38 @@ fn what_was_disabled_before_it_started_is_enabled() {
     assert_eq!(scene.standing(), Standing::Disabled);
     let _again = scene.start();
     assert_eq!(scene.standing(), Standing::Good);
+}
+
+/// Nothing else of the program says this.
+const CANARY: &str = "seventeen purple herons";
+
+#[test]
+fn what_is_asked_is_in_no_log_unless_the_operator_wants_it_there() {
+    let scene = Scene::new();
+    let model = &scene.config.inference_proxy.as_ref().unwrap().model;
+    let asking = |model: &str, stream: bool| {
+        let messages = serde_json::json!([{ "role": "user", "content": CANARY }]);
+        let body = serde_json::json!({ "model": model, "stream": stream, "messages": messages });
+        body.to_string()
+    };
+    // One that is answered, one that the upstream refuses, and one that cannot be read.
+    let (answered, refused) = (asking(model, false), asking(model, true));
+    let unreadable = format!("{{\"messages\": \"{CANARY}\"");
+    let questions = [answered.as_str(), refused.as_str(), unreadable.as_str()];
+    for environment in [&[][..], &[("POCPIT_LOG", "pocpit=trace")]] {
+        let written = scene.written(environment, &questions);
+        assert!(!written.contains(CANARY), "{written}");
+        // That they came is there.
+        assert!(written.contains("chat/completions"), "{written}");
+    }
+    let prompts = ("POCPIT_INFERENCE_PROXY_ACCESS_LOG", "prompts");
+    let written = scene.written(&[prompts], &questions);
+    // Each of them, in the file and on standard error.
+    assert_eq!(
+        written.matches(CANARY).count(),
+        2 * questions.len(),
+        "{written}"
+    );
 }
 
 #[test]
