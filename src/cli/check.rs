@@ -6,7 +6,7 @@ mod machine;
 mod node;
 mod probe;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use color_eyre::eyre::Report;
 

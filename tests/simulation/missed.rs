@@ -105,7 +105,7 @@ fn an_epoch_that_is_not_tried_is_in_the_journal_once_with_the_reason() {
 }
 
 #[test]
-fn a_program_that_did_not_run_for_months_leaves_no_epoch_out() {
+fn a_program_that_did_not_run_for_weeks_leaves_no_epoch_out() {
     let days = Days::of(Scenario::default());
     let (poc, first) = days.next_poc();
     days.stage.skip_to(poc - Duration::hours(1));

@@ -53,7 +53,8 @@ upstream_key = "secret"
 upstream_model = "some/model"
 "#;
 
-fn config() -> Config {
+/// Of services that are not there.
+pub(in crate::cli) fn config() -> Config {
     crate::cli::parse_configuration(SETTINGS).unwrap()
 }
 
