@@ -25,6 +25,8 @@ mod rehearse;
 mod relay;
 #[path = "command_line/serve.rs"]
 mod serve;
+#[path = "command_line/shell.rs"]
+mod shell;
 #[path = "command_line/ssh.rs"]
 mod ssh;
 #[path = "command_line/takedown.rs"]
@@ -212,18 +214,6 @@ fn without_ssh_the_demonstration_says_what_to_install() {
         "{}",
         ran.stderr
     );
-}
-
-#[test]
-fn completions_and_the_manual_are_printed() {
-    let home = Home::new();
-    assert!(
-        home.run(&["completions", "bash"])
-            .stdout
-            .contains("_pocpit")
-    );
-    assert!(home.run(&["man"]).stdout.contains(".TH pocpit"));
-    assert_eq!(home.run(&["frobnicate"]).code, Some(2));
 }
 
 #[test]

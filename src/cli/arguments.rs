@@ -15,6 +15,9 @@ use crate::tui::{
 };
 use crate::world::Scenario;
 
+#[cfg(test)]
+mod tests;
+
 /// Rents a GPU just in time for Gonka's Proof of Compute, proves, and takes everything down.
 ///
 /// Without a command it opens the cockpit.
@@ -28,6 +31,12 @@ pub(crate) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
+Examples:
+  pocpit demo
+  pocpit check
+  pocpit auto
+  pocpit help rehearse
+
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 refused for safety, 4 outcome unknown.
 `pocpit demo` needs no configuration, no account and no GPU.";
 
@@ -210,10 +219,17 @@ pub(crate) enum Glyphs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Open the cockpit on a simulated world: no configuration, no account, no money.
+    #[command(
+        after_help = "Examples:\n  pocpit demo\n  pocpit demo --scenario boot-fails --speed 120\n  pocpit demo --headless --auto --json"
+    )]
     Demo(Demo),
     /// Serve the simulated world and print a configuration for it.
+    #[command(
+        after_help = "Examples:\n  pocpit sim\n  pocpit sim --scenario confirmation --seed 7 --speed 200"
+    )]
     Sim(World),
     /// Run without a cockpit and without asking: rent, prove, release, epoch after epoch.
+    #[command(after_help = "Examples:\n  pocpit auto\n  pocpit auto --once --json > report.json")]
     Auto(Auto),
     /// Try the way for real and once: rent now, boot, register, watch the next PoC, give everything
     /// back. It costs money, says how much, and asks first.
@@ -235,31 +251,46 @@ pub(crate) enum Command {
     /// Take everything of ours down, now: destroy our rentals, remove their registrations.
     ///
     /// It needs the Vast API key and nothing else of the configuration.
+    #[command(after_help = "Examples:\n  pocpit release\n  pocpit release --yes --cockpit home")]
     Release(Release),
     /// Find and remove what is left over: rentals, registrations and journal entries that no sprint
     /// uses.
+    #[command(after_help = "Examples:\n  pocpit gc --dry-run\n  pocpit gc --yes --json")]
     Gc(Gc),
     /// Ask everything that a sprint needs: key, credit, SSH, clock, chain, Network Node, tunnel. Each
     /// failure comes with its remedy. Spends nothing; anything but a clean result is no exit code 0.
+    #[command(after_help = "Examples:\n  pocpit check\n  pocpit check --json")]
     Check(Output),
     /// Say what the next sprint will do: when it rents, what it costs at worst, what could stop it,
     /// and what each release policy costs and risks. Spends nothing.
     ///
     /// `pocpit schema plan` describes the JSON.
+    #[command(after_help = "Examples:\n  pocpit plan\n  pocpit plan --json")]
     Plan(Output),
     /// List the market's offers, best first, with the cost of a session.
+    #[command(after_help = "Examples:\n  pocpit offers\n  pocpit offers --json")]
     Offers(Output),
     /// List machines that are left out for a time, with the evidence, or take one off the list.
+    #[command(after_help = "Examples:\n  pocpit avoided\n  pocpit avoided --remove 12345")]
     Avoided(Avoided),
     /// Show the chain's epoch and its next stages.
+    #[command(after_help = "Examples:\n  pocpit epoch\n  pocpit epoch --json")]
     Epoch(Output),
     /// List what is registered at the Network Node.
+    #[command(after_help = "Examples:\n  pocpit nodes\n  pocpit nodes --json")]
     Nodes(Output),
     /// List past sprints with outcome and cost.
+    #[command(after_help = "Examples:\n  pocpit history\n  pocpit history --csv > history.csv")]
     History(HistoryOutput),
     /// Open a shell on the current rental, with its key, port and host key.
+    #[command(
+        after_help = "Examples:\n  pocpit ssh\n  pocpit ssh -- nvidia-smi\n  pocpit ssh --json"
+    )]
     Ssh(Ssh),
     /// Serve inference requests from the upstream, round the clock.
+    #[command(
+        after_help = "Examples:\n  pocpit proxy\n  pocpit --config /etc/pocpit/config.toml proxy"
+    )]
     Proxy,
     /// Send a test notice, or one of your own, to whoever is told of alerts.
     #[command(
@@ -286,12 +317,18 @@ pub(crate) enum Command {
         command: Vec<String>,
     },
     /// Print completions for a shell.
+    #[command(
+        after_help = "Examples:\n  pocpit completions bash > ~/.local/share/bash-completion/completions/pocpit"
+    )]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
     },
-    /// Print the manual page.
-    Man,
+    /// Print a manual page, or write those of all commands.
+    #[command(
+        after_help = "Examples:\n  pocpit man | man -l -\n  pocpit man config show\n  pocpit man --directory ~/.local/share/man/man1"
+    )]
+    Man(Man),
 }
 
 /// The simulated world.
@@ -321,6 +358,7 @@ fn speed(text: &str) -> Result<f64, String> {
 #[derive(Debug, Subcommand)]
 pub(crate) enum NotifyCommand {
     /// Send a notice that says that it is a test, and tell where it did not arrive and what to do.
+    #[command(after_help = "Examples:\n  pocpit notify test\n  pocpit notify test telegram")]
     Test {
         /// Only this channel; all that are configured when absent.
         #[arg(value_parser = channel)]
@@ -330,6 +368,9 @@ pub(crate) enum NotifyCommand {
     },
     /// Send a notice of your own by every channel. Whatever else is wrong with the configuration is told
     /// in it: only [notify] must be right.
+    #[command(
+        after_help = "Examples:\n  pocpit notify send 'the machine restarts'\n  pocpit notify send --level critical 'no power' 'the rack is on its battery'"
+    )]
     Send {
         /// How bad.
         #[arg(long, default_value = "notice", value_parser = level)]
@@ -460,12 +501,27 @@ pub(crate) struct Release {
     pub(crate) json: bool,
 }
 
+/// `pocpit man`.
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Which command's; without it, the program's own.
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+    /// Write a page for every command into this directory, which is made when it is missing.
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "command")]
+    pub(crate) directory: Option<PathBuf>,
+}
+
 /// `pocpit ssh`.
 #[derive(Debug, Args)]
 pub(crate) struct Ssh {
     /// Print the command in place of running it.
     #[arg(long)]
     pub(crate) print: bool,
+    /// Print what other programs need to come to the rental, as one JSON object, and run nothing: see
+    /// `pocpit schema ssh`.
+    #[arg(long, conflicts_with_all = ["print", "remote"])]
+    pub(crate) json: bool,
     /// A command to run on the rental; a shell when absent.
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) remote: Vec<String>,
@@ -493,12 +549,18 @@ pub(crate) struct Output {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Write a commented configuration to fill in. Never overwrites.
+    #[command(after_help = "Examples:\n  pocpit config init")]
     Init,
     /// Read the configuration and list everything that is wrong with it.
+    #[command(
+        after_help = "Examples:\n  pocpit config check\n  pocpit --config new.toml config check"
+    )]
     Check,
     /// Print what is in force and where it comes from; secrets are masked.
+    #[command(after_help = "Examples:\n  pocpit config show\n  pocpit config show --json")]
     Show(Output),
     /// Turn the `.env` of the Python scripts into a configuration. Never overwrites.
+    #[command(after_help = "Examples:\n  pocpit config import ~/scripts/.env")]
     Import {
         /// The `.env` file.
         file: PathBuf,

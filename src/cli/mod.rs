@@ -147,7 +147,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::Config { command }) => config::run(&command, &common),
         Some(Command::Schema { command }) => schema::run(&command),
         Some(Command::Completions { shell }) => Ok(shell::completions(shell)),
-        Some(Command::Man) => shell::man(),
+        Some(Command::Man(arguments)) => shell::man(&arguments),
     }
 }
 

@@ -10,7 +10,7 @@ use super::outlook::Outlook;
 use super::{Exit, print, print_json, runtime, telemetry};
 use crate::chain::client::ChainClient;
 use crate::config::Config;
-use crate::domain::{Aim, Duration, Height, RankedOffer, ReleasePolicy, Time};
+use crate::domain::{Aim, Duration, Height, Offer, RankedOffer, ReleasePolicy, Time};
 use crate::engine::needs;
 use crate::engine::ports::Market;
 use crate::flow::Effect;
@@ -30,7 +30,7 @@ struct Judgement {
 /// Against which time offers are judged. This is the JSON that scripts rely on.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
-enum JudgedBy {
+pub(super) enum JudgedBy {
     /// As the next sprint judges them.
     NextPoc {
         epoch: u64,
@@ -63,19 +63,14 @@ pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report>
         market.search(&config.vast.query, now)
     );
     let ledger = ledger_of(&config);
-    let judgement = judgement(now, &config, outlook, &ledger);
-    let experience = Experience {
-        avoided: &ledger.avoided(now),
-        boots: ledger.boots(),
-    };
-    let ranked = rank(offers?, &config.vast.query, &judgement.needs, &experience);
+    let (ranked, judged_by) = judged(now, &config, outlook, &ledger, offers?);
     if output.json {
-        print_json(&in_json(&ranked, &judgement.by))?;
+        print_json(&in_json(&ranked, &judged_by))?;
         return Ok(Exit::Done);
     }
     print(&format!(
         "{}\n{}",
-        judgement.by.in_words(now),
+        judged_by.in_words(now),
         in_rows(&ranked)
     ))?;
     if !ranked.rejected.is_empty() {
@@ -85,6 +80,22 @@ pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report>
         ));
     }
     Ok(Exit::Done)
+}
+
+/// The offers as the next sprint would judge them now.
+pub(super) fn judged(
+    now: Time,
+    config: &Config,
+    outlook: Result<Outlook, String>,
+    ledger: &Ledger,
+    offers: Vec<Offer>,
+) -> (Ranked, JudgedBy) {
+    let Judgement { needs, by } = judgement(now, config, outlook, ledger);
+    let experience = Experience {
+        avoided: &ledger.avoided(now),
+        boots: ledger.boots(),
+    };
+    (rank(offers, &config.vast.query, &needs, &experience), by)
 }
 
 fn judgement(

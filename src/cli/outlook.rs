@@ -4,7 +4,9 @@ use crate::chain::client::ChainClient;
 use crate::chain::clock::{BlockClock, STRETCH, STRETCHES};
 use crate::chain::sources::Sources;
 use crate::config::Config;
-use crate::domain::{Aim, Blocks, CallError, EpochView, Governance, Mode, SourceStatus, Time};
+use crate::domain::{
+    Aim, Blocks, CallError, EpochView, Governance, Mode, SourceReport, SourceStatus, Time,
+};
 use crate::engine::ports::{Chain, Look};
 use crate::engine::sprint_rules;
 use crate::flow::{Effect, Event, Sprint};
@@ -24,7 +26,18 @@ pub(super) struct Outlook {
 impl Outlook {
     /// Asks every source of the chain; without any answer there is none, and the error says why.
     pub async fn read(chain: &ChainClient, now: Time) -> Result<Outlook, String> {
-        let (reports, governance) = tokio::join!(chain.look(Look::Every), chain.governance());
+        let reports = chain.look(Look::Every);
+        let (reports, governance) = tokio::join!(reports, chain.governance());
+        Outlook::by(chain, now, reports, governance).await
+    }
+
+    /// By what the sources told.
+    pub async fn by(
+        chain: &ChainClient,
+        now: Time,
+        reports: Vec<SourceReport>,
+        governance: Result<Option<Governance>, CallError>,
+    ) -> Result<Outlook, String> {
         let alone = reports
             .iter()
             .filter_map(|report| report.told.as_ref().ok()?.view.clone())

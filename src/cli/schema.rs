@@ -30,6 +30,7 @@ const SCHEMAS: &[(&str, &str)] = &[
     ("rehearse", SPRINT),
     ("release", include_str!("../../assets/schemas/release.json")),
     ("serve", SPRINT),
+    ("ssh", include_str!("../../assets/schemas/ssh.json")),
 ];
 
 pub(crate) fn run(command: &[String]) -> Result<Exit, Report> {

@@ -1,10 +1,12 @@
-//! Completions and the manual page.
+//! Completions and the manual pages.
 
-use clap::CommandFactory;
-use color_eyre::eyre::Report;
+use std::path::Path;
 
-use super::arguments::Arguments;
-use super::{Exit, print};
+use clap::{Command, CommandFactory};
+use color_eyre::eyre::{Report, WrapErr};
+
+use super::arguments::{Arguments, Man};
+use super::{Exit, print, say};
 
 pub(crate) fn completions(shell: clap_complete::Shell) -> Exit {
     let mut command = Arguments::command();
@@ -12,9 +14,46 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> Exit {
     Exit::Done
 }
 
-pub(crate) fn man() -> Result<Exit, Report> {
+pub(crate) fn man(arguments: &Man) -> Result<Exit, Report> {
+    if let Some(directory) = &arguments.directory {
+        return write_pages(directory);
+    }
+    let Some(command) = below(documented(), &arguments.command) else {
+        let asked = arguments.command.join(" ");
+        say(format_args!(
+            "pocpit: there is no command `{asked}`, so it has no manual page: `pocpit help` lists the commands"
+        ));
+        return Ok(Exit::Usage);
+    };
     let mut page = Vec::new();
-    clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
+    clap_mangen::Man::new(command).render(&mut page)?;
     print(String::from_utf8_lossy(&page).trim_end())?;
     Ok(Exit::Done)
+}
+
+/// Every page names the others as files: `pocpit-config-show.1`.
+fn write_pages(directory: &Path) -> Result<Exit, Report> {
+    let written = std::fs::create_dir_all(directory)
+        .and_then(|()| clap_mangen::generate_to(documented(), directory));
+    written.wrap_err_with(|| {
+        format!(
+            "the manual pages cannot be written into {}",
+            directory.display()
+        )
+    })?;
+    print(&directory.display().to_string())?;
+    Ok(Exit::Done)
+}
+
+/// The commands with what each takes, and by their whole names.
+fn documented() -> Command {
+    let mut command = Arguments::command().disable_help_subcommand(true);
+    command.build();
+    command
+}
+
+/// The command that is typed so below another one.
+fn below(command: Command, typed: &[String]) -> Option<Command> {
+    let mut typed = typed.iter();
+    typed.try_fold(command, |above, name| above.find_subcommand(name).cloned())
 }

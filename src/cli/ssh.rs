@@ -2,17 +2,19 @@
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 
 use color_eyre::eyre::{Report, WrapErr};
+use serde::Serialize;
 
 use super::arguments::{Common, Ssh};
-use super::{Exit, print, runtime, say, telemetry};
-use crate::config::Config;
+use super::{Exit, print, print_json, runtime, say, telemetry};
+use crate::config::{Config, SshConfig};
 use crate::domain::{ActualStatus, Instance, InstanceId, SshEndpoint};
 use crate::engine::ports::Market as _;
 use crate::http::HttpClient;
 use crate::journal::{self, OpenRental};
-use crate::ssh::shell_command;
+use crate::ssh::{known_hosts, shell_command};
 
 pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report> {
     telemetry::quiet();
@@ -45,6 +47,10 @@ pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report>
         say(format_args!("pocpit: {}", why_not(&instance)));
         return Ok(Exit::Failed);
     };
+    if arguments.json {
+        print_json(&Way::to(&endpoint, id, &config.ssh))?;
+        return Ok(Exit::Done);
+    }
     let command = shell_command(&config.ssh, id, &endpoint, &arguments.remote);
     if arguments.print {
         print(&words(&command))?;
@@ -58,6 +64,31 @@ pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report>
         )
     })?;
     become_(&command)
+}
+
+/// What another program needs to come to a rental. This is the JSON that scripts rely on.
+#[derive(Debug, Serialize)]
+struct Way<'a> {
+    rental: InstanceId,
+    host: &'a str,
+    port: u16,
+    user: &'a str,
+    key: &'a Path,
+    /// Holds the rental's host key once anybody has connected.
+    known_hosts: PathBuf,
+}
+
+impl<'a> Way<'a> {
+    fn to(endpoint: &'a SshEndpoint, rental: InstanceId, config: &'a SshConfig) -> Way<'a> {
+        Way {
+            rental,
+            host: &endpoint.host,
+            port: endpoint.port,
+            user: &config.user,
+            key: &config.key_file,
+            known_hosts: known_hosts(config, rental),
+        }
+    }
 }
 
 /// The newest rental that is not being destroyed; of nothing but such, the newest.

@@ -7,8 +7,9 @@ use crate::domain::{Aim, Cause, EpochIndex, Mode, Step, Time, UsdPerHour};
 use crate::journal::Record;
 use crate::notify::{Notice, NoticeLevel};
 
-/// So many of the last ones are written down: more is a program that was not used for a month.
-const AT_MOST: u64 = 30;
+/// So many of the last ones are written down one by one; those before them, of a program that was not
+/// used for a month, are one entry.
+const ONE_BY_ONE: u64 = 30;
 
 /// Names of causes that an operator can do something about.
 const NOT_RUNNING: &str = "not_running";
@@ -33,18 +34,22 @@ impl Engine {
         let told = self.ledger.reports().iter();
         let told = told.filter_map(|(_, report)| report.epoch).max();
         let from = told.map_or(first.0, |told| told.0 + 1);
-        let from = from.max(next.0.saturating_sub(AT_MOST));
-        for epoch in (from..next.0).map(EpochIndex) {
-            let cause = if epoch < first {
-                Cause::new(NOT_RUNNING, "no pocpit was running in time for its PoC")
-            } else {
-                self.why_not_tried(held_up)
-            };
+        let later = from.max(next.0.saturating_sub(ONE_BY_ONE));
+        if from < later {
+            let last = EpochIndex(later - 1);
+            let cause = self.why_not_tried(last, first, held_up);
+            self.not_tried(now, last, with_those_before(cause, from, last));
+        }
+        for epoch in (later..next.0).map(EpochIndex) {
+            let cause = self.why_not_tried(epoch, first, held_up);
             self.not_tried(now, epoch, cause);
         }
     }
 
-    fn why_not_tried(&self, held_up: Option<&str>) -> Cause {
+    fn why_not_tried(&self, epoch: EpochIndex, first: EpochIndex, held_up: Option<&str>) -> Cause {
+        if epoch < first {
+            return Cause::new(NOT_RUNNING, "no pocpit was running in time for its PoC");
+        }
         match (held_up, self.sprint.mode()) {
             (Some(why), _) => Cause::new(HELD_UP, why),
             (None, Mode::Manual) => Cause::new("not_started", "nobody started it in time"),
@@ -67,6 +72,19 @@ impl Engine {
         }
         self.record(&Record::EpochNotTried { epoch, cause });
     }
+}
+
+/// A cause that is that of all epochs from the first to the last.
+fn with_those_before(cause: Cause, from: u64, last: EpochIndex) -> Cause {
+    let count = last.0 + 1 - from;
+    if count == 1 {
+        return cause;
+    }
+    let detail = format!(
+        "{}; nor were the epochs from {from} on tried: {count} in all",
+        cause.detail
+    );
+    Cause { detail, ..cause }
 }
 
 /// Only hands-off tells of it: whoever works by hand knows.

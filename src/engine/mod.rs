@@ -49,7 +49,7 @@ pub use condition::Condition;
 pub use core::{EndAfter, EngineHandle, EngineOptions, Pace, saved_sprint, start};
 pub use drill::{Part, drill};
 pub use exec::needs;
-pub use publish::{lead_of, sprint_rules};
+pub use publish::{caps_of, lead_of, sprint_rules};
 pub use reconcile::{Absence, NEVER_SEEN, Order, Readings, foreign, plan, prove_absence};
 pub use rental_log::RentalLogs;
 pub use see::CLOCK_SLACK;

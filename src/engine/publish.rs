@@ -13,7 +13,7 @@ use super::snapshot::{
     SprintSnapshot, StageEstimate, TimeBand, UpgradeEstimate,
 };
 use crate::chain::epoch;
-use crate::config::Config;
+use crate::config::{BudgetConfig, Config};
 use crate::domain::{
     Aim, Cause, Duration, EpochView, GateKind, Height, Instance, Lead, NodeId, Outcome, PastBoot,
     RegisteredNode, SprintReport, Step, Time, Usd, UsdPerHour,
@@ -35,9 +35,20 @@ pub fn lead_of(config: &Config, boots: &[PastBoot]) -> Lead {
     )
 }
 
+/// The operator's caps.
+pub fn caps_of(budget: &BudgetConfig) -> Caps {
+    Caps {
+        hour: budget.per_hour,
+        sprint: budget.per_sprint,
+        day: budget.per_day,
+        month: budget.per_month,
+        credit_floor: budget.credit_floor,
+    }
+}
+
 /// The rules of a sprint by the operator's settings and our own boots.
 pub fn sprint_rules(config: &Config, boots: &[PastBoot], aim: Aim, nonce: u64) -> Plan {
-    let (poc, budget) = (&config.poc, &config.budget);
+    let poc = &config.poc;
     Plan {
         aim,
         cockpit: config.cockpit.clone(),
@@ -51,13 +62,7 @@ pub fn sprint_rules(config: &Config, boots: &[PastBoot], aim: Aim, nonce: u64) -
         lease: poc.lease,
         max_attempts: config.vast.max_attempts,
         hedging: poc.hedge,
-        caps: Caps {
-            hour: budget.per_hour,
-            sprint: budget.per_sprint,
-            day: budget.per_day,
-            month: budget.per_month,
-            credit_floor: budget.credit_floor,
-        },
+        caps: caps_of(&config.budget),
         nonce,
     }
 }

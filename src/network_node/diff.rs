@@ -102,6 +102,34 @@ pub fn likeness(wanted: &NodeConfig, seen: &NodeConfig) -> Likeness {
     }
 }
 
+/// How a registration that should be there stands in the Network Node's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// As it should be.
+    Good,
+    /// The Network Node keeps its own values in these fields, which can be lived with.
+    Altered(Vec<String>),
+    /// It is not listed.
+    Missing,
+    /// With what these fields say, the Network Node reaches nothing at the node.
+    Wrong(Vec<String>),
+    /// It is listed, and left out.
+    Disabled,
+}
+
+/// How `wanted` stands among those that are registered; the worst of what is so.
+pub fn standing(wanted: &NodeConfig, seen: &[RegisteredNode]) -> Standing {
+    let Some(row) = seen.iter().find(|row| row.config.id == wanted.id) else {
+        return Standing::Missing;
+    };
+    match likeness(wanted, &row.config) {
+        Likeness::Wrong(fields) => Standing::Wrong(fields),
+        _ if !row.enabled => Standing::Disabled,
+        Likeness::Altered(fields) => Standing::Altered(fields),
+        Likeness::AsWanted | Likeness::Unknown => Standing::Good,
+    }
+}
+
 fn changed(wanted: &NodeConfig, seen: &NodeConfig) -> Option<Difference> {
     let fields = differing(wanted, seen);
     (!fields.is_empty()).then(|| Difference::Changed {
@@ -236,6 +264,37 @@ mod tests {
             likeness(&wanted, &elsewhere),
             Likeness::Wrong(vec!["poc_port".into()])
         );
+    }
+
+    #[test]
+    fn a_registration_stands_as_badly_as_the_worst_of_it() {
+        let good = seen("proxy", "10.0.0.5");
+        let wanted = good.config.clone();
+        let altered = |node: &RegisteredNode| {
+            let mut node = node.clone();
+            node.config.max_concurrent += 1;
+            node
+        };
+        let disabled = RegisteredNode {
+            enabled: false,
+            ..good.clone()
+        };
+        let mut elsewhere = disabled.clone();
+        elsewhere.config.inference_port = 9;
+        let fields = vec!["max_concurrent".to_owned()];
+        for (listed, expected) in [
+            (vec![], Standing::Missing),
+            (vec![seen("theirs", "10.0.0.6")], Standing::Missing),
+            (vec![good.clone()], Standing::Good),
+            (vec![altered(&good)], Standing::Altered(fields)),
+            (vec![altered(&disabled)], Standing::Disabled),
+            (
+                vec![elsewhere],
+                Standing::Wrong(vec!["inference_port".to_owned()]),
+            ),
+        ] {
+            assert_eq!(standing(&wanted, &listed), expected, "{listed:?}");
+        }
     }
 
     #[test]

@@ -7,5 +7,5 @@ mod preflight;
 mod wire;
 
 pub use client::NetworkNodeClient;
-pub use diff::{Difference, diff, likeness};
+pub use diff::{Difference, Standing, diff, likeness, standing};
 pub use preflight::{Facts, Intent, judge, judge_chain};

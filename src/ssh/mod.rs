@@ -17,4 +17,4 @@ mod tunnel;
 pub use control::socket_directory;
 pub use keys::generate_key;
 pub use remote::OpenSshRemote;
-pub use shell::{quoted, shell_command};
+pub use shell::{known_hosts, quoted, shell_command};

@@ -9,7 +9,7 @@ use crate::domain::{InstanceId, SshEndpoint};
 
 /// The file that holds the host key of one rental. Another host at the same address later is another
 /// rental.
-pub(super) fn known_hosts(config: &SshConfig, instance: InstanceId) -> PathBuf {
+pub fn known_hosts(config: &SshConfig, instance: InstanceId) -> PathBuf {
     config.known_hosts_dir.join(instance.to_string())
 }
 

@@ -8,17 +8,18 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use pocpit::config::Config;
 use pocpit::domain::{
-    BootStage, Cause, ChainPhase, ConfirmationPhase, Duration, Height, MachineId, NodeStatus,
-    Outcome, PocStatus, Requirement, SourceHealth, Step, Time, Weight,
+    BootStage, Cause, ChainPhase, ConfirmationPhase, Duration, Height, InstanceId, MachineId,
+    NodeStatus, Outcome, PocStatus, Requirement, SourceHealth, Step, Time, Weight,
 };
 use pocpit::journal::{Journal, Record};
 use pocpit::notify::Channel;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Home, config_of, ran, rent};
+use super::{Home, config_of, ran};
 use crate::common::Sim;
 use crate::proxy::Proxy;
+use crate::ssh::{note, running};
 
 /// What the program gives for each command with `--json`.
 static SCHEMAS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
@@ -126,9 +127,10 @@ impl Eventful {
         let _kept = journal.append(chrono::Utc::now(), &avoided).unwrap();
     }
 
-    fn rent(&self, label: &str) {
+    /// A rental that nobody uses.
+    fn rent(&self, label: &str) -> InstanceId {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(rent(&self.config, label));
+        runtime.block_on(running(&self.config, label))
     }
 }
 
@@ -157,6 +159,9 @@ fn every_command_prints_what_its_schema_says_and_every_schema_can_refuse() {
     world.tell(&["release", "--yes"]);
     world.tell(&["rehearse", "--skip-poc", "--yes"]);
     world.tell(&["serve", "--minutes", "5", "--yes"]);
+    let label = "pocpit/demo/1/2-b";
+    note(&world.config, label, world.rent(label));
+    world.tell(&["ssh"]);
     world.keep(&["demo", "--headless", "--auto", "--speed", "400", "--json"]);
     // when each command has printed, which was judged, then none is left out,
     let (printed, known): (BTreeSet<&str>, BTreeSet<&str>) = (
@@ -312,7 +317,7 @@ fn a_command_without_json_has_no_schema_and_the_right_name_is_told() {
         "{}",
         unknown.stderr
     );
-    assert_eq!(home.run(&["schema", "ssh"]).code, Some(2));
+    assert_eq!(home.run(&["schema", "proxy"]).code, Some(2));
 }
 
 /// The words that a schema has for something.

@@ -60,6 +60,34 @@ fn a_rehearsal_without_the_poc_registers_and_leaves_nothing() {
 }
 
 #[test]
+fn a_rehearsal_with_the_poc_watches_it_until_its_weight_is_confirmed() {
+    let home = Home::new();
+    let sim = Sim::start(home.command(&["sim"]).args(["--speed", "400"]));
+    let arguments = ["--config", &sim.config, "rehearse", "--yes", "--json"];
+    let rehearsed = ran(&mut home.command(&arguments));
+    assert_eq!(rehearsed.code, Some(0), "{}", rehearsed.stderr);
+    // It was said before which PoC it would be,
+    let report: Value = serde_json::from_str(rehearsed.stdout.trim()).unwrap();
+    let said = format!("in the PoC of epoch {}", report["epoch"]);
+    assert!(rehearsed.stderr.contains(&said), "{}", rehearsed.stderr);
+    // the chain has its weight, and nothing is left.
+    assert_eq!(report["outcome"], "confirmed");
+    assert!(report["weight"].as_u64().unwrap() > 0, "{report}");
+    assert_eq!(
+        (&report["rentals_left"], &report["registrations_left"]),
+        (&0.into(), &0.into())
+    );
+    let spans = report["steps"].as_array().unwrap().iter();
+    let steps: Vec<&str> = spans.map(|span| span["step"].as_str().unwrap()).collect();
+    for step in ["renting", "proving", "confirming", "releasing"] {
+        assert!(steps.contains(&step), "{step}: {steps:?}");
+    }
+    let ledger = journal::read_only(&config_of(&sim).paths.state_dir).unwrap();
+    assert!(ledger.open_rentals().is_empty());
+    assert_eq!(ledger.reports().last().unwrap().1.outcome, "confirmed");
+}
+
+#[test]
 fn a_rehearsal_after_a_sprint_is_a_rehearsal_and_not_the_next_sprint() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "400"]));

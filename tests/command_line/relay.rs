@@ -11,6 +11,21 @@ pub enum Mood {
     Honest,
     /// Answers with success and an object that says nothing.
     Senseless,
+    /// Answers as a chain node that does not have every block yet.
+    CatchingUp,
+}
+
+impl Mood {
+    /// What it answers in the service's place.
+    fn answer(self) -> Option<&'static str> {
+        match self {
+            Mood::Honest => None,
+            Mood::Senseless => Some("{}"),
+            Mood::CatchingUp => Some(
+                r#"{"result":{"sync_info":{"latest_block_height":"5000000","latest_block_time":"2026-01-01T00:00:00.5Z","catching_up":true}}}"#,
+            ),
+        }
+    }
 }
 
 /// Connections are carried byte by byte; a new mood ends those of the old one.
@@ -40,10 +55,10 @@ impl Relay {
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let mut shared = shared.lock().unwrap();
-                match shared.mood {
-                    Mood::Honest => shared.carried.extend(carry(client, service)),
-                    Mood::Senseless => {
-                        std::thread::spawn(move || answer(client));
+                match shared.mood.answer() {
+                    None => shared.carried.extend(carry(client, service)),
+                    Some(body) => {
+                        std::thread::spawn(move || answer(client, body));
                     }
                 }
             }
@@ -83,10 +98,10 @@ fn carry(client: TcpStream, service: SocketAddr) -> Option<TcpStream> {
     Some(kept)
 }
 
-fn answer(mut client: TcpStream) {
+fn answer(mut client: TcpStream, body: &str) {
     // What is asked fits into one read; what does not is none of its business.
     let _ = client.read(&mut [0; 16 * 1024]);
-    let _ = client.write_all(
-        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}",
-    );
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+    let length = body.len();
+    let _ = write!(client, "{head}\r\ncontent-length: {length}\r\n\r\n{body}");
 }

@@ -1,10 +1,12 @@
 //! `pocpit ssh`: to the current rental, with its key, port and host key, and to nothing else.
 
-use pocpit::domain::{InstanceId, MachineId, OfferId, RentalPrices, Usd, UsdPerHour};
+use pocpit::config::Config;
+use pocpit::domain::{ActualStatus, InstanceId, MachineId, OfferId, RentalPrices, Usd, UsdPerHour};
 use pocpit::engine::ports::Market as _;
 use pocpit::http::HttpClient;
 use pocpit::journal::{Journal, Record};
 use pocpit::vast::{Pacing, VastClient};
+use serde_json::Value;
 
 use crate::common::Sim;
 use crate::{Home, Ran, config_of, rent};
@@ -12,7 +14,7 @@ use crate::{Home, Ran, config_of, rent};
 struct Scene {
     home: Home,
     sim: Sim,
-    config: pocpit::config::Config,
+    config: Config,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -33,50 +35,52 @@ impl Scene {
         self.home.run(&[&before, arguments].concat())
     }
 
-    fn market(&self) -> VastClient {
-        VastClient::new(HttpClient::new(), &self.config.vast).with_pacing(Pacing::Off)
-    }
-
     fn note(&self, label: &str, instance: InstanceId) {
-        let (mut journal, _) = Journal::open(&self.config.paths.state_dir).unwrap();
-        let label: pocpit::domain::RentalLabel = label.parse().unwrap();
-        let at = self.config.simulation.unwrap().world_start;
-        let prices = RentalPrices {
-            gpu_price: UsdPerHour::from_dollars(8.0),
-            storage_price: UsdPerHour::ZERO,
-            download_per_gb: Usd::ZERO,
-            download_gb: 0.0,
-        };
-        let intended = Record::RentIntended {
-            label: label.clone(),
-            offer: OfferId(1),
-            machine: MachineId(1),
-            host: None,
-            prices,
-            reserved: Usd::from_dollars(20.0),
-        };
-        for record in [intended, Record::Rented { label, instance }] {
-            let _kept = journal.append(at, &record).unwrap();
-        }
+        note(&self.config, label, instance);
     }
 
     /// Rents, and waits until the container runs.
     fn rental(&self, label: &str) -> InstanceId {
-        let key = std::fs::read_to_string(self.config.ssh.key_file.with_extension("pub")).unwrap();
-        let market = self.market();
-        self.runtime.block_on(async {
-            market.ensure_account_key(key.trim()).await.unwrap();
-            let id = rent(&self.config, label).await;
-            loop {
-                let instance = market.instance(id).await.unwrap();
-                if instance.is_some_and(|instance| {
-                    instance.actual == pocpit::domain::ActualStatus::Running
-                }) {
-                    return id;
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            }
-        })
+        self.runtime.block_on(running(&self.config, label))
+    }
+}
+
+/// Writes a rental into the journal, as its cockpit does.
+pub fn note(config: &Config, label: &str, instance: InstanceId) {
+    let (mut journal, _) = Journal::open(&config.paths.state_dir).unwrap();
+    let label: pocpit::domain::RentalLabel = label.parse().unwrap();
+    let at = config.simulation.unwrap().world_start;
+    let prices = RentalPrices {
+        gpu_price: UsdPerHour::from_dollars(8.0),
+        storage_price: UsdPerHour::ZERO,
+        download_per_gb: Usd::ZERO,
+        download_gb: 0.0,
+    };
+    let intended = Record::RentIntended {
+        label: label.clone(),
+        offer: OfferId(1),
+        machine: MachineId(1),
+        host: None,
+        prices,
+        reserved: Usd::from_dollars(20.0),
+    };
+    for record in [intended, Record::Rented { label, instance }] {
+        let _kept = journal.append(at, &record).unwrap();
+    }
+}
+
+/// A rental under a label, once its container runs.
+pub async fn running(config: &Config, label: &str) -> InstanceId {
+    let key = std::fs::read_to_string(config.ssh.key_file.with_extension("pub")).unwrap();
+    let market = VastClient::new(HttpClient::new(), &config.vast).with_pacing(Pacing::Off);
+    market.ensure_account_key(key.trim()).await.unwrap();
+    let id = rent(config, label).await;
+    loop {
+        let instance = market.instance(id).await.unwrap();
+        if instance.is_some_and(|instance| instance.actual == ActualStatus::Running) {
+            return id;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }
 
@@ -113,6 +117,17 @@ fn a_command_runs_on_the_rental_and_another_host_key_is_refused() {
         format!("UserKnownHostsFile={}", known.display()),
         format!("{}@", config.user),
     ] {
+        assert!(printed.stdout.contains(&part), "{part}: {}", printed.stdout);
+    }
+    // in words for a shell and in parts for other programs,
+    let told = scene.ssh(&["--json"]);
+    let told: Value = serde_json::from_str(&told.stdout).unwrap();
+    assert_eq!(told["rental"], id.0);
+    assert_eq!(told["key"], config.key_file.display().to_string());
+    assert_eq!(told["known_hosts"], known.display().to_string());
+    let (port, user) = (&told["port"], told["user"].as_str().unwrap());
+    let address = format!("{user}@{}", told["host"].as_str().unwrap());
+    for part in [format!("-p {port} "), address] {
         assert!(printed.stdout.contains(&part), "{part}: {}", printed.stdout);
     }
     assert!(!known.exists(), "to print is to touch nothing");

@@ -105,6 +105,34 @@ fn an_epoch_that_is_not_tried_is_in_the_journal_once_with_the_reason() {
 }
 
 #[test]
+fn a_program_that_did_not_run_for_weeks_leaves_no_epoch_out() {
+    let days = Days::of(Scenario::default());
+    let (poc, first) = days.next_poc();
+    days.stage.skip_to(poc - Duration::hours(1));
+    days.live(Mode::Manual, Duration::hours(2));
+    // Given five weeks on which nothing runs,
+    days.stage.skip_to(poc + Duration::weeks(5));
+    let (_, next) = days.next_poc();
+    days.live(Mode::Manual, Duration::minutes(20));
+    // when it runs again, and once more,
+    days.live(Mode::Manual, Duration::minutes(20));
+    // then the last thirty epochs are in the journal one by one, and those before them in one entry.
+    let written = days.written();
+    let epochs: Vec<u64> = written.iter().map(|(epoch, _)| *epoch).collect();
+    let (gap, later) = (next - 31, next - 30..next);
+    let expected: Vec<u64> = [first, gap].into_iter().chain(later).collect();
+    assert_eq!(epochs, expected);
+    let ledger = journal::read_only(days.directory.path()).unwrap();
+    let cause = ledger.reports()[1].1.cause.clone().unwrap();
+    let count = gap - first;
+    let said = format!("epochs from {} on tried: {count} in all", first + 1);
+    assert!(
+        cause.starts_with("not_running") && cause.contains(&said),
+        "{cause}"
+    );
+}
+
+#[test]
 fn what_held_it_up_is_the_reason() {
     // Given an upgrade that halts the chain five blocks before a PoC,
     let days = Days::of(Scenario {

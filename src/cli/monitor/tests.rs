@@ -1,15 +1,12 @@
-//! The figures, and that the dashboard and the rules in `assets/` go by what there is.
+//! The figures.
 
-use std::collections::BTreeSet;
+mod assets;
 
 use super::*;
 use crate::domain::{BootEnd, ChainPhase, Usd, UsdPerHour};
 use crate::engine::Condition;
 use crate::engine::attach::tests::snapshot;
 use crate::engine::{Alert, AlertLevel, CapSnapshot, WorldKind};
-
-const DASHBOARD: &str = include_str!("../../../assets/grafana-dashboard.json");
-const RULES: &str = include_str!("../../../assets/alerts.yml");
 
 fn busy() -> Snapshot {
     let mut snapshot = snapshot(0);
@@ -33,25 +30,6 @@ fn busy() -> Snapshot {
 /// The page of a snapshot that just came.
 fn page(snapshot: Snapshot) -> String {
     figures::page(Arc::new(snapshot), Duration::ZERO).unwrap()
-}
-
-/// Names of the families on a page, as a query calls them.
-fn families(page: &str) -> BTreeSet<String> {
-    let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
-    types
-        .filter_map(|line| {
-            let (name, kind) = line.split_once(' ')?;
-            let total = if kind == "counter" { "_total" } else { "" };
-            Some(format!("{name}{total}"))
-        })
-        .collect()
-}
-
-/// Names of our figures in a text.
-fn named(text: &str) -> BTreeSet<String> {
-    let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
-    let ours = words.filter(|word| word.starts_with("pocpit_"));
-    ours.map(str::to_owned).collect()
 }
 
 #[test]
@@ -150,45 +128,6 @@ fn the_phase_of_the_chain_is_one_of_its_own() {
     let page = page(busy());
     assert!(page.contains("# TYPE pocpit_chain_phase gauge"), "{page}");
     assert!(!page.contains("pocpit_chain_phase{"), "{page}");
-}
-
-#[test]
-fn dashboard_and_rules_name_only_figures_that_there_are() {
-    let ours = families(&page(busy()));
-    let _: serde_json::Value = serde_json::from_str(DASHBOARD).unwrap();
-    for (file, text) in [("grafana-dashboard.json", DASHBOARD), ("alerts.yml", RULES)] {
-        let unknown: Vec<_> = named(text).difference(&ours).cloned().collect();
-        assert!(
-            unknown.is_empty(),
-            "{file} names {unknown:?}; there are {ours:#?}"
-        );
-    }
-    // And what costs something is in both.
-    for name in ["pocpit_hourly_cost_dollars", "pocpit_rentals"] {
-        assert!(
-            named(DASHBOARD).contains(name) && ours.contains(name),
-            "{name}"
-        );
-    }
-}
-
-#[test]
-fn the_rules_are_yaml_with_an_expression_and_a_text_each() {
-    let rules = yaml_rust2::YamlLoader::load_from_str(RULES).unwrap();
-    let groups = rules[0]["groups"].as_vec().unwrap();
-    let rules: Vec<_> = groups
-        .iter()
-        .flat_map(|group| group["rules"].as_vec().unwrap())
-        .collect();
-    assert!(rules.len() >= 6);
-    for rule in rules {
-        let name = rule["alert"].as_str().unwrap();
-        let expression = rule["expr"].as_str().unwrap();
-        let count = |letter| expression.matches(letter).count();
-        assert_eq!((count('('), count('{')), (count(')'), count('}')), "{name}");
-        assert!(rule["annotations"]["summary"].as_str().is_some(), "{name}");
-        assert!(rule["labels"]["severity"].as_str().is_some(), "{name}");
-    }
 }
 
 #[test]

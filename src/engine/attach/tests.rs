@@ -71,7 +71,7 @@ pub(crate) fn snapshot(second: i64) -> Snapshot {
     }
 }
 
-fn offer(id: u64) -> RankedOffer {
+pub(crate) fn offer(id: u64) -> RankedOffer {
     let price = UsdPerHour::from_dollars(9.6);
     RankedOffer {
         offer: Offer {

@@ -1,0 +1,198 @@
+//! The Vast account: whether its key works, and whether its money is enough for a sprint.
+
+use super::probe::Probe;
+use crate::cli::runtime;
+use crate::config::Config;
+use crate::domain::{Account, CallError, CallErrorKind, Instance, Offer, RankedOffer, Usd};
+use crate::engine::caps_of;
+use crate::flow::{Caps, Funds, Refusal, admit};
+
+/// What a scoped key must be allowed, by Vast's own table of permissions.
+const SCOPE: &str = "use a key that may: a scoped one needs misc, user_read, instance_read and instance_write, and user_write if it is to register the SSH key";
+/// What else there is to look at when Vast does not answer.
+const VAST: &str = "vast.base_url, this machine's network and status.vast.ai";
+
+pub(super) fn key(config: &Config, instances: &Result<Vec<Instance>, CallError>) -> Probe {
+    let what = "Vast key";
+    match instances {
+        Ok(all) => {
+            let is_ours = |instance: &&Instance| {
+                let label = instance.rental_label();
+                label.is_some_and(|label| label.cockpit == config.cockpit)
+            };
+            let ours = all.iter().filter(is_ours).count();
+            Probe::met(
+                what,
+                format!(
+                    "accepted; {} instances, {ours} of them ours; that it may rent shows in `pocpit rehearse` alone",
+                    all.len()
+                ),
+            )
+        }
+        Err(error) if error.kind == CallErrorKind::Unauthorized => Probe::unmet(
+            what,
+            error.to_string(),
+            format!(
+                "make a key in the Vast console and put it where vast.api_key_file says, or {SCOPE}"
+            ),
+        ),
+        Err(error) => Probe::unknown(
+            what,
+            error,
+            format!("check {VAST}, and ask again: nothing is rented until Vast answers"),
+        ),
+    }
+}
+
+pub(super) fn neighbours(config: &Config, instances: &Result<Vec<Instance>, CallError>) -> Probe {
+    let what = "account";
+    let instances = match instances {
+        Ok(instances) => instances,
+        Err(error) => {
+            return Probe::unknown(
+                what,
+                error,
+                "mend what is said of the Vast key, and ask again: another cockpit on the account would spend as much once more",
+            );
+        }
+    };
+    match runtime::another_cockpit(instances, config) {
+        None => Probe::met(what, "no other cockpit works on it"),
+        Some(cause) => Probe::unmet(what, cause, runtime::TWO_COCKPITS),
+    }
+}
+
+/// Whether the credit is enough for a sprint with one of the usable offers, by the engine's own measure.
+pub(super) fn credit(
+    config: &Config,
+    account: Result<Account, CallError>,
+    usable: &[RankedOffer],
+) -> Probe {
+    let what = "credit";
+    let credit = match account {
+        Ok(account) => account.credit,
+        Err(error) if error.kind == CallErrorKind::Unauthorized => {
+            let cause = format!("the key may not read the account: {error}");
+            return Probe::unmet(what, cause, SCOPE);
+        }
+        Err(error) => {
+            let remedy = format!("check {VAST}: nothing is rented while the credit is not known");
+            return Probe::unknown(what, &error, remedy);
+        }
+    };
+    let caps = caps_of(&config.budget);
+    let within_caps: Vec<&RankedOffer> = usable
+        .iter()
+        .filter(|offer| admitted(offer, Usd(i64::MAX), &caps).is_ok())
+        .collect();
+    if within_caps.is_empty() {
+        return credit_without_offers(what, credit, &caps);
+    }
+    match refused(&within_caps, credit, &caps) {
+        None => Probe::met(
+            what,
+            format!("{credit} on the account, enough for a sprint"),
+        ),
+        Some(refusal) => Probe::unmet(
+            what,
+            format!(
+                "{credit} on the account: a sprint costs {} at worst and {} must be left after it (budget.credit_floor), so {} is missing",
+                refusal.cost, caps.credit_floor, refusal.missing
+            ),
+            "add credit in the Vast console, or lower budget.credit_floor",
+        ),
+    }
+}
+
+/// Without an offer, what a sprint may cost is all that is known.
+fn credit_without_offers(what: &str, credit: Usd, caps: &Caps) -> Probe {
+    let left = credit.left_after(caps.credit_floor);
+    let (floor, most) = (caps.credit_floor, caps.sprint);
+    if left >= most {
+        return Probe::met(
+            what,
+            format!("{credit} on the account, enough for the dearest sprint (budget.per_sprint)"),
+        );
+    }
+    if left == Usd::ZERO {
+        return Probe::unmet(
+            what,
+            format!(
+                "{credit} is left, and {floor} must be left after a sprint (budget.credit_floor)"
+            ),
+            "add credit in the Vast console",
+        );
+    }
+    Probe::unknown(
+        what,
+        &format!(
+            "{credit} on the account: no offer is usable now that says whether it is enough. A sprint may cost {most} (budget.per_sprint) and must leave {floor} (budget.credit_floor)"
+        ),
+        "add credit in the Vast console, or ask again when `pocpit offers` lists one",
+    )
+}
+
+/// Whether the caps admit one of the usable offers at all, with nothing spent yet.
+pub(super) fn budget(config: &Config, usable: &[RankedOffer]) -> Probe {
+    let what = "budget";
+    let caps = caps_of(&config.budget);
+    let usable: Vec<&RankedOffer> = usable.iter().collect();
+    let Some(best) = usable.first() else {
+        let seen = format!("at most {} a sprint; no offer is usable now", caps.sprint);
+        return Probe::met(what, seen);
+    };
+    match refused(&usable, Usd(i64::MAX), &caps) {
+        None => Probe::met(
+            what,
+            format!(
+                "at most {} a sprint; with the best offer now it is {} at worst",
+                caps.sprint, best.worst_cost
+            ),
+        ),
+        Some(refusal) => Probe::unmet(
+            what,
+            format!(
+                "none of {} usable offers fits, even with nothing spent yet: {refusal}",
+                usable.len()
+            ),
+            "raise that cap, or give the rental back earlier (poc.release, poc.execution_timeout)",
+        ),
+    }
+}
+
+/// As the engine admits an offer, with nothing spent yet.
+fn admitted(offer: &RankedOffer, credit: Usd, caps: &Caps) -> Result<(), Refusal> {
+    let funds = Funds {
+        credit: Some(credit),
+        ..Funds::default()
+    };
+    admit(offer.price, offer.worst_cost, &funds, caps)
+}
+
+/// Why not even the best of the offers is admitted, when none is.
+fn refused(offers: &[&RankedOffer], credit: Usd, caps: &Caps) -> Option<Refusal> {
+    let refusals = offers
+        .iter()
+        .map(|offer| admitted(offer, credit, caps).err());
+    let refusals: Option<Vec<Refusal>> = refusals.collect();
+    refusals?.into_iter().min_by_key(|refusal| refusal.missing)
+}
+
+/// Whether the market's search works, which a scoped key may not be allowed.
+pub(super) fn market_offers(offers: &Result<Vec<Offer>, CallError>) -> Probe {
+    let what = "offers";
+    match offers {
+        Ok(offers) => Probe::met(
+            what,
+            format!("{} match now; `pocpit offers` ranks them", offers.len()),
+        ),
+        Err(error) if error.kind == CallErrorKind::Unauthorized => {
+            Probe::unmet(what, format!("the key may not search: {error}"), SCOPE)
+        }
+        Err(error) => Probe::unknown(
+            what,
+            error,
+            format!("check {VAST}: nothing is rented until a search works"),
+        ),
+    }
+}

@@ -1,0 +1,160 @@
+//! This machine: SSH, the journal, and where the program is to listen.
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
+
+use tokio::process::Command;
+
+use super::probe::Probe;
+use crate::config::{Config, Exposure, Loaded};
+use crate::domain::Verdict;
+use crate::journal::{Journal, JournalError, Ledger};
+use crate::ssh::OpenSshRemote;
+
+pub(super) async fn ssh(config: &Config) -> Probe {
+    let what = "SSH";
+    if let Err(error) = OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir) {
+        return Probe::unmet(
+            what,
+            format!("{error}: without SSH no log is seen and no lease is renewed"),
+            format!(
+                "see that ssh.key_file names a private key without a passphrase that you alone can read (ssh-keygen -t ed25519 -N '' -f {} makes one), that OpenSSH's client is in PATH, and that paths.runtime_dir can be written",
+                config.ssh.key_file.display()
+            ),
+        );
+    }
+    match ssh_version().await {
+        Some(version) if version.number >= LEAST_SSH => {
+            Probe::met(what, format!("{}, and the key can be used", version.text))
+        }
+        Some(version) => Probe::unmet(
+            what,
+            format!(
+                "{} does not know how to pin a rental's host key",
+                version.text
+            ),
+            "install OpenSSH 7.6 or later",
+        ),
+        None => Probe::unmet(
+            what,
+            "the `ssh` in PATH does not say that it is OpenSSH",
+            "install Debian's openssh-client, or the like: rentals are watched over its shared connections",
+        ),
+    }
+}
+
+/// Host keys are pinned at first sight (`StrictHostKeyChecking=accept-new`) since this version.
+pub(super) const LEAST_SSH: (u32, u32) = (7, 6);
+
+/// What `ssh -V` says.
+pub(super) struct SshVersion {
+    pub text: String,
+    pub number: (u32, u32),
+}
+
+async fn ssh_version() -> Option<SshVersion> {
+    let said = Command::new("ssh").arg("-V").output().await.ok()?;
+    // It says so on standard error.
+    version_of(&String::from_utf8_lossy(&said.stderr))
+}
+
+/// `OpenSSH_9.2p1 Debian-2+deb12u7, OpenSSL 3.0.17 1 Jul 2025`.
+pub(super) fn version_of(said: &str) -> Option<SshVersion> {
+    let text = said.trim().split(',').next()?;
+    let number = text.strip_prefix("OpenSSH_")?;
+    let (major, rest) = number.split_once('.')?;
+    let minor: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    Some(SshVersion {
+        text: text.to_owned(),
+        number: (major.parse().ok()?, minor.parse().ok()?),
+    })
+}
+
+/// Whether a pocpit runs on this state directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    Runs,
+    Nobody,
+}
+
+impl Owner {
+    /// By what came of opening the journal.
+    pub fn by(opened: &Result<(Journal, Ledger), JournalError>) -> Owner {
+        match opened {
+            Err(JournalError::Locked { .. }) => Owner::Runs,
+            _ => Owner::Nobody,
+        }
+    }
+}
+
+pub(super) fn journal(opened: &Result<(Journal, Ledger), JournalError>) -> Probe {
+    let what = "journal";
+    match opened {
+        Ok((_, ledger)) => {
+            let open = ledger.open_rentals().len();
+            Probe::met(what, format!("can be opened; rentals open in it: {open}"))
+        }
+        Err(JournalError::Locked { .. }) => Probe::met(what, "a running pocpit holds it"),
+        Err(error) => Probe::unmet(
+            what,
+            error.to_string(),
+            "see that the directory of paths.state_dir can be written and its disk has room: nothing is rented without a journal",
+        ),
+    }
+}
+
+/// Wherever the program is to listen by its configuration.
+pub(super) fn listeners(loaded: &Loaded, owner: Owner) -> Vec<Probe> {
+    let config = &loaded.config;
+    let mut probes = tunnel(config, owner);
+    probes.push(serving(loaded, owner));
+    let metrics = config.notify.metrics_listen;
+    probes.extend(
+        metrics.map(|address| listener("metrics", "notify.metrics_listen", address, owner)),
+    );
+    probes
+}
+
+/// Where the tunnel will listen.
+fn tunnel(config: &Config, owner: Owner) -> Vec<Probe> {
+    let Exposure::Tunnel {
+        api_listen,
+        inference_listen,
+        ..
+    } = &config.network_node.exposure
+    else {
+        return Vec::new();
+    };
+    let of_tunnel = |setting, address| listener("tunnel", setting, address, owner);
+    let api = of_tunnel("network_node.api_listen", *api_listen);
+    let inference = of_tunnel("network_node.inference_listen", *inference_listen);
+    vec![api, inference]
+}
+
+/// Where `pocpit serve` would take requests. Who never said so need not mean to serve: the usual port
+/// is also that of others.
+fn serving(loaded: &Loaded, owner: Owner) -> Probe {
+    let (what, setting) = ("serve", "vllm.listen");
+    let address = loaded.config.vllm.listen;
+    let probe = listener(what, setting, address, owner);
+    if probe.verdict == Verdict::Met || loaded.names_section("vllm") {
+        return probe;
+    }
+    let advice = format!("nobody can listen on {address}: set {setting} before `pocpit serve`");
+    Probe::met(what, advice)
+}
+
+pub(super) fn listener(what: &str, setting: &str, address: SocketAddr, owner: Owner) -> Probe {
+    match TcpListener::bind(address) {
+        Ok(_) => Probe::met(what, format!("{address} is free ({setting})")),
+        Err(error) if error.kind() == ErrorKind::AddrInUse && owner == Owner::Runs => Probe::met(
+            what,
+            format!("{address} is in use while a pocpit runs ({setting})"),
+        ),
+        Err(error) => Probe::unmet(
+            what,
+            format!("nobody can listen on {address}: {error}"),
+            format!("free it, or set {setting} to a free port of an address of this machine"),
+        ),
+    }
+}

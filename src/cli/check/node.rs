@@ -1,0 +1,121 @@
+//! The Network Node and the inference proxy.
+
+use super::probe::Probe;
+use crate::config::{KeyOf, Loaded, ProxyConfig};
+use crate::domain::{CallError, NodeId, RegisteredNode, Time, Verdict};
+use crate::engine::ports::{Chain, InferenceProxy, NetworkNode};
+use crate::engine::preflight;
+use crate::http::HttpClient;
+use crate::network_node::{Standing, standing};
+use crate::proxy::ProxyClient;
+
+/// What a rental would be useless without, as the engine asks before it rents; and the proxy.
+pub(super) async fn sprint_needs(
+    chain: &dyn Chain,
+    network_node: &dyn NetworkNode,
+    now: Time,
+    loaded: &Loaded,
+    leaving: &[NodeId],
+) -> Vec<Probe> {
+    let config = &loaded.config;
+    let examined = preflight::examine(chain, network_node, now, config, leaving).await;
+    let findings = examined.preflight.findings.into_iter();
+    let mut probes: Vec<Probe> = findings
+        .map(|finding| Probe {
+            what: finding.requirement.to_string(),
+            seen: "as a sprint needs it".into(),
+            verdict: finding.verdict,
+        })
+        .collect();
+    if let Some(settings) = &config.inference_proxy {
+        let client = ProxyClient::new(HttpClient::new(), settings);
+        probes.push(registered_proxy(settings, &examined.nodes));
+        let running = running_proxy(&client).await;
+        probes.push(upstream_keys(loaded, &running.verdict));
+        probes.push(running);
+    }
+    probes
+}
+
+/// Whether the keys of the upstreams can be read. The proxy's own process may have credentials that
+/// this one has not, and does not start without them.
+fn upstream_keys(loaded: &Loaded, proxy_runs: &Verdict) -> Probe {
+    let what = "upstream keys";
+    let unread: Vec<String> = loaded
+        .unread(KeyOf::Upstreams)
+        .map(|problem| format!("{}: {}", problem.key, problem.what))
+        .collect();
+    if unread.is_empty() {
+        return Probe::met(what, "can be read");
+    }
+    if *proxy_runs == Verdict::Met {
+        return Probe::met(
+            what,
+            "the proxy that runs has them, and this process needs none",
+        );
+    }
+    Probe::unmet(
+        what,
+        unread.join("; "),
+        "put it where the setting says; a key that only pocpit-proxy.service can read is in order when that runs",
+    )
+}
+
+/// Whether the proxy's process answers, and has somebody to ask.
+pub(super) async fn running_proxy(proxy: &dyn InferenceProxy) -> Probe {
+    let what = "proxy runs";
+    let address = proxy.address();
+    match proxy.figures().await {
+        Err(error) => Probe::unmet(
+            what,
+            error.to_string(),
+            "start it (systemctl start pocpit-proxy, or `pocpit proxy`), or give inference_proxy.listen a free port",
+        ),
+        Ok(figures) if figures.has_nobody_to_ask() => Probe::unmet(
+            what,
+            format!("at {address} it runs, and every upstream failed lately"),
+            "see its log, and check inference_proxy.upstream, its key and its credit",
+        ),
+        Ok(figures) => Probe::met(
+            what,
+            format!(
+                "answers at {address}; {} requests so far",
+                figures.requests()
+            ),
+        ),
+    }
+}
+
+pub(super) fn registered_proxy(
+    proxy: &ProxyConfig,
+    nodes: &Result<Vec<RegisteredNode>, CallError>,
+) -> Probe {
+    let what = "proxy";
+    let id = &proxy.node_id;
+    let nodes = match nodes {
+        Ok(nodes) => nodes,
+        Err(error) => {
+            let remedy = "check network_node.admin_api and that the Network Node runs";
+            return Probe::unknown(what, error, remedy);
+        }
+    };
+    let cause = match standing(&proxy.node(), nodes) {
+        Standing::Good => return Probe::met(what, format!("{id} is registered")),
+        Standing::Altered(fields) => {
+            let fields = fields.join(", ");
+            let seen = format!("{id} is registered; the Network Node keeps its own {fields}");
+            return Probe::met(what, seen);
+        }
+        Standing::Missing => format!("{id} is not registered"),
+        Standing::Disabled => format!("{id} is disabled at the Network Node"),
+        Standing::Wrong(fields) => format!(
+            "{id} is registered with another {} than configured",
+            fields.join(", ")
+        ),
+    };
+    Probe::unmet(
+        what,
+        cause,
+        "start `pocpit proxy`, anew if it runs: it registers and enables itself as configured",
+    )
+}

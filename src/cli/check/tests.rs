@@ -1,0 +1,360 @@
+//! What every probe says when it does not find what it should.
+
+use std::io::{Error, ErrorKind};
+use std::net::TcpListener;
+
+use async_trait::async_trait;
+
+use super::machine::{LEAST_SSH, version_of};
+use super::*;
+use crate::cli::proxy::tests::listed;
+use crate::domain::{
+    Account, ActualStatus, CallErrorKind, ChainSource, Duration, Height, Instance, InstanceId,
+    NodeId, ProxyFigures, Requirement, SourceKind, SourceReport, SyncState, Told, UpstreamFigures,
+    UpstreamHealth, Usd, UsdPerHour, Verdict,
+};
+use crate::engine::attach::tests::offer;
+use crate::engine::ports::InferenceProxy;
+use crate::journal::JournalError;
+use crate::network_node::{Facts, Intent, judge};
+
+const SETTINGS: &str = r#"
+[cockpit]
+id = "home"
+[chain]
+public_api = ["http://10.0.0.5:9000"]
+participant = "gonka1abc"
+[vast]
+api_key = "secret"
+image = "mlnode:3"
+[ssh]
+key_file = "/nonexistent/key"
+[mlnode]
+model = "some/model"
+[budget]
+per_sprint = 40.0
+per_day = 60.0
+per_month = 900.0
+credit_floor = 5.0
+[network_node]
+admin_api = "http://10.0.0.5:9200"
+host = "10.0.0.7"
+api_listen = "10.0.0.7:18080"
+inference_listen = "10.0.0.7:15000"
+[inference_proxy]
+node_id = "inference-proxy"
+host = "10.0.0.7"
+inference_port = 5050
+poc_port = 8081
+listen = "10.0.0.7:5050"
+model = "some/model"
+upstream = "http://10.0.0.9"
+upstream_key = "secret"
+upstream_model = "some/model"
+"#;
+
+/// Of services that are not there.
+pub(in crate::cli) fn config() -> Config {
+    crate::cli::parse_configuration(SETTINGS).unwrap()
+}
+
+fn now() -> Time {
+    Time::from_timestamp(1_790_000_000, 0).unwrap()
+}
+
+fn error(kind: CallErrorKind) -> CallError {
+    CallError {
+        what: "ask".into(),
+        kind,
+        status: None,
+        detail: "no".into(),
+    }
+}
+
+fn silent() -> CallError {
+    error(CallErrorKind::Ambiguous)
+}
+
+fn unauthorized() -> CallError {
+    error(CallErrorKind::Unauthorized)
+}
+
+fn credit(dollars: f64) -> Account {
+    Account {
+        credit: Usd::from_dollars(dollars),
+    }
+}
+
+fn source(told: Result<Told, CallError>) -> SourceReport {
+    SourceReport {
+        source: ChainSource {
+            kind: SourceKind::Rpc,
+            name: "10.0.0.5:26657".into(),
+        },
+        told,
+    }
+}
+
+fn told(block: Option<Duration>, sync: SyncState) -> SourceReport {
+    source(Ok(Told {
+        height: Height(7),
+        block_time: block.map(|ago| now() - ago),
+        sync,
+        view: None,
+    }))
+}
+
+struct Proxy(Result<ProxyFigures, CallError>);
+
+#[async_trait]
+impl InferenceProxy for Proxy {
+    fn address(&self) -> std::net::SocketAddr {
+        ([127, 0, 0, 1], 5050).into()
+    }
+
+    async fn figures(&self) -> Result<ProxyFigures, CallError> {
+        self.0.clone()
+    }
+}
+
+fn of_an_account() -> Vec<Probe> {
+    let config = config();
+    let theirs = Instance {
+        id: InstanceId(7),
+        machine: None,
+        label: Some("pocpit/other/1/1-a".into()),
+        actual: ActualStatus::Running,
+        intended: None,
+        status_message: None,
+        ssh: Vec::new(),
+        public_ip: None,
+        ports: Vec::new(),
+        gpu_price: UsdPerHour::ZERO,
+        total_price: UsdPerHour::ZERO,
+        started_at: None,
+        ends_at: None,
+        gpu_name: None,
+        gpu_count: None,
+    };
+    let unaffordable = [crate::domain::RankedOffer {
+        worst_cost: Usd::from_dollars(41.0),
+        ..offer(7)
+    }];
+    vec![
+        account::key(&config, &Err(unauthorized())),
+        account::key(&config, &Err(silent())),
+        account::neighbours(&config, &Err(silent())),
+        account::neighbours(&config, &Ok(vec![theirs])),
+        account::credit(&config, Err(unauthorized()), &[]),
+        account::credit(&config, Err(silent()), &[]),
+        account::credit(&config, Ok(credit(5.0)), &[]),
+        account::credit(&config, Ok(credit(6.0)), &[]),
+        account::credit(&config, Ok(credit(34.99)), &[offer(7)]),
+        account::budget(&config, &unaffordable),
+        account::market_offers(&Err(unauthorized())),
+        account::market_offers(&Err(silent())),
+    ]
+}
+
+fn of_the_chain() -> Vec<Probe> {
+    let clock = |block| chain::clock(now(), &[told(block, SyncState::Synced)]);
+    vec![
+        chain::clock(now(), &[]),
+        clock(None),
+        clock(Some(Duration::minutes(2))),
+        clock(Some(Duration::minutes(-2))),
+        chain::source(&source(Err(silent()))),
+        chain::source(&told(None, SyncState::CatchingUp)),
+    ]
+}
+
+async fn of_this_machine() -> Vec<Probe> {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = held.local_addr().unwrap();
+    let unreadable = JournalError::Directory {
+        path: "/nonexistent".into(),
+        source: Error::from(ErrorKind::PermissionDenied),
+    };
+    vec![
+        machine::ssh(&config()).await,
+        machine::journal(&Err(unreadable)),
+        machine::listener("metrics", "notify.metrics_listen", address, Owner::Nobody),
+    ]
+}
+
+async fn of_the_network_node() -> Vec<Probe> {
+    let config = config();
+    let proxy = config.inference_proxy.as_ref().unwrap();
+    let resting = ProxyFigures {
+        upstreams: vec![UpstreamFigures {
+            name: "up".into(),
+            answered: 0,
+            failed: 1,
+            health: UpstreamHealth::Resting,
+        }],
+        ..ProxyFigures::default()
+    };
+    vec![
+        node::registered_proxy(proxy, &Err(silent())),
+        node::registered_proxy(proxy, &Ok(Vec::new())),
+        node::running_proxy(&Proxy(Err(silent()))).await,
+        node::running_proxy(&Proxy(Ok(resting))).await,
+    ]
+}
+
+/// What a sprint needs, as the engine judges it too.
+fn of_a_preflight() -> Vec<Probe> {
+    let intent = Intent {
+        participant: config().chain.participant,
+        model: "some/model".into(),
+        callback: "10.0.0.5:9100".into(),
+        address: config().inference_proxy.map(|proxy| proxy.node()),
+        leaving: Vec::new(),
+    };
+    let holder = config().inference_proxy.unwrap().node();
+    let holder = listed(crate::domain::NodeConfig {
+        id: NodeId("theirs".into()),
+        ..holder
+    });
+    let unknown = Facts {
+        nodes: Err(silent()),
+        approved_models: Err(silent()),
+        is_participant: Err(silent()),
+        chain: Err(silent()),
+        callback: Some(Err(silent())),
+    };
+    let unmet = Facts {
+        nodes: Ok(vec![holder]),
+        approved_models: Ok(Vec::new()),
+        is_participant: Ok(false),
+        callback: Some(Err(error(CallErrorKind::NotSent))),
+        ..unknown.clone()
+    };
+    let findings = [unknown, unmet].map(|facts| judge(now(), &intent, &facts).findings);
+    let findings = findings.into_iter().flatten();
+    findings
+        .filter(|finding| finding.verdict != Verdict::Met)
+        .map(|finding| Probe {
+            what: finding.requirement.to_string(),
+            seen: String::new(),
+            verdict: finding.verdict,
+        })
+        .collect()
+}
+
+/// How a remedy begins: with what to do.
+const DEEDS: [&str; 19] = [
+    "add", "check", "choose", "correct", "free", "install", "make", "mend", "name", "raise",
+    "register", "see", "set", "start", "stop", "use", "wait", "ask", "lower",
+];
+
+#[tokio::test]
+async fn whatever_is_wrong_or_not_known_says_what_to_do() {
+    let all = [
+        of_an_account(),
+        of_the_chain(),
+        of_this_machine().await,
+        of_the_network_node().await,
+        of_a_preflight(),
+    ];
+    for probe in all.iter().flatten() {
+        let (Verdict::Unmet { cause, remedy } | Verdict::Unknown { cause, remedy }) =
+            &probe.verdict
+        else {
+            panic!("nothing is wrong: {probe:?}");
+        };
+        assert!(!cause.is_empty(), "{probe:?}");
+        let first = remedy.split([' ', ',']).next().unwrap().to_lowercase();
+        assert!(DEEDS.contains(&first.as_str()), "{}: {remedy}", probe.what);
+    }
+    // And no question of a sprint is left out.
+    let asked: Vec<&str> = all
+        .iter()
+        .flatten()
+        .map(|probe| probe.what.as_str())
+        .collect();
+    for requirement in [
+        Requirement::AdminApi,
+        Requirement::Model,
+        Requirement::Participant,
+        Requirement::ChainSynced,
+        Requirement::Callback,
+        Requirement::Address,
+    ] {
+        let requirement = requirement.to_string();
+        let times = asked.iter().filter(|what| **what == requirement).count();
+        assert!(times >= 1, "{requirement}");
+    }
+}
+
+#[test]
+fn credit_is_enough_when_the_worst_case_of_a_sprint_leaves_the_floor() {
+    // An offer costs $30.00 at worst, and $5.00 must be left.
+    let verdict = |dollars, offers: &[RankedOffer]| {
+        account::credit(&config(), Ok(credit(dollars)), offers).verdict
+    };
+    assert_eq!(verdict(35.0, &[offer(7)]), Verdict::Met);
+    let Verdict::Unmet { cause, .. } = verdict(34.99, &[offer(7)]) else {
+        panic!("a cent is missing");
+    };
+    assert!(
+        cause.contains("$30.00 at worst") && cause.contains("$0.0100 is missing"),
+        "{cause}"
+    );
+    // Without an offer, the cap of a sprint is the worst that is known.
+    assert_eq!(verdict(45.0, &[]), Verdict::Met);
+    assert!(matches!(verdict(44.99, &[]), Verdict::Unknown { .. }));
+    assert!(matches!(verdict(5.0, &[]), Verdict::Unmet { .. }));
+}
+
+#[test]
+fn caps_that_admit_no_offer_are_told_with_the_one_that_is_too_low() {
+    let dear = RankedOffer {
+        worst_cost: Usd::from_dollars(41.0),
+        ..offer(7)
+    };
+    assert_eq!(
+        account::budget(&config(), &[dear.clone(), offer(8)]).verdict,
+        Verdict::Met
+    );
+    let Verdict::Unmet { cause, .. } =
+        account::budget(&config(), std::slice::from_ref(&dear)).verdict
+    else {
+        panic!("a dollar is missing");
+    };
+    assert!(cause.contains("budget.per_sprint"), "{cause}");
+    // It is not for want of credit.
+    let credit = account::credit(&config(), Ok(credit(100.0)), &[dear]);
+    assert_eq!(credit.verdict, Verdict::Met);
+}
+
+#[test]
+fn what_ssh_says_of_itself_is_understood() {
+    for (said, number) in [
+        (
+            "OpenSSH_9.2p1 Debian-2+deb12u7, OpenSSL 3.0.17 1 Jul 2025\n",
+            Some((9, 2)),
+        ),
+        ("OpenSSH_10.0p2, LibreSSL 3.3.6", Some((10, 0))),
+        ("OpenSSH_for_Windows_9.5p1, LibreSSL 3.8.2", None),
+        ("OpenSSH_7.4p1, OpenSSL 1.0.2k-fips", Some((7, 4))),
+        ("Dropbear v2022.83", None),
+        ("", None),
+    ] {
+        assert_eq!(
+            version_of(said).map(|version| version.number),
+            number,
+            "{said}"
+        );
+    }
+    assert!((7, 4) < LEAST_SSH && (10, 0) > LEAST_SSH);
+}
+
+#[test]
+fn a_key_that_lacks_a_permission_is_told_which_ones_it_needs() {
+    let probe = account::market_offers(&Err(unauthorized()));
+    let Verdict::Unmet { cause, remedy } = probe.verdict else {
+        panic!("{probe:?}");
+    };
+    assert!(cause.contains("may not search") && remedy.contains("instance_write"));
+}
