@@ -43,6 +43,7 @@ use pocpit::engine::ports::{Market as _, NetworkNode as _, RentError};
 use pocpit::http::HttpClient;
 use pocpit::network_node::NetworkNodeClient;
 use pocpit::vast::{Pacing, VastClient};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use common::Sim;
@@ -285,7 +286,7 @@ fn a_log_of_json_is_json_in_every_line_on_standard_error_and_in_the_files() {
 }
 
 #[test]
-fn auto_works_on_a_served_world_and_a_second_one_is_refused() {
+fn auto_works_on_a_served_world_and_a_second_one_only_waits_for_it() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "400"]));
     let arguments = ["--config", sim.config.as_str(), "auto", "--once", "--json"];
@@ -302,9 +303,18 @@ fn auto_works_on_a_served_world_and_a_second_one_is_refused() {
             .map_while(Result::ok)
             .any(|line| line.contains("waiting"))
     );
-    // Given one that runs, when another starts on the same files, then it is refused for safety.
-    let second = home.run(&arguments);
-    assert_eq!(second.code, Some(3), "{}", second.stderr);
+    // Given one that runs, when another starts on the same files, then it waits and does nothing.
+    let mut second = home
+        .command(&arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(second.stderr.take().unwrap()).lines();
+    let mut said = said.by_ref().map_while(Result::ok);
+    assert!(said.any(|line| line.contains("waiting for another pocpit")));
+    kill_process(Pid::from_child(&second), Signal::TERM).unwrap();
+    assert!(matches!(second.wait().unwrap().code(), Some(0 | 4)));
     let rest = std::thread::spawn(move || lines.map_while(Result::ok).count());
     let output = first.wait_with_output().unwrap();
     rest.join().unwrap();

@@ -102,6 +102,7 @@ fn a_check_of_a_world_that_is_well_is_clean() {
         "address",
         "offers",
         "proxy",
+        "upstream keys",
         "proxy runs",
         "serve",
     ] {
@@ -279,4 +280,33 @@ fn a_proxy_that_does_not_run_or_is_disabled_is_told() {
         panic!("{}", words.stdout);
     };
     assert!(cause.contains("disabled"), "{cause}");
+}
+
+#[test]
+fn a_key_of_an_upstream_that_nobody_has_is_told_and_one_of_the_proxys_own_is_in_order() {
+    let home = Home::new();
+    let sim = Sim::start(home.command(&["sim"]).args(["--speed", "50"]));
+    let keyless = home.path("keyless.toml");
+    let text = std::fs::read_to_string(&sim.config).unwrap();
+    let text: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with("upstream_key"))
+        .collect();
+    std::fs::write(&keyless, text.join("\n")).unwrap();
+    let of_keys = || {
+        let ran = home.run(&["--config", keyless.to_str().unwrap(), "check", "--json"]);
+        let probes: Vec<Value> = serde_json::from_str(&ran.stdout).unwrap();
+        let mut probes = probes.into_iter();
+        probes
+            .find(|probe| probe["what"] == "upstream keys")
+            .unwrap()
+    };
+    // Given no proxy that runs, then it says which key is missing.
+    let missing = of_keys();
+    assert_eq!(missing["verdict"], "unmet");
+    let cause = missing["cause"].as_str().unwrap();
+    assert!(cause.contains("inference_proxy.upstream_key"), "{cause}");
+    // One that runs has it from elsewhere.
+    let _proxy = Proxy::serving(&home, &sim);
+    assert_eq!(of_keys()["verdict"], "met");
 }
