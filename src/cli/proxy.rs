@@ -123,6 +123,10 @@ impl Registration {
                 network_node.register(&self.node).await.map_err(unknown)?;
                 Ok(format!("{id} was registered with the Network Node"))
             }
+            Standing::Wrong(fields) if self.repairs >= REPAIRS => Err(format!(
+                "{id} is registered with another {} again and again: by another proxy with this inference_proxy.node_id, or by the Network Node itself. It is left so",
+                fields.join(", ")
+            )),
             Standing::Wrong(fields) | Standing::Altered(fields) => {
                 self.repairs += 1;
                 network_node.register(&self.node).await.map_err(unknown)?;

@@ -15,12 +15,12 @@ use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper::header::HeaderMap;
 use hyper::http::response::Parts;
 use hyper::{Method, Request, Response, Uri};
+use tokio::task::coop::unconstrained;
 use tokio::time::timeout;
 
-use super::destination::{Destination, Stream};
+use super::destination::{CONNECT_TIMEOUT, Destination, Stream};
 use crate::http::with_causes;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections that nobody used are looked for so often, and closed when they are found a third time:
 /// most servers hang up after a minute or two.
 pub(super) const TIDY_EVERY: Duration = Duration::from_secs(30);
@@ -91,7 +91,6 @@ impl Connections {
             .map_err(|_| AskError::NotConnectedInTime)?
             .map_err(AskError::NotConnected)?;
         let (sender, driver) = http1::Builder::new()
-            .writev(false)
             .handshake(stream)
             .await
             .map_err(AskError::Broken)?;
@@ -190,7 +189,8 @@ impl Link {
         mut self: Box<Link>,
         asked: Asked,
     ) -> Result<(Box<Link>, Response<Incoming>), TrySendError<Asked>> {
-        let mut answer = pin!(self.sender.try_send_request(asked));
+        // Without a budget of its own: that it is used up would be told to nobody.
+        let mut answer = pin!(unconstrained(self.sender.try_send_request(asked)));
         let answer = poll_fn(|context| {
             self.drive(context);
             // Only the line above can have brought it: nothing else has to wake us.
@@ -253,6 +253,10 @@ impl Body for Pieces {
     ) -> Poll<Option<Result<Frame<Bytes>, AskError>>> {
         let this = self.get_mut();
         Poll::Ready(match ready!(this.next(context)) {
+            Some(Ok(piece)) if piece.is_trailers() => {
+                this.keep_link();
+                Some(Ok(piece))
+            }
             Some(Ok(piece)) => {
                 this.keep_link_at_end();
                 Some(Ok(piece))

@@ -1,6 +1,7 @@
 //! Where requests are passed on to: how they are addressed, and how a connection there is made.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Uri;
@@ -11,6 +12,7 @@ use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tower_service::Service;
 use url::Url;
@@ -19,6 +21,8 @@ use super::surface::Endpoint;
 
 /// A connection that says nothing for so long is asked by the kernel whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Shared by the addresses of a name: one that swallows everything leaves time for the next.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection, with TLS or without.
 pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -84,10 +88,10 @@ impl Destination {
     fn through(base: &Url, proxies: &Matcher) -> io::Result<Destination> {
         let server = address(base.as_str())?;
         let way = match proxies.intercept(&server) {
-            None => Way::Direct(tls(tcp())?, server),
+            None => Way::Direct(tls(tcp(), &server)?, server),
             Some(proxy) if !can_be_used(&proxy, &server) => return Err(unusable(&proxy, &server)),
-            Some(proxy) if is_readable(&server) => Way::Relayed(tls(tcp())?, proxy),
-            Some(proxy) => Way::Tunnelled(tls(tunnel(&proxy))?, server),
+            Some(proxy) if is_readable(&server) => Way::Relayed(tls(tcp(), proxy.uri())?, proxy),
+            Some(proxy) => Way::Tunnelled(tls(tunnel(&proxy), &server)?, server),
         };
         Ok(Destination {
             base: base.clone(),
@@ -140,6 +144,7 @@ fn tcp() -> HttpConnector {
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_keepalive(Some(KEEP_ALIVE));
+    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
     tcp
 }
 
@@ -169,11 +174,21 @@ fn tunnel(proxy: &Intercept) -> Tunnel<HttpConnector> {
     }
 }
 
-/// Certificates are held to what the machine trusts, as with every other call.
-fn tls<C>(tcp: C) -> io::Result<HttpsConnector<C>> {
-    let trusting = HttpsConnectorBuilder::new()
-        .with_provider_and_platform_verifier(ring::default_provider())?;
-    Ok(trusting.https_or_http().enable_http1().wrap_connector(tcp))
+/// Certificates are held to what the machine trusts, as with every other call. A machine that trusts
+/// nobody can still ask what is not encrypted.
+fn tls<C>(tcp: C, to: &Uri) -> io::Result<HttpsConnector<C>> {
+    let provider = ring::default_provider();
+    let connector = HttpsConnectorBuilder::new();
+    let connector = if is_readable(to) {
+        let config = ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .with_root_certificates(RootCertStore::empty());
+        connector.with_tls_config(config.with_no_client_auth())
+    } else {
+        connector.with_provider_and_platform_verifier(provider)?
+    };
+    Ok(connector.https_or_http().enable_http1().wrap_connector(tcp))
 }
 
 fn address(text: &str) -> io::Result<Uri> {

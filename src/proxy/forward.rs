@@ -22,7 +22,7 @@ use super::reply::{self, Reply};
 use super::surface::Endpoint;
 use super::transfer::{self, Executor};
 use super::upstreams::{self, Verdict};
-use super::workers::Caller;
+use super::workers::{Caller, Line};
 use crate::config::AccessLog;
 use crate::domain::Serving;
 
@@ -85,7 +85,8 @@ async fn sent(
     if proxy.config.access_log == AccessLog::WithPrompts {
         tracing::info!(endpoint = endpoint.path(), body = %String::from_utf8_lossy(&body), "asked");
     }
-    let deadline = started + proxy.config.request_timeout;
+    // From here on it is the upstream's time.
+    let deadline = Instant::now() + proxy.config.request_timeout;
     let (answer, from) = match &worker.executor {
         Some(executor) if !transfer::is_numbered(&head.headers) => {
             let asked = executor
@@ -157,8 +158,15 @@ async fn ask_in_turn(
     } = caller;
     let memory = &worker.proxy.memory;
     let mut why_not = unreachable();
-    let order = upstreams::in_order(&worker.upstreams, Instant::now());
+    let now = Instant::now();
+    let order = upstreams::in_order(&worker.upstreams, now);
+    let is_well = |line: &&&Line| line.upstream.rests_until(now).is_none();
+    let well = order.iter().filter(is_well).count();
     for (asked_before, line) in order.iter().enumerate() {
+        // Nobody is to blame for time that was not his.
+        if Instant::now() >= deadline {
+            break;
+        }
         let upstream = &line.upstream;
         let name = upstream.name();
         let body = asked.with_model(&upstream.model);
@@ -168,7 +176,7 @@ async fn ask_in_turn(
             upstream.failed(Instant::now());
             memory.attempted(name, |to| to.failed += 1);
         };
-        let due = share(deadline, order.len() - asked_before);
+        let due = share(deadline, well.saturating_sub(asked_before));
         let call = line.connections.ask(upstream.request(endpoint, body));
         let (head, pieces) = match patience.within(due, call).await {
             Some(Ok(answer)) => answer,
@@ -206,7 +214,7 @@ async fn ask_in_turn(
     Err(why_not)
 }
 
-/// When the next of so many must have answered: one that hangs leaves time for the others.
+/// When the next of so many that are well must have answered: one that hangs leaves time for the others.
 fn share(deadline: Instant, left: usize) -> Instant {
     let now = Instant::now();
     let left = u32::try_from(left).unwrap_or(u32::MAX).max(1);
@@ -264,7 +272,8 @@ fn refused(status: StatusCode) -> Reply {
     }
 }
 
-/// An answer on its way; its place is given back when its last byte is sent or the caller is gone.
+/// An answer on its way; its place is given back when its last byte is on its way to the caller, or the
+/// caller is gone.
 pub(super) struct UnderWay {
     proxy: Arc<Proxy>,
     _place: OwnedSemaphorePermit,
@@ -295,8 +304,12 @@ impl UnderWay {
         }
     }
 
+    /// Trailers are the last.
     fn count(&mut self, piece: &Frame<Bytes>) {
-        self.bytes += piece.data_ref().map_or(0, Bytes::len) as u64;
+        match piece.data_ref() {
+            Some(data) => self.bytes += data.len() as u64,
+            None => self.come_to_an_end(),
+        }
     }
 
     /// After a break the end is the break's.

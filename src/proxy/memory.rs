@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Memory {
     file: PathBuf,
     kept: Mutex<Kept>,
+    /// Held while the file is written: what was copied first is not written last.
+    writing: Mutex<()>,
 }
 
 /// All of it.
@@ -70,6 +72,7 @@ impl Memory {
         Memory {
             file: file.to_owned(),
             kept: Mutex::new(kept),
+            writing: Mutex::default(),
         }
     }
 
@@ -114,6 +117,7 @@ impl Memory {
 
     /// A disk that is full costs counts, never an answer.
     pub fn save(&self) {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = self.copy();
         if let Err(error) = kept::write(&self.file, &kept) {
             tracing::warn!(

@@ -122,12 +122,15 @@ pub async fn serve_on(
         () = save_regularly(&proxy) => {}
         () = shutdown => {}
     }
-    workers.deal_rest(listener)?;
+    if let Err(error) = workers.deal_rest(listener) {
+        tracing::warn!("who came last is not answered: {error}");
+    }
     stage.send_replace(Stage::Draining);
     tracing::info!(under_way = proxy.under_way(), "the inference proxy ends");
     let mut ended = pin!(workers.end());
     let cut = tokio::select! {
         () = ended.as_mut() => None,
+        () = save_regularly(&proxy) => None,
         () = tokio::time::sleep(DRAIN) => Some("took too long"),
         () = hurry => Some("were not waited for"),
     };

@@ -71,7 +71,9 @@ impl Workers {
                 .name(format!("proxy-{number}"))
                 .spawn(move || {
                     runtime.block_on(work(Arc::new(worker), receiver, stage));
-                    drop((runtime, alive));
+                    // A name that nobody resolves must not hold up the end.
+                    runtime.shutdown_background();
+                    drop(alive);
                 })?;
             callers.push(sender);
         }
@@ -100,8 +102,10 @@ impl Workers {
     pub fn deal_rest(&self, listener: TcpListener) -> io::Result<()> {
         let listener = listener.into_std()?;
         while let Ok((stream, from)) = listener.accept() {
-            stream.set_nonblocking(true)?;
-            self.hand_over((stream, from))?;
+            let taken = stream.set_nonblocking(true);
+            if let Err(error) = taken.and_then(|()| self.hand_over((stream, from))) {
+                tracing::debug!("a connection could not be taken: {error}");
+            }
         }
         Ok(())
     }
@@ -113,7 +117,9 @@ impl Workers {
         stream.set_nodelay(true)?;
         // A caller that takes nothing for so long is gone, or holds a place that is another's.
         let stall = u32::try_from(self.longest_stall.as_millis()).unwrap_or(u32::MAX);
-        rustix::net::sockopt::set_tcp_user_timeout(stream, stall)?;
+        if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(stream, stall) {
+            tracing::debug!("a caller that takes nothing will not be noticed: {error}");
+        }
         let turn = self.dealt.fetch_add(1, Ordering::Relaxed);
         if let Some(worker) = self.callers.get(turn % self.callers.len().max(1)) {
             // Only at the end is nobody there to take it.
