@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use color_eyre::eyre::Report;
+use tokio::time::timeout;
 
 use super::arguments::{Auto, Common};
 use super::headless::{self, Followed, Format, Hangup, Signals};
@@ -18,20 +19,25 @@ use crate::journal;
 
 /// What the market may take to say who works on the account, with all the tries of a call.
 const PATIENCE: Duration = Duration::from_mins(10);
+/// And no longer than this, when something of ours is under way.
+const GLANCE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report> {
     let config = runtime::load(common)?.config;
     let _guard = telemetry::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
-    if !is_half_done(&config.paths.state_dir)
-        && let Some(refusal) = another_cockpit(&config).await
-    {
-        say(format_args!("pocpit: {refusal}"));
-        return Ok(Exit::Refused);
-    }
-    let end_after = if arguments.once {
-        EndAfter::OneSprint
-    } else {
-        EndAfter::Never
+    let end_after = match neighbour(&config).await {
+        Neighbour::Refuses(refusal) => {
+            say(format_args!("pocpit: {refusal}"));
+            return Ok(Exit::Refused);
+        }
+        Neighbour::LetsUsFinish(why) => {
+            say(format_args!(
+                "pocpit: {why} The sprint under way goes on to its end, and no other is begun."
+            ));
+            EndAfter::OneSprint
+        }
+        Neighbour::None if arguments.once => EndAfter::OneSprint,
+        Neighbour::None => EndAfter::Never,
     };
     let mut signals = Signals::listen()?;
     let mut config = config;
@@ -64,6 +70,25 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
             Followed::Reloaded(fresh) => config = *fresh,
         }
     }
+}
+
+/// Whether another cockpit works on the account, and what that means.
+enum Neighbour {
+    None,
+    /// What is paid for goes on whoever else is there.
+    LetsUsFinish(String),
+    Refuses(String),
+}
+
+async fn neighbour(config: &Config) -> Neighbour {
+    if !is_half_done(&config.paths.state_dir) {
+        let refusal = another_cockpit(config).await;
+        return refusal.map_or(Neighbour::None, Neighbour::Refuses);
+    }
+    // A sprint under way does not wait for a market that is slow.
+    let refusal = timeout(GLANCE, another_cockpit(config)).await;
+    let refusal = refusal.ok().flatten();
+    refusal.map_or(Neighbour::None, Neighbour::LetsUsFinish)
 }
 
 /// The other process has the state directory, and what is rented is its own affair until it ends.

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const LOOK_EVERY: Duration = Duration::from_millis(15);
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_pocpit");
 
 /// Names the executable of an older release.
 pub const OLDER: &str = "POCPIT_OLDER";
@@ -214,8 +216,9 @@ impl Process {
     ) -> Process {
         let child = match front {
             Front::Headless => {
-                let program = env!("CARGO_BIN_EXE_pocpit").as_ref();
-                headless(program, &stage.path("config.toml"), stage, environment)
+                let mut command = hands_off(PROGRAM.as_ref(), &stage.path("config.toml"));
+                let variables = environment.iter().map(|(name, value)| (name, value));
+                headless(command.arg("--once").envs(variables), stage)
             }
             Front::Cockpit => Child::Cockpit(Box::new(Terminal::start(stage, environment))),
         };
@@ -233,7 +236,17 @@ impl Process {
         std::fs::write(&older, without_section(&text, "vllm")).unwrap();
         let program = std::env::var_os(OLDER).expect("a program");
         Process {
-            child: headless(program.as_ref(), &older, stage, &[]),
+            child: headless(hands_off(program.as_ref(), &older).arg("--once"), stage),
+            log: stage.path("state/log/pocpit.log"),
+            since: stage.log().len(),
+        }
+    }
+
+    /// Starts hands-off for more than one sprint.
+    pub fn for_good(stage: &Stage) -> Process {
+        let mut command = hands_off(PROGRAM.as_ref(), &stage.path("config.toml"));
+        Process {
+            child: headless(&mut command, stage),
             log: stage.path("state/log/pocpit.log"),
             since: stage.log().len(),
         }
@@ -426,22 +439,23 @@ fn without_section(text: &str, name: &str) -> String {
     rest
 }
 
-fn headless(program: &Path, config: &Path, stage: &Stage, environment: &[(&str, String)]) -> Child {
+/// Hands off, for good.
+fn hands_off(program: &Path, config: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.arg("--config").arg(config).args(["auto", "--json"]);
+    // It would be an unknown setting to a release that does not know this test.
+    command.env_remove(OLDER);
+    command
+}
+
+fn headless(command: &mut Command, stage: &Stage) -> Child {
     let path = stage.path(&format!("said-{}", stage.log().len()));
     let said = File::create(&path).unwrap();
-    let child = std::process::Command::new(program)
-        .arg("--config")
-        .arg(config)
-        .args(["auto", "--once", "--json"])
-        // It would be an unknown setting to a release that does not know this test.
-        .env_remove(OLDER)
-        .envs(environment.iter().map(|(name, value)| (name, value)))
+    let command = command
         .stdin(Stdio::null())
         .stdout(said.try_clone().unwrap())
-        .stderr(said)
-        .spawn()
-        .unwrap();
-    Child::Headless(child, path)
+        .stderr(said);
+    Child::Headless(command.spawn().unwrap(), path)
 }
 
 impl Terminal {
@@ -453,7 +467,7 @@ impl Terminal {
             pixel_height: 0,
         };
         let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_pocpit"));
+        let mut command = CommandBuilder::new(PROGRAM);
         command.args(["--config", &stage.path("config.toml").display().to_string()]);
         command.env("TERM", "xterm-256color");
         command.env("LC_ALL", "C.UTF-8");

@@ -49,8 +49,8 @@ fn a_sprint_that_is_half_done_goes_on_beside_another_cockpit() {
     process.signal(Signal::KILL);
     process.end(|| {});
     stage.rent_for_another_cockpit();
-    // when it starts again, then it ends what it began,
-    let ended = Process::start(Front::Headless, &stage, "").end(|| {});
+    // when hands-off starts again for good, then it ends what it began,
+    let ended = Process::for_good(&stage).end(|| {});
     let report = ended.report().expect("a report");
     assert_eq!(report["outcome"], "confirmed", "{}", ended.said);
     // and begins nothing new.
