@@ -85,17 +85,25 @@ fn is_of_the_section(problem: &Problem) -> bool {
 /// The section alone, on the lines that it has in the file: elsewhere the file may not even be TOML.
 fn section_of(text: &str) -> String {
     let mut is_inside = false;
+    let mut is_before_all = true;
     let mut section = String::with_capacity(text.len());
     for line in text.lines() {
         if let Some(name) = name_of_section(line) {
             is_inside = name == SECTION;
+            is_before_all = false;
         }
-        if is_inside {
+        if is_inside || is_before_all && is_dotted(line) {
             section.push_str(line);
         }
         section.push('\n');
     }
     section
+}
+
+/// `notify.webhook = …` and `notify = { … }`: the section's other forms.
+fn is_dotted(line: &str) -> bool {
+    let rest = line.trim_start().strip_prefix(SECTION);
+    rest.is_some_and(|rest| rest.trim_start().starts_with(['.', '=']))
 }
 
 /// `notify` of `[notify] # whom to tell`. One that is not closed is one all the same.
@@ -115,6 +123,19 @@ mod tests {
         let file = scratch.path().join("config.toml");
         std::fs::write(&file, text).unwrap();
         addressees(Some(&file), &[])
+    }
+
+    #[test]
+    fn the_sections_other_forms_are_found_too() {
+        let address = "\"https://example.org/hook\"";
+        for form in [
+            format!("notify.webhook = {address}\n"),
+            format!("notify = {{ webhook = {address} }}\n"),
+        ] {
+            let found = of(&format!("{form}[vast]\napi_kye = \"k1\"\n")).unwrap();
+            assert!(found.notify.webhook.is_some(), "{form}");
+            assert!(found.trouble.is_some());
+        }
     }
 
     #[test]

@@ -6,20 +6,22 @@ use std::collections::BTreeMap;
 use super::condition::Condition;
 use crate::domain::Time;
 
-/// Something that is asked again and again.
+/// Something that is asked again and again: its answers; or, where that it does not answer is a trouble
+/// too, each time that it was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Source {
     Chain,
-    Headers,
+    ChainAsked,
     Governance,
     Nodes,
     Rentals,
+    RentalsAsked,
     Account,
     Proxy,
     Preflight,
 }
 
-/// The last answer of each, good or bad.
+/// The last time of each.
 #[derive(Debug, Default)]
 pub(super) struct Reads(BTreeMap<Source, Time>);
 
@@ -38,17 +40,17 @@ impl Reads {
 /// journal, what has happened, and what is counted over many answers before it is a condition.
 fn source_of(condition: &Condition) -> Option<Source> {
     match condition {
-        Condition::ClockBehind => Some(Source::Headers),
-        Condition::Foreign(_) | Condition::RentalsUnread => Some(Source::Rentals),
+        Condition::Foreign(_) => Some(Source::Rentals),
+        Condition::RentalsUnread => Some(Source::RentalsAsked),
         Condition::NodesUnread => Some(Source::Nodes),
         Condition::LowCredit => Some(Source::Account),
         Condition::ProxySilent | Condition::ProxyWithoutUpstream => Some(Source::Proxy),
-        Condition::ChainUnread | Condition::ChainStands | Condition::Confirmation(..) => {
-            Some(Source::Chain)
-        }
+        Condition::ChainUnread => Some(Source::ChainAsked),
+        Condition::ChainStands | Condition::Confirmation(..) => Some(Source::Chain),
         Condition::Upgrade(_) => Some(Source::Governance),
         Condition::Obstacle(_) => Some(Source::Preflight),
-        Condition::PolicyCutShort
+        Condition::ClockBehind
+        | Condition::PolicyCutShort
         | Condition::ReleaseOnly
         | Condition::NotGone(_)
         | Condition::Dearer(_)

@@ -106,7 +106,6 @@ impl Engine {
     }
 
     fn compare_clocks(&mut self, now: Time, newest_block: Time) {
-        self.seen.reads.note(Source::Headers, now);
         self.seen.ahead_of_chain = now - newest_block;
     }
 
@@ -133,9 +132,12 @@ impl Engine {
     }
 
     fn see_chain(&mut self, now: Time, reports: Vec<SourceReport>) {
-        self.seen.reads.note(Source::Chain, now);
+        self.seen.reads.note(Source::ChainAsked, now);
         match self.sources.take(now, reports) {
-            Ok(view) => self.go_by(now, view),
+            Ok(view) => {
+                self.seen.reads.note(Source::Chain, now);
+                self.go_by(now, view);
+            }
             Err(why) => {
                 self.seen.chain_trouble = Some(why);
                 self.feed(now, Event::TimePassed);
@@ -263,9 +265,10 @@ impl Engine {
     }
 
     fn see_listing(&mut self, now: Time, result: Result<Vec<Instance>, CallError>) {
-        self.seen.reads.note(Source::Rentals, now);
+        self.seen.reads.note(Source::RentalsAsked, now);
         match result {
             Ok(instances) => {
+                self.seen.reads.note(Source::Rentals, now);
                 self.seen.listing_trouble = None;
                 // A list of registrations that has grown old is as good as unknown.
                 let nodes = self.seen.nodes.as_ref();

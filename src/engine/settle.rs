@@ -180,6 +180,10 @@ fn page_of(report: &SprintReport, next: NextEpoch, snapshot: &Snapshot) -> Strin
             "see whether the cause is yours to mend; what was rented is gone",
             "pocpit history",
         ),
+        (Some(_), Some(_)) if next == NextEpoch::ByItself => (
+            "nothing: pocpit takes down what is left over, and tells when it cannot",
+            "pocpit check",
+        ),
         (Some(_), Some(_)) => ("take down what is left over", "pocpit gc"),
         _ => (
             "see whether something is left over: it could not be looked for",
@@ -277,6 +281,11 @@ mod tests {
         ] {
             assert!(left.contains(line), "{left}");
         }
+        let left = told(&report, NextEpoch::ByItself, 9.6);
+        assert!(
+            left.contains("pocpit takes down what is left over"),
+            "{left}"
+        );
         // and what nobody could look for may be.
         report.rentals_left = None;
         let unknown = told(&report, NextEpoch::ByHand, 0.0);

@@ -24,6 +24,10 @@ const READINGS: u32 = 2;
 /// Gone for so long is over; what only flickers is not told again and again.
 const OVER: Duration = Duration::seconds(120);
 const REMINDER: Duration = Duration::days(1);
+/// A warning that is back so soon after its end is told again only when it lasts: a service that fails
+/// now and then, for a night, is no reason to wake up twenty times. What costs something is told at once.
+const SOON: Duration = Duration::hours(1);
+const SURE_OF_RETURN: Duration = Duration::minutes(10);
 
 impl Engine {
     /// Tells an operator who looks elsewhere, and whoever waits for a sign of life.
@@ -84,6 +88,8 @@ struct Known {
 #[derive(Debug, Default)]
 pub(super) struct Told {
     known: Vec<Known>,
+    /// What was told to be over, and when.
+    over: Vec<(Condition, Time)>,
     file: Option<PathBuf>,
 }
 
@@ -100,7 +106,11 @@ impl Told {
         for known in &mut known {
             known.last_seen = now;
         }
-        Told { known, file }
+        Told {
+            known,
+            file,
+            ..Told::default()
+        }
     }
 
     /// Takes what a snapshot shows, and gives what is to be told now.
@@ -118,8 +128,9 @@ impl Told {
             self.see(now, read_at, alert);
         }
         let mut notices = Vec::new();
+        self.over.retain(|(_, over)| now - *over < SOON);
         for known in &mut self.known {
-            if known.is_to_be_told(now) {
+            if known.is_to_be_told(now, sure_of(known, &self.over)) {
                 notices.push(notice(known, snapshot, prices));
                 known.told = Some(now);
             }
@@ -128,6 +139,7 @@ impl Told {
             let over = now - known.last_seen >= OVER;
             if over && known.told.is_some() {
                 notices.push(over_notice(known, now));
+                self.over.push((known.condition.clone(), now));
             }
             !over
         });
@@ -176,25 +188,30 @@ impl Told {
         known.advice.clone_from(&alert.advice);
         known.text.clone_from(&alert.text);
         known.last_seen = now;
-        if known.read_at.is_none_or(|before| before < read_at) {
+        if known.read_at != Some(read_at) {
             known.read_at = Some(read_at);
             known.readings += 1;
         }
     }
 }
 
+/// How long it must last to be told.
+fn sure_of(known: &Known, over: &[(Condition, Time)]) -> Duration {
+    match known.level {
+        AlertLevel::Critical => SURE_OF_CRITICAL,
+        _ if over.iter().any(|(over, _)| *over == known.condition) => SURE_OF_RETURN,
+        AlertLevel::Warning | AlertLevel::Notice => SURE,
+    }
+}
+
 impl Known {
-    fn is_to_be_told(&self, now: Time) -> bool {
+    fn is_to_be_told(&self, now: Time, sure: Duration) -> bool {
         if self.last_seen != now {
             return false;
         }
         if let Some(told) = self.told {
             return now - told >= REMINDER;
         }
-        let sure = match self.level {
-            AlertLevel::Critical => SURE_OF_CRITICAL,
-            AlertLevel::Warning | AlertLevel::Notice => SURE,
-        };
         self.readings >= READINGS && now - self.first_seen >= sure
     }
 }

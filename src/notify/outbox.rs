@@ -52,9 +52,12 @@ impl Left {
         !self.file.exists()
     }
 
-    /// Nothing of it is left to deliver.
+    /// Nothing of it is left to deliver. Whoever delivers may have taken it just now.
     pub fn take_back(self) -> io::Result<()> {
-        std::fs::remove_file(self.file)
+        match std::fs::remove_file(self.file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            taken => taken,
+        }
     }
 }
 

@@ -111,6 +111,54 @@ fn trouble_that_comes_and_goes_is_told_once_and_over_once() {
 }
 
 #[test]
+fn a_warning_that_is_back_soon_after_its_end_is_told_again_only_when_it_lasts() {
+    let bad = |level, seconds: std::ops::Range<i64>| {
+        let alerts = [alert(level, "the chain cannot be read")];
+        let seconds = seconds.step_by(30);
+        seconds.map(move |second| (second, alerts.to_vec()))
+    };
+    let told = |spells: [std::ops::Range<i64>; 3], level| {
+        let mut seen = Vec::new();
+        for spell in spells {
+            let end = spell.end;
+            seen.extend(bad(level, spell));
+            seen.extend([(end, Vec::new()), (end + 130, Vec::new())]);
+        }
+        let seen: Vec<(i64, &[Alert])> = seen
+            .iter()
+            .map(|(at, alerts): &(i64, Vec<Alert>)| (*at, alerts.as_slice()))
+            .collect();
+        let told = told(&seen).into_iter();
+        told.map(|(second, level, _)| (second, level))
+            .collect::<Vec<_>>()
+    };
+    let (warning, critical, over) = (
+        NoticeLevel::Warning,
+        NoticeLevel::Critical,
+        NoticeLevel::Resolved,
+    );
+    // Two minutes, two minutes a while later, and then for long;
+    let soon = [0..120, 600..720, 1_200..2_400];
+    assert_eq!(
+        told(soon.clone(), AlertLevel::Warning),
+        [(60, warning), (250, over), (1_800, warning), (2_530, over)]
+    );
+    // after more than an hour it is news,
+    assert_eq!(
+        told([0..120, 4_000..4_120, 9_000..9_030], AlertLevel::Warning),
+        [(60, warning), (250, over), (4_060, warning), (4_250, over)]
+    );
+    // and what costs something always is.
+    let costly = told(soon, AlertLevel::Critical);
+    let told_at: Vec<i64> = costly
+        .iter()
+        .filter(|(_, level)| *level == critical)
+        .map(|(second, _)| *second)
+        .collect();
+    assert_eq!(told_at, [30, 630, 1_230]);
+}
+
+#[test]
 fn what_costs_something_now_is_told_sooner_and_what_became_worse_anew() {
     let text = "instance 7 is not gone";
     let (bad, worse) = (
@@ -255,7 +303,8 @@ fn told_of_foreign(shown: std::ops::Range<i64>, listed: &[i64]) -> Vec<(i64, Not
         if listed.contains(&second) {
             reads.note(Source::Rentals, at(second));
         }
-        // Other sources are read meanwhile, and say nothing of it.
+        // It is asked for in vain, and other sources are read meanwhile: they say nothing of it.
+        reads.note(Source::RentalsAsked, at(second));
         reads.note(Source::Chain, at(second));
         let is_shown = shown.contains(&second);
         let snapshot = Snapshot {
