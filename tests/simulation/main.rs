@@ -118,8 +118,11 @@ fn left_alone_for_days_each_epoch_is_in_the_journal_and_nothing_is_left_over() {
     assert_eq!(account.epochs, 4);
     assert!(account.confirmed() >= 1, "{account}");
     assert!(account.deaths >= 2 && account.beats > 100, "{account}");
-    // Every epoch's end is told, and whoever is told is not told all day.
-    assert_eq!(account.told_with("confirmed"), account.confirmed());
+    // Every epoch's end is told, by a notice that may come twice when its answer was lost; and whoever is
+    // told is not told all day.
+    let titles = account.told.keys();
+    let confirmed = titles.filter(|told| told.contains("confirmed"));
+    assert_eq!(confirmed.count() as u64, account.confirmed(), "{account}");
     let pages = account.told_with("warning") + account.told_with("critical");
     assert!((1..12 * account.epochs).contains(&pages), "{account}");
 }
