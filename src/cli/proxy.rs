@@ -140,29 +140,14 @@ impl Registration {
 }
 
 #[cfg(test)]
-pub(in crate::cli) mod tests {
+mod tests {
     use std::sync::Mutex;
 
     use async_trait::async_trait;
 
     use super::*;
-    use crate::domain::{EpochIndex, Hardware, NodeId, NodeStatus, PocStatus, RegisteredNode};
-
-    /// As the Network Node lists a node that is well.
-    pub(in crate::cli) fn listed(config: NodeConfig) -> RegisteredNode {
-        RegisteredNode {
-            config,
-            intended: NodeStatus::Inference,
-            current: NodeStatus::Inference,
-            poc_intended: PocStatus::Idle,
-            poc_current: PocStatus::Idle,
-            failure_reason: String::new(),
-            enabled: true,
-            admin_epoch: EpochIndex(1),
-            version: None,
-            weights: std::collections::BTreeMap::new(),
-        }
-    }
+    use crate::domain::samples::listed;
+    use crate::domain::{Hardware, NodeId, RegisteredNode};
 
     /// A Network Node with one entry, which it may write in its own way.
     struct OneEntry {

@@ -15,6 +15,8 @@ mod money;
 mod node;
 mod preflight;
 mod ranking;
+#[cfg(test)]
+pub(crate) mod samples;
 mod sprint;
 mod text;
 mod workload;

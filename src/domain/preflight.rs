@@ -24,6 +24,18 @@ pub enum Requirement {
     Address,
 }
 
+impl Requirement {
+    /// All, in the order in which they are asked.
+    pub const ALL: [Requirement; 6] = [
+        Requirement::AdminApi,
+        Requirement::Model,
+        Requirement::Participant,
+        Requirement::ChainSynced,
+        Requirement::Callback,
+        Requirement::Address,
+    ];
+}
+
 /// Whether a requirement is met.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "verdict")]

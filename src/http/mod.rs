@@ -9,8 +9,8 @@ mod transport;
 
 pub use client::HttpClient;
 pub use request::{HttpMethod, HttpReply, HttpRequest, Retry, join};
-pub(crate) use transport::with_causes;
 pub use transport::{Answer, BrokenBody, Messages, Transport, TransportError};
+pub(crate) use transport::{is_loopback, with_causes};
 
 /// What a body says went wrong, fit for a message: for services that refuse with status 200.
 pub fn words_of(body: &str, bearer: Option<&secrecy::SecretString>) -> String {

@@ -206,7 +206,8 @@ fn broken(error: &tungstenite::Error) -> TransportError {
     TransportError::Lost(with_causes(error))
 }
 
-fn is_loopback(url: &url::Url) -> bool {
+/// True for an address that no other machine answers.
+pub fn is_loopback(url: &url::Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),

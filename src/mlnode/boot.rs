@@ -405,7 +405,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{BootTime, InstanceId, UsdPerHour};
+    use crate::domain::BootTime;
 
     fn at(second: i64) -> Time {
         Time::from_timestamp(1_790_000_000 + second, 0).unwrap()
@@ -446,21 +446,10 @@ mod tests {
 
     fn instance(actual: ActualStatus, message: &str) -> Instance {
         Instance {
-            id: InstanceId(1),
-            machine: None,
-            label: None,
             actual,
             intended: Some("running".into()),
             status_message: Some(message.into()),
-            ssh: Vec::new(),
-            public_ip: None,
-            ports: Vec::new(),
-            gpu_price: UsdPerHour::ZERO,
-            total_price: UsdPerHour::ZERO,
-            started_at: None,
-            ends_at: None,
-            gpu_name: None,
-            gpu_count: None,
+            ..crate::domain::samples::instance(1)
         }
     }
 

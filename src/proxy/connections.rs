@@ -252,24 +252,14 @@ impl Body for Pieces {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, AskError>>> {
         let this = self.get_mut();
-        Poll::Ready(match ready!(this.next(context)) {
-            Some(Ok(piece)) if piece.is_trailers() => {
-                this.keep_link();
-                Some(Ok(piece))
-            }
-            Some(Ok(piece)) => {
-                this.keep_link_at_end();
-                Some(Ok(piece))
-            }
-            Some(Err(error)) => {
-                this.link = None;
-                Some(Err(AskError::Broken(error)))
-            }
-            None => {
-                this.keep_link();
-                None
-            }
-        })
+        let piece = ready!(this.next(context));
+        match &piece {
+            Some(Ok(piece)) if piece.is_data() => this.keep_link_at_end(),
+            Some(Err(_)) => this.link = None,
+            // Trailers are the last.
+            Some(Ok(_)) | None => this.keep_link(),
+        }
+        Poll::Ready(piece.map(|piece| piece.map_err(AskError::Broken)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -18,6 +18,7 @@ use tower_service::Service;
 use url::Url;
 
 use super::surface::Endpoint;
+use crate::http::is_loopback;
 
 /// A connection that says nothing for so long is asked by the kernel whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -77,7 +78,7 @@ impl Destination {
     /// Whatever is not on this machine is reached through the proxy that the environment names
     /// (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`), as with every other call.
     pub fn new(base: &Url) -> io::Result<Destination> {
-        let proxies = if is_of_this_machine(base) {
+        let proxies = if is_loopback(base) {
             Matcher::builder().build()
         } else {
             Matcher::from_env()
@@ -193,11 +194,6 @@ fn tls<C>(tcp: C, to: &Uri) -> io::Result<HttpsConnector<C>> {
 
 fn address(text: &str) -> io::Result<Uri> {
     text.parse().map_err(io::Error::other)
-}
-
-fn is_of_this_machine(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    host == "localhost" || host.starts_with("127.") || host == "[::1]"
 }
 
 #[cfg(test)]

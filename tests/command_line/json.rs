@@ -390,14 +390,7 @@ fn the_words_of_a_schema_are_the_programs() {
         assert_eq!(words_at(command, place), words, "{command} {place}");
     }
     let asked = words_at("check", "/$defs/what/enum");
-    for requirement in [
-        Requirement::AdminApi,
-        Requirement::Model,
-        Requirement::Participant,
-        Requirement::ChainSynced,
-        Requirement::Callback,
-        Requirement::Address,
-    ] {
+    for requirement in Requirement::ALL {
         assert!(asked.contains(&requirement.to_string()), "{requirement}");
     }
 }

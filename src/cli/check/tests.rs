@@ -7,11 +7,11 @@ use async_trait::async_trait;
 
 use super::machine::{LEAST_SSH, version_of};
 use super::*;
-use crate::cli::proxy::tests::listed;
+use crate::domain::samples::{instance, listed};
 use crate::domain::{
-    Account, ActualStatus, CallErrorKind, ChainSource, Duration, Height, Instance, InstanceId,
-    NodeId, ProxyFigures, Requirement, SourceKind, SourceReport, SyncState, Told, UpstreamFigures,
-    UpstreamHealth, Usd, UsdPerHour, Verdict,
+    Account, CallErrorKind, ChainSource, Duration, Height, Instance, NodeId, ProxyFigures,
+    Requirement, SourceKind, SourceReport, SyncState, Told, UpstreamFigures, UpstreamHealth, Usd,
+    Verdict,
 };
 use crate::engine::attach::tests::offer;
 use crate::engine::ports::InferenceProxy;
@@ -120,21 +120,8 @@ impl InferenceProxy for Proxy {
 fn of_an_account() -> Vec<Probe> {
     let config = config();
     let theirs = Instance {
-        id: InstanceId(7),
-        machine: None,
         label: Some("pocpit/other/1/1-a".into()),
-        actual: ActualStatus::Running,
-        intended: None,
-        status_message: None,
-        ssh: Vec::new(),
-        public_ip: None,
-        ports: Vec::new(),
-        gpu_price: UsdPerHour::ZERO,
-        total_price: UsdPerHour::ZERO,
-        started_at: None,
-        ends_at: None,
-        gpu_name: None,
-        gpu_count: None,
+        ..instance(7)
     };
     let unaffordable = [crate::domain::RankedOffer {
         worst_cost: Usd::from_dollars(41.0),
@@ -273,14 +260,7 @@ async fn whatever_is_wrong_or_not_known_says_what_to_do() {
         .flatten()
         .map(|probe| probe.what.as_str())
         .collect();
-    for requirement in [
-        Requirement::AdminApi,
-        Requirement::Model,
-        Requirement::Participant,
-        Requirement::ChainSynced,
-        Requirement::Callback,
-        Requirement::Address,
-    ] {
+    for requirement in Requirement::ALL {
         let requirement = requirement.to_string();
         let times = asked.iter().filter(|what| **what == requirement).count();
         assert!(times >= 1, "{requirement}");

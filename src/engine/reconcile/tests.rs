@@ -1,10 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::{
-    ActualStatus, EpochIndex, MachineId, NodeConfig, NodeStatus, OfferId, PocStatus, RentalPrices,
-    Usd, UsdPerHour,
-};
+use crate::domain::{MachineId, NodeConfig, OfferId, RentalPrices, Usd, UsdPerHour, samples};
 
 fn at(minute: i64) -> Time {
     Time::from_timestamp(1_790_000_000, 0).unwrap() + Duration::minutes(minute)
@@ -12,47 +9,23 @@ fn at(minute: i64) -> Time {
 
 fn instance(id: u64, label: &str) -> Instance {
     Instance {
-        id: InstanceId(id),
-        machine: None,
         label: Some(label.into()),
-        actual: ActualStatus::Running,
-        intended: None,
-        status_message: None,
-        ssh: Vec::new(),
-        public_ip: None,
-        ports: Vec::new(),
-        gpu_price: UsdPerHour::ZERO,
-        total_price: UsdPerHour::ZERO,
-        started_at: None,
-        ends_at: None,
-        gpu_name: None,
-        gpu_count: None,
+        ..samples::instance(id)
     }
 }
 
 fn node(id: &str) -> RegisteredNode {
-    RegisteredNode {
-        config: NodeConfig {
-            id: NodeId(id.into()),
-            host: "10.0.0.7".into(),
-            inference_port: 5000,
-            inference_segment: String::new(),
-            poc_port: 8080,
-            poc_segment: String::new(),
-            max_concurrent: 1,
-            models: BTreeMap::new(),
-            hardware: Vec::new(),
-        },
-        intended: NodeStatus::Inference,
-        current: NodeStatus::Inference,
-        poc_intended: PocStatus::Idle,
-        poc_current: PocStatus::Idle,
-        failure_reason: String::new(),
-        enabled: true,
-        admin_epoch: EpochIndex(1),
-        version: None,
-        weights: BTreeMap::new(),
-    }
+    samples::listed(NodeConfig {
+        id: NodeId(id.into()),
+        host: "10.0.0.7".into(),
+        inference_port: 5000,
+        inference_segment: String::new(),
+        poc_port: 8080,
+        poc_segment: String::new(),
+        max_concurrent: 1,
+        models: BTreeMap::new(),
+        hardware: Vec::new(),
+    })
 }
 
 fn label(attempt: u32) -> RentalLabel {

@@ -300,21 +300,8 @@ impl Market for World {
             port: 22,
         }];
         Ok(Some(Instance {
-            id,
-            machine: None,
-            label: None,
-            actual: ActualStatus::Running,
-            intended: None,
-            status_message: None,
             ssh,
-            public_ip: None,
-            ports: Vec::new(),
-            gpu_price: UsdPerHour::default(),
-            total_price: UsdPerHour::default(),
-            started_at: None,
-            ends_at: None,
-            gpu_name: None,
-            gpu_count: None,
+            ..crate::domain::samples::instance(id.0)
         }))
     }
     async fn container_log(&self, _id: InstanceId, _lines: u32) -> Result<String, CallError> {

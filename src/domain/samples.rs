@@ -1,0 +1,45 @@
+//! What tests in several rooms begin with.
+
+use std::collections::BTreeMap;
+
+use super::{
+    ActualStatus, EpochIndex, Instance, InstanceId, NodeConfig, NodeStatus, PocStatus,
+    RegisteredNode, UsdPerHour,
+};
+
+/// A rental that runs and of which the market tells nothing else.
+pub(crate) fn instance(id: u64) -> Instance {
+    Instance {
+        id: InstanceId(id),
+        machine: None,
+        label: None,
+        actual: ActualStatus::Running,
+        intended: None,
+        status_message: None,
+        ssh: Vec::new(),
+        public_ip: None,
+        ports: Vec::new(),
+        gpu_price: UsdPerHour::ZERO,
+        total_price: UsdPerHour::ZERO,
+        started_at: None,
+        ends_at: None,
+        gpu_name: None,
+        gpu_count: None,
+    }
+}
+
+/// As the Network Node lists a node that is well.
+pub(crate) fn listed(config: NodeConfig) -> RegisteredNode {
+    RegisteredNode {
+        config,
+        intended: NodeStatus::Inference,
+        current: NodeStatus::Inference,
+        poc_intended: PocStatus::Idle,
+        poc_current: PocStatus::Idle,
+        failure_reason: String::new(),
+        enabled: true,
+        admin_epoch: EpochIndex(1),
+        version: None,
+        weights: BTreeMap::new(),
+    }
+}
