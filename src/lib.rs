@@ -19,7 +19,7 @@
 //! | [`network_node`] | wanted against seen registrations (pure), and the Network Node's client |
 //! | [`ssh`] | sessions, the log followed by byte, the tunnel; foreign bytes to safe lines (pure) |
 //! | [`flow`] | **the sprint**: a pure state machine, events in, effects out |
-//! | [`kept`] | small files that are replaced whole |
+//! | [`atomic_file`] | small files that are replaced whole |
 //! | [`journal`] | durable memory: intents before effects, outcomes after; the one-writer lock |
 //! | [`notify`] | tells the operator: webhook, Telegram, Discord, ntfy, a program; the heartbeat |
 //! | [`proxy`] | the inference proxy |
@@ -28,11 +28,12 @@
 //! | [`world`] | the simulated world. It shares nothing but `domain` with the clients: its idea of the wire is its own |
 //! | [`cli`] | puts it all together, a command a file |
 //!
-//! A first way through: [`flow::Sprint`] decides, `engine::core` lets it, [`engine::ports`] is what
+//! A first way through: [`flow::Sprint`] decides, `engine::core` lets it, [`ports`] is what
 //! it needs of the world, `cli::runtime` fills that in.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod atomic_file;
 pub mod chain;
 pub mod cli;
 pub mod config;
@@ -41,10 +42,10 @@ pub mod engine;
 pub mod flow;
 pub mod http;
 pub mod journal;
-pub mod kept;
 pub mod mlnode;
 pub mod network_node;
 pub mod notify;
+pub mod ports;
 pub mod proxy;
 pub mod ssh;
 pub mod tui;

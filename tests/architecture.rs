@@ -63,7 +63,7 @@ fn allowed(file: &str) -> &'static [&'static str] {
                     "http",
                     "kept",
                     "config",
-                    "engine::ports",
+                    "ports",
                     "chain",
                     "vast",
                     "mlnode",
@@ -108,7 +108,7 @@ fn wrong_arrows(file: &str, text: &str) -> Vec<String> {
             .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
             .unwrap_or(rest.len());
         let path = &rest[..end];
-        let bare_ports = file.starts_with("tui/") && path.starts_with("engine::ports");
+        let bare_ports = file.starts_with("tui/") && path.starts_with("ports");
         if bare_ports || !allowed(file).iter().any(|prefix| path.starts_with(prefix)) {
             wrong.push(format!("{file} imports crate::{path}"));
         }
@@ -172,7 +172,7 @@ fn planted_wrong_arrows_are_found() {
         ("flow/mod.rs", "let now = chrono::Utc::now();"),
         ("chain/clock.rs", "use tokio::time::Instant;"),
         ("world/vast.rs", "use crate::vast::wire::Offer;"),
-        ("tui/app.rs", "use crate::engine::ports::Clock;"),
+        ("tui/app.rs", "use crate::ports::Clock;"),
         ("tui/app.rs", "use crate::journal::Journal;"),
         ("vast/client.rs", "use crate::engine::Snapshot;"),
         ("engine/core.rs", "use crate::tui::run;"),
@@ -190,7 +190,7 @@ fn right_arrows_and_comments_pass() {
             "use crate::domain::Step;\n// not crate::engine::Snapshot",
         ),
         ("tui/app.rs", "use crate::engine::{Command, Snapshot};"),
-        ("vast/client.rs", "use crate::engine::ports::Market;"),
+        ("vast/client.rs", "use crate::ports::Market;"),
         (
             "chain/clock.rs",
             "use crate::domain::Time;\n#[cfg(test)]\nmod tests { use tokio::time; }",

@@ -13,11 +13,11 @@ use pocpit::domain::{
     OfferId, Participant, RentOrder, Requirement, ServiceState, SourceReport, StartupState, Time,
     UsdPerHour, Workload,
 };
-use pocpit::engine::ports::{Chain, Market, MlNodes, NetworkNode, Remote, RentError, TunnelSpec};
 use pocpit::engine::preflight::examine;
 use pocpit::http::HttpClient;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
+use pocpit::ports::{Chain, Market, MlNodes, NetworkNode, Remote, RentError, TunnelSpec};
 use pocpit::ssh::OpenSshRemote;
 use pocpit::vast::{Pacing, VastClient};
 use pocpit::world::{Fault, FaultKind, Scenario, ServedWorld, WorldOptions, serve};

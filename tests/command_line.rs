@@ -39,9 +39,9 @@ use std::process::{Command, Stdio};
 
 use pocpit::config::Config;
 use pocpit::domain::{InstanceId, NodeConfig, NodeId, RentOrder};
-use pocpit::engine::ports::{Market as _, NetworkNode as _, RentError};
 use pocpit::http::HttpClient;
 use pocpit::network_node::NetworkNodeClient;
+use pocpit::ports::{Market as _, NetworkNode as _, RentError};
 use pocpit::vast::{Pacing, VastClient};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;

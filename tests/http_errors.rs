@@ -9,9 +9,9 @@ use pocpit::config::{Exposure, NetworkNodeConfig, VastConfig};
 use pocpit::domain::{
     CallErrorKind, InstanceId, NodeId, OfferId, OfferQuery, RentOrder, UsdPerHour, Verification,
 };
-use pocpit::engine::ports::{Market, NetworkNode, RentError};
 use pocpit::http::{HttpClient, HttpRequest};
 use pocpit::network_node::NetworkNodeClient;
+use pocpit::ports::{Market, NetworkNode, RentError};
 use pocpit::vast::{Pacing, VastClient};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

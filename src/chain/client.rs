@@ -16,8 +16,8 @@ use crate::domain::{
     BlockHeader, CallError, CallErrorKind, ChainSource, EpochIndex, EpochView, Governance, Height,
     NodeId, Participant, SourceKind, SourceReport, SyncState, Told,
 };
-use crate::engine::ports::{Chain, ConfirmedWeight, Look, WeightReading};
 use crate::http::{HttpClient, HttpRequest, join};
+use crate::ports::{Chain, ConfirmedWeight, Look, WeightReading};
 
 /// One answer of a chain source may take this long (real time).
 const TIMEOUT: Duration = Duration::from_secs(8);

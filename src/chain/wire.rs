@@ -8,7 +8,7 @@ use crate::domain::{
     EpochIndex, EpochParams, EpochStages, EpochView, Height, Participant, Time, UpgradePlan,
     Weight,
 };
-use crate::engine::ports::ConfirmedWeight;
+use crate::ports::ConfirmedWeight;
 
 /// `GET /v1/epochs/latest`.
 #[derive(Debug, Deserialize)]

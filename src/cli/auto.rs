@@ -12,10 +12,10 @@ use super::telemetry::{self, Audience};
 use super::{Exit, causes, runtime, say, service, turn};
 use crate::config::Config;
 use crate::domain::{Mode, Step};
-use crate::engine::ports::Market;
 use crate::engine::{self, EndAfter};
 use crate::http::HttpClient;
 use crate::journal;
+use crate::ports::Market;
 
 /// What the market may take to say who works on the account, with all the tries of a call.
 const PATIENCE: Duration = Duration::from_mins(10);

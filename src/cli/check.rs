@@ -18,10 +18,10 @@ use super::{Exit, offers, print, print_json, runtime, telemetry};
 use crate::chain::client::ChainClient;
 use crate::config::{Config, Loaded};
 use crate::domain::{CallError, Offer, RankedOffer, Time};
-use crate::engine::ports::{Chain, Look, Market};
 use crate::http::HttpClient;
 use crate::journal::{self, Journal, Ledger};
 use crate::network_node::NetworkNodeClient;
+use crate::ports::{Chain, Look, Market};
 
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
     telemetry::quiet();

@@ -5,9 +5,9 @@ use color_eyre::eyre::Report;
 use super::arguments::{Common, Output};
 use super::{Exit, print, print_json, runtime, telemetry};
 use crate::chain::client::ChainClient;
-use crate::engine::ports::{Chain, NetworkNode};
 use crate::http::HttpClient;
 use crate::network_node::NetworkNodeClient;
+use crate::ports::{Chain, NetworkNode};
 
 pub(crate) async fn epoch(common: &Common, output: Output) -> Result<Exit, Report> {
     telemetry::quiet();

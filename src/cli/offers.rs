@@ -12,10 +12,10 @@ use crate::chain::client::ChainClient;
 use crate::config::Config;
 use crate::domain::{Aim, Duration, Height, Offer, RankedOffer, ReleasePolicy, Time};
 use crate::engine::needs;
-use crate::engine::ports::Market;
 use crate::flow::Effect;
 use crate::http::HttpClient;
 use crate::journal::Ledger;
+use crate::ports::Market;
 use crate::vast::{Experience, Needs, Ranked, rank};
 
 /// Beyond the start of the `PoC`, where no chain tells how long a rental is kept.

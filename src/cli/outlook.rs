@@ -7,10 +7,10 @@ use crate::config::Config;
 use crate::domain::{
     Aim, Blocks, CallError, EpochView, Governance, Mode, SourceReport, SourceStatus, Time,
 };
-use crate::engine::ports::{Chain, Look};
 use crate::engine::sprint_rules;
 use crate::flow::{Effect, Event, Sprint};
 use crate::journal::Ledger;
+use crate::ports::{Chain, Look};
 
 /// What the chain says.
 pub(super) struct Outlook {

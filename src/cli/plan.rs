@@ -11,12 +11,12 @@ use super::{Exit, print, print_json, runtime, telemetry};
 use crate::chain::client::ChainClient;
 use crate::config::Config;
 use crate::domain::{Account, CallError, Duration, Offer, Preflight, Workload};
-use crate::engine::ports::Market;
 use crate::engine::preflight::{examine, examine_chain};
 use crate::flow::Funds;
 use crate::http::HttpClient;
 use crate::journal::{self, Ledger};
 use crate::network_node::NetworkNodeClient;
+use crate::ports::Market;
 
 /// Everything that was read for a plan. What could not be read is an error in its place: a plan
 /// says so instead of failing.

@@ -12,9 +12,9 @@ use super::telemetry::{self, Audience};
 use super::{Exit, runtime, say, told_to_end};
 use crate::config::{Config, KeyOf};
 use crate::domain::{CallError, NodeConfig};
-use crate::engine::ports::NetworkNode;
 use crate::http::HttpClient;
 use crate::network_node::{NetworkNodeClient, Standing, standing};
+use crate::ports::NetworkNode;
 use crate::proxy::STATE_FILE;
 
 /// How often its registration is looked at (real time).

@@ -11,10 +11,10 @@ use super::takedown::{answer_to, confirmed, destroy_all, somebody_is_there};
 use super::{Exit, print, print_json, runtime, say, telemetry};
 use crate::config::{NetworkNodeConfig, NetworkNodeReach, Salvaged, VastConfig};
 use crate::domain::{CockpitId, Instance, InstanceId, NodeId, RegisteredNode};
-use crate::engine::ports::{Market, NetworkNode};
 use crate::http::HttpClient;
 use crate::journal::{self, Ledger};
 use crate::network_node::NetworkNodeClient;
+use crate::ports::{Market, NetworkNode};
 
 const NO_KEY: &str = "there is no Vast API key, and nothing can be taken down without it: set POCPIT_VAST_API_KEY, or vast.api_key_file in a configuration (`pocpit config init` writes one)";
 

@@ -15,13 +15,14 @@ use crate::config::{
 use crate::domain::{Aim, Instance, Mode};
 use crate::engine::{
     self, EndAfter, EngineError, EngineHandle, EngineOptions, Pace, Ports, RentalLogs, ScaledClock,
-    SystemClock, WorldKind, attach, ports::Clock,
+    SystemClock, WorldKind, attach,
 };
 use crate::http::HttpClient;
 use crate::journal::Journal;
 use crate::mlnode::client::MlNodeFactory;
 use crate::network_node::NetworkNodeClient;
 use crate::notify::Notifier;
+use crate::ports::Clock;
 use crate::proxy::ProxyClient;
 use crate::ssh::OpenSshRemote;
 use crate::vast::{Pacing, VastClient};

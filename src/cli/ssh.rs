@@ -11,9 +11,9 @@ use super::arguments::{Common, Ssh};
 use super::{Exit, print, print_json, runtime, say, telemetry};
 use crate::config::{Config, SshConfig};
 use crate::domain::{ActualStatus, Instance, InstanceId, SshEndpoint};
-use crate::engine::ports::Market as _;
 use crate::http::HttpClient;
 use crate::journal::{self, OpenRental};
+use crate::ports::Market as _;
 use crate::ssh::{known_hosts, shell_command};
 
 pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report> {

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use super::say;
 use crate::domain::{InstanceId, Time};
 use crate::engine;
-use crate::engine::ports::{Clock, Market};
+use crate::ports::{Clock, Market};
 
 /// Rounds of destroying and looking again.
 const ROUNDS: u32 = 10;

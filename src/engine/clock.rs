@@ -5,8 +5,8 @@ use std::time::Instant;
 use async_trait::async_trait;
 use chrono::Utc;
 
-use super::ports::Clock;
 use crate::domain::{Duration, Time};
+use crate::ports::Clock;
 
 /// The system's clock.
 #[derive(Debug, Clone, Copy, Default)]

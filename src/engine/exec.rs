@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::core::Engine;
 use super::observe::Observation;
-use super::ports::RentError;
 use super::preflight::{examine, examine_chain};
 use super::workload::{recipe, tunnel_spec};
 use super::{Ports, front, reconcile};
@@ -16,6 +15,7 @@ use crate::domain::{
 };
 use crate::flow::{self, Effect, Event};
 use crate::journal::Record;
+use crate::ports::RentError;
 use crate::vast::Needs;
 
 /// The script that every rental runs at its start.

@@ -2,8 +2,8 @@
 //! Node, which may put a version before every path that the `MLNode` does not know: so something on
 //! the rental takes it away. The `MLNode`'s own ports stay private there too.
 
-use super::ports::{LinkError, RemoteSession};
 use crate::config::{Config, Exposure};
+use crate::ports::{LinkError, RemoteSession};
 
 const SCRIPT: &str = include_str!("../../assets/front.py");
 const FILE: &str = "/var/lib/pocpit/front.py";

@@ -1,9 +1,9 @@
 //! What is known of the SSH link to a rental.
 
 use super::condition::Condition;
-use super::ports::{LinkError, TunnelEnds};
 use super::snapshot::{Alert, AlertLevel, LinkSnapshot, TunnelRate};
 use crate::domain::{Duration, InstanceId, SshEndpoint, Time};
+use crate::ports::{LinkError, TunnelEnds};
 
 /// A link that has been up for so long has come to stay.
 const STEADY: Duration = Duration::seconds(30);

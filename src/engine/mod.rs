@@ -25,7 +25,6 @@ mod nodes;
 mod observe;
 mod page;
 mod past;
-pub mod ports;
 pub mod preflight;
 mod price;
 mod publish;
@@ -63,7 +62,7 @@ pub use snapshot::{
 
 pub use supervise::{Panicked, caught};
 
-use ports::{Chain, Clock, InferenceProxy, Market, MlNodes, NetworkNode, Remote};
+use crate::ports::{Chain, Clock, InferenceProxy, Market, MlNodes, NetworkNode, Remote};
 
 /// The outside world that an engine works on.
 pub struct Ports {

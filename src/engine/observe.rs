@@ -7,7 +7,6 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::drill::{Part, drill};
-use super::ports::{LinkError, Look, TailChunk, TunnelEnds};
 use super::snapshot::TunnelRate;
 use super::supervise::outlive;
 use super::{Absence, Ports};
@@ -18,6 +17,7 @@ use crate::domain::{
 };
 use crate::flow::{Effect, Event};
 use crate::journal::Record;
+use crate::ports::{LinkError, Look, TailChunk, TunnelEnds};
 
 /// What a task has to say.
 #[derive(Debug)]

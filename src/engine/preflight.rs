@@ -4,11 +4,11 @@ use super::began::Began;
 use super::condition::Condition;
 use super::core::Engine;
 use super::exec;
-use super::ports::{Chain, NetworkNode};
 use super::snapshot::{Alert, AlertLevel};
 use crate::config::{Config, Exposure};
 use crate::domain::{CallError, NodeConfig, NodeId, Preflight, RegisteredNode, Step, Time};
 use crate::network_node::{Facts, Intent, judge, judge_chain};
+use crate::ports::{Chain, NetworkNode};
 
 /// The verdict, and the list of nodes that it rests on.
 pub struct Examined {

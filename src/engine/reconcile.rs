@@ -3,13 +3,13 @@
 //! (law 2).
 
 use super::core::Engine;
-use super::ports::{Clock, Market};
 use crate::config::Config;
 use crate::domain::{
     CockpitId, Duration, Instance, InstanceId, NodeId, RegisteredNode, RentalLabel, Time,
 };
 use crate::flow::{Event, Sprint};
 use crate::journal::{Ledger, OpenRegistration, Record};
+use crate::ports::{Clock, Market};
 
 /// A contract can be missing from listings this long after its rent call.
 const VISIBLE_WITHIN: Duration = Duration::minutes(3);

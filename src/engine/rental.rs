@@ -12,7 +12,6 @@ use super::drill::{Part, drill};
 use super::front::Front;
 use super::market_log;
 use super::observe::{LinkChange, Observation};
-use super::ports::{LinkError, LogPlace, RemoteSession, TunnelSpec};
 use super::rental_log::RentalLog;
 use super::snapshot::TunnelRate;
 use super::supervise::{caught, outlive};
@@ -20,6 +19,7 @@ use super::workload::Reach;
 use crate::domain::{
     ActualStatus, Duration, Instance, InstanceId, ServiceState, SshEndpoint, Time, Workload,
 };
+use crate::ports::{LinkError, LogPlace, RemoteSession, TunnelSpec};
 
 /// Where the onstart script appends the workload's output.
 pub(super) const LOG_FILE: &str = "/var/log/pocpit/mlnode.log";

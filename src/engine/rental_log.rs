@@ -9,9 +9,9 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::ports::{LogPlace, TailChunk};
 use super::snapshot::BootLog;
 use crate::domain::{InstanceId, Time};
+use crate::ports::{LogPlace, TailChunk};
 use crate::ssh::sanitize::Sanitizer;
 
 /// Bytes of a file; the last chunk may go beyond by its own length.

@@ -3,7 +3,6 @@
 use super::core::Engine;
 use super::exec;
 use super::observe::{Attention, Headers, LinkChange, Observation};
-use super::ports::{Look, TailChunk};
 use super::reads::Source;
 use super::reconcile::Readings;
 use super::{publish, reconcile};
@@ -14,6 +13,7 @@ use crate::domain::{
 use crate::flow::{Candidate, Effect, Event, Funds, NodeReading, NodesReading};
 use crate::journal::Record;
 use crate::network_node::likeness;
+use crate::ports::{Look, TailChunk};
 use crate::vast::{Experience, Ranked, rank};
 
 use super::core::OFFERS_KEPT;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
-use super::ports::TunnelTraffic;
 use crate::domain::{
     Aim, AvoidedMachine, Blocks, BootFault, BootStage, BootTally, BootTimes, ChainPhase, CockpitId,
     ConfirmationEvent, Duration, EpochIndex, EpochParams, EpochStages, GateKind, GpuDevice, Height,
@@ -15,6 +14,7 @@ use crate::domain::{
     Preflight, ProxyFigures, RankedOffer, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState,
     SourceStatus, SprintReport, SshEndpoint, Step, StepSpan, Time, Usd, UsdPerHour,
 };
+use crate::ports::TunnelTraffic;
 
 /// What an operator can ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

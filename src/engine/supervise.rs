@@ -5,8 +5,8 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
 
-use super::ports::Clock;
 use crate::domain::Duration;
+use crate::ports::Clock;
 
 const BEGINS_AGAIN_AFTER: Duration = Duration::seconds(5);
 

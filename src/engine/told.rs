@@ -11,8 +11,8 @@ use super::core::Engine;
 use super::page::{self, Named, Page};
 use super::reads::{Reads, Source};
 use super::snapshot::{Alert, AlertLevel, Snapshot};
+use crate::atomic_file;
 use crate::domain::{Duration, InstanceId, Time, UsdPerHour};
-use crate::kept;
 use crate::notify::{Notice, NoticeLevel};
 
 /// An alert that is over by then was none. What costs something now is told sooner.
@@ -96,7 +96,7 @@ pub(super) struct Told {
 impl Told {
     /// What an earlier run told. A file that cannot be read means that some is told again.
     pub(super) fn open(file: Option<PathBuf>, now: Time) -> Told {
-        let kept = file.as_deref().map(kept::read).transpose();
+        let kept = file.as_deref().map(atomic_file::read).transpose();
         let known = kept.unwrap_or_else(|error| {
             tracing::warn!("what was told is forgotten, and told again if it lasts: {error}");
             None
@@ -157,7 +157,7 @@ impl Told {
             .iter()
             .filter(|known| known.told.is_some())
             .collect();
-        if let Err(error) = kept::write(file, &told) {
+        if let Err(error) = atomic_file::write(file, &told) {
             tracing::warn!("what was told is not kept over a restart: {error}");
         }
     }

@@ -5,17 +5,17 @@ use super::core::Engine;
 use super::link::LinkState;
 use super::market_log::MarketLog;
 use super::observe::LinkChange;
-use super::ports::{LinkError, TunnelSpec};
 use super::rental::Watcher;
 use super::snapshot::BootLog;
 use super::workload::Reach;
 use crate::domain::{BootTimes, Instance, InstanceId, LogLine, MlNodeStatus, OrderedMachine, Time};
 use crate::flow::{BootReading, Pace, Rental};
 use crate::mlnode::boot::BootTracker;
+use crate::ports::{LinkError, TunnelSpec};
 use crate::ssh::sanitize::Sanitizer;
 use crate::vast::stage_times;
 
-use super::ports::TailChunk;
+use crate::ports::TailChunk;
 
 pub(super) struct Watched {
     pub(super) instance: InstanceId,

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use super::core::Engine;
 use super::front::{self, Front};
-use super::ports::{CallbackForward, TunnelSpec};
 use crate::config::{Config, Exposure};
 use crate::domain::Workload;
+use crate::ports::{CallbackForward, TunnelSpec};
 use crate::ssh::quoted;
 
 /// How a rental is reached.

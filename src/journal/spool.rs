@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, JournalError};
-use crate::kept;
+use crate::atomic_file;
 
 /// Bytes that are held: some hundred saved sprints and their rentals, more than any release writes.
 const ROOM: u64 = 1_048_576;
@@ -161,7 +161,7 @@ impl Spool {
         file.write_all_at(bytes, offset)?;
         file.sync_all()?;
         if is_new {
-            kept::sync_name(&self.path)?;
+            atomic_file::sync_name(&self.path)?;
         }
         Ok(())
     }

@@ -12,8 +12,8 @@ use super::wire;
 use crate::domain::{
     CallError, CallErrorKind, GpuDriver, MlNodeStatus, StartupState, Workload, WorkloadModel,
 };
-use crate::engine::ports::{MlNode, MlNodes};
 use crate::http::{HttpClient, HttpReply, HttpRequest, join};
+use crate::ports::{MlNode, MlNodes};
 
 /// The node answers in milliseconds or is busy loading (real time).
 const TIMEOUT: Duration = Duration::from_secs(6);

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::client::Place;
 use crate::domain::{CallError, MlNodeStatus, ServiceState, StartupState, WorkloadModel};
-use crate::engine::ports::MlNode;
+use crate::ports::MlNode;
 
 /// A client of one server.
 #[derive(Debug)]
@@ -97,8 +97,8 @@ mod tests {
 
     use super::super::client::MlNodeFactory;
     use crate::domain::{ServiceState, Workload};
-    use crate::engine::ports::{MlNode, MlNodes as _};
     use crate::http::HttpClient;
+    use crate::ports::{MlNode, MlNodes as _};
 
     async fn client(health: StatusCode) -> Box<dyn MlNode> {
         let models = json!({ "object": "list", "data": [{

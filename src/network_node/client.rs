@@ -7,8 +7,8 @@ use url::Url;
 use super::wire;
 use crate::config::{Exposure, NetworkNodeConfig};
 use crate::domain::{CallError, CallErrorKind, NodeConfig, NodeId, RegisteredNode};
-use crate::engine::ports::NetworkNode;
 use crate::http::{HttpClient, HttpReply, HttpRequest, join};
+use crate::ports::NetworkNode;
 
 const NODES: &str = "/admin/v1/nodes";
 const READ_TRIES: u32 = 3;

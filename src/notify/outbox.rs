@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Channel, Notice, NoticeLevel};
-use crate::kept;
+use crate::atomic_file;
 
 /// Notices that are kept at most.
 pub(super) const CAPACITY: usize = 256;
@@ -44,7 +44,7 @@ impl Left {
 
     /// Leaves it for these channels alone.
     pub fn is_for(&self, notice: &Notice, channels: &[Channel]) -> io::Result<()> {
-        kept::write(&self.file, &Entry::of(notice.clone(), channels))
+        atomic_file::write(&self.file, &Entry::of(notice.clone(), channels))
     }
 
     /// Somebody delivers it.
@@ -84,7 +84,7 @@ impl Outbox {
     /// What an earlier run left, as far as there is still a channel for it.
     pub(super) fn open(file: Option<PathBuf>, channels: &[Channel]) -> Outbox {
         let entries = file.as_ref().map_or_else(Vec::<Entry>::new, |file| {
-            kept::read(file).unwrap_or_else(|error| {
+            atomic_file::read(file).unwrap_or_else(|error| {
                 tracing::warn!(
                     "notices of an earlier run cannot be read and are lost ({}): {error}",
                     file.display()
@@ -126,7 +126,7 @@ impl Outbox {
             .filter(|file| file.extension().is_some_and(|ending| ending == "json"))
             .collect();
         for file in files {
-            match kept::read::<Option<Entry>>(&file) {
+            match atomic_file::read::<Option<Entry>>(&file) {
                 Ok(entry) => self.take_over(&file, entry, channels),
                 Err(error) => tracing::warn!("{} cannot be read: {error}", file.display()),
             }
@@ -192,7 +192,7 @@ impl Outbox {
     fn save(&self) {
         let Some(file) = &self.file else { return };
         let entries: Vec<&Entry> = self.entries.iter().map(|(_, entry)| entry).collect();
-        if let Err(error) = kept::write(file, &entries) {
+        if let Err(error) = atomic_file::write(file, &entries) {
             // It is told all the same, unless the program ends first.
             tracing::warn!("{} cannot be written: {error}", file.display());
         }

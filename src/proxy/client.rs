@@ -10,8 +10,8 @@ use url::Url;
 use super::figures;
 use crate::config::ProxyConfig;
 use crate::domain::{CallError, CallErrorKind, ProxyFigures};
-use crate::engine::ports::InferenceProxy;
 use crate::http::{HttpClient, HttpRequest};
+use crate::ports::InferenceProxy;
 
 /// It is on this machine.
 const TIMEOUT: Duration = Duration::from_secs(3);

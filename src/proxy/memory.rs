@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::atomic_file;
 use crate::domain::Serving;
-use crate::kept;
 use serde::{Deserialize, Serialize};
 
 /// Kept in one small file.
@@ -56,7 +56,7 @@ impl Memory {
     /// What the last process left. A file that cannot be read is put aside, not overwritten: to serve
     /// is worth more than to count.
     pub fn open(file: &Path) -> Memory {
-        let kept = match kept::read(file) {
+        let kept = match atomic_file::read(file) {
             Ok(kept) => kept,
             Err(error) => {
                 let aside = file.with_extension("damaged");
@@ -119,7 +119,7 @@ impl Memory {
     pub fn save(&self) {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = self.copy();
-        if let Err(error) = kept::write(&self.file, &kept) {
+        if let Err(error) = atomic_file::write(&self.file, &kept) {
             tracing::warn!(
                 "the proxy's counters are not saved: {}: {error}",
                 self.file.display()

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::*;
 use crate::config::{CallerRules, FieldRules, SignatureRule, TransferConfig, UpstreamConfig};
 use crate::domain::{Hardware, NodeId, Serving, UpstreamHealth};
-use crate::engine::ports::InferenceProxy as _;
+use crate::ports::InferenceProxy as _;
 
 const KEY: &str = "sk-very-secret";
 

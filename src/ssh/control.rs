@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, getuid, test_kill_process};
 
-use crate::engine::ports::LinkError;
+use crate::ports::LinkError;
 
 /// A Unix socket's path is shorter than 108 bytes; `ssh` and the `openssh` crate add
 /// `/.ssh-connectionXXXXXX/master` and 17 random characters while the master starts.

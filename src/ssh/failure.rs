@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::io::ErrorKind;
 
 use crate::domain::SshEndpoint;
-use crate::engine::ports::LinkError;
+use crate::ports::LinkError;
 
 /// Longest text of `ssh` that is repeated.
 const SHOWN: usize = 200;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::failure::missing_ssh;
-use crate::engine::ports::LinkError;
+use crate::ports::LinkError;
 
 /// Makes a new ed25519 key without passphrase. Never overwrites one.
 pub async fn generate_key(path: &Path) -> Result<(), LinkError> {

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::shell::quoted;
 use crate::domain::hexadecimal;
-use crate::engine::ports::{LogPlace, TailChunk};
+use crate::ports::{LogPlace, TailChunk};
 
 const CHUNK: usize = 256 * 1024;
 const SCRIPT: &str = include_str!("follow.sh");

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hyper::body::{Body, Buf, Frame, SizeHint};
 
-use crate::engine::ports::TunnelTraffic;
+use crate::ports::TunnelTraffic;
 
 /// Answers of which the quickest is the round trip: the others also took the `MLNode`'s own time.
 const ANSWERS: usize = 32;

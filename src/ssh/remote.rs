@@ -13,7 +13,7 @@ use super::tunnel::Tunnels;
 use super::{failure, keys, shell};
 use crate::config::SshConfig;
 use crate::domain::{InstanceId, SshEndpoint};
-use crate::engine::ports::{LinkError, Remote, RemoteSession};
+use crate::ports::{LinkError, Remote, RemoteSession};
 
 /// A master without clients ends by itself: nothing of a killed cockpit stays for long.
 const MASTER_OUTLIVES_US: ControlPersist = match std::num::NonZeroUsize::new(120) {

@@ -14,7 +14,7 @@ use super::control::ControlDirectory;
 use super::tunnel::{Route, Tunnels};
 use super::{failure, log_tail};
 use crate::domain::InstanceId;
-use crate::engine::ports::{
+use crate::ports::{
     CommandOutput, LinkError, LogPlace, RemoteSession, TailChunk, TunnelEnds, TunnelSpec,
     TunnelTraffic,
 };

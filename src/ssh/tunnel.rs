@@ -18,7 +18,7 @@ use super::front::{self, Front};
 use super::meter::Meter;
 use super::shell::quoted;
 use crate::domain::InstanceId;
-use crate::engine::ports::{CallbackForward, LinkError, TunnelEnds, TunnelSpec, TunnelTraffic};
+use crate::ports::{CallbackForward, LinkError, TunnelEnds, TunnelSpec, TunnelTraffic};
 
 const BACKLOG: u32 = 1_024;
 

@@ -16,8 +16,8 @@ use crate::domain::{
     Account, CallError, CallErrorKind, Instance, InstanceId, Offer, OfferQuery, RentOrder, Time,
     Usd,
 };
-use crate::engine::ports::{Market, RentError};
 use crate::http::{HttpClient, HttpReply, HttpRequest, join, words_of};
+use crate::ports::{Market, RentError};
 
 /// More than this many of the cheapest offers nobody needs: a page takes six seconds, and offers
 /// churn in minutes.

@@ -1,7 +1,7 @@
 //! What a market's "no" means for a rent call.
 
 use crate::domain::{CallError, CallErrorKind};
-use crate::engine::ports::RentError;
+use crate::ports::RentError;
 
 const GONE: [&str; 4] = [
     "no_such_ask",

@@ -33,9 +33,9 @@ use std::time::{Duration, Instant};
 
 use pocpit::config::SshConfig;
 use pocpit::domain::{InstanceId, OrderedMachine, SshEndpoint, StageTimes, Time, Workload};
-use pocpit::engine::ports::{LogPlace, Remote as _};
 use pocpit::engine::{Pace, Snapshot};
 use pocpit::mlnode::boot::BootTracker;
+use pocpit::ports::{LogPlace, Remote as _};
 use pocpit::ssh::sanitize::Sanitizer;
 use pocpit::ssh::{OpenSshRemote, generate_key};
 use pocpit::tui::message::Message;

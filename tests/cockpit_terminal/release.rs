@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use pocpit::domain::RentOrder;
-use pocpit::engine::ports::Market as _;
 use pocpit::http::HttpClient;
+use pocpit::ports::Market as _;
 use pocpit::vast::{Pacing, VastClient};
 use secrecy::ExposeSecret as _;
 

@@ -2,9 +2,9 @@
 
 use std::net::TcpListener;
 
-use pocpit::engine::ports::NetworkNode as _;
 use pocpit::http::HttpClient;
 use pocpit::network_node::NetworkNodeClient;
+use pocpit::ports::NetworkNode as _;
 use serde_json::Value;
 
 use super::{Home, Ran, config_of, ran};

@@ -6,9 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use pocpit::config::Config;
-use pocpit::engine::ports::NetworkNode as _;
 use pocpit::http::HttpClient;
 use pocpit::network_node::{NetworkNodeClient, Standing, standing};
+use pocpit::ports::NetworkNode as _;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::Sim;

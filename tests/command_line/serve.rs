@@ -5,10 +5,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Stdio;
 
 use pocpit::domain::NodeId;
-use pocpit::engine::ports::NetworkNode as _;
 use pocpit::http::HttpClient;
 use pocpit::journal;
 use pocpit::network_node::NetworkNodeClient;
+use pocpit::ports::NetworkNode as _;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 

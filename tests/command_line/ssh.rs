@@ -2,9 +2,9 @@
 
 use pocpit::config::Config;
 use pocpit::domain::{ActualStatus, InstanceId, MachineId, OfferId, RentalPrices, Usd, UsdPerHour};
-use pocpit::engine::ports::Market as _;
 use pocpit::http::HttpClient;
 use pocpit::journal::{Journal, Record};
+use pocpit::ports::Market as _;
 use pocpit::vast::{Pacing, VastClient};
 use serde_json::Value;
 

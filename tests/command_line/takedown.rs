@@ -8,10 +8,10 @@ use pocpit::domain::{
     Duration, InstanceId, MachineId, NodeConfig, NodeId, OfferId, RentalPrices, Time, Usd,
     UsdPerHour,
 };
-use pocpit::engine::ports::{Market as _, NetworkNode as _};
 use pocpit::http::HttpClient;
 use pocpit::journal::{self, Journal, Record};
 use pocpit::network_node::NetworkNodeClient;
+use pocpit::ports::{Market as _, NetworkNode as _};
 use pocpit::vast::{Pacing, VastClient};
 use rustix::process::{Pid, Signal, kill_process};
 use secrecy::ExposeSecret as _;

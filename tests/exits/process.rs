@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use pocpit::cli;
 use pocpit::domain::{RentOrder, SprintReport, Step};
-use pocpit::engine::ports::{Market as _, RentError};
 use pocpit::http::HttpClient;
 use pocpit::journal;
+use pocpit::ports::{Market as _, RentError};
 use pocpit::vast::{Pacing, VastClient};
 use pocpit::world::{Scenario, ServedWorld, Truth, WorldOptions, serve};
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};

@@ -12,11 +12,11 @@ use pocpit::chain::client::ChainClient;
 use pocpit::chain::sources::Sources;
 use pocpit::config::{self, Config, Places};
 use pocpit::domain::{InstanceId, NodeId, OrderedMachine, Participant, StageTimes, Time, Workload};
-use pocpit::engine::ports::{Chain as _, Look, Market as _, MlNodes as _, NetworkNode as _};
 use pocpit::http::{Answer, HttpClient, HttpRequest, Transport, TransportError};
 use pocpit::mlnode::boot::BootTracker;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
+use pocpit::ports::{Chain as _, Look, Market as _, MlNodes as _, NetworkNode as _};
 use pocpit::ssh::sanitize::Sanitizer;
 use pocpit::vast::{Experience, Needs, Pacing, VastClient, rank};
 

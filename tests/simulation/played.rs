@@ -8,7 +8,7 @@ use std::time::Duration as RealDuration;
 
 use async_trait::async_trait;
 use pocpit::domain::{Duration, InstanceId, SshEndpoint, Time};
-use pocpit::engine::ports::{
+use pocpit::ports::{
     Clock, CommandOutput, LinkError, LogPlace, Remote, RemoteSession, TailChunk, TunnelEnds,
     TunnelSpec, TunnelTraffic,
 };

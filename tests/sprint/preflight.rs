@@ -5,9 +5,9 @@ use std::time::Duration;
 use pocpit::cli;
 use pocpit::domain::{Mode, NodeConfig, NodeId, ReleasePolicy};
 use pocpit::engine::EndAfter;
-use pocpit::engine::ports::NetworkNode as _;
 use pocpit::http::HttpClient;
 use pocpit::network_node::NetworkNodeClient;
+use pocpit::ports::NetworkNode as _;
 use pocpit::world::{Fault, FaultKind, Scenario, WorldOptions, serve};
 
 use super::rig::Rig;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use pocpit::cli;
 use pocpit::config::Config;
 use pocpit::domain::{GateKind, Hedging, InstanceId, Mode, SprintReport, Step, Usd, UsdPerHour};
-use pocpit::engine::ports::Market as _;
 use pocpit::engine::{Command, EndAfter, EngineHandle, SearchState, Snapshot};
 use pocpit::http::HttpClient;
 use pocpit::journal::{self, Ledger};
+use pocpit::ports::Market as _;
 use pocpit::vast::{Pacing, VastClient};
 use pocpit::world::{Scenario, ServedWorld, Truth, WorldOptions, serve};
 

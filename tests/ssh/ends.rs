@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use pocpit::domain::SshEndpoint;
-use pocpit::engine::ports::TunnelSpec;
+use pocpit::ports::TunnelSpec;
 
 use super::*;
 use crate::wire::Wire;

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::wire::Wire;
-use pocpit::engine::ports::TailChunk;
+use pocpit::ports::TailChunk;
 
 const LOG: &str = "mlnode.log";
 const LINES: usize = 100_000;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use pocpit::config::SshConfig;
 use pocpit::domain::InstanceId;
-use pocpit::engine::ports::{LinkError, LogPlace, Remote, RemoteSession};
+use pocpit::ports::{LinkError, LogPlace, Remote, RemoteSession};
 use pocpit::ssh::{OpenSshRemote, generate_key};
 use tokio::net::TcpListener;
 

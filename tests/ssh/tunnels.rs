@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use pocpit::engine::ports::{CallbackForward, TunnelSpec};
+use pocpit::ports::{CallbackForward, TunnelSpec};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

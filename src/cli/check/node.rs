@@ -3,10 +3,10 @@
 use super::probe::Probe;
 use crate::config::{KeyOf, Loaded, ProxyConfig};
 use crate::domain::{CallError, NodeId, RegisteredNode, Time, Verdict};
-use crate::engine::ports::{Chain, InferenceProxy, NetworkNode};
 use crate::engine::preflight;
 use crate::http::HttpClient;
 use crate::network_node::{Standing, standing};
+use crate::ports::{Chain, InferenceProxy, NetworkNode};
 use crate::proxy::ProxyClient;
 
 /// What a rental would be useless without, as the engine asks before it rents; and the proxy.

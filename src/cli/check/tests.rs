@@ -14,9 +14,9 @@ use crate::domain::{
     Verdict,
 };
 use crate::engine::attach::tests::offer;
-use crate::engine::ports::InferenceProxy;
 use crate::journal::JournalError;
 use crate::network_node::{Facts, Intent, judge};
+use crate::ports::InferenceProxy;
 
 const SETTINGS: &str = r#"
 [cockpit]

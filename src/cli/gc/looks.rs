@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::atomic_file;
 use crate::cli::{Exit, say};
 use crate::domain::Time;
-use crate::kept;
 
 const FILE: &str = "gc.json";
 /// From so many failed looks on it is a failure: two bad checks before a word.
@@ -58,7 +58,7 @@ impl Looks {
     }
 
     fn read(&self) -> Failed {
-        kept::read(&self.file).unwrap_or_else(|error| {
+        atomic_file::read(&self.file).unwrap_or_else(|error| {
             say(format_args!(
                 "warning: {} cannot be read, so earlier looks that failed are not counted: {error}",
                 self.file.display()
@@ -68,7 +68,7 @@ impl Looks {
     }
 
     fn keep(&self, failed: &Failed) {
-        if let Err(error) = kept::write(&self.file, failed) {
+        if let Err(error) = atomic_file::write(&self.file, failed) {
             say(format_args!(
                 "warning: {} cannot be written, so this look is not counted: {error}",
                 self.file.display()

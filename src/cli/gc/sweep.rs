@@ -6,9 +6,9 @@ use super::leftover::Leftover;
 use crate::cli::say;
 use crate::cli::takedown::destroy_all;
 use crate::domain::{InstanceId, NodeId, RegisteredNode, Time};
-use crate::engine::ports::{Clock, Market, NetworkNode};
 use crate::engine::{NEVER_SEEN, Order};
 use crate::journal::{Journal, Ledger, Record};
+use crate::ports::{Clock, Market, NetworkNode};
 
 /// Does what the plan says. Each change has its intent in the journal first; a destroy that cannot
 /// be recorded is still right.

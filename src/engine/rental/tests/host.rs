@@ -8,7 +8,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use super::*;
 use crate::domain::*;
 use crate::engine::Ports;
-use crate::engine::ports::*;
+use crate::ports::*;
 
 /// A machine that writes a text to its log file while that is read.
 pub(super) struct Host {
