@@ -42,6 +42,7 @@ fn allowed(file: &str) -> &'static [&'static str] {
         "config" => &["domain", "config"],
         "world" => &["domain", "world"],
         "http" => &["domain", "http"],
+        "ports" => &["domain", "ports"],
         "flow" => &[
             "domain",
             "flow",
@@ -53,7 +54,7 @@ fn allowed(file: &str) -> &'static [&'static str] {
             "mlnode::boot",
             "network_node::diff",
         ],
-        "journal" => &["domain", "flow", "kept", "journal"],
+        "journal" => &["domain", "flow", "atomic_file", "journal"],
         "chain" | "vast" | "mlnode" | "network_node" | "ssh" | "notify" | "proxy" => {
             if is_pure(file) {
                 &["domain", "chain", "vast", "mlnode", "network_node", "ssh"]
@@ -61,7 +62,7 @@ fn allowed(file: &str) -> &'static [&'static str] {
                 &[
                     "domain",
                     "http",
-                    "kept",
+                    "atomic_file",
                     "config",
                     "ports",
                     "chain",
@@ -84,8 +85,9 @@ fn allowed(file: &str) -> &'static [&'static str] {
             "ssh",
             "flow",
             "journal",
-            "kept",
+            "atomic_file",
             "notify",
+            "ports",
             "engine",
         ],
         "tui" => &["domain", "engine", "tui"],
