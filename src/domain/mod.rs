@@ -51,7 +51,7 @@ pub use ranking::{AvoidedMachine, RankedOffer};
 pub use sprint::{
     Aim, Cause, GateKind, Hedging, Mode, Outcome, Race, ReleasePolicy, SprintReport, Step, StepSpan,
 };
-pub use text::{hexadecimal, nearest};
+pub use text::{excerpt, hexadecimal, nearest};
 pub use workload::{
     Blame, BootFault, BootStage, BootTimes, GpuDevice, GpuDriver, MlNodeStatus, OrderedMachine,
     ServiceState, StartupState, Workload, WorkloadModel,

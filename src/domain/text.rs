@@ -11,6 +11,11 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
+/// The first 200 characters of a line: lines of a log can be over 10 kB.
+pub fn excerpt(line: &str) -> String {
+    line.trim().chars().take(200).collect()
+}
+
 /// The name that is most like one that nobody knows, and how much (0 to 1).
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<(&'a str, f64)> {
     known

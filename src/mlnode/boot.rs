@@ -10,6 +10,7 @@ use super::pull::ImagePull;
 use crate::domain::{
     ActualStatus, Blame, BootFault, BootStage, Duration, GpuDevice, GpuDriver, Instance,
     MlNodeStatus, OrderedMachine, ServiceState, StageTimes, StartupState, Time, TimeLeft, Workload,
+    excerpt,
 };
 
 /// Follows one boot. Its stage never goes back.
@@ -139,7 +140,7 @@ impl BootTracker {
             self.fail(
                 now,
                 "SSH does not accept the key",
-                shortened(evidence),
+                excerpt(evidence),
                 "check that ssh.key_file and its .pub belong together, and the key on the Vast account",
                 Blame::Ours,
             );
@@ -160,7 +161,7 @@ impl BootTracker {
             self.reach(now, stage);
             if stage == self.stage {
                 self.progress = percent(line).or(self.progress);
-                self.detail = shortened(line);
+                self.detail = excerpt(line);
             }
         }
     }
@@ -252,7 +253,7 @@ impl BootTracker {
             Workload::MlNode => known.advice.to_owned(),
             Workload::Vllm => known.advice.replace("vast.image", "vllm.image"),
         };
-        self.fail(now, known.name, shortened(evidence), &advice, known.blame);
+        self.fail(now, known.name, excerpt(evidence), &advice, known.blame);
     }
 
     fn fail(&mut self, now: Time, name: &str, evidence: String, advice: &str, blame: Blame) {
@@ -393,11 +394,6 @@ fn percent(line: &str) -> Option<f64> {
     let digits = line.get(digits..end)?;
     let percent: u8 = digits.parse().ok()?;
     (percent <= 100).then(|| f64::from(percent) / 100.0)
-}
-
-/// Lines can be over 10 kB; a screen shows less.
-pub(super) fn shortened(line: &str) -> String {
-    line.trim().chars().take(200).collect()
 }
 
 #[cfg(test)]

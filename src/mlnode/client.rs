@@ -5,18 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::json;
-use url::Url;
 
+use super::endpoint::NodeEndpoint;
 use super::vllm::VllmClient;
 use super::wire;
-use crate::domain::{
-    CallError, CallErrorKind, GpuDriver, MlNodeStatus, StartupState, Workload, WorkloadModel,
-};
-use crate::http::{HttpClient, HttpReply, HttpRequest, join};
+use crate::domain::{CallError, GpuDriver, MlNodeStatus, StartupState, Workload, WorkloadModel};
+use crate::http::{HttpClient, HttpRequest};
 use crate::ports::{MlNode, MlNodes};
 
-/// The node answers in milliseconds or is busy loading (real time).
-const TIMEOUT: Duration = Duration::from_secs(6);
 /// The one start of vLLM may take longer to be accepted (real time).
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -35,13 +31,13 @@ impl MlNodeFactory {
 
 impl MlNodes for MlNodeFactory {
     fn at(&self, workload: Workload, api: SocketAddr) -> Box<dyn MlNode> {
-        let place = Place {
+        let endpoint = NodeEndpoint {
             http: self.http.clone(),
             api,
         };
         match workload {
-            Workload::MlNode => Box::new(MlNodeClient { place }),
-            Workload::Vllm => Box::new(VllmClient { place }),
+            Workload::MlNode => Box::new(MlNodeClient { endpoint }),
+            Workload::Vllm => Box::new(VllmClient { endpoint }),
         }
     }
 }
@@ -49,51 +45,21 @@ impl MlNodes for MlNodeFactory {
 /// A client of one node.
 #[derive(Debug)]
 pub struct MlNodeClient {
-    place: Place,
-}
-
-/// Where a workload is asked.
-#[derive(Debug)]
-pub(super) struct Place {
-    http: HttpClient,
-    api: SocketAddr,
-}
-
-impl Place {
-    fn url(&self, path: &str) -> Result<Url, CallError> {
-        let base = Url::parse(&format!("http://{}/", self.api));
-        base.map(|base| join(&base, path))
-            .map_err(|error| CallError {
-                what: "reach the node".to_owned(),
-                kind: CallErrorKind::NotSent,
-                status: None,
-                detail: error.to_string(),
-            })
-    }
-
-    pub(super) async fn get(&self, what: &str, path: &str) -> Result<HttpReply, CallError> {
-        self.http
-            .send(
-                HttpRequest::get(what, self.url(path)?)
-                    .timeout(TIMEOUT)
-                    .tries(1),
-            )
-            .await
-    }
+    endpoint: NodeEndpoint,
 }
 
 impl MlNodeClient {
     /// Old images do not know this call: what they cannot tell is unknown, not wrong.
     async fn startup(&self) -> StartupState {
         let what = "read the node's start-up";
-        let reply = self.place.get(what, "api/v1/inference/up/status").await;
+        let reply = self.endpoint.get(what, "api/v1/inference/up/status").await;
         let told = reply.and_then(|reply| reply.json::<wire::Startup>(what));
         told.map_or(StartupState::Unknown, Into::into)
     }
 
     async fn gpus(&self) -> Vec<crate::domain::GpuDevice> {
         let what = "read the node's GPUs";
-        let reply = self.place.get(what, "api/v1/gpu/devices").await;
+        let reply = self.endpoint.get(what, "api/v1/gpu/devices").await;
         let told = reply.and_then(|reply| reply.json::<wire::Gpus>(what));
         told.map(|gpus| gpus.devices.into_iter().map(Into::into).collect())
             .unwrap_or_default()
@@ -102,7 +68,7 @@ impl MlNodeClient {
     /// Old images do not know this call either.
     async fn driver(&self) -> Option<GpuDriver> {
         let what = "read the node's GPU driver";
-        let reply = self.place.get(what, "api/v1/gpu/driver").await;
+        let reply = self.endpoint.get(what, "api/v1/gpu/driver").await;
         let told = reply.and_then(|reply| reply.json::<wire::Driver>(what));
         told.ok().map(Into::into)
     }
@@ -112,7 +78,7 @@ impl MlNodeClient {
 impl MlNode for MlNodeClient {
     async fn status(&self) -> Result<MlNodeStatus, CallError> {
         let what = "read the node's state";
-        let state: wire::State = self.place.get(what, "api/v1/state").await?.json(what)?;
+        let state: wire::State = self.endpoint.get(what, "api/v1/state").await?.json(what)?;
         let (startup, gpus, driver) = tokio::join!(self.startup(), self.gpus(), self.driver());
         Ok(MlNodeStatus {
             state: wire::service_state(&state.state),
@@ -128,11 +94,11 @@ impl MlNode for MlNodeClient {
 
     async fn start_model(&self, model: &WorkloadModel) -> Result<(), CallError> {
         let body = json!({ "model": model.id, "dtype": "auto", "additional_args": model.args });
-        let url = self.place.url("api/v1/inference/up/async")?;
+        let url = self.endpoint.url("api/v1/inference/up/async")?;
         let request = HttpRequest::post("start the model", url)
             .json(body)
             .timeout(START_TIMEOUT);
-        match self.place.http.send(request).await {
+        match self.endpoint.http.send(request).await {
             Ok(_) => Ok(()),
             // "VLLM is already running" and "startup is already in progress" are what is wanted.
             Err(error) if error.status == Some(409) => Ok(()),

@@ -2,6 +2,7 @@
 
 pub mod boot;
 pub mod client;
+mod endpoint;
 mod faults;
 mod pull;
 mod vllm;

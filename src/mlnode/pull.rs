@@ -5,8 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::boot::shortened;
-use crate::domain::{Duration, Time};
+use crate::domain::{Duration, Time, excerpt};
 
 /// A host that says nothing new for so long is worth a word. Layers of an image take minutes.
 const SILENT: Duration = Duration::minutes(2);
@@ -45,7 +44,7 @@ impl ImagePull {
 
     /// The last words, what they add up to, and for how long there have been no others.
     pub(super) fn describe(&self, now: Time) -> String {
-        let last = shortened(self.last.lines().next_back().unwrap_or_default());
+        let last = excerpt(self.last.lines().next_back().unwrap_or_default());
         let seen = self.layers.len();
         let done = self.layers.values().filter(|layer| **layer == Layer::Done);
         let done = done.count();

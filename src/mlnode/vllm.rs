@@ -7,14 +7,14 @@
 use async_trait::async_trait;
 use serde::Deserialize;
 
-use super::client::Place;
+use super::endpoint::NodeEndpoint;
 use crate::domain::{CallError, MlNodeStatus, ServiceState, StartupState, WorkloadModel};
 use crate::ports::MlNode;
 
 /// A client of one server.
 #[derive(Debug)]
 pub(super) struct VllmClient {
-    pub(super) place: Place,
+    pub(super) endpoint: NodeEndpoint,
 }
 
 #[derive(Debug, Deserialize)]
@@ -38,7 +38,7 @@ struct Version {
 impl VllmClient {
     /// An engine that has died is an answer; nobody there is none.
     async fn is_healthy(&self) -> Result<bool, CallError> {
-        match self.place.get("read vLLM's health", "health").await {
+        match self.endpoint.get("read vLLM's health", "health").await {
             Ok(_) => Ok(true),
             Err(error) if error.status == Some(503) => Ok(false),
             Err(error) => Err(error),
@@ -47,14 +47,14 @@ impl VllmClient {
 
     async fn model(&self) -> Result<Option<String>, CallError> {
         let what = "read the models that vLLM serves";
-        let models: Models = self.place.get(what, "v1/models").await?.json(what)?;
+        let models: Models = self.endpoint.get(what, "v1/models").await?.json(what)?;
         let first = models.data.into_iter().next();
         Ok(first.map(|card| card.root.unwrap_or(card.id)))
     }
 
     async fn version(&self) -> Option<String> {
         let what = "read vLLM's version";
-        let reply = self.place.get(what, "version").await;
+        let reply = self.endpoint.get(what, "version").await;
         let told = reply.and_then(|reply| reply.json::<Version>(what));
         told.ok().map(|told| told.version)
     }

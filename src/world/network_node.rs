@@ -2,24 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::Time;
-
-use super::chain::Phase;
 use super::clock::seconds;
-use super::state::{Ask, MODEL, Outgoing, PROXY_NODE, Polled, Reply, World};
-
-/// A registered node.
-#[derive(Debug, Clone)]
-pub(super) struct Node {
-    pub config: Value,
-    pub enabled: bool,
-    pub admin_epoch: u64,
-    pub current: String,
-    pub failure: String,
-    pub seen: Time,
-    pub next_poll: Time,
-    pub in_poc: u64,
-}
+use super::exchange::{ApiRequest, ApiResponse, NodePoll, Outgoing};
+use super::model::{Node, PocPhase};
+use super::state::{MODEL, PROXY_NODE, World};
 
 impl World {
     pub(super) fn first_nodes(&mut self) {
@@ -37,7 +23,7 @@ impl World {
     }
 
     fn insert_node(&mut self, id: &str, config: Value, epoch: u64) {
-        let current = if is_foreign(id) {
+        let current = if is_unmanaged(id) {
             "INFERENCE"
         } else {
             "UNKNOWN"
@@ -56,41 +42,43 @@ impl World {
     }
 
     /// Answers a call to the Network Node's admin API.
-    pub fn admin(&mut self, ask: &Ask) -> Reply {
+    pub fn admin(&mut self, ask: &ApiRequest) -> ApiResponse {
         let path = ask.path.trim_end_matches('/').to_owned();
         let parts: Vec<&str> = path.trim_start_matches("/admin/v1/").split('/').collect();
         match (ask.method.as_str(), parts.as_slice()) {
-            ("GET", ["nodes"]) => Reply::ok(&Value::from(
+            ("GET", ["nodes"]) => ApiResponse::ok(&Value::from(
                 self.nodes
                     .values()
                     .map(|n| self.node_row(n))
                     .collect::<Vec<_>>(),
             )),
             ("POST", ["nodes"]) | ("PUT", ["nodes", _]) => self.upsert(&ask.body),
-            ("DELETE", ["nodes", id]) => Reply::ok(&Value::Bool(self.nodes.remove(*id).is_some())),
+            ("DELETE", ["nodes", id]) => {
+                ApiResponse::ok(&Value::Bool(self.nodes.remove(*id).is_some()))
+            }
             ("POST", ["nodes", id, word @ ("enable" | "disable")]) => {
                 self.enable(id, *word == "enable")
             }
             ("GET", ["setup", "report"]) => {
-                Reply::ok(&json!({"overall_status": "PASS", "checks": [], "summary": {}}))
+                ApiResponse::ok(&json!({"overall_status": "PASS", "checks": [], "summary": {}}))
             }
-            _ => Reply::error(404, "Not Found"),
+            _ => ApiResponse::error(404, "Not Found"),
         }
     }
 
-    fn upsert(&mut self, body: &Value) -> Reply {
+    fn upsert(&mut self, body: &Value) -> ApiResponse {
         let id = body["id"].as_str().unwrap_or_default().to_owned();
         let exists = self.nodes.contains_key(&id);
         match self.validated(&id, body, exists) {
-            Err(why) if exists => Reply::error(500, &format!("failed to update node: {why}")),
-            Err(why) => Reply::error(400, &format!("failed to create node: {why}")),
+            Err(why) if exists => ApiResponse::error(500, &format!("failed to update node: {why}")),
+            Err(why) => ApiResponse::error(400, &format!("failed to create node: {why}")),
             Ok(config) => {
                 if let Some(node) = self.nodes.get_mut(&id) {
                     node.config = config.clone();
                 } else {
                     self.insert_node(&id, config.clone(), self.epoch());
                 }
-                Reply::ok(&config)
+                ApiResponse::ok(&config)
             }
         }
     }
@@ -133,15 +121,15 @@ impl World {
         Ok(config)
     }
 
-    fn enable(&mut self, id: &str, enabled: bool) -> Reply {
+    fn enable(&mut self, id: &str, enabled: bool) -> ApiResponse {
         let epoch = self.epoch();
         let Some(node) = self.nodes.get_mut(id) else {
-            return Reply::error(404, &format!("node not found: {id}"));
+            return ApiResponse::error(404, &format!("node not found: {id}"));
         };
         node.enabled = enabled;
         node.admin_epoch = epoch;
         let word = if enabled { "enabled" } else { "disabled" };
-        Reply::ok(&json!({"message": format!("node {word} successfully"), "node_id": id}))
+        ApiResponse::ok(&json!({"message": format!("node {word} successfully"), "node_id": id}))
     }
 
     fn node_row(&self, node: &Node) -> Value {
@@ -149,12 +137,12 @@ impl World {
         let poc = if node.in_poc == self.epoch() && node.in_poc > 0 {
             self.round()
         } else {
-            Phase::Inference
+            PocPhase::Inference
         };
         let (status, poc) = match poc {
-            Phase::Generate | Phase::Exchange => ("POC", "GENERATING"),
-            Phase::Validate => ("POC", "VALIDATING"),
-            Phase::Inference => (node.current.as_str(), "IDLE"),
+            PocPhase::Generate | PocPhase::Exchange => ("POC", "GENERATING"),
+            PocPhase::Validate => ("POC", "VALIDATING"),
+            PocPhase::Inference => (node.current.as_str(), "IDLE"),
         };
         let intended = if status == "POC" { "POC" } else { "INFERENCE" };
         let weight = self.active.get(id).map_or(
@@ -187,7 +175,7 @@ impl World {
         let due: Vec<String> = self
             .nodes
             .iter()
-            .filter(|(id, n)| !is_foreign(id) && n.next_poll <= now)
+            .filter(|(id, n)| !is_unmanaged(id) && n.next_poll <= now)
             .map(|(id, _)| id.clone())
             .collect();
         for id in due {
@@ -210,7 +198,7 @@ impl World {
     }
 
     /// The shell tells what a poll gave.
-    pub fn polled(&mut self, id: &str, result: Result<Polled, String>) {
+    pub fn polled(&mut self, id: &str, result: Result<NodePoll, String>) {
         let now = self.now;
         let Some(node) = self.nodes.get_mut(id) else {
             return;
@@ -253,7 +241,7 @@ impl World {
     /// answers again joins, and one that does not generate yet is told again.
     pub(super) fn repeat_generation(&mut self) {
         let epoch = self.epoch();
-        if self.phase() == Phase::Generate && self.now >= self.next_reconcile {
+        if self.phase() == PocPhase::Generate && self.now >= self.next_reconcile {
             self.start_generation(epoch);
         }
     }
@@ -271,7 +259,7 @@ impl World {
             .filter(|(id, n)| {
                 let works = n.current == "INFERENCE" || n.in_poc == epoch;
                 let may = n.enabled && epoch > n.admin_epoch && works;
-                may && !is_foreign(id) && !self.has_batches(epoch, id)
+                may && !is_unmanaged(id) && !self.has_batches(epoch, id)
             })
             .map(|(id, _)| id.clone())
             .collect();
@@ -297,6 +285,6 @@ impl World {
 }
 
 /// Nodes that the world does not call: the inference proxy and the colleague's.
-pub(super) fn is_foreign(id: &str) -> bool {
+pub(super) fn is_unmanaged(id: &str) -> bool {
     id == PROXY_NODE || id == "colleague-1"
 }

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::troubles::Troubles;
-
 /// A scenario; the default is the happy path.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -50,7 +48,8 @@ pub struct Scenario {
     /// Seconds after a container starts at which its SSH links drop once; never when 0.
     pub ssh_drops_after: u64,
     /// What goes wrong by chance.
-    pub troubles: Troubles,
+    #[serde(rename = "troubles")]
+    pub random_faults: RandomFaults,
     /// Faults of single calls.
     pub faults: Vec<Fault>,
 }
@@ -64,6 +63,36 @@ pub enum PocVersion {
     /// By a status beside it.
     #[default]
     Second,
+}
+
+/// How often something goes wrong: shares from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RandomFaults {
+    /// Of the rentals: the image pull never ends.
+    pub endless_pulls: f64,
+    /// Of the rentals: the host cannot start the container.
+    pub broken_hosts: f64,
+    /// Of the rentals: the model's download stops half way.
+    pub stalled_downloads: f64,
+    /// Of the rentals: the model's load ends in a fault of the host.
+    pub failing_loads: f64,
+    /// Of the rentals: the host takes the machine back within its first hour and a half.
+    pub vanishing: f64,
+    /// Of the rentals: the contract costs a fifth more than the offer said.
+    pub dearer: f64,
+    /// Of the rentals: the SSH key takes up to four minutes more.
+    pub late_keys: f64,
+    /// Of the destroy calls: acknowledged, and nothing happens.
+    pub deaf_destroys: f64,
+    /// Of the epochs: validation is shorter than the epoch before said.
+    pub parameter_changes: f64,
+    /// Of ten minutes each: the public API tells the height of their beginning.
+    pub stale_heights: f64,
+    /// Of the minutes: the public API tells a height that is hundreds of blocks wrong.
+    pub height_jumps: f64,
+    /// Of the epochs: the chain halts some minutes in the hour before its `PoC`.
+    pub halts: f64,
 }
 
 /// A fault of matching calls.
@@ -131,7 +160,7 @@ impl Default for Scenario {
             key_takes: 0.0,
             upgrade_before_poc: 0,
             ssh_drops_after: 0,
-            troubles: Troubles::default(),
+            random_faults: RandomFaults::default(),
             faults: Vec::new(),
         }
     }

@@ -2,18 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::domain::Time;
 
-use super::chain::Phase;
 use super::clock::{as_seconds, seconds};
-use super::container_log::LogCopy;
-use super::network_node::Node;
+use super::exchange::{ApiResponse, Outgoing};
+use super::model::{LogCopy, Node, PocPhase, SimInstance};
 use super::scenario::Scenario;
 use super::truth::{Confirmation, TrueRental};
-use super::vast::Instance;
 
 /// The one model that governance approves.
 pub const MODEL: &str = "MiniMaxAI/MiniMax-M2.7";
@@ -32,73 +29,6 @@ const SLICE: f64 = 2.0;
 const QUIET_SLICE: f64 = 1_800.0;
 pub(super) const WEIGHT_PER_BATCH: u64 = 37;
 
-/// A call, however it came.
-#[derive(Debug, Clone, Default)]
-pub struct Ask {
-    /// `GET`, `POST`, …
-    pub method: String,
-    /// Path without query.
-    pub path: String,
-    /// Decoded query.
-    pub query: BTreeMap<String, String>,
-    /// JSON body, or null.
-    pub body: Value,
-    /// The bearer token.
-    pub bearer: Option<String>,
-}
-
-/// What the world answers.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reply {
-    /// HTTP status.
-    pub status: u16,
-    /// JSON or text.
-    pub body: String,
-}
-
-/// A call that the world makes; the shell performs it and reports back.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outgoing {
-    /// The Network Node asks a node how it is.
-    Poll {
-        /// The node.
-        node: String,
-        /// Base address of its API.
-        api: String,
-        /// Base address of its inference.
-        inference: String,
-    },
-    /// The Network Node starts something at a node; the answer does not matter.
-    Post {
-        /// Full address.
-        url: String,
-        /// JSON body.
-        body: Value,
-    },
-    /// A machine sends a batch to the callback through its own port.
-    Batch {
-        /// The machine.
-        instance: u64,
-        /// The callback's host; the machine itself leads to `api`.
-        host: String,
-        /// Port inside it, or of that host.
-        port: u16,
-        /// Request path.
-        path: String,
-        /// JSON body.
-        body: Value,
-    },
-}
-
-/// What a poll of a node gave: its state and first model, or why it failed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Polled {
-    /// `state` of `/api/v1/state`.
-    pub state: String,
-    /// First id of `/v1/models`, when in `INFERENCE`.
-    pub model: Option<String>,
-}
-
 /// The simulated world: deterministic by seed, scenario and the calls made. A copy goes on by itself.
 #[derive(Debug, Clone)]
 pub struct World {
@@ -108,7 +38,7 @@ pub struct World {
     pub(super) now: Time,
     /// The latest height at `now`.
     pub(super) height: u64,
-    pub(super) instances: BTreeMap<u64, Instance>,
+    pub(super) instances: BTreeMap<u64, SimInstance>,
     /// Rentals that ended long ago, and what they cost.
     pub(super) past: Vec<TrueRental>,
     pub(super) past_cost: f64,
@@ -202,8 +132,8 @@ impl World {
     /// Nothing but the clock matters while no machine boots or can end itself, up to the next
     /// `PoC`.
     fn next_stop(&self) -> Time {
-        let quiet = self.phase() == Phase::Inference
-            && self.confirmation_round() == Phase::Inference
+        let quiet = self.phase() == PocPhase::Inference
+            && self.confirmation_round() == PocPhase::Inference
             && self.active_epoch == self.epoch()
             && self.instances.values().all(|i| i.is_at_rest(self.now));
         if !quiet {
@@ -268,17 +198,20 @@ impl World {
     }
 
     /// A batch arrived at the callback. It counts only in the generation window.
-    pub fn callback(&mut self, body: &Value) -> Reply {
+    pub fn callback(&mut self, body: &Value) -> ApiResponse {
         let Some(node) = body["node_id"].as_str().map(str::to_owned) else {
-            return Reply::error(400, "node_id is missing");
+            return ApiResponse::error(400, "node_id is missing");
         };
         let epoch = self.epoch();
-        if matches!(self.confirmation_round(), Phase::Generate | Phase::Exchange) {
+        if matches!(
+            self.confirmation_round(),
+            PocPhase::Generate | PocPhase::Exchange
+        ) {
             *self.confirming.entry(node).or_default() += 1;
-            return Reply::ok(&json!({"message": "ok"}));
+            return ApiResponse::ok(&json!({"message": "ok"}));
         }
-        if !matches!(self.phase(), Phase::Generate | Phase::Exchange) {
-            return Reply::error(400, "not in the generation window");
+        if !matches!(self.phase(), PocPhase::Generate | PocPhase::Exchange) {
+            return ApiResponse::error(400, "not in the generation window");
         }
         *self
             .batches
@@ -286,56 +219,6 @@ impl World {
             .or_default()
             .entry(node)
             .or_default() += 1;
-        Reply::ok(&json!({"message": "ok"}))
+        ApiResponse::ok(&json!({"message": "ok"}))
     }
-}
-
-impl Reply {
-    pub(super) fn new(status: u16, body: &Value) -> Reply {
-        Reply {
-            status,
-            body: body.to_string(),
-        }
-    }
-
-    pub(super) fn ok(body: &Value) -> Reply {
-        Reply::new(200, body)
-    }
-
-    /// What is asked for all the time is written out without a tree of it in between.
-    pub(super) fn written(body: &impl Serialize) -> Reply {
-        match serde_json::to_string(body) {
-            Ok(body) => Reply { status: 200, body },
-            Err(error) => Reply::error(500, &error.to_string()),
-        }
-    }
-
-    pub(super) fn error(status: u16, text: &str) -> Reply {
-        Reply::new(status, &json!({"error": text}))
-    }
-
-    pub(super) fn text(status: u16, text: &str) -> Reply {
-        Reply {
-            status,
-            body: text.into(),
-        }
-    }
-}
-
-/// A number in `0..1` that depends on nothing but its arguments.
-pub(super) fn unit(seed: u64, what: u64, index: u64) -> f64 {
-    let mut x =
-        seed ^ what.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ index.wrapping_mul(0xD1B5_4A32_D192_ED03);
-    for _ in 0..2 {
-        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        x ^= x >> 31;
-    }
-    number(x >> 11) / 9_007_199_254_740_992.0
-}
-
-/// A count as a floating point number.
-#[expect(clippy::cast_precision_loss, reason = "counts here are below 2^53")]
-pub(super) fn number(count: u64) -> f64 {
-    count as f64
 }

@@ -4,7 +4,8 @@ use chrono::TimeZone;
 use serde_json::{Value, json};
 
 use super::clock::seconds;
-use super::state::{API_KEY, Ask, MODEL, Polled, Reply, World};
+use super::exchange::{ApiRequest, ApiResponse, NodePoll};
+use super::state::{API_KEY, MODEL, World};
 use super::{Scenario, WorldOptions, serve};
 
 fn world() -> World {
@@ -19,17 +20,17 @@ fn world() -> World {
     )
 }
 
-fn call(method: &str, path: &str, body: Value) -> Ask {
-    Ask {
+fn call(method: &str, path: &str, body: Value) -> ApiRequest {
+    ApiRequest {
         method: method.into(),
         path: path.into(),
         body,
         bearer: Some(API_KEY.into()),
-        ..Ask::default()
+        ..ApiRequest::default()
     }
 }
 
-fn body(reply: &Reply) -> Value {
+fn body(reply: &ApiResponse) -> Value {
     serde_json::from_str(&reply.body).unwrap()
 }
 
@@ -47,7 +48,7 @@ fn rent(world: &mut World, label: &str, env: Value) -> u64 {
     body(&reply)["new_contract"].as_u64().unwrap()
 }
 
-fn register(world: &mut World, id: &str, port: u16) -> Reply {
+fn register(world: &mut World, id: &str, port: u16) -> ApiResponse {
     let node = json!({"id": id, "host": "10.1.1.1", "inference_port": port, "poc_port": port + 1, "max_concurrent": 500, "models": {MODEL: {"args": []}}});
     world.admin(&call("POST", "/admin/v1/nodes", node))
 }
@@ -55,7 +56,7 @@ fn register(world: &mut World, id: &str, port: u16) -> Reply {
 fn ready(world: &mut World, id: &str) {
     world.polled(
         id,
-        Ok(Polled {
+        Ok(NodePoll {
             state: "INFERENCE".into(),
             model: Some(MODEL.into()),
         }),

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{Time, Usd, UsdPerHour};
 
-use super::state::World;
-use super::vast::Instance;
+use super::model::SimInstance;
 
 /// What really happened so far.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,71 +62,19 @@ pub struct TrueRental {
     pub is_troubled: bool,
 }
 
-/// A rental as it really is.
-pub(super) fn of(instance: &Instance) -> TrueRental {
-    TrueRental {
-        id: instance.id,
-        label: instance.label.clone(),
-        started: instance.rented_at,
-        ended: instance.destroyed_at,
-        cost: Usd::from_dollars(instance.cost),
-        price: UsdPerHour::from_dollars(instance.gpu_per_hour() + instance.storage_per_hour()),
-        lease_until: instance
-            .lease()
-            .and_then(|unix| Time::from_timestamp(unix, 0)),
-        is_troubled: instance.trouble.is_some(),
-    }
-}
-
-impl World {
-    /// What really happened so far.
-    pub fn truth(&self) -> Truth {
-        let recent = self.instances.values().map(of);
-        Truth {
-            rentals: self.past.iter().cloned().chain(recent).collect(),
-            nodes: self.registered(),
-            weights: self.weights.clone(),
-            batches: self.batches.clone(),
-            confirmations: self.confirmations.clone(),
-            spend: self.spend(),
-            peak_live_rentals: self.peak_live,
+impl TrueRental {
+    pub(super) fn of(instance: &SimInstance) -> TrueRental {
+        TrueRental {
+            id: instance.id,
+            label: instance.label.clone(),
+            started: instance.rented_at,
+            ended: instance.destroyed_at,
+            cost: Usd::from_dollars(instance.cost),
+            price: UsdPerHour::from_dollars(instance.gpu_per_hour() + instance.storage_per_hour()),
+            lease_until: instance
+                .lease()
+                .and_then(|unix| Time::from_timestamp(unix, 0)),
+            is_troubled: instance.trouble.is_some(),
         }
-    }
-
-    /// Rentals of the last day.
-    pub fn recent_rentals(&self) -> impl Iterator<Item = TrueRental> {
-        self.instances.values().map(of)
-    }
-
-    /// Rentals that cost money now.
-    pub fn live_rentals(&self) -> Vec<TrueRental> {
-        let live = self.instances.values().filter(|i| i.destroyed_at.is_none());
-        live.map(of).collect()
-    }
-
-    /// Ids that are registered at the Network Node.
-    pub fn registered(&self) -> Vec<String> {
-        self.nodes.keys().cloned().collect()
-    }
-
-    /// Weight of a node in an epoch, once it is formed.
-    pub fn weight(&self, epoch: u64, node: &str) -> Option<u64> {
-        self.weights.get(&epoch)?.get(node).copied()
-    }
-
-    /// Money spent on rentals whose label begins like this.
-    pub fn spend_under(&self, label: &str) -> Usd {
-        let past = self.past.iter().filter(|r| r.label.starts_with(label));
-        let recent = self
-            .instances
-            .values()
-            .filter(|i| i.label.starts_with(label));
-        let past: Usd = past.map(|rental| rental.cost).sum();
-        past + Usd::from_dollars(recent.map(|i| i.cost).sum())
-    }
-
-    /// Money spent so far.
-    pub fn spend(&self) -> Usd {
-        Usd::from_dollars(self.past_cost + self.instances.values().map(|i| i.cost).sum::<f64>())
     }
 }

@@ -3,13 +3,14 @@
 
 use serde_json::json;
 
-use super::state::{Ask, MODEL, Reply, UPSTREAM_KEY, World};
+use super::exchange::{ApiRequest, ApiResponse};
+use super::state::{MODEL, UPSTREAM_KEY, World};
 
 impl World {
     /// A call to the upstream. It answers whole, never as a stream.
-    pub fn upstream(&self, ask: &Ask) -> Reply {
+    pub fn upstream(&self, ask: &ApiRequest) -> ApiResponse {
         let failure = |status, text: &str| {
-            Reply::new(
+            ApiResponse::new(
                 status,
                 &json!({"error": {"message": text, "type": "invalid_request_error"}}),
             )
@@ -36,7 +37,7 @@ impl World {
         if ask.body["stream"] == true {
             return failure(400, "streams are not simulated");
         }
-        Reply::ok(
+        ApiResponse::ok(
             &json!({"id": "sim-1", "object": object, "created": self.now.timestamp(),
             "model": MODEL, "choices": [choice],
             "usage": {"prompt_tokens": 12, "completion_tokens": 8, "total_tokens": 20}}),

@@ -7,7 +7,7 @@ use std::time::Duration as RealDuration;
 use pocpit::domain::{Aim, Duration, Mode, Time};
 use pocpit::engine::{self, EndAfter, EngineOptions, LinkSnapshot, Pace, Snapshot, WorldKind};
 use pocpit::journal::Journal;
-use pocpit::world::{API_KEY, Ask, Scenario};
+use pocpit::world::{API_KEY, ApiRequest, Scenario};
 use serde_json::Value;
 
 use crate::epoch::{configuration, ports};
@@ -217,11 +217,11 @@ impl Failure {
                 String::from_utf8_lossy(&log.unwrap_or_default()).contains(line)
             }
             Failure::Row(words) => {
-                let row = stage.world().vast(&Ask {
+                let row = stage.world().vast(&ApiRequest {
                     method: "GET".into(),
                     path: format!("/api/v0/instances/{rental}/"),
                     bearer: Some(API_KEY.into()),
-                    ..Ask::default()
+                    ..ApiRequest::default()
                 });
                 let row: Value = serde_json::from_str(&row.body).unwrap();
                 row["instances"]["status_msg"] == words

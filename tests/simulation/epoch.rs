@@ -17,7 +17,7 @@ use pocpit::network_node::NetworkNodeClient;
 use pocpit::notify::Notifier;
 use pocpit::vast::VastClient;
 use pocpit::world::{
-    API_KEY, Ask, IMAGE, MODEL, PARTICIPANT, PROXY_NODE, Scenario, Troubles, World,
+    API_KEY, ApiRequest, IMAGE, MODEL, PARTICIPANT, PROXY_NODE, RandomFaults, Scenario, World,
 };
 use serde_json::json;
 
@@ -215,12 +215,12 @@ impl Campaign {
     /// Somebody else's instance on the same account.
     fn plant_what_is_not_ours(&self) {
         let mut world = self.stage.world();
-        let ask = |method: &str, path: &str, body| Ask {
+        let ask = |method: &str, path: &str, body| ApiRequest {
             method: method.into(),
             path: path.into(),
             body,
             bearer: Some(API_KEY.into()),
-            ..Ask::default()
+            ..ApiRequest::default()
         };
         let found: serde_json::Value =
             serde_json::from_str(&world.vast(&ask("POST", "/api/v0/bundles/", json!({}))).body)
@@ -438,9 +438,9 @@ fn hedging(seed: u64) -> Hedging {
 
 /// What is there to go wrong.
 pub fn scenario(plan: Plan) -> Scenario {
-    let troubles = match plan {
-        Plan::Calm | Plan::WrongClock => Troubles::default(),
-        Plan::Faulty | Plan::Crashing => Troubles {
+    let random_faults = match plan {
+        Plan::Calm | Plan::WrongClock => RandomFaults::default(),
+        Plan::Faulty | Plan::Crashing => RandomFaults {
             endless_pulls: 0.02,
             broken_hosts: 0.02,
             stalled_downloads: 0.02,
@@ -458,7 +458,7 @@ pub fn scenario(plan: Plan) -> Scenario {
     Scenario {
         credit: 1e9,
         rate_limits: true,
-        troubles,
+        random_faults,
         ..Scenario::default()
     }
 }

@@ -12,7 +12,7 @@ use pocpit::ports::{
     Clock, CommandOutput, LinkError, LogPlace, Remote, RemoteSession, TailChunk, TunnelEnds,
     TunnelSpec, TunnelTraffic,
 };
-use pocpit::world::{Ask, Outgoing, Polled, Reply, Scenario, World};
+use pocpit::world::{ApiRequest, ApiResponse, NodePoll, Outgoing, Scenario, World};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -275,7 +275,7 @@ impl Stage {
         }
     }
 
-    fn poll(&self, api: &str, inference: &str) -> Result<Polled, String> {
+    fn poll(&self, api: &str, inference: &str) -> Result<NodePoll, String> {
         let refused = || "connection refused".to_owned();
         let state = self
             .at_machine("GET", &format!("{api}/api/v1/state"), Value::Null)
@@ -283,20 +283,20 @@ impl Stage {
         let state: Value = serde_json::from_str(&state.body).unwrap_or_default();
         let state = state["state"].as_str().unwrap_or("UNKNOWN").to_owned();
         if state != "INFERENCE" {
-            return Ok(Polled { state, model: None });
+            return Ok(NodePoll { state, model: None });
         }
         let models = self
             .at_machine("GET", &format!("{inference}/v1/models"), Value::Null)
             .ok_or_else(refused)?;
         let models: Value = serde_json::from_str(&models.body).unwrap_or_default();
-        Ok(Polled {
+        Ok(NodePoll {
             state,
             model: models["data"][0]["id"].as_str().map(str::to_owned),
         })
     }
 
     /// A call to a machine through its tunnel, with a version before the path or without.
-    pub fn at_machine(&self, method: &str, url: &str, body: Value) -> Option<Reply> {
+    pub fn at_machine(&self, method: &str, url: &str, body: Value) -> Option<ApiResponse> {
         let url: url::Url = url.parse().ok()?;
         let end = SocketAddr::new(url.host_str()?.parse().ok()?, url.port()?);
         let (machine, port) = *locked(&self.tunnels).get(&end)?;
@@ -314,11 +314,11 @@ impl Stage {
         };
         world.mlnode(
             machine,
-            &Ask {
+            &ApiRequest {
                 method: method.into(),
                 path,
                 body,
-                ..Ask::default()
+                ..ApiRequest::default()
             },
         )
     }

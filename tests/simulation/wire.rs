@@ -8,7 +8,7 @@ use futures_util::stream::{self, StreamExt as _};
 use pocpit::http::{
     Answer, BrokenBody, HttpMethod, HttpRequest, Messages, Transport, TransportError,
 };
-use pocpit::world::{Ask, Reply};
+use pocpit::world::{ApiRequest, ApiResponse};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use url::Url;
@@ -24,7 +24,7 @@ pub struct Wire {
 
 impl Wire {
     /// `None`: nobody listens there.
-    fn perform(&self, request: &HttpRequest) -> Option<Reply> {
+    fn perform(&self, request: &HttpRequest) -> Option<ApiResponse> {
         let method = match request.method {
             HttpMethod::Get => "GET",
             HttpMethod::Post => "POST",
@@ -36,7 +36,7 @@ impl Wire {
             .url
             .query_pairs()
             .map(|(name, value)| (name.into_owned(), value.into_owned()));
-        let ask = Ask {
+        let ask = ApiRequest {
             method: method.into(),
             path: request.url.path().into(),
             query: of_url.chain(request.query.iter().cloned()).collect(),
@@ -78,8 +78,8 @@ impl Wire {
     }
 }
 
-fn nothing() -> Reply {
-    Reply {
+fn nothing() -> ApiResponse {
+    ApiResponse {
         status: 200,
         body: "{}".into(),
     }

@@ -16,7 +16,7 @@ mod viewer;
 
 use pocpit::domain::{GateKind, Mode, ServiceState, Step};
 use pocpit::engine::{Command, QuitChoice};
-use pocpit::world::{Fault, FaultKind, PocVersion, Scenario, Troubles};
+use pocpit::world::{Fault, FaultKind, PocVersion, RandomFaults, Scenario};
 
 use rig::Rig;
 
@@ -258,9 +258,9 @@ async fn a_boot_that_fails_is_taken_down_with_its_cause() {
 async fn rentals_that_cost_more_than_their_offers_are_given_back_and_counted_in_full() {
     // Given a market that charges more than it offers, when auto rents there,
     let scenario = Scenario {
-        troubles: Troubles {
+        random_faults: RandomFaults {
             dearer: 1.0,
-            ..Troubles::default()
+            ..RandomFaults::default()
         },
         ..Scenario::default()
     };

@@ -1,7 +1,6 @@
 //! One connection: who may log in, what channels and forwards there are.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use russh::server::{
     Auth, ChannelOpenHandle, Handle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey,
@@ -9,70 +8,10 @@ use russh::server::{
 use russh::{Channel, ChannelId, ChannelOpenFailure};
 use tokio_util::sync::CancellationToken;
 
+use super::forwards::{ForwardOwner, Forwards};
 use super::{Dialer, Machine, exec};
 
-/// First port that is given to a forward which asks for any.
-const FIRST_FREE_PORT: u16 = 40_000;
 const PIPE: usize = 64 * 1024;
-
-/// Ports of a machine that remote forwards listen on, with the connection they belong to.
-#[derive(Debug, Default)]
-pub(super) struct Forwards(Mutex<BTreeMap<u16, Owner>>);
-
-#[derive(Debug, Clone)]
-struct Owner {
-    connection: u64,
-    cut: CancellationToken,
-}
-
-impl Forwards {
-    /// Takes a port (any for 0); absent when somebody has it.
-    fn take(&self, port: u16, owner: Owner) -> Option<u16> {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let port = match port {
-            0 => (FIRST_FREE_PORT..=u16::MAX).find(|port| !taken.contains_key(port))?,
-            port => port,
-        };
-        if taken.contains_key(&port) {
-            return None;
-        }
-        taken.insert(port, owner);
-        Some(port)
-    }
-
-    /// Gives a port back; false when it is not this connection's.
-    fn give_back(&self, port: u16, connection: u64) -> bool {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let owner = taken.get(&port);
-        let ours = owner.is_some_and(|owner| owner.connection == connection);
-        if ours {
-            taken.remove(&port);
-        }
-        ours
-    }
-
-    fn of(&self, connection: u64) -> Vec<u16> {
-        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        taken
-            .iter()
-            .filter(|(_, owner)| owner.connection == connection)
-            .map(|(port, _)| *port)
-            .collect()
-    }
-
-    /// Ends the connection that has this port.
-    pub(super) fn cut_owner(&self, port: u16) {
-        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(owner) = taken.get(&port) {
-            owner.cut.cancel();
-        }
-    }
-
-    pub(super) fn is_taken(&self, port: u16) -> bool {
-        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.contains_key(&port)
-    }
-}
 
 /// The server's side of one connection.
 pub(super) struct Connection {
@@ -114,7 +53,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         for port in self.forwards.of(self.number) {
             self.machine.offer_forward(port, None);
-            self.forwards.give_back(port, self.number);
+            self.forwards.release(port, self.number);
         }
     }
 }
@@ -215,11 +154,11 @@ impl Handler for Connection {
         session: &mut Session,
     ) -> Result<bool, russh::Error> {
         let wanted = u16::try_from(*port).unwrap_or(0);
-        let owner = Owner {
+        let owner = ForwardOwner {
             connection: self.number,
             cut: self.cut.clone(),
         };
-        let Some(taken) = self.forwards.take(wanted, owner) else {
+        let Some(taken) = self.forwards.claim(wanted, owner) else {
             return Ok(false);
         };
         *port = u32::from(taken);
@@ -239,7 +178,7 @@ impl Handler for Connection {
         let Ok(port) = u16::try_from(port) else {
             return Ok(false);
         };
-        let ours = self.forwards.give_back(port, self.number);
+        let ours = self.forwards.release(port, self.number);
         if ours {
             self.machine.offer_forward(port, None);
         }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use russh::server::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 
-use super::super::inside::FRONT;
 use super::Machine;
-use super::connection::Forwards;
+use super::forwards::Forwards;
 use super::script::{Place, Script, Step};
+use crate::world::machine_fs::FRONT;
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// That a connection which is cut still has its ports.

@@ -2,6 +2,7 @@
 
 mod connection;
 mod exec;
+mod forwards;
 mod script;
 
 use std::io;
@@ -18,7 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use connection::{Connection, Forwards};
+use connection::Connection;
+use forwards::Forwards;
 
 /// Opens one connection through a remote forward, from inside the machine to the other side.
 pub type Dialer = Arc<dyn Fn() -> BoxFuture<'static, Option<DuplexStream>> + Send + Sync>;

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::DuplexStream;
 
-use super::serve::{Service, Shared, serve_stream};
-use super::ssh_host::{Dialer, Machine};
+use crate::world::serve::http::serve_stream;
+use crate::world::serve::shared::{Shared, SimService};
+use crate::world::ssh_host::{Dialer, Machine};
 
 /// One machine of a served world.
-pub(super) struct RentedMachine {
+pub(in crate::world) struct RentedMachine {
     pub id: u64,
     pub shared: Arc<Shared>,
     pub forwards: Mutex<BTreeMap<u16, Dialer>>,
@@ -52,7 +53,7 @@ impl Machine for RentedMachine {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         tokio::spawn(serve_stream(
             self.shared.clone(),
-            Service::Machine(self.id),
+            SimService::Machine(self.id),
             theirs,
         ));
         Some(ours)

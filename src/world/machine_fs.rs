@@ -90,7 +90,7 @@ impl World {
 
     /// The container port and path that a request to a mapped port comes to. Where a front was
     /// started, it takes a version before the path away; elsewhere the `MLNode` sees it.
-    pub fn behind(&self, id: u64, port: u16, path: &str) -> (u16, String) {
+    pub fn gateway_target(&self, id: u64, port: u16, path: &str) -> (u16, String) {
         let front = self.read_file(id, FRONT, 0, 1_000).unwrap_or_default();
         let front = String::from_utf8_lossy(&front).into_owned();
         let target = front.split_whitespace().find_map(|pair| {

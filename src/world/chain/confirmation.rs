@@ -5,11 +5,13 @@ use serde_json::{Value, json};
 
 use crate::domain::Time;
 
-use super::chain::{CUTOFF, GENERATION, Phase, VALIDATION_START};
-use super::clock::seconds;
-use super::network_node::is_foreign;
-use super::state::{Reply, WEIGHT_PER_BATCH, World};
-use super::truth::Confirmation;
+use crate::world::chain::schedule::{CUTOFF, GENERATION, VALIDATION_START};
+use crate::world::clock::seconds;
+use crate::world::exchange::ApiResponse;
+use crate::world::model::PocPhase;
+use crate::world::network_node::is_unmanaged;
+use crate::world::state::{WEIGHT_PER_BATCH, World};
+use crate::world::truth::Confirmation;
 
 /// Blocks from the trigger to the end.
 const VALIDATION_END: u64 = 120 + VALIDATION_START + CUTOFF;
@@ -17,7 +19,7 @@ const UPGRADE_SECONDS: f64 = 1_200.0;
 
 impl World {
     /// Where generation of this epoch's confirmation begins, if there is one.
-    pub(super) fn confirmation_start(&self, epoch: u64) -> Option<u64> {
+    pub(in crate::world) fn confirmation_start(&self, epoch: u64) -> Option<u64> {
         Some(self.confirmation_trigger(epoch)? + CUTOFF)
     }
 
@@ -27,24 +29,24 @@ impl World {
     }
 
     /// The phase of the confirmation that is under way; `Inference` when none is.
-    pub(super) fn confirmation_round(&self) -> Phase {
+    pub(in crate::world) fn confirmation_round(&self) -> PocPhase {
         let begun = self.confirmation_start(self.epoch());
         match begun.and_then(|start| self.height().checked_sub(start)) {
-            Some(since) if since < GENERATION => Phase::Generate,
-            Some(since) if since < VALIDATION_START => Phase::Exchange,
-            Some(since) if since < VALIDATION_END - CUTOFF => Phase::Validate,
-            _ => Phase::Inference,
+            Some(since) if since < GENERATION => PocPhase::Generate,
+            Some(since) if since < VALIDATION_START => PocPhase::Exchange,
+            Some(since) if since < VALIDATION_END - CUTOFF => PocPhase::Validate,
+            _ => PocPhase::Inference,
         }
     }
 
     /// When the next confirmation begins to generate.
-    pub(super) fn next_confirmation(&self) -> Option<Time> {
+    pub(in crate::world) fn next_confirmation(&self) -> Option<Time> {
         let start = self.confirmation_start(self.epoch())?;
         (start > self.height()).then(|| self.block_time(start))
     }
 
     /// The event as the public API tells it at `offset` blocks after `poc_start`.
-    pub(super) fn confirmation_event(&self, epoch: u64, offset: u64) -> Option<Value> {
+    pub(in crate::world) fn confirmation_event(&self, epoch: u64, offset: u64) -> Option<Value> {
         let trigger = self.confirmation_trigger(epoch)?;
         let phase = match (World::poc_start(epoch) + offset).checked_sub(trigger)? {
             0..CUTOFF => 1,
@@ -58,14 +60,14 @@ impl World {
     }
 
     /// The Network Node has the nodes with weight generate once more; at the end the chain counts.
-    pub(super) fn follow_confirmation(&mut self) {
+    pub(in crate::world) fn follow_confirmation(&mut self) {
         let epoch = self.epoch();
-        if self.confirmation_round() == Phase::Generate && self.now >= self.next_reconcile {
+        if self.confirmation_round() == PocPhase::Generate && self.now >= self.next_reconcile {
             self.next_reconcile = self.now + seconds(30.0);
             let waiting: Vec<String> = self
                 .active
                 .keys()
-                .filter(|id| self.nodes.contains_key(*id) && !is_foreign(id))
+                .filter(|id| self.nodes.contains_key(*id) && !is_unmanaged(id))
                 .filter(|id| !self.confirming.contains_key(*id))
                 .cloned()
                 .collect();
@@ -86,7 +88,7 @@ impl World {
     /// Of each node the lesser of what it had and what it showed again.
     fn confirmed(&self) -> Confirmation {
         let shown = |id: &String, weight: u64| {
-            if is_foreign(id) {
+            if is_unmanaged(id) {
                 return weight;
             }
             let batches = self.confirming.get(id).copied().unwrap_or_default();
@@ -102,7 +104,7 @@ impl World {
         }
     }
 
-    pub(super) fn plan_upgrade(&mut self) {
+    pub(in crate::world) fn plan_upgrade(&mut self) {
         if let Some(height) = self.upgrade_height() {
             self.halts.push((height, UPGRADE_SECONDS));
         }
@@ -114,7 +116,7 @@ impl World {
     }
 
     /// What governance decided, by the chain's own REST API.
-    pub(super) fn chain_rest(&self, path: &str) -> Option<Reply> {
+    pub(in crate::world) fn chain_rest(&self, path: &str) -> Option<ApiResponse> {
         Some(match path.trim_matches('/') {
             "cosmos/upgrade/v1beta1/current_plan" => {
                 let planned = self
@@ -123,10 +125,10 @@ impl World {
                 let plan = planned.map(
                     |height| json!({"name": "v0.2.14", "height": height.to_string(), "info": ""}),
                 );
-                Reply::ok(&json!({ "plan": plan }))
+                ApiResponse::ok(&json!({ "plan": plan }))
             }
             "productscience/inference/inference/params" => {
-                Reply::ok(&json!({"params": {"confirmation_poc_params": {
+                ApiResponse::ok(&json!({"params": {"confirmation_poc_params": {
                     "expected_confirmations_per_epoch": self.scenario.expected_confirmations.to_string(),
                     "alpha_threshold": {"value": "5", "exponent": -1}, "slash_fraction": {"value": "1", "exponent": -1},
                     "upgrade_protection_window": "500"}}}))

@@ -4,30 +4,22 @@ use serde_json::{Value, json};
 
 use crate::domain::Time;
 
-use super::clock::seconds;
-use super::mlnode::{GRAPHS, Load, MlNode};
-use super::state::{Ask, Reply};
+use crate::world::clock::seconds;
+use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::mlnode::boot::GRAPHS;
+use crate::world::model::{ModelLoad, SimMlNode, VllmServer};
 
 /// The image's name, without its tag.
-pub(super) const IMAGE: &str = "vllm/vllm-openai";
+pub(in crate::world) const IMAGE: &str = "vllm/vllm-openai";
 const VERSION: &str = "0.11.2";
 /// It imports and resolves for so long before it loads anything.
 const PRELUDE: f64 = 45.0;
 /// Longer than any world is looked at.
 const NEVER: f64 = 1e8;
 
-/// A server, once it listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Server {
-    pub port: u16,
-    model: String,
-    /// What it calls it.
-    name: String,
-}
-
-impl Server {
+impl VllmServer {
     /// By its command line: `vllm serve MODEL --port 8000 …`, or what a shell says otherwise.
-    fn parse(command: &str) -> Result<Server, String> {
+    fn parse(command: &str) -> Result<VllmServer, String> {
         let words: Vec<&str> = command.split_whitespace().map(unquoted).collect();
         let words = match words.as_slice() {
             ["exec", rest @ ..] => rest,
@@ -41,7 +33,7 @@ impl Server {
             let at = options.iter().position(|word| *word == name)?;
             options.get(at + 1).copied()
         };
-        Ok(Server {
+        Ok(VllmServer {
             port: option("--port")
                 .and_then(|port| port.parse().ok())
                 .unwrap_or(8000),
@@ -50,20 +42,22 @@ impl Server {
         })
     }
 
-    pub fn answer(&self, ask: &Ask) -> Reply {
+    pub fn answer(&self, ask: &ApiRequest) -> ApiResponse {
         match (ask.method.as_str(), ask.path.as_str()) {
-            ("GET", "/health") => Reply::text(200, ""),
-            ("GET", "/version") => Reply::ok(&json!({"version": VERSION})),
-            ("GET", "/v1/models") => Reply::ok(&json!({"object": "list", "data": [self.card()]})),
-            ("POST", "/v1/chat/completions") if ask.body["model"] == json!(self.name) => {
-                Reply::ok(&self.completion())
+            ("GET", "/health") => ApiResponse::text(200, ""),
+            ("GET", "/version") => ApiResponse::ok(&json!({"version": VERSION})),
+            ("GET", "/v1/models") => {
+                ApiResponse::ok(&json!({"object": "list", "data": [self.card()]}))
             }
-            ("POST", "/v1/chat/completions") => Reply::new(
+            ("POST", "/v1/chat/completions") if ask.body["model"] == json!(self.name) => {
+                ApiResponse::ok(&self.completion())
+            }
+            ("POST", "/v1/chat/completions") => ApiResponse::new(
                 404,
                 &json!({"error": {"message": format!("The model {} does not exist.", ask.body["model"]),
                     "type": "NotFoundError", "param": "model", "code": 404}}),
             ),
-            _ => Reply::new(404, &json!({"detail": "Not Found"})),
+            _ => ApiResponse::new(404, &json!({"detail": "Not Found"})),
         }
     }
 
@@ -85,9 +79,9 @@ fn unquoted(word: &str) -> &str {
 }
 
 /// Starts the command on a machine. It begins with the container.
-pub(super) fn run(mut node: MlNode, running_at: Time, command: &str) -> MlNode {
+pub(in crate::world) fn run(mut node: SimMlNode, running_at: Time, command: &str) -> SimMlNode {
     node.api_at = running_at + seconds(NEVER);
-    let server = match Server::parse(command) {
+    let server = match VllmServer::parse(command) {
         Ok(server) => server,
         Err(words) => {
             node.say(running_at + seconds(3.0), &words);
@@ -103,7 +97,7 @@ pub(super) fn run(mut node: MlNode, running_at: Time, command: &str) -> MlNode {
     node
 }
 
-fn introduce(node: &mut MlNode, running_at: Time, server: &Server) {
+fn introduce(node: &mut SimMlNode, running_at: Time, server: &VllmServer) {
     let told = [
         (
             12.0,
@@ -130,14 +124,14 @@ fn introduce(node: &mut MlNode, running_at: Time, server: &Server) {
 }
 
 /// The download is silent: its beginning and its end are told.
-fn load(node: &mut MlNode, at: Time, server: &Server) {
+fn load(node: &mut SimMlNode, at: Time, server: &VllmServer) {
     let worker = "(Worker_TP0 pid=512) INFO 11-24 11:43:12";
     let model = &server.model;
     node.say(
         at,
         &format!("{worker} [gpu_model_runner.py:3259] Starting to load model {model}...\n"),
     );
-    if node.load_ends == Load::Stalls {
+    if node.load_ends == ModelLoad::Stalls {
         return;
     }
     let loaded = at + seconds(node.download);
@@ -150,7 +144,7 @@ fn load(node: &mut MlNode, at: Time, server: &Server) {
     );
     node.say_shards(loaded);
     let graphs = loaded + seconds(node.load);
-    if let Load::Fails(why) = node.load_ends.clone() {
+    if let ModelLoad::Fails(why) = node.load_ends.clone() {
         let line = format!(
             "\n(EngineCore_DP0 pid=441) ERROR 11-24 11:54:11 [core.py:843] {why}\nRuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {{}}\n"
         );
@@ -160,7 +154,7 @@ fn load(node: &mut MlNode, at: Time, server: &Server) {
     node.api_at = graphs + seconds(GRAPHS);
 }
 
-fn capture(node: &mut MlNode, graphs: Time, server: &Server) {
+fn capture(node: &mut SimMlNode, graphs: Time, server: &VllmServer) {
     let worker = "(Worker_TP0 pid=512) INFO 11-24 11:54:11";
     let line = format!(
         "\n{worker} [gpu_model_runner.py:3338] Model loading took 54.1377 GiB memory and {:.6} seconds\n",
@@ -188,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_command_line_says_what_is_served_where() {
-        let server = Server::parse(
+        let server = VllmServer::parse(
             "exec vllm serve 'org/model' '--tensor-parallel-size' '4' --host 127.0.0.1 --port 8100",
         )
         .unwrap();
@@ -196,13 +190,13 @@ mod tests {
             (server.port, server.model.as_str(), server.name.as_str()),
             (8100, "org/model", "org/model")
         );
-        let named = Server::parse("vllm serve org/model --served-model-name short").unwrap();
+        let named = VllmServer::parse("vllm serve org/model --served-model-name short").unwrap();
         assert_eq!((named.port, named.name.as_str()), (8000, "short"));
     }
 
     #[test]
     fn another_command_is_not_found_in_its_image() {
-        let said = Server::parse("uvicorn api.app:app").unwrap_err();
+        let said = VllmServer::parse("uvicorn api.app:app").unwrap_err();
         assert!(said.contains("uvicorn: not found"), "{said}");
     }
 }

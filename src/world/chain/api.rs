@@ -1,143 +1,24 @@
-//! The chain: heights, block times, epochs, and what the public API and the RPC say of them.
-
-use serde_json::{Value, json};
+//! What the public API and the RPC say.
 
 use crate::domain::Time;
-
-use super::clock::{as_seconds, seconds};
-use super::state::{Ask, MODEL, PARTICIPANT, Reply, World, number, unit};
-
-pub(super) const EPOCH_LENGTH: u64 = 15_391;
-const FIRST_POC_START: u64 = 5_521_333;
-pub(super) const GENERATION: u64 = 60;
-pub(super) const VALIDATION_START: u64 = 65;
-const VALIDATION: u64 = 120;
-const SHORT_VALIDATION: u64 = 60;
-const NEW_VALIDATORS_DELAY: u64 = 120;
-pub(super) const CUTOFF: u64 = 80;
-
-/// Where the chain is relative to the latest `poc_start`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Phase {
-    Generate,
-    Exchange,
-    Validate,
-    Inference,
-}
+use crate::world::chain::schedule::{
+    CUTOFF, EPOCH_LENGTH, GENERATION, NEW_VALIDATORS_DELAY, VALIDATION_START, epoch_at,
+};
+use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::state::{MODEL, PARTICIPANT, World};
+use serde_json::{Value, json};
 
 impl World {
-    /// The epoch in which every world begins.
-    pub const FIRST_EPOCH: u64 = 358;
-
-    fn first_height(&self) -> u64 {
-        FIRST_POC_START + EPOCH_LENGTH - self.scenario.blocks_before_poc.min(EPOCH_LENGTH)
-    }
-
-    /// Time of a block. Jitter stays under half a block, so that times rise with heights.
-    pub fn block_time(&self, height: u64) -> Time {
-        let mean = self.scenario.block_seconds;
-        let blocks = number(height) - number(self.first_height());
-        let jitter = (unit(self.seed, 7, height) - 0.5) * mean * 0.6;
-        let halted = self.halts.iter().filter(|(last, _)| *last < height);
-        let halted: f64 = halted.map(|(_, length)| length).sum();
-        self.start + seconds(blocks * mean + jitter + halted)
-    }
-
-    /// Whether and where the chain halts before the `PoC` of an epoch is fixed an epoch ahead.
-    pub(super) fn plan_halt(&mut self, epoch: u64) {
-        self.halts.extend(self.halt_before(epoch));
-    }
-
-    pub(super) fn validation_end(&self, epoch: u64) -> u64 {
-        VALIDATION_START + self.validation(epoch)
-    }
-
-    pub(super) fn new_validators(&self, epoch: u64) -> u64 {
-        self.validation_end(epoch) + NEW_VALIDATORS_DELAY
-    }
-
-    fn validation(&self, epoch: u64) -> u64 {
-        if self.has_short_validation(epoch) {
-            SHORT_VALIDATION
-        } else {
-            VALIDATION
-        }
-    }
-
-    /// The latest height at `time`.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "bounded below by zero"
-    )]
-    pub(super) fn height_at(&self, time: Time) -> u64 {
-        let mut passed = as_seconds(time - self.start);
-        for (last, length) in &self.halts {
-            let began = self.block_time(*last);
-            if time > began {
-                passed -= length.min(as_seconds(time - began));
-            }
-        }
-        let blocks = passed / self.scenario.block_seconds;
-        let mut height = (number(self.first_height()) + blocks + 1.0).max(1.0) as u64;
-        while self.block_time(height) > time && height > 1 {
-            height -= 1;
-        }
-        height
-    }
-
-    /// The latest height.
-    pub fn height(&self) -> u64 {
-        self.height
-    }
-
-    /// Index of the latest epoch: it rises exactly at `poc_start`.
-    pub fn epoch(&self) -> u64 {
-        epoch_at(self.height())
-    }
-
-    /// `poc_start` of an epoch.
-    pub fn poc_start(epoch: u64) -> u64 {
-        FIRST_POC_START + (epoch - World::FIRST_EPOCH) * EPOCH_LENGTH
-    }
-
-    pub(super) fn phase(&self) -> Phase {
-        let epoch = self.epoch();
-        match self.height() - World::poc_start(epoch) {
-            0..GENERATION => Phase::Generate,
-            GENERATION..VALIDATION_START => Phase::Exchange,
-            offset if offset < self.validation_end(epoch) => Phase::Validate,
-            _ => Phase::Inference,
-        }
-    }
-
-    /// The phase of whatever `PoC` is under way, a confirmation too.
-    pub(super) fn round(&self) -> Phase {
-        match self.phase() {
-            Phase::Inference => self.confirmation_round(),
-            phase => phase,
-        }
-    }
-
-    pub(super) fn generation_end(&self) -> Time {
-        let start = World::poc_start(self.epoch());
-        let begun = match self.phase() {
-            Phase::Inference => self.confirmation_start(self.epoch()),
-            _ => None,
-        };
-        self.block_time(begun.unwrap_or(start) + GENERATION)
-    }
-
     /// Answers a call to the chain's public API.
-    pub fn public_api(&self, ask: &Ask) -> Reply {
+    pub fn public_api(&self, ask: &ApiRequest) -> ApiResponse {
         if let Some(reply) = self.chain_rest(&ask.path) {
             return reply;
         }
         let path = ask.path.strip_prefix("/api").unwrap_or(&ask.path);
         match path.trim_end_matches('/') {
-            "/v1/epochs/latest" => Reply::ok(&self.epoch_reply()),
-            "/v1/epochs/current/participants" => Reply::ok(&self.participants_reply()),
-            "/v1/governance/models" => Reply::ok(&json!({"models": [{
+            "/v1/epochs/latest" => ApiResponse::ok(&self.epoch_reply()),
+            "/v1/epochs/current/participants" => ApiResponse::ok(&self.participants_reply()),
+            "/v1/governance/models" => ApiResponse::ok(&json!({"models": [{
                 "id": MODEL, "proposed_by": "gonka10d07y265gmmuvt4z0w9aw880jnsr700j2h5m33", "units_of_compute_per_token": "100",
                 "hf_repo": MODEL, "hf_commit": "", "model_args": ["--tensor-parallel-size", "4"], "v_ram": "320", "throughput_per_nonce": "1000"}]})),
             other => self
@@ -147,36 +28,36 @@ impl World {
     }
 
     /// The chain's own REST: weights of an epoch and what confirmations left of them.
-    fn epoch_group(&self, path: &str) -> Option<Reply> {
+    fn epoch_group(&self, path: &str) -> Option<ApiResponse> {
         let epoch = path.strip_prefix("/productscience/inference/inference/epoch_group_data/")?;
         let of_epoch = |epoch: u64| self.active_epoch == epoch;
         if !epoch.parse().is_ok_and(of_epoch) {
-            return Some(Reply::error(404, "epoch group data not found"));
+            return Some(ApiResponse::error(404, "epoch group data not found"));
         }
         let total: u64 = self.active.values().sum();
         let result = self.confirmations.get(&self.active_epoch);
         let confirmed = result.map_or(total, |result| result.confirmed);
-        Some(Reply::ok(
+        Some(ApiResponse::ok(
             &json!({"epoch_group_data": {"epoch_index": epoch, "validation_weights": [
             {"member_address": PARTICIPANT, "weight": total.to_string(), "reputation": 90,
              "confirmation_weight": confirmed.to_string(), "voting_power": total.to_string()}]}}),
         ))
     }
 
-    fn public_other(path: &str) -> Reply {
+    fn public_other(path: &str) -> ApiResponse {
         if let Some(address) = path.strip_prefix("/v1/participants/") {
             if address != PARTICIPANT {
-                return Reply::error(404, "participant not found");
+                return ApiResponse::error(404, "participant not found");
             }
-            return Reply::ok(&json!({"pubkey": "A1b2", "balance": 1_000_000}));
+            return ApiResponse::ok(&json!({"pubkey": "A1b2", "balance": 1_000_000}));
         }
         if path.starts_with("/v1/epochs/") {
-            return Reply::error(
+            return ApiResponse::error(
                 400,
                 "only getting info about the current epoch is supported at the moment",
             );
         }
-        Reply::error(404, "Not Found")
+        ApiResponse::error(404, "Not Found")
     }
 
     fn epoch_reply(&self) -> Value {
@@ -225,10 +106,10 @@ impl World {
     }
 
     /// Answers a call to the chain node's RPC.
-    pub fn rpc(&self, ask: &Ask) -> Reply {
+    pub fn rpc(&self, ask: &ApiRequest) -> ApiResponse {
         let latest = self.height();
         match ask.path.trim_end_matches('/') {
-            "/status" => Reply::ok(
+            "/status" => ApiResponse::ok(
                 &json!({"jsonrpc": "2.0", "id": -1, "result": {"sync_info": {"latest_block_height": latest.to_string(),
                 "latest_block_time": rfc3339(self.block_time(latest)), "catching_up": false}}}),
             ),
@@ -242,31 +123,25 @@ impl World {
                     let data = format!(
                         "height {height} must be less than or equal to the current blockchain height {latest}"
                     );
-                    return Reply::new(
+                    return ApiResponse::new(
                         500,
                         &json!({"jsonrpc": "2.0", "id": -1, "error": {"code": -32603, "message": "Internal error", "data": data}}),
                     );
                 }
                 let header = self.header(height);
-                Reply::ok(
+                ApiResponse::ok(
                     &json!({"jsonrpc": "2.0", "id": -1, "result": {"block": {"header": header}}}),
                 )
             }
-            _ => Reply::error(404, "Not Found"),
+            _ => ApiResponse::error(404, "Not Found"),
         }
     }
-}
 
-impl World {
     /// A block's header.
-    pub(super) fn header(&self, height: u64) -> Value {
+    pub(in crate::world) fn header(&self, height: u64) -> Value {
         json!({"chain_id": "gonka-mainnet", "height": height.to_string(),
             "time": rfc3339(self.block_time(height))})
     }
-}
-
-fn epoch_at(height: u64) -> u64 {
-    World::FIRST_EPOCH + (height - FIRST_POC_START) / EPOCH_LENGTH
 }
 
 fn stages(epoch: u64, validation: u64) -> Value {

@@ -5,17 +5,10 @@ use serde_json::{Value, json};
 
 use crate::domain::Time;
 
-use super::clock::{as_seconds, seconds};
-use super::state::{Ask, Reply, World};
-use super::vast::Instance;
-
-/// A copy that a host uploads, or has uploaded.
-#[derive(Debug, Clone)]
-pub(super) struct LogCopy {
-    number: u64,
-    there_at: Time,
-    text: String,
-}
+use crate::world::clock::{as_seconds, seconds};
+use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::model::{LogCopy, SimInstance};
+use crate::world::state::World;
 
 /// A host takes so long to upload one.
 const UPLOAD: f64 = 3.0;
@@ -23,16 +16,16 @@ const UPLOAD: f64 = 3.0;
 const KEPT: f64 = 600.0;
 
 impl World {
-    pub(super) fn request_log(&mut self, id: u64, body: &Value) -> Reply {
+    pub(in crate::world) fn request_log(&mut self, id: u64, body: &Value) -> ApiResponse {
         let Some(instance) = self.instances.get(&id).filter(|i| i.destroyed_at.is_none()) else {
-            return Reply::new(
+            return ApiResponse::new(
                 404,
                 &json!({"success": false, "error": "invalid_id", "msg": "Invalid instance id."}),
             );
         };
         // A number of lines, but as text.
         let Some(tail) = body["tail"].as_str().and_then(|tail| tail.parse().ok()) else {
-            return Reply::new(
+            return ApiResponse::new(
                 400,
                 &json!({"success": false, "error": "invalid_args", "msg": "tail must be a string"}),
             );
@@ -47,13 +40,15 @@ impl World {
             text,
         });
         let url = format!("{}/instance_logs/{number}.log", self.uploads_url);
-        Reply::ok(&json!({"success": true, "result_url": url, "msg": "Log is being uploaded"}))
+        ApiResponse::ok(
+            &json!({"success": true, "result_url": url, "msg": "Log is being uploaded"}),
+        )
     }
 
     /// The place that copies are uploaded to. It knows nothing of the market's keys.
-    pub(super) fn uploaded_log(&self, name: &str, ask: &Ask) -> Reply {
+    pub(in crate::world) fn uploaded_log(&self, name: &str, ask: &ApiRequest) -> ApiResponse {
         if ask.bearer.is_some() {
-            return Reply::text(400, "<Error><Code>InvalidArgument</Code></Error>");
+            return ApiResponse::text(400, "<Error><Code>InvalidArgument</Code></Error>");
         }
         let number = name.strip_suffix(".log").and_then(|name| name.parse().ok());
         let copy = self
@@ -61,14 +56,14 @@ impl World {
             .iter()
             .find(|copy| Some(copy.number) == number && copy.there_at <= self.now);
         match copy {
-            Some(copy) => Reply::text(200, &copy.text),
-            None => Reply::text(403, "<Error><Code>AccessDenied</Code></Error>"),
+            Some(copy) => ApiResponse::text(200, &copy.text),
+            None => ApiResponse::text(403, "<Error><Code>AccessDenied</Code></Error>"),
         }
     }
 }
 
 /// What its first process wrote: the workload's own output goes elsewhere.
-fn container_log(instance: &Instance, now: Time) -> String {
+fn container_log(instance: &SimInstance, now: Time) -> String {
     let age = as_seconds(now - instance.running_at);
     let told = [
         (

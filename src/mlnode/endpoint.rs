@@ -1,0 +1,42 @@
+//! Requests to the HTTP API of a workload, behind its tunnel.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::domain::{CallError, CallErrorKind};
+use crate::http::{HttpClient, HttpReply, HttpRequest, join};
+
+/// The node answers within milliseconds, or is busy loading (real time).
+const TIMEOUT: Duration = Duration::from_secs(6);
+
+/// The HTTP API of one workload.
+#[derive(Debug)]
+pub(super) struct NodeEndpoint {
+    pub(super) http: HttpClient,
+    pub(super) api: SocketAddr,
+}
+
+impl NodeEndpoint {
+    pub(super) fn url(&self, path: &str) -> Result<Url, CallError> {
+        let base = Url::parse(&format!("http://{}/", self.api));
+        base.map(|base| join(&base, path))
+            .map_err(|error| CallError {
+                what: "reach the node".to_owned(),
+                kind: CallErrorKind::NotSent,
+                status: None,
+                detail: error.to_string(),
+            })
+    }
+
+    pub(super) async fn get(&self, what: &str, path: &str) -> Result<HttpReply, CallError> {
+        self.http
+            .send(
+                HttpRequest::get(what, self.url(path)?)
+                    .timeout(TIMEOUT)
+                    .tries(1),
+            )
+            .await
+    }
+}

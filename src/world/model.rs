@@ -1,0 +1,162 @@
+//! The parts of the world's state: rentals and what runs on them, nodes, copies of logs.
+
+use std::collections::BTreeMap;
+
+use crate::domain::Time;
+use serde_json::Value;
+
+/// Where the chain is relative to the latest `poc_start`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum PocPhase {
+    Generate,
+    Exchange,
+    Validate,
+    Inference,
+}
+
+/// A rental, alive or destroyed.
+#[derive(Debug, Clone)]
+pub(super) struct SimInstance {
+    pub id: u64,
+    pub label: String,
+    pub rented_at: Time,
+    pub visible_at: Time,
+    pub running_at: Time,
+    pub destroyed_at: Option<Time>,
+    pub cost: f64,
+    pub billed_gb: f64,
+    pub offer: Value,
+    pub order: Value,
+    pub keys: Vec<String>,
+    pub key_at: Time,
+    pub trouble: Option<HostFault>,
+    pub taken_back_at: Option<Time>,
+    pub ssh_port: Option<u16>,
+    /// Container ports and where they are reached from outside.
+    pub mapped: BTreeMap<u16, u16>,
+    pub files: BTreeMap<String, Vec<u8>>,
+    pub mlnode: SimMlNode,
+}
+
+impl SimInstance {
+    pub fn is_running(&self, now: Time) -> bool {
+        self.destroyed_at.is_none() && now >= self.running_at
+    }
+
+    /// Nothing about it changes any more but its cost.
+    pub fn is_at_rest(&self, now: Time) -> bool {
+        let idle = self.lease().is_none() && self.mlnode.started_at.is_none();
+        self.destroyed_at.is_some() || (idle && self.is_running(now))
+    }
+
+    pub fn gpus(&self) -> u64 {
+        self.offer["num_gpus"].as_u64().unwrap_or(1)
+    }
+
+    pub fn disk(&self) -> f64 {
+        self.order["disk"].as_f64().unwrap_or(10.0)
+    }
+
+    /// While it runs, in dollars.
+    pub fn gpu_per_hour(&self) -> f64 {
+        self.offer["dph_base"].as_f64().unwrap_or(0.0)
+    }
+
+    /// As long as it is there, in dollars.
+    pub fn storage_per_hour(&self) -> f64 {
+        self.offer["storage_cost"].as_f64().unwrap_or(0.0) * self.disk() / 720.0
+    }
+
+    pub fn env(&self, name: &str) -> Option<&str> {
+        self.order["env"][name].as_str()
+    }
+
+    /// The later of the environment and the lease file, in unix seconds.
+    pub fn lease(&self) -> Option<i64> {
+        let file = self
+            .files
+            .get("/var/lib/pocpit/lease")
+            .and_then(|b| String::from_utf8_lossy(b).trim().parse().ok());
+        let env = self
+            .env("POCPIT_LEASE_UNTIL")
+            .and_then(|t| t.trim().parse().ok());
+        file.max(env)
+    }
+}
+
+/// What is wrong with one rental.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HostFault {
+    EndlessPull,
+    BrokenHost,
+    StalledDownload,
+    FailingLoad,
+    Vanishing,
+    Dearer,
+}
+
+/// State of an `MLNode`.
+#[derive(Debug, Clone)]
+pub(super) struct SimMlNode {
+    pub api_at: Time,
+    pub started_at: Option<Time>,
+    pub model: String,
+    pub download: f64,
+    pub load: f64,
+    pub load_ends: ModelLoad,
+    pub log: Vec<(Time, Vec<u8>)>,
+    pub logs: bool,
+    pub batch: Option<Batches>,
+    /// vLLM alone runs there, and no `MLNode`.
+    pub vllm: Option<VllmServer>,
+}
+
+/// Where batches go, and when the next one does.
+#[derive(Debug, Clone)]
+pub(super) struct Batches {
+    pub node: Value,
+    pub host: String,
+    pub port: u16,
+    pub path: String,
+    pub next: Time,
+}
+
+/// How the model's load goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ModelLoad {
+    Works,
+    /// The download stops half way and says nothing more.
+    Stalls,
+    /// It ends with this line.
+    Fails(String),
+}
+
+/// A registered node.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub config: Value,
+    pub enabled: bool,
+    pub admin_epoch: u64,
+    pub current: String,
+    pub failure: String,
+    pub seen: Time,
+    pub next_poll: Time,
+    pub in_poc: u64,
+}
+
+/// A copy that a host uploads, or has uploaded.
+#[derive(Debug, Clone)]
+pub(super) struct LogCopy {
+    pub number: u64,
+    pub there_at: Time,
+    pub text: String,
+}
+
+/// A server, once it listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct VllmServer {
+    pub port: u16,
+    pub model: String,
+    /// What it calls it.
+    pub name: String,
+}

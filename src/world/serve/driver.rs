@@ -1,0 +1,188 @@
+//! Lets time pass: performs the calls that the world makes, and starts and stops machines.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::Body;
+use hyper::Request;
+use hyper_util::rt::TokioIo;
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::world::exchange::{NodePoll, Outgoing};
+use crate::world::serve::http::accept;
+use crate::world::serve::machine::RentedMachine;
+use crate::world::serve::shared::{Shared, SimService, TICK};
+use crate::world::ssh_host::SshHost;
+
+pub(in crate::world) async fn drive(shared: Arc<Shared>, http: reqwest::Client) {
+    let mut hosts: BTreeMap<u64, MachineHost> = BTreeMap::new();
+    loop {
+        let (outgoing, wanted) = {
+            let mut world = shared.world();
+            let wanted = world.running();
+            (world.poll_outgoing(), wanted)
+        };
+        follow_machines(&shared, &mut hosts, &wanted).await;
+        for call in outgoing {
+            let machine = match &call {
+                Outgoing::Batch { instance, .. } => {
+                    hosts.get(instance).map(|host| host.machine.clone())
+                }
+                _ => None,
+            };
+            tokio::spawn(perform(shared.clone(), http.clone(), call, machine));
+        }
+        tokio::time::sleep(TICK).await;
+    }
+}
+
+/// A machine as it is reached over the network.
+struct MachineHost {
+    machine: Arc<RentedMachine>,
+    ssh: SshHost,
+    /// Held: its listeners end with it.
+    _mapped: JoinSet<()>,
+}
+
+/// Listens for each container port that the machine's order maps to the outside.
+async fn map_ports(shared: &Arc<Shared>, id: u64) -> JoinSet<()> {
+    let wanted = shared.world().ports_to_map(id);
+    let mut tasks = JoinSet::new();
+    for inside in wanted {
+        let Ok(listener) = TcpListener::bind(("127.0.0.1", 0)).await else {
+            continue;
+        };
+        let Ok(address) = listener.local_addr() else {
+            continue;
+        };
+        shared.world().set_mapped_port(id, inside, address.port());
+        let service = SimService::Mapped(id, inside);
+        tasks.spawn(accept(shared.clone(), service, listener));
+    }
+    tasks
+}
+
+async fn follow_machines(
+    shared: &Arc<Shared>,
+    hosts: &mut BTreeMap<u64, MachineHost>,
+    wanted: &[u64],
+) {
+    for id in wanted {
+        if hosts.contains_key(id) {
+            continue;
+        }
+        let machine = Arc::new(RentedMachine {
+            id: *id,
+            shared: shared.clone(),
+            forwards: Mutex::default(),
+        });
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        if let Ok(ssh) = SshHost::start(listen, shared.seed ^ id, machine.clone()).await {
+            let mapped = map_ports(shared, *id).await;
+            shared.world().set_ssh_port(*id, ssh.addr().port());
+            let host = MachineHost {
+                machine,
+                ssh,
+                _mapped: mapped,
+            };
+            hosts.insert(*id, host);
+        }
+    }
+    let gone: Vec<u64> = hosts
+        .keys()
+        .copied()
+        .filter(|id| !wanted.contains(id))
+        .collect();
+    for id in gone {
+        if let Some(host) = hosts.remove(&id) {
+            host.ssh.stop().await;
+        }
+    }
+}
+
+async fn perform(
+    shared: Arc<Shared>,
+    http: reqwest::Client,
+    call: Outgoing,
+    machine: Option<Arc<RentedMachine>>,
+) {
+    match call {
+        Outgoing::Poll {
+            node,
+            api,
+            inference,
+        } => {
+            let result = poll(&http, &api, &inference).await;
+            shared.world().polled(&node, result);
+        }
+        // The Network Node sees what came of it at the next poll.
+        Outgoing::Post { url, body } => drop(http.post(url).json(&body).send().await),
+        Outgoing::Batch {
+            host,
+            port,
+            path,
+            body,
+            ..
+        } if host != "api" => {
+            let url = format!("http://{host}:{port}{path}");
+            drop(http.post(url).json(&body).send().await);
+        }
+        Outgoing::Batch {
+            port, path, body, ..
+        } => {
+            if let Some(machine) = machine {
+                // A batch that does not arrive does not count: that is all there is to it.
+                let _ = send_batch(&machine, port, &path, &body).await;
+            }
+        }
+    }
+}
+
+async fn poll(http: &reqwest::Client, api: &str, inference: &str) -> Result<NodePoll, String> {
+    let state = get(http, &format!("{api}/api/v1/state")).await?;
+    let state = state["state"].as_str().unwrap_or("UNKNOWN").to_owned();
+    if state != "INFERENCE" {
+        return Ok(NodePoll { state, model: None });
+    }
+    get(http, &format!("{inference}/health")).await?;
+    let models = get(http, &format!("{inference}/v1/models")).await?;
+    Ok(NodePoll {
+        state,
+        model: models["data"][0]["id"].as_str().map(str::to_owned),
+    })
+}
+
+async fn get(http: &reqwest::Client, url: &str) -> Result<Value, String> {
+    let reply = http
+        .get(url)
+        .send()
+        .await
+        .map_err(|e| format!("{url}: {e}"))?;
+    if !reply.status().is_success() {
+        return Err(format!("{url}: HTTP {}", reply.status()));
+    }
+    Ok(reply.json().await.unwrap_or(json!({})))
+}
+
+async fn send_batch(machine: &RentedMachine, port: u16, path: &str, body: &Value) -> Option<()> {
+    let stream = machine.dial_forward(port).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .ok()?;
+    tokio::spawn(connection);
+    let request = Request::post(path)
+        .header("host", "api:9100")
+        .header("content-type", "application/json")
+        .body(Body::from(body.to_string()))
+        .ok()?;
+    tokio::time::timeout(Duration::from_secs(5), sender.send_request(request))
+        .await
+        .ok()?
+        .ok()
+        .map(drop)
+}

@@ -1,0 +1,121 @@
+//! HTTP on one listener or connection.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+
+use super::shared::{Shared, SimService, TICK, new_headers};
+use super::subscription;
+use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::scenario::FaultKind;
+
+/// Serves every connection to a listener.
+pub(in crate::world) async fn accept(
+    shared: Arc<Shared>,
+    service: SimService,
+    listener: TcpListener,
+) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(tokio::spawn(serve_stream(shared.clone(), service, stream))),
+            Err(_) => tokio::time::sleep(TICK).await,
+        }
+    }
+}
+
+/// Serves HTTP on one connection until it ends.
+pub(in crate::world) async fn serve_stream<S>(shared: Arc<Shared>, service: SimService, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let handler =
+        hyper::service::service_fn(move |request| respond(shared.clone(), service, request));
+    // A connection that ends in the middle is the client's business or a planned fault.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), handler)
+        .with_upgrades()
+        .await;
+}
+
+async fn respond(
+    shared: Arc<Shared>,
+    service: SimService,
+    request: Request<Incoming>,
+) -> io::Result<Response<Body>> {
+    if service == SimService::Rpc && subscription::is_upgrade(&request) {
+        return subscription::open(new_headers(shared), request);
+    }
+    let ask = read(request).await?;
+    let fault = shared.fault(service, &ask);
+    match &fault {
+        Some(FaultKind::Status { status, body }) => {
+            return response(&ApiResponse::text(*status, body));
+        }
+        Some(FaultKind::DropBefore) => return Err(io::Error::other("planned fault")),
+        _ => {}
+    }
+    let mut reply = shared
+        .answer(service, &ask)
+        .ok_or_else(|| io::Error::other("nobody listens"))?;
+    match fault {
+        Some(FaultKind::DropAfter) => return Err(io::Error::other("planned fault")),
+        Some(FaultKind::Delay { seconds }) => {
+            tokio::time::sleep(Duration::from_secs_f64(
+                seconds.max(0.0) / shared.clock.speed.max(1e-6),
+            ))
+            .await;
+        }
+        Some(FaultKind::Malformed) => {
+            reply.body = reply
+                .body
+                .chars()
+                .take(reply.body.chars().count() / 2)
+                .collect();
+        }
+        _ => {}
+    }
+    response(&reply)
+}
+
+async fn read(request: Request<Incoming>) -> io::Result<ApiRequest> {
+    let (parts, body) = request.into_parts();
+    let bytes = axum::body::to_bytes(Body::new(body), 4 << 20)
+        .await
+        .map_err(io::Error::other)?;
+    let bearer = parts
+        .headers
+        .get("authorization")
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.strip_prefix("Bearer "));
+    Ok(ApiRequest {
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        query: url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect(),
+        body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        bearer: bearer.map(str::to_owned),
+    })
+}
+
+fn response(reply: &ApiResponse) -> io::Result<Response<Body>> {
+    let status = StatusCode::from_u16(reply.status).map_err(io::Error::other)?;
+    let kind = if reply.body.starts_with(['{', '[', 't', 'f']) {
+        "application/json"
+    } else {
+        "text/plain"
+    };
+    Response::builder()
+        .status(status)
+        .header("content-type", kind)
+        .body(Body::from(reply.body.clone()))
+        .map_err(io::Error::other)
+}

@@ -1,0 +1,230 @@
+//! The world over real HTTP on loopback: a listener a service, one driver that lets time pass.
+
+mod driver;
+mod http;
+mod machine;
+mod shared;
+mod subscription;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use url::Url;
+
+use self::shared::{Shared, SimService, TICK};
+use super::clock::WorldClock;
+use super::scenario::Scenario;
+use super::state::{API_KEY, IMAGE, MODEL, PARTICIPANT, PROXY_NODE, UPSTREAM_KEY, World};
+use super::truth::Truth;
+
+/// How to serve a world.
+#[derive(Debug, Clone)]
+pub struct WorldOptions {
+    /// Everything random depends on it.
+    pub seed: u64,
+    /// What goes wrong.
+    pub scenario: Scenario,
+    /// World seconds per second.
+    pub speed: f64,
+    /// Fixed ports; free ones when absent.
+    pub ports: Option<Ports>,
+}
+
+/// Fixed ports on 127.0.0.1.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ports {
+    /// GPU market.
+    pub vast: u16,
+    /// Chain, public API.
+    pub public_api: u16,
+    /// Chain, RPC.
+    pub rpc: u16,
+    /// Network Node, admin API.
+    pub admin: u16,
+    /// Network Node, callback.
+    pub callback: u16,
+    /// The inference proxy's upstream.
+    pub upstream: u16,
+}
+
+/// A world that is being served.
+pub struct ServedWorld {
+    shared: Arc<Shared>,
+    addrs: [SocketAddr; 6],
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Serves a world; it begins now.
+pub async fn serve(options: WorldOptions) -> io::Result<ServedWorld> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let now = Utc::now();
+    let clock = WorldClock {
+        speed: options.speed,
+        world_start: now,
+        real_start: now,
+    };
+    let world = World::new(options.seed, options.scenario.clone(), now);
+    let shared = Shared::new(world, options.seed, options.scenario, clock);
+    let shared = Arc::new(shared);
+    let ports = options.ports.unwrap_or_default();
+    let wanted = [
+        (SimService::Vast, ports.vast),
+        (SimService::Public, ports.public_api),
+        (SimService::Rpc, ports.rpc),
+        (SimService::Admin, ports.admin),
+        (SimService::Callback, ports.callback),
+        (SimService::Upstream, ports.upstream),
+    ];
+    let mut addrs = [SocketAddr::from(([127, 0, 0, 1], 0)); 6];
+    let mut tasks = Vec::new();
+    for ((service, port), addr) in wanted.into_iter().zip(&mut addrs) {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+        *addr = listener.local_addr()?;
+        tasks.push(tokio::spawn(http::accept(
+            shared.clone(),
+            service,
+            listener,
+        )));
+    }
+    shared.world().uploads_url = format!("http://{}", addrs[0]);
+    if shared.scenario.public_callback {
+        shared.world().callback_url = format!("http://{}/v2/poc-batches", addrs[4]);
+    }
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(5))
+        .build()
+        .map_err(io::Error::other)?;
+    tasks.push(tokio::spawn(driver::drive(shared.clone(), client)));
+    Ok(ServedWorld {
+        shared,
+        addrs,
+        tasks,
+    })
+}
+
+impl ServedWorld {
+    /// The GPU market.
+    pub fn vast_url(&self) -> Url {
+        self.url(0)
+    }
+
+    /// The chain's public API.
+    pub fn public_api_url(&self) -> Url {
+        self.url(1)
+    }
+
+    /// The chain's RPC.
+    pub fn rpc_url(&self) -> Url {
+        self.url(2)
+    }
+
+    /// The Network Node's admin API.
+    pub fn admin_url(&self) -> Url {
+        self.url(3)
+    }
+
+    #[expect(clippy::expect_used, reason = "a socket address is a valid authority")]
+    fn url(&self, index: usize) -> Url {
+        format!("http://{}/", self.addrs[index])
+            .parse()
+            .expect("a valid address")
+    }
+
+    /// The inference proxy's upstream.
+    pub fn upstream_url(&self) -> Url {
+        self.url(5)
+    }
+
+    /// Lets somebody ask an inference proxy something twice a minute of the world, for as long as the
+    /// world is served.
+    pub fn call_inference(&mut self, proxy: SocketAddr) {
+        let pause = Duration::from_secs_f64(30.0 / self.shared.clock.speed.max(1e-6));
+        let url = format!("http://{proxy}/v1/chat/completions");
+        self.tasks.push(tokio::spawn(async move {
+            let Ok(http) = reqwest::Client::builder().no_proxy().build() else {
+                return;
+            };
+            loop {
+                tokio::time::sleep(pause.max(TICK)).await;
+                // Whether it answers is the proxy's business.
+                let _ = http
+                    .post(&url)
+                    .json(&super::upstream::question())
+                    .send()
+                    .await;
+            }
+        }));
+    }
+
+    /// Where the Network Node takes batches.
+    pub fn callback_addr(&self) -> SocketAddr {
+        self.addrs[4]
+    }
+
+    /// The world's clock.
+    pub fn clock(&self) -> WorldClock {
+        self.shared.clock
+    }
+
+    /// The key that the market accepts.
+    pub fn api_key(&self) -> String {
+        API_KEY.into()
+    }
+
+    /// The operator's address on the chain.
+    pub fn participant(&self) -> String {
+        PARTICIPANT.into()
+    }
+
+    /// The one approved model.
+    pub fn model(&self) -> String {
+        MODEL.into()
+    }
+
+    /// An image of the workload.
+    pub fn image(&self) -> String {
+        IMAGE.into()
+    }
+
+    /// The key of the inference proxy's upstream.
+    pub fn upstream_key(&self) -> String {
+        UPSTREAM_KEY.into()
+    }
+
+    /// The inference proxy's id at the Network Node.
+    pub fn proxy_node_id(&self) -> String {
+        PROXY_NODE.into()
+    }
+
+    /// Container ports of a rental and where they are reached from outside.
+    pub fn mapped_ports(&self, rental: u64) -> BTreeMap<u16, u16> {
+        self.shared.world().mapped_ports(rental)
+    }
+
+    /// What really happened so far.
+    pub fn truth(&self) -> Truth {
+        self.shared.world().truth()
+    }
+
+    /// Ends it.
+    #[expect(
+        clippy::unused_async,
+        reason = "callers await the end; a graceful one may need to"
+    )]
+    pub async fn shutdown(self) {}
+}
+
+impl Drop for ServedWorld {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}

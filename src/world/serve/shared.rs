@@ -1,0 +1,139 @@
+//! What every task of a served world shares.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::stream::{self, BoxStream, StreamExt};
+use serde_json::Value;
+
+use crate::world::clock::WorldClock;
+use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::numbers::uniform;
+use crate::world::scenario::{FaultKind, Scenario};
+use crate::world::state::World;
+
+/// How often tasks check the world for something to do.
+pub(in crate::world) const TICK: Duration = Duration::from_millis(20);
+/// A fast world makes more blocks in a tick than a subscriber needs: older ones are left out.
+const MAX_BLOCKS_PER_TICK: u64 = 20;
+
+/// The API that a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::world) enum SimService {
+    Vast,
+    Public,
+    Rpc,
+    Admin,
+    Callback,
+    Upstream,
+    Machine(u64),
+    /// A machine's port as it is reached from outside.
+    Mapped(u64, u16),
+}
+
+/// What every task of a served world holds.
+pub(in crate::world) struct Shared {
+    world: Mutex<World>,
+    fault_counts: Mutex<BTreeMap<usize, u64>>,
+    pub scenario: Scenario,
+    pub seed: u64,
+    pub clock: WorldClock,
+}
+
+impl Shared {
+    /// Shares a world that begins now.
+    pub fn new(world: World, seed: u64, scenario: Scenario, clock: WorldClock) -> Shared {
+        Shared {
+            world: Mutex::new(world),
+            fault_counts: Mutex::default(),
+            scenario,
+            seed,
+            clock,
+        }
+    }
+
+    /// The world, brought to the present.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        world.advance(self.clock.now());
+        world
+    }
+
+    /// `None`: nothing listens there.
+    pub fn answer(&self, service: SimService, ask: &ApiRequest) -> Option<ApiResponse> {
+        let mut world = self.world();
+        Some(match service {
+            SimService::Vast => world.vast(ask),
+            SimService::Public => world.public_api(ask),
+            SimService::Rpc => world.rpc(ask),
+            SimService::Admin => world.admin(ask),
+            SimService::Callback => world.callback(&ask.body),
+            SimService::Upstream => world.upstream(ask),
+            SimService::Machine(id) => return world.mlnode(id, ask),
+            SimService::Mapped(id, port) => {
+                let (port, path) = world.gateway_target(id, port, &ask.path);
+                if !world.listens(id, port) {
+                    return None;
+                }
+                let ask = ApiRequest {
+                    path,
+                    ..ask.clone()
+                };
+                return world.mlnode(id, &ask);
+            }
+        })
+    }
+
+    /// The scenario's fault for this request, if it has one.
+    pub fn fault(&self, service: SimService, ask: &ApiRequest) -> Option<FaultKind> {
+        let name = match service {
+            SimService::Vast => "vast",
+            SimService::Public => "public",
+            SimService::Rpc => "rpc",
+            SimService::Admin => "admin",
+            SimService::Callback => "callback",
+            SimService::Upstream => "upstream",
+            SimService::Machine(_) | SimService::Mapped(..) => "mlnode",
+        };
+        let call = format!("{} {}", ask.method, ask.path);
+        let mut counts = self
+            .fault_counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for (index, fault) in self.scenario.faults.iter().enumerate() {
+            if fault.service != name || !call.contains(&fault.call) {
+                continue;
+            }
+            let count = counts.entry(index).or_default();
+            *count += 1;
+            let by_number = fault.nth.is_none_or(|nth| nth == *count);
+            let by_chance = fault
+                .probability
+                .is_none_or(|p| uniform(self.seed, 40 + index as u64, *count) < p);
+            if by_number && by_chance {
+                return Some(fault.kind.clone());
+            }
+        }
+        None
+    }
+}
+
+/// Headers of the blocks that are made from now on.
+pub(in crate::world) fn new_headers(shared: Arc<Shared>) -> BoxStream<'static, Value> {
+    let heights = stream::unfold(None, move |last: Option<u64>| {
+        let shared = shared.clone();
+        async move {
+            let last = last.unwrap_or_else(|| shared.world().height());
+            tokio::time::sleep(TICK).await;
+            let world = shared.world();
+            let latest = world.height();
+            let first = last.max(latest.saturating_sub(MAX_BLOCKS_PER_TICK)) + 1;
+            let headers: Vec<Value> = (first..=latest)
+                .map(|height| world.header(height))
+                .collect();
+            Some((stream::iter(headers), Some(latest)))
+        }
+    });
+    heights.flatten().boxed()
+}

@@ -1,0 +1,68 @@
+//! Ports of a machine that remote forwards listen on.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+/// First port that is given to a forward which asks for any.
+const FIRST_FREE_PORT: u16 = 40_000;
+
+/// Ports of a machine that remote forwards listen on, with the connection they belong to.
+#[derive(Debug, Default)]
+pub(super) struct Forwards(Mutex<BTreeMap<u16, ForwardOwner>>);
+
+#[derive(Debug, Clone)]
+pub(super) struct ForwardOwner {
+    pub connection: u64,
+    pub cut: CancellationToken,
+}
+
+impl Forwards {
+    /// Takes a port (any for 0); absent when somebody has it.
+    pub(super) fn claim(&self, port: u16, owner: ForwardOwner) -> Option<u16> {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let port = match port {
+            0 => (FIRST_FREE_PORT..=u16::MAX).find(|port| !taken.contains_key(port))?,
+            port => port,
+        };
+        if taken.contains_key(&port) {
+            return None;
+        }
+        taken.insert(port, owner);
+        Some(port)
+    }
+
+    /// Gives a port back; false when it is not this connection's.
+    pub(super) fn release(&self, port: u16, connection: u64) -> bool {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let owner = taken.get(&port);
+        let ours = owner.is_some_and(|owner| owner.connection == connection);
+        if ours {
+            taken.remove(&port);
+        }
+        ours
+    }
+
+    pub(super) fn of(&self, connection: u64) -> Vec<u16> {
+        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        taken
+            .iter()
+            .filter(|(_, owner)| owner.connection == connection)
+            .map(|(port, _)| *port)
+            .collect()
+    }
+
+    /// Ends the connection that has this port.
+    pub(super) fn cut_owner(&self, port: u16) {
+        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(owner) = taken.get(&port) {
+            owner.cut.cancel();
+        }
+    }
+
+    pub(super) fn is_taken(&self, port: u16) -> bool {
+        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.contains_key(&port)
+    }
+}

@@ -1,0 +1,100 @@
+//! Routes and rate limits of the market's API.
+
+use crate::world::clock::as_seconds;
+use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::state::{API_KEY, World};
+use crate::world::vast::rent::key_of;
+use serde_json::{Value, json};
+
+impl World {
+    /// Answers a call to the GPU market.
+    pub fn vast(&mut self, ask: &ApiRequest) -> ApiResponse {
+        if let Some(copy) = ask.path.strip_prefix("/instance_logs/") {
+            return self.uploaded_log(copy, ask);
+        }
+        if ask.bearer.as_deref() != Some(API_KEY) {
+            return ApiResponse::new(
+                401,
+                &json!({"success": false, "error": "auth_error", "msg": "Invalid user key"}),
+            );
+        }
+        let path = ask
+            .path
+            .trim_end_matches('/')
+            .trim_start_matches("/api/")
+            .to_owned();
+        let parts: Vec<&str> = path.split('/').collect();
+        if let Some(reply) = self.too_frequent(&ask.method, &parts) {
+            return reply;
+        }
+        let id = |text: &str| text.parse::<u64>().unwrap_or(0);
+        match (ask.method.as_str(), parts.as_slice()) {
+            ("POST", ["v0", "bundles"]) => self.search(&ask.body),
+            ("PUT", ["v0", "asks", ask_id]) => self.rent(id(ask_id), &ask.body),
+            ("GET", ["v1", "instances"]) => self.list(ask),
+            ("GET", ["v0", "instances", one]) => self.one(id(one)),
+            ("DELETE", ["v0", "instances", one]) => self.destroy(id(one)),
+            ("PUT", ["v0", "instances", one]) => self.change(id(one), &ask.body),
+            (method, ["v0", "instances", one, "ssh"]) => {
+                self.instance_keys(method, id(one), &ask.body)
+            }
+            ("PUT", ["v0", "instances", "request_logs", one]) => {
+                self.request_log(id(one), &ask.body)
+            }
+            (method, ["v0", "ssh"]) => self.keys(method, &ask.body),
+            ("GET", ["v0", "users", "current"]) => ApiResponse::ok(
+                &json!({"id": 123_456, "username": "operator", "balance": 0.0, "credit": self.credit(), "can_pay": true, "api_key": API_KEY}),
+            ),
+            _ => ApiResponse::new(
+                404,
+                &json!({"success": false, "error": "not_found", "msg": "no such route"}),
+            ),
+        }
+    }
+
+    fn too_frequent(&mut self, method: &str, parts: &[&str]) -> Option<ApiResponse> {
+        let (name, interval) = match (method, parts) {
+            ("POST", ["v0", "bundles"]) => ("search", 6.0),
+            ("PUT", ["v0", "asks", _]) => ("rent", 4.5),
+            ("GET", ["v0", "instances", _]) => ("one", 2.0),
+            ("GET", ["v1", "instances"]) => ("list", 1.0),
+            ("PUT", ["v0", "instances", _]) => ("change", 1.0),
+            ("DELETE", ["v0", "instances", _]) => ("delete", 3.0),
+            _ => return None,
+        };
+        let last = self.last_calls.insert(name.into(), self.now);
+        let early = last.is_some_and(|last| as_seconds(self.now - last) < interval);
+        if !early || !self.scenario.rate_limits {
+            return None;
+        }
+        let text = format!("API requests too frequent endpoint threshold={interval:.1}");
+        Some(match name {
+            "delete" => ApiResponse::new(
+                429,
+                &json!({"success": false, "error": "rate_limit_exceeded", "msg": text}),
+            ),
+            "search" => ApiResponse::new(429, &json!({"detail": text})),
+            _ => ApiResponse::text(
+                429,
+                &text.replace("endpoint", ": endpoint").replace(" :", ":"),
+            ),
+        })
+    }
+
+    fn keys(&mut self, method: &str, body: &Value) -> ApiResponse {
+        if method == "GET" {
+            let keys: Vec<Value> = self.account_keys.iter().enumerate().map(|(n, k)| json!({"id": n + 1, "user_id": 123_456, "public_key": k, "deleted_at": null})).collect();
+            return ApiResponse::ok(&Value::from(keys));
+        }
+        let Some(key) = body["ssh_key"].as_str() else {
+            return ApiResponse::new(
+                400,
+                &json!({"success": false, "error": "no_ssh_key", "msg": "no ssh_key"}),
+            );
+        };
+        self.account_keys.push(key_of(key));
+        ApiResponse::ok(
+            &json!({"success": true, "key": {"id": self.account_keys.len(), "public_key": key}}),
+        )
+    }
+}

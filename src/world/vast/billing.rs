@@ -1,0 +1,81 @@
+//! What rentals cost, and their leases.
+
+use std::collections::BTreeMap;
+
+use crate::world::clock::seconds;
+use crate::world::model::SimInstance;
+use crate::world::state::World;
+use crate::world::truth::TrueRental;
+
+const IMAGE_GB: f64 = 15.0;
+const MODEL_GB: f64 = 60.0;
+
+impl World {
+    pub(in crate::world) fn credit(&self) -> f64 {
+        self.scenario.credit - self.past_cost - self.instances.values().map(|i| i.cost).sum::<f64>()
+    }
+
+    pub(in crate::world) fn bill(&mut self, elapsed: f64) {
+        let now = self.now;
+        for instance in self
+            .instances
+            .values_mut()
+            .filter(|i| i.destroyed_at.is_none())
+        {
+            let hours = elapsed / 3600.0;
+            let gpu = if instance.is_running(now) {
+                instance.gpu_per_hour()
+            } else {
+                0.0
+            };
+            instance.cost += (instance.storage_per_hour() + gpu) * hours;
+            // The image is there when the container runs, the model comes after it.
+            let pulled = [
+                (now >= instance.running_at, IMAGE_GB),
+                (
+                    instance.mlnode.started_at.is_some_and(|at| at <= now),
+                    MODEL_GB,
+                ),
+            ];
+            let pulled: f64 = pulled
+                .iter()
+                .filter(|(done, _)| *done)
+                .map(|(_, gb)| gb)
+                .sum();
+            let per_gb = instance.offer["inet_down_cost"].as_f64().unwrap_or(0.0);
+            instance.cost += (pulled - instance.billed_gb).max(0.0) * per_gb;
+            instance.billed_gb = pulled;
+        }
+    }
+
+    /// A rental that ended a day ago is history: nobody asks for it any more.
+    pub(in crate::world) fn forget_the_past(&mut self) {
+        let day_ago = self.now - seconds(86_400.0);
+        let old = |i: &SimInstance| i.destroyed_at.is_some_and(|at| at < day_ago);
+        if !self.instances.values().any(old) {
+            return;
+        }
+        let (gone, kept) = std::mem::take(&mut self.instances)
+            .into_iter()
+            .partition(|(_, i)| old(i));
+        self.instances = kept;
+        let gone: BTreeMap<u64, SimInstance> = gone;
+        for instance in gone.into_values() {
+            self.past_cost += instance.cost;
+            self.past.push(TrueRental::of(&instance));
+        }
+    }
+
+    /// The watchdog: a minute after its lease a running machine destroys itself.
+    pub(in crate::world) fn end_leases(&mut self) {
+        let now = self.now;
+        for instance in self.instances.values_mut().filter(|i| i.is_running(now)) {
+            if instance
+                .lease()
+                .is_some_and(|until| now.timestamp() > until + 60)
+            {
+                instance.destroyed_at = Some(now);
+            }
+        }
+    }
+}

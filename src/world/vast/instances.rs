@@ -1,0 +1,230 @@
+//! The GPU market: offers, rentals, money.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+
+use crate::world::clock::as_seconds;
+use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::model::{HostFault, SimInstance};
+use crate::world::numbers::whole;
+use crate::world::state::World;
+use crate::world::vast::rent::key_of;
+
+/// The reply to a listing of instances.
+#[derive(Serialize)]
+struct InstanceListing<'a> {
+    success: bool,
+    instances_found: usize,
+    total_instances: usize,
+    label_counts: BTreeMap<String, usize>,
+    next_token: Option<String>,
+    instances: Vec<InstanceRow<'a>>,
+}
+
+/// The reply about one instance: the row is under the plural name.
+#[derive(Serialize)]
+struct SingleInstance<'a> {
+    instances: Option<InstanceRow<'a>>,
+}
+
+/// What an instance is shown with: the fields of its offer, and its own over them.
+struct InstanceRow<'a> {
+    offer: &'a Value,
+    of_the_rental: Value,
+}
+
+impl Serialize for InstanceRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let offer = self.offer.as_object().into_iter().flatten();
+        let offer = offer.filter(|(name, _)| self.of_the_rental.get(name.as_str()).is_none());
+        let own = self.of_the_rental.as_object().into_iter().flatten();
+        serializer.collect_map(offer.chain(own))
+    }
+}
+
+const BROKEN_HOST: &str = "Error response from daemon: failed to create task for container: OCI runtime create failed: unresolvable CDI devices /gpu=8: unknown Error: failed to start containers: C.ID";
+
+impl World {
+    fn visible(&self, id: u64) -> Option<&SimInstance> {
+        self.instances
+            .get(&id)
+            .filter(|i| i.destroyed_at.is_none() && i.visible_at <= self.now)
+    }
+
+    pub(super) fn list(&self, ask: &ApiRequest) -> ApiResponse {
+        let query = |name: &str| {
+            ask.query
+                .get(name)
+                .and_then(|q| serde_json::from_str::<Value>(q).ok())
+        };
+        let wanted =
+            query("select_filters").and_then(|f| f["label"]["eq"].as_str().map(str::to_owned));
+        let limit = query("limit").and_then(|l| l.as_i64()).unwrap_or(25);
+        let limit = if limit <= 0 {
+            5
+        } else {
+            usize::try_from(limit).unwrap_or(25).min(25)
+        };
+        let after: u64 = match ask.query.get("after_token").map(|t| t.parse()) {
+            Some(Err(_)) => {
+                return ApiResponse::new(
+                    400,
+                    &json!({"error": "invalid_token", "msg": "invalid token"}),
+                );
+            }
+            Some(Ok(after)) => after,
+            None => 0,
+        };
+        let all: Vec<u64> = self
+            .instances
+            .keys()
+            .copied()
+            .filter(|id| {
+                self.visible(*id)
+                    .is_some_and(|i| wanted.as_ref().is_none_or(|w| *w == i.label))
+            })
+            .collect();
+        let page: Vec<u64> = all
+            .iter()
+            .copied()
+            .filter(|id| *id > after)
+            .take(limit)
+            .collect();
+        let more = page.last().is_some_and(|last| all.last() > Some(last));
+        let token = page.last().filter(|_| more).map(ToString::to_string);
+        let rows = page.iter().filter_map(|id| self.visible(*id));
+        ApiResponse::written(&InstanceListing {
+            success: true,
+            instances_found: all.len(),
+            total_instances: all.len(),
+            label_counts: BTreeMap::new(),
+            next_token: token,
+            instances: rows.map(|i| self.row(i)).collect(),
+        })
+    }
+
+    pub(super) fn one(&self, id: u64) -> ApiResponse {
+        let instances = self.visible(id).map(|i| self.row(i));
+        ApiResponse::written(&SingleInstance { instances })
+    }
+
+    fn row<'a>(&self, i: &'a SimInstance) -> InstanceRow<'a> {
+        let age = as_seconds(self.now - i.rented_at);
+        let running = i.is_running(self.now);
+        let (actual, message) = match age {
+            _ if running => (
+                json!("running"),
+                format!(
+                    "success, running {}",
+                    i.order["image"].as_str().unwrap_or("?")
+                ),
+            ),
+            5.0.. if i.trouble == Some(HostFault::BrokenHost) => (
+                json!("created"),
+                BROKEN_HOST.replace("ID", &i.id.to_string()),
+            ),
+            0.0..5.0 => (Value::Null, String::new()),
+            5.0..10.0 => (json!("created"), String::new()),
+            _ if !self.scenario.pull_failure.is_empty() => {
+                (json!("loading"), self.scenario.pull_failure.clone())
+            }
+            _ => (
+                json!("loading"),
+                format!(
+                    "{:06x}f1a2: {}",
+                    whole(age / 9.0) * 7919,
+                    if whole(age / 9.0).is_multiple_of(3) {
+                        "Downloading"
+                    } else {
+                        "Pull complete"
+                    }
+                ),
+            ),
+        };
+        let port = |p: u16| json!([{"HostIp": "0.0.0.0", "HostPort": p.to_string()}, {"HostIp": "::", "HostPort": p.to_string()}]);
+        let ports = i.ssh_port.filter(|_| running).map(|p| {
+            let mapped = i.mapped.iter();
+            let mapped = mapped.map(|(inside, outside)| (format!("{inside}/tcp"), port(*outside)));
+            Value::Object(mapped.chain([("22/tcp".to_owned(), port(p))]).collect())
+        });
+        let of_the_rental = json!({"id": i.id, "label": i.label, "actual_status": actual, "intended_status": "running", "cur_state": "running", "next_state": "running",
+            "status_msg": message, "start_date": i.rented_at.timestamp(), "end_date": i.rented_at.timestamp() + 2_592_000, "duration": 2_592_000.0 - age,
+            "image_uuid": i.order["image"], "image_runtype": i.order["runtype"], "onstart": i.order["onstart"], "ssh_host": "127.0.0.1\n", "ssh_port": i.ssh_port,
+            "public_ipaddr": "127.0.0.1\n", "ports": ports, "disk_space": i.disk(), "gpu_totalram": i.offer["gpu_total_ram"], "direct_port_start": -1, "volume_info": []});
+        InstanceRow {
+            offer: &i.offer,
+            of_the_rental,
+        }
+    }
+
+    pub(super) fn destroy(&mut self, id: u64) -> ApiResponse {
+        let now = self.now;
+        let deaf = self.is_deaf(id);
+        match self
+            .instances
+            .get_mut(&id)
+            .filter(|i| i.destroyed_at.is_none())
+        {
+            Some(instance) => {
+                if !deaf {
+                    instance.destroyed_at = Some(now);
+                }
+                ApiResponse::ok(
+                    &json!({"success": true, "msg": "SimInstance destroyed successfully"}),
+                )
+            }
+            None => no_such_instance(id),
+        }
+    }
+
+    pub(super) fn change(&mut self, id: u64, body: &Value) -> ApiResponse {
+        let Some(instance) = self
+            .instances
+            .get_mut(&id)
+            .filter(|i| i.destroyed_at.is_none())
+        else {
+            return no_such_instance(id);
+        };
+        if let Some(label) = body["label"].as_str() {
+            instance.label = label.into();
+        }
+        ApiResponse::ok(&json!({"success": true}))
+    }
+
+    pub(super) fn instance_keys(&mut self, method: &str, id: u64, body: &Value) -> ApiResponse {
+        let Some(instance) = self
+            .instances
+            .get_mut(&id)
+            .filter(|i| i.destroyed_at.is_none())
+        else {
+            return no_such_instance(id);
+        };
+        if method == "GET" {
+            let keys: Vec<Value> = instance
+                .keys
+                .iter()
+                .map(|k| json!({"public_key": k}))
+                .collect();
+            return ApiResponse::ok(
+                &json!({"success": true, "ssh_keys": Value::from(keys).to_string()}),
+            );
+        }
+        let Some(key) = body["ssh_key"].as_str() else {
+            return ApiResponse::new(
+                400,
+                &json!({"success": false, "error": "no_ssh_key", "msg": "no ssh_key"}),
+            );
+        };
+        instance.keys.push(key_of(key));
+        ApiResponse::ok(&json!({"success": true, "msg": "SSH key attached successfully"}))
+    }
+}
+
+fn no_such_instance(id: u64) -> ApiResponse {
+    ApiResponse::new(
+        404,
+        &json!({"success": false, "error": "no_such_instance", "msg": format!("SimInstance {id} not found.")}),
+    )
+}

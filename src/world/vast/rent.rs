@@ -1,0 +1,165 @@
+//! Renting: what an order makes of an offer.
+
+use std::collections::BTreeMap;
+
+use crate::domain::Time;
+use crate::world::clock::seconds;
+use crate::world::exchange::ApiResponse;
+use crate::world::mlnode::vllm;
+use crate::world::model::{HostFault, ModelLoad, SimInstance, SimMlNode};
+use crate::world::numbers::{number_of, uniform};
+use crate::world::state::World;
+use crate::world::vast::offers::{price, round4};
+use serde_json::{Value, json};
+
+const HOST_FAULT: &str =
+    "torch.AcceleratorError: CUDA error: no kernel image is available for execution on the device";
+
+impl World {
+    pub(super) fn rent(&mut self, ask_id: u64, body: &Value) -> ApiResponse {
+        self.rent_calls += 1;
+        let offer = (0..self.scenario.machines)
+            .filter_map(|m| self.offer(m))
+            .find(|o| o["id"] == json!(ask_id));
+        let Some(mut offer) = offer.filter(|_| self.rent_calls > self.scenario.offers_gone) else {
+            let msg = format!(
+                "error 410/3907: no_such_ask SimInstance type {ask_id} is no longer available."
+            );
+            return ApiResponse::new(
+                410,
+                &json!({"success": false, "error": "no_such_ask", "msg": msg, "ask_id": ask_id}),
+            );
+        };
+        if let Some(problem) = bad_order(body) {
+            return ApiResponse::new(
+                400,
+                &json!({"success": false, "error": "invalid_args", "msg": format!("error 400/3467: Invalid args: {problem}")}),
+            );
+        }
+        price(&mut offer, body["disk"].as_f64().unwrap_or(10.0));
+        if self.credit() < offer["dph_total"].as_f64().unwrap_or(0.0) {
+            return ApiResponse::new(
+                400,
+                &json!({"success": false, "error": "insufficient_credit", "msg": "Your account lacks credit"}),
+            );
+        }
+        let id = 31_415_000 + number_of(self.past.len() + self.instances.len()) + 1;
+        let label = body["label"].as_str().unwrap_or_default();
+        // Others have no part in what is played here.
+        let is_ours = label.starts_with("pocpit/");
+        let trouble = self.trouble_of(id).filter(|_| is_ours);
+        let stalls = is_ours && self.rented_by_us() < self.scenario.first_boots_stall;
+        let trouble = if stalls {
+            Some(HostFault::StalledDownload)
+        } else {
+            trouble
+        };
+        if trouble == Some(HostFault::Dearer) {
+            let base = offer["dph_base"].as_f64().unwrap_or(0.0);
+            offer["dph_base"] = json!(round4(1.2 * base));
+            price(&mut offer, body["disk"].as_f64().unwrap_or(10.0));
+        }
+        let never = matches!(
+            trouble,
+            Some(HostFault::EndlessPull | HostFault::BrokenHost)
+        );
+        let never = never || self.scenario.boot_hangs || !self.scenario.pull_failure.is_empty();
+        let pull = if never {
+            1e8
+        } else {
+            120.0 + 360.0 * uniform(self.seed, 10, id)
+        };
+        let running_at = self.now + seconds(10.0 + pull);
+        let mut keys = self.account_keys.clone();
+        keys.extend(body["env"]["POCPIT_SSH_KEY"].as_str().map(key_of));
+        let instance = SimInstance {
+            id,
+            label: label.into(),
+            rented_at: self.now,
+            visible_at: self.now + seconds(5.0 * uniform(self.seed, 11, id)),
+            running_at,
+            destroyed_at: None,
+            cost: 0.0,
+            billed_gb: 0.0,
+            offer,
+            order: body.clone(),
+            keys,
+            key_at: running_at
+                + seconds(30.0 + 60.0 * uniform(self.seed, 12, id) + self.key_delay(id)),
+            trouble,
+            taken_back_at: self.taken_back_at(id).filter(|_| is_ours),
+            ssh_port: None,
+            mapped: BTreeMap::new(),
+            files: BTreeMap::new(),
+            mlnode: self.workload(id, running_at, body, trouble),
+        };
+        self.instances.insert(id, instance);
+        self.peak_live = self.peak_live.max(
+            self.instances
+                .values()
+                .filter(|i| i.destroyed_at.is_none())
+                .count(),
+        );
+        ApiResponse::ok(
+            &json!({"success": true, "new_contract": id, "instance_api_key": format!("instance-key-{id}")}),
+        )
+    }
+
+    /// What the order's image and command make of the machine.
+    fn workload(
+        &self,
+        id: u64,
+        running_at: Time,
+        body: &Value,
+        trouble: Option<HostFault>,
+    ) -> SimMlNode {
+        let has_onstart = body["onstart"].as_str().is_some_and(|o| !o.is_empty());
+        let load = self.load_of(trouble);
+        let image = body["image"].as_str().unwrap_or_default();
+        if !image.starts_with(vllm::IMAGE) {
+            return SimMlNode::new(self.seed, id, running_at, has_onstart, load);
+        }
+        // Nobody runs the image's own command, and without the script not ours either.
+        let command = body["env"]["POCPIT_COMMAND"].as_str();
+        let command = command.filter(|_| has_onstart).unwrap_or_default();
+        let node = SimMlNode::silent(self.seed, id, running_at, has_onstart, load);
+        vllm::run(node, running_at, command)
+    }
+
+    fn rented_by_us(&self) -> u64 {
+        let live = self.instances.values().map(|instance| &instance.label);
+        let labels = live.chain(self.past.iter().map(|rental| &rental.label));
+        number_of(labels.filter(|label| label.starts_with("pocpit/")).count())
+    }
+
+    fn load_of(&self, trouble: Option<HostFault>) -> ModelLoad {
+        match trouble {
+            Some(HostFault::StalledDownload) => ModelLoad::Stalls,
+            Some(HostFault::FailingLoad) => ModelLoad::Fails(HOST_FAULT.into()),
+            _ if self.scenario.boot_failure.is_empty() => ModelLoad::Works,
+            _ => ModelLoad::Fails(self.scenario.boot_failure.clone()),
+        }
+    }
+}
+
+fn bad_order(body: &Value) -> Option<String> {
+    if body["image"].as_str().is_none_or(str::is_empty) {
+        return Some("image is missing".into());
+    }
+    if body["disk"].as_f64().is_some_and(|disk| disk < 8.0) {
+        return Some("disk must be at least 8".into());
+    }
+    if !body["env"].is_null() && !body["env"].is_object() {
+        return Some("env must be an object".into());
+    }
+    let script = body["onstart"].as_str().map_or(0, str::len);
+    (script > 4096).then(|| format!("onstart is {script} bytes, more than 4096"))
+}
+
+/// A public key without its comment.
+pub(in crate::world) fn key_of(line: &str) -> String {
+    line.split_whitespace()
+        .take(2)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
