@@ -19,7 +19,7 @@ use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
 use pocpit::ports::{Chain, Market, MlNodes, NetworkNode, Remote, RentError, TunnelSpec};
 use pocpit::ssh::OpenSshRemote;
-use pocpit::vast::{Pacing, VastClient};
+use pocpit::vast::{RateLimit, VastClient};
 use pocpit::world::{Fault, FaultKind, Scenario, ServedWorld, WorldOptions, serve};
 
 struct Scene {
@@ -61,7 +61,7 @@ impl Scene {
     }
 
     fn market(&self) -> VastClient {
-        VastClient::new(HttpClient::new(), &self.config.vast).with_pacing(Pacing::Off)
+        VastClient::new(HttpClient::new(), &self.config.vast).with_rate_limit(RateLimit::Off)
     }
 
     fn network_node(&self) -> NetworkNodeClient {
@@ -118,7 +118,7 @@ async fn blocks_are_heard_as_the_chain_announces_them() {
     let heard: Vec<SourceReport> = scene.chain().announced().take(3).collect().await;
     let headers: Vec<(Height, Option<Time>)> = heard
         .iter()
-        .map(|report| report.told.as_ref().unwrap())
+        .map(|report| report.head.as_ref().unwrap())
         .map(|told| (told.height, told.block_time))
         .collect();
     let first = headers[0].0;

@@ -42,7 +42,7 @@ use pocpit::domain::{InstanceId, NodeConfig, NodeId, RentOrder};
 use pocpit::http::HttpClient;
 use pocpit::network_node::NetworkNodeClient;
 use pocpit::ports::{Market as _, NetworkNode as _, RentError};
-use pocpit::vast::{Pacing, VastClient};
+use pocpit::vast::{RateLimit, VastClient};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -352,7 +352,7 @@ fn config_of(sim: &Sim) -> Config {
 
 /// Rents something under a label, and waits until it is listed.
 async fn rent(config: &Config, label: &str) -> InstanceId {
-    let market = VastClient::new(HttpClient::new(), &config.vast).with_pacing(Pacing::Off);
+    let market = VastClient::new(HttpClient::new(), &config.vast).with_rate_limit(RateLimit::Off);
     // In a fast world an offer can be gone between the look and the call.
     let id = loop {
         let offers = market

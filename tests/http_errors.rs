@@ -12,7 +12,7 @@ use pocpit::domain::{
 use pocpit::http::{HttpClient, HttpRequest};
 use pocpit::network_node::NetworkNodeClient;
 use pocpit::ports::{Market, NetworkNode, RentError};
-use pocpit::vast::{Pacing, VastClient};
+use pocpit::vast::{RateLimit, VastClient};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use url::Url;
@@ -106,7 +106,7 @@ fn vast(base_url: Url) -> VastClient {
         image_gb: 1.0,
         model_gb: 1.0,
     };
-    VastClient::new(HttpClient::new(), &config).with_pacing(Pacing::Off)
+    VastClient::new(HttpClient::new(), &config).with_rate_limit(RateLimit::Off)
 }
 
 fn order() -> RentOrder {

@@ -10,11 +10,11 @@ use futures_util::stream::{BoxStream, StreamExt};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::{announced, wire};
+use super::{subscription, wire};
 use crate::config::ChainConfig;
 use crate::domain::{
     BlockHeader, CallError, CallErrorKind, ChainSource, EpochIndex, EpochView, Governance, Height,
-    NodeId, Participant, SourceKind, SourceReport, SyncState, Told,
+    NodeId, Participant, ReportedHead, SourceKind, SourceReport, SyncState,
 };
 use crate::http::{HttpClient, HttpRequest, join};
 use crate::ports::{Chain, ConfirmedWeight, Look, WeightReading};
@@ -28,29 +28,29 @@ const EPOCH_PATH: &str = "v1/epochs/latest";
 #[derive(Debug)]
 pub struct ChainClient {
     http: HttpClient,
-    public_api: Sources,
-    rpc: Sources,
-    rest: Sources,
+    public_api: SourceUrls,
+    rpc: SourceUrls,
+    rest: SourceUrls,
 }
 
 #[derive(Debug)]
-struct Sources {
+struct SourceUrls {
     urls: Vec<Url>,
     /// Index of the source that answered last.
-    good: AtomicUsize,
+    preferred: AtomicUsize,
 }
 
-impl Sources {
-    fn new(urls: &[Url]) -> Sources {
-        Sources {
+impl SourceUrls {
+    fn new(urls: &[Url]) -> SourceUrls {
+        SourceUrls {
             urls: urls.to_vec(),
-            good: AtomicUsize::new(0),
+            preferred: AtomicUsize::new(0),
         }
     }
 
-    fn in_order(&self) -> impl Iterator<Item = (usize, &Url)> {
+    fn by_preference(&self) -> impl Iterator<Item = (usize, &Url)> {
         let count = self.urls.len();
-        let first = self.good.load(Ordering::Relaxed);
+        let first = self.preferred.load(Ordering::Relaxed);
         (0..count)
             .map(move |step| (first + step) % count)
             .map(|index| (index, &self.urls[index]))
@@ -62,24 +62,24 @@ impl ChainClient {
     pub fn new(http: HttpClient, config: &ChainConfig) -> ChainClient {
         ChainClient {
             http,
-            public_api: Sources::new(&config.public_api),
-            rpc: Sources::new(&config.rpc),
-            rest: Sources::new(&config.rest),
+            public_api: SourceUrls::new(&config.public_api),
+            rpc: SourceUrls::new(&config.rpc),
+            rest: SourceUrls::new(&config.rest),
         }
     }
 
     async fn get<T: DeserializeOwned>(
         &self,
-        sources: &Sources,
+        sources: &SourceUrls,
         what: &str,
         path: &str,
         query: &[(&str, String)],
     ) -> Result<T, CallError> {
         let mut failures: Vec<CallError> = Vec::new();
-        for (index, base) in sources.in_order() {
-            match self.ask(base, what, path, query).await {
+        for (index, base) in sources.by_preference() {
+            match self.request(base, what, path, query).await {
                 Ok(value) => {
-                    sources.good.store(index, Ordering::Relaxed);
+                    sources.preferred.store(index, Ordering::Relaxed);
                     return Ok(value);
                 }
                 Err(error) => failures.push(error),
@@ -90,7 +90,7 @@ impl ChainClient {
 }
 
 impl ChainClient {
-    async fn ask<T: DeserializeOwned>(
+    async fn request<T: DeserializeOwned>(
         &self,
         base: &Url,
         what: &str,
@@ -108,12 +108,12 @@ impl ChainClient {
         reply.json(&what)
     }
 
-    async fn look_at_public_api(&self, base: &Url) -> SourceReport {
+    async fn query_public_api(&self, base: &Url) -> SourceReport {
         let latest: Result<wire::Latest, CallError> =
-            self.ask(base, "read the epoch", EPOCH_PATH, &[]).await;
+            self.request(base, "read the epoch", EPOCH_PATH, &[]).await;
         let told = latest.map(|latest| {
             let view = EpochView::from(latest);
-            Told {
+            ReportedHead {
                 height: view.height,
                 block_time: None,
                 sync: SyncState::Synced,
@@ -121,18 +121,18 @@ impl ChainClient {
             }
         });
         SourceReport {
-            source: named(SourceKind::PublicApi, base),
-            told,
+            source: source_of(SourceKind::PublicApi, base),
+            head: told,
         }
     }
 
-    async fn look_at_rpc(&self, base: &Url) -> SourceReport {
+    async fn query_rpc(&self, base: &Url) -> SourceReport {
         let status: Result<wire::Status, CallError> = self
-            .ask(base, "read the chain's status", "status", &[])
+            .request(base, "read the chain's status", "status", &[])
             .await;
         let told = status.map(|status| {
             let sync = status.result.sync_info;
-            Told {
+            ReportedHead {
                 height: Height(sync.latest_block_height),
                 block_time: Some(sync.latest_block_time),
                 sync: if sync.catching_up {
@@ -144,14 +144,14 @@ impl ChainClient {
             }
         });
         SourceReport {
-            source: named(SourceKind::Rpc, base),
-            told,
+            source: source_of(SourceKind::Rpc, base),
+            head: told,
         }
     }
 }
 
 /// A source by its host, and its port where that is not the usual one. Never with a password.
-fn named(kind: SourceKind, base: &Url) -> ChainSource {
+fn source_of(kind: SourceKind, base: &Url) -> ChainSource {
     let host = base.host_str().unwrap_or("?");
     let name = base
         .port()
@@ -185,8 +185,8 @@ fn combined(what: &str, mut failures: Vec<CallError>) -> CallError {
 impl Chain for ChainClient {
     fn announced(&self) -> BoxStream<'static, SourceReport> {
         let listening = self.rpc.urls.iter().map(|base| {
-            let source = named(SourceKind::Rpc, base);
-            announced::by(self.http.clone(), source, join(base, "websocket"))
+            let source = source_of(SourceKind::Rpc, base);
+            subscription::subscribe(self.http.clone(), source, join(base, "websocket"))
         });
         futures_util::stream::select_all(listening).boxed()
     }
@@ -197,19 +197,19 @@ impl Chain for ChainClient {
                 .public_api
                 .urls
                 .iter()
-                .map(|base| self.look_at_public_api(base));
-            let rpc = self.rpc.urls.iter().map(|base| self.look_at_rpc(base));
+                .map(|base| self.query_public_api(base));
+            let rpc = self.rpc.urls.iter().map(|base| self.query_rpc(base));
             let (mut public, rpc) = tokio::join!(join_all(public), join_all(rpc));
             public.extend(rpc);
             return public;
         }
         let mut reports = Vec::new();
-        for (index, base) in self.public_api.in_order() {
-            let report = self.look_at_public_api(base).await;
-            let answered = report.told.is_ok();
+        for (index, base) in self.public_api.by_preference() {
+            let report = self.query_public_api(base).await;
+            let answered = report.head.is_ok();
             reports.push(report);
             if answered {
-                self.public_api.good.store(index, Ordering::Relaxed);
+                self.public_api.preferred.store(index, Ordering::Relaxed);
                 break;
             }
         }
@@ -310,7 +310,7 @@ impl Chain for ChainClient {
     }
 
     async fn approved_models(&self) -> Result<Vec<String>, CallError> {
-        let list: wire::Models = self
+        let list: wire::ApprovedModels = self
             .get(
                 &self.public_api,
                 "read the approved models",
@@ -409,7 +409,7 @@ mod tests {
             .fallback(|| async { (StatusCode::BAD_GATEWAY, "<html>bad gateway</html>") });
         let client = client(vec![serve(broken).await, serve(healthy()).await], vec![]);
         assert!(client.epoch().await.is_ok());
-        assert_eq!(client.public_api.good.load(Ordering::Relaxed), 1);
+        assert_eq!(client.public_api.preferred.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]
@@ -421,7 +421,7 @@ mod tests {
         let reports = client.look(Look::Every).await;
         let answered: Vec<(SourceKind, bool)> = reports
             .iter()
-            .map(|report| (report.source.kind, report.told.is_ok()))
+            .map(|report| (report.source.kind, report.head.is_ok()))
             .collect();
         let (api, rpc) = (SourceKind::PublicApi, SourceKind::Rpc);
         assert_eq!(
@@ -450,7 +450,7 @@ mod tests {
     async fn a_node_that_catches_up_says_so_in_a_look() {
         let client = client(vec![], vec![serve(lagging()).await]);
         let reports = client.look(Look::Every).await;
-        let told = reports[0].told.as_ref().unwrap();
+        let told = reports[0].head.as_ref().unwrap();
         assert_eq!((told.height, told.sync), (Height(5), SyncState::CatchingUp));
     }
 

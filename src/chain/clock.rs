@@ -103,13 +103,13 @@ impl BlockClock {
 
     /// Mean time of a block, once two headers far enough apart are known.
     pub fn block_time(&self) -> Option<Duration> {
-        let pace = self.pace()?;
+        let pace = self.block_rate()?;
         Some(millis(pace.block_millis.round()))
     }
 
     /// When `target` is expected, as known at `now`; `now` itself for a height that is passed.
     pub fn estimate(&self, now: Time, target: Height) -> Option<Band> {
-        let (tip, pace) = (self.tip?, self.pace()?);
+        let (tip, pace) = (self.tip?, self.block_rate()?);
         let blocks = tip.height.until(target);
         if blocks == Blocks(0) {
             return Some(Band {
@@ -140,7 +140,7 @@ impl BlockClock {
     }
 
     /// By headers while there are any of the last hours.
-    fn pace(&self) -> Option<Pace> {
+    fn block_rate(&self) -> Option<BlockRate> {
         let is_recent = |header: BlockHeader| {
             self.tip
                 .is_none_or(|tip| header.height.until(tip.height) <= History::WIDEST)
@@ -155,12 +155,12 @@ impl BlockClock {
 struct History {
     samples: VecDeque<BlockHeader>,
     /// Measured when a sample comes: it is asked for with every look at every stage.
-    pace: Option<Pace>,
+    pace: Option<BlockRate>,
 }
 
 /// What a history says of the chain's pace.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Pace {
+struct BlockRate {
     block_millis: f64,
     /// Standard deviation of one block.
     jitter_millis: f64,
@@ -228,7 +228,7 @@ impl History {
             .collect()
     }
 
-    fn measured(&self) -> Option<Pace> {
+    fn measured(&self) -> Option<BlockRate> {
         let stretches = self.stretches();
         let usual = median(stretches.iter().map(|stretch| stretch.block_millis))?;
         let off = median(
@@ -258,7 +258,7 @@ impl History {
             .map(|stretch| stretch.blocks * stretch.block_millis)
             .sum();
         let block_millis = passed / measured;
-        Some(Pace {
+        Some(BlockRate {
             block_millis,
             jitter_millis: jitter(&kept, block_millis),
             measured,
@@ -279,7 +279,7 @@ fn jitter(stretches: &[Stretch], block_millis: f64) -> f64 {
     (squares / free).sqrt().max(LEAST_JITTER * block_millis)
 }
 
-impl Pace {
+impl BlockRate {
     /// How much earlier and how much later than expected a height so far away may come.
     fn spread(self, blocks: Blocks) -> (Duration, Duration) {
         let distance = number(blocks);

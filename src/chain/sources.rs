@@ -5,28 +5,28 @@
 //! source that says itself that it is catching up is no witness.
 
 use super::epoch;
-use super::plausible::{HeightCheck, agree};
-use super::stages::{self, Backing, StagesCheck};
+use super::height_check::{HeightCheck, agree};
+use super::stages::{self, Corroboration, StagesCheck};
 use crate::domain::{
-    Blocks, ChainSource, Duration, EpochView, Height, SourceHealth, SourceReport, SourceStatus,
-    SyncState, Time, Told,
+    Blocks, ChainSource, Duration, EpochView, Height, ReportedHead, SourceHealth, SourceReport,
+    SourceStatus, SyncState, Time,
 };
 
 /// Everything that is known of the configured sources.
 #[derive(Debug, Clone, Default)]
-pub struct Sources {
-    list: Vec<Source>,
+pub struct ChainSources {
+    list: Vec<SourceState>,
     heights: HeightCheck,
     stages: StagesCheck,
     /// The last change of a parameter or stage that was believed.
-    changed: Option<(Time, String)>,
-    believed: Option<(Time, Height)>,
+    last_change: Option<(Time, String)>,
+    accepted: Option<(Time, Height)>,
 }
 
 #[derive(Debug, Clone)]
-struct Source {
+struct SourceState {
     source: ChainSource,
-    told: Option<(Time, Told)>,
+    last_head: Option<(Time, ReportedHead)>,
     /// When its height was another one last.
     moved: Time,
     highest: Height,
@@ -55,45 +55,45 @@ const NEAR: Blocks = Blocks(3 * LAG.0);
 /// What a source told longer ago than this speaks for nothing.
 const FRESH: Duration = Duration::minutes(6);
 
-impl Sources {
+impl ChainSources {
     /// The height that an earlier life of the program knew.
-    pub fn remember(&mut self, at: Time, height: Height) {
+    pub fn anchor(&mut self, at: Time, height: Height) {
         self.heights.anchor(at, height);
     }
 
     /// Takes what sources told at `now` into account: the view to go by, or why there is none.
-    pub fn take(&mut self, now: Time, reports: Vec<SourceReport>) -> Result<EpochView, String> {
+    pub fn observe(&mut self, now: Time, reports: Vec<SourceReport>) -> Result<EpochView, String> {
         let asked: Vec<usize> = reports
             .into_iter()
-            .map(|report| self.hear(now, report))
+            .map(|report| self.record_report(now, report))
             .collect();
-        let believed = self.believe(now, &asked);
-        self.judge(now);
+        let believed = self.select_view(now, &asked);
+        self.update_health(now);
         believed
     }
 
     /// Takes a block that a source announced at `now` as one more thing that it told: a witness, and
     /// nothing to go by. False when it is no news: a node that catches up announces old blocks.
-    pub fn witness(&mut self, now: Time, announced: SourceReport) -> bool {
-        let Ok(told) = &announced.told else {
+    pub fn corroborate(&mut self, now: Time, announced: SourceReport) -> bool {
+        let Ok(told) = &announced.head else {
             return false;
         };
         let is_known = |(_, believed): (Time, Height)| {
             believed <= told.height && told.height <= believed + NEAR
         };
-        if !self.believed.is_some_and(is_known) {
+        if !self.accepted.is_some_and(is_known) {
             return false;
         }
-        self.hear(now, announced);
-        self.judge(now);
+        self.record_report(now, announced);
+        self.update_health(now);
         true
     }
 
     /// Every source as it was seen last, in the order in which they were met.
     pub fn statuses(&self) -> Vec<SourceStatus> {
         let best = self.best();
-        let status = |source: &Source| {
-            let height = source.told.as_ref().map(|(_, told)| told.height);
+        let status = |source: &SourceState| {
+            let height = source.last_head.as_ref().map(|(_, told)| told.height);
             SourceStatus {
                 source: source.source.clone(),
                 height,
@@ -107,11 +107,11 @@ impl Sources {
 
     /// The last change of stages or parameters, and when it was believed.
     pub fn changed(&self) -> Option<&(Time, String)> {
-        self.changed.as_ref()
+        self.last_change.as_ref()
     }
 
     /// True when some source is not good: all are worth a look.
-    pub fn is_in_doubt(&self) -> bool {
+    pub fn has_unhealthy_source(&self) -> bool {
         self.list
             .iter()
             .any(|source| source.health.0 != SourceHealth::Good)
@@ -120,9 +120,10 @@ impl Sources {
     /// What speaks for a standstill since `since`.
     pub fn standstill(&self, now: Time, since: Time) -> Standstill {
         let still =
-            |source: &&Source| source.is_witness(now) && source.moved <= since + SEEN_MOVING;
+            |source: &&SourceState| source.is_witness(now) && source.moved <= since + SEEN_MOVING;
         let witnesses = self.list.iter().filter(still).count();
-        let moves = |source: &Source| source.is_witness(now) && source.moved > since + SEEN_MOVING;
+        let moves =
+            |source: &SourceState| source.is_witness(now) && source.moved > since + SEEN_MOVING;
         if witnesses > 1 && !self.list.iter().any(moves) {
             Standstill::Halted { witnesses }
         } else {
@@ -130,18 +131,18 @@ impl Sources {
         }
     }
 
-    fn hear(&mut self, now: Time, report: SourceReport) -> usize {
+    fn record_report(&mut self, now: Time, report: SourceReport) -> usize {
         let known = self
             .list
             .iter()
             .position(|source| source.source == report.source);
         let index = known.unwrap_or_else(|| {
-            self.list.push(Source::new(now, report.source));
+            self.list.push(SourceState::new(now, report.source));
             self.list.len() - 1
         });
         if let Some(source) = self.list.get_mut(index) {
-            match report.told {
-                Ok(told) => source.hear(now, told),
+            match report.head {
+                Ok(told) => source.record_head(now, told),
                 Err(error) => source.failure = Some(error.to_string()),
             }
         }
@@ -149,7 +150,7 @@ impl Sources {
     }
 
     /// The view of those that were asked just now that can be relied on, the highest first.
-    fn believe(&mut self, now: Time, asked: &[usize]) -> Result<EpochView, String> {
+    fn select_view(&mut self, now: Time, asked: &[usize]) -> Result<EpochView, String> {
         let mut candidates: Vec<(usize, EpochView)> = Vec::new();
         let mut troubles: Vec<String> = Vec::new();
         for &index in asked {
@@ -166,7 +167,7 @@ impl Sources {
         for (index, view) in &candidates {
             match self.admit(now, *index, view) {
                 Ok(()) => {
-                    self.believed = Some((now, view.height));
+                    self.accepted = Some((now, view.height));
                     return Ok(view.clone());
                 }
                 Err(why) => troubles.push(format!("{}: {why}", self.name(*index))),
@@ -201,25 +202,25 @@ impl Sources {
         let backing = others()
             .filter_map(|(_, other)| other.view())
             .any(|other| stages::same(other, view));
-        let doubt = self.heights.doubt_of(now, view.height);
+        let doubt = self.heights.doubt_at(now, view.height);
         let no_step_back = self
-            .believed
+            .accepted
             .is_none_or(|(_, believed)| view.height + NEAR >= believed);
         // That the chain goes back takes more than two sources that may ask the same node.
         if doubt.is_some() && for_it > 0 && no_step_back {
-            self.heights.agreed(now, view.height);
+            self.heights.accept_corroborated(now, view.height);
         } else {
             self.heights
-                .take(now, view.height)
+                .observe(now, view.height)
                 .map_err(|doubt| doubt.to_string())?;
         }
         let backing = if backing {
-            Backing::Agreed
+            Corroboration::Agreed
         } else {
-            Backing::Alone
+            Corroboration::Alone
         };
-        if let Some(change) = self.stages.take(now, view, backing)? {
-            self.changed = Some((now, change.0));
+        if let Some(change) = self.stages.observe(now, view, backing)? {
+            self.last_change = Some((now, change.0));
         }
         Ok(())
     }
@@ -232,21 +233,21 @@ impl Sources {
 
     /// The highest height that is believed or that a good witness tells.
     fn best(&self) -> Option<Height> {
-        let believed = self.believed.map(|(_, height)| height);
+        let believed = self.accepted.map(|(_, height)| height);
         let good = self
             .list
             .iter()
             .filter(|source| source.health.0 == SourceHealth::Good);
-        good.filter_map(|source| source.told.as_ref().map(|(_, told)| told.height))
+        good.filter_map(|source| source.last_head.as_ref().map(|(_, told)| told.height))
             .chain(believed)
             .max()
     }
 
     /// Says of every source how far it can be relied on.
-    fn judge(&mut self, now: Time) {
-        let (heights, believed) = (&self.heights, self.believed);
+    fn update_health(&mut self, now: Time) {
+        let (heights, believed) = (&self.heights, self.accepted);
         for source in &mut self.list {
-            let health = source.judged(now, heights, believed);
+            let health = source.assess(now, heights, believed);
             let since =
                 if std::mem::discriminant(&health) == std::mem::discriminant(&source.health.0) {
                     source.health.1
@@ -258,11 +259,11 @@ impl Sources {
     }
 }
 
-impl Source {
-    fn new(now: Time, source: ChainSource) -> Source {
-        Source {
+impl SourceState {
+    fn new(now: Time, source: ChainSource) -> SourceState {
+        SourceState {
             source,
-            told: None,
+            last_head: None,
             moved: now,
             highest: Height(0),
             failure: None,
@@ -270,9 +271,9 @@ impl Source {
         }
     }
 
-    fn hear(&mut self, now: Time, told: Told) {
+    fn record_head(&mut self, now: Time, told: ReportedHead) {
         self.failure = None;
-        let before = self.told.as_ref().map(|(_, before)| before.height);
+        let before = self.last_head.as_ref().map(|(_, before)| before.height);
         if before != Some(told.height) {
             self.moved = now;
         }
@@ -280,15 +281,15 @@ impl Source {
         if before.is_none_or(|before| agree((now, before), (now, told.height))) {
             self.highest = self.highest.max(told.height);
         }
-        self.told = Some((now, told));
+        self.last_head = Some((now, told));
     }
 
     fn reading(&self) -> Option<(Time, Height)> {
-        self.told.as_ref().map(|(at, told)| (*at, told.height))
+        self.last_head.as_ref().map(|(at, told)| (*at, told.height))
     }
 
     fn view(&self) -> Option<&EpochView> {
-        self.told.as_ref()?.1.view.as_ref()
+        self.last_head.as_ref()?.1.view.as_ref()
     }
 
     /// What it told just now, when that can be gone by at all.
@@ -296,7 +297,7 @@ impl Source {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        let Some((_, told)) = &self.told else {
+        let Some((_, told)) = &self.last_head else {
             return Ok(None);
         };
         if told.sync == SyncState::CatchingUp {
@@ -310,7 +311,7 @@ impl Source {
     }
 
     fn is_witness(&self, now: Time) -> bool {
-        let fresh = self.told.as_ref().filter(|(at, _)| now - *at <= FRESH);
+        let fresh = self.last_head.as_ref().filter(|(at, _)| now - *at <= FRESH);
         self.failure.is_none() && fresh.is_some_and(|(_, told)| told.sync == SyncState::Synced)
     }
 
@@ -318,7 +319,7 @@ impl Source {
         self.reading().is_some_and(|reading| agree(reading, told))
     }
 
-    fn judged(
+    fn assess(
         &self,
         now: Time,
         heights: &HeightCheck,
@@ -327,7 +328,7 @@ impl Source {
         if let Some(failure) = &self.failure {
             return SourceHealth::Silent(failure.clone());
         }
-        let Some((at, told)) = &self.told else {
+        let Some((at, told)) = &self.last_head else {
             return SourceHealth::Good;
         };
         if told.sync == SyncState::CatchingUp {
@@ -345,7 +346,7 @@ impl Source {
         if told.height + LAG < best {
             return SourceHealth::Behind;
         }
-        if told.height > best && heights.doubt_of(*at, told.height).is_some() {
+        if told.height > best && heights.doubt_at(*at, told.height).is_some() {
             return SourceHealth::Ahead;
         }
         SourceHealth::Good

@@ -11,12 +11,12 @@ use crate::domain::{Duration, EpochParams, EpochStages, EpochView, Time};
 /// Follows the stages of the epochs.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct StagesCheck {
-    known: Option<Known>,
-    suspect: Option<(Known, Time)>,
+    known: Option<StageSet>,
+    suspect: Option<(StageSet, Time)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Known {
+struct StageSet {
     current: EpochStages,
     next: EpochStages,
     params: EpochParams,
@@ -24,11 +24,11 @@ struct Known {
 
 /// A parameter or stage that is not what it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Change(pub String);
+pub(super) struct StageChange(pub String);
 
 /// Whether others have the same stages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Backing {
+pub(super) enum Corroboration {
     /// It is alone.
     Alone,
     /// Another source has them too.
@@ -36,17 +36,17 @@ pub(super) enum Backing {
 }
 
 /// Told for so long, a change is believed of one source.
-const BELIEVED_AFTER: Duration = Duration::seconds(60);
+const CONFIRM_AFTER: Duration = Duration::seconds(60);
 
 impl StagesCheck {
     /// Takes a view into account: what changed, if it counts; why it does not count otherwise.
-    pub(super) fn take(
+    pub(super) fn observe(
         &mut self,
         now: Time,
         view: &EpochView,
-        backing: Backing,
-    ) -> Result<Option<Change>, String> {
-        let told = Known::of(view);
+        backing: Corroboration,
+    ) -> Result<Option<StageChange>, String> {
+        let told = StageSet::of(view);
         let change = self.known.and_then(|known| known.changed(&told));
         let Some(change) = change else {
             self.known = Some(told);
@@ -57,10 +57,10 @@ impl StagesCheck {
             Some((suspect, since)) if suspect.agrees(&told) => since,
             _ => now,
         };
-        if backing == Backing::Agreed || now - since >= BELIEVED_AFTER {
+        if backing == Corroboration::Agreed || now - since >= CONFIRM_AFTER {
             self.known = Some(told);
             self.suspect = None;
-            return Ok(Some(Change(change)));
+            return Ok(Some(StageChange(change)));
         }
         self.suspect = Some((told, since));
         Err(format!(
@@ -71,24 +71,24 @@ impl StagesCheck {
 
 /// Whether two sources tell of the same stages.
 pub(super) fn same(one: &EpochView, other: &EpochView) -> bool {
-    Known::of(one).agrees(&Known::of(other))
+    StageSet::of(one).agrees(&StageSet::of(other))
 }
 
-impl Known {
-    fn of(view: &EpochView) -> Known {
-        Known {
+impl StageSet {
+    fn of(view: &EpochView) -> StageSet {
+        StageSet {
             current: view.current,
             next: view.next,
             params: view.params,
         }
     }
 
-    fn agrees(&self, told: &Known) -> bool {
+    fn agrees(&self, told: &StageSet) -> bool {
         self.changed(told).is_none()
     }
 
     /// How what is told differs from what is known of the same epochs.
-    fn changed(&self, told: &Known) -> Option<String> {
+    fn changed(&self, told: &StageSet) -> Option<String> {
         let mut changes = String::new();
         for new in [&told.current, &told.next] {
             let same_epoch = [&self.current, &self.next]
@@ -195,19 +195,35 @@ mod tests {
     #[test]
     fn a_poc_that_one_source_moves_counts_after_a_minute() {
         let mut check = StagesCheck::default();
-        assert_eq!(check.take(at(0), &mainnet(), Backing::Alone), Ok(None));
-        let told = check.take(at(6), &moved(), Backing::Alone);
+        assert_eq!(
+            check.observe(at(0), &mainnet(), Corroboration::Alone),
+            Ok(None)
+        );
+        let told = check.observe(at(6), &moved(), Corroboration::Alone);
         assert!(told.unwrap_err().contains("poc_start of epoch 359"));
-        assert!(check.take(at(40), &moved(), Backing::Alone).is_err());
-        let change = check.take(at(67), &moved(), Backing::Alone).unwrap();
+        assert!(
+            check
+                .observe(at(40), &moved(), Corroboration::Alone)
+                .is_err()
+        );
+        let change = check
+            .observe(at(67), &moved(), Corroboration::Alone)
+            .unwrap();
         assert!(change.unwrap().0.contains("5536724 → 5536000"));
     }
 
     #[test]
     fn a_poc_that_two_sources_move_has_moved() {
         let mut check = StagesCheck::default();
-        assert_eq!(check.take(at(0), &mainnet(), Backing::Alone), Ok(None));
-        assert!(check.take(at(6), &moved(), Backing::Agreed).is_ok());
+        assert_eq!(
+            check.observe(at(0), &mainnet(), Corroboration::Alone),
+            Ok(None)
+        );
+        assert!(
+            check
+                .observe(at(6), &moved(), Corroboration::Agreed)
+                .is_ok()
+        );
     }
 
     #[test]
@@ -215,7 +231,7 @@ mod tests {
         let mut check = StagesCheck::default();
         for second in 0..200 {
             let view = if second % 2 == 0 { mainnet() } else { moved() };
-            let told = check.take(at(second), &view, Backing::Alone);
+            let told = check.observe(at(second), &view, Corroboration::Alone);
             assert_eq!(told.is_ok(), second % 2 == 0, "{second}");
         }
     }
@@ -224,12 +240,15 @@ mod tests {
     fn the_next_epoch_as_it_was_foretold_is_no_change() {
         let mut check = StagesCheck::default();
         let view = mainnet();
-        assert_eq!(check.take(at(0), &view, Backing::Alone), Ok(None));
+        assert_eq!(check.observe(at(0), &view, Corroboration::Alone), Ok(None));
         let mut rolled = view.clone();
         rolled.epoch = view.next.epoch;
         rolled.current = view.next;
         rolled.next = super::super::epoch::one_epoch_later(&view.next);
         rolled.params.poc_validation_duration = Blocks(20);
-        assert_eq!(check.take(at(6), &rolled, Backing::Alone), Ok(None));
+        assert_eq!(
+            check.observe(at(6), &rolled, Corroboration::Alone),
+            Ok(None)
+        );
     }
 }

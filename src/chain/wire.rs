@@ -22,7 +22,7 @@ pub(super) struct Latest {
     #[serde(default)]
     epoch_params: Params,
     #[serde(default)]
-    active_confirmation_poc_event: Option<Confirmation>,
+    active_confirmation_poc_event: Option<ConfirmationRow>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -120,7 +120,7 @@ struct Params {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Confirmation {
+struct ConfirmationRow {
     #[serde(deserialize_with = "number")]
     epoch_index: u64,
     #[serde(deserialize_with = "number")]
@@ -179,8 +179,8 @@ impl From<Params> for EpochParams {
     }
 }
 
-impl From<Confirmation> for ConfirmationEvent {
-    fn from(event: Confirmation) -> ConfirmationEvent {
+impl From<ConfirmationRow> for ConfirmationEvent {
+    fn from(event: ConfirmationRow) -> ConfirmationEvent {
         ConfirmationEvent {
             epoch: EpochIndex(event.epoch_index),
             sequence: event.event_sequence,
@@ -296,13 +296,13 @@ impl ActiveParticipant {
 
 /// `GET /v1/governance/models`.
 #[derive(Debug, Deserialize)]
-pub(super) struct Models {
+pub(super) struct ApprovedModels {
     #[serde(default, deserialize_with = "null_is_empty")]
-    pub(super) models: Vec<Model>,
+    pub(super) models: Vec<ApprovedModel>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Model {
+pub(super) struct ApprovedModel {
     pub(super) id: String,
 }
 

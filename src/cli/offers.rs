@@ -16,14 +16,14 @@ use crate::flow::Effect;
 use crate::http::HttpClient;
 use crate::journal::Ledger;
 use crate::ports::Market;
-use crate::vast::{Experience, Needs, Ranked, rank};
+use crate::vast::{RankedOffers, RentalHistory, SessionNeeds, rank};
 
 /// Beyond the start of the `PoC`, where no chain tells how long a rental is kept.
 const TYPICAL_POC: Duration = Duration::minutes(20);
 
 /// What an offer must do, and what that follows from.
 struct Judgement {
-    needs: Needs,
+    needs: SessionNeeds,
     by: JudgedBy,
 }
 
@@ -89,10 +89,10 @@ pub(super) fn judged(
     outlook: Result<Outlook, String>,
     ledger: &Ledger,
     offers: Vec<Offer>,
-) -> (Ranked, JudgedBy) {
+) -> (RankedOffers, JudgedBy) {
     let Judgement { needs, by } = judgement(now, config, outlook, ledger);
-    let experience = Experience {
-        avoided: &ledger.avoided(now),
+    let experience = RentalHistory {
+        blocked: &ledger.avoided(now),
         boots: ledger.boots(),
     };
     (rank(offers, &config.vast.query, &needs, &experience), by)
@@ -144,7 +144,7 @@ fn without_a_chain(now: Time, config: &Config, why: String) -> Judgement {
     };
     let boot_within = config.mlnode.startup_timeout;
     Judgement {
-        needs: Needs {
+        needs: SessionNeeds {
             now,
             until: now + kept,
             at_worst_until: now + longest,
@@ -195,7 +195,7 @@ impl JudgedBy {
     }
 }
 
-fn in_rows(ranked: &Ranked) -> String {
+fn in_rows(ranked: &RankedOffers) -> String {
     let mut rows = vec![row([
         "OFFER",
         "GPUS",
@@ -228,7 +228,7 @@ fn in_rows(ranked: &Ranked) -> String {
     table(&rows)
 }
 
-fn in_json(ranked: &Ranked, by: &JudgedBy) -> serde_json::Value {
+fn in_json(ranked: &RankedOffers, by: &JudgedBy) -> serde_json::Value {
     let usable = ranked.usable.iter().map(as_json);
     let out = ranked
         .rejected

@@ -2,7 +2,7 @@
 
 use crate::chain::client::ChainClient;
 use crate::chain::clock::{BlockClock, STRETCH, STRETCHES};
-use crate::chain::sources::Sources;
+use crate::chain::sources::ChainSources;
 use crate::config::Config;
 use crate::domain::{
     Aim, Blocks, CallError, EpochView, Governance, Mode, SourceReport, SourceStatus, Time,
@@ -40,11 +40,11 @@ impl Outlook {
     ) -> Result<Outlook, String> {
         let alone = reports
             .iter()
-            .filter_map(|report| report.told.as_ref().ok()?.view.clone())
+            .filter_map(|report| report.head.as_ref().ok()?.view.clone())
             .filter(|view| crate::chain::epoch::consistent(view).is_ok())
             .max_by_key(|view| view.height);
-        let mut sources = Sources::default();
-        let (view, doubt) = match (sources.take(now, reports), alone) {
+        let mut sources = ChainSources::default();
+        let (view, doubt) = match (sources.observe(now, reports), alone) {
             (Ok(view), _) => (view, None),
             (Err(why), Some(view)) => (view, Some(why)),
             (Err(why), None) => return Err(why),

@@ -13,7 +13,7 @@ use super::{Exit, runtime, say, told_to_end};
 use crate::config::{Config, KeyOf};
 use crate::domain::{CallError, NodeConfig};
 use crate::http::HttpClient;
-use crate::network_node::{NetworkNodeClient, Standing, standing};
+use crate::network_node::{NetworkNodeClient, RegistrationState, registration_state};
 use crate::ports::NetworkNode;
 use crate::proxy::STATE_FILE;
 
@@ -102,32 +102,35 @@ impl Registration {
             format!("whether {id} is registered as it should be is not known: {error}")
         };
         let nodes = network_node.nodes().await.map_err(unknown)?;
-        let standing = standing(&self.node, &nodes);
-        self.was_enabled |= matches!(standing, Standing::Good | Standing::Altered(_));
+        let standing = registration_state(&self.node, &nodes);
+        self.was_enabled |= matches!(
+            standing,
+            RegistrationState::Good | RegistrationState::Altered(_)
+        );
         match standing {
-            Standing::Good => Ok(format!("{id} is registered with the Network Node")),
-            Standing::Altered(fields) if self.repairs >= REPAIRS => Ok(format!(
+            RegistrationState::Good => Ok(format!("{id} is registered with the Network Node")),
+            RegistrationState::Altered(fields) if self.repairs >= REPAIRS => Ok(format!(
                 "{id} is registered; the Network Node keeps its own {}",
                 fields.join(", ")
             )),
-            Standing::Disabled if self.was_enabled => Err(format!(
+            RegistrationState::Disabled if self.was_enabled => Err(format!(
                 "{id} was disabled at the Network Node while the proxy ran, and stays so: no requests come. Enable it among the nodes of `pocpit`, or start the proxy again"
             )),
-            Standing::Disabled => {
+            RegistrationState::Disabled => {
                 network_node.enable(&id).await.map_err(unknown)?;
                 Ok(format!(
                     "{id} was disabled at the Network Node: it is enabled again"
                 ))
             }
-            Standing::Missing => {
+            RegistrationState::Missing => {
                 network_node.register(&self.node).await.map_err(unknown)?;
                 Ok(format!("{id} was registered with the Network Node"))
             }
-            Standing::Wrong(fields) if self.repairs >= REPAIRS => Err(format!(
+            RegistrationState::Wrong(fields) if self.repairs >= REPAIRS => Err(format!(
                 "{id} is registered with another {} again and again: by another proxy with this inference_proxy.node_id, or by the Network Node itself. It is left so",
                 fields.join(", ")
             )),
-            Standing::Wrong(fields) | Standing::Altered(fields) => {
+            RegistrationState::Wrong(fields) | RegistrationState::Altered(fields) => {
                 self.repairs += 1;
                 network_node.register(&self.node).await.map_err(unknown)?;
                 Ok(format!(

@@ -25,7 +25,7 @@ use crate::notify::Notifier;
 use crate::ports::Clock;
 use crate::proxy::ProxyClient;
 use crate::ssh::OpenSshRemote;
-use crate::vast::{Pacing, VastClient};
+use crate::vast::{RateLimit, VastClient};
 
 /// Reads the configuration and tells its warnings. The inference proxy is another process, often
 /// another service with its own credentials: nobody else needs its keys.
@@ -111,7 +111,7 @@ pub(crate) fn market(
     let client = VastClient::new(http.clone(), vast);
     match simulation {
         None => client,
-        Some(_) => client.with_pacing(Pacing::Off),
+        Some(_) => client.with_rate_limit(RateLimit::Off),
     }
 }
 

@@ -246,7 +246,7 @@ pub enum SyncState {
 
 /// What one source told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct ReportedHead {
     /// Its height.
     pub height: Height,
     /// The block's own time; only an RPC tells.
@@ -263,7 +263,7 @@ pub struct SourceReport {
     /// Which.
     pub source: ChainSource,
     /// What it told, or why it did not.
-    pub told: Result<Told, CallError>,
+    pub head: Result<ReportedHead, CallError>,
 }
 
 /// How far a source can be relied on.

@@ -28,8 +28,8 @@ pub use boots::{
 pub use call::{CallError, CallErrorKind};
 pub use chain::{
     BlockHeader, ChainPhase, ChainSource, ConfirmationEvent, ConfirmationParams, ConfirmationPhase,
-    ConfirmationStages, EpochParams, EpochStages, EpochView, Governance, Milestone, SourceHealth,
-    SourceKind, SourceReport, SourceStatus, SyncState, Told, UpgradePlan,
+    ConfirmationStages, EpochParams, EpochStages, EpochView, Governance, Milestone, ReportedHead,
+    SourceHealth, SourceKind, SourceReport, SourceStatus, SyncState, UpgradePlan,
 };
 pub use heights::{Blocks, EpochIndex, Height};
 pub use ids::{

@@ -23,7 +23,7 @@ use super::told::Told;
 use super::watched::Watched;
 use super::{EngineError, Ports, publish};
 use crate::chain::clock::BlockClock;
-use crate::chain::sources::Sources;
+use crate::chain::sources::ChainSources;
 use crate::config::Config;
 use crate::domain::{
     Account, Aim, BootTally, Duration, EpochIndex, EpochView, Governance, Height, Instance,
@@ -103,7 +103,7 @@ pub(super) struct Engine {
     pub(super) ledger: Ledger,
     pub(super) sprint: Sprint,
     pub(super) block_clock: BlockClock,
-    pub(super) sources: Sources,
+    pub(super) sources: ChainSources,
     pub(super) seen: Seen,
     pub(super) running: HashSet<&'static str>,
     pub(super) waiting: VecDeque<Effect>,
@@ -207,7 +207,7 @@ pub fn start(
         ledger,
         sprint,
         block_clock: BlockClock::new(),
-        sources: Sources::default(),
+        sources: ChainSources::default(),
         seen: Seen::default(),
         running: HashSet::new(),
         waiting: VecDeque::new(),
@@ -263,7 +263,7 @@ impl Engine {
                     sprint.step()
                 );
                 if let Some((at, height)) = sprint.last_height() {
-                    self.sources.remember(at, height);
+                    self.sources.anchor(at, height);
                 }
                 self.sprint = sprint;
                 // The configuration may be another one by now.

@@ -16,7 +16,7 @@ use crate::domain::{
 use crate::flow::{self, Effect, Event};
 use crate::journal::Record;
 use crate::ports::RentError;
-use crate::vast::Needs;
+use crate::vast::SessionNeeds;
 
 /// The script that every rental runs at its start.
 const ONSTART: &str = include_str!("../../assets/onstart.sh");
@@ -472,7 +472,7 @@ fn local_error(what: &str, detail: &str) -> CallError {
 
 /// What a ranking must know about the session.
 /// What an offer must do for a search.
-pub fn needs(now: Time, effect: &Effect, config: &Config) -> Needs {
+pub fn needs(now: Time, effect: &Effect, config: &Config) -> SessionNeeds {
     let (session, longest, ready_by) = match effect {
         Effect::SearchOffers {
             session,
@@ -481,7 +481,7 @@ pub fn needs(now: Time, effect: &Effect, config: &Config) -> Needs {
         } => (*session, *longest, *ready_by),
         _ => (Duration::zero(), Duration::zero(), now),
     };
-    Needs {
+    SessionNeeds {
         now,
         until: now + session,
         at_worst_until: now + longest,

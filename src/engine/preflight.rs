@@ -7,7 +7,7 @@ use super::exec;
 use super::snapshot::{Alert, AlertLevel};
 use crate::config::{Config, Exposure};
 use crate::domain::{CallError, NodeConfig, NodeId, Preflight, RegisteredNode, Step, Time};
-use crate::network_node::{Facts, Intent, judge, judge_chain};
+use crate::network_node::{PreflightFacts, PreflightTarget, evaluate, evaluate_chain};
 use crate::ports::{Chain, NetworkNode};
 
 /// The verdict, and the list of nodes that it rests on.
@@ -42,14 +42,14 @@ pub async fn examine(
         synced(chain, config),
         callback,
     );
-    let facts = Facts {
+    let facts = PreflightFacts {
         nodes,
         approved_models,
         is_participant,
         chain: synced,
         callback,
     };
-    let preflight = judge(now, &intent(config, leaving), &facts);
+    let preflight = evaluate(now, &intent(config, leaving), &facts);
     Examined {
         preflight,
         nodes: facts.nodes,
@@ -59,7 +59,7 @@ pub async fn examine(
 /// The same for a rental that has nothing to do with the Network Node: the chain's height is what a
 /// sprint goes by, whatever it is for.
 pub async fn examine_chain(chain: &dyn Chain, now: Time, config: &Config) -> Preflight {
-    judge_chain(now, &synced(chain, config).await)
+    evaluate_chain(now, &synced(chain, config).await)
 }
 
 /// The RPC says whether it has caught up. Without one, that the public API answers is all there is.
@@ -90,14 +90,14 @@ impl Engine {
     }
 }
 
-fn intent(config: &Config, leaving: &[NodeId]) -> Intent {
+fn intent(config: &Config, leaving: &[NodeId]) -> PreflightTarget {
     let callback = match &config.network_node.exposure {
         Exposure::Tunnel {
             callback_target, ..
         } => callback_target.clone(),
         Exposure::Direct => String::new(),
     };
-    Intent {
+    PreflightTarget {
         participant: config.chain.participant.clone(),
         model: config.mlnode.model.id.clone(),
         callback,

@@ -19,7 +19,7 @@ use crate::domain::{
     RegisteredNode, SprintReport, Step, Time, Usd, UsdPerHour,
 };
 use crate::flow::{ASSUMED_CONFIRMATION, Caps, Gate, Plan, Rental, Terms, forecast, lead};
-use crate::vast::Ranked;
+use crate::vast::RankedOffers;
 
 /// A destroy that has not worked for this long needs a person.
 const DESTROY_TAKES_LONG: Duration = Duration::minutes(5);
@@ -697,7 +697,7 @@ fn cause_of(outcome: &Outcome) -> Option<&Cause> {
 }
 
 /// What a search found, as it is shown.
-pub(super) fn market_view(read_at: Time, mut ranked: Ranked) -> MarketView {
+pub(super) fn market_view(read_at: Time, mut ranked: RankedOffers) -> MarketView {
     ranked.usable.truncate(super::core::OFFERS_KEPT);
     ranked.rejected.truncate(super::core::OFFERS_KEPT);
     let rejected = ranked.rejected.into_iter();

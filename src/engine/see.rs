@@ -14,7 +14,7 @@ use crate::flow::{Candidate, Effect, Event, Funds, NodeReading, NodesReading};
 use crate::journal::Record;
 use crate::network_node::likeness;
 use crate::ports::{Look, TailChunk};
-use crate::vast::{Experience, Ranked, rank};
+use crate::vast::{RankedOffers, RentalHistory, rank};
 
 use super::core::OFFERS_KEPT;
 
@@ -111,11 +111,11 @@ impl Engine {
 
     /// A height that decides something and is announced is looked for at once.
     fn see_announced(&mut self, now: Time, report: SourceReport) {
-        let Ok(told) = &report.told else {
+        let Ok(told) = &report.head else {
             return;
         };
         let (height, time) = (told.height, told.block_time);
-        if !self.sources.witness(now, report) {
+        if !self.sources.corroborate(now, report) {
             return;
         }
         self.seen.announced = Some(height);
@@ -133,7 +133,7 @@ impl Engine {
 
     fn see_chain(&mut self, now: Time, reports: Vec<SourceReport>) {
         self.seen.reads.note(Source::ChainAsked, now);
-        match self.sources.take(now, reports) {
+        match self.sources.observe(now, reports) {
             Ok(view) => {
                 self.seen.reads.note(Source::Chain, now);
                 self.go_by(now, view);
@@ -186,7 +186,7 @@ impl Engine {
                 Some(self.block_clock.estimate(now, height)?.p50)
             })
             .min();
-        let doubt = self.sources.is_in_doubt() || self.seen.chain_trouble.is_some();
+        let doubt = self.sources.has_unhealthy_source() || self.seen.chain_trouble.is_some();
         Attention {
             next: expected,
             whom: if doubt { Look::Every } else { Look::One },
@@ -440,9 +440,9 @@ impl Engine {
         self.ended("search");
     }
 
-    fn rank(&self, now: Time, effect: &Effect, offers: Vec<crate::domain::Offer>) -> Ranked {
-        let experience = Experience {
-            avoided: &self.ledger.avoided(now),
+    fn rank(&self, now: Time, effect: &Effect, offers: Vec<crate::domain::Offer>) -> RankedOffers {
+        let experience = RentalHistory {
+            blocked: &self.ledger.avoided(now),
             boots: self.ledger.boots(),
         };
         let needs = exec::needs(now, effect, &self.config);

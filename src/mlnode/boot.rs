@@ -33,7 +33,7 @@ pub struct BootTracker {
 }
 
 /// A key gets to a rental within two minutes, as a rule; ten are no delay any more.
-const KEY_TAKES_AT_MOST: Duration = Duration::minutes(10);
+const MAX_KEY_DELAY: Duration = Duration::minutes(10);
 
 /// Of the memory that was ordered, this much must be there: drivers keep some.
 const MEMORY_SLACK_PERCENT: u64 = 90;
@@ -136,7 +136,7 @@ impl BootTracker {
     /// that is refused for long is not the one that the account has.
     pub fn observe_denial(&mut self, now: Time, evidence: &str) {
         let since = *self.denied_since.get_or_insert(now);
-        if now - since >= KEY_TAKES_AT_MOST {
+        if now - since >= MAX_KEY_DELAY {
             self.fail(
                 now,
                 "SSH does not accept the key",
@@ -149,10 +149,10 @@ impl BootTracker {
 
     /// Takes a line of the workload's log into account, progress lines included.
     pub fn observe_line(&mut self, now: Time, line: &str) {
-        let Some(word) = told(line) else {
+        let Some(word) = classify(line) else {
             return;
         };
-        if let Word::Sign = word
+        if let LineKind::Sign = word
             && let Some(known) = faults::find(faults::LOG, line)
         {
             return self.fail_by(now, known, line);
@@ -188,15 +188,15 @@ impl BootTracker {
             self.reach(now, BootStage::Downloading);
         }
         // Before the model is there: another machine has to download it too.
-        let as_ordered = self.is_as_ordered(now, status);
-        self.ready = as_ordered && self.serves_the_model(status);
+        let as_ordered = self.matches_order(now, status);
+        self.ready = as_ordered && self.serves_model(status);
         if self.ready {
             self.reach(now, BootStage::Ready);
             "the model is loaded".clone_into(&mut self.detail);
         }
     }
 
-    fn serves_the_model(&self, status: &MlNodeStatus) -> bool {
+    fn serves_model(&self, status: &MlNodeStatus) -> bool {
         let right_model = status
             .loaded_model
             .as_ref()
@@ -207,7 +207,7 @@ impl BootTracker {
 
     /// What was ordered must be there: a GPU that fell off the bus shows only here, and so does a
     /// driver that is older than the offer said.
-    fn is_as_ordered(&mut self, now: Time, status: &MlNodeStatus) -> bool {
+    fn matches_order(&mut self, now: Time, status: &MlNodeStatus) -> bool {
         let gpus = self.missing_gpus(status);
         let driver = status
             .driver
@@ -341,7 +341,7 @@ const VLLM_MARKS: &[(&str, BootStage)] = &[
 ];
 
 /// What a line tells by the words that are looked for.
-enum Word {
+enum LineKind {
     /// A sign of a failure: worth a look with [`faults::find`].
     Sign,
     /// Only of a stage: see [`stage_of`].
@@ -350,7 +350,7 @@ enum Word {
 
 /// Looks for all words at once and many bytes at a time: hardly a line in a thousand has any, and what
 /// follows looks once a word.
-fn told(line: &str) -> Option<Word> {
+fn classify(line: &str) -> Option<LineKind> {
     static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         let marks = [MARKS, MLNODE_MARKS, VLLM_MARKS].concat();
         let marks = marks.iter().map(|(mark, _)| *mark);
@@ -361,15 +361,15 @@ fn told(line: &str) -> Option<Word> {
             .ok()
     });
     let Some(words) = &*WORDS else {
-        return Some(Word::Sign);
+        return Some(LineKind::Sign);
     };
     let is_sign = |found: aho_corasick::Match| found.pattern().as_usize() < faults::SIGNS.len();
     let mut found = words.find_iter(line).map(is_sign).peekable();
     found.peek()?;
     Some(if found.any(|is_sign| is_sign) {
-        Word::Sign
+        LineKind::Sign
     } else {
-        Word::Mark
+        LineKind::Mark
     })
 }
 

@@ -18,13 +18,13 @@ pub(super) struct VllmClient {
 }
 
 #[derive(Debug, Deserialize)]
-struct Models {
-    data: Vec<Card>,
+struct ServedModels {
+    data: Vec<ModelCard>,
 }
 
 /// A model that is served. `--served-model-name` gives it another id.
 #[derive(Debug, Deserialize)]
-struct Card {
+struct ModelCard {
     id: String,
     #[serde(default)]
     root: Option<String>,
@@ -47,7 +47,7 @@ impl VllmClient {
 
     async fn model(&self) -> Result<Option<String>, CallError> {
         let what = "read the models that vLLM serves";
-        let models: Models = self.endpoint.get(what, "v1/models").await?.json(what)?;
+        let models: ServedModels = self.endpoint.get(what, "v1/models").await?.json(what)?;
         let first = models.data.into_iter().next();
         Ok(first.map(|card| card.root.unwrap_or(card.id)))
     }

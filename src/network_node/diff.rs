@@ -84,7 +84,7 @@ const ESSENTIAL: [&str; 5] = [
 
 /// What the Network Node keeps of a registration: it drops models and may rewrite the rest.
 pub fn likeness(wanted: &NodeConfig, seen: &NodeConfig) -> Likeness {
-    let fields = differing(wanted, seen);
+    let fields = differing_fields(wanted, seen);
     if fields.is_empty() {
         return Likeness::AsWanted;
     }
@@ -104,7 +104,7 @@ pub fn likeness(wanted: &NodeConfig, seen: &NodeConfig) -> Likeness {
 
 /// How a registration that should be there stands in the Network Node's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum RegistrationState {
     /// As it should be.
     Good,
     /// The Network Node keeps its own values in these fields, which can be lived with.
@@ -118,20 +118,20 @@ pub enum Standing {
 }
 
 /// How `wanted` stands among those that are registered; the worst of what is so.
-pub fn standing(wanted: &NodeConfig, seen: &[RegisteredNode]) -> Standing {
+pub fn registration_state(wanted: &NodeConfig, seen: &[RegisteredNode]) -> RegistrationState {
     let Some(row) = seen.iter().find(|row| row.config.id == wanted.id) else {
-        return Standing::Missing;
+        return RegistrationState::Missing;
     };
     match likeness(wanted, &row.config) {
-        Likeness::Wrong(fields) => Standing::Wrong(fields),
-        _ if !row.enabled => Standing::Disabled,
-        Likeness::Altered(fields) => Standing::Altered(fields),
-        Likeness::AsWanted | Likeness::Unknown => Standing::Good,
+        Likeness::Wrong(fields) => RegistrationState::Wrong(fields),
+        _ if !row.enabled => RegistrationState::Disabled,
+        Likeness::Altered(fields) => RegistrationState::Altered(fields),
+        Likeness::AsWanted | Likeness::Unknown => RegistrationState::Good,
     }
 }
 
 fn changed(wanted: &NodeConfig, seen: &NodeConfig) -> Option<Difference> {
-    let fields = differing(wanted, seen);
+    let fields = differing_fields(wanted, seen);
     (!fields.is_empty()).then(|| Difference::Changed {
         wanted: wanted.clone(),
         fields,
@@ -139,7 +139,7 @@ fn changed(wanted: &NodeConfig, seen: &NodeConfig) -> Option<Difference> {
 }
 
 /// Names of the fields that differ.
-fn differing(wanted: &NodeConfig, seen: &NodeConfig) -> Vec<&'static str> {
+fn differing_fields(wanted: &NodeConfig, seen: &NodeConfig) -> Vec<&'static str> {
     [
         ("host", wanted.host != seen.host),
         (
@@ -283,17 +283,17 @@ mod tests {
         elsewhere.config.inference_port = 9;
         let fields = vec!["max_concurrent".to_owned()];
         for (listed, expected) in [
-            (vec![], Standing::Missing),
-            (vec![seen("theirs", "10.0.0.6")], Standing::Missing),
-            (vec![good.clone()], Standing::Good),
-            (vec![altered(&good)], Standing::Altered(fields)),
-            (vec![altered(&disabled)], Standing::Disabled),
+            (vec![], RegistrationState::Missing),
+            (vec![seen("theirs", "10.0.0.6")], RegistrationState::Missing),
+            (vec![good.clone()], RegistrationState::Good),
+            (vec![altered(&good)], RegistrationState::Altered(fields)),
+            (vec![altered(&disabled)], RegistrationState::Disabled),
             (
                 vec![elsewhere],
-                Standing::Wrong(vec!["inference_port".to_owned()]),
+                RegistrationState::Wrong(vec!["inference_port".to_owned()]),
             ),
         ] {
-            assert_eq!(standing(&wanted, &listed), expected, "{listed:?}");
+            assert_eq!(registration_state(&wanted, &listed), expected, "{listed:?}");
         }
     }
 

@@ -10,7 +10,7 @@ use crate::domain::{
 
 /// What was read, each as it came.
 #[derive(Debug, Clone)]
-pub struct Facts {
+pub struct PreflightFacts {
     /// Every registered node.
     pub nodes: Result<Vec<RegisteredNode>, CallError>,
     /// Ids of the models that governance approves.
@@ -25,7 +25,7 @@ pub struct Facts {
 
 /// What is to be registered and by whom.
 #[derive(Debug, Clone)]
-pub struct Intent {
+pub struct PreflightTarget {
     /// The operator's address.
     pub participant: Participant,
     /// The model.
@@ -41,7 +41,7 @@ pub struct Intent {
 }
 
 /// Judges what a rental needs that is not registered.
-pub fn judge_chain(at: Time, synced: &Result<(), CallError>) -> Preflight {
+pub fn evaluate_chain(at: Time, synced: &Result<(), CallError>) -> Preflight {
     Preflight {
         at,
         findings: vec![finding(Requirement::ChainSynced, chain(synced))],
@@ -49,7 +49,7 @@ pub fn judge_chain(at: Time, synced: &Result<(), CallError>) -> Preflight {
 }
 
 /// Judges every requirement. What cannot be told is unknown, never fine.
-pub fn judge(at: Time, intent: &Intent, facts: &Facts) -> Preflight {
+pub fn evaluate(at: Time, intent: &PreflightTarget, facts: &PreflightFacts) -> Preflight {
     let mut findings = vec![
         finding(Requirement::AdminApi, admin_api(facts)),
         finding(Requirement::Model, model(intent, facts)),
@@ -89,7 +89,7 @@ fn unknown(cause: &str, error: &CallError, remedy: &str) -> Verdict {
     }
 }
 
-fn admin_api(facts: &Facts) -> Verdict {
+fn admin_api(facts: &PreflightFacts) -> Verdict {
     match &facts.nodes {
         Ok(_) => Verdict::Met,
         Err(error) => unknown(
@@ -100,7 +100,7 @@ fn admin_api(facts: &Facts) -> Verdict {
     }
 }
 
-fn model(intent: &Intent, facts: &Facts) -> Verdict {
+fn model(intent: &PreflightTarget, facts: &PreflightFacts) -> Verdict {
     match &facts.approved_models {
         Ok(approved) if approved.contains(&intent.model) => Verdict::Met,
         Ok(approved) => unmet(
@@ -126,7 +126,7 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-fn participant(intent: &Intent, facts: &Facts) -> Verdict {
+fn participant(intent: &PreflightTarget, facts: &PreflightFacts) -> Verdict {
     match &facts.is_participant {
         Ok(true) => Verdict::Met,
         Ok(false) => unmet(
@@ -170,7 +170,7 @@ fn reached(callback: &str, answer: &Result<(), CallError>) -> Verdict {
     }
 }
 
-fn free_address(wanted: &NodeConfig, intent: &Intent, facts: &Facts) -> Verdict {
+fn free_address(wanted: &NodeConfig, intent: &PreflightTarget, facts: &PreflightFacts) -> Verdict {
     let Ok(nodes) = &facts.nodes else {
         return Verdict::Unknown {
             cause: "which addresses are taken is not known".into(),
@@ -178,7 +178,7 @@ fn free_address(wanted: &NodeConfig, intent: &Intent, facts: &Facts) -> Verdict 
         };
     };
     let differences = diff(std::slice::from_ref(wanted), nodes, |_| false);
-    let clashes: Vec<Clash<'_>> = differences
+    let clashes: Vec<AddressClash<'_>> = differences
         .iter()
         .filter_map(|difference| match difference {
             Difference::Clash {
@@ -186,7 +186,7 @@ fn free_address(wanted: &NodeConfig, intent: &Intent, facts: &Facts) -> Verdict 
                 address,
                 port,
                 ..
-            } if !intent.leaving.contains(holder) => Some(Clash {
+            } if !intent.leaving.contains(holder) => Some(AddressClash {
                 holder,
                 address,
                 port: *port,
@@ -217,7 +217,7 @@ fn free_address(wanted: &NodeConfig, intent: &Intent, facts: &Facts) -> Verdict 
 }
 
 /// Another node where ours will be.
-struct Clash<'a> {
+struct AddressClash<'a> {
     holder: &'a NodeId,
     address: &'a str,
     port: NodePort,
@@ -264,10 +264,10 @@ mod tests {
     }
 
     /// Ours will be at 10.0.0.5, inference on 5050 and the API on 8080.
-    fn intent() -> Intent {
+    fn intent() -> PreflightTarget {
         let mut address = wire::row(&a_row()).unwrap().config;
         address.id = NodeId("vastai-1".into());
-        Intent {
+        PreflightTarget {
             participant: Participant("gonka1abc".into()),
             model: MODEL.into(),
             callback: "127.0.0.1:9100".into(),
@@ -276,8 +276,8 @@ mod tests {
         }
     }
 
-    fn good() -> Facts {
-        Facts {
+    fn good() -> PreflightFacts {
+        PreflightFacts {
             nodes: Ok(Vec::new()),
             approved_models: Ok(vec![MODEL.into()]),
             is_participant: Ok(true),
@@ -286,8 +286,8 @@ mod tests {
         }
     }
 
-    fn verdict_on(requirement: Requirement, facts: &Facts) -> Verdict {
-        let preflight = judge(now(), &intent(), facts);
+    fn verdict_on(requirement: Requirement, facts: &PreflightFacts) -> Verdict {
+        let preflight = evaluate(now(), &intent(), facts);
         let found = preflight
             .findings
             .into_iter()
@@ -304,12 +304,12 @@ mod tests {
 
     #[test]
     fn good_facts_are_clear_to_rent_by() {
-        assert!(judge(now(), &intent(), &good()).is_clear());
+        assert!(evaluate(now(), &intent(), &good()).is_clear());
     }
 
     #[test]
     fn a_model_that_governance_does_not_approve_is_told_with_those_that_it_does() {
-        let facts = Facts {
+        let facts = PreflightFacts {
             approved_models: Ok(vec!["Qwen/Qwen3-235B".into()]),
             ..good()
         };
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn an_address_that_is_no_participant_is_in_the_way() {
-        let facts = Facts {
+        let facts = PreflightFacts {
             is_participant: Ok(false),
             ..good()
         };
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn a_callback_that_nobody_listens_on_is_in_the_way() {
-        let facts = Facts {
+        let facts = PreflightFacts {
             callback: Some(Err(refused())),
             ..good()
         };
@@ -344,7 +344,7 @@ mod tests {
 
     #[test]
     fn a_node_of_another_id_at_our_address_is_in_the_way() {
-        let facts = Facts {
+        let facts = PreflightFacts {
             nodes: Ok(vec![wire::row(&a_row()).unwrap()]),
             ..good()
         };
@@ -371,7 +371,7 @@ mod tests {
     fn a_node_of_another_cockpit_under_our_prefix_elsewhere_is_not_in_the_way() {
         let mut theirs = wire::row(&a_row()).unwrap();
         theirs.config.host = "10.0.0.6".into();
-        let facts = Facts {
+        let facts = PreflightFacts {
             nodes: Ok(vec![theirs]),
             ..good()
         };
@@ -382,16 +382,16 @@ mod tests {
     fn a_registration_of_ours_that_is_leaving_holds_no_address() {
         let held = wire::row(&a_row()).unwrap();
         let leaving = vec![held.config.id.clone()];
-        let facts = Facts {
+        let facts = PreflightFacts {
             nodes: Ok(vec![held]),
             ..good()
         };
-        assert!(!judge(now(), &intent(), &facts).is_clear());
-        let intent = Intent {
+        assert!(!evaluate(now(), &intent(), &facts).is_clear());
+        let intent = PreflightTarget {
             leaving,
             ..intent()
         };
-        assert!(judge(now(), &intent, &facts).is_clear());
+        assert!(evaluate(now(), &intent, &facts).is_clear());
     }
 
     #[test]
@@ -399,42 +399,42 @@ mod tests {
         let each = [
             (
                 Requirement::AdminApi,
-                Facts {
+                PreflightFacts {
                     nodes: Err(silent()),
                     ..good()
                 },
             ),
             (
                 Requirement::Address,
-                Facts {
+                PreflightFacts {
                     nodes: Err(silent()),
                     ..good()
                 },
             ),
             (
                 Requirement::Model,
-                Facts {
+                PreflightFacts {
                     approved_models: Err(silent()),
                     ..good()
                 },
             ),
             (
                 Requirement::Participant,
-                Facts {
+                PreflightFacts {
                     is_participant: Err(silent()),
                     ..good()
                 },
             ),
             (
                 Requirement::ChainSynced,
-                Facts {
+                PreflightFacts {
                     chain: Err(silent()),
                     ..good()
                 },
             ),
             (
                 Requirement::Callback,
-                Facts {
+                PreflightFacts {
                     callback: Some(Err(silent())),
                     ..good()
                 },
@@ -446,7 +446,10 @@ mod tests {
                 matches!(verdict, Verdict::Unknown { .. }),
                 "{requirement}: {verdict:?}"
             );
-            assert!(!judge(now(), &intent(), &facts).is_clear(), "{requirement}");
+            assert!(
+                !evaluate(now(), &intent(), &facts).is_clear(),
+                "{requirement}"
+            );
         }
     }
 }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::fields::Fields;
-use super::pacing::{Endpoint, Pacer, Pacing};
-use super::request::Page;
+use super::rate_limit::{RateLimit, RateLimiter, VastEndpoint};
+use super::request::SearchPage;
 use super::{refusal, request, wire};
 use crate::config::VastConfig;
 use crate::domain::{
@@ -21,16 +21,16 @@ use crate::ports::{Market, RentError};
 
 /// More than this many of the cheapest offers nobody needs: a page takes six seconds, and offers
 /// churn in minutes.
-const MOST_OFFERS: usize = 256;
+const MAX_OFFERS: usize = 256;
 /// Rows of a page of instances: the most that the market gives.
 const PAGE: usize = 25;
 /// Pages after which a listing that does not end is an error.
-const MOST_PAGES: usize = 200;
+const MAX_PAGES: usize = 200;
 /// The market's limit for the script; beyond it nobody knows what runs.
-const LONGEST_ONSTART: usize = 4_096;
+const MAX_ONSTART_BYTES: usize = 4_096;
 /// A copy of a log is there within some ten seconds, or the host is not.
-const UPLOAD_LOOKS: u32 = 10;
-const UPLOAD_LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
+const UPLOAD_POLLS: u32 = 10;
+const UPLOAD_POLL_INTERVAL: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// The market, as the engine uses it.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub struct VastClient {
     key: SecretString,
     timeout: std::time::Duration,
     tries: u32,
-    pacer: Pacer,
+    pacer: RateLimiter,
 }
 
 impl VastClient {
@@ -52,14 +52,14 @@ impl VastClient {
             key: config.api_key.clone(),
             timeout: config.request_timeout,
             tries: config.read_tries,
-            pacer: Pacer::new(Pacing::Documented),
+            pacer: RateLimiter::new(RateLimit::Documented),
         }
     }
 
     /// Changes the pacing: a simulated market needs none.
     #[must_use]
-    pub fn with_pacing(mut self, pacing: Pacing) -> Self {
-        self.pacer = Pacer::new(pacing);
+    pub fn with_rate_limit(mut self, pacing: RateLimit) -> Self {
+        self.pacer = RateLimiter::new(pacing);
         self
     }
 
@@ -67,15 +67,15 @@ impl VastClient {
         format!("{deed} on {}", self.base.host_str().unwrap_or("the market"))
     }
 
-    fn dressed(&self, request: HttpRequest) -> HttpRequest {
+    fn authenticated(&self, request: HttpRequest) -> HttpRequest {
         request.bearer(self.key.clone()).timeout(self.timeout)
     }
 
     /// Sends, and reads the JSON of a success. `success: false` is a refusal whatever the status.
-    async fn call(&self, endpoint: Endpoint, request: HttpRequest) -> Result<Value, CallError> {
+    async fn call(&self, endpoint: VastEndpoint, request: HttpRequest) -> Result<Value, CallError> {
         let what = request.what.clone();
-        self.pacer.turn(endpoint).await;
-        let reply = self.http.send(self.dressed(request)).await?;
+        self.pacer.acquire(endpoint).await;
+        let reply = self.http.send(self.authenticated(request)).await?;
         let body: Value = reply.json(&what)?;
         match refused_in_body(&what, &reply, &body, &self.key) {
             Some(refusal) => Err(refusal),
@@ -83,15 +83,19 @@ impl VastClient {
         }
     }
 
-    async fn read(&self, endpoint: Endpoint, request: HttpRequest) -> Result<Value, CallError> {
+    async fn read(&self, endpoint: VastEndpoint, request: HttpRequest) -> Result<Value, CallError> {
         self.call(endpoint, request.tries(self.tries)).await
     }
 
-    async fn offers_page(&self, query: &OfferQuery, page: Page) -> Result<Vec<Value>, CallError> {
+    async fn offers_page(
+        &self,
+        query: &OfferQuery,
+        page: SearchPage,
+    ) -> Result<Vec<Value>, CallError> {
         let what = self.what("search offers");
         let request = HttpRequest::post(what.clone(), join(&self.base, "/api/v0/bundles/"))
             .json(request::search(query, page));
-        let body = self.read(Endpoint::Search, request).await?;
+        let body = self.read(VastEndpoint::Search, request).await?;
         rows(&what, &body, "offers").cloned()
     }
 
@@ -106,7 +110,7 @@ impl VastClient {
         if let Some(token) = after {
             request = request.query("after_token", token);
         }
-        self.read(Endpoint::Instances, request).await
+        self.read(VastEndpoint::Instances, request).await
     }
 
     fn instance_url(&self, id: InstanceId) -> Url {
@@ -115,16 +119,16 @@ impl VastClient {
 
     /// What the host uploads to an address outside of the market: as long as it is not there the
     /// address says "forbidden" or "not found". It is no business of anybody's there who we are.
-    async fn uploaded(&self, what: &str, url: Url) -> Result<String, CallError> {
+    async fn fetch_upload(&self, what: &str, url: Url) -> Result<String, CallError> {
         let mut looks = 0;
         loop {
-            tokio::time::sleep(UPLOAD_LOOK_EVERY).await;
+            tokio::time::sleep(UPLOAD_POLL_INTERVAL).await;
             looks += 1;
             let request = HttpRequest::get(what, url.clone())
                 .timeout(self.timeout)
                 .tries(1);
             match self.http.send(request).await {
-                Err(error) if is_not_there_yet(&error) && looks < UPLOAD_LOOKS => {}
+                Err(error) if is_not_there_yet(&error) && looks < UPLOAD_POLLS => {}
                 result => return result.map(|reply| reply.body),
             }
         }
@@ -133,10 +137,10 @@ impl VastClient {
     async fn account_keys(&self) -> Result<Vec<String>, CallError> {
         let what = self.what("list SSH keys");
         let request = HttpRequest::get(what.clone(), join(&self.base, "/api/v0/ssh/"));
-        match self.read(Endpoint::Keys, request).await {
+        match self.read(VastEndpoint::Keys, request).await {
             Ok(body) => wire::public_keys(&body)
                 .ok_or_else(|| malformed(&what, "there is no list of keys in the reply")),
-            Err(error) if has_no_keys(&error) => Ok(Vec::new()),
+            Err(error) if is_no_keys(&error) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
@@ -147,12 +151,12 @@ impl Market for VastClient {
     async fn search(&self, query: &OfferQuery, now: Time) -> Result<Vec<Offer>, CallError> {
         let mut seen = HashSet::new();
         let mut offers = Vec::new();
-        let mut page = Page::Cheapest;
+        let mut page = SearchPage::Cheapest;
         loop {
             let rows = match self.offers_page(query, page).await {
                 Ok(rows) => rows,
                 // The cheapest are known: that dearer ones are not is no reason to rent none.
-                Err(error) if page != Page::Cheapest => {
+                Err(error) if page != SearchPage::Cheapest => {
                     tracing::warn!("dearer offers are not looked at: {error}");
                     break;
                 }
@@ -163,7 +167,7 @@ impl Market for VastClient {
             let dearest = rows.iter().filter_map(wire::listed_price).reduce(f64::max);
             let next = dearest.and_then(|dearest| page.next(dearest));
             match next {
-                Some(next) if rows.len() >= request::SEARCH_LIMIT && seen.len() < MOST_OFFERS => {
+                Some(next) if rows.len() >= request::SEARCH_LIMIT && seen.len() < MAX_OFFERS => {
                     page = next;
                 }
                 _ => break,
@@ -174,9 +178,9 @@ impl Market for VastClient {
 
     async fn rent(&self, order: &RentOrder) -> Result<InstanceId, RentError> {
         let what = self.what(&format!("rent offer {} as {}", order.offer, order.label));
-        if order.onstart.len() > LONGEST_ONSTART {
+        if order.onstart.len() > MAX_ONSTART_BYTES {
             let detail = format!(
-                "the onstart script has {} bytes, the market takes {LONGEST_ONSTART}; shorten vast.onstart_extra",
+                "the onstart script has {} bytes, the market takes {MAX_ONSTART_BYTES}; shorten vast.onstart_extra",
                 order.onstart.len()
             );
             return Err(RentError::Refused(CallError {
@@ -188,8 +192,8 @@ impl Market for VastClient {
         }
         let url = join(&self.base, &format!("/api/v0/asks/{}/", order.offer));
         let request = HttpRequest::put(what.clone(), url).json(request::rent(order));
-        self.pacer.turn(Endpoint::Rent).await;
-        let reply = self.http.send(self.dressed(request)).await;
+        self.pacer.acquire(VastEndpoint::Rent).await;
+        let reply = self.http.send(self.authenticated(request)).await;
         let reply = reply.map_err(refusal::rent_error)?;
         contract(&what, &reply, &self.key)
     }
@@ -200,7 +204,7 @@ impl Market for VastClient {
         let mut ids = BTreeSet::new();
         let mut tokens = HashSet::new();
         let mut after: Option<String> = None;
-        for _ in 0..MOST_PAGES {
+        for _ in 0..MAX_PAGES {
             let body = self.instances_page(after.as_deref()).await?;
             for row in rows(&what, &body, "instances")? {
                 let instance = wire::instance(row)
@@ -224,7 +228,7 @@ impl Market for VastClient {
     async fn instance(&self, id: InstanceId) -> Result<Option<Instance>, CallError> {
         let what = self.what(&format!("read instance {id}"));
         let request = HttpRequest::get(what.clone(), self.instance_url(id));
-        let body = match self.read(Endpoint::Instance, request).await {
+        let body = match self.read(VastEndpoint::Instance, request).await {
             Ok(body) => body,
             Err(error) if refusal::instance_is_gone(&error) => return Ok(None),
             Err(error) => return Err(error),
@@ -248,7 +252,7 @@ impl Market for VastClient {
     async fn destroy(&self, id: InstanceId) -> Result<(), CallError> {
         let what = self.what(&format!("destroy instance {id}"));
         let request = HttpRequest::delete(what, self.instance_url(id)).json(json!({}));
-        match self.call(Endpoint::Destroy, request).await {
+        match self.call(VastEndpoint::Destroy, request).await {
             Ok(_) => Ok(()),
             Err(error) if refusal::instance_is_gone(&error) => Ok(()),
             Err(error) => Err(error),
@@ -259,7 +263,7 @@ impl Market for VastClient {
         let what = self.what("read the account");
         let url = join(&self.base, "/api/v0/users/current/");
         let body = self
-            .read(Endpoint::Account, HttpRequest::get(what.clone(), url))
+            .read(VastEndpoint::Account, HttpRequest::get(what.clone(), url))
             .await?;
         // `balance` is something else, and often 0.
         let credit = Fields::of(&body).and_then(|fields| fields.number("credit"));
@@ -279,14 +283,14 @@ impl Market for VastClient {
             join(&self.base, "/api/v0/ssh/"),
         )
         .json(json!({"ssh_key": public_key.trim()}));
-        self.call(Endpoint::Keys, request).await.map(|_| ())
+        self.call(VastEndpoint::Keys, request).await.map(|_| ())
     }
 
     async fn attach_key(&self, id: InstanceId, public_key: &str) -> Result<(), CallError> {
         let what = self.what(&format!("attach the SSH key to instance {id}"));
         let url = join(&self.base, &format!("/api/v0/instances/{id}/ssh/"));
         let request = HttpRequest::post(what, url).json(json!({"ssh_key": public_key.trim()}));
-        match self.call(Endpoint::Keys, request).await {
+        match self.call(VastEndpoint::Keys, request).await {
             Err(error) if !is_there_already(&error) => Err(error),
             _ => Ok(()),
         }
@@ -296,13 +300,13 @@ impl Market for VastClient {
         let what = self.what(&format!("read the log of instance {id}"));
         let url = join(&self.base, &format!("/api/v0/instances/request_logs/{id}/"));
         let request = HttpRequest::put(what.clone(), url).json(json!({"tail": lines.to_string()}));
-        let body = self.call(Endpoint::Log, request).await?;
+        let body = self.call(VastEndpoint::Log, request).await?;
         let url = Fields::of(&body).and_then(|fields| fields.text("result_url"));
         let url = url
             .and_then(|url| Url::parse(&url).ok())
             .filter(|url| url.scheme() == "https" || url.host() == self.base.host())
             .ok_or_else(|| malformed(&what, "there is no address of a log in the reply"))?;
-        self.uploaded(&what, url).await
+        self.fetch_upload(&what, url).await
     }
 }
 
@@ -381,7 +385,7 @@ fn contract(what: &str, reply: &HttpReply, key: &SecretString) -> Result<Instanc
     }
 }
 
-fn has_no_keys(error: &CallError) -> bool {
+fn is_no_keys(error: &CallError) -> bool {
     error.kind == CallErrorKind::NotFound && error.detail.contains("No SSH keys")
 }
 

@@ -27,7 +27,7 @@ const LONGEST_SECONDS: f64 = 172_800.0;
 
 /// What decides how long a boot takes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Load {
+pub(super) struct BootWork {
     /// Download bandwidth that the offer promises, in Mbit/s.
     pub download_mbps: f64,
     /// Disk bandwidth that it promises, in MB/s, when measured.
@@ -38,7 +38,7 @@ pub(super) struct Load {
     pub model_gb: f64,
 }
 
-impl Load {
+impl BootWork {
     /// Seconds that the whole boot takes by what the offer promises.
     pub(super) fn seconds(&self) -> f64 {
         bounded(

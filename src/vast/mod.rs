@@ -3,15 +3,15 @@
 mod client;
 mod cost;
 mod fields;
-mod pacing;
 mod predict;
 mod rank;
+mod rate_limit;
 mod refusal;
 mod request;
 mod wire;
 
 pub use client::VastClient;
 pub use cost::session_cost;
-pub use pacing::Pacing;
 pub use predict::stage_times;
-pub use rank::{Experience, Needs, Ranked, rank};
+pub use rank::{RankedOffers, RentalHistory, SessionNeeds, rank};
+pub use rate_limit::RateLimit;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::cost::{self, Load};
+use super::cost::{self, BootWork};
 use crate::domain::{
     BootEnd, BootStage, BootTime, MachineId, Offer, OwnBoots, PastBoot, StageTimes,
 };
@@ -157,8 +157,8 @@ pub fn stage_times(
     StageTimes(stages.map(time).collect())
 }
 
-fn load(offer: &Offer, image_gb: f64, model_gb: f64) -> Load {
-    Load {
+fn load(offer: &Offer, image_gb: f64, model_gb: f64) -> BootWork {
+    BootWork {
         download_mbps: offer.download_mbps,
         disk_mb_per_s: offer.disk_mb_per_s,
         image_gb,
@@ -166,8 +166,8 @@ fn load(offer: &Offer, image_gb: f64, model_gb: f64) -> Load {
     }
 }
 
-fn load_of(boot: &PastBoot) -> Load {
-    Load {
+fn load_of(boot: &PastBoot) -> BootWork {
+    BootWork {
         download_mbps: boot.download_mbps,
         disk_mb_per_s: boot.disk_mb_per_s,
         image_gb: boot.image_gb,

@@ -22,7 +22,7 @@ const CUDA_SLACK: f64 = 0.001;
 
 /// What a session needs beside the query.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Needs {
+pub struct SessionNeeds {
     /// Now.
     pub now: Time,
     /// Until when the rental is expected to be kept.
@@ -39,16 +39,16 @@ pub struct Needs {
 
 /// What earlier rentals taught.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Experience<'a> {
+pub struct RentalHistory<'a> {
     /// Machines that are left out for a time.
-    pub avoided: &'a [AvoidedMachine],
+    pub blocked: &'a [AvoidedMachine],
     /// Boots of ours.
     pub boots: &'a [PastBoot],
 }
 
 /// All offers of a search: best first, and those that are out with the reason.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Ranked {
+pub struct RankedOffers {
     /// Usable, best first.
     pub usable: Vec<RankedOffer>,
     /// Not usable, and why.
@@ -59,9 +59,9 @@ pub struct Ranked {
 pub fn rank(
     offers: Vec<Offer>,
     query: &OfferQuery,
-    needs: &Needs,
-    experience: &Experience<'_>,
-) -> Ranked {
+    needs: &SessionNeeds,
+    experience: &RentalHistory<'_>,
+) -> RankedOffers {
     let ranking = Ranking {
         query,
         needs,
@@ -70,7 +70,7 @@ pub fn rank(
             .iter()
             .map(|name| plain(name).collect())
             .collect(),
-        avoided: experience.avoided,
+        avoided: experience.blocked,
         predictor: Predictor::new(experience.boots),
     };
     let mut usable = Vec::with_capacity(offers.len());
@@ -86,7 +86,7 @@ pub fn rank(
     }
     // Rows are large: the order is found out first, and each is moved once.
     usable.sort_by_cached_key(place);
-    Ranked { usable, rejected }
+    RankedOffers { usable, rejected }
 }
 
 /// The cheaper success first, then the more reliable, then the faster, then the lower id. Both
@@ -104,7 +104,7 @@ fn place(row: &RankedOffer) -> (Usd, Reverse<u64>, Reverse<u64>, OfferId) {
 /// What all offers of a search are held against.
 struct Ranking<'a> {
     query: &'a OfferQuery,
-    needs: &'a Needs,
+    needs: &'a SessionNeeds,
     wanted_gpus: Vec<String>,
     avoided: &'a [AvoidedMachine],
     predictor: Predictor,
@@ -123,8 +123,8 @@ impl Ranking<'_> {
                 avoided.reason
             ));
         }
-        let is_it = |wanted: &String| plain(&offer.gpu_name).eq(wanted.chars());
-        if !self.wanted_gpus.is_empty() && !self.wanted_gpus.iter().any(is_it) {
+        let is_wanted = |wanted: &String| plain(&offer.gpu_name).eq(wanted.chars());
+        if !self.wanted_gpus.is_empty() && !self.wanted_gpus.iter().any(is_wanted) {
             return Some(format!("{} is not a wanted GPU", offer.gpu_name));
         }
         hardware_objection(offer, self.query)
@@ -257,7 +257,7 @@ fn price_objection(offer: &Offer, query: &OfferQuery) -> Option<String> {
     (free || negative).then(|| "its price cannot be true".into())
 }
 
-fn duration_objection(offer: &Offer, query: &OfferQuery, needs: &Needs) -> Option<String> {
+fn duration_objection(offer: &Offer, query: &OfferQuery, needs: &SessionNeeds) -> Option<String> {
     let needed_until = needs.at_worst_until.max(needs.now + query.min_duration);
     match offer.ends_at {
         None => Some("it does not say how long the host offers it".into()),

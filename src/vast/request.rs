@@ -11,7 +11,7 @@ pub(super) const SEARCH_LIMIT: usize = 64;
 /// Where a page of a search begins. The market has no other way to go on than by price, in dollars
 /// per hour.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Page {
+pub(super) enum SearchPage {
     /// With the cheapest.
     Cheapest,
     /// At the price of the last one that was seen: others may have the same.
@@ -20,13 +20,15 @@ pub(super) enum Page {
     Above(f64),
 }
 
-impl Page {
+impl SearchPage {
     /// The page after one that ended at this price; none when it did not get any further.
-    pub(super) fn next(self, dearest: f64) -> Option<Page> {
+    pub(super) fn next(self, dearest: f64) -> Option<SearchPage> {
         match self {
-            Page::Cheapest => Some(Page::From(dearest)),
-            Page::From(price) | Page::Above(price) if dearest > price => Some(Page::From(dearest)),
-            Page::From(price) if dearest >= price => Some(Page::Above(price)),
+            SearchPage::Cheapest => Some(SearchPage::From(dearest)),
+            SearchPage::From(price) | SearchPage::Above(price) if dearest > price => {
+                Some(SearchPage::From(dearest))
+            }
+            SearchPage::From(price) if dearest >= price => Some(SearchPage::Above(price)),
             _ => None,
         }
     }
@@ -34,7 +36,7 @@ impl Page {
 
 /// Body of `POST /api/v0/bundles/`. Every filter goes out as a number: memory in megabytes,
 /// durations in seconds.
-pub(super) fn search(query: &OfferQuery, page: Page) -> Value {
+pub(super) fn search(query: &OfferQuery, page: SearchPage) -> Value {
     let mut body = Map::new();
     let mut filter = |name: &str, condition: Value| {
         body.insert(name.into(), condition);
@@ -78,12 +80,12 @@ pub(super) fn search(query: &OfferQuery, page: Page) -> Value {
     Value::Object(body)
 }
 
-fn price_range(most: UsdPerHour, page: Page) -> Value {
+fn price_range(most: UsdPerHour, page: SearchPage) -> Value {
     let most = most.0.dollars();
     match page {
-        Page::Cheapest => json!({"lte": most}),
-        Page::From(price) => json!({"lte": most, "gte": price}),
-        Page::Above(price) => json!({"lte": most, "gt": price}),
+        SearchPage::Cheapest => json!({"lte": most}),
+        SearchPage::From(price) => json!({"lte": most, "gte": price}),
+        SearchPage::Above(price) => json!({"lte": most, "gt": price}),
     }
 }
 
@@ -134,7 +136,7 @@ mod tests {
         query.min_gpu_memory_mb = 24_000;
         query.min_duration = Duration::hours(24);
         query.min_cuda = Some(12.4);
-        let body = search(&query, Page::Cheapest);
+        let body = search(&query, SearchPage::Cheapest);
         assert_eq!(body["gpu_name"], json!({"in": ["RTX 4090"]}));
         assert_eq!(body["gpu_ram"], json!({"gte": 21_600}));
         assert_eq!(body["duration"], json!({"gte": 86_400}));
@@ -147,19 +149,19 @@ mod tests {
 
     #[test]
     fn a_further_page_starts_at_the_last_price_and_keeps_the_limit() {
-        let body = search(&a_query(), Page::From(1.25));
+        let body = search(&a_query(), SearchPage::From(1.25));
         assert_eq!(body["dph_total"]["gte"], json!(1.25));
         assert!(body["dph_total"]["lte"].is_f64());
     }
 
     #[test]
     fn a_page_that_is_full_of_one_price_does_not_hide_the_dearer_offers() {
-        let second = Page::Cheapest.next(1.25).expect("a second page");
-        assert_eq!(second, Page::From(1.25));
+        let second = SearchPage::Cheapest.next(1.25).expect("a second page");
+        assert_eq!(second, SearchPage::From(1.25));
         // When it holds nothing but that price, then the next one begins beyond it,
         let third = second.next(1.25).expect("a third page");
         assert_eq!(search(&a_query(), third)["dph_total"]["gt"], json!(1.25));
-        assert_eq!(third.next(1.5), Some(Page::From(1.5)));
+        assert_eq!(third.next(1.5), Some(SearchPage::From(1.5)));
         // and a market that does not apply the filter is not asked for ever.
         assert_eq!(third.next(1.25), None);
         assert_eq!(second.next(0.9), None);

@@ -7,7 +7,7 @@ use pocpit::domain::{
     BootEnd, Duration, InstanceId, MachineId, Offer, OfferId, OfferQuery, PastBoot, Time, Usd,
     UsdPerHour, Verification,
 };
-use pocpit::vast::{Experience, Needs, rank};
+use pocpit::vast::{RentalHistory, SessionNeeds, rank};
 
 const OFFERS: u32 = 10_000;
 
@@ -75,7 +75,7 @@ fn rank_ten_thousand(criterion: &mut Criterion) {
         verification: Verification::Required,
         countries: vec!["US".into()],
     };
-    let needs = Needs {
+    let needs = SessionNeeds {
         now: now(),
         until: now() + Duration::hours(2),
         at_worst_until: now() + Duration::hours(3),
@@ -84,8 +84,8 @@ fn rank_ten_thousand(criterion: &mut Criterion) {
         model_gb: 60.0,
     };
     let (offers, boots) = (offers(), boots());
-    let experience = Experience {
-        avoided: &[],
+    let experience = RentalHistory {
+        blocked: &[],
         boots: &boots,
     };
     let usable = rank(offers.clone(), &query, &needs, &experience).usable;

@@ -5,7 +5,7 @@ use std::path::Path;
 use pocpit::domain::RentOrder;
 use pocpit::http::HttpClient;
 use pocpit::ports::Market as _;
-use pocpit::vast::{Pacing, VastClient};
+use pocpit::vast::{RateLimit, VastClient};
 use secrecy::ExposeSecret as _;
 
 use crate::common::Sim;
@@ -19,7 +19,7 @@ fn without_a_name_release_asks_whose_rentals_are_meant() {
         .config
         .vast;
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let market = VastClient::new(HttpClient::new(), &vast).with_pacing(Pacing::Off);
+    let market = VastClient::new(HttpClient::new(), &vast).with_rate_limit(RateLimit::Off);
     runtime.block_on(async {
         let offers = market
             .search(&vast.query, chrono::Utc::now())

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use pocpit::config::Config;
 use pocpit::http::HttpClient;
-use pocpit::network_node::{NetworkNodeClient, Standing, standing};
+use pocpit::network_node::{NetworkNodeClient, RegistrationState, registration_state};
 use pocpit::ports::NetworkNode as _;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -40,7 +40,7 @@ impl Proxy {
         until("the proxy's port", || TcpStream::connect(listen).is_ok());
         let runtime = tokio::runtime::Runtime::new().unwrap();
         until("its registration", || {
-            runtime.block_on(standing_in(&config_of(sim))) == Standing::Good
+            runtime.block_on(standing_in(&config_of(sim))) == RegistrationState::Good
         });
         proxy
     }
@@ -68,10 +68,10 @@ impl Drop for Proxy {
 }
 
 /// How the proxy stands in the list of the world's Network Node.
-async fn standing_in(config: &Config) -> Standing {
+async fn standing_in(config: &Config) -> RegistrationState {
     let network_node = NetworkNodeClient::new(HttpClient::new(), &config.network_node);
     let wanted = config.inference_proxy.as_ref().unwrap().node();
-    standing(&wanted, &network_node.nodes().await.unwrap())
+    registration_state(&wanted, &network_node.nodes().await.unwrap())
 }
 
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -109,12 +109,12 @@ impl Scene {
         NetworkNodeClient::new(HttpClient::new(), &self.config.network_node)
     }
 
-    fn standing(&self) -> Standing {
+    fn standing(&self) -> RegistrationState {
         self.runtime.block_on(standing_in(&self.config))
     }
 
     fn is_registered(&self) -> bool {
-        self.standing() != Standing::Missing
+        self.standing() != RegistrationState::Missing
     }
 
     /// What the proxy's process writes anywhere, with this in its environment, while it is asked this.
@@ -192,10 +192,10 @@ fn what_is_registered_otherwise_than_configured_is_registered_again() {
     let registering = registered.register(&elsewhere);
     scene.runtime.block_on(registering).unwrap();
     let fields = vec!["inference_port".to_owned()];
-    assert_eq!(scene.standing(), Standing::Wrong(fields));
+    assert_eq!(scene.standing(), RegistrationState::Wrong(fields));
     // when it starts, then it is listed where it is.
     let _proxy = scene.start();
-    assert_eq!(scene.standing(), Standing::Good);
+    assert_eq!(scene.standing(), RegistrationState::Good);
 }
 
 #[test]
@@ -205,9 +205,9 @@ fn what_was_disabled_before_it_started_is_enabled() {
     let id = scene.config.inference_proxy.as_ref().unwrap().node().id;
     let network_node = scene.network_node();
     scene.runtime.block_on(network_node.disable(&id)).unwrap();
-    assert_eq!(scene.standing(), Standing::Disabled);
+    assert_eq!(scene.standing(), RegistrationState::Disabled);
     let _again = scene.start();
-    assert_eq!(scene.standing(), Standing::Good);
+    assert_eq!(scene.standing(), RegistrationState::Good);
 }
 
 /// Nothing else of the program says this.

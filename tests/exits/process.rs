@@ -12,7 +12,7 @@ use pocpit::domain::{RentOrder, SprintReport, Step};
 use pocpit::http::HttpClient;
 use pocpit::journal;
 use pocpit::ports::{Market as _, RentError};
-use pocpit::vast::{Pacing, VastClient};
+use pocpit::vast::{RateLimit, VastClient};
 use pocpit::world::{Scenario, ServedWorld, Truth, WorldOptions, serve};
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
@@ -71,7 +71,8 @@ impl Stage {
     pub fn rent_for_another_cockpit(&self) {
         let text = std::fs::read_to_string(self.path("config.toml")).unwrap();
         let config = cli::parse_configuration(&text).unwrap();
-        let market = VastClient::new(HttpClient::new(), &config.vast).with_pacing(Pacing::Off);
+        let market =
+            VastClient::new(HttpClient::new(), &config.vast).with_rate_limit(RateLimit::Off);
         RUNTIME.block_on(async {
             loop {
                 let now = chrono::Utc::now();

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use pocpit::chain::client::ChainClient;
-use pocpit::chain::sources::Sources;
+use pocpit::chain::sources::ChainSources;
 use pocpit::config::{self, Config, Places};
 use pocpit::domain::{InstanceId, NodeId, OrderedMachine, Participant, StageTimes, Time, Workload};
 use pocpit::http::{Answer, HttpClient, HttpRequest, Transport, TransportError};
@@ -18,7 +18,7 @@ use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
 use pocpit::ports::{Chain as _, Look, Market as _, MlNodes as _, NetworkNode as _};
 use pocpit::ssh::sanitize::Sanitizer;
-use pocpit::vast::{Experience, Needs, Pacing, VastClient, rank};
+use pocpit::vast::{RateLimit, RentalHistory, SessionNeeds, VastClient, rank};
 
 /// A service that says the same to everything.
 struct Says {
@@ -75,7 +75,7 @@ fn at() -> Time {
 /// Replies of the GPU market.
 pub fn vast(bytes: &[u8]) {
     let config = &*CONFIG;
-    let market = VastClient::new(service(bytes), &config.vast).with_pacing(Pacing::Off);
+    let market = VastClient::new(service(bytes), &config.vast).with_rate_limit(RateLimit::Off);
     run(async {
         let _ = market.instances().await;
         let _ = market.instance(InstanceId(1)).await;
@@ -83,7 +83,7 @@ pub fn vast(bytes: &[u8]) {
         let Ok(offers) = market.search(&config.vast.query, at()).await else {
             return;
         };
-        let needs = Needs {
+        let needs = SessionNeeds {
             now: at(),
             until: at(),
             at_worst_until: at(),
@@ -91,7 +91,12 @@ pub fn vast(bytes: &[u8]) {
             image_gb: 1.0,
             model_gb: 1.0,
         };
-        let _ = rank(offers, &config.vast.query, &needs, &Experience::default());
+        let _ = rank(
+            offers,
+            &config.vast.query,
+            &needs,
+            &RentalHistory::default(),
+        );
     });
 }
 
@@ -104,7 +109,7 @@ pub fn chain(bytes: &[u8]) {
             let _ = pocpit::chain::epoch::consistent(&view);
         }
         let reports = chain.look(Look::Every).await;
-        let _ = Sources::default().take(at(), reports);
+        let _ = ChainSources::default().observe(at(), reports);
         let _ = chain.governance().await;
         let _ = chain.header(None).await;
         let _ = chain

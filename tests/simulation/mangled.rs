@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use pocpit::chain::client::ChainClient;
-use pocpit::chain::sources::Sources;
+use pocpit::chain::sources::ChainSources;
 use pocpit::domain::{InstanceId, NodeId, OfferId, Participant, RentOrder, Time, Workload};
 use pocpit::http::HttpClient;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
 use pocpit::ports::{Chain, Look, Market, MlNodes, NetworkNode};
-use pocpit::vast::{Experience, Needs, Pacing, VastClient, rank};
+use pocpit::vast::{RateLimit, RentalHistory, SessionNeeds, VastClient, rank};
 use pocpit::world::{PARTICIPANT, Scenario};
 use serde_json::{Value, json};
 
@@ -96,20 +96,20 @@ fn ten_thousand_mangled_replies_are_read_without_harm() {
             stage: stage.clone(),
             mangle: Some(mangle),
         }));
-        let market = VastClient::new(http.clone(), &config.vast).with_pacing(Pacing::Off);
+        let market = VastClient::new(http.clone(), &config.vast).with_rate_limit(RateLimit::Off);
         let chain = ChainClient::new(http.clone(), &config.chain);
         let network_node = NetworkNodeClient::new(http.clone(), &config.network_node);
         let mlnode =
             MlNodeFactory::new(http).at(Workload::MlNode, "127.0.0.1:18080".parse().unwrap());
         let mut usable = 0;
-        let mut sources = Sources::default();
+        let mut sources = ChainSources::default();
         for round in 0..1_000_u32 {
             let now = stage.time();
             let _ = chain
                 .epoch()
                 .await
                 .map(|view| pocpit::chain::epoch::consistent(&view));
-            let _ = sources.take(now, chain.look(Look::Every).await);
+            let _ = sources.observe(now, chain.look(Look::Every).await);
             let _ = chain.header(None).await;
             let _ = chain
                 .weight(
@@ -124,7 +124,7 @@ fn ten_thousand_mangled_replies_are_read_without_harm() {
             let _ = network_node.nodes().await;
             let _ = mlnode.status().await;
             if let Ok(offers) = market.search(&config.vast.query, now).await {
-                let needs = Needs {
+                let needs = SessionNeeds {
                     now,
                     until: now,
                     at_worst_until: now,
@@ -132,9 +132,14 @@ fn ten_thousand_mangled_replies_are_read_without_harm() {
                     image_gb: 1.0,
                     model_gb: 1.0,
                 };
-                usable += rank(offers, &config.vast.query, &needs, &Experience::default())
-                    .usable
-                    .len();
+                usable += rank(
+                    offers,
+                    &config.vast.query,
+                    &needs,
+                    &RentalHistory::default(),
+                )
+                .usable
+                .len();
             }
             if round % 50 == 0 {
                 let order = RentOrder {

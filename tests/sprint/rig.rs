@@ -11,7 +11,7 @@ use pocpit::engine::{Command, EndAfter, EngineHandle, SearchState, Snapshot};
 use pocpit::http::HttpClient;
 use pocpit::journal::{self, Ledger};
 use pocpit::ports::Market as _;
-use pocpit::vast::{Pacing, VastClient};
+use pocpit::vast::{RateLimit, VastClient};
 use pocpit::world::{Scenario, ServedWorld, Truth, WorldOptions, serve};
 
 /// World seconds per second: a sprint takes some ten seconds.
@@ -231,7 +231,7 @@ impl Rig {
     /// A rental on the same account that the engine was not told of.
     pub async fn rent_behind_its_back(&self, label: &str) -> InstanceId {
         let vast = &self.config.vast;
-        let market = VastClient::new(HttpClient::new(), vast).with_pacing(Pacing::Off);
+        let market = VastClient::new(HttpClient::new(), vast).with_rate_limit(RateLimit::Off);
         for _ in 0..100 {
             // Another search of the engine's may have used up the interval.
             tokio::time::sleep(Duration::from_millis(30)).await;

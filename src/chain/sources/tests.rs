@@ -20,7 +20,7 @@ fn api(name: &str, height: u64) -> SourceReport {
     view.height = Height(height);
     SourceReport {
         source: named(SourceKind::PublicApi, name),
-        told: Ok(Told {
+        head: Ok(ReportedHead {
             height: Height(height),
             block_time: None,
             sync: SyncState::Synced,
@@ -32,7 +32,7 @@ fn api(name: &str, height: u64) -> SourceReport {
 fn rpc(height: u64, sync: SyncState) -> SourceReport {
     SourceReport {
         source: named(SourceKind::Rpc, "node"),
-        told: Ok(Told {
+        head: Ok(ReportedHead {
             height: Height(height),
             block_time: None,
             sync,
@@ -44,7 +44,7 @@ fn rpc(height: u64, sync: SyncState) -> SourceReport {
 fn silent(name: &str) -> SourceReport {
     SourceReport {
         source: named(SourceKind::PublicApi, name),
-        told: Err(CallError {
+        head: Err(CallError {
             what: "read the epoch".into(),
             kind: CallErrorKind::NotSent,
             status: None,
@@ -53,39 +53,39 @@ fn silent(name: &str) -> SourceReport {
     }
 }
 
-fn health(sources: &Sources, name: &str) -> SourceHealth {
+fn health(sources: &ChainSources, name: &str) -> SourceHealth {
     let all = sources.statuses();
     let found = all.iter().find(|status| status.source.name == name);
     found.unwrap().health.clone()
 }
 
 /// Sources that know where the chain is.
-fn settled() -> Sources {
-    let mut sources = Sources::default();
-    sources.remember(at(0), Height(BASE));
+fn settled() -> ChainSources {
+    let mut sources = ChainSources::default();
+    sources.anchor(at(0), Height(BASE));
     let reports = vec![
         api("own", BASE),
         api("other", BASE - 1),
         rpc(BASE, SyncState::Synced),
     ];
-    assert!(sources.take(at(0), reports).is_ok());
+    assert!(sources.observe(at(0), reports).is_ok());
     sources
 }
 
 #[test]
 fn two_that_agree_are_believed_at_once_and_one_alone_is_not() {
-    let mut alone = Sources::default();
-    assert!(alone.take(at(0), vec![api("own", BASE)]).is_err());
-    let mut both = Sources::default();
+    let mut alone = ChainSources::default();
+    assert!(alone.observe(at(0), vec![api("own", BASE)]).is_err());
+    let mut both = ChainSources::default();
     let reports = vec![api("own", BASE), rpc(BASE + 1, SyncState::Synced)];
-    assert_eq!(both.take(at(0), reports).unwrap().height, Height(BASE));
+    assert_eq!(both.observe(at(0), reports).unwrap().height, Height(BASE));
 }
 
 #[test]
 fn a_node_that_is_catching_up_is_no_witness_and_says_so() {
-    let mut sources = Sources::default();
+    let mut sources = ChainSources::default();
     let reports = vec![api("own", BASE), rpc(BASE, SyncState::CatchingUp)];
-    assert!(sources.take(at(0), reports).is_err());
+    assert!(sources.observe(at(0), reports).is_err());
     assert_eq!(health(&sources, "node"), SourceHealth::CatchingUp);
 }
 
@@ -98,7 +98,7 @@ fn one_that_lags_is_named_and_the_others_decide() {
         rpc(BASE + 10, SyncState::Synced),
     ];
     assert_eq!(
-        sources.take(at(60), reports).unwrap().height,
+        sources.observe(at(60), reports).unwrap().height,
         Height(BASE + 10)
     );
     assert!(matches!(
@@ -118,7 +118,7 @@ fn one_that_is_far_ahead_is_named_and_the_others_decide() {
         rpc(BASE + 10, SyncState::Synced),
     ];
     assert_eq!(
-        sources.take(at(60), reports).unwrap().height,
+        sources.observe(at(60), reports).unwrap().height,
         Height(BASE + 10)
     );
     assert_eq!(health(&sources, "own"), SourceHealth::Ahead);
@@ -138,7 +138,7 @@ fn one_that_creeps_ahead_is_outvoted_by_two_that_agree() {
             api("other", right),
             rpc(right, SyncState::Synced),
         ];
-        let believed = sources.take(now, reports).unwrap().height.0;
+        let believed = sources.observe(now, reports).unwrap().height.0;
         crept.push(believed.saturating_sub(right));
     }
     assert!(crept.iter().all(|ahead| *ahead <= 40), "{crept:?}");
@@ -150,14 +150,14 @@ fn one_that_is_silent_is_named_and_the_others_decide() {
     let mut sources = settled();
     let reports = vec![silent("own"), api("other", BASE + 2)];
     assert_eq!(
-        sources.take(at(10), reports).unwrap().height,
+        sources.observe(at(10), reports).unwrap().height,
         Height(BASE + 2)
     );
     assert!(matches!(health(&sources, "own"), SourceHealth::Silent(_)));
-    assert!(sources.is_in_doubt());
+    assert!(sources.has_unhealthy_source());
     assert!(
         sources
-            .take(at(16), vec![silent("own"), silent("other")])
+            .observe(at(16), vec![silent("own"), silent("other")])
             .is_err()
     );
 }
@@ -169,7 +169,7 @@ fn after_an_outage_two_that_agree_on_a_height_far_ahead_are_believed_at_once() {
         api("own", BASE + 5_000),
         rpc(BASE + 5_001, SyncState::Synced),
     ];
-    assert!(sources.take(at(60), reports).is_ok());
+    assert!(sources.observe(at(60), reports).is_ok());
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn a_halt_is_proven_by_several_sources_and_not_by_one() {
             api("other", BASE),
             rpc(BASE, SyncState::Synced),
         ];
-        assert!(sources.take(at(second), reports).is_ok());
+        assert!(sources.observe(at(second), reports).is_ok());
     }
     let halted = sources.standstill(at(294), at(0));
     assert_eq!(halted, Standstill::Halted { witnesses: 3 });
@@ -191,7 +191,7 @@ fn a_halt_is_proven_by_several_sources_and_not_by_one() {
             api("own", BASE),
             rpc(BASE + u64::try_from(second / 6).unwrap(), SyncState::Synced),
         ];
-        let _ = alone.take(at(second), reports);
+        let _ = alone.observe(at(second), reports);
     }
     assert_eq!(alone.standstill(at(294), at(0)), Standstill::Unproven);
 }
@@ -201,17 +201,17 @@ fn a_change_of_parameters_is_told() {
     let mut sources = settled();
     let mut changed = [api("own", BASE + 1), api("other", BASE + 1)];
     for report in &mut changed {
-        if let Ok(Told {
+        if let Ok(ReportedHead {
             view: Some(view), ..
-        }) = &mut report.told
+        }) = &mut report.head
         {
             view.params.confirmation_poc_safety_window = Blocks(600);
         }
     }
     let [own, other] = changed;
     // The first of the two waits for the second.
-    let _ = sources.take(at(6), vec![own.clone(), other.clone()]);
-    assert!(sources.take(at(12), vec![own, other]).is_ok());
+    let _ = sources.observe(at(6), vec![own.clone(), other.clone()]);
+    assert!(sources.observe(at(12), vec![own, other]).is_ok());
     let (_, change) = sources.changed().unwrap();
     assert_eq!(change, "confirmation_poc_safety_window: 500 → 600 blocks");
 }
@@ -219,14 +219,14 @@ fn a_change_of_parameters_is_told() {
 #[test]
 fn a_block_that_is_announced_is_a_witness_and_nothing_to_go_by() {
     let mut sources = settled();
-    assert!(sources.witness(at(30), rpc(BASE + 5, SyncState::Synced)));
+    assert!(sources.corroborate(at(30), rpc(BASE + 5, SyncState::Synced)));
     let status = sources.statuses().remove(2);
     assert_eq!(status.height, Some(Height(BASE + 5)));
-    assert_eq!(sources.believed, Some((at(0), Height(BASE))));
+    assert_eq!(sources.accepted, Some((at(0), Height(BASE))));
     // It moves, so a public API that stands still is no halt.
     let still = vec![api("own", BASE), api("other", BASE - 1)];
-    let _ = sources.take(at(300), still);
-    sources.witness(at(301), rpc(BASE + 40, SyncState::Synced));
+    let _ = sources.observe(at(300), still);
+    sources.corroborate(at(301), rpc(BASE + 40, SyncState::Synced));
     assert_eq!(sources.standstill(at(302), at(0)), Standstill::Unproven);
 }
 
@@ -235,11 +235,11 @@ fn announced_blocks_of_a_node_that_catches_up_or_runs_ahead_are_no_news() {
     let mut sources = settled();
     for height in [1, BASE - 1, BASE + 46, u64::MAX] {
         let announced = rpc(height, SyncState::Synced);
-        assert!(!sources.witness(at(30), announced), "{height}");
+        assert!(!sources.corroborate(at(30), announced), "{height}");
     }
     assert_eq!(health(&sources, "node"), SourceHealth::Good);
     assert_eq!(sources.statuses()[2].height, Some(Height(BASE)));
     // Before anything is believed there is nothing to measure an announcement with.
-    let mut fresh = Sources::default();
-    assert!(!fresh.witness(at(0), rpc(BASE, SyncState::Synced)));
+    let mut fresh = ChainSources::default();
+    assert!(!fresh.corroborate(at(0), rpc(BASE, SyncState::Synced)));
 }

@@ -10,7 +10,7 @@ pub(super) fn clock(now: Time, sources: &[SourceReport]) -> Probe {
     let what = "clock";
     let told = sources
         .iter()
-        .filter_map(|report| report.told.as_ref().ok());
+        .filter_map(|report| report.head.as_ref().ok());
     let Some(block) = told.filter_map(|told| told.block_time).max() else {
         return Probe::unknown(
             what,
@@ -47,7 +47,7 @@ pub(super) fn clock(now: Time, sources: &[SourceReport]) -> Probe {
 
 pub(super) fn source(report: &SourceReport) -> Probe {
     let what = "chain source";
-    match &report.told {
+    match &report.head {
         Ok(told) if told.sync == SyncState::CatchingUp => Probe::unmet(
             what,
             format!(

@@ -5,7 +5,7 @@ use crate::config::{KeyOf, Loaded, ProxyConfig};
 use crate::domain::{CallError, NodeId, RegisteredNode, Time, Verdict};
 use crate::engine::preflight;
 use crate::http::HttpClient;
-use crate::network_node::{Standing, standing};
+use crate::network_node::{RegistrationState, registration_state};
 use crate::ports::{Chain, InferenceProxy, NetworkNode};
 use crate::proxy::ProxyClient;
 
@@ -99,16 +99,16 @@ pub(super) fn registered_proxy(
             return Probe::unknown(what, error, remedy);
         }
     };
-    let cause = match standing(&proxy.node(), nodes) {
-        Standing::Good => return Probe::met(what, format!("{id} is registered")),
-        Standing::Altered(fields) => {
+    let cause = match registration_state(&proxy.node(), nodes) {
+        RegistrationState::Good => return Probe::met(what, format!("{id} is registered")),
+        RegistrationState::Altered(fields) => {
             let fields = fields.join(", ");
             let seen = format!("{id} is registered; the Network Node keeps its own {fields}");
             return Probe::met(what, seen);
         }
-        Standing::Missing => format!("{id} is not registered"),
-        Standing::Disabled => format!("{id} is disabled at the Network Node"),
-        Standing::Wrong(fields) => format!(
+        RegistrationState::Missing => format!("{id} is not registered"),
+        RegistrationState::Disabled => format!("{id} is disabled at the Network Node"),
+        RegistrationState::Wrong(fields) => format!(
             "{id} is registered with another {} than configured",
             fields.join(", ")
         ),

@@ -10,12 +10,12 @@ use super::*;
 use crate::domain::samples::{instance, listed};
 use crate::domain::{
     Account, CallErrorKind, ChainSource, Duration, Height, Instance, NodeId, ProxyFigures,
-    Requirement, SourceKind, SourceReport, SyncState, Told, UpstreamFigures, UpstreamHealth, Usd,
-    Verdict,
+    ReportedHead, Requirement, SourceKind, SourceReport, SyncState, UpstreamFigures,
+    UpstreamHealth, Usd, Verdict,
 };
 use crate::engine::attach::tests::offer;
 use crate::journal::JournalError;
-use crate::network_node::{Facts, Intent, judge};
+use crate::network_node::{PreflightFacts, PreflightTarget, evaluate};
 use crate::ports::InferenceProxy;
 
 const SETTINGS: &str = r#"
@@ -85,18 +85,18 @@ fn credit(dollars: f64) -> Account {
     }
 }
 
-fn source(told: Result<Told, CallError>) -> SourceReport {
+fn source(told: Result<ReportedHead, CallError>) -> SourceReport {
     SourceReport {
         source: ChainSource {
             kind: SourceKind::Rpc,
             name: "10.0.0.5:26657".into(),
         },
-        told,
+        head: told,
     }
 }
 
 fn told(block: Option<Duration>, sync: SyncState) -> SourceReport {
-    source(Ok(Told {
+    source(Ok(ReportedHead {
         height: Height(7),
         block_time: block.map(|ago| now() - ago),
         sync,
@@ -191,7 +191,7 @@ async fn of_the_network_node() -> Vec<Probe> {
 
 /// What a sprint needs, as the engine judges it too.
 fn of_a_preflight() -> Vec<Probe> {
-    let intent = Intent {
+    let intent = PreflightTarget {
         participant: config().chain.participant,
         model: "some/model".into(),
         callback: "10.0.0.5:9100".into(),
@@ -203,21 +203,21 @@ fn of_a_preflight() -> Vec<Probe> {
         id: NodeId("theirs".into()),
         ..holder
     });
-    let unknown = Facts {
+    let unknown = PreflightFacts {
         nodes: Err(silent()),
         approved_models: Err(silent()),
         is_participant: Err(silent()),
         chain: Err(silent()),
         callback: Some(Err(silent())),
     };
-    let unmet = Facts {
+    let unmet = PreflightFacts {
         nodes: Ok(vec![holder]),
         approved_models: Ok(Vec::new()),
         is_participant: Ok(false),
         callback: Some(Err(error(CallErrorKind::NotSent))),
         ..unknown.clone()
     };
-    let findings = [unknown, unmet].map(|facts| judge(now(), &intent, &facts).findings);
+    let findings = [unknown, unmet].map(|facts| evaluate(now(), &intent, &facts).findings);
     let findings = findings.into_iter().flatten();
     findings
         .filter(|finding| finding.verdict != Verdict::Met)

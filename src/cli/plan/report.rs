@@ -10,7 +10,7 @@ use crate::domain::{
 };
 use crate::engine::{lead_of, needs};
 use crate::flow::{ASSUMED_CONFIRMATION, Effect, Sprint, Terms, admit, forecast};
-use crate::vast::{Experience, Ranked, rank};
+use crate::vast::{RankedOffers, RentalHistory, rank};
 
 /// The next sprint. Times are UTC, money is in dollars.
 #[derive(Debug, Serialize)]
@@ -208,11 +208,11 @@ pub(in crate::cli) fn ranked(
     config: &Config,
     seen: &Seen,
     search: Option<&Effect>,
-) -> Option<Ranked> {
+) -> Option<RankedOffers> {
     let offers = seen.offers.as_ref().ok()?.clone();
     let needs = needs(seen.outlook.now, search?, config);
-    let experience = Experience {
-        avoided: &seen.ledger.avoided(seen.outlook.now),
+    let experience = RentalHistory {
+        blocked: &seen.ledger.avoided(seen.outlook.now),
         boots: seen.ledger.boots(),
     };
     Some(rank(offers, &config.vast.query, &needs, &experience))
@@ -240,7 +240,7 @@ fn cost(best: &RankedOffer, usable_offers: usize) -> Cost {
 }
 
 /// The best offer of another machine, beside the best one.
-fn second(seen: &Seen, sprint: &Sprint, ranked: Option<&Ranked>) -> SecondRental {
+fn second(seen: &Seen, sprint: &Sprint, ranked: Option<&RankedOffers>) -> SecondRental {
     let usable = ranked.map_or(&[][..], |ranked| &ranked.usable);
     let Some((first, others)) = usable.split_first() else {
         return SecondRental::NotOffered;
@@ -339,7 +339,7 @@ fn policies(
 pub(in crate::cli) fn obstacles(
     seen: &Seen,
     sprint: &Sprint,
-    ranked: Option<&Ranked>,
+    ranked: Option<&RankedOffers>,
 ) -> Vec<Obstacle> {
     let troubles = seen.preflight.obstacles().filter_map(Finding::trouble);
     // What nobody could tell keeps the engine from renting as well.

@@ -52,8 +52,8 @@ pub(in crate::vast) fn a_query() -> OfferQuery {
     }
 }
 
-fn needs() -> Needs {
-    Needs {
+fn needs() -> SessionNeeds {
+    SessionNeeds {
         now: now(),
         until: now() + Duration::hours(2),
         at_worst_until: now() + Duration::hours(8),
@@ -75,8 +75,8 @@ fn avoided(machine: u64) -> [AvoidedMachine; 1] {
 fn reason(change: impl FnOnce(&mut Offer)) -> String {
     let mut offer = an_offer(1);
     change(&mut offer);
-    let experience = Experience {
-        avoided: &avoided(999),
+    let experience = RentalHistory {
+        blocked: &avoided(999),
         boots: &[],
     };
     let ranked = rank(vec![offer], &a_query(), &needs(), &experience);
@@ -120,7 +120,7 @@ fn one_good_offer_is_found_among_many_cheap_small_ones() {
         small.gpu_price = UsdPerHour::from_dollars(0.1);
     }
     offers.push(an_offer(6));
-    let ranked = rank(offers, &a_query(), &needs(), &Experience::default());
+    let ranked = rank(offers, &a_query(), &needs(), &RentalHistory::default());
     assert_eq!(ranked.usable.len(), 1);
     assert_eq!(ranked.usable[0].offer.id, OfferId(6));
     assert_eq!(ranked.rejected.len(), 5);
@@ -135,7 +135,7 @@ fn traffic_can_make_the_cheaper_hour_the_dearer_session() {
         vec![cheap_hour, an_offer(2)],
         &a_query(),
         &needs(),
-        &Experience::default(),
+        &RentalHistory::default(),
     );
     assert_eq!(ranked.usable[0].offer.id, OfferId(2));
     assert!(ranked.usable[0].worst_cost > ranked.usable[0].expected_cost());
@@ -150,7 +150,7 @@ fn a_slightly_cheaper_but_unreliable_host_ranks_lower() {
         vec![shaky, an_offer(2)],
         &a_query(),
         &needs(),
-        &Experience::default(),
+        &RentalHistory::default(),
     );
     assert_eq!(ranked.usable[0].offer.id, OfferId(2));
 }
@@ -173,12 +173,12 @@ fn a_machine_that_booted_slowly_with_us_ranks_lower_and_is_out_when_it_cannot_ma
         times: None,
     };
     let boots: Vec<PastBoot> = (0..10).map(boot).collect();
-    let experience = Experience {
-        avoided: &[],
+    let experience = RentalHistory {
+        blocked: &[],
         boots: &boots,
     };
     let ranked = |within| {
-        let needs = Needs {
+        let needs = SessionNeeds {
             boot_within: Some(within),
             ..needs()
         };
@@ -208,7 +208,7 @@ fn every_part_of_a_rank_is_explained() {
         vec![an_offer(1)],
         &a_query(),
         &needs(),
-        &Experience::default(),
+        &RentalHistory::default(),
     );
     let row = &ranked.usable[0];
     let reasons = row.reasons();
@@ -265,7 +265,7 @@ proptest! {
     #[test]
     fn no_offer_is_lost_and_every_limit_holds(offers in prop::collection::vec(any_offer(), 0..60)) {
         let query = OfferQuery { min_gpu_memory_mb: 60_000, min_total_gpu_memory_mb: 0, ..a_query() };
-        let experience = Experience { avoided: &avoided(70), boots: &[] };
+        let experience = RentalHistory { blocked: &avoided(70), boots: &[] };
         let ranked = rank(offers.clone(), &query, &needs(), &experience);
         let mut ids: Vec<_> = ranked.usable.iter().map(|row| row.offer.id).collect();
         ids.extend(ranked.rejected.iter().map(|(offer, _)| offer.id));
@@ -295,7 +295,7 @@ proptest! {
         }).collect();
         let mut turned = offers.clone();
         turned.rotate_left(turn % prices.len());
-        let one = rank(offers, &a_query(), &needs(), &Experience::default());
-        prop_assert_eq!(one, rank(turned, &a_query(), &needs(), &Experience::default()));
+        let one = rank(offers, &a_query(), &needs(), &RentalHistory::default());
+        prop_assert_eq!(one, rank(turned, &a_query(), &needs(), &RentalHistory::default()));
     }
 }

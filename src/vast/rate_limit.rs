@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// Whether calls are spaced out. Real time: the limits are the server's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pacing {
+pub enum RateLimit {
     /// The documented least intervals.
     Documented,
     /// None: for a market on loopback.
@@ -16,7 +16,7 @@ pub enum Pacing {
 
 /// What is limited separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Endpoint {
+pub(super) enum VastEndpoint {
     Search,
     Rent,
     Destroy,
@@ -29,46 +29,46 @@ pub(super) enum Endpoint {
 
 const ENDPOINTS: usize = 8;
 
-impl Endpoint {
+impl VastEndpoint {
     /// Documented thresholds, rounded up.
     fn interval(self) -> Duration {
         Duration::from_secs(match self {
-            Endpoint::Search => 6,
-            Endpoint::Rent => 5,
-            Endpoint::Destroy => 3,
-            Endpoint::Instance => 2,
+            VastEndpoint::Search => 6,
+            VastEndpoint::Rent => 5,
+            VastEndpoint::Destroy => 3,
+            VastEndpoint::Instance => 2,
             // No threshold is documented.
-            Endpoint::Log => 2,
-            Endpoint::Instances | Endpoint::Account | Endpoint::Keys => 1,
+            VastEndpoint::Log => 2,
+            VastEndpoint::Instances | VastEndpoint::Account | VastEndpoint::Keys => 1,
         })
     }
 }
 
 /// When each endpoint may be called next.
 #[derive(Debug)]
-pub(super) struct Pacer {
-    pacing: Pacing,
+pub(super) struct RateLimiter {
+    pacing: RateLimit,
     next: Mutex<[Option<Instant>; ENDPOINTS]>,
 }
 
-impl Pacer {
-    pub(super) fn new(pacing: Pacing) -> Self {
-        Pacer {
+impl RateLimiter {
+    pub(super) fn new(pacing: RateLimit) -> Self {
+        RateLimiter {
             pacing,
             next: Mutex::new([None; ENDPOINTS]),
         }
     }
 
     /// Waits for this call's turn.
-    pub(super) async fn turn(&self, endpoint: Endpoint) {
-        if self.pacing == Pacing::Off {
+    pub(super) async fn acquire(&self, endpoint: VastEndpoint) {
+        if self.pacing == RateLimit::Off {
             return;
         }
         tokio::time::sleep_until(self.reserve(endpoint, Instant::now())).await;
     }
 
     /// Takes the next slot: callers at the same time get different ones.
-    fn reserve(&self, endpoint: Endpoint, now: Instant) -> Instant {
+    fn reserve(&self, endpoint: VastEndpoint, now: Instant) -> Instant {
         let mut slots = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = &mut slots[endpoint as usize];
         let start = slot.map_or(now, |free| free.max(now));
@@ -83,13 +83,13 @@ mod tests {
 
     #[test]
     fn calls_of_one_endpoint_are_spaced_out_and_others_are_not_held_up() {
-        let pacer = Pacer::new(Pacing::Documented);
+        let pacer = RateLimiter::new(RateLimit::Documented);
         let now = Instant::now();
-        assert_eq!(pacer.reserve(Endpoint::Rent, now), now);
-        let second = pacer.reserve(Endpoint::Rent, now);
+        assert_eq!(pacer.reserve(VastEndpoint::Rent, now), now);
+        let second = pacer.reserve(VastEndpoint::Rent, now);
         assert_eq!(second, now + Duration::from_secs(5));
-        assert_eq!(pacer.reserve(Endpoint::Keys, now), now);
+        assert_eq!(pacer.reserve(VastEndpoint::Keys, now), now);
         let later = now + Duration::from_mins(1);
-        assert_eq!(pacer.reserve(Endpoint::Rent, later), later);
+        assert_eq!(pacer.reserve(VastEndpoint::Rent, later), later);
     }
 }

@@ -8,29 +8,29 @@ use tokio::time::{sleep, timeout};
 use url::Url;
 
 use super::wire::Announcement;
-use crate::domain::{BlockHeader, ChainSource, SourceReport, SyncState, Told};
+use crate::domain::{BlockHeader, ChainSource, ReportedHead, SourceReport, SyncState};
 use crate::http::{HttpClient, Messages};
 
 /// Headers, not blocks: a block carries every transaction.
 const SUBSCRIBE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"subscribe","params":{"query":"tm.event='NewBlockHeader'"}}"#;
 /// A connection over which nothing comes for so long is given up (real time).
-const SILENCE: Duration = Duration::from_secs(90);
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+const INITIAL_BACKOFF: Duration = Duration::from_secs(5);
 /// Many operators' proxies pass no WebSocket on: then there is nothing to wait for.
-const LONGEST_PAUSE: Duration = Duration::from_mins(10);
+const MAX_BACKOFF: Duration = Duration::from_mins(10);
 
 /// What one source announces, over as many connections as it takes.
-pub(super) fn by(
+pub(super) fn subscribe(
     http: HttpClient,
     source: ChainSource,
     url: Url,
 ) -> BoxStream<'static, SourceReport> {
-    let listener = Listener {
+    let listener = Subscriber {
         http,
         source,
         url,
         messages: None,
-        pause: FIRST_PAUSE,
+        backoff: INITIAL_BACKOFF,
     };
     let reports = stream::unfold(listener, |mut listener| async move {
         let report = listener.next().await;
@@ -39,25 +39,25 @@ pub(super) fn by(
     reports.boxed()
 }
 
-struct Listener {
+struct Subscriber {
     http: HttpClient,
     source: ChainSource,
     url: Url,
     messages: Option<Messages>,
-    pause: Duration,
+    backoff: Duration,
 }
 
-impl Listener {
+impl Subscriber {
     async fn next(&mut self) -> SourceReport {
         loop {
             let Some(messages) = &mut self.messages else {
                 self.connect().await;
                 continue;
             };
-            let why = match timeout(SILENCE, messages.next()).await {
+            let why = match timeout(IDLE_TIMEOUT, messages.next()).await {
                 Ok(Some(Ok(text))) => match header(&text) {
                     Ok(Some(header)) => {
-                        self.pause = FIRST_PAUSE;
+                        self.backoff = INITIAL_BACKOFF;
                         return self.report(header);
                     }
                     Ok(None) => continue,
@@ -68,28 +68,28 @@ impl Listener {
                 Err(_) => "nothing came for a while".to_owned(),
             };
             self.messages = None;
-            self.rest(&why).await;
+            self.back_off(&why).await;
         }
     }
 
     async fn connect(&mut self) {
         match self.http.messages(&self.url, SUBSCRIBE).await {
             Ok(messages) => self.messages = Some(messages),
-            Err(error) => self.rest(&error.to_string()).await,
+            Err(error) => self.back_off(&error.to_string()).await,
         }
     }
 
     /// That a source announces nothing is no fault: it is asked all the same.
-    async fn rest(&mut self, why: &str) {
+    async fn back_off(&mut self, why: &str) {
         tracing::debug!(source = %self.source, "blocks are not announced: {why}");
-        sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        sleep(self.backoff).await;
+        self.backoff = (self.backoff * 2).min(MAX_BACKOFF);
     }
 
     fn report(&self, header: BlockHeader) -> SourceReport {
         SourceReport {
             source: self.source.clone(),
-            told: Ok(Told {
+            head: Ok(ReportedHead {
                 height: header.height,
                 block_time: Some(header.time),
                 sync: SyncState::Synced,
@@ -157,7 +157,7 @@ mod tests {
             name: "node".into(),
         };
         let url = "http://node:26657/websocket".parse().unwrap();
-        by(HttpClient::over(script.clone()), source, url)
+        subscribe(HttpClient::over(script.clone()), source, url)
     }
 
     #[tokio::test(start_paused = true)]
@@ -174,10 +174,10 @@ mod tests {
         let heard: Vec<SourceReport> = listening(&script).take(3).collect().await;
         let heights: Vec<Height> = heard
             .iter()
-            .map(|report| report.told.as_ref().unwrap().height)
+            .map(|report| report.head.as_ref().unwrap().height)
             .collect();
         assert_eq!(heights, [100, 101, 103].map(Height));
-        let time = heard[0].told.as_ref().unwrap().block_time.unwrap();
+        let time = heard[0].head.as_ref().unwrap().block_time.unwrap();
         assert_eq!(time.to_rfc3339(), "2026-11-25T03:00:00.123456789+00:00");
         let asked = script.asked.lock().unwrap().clone();
         let wanted = format!("http://node:26657/websocket {SUBSCRIBE}");
