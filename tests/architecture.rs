@@ -89,7 +89,7 @@ fn allowed(file: &str) -> &'static [&'static str] {
             "ports",
             "engine",
         ],
-        "tui" => &["domain", "engine", "tui"],
+        "tui" => &["domain", "config", "engine", "tui"],
         "lib" | "main" | "cli" => &[""],
         _ => &[],
     }

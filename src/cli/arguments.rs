@@ -4,14 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Config, MouseUse, Ring};
+use crate::config::Config;
 use crate::domain::CockpitId;
 use crate::notify::{Channel, NoticeLevel};
 use crate::tui::keymap::Keymap;
-use crate::tui::theme::{Colors, Ground, OwnColors, Theme};
+use crate::tui::theme::{Colors, OwnColors, Theme};
 use crate::tui::{
-    ColorChoice, GlyphChoice, GroundChoice, MouseChoice, RingChoice, TimingsChoice, TuiError,
-    TuiOptions,
+    BackgroundChoice, ColorChoice, GlyphChoice, TimingsChoice, TuiError, TuiOptions,
 };
 use crate::world::Scenario;
 
@@ -64,7 +63,7 @@ pub(crate) struct Common {
         default_value = "auto",
         value_name = "WHICH"
     )]
-    pub(crate) background: Background,
+    pub(crate) background: BackgroundChoice,
     /// Characters of the cockpit; `auto` follows the locale.
     #[arg(
         long,
@@ -73,7 +72,7 @@ pub(crate) struct Common {
         default_value = "auto",
         value_name = "WHICH"
     )]
-    pub(crate) glyphs: Glyphs,
+    pub(crate) glyphs: GlyphChoice,
     /// The program's own log, in its files and on standard error: for eyes, or a JSON object a line.
     #[arg(
         long,
@@ -110,27 +109,22 @@ impl Common {
             } else {
                 TimingsChoice::Quiet
             },
-            mouse: match config.mouse {
-                MouseUse::On => MouseChoice::Cockpit,
-                MouseUse::Off => MouseChoice::Terminal,
-            },
-            ring: match config.ring {
-                Ring::Notify => RingChoice::Notify,
-                Ring::Bell => RingChoice::Bell,
-                Ring::Off => RingChoice::Off,
-            },
+            mouse: config.mouse,
+            bell: config.bell,
             color: self.color.choice(),
-            ground: self.background.choice(),
-            glyphs: self.glyphs.choice(),
+            ground: self.background,
+            glyphs: self.glyphs,
         })
     }
 
     /// What the terminal is to show before there is a configuration.
     pub(crate) fn theme(&self) -> Theme {
-        let (color, ground) = (self.color.choice(), self.background.choice());
-        Theme::resolve(color, ground, self.glyphs.choice(), |name| {
-            std::env::var(name).ok()
-        })
+        Theme::resolve(
+            self.color.choice(),
+            self.background,
+            self.glyphs,
+            |name| std::env::var(name).ok(),
+        )
     }
 }
 
@@ -142,26 +136,6 @@ impl Color {
             Color::Sixteen => ColorChoice::Use(Colors::Sixteen),
             Color::Indexed => ColorChoice::Use(Colors::Indexed),
             Color::True => ColorChoice::Use(Colors::True),
-        }
-    }
-}
-
-impl Background {
-    fn choice(self) -> GroundChoice {
-        match self {
-            Background::Auto => GroundChoice::Auto,
-            Background::Dark => GroundChoice::Is(Ground::Dark),
-            Background::Light => GroundChoice::Is(Ground::Light),
-        }
-    }
-}
-
-impl Glyphs {
-    fn choice(self) -> GlyphChoice {
-        match self {
-            Glyphs::Auto => GlyphChoice::Auto,
-            Glyphs::Ascii => GlyphChoice::Ascii,
-            Glyphs::Unicode => GlyphChoice::Unicode,
         }
     }
 }
@@ -191,28 +165,6 @@ pub(crate) enum Color {
     /// Red, green and blue.
     #[value(name = "truecolor")]
     True,
-}
-
-/// What is behind the text.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Background {
-    /// What the terminal says in `COLORFGBG`, else dark.
-    Auto,
-    /// Black or nearly so.
-    Dark,
-    /// White or nearly so.
-    Light,
-}
-
-/// Characters.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Glyphs {
-    /// By the locale.
-    Auto,
-    /// ASCII only.
-    Ascii,
-    /// All.
-    Unicode,
 }
 
 /// The commands.

@@ -9,8 +9,8 @@ use url::Url;
 use super::proxy;
 use super::read::{KeyOf, Reader, dollars, is_open_to_others};
 use super::settings::{
-    BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseUse, NetworkNodeConfig, Paths,
-    PocConfig, Ring, SimulationConfig, SshConfig, VastConfig, VllmConfig,
+    BellMode, BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseMode, NetworkNodeConfig, Paths,
+    PocConfig, SimulationConfig, SshConfig, VastConfig, VllmConfig,
 };
 use crate::domain::{
     CockpitId, Duration, Hedging, OfferQuery, Participant, ReleasePolicy, UsdPerHour, Verification,
@@ -40,13 +40,13 @@ pub(super) fn build(
     let cockpit = reader.parsed::<CockpitId>("cockpit.id");
     let neighbours = neighbours(reader);
     let mouse = match reader.choice("cockpit.mouse") {
-        "off" => MouseUse::Off,
-        _ => MouseUse::On,
+        "off" => MouseMode::Terminal,
+        _ => MouseMode::Cockpit,
     };
-    let ring = match reader.choice("cockpit.ring") {
-        "bell" => Ring::Bell,
-        "off" => Ring::Off,
-        _ => Ring::Notify,
+    let bell = match reader.choice("cockpit.ring") {
+        "bell" => BellMode::Bell,
+        "off" => BellMode::Off,
+        _ => BellMode::Notify,
     };
     let keys = reader.table("cockpit.keys");
     let colors = reader.table("cockpit.colors");
@@ -66,7 +66,7 @@ pub(super) fn build(
         cockpit: cockpit?,
         neighbours,
         mouse,
-        ring,
+        bell,
         keys,
         colors,
         chain,

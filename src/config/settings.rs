@@ -13,19 +13,21 @@ use crate::domain::{
     WorkloadModel,
 };
 
-/// Whose the mouse is while the cockpit is on the screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MouseUse {
-    /// Clicks and the wheel come to the cockpit.
-    On,
-    /// The terminal keeps it.
-    Off,
+/// Who receives mouse events while the cockpit is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MouseMode {
+    /// The cockpit receives clicks and the wheel.
+    #[default]
+    Cockpit,
+    /// The terminal keeps them, for selecting text.
+    Terminal,
 }
 
-/// What tells an operator who looks elsewhere that something is wrong or waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ring {
-    /// A bell, and a notification where the terminal shows one.
+/// How the cockpit calls for attention when a problem appears or a gate waits for approval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BellMode {
+    /// A bell, and a desktop notification if the terminal supports it.
+    #[default]
     Notify,
     /// A bell.
     Bell,
@@ -40,10 +42,10 @@ pub struct Config {
     pub cockpit: CockpitId,
     /// Other cockpits that may work on the same account.
     pub neighbours: Vec<CockpitId>,
-    /// Whose the mouse is.
-    pub mouse: MouseUse,
-    /// How the cockpit rings.
-    pub ring: Ring,
+    /// Who receives mouse events.
+    pub mouse: MouseMode,
+    /// How the cockpit calls for attention.
+    pub bell: BellMode,
     /// Keys that actions of the cockpit have in place of the usual ones, by their names.
     pub keys: BTreeMap<String, String>,
     /// Colours that roles of the cockpit have in place of ours, by their names.

@@ -7,6 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use crate::config::BellMode;
 use crate::engine::{Command, Part, Snapshot, drill};
 
 use super::input::Input;
@@ -18,7 +19,7 @@ use super::terminal::{self, Screen};
 use super::theme::Theme;
 use super::timings::Timings;
 use super::update::update;
-use super::{ExitReason, Places, RingChoice, TuiError, TuiOptions, view};
+use super::{ExitReason, Places, TuiError, TuiOptions, view};
 
 /// Shortest time between frames: enough for the eye, little for SSH.
 const FRAME: Duration = Duration::from_millis(40);
@@ -150,7 +151,7 @@ async fn show(
     let mut model = seat.model(first);
     model.typed_above = options.typed_above;
     model.keymap = options.keymap;
-    let mut beside = Beside::new(places, options.ring);
+    let mut beside = Beside::new(places, options.bell);
     let mut live = true;
     let mut came = Instant::now();
     let mut ticks = tokio::time::interval(TICK);
@@ -246,12 +247,12 @@ struct Beside {
     tell: mpsc::Sender<Message>,
     told: mpsc::Receiver<Message>,
     title: String,
-    ring: RingChoice,
+    ring: BellMode,
     rung: Option<Instant>,
 }
 
 impl Beside {
-    fn new(places: Places, ring: RingChoice) -> Beside {
+    fn new(places: Places, ring: BellMode) -> Beside {
         let (tell, told) = mpsc::channel(8);
         Beside {
             places,

@@ -25,6 +25,7 @@ pub mod view;
 
 use std::path::PathBuf;
 
+use crate::config::{BellMode, MouseMode};
 use crate::domain::Usd;
 use crate::engine::RentalLogs;
 
@@ -43,48 +44,28 @@ pub enum ColorChoice {
     Use(theme::Colors),
 }
 
-/// What is behind the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum GroundChoice {
-    /// What the terminal says, else dark.
+/// Background that the colours must be readable on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum BackgroundChoice {
+    /// From `COLORFGBG`; dark if it is not set.
     #[default]
     Auto,
-    /// This.
-    Is(theme::Ground),
+    /// Black or nearly so.
+    Dark,
+    /// White or nearly so.
+    Light,
 }
 
-/// Which characters are used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// Character set of the cockpit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum GlyphChoice {
-    /// By the locale.
+    /// From the locale.
     #[default]
     Auto,
     /// ASCII only.
     Ascii,
-    /// All.
+    /// Unicode.
     Unicode,
-}
-
-/// Whether the mouse is the cockpit's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum MouseChoice {
-    /// Clicks and the wheel come to the cockpit.
-    #[default]
-    Cockpit,
-    /// The terminal keeps it, for selecting text.
-    Terminal,
-}
-
-/// What an operator who looks elsewhere is told by, when more is wrong or a gate waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum RingChoice {
-    /// A bell, and a notification where the terminal shows one.
-    #[default]
-    Notify,
-    /// A bell.
-    Bell,
-    /// Nothing.
-    Off,
 }
 
 /// How the cockpit looks and listens.
@@ -97,13 +78,13 @@ pub struct TuiOptions {
     /// Colours.
     pub color: ColorChoice,
     /// What is behind the text.
-    pub ground: GroundChoice,
+    pub ground: BackgroundChoice,
     /// Characters.
     pub glyphs: GlyphChoice,
     /// Whose the mouse is.
-    pub mouse: MouseChoice,
+    pub mouse: MouseMode,
     /// How it rings.
-    pub ring: RingChoice,
+    pub bell: BellMode,
     /// Whether it says at its end how fast it was.
     pub timings: TimingsChoice,
     /// A rental whose worst case is above this is agreed to by typing the sum.

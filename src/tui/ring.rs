@@ -1,6 +1,6 @@
 //! What is written to a terminal so that an operator who looks elsewhere hears of something.
 
-use super::RingChoice;
+use crate::config::BellMode;
 
 /// Characters of a notification: what a desktop shows of it.
 const LONGEST: usize = 160;
@@ -8,7 +8,7 @@ const LONGEST: usize = 160;
 /// The bytes that ring with this text, by what the environment says of the terminal. tmux and screen
 /// hand on the bell of a window in the background, but no notification; the Linux console would
 /// print one.
-pub fn ring(choice: RingChoice, text: &str, variable: impl Fn(&str) -> Option<String>) -> String {
+pub fn ring(choice: BellMode, text: &str, variable: impl Fn(&str) -> Option<String>) -> String {
     const BELL: &str = "\x07";
     let term = variable("TERM").unwrap_or_default();
     let is_inside = variable("TMUX").is_some_and(|socket| !socket.is_empty())
@@ -22,13 +22,13 @@ pub fn ring(choice: RingChoice, text: &str, variable: impl Fn(&str) -> Option<St
         .take(LONGEST)
         .collect();
     match choice {
-        RingChoice::Off => String::new(),
-        RingChoice::Bell => BELL.to_owned(),
-        RingChoice::Notify if is_inside => BELL.to_owned(),
-        RingChoice::Notify if ["rxvt", "foot"].iter().any(|name| term.starts_with(name)) => {
+        BellMode::Off => String::new(),
+        BellMode::Bell => BELL.to_owned(),
+        BellMode::Notify if is_inside => BELL.to_owned(),
+        BellMode::Notify if ["rxvt", "foot"].iter().any(|name| term.starts_with(name)) => {
             format!("{BELL}\x1b]777;notify;pocpit;{text}\x1b\\")
         }
-        RingChoice::Notify => format!("{BELL}\x1b]9;pocpit: {text}\x1b\\"),
+        BellMode::Notify => format!("{BELL}\x1b]9;pocpit: {text}\x1b\\"),
     }
 }
 
@@ -36,7 +36,7 @@ pub fn ring(choice: RingChoice, text: &str, variable: impl Fn(&str) -> Option<St
 mod tests {
     use super::*;
 
-    fn rung(choice: RingChoice, term: &str, tmux: Option<&str>) -> String {
+    fn rung(choice: BellMode, term: &str, tmux: Option<&str>) -> String {
         ring(choice, "it\x1b costs\x07 money", |name| match name {
             "TERM" => Some(term.to_owned()),
             "TMUX" => tmux.map(str::to_owned),
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_terminal_is_notified_in_its_own_way_and_no_text_breaks_out() {
-        let notify = RingChoice::Notify;
+        let notify = BellMode::Notify;
         assert_eq!(
             rung(notify, "xterm-256color", None),
             "\x07\x1b]9;pocpit: it costs money\x1b\\"
@@ -65,13 +65,13 @@ mod tests {
             ("tmux-256color", None),
             ("linux", None),
         ] {
-            assert_eq!(rung(RingChoice::Notify, term, tmux), "\x07", "{term}");
+            assert_eq!(rung(BellMode::Notify, term, tmux), "\x07", "{term}");
         }
     }
 
     #[test]
     fn the_operator_chooses_the_bell_alone_or_silence() {
-        assert_eq!(rung(RingChoice::Bell, "xterm", None), "\x07");
-        assert_eq!(rung(RingChoice::Off, "xterm", None), "");
+        assert_eq!(rung(BellMode::Bell, "xterm", None), "\x07");
+        assert_eq!(rung(BellMode::Off, "xterm", None), "");
     }
 }

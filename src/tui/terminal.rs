@@ -19,7 +19,8 @@ use ratatui::backend::CrosstermBackend;
 
 use super::ring::ring;
 use super::timings::{Counted, Timings};
-use super::{MouseChoice, RingChoice, TuiError};
+use super::TuiError;
+use crate::config::{BellMode, MouseMode};
 
 /// A frame is one write for nearly every screen: less flicker over SSH and in tmux.
 const BUFFER: usize = 64 * 1024;
@@ -38,7 +39,7 @@ pub struct Screen {
     /// Never dropped: when the terminal is gone, `ratatui` would complain on a standard error that
     /// is gone too, and that is a panic. What its drop does is done by `give_back`.
     terminal: ManuallyDrop<ratatui::Terminal<CrosstermBackend<BufWriter<Counted<Stdout>>>>>,
-    mouse: MouseChoice,
+    mouse: MouseMode,
 }
 
 /// Refuses where a cockpit cannot be drawn.
@@ -61,7 +62,7 @@ fn failed(doing: &'static str) -> impl Fn(io::Error) -> TuiError {
 
 impl Screen {
     /// Takes the terminal; what is drawn on it counts in the timings.
-    pub fn enter(mouse: MouseChoice, timings: &Timings) -> Result<Screen, TuiError> {
+    pub fn enter(mouse: MouseMode, timings: &Timings) -> Result<Screen, TuiError> {
         take(mouse)?;
         let writer = BufWriter::with_capacity(BUFFER, timings.counted(io::stdout()));
         let terminal = ratatui::Terminal::new(CrosstermBackend::new(writer)).map_err(|source| {
@@ -116,7 +117,7 @@ impl Screen {
     }
 
     /// Rings, as the operator chose and the terminal can.
-    pub fn ring(&mut self, choice: RingChoice, text: &str) -> Result<(), TuiError> {
+    pub fn ring(&mut self, choice: BellMode, text: &str) -> Result<(), TuiError> {
         let said = ring(choice, text, |name| std::env::var(name).ok());
         execute!(self.terminal.backend_mut(), Print(said)).map_err(failed("ringing"))
     }
@@ -136,7 +137,7 @@ impl Drop for Screen {
     }
 }
 
-fn take(mouse: MouseChoice) -> Result<(), TuiError> {
+fn take(mouse: MouseMode) -> Result<(), TuiError> {
     HOOK.call_once(install_hook);
     remember_thread();
     TAKEN.store(true, Ordering::SeqCst);
@@ -149,8 +150,8 @@ fn take(mouse: MouseChoice) -> Result<(), TuiError> {
         )
     });
     let entered = entered.and_then(|()| match mouse {
-        MouseChoice::Cockpit => execute!(io::stdout(), Print(MOUSE_ON)),
-        MouseChoice::Terminal => Ok(()),
+        MouseMode::Cockpit => execute!(io::stdout(), Print(MOUSE_ON)),
+        MouseMode::Terminal => Ok(()),
     });
     entered.map_err(|source| {
         give_back();

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{Next, Question, Setup, Shown};
+use crate::config::MouseMode;
 use crate::tui::app::{Signals, Told};
 use crate::tui::input::Input;
 use crate::tui::layout::centered;
@@ -13,7 +14,7 @@ use crate::tui::terminal::{self, Screen};
 use crate::tui::theme::Theme;
 use crate::tui::timings::Timings;
 use crate::tui::view::{popup, words};
-use crate::tui::{MouseChoice, TimingsChoice, TuiError};
+use crate::tui::{TimingsChoice, TuiError};
 
 const WIDTH: u16 = 92;
 
@@ -27,7 +28,7 @@ pub async fn run(
     terminal::check()?;
     let timings = Timings::new(TimingsChoice::Quiet);
     let mut signals = Signals::listen()?;
-    let mut screen = Screen::enter(MouseChoice::Terminal, &timings)?;
+    let mut screen = Screen::enter(MouseMode::Terminal, &timings)?;
     let mut input = Input::start().map_err(|source| TuiError::Terminal {
         doing: "starting to read keys",
         source,

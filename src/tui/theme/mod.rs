@@ -7,7 +7,7 @@ mod palette;
 
 use ratatui::style::{Modifier, Style};
 
-use super::{ColorChoice, GlyphChoice, GroundChoice};
+use super::{BackgroundChoice, ColorChoice, GlyphChoice};
 pub use own::OwnColors;
 use palette::Role;
 
@@ -50,7 +50,7 @@ impl Theme {
     /// The theme for the choices and an environment.
     pub fn resolve(
         color: ColorChoice,
-        ground: GroundChoice,
+        ground: BackgroundChoice,
         glyphs: GlyphChoice,
         env: impl Fn(&str) -> Option<String>,
     ) -> Theme {
@@ -67,8 +67,9 @@ impl Theme {
                 ColorChoice::Use(colors) => colors,
             },
             ground: match ground {
-                GroundChoice::Auto => behind(value("COLORFGBG")),
-                GroundChoice::Is(ground) => ground,
+                BackgroundChoice::Auto => behind(value("COLORFGBG")),
+                BackgroundChoice::Dark => Ground::Dark,
+                BackgroundChoice::Light => Ground::Light,
             },
             unicode: match glyphs {
                 GlyphChoice::Ascii => false,
@@ -221,7 +222,7 @@ mod tests {
         };
         Theme::resolve(
             ColorChoice::Auto,
-            GroundChoice::Auto,
+            BackgroundChoice::Auto,
             GlyphChoice::Auto,
             env,
         )
