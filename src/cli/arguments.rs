@@ -9,9 +9,7 @@ use crate::domain::CockpitId;
 use crate::notify::{Channel, NoticeLevel};
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::{Colors, OwnColors, Theme};
-use crate::tui::{
-    BackgroundChoice, ColorChoice, GlyphChoice, TimingsChoice, TuiError, TuiOptions,
-};
+use crate::tui::{BackgroundChoice, ColorChoice, GlyphChoice, TimingsChoice, TuiError, TuiOptions};
 use crate::world::Scenario;
 
 #[cfg(test)]
@@ -119,12 +117,9 @@ impl Common {
 
     /// What the terminal is to show before there is a configuration.
     pub(crate) fn theme(&self) -> Theme {
-        Theme::resolve(
-            self.color.choice(),
-            self.background,
-            self.glyphs,
-            |name| std::env::var(name).ok(),
-        )
+        Theme::resolve(self.color.choice(), self.background, self.glyphs, |name| {
+            std::env::var(name).ok()
+        })
     }
 }
 

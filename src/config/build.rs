@@ -9,8 +9,8 @@ use url::Url;
 use super::proxy;
 use super::read::{KeyOf, Reader, dollars, is_open_to_others};
 use super::settings::{
-    BellMode, BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseMode, NetworkNodeConfig, Paths,
-    PocConfig, SimulationConfig, SshConfig, VastConfig, VllmConfig,
+    BellMode, BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseMode,
+    NetworkNodeConfig, Paths, PocConfig, SimulationConfig, SshConfig, VastConfig, VllmConfig,
 };
 use crate::domain::{
     CockpitId, Duration, Hedging, OfferQuery, Participant, ReleasePolicy, UsdPerHour, Verification,

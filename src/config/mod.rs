@@ -37,8 +37,8 @@ pub use read::{KeyOf, Places};
 pub use report::{ConfigReport, Problem};
 pub use salvage::{NetworkNodeReach, Salvaged, salvage};
 pub use settings::{
-    BellMode, BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseMode, NetworkNodeConfig,
-    NotifyConfig, NtfyConfig, Paths, PocConfig, SimulationConfig, SshConfig, TelegramConfig,
-    VastConfig,
+    BellMode, BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseMode,
+    NetworkNodeConfig, NotifyConfig, NtfyConfig, Paths, PocConfig, SimulationConfig, SshConfig,
+    TelegramConfig, VastConfig,
 };
 pub use show::ShownSetting;

@@ -17,9 +17,9 @@ use crossterm::{cursor, execute, queue};
 use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
 
+use super::TuiError;
 use super::ring::ring;
 use super::timings::{Counted, Timings};
-use super::TuiError;
 use crate::config::{BellMode, MouseMode};
 
 /// A frame is one write for nearly every screen: less flicker over SSH and in tmux.
