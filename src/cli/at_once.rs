@@ -10,7 +10,7 @@ use super::headless::{self, Format, Signals};
 use super::plan::report::{self, Certainty, Obstacle};
 use super::plan::{self, Seen};
 use super::telemetry::{self, Audience};
-use super::{Exit, auto, runtime, say, takedown};
+use super::{Exit, auto, runtime, status_line, takedown};
 use crate::config::Config;
 use crate::domain::{Aim, Duration, RankedOffer, Step, Time};
 use crate::engine::{self, WorldKind};
@@ -53,7 +53,7 @@ pub(super) async fn run(errand: Errand, common: &Common) -> Result<Exit, Report>
     match saved.filter(|sprint| sprint.step() != Step::Waiting) {
         // It is paid for already, and was agreed to.
         Some(sprint) if serves(sprint.plan().aim) && serves(errand.aim) => {
-            say(format_args!(
+            status_line(format_args!(
                 "going on with what was begun, as it was begun"
             ));
             return go(&config, errand).await;
@@ -81,7 +81,7 @@ pub(super) async fn run(errand: Errand, common: &Common) -> Result<Exit, Report>
         WorldKind::Simulated { .. } => "in the simulated world",
     };
     let name = errand.name;
-    say(format_args!(
+    status_line(format_args!(
         "{name}, {money}:{}",
         in_words(&config, &prospect)
     ));
@@ -102,7 +102,7 @@ fn serves(aim: Aim) -> bool {
 }
 
 fn refused(why: &str) -> Exit {
-    say(format_args!("pocpit: {why}"));
+    status_line(format_args!("pocpit: {why}"));
     Exit::Refused
 }
 

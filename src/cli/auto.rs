@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::arguments::{Auto, Common};
 use super::headless::{self, Followed, Format, Hangup, Signals};
 use super::telemetry::{self, Audience};
-use super::{Exit, causes, runtime, say, service, turn};
+use super::{Exit, causes, runtime, service, status_line, turn};
 use crate::config::Config;
 use crate::domain::{Mode, Step};
 use crate::engine::{self, EndAfter};
@@ -27,11 +27,11 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
     let _guard = telemetry::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
     let end_after = match neighbour(&config).await {
         Neighbour::Refuses(refusal) => {
-            say(format_args!("pocpit: {refusal}"));
+            status_line(format_args!("pocpit: {refusal}"));
             return Ok(Exit::Refused);
         }
         Neighbour::LetsUsFinish(why) => {
-            say(format_args!(
+            status_line(format_args!(
                 "pocpit: {why} The sprint under way goes on to its end, and no other is begun."
             ));
             EndAfter::OneSprint
@@ -52,7 +52,7 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
             Ok(handle) => handle,
             // No refusal: a service manager is to try again, for the other one will end.
             Err(error) if turn::is_locked(&error) => {
-                say(format_args!("pocpit: {}", causes(&error)));
+                status_line(format_args!("pocpit: {}", causes(&error)));
                 return Ok(Exit::Failed);
             }
             Err(error) => return Err(error),
@@ -96,7 +96,7 @@ fn ended_before_it_began(state_dir: &Path) -> Exit {
     if !is_half_done(state_dir) {
         return Exit::Done;
     }
-    say(format_args!(
+    status_line(format_args!(
         "ended before it could go on, and something may be rented: start pocpit again, or `pocpit release` to take it down"
     ));
     Exit::Unknown

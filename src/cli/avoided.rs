@@ -4,7 +4,7 @@ use color_eyre::eyre::Report;
 
 use super::arguments::{Avoided, Common};
 use super::look::{row, table};
-use super::{Exit, print, print_json, runtime, say, telemetry};
+use super::{Exit, print, print_json, runtime, status_line, telemetry};
 use crate::domain::{AvoidedMachine, MachineId, Time};
 use crate::journal::{self, Journal, Kept, Record};
 
@@ -17,7 +17,7 @@ pub(crate) fn run(arguments: Avoided, common: &Common) -> Result<Exit, Report> {
         let (mut journal, ledger) = Journal::open(&config.paths.state_dir)?;
         let is_it = |avoided: &AvoidedMachine| avoided.machine == MachineId(machine);
         if !ledger.avoided(now).iter().any(is_it) {
-            say(format_args!("machine {machine} is not avoided"));
+            status_line(format_args!("machine {machine} is not avoided"));
             return Ok(Exit::Failed);
         }
         return allow(&mut journal, now, MachineId(machine));
@@ -42,8 +42,8 @@ pub(crate) fn run(arguments: Avoided, common: &Common) -> Result<Exit, Report> {
 
 fn allow(journal: &mut Journal, now: Time, machine: MachineId) -> Result<Exit, Report> {
     if let Kept::InSpool(error) = journal.append(now, &Record::MachineAllowed { machine })? {
-        say(format_args!("warning: it waits in the spool: {error}"));
+        status_line(format_args!("warning: it waits in the spool: {error}"));
     }
-    say(format_args!("machine {machine} is no longer avoided"));
+    status_line(format_args!("machine {machine} is no longer avoided"));
     Ok(Exit::Done)
 }

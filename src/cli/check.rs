@@ -11,7 +11,8 @@ pub(super) mod tests;
 use color_eyre::eyre::Report;
 
 use self::machine::Owner;
-use self::probe::{Probe, exit_of, in_words};
+pub(super) use self::probe::Probe;
+use self::probe::{exit_of, text_of};
 use super::arguments::{Common, Output};
 use super::outlook::Outlook;
 use super::{Exit, offers, print, print_json, runtime, telemetry};
@@ -29,7 +30,7 @@ pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report>
     if output.json {
         print_json(&probes)?;
     } else {
-        print(&in_words(&probes))?;
+        print(&text_of(&probes))?;
     }
     Ok(exit_of(&probes))
 }

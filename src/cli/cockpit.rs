@@ -8,7 +8,7 @@ use super::arguments::Common;
 use super::headless::{self, Format, Signals};
 use super::telemetry::{self, Audience};
 use super::turn::is_locked;
-use super::{Exit, runtime, say, setup};
+use super::{Exit, runtime, setup, status_line};
 use crate::config::{Config, LoadError};
 use crate::domain::Mode;
 use crate::engine::attach::{self, Attached};
@@ -112,7 +112,7 @@ pub(crate) async fn drive(
     match broke {
         // What is left is worse than what broke.
         Some(error) if exit == Exit::Unknown => {
-            say(format_args!("pocpit: {error}"));
+            status_line(format_args!("pocpit: {error}"));
             Ok(exit)
         }
         Some(error) => Err(error),
@@ -124,7 +124,7 @@ pub(crate) async fn drive(
 fn after(reason: ExitReason, if_lost: IfTerminalIsLost, handle: &EngineHandle) {
     match reason {
         ExitReason::Quit if handle.snapshots.borrow().rental.is_some() => {
-            say(format_args!("pocpit: ending; Ctrl-C leaves at once"));
+            status_line(format_args!("pocpit: ending; Ctrl-C leaves at once"));
         }
         ExitReason::Quit | ExitReason::EngineEnded => {}
         ExitReason::TerminalLost if if_lost == IfTerminalIsLost::GoOn => {

@@ -10,7 +10,7 @@ use color_eyre::eyre::{Report, WrapErr, eyre};
 use secrecy::ExposeSecret;
 
 use super::arguments::{Common, ConfigCommand};
-use super::{Exit, print, print_json, runtime, say};
+use super::{Exit, print, print_json, runtime, status_line};
 use crate::config::{self, Fate, Imported, KeyOf};
 
 pub(crate) fn run(command: &ConfigCommand, common: &Common) -> Result<Exit, Report> {
@@ -42,7 +42,7 @@ fn init(path: &Path) -> Result<Exit, Report> {
         return Ok(refuse(path));
     }
     print(&path.display().to_string())?;
-    say(format_args!(
+    status_line(format_args!(
         "fill in what is marked REQUIRED; `pocpit config check` lists what is missing"
     ));
     Ok(Exit::Done)
@@ -108,9 +108,9 @@ fn tell(imported: &Imported) {
     for note in &imported.notes {
         match &note.fate {
             Fate::Mapped(settings) => {
-                say(format_args!("{} → {}", note.variable, settings.join(", ")));
+                status_line(format_args!("{} → {}", note.variable, settings.join(", ")));
             }
-            Fate::NotMapped => say(format_args!(
+            Fate::NotMapped => status_line(format_args!(
                 "{} is not mapped: {}",
                 note.variable, note.remark
             )),
@@ -118,18 +118,18 @@ fn tell(imported: &Imported) {
     }
     let missing = imported.missing();
     if !missing.is_empty() {
-        say(format_args!(
+        status_line(format_args!(
             "to be filled in by hand: {}",
             missing.join(", ")
         ));
     }
-    say(format_args!(
+    status_line(format_args!(
         "`pocpit config check` tells whether it is complete"
     ));
 }
 
 pub(super) fn refuse(path: &Path) -> Exit {
-    say(format_args!(
+    status_line(format_args!(
         "pocpit: {} is there already and is left as it is: move it away first, or name another file with --config",
         path.display()
     ));

@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::service::{self, Service};
-use super::{Exit, print, print_json, say};
+use super::{Exit, print, print_json, status_line};
 use crate::config::Config;
 use crate::domain::{Outcome, SprintReport};
 use crate::engine::{Command, EngineError, EngineHandle, QuitChoice, Snapshot};
@@ -138,7 +138,7 @@ pub(crate) async fn follow_until_reload(
                 service::leaves();
                 let choice = match asked {
                     Asked::Stop if stops == 1 => {
-                        say(format_args!("taking everything down; press Ctrl-C again to leave at once"));
+                        status_line(format_args!("taking everything down; press Ctrl-C again to leave at once"));
                         QuitChoice::Release
                     }
                     _ => QuitChoice::Detach,
@@ -162,7 +162,7 @@ pub(crate) async fn follow_until_reload(
             None => Followed::Ended(tell_what_is_left(state_dir, &last, Exit::Done)),
         }),
         Err(error @ EngineError::Broken(_)) => {
-            say(format_args!(
+            status_line(format_args!(
                 "pocpit: {error}. This is a defect of pocpit: the log has the place, please report it"
             ));
             Ok(Followed::Ended(tell_what_is_left(
@@ -182,7 +182,7 @@ fn read_again(hangup: &Hangup<'_>) -> Option<Config> {
     };
     match load() {
         Ok(config) => {
-            say(format_args!(
+            status_line(format_args!(
                 "the configuration is read again; going on with it"
             ));
             Some(config)
@@ -204,7 +204,7 @@ fn tell_what_is_left(state_dir: &Path, last: &Snapshot, if_nothing: Exit) -> Exi
     let ledger = match journal::read_only(state_dir) {
         Ok(ledger) => ledger,
         Err(error) => {
-            say(format_args!(
+            status_line(format_args!(
                 "ended, and what is rented is not known: {error}; see what `pocpit release` finds"
             ));
             return Exit::Unknown;
@@ -212,15 +212,15 @@ fn tell_what_is_left(state_dir: &Path, last: &Snapshot, if_nothing: Exit) -> Exi
     };
     let left = ledger.open_rentals();
     if left.is_empty() {
-        say(format_args!(
+        status_line(format_args!(
             "ended before a sprint was finished; it has nothing rented"
         ));
         return if_nothing;
     }
     for rental in left {
-        say(format_args!("ended with {}", left_in_words(rental, last)));
+        status_line(format_args!("ended with {}", left_in_words(rental, last)));
     }
-    say(format_args!(
+    status_line(format_args!(
         "start pocpit again to go on, or `pocpit release` to take it down"
     ));
     Exit::Unknown
@@ -316,7 +316,7 @@ impl Told {
         let is_news = news != self.doing;
         if is_news {
             self.doing = news;
-            say(format_args!("{}  {doing}", snapshot.at.format("%H:%M:%S")));
+            status_line(format_args!("{}  {doing}", snapshot.at.format("%H:%M:%S")));
         }
         self.tell_readiness(&snapshot);
         let alerts: Vec<String> = snapshot
@@ -326,7 +326,7 @@ impl Told {
             .collect();
         for (alert, gist) in snapshot.alerts.iter().zip(&alerts) {
             if !self.alerts.contains(gist) {
-                say(format_args!(
+                status_line(format_args!(
                     "{}  ! {} {}",
                     snapshot.at.format("%H:%M:%S"),
                     alert.text,
@@ -344,7 +344,7 @@ impl Told {
             return;
         };
         if preflight.is_clear() && !self.is_ready {
-            say(format_args!(
+            status_line(format_args!(
                 "{}  {preflight}",
                 snapshot.at.format("%H:%M:%S")
             ));

@@ -96,7 +96,7 @@ pub fn main() -> ExitCode {
         .display_env_section(false)
         .install();
     if let Err(error) = hooks {
-        say(format_args!("reports of errors are plain: {error}"));
+        status_line(format_args!("reports of errors are plain: {error}"));
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -104,7 +104,7 @@ pub fn main() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            say(format_args!(
+            status_line(format_args!(
                 "the program cannot start its threads: {error}"
             ));
             return Exit::Failed.into();
@@ -117,7 +117,7 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(report) => {
             let exit = exit_of(&report);
-            say(format_args!("pocpit: {}", causes(&report)));
+            status_line(format_args!("pocpit: {}", causes(&report)));
             exit.into()
         }
     }
@@ -196,7 +196,7 @@ pub(crate) fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
 }
 
 /// A line for the operator on standard error. That nobody reads it is no reason to end.
-pub(crate) fn say(line: std::fmt::Arguments<'_>) {
+pub(crate) fn status_line(line: std::fmt::Arguments<'_>) {
     let mut out = std::io::stderr().lock();
     let _ = match telemetry::said_as() {
         LogFormat::Text => writeln!(out, "{line}"),

@@ -6,10 +6,11 @@ use std::fmt;
 use std::time::Duration;
 
 use color_eyre::eyre::Report;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::arguments::{Common, NotifyCommand, Output};
-use super::{Exit, print, print_json, runtime, say, telemetry};
+use super::{Exit, print, print_json, runtime, status_line, telemetry};
 use crate::config::{LoadError, NotifyConfig};
 use crate::domain::CockpitId;
 use crate::http::HttpClient;
@@ -17,23 +18,32 @@ use crate::notify::{self, Channel, NotDelivered, Notice, NoticeLevel};
 use send::Delivery;
 
 /// What became of a notice on one channel.
-#[derive(Debug, Serialize)]
-struct Told {
-    channel: &'static str,
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(extend(
+    "if" = { "properties": { "arrived": { "const": false } } },
+    "then" = { "required": ["why", "remedy"] },
+    "else" = { "properties": { "why": false, "remedy": false } },
+))]
+pub(super) struct ChannelReport {
+    /// The channel.
+    channel: Channel,
+    /// The channel accepted the notice.
     arrived: bool,
-    /// Why not.
+    /// Why it did not.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     why: Option<String>,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     remedy: Option<String>,
 }
 
-impl Told {
-    fn of(channel: Channel, result: Result<(), NotDelivered>) -> Told {
+impl ChannelReport {
+    fn of(channel: Channel, result: Result<(), NotDelivered>) -> ChannelReport {
         let error = result.err();
-        Told {
-            channel: channel.name(),
+        ChannelReport {
+            channel,
             arrived: error.is_none(),
             why: error.as_ref().map(NotDelivered::to_string),
             remedy: error.map(|error| error.remedy),
@@ -41,15 +51,12 @@ impl Told {
     }
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for ChannelReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let channel = self.channel.name();
         match &self.why {
-            None => write!(
-                f,
-                "{}: it was taken; look whether it is there",
-                self.channel
-            ),
-            Some(why) => write!(f, "{}: it did NOT arrive: {why}", self.channel),
+            None => write!(f, "{channel}: accepted; check that it arrived"),
+            Some(why) => write!(f, "{channel}: NOT delivered: {why}"),
         }?;
         match &self.remedy {
             None => Ok(()),
@@ -136,20 +143,20 @@ async fn tell(
     let mut all = Vec::new();
     for channel in channels {
         let result = notify::deliver(&http, config, channel, notice).await;
-        all.push(Told::of(channel, result));
+        all.push(ChannelReport::of(channel, result));
     }
     conclude(&all, output)
 }
 
 fn nobody(only: Option<Channel>) -> Exit {
     let what = only.map_or("nobody is told", Channel::name);
-    say(format_args!(
+    status_line(format_args!(
         "pocpit: {what} is not configured: see [notify] in the configuration, `pocpit config init` writes an example"
     ));
     Exit::Usage
 }
 
-fn conclude(all: &[Told], output: Output) -> Result<Exit, Report> {
+fn conclude(all: &[ChannelReport], output: Output) -> Result<Exit, Report> {
     if output.json {
         print_json(&all)?;
     } else {

@@ -1,8 +1,10 @@
 //! `pocpit offers`: what the market has, judged as the next sprint would judge it.
 
+use std::collections::BTreeMap;
+
 use color_eyre::eyre::Report;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
-use serde_json::json;
 
 use super::arguments::{Common, Output};
 use super::look::{row, table};
@@ -10,7 +12,9 @@ use super::outlook::Outlook;
 use super::{Exit, print, print_json, runtime, telemetry};
 use crate::chain::client::ChainClient;
 use crate::config::Config;
-use crate::domain::{Aim, Duration, Height, Offer, RankedOffer, ReleasePolicy, Time};
+use crate::domain::{
+    Aim, Duration, Height, Offer, OfferId, OwnBoots, RankedOffer, ReleasePolicy, Time,
+};
 use crate::engine::needs;
 use crate::flow::Effect;
 use crate::http::HttpClient;
@@ -27,28 +31,125 @@ struct Judgement {
     by: JudgedBy,
 }
 
-/// Against which time offers are judged. This is the JSON that scripts rely on.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+/// The deadline that offers are judged by.
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
+#[schemars(inline)]
 pub(super) enum JudgedBy {
     /// As the next sprint judges them.
     NextPoc {
+        /// The epoch of that `PoC`.
         epoch: u64,
         /// When the sprint would rent: now, when that is later than planned.
         start: Time,
-        /// The last height at which a registration counts,
+        /// The last height at which a registration counts.
         register_by_height: Height,
-        /// and when that is expected.
+        /// When that height is expected.
         register_by: Time,
+        /// Seconds for the boot; negative if it is too late.
         boot_within_seconds: i64,
-        /// Why the chain's height is not certain.
+        /// Why the chain's height is not certain; null if it is.
         doubt: Option<String>,
     },
-    /// Without a chain there is only the setting.
+    /// By `mlnode.startup_timeout`: the chain could not be read.
     StartupTimeout {
+        /// That setting, in seconds.
+        #[schemars(range(min = 0))]
         boot_within_seconds: i64,
+        /// Why the chain could not be read.
         why: String,
     },
+}
+
+/// Offers as the next sprint judges them.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct OffersReport<'a> {
+    /// The deadline that offers are judged by.
+    judged_by: &'a JudgedBy,
+    /// Usable offers, best first.
+    offers: Vec<UsableOffer<'a>>,
+    /// Offers that are not usable.
+    out: Vec<RejectedOffer<'a>>,
+}
+
+/// A usable offer with its cost and chances.
+#[derive(Debug, Serialize, JsonSchema)]
+struct UsableOffer<'a> {
+    /// The offer as the market lists it.
+    offer: &'a Offer,
+    /// US dollars per hour, disk included.
+    price_per_hour_usd: f64,
+    /// Expected cost of a session in US dollars: GPUs, disk and downloads.
+    expected_cost_usd: f64,
+    /// Worst-case cost in US dollars: this much is reserved.
+    worst_cost_usd: f64,
+    /// Seconds from renting to a loaded model.
+    boot_seconds: BootSeconds,
+    /// Boots of ours that the prediction is based on.
+    own_boots: OwnBoots,
+    /// Chance that the machine works at all, 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
+    chance_to_work: f64,
+    /// Chance that a boot on a working machine finishes in time, 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
+    chance_in_time: f64,
+    /// Expected cost divided by the chance of a loaded model in time, in US dollars: offers are
+    /// ranked by it.
+    cost_of_success_usd: f64,
+    /// Why it has its rank, in one line.
+    why: String,
+    /// The same in full.
+    #[schemars(schema_with = "reasons_schema")]
+    reasons: BTreeMap<&'static str, String>,
+}
+
+/// Seconds from renting to a loaded model.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+struct BootSeconds {
+    /// One boot in ten is faster.
+    #[schemars(range(min = 0))]
+    p10: i64,
+    /// Half are faster.
+    #[schemars(range(min = 0))]
+    p50: i64,
+    /// One in ten is slower.
+    #[schemars(range(min = 0))]
+    p90: i64,
+}
+
+/// An offer that is not usable.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+struct RejectedOffer<'a> {
+    /// Vast's id of the offer.
+    offer: OfferId,
+    /// Why it is not usable.
+    reason: &'a str,
+}
+
+/// The keys of [`RankedOffer::reasons`]; `in time` is absent if there is no deadline.
+fn reasons_schema(_: &mut SchemaGenerator) -> Schema {
+    let text = |description: &str| json_schema!({ "type": "string", "description": description });
+    json_schema!({
+        "type": "object",
+        "required": [
+            "GPUs", "disk", "traffic", "expected cost", "boot", "known by", "works",
+            "host offers it", "ranked by",
+        ],
+        "properties": {
+            "GPUs": text("Cost of the GPUs."),
+            "disk": text("Cost of the disk."),
+            "traffic": text("Cost of the downloads."),
+            "expected cost": text("Sum of the three."),
+            "boot": text("Duration of the boot."),
+            "known by": text("What the prediction is based on."),
+            "in time": text("Chance that the boot finishes in time; absent if there is no deadline."),
+            "works": text("Chance that the machine works at all."),
+            "host offers it": text("Until when the host offers it."),
+            "ranked by": text("The cost that ranks it."),
+        },
+    })
 }
 
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
@@ -65,7 +166,7 @@ pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report>
     let ledger = ledger_of(&config);
     let (ranked, judged_by) = judged(now, &config, outlook, &ledger, offers?);
     if output.json {
-        print_json(&in_json(&ranked, &judged_by))?;
+        print_json(&OffersReport::new(&ranked, &judged_by))?;
         return Ok(Exit::Done);
     }
     print(&format!(
@@ -74,7 +175,7 @@ pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report>
         in_rows(&ranked)
     ))?;
     if !ranked.rejected.is_empty() {
-        super::say(format_args!(
+        super::status_line(format_args!(
             "{} more offers are out: `pocpit offers --json` says why",
             ranked.rejected.len()
         ));
@@ -195,6 +296,44 @@ impl JudgedBy {
     }
 }
 
+impl OffersReport<'_> {
+    fn new<'a>(ranked: &'a RankedOffers, judged_by: &'a JudgedBy) -> OffersReport<'a> {
+        let rejected = ranked.rejected.iter();
+        OffersReport {
+            judged_by,
+            offers: ranked.usable.iter().map(UsableOffer::new).collect(),
+            out: rejected
+                .map(|rejected| RejectedOffer {
+                    offer: rejected.0.id,
+                    reason: &rejected.1,
+                })
+                .collect(),
+        }
+    }
+}
+
+impl UsableOffer<'_> {
+    fn new(ranked: &RankedOffer) -> UsableOffer<'_> {
+        UsableOffer {
+            offer: &ranked.offer,
+            price_per_hour_usd: ranked.price.0.dollars(),
+            expected_cost_usd: ranked.expected_cost().dollars(),
+            worst_cost_usd: ranked.worst_cost.dollars(),
+            boot_seconds: BootSeconds {
+                p10: ranked.boot.p10().num_seconds(),
+                p50: ranked.boot.median.num_seconds(),
+                p90: ranked.boot.p90().num_seconds(),
+            },
+            own_boots: ranked.own_boots,
+            chance_to_work: ranked.chance_to_work,
+            chance_in_time: ranked.chance_in_time,
+            cost_of_success_usd: ranked.cost_of_success().dollars(),
+            why: ranked.why(),
+            reasons: ranked.reasons().into_iter().collect(),
+        }
+    }
+}
+
 fn in_rows(ranked: &RankedOffers) -> String {
     let mut rows = vec![row([
         "OFFER",
@@ -228,49 +367,12 @@ fn in_rows(ranked: &RankedOffers) -> String {
     table(&rows)
 }
 
-fn in_json(ranked: &RankedOffers, by: &JudgedBy) -> serde_json::Value {
-    let usable = ranked.usable.iter().map(as_json);
-    let out = ranked
-        .rejected
-        .iter()
-        .map(|rejected| json!({ "offer": rejected.0.id, "reason": rejected.1 }));
-    json!({
-        "judged_by": by,
-        "offers": usable.collect::<Vec<_>>(),
-        "out": out.collect::<Vec<_>>(),
-    })
-}
-
 /// What earlier rentals taught. Offers are worth a look without it.
 fn ledger_of(config: &Config) -> Ledger {
     crate::journal::read_only(&config.paths.state_dir).unwrap_or_else(|error| {
-        super::say(format_args!(
+        super::status_line(format_args!(
             "offers are ranked without what earlier rentals taught: {error}"
         ));
         Ledger::default()
-    })
-}
-
-fn as_json(usable: &RankedOffer) -> serde_json::Value {
-    let reasons = usable.reasons().into_iter();
-    let reasons: serde_json::Map<String, serde_json::Value> = reasons
-        .map(|(name, text)| (name.to_owned(), text.into()))
-        .collect();
-    json!({
-        "offer": usable.offer,
-        "price_per_hour_usd": usable.price.0.dollars(),
-        "expected_cost_usd": usable.expected_cost().dollars(),
-        "worst_cost_usd": usable.worst_cost.dollars(),
-        "boot_seconds": {
-            "p10": usable.boot.p10().num_seconds(),
-            "p50": usable.boot.median.num_seconds(),
-            "p90": usable.boot.p90().num_seconds(),
-        },
-        "own_boots": usable.own_boots,
-        "chance_to_work": usable.chance_to_work,
-        "chance_in_time": usable.chance_in_time,
-        "cost_of_success_usd": usable.cost_of_success().dollars(),
-        "why": usable.why(),
-        "reasons": reasons,
     })
 }

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::arguments::Common;
 use super::telemetry::{self, Audience};
-use super::{Exit, runtime, say, told_to_end};
+use super::{Exit, runtime, status_line, told_to_end};
 use crate::config::{Config, KeyOf};
 use crate::domain::{CallError, NodeConfig};
 use crate::http::HttpClient;
@@ -23,7 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
     let config = runtime::load_for(common, &[KeyOf::Upstreams])?.config;
     let Some(proxy) = &config.inference_proxy else {
-        say(format_args!(
+        status_line(format_args!(
             "pocpit: the configuration has no section [inference_proxy]: see `pocpit config init`"
         ));
         return Ok(Exit::Usage);

@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 
 use color_eyre::eyre::Report;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::arguments::{Common, Release};
 use super::takedown::{answer_to, confirmed, destroy_all, somebody_is_there};
-use super::{Exit, print, print_json, runtime, say, telemetry};
+use super::{Exit, print, print_json, runtime, status_line, telemetry};
 use crate::config::{NetworkNodeConfig, NetworkNodeReach, Salvaged, VastConfig};
 use crate::domain::{CockpitId, Instance, InstanceId, NodeId, RegisteredNode};
 use crate::http::HttpClient;
@@ -22,7 +23,7 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
     telemetry::quiet();
     let known = runtime::salvage(common);
     let Some(vast) = &known.vast else {
-        say(format_args!("pocpit: {NO_KEY}"));
+        status_line(format_args!("pocpit: {NO_KEY}"));
         return Ok(Exit::Usage);
     };
     let instances = market(&known, vast).instances().await?;
@@ -38,18 +39,18 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
     let registered = Registered::look(&known, &cockpits, &rentals).await;
     let nodes = registered.ours();
     for rental in &rentals {
-        say(format_args!(
+        status_line(format_args!(
             "rental {} ({})",
             rental.id,
             rental.label.as_deref().unwrap_or_default()
         ));
     }
     for node in nodes {
-        say(format_args!("registration {node}"));
+        status_line(format_args!("registration {node}"));
     }
     let is_nothing = rentals.is_empty() && nodes.is_empty();
     if !is_nothing && !arguments.yes && !confirmed("take all of this down?")? {
-        say(format_args!("nothing was changed"));
+        status_line(format_args!("nothing was changed"));
         return Ok(Exit::Refused);
     }
     let unregistered = registered.remove().await;
@@ -61,28 +62,41 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
         .copied()
         .filter(|id| !gone.contains_key(id))
         .collect();
-    let result = json!({
-        "destroyed": ids.iter().filter(|id| !left.contains(id)).collect::<Vec<_>>(),
-        "left": left,
-        "unregistered": unregistered,
-    });
+    let is_complete = left.is_empty()
+        && !matches!(registered, Registered::Unknown)
+        && unregistered.len() == nodes.len();
+    let report = ReleaseReport {
+        destroyed: gone.into_keys().collect(),
+        left,
+        unregistered,
+    };
     if arguments.json {
-        print_json(&result)?;
+        print_json(&report)?;
     } else if is_nothing {
         print("nothing of ours is rented or registered")?;
     } else {
         print(&format!(
             "rentals: {} destroyed, {} left",
-            ids.len() - left.len(),
-            left.len()
+            report.destroyed.len(),
+            report.left.len()
         ))?;
     }
-    let is_known = !matches!(registered, Registered::Unknown);
-    if left.is_empty() && is_known && unregistered.len() == nodes.len() {
+    if is_complete {
         Ok(Exit::Done)
     } else {
         Ok(Exit::Unknown)
     }
+}
+
+/// What `release` did.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub(super) struct ReleaseReport {
+    /// Vast's ids of the rentals that are proven gone.
+    destroyed: Vec<InstanceId>,
+    /// Vast's ids of those that are not: they may still cost money.
+    left: Vec<InstanceId>,
+    /// Ids of the nodes whose registration was removed.
+    unregistered: Vec<NodeId>,
 }
 
 fn market(known: &Salvaged, vast: &VastConfig) -> impl Market + use<> {
@@ -91,7 +105,7 @@ fn market(known: &Salvaged, vast: &VastConfig) -> impl Market + use<> {
 
 fn nothing(arguments: &Release) -> Result<Exit, Report> {
     if arguments.json {
-        print_json(&json!({ "destroyed": [], "left": [], "unregistered": [] }))?;
+        print_json(&ReleaseReport::default())?;
     } else {
         print("nothing on this account carries a label of pocpit")?;
     }
@@ -121,7 +135,7 @@ fn whose(arguments: &Release, known: &Salvaged, instances: &[Instance]) -> std::
         .filter_map(|instance| Some((instance.id, instance.rental_label()?)));
     let mut there = BTreeSet::new();
     for (id, label) in labelled {
-        say(format_args!("rental {id} ({label})"));
+        status_line(format_args!("rental {id} ({label})"));
         there.insert(label.cockpit);
     }
     if there.is_empty() {
@@ -131,7 +145,7 @@ fn whose(arguments: &Release, known: &Salvaged, instances: &[Instance]) -> std::
         let commands = there
             .iter()
             .map(|id| format!("`pocpit release --yes --cockpit {id}`"));
-        say(format_args!(
+        status_line(format_args!(
             "pocpit: which of these rentals are ours is not known, because there is no cockpit.id: type {}",
             commands.collect::<Vec<_>>().join(" or ")
         ));
@@ -149,7 +163,7 @@ fn whose(arguments: &Release, known: &Salvaged, instances: &[Instance]) -> std::
     Ok(match picked {
         Some(picked) if !picked.is_empty() => Whose::These(picked),
         _ => {
-            say(format_args!(
+            status_line(format_args!(
                 "that names no cockpit of these: nothing was changed"
             ));
             Whose::NotSaid
@@ -173,13 +187,13 @@ impl Registered {
         let config = match &known.network_node {
             NetworkNodeReach::At(config) => config,
             NetworkNodeReach::NotGiven => {
-                say(format_args!(
+                status_line(format_args!(
                     "warning: no Network Node is configured: registrations, if any, are left"
                 ));
                 return Registered::NotAsked;
             }
             NetworkNodeReach::Wrong => {
-                say(format_args!(
+                status_line(format_args!(
                     "warning: registrations are not known and are left: network_node.admin_api is wrong"
                 ));
                 return Registered::Unknown;
@@ -189,7 +203,7 @@ impl Registered {
         let nodes = match client.nodes().await {
             Ok(nodes) => nodes,
             Err(error) => {
-                say(format_args!(
+                status_line(format_args!(
                     "warning: registrations are not known and are left: {error}"
                 ));
                 return Registered::Unknown;
@@ -197,7 +211,7 @@ impl Registered {
         };
         // An unreadable journal must not keep money from being saved.
         let journal = journal::read_only(&known.paths.state_dir).unwrap_or_else(|error| {
-            say(format_args!("warning: {error}"));
+            status_line(format_args!("warning: {error}"));
             Ledger::default()
         });
         let is_our_journal = known
@@ -221,16 +235,18 @@ impl Registered {
         }
     }
 
-    /// Removes them; those that are removed.
-    async fn remove(&self) -> Vec<&NodeId> {
+    /// Unregisters ours; returns those that are removed.
+    async fn remove(&self) -> Vec<NodeId> {
         let Registered::Listed(client, ids) = self else {
             return Vec::new();
         };
         let mut removed = Vec::new();
         for id in ids {
             match client.unregister(id).await {
-                Ok(_) => removed.push(id),
-                Err(error) => say(format_args!("warning: {id} is still registered: {error}")),
+                Ok(_) => removed.push(id.clone()),
+                Err(error) => {
+                    status_line(format_args!("warning: {id} is still registered: {error}"))
+                }
             }
         }
         removed

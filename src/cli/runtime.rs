@@ -52,7 +52,7 @@ pub(crate) fn addressees(common: &Common) -> Result<Addressees, LoadError> {
     let found = config::addressees(common.config.as_deref(), &environment())?;
     warn_of(&found.warnings);
     if let Some(trouble) = &found.trouble {
-        super::say(format_args!("warning: only [notify] is read: {trouble}"));
+        super::status_line(format_args!("warning: only [notify] is read: {trouble}"));
     }
     Ok(found)
 }
@@ -65,7 +65,7 @@ fn environment() -> Vec<(String, String)> {
 
 fn warn_of(warnings: &[String]) {
     for warning in warnings {
-        super::say(format_args!("warning: {warning}"));
+        super::status_line(format_args!("warning: {warning}"));
     }
 }
 

@@ -7,7 +7,7 @@ use color_eyre::eyre::Report;
 
 use super::arguments::{Common, Output};
 use super::config::{keep_aside, refuse, write_new};
-use super::{Exit, check, print, say};
+use super::{Exit, check, print, status_line};
 use crate::config::{self, Question};
 use crate::tui::setup::{self, Shown};
 
@@ -35,7 +35,7 @@ pub(crate) async fn run(common: &Common, file: &Path) -> Result<Exit, Report> {
     let name = file.display().to_string();
     let answers = setup::run(asked.collect(), &name, common.theme(), &judge).await?;
     let Some(answers) = answers else {
-        say(format_args!(
+        status_line(format_args!(
             "pocpit: nothing was written; `pocpit demo` needs no configuration"
         ));
         return Ok(Exit::Usage);
@@ -53,7 +53,7 @@ pub(crate) async fn run(common: &Common, file: &Path) -> Result<Exit, Report> {
         Exit::Done => "all is well; `pocpit` opens the cockpit",
         _ => "mend what is missing, then `pocpit check` looks again",
     };
-    say(format_args!("pocpit: {then}"));
+    status_line(format_args!("pocpit: {then}"));
     Ok(exit)
 }
 

@@ -6,7 +6,7 @@ use clap::{Command, CommandFactory};
 use color_eyre::eyre::{Report, WrapErr};
 
 use super::arguments::{Arguments, Man};
-use super::{Exit, print, say};
+use super::{Exit, print, status_line};
 
 pub(crate) fn completions(shell: clap_complete::Shell) -> Exit {
     let mut command = Arguments::command();
@@ -20,7 +20,7 @@ pub(crate) fn man(arguments: &Man) -> Result<Exit, Report> {
     }
     let Some(command) = below(documented(), &arguments.command) else {
         let asked = arguments.command.join(" ");
-        say(format_args!(
+        status_line(format_args!(
             "pocpit: there is no command `{asked}`, so it has no manual page: `pocpit help` lists the commands"
         ));
         return Ok(Exit::Usage);

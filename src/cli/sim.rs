@@ -3,7 +3,7 @@
 use color_eyre::eyre::{Report, WrapErr};
 
 use super::arguments::World;
-use super::{Exit, config, print, say, simulated, told_to_end};
+use super::{Exit, config, print, simulated, status_line, told_to_end};
 
 pub(crate) async fn run(arguments: &World) -> Result<Exit, Report> {
     super::telemetry::quiet();
@@ -16,7 +16,7 @@ pub(crate) async fn run(arguments: &World) -> Result<Exit, Report> {
     print(&text)?;
     let file = scratch.path().join("config.toml");
     config::write_new(&file, &text)?;
-    say(format_args!(
+    status_line(format_args!(
         "the simulated world is served until Ctrl-C. In another terminal: pocpit --config {}",
         file.display()
     ));

@@ -5,10 +5,11 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 
 use color_eyre::eyre::{Report, WrapErr};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::arguments::{Common, Ssh};
-use super::{Exit, print, print_json, runtime, say, telemetry};
+use super::{Exit, print, print_json, runtime, status_line, telemetry};
 use crate::config::{Config, SshConfig};
 use crate::domain::{ActualStatus, Instance, InstanceId, SshEndpoint};
 use crate::http::HttpClient;
@@ -21,7 +22,7 @@ pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report>
     let config = runtime::load(common)?.config;
     let ledger = journal::read_only(&config.paths.state_dir)?;
     let Some(id) = current(&ledger.open_rentals()) else {
-        say(format_args!(
+        status_line(format_args!(
             "pocpit: nothing is rented by the journal in {}",
             config.paths.state_dir.display()
         ));
@@ -31,24 +32,24 @@ pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report>
     let instance = match market.instance(id).await {
         Ok(Some(instance)) => instance,
         Ok(None) => {
-            say(format_args!(
+            status_line(format_args!(
                 "pocpit: rental {id} is not among the account's instances: it is gone, or was made seconds ago"
             ));
             return Ok(Exit::Failed);
         }
         Err(error) => {
-            say(format_args!(
+            status_line(format_args!(
                 "pocpit: rental {id} is not known now: {error}"
             ));
             return Ok(Exit::Unknown);
         }
     };
     let Some(endpoint) = reachable(&instance, &config).await else {
-        say(format_args!("pocpit: {}", why_not(&instance)));
+        status_line(format_args!("pocpit: {}", why_not(&instance)));
         return Ok(Exit::Failed);
     };
     if arguments.json {
-        print_json(&Way::to(&endpoint, id, &config.ssh))?;
+        print_json(&SshTarget::new(&endpoint, id, &config.ssh))?;
         return Ok(Exit::Done);
     }
     let command = shell_command(&config.ssh, id, &endpoint, &arguments.remote);
@@ -66,21 +67,29 @@ pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report>
     become_(&command)
 }
 
-/// What another program needs to come to a rental. This is the JSON that scripts rely on.
-#[derive(Debug, Serialize)]
-struct Way<'a> {
+/// How to reach the current rental by SSH.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct SshTarget<'a> {
+    /// Vast's id of the instance.
     rental: InstanceId,
+    /// Host name or address.
+    #[schemars(length(min = 1))]
     host: &'a str,
+    /// TCP port.
+    #[schemars(range(min = 1))]
     port: u16,
+    /// User name on the rental.
     user: &'a str,
+    /// Private key file, as in `ssh.key_file`.
     key: &'a Path,
-    /// Holds the rental's host key once anybody has connected.
+    /// File with the host key of this rental alone, for `UserKnownHostsFile`. It exists after the
+    /// first connection: use `StrictHostKeyChecking=accept-new` until then, `yes` afterwards.
     known_hosts: PathBuf,
 }
 
-impl<'a> Way<'a> {
-    fn to(endpoint: &'a SshEndpoint, rental: InstanceId, config: &'a SshConfig) -> Way<'a> {
-        Way {
+impl<'a> SshTarget<'a> {
+    fn new(endpoint: &'a SshEndpoint, rental: InstanceId, config: &'a SshConfig) -> SshTarget<'a> {
+        SshTarget {
             rental,
             host: &endpoint.host,
             port: endpoint.port,

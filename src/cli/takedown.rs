@@ -6,7 +6,7 @@ use std::io::{BufRead, IsTerminal};
 use color_eyre::eyre::{Report, eyre};
 use futures_util::future::join_all;
 
-use super::say;
+use super::status_line;
 use crate::domain::{InstanceId, Time};
 use crate::engine;
 use crate::ports::{Clock, Market};
@@ -31,7 +31,7 @@ pub(crate) fn somebody_is_there() -> bool {
 
 /// Asks, and reads a line.
 pub(crate) fn answer_to(question: &str) -> std::io::Result<String> {
-    say(format_args!("{question}"));
+    status_line(format_args!("{question}"));
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(answer.trim().to_owned())
@@ -58,7 +58,7 @@ pub(crate) async fn destroy_all(
         }
         for id in &left {
             if let Err(error) = market.destroy(*id).await {
-                say(format_args!(
+                status_line(format_args!(
                     "warning: rental {id} is not destroyed yet: {error}"
                 ));
             }

@@ -12,7 +12,7 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use super::arguments::LogFormat;
 use super::log_files::LogFiles;
-use super::say;
+use super::status_line;
 
 /// Lines that wait for a slow disk; more are dropped.
 const WAITING_LINES: usize = 16_384;
@@ -36,7 +36,7 @@ pub(crate) fn start(
     log_dir: &Path,
 ) -> Result<WorkerGuard, Report> {
     if let Err(error) = crate::journal::make_private_dir(log_dir) {
-        say(format_args!(
+        status_line(format_args!(
             "warning: nothing is logged to files: the directory {} cannot be made: {error}",
             log_dir.display()
         ));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use color_eyre::eyre::Report;
 use tokio::time::Instant;
 
-use super::{say, service};
+use super::{service, status_line};
 use crate::journal::JournalError;
 
 /// A takedown proves that what it destroyed is gone, which takes minutes.
@@ -34,7 +34,7 @@ pub(super) async fn wait<T>(
             opened => return opened,
         }
         if !told {
-            say(format_args!("{doing}: going on when it has ended"));
+            status_line(format_args!("{doing}: going on when it has ended"));
             told = true;
         }
         service::starts_late(&doing, MORE_TIME);

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use toml_edit::{InlineTable, Value};
 
@@ -13,13 +14,15 @@ use super::source::Source;
 const MASK: &str = "********";
 
 /// A setting that is in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ShownSetting {
     /// `section.name`.
+    #[schemars(regex(pattern = r"^[a-z_]+\.[a-z_]+$"))]
     pub key: &'static str,
-    /// Its value as TOML; secrets are masked.
+    /// Its value as TOML; secrets are `"********"`.
     pub value: String,
     /// Where it comes from: `default`, `environment` or `line 12`.
+    #[schemars(regex(pattern = r"^(default|environment|line [1-9][0-9]*)$"))]
     pub source: String,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{BootStage, BootTimes, Duration, InstanceId, MachineId};
@@ -125,7 +126,7 @@ impl BootTally {
 }
 
 /// Boots of ours that a prediction rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct OwnBoots {
     /// On this machine, with a loaded model at the end.
     pub machine_ready: u32,

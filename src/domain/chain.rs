@@ -2,24 +2,35 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Blocks, CallError, EpochIndex, Height, Time};
 
 /// The heights of one epoch's stages, as the chain's public API gives them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "each name is the chain's own")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EpochStages {
+    /// The epoch.
     pub epoch: EpochIndex,
+    /// Where its `PoC` starts.
     pub poc_start: Height,
+    /// Where generation winds down.
     pub poc_generation_wind_down: Height,
+    /// Where generation ends.
     pub poc_generation_end: Height,
+    /// Where validation starts.
     pub poc_validation_start: Height,
+    /// Where validation winds down.
     pub poc_validation_wind_down: Height,
+    /// Where validation ends.
     pub poc_validation_end: Height,
+    /// Where the new weights take effect.
     pub set_new_validators: Height,
+    /// From where rewards can be claimed.
     pub claim_money: Height,
+    /// Where the validation of inferences ends.
     pub inference_validation_cutoff: Height,
+    /// Where the `PoC` of the next epoch starts.
     pub next_poc_start: Height,
 }
 
@@ -57,7 +68,7 @@ impl EpochStages {
 
 /// The phase the chain is in. `Inference` also covers the gap between the end of validation and
 /// the next `PoC`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "each name is the chain's own")]
 pub enum ChainPhase {
     PoCGenerate,
@@ -90,20 +101,26 @@ impl ChainPhase {
 }
 
 /// Parameters of an epoch, in blocks. Governance can change each between epochs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "each name is the chain's own")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EpochParams {
+    /// From the start of one `PoC` to the start of the next.
     pub epoch_length: Blocks,
+    /// Length of generation.
     pub poc_stage_duration: Blocks,
+    /// From the end of generation to the start of validation.
     pub poc_validation_delay: Blocks,
+    /// Length of validation.
     pub poc_validation_duration: Blocks,
+    /// From the end of validation to the new weights.
     pub set_new_validators_delay: Blocks,
+    /// How long before the next `PoC` the validation of inferences ends.
     pub inference_validation_cutoff: Blocks,
+    /// How long before and after a `PoC` no confirmation `PoC` is triggered.
     pub confirmation_poc_safety_window: Blocks,
 }
 
 /// A confirmation `PoC` that is under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfirmationEvent {
     /// The epoch it belongs to.
     pub epoch: EpochIndex,
@@ -163,7 +180,7 @@ pub struct Governance {
 }
 
 /// The phase of a confirmation `PoC`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ConfirmationPhase {
     /// 0 on the wire.
     Inactive,
@@ -178,7 +195,7 @@ pub enum ConfirmationPhase {
 }
 
 /// One reading of `GET /v1/epochs/latest`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EpochView {
     /// The chain's height when it answered. It can lag and differ between sources.
     pub height: Height,
@@ -206,7 +223,7 @@ pub struct BlockHeader {
 }
 
 /// What kind of source tells of the chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceKind {
     /// A Network Node's public API: heights, epochs, stages.
@@ -216,7 +233,7 @@ pub enum SourceKind {
 }
 
 /// A configured source.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ChainSource {
     /// What it is.
     pub kind: SourceKind,
@@ -267,7 +284,7 @@ pub struct SourceReport {
 }
 
 /// How far a source can be relied on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceHealth {
     /// It answers, and its height is the chain's.
@@ -290,16 +307,16 @@ pub enum SourceHealth {
 }
 
 /// A source as it was seen last.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SourceStatus {
-    /// Which.
+    /// The source.
     pub source: ChainSource,
-    /// The height that it told last.
+    /// The last height that it reported; null if it never answered.
     pub height: Option<Height>,
-    /// How far behind the best that is; absent when it never answered.
+    /// Blocks behind the best source; null if it never answered.
     pub lag: Option<Blocks>,
     /// How far it can be relied on.
     pub health: SourceHealth,
-    /// Since when it is so.
+    /// When it entered this state.
     pub since: Time,
 }

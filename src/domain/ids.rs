@@ -3,32 +3,48 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::EpochIndex;
 
 /// What can be rented: the `id` (= `ask_contract_id`) of an offer. Short-lived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(inline)]
 #[serde(transparent)]
 pub struct OfferId(pub u64);
 
 /// A rented instance, the `new_contract` of a rent call. It costs money until it is absent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(inline)]
 #[serde(transparent)]
 pub struct InstanceId(pub u64);
 
 /// A physical machine. Offers come and go on it; blame sticks to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(inline)]
 #[serde(transparent)]
 pub struct MachineId(pub u64);
 
 /// The account that owns machines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(inline)]
 #[serde(transparent)]
 pub struct HostId(pub u64);
 
 /// The id of an entry in the Network Node.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(inline)]
 #[serde(transparent)]
 pub struct NodeId(pub String);
 
@@ -46,7 +62,10 @@ pub struct CockpitId(String);
 ///
 /// It is the only idempotency handle that the market offers, so it is unique per rent call and in
 /// the journal before the call is made.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(inline)]
 #[serde(try_from = "String", into = "String")]
 pub struct RentalLabel {
     /// Whose rental it is.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{EpochIndex, NodeId};
 
 /// What is registered: the body of `POST /admin/v1/nodes`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeConfig {
     /// Our name for it.
     pub id: NodeId,
@@ -31,7 +32,7 @@ pub struct NodeConfig {
 }
 
 /// Some equal GPUs of a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hardware {
     /// Full name as the driver says it.
     #[serde(rename = "type")]
@@ -41,7 +42,7 @@ pub struct Hardware {
 }
 
 /// Status of a node by the Network Node's word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeStatus {
     /// Not asked yet, or a word that this program does not know.
@@ -59,7 +60,7 @@ pub enum NodeStatus {
 }
 
 /// `PoC` status of a node or of a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PocStatus {
     /// Not in `PoC`.
@@ -77,12 +78,15 @@ pub enum PocStatus {
 }
 
 /// Weight on the chain: what a `PoC` earns by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(inline)]
 #[serde(transparent)]
 pub struct Weight(pub u64);
 
 /// What a confirmation `PoC` left of a participant's weight, by the chain's word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Confirmation {
     /// The epoch.
     pub epoch: EpochIndex,
@@ -106,7 +110,7 @@ impl Confirmation {
 }
 
 /// A row of `GET /admin/v1/nodes`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RegisteredNode {
     /// What was registered, as dapi keeps it.
     pub config: NodeConfig,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Time;
@@ -37,21 +38,22 @@ impl Requirement {
 }
 
 /// Whether a requirement is met.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "verdict")]
+#[schemars(inline)]
 pub enum Verdict {
-    /// It is.
+    /// As it should be.
     Met,
-    /// It is not.
+    /// Not as it should be.
     Unmet {
         /// What is wrong.
         cause: String,
         /// What to do.
         remedy: String,
     },
-    /// Nobody could tell. It blocks like [`Verdict::Unmet`]: unknown is not fine.
+    /// Could not be checked. It blocks as `Unmet` does: unknown is not fine.
     Unknown {
-        /// Why not.
+        /// Why it could not be checked.
         cause: String,
         /// What to do.
         remedy: String,

@@ -1,6 +1,7 @@
 //! An offer with everything that decides its rank, so that the rank can be explained wherever it is
 //! shown.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{BootTime, Duration, MachineId, Offer, OwnBoots, Time, Usd, UsdPerHour};
@@ -35,7 +36,7 @@ pub struct RankedOffer {
 }
 
 /// A machine that is left out for a time because of what it did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AvoidedMachine {
     /// Which.
     pub machine: MachineId,

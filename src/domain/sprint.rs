@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Duration, EpochIndex, Height, InstanceId, NodeId, Time, Weight, Workload};
 
 /// A step of a sprint. See section 3 of the design for what each does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// Watches the chain until it is time to rent.
@@ -80,7 +83,7 @@ pub enum Hedging {
 }
 
 /// Two rentals side by side, because the first one's boot was behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Race {
     /// The one that was behind.
     pub first: InstanceId,
@@ -179,7 +182,7 @@ pub struct Cause {
 }
 
 /// When a step began and ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepSpan {
     /// The step.
     pub step: Step,
@@ -192,10 +195,13 @@ pub struct StepSpan {
 }
 
 /// How a sprint ended, for scripts: the last line of `--json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SprintReport {
     /// `confirmed`, `no_weight`, `failed`, `rehearsed`, `served`, `aborted`, `unknown`,
     /// `not_tried`.
+    #[schemars(extend("enum" = [
+        "confirmed", "no_weight", "failed", "rehearsed", "served", "aborted", "unknown", "not_tried"
+    ]))]
     pub outcome: String,
     /// Why, when it is none of `confirmed`, `rehearsed` and `served`.
     pub cause: Option<String>,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Duration, HostId, InstanceId, MachineId, PocStatus, RentalLabel, Time};
@@ -124,7 +125,9 @@ pub struct GpuDevice {
 }
 
 /// Stages of a boot, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum BootStage {
     /// The contract exists.
@@ -163,7 +166,7 @@ pub struct BootFault {
 }
 
 /// How long one boot took, stage by stage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BootTimes {
     /// The rental's label; it has the epoch and the attempt.
     pub label: RentalLabel,

@@ -1,12 +1,13 @@
 //! Past sprints with all that is known of each: one row a sprint.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Ledger;
 use crate::domain::{BootTimes, Confirmation, SprintReport, Time};
 
 /// A sprint that is over.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PastSprint<'a> {
     /// When it ended.
     pub at: Time,

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use url::Url;
 
 use crate::config::NotifyConfig;
@@ -14,7 +16,9 @@ use super::{Notice, command, remedy, request};
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A way to tell the operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
 pub enum Channel {
     /// A JSON object, signed if there is a secret.
     Webhook,

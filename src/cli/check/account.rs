@@ -1,6 +1,6 @@
 //! The Vast account: whether its key works, and whether its money is enough for a sprint.
 
-use super::probe::Probe;
+use super::probe::{Probe, Subject};
 use crate::cli::runtime;
 use crate::config::Config;
 use crate::domain::{Account, CallError, CallErrorKind, Instance, Offer, RankedOffer, Usd};
@@ -13,7 +13,7 @@ const SCOPE: &str = "use a key that may: a scoped one needs misc, user_read, ins
 const VAST: &str = "vast.base_url, this machine's network and status.vast.ai";
 
 pub(super) fn key(config: &Config, instances: &Result<Vec<Instance>, CallError>) -> Probe {
-    let what = "Vast key";
+    let what = Subject::VastKey;
     match instances {
         Ok(all) => {
             let is_ours = |instance: &&Instance| {
@@ -45,7 +45,7 @@ pub(super) fn key(config: &Config, instances: &Result<Vec<Instance>, CallError>)
 }
 
 pub(super) fn neighbours(config: &Config, instances: &Result<Vec<Instance>, CallError>) -> Probe {
-    let what = "account";
+    let what = Subject::Account;
     let instances = match instances {
         Ok(instances) => instances,
         Err(error) => {
@@ -68,7 +68,7 @@ pub(super) fn credit(
     account: Result<Account, CallError>,
     usable: &[RankedOffer],
 ) -> Probe {
-    let what = "credit";
+    let what = Subject::Credit;
     let credit = match account {
         Ok(account) => account.credit,
         Err(error) if error.kind == CallErrorKind::Unauthorized => {
@@ -105,7 +105,7 @@ pub(super) fn credit(
 }
 
 /// Without an offer, what a sprint may cost is all that is known.
-fn credit_without_offers(what: &str, credit: Usd, caps: &Caps) -> Probe {
+fn credit_without_offers(what: Subject, credit: Usd, caps: &Caps) -> Probe {
     let left = credit.left_after(caps.credit_floor);
     let (floor, most) = (caps.credit_floor, caps.sprint);
     if left >= most {
@@ -134,7 +134,7 @@ fn credit_without_offers(what: &str, credit: Usd, caps: &Caps) -> Probe {
 
 /// Whether the caps admit one of the usable offers at all, with nothing spent yet.
 pub(super) fn budget(config: &Config, usable: &[RankedOffer]) -> Probe {
-    let what = "budget";
+    let what = Subject::Budget;
     let caps = caps_of(&config.budget);
     let usable: Vec<&RankedOffer> = usable.iter().collect();
     let Some(best) = usable.first() else {
@@ -180,7 +180,7 @@ fn refused(offers: &[&RankedOffer], credit: Usd, caps: &Caps) -> Option<Refusal>
 
 /// Whether the market's search works, which a scoped key may not be allowed.
 pub(super) fn market_offers(offers: &Result<Vec<Offer>, CallError>) -> Probe {
-    let what = "offers";
+    let what = Subject::Offers;
     match offers {
         Ok(offers) => Probe::met(
             what,

@@ -1,13 +1,13 @@
 //! The chain's sources, and this machine's clock by them.
 
-use super::probe::Probe;
+use super::probe::{Probe, Subject};
 use crate::domain::{SourceReport, SyncState, Time};
 use crate::engine::CLOCK_SLACK;
 
 /// By the newest block: none comes from the future, and a chain in step has a new one every few
 /// seconds.
 pub(super) fn clock(now: Time, sources: &[SourceReport]) -> Probe {
-    let what = "clock";
+    let what = Subject::Clock;
     let told = sources
         .iter()
         .filter_map(|report| report.head.as_ref().ok());
@@ -46,7 +46,7 @@ pub(super) fn clock(now: Time, sources: &[SourceReport]) -> Probe {
 }
 
 pub(super) fn source(report: &SourceReport) -> Probe {
-    let what = "chain source";
+    let what = Subject::ChainSource;
     match &report.head {
         Ok(told) if told.sync == SyncState::CatchingUp => Probe::unmet(
             what,

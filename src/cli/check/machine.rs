@@ -5,14 +5,14 @@ use std::net::{SocketAddr, TcpListener};
 
 use tokio::process::Command;
 
-use super::probe::Probe;
+use super::probe::{Probe, Subject};
 use crate::config::{Config, Exposure, Loaded};
 use crate::domain::Verdict;
 use crate::journal::{Journal, JournalError, Ledger};
 use crate::ssh::OpenSshRemote;
 
 pub(super) async fn ssh(config: &Config) -> Probe {
-    let what = "SSH";
+    let what = Subject::Ssh;
     if let Err(error) = OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir) {
         return Probe::unmet(
             what,
@@ -88,7 +88,7 @@ impl Owner {
 }
 
 pub(super) fn journal(opened: &Result<(Journal, Ledger), JournalError>) -> Probe {
-    let what = "journal";
+    let what = Subject::Journal;
     match opened {
         Ok((_, ledger)) => {
             let open = ledger.open_rentals().len();
@@ -110,7 +110,7 @@ pub(super) fn listeners(loaded: &Loaded, owner: Owner) -> Vec<Probe> {
     probes.push(serving(loaded, owner));
     let metrics = config.notify.metrics_listen;
     probes.extend(
-        metrics.map(|address| listener("metrics", "notify.metrics_listen", address, owner)),
+        metrics.map(|address| listener(Subject::Metrics, "notify.metrics_listen", address, owner)),
     );
     probes
 }
@@ -125,7 +125,7 @@ fn tunnel(config: &Config, owner: Owner) -> Vec<Probe> {
     else {
         return Vec::new();
     };
-    let of_tunnel = |setting, address| listener("tunnel", setting, address, owner);
+    let of_tunnel = |setting, address| listener(Subject::Tunnel, setting, address, owner);
     let api = of_tunnel("network_node.api_listen", *api_listen);
     let inference = of_tunnel("network_node.inference_listen", *inference_listen);
     vec![api, inference]
@@ -134,7 +134,7 @@ fn tunnel(config: &Config, owner: Owner) -> Vec<Probe> {
 /// Where `pocpit serve` would take requests. Who never said so need not mean to serve: the usual port
 /// is also that of others.
 fn serving(loaded: &Loaded, owner: Owner) -> Probe {
-    let (what, setting) = ("serve", "vllm.listen");
+    let (what, setting) = (Subject::Serve, "vllm.listen");
     let address = loaded.config.vllm.listen;
     let probe = listener(what, setting, address, owner);
     if probe.verdict == Verdict::Met || loaded.names_section("vllm") {
@@ -144,7 +144,7 @@ fn serving(loaded: &Loaded, owner: Owner) -> Probe {
     Probe::met(what, advice)
 }
 
-pub(super) fn listener(what: &str, setting: &str, address: SocketAddr, owner: Owner) -> Probe {
+pub(super) fn listener(what: Subject, setting: &str, address: SocketAddr, owner: Owner) -> Probe {
     match TcpListener::bind(address) {
         Ok(_) => Probe::met(what, format!("{address} is free ({setting})")),
         Err(error) if error.kind() == ErrorKind::AddrInUse && owner == Owner::Runs => Probe::met(

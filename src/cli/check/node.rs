@@ -1,6 +1,6 @@
 //! The Network Node and the inference proxy.
 
-use super::probe::Probe;
+use super::probe::{Probe, Subject};
 use crate::config::{KeyOf, Loaded, ProxyConfig};
 use crate::domain::{CallError, NodeId, RegisteredNode, Time, Verdict};
 use crate::engine::preflight;
@@ -22,7 +22,7 @@ pub(super) async fn sprint_needs(
     let findings = examined.preflight.findings.into_iter();
     let mut probes: Vec<Probe> = findings
         .map(|finding| Probe {
-            what: finding.requirement.to_string(),
+            what: finding.requirement.into(),
             seen: "as a sprint needs it".into(),
             verdict: finding.verdict,
         })
@@ -40,7 +40,7 @@ pub(super) async fn sprint_needs(
 /// Whether the keys of the upstreams can be read. The proxy's own process may have credentials that
 /// this one has not, and does not start without them.
 fn upstream_keys(loaded: &Loaded, proxy_runs: &Verdict) -> Probe {
-    let what = "upstream keys";
+    let what = Subject::UpstreamKeys;
     let unread: Vec<String> = loaded
         .unread(KeyOf::Upstreams)
         .map(|problem| format!("{}: {}", problem.key, problem.what))
@@ -63,7 +63,7 @@ fn upstream_keys(loaded: &Loaded, proxy_runs: &Verdict) -> Probe {
 
 /// Whether the proxy's process answers, and has somebody to ask.
 pub(super) async fn running_proxy(proxy: &dyn InferenceProxy) -> Probe {
-    let what = "proxy runs";
+    let what = Subject::ProxyProcess;
     let address = proxy.address();
     match proxy.figures().await {
         Err(error) => Probe::unmet(
@@ -90,7 +90,7 @@ pub(super) fn registered_proxy(
     proxy: &ProxyConfig,
     nodes: &Result<Vec<RegisteredNode>, CallError>,
 ) -> Probe {
-    let what = "proxy";
+    let what = Subject::Proxy;
     let id = &proxy.node_id;
     let nodes = match nodes {
         Ok(nodes) => nodes,

@@ -1,34 +1,89 @@
-//! One thing that was asked, in words and as JSON.
+//! One check and its result, as text and as JSON.
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::Exit;
-use crate::domain::Verdict;
+use crate::domain::{Requirement, Verdict};
 
-/// One thing that was asked, and what came of it.
-#[derive(Debug, Serialize)]
-pub(super) struct Probe {
-    pub what: String,
-    /// What was seen.
+/// A check and its result.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct Probe {
+    /// What is checked: `chain source` occurs once per source, `tunnel` once per port.
+    pub what: Subject,
+    /// What was found; may be empty.
     pub seen: String,
     #[serde(flatten)]
     pub verdict: Verdict,
 }
 
+/// What is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(in crate::cli) enum Subject {
+    #[serde(rename = "Vast key")]
+    VastKey,
+    Account,
+    Credit,
+    Budget,
+    #[serde(rename = "SSH")]
+    Ssh,
+    Journal,
+    Clock,
+    #[serde(rename = "chain source")]
+    ChainSource,
+    #[serde(rename = "admin API")]
+    AdminApi,
+    Model,
+    Participant,
+    Chain,
+    Callback,
+    Address,
+    Offers,
+    Proxy,
+    #[serde(rename = "upstream keys")]
+    UpstreamKeys,
+    #[serde(rename = "proxy runs")]
+    ProxyProcess,
+    Tunnel,
+    Serve,
+    Metrics,
+}
+
+impl From<Requirement> for Subject {
+    fn from(requirement: Requirement) -> Subject {
+        match requirement {
+            Requirement::AdminApi => Subject::AdminApi,
+            Requirement::Model => Subject::Model,
+            Requirement::Participant => Subject::Participant,
+            Requirement::ChainSynced => Subject::Chain,
+            Requirement::Callback => Subject::Callback,
+            Requirement::Address => Subject::Address,
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 impl Probe {
-    pub fn met(what: &str, seen: impl Into<String>) -> Probe {
+    pub fn met(what: Subject, seen: impl Into<String>) -> Probe {
         Probe {
-            what: what.into(),
+            what,
             seen: seen.into(),
             verdict: Verdict::Met,
         }
     }
 
-    pub fn unmet(what: &str, cause: impl Into<String>, remedy: impl Into<String>) -> Probe {
+    pub fn unmet(what: Subject, cause: impl Into<String>, remedy: impl Into<String>) -> Probe {
         Probe {
-            what: what.into(),
+            what,
             seen: String::new(),
             verdict: Verdict::Unmet {
                 cause: cause.into(),
@@ -37,9 +92,9 @@ impl Probe {
         }
     }
 
-    pub fn unknown(what: &str, cause: &impl fmt::Display, remedy: impl Into<String>) -> Probe {
+    pub fn unknown(what: Subject, cause: &impl fmt::Display, remedy: impl Into<String>) -> Probe {
         Probe {
-            what: what.into(),
+            what,
             seen: String::new(),
             verdict: Verdict::Unknown {
                 cause: cause.to_string(),
@@ -49,7 +104,7 @@ impl Probe {
     }
 }
 
-/// What is wrong weighs more than what nobody could tell; neither is fine.
+/// A failed check outweighs an unknown one; neither is a success.
 pub(super) fn exit_of(probes: &[Probe]) -> Exit {
     let has = |is: fn(&Verdict) -> bool| probes.iter().any(|probe| is(&probe.verdict));
     if has(|verdict| matches!(verdict, Verdict::Unmet { .. })) {
@@ -61,7 +116,7 @@ pub(super) fn exit_of(probes: &[Probe]) -> Exit {
     Exit::Done
 }
 
-pub(super) fn in_words(probes: &[Probe]) -> String {
+pub(super) fn text_of(probes: &[Probe]) -> String {
     let mut lines = Vec::new();
     for probe in probes {
         let (word, text) = match &probe.verdict {
@@ -69,15 +124,16 @@ pub(super) fn in_words(probes: &[Probe]) -> String {
             Verdict::Unmet { cause, .. } => ("FAILED", cause),
             Verdict::Unknown { cause, .. } => ("UNKNOWN", cause),
         };
-        lines.push(format!("{word:<8}{:<13} {text}", probe.what));
+        let what = probe.what.to_string();
+        lines.push(format!("{word:<8}{what:<13} {text}"));
         if let Verdict::Unmet { remedy, .. } | Verdict::Unknown { remedy, .. } = &probe.verdict {
-            lines.push(format!("{:<22}{remedy}", ""));
+            lines.push(format!("{:<22}-> {remedy}", ""));
         }
     }
-    let bad = probes.iter().filter(|one| one.verdict != Verdict::Met);
-    lines.push(match bad.count() {
-        0 => "Nothing is in the way of a sprint.".to_owned(),
-        count => format!("{count} of {} are not as they should be.", probes.len()),
+    let mut failed = probes.iter().filter(|probe| probe.verdict != Verdict::Met);
+    lines.push(match failed.by_ref().count() {
+        0 => format!("All {} checks passed.", probes.len()),
+        count => format!("{count} of {} checks failed.", probes.len()),
     });
     lines.join("\n")
 }

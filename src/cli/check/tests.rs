@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use async_trait::async_trait;
 
 use super::machine::{LEAST_SSH, version_of};
+use super::probe::Subject;
 use super::*;
 use crate::domain::samples::{instance, listed};
 use crate::domain::{
@@ -165,7 +166,12 @@ async fn of_this_machine() -> Vec<Probe> {
     vec![
         machine::ssh(&config()).await,
         machine::journal(&Err(unreadable)),
-        machine::listener("metrics", "notify.metrics_listen", address, Owner::Nobody),
+        machine::listener(
+            Subject::Metrics,
+            "notify.metrics_listen",
+            address,
+            Owner::Nobody,
+        ),
     ]
 }
 
@@ -222,7 +228,7 @@ fn of_a_preflight() -> Vec<Probe> {
     findings
         .filter(|finding| finding.verdict != Verdict::Met)
         .map(|finding| Probe {
-            what: finding.requirement.to_string(),
+            what: finding.requirement.into(),
             seen: String::new(),
             verdict: finding.verdict,
         })
@@ -255,15 +261,9 @@ async fn whatever_is_wrong_or_not_known_says_what_to_do() {
         assert!(DEEDS.contains(&first.as_str()), "{}: {remedy}", probe.what);
     }
     // And no question of a sprint is left out.
-    let asked: Vec<&str> = all
-        .iter()
-        .flatten()
-        .map(|probe| probe.what.as_str())
-        .collect();
+    let asked: Vec<Subject> = all.iter().flatten().map(|probe| probe.what).collect();
     for requirement in Requirement::ALL {
-        let requirement = requirement.to_string();
-        let times = asked.iter().filter(|what| **what == requirement).count();
-        assert!(times >= 1, "{requirement}");
+        assert!(asked.contains(&requirement.into()), "{requirement}");
     }
 }
 

@@ -1,5 +1,8 @@
 //! What is left over, with what is known about it: a line for the operator, an object for scripts.
 
+use std::fmt;
+
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::Config;
@@ -7,36 +10,64 @@ use crate::domain::{Duration, Instance, InstanceId, Time, Usd};
 use crate::engine::{NEVER_SEEN, Order, Readings};
 use crate::tui::view::words;
 
-/// Something that is left over.
-#[derive(Debug, Serialize)]
+/// Something that no sprint uses any more.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Leftover {
     #[serde(skip)]
     pub(super) order: Order,
-    action: &'static str,
+    /// What is to be done about it.
+    action: Action,
+    /// Vast's id of the rental, the node's id, or `(none)` for a rent call without a known rental.
     id: String,
+    /// The rental's label; null if it has none or it is not known.
     label: Option<String>,
+    /// Seconds since it was rented; null if not known.
     age_seconds: Option<i64>,
+    /// Cost so far in US dollars; null if not known.
     cost_usd: Option<f64>,
+    /// Why it is a leftover.
     why: &'static str,
+    /// Done and verified; false with `--dry-run`.
     pub(super) done: bool,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[schemars(inline)]
+enum Action {
+    #[serde(rename = "destroy rental")]
+    DestroyRental,
+    #[serde(rename = "forget rental")]
+    ForgetRental,
+    #[serde(rename = "forget rent call")]
+    ForgetRentCall,
+    #[serde(rename = "unregister")]
+    Unregister,
+    #[serde(rename = "forget registration")]
+    ForgetRegistration,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 impl Leftover {
     pub(super) fn of(order: Order, readings: &Readings<'_>) -> Leftover {
         let (action, why) = match &order {
             Order::Destroy(_) => (
-                "destroy rental",
+                Action::DestroyRental,
                 "it carries our label and no sprint uses it",
             ),
             Order::Verify(_) => (
-                "forget rental",
-                "the journal has it open and the market does not list it: destroyed to be sure, and asked for by itself",
+                Action::ForgetRental,
+                "open in the journal but not listed by the market: destroyed to be safe, and checked by its id",
             ),
-            Order::Void(_) => ("forget rent call", NEVER_SEEN),
-            Order::Unregister(_) => ("unregister", "its rental is gone, or is removed now"),
+            Order::Void(_) => (Action::ForgetRentCall, NEVER_SEEN),
+            Order::Unregister(_) => (Action::Unregister, "its rental is gone or is removed now"),
             Order::Forget(_) => (
-                "forget registration",
-                "the journal has it open and the Network Node does not list it",
+                Action::ForgetRegistration,
+                "open in the journal but not listed by the Network Node",
             ),
         };
         let facts = Facts::about(&order, readings);
@@ -121,11 +152,15 @@ fn cost_of(instance: &Instance, now: Time) -> Option<Usd> {
 }
 
 /// A rental of another cockpit: never touched.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Foreign {
+    /// Vast's id of the rental.
     id: InstanceId,
+    /// Its label: `pocpit/<cockpit>/<epoch>/<attempt>-<nonce>`.
     label: String,
+    /// Seconds since it was rented; null if not known.
     age_seconds: Option<i64>,
+    /// Cost so far in US dollars; null if not known.
     cost_usd: Option<f64>,
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::atomic_file;
-use crate::cli::{Exit, say};
+use crate::cli::{Exit, status_line};
 use crate::domain::Time;
 
 const FILE: &str = "gc.json";
@@ -42,7 +42,7 @@ impl Looks {
         if failed.looks < A_FAILURE {
             return Exit::Unknown;
         }
-        say(format_args!(
+        status_line(format_args!(
             "pocpit: that is look number {} that failed, since {}: what is left over may cost money and nobody sees it. See what `pocpit check` says",
             failed.looks,
             since.format("%Y-%m-%d %H:%M UTC")
@@ -59,7 +59,7 @@ impl Looks {
 
     fn read(&self) -> Failed {
         atomic_file::read(&self.file).unwrap_or_else(|error| {
-            say(format_args!(
+            status_line(format_args!(
                 "warning: {} cannot be read, so earlier looks that failed are not counted: {error}",
                 self.file.display()
             ));
@@ -69,7 +69,7 @@ impl Looks {
 
     fn keep(&self, failed: &Failed) {
         if let Err(error) = atomic_file::write(&self.file, failed) {
-            say(format_args!(
+            status_line(format_args!(
                 "warning: {} cannot be written, so this look is not counted: {error}",
                 self.file.display()
             ));

@@ -5,11 +5,12 @@ mod looks;
 mod sweep;
 
 use color_eyre::eyre::Report;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::arguments::{Common, Gc};
 use super::takedown::confirmed;
-use super::{Exit, print, print_json, runtime, say, telemetry};
+use super::{Exit, print, print_json, runtime, status_line, telemetry};
 use crate::config::Config;
 use crate::domain::Time;
 use crate::engine::{self, Readings};
@@ -34,14 +35,14 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
     let instances = match instances {
         Ok(instances) => instances,
         Err(error) => {
-            say(format_args!(
+            status_line(format_args!(
                 "pocpit: rentals are not known, so nothing was changed: {error}"
             ));
             return Ok(standing.cannot_look(&config, clock.now()));
         }
     };
     if let Err(error) = &nodes {
-        say(format_args!(
+        status_line(format_args!(
             "warning: registrations are not known and are left: {error}"
         ));
     }
@@ -65,14 +66,14 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
         _ if found.is_empty() => Exit::Done,
         Standing::Reader => Exit::Done,
         Standing::Occupied => {
-            say(format_args!(
+            status_line(format_args!(
                 "another pocpit works on {}: it takes this down itself, or do it there; nothing was changed",
                 config.paths.state_dir.display()
             ));
             Exit::Refused
         }
         Standing::Writer(_) if !arguments.yes && !confirmed("remove all of this?")? => {
-            say(format_args!("nothing was changed"));
+            status_line(format_args!("nothing was changed"));
             Exit::Refused
         }
         Standing::Writer(journal) => {
@@ -97,14 +98,26 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
         exit => exit,
     };
     if arguments.json {
-        print_json(&json!({ "left_over": found, "foreign": foreign }))?;
+        print_json(&GcReport {
+            left_over: found,
+            foreign,
+        })?;
     }
     Ok(exit)
 }
 
+/// What `gc` found and did.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct GcReport {
+    /// What no sprint uses.
+    left_over: Vec<Leftover>,
+    /// Rentals of other cockpits on the account.
+    foreign: Vec<Foreign>,
+}
+
 fn conclude(found: &[Leftover]) -> Exit {
     let remaining = found.iter().filter(|leftover| !leftover.done).count();
-    say(format_args!(
+    status_line(format_args!(
         "{} of {} done",
         found.len() - remaining,
         found.len()
@@ -112,7 +125,7 @@ fn conclude(found: &[Leftover]) -> Exit {
     if remaining == 0 {
         return Exit::Done;
     }
-    say(format_args!(
+    status_line(format_args!(
         "pocpit: what is not done may cost money: see the account, and try `pocpit release`"
     ));
     Exit::Failed
@@ -166,7 +179,7 @@ impl Standing {
 /// A sprint that cannot be read would be given up by the next start too.
 fn saved_sprint(ledger: &Ledger) -> Option<Sprint> {
     engine::saved_sprint(ledger).unwrap_or_else(|error| {
-        say(format_args!(
+        status_line(format_args!(
             "warning: the saved sprint cannot be read, so what it rented is left over: {error}"
         ));
         None
@@ -184,7 +197,7 @@ fn tell(
             .rental_label()
             .filter(|label| readings.is_in_use(label))
         {
-            say(format_args!(
+            status_line(format_args!(
                 "rental {} ({label}) is in use by a sprint: it is left",
                 instance.id
             ));
@@ -193,7 +206,7 @@ fn tell(
     // With JSON on standard output, the operator still sees what the question is about.
     let out = |text: &str| {
         if arguments.json {
-            say(format_args!("{text}"));
+            status_line(format_args!("{text}"));
             return Ok(());
         }
         print(text)

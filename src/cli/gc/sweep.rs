@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::leftover::Leftover;
-use crate::cli::say;
+use crate::cli::status_line;
 use crate::cli::takedown::destroy_all;
 use crate::domain::{InstanceId, NodeId, RegisteredNode, Time};
 use crate::engine::{NEVER_SEEN, Order};
@@ -66,7 +66,7 @@ impl<M: Market, N: NetworkNode> Sweep<'_, M, N> {
             };
             self.record(&Record::UnregisterIntended { node: node.clone() });
             if let Err(error) = self.network_node.unregister(node).await {
-                say(format_args!("warning: {node} is still registered: {error}"));
+                status_line(format_args!("warning: {node} is still registered: {error}"));
             }
         }
         self.network_node.nodes().await.ok()
@@ -81,7 +81,7 @@ impl<M: Market, N: NetworkNode> Sweep<'_, M, N> {
         match self.journal.append(self.clock.now(), record) {
             Ok(_) => true,
             Err(error) => {
-                say(format_args!("warning: {error}"));
+                status_line(format_args!("warning: {error}"));
                 false
             }
         }

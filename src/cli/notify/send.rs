@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Told;
-use crate::cli::say;
+use super::ChannelReport;
+use crate::cli::status_line;
 use crate::config::NotifyConfig;
 use crate::http::HttpClient;
 use crate::notify::{self, Again, Channel, Left, Notice, Pauses};
@@ -19,7 +19,7 @@ pub(super) struct Delivery<'a> {
     pub(super) outbox: &'a Path,
     /// The channels by which it may still arrive.
     pub(super) left: Vec<Channel>,
-    pub(super) told: Vec<Told>,
+    pub(super) told: Vec<ChannelReport>,
     /// It is kept for those, because this process may be ended at any moment.
     pub(super) kept: Option<Left>,
 }
@@ -27,7 +27,7 @@ pub(super) struct Delivery<'a> {
 impl Delivery<'_> {
     /// Tries until it has arrived or was refused by every channel, somebody else delivers it, or
     /// `patience` is over.
-    pub(super) async fn within(mut self, patience: Duration) -> Vec<Told> {
+    pub(super) async fn within(mut self, patience: Duration) -> Vec<ChannelReport> {
         let until = Instant::now() + patience;
         let mut pauses = Pauses::usual();
         loop {
@@ -42,7 +42,7 @@ impl Delivery<'_> {
             }
         }
         if self.kept.is_some() {
-            say(format_args!(
+            status_line(format_args!(
                 "what did not arrive is kept: the pocpit that runs delivers it, or the next one"
             ));
         }
@@ -59,8 +59,8 @@ impl Delivery<'_> {
                 self.left.push(channel);
                 tracing::warn!("{} did not take it yet: {error}", channel.name());
             }
-            self.told.retain(|told| told.channel != channel.name());
-            self.told.push(Told::of(channel, result));
+            self.told.retain(|told| told.channel != channel);
+            self.told.push(ChannelReport::of(channel, result));
         }
         self.keep();
     }
@@ -73,7 +73,7 @@ impl Delivery<'_> {
             Some(kept) => kept.is_for(self.notice, &self.left).map(|()| Some(kept)),
         };
         self.kept = kept.unwrap_or_else(|error| {
-            say(format_args!(
+            status_line(format_args!(
                 "warning: what did not arrive cannot be kept beside {}: {error}",
                 self.outbox.display()
             ));

@@ -1,5 +1,6 @@
 //! The plan as data: this is the JSON that scripts rely on.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Seen;
@@ -13,42 +14,46 @@ use crate::flow::{ASSUMED_CONFIRMATION, Effect, Sprint, Terms, admit, forecast};
 use crate::vast::{RankedOffers, RentalHistory, rank};
 
 /// The next sprint. Times are UTC, money is in dollars.
-#[derive(Debug, Serialize)]
-pub(super) struct PlanReport {
-    /// When this was read.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct PlanReport {
+    /// When everything was read.
     pub at: Time,
-    /// The chain then.
+    /// The chain at that time.
     pub chain: Chain,
     /// The epoch whose `PoC` the sprint is for.
     pub epoch: u64,
     /// Where the `PoC` starts.
     pub poc_start: Moment,
-    /// When it rents.
+    /// When it rents; null if that is unknown.
     pub rent_at: Option<Time>,
-    /// How long before the `PoC` that is.
+    /// How long before the `PoC` it rents.
     pub lead: RentsBefore,
     /// The last height at which a registration counts.
     pub register_by: Moment,
-    /// Where the rental is given back by the policy in force, while no confirmation `PoC` comes.
+    /// Where the policy in force releases the rental, unless a confirmation `PoC` comes.
     pub release: Moment,
-    /// What it costs; absent without a usable offer.
+    /// Its cost; null without a usable offer.
     pub cost: Option<Cost>,
-    /// The second rental that may race a boot that is behind; absent when `poc.hedge` is off.
+    /// The second rental that may race a slow boot; null if `poc.hedge` is off.
     pub hedge: Option<SecondRental>,
-    /// What could stop it: empty when nothing is known of.
+    /// Known blockers and risks.
     pub could_stop: Vec<Obstacle>,
-    /// How often the chain confirms.
+    /// How often and how strictly the chain confirms.
     pub confirmation: Confirmation,
     /// What each release policy costs and risks, the one in force first.
     pub policies: Vec<Policy>,
 }
 
 /// How long before the `PoC` it rents, and why.
-#[derive(Debug, Serialize)]
-pub(super) struct RentsBefore {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct RentsBefore {
+    /// The lead, in seconds.
+    #[schemars(range(min = 0))]
     pub lead_seconds: i64,
+    /// The margin (`poc.margin`), in seconds.
+    #[schemars(range(min = 0))]
     pub margin_seconds: i64,
-    /// In words.
+    /// Why the lead is that long.
     pub because: String,
 }
 
@@ -62,98 +67,142 @@ impl RentsBefore {
     }
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct Chain {
+/// The chain when the plan was made.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct Chain {
+    /// Its height.
     pub height: Height,
+    /// Its epoch.
     pub epoch: u64,
-    /// Seconds of a block; absent when no RPC tells.
+    /// Seconds per block; null if no RPC measures it.
     pub block_seconds: Option<f64>,
+    /// Where the chain is read.
     pub sources: Vec<SourceStatus>,
 }
 
 /// A height and when it is expected.
-#[derive(Debug, Serialize)]
-pub(super) struct Moment {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct Moment {
+    /// The height, in blocks.
     pub height: Height,
-    /// One in ten is earlier; absent when block time is not measured, as `p90` is.
+    /// 10% quantile; null if the block time is not measured.
     pub p10: Option<Time>,
+    /// Median; null if unknown.
     pub p50: Option<Time>,
+    /// 90% quantile; null if the block time is not measured.
     pub p90: Option<Time>,
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct Cost {
+/// What the sprint costs with the best offer.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct Cost {
+    /// Expected cost in US dollars.
     pub expected_usd: f64,
+    /// Worst-case cost in US dollars: this much is reserved.
     pub worst_usd: f64,
+    /// US dollars per hour, disk included.
     pub price_per_hour_usd: f64,
+    /// Vast's id of the offer.
     pub offer: u64,
+    /// Its GPUs: `4x H100 SXM`.
     pub gpus: String,
+    /// Number of usable offers.
+    #[schemars(range(min = 1))]
     pub usable_offers: usize,
 }
 
-/// What a second rental would be beside the first one.
-#[derive(Debug, Serialize)]
+/// The second rental that may race a slow boot.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "outlook", rename_all = "snake_case")]
-pub(super) enum SecondRental {
-    /// As things are, it would be rented.
-    Affordable { offer: u64, worst_usd: f64 },
-    /// A cap forbids it.
-    TooDear { offer: u64, refusal: String },
-    /// No machine is offered beside the first one.
+pub(in crate::cli) enum SecondRental {
+    /// It would be rented.
+    Affordable {
+        /// Vast's id of the offer.
+        offer: u64,
+        /// Worst-case cost in US dollars.
+        worst_usd: f64,
+    },
+    /// It would exceed a cap.
+    #[serde(rename = "too_dear")]
+    OverBudget {
+        /// Vast's id of the offer.
+        offer: u64,
+        /// Which cap, and by how much.
+        refusal: String,
+    },
+    /// No other machine is offered.
     NotOffered,
 }
 
 /// Something that stops the sprint, or may.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::cli) struct Obstacle {
+    /// Whether it stops the sprint.
     pub certainty: Certainty,
+    /// What is wrong.
     pub what: String,
-    /// What to do about it; absent when it shows in what is wrong.
+    /// What to do; null if that is obvious.
     pub remedy: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(inline)]
 pub(in crate::cli) enum Certainty {
-    /// As things are, nothing is rented.
+    /// Nothing is rented while this lasts.
     Stops,
-    /// It may.
+    /// It may stop the sprint.
     May,
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct Confirmation {
+/// How often and how strictly the chain confirms.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct Confirmation {
+    /// Confirmation `PoC`s per epoch, on average.
     pub expected_per_epoch: f64,
-    /// At or below this part of its weight a participant loses the reward.
+    /// A participant that shows this part of its weight or less loses the reward.
     pub alpha_threshold: f64,
+    /// Where these values come from.
     pub known_by: KnownBy,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum KnownBy {
+#[schemars(inline)]
+pub(in crate::cli) enum KnownBy {
     /// The chain's own parameters.
     Chain,
     /// The host documentation: `chain.rest` is not configured or does not answer.
     Documentation,
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct Policy {
-    /// As `poc.release` is written.
+/// What a release policy costs and risks.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct Policy {
+    /// As `poc.release` is written; `blocks:2000` and `time:6h` count from the start of the `PoC`.
+    #[schemars(regex(
+        pattern = r"^(after_validation|after_weight|after_confirmation|whole_epoch|blocks:[0-9]+|time:[0-9]+[hm])$"
+    ))]
     pub policy: String,
+    /// It is the configured one.
     pub in_force: bool,
+    /// Where the rental is released.
     pub release_height: Height,
+    /// Hours of rental.
     pub hours: f64,
+    /// Expected cost in US dollars.
     pub expected_cost_usd: f64,
+    /// Worst-case cost in US dollars.
     pub worst_cost_usd: f64,
-    /// Chance that a confirmation `PoC` comes when the rental is gone, 0 to 1.
+    /// Chance that a confirmation `PoC` comes after the release, 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
     pub chance_of_losing_reward: f64,
     /// The worst case fits into what is left of every cap.
     pub fits_budget: bool,
-    /// `poc.execution_timeout` must be this many hours for it; absent when it is long enough.
+    /// Hours that `poc.execution_timeout` must have for it; null if it is long enough.
     pub needs_execution_timeout_hours: Option<f64>,
-    /// From this worth of an epoch's reward on it pays, compared with the policy in force.
+    /// Value of an epoch's reward, in US dollars, above which it pays compared with the policy in
+    /// force; null unless it is both dearer and safer.
     pub pays_from_reward_usd: Option<f64>,
 }
 
@@ -256,7 +305,7 @@ fn second(seen: &Seen, sprint: &Sprint, ranked: Option<&RankedOffers>) -> Second
             offer,
             worst_usd: second.worst_cost.dollars(),
         },
-        Err(refusal) => SecondRental::TooDear {
+        Err(refusal) => SecondRental::OverBudget {
             offer,
             refusal: refusal.to_string(),
         },

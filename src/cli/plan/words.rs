@@ -81,7 +81,7 @@ fn second(hedge: &SecondRental) -> String {
         SecondRental::Affordable { offer, worst_usd } => format!(
             "{if_behind} lets a second machine race it (now offer {offer}): at worst ${worst_usd:.2} more."
         ),
-        SecondRental::TooDear { offer, refusal } => {
+        SecondRental::OverBudget { offer, refusal } => {
             format!("{if_behind} cannot rent a second machine (now offer {offer}): {refusal}.")
         }
         SecondRental::NotOffered => {
