@@ -245,7 +245,7 @@ impl Registered {
             match client.unregister(id).await {
                 Ok(_) => removed.push(id.clone()),
                 Err(error) => {
-                    status_line(format_args!("warning: {id} is still registered: {error}"))
+                    status_line(format_args!("warning: {id} is still registered: {error}"));
                 }
             }
         }
