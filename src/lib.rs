@@ -6,7 +6,7 @@
 //!
 //! # The house
 //!
-//! A room knows only the rooms above it; `tests/architecture.rs` fails on a wrong arrow.
+//! A room knows only the rooms above it; `tests/component/architecture.rs` fails on a wrong arrow.
 //!
 //! | room | what it is for |
 //! | --- | --- |

@@ -15,7 +15,7 @@
 )]
 
 #[allow(dead_code)]
-#[path = "../ssh/peer.rs"]
+#[path = "../e2e/ssh/peer.rs"]
 mod peer;
 
 #[path = "scene.rs"]

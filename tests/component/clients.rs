@@ -1,0 +1,545 @@
+//! Each client against the simulated world over real HTTP: what is asked for is what is there.
+
+use std::time::Duration as RealDuration;
+
+use futures_util::StreamExt;
+use pocpit::chain::client::ChainClient;
+use pocpit::cli;
+use pocpit::config::{Config, Exposure};
+use pocpit::domain::{
+    ActualStatus, Blocks, CallErrorKind, EpochIndex, Height, InstanceId, NodeConfig, NodeId, Offer,
+    OfferId, Participant, RentOrder, Requirement, ServiceState, SourceReport, StartupState, Time,
+    UsdPerHour, Workload,
+};
+use pocpit::engine::preflight::examine;
+use pocpit::http::HttpClient;
+use pocpit::mlnode::client::MlNodeFactory;
+use pocpit::network_node::NetworkNodeClient;
+use pocpit::ports::{Chain, Market, MlNodes, NetworkNode, Remote, RentError, TunnelSpec};
+use pocpit::ssh::OpenSshRemote;
+use pocpit::vast::{RateLimit, VastClient};
+use pocpit::world::{Fault, FaultKind, Scenario, ServedWorld, WorldOptions, serve};
+
+struct Scene {
+    world: ServedWorld,
+    config: Config,
+    _scratch: tempfile::TempDir,
+}
+
+impl Scene {
+    async fn new(speed: f64, scenario: Scenario) -> Scene {
+        let scratch = tempfile::Builder::new()
+            .prefix("pocpit-")
+            .tempdir()
+            .unwrap();
+        // Each call here is meant; pacing has tests of its own.
+        let scenario = Scenario {
+            rate_limits: false,
+            ..scenario
+        };
+        let world = serve(WorldOptions {
+            seed: 1,
+            scenario,
+            speed,
+            ports: None,
+        })
+        .await
+        .unwrap();
+        let text = cli::configuration(&world, scratch.path()).await.unwrap();
+        let config = cli::parse_configuration(&text).unwrap();
+        Scene {
+            world,
+            config,
+            _scratch: scratch,
+        }
+    }
+
+    fn chain(&self) -> ChainClient {
+        ChainClient::new(HttpClient::new(), &self.config.chain)
+    }
+
+    fn market(&self) -> VastClient {
+        VastClient::new(HttpClient::new(), &self.config.vast).with_rate_limit(RateLimit::Off)
+    }
+
+    fn network_node(&self) -> NetworkNodeClient {
+        NetworkNodeClient::new(HttpClient::new(), &self.config.network_node)
+    }
+
+    async fn offers(&self) -> Vec<Offer> {
+        let now = self.world.clock().now();
+        self.market()
+            .search(&self.config.vast.query, now)
+            .await
+            .unwrap()
+    }
+
+    async fn order(&self, attempt: u32) -> RentOrder {
+        RentOrder {
+            offer: self.offers().await[0].id,
+            label: format!("pocpit/demo/359/{attempt}-abc").parse().unwrap(),
+            image: self.config.vast.image.clone(),
+            template_hash: None,
+            disk_gb: self.config.vast.query.disk_gb,
+            env: [(
+                "POCPIT_LEASE_UNTIL".to_owned(),
+                (self.world.clock().now().timestamp() + 7_200).to_string(),
+            )]
+            .into(),
+            ports: Vec::new(),
+            onstart: "#!/bin/sh\nexec true\n".into(),
+        }
+    }
+
+    fn node(&self, id: &str) -> NodeConfig {
+        NodeConfig {
+            id: NodeId(id.into()),
+            host: "127.0.0.1".into(),
+            inference_port: 15_000,
+            inference_segment: String::new(),
+            poc_port: 18_080,
+            poc_segment: String::new(),
+            max_concurrent: 10,
+            models: [(
+                self.world.model(),
+                vec!["--tensor-parallel-size".into(), "4".into()],
+            )]
+            .into(),
+            hardware: Vec::new(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn blocks_are_heard_as_the_chain_announces_them() {
+    let scene = Scene::new(60.0, Scenario::default()).await;
+    let heard: Vec<SourceReport> = scene.chain().announced().take(3).collect().await;
+    let headers: Vec<(Height, Option<Time>)> = heard
+        .iter()
+        .map(|report| report.head.as_ref().unwrap())
+        .map(|told| (told.height, told.block_time))
+        .collect();
+    let first = headers[0].0;
+    for (further, (height, time)) in headers.iter().enumerate() {
+        assert_eq!(*height, first + Blocks(further as u64));
+        let header = scene.chain().header(Some(*height)).await.unwrap();
+        assert_eq!(*time, Some(header.time));
+    }
+}
+
+#[tokio::test]
+async fn a_container_log_is_copied_for_us_once_the_container_runs() {
+    let scene = Scene::new(600.0, Scenario::default()).await;
+    let market = scene.market();
+    let id = market.rent(&scene.order(1).await).await.unwrap();
+    while !matches!(market.instance(id).await, Ok(Some(i)) if i.actual == ActualStatus::Running) {
+        tokio::time::sleep(RealDuration::from_millis(50)).await;
+    }
+    let all = market.container_log(id, 200).await.unwrap();
+    assert!(all.starts_with("Generating public/private"), "{all}");
+    let last = market.container_log(id, 1).await.unwrap();
+    assert_eq!(last, format!("onstart of C.{id} ran\n"));
+    let error = market.container_log(InstanceId(7), 1).await.unwrap_err();
+    assert_eq!(error.kind, CallErrorKind::NotFound, "{error}");
+}
+
+#[tokio::test]
+async fn the_chain_is_read_with_its_stages_headers_and_models() {
+    let scene = Scene::new(1.0, Scenario::default()).await;
+    let chain = scene.chain();
+    let view = chain.epoch().await.unwrap();
+    assert_eq!(view.epoch.next(), view.next.epoch);
+    assert!(view.height < view.next.poc_start);
+    let latest = chain.header(None).await.unwrap();
+    let earlier = chain
+        .header(Some(Height(latest.height.0 - 1_000)))
+        .await
+        .unwrap();
+    let seconds = (latest.time - earlier.time).num_seconds();
+    assert!(
+        (5_000..6_500).contains(&seconds),
+        "1,000 blocks in {seconds} s"
+    );
+    assert_eq!(
+        chain.approved_models().await.unwrap(),
+        [scene.world.model()]
+    );
+    assert!(
+        chain
+            .is_participant(&scene.config.chain.participant)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !chain
+            .is_participant(&Participant("gonka1nobody".into()))
+            .await
+            .unwrap()
+    );
+}
+
+#[tokio::test]
+async fn weights_are_those_of_the_epoch_in_force() {
+    let scene = Scene::new(1.0, Scenario::default()).await;
+    let reading = scene
+        .chain()
+        .weight(
+            &scene.config.chain.participant,
+            &NodeId("colleague-1".into()),
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        reading.epoch,
+        Some(scene.chain().epoch().await.unwrap().epoch)
+    );
+    let stranger = Participant("gonka1nobody".into());
+    let reading = scene
+        .chain()
+        .weight(&stranger, &NodeId("x".into()))
+        .await
+        .unwrap();
+    assert_eq!((reading.participant, reading.node), (None, None));
+}
+
+#[tokio::test]
+async fn a_source_that_fails_is_replaced_by_the_next() {
+    let fault = |nth| Fault {
+        service: "public".into(),
+        call: "GET /v1/epochs/latest".into(),
+        nth,
+        probability: None,
+        kind: FaultKind::Status {
+            status: 503,
+            body: "down".into(),
+        },
+    };
+    let mut scene = Scene::new(
+        1.0,
+        Scenario {
+            faults: vec![fault(None)],
+            ..Scenario::default()
+        },
+    )
+    .await;
+    assert!(scene.chain().epoch().await.is_err());
+    let other = Scene::new(1.0, Scenario::default()).await;
+    scene
+        .config
+        .chain
+        .public_api
+        .extend(other.config.chain.public_api.clone());
+    assert!(scene.chain().epoch().await.is_ok());
+}
+
+#[tokio::test]
+async fn the_search_filters_and_prices_with_the_disk() {
+    let scene = Scene::new(1.0, Scenario::default()).await;
+    let offers = scene.offers().await;
+    assert!(!offers.is_empty());
+    for offer in &offers {
+        assert_eq!((offer.gpu_name.as_str(), offer.gpu_count), ("H100 SXM", 4));
+        let price =
+            UsdPerHour(offer.gpu_price.0 + offer.storage_price(scene.config.vast.query.disk_gb).0);
+        assert!(price <= scene.config.vast.query.max_price, "{price}");
+        assert!(
+            offer
+                .ends_at
+                .is_some_and(|end| end > scene.world.clock().now())
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_market_with_more_offers_than_a_page_is_read_to_its_end() {
+    let scenario = Scenario {
+        machines: 600,
+        ..Scenario::default()
+    };
+    let scene = Scene::new(1.0, scenario).await;
+    let mut ids: Vec<OfferId> = scene.offers().await.iter().map(|offer| offer.id).collect();
+    let all = ids.len();
+    ids.sort();
+    ids.dedup();
+    // A page holds 64; a fifth of the machines has the GPU, and most of them are free.
+    assert!(all > 80, "{all}");
+    assert_eq!(ids.len(), all, "no offer is there twice");
+}
+
+#[tokio::test]
+async fn a_page_that_fails_leaves_the_cheaper_offers() {
+    let scenario = Scenario {
+        machines: 600,
+        faults: vec![Fault {
+            service: "vast".into(),
+            call: "POST /api/v0/bundles/".into(),
+            nth: Some(2),
+            probability: None,
+            kind: FaultKind::Status {
+                status: 400,
+                body: r#"{"success": false, "error": "invalid_args", "msg": "no"}"#.into(),
+            },
+        }],
+        ..Scenario::default()
+    };
+    let scene = Scene::new(1.0, scenario).await;
+    assert_eq!(scene.offers().await.len(), 64);
+}
+
+#[tokio::test]
+async fn a_rental_lives_from_the_rent_call_to_its_absence() {
+    let scene = Scene::new(20.0, Scenario::default()).await;
+    let market = scene.market();
+    let order = scene.order(1).await;
+    let credit = market.account().await.unwrap().credit;
+    assert!(credit.dollars() > 100.0);
+    let id = market.rent(&order).await.unwrap();
+    // The same offer is gone, and that is certain.
+    let again = market
+        .rent(&RentOrder {
+            label: "pocpit/demo/359/2-abc".parse().unwrap(),
+            ..order.clone()
+        })
+        .await;
+    assert!(matches!(again, Err(RentError::OfferGone(_))), "{again:?}");
+    // It shows in the listing after a moment.
+    let listed = eventually(|| async {
+        let listed = market.instances().await.unwrap();
+        (!listed.is_empty()).then_some(listed)
+    })
+    .await;
+    assert_eq!((listed.len(), listed[0].id), (1, id));
+    assert_eq!(
+        listed[0].label.as_deref(),
+        Some(order.label.to_string().as_str())
+    );
+    assert_eq!(
+        market
+            .instance(id)
+            .await
+            .unwrap()
+            .map(|instance| instance.id),
+        Some(id)
+    );
+    market.destroy(id).await.unwrap();
+    market.destroy(id).await.unwrap();
+    assert!(market.instances().await.unwrap().is_empty());
+    assert_eq!(market.instance(id).await.unwrap(), None);
+    assert_eq!(market.instance(InstanceId(1)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_rent_call_whose_reply_is_lost_is_unknown_and_sent_once() {
+    let scene = Scene::new(1.0, Scenario::named("lost-reply").unwrap()).await;
+    let order = scene.order(1).await;
+    let lost = scene.market().rent(&order).await;
+    assert!(matches!(lost, Err(RentError::Unknown(_))), "{lost:?}");
+    assert_eq!(scene.world.truth().rentals.len(), 1);
+    let gone = scene
+        .market()
+        .rent(&RentOrder {
+            offer: OfferId(1),
+            ..order
+        })
+        .await;
+    assert!(matches!(gone, Err(RentError::OfferGone(_))), "{gone:?}");
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_refused_in_words_without_the_key() {
+    let mut scene = Scene::new(1.0, Scenario::default()).await;
+    scene.config.vast.api_key = "not-the-key".to_owned().into();
+    let error = scene.market().instances().await.unwrap_err().to_string();
+    assert!(
+        error.contains("401") && !error.contains("not-the-key"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_node_is_registered_read_back_and_removed() {
+    let scene = Scene::new(1.0, Scenario::default()).await;
+    let network_node = scene.network_node();
+    let node = scene.node("vastai-1");
+    network_node.register(&node).await.unwrap();
+    // Registering again is an update.
+    network_node
+        .register(&NodeConfig {
+            max_concurrent: 20,
+            ..node.clone()
+        })
+        .await
+        .unwrap();
+    let listed = network_node.nodes().await.unwrap();
+    let ours = listed
+        .iter()
+        .find(|listed| listed.config.id == node.id)
+        .expect("it is listed");
+    assert_eq!(
+        (ours.config.poc_port, ours.config.host.as_str()),
+        (18_080, "127.0.0.1")
+    );
+    assert!(ours.enabled && ours.admin_epoch > EpochIndex(0));
+    network_node.disable(&node.id).await.unwrap();
+    let enabled = |nodes: Vec<pocpit::domain::RegisteredNode>| {
+        nodes
+            .into_iter()
+            .find(|listed| listed.config.id == node.id)
+            .map(|node| node.enabled)
+    };
+    assert_eq!(enabled(network_node.nodes().await.unwrap()), Some(false));
+    network_node.enable(&node.id).await.unwrap();
+    assert_eq!(enabled(network_node.nodes().await.unwrap()), Some(true));
+    assert!(network_node.unregister(&node.id).await.unwrap());
+    assert!(
+        !network_node.unregister(&node.id).await.unwrap(),
+        "it was gone already"
+    );
+    assert_eq!(enabled(network_node.nodes().await.unwrap()), None);
+}
+
+#[tokio::test]
+async fn two_nodes_behind_one_address_need_ports_of_their_own() {
+    let scene = Scene::new(1.0, Scenario::default()).await;
+    let network_node = scene.network_node();
+    let first = scene.node("vastai-1");
+    network_node.register(&first).await.unwrap();
+    // Given a node at an address, when another one wants one of its ports, then it is refused,
+    let second = NodeConfig {
+        inference_port: 15_001,
+        ..scene.node("vastai-2")
+    };
+    assert!(network_node.register(&second).await.is_err());
+    // and with ports of its own it is accepted.
+    let second = NodeConfig {
+        poc_port: 18_081,
+        ..second
+    };
+    network_node.register(&second).await.unwrap();
+    let listed = network_node.nodes().await.unwrap();
+    let ours = listed.iter().filter(|node| node.config.host == first.host);
+    assert_eq!(ours.count(), 2);
+}
+
+#[tokio::test]
+async fn a_callback_that_answers_anything_is_there_and_a_closed_port_is_not() {
+    let scene = Scene::new(1.0, Scenario::default()).await;
+    scene.network_node().callback_answers().await.unwrap();
+    let mut config = scene.config.network_node.clone();
+    if let Exposure::Tunnel {
+        callback_target, ..
+    } = &mut config.exposure
+    {
+        // Port 1 of loopback: nobody listens there.
+        *callback_target = "127.0.0.1:1".into();
+    }
+    let nobody = NetworkNodeClient::new(HttpClient::new(), &config);
+    let error = nobody.callback_answers().await.unwrap_err();
+    assert_eq!(error.kind, CallErrorKind::NotSent);
+}
+
+#[tokio::test]
+async fn a_preflight_needs_no_engine_and_no_rpc() {
+    let scene = Scene::new(1.0, Scenario::default()).await;
+    let mut config = scene.config.clone();
+    config.chain.rpc.clear();
+    let chain = ChainClient::new(HttpClient::new(), &config.chain);
+    let node = scene.network_node();
+    let now = chrono::Utc::now();
+    let clear = examine(&chain, &node, now, &config, &[]).await.preflight;
+    assert!(clear.is_clear(), "{clear}");
+    // Given another node at the address that ours will have, then that is in the way.
+    let Exposure::Tunnel { api_listen, .. } = &config.network_node.exposure else {
+        panic!("the simulated world is reached by a tunnel");
+    };
+    let there = NodeConfig {
+        poc_port: api_listen.port(),
+        ..scene.node("colleague-2")
+    };
+    node.register(&there).await.unwrap();
+    let blocked = examine(&chain, &node, now, &config, &[]).await.preflight;
+    let obstacles: Vec<Requirement> = blocked
+        .obstacles()
+        .map(|finding| finding.requirement)
+        .collect();
+    assert_eq!(obstacles, [Requirement::Address], "{blocked}");
+}
+
+#[tokio::test]
+async fn a_model_that_governance_does_not_know_is_refused_in_the_nodes_own_words() {
+    let scene = Scene::new(1.0, Scenario::default()).await;
+    let wrong = NodeConfig {
+        models: [("nobody/nothing".to_owned(), Vec::new())].into(),
+        ..scene.node("vastai-2")
+    };
+    let error = scene
+        .network_node()
+        .register(&wrong)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("nobody/nothing") || error.contains("governance"),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mlnode_is_asked_through_the_tunnel_from_first_answer_to_loaded_model() {
+    // Given a rental whose container runs,
+    let scene = Scene::new(600.0, Scenario::default()).await;
+    let market = scene.market();
+    let remote = OpenSshRemote::new(&scene.config.ssh, &scene.config.paths.runtime_dir).unwrap();
+    let key = remote.public_key();
+    market.ensure_account_key(key).await.unwrap();
+    market.ensure_account_key(key).await.unwrap();
+    let id = market.rent(&scene.order(1).await).await.unwrap();
+    let running = eventually(|| async {
+        // A new contract can be invisible for a moment.
+        let instance = market.instance(id).await.unwrap()?;
+        (instance.actual == ActualStatus::Running && !instance.ssh.is_empty()).then_some(instance)
+    })
+    .await;
+    market.attach_key(id, key).await.unwrap();
+    let session = eventually(|| async { remote.connect(id, &running.ssh[0]).await.ok() }).await;
+    let any = "127.0.0.1:0".parse().unwrap();
+    let spec = TunnelSpec {
+        api_listen: any,
+        inference_listen: any,
+        api_port: 8080,
+        inference_port: 5000,
+        callback: None,
+    };
+    let ends = session.open_tunnel(&spec).await.unwrap();
+    let mlnode = MlNodeFactory::new(HttpClient::new()).at(Workload::MlNode, ends.api);
+    // when its API answers, then it has GPUs and no model,
+    let first = eventually(|| async { mlnode.status().await.ok() }).await;
+    assert_eq!(first.gpus.len(), 4, "{first:?}");
+    // and after the start of the model it serves it.
+    mlnode
+        .start_model(&scene.config.mlnode.model)
+        .await
+        .unwrap();
+    mlnode
+        .start_model(&scene.config.mlnode.model)
+        .await
+        .unwrap();
+    let ready = eventually(|| async {
+        let status = mlnode.status().await.ok()?;
+        (status.state == ServiceState::Inference).then_some(status)
+    })
+    .await;
+    assert_eq!(ready.startup, StartupState::Completed, "{ready:?}");
+    session.close().await;
+    market.destroy(id).await.unwrap();
+}
+
+async fn eventually<T, F: Future<Output = Option<T>>>(mut look: impl FnMut() -> F) -> T {
+    for _ in 0..1_200 {
+        if let Some(found) = look().await {
+            return found;
+        }
+        tokio::time::sleep(RealDuration::from_millis(50)).await;
+    }
+    panic!("it never came");
+}

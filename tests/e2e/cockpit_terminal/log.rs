@@ -1,0 +1,41 @@
+//! The log leaves the cockpit: by the terminal's clipboard, and by a file.
+
+use base64::Engine as _;
+
+use crate::cockpit_terminal::Terminal;
+
+/// What the terminal was last asked to take into its clipboard (OSC 52).
+fn clipboard(terminal: &Terminal) -> Option<String> {
+    let output = terminal.output.lock().unwrap();
+    let text = String::from_utf8_lossy(&output);
+    let (_, asked) = text.rsplit_once("\u{1b}]52;c;")?;
+    let encoded = asked.split(['\u{1b}', '\u{7}']).next()?;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded);
+    Some(String::from_utf8(bytes.unwrap()).unwrap())
+}
+
+#[test]
+fn lines_are_copied_through_the_terminal_and_saved_to_a_file_that_is_named() {
+    let arguments = ["demo", "--auto", "--speed", "400", "--seed", "1"];
+    let mut terminal = Terminal::start(200, 60, &arguments);
+    terminal.press("4");
+    terminal.until("vLLM is up and running");
+    // The pane has lines that begin with these words alone when it is filtered by them.
+    terminal.press("&vllm is up\r");
+    terminal.until("only \"vllm is up\"");
+    terminal.press("c");
+    terminal.until("1 line copied");
+    let copied = clipboard(&terminal);
+    assert_eq!(
+        copied.as_deref(),
+        Some("vLLM is up and running with 1 instance(s).")
+    );
+    terminal.press("S");
+    terminal.until("1 line saved to ");
+    let text = terminal.text();
+    let (_, path) = text.split_once("1 line saved to ").unwrap();
+    let path = path.split_whitespace().next().unwrap();
+    let saved = std::fs::read_to_string(path).unwrap();
+    std::fs::remove_file(path).unwrap();
+    assert_eq!(saved, "vLLM is up and running with 1 instance(s).\n");
+}

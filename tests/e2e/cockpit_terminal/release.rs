@@ -1,0 +1,75 @@
+//! `release` without a name for the cockpit: it asks whose rentals are meant.
+
+use std::path::Path;
+
+use pocpit::domain::RentOrder;
+use pocpit::http::HttpClient;
+use pocpit::ports::Market as _;
+use pocpit::vast::{RateLimit, VastClient};
+use secrecy::ExposeSecret as _;
+
+use crate::sim::Sim;
+use crate::cockpit_terminal::{Terminal, pocpit};
+
+#[test]
+fn without_a_name_release_asks_whose_rentals_are_meant() {
+    let sim = Sim::start(&mut pocpit(&["sim", "--speed", "200"]));
+    let vast = pocpit::config::load(Some(Path::new(&sim.config)), &[])
+        .unwrap()
+        .config
+        .vast;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let market = VastClient::new(HttpClient::new(), &vast).with_rate_limit(RateLimit::Off);
+    runtime.block_on(async {
+        let offers = market
+            .search(&vast.query, chrono::Utc::now())
+            .await
+            .unwrap();
+        for (offer, label) in offers
+            .iter()
+            .zip(["pocpit/demo/1/1-a", "pocpit/other/1/1-b"])
+        {
+            let order = RentOrder {
+                offer: offer.id,
+                label: label.parse().unwrap(),
+                image: vast.image.clone(),
+                template_hash: None,
+                disk_gb: vast.query.disk_gb,
+                env: std::collections::BTreeMap::new(),
+                ports: Vec::new(),
+                onstart: String::new(),
+            };
+            market.rent(&order).await.unwrap();
+            // The market wants a few of its seconds between two rent calls.
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        while market.instances().await.unwrap().len() < 2 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    });
+    // Given a configuration that holds only the key,
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("config.toml");
+    let key = vast.api_key.expose_secret();
+    let text = format!(
+        "[vast]\napi_key = \"{key}\"\nbase_url = \"{}\"\n",
+        vast.base_url
+    );
+    std::fs::write(&file, text).unwrap();
+    let mut terminal = Terminal::start(200, 50, &["--config", file.to_str().unwrap(), "release"]);
+    // when a cockpit is named and the question agreed to,
+    terminal.until("Take down those of which cockpits? (demo, other;");
+    terminal.press("demo\r");
+    terminal.until("take all of this down?");
+    terminal.press("y\r");
+    terminal.until("rentals: 1 destroyed, 0 left");
+    let (code, _) = terminal.end();
+    assert_eq!(code, 0);
+    // then the other one's rental is there still.
+    let left = runtime.block_on(market.instances()).unwrap();
+    let labels: Vec<_> = left
+        .iter()
+        .filter_map(|rental| rental.label.as_deref())
+        .collect();
+    assert_eq!(labels, ["pocpit/other/1/1-b"]);
+}

@@ -1,0 +1,420 @@
+//! `release` and `gc`: what is ours goes, whatever else is missing, and nothing of others.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use pocpit::config::Config;
+use pocpit::domain::{
+    Duration, InstanceId, MachineId, NodeConfig, NodeId, OfferId, RentalPrices, Time, Usd,
+    UsdPerHour,
+};
+use pocpit::http::HttpClient;
+use pocpit::journal::{self, Journal, Record};
+use pocpit::network_node::NetworkNodeClient;
+use pocpit::ports::{Market as _, NetworkNode as _};
+use pocpit::vast::{RateLimit, VastClient};
+use rustix::process::{Pid, Signal, kill_process};
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+
+use crate::sim::Sim;
+use crate::command_line::{Home, Ran, config_of, ran, rent};
+
+/// A served world with what a test needs to look into it.
+struct Account {
+    home: Home,
+    sim: Sim,
+    config: Config,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Account {
+    fn new() -> Account {
+        let home = Home::new();
+        let sim = Sim::start(home.command(&["sim"]).args(["--speed", "200"]));
+        Account {
+            config: config_of(&sim),
+            runtime: tokio::runtime::Runtime::new().unwrap(),
+            home,
+            sim,
+        }
+    }
+
+    fn rent(&self, label: &str) -> InstanceId {
+        let id = self.runtime.block_on(rent(&self.config, label));
+        while !self.rentals().contains(&id) {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        id
+    }
+
+    fn rentals(&self) -> Vec<InstanceId> {
+        let market =
+            VastClient::new(HttpClient::new(), &self.config.vast).with_rate_limit(RateLimit::Off);
+        let all = self.runtime.block_on(market.instances()).unwrap();
+        all.iter().map(|instance| instance.id).collect()
+    }
+
+    fn network_node(&self) -> NetworkNodeClient {
+        NetworkNodeClient::new(HttpClient::new(), &self.config.network_node)
+    }
+
+    fn register(&self, id: &str) {
+        let node = NodeConfig {
+            id: NodeId(id.into()),
+            host: format!("{id}.example"),
+            inference_port: 5000,
+            inference_segment: String::new(),
+            poc_port: 8080,
+            poc_segment: String::new(),
+            max_concurrent: 1,
+            models: [(self.config.mlnode.model.id.clone(), Vec::new())].into(),
+            hardware: Vec::new(),
+        };
+        let registering = self.network_node().register(&node).await_in(&self.runtime);
+        registering.unwrap();
+    }
+
+    fn is_registered(&self, id: &str) -> bool {
+        let nodes = self.network_node().nodes().await_in(&self.runtime).unwrap();
+        nodes.iter().any(|node| node.config.id.0 == id)
+    }
+
+    /// With the whole configuration.
+    fn run(&self, arguments: &[&str]) -> Ran {
+        self.home
+            .run(&[&["--config", self.sim.config.as_str()], arguments].concat())
+    }
+
+    /// `gc` when nobody listens where this variable says.
+    fn blind_gc(&self, variable: &str, how: &str) -> Ran {
+        let mut command = self
+            .home
+            .command(&["--config", &self.sim.config, "gc", how]);
+        ran(command
+            .env(variable, "http://127.0.0.1:9/")
+            .env("POCPIT_VAST_READ_TRIES", "1"))
+    }
+
+    /// Without any configuration but the key, and the address of the world.
+    fn with_the_key_alone(&self, arguments: &[&str]) -> Ran {
+        ran(self.key_in(&mut self.home.command(arguments)))
+    }
+
+    fn key_in<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        let vast = &self.config.vast;
+        command
+            .env("POCPIT_VAST_API_KEY", vast.api_key.expose_secret())
+            .env("POCPIT_VAST_BASE_URL", vast.base_url.as_str())
+    }
+
+    fn world_time(&self) -> Time {
+        self.config.simulation.unwrap().world_start
+    }
+}
+
+trait AwaitIn: Future + Sized {
+    fn await_in(self, runtime: &tokio::runtime::Runtime) -> Self::Output {
+        runtime.block_on(self)
+    }
+}
+impl<F: Future> AwaitIn for F {}
+
+fn json(ran: &Ran) -> Value {
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}", ran.stderr))
+}
+
+#[test]
+fn release_needs_only_the_key_and_asks_whose_rentals_are_meant() {
+    let account = Account::new();
+    let none = account.with_the_key_alone(&["release", "--yes"]);
+    assert_eq!(none.code, Some(0), "{}", none.stderr);
+    let (ours, others) = (
+        account.rent("pocpit/demo/1/1-a"),
+        account.rent("pocpit/other/1/1-b"),
+    );
+    // Given no configuration, then nothing is taken down before it is said whose,
+    for unsaid in [&["release", "--yes"][..], &["release"]] {
+        let refused = account.with_the_key_alone(unsaid);
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        for command in ["`pocpit release --yes --cockpit demo`", "--cockpit other`"] {
+            assert!(refused.stderr.contains(command), "{}", refused.stderr);
+        }
+    }
+    assert_eq!(account.rentals(), [ours, others]);
+    // and then that alone.
+    let released = account.with_the_key_alone(&["release", "--yes", "--json", "--cockpit", "demo"]);
+    assert_eq!(released.code, Some(0), "{}", released.stderr);
+    assert_eq!(json(&released)["destroyed"], json!([ours.0]));
+    assert_eq!(account.rentals(), [others]);
+}
+
+#[test]
+fn release_works_with_a_configuration_and_a_journal_that_cannot_be_read() {
+    let account = Account::new();
+    let ours = account.rent("pocpit/demo/1/1-a");
+    account.register(&format!("vastai-{ours}"));
+    account.register("vastai-77");
+    let file = account.home.path("broken.toml");
+    let path = file.to_str().unwrap();
+    // Given a file that is no TOML, then the key of the environment is enough to look,
+    std::fs::write(&file, "[vast\napi_key = ").unwrap();
+    let refused = account.with_the_key_alone(&["--config", path, "release", "--yes"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("--cockpit demo"),
+        "{}",
+        refused.stderr
+    );
+    // and without one it says where a key can come from.
+    let keyless = account.home.run(&["--config", path, "release", "--yes"]);
+    assert_eq!(keyless.code, Some(2));
+    assert!(
+        keyless.stderr.contains("POCPIT_VAST_API_KEY"),
+        "{}",
+        keyless.stderr
+    );
+    // Given a file with gaps and mistakes, and a journal that is none,
+    std::fs::create_dir_all(account.home.path("state")).unwrap();
+    std::fs::write(account.home.path("state/journal.sqlite"), "not a journal").unwrap();
+    let admin = &account.config.network_node.admin_api;
+    std::fs::write(
+        &file,
+        format!(
+            "[cockpit]\nid = \"demo\"\n[vast]\napi_key_file = \"key\"\nbase_url = \"{}\"\ndisk = \"many\"\nno_such = 1\n[network_node]\nadmin_api = \"{admin}\"\n[paths]\nstate_dir = \"state\"\n",
+            account.config.vast.base_url
+        ),
+    )
+    .unwrap();
+    let key = account.config.vast.api_key.expose_secret();
+    std::fs::write(account.home.path("key"), key).unwrap();
+    let released = account
+        .home
+        .run(&["--config", path, "release", "--yes", "--json"]);
+    // then the mistakes are warnings, and rental and registration are gone.
+    assert_eq!(released.code, Some(0), "{}", released.stderr);
+    for word in ["vast.no_such", "vast.disk", "journal"] {
+        assert!(
+            released.stderr.contains(word),
+            "{word}: {}",
+            released.stderr
+        );
+    }
+    assert!(!released.stderr.contains(key) && !released.stdout.contains(key));
+    assert_eq!(
+        json(&released)["unregistered"],
+        json!([format!("vastai-{ours}")])
+    );
+    assert!(account.rentals().is_empty());
+    assert!(
+        account.is_registered("vastai-77"),
+        "a prefix proves nothing"
+    );
+}
+
+#[test]
+fn gc_says_what_is_left_over_and_removes_it_when_told_to() {
+    let account = Account::new();
+    let (ours, others) = (
+        account.rent("pocpit/demo/1/1-a"),
+        account.rent("pocpit/other/1/1-b"),
+    );
+    let node = format!("vastai-{ours}");
+    account.register(&node);
+    // Given something of ours and something of another cockpit, when it only looks,
+    let looked = account.run(&["gc", "--dry-run"]);
+    assert_eq!(looked.code, Some(0), "{}", looked.stderr);
+    let lines: Vec<&str> = looked.stdout.lines().collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    for (line, words) in lines.iter().zip([
+        [
+            format!("destroy rental {ours}, pocpit/demo/1/1-a"),
+            "no sprint uses it".into(),
+        ],
+        [format!("unregister {node}"), "its rental is gone".into()],
+        [
+            format!("foreign rental {others}, pocpit/other/1/1-b"),
+            "never touched".into(),
+        ],
+    ]) {
+        assert!(words.iter().all(|word| line.contains(word)), "{line}");
+    }
+    assert!(lines[0].contains("old, $"), "{lines:?}");
+    // then nothing has changed, and nor does anything while nobody can be asked.
+    assert_eq!(account.run(&["gc"]).code, Some(1));
+    assert_eq!(account.rentals(), [ours, others]);
+    let removed = account.run(&["gc", "--yes", "--json"]);
+    assert_eq!(removed.code, Some(0), "{}", removed.stderr);
+    let found = json(&removed);
+    let done: Vec<&Value> = found["left_over"].as_array().unwrap().iter().collect();
+    assert_eq!(done.len(), 2);
+    assert!(
+        done.iter().all(|leftover| leftover["done"] == true),
+        "{found}"
+    );
+    assert_eq!(found["foreign"][0]["id"], others.0);
+    assert_eq!(account.rentals(), [others]);
+    assert!(!account.is_registered(&node));
+    let clean = account.run(&["gc", "--yes"]);
+    assert!(
+        clean.stdout.contains("nothing is left over"),
+        "{}",
+        clean.stdout
+    );
+}
+
+/// Writes what a crashed cockpit can leave behind.
+fn leave_behind(account: &Account) {
+    let long_ago = account.world_time() - Duration::hours(2);
+    let intended = |label: &str| Record::RentIntended {
+        label: label.parse().unwrap(),
+        offer: OfferId(7),
+        machine: MachineId(8),
+        host: None,
+        prices: RentalPrices {
+            gpu_price: UsdPerHour::from_dollars(10.0),
+            storage_price: UsdPerHour::ZERO,
+            download_per_gb: Usd::ZERO,
+            download_gb: 0.0,
+        },
+        reserved: Usd::from_dollars(30.0),
+    };
+    let registering = |node: &str| Record::RegisterIntended {
+        node: NodeId(node.into()),
+        instance: InstanceId(999_999),
+    };
+    let (mut journal, _) = Journal::open(&account.config.paths.state_dir).unwrap();
+    for record in [
+        intended("pocpit/demo/1/1-lost"),
+        intended("pocpit/demo/1/2-gone"),
+        Record::Rented {
+            label: "pocpit/demo/1/2-gone".parse().unwrap(),
+            instance: InstanceId(999_999),
+        },
+        registering("vastai-999999"),
+        registering("vastai-888888"),
+    ] {
+        let _kept = journal.append(long_ago, &record).unwrap();
+    }
+    account.register("vastai-999999");
+}
+
+#[test]
+fn gc_settles_what_the_journal_has_open_and_nothing_while_a_list_is_unknown() {
+    let account = Account::new();
+    leave_behind(&account);
+    let state_dir = &account.config.paths.state_dir;
+    let before = journal::read_only(state_dir).unwrap();
+    // Given a market that cannot be asked, then nothing is forgotten,
+    let unknown = account.blind_gc("POCPIT_VAST_BASE_URL", "--yes");
+    assert_eq!(unknown.code, Some(4), "{}", unknown.stderr);
+    assert_eq!(journal::read_only(state_dir).unwrap(), before);
+    // and with complete lists everything is settled, money too.
+    let removed = account.run(&["gc", "--yes"]);
+    assert_eq!(removed.code, Some(0), "{}", removed.stderr);
+    for words in [
+        "forget rental 999999, pocpit/demo/1/2-gone",
+        "forget rent call",
+        "unregister vastai-999999",
+        "forget registration vastai-888888",
+    ] {
+        assert!(
+            removed.stdout.contains(words),
+            "{words}: {}",
+            removed.stdout
+        );
+    }
+    let after = journal::read_only(state_dir).unwrap();
+    assert_eq!(
+        (after.open_rentals().len(), after.registrations().len()),
+        (0, 0)
+    );
+    let spent = after.spent_within(Duration::zero(), account.world_time());
+    assert!(spent >= Usd::from_dollars(20.0), "{spent}");
+    assert!(!account.is_registered("vastai-999999"));
+}
+
+#[test]
+fn gc_fails_when_it_cannot_look_twice_in_a_row_and_not_before() {
+    let account = Account::new();
+    let (market, node) = ("POCPIT_VAST_BASE_URL", "POCPIT_NETWORK_NODE_ADMIN_API");
+    let codes = |looks: &[(&str, &str)]| -> Vec<Option<i32>> {
+        let looks = looks.iter();
+        looks
+            .map(|(blind, how)| account.blind_gc(blind, how).code)
+            .collect()
+    };
+    // Once is no failure, whoever does not answer; nor is a look that can change nothing.
+    assert_eq!(
+        codes(&[(node, "--yes"), (node, "--dry-run")]),
+        [Some(4), Some(4)]
+    );
+    // A good look in between begins anew.
+    assert_eq!(account.run(&["gc", "--yes"]).code, Some(0));
+    assert_eq!(codes(&[(market, "--yes")]), [Some(4)]);
+    // Twice is one, and it says since when.
+    let failed = account.blind_gc(node, "--yes");
+    assert_eq!(failed.code, Some(1), "{}", failed.stderr);
+    assert!(
+        failed
+            .stderr
+            .contains("look number 2 that failed, since 20"),
+        "{}",
+        failed.stderr
+    );
+}
+
+#[test]
+fn gc_only_shows_while_another_process_holds_the_journal() {
+    let account = Account::new();
+    let ours = account.rent("pocpit/demo/1/1-a");
+    let held = Journal::open(&account.config.paths.state_dir).unwrap();
+    let refused = account.run(&["gc", "--yes"]);
+    assert_eq!(refused.code, Some(3), "{}", refused.stderr);
+    assert!(
+        refused.stdout.contains(&format!("destroy rental {ours}")),
+        "{}",
+        refused.stdout
+    );
+    assert_eq!(account.run(&["gc", "--dry-run"]).code, Some(0));
+    assert_eq!(account.rentals(), [ours]);
+    // When that process is gone, then it goes on.
+    drop(held);
+    assert_eq!(account.run(&["gc", "--yes"]).code, Some(0));
+    assert!(account.rentals().is_empty());
+}
+
+#[test]
+fn gc_leaves_the_rental_of_a_sprint_that_was_killed_half_done() {
+    let account = Account::new();
+    let mut auto = account
+        .home
+        .command(&["--config", &account.sim.config, "auto", "--once"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(auto.stderr.take().unwrap()).lines();
+    let boots = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .any(|line| line.contains("booting"));
+    assert!(boots, "it never booted");
+    kill_process(Pid::from_child(&auto), Signal::KILL).unwrap();
+    auto.wait().unwrap();
+    let rentals = account.rentals();
+    assert_eq!(rentals.len(), 1);
+    let left = account.run(&["gc", "--yes"]);
+    assert_eq!(left.code, Some(0), "{}", left.stderr);
+    assert!(
+        left.stderr.contains("is in use by a sprint"),
+        "{}",
+        left.stderr
+    );
+    assert!(
+        left.stdout.contains("nothing is left over"),
+        "{}",
+        left.stdout
+    );
+    assert_eq!(account.rentals(), rentals);
+}

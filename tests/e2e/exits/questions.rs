@@ -1,0 +1,58 @@
+//! The terminal closes in the middle of a question: nobody agreed to anything.
+
+use std::time::Duration;
+
+use pocpit::domain::Step;
+use pocpit::world::Scenario;
+use rustix::process::Signal;
+
+use crate::exits::process::{Front, Process, Stage};
+
+/// Long enough for many world minutes.
+const A_WHILE: Duration = Duration::from_secs(3);
+
+#[test]
+fn a_terminal_that_closes_in_the_middle_of_the_rent_question_rents_nothing() {
+    let stage = Stage::new(Scenario::default());
+    let mut process = Process::start(Front::Cockpit, &stage, "");
+    process.until_shown("GATE start");
+    process.press("s");
+    process.until_shown("GATE rent");
+    process.until_shown("/h  ");
+    process.press("\r");
+    process.until_shown("Rent this offer?");
+    process.hang_up();
+    std::thread::sleep(A_WHILE);
+    // Then nothing is rented, and what runs still runs.
+    assert!(stage.truth().rentals.is_empty(), "{:?}", stage.truth());
+    assert!(!process.has_ended(), "{}", stage.log());
+    process.signal(Signal::TERM);
+    process.end(|| {});
+    assert!(stage.truth().rentals.is_empty());
+}
+
+#[test]
+fn a_terminal_that_closes_in_the_middle_of_the_quit_question_abandons_nothing() {
+    let stage = Stage::new(Scenario::default());
+    let mut process = Process::start(Front::Cockpit, &stage, "");
+    process.switch_to_auto();
+    assert!(process.is_seen_in(Step::Warming), "{}", stage.log());
+    process.press("q");
+    process.until_shown("Quit while something is rented?");
+    // Half an answer is none.
+    process.press("l");
+    process.until_shown("leave it running");
+    process.hang_up();
+    std::thread::sleep(A_WHILE);
+    // Then the sprint goes on with its rental to its end.
+    assert!(!process.has_ended(), "{}", stage.log());
+    while stage.reports().is_empty() {
+        assert!(!process.has_ended(), "{}", stage.log());
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    assert_eq!(stage.reports()[0].outcome, "confirmed");
+    assert_eq!(stage.truth().rentals.len(), 1);
+    process.signal(Signal::TERM);
+    process.end(|| {});
+    stage.assert_nothing_is_left();
+}

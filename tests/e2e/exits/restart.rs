@@ -1,0 +1,61 @@
+//! A restart goes on, whoever holds the state directory at that moment and whoever else is on the account.
+
+use pocpit::domain::Step;
+use pocpit::journal::Journal;
+use pocpit::world::Scenario;
+use rustix::process::Signal;
+
+use crate::exits::process::{Front, Process, Stage};
+
+#[test]
+fn hands_off_waits_for_who_holds_the_state_directory_and_goes_on_with_its_sprint() {
+    let stage = Stage::new(Scenario::default());
+    // Given a sprint that a kill left half done, and another process that holds its directory,
+    let mut process = Process::start(Front::Headless, &stage, "");
+    assert!(process.is_seen_in(Step::Booting), "{}", stage.log());
+    process.signal(Signal::KILL);
+    process.end(|| {});
+    let held = Journal::open(&stage.path("state")).unwrap();
+    // when it starts again, then it waits,
+    let mut process = Process::start(Front::Headless, &stage, "");
+    process.until_said("waiting for another pocpit that works on");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert!(!process.has_ended());
+    // and goes on when the other one ends.
+    drop(held);
+    let ended = process.end(|| assert!(stage.live() <= 1));
+    let report = ended.report().expect("a report");
+    assert_eq!(report["outcome"], "confirmed", "{}", ended.said);
+    assert_eq!(stage.truth().rentals.len(), 1);
+    stage.assert_nothing_is_left();
+}
+
+#[test]
+fn whoever_waits_for_the_state_directory_can_be_told_to_end() {
+    let stage = Stage::new(Scenario::default());
+    let _held = Journal::open(&stage.path("state")).unwrap();
+    let mut process = Process::start(Front::Headless, &stage, "");
+    process.until_said("waiting for another pocpit");
+    process.signal(Signal::TERM);
+    assert_eq!(process.end(|| {}).code, Some(0));
+}
+
+#[test]
+fn a_sprint_that_is_half_done_goes_on_beside_another_cockpit() {
+    let stage = Stage::new(Scenario::default());
+    // Given a sprint that a kill left half done, and a rental of a cockpit that nobody named,
+    let mut process = Process::start(Front::Headless, &stage, "");
+    assert!(process.is_seen_in(Step::Warming), "{}", stage.log());
+    process.signal(Signal::KILL);
+    process.end(|| {});
+    stage.rent_for_another_cockpit();
+    // when hands-off starts again for good, then it ends what it began,
+    let ended = Process::for_good(&stage).end(|| {});
+    let report = ended.report().expect("a report");
+    assert_eq!(report["outcome"], "confirmed", "{}", ended.said);
+    // and begins nothing new.
+    let refused = Process::start(Front::Headless, &stage, "").end(|| {});
+    assert_eq!(refused.code, Some(3), "{}", refused.said);
+    assert!(refused.said.contains("cockpit other"), "{}", refused.said);
+    assert_eq!(stage.live(), 1, "only the other one's is left");
+}

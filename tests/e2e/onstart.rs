@@ -1,0 +1,352 @@
+//! The start script of a rental, run for real under every POSIX shell there is, in a root of its own.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+const SCRIPT: &str = include_str!("../../assets/onstart.sh");
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB pocpit";
+const FAR: &str = "99999999999";
+/// Only so that a broken script fails instead of hanging; nothing is measured.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A container's file system with the script in it. Ends what the script started.
+struct Rental {
+    root: TempDir,
+    shell: &'static str,
+    groups: Vec<u32>,
+}
+
+impl Rental {
+    fn new(shell: &'static str) -> Rental {
+        let root = TempDir::new().unwrap();
+        fs::create_dir(root.path().join("etc")).unwrap();
+        fs::write(root.path().join("etc/hosts"), "127.0.0.1 localhost").unwrap();
+        fs::write(root.path().join("onstart.sh"), SCRIPT).unwrap();
+        Rental {
+            root,
+            shell,
+            groups: Vec::new(),
+        }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.root.path().join(path)
+    }
+
+    fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path(path)).unwrap_or_default()
+    }
+
+    /// Starts the container: runs the script to its end, with nothing else in its environment.
+    fn start(&mut self, env: &[(&str, &str)]) {
+        let mut child = Command::new(self.shell)
+            .arg(self.path("onstart.sh"))
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("POCPIT_ROOT", self.root.path())
+            .env("POCPIT_PAUSE", "0.05")
+            .envs(env.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        self.groups.push(child.id());
+        assert!(child.wait().unwrap().success(), "{} failed", self.shell);
+    }
+
+    /// Waits until the workload's log says this.
+    fn wait_for_log(&self, wanted: &str) {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while !self.read("var/log/pocpit/mlnode.log").contains(wanted) {
+            assert!(
+                std::time::Instant::now() < deadline,
+                "{wanted:?} never came"
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Rental {
+    fn drop(&mut self) {
+        for group in &self.groups {
+            let _ = Command::new("kill")
+                .args(["-9", "--", &format!("-{group}")])
+                .stderr(Stdio::null())
+                .status();
+        }
+    }
+}
+
+/// The market's API: answers with the given statuses in turn, then always with 200.
+fn market(statuses: &'static [u16]) -> (String, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (seen, requests) = channel();
+    thread::spawn(move || {
+        let mut statuses = statuses.iter();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let head = read_request(&mut BufReader::new(&stream));
+            let status = statuses.next().copied().unwrap_or(200);
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+            if seen.send(head).is_err() {
+                return;
+            }
+        }
+    });
+    (url, requests)
+}
+
+fn read_request(reader: &mut impl BufRead) -> String {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap_or(0) > 0 {}
+    let length = head
+        .to_lowercase()
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())
+        .unwrap_or(0);
+    let _ = reader.read_exact(&mut vec![0; length]);
+    head
+}
+
+/// Runs a test under each shell that this machine has.
+fn under_each_shell(test: impl Fn(&'static str)) {
+    let mut tried = 0;
+    for shell in ["dash", "bash", "sh"] {
+        let found = Command::new(shell).args(["-c", ":"]).status();
+        if found.is_err() {
+            eprintln!("{shell} is not here: skipped");
+            continue;
+        }
+        test(shell);
+        tried += 1;
+    }
+    assert!(tried > 0, "there is no shell to try the script with");
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn the_script_leaves_room_for_the_operators_lines() {
+    assert!(SCRIPT.len() < 4_000, "{} bytes", SCRIPT.len());
+    assert!(SCRIPT.starts_with("#!/bin/sh\n") && SCRIPT.is_ascii());
+}
+
+#[test]
+fn the_workload_runs_detached_and_its_output_is_kept() {
+    under_each_shell(|shell| {
+        let mut rental = Rental::new(shell);
+        let command = "echo \"out $A\"; echo err >&2; echo key=${CONTAINER_API_KEY:-none}";
+        rental.start(&[
+            ("POCPIT_LEASE_UNTIL", FAR),
+            ("POCPIT_COMMAND", command),
+            ("CONTAINER_API_KEY", "k1"),
+            ("A", "b c"),
+        ]);
+        rental.wait_for_log("out b c\nerr\nkey=none\n");
+    });
+}
+
+#[test]
+fn a_second_start_repeats_nothing() {
+    under_each_shell(|shell| {
+        let mut rental = Rental::new(shell);
+        fs::create_dir_all(rental.path("root/.ssh")).unwrap();
+        fs::write(
+            rental.path("root/.ssh/authorized_keys"),
+            "ssh-rsa AAAA other",
+        )
+        .unwrap();
+        let env = [
+            ("POCPIT_LEASE_UNTIL", FAR),
+            ("POCPIT_COMMAND", "echo started; sleep 600"),
+            ("POCPIT_SSH_KEY", KEY),
+        ];
+        rental.start(&env);
+        rental.wait_for_log("started\n");
+        let watchdog = rental.read("var/lib/pocpit/watchdog.pid");
+        let workload = rental.read("var/lib/pocpit/mlnode.pid");
+        rental.start(&env);
+
+        assert_eq!(rental.read("var/lib/pocpit/watchdog.pid"), watchdog);
+        assert_eq!(rental.read("var/lib/pocpit/mlnode.pid"), workload);
+        assert_eq!(rental.read("var/log/pocpit/mlnode.log"), "started\n");
+        let keys = rental.read("root/.ssh/authorized_keys");
+        assert_eq!(keys, format!("ssh-rsa AAAA other\n{KEY}\n"));
+        assert_eq!(mode(&rental.path("root/.ssh/authorized_keys")), 0o600);
+        assert_eq!(mode(&rental.path("root/.ssh")), 0o700);
+        assert!(rental.path("root/.no_auto_tmux").exists());
+        let hosts = rental.read("etc/hosts");
+        assert_eq!(hosts, "127.0.0.1 localhost\n127.0.0.1 api\n");
+    });
+}
+
+#[test]
+fn a_workload_that_ended_is_started_again_with_the_container() {
+    under_each_shell(|shell| {
+        let mut rental = Rental::new(shell);
+        let env = [("POCPIT_LEASE_UNTIL", FAR), ("POCPIT_COMMAND", "echo run")];
+        rental.start(&env);
+        rental.wait_for_log("run\n");
+        // As after a restart of the container: the ids belong to an earlier process 1.
+        fs::write(rental.path("var/lib/pocpit/mlnode.boot"), "earlier\n").unwrap();
+        rental.start(&env);
+        rental.wait_for_log("run\nrun\n");
+    });
+}
+
+#[test]
+fn a_lease_that_is_over_destroys_the_instance_and_a_500_is_tried_again() {
+    under_each_shell(|shell| {
+        let (url, requests) = market(&[500, 503]);
+        let mut rental = Rental::new(shell);
+        rental.start(&[
+            ("POCPIT_LEASE_UNTIL", "1"),
+            ("POCPIT_VAST_URL", &url),
+            ("CONTAINER_ID", "4711"),
+            ("CONTAINER_API_KEY", "k1"),
+        ]);
+        for _ in 0..3 {
+            let request = requests.recv_timeout(PATIENCE).expect("a request");
+            assert!(request.starts_with("DELETE /api/v0/instances/4711/ HTTP/1.1\r\n"));
+            assert!(
+                request.contains("\r\nAuthorization: Bearer k1\r\n"),
+                "{request}"
+            );
+        }
+    });
+}
+
+#[test]
+fn without_curl_python_destroys_the_instance() {
+    let python = Command::new("python3")
+        .args(["-c", "import sys; print(sys.executable)"])
+        .output();
+    let Ok(python) = python else {
+        eprintln!("python3 is not here: skipped");
+        return;
+    };
+    let python = String::from_utf8(python.stdout).unwrap();
+    under_each_shell(|shell| {
+        let (url, requests) = market(&[500]);
+        let mut rental = Rental::new(shell);
+        let bin = rental.path("bin");
+        fs::create_dir(&bin).unwrap();
+        for tool in [
+            "mkdir", "chmod", "tr", "sed", "head", "cut", "cat", "date", "sleep", "touch", "grep",
+        ] {
+            let at = ["/usr/bin", "/bin"]
+                .map(|dir| Path::new(dir).join(tool))
+                .into_iter()
+                .find(|path| path.exists())
+                .unwrap();
+            std::os::unix::fs::symlink(at, bin.join(tool)).unwrap();
+        }
+        let wrapper = format!("#!/bin/sh\nexec {} \"$@\"\n", python.trim());
+        fs::write(bin.join("python3"), wrapper).unwrap();
+        fs::set_permissions(bin.join("python3"), fs::Permissions::from_mode(0o755)).unwrap();
+        let whole = ["/usr/bin", "/bin"].map(|dir| Path::new(dir).join(shell));
+        rental.shell = whole
+            .iter()
+            .find(|path| path.exists())
+            .map_or(shell, |path| path.to_str().unwrap().to_owned().leak());
+        rental.start(&[
+            ("PATH", bin.to_str().unwrap()),
+            ("POCPIT_LEASE_UNTIL", "1"),
+            ("POCPIT_VAST_URL", &url),
+            ("CONTAINER_ID", "4711"),
+            ("CONTAINER_API_KEY", "k1"),
+        ]);
+        for _ in 0..2 {
+            let request = requests.recv_timeout(PATIENCE).expect("a request");
+            assert!(request.starts_with("DELETE /api/v0/instances/4711/ HTTP/1.1\r\n"));
+            let request = request.to_lowercase();
+            assert!(
+                request.contains("\r\nauthorization: bearer k1\r\n"),
+                "{request}"
+            );
+            assert!(request.contains("python-urllib"), "{request}");
+        }
+    });
+}
+
+#[test]
+fn a_renewed_lease_defers_the_end_until_it_is_over_too() {
+    under_each_shell(|shell| {
+        let (url, requests) = market(&[]);
+        let mut rental = Rental::new(shell);
+        let lease = rental.path("var/lib/pocpit/lease");
+        fs::create_dir_all(lease.parent().unwrap()).unwrap();
+        fs::write(&lease, FAR).unwrap();
+        rental.start(&[
+            ("POCPIT_LEASE_UNTIL", "1"),
+            ("POCPIT_VAST_URL", &url),
+            ("CONTAINER_ID", "4711"),
+            ("CONTAINER_API_KEY", "k1"),
+        ]);
+        // About ten looks of the watchdog.
+        let early = requests.recv_timeout(Duration::from_millis(500));
+        assert!(early.is_err(), "destroyed under a lease: {early:?}");
+        fs::write(&lease, "2").unwrap();
+        requests
+            .recv_timeout(PATIENCE)
+            .expect("the end of the lease");
+    });
+}
+
+#[test]
+fn the_later_of_order_and_file_wins_and_nonsense_in_the_file_is_ignored() {
+    under_each_shell(|shell| {
+        for file in ["2", "", "soon", "-1", "999999999999999999999999"] {
+            let (url, requests) = market(&[]);
+            let mut rental = Rental::new(shell);
+            fs::create_dir_all(rental.path("var/lib/pocpit")).unwrap();
+            fs::write(rental.path("var/lib/pocpit/lease"), file).unwrap();
+            rental.start(&[
+                ("POCPIT_LEASE_UNTIL", FAR),
+                ("POCPIT_VAST_URL", &url),
+                ("CONTAINER_ID", "4711"),
+                ("CONTAINER_API_KEY", "k1"),
+            ]);
+            let early = requests.recv_timeout(Duration::from_millis(200));
+            assert!(early.is_err(), "{file:?} ended the lease");
+        }
+    });
+}
+
+#[test]
+fn variables_that_the_shell_lacks_are_found_where_the_container_keeps_them() {
+    under_each_shell(|shell| {
+        let (url, requests) = market(&[]);
+        let mut rental = Rental::new(shell);
+        fs::create_dir_all(rental.path("proc/1")).unwrap();
+        let environ =
+            format!("X=1\0POCPIT_LEASE_UNTIL=1\0CONTAINER_ID=4712\0POCPIT_VAST_URL={url}\0");
+        fs::write(rental.path("proc/1/environ"), environ).unwrap();
+        fs::write(rental.path("etc/environment"), "CONTAINER_API_KEY=\"k2\"\n").unwrap();
+        rental.start(&[]);
+        let request = requests.recv_timeout(PATIENCE).expect("a request");
+        assert!(request.starts_with("DELETE /api/v0/instances/4712/ HTTP/1.1\r\n"));
+        assert!(
+            request.contains("\r\nAuthorization: Bearer k2\r\n"),
+            "{request}"
+        );
+    });
+}

@@ -1,0 +1,324 @@
+//! Whole sprints on the simulated world, over real HTTP and real SSH: by the engine's two channels,
+//! and by the program itself.
+
+mod alerts;
+mod exposure;
+mod headless;
+mod hedge;
+mod history;
+mod preflight;
+mod registration;
+mod rig;
+mod told;
+mod viewer;
+
+use pocpit::domain::{GateKind, Mode, ServiceState, Step};
+use pocpit::engine::{Command, QuitChoice};
+use pocpit::world::{Fault, FaultKind, PocVersion, RandomFaults, Scenario};
+
+use rig::Rig;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_carries_a_sprint_through_by_hand() {
+    let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
+    // Given a waiting sprint, when nobody starts it, then nothing is rented, however long it waits.
+    rig.until_gate(GateKind::Start).await;
+    assert!(rig.world.truth().rentals.is_empty());
+    rig.send(Command::Start).await;
+    rig.rent_the_best().await;
+    // When the model is loaded, then the registration waits for the operator,
+    rig.until_gate(GateKind::Register).await;
+    assert!(rig.ours_registered().is_empty());
+    rig.send(Command::Approve(GateKind::Register)).await;
+    // and so does the release.
+    rig.until_gate(GateKind::Release).await;
+    assert_eq!(rig.ours_registered().len(), 1);
+    rig.send(Command::Approve(GateKind::Release)).await;
+    let (report, truth) = rig.end().await;
+    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert_eq!(truth.rentals.len(), 1);
+    let (counted, spent) = (report.cost_usd, truth.spend.dollars());
+    assert!(
+        (counted - spent).abs() < 0.02 * spent,
+        "{counted} counted, {spent} spent"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn auto_passes_every_gate_and_proves() {
+    let rig = Rig::start(Mode::Auto, Scenario::default()).await;
+    let (report, truth) = rig.end().await;
+    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert!(report.weight.is_some_and(|weight| weight.0 > 0));
+    assert_eq!(report.proxy_registered, Some(true));
+    assert_eq!(truth.peak_live_rentals, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poc_of_the_first_version_is_followed_by_the_services_state() {
+    // Given a node whose image is old,
+    let scenario = Scenario {
+        poc_version: PocVersion::First,
+        ..Scenario::default()
+    };
+    let mut rig = Rig::start(Mode::Auto, scenario).await;
+    // when it generates, then its own word says so, and it is told,
+    rig.until("generation", |snapshot| {
+        let service = snapshot.rental.as_ref().and_then(|rental| rental.service);
+        service == Some(ServiceState::Pow) && snapshot.sprint.doing.contains("the node generates")
+    })
+    .await;
+    // and what counts is the weight.
+    let (report, _) = rig.end().await;
+    assert_eq!(report.outcome, "confirmed", "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn switching_to_auto_in_the_middle_carries_on_without_asking() {
+    let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
+    rig.until_gate(GateKind::Start).await;
+    rig.send(Command::Start).await;
+    rig.rent_the_best().await;
+    rig.until_past(Step::Booting).await;
+    rig.send(Command::SetMode(Mode::Auto)).await;
+    let (report, _) = rig.end().await;
+    assert_eq!(report.outcome, "confirmed", "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_before_anything_is_rented_ends_at_once() {
+    let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
+    rig.until_gate(GateKind::Start).await;
+    rig.send(Command::Abort).await;
+    let (report, truth) = rig.end().await;
+    assert_eq!(report.outcome, "aborted");
+    assert!(truth.rentals.is_empty());
+}
+
+async fn abort_in(step: Step) {
+    abort_in_a(step, Scenario::default()).await;
+}
+
+/// A world in which one call takes a while, so that a short step can be seen.
+fn slow(service: &str, call: &str) -> Scenario {
+    let fault = Fault {
+        service: service.into(),
+        call: call.into(),
+        nth: None,
+        probability: None,
+        kind: FaultKind::Delay { seconds: 400.0 },
+    };
+    Scenario {
+        faults: vec![fault],
+        ..Scenario::default()
+    }
+}
+
+/// A sprint that is in this step now. Steps can be shorter than a busy machine's hiccups: a sprint
+/// that went by unseen is followed by another one.
+async fn seen_in(step: Step, scenario: &Scenario) -> Rig {
+    let mut outcomes = Vec::new();
+    for _ in 0..10 {
+        let mut rig = Rig::start(Mode::Auto, scenario.clone()).await;
+        if rig.is_seen_in(step).await {
+            return rig;
+        }
+        outcomes.push(rig.snapshot().sprint.outcome.clone());
+    }
+    panic!("no sprint was ever seen in step {step}: {outcomes:?}");
+}
+
+async fn abort_in_a(step: Step, scenario: Scenario) {
+    let rig = seen_in(step, &scenario).await;
+    rig.send(Command::Abort).await;
+    let (report, truth) = rig.end().await;
+    // A weight that is on the chain is told, whatever was aborted.
+    let ended = matches!(report.outcome.as_str(), "aborted" | "confirmed");
+    assert!(ended, "{report:?}");
+    assert!(
+        truth.rentals.iter().all(|rental| rental.ended.is_some()),
+        "{truth:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_while_choosing_leaves_nothing() {
+    let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
+    rig.until_gate(GateKind::Start).await;
+    rig.send(Command::Start).await;
+    rig.until_gate(GateKind::Rent).await;
+    rig.send(Command::Abort).await;
+    let (report, truth) = rig.end().await;
+    assert_eq!(report.outcome, "aborted");
+    assert!(truth.rentals.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_while_the_rent_call_is_under_way_leaves_nothing() {
+    let scenario = slow("vast", "PUT /api/v0/asks/");
+    let rig = seen_in(Step::Renting, &scenario).await;
+    rig.send(Command::Abort).await;
+    let (report, truth) = rig.end().await;
+    assert_eq!(report.outcome, "aborted", "{report:?}");
+    assert!(
+        truth.rentals.iter().all(|rental| rental.ended.is_some()),
+        "{truth:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_while_booting_leaves_nothing() {
+    abort_in(Step::Booting).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_while_warming_leaves_nothing() {
+    abort_in(Step::Warming).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_while_registering_leaves_nothing() {
+    abort_in_a(Step::Registering, slow("admin", "POST /admin/v1/nodes")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_while_proving_leaves_nothing() {
+    abort_in(Step::Proving).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_while_releasing_leaves_nothing() {
+    abort_in_a(Step::Releasing, slow("vast", "DELETE /api/v0/instances/")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_while_confirming_leaves_nothing() {
+    abort_in(Step::Confirming).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_reply_to_the_rent_call_rents_once() {
+    let rig = Rig::start(Mode::Auto, Scenario::named("lost-reply").unwrap()).await;
+    let (report, truth) = rig.end().await;
+    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert_eq!(truth.rentals.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_link_is_connected_again_and_loses_no_line() {
+    let mut rig = Rig::start(Mode::Auto, Scenario::named("ssh-drops").unwrap()).await;
+    rig.until_past(Step::Proving).await;
+    let snapshot = rig.snapshot();
+    let log = &snapshot.boot_log;
+    let lines: Vec<_> = (log.first_seq()..log.end_seq())
+        .filter_map(|seq| log.line(seq))
+        .map(pocpit::domain::LogLine::text)
+        .collect();
+    let mut once = lines.clone();
+    once.dedup();
+    assert_eq!(lines, once, "no line is there twice");
+    assert!(
+        lines.iter().any(|line| line.contains("vLLM is up")),
+        "{lines:?}"
+    );
+    let (report, _) = rig.end().await;
+    assert_eq!(report.outcome, "confirmed", "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_cockpit_goes_on_with_the_sprint_it_left() {
+    let rig = seen_in(Step::Warming, &Scenario::default()).await;
+    // When the cockpit leaves without taking anything down, and another one starts in its place,
+    rig.send(Command::Quit(QuitChoice::Detach)).await;
+    let rig = rig.restart(Mode::Auto).await;
+    // then the same rental proves.
+    let (report, truth) = rig.end().await;
+    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert_eq!(truth.rentals.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_boot_that_fails_is_taken_down_with_its_cause() {
+    let rig = Rig::start(Mode::Auto, Scenario::named("boot-fails").unwrap()).await;
+    let (report, truth) = rig.end().await;
+    assert_eq!(report.outcome, "failed", "{report:?}");
+    assert!(
+        report
+            .cause
+            .as_deref()
+            .is_some_and(|cause| cause.contains("memory")),
+        "{report:?}"
+    );
+    assert!(truth.rentals.iter().all(|rental| rental.ended.is_some()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rentals_that_cost_more_than_their_offers_are_given_back_and_counted_in_full() {
+    // Given a market that charges more than it offers, when auto rents there,
+    let scenario = Scenario {
+        random_faults: RandomFaults {
+            dearer: 1.0,
+            ..RandomFaults::default()
+        },
+        ..Scenario::default()
+    };
+    let rig = Rig::start(Mode::Auto, scenario).await;
+    let (report, truth) = rig.end().await;
+    // then no such rental is kept, and none is counted too cheap.
+    assert_eq!(report.outcome, "failed", "{report:?}");
+    let cause = report.cause.as_deref().unwrap_or_default();
+    assert!(cause.starts_with("dearer_than_agreed"), "{cause}");
+    assert!((1..=3).contains(&truth.rentals.len()), "{truth:?}");
+    let (counted, spent) = (report.cost_usd, truth.spend.dollars());
+    assert!(counted > 0.98 * spent, "{counted} counted, {spent} spent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_for_one_epoch_is_not_rented_again_for_it() {
+    // Given an image that fails on every machine, when auto goes on by itself,
+    let scenario = Scenario::named("boot-fails").unwrap();
+    let mut rig = Rig::start_and_go_on(Mode::Auto, scenario).await;
+    rig.until("an epoch", |snapshot| snapshot.sprint.epoch.is_some())
+        .await;
+    let epoch = rig.snapshot().sprint.epoch;
+    rig.until("the next epoch", |snapshot| {
+        snapshot.sprint.step == Step::Waiting && snapshot.sprint.epoch > epoch
+    })
+    .await;
+    // then it waits for the next epoch, and a restart does so too.
+    assert_eq!(rig.world.truth().rentals.len(), 1);
+    rig.send(Command::Quit(QuitChoice::Detach)).await;
+    let mut rig = rig.restart(Mode::Auto).await;
+    rig.until("the next epoch", |snapshot| {
+        snapshot.sprint.step == Step::Waiting && snapshot.sprint.epoch > epoch
+    })
+    .await;
+    assert_eq!(rig.world.truth().rentals.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rental_with_our_label_that_nobody_knows_of_is_taken_down() {
+    // Given a rental of ours that no journal has: its machine died with the disk.
+    let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
+    rig.until_gate(GateKind::Start).await;
+    let orphan = rig.rent_behind_its_back("pocpit/demo/300/1-orphan").await;
+    let neighbour = rig.rent_behind_its_back("somebody-elses").await;
+    // When the cockpit only waits, then it is found and destroyed, and the other one is left alone.
+    let ended = |id| {
+        let rentals = rig.world.truth().rentals;
+        rentals
+            .iter()
+            .find(|rental| rental.id == id)
+            .map(|rental| rental.ended.is_some())
+    };
+    for _ in 0..1_200 {
+        if ended(orphan.0) == Some(true) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(
+        (ended(orphan.0), ended(neighbour.0)),
+        (Some(true), Some(false))
+    );
+}

@@ -1,0 +1,293 @@
+//! The tunnel: requests through it, over drops and in crowds.
+
+use std::net::SocketAddr;
+
+use pocpit::ports::{CallbackForward, TunnelSpec};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::*;
+use crate::ssh::wire::Wire;
+
+/// A server that answers every request with its request line, and streams when asked to.
+async fn http_server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(serve_http(stream));
+        }
+    });
+    address
+}
+
+async fn serve_http(mut stream: TcpStream) {
+    let mut request = Vec::new();
+    let mut buffer = [0; 4096];
+    while !request.windows(4).any(|four| four == b"\r\n\r\n") {
+        let count = stream.read(&mut buffer).await.unwrap_or(0);
+        if count == 0 {
+            return;
+        }
+        request.extend_from_slice(&buffer[..count]);
+    }
+    let line = String::from_utf8_lossy(&request)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    if line.contains("/hang") {
+        // The client's end is the only one.
+        let _ = stream.read(&mut buffer).await;
+        return;
+    }
+    if line.contains("/stream") {
+        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        for piece in ["one", "two"] {
+            let chunk = format!("{:x}\r\n{piece}\r\n", piece.len());
+            stream.write_all(chunk.as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+            // The second piece waits until the test has seen the first: it reads a byte for that.
+            if piece == "one" {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+            }
+        }
+        stream.write_all(b"0\r\n\r\n").await.unwrap();
+        return;
+    }
+    let reply = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{line}",
+        line.len()
+    );
+    stream.write_all(reply.as_bytes()).await.unwrap();
+}
+
+fn any() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+fn spec(api: SocketAddr) -> TunnelSpec {
+    TunnelSpec {
+        api_listen: any(),
+        inference_listen: any(),
+        api_port: api.port(),
+        inference_port: api.port(),
+        callback: None,
+    }
+}
+
+fn http() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(PATIENCE)
+        .build()
+        .unwrap()
+}
+
+/// Two hundred requests at once, each with an answer of its own.
+async fn crowd(http: &reqwest::Client, end: SocketAddr) {
+    let requests = (0..200).map(|number| {
+        let request = http
+            .post(format!("http://{end}/{number}"))
+            .body(vec![b'x'; 2_000]);
+        async move { request.send().await?.text().await }
+    });
+    let answers = futures_util::future::join_all(requests).await;
+    for (number, text) in answers.into_iter().enumerate() {
+        assert_eq!(text.unwrap(), format!("POST /{number} HTTP/1.1"));
+    }
+}
+
+/// `POCPIT_LOAD_SECONDS` says for how long; ten minutes without it.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes ten minutes"]
+async fn two_hundred_requests_at_once_for_ten_minutes_lose_none() {
+    let Some(scene) = Scene::new(Kind::Sshd).await else {
+        return;
+    };
+    let seconds = std::env::var("POCPIT_LOAD_SECONDS");
+    let seconds = seconds.map_or(600, |seconds| seconds.parse().unwrap());
+    let session = scene.connect().await;
+    let ends = session
+        .open_tunnel(&spec(http_server().await))
+        .await
+        .unwrap();
+    let (http, begin) = (http(), std::time::Instant::now());
+    let (mut rounds, mut slowest) = (0_u64, Duration::ZERO);
+    while begin.elapsed() < Duration::from_secs(seconds) {
+        let round = std::time::Instant::now();
+        crowd(&http, ends.inference).await;
+        slowest = slowest.max(round.elapsed());
+        rounds += 1;
+    }
+    let took = begin.elapsed();
+    println!(
+        "{} requests in {took:.0?}, none lost; the slowest two hundred took {slowest:.2?}",
+        rounds * 200
+    );
+    assert_eq!(session.traffic().sent, rounds * 200 * 2_000);
+    session.close().await;
+}
+
+for_both_peers! {
+    async fn requests_go_through_the_tunnel_with_and_without_a_version(scene: Scene) {
+        let session = scene.connect().await;
+        let ends = session.open_tunnel(&spec(http_server().await)).await.unwrap();
+        let http = http();
+        for (path, arrives) in [("/v3.0.8/api/v1/state?x=1", "GET /api/v1/state?x=1 HTTP/1.1"), ("/v1/models", "GET /v1/models HTTP/1.1")] {
+            for end in [ends.api, ends.inference] {
+                let text = http.get(format!("http://{end}{path}")).send().await.unwrap().text().await.unwrap();
+                assert_eq!(text, arrives);
+            }
+        }
+        session.close().await;
+    }
+
+    async fn a_stream_arrives_piece_by_piece(scene: Scene) {
+        let session = scene.connect().await;
+        let ends = session.open_tunnel(&spec(http_server().await)).await.unwrap();
+        let mut reply = http().get(format!("http://{}/stream", ends.api)).send().await.unwrap();
+        assert_eq!(reply.chunk().await.unwrap().unwrap(), "one", "the first piece does not wait for the second");
+        assert_eq!(reply.chunk().await.unwrap().unwrap(), "two");
+        session.close().await;
+    }
+
+    async fn the_callback_finds_its_way_back(scene: Scene) {
+        let session = scene.connect().await;
+        let target = http_server().await;
+        let remote_port = free_port().await;
+        let callback = CallbackForward { remote_port, target: target.to_string() };
+        session.open_tunnel(&TunnelSpec { callback: Some(callback), ..spec(target) }).await.unwrap();
+        // When something on the rental calls the port,
+        let mut inside = scene.peer.connect_inside(remote_port).await;
+        inside.write_all(b"POST /v2/poc-batches/generated HTTP/1.1\r\n\r\n").await.unwrap();
+        let mut reply = String::new();
+        inside.read_to_string(&mut reply).await.unwrap();
+        // then it reaches the target here.
+        assert!(reply.ends_with("POST /v2/poc-batches/generated HTTP/1.1"), "{reply}");
+        session.close().await;
+    }
+
+    async fn a_link_that_died_in_silence_keeps_no_port_from_the_next_one(scene: Scene) {
+        let target = http_server().await;
+        let remote_port = free_port().await;
+        let callback = CallbackForward { remote_port, target: target.to_string() };
+        let spec = TunnelSpec { callback: Some(callback), ..spec(target) };
+        let wire = Wire::to(&scene.peer.endpoint()).await;
+        let session = scene.remote.connect(ID, &wire.endpoint()).await.unwrap();
+        session.open_tunnel(&spec).await.unwrap();
+        // When nothing comes through any more and the host is not told that the client is gone,
+        wire.die();
+        session.close().await;
+        // then the next session has the callback's port all the same.
+        let next = scene.connect().await;
+        next.open_tunnel(&spec).await.unwrap();
+        let mut inside = scene.peer.connect_inside(remote_port).await;
+        inside.write_all(b"GET /again HTTP/1.1\r\n\r\n").await.unwrap();
+        let mut reply = String::new();
+        inside.read_to_string(&mut reply).await.unwrap();
+        assert!(reply.ends_with("GET /again HTTP/1.1"), "{reply}");
+        next.close().await;
+    }
+
+    async fn a_port_that_another_program_has_is_left_to_it(scene: Scene) {
+        let target = http_server().await;
+        let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let remote_port = match scene.peer {
+            Peer::Sshd(_) => other.local_addr().unwrap().port(),
+            // The played machine has ports of its own, and no program that takes one.
+            Peer::Played { .. } => return,
+        };
+        let callback = CallbackForward { remote_port, target: target.to_string() };
+        let session = scene.connect().await;
+        let refused = session.open_tunnel(&TunnelSpec { callback: Some(callback), ..spec(target) }).await;
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains(&format!("port {remote_port}")), "{error}");
+        // The other program still has it.
+        let client = tokio::net::TcpStream::connect(("127.0.0.1", remote_port));
+        let (accepted, connected) = tokio::join!(other.accept(), client);
+        assert!(accepted.is_ok() && connected.is_ok());
+        session.close().await;
+    }
+
+    async fn two_hundred_requests_at_once_are_all_answered_again_and_again(scene: Scene) {
+        let session = scene.connect().await;
+        let ends = session.open_tunnel(&spec(http_server().await)).await.unwrap();
+        for _ in 0..3 {
+            crowd(&http(), ends.inference).await;
+        }
+        // What went through was counted.
+        let traffic = session.traffic();
+        assert_eq!(traffic.sent, 3 * 200 * 2_000);
+        assert!(traffic.received > 3 * 200 * 16, "{traffic:?}");
+        session.close().await;
+    }
+
+    async fn the_round_trip_of_a_slow_link_is_measured(scene: Scene) {
+        let wire = Wire::to(&scene.peer.endpoint()).await;
+        let session = scene.remote.connect(ID, &wire.endpoint()).await.unwrap();
+        let ends = session.open_tunnel(&spec(http_server().await)).await.unwrap();
+        assert_eq!(session.traffic().round_trip, None);
+        wire.delay(Duration::from_millis(40));
+        http().get(format!("http://{}/x", ends.api)).send().await.unwrap();
+        let round_trip = session.traffic().round_trip.unwrap();
+        assert!(round_trip >= Duration::from_millis(80), "{round_trip:?}");
+        session.close().await;
+    }
+
+    async fn a_drop_fails_what_is_under_way_and_the_next_session_serves_what_waits(scene: Scene) {
+        let session = scene.connect().await;
+        let spec = spec(http_server().await);
+        let ends = session.open_tunnel(&spec).await.unwrap();
+        let get = |path: &str| tokio::spawn(http().get(format!("http://{}/{path}", ends.api)).send());
+        let before = get("before").await.unwrap().unwrap();
+        assert_eq!(before.text().await.unwrap(), "GET /before HTTP/1.1");
+        let under_way = get("hang");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        // When the link is lost,
+        scene.peer.cut_links();
+        // then the request that was under way is told so,
+        let reply = under_way.await.unwrap().unwrap();
+        assert_eq!(reply.status(), 502);
+        assert!(reply.text().await.unwrap().contains("under way"));
+        // and one that comes now waits for the next session at the same address.
+        let waiting = get("waiting");
+        session.close().await;
+        let session = scene.connect().await;
+        assert_eq!(session.open_tunnel(&spec).await.unwrap(), ends);
+        let reply = waiting.await.unwrap().unwrap();
+        assert_eq!(reply.text().await.unwrap(), "GET /waiting HTTP/1.1");
+        // What was measured is that of the rental and not of the session.
+        assert!(session.traffic().received > 0);
+        session.close().await;
+        // The ends close when they are told to, and not before.
+        TcpStream::connect(ends.api).await.unwrap();
+        scene.remote.close_tunnel(ID).await;
+        eventually("the end of the listener", async || TcpListener::bind(ends.api).await.is_ok()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() {
+    let scene = Scene::new(Kind::Played).await.unwrap();
+    let session = scene.connect().await;
+    let taken = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let _held = TcpListener::bind(taken).await.unwrap();
+    let spec = TunnelSpec {
+        api_listen: taken,
+        ..spec(any())
+    };
+    let error = session.open_tunnel(&spec).await.unwrap_err();
+    assert!(
+        matches!(&error, LinkError::Listen { address, .. } if *address == taken.to_string()),
+        "{error}"
+    );
+    session.close().await;
+}
