@@ -1,6 +1,5 @@
 //! The units in `assets/`, as a service manager reads them.
 
-
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! The mouse, as a terminal sends it.
 
-use crate::sim::Sim;
 use crate::cockpit_terminal::{Terminal, pocpit};
+use crate::sim::Sim;
 
 /// Presses the left button on the first place that shows this.
 fn click(terminal: &mut Terminal, text: &str) {

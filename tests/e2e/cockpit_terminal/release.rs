@@ -8,8 +8,8 @@ use pocpit::ports::Market as _;
 use pocpit::vast::{RateLimit, VastClient};
 use secrecy::ExposeSecret as _;
 
-use crate::sim::Sim;
 use crate::cockpit_terminal::{Terminal, pocpit};
+use crate::sim::Sim;
 
 #[test]
 fn without_a_name_release_asks_whose_rentals_are_meant() {

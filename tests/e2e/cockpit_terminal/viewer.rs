@@ -3,8 +3,8 @@
 use std::io::{BufRead as _, BufReader, Lines};
 use std::process::{Child, ChildStderr, Stdio};
 
-use crate::sim::Sim;
 use crate::cockpit_terminal::{Terminal, pocpit};
+use crate::sim::Sim;
 
 fn cockpit(sim: &Sim) -> Terminal {
     Terminal::start(100, 30, &["--config", &sim.config])

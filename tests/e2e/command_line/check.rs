@@ -8,9 +8,9 @@ use pocpit::ports::NetworkNode as _;
 use serde_json::Value;
 
 use super::{Home, Ran, config_of, ran};
-use crate::sim::Sim;
 use crate::command_line::proxy::Proxy;
 use crate::command_line::relay::{Mood, Relay};
+use crate::sim::Sim;
 
 /// A served world, and what there is beside it.
 struct Scene {

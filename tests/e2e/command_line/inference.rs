@@ -14,9 +14,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
-use crate::sim::Sim;
 use crate::command_line::proxy::Proxy;
 use crate::command_line::{Home, config_of};
+use crate::sim::Sim;
 
 /// Nothing here takes this long, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -12,9 +12,9 @@ use pocpit::journal::{Journal, Record};
 use serde_json::{Value, json};
 
 use super::{Home, config_of, ran};
-use crate::sim::Sim;
 use crate::command_line::proxy::Proxy;
 use crate::command_line::ssh::{note, running};
+use crate::sim::Sim;
 
 /// What the program gives for each command with `--json`.
 static SCHEMAS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {

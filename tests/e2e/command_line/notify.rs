@@ -373,7 +373,10 @@ fn a_receiver_that_comes_late_is_told_as_long_as_it_is_tried() {
     let rest: Vec<String> = said.map_while(Result::ok).collect();
     // and nothing is kept.
     assert!(!rest.join("\n").contains("is kept"), "{rest:?}");
-    let left = crate::command_line::config_of(&sim).paths.state_dir.join("outbox.d");
+    let left = crate::command_line::config_of(&sim)
+        .paths
+        .state_dir
+        .join("outbox.d");
     assert_eq!(std::fs::read_dir(left).unwrap().count(), 0);
 }
 

@@ -7,8 +7,8 @@ use pocpit::domain::{BootEnd, Duration, InstanceId, MachineId, PastBoot};
 use pocpit::journal::{Journal, Record};
 use serde_json::Value;
 
-use crate::sim::Sim;
 use super::{Home, Ran, ran};
+use crate::sim::Sim;
 
 struct Scene {
     home: Home,

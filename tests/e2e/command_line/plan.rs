@@ -8,8 +8,8 @@ use pocpit::journal::{Journal, Record};
 use serde_json::Value;
 
 use super::{Home, Ran, config_of, ran};
-use crate::sim::Sim;
 use crate::command_line::proxy::Proxy;
+use crate::sim::Sim;
 
 /// Runs `plan` on a served world, with these variables in its environment.
 fn plan(environment: &[(&str, &str)]) -> (Ran, Ran) {

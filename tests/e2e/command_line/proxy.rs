@@ -11,8 +11,8 @@ use pocpit::network_node::{NetworkNodeClient, RegistrationState, registration_st
 use pocpit::ports::NetworkNode as _;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::sim::Sim;
 use crate::command_line::{Home, config_of};
+use crate::sim::Sim;
 
 /// Nothing here takes this long, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -8,8 +8,8 @@ use pocpit::ports::Market as _;
 use pocpit::vast::{RateLimit, VastClient};
 use serde_json::Value;
 
-use crate::sim::Sim;
 use crate::command_line::{Home, Ran, config_of, rent};
+use crate::sim::Sim;
 
 struct Scene {
     home: Home,

@@ -17,8 +17,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use crate::sim::Sim;
 use crate::command_line::{Home, Ran, config_of, ran, rent};
+use crate::sim::Sim;
 
 /// A served world with what a test needs to look into it.
 struct Account {
