@@ -4,54 +4,38 @@
 //! its own that reports back. The cockpit and the headless mode use the same engine by the same
 //! two channels: snapshots out, commands in.
 
+mod alerts;
 pub mod attach;
-mod began;
-mod chain_alerts;
 mod clock;
-mod condition;
-mod confirmation;
-mod core;
-mod credit;
-mod drill;
-mod exec;
-mod front;
-mod heartbeat;
-mod inference;
-mod link;
-mod market_log;
-mod memory;
-mod missed;
-mod nodes;
+mod commands;
+mod effects;
+mod failpoint;
+mod journal_writer;
+mod lifecycle;
 mod observe;
-mod page;
-mod past;
-pub mod preflight;
-mod price;
 mod publish;
-mod reads;
 mod reconcile;
+mod release_only;
 mod rental;
-mod rental_log;
-mod see;
-mod settle;
+mod rules;
+mod run;
 mod snapshot;
+mod state;
 mod supervise;
-mod told;
-mod watched;
-mod workload;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use alerts::condition::Condition;
 pub use clock::{ScaledClock, SystemClock};
-pub use condition::Condition;
-pub use core::{EndAfter, EngineHandle, EngineOptions, Pace, saved_sprint, start};
-pub use drill::{Part, drill};
-pub use exec::needs;
-pub use publish::{caps_of, lead_of, sprint_rules};
-pub use reconcile::{Absence, NEVER_SEEN, Order, Readings, foreign, plan, prove_absence};
-pub use rental_log::RentalLogs;
-pub use see::CLOCK_SLACK;
+pub use effects::{preflight, requests::needs};
+pub use failpoint::{Part, drill};
+pub use lifecycle::resume::saved_sprint;
+pub use reconcile::absence::{Absence, prove_absence};
+pub use reconcile::plan::{NEVER_SEEN, Order, Readings, foreign, plan};
+pub use rental::log_store::RentalLogs;
+pub use rules::{caps_of, lead_of, sprint_rules};
+pub use run::{EngineHandle, start};
 pub use snapshot::{
     Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,
     ConfirmationEstimate, GateSnapshot, HeightEstimate, LastReads, LinkSnapshot, MoneySnapshot,
@@ -59,6 +43,7 @@ pub use snapshot::{
     QuitChoice, RejectedOffer, RentalSnapshot, SearchState, Snapshot, SprintSnapshot,
     StageEstimate, TimeBand, TunnelRate, UpgradeEstimate, WorldKind,
 };
+pub use state::{CLOCK_SLACK, EndAfter, EngineOptions, Pace};
 
 pub use supervise::{Panicked, caught};
 

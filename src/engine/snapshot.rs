@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::condition::Condition;
+use super::alerts::condition::Condition;
 use crate::domain::{
     Aim, AvoidedMachine, Blocks, BootFault, BootStage, BootTally, BootTimes, ChainPhase, CockpitId,
     ConfirmationEvent, Duration, EpochIndex, EpochParams, EpochStages, GateKind, GpuDevice, Height,

@@ -1,12 +1,10 @@
 //! Keeps a panic in one part of the program from being the end of another.
 
-use std::any::Any;
-use std::panic::AssertUnwindSafe;
-
-use futures_util::FutureExt as _;
-
 use crate::domain::Duration;
 use crate::ports::Clock;
+use futures_util::FutureExt as _;
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 
 const BEGINS_AGAIN_AFTER: Duration = Duration::seconds(5);
 
@@ -30,7 +28,7 @@ pub async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
 
 /// Runs to the end, and from the beginning after every panic: a poller that is gone would leave the
 /// engine blind without anybody noticing.
-pub(super) async fn outlive<F, Fut>(what: &str, clock: &dyn Clock, mut work: F)
+pub(crate) async fn outlive<F, Fut>(what: &str, clock: &dyn Clock, mut work: F)
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = ()>,

@@ -1,0 +1,176 @@
+//! What is wrong with the chain or with those who tell of it, for people.
+
+use crate::chain::epoch;
+use crate::chain::sources::Standstill;
+use crate::domain::{ConfirmationPhase, Duration, SourceHealth, SourceStatus, Time};
+use crate::engine::alerts::condition::Condition;
+use crate::engine::alerts::onset::Began;
+use crate::engine::snapshot::{Alert, AlertLevel};
+use crate::engine::state::Engine;
+
+/// A change of parameters is news for so long.
+const CHANGE_IS_NEWS: Duration = Duration::hours(24);
+
+impl Engine {
+    pub(crate) fn chain_alerts(&self, now: Time, began: &mut Began) -> Vec<Alert> {
+        let mut alerts = Vec::new();
+        if let Some(trouble) = &self.seen.chain_trouble {
+            alerts.push(began.alert(
+                Condition::ChainUnread,
+                now,
+                AlertLevel::Warning,
+                format!("the chain cannot be read: {trouble}"),
+                "check chain.public_api; nothing is rented meanwhile",
+            ));
+        }
+        if let Some(since) = self.block_clock.stalled_since() {
+            alerts.push(standstill(self.sources.standstill(now, since), since));
+        }
+        alerts.extend(self.sources.statuses().iter().filter_map(unreliable));
+        let changed = self.sources.changed();
+        if let Some((at, change)) = changed.filter(|(at, _)| now - *at <= CHANGE_IS_NEWS) {
+            alerts.push(Alert {
+                condition: Condition::ParametersChanged,
+                level: AlertLevel::Notice,
+                text: format!("parameters of the chain changed: {change}"),
+                advice: "the plan follows by itself; see whether lead and budget still fit"
+                    .to_owned(),
+                since: *at,
+            });
+        }
+        alerts.extend(self.confirmation_alert(now, began));
+        alerts.extend(self.upgrade_alert(now, began));
+        alerts.extend(self.first_start_alert(now, began));
+        alerts
+    }
+
+    /// Said before the first sprint only: later it is known.
+    fn first_start_alert(&self, now: Time, began: &mut Began) -> Option<Alert> {
+        let mut reports = self.ledger.reports().iter();
+        let first =
+            !reports.any(|(_, report)| report.was_tried()) && self.sprint.rental().is_none();
+        let risk = self.risk().filter(|_| first)?;
+        Some(began.alert(
+            Condition::FirstStart,
+            now,
+            AlertLevel::Notice,
+            risk.trim().to_owned(),
+            "poc.release chooses a policy",
+        ))
+    }
+
+    fn upgrade_alert(&self, now: Time, began: &mut Began) -> Option<Alert> {
+        let upgrade = self.upgrade().filter(|known| known.at.blocks_left.0 > 0)?;
+        let holds = self
+            .sprint
+            .stages()
+            .is_some_and(|stages| upgrade.at.height <= stages.poc_validation_end);
+        let effect = match (holds, self.sprint.rental()) {
+            (false, _) => "after the next PoC: the plan stays",
+            (true, None) => "before the next PoC is over: nothing is rented until it has passed",
+            (true, Some(_)) => "before the PoC is over, and a rental is there already",
+        };
+        Some(began.alert(
+            Condition::Upgrade(upgrade.at.height),
+            now,
+            if holds {
+                AlertLevel::Warning
+            } else {
+                AlertLevel::Notice
+            },
+            format!(
+                "the upgrade {} halts the chain at height {}, {effect}",
+                upgrade.name, upgrade.at.height
+            ),
+            "see that your nodes are ready for it; the chain goes on when most are",
+        ))
+    }
+
+    /// What a confirmation `PoC` that is under way means for the epoch's reward.
+    fn confirmation_alert(&self, now: Time, began: &mut Began) -> Option<Alert> {
+        let (_, view) = self.seen.view.as_ref()?;
+        let event = view.confirmation.as_ref()?;
+        let stages = epoch::confirmation_stages(event, &view.params);
+        let phase = epoch::confirmation_phase_at(&stages, view.height);
+        if matches!(
+            phase,
+            ConfirmationPhase::Inactive | ConfirmationPhase::Completed
+        ) {
+            return None;
+        }
+        let condition = Condition::Confirmation(event.epoch, event.sequence);
+        // Its beginning is kept also while there is nothing to say of it.
+        began.since(condition.clone(), now);
+        let alert = |level, text, advice: &str| began.alert(condition, now, level, text, advice);
+        let holds = self
+            .sprint
+            .rental()
+            .is_some_and(|rental| now < rental.lease_until)
+            && !self.sprint.is_releasing();
+        if holds {
+            let text = format!(
+                "a confirmation PoC is under way until height {}: the rental is held until then",
+                stages.validation_end
+            );
+            return Some(alert(AlertLevel::Notice, text, "let it work"));
+        }
+        let mut reports = self.ledger.reports().iter().rev();
+        let (_, earned) = reports.find(|(_, report)| {
+            report.epoch == Some(event.epoch) && report.weight.is_some_and(|weight| weight.0 > 0)
+        })?;
+        let weight = earned.weight.unwrap_or_default();
+        let text = format!(
+            "a confirmation PoC is under way and the node of epoch {} was given back: its weight of {weight} is not confirmed, and the epoch's reward is lost if your other nodes weigh too little",
+            event.epoch
+        );
+        Some(alert(
+            AlertLevel::Critical,
+            text,
+            "`pocpit plan` says what other release policies cost; poc.release chooses one",
+        ))
+    }
+}
+
+fn standstill(standstill: Standstill, since: Time) -> Alert {
+    let (text, advice) = match standstill {
+        Standstill::Halted { witnesses } => (
+            format!("the chain is halted: {witnesses} sources show no new block"),
+            "nothing is rented until it moves; what is rented costs money meanwhile, until its lease ends",
+        ),
+        Standstill::Unproven => (
+            "the chain shows no new block".to_owned(),
+            "nothing is rented until it moves; compare another source",
+        ),
+    };
+    Alert {
+        condition: Condition::ChainStands,
+        level: AlertLevel::Warning,
+        text,
+        advice: advice.to_owned(),
+        since,
+    }
+}
+
+/// What is wrong with a source, if anything is.
+fn unreliable(status: &SourceStatus) -> Option<Alert> {
+    let lag = status
+        .lag
+        .map_or_else(String::new, |lag| format!(" ({lag} blocks behind)"));
+    let wrong = match &status.health {
+        SourceHealth::Good => return None,
+        SourceHealth::CatchingUp => format!("is catching up{lag}: its height is old"),
+        SourceHealth::Behind => format!("is behind the chain{lag}"),
+        SourceHealth::Ahead => "tells a height that the chain cannot have".to_owned(),
+        SourceHealth::WentBack { from } => format!("went back from height {from}{lag}"),
+        SourceHealth::Contradicts(why) => format!("contradicts itself: {why}"),
+        SourceHealth::Silent(why) => format!("does not answer: {why}"),
+    };
+    Some(Alert {
+        condition: Condition::SourceUnreliable(status.source.clone()),
+        level: AlertLevel::Notice,
+        text: format!("{} {wrong}", status.source),
+        advice: "the others decide; replace it in chain.public_api or chain.rpc if it stays so"
+            .to_owned(),
+        since: status.since,
+    })
+}

@@ -1,0 +1,11 @@
+//! Alerts: what is wrong, since when, and when a notice of it is sent.
+
+pub(crate) mod chain;
+pub(crate) mod collect;
+pub(crate) mod condition;
+pub(crate) mod credit;
+pub(crate) mod dispatch;
+pub(crate) mod heartbeat;
+pub(crate) mod notice_body;
+pub(crate) mod onset;
+pub(crate) mod tracker;

@@ -1,0 +1,46 @@
+//! Commands of the operator.
+
+use crate::domain::{Step, Time};
+use crate::engine::snapshot::{Command, QuitChoice};
+use crate::engine::state::Engine;
+use crate::flow::Event;
+use crate::journal::Record;
+
+impl Engine {
+    pub(crate) fn obey(&mut self, order: &Command) {
+        let now = self.ports.clock.now();
+        tracing::info!("command: {order:?}");
+        match *order {
+            Command::SetMode(mode) => self.feed(now, Event::ModeChanged(mode)),
+            // An operator may try the same PoC again; by itself nothing is rented for it twice.
+            Command::Start if self.sprint.step() == Step::Done => self.next_sprint(now, None),
+            Command::Start => self.feed(now, Event::Approved(crate::domain::GateKind::Start)),
+            Command::RefreshOffers => self.feed(now, Event::RefreshRequested),
+            Command::Rent { offer, agreed } => self.feed(now, Event::OfferPicked { offer, agreed }),
+            Command::Approve(kind) => self.feed(now, Event::Approved(kind)),
+            Command::ChangeNode { ref node, change } => self.change_node(node.clone(), change),
+            Command::AvoidMachine(machine) => {
+                self.avoid_machine(machine, "the operator avoids it".to_owned());
+                self.feed(now, Event::RefreshRequested);
+            }
+            Command::AllowMachine(machine) => {
+                self.record(&Record::MachineAllowed { machine });
+                self.feed(now, Event::RefreshRequested);
+            }
+            Command::Abort => self.feed(now, Event::AbortRequested),
+            Command::Quit(choice) => self.quit(now, choice),
+        }
+    }
+
+    fn quit(&mut self, now: Time, choice: QuitChoice) {
+        let idle = self.sprint.rentals().next().is_none()
+            && !self.sprint.is_renting()
+            && !self.sprint.is_releasing();
+        if choice == QuitChoice::Detach || idle {
+            self.quitting = Some(QuitChoice::Detach);
+            return;
+        }
+        self.quitting = Some(QuitChoice::Release);
+        self.feed(now, Event::AbortRequested);
+    }
+}

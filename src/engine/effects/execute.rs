@@ -1,0 +1,158 @@
+//! Runs effects: journals the intent, starts the task, reports the outcome. The intent of
+//! everything that changes the world outside is durable before the call is made (law 1).
+
+use crate::domain::{InstanceId, MachineId, NodeId, Workload};
+use crate::engine::effects::preflight::{examine, examine_chain};
+use crate::engine::observe::observation::Observation;
+use crate::engine::state::Engine;
+use crate::flow::{Effect, Event};
+use crate::journal::Record;
+
+impl Engine {
+    pub(crate) fn execute(&mut self, effect: Effect) {
+        let key = effect.key();
+        match effect {
+            Effect::SearchOffers { .. } => self.search(effect),
+            Effect::Preflight => self.preflight(key),
+            Effect::Rent {
+                offer,
+                label,
+                reserved,
+                lease_until,
+            } => self.rent(&offer, label, reserved, lease_until),
+            Effect::FindLabel(label) => self.find_label(label),
+            Effect::VoidRent { label, reason } => {
+                self.record(&Record::RentVoided { label, reason });
+            }
+            Effect::Adopt { label, instance } => {
+                self.record(&Record::Rented { label, instance });
+            }
+            Effect::StartModel { instance, .. } => self.start_model(key, instance),
+            Effect::Register { node, instance } => self.register(node, instance),
+            Effect::Enable(node) => self.enable(node),
+            Effect::Disable(node) => self.disable(node),
+            Effect::Unregister(node) => self.unregister(node),
+            Effect::Destroy { instance, .. } => self.destroy(key, instance),
+            Effect::RestoreProxy => self.restore_proxy(),
+            Effect::ReadWeight { epoch, node } => self.read_weight(key, epoch, node),
+            Effect::RememberBoot {
+                instance,
+                offer,
+                took,
+                end,
+            } => self.remember_boot(instance, &offer, took, end),
+            Effect::AvoidMachine { machine, reason } => self.avoid_machine(machine, reason),
+        }
+    }
+
+    pub(crate) fn avoid_machine(&mut self, machine: MachineId, reason: String) {
+        let until = self.ports.clock.now() + self.config.vast.avoid_for;
+        tracing::warn!("machine {machine} is avoided until {until}: {reason}");
+        self.record(&Record::MachineAvoided {
+            machine,
+            until,
+            reason,
+        });
+    }
+
+    fn search(&mut self, effect: Effect) {
+        self.seen.searching = true;
+        let (ports, query) = (self.ports.clone(), self.config.vast.query.clone());
+        self.spawn("search", async move {
+            // A key that the account lacks would only show up as a rental that lets nobody in.
+            let keyed = ports
+                .market
+                .ensure_account_key(ports.remote.public_key())
+                .await;
+            let offers = match keyed {
+                Ok(()) => ports.market.search(&query, ports.clock.now()).await,
+                Err(error) => Err(error),
+            };
+            let account = ports.market.account().await;
+            Observation::Searched {
+                effect,
+                offers,
+                account,
+            }
+        });
+    }
+
+    fn preflight(&mut self, key: &'static str) {
+        match self.workload() {
+            Workload::MlNode => self.preflight_for_a_node(key),
+            Workload::Vllm => self.preflight_for_serving(key),
+        }
+    }
+
+    /// What registers nothing asks nothing of the Network Node.
+    fn preflight_for_serving(&mut self, key: &'static str) {
+        let (ports, config) = (self.ports.clone(), self.config.clone());
+        self.spawn(key, async move {
+            let now = ports.clock.now();
+            let preflight = examine_chain(ports.chain.as_ref(), now, &config).await;
+            Observation::Done {
+                key,
+                records: Vec::new(),
+                events: vec![Event::PreflightTaken(preflight)],
+            }
+        });
+    }
+
+    fn preflight_for_a_node(&mut self, key: &'static str) {
+        let (ports, config) = (self.ports.clone(), self.config.clone());
+        self.spawn(key, async move {
+            let (chain, node) = (ports.chain.as_ref(), ports.network_node.as_ref());
+            // What is left over of ours holds its address until it is gone.
+            let examined = examine(chain, node, ports.clock.now(), &config, &[]).await;
+            let event = Event::PreflightTaken(examined.preflight);
+            Observation::Relisted {
+                key,
+                events: vec![event],
+                nodes: examined.nodes,
+            }
+        });
+    }
+
+    fn start_model(&mut self, key: &'static str, instance: InstanceId) {
+        let ends = self.watched(instance).and_then(|watched| watched.link.ends);
+        let Some(ends) = ends else {
+            return;
+        };
+        let (ports, model) = (self.ports.clone(), self.config.mlnode.model.clone());
+        let workload = self.workload();
+        self.spawn(key, async move {
+            let node = ports.mlnodes.at(workload, ends.api);
+            let event = match node.start_model(&model).await {
+                Ok(()) => Event::ModelStartAccepted,
+                Err(error) => Event::ModelStartFailed(error),
+            };
+            Observation::Done {
+                key,
+                records: Vec::new(),
+                events: vec![event],
+            }
+        });
+    }
+
+    fn read_weight(&mut self, key: &'static str, epoch: crate::domain::EpochIndex, node: NodeId) {
+        let (ports, participant) = (self.ports.clone(), self.config.chain.participant.clone());
+        self.spawn(key, async move {
+            let events = match ports.chain.weight(&participant, &node).await {
+                Ok(reading) => vec![Event::WeightRead {
+                    for_our_epoch: reading.epoch.is_none_or(|listed| listed == epoch),
+                    weight: reading.node,
+                    participant: reading.participant,
+                }],
+                Err(error) => {
+                    tracing::warn!("the weight is not known yet: {error}");
+                    Vec::new()
+                }
+            };
+            Observation::Done {
+                key,
+                records: Vec::new(),
+                events,
+            }
+        });
+    }
+}

@@ -1,0 +1,8 @@
+//! Effects of the sprint as requests to the outside world.
+
+pub(crate) mod execute;
+pub mod preflight;
+pub(crate) mod registration;
+pub(crate) mod renting;
+pub(crate) mod requests;
+pub(crate) mod tasks;

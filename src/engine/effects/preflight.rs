@@ -1,0 +1,107 @@
+//! Reads the facts that a rental's usefulness depends on. Works without an engine.
+
+use crate::config::{Config, Exposure};
+use crate::domain::{CallError, NodeConfig, NodeId, Preflight, RegisteredNode, Time};
+use crate::engine::effects::requests::{NodeAddress, node_config};
+use crate::network_node::{PreflightFacts, PreflightTarget, evaluate, evaluate_chain};
+use crate::ports::{Chain, NetworkNode};
+
+/// The verdict, and the list of nodes that it rests on.
+pub struct Examined {
+    /// What is met and what is not.
+    pub preflight: Preflight,
+    /// Every registered node, when it could be read.
+    pub nodes: Result<Vec<RegisteredNode>, CallError>,
+}
+
+/// Whether a rental could do its work, by what the outside world says now. Spends nothing.
+/// Registrations that are `leaving` are ours and gone before the next rental: they hold no address.
+pub async fn examine(
+    chain: &dyn Chain,
+    network_node: &dyn NetworkNode,
+    now: Time,
+    config: &Config,
+    leaving: &[NodeId],
+) -> Examined {
+    let participant = &config.chain.participant;
+    let callback = async {
+        match config.network_node.exposure {
+            Exposure::Tunnel { .. } => Some(network_node.callback_answers().await),
+            // The rental itself must reach it, and there is none yet.
+            Exposure::Direct => None,
+        }
+    };
+    let (nodes, approved_models, is_participant, synced, callback) = tokio::join!(
+        network_node.nodes(),
+        chain.approved_models(),
+        chain.is_participant(participant),
+        synced(chain, config),
+        callback,
+    );
+    let facts = PreflightFacts {
+        nodes,
+        approved_models,
+        is_participant,
+        chain: synced,
+        callback,
+    };
+    let preflight = evaluate(now, &intent(config, leaving), &facts);
+    Examined {
+        preflight,
+        nodes: facts.nodes,
+    }
+}
+
+/// The same for a rental that has nothing to do with the Network Node: the chain's height is what a
+/// sprint goes by, whatever it is for.
+pub async fn examine_chain(chain: &dyn Chain, now: Time, config: &Config) -> Preflight {
+    evaluate_chain(now, &synced(chain, config).await)
+}
+
+/// The RPC says whether it has caught up. Without one, that the public API answers is all there is.
+async fn synced(chain: &dyn Chain, config: &Config) -> Result<(), CallError> {
+    if config.chain.rpc.is_empty() {
+        return chain.epoch().await.map(|_| ());
+    }
+    chain.header(None).await.map(|_| ())
+}
+
+fn intent(config: &Config, leaving: &[NodeId]) -> PreflightTarget {
+    let callback = match &config.network_node.exposure {
+        Exposure::Tunnel {
+            callback_target, ..
+        } => callback_target.clone(),
+        Exposure::Direct => String::new(),
+    };
+    PreflightTarget {
+        participant: config.chain.participant.clone(),
+        model: config.mlnode.model.id.clone(),
+        callback,
+        address: address(config),
+        leaving: leaving.to_vec(),
+    }
+}
+
+/// Where our node will be: known for a tunnel, whose ends are ours. A port that the system chooses
+/// is free by nature.
+fn address(config: &Config) -> Option<NodeConfig> {
+    let Exposure::Tunnel {
+        host,
+        api_listen,
+        inference_listen,
+        ..
+    } = &config.network_node.exposure
+    else {
+        return None;
+    };
+    Some(node_config(
+        config,
+        NodeId(config.network_node.node_prefix.clone()),
+        NodeAddress {
+            host: host.clone(),
+            api: api_listen.port(),
+            inference: inference_listen.port(),
+        },
+        Vec::new(),
+    ))
+}

@@ -1,0 +1,186 @@
+//! The Network Node's list: our node, the inference proxy, and changes by the operator.
+
+use std::sync::Arc;
+
+use crate::config::{Exposure, ProxyConfig};
+use crate::domain::{CallError, Hardware, InstanceId, NodeConfig, NodeId};
+use crate::engine::Ports;
+use crate::engine::effects::requests::{NodeAddress, node_config};
+use crate::engine::observe::observation::Observation;
+use crate::engine::rental::direct_gateway::public_port;
+use crate::engine::rental::reach::tunnel_spec;
+use crate::engine::snapshot::NodeChange;
+use crate::engine::state::Engine;
+use crate::flow::Event;
+use crate::journal::Record;
+
+impl Engine {
+    pub(crate) fn register(&mut self, node: NodeId, instance: InstanceId) {
+        let Some(wanted) = self.wanted_node() else {
+            tracing::warn!("registration waits for the tunnel");
+            return;
+        };
+        if !self.intend(&Record::RegisterIntended { node, instance }) {
+            return self.feed(self.ports.clock.now(), Event::RegisterWithheld);
+        }
+        let ports = self.ports.clone();
+        self.spawn("register", async move {
+            let events = match ports.network_node.register(&wanted).await {
+                Ok(()) => Vec::new(),
+                Err(error) => vec![Event::RegisterFailed(error)],
+            };
+            relist(&ports, "register", events).await
+        });
+    }
+
+    pub(crate) fn enable(&mut self, node: NodeId) {
+        let ports = self.ports.clone();
+        self.spawn("register", async move {
+            let events = match ports.network_node.enable(&node).await {
+                Ok(()) => Vec::new(),
+                Err(error) => vec![Event::RegisterFailed(error)],
+            };
+            relist(&ports, "register", events).await
+        });
+    }
+
+    pub(crate) fn disable(&mut self, node: NodeId) {
+        let ports = self.ports.clone();
+        self.spawn("register", async move {
+            if let Err(error) = ports.network_node.disable(&node).await {
+                tracing::warn!("{node} is not disabled: {error}; it is removed all the same");
+            }
+            Observation::Done {
+                key: "register",
+                records: Vec::new(),
+                events: Vec::new(),
+            }
+        });
+    }
+
+    pub(crate) fn unregister(&mut self, node: NodeId) {
+        self.record(&Record::UnregisterIntended { node: node.clone() });
+        let ports = self.ports.clone();
+        self.spawn("register", async move {
+            match ports.network_node.unregister(&node).await {
+                Ok(true) => tracing::info!("{node} is unregistered"),
+                Ok(false) => tracing::info!("{node} was not registered"),
+                Err(error) => tracing::warn!("{node} is not unregistered yet: {error}"),
+            }
+            relist(&ports, "register", Vec::new()).await
+        });
+    }
+
+    pub(crate) fn restore_proxy(&mut self) {
+        let proxy = self.config.inference_proxy.as_ref().map(ProxyConfig::node);
+        let ports = self.ports.clone();
+        self.spawn("proxy", async move {
+            let nodes = ports.network_node.nodes().await;
+            let missing = proxy.filter(|proxy| {
+                nodes
+                    .as_ref()
+                    .is_ok_and(|nodes| nodes.iter().all(|node| node.config.id != proxy.id))
+            });
+            let Some(proxy) = missing else {
+                return listed("proxy", nodes);
+            };
+            if let Err(error) = ports.network_node.register(&proxy).await {
+                tracing::warn!("the inference proxy is not registered: {error}");
+            }
+            relist(&ports, "proxy", Vec::new()).await
+        });
+    }
+
+    /// What is to be registered, once it is known where the node can be reached.
+    pub(crate) fn wanted_node(&self) -> Option<NodeConfig> {
+        let rental = self.sprint.rental()?;
+        let watched = self.watched(rental.instance)?;
+        let (mlnode, network) = (&self.config.mlnode, &self.config.network_node);
+        let place = match &network.exposure {
+            Exposure::Tunnel { host, .. } => {
+                // A tunnel that still ends elsewhere is being moved.
+                let spec = tunnel_spec(&self.config);
+                let ends = watched.link.ends.filter(|ends| spec.is_met_by(*ends))?;
+                NodeAddress {
+                    host: host.clone(),
+                    api: ends.api.port(),
+                    inference: ends.inference.port(),
+                }
+            }
+            Exposure::Direct => {
+                let instance = watched.row.as_ref()?;
+                let outside = |port: u16| {
+                    let port = public_port(port);
+                    instance
+                        .ports
+                        .iter()
+                        .find(|mapping| mapping.container == port)
+                        .map(|mapping| mapping.external)
+                };
+                NodeAddress {
+                    host: instance.public_ip.clone()?,
+                    api: outside(mlnode.api_port)?,
+                    inference: outside(mlnode.inference_port)?,
+                }
+            }
+        };
+        let seen_name = watched
+            .mlnode
+            .as_ref()
+            .and_then(|status| status.gpus.first())
+            .map(|gpu| gpu.name.clone());
+        let name = network
+            .hardware_name
+            .clone()
+            .or(seen_name)
+            .unwrap_or_else(|| rental.offer.gpu_name.clone());
+        let id = self.sprint.plan().node_id(rental.instance);
+        let hardware = vec![Hardware {
+            name,
+            count: rental.offer.gpu_count,
+        }];
+        Some(node_config(&self.config, id, place, hardware))
+    }
+
+    /// The one way to touch a node that is not the sprint's: nothing but the operator's command leads
+    /// here.
+    pub(crate) fn change_node(&mut self, node: NodeId, change: NodeChange) {
+        let ports = self.ports.clone();
+        let key = "change";
+        self.spawn(key, async move {
+            let api = ports.network_node.as_ref();
+            let (doing, done) = match change {
+                NodeChange::Enable => ("enabled", api.enable(&node).await),
+                NodeChange::Disable => ("disabled", api.disable(&node).await),
+                NodeChange::Remove => ("removed", api.unregister(&node).await.map(drop)),
+            };
+            let trouble = done
+                .err()
+                .map(|error| format!("node {node} was not {doing}: {error}"));
+            if let Some(trouble) = &trouble {
+                tracing::warn!("{trouble}");
+            }
+            Observation::Changed {
+                key,
+                trouble,
+                nodes: ports.network_node.nodes().await,
+            }
+        });
+    }
+}
+
+async fn relist(ports: &Arc<Ports>, key: &'static str, events: Vec<Event>) -> Observation {
+    let nodes = ports.network_node.nodes().await;
+    Observation::Relisted { key, events, nodes }
+}
+
+fn listed(
+    key: &'static str,
+    nodes: Result<Vec<crate::domain::RegisteredNode>, CallError>,
+) -> Observation {
+    Observation::Relisted {
+        key,
+        events: Vec::new(),
+        nodes,
+    }
+}

@@ -1,0 +1,151 @@
+//! Renting and destroying.
+
+use crate::domain::{
+    CallError, CallErrorKind, Duration, InstanceId, Offer, RentOrder, RentalLabel, Time, Usd,
+};
+use crate::engine::effects::requests::{onstart_script, prices};
+use crate::engine::observe::observation::Observation;
+use crate::engine::reconcile::absence::prove_absence;
+use crate::engine::reconcile::plan::find;
+use crate::engine::rental::reach::recipe;
+use crate::engine::state::Engine;
+use crate::flow::{self, Event};
+use crate::journal::Record;
+use crate::ports::RentError;
+
+/// Between asking for a destroy and looking whether it worked.
+const DESTROY_SHOWS_AFTER: Duration = Duration::seconds(4);
+
+impl Engine {
+    pub(crate) fn rent(
+        &mut self,
+        offer: &Offer,
+        label: RentalLabel,
+        reserved: Usd,
+        lease_until: Time,
+    ) {
+        let now = self.ports.clock.now();
+        // The caps were checked when the offers came; what counts is what is spent now (law 5).
+        let price = offer.price_with_disk(self.config.vast.query.disk_gb);
+        let caps = self.sprint.plan().caps;
+        if let Err(refusal) = flow::admit(price, reserved, &self.funds(now), &caps) {
+            return self.feed(
+                now,
+                Event::RentRefused(local_error("rent", &refusal.to_string())),
+            );
+        }
+        let intent = Record::RentIntended {
+            label: label.clone(),
+            offer: offer.id,
+            machine: offer.machine,
+            host: offer.host,
+            prices: prices(offer, &self.config),
+            reserved,
+        };
+        if !self.intend(&intent) {
+            return self.feed(now, Event::RentWithheld);
+        }
+        // The sprint that rents too: one that is taken up in the step before would choose again.
+        self.save();
+        let order = self.order(offer, label.clone(), lease_until);
+        let market = self.ports.clone();
+        tracing::info!("renting offer {} as {label}", offer.id);
+        self.spawn("rent", async move {
+            let (records, event) = match market.market.rent(&order).await {
+                Ok(instance) => (
+                    vec![Record::Rented { label, instance }],
+                    Event::Rented(instance),
+                ),
+                Err(RentError::OfferGone(_)) => (Vec::new(), Event::OfferWasGone),
+                Err(RentError::Refused(error)) => (Vec::new(), Event::RentRefused(error)),
+                Err(RentError::Unknown(error)) => (Vec::new(), Event::RentReplyLost(error)),
+            };
+            Observation::Done {
+                key: "rent",
+                records,
+                events: vec![event],
+            }
+        });
+    }
+
+    fn order(&self, offer: &Offer, label: RentalLabel, lease_until: Time) -> RentOrder {
+        let vast = &self.config.vast;
+        let recipe = recipe(&self.config, self.workload());
+        let mut env = vast.env.clone();
+        env.insert(
+            "POCPIT_LEASE_UNTIL".into(),
+            self.by_true_clock(lease_until).timestamp().to_string(),
+        );
+        env.insert("POCPIT_COMMAND".into(), recipe.command);
+        env.insert(
+            "POCPIT_SSH_KEY".into(),
+            self.ports.remote.public_key().to_owned(),
+        );
+        let onstart = onstart_script(&vast.onstart_extra);
+        RentOrder {
+            offer: offer.id,
+            label,
+            image: recipe.image,
+            template_hash: recipe.template_hash,
+            disk_gb: vast.query.disk_gb,
+            env,
+            ports: recipe.ports,
+            onstart,
+        }
+    }
+
+    pub(crate) fn find_label(&mut self, label: RentalLabel) {
+        let ports = self.ports.clone();
+        self.spawn("find", async move {
+            let events = match ports.market.instances().await {
+                Ok(instances) => vec![find(&instances, &label)],
+                Err(error) => {
+                    tracing::warn!("the rental is still being looked for: {error}");
+                    Vec::new()
+                }
+            };
+            Observation::Done {
+                key: "find",
+                records: Vec::new(),
+                events,
+            }
+        });
+    }
+
+    pub(crate) fn destroy(&mut self, key: &'static str, instance: InstanceId) {
+        let now = self.ports.clock.now();
+        self.destroying.entry(instance).or_insert(now);
+        // Releasing never waits for the journal: a destroy that is not recorded is still right.
+        self.record(&Record::DestroyIntended { instance });
+        let ports = self.ports.clone();
+        self.spawn(key, async move {
+            if let Err(error) = ports.market.destroy(instance).await {
+                tracing::warn!("instance {instance} is not destroyed yet: {error}");
+            }
+            ports.clock.sleep(DESTROY_SHOWS_AFTER).await;
+            let (market, clock) = (ports.market.as_ref(), ports.clock.as_ref());
+            if let Some(absence) = prove_absence(market, clock, instance).await {
+                tracing::info!("instance {instance} is gone");
+                return Observation::Gone {
+                    key,
+                    instance,
+                    absence,
+                };
+            }
+            Observation::Done {
+                key,
+                records: Vec::new(),
+                events: vec![Event::RentalRemains(instance)],
+            }
+        });
+    }
+}
+
+fn local_error(what: &str, detail: &str) -> CallError {
+    CallError {
+        what: what.into(),
+        kind: CallErrorKind::NotSent,
+        status: None,
+        detail: detail.into(),
+    }
+}

@@ -1,0 +1,95 @@
+//! What requests to market and Network Node carry, by the configuration.
+
+use crate::config::Config;
+use crate::domain::{Duration, Hardware, NodeConfig, NodeId, Offer, RentalPrices, Time};
+use crate::flow::Effect;
+use crate::vast::SessionNeeds;
+
+/// The script that every rental runs at its start.
+const ONSTART: &str = include_str!("../../../assets/onstart.sh");
+
+/// Where the operator's own lines go: after the watchdog is armed, before the workload starts.
+const WORKLOAD_PART: &str = "# 4. The workload";
+
+/// Where the Network Node reaches a node.
+pub(crate) struct NodeAddress {
+    pub(crate) host: String,
+    pub(crate) api: u16,
+    pub(crate) inference: u16,
+}
+
+pub(crate) fn node_config(
+    config: &Config,
+    id: NodeId,
+    place: NodeAddress,
+    hardware: Vec<Hardware>,
+) -> NodeConfig {
+    let mlnode = &config.mlnode;
+    NodeConfig {
+        id,
+        host: place.host,
+        inference_port: place.inference,
+        inference_segment: mlnode.inference_segment.clone(),
+        poc_port: place.api,
+        poc_segment: mlnode.poc_segment.clone(),
+        max_concurrent: mlnode.max_concurrent,
+        models: [(mlnode.model.id.clone(), mlnode.model.args.clone())].into(),
+        hardware,
+    }
+}
+
+/// What an offer must do for a search.
+pub fn needs(now: Time, effect: &Effect, config: &Config) -> SessionNeeds {
+    let (session, longest, ready_by) = match effect {
+        Effect::SearchOffers {
+            session,
+            longest,
+            ready_by,
+        } => (*session, *longest, *ready_by),
+        _ => (Duration::zero(), Duration::zero(), now),
+    };
+    SessionNeeds {
+        now,
+        until: now + session,
+        at_worst_until: now + longest,
+        boot_within: Some(ready_by - now),
+        image_gb: config.vast.image_gb,
+        model_gb: config.vast.model_gb,
+    }
+}
+
+pub(crate) fn prices(offer: &Offer, config: &Config) -> RentalPrices {
+    RentalPrices {
+        gpu_price: offer.gpu_price,
+        storage_price: offer.storage_price(config.vast.query.disk_gb),
+        download_per_gb: offer.download_per_gb,
+        download_gb: config.vast.image_gb + config.vast.model_gb,
+    }
+}
+
+/// The script with the operator's lines in it. They run in a subshell: whatever they do, the
+/// workload still starts.
+pub(crate) fn onstart_script(extra: &str) -> String {
+    if extra.trim().is_empty() {
+        return ONSTART.to_owned();
+    }
+    ONSTART.replacen(WORKLOAD_PART, &format!("(\n{extra}\n)\n{WORKLOAD_PART}"), 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operators_lines_run_after_the_watchdog_and_before_the_workload() {
+        let script = onstart_script("echo mine");
+        let position = |text: &str| script.find(text).unwrap();
+        assert!(position("# 1. The watchdog") < position("echo mine"));
+        assert!(position("echo mine") < position(WORKLOAD_PART));
+    }
+
+    #[test]
+    fn without_lines_of_the_operator_the_script_is_ours() {
+        assert_eq!(onstart_script(" \n"), ONSTART);
+    }
+}

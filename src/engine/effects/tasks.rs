@@ -1,0 +1,73 @@
+//! One task per effect key.
+
+use crate::domain::Time;
+use crate::engine::failpoint::{Part, drill};
+use crate::engine::observe::observation::Observation;
+use crate::engine::state::Engine;
+use crate::engine::supervise::caught;
+use crate::flow::{Effect, Event};
+
+impl Engine {
+    /// A time of this machine's clock as the rental's clock shows it. The watchdog there goes by its
+    /// own: a lease from a clock that is behind would end too early.
+    pub(crate) fn by_true_clock(&self, time: Time) -> Time {
+        time + self.seen.clock_behind().unwrap_or_default()
+    }
+
+    pub(crate) fn feed(&mut self, now: Time, event: Event) {
+        let before = self.sprint.step();
+        let effects = self.sprint.handle(now, event);
+        let after = self.sprint.step();
+        if before != after {
+            tracing::info!("{before} → {after}");
+        }
+        for effect in effects {
+            self.start(effect);
+        }
+    }
+
+    /// Starts an effect, or keeps it until the one with the same key has ended. The flow asks again
+    /// by itself, so only the newest waits.
+    fn start(&mut self, effect: Effect) {
+        let key = effect.key();
+        if key == "journal" || !self.running.contains(key) {
+            return self.execute(effect);
+        }
+        self.waiting.retain(|waiting| waiting.key() != key);
+        self.waiting.push_back(effect);
+    }
+
+    pub(crate) fn ended(&mut self, key: &'static str) {
+        self.running.remove(key);
+        let next = self.waiting.iter().position(|effect| effect.key() == key);
+        if let Some(effect) = next.and_then(|index| self.waiting.remove(index)) {
+            self.execute(effect);
+        }
+    }
+
+    /// Runs `work` as a task under `key`; its report comes back as an observation.
+    pub(crate) fn spawn(
+        &mut self,
+        key: &'static str,
+        work: impl Future<Output = Observation> + Send + 'static,
+    ) {
+        self.running.insert(key);
+        let reports = self.reports.clone();
+        tokio::spawn(async move {
+            let task = caught(async {
+                drill(Part::Effect);
+                work.await
+            });
+            // The flow asks again for what it has no answer to.
+            let report = task.await.unwrap_or_else(|panic| {
+                tracing::error!("the task {key} broke: {panic}");
+                Observation::Done {
+                    key,
+                    records: Vec::new(),
+                    events: Vec::new(),
+                }
+            });
+            let _ = reports.send(report).await;
+        });
+    }
+}

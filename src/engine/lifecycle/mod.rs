@@ -1,0 +1,5 @@
+//! The beginning and the end of a sprint.
+
+pub(crate) mod finish;
+pub(crate) mod report;
+pub(crate) mod resume;

@@ -1,0 +1,59 @@
+//! The report of a sprint.
+
+use crate::domain::{Cause, Instance, Outcome, RegisteredNode, SprintReport, Time};
+use crate::engine::state::Engine;
+
+impl Engine {
+    pub(crate) fn sprint_report(
+        &self,
+        now: Time,
+        instances: Option<&[Instance]>,
+        nodes: Option<&[RegisteredNode]>,
+    ) -> SprintReport {
+        let sprint = &self.sprint;
+        let outcome = sprint.outcome();
+        let ours = |instance: &&Instance| instance.is_rented_by(&self.config.cockpit);
+        let proxy = self
+            .config
+            .inference_proxy
+            .as_ref()
+            .map(|proxy| &proxy.node_id);
+        // By the journal: another cockpit may use the same prefix.
+        let open = self.ledger.registrations();
+        let registered =
+            |node: &&RegisteredNode| open.iter().any(|open| open.node == node.config.id);
+        SprintReport {
+            outcome: outcome.map_or("unknown", Outcome::name).to_owned(),
+            cause: outcome
+                .and_then(cause_of)
+                .map(|cause| format!("{}: {}", cause.name, cause.detail)),
+            epoch: sprint.proves_in(),
+            weight: match outcome {
+                Some(Outcome::Confirmed { weight }) => Some(*weight),
+                _ => None,
+            },
+            participant_weight: sprint.participant_weight(),
+            cost_usd: self.ledger.spent_in_sprint(now).dollars(),
+            rentals_left: instances.map(|all| count(all.iter().filter(ours).count())),
+            registrations_left: nodes.map(|all| count(all.iter().filter(registered).count())),
+            proxy_registered: proxy
+                .and_then(|proxy| nodes.map(|all| all.iter().any(|node| node.config.id == *proxy))),
+            node: sprint.node_id().cloned(),
+            steps: sprint.spans().to_vec(),
+            race: sprint.race(),
+        }
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+pub(crate) fn cause_of(outcome: &Outcome) -> Option<&Cause> {
+    match outcome {
+        Outcome::NoWeight { cause } | Outcome::Failed { cause } | Outcome::Unknown { cause } => {
+            Some(cause)
+        }
+        Outcome::Confirmed { .. } | Outcome::Rehearsed | Outcome::Served | Outcome::Aborted => None,
+    }
+}

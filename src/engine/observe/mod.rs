@@ -1,0 +1,14 @@
+//! Observations: what pollers and tasks report, and what the engine makes of it.
+
+pub(crate) mod chain;
+pub(crate) mod confirmation;
+pub(crate) mod freshness;
+pub(crate) mod handle;
+pub(crate) mod nodes;
+pub(crate) mod observation;
+pub(crate) mod offers;
+pub(crate) mod pending_confirmation;
+pub(crate) mod pollers;
+pub(crate) mod proxy_health;
+pub(crate) mod proxy_state;
+pub(crate) mod rentals;

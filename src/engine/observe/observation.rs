@@ -1,0 +1,86 @@
+//! What tasks and pollers report to the engine.
+
+use crate::domain::{
+    Account, BlockHeader, CallError, Confirmation, Governance, Instance, InstanceId, MlNodeStatus,
+    Offer, ProxyFigures, RegisteredNode, SourceReport, SshEndpoint,
+};
+use crate::engine::reconcile::absence::Absence;
+use crate::engine::snapshot::TunnelRate;
+use crate::flow::{Effect, Event};
+use crate::journal::Record;
+use crate::ports::{LinkError, TailChunk, TunnelEnds};
+
+/// What a task has to say.
+#[derive(Debug)]
+pub(crate) enum Observation {
+    Chain(Vec<SourceReport>),
+    /// A block that a source announced without being asked.
+    Announced(SourceReport),
+    Headers(Headers),
+    Governance(Result<Option<Governance>, CallError>),
+    Nodes(Result<Vec<RegisteredNode>, CallError>),
+    Listing(Result<Vec<Instance>, CallError>),
+    Account(Result<Account, CallError>),
+    Proxy(Result<ProxyFigures, CallError>),
+    Instance(InstanceId, Result<Option<Instance>, CallError>),
+    Link(InstanceId, LinkChange),
+    Log(InstanceId, TailChunk),
+    /// A copy of the last lines of the container's log, by the market.
+    MarketLog(InstanceId, Result<String, CallError>),
+    MlNode(InstanceId, Result<MlNodeStatus, CallError>),
+    Searched {
+        effect: Effect,
+        offers: Result<Vec<Offer>, CallError>,
+        account: Result<Account, CallError>,
+    },
+    /// An effect ended: what to journal, then what the sprint learns.
+    Done {
+        key: &'static str,
+        records: Vec<Record>,
+        events: Vec<Event>,
+    },
+    /// The same, with a complete list of nodes read right after it.
+    Relisted {
+        key: &'static str,
+        events: Vec<Event>,
+        nodes: Result<Vec<RegisteredNode>, CallError>,
+    },
+    /// A node was changed by hand, or was not, and what the list holds now.
+    Changed {
+        key: &'static str,
+        trouble: Option<String>,
+        nodes: Result<Vec<RegisteredNode>, CallError>,
+    },
+    /// A rental is proven gone.
+    Gone {
+        key: &'static str,
+        instance: InstanceId,
+        absence: Absence,
+    },
+    /// What a confirmation `PoC` left of our weight; `None` when there is nothing to read.
+    Confirmation(Result<Option<Confirmation>, CallError>),
+    /// What is left after the sprint, by complete listings.
+    Leftovers {
+        instances: Result<Vec<Instance>, CallError>,
+        nodes: Result<Vec<RegisteredNode>, CallError>,
+    },
+}
+
+/// Headers of blocks.
+#[derive(Debug)]
+pub(crate) struct Headers {
+    /// The newest block, when it was asked for.
+    pub newest: Option<BlockHeader>,
+    /// Older ones.
+    pub older: Vec<BlockHeader>,
+}
+
+/// What became of the SSH link.
+#[derive(Debug)]
+pub(crate) enum LinkChange {
+    Failed(LinkError),
+    Connected(SshEndpoint),
+    Tunnel(TunnelEnds),
+    Carries(TunnelRate),
+    Lost(LinkError),
+}

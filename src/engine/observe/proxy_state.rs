@@ -1,0 +1,175 @@
+//! The inference proxy, which is a process of its own: what it was seen to be.
+
+use std::net::SocketAddr;
+
+use crate::domain::{CallError, Duration, ProxyFigures, Serving, Time};
+use crate::engine::alerts::condition::Condition;
+use crate::engine::alerts::onset::Began;
+use crate::engine::snapshot::{Alert, AlertLevel, ProxySnapshot};
+
+/// One reading can meet a restart.
+const BAD_READINGS: u32 = 2;
+
+/// What is known of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct ProxyState {
+    /// The last reading.
+    figures: Option<(Time, ProxyFigures)>,
+    /// Requests a minute between the last two readings.
+    per_minute: Option<f64>,
+    silence: Option<Silence>,
+}
+
+/// It does not answer.
+#[derive(Debug, Clone, PartialEq)]
+struct Silence {
+    since: Time,
+    readings: u32,
+    why: String,
+}
+
+impl ProxyState {
+    pub(crate) fn take(&mut self, now: Time, reading: Result<ProxyFigures, CallError>) {
+        match reading {
+            Ok(figures) => {
+                self.silence = None;
+                let before = self.figures.as_ref();
+                self.per_minute = before.and_then(|(at, old)| rate(now - *at, old, &figures));
+                self.figures = Some((now, figures));
+            }
+            Err(error) => {
+                let silence = self.silence.get_or_insert(Silence {
+                    since: now,
+                    readings: 0,
+                    why: String::new(),
+                });
+                silence.readings += 1;
+                silence.why = error.to_string();
+                self.per_minute = None;
+            }
+        }
+    }
+
+    pub(crate) fn shown(&self, address: SocketAddr) -> ProxySnapshot {
+        ProxySnapshot {
+            address,
+            figures: self.figures.as_ref().map(|(_, figures)| figures.clone()),
+            per_minute: self.per_minute,
+            silent_since: self.silence.as_ref().map(|silence| silence.since),
+        }
+    }
+
+    /// One that was never seen to answer may be kept elsewhere: it is shown, and no alert.
+    pub(crate) fn alert(&self, now: Time, began: &mut Began) -> Option<Alert> {
+        let (_, figures) = self.figures.as_ref()?;
+        if let Some(silence) = &self.silence {
+            return (silence.readings >= BAD_READINGS).then(|| Alert {
+                condition: Condition::ProxySilent,
+                level: AlertLevel::Warning,
+                text: format!("the inference proxy does not answer any more: {}", silence.why),
+                advice: "start it (systemctl start pocpit-proxy, or pocpit proxy): requests to it fail meanwhile".to_owned(),
+                since: silence.since,
+            });
+        }
+        let fails = figures.serving == Serving::Up && figures.has_nobody_to_ask();
+        fails.then(|| {
+            began.alert(
+                Condition::ProxyWithoutUpstream,
+                now,
+                AlertLevel::Warning,
+                "no upstream of the inference proxy is well: requests to it fail".to_owned(),
+                "see the log of pocpit proxy; check inference_proxy.upstream, its key and its credit",
+            )
+        })
+    }
+}
+
+/// Requests a minute; none after a restart that lost counts.
+fn rate(time: Duration, before: &ProxyFigures, now: &ProxyFigures) -> Option<f64> {
+    let seconds = time.as_seconds_f64();
+    let more = now.requests().checked_sub(before.requests())?;
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    (seconds > 0.0).then(|| more as f64 * 60.0 / seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{CallErrorKind, UpstreamFigures, UpstreamHealth};
+
+    fn at(second: i64) -> Time {
+        Time::from_timestamp(second, 0).unwrap()
+    }
+
+    fn figures(answered: u64, health: UpstreamHealth) -> ProxyFigures {
+        ProxyFigures {
+            answered,
+            upstreams: vec![UpstreamFigures {
+                name: "up".into(),
+                answered,
+                failed: 0,
+                health,
+            }],
+            ..ProxyFigures::default()
+        }
+    }
+
+    fn refused() -> CallError {
+        CallError {
+            what: "ask the inference proxy".into(),
+            kind: CallErrorKind::NotSent,
+            status: None,
+            detail: "connection refused".into(),
+        }
+    }
+
+    #[test]
+    fn one_that_answered_is_missed_at_the_second_look_and_forgiven_at_once() {
+        let mut proxy = ProxyState::default();
+        let mut began = Began::default();
+        // One that never answered may be elsewhere.
+        proxy.take(at(0), Err(refused()));
+        proxy.take(at(30), Err(refused()));
+        assert_eq!(proxy.alert(at(30), &mut began), None);
+        let shown = proxy.shown("127.0.0.1:5000".parse().unwrap());
+        assert_eq!(shown.silent_since, Some(at(0)));
+        proxy.take(at(60), Ok(figures(10, UpstreamHealth::Well)));
+        proxy.take(at(90), Err(refused()));
+        assert_eq!(proxy.alert(at(90), &mut began), None);
+        proxy.take(at(120), Err(refused()));
+        let alert = proxy.alert(at(120), &mut began).unwrap();
+        assert_eq!(alert.since, at(90));
+        assert!(alert.text.contains("connection refused"), "{alert:?}");
+        proxy.take(at(150), Ok(figures(10, UpstreamHealth::Well)));
+        assert_eq!(proxy.alert(at(150), &mut began), None);
+    }
+
+    #[test]
+    fn requests_a_minute_are_counted_between_two_readings_and_not_over_lost_counts() {
+        let mut proxy = ProxyState::default();
+        let rates = [(0, 10), (30, 25), (60, 5), (120, 5)].map(|(second, answered)| {
+            proxy.take(at(second), Ok(figures(answered, UpstreamHealth::Well)));
+            proxy.per_minute
+        });
+        assert_eq!(rates, [None, Some(30.0), None, Some(0.0)]);
+    }
+
+    #[test]
+    fn that_no_upstream_is_well_is_an_alert_unless_inference_is_stopped() {
+        let mut proxy = ProxyState::default();
+        let mut began = Began::default();
+        proxy.take(at(0), Ok(figures(1, UpstreamHealth::Resting)));
+        assert!(proxy.alert(at(0), &mut began).is_some());
+        proxy.take(at(30), Ok(figures(1, UpstreamHealth::Resting)));
+        let alert = proxy.alert(at(30), &mut began);
+        assert_eq!(alert.map(|alert| alert.since), Some(at(0)));
+        let stopped = ProxyFigures {
+            serving: Serving::Stopped,
+            ..figures(1, UpstreamHealth::Resting)
+        };
+        proxy.take(at(60), Ok(stopped));
+        assert_eq!(proxy.alert(at(60), &mut began), None);
+        proxy.take(at(90), Ok(figures(2, UpstreamHealth::Well)));
+        assert_eq!(proxy.alert(at(90), &mut began), None);
+    }
+}

@@ -1,0 +1,92 @@
+//! The chain in a snapshot.
+
+use crate::chain::epoch;
+use crate::domain::{EpochView, Height, Time};
+use crate::engine::snapshot::{
+    ChainReading, ChainSnapshot, ConfirmationEstimate, HeightEstimate, StageEstimate, TimeBand,
+    UpgradeEstimate,
+};
+use crate::engine::state::Engine;
+
+impl Engine {
+    pub(crate) fn chain_snapshot(&self) -> ChainSnapshot {
+        let reading = self
+            .seen
+            .view
+            .as_ref()
+            .map(|(at, view)| self.chain_reading(*at, view));
+        ChainSnapshot {
+            reading,
+            trouble: self.seen.chain_trouble.clone(),
+            stalled_since: self.block_clock.stalled_since(),
+            upgrade: self.upgrade(),
+            sources: self.sources.statuses(),
+        }
+    }
+
+    fn chain_reading(&self, at: Time, view: &EpochView) -> ChainReading {
+        let stages = self.sprint.stages().copied().unwrap_or(view.next);
+        let deadline = self.sprint.deadline().unwrap_or(stages.poc_start);
+        ChainReading {
+            at,
+            height: view.height,
+            epoch: view.epoch,
+            phase: view.phase,
+            current: view.current,
+            next: view.next,
+            params: view.params,
+            confirmation: view.confirmation,
+            confirmation_times: self.confirmation_times(at, view),
+            block_time: self.block_clock.block_time(),
+            stages: self.stage_estimates(at, view),
+            poc_start: self.estimate(at, view.height, stages.poc_start),
+            registration_deadline: self.estimate(at, view.height, deadline),
+        }
+    }
+
+    fn confirmation_times(&self, at: Time, view: &EpochView) -> Option<ConfirmationEstimate> {
+        let stages = epoch::confirmation_stages(view.confirmation.as_ref()?, &view.params);
+        let estimate = |target| self.estimate(at, view.height, target);
+        Some(ConfirmationEstimate {
+            generation: estimate(stages.generation_start),
+            validation: estimate(stages.validation_start),
+            end: estimate(stages.validation_end),
+        })
+    }
+
+    pub(crate) fn upgrade(&self) -> Option<UpgradeEstimate> {
+        let (at, view) = self.seen.view.as_ref()?;
+        let planned = self.seen.governance.as_ref()?.upgrade.as_ref()?;
+        Some(UpgradeEstimate {
+            name: planned.name.clone(),
+            at: self.estimate(*at, view.height, planned.height),
+        })
+    }
+
+    fn stage_estimates(&self, at: Time, view: &EpochView) -> Vec<StageEstimate> {
+        let both = [view.current, view.next];
+        let all = both
+            .iter()
+            .flat_map(|stages| stages.milestones().map(|named| (stages.epoch, named)));
+        all.filter(|(_, (_, height))| *height > view.height)
+            .map(|(epoch, (milestone, height))| StageEstimate {
+                epoch,
+                milestone,
+                at: self.estimate(at, view.height, height),
+            })
+            .collect()
+    }
+
+    pub(crate) fn estimate(&self, at: Time, height: Height, target: Height) -> HeightEstimate {
+        let expected = self.block_clock.estimate(at, target);
+        HeightEstimate {
+            height: target,
+            blocks_left: height.until(target),
+            expected: expected.map(|band| TimeBand {
+                p10: band.p10,
+                p50: band.p50,
+                p90: band.p90,
+            }),
+        }
+    }
+}

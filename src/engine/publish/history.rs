@@ -1,0 +1,32 @@
+//! Past sprints, for the cockpit.
+
+use std::sync::Arc;
+
+use crate::engine::snapshot::PastSprintRow;
+use crate::engine::state::Engine;
+
+/// So many of the last ones are shown: a month of epochs.
+const SHOWN: usize = 30;
+
+impl Engine {
+    /// Takes up what the journal has learned of past sprints. Cheap when that is nothing.
+    pub(crate) fn look_back(&mut self) {
+        let reports = self.ledger.reports();
+        let known = reports.len().min(SHOWN) == self.past.len()
+            && self.past.last().map(|row| row.at) == reports.last().map(|(at, _)| *at)
+            && self.seen_back == self.ledger.confirmations().len();
+        if known {
+            return;
+        }
+        self.seen_back = self.ledger.confirmations().len();
+        let history = self.ledger.history();
+        let first = history.len().saturating_sub(SHOWN);
+        let rows = history[first..].iter().map(|past| PastSprintRow {
+            at: past.at,
+            report: past.report.clone(),
+            boots: past.boots.iter().map(|boot| (*boot).clone()).collect(),
+            confirmation_ratio: past.confirmation_ratio,
+        });
+        self.past = Arc::new(rows.collect());
+    }
+}

@@ -1,0 +1,79 @@
+//! Rentals in a snapshot.
+
+use crate::domain::{Instance, Time, Usd, UsdPerHour};
+use crate::engine::snapshot::{BootSnapshot, LinkSnapshot, RentalSnapshot};
+use crate::engine::state::Engine;
+use crate::flow::Rental;
+
+impl Engine {
+    pub(crate) fn price(&self, rental: &Rental) -> UsdPerHour {
+        let agreed = rental.offer.price_with_disk(self.config.vast.query.disk_gb);
+        rental.dearer.map_or(agreed, |dearer| dearer.charged)
+    }
+
+    pub(crate) fn rental_snapshot(&self, now: Time, rental: &Rental) -> RentalSnapshot {
+        let watched = self.watched(rental.instance);
+        let row = watched.and_then(|watched| watched.row.as_ref());
+        let mlnode = watched.and_then(|watched| watched.mlnode.as_ref());
+        let loses = self.sprint.has_lost(rental);
+        RentalSnapshot {
+            id: rental.instance,
+            label: rental.label.clone(),
+            gpus: format!("{}x {}", rental.offer.gpu_count, rental.offer.gpu_name),
+            location: rental.offer.location.clone(),
+            status: row.map_or_else(|| "not listed yet".to_owned(), status_text),
+            rented_at: rental.since,
+            price: self.price(rental),
+            cost: self.rental_cost(now, rental),
+            lease_until: rental.lease_until,
+            ssh: watched.and_then(|watched| watched.link.endpoint.clone()),
+            link: watched.map_or(LinkSnapshot::None, |watched| watched.link.snapshot()),
+            boot: self.boot_snapshot(now, rental),
+            devices: mlnode.map(|status| status.gpus.clone()).unwrap_or_default(),
+            service: mlnode.map(|status| status.state),
+            releasing: loses || self.sprint.is_releasing(),
+        }
+    }
+
+    fn rental_cost(&self, now: Time, rental: &Rental) -> Usd {
+        let open = self
+            .ledger
+            .open_rentals()
+            .into_iter()
+            .find(|open| open.label == rental.label);
+        open.map_or(Usd::ZERO, |open| open.cost(now))
+    }
+
+    fn boot_snapshot(&self, now: Time, rental: &Rental) -> BootSnapshot {
+        let Some(boot) = self.watched(rental.instance).map(|watched| &watched.boot) else {
+            return BootSnapshot {
+                stage: crate::domain::BootStage::Placed,
+                progress: None,
+                detail: String::new(),
+                started: vec![(crate::domain::BootStage::Placed, rental.since)],
+                ready_from: None,
+                ready_at: None,
+                ready_by: None,
+                fault: None,
+            };
+        };
+        let left = (!boot.is_ready()).then(|| boot.expected_left(now));
+        BootSnapshot {
+            stage: boot.stage(),
+            progress: boot.progress(),
+            detail: boot.detail().to_owned(),
+            started: boot.started().to_vec(),
+            ready_from: left.map(|left| now + left.p10),
+            ready_at: left.map(|left| now + left.p50),
+            ready_by: left.map(|left| now + left.p90),
+            fault: boot.fault().cloned(),
+        }
+    }
+}
+
+fn status_text(instance: &Instance) -> String {
+    match &instance.status_message {
+        Some(message) => format!("{}: {message}", instance.actual),
+        None => instance.actual.to_string(),
+    }
+}

@@ -1,0 +1,131 @@
+//! Makes snapshots and reports of what the engine holds.
+
+use crate::domain::{NodeId, Time};
+use crate::engine::alerts::onset::Began;
+use crate::engine::snapshot::{
+    CapSnapshot, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot, OffersSnapshot, SearchState,
+    Snapshot,
+};
+use crate::engine::state::Engine;
+
+impl Engine {
+    /// The snapshot of now. What is wrong keeps its beginning from one to the next.
+    pub(crate) fn publish(&mut self, now: Time) -> Snapshot {
+        let mut began = std::mem::take(&mut self.began);
+        let snapshot = self.snapshot(now, &mut began);
+        began.forget_what_is_over();
+        self.began = began;
+        snapshot
+    }
+
+    /// What there is to see now, for what is told beside alerts.
+    pub(crate) fn situation(&self, now: Time) -> Snapshot {
+        self.snapshot(now, &mut Began::default())
+    }
+
+    fn snapshot(&self, now: Time, began: &mut Began) -> Snapshot {
+        Snapshot {
+            at: now,
+            world: self.options.world,
+            cockpit: self.config.cockpit.clone(),
+            mode: self.sprint.mode(),
+            chain: self.chain_snapshot(),
+            sprint: self.sprint_snapshot(),
+            offers: self.offers_snapshot(now),
+            rental: self
+                .sprint
+                .rental()
+                .map(|rental| self.rental_snapshot(now, rental)),
+            beside: self
+                .sprint
+                .beside()
+                .map(|rental| self.rental_snapshot(now, rental)),
+            nodes: self.nodes_snapshot(),
+            proxy: self.proxy_snapshot(),
+            money: self.money_snapshot(now),
+            history: self.past.clone(),
+            alerts: self.alerts(now, began),
+            boot_log: self
+                .own
+                .as_ref()
+                .map(|own| own.log.clone())
+                .unwrap_or_default(),
+            rentals_read_at: self.seen.listing.as_ref().map(|(at, _)| *at),
+            boots: self.boots.clone(),
+            notices_lost: self.ports.notifier.lost(),
+            ended: false,
+        }
+    }
+
+    fn offers_snapshot(&self, now: Time) -> OffersSnapshot {
+        let seen = &self.seen;
+        let state = match (&seen.search_trouble, seen.searching, &seen.market) {
+            (_, true, _) => SearchState::Searching,
+            (Some(trouble), ..) => SearchState::Failed(trouble.clone()),
+            (None, _, Some(_)) => SearchState::Ready,
+            (None, _, None) => SearchState::Idle,
+        };
+        let view = seen.market.as_ref();
+        OffersSnapshot {
+            state,
+            rows: view.map(|view| view.rows.clone()).unwrap_or_default(),
+            rejected: view.map(|view| view.rejected.clone()).unwrap_or_default(),
+            avoided: self.ledger.avoided(now),
+            read_at: view.map(|view| view.read_at),
+        }
+    }
+
+    fn nodes_snapshot(&self) -> NodesSnapshot {
+        let rows = self.seen.nodes.iter().flat_map(|(_, nodes)| nodes);
+        let rows = rows.map(|node| NodeRow {
+            node: node.clone(),
+            owner: self.owner(&node.config.id),
+        });
+        NodesSnapshot {
+            rows: rows.collect(),
+            read_at: self.seen.nodes.as_ref().map(|(at, _)| *at),
+            trouble: self.seen.nodes_trouble.clone(),
+        }
+    }
+
+    fn owner(&self, id: &NodeId) -> NodeOwner {
+        if self.sprint.node_id() == Some(id) {
+            return NodeOwner::Sprint;
+        }
+        let proxy = self
+            .config
+            .inference_proxy
+            .as_ref()
+            .is_some_and(|proxy| proxy.node_id == *id);
+        let registrations = self.ledger.registrations();
+        match registrations.iter().any(|open| open.node == *id) {
+            true => NodeOwner::Leftover,
+            false if proxy => NodeOwner::Proxy,
+            false => NodeOwner::Other,
+        }
+    }
+
+    fn money_snapshot(&self, now: Time) -> MoneySnapshot {
+        let funds = self.funds(now);
+        let caps = &self.config.budget;
+        let cap = |name: &str, limit, used| CapSnapshot {
+            name: name.to_owned(),
+            limit,
+            used,
+        };
+        MoneySnapshot {
+            per_hour: self.sprint.rentals().map(|rental| self.price(rental)).sum(),
+            sprint: self.ledger.spent_in_sprint(now),
+            reserved: self.ledger.reserved(now),
+            caps: vec![
+                cap("sprint", caps.per_sprint, funds.sprint),
+                cap("day", caps.per_day, funds.day),
+                cap("month", caps.per_month, funds.month),
+            ],
+            hour_limit: caps.per_hour,
+            hour_used: funds.hour,
+            credit: funds.credit,
+            credit_floor: caps.credit_floor,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The sprint in a snapshot.
+
+use crate::domain::{GateKind, Usd};
+use crate::engine::lifecycle::report::cause_of;
+use crate::engine::snapshot::GateSnapshot;
+use crate::flow::{ASSUMED_CONFIRMATION, Gate, Terms, forecast};
+
+use crate::domain::{Step, Time};
+use crate::engine::rules::lead_of;
+use crate::engine::snapshot::{SprintSnapshot, TimeBand};
+use crate::engine::state::Engine;
+
+impl Engine {
+    pub(crate) fn sprint_snapshot(&self) -> SprintSnapshot {
+        let sprint = &self.sprint;
+        let at = self.seen.view.as_ref().map(|(at, view)| (*at, view.height));
+        let release = sprint.stages().filter(|_| sprint.plan().aim.proves());
+        let release = release.map(|stages| sprint.held_until(stages));
+        let by_height = at
+            .zip(release)
+            .and_then(|((at, height), target)| self.estimate(at, height, target).expected);
+        let release_at = sprint.serves_until().map(certainly).or(by_height);
+        SprintSnapshot {
+            epoch: sprint.stages().map(|stages| stages.epoch),
+            aim: sprint.plan().aim,
+            step: sprint.step(),
+            doing: self.doing(),
+            spans: sprint.spans().to_vec(),
+            gate: sprint.gate().map(|gate| self.gate_snapshot(gate)),
+            preflight: sprint.preflight().cloned(),
+            rent_at: sprint.rent_at(),
+            lead: lead_of(&self.config, self.ledger.boots()),
+            cause: sprint
+                .ending()
+                .and_then(cause_of)
+                .map(|cause| cause.detail.clone()),
+            release_at,
+            release_policy: sprint.plan().release,
+            outcome: sprint.outcome().cloned(),
+            attempts: sprint.attempts(),
+            can_abort: sprint.step() != Step::Done,
+        }
+    }
+
+    fn doing(&self) -> String {
+        let sprint = &self.sprint;
+        let base = match sprint.step() {
+            Step::Waiting if self.seen.view.is_none() => "reads the chain".to_owned(),
+            Step::Waiting => "waits for the time to rent".to_owned(),
+            Step::Choosing => "compares offers".to_owned(),
+            Step::Renting => "rents, or finds out whether it has".to_owned(),
+            Step::Booting => match self.link_error() {
+                Some(error) => format!("waits for the rental; SSH: {error}"),
+                None => "waits for the rental's API".to_owned(),
+            },
+            Step::Warming => "loads the model".to_owned(),
+            Step::Registering => "registers the node and waits for a good status".to_owned(),
+            Step::Proving => self.proving().to_owned(),
+            Step::Confirming => "waits for the weight on the chain".to_owned(),
+            Step::Serving => self.serving(),
+            Step::Releasing if sprint.gate().is_some() => {
+                "waits for you before taking everything down".to_owned()
+            }
+            Step::Releasing => "takes everything down and makes sure of it".to_owned(),
+            Step::Done => "is over".to_owned(),
+        };
+        match sprint.note() {
+            Some(note) => format!("{base} — {note}"),
+            None => base,
+        }
+    }
+
+    /// Why there is no link to the sprint's own rental.
+    fn link_error(&self) -> Option<&str> {
+        let link = &self.own.as_ref()?.link;
+        link.last_error
+            .as_deref()
+            .filter(|_| link.up_since.is_none())
+    }
+
+    /// Where requests are answered, and until when.
+    fn serving(&self) -> String {
+        let ends = self.own.as_ref().and_then(|own| own.link.ends);
+        let place = ends.map_or_else(
+            || "the tunnel is made again".to_owned(),
+            |ends| format!("http://{}/v1", ends.inference),
+        );
+        let until = self.sprint.serves_until();
+        let until = until.map_or_else(String::new, |until| {
+            format!(" until {}", until.format("%H:%M UTC"))
+        });
+        format!("serves {}{until}: {place}", self.config.mlnode.model.id)
+    }
+
+    fn proving(&self) -> &'static str {
+        let (Some(stages), Some((_, height))) = (self.sprint.stages(), self.sprint.last_height())
+        else {
+            return "the node proves its compute";
+        };
+        let proof = self.sprint.proof();
+        if height < stages.poc_start {
+            "the node is registered and waits for the PoC to start"
+        } else if height < stages.poc_validation_start {
+            if proof.generated {
+                "the node generates"
+            } else {
+                "the PoC has begun; the node was not seen to generate yet"
+            }
+        } else {
+            match (proof.generated, proof.validated) {
+                (false, _) => "hosts validate; the node was never seen to generate",
+                (true, true) => "the node generated and validates",
+                (true, false) => "the node generated; hosts validate",
+            }
+        }
+    }
+
+    fn gate_snapshot(&self, gate: Gate) -> GateSnapshot {
+        let question = match gate.kind {
+            GateKind::Start => {
+                let risk = self.risk().unwrap_or_default();
+                format!(
+                    "Start now? Offers are searched; nothing is spent before you confirm one.{risk}"
+                )
+            }
+            GateKind::Rent => "Pick an offer and confirm its cost.".to_owned(),
+            GateKind::Hedge => self.hedge_question(),
+            GateKind::Register => {
+                "The model is loaded. Register the node with the Network Node?".to_owned()
+            }
+            GateKind::Release => match self.sprint.rental() {
+                Some(rental) => format!(
+                    "Unregister the node and destroy instance {} ({} until then)?",
+                    rental.instance,
+                    self.price(rental)
+                ),
+                None => "Take down what is left?".to_owned(),
+            },
+        };
+        let until = match gate.kind {
+            GateKind::Release => self.sprint.rental().map(|rental| rental.lease_until),
+            GateKind::Start => None,
+            _ => self
+                .sprint
+                .deadline()
+                .and_then(|deadline| self.sprint.eta(deadline)),
+        };
+        GateSnapshot {
+            kind: gate.kind,
+            question,
+            since: gate.since,
+            until,
+        }
+    }
+
+    fn hedge_question(&self) -> String {
+        let first = self.sprint.rental().map_or_else(String::new, |rental| {
+            format!("instance {} ({})", rental.instance, self.price(rental))
+        });
+        format!(
+            "The boot of {first} is behind nine in ten. Rent a second machine beside it? Pick an offer and confirm its cost: both are paid for until one is ready, then the other is destroyed."
+        )
+    }
+
+    /// What a confirmation `PoC` would do to the reward under the policy in force; nothing to say
+    /// when it would do nothing.
+    pub(crate) fn risk(&self) -> Option<String> {
+        if !self.sprint.plan().aim.proves() {
+            return None;
+        }
+        let (_, view) = self.seen.view.as_ref()?;
+        let poc = &self.config.poc;
+        let policy = self.sprint.plan().release;
+        let confirmation = self
+            .seen
+            .governance
+            .as_ref()
+            .map_or(ASSUMED_CONFIRMATION, |known| known.confirmation);
+        let forecast = forecast(
+            policy,
+            &Terms {
+                stages: *self.sprint.stages()?,
+                params: view.params,
+                confirmation,
+                block: self.block_clock.block_time()?,
+                before_poc: self.sprint.plan().lead + poc.margin,
+                lease: poc.lease,
+                longest: poc.execution_timeout,
+                price: self.config.vast.query.max_price,
+                downloads: Usd::ZERO,
+            },
+        );
+        let percent = 100.0 * forecast.chance_of_losing;
+        (percent >= 0.5).then(|| {
+            format!(
+                " A confirmation PoC after the rental was given back ({policy}) would cost the epoch's reward: its chance is {percent:.0} %. `pocpit plan` compares the policies."
+            )
+        })
+    }
+}
+
+/// A time that is no estimate.
+fn certainly(time: Time) -> TimeBand {
+    TimeBand {
+        p10: time,
+        p50: time,
+        p90: time,
+    }
+}

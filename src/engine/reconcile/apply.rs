@@ -1,0 +1,40 @@
+//! Carries out a plan.
+
+use crate::domain::{Duration, Time};
+use crate::engine::reconcile::plan::{NEVER_SEEN, Order};
+use crate::engine::state::Engine;
+use crate::journal::Record;
+
+impl Engine {
+    pub(crate) fn reconcile(&mut self, now: Time, order: Order) {
+        match order {
+            Order::Destroy(instance) | Order::Verify(instance) => {
+                let recently = |since: &Time| now - *since < Duration::seconds(20);
+                if self.destroying.get(&instance).is_some_and(recently)
+                    || self.running.contains("orphan")
+                {
+                    return;
+                }
+                tracing::warn!(
+                    "instance {instance} carries our label and belongs to no sprint: it is taken down"
+                );
+                self.destroying.insert(instance, now);
+                self.destroy("orphan", instance);
+            }
+            Order::Void(label) => {
+                let reason = NEVER_SEEN.to_owned();
+                self.record(&Record::RentVoided { label, reason });
+            }
+            Order::Unregister(_) if self.running.contains("register") => {}
+            Order::Unregister(node) => {
+                tracing::warn!(
+                    "{node} is registered for a rental of ours that is gone: it is removed"
+                );
+                self.unregister(node);
+            }
+            Order::Forget(node) => {
+                self.record(&Record::Unregistered { node });
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::domain::{MachineId, NodeConfig, OfferId, RentalPrices, Usd, UsdPerHour, samples};
+use crate::journal::Record;
+
+fn at(minute: i64) -> Time {
+    Time::from_timestamp(1_790_000_000, 0).unwrap() + Duration::minutes(minute)
+}
+
+fn instance(id: u64, label: &str) -> Instance {
+    Instance {
+        label: Some(label.into()),
+        ..samples::instance(id)
+    }
+}
+
+fn node(id: &str) -> RegisteredNode {
+    samples::listed(NodeConfig {
+        id: NodeId(id.into()),
+        host: "10.0.0.7".into(),
+        inference_port: 5000,
+        inference_segment: String::new(),
+        poc_port: 8080,
+        poc_segment: String::new(),
+        max_concurrent: 1,
+        models: BTreeMap::new(),
+        hardware: Vec::new(),
+    })
+}
+
+fn label(attempt: u32) -> RentalLabel {
+    format!("pocpit/home/359/{attempt}-abc").parse().unwrap()
+}
+
+fn intended(attempt: u32) -> Record {
+    Record::RentIntended {
+        label: label(attempt),
+        offer: OfferId(7),
+        machine: MachineId(8),
+        host: None,
+        prices: RentalPrices {
+            gpu_price: UsdPerHour::from_dollars(10.0),
+            storage_price: UsdPerHour::ZERO,
+            download_per_gb: Usd::ZERO,
+            download_gb: 0.0,
+        },
+        reserved: Usd::from_dollars(20.0),
+    }
+}
+
+fn rented(attempt: u32, id: u64) -> Record {
+    let (label, instance) = (label(attempt), InstanceId(id));
+    Record::Rented { label, instance }
+}
+
+fn registering(id: &str, instance: u64) -> Record {
+    let (node, instance) = (NodeId(id.into()), InstanceId(instance));
+    Record::RegisterIntended { node, instance }
+}
+
+fn ledger(records: &[Record]) -> Ledger {
+    let mut ledger = Ledger::default();
+    for record in records {
+        ledger.apply(at(0), record);
+    }
+    ledger
+}
+
+fn orders(
+    minute: i64,
+    instances: &[Instance],
+    nodes: Option<&[RegisteredNode]>,
+    records: &[Record],
+) -> Vec<Order> {
+    plan(&Readings {
+        now: at(minute),
+        instances,
+        nodes,
+        ledger: &ledger(records),
+        sprint: None,
+        cockpit: &"home".parse().unwrap(),
+        node_prefix: "vastai-",
+    })
+}
+
+#[test]
+fn what_is_ours_and_in_no_sprint_goes_with_its_registration_and_nothing_of_others() {
+    let instances = [
+        instance(1, "pocpit/home/1/1-a"),
+        instance(2, "pocpit/other/1/1-a"),
+        instance(3, "training"),
+    ];
+    let nodes = [
+        node("vastai-1"),
+        node("vastai-2"),
+        node("vastai-9"),
+        node("proxy"),
+    ];
+    assert_eq!(
+        orders(0, &instances, Some(&nodes), &[]),
+        [
+            Order::Destroy(InstanceId(1)),
+            Order::Unregister(NodeId("vastai-1".into()))
+        ]
+    );
+}
+
+#[test]
+fn a_rental_that_is_not_listed_is_asked_for_and_an_intent_is_void_only_after_a_while() {
+    let records = [intended(1), rented(1, 41), intended(2)];
+    assert_eq!(orders(2, &[], Some(&[]), &records), []);
+    assert_eq!(
+        orders(4, &[], Some(&[]), &records),
+        [Order::Verify(InstanceId(41)), Order::Void(label(2))]
+    );
+}
+
+#[test]
+fn a_registration_goes_when_its_rental_is_gone_and_stays_while_the_list_is_unknown() {
+    let records = [registering("vastai-41", 41), registering("vastai-42", 42)];
+    let nodes = [node("vastai-41")];
+    assert_eq!(
+        orders(9, &[], Some(&nodes), &records),
+        [
+            Order::Unregister(NodeId("vastai-41".into())),
+            Order::Forget(NodeId("vastai-42".into()))
+        ]
+    );
+    assert_eq!(orders(9, &[], None, &records), []);
+}

@@ -1,0 +1,27 @@
+//! Rentals that are proven gone.
+
+use crate::domain::{InstanceId, Time};
+use crate::engine::state::Engine;
+use crate::flow::Event;
+use crate::journal::Record;
+
+impl Engine {
+    /// A rental that is proven gone is settled in the journal: it cost something until `ended`.
+    pub(crate) fn settle(&mut self, now: Time, instance: InstanceId, ended: Time) {
+        self.destroying.remove(&instance);
+        self.record_idle_gpu(instance);
+        if let Some(record) = self.ledger.settlement(ended, instance) {
+            self.record(&record);
+        }
+        let remote = self.ports.remote.clone();
+        tokio::spawn(async move { remote.forget(instance).await });
+        self.feed(now, Event::RentalGone(instance));
+    }
+
+    /// What the market said of a container that did not run yet is money that was not spent.
+    pub(crate) fn record_idle_gpu(&mut self, instance: InstanceId) {
+        if let Some(until) = self.seen.idle_gpus.remove(&instance) {
+            self.record(&Record::GpuIdleUntil { instance, until });
+        }
+    }
+}

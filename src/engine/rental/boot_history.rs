@@ -1,0 +1,77 @@
+//! Boots that came to their end, for the journal.
+
+use crate::domain::{BootEnd, BootTimes, Duration, InstanceId, Offer, PastBoot, Workload};
+use crate::engine::state::Engine;
+use crate::flow::Rental;
+use crate::journal::Record;
+
+/// A rental that is watched within this time of its rent call is watched from its beginning: the
+/// market takes longer to place one.
+const SEEN_FROM_ITS_BEGINNING: Duration = Duration::seconds(60);
+
+impl Engine {
+    /// A rental whose boot can be told whole. One that began under an earlier run of the program has
+    /// stages that nobody saw, and teaches nothing of them.
+    pub(crate) fn watched_from_its_beginning(&self, rental: &Rental) -> Option<Rental> {
+        let watched_late = self.ports.clock.now() - rental.since > SEEN_FROM_ITS_BEGINNING;
+        (!watched_late).then(|| rental.clone())
+    }
+
+    /// Writes down how a boot ended, with its stages the first time.
+    pub(crate) fn remember_boot(
+        &mut self,
+        instance: InstanceId,
+        offer: &Offer,
+        took: Duration,
+        end: BootEnd,
+    ) {
+        let now = self.ports.clock.now();
+        let mut both = self.own.iter_mut().chain(&mut self.beside);
+        let watched = both.find(|watched| watched.instance == instance);
+        let times = watched.and_then(|watched| watched.take_unremembered(now));
+        self.record_boot(instance, offer, took, end, times.map(|(_, times)| times));
+    }
+
+    /// A boot that we broke off or broke ourselves is in the history all the same. It is not worth the
+    /// spool of a full disk.
+    pub(crate) fn remember_a_boot_that_nobody_told(&mut self, left: Option<(Rental, BootTimes)>) {
+        let Some((rental, times)) = left.filter(|_| self.release_only.is_none()) else {
+            return;
+        };
+        let took = times.ended - rental.since;
+        let end = BootEnd::BrokenOff;
+        self.record_boot(rental.instance, &rental.offer, took, end, Some(times));
+    }
+
+    fn record_boot(
+        &mut self,
+        instance: InstanceId,
+        offer: &Offer,
+        took: Duration,
+        end: BootEnd,
+        times: Option<BootTimes>,
+    ) {
+        let mut known = self.ledger.boots().iter();
+        if !known.any(|boot| boot.instance == instance && boot.end == end) {
+            self.boots.count(end, times.as_ref());
+        }
+        // What another image's boot took says nothing of the time that the next PoC's needs.
+        if self.workload() != Workload::MlNode {
+            return;
+        }
+        let boot = PastBoot {
+            instance,
+            machine: offer.machine,
+            gpu_name: offer.gpu_name.clone(),
+            download_mbps: offer.download_mbps,
+            disk_mb_per_s: offer.disk_mb_per_s,
+            image_gb: self.config.vast.image_gb,
+            model_gb: self.config.vast.model_gb,
+            took_seconds: u32::try_from(took.num_seconds()).unwrap_or(0),
+            end,
+            model: Some(self.config.mlnode.model.id.clone()),
+            times,
+        };
+        self.record(&Record::BootEnded { boot });
+    }
+}

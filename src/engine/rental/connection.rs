@@ -1,0 +1,310 @@
+//! The SSH link to one rental.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::{
+    ActualStatus, Duration, Instance, InstanceId, ServiceState, SshEndpoint, Time, Workload,
+};
+use crate::engine::Ports;
+use crate::engine::failpoint::{Part, drill};
+use crate::engine::observe::observation::{LinkChange, Observation};
+use crate::engine::rental::direct_gateway::Front;
+use crate::engine::rental::log_store::RentalLog;
+use crate::engine::snapshot::TunnelRate;
+use crate::engine::supervise::caught;
+use crate::ports::{LinkError, LogPlace, RemoteSession, TunnelSpec};
+
+/// Where the onstart script appends the workload's output.
+pub(crate) const LOG_FILE: &str = "/var/log/pocpit/mlnode.log";
+const LEASE_FILE: &str = "/var/lib/pocpit/lease";
+
+const MLNODE_FIRST_ANSWER_EVERY: Duration = Duration::seconds(5);
+const MLNODE_EVERY: Duration = Duration::seconds(10);
+/// A loaded model is watched by the Network Node too.
+const LOADED_MLNODE_EVERY: Duration = Duration::seconds(20);
+const LINK_CHECK_EVERY: Duration = Duration::seconds(5);
+const FOLLOW_AGAIN: Duration = Duration::seconds(1);
+/// A key takes up to two minutes to get to the rental; then every second costs.
+const KEY_AGAIN: Duration = Duration::seconds(5);
+/// The market takes a while with a key; asking it more often only uses up its patience.
+const ATTACH_AGAIN: Duration = Duration::seconds(30);
+const RECONNECT_FIRST: Duration = Duration::seconds(3);
+const RECONNECT_LONGEST: Duration = Duration::seconds(30);
+
+pub(crate) struct Link {
+    pub(crate) ports: Arc<Ports>,
+    pub(crate) instance: InstanceId,
+    pub(crate) tunnel: watch::Receiver<TunnelSpec>,
+    pub(crate) workload: Workload,
+    pub(crate) front: Option<Front>,
+    pub(crate) lease: watch::Receiver<Time>,
+    pub(crate) reports: mpsc::Sender<Observation>,
+    pub(crate) stop: CancellationToken,
+    /// Cancelled when the log file said something: then nobody asks for the market's copies.
+    pub(crate) heard: CancellationToken,
+    pub(crate) log: RentalLog,
+    /// Up to where the log was read: a new session goes on exactly there.
+    pub(crate) place: LogPlace,
+    /// When the key was attached last.
+    pub(crate) attached: Option<Time>,
+}
+
+impl Link {
+    /// Keeps the link up, also after a panic: without it nobody renews the lease.
+    pub(crate) async fn outlive(mut self, mut instances: watch::Receiver<Option<Instance>>) {
+        let clock = self.ports.clock.clone();
+        self.go_on_with_kept_log().await;
+        while let Err(panic) = caught(Box::pin(self.keep(&mut instances))).await {
+            tracing::error!("the link to the rental broke and is made again: {panic}");
+            self.report(LinkChange::Lost(LinkError::Local(panic.to_string())))
+                .await;
+            clock.sleep(RECONNECT_FIRST).await;
+        }
+        self.ports.remote.close_tunnel(self.instance).await;
+    }
+
+    /// What an earlier run read of the log is here already.
+    async fn go_on_with_kept_log(&mut self) {
+        for chunk in self.log.replay() {
+            self.heard.cancel();
+            let seen = Observation::Log(self.instance, chunk);
+            if self.reports.send(seen).await.is_err() {
+                return;
+            }
+        }
+        self.place = self.log.place();
+    }
+
+    async fn keep(&mut self, instances: &mut watch::Receiver<Option<Instance>>) {
+        let stop = self.stop.clone();
+        let mut pause = RECONNECT_FIRST;
+        while !stop.is_cancelled() {
+            let endpoints = endpoints(instances.borrow_and_update().as_ref());
+            if endpoints.is_empty() {
+                let changed = stop.run_until_cancelled(instances.changed()).await;
+                if !matches!(changed, Some(Ok(()))) {
+                    return;
+                }
+                continue;
+            }
+            match stop.run_until_cancelled(self.connect(&endpoints)).await {
+                None => return,
+                Some(Ok(session)) => {
+                    pause = RECONNECT_FIRST;
+                    self.use_session(session).await;
+                }
+                Some(Err(LinkError::Denied { .. })) => pause = KEY_AGAIN,
+                Some(Err(_)) => {}
+            }
+            stop.run_until_cancelled(self.ports.clock.sleep(pause))
+                .await;
+            pause = (pause * 2).min(RECONNECT_LONGEST);
+        }
+    }
+
+    /// The first endpoint that lets us in, or why the last one did not.
+    async fn connect(
+        &mut self,
+        endpoints: &[SshEndpoint],
+    ) -> Result<Box<dyn RemoteSession>, LinkError> {
+        let mut last = LinkError::Local("the rental has no SSH address".into());
+        for endpoint in endpoints {
+            match self.ports.remote.connect(self.instance, endpoint).await {
+                Ok(session) => {
+                    self.report(LinkChange::Connected(endpoint.clone())).await;
+                    return Ok(session);
+                }
+                Err(error) => {
+                    if matches!(error, LinkError::Denied { .. }) {
+                        self.attach_key().await;
+                    }
+                    self.report(LinkChange::Failed(error.clone())).await;
+                    last = error;
+                }
+            }
+        }
+        Err(last)
+    }
+
+    /// A key that the account got too late is not on the instance: attaching it is idempotent.
+    async fn attach_key(&mut self) {
+        let now = self.ports.clock.now();
+        let is_recent = |attached| now - attached < ATTACH_AGAIN;
+        if self.attached.is_some_and(is_recent) {
+            return;
+        }
+        self.attached = Some(now);
+        let key = self.ports.remote.public_key();
+        if let Err(error) = self.ports.market.attach_key(self.instance, key).await {
+            tracing::warn!("the SSH key is not attached: {error}");
+        }
+    }
+
+    async fn use_session(&mut self, session: Box<dyn RemoteSession>) {
+        let stop = self.stop.clone();
+        let ended = stop.run_until_cancelled(self.work(session.as_ref())).await;
+        session.close().await;
+        if let Some(Err(error)) = ended {
+            self.report(LinkChange::Lost(error)).await;
+        }
+    }
+
+    async fn work(&mut self, session: &dyn RemoteSession) -> Result<(), LinkError> {
+        if self.tunnel.has_changed().unwrap_or(false) {
+            // The ends outlive sessions: without this they would stay where they were.
+            self.ports.remote.close_tunnel(self.instance).await;
+        }
+        let tunnel = self.tunnel.borrow_and_update().clone();
+        let ends = session.open_tunnel(&tunnel).await?;
+        if let Some(front) = self.front {
+            front.start(session).await?;
+        }
+        self.report(LinkChange::Tunnel(ends)).await;
+        let mut log = session.tail(LOG_FILE, &self.place).await?;
+        drill(Part::Link);
+        let clock = self.ports.clock.clone();
+        let asking = ask_mlnode(
+            self.ports.clone(),
+            (self.instance, self.workload),
+            ends.api,
+            self.reports.clone(),
+        );
+        let leasing = renew_lease(self.ports.clone(), session, self.lease.clone());
+        let watching = self.watch(session);
+        let moving = moved(self.tunnel.clone());
+        tokio::pin!(asking, leasing, watching, moving);
+        loop {
+            tokio::select! {
+                // In this order: a busy log must not keep the link from being checked or the lease
+                // from being renewed.
+                biased;
+                result = &mut watching => return result,
+                () = &mut asking => return Ok(()),
+                // The next session has it at the new ends.
+                () = &mut moving => return Ok(()),
+                result = &mut leasing => return result,
+                chunk = log.recv() => {
+                    let Some(chunk) = chunk else {
+                        // The link is lost, or the file is another one now.
+                        session.check().await?;
+                        clock.sleep(FOLLOW_AGAIN).await;
+                        log = session.tail(LOG_FILE, &self.place).await?;
+                        continue;
+                    };
+                    self.heard.cancel();
+                    self.log.append(&chunk);
+                    self.place.pass(&chunk);
+                    let _ = self.reports.send(Observation::Log(self.instance, chunk)).await;
+                }
+            }
+        }
+    }
+
+    /// Looks whether the link is alive, and how much it carries.
+    fn watch<'a>(
+        &self,
+        session: &'a dyn RemoteSession,
+    ) -> impl Future<Output = Result<(), LinkError>> + use<'a> {
+        let (clock, reports, instance) = (
+            self.ports.clock.clone(),
+            self.reports.clone(),
+            self.instance,
+        );
+        async move {
+            let mut rate = TunnelRate::default();
+            let mut last = (tokio::time::Instant::now(), session.traffic());
+            loop {
+                clock.sleep(LINK_CHECK_EVERY).await;
+                session.check().await?;
+                let now = (tokio::time::Instant::now(), session.traffic());
+                let measured = TunnelRate::between(last.1, now.1, now.0 - last.0);
+                last = now;
+                if std::mem::replace(&mut rate, measured) == measured {
+                    continue;
+                }
+                let change = LinkChange::Carries(measured);
+                let _ = reports.send(Observation::Link(instance, change)).await;
+            }
+        }
+    }
+
+    async fn report(&self, change: LinkChange) {
+        let _ = self
+            .reports
+            .send(Observation::Link(self.instance, change))
+            .await;
+    }
+}
+
+/// Comes to its end when the tunnel is to end elsewhere.
+async fn moved(mut tunnel: watch::Receiver<TunnelSpec>) {
+    if tunnel.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// SSH answers only in a running container; asking earlier only fills the log.
+fn endpoints(instance: Option<&Instance>) -> Vec<SshEndpoint> {
+    match instance {
+        Some(instance) if instance.actual == ActualStatus::Running => instance.ssh.clone(),
+        _ => Vec::new(),
+    }
+}
+
+async fn ask_mlnode(
+    ports: Arc<Ports>,
+    (instance, workload): (InstanceId, Workload),
+    api: SocketAddr,
+    reports: mpsc::Sender<Observation>,
+) {
+    let node = ports.mlnodes.at(workload, api);
+    loop {
+        let status = node.status().await;
+        let pause = match &status {
+            Ok(status) if status.state == ServiceState::Inference => LOADED_MLNODE_EVERY,
+            Ok(_) => MLNODE_EVERY,
+            Err(_) => MLNODE_FIRST_ANSWER_EVERY,
+        };
+        if reports
+            .send(Observation::MlNode(instance, status))
+            .await
+            .is_err()
+        {
+            return;
+        }
+        ports.clock.sleep(pause).await;
+    }
+}
+
+/// Writes the lease at once and after every change. The watchdog takes the later of this file and
+/// its own deadline, so a lost write never shortens anything.
+async fn renew_lease(
+    ports: Arc<Ports>,
+    session: &dyn RemoteSession,
+    mut lease: watch::Receiver<Time>,
+) -> Result<(), LinkError> {
+    loop {
+        let until = lease.borrow_and_update().timestamp();
+        let command =
+            format!("printf %s {until} > {LEASE_FILE}.new && mv {LEASE_FILE}.new {LEASE_FILE}");
+        let output = session.run(&command).await?;
+        if output.status != Some(0) {
+            tracing::warn!(
+                "the lease on the rental was not renewed: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            ports.clock.sleep(Duration::seconds(30)).await;
+            continue;
+        }
+        if lease.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

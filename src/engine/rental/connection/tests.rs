@@ -1,0 +1,200 @@
+//! The watcher's link on a machine that is only played, in virtual time.
+
+mod host;
+
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+
+use super::*;
+use crate::engine::RentalLogs;
+use crate::engine::rental::reach::Reach;
+use crate::engine::rental::watcher::Watcher;
+use crate::ssh::sanitize::Sanitizer;
+use host::{Host, ports, tunnel};
+
+const ID: InstanceId = InstanceId(7);
+const LINES: usize = 1_000_000;
+const CUTS: usize = 1_000;
+
+/// A log as programs write it: mostly short lines, and all that can be wrong with one.
+fn text(lines: usize) -> Vec<u8> {
+    let mut chance = StdRng::seed_from_u64(5);
+    let mut text = Vec::new();
+    for number in 0..lines {
+        match number % 97 {
+            0 => {
+                text.extend_from_slice(format!("\rloading 1 %\rloading 50 %\r{number}").as_bytes());
+            }
+            1 => text
+                .extend_from_slice(format!("\x1b[1;32m{number}\x1b[0m\u{1f600} größer").as_bytes()),
+            2 => text.extend_from_slice(
+                &[
+                    b"\x1b[2J\x1b]0;evil\x07",
+                    number.to_string().as_bytes(),
+                    b"\xff\xfe\0\x9b",
+                ]
+                .concat(),
+            ),
+            3 if number % 9_700 == 3 => {
+                text.extend_from_slice(number.to_string().as_bytes());
+                let length = chance.random_range(0..60_000);
+                text.resize(text.len() + length, b'x');
+            }
+            _ => text.extend_from_slice(number.to_string().as_bytes()),
+        }
+        text.push(b'\n');
+    }
+    text
+}
+
+fn leading_number(line: &str) -> usize {
+    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    line[..digits].parse().unwrap()
+}
+
+/// What a watcher reports of a log, until it has all of it.
+struct Seen {
+    bytes: Vec<u8>,
+    lines: usize,
+    sanitizer: Sanitizer,
+}
+
+impl Seen {
+    fn nothing() -> Seen {
+        Seen {
+            bytes: Vec::new(),
+            lines: 0,
+            sanitizer: Sanitizer::new(),
+        }
+    }
+
+    async fn until(
+        &mut self,
+        length: usize,
+        reports: &mut mpsc::Receiver<Observation>,
+        text: &[u8],
+    ) {
+        while self.bytes.len() < length {
+            let Observation::Log(ID, chunk) = reports.recv().await.unwrap() else {
+                continue;
+            };
+            let begin = self.bytes.len();
+            self.bytes.extend_from_slice(&chunk.bytes);
+            assert!(
+                self.bytes[begin..] == text[begin..self.bytes.len()],
+                "the bytes from {begin} on are others"
+            );
+            for line in self.sanitizer.feed(Time::UNIX_EPOCH, &chunk.bytes) {
+                let line = line.text();
+                assert!(!line.contains(char::is_control), "{line:?}");
+                assert_eq!(
+                    leading_number(line),
+                    self.lines,
+                    "each line comes once, in order"
+                );
+                self.lines += 1;
+            }
+        }
+    }
+}
+
+fn watch(host: &Arc<Host>, logs: &RentalLogs, reports: &mpsc::Sender<Observation>) -> Watcher {
+    let ports = Arc::new(ports(host, logs.clone()));
+    let reach = Reach {
+        workload: Workload::MlNode,
+        tunnel: tunnel(),
+        front: None,
+    };
+    Watcher::start(&ports, ID, reach, Time::UNIX_EPOCH, reports)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_million_lines_over_a_link_that_is_cut_a_thousand_times_come_once_each() {
+    let scratch = tempfile::tempdir().unwrap();
+    let logs = RentalLogs::in_directory(scratch.path().to_owned());
+    let text = text(LINES);
+    // Given a link that lives for so few bytes, and a file that is renamed and cut off now and then,
+    let host = Host::new(text.clone(), text.len() / CUTS * 2 / 3);
+    let (sender, mut reports) = mpsc::channel(16);
+    let watcher = watch(&host, &logs, &sender);
+    // when everything was reported,
+    let mut seen = Seen::nothing();
+    seen.until(text.len(), &mut reports, &text).await;
+    // then no line was lost and none came twice,
+    assert_eq!(seen.lines, LINES);
+    assert!(
+        host.cuts() >= CUTS,
+        "the link was cut only {} times",
+        host.cuts()
+    );
+    assert!(
+        host.other_files() > 20,
+        "the file was another one only {} times",
+        host.other_files()
+    );
+    // and the same is in the rental's files.
+    let kept: Vec<u8> = logs.of(ID).replay().flat_map(|chunk| chunk.bytes).collect();
+    assert!(
+        kept == text,
+        "the files have {} bytes of {}",
+        kept.len(),
+        text.len()
+    );
+    drop(reports);
+    watcher.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cockpit_that_is_killed_and_started_again_has_each_line_once() {
+    let scratch = tempfile::tempdir().unwrap();
+    let logs = RentalLogs::in_directory(scratch.path().to_owned());
+    let text = text(20_000);
+    let host = Host::new(text.clone(), 9_000);
+    let mut chance = StdRng::seed_from_u64(6);
+    for _ in 0..10 {
+        let (sender, mut reports) = mpsc::channel(16);
+        let watcher = watch(&host, &logs, &sender);
+        // What was read before is told again from the files, and the rest follows.
+        let length = chance.random_range(0..text.len());
+        Seen::nothing().until(length, &mut reports, &text).await;
+        // What it reports from now on, nobody hears.
+        drop(reports);
+        watcher.stop().await.unwrap();
+    }
+    let (sender, mut reports) = mpsc::channel(16);
+    let _watcher = watch(&host, &logs, &sender);
+    let mut seen = Seen::nothing();
+    seen.until(text.len(), &mut reports, &text).await;
+    assert_eq!(seen.lines, 20_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tunnel_that_is_moved_ends_elsewhere_and_no_line_comes_twice() {
+    let text = text(20_000);
+    let host = Host::new(text.clone(), 1 << 30);
+    let (sender, mut reports) = mpsc::channel(16);
+    // Given a rental whose tunnel ends where there was room,
+    let watcher = watch(&host, &RentalLogs::nowhere(), &sender);
+    // when it is to end at the configured addresses,
+    let end = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+    let configured = TunnelSpec {
+        api_listen: end(18_080),
+        inference_listen: end(15_000),
+        ..tunnel()
+    };
+    assert!(watcher.move_tunnel(configured.clone()));
+    assert!(!watcher.move_tunnel(configured.clone()), "it is there");
+    // then the next session has it there, and the log goes on where it was.
+    let (mut bytes, mut is_moved) = (Vec::new(), false);
+    while !is_moved || bytes.len() < text.len() {
+        match reports.recv().await.unwrap() {
+            Observation::Log(ID, chunk) => bytes.extend(chunk.bytes),
+            Observation::Link(ID, LinkChange::Tunnel(ends)) => {
+                is_moved = configured.is_met_by(ends);
+            }
+            _ => {}
+        }
+    }
+    assert!(bytes == text, "{} bytes of {}", bytes.len(), text.len());
+    drop(reports);
+    watcher.stop().await.unwrap();
+}

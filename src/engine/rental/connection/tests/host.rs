@@ -1,0 +1,424 @@
+//! A played machine whose link breaks, and the rest of the world as far as a watcher asks for it.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+
+use super::*;
+use crate::domain::*;
+use crate::engine::Ports;
+use crate::ports::*;
+
+/// A machine that writes a text to its log file while that is read.
+pub(super) struct Host {
+    text: Vec<u8>,
+    /// Bytes that a link carries, on average.
+    link_bytes: usize,
+    state: Mutex<State>,
+}
+
+struct State {
+    chance: StdRng,
+    /// The one that is written is the last; the others were moved aside or are gone.
+    files: Vec<Part>,
+    cuts: usize,
+    next_inode: u64,
+}
+
+/// A file, as a part of the text.
+#[derive(Clone)]
+struct Part {
+    inode: u64,
+    begin: usize,
+    end: usize,
+    there: Presence,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Presence {
+    There,
+    /// It was cut off.
+    Gone,
+}
+
+impl Host {
+    pub(super) fn new(text: Vec<u8>, link_bytes: usize) -> Arc<Host> {
+        let first = Part {
+            inode: 1,
+            begin: 0,
+            end: 0,
+            there: Presence::There,
+        };
+        let state = State {
+            chance: StdRng::seed_from_u64(1),
+            files: vec![first],
+            cuts: 0,
+            next_inode: 2,
+        };
+        Arc::new(Host {
+            text,
+            link_bytes,
+            state: Mutex::new(state),
+        })
+    }
+
+    pub(super) fn cuts(&self) -> usize {
+        self.state.lock().unwrap().cuts
+    }
+
+    pub(super) fn other_files(&self) -> usize {
+        self.state.lock().unwrap().files.len() - 1
+    }
+
+    /// Writes some more, perhaps to another file.
+    fn write(&self) {
+        let mut state = self.state.lock().unwrap();
+        let count = state.chance.random_range(0..8_000);
+        let renamed = state.chance.random_ratio(1, 100);
+        let last = state.files.last_mut().unwrap();
+        last.end = (last.end + count).min(self.text.len());
+        let end = last.end;
+        if renamed {
+            let inode = state.next_inode;
+            state.next_inode += 1;
+            state.begin(inode, end);
+        }
+    }
+
+    /// Where the real script would begin.
+    fn find(&self, from: &LogPlace) -> (u64, usize) {
+        let state = self.state.lock().unwrap();
+        let known = state.files.iter().enumerate().find(|(_, part)| {
+            let offset = usize::try_from(from.offset).unwrap();
+            part.there == Presence::There
+                && part.inode == from.file
+                && offset <= part.end - part.begin
+                && self.text[..part.begin + offset].ends_with(&from.before)
+        });
+        let last = state.files.last().unwrap();
+        let Some((index, part)) = known else {
+            return (last.inode, last.begin);
+        };
+        let at = part.begin + usize::try_from(from.offset).unwrap();
+        if at == part.end && index + 1 < state.files.len() {
+            // Moved aside, and read to its end.
+            let next = state.files[index + 1..]
+                .iter()
+                .find(|part| part.there == Presence::There);
+            return next.map_or((last.inode, last.begin), |next| (next.inode, next.begin));
+        }
+        (part.inode, at)
+    }
+
+    /// The next bytes of a file, or that it is another one now.
+    fn part(&self, inode: u64, at: usize) -> Option<Vec<u8>> {
+        let mut state = self.state.lock().unwrap();
+        let count = state.chance.random_range(1..6_000);
+        let cut_off = state.chance.random_ratio(1, 100);
+        let (index, part) = state
+            .files
+            .iter()
+            .cloned()
+            .enumerate()
+            .rfind(|(_, part)| part.inode == inode && part.there == Presence::There)?;
+        if at < part.end {
+            return Some(self.text[at..part.end.min(at + count)].to_vec());
+        }
+        let is_last = index + 1 == state.files.len();
+        if is_last && cut_off && part.end > part.begin {
+            state.files[index].there = Presence::Gone;
+            state.begin(inode, at);
+        }
+        is_last.then(Vec::new).filter(|_| !(cut_off && is_last))
+    }
+
+    fn offset(&self, inode: u64, at: usize) -> u64 {
+        let state = self.state.lock().unwrap();
+        let part = state
+            .files
+            .iter()
+            .rfind(|part| part.inode == inode)
+            .unwrap();
+        (at - part.begin) as u64
+    }
+}
+
+impl State {
+    fn begin(&mut self, inode: u64, begin: usize) {
+        self.files.push(Part {
+            inode,
+            begin,
+            end: begin,
+            there: Presence::There,
+        });
+    }
+}
+
+pub(crate) struct Link {
+    host: Arc<Host>,
+    /// Bytes until it breaks.
+    left: Arc<Mutex<usize>>,
+}
+
+impl Link {
+    fn is_up(&self) -> bool {
+        *self.left.lock().unwrap() > 0
+    }
+}
+
+#[async_trait]
+impl RemoteSession for Link {
+    async fn run(&self, _command: &str) -> Result<CommandOutput, LinkError> {
+        Ok(CommandOutput {
+            status: Some(0),
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+        })
+    }
+
+    async fn tail(
+        &self,
+        _path: &str,
+        from: &LogPlace,
+    ) -> Result<mpsc::Receiver<TailChunk>, LinkError> {
+        self.check().await?;
+        let (sender, receiver) = mpsc::channel(2);
+        let (host, left) = (self.host.clone(), self.left.clone());
+        let (inode, mut at) = host.find(from);
+        tokio::spawn(async move {
+            loop {
+                host.write();
+                let Some(bytes) = host.part(inode, at) else {
+                    return;
+                };
+                if bytes.is_empty() {
+                    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                    if sender.is_closed() {
+                        return;
+                    }
+                    continue;
+                }
+                let chunk = TailChunk {
+                    file: inode,
+                    offset: host.offset(inode, at),
+                    bytes,
+                };
+                at += chunk.bytes.len();
+                {
+                    let mut left = left.lock().unwrap();
+                    *left = left.saturating_sub(chunk.bytes.len());
+                    if *left == 0 {
+                        // What was under way is lost.
+                        host.state.lock().unwrap().cuts += 1;
+                        return;
+                    }
+                }
+                if sender.send(chunk).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(receiver)
+    }
+
+    async fn open_tunnel(&self, spec: &TunnelSpec) -> Result<TunnelEnds, LinkError> {
+        Ok(TunnelEnds {
+            api: spec.api_listen,
+            inference: spec.inference_listen,
+        })
+    }
+
+    fn traffic(&self) -> TunnelTraffic {
+        TunnelTraffic::default()
+    }
+
+    async fn check(&self) -> Result<(), LinkError> {
+        if self.is_up() {
+            return Ok(());
+        }
+        Err(LinkError::Lost("it was cut".into()))
+    }
+
+    async fn close(self: Box<Self>) {}
+}
+
+struct World(Arc<Host>);
+
+#[async_trait]
+impl Remote for World {
+    async fn connect(
+        &self,
+        _instance: InstanceId,
+        _endpoint: &SshEndpoint,
+    ) -> Result<Box<dyn RemoteSession>, LinkError> {
+        let left = self
+            .0
+            .state
+            .lock()
+            .unwrap()
+            .chance
+            .random_range(1..2 * self.0.link_bytes);
+        Ok(Box::new(Link {
+            host: self.0.clone(),
+            left: Arc::new(Mutex::new(left)),
+        }))
+    }
+
+    fn public_key(&self) -> &'static str {
+        "ssh-ed25519 AAAA"
+    }
+
+    async fn close_tunnel(&self, _instance: InstanceId) {}
+
+    async fn forget(&self, _instance: InstanceId) {}
+}
+
+fn silent() -> CallError {
+    CallError {
+        what: "ask".into(),
+        kind: CallErrorKind::NotSent,
+        status: None,
+        detail: "nobody answers".into(),
+    }
+}
+
+#[async_trait]
+impl Market for World {
+    async fn search(&self, _query: &OfferQuery, _now: Time) -> Result<Vec<Offer>, CallError> {
+        Err(silent())
+    }
+    async fn rent(&self, _order: &RentOrder) -> Result<InstanceId, RentError> {
+        Err(RentError::Refused(silent()))
+    }
+    async fn instances(&self) -> Result<Vec<Instance>, CallError> {
+        Err(silent())
+    }
+    async fn instance(&self, id: InstanceId) -> Result<Option<Instance>, CallError> {
+        let ssh = vec![SshEndpoint {
+            host: "127.0.0.1".into(),
+            port: 22,
+        }];
+        Ok(Some(Instance {
+            ssh,
+            ..crate::domain::samples::instance(id.0)
+        }))
+    }
+    async fn container_log(&self, _id: InstanceId, _lines: u32) -> Result<String, CallError> {
+        Err(silent())
+    }
+    async fn destroy(&self, _id: InstanceId) -> Result<(), CallError> {
+        Err(silent())
+    }
+    async fn account(&self) -> Result<Account, CallError> {
+        Err(silent())
+    }
+    async fn ensure_account_key(&self, _public_key: &str) -> Result<(), CallError> {
+        Err(silent())
+    }
+    async fn attach_key(&self, _id: InstanceId, _public_key: &str) -> Result<(), CallError> {
+        Err(silent())
+    }
+}
+
+#[async_trait]
+impl Chain for World {
+    async fn look(&self, _look: Look) -> Vec<SourceReport> {
+        Vec::new()
+    }
+    async fn confirmed_weight(
+        &self,
+        _participant: &Participant,
+        _epoch: EpochIndex,
+    ) -> Result<Option<ConfirmedWeight>, CallError> {
+        Err(silent())
+    }
+    async fn governance(&self) -> Result<Option<Governance>, CallError> {
+        Err(silent())
+    }
+    async fn epoch(&self) -> Result<EpochView, CallError> {
+        Err(silent())
+    }
+    async fn header(&self, _height: Option<Height>) -> Result<BlockHeader, CallError> {
+        Err(silent())
+    }
+    async fn weight(
+        &self,
+        _participant: &Participant,
+        _node: &NodeId,
+    ) -> Result<WeightReading, CallError> {
+        Err(silent())
+    }
+    async fn approved_models(&self) -> Result<Vec<String>, CallError> {
+        Err(silent())
+    }
+    async fn is_participant(&self, _participant: &Participant) -> Result<bool, CallError> {
+        Err(silent())
+    }
+}
+
+#[async_trait]
+impl NetworkNode for World {
+    async fn nodes(&self) -> Result<Vec<RegisteredNode>, CallError> {
+        Err(silent())
+    }
+    async fn register(&self, _node: &NodeConfig) -> Result<(), CallError> {
+        Err(silent())
+    }
+    async fn unregister(&self, _id: &NodeId) -> Result<bool, CallError> {
+        Err(silent())
+    }
+    async fn enable(&self, _id: &NodeId) -> Result<(), CallError> {
+        Err(silent())
+    }
+    async fn disable(&self, _id: &NodeId) -> Result<(), CallError> {
+        Err(silent())
+    }
+    async fn callback_answers(&self) -> Result<(), CallError> {
+        Err(silent())
+    }
+}
+
+#[async_trait]
+impl MlNode for World {
+    async fn status(&self) -> Result<MlNodeStatus, CallError> {
+        Err(silent())
+    }
+    async fn start_model(&self, _model: &WorkloadModel) -> Result<(), CallError> {
+        Err(silent())
+    }
+}
+
+impl MlNodes for World {
+    fn at(&self, _workload: Workload, _api: SocketAddr) -> Box<dyn MlNode> {
+        Box::new(World(self.0.clone()))
+    }
+}
+
+pub(super) fn ports(host: &Arc<Host>, rental_logs: RentalLogs) -> Ports {
+    let world = || Arc::new(World(host.clone()));
+    let nobody = crate::config::NotifyConfig::default();
+    Ports {
+        clock: Arc::new(crate::engine::SystemClock),
+        chain: world(),
+        market: world(),
+        network_node: world(),
+        inference_proxy: None,
+        mlnodes: world(),
+        remote: world(),
+        rental_logs,
+        told_file: None,
+        notifier: crate::notify::Notifier::new(crate::http::HttpClient::new(), &nobody, None),
+    }
+}
+
+pub(super) fn tunnel() -> TunnelSpec {
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    TunnelSpec {
+        api_listen: nowhere,
+        inference_listen: nowhere,
+        api_port: 8080,
+        inference_port: 5000,
+        callback: None,
+    }
+}

@@ -1,0 +1,78 @@
+//! The front of a rental that is exposed directly. Nothing of ours stands between it and the Network
+//! Node, which may put a version before every path that the `MLNode` does not know: so something on
+//! the rental takes it away. The `MLNode`'s own ports stay private there too.
+
+use crate::config::{Config, Exposure};
+use crate::ports::{LinkError, RemoteSession};
+
+const SCRIPT: &str = include_str!("../../../assets/front.py");
+const FILE: &str = "/var/lib/pocpit/front.py";
+/// From a port of the `MLNode` to the one that the front listens on.
+const BEYOND: u16 = 10_000;
+
+/// Which ports a front connects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Front {
+    api: u16,
+    inference: u16,
+}
+
+impl Front {
+    /// The front that the rental needs; absent when a tunnel does its work.
+    pub(crate) fn of(config: &Config) -> Option<Front> {
+        match config.network_node.exposure {
+            Exposure::Tunnel { .. } => None,
+            Exposure::Direct => Some(Front {
+                api: config.mlnode.api_port,
+                inference: config.mlnode.inference_port,
+            }),
+        }
+    }
+
+    /// Starts it, or leaves the one that runs alone.
+    pub(crate) async fn start(self, session: &dyn RemoteSession) -> Result<(), LinkError> {
+        let output = session.run(&self.command()).await?;
+        if output.status == Some(0) {
+            return Ok(());
+        }
+        Err(LinkError::Local(format!(
+            "the rental is not reachable by the Network Node: its front did not start: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        )))
+    }
+
+    fn command(self) -> String {
+        let pair = |port: u16| format!("{}:{port}", public_port(port));
+        format!(
+            "printf %s '{SCRIPT}' > {FILE}.new && mv {FILE}.new {FILE} && python3 {FILE} {} {}",
+            pair(self.api),
+            pair(self.inference)
+        )
+    }
+}
+
+/// The container port that is mapped to the outside for a port of the `MLNode`.
+pub(crate) fn public_port(port: u16) -> u16 {
+    port.checked_add(BEYOND).unwrap_or_else(|| port - BEYOND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_survives_the_quotes_it_is_sent_in() {
+        assert!(!SCRIPT.contains('\''));
+        let front = Front {
+            api: 8080,
+            inference: 5000,
+        };
+        assert!(front.command().ends_with("front.py 18080:8080 15000:5000"));
+    }
+
+    #[test]
+    fn every_port_has_another_one_for_the_outside() {
+        assert_eq!(public_port(8080), 18_080);
+        assert_eq!(public_port(60_000), 50_000);
+    }
+}

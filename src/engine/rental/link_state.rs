@@ -1,0 +1,178 @@
+//! What is known of the SSH link to a rental.
+
+use crate::domain::{Duration, InstanceId, SshEndpoint, Time};
+use crate::engine::alerts::condition::Condition;
+use crate::engine::snapshot::{Alert, AlertLevel, LinkSnapshot, TunnelRate};
+use crate::ports::{LinkError, TunnelEnds};
+
+/// A link that has been up for so long has come to stay.
+const STEADY: Duration = Duration::seconds(30);
+/// Most links that are lost are back before that.
+const WORTH_TELLING: Duration = Duration::minutes(2);
+
+/// The link as last reported.
+#[derive(Default)]
+pub(crate) struct LinkState {
+    pub(crate) attempts: u32,
+    pub(crate) last_error: Option<String>,
+    pub(crate) endpoint: Option<SshEndpoint>,
+    pub(crate) up_since: Option<Time>,
+    pub(crate) ends: Option<TunnelEnds>,
+    pub(crate) proven: bool,
+    pub(crate) rate: TunnelRate,
+    /// When it was lost after it had held; it may have come and gone since.
+    pub(crate) lost_at: Option<Time>,
+    /// What was said of the first host key that was not the rental's, and when.
+    pub(crate) strange_host: Option<(Time, String)>,
+}
+
+impl LinkState {
+    pub(crate) fn failed(&mut self, now: Time, error: &LinkError) {
+        self.attempts += 1;
+        self.last_error = Some(error.to_string());
+        if matches!(error, LinkError::HostKeyChanged { .. }) {
+            let alarm = || (now, error.to_string());
+            self.strange_host.get_or_insert_with(alarm);
+        }
+    }
+
+    pub(crate) fn connected(&mut self, now: Time, endpoint: SshEndpoint) {
+        self.endpoint = Some(endpoint);
+        self.up_since = Some(now);
+    }
+
+    pub(crate) fn lost(&mut self, now: Time, error: &LinkError) {
+        if self.holds(now) || self.lost_at.is_none() {
+            self.lost_at = Some(now);
+        }
+        self.up_since = None;
+        self.ends = None;
+        self.proven = false;
+        self.rate = TunnelRate::default();
+        self.last_error = Some(error.to_string());
+    }
+
+    /// A link that comes and goes at once is none.
+    fn holds(&self, now: Time) -> bool {
+        self.up_since.is_some_and(|since| now - since >= STEADY)
+    }
+
+    /// What is wrong with the link to this rental.
+    pub(crate) fn alerts(&self, now: Time, instance: InstanceId) -> impl Iterator<Item = Alert> {
+        self.alarm(instance)
+            .into_iter()
+            .chain(self.outage(now, instance))
+    }
+
+    fn outage(&self, now: Time, instance: InstanceId) -> Option<Alert> {
+        let since = self.lost_at.filter(|since| now - *since >= WORTH_TELLING)?;
+        if self.holds(now) {
+            return None;
+        }
+        let why = self.last_error.as_deref().unwrap_or("it was lost");
+        Some(Alert {
+            condition: Condition::NoLink(instance),
+            level: AlertLevel::Warning,
+            text: format!(
+                "no link to rental {instance} for {} minutes, try {}: {why}",
+                (now - since).num_minutes(),
+                self.attempts
+            ),
+            advice: "it is tried again and again; PoC needs it. Look at this machine's network; `pocpit ssh --print` is the command to try by hand".to_owned(),
+            since,
+        })
+    }
+
+    /// Somebody who is not the rental answered in its place: told as long as the rental lives.
+    fn alarm(&self, instance: InstanceId) -> Option<Alert> {
+        let (since, text) = self.strange_host.clone()?;
+        Some(Alert {
+            condition: Condition::StrangeHost(instance),
+            level: AlertLevel::Critical,
+            text,
+            advice: "abort the sprint to give this rental back; trust it only if its container was made anew".to_owned(),
+            since,
+        })
+    }
+
+    pub(crate) fn snapshot(&self) -> LinkSnapshot {
+        match self.up_since {
+            Some(since) => LinkSnapshot::Up {
+                since,
+                tunnel: self.proven,
+                rate: self.rate,
+            },
+            None if self.attempts == 0 => LinkSnapshot::None,
+            None => LinkSnapshot::Connecting {
+                attempts: self.attempts,
+                last_error: self.last_error.clone(),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lost() -> LinkError {
+        LinkError::Lost("nobody answers".into())
+    }
+
+    #[test]
+    fn a_link_that_stays_away_is_told_until_it_holds_again() {
+        let at = |seconds| Time::UNIX_EPOCH + Duration::seconds(seconds);
+        let told = |link: &LinkState, seconds| {
+            let mut alerts = link.alerts(at(seconds), InstanceId(7));
+            alerts.next().map(|alert| (alert.since, alert.text))
+        };
+        let endpoint = || SshEndpoint {
+            host: "198.51.100.7".into(),
+            port: 41022,
+        };
+        let mut link = LinkState::default();
+        // A link that never was is the boot's business.
+        link.failed(at(0), &lost());
+        assert_eq!(told(&link, 500), None);
+        link.connected(at(500), endpoint());
+        link.lost(at(600), &lost());
+        assert_eq!(told(&link, 700), None, "most come back");
+        // One that only comes and goes stays away.
+        link.connected(at(710), endpoint());
+        link.lost(at(715), &lost());
+        let (since, text) = told(&link, 780).unwrap();
+        assert_eq!(since, at(600));
+        assert!(text.contains("rental 7 for 3 minutes"), "{text}");
+        link.connected(at(800), endpoint());
+        assert!(told(&link, 805).is_some());
+        assert_eq!(told(&link, 900), None, "it holds");
+        // The next time is another time.
+        link.lost(at(1_000), &lost());
+        assert_eq!(told(&link, 1_060), None);
+        assert_eq!(told(&link, 1_200).unwrap().0, at(1_000));
+    }
+
+    #[test]
+    fn a_host_key_that_changed_is_an_alarm_as_long_as_the_rental_lives() {
+        let endpoint = || "198.51.100.7:41022".to_owned();
+        let (now, later) = (Time::UNIX_EPOCH, Time::UNIX_EPOCH + Duration::minutes(5));
+        let mut link = LinkState::default();
+        let unreachable = LinkError::Unreachable {
+            endpoint: endpoint(),
+            detail: "refused".into(),
+        };
+        link.failed(now, &unreachable);
+        assert_eq!(link.alarm(InstanceId(7)), None);
+        let changed = LinkError::HostKeyChanged {
+            endpoint: endpoint(),
+            detail: "it is not the first one".into(),
+        };
+        link.failed(now, &changed);
+        link.failed(later, &changed);
+        link.failed(later, &unreachable);
+        let alarm = link.alarm(InstanceId(7)).unwrap();
+        assert_eq!((alarm.level, alarm.since), (AlertLevel::Critical, now));
+        assert!(alarm.text.contains("198.51.100.7:41022"), "{}", alarm.text);
+        assert_eq!(link.attempts, 4);
+    }
+}

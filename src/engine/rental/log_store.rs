@@ -1,0 +1,265 @@
+//! A rental's log on this machine, byte for byte as the rental wrote it, in files that are rotated.
+//!
+//! A file's name tells where in the remote file its first byte is: `NUMBER-INODE-OFFSET.log`. So the
+//! files themselves say where to go on, also after a `kill -9`: there is no second record that could
+//! disagree with them. Bytes that a full disk did not take are a gap between two names.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::domain::{InstanceId, Time};
+use crate::engine::snapshot::BootLog;
+use crate::ports::{LogPlace, TailChunk};
+use crate::ssh::sanitize::Sanitizer;
+
+/// Bytes of a file; the last chunk may go beyond by its own length.
+const FILE_BYTES: u64 = 16 << 20;
+/// Bytes that are kept of a rental beside the file that is written.
+const KEPT_BYTES: u64 = 7 * FILE_BYTES;
+/// Rentals whose files are kept.
+const RENTALS: usize = 20;
+const READ_BYTES: usize = 64 << 10;
+
+/// The directory of all rentals' logs.
+#[derive(Debug, Clone)]
+pub struct RentalLogs {
+    directory: Option<PathBuf>,
+}
+
+impl RentalLogs {
+    /// Keeps them below this directory, which is made when there is something to keep.
+    pub fn in_directory(directory: PathBuf) -> RentalLogs {
+        RentalLogs {
+            directory: Some(directory),
+        }
+    }
+
+    /// Keeps nothing: for worlds without a disk.
+    pub fn nowhere() -> RentalLogs {
+        RentalLogs { directory: None }
+    }
+
+    /// What is kept of a rental's log, its last lines if there are too many, as lines of the time
+    /// at which it ended. It blocks.
+    pub fn read(&self, instance: InstanceId, ended: Time) -> BootLog {
+        let mut log = BootLog::default();
+        let Some(all) = &self.directory else {
+            return log;
+        };
+        let past = RentalLog {
+            files: files(&all.join(instance.to_string())),
+            ..RentalLog::default()
+        };
+        let mut sanitizer = Sanitizer::new();
+        for chunk in past.replay() {
+            for line in sanitizer.feed(ended, &chunk.bytes) {
+                log.push(line);
+            }
+        }
+        if let Some(line) = sanitizer.end(ended) {
+            log.push(line);
+        }
+        log
+    }
+
+    /// The log of one rental. Those of the oldest rentals go.
+    pub(crate) fn of(&self, instance: InstanceId) -> RentalLog {
+        let Some(all) = &self.directory else {
+            return RentalLog::default();
+        };
+        let own = all.join(instance.to_string());
+        remove_oldest(all, &own);
+        RentalLog {
+            files: files(&own),
+            directory: Some(own),
+            open: None,
+            troubled: false,
+        }
+    }
+}
+
+fn remove_oldest(all: &Path, own: &Path) {
+    let Ok(entries) = fs::read_dir(all) else {
+        return;
+    };
+    let others = entries.flatten().filter(|entry| entry.path() != own);
+    let mut dated: Vec<_> = others
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
+    dated.sort();
+    let excess = (dated.len() + 1).saturating_sub(RENTALS);
+    for (_, path) in dated.into_iter().take(excess) {
+        // What cannot be removed is tried again by the next rental.
+        let _ = fs::remove_dir_all(path);
+    }
+}
+
+/// The log of one rental.
+#[derive(Debug, Default)]
+pub(crate) struct RentalLog {
+    directory: Option<PathBuf>,
+    /// In the order in which they were written.
+    files: Vec<LogFile>,
+    /// The last of them, as long as it takes more.
+    open: Option<File>,
+    troubled: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct LogFile {
+    number: u64,
+    inode: u64,
+    /// Of its first byte, in the remote file.
+    offset: u64,
+    length: u64,
+    path: PathBuf,
+}
+
+impl LogFile {
+    fn in_directory(directory: &Path, number: u64, chunk: &TailChunk) -> LogFile {
+        let (inode, offset) = (chunk.file, chunk.offset);
+        LogFile {
+            number,
+            inode,
+            offset,
+            length: 0,
+            path: directory.join(format!("{number:06}-{inode}-{offset}.log")),
+        }
+    }
+
+    fn of_path(path: PathBuf) -> Option<LogFile> {
+        let name = path.file_name()?.to_str()?.strip_suffix(".log")?;
+        let mut numbers = name.splitn(3, '-').map(str::parse);
+        Some(LogFile {
+            number: numbers.next()?.ok()?,
+            inode: numbers.next()?.ok()?,
+            offset: numbers.next()?.ok()?,
+            length: path.metadata().ok()?.len(),
+            path,
+        })
+    }
+
+    fn place(&self) -> io::Result<LogPlace> {
+        let mut file = File::open(&self.path)?;
+        let last = self.length.saturating_sub(LogPlace::BEFORE as u64);
+        file.seek(SeekFrom::Start(last))?;
+        let mut before = Vec::new();
+        file.read_to_end(&mut before)?;
+        Ok(LogPlace {
+            file: self.inode,
+            offset: self.offset + self.length,
+            before,
+        })
+    }
+}
+
+fn files(directory: &Path) -> Vec<LogFile> {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let mut files: Vec<_> = entries
+        .flatten()
+        .filter_map(|entry| LogFile::of_path(entry.path()))
+        .collect();
+    files.sort();
+    files
+}
+
+impl RentalLog {
+    /// The place after the last byte that is kept.
+    pub(crate) fn place(&self) -> LogPlace {
+        let last = self.files.last().map(LogFile::place);
+        last.and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// What is kept, oldest first.
+    pub(crate) fn replay(&self) -> impl Iterator<Item = TailChunk> + Send + use<> {
+        self.files.clone().into_iter().flat_map(|kept| {
+            let mut offset = kept.offset;
+            let mut file = File::open(kept.path).ok();
+            std::iter::from_fn(move || {
+                let mut bytes = Vec::with_capacity(READ_BYTES);
+                let mut part = file.as_mut()?.take(READ_BYTES as u64);
+                part.read_to_end(&mut bytes).ok().filter(|read| *read > 0)?;
+                let chunk = TailChunk {
+                    file: kept.inode,
+                    offset,
+                    bytes,
+                };
+                offset += chunk.bytes.len() as u64;
+                Some(chunk)
+            })
+        })
+    }
+
+    /// Adds bytes. A disk that takes none of them is told once and is no reason to stop.
+    pub(crate) fn append(&mut self, chunk: &TailChunk) {
+        let Some(directory) = self.directory.clone() else {
+            return;
+        };
+        let result = self.write(&directory, chunk);
+        if let (Err(error), false) = (&result, self.troubled) {
+            tracing::warn!(
+                "the rental's log is not kept in {}: {error}; it is still shown",
+                directory.display()
+            );
+        }
+        self.troubled = result.is_err();
+    }
+
+    fn write(&mut self, directory: &Path, chunk: &TailChunk) -> io::Result<()> {
+        // Taken out: after a failure nobody knows what the file has of this chunk.
+        let mut file = match self.open.take().filter(|_| self.goes_on(chunk)) {
+            Some(file) => file,
+            None => self.begin(directory, chunk)?,
+        };
+        file.write_all(&chunk.bytes)?;
+        if let Some(last) = self.files.last_mut() {
+            last.length += chunk.bytes.len() as u64;
+        }
+        self.open = Some(file);
+        Ok(())
+    }
+
+    fn goes_on(&self, chunk: &TailChunk) -> bool {
+        self.files.last().is_some_and(|last| {
+            let end = (last.inode, last.offset + last.length);
+            last.length < FILE_BYTES && end == (chunk.file, chunk.offset)
+        })
+    }
+
+    fn begin(&mut self, directory: &Path, chunk: &TailChunk) -> io::Result<File> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)?;
+        let number = self.files.last().map_or(0, |last| last.number + 1);
+        let next = LogFile::in_directory(directory, number, chunk);
+        let mut options = OpenOptions::new();
+        let file = options
+            .create_new(true)
+            .append(true)
+            .mode(0o600)
+            .open(&next.path)?;
+        self.remove_oldest_files();
+        self.files.push(next);
+        Ok(file)
+    }
+
+    fn remove_oldest_files(&mut self) {
+        let mut kept: u64 = self.files.iter().map(|file| file.length).sum();
+        self.files.retain(|file| {
+            if kept <= KEPT_BYTES {
+                return true;
+            }
+            kept -= file.length;
+            let _ = fs::remove_file(&file.path);
+            false
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

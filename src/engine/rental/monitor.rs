@@ -1,0 +1,223 @@
+//! A rental that is watched, and what was seen of it. A sprint has two of them while a boot that is
+//! behind is raced by another one.
+
+use crate::engine::rental::log_merge::{Joint, News};
+use crate::flow::Pace;
+
+use crate::domain::{BootTimes, Instance, InstanceId, LineStyle, LogLine, MlNodeStatus, Time};
+use crate::engine::observe::observation::LinkChange;
+use crate::engine::rental::link_state::LinkState;
+use crate::engine::rental::log_merge::MarketLog;
+use crate::engine::rental::watcher::Watcher;
+use crate::engine::snapshot::BootLog;
+
+use crate::flow::{BootReading, Rental};
+use crate::mlnode::boot::BootTracker;
+use crate::ports::{LinkError, TailChunk, TunnelSpec};
+use crate::ssh::sanitize::Sanitizer;
+
+const BEGINS: &str = "The container's log, as the market copies its last lines now and then:";
+
+const MISSES: &str = "What came between these lines was in no copy.";
+
+const ENDS: &str = "The workload's own log from here on:";
+
+pub(crate) struct Watched {
+    pub(crate) instance: InstanceId,
+    /// Until it is given back: what was seen of it is shown for longer.
+    pub(crate) watcher: Option<Watcher>,
+    pub(crate) boot: BootTracker,
+    /// Whose boot is under way and will be remembered, unless nobody watched its beginning.
+    unremembered: Option<Rental>,
+    sanitizer: Sanitizer,
+    pub(crate) log: BootLog,
+    /// The market's copies of the container's log.
+    pub(crate) market_log: MarketLog,
+    /// The rental's log file said something.
+    pub(crate) log_began: bool,
+    /// Its row at the market.
+    pub(crate) row: Option<Instance>,
+    pub(crate) link: LinkState,
+    pub(crate) mlnode: Option<MlNodeStatus>,
+}
+
+impl Watched {
+    pub(crate) fn new(
+        instance: InstanceId,
+        watcher: Watcher,
+        boot: BootTracker,
+        unremembered: Option<Rental>,
+    ) -> Watched {
+        Watched {
+            instance,
+            watcher: Some(watcher),
+            boot,
+            unremembered,
+            sanitizer: Sanitizer::new(),
+            log: BootLog::default(),
+            market_log: MarketLog::default(),
+            log_began: false,
+            row: None,
+            link: LinkState::default(),
+            mlnode: None,
+        }
+    }
+
+    pub(crate) fn is_watching(&self) -> bool {
+        self.watcher.is_some()
+    }
+
+    pub(crate) fn see_row(&mut self, now: Time, row: &Instance) {
+        self.boot.observe_instance(now, row);
+        self.row = Some(row.clone());
+    }
+
+    /// True when that says something of the boot.
+    pub(crate) fn see_link(&mut self, now: Time, change: LinkChange) -> bool {
+        let link = &mut self.link;
+        match change {
+            LinkChange::Failed(error) => {
+                if matches!(error, LinkError::Denied { .. }) {
+                    self.boot.observe_denial(now, &error.to_string());
+                }
+                link.failed(now, &error);
+                tracing::info!("SSH attempt {}: {error}", link.attempts);
+            }
+            LinkChange::Connected(endpoint) => {
+                tracing::info!("SSH is connected to {endpoint}");
+                link.connected(now, endpoint);
+            }
+            LinkChange::Tunnel(ends) => link.ends = Some(ends),
+            LinkChange::Carries(rate) => {
+                link.rate = rate;
+                return false;
+            }
+            LinkChange::Lost(error) => {
+                tracing::warn!("{error}; connecting again");
+                link.lost(now, &error);
+            }
+        }
+        self.boot.observe_link(now, self.link.up_since.is_some());
+        true
+    }
+
+    pub(crate) fn see_log(&mut self, now: Time, chunk: &TailChunk) {
+        self.begin_log(now);
+        let mut lines: Vec<LogLine> = Vec::new();
+        if chunk.offset == 0 {
+            // Another file begins: what was not finished in the last one never will be.
+            lines.extend(self.sanitizer.end(now));
+        }
+        lines.extend(self.sanitizer.feed(now, &chunk.bytes));
+        let live = self.sanitizer.live(now);
+        for line in lines.iter().chain(&live) {
+            self.boot.observe_line(now, line.text());
+        }
+        for line in lines.drain(..) {
+            self.log.push(line);
+        }
+        self.log.live = live;
+    }
+
+    pub(crate) fn see_mlnode(&mut self, now: Time, status: MlNodeStatus) {
+        self.link.proven = true;
+        self.boot.observe_status(now, &status);
+        self.mlnode = Some(status);
+    }
+
+    /// What the sprint learns of the boot.
+    pub(crate) fn reading(&self, now: Time) -> BootReading {
+        let boot = &self.boot;
+        BootReading {
+            api_up: self.mlnode.is_some(),
+            ready: boot.is_ready(),
+            at_work: self.mlnode.as_ref().is_some_and(MlNodeStatus::is_at_work),
+            least_left: Some(boot.expected_left(now).p10),
+            pace: if boot.is_behind(now) {
+                Pace::Behind
+            } else {
+                Pace::Usual
+            },
+            fault: boot.fault().cloned(),
+        }
+    }
+
+    /// The boot until now, once.
+    pub(crate) fn take_unremembered(&mut self, now: Time) -> Option<(Rental, BootTimes)> {
+        let rental = self.unremembered.take()?;
+        let times = BootTimes {
+            label: rental.label.clone(),
+            instance: Some(rental.instance),
+            machine: rental.offer.machine,
+            host: rental.offer.host,
+            gpu_name: rental.offer.gpu_name.clone(),
+            gpu_count: rental.offer.gpu_count,
+            started: self.boot.started().to_vec(),
+            ended: now,
+            fault: self.boot.fault().map(|fault| fault.name.clone()),
+        };
+        Some((rental, times))
+    }
+
+    /// Leads its tunnel to other local ends. What was heard through the old ones is heard again.
+    pub(crate) fn move_tunnel(&mut self, tunnel: TunnelSpec) {
+        let moves = self
+            .watcher
+            .as_ref()
+            .is_some_and(|watcher| watcher.move_tunnel(tunnel));
+        if moves {
+            self.link.ends = None;
+            self.link.proven = false;
+            self.mlnode = None;
+        }
+    }
+
+    /// Ends watching; the task closes the session on both sides by itself.
+    pub(crate) fn stop(&mut self) -> Option<tokio::task::JoinHandle<()>> {
+        self.link = LinkState::default();
+        self.watcher.take().map(Watcher::stop)
+    }
+}
+
+impl Watched {
+    pub(crate) fn see_market_log(&mut self, now: Time, copy: &str) {
+        // It was on its way when the log file began.
+        if self.log_began {
+            return;
+        }
+        let News { joint, lines } = self.market_log.take(copy);
+        if lines.is_empty() {
+            return;
+        }
+        let note = match joint {
+            Joint::First => Some(BEGINS),
+            Joint::Gap => Some(MISSES),
+            Joint::Whole => None,
+        };
+        let text = lines.join("\n") + "\n";
+        if let Some(note) = note {
+            self.log.push(remark(now, note));
+        }
+        for line in Sanitizer::new().feed(now, text.as_bytes()) {
+            self.boot.observe_line(now, line.text());
+            self.log.push(line);
+        }
+    }
+
+    /// The log file says something: from now on it is what is shown.
+    pub(crate) fn begin_log(&mut self, now: Time) {
+        if !std::mem::replace(&mut self.log_began, true) && !self.market_log.is_empty() {
+            self.log.push(remark(now, ENDS));
+        }
+    }
+}
+
+/// A line of ours among those of the rental.
+fn remark(at: Time, text: &str) -> LogLine {
+    let style = LineStyle {
+        italic: true,
+        dim: true,
+        ..LineStyle::default()
+    };
+    LogLine::styled(at, text, vec![(0, style)])
+}

@@ -1,0 +1,128 @@
+//! What runs on a rental and how it is reached, by what the sprint is for.
+
+use std::net::SocketAddr;
+
+use crate::config::{Config, Exposure};
+use crate::domain::Workload;
+use crate::engine::rental::direct_gateway::{Front, public_port};
+use crate::ports::{CallbackForward, TunnelSpec};
+use crate::ssh::quoted;
+
+/// How a rental is reached.
+pub(crate) struct Reach {
+    pub(crate) workload: Workload,
+    pub(crate) tunnel: TunnelSpec,
+    /// What stands before it there; absent when a tunnel does its work.
+    pub(crate) front: Option<Front>,
+}
+
+/// What a rental is ordered with.
+pub(crate) struct Recipe {
+    pub(crate) image: String,
+    pub(crate) template_hash: Option<String>,
+    /// SSH instances do not run the image's own.
+    pub(crate) command: String,
+    /// Ports that are reached from outside.
+    pub(crate) ports: Vec<u16>,
+}
+
+pub(crate) fn recipe(config: &Config, workload: Workload) -> Recipe {
+    match workload {
+        Workload::MlNode => Recipe {
+            image: config.vast.image.clone(),
+            template_hash: config.vast.template_hash.clone(),
+            command: config.mlnode.command.clone(),
+            ports: public_ports(config),
+        },
+        Workload::Vllm => Recipe {
+            image: config.vllm.image.clone(),
+            template_hash: None,
+            command: serve_command(config),
+            ports: Vec::new(),
+        },
+    }
+}
+
+pub(crate) fn reach(config: &Config, workload: Workload) -> Reach {
+    match workload {
+        Workload::MlNode => Reach {
+            workload,
+            tunnel: tunnel_spec(config),
+            front: Front::of(config),
+        },
+        Workload::Vllm => Reach {
+            workload,
+            tunnel: vllm_tunnel(config),
+            front: None,
+        },
+    }
+}
+
+/// It listens on the rental's loopback alone, whatever the exposure: nothing of it is public (law 12).
+fn serve_command(config: &Config) -> String {
+    let model = &config.mlnode.model;
+    let mut words = vec!["exec vllm serve".to_owned(), quoted(&model.id)];
+    if let Some(revision) = &model.revision {
+        words.extend(["--revision".to_owned(), quoted(revision)]);
+    }
+    words.extend(model.args.iter().map(|argument| quoted(argument)));
+    words.push(format!("--host 127.0.0.1 --port {}", config.vllm.port));
+    words.join(" ")
+}
+
+/// vLLM has one port for everything. We ask through an end of our own, so that the one for requests is
+/// free to be anything.
+fn vllm_tunnel(config: &Config) -> TunnelSpec {
+    TunnelSpec {
+        api_listen: any(),
+        inference_listen: config.vllm.listen,
+        api_port: config.vllm.port,
+        inference_port: config.vllm.port,
+        callback: None,
+    }
+}
+
+fn any() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+/// Only what must be reachable: SSH always, the front of the MLNode's ports in direct mode alone
+/// (law 12).
+fn public_ports(config: &Config) -> Vec<u16> {
+    match config.network_node.exposure {
+        Exposure::Tunnel { .. } => Vec::new(),
+        Exposure::Direct => {
+            let ports = [config.mlnode.api_port, config.mlnode.inference_port];
+            ports.map(public_port).to_vec()
+        }
+    }
+}
+
+pub(crate) fn tunnel_spec(config: &Config) -> TunnelSpec {
+    let (api_port, inference_port) = (config.mlnode.api_port, config.mlnode.inference_port);
+    match &config.network_node.exposure {
+        Exposure::Tunnel {
+            api_listen,
+            inference_listen,
+            callback_target,
+            callback_port,
+            ..
+        } => TunnelSpec {
+            api_listen: *api_listen,
+            inference_listen: *inference_listen,
+            api_port,
+            inference_port,
+            callback: Some(CallbackForward {
+                remote_port: *callback_port,
+                target: callback_target.clone(),
+            }),
+        },
+        Exposure::Direct => TunnelSpec {
+            api_listen: any(),
+            inference_listen: any(),
+            api_port,
+            inference_port,
+            callback: None,
+        },
+    }
+}

@@ -1,0 +1,48 @@
+//! The rules of a sprint, by configuration and past boots.
+
+use crate::config::{BudgetConfig, Config};
+use crate::domain::{Aim, Lead, PastBoot};
+use crate::flow::{Caps, Plan, lead};
+
+/// How long before the `PoC` a sprint rents, by our own boots of this model.
+pub fn lead_of(config: &Config, boots: &[PastBoot]) -> Lead {
+    let poc = &config.poc;
+    lead(
+        boots,
+        config.vast.model_gb,
+        poc.lead,
+        poc.registration_margin,
+    )
+}
+
+/// The operator's caps.
+pub fn caps_of(budget: &BudgetConfig) -> Caps {
+    Caps {
+        hour: budget.per_hour,
+        sprint: budget.per_sprint,
+        day: budget.per_day,
+        month: budget.per_month,
+        credit_floor: budget.credit_floor,
+    }
+}
+
+/// The rules of a sprint by the operator's settings and our own boots.
+pub fn sprint_rules(config: &Config, boots: &[PastBoot], aim: Aim, nonce: u64) -> Plan {
+    let poc = &config.poc;
+    Plan {
+        aim,
+        cockpit: config.cockpit.clone(),
+        node_prefix: config.network_node.node_prefix.clone(),
+        lead: lead_of(config, boots).length,
+        margin: poc.margin,
+        registration_margin: poc.registration_margin,
+        startup_timeout: config.mlnode.startup_timeout,
+        release: poc.release,
+        execution_timeout: poc.execution_timeout,
+        lease: poc.lease,
+        max_attempts: config.vast.max_attempts,
+        hedging: poc.hedge,
+        caps: caps_of(&config.budget),
+        nonce,
+    }
+}
