@@ -23,7 +23,7 @@ use crate::engine::observe::proxy_state::ProxyState;
 use crate::engine::release_only::ReleaseOnly;
 use crate::engine::rental::monitor::Watched;
 use crate::engine::snapshot::{PastSprintRow, QuitChoice, RejectedOffer, WorldKind};
-use crate::flow::{Effect, Sprint};
+use crate::flow::{Effect, EffectKey, Sprint};
 use crate::journal::{Journal, Ledger};
 use crate::vast::RankedOffers;
 
@@ -89,7 +89,7 @@ pub(crate) struct Engine {
     pub(crate) block_clock: BlockClock,
     pub(crate) sources: ChainSources,
     pub(crate) seen: Seen,
-    pub(crate) running: HashSet<&'static str>,
+    pub(crate) running: HashSet<EffectKey>,
     pub(crate) waiting: VecDeque<Effect>,
     /// The sprint's own rental, or the last one.
     pub(crate) own: Option<Watched>,

@@ -3,8 +3,8 @@
 
 use super::release::{Next, Release};
 use super::{
-    BootReading, Candidate, Dearer, Effect, Gate, LISTING_FRESH, Refusal, Rental, Side, Sprint,
-    Target, admit,
+    BootReading, Candidate, Dearer, Effect, Gate, LISTING_FRESH, Refusal, Rental, RentalRole,
+    Sprint, Target, admit,
 };
 use crate::chain::epoch::one_epoch_later;
 use crate::domain::{
@@ -349,8 +349,8 @@ impl Sprint {
         }
         if is_model_due(self.model_asked, now) {
             self.model_asked = Some(now);
-            let side = Side::Own;
-            effects.push(Effect::StartModel { instance, side });
+            let role = RentalRole::Primary;
+            effects.push(Effect::StartModel { instance, role });
         }
         self.wake_at(now + START_MODEL_EVERY);
     }

@@ -8,12 +8,14 @@ use crate::domain::{
 
 /// Where a rental stands in its sprint. What is done on one side never waits for what is done on the
 /// other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Side {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum RentalRole {
     /// It is the one that is registered when it is ready.
-    Own,
+    #[serde(rename = "Own")]
+    Primary,
     /// Beside that one: a hedge, or the loser of a race.
-    Beside,
+    #[serde(rename = "Beside")]
+    Hedge,
 }
 
 /// Something to do in the outside world.
@@ -62,7 +64,7 @@ pub enum Effect {
         /// Of which rental.
         instance: InstanceId,
         /// On which side of the sprint.
-        side: Side,
+        role: RentalRole,
     },
     /// Register our node.
     Register {
@@ -84,7 +86,7 @@ pub enum Effect {
         /// Its label.
         label: RentalLabel,
         /// On which side of the sprint.
-        side: Side,
+        role: RentalRole,
     },
     /// Register the inference proxy if it is not listed.
     RestoreProxy,
@@ -115,32 +117,51 @@ pub enum Effect {
     },
 }
 
+/// Effects with the same key never run at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EffectKey {
+    Search,
+    Preflight,
+    Rent,
+    FindLabel,
+    /// Records only: done at once, so it never waits.
+    Journal,
+    StartModel(RentalRole),
+    /// Every change of the sprint's registration, so that they reach the Network Node in order.
+    Registration,
+    /// A registration that the operator changes by hand.
+    ChangeNode,
+    Destroy(RentalRole),
+    /// Destroys a rental of ours that belongs to no sprint.
+    DestroyOrphan,
+    RestoreProxy,
+    ReadWeight,
+    AvoidMachine,
+    /// Reads what a confirmation `PoC` left of our weight.
+    Confirmation,
+    /// Counts what is left on the account after a sprint.
+    Leftovers,
+}
+
 impl Effect {
-    /// Effects with the same key never run at the same time.
-    pub fn key(&self) -> &'static str {
+    pub fn key(&self) -> EffectKey {
         match self {
-            Effect::SearchOffers { .. } => "search",
-            Effect::Preflight => "preflight",
-            Effect::Rent { .. } => "rent",
-            Effect::FindLabel(_) => "find",
+            Effect::SearchOffers { .. } => EffectKey::Search,
+            Effect::Preflight => EffectKey::Preflight,
+            Effect::Rent { .. } => EffectKey::Rent,
+            Effect::FindLabel(_) => EffectKey::FindLabel,
             Effect::VoidRent { .. } | Effect::Adopt { .. } | Effect::RememberBoot { .. } => {
-                "journal"
+                EffectKey::Journal
             }
-            Effect::StartModel { side, .. } => match side {
-                Side::Own => "start-model",
-                Side::Beside => "start-model-beside",
-            },
+            Effect::StartModel { role, .. } => EffectKey::StartModel(*role),
             Effect::Register { .. }
             | Effect::Enable(_)
             | Effect::Disable(_)
-            | Effect::Unregister(_) => "register",
-            Effect::Destroy { side, .. } => match side {
-                Side::Own => "destroy",
-                Side::Beside => "destroy-beside",
-            },
-            Effect::RestoreProxy => "proxy",
-            Effect::ReadWeight { .. } => "weight",
-            Effect::AvoidMachine { .. } => "avoid",
+            | Effect::Unregister(_) => EffectKey::Registration,
+            Effect::Destroy { role, .. } => EffectKey::Destroy(*role),
+            Effect::RestoreProxy => EffectKey::RestoreProxy,
+            Effect::ReadWeight { .. } => EffectKey::ReadWeight,
+            Effect::AvoidMachine { .. } => EffectKey::AvoidMachine,
         }
     }
 }

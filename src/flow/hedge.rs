@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::advance::is_model_due;
 use super::release::{ASK_AGAIN, due};
-use super::{BootReading, Candidate, Effect, Pace, Rental, Side, Sprint};
+use super::{BootReading, Candidate, Effect, Pace, Rental, RentalRole, Sprint};
 use crate::domain::{CallError, GateKind, Hedging, InstanceId, Offer, Race, Step, Time, Usd};
 
 /// What there is beside the sprint's own rental.
@@ -248,8 +248,8 @@ impl Sprint {
         let boot = &contender.boot;
         if boot.api_up && !boot.ready && is_model_due(contender.model_asked, now) {
             contender.model_asked = Some(now);
-            let side = Side::Beside;
-            effects.push(Effect::StartModel { instance, side });
+            let role = RentalRole::Hedge;
+            effects.push(Effect::StartModel { instance, role });
         }
         self.wake_at(since + self.plan.startup_timeout);
         self.judge_second(now, effects);
@@ -282,7 +282,7 @@ impl Sprint {
             effects.push(Effect::Destroy {
                 instance: loser.rental.instance,
                 label: loser.rental.label.clone(),
-                side: Side::Beside,
+                role: RentalRole::Hedge,
             });
         }
         self.wake_at(now + ASK_AGAIN);

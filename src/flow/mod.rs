@@ -33,7 +33,7 @@ mod seen;
 mod serving;
 
 pub use budget::{Cap, Caps, Refusal, admit};
-pub use effect::{Effect, Side};
+pub use effect::{Effect, EffectKey, RentalRole};
 pub use event::{BootReading, Candidate, Dearer, Event, Funds, NodeReading, NodesReading, Pace};
 pub use forecast::{ASSUMED_CONFIRMATION, PolicyForecast, Terms, forecast};
 pub use lead::lead;

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Side, Sprint};
+use super::{Effect, RentalRole, Sprint};
 use crate::domain::{Duration, GateKind, Mode, Outcome, Step, Time};
 
 /// The destroy does not wait longer than this for a Network Node that does not answer.
@@ -191,7 +191,7 @@ impl Sprint {
             effects.push(Effect::Destroy {
                 instance: rental.instance,
                 label: rental.label.clone(),
-                side: Side::Own,
+                role: RentalRole::Primary,
             });
         }
         false

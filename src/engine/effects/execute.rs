@@ -5,7 +5,7 @@ use crate::domain::{InstanceId, MachineId, NodeId, Workload};
 use crate::engine::effects::preflight::{examine, examine_chain};
 use crate::engine::observe::observation::Observation;
 use crate::engine::state::Engine;
-use crate::flow::{Effect, Event};
+use crate::flow::{Effect, EffectKey, Event};
 use crate::journal::Record;
 
 impl Engine {
@@ -58,7 +58,7 @@ impl Engine {
     fn search(&mut self, effect: Effect) {
         self.seen.searching = true;
         let (ports, query) = (self.ports.clone(), self.config.vast.query.clone());
-        self.spawn("search", async move {
+        self.spawn(EffectKey::Search, async move {
             // A key that the account lacks would only show up as a rental that lets nobody in.
             let keyed = ports
                 .market
@@ -77,7 +77,7 @@ impl Engine {
         });
     }
 
-    fn preflight(&mut self, key: &'static str) {
+    fn preflight(&mut self, key: EffectKey) {
         match self.workload() {
             Workload::MlNode => self.preflight_for_a_node(key),
             Workload::Vllm => self.preflight_for_serving(key),
@@ -85,7 +85,7 @@ impl Engine {
     }
 
     /// What registers nothing asks nothing of the Network Node.
-    fn preflight_for_serving(&mut self, key: &'static str) {
+    fn preflight_for_serving(&mut self, key: EffectKey) {
         let (ports, config) = (self.ports.clone(), self.config.clone());
         self.spawn(key, async move {
             let now = ports.clock.now();
@@ -98,7 +98,7 @@ impl Engine {
         });
     }
 
-    fn preflight_for_a_node(&mut self, key: &'static str) {
+    fn preflight_for_a_node(&mut self, key: EffectKey) {
         let (ports, config) = (self.ports.clone(), self.config.clone());
         self.spawn(key, async move {
             let (chain, node) = (ports.chain.as_ref(), ports.network_node.as_ref());
@@ -113,7 +113,7 @@ impl Engine {
         });
     }
 
-    fn start_model(&mut self, key: &'static str, instance: InstanceId) {
+    fn start_model(&mut self, key: EffectKey, instance: InstanceId) {
         let ends = self.watched(instance).and_then(|watched| watched.link.ends);
         let Some(ends) = ends else {
             return;
@@ -134,7 +134,7 @@ impl Engine {
         });
     }
 
-    fn read_weight(&mut self, key: &'static str, epoch: crate::domain::EpochIndex, node: NodeId) {
+    fn read_weight(&mut self, key: EffectKey, epoch: crate::domain::EpochIndex, node: NodeId) {
         let (ports, participant) = (self.ports.clone(), self.config.chain.participant.clone());
         self.spawn(key, async move {
             let events = match ports.chain.weight(&participant, &node).await {

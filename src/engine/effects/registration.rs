@@ -11,7 +11,7 @@ use crate::engine::rental::direct_gateway::public_port;
 use crate::engine::rental::reach::tunnel_spec;
 use crate::engine::snapshot::NodeChange;
 use crate::engine::state::Engine;
-use crate::flow::Event;
+use crate::flow::{EffectKey, Event};
 use crate::journal::Record;
 
 impl Engine {
@@ -24,34 +24,34 @@ impl Engine {
             return self.feed(self.ports.clock.now(), Event::RegisterWithheld);
         }
         let ports = self.ports.clone();
-        self.spawn("register", async move {
+        self.spawn(EffectKey::Registration, async move {
             let events = match ports.network_node.register(&wanted).await {
                 Ok(()) => Vec::new(),
                 Err(error) => vec![Event::RegisterFailed(error)],
             };
-            relist(&ports, "register", events).await
+            relist(&ports, EffectKey::Registration, events).await
         });
     }
 
     pub(crate) fn enable(&mut self, node: NodeId) {
         let ports = self.ports.clone();
-        self.spawn("register", async move {
+        self.spawn(EffectKey::Registration, async move {
             let events = match ports.network_node.enable(&node).await {
                 Ok(()) => Vec::new(),
                 Err(error) => vec![Event::RegisterFailed(error)],
             };
-            relist(&ports, "register", events).await
+            relist(&ports, EffectKey::Registration, events).await
         });
     }
 
     pub(crate) fn disable(&mut self, node: NodeId) {
         let ports = self.ports.clone();
-        self.spawn("register", async move {
+        self.spawn(EffectKey::Registration, async move {
             if let Err(error) = ports.network_node.disable(&node).await {
                 tracing::warn!("{node} is not disabled: {error}; it is removed all the same");
             }
             Observation::Done {
-                key: "register",
+                key: EffectKey::Registration,
                 records: Vec::new(),
                 events: Vec::new(),
             }
@@ -61,20 +61,20 @@ impl Engine {
     pub(crate) fn unregister(&mut self, node: NodeId) {
         self.record(&Record::UnregisterIntended { node: node.clone() });
         let ports = self.ports.clone();
-        self.spawn("register", async move {
+        self.spawn(EffectKey::Registration, async move {
             match ports.network_node.unregister(&node).await {
                 Ok(true) => tracing::info!("{node} is unregistered"),
                 Ok(false) => tracing::info!("{node} was not registered"),
                 Err(error) => tracing::warn!("{node} is not unregistered yet: {error}"),
             }
-            relist(&ports, "register", Vec::new()).await
+            relist(&ports, EffectKey::Registration, Vec::new()).await
         });
     }
 
     pub(crate) fn restore_proxy(&mut self) {
         let proxy = self.config.inference_proxy.as_ref().map(ProxyConfig::node);
         let ports = self.ports.clone();
-        self.spawn("proxy", async move {
+        self.spawn(EffectKey::RestoreProxy, async move {
             let nodes = ports.network_node.nodes().await;
             let missing = proxy.filter(|proxy| {
                 nodes
@@ -82,12 +82,12 @@ impl Engine {
                     .is_ok_and(|nodes| nodes.iter().all(|node| node.config.id != proxy.id))
             });
             let Some(proxy) = missing else {
-                return listed("proxy", nodes);
+                return listed(EffectKey::RestoreProxy, nodes);
             };
             if let Err(error) = ports.network_node.register(&proxy).await {
                 tracing::warn!("the inference proxy is not registered: {error}");
             }
-            relist(&ports, "proxy", Vec::new()).await
+            relist(&ports, EffectKey::RestoreProxy, Vec::new()).await
         });
     }
 
@@ -146,7 +146,7 @@ impl Engine {
     /// here.
     pub(crate) fn change_node(&mut self, node: NodeId, change: NodeChange) {
         let ports = self.ports.clone();
-        let key = "change";
+        let key = EffectKey::ChangeNode;
         self.spawn(key, async move {
             let api = ports.network_node.as_ref();
             let (doing, done) = match change {
@@ -169,13 +169,13 @@ impl Engine {
     }
 }
 
-async fn relist(ports: &Arc<Ports>, key: &'static str, events: Vec<Event>) -> Observation {
+async fn relist(ports: &Arc<Ports>, key: EffectKey, events: Vec<Event>) -> Observation {
     let nodes = ports.network_node.nodes().await;
     Observation::Relisted { key, events, nodes }
 }
 
 fn listed(
-    key: &'static str,
+    key: EffectKey,
     nodes: Result<Vec<crate::domain::RegisteredNode>, CallError>,
 ) -> Observation {
     Observation::Relisted {

@@ -9,7 +9,7 @@ use crate::engine::reconcile::absence::prove_absence;
 use crate::engine::reconcile::plan::find;
 use crate::engine::rental::reach::recipe;
 use crate::engine::state::Engine;
-use crate::flow::{self, Event};
+use crate::flow::{self, EffectKey, Event};
 use crate::journal::Record;
 use crate::ports::RentError;
 
@@ -50,7 +50,7 @@ impl Engine {
         let order = self.order(offer, label.clone(), lease_until);
         let market = self.ports.clone();
         tracing::info!("renting offer {} as {label}", offer.id);
-        self.spawn("rent", async move {
+        self.spawn(EffectKey::Rent, async move {
             let (records, event) = match market.market.rent(&order).await {
                 Ok(instance) => (
                     vec![Record::Rented { label, instance }],
@@ -61,7 +61,7 @@ impl Engine {
                 Err(RentError::Unknown(error)) => (Vec::new(), Event::RentReplyLost(error)),
             };
             Observation::Done {
-                key: "rent",
+                key: EffectKey::Rent,
                 records,
                 events: vec![event],
             }
@@ -96,7 +96,7 @@ impl Engine {
 
     pub(crate) fn find_label(&mut self, label: RentalLabel) {
         let ports = self.ports.clone();
-        self.spawn("find", async move {
+        self.spawn(EffectKey::FindLabel, async move {
             let events = match ports.market.instances().await {
                 Ok(instances) => vec![find(&instances, &label)],
                 Err(error) => {
@@ -105,14 +105,14 @@ impl Engine {
                 }
             };
             Observation::Done {
-                key: "find",
+                key: EffectKey::FindLabel,
                 records: Vec::new(),
                 events,
             }
         });
     }
 
-    pub(crate) fn destroy(&mut self, key: &'static str, instance: InstanceId) {
+    pub(crate) fn destroy(&mut self, key: EffectKey, instance: InstanceId) {
         let now = self.ports.clock.now();
         self.destroying.entry(instance).or_insert(now);
         // Releasing never waits for the journal: a destroy that is not recorded is still right.

@@ -5,7 +5,7 @@ use crate::engine::failpoint::{Part, drill};
 use crate::engine::observe::observation::Observation;
 use crate::engine::state::Engine;
 use crate::engine::supervise::caught;
-use crate::flow::{Effect, Event};
+use crate::flow::{Effect, EffectKey, Event};
 
 impl Engine {
     /// A time of this machine's clock as the rental's clock shows it. The watchdog there goes by its
@@ -30,15 +30,15 @@ impl Engine {
     /// by itself, so only the newest waits.
     fn start(&mut self, effect: Effect) {
         let key = effect.key();
-        if key == "journal" || !self.running.contains(key) {
+        if key == EffectKey::Journal || !self.running.contains(&key) {
             return self.execute(effect);
         }
         self.waiting.retain(|waiting| waiting.key() != key);
         self.waiting.push_back(effect);
     }
 
-    pub(crate) fn ended(&mut self, key: &'static str) {
-        self.running.remove(key);
+    pub(crate) fn ended(&mut self, key: EffectKey) {
+        self.running.remove(&key);
         let next = self.waiting.iter().position(|effect| effect.key() == key);
         if let Some(effect) = next.and_then(|index| self.waiting.remove(index)) {
             self.execute(effect);
@@ -48,7 +48,7 @@ impl Engine {
     /// Runs `work` as a task under `key`; its report comes back as an observation.
     pub(crate) fn spawn(
         &mut self,
-        key: &'static str,
+        key: EffectKey,
         work: impl Future<Output = Observation> + Send + 'static,
     ) {
         self.running.insert(key);
@@ -60,7 +60,7 @@ impl Engine {
             });
             // The flow asks again for what it has no answer to.
             let report = task.await.unwrap_or_else(|panic| {
-                tracing::error!("the task {key} broke: {panic}");
+                tracing::error!("the task {key:?} panicked: {panic}");
                 Observation::Done {
                     key,
                     records: Vec::new(),

@@ -8,13 +8,14 @@ use crate::engine::alerts::notice_body::NextEpoch;
 use crate::engine::observe::observation::Observation;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::state::{EndAfter, Engine};
+use crate::flow::EffectKey;
 use crate::journal::Record;
 use crate::notify::{Notice, NoticeLevel};
 
 impl Engine {
     pub(crate) fn count_leftovers(&mut self) {
         let ports = self.ports.clone();
-        self.spawn("leftovers", async move {
+        self.spawn(EffectKey::Leftovers, async move {
             let (instances, nodes) =
                 tokio::join!(ports.market.instances(), ports.network_node.nodes());
             Observation::Leftovers { instances, nodes }
@@ -39,7 +40,7 @@ impl Engine {
         instances: Result<Vec<Instance>, CallError>,
         nodes: Result<Vec<RegisteredNode>, CallError>,
     ) {
-        self.running.remove("leftovers");
+        self.running.remove(&EffectKey::Leftovers);
         let report = self.sprint_report(now, instances.ok().as_deref(), nodes.as_deref().ok());
         if let Ok(nodes) = nodes {
             self.see_nodes(now, Ok(nodes));

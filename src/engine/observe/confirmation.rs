@@ -6,9 +6,9 @@ use crate::domain::{
 use crate::engine::observe::observation::Observation;
 use crate::engine::observe::pending_confirmation::PendingConfirmation;
 use crate::engine::state::Engine;
+use crate::flow::EffectKey;
 use crate::journal::Record;
 
-const KEY: &str = "confirmation";
 /// Weights are changed by the block that ends the event; a source can lag behind it.
 const READ_AFTER: Duration = Duration::minutes(1);
 /// After so long nobody knows any more, and the next event is what counts.
@@ -39,7 +39,7 @@ impl Engine {
             return;
         }
         let asked = pending.asked.unwrap_or(over);
-        if now - asked >= READ_AFTER && !self.running.contains(KEY) {
+        if now - asked >= READ_AFTER && !self.running.contains(&EffectKey::Confirmation) {
             pending.asked = Some(now);
             let event = pending.event;
             self.read_confirmation(event);
@@ -48,7 +48,7 @@ impl Engine {
 
     fn read_confirmation(&mut self, event: ConfirmationEvent) {
         let (ports, participant) = (self.ports.clone(), self.config.chain.participant.clone());
-        self.spawn(KEY, async move {
+        self.spawn(EffectKey::Confirmation, async move {
             let read = ports
                 .chain
                 .confirmed_weight(&participant, event.epoch)
@@ -66,7 +66,7 @@ impl Engine {
     }
 
     pub(crate) fn see_confirmation(&mut self, measured: Result<Option<Confirmation>, CallError>) {
-        self.running.remove(KEY);
+        self.running.remove(&EffectKey::Confirmation);
         let measured = match measured {
             Ok(measured) => measured,
             Err(error) => {

@@ -6,7 +6,7 @@ use crate::domain::{
 };
 use crate::engine::reconcile::absence::Absence;
 use crate::engine::snapshot::TunnelRate;
-use crate::flow::{Effect, Event};
+use crate::flow::{Effect, EffectKey, Event};
 use crate::journal::Record;
 use crate::ports::{LinkError, TailChunk, TunnelEnds};
 
@@ -35,25 +35,25 @@ pub(crate) enum Observation {
     },
     /// An effect ended: what to journal, then what the sprint learns.
     Done {
-        key: &'static str,
+        key: EffectKey,
         records: Vec<Record>,
         events: Vec<Event>,
     },
     /// The same, with a complete list of nodes read right after it.
     Relisted {
-        key: &'static str,
+        key: EffectKey,
         events: Vec<Event>,
         nodes: Result<Vec<RegisteredNode>, CallError>,
     },
     /// A node was changed by hand, or was not, and what the list holds now.
     Changed {
-        key: &'static str,
+        key: EffectKey,
         trouble: Option<String>,
         nodes: Result<Vec<RegisteredNode>, CallError>,
     },
     /// A rental is proven gone.
     Gone {
-        key: &'static str,
+        key: EffectKey,
         instance: InstanceId,
         absence: Absence,
     },

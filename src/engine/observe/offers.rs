@@ -4,7 +4,7 @@ use crate::domain::{Account, CallError, Duration, Time, Usd};
 use crate::engine::effects::requests;
 use crate::engine::observe::freshness::Source;
 use crate::engine::state::{Engine, OFFERS_KEPT, market_view};
-use crate::flow::{Candidate, Effect, Event, Funds};
+use crate::flow::{Candidate, Effect, EffectKey, Event, Funds};
 use crate::vast::{RankedOffers, RentalHistory, rank};
 
 /// Credit that was read longer ago than this is unknown.
@@ -53,7 +53,7 @@ impl Engine {
             }
         };
         self.feed(now, event);
-        self.ended("search");
+        self.ended(EffectKey::Search);
     }
 
     fn rank(&self, now: Time, effect: &Effect, offers: Vec<crate::domain::Offer>) -> RankedOffers {

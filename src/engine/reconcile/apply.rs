@@ -3,6 +3,7 @@
 use crate::domain::{Duration, Time};
 use crate::engine::reconcile::plan::{NEVER_SEEN, Order};
 use crate::engine::state::Engine;
+use crate::flow::EffectKey;
 use crate::journal::Record;
 
 impl Engine {
@@ -11,7 +12,7 @@ impl Engine {
             Order::Destroy(instance) | Order::Verify(instance) => {
                 let recently = |since: &Time| now - *since < Duration::seconds(20);
                 if self.destroying.get(&instance).is_some_and(recently)
-                    || self.running.contains("orphan")
+                    || self.running.contains(&EffectKey::DestroyOrphan)
                 {
                     return;
                 }
@@ -19,13 +20,13 @@ impl Engine {
                     "instance {instance} carries our label and belongs to no sprint: it is taken down"
                 );
                 self.destroying.insert(instance, now);
-                self.destroy("orphan", instance);
+                self.destroy(EffectKey::DestroyOrphan, instance);
             }
             Order::Void(label) => {
                 let reason = NEVER_SEEN.to_owned();
                 self.record(&Record::RentVoided { label, reason });
             }
-            Order::Unregister(_) if self.running.contains("register") => {}
+            Order::Unregister(_) if self.running.contains(&EffectKey::Registration) => {}
             Order::Unregister(node) => {
                 tracing::warn!(
                     "{node} is registered for a rental of ours that is gone: it is removed"
