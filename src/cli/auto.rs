@@ -7,9 +7,9 @@ use color_eyre::eyre::Report;
 use tokio::time::timeout;
 
 use super::arguments::{Auto, Common};
-use super::headless::{self, Followed, Format, Hangup, Signals};
-use super::telemetry::{self, Audience};
-use super::{Exit, causes, runtime, service, status_line, turn};
+use super::headless::{self, FollowEnd, Format, Hangup, Signals};
+use super::logging::{self, Audience};
+use super::{Exit, causes, lock_wait, runtime, service, status_line};
 use crate::config::Config;
 use crate::domain::{Mode, Step};
 use crate::engine::{self, EndAfter};
@@ -18,26 +18,26 @@ use crate::journal;
 use crate::ports::Market;
 
 /// What the market may take to say who works on the account, with all the tries of a call.
-const PATIENCE: Duration = Duration::from_mins(10);
+const MARKET_TIMEOUT: Duration = Duration::from_mins(10);
 /// And no longer than this, when something of ours is under way.
-const GLANCE: Duration = Duration::from_secs(10);
+const MARKET_TIMEOUT_MID_SPRINT: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report> {
     let config = runtime::load(common)?.config;
-    let _guard = telemetry::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
-    let end_after = match neighbour(&config).await {
-        Neighbour::Refuses(refusal) => {
+    let _guard = logging::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
+    let end_after = match other_cockpit(&config).await {
+        OtherCockpit::Refused(refusal) => {
             status_line(format_args!("pocpit: {refusal}"));
             return Ok(Exit::Refused);
         }
-        Neighbour::LetsUsFinish(why) => {
+        OtherCockpit::FinishOnly(why) => {
             status_line(format_args!(
                 "pocpit: {why} The sprint under way goes on to its end, and no other is begun."
             ));
             EndAfter::OneSprint
         }
-        Neighbour::None if arguments.once => EndAfter::OneSprint,
-        Neighbour::None => EndAfter::Never,
+        OtherCockpit::None if arguments.once => EndAfter::OneSprint,
+        OtherCockpit::None => EndAfter::Never,
     };
     let mut signals = Signals::listen()?;
     let mut config = config;
@@ -45,13 +45,13 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
         let state_dir = &config.paths.state_dir;
         let start = || runtime::start_engine(&config, Mode::Auto, end_after);
         let started = tokio::select! {
-            started = turn::wait(state_dir, start) => started,
-            () = signals.end() => return Ok(ended_before_it_began(state_dir)),
+            started = lock_wait::wait(state_dir, start) => started,
+            () = signals.end() => return Ok(ended_before_start(state_dir)),
         };
         let handle = match started {
             Ok(handle) => handle,
             // No refusal: a service manager is to try again, for the other one will end.
-            Err(error) if turn::is_locked(&error) => {
+            Err(error) if lock_wait::is_locked(&error) => {
                 status_line(format_args!("pocpit: {}", causes(&error)));
                 return Ok(Exit::Failed);
             }
@@ -63,37 +63,37 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
             &mut signals,
             &config.paths.state_dir,
             Format::from_flag(arguments.json),
-            Hangup::Reloads(&load),
+            Hangup::Reload(&load),
         );
         match followed.await? {
-            Followed::Ended(exit) => return Ok(exit),
-            Followed::Reloaded(fresh) => config = *fresh,
+            FollowEnd::Exited(exit) => return Ok(exit),
+            FollowEnd::Reloaded(fresh) => config = *fresh,
         }
     }
 }
 
 /// Whether another cockpit works on the account, and what that means.
-enum Neighbour {
+enum OtherCockpit {
     None,
     /// What is paid for goes on whoever else is there.
-    LetsUsFinish(String),
-    Refuses(String),
+    FinishOnly(String),
+    Refused(String),
 }
 
-async fn neighbour(config: &Config) -> Neighbour {
-    if !is_half_done(&config.paths.state_dir) {
+async fn other_cockpit(config: &Config) -> OtherCockpit {
+    if !has_unfinished_work(&config.paths.state_dir) {
         let refusal = another_cockpit(config).await;
-        return refusal.map_or(Neighbour::None, Neighbour::Refuses);
+        return refusal.map_or(OtherCockpit::None, OtherCockpit::Refused);
     }
     // A sprint under way does not wait for a market that is slow.
-    let refusal = timeout(GLANCE, another_cockpit(config)).await;
+    let refusal = timeout(MARKET_TIMEOUT_MID_SPRINT, another_cockpit(config)).await;
     let refusal = refusal.ok().flatten();
-    refusal.map_or(Neighbour::None, Neighbour::LetsUsFinish)
+    refusal.map_or(OtherCockpit::None, OtherCockpit::FinishOnly)
 }
 
 /// The other process has the state directory, and what is rented is its own affair until it ends.
-fn ended_before_it_began(state_dir: &Path) -> Exit {
-    if !is_half_done(state_dir) {
+fn ended_before_start(state_dir: &Path) -> Exit {
+    if !has_unfinished_work(state_dir) {
         return Exit::Done;
     }
     status_line(format_args!(
@@ -121,7 +121,7 @@ fn reload(common: &Common, old: &Config) -> Result<Config, String> {
 
 /// True when a sprint of our own is under way, or something that it rented may be. That goes on whoever
 /// else is there: it is paid for, and nobody else takes it down.
-fn is_half_done(state_dir: &Path) -> bool {
+fn has_unfinished_work(state_dir: &Path) -> bool {
     let Ok(ledger) = journal::read_only(state_dir) else {
         return false;
     };
@@ -133,7 +133,7 @@ fn is_half_done(state_dir: &Path) -> bool {
 /// Two cockpits on one account spend twice what each was told, so hands-off refuses. A market that
 /// does not answer is no reason: the engine rents nothing until it does.
 pub(super) async fn another_cockpit(config: &Config) -> Option<String> {
-    service::starts_late("asking who else works on the account", PATIENCE);
+    service::extend_startup("asking who else works on the account", MARKET_TIMEOUT);
     let instances = match runtime::market(&HttpClient::new(), &config.vast, config.simulation)
         .instances()
         .await

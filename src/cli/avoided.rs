@@ -3,13 +3,13 @@
 use color_eyre::eyre::Report;
 
 use super::arguments::{Avoided, Common};
-use super::look::{row, table};
-use super::{Exit, print, print_json, runtime, status_line, telemetry};
+use super::read_only::{row, table};
+use super::{Exit, logging, print, print_json, runtime, status_line};
 use crate::domain::{AvoidedMachine, MachineId, Time};
 use crate::journal::{self, Journal, Kept, Record};
 
 pub(crate) fn run(arguments: Avoided, common: &Common) -> Result<Exit, Report> {
-    telemetry::quiet();
+    logging::start_quiet();
     let config = runtime::load(common)?.config;
     let now = runtime::clock(config.simulation).now();
     if let Some(machine) = arguments.remove {

@@ -14,8 +14,8 @@ use self::machine::Owner;
 pub(super) use self::probe::Probe;
 use self::probe::{exit_of, text_of};
 use super::arguments::{Common, Output};
-use super::outlook::Outlook;
-use super::{Exit, offers, print, print_json, runtime, telemetry};
+use super::next_sprint::NextSprint;
+use super::{Exit, logging, offers, print, print_json, runtime};
 use crate::chain::client::ChainClient;
 use crate::config::{Config, Loaded};
 use crate::domain::{CallError, Offer, RankedOffer, Time};
@@ -25,7 +25,7 @@ use crate::network_node::NetworkNodeClient;
 use crate::ports::{Chain, Look, Market};
 
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
-    telemetry::quiet();
+    logging::start_quiet();
     let probes = probes(&runtime::load(common)?).await;
     if output.json {
         print_json(&probes)?;
@@ -56,7 +56,7 @@ async fn probes(loaded: &Loaded) -> Vec<Probe> {
     let journal = machine::journal(&opened);
     drop(opened);
     let ledger = journal::read_only(&config.paths.state_dir).unwrap_or_default();
-    let outlook = Outlook::by(&chain, now, sources.clone(), governance).await;
+    let outlook = NextSprint::by(&chain, now, sources.clone(), governance).await;
     let usable = usable(config, now, outlook, &ledger, &offers);
     let leaving = ledger.registered();
     let mut probes = vec![
@@ -79,7 +79,7 @@ async fn probes(loaded: &Loaded) -> Vec<Probe> {
 fn usable(
     config: &Config,
     now: Time,
-    outlook: Result<Outlook, String>,
+    outlook: Result<NextSprint, String>,
     ledger: &Ledger,
     offers: &Result<Vec<Offer>, CallError>,
 ) -> Vec<RankedOffer> {

@@ -1,4 +1,4 @@
-//! `pocpit`: the cockpit on the configured services, or a viewer of the process that has it open.
+//! `pocpit`: the main cockpit, or a viewer attached to the one that runs already.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use color_eyre::eyre::{Report, eyre};
 
 use super::arguments::Common;
 use super::headless::{self, Format, Signals};
-use super::telemetry::{self, Audience};
-use super::turn::is_locked;
+use super::lock_wait::is_locked;
+use super::logging::{self, Audience};
 use super::{Exit, runtime, setup, status_line};
 use crate::config::{Config, LoadError};
 use crate::domain::Mode;
@@ -20,10 +20,10 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
     let config = match runtime::load(common) {
         Ok(loaded) => loaded.config,
         Err(LoadError::Missing(file)) => return setup::run(common, &file).await,
-        Err(error) => return look_on(common, error).await,
+        Err(error) => return attach_without_keys(common, error).await,
     };
     let options = common.tui(&config)?;
-    let _guard = telemetry::start(Audience::Cockpit, common.log_format, &config.paths.log_dir)?;
+    let _guard = logging::start(Audience::Cockpit, common.log_format, &config.paths.log_dir)?;
     match runtime::start_engine(&config, Mode::Manual, EndAfter::Never) {
         Ok(handle) => {
             drive(
@@ -31,7 +31,7 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
                 &config.paths.state_dir,
                 places(&config),
                 options,
-                IfTerminalIsLost::GoOn,
+                OnTerminalLoss::Continue,
             )
             .await
         }
@@ -43,22 +43,22 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
     }
 }
 
-/// Who drives has the keys, and who looks on needs none. Where nobody drives, `what_lacks` is why this
-/// program cannot.
-async fn look_on(common: &Common, what_lacks: LoadError) -> Result<Exit, Report> {
+/// A viewer needs no keys. Without a running cockpit to attach to, `load_error` is why this process
+/// cannot start one.
+async fn attach_without_keys(common: &Common, load_error: LoadError) -> Result<Exit, Report> {
     let Ok(loaded) = runtime::load_for(common, &[]) else {
-        return Err(what_lacks.into());
+        return Err(load_error.into());
     };
     let config = loaded.config;
     let Ok(attached) = attach::attach(&config.paths.state_dir).await else {
-        return Err(what_lacks.into());
+        return Err(load_error.into());
     };
     let options = common.tui(&config)?;
-    let _guard = telemetry::start(Audience::Cockpit, common.log_format, &config.paths.log_dir)?;
+    let _guard = logging::start(Audience::Cockpit, common.log_format, &config.paths.log_dir)?;
     view(attached, &config, options).await
 }
 
-/// Looks on at the process that holds the state directory, which does what is decided here. Leaving
+/// Attaches to the process that holds the state directory and sends it what is decided here. Quitting
 /// changes nothing there.
 async fn view(attached: Attached, config: &Config, options: TuiOptions) -> Result<Exit, Report> {
     let seat = Seat::Viewer {
@@ -76,41 +76,41 @@ fn places(config: &Config) -> Places {
     }
 }
 
-/// What becomes of the engine when the terminal is gone.
+/// What the engine does when the terminal is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum IfTerminalIsLost {
-    /// It goes on without a cockpit: closing a terminal never changes what is running.
-    GoOn,
-    /// It ends: there is nobody to see a demonstration.
-    End,
+pub(crate) enum OnTerminalLoss {
+    /// Continues without a cockpit: closing a terminal never changes what is running.
+    Continue,
+    /// Exits: nobody sees the demo any more.
+    Exit,
 }
 
-/// Opens the cockpit on an engine and stays until the engine has ended.
+/// Runs the cockpit on an engine and returns when the engine has ended.
 pub(crate) async fn drive(
     handle: EngineHandle,
     state_dir: &Path,
     places: Places,
     options: TuiOptions,
-    if_lost: IfTerminalIsLost,
+    on_loss: OnTerminalLoss,
 ) -> Result<Exit, Report> {
     let seat = Seat::Driver(handle.commands.clone());
     let cockpit = tui::run(handle.snapshots.clone(), seat, options, places);
-    let broke = match engine::caught(cockpit).await {
+    let failure = match engine::caught(cockpit).await {
         Ok(Ok(reason)) => {
-            after(reason, if_lost, &handle);
+            on_cockpit_exit(reason, on_loss, &handle);
             None
         }
         Ok(Err(error)) => Some(Report::from(error)),
         Err(panic) => Some(eyre!(
-            "the cockpit broke: {panic}. This is a defect of pocpit: the log has the place, please report it"
+            "the cockpit crashed: {panic}. This is a bug in pocpit: please report it with the log"
         )),
     };
-    if broke.is_some() {
-        leave(&handle);
+    if failure.is_some() {
+        detach(&handle);
     }
     let exit = headless::follow(handle, Signals::listen()?, state_dir, Format::Words).await?;
-    match broke {
-        // What is left is worse than what broke.
+    match failure {
+        // Leftovers that cost money outweigh the error.
         Some(error) if exit == Exit::Unknown => {
             status_line(format_args!("pocpit: {error}"));
             Ok(exit)
@@ -120,21 +120,22 @@ pub(crate) async fn drive(
     }
 }
 
-/// What the cockpit's end means for the engine.
-fn after(reason: ExitReason, if_lost: IfTerminalIsLost, handle: &EngineHandle) {
+fn on_cockpit_exit(reason: ExitReason, on_loss: OnTerminalLoss, handle: &EngineHandle) {
     match reason {
         ExitReason::Quit if handle.snapshots.borrow().rental.is_some() => {
-            status_line(format_args!("pocpit: ending; Ctrl-C leaves at once"));
+            status_line(format_args!(
+                "pocpit: quitting; Ctrl-C exits without waiting"
+            ));
         }
         ExitReason::Quit | ExitReason::EngineEnded => {}
-        ExitReason::TerminalLost if if_lost == IfTerminalIsLost::GoOn => {
-            tracing::info!("the terminal is gone; the sprint goes on without it");
+        ExitReason::TerminalLost if on_loss == OnTerminalLoss::Continue => {
+            tracing::info!("the terminal is lost; the sprint continues without it");
         }
-        ExitReason::TerminalLost | ExitReason::Signal => leave(handle),
+        ExitReason::TerminalLost | ExitReason::Signal => detach(handle),
     }
 }
 
-fn leave(handle: &EngineHandle) {
-    // Full means that the engine has orders enough to end by.
+fn detach(handle: &EngineHandle) {
+    // If the queue is full, a quit command is already in it.
     let _ = handle.commands.try_send(Command::Quit(QuitChoice::Detach));
 }

@@ -5,9 +5,9 @@ use std::future::pending;
 use tokio::task::JoinHandle;
 
 use super::arguments::{Common, Demo};
-use super::cockpit::{self, IfTerminalIsLost};
+use super::cockpit::{self, OnTerminalLoss};
 use super::headless::{self, Format, Signals};
-use super::telemetry::{self, Audience};
+use super::logging::{self, Audience};
 use super::{Exit, runtime, simulated};
 use crate::config::Config;
 use crate::domain::Mode;
@@ -38,7 +38,7 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
     } else {
         Audience::Cockpit
     };
-    let _guard = telemetry::start(audience, common.log_format, &config.paths.log_dir)?;
+    let _guard = logging::start(audience, common.log_format, &config.paths.log_dir)?;
     let proxy = start_proxy(&config, &mut served);
     let exit = if arguments.headless {
         let signals = Signals::listen()?;
@@ -61,7 +61,7 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
                 rental_logs: runtime::rental_logs(&config),
             },
             common.tui(&config)?,
-            IfTerminalIsLost::End,
+            OnTerminalLoss::Exit,
         )
         .await
     };

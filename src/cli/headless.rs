@@ -8,7 +8,7 @@ use color_eyre::eyre::Report;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::service::{self, Service};
+use super::service::{self, ServiceManager};
 use super::{Exit, print, print_json, status_line};
 use crate::config::Config;
 use crate::domain::{Outcome, SprintReport};
@@ -38,11 +38,11 @@ pub(crate) struct Signals {
     hangup: Signal,
 }
 
-enum Asked {
+enum ControlSignal {
     /// Ctrl-C: the operator wants it over.
-    Stop,
+    Release,
     /// The system wants the process gone: a restart goes on where it was.
-    Leave,
+    Detach,
     /// The configuration has changed, or the terminal is gone.
     Reload,
 }
@@ -50,16 +50,16 @@ enum Asked {
 /// What a hangup means.
 pub(crate) enum Hangup<'a> {
     /// That the terminal is gone: nothing of what runs changes.
-    GoesOn,
+    Ignore,
     /// That the configuration is to be read again. What is wrong with it is said, and the old one
     /// stays.
-    Reloads(&'a dyn Fn() -> Result<Config, String>),
+    Reload(&'a dyn Fn() -> Result<Config, String>),
 }
 
 /// How following an engine ended.
-pub(crate) enum Followed {
+pub(crate) enum FollowEnd {
     /// With the program.
-    Ended(Exit),
+    Exited(Exit),
     /// The engine left its work to one with this configuration.
     Reloaded(Box<Config>),
 }
@@ -76,14 +76,14 @@ impl Signals {
 
     /// Until the end is asked for, in whichever way. There is nothing yet that a hangup could change.
     pub(crate) async fn end(&mut self) {
-        while let Asked::Reload = self.next().await {}
+        while let ControlSignal::Reload = self.next().await {}
     }
 
-    async fn next(&mut self) -> Asked {
+    async fn next(&mut self) -> ControlSignal {
         tokio::select! {
-            _ = self.interrupt.recv() => Asked::Stop,
-            _ = self.terminate.recv() => Asked::Leave,
-            _ = self.hangup.recv() => Asked::Reload,
+            _ = self.interrupt.recv() => ControlSignal::Release,
+            _ = self.terminate.recv() => ControlSignal::Detach,
+            _ = self.hangup.recv() => ControlSignal::Reload,
         }
     }
 }
@@ -95,11 +95,11 @@ pub(crate) async fn follow(
     state_dir: &Path,
     format: Format,
 ) -> Result<Exit, Report> {
-    let hangup = Hangup::GoesOn;
+    let hangup = Hangup::Ignore;
     match follow_until_reload(handle, &mut signals, state_dir, format, hangup).await? {
-        Followed::Ended(exit) => Ok(exit),
+        FollowEnd::Exited(exit) => Ok(exit),
         // It only reloads where it is told how.
-        Followed::Reloaded(_) => Ok(Exit::Done),
+        FollowEnd::Reloaded(_) => Ok(Exit::Done),
     }
 }
 
@@ -110,34 +110,34 @@ pub(crate) async fn follow_until_reload(
     state_dir: &Path,
     format: Format,
     hangup: Hangup<'_>,
-) -> Result<Followed, Report> {
-    let mut told = Told::default();
-    let mut manager = Service::of_environment();
+) -> Result<FollowEnd, Report> {
+    let mut told = StatusLines::default();
+    let mut manager = ServiceManager::from_env();
     let mut fresh: Option<Config> = None;
     let mut stops = 0;
     let result = loop {
         tokio::select! {
             result = &mut handle.ended => break result,
             Ok(()) = handle.snapshots.changed() => {
-                manager.engine_lives();
-                if let Some(doing) = told.tell(&handle.snapshots) {
-                    service::does(&doing);
+                manager.engine_alive();
+                if let Some(doing) = told.print_changes(&handle.snapshots) {
+                    service::set_status(&doing);
                 }
             }
             asked = signals.next() => {
-                if let Asked::Reload = asked {
+                if let ControlSignal::Reload = asked {
                     // The engine goes on in another one as it would after a restart.
-                    fresh = read_again(&hangup).or(fresh);
+                    fresh = reload_config(&hangup).or(fresh);
                     if fresh.is_some() && stops == 0 {
-                        service::reloads();
+                        service::notify_reloading();
                         let _ = handle.commands.try_send(Command::Quit(QuitChoice::Detach));
                     }
                     continue;
                 }
                 stops += 1;
-                service::leaves();
+                service::notify_stopping();
                 let choice = match asked {
-                    Asked::Stop if stops == 1 => {
+                    ControlSignal::Release if stops == 1 => {
                         status_line(format_args!("taking everything down; press Ctrl-C again to leave at once"));
                         QuitChoice::Release
                     }
@@ -153,19 +153,19 @@ pub(crate) async fn follow_until_reload(
         Ok(Some(report)) => {
             match format {
                 Format::Json => print_json(&report)?,
-                Format::Words => print(&in_words(&report))?,
+                Format::Words => print(&summary(&report))?,
             }
-            Ok(Followed::Ended(exit_of(&report)))
+            Ok(FollowEnd::Exited(exit_of(&report)))
         }
         Ok(None) => Ok(match fresh.filter(|_| stops == 0) {
-            Some(config) => Followed::Reloaded(Box::new(config)),
-            None => Followed::Ended(tell_what_is_left(state_dir, &last, Exit::Done)),
+            Some(config) => FollowEnd::Reloaded(Box::new(config)),
+            None => FollowEnd::Exited(report_leftovers(state_dir, &last, Exit::Done)),
         }),
         Err(error @ EngineError::Broken(_)) => {
             status_line(format_args!(
                 "pocpit: {error}. This is a defect of pocpit: the log has the place, please report it"
             ));
-            Ok(Followed::Ended(tell_what_is_left(
+            Ok(FollowEnd::Exited(report_leftovers(
                 state_dir,
                 &last,
                 Exit::Failed,
@@ -175,8 +175,8 @@ pub(crate) async fn follow_until_reload(
 }
 
 /// The configuration that a hangup asks for, if there is a good one.
-fn read_again(hangup: &Hangup<'_>) -> Option<Config> {
-    let Hangup::Reloads(load) = hangup else {
+fn reload_config(hangup: &Hangup<'_>) -> Option<Config> {
+    let Hangup::Reload(load) = hangup else {
         tracing::info!("the terminal is gone; going on without it");
         return None;
     };
@@ -192,7 +192,7 @@ fn read_again(hangup: &Hangup<'_>) -> Option<Config> {
             let told =
                 format!("the configuration is not changed, the old one stays in force: {why}");
             tracing::error!("{told}");
-            service::does(&told);
+            service::set_status(&told);
             None
         }
     }
@@ -200,7 +200,7 @@ fn read_again(hangup: &Hangup<'_>) -> Option<Config> {
 
 /// Says what may still cost money, by the journal: it alone knows of a rent call that nobody has
 /// the answer to.
-fn tell_what_is_left(state_dir: &Path, last: &Snapshot, if_nothing: Exit) -> Exit {
+fn report_leftovers(state_dir: &Path, last: &Snapshot, if_nothing: Exit) -> Exit {
     let ledger = match journal::read_only(state_dir) {
         Ok(ledger) => ledger,
         Err(error) => {
@@ -218,7 +218,7 @@ fn tell_what_is_left(state_dir: &Path, last: &Snapshot, if_nothing: Exit) -> Exi
         return if_nothing;
     }
     for rental in left {
-        status_line(format_args!("ended with {}", left_in_words(rental, last)));
+        status_line(format_args!("ended with {}", describe_rental(rental, last)));
     }
     status_line(format_args!(
         "start pocpit again to go on, or `pocpit release` to take it down"
@@ -226,7 +226,7 @@ fn tell_what_is_left(state_dir: &Path, last: &Snapshot, if_nothing: Exit) -> Exi
     Exit::Unknown
 }
 
-fn left_in_words(open: &OpenRental, last: &Snapshot) -> String {
+fn describe_rental(open: &OpenRental, last: &Snapshot) -> String {
     let prices = &open.prices;
     let price = prices.gpu_price + prices.storage_price;
     let Some(id) = open.instance else {
@@ -273,7 +273,7 @@ fn registrations_left(report: &SprintReport) -> Option<u32> {
     report.registrations_left.or(of_another)
 }
 
-fn in_words(report: &SprintReport) -> String {
+fn summary(report: &SprintReport) -> String {
     let epoch = report
         .epoch
         .map_or_else(String::new, |epoch| format!("epoch {epoch}: "));
@@ -299,33 +299,33 @@ fn in_words(report: &SprintReport) -> String {
 
 /// What was told already, so that only news is told.
 #[derive(Default)]
-struct Told {
+struct StatusLines {
     doing: String,
     alerts: Vec<String>,
     is_ready: bool,
 }
 
-impl Told {
+impl StatusLines {
     /// Tells the news; what is done now, if that is news.
-    fn tell(&mut self, snapshots: &watch::Receiver<Arc<Snapshot>>) -> Option<String> {
+    fn print_changes(&mut self, snapshots: &watch::Receiver<Arc<Snapshot>>) -> Option<String> {
         let snapshot = Arc::clone(&snapshots.borrow());
         let sprint = &snapshot.sprint;
         let doing = format!("{}: {}", sprint.step, sprint.doing);
         // Sentences that only differ in their numbers are no news.
-        let news = gist(&doing);
+        let news = without_digits(&doing);
         let is_news = news != self.doing;
         if is_news {
             self.doing = news;
             status_line(format_args!("{}  {doing}", snapshot.at.format("%H:%M:%S")));
         }
-        self.tell_readiness(&snapshot);
+        self.print_readiness(&snapshot);
         let alerts: Vec<String> = snapshot
             .alerts
             .iter()
-            .map(|alert| gist(&alert.text))
+            .map(|alert| without_digits(&alert.text))
             .collect();
-        for (alert, gist) in snapshot.alerts.iter().zip(&alerts) {
-            if !self.alerts.contains(gist) {
+        for (alert, without_digits) in snapshot.alerts.iter().zip(&alerts) {
+            if !self.alerts.contains(without_digits) {
                 status_line(format_args!(
                     "{}  ! {} {}",
                     snapshot.at.format("%H:%M:%S"),
@@ -339,7 +339,7 @@ impl Told {
     }
 
     /// What is in the way is an alert; that nothing is, is told once.
-    fn tell_readiness(&mut self, snapshot: &Snapshot) {
+    fn print_readiness(&mut self, snapshot: &Snapshot) {
         let Some(preflight) = &snapshot.sprint.preflight else {
             return;
         };
@@ -353,7 +353,7 @@ impl Told {
     }
 }
 
-fn gist(text: &str) -> String {
+fn without_digits(text: &str) -> String {
     text.chars()
         .filter(|character| !character.is_ascii_digit())
         .collect()
@@ -408,7 +408,7 @@ mod tests {
         served.registrations_left = None;
         assert_eq!(exit_of(&served), Exit::Done);
         assert_eq!(
-            in_words(&served),
+            summary(&served),
             "served; cost $1.00; nothing of ours is left"
         );
         served.rentals_left = None;

@@ -3,13 +3,13 @@
 use color_eyre::eyre::Report;
 
 use super::arguments::{Common, HistoryOutput};
-use super::look::{row, table};
-use super::{Exit, print, print_json, runtime, telemetry};
+use super::read_only::{row, table};
+use super::{Exit, logging, print, print_json, runtime};
 use crate::domain::{BootStage, BootTimes, Duration, SprintReport, Step};
 use crate::journal::{self, PastSprint};
 
 pub(crate) fn run(common: &Common, output: HistoryOutput) -> Result<Exit, Report> {
-    telemetry::quiet();
+    logging::start_quiet();
     let config = runtime::load(common)?.config;
     let ledger = journal::read_only(&config.paths.state_dir)?;
     let history = ledger.history();

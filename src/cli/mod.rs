@@ -2,24 +2,27 @@
 //! error; the exit codes are a contract.
 
 mod arguments;
-mod at_once;
 mod auto;
 mod avoided;
 mod check;
 mod cockpit;
+mod completions;
 mod config;
 mod demo;
 mod gc;
 mod headless;
 mod history;
+mod lock_wait;
 mod log_files;
-mod look;
+mod logging;
 mod monitor;
+mod next_sprint;
 mod notify;
 mod offers;
-mod outlook;
+mod on_demand;
 mod plan;
 mod proxy;
+mod read_only;
 mod rehearse;
 mod release;
 mod runtime;
@@ -27,13 +30,10 @@ mod schema;
 mod serve;
 mod service;
 mod setup;
-mod shell;
 mod sim;
 mod simulated;
 mod ssh;
-mod takedown;
-mod telemetry;
-mod turn;
+mod teardown;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -138,16 +138,16 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::Plan(output)) => plan::run(&common, output).await,
         Some(Command::Offers(output)) => offers::run(&common, output).await,
         Some(Command::Avoided(arguments)) => avoided::run(arguments, &common),
-        Some(Command::Epoch(output)) => look::epoch(&common, output).await,
-        Some(Command::Nodes(output)) => look::nodes(&common, output).await,
+        Some(Command::Epoch(output)) => read_only::epoch(&common, output).await,
+        Some(Command::Nodes(output)) => read_only::nodes(&common, output).await,
         Some(Command::History(output)) => history::run(&common, output),
         Some(Command::Ssh(arguments)) => ssh::run(arguments, &common).await,
         Some(Command::Proxy) => proxy::run(&common).await,
         Some(Command::Notify { command }) => notify::run(command, &common).await,
         Some(Command::Config { command }) => config::run(&command, &common),
         Some(Command::Schema { command }) => schema::run(&command),
-        Some(Command::Completions { shell }) => Ok(shell::completions(shell)),
-        Some(Command::Man(arguments)) => shell::man(&arguments),
+        Some(Command::Completions { shell }) => Ok(completions::completions(shell)),
+        Some(Command::Man(arguments)) => completions::man(&arguments),
     }
 }
 
@@ -182,7 +182,7 @@ fn causes(report: &Report) -> String {
 }
 
 /// Listens for Ctrl-C and SIGTERM from now on; what it gives ends with the first of them.
-pub(crate) fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+pub(crate) fn shutdown_signal() -> std::io::Result<impl Future<Output = ()>> {
     let (mut interrupt, mut terminate) = (
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
@@ -198,9 +198,9 @@ pub(crate) fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
 /// A line for the operator on standard error. That nobody reads it is no reason to end.
 pub(crate) fn status_line(line: std::fmt::Arguments<'_>) {
     let mut out = std::io::stderr().lock();
-    let _ = match telemetry::said_as() {
+    let _ = match logging::stderr_format() {
         LogFormat::Text => writeln!(out, "{line}"),
-        LogFormat::Json => writeln!(out, "{}", telemetry::object(line)),
+        LogFormat::Json => writeln!(out, "{}", logging::json_line(line)),
     };
 }
 

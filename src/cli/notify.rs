@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::arguments::{Common, NotifyCommand, Output};
-use super::{Exit, print, print_json, runtime, status_line, telemetry};
+use super::{Exit, logging, print, print_json, runtime, status_line};
 use crate::config::{LoadError, NotifyConfig};
 use crate::domain::CockpitId;
 use crate::http::HttpClient;
@@ -66,7 +66,7 @@ impl fmt::Display for ChannelReport {
 }
 
 pub(crate) async fn run(command: NotifyCommand, common: &Common) -> Result<Exit, Report> {
-    telemetry::quiet();
+    logging::start_quiet();
     match command {
         NotifyCommand::Test { channel, output } => {
             let config = runtime::load(common)?.config;

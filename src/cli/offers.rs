@@ -7,9 +7,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use super::arguments::{Common, Output};
-use super::look::{row, table};
-use super::outlook::Outlook;
-use super::{Exit, print, print_json, runtime, telemetry};
+use super::next_sprint::NextSprint;
+use super::read_only::{row, table};
+use super::{Exit, logging, print, print_json, runtime};
 use crate::chain::client::ChainClient;
 use crate::config::Config;
 use crate::domain::{
@@ -26,7 +26,7 @@ use crate::vast::{RankedOffers, RentalHistory, SessionNeeds, rank};
 const TYPICAL_POC: Duration = Duration::minutes(20);
 
 /// What an offer must do, and what that follows from.
-struct Judgement {
+struct Criteria {
     needs: SessionNeeds,
     by: JudgedBy,
 }
@@ -153,14 +153,14 @@ fn reasons_schema(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
-    telemetry::quiet();
+    logging::start_quiet();
     let config = runtime::load(common)?.config;
     let http = HttpClient::new();
     let now = runtime::clock(config.simulation).now();
     let chain = ChainClient::new(http.clone(), &config.chain);
     let market = runtime::market(&http, &config.vast, config.simulation);
     let (outlook, offers) = tokio::join!(
-        Outlook::read(&chain, now),
+        NextSprint::read(&chain, now),
         market.search(&config.vast.query, now)
     );
     let ledger = ledger_of(&config);
@@ -169,11 +169,7 @@ pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report>
         print_json(&OffersReport::new(&ranked, &judged_by))?;
         return Ok(Exit::Done);
     }
-    print(&format!(
-        "{}\n{}",
-        judged_by.in_words(now),
-        in_rows(&ranked)
-    ))?;
+    print(&format!("{}\n{}", judged_by.headline(now), rows(&ranked)))?;
     if !ranked.rejected.is_empty() {
         super::status_line(format_args!(
             "{} more offers are out: `pocpit offers --json` says why",
@@ -187,11 +183,11 @@ pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report>
 pub(super) fn judged(
     now: Time,
     config: &Config,
-    outlook: Result<Outlook, String>,
+    outlook: Result<NextSprint, String>,
     ledger: &Ledger,
     offers: Vec<Offer>,
 ) -> (RankedOffers, JudgedBy) {
-    let Judgement { needs, by } = judgement(now, config, outlook, ledger);
+    let Criteria { needs, by } = criteria(now, config, outlook, ledger);
     let experience = RentalHistory {
         blocked: &ledger.avoided(now),
         boots: ledger.boots(),
@@ -199,12 +195,12 @@ pub(super) fn judged(
     (rank(offers, &config.vast.query, &needs, &experience), by)
 }
 
-fn judgement(
+fn criteria(
     now: Time,
     config: &Config,
-    outlook: Result<Outlook, String>,
+    outlook: Result<NextSprint, String>,
     ledger: &Ledger,
-) -> Judgement {
+) -> Criteria {
     let next = outlook.and_then(|outlook| {
         next_poc(config, &outlook, ledger)
             .ok_or_else(|| "the chain does not tell when the next PoC is".to_owned())
@@ -213,7 +209,7 @@ fn judgement(
 }
 
 /// As the engine ranks for a start at the planned time.
-fn next_poc(config: &Config, outlook: &Outlook, ledger: &Ledger) -> Option<Judgement> {
+fn next_poc(config: &Config, outlook: &NextSprint, ledger: &Ledger) -> Option<Criteria> {
     let now = outlook.now;
     let (sprint, search) = outlook.sprint(config, ledger, Aim::Proof);
     let search = search?;
@@ -230,13 +226,13 @@ fn next_poc(config: &Config, outlook: &Outlook, ledger: &Ledger) -> Option<Judge
         boot_within_seconds: boot_within.num_seconds(),
         doubt: outlook.doubt.clone(),
     };
-    Some(Judgement {
+    Some(Criteria {
         needs: needs(now, &search, config),
         by,
     })
 }
 
-fn without_a_chain(now: Time, config: &Config, why: String) -> Judgement {
+fn without_a_chain(now: Time, config: &Config, why: String) -> Criteria {
     let poc = &config.poc;
     let kept = poc.lead + poc.margin + TYPICAL_POC;
     let longest = match poc.release {
@@ -244,7 +240,7 @@ fn without_a_chain(now: Time, config: &Config, why: String) -> Judgement {
         _ => poc.lead + poc.margin + poc.execution_timeout,
     };
     let boot_within = config.mlnode.startup_timeout;
-    Judgement {
+    Criteria {
         needs: SessionNeeds {
             now,
             until: now + kept,
@@ -261,7 +257,7 @@ fn without_a_chain(now: Time, config: &Config, why: String) -> Judgement {
 }
 
 impl JudgedBy {
-    fn in_words(&self, now: Time) -> String {
+    fn headline(&self, now: Time) -> String {
         match self {
             JudgedBy::NextPoc {
                 epoch,
@@ -334,7 +330,7 @@ impl UsableOffer<'_> {
     }
 }
 
-fn in_rows(ranked: &RankedOffers) -> String {
+fn rows(ranked: &RankedOffers) -> String {
     let mut rows = vec![row([
         "OFFER",
         "GPUS",

@@ -1,13 +1,13 @@
 //! `pocpit plan`: what the next sprint will do, in words and as JSON. It only reads.
 
 pub(super) mod report;
-mod words;
+mod text;
 
 use color_eyre::eyre::{Report, eyre};
 
 use super::arguments::{Common, Output};
-use super::outlook::Outlook;
-use super::{Exit, print, print_json, runtime, telemetry};
+use super::next_sprint::NextSprint;
+use super::{Exit, logging, print, print_json, runtime};
 use crate::chain::client::ChainClient;
 use crate::config::Config;
 use crate::domain::{Account, CallError, Duration, Offer, Preflight, Workload};
@@ -20,8 +20,8 @@ use crate::ports::Market;
 
 /// Everything that was read for a plan. What could not be read is an error in its place: a plan
 /// says so instead of failing.
-pub(super) struct Seen {
-    pub outlook: Outlook,
+pub(super) struct PlanInputs {
+    pub outlook: NextSprint,
     /// As the engine judges before it rents.
     preflight: Preflight,
     offers: Result<Vec<Offer>, CallError>,
@@ -30,20 +30,20 @@ pub(super) struct Seen {
 }
 
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
-    telemetry::quiet();
+    logging::start_quiet();
     let config = runtime::load(common)?.config;
-    let seen = look(&config, Workload::MlNode).await?;
-    let report = report::plan(&config, &seen);
+    let inputs = read_inputs(&config, Workload::MlNode).await?;
+    let report = report::plan(&config, &inputs);
     if output.json {
         print_json(&report)?;
     } else {
-        print(&words::of(&report))?;
+        print(&text::of(&report))?;
     }
     Ok(Exit::Done)
 }
 
 /// Reads what a sprint with this workload depends on.
-pub(super) async fn look(config: &Config, workload: Workload) -> Result<Seen, Report> {
+pub(super) async fn read_inputs(config: &Config, workload: Workload) -> Result<PlanInputs, Report> {
     let http = HttpClient::new();
     let chain = ChainClient::new(http.clone(), &config.chain);
     let market = runtime::market(&http, &config.vast, config.simulation);
@@ -61,13 +61,13 @@ pub(super) async fn look(config: &Config, workload: Workload) -> Result<Seen, Re
             Workload::Vllm => examine_chain(&chain, now, config).await,
         }
     };
-    let (outlook, preflight) = tokio::join!(Outlook::read(&chain, now), preflight);
+    let (outlook, preflight) = tokio::join!(NextSprint::read(&chain, now), preflight);
     // One after the other: the market limits calls by the second.
     let offers = market.search(&config.vast.query, now).await;
     let account = market.account().await;
     let outlook =
         outlook.map_err(|why| eyre!("the chain cannot be read, so there is no plan: {why}"))?;
-    Ok(Seen {
+    Ok(PlanInputs {
         outlook,
         preflight,
         offers,
@@ -76,7 +76,7 @@ pub(super) async fn look(config: &Config, workload: Workload) -> Result<Seen, Re
     })
 }
 
-impl Seen {
+impl PlanInputs {
     fn funds(&self) -> Funds {
         let (ledger, now) = (&self.ledger, self.outlook.now);
         let reserved = ledger.reserved(now);

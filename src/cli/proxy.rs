@@ -8,8 +8,8 @@ use color_eyre::eyre::{Report, eyre};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::arguments::Common;
-use super::telemetry::{self, Audience};
-use super::{Exit, runtime, status_line, told_to_end};
+use super::logging::{self, Audience};
+use super::{Exit, runtime, shutdown_signal, status_line};
 use crate::config::{Config, KeyOf};
 use crate::domain::{CallError, NodeConfig};
 use crate::http::HttpClient;
@@ -17,53 +17,58 @@ use crate::network_node::{NetworkNodeClient, RegistrationState, registration_sta
 use crate::ports::NetworkNode;
 use crate::proxy::STATE_FILE;
 
-/// How often its registration is looked at (real time).
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// How often the registration is read (real time).
+const POLL_INTERVAL: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
     let config = runtime::load_for(common, &[KeyOf::Upstreams])?.config;
     let Some(proxy) = &config.inference_proxy else {
         status_line(format_args!(
-            "pocpit: the configuration has no section [inference_proxy]: see `pocpit config init`"
+            "pocpit: no [inference_proxy] section in the configuration: `pocpit config init` writes an example"
         ));
         return Ok(Exit::Usage);
     };
-    let _guard = telemetry::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
+    let _guard = logging::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
     let state_file = config.paths.state_dir.join(STATE_FILE);
-    let served = crate::proxy::serve(proxy, &state_file, told_to_end()?, told_again());
+    let served = crate::proxy::serve(
+        proxy,
+        &state_file,
+        shutdown_signal()?,
+        second_shutdown_signal(),
+    );
     tokio::select! {
         result = served => result.map_err(|error| eyre!("{error}"))?,
         () = stay_registered(&config, proxy.node()) => {}
-        () = outlive_terminal() => {}
+        () = ignore_hangup() => {}
     }
     Ok(Exit::Done)
 }
 
-/// Whoever tells it to end once more does not want to wait for answers under way.
-async fn told_again() {
-    match told_to_end() {
+/// A second signal ends the proxy without waiting for requests in flight.
+async fn second_shutdown_signal() {
+    match shutdown_signal() {
         Ok(told) => told.await,
         Err(_) => pending().await,
     }
 }
 
-/// Somebody asks it round the clock: a terminal that is closed is no end.
-async fn outlive_terminal() {
+/// Requests come round the clock: a closed terminal does not end the proxy.
+async fn ignore_hangup() {
     let Ok(mut closed) = signal(SignalKind::hangup()) else {
         return pending().await;
     };
     while closed.recv().await.is_some() {
-        tracing::info!("the terminal was closed; the inference proxy goes on");
+        tracing::info!("the terminal was closed; the inference proxy continues");
     }
 }
 
-/// Keeps the proxy registered as it is. It is left registered at the end: most ends are restarts.
+/// Keeps the proxy registered as configured. It stays registered on exit: most exits are restarts.
 async fn stay_registered(config: &Config, node: NodeConfig) {
     let network_node = NetworkNodeClient::new(HttpClient::new(), &config.network_node);
     let mut registration = Registration::of(node);
     let mut told = None;
     loop {
-        let news = registration.keep(&network_node).await;
+        let news = registration.reconcile(&network_node).await;
         if told.as_ref() != Some(&news) {
             match &news {
                 Ok(text) => tracing::info!("{text}"),
@@ -71,18 +76,18 @@ async fn stay_registered(config: &Config, node: NodeConfig) {
             }
             told = Some(news);
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-/// What the Network Node alters again and again is its own will, and can be lived with.
-const REPAIRS: u32 = 2;
+/// A field that the Network Node keeps changing is its own decision; after this many repairs it is accepted.
+const MAX_REPAIRS: u32 = 2;
 
-/// The proxy's entry in the Network Node's list, as it should be.
+/// The proxy's registration at the Network Node, as configured.
 struct Registration {
     node: NodeConfig,
     repairs: u32,
-    /// It was enabled at a look of this run: who disables it after that wants it so.
+    /// It was enabled once in this run: if it is disabled later, the operator wants that.
     was_enabled: bool,
 }
 
@@ -95,12 +100,10 @@ impl Registration {
         }
     }
 
-    /// Looks, mends what is not as it should be, and says what there was; an error is for a warning.
-    async fn keep(&mut self, network_node: &dyn NetworkNode) -> Result<String, String> {
+    /// Reads the registration, repairs it, and says what was found; an `Err` is worth a warning.
+    async fn reconcile(&mut self, network_node: &dyn NetworkNode) -> Result<String, String> {
         let id = self.node.id.clone();
-        let unknown = |error: CallError| {
-            format!("whether {id} is registered as it should be is not known: {error}")
-        };
+        let unknown = |error: CallError| format!("cannot check the registration of {id}: {error}");
         let nodes = network_node.nodes().await.map_err(unknown)?;
         let standing = registration_state(&self.node, &nodes);
         self.was_enabled |= matches!(
@@ -109,32 +112,32 @@ impl Registration {
         );
         match standing {
             RegistrationState::Good => Ok(format!("{id} is registered with the Network Node")),
-            RegistrationState::Altered(fields) if self.repairs >= REPAIRS => Ok(format!(
+            RegistrationState::Altered(fields) if self.repairs >= MAX_REPAIRS => Ok(format!(
                 "{id} is registered; the Network Node keeps its own {}",
                 fields.join(", ")
             )),
             RegistrationState::Disabled if self.was_enabled => Err(format!(
-                "{id} was disabled at the Network Node while the proxy ran, and stays so: no requests come. Enable it among the nodes of `pocpit`, or start the proxy again"
+                "{id} was disabled at the Network Node while the proxy ran, and stays disabled: no requests arrive. Enable it in the nodes pane of `pocpit`, or restart the proxy"
             )),
             RegistrationState::Disabled => {
                 network_node.enable(&id).await.map_err(unknown)?;
                 Ok(format!(
-                    "{id} was disabled at the Network Node: it is enabled again"
+                    "{id} was disabled at the Network Node and is enabled again"
                 ))
             }
             RegistrationState::Missing => {
                 network_node.register(&self.node).await.map_err(unknown)?;
                 Ok(format!("{id} was registered with the Network Node"))
             }
-            RegistrationState::Wrong(fields) if self.repairs >= REPAIRS => Err(format!(
-                "{id} is registered with another {} again and again: by another proxy with this inference_proxy.node_id, or by the Network Node itself. It is left so",
+            RegistrationState::Wrong(fields) if self.repairs >= MAX_REPAIRS => Err(format!(
+                "{id} keeps being registered with another {}: by another proxy with this inference_proxy.node_id, or by the Network Node itself. Left as it is",
                 fields.join(", ")
             )),
             RegistrationState::Wrong(fields) | RegistrationState::Altered(fields) => {
                 self.repairs += 1;
                 network_node.register(&self.node).await.map_err(unknown)?;
                 Ok(format!(
-                    "{id} is registered again: its {} were not as configured",
+                    "{id} was registered again: {} differed from the configuration",
                     fields.join(", ")
                 ))
             }
@@ -220,30 +223,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_disables_it_while_it_runs_has_his_way() {
+    async fn node_disabled_while_running_stays_disabled() {
         let network_node = OneEntry::of(&proxy(), 500);
         let mut registration = Registration::of(proxy());
         // Given a proxy that found itself disabled and is enabled,
         network_node.disable(&proxy().id).await.unwrap();
-        assert!(registration.keep(&network_node).await.is_ok());
+        assert!(registration.reconcile(&network_node).await.is_ok());
         assert!(network_node.node.lock().unwrap().enabled);
-        assert!(registration.keep(&network_node).await.is_ok());
-        // when somebody disables it, then it stays so, and that is told.
+        assert!(registration.reconcile(&network_node).await.is_ok());
+        // when somebody disables it, then it stays disabled, and that is told.
         network_node.disable(&proxy().id).await.unwrap();
-        let told = registration.keep(&network_node).await.unwrap_err();
-        assert!(told.contains("stays so"), "{told}");
+        let told = registration.reconcile(&network_node).await.unwrap_err();
+        assert!(told.contains("stays disabled"), "{told}");
         assert!(!network_node.node.lock().unwrap().enabled);
     }
 
     #[tokio::test]
-    async fn what_the_network_node_alters_again_and_again_is_lived_with() {
+    async fn repeated_alteration_is_accepted() {
         let network_node = OneEntry::of(&proxy(), 100);
         let mut registration = Registration::of(proxy());
-        for _ in 0..REPAIRS {
-            let told = registration.keep(&network_node).await.unwrap();
+        for _ in 0..MAX_REPAIRS {
+            let told = registration.reconcile(&network_node).await.unwrap();
             assert!(told.contains("registered again"), "{told}");
         }
-        let told = registration.keep(&network_node).await.unwrap();
+        let told = registration.reconcile(&network_node).await.unwrap();
         assert!(told.contains("its own max_concurrent"), "{told}");
     }
 }

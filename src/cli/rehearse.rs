@@ -5,8 +5,8 @@ use color_eyre::eyre::Report;
 
 use super::Exit;
 use super::arguments::{Common, Rehearse};
-use super::at_once::{self, Consent, Errand};
 use super::headless::Format;
+use super::on_demand::{self, Consent, OnDemandRun};
 use crate::domain::Aim;
 
 pub(crate) async fn run(arguments: Rehearse, common: &Common) -> Result<Exit, Report> {
@@ -15,12 +15,12 @@ pub(crate) async fn run(arguments: Rehearse, common: &Common) -> Result<Exit, Re
     } else {
         Aim::Rehearsal
     };
-    let errand = Errand {
+    let request = OnDemandRun {
         aim,
         name: "A rehearsal",
         done: "rehearsed",
         consent: Consent::from_flag(arguments.yes),
         format: Format::from_flag(arguments.json),
     };
-    at_once::run(errand, common).await
+    on_demand::run(request, common).await
 }

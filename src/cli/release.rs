@@ -1,4 +1,4 @@
-//! `pocpit release`: everything of ours, down, now. It must work when nothing else does: the Vast API
+//! `pocpit release`: destroys and unregisters everything of ours, now. It must work when nothing else does: the Vast API
 //! key is enough.
 
 use std::collections::BTreeSet;
@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::arguments::{Common, Release};
-use super::takedown::{answer_to, confirmed, destroy_all, somebody_is_there};
-use super::{Exit, print, print_json, runtime, status_line, telemetry};
+use super::teardown::{confirm, destroy_all, is_interactive, prompt};
+use super::{Exit, logging, print, print_json, runtime, status_line};
 use crate::config::{NetworkNodeConfig, NetworkNodeReach, Salvaged, VastConfig};
 use crate::domain::{CockpitId, Instance, InstanceId, NodeId, RegisteredNode};
 use crate::http::HttpClient;
@@ -17,27 +17,27 @@ use crate::journal::{self, Ledger};
 use crate::network_node::NetworkNodeClient;
 use crate::ports::{Market, NetworkNode};
 
-const NO_KEY: &str = "there is no Vast API key, and nothing can be taken down without it: set POCPIT_VAST_API_KEY, or vast.api_key_file in a configuration (`pocpit config init` writes one)";
+const NO_KEY: &str = "no Vast API key: nothing can be destroyed without it: set POCPIT_VAST_API_KEY, or vast.api_key_file in a configuration (`pocpit config init` writes one)";
 
 pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Report> {
-    telemetry::quiet();
+    logging::start_quiet();
     let known = runtime::salvage(common);
     let Some(vast) = &known.vast else {
         status_line(format_args!("pocpit: {NO_KEY}"));
         return Ok(Exit::Usage);
     };
     let instances = market(&known, vast).instances().await?;
-    let cockpits = match whose(&arguments, &known, &instances)? {
-        Whose::These(cockpits) => cockpits,
-        Whose::Nobodys => return nothing(&arguments),
-        Whose::NotSaid => return Ok(Exit::Usage),
+    let cockpits = match targets(&arguments, &known, &instances)? {
+        Targets::Cockpits(cockpits) => cockpits,
+        Targets::None => return nothing_labelled(&arguments),
+        Targets::Unspecified => return Ok(Exit::Usage),
     };
     let rentals: Vec<Instance> = instances
         .into_iter()
         .filter(|instance| cockpits.iter().any(|id| instance.is_rented_by(id)))
         .collect();
-    let registered = Registered::look(&known, &cockpits, &rentals).await;
-    let nodes = registered.ours();
+    let registrations = Registrations::read(&known, &cockpits, &rentals).await;
+    let nodes = registrations.ours();
     for rental in &rentals {
         status_line(format_args!(
             "rental {} ({})",
@@ -49,11 +49,11 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
         status_line(format_args!("registration {node}"));
     }
     let is_nothing = rentals.is_empty() && nodes.is_empty();
-    if !is_nothing && !arguments.yes && !confirmed("take all of this down?")? {
+    if !is_nothing && !arguments.yes && !confirm("destroy and unregister all of this?")? {
         status_line(format_args!("nothing was changed"));
         return Ok(Exit::Refused);
     }
-    let unregistered = registered.remove().await;
+    let unregistered = registrations.remove().await;
     let ids: Vec<InstanceId> = rentals.iter().map(|rental| rental.id).collect();
     let clock = runtime::clock(known.simulation);
     let gone = destroy_all(&market(&known, vast), clock.as_ref(), &ids).await;
@@ -63,7 +63,7 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
         .filter(|id| !gone.contains_key(id))
         .collect();
     let is_complete = left.is_empty()
-        && !matches!(registered, Registered::Unknown)
+        && !matches!(registrations, Registrations::Unknown)
         && unregistered.len() == nodes.len();
     let report = ReleaseReport {
         destroyed: gone.into_keys().collect(),
@@ -103,7 +103,7 @@ fn market(known: &Salvaged, vast: &VastConfig) -> impl Market + use<> {
     runtime::market(&HttpClient::new(), vast, known.simulation)
 }
 
-fn nothing(arguments: &Release) -> Result<Exit, Report> {
+fn nothing_labelled(arguments: &Release) -> Result<Exit, Report> {
     if arguments.json {
         print_json(&ReleaseReport::default())?;
     } else {
@@ -112,23 +112,26 @@ fn nothing(arguments: &Release) -> Result<Exit, Report> {
     Ok(Exit::Done)
 }
 
-/// Whose rentals are to go.
-enum Whose {
-    These(Vec<CockpitId>),
-    /// There are none of any cockpit.
-    Nobodys,
-    /// The operator must say it first, and was told how.
-    NotSaid,
+/// Whose rentals are destroyed.
+enum Targets {
+    Cockpits(Vec<CockpitId>),
+    /// No rental has a label of pocpit.
+    None,
+    /// The operator must name them and was told how.
+    Unspecified,
 }
 
-/// The operator's word, then the configuration's. Without either the account tells which cockpits
-/// there are, and the operator picks.
-fn whose(arguments: &Release, known: &Salvaged, instances: &[Instance]) -> std::io::Result<Whose> {
+/// From the arguments, else the configuration; else the operator picks among the account's labels.
+fn targets(
+    arguments: &Release,
+    known: &Salvaged,
+    instances: &[Instance],
+) -> std::io::Result<Targets> {
     if !arguments.cockpit.is_empty() {
-        return Ok(Whose::These(arguments.cockpit.clone()));
+        return Ok(Targets::Cockpits(arguments.cockpit.clone()));
     }
     if let Some(cockpit) = &known.cockpit {
-        return Ok(Whose::These(vec![cockpit.clone()]));
+        return Ok(Targets::Cockpits(vec![cockpit.clone()]));
     }
     let labelled = instances
         .iter()
@@ -139,21 +142,21 @@ fn whose(arguments: &Release, known: &Salvaged, instances: &[Instance]) -> std::
         there.insert(label.cockpit);
     }
     if there.is_empty() {
-        return Ok(Whose::Nobodys);
+        return Ok(Targets::None);
     }
-    if arguments.yes || !somebody_is_there() {
+    if arguments.yes || !is_interactive() {
         let commands = there
             .iter()
             .map(|id| format!("`pocpit release --yes --cockpit {id}`"));
         status_line(format_args!(
-            "pocpit: which of these rentals are ours is not known, because there is no cockpit.id: type {}",
+            "pocpit: cockpit.id is not set, so it is unknown which of these rentals are ours: run {}",
             commands.collect::<Vec<_>>().join(" or ")
         ));
-        return Ok(Whose::NotSaid);
+        return Ok(Targets::Unspecified);
     }
     let names: Vec<&str> = there.iter().map(CockpitId::as_str).collect();
-    let answer = answer_to(&format!(
-        "which of these rentals are ours is not known. Take down those of which cockpits? ({}; separated by spaces)",
+    let answer = prompt(&format!(
+        "cockpit.id is not set. Destroy the rentals of which cockpits? ({}; separated by spaces)",
         names.join(", ")
     ))?;
     let picked: Option<Vec<CockpitId>> = answer
@@ -161,42 +164,40 @@ fn whose(arguments: &Release, known: &Salvaged, instances: &[Instance]) -> std::
         .map(|name| there.iter().find(|id| id.as_str() == name).cloned())
         .collect();
     Ok(match picked {
-        Some(picked) if !picked.is_empty() => Whose::These(picked),
+        Some(picked) if !picked.is_empty() => Targets::Cockpits(picked),
         _ => {
-            status_line(format_args!(
-                "that names no cockpit of these: nothing was changed"
-            ));
-            Whose::NotSaid
+            status_line(format_args!("no such cockpit: nothing was changed"));
+            Targets::Unspecified
         }
     })
 }
 
 /// Registrations at the Network Node.
-enum Registered {
+enum Registrations {
     /// No Network Node is configured.
-    NotAsked,
-    /// It cannot be asked, or does not answer.
+    Unconfigured,
+    /// It is misconfigured or does not answer.
     Unknown,
-    /// Ours are these.
+    /// Ours.
     Listed(NetworkNodeClient, Vec<NodeId>),
 }
 
-impl Registered {
-    /// Without the Network Node the rentals are taken down all the same: they cost money.
-    async fn look(known: &Salvaged, cockpits: &[CockpitId], rentals: &[Instance]) -> Registered {
+impl Registrations {
+    /// Without the Network Node the rentals are destroyed all the same: they cost money.
+    async fn read(known: &Salvaged, cockpits: &[CockpitId], rentals: &[Instance]) -> Registrations {
         let config = match &known.network_node {
             NetworkNodeReach::At(config) => config,
             NetworkNodeReach::NotGiven => {
                 status_line(format_args!(
-                    "warning: no Network Node is configured: registrations, if any, are left"
+                    "warning: no Network Node is configured: registrations, if any, stay"
                 ));
-                return Registered::NotAsked;
+                return Registrations::Unconfigured;
             }
             NetworkNodeReach::Wrong => {
                 status_line(format_args!(
-                    "warning: registrations are not known and are left: network_node.admin_api is wrong"
+                    "warning: registrations unknown, left as they are: network_node.admin_api is invalid"
                 ));
-                return Registered::Unknown;
+                return Registrations::Unknown;
             }
         };
         let client = NetworkNodeClient::new(HttpClient::new(), config);
@@ -204,12 +205,12 @@ impl Registered {
             Ok(nodes) => nodes,
             Err(error) => {
                 status_line(format_args!(
-                    "warning: registrations are not known and are left: {error}"
+                    "warning: registrations unknown, left as they are: {error}"
                 ));
-                return Registered::Unknown;
+                return Registrations::Unknown;
             }
         };
-        // An unreadable journal must not keep money from being saved.
+        // An unreadable journal must not prevent the release.
         let journal = journal::read_only(&known.paths.state_dir).unwrap_or_else(|error| {
             status_line(format_args!("warning: {error}"));
             Ledger::default()
@@ -225,19 +226,19 @@ impl Registered {
                 journalled || is_of(node, config, rentals)
             })
             .map(|node| node.config.id);
-        Registered::Listed(client, ours.collect())
+        Registrations::Listed(client, ours.collect())
     }
 
     fn ours(&self) -> &[NodeId] {
         match self {
-            Registered::NotAsked | Registered::Unknown => &[],
-            Registered::Listed(_, ids) => ids,
+            Registrations::Unconfigured | Registrations::Unknown => &[],
+            Registrations::Listed(_, ids) => ids,
         }
     }
 
     /// Unregisters ours; returns those that are removed.
     async fn remove(&self) -> Vec<NodeId> {
-        let Registered::Listed(client, ids) = self else {
+        let Registrations::Listed(client, ids) = self else {
             return Vec::new();
         };
         let mut removed = Vec::new();
@@ -258,8 +259,7 @@ fn is_journalled(node: &RegisteredNode, journal: &Ledger) -> bool {
     open.iter().any(|open| open.node == node.config.id)
 }
 
-/// It is named after one of these rentals. A prefix alone proves nothing: another cockpit may use
-/// the same.
+/// It is named after one of these rentals. The prefix alone is no proof: another cockpit may use it.
 fn is_of(node: &RegisteredNode, config: &NetworkNodeConfig, rentals: &[Instance]) -> bool {
     let prefix = &config.node_prefix;
     rentals

@@ -171,7 +171,7 @@ pub fn start_engine(
 }
 
 /// Opens the journal and starts an engine for one sprint that begins now.
-pub(crate) fn start_at_once(config: &Config, aim: Aim) -> Result<EngineHandle, Report> {
+pub(crate) fn start_on_demand(config: &Config, aim: Aim) -> Result<EngineHandle, Report> {
     start_for(config, aim, Mode::Auto, EndAfter::OneSprint)
 }
 

@@ -5,12 +5,12 @@ use color_eyre::eyre::Report;
 
 use super::Exit;
 use super::arguments::{Common, Serve};
-use super::at_once::{self, Consent, Errand};
 use super::headless::Format;
+use super::on_demand::{self, Consent, OnDemandRun};
 use crate::domain::Aim;
 
 pub(crate) async fn run(arguments: Serve, common: &Common) -> Result<Exit, Report> {
-    let errand = Errand {
+    let request = OnDemandRun {
         aim: Aim::Serving {
             minutes: arguments.minutes,
         },
@@ -19,5 +19,5 @@ pub(crate) async fn run(arguments: Serve, common: &Common) -> Result<Exit, Repor
         consent: Consent::from_flag(arguments.yes),
         format: Format::from_flag(arguments.json),
     };
-    at_once::run(errand, common).await
+    on_demand::run(request, common).await
 }

@@ -1,85 +1,85 @@
-//! What the service manager is told: that we are up, that the engine's loop still turns, that we
-//! leave. Without a service manager (`NOTIFY_SOCKET`) nobody is told anything.
+//! `sd_notify(3)`: readiness, watchdog, status, reload and stop. Without a service manager
+//! (`NOTIFY_SOCKET`) nothing is sent.
 
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::time::Instant;
 
-/// Our side of `sd_notify(3)`.
+/// Readiness and watchdog.
 #[derive(Debug)]
-pub(crate) struct Service {
-    /// Between two signs of life: half of what the manager waits for.
-    pause: Option<Duration>,
-    signed: Option<Instant>,
+pub(crate) struct ServiceManager {
+    /// Between two watchdog messages: half of its timeout.
+    interval: Option<Duration>,
+    last_alive: Option<Instant>,
 }
 
-impl Service {
-    /// The manager that the environment names, if there is one.
-    pub(crate) fn of_environment() -> Service {
-        Service {
-            pause: sd_notify::watchdog_enabled().map(|patience| patience / 2),
-            signed: None,
+impl ServiceManager {
+    pub(crate) fn from_env() -> ServiceManager {
+        ServiceManager {
+            interval: sd_notify::watchdog_enabled().map(|patience| patience / 2),
+            last_alive: None,
         }
     }
 
-    /// The engine has just published: its loop turns. To be called for nothing else, or a manager
-    /// would keep alive what watches no rental any more.
-    pub(crate) fn engine_lives(&mut self) {
-        if self.signed.is_none() {
-            tell(&[NotifyState::Ready]);
+    /// To be called only when the engine has published a snapshot: anything else would keep a process
+    /// alive whose engine has stopped.
+    pub(crate) fn engine_alive(&mut self) {
+        if self.last_alive.is_none() {
+            notify(&[NotifyState::Ready]);
         } else if !self.is_due() {
             return;
         }
-        self.signed = Some(Instant::now());
-        tell(&[NotifyState::Watchdog]);
+        self.last_alive = Some(Instant::now());
+        notify(&[NotifyState::Watchdog]);
     }
 
     fn is_due(&self) -> bool {
-        let Some(pause) = self.pause else {
+        let Some(interval) = self.interval else {
             return false;
         };
-        self.signed.is_none_or(|signed| signed.elapsed() >= pause)
+        self.last_alive
+            .is_none_or(|last_alive| last_alive.elapsed() >= interval)
     }
 }
 
-/// What the program does, for `systemctl status`.
-pub(crate) fn does(doing: &str) {
-    tell(&[NotifyState::Status(&in_one_line(doing))]);
+/// For `systemctl status`.
+pub(crate) fn set_status(doing: &str) {
+    notify(&[NotifyState::Status(&in_one_line(doing))]);
 }
 
-/// It does this before it is up, for so long from now at most without another word.
-pub(crate) fn starts_late(doing: &str, more: Duration) {
+/// The start takes `more` longer, counted from now.
+pub(crate) fn extend_startup(doing: &str, more: Duration) {
     let more = u32::try_from(more.as_micros()).unwrap_or(u32::MAX);
     let status = in_one_line(doing);
-    tell(&[
+    notify(&[
         NotifyState::Status(&status),
         NotifyState::ExtendTimeoutUsec(more),
     ]);
 }
 
-/// A line of its own would be another message to the manager.
+/// A newline would begin another message.
 fn in_one_line(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     lines.join("; ")
 }
 
-/// The configuration is read again; ready is told when the engine lives with it.
-pub(crate) fn reloads() {
+/// The configuration is reloaded; ready follows from the new engine.
+pub(crate) fn notify_reloading() {
     let mut state = vec![NotifyState::Reloading];
-    // The manager wants to know when, to tell this reload from others (`Type=notify-reload`).
+    // `Type=notify-reload` tells reloads apart by their time.
     state.extend(NotifyState::monotonic_usec_now());
-    tell(&state);
+    notify(&state);
 }
 
-/// The program ends by intention.
-pub(crate) fn leaves() {
-    tell(&[NotifyState::Stopping]);
+/// The program exits on request.
+pub(crate) fn notify_stopping() {
+    notify(&[NotifyState::Stopping]);
 }
 
-fn tell(state: &[NotifyState<'_>]) {
+fn notify(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!("the service manager cannot be told {state:?}: {error}");
+        tracing::warn!("cannot notify the service manager of {state:?}: {error}");
     }
 }
 
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_of_many_lines_is_one_status() {
+    fn multiline_status_becomes_one_line() {
         assert_eq!(
             in_one_line("a.toml: 1 problem\n  x: y"),
             "a.toml: 1 problem; x: y"

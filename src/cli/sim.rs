@@ -3,10 +3,10 @@
 use color_eyre::eyre::{Report, WrapErr};
 
 use super::arguments::World;
-use super::{Exit, config, print, simulated, status_line, told_to_end};
+use super::{Exit, config, print, shutdown_signal, simulated, status_line};
 
 pub(crate) async fn run(arguments: &World) -> Result<Exit, Report> {
-    super::telemetry::quiet();
+    super::logging::start_quiet();
     let scratch = tempfile::Builder::new()
         .prefix("pocpit-")
         .tempdir()
@@ -20,7 +20,7 @@ pub(crate) async fn run(arguments: &World) -> Result<Exit, Report> {
         "the simulated world is served until Ctrl-C. In another terminal: pocpit --config {}",
         file.display()
     ));
-    told_to_end()?.await;
+    shutdown_signal()?.await;
     served.shutdown().await;
     Ok(Exit::Done)
 }

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::arguments::{Common, Ssh};
-use super::{Exit, print, print_json, runtime, status_line, telemetry};
+use super::{Exit, logging, print, print_json, runtime, status_line};
 use crate::config::{Config, SshConfig};
 use crate::domain::{ActualStatus, Instance, InstanceId, SshEndpoint};
 use crate::http::HttpClient;
@@ -18,12 +18,12 @@ use crate::ports::Market as _;
 use crate::ssh::{known_hosts, shell_command};
 
 pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report> {
-    telemetry::quiet();
+    logging::start_quiet();
     let config = runtime::load(common)?.config;
     let ledger = journal::read_only(&config.paths.state_dir)?;
-    let Some(id) = current(&ledger.open_rentals()) else {
+    let Some(id) = newest_rental(&ledger.open_rentals()) else {
         status_line(format_args!(
-            "pocpit: nothing is rented by the journal in {}",
+            "pocpit: no active rental recorded in {}",
             config.paths.state_dir.display()
         ));
         return Ok(Exit::Failed);
@@ -33,19 +33,17 @@ pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report>
         Ok(Some(instance)) => instance,
         Ok(None) => {
             status_line(format_args!(
-                "pocpit: rental {id} is not among the account's instances: it is gone, or was made seconds ago"
+                "pocpit: rental {id} is not listed by Vast: it is gone, or was created seconds ago"
             ));
             return Ok(Exit::Failed);
         }
         Err(error) => {
-            status_line(format_args!(
-                "pocpit: rental {id} is not known now: {error}"
-            ));
+            status_line(format_args!("pocpit: cannot read rental {id}: {error}"));
             return Ok(Exit::Unknown);
         }
     };
     let Some(endpoint) = reachable(&instance, &config).await else {
-        status_line(format_args!("pocpit: {}", why_not(&instance)));
+        status_line(format_args!("pocpit: {}", why_unreachable(&instance)));
         return Ok(Exit::Failed);
     };
     if arguments.json {
@@ -54,17 +52,17 @@ pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report>
     }
     let command = shell_command(&config.ssh, id, &endpoint, &arguments.remote);
     if arguments.print {
-        print(&words(&command))?;
+        print(&shell_line(&command))?;
         return Ok(Exit::Done);
     }
     // The first one to connect pins the key, and `ssh` makes no directory for it.
     std::fs::create_dir_all(&config.ssh.known_hosts_dir).wrap_err_with(|| {
         format!(
-            "the directory {} for host keys cannot be made",
+            "cannot create the directory {} for host keys",
             config.ssh.known_hosts_dir.display()
         )
     })?;
-    become_(&command)
+    exec(&command)
 }
 
 /// How to reach the current rental by SSH.
@@ -100,8 +98,8 @@ impl<'a> SshTarget<'a> {
     }
 }
 
-/// The newest rental that is not being destroyed; of nothing but such, the newest.
-fn current(rentals: &[&OpenRental]) -> Option<InstanceId> {
+/// The newest rental, preferably one that is not being destroyed.
+fn newest_rental(rentals: &[&OpenRental]) -> Option<InstanceId> {
     let newest = rentals
         .iter()
         .filter(|rental| rental.instance.is_some())
@@ -109,7 +107,7 @@ fn current(rentals: &[&OpenRental]) -> Option<InstanceId> {
     newest.instance
 }
 
-/// The first address that takes a connection; the first one when none does, so that `ssh` says why.
+/// The first address that accepts a connection; if none does, the first, so that `ssh` reports why.
 async fn reachable(instance: &Instance, config: &Config) -> Option<SshEndpoint> {
     if instance.actual != ActualStatus::Running {
         return None;
@@ -125,35 +123,35 @@ async fn reachable(instance: &Instance, config: &Config) -> Option<SshEndpoint> 
     instance.ssh.first().cloned()
 }
 
-fn why_not(instance: &Instance) -> String {
+fn why_unreachable(instance: &Instance) -> String {
     let (id, status) = (instance.id, &instance.actual);
     if *status == ActualStatus::Running {
-        return format!("rental {id} has no SSH address yet: try again in some seconds");
+        return format!("rental {id} has no SSH address yet: retry in a few seconds");
     }
     let message = instance.status_message.as_deref().unwrap_or_default();
     format!(
-        "rental {id} is {status}, and SSH answers only in a running container. {}",
+        "rental {id} is {status}; SSH needs a running container. {}",
         message.trim()
     )
     .trim_end()
     .to_owned()
 }
 
-/// Turns this process into `ssh`: terminal, signals and exit code are its own then.
-fn become_(command: &[OsString]) -> Result<Exit, Report> {
+/// Replaces this process by `ssh`, which then owns terminal, signals and exit code.
+fn exec(command: &[OsString]) -> Result<Exit, Report> {
     let (program, arguments) = command
         .split_first()
         .map_or((std::ffi::OsStr::new("ssh"), &[][..]), |(program, rest)| {
             (program.as_os_str(), rest)
         });
     let error = std::process::Command::new(program).args(arguments).exec();
-    Err(error).wrap_err("ssh cannot be started: install OpenSSH's client")
+    Err(error).wrap_err("cannot start ssh: install the OpenSSH client")
 }
 
-/// The command as it can be pasted into a shell.
-fn words(command: &[OsString]) -> String {
-    let words = command.iter().map(|word| quoted(&word.to_string_lossy()));
-    words.collect::<Vec<_>>().join(" ")
+/// The command for pasting into a shell.
+fn shell_line(command: &[OsString]) -> String {
+    let shell_line = command.iter().map(|word| quoted(&word.to_string_lossy()));
+    shell_line.collect::<Vec<_>>().join(" ")
 }
 
 fn quoted(word: &str) -> String {
@@ -169,13 +167,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_printed_command_survives_the_shell() {
+    fn printed_command_survives_the_shell() {
         let command: Vec<OsString> = ["ssh", "-i", "/my keys/it's", "", "root@h", "echo $HOME"]
             .map(OsString::from)
             .into();
         let shell = std::process::Command::new("sh")
             .arg("-c")
-            .arg(format!("printf '%s\\n' {}", words(&command)))
+            .arg(format!("printf '%s\\n' {}", shell_line(&command)))
             .output()
             .unwrap();
         let said = String::from_utf8(shell.stdout).unwrap();

@@ -379,7 +379,7 @@ fn no_secret_is_in_anything_that_is_said_written_or_started() {
     let told = operator.run("good.toml", &["notify", "test"]);
     for channel in ["webhook", "telegram", "discord", "ntfy"] {
         assert!(
-            told.contains(&format!("{channel}: it did NOT arrive")),
+            told.contains(&format!("{channel}: NOT delivered")),
             "{told}"
         );
     }

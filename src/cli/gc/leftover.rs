@@ -70,7 +70,7 @@ impl Leftover {
                 "open in the journal but not listed by the Network Node",
             ),
         };
-        let facts = Facts::about(&order, readings);
+        let facts = Details::about(&order, readings);
         Leftover {
             action,
             id: facts.id,
@@ -85,7 +85,7 @@ impl Leftover {
         }
     }
 
-    pub(super) fn in_words(&self) -> String {
+    pub(super) fn to_line(&self) -> String {
         line(
             &format!("{} {}", self.action, self.id),
             self.label.as_deref(),
@@ -97,28 +97,28 @@ impl Leftover {
 }
 
 /// What is known about a leftover.
-struct Facts {
+struct Details {
     id: String,
     label: Option<String>,
     since: Option<Time>,
     cost: Option<Usd>,
 }
 
-impl Facts {
-    fn about(order: &Order, readings: &Readings<'_>) -> Facts {
+impl Details {
+    fn about(order: &Order, readings: &Readings<'_>) -> Details {
         match order {
-            Order::Destroy(id) | Order::Verify(id) => Facts::of_rental(*id, readings),
+            Order::Destroy(id) | Order::Verify(id) => Details::of_rental(*id, readings),
             Order::Void(label) => {
                 let open = readings.ledger.open_rentals();
                 let open = open.iter().find(|open| open.label == *label);
-                Facts {
+                Details {
                     id: "(none)".to_owned(),
                     label: Some(label.to_string()),
                     since: open.map(|open| open.intended_at),
                     cost: Some(Usd::ZERO),
                 }
             }
-            Order::Unregister(node) | Order::Forget(node) => Facts {
+            Order::Unregister(node) | Order::Forget(node) => Details {
                 id: node.to_string(),
                 label: None,
                 since: None,
@@ -128,12 +128,12 @@ impl Facts {
     }
 
     /// By the journal; the market's word where that knows nothing.
-    fn of_rental(id: InstanceId, readings: &Readings<'_>) -> Facts {
+    fn of_rental(id: InstanceId, readings: &Readings<'_>) -> Details {
         let open = readings.ledger.open_rentals();
         let listed = readings.instances.iter().find(|listed| listed.id == id);
         let open = open.iter().find(|open| open.instance == Some(id));
         let label = listed.and_then(|listed| listed.label.clone());
-        Facts {
+        Details {
             id: id.to_string(),
             label: label.or_else(|| open.map(|open| open.label.to_string())),
             since: open
@@ -178,7 +178,7 @@ impl Foreign {
         foreign.collect()
     }
 
-    pub(super) fn in_words(&self) -> String {
+    pub(super) fn to_line(&self) -> String {
         line(
             &format!("foreign rental {}", self.id),
             Some(&self.label),

@@ -1,7 +1,7 @@
-//! `pocpit gc`: one pass over everything that is left over.
+//! `pocpit gc`: finds and removes leftovers, once.
 
+mod failure_count;
 mod leftover;
-mod looks;
 mod sweep;
 
 use color_eyre::eyre::Report;
@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::arguments::{Common, Gc};
-use super::takedown::confirmed;
-use super::{Exit, print, print_json, runtime, status_line, telemetry};
+use super::teardown::confirm;
+use super::{Exit, logging, print, print_json, runtime, status_line};
 use crate::config::Config;
 use crate::domain::Time;
 use crate::engine::{self, Readings};
@@ -19,14 +19,14 @@ use crate::http::HttpClient;
 use crate::journal::{self, Journal, JournalError, Ledger};
 use crate::network_node::NetworkNodeClient;
 use crate::ports::{Market as _, NetworkNode as _};
+use failure_count::FailureCount;
 use leftover::{Foreign, Leftover};
-use looks::Looks;
 use sweep::Sweep;
 
 pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> {
-    telemetry::quiet();
+    logging::start_quiet();
     let config = runtime::load(common)?.config;
-    let (mut standing, ledger) = Standing::take(arguments, &config)?;
+    let (mut access, ledger) = JournalAccess::open(arguments, &config)?;
     let http = HttpClient::new();
     let market = runtime::market(&http, &config.vast, config.simulation);
     let network_node = NetworkNodeClient::new(http, &config.network_node);
@@ -36,14 +36,14 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
         Ok(instances) => instances,
         Err(error) => {
             status_line(format_args!(
-                "pocpit: rentals are not known, so nothing was changed: {error}"
+                "pocpit: rentals unknown, nothing was changed: {error}"
             ));
-            return Ok(standing.cannot_look(&config, clock.now()));
+            return Ok(access.record_failure(&config, clock.now()));
         }
     };
     if let Err(error) = &nodes {
         status_line(format_args!(
-            "warning: registrations are not known and are left: {error}"
+            "warning: registrations unknown, left as they are: {error}"
         ));
     }
     let sprint = saved_sprint(&ledger);
@@ -61,22 +61,22 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
         .map(|order| Leftover::of(order, &readings))
         .collect();
     let foreign: Vec<Foreign> = Foreign::all(&instances, &config, readings.now);
-    tell(arguments, &found, &foreign, &readings)?;
-    let exit = match &mut standing {
+    print_findings(arguments, &found, &foreign, &readings)?;
+    let exit = match &mut access {
         _ if found.is_empty() => Exit::Done,
-        Standing::Reader => Exit::Done,
-        Standing::Occupied => {
+        JournalAccess::DryRun => Exit::Done,
+        JournalAccess::Locked => {
             status_line(format_args!(
-                "another pocpit works on {}: it takes this down itself, or do it there; nothing was changed",
+                "another pocpit uses {}: it releases these itself, or do it there; nothing was changed",
                 config.paths.state_dir.display()
             ));
             Exit::Refused
         }
-        Standing::Writer(_) if !arguments.yes && !confirmed("remove all of this?")? => {
+        JournalAccess::Writer(_) if !arguments.yes && !confirm("remove all of this?")? => {
             status_line(format_args!("nothing was changed"));
             Exit::Refused
         }
-        Standing::Writer(journal) => {
+        JournalAccess::Writer(journal) => {
             let mut sweep = Sweep {
                 market: &market,
                 network_node: &network_node,
@@ -85,16 +85,16 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
                 clock: clock.as_ref(),
             };
             sweep.carry_out(&mut found).await;
-            conclude(&found)
+            summarize(&found)
         }
     };
-    let looked = match nodes {
-        Ok(_) => standing.looked(&config),
-        // What was not looked at is not known to be clean.
-        Err(_) => standing.cannot_look(&config, clock.now()),
+    let recorded = match nodes {
+        Ok(_) => access.record_success(&config),
+        // What could not be listed is not known to be clean.
+        Err(_) => access.record_failure(&config, clock.now()),
     };
     let exit = match exit {
-        Exit::Done => looked,
+        Exit::Done => recorded,
         exit => exit,
     };
     if arguments.json {
@@ -115,7 +115,7 @@ pub(super) struct GcReport {
     foreign: Vec<Foreign>,
 }
 
-fn conclude(found: &[Leftover]) -> Exit {
+fn summarize(found: &[Leftover]) -> Exit {
     let remaining = found.iter().filter(|leftover| !leftover.done).count();
     status_line(format_args!(
         "{} of {} done",
@@ -126,67 +126,67 @@ fn conclude(found: &[Leftover]) -> Exit {
         return Exit::Done;
     }
     status_line(format_args!(
-        "pocpit: what is not done may cost money: see the account, and try `pocpit release`"
+        "pocpit: what is not done may cost money: check the Vast console, and try `pocpit release`"
     ));
     Exit::Failed
 }
 
-/// What this process may do to the state directory.
-enum Standing {
-    /// It holds it.
+/// Access of this process to the journal.
+enum JournalAccess {
+    /// It holds the lock.
     Writer(Journal),
-    /// It only looks.
-    Reader,
-    /// Another process holds it.
-    Occupied,
+    /// `--dry-run`: it only reads.
+    DryRun,
+    /// Another process holds the lock.
+    Locked,
 }
 
-impl Standing {
-    fn take(arguments: Gc, config: &Config) -> Result<(Standing, Ledger), JournalError> {
+impl JournalAccess {
+    fn open(arguments: Gc, config: &Config) -> Result<(JournalAccess, Ledger), JournalError> {
         let state_dir = &config.paths.state_dir;
         if arguments.dry_run {
-            return Ok((Standing::Reader, journal::read_only(state_dir)?));
+            return Ok((JournalAccess::DryRun, journal::read_only(state_dir)?));
         }
         match Journal::open(state_dir) {
-            Ok((journal, ledger)) => Ok((Standing::Writer(journal), ledger)),
+            Ok((journal, ledger)) => Ok((JournalAccess::Writer(journal), ledger)),
             Err(JournalError::Locked { .. }) => {
-                Ok((Standing::Occupied, journal::read_only(state_dir)?))
+                Ok((JournalAccess::Locked, journal::read_only(state_dir)?))
             }
             Err(error) => Err(error),
         }
     }
-}
 
-impl Standing {
-    /// Something cannot be seen. Who holds the state directory counts such looks: who does not hold it
-    /// has no say in it, and whoever else does tells of the same.
-    fn cannot_look(&self, config: &Config, now: Time) -> Exit {
+    /// Something could not be listed. Only the holder of the lock counts that: another holder notices by
+    /// itself.
+    fn record_failure(&self, config: &Config, now: Time) -> Exit {
         match self {
-            Standing::Writer(_) => Looks::of(&config.paths.state_dir).failed(now),
-            Standing::Reader | Standing::Occupied => Exit::Unknown,
+            JournalAccess::Writer(_) => {
+                FailureCount::of(&config.paths.state_dir).record_failure(now)
+            }
+            JournalAccess::DryRun | JournalAccess::Locked => Exit::Unknown,
         }
     }
 
-    /// Everything was seen.
-    fn looked(&self, config: &Config) -> Exit {
-        if let Standing::Writer(_) = self {
-            Looks::of(&config.paths.state_dir).succeeded();
+    /// Everything was listed.
+    fn record_success(&self, config: &Config) -> Exit {
+        if let JournalAccess::Writer(_) = self {
+            FailureCount::of(&config.paths.state_dir).reset();
         }
         Exit::Done
     }
 }
 
-/// A sprint that cannot be read would be given up by the next start too.
+/// A saved sprint that cannot be read is given up by the next start as well.
 fn saved_sprint(ledger: &Ledger) -> Option<Sprint> {
     engine::saved_sprint(ledger).unwrap_or_else(|error| {
         status_line(format_args!(
-            "warning: the saved sprint cannot be read, so what it rented is left over: {error}"
+            "warning: the saved sprint cannot be read, so its rentals count as leftovers: {error}"
         ));
         None
     })
 }
 
-fn tell(
+fn print_findings(
     arguments: Gc,
     found: &[Leftover],
     foreign: &[Foreign],
@@ -198,12 +198,12 @@ fn tell(
             .filter(|label| readings.is_in_use(label))
         {
             status_line(format_args!(
-                "rental {} ({label}) is in use by a sprint: it is left",
+                "rental {} ({label}) is in use by a sprint, left as it is",
                 instance.id
             ));
         }
     }
-    // With JSON on standard output, the operator still sees what the question is about.
+    // With `--json` the operator still needs to read what is asked about.
     let out = |text: &str| {
         if arguments.json {
             status_line(format_args!("{text}"));
@@ -212,10 +212,10 @@ fn tell(
         print(text)
     };
     for leftover in found {
-        out(&leftover.in_words())?;
+        out(&leftover.to_line())?;
     }
     for foreign in foreign {
-        out(&foreign.in_words())?;
+        out(&foreign.to_line())?;
     }
     if found.is_empty() {
         out("nothing is left over")?;

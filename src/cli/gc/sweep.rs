@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::leftover::Leftover;
 use crate::cli::status_line;
-use crate::cli::takedown::destroy_all;
+use crate::cli::teardown::destroy_all;
 use crate::domain::{InstanceId, NodeId, RegisteredNode, Time};
 use crate::engine::{NEVER_SEEN, Order};
 use crate::journal::{Journal, Ledger, Record};

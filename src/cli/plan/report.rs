@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Seen;
+use super::PlanInputs;
 use crate::config::Config;
 use crate::domain::{
     Aim, ConfirmationParams, Duration, Finding, Hedging, Height, Lead, RankedOffer, ReleasePolicy,
@@ -23,15 +23,15 @@ pub(in crate::cli) struct PlanReport {
     /// The epoch whose `PoC` the sprint is for.
     pub epoch: u64,
     /// Where the `PoC` starts.
-    pub poc_start: Moment,
+    pub poc_start: ExpectedHeight,
     /// When it rents; null if that is unknown.
     pub rent_at: Option<Time>,
     /// How long before the `PoC` it rents.
-    pub lead: RentsBefore,
+    pub lead: LeadTime,
     /// The last height at which a registration counts.
-    pub register_by: Moment,
+    pub register_by: ExpectedHeight,
     /// Where the policy in force releases the rental, unless a confirmation `PoC` comes.
-    pub release: Moment,
+    pub release: ExpectedHeight,
     /// Its cost; null without a usable offer.
     pub cost: Option<Cost>,
     /// The second rental that may race a slow boot; null if `poc.hedge` is off.
@@ -46,7 +46,7 @@ pub(in crate::cli) struct PlanReport {
 
 /// How long before the `PoC` it rents, and why.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::cli) struct RentsBefore {
+pub(in crate::cli) struct LeadTime {
     /// The lead, in seconds.
     #[schemars(range(min = 0))]
     pub lead_seconds: i64,
@@ -57,9 +57,9 @@ pub(in crate::cli) struct RentsBefore {
     pub because: String,
 }
 
-impl RentsBefore {
-    fn of(lead: Lead, config: &Config) -> RentsBefore {
-        RentsBefore {
+impl LeadTime {
+    fn of(lead: Lead, config: &Config) -> LeadTime {
+        LeadTime {
             lead_seconds: lead.length.num_seconds(),
             margin_seconds: config.poc.margin.num_seconds(),
             because: lead.to_string(),
@@ -82,7 +82,7 @@ pub(in crate::cli) struct Chain {
 
 /// A height and when it is expected.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::cli) struct Moment {
+pub(in crate::cli) struct ExpectedHeight {
     /// The height, in blocks.
     pub height: Height,
     /// 10% quantile; null if the block time is not measured.
@@ -212,64 +212,65 @@ const AN_EPOCH: Duration = Duration::hours(36);
 const FOR_EXAMPLE: ReleasePolicy = ReleasePolicy::MinutesAfterStart(360);
 const TYPICAL_BLOCK: Duration = Duration::milliseconds(5_600);
 
-pub(super) fn plan(config: &Config, seen: &Seen) -> PlanReport {
-    let (sprint, search) = seen.outlook.sprint(config, &seen.ledger, Aim::Proof);
-    let stages = sprint.stages().copied().unwrap_or(seen.outlook.view.next);
-    let ranked = ranked(config, seen, search.as_ref());
+pub(super) fn plan(config: &Config, inputs: &PlanInputs) -> PlanReport {
+    let (sprint, search) = inputs.outlook.sprint(config, &inputs.ledger, Aim::Proof);
+    let stages = sprint.stages().copied().unwrap_or(inputs.outlook.view.next);
+    let ranked = ranked(config, inputs, search.as_ref());
     let best = ranked.as_ref().and_then(|ranked| ranked.usable.first());
-    let (confirmation, known_by) = match &seen.outlook.governance {
+    let (confirmation, known_by) = match &inputs.outlook.governance {
         Ok(Some(known)) => (known.confirmation, KnownBy::Chain),
         _ => (ASSUMED_CONFIRMATION, KnownBy::Documentation),
     };
-    let moment = |height| moment(seen, &sprint, height);
+    let expected_height = |height| expected_height(inputs, &sprint, height);
     PlanReport {
-        at: seen.outlook.now,
+        at: inputs.outlook.now,
         chain: Chain {
-            height: seen.outlook.view.height,
-            epoch: seen.outlook.view.epoch.0,
-            block_seconds: seen
+            height: inputs.outlook.view.height,
+            epoch: inputs.outlook.view.epoch.0,
+            block_seconds: inputs
                 .outlook
                 .clock
                 .block_time()
                 .map(Duration::as_seconds_f64),
-            sources: seen.outlook.sources.clone(),
+            sources: inputs.outlook.sources.clone(),
         },
         epoch: stages.epoch.0,
-        poc_start: moment(stages.poc_start),
+        poc_start: expected_height(stages.poc_start),
         rent_at: sprint.rent_at(),
-        lead: RentsBefore::of(lead_of(config, seen.ledger.boots()), config),
-        register_by: moment(sprint.deadline().unwrap_or(stages.poc_start)),
-        release: moment(sprint.release_height(&stages)),
+        lead: LeadTime::of(lead_of(config, inputs.ledger.boots()), config),
+        register_by: expected_height(sprint.deadline().unwrap_or(stages.poc_start)),
+        release: expected_height(sprint.release_height(&stages)),
         cost: best.map(|best| cost(best, ranked.as_ref().map_or(0, |all| all.usable.len()))),
-        hedge: (config.poc.hedge == Hedging::On).then(|| second(seen, &sprint, ranked.as_ref())),
-        could_stop: obstacles(seen, &sprint, ranked.as_ref()),
+        hedge: (config.poc.hedge == Hedging::On)
+            .then(|| second_rental(inputs, &sprint, ranked.as_ref())),
+        could_stop: obstacles(inputs, &sprint, ranked.as_ref()),
         confirmation: Confirmation {
             expected_per_epoch: confirmation.expected_per_epoch,
             alpha_threshold: confirmation.alpha_threshold,
             known_by,
         },
-        policies: policies(config, seen, &sprint, confirmation, best),
+        policies: policies(config, inputs, &sprint, confirmation, best),
     }
 }
 
 /// The market's offers as this search would rank them; absent when either is not known.
 pub(in crate::cli) fn ranked(
     config: &Config,
-    seen: &Seen,
+    inputs: &PlanInputs,
     search: Option<&Effect>,
 ) -> Option<RankedOffers> {
-    let offers = seen.offers.as_ref().ok()?.clone();
-    let needs = needs(seen.outlook.now, search?, config);
+    let offers = inputs.offers.as_ref().ok()?.clone();
+    let needs = needs(inputs.outlook.now, search?, config);
     let experience = RentalHistory {
-        blocked: &seen.ledger.avoided(seen.outlook.now),
-        boots: seen.ledger.boots(),
+        blocked: &inputs.ledger.avoided(inputs.outlook.now),
+        boots: inputs.ledger.boots(),
     };
     Some(rank(offers, &config.vast.query, &needs, &experience))
 }
 
-fn moment(seen: &Seen, sprint: &Sprint, height: Height) -> Moment {
-    let band = seen.outlook.clock.estimate(seen.outlook.now, height);
-    Moment {
+fn expected_height(inputs: &PlanInputs, sprint: &Sprint, height: Height) -> ExpectedHeight {
+    let band = inputs.outlook.clock.estimate(inputs.outlook.now, height);
+    ExpectedHeight {
         height,
         p10: band.map(|band| band.p10),
         p50: band.map(|band| band.p50).or_else(|| sprint.eta(height)),
@@ -289,21 +290,30 @@ fn cost(best: &RankedOffer, usable_offers: usize) -> Cost {
 }
 
 /// The best offer of another machine, beside the best one.
-fn second(seen: &Seen, sprint: &Sprint, ranked: Option<&RankedOffers>) -> SecondRental {
+fn second_rental(
+    inputs: &PlanInputs,
+    sprint: &Sprint,
+    ranked: Option<&RankedOffers>,
+) -> SecondRental {
     let usable = ranked.map_or(&[][..], |ranked| &ranked.usable);
     let Some((first, others)) = usable.split_first() else {
         return SecondRental::NotOffered;
     };
     let is_another = |offer: &&RankedOffer| offer.offer.machine != first.offer.machine;
-    let Some(second) = others.iter().find(is_another) else {
+    let Some(second_rental) = others.iter().find(is_another) else {
         return SecondRental::NotOffered;
     };
-    let funds = seen.funds().after(first.price, first.worst_cost);
-    let offer = second.offer.id.0;
-    match admit(second.price, second.worst_cost, &funds, &sprint.plan().caps) {
+    let funds = inputs.funds().after(first.price, first.worst_cost);
+    let offer = second_rental.offer.id.0;
+    match admit(
+        second_rental.price,
+        second_rental.worst_cost,
+        &funds,
+        &sprint.plan().caps,
+    ) {
         Ok(()) => SecondRental::Affordable {
             offer,
-            worst_usd: second.worst_cost.dollars(),
+            worst_usd: second_rental.worst_cost.dollars(),
         },
         Err(refusal) => SecondRental::OverBudget {
             offer,
@@ -315,7 +325,7 @@ fn second(seen: &Seen, sprint: &Sprint, ranked: Option<&RankedOffers>) -> Second
 /// The policy in force as it is; the others as if the timeout let them.
 fn policies(
     config: &Config,
-    seen: &Seen,
+    inputs: &PlanInputs,
     sprint: &Sprint,
     confirmation: ConfirmationParams,
     best: Option<&RankedOffer>,
@@ -323,10 +333,10 @@ fn policies(
     let poc = &config.poc;
     let downloaded = config.vast.image_gb + config.vast.model_gb;
     let terms = Terms {
-        stages: sprint.stages().copied().unwrap_or(seen.outlook.view.next),
-        params: seen.outlook.view.params,
+        stages: sprint.stages().copied().unwrap_or(inputs.outlook.view.next),
+        params: inputs.outlook.view.params,
         confirmation,
-        block: seen.outlook.clock.block_time().unwrap_or(TYPICAL_BLOCK),
+        block: inputs.outlook.clock.block_time().unwrap_or(TYPICAL_BLOCK),
         before_poc: sprint.plan().lead + poc.margin,
         lease: poc.lease,
         longest: poc.execution_timeout,
@@ -341,17 +351,17 @@ fn policies(
         longest: AN_EPOCH.max(poc.execution_timeout),
         ..terms
     };
-    let told = |policy: ReleasePolicy| {
+    let estimate_for = |policy: ReleasePolicy| {
         let whole = forecast(policy, &unbound);
-        let told = if policy == poc.release {
+        let estimate_for = if policy == poc.release {
             in_force
         } else {
             whole
         };
         let admitted = admit(
             terms.price,
-            told.worst_cost,
-            &seen.funds(),
+            estimate_for.worst_cost,
+            &inputs.funds(),
             &sprint.plan().caps,
         );
         let blocks = terms.stages.poc_start.until(whole.release_height).0;
@@ -361,14 +371,14 @@ fn policies(
         Policy {
             policy: policy.to_string(),
             in_force: policy == poc.release,
-            release_height: told.release_height,
-            hours: told.hours,
-            expected_cost_usd: told.expected_cost.dollars(),
-            worst_cost_usd: told.worst_cost.dollars(),
-            chance_of_losing_reward: told.chance_of_losing,
+            release_height: estimate_for.release_height,
+            hours: estimate_for.hours,
+            expected_cost_usd: estimate_for.expected_cost.dollars(),
+            worst_cost_usd: estimate_for.worst_cost.dollars(),
+            chance_of_losing_reward: estimate_for.chance_of_losing,
             fits_budget: admitted.is_ok(),
             needs_execution_timeout_hours: timeout,
-            pays_from_reward_usd: told.pays_from(&in_force).map(Usd::dollars),
+            pays_from_reward_usd: estimate_for.pays_from(&in_force).map(Usd::dollars),
         }
     };
     let mut all = vec![
@@ -381,16 +391,16 @@ fn policies(
     ];
     let mut known = std::collections::BTreeSet::new();
     all.retain(|policy| known.insert(policy.to_string()));
-    all.into_iter().map(told).collect()
+    all.into_iter().map(estimate_for).collect()
 }
 
 /// What is in the way of a sprint, as far as is known before it.
 pub(in crate::cli) fn obstacles(
-    seen: &Seen,
+    inputs: &PlanInputs,
     sprint: &Sprint,
     ranked: Option<&RankedOffers>,
 ) -> Vec<Obstacle> {
-    let troubles = seen.preflight.obstacles().filter_map(Finding::trouble);
+    let troubles = inputs.preflight.obstacles().filter_map(Finding::trouble);
     // What nobody could tell keeps the engine from renting as well.
     let mut found: Vec<Obstacle> = troubles
         .map(|(cause, remedy)| Obstacle {
@@ -406,13 +416,13 @@ pub(in crate::cli) fn obstacles(
             remedy: None,
         });
     };
-    if let Some(doubt) = &seen.outlook.doubt {
+    if let Some(doubt) = &inputs.outlook.doubt {
         add(
             Certainty::May,
             format!("the chain's height is not certain: {doubt}"),
         );
     }
-    for source in &seen.outlook.sources {
+    for source in &inputs.outlook.sources {
         if source.health != SourceHealth::Good {
             let what = format!("{} cannot be relied on: {:?}", source.source, source.health);
             add(Certainty::May, what);
@@ -421,7 +431,7 @@ pub(in crate::cli) fn obstacles(
     if let Some(note) = sprint.note() {
         add(Certainty::Stops, note.to_owned());
     }
-    match &seen.outlook.governance {
+    match &inputs.outlook.governance {
         Err(error) => add(
             Certainty::May,
             format!("planned upgrades are unknown: {error}"),
@@ -432,13 +442,13 @@ pub(in crate::cli) fn obstacles(
         ),
         Ok(Some(_)) => {}
     }
-    for open in seen.ledger.open_rentals() {
+    for open in inputs.ledger.open_rentals() {
         add(
             Certainty::May,
             format!("the rental {} is still open in the journal", open.label),
         );
     }
-    match (&seen.offers, ranked) {
+    match (&inputs.offers, ranked) {
         (Err(error), _) => add(Certainty::Stops, format!("offers are unknown: {error}")),
         (Ok(offers), Some(ranked)) if ranked.usable.is_empty() => add(
             Certainty::Stops,
@@ -449,7 +459,7 @@ pub(in crate::cli) fn obstacles(
         ),
         _ => {}
     }
-    if let Err(error) = &seen.account {
+    if let Err(error) = &inputs.account {
         add(
             Certainty::Stops,
             format!("the account's credit is unknown: {error}"),
@@ -458,7 +468,7 @@ pub(in crate::cli) fn obstacles(
     let usable = ranked
         .map(|ranked| ranked.usable.as_slice())
         .unwrap_or_default();
-    let (funds, caps) = (seen.funds(), sprint.plan().caps);
+    let (funds, caps) = (inputs.funds(), sprint.plan().caps);
     let admitted = |offer: &RankedOffer| admit(offer.price, offer.worst_cost, &funds, &caps);
     let refusal = usable.first().and_then(|best| admitted(best).err());
     if let Some(refusal) = refusal.filter(|_| usable.iter().all(|offer| admitted(offer).is_err())) {

@@ -60,7 +60,7 @@ fn without_a_name_release_asks_whose_rentals_are_meant() {
     // when a cockpit is named and the question agreed to,
     terminal.until("Take down those of which cockpits? (demo, other;");
     terminal.press("demo\r");
-    terminal.until("take all of this down?");
+    terminal.until("destroy and unregister all of this?");
     terminal.press("y\r");
     terminal.until("rentals: 1 destroyed, 0 left");
     let (code, _) = terminal.end();

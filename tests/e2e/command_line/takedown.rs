@@ -358,7 +358,7 @@ fn gc_fails_when_it_cannot_look_twice_in_a_row_and_not_before() {
     assert!(
         failed
             .stderr
-            .contains("look number 2 that failed, since 20"),
+            .contains("check 2 in a row failed, since 20"),
         "{}",
         failed.stderr
     );

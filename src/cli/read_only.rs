@@ -3,14 +3,14 @@
 use color_eyre::eyre::Report;
 
 use super::arguments::{Common, Output};
-use super::{Exit, print, print_json, runtime, telemetry};
+use super::{Exit, logging, print, print_json, runtime};
 use crate::chain::client::ChainClient;
 use crate::http::HttpClient;
 use crate::network_node::NetworkNodeClient;
 use crate::ports::{Chain, NetworkNode};
 
 pub(crate) async fn epoch(common: &Common, output: Output) -> Result<Exit, Report> {
-    telemetry::quiet();
+    logging::start_quiet();
     let config = runtime::load(common)?.config;
     let view = ChainClient::new(HttpClient::new(), &config.chain)
         .epoch()
@@ -33,7 +33,7 @@ pub(crate) async fn epoch(common: &Common, output: Output) -> Result<Exit, Repor
 }
 
 pub(crate) async fn nodes(common: &Common, output: Output) -> Result<Exit, Report> {
-    telemetry::quiet();
+    logging::start_quiet();
     let config = runtime::load(common)?.config;
     let nodes = NetworkNodeClient::new(HttpClient::new(), &config.network_node)
         .nodes()

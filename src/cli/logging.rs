@@ -56,8 +56,8 @@ pub(crate) fn start(
     let registry = tracing_subscriber::registry().with(to_file);
     match audience {
         Audience::Terminal => {
-            registry.with(to_terminal(format)?).try_init()?;
-            let _ = SAID_AS.set(format);
+            registry.with(stderr_layer(format)?).try_init()?;
+            let _ = STDERR_FORMAT.set(format);
         }
         Audience::Cockpit => {
             tui_logger::init_logger(tui_logger::LevelFilter::Trace)
@@ -74,15 +74,15 @@ pub(crate) fn start(
 }
 
 /// How standard error speaks, once there is a log on it.
-static SAID_AS: OnceLock<LogFormat> = OnceLock::new();
+static STDERR_FORMAT: OnceLock<LogFormat> = OnceLock::new();
 
 /// How what is said beside the log is written, so that one reader can read both.
-pub(crate) fn said_as() -> LogFormat {
-    SAID_AS.get().copied().unwrap_or(LogFormat::Text)
+pub(crate) fn stderr_format() -> LogFormat {
+    STDERR_FORMAT.get().copied().unwrap_or(LogFormat::Text)
 }
 
 /// A sentence as a line of the log.
-pub(crate) fn object(sentence: std::fmt::Arguments<'_>) -> serde_json::Value {
+pub(crate) fn json_line(sentence: std::fmt::Arguments<'_>) -> serde_json::Value {
     serde_json::json!({
         "timestamp": chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
         "level": "INFO",
@@ -103,7 +103,7 @@ fn log_panics() {
 }
 
 /// Warnings of short commands, on standard error only.
-pub(crate) fn quiet() {
+pub(crate) fn start_quiet() {
     let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new("warn"));
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
@@ -125,7 +125,7 @@ fn filter() -> Result<EnvFilter, Report> {
     }
 }
 
-fn to_terminal<S>(format: LogFormat) -> Result<impl Layer<S>, Report>
+fn stderr_layer<S>(format: LogFormat) -> Result<impl Layer<S>, Report>
 where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a> + Send + Sync,
 {

@@ -7,10 +7,10 @@ use color_eyre::eyre::Report;
 
 use super::arguments::Common;
 use super::headless::{self, Format, Signals};
+use super::logging::{self, Audience};
 use super::plan::report::{self, Certainty, Obstacle};
-use super::plan::{self, Seen};
-use super::telemetry::{self, Audience};
-use super::{Exit, auto, runtime, status_line, takedown};
+use super::plan::{self, PlanInputs};
+use super::{Exit, auto, runtime, status_line, teardown};
 use crate::config::Config;
 use crate::domain::{Aim, Duration, RankedOffer, Step, Time};
 use crate::engine::{self, WorldKind};
@@ -35,7 +35,7 @@ impl Consent {
 
 /// What is to be done at once.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Errand {
+pub(super) struct OnDemandRun {
     pub aim: Aim,
     /// As it is called: `A rehearsal`.
     pub name: &'static str,
@@ -45,18 +45,18 @@ pub(super) struct Errand {
     pub format: Format,
 }
 
-pub(super) async fn run(errand: Errand, common: &Common) -> Result<Exit, Report> {
+pub(super) async fn run(request: OnDemandRun, common: &Common) -> Result<Exit, Report> {
     let config = runtime::load(common)?.config;
-    let _guard = telemetry::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
+    let _guard = logging::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
     let ledger = journal::read_only(&config.paths.state_dir)?;
     let saved = engine::saved_sprint(&ledger)?;
     match saved.filter(|sprint| sprint.step() != Step::Waiting) {
         // It is paid for already, and was agreed to.
-        Some(sprint) if serves(sprint.plan().aim) && serves(errand.aim) => {
+        Some(sprint) if serves(sprint.plan().aim) && serves(request.aim) => {
             status_line(format_args!(
                 "going on with what was begun, as it was begun"
             ));
-            return go(&config, errand).await;
+            return start(&config, request).await;
         }
         Some(_) => {
             return Ok(refused(
@@ -68,11 +68,11 @@ pub(super) async fn run(errand: Errand, common: &Common) -> Result<Exit, Report>
     if let Some(refusal) = auto::another_cockpit(&config).await {
         return Ok(refused(&refusal));
     }
-    let seen = plan::look(&config, errand.aim.workload()).await?;
-    let prospect = match prospect(&config, &seen, errand.aim) {
-        Ok(prospect) => prospect,
+    let inputs = plan::read_inputs(&config, request.aim.workload()).await?;
+    let outlook = match outlook(&config, &inputs, request.aim) {
+        Ok(outlook) => outlook,
         Err(refusal) => {
-            let refusal = format!("nothing can be {} now{refusal}", errand.done);
+            let refusal = format!("nothing can be {} now{refusal}", request.done);
             return Ok(refused(&refusal));
         }
     };
@@ -80,21 +80,21 @@ pub(super) async fn run(errand: Errand, common: &Common) -> Result<Exit, Report>
         WorldKind::Real => "with real money",
         WorldKind::Simulated { .. } => "in the simulated world",
     };
-    let name = errand.name;
+    let name = request.name;
     status_line(format_args!(
         "{name}, {money}:{}",
-        in_words(&config, &prospect)
+        summary(&config, &outlook)
     ));
-    if errand.consent == Consent::Asked && !takedown::confirmed("Rent now?")? {
+    if request.consent == Consent::Asked && !teardown::confirm("Rent now?")? {
         return Ok(refused("nothing was rented"));
     }
-    go(&config, errand).await
+    start(&config, request).await
 }
 
-async fn go(config: &Config, errand: Errand) -> Result<Exit, Report> {
+async fn start(config: &Config, request: OnDemandRun) -> Result<Exit, Report> {
     let signals = Signals::listen()?;
-    let handle = runtime::start_at_once(config, errand.aim)?;
-    headless::follow(handle, signals, &config.paths.state_dir, errand.format).await
+    let handle = runtime::start_on_demand(config, request.aim)?;
+    headless::follow(handle, signals, &config.paths.state_dir, request.format).await
 }
 
 fn serves(aim: Aim) -> bool {
@@ -107,7 +107,7 @@ fn refused(why: &str) -> Exit {
 }
 
 /// How it would be now.
-struct Prospect {
+struct Outlook {
     now: Time,
     best: RankedOffer,
     usable: usize,
@@ -119,11 +119,11 @@ struct Prospect {
 }
 
 /// Why there can be none, otherwise.
-fn prospect(config: &Config, seen: &Seen, aim: Aim) -> Result<Prospect, String> {
-    let (sprint, search) = seen.outlook.sprint(config, &seen.ledger, aim);
-    let ranked = report::ranked(config, seen, search.as_ref());
+fn outlook(config: &Config, inputs: &PlanInputs, aim: Aim) -> Result<Outlook, String> {
+    let (sprint, search) = inputs.outlook.sprint(config, &inputs.ledger, aim);
+    let ranked = report::ranked(config, inputs, search.as_ref());
     let (stops, may): (Vec<Obstacle>, Vec<Obstacle>) =
-        report::obstacles(seen, &sprint, ranked.as_ref())
+        report::obstacles(inputs, &sprint, ranked.as_ref())
             .into_iter()
             .partition(|obstacle| obstacle.certainty == Certainty::Stops);
     if !stops.is_empty() {
@@ -139,8 +139,8 @@ fn prospect(config: &Config, seen: &Seen, aim: Aim) -> Result<Prospect, String> 
     if usable.is_empty() {
         return Err(": no offer is usable".into());
     }
-    Ok(Prospect {
-        now: seen.outlook.now,
+    Ok(Outlook {
+        now: inputs.outlook.now,
         usable: usable.len(),
         best: usable.swap_remove(0),
         sprint,
@@ -161,19 +161,19 @@ fn listed(obstacles: &[Obstacle]) -> String {
     text
 }
 
-fn in_words(config: &Config, prospect: &Prospect) -> String {
-    let (best, now) = (&prospect.best, prospect.now);
+fn summary(config: &Config, outlook: &Outlook) -> String {
+    let (best, now) = (&outlook.best, outlook.now);
     let offer = &best.offer;
     let clock = |at: Time| at.format("%Y-%m-%d %H:%M UTC").to_string();
-    let (session, longest) = prospect.length;
+    let (session, longest) = outlook.length;
     let mut rows = vec![(
         "rents",
         format!(
             "now: {}x {}, offer {} at {}, the best of {} usable ones",
-            offer.gpu_count, offer.gpu_name, offer.id, best.price, prospect.usable
+            offer.gpu_count, offer.gpu_name, offer.id, best.price, outlook.usable
         ),
     )];
-    rows.extend(purpose(config, prospect));
+    rows.extend(purpose(config, outlook));
     rows.push((
         "gives back",
         format!(
@@ -190,7 +190,7 @@ fn in_words(config: &Config, prospect: &Prospect) -> String {
             best.worst_cost.dollars()
         ),
     ));
-    for what in &prospect.may_stop {
+    for what in &outlook.may_stop {
         rows.push(("note", what.clone()));
     }
     let mut text = String::new();
@@ -201,8 +201,8 @@ fn in_words(config: &Config, prospect: &Prospect) -> String {
 }
 
 /// What it is for.
-fn purpose(config: &Config, prospect: &Prospect) -> Vec<(&'static str, String)> {
-    if let Some(time) = prospect.aim.serves_for() {
+fn purpose(config: &Config, outlook: &Outlook) -> Vec<(&'static str, String)> {
+    if let Some(time) = outlook.aim.serves_for() {
         let (vllm, model) = (&config.vllm, &config.mlnode.model.id);
         let served = format!(
             "{model} by {}, {} minutes from when it is loaded or until Ctrl-C",
@@ -220,16 +220,16 @@ fn purpose(config: &Config, prospect: &Prospect) -> Vec<(&'static str, String)> 
             "registers",
             "with the Network Node, as a sprint does".into(),
         ),
-        ("proves", proof(prospect)),
+        ("proves", proof(outlook)),
     ]
 }
 
-fn proof(prospect: &Prospect) -> String {
-    if prospect.aim == Aim::Registration {
+fn proof(outlook: &Outlook) -> String {
+    if outlook.aim == Aim::Registration {
         return "nothing: it ends before any PoC (--skip-poc)".into();
     }
-    let stages = prospect.sprint.stages();
-    let start = stages.and_then(|stages| prospect.sprint.eta(stages.poc_start));
+    let stages = outlook.sprint.stages();
+    let start = stages.and_then(|stages| outlook.sprint.eta(stages.poc_start));
     match (stages, start) {
         (Some(stages), Some(start)) => format!(
             "in the PoC of epoch {}, about {}",

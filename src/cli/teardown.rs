@@ -12,25 +12,25 @@ use crate::engine;
 use crate::ports::{Clock, Market};
 
 /// Rounds of destroying and looking again.
-const ROUNDS: u32 = 10;
-const BETWEEN_ROUNDS: std::time::Duration = std::time::Duration::from_secs(5);
+const MAX_ROUNDS: u32 = 10;
+const ROUND_INTERVAL: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Asks for a `y`.
-pub(crate) fn confirmed(question: &str) -> Result<bool, Report> {
-    if !somebody_is_there() {
+pub(crate) fn confirm(question: &str) -> Result<bool, Report> {
+    if !is_interactive() {
         return Err(eyre!("nobody can be asked here: add --yes"));
     }
-    let answer = answer_to(&format!("{question} [y/N]"))?;
+    let answer = prompt(&format!("{question} [y/N]"))?;
     Ok(matches!(answer.as_str(), "y" | "Y" | "yes"))
 }
 
 /// Somebody can be asked.
-pub(crate) fn somebody_is_there() -> bool {
+pub(crate) fn is_interactive() -> bool {
     std::io::stdin().is_terminal()
 }
 
 /// Asks, and reads a line.
-pub(crate) fn answer_to(question: &str) -> std::io::Result<String> {
+pub(crate) fn prompt(question: &str) -> std::io::Result<String> {
     status_line(format_args!("{question}"));
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
@@ -44,7 +44,7 @@ pub(crate) async fn destroy_all(
     rentals: &[InstanceId],
 ) -> BTreeMap<InstanceId, Time> {
     let mut gone = BTreeMap::new();
-    for round in 0..ROUNDS {
+    for round in 0..MAX_ROUNDS {
         let left: Vec<InstanceId> = rentals
             .iter()
             .copied()
@@ -54,7 +54,7 @@ pub(crate) async fn destroy_all(
             break;
         }
         if round > 0 {
-            tokio::time::sleep(BETWEEN_ROUNDS).await;
+            tokio::time::sleep(ROUND_INTERVAL).await;
         }
         for id in &left {
             if let Err(error) = market.destroy(*id).await {

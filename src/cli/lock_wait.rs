@@ -11,10 +11,10 @@ use super::{service, status_line};
 use crate::journal::JournalError;
 
 /// A takedown proves that what it destroyed is gone, which takes minutes.
-const PATIENCE: Duration = Duration::from_mins(5);
-const TRY_EVERY: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_mins(5);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// What the service manager is asked for at each try: more than a try takes.
-const MORE_TIME: Duration = Duration::from_secs(30);
+const STARTUP_EXTENSION: Duration = Duration::from_secs(30);
 
 /// What opens once nobody else holds the state directory. Whoever holds it longer than anything takes
 /// that ends by itself is the error.
@@ -26,19 +26,19 @@ pub(super) async fn wait<T>(
         "waiting for another pocpit that works on {}",
         state_dir.display()
     );
-    let until = Instant::now() + PATIENCE;
-    let mut told = false;
+    let until = Instant::now() + TIMEOUT;
+    let mut printed = false;
     loop {
         match open() {
             Err(error) if is_locked(&error) && Instant::now() < until => {}
             opened => return opened,
         }
-        if !told {
+        if !printed {
             status_line(format_args!("{doing}: going on when it has ended"));
-            told = true;
+            printed = true;
         }
-        service::starts_late(&doing, MORE_TIME);
-        tokio::time::sleep(TRY_EVERY).await;
+        service::extend_startup(&doing, STARTUP_EXTENSION);
+        tokio::time::sleep(RETRY_INTERVAL).await;
     }
 }
 
@@ -75,7 +75,7 @@ mod tests {
         let began = Instant::now();
         let error = wait(Path::new("/state"), || Err::<(), _>(locked())).await;
         assert!(is_locked(&error.unwrap_err()));
-        assert!(began.elapsed() >= PATIENCE);
+        assert!(began.elapsed() >= TIMEOUT);
         let began = Instant::now();
         let other = wait(Path::new("/state"), || {
             Err::<(), _>(Report::msg("full disk"))

@@ -13,7 +13,7 @@ use crate::journal::Ledger;
 use crate::ports::{Chain, Look};
 
 /// What the chain says.
-pub(super) struct Outlook {
+pub(super) struct NextSprint {
     pub now: Time,
     pub view: EpochView,
     /// Why the engine would not go by the view yet.
@@ -23,12 +23,12 @@ pub(super) struct Outlook {
     pub governance: Result<Option<Governance>, CallError>,
 }
 
-impl Outlook {
+impl NextSprint {
     /// Asks every source of the chain; without any answer there is none, and the error says why.
-    pub async fn read(chain: &ChainClient, now: Time) -> Result<Outlook, String> {
+    pub async fn read(chain: &ChainClient, now: Time) -> Result<NextSprint, String> {
         let reports = chain.look(Look::Every);
         let (reports, governance) = tokio::join!(reports, chain.governance());
-        Outlook::by(chain, now, reports, governance).await
+        NextSprint::by(chain, now, reports, governance).await
     }
 
     /// By what the sources told.
@@ -37,7 +37,7 @@ impl Outlook {
         now: Time,
         reports: Vec<SourceReport>,
         governance: Result<Option<Governance>, CallError>,
-    ) -> Result<Outlook, String> {
+    ) -> Result<NextSprint, String> {
         let alone = reports
             .iter()
             .filter_map(|report| report.head.as_ref().ok()?.view.clone())
@@ -49,7 +49,7 @@ impl Outlook {
             (Err(why), Some(view)) => (view, Some(why)),
             (Err(why), None) => return Err(why),
         };
-        Ok(Outlook {
+        Ok(NextSprint {
             now,
             clock: block_clock(chain, now, &view).await,
             view,

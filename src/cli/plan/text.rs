@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::report::{Certainty, KnownBy, Moment, PlanReport, Policy, SecondRental};
-use crate::cli::look::{row, table};
+use super::report::{Certainty, ExpectedHeight, KnownBy, PlanReport, Policy, SecondRental};
+use crate::cli::read_only::{row, table};
 use crate::domain::Time;
 
 pub(super) fn of(plan: &PlanReport) -> String {
@@ -49,7 +49,7 @@ pub(super) fn of(plan: &PlanReport) -> String {
         None => line("What it costs is unknown: no offer is usable now.".to_owned()),
     }
     if let Some(hedge) = &plan.hedge {
-        line(second(hedge));
+        line(second_rental(hedge));
     }
     line(String::new());
     if plan.could_stop.is_empty() {
@@ -75,7 +75,7 @@ pub(super) fn of(plan: &PlanReport) -> String {
     text
 }
 
-fn second(hedge: &SecondRental) -> String {
+fn second_rental(hedge: &SecondRental) -> String {
     let if_behind = "If its boot falls behind, poc.hedge";
     match hedge {
         SecondRental::Affordable { offer, worst_usd } => format!(
@@ -151,7 +151,7 @@ fn notes(policy: &Policy) -> String {
     notes.join(", ")
 }
 
-fn moment(moment: &Moment) -> String {
+fn moment(moment: &ExpectedHeight) -> String {
     let when = match (moment.p10, moment.p50, moment.p90) {
         (Some(early), Some(middle), Some(late)) => format!(
             "{} ({} to {})",
