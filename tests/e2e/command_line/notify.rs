@@ -216,7 +216,7 @@ impl Trial {
         assert_eq!(told.code, Some(1), "{environment:?}: {}", told.stderr);
         let (said, to_do) = told.stdout.split_once("\n  To do: ").expect("what to do");
         assert!(
-            said.contains("NOT arrive") && said.contains(why),
+            said.contains("NOT delivered") && said.contains(why),
             "{why}: {said}"
         );
         assert!(to_do.contains(remedy), "{environment:?}: {to_do}");

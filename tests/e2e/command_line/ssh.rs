@@ -89,7 +89,7 @@ fn with_nothing_rented_there_is_no_shell() {
     let scene = Scene::new();
     let ran = scene.ssh(&[]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
-    assert!(ran.stderr.contains("nothing is rented"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("no active rental"), "{}", ran.stderr);
     // A rental that only the journal knows is gone.
     scene.note("pocpit/demo/1/1-gone", InstanceId(999_999));
     let ran = scene.ssh(&["--print"]);
