@@ -110,11 +110,7 @@ fn a_check_of_a_world_that_is_well_is_clean() {
     }
     assert_eq!(verdict(&probes, "chain source").len(), 2);
     assert_eq!(verdict(&probes, "tunnel").len(), 2);
-    assert!(
-        words.stdout.contains(" checks passed."),
-        "{}",
-        words.stdout
-    );
+    assert!(words.stdout.contains(" checks passed."), "{}", words.stdout);
 }
 
 #[test]

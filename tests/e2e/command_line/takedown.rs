@@ -356,9 +356,7 @@ fn gc_fails_when_it_cannot_look_twice_in_a_row_and_not_before() {
     let failed = account.blind_gc(node, "--yes");
     assert_eq!(failed.code, Some(1), "{}", failed.stderr);
     assert!(
-        failed
-            .stderr
-            .contains("check 2 in a row failed, since 20"),
+        failed.stderr.contains("check 2 in a row failed, since 20"),
         "{}",
         failed.stderr
     );
