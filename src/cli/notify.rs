@@ -14,7 +14,7 @@ use super::{Exit, logging, print, print_json, runtime, status_line};
 use crate::config::{LoadError, NotifyConfig};
 use crate::domain::CockpitId;
 use crate::http::HttpClient;
-use crate::notify::{self, Channel, NotDelivered, Notice, NoticeLevel};
+use crate::notify::{self, Channel, DeliveryError, Notice, NoticeLevel};
 use send::Delivery;
 
 /// What became of a notice on one channel.
@@ -40,13 +40,13 @@ pub(super) struct ChannelReport {
 }
 
 impl ChannelReport {
-    fn of(channel: Channel, result: Result<(), NotDelivered>) -> ChannelReport {
+    fn of(channel: Channel, result: Result<(), DeliveryError>) -> ChannelReport {
         let error = result.err();
         ChannelReport {
             channel,
             arrived: error.is_none(),
-            why: error.as_ref().map(NotDelivered::to_string),
-            remedy: error.map(|error| error.remedy),
+            why: error.as_ref().map(DeliveryError::to_string),
+            remedy: error.map(|error| error.hint),
         }
     }
 }
@@ -83,7 +83,7 @@ pub(crate) async fn run(command: NotifyCommand, common: &Common) -> Result<Exit,
             let body = body.unwrap_or_default();
             let body = match whom.trouble {
                 None => body,
-                Some(trouble) if Channel::of(&whom.notify).is_empty() => return Err(trouble.into()),
+                Some(trouble) if Channel::configured(&whom.notify).is_empty() => return Err(trouble.into()),
                 Some(trouble) => with_trouble(&body, &trouble),
             };
             let notice = Notice {
@@ -96,7 +96,7 @@ pub(crate) async fn run(command: NotifyCommand, common: &Common) -> Result<Exit,
                 config: &whom.notify,
                 notice: &notice,
                 outbox: &runtime::outbox(&whom.paths),
-                left: Channel::of(&whom.notify),
+                left: Channel::configured(&whom.notify),
                 told: Vec::new(),
                 kept: None,
             };
@@ -134,7 +134,7 @@ async fn tell(
     notice: &Notice,
     output: Output,
 ) -> Result<Exit, Report> {
-    let mut channels = Channel::of(config);
+    let mut channels = Channel::configured(config);
     channels.retain(|channel| only.is_none_or(|only| only == *channel));
     if channels.is_empty() {
         return Ok(nobody(only));

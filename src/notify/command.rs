@@ -1,5 +1,5 @@
-//! A program of the operator's that is run for each notice: no shell, the notice as JSON on its
-//! standard input, and in short in its environment.
+//! Runs the operator's program for each notice: without a shell, the notice as JSON on stdin, level and
+//! title in the environment.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -7,23 +7,24 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use super::channel::{Again, NotDelivered};
-use super::{Notice, remedy};
+use super::delivery_error::{DeliveryError, Retry};
+use super::hints;
+use super::notice::Notice;
 
-const LONGEST: Duration = Duration::from_secs(30);
-/// Characters of its complaint that are repeated.
-const SHOWN: usize = 200;
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// Characters of its stderr in the error.
+const MAX_STDERR: usize = 200;
 
-pub(super) async fn run(words: &[String], notice: &Notice) -> Result<(), NotDelivered> {
-    let later = |why: String| NotDelivered {
+pub(super) async fn run(words: &[String], notice: &Notice) -> Result<(), DeliveryError> {
+    let later = |why: String| DeliveryError {
         why,
-        remedy: remedy::OF_COMMAND.to_owned(),
-        again: Again::Later,
+        hint: hints::COMMAND_HINT.to_owned(),
+        retry: Retry::Later,
     };
     let Some((program, arguments)) = words.split_first() else {
         return Err(later("notify.command is empty".into()));
     };
-    let work = async {
+    let run = async {
         let mut child = Command::new(program)
             .args(arguments)
             .env("POCPIT_LEVEL", notice.level.word())
@@ -35,26 +36,26 @@ pub(super) async fn run(words: &[String], notice: &Notice) -> Result<(), NotDeli
             .spawn()?;
         if let Some(mut input) = child.stdin.take() {
             let json = serde_json::to_vec(notice)?;
-            // A program may do without it.
+            // The program may not read it.
             let _ = input.write_all(&json).await;
         }
         child.wait_with_output().await
     };
-    let output = match tokio::time::timeout(LONGEST, work).await {
+    let output = match tokio::time::timeout(TIMEOUT, run).await {
         Ok(Ok(output)) => output,
-        Ok(Err(error)) => return Err(later(format!("{program} cannot be run: {error}"))),
+        Ok(Err(error)) => return Err(later(format!("cannot run {program}: {error}"))),
         Err(_) => {
-            let seconds = LONGEST.as_secs();
-            return Err(later(format!("{program} did not end within {seconds} s")));
+            let seconds = TIMEOUT.as_secs();
+            return Err(later(format!("{program} did not exit within {seconds} s")));
         }
     };
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said: String = said.trim().chars().take(SHOWN).collect();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let stderr: String = stderr.trim().chars().take(MAX_STDERR).collect();
     Err(later(format!(
-        "{program} ended with {}: {said}",
+        "{program} exited with {}: {stderr}",
         output.status
     )))
 }
@@ -62,7 +63,7 @@ pub(super) async fn run(words: &[String], notice: &Notice) -> Result<(), NotDeli
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::NoticeLevel;
+    use crate::notify::notice::NoticeLevel;
 
     fn notice() -> Notice {
         Notice {
@@ -73,41 +74,37 @@ mod tests {
         }
     }
 
-    async fn shell(script: String) -> Result<(), NotDelivered> {
+    async fn shell(script: String) -> Result<(), DeliveryError> {
         run(&["sh".into(), "-c".into(), script], &notice()).await
     }
 
     #[tokio::test]
-    async fn the_program_has_the_notice_on_its_input_and_in_its_environment() {
+    async fn program_gets_notice_as_json_and_environment() {
         let scratch = tempfile::tempdir().unwrap();
-        let file = scratch.path().join("told");
+        let file = scratch.path().join("received");
         let script = format!(
             "{{ cat; echo; echo \"$POCPIT_LEVEL $POCPIT_TITLE\"; }} > {}",
             file.display()
         );
         shell(script).await.unwrap();
-        let told = std::fs::read_to_string(file).unwrap();
-        let (json, short) = told.split_once('\n').unwrap();
+        let received = std::fs::read_to_string(file).unwrap();
+        let (json, short) = received.split_once('\n').unwrap();
         let json: Notice = serde_json::from_str(json).unwrap();
         assert_eq!(json, notice());
         assert_eq!(short, "WARNING it's \"odd\"; rm -rf\n");
     }
 
     #[tokio::test]
-    async fn one_that_fails_or_is_not_there_is_told_and_tried_again() {
+    async fn failed_or_missing_program_is_retried() {
         let failed = shell("echo no network >&2; exit 3".into())
             .await
             .unwrap_err();
-        assert_eq!(failed.why, "sh ended with exit status: 3: no network");
-        assert_eq!(failed.again, Again::Later);
+        assert_eq!(failed.why, "sh exited with exit status: 3: no network");
+        assert_eq!(failed.retry, Retry::Later);
         let missing = run(&["/nonexistent/tell".into()], &notice()).await;
-        assert!(
-            missing
-                .unwrap_err()
-                .why
-                .contains("/nonexistent/tell cannot be run")
-        );
-        // One that does not read is as well.
+        let why = missing.unwrap_err().why;
+        assert!(why.contains("cannot run /nonexistent/tell"), "{why}");
+        // A program need not read its input.
         shell("exit 0".into()).await.unwrap();
     }
 }

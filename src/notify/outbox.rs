@@ -1,5 +1,5 @@
-//! Notices that are not delivered yet, kept in a file so that a restart loses none. The file is that of
-//! the process that delivers; others leave theirs in a directory beside it.
+//! Undelivered notices, persisted so that a restart loses none. The file belongs to the delivering
+//! process; others hand their notices off in a directory beside it.
 
 use std::collections::VecDeque;
 use std::io;
@@ -7,86 +7,86 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Channel, Notice, NoticeLevel};
+use super::channel::Channel;
+use super::notice::Notice;
 use crate::atomic_file;
 
-/// Notices that are kept at most.
 pub(super) const CAPACITY: usize = 256;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Entry {
+struct OutboxEntry {
     notice: Notice,
     /// Names of the channels that have not delivered it.
-    left: Vec<String>,
+    #[serde(rename = "left")]
+    pending: Vec<String>,
 }
 
-/// Where others leave notices for the process whose outbox this is.
-fn directory_beside(outbox: &Path) -> PathBuf {
+/// Where other processes hand notices off to the owner of an outbox.
+fn handoff_directory(outbox: &Path) -> PathBuf {
     outbox.with_extension("d")
 }
 
-/// A notice that is left for the process that delivers from an outbox, now or later.
+/// A notice handed off to the process that delivers from an outbox, now or in its next run.
 #[derive(Debug)]
-pub struct Left {
+pub struct Handoff {
     file: PathBuf,
 }
 
-impl Left {
-    /// Leaves a notice for these channels to whoever has this outbox.
-    pub fn leave(outbox: &Path, notice: &Notice, channels: &[Channel]) -> io::Result<Left> {
+impl Handoff {
+    pub fn write(outbox: &Path, notice: &Notice, channels: &[Channel]) -> io::Result<Handoff> {
         let name = format!("{}.json", rand::random::<u64>());
-        let left = Left {
-            file: directory_beside(outbox).join(name),
+        let handoff = Handoff {
+            file: handoff_directory(outbox).join(name),
         };
-        left.is_for(notice, channels)?;
-        Ok(left)
+        handoff.set_channels(notice, channels)?;
+        Ok(handoff)
     }
 
-    /// Leaves it for these channels alone.
-    pub fn is_for(&self, notice: &Notice, channels: &[Channel]) -> io::Result<()> {
-        atomic_file::write(&self.file, &Entry::of(notice.clone(), channels))
+    /// Leaves it pending for these channels only.
+    pub fn set_channels(&self, notice: &Notice, channels: &[Channel]) -> io::Result<()> {
+        atomic_file::write(&self.file, &OutboxEntry::new(notice.clone(), channels))
     }
 
-    /// Somebody delivers it.
-    pub fn is_taken(&self) -> bool {
+    /// True once the owner of the outbox has it.
+    pub fn is_collected(&self) -> bool {
         !self.file.exists()
     }
 
-    /// Nothing of it is left to deliver. Whoever delivers may have taken it just now.
-    pub fn take_back(self) -> io::Result<()> {
+    /// Removes it because nothing is pending. The owner of the outbox may just have collected it.
+    pub fn withdraw(self) -> io::Result<()> {
         match std::fs::remove_file(self.file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            taken => taken,
+            removed => removed,
         }
     }
 }
 
-impl Entry {
-    fn of(notice: Notice, channels: &[Channel]) -> Entry {
-        let left = channels.iter().map(|channel| channel.name().to_owned());
-        Entry {
+impl OutboxEntry {
+    fn new(notice: Notice, channels: &[Channel]) -> OutboxEntry {
+        let pending = channels.iter().map(|channel| channel.name().to_owned());
+        OutboxEntry {
             notice,
-            left: left.collect(),
+            pending: pending.collect(),
         }
     }
 }
 
-/// What is not delivered yet, in order.
+/// Undelivered notices, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    /// Without one, a restart loses what is here.
+    /// Without a file, a restart loses the entries.
     file: Option<PathBuf>,
-    entries: VecDeque<(u64, Entry)>,
+    entries: VecDeque<(u64, OutboxEntry)>,
     next: u64,
 }
 
 impl Outbox {
-    /// What an earlier run left, as far as there is still a channel for it.
+    /// Opens what an earlier run left undelivered.
     pub(super) fn open(file: Option<PathBuf>, channels: &[Channel]) -> Outbox {
-        let entries = file.as_ref().map_or_else(Vec::<Entry>::new, |file| {
+        let entries = file.as_ref().map_or_else(Vec::<OutboxEntry>::new, |file| {
             atomic_file::read(file).unwrap_or_else(|error| {
                 tracing::warn!(
-                    "notices of an earlier run cannot be read and are lost ({}): {error}",
+                    "undelivered notices of an earlier run are lost: cannot read {}: {error}",
                     file.display()
                 );
                 Vec::new()
@@ -97,27 +97,27 @@ impl Outbox {
             ..Outbox::default()
         };
         for entry in entries {
-            outbox.take(entry, channels);
+            outbox.restore(entry, channels);
         }
         outbox
     }
 
-    /// Takes an entry, as far as there is still a channel for it.
-    fn take(&mut self, mut entry: Entry, channels: &[Channel]) {
+    /// Drops channels that are no longer configured.
+    fn restore(&mut self, mut entry: OutboxEntry, channels: &[Channel]) {
         entry
-            .left
+            .pending
             .retain(|name| channels.iter().any(|channel| channel.name() == name));
-        if !entry.left.is_empty() {
-            self.put(entry);
+        if !entry.pending.is_empty() {
+            self.push(entry);
         }
     }
 
-    /// Takes what other processes left. What cannot be read is left where it is.
-    pub(super) fn take_what_was_left(&mut self, channels: &[Channel]) {
-        let Some(directory) = self.file.as_deref().map(directory_beside) else {
+    /// Collects what other processes handed off. Unreadable files stay where they are.
+    pub(super) fn collect_handoffs(&mut self, channels: &[Channel]) {
+        let Some(directory) = self.file.as_deref().map(handoff_directory) else {
             return;
         };
-        // Nobody has left anything yet, or it is looked for again soon.
+        // Nothing was handed off yet, or the next interval retries.
         let Ok(files) = std::fs::read_dir(directory) else {
             return;
         };
@@ -126,75 +126,71 @@ impl Outbox {
             .filter(|file| file.extension().is_some_and(|ending| ending == "json"))
             .collect();
         for file in files {
-            match atomic_file::read::<Option<Entry>>(&file) {
-                Ok(entry) => self.take_over(&file, entry, channels),
-                Err(error) => tracing::warn!("{} cannot be read: {error}", file.display()),
+            match atomic_file::read::<Option<OutboxEntry>>(&file) {
+                Ok(entry) => self.collect(&file, entry, channels),
+                Err(error) => tracing::warn!("cannot read {}: {error}", file.display()),
             }
         }
     }
 
-    /// Kept here before it is gone there: told twice does no harm.
-    fn take_over(&mut self, file: &Path, entry: Option<Entry>, channels: &[Channel]) {
-        // Whoever left it may have delivered it meanwhile.
+    /// Persisted here before it is removed there: a duplicate does no harm.
+    fn collect(&mut self, file: &Path, entry: Option<OutboxEntry>, channels: &[Channel]) {
+        // The other process may have delivered and withdrawn it.
         let Some(entry) = entry else { return };
-        self.take(entry, channels);
-        self.save();
+        self.restore(entry, channels);
+        self.persist();
         if let Err(error) = std::fs::remove_file(file) {
-            tracing::warn!("{} cannot be removed: {error}", file.display());
+            tracing::warn!("cannot remove {}: {error}", file.display());
         }
     }
 
-    fn put(&mut self, entry: Entry) {
+    fn push(&mut self, entry: OutboxEntry) {
         self.entries.push_back((self.next, entry));
         self.next += 1;
     }
 
-    /// Adds a notice for these channels. Says how many were given up for it: the least important
-    /// of the oldest.
+    /// Adds a notice for these channels. Returns how many were dropped to make room: the oldest of
+    /// the least important.
     pub(super) fn add(&mut self, notice: Notice, channels: &[Channel]) -> u64 {
-        self.put(Entry::of(notice, channels));
-        let mut given_up = 0;
+        self.push(OutboxEntry::new(notice, channels));
+        let mut dropped = 0;
         while self.entries.len() > CAPACITY {
-            let unimportant = self.entries.iter().position(|(_, entry)| {
-                matches!(
-                    entry.notice.level,
-                    NoticeLevel::Notice | NoticeLevel::Resolved
-                )
-            });
-            self.entries.remove(unimportant.unwrap_or(0));
-            given_up += 1;
+            let mut entries = self.entries.iter();
+            let quiet = entries.position(|(_, entry)| entry.notice.level.is_quiet());
+            self.entries.remove(quiet.unwrap_or(0));
+            dropped += 1;
         }
-        self.save();
-        given_up
+        self.persist();
+        dropped
     }
 
-    /// The oldest that this channel has not delivered.
+    /// The oldest notice that is pending for this channel.
     pub(super) fn first(&self, channel: Channel) -> Option<(u64, Notice)> {
-        let waits =
-            |(_, entry): &&(u64, Entry)| entry.left.iter().any(|name| name == channel.name());
-        let found = self.entries.iter().find(waits);
+        let is_pending =
+            |(_, entry): &&(u64, OutboxEntry)| entry.pending.iter().any(|name| name == channel.name());
+        let found = self.entries.iter().find(is_pending);
         found.map(|(id, entry)| (*id, entry.notice.clone()))
     }
 
-    /// This channel is done with it, for good or bad.
+    /// This channel delivered the notice or gave it up.
     pub(super) fn done(&mut self, channel: Channel, id: u64) {
-        if let Some((_, entry)) = self.entries.iter_mut().find(|(known, _)| *known == id) {
-            entry.left.retain(|name| name != channel.name());
+        if let Some((_, entry)) = self.entries.iter_mut().find(|(other, _)| *other == id) {
+            entry.pending.retain(|name| name != channel.name());
         }
-        self.entries.retain(|(_, entry)| !entry.left.is_empty());
-        self.save();
+        self.entries.retain(|(_, entry)| !entry.pending.is_empty());
+        self.persist();
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    fn save(&self) {
+    fn persist(&self) {
         let Some(file) = &self.file else { return };
-        let entries: Vec<&Entry> = self.entries.iter().map(|(_, entry)| entry).collect();
+        let entries: Vec<&OutboxEntry> = self.entries.iter().map(|(_, entry)| entry).collect();
         if let Err(error) = atomic_file::write(file, &entries) {
-            // It is told all the same, unless the program ends first.
-            tracing::warn!("{} cannot be written: {error}", file.display());
+            // It is still delivered, unless the program ends first.
+            tracing::warn!("cannot write {}: {error}", file.display());
         }
     }
 }
@@ -202,6 +198,7 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notify::notice::NoticeLevel;
 
     const BOTH: [Channel; 2] = [Channel::Webhook, Channel::Ntfy];
 
@@ -215,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_finds_what_a_channel_has_not_delivered_and_nothing_else() {
+    fn restart_restores_pending_notices_only() {
         let scratch = tempfile::tempdir().unwrap();
         let file = scratch.path().join("outbox.json");
         let mut outbox = Outbox::open(Some(file.clone()), &BOTH);
@@ -227,34 +224,34 @@ mod tests {
         let next = Outbox::open(Some(file.clone()), &BOTH);
         assert_eq!(next.first(Channel::Webhook).unwrap().1.title, "b");
         assert_eq!(next.first(Channel::Ntfy).unwrap().1.title, "a");
-        // A channel that is not configured any more holds nothing up.
+        // A channel that is no longer configured blocks nothing.
         let alone = Outbox::open(Some(file.clone()), &[Channel::Webhook]);
         assert_eq!(alone.first(Channel::Ntfy), None);
         std::fs::write(&file, "{").unwrap();
         assert!(
             Outbox::open(Some(file), &BOTH).is_empty(),
-            "a damaged one is told"
+            "a damaged file is reported"
         );
     }
 
     #[test]
-    fn what_another_process_left_is_taken_once_and_kept() {
+    fn handoffs_are_collected_once() {
         let scratch = tempfile::tempdir().unwrap();
         let file = scratch.path().join("outbox.json");
         let mut outbox = Outbox::open(Some(file.clone()), &BOTH);
-        outbox.take_what_was_left(&BOTH);
-        assert!(outbox.is_empty(), "nobody has left anything");
-        // Given two that another process left, of which it delivered one itself,
-        let leave = |title: &str| {
+        outbox.collect_handoffs(&BOTH);
+        assert!(outbox.is_empty(), "nothing was handed off");
+        // Given two handoffs, of which the other process delivered one itself,
+        let hand_off = |title: &str| {
             let notice = notice(NoticeLevel::Critical, title);
-            Left::leave(&file, &notice, &[Channel::Ntfy]).unwrap()
+            Handoff::write(&file, &notice, &[Channel::Ntfy]).unwrap()
         };
-        let (own, others) = (leave("delivered"), leave("the service failed"));
-        own.take_back().unwrap();
-        assert!(!others.is_taken());
-        // when whoever delivers looks, then it has the other one, and a restart has it too.
-        outbox.take_what_was_left(&BOTH);
-        assert!(others.is_taken());
+        let (own, others) = (hand_off("delivered"), hand_off("the service failed"));
+        own.withdraw().unwrap();
+        assert!(!others.is_collected());
+        // when the owner collects, then it has the other one, also after a restart.
+        outbox.collect_handoffs(&BOTH);
+        assert!(others.is_collected());
         let next = Outbox::open(Some(file), &BOTH);
         for outbox in [outbox, next] {
             assert_eq!(outbox.first(Channel::Webhook), None);
@@ -267,12 +264,12 @@ mod tests {
     }
 
     #[test]
-    fn a_full_one_gives_up_what_matters_least() {
+    fn full_outbox_drops_least_important() {
         let mut outbox = Outbox::open(None, &BOTH);
         outbox.add(notice(NoticeLevel::Critical, "rental left"), &BOTH);
         for number in 1..CAPACITY {
-            let given_up = outbox.add(notice(NoticeLevel::Notice, &number.to_string()), &BOTH);
-            assert_eq!(given_up, 0);
+            let dropped = outbox.add(notice(NoticeLevel::Notice, &number.to_string()), &BOTH);
+            assert_eq!(dropped, 0);
         }
         assert_eq!(outbox.add(notice(NoticeLevel::Critical, "again"), &BOTH), 1);
         assert_eq!(outbox.first(Channel::Ntfy).unwrap().1.title, "rental left");

@@ -1,4 +1,4 @@
-//! A notice as each service wants it. Pure.
+//! A notice as the request that each service expects. Pure.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::ExposeSecret as _;
@@ -6,21 +6,21 @@ use serde_json::json;
 use sha2::Sha256;
 use url::Url;
 
-use super::{Notice, NoticeLevel};
+use super::notice::{Notice, NoticeLevel};
 use crate::config::NotifyConfig;
 use crate::domain::hexadecimal;
 use crate::http::HttpRequest;
 
-/// When a request was signed, in seconds since 1970.
+/// When the request was signed, in seconds since 1970.
 const TIMESTAMP: &str = "x-pocpit-timestamp";
-/// `sha256=` and the HMAC-SHA256 of timestamp, a full stop and the body, in hexadecimal.
+/// `sha256=` and the HMAC-SHA256 of `TIMESTAMP.BODY` in hexadecimal.
 const SIGNATURE: &str = "x-pocpit-signature";
 /// <https://core.telegram.org/bots/api#sendmessage>: 1 to 4,096 characters.
-const LONGEST_TELEGRAM: usize = 4_096;
+const MAX_TELEGRAM: usize = 4_096;
 /// <https://docs.discord.com/developers/resources/webhook#execute-webhook>: up to 2,000 characters.
-const LONGEST_DISCORD: usize = 2_000;
+const MAX_DISCORD: usize = 2_000;
 /// <https://docs.ntfy.sh/publish/>: a longer message becomes an attachment at 4,096 bytes.
-const LONGEST_NTFY: usize = 1_000;
+const MAX_NTFY: usize = 1_000;
 
 /// A signed `POST` of a JSON object.
 pub(super) fn webhook(config: &NotifyConfig, notice: &Notice, now: u64) -> Option<HttpRequest> {
@@ -32,7 +32,7 @@ pub(super) fn webhook(config: &NotifyConfig, notice: &Notice, now: u64) -> Optio
         "body": notice.body,
         "at": notice.at,
     });
-    let mut request = post("tell the webhook", url);
+    let mut request = HttpRequest::post("notify the webhook", url);
     if let Some(secret) = &config.webhook_secret {
         let timestamp = now.to_string();
         let signed = format!("{timestamp}.{body}");
@@ -56,15 +56,14 @@ pub(super) fn telegram(config: &NotifyConfig, notice: &Notice) -> Option<HttpReq
         .ok()?
         .pop_if_empty()
         .extend([bot.as_str(), "sendMessage"]);
-    Some(post("tell Telegram", url).json(json!({
+    Some(HttpRequest::post("notify Telegram", url).json(json!({
         "chat_id": telegram.chat,
-        "text": cut(&text(notice), LONGEST_TELEGRAM),
-        "disable_notification": is_quiet(notice.level),
+        "text": truncate(&text(notice), MAX_TELEGRAM),
+        "disable_notification": notice.level.is_quiet(),
     })))
 }
 
-/// A token as `@BotFather` shows it, whose first part is a number: some copy it from an address, with
-/// the `bot` that belongs there.
+/// The token as `@BotFather` shows it: some users copy it from a URL, where `bot` precedes it.
 pub(super) fn bare_token(token: &str) -> &str {
     token.strip_prefix("bot").unwrap_or(token)
 }
@@ -72,14 +71,14 @@ pub(super) fn bare_token(token: &str) -> &str {
 /// <https://docs.discord.com/developers/resources/webhook#execute-webhook>.
 pub(super) fn discord(config: &NotifyConfig, notice: &Notice) -> Option<HttpRequest> {
     let url: Url = config.discord.as_ref()?.expose_secret().parse().ok()?;
-    Some(post("tell Discord", url).json(json!({
-        "content": cut(&text(notice), LONGEST_DISCORD),
-        // A machine's log may hold an @everyone.
+    Some(HttpRequest::post("notify Discord", url).json(json!({
+        "content": truncate(&text(notice), MAX_DISCORD),
+        // The text may quote a rental's log, which may hold an @everyone.
         "allowed_mentions": { "parse": [] },
     })))
 }
 
-/// <https://docs.ntfy.sh/publish/#publish-as-json>: to the server, with the topic in the object.
+/// <https://docs.ntfy.sh/publish/#publish-as-json>: posted to the server, the topic in the object.
 pub(super) fn ntfy(config: &NotifyConfig, notice: &Notice) -> Option<HttpRequest> {
     let ntfy = config.ntfy.as_ref()?;
     let mut url = ntfy.topic.clone();
@@ -91,24 +90,24 @@ pub(super) fn ntfy(config: &NotifyConfig, notice: &Notice) -> Option<HttpRequest
         NoticeLevel::Warning => "warning",
         NoticeLevel::Critical => "rotating_light",
     };
-    let mut request = post("tell ntfy", url);
+    let mut request = HttpRequest::post("notify ntfy", url);
     if let Some(token) = &ntfy.token {
         request = request.bearer(token.clone());
     }
     Some(request.json(json!({
         "topic": topic,
-        "title": cut(&notice.title, LONGEST_NTFY),
-        "message": cut(&notice.body, LONGEST_NTFY),
+        "title": truncate(&notice.title, MAX_NTFY),
+        "message": truncate(&notice.body, MAX_NTFY),
         "priority": ntfy_priority(notice.level),
         "tags": [tag],
     })))
 }
 
-/// <https://docs.ntfy.sh/publish/#message-priority>: from 1 (no sound) to 5 (long vibration, over the
-/// phone's silence).
+/// <https://docs.ntfy.sh/publish/#message-priority>: 1 (no sound) to 5 (overrides the phone's silent
+/// mode).
 fn ntfy_priority(level: NoticeLevel) -> u8 {
     match level {
-        // The end of a trouble wakes nobody up.
+        // The end of an alert need not wake anybody.
         NoticeLevel::Resolved => 2,
         NoticeLevel::Notice => 3,
         NoticeLevel::Warning => 4,
@@ -116,20 +115,11 @@ fn ntfy_priority(level: NoticeLevel) -> u8 {
     }
 }
 
-// What it is for, not where: the address may be a secret.
-fn post(what: &str, url: Url) -> HttpRequest {
-    HttpRequest::post(what, url)
-}
-
 fn text(notice: &Notice) -> String {
     format!("{}: {}\n{}", notice.level.word(), notice.title, notice.body)
 }
 
-fn is_quiet(level: NoticeLevel) -> bool {
-    matches!(level, NoticeLevel::Notice | NoticeLevel::Resolved)
-}
-
-fn cut(text: &str, characters: usize) -> String {
+fn truncate(text: &str, characters: usize) -> String {
     if text.chars().count() <= characters {
         return text.to_owned();
     }
@@ -163,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_the_hmac_of_rfc_4231() {
+    fn signature_matches_rfc_4231_vector() {
         // Test case 2 there.
         assert_eq!(
             hmac("Jefe", "what do ya want for nothing?").unwrap(),
@@ -172,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_webhook_is_signed_over_time_and_body_when_there_is_a_secret() {
+    fn webhook_with_secret_is_signed() {
         let mut config = NotifyConfig {
             webhook: Some("https://example.org/hook".parse().unwrap()),
             ..NotifyConfig::default()
@@ -189,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_costs_something_now_is_urgent_for_ntfy_and_what_is_over_is_not() {
+    fn ntfy_priority_follows_level() {
         use NoticeLevel::{Critical, Notice as Worth, Resolved, Warning};
         let config = NotifyConfig {
             ntfy: Some(NtfyConfig {
@@ -209,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bots_token_may_be_written_as_it_stands_in_an_address() {
+    fn telegram_token_prefix_is_optional() {
         for token in ["123:abc", "bot123:abc"] {
             let config = NotifyConfig {
                 telegram: Some(TelegramConfig {
@@ -225,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn each_service_gets_what_its_documentation_says() {
+    fn requests_follow_service_documentation() {
         let config = NotifyConfig {
             telegram: Some(TelegramConfig {
                 api: "https://api.telegram.org".parse().unwrap(),
@@ -263,10 +253,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_cut_to_what_the_service_takes() {
-        let long = cut(&"ä".repeat(5_000), LONGEST_TELEGRAM);
-        assert_eq!(long.chars().count(), LONGEST_TELEGRAM);
+    fn long_texts_are_truncated() {
+        let long = truncate(&"ä".repeat(5_000), MAX_TELEGRAM);
+        assert_eq!(long.chars().count(), MAX_TELEGRAM);
         assert!(long.ends_with('…'));
-        assert_eq!(cut("short", LONGEST_DISCORD), "short");
+        assert_eq!(truncate("short", MAX_DISCORD), "short");
     }
 }

@@ -1,5 +1,5 @@
-//! What no message may repeat of whom we tell: services quote what they were sent, and chat services
-//! carry their secret in the address. Pure.
+//! Removes secrets from error messages: services quote what they were sent, and chat services carry
+//! their secret in the URL. Pure.
 
 use secrecy::ExposeSecret as _;
 use url::Url;
@@ -7,15 +7,15 @@ use url::Url;
 use super::request::bare_token;
 use crate::config::NotifyConfig;
 
-/// Pieces of an address that are shorter are words, and no secrets.
-const SHORTEST: usize = 8;
+/// Shorter parts of a URL are words, not secrets.
+const MIN_SECRET: usize = 8;
 const REMOVED: &str = "[removed]";
 
-/// Texts that are removed from every error, the longest first: a shorter one may be a part of it.
+/// Longest first: a shorter secret may be part of a longer one.
 pub(super) struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// Everything in the settings that may be one.
+    /// Every configured secret, and every part of a URL that may be one.
     pub(super) fn of(config: &NotifyConfig) -> Secrets {
         let discord = config.discord.as_ref();
         let discord: Option<Url> = discord.and_then(|url| url.expose_secret().parse().ok());
@@ -36,14 +36,14 @@ impl Secrets {
         let hidden = hidden.into_iter().flatten();
         let all = hidden.map(|secret| secret.expose_secret().to_owned());
         let all = all
-            .chain(addresses.into_iter().flatten().flat_map(pieces))
+            .chain(addresses.into_iter().flatten().flat_map(url_parts))
             .chain(token.into_iter().flat_map(telegram_token));
         Secrets::longest_first(all)
     }
 
-    /// What may be one in an address.
-    pub(super) fn in_address(url: &Url) -> Secrets {
-        Secrets::longest_first(pieces(url).into_iter())
+    /// Every part of a URL that may be a secret.
+    pub(super) fn in_url(url: &Url) -> Secrets {
+        Secrets::longest_first(url_parts(url).into_iter())
     }
 
     fn longest_first(all: impl Iterator<Item = String>) -> Secrets {
@@ -52,8 +52,7 @@ impl Secrets {
         Secrets(all)
     }
 
-    /// The text without them.
-    pub(super) fn cleared(&self, text: &str) -> String {
+    pub(super) fn redact(&self, text: &str) -> String {
         let all = self.0.iter();
         all.fold(text.to_owned(), |text, secret| {
             text.replace(secret.as_str(), REMOVED)
@@ -61,15 +60,15 @@ impl Secrets {
     }
 }
 
-/// `Cannot POST /services/T0/B0/SECRET`.
-fn pieces(url: &Url) -> Vec<String> {
+/// Services quote parts of the URL: `Cannot POST /services/T0/B0/SECRET`.
+fn url_parts(url: &Url) -> Vec<String> {
     let path = url.path().split('/').chain(url.query()).map(str::to_owned);
     let query = url.query_pairs().map(|(_, value)| value.into_owned());
-    let long = |piece: &String| piece.len() >= SHORTEST;
+    let long = |part: &String| part.len() >= MIN_SECRET;
     path.chain(query).filter(long).collect()
 }
 
-/// With and without `bot` before it, and without the bot's number: a service may write the colon
+/// With and without the prefix `bot`, and without the bot's number: a service may quote the colon in
 /// between as `%3A`.
 fn telegram_token(token: &str) -> [String; 3] {
     let bare = bare_token(token);
@@ -83,7 +82,7 @@ mod tests {
     use crate::config::{NtfyConfig, TelegramConfig};
 
     #[test]
-    fn a_telegram_token_is_repeated_in_no_form_however_it_was_written() {
+    fn telegram_token_is_redacted_in_every_form() {
         for token in ["123456:telegram-secret", "bot123456:telegram-secret"] {
             let config = NotifyConfig {
                 telegram: Some(TelegramConfig {
@@ -99,7 +98,7 @@ mod tests {
                 "the token 123456:telegram-secret is not known",
                 "POST /bot123456%3Atelegram-secret/sendMessage",
             ] {
-                let cleared = secrets.cleared(said);
+                let cleared = secrets.redact(said);
                 assert!(!cleared.contains("telegram-secret"), "{cleared}");
                 assert!(cleared.contains(REMOVED), "{cleared}");
             }
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn every_secret_of_the_settings_is_removed_and_words_stay() {
+    fn every_configured_secret_is_redacted() {
         let config = NotifyConfig {
             webhook: Some(
                 "https://example.org/hooks/hook-secret?key=query-secret"
@@ -130,7 +129,7 @@ mod tests {
         };
         let said = "hooks: hook-secret query-secret token-secret signing-secret discord-secret \
                     topic-secret ntfy-secret beat-secret";
-        let cleared = Secrets::of(&config).cleared(said);
+        let cleared = Secrets::of(&config).redact(said);
         assert!(!cleared.contains("secret"), "{cleared}");
         assert!(cleared.starts_with("hooks: [removed]"), "{cleared}");
     }

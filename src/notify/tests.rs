@@ -7,30 +7,30 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use chrono::{DateTime, TimeDelta};
+use chrono::DateTime;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::*;
 
-const FAST: Pacing = Pacing {
-    tries: 3,
-    first_wait: Duration::from_millis(1),
-    longest_wait: Duration::from_millis(2),
+const FAST: BackoffPolicy = BackoffPolicy {
+    max_attempts: 3,
+    initial_delay: Duration::from_millis(1),
+    max_delay: Duration::from_millis(2),
 };
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-type Seen = mpsc::UnboundedReceiver<(Option<String>, Value)>;
+type Received = mpsc::UnboundedReceiver<(Option<String>, Value)>;
 
-/// A receiver that answers with these statuses in turn, then with 204.
-async fn receiver(statuses: &[u16]) -> (NotifyConfig, Seen) {
-    let (seen, requests) = mpsc::unbounded_channel();
+/// A webhook that answers with these statuses in turn, then with 204.
+async fn receiver(statuses: &[u16]) -> (NotifyConfig, Received) {
+    let (received, requests) = mpsc::unbounded_channel();
     let statuses = Arc::new(Mutex::new(VecDeque::from(statuses.to_vec())));
     let hook = move |headers: HeaderMap, Json(body): Json<Value>| async move {
         let token = headers.get("authorization");
         let token = token.map(|value| value.to_str().unwrap().to_owned());
-        seen.send((token, body)).unwrap();
+        received.send((token, body)).unwrap();
         let status = statuses.lock().unwrap().pop_front().unwrap_or(204);
         StatusCode::from_u16(status).unwrap()
     };
@@ -46,41 +46,41 @@ async fn receiver(statuses: &[u16]) -> (NotifyConfig, Seen) {
     (config, requests)
 }
 
-fn notice(title: &str, minute: i64) -> Notice {
+fn notice(title: &str) -> Notice {
     Notice {
         level: NoticeLevel::Critical,
         title: title.into(),
         body: "look".into(),
-        at: DateTime::UNIX_EPOCH + TimeDelta::minutes(minute),
+        at: DateTime::UNIX_EPOCH,
     }
 }
 
-fn titles(seen: &mut Seen) -> Vec<String> {
+fn titles(received: &mut Received) -> Vec<String> {
     let mut titles = Vec::new();
-    while let Ok((_, body)) = seen.try_recv() {
+    while let Ok((_, body)) = received.try_recv() {
         titles.push(body["title"].as_str().unwrap().to_owned());
     }
     titles
 }
 
 #[tokio::test]
-async fn a_notice_arrives_as_json_with_the_token() {
-    let (config, mut seen) = receiver(&[]).await;
+async fn notice_arrives_as_json_with_token() {
+    let (config, mut received) = receiver(&[]).await;
     let notifier = Notifier::new(HttpClient::new(), &config, None);
-    notifier.notify(&notice("rental left", 0));
-    notifier.close(PATIENCE).await;
-    let (token, body) = seen.try_recv().expect("a notice");
+    notifier.notify(&notice("rental left"));
+    notifier.close(TIMEOUT).await;
+    let (token, body) = received.try_recv().expect("a notice");
     assert_eq!(token.as_deref(), Some("Bearer t0ken"));
     let expected = json!({"source": "pocpit", "level": "critical", "title": "rental left",
         "body": "look", "at": "1970-01-01T00:00:00Z"});
     assert_eq!(body, expected);
 }
 
-/// A receiver that keeps what came as it came.
+/// A webhook that keeps headers and raw body.
 async fn receiver_of_bytes() -> (Url, mpsc::UnboundedReceiver<(HeaderMap, Bytes)>) {
-    let (seen, requests) = mpsc::unbounded_channel();
+    let (received, requests) = mpsc::unbounded_channel();
     let hook = move |headers: HeaderMap, body: Bytes| async move {
-        seen.send((headers, body)).unwrap();
+        received.send((headers, body)).unwrap();
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
@@ -89,7 +89,7 @@ async fn receiver_of_bytes() -> (Url, mpsc::UnboundedReceiver<(HeaderMap, Bytes)
     (url.parse().unwrap(), requests)
 }
 
-/// As a receiver checks it, who has the secret, the headers and the bytes, and nothing of ours.
+/// Checks a signature as a receiver does, with nothing but the secret, headers and body.
 fn is_signed(secret: &str, headers: &HeaderMap, body: &[u8]) -> bool {
     let header = |name: &str| headers[name].to_str().unwrap();
     let signature = header("x-pocpit-signature")
@@ -106,79 +106,67 @@ fn is_signed(secret: &str, headers: &HeaderMap, body: &[u8]) -> bool {
 }
 
 #[tokio::test]
-async fn a_signature_holds_for_the_very_bytes_that_arrive_and_for_no_others() {
-    // Given a receiver that shares a secret with us,
-    let (url, mut seen) = receiver_of_bytes().await;
+async fn signature_covers_exact_bytes_and_time() {
+    // Given a webhook that shares a secret with us,
+    let (url, mut received) = receiver_of_bytes().await;
     let config = NotifyConfig {
         webhook: Some(url),
         webhook_secret: Some("s3cret".to_owned().into()),
         ..NotifyConfig::default()
     };
-    // when it is told something that JSON can write in more than one way,
-    let notice = notice("4×H100 \"left\" </b>\u{7}\n\u{1f4b8}", 0);
+    // when it gets a notice that JSON can encode in more than one way,
+    let notice = notice("4×H100 \"left\" </b>\u{7}\n\u{1f4b8}");
     let http = HttpClient::new();
     deliver(&http, &config, Channel::Webhook, &notice)
         .await
         .unwrap();
-    // then the signature is right for what came,
-    let (mut headers, body) = seen.try_recv().expect("a notice");
+    // then the signature matches what arrived,
+    let (mut headers, body) = received.try_recv().expect("a notice");
     assert!(is_signed("s3cret", &headers, &body));
     assert!(!is_signed("another", &headers, &body));
-    // and wrong as soon as one byte of it is another,
+    // fails when any byte is changed,
     for at in 0..body.len() {
         let mut forged = body.to_vec();
         forged[at] ^= 1;
         assert!(!is_signed("s3cret", &headers, &forged), "byte {at}");
     }
-    // or the time: an old one cannot be sent again as new.
+    // and fails for another time: an old request cannot be replayed.
     headers.insert("x-pocpit-timestamp", "1".parse().unwrap());
     assert!(!is_signed("s3cret", &headers, &body));
 }
 
 #[tokio::test]
-async fn a_failing_webhook_is_tried_again_in_order() {
-    let (config, mut seen) = receiver(&[500, 429]).await;
-    let notifier = Notifier::with_pacing(HttpClient::new(), &config, None, FAST);
-    notifier.notify(&notice("a", 0));
-    notifier.notify(&notice("b", 0));
-    notifier.close(PATIENCE).await;
-    assert_eq!(titles(&mut seen), ["a", "a", "a", "b"]);
+async fn failing_webhook_is_retried_in_order() {
+    let (config, mut received) = receiver(&[500, 429]).await;
+    let notifier = Notifier::with_backoff(HttpClient::new(), &config, None, FAST);
+    notifier.notify(&notice("a"));
+    notifier.notify(&notice("b"));
+    notifier.close(TIMEOUT).await;
+    assert_eq!(titles(&mut received), ["a", "a", "a", "b"]);
 }
 
 #[tokio::test]
-async fn a_dead_webhook_is_given_up_and_counted() {
-    let (config, mut seen) = receiver(&[500, 500, 500]).await;
-    let notifier = Notifier::with_pacing(HttpClient::new(), &config, None, FAST);
+async fn dead_webhook_is_counted_as_lost() {
+    let (config, mut received) = receiver(&[500, 500, 500]).await;
+    let notifier = Notifier::with_backoff(HttpClient::new(), &config, None, FAST);
     let lost = Arc::clone(&notifier.lost);
-    notifier.notify(&notice("a", 0));
-    notifier.close(PATIENCE).await;
-    assert_eq!(titles(&mut seen), ["a", "a", "a"]);
+    notifier.notify(&notice("a"));
+    notifier.close(TIMEOUT).await;
+    assert_eq!(titles(&mut received), ["a", "a", "a"]);
     assert_eq!(lost.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]
-async fn a_webhook_that_refuses_is_not_asked_again() {
-    let (config, mut seen) = receiver(&[401]).await;
-    let notifier = Notifier::with_pacing(HttpClient::new(), &config, None, FAST);
-    notifier.notify(&notice("a", 0));
-    notifier.close(PATIENCE).await;
-    assert_eq!(titles(&mut seen), ["a"]);
+async fn rejected_notice_is_not_retried() {
+    let (config, mut received) = receiver(&[401]).await;
+    let notifier = Notifier::with_backoff(HttpClient::new(), &config, None, FAST);
+    notifier.notify(&notice("a"));
+    notifier.close(TIMEOUT).await;
+    assert_eq!(titles(&mut received), ["a"]);
 }
 
 #[tokio::test]
-async fn an_alert_that_stays_is_told_once_in_half_an_hour() {
-    let (config, mut seen) = receiver(&[]).await;
-    let notifier = Notifier::new(HttpClient::new(), &config, None);
-    for minute in [0, 5, 29, -3, 31] {
-        notifier.notify(&notice("a", minute));
-    }
-    notifier.notify(&notice("b", 31));
-    notifier.close(PATIENCE).await;
-    assert_eq!(titles(&mut seen), ["a", "a", "b"]);
-}
-
-#[tokio::test]
-async fn a_full_queue_drops_and_counts_instead_of_waiting() {
+async fn full_queue_drops_and_counts() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let config = NotifyConfig {
@@ -186,64 +174,64 @@ async fn a_full_queue_drops_and_counts_instead_of_waiting() {
         ..NotifyConfig::default()
     };
     let notifier = Notifier::new(HttpClient::new(), &config, None);
-    // Nothing is awaited here, so the delivery cannot take one off the queue.
+    // Nothing is awaited here, so the worker cannot take one off the queue.
     for number in 0..QUEUE + 3 {
-        notifier.notify(&notice(&number.to_string(), 0));
+        notifier.notify(&notice(&number.to_string()));
     }
     assert_eq!(notifier.lost(), 3);
 }
 
 #[tokio::test]
-async fn without_a_webhook_nothing_happens() {
+async fn without_channels_nothing_is_sent() {
     let config = NotifyConfig::default();
     let notifier = Notifier::new(HttpClient::new(), &config, None);
-    notifier.notify(&notice("a", 0));
+    notifier.notify(&notice("a"));
     assert_eq!(notifier.lost(), 0);
-    notifier.close(PATIENCE).await;
+    notifier.close(TIMEOUT).await;
 }
 
 #[tokio::test]
-async fn what_was_not_delivered_is_delivered_by_the_next_start_and_then_never_again() {
+async fn next_run_delivers_the_rest_once() {
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("outbox.json");
-    // Given a webhook that is away all the time,
-    let (config, mut seen) = receiver(&[503; 100]).await;
-    let patient = Pacing { tries: 99, ..FAST };
+    // Given a webhook that is down,
+    let (config, mut received) = receiver(&[503; 100]).await;
+    let patient = BackoffPolicy { max_attempts: 99, ..FAST };
     let start = |config: &NotifyConfig| {
-        Notifier::with_pacing(HttpClient::new(), config, Some(file.clone()), patient)
+        Notifier::with_backoff(HttpClient::new(), config, Some(file.clone()), patient)
     };
     let notifier = start(&config);
-    notifier.notify(&notice("rental left", 0));
+    notifier.notify(&notice("rental left"));
     notifier.close(Duration::from_millis(50)).await;
-    assert!(notifier.lost() == 0 && !titles(&mut seen).is_empty());
-    // when the next run has one that is there,
-    let (config, mut seen) = receiver(&[]).await;
-    start(&config).close(PATIENCE).await;
-    assert_eq!(titles(&mut seen), ["rental left"]);
-    // then a third one has nothing to tell.
-    start(&config).close(PATIENCE).await;
-    assert!(titles(&mut seen).is_empty());
+    assert!(notifier.lost() == 0 && !titles(&mut received).is_empty());
+    // when the next run finds it up, then the notice arrives,
+    let (config, mut received) = receiver(&[]).await;
+    start(&config).close(TIMEOUT).await;
+    assert_eq!(titles(&mut received), ["rental left"]);
+    // and a third run has nothing to send.
+    start(&config).close(TIMEOUT).await;
+    assert!(titles(&mut received).is_empty());
 }
 
 #[tokio::test]
-async fn a_channel_that_is_away_holds_no_other_one_up() {
+async fn channels_do_not_block_each_other() {
     let scratch = tempfile::tempdir().unwrap();
-    let told = scratch.path().join("told");
-    let (mut config, mut seen) = receiver(&[503; 100]).await;
-    let script = format!("echo \"$POCPIT_TITLE\" >> {}", told.display());
+    let received_by_command = scratch.path().join("received");
+    let (mut config, mut received) = receiver(&[503; 100]).await;
+    let script = format!("echo \"$POCPIT_TITLE\" >> {}", received_by_command.display());
     config.command = vec!["sh".into(), "-c".into(), script];
-    let pacing = Pacing { tries: 3, ..FAST };
-    let notifier = Notifier::with_pacing(HttpClient::new(), &config, None, pacing);
-    notifier.notify(&notice("a", 0));
-    notifier.notify(&notice("b", 0));
-    notifier.close(PATIENCE).await;
-    assert_eq!(std::fs::read_to_string(told).unwrap(), "a\nb\n");
-    assert_eq!(titles(&mut seen), ["a", "a", "a", "b", "b", "b"]);
+    let pacing = FAST;
+    let notifier = Notifier::with_backoff(HttpClient::new(), &config, None, pacing);
+    notifier.notify(&notice("a"));
+    notifier.notify(&notice("b"));
+    notifier.close(TIMEOUT).await;
+    assert_eq!(std::fs::read_to_string(received_by_command).unwrap(), "a\nb\n");
+    assert_eq!(titles(&mut received), ["a", "a", "a", "b", "b", "b"]);
     assert_eq!(notifier.lost(), 2, "both, by the webhook alone");
 }
 
 #[tokio::test]
-async fn what_goes_wrong_is_told_without_the_address_that_is_a_password() {
+async fn delivery_errors_hold_no_secret() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = format!("http://{}", listener.local_addr().unwrap());
     let app = Router::new().fallback(|uri: axum::http::Uri| async move {
@@ -265,13 +253,13 @@ async fn what_goes_wrong_is_told_without_the_address_that_is_a_password() {
         ..NotifyConfig::default()
     };
     for channel in [Channel::Telegram, Channel::Discord, Channel::Ntfy] {
-        let told = deliver(&HttpClient::new(), &config, channel, &notice("a", 0)).await;
-        let error = told.unwrap_err();
-        assert_eq!(error.again, Again::Never, "{error}");
+        let result = deliver(&HttpClient::new(), &config, channel, &notice("a")).await;
+        let error = result.unwrap_err();
+        assert_eq!(error.retry, Retry::Never, "{error}");
         assert!(
             error.why.contains("404") && !error.why.contains("secret"),
             "{error}"
         );
-        assert!(error.remedy.contains("notify."), "{error:?}");
+        assert!(error.hint.contains("notify."), "{error:?}");
     }
 }

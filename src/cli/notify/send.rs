@@ -9,7 +9,7 @@ use super::ChannelReport;
 use crate::cli::status_line;
 use crate::config::NotifyConfig;
 use crate::http::HttpClient;
-use crate::notify::{self, Again, Channel, Left, Notice, Pauses};
+use crate::notify::{self, Backoff, Channel, Handoff, Notice, Retry};
 
 /// A notice on its way.
 pub(super) struct Delivery<'a> {
@@ -21,7 +21,7 @@ pub(super) struct Delivery<'a> {
     pub(super) left: Vec<Channel>,
     pub(super) told: Vec<ChannelReport>,
     /// It is kept for those, because this process may be ended at any moment.
-    pub(super) kept: Option<Left>,
+    pub(super) kept: Option<Handoff>,
 }
 
 impl Delivery<'_> {
@@ -29,15 +29,15 @@ impl Delivery<'_> {
     /// `patience` is over.
     pub(super) async fn within(mut self, patience: Duration) -> Vec<ChannelReport> {
         let until = Instant::now() + patience;
-        let mut pauses = Pauses::usual();
+        let mut pauses = Backoff::default();
         loop {
             self.try_what_is_left().await;
-            let pause = pauses.next_pause().filter(|_| !self.left.is_empty());
+            let pause = pauses.next_delay().filter(|_| !self.left.is_empty());
             let Some(pause) = pause.filter(|pause| Instant::now() + *pause <= until) else {
                 break;
             };
             tokio::time::sleep(pause).await;
-            if self.kept.as_ref().is_some_and(Left::is_taken) {
+            if self.kept.as_ref().is_some_and(Handoff::is_collected) {
                 break;
             }
         }
@@ -54,7 +54,7 @@ impl Delivery<'_> {
         for channel in std::mem::take(&mut self.left) {
             let result = notify::deliver(&http, self.config, channel, self.notice).await;
             if let Err(error) = &result
-                && error.again == Again::Later
+                && error.retry == Retry::Later
             {
                 self.left.push(channel);
                 tracing::warn!("{} did not take it yet: {error}", channel.name());
@@ -68,9 +68,9 @@ impl Delivery<'_> {
     fn keep(&mut self) {
         let kept = match self.kept.take() {
             None if self.left.is_empty() => return,
-            None => Left::leave(self.outbox, self.notice, &self.left).map(Some),
-            Some(kept) if self.left.is_empty() => kept.take_back().map(|()| None),
-            Some(kept) => kept.is_for(self.notice, &self.left).map(|()| Some(kept)),
+            None => Handoff::write(self.outbox, self.notice, &self.left).map(Some),
+            Some(kept) if self.left.is_empty() => kept.withdraw().map(|()| None),
+            Some(kept) => kept.set_channels(self.notice, &self.left).map(|()| Some(kept)),
         };
         self.kept = kept.unwrap_or_else(|error| {
             status_line(format_args!(

@@ -1,0 +1,47 @@
+//! What is sent to the operator.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::Time;
+
+/// A message to the operator. Never holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    pub level: NoticeLevel,
+    /// What happened, in a few words.
+    pub title: String,
+    /// What it means and what to do.
+    pub body: String,
+    /// By the engine's clock.
+    pub at: Time,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeLevel {
+    /// Worth knowing.
+    Notice,
+    /// An earlier alert has ended.
+    Resolved,
+    /// Will cost money or reward unless somebody acts.
+    Warning,
+    /// Costs money or reward now.
+    Critical,
+}
+
+impl NoticeLevel {
+    /// The first word of a message.
+    pub fn word(self) -> &'static str {
+        match self {
+            NoticeLevel::Notice => "NOTICE",
+            NoticeLevel::Resolved => "RESOLVED",
+            NoticeLevel::Warning => "WARNING",
+            NoticeLevel::Critical => "CRITICAL",
+        }
+    }
+
+    /// Notifies without a sound, and is the first to be dropped from a full outbox.
+    pub(super) fn is_quiet(self) -> bool {
+        matches!(self, NoticeLevel::Notice | NoticeLevel::Resolved)
+    }
+}
