@@ -7,15 +7,15 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::Instant;
 
-use super::refusal::{self, LONGEST_WAIT};
+use super::refusal::{self, MAX_RETRY_AFTER};
 use super::transport::{
     Answer, BrokenBody, MAX_BODY, Messages, Network, Transport, TransportError,
 };
 use super::{HttpReply, HttpRequest, Retry, text};
 use crate::domain::{CallError, CallErrorKind};
 
-const FIRST_WAIT: Duration = Duration::from_millis(250);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
+const INITIAL_BACKOFF: Duration = Duration::from_millis(250);
+const MAX_BACKOFF: Duration = Duration::from_secs(10);
 
 /// The HTTP client. Cheap to clone; every clone shares its connections.
 #[derive(Clone)]
@@ -26,10 +26,10 @@ pub struct HttpClient {
 }
 
 /// One try that did not succeed.
-struct Failure {
+struct FailedAttempt {
     error: CallError,
     /// Sending the same read again soon can help.
-    passing: bool,
+    transient: bool,
     /// What the other side asked for.
     wait: Option<Duration>,
 }
@@ -58,10 +58,10 @@ impl HttpClient {
             Retry::Never => 1,
             Retry::Reads { tries } => tries.max(1),
         };
-        let deadline = Instant::now() + request.timeout.saturating_mul(tries) + LONGEST_WAIT;
+        let deadline = Instant::now() + request.timeout.saturating_mul(tries) + MAX_RETRY_AFTER;
         let waits = ExponentialBuilder::default()
-            .with_min_delay(FIRST_WAIT)
-            .with_max_delay(LONGEST_BACKOFF)
+            .with_min_delay(INITIAL_BACKOFF)
+            .with_max_delay(MAX_BACKOFF)
             .with_jitter()
             .without_max_times();
         let mut waits = match &self.jitter {
@@ -77,9 +77,9 @@ impl HttpClient {
                 Err(failure) => failure,
             };
             sent += 1;
-            let backoff = waits.next().unwrap_or(LONGEST_BACKOFF);
+            let backoff = waits.next().unwrap_or(MAX_BACKOFF);
             let wait = failure.wait.map_or(backoff, |asked| asked.max(backoff));
-            let hopeless = !failure.passing || wait > LONGEST_WAIT;
+            let hopeless = !failure.transient || wait > MAX_RETRY_AFTER;
             if sent >= tries || hopeless || Instant::now() + wait >= deadline {
                 return Err(failure.error);
             }
@@ -97,14 +97,14 @@ impl HttpClient {
         self.transport.messages(url, first).await
     }
 
-    async fn send_once(&self, request: &HttpRequest) -> Result<HttpReply, Failure> {
+    async fn send_once(&self, request: &HttpRequest) -> Result<HttpReply, FailedAttempt> {
         let answer = self
             .transport
             .exchange(request)
             .await
             .map_err(|error| transport_failure(request, &error))?;
         if !(200..300).contains(&answer.status) {
-            return Err(refused(request, &answer));
+            return Err(status_failure(request, &answer));
         }
         match answer.broken {
             None => Ok(HttpReply {
@@ -113,10 +113,10 @@ impl HttpClient {
             }),
             Some(broken) => {
                 let (kind, detail) = broken_body(&broken);
-                let detail = text::clean(&detail, request.bearer.as_ref());
-                Err(Failure {
+                let detail = text::sanitize(&detail, request.bearer.as_ref());
+                Err(FailedAttempt {
                     error: error_of(request, kind, Some(answer.status), detail),
-                    passing: kind == CallErrorKind::Ambiguous,
+                    transient: kind == CallErrorKind::Ambiguous,
                     wait: None,
                 })
             }
@@ -150,27 +150,27 @@ fn error_of(
     }
 }
 
-fn refused(request: &HttpRequest, answer: &Answer) -> Failure {
+fn status_failure(request: &HttpRequest, answer: &Answer) -> FailedAttempt {
     let (status, body) = (answer.status, answer.body.as_str());
-    let detail = text::clean(&refusal::words(body), request.bearer.as_ref());
-    Failure {
-        error: error_of(request, refusal::kind(status, body), Some(status), detail),
-        passing: refusal::may_pass_soon(status, body),
-        wait: refusal::wait_asked_for(answer.retry_after.as_deref(), body),
+    let detail = text::sanitize(&refusal::message(body), request.bearer.as_ref());
+    FailedAttempt {
+        error: error_of(request, refusal::classify(status, body), Some(status), detail),
+        transient: refusal::is_transient(status, body),
+        wait: refusal::retry_after(answer.retry_after.as_deref(), body),
     }
 }
 
-fn transport_failure(request: &HttpRequest, error: &TransportError) -> Failure {
+fn transport_failure(request: &HttpRequest, error: &TransportError) -> FailedAttempt {
     // Only before the connection stands is it certain that nothing was asked for.
     let (kind, passing) = match error {
         TransportError::Unusable(_) => (CallErrorKind::NotSent, false),
         TransportError::NotSent(_) => (CallErrorKind::NotSent, true),
         TransportError::Lost(_) => (CallErrorKind::Ambiguous, true),
     };
-    let detail = text::clean(&error.to_string(), request.bearer.as_ref());
-    Failure {
+    let detail = text::sanitize(&error.to_string(), request.bearer.as_ref());
+    FailedAttempt {
         error: error_of(request, kind, None, detail),
-        passing,
+        transient: passing,
         wait: None,
     }
 }

@@ -13,6 +13,6 @@ pub use transport::{Answer, BrokenBody, Messages, Transport, TransportError};
 pub(crate) use transport::{is_loopback, with_causes};
 
 /// What a body says went wrong, fit for a message: for services that refuse with status 200.
-pub fn words_of(body: &str, bearer: Option<&secrecy::SecretString>) -> String {
-    text::clean(&refusal::words(body), bearer)
+pub fn error_message(body: &str, bearer: Option<&secrecy::SecretString>) -> String {
+    text::sanitize(&refusal::message(body), bearer)
 }

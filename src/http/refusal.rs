@@ -7,13 +7,13 @@ use serde_json::Value;
 use crate::domain::CallErrorKind;
 
 /// Longest wait that is honoured; whoever asks for more is asked again by the engine, later.
-pub const LONGEST_WAIT: Duration = Duration::from_mins(1);
+pub const MAX_RETRY_AFTER: Duration = Duration::from_mins(1);
 
 /// Kind of a reply by its status and body.
-pub fn kind(status: u16, body: &str) -> CallErrorKind {
+pub fn classify(status: u16, body: &str) -> CallErrorKind {
     match status {
         401 | 403 => CallErrorKind::Unauthorized,
-        404 if speaks_of_the_key(body) => CallErrorKind::Unauthorized,
+        404 if is_key_error(body) => CallErrorKind::Unauthorized,
         404 => CallErrorKind::NotFound,
         429 => CallErrorKind::RateLimited,
         // A proxy gave up waiting for our request; how much of it arrived is unknown.
@@ -23,18 +23,18 @@ pub fn kind(status: u16, body: &str) -> CallErrorKind {
     }
 }
 
-fn speaks_of_the_key(body: &str) -> bool {
+fn is_key_error(body: &str) -> bool {
     ["Invalid user key", "Session expired"]
         .iter()
         .any(|words| body.contains(words))
 }
 
 /// What the other side said, for people: message first, with the slug that programs match on.
-pub fn words(body: &str) -> String {
+pub fn message(body: &str) -> String {
     let Ok(Value::Object(fields)) = serde_json::from_str::<Value>(body) else {
         return visible_text(body);
     };
-    let text = |name: &str| fields.get(name).and_then(said);
+    let text = |name: &str| fields.get(name).and_then(field_text);
     let slug = text("error");
     let message = text("msg")
         .or_else(|| text("message"))
@@ -46,7 +46,7 @@ pub fn words(body: &str) -> String {
     }
 }
 
-fn said(value: &Value) -> Option<String> {
+fn field_text(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
         Value::String(text) if text.trim().is_empty() => None,
@@ -78,7 +78,7 @@ fn visible_text(body: &str) -> String {
 }
 
 /// Whether the same read may succeed when it is sent again soon.
-pub fn may_pass_soon(status: u16, body: &str) -> bool {
+pub fn is_transient(status: u16, body: &str) -> bool {
     match status {
         // The daily quota is over until midnight: more calls only make it worse.
         429 => !body.contains("search_quota_exceeded"),
@@ -88,7 +88,7 @@ pub fn may_pass_soon(status: u16, body: &str) -> bool {
 }
 
 /// The wait that the other side asks for, by header or by body.
-pub fn wait_asked_for(retry_after: Option<&str>, body: &str) -> Option<Duration> {
+pub fn retry_after(retry_after: Option<&str>, body: &str) -> Option<Duration> {
     let from_header = retry_after.and_then(|text| text.trim().parse::<f64>().ok());
     let seconds = from_header.or_else(|| {
         let value: Value = serde_json::from_str(body).ok()?;
@@ -130,7 +130,7 @@ mod tests {
             (503, "", Ambiguous),
             (599, "", Ambiguous),
         ] {
-            assert_eq!(kind(status, body), expected, "{status} {body}");
+            assert_eq!(classify(status, body), expected, "{status} {body}");
         }
     }
 
@@ -150,26 +150,26 @@ mod tests {
             ("<html><h1>502</h1> Bad Gateway</html>", "502 Bad Gateway"),
             ("", ""),
         ] {
-            assert_eq!(words(body), expected, "{body}");
+            assert_eq!(message(body), expected, "{body}");
         }
     }
 
     #[test]
     fn a_wait_is_read_from_header_and_body() {
         let seconds = |s| Some(Duration::from_secs(s));
-        assert_eq!(wait_asked_for(Some("7"), ""), seconds(7));
-        assert_eq!(wait_asked_for(None, r#"{"retry_after":3}"#), seconds(3));
-        assert_eq!(wait_asked_for(None, r#"{"retry_after":"3"}"#), seconds(3));
-        assert_eq!(wait_asked_for(Some("Wed, 21 Oct"), "x"), None);
-        assert_eq!(wait_asked_for(Some("-1"), ""), None);
-        assert_eq!(wait_asked_for(Some("NaN"), ""), None);
+        assert_eq!(retry_after(Some("7"), ""), seconds(7));
+        assert_eq!(retry_after(None, r#"{"retry_after":3}"#), seconds(3));
+        assert_eq!(retry_after(None, r#"{"retry_after":"3"}"#), seconds(3));
+        assert_eq!(retry_after(Some("Wed, 21 Oct"), "x"), None);
+        assert_eq!(retry_after(Some("-1"), ""), None);
+        assert_eq!(retry_after(Some("NaN"), ""), None);
     }
 
     #[test]
     fn a_spent_daily_quota_is_not_worth_another_try() {
-        assert!(!may_pass_soon(429, r#"{"error":"search_quota_exceeded"}"#));
-        assert!(may_pass_soon(429, "API requests too frequent"));
-        assert!(!may_pass_soon(500, ""));
-        assert!(may_pass_soon(503, ""));
+        assert!(!is_transient(429, r#"{"error":"search_quota_exceeded"}"#));
+        assert!(is_transient(429, "API requests too frequent"));
+        assert!(!is_transient(500, ""));
+        assert!(is_transient(503, ""));
     }
 }

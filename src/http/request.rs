@@ -153,7 +153,7 @@ impl HttpReply {
             what: what.into(),
             kind: CallErrorKind::Malformed,
             status: Some(self.status),
-            detail: text::unreadable(&error, self.body.len()),
+            detail: text::json_error(&error, self.body.len()),
         })
     }
 }

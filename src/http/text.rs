@@ -9,13 +9,13 @@ const REMOVED: &str = "[removed]";
 const SECRET_NAMES: [&str; 3] = ["api_key", "api-key", "authorization"];
 
 /// Cleans text for a [`crate::domain::CallError`].
-pub fn clean(text: &str, bearer: Option<&SecretString>) -> String {
+pub fn sanitize(text: &str, bearer: Option<&SecretString>) -> String {
     let mut text = match bearer.map(ExposeSecret::expose_secret) {
         Some(secret) if !secret.is_empty() => text.replace(secret, REMOVED),
         _ => text.to_owned(),
     };
     for name in SECRET_NAMES {
-        text = without_values_of(&text, name);
+        text = redact_values_of(&text, name);
     }
     let printable = text.trim().chars().map(|c| match c {
         '\n' | '\r' | '\t' => ' ',
@@ -33,7 +33,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// Replaces the value after `name=`, `name: ` and `"name":"`.
-fn without_values_of(text: &str, name: &str) -> String {
+fn redact_values_of(text: &str, name: &str) -> String {
     let lower = text.to_ascii_lowercase();
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
@@ -64,7 +64,7 @@ fn without_values_of(text: &str, name: &str) -> String {
 }
 
 /// Why JSON could not be read: the place and the expectation, never a value from the body.
-pub fn unreadable(error: &serde_json::Error, length: usize) -> String {
+pub fn json_error(error: &serde_json::Error, length: usize) -> String {
     let mut outside = true;
     let without_values: String = error
         .to_string()
@@ -75,7 +75,7 @@ pub fn unreadable(error: &serde_json::Error, length: usize) -> String {
             shown
         })
         .collect();
-    clean(&format!("{without_values} (of {length} bytes)"), None)
+    sanitize(&format!("{without_values} (of {length} bytes)"), None)
 }
 
 #[cfg(test)]
@@ -92,7 +92,7 @@ mod tests {
             "you sent canary-1, API_KEY=canary-2",
             r#"{\"api_key\":\"canary-2\"}"#,
         ] {
-            let cleaned = clean(text, Some(&bearer));
+            let cleaned = sanitize(text, Some(&bearer));
             assert!(!cleaned.contains("canary"), "{cleaned}");
             assert!(cleaned.contains(REMOVED), "{cleaned}");
         }
@@ -101,12 +101,12 @@ mod tests {
     #[test]
     fn ordinary_words_about_keys_stay() {
         let text = "the api_key is missing";
-        assert_eq!(clean(text, None), text);
+        assert_eq!(sanitize(text, None), text);
     }
 
     #[test]
     fn control_characters_go_and_length_is_bounded() {
-        assert_eq!(clean("a\x1b[31mb\u{202e}c\r\nd\u{9b}", None), "a[31mbc  d");
-        assert_eq!(clean(&"é".repeat(5_000), None).chars().count(), LONGEST);
+        assert_eq!(sanitize("a\x1b[31mb\u{202e}c\r\nd\u{9b}", None), "a[31mbc  d");
+        assert_eq!(sanitize(&"é".repeat(5_000), None).chars().count(), LONGEST);
     }
 }

@@ -17,7 +17,7 @@ use crate::ports::LinkError;
 /// `/.ssh-connectionXXXXXX/master` and 17 random characters while the master starts.
 const LONGEST_DIRECTORY: usize = 107 - 29 - 17;
 const LOCK: &str = "lock";
-const ENDING_A_MASTER: Duration = Duration::from_secs(3);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What `SessionBuilder` cannot say. Only our own known-hosts file counts, nothing is forwarded that
 /// was not asked for, and a socket of an earlier session does not block a new one.
@@ -47,7 +47,7 @@ pub(super) struct ControlDirectory {
 impl ControlDirectory {
     /// Makes it below `runtime_dir`, or below the system's directory for temporary files when that
     /// path is too long for sockets. Ends the masters of processes that are gone.
-    pub(super) fn make(runtime_dir: &Path) -> Result<ControlDirectory, LinkError> {
+    pub(super) fn create(runtime_dir: &Path) -> Result<ControlDirectory, LinkError> {
         let own_name = own_name();
         let failed = |error: io::Error| {
             LinkError::Local(format!("there is no directory for SSH sockets: {error}"))
@@ -182,7 +182,7 @@ fn end_masters(directory: &Path) {
             .stderr(Stdio::null())
             .spawn();
         let Ok(mut child) = child else { continue };
-        let until = Instant::now() + ENDING_A_MASTER;
+        let until = Instant::now() + EXIT_TIMEOUT;
         while matches!(child.try_wait(), Ok(None)) && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(10));
         }

@@ -7,23 +7,23 @@ use crate::domain::SshEndpoint;
 use crate::ports::LinkError;
 
 /// Longest text of `ssh` that is repeated.
-const SHOWN: usize = 200;
+const MAX_DETAIL: usize = 200;
 
 /// Why a connection attempt failed.
-pub(super) fn of_connecting(endpoint: &SshEndpoint, error: &openssh::Error) -> LinkError {
+pub(super) fn connect_error(endpoint: &SshEndpoint, error: &openssh::Error) -> LinkError {
     let kind = match error {
         openssh::Error::Connect(source) | openssh::Error::Master(source) => source.kind(),
         _ => ErrorKind::Other,
     };
     let words = words(error);
     if kind == ErrorKind::NotFound {
-        return missing_ssh();
+        return missing_ssh_error();
     }
     classify(endpoint, kind == ErrorKind::PermissionDenied, &words)
 }
 
 /// `ssh` itself is not there.
-pub(super) fn missing_ssh() -> LinkError {
+pub(super) fn missing_ssh_error() -> LinkError {
     LinkError::Local(
         "the program `ssh` was not found: install the OpenSSH client (Debian and Ubuntu: apt install openssh-client)".into(),
     )
@@ -45,7 +45,7 @@ fn classify(endpoint: &SshEndpoint, denied: bool, words: &str) -> LinkError {
 }
 
 /// A link that was up and is not any more.
-pub(super) fn lost(error: &openssh::Error) -> LinkError {
+pub(super) fn lost_error(error: &openssh::Error) -> LinkError {
     LinkError::Lost(short(&words(error)))
 }
 
@@ -73,7 +73,7 @@ fn short(words: &str) -> String {
         .unwrap_or("no reason given");
     line.chars()
         .filter(|character| !character.is_control())
-        .take(SHOWN)
+        .take(MAX_DETAIL)
         .collect()
 }
 

@@ -17,39 +17,39 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::meter::{Counted, Meter};
+use super::meter::{CountedBody, Meter};
 use crate::domain::behind_version;
 
 /// Of headers alone; bodies may take as long as they like.
-const HEADERS_WITHIN: Duration = Duration::from_secs(30);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a request waits for a link.
-const LINK_WITHIN: Duration = Duration::from_secs(5);
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+const LINK_TIMEOUT: Duration = Duration::from_secs(5);
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 /// The `MLNode` closes a connection that was idle for five seconds, and a request that meets the
 /// close on its way is lost.
-const IDLE_AT_MOST: Duration = Duration::from_secs(2);
+const MAX_IDLE: Duration = Duration::from_secs(2);
 
 /// The SSH forward's local end, while there is a link.
 pub(super) type Socket = Option<Arc<Path>>;
 
 /// What every connection to a local end needs.
 #[derive(Debug)]
-pub(super) struct Front {
+pub(super) struct LocalEnd {
     pub(super) socket: watch::Sender<Socket>,
     pub(super) meter: Arc<Meter>,
 }
 
-type Connection = SendRequest<Counted<Incoming>>;
+type LinkSender = SendRequest<CountedBody<Incoming>>;
 
 /// Serves a local end until it is dropped.
-pub(super) async fn serve(listener: TcpListener, front: Arc<Front>) {
+pub(super) async fn serve(listener: TcpListener, front: Arc<LocalEnd>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => drop(connections.spawn(serve_connection(stream, front.clone()))),
                 // Out of descriptors: those under way free some.
-                Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
+                Err(_) => tokio::time::sleep(RETRY_INTERVAL).await,
             },
             Some(_) = connections.join_next() => {}
         }
@@ -57,7 +57,7 @@ pub(super) async fn serve(listener: TcpListener, front: Arc<Front>) {
 }
 
 /// One connection here has at most one there, opened with its first request.
-async fn serve_connection(stream: TcpStream, front: Arc<Front>) {
+async fn serve_connection(stream: TcpStream, front: Arc<LocalEnd>) {
     let _ = stream.set_nodelay(true);
     let idle = Arc::new(Mutex::new(None));
     let handler = hyper::service::service_fn(move |request| {
@@ -67,16 +67,16 @@ async fn serve_connection(stream: TcpStream, front: Arc<Front>) {
     // A connection that ends in the middle is its client's business.
     let _ = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_WITHIN)
+        .header_read_timeout(HEADER_TIMEOUT)
         .serve_connection(TokioIo::new(stream), handler)
         .await;
 }
 
-impl Front {
+impl LocalEnd {
     async fn forward(
         &self,
         mut request: Request<Incoming>,
-        idle: &Mutex<Option<(Connection, Instant)>>,
+        idle: &Mutex<Option<(LinkSender, Instant)>>,
     ) -> Response<Body> {
         if let Some(uri) = without_version(request.uri()) {
             *request.uri_mut() = uri;
@@ -86,7 +86,7 @@ impl Front {
         let mut idle = idle.lock().await;
         let reused = match idle
             .take()
-            .filter(|(_, since)| since.elapsed() < IDLE_AT_MOST)
+            .filter(|(_, since)| since.elapsed() < MAX_IDLE)
         {
             Some((mut connection, _)) => connection.ready().await.is_ok().then_some(connection),
             None => None,
@@ -104,9 +104,9 @@ impl Front {
     /// A request that certainly never left, because its connection had been closed, gets a new one.
     async fn send(
         &self,
-        mut request: Request<Counted<Incoming>>,
-        mut reused: Option<Connection>,
-    ) -> Result<(Response<Incoming>, Connection), Response<Body>> {
+        mut request: Request<CountedBody<Incoming>>,
+        mut reused: Option<LinkSender>,
+    ) -> Result<(Response<Incoming>, LinkSender), Response<Body>> {
         loop {
             let is_new = reused.is_none();
             let mut connection = match reused.take() {
@@ -116,7 +116,7 @@ impl Front {
             let begin = Instant::now();
             match connection.try_send_request(request).await {
                 Ok(response) => {
-                    self.meter.answered(begin.elapsed());
+                    self.meter.record_round_trip(begin.elapsed());
                     return Ok((response, connection));
                 }
                 Err(mut error) => match error.take_message() {
@@ -129,7 +129,7 @@ impl Front {
 
     /// A new connection to the rental, when there is a link soon enough. That one cannot be made is
     /// a link that is lost, or too many at once.
-    async fn connect(&self) -> Option<Connection> {
+    async fn connect(&self) -> Option<LinkSender> {
         let mut socket = self.socket.subscribe();
         let connected = async {
             loop {
@@ -141,17 +141,17 @@ impl Front {
                     tokio::spawn(connection);
                     return Some(sender);
                 }
-                tokio::time::sleep(LOOK_AGAIN).await;
+                tokio::time::sleep(RETRY_INTERVAL).await;
             }
         };
-        tokio::time::timeout(LINK_WITHIN, connected).await.ok()?
+        tokio::time::timeout(LINK_TIMEOUT, connected).await.ok()?
     }
 }
 
 fn no_link() -> Response<Body> {
     let detail = format!(
         "there is no link to the rental, and none came within {} s",
-        LINK_WITHIN.as_secs()
+        LINK_TIMEOUT.as_secs()
     );
     refusal(StatusCode::SERVICE_UNAVAILABLE, &detail)
 }
@@ -214,20 +214,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_request_waits_some_seconds_for_a_link_and_is_told_that_there_is_none() {
-        let front = Front {
+        let front = LocalEnd {
             socket: watch::Sender::new(None),
             meter: Arc::default(),
         };
         let begin = Instant::now();
         assert!(front.connect().await.is_none());
-        assert_eq!(begin.elapsed(), LINK_WITHIN);
+        assert_eq!(begin.elapsed(), LINK_TIMEOUT);
         assert_eq!(no_link().status(), StatusCode::SERVICE_UNAVAILABLE);
     }
 
     #[tokio::test]
     async fn a_link_that_comes_meanwhile_is_taken() {
         let scratch = tempfile::tempdir().unwrap();
-        let front = Front {
+        let front = LocalEnd {
             // The socket of a master that is gone.
             socket: watch::Sender::new(Some(scratch.path().join("gone").into())),
             meter: Arc::default(),

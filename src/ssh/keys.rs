@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::failure::missing_ssh;
+use super::failure::missing_ssh_error;
 use crate::ports::LinkError;
 
 /// Makes a new ed25519 key without passphrase. Never overwrites one.
@@ -21,7 +21,7 @@ pub async fn generate_key(path: &Path) -> Result<(), LinkError> {
         .kill_on_drop(true)
         .output()
         .await
-        .map_err(|error| no_keygen(&error))?;
+        .map_err(|error| keygen_error(&error))?;
     if output.status.success() {
         return Ok(());
     }
@@ -32,9 +32,9 @@ pub async fn generate_key(path: &Path) -> Result<(), LinkError> {
     )))
 }
 
-fn no_keygen(error: &std::io::Error) -> LinkError {
+fn keygen_error(error: &std::io::Error) -> LinkError {
     match error.kind() {
-        std::io::ErrorKind::NotFound => missing_ssh(),
+        std::io::ErrorKind::NotFound => missing_ssh_error(),
         _ => LinkError::Local(format!("ssh-keygen cannot be run: {error}")),
     }
 }
@@ -58,14 +58,14 @@ pub(super) fn check_private(path: &Path) -> Result<(), LinkError> {
 
 /// The public half as `type base64`, always from the private key itself: a `.pub` file beside it can
 /// be that of another key, and a passphrase would only show once a rental waits to be let in.
-pub(super) fn public_half(path: &Path) -> Result<String, LinkError> {
+pub(super) fn public_key(path: &Path) -> Result<String, LinkError> {
     let shown = path.display();
     let output = Command::new("ssh-keygen")
         .args(["-y", "-P", "", "-f"])
         .arg(path)
         .stdin(Stdio::null())
         .output()
-        .map_err(|error| no_keygen(&error))?;
+        .map_err(|error| keygen_error(&error))?;
     let complaint = String::from_utf8_lossy(&output.stderr);
     if complaint.contains("incorrect passphrase") {
         return Err(LinkError::Local(format!(

@@ -13,9 +13,9 @@ use crate::ports::{LogPlace, TailChunk};
 const CHUNK: usize = 256 * 1024;
 const SCRIPT: &str = include_str!("follow.sh");
 /// What the script's first line begins with.
-const HEAD: &str = "pocpit-log ";
+const HEADER_PREFIX: &str = "pocpit-log ";
 /// A login shell may greet before it runs the script, but not for ever.
-const LONGEST_GREETING: usize = 64 * 1024;
+const MAX_GREETING: usize = 64 * 1024;
 
 /// The remote command.
 pub(super) fn command(path: &str, from: &LogPlace) -> String {
@@ -31,7 +31,7 @@ pub(super) fn command(path: &str, from: &LogPlace) -> String {
 
 /// Lets more of the output wait for us: with the usual 64 kB, `ssh` and we wait for each other most of
 /// the time. A system that allows no more is slower and works.
-pub(super) fn widen(output: impl AsFd) {
+pub(super) fn enlarge_pipe(output: impl AsFd) {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::pipe::fcntl_setpipe_size(output, 4 * CHUNK) {
         tracing::debug!("the pipe of a log stays as it is: {error}");
@@ -41,7 +41,7 @@ pub(super) fn widen(output: impl AsFd) {
 }
 
 /// Passes the script's output on until it or the receiver ends.
-pub(super) async fn read(output: impl AsyncRead + Unpin, sender: &mpsc::Sender<TailChunk>) {
+pub(super) async fn forward(output: impl AsyncRead + Unpin, sender: &mpsc::Sender<TailChunk>) {
     tokio::select! {
         () = sender.closed() => {}
         // An error is a lost link, and that is for the session to tell.
@@ -55,10 +55,10 @@ async fn pass_on(
 ) -> Option<()> {
     let mut bytes = Vec::with_capacity(CHUNK);
     let (file, mut offset) = loop {
-        if bytes.len() > LONGEST_GREETING || output.read_buf(&mut bytes).await.ok()? == 0 {
+        if bytes.len() > MAX_GREETING || output.read_buf(&mut bytes).await.ok()? == 0 {
             return None;
         }
-        if let Some((place, rest)) = after_head(&bytes) {
+        if let Some((place, rest)) = split_header(&bytes) {
             bytes.drain(..rest);
             break place;
         }
@@ -82,20 +82,20 @@ async fn pass_on(
 }
 
 /// The inode and offset that the script tells, and where the file's bytes begin.
-fn after_head(bytes: &[u8]) -> Option<((u64, u64), usize)> {
+fn split_header(bytes: &[u8]) -> Option<((u64, u64), usize)> {
     let mut begin = 0;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         begin += line.len();
-        if let Some(place) = place(line) {
+        if let Some(place) = parse_header(line) {
             return Some((place, begin));
         }
     }
     None
 }
 
-fn place(line: &[u8]) -> Option<(u64, u64)> {
+fn parse_header(line: &[u8]) -> Option<(u64, u64)> {
     let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
-    let (file, offset) = line.strip_prefix(HEAD)?.split_once(' ')?;
+    let (file, offset) = line.strip_prefix(HEADER_PREFIX)?.split_once(' ')?;
     Some((file.parse().ok()?, offset.parse().ok()?))
 }
 
@@ -119,7 +119,7 @@ mod tests {
 
     async fn chunks(output: &[u8]) -> Vec<TailChunk> {
         let (sender, mut receiver) = mpsc::channel(64);
-        read(output, &sender).await;
+        forward(output, &sender).await;
         drop(sender);
         let mut chunks = Vec::new();
         while let Some(chunk) = receiver.recv().await {

@@ -32,31 +32,31 @@ impl Meter {
         }
     }
 
-    pub(super) fn answered(&self, after: Duration) {
+    pub(super) fn record_round_trip(&self, after: Duration) {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers.truncate(ANSWERS - 1);
         answers.push_front(after);
     }
 
-    pub(super) fn count_sent<B>(&self, body: B) -> Counted<B> {
+    pub(super) fn count_sent<B>(&self, body: B) -> CountedBody<B> {
         let counter = self.sent.clone();
-        Counted { body, counter }
+        CountedBody { body, counter }
     }
 
-    pub(super) fn count_received<B>(&self, body: B) -> Counted<B> {
+    pub(super) fn count_received<B>(&self, body: B) -> CountedBody<B> {
         let counter = self.received.clone();
-        Counted { body, counter }
+        CountedBody { body, counter }
     }
 }
 
 /// A body whose bytes are counted as they pass.
 #[derive(Debug)]
-pub(super) struct Counted<B> {
+pub(super) struct CountedBody<B> {
     body: B,
     counter: Arc<AtomicU64>,
 }
 
-impl<B: Body + Unpin> Body for Counted<B> {
+impl<B: Body + Unpin> Body for CountedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -89,13 +89,13 @@ mod tests {
     fn the_round_trip_is_the_quickest_of_the_last_answers() {
         let meter = Meter::default();
         assert_eq!(meter.traffic(), TunnelTraffic::default());
-        meter.answered(Duration::from_millis(7));
+        meter.record_round_trip(Duration::from_millis(7));
         for _ in 1..ANSWERS {
-            meter.answered(Duration::from_millis(20));
+            meter.record_round_trip(Duration::from_millis(20));
         }
         let round_trip = || meter.traffic().round_trip;
         assert_eq!(round_trip(), Some(Duration::from_millis(7)));
-        meter.answered(Duration::from_millis(30));
+        meter.record_round_trip(Duration::from_millis(30));
         assert_eq!(round_trip(), Some(Duration::from_millis(20)));
     }
 }

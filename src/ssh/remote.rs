@@ -33,13 +33,13 @@ pub struct OpenSshRemote {
 impl OpenSshRemote {
     /// Checks the key and the client, and makes the directory for the control sockets.
     pub fn new(config: &SshConfig, runtime_dir: &Path) -> Result<OpenSshRemote, LinkError> {
-        find_ssh()?;
+        require_ssh()?;
         keys::check_private(&config.key_file)?;
         Ok(OpenSshRemote {
             config: config.clone(),
-            control: Arc::new(ControlDirectory::make(runtime_dir)?),
+            control: Arc::new(ControlDirectory::create(runtime_dir)?),
             tunnels: Arc::default(),
-            public_key: keys::public_half(&config.key_file)?,
+            public_key: keys::public_key(&config.key_file)?,
         })
     }
 
@@ -67,19 +67,19 @@ impl OpenSshRemote {
 }
 
 /// An operator without `ssh` learns it at the start and not when a rental waits.
-fn find_ssh() -> Result<(), LinkError> {
+fn require_ssh() -> Result<(), LinkError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|directory| directory.join("ssh").is_file());
     if found {
         Ok(())
     } else {
-        Err(failure::missing_ssh())
+        Err(failure::missing_ssh_error())
     }
 }
 
 /// Connects in a task that nobody cancels: in the middle, `ssh` would go on and leave a master that
 /// nobody knows. When nobody waits any more, the session is closed.
-async fn connect_whole(
+async fn connect_uncancelled(
     builder: SessionBuilder,
     host: String,
     control: Arc<ControlDirectory>,
@@ -110,9 +110,9 @@ impl Remote for OpenSshRemote {
             ))
         })?;
         let builder = self.builder(instance, endpoint);
-        let session = connect_whole(builder, endpoint.host.clone(), self.control.clone())
+        let session = connect_uncancelled(builder, endpoint.host.clone(), self.control.clone())
             .await
-            .map_err(|error| failure::of_connecting(endpoint, &error))?;
+            .map_err(|error| failure::connect_error(endpoint, &error))?;
         Ok(Box::new(OpenSshSession::new(
             session,
             self.control.clone(),

@@ -11,11 +11,11 @@ use vte::{Params, Parser, Perform};
 use crate::domain::{LineStyle, LogLine, TerminalColor, Time};
 
 /// Characters that are kept of one line.
-pub const LONGEST_LINE: usize = 4_096;
+pub const MAX_LINE: usize = 4_096;
 const TAB: usize = 8;
 /// Bytes after which a sequence is given up that neither its own end nor a line's end has ended: the
 /// parser keeps all of it in memory.
-const LONGEST_SEQUENCE: usize = 64 * 1024;
+const MAX_SEQUENCE: usize = 64 * 1024;
 /// CAN: ends whatever sequence is open. At a line's end too, or one sequence without an end would
 /// swallow every line that follows.
 const CANCEL: &[u8] = b"\x18";
@@ -23,18 +23,18 @@ const CANCEL: &[u8] = b"\x18";
 /// Makes lines of a stream of bytes, however it is cut into pieces.
 pub struct Sanitizer {
     parser: Parser,
-    page: Page,
+    page: LineBuffer,
     /// The beginning of a character whose other bytes have not arrived.
     incomplete: Vec<u8>,
     /// Bytes since sequences were ended last.
-    unbroken: usize,
+    open_bytes: usize,
 }
 
 /// Text of a line, and where it changes its style.
 type Finished = (Box<str>, Vec<(usize, LineStyle)>);
 
 #[derive(Default)]
-struct Page {
+struct LineBuffer {
     style: LineStyle,
     text: String,
     /// Where the text changes its style.
@@ -57,9 +57,9 @@ impl Sanitizer {
     pub fn new() -> Sanitizer {
         Sanitizer {
             parser: Parser::new(),
-            page: Page::default(),
+            page: LineBuffer::default(),
             incomplete: Vec::new(),
-            unbroken: 0,
+            open_bytes: 0,
         }
     }
 
@@ -114,10 +114,10 @@ impl Sanitizer {
             text = &text[end + 1..];
             // Most lines are whole, and plain or coloured and nothing else. Where no sequence can be
             // open, the parser is not asked.
-            if self.unbroken == 0 && is_plain(line) {
-                self.page.put_plain(line);
-            } else if self.unbroken == 0 && is_coloured(line) {
-                self.page.put_coloured(line);
+            if self.open_bytes == 0 && is_plain(line) {
+                self.page.push_plain(line);
+            } else if self.open_bytes == 0 && is_coloured(line) {
+                self.page.push_coloured(line);
             } else {
                 self.parse_line(line);
                 self.cancel();
@@ -130,20 +130,20 @@ impl Sanitizer {
     }
 
     fn parse_line(&mut self, mut line: &str) {
-        while self.unbroken + line.len() > LONGEST_SEQUENCE {
-            let room = line.floor_char_boundary(LONGEST_SEQUENCE - self.unbroken);
+        while self.open_bytes + line.len() > MAX_SEQUENCE {
+            let room = line.floor_char_boundary(MAX_SEQUENCE - self.open_bytes);
             let (now, later) = line.split_at(room);
             self.parser.advance(&mut self.page, now.as_bytes());
             self.cancel();
             line = later;
         }
         self.parser.advance(&mut self.page, line.as_bytes());
-        self.unbroken += line.len();
+        self.open_bytes += line.len();
     }
 
     fn cancel(&mut self) {
         self.parser.advance(&mut self.page, CANCEL);
-        self.unbroken = 0;
+        self.open_bytes = 0;
     }
 
     /// The line that is not finished yet, such as a progress bar; none when it is empty.
@@ -153,12 +153,12 @@ impl Sanitizer {
     }
 }
 
-impl Page {
-    fn put(&mut self, character: char) {
+impl LineBuffer {
+    fn push(&mut self, character: char) {
         if std::mem::take(&mut self.rewind) {
             self.clear();
         }
-        if self.length >= LONGEST_LINE {
+        if self.length >= MAX_LINE {
             self.dropped += 1;
             return;
         }
@@ -167,29 +167,29 @@ impl Page {
     }
 
     /// Puts text in which a byte is a printable character.
-    fn put_plain(&mut self, text: &str) {
+    fn push_plain(&mut self, text: &str) {
         if text.is_empty() {
             return;
         }
         if std::mem::take(&mut self.rewind) {
             self.clear();
         }
-        let (kept, dropped) = text.split_at(text.len().min(LONGEST_LINE - self.length));
+        let (kept, dropped) = text.split_at(text.len().min(MAX_LINE - self.length));
         self.length += kept.len();
         self.dropped += dropped.len();
         self.append(kept);
     }
 
     /// Puts such text with sequences that select colours: what [`is_coloured`] lets through.
-    fn put_coloured(&mut self, line: &str) {
+    fn push_coloured(&mut self, line: &str) {
         let mut parts = line.split('\x1b');
-        self.put_plain(parts.next().unwrap_or_default());
+        self.push_plain(parts.next().unwrap_or_default());
         for part in parts {
             let (codes, text) = part.split_once('m').unwrap_or_default();
             let codes = codes.trim_start_matches('[').split(';');
             // Nothing between two semicolons is a zero.
-            self.select(codes.map(|code| code.parse().unwrap_or_default()));
-            self.put_plain(text);
+            self.apply_sgr(codes.map(|code| code.parse().unwrap_or_default()));
+            self.push_plain(text);
         }
     }
 
@@ -231,7 +231,7 @@ impl Page {
         self.clear();
     }
 
-    fn select(&mut self, mut codes: impl Iterator<Item = u16>) {
+    fn apply_sgr(&mut self, mut codes: impl Iterator<Item = u16>) {
         let mut any = false;
         while let Some(code) = codes.next() {
             any = true;
@@ -306,7 +306,7 @@ fn extended(rest: &mut impl Iterator<Item = u16>) -> Option<TerminalColor> {
 }
 
 /// Characters that print nothing of their own and can make a line look like another one.
-fn misleads(character: char) -> bool {
+fn is_misleading(character: char) -> bool {
     matches!(
         character,
         '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
@@ -314,10 +314,10 @@ fn misleads(character: char) -> bool {
     )
 }
 
-impl Perform for Page {
+impl Perform for LineBuffer {
     fn print(&mut self, character: char) {
-        if !character.is_control() && !misleads(character) {
-            self.put(character);
+        if !character.is_control() && !is_misleading(character) {
+            self.push(character);
         }
     }
 
@@ -327,7 +327,7 @@ impl Perform for Page {
             b'\r' => self.rewind = true,
             b'\t' => {
                 for _ in 0..TAB - self.length % TAB {
-                    self.put(' ');
+                    self.push(' ');
                 }
             }
             _ => {}
@@ -336,7 +336,7 @@ impl Perform for Page {
 
     fn csi_dispatch(&mut self, params: &Params, intermediates: &[u8], ignore: bool, action: char) {
         if action == 'm' && intermediates.is_empty() && !ignore {
-            self.select(params.iter().flat_map(|group| group.iter().copied()));
+            self.apply_sgr(params.iter().flat_map(|group| group.iter().copied()));
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::control::ControlDirectory;
-use super::tunnel::{Route, Tunnels};
+use super::tunnel::{ActiveForward, Tunnels};
 use super::{failure, log_tail};
 use crate::domain::InstanceId;
 use crate::ports::{
@@ -22,7 +22,7 @@ use crate::ports::{
 const RUN_TIMEOUT: Duration = Duration::from_secs(30);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
-const KEPT_OUTPUT: usize = 64 * 1024;
+const MAX_OUTPUT: usize = 64 * 1024;
 /// Chunks between the reader and a slow consumer; then SSH's own window holds the rental back.
 const TAIL_CHUNKS: usize = 16;
 
@@ -36,7 +36,7 @@ pub(super) struct OpenSshSession {
     instance: InstanceId,
     tunnels: Arc<Tunnels>,
     /// What leads from the tunnel's ends into this session.
-    routes: Mutex<Vec<Route>>,
+    routes: Mutex<Vec<ActiveForward>>,
 }
 
 impl OpenSshSession {
@@ -63,7 +63,7 @@ impl OpenSshSession {
             .ok_or_else(|| LinkError::Lost("it was closed".into()))
     }
 
-    fn routes(&self) -> MutexGuard<'_, Vec<Route>> {
+    fn routes(&self) -> MutexGuard<'_, Vec<ActiveForward>> {
         self.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -88,10 +88,10 @@ impl RemoteSession for OpenSshSession {
                 .stderr(Stdio::piped())
                 .spawn()
                 .await
-                .map_err(|error| failure::lost(&error))?;
+                .map_err(|error| failure::lost_error(&error))?;
             let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
-            let (stdout, stderr) = tokio::join!(capped(stdout), capped(stderr));
-            let status = child.wait().await.map_err(|error| failure::lost(&error))?;
+            let (stdout, stderr) = tokio::join!(read_capped(stdout), read_capped(stderr));
+            let status = child.wait().await.map_err(|error| failure::lost_error(&error))?;
             Ok(CommandOutput {
                 status: status.code(),
                 stdout,
@@ -119,13 +119,13 @@ impl RemoteSession for OpenSshSession {
             .stderr(Stdio::null())
             .spawn()
             .await
-            .map_err(|error| failure::lost(&error))?;
+            .map_err(|error| failure::lost_error(&error))?;
         let (sender, receiver) = mpsc::channel(TAIL_CHUNKS);
         let (guard, output) = (child.stdin().take(), child.stdout().take());
         self.spawn(async move {
             if let Some(output) = output {
-                log_tail::widen(&output);
-                log_tail::read(output, &sender).await;
+                log_tail::enlarge_pipe(&output);
+                log_tail::forward(output, &sender).await;
             }
             // Closing our end of its input ends the remote script.
             drop(guard);
@@ -149,7 +149,7 @@ impl RemoteSession for OpenSshSession {
 
     async fn check(&self) -> Result<(), LinkError> {
         match tokio::time::timeout(CHECK_TIMEOUT, self.session()?.check()).await {
-            Ok(result) => result.map_err(|error| failure::lost(&error)),
+            Ok(result) => result.map_err(|error| failure::lost_error(&error)),
             Err(_) => Err(LinkError::Lost(
                 "the SSH client on this machine hangs".into(),
             )),
@@ -172,10 +172,10 @@ impl RemoteSession for OpenSshSession {
             Ok(session) => match tokio::time::timeout(CLOSE_TIMEOUT, session.close()).await {
                 Ok(Ok(())) => {}
                 // A master that died already is as closed as can be.
-                Ok(Err(error)) => tracing::debug!("{}", failure::lost(&error)),
+                Ok(Err(error)) => tracing::debug!("{}", failure::lost_error(&error)),
                 Err(_) => tracing::warn!("the SSH client on this machine hangs; it ends by itself"),
             },
-            Err(shared) => drop_aside(shared),
+            Err(shared) => drop_in_background(shared),
         }
     }
 }
@@ -186,12 +186,12 @@ impl Drop for OpenSshSession {
     fn drop(&mut self) {
         self.stop.cancel();
         if let Some(session) = self.session.take() {
-            drop_aside(session);
+            drop_in_background(session);
         }
     }
 }
 
-fn drop_aside(session: Arc<Session>) {
+fn drop_in_background(session: Arc<Session>) {
     match tokio::runtime::Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn_blocking(move || drop(session))),
         Err(_) => drop(session),
@@ -199,7 +199,7 @@ fn drop_aside(session: Arc<Session>) {
 }
 
 /// Reads to the end and keeps the beginning: a stopped reader would stop the remote command.
-async fn capped(output: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
+async fn read_capped(output: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
     let Some(mut output) = output else {
         return Vec::new();
     };
@@ -209,7 +209,7 @@ async fn capped(output: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
         if count == 0 {
             break;
         }
-        let room = KEPT_OUTPUT - kept.len();
+        let room = MAX_OUTPUT - kept.len();
         kept.extend_from_slice(&buffer[..count.min(room)]);
     }
     kept

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::failure;
-use super::front::{self, Front};
+use super::front::{self, LocalEnd};
 use super::meter::Meter;
 use super::shell::quoted;
 use crate::domain::InstanceId;
@@ -59,15 +59,15 @@ impl Tunnels {
 /// The local ends of one rental's tunnel. They close when it is dropped.
 #[derive(Debug)]
 pub(super) struct Tunnel {
-    api: End,
-    inference: End,
+    api: TunnelEnd,
+    inference: TunnelEnd,
     meter: Arc<Meter>,
 }
 
 #[derive(Debug)]
-struct End {
+struct TunnelEnd {
     address: SocketAddr,
-    front: Arc<Front>,
+    front: Arc<LocalEnd>,
     _serving: AbortOnDropHandle<()>,
 }
 
@@ -75,8 +75,8 @@ impl Tunnel {
     fn listen(spec: &TunnelSpec) -> Result<Tunnel, LinkError> {
         let meter = Arc::default();
         Ok(Tunnel {
-            api: End::listen(spec.api_listen, &meter)?,
-            inference: End::listen(spec.inference_listen, &meter)?,
+            api: TunnelEnd::listen(spec.api_listen, &meter)?,
+            inference: TunnelEnd::listen(spec.inference_listen, &meter)?,
             meter,
         })
     }
@@ -95,32 +95,32 @@ impl Tunnel {
         session: &Session,
         spec: &TunnelSpec,
         directory: &Path,
-    ) -> Result<[Route; 2], LinkError> {
+    ) -> Result<[ActiveForward; 2], LinkError> {
         let api = self.api.lead(session, spec.api_port, directory).await?;
         let inference = self
             .inference
             .lead(session, spec.inference_port, directory)
             .await?;
         if let Some(callback) = &spec.callback {
-            lead_back(session, callback).await?;
+            forward_callback(session, callback).await?;
         }
         Ok([api, inference])
     }
 }
 
-impl End {
-    fn listen(address: SocketAddr, meter: &Arc<Meter>) -> Result<End, LinkError> {
+impl TunnelEnd {
+    fn listen(address: SocketAddr, meter: &Arc<Meter>) -> Result<TunnelEnd, LinkError> {
         let listener = bind(address).map_err(|error| LinkError::Listen {
             address: address.to_string(),
             detail: format!("{error}. Another program may use it, or it is not an address of this machine (network_node.api_listen, network_node.inference_listen)"),
         })?;
         let address = listener.local_addr().unwrap_or(address);
-        let front = Arc::new(Front {
+        let front = Arc::new(LocalEnd {
             socket: watch::Sender::new(None),
             meter: meter.clone(),
         });
         let serving = tokio::spawn(front::serve(listener, front.clone()));
-        Ok(End {
+        Ok(TunnelEnd {
             address,
             front,
             _serving: AbortOnDropHandle::new(serving),
@@ -132,7 +132,7 @@ impl End {
         session: &Session,
         port: u16,
         directory: &Path,
-    ) -> Result<Route, LinkError> {
+    ) -> Result<ActiveForward, LinkError> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let socket = directory.join(format!("t{number}"));
@@ -143,16 +143,16 @@ impl End {
                 Socket::new("127.0.0.1", port),
             )
             .await
-            .map_err(|error| failure::lost(&error))?;
+            .map_err(|error| failure::lost_error(&error))?;
         let socket: Arc<Path> = socket.into();
         self.front.socket.send_replace(Some(socket.clone()));
         let front = self.front.clone();
-        Ok(Route { front, socket })
+        Ok(ActiveForward { front, socket })
     }
 }
 
 /// The callback's way back.
-async fn lead_back(session: &Session, callback: &CallbackForward) -> Result<(), LinkError> {
+async fn forward_callback(session: &Session, callback: &CallbackForward) -> Result<(), LinkError> {
     let (host, port) = host_and_port(&callback.target).ok_or_else(|| {
         LinkError::Local(format!(
             "{:?} is not a host and port for the PoC callback",
@@ -169,12 +169,12 @@ async fn lead_back(session: &Session, callback: &CallbackForward) -> Result<(), 
     if forward().await.is_ok() {
         return Ok(());
     }
-    free(session, callback.remote_port).await;
+    free_remote_port(session, callback.remote_port).await;
     forward().await.map_err(|error| {
         LinkError::Lost(format!(
             "the rental's port {} for the PoC callback cannot be had: {}",
             callback.remote_port,
-            failure::lost(&error)
+            failure::lost_error(&error)
         ))
     })
 }
@@ -184,7 +184,7 @@ const FREE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Takes the port from our earlier session. When a link dies in silence, the rental's sshd waits for
 /// it and keeps its port, a quarter of an hour or for good.
-async fn free(session: &Session, port: u16) {
+async fn free_remote_port(session: &Session, port: u16) {
     let command = format!("sh -c {} free-port {port}", quoted(FREE_PORT));
     let mut command = session.raw_command(command);
     let freed = command.stdin(Stdio::null()).stderr(Stdio::null()).output();
@@ -202,12 +202,12 @@ async fn free(session: &Session, port: u16) {
 
 /// An end leads into a session as long as this lives.
 #[derive(Debug)]
-pub(super) struct Route {
-    front: Arc<Front>,
+pub(super) struct ActiveForward {
+    front: Arc<LocalEnd>,
     socket: Arc<Path>,
 }
 
-impl Drop for Route {
+impl Drop for ActiveForward {
     fn drop(&mut self) {
         self.front.socket.send_if_modified(|socket| {
             // Another session's may have taken its place.

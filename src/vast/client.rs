@@ -16,7 +16,7 @@ use crate::domain::{
     Account, CallError, CallErrorKind, Instance, InstanceId, Offer, OfferQuery, RentOrder, Time,
     Usd,
 };
-use crate::http::{HttpClient, HttpReply, HttpRequest, join, words_of};
+use crate::http::{HttpClient, HttpReply, HttpRequest, join, error_message};
 use crate::ports::{Market, RentError};
 
 /// More than this many of the cheapest offers nobody needs: a page takes six seconds, and offers
@@ -334,7 +334,7 @@ fn refused_in_body(
         what: what.into(),
         kind: CallErrorKind::Refused,
         status: Some(reply.status),
-        detail: words_of(&reply.body, Some(key)),
+        detail: error_message(&reply.body, Some(key)),
     })
 }
 

@@ -130,7 +130,7 @@ fn a_sequence_without_an_end_hides_no_other_line() {
 fn a_sequence_that_goes_on_for_ever_is_given_up_and_takes_no_more_memory() {
     let mut sanitizer = Sanitizer::new();
     sanitizer.feed(at(), b"\x1b]");
-    sanitizer.feed(at(), &vec![b'x'; LONGEST_SEQUENCE - 2]);
+    sanitizer.feed(at(), &vec![b'x'; MAX_SEQUENCE - 2]);
     assert_eq!(sanitizer.live(at()), None);
     sanitizer.feed(at(), b"seen again");
     let live = sanitizer.live(at()).as_ref().map(text);
@@ -139,11 +139,11 @@ fn a_sequence_that_goes_on_for_ever_is_given_up_and_takes_no_more_memory() {
 
 #[test]
 fn how_a_long_line_is_cut_changes_nothing() {
-    let bytes = "\u{20ac}".repeat(LONGEST_SEQUENCE).into_bytes();
+    let bytes = "\u{20ac}".repeat(MAX_SEQUENCE).into_bytes();
     for begin in [b"\x1b]".as_slice(), b"\x1b]x", b"\x1b]xy"] {
         let all = [begin, &bytes, b"\n"].concat();
         let mut sanitizer = Sanitizer::new();
-        let pieces = all.chunks(LONGEST_SEQUENCE / 3 + 1);
+        let pieces = all.chunks(MAX_SEQUENCE / 3 + 1);
         let lines: Vec<_> = pieces
             .flat_map(|piece| sanitizer.feed(at(), piece))
             .collect();
@@ -173,7 +173,7 @@ fn characters_that_turn_text_around_are_dropped() {
 
 #[test]
 fn an_endless_line_is_cut_and_says_so() {
-    let mut bytes = vec![b'x'; LONGEST_LINE + 10];
+    let mut bytes = vec![b'x'; MAX_LINE + 10];
     bytes.push(b'\n');
     assert!(texts(&bytes)[0].ends_with("… 10 more characters"));
 }
