@@ -1,4 +1,4 @@
-//! Who may ask.
+//! Which callers are admitted.
 
 use std::net::IpAddr;
 
@@ -9,45 +9,47 @@ use sha2::{Digest, Sha256};
 
 use crate::config::CallerRules;
 
-/// Why somebody may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
-    UnknownAddress,
+pub(super) enum AccessError {
+    AddressNotAllowed,
     WrongToken,
 }
 
-impl Refusal {
+impl AccessError {
     pub fn status(self) -> StatusCode {
         match self {
-            Refusal::UnknownAddress => StatusCode::FORBIDDEN,
-            Refusal::WrongToken => StatusCode::UNAUTHORIZED,
+            AccessError::AddressNotAllowed => StatusCode::FORBIDDEN,
+            AccessError::WrongToken => StatusCode::UNAUTHORIZED,
         }
     }
 
-    pub fn words(self) -> &'static str {
+    pub fn message(self) -> &'static str {
         match self {
-            Refusal::UnknownAddress => "this address may not ask here",
-            Refusal::WrongToken => "the bearer token is missing or wrong",
+            AccessError::AddressNotAllowed => "this address is not allowed",
+            AccessError::WrongToken => "the bearer token is missing or wrong",
         }
     }
 }
 
-/// Where a caller is.
+/// Where a request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// On this machine, to see how the proxy is: the networks are about who may use it.
-    Here,
-    At(IpAddr),
+pub(super) enum Origin {
+    /// This machine, for the operator's routes: the allowed networks do not apply.
+    Local,
+    Remote(IpAddr),
 }
 
-/// Whether a caller may ask.
-pub(super) fn admit(rules: &CallerRules, from: Place, headers: &HeaderMap) -> Result<(), Refusal> {
-    if let Place::At(from) = from {
-        // An IPv4 caller of an IPv6 socket shows as a mapped address.
+pub(super) fn check_access(
+    rules: &CallerRules,
+    from: Origin,
+    headers: &HeaderMap,
+) -> Result<(), AccessError> {
+    if let Origin::Remote(from) = from {
+        // An IPv6 socket reports an IPv4 caller as a mapped address.
         let from = from.to_canonical();
         let networks = &rules.networks;
         if !networks.is_empty() && !networks.iter().any(|network| network.contains(&from)) {
-            return Err(Refusal::UnknownAddress);
+            return Err(AccessError::AddressNotAllowed);
         }
     }
     let Some(token) = &rules.token else {
@@ -56,11 +58,11 @@ pub(super) fn admit(rules: &CallerRules, from: Place, headers: &HeaderMap) -> Re
     let given = headers
         .get(AUTHORIZATION)
         .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-    // Hashes, so that the time of the comparison tells nothing of the token.
+    // Hashes are compared, so that timing reveals nothing about the token.
     let digest = |text: &[u8]| Sha256::digest(text);
     match given {
         Some(given) if digest(given) == digest(token.expose_secret().as_bytes()) => Ok(()),
-        _ => Err(Refusal::WrongToken),
+        _ => Err(AccessError::WrongToken),
     }
 }
 
@@ -75,40 +77,47 @@ mod tests {
         }
     }
 
-    fn bearing(token: &str) -> HeaderMap {
+    fn with_token(token: &str) -> HeaderMap {
         let value = format!("Bearer {token}").parse().unwrap();
         HeaderMap::from_iter([(AUTHORIZATION, value)])
     }
 
     #[test]
-    fn without_rules_everybody_may_ask() {
-        let from = Place::At("203.0.113.7".parse().unwrap());
-        assert_eq!(admit(&rules(&[], None), from, &HeaderMap::new()), Ok(()));
+    fn without_rules_everybody_is_admitted() {
+        let from = Origin::Remote("203.0.113.7".parse().unwrap());
+        let result = check_access(&rules(&[], None), from, &HeaderMap::new());
+        assert_eq!(result, Ok(()));
     }
 
     #[test]
-    fn only_the_named_networks_may_ask() {
+    fn only_allowed_networks_are_admitted() {
         let rules = rules(&["172.16.0.0/12", "10.0.0.5/32"], None);
-        for (from, may) in [
+        for (from, allowed) in [
             ("172.17.0.3", true),
             ("::ffff:172.17.0.3", true),
             ("10.0.0.5", true),
             ("10.0.0.6", false),
             ("2001:db8::1", false),
         ] {
-            let place = Place::At(from.parse().unwrap());
-            let answer = admit(&rules, place, &HeaderMap::new());
-            assert_eq!(answer.is_ok(), may, "{from}: {answer:?}");
+            let origin = Origin::Remote(from.parse().unwrap());
+            let result = check_access(&rules, origin, &HeaderMap::new());
+            assert_eq!(result.is_ok(), allowed, "{from}: {result:?}");
         }
-        assert_eq!(admit(&rules, Place::Here, &HeaderMap::new()), Ok(()));
+        let local = check_access(&rules, Origin::Local, &HeaderMap::new());
+        assert_eq!(local, Ok(()));
     }
 
     #[test]
-    fn only_the_right_token_opens() {
-        let (rules, from) = (rules(&[], Some("open sesame")), Place::Here);
-        assert_eq!(admit(&rules, from, &bearing("open sesame")), Ok(()));
-        for headers in [HeaderMap::new(), bearing("open"), bearing("open sesame!")] {
-            assert_eq!(admit(&rules, from, &headers), Err(Refusal::WrongToken));
+    fn wrong_tokens_are_rejected() {
+        let (rules, from) = (rules(&[], Some("open sesame")), Origin::Local);
+        let check = |headers: HeaderMap| check_access(&rules, from, &headers);
+        assert_eq!(check(with_token("open sesame")), Ok(()));
+        for headers in [
+            HeaderMap::new(),
+            with_token("open"),
+            with_token("open sesame!"),
+        ] {
+            assert_eq!(check(headers), Err(AccessError::WrongToken));
         }
     }
 }

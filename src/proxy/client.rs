@@ -1,4 +1,4 @@
-//! Asks the proxy, a process of its own, how it is.
+//! Reads the status of the proxy, which is another process.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -7,36 +7,35 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use url::Url;
 
-use super::figures;
+use super::route::STATUS_PATH;
 use crate::config::ProxyConfig;
 use crate::domain::{CallError, CallErrorKind, ProxyFigures};
 use crate::http::{HttpClient, HttpRequest};
 use crate::ports::InferenceProxy;
 
-/// It is on this machine.
+/// Short: the proxy is on this machine.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The inference proxy, as the engine sees it.
+/// A client of the inference proxy.
 #[derive(Debug)]
 pub struct ProxyClient {
     http: HttpClient,
-    at: SocketAddr,
+    address: SocketAddr,
     token: Option<SecretString>,
 }
 
 impl ProxyClient {
-    /// A client of the proxy with these settings.
     pub fn new(http: HttpClient, config: &ProxyConfig) -> ProxyClient {
         ProxyClient {
             http,
-            at: reached(config.listen),
+            address: local_address(config.listen),
             token: config.callers.token.clone(),
         }
     }
 }
 
-/// Where a listener on this machine is reached from this machine.
-fn reached(listen: SocketAddr) -> SocketAddr {
+/// The address under which this machine reaches its own listener.
+fn local_address(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -48,12 +47,12 @@ fn reached(listen: SocketAddr) -> SocketAddr {
 #[async_trait]
 impl InferenceProxy for ProxyClient {
     fn address(&self) -> SocketAddr {
-        self.at
+        self.address
     }
 
     async fn figures(&self) -> Result<ProxyFigures, CallError> {
-        let what = format!("ask the inference proxy at {}", self.at);
-        let url = format!("http://{}{}", self.at, figures::PATH);
+        let what = format!("read the status of the inference proxy at {}", self.address);
+        let url = format!("http://{}{}", self.address, STATUS_PATH);
         let url = Url::parse(&url).map_err(|error| CallError {
             kind: CallErrorKind::Malformed,
             what: what.clone(),
@@ -74,13 +73,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proxy_that_listens_everywhere_is_asked_on_loopback() {
+    fn wildcard_listener_is_reached_on_loopback() {
         for (listen, at) in [
             ("0.0.0.0:5000", "127.0.0.1:5000"),
             ("[::]:5000", "[::1]:5000"),
             ("10.0.0.2:5000", "10.0.0.2:5000"),
         ] {
-            assert_eq!(reached(listen.parse().unwrap()), at.parse().unwrap());
+            assert_eq!(local_address(listen.parse().unwrap()), at.parse().unwrap());
         }
     }
 }

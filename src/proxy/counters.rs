@@ -1,38 +1,39 @@
-//! What outlives a restart: whether inference is up, and what was answered.
+//! What survives a restart: whether inference is up, and counters.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::atomic_file;
-use crate::domain::Serving;
 use serde::{Deserialize, Serialize};
 
-/// Kept in one small file.
-pub(super) struct Memory {
+use crate::atomic_file;
+use crate::domain::Serving;
+
+/// The counters and the file that they are persisted in.
+pub(super) struct CounterFile {
     file: PathBuf,
-    kept: Mutex<Kept>,
-    /// Held while the file is written: what was copied first is not written last.
+    counters: Mutex<Counters>,
+    /// Held while the file is written, so that an older snapshot never replaces a newer one.
     writing: Mutex<()>,
 }
 
-/// All of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Kept {
-    /// What the Network Node asked for last.
-    pub service: Serving,
+pub(super) struct Counters {
+    /// What the Network Node requested last.
+    #[serde(rename = "service")]
+    pub serving: Serving,
     /// By endpoint and HTTP status.
-    pub answers: BTreeMap<String, BTreeMap<u16, u64>>,
-    /// By upstream.
+    #[serde(rename = "answers")]
+    pub replies: BTreeMap<String, BTreeMap<u16, u64>>,
     pub upstreams: BTreeMap<String, Attempts>,
-    /// Of answers, in bytes.
+    /// Bytes of replies.
     pub sent: u64,
-    /// Answers that the caller did not wait for, or that broke off.
+    /// Replies that broke off or that the caller abandoned.
     pub unfinished: u64,
 }
 
-/// What became of requests to an upstream.
+/// Requests to an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Attempts {
@@ -40,11 +41,11 @@ pub(super) struct Attempts {
     pub failed: u64,
 }
 
-impl Default for Kept {
-    fn default() -> Kept {
-        Kept {
-            service: Serving::Up,
-            answers: BTreeMap::new(),
+impl Default for Counters {
+    fn default() -> Counters {
+        Counters {
+            serving: Serving::Up,
+            replies: BTreeMap::new(),
             upstreams: BTreeMap::new(),
             sent: 0,
             unfinished: 0,
@@ -52,102 +53,111 @@ impl Default for Kept {
     }
 }
 
-impl Memory {
-    /// What the last process left. A file that cannot be read is put aside, not overwritten: to serve
-    /// is worth more than to count.
-    pub fn open(file: &Path) -> Memory {
-        let kept = match atomic_file::read(file) {
-            Ok(kept) => kept,
+impl Counters {
+    /// Replies with a status of one class: 2 for 200 to 299.
+    pub fn replies_of_class(&self, class: u16) -> u64 {
+        let statuses = self.replies.values().flatten();
+        let of_class = statuses.filter(|(status, _)| **status / 100 == class);
+        of_class.map(|(_, count)| count).sum()
+    }
+}
+
+impl CounterFile {
+    /// Restores the counters. A damaged file is moved aside and counting starts at zero: serving
+    /// matters more.
+    pub fn open(file: &Path) -> CounterFile {
+        let counters = match atomic_file::read(file) {
+            Ok(counters) => counters,
             Err(error) => {
                 let aside = file.with_extension("damaged");
                 tracing::warn!(
-                    "the proxy's counters are lost: {}: {error}; put aside as {}",
+                    "the proxy's counters are lost: cannot read {}: {error}; moved to {}",
                     file.display(),
                     aside.display()
                 );
                 let _ = std::fs::rename(file, aside);
-                Kept::default()
+                Counters::default()
             }
         };
-        Memory {
+        CounterFile {
             file: file.to_owned(),
-            kept: Mutex::new(kept),
+            counters: Mutex::new(counters),
             writing: Mutex::default(),
         }
     }
 
-    pub fn service(&self) -> Serving {
-        self.kept().service
+    pub fn serving(&self) -> Serving {
+        self.lock().serving
     }
 
-    /// Written at once: a restart must not serve what the Network Node has stopped.
-    pub fn set_service(&self, service: Serving) {
-        self.kept().service = service;
-        self.save();
+    /// Persisted at once: a restart must not serve what the Network Node has stopped.
+    pub fn set_serving(&self, serving: Serving) {
+        self.lock().serving = serving;
+        self.persist();
     }
 
-    pub fn answered(&self, endpoint: &str, status: u16) {
-        let mut kept = self.kept();
-        let of_endpoint = match kept.answers.get_mut(endpoint) {
-            Some(known) => known,
-            None => kept.answers.entry(endpoint.to_owned()).or_default(),
+    pub fn record_reply(&self, endpoint: &str, status: u16) {
+        let mut counters = self.lock();
+        let of_endpoint = match counters.replies.get_mut(endpoint) {
+            Some(statuses) => statuses,
+            None => counters.replies.entry(endpoint.to_owned()).or_default(),
         };
         *of_endpoint.entry(status).or_default() += 1;
     }
 
-    pub fn attempted(&self, upstream: &str, count: impl FnOnce(&mut Attempts)) {
-        let mut kept = self.kept();
-        match kept.upstreams.get_mut(upstream) {
-            Some(known) => count(known),
-            None => count(kept.upstreams.entry(upstream.to_owned()).or_default()),
+    pub fn record_attempt(&self, upstream: &str, count: impl FnOnce(&mut Attempts)) {
+        let mut counters = self.lock();
+        match counters.upstreams.get_mut(upstream) {
+            Some(attempts) => count(attempts),
+            None => count(counters.upstreams.entry(upstream.to_owned()).or_default()),
         }
     }
 
-    pub fn sent(&self, bytes: u64, end: End) {
-        let mut kept = self.kept();
-        kept.sent += bytes;
-        if end != End::Whole {
-            kept.unfinished += 1;
+    pub fn record_body(&self, bytes: u64, end: BodyEnd) {
+        let mut counters = self.lock();
+        counters.sent += bytes;
+        if end != BodyEnd::Complete {
+            counters.unfinished += 1;
         }
     }
 
-    pub fn copy(&self) -> Kept {
-        self.kept().clone()
+    pub fn snapshot(&self) -> Counters {
+        self.lock().clone()
     }
 
-    /// A disk that is full costs counts, never an answer.
-    pub fn save(&self) {
+    /// A full disk costs counts, never a reply.
+    pub fn persist(&self) {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = self.copy();
-        if let Err(error) = atomic_file::write(&self.file, &kept) {
+        if let Err(error) = atomic_file::write(&self.file, &self.snapshot()) {
             tracing::warn!(
-                "the proxy's counters are not saved: {}: {error}",
+                "the proxy's counters are not saved: cannot write {}: {error}",
                 self.file.display()
             );
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Counters> {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How an answer ended.
+/// How a reply's body ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    Whole,
+pub(super) enum BodyEnd {
+    Complete,
     /// The upstream broke off.
     Broken,
-    /// The caller was gone.
+    /// The caller disconnected.
     Abandoned,
 }
 
-impl End {
+impl BodyEnd {
+    /// In the access log.
     pub fn name(self) -> &'static str {
         match self {
-            End::Whole => "whole",
-            End::Broken => "broken",
-            End::Abandoned => "abandoned",
+            BodyEnd::Complete => "whole",
+            BodyEnd::Broken => "broken",
+            BodyEnd::Abandoned => "abandoned",
         }
     }
 }
@@ -157,30 +167,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_kept_is_there_after_a_restart() {
-        let place = tempfile::tempdir().unwrap();
-        let file = place.path().join("state/proxy.json");
-        let memory = Memory::open(&file);
-        assert_eq!(memory.service(), Serving::Up);
-        memory.answered("chat/completions", 200);
-        memory.attempted("a", |attempts| attempts.failed += 1);
-        memory.sent(10, End::Abandoned);
-        memory.set_service(Serving::Stopped);
+    fn counters_survive_a_restart() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("state/proxy.json");
+        let file = CounterFile::open(&path);
+        assert_eq!(file.serving(), Serving::Up);
+        file.record_reply("chat/completions", 200);
+        file.record_attempt("a", |attempts| attempts.failed += 1);
+        file.record_body(10, BodyEnd::Abandoned);
+        file.set_serving(Serving::Stopped);
 
-        let again = Memory::open(&file);
-        assert_eq!(again.service(), Serving::Stopped);
-        assert_eq!(again.copy(), memory.copy());
-        assert_eq!(again.copy().answers["chat/completions"][&200], 1);
+        let restarted = CounterFile::open(&path);
+        assert_eq!(restarted.serving(), Serving::Stopped);
+        assert_eq!(restarted.snapshot(), file.snapshot());
+        assert_eq!(restarted.snapshot().replies["chat/completions"][&200], 1);
     }
 
     #[test]
-    fn a_damaged_file_is_put_aside_and_the_proxy_serves() {
-        let place = tempfile::tempdir().unwrap();
-        let file = place.path().join("proxy.json");
-        std::fs::write(&file, "{\"service\": \"up").unwrap();
-        let memory = Memory::open(&file);
-        assert_eq!(memory.copy(), Kept::default());
-        let aside = std::fs::read_to_string(file.with_extension("damaged")).unwrap();
+    fn damaged_file_is_moved_aside() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("proxy.json");
+        std::fs::write(&path, "{\"service\": \"up").unwrap();
+        let file = CounterFile::open(&path);
+        assert_eq!(file.snapshot(), Counters::default());
+        let aside = std::fs::read_to_string(path.with_extension("damaged")).unwrap();
         assert_eq!(aside, "{\"service\": \"up");
     }
 }

@@ -1,4 +1,4 @@
-//! The proxy's figures in the `OpenMetrics` text format.
+//! The proxy's metrics in the `OpenMetrics` text format.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,58 +12,58 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::time::Instant;
 
-use super::Proxy;
 use super::reply::{self, Reply};
+use super::shared::Proxy;
 use crate::domain::Serving;
 
 /// The media type of the `OpenMetrics` text format.
 pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-pub(super) fn answer(proxy: &Arc<Proxy>) -> Reply {
+pub(super) fn reply(proxy: &Arc<Proxy>) -> Reply {
     let mut registry = Registry::with_prefix("pocpit_proxy");
-    let first_byte = "From the request to the first byte of its answer";
+    let first_byte = "Time from the request to the first byte of its reply";
     registry.register_with_unit(
         "first_byte",
         first_byte,
         Unit::Seconds,
         proxy.first_byte.clone(),
     );
-    registry.register_collector(Box::new(Figures(Arc::clone(proxy))));
+    registry.register_collector(Box::new(ProxyMetrics(Arc::clone(proxy))));
     let mut page = String::new();
     match text::encode(&mut page, &registry) {
         Ok(()) => reply::text(OPENMETRICS, page),
         Err(error) => {
-            tracing::warn!("the proxy's metrics cannot be written: {error}");
+            tracing::warn!("cannot encode the proxy's metrics: {error}");
             let status = StatusCode::INTERNAL_SERVER_ERROR;
-            reply::error(status, "the metrics cannot be written")
+            reply::error(status, "cannot encode the metrics")
         }
     }
 }
 
-struct Figures(Arc<Proxy>);
+struct ProxyMetrics(Arc<Proxy>);
 
-impl fmt::Debug for Figures {
+impl fmt::Debug for ProxyMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Figures")
+        f.write_str("ProxyMetrics")
     }
 }
 
-impl Collector for Figures {
+impl Collector for ProxyMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let (proxy, kept, now) = (&self.0, self.0.memory.copy(), Instant::now());
+        let (proxy, counters, now) = (&self.0, self.0.counters.snapshot(), Instant::now());
 
-        let up = i64::from(kept.service == Serving::Up);
-        let what = "1 while the Network Node wants inference served";
+        let up = i64::from(counters.serving == Serving::Up);
+        let what = "1 if the Network Node wants inference served";
         let family = encoder.encode_descriptor("up", what, None, MetricType::Gauge)?;
         ConstGauge::new(up).encode(family)?;
 
-        let what = "Requests under way";
+        let what = "Requests in flight";
         let family = encoder.encode_descriptor("in_flight", what, None, MetricType::Gauge)?;
-        ConstGauge::new(i64::try_from(proxy.under_way()).unwrap_or(i64::MAX)).encode(family)?;
+        ConstGauge::new(i64::try_from(proxy.in_flight()).unwrap_or(i64::MAX)).encode(family)?;
 
-        let what = "Requests answered";
+        let what = "Replies by endpoint and status";
         let mut family = encoder.encode_descriptor("answers", what, None, MetricType::Counter)?;
-        for (endpoint, statuses) in &kept.answers {
+        for (endpoint, statuses) in &counters.replies {
             for (status, count) in statuses {
                 let labels = [
                     ("endpoint", endpoint.clone()),
@@ -73,29 +73,29 @@ impl Collector for Figures {
             }
         }
 
-        let what = "Answers that broke off or that the caller did not wait for";
+        let what = "Replies that broke off or were abandoned by the caller";
         let family = encoder.encode_descriptor("unfinished", what, None, MetricType::Counter)?;
-        ConstCounter::new(kept.unfinished).encode(family)?;
+        ConstCounter::new(counters.unfinished).encode(family)?;
 
-        let what = "Bytes of answers";
+        let what = "Bytes of replies";
         let sent =
             encoder.encode_descriptor("sent", what, Some(&Unit::Bytes), MetricType::Counter)?;
-        ConstCounter::new(kept.sent).encode(sent)?;
+        ConstCounter::new(counters.sent).encode(sent)?;
 
         let what = "Requests that an upstream answered or failed";
         let mut family = encoder.encode_descriptor("attempts", what, None, MetricType::Counter)?;
-        for (upstream, attempts) in &kept.upstreams {
+        for (upstream, attempts) in &counters.upstreams {
             for (outcome, count) in [("answered", attempts.answered), ("failed", attempts.failed)] {
                 let labels = [("upstream", upstream.as_str()), ("outcome", outcome)];
                 ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
             }
         }
 
-        let what = "1 while the upstream is asked in its turn, 0 while it rests after a failure";
+        let what = "1 if the upstream is healthy, 0 during its cooldown after a failure";
         let mut family =
             encoder.encode_descriptor("upstream_well", what, None, MetricType::Gauge)?;
         for upstream in &proxy.upstreams {
-            let well = i64::from(upstream.rests_until(now).is_none());
+            let well = i64::from(upstream.cooldown_until(now).is_none());
             let labels = [("upstream", &**upstream.name())];
             ConstGauge::new(well).encode(family.encode_family(&labels)?)?;
         }

@@ -1,4 +1,4 @@
-//! Answers: our own, and an upstream's that is passed on.
+//! Replies: the proxy's own, and an upstream's that is streamed.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,34 +10,32 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
-use super::connections::AskError;
-use super::forward::Passing;
+use super::response_body::StreamingBody;
+use super::upstream_client::UpstreamError;
 
-/// An answer to a caller.
-pub(super) type Reply = Response<Body>;
+pub(super) type Reply = Response<ReplyBody>;
 
-/// What is in it.
-pub(super) enum Body {
-    Ours(Full<Bytes>),
-    Passing(Passing),
+pub(super) enum ReplyBody {
+    Own(Full<Bytes>),
+    Streaming(StreamingBody),
 }
 
 pub(super) fn text(kind: &'static str, text: String) -> Reply {
-    let mut reply = Response::new(Body::Ours(Full::new(text.into())));
+    let mut reply = Response::new(ReplyBody::Own(Full::new(text.into())));
     let kind = HeaderValue::from_static(kind);
     reply.headers_mut().insert(CONTENT_TYPE, kind);
     reply
 }
 
 pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Reply {
-    // What is answered here has only text for keys: it can be written.
+    // Cannot fail: all keys are strings.
     let body = serde_json::to_string(body).unwrap_or_default();
     let mut reply = text("application/json", body);
     *reply.status_mut() = status;
     reply
 }
 
-/// An error in the form that clients of `OpenAI`'s API read.
+/// An error as `OpenAI`'s API returns it.
 pub(super) fn error(status: StatusCode, message: &str) -> Reply {
     let body =
         json!({"error": {"message": message, "type": kind(status), "code": status.as_u16()}});
@@ -56,33 +54,33 @@ fn kind(status: StatusCode) -> &'static str {
     }
 }
 
-impl hyper::body::Body for Body {
+impl hyper::body::Body for ReplyBody {
     type Data = Bytes;
-    type Error = AskError;
+    type Error = UpstreamError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, AskError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         match self.get_mut() {
-            Body::Ours(body) => Pin::new(body)
+            ReplyBody::Own(body) => Pin::new(body)
                 .poll_frame(context)
                 .map_err(|never| match never {}),
-            Body::Passing(body) => Pin::new(body).poll_frame(context),
+            ReplyBody::Streaming(body) => Pin::new(body).poll_frame(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Body::Ours(body) => body.is_end_stream(),
-            Body::Passing(body) => body.is_end_stream(),
+            ReplyBody::Own(body) => body.is_end_stream(),
+            ReplyBody::Streaming(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Body::Ours(body) => body.size_hint(),
-            Body::Passing(body) => body.size_hint(),
+            ReplyBody::Own(body) => body.size_hint(),
+            ReplyBody::Streaming(body) => body.size_hint(),
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The proxy between a caller and an upstream, all on loopback.
+//! The proxy between a caller and an upstream, on loopback.
 
-mod as_a_node;
-mod hardships;
+mod mlnode_api;
+mod shutdown;
+mod stalls;
 
 use std::future::pending;
 use std::net::SocketAddr;
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use super::*;
-use crate::config::{CallerRules, FieldRules, SignatureRule, TransferConfig, UpstreamConfig};
+use crate::config::{AccessLog, CallerRules, FieldRules, SignatureRule, TransferConfig, UpstreamConfig};
 use crate::domain::{Hardware, NodeId, Serving, UpstreamHealth};
 use crate::ports::InferenceProxy as _;
 
@@ -25,12 +26,11 @@ struct Served {
     base: String,
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<io::Result<()>>,
-    /// Where its state is kept.
-    place: tempfile::TempDir,
+    scratch: tempfile::TempDir,
 }
 
 impl Served {
-    /// The value of a metric with exactly these labels; none when it is not there.
+    /// The value of a metric with exactly these labels.
     async fn metric(&self, name: &str) -> Option<f64> {
         let reply = caller().get(format!("{}/metrics", self.base)).send().await;
         let page = reply.unwrap().text().await.unwrap();
@@ -46,7 +46,7 @@ async fn listen() -> (TcpListener, String) {
     (listener, base)
 }
 
-fn config(upstream: &str, places: u32, wait: Duration) -> ProxyConfig {
+pub(super) fn config(upstream: &str, max_concurrent: u32, request_timeout: Duration) -> ProxyConfig {
     ProxyConfig {
         node_id: NodeId("proxy".into()),
         host: "10.0.0.2".into(),
@@ -54,15 +54,15 @@ fn config(upstream: &str, places: u32, wait: Duration) -> ProxyConfig {
         poc_port: 8080,
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         model: "net/Model".into(),
-        upstream: named(upstream, "their-model"),
+        upstream: upstream_config(upstream, "their-model"),
         fallbacks: Vec::new(),
         fields: FieldRules::default(),
         callers: CallerRules::default(),
         transfer: None,
         access_log: AccessLog::Requests,
         max_body: 100_000,
-        max_concurrent: places,
-        request_timeout: wait,
+        max_concurrent,
+        request_timeout,
         hardware: Hardware {
             name: "none".into(),
             count: 1,
@@ -70,7 +70,7 @@ fn config(upstream: &str, places: u32, wait: Duration) -> ProxyConfig {
     }
 }
 
-fn named(url: &str, model: &str) -> UpstreamConfig {
+fn upstream_config(url: &str, model: &str) -> UpstreamConfig {
     UpstreamConfig {
         url: url.parse().unwrap(),
         key: KEY.to_owned().into(),
@@ -78,13 +78,13 @@ fn named(url: &str, model: &str) -> UpstreamConfig {
     }
 }
 
-async fn proxy(upstream: &str, places: u32, wait: Duration) -> Served {
-    start(config(upstream, places, wait)).await
+async fn proxy(upstream: &str, max_concurrent: u32, request_timeout: Duration) -> Served {
+    start(config(upstream, max_concurrent, request_timeout)).await
 }
 
 async fn start(config: ProxyConfig) -> Served {
-    let place = tempfile::tempdir().unwrap();
-    let file = place.path().join(STATE_FILE);
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join(STATE_FILE);
     let (listener, base) = listen().await;
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
@@ -97,7 +97,7 @@ async fn start(config: ProxyConfig) -> Served {
         base,
         stop,
         task,
-        place,
+        scratch,
     }
 }
 
@@ -118,10 +118,10 @@ async fn ask(base: &str, path: &str, model: &str) -> reqwest::Response {
     call.send().await.unwrap()
 }
 
-const LONG: Duration = Duration::from_secs(30);
+pub(super) const LONG: Duration = Duration::from_secs(30);
 
 #[tokio::test]
-async fn a_request_goes_up_with_their_model_and_our_key() {
+async fn upstream_gets_its_model_and_our_key() {
     let echo = |headers: HeaderMap, body: String| async move {
         let key = headers["authorization"].to_str().unwrap().to_owned();
         json!({"key": key, "body": serde_json::from_str::<Value>(&body).unwrap()}).to_string()
@@ -130,15 +130,15 @@ async fn a_request_goes_up_with_their_model_and_our_key() {
     for base in [up.clone(), format!("{up}/v1"), format!("{up}/v1/")] {
         let served = proxy(&base, 1, LONG).await;
         let reply = ask(&served.base, "/v3.0.8/v1/chat/completions", "net/Model").await;
-        let seen: Value = reply.json().await.unwrap();
-        assert_eq!(seen["key"], format!("Bearer {KEY}"));
+        let sent: Value = reply.json().await.unwrap();
+        assert_eq!(sent["key"], format!("Bearer {KEY}"));
         let expected = json!({"model": "their-model", "seed": 7, "return_token_ids": true});
-        assert_eq!(seen["body"], expected);
+        assert_eq!(sent["body"], expected);
     }
 }
 
 #[tokio::test]
-async fn a_stream_comes_through_piece_by_piece_and_a_lost_caller_frees_the_place() {
+async fn stream_is_unbuffered_and_disconnect_frees_permit() {
     let (pieces, source) = mpsc::unbounded_channel::<Bytes>();
     let source = Arc::new(std::sync::Mutex::new(Some(source)));
     let stream = move || async move {
@@ -156,7 +156,7 @@ async fn a_stream_comes_through_piece_by_piece_and_a_lost_caller_frees_the_place
     let mut first = ask(&served.base, "/v1/completions", "net/Model")
         .await
         .bytes_stream();
-    // The second piece is not even made before the first has arrived.
+    // The second piece is only made after the first has arrived.
     assert_eq!(first.next().await.unwrap().unwrap(), "data: 1\n\n");
     let second = ask(&served.base, "/v1/completions", "net/Model").await;
     assert_eq!(second.status(), StatusCode::TOO_MANY_REQUESTS);
@@ -166,7 +166,7 @@ async fn a_stream_comes_through_piece_by_piece_and_a_lost_caller_frees_the_place
     drop(first);
     tokio::time::timeout(LONG, pieces.closed())
         .await
-        .expect("the upstream hears that the caller is gone");
+        .expect("the upstream sees the disconnect");
     let mut third = ask(&served.base, "/v1/completions", "net/Model").await;
     while third.status() == StatusCode::TOO_MANY_REQUESTS {
         third = ask(&served.base, "/v1/completions", "net/Model").await;
@@ -175,7 +175,7 @@ async fn a_stream_comes_through_piece_by_piece_and_a_lost_caller_frees_the_place
 }
 
 #[tokio::test]
-async fn errors_of_the_upstream_are_told_without_the_key() {
+async fn upstream_errors_do_not_leak_the_key() {
     for (theirs, ours) in [(401, 502), (500, 502), (429, 429), (422, 400), (302, 502)] {
         let refuse =
             move || async move { (StatusCode::from_u16(theirs).unwrap(), format!("bad {KEY}")) };
@@ -193,7 +193,7 @@ async fn errors_of_the_upstream_are_told_without_the_key() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_is_silent_or_gone_is_an_error_in_time() {
+async fn silent_or_missing_upstream_is_an_error() {
     let silent = || async { std::future::pending::<String>().await };
     let up = upstream(Router::new().route("/v1/completions", post(silent))).await;
     let served = proxy(&up, 1, Duration::from_millis(20)).await;
@@ -208,7 +208,7 @@ async fn an_upstream_that_is_silent_or_gone_is_an_error_in_time() {
 }
 
 #[tokio::test]
-async fn requests_that_cannot_be_served_never_reach_the_upstream() {
+async fn invalid_requests_never_reach_the_upstream() {
     let served = proxy("http://127.0.0.1:1", 1, LONG).await;
     let other = ask(&served.base, "/v1/completions", "other/Model").await;
     assert_eq!(other.status(), StatusCode::BAD_REQUEST);
@@ -220,7 +220,7 @@ async fn requests_that_cannot_be_served_never_reach_the_upstream() {
 }
 
 #[tokio::test]
-async fn an_end_lets_the_answer_under_way_finish() {
+async fn shutdown_finishes_replies_in_flight() {
     let (go, wait) = oneshot::channel::<()>();
     let wait = Arc::new(std::sync::Mutex::new(Some(wait)));
     let (arrived, mut at_upstream) = mpsc::unbounded_channel();
@@ -241,7 +241,7 @@ async fn an_end_lets_the_answer_under_way_finish() {
     served.task.await.unwrap().unwrap();
 }
 
-/// An upstream that says what it was asked, and with which model.
+/// An upstream that returns the request's body.
 async fn echoing() -> String {
     let echo = |body: String| async move { body };
     let app = Router::new()
@@ -256,12 +256,12 @@ async fn failing(status: u16) -> String {
 }
 
 #[tokio::test]
-async fn when_an_upstream_fails_the_next_one_answers_and_is_asked_first_from_then_on() {
+async fn fallback_answers_and_is_preferred_during_cooldown() {
     let (listener, gone) = listen().await;
     drop(listener);
     for first in [gone, failing(500).await, failing(401).await] {
         let mut config = config(&first, 1, LONG);
-        config.fallbacks = vec![named(&echoing().await, "model-of-the-second")];
+        config.fallbacks = vec![upstream_config(&echoing().await, "model-of-the-second")];
         let served = start(config).await;
         for _ in 0..2 {
             let reply = ask(&served.base, "/v1/completions", "net/Model").await;
@@ -269,10 +269,12 @@ async fn when_an_upstream_fails_the_next_one_answers_and_is_asked_first_from_the
             let asked: Value = reply.json().await.unwrap();
             assert_eq!(asked["model"], "model-of-the-second");
         }
-        // Two at one host are counted by themselves.
+        // Two upstreams on one host are counted separately.
         let attempts = |upstream: &str, outcome: &str| {
             let labels = format!("{{upstream=\"{upstream}\",outcome=\"{outcome}\"}}");
-            served_metric(&served, format!("pocpit_proxy_attempts_total{labels}"))
+            let name = format!("pocpit_proxy_attempts_total{labels}");
+            let served = &served;
+            async move { served.metric(&name).await }
         };
         assert_eq!(attempts("127.0.0.1", "failed").await, Some(1.0));
         assert_eq!(attempts("127.0.0.1", "answered").await, Some(0.0));
@@ -281,21 +283,17 @@ async fn when_an_upstream_fails_the_next_one_answers_and_is_asked_first_from_the
     }
 }
 
-async fn served_metric(served: &Served, name: String) -> Option<f64> {
-    served.metric(&name).await
-}
-
 #[tokio::test]
-async fn a_request_that_is_wrong_is_asked_of_nobody_else() {
+async fn rejected_request_is_not_tried_elsewhere() {
     let mut config = config(&failing(422).await, 1, LONG);
-    config.fallbacks = vec![named(&echoing().await, "model-of-the-second")];
+    config.fallbacks = vec![upstream_config(&echoing().await, "model-of-the-second")];
     let served = start(config).await;
     let reply = ask(&served.base, "/v1/completions", "net/Model").await;
     assert_eq!(reply.status(), StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
-async fn the_seed_of_the_network_counts_and_fields_are_reworded() {
+async fn network_seed_wins_and_fields_are_renamed() {
     let mut config = config(&echoing().await, 1, LONG);
     config.fields = FieldRules {
         renamed: [("max_completion_tokens".into(), "max_tokens".into())].into(),
@@ -316,7 +314,7 @@ async fn the_seed_of_the_network_counts_and_fields_are_reworded() {
     assert_eq!(reply.unwrap().status(), StatusCode::BAD_REQUEST);
 }
 
-/// An executor that says with which headers it was asked, where, and what.
+/// An executor that returns the request's path, headers and body.
 async fn executor() -> String {
     let echo = |uri: Uri, headers: HeaderMap, body: String| async move {
         let header = |name: &str| {
@@ -352,27 +350,27 @@ async fn transferring(signature: SignatureRule) -> Served {
 }
 
 #[tokio::test]
-async fn a_request_that_nobody_numbered_goes_to_the_executor_as_it_came() {
+async fn unnumbered_request_goes_to_executor_unchanged() {
     let served = transferring(SignatureRule::Optional).await;
     let call = caller().post(format!("{}/v1/chat/completions", served.base));
     let call = call.bearer_auth("the caller's").body("hello");
-    let seen: Value = call.send().await.unwrap().json().await.unwrap();
-    assert_eq!(seen["body"], "hello");
+    let sent: Value = call.send().await.unwrap().json().await.unwrap();
+    assert_eq!(sent["body"], "hello");
     // By `printf hello | sha256sum`.
     let hash = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
-    assert_eq!(seen["hash"], hash);
-    assert_eq!(seen["transfer"], "gonka1agent");
-    assert_eq!(seen["requester"], "gonka1default");
-    assert_eq!(seen["key"], "Bearer the caller's");
-    assert_eq!(seen["id"].as_str().unwrap().len(), 36);
-    let number = |name: &str| seen[name].as_str().unwrap().parse::<i64>().unwrap();
+    assert_eq!(sent["hash"], hash);
+    assert_eq!(sent["transfer"], "gonka1agent");
+    assert_eq!(sent["requester"], "gonka1default");
+    assert_eq!(sent["key"], "Bearer the caller's");
+    assert_eq!(sent["id"].as_str().unwrap().len(), 36);
+    let number = |name: &str| sent[name].as_str().unwrap().parse::<i64>().unwrap();
     assert!((1..=2_000_000_000).contains(&number("seed")));
     assert!((chrono::Utc::now().timestamp() - number("time")).abs() < 600);
-    assert!(seen["signature"].is_null());
+    assert!(sent["signature"].is_null());
 }
 
 #[tokio::test]
-async fn what_the_caller_says_of_himself_counts_and_a_signature_can_be_required() {
+async fn caller_headers_win_and_signature_can_be_required() {
     let served = transferring(SignatureRule::Required).await;
     let url = format!("{}/v1/chat/completions", served.base);
     let reply = caller().post(&url).body("hello").send().await.unwrap();
@@ -382,21 +380,21 @@ async fn what_the_caller_says_of_himself_counts_and_a_signature_can_be_required(
         .body("hello")
         .header("X-Requester-Address", "gonka1caller")
         .header("X-TA-Signature", "signed");
-    let seen: Value = call.send().await.unwrap().json().await.unwrap();
-    assert_eq!(seen["requester"], "gonka1caller");
-    assert_eq!(seen["signature"], "signed");
+    let sent: Value = call.send().await.unwrap().json().await.unwrap();
+    assert_eq!(sent["requester"], "gonka1caller");
+    assert_eq!(sent["signature"], "signed");
 }
 
 #[tokio::test]
-async fn what_is_handed_over_goes_to_the_same_endpoint_without_the_token_that_opens_this_proxy() {
+async fn executor_gets_same_endpoint_without_proxy_token() {
     let mut config = to_executor(&executor().await, SignatureRule::Optional).await;
     config.callers.token = Some("open sesame".to_owned().into());
     let served = start(config).await;
     for path in ["/v1/completions", "/v1/chat/completions"] {
         let call = caller().post(format!("{}/v3.0.8{path}", served.base));
-        // One of the two headers alone is no number.
+        // One of the two headers alone does not count as a number.
         let call = call.bearer_auth("open sesame").header("X-Seed", "9");
-        let seen: Value = call
+        let sent: Value = call
             .body("hello")
             .send()
             .await
@@ -404,14 +402,14 @@ async fn what_is_handed_over_goes_to_the_same_endpoint_without_the_token_that_op
             .json()
             .await
             .unwrap();
-        assert_eq!(seen["path"], path);
-        assert_eq!(seen["seed"], "9");
-        assert!(seen["key"].is_null(), "{seen}");
+        assert_eq!(sent["path"], path);
+        assert_eq!(sent["seed"], "9");
+        assert!(sent["key"].is_null(), "{sent}");
     }
 }
 
 #[tokio::test]
-async fn an_executor_that_fails_or_is_gone_is_an_error_of_this_proxy() {
+async fn failed_or_missing_executor_is_an_error() {
     let (listener, gone) = listen().await;
     drop(listener);
     for (executor, ours) in [
@@ -428,7 +426,7 @@ async fn an_executor_that_fails_or_is_gone_is_an_error_of_this_proxy() {
 }
 
 #[tokio::test]
-async fn a_numbered_request_is_answered_here() {
+async fn numbered_request_is_answered_locally() {
     let served = transferring(SignatureRule::Required).await;
     let call = caller()
         .post(format!("{}/v1/chat/completions", served.base))
@@ -440,7 +438,7 @@ async fn a_numbered_request_is_answered_here() {
 }
 
 #[tokio::test]
-async fn without_the_token_only_the_health_is_told() {
+async fn without_token_only_health_is_answered() {
     let mut config = config(&echoing().await, 1, LONG);
     config.callers.token = Some("open sesame".to_owned().into());
     let served = start(config).await;
@@ -459,14 +457,14 @@ async fn without_the_token_only_the_health_is_told() {
         call.bearer_auth("open sesame").send()
     };
     assert_eq!(get("/v1/models").await.unwrap().status(), StatusCode::OK);
-    // Who tried without it is counted.
+    // Attempts without it are counted.
     let page = get("/metrics").await.unwrap().text().await.unwrap();
     let counted = "pocpit_proxy_answers_total{endpoint=\"completions\",status=\"401\"} 1";
     assert!(page.contains(counted), "{page}");
 }
 
 #[tokio::test]
-async fn who_is_not_on_the_list_may_not_ask() {
+async fn callers_outside_allowed_networks_are_refused() {
     let mut config = config(&echoing().await, 1, LONG);
     config.callers.networks = vec!["192.0.2.0/24".parse().unwrap()];
     let served = start(config).await;
@@ -475,7 +473,7 @@ async fn who_is_not_on_the_list_may_not_ask() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_too_long_is_refused() {
+async fn oversized_request_is_refused() {
     let served = proxy(&echoing().await, 1, LONG).await;
     let call = caller().post(format!("{}/v1/completions", served.base));
     let reply = call.body("x".repeat(100_001)).send().await.unwrap();
@@ -495,7 +493,7 @@ async fn state_and_counters_survive_a_restart() {
     served.task.await.unwrap().unwrap();
 
     let (listener, base) = listen().await;
-    let file = served.place.path().join(STATE_FILE);
+    let file = served.scratch.path().join(STATE_FILE);
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
         let stopped = async {
@@ -507,11 +505,13 @@ async fn state_and_counters_survive_a_restart() {
         base,
         stop,
         task,
-        place: served.place,
+        scratch: served.scratch,
     };
     let answers = |status: u16| {
         let labels = format!("{{endpoint=\"completions\",status=\"{status}\"}}");
-        served_metric(&again, format!("pocpit_proxy_answers_total{labels}"))
+        let name = format!("pocpit_proxy_answers_total{labels}");
+        let again = &again;
+        async move { again.metric(&name).await }
     };
     assert_eq!(answers(200).await, Some(1.0));
     assert_eq!(answers(400).await, Some(1.0));
@@ -524,7 +524,7 @@ async fn state_and_counters_survive_a_restart() {
 }
 
 #[tokio::test]
-async fn the_cockpit_reads_its_figures_whoever_else_may_use_it() {
+async fn local_status_needs_only_the_token() {
     let answer = || async { json!({"choices": []}).to_string() };
     let up = upstream(Router::new().route("/v1/chat/completions", post(answer))).await;
     let mut settings = config(&up, 3, LONG);
@@ -537,20 +537,20 @@ async fn the_cockpit_reads_its_figures_whoever_else_may_use_it() {
     // Given a network that this machine is not in, when it is asked for inference, then it refuses;
     let refused = ask(&served.base, "/v1/chat/completions", "net/Model").await;
     assert_eq!(refused.status(), StatusCode::FORBIDDEN);
-    // its figures it tells whoever is here and has the token,
+    // its status is for local callers with the token,
     let http = crate::http::HttpClient::new();
     let client = ProxyClient::new(http.clone(), &settings);
     let figures = client.figures().await.unwrap();
     assert_eq!((figures.serving, figures.under_way), (Serving::Up, 0));
     assert_eq!(figures.upstreams[0].health, UpstreamHealth::Well);
-    // and nobody without it.
+    // and for nobody without it.
     settings.callers.token = Some("wrong".to_owned().into());
     let stranger = ProxyClient::new(http, &settings).figures().await;
     assert_eq!(stranger.unwrap_err().status, Some(401));
 }
 
 #[tokio::test]
-async fn its_figures_count_what_was_answered_refused_and_failed() {
+async fn status_counts_answered_refused_and_failed() {
     let answer = |body: String| async move {
         if body.contains("\"seed\":7") {
             (StatusCode::OK, "{}")

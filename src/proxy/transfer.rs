@@ -1,6 +1,6 @@
-//! Transfer routing: a request that no transfer agent has numbered yet is handed to the executor,
-//! with what the network wants to know of it. Header names and meaning are those that the
-//! operator's earlier proxy sent.
+//! Transfer routing: a request that no transfer agent has numbered yet goes to the executor, with the
+//! headers that the network expects. Their names and meaning are those of the operator's earlier
+//! proxy.
 
 use std::io;
 
@@ -10,9 +10,8 @@ use rand::RngExt;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::connections::{self, Asked, Connections};
-use super::destination::{Destination, Targets};
-use super::surface::Endpoint;
+use super::route::InferenceEndpoint;
+use super::upstream_client::{Destination, UpstreamClient, UpstreamRequest};
 use crate::config::{CallerRules, SignatureRule, TransferConfig};
 use crate::domain::hexadecimal;
 
@@ -24,65 +23,60 @@ const TRANSFER_ADDRESS: HeaderName = HeaderName::from_static("x-transfer-address
 const REQUESTER_ADDRESS: HeaderName = HeaderName::from_static("x-requester-address");
 const SIGNATURE: HeaderName = HeaderName::from_static("x-ta-signature");
 
-/// Largest seed that is drawn.
-const LARGEST_SEED: u32 = 2_000_000_000;
+const MAX_SEED: u32 = 2_000_000_000;
 
-/// Whose the bearer tokens of callers are.
+/// Whom the callers' bearer tokens are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bearer {
-    /// They open this proxy: nobody else may see them.
-    Ours,
-    Theirs,
+enum TokenOwner {
+    /// This proxy: nobody else may see them.
+    Proxy,
+    Executor,
 }
 
-/// Who answers requests that nobody has numbered.
+/// Answers requests that no transfer agent has numbered.
 pub(super) struct Executor {
     config: TransferConfig,
-    targets: Targets,
-    headers: HeaderMap,
-    bearer: Bearer,
-    pub connections: Connections,
+    destination: Destination,
+    token_owner: TokenOwner,
+    pub client: UpstreamClient,
 }
 
 impl Executor {
     pub fn new(config: &TransferConfig, callers: &CallerRules) -> io::Result<Executor> {
-        let destination = Destination::new(&config.executor)?;
+        let destination = Destination::new(&config.executor, "v1/")?;
         Ok(Executor {
             config: config.clone(),
-            targets: Targets::new(&destination, "v1/")?,
-            headers: destination.headers(),
-            bearer: match callers.token {
-                Some(_) => Bearer::Ours,
-                None => Bearer::Theirs,
+            client: UpstreamClient::new(&destination),
+            destination,
+            token_owner: match callers.token {
+                Some(_) => TokenOwner::Proxy,
+                None => TokenOwner::Executor,
             },
-            connections: Connections::new(destination),
         })
     }
 
-    /// A caller's request for it, as it came. The error is for the caller.
+    /// The caller's request, unchanged. The error is for the caller.
     pub fn request(
         &self,
-        endpoint: Endpoint,
+        endpoint: InferenceEndpoint,
         caller: &HeaderMap,
         body: Bytes,
-    ) -> Result<Asked, &'static str> {
+    ) -> Result<UpstreamRequest, &'static str> {
         let now = chrono::Utc::now().timestamp();
         let mut headers = headers(&self.config, caller, &body, now)?;
-        if self.bearer == Bearer::Ours {
+        if self.token_owner == TokenOwner::Proxy {
             headers.remove(AUTHORIZATION);
         }
-        headers.extend(self.headers.clone());
-        let target = self.targets.of(endpoint).clone();
-        Ok(connections::post(target, headers, body))
+        Ok(self.destination.request(endpoint, headers, body))
     }
 }
 
-/// True when the Network Node has sent it here to be answered.
-pub(super) fn is_numbered(headers: &HeaderMap) -> bool {
+/// True if the Network Node sent the request here to be answered.
+pub(super) fn is_numbered_by_network(headers: &HeaderMap) -> bool {
     headers.contains_key(INFERENCE_ID) && headers.contains_key(SEED)
 }
 
-/// The headers for the executor, at `now` in seconds of the Unix epoch. The error is for the caller.
+/// The headers for the executor; `now` in seconds since the Unix epoch. The error is for the caller.
 fn headers(
     config: &TransferConfig,
     caller: &HeaderMap,
@@ -91,27 +85,27 @@ fn headers(
 ) -> Result<HeaderMap, &'static str> {
     let mut headers = HeaderMap::new();
     let json = HeaderValue::from_static("application/json");
-    let mut take = |name: HeaderName, otherwise: Option<HeaderValue>| {
+    let mut copy = |name: HeaderName, otherwise: Option<HeaderValue>| {
         if let Some(value) = caller.get(&name).cloned().or(otherwise) {
             headers.insert(name, value);
         }
     };
-    take(CONTENT_TYPE, Some(json));
-    take(AUTHORIZATION, None);
-    take(INFERENCE_ID, text(&Uuid::new_v4().to_string()));
-    let seed = rand::rng().random_range(1..=LARGEST_SEED);
-    take(SEED, Some(seed.into()));
-    take(
+    copy(CONTENT_TYPE, Some(json));
+    copy(AUTHORIZATION, None);
+    copy(INFERENCE_ID, text(&Uuid::new_v4().to_string()));
+    let seed = rand::rng().random_range(1..=MAX_SEED);
+    copy(SEED, Some(seed.into()));
+    copy(
         REQUESTER_ADDRESS,
         config.requester_address.as_deref().and_then(text),
     );
-    take(SIGNATURE, None);
+    copy(SIGNATURE, None);
     headers.insert(TIMESTAMP, now.into());
     headers.extend(text(&hash(body)).map(|hash| (PROMPT_HASH, hash)));
     let address = config.transfer_address.as_deref().and_then(text);
     headers.extend(address.map(|address| (TRANSFER_ADDRESS, address)));
     if config.signature == SignatureRule::Required && !headers.contains_key(SIGNATURE) {
-        return Err("a transfer needs the header X-TA-Signature");
+        return Err("a transfer requires the header X-TA-Signature");
     }
     Ok(headers)
 }

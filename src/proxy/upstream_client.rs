@@ -1,143 +1,177 @@
-//! Where requests are passed on to: how they are addressed, and how a connection there is made.
+//! Pooled HTTP/1.1 connections to one upstream, direct or through a proxy of the environment.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::Uri;
-use hyper::header::{HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{HeaderMap, HeaderValue, PROXY_AUTHORIZATION};
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::{Method, Request, Response, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tower_service::Service;
 use url::Url;
 
-use super::surface::Endpoint;
-use crate::http::is_loopback;
+use super::route::InferenceEndpoint;
+use crate::http::{is_loopback, join, with_causes};
 
-/// A connection that says nothing for so long is asked by the kernel whether it is still there.
+/// After this much silence the kernel probes whether the peer is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// Shared by the addresses of a name: one that swallows everything leaves time for the next.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Shared by all addresses of a name: one that swallows packets leaves time for the next.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most servers close an idle connection after a minute or two.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A connection, with TLS or without.
-pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
-type Direct = HttpsConnector<HttpConnector>;
-type Tunnelled = HttpsConnector<Tunnel<HttpConnector>>;
+pub(super) type UpstreamRequest = Request<Full<Bytes>>;
+pub(super) type UpstreamBody = Incoming;
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A server that speaks HTTP/1.1.
-#[derive(Debug, Clone)]
+/// Why there is no reply, or no more of it. Without addresses.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum UpstreamError {
+    #[error("{}", with_causes(.0))]
+    NoReply(#[from] hyper_util::client::legacy::Error),
+    #[error("the connection broke: {}", with_causes(.0))]
+    Broken(#[from] hyper::Error),
+    #[error("no data for {} s", .0.as_secs())]
+    Idle(Duration),
+}
+
+/// Connections to one upstream, pooled for one worker thread.
+pub(super) struct UpstreamClient(Client<Connector, Full<Bytes>>);
+
+impl UpstreamClient {
+    pub fn new(destination: &Destination) -> UpstreamClient {
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .build(destination.connector.clone());
+        UpstreamClient(client)
+    }
+
+    /// Returns when the head of the reply has arrived.
+    pub async fn send(
+        &self,
+        request: UpstreamRequest,
+    ) -> Result<Response<UpstreamBody>, UpstreamError> {
+        Ok(self.0.request(request).await?)
+    }
+}
+
+/// An upstream's address, and how to connect to it.
+#[derive(Clone)]
 pub(super) struct Destination {
-    base: Url,
-    way: Way,
-}
-
-/// How it is reached.
-#[derive(Debug, Clone)]
-enum Way {
-    Direct(Direct, Uri),
-    /// Through a proxy of the environment that passes on bytes that it cannot read.
-    Tunnelled(Tunnelled, Uri),
-    /// Through a proxy of the environment that reads requests and asks for us.
-    Relayed(Direct, Intercept),
-}
-
-/// How requests name its endpoints.
-#[derive(Debug, Clone)]
-pub(super) struct Targets {
     chat_completions: Uri,
     completions: Uri,
-}
-
-impl Targets {
-    /// `prefix` is between the base address and the endpoints' names.
-    pub fn new(destination: &Destination, prefix: &str) -> io::Result<Targets> {
-        let target =
-            |endpoint: Endpoint| destination.target(&format!("{prefix}{}", endpoint.path()));
-        Ok(Targets {
-            chat_completions: target(Endpoint::ChatCompletions)?,
-            completions: target(Endpoint::Completions)?,
-        })
-    }
-
-    pub fn of(&self, endpoint: Endpoint) -> &Uri {
-        match endpoint {
-            Endpoint::ChatCompletions => &self.chat_completions,
-            Endpoint::Completions => &self.completions,
-        }
-    }
+    connector: Connector,
+    /// For a proxy that relays requests.
+    proxy_authorization: Option<HeaderValue>,
 }
 
 impl Destination {
-    /// Whatever is not on this machine is reached through the proxy that the environment names
-    /// (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`), as with every other call.
-    pub fn new(base: &Url) -> io::Result<Destination> {
+    /// `prefix` precedes the endpoint's path below `base`. An upstream that is not on this machine is
+    /// reached through the proxy that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`,
+    /// `NO_PROXY`), like every other request of pocpit.
+    pub fn new(base: &Url, prefix: &str) -> io::Result<Destination> {
         let proxies = if is_loopback(base) {
             Matcher::builder().build()
         } else {
             Matcher::from_env()
         };
-        Destination::through(base, &proxies)
+        Destination::through(base, prefix, &proxies)
     }
 
-    fn through(base: &Url, proxies: &Matcher) -> io::Result<Destination> {
-        let server = address(base.as_str())?;
-        let way = match proxies.intercept(&server) {
-            None => Way::Direct(tls(tcp(), &server)?, server),
-            Some(proxy) if !can_be_used(&proxy, &server) => return Err(unusable(&proxy, &server)),
-            Some(proxy) if is_readable(&server) => Way::Relayed(tls(tcp(), proxy.uri())?, proxy),
-            Some(proxy) => Way::Tunnelled(tls(tunnel(&proxy), &server)?, server),
+    fn through(base: &Url, prefix: &str, proxies: &Matcher) -> io::Result<Destination> {
+        let uri = |endpoint: InferenceEndpoint| {
+            let url = join(base, &format!("{prefix}{}", endpoint.path()));
+            url.as_str().parse().map_err(io::Error::other)
         };
+        let completions: Uri = uri(InferenceEndpoint::Completions)?;
+        let proxy = proxies.intercept(&completions);
+        let relay = proxy.as_ref().filter(|_| !is_tls(&completions));
         Ok(Destination {
-            base: base.clone(),
-            way,
+            proxy_authorization: relay.and_then(|proxy| proxy.basic_auth().cloned()),
+            connector: Connector::new(&completions, proxy)?,
+            chat_completions: uri(InferenceEndpoint::ChatCompletions)?,
+            completions,
         })
     }
 
-    /// How requests name a path below the base address.
-    fn target(&self, path: &str) -> io::Result<Uri> {
-        let url = crate::http::join(&self.base, path);
-        match self.way {
-            Way::Relayed(..) => address(url.as_str()),
-            Way::Direct(..) | Way::Tunnelled(..) => address(&url[url::Position::BeforePath..]),
+    /// A request for an endpoint, with these headers and those that the way there needs.
+    pub fn request(
+        &self,
+        endpoint: InferenceEndpoint,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> UpstreamRequest {
+        let uri = match endpoint {
+            InferenceEndpoint::ChatCompletions => &self.chat_completions,
+            InferenceEndpoint::Completions => &self.completions,
+        };
+        if let Some(authorization) = &self.proxy_authorization {
+            headers.insert(PROXY_AUTHORIZATION, authorization.clone());
         }
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri.clone();
+        *request.headers_mut() = headers;
+        request
     }
+}
 
-    /// What every request there carries.
-    pub fn headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        let host = &self.base[url::Position::BeforeHost..url::Position::AfterPort];
-        // What is an address's host is no other than a header's.
-        headers.extend(HeaderValue::from_str(host).map(|host| (HOST, host)));
-        if let Way::Relayed(_, proxy) = &self.way {
-            let known = proxy.basic_auth().cloned();
-            headers.extend(known.map(|known| (PROXY_AUTHORIZATION, known)));
-        }
-        headers
-    }
+#[derive(Clone)]
+enum Connector {
+    Direct(HttpsConnector<HttpConnector>),
+    /// A proxy that passes on encrypted bytes.
+    Tunnel(HttpsConnector<Tunnel<HttpConnector>>),
+    /// A proxy that reads each request and sends it on.
+    Relay(HttpsConnector<HttpConnector>, Uri),
+}
 
-    /// A new connection.
-    pub async fn connect(&self) -> Result<Stream, AnyError> {
-        match &self.way {
-            Way::Direct(connector, server) => connected(connector.clone(), server).await,
-            Way::Tunnelled(connector, server) => connected(connector.clone(), server).await,
-            Way::Relayed(connector, proxy) => connected(connector.clone(), proxy.uri()).await,
+impl Connector {
+    fn new(upstream: &Uri, proxy: Option<Intercept>) -> io::Result<Connector> {
+        let Some(proxy) = proxy else {
+            return Ok(Connector::Direct(https(tcp(), upstream)?));
+        };
+        match (proxy.uri().scheme_str(), is_tls(upstream)) {
+            (Some("http" | "https"), false) => {
+                let connector = https(tcp(), proxy.uri())?;
+                Ok(Connector::Relay(connector, proxy.uri().clone()))
+            }
+            (Some("http"), true) => {
+                let tunnel = Tunnel::new(proxy.uri().clone(), tcp());
+                let tunnel = match proxy.basic_auth() {
+                    Some(authorization) => tunnel.with_auth(authorization.clone()),
+                    None => tunnel,
+                };
+                Ok(Connector::Tunnel(https(tunnel, upstream)?))
+            }
+            (scheme, _) => Err(unsupported_proxy(scheme.unwrap_or_default(), upstream)),
         }
     }
 }
 
-async fn connected<C>(mut connector: C, to: &Uri) -> Result<Stream, AnyError>
-where
-    C: Service<Uri, Response = Stream, Error = AnyError>,
-{
-    std::future::poll_fn(|context| connector.poll_ready(context)).await?;
-    connector.call(to.clone()).await
+fn unsupported_proxy(scheme: &str, upstream: &Uri) -> io::Error {
+    let host = upstream.host().unwrap_or_default();
+    io::Error::other(format!(
+        "the environment names a {scheme}:// proxy for {host}; only http:// proxies are supported. Use one, or set NO_PROXY={host} to connect directly"
+    ))
+}
+
+fn is_tls(uri: &Uri) -> bool {
+    uri.scheme_str() == Some("https")
 }
 
 fn tcp() -> HttpConnector {
@@ -149,114 +183,191 @@ fn tcp() -> HttpConnector {
     tcp
 }
 
-/// A proxy can read what is not encrypted.
-fn is_readable(server: &Uri) -> bool {
-    server.scheme_str() == Some("http")
-}
-
-fn can_be_used(proxy: &Intercept, server: &Uri) -> bool {
-    let scheme = proxy.uri().scheme_str();
-    scheme == Some("http") || is_readable(server) && scheme == Some("https")
-}
-
-fn unusable(proxy: &Intercept, server: &Uri) -> io::Error {
-    let scheme = proxy.uri().scheme_str().unwrap_or_default();
-    let host = server.host().unwrap_or_default();
-    io::Error::other(format!(
-        "the environment names a {scheme}:// proxy for {host}, and only one of http:// can be used; NO_PROXY={host} asks it without"
-    ))
-}
-
-fn tunnel(proxy: &Intercept) -> Tunnel<HttpConnector> {
-    let tunnel = Tunnel::new(proxy.uri().clone(), tcp());
-    match proxy.basic_auth() {
-        Some(known) => tunnel.with_auth(known.clone()),
-        None => tunnel,
-    }
-}
-
-/// Certificates are held to what the machine trusts, as with every other call. A machine that trusts
-/// nobody can still ask what is not encrypted.
-fn tls<C>(tcp: C, to: &Uri) -> io::Result<HttpsConnector<C>> {
+/// Certificates are verified as the platform does. They are loaded for a TLS peer only, so that a
+/// machine without any can still reach the others.
+fn https<C>(tcp: C, peer: &Uri) -> io::Result<HttpsConnector<C>> {
     let provider = ring::default_provider();
     let connector = HttpsConnectorBuilder::new();
-    let connector = if is_readable(to) {
+    let connector = if is_tls(peer) {
+        connector.with_provider_and_platform_verifier(provider)?
+    } else {
         let config = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_safe_default_protocol_versions()
             .map_err(io::Error::other)?
             .with_root_certificates(RootCertStore::empty());
         connector.with_tls_config(config.with_no_client_auth())
-    } else {
-        connector.with_provider_and_platform_verifier(provider)?
     };
     Ok(connector.https_or_http().enable_http1().wrap_connector(tcp))
 }
 
-fn address(text: &str) -> io::Result<Uri> {
-    text.parse().map_err(io::Error::other)
+type TlsOrTcp = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Connecting = Pin<Box<dyn Future<Output = Result<UpstreamStream, AnyError>> + Send>>;
+
+impl Service<Uri> for Connector {
+    type Response = UpstreamStream;
+    type Error = AnyError;
+    type Future = Connecting;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), AnyError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, upstream: Uri) -> Connecting {
+        match self.clone() {
+            Connector::Direct(connector) => connect(connector, upstream, Hop::Upstream),
+            Connector::Tunnel(connector) => connect(connector, upstream, Hop::Upstream),
+            Connector::Relay(connector, proxy) => connect(connector, proxy, Hop::Relay),
+        }
+    }
+}
+
+fn connect<C>(mut connector: C, to: Uri, hop: Hop) -> Connecting
+where
+    C: Service<Uri, Response = TlsOrTcp, Error = AnyError> + Send + 'static,
+    C::Future: Send,
+{
+    Box::pin(async move {
+        let connected = async {
+            std::future::poll_fn(|context| connector.poll_ready(context)).await?;
+            connector.call(to).await
+        };
+        let stream = timeout(CONNECT_TIMEOUT, connected).await??;
+        Ok(UpstreamStream { stream, hop })
+    })
+}
+
+/// Who reads the requests on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hop {
+    Upstream,
+    Relay,
+}
+
+struct UpstreamStream {
+    stream: TlsOrTcp,
+    hop: Hop,
+}
+
+impl Connection for UpstreamStream {
+    /// A relay needs the whole URI in the request line.
+    fn connected(&self) -> Connected {
+        self.stream.connected().proxy(self.hop == Hop::Relay)
+    }
+}
+
+impl Read for UpstreamStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl Write for UpstreamStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
     use super::*;
 
-    fn proxies() -> Matcher {
-        let known = "http://someone:secret@proxy.example:3128";
-        Matcher::builder().all(known).no("near.example").build()
+    fn proxied(base: &str, proxy: &str) -> io::Result<Destination> {
+        let proxies = Matcher::builder().all(proxy).no("localhost").build();
+        Destination::through(&base.parse().unwrap(), "", &proxies)
     }
 
-    fn destination(base: &str) -> Destination {
-        Destination::through(&base.parse().unwrap(), &proxies()).unwrap()
+    /// The first head that arrives on a listener. It is answered with 502.
+    async fn first_head(listener: TcpListener) -> String {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+            assert!(stream.read_buf(&mut head).await.unwrap() > 0);
+        }
+        let refusal = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n";
+        stream.write_all(refusal).await.unwrap();
+        String::from_utf8(head).unwrap().to_lowercase()
     }
 
-    fn target(destination: &Destination) -> String {
-        let targets = Targets::new(destination, "").unwrap();
-        targets.of(Endpoint::Completions).to_string()
+    /// What a proxy or server on loopback, at `{place}` in the addresses, receives.
+    async fn head_sent(base: &str, proxy: &str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let place = listener.local_addr().unwrap().port().to_string();
+        let base = base.replace("{port}", &place);
+        let destination = proxied(&base, &proxy.replace("{port}", &place)).unwrap();
+        let request =
+            destination.request(InferenceEndpoint::Completions, HeaderMap::new(), "{}".into());
+        let client = UpstreamClient::new(&destination);
+        let (head, _) = tokio::join!(first_head(listener), client.send(request));
+        head
     }
 
-    #[test]
-    fn what_no_proxy_stands_before_is_asked_by_its_path_and_host() {
-        let near = destination("http://near.example:8000/api/v1");
-        assert!(
-            matches!(&near.way, Way::Direct(_, server) if *server == "http://near.example:8000/api/v1")
-        );
-        assert_eq!(target(&near), "/api/v1/completions");
-        assert_eq!(near.headers()[HOST], "near.example:8000");
-        assert!(!near.headers().contains_key(PROXY_AUTHORIZATION));
+    #[tokio::test]
+    async fn direct_request_has_path_and_host() {
+        let head = head_sent("http://localhost:{port}/api/v1", "http://proxy.invalid").await;
+        assert!(head.starts_with("post /api/v1/completions http/1.1"), "{head}");
+        assert!(head.contains("\nhost: localhost:"), "{head}");
+        assert!(!head.contains("proxy-authorization"), "{head}");
     }
 
-    #[test]
-    fn a_proxy_that_relays_is_told_the_whole_address_and_who_asks() {
-        let far = destination("http://far.example/v1");
-        assert!(
-            matches!(&far.way, Way::Relayed(_, proxy) if proxy.uri().host() == Some("proxy.example"))
-        );
-        assert_eq!(target(&far), "http://far.example/v1/completions");
-        assert_eq!(far.headers()[HOST], "far.example");
+    #[tokio::test]
+    async fn relay_gets_whole_uri_and_authorization() {
+        let proxy = "http://someone:secret@127.0.0.1:{port}";
+        let head = head_sent("http://far.example/v1", proxy).await;
+        let line = "post http://far.example/v1/completions http/1.1";
+        assert!(head.starts_with(line), "{head}");
+        assert!(head.contains("\nhost: far.example\r"), "{head}");
         // By `printf someone:secret | base64`.
-        assert_eq!(
-            far.headers()[PROXY_AUTHORIZATION],
-            "Basic c29tZW9uZTpzZWNyZXQ="
-        );
+        let authorization = "proxy-authorization: basic c29tZW9uZTpzZWNyZXQ=".to_lowercase();
+        assert!(head.contains(&authorization), "{head}");
+    }
+
+    #[tokio::test]
+    async fn tunnel_learns_only_the_host() {
+        let proxy = "http://someone:secret@127.0.0.1:{port}";
+        let head = head_sent("https://far.example/v1", proxy).await;
+        assert!(head.starts_with("connect far.example:443 http/1.1"), "{head}");
+        assert!(head.contains("proxy-authorization"), "{head}");
+        assert!(!head.contains("completions"), "{head}");
+        // Inside the tunnel, the upstream must not see the proxy's credentials.
+        let far = proxied("https://far.example/v1", "http://someone:secret@proxy.example").unwrap();
+        assert!(far.proxy_authorization.is_none());
     }
 
     #[test]
-    fn a_proxy_that_tunnels_learns_nothing_but_the_host() {
-        let far = destination("https://far.example/v1");
-        assert!(
-            matches!(&far.way, Way::Tunnelled(_, server) if server.host() == Some("far.example"))
-        );
-        assert_eq!(target(&far), "/v1/completions");
-        assert!(!far.headers().contains_key(PROXY_AUTHORIZATION));
-    }
-
-    #[test]
-    fn a_proxy_of_another_kind_is_an_error_that_says_what_to_do() {
-        let socks = Matcher::builder()
-            .all("socks5://proxy.example:1080")
-            .build();
-        let base = "https://far.example/v1".parse().unwrap();
-        let error = Destination::through(&base, &socks).unwrap_err().to_string();
+    fn unsupported_proxy_error_says_what_to_do() {
+        let result = proxied("https://far.example/v1", "socks5://proxy.example:1080");
+        let error = result.err().unwrap().to_string();
         assert!(
             error.contains("socks5://") && error.contains("NO_PROXY=far.example"),
             "{error}"

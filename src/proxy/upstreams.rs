@@ -1,7 +1,7 @@
-//! The upstreams in the order of preference, and which of them are worth asking now.
+//! The upstreams in order of preference, and their health.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -11,58 +11,67 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use url::Url;
 
-use super::connections::{self, Asked};
-use super::destination::{Destination, Targets};
-use super::surface::Endpoint;
+use super::route::InferenceEndpoint;
+use super::upstream_client::{Destination, UpstreamRequest};
 use crate::config::{ProxyConfig, UpstreamConfig};
 use crate::http::join;
 
-/// First rest of an upstream that failed; it doubles with every further failure.
-const FIRST_REST: Duration = Duration::from_secs(5);
-const LONGEST_REST: Duration = Duration::from_mins(2);
+/// Cooldown after a failure; it doubles with each further one.
+const INITIAL_COOLDOWN: Duration = Duration::from_secs(5);
+const MAX_COOLDOWN: Duration = Duration::from_mins(2);
 
-/// Somebody who answers for us.
 pub(super) struct Upstream {
     pub destination: Destination,
-    /// Its name for the model.
+    /// The upstream's name for the model.
     pub model: String,
     host: String,
-    /// In logs and metrics: by the host, which holds no secret.
+    /// In logs and metrics: the host, which holds no secret.
     name: Arc<str>,
     headers: HeaderMap,
-    targets: Targets,
     health: Mutex<Health>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Health {
-    Well,
-    /// It failed so often in a row, and is asked again only then, or when nobody else is left.
-    Resting {
+    Healthy,
+    /// Tried again after `until`, or when no other upstream is left.
+    CoolingDown {
         until: Instant,
+        /// In a row.
         failures: u32,
     },
 }
 
-/// What an upstream's answer means for the request.
+/// What the status of an upstream's reply means for the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Answered,
-    /// The request itself is at fault: nobody else would take it.
-    NotAcceptable,
-    /// It is busy: somebody else may have room.
+pub(super) enum StatusClass {
+    Success,
+    /// The request is at fault: no other upstream would accept it.
+    Rejected,
+    /// Another upstream may have capacity.
     Busy,
-    /// It failed, or does not know us.
+    /// The upstream failed, or does not accept our key.
     Failed,
 }
 
-/// All of them, the preferred first.
-pub(super) fn all(config: &ProxyConfig) -> io::Result<Vec<Arc<Upstream>>> {
+impl StatusClass {
+    pub fn of(status: StatusCode) -> StatusClass {
+        match status.as_u16() {
+            200..=299 => StatusClass::Success,
+            400 | 413 | 422 => StatusClass::Rejected,
+            429 => StatusClass::Busy,
+            _ => StatusClass::Failed,
+        }
+    }
+}
+
+/// All upstreams, the preferred one first.
+pub(super) fn from_config(config: &ProxyConfig) -> io::Result<Vec<Arc<Upstream>>> {
     let mut all: Vec<Arc<Upstream>> = Vec::new();
     for one in std::iter::once(&config.upstream).chain(&config.fallbacks) {
         let host = one.url.host_str().unwrap_or("upstream");
         let before = all.iter().filter(|other| other.host == host).count();
-        // The second at a host, with another key or model, is counted by itself.
+        // A second upstream on a host, with another key or model, is counted by itself.
         let name = match before {
             0 => host.to_owned(),
             before => format!("{host} ({})", before + 1),
@@ -72,27 +81,23 @@ pub(super) fn all(config: &ProxyConfig) -> io::Result<Vec<Arc<Upstream>>> {
     Ok(all)
 }
 
-/// In the order in which they are asked now: whoever is well, by preference; then whoever rests, the
-/// first to wake first. To ask one that failed is better than to ask nobody.
-pub(super) fn in_order<U: AsRef<Upstream>>(all: &[U], now: Instant) -> Vec<&U> {
+/// The order in which to try them: healthy ones by preference, then those in cooldown by its end. To
+/// try one that failed is better than to try none.
+pub(super) fn by_preference<U: AsRef<Upstream>>(all: &[U], now: Instant) -> Vec<&U> {
     let mut order: Vec<&U> = all.iter().collect();
-    order.sort_by_key(|upstream| upstream.as_ref().rests_until(now));
+    order.sort_by_key(|upstream| upstream.as_ref().cooldown_until(now));
     order
 }
 
 impl Upstream {
     fn new(config: &UpstreamConfig, name: &str) -> io::Result<Upstream> {
-        let destination = Destination::new(&base(&config.url))?;
-        let mut headers = destination.headers();
-        headers.extend(ours(&config.key));
         Ok(Upstream {
-            targets: Targets::new(&destination, "")?,
-            destination,
+            destination: Destination::new(&with_v1(&config.url), "")?,
             model: config.model.clone(),
             host: config.url.host_str().unwrap_or("upstream").to_owned(),
             name: name.into(),
-            headers,
-            health: Mutex::new(Health::Well),
+            headers: headers(&config.key),
+            health: Mutex::new(Health::Healthy),
         })
     }
 
@@ -100,46 +105,46 @@ impl Upstream {
         &self.name
     }
 
-    /// A request for it, with our key.
-    pub fn request(&self, endpoint: Endpoint, body: Bytes) -> Asked {
-        let target = self.targets.of(endpoint).clone();
-        connections::post(target, self.headers.clone(), body)
+    /// A request with our key.
+    pub fn request(&self, endpoint: InferenceEndpoint, body: Bytes) -> UpstreamRequest {
+        self.destination
+            .request(endpoint, self.headers.clone(), body)
     }
 
-    /// Absent when it is well.
-    pub fn rests_until(&self, now: Instant) -> Option<Instant> {
+    /// `None` if it is not in cooldown.
+    pub fn cooldown_until(&self, now: Instant) -> Option<Instant> {
         match *self.health() {
-            Health::Resting { until, .. } if until > now => Some(until),
+            Health::CoolingDown { until, .. } if until > now => Some(until),
             _ => None,
         }
     }
 
-    pub fn succeeded(&self) {
+    pub fn record_success(&self) {
         let mut health = self.health();
-        if *health != Health::Well {
-            tracing::info!(upstream = &*self.name, "the upstream answers again");
-            *health = Health::Well;
+        if *health != Health::Healthy {
+            tracing::info!(upstream = &*self.name, "the upstream has recovered");
+            *health = Health::Healthy;
         }
     }
 
-    pub fn failed(&self, now: Instant) {
+    pub fn record_failure(&self, now: Instant) {
         let mut health = self.health();
         let failures = match *health {
-            Health::Well => 1,
-            Health::Resting { failures, .. } => failures + 1,
+            Health::Healthy => 1,
+            Health::CoolingDown { failures, .. } => failures + 1,
         };
-        let rest = FIRST_REST * 2_u32.saturating_pow(failures - 1);
-        let until = now + rest.min(LONGEST_REST);
-        *health = Health::Resting { until, failures };
+        let cooldown = INITIAL_COOLDOWN * 2_u32.saturating_pow(failures - 1);
+        let until = now + cooldown.min(MAX_COOLDOWN);
+        *health = Health::CoolingDown { until, failures };
     }
 
-    fn health(&self) -> std::sync::MutexGuard<'_, Health> {
+    fn health(&self) -> MutexGuard<'_, Health> {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// An upstream is given with or without its `/v1`.
-fn base(url: &Url) -> Url {
+/// The configured address may omit `/v1`.
+fn with_v1(url: &Url) -> Url {
     if url.path().trim_end_matches('/').ends_with("/v1") {
         url.clone()
     } else {
@@ -147,28 +152,17 @@ fn base(url: &Url) -> Url {
     }
 }
 
-fn ours(key: &SecretString) -> HeaderMap {
+fn headers(key: &SecretString) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     let bearer = format!("Bearer {}", key.expose_secret());
-    // A key that no header can carry cannot be right: the upstream will say so.
+    // A key that no header can carry is wrong: the upstream's 401 will say so.
     if let Ok(mut bearer) = HeaderValue::from_str(&bearer) {
         bearer.set_sensitive(true);
         headers.insert(AUTHORIZATION, bearer);
     }
     headers
-}
-
-impl Verdict {
-    pub fn of(status: StatusCode) -> Verdict {
-        match status.as_u16() {
-            200..=299 => Verdict::Answered,
-            400 | 413 | 422 => Verdict::NotAcceptable,
-            429 => Verdict::Busy,
-            _ => Verdict::Failed,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -188,41 +182,41 @@ mod tests {
     }
 
     fn names(upstreams: &[Arc<Upstream>], now: Instant) -> String {
-        let order = in_order(upstreams, now);
+        let order = by_preference(upstreams, now);
         order.iter().map(|one| &**one.name()).collect()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_failed_is_asked_last_until_it_has_rested() {
+    async fn failed_upstream_is_last_until_cooldown_ends() {
         let (upstreams, now) = (three(), Instant::now());
         assert_eq!(names(&upstreams, now), "abc");
-        upstreams[0].failed(now);
+        upstreams[0].record_failure(now);
         assert_eq!(names(&upstreams, now), "bca");
-        assert_eq!(names(&upstreams, now + FIRST_REST), "abc");
+        assert_eq!(names(&upstreams, now + INITIAL_COOLDOWN), "abc");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_rests_longer_each_time_and_is_forgiven_by_an_answer() {
+    async fn cooldown_doubles_until_a_success() {
         let (upstreams, now) = (three(), Instant::now());
         let first = &upstreams[0];
-        first.failed(now);
-        first.failed(now);
-        assert_eq!(first.rests_until(now), Some(now + FIRST_REST * 2));
-        (0..40).for_each(|_| first.failed(now));
-        assert_eq!(first.rests_until(now), Some(now + LONGEST_REST));
-        first.succeeded();
-        assert_eq!(first.rests_until(now), None);
-        first.failed(now);
-        assert_eq!(first.rests_until(now), Some(now + FIRST_REST));
+        first.record_failure(now);
+        first.record_failure(now);
+        assert_eq!(first.cooldown_until(now), Some(now + INITIAL_COOLDOWN * 2));
+        (0..40).for_each(|_| first.record_failure(now));
+        assert_eq!(first.cooldown_until(now), Some(now + MAX_COOLDOWN));
+        first.record_success();
+        assert_eq!(first.cooldown_until(now), None);
+        first.record_failure(now);
+        assert_eq!(first.cooldown_until(now), Some(now + INITIAL_COOLDOWN));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn when_all_rest_the_first_to_wake_is_asked_first() {
+    async fn earliest_cooldown_end_is_tried_first() {
         let (upstreams, now) = (three(), Instant::now());
-        upstreams[0].failed(now);
-        upstreams[0].failed(now);
-        upstreams[2].failed(now);
-        upstreams[1].failed(now + Duration::from_secs(1));
+        upstreams[0].record_failure(now);
+        upstreams[0].record_failure(now);
+        upstreams[2].record_failure(now);
+        upstreams[1].record_failure(now + Duration::from_secs(1));
         assert_eq!(names(&upstreams, now), "cba");
     }
 }

@@ -1,11 +1,11 @@
-//! What the Network Node asks of an inference-only node (field guide, section 4).
+//! The requests of a Network Node to an inference-only node (field guide, section 4).
 
 use axum::http::Method;
 
 use super::*;
 
-/// What comes back, and the keys that must be in it.
-struct Asked {
+/// A request, and the status and keys that the reply must have.
+struct Case {
     method: Method,
     path: &'static str,
     body: Option<Value>,
@@ -13,8 +13,8 @@ struct Asked {
     keys: &'static [&'static str],
 }
 
-fn get(path: &'static str, status: u16, keys: &'static [&'static str]) -> Asked {
-    Asked {
+fn get(path: &'static str, status: u16, keys: &'static [&'static str]) -> Case {
+    Case {
         method: Method::GET,
         path,
         body: None,
@@ -23,8 +23,8 @@ fn get(path: &'static str, status: u16, keys: &'static [&'static str]) -> Asked 
     }
 }
 
-fn post(path: &'static str, status: u16, keys: &'static [&'static str]) -> Asked {
-    Asked {
+fn post(path: &'static str, status: u16, keys: &'static [&'static str]) -> Case {
+    Case {
         method: Method::POST,
         path,
         body: Some(json!({"hf_repo": "net/Model", "hf_commit": null})),
@@ -33,8 +33,8 @@ fn post(path: &'static str, status: u16, keys: &'static [&'static str]) -> Asked
     }
 }
 
-/// All that changes nothing. `ready` is the status of a node that is ready, or not.
-fn readings(ready: u16) -> Vec<Asked> {
+/// All requests without side effects. `ready` is the expected status of `/readyz`.
+fn read_only_cases(ready: u16) -> Vec<Case> {
     vec![
         get(
             "/api/v1/state",
@@ -94,41 +94,41 @@ fn readings(ready: u16) -> Vec<Asked> {
     ]
 }
 
-async fn look(served: &Served, prefix: &str, asked: &Asked) -> Value {
-    let url = format!("{}{prefix}{}", served.base, asked.path);
-    let call = caller().request(asked.method.clone(), &url);
-    let call = match &asked.body {
+async fn check(served: &Served, prefix: &str, case: &Case) -> Value {
+    let url = format!("{}{prefix}{}", served.base, case.path);
+    let call = caller().request(case.method.clone(), &url);
+    let call = match &case.body {
         Some(body) => call.json(body),
         None => call,
     };
     let reply = call.send().await.unwrap();
-    assert_eq!(reply.status().as_u16(), asked.status, "{url}");
+    assert_eq!(reply.status().as_u16(), case.status, "{url}");
     let kind = reply.headers()["content-type"].to_str().unwrap().to_owned();
     assert_eq!(kind, "application/json", "{url}");
     let answer: Value = reply.json().await.unwrap();
-    for key in asked.keys {
+    for key in case.keys {
         assert!(answer.get(key).is_some(), "{url} has no {key}: {answer}");
     }
     answer
 }
 
 async fn state(served: &Served, prefix: &str) -> (String, bool) {
-    let state = look(served, prefix, &get("/api/v1/state", 200, &[])).await;
-    let models = look(served, prefix, &get("/v1/models", 200, &[])).await;
+    let state = check(served, prefix, &get("/api/v1/state", 200, &[])).await;
+    let models = check(served, prefix, &get("/v1/models", 200, &[])).await;
     assert_eq!(models["data"][0]["id"], "net/Model");
-    let health = look(served, prefix, &get("/health", 200, &[])).await;
+    let health = check(served, prefix, &get("/health", 200, &[])).await;
     assert_eq!(health["service_state"], state["state"]);
     let name = state["state"].as_str().unwrap().to_owned();
     (name, state["inference_healthy"].as_bool().unwrap())
 }
 
 #[tokio::test]
-async fn the_network_node_sees_an_inference_node_that_computes_no_poc() {
+async fn proxy_answers_like_an_inference_only_node() {
     let served = proxy(&echoing().await, 1, LONG).await;
     for prefix in ["", "/v3.0.8", "/v3.0.11-post1"] {
-        // Given a node that serves, when it is asked whatever a node is asked, then it answers as one;
-        for asked in readings(200) {
-            look(&served, prefix, &asked).await;
+        // Given a node that serves, then it answers every request of a Network Node;
+        for case in read_only_cases(200) {
+            check(&served, prefix, &case).await;
         }
         assert_eq!(state(&served, prefix).await, ("INFERENCE".to_owned(), true));
         let reply = ask(
@@ -138,21 +138,21 @@ async fn the_network_node_sees_an_inference_node_that_computes_no_poc() {
         )
         .await;
         assert_eq!(reply.status(), StatusCode::OK);
-        // whichever way it is stopped, it says so and serves nothing,
+        // stopped either way, it says so and refuses inference,
         for stop in ["/api/v1/stop", "/api/v1/inference/down"] {
-            look(&served, prefix, &post(stop, 200, &["status"])).await;
-            for asked in readings(503) {
-                look(&served, prefix, &asked).await;
+            check(&served, prefix, &post(stop, 200, &["status"])).await;
+            for case in read_only_cases(503) {
+                check(&served, prefix, &case).await;
             }
             assert_eq!(state(&served, prefix).await, ("STOPPED".to_owned(), false));
             let reply = ask(&served.base, "/v1/completions", "net/Model").await;
             assert_eq!(reply.status(), StatusCode::SERVICE_UNAVAILABLE);
-            // and whichever way it is started, it serves again.
+            // and started either way, it serves again.
             let up = match stop {
                 "/api/v1/stop" => "/api/v1/inference/up",
                 _ => "/api/v1/inference/up/async",
             };
-            look(&served, prefix, &post(up, 200, &["status"])).await;
+            check(&served, prefix, &post(up, 200, &["status"])).await;
             assert_eq!(state(&served, prefix).await, ("INFERENCE".to_owned(), true));
         }
     }

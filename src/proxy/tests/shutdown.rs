@@ -1,0 +1,75 @@
+//! The end of the proxy.
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::stalls::{IN_TIME, connect, raw_request};
+use super::*;
+
+/// Reads to the end of the connection.
+async fn read_to_end(mut caller: TcpStream) -> String {
+    let mut text = String::new();
+    let read = timeout(IN_TIME, caller.read_to_string(&mut text)).await;
+    read.expect("the connection is closed").unwrap();
+    text
+}
+
+#[tokio::test]
+async fn requests_before_shutdown_are_answered() {
+    let served = proxy(&echoing().await, 100, LONG).await;
+    // Given an idle connection, and many that have just sent a request,
+    let mut idle = connect(&served).await;
+    let request = raw_request("/v1/completions");
+    idle.write_all(request.as_bytes()).await.unwrap();
+    let mut first = vec![0; 4_096];
+    let length = idle.read(&mut first).await.unwrap();
+    assert!(first[..length].starts_with(b"HTTP/1.1 200"));
+    let mut callers = Vec::new();
+    for _ in 0..40 {
+        let mut caller = connect(&served).await;
+        caller.write_all(request.as_bytes()).await.unwrap();
+        callers.push(caller);
+    }
+    // when the shutdown begins, and the idle one sends another request,
+    served.stop.send(()).unwrap();
+    idle.write_all(request.as_bytes()).await.unwrap();
+    callers.push(idle);
+    // then all are answered and closed.
+    for caller in callers {
+        let answer = read_to_end(caller).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer:?}");
+        assert!(answer.contains("their-model"), "{answer:?}");
+    }
+    timeout(IN_TIME, served.task)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test]
+async fn hurry_cuts_off_replies_in_flight() {
+    let silent = || async { pending::<String>().await };
+    let up = upstream(Router::new().route("/v1/completions", post(silent))).await;
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join(STATE_FILE);
+    let (listener, base) = listen().await;
+    let (hurry, hurried) = oneshot::channel::<()>();
+    let config = config(&up, 1, LONG);
+    let mut served = tokio::spawn(async move {
+        let hurried = async {
+            let _ = hurried.await;
+        };
+        serve_on(listener, &config, &file, std::future::ready(()), hurried).await
+    });
+    let mut caller = TcpStream::connect(&base["http://".len()..]).await.unwrap();
+    let request = raw_request("/v1/completions");
+    caller.write_all(request.as_bytes()).await.unwrap();
+    let waits = timeout(Duration::from_millis(1_500), &mut served).await;
+    assert!(waits.is_err(), "it waits for replies in flight");
+    hurry.send(()).unwrap();
+    timeout(IN_TIME, served).await.unwrap().unwrap().unwrap();
+    assert_eq!(read_to_end(caller).await, "");
+}
+
