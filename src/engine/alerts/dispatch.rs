@@ -20,7 +20,7 @@ impl Engine {
             .heartbeat
             .is_due(snapshot.at, every, snapshot.last_reads())
         {
-            self.ports.notifier.beat();
+            self.ports.notifier.send_heartbeat();
         }
     }
 
