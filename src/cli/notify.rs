@@ -83,7 +83,9 @@ pub(crate) async fn run(command: NotifyCommand, common: &Common) -> Result<Exit,
             let body = body.unwrap_or_default();
             let body = match whom.trouble {
                 None => body,
-                Some(trouble) if Channel::configured(&whom.notify).is_empty() => return Err(trouble.into()),
+                Some(trouble) if Channel::configured(&whom.notify).is_empty() => {
+                    return Err(trouble.into());
+                }
                 Some(trouble) => with_trouble(&body, &trouble),
             };
             let notice = Notice {

@@ -154,7 +154,12 @@ fn status_failure(request: &HttpRequest, answer: &Answer) -> FailedAttempt {
     let (status, body) = (answer.status, answer.body.as_str());
     let detail = text::sanitize(&refusal::message(body), request.bearer.as_ref());
     FailedAttempt {
-        error: error_of(request, refusal::classify(status, body), Some(status), detail),
+        error: error_of(
+            request,
+            refusal::classify(status, body),
+            Some(status),
+            detail,
+        ),
         transient: refusal::is_transient(status, body),
         wait: refusal::retry_after(answer.retry_after.as_deref(), body),
     }

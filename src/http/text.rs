@@ -106,7 +106,10 @@ mod tests {
 
     #[test]
     fn control_characters_go_and_length_is_bounded() {
-        assert_eq!(sanitize("a\x1b[31mb\u{202e}c\r\nd\u{9b}", None), "a[31mbc  d");
+        assert_eq!(
+            sanitize("a\x1b[31mb\u{202e}c\r\nd\u{9b}", None),
+            "a[31mbc  d"
+        );
         assert_eq!(sanitize(&"é".repeat(5_000), None).chars().count(), LONGEST);
     }
 }

@@ -166,8 +166,9 @@ impl Outbox {
 
     /// The oldest notice that is pending for this channel.
     pub(super) fn first(&self, channel: Channel) -> Option<(u64, Notice)> {
-        let is_pending =
-            |(_, entry): &&(u64, OutboxEntry)| entry.pending.iter().any(|name| name == channel.name());
+        let is_pending = |(_, entry): &&(u64, OutboxEntry)| {
+            entry.pending.iter().any(|name| name == channel.name())
+        };
         let found = self.entries.iter().find(is_pending);
         found.map(|(id, entry)| (*id, entry.notice.clone()))
     }

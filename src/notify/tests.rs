@@ -196,7 +196,10 @@ async fn next_run_delivers_the_rest_once() {
     let file = scratch.path().join("outbox.json");
     // Given a webhook that is down,
     let (config, mut received) = receiver(&[503; 100]).await;
-    let patient = BackoffPolicy { max_attempts: 99, ..FAST };
+    let patient = BackoffPolicy {
+        max_attempts: 99,
+        ..FAST
+    };
     let start = |config: &NotifyConfig| {
         Notifier::with_backoff(HttpClient::new(), config, Some(file.clone()), patient)
     };
@@ -218,14 +221,20 @@ async fn channels_do_not_block_each_other() {
     let scratch = tempfile::tempdir().unwrap();
     let received_by_command = scratch.path().join("received");
     let (mut config, mut received) = receiver(&[503; 100]).await;
-    let script = format!("echo \"$POCPIT_TITLE\" >> {}", received_by_command.display());
+    let script = format!(
+        "echo \"$POCPIT_TITLE\" >> {}",
+        received_by_command.display()
+    );
     config.command = vec!["sh".into(), "-c".into(), script];
     let pacing = FAST;
     let notifier = Notifier::with_backoff(HttpClient::new(), &config, None, pacing);
     notifier.notify(&notice("a"));
     notifier.notify(&notice("b"));
     notifier.close(TIMEOUT).await;
-    assert_eq!(std::fs::read_to_string(received_by_command).unwrap(), "a\nb\n");
+    assert_eq!(
+        std::fs::read_to_string(received_by_command).unwrap(),
+        "a\nb\n"
+    );
     assert_eq!(titles(&mut received), ["a", "a", "a", "b", "b", "b"]);
     assert_eq!(notifier.lost(), 2, "both, by the webhook alone");
 }

@@ -235,7 +235,8 @@ fn stream_reply(reply: UpstreamReply, in_flight: InFlight) -> Reply {
     *reply.status_mut() = head.status;
     // The other headers are about the upstream's connection. The map's memory is reused.
     head.headers.clear();
-    head.headers.extend(content_type.map(|kind| (CONTENT_TYPE, kind)));
+    head.headers
+        .extend(content_type.map(|kind| (CONTENT_TYPE, kind)));
     *reply.headers_mut() = head.headers;
     reply
 }

@@ -35,7 +35,10 @@ pub(super) fn reply(proxy: &Proxy, route: Route) -> Reply {
             StatusCode::NOT_IMPLEMENTED,
             "this node serves inference only and computes no PoC",
         ),
-        Route::WrongMethod => reply::error(StatusCode::METHOD_NOT_ALLOWED, "this path does not accept this method"),
+        Route::WrongMethod => reply::error(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "this path does not accept this method",
+        ),
         Route::Unknown | Route::Forward(_) | Route::Metrics | Route::Status => {
             reply::error(StatusCode::NOT_FOUND, "no such path on this node")
         }

@@ -39,8 +39,12 @@ pub(super) fn parse<'a>(
     body: &'a [u8],
     seed: Option<i64>,
 ) -> Result<InferenceRequest<'a>, String> {
-    let Fields(mut fields) = serde_json::from_slice(body)
-        .map_err(|error| format!("the request body is not a JSON object: {}", location(&error)))?;
+    let Fields(mut fields) = serde_json::from_slice(body).map_err(|error| {
+        format!(
+            "the request body is not a JSON object: {}",
+            location(&error)
+        )
+    })?;
     let model = remove_field(&mut fields, MODEL).ok_or("the request names no model")?;
     if !equals(model, &config.model) {
         return Err(format!("this node serves only {}", config.model));
@@ -90,7 +94,13 @@ impl InferenceRequest<'_> {
     /// The body for an upstream that knows the model by this name.
     pub fn with_model(&self, model: &str) -> Result<Bytes, serde_json::Error> {
         let mut text = Vec::with_capacity(self.length + model.len() + 64);
-        serde_json::to_writer(&mut text, &UpstreamBody { request: self, model })?;
+        serde_json::to_writer(
+            &mut text,
+            &UpstreamBody {
+                request: self,
+                model,
+            },
+        )?;
         Ok(text.into())
     }
 }

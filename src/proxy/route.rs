@@ -63,7 +63,10 @@ impl Route {
 pub(super) fn route(method: &Method, path: &str) -> Route {
     let path = behind_version(path).unwrap_or(path);
     let (wanted, route) = match path {
-        "/v1/chat/completions" => (Method::POST, Route::Forward(InferenceEndpoint::ChatCompletions)),
+        "/v1/chat/completions" => (
+            Method::POST,
+            Route::Forward(InferenceEndpoint::ChatCompletions),
+        ),
         "/v1/completions" => (Method::POST, Route::Forward(InferenceEndpoint::Completions)),
         "/metrics" => (Method::GET, Route::Metrics),
         STATUS_PATH => (Method::GET, Route::Status),

@@ -59,10 +59,7 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts one worker thread per processor.
-    pub fn start(
-        proxy: &Arc<Proxy>,
-        stage: &watch::Receiver<ShutdownStage>,
-    ) -> io::Result<Server> {
+    pub fn start(proxy: &Arc<Proxy>, stage: &watch::Receiver<ShutdownStage>) -> io::Result<Server> {
         let count = std::thread::available_parallelism().map_or(1, NonZero::get);
         let (alive, ended) = mpsc::channel(1);
         let mut workers = Vec::with_capacity(count);

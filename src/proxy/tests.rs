@@ -16,7 +16,9 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use super::*;
-use crate::config::{AccessLog, CallerRules, FieldRules, SignatureRule, TransferConfig, UpstreamConfig};
+use crate::config::{
+    AccessLog, CallerRules, FieldRules, SignatureRule, TransferConfig, UpstreamConfig,
+};
 use crate::domain::{Hardware, NodeId, Serving, UpstreamHealth};
 use crate::ports::InferenceProxy as _;
 
@@ -46,7 +48,11 @@ async fn listen() -> (TcpListener, String) {
     (listener, base)
 }
 
-pub(super) fn config(upstream: &str, max_concurrent: u32, request_timeout: Duration) -> ProxyConfig {
+pub(super) fn config(
+    upstream: &str,
+    max_concurrent: u32,
+    request_timeout: Duration,
+) -> ProxyConfig {
     ProxyConfig {
         node_id: NodeId("proxy".into()),
         host: "10.0.0.2".into(),

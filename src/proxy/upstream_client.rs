@@ -325,8 +325,11 @@ mod tests {
         let place = listener.local_addr().unwrap().port().to_string();
         let base = base.replace("{port}", &place);
         let destination = proxied(&base, &proxy.replace("{port}", &place)).unwrap();
-        let request =
-            destination.request(InferenceEndpoint::Completions, HeaderMap::new(), "{}".into());
+        let request = destination.request(
+            InferenceEndpoint::Completions,
+            HeaderMap::new(),
+            "{}".into(),
+        );
         let client = UpstreamClient::new(&destination);
         let (head, _) = tokio::join!(first_head(listener), client.send(request));
         head
@@ -335,7 +338,10 @@ mod tests {
     #[tokio::test]
     async fn direct_request_has_path_and_host() {
         let head = head_sent("http://localhost:{port}/api/v1", "http://proxy.invalid").await;
-        assert!(head.starts_with("post /api/v1/completions http/1.1"), "{head}");
+        assert!(
+            head.starts_with("post /api/v1/completions http/1.1"),
+            "{head}"
+        );
         assert!(head.contains("\nhost: localhost:"), "{head}");
         assert!(!head.contains("proxy-authorization"), "{head}");
     }
@@ -356,11 +362,18 @@ mod tests {
     async fn tunnel_learns_only_the_host() {
         let proxy = "http://someone:secret@127.0.0.1:{port}";
         let head = head_sent("https://far.example/v1", proxy).await;
-        assert!(head.starts_with("connect far.example:443 http/1.1"), "{head}");
+        assert!(
+            head.starts_with("connect far.example:443 http/1.1"),
+            "{head}"
+        );
         assert!(head.contains("proxy-authorization"), "{head}");
         assert!(!head.contains("completions"), "{head}");
         // Inside the tunnel, the upstream must not see the proxy's credentials.
-        let far = proxied("https://far.example/v1", "http://someone:secret@proxy.example").unwrap();
+        let far = proxied(
+            "https://far.example/v1",
+            "http://someone:secret@proxy.example",
+        )
+        .unwrap();
         assert!(far.proxy_authorization.is_none());
     }
 

@@ -84,10 +84,7 @@ impl LocalEnd {
         remove_hop_by_hop(request.headers_mut());
         let request = request.map(|body| self.meter.count_sent(body));
         let mut idle = idle.lock().await;
-        let reused = match idle
-            .take()
-            .filter(|(_, since)| since.elapsed() < MAX_IDLE)
-        {
+        let reused = match idle.take().filter(|(_, since)| since.elapsed() < MAX_IDLE) {
             Some((mut connection, _)) => connection.ready().await.is_ok().then_some(connection),
             None => None,
         };

@@ -91,7 +91,10 @@ impl RemoteSession for OpenSshSession {
                 .map_err(|error| failure::lost_error(&error))?;
             let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
             let (stdout, stderr) = tokio::join!(read_capped(stdout), read_capped(stderr));
-            let status = child.wait().await.map_err(|error| failure::lost_error(&error))?;
+            let status = child
+                .wait()
+                .await
+                .map_err(|error| failure::lost_error(&error))?;
             Ok(CommandOutput {
                 status: status.code(),
                 stdout,

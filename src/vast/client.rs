@@ -16,7 +16,7 @@ use crate::domain::{
     Account, CallError, CallErrorKind, Instance, InstanceId, Offer, OfferQuery, RentOrder, Time,
     Usd,
 };
-use crate::http::{HttpClient, HttpReply, HttpRequest, join, error_message};
+use crate::http::{HttpClient, HttpReply, HttpRequest, error_message, join};
 use crate::ports::{Market, RentError};
 
 /// More than this many of the cheapest offers nobody needs: a page takes six seconds, and offers

@@ -70,7 +70,9 @@ impl Delivery<'_> {
             None if self.left.is_empty() => return,
             None => Handoff::write(self.outbox, self.notice, &self.left).map(Some),
             Some(kept) if self.left.is_empty() => kept.withdraw().map(|()| None),
-            Some(kept) => kept.set_channels(self.notice, &self.left).map(|()| Some(kept)),
+            Some(kept) => kept
+                .set_channels(self.notice, &self.left)
+                .map(|()| Some(kept)),
         };
         self.kept = kept.unwrap_or_else(|error| {
             status_line(format_args!(

@@ -72,4 +72,3 @@ async fn hurry_cuts_off_replies_in_flight() {
     timeout(IN_TIME, served).await.unwrap().unwrap().unwrap();
     assert_eq!(read_to_end(caller).await, "");
 }
-
