@@ -1,5 +1,5 @@
-//! Reads the chain by its public API and its RPC. For a look every source is asked by itself; for
-//! everything else they are tried in the operator's order, the one that answered last first.
+//! Reads the chain over its public API and its RPC. A poll of all sources requests each of them;
+//! everything else fails over in the operator's order, starting with the source that answered last.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,12 +19,11 @@ use crate::domain::{
 use crate::http::{HttpClient, HttpRequest, join};
 use crate::ports::{Chain, ConfirmedWeight, Look, WeightReading};
 
-/// One answer of a chain source may take this long (real time).
+/// Timeout of one request to a chain source (real time).
 const TIMEOUT: Duration = Duration::from_secs(8);
 const TRIES: u32 = 2;
 const EPOCH_PATH: &str = "v1/epochs/latest";
 
-/// A reader of the chain.
 #[derive(Debug)]
 pub struct ChainClient {
     http: HttpClient,
@@ -58,7 +57,6 @@ impl SourceUrls {
 }
 
 impl ChainClient {
-    /// A reader of the configured sources.
     pub fn new(http: HttpClient, config: &ChainConfig) -> ChainClient {
         ChainClient {
             http,
@@ -111,7 +109,7 @@ impl ChainClient {
     async fn query_public_api(&self, base: &Url) -> SourceReport {
         let latest: Result<wire::Latest, CallError> =
             self.request(base, "read the epoch", EPOCH_PATH, &[]).await;
-        let told = latest.map(|latest| {
+        let head = latest.map(|latest| {
             let view = EpochView::from(latest);
             ReportedHead {
                 height: view.height,
@@ -122,7 +120,7 @@ impl ChainClient {
         });
         SourceReport {
             source: source_of(SourceKind::PublicApi, base),
-            head: told,
+            head,
         }
     }
 
@@ -130,7 +128,7 @@ impl ChainClient {
         let status: Result<wire::Status, CallError> = self
             .request(base, "read the chain's status", "status", &[])
             .await;
-        let told = status.map(|status| {
+        let head = status.map(|status| {
             let sync = status.result.sync_info;
             ReportedHead {
                 height: Height(sync.latest_block_height),
@@ -145,12 +143,12 @@ impl ChainClient {
         });
         SourceReport {
             source: source_of(SourceKind::Rpc, base),
-            head: told,
+            head,
         }
     }
 }
 
-/// A source by its host, and its port where that is not the usual one. Never with a password.
+/// Host and explicit port of a source. Never its password.
 fn source_of(kind: SourceKind, base: &Url) -> ChainSource {
     let host = base.host_str().unwrap_or("?");
     let name = base
@@ -159,7 +157,7 @@ fn source_of(kind: SourceKind, base: &Url) -> ChainSource {
     ChainSource { kind, name }
 }
 
-/// One error out of those of all sources: the first decides its kind, all are told.
+/// Merges the errors of all sources: the first gives the kind, the detail lists all.
 fn combined(what: &str, mut failures: Vec<CallError>) -> CallError {
     match failures.len() {
         0 => CallError {
@@ -170,11 +168,11 @@ fn combined(what: &str, mut failures: Vec<CallError>) -> CallError {
         },
         1 => failures.remove(0),
         _ => {
-            let told: Vec<String> = failures.iter().map(ToString::to_string).collect();
+            let details: Vec<String> = failures.iter().map(ToString::to_string).collect();
             let first = failures.remove(0);
             CallError {
                 what: format!("{what} from every source"),
-                detail: told.join("; "),
+                detail: details.join("; "),
                 ..first
             }
         }
@@ -234,7 +232,7 @@ impl Chain for ChainClient {
                     what: "read the chain's status".to_owned(),
                     kind: CallErrorKind::Malformed,
                     status: None,
-                    detail: "the node is catching up: its height is old".to_owned(),
+                    detail: "the node is catching up: its height is outdated".to_owned(),
                 });
             }
             return Ok(BlockHeader {
@@ -324,7 +322,7 @@ impl Chain for ChainClient {
     async fn is_participant(&self, participant: &Participant) -> Result<bool, CallError> {
         let path = format!("v1/participants/{participant}");
         let found: Result<serde_json::Value, CallError> = self
-            .get(&self.public_api, "look the participant up", &path, &[])
+            .get(&self.public_api, "look up the participant", &path, &[])
             .await;
         match found {
             Ok(_) => Ok(true),
@@ -392,7 +390,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_epoch_and_headers_are_read() {
+    async fn epoch_and_headers_are_parsed() {
         let url = serve(healthy()).await;
         let client = client(vec![url.clone()], vec![url]);
         assert_eq!(client.epoch().await.unwrap().height, Height(5_536_201));
@@ -404,7 +402,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_source_that_fails_is_passed_over_and_the_next_one_kept() {
+    async fn failed_source_falls_back_to_next() {
         let broken = Router::new()
             .fallback(|| async { (StatusCode::BAD_GATEWAY, "<html>bad gateway</html>") });
         let client = client(vec![serve(broken).await, serve(healthy()).await], vec![]);
@@ -413,7 +411,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_look_at_every_source_has_a_report_of_each() {
+    async fn querying_all_sources_reports_each() {
         let broken = Router::new()
             .fallback(|| async { (StatusCode::BAD_GATEWAY, "<html>bad gateway</html>") });
         let (good, bad) = (serve(healthy()).await, serve(broken).await);
@@ -428,13 +426,12 @@ mod tests {
             answered,
             [(api, false), (api, true), (rpc, true), (rpc, false)]
         );
-        // One look goes on to the first that answers, and says who did not.
+        // A poll of the preferred source falls back to the next and reports the failure.
         let reports = client.look(Look::One).await;
         assert_eq!(reports.len(), 2);
         assert_eq!(client.look(Look::One).await.len(), 1);
     }
 
-    /// A chain node that is catching up.
     fn lagging() -> Router {
         Router::new().route(
             "/status",
@@ -447,15 +444,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_node_that_catches_up_says_so_in_a_look() {
+    async fn syncing_node_reports_catching_up() {
         let client = client(vec![], vec![serve(lagging()).await]);
         let reports = client.look(Look::Every).await;
-        let told = reports[0].head.as_ref().unwrap();
-        assert_eq!((told.height, told.sync), (Height(5), SyncState::CatchingUp));
+        let head = reports[0].head.as_ref().unwrap();
+        assert_eq!((head.height, head.sync), (Height(5), SyncState::CatchingUp));
     }
 
     #[tokio::test]
-    async fn an_unknown_participant_is_not_an_error() {
+    async fn unknown_participant_is_not_an_error() {
         let missing = Router::new().fallback(|| async {
             (
                 StatusCode::NOT_FOUND,
@@ -472,7 +469,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_node_that_catches_up_gives_no_header() {
+    async fn syncing_node_gives_no_header() {
         let client = client(vec![], vec![serve(lagging()).await]);
         assert!(
             client

@@ -1,10 +1,9 @@
-//! Heights to times, with an error band. Pure: it is fed headers and heights, and keeps no clock.
+//! Heights to times, with an error band. Pure: fed with headers and heights, it reads no clock.
 //!
-//! The pace is the mean of some hours of blocks, taken in stretches of half an hour: a stretch in
-//! which the chain was slow for a while does not count, unless it goes on. The band around an
-//! estimate has three parts: jitter of single blocks, which adds up like the square root of their
-//! number; drift of the pace, which adds up like the number; and, on its late side, a slow spell
-//! that may begin after the estimate: nobody knows of it before.
+//! The block rate is the mean over some hours, in stretches of half an hour; a stretch with a slow
+//! spell is left out unless the slowdown lasts. The band around an estimate has three parts: jitter of
+//! single blocks, which grows with the square root of their number; drift of the rate, which grows
+//! with their number; and, on the late side, a slow spell that may begin after the estimate.
 
 use std::collections::VecDeque;
 
@@ -13,10 +12,10 @@ use crate::domain::{BlockHeader, Blocks, Duration, Height, Time};
 /// Estimates when a height will be reached.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct BlockClock {
-    /// By the chain's own times: exact.
+    /// With the chain's own times: exact.
     headers: History,
-    /// By the times at which heights were first seen: some seconds off, and all there is without
-    /// an RPC.
+    /// With the times at which heights were first observed: some seconds late, and the fallback
+    /// without an RPC.
     sightings: History,
     tip: Option<Tip>,
 }
@@ -24,61 +23,56 @@ pub struct BlockClock {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Tip {
     height: Height,
-    /// When this height was first seen.
+    /// When this height was first observed.
     since: Time,
-    /// When it was seen last: what was made after that is not known.
+    /// When it was last observed: later blocks are unknown.
     confirmed: Time,
 }
 
-/// An expected time: at least one in ten is earlier than `p10` and one in ten later than `p90` in
-/// bad times; in good times both are rarer.
+/// An expected time. On a slow or jittery chain about one in ten falls outside on each side; on a
+/// regular one, fewer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Band {
-    /// One in ten is earlier.
     pub p10: Time,
-    /// The middle.
     pub p50: Time,
-    /// One in ten is later.
     pub p90: Time,
 }
 
-/// Blocks in a stretch: half an hour, as long as a slow spell lasts.
+/// Blocks in a stretch: half an hour, the length of a slow spell.
 pub const STRETCH: Blocks = Blocks(300);
-/// Stretches that give the pace: a mean over a day would hide this hour's pace.
+/// Stretches in the mean: a whole day would hide the current rate.
 pub const STRETCHES: usize = 12;
-/// Fewer blocks than this between two headers measure jitter, not block time.
+/// Headers closer than this measure jitter, not block time.
 const ENOUGH_BLOCKS: Blocks = Blocks(200);
-/// The chain stands still after this long without a block, or after ten block times.
+/// The chain stalls after this long without a block, or after ten block times if that is longer.
 const STALL: Duration = Duration::seconds(60);
-/// A stretch that differs from the usual pace by more than this part of it is a spell.
+/// A stretch whose rate differs by more than this fraction is a spell.
 const SPELL: f64 = 0.01;
-/// So many stretches of another pace, one after the other, are no spell: it is the pace now.
-const NEW_PACE: usize = 3;
-/// Standard deviation of one block until it is measured, as a part of the block time.
+/// After this many consecutive stretches the changed rate is the new rate.
+const NEW_RATE_STRETCHES: usize = 3;
+/// Standard deviation of one block until it is measured, as a fraction of the block time.
 const TYPICAL_JITTER: f64 = 0.1;
-/// A few stretches that happen to agree do not prove that there is no jitter.
+/// A lower bound: a few stretches may agree by chance.
 const LEAST_JITTER: f64 = 0.035;
-/// Drift of the pace, as a part of the distance.
+/// Drift of the rate, as a fraction of the distance.
 const DRIFT: f64 = 0.001;
 /// Standard deviations of jitter on each side of the band.
 const DEVIATIONS: f64 = 2.0;
-/// The late side has room for a part of a spell that grows with the distance, and for one at most.
+/// The late side allows for part of a spell, growing with the distance up to a whole one.
 const SPELL_PER_DISTANCE: f64 = 1.0 / 60.0;
 const WHOLE_SPELL_MILLIS: f64 = 360_000.0;
 
 impl BlockClock {
-    /// A clock that has seen nothing.
     pub fn new() -> BlockClock {
         BlockClock::default()
     }
 
-    /// Takes a header into account. Two that are thousands of blocks apart give the block time at
-    /// once.
+    /// Two headers thousands of blocks apart suffice for a block time.
     pub fn observe_header(&mut self, header: BlockHeader) {
         self.headers.add(header);
     }
 
-    /// Takes a height that a source showed at `now` into account.
+    /// Records a height that a source reported at `now`.
     pub fn observe_height(&mut self, now: Time, height: Height) {
         match &mut self.tip {
             Some(tip) if height < tip.height => return,
@@ -96,18 +90,18 @@ impl BlockClock {
         self.sightings.add(BlockHeader { height, time: now });
     }
 
-    /// The highest height seen.
+    /// The highest height observed.
     pub fn height(&self) -> Option<Height> {
         self.tip.map(|tip| tip.height)
     }
 
-    /// Mean time of a block, once two headers far enough apart are known.
+    /// Mean block time, once two headers are far enough apart.
     pub fn block_time(&self) -> Option<Duration> {
         let pace = self.block_rate()?;
         Some(millis(pace.block_millis.round()))
     }
 
-    /// When `target` is expected, as known at `now`; `now` itself for a height that is passed.
+    /// When `target` is expected, as of `now`; `now` itself for a height that has passed.
     pub fn estimate(&self, now: Time, target: Height) -> Option<Band> {
         let (tip, pace) = (self.tip?, self.block_rate()?);
         let blocks = tip.height.until(target);
@@ -118,7 +112,7 @@ impl BlockClock {
                 p90: now,
             });
         }
-        // Time in which the tip stood still counts towards the next block only.
+        // Time since the tip's first observation counts towards the next block only.
         let still = tip.confirmed - tip.since;
         let waited = still.clamp(Duration::zero(), millis(pace.block_millis));
         let p50 = tip.confirmed + millis(pace.block_millis * number(blocks)) - waited;
@@ -130,23 +124,23 @@ impl BlockClock {
         })
     }
 
-    /// Since when looks have shown no new block, if that is too long.
+    /// Since when polls have shown no new block, if that is a stall.
     pub fn stalled_since(&self) -> Option<Time> {
         let tip = self.tip?;
-        let patience = self
+        let limit = self
             .block_time()
             .map_or(STALL, |block| (block * 10).max(STALL));
-        (tip.confirmed - tip.since > patience).then_some(tip.since)
+        (tip.confirmed - tip.since > limit).then_some(tip.since)
     }
 
-    /// By headers while there are any of the last hours.
+    /// From headers if there are recent ones, else from observed heights.
     fn block_rate(&self) -> Option<BlockRate> {
         let is_recent = |header: BlockHeader| {
             self.tip
                 .is_none_or(|tip| header.height.until(tip.height) <= History::WIDEST)
         };
         let newest = self.headers.newest().filter(|header| is_recent(*header));
-        newest.and(self.headers.pace).or(self.sightings.pace)
+        newest.and(self.headers.rate).or(self.sightings.rate)
     }
 }
 
@@ -154,17 +148,17 @@ impl BlockClock {
 #[derive(Debug, Clone, PartialEq, Default)]
 struct History {
     samples: VecDeque<BlockHeader>,
-    /// Measured when a sample comes: it is asked for with every look at every stage.
-    pace: Option<BlockRate>,
+    /// Cached: it is read far more often than samples arrive.
+    rate: Option<BlockRate>,
 }
 
-/// What a history says of the chain's pace.
+/// Measured rate of the chain.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct BlockRate {
     block_millis: f64,
     /// Standard deviation of one block.
     jitter_millis: f64,
-    /// Blocks that it was measured with.
+    /// Number of blocks that it was measured over.
     measured: f64,
 }
 
@@ -208,7 +202,7 @@ impl History {
         {
             self.samples.pop_front();
         }
-        self.pace = self.measured();
+        self.rate = self.measured();
     }
 
     fn stretches(&self) -> Vec<Stretch> {
@@ -221,7 +215,7 @@ impl History {
                 block_millis: passed / blocks,
             }
         };
-        // A machine's clock that was set back says nothing.
+        // A clock that was set back gives a negative time.
         pairs
             .map(stretch)
             .filter(|stretch| stretch.block_millis > 0.0)
@@ -236,39 +230,39 @@ impl History {
                 .iter()
                 .map(|stretch| (stretch.block_millis - usual).abs()),
         )?;
-        // 1.48 medians of the distance are a standard deviation.
+        // 1.48 times the median absolute deviation estimates a standard deviation.
         let tolerance = (usual * SPELL).max(3.0 * 1.48 * off);
         let is_usual = |stretch: &&Stretch| (stretch.block_millis - usual).abs() <= tolerance;
-        let recent = &stretches[stretches.len().saturating_sub(NEW_PACE)..];
-        let changed_for_good = stretches.len() > NEW_PACE
+        let recent = &stretches[stretches.len().saturating_sub(NEW_RATE_STRETCHES)..];
+        let has_new_rate = stretches.len() > NEW_RATE_STRETCHES
             && (recent
                 .iter()
                 .all(|stretch| stretch.block_millis > usual + tolerance)
                 || recent
                     .iter()
                     .all(|stretch| stretch.block_millis < usual - tolerance));
-        let kept: Vec<Stretch> = if changed_for_good {
+        let used: Vec<Stretch> = if has_new_rate {
             recent.to_vec()
         } else {
             stretches.iter().filter(is_usual).copied().collect()
         };
-        let measured: f64 = kept.iter().map(|stretch| stretch.blocks).sum();
-        let passed: f64 = kept
+        let measured: f64 = used.iter().map(|stretch| stretch.blocks).sum();
+        let passed: f64 = used
             .iter()
             .map(|stretch| stretch.blocks * stretch.block_millis)
             .sum();
         let block_millis = passed / measured;
         Some(BlockRate {
             block_millis,
-            jitter_millis: jitter(&kept, block_millis),
+            jitter_millis: jitter(&used, block_millis),
             measured,
         })
     }
 }
 
-/// What stretches of blocks differ by tells how much single blocks do.
+/// Standard deviation of one block, estimated from the differences between stretches.
 fn jitter(stretches: &[Stretch], block_millis: f64) -> f64 {
-    if stretches.len() < NEW_PACE {
+    if stretches.len() < NEW_RATE_STRETCHES {
         return TYPICAL_JITTER * block_millis;
     }
     let squares: f64 = stretches
@@ -280,13 +274,13 @@ fn jitter(stretches: &[Stretch], block_millis: f64) -> f64 {
 }
 
 impl BlockRate {
-    /// How much earlier and how much later than expected a height so far away may come.
+    /// How much earlier and later than expected a height this far away may come.
     fn spread(self, blocks: Blocks) -> (Duration, Duration) {
         let distance = number(blocks);
         let by_jitter =
             self.jitter_millis * (distance * (1.0 + distance / self.measured)).sqrt() * DEVIATIONS;
         let by_drift = DRIFT * distance * self.block_millis;
-        // Heights are seen up to a block late.
+        // Heights are observed up to a block late.
         let early = by_jitter + by_drift + self.block_millis;
         let spell = (SPELL_PER_DISTANCE * distance * self.block_millis).min(WHOLE_SPELL_MILLIS);
         (millis(early), millis(early + spell))
@@ -307,7 +301,7 @@ fn number(blocks: Blocks) -> f64 {
     blocks.0 as f64
 }
 
-/// The longest distance that is still a time: a hundred years.
+/// A hundred years: keeps estimates within the range of a time.
 const LONGEST_MILLIS: f64 = 3.2e12;
 
 #[expect(
@@ -351,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn two_headers_far_apart_give_the_block_time_at_once() {
+    fn two_distant_headers_give_block_time() {
         let mut clock = BlockClock::new();
         clock.observe_header(header(4_000, 16_500));
         assert_eq!(clock.block_time(), None);
@@ -360,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_close_together_measure_nothing() {
+    fn close_headers_give_no_block_time() {
         let mut clock = BlockClock::new();
         clock.observe_header(header(1_000, 0));
         clock.observe_header(header(1_010, 60));
@@ -368,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn without_headers_the_heights_that_were_seen_give_the_block_time() {
+    fn observed_heights_alone_give_block_time() {
         let mut clock = BlockClock::new();
         for block in 0..250 {
             clock.observe_height(
@@ -380,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spell_that_is_over_does_not_change_the_pace() {
+    fn past_slow_spell_is_ignored() {
         let mut paces = [5_500; 12];
         paces[7] = 6_600;
         assert_eq!(
@@ -390,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pace_that_goes_on_for_longer_than_a_spell_is_the_pace() {
+    fn lasting_slowdown_becomes_the_rate() {
         let mut paces = [5_500; 12];
         for pace in &mut paces[9..] {
             *pace = 5_900;
@@ -402,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn a_height_that_is_passed_is_expected_now() {
+    fn passed_height_is_expected_now() {
         let mut clock = BlockClock::new();
         clock.observe_header(header(1_000, 0));
         clock.observe_header(header(4_000, 16_500));
@@ -412,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_without_new_blocks_stalls_and_recovers() {
+    fn chain_stalls_and_recovers() {
         let mut clock = BlockClock::new();
         clock.observe_height(start(), Height(7));
         let later = start() + Duration::seconds(61);
@@ -424,7 +418,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_band_is_in_order_and_never_in_the_past(blocks in 0u64..u64::MAX, waited in 0i64..600) {
+        fn band_is_ordered_and_never_past(blocks in 0u64..u64::MAX, waited in 0i64..600) {
             let mut clock = BlockClock::new();
             clock.observe_header(header(1_000, 0));
             clock.observe_header(header(4_000, 16_500));

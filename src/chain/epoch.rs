@@ -8,17 +8,14 @@ use crate::domain::{
 /// A stage of an epoch, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// Before the epoch's `PoC`.
     Before,
-    /// Hosts generate.
     Generation,
     /// Between generation and validation.
     Exchange,
-    /// Hosts validate each other.
     Validation,
     /// Validation is over, weights are not set yet.
     Settling,
-    /// Weights are in force.
+    /// Weights are active.
     Inference,
 }
 
@@ -39,11 +36,11 @@ pub fn stage_at(stages: &EpochStages, height: Height) -> Stage {
     }
 }
 
-/// Whether a reading can be relied on; what contradicts it otherwise. A missing number reads as 0,
-/// which must never become "the `PoC` starts now" (acceptance case D51).
+/// Whether a view is consistent, or what contradicts it. A missing number parses as 0, which must
+/// never become "the `PoC` starts now" (acceptance case D51).
 pub fn consistent(view: &EpochView) -> Result<(), String> {
     if view.height == Height(0) {
-        return Err("the chain's reply has no height: the clock is unknown".into());
+        return Err("the chain's reply has no height: the block clock is unknown".into());
     }
     in_order(&view.current)?;
     in_order(&view.next)?;
@@ -55,13 +52,13 @@ pub fn consistent(view: &EpochView) -> Result<(), String> {
     }
     if view.next.poc_start <= view.current.poc_start {
         return Err(format!(
-            "the next PoC at {} does not come after the last at {}",
+            "the next PoC at {} is not after the last at {}",
             view.next.poc_start, view.current.poc_start
         ));
     }
     if view.current.next_poc_start != view.next.poc_start {
         return Err(format!(
-            "the next PoC is at {} by one part of the reply and at {} by another",
+            "the reply contradicts itself: next PoC at {} and at {}",
             view.current.next_poc_start, view.next.poc_start
         ));
     }
@@ -79,7 +76,7 @@ fn in_order(stages: &EpochStages) -> Result<(), String> {
     ];
     if stages.poc_start == Height(0) {
         return Err(format!(
-            "epoch {} has no poc_start: the clock is unknown",
+            "epoch {} has no poc_start: the block clock is unknown",
             stages.epoch
         ));
     }
@@ -97,7 +94,7 @@ fn in_order(stages: &EpochStages) -> Result<(), String> {
     Ok(())
 }
 
-/// The stages an epoch later, as they are when no parameter changes.
+/// The stages one epoch later, if no parameter changes.
 pub fn one_epoch_later(stages: &EpochStages) -> EpochStages {
     let length = stages.poc_start.until(stages.next_poc_start);
     EpochStages {
@@ -115,8 +112,7 @@ pub fn one_epoch_later(stages: &EpochStages) -> EpochStages {
     }
 }
 
-/// Whether a node that was registered (or enabled) in `admin_epoch` takes part in the `PoC` that
-/// began with `latest`.
+/// Whether a node registered or enabled in `admin_epoch` takes part in the `PoC` of epoch `latest`.
 pub fn takes_part(admin_epoch: EpochIndex, latest: EpochIndex) -> bool {
     latest > admin_epoch
 }
@@ -144,7 +140,7 @@ pub fn last_confirmation_trigger(next_poc_start: Height, params: &EpochParams) -
     next_poc_start - Blocks(quiet)
 }
 
-/// The heights of a confirmation `PoC`: it is as long as a `PoC`.
+/// The heights of a confirmation `PoC`: as long as a regular one.
 pub fn confirmation_stages(event: &ConfirmationEvent, params: &EpochParams) -> ConfirmationStages {
     let generation_end = event.generation_start + params.poc_stage_duration;
     let validation_start = generation_end + params.poc_validation_delay;
@@ -158,8 +154,8 @@ pub fn confirmation_stages(event: &ConfirmationEvent, params: &EpochParams) -> C
     }
 }
 
-/// The phase of a confirmation `PoC` at `height`. Between generation and validation hosts still
-/// hand in what they generated.
+/// The phase of a confirmation `PoC` at `height`. Until validation starts hosts still submit what
+/// they generated.
 pub fn confirmation_phase_at(stages: &ConfirmationStages, height: Height) -> ConfirmationPhase {
     if height < stages.trigger {
         ConfirmationPhase::Inactive
@@ -180,26 +176,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mainnets_reply_is_consistent() {
+    fn mainnet_reply_is_consistent() {
         assert_eq!(consistent(&mainnet()), Ok(()));
     }
 
     #[test]
-    fn a_missing_poc_start_is_an_unknown_clock() {
+    fn missing_poc_start_is_an_error() {
         let mut view = mainnet();
         view.next.poc_start = Height(0);
         assert!(consistent(&view).unwrap_err().contains("clock is unknown"));
     }
 
     #[test]
-    fn parts_of_a_reply_that_disagree_are_noticed() {
+    fn contradictory_reply_is_an_error() {
         let mut view = mainnet();
         view.current.next_poc_start = Height(5_536_725);
         assert!(consistent(&view).is_err());
     }
 
     #[test]
-    fn each_stage_begins_at_its_height() {
+    fn stages_begin_at_their_heights() {
         let stages = mainnet().current;
         assert_eq!(stage_at(&stages, Height(5_521_332)), Stage::Before);
         assert_eq!(stage_at(&stages, Height(5_521_333)), Stage::Generation);
@@ -210,13 +206,13 @@ mod tests {
     }
 
     #[test]
-    fn only_a_node_of_an_earlier_epoch_takes_part() {
+    fn only_nodes_from_earlier_epochs_participate() {
         assert!(takes_part(EpochIndex(358), EpochIndex(359)));
         assert!(!takes_part(EpochIndex(359), EpochIndex(359)));
     }
 
     #[test]
-    fn no_confirmation_starts_in_the_safety_window() {
+    fn safety_window_excludes_confirmations() {
         let view = mainnet();
         assert_eq!(
             last_confirmation_trigger(view.next.poc_start, &view.params),
@@ -225,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn each_phase_of_a_confirmation_begins_at_its_height() {
+    fn confirmation_phases_begin_at_their_heights() {
         let event = ConfirmationEvent {
             epoch: EpochIndex(358),
             sequence: 0,

@@ -1,12 +1,12 @@
-//! Whether a height can be so. Pure.
+//! Plausibility check of reported heights. Pure.
 //!
-//! One wrong height must decide nothing: far ahead it would end a sprint as too late, or give a
-//! rental back before its `PoC`. A height that does not follow from the ones before it counts only
-//! when later ones agree with it for a while.
+//! One wrong height must decide nothing: far ahead, it would end a sprint as too late or release a
+//! rental before its `PoC`. A height that does not follow from earlier ones is accepted only after
+//! later ones agree with it for a while.
 
 use crate::domain::{Blocks, Duration, Height, Time};
 
-/// Follows the heights of a chain.
+/// The last accepted height, and a suspect one that later heights may confirm.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct HeightCheck {
     accepted: Option<TimedHeight>,
@@ -25,47 +25,37 @@ struct Suspect {
     last: TimedHeight,
 }
 
-/// Why a height does not count yet.
+/// Why a height is not accepted yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HeightDoubt {
-    /// Nothing was known before.
-    #[error("the first height, {0}, waits for others that agree, or for a block's header")]
+    /// No height was accepted before.
+    #[error("first height {0}: waiting for agreement or a block header")]
     First(Height),
     /// Further than the chain can have come.
     #[error(
-        "height {told} is more than the chain can have made since {known}: not believed until it is told for {} minutes", AHEAD_CONFIRM_AFTER.num_minutes()
+        "height {reported} is further ahead of {known} than blocks can come: accepted if reported for {} minutes", AHEAD_CONFIRM_AFTER.num_minutes()
     )]
-    Ahead {
-        /// The height that was told.
-        told: Height,
-        /// The height that is known.
-        known: Height,
-    },
-    /// Before what was seen already.
+    Ahead { reported: Height, known: Height },
+    /// Before an accepted height.
     #[error(
-        "height {told} is behind {known}, which was seen already: not believed until it is told for {} minutes", BEHIND_CONFIRM_AFTER.num_minutes()
+        "height {reported} is behind the accepted {known}: accepted if reported for {} minutes", BEHIND_CONFIRM_AFTER.num_minutes()
     )]
-    Behind {
-        /// The height that was told.
-        told: Height,
-        /// The height that is known.
-        known: Height,
-    },
+    Behind { reported: Height, known: Height },
 }
 
-/// Nothing is there to compare with.
+/// There is nothing to compare with.
 const FIRST_CONFIRM_AFTER: Duration = Duration::seconds(75);
-/// A source that is ahead of everything known for so long is right.
+/// A source that stays ahead for this long is right.
 const AHEAD_CONFIRM_AFTER: Duration = Duration::minutes(3);
-/// A chain that goes back was restored; a source that is behind catches up or is wrong.
+/// A chain that goes back was restored; a source that is behind usually catches up.
 const BEHIND_CONFIRM_AFTER: Duration = Duration::minutes(15);
 /// Sources differ by some blocks.
 const SLACK: Blocks = Blocks(15);
-/// Faster than any chain here ever was: no block time is known, or it is wrong.
+/// A lower bound, for when the block time is unknown or wrong.
 const SHORTEST_BLOCK: Duration = Duration::milliseconds(4_000);
 
 impl HeightCheck {
-    /// A height that is known from elsewhere: a block's header, an earlier life of the program.
+    /// Accepts a height from a trusted origin: a block header, or the journal.
     pub fn anchor(&mut self, at: Time, height: Height) {
         if self.accepted.is_none_or(|seen| seen.height < height) {
             self.accepted = Some(TimedHeight { at, height });
@@ -73,74 +63,68 @@ impl HeightCheck {
         }
     }
 
-    /// Takes the height that was told at `at` into account; an error says why it does not count.
+    /// Checks a height that was reported at `at`, and accepts it or says why not.
     pub fn observe(&mut self, at: Time, height: Height) -> Result<(), HeightDoubt> {
-        let told = TimedHeight { at, height };
-        let Some(doubt) = self.doubt(told) else {
-            self.accept(told);
+        let reported = TimedHeight { at, height };
+        let Some(doubt) = self.doubt(reported) else {
+            self.accept(reported);
             return Ok(());
         };
         let suspect = match self.suspect {
-            Some(earlier) if follows(earlier.last, told) => Suspect {
+            Some(earlier) if follows(earlier.last, reported) => Suspect {
                 since: earlier.since,
-                last: told,
+                last: reported,
             },
             _ => Suspect {
                 since: at,
-                last: told,
+                last: reported,
             },
         };
-        let patience = match doubt {
+        let confirm_after = match doubt {
             HeightDoubt::First(_) => FIRST_CONFIRM_AFTER,
             HeightDoubt::Ahead { .. } => AHEAD_CONFIRM_AFTER,
             HeightDoubt::Behind { .. } => BEHIND_CONFIRM_AFTER,
         };
-        if at - suspect.since >= patience {
-            self.accept(told);
+        if at - suspect.since >= confirm_after {
+            self.accept(reported);
             return Ok(());
         }
         self.suspect = Some(suspect);
         Err(doubt)
     }
 
-    /// Why the height that was told at `at` would not count, without taking it into account.
+    /// Why a height reported at `at` would not be accepted; changes nothing.
     pub fn doubt_at(&self, at: Time, height: Height) -> Option<HeightDoubt> {
         self.doubt(TimedHeight { at, height })
     }
 
-    /// Takes a height that others agree with as it is.
+    /// Accepts a height that other sources agree with.
     pub fn accept_corroborated(&mut self, at: Time, height: Height) {
         self.accept(TimedHeight { at, height });
     }
 
-    fn accept(&mut self, told: TimedHeight) {
-        self.accepted = Some(told);
+    fn accept(&mut self, reported: TimedHeight) {
+        self.accepted = Some(reported);
         self.suspect = None;
     }
 
-    fn doubt(&self, told: TimedHeight) -> Option<HeightDoubt> {
+    fn doubt(&self, reported: TimedHeight) -> Option<HeightDoubt> {
         let Some(known) = self.accepted else {
-            return Some(HeightDoubt::First(told.height));
+            return Some(HeightDoubt::First(reported.height));
         };
-        let (told_height, known_height) = (told.height, known.height);
-        if follows(known, told) {
+        if follows(known, reported) {
             return None;
         }
-        Some(if told_height > known_height {
-            HeightDoubt::Ahead {
-                told: told_height,
-                known: known_height,
-            }
+        let (reported, known) = (reported.height, known.height);
+        Some(if reported > known {
+            HeightDoubt::Ahead { reported, known }
         } else {
-            HeightDoubt::Behind {
-                told: told_height,
-                known: known_height,
-            }
+            HeightDoubt::Behind { reported, known }
         })
     }
 }
 
-/// One chain can have shown both heights at these times.
+/// Whether one chain can have had both heights at these times.
 pub(super) fn agree((at, height): (Time, Height), (other_at, other): (Time, Height)) -> bool {
     let ends = [
         TimedHeight { at, height },
@@ -161,7 +145,7 @@ pub(super) fn agree((at, height): (Time, Height), (other_at, other): (Time, Heig
     follows(slack, later) || follows(earlier, later)
 }
 
-/// A chain at `earlier` can be at `later`. Standing still is possible.
+/// Whether a chain at `earlier` can be at `later`. It may also stand still.
 fn follows(earlier: TimedHeight, later: TimedHeight) -> bool {
     let passed = (later.at - earlier.at).max(Duration::zero());
     let most = passed.num_milliseconds() / SHORTEST_BLOCK.num_milliseconds();
@@ -184,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_height_takes_a_minute_or_a_header() {
+    fn first_height_needs_confirmation() {
         let mut check = HeightCheck::default();
         assert!(check.observe(at(0), Height(100)).is_err());
         assert!(check.observe(at(40), Height(106)).is_err());
@@ -193,15 +177,18 @@ mod tests {
     }
 
     #[test]
-    fn one_height_far_ahead_changes_nothing() {
+    fn single_height_far_ahead_is_rejected() {
         let mut check = known(1_000);
-        let told = check.observe(at(6), Height(1_400));
-        assert!(matches!(told, Err(HeightDoubt::Ahead { .. })), "{told:?}");
+        let result = check.observe(at(6), Height(1_400));
+        assert!(
+            matches!(result, Err(HeightDoubt::Ahead { .. })),
+            "{result:?}"
+        );
         assert!(check.observe(at(12), Height(1_002)).is_ok());
     }
 
     #[test]
-    fn what_is_told_for_minutes_is_so() {
+    fn height_ahead_is_accepted_after_minutes() {
         let mut check = known(1_000);
         for second in (0..180).step_by(6) {
             let height = Height(1_400 + u64::try_from(second / 6).unwrap());
@@ -211,17 +198,20 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_source_takes_nothing_back() {
+    fn stale_source_does_not_step_back() {
         let mut check = known(1_000);
         for second in (0..600).step_by(30) {
-            let told = check.observe(at(second), Height(900));
-            assert!(matches!(told, Err(HeightDoubt::Behind { .. })), "{told:?}");
+            let result = check.observe(at(second), Height(900));
+            assert!(
+                matches!(result, Err(HeightDoubt::Behind { .. })),
+                "{result:?}"
+            );
         }
         assert!(check.observe(at(610), Height(1_100)).is_ok());
     }
 
     #[test]
-    fn a_night_without_a_reading_is_no_jump() {
+    fn long_gap_without_readings_is_plausible() {
         assert!(known(1_000).observe(at(36_000), Height(7_500)).is_ok());
     }
 }

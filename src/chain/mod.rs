@@ -1,4 +1,4 @@
-//! The chain: what its heights mean (pure) and how it is read.
+//! The chain: what its heights mean (pure), and the client that reads them.
 
 pub mod client;
 pub mod clock;

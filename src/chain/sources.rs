@@ -1,8 +1,8 @@
 //! Several sources, one chain. Pure.
 //!
-//! A reading decides only when its height follows from what is known and no majority contradicts
-//! it, when another source agrees with it, or when it stays so for minutes ([`HeightCheck`]). A
-//! source that says itself that it is catching up is no witness.
+//! A reading is accepted when its height follows from earlier ones and no majority contradicts it,
+//! when another source agrees with it, or when it persists for minutes ([`HeightCheck`]). A source
+//! that reports itself as catching up does not count as a witness.
 
 use super::epoch;
 use super::height_check::{HeightCheck, agree};
@@ -12,13 +12,13 @@ use crate::domain::{
     SourceStatus, SyncState, Time,
 };
 
-/// Everything that is known of the configured sources.
+/// State of the configured sources.
 #[derive(Debug, Clone, Default)]
 pub struct ChainSources {
     list: Vec<SourceState>,
     heights: HeightCheck,
     stages: StagesCheck,
-    /// The last change of a parameter or stage that was believed.
+    /// The last accepted change of a parameter or stage.
     last_change: Option<(Time, String)>,
     accepted: Option<(Time, Height)>,
 }
@@ -27,61 +27,58 @@ pub struct ChainSources {
 struct SourceState {
     source: ChainSource,
     last_head: Option<(Time, ReportedHead)>,
-    /// When its height was another one last.
+    /// When its height last changed.
     moved: Time,
     highest: Height,
     failure: Option<String>,
     health: (SourceHealth, Time),
 }
 
-/// A chain without new blocks.
+/// Evidence for a chain without new blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standstill {
-    /// Several sources answer and show the same: the chain is halted.
-    Halted {
-        /// How many.
-        witnesses: usize,
-    },
-    /// One source shows it: the chain, or the source.
+    /// Several sources agree: the chain is halted.
+    Halted { witnesses: usize },
+    /// Only one source: the chain has halted, or the source is stuck.
     Unproven,
 }
 
 /// Sources differ by some blocks.
 const LAG: Blocks = Blocks(15);
-/// A height that moved so long after the last block is one that moves.
+/// A height that changed this long after the last block means the chain moves.
 const SEEN_MOVING: Duration = Duration::minutes(1);
-/// Sources that are so little behind another are no chain that went back.
+/// A source this little behind is no chain that went back.
 const NEAR: Blocks = Blocks(3 * LAG.0);
-/// What a source told longer ago than this speaks for nothing.
+/// An older reading is no evidence.
 const FRESH: Duration = Duration::minutes(6);
 
 impl ChainSources {
-    /// The height that an earlier life of the program knew.
+    /// Sets the height that the journal knew at the last exit.
     pub fn anchor(&mut self, at: Time, height: Height) {
         self.heights.anchor(at, height);
     }
 
-    /// Takes what sources told at `now` into account: the view to go by, or why there is none.
+    /// Records the reports of a poll at `now`; returns the view to act on, or why there is none.
     pub fn observe(&mut self, now: Time, reports: Vec<SourceReport>) -> Result<EpochView, String> {
-        let asked: Vec<usize> = reports
+        let polled: Vec<usize> = reports
             .into_iter()
             .map(|report| self.record_report(now, report))
             .collect();
-        let believed = self.select_view(now, &asked);
+        let view = self.select_view(now, &polled);
         self.update_health(now);
-        believed
+        view
     }
 
-    /// Takes a block that a source announced at `now` as one more thing that it told: a witness, and
-    /// nothing to go by. False when it is no news: a node that catches up announces old blocks.
+    /// Records a block that a source announced at `now`: it corroborates others and decides nothing.
+    /// False when it is implausible or old, as from a node that is catching up.
     pub fn corroborate(&mut self, now: Time, announced: SourceReport) -> bool {
-        let Ok(told) = &announced.head else {
+        let Ok(head) = &announced.head else {
             return false;
         };
-        let is_known = |(_, believed): (Time, Height)| {
-            believed <= told.height && told.height <= believed + NEAR
+        let is_near = |(_, accepted): (Time, Height)| {
+            accepted <= head.height && head.height <= accepted + NEAR
         };
-        if !self.accepted.is_some_and(is_known) {
+        if !self.accepted.is_some_and(is_near) {
             return false;
         }
         self.record_report(now, announced);
@@ -89,11 +86,11 @@ impl ChainSources {
         true
     }
 
-    /// Every source as it was seen last, in the order in which they were met.
+    /// Every source with its last report, in the order of first contact.
     pub fn statuses(&self) -> Vec<SourceStatus> {
         let best = self.best();
         let status = |source: &SourceState| {
-            let height = source.last_head.as_ref().map(|(_, told)| told.height);
+            let height = source.last_head.as_ref().map(|(_, head)| head.height);
             SourceStatus {
                 source: source.source.clone(),
                 height,
@@ -105,19 +102,19 @@ impl ChainSources {
         self.list.iter().map(status).collect()
     }
 
-    /// The last change of stages or parameters, and when it was believed.
+    /// The last accepted change of stages or parameters, and when.
     pub fn changed(&self) -> Option<&(Time, String)> {
         self.last_change.as_ref()
     }
 
-    /// True when some source is not good: all are worth a look.
+    /// True when some source is unhealthy, so all should be polled.
     pub fn has_unhealthy_source(&self) -> bool {
         self.list
             .iter()
             .any(|source| source.health.0 != SourceHealth::Good)
     }
 
-    /// What speaks for a standstill since `since`.
+    /// Evidence for a standstill since `since`.
     pub fn standstill(&self, now: Time, since: Time) -> Standstill {
         let still =
             |source: &&SourceState| source.is_witness(now) && source.moved <= since + SEEN_MOVING;
@@ -142,25 +139,25 @@ impl ChainSources {
         });
         if let Some(source) = self.list.get_mut(index) {
             match report.head {
-                Ok(told) => source.record_head(now, told),
+                Ok(head) => source.record_head(now, head),
                 Err(error) => source.failure = Some(error.to_string()),
             }
         }
         index
     }
 
-    /// The view of those that were asked just now that can be relied on, the highest first.
-    fn select_view(&mut self, now: Time, asked: &[usize]) -> Result<EpochView, String> {
+    /// The highest view of this poll that is accepted.
+    fn select_view(&mut self, now: Time, polled: &[usize]) -> Result<EpochView, String> {
         let mut candidates: Vec<(usize, EpochView)> = Vec::new();
-        let mut troubles: Vec<String> = Vec::new();
-        for &index in asked {
+        let mut reasons: Vec<String> = Vec::new();
+        for &index in polled {
             let Some(source) = self.list.get(index) else {
                 continue;
             };
             match source.candidate() {
                 Ok(Some(view)) => candidates.push((index, view)),
                 Ok(None) => {}
-                Err(why) => troubles.push(why),
+                Err(why) => reasons.push(why),
             }
         }
         candidates.sort_by_key(|(_, view)| std::cmp::Reverse(view.height));
@@ -170,13 +167,13 @@ impl ChainSources {
                     self.accepted = Some((now, view.height));
                     return Ok(view.clone());
                 }
-                Err(why) => troubles.push(format!("{}: {why}", self.name(*index))),
+                Err(why) => reasons.push(format!("{}: {why}", self.name(*index))),
             }
         }
-        if troubles.is_empty() {
-            troubles.push("no public API was asked: the clock is unknown".to_owned());
+        if reasons.is_empty() {
+            reasons.push("no public API was polled: the block clock is unknown".to_owned());
         }
-        Err(troubles.join("; "))
+        Err(reasons.join("; "))
     }
 
     fn admit(&mut self, now: Time, index: usize, view: &EpochView) -> Result<(), String> {
@@ -184,17 +181,18 @@ impl ChainSources {
             let others = self.list.iter().enumerate();
             others.filter(|(other, source)| *other != index && source.is_witness(now))
         };
-        let told = (now, view.height);
-        let for_it = others().filter(|(_, other)| other.agrees(told)).count();
+        let reading = (now, view.height);
+        let in_favour = others().filter(|(_, other)| other.agrees(reading)).count();
         let against: Vec<(Time, Height)> = others()
-            .filter(|(_, other)| !other.agrees(told))
+            .filter(|(_, other)| !other.agrees(reading))
             .filter_map(|(_, other)| other.reading())
             .collect();
-        let outvoted =
-            for_it == 0 && against.len() > 1 && against.iter().all(|one| agree(*one, against[0]));
+        let outvoted = in_favour == 0
+            && against.len() > 1
+            && against.iter().all(|one| agree(*one, against[0]));
         if outvoted {
             return Err(format!(
-                "height {} is contradicted by {} sources that agree",
+                "height {} is contradicted by {} agreeing sources",
                 view.height,
                 against.len()
             ));
@@ -205,9 +203,9 @@ impl ChainSources {
         let doubt = self.heights.doubt_at(now, view.height);
         let no_step_back = self
             .accepted
-            .is_none_or(|(_, believed)| view.height + NEAR >= believed);
-        // That the chain goes back takes more than two sources that may ask the same node.
-        if doubt.is_some() && for_it > 0 && no_step_back {
+            .is_none_or(|(_, accepted)| view.height + NEAR >= accepted);
+        // Two sources may share one node, so their agreement does not prove a step back.
+        if doubt.is_some() && in_favour > 0 && no_step_back {
             self.heights.accept_corroborated(now, view.height);
         } else {
             self.heights
@@ -231,23 +229,22 @@ impl ChainSources {
             .map_or_else(String::new, |source| source.source.to_string())
     }
 
-    /// The highest height that is believed or that a good witness tells.
+    /// The highest height that is accepted or reported by a healthy source.
     fn best(&self) -> Option<Height> {
-        let believed = self.accepted.map(|(_, height)| height);
+        let accepted = self.accepted.map(|(_, height)| height);
         let good = self
             .list
             .iter()
             .filter(|source| source.health.0 == SourceHealth::Good);
-        good.filter_map(|source| source.last_head.as_ref().map(|(_, told)| told.height))
-            .chain(believed)
+        good.filter_map(|source| source.last_head.as_ref().map(|(_, head)| head.height))
+            .chain(accepted)
             .max()
     }
 
-    /// Says of every source how far it can be relied on.
     fn update_health(&mut self, now: Time) {
-        let (heights, believed) = (&self.heights, self.accepted);
+        let (heights, accepted) = (&self.heights, self.accepted);
         for source in &mut self.list {
-            let health = source.assess(now, heights, believed);
+            let health = source.assess(now, heights, accepted);
             let since =
                 if std::mem::discriminant(&health) == std::mem::discriminant(&source.health.0) {
                     source.health.1
@@ -271,39 +268,42 @@ impl SourceState {
         }
     }
 
-    fn record_head(&mut self, now: Time, told: ReportedHead) {
+    fn record_head(&mut self, now: Time, head: ReportedHead) {
         self.failure = None;
         let before = self.last_head.as_ref().map(|(_, before)| before.height);
-        if before != Some(told.height) {
+        if before != Some(head.height) {
             self.moved = now;
         }
-        // One height that was never believed must not make all later ones a step back.
-        if before.is_none_or(|before| agree((now, before), (now, told.height))) {
-            self.highest = self.highest.max(told.height);
+        // One wrong height must not turn all later ones into a step back.
+        if before.is_none_or(|before| agree((now, before), (now, head.height))) {
+            self.highest = self.highest.max(head.height);
         }
-        self.last_head = Some((now, told));
+        self.last_head = Some((now, head));
     }
 
     fn reading(&self) -> Option<(Time, Height)> {
-        self.last_head.as_ref().map(|(at, told)| (*at, told.height))
+        self.last_head.as_ref().map(|(at, head)| (*at, head.height))
     }
 
     fn view(&self) -> Option<&EpochView> {
         self.last_head.as_ref()?.1.view.as_ref()
     }
 
-    /// What it told just now, when that can be gone by at all.
+    /// Its view of this poll, if it reported a consistent one.
     fn candidate(&self) -> Result<Option<EpochView>, String> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        let Some((_, told)) = &self.last_head else {
+        let Some((_, head)) = &self.last_head else {
             return Ok(None);
         };
-        if told.sync == SyncState::CatchingUp {
-            return Err(format!("{} is catching up: its height is old", self.source));
+        if head.sync == SyncState::CatchingUp {
+            return Err(format!(
+                "{} is catching up: its height is outdated",
+                self.source
+            ));
         }
-        let Some(view) = &told.view else {
+        let Some(view) = &head.view else {
             return Ok(None);
         };
         epoch::consistent(view).map_err(|why| format!("{}: {why}", self.source))?;
@@ -312,41 +312,42 @@ impl SourceState {
 
     fn is_witness(&self, now: Time) -> bool {
         let fresh = self.last_head.as_ref().filter(|(at, _)| now - *at <= FRESH);
-        self.failure.is_none() && fresh.is_some_and(|(_, told)| told.sync == SyncState::Synced)
+        self.failure.is_none() && fresh.is_some_and(|(_, head)| head.sync == SyncState::Synced)
     }
 
-    fn agrees(&self, told: (Time, Height)) -> bool {
-        self.reading().is_some_and(|reading| agree(reading, told))
+    fn agrees(&self, reported: (Time, Height)) -> bool {
+        self.reading()
+            .is_some_and(|reading| agree(reading, reported))
     }
 
     fn assess(
         &self,
         now: Time,
         heights: &HeightCheck,
-        believed: Option<(Time, Height)>,
+        accepted: Option<(Time, Height)>,
     ) -> SourceHealth {
         if let Some(failure) = &self.failure {
             return SourceHealth::Silent(failure.clone());
         }
-        let Some((at, told)) = &self.last_head else {
+        let Some((at, head)) = &self.last_head else {
             return SourceHealth::Good;
         };
-        if told.sync == SyncState::CatchingUp {
+        if head.sync == SyncState::CatchingUp {
             return SourceHealth::CatchingUp;
         }
-        if let Some(Err(why)) = told.view.as_ref().map(epoch::consistent) {
+        if let Some(Err(why)) = head.view.as_ref().map(epoch::consistent) {
             return SourceHealth::Contradicts(why);
         }
-        let Some((_, best)) = believed.filter(|(since, _)| now - *since <= FRESH) else {
+        let Some((_, best)) = accepted.filter(|(since, _)| now - *since <= FRESH) else {
             return SourceHealth::Good;
         };
-        if told.height + LAG < best.min(self.highest) {
+        if head.height + LAG < best.min(self.highest) {
             return SourceHealth::WentBack { from: self.highest };
         }
-        if told.height + LAG < best {
+        if head.height + LAG < best {
             return SourceHealth::Behind;
         }
-        if told.height > best && heights.doubt_at(*at, told.height).is_some() {
+        if head.height > best && heights.doubt_at(*at, head.height).is_some() {
             return SourceHealth::Ahead;
         }
         SourceHealth::Good

@@ -1,14 +1,13 @@
-//! Whether an epoch's stages can be so. Pure.
+//! Plausibility check of an epoch's stages. Pure.
 //!
-//! Governance may change every parameter, so that stages move; a broken source may move them too.
-//! Stages other than those that are known count once a second source has them, or the same one
-//! still has them after a while.
+//! Governance may change every parameter, which moves stages; so may a broken source. Changed stages
+//! are accepted once a second source reports them, or the same source still does after a minute.
 
 use std::fmt::Write as _;
 
 use crate::domain::{Duration, EpochParams, EpochStages, EpochView, Time};
 
-/// Follows the stages of the epochs.
+/// The accepted stages, and changed ones that wait for confirmation.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct StagesCheck {
     known: Option<StageSet>,
@@ -22,54 +21,52 @@ struct StageSet {
     params: EpochParams,
 }
 
-/// A parameter or stage that is not what it was.
+/// Changed parameters or stages, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StageChange(pub String);
 
-/// Whether others have the same stages.
+/// Whether another source reports the same stages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Corroboration {
-    /// It is alone.
     Alone,
-    /// Another source has them too.
     Agreed,
 }
 
-/// Told for so long, a change is believed of one source.
+/// A change that one source reports for this long is accepted.
 const CONFIRM_AFTER: Duration = Duration::seconds(60);
 
 impl StagesCheck {
-    /// Takes a view into account: what changed, if it counts; why it does not count otherwise.
+    /// Checks a view: what changed if it is accepted, or why it is not.
     pub(super) fn observe(
         &mut self,
         now: Time,
         view: &EpochView,
         backing: Corroboration,
     ) -> Result<Option<StageChange>, String> {
-        let told = StageSet::of(view);
-        let change = self.known.and_then(|known| known.changed(&told));
+        let reported = StageSet::of(view);
+        let change = self.known.and_then(|known| known.changed(&reported));
         let Some(change) = change else {
-            self.known = Some(told);
+            self.known = Some(reported);
             self.suspect = None;
             return Ok(None);
         };
         let since = match self.suspect {
-            Some((suspect, since)) if suspect.agrees(&told) => since,
+            Some((suspect, since)) if suspect.agrees(&reported) => since,
             _ => now,
         };
         if backing == Corroboration::Agreed || now - since >= CONFIRM_AFTER {
-            self.known = Some(told);
+            self.known = Some(reported);
             self.suspect = None;
             return Ok(Some(StageChange(change)));
         }
-        self.suspect = Some((told, since));
+        self.suspect = Some((reported, since));
         Err(format!(
-            "the epoch's heights changed ({change}): not believed of one source until it has told so for a minute"
+            "the epoch's heights changed ({change}): accepted once a second source agrees or it persists for a minute"
         ))
     }
 }
 
-/// Whether two sources tell of the same stages.
+/// Whether two sources report the same stages.
 pub(super) fn same(one: &EpochView, other: &EpochView) -> bool {
     StageSet::of(one).agrees(&StageSet::of(other))
 }
@@ -83,14 +80,14 @@ impl StageSet {
         }
     }
 
-    fn agrees(&self, told: &StageSet) -> bool {
-        self.changed(told).is_none()
+    fn agrees(&self, other: &StageSet) -> bool {
+        self.changed(other).is_none()
     }
 
-    /// How what is told differs from what is known of the same epochs.
-    fn changed(&self, told: &StageSet) -> Option<String> {
+    /// How `new_set` differs for the epochs that both know.
+    fn changed(&self, new_set: &StageSet) -> Option<String> {
         let mut changes = String::new();
-        for new in [&told.current, &told.next] {
+        for new in [&new_set.current, &new_set.next] {
             let same_epoch = [&self.current, &self.next]
                 .into_iter()
                 .find(|old| old.epoch == new.epoch);
@@ -100,7 +97,7 @@ impl StageSet {
                         let _ = write!(changes, "{name} of epoch {}: {from} → {to}; ", old.epoch);
                     }
                 }
-            } else if told.current.epoch == self.next.epoch
+            } else if new_set.current.epoch == self.next.epoch
                 && new.poc_start != self.next.next_poc_start
             {
                 let _ = write!(
@@ -110,9 +107,9 @@ impl StageSet {
                 );
             }
         }
-        // The parameters of another epoch may well be others.
-        if self.current.epoch == told.current.epoch {
-            for (name, from, to) in blocks(&self.params, &told.params) {
+        // Parameters may differ between epochs.
+        if self.current.epoch == new_set.current.epoch {
+            for (name, from, to) in blocks(&self.params, &new_set.params) {
                 if from != to {
                     let _ = write!(changes, "{name}: {from} → {to} blocks; ");
                 }
@@ -193,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn a_poc_that_one_source_moves_counts_after_a_minute() {
+    fn one_sources_new_stages_need_a_minute() {
         let mut check = StagesCheck::default();
         assert_eq!(
             check.observe(at(0), &mainnet(), Corroboration::Alone),
             Ok(None)
         );
-        let told = check.observe(at(6), &moved(), Corroboration::Alone);
-        assert!(told.unwrap_err().contains("poc_start of epoch 359"));
+        let result = check.observe(at(6), &moved(), Corroboration::Alone);
+        assert!(result.unwrap_err().contains("poc_start of epoch 359"));
         assert!(
             check
                 .observe(at(40), &moved(), Corroboration::Alone)
@@ -213,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_poc_that_two_sources_move_has_moved() {
+    fn two_sources_change_stages_immediately() {
         let mut check = StagesCheck::default();
         assert_eq!(
             check.observe(at(0), &mainnet(), Corroboration::Alone),
@@ -227,17 +224,17 @@ mod tests {
     }
 
     #[test]
-    fn one_wrong_reply_among_right_ones_changes_nothing() {
+    fn alternating_wrong_reply_changes_nothing() {
         let mut check = StagesCheck::default();
         for second in 0..200 {
             let view = if second % 2 == 0 { mainnet() } else { moved() };
-            let told = check.observe(at(second), &view, Corroboration::Alone);
-            assert_eq!(told.is_ok(), second % 2 == 0, "{second}");
+            let result = check.observe(at(second), &view, Corroboration::Alone);
+            assert_eq!(result.is_ok(), second % 2 == 0, "{second}");
         }
     }
 
     #[test]
-    fn the_next_epoch_as_it_was_foretold_is_no_change() {
+    fn expected_epoch_rollover_is_no_change() {
         let mut check = StagesCheck::default();
         let view = mainnet();
         assert_eq!(check.observe(at(0), &view, Corroboration::Alone), Ok(None));

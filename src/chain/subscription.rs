@@ -1,5 +1,5 @@
-//! Blocks as a node announces them: a subscription at the WebSocket of its RPC. What is announced
-//! decides nothing by itself; it is one more witness, and tells when to look.
+//! New blocks, from a subscription to the WebSocket of a node's RPC. An announced block decides
+//! nothing by itself: it corroborates other sources and triggers a poll.
 
 use std::time::Duration;
 
@@ -11,30 +11,30 @@ use super::wire::Announcement;
 use crate::domain::{BlockHeader, ChainSource, ReportedHead, SourceReport, SyncState};
 use crate::http::{HttpClient, Messages};
 
-/// Headers, not blocks: a block carries every transaction.
+/// Headers only: a block carries every transaction.
 const SUBSCRIBE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"subscribe","params":{"query":"tm.event='NewBlockHeader'"}}"#;
-/// A connection over which nothing comes for so long is given up (real time).
+/// A connection that is silent for this long is closed (real time).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 const INITIAL_BACKOFF: Duration = Duration::from_secs(5);
-/// Many operators' proxies pass no WebSocket on: then there is nothing to wait for.
+/// Many operators' proxies do not forward WebSockets, so retries become rare.
 const MAX_BACKOFF: Duration = Duration::from_mins(10);
 
-/// What one source announces, over as many connections as it takes.
+/// Blocks that one source announces. Reconnects for as long as the stream is polled.
 pub(super) fn subscribe(
     http: HttpClient,
     source: ChainSource,
     url: Url,
 ) -> BoxStream<'static, SourceReport> {
-    let listener = Subscriber {
+    let subscriber = Subscriber {
         http,
         source,
         url,
         messages: None,
         backoff: INITIAL_BACKOFF,
     };
-    let reports = stream::unfold(listener, |mut listener| async move {
-        let report = listener.next().await;
-        Some((report, listener))
+    let reports = stream::unfold(subscriber, |mut subscriber| async move {
+        let report = subscriber.next().await;
+        Some((report, subscriber))
     });
     reports.boxed()
 }
@@ -64,8 +64,8 @@ impl Subscriber {
                     Err(why) => why,
                 },
                 Ok(Some(Err(error))) => error.to_string(),
-                Ok(None) => "it closed the connection".to_owned(),
-                Err(_) => "nothing came for a while".to_owned(),
+                Ok(None) => "the node closed the connection".to_owned(),
+                Err(_) => "no message for 90 s".to_owned(),
             };
             self.messages = None;
             self.back_off(&why).await;
@@ -79,9 +79,9 @@ impl Subscriber {
         }
     }
 
-    /// That a source announces nothing is no fault: it is asked all the same.
+    /// Not an alert: the source is polled anyway.
     async fn back_off(&mut self, why: &str) {
-        tracing::debug!(source = %self.source, "blocks are not announced: {why}");
+        tracing::debug!(source = %self.source, "no block subscription: {why}");
         sleep(self.backoff).await;
         self.backoff = (self.backoff * 2).min(MAX_BACKOFF);
     }
@@ -100,8 +100,8 @@ impl Subscriber {
 }
 
 fn header(text: &str) -> Result<Option<BlockHeader>, String> {
-    let announcement: Announcement = serde_json::from_str(text)
-        .map_err(|_| "what it sends is no announcement of a block".to_owned())?;
+    let announcement: Announcement =
+        serde_json::from_str(text).map_err(|_| "the message is not a block event".to_owned())?;
     Ok(announcement.header())
 }
 
@@ -116,26 +116,26 @@ mod tests {
     use crate::domain::{Height, SourceKind};
     use crate::http::{Answer, HttpRequest, Transport, TransportError};
 
-    /// Connections to come, each with what it carries until it closes; none is one that is refused.
+    /// Connections to come, each with its messages until it closes; `None` is refused.
     #[derive(Default)]
-    struct Script {
+    struct ScriptedTransport {
         connections: Mutex<VecDeque<Option<Vec<String>>>>,
-        asked: Mutex<Vec<String>>,
+        requests: Mutex<Vec<String>>,
     }
 
     #[async_trait]
-    impl Transport for Script {
+    impl Transport for ScriptedTransport {
         async fn exchange(&self, _: &HttpRequest) -> Result<Answer, TransportError> {
-            Err(TransportError::NotSent("not asked here".into()))
+            Err(TransportError::NotSent("no requests in this test".into()))
         }
 
         async fn messages(&self, url: &Url, first: &str) -> Result<Messages, TransportError> {
-            self.asked.lock().unwrap().push(format!("{url} {first}"));
+            self.requests.lock().unwrap().push(format!("{url} {first}"));
             let connection = self.connections.lock().unwrap().pop_front();
             match connection {
                 Some(Some(texts)) => Ok(stream::iter(texts.into_iter().map(Ok)).boxed()),
                 Some(None) => Err(TransportError::NotSent("connection refused".into())),
-                // It stays open, and says nothing.
+                // An open but silent connection.
                 None => Ok(stream::pending().boxed()),
             }
         }
@@ -151,7 +151,7 @@ mod tests {
         )
     }
 
-    fn listening(script: &Arc<Script>) -> BoxStream<'static, SourceReport> {
+    fn subscription(script: &Arc<ScriptedTransport>) -> BoxStream<'static, SourceReport> {
         let source = ChainSource {
             kind: SourceKind::Rpc,
             name: "node".into(),
@@ -161,8 +161,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn blocks_are_heard_over_as_many_connections_as_it_takes() {
-        let script = Arc::new(Script::default());
+    async fn subscription_reconnects_after_failures() {
+        let script = Arc::new(ScriptedTransport::default());
         *script.connections.lock().unwrap() = [
             None,
             Some(vec![accepted(), block(100), block(101)]),
@@ -171,26 +171,26 @@ mod tests {
             Some(vec![accepted(), block(103)]),
         ]
         .into();
-        let heard: Vec<SourceReport> = listening(&script).take(3).collect().await;
-        let heights: Vec<Height> = heard
+        let reports: Vec<SourceReport> = subscription(&script).take(3).collect().await;
+        let heights: Vec<Height> = reports
             .iter()
             .map(|report| report.head.as_ref().unwrap().height)
             .collect();
         assert_eq!(heights, [100, 101, 103].map(Height));
-        let time = heard[0].head.as_ref().unwrap().block_time.unwrap();
+        let time = reports[0].head.as_ref().unwrap().block_time.unwrap();
         assert_eq!(time.to_rfc3339(), "2026-11-25T03:00:00.123456789+00:00");
-        let asked = script.asked.lock().unwrap().clone();
+        let requests = script.requests.lock().unwrap().clone();
         let wanted = format!("http://node:26657/websocket {SUBSCRIBE}");
-        assert_eq!(asked, vec![wanted; 5]);
+        assert_eq!(requests, vec![wanted; 5]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_that_says_nothing_is_given_up_and_tried_more_and_more_rarely() {
-        let script = Arc::new(Script::default());
+    async fn idle_connection_is_retried_with_backoff() {
+        let script = Arc::new(ScriptedTransport::default());
         let hour = Duration::from_secs(3600);
-        let heard = timeout(hour, listening(&script).next()).await;
-        assert!(heard.is_err(), "{heard:?}");
-        let tries = script.asked.lock().unwrap().len();
+        let report = timeout(hour, subscription(&script).next()).await;
+        assert!(report.is_err(), "{report:?}");
+        let tries = script.requests.lock().unwrap().len();
         assert!((8..=15).contains(&tries), "{tries} tries in an hour");
     }
 }

@@ -1,4 +1,4 @@
-//! The chain's JSON, read leniently: a zero is often absent, a number is sometimes a string, fields
+//! The chain's JSON, parsed leniently: zeros are often absent, numbers are sometimes strings, fields
 //! come and go between versions. Source: the host documentation and the chain's public API.
 
 use serde::{Deserialize, Deserializer};
@@ -31,8 +31,8 @@ struct LatestEpoch {
     index: u64,
 }
 
-/// What the RPC's WebSocket sends for a subscription to `NewBlockHeader`: first an empty result, then
-/// one of these for each block. Source: the events of `CometBFT`.
+/// Message of a `NewBlockHeader` subscription: first an empty result, then one per block. Source:
+/// the events of `CometBFT`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Announcement {
     result: AnnouncementResult,
@@ -62,7 +62,7 @@ struct AnnouncedHeader {
 }
 
 impl Announcement {
-    /// Absent in the answer to the subscription itself.
+    /// Absent in the reply to the subscription itself.
     pub(super) fn header(self) -> Option<BlockHeader> {
         let header = self.result.data?.value.header;
         Some(BlockHeader {
@@ -72,7 +72,7 @@ impl Announcement {
     }
 }
 
-/// Stages must be whole: a missing height must not read as "at once".
+/// Required heights have no default: a missing one must not mean "now".
 #[derive(Debug, Deserialize)]
 struct Stages {
     #[serde(default, deserialize_with = "number")]
@@ -284,7 +284,7 @@ impl ActiveParticipant {
         Weight(self.weight)
     }
 
-    /// The node's weight over all its models; absent when it is not listed.
+    /// Sum over the node's models; absent when it is not listed.
     pub(super) fn node_weight(&self, node: &str) -> Option<Weight> {
         let all = self.ml_nodes.iter().flat_map(|model| &model.ml_nodes);
         let ours = all
@@ -306,7 +306,7 @@ pub(super) struct ApprovedModel {
     pub(super) id: String,
 }
 
-/// `GET /productscience/inference/inference/epoch_group_data/{epoch}`, as far as it matters here.
+/// `GET /productscience/inference/inference/epoch_group_data/{epoch}`, the fields that are used.
 #[derive(Debug, Deserialize)]
 pub(super) struct EpochGroup {
     pub(super) epoch_group_data: EpochGroupData,
@@ -329,7 +329,7 @@ struct ValidationWeight {
 }
 
 impl EpochGroupData {
-    /// Of one participant; absent when it has no part in the epoch.
+    /// Absent when the participant has no part in the epoch.
     pub(super) fn of(&self, participant: &Participant) -> Option<ConfirmedWeight> {
         let ours = self
             .validation_weights
@@ -366,7 +366,7 @@ impl From<Upgrade> for UpgradePlan {
     }
 }
 
-/// `GET /productscience/inference/inference/params`, as far as it matters here.
+/// `GET /productscience/inference/inference/params`, the fields that are used.
 #[derive(Debug, Deserialize)]
 pub(super) struct ModuleParams {
     pub(super) params: ModuleParamsBody,
@@ -494,7 +494,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn mainnets_reply_is_read() {
+    fn mainnet_reply_is_parsed() {
         let view = mainnet();
         assert_eq!(view.height, Height(5_536_201));
         assert_eq!(view.next.poc_validation_end, Height(5_536_909));
@@ -503,7 +503,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_absent_parameter_is_zero_and_a_string_is_a_number() {
+    fn absent_parameters_are_zero_strings_are_numbers() {
         let mut reply = mainnet_json();
         reply["epoch_params"] = json!({ "epoch_length": "15391" });
         let view: EpochView = serde_json::from_value::<Latest>(reply).unwrap().into();
@@ -512,7 +512,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_absent_stage_is_an_error_and_never_zero() {
+    fn absent_stage_is_an_error() {
         let mut reply = mainnet_json();
         reply["next_epoch_stages"]
             .as_object_mut()
@@ -522,7 +522,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_confirmation_event_comes_with_its_phase_as_a_number() {
+    fn confirmation_phase_is_parsed_from_number() {
         let mut reply = mainnet_json();
         reply["active_confirmation_poc_event"] = json!({
             "epoch_index": 358, "trigger_height": 5_530_000,
@@ -535,7 +535,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_confirmed_weight_is_read_with_its_numbers_as_strings() {
+    fn confirmed_weight_is_parsed_from_strings() {
         let group = json!({ "epoch_group_data": { "epoch_index": "358", "validation_weights": [
             { "member_address": "gonka1other", "weight": "5", "confirmation_weight": "5" },
             { "member_address": "gonka1abc", "weight": "1234", "reputation": 90,
@@ -552,7 +552,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_governance_decided_is_read_with_its_numbers_as_strings() {
+    fn governance_is_parsed_from_strings() {
         let params = json!({ "params": { "confirmation_poc_params": {
             "expected_confirmations_per_epoch": "1", "alpha_threshold": { "value": "7", "exponent": -1 },
             "slash_fraction": { "value": "1", "exponent": -1 }, "upgrade_protection_window": "500"
@@ -573,7 +573,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_nodes_weight_is_the_sum_over_its_models() {
+    fn node_weight_sums_its_models() {
         let list = json!({ "active_participants": { "participants": [{
             "index": "gonka1abc", "weight": 1_234, "models": ["m"],
             "ml_nodes": [

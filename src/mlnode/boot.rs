@@ -483,7 +483,7 @@ mod tests {
     }
 
     #[test]
-    fn a_boot_goes_through_its_stages() {
+    fn boot_advances_through_stages() {
         let mut boot = tracker();
         boot.observe_instance(
             at(10),
@@ -521,7 +521,7 @@ mod tests {
     /// Lines of `vllm serve`, as vLLM's users show them: 0.11 in vllm-project/vllm#29335, the download in
     /// a log of 0.20, the banner of older ones in vllm-project/vllm#24162.
     #[test]
-    fn vllm_alone_goes_through_the_same_stages_by_its_own_words() {
+    fn vllm_boot_advances_through_stages() {
         let mut boot = vllm();
         boot.observe_instance(
             at(100),
@@ -603,7 +603,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mlnode_has_its_model_before_vllm_loads_it_and_vllm_alone_has_not() {
+    fn loading_line_depends_on_workload() {
         let line = "INFO Starting to load model org/model...";
         for (mut boot, stage) in [
             (tracker(), BootStage::Loading),
@@ -615,7 +615,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_vllms_start_is_recognised() {
+    fn vllm_start_failures_are_recognized() {
         for (line, blame) in [
             ("sh: 1: exec: vllm: not found", Blame::Ours),
             (
@@ -630,7 +630,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pull_tells_its_layers_and_that_it_stalls() {
+    fn stalled_pull_is_reported() {
         let mut boot = tracker();
         let loading = instance(ActualStatus::Loading, "a1b2c3d4e5f6: Downloading");
         boot.observe_instance(at(10), &loading);
@@ -645,7 +645,7 @@ mod tests {
     }
 
     #[test]
-    fn an_api_without_a_model_is_not_ready() {
+    fn api_without_model_is_not_ready() {
         let mut boot = tracker();
         boot.observe_status(
             at(1),
@@ -675,7 +675,7 @@ mod tests {
     }
 
     #[test]
-    fn a_boot_is_behind_when_nine_in_ten_have_left_its_stage_sooner() {
+    fn boot_is_behind_after_p90() {
         let mut boot = tracker();
         boot.observe_instance(at(20), &instance(ActualStatus::Loading, "pulling"));
         // Two stages of two minutes: nine in ten are through them after 6 min 45 s.
@@ -690,7 +690,7 @@ mod tests {
     }
 
     #[test]
-    fn fewer_gpus_than_ordered_are_the_hosts_fault() {
+    fn missing_gpus_are_host_fault() {
         let mut boot = tracker();
         boot.observe_status(
             at(1),
@@ -704,7 +704,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_is_not_as_ordered_is_told_before_the_model_is_downloaded() {
+    fn wrong_machine_fails_before_download() {
         for (gpus, driver, evidence) in [
             (gpus(3), driver(12.8), "3 of 4 ordered GPUs"),
             (
@@ -732,7 +732,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_node_does_not_tell_of_its_machine_is_no_fault() {
+    fn unknown_hardware_is_no_fault() {
         let mut boot = tracker();
         boot.observe_status(
             at(1),
@@ -754,7 +754,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_whose_name_contains_image_boots_fine() {
+    fn image_name_is_no_fault() {
         let mut boot = tracker();
         boot.observe_instance(
             at(1),
@@ -767,7 +767,7 @@ mod tests {
     }
 
     #[test]
-    fn each_status_that_ends_a_boot_is_recognised() {
+    fn fatal_statuses_are_recognized() {
         for (actual, message, blame) in [
             (
                 ActualStatus::Loading,
@@ -794,7 +794,7 @@ mod tests {
     }
 
     #[test]
-    fn each_line_that_ends_a_boot_is_recognised() {
+    fn fatal_log_lines_are_recognized() {
         for (line, blame) in [
             (
                 "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
@@ -825,7 +825,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_refused_for_long_is_our_own_fault_and_a_late_one_none() {
+    fn long_denied_key_is_our_fault() {
         let mut late = tracker();
         late.observe_denial(at(100), "Permission denied (publickey)");
         late.observe_denial(at(690), "Permission denied (publickey)");
@@ -839,7 +839,7 @@ mod tests {
     }
 
     #[test]
-    fn a_download_that_retries_is_not_a_fault() {
+    fn retried_download_is_no_fault() {
         let mut boot = tracker();
         boot.observe_line(at(1), "Download stalled for 60s, will retry");
         assert_eq!(boot.fault(), None);
@@ -847,7 +847,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_line_panics_or_turns_a_boot_back(lines in prop::collection::vec(".{0,80}", 0..40)) {
+        fn no_line_panics_or_reverts_stage(lines in prop::collection::vec(".{0,80}", 0..40)) {
             let mut boot = tracker();
             let mut last = boot.stage();
             for (second, line) in (0..).zip(lines) {

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_new_image_tells_everything() {
+    async fn new_image_reports_full_status() {
         let router = Router::new()
             .route("/api/v1/state", get(|| async {
                 Json(json!({ "state": "INFERENCE", "version": "3.0.16", "poc_status": "GENERATING", "inference_healthy": true, "loaded_model": "org/model" }))
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_old_image_tells_only_its_state() {
+    async fn old_image_reports_only_state() {
         let router = Router::new().route(
             "/api/v1/state",
             get(|| async { Json(json!({ "state": "STOPPED" })) }),
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_model_that_is_already_starting_is_started() {
+    async fn starting_twice_is_accepted() {
         let router = Router::new().route(
             "/api/v1/inference/up/async",
             post(|| async {
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_order_names_the_model_and_its_arguments() {
+    async fn start_request_names_model_and_args() {
         let router = Router::new().route(
             "/api/v1/inference/up/async",
             post(|Json(body): Json<serde_json::Value>| async move {

@@ -468,7 +468,7 @@ mod tests {
     ];
 
     #[test]
-    fn each_known_failure_of_a_workload_is_named_with_its_cause_and_advice() {
+    fn workload_failures_have_cause_and_advice() {
         for (line, name, blame) in LINES {
             let found = find(LOG, line).unwrap_or_else(|| panic!("not recognised: {line}"));
             assert_eq!((found.name, found.blame), (*name, *blame), "{line}");
@@ -478,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn each_failure_of_a_workload_has_a_sign() {
+    fn workload_failures_have_prefilter_sign() {
         for pattern in LOG {
             let signs = SIGNS.iter().map(|sign| sign.to_ascii_lowercase());
             let mut signs = signs.filter(|sign| pattern.text.contains(sign.as_str()));
@@ -487,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn each_known_failure_of_a_host_or_an_image_is_named_with_its_cause_and_advice() {
+    fn host_failures_have_cause_and_advice() {
         for (status, name, blame) in STATUSES {
             let found = find(IMAGE, status)
                 .or_else(|| find(HOST, status))
@@ -498,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_good_boot_says_is_no_failure() {
+    fn healthy_boot_lines_match_nothing() {
         for line in [
             "INFO 11-25 00:54:07 [gpu_worker.py:298] Available KV cache memory: 41.22 GiB",
             "INFO 11-25 00:54:07 [kv_cache_utils.py:864] Maximum concurrency for 196,608 tokens per request: 1.87x",

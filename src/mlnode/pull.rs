@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn layers_are_counted_as_they_are_seen_and_stay_done() {
+    fn finished_layers_stay_finished() {
         let mut pull = ImagePull::default();
         pull.observe(at(0), "a3ed95caeb02: Pulling fs layer");
         pull.observe(
@@ -95,14 +95,14 @@ mod tests {
     }
 
     #[test]
-    fn words_that_name_no_layer_are_passed_on_as_they_are() {
+    fn message_without_layer_is_passed_through() {
         let mut pull = ImagePull::default();
         pull.observe(at(0), "3.0.16: Pulling from org/mlnode");
         assert_eq!(pull.describe(at(1)), "3.0.16: Pulling from org/mlnode");
     }
 
     #[test]
-    fn a_pull_that_stands_still_is_told_until_it_goes_on() {
+    fn stall_is_shown_until_progress() {
         let mut pull = ImagePull::default();
         pull.observe(at(0), "a3ed95caeb02: Downloading");
         pull.observe(at(190), "a3ed95caeb02: Downloading");
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_without_words_is_seen_to_stall_too() {
+    fn silent_host_counts_as_stalled() {
         let mut pull = ImagePull::default();
         pull.observe(at(0), "");
         assert_eq!(pull.describe(at(60)), "");

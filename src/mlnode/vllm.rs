@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_tells_its_model_by_its_own_name() {
+    async fn vllm_model_uses_root_name() {
         let status = client(StatusCode::OK).await.status().await.unwrap();
         assert_eq!(status.state, ServiceState::Inference);
         assert_eq!(status.inference_healthy, Some(true));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_engine_that_has_died_is_unhealthy_and_nobody_there_is_no_answer() {
+    async fn dead_engine_is_unhealthy() {
         let dead = client(StatusCode::SERVICE_UNAVAILABLE).await;
         assert_eq!(dead.status().await.unwrap().inference_healthy, Some(false));
         let nobody = MlNodeFactory::new(HttpClient::new());

@@ -210,14 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_registered_as_wanted_makes_no_difference() {
+    fn matching_registration_has_no_difference() {
         let row = seen("pocpit-1", "10.0.0.5");
         let wanted = std::slice::from_ref(&row.config);
         assert_eq!(diff(wanted, std::slice::from_ref(&row), is_ours), []);
     }
 
     #[test]
-    fn a_wanted_node_that_is_not_there_is_missing() {
+    fn unregistered_node_is_missing() {
         let wanted = seen("pocpit-1", "10.0.0.5").config;
         let found = diff(std::slice::from_ref(&wanted), &[], is_ours);
         assert_eq!(found, [Difference::Missing(wanted)]);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_network_node_alters_can_be_lived_with_and_what_it_drops_cannot() {
+    fn dropped_model_is_wrong_not_altered() {
         let wanted = seen("pocpit-1", "10.0.0.5").config;
         assert_eq!(likeness(&wanted, &wanted), Likeness::AsWanted);
         let mut altered = wanted.clone();
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_registration_stands_as_badly_as_the_worst_of_it() {
+    fn registration_state_is_the_worst() {
         let good = seen("proxy", "10.0.0.5");
         let wanted = good.config.clone();
         let altered = |node: &RegisteredNode| {
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_node_at_our_address_is_a_clash_and_never_stale() {
+    fn foreign_node_clashes_never_stale() {
         let wanted = seen("pocpit-1", "10.0.0.5").config;
         let found = diff(&[wanted], &[seen("theirs", "10.0.0.5")], is_ours);
         assert!(
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_taken_by_whatever_it_serves_and_by_its_own_host_alone() {
+    fn port_clash_needs_same_host() {
         let mut wanted = seen("pocpit-1", "Gpu.Internal").config;
         (wanted.poc_port, wanted.inference_port) = (18_080, 8_080);
         let claims = |node: RegisteredNode| -> Vec<(String, NodePort)> {
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_leftovers_are_stale() {
+    fn only_own_leftovers_are_stale() {
         let rows = [seen("pocpit-old", "10.0.0.6"), seen("theirs", "10.0.0.7")];
         let found = diff(&[], &rows, is_ours);
         assert_eq!(found, [Difference::Stale(NodeId("pocpit-old".into()))]);

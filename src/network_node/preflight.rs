@@ -303,12 +303,12 @@ mod tests {
     }
 
     #[test]
-    fn good_facts_are_clear_to_rent_by() {
+    fn all_met_requirements_are_clear() {
         assert!(evaluate(now(), &intent(), &good()).is_clear());
     }
 
     #[test]
-    fn a_model_that_governance_does_not_approve_is_told_with_those_that_it_does() {
+    fn unapproved_model_lists_approved_ones() {
         let facts = PreflightFacts {
             approved_models: Ok(vec!["Qwen/Qwen3-235B".into()]),
             ..good()
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_no_participant_is_in_the_way() {
+    fn unknown_participant_blocks() {
         let facts = PreflightFacts {
             is_participant: Ok(false),
             ..good()
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_callback_that_nobody_listens_on_is_in_the_way() {
+    fn closed_callback_blocks() {
         let facts = PreflightFacts {
             callback: Some(Err(refused())),
             ..good()
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_of_another_id_at_our_address_is_in_the_way() {
+    fn foreign_node_at_our_address_blocks() {
         let facts = PreflightFacts {
             nodes: Ok(vec![wire::row(&a_row()).unwrap()]),
             ..good()
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_of_another_cockpit_under_our_prefix_elsewhere_is_not_in_the_way() {
+    fn foreign_node_elsewhere_does_not_block() {
         let mut theirs = wire::row(&a_row()).unwrap();
         theirs.config.host = "10.0.0.6".into();
         let facts = PreflightFacts {
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_registration_of_ours_that_is_leaving_holds_no_address() {
+    fn leaving_registration_frees_its_address() {
         let held = wire::row(&a_row()).unwrap();
         let leaving = vec![held.config.id.clone()];
         let facts = PreflightFacts {
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_cannot_be_read_is_unknown_and_blocks() {
+    fn unreadable_requirements_are_unknown() {
         let each = [
             (
                 Requirement::AdminApi,

@@ -164,7 +164,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_documented_row_is_read_whole_and_written_back_alike() {
+    fn documented_row_round_trips() {
         let value = a_row();
         let node = row(&value).expect("a row");
         assert_eq!(node.current, NodeStatus::Failed);
@@ -176,7 +176,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn absent_fields_are_zero_and_unknown_words_are_unknown() {
+    fn absent_fields_have_defaults() {
         let value = json!({"node": {"id": "a"}, "state": {"current_status": "DANCING"}});
         let node = row(&value).expect("a row");
         assert_eq!(node.current, NodeStatus::Unknown);
@@ -186,7 +186,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_row_without_an_id_is_no_row() {
+    fn row_without_id_is_none() {
         for value in [
             json!({}),
             json!({"node": {}}),

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_price_of_a_session_is_the_documented_arithmetic() {
+    fn session_cost_follows_documented_formula() {
         let mut offer = an_offer(1);
         offer.gpu_price = UsdPerHour::from_dollars(0.40);
         offer.storage_per_gb_month = Usd::from_dollars(0.20);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_costs_what_it_accrues() {
+    fn session_cost_equals_accrued_cost() {
         let offer = an_offer(1);
         let prices = RentalPrices {
             gpu_price: offer.gpu_price,

@@ -79,7 +79,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn numbers_are_read_in_every_shape_they_come_in() {
+    fn numbers_are_parsed_in_every_shape() {
         for value in [json!(12), json!(12.0), json!("12"), json!(" 12.0\n")] {
             assert_eq!(whole(&value), Some(12), "{value}");
             assert_eq!(number(&value), Some(12.0), "{value}");

@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_is_always_slow_is_predicted_slow_and_its_gpu_a_little() {
+    fn slow_machine_shifts_its_gpu_slightly() {
         let (slow, other) = (an_offer(1), an_offer(2));
         let mut stranger = an_offer(3);
         stranger.gpu_name = "H200".into();
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_boot_moves_a_prediction_only_half_way() {
+    fn one_boot_shifts_prediction_partly() {
         let offer = an_offer(1);
         let history = [a_boot(&offer, 3.0, BootEnd::Ready)];
         let (plain, learned) = (
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn boots_that_are_alike_make_the_band_narrow() {
+    fn similar_boots_narrow_the_band() {
         let offer = an_offer(1);
         let history: Vec<PastBoot> = (0..20)
             .map(|_| a_boot(&offer, 1.0, BootEnd::Ready))
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_failed_is_trusted_less_than_its_reliability_says() {
+    fn failed_machine_lowers_success_chance() {
         let (failed, other) = (an_offer(1), an_offer(2));
         let predictor = Predictor::new(&[a_boot(&failed, 1.0, BootEnd::Failed)]);
         assert!(predictor.chance_to_work(&failed) < predictor.chance_to_work(&other) - 0.1);
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stages_of_a_boot_add_up_to_the_whole() {
+    fn stage_times_sum_to_total() {
         let offer = an_offer(1);
         let stages = stage_times(&[], &offer, IMAGE_GB, MODEL_GB);
         let sum: i64 = stages
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_that_was_slow_is_predicted_slow_and_the_others_are_not() {
+    fn slow_stage_shifts_only_itself() {
         let offer = an_offer(1);
         let history: Vec<PastBoot> = (0..20).map(|_| a_slow_download(&offer, 3.0)).collect();
         let (plain, learned) = (
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn boots_without_stages_move_every_stage() {
+    fn boots_without_stages_shift_all() {
         let offer = an_offer(1);
         let history: Vec<PastBoot> = (0..20)
             .map(|_| a_boot(&offer, 2.0, BootEnd::Ready))
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_numbers_give_a_bounded_estimate() {
+    fn invalid_numbers_give_bounded_estimate() {
         let mut offer = an_offer(1);
         offer.download_mbps = f64::NAN;
         offer.disk_mb_per_s = Some(-3.0);

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_of_one_endpoint_are_spaced_out_and_others_are_not_held_up() {
+    fn rate_limit_is_per_endpoint() {
         let pacer = RateLimiter::new(RateLimit::Documented);
         let now = Instant::now();
         assert_eq!(pacer.reserve(VastEndpoint::Rent, now), now);

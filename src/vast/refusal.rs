@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_offer_is_known_by_its_words_whatever_the_status() {
+    fn gone_offer_is_recognized_by_text() {
         use CallErrorKind::{NotFound, Refused};
         for (kind, words) in [
             (
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_that_no_other_offer_would_avoid_is_told_apart() {
+    fn other_refusals_are_not_offer_gone() {
         use CallErrorKind::{NotSent, RateLimited, Refused, Unauthorized};
         for (kind, words) in [
             (Refused, "Your account lacks credit [insufficient_credit]"),
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_may_have_happened_stays_unknown_even_with_words_of_refusal() {
+    fn ambiguous_replies_stay_unknown() {
         for kind in [CallErrorKind::Ambiguous, CallErrorKind::Malformed] {
             let classified = rent_error(error(kind, "no_such_ask"));
             assert!(matches!(classified, RentError::Unknown(_)));
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_404_of_somebody_else_is_not_a_missing_instance() {
+    fn foreign_404_is_not_instance_gone() {
         use CallErrorKind::{NotFound, Unauthorized};
         assert!(instance_is_gone(&error(NotFound, "x [no_such_instance]")));
         assert!(instance_is_gone(&error(

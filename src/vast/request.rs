@@ -130,7 +130,7 @@ mod tests {
     use crate::vast::rank::tests::a_query;
 
     #[test]
-    fn every_filter_goes_out_as_a_number_in_the_units_of_the_wire() {
+    fn search_filters_use_wire_units() {
         let mut query = a_query();
         query.gpu_names = vec!["RTX_4090".into()];
         query.min_gpu_memory_mb = 24_000;
@@ -148,14 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn a_further_page_starts_at_the_last_price_and_keeps_the_limit() {
+    fn next_page_starts_at_last_price() {
         let body = search(&a_query(), SearchPage::From(1.25));
         assert_eq!(body["dph_total"]["gte"], json!(1.25));
         assert!(body["dph_total"]["lte"].is_f64());
     }
 
     #[test]
-    fn a_page_that_is_full_of_one_price_does_not_hide_the_dearer_offers() {
+    fn page_of_one_price_advances_beyond() {
         let second = SearchPage::Cheapest.next(1.25).expect("a second page");
         assert_eq!(second, SearchPage::From(1.25));
         // When it holds nothing but that price, then the next one begins beyond it,
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rent_maps_ports_in_the_environment_and_cancels_when_unavailable() {
+    fn rent_body_maps_ports_and_cancels() {
         let order = RentOrder {
             offer: OfferId(7),
             label: "pocpit/home/3/1-abc".parse().expect("a label"),
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_gives_the_image_when_there_is_none() {
+    fn template_replaces_missing_image() {
         let order = RentOrder {
             offer: OfferId(7),
             label: "pocpit/home/3/1-abc".parse().expect("a label"),

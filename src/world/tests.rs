@@ -64,7 +64,7 @@ fn ready(world: &mut World, id: &str) {
 }
 
 #[test]
-fn a_node_registered_before_poc_start_takes_part_and_one_after_does_not() {
+fn only_nodes_registered_before_poc_generate() {
     let mut world = world();
     let start = world.block_time(World::poc_start(world.epoch() + 1));
     world.advance(start - seconds(60.0));
@@ -81,7 +81,7 @@ fn a_node_registered_before_poc_start_takes_part_and_one_after_does_not() {
 }
 
 #[test]
-fn weight_comes_only_from_batches_at_the_callback() {
+fn only_callback_batches_give_weight() {
     let mut world = world();
     register(&mut world, "ours", 7000);
     register(&mut world, "silent", 7100);
@@ -95,7 +95,7 @@ fn weight_comes_only_from_batches_at_the_callback() {
 }
 
 #[test]
-fn the_price_holds_the_disk_by_720_hours() {
+fn price_includes_disk_over_720_hours() {
     let mut world = world();
     let found = body(&world.vast(&call(
         "POST",
@@ -116,7 +116,7 @@ fn the_price_holds_the_disk_by_720_hours() {
 }
 
 #[test]
-fn the_end_of_the_lease_destroys_the_machine() {
+fn expired_lease_destroys_the_machine() {
     let mut world = world();
     let until = (world.now() + seconds(1800.0)).timestamp();
     rent(
@@ -131,7 +131,7 @@ fn the_end_of_the_lease_destroys_the_machine() {
 }
 
 #[test]
-fn a_list_of_many_rentals_comes_in_pages() {
+fn instance_listing_is_paginated() {
     let mut world = world();
     for n in 0..7 {
         rent(&mut world, &format!("label-{n}"), json!({}));
@@ -151,7 +151,7 @@ fn a_list_of_many_rentals_comes_in_pages() {
 }
 
 #[tokio::test]
-async fn a_rent_whose_reply_is_lost_leaves_a_rental() {
+async fn lost_rent_reply_leaves_a_rental() {
     let scenario = Scenario::named("lost-reply").unwrap();
     let world = serve(WorldOptions {
         seed: 7,

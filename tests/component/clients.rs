@@ -111,7 +111,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn blocks_are_heard_as_the_chain_announces_them() {
+async fn subscription_reports_new_blocks() {
     let scene = Scene::new(60.0, Scenario::default()).await;
     let heard: Vec<SourceReport> = scene.chain().announced().take(3).collect().await;
     let headers: Vec<(Height, Option<Time>)> = heard
@@ -128,7 +128,7 @@ async fn blocks_are_heard_as_the_chain_announces_them() {
 }
 
 #[tokio::test]
-async fn a_container_log_is_copied_for_us_once_the_container_runs() {
+async fn container_log_is_fetched() {
     let scene = Scene::new(600.0, Scenario::default()).await;
     let market = scene.market();
     let id = market.rent(&scene.order(1).await).await.unwrap();
@@ -144,7 +144,7 @@ async fn a_container_log_is_copied_for_us_once_the_container_runs() {
 }
 
 #[tokio::test]
-async fn the_chain_is_read_with_its_stages_headers_and_models() {
+async fn chain_stages_headers_models_are_read() {
     let scene = Scene::new(1.0, Scenario::default()).await;
     let chain = scene.chain();
     let view = chain.epoch().await.unwrap();
@@ -179,7 +179,7 @@ async fn the_chain_is_read_with_its_stages_headers_and_models() {
 }
 
 #[tokio::test]
-async fn weights_are_those_of_the_epoch_in_force() {
+async fn weights_belong_to_active_epoch() {
     let scene = Scene::new(1.0, Scenario::default()).await;
     let reading = scene
         .chain()
@@ -203,7 +203,7 @@ async fn weights_are_those_of_the_epoch_in_force() {
 }
 
 #[tokio::test]
-async fn a_source_that_fails_is_replaced_by_the_next() {
+async fn failing_source_is_replaced() {
     let fault = |nth| Fault {
         service: "public".into(),
         call: "GET /v1/epochs/latest".into(),
@@ -233,7 +233,7 @@ async fn a_source_that_fails_is_replaced_by_the_next() {
 }
 
 #[tokio::test]
-async fn the_search_filters_and_prices_with_the_disk() {
+async fn search_filters_and_prices_disk() {
     let scene = Scene::new(1.0, Scenario::default()).await;
     let offers = scene.offers().await;
     assert!(!offers.is_empty());
@@ -251,7 +251,7 @@ async fn the_search_filters_and_prices_with_the_disk() {
 }
 
 #[tokio::test]
-async fn a_market_with_more_offers_than_a_page_is_read_to_its_end() {
+async fn search_reads_every_page() {
     let scenario = Scenario {
         machines: 600,
         ..Scenario::default()
@@ -267,7 +267,7 @@ async fn a_market_with_more_offers_than_a_page_is_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn a_page_that_fails_leaves_the_cheaper_offers() {
+async fn failed_page_keeps_cheaper_offers() {
     let scenario = Scenario {
         machines: 600,
         faults: vec![Fault {
@@ -287,7 +287,7 @@ async fn a_page_that_fails_leaves_the_cheaper_offers() {
 }
 
 #[tokio::test]
-async fn a_rental_lives_from_the_rent_call_to_its_absence() {
+async fn rental_exists_from_rent_to_destroy() {
     let scene = Scene::new(20.0, Scenario::default()).await;
     let market = scene.market();
     let order = scene.order(1).await;
@@ -329,7 +329,7 @@ async fn a_rental_lives_from_the_rent_call_to_its_absence() {
 }
 
 #[tokio::test]
-async fn a_rent_call_whose_reply_is_lost_is_unknown_and_sent_once() {
+async fn lost_rent_reply_is_never_resent() {
     let scene = Scene::new(1.0, Scenario::named("lost-reply").unwrap()).await;
     let order = scene.order(1).await;
     let lost = scene.market().rent(&order).await;
@@ -346,7 +346,7 @@ async fn a_rent_call_whose_reply_is_lost_is_unknown_and_sent_once() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_refused_in_words_without_the_key() {
+async fn wrong_key_error_hides_the_key() {
     let mut scene = Scene::new(1.0, Scenario::default()).await;
     scene.config.vast.api_key = "not-the-key".to_owned().into();
     let error = scene.market().instances().await.unwrap_err().to_string();
@@ -357,7 +357,7 @@ async fn a_wrong_key_is_refused_in_words_without_the_key() {
 }
 
 #[tokio::test]
-async fn a_node_is_registered_read_back_and_removed() {
+async fn node_is_registered_and_removed() {
     let scene = Scene::new(1.0, Scenario::default()).await;
     let network_node = scene.network_node();
     let node = scene.node("vastai-1");
@@ -399,7 +399,7 @@ async fn a_node_is_registered_read_back_and_removed() {
 }
 
 #[tokio::test]
-async fn two_nodes_behind_one_address_need_ports_of_their_own() {
+async fn nodes_sharing_a_host_need_ports() {
     let scene = Scene::new(1.0, Scenario::default()).await;
     let network_node = scene.network_node();
     let first = scene.node("vastai-1");
@@ -422,7 +422,7 @@ async fn two_nodes_behind_one_address_need_ports_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_callback_that_answers_anything_is_there_and_a_closed_port_is_not() {
+async fn any_callback_answer_counts() {
     let scene = Scene::new(1.0, Scenario::default()).await;
     scene.network_node().callback_answers().await.unwrap();
     let mut config = scene.config.network_node.clone();
@@ -439,7 +439,7 @@ async fn a_callback_that_answers_anything_is_there_and_a_closed_port_is_not() {
 }
 
 #[tokio::test]
-async fn a_preflight_needs_no_engine_and_no_rpc() {
+async fn preflight_needs_no_rpc() {
     let scene = Scene::new(1.0, Scenario::default()).await;
     let mut config = scene.config.clone();
     config.chain.rpc.clear();
@@ -466,7 +466,7 @@ async fn a_preflight_needs_no_engine_and_no_rpc() {
 }
 
 #[tokio::test]
-async fn a_model_that_governance_does_not_know_is_refused_in_the_nodes_own_words() {
+async fn unapproved_model_is_rejected() {
     let scene = Scene::new(1.0, Scenario::default()).await;
     let wrong = NodeConfig {
         models: [("nobody/nothing".to_owned(), Vec::new())].into(),
@@ -485,7 +485,7 @@ async fn a_model_that_governance_does_not_know_is_refused_in_the_nodes_own_words
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_mlnode_is_asked_through_the_tunnel_from_first_answer_to_loaded_model() {
+async fn mlnode_boots_through_the_tunnel() {
     // Given a rental whose container runs,
     let scene = Scene::new(600.0, Scenario::default()).await;
     let market = scene.market();

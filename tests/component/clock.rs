@@ -145,21 +145,21 @@ fn measure(name: &str, ahead: f64) -> Vec<Answer> {
 }
 
 #[test]
-fn an_hour_before_the_height_the_clock_is_right_to_fifteen_seconds_and_its_band_holds() {
+fn one_hour_estimate_is_within_15s() {
     let answers = measure("T-60 min", 3_600.0);
     assert!(p95(&answers, |answer| answer.spell_is_over) <= 15.0);
     assert!(share(&answers, |answer| answer.in_band) >= 0.95);
 }
 
 #[test]
-fn six_hours_before_the_height_the_clock_is_right_to_a_minute_and_its_band_holds() {
+fn six_hour_estimate_is_within_60s() {
     let answers = measure("T-6 h", 6.0 * 3_600.0);
     assert!(p95(&answers, |answer| answer.spell_is_over) <= 60.0);
     assert!(share(&answers, |answer| answer.in_band) >= 0.95);
 }
 
 #[test]
-fn the_measure_is_of_blocks_as_they_are() {
+fn synthetic_series_match_real_blocks() {
     let series = series(3);
     let blocks = series.blocks.len() - 1;
     assert!(Blocks(blocks as u64) > Blocks(STRETCH.0 * STRETCHES as u64 * 2));

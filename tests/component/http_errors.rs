@@ -128,7 +128,7 @@ async fn rent(reply: String) -> (Result<InstanceId, RentError>, usize) {
 }
 
 #[tokio::test]
-async fn a_refused_connection_was_certainly_not_sent() {
+async fn refused_connection_is_not_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url: Url = format!("http://{}", listener.local_addr().unwrap())
         .parse()
@@ -142,7 +142,7 @@ async fn a_refused_connection_was_certainly_not_sent() {
 }
 
 #[tokio::test]
-async fn a_lost_or_broken_reply_is_ambiguous_and_no_redirect_is_followed() {
+async fn lost_reply_is_ambiguous() {
     for (sent, kind) in [
         (String::new(), CallErrorKind::Ambiguous),
         (
@@ -166,7 +166,7 @@ async fn a_lost_or_broken_reply_is_ambiguous_and_no_redirect_is_followed() {
 }
 
 #[tokio::test]
-async fn reads_are_tried_again_and_changes_are_not() {
+async fn only_reads_are_retried() {
     let (url, asked) = server(vec![reply(503, "busy"), reply(200, "{}")]).await;
     let request = HttpRequest::get("read", url).tries(2);
     assert!(HttpClient::new().send(request).await.is_ok());
@@ -182,7 +182,7 @@ async fn reads_are_tried_again_and_changes_are_not() {
 }
 
 #[tokio::test]
-async fn a_wait_that_is_too_long_and_a_spent_quota_end_the_tries() {
+async fn long_retry_after_ends_retries() {
     for sent in [
         reply_with(429, "retry-after: 3600\r\n", "slow down"),
         reply(429, r#"{"error":"search_quota_exceeded"}"#),
@@ -196,7 +196,7 @@ async fn a_wait_that_is_too_long_and_a_spent_quota_end_the_tries() {
 }
 
 #[tokio::test]
-async fn the_key_goes_out_as_a_header_and_never_shows_in_a_message() {
+async fn key_never_appears_in_errors() {
     let echo = format!(r#"{{"msg":"bad key {CANARY}; api_key={CANARY}"}}"#);
     let (url, asked) = server(vec![reply(401, &echo)]).await;
     let client = vast(url.clone());
@@ -214,7 +214,7 @@ async fn the_key_goes_out_as_a_header_and_never_shows_in_a_message() {
 }
 
 #[tokio::test]
-async fn a_rent_is_sent_once_and_a_lost_reply_is_unknown() {
+async fn rent_is_sent_only_once() {
     for sent in [
         String::new(),
         reply(500, "<html>oops</html>"),
@@ -236,7 +236,7 @@ async fn a_rent_is_sent_once_and_a_lost_reply_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_rent_gives_the_contract_or_says_why_not() {
+async fn rent_returns_contract_or_reason() {
     let (result, _) = rent(reply(200, r#"{"success":true,"new_contract":12345678}"#)).await;
     assert_eq!(result.unwrap(), InstanceId(12_345_678));
     let gone = r#"{"success":false,"error":"no_such_ask","msg":"error 410/3907: gone"}"#;
@@ -258,7 +258,7 @@ async fn a_rent_gives_the_contract_or_says_why_not() {
 }
 
 #[tokio::test]
-async fn instances_are_listed_over_all_pages() {
+async fn instances_are_listed_across_pages() {
     let first = r#"{"success":true,"total_instances":2,"next_token":"t","instances":[{"id":1}]}"#;
     let last = r#"{"success":true,"total_instances":2,"next_token":null,"instances":[{"id":2}]}"#;
     let (url, asked) = server(vec![reply(200, first), reply(200, last)]).await;
@@ -274,7 +274,7 @@ async fn instances_are_listed_over_all_pages() {
 }
 
 #[tokio::test]
-async fn a_listing_that_is_not_complete_is_an_error() {
+async fn incomplete_listing_is_an_error() {
     let first = reply(200, r#"{"next_token":"t","instances":[{"id":1}]}"#);
     for second in [
         reply(500, ""),
@@ -295,7 +295,7 @@ async fn a_listing_that_is_not_complete_is_an_error() {
 }
 
 #[tokio::test]
-async fn only_the_markets_own_word_makes_an_instance_gone() {
+async fn only_market_reply_means_gone() {
     for gone in [
         reply(200, r#"{"instances":null}"#),
         reply(
@@ -321,7 +321,7 @@ async fn only_the_markets_own_word_makes_an_instance_gone() {
 }
 
 #[tokio::test]
-async fn destroying_what_is_gone_is_done_and_a_refusal_is_not() {
+async fn destroying_gone_instance_succeeds() {
     let gone = r#"{"success":false,"error":"no_such_instance","msg":"x"}"#;
     let (url, _) = server(vec![reply(404, gone)]).await;
     assert!(vast(url).destroy(InstanceId(5)).await.is_ok());
@@ -348,7 +348,7 @@ fn network_node(admin_api: Url) -> NetworkNodeClient {
 }
 
 #[tokio::test]
-async fn removing_a_node_tells_whether_it_was_there_and_keeps_odd_ids_in_one_segment() {
+async fn removing_node_reports_whether_it_existed() {
     for (body, was_there) in [("true", true), ("false\n", false)] {
         let (url, asked) = server(vec![reply(200, body)]).await;
         let id = NodeId("a/../b?c".into());
@@ -365,7 +365,7 @@ async fn removing_a_node_tells_whether_it_was_there_and_keeps_odd_ids_in_one_seg
 }
 
 #[tokio::test]
-async fn a_node_list_is_whole_or_an_error() {
+async fn malformed_node_list_is_an_error() {
     let (url, _) = server(vec![reply(200, r#"[{"node":{"id":"a"},"state":{}}]"#)]).await;
     assert_eq!(network_node(url).nodes().await.unwrap().len(), 1);
     for broken in [

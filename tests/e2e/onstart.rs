@@ -144,13 +144,13 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn the_script_leaves_room_for_the_operators_lines() {
+fn script_leaves_room_for_extra_lines() {
     assert!(SCRIPT.len() < 4_000, "{} bytes", SCRIPT.len());
     assert!(SCRIPT.starts_with("#!/bin/sh\n") && SCRIPT.is_ascii());
 }
 
 #[test]
-fn the_workload_runs_detached_and_its_output_is_kept() {
+fn workload_runs_detached_and_logged() {
     under_each_shell(|shell| {
         let mut rental = Rental::new(shell);
         let command = "echo \"out $A\"; echo err >&2; echo key=${CONTAINER_API_KEY:-none}";
@@ -165,7 +165,7 @@ fn the_workload_runs_detached_and_its_output_is_kept() {
 }
 
 #[test]
-fn a_second_start_repeats_nothing() {
+fn second_start_is_idempotent() {
     under_each_shell(|shell| {
         let mut rental = Rental::new(shell);
         fs::create_dir_all(rental.path("root/.ssh")).unwrap();
@@ -199,7 +199,7 @@ fn a_second_start_repeats_nothing() {
 }
 
 #[test]
-fn a_workload_that_ended_is_started_again_with_the_container() {
+fn ended_workload_restarts_with_container() {
     under_each_shell(|shell| {
         let mut rental = Rental::new(shell);
         let env = [("POCPIT_LEASE_UNTIL", FAR), ("POCPIT_COMMAND", "echo run")];
@@ -213,7 +213,7 @@ fn a_workload_that_ended_is_started_again_with_the_container() {
 }
 
 #[test]
-fn a_lease_that_is_over_destroys_the_instance_and_a_500_is_tried_again() {
+fn expired_lease_destroys_with_retry() {
     under_each_shell(|shell| {
         let (url, requests) = market(&[500, 503]);
         let mut rental = Rental::new(shell);
@@ -235,7 +235,7 @@ fn a_lease_that_is_over_destroys_the_instance_and_a_500_is_tried_again() {
 }
 
 #[test]
-fn without_curl_python_destroys_the_instance() {
+fn python_destroys_without_curl() {
     let python = Command::new("python3")
         .args(["-c", "import sys; print(sys.executable)"])
         .output();
@@ -288,7 +288,7 @@ fn without_curl_python_destroys_the_instance() {
 }
 
 #[test]
-fn a_renewed_lease_defers_the_end_until_it_is_over_too() {
+fn renewed_lease_defers_destruction() {
     under_each_shell(|shell| {
         let (url, requests) = market(&[]);
         let mut rental = Rental::new(shell);
@@ -312,7 +312,7 @@ fn a_renewed_lease_defers_the_end_until_it_is_over_too() {
 }
 
 #[test]
-fn the_later_of_order_and_file_wins_and_nonsense_in_the_file_is_ignored() {
+fn later_lease_wins() {
     under_each_shell(|shell| {
         for file in ["2", "", "soon", "-1", "999999999999999999999999"] {
             let (url, requests) = market(&[]);
@@ -332,7 +332,7 @@ fn the_later_of_order_and_file_wins_and_nonsense_in_the_file_is_ignored() {
 }
 
 #[test]
-fn variables_that_the_shell_lacks_are_found_where_the_container_keeps_them() {
+fn missing_variables_come_from_container_env() {
     under_each_shell(|shell| {
         let (url, requests) = market(&[]);
         let mut rental = Rental::new(shell);

@@ -59,7 +59,7 @@ fn health(sources: &ChainSources, name: &str) -> SourceHealth {
     found.unwrap().health.clone()
 }
 
-/// Sources that know where the chain is.
+/// Three sources that agree.
 fn settled() -> ChainSources {
     let mut sources = ChainSources::default();
     sources.anchor(at(0), Height(BASE));
@@ -73,7 +73,7 @@ fn settled() -> ChainSources {
 }
 
 #[test]
-fn two_that_agree_are_believed_at_once_and_one_alone_is_not() {
+fn two_agreeing_sources_are_accepted() {
     let mut alone = ChainSources::default();
     assert!(alone.observe(at(0), vec![api("own", BASE)]).is_err());
     let mut both = ChainSources::default();
@@ -82,7 +82,7 @@ fn two_that_agree_are_believed_at_once_and_one_alone_is_not() {
 }
 
 #[test]
-fn a_node_that_is_catching_up_is_no_witness_and_says_so() {
+fn syncing_node_does_not_corroborate() {
     let mut sources = ChainSources::default();
     let reports = vec![api("own", BASE), rpc(BASE, SyncState::CatchingUp)];
     assert!(sources.observe(at(0), reports).is_err());
@@ -90,7 +90,7 @@ fn a_node_that_is_catching_up_is_no_witness_and_says_so() {
 }
 
 #[test]
-fn one_that_lags_is_named_and_the_others_decide() {
+fn lagging_source_is_outvoted() {
     let mut sources = settled();
     let reports = vec![
         api("own", BASE - 300),
@@ -110,7 +110,7 @@ fn one_that_lags_is_named_and_the_others_decide() {
 }
 
 #[test]
-fn one_that_is_far_ahead_is_named_and_the_others_decide() {
+fn source_far_ahead_is_outvoted() {
     let mut sources = settled();
     let reports = vec![
         api("own", BASE + 900),
@@ -125,11 +125,11 @@ fn one_that_is_far_ahead_is_named_and_the_others_decide() {
 }
 
 #[test]
-fn one_that_creeps_ahead_is_outvoted_by_two_that_agree() {
+fn source_creeping_ahead_is_outvoted() {
     let mut sources = settled();
     let mut crept = Vec::new();
     for minute in 1..60 {
-        // Within what one source alone would be believed: 4 s a block.
+        // Alone this source would be accepted: 4 s a block.
         let wrong = BASE + 15 * minute;
         let right = BASE + 10 * minute;
         let now = at(60 * i64::try_from(minute).unwrap());
@@ -138,15 +138,15 @@ fn one_that_creeps_ahead_is_outvoted_by_two_that_agree() {
             api("other", right),
             rpc(right, SyncState::Synced),
         ];
-        let believed = sources.observe(now, reports).unwrap().height.0;
-        crept.push(believed.saturating_sub(right));
+        let accepted = sources.observe(now, reports).unwrap().height.0;
+        crept.push(accepted.saturating_sub(right));
     }
     assert!(crept.iter().all(|ahead| *ahead <= 40), "{crept:?}");
     assert_eq!(*crept.last().unwrap(), 0);
 }
 
 #[test]
-fn one_that_is_silent_is_named_and_the_others_decide() {
+fn silent_source_is_replaced_by_others() {
     let mut sources = settled();
     let reports = vec![silent("own"), api("other", BASE + 2)];
     assert_eq!(
@@ -163,7 +163,7 @@ fn one_that_is_silent_is_named_and_the_others_decide() {
 }
 
 #[test]
-fn after_an_outage_two_that_agree_on_a_height_far_ahead_are_believed_at_once() {
+fn agreeing_sources_are_accepted_after_outage() {
     let mut sources = settled();
     let reports = vec![
         api("own", BASE + 5_000),
@@ -173,7 +173,7 @@ fn after_an_outage_two_that_agree_on_a_height_far_ahead_are_believed_at_once() {
 }
 
 #[test]
-fn a_halt_is_proven_by_several_sources_and_not_by_one() {
+fn halt_needs_several_witnesses() {
     let mut sources = settled();
     for second in (6..300).step_by(6) {
         let reports = vec![
@@ -197,7 +197,7 @@ fn a_halt_is_proven_by_several_sources_and_not_by_one() {
 }
 
 #[test]
-fn a_change_of_parameters_is_told() {
+fn parameter_change_is_reported() {
     let mut sources = settled();
     let mut changed = [api("own", BASE + 1), api("other", BASE + 1)];
     for report in &mut changed {
@@ -217,13 +217,13 @@ fn a_change_of_parameters_is_told() {
 }
 
 #[test]
-fn a_block_that_is_announced_is_a_witness_and_nothing_to_go_by() {
+fn announced_block_only_corroborates() {
     let mut sources = settled();
     assert!(sources.corroborate(at(30), rpc(BASE + 5, SyncState::Synced)));
     let status = sources.statuses().remove(2);
     assert_eq!(status.height, Some(Height(BASE + 5)));
     assert_eq!(sources.accepted, Some((at(0), Height(BASE))));
-    // It moves, so a public API that stands still is no halt.
+    // It moves, so a stuck public API is no halt.
     let still = vec![api("own", BASE), api("other", BASE - 1)];
     let _ = sources.observe(at(300), still);
     sources.corroborate(at(301), rpc(BASE + 40, SyncState::Synced));
@@ -231,7 +231,7 @@ fn a_block_that_is_announced_is_a_witness_and_nothing_to_go_by() {
 }
 
 #[test]
-fn announced_blocks_of_a_node_that_catches_up_or_runs_ahead_are_no_news() {
+fn implausible_announced_blocks_are_ignored() {
     let mut sources = settled();
     for height in [1, BASE - 1, BASE + 46, u64::MAX] {
         let announced = rpc(height, SyncState::Synced);
@@ -239,7 +239,7 @@ fn announced_blocks_of_a_node_that_catches_up_or_runs_ahead_are_no_news() {
     }
     assert_eq!(health(&sources, "node"), SourceHealth::Good);
     assert_eq!(sources.statuses()[2].height, Some(Height(BASE)));
-    // Before anything is believed there is nothing to measure an announcement with.
+    // Before a height is accepted there is nothing to compare with.
     let mut fresh = ChainSources::default();
     assert!(!fresh.corroborate(at(0), rpc(BASE, SyncState::Synced)));
 }

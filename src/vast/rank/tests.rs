@@ -85,14 +85,14 @@ fn reason(change: impl FnOnce(&mut Offer)) -> String {
 }
 
 #[test]
-fn a_good_offer_is_usable_under_any_spelling_of_its_name() {
+fn gpu_name_spelling_does_not_matter() {
     for name in ["H100 SXM", "H100_SXM", "h100 sxm"] {
         assert_eq!(reason(|o| o.gpu_name = name.into()), "", "{name}");
     }
 }
 
 #[test]
-fn every_hard_limit_rejects_with_its_reason() {
+fn hard_limits_reject_with_reason() {
     assert!(reason(|o| o.gpu_name = "H100 PCIE".into()).contains("not a wanted GPU"));
     assert!(reason(|o| o.gpu_count = 8).contains("8 GPUs"));
     assert!(reason(|o| o.gpu_memory_mb = 49_140).contains("MB per GPU"));
@@ -113,7 +113,7 @@ fn every_hard_limit_rejects_with_its_reason() {
 }
 
 #[test]
-fn one_good_offer_is_found_among_many_cheap_small_ones() {
+fn small_cheap_offers_are_rejected() {
     let mut offers: Vec<Offer> = (1..=5).map(an_offer).collect();
     for small in &mut offers {
         small.gpu_memory_mb = 8_192;
@@ -127,7 +127,7 @@ fn one_good_offer_is_found_among_many_cheap_small_ones() {
 }
 
 #[test]
-fn traffic_can_make_the_cheaper_hour_the_dearer_session() {
+fn traffic_price_affects_ranking() {
     let mut cheap_hour = an_offer(1);
     cheap_hour.gpu_price = UsdPerHour::from_dollars(7.5);
     cheap_hour.download_per_gb = Usd::from_dollars(0.05);
@@ -142,7 +142,7 @@ fn traffic_can_make_the_cheaper_hour_the_dearer_session() {
 }
 
 #[test]
-fn a_slightly_cheaper_but_unreliable_host_ranks_lower() {
+fn unreliable_host_ranks_lower() {
     let mut shaky = an_offer(1);
     shaky.reliability = 0.981;
     shaky.gpu_price = UsdPerHour::from_dollars(7.8);
@@ -156,7 +156,7 @@ fn a_slightly_cheaper_but_unreliable_host_ranks_lower() {
 }
 
 #[test]
-fn a_machine_that_booted_slowly_with_us_ranks_lower_and_is_out_when_it_cannot_make_it() {
+fn slow_machine_ranks_lower_or_out() {
     // Given two machines alike, one of which has always taken three times as long,
     let slow = an_offer(1);
     let boot = |number| PastBoot {
@@ -203,7 +203,7 @@ fn a_machine_that_booted_slowly_with_us_ranks_lower_and_is_out_when_it_cannot_ma
 }
 
 #[test]
-fn every_part_of_a_rank_is_explained() {
+fn rank_reports_every_cost_part() {
     let ranked = rank(
         vec![an_offer(1)],
         &a_query(),
@@ -263,7 +263,7 @@ fn any_offer() -> impl Strategy<Value = Offer> {
 
 proptest! {
     #[test]
-    fn no_offer_is_lost_and_every_limit_holds(offers in prop::collection::vec(any_offer(), 0..60)) {
+    fn ranking_keeps_every_offer_and_limit(offers in prop::collection::vec(any_offer(), 0..60)) {
         let query = OfferQuery { min_gpu_memory_mb: 60_000, min_total_gpu_memory_mb: 0, ..a_query() };
         let experience = RentalHistory { blocked: &avoided(70), boots: &[] };
         let ranked = rank(offers.clone(), &query, &needs(), &experience);
@@ -284,7 +284,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_does_not_depend_on_the_order_of_the_reply(
+    fn ranking_ignores_reply_order(
         prices in prop::collection::vec(100..1_000_u32, 1..30),
         turn in 0..30_usize,
     ) {

@@ -29,7 +29,7 @@ fn instance_row() -> Value {
 }
 
 #[test]
-fn the_documented_offer_is_read() {
+fn documented_offer_is_parsed() {
     let offer = offer(&offer_row(), now()).expect("an offer");
     assert_eq!(offer.id, OfferId(20_123_456));
     assert_eq!(offer.gpu_memory_mb, 24_564);
@@ -43,7 +43,7 @@ fn the_documented_offer_is_read() {
 }
 
 #[test]
-fn numbers_as_text_are_read_and_a_missing_end_is_counted_from_now() {
+fn offer_end_follows_from_duration() {
     let mut row = offer_row();
     row["cuda_max_good"] = json!("12.4");
     row["dph_base"] = json!("0.40");
@@ -55,7 +55,7 @@ fn numbers_as_text_are_read_and_a_missing_end_is_counted_from_now() {
 }
 
 #[test]
-fn an_offer_without_machine_or_price_is_none() {
+fn offer_without_machine_or_price_is_none() {
     for name in ["machine_id", "gpu_name", "num_gpus"] {
         let mut row = offer_row();
         row[name] = Value::Null;
@@ -68,7 +68,7 @@ fn an_offer_without_machine_or_price_is_none() {
 }
 
 #[test]
-fn the_documented_instance_is_read_and_cur_state_is_not_believed() {
+fn documented_instance_is_parsed_without_cur_state() {
     let instance = instance(&instance_row()).expect("an instance");
     assert_eq!(instance.actual, ActualStatus::Loading);
     assert_eq!(instance.label.as_deref(), Some("op:main:7f3a"));
@@ -81,7 +81,7 @@ fn the_documented_instance_is_read_and_cur_state_is_not_believed() {
 }
 
 #[test]
-fn an_instance_being_placed_has_no_ports_and_the_jupyter_proxy_is_one_port_further() {
+fn jupyter_proxy_port_is_one_higher() {
     let mut row = instance_row();
     row["actual_status"] = Value::Null;
     row["ports"] = json!({});
@@ -93,14 +93,14 @@ fn an_instance_being_placed_has_no_ports_and_the_jupyter_proxy_is_one_port_furth
 }
 
 #[test]
-fn a_row_without_an_id_is_no_instance() {
+fn row_without_id_is_no_instance() {
     let mut row = instance_row();
     row["id"] = Value::Null;
     assert_eq!(instance(&row), None);
 }
 
 #[test]
-fn keys_are_read_in_every_shape_and_compared_without_their_comment() {
+fn key_comments_are_ignored() {
     let key = "ssh-ed25519 AAAA me@here";
     for body in [
         json!([{"id": 1, "public_key": key, "deleted_at": null}]),

@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_line_says_what_is_served_where() {
+    fn vllm_command_gives_model_and_port() {
         let server = VllmServer::parse(
             "exec vllm serve 'org/model' '--tensor-parallel-size' '4' --host 127.0.0.1 --port 8100",
         )
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn another_command_is_not_found_in_its_image() {
+    fn unknown_command_is_not_found() {
         let said = VllmServer::parse("uvicorn api.app:app").unwrap_err();
         assert!(said.contains("uvicorn: not found"), "{said}");
     }

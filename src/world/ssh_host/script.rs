@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_is_followed_from_its_place_whatever_the_script_does() {
+    fn follow_script_gives_path_and_offset() {
         let script = Script::parse(
             "sh -c 'file=$1; tail -f \"$file\" & kill $!' follow '/var/log/a b'\\''s.log' 7 41 '0a0b'",
         );
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_is_written_aside_and_moved() {
+    fn lease_is_written_then_renamed() {
         let script = Script::parse("printf %s 17 > /l.new && mv /l.new \"/l\"");
         assert_eq!(
             script,
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_does_not_know_it_says_so() {
+    fn unknown_command_is_reported() {
         assert_eq!(
             Script::parse("nvidia-smi -L"),
             Script::Steps(vec![Step::Unknown {
