@@ -1,5 +1,4 @@
-//! A boot from what is seen of it: the market's status, the log, the link and the node's own word.
-//! Pure.
+//! Tracks a boot by the market's status, the log, the SSH link and the node's own status. Pure.
 
 use std::sync::LazyLock;
 
@@ -13,7 +12,7 @@ use crate::domain::{
     excerpt,
 };
 
-/// Follows one boot. Its stage never goes back.
+/// One boot. Its stage never goes back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BootTracker {
     workload: Workload,
@@ -28,22 +27,22 @@ pub struct BootTracker {
     fault: Option<BootFault>,
     ready: bool,
     alive: bool,
-    /// Since when SSH has refused our key, without once letting us in.
+    /// Since when SSH has rejected our key, without one success.
     denied_since: Option<Time>,
 }
 
-/// A key gets to a rental within two minutes, as a rule; ten are no delay any more.
+/// A key usually propagates to a rental within two minutes.
 const MAX_KEY_DELAY: Duration = Duration::minutes(10);
 
-/// Of the memory that was ordered, this much must be there: drivers keep some.
+/// Share of the ordered memory that must be usable: drivers reserve some.
 const MEMORY_SLACK_PERCENT: u64 = 90;
 
-/// Versions come as decimal numbers: 12.8 is the same as 12.800000001.
+/// Versions are floats: 12.8 may come as 12.800000001.
 const CUDA_SLACK: f64 = 0.001;
 
 impl BootTracker {
-    /// A boot of `workload` that began at `rented_at` and is to end with the machine that was ordered and
-    /// `model` loaded. Its stages usually take what `usual` says.
+    /// A boot of `workload` on the `ordered` machine, ready when `model` is loaded. `usual` are the
+    /// predicted times of its stages.
     pub fn new(
         workload: Workload,
         rented_at: Time,
@@ -68,8 +67,8 @@ impl BootTracker {
         }
     }
 
-    /// Takes the market's word into account. `actual_status` alone counts: the contract's state says
-    /// "running" from the first second (acceptance case D43).
+    /// Updates from the market. Only `actual_status` counts: the contract's state is "running" from
+    /// the first second (acceptance case D43).
     pub fn observe_instance(&mut self, now: Time, instance: &Instance) {
         let message = instance
             .status_message
@@ -77,7 +76,7 @@ impl BootTracker {
             .unwrap_or_default()
             .trim();
         if self.alive {
-            // The market's word lags; the node's own answers do not.
+            // The market's status lags behind the node's own.
             return;
         }
         if instance.actual != ActualStatus::Running {
@@ -98,9 +97,9 @@ impl BootTracker {
                 let evidence = format!("status {}: {message}", instance.actual);
                 self.fail(
                     now,
-                    "the container ended before it was up",
+                    "the container exited during the boot",
                     evidence,
-                    "another machine is tried",
+                    "retrying on another machine",
                     Blame::Host,
                 );
             }
@@ -114,7 +113,6 @@ impl BootTracker {
         }
     }
 
-    /// Takes the SSH link into account.
     pub fn observe_link(&mut self, now: Time, up: bool) {
         if up {
             self.denied_since = None;
@@ -124,35 +122,35 @@ impl BootTracker {
         }
     }
 
-    /// Takes into account that the workload did not answer. The `MLNode` is watched by the Network Node
-    /// too, and a `PoC` goes on without us; what serves only through us serves nobody now.
+    /// The workload did not answer. The Network Node polls an `MLNode` itself and a `PoC` continues
+    /// without us, but vLLM serves only through our tunnel.
     pub fn observe_silence(&mut self) {
         if self.workload == Workload::Vllm {
             self.ready = false;
         }
     }
 
-    /// Takes into account that SSH did not accept our key. A key takes minutes to get to a rental; one
-    /// that is refused for long is not the one that the account has.
+    /// SSH rejected our key. Keys take minutes to propagate; one that is rejected for long is not on the
+    /// account.
     pub fn observe_denial(&mut self, now: Time, evidence: &str) {
         let since = *self.denied_since.get_or_insert(now);
         if now - since >= MAX_KEY_DELAY {
             self.fail(
                 now,
-                "SSH does not accept the key",
+                "SSH rejects our key",
                 excerpt(evidence),
-                "check that ssh.key_file and its .pub belong together, and the key on the Vast account",
+                "check that ssh.key_file matches its .pub file and the key on the Vast account",
                 Blame::Ours,
             );
         }
     }
 
-    /// Takes a line of the workload's log into account, progress lines included.
+    /// Updates from a line of the workload's log, progress lines included.
     pub fn observe_line(&mut self, now: Time, line: &str) {
-        let Some(word) = classify(line) else {
+        let Some(kind) = classify(line) else {
             return;
         };
-        if let LineKind::Sign = word
+        if let LineKind::FailureSign = kind
             && let Some(known) = faults::find(faults::LOG, line)
         {
             return self.fail_by(now, known, line);
@@ -166,19 +164,19 @@ impl BootTracker {
         }
     }
 
-    /// Takes the node's own word into account. Only this makes a boot ready (acceptance case D55).
+    /// Updates from the node's own status. Only this makes a boot ready (acceptance case D55).
     pub fn observe_status(&mut self, now: Time, status: &MlNodeStatus) {
         self.alive = true;
         self.reach(now, BootStage::Api);
         if let StartupState::Failed(why) = &status.startup {
-            let text = format!("vLLM's start failed: {why}");
+            let text = format!("vLLM failed to start: {why}");
             match faults::find(faults::LOG, why) {
                 Some(known) => self.fail_by(now, known, &text),
                 None => self.fail(
                     now,
                     "vLLM did not start",
                     text,
-                    "read the boot log",
+                    "see the boot log",
                     Blame::Host,
                 ),
             }
@@ -187,7 +185,7 @@ impl BootTracker {
         if status.startup == StartupState::Starting {
             self.reach(now, BootStage::Downloading);
         }
-        // Before the model is there: another machine has to download it too.
+        // Checked before the model is downloaded: a replacement has to download it again.
         let as_ordered = self.matches_order(now, status);
         self.ready = as_ordered && self.serves_model(status);
         if self.ready {
@@ -205,8 +203,7 @@ impl BootTracker {
         serving && right_model && status.inference_healthy != Some(false)
     }
 
-    /// What was ordered must be there: a GPU that fell off the bus shows only here, and so does a
-    /// driver that is older than the offer said.
+    /// A GPU that fell off the bus, or a driver older than advertised, shows only here.
     fn matches_order(&mut self, now: Time, status: &MlNodeStatus) -> bool {
         let gpus = self.missing_gpus(status);
         let driver = status
@@ -219,7 +216,13 @@ impl BootTracker {
         let Some((name, evidence)) = missing else {
             return true;
         };
-        self.fail(now, name, evidence, "another machine is tried", Blame::Host);
+        self.fail(
+            now,
+            name,
+            evidence,
+            "retrying on another machine",
+            Blame::Host,
+        );
         false
     }
 
@@ -229,8 +232,7 @@ impl BootTracker {
         let count = status.gpus.iter().filter(usable).count();
         let ordered = self.ordered.gpus;
         let missing = !status.gpus.is_empty() && count < ordered as usize;
-        missing
-            .then(|| format!("{count} of {ordered} ordered GPUs are usable with {least} MB each"))
+        missing.then(|| format!("{count} of {ordered} ordered GPUs have {least} MB usable"))
     }
 
     fn old_driver(&self, driver: &GpuDriver) -> Option<String> {
@@ -266,37 +268,35 @@ impl BootTracker {
         });
     }
 
-    /// Where it is.
     pub fn stage(&self) -> BootStage {
         self.stage
     }
 
-    /// Of the stage, 0 to 1, when the log tells.
+    /// Progress of the stage, 0 to 1, if the log shows it.
     pub fn progress(&self) -> Option<f64> {
         self.progress
     }
 
-    /// The last thing worth reading.
+    /// The latest message for people.
     pub fn detail(&self) -> &str {
         &self.detail
     }
 
-    /// When each stage began.
+    /// Start of each stage.
     pub fn started(&self) -> &[(BootStage, Time)] {
         &self.started
     }
 
-    /// Why it will not succeed.
     pub fn fault(&self) -> Option<&BootFault> {
         self.fault.as_ref()
     }
 
-    /// The node's own answer said that the model is served on the GPUs that were ordered.
+    /// The node reports that it serves the model on the ordered GPUs.
     pub fn is_ready(&self) -> bool {
         self.ready
     }
 
-    /// Nine boots in ten have left its stage after so long.
+    /// Whether 90% of boots have left this stage sooner.
     pub fn is_behind(&self, now: Time) -> bool {
         let Some((_, rented_at)) = self.started.first() else {
             return false;
@@ -304,14 +304,14 @@ impl BootTracker {
         !self.ready && now - *rented_at > self.usual.through(self.stage).p90()
     }
 
-    /// What is left, by the stages' usual times.
+    /// Time left, by the predicted stage times.
     pub fn expected_left(&self, now: Time) -> TimeLeft {
         let since = self.started.last().map_or(now, |(_, since)| *since);
         self.usual.left(self.stage, now - since)
     }
 }
 
-/// Words of the workload's log that a stage is known by, whatever the workload.
+/// Log texts that mark a stage, for every workload.
 const MARKS: &[(&str, BootStage)] = &[
     ("Uvicorn running on", BootStage::Api),
     ("Fetching", BootStage::Downloading),
@@ -324,12 +324,12 @@ const MARKS: &[(&str, BootStage)] = &[
     ("Capturing CUDA graph", BootStage::Graphs),
 ];
 
-/// The `MLNode` has downloaded the model before it starts vLLM.
+/// The `MLNode` downloads the model before it starts vLLM.
 const MLNODE_MARKS: &[(&str, BootStage)] = &[("Starting to load model", BootStage::Loading)];
 
-/// vLLM alone says who it is, then downloads the model without a word in the middle of its load, and
-/// says what that took. Its server listens only after all of this: until then the log is all there is.
-/// The words are vLLM's own: `log_version_and_model` and `log_non_default_args` in
+/// vLLM alone prints a banner, downloads the model silently during its load, and then prints the time
+/// that took. Its server listens only after that; until then there is nothing but the log.
+/// Sources of the texts: `log_version_and_model` and `log_non_default_args` in
 /// `vllm/entrypoints/serve/utils/api_utils.py` (before: "vLLM API server version" in `api_server.py`),
 /// `vllm/v1/worker/gpu_model_runner.py`, `vllm/model_executor/model_loader/weight_utils.py`.
 const VLLM_MARKS: &[(&str, BootStage)] = &[
@@ -340,40 +340,39 @@ const VLLM_MARKS: &[(&str, BootStage)] = &[
     ("Time spent downloading weights", BootStage::Loading),
 ];
 
-/// What a line tells by the words that are looked for.
 enum LineKind {
-    /// A sign of a failure: worth a look with [`faults::find`].
-    Sign,
-    /// Only of a stage: see [`stage_of`].
-    Mark,
+    /// Possibly a failure: [`faults::find`] decides.
+    FailureSign,
+    /// A stage: see [`stage_of`].
+    StageMark,
 }
 
-/// Looks for all words at once and many bytes at a time: hardly a line in a thousand has any, and what
-/// follows looks once a word.
+/// One search for all texts: hardly a line in a thousand has any, and the exact matching that follows
+/// is slow.
 fn classify(line: &str) -> Option<LineKind> {
     static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         let marks = [MARKS, MLNODE_MARKS, VLLM_MARKS].concat();
         let marks = marks.iter().map(|(mark, _)| *mark);
         AhoCorasick::builder()
-            // Only with this kind many bytes are looked at at once.
+            // This kind allows a vectorized search.
             .match_kind(MatchKind::LeftmostFirst)
             .build(faults::SIGNS.iter().copied().chain(marks))
             .ok()
     });
     let Some(words) = &*WORDS else {
-        return Some(LineKind::Sign);
+        return Some(LineKind::FailureSign);
     };
     let is_sign = |found: aho_corasick::Match| found.pattern().as_usize() < faults::SIGNS.len();
     let mut found = words.find_iter(line).map(is_sign).peekable();
     found.peek()?;
     Some(if found.any(|is_sign| is_sign) {
-        LineKind::Sign
+        LineKind::FailureSign
     } else {
-        LineKind::Mark
+        LineKind::StageMark
     })
 }
 
-/// The stage that a line of the log belongs to.
+/// The stage that a log line belongs to.
 fn stage_of(workload: Workload, line: &str) -> Option<BootStage> {
     let own = match workload {
         Workload::MlNode => MLNODE_MARKS,
@@ -385,7 +384,7 @@ fn stage_of(workload: Workload, line: &str) -> Option<BootStage> {
         .map(|(_, stage)| *stage)
 }
 
-/// The first `NN%` of a line as a part of one.
+/// The first `NN%` of a line, as 0 to 1.
 fn percent(line: &str) -> Option<f64> {
     let end = line.find('%')?;
     let digits = line[..end]
@@ -588,7 +587,7 @@ mod tests {
             assert_eq!(boot.fault(), None, "{line}");
         }
         assert_eq!(boot.progress(), Some(1.0));
-        assert!(!boot.is_ready(), "a line is no answer");
+        assert!(!boot.is_ready(), "only the node's status makes it ready");
         boot.observe_status(
             at(860),
             &MlNodeStatus {
@@ -634,11 +633,15 @@ mod tests {
         let mut boot = tracker();
         let loading = instance(ActualStatus::Loading, "a1b2c3d4e5f6: Downloading");
         boot.observe_instance(at(10), &loading);
-        assert!(boot.detail().contains("0 of 1 layers"), "{}", boot.detail());
+        assert!(
+            boot.detail().contains("0 of 1 known layers"),
+            "{}",
+            boot.detail()
+        );
         assert_eq!(boot.progress(), None);
         boot.observe_instance(at(310), &loading);
         assert!(
-            boot.detail().contains("nothing new for 5 min"),
+            boot.detail().contains("no news from the host for 5 min"),
             "{}",
             boot.detail()
         );
@@ -678,10 +681,10 @@ mod tests {
     fn boot_is_behind_after_p90() {
         let mut boot = tracker();
         boot.observe_instance(at(20), &instance(ActualStatus::Loading, "pulling"));
-        // Two stages of two minutes: nine in ten are through them after 6 min 45 s.
+        // Two stages of two minutes: the p90 is 6 min 45 s.
         assert!(!boot.is_behind(at(400)));
         assert!(boot.is_behind(at(410)));
-        // It comes out of the stage: it is as late as before, and not too late for the next one.
+        // In the next stage the same delay is within the p90 again.
         boot.observe_link(at(410), true);
         assert!(!boot.is_behind(at(420)));
         assert!(boot.is_behind(at(3_000)));

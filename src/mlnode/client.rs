@@ -1,4 +1,4 @@
-//! Asks the workload of a rental through its tunnel: here the `MLNode`.
+//! Client of an `MLNode`, reached through its tunnel.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,17 +13,17 @@ use crate::domain::{CallError, GpuDriver, MlNodeStatus, StartupState, Workload, 
 use crate::http::{HttpClient, HttpRequest};
 use crate::ports::{MlNode, MlNodes};
 
-/// The one start of vLLM may take longer to be accepted (real time).
+/// Accepting the start of vLLM may take longer (real time).
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Makes clients for nodes behind tunnels.
+/// Creates clients of workloads.
 #[derive(Debug, Clone)]
 pub struct MlNodeFactory {
     http: HttpClient,
 }
 
 impl MlNodeFactory {
-    /// Clients that share one pool of connections.
+    /// All clients share one connection pool.
     pub fn new(http: HttpClient) -> MlNodeFactory {
         MlNodeFactory { http }
     }
@@ -49,28 +49,29 @@ pub struct MlNodeClient {
 }
 
 impl MlNodeClient {
-    /// Old images do not know this call: what they cannot tell is unknown, not wrong.
+    /// Old images lack this endpoint: unknown, not wrong.
     async fn startup(&self) -> StartupState {
         let what = "read the node's start-up";
         let reply = self.endpoint.get(what, "api/v1/inference/up/status").await;
-        let told = reply.and_then(|reply| reply.json::<wire::Startup>(what));
-        told.map_or(StartupState::Unknown, Into::into)
+        let parsed = reply.and_then(|reply| reply.json::<wire::Startup>(what));
+        parsed.map_or(StartupState::Unknown, Into::into)
     }
 
     async fn gpus(&self) -> Vec<crate::domain::GpuDevice> {
         let what = "read the node's GPUs";
         let reply = self.endpoint.get(what, "api/v1/gpu/devices").await;
-        let told = reply.and_then(|reply| reply.json::<wire::Gpus>(what));
-        told.map(|gpus| gpus.devices.into_iter().map(Into::into).collect())
+        let parsed = reply.and_then(|reply| reply.json::<wire::Gpus>(what));
+        parsed
+            .map(|gpus| gpus.devices.into_iter().map(Into::into).collect())
             .unwrap_or_default()
     }
 
-    /// Old images do not know this call either.
+    /// Old images lack this endpoint, too.
     async fn driver(&self) -> Option<GpuDriver> {
         let what = "read the node's GPU driver";
         let reply = self.endpoint.get(what, "api/v1/gpu/driver").await;
-        let told = reply.and_then(|reply| reply.json::<wire::Driver>(what));
-        told.ok().map(Into::into)
+        let parsed = reply.and_then(|reply| reply.json::<wire::Driver>(what));
+        parsed.ok().map(Into::into)
     }
 }
 
@@ -100,7 +101,7 @@ impl MlNode for MlNodeClient {
             .timeout(START_TIMEOUT);
         match self.endpoint.http.send(request).await {
             Ok(_) => Ok(()),
-            // "VLLM is already running" and "startup is already in progress" are what is wanted.
+            // "VLLM is already running" and "startup is already in progress" are fine.
             Err(error) if error.status == Some(409) => Ok(()),
             Err(error) => Err(error),
         }

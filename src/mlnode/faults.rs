@@ -1,10 +1,10 @@
-//! Known ways in which a boot ends, by what hosts and containers say. Pure tables.
+//! Known causes of failed boots, by the texts of hosts and containers. Pure tables.
 
 use crate::domain::Blame;
 
-/// A failure that is worth recognising.
+/// A known failure.
 pub(super) struct Pattern {
-    /// Found in a line, whatever its case.
+    /// Lower case; matched whatever the case of the line.
     pub(super) text: &'static str,
     pub(super) name: &'static str,
     pub(super) blame: Blame,
@@ -25,8 +25,8 @@ const fn pattern(
     }
 }
 
-/// A part of each pattern of [`LOG`] in the case in which programs write it: looking for these is many
-/// times faster than looking for text of any case, and nearly no line has one.
+/// A part of each pattern of [`LOG`] in the case that programs use: a prefilter that is many times
+/// faster than a case-insensitive search, and that hardly any line passes.
 pub(super) const SIGNS: &[&str] = &[
     "out of memory",
     "cache blocks",
@@ -62,7 +62,7 @@ pub(super) const SIGNS: &[&str] = &[
     "unrecognized arguments",
 ];
 
-/// Lines of the workload's log after which it cannot come up.
+/// Log lines of the workload that are fatal.
 pub(super) const LOG: &[Pattern] = &[
     pattern(
         "cuda out of memory",
@@ -84,9 +84,9 @@ pub(super) const LOG: &[Pattern] = &[
     ),
     pattern(
         "is less than desired gpu memory utilization",
-        "something else uses the GPUs' memory",
+        "another process uses the GPUs' memory",
         Blame::Host,
-        "another machine is tried",
+        "retrying on another machine",
     ),
     pattern(
         "no space left on device",
@@ -104,13 +104,13 @@ pub(super) const LOG: &[Pattern] = &[
         "cannot access gated repo",
         "the model is gated",
         Blame::Ours,
-        "accept the model's terms on its page, and check the access token in vast.env",
+        "accept the model's terms on its page and check the access token in vast.env",
     ),
     pattern(
         "403 client error",
         "the model is gated",
         Blame::Ours,
-        "accept the model's terms on its page, and check the access token in vast.env",
+        "accept the model's terms on its page and check the access token in vast.env",
     ),
     pattern(
         "401 client error",
@@ -134,49 +134,49 @@ pub(super) const LOG: &[Pattern] = &[
         "nvidia driver on your system is too old",
         "the host's driver is too old for the image",
         Blame::Host,
-        "another machine is tried; a higher vast.min_cuda keeps such hosts out",
+        "retrying on another machine; a higher vast.min_cuda excludes such hosts",
     ),
     pattern(
         "driver version is insufficient for cuda runtime",
         "the host's driver is too old for the image",
         Blame::Host,
-        "another machine is tried; a higher vast.min_cuda keeps such hosts out",
+        "retrying on another machine; a higher vast.min_cuda excludes such hosts",
     ),
     pattern(
         "no cuda gpus are available",
         "the host has lost its GPUs",
         Blame::Host,
-        "another machine is tried",
+        "retrying on another machine",
     ),
     pattern(
         "couldn't communicate with the nvidia driver",
         "the host has lost its GPUs",
         Blame::Host,
-        "another machine is tried",
+        "retrying on another machine",
     ),
     pattern(
         "error 802: system not yet initialized",
         "the host's GPU fabric is down",
         Blame::Host,
-        "another machine is tried",
+        "retrying on another machine",
     ),
     pattern(
         "uncorrectable ecc error",
         "a GPU's memory is broken",
         Blame::Host,
-        "another machine is tried",
+        "retrying on another machine",
     ),
     pattern(
         "cuda-capable device(s) is/are busy or unavailable",
-        "something else holds the GPUs",
+        "another process holds the GPUs",
         Blame::Host,
-        "another machine is tried",
+        "retrying on another machine",
     ),
     pattern(
         "error while creating shared memory segment",
-        "the GPUs cannot talk to each other: shared memory is too small",
+        "GPUs cannot communicate: shared memory is too small",
         Blame::Host,
-        "another machine is tried",
+        "retrying on another machine",
     ),
     pattern(
         "no kernel image is available",
@@ -186,9 +186,9 @@ pub(super) const LOG: &[Pattern] = &[
     ),
     pattern(
         "nccl error",
-        "the GPUs cannot talk to each other",
+        "GPUs cannot communicate",
         Blame::Host,
-        "another machine is tried",
+        "retrying on another machine",
     ),
     pattern(
         "engine core initialization failed",
@@ -210,17 +210,17 @@ pub(super) const LOG: &[Pattern] = &[
     ),
     pattern(
         "unrecognized arguments",
-        "vLLM does not know an argument",
+        "vLLM rejects an argument",
         Blame::Ours,
-        "check mlnode.args against the version of vLLM",
+        "check mlnode.args against the vLLM version",
     ),
 ];
 
-/// Words of the market's status message that mean our image or its login is wrong.
+/// Texts in the market's status message that mean our image or its login is wrong.
 pub(super) const IMAGE: &[Pattern] = &[
     pattern(
         "no matching manifest for",
-        "the image is not made for the host's processor",
+        "the image does not support the host's CPU",
         Blame::Ours,
         "check vast.image",
     ),
@@ -256,66 +256,66 @@ pub(super) const IMAGE: &[Pattern] = &[
     ),
 ];
 
-/// Words of the market's status message that mean the host is broken. Looked for after [`IMAGE`] and
-/// before any progress word: "pull access denied" is not progress (acceptance case D44).
+/// Texts in the market's status message that mean the host is broken. Matched after [`IMAGE`] and
+/// before any progress: "pull access denied" is not progress (acceptance case D44).
 pub(super) const HOST: &[Pattern] = &[
     pattern(
         "unsatisfied condition: cuda",
         "the host's driver is too old for the image",
         Blame::Host,
-        "another machine is tried; a higher vast.min_cuda keeps such hosts out",
+        "retrying on another machine; a higher vast.min_cuda excludes such hosts",
     ),
     pattern(
         "toomanyrequests",
-        "the registry lets the host pull no more images now",
+        "the registry rate-limits the host",
         Blame::Host,
-        "another machine is tried",
+        "retrying on another machine",
     ),
     pattern(
         "could not select device driver",
-        "the host cannot give containers its GPUs",
+        "the host cannot pass its GPUs to containers",
         Blame::Host,
-        "another machine is tried",
+        "retrying on another machine",
     ),
     pattern(
         "nvidia-container-cli",
-        "the host cannot give containers its GPUs",
+        "the host cannot pass its GPUs to containers",
         Blame::Host,
-        "another machine is tried",
+        "retrying on another machine",
     ),
     pattern(
         "oci runtime",
         "the host cannot start containers",
         Blame::Host,
-        "another machine is tried",
+        "retrying on another machine",
     ),
     pattern(
         "unresolvable cdi devices",
         "the host has lost a GPU",
         Blame::Host,
-        "another machine is tried",
+        "retrying on another machine",
     ),
     pattern(
         "error response from daemon",
-        "the host's docker refuses",
+        "the host's Docker reports an error",
         Blame::Host,
-        "another machine is tried",
+        "retrying on another machine",
     ),
     pattern(
         "failed to start containers",
         "the host cannot start containers",
         Blame::Host,
-        "another machine is tried",
+        "retrying on another machine",
     ),
     pattern(
         "no space left on device",
         "the host's disk is full",
         Blame::Host,
-        "another machine is tried",
+        "retrying on another machine",
     ),
 ];
 
-/// The first pattern that a text shows.
+/// The first pattern that matches.
 pub(super) fn find(patterns: &'static [Pattern], text: &str) -> Option<&'static Pattern> {
     let text = text.to_ascii_lowercase();
     patterns.iter().find(|pattern| text.contains(pattern.text))
@@ -325,7 +325,7 @@ pub(super) fn find(patterns: &'static [Pattern], text: &str) -> Option<&'static 
 mod tests {
     use super::*;
 
-    /// Lines as programs and hosts really say them, with what they mean.
+    /// Lines of real programs and hosts, with their meaning.
     const LINES: &[(&str, &str, Blame)] = &[
         (
             "huggingface_hub.errors.RepositoryNotFoundError: 404 Client Error. Repository Not Found for url: https://huggingface.co/api/models/org/none.",
@@ -364,7 +364,7 @@ mod tests {
         ),
         (
             "ValueError: Free memory on device (9.61/79.11 GiB) on startup is less than desired GPU memory utilization (0.9, 71.2 GiB).",
-            "something else uses the GPUs' memory",
+            "another process uses the GPUs' memory",
             Blame::Host,
         ),
         (
@@ -414,17 +414,17 @@ mod tests {
         ),
         (
             "CUDA error: all CUDA-capable devices are busy: CUDA-capable device(s) is/are busy or unavailable",
-            "something else holds the GPUs",
+            "another process holds the GPUs",
             Blame::Host,
         ),
         (
             "torch.distributed.DistBackendError: NCCL error in: /pytorch/torch/csrc/distributed/c10d/NCCLUtils.cpp:77, unhandled system error",
-            "the GPUs cannot talk to each other",
+            "GPUs cannot communicate",
             Blame::Host,
         ),
         (
             "misc/shmutils.cc:87 NCCL WARN Error: failed to extend /dev/shm/nccl-XZ. Error while creating shared memory segment /dev/shm/nccl-XZ (size 9637888)",
-            "the GPUs cannot talk to each other: shared memory is too small",
+            "GPUs cannot communicate: shared memory is too small",
             Blame::Host,
         ),
     ];
@@ -437,7 +437,7 @@ mod tests {
         ),
         (
             "no matching manifest for linux/arm64/v8 in the manifest list entries",
-            "the image is not made for the host's processor",
+            "the image does not support the host's CPU",
             Blame::Ours,
         ),
         (
@@ -447,7 +447,7 @@ mod tests {
         ),
         (
             "Error response from daemon: toomanyrequests: You have reached your unauthenticated pull rate limit.",
-            "the registry lets the host pull no more images now",
+            "the registry rate-limits the host",
             Blame::Host,
         ),
         (
@@ -457,7 +457,7 @@ mod tests {
         ),
         (
             "docker: Error response from daemon: could not select device driver \"\" with capabilities: [[gpu]].",
-            "the host cannot give containers its GPUs",
+            "the host cannot pass its GPUs to containers",
             Blame::Host,
         ),
         (

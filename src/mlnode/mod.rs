@@ -1,4 +1,4 @@
-//! The `MLNode` on a rental: what its boot looks like (pure) and how it is asked.
+//! The workload on a rental: the stages and faults of its boot (pure), and its clients.
 
 pub mod boot;
 pub mod client;

@@ -1,18 +1,18 @@
-//! What a host tells of an image pull. Pure.
+//! Progress of an image pull. Pure.
 //!
-//! The market passes on the last words of docker: a layer and what becomes of it. How many layers
-//! there are, or how big they are together, nobody says: so there is no percentage.
+//! The market passes on the last status line of docker: a layer and its state. Neither the number of
+//! layers nor their size is known, so there is no percentage.
 
 use std::collections::BTreeMap;
 
 use crate::domain::{Duration, Time, excerpt};
 
-/// A host that says nothing new for so long is worth a word. Layers of an image take minutes.
-const SILENT: Duration = Duration::minutes(2);
-/// Layers that are remembered: no image has more.
+/// Shown as stalled after this long without a new message. A layer takes minutes.
+const STALL_AFTER: Duration = Duration::minutes(2);
+/// Bounds the memory: no image has more layers.
 const LAYERS: usize = 256;
 
-/// An image pull, by what was seen of it.
+/// State of an image pull, from the messages so far.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct ImagePull {
     layers: BTreeMap<String, Layer>,
@@ -27,7 +27,7 @@ enum Layer {
 }
 
 impl ImagePull {
-    /// Takes the host's last words, one line or several.
+    /// Records the host's status message, one line or several.
     pub(super) fn observe(&mut self, now: Time, message: &str) {
         if self.changed_at.is_none() || self.last != message {
             message.clone_into(&mut self.last);
@@ -42,24 +42,24 @@ impl ImagePull {
         }
     }
 
-    /// The last words, what they add up to, and for how long there have been no others.
+    /// The last message, the number of finished layers, and a stall.
     pub(super) fn describe(&self, now: Time) -> String {
         let last = excerpt(self.last.lines().next_back().unwrap_or_default());
         let seen = self.layers.len();
         let done = self.layers.values().filter(|layer| **layer == Layer::Done);
         let done = done.count();
-        let layers = (seen > 0).then(|| format!("({done} of {seen} layers seen so far are done)"));
+        let layers = (seen > 0).then(|| format!("({done} of {seen} known layers done)"));
         let silence = self.changed_at.map_or(Duration::zero(), |at| now - at);
         let minutes = silence.num_minutes();
-        let stalled = (silence >= SILENT)
-            .then(|| format!("STALLED: the host has said nothing new for {minutes} min"));
+        let stalled = (silence >= STALL_AFTER)
+            .then(|| format!("STALLED: no news from the host for {minutes} min"));
         let parts = [Some(last).filter(|last| !last.is_empty()), layers, stalled];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         parts.join(" ")
     }
 }
 
-/// The layer that a line is about: `a3ed95caeb02: Pull complete`.
+/// The layer of a line such as `a3ed95caeb02: Pull complete`.
 fn layer(line: &str) -> Option<(&str, Layer)> {
     let (id, what) = line.trim().split_once(": ")?;
     let is_id = (6..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -90,7 +90,7 @@ mod tests {
         pull.observe(at(30), "7c457f213c76: Extracting [==>   ]  1.2GB/3.4GB");
         assert_eq!(
             pull.describe(at(40)),
-            "7c457f213c76: Extracting [==>   ]  1.2GB/3.4GB (2 of 3 layers seen so far are done)"
+            "7c457f213c76: Extracting [==>   ]  1.2GB/3.4GB (2 of 3 known layers done)"
         );
     }
 
@@ -106,10 +106,10 @@ mod tests {
         let mut pull = ImagePull::default();
         pull.observe(at(0), "a3ed95caeb02: Downloading");
         pull.observe(at(190), "a3ed95caeb02: Downloading");
-        let told = pull.describe(at(190));
+        let text = pull.describe(at(190));
         assert!(
-            told.ends_with("STALLED: the host has said nothing new for 3 min"),
-            "{told}"
+            text.ends_with("STALLED: no news from the host for 3 min"),
+            "{text}"
         );
         pull.observe(at(200), "a3ed95caeb02: Pull complete");
         assert!(!pull.describe(at(210)).contains("STALLED"));

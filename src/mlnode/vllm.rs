@@ -1,7 +1,7 @@
-//! Asks vLLM's own server, where it runs without an `MLNode` around it.
+//! Client of vLLM's own server, running without an `MLNode`.
 //!
-//! It listens when its model is loaded and not before. `GET /health` is 200 with an empty body, or 503
-//! when the engine has died; `GET /v1/models` lists what it serves, with the model's own name as `root`
+//! It listens once its model is loaded. `GET /health` is 200 with an empty body, or 503 when the engine
+//! has died; `GET /v1/models` lists the served models, with the model's original name as `root`
 //! (`OpenAIModelRegistry.show_available_models` in `vllm/entrypoints/openai/models/serving.py`).
 
 use async_trait::async_trait;
@@ -36,7 +36,7 @@ struct Version {
 }
 
 impl VllmClient {
-    /// An engine that has died is an answer; nobody there is none.
+    /// A dead engine is an answer; an unreachable server is an error.
     async fn is_healthy(&self) -> Result<bool, CallError> {
         match self.endpoint.get("read vLLM's health", "health").await {
             Ok(_) => Ok(true),
@@ -55,8 +55,8 @@ impl VllmClient {
     async fn version(&self) -> Option<String> {
         let what = "read vLLM's version";
         let reply = self.endpoint.get(what, "version").await;
-        let told = reply.and_then(|reply| reply.json::<Version>(what));
-        told.ok().map(|told| told.version)
+        let parsed = reply.and_then(|reply| reply.json::<Version>(what));
+        parsed.ok().map(|parsed| parsed.version)
     }
 }
 
@@ -76,13 +76,13 @@ impl MlNode for VllmClient {
             loaded_model: model,
             version,
             startup: StartupState::Completed,
-            // It tells nothing of its machine. With fewer GPUs than it needs it does not come up.
+            // vLLM does not report its hardware; with too few GPUs it does not start.
             gpus: Vec::new(),
             driver: None,
         })
     }
 
-    /// Its command names the model: nobody has to start it.
+    /// The model is part of its command.
     async fn start_model(&self, _model: &WorkloadModel) -> Result<(), CallError> {
         Ok(())
     }

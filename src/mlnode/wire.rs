@@ -1,4 +1,4 @@
-//! The `MLNode`'s JSON, read leniently: old images send little, new ones add fields.
+//! The `MLNode`'s JSON, parsed leniently: old images send little, new ones add fields.
 
 use serde::Deserialize;
 
@@ -124,6 +124,6 @@ impl From<Gpu> for GpuDevice {
     clippy::cast_sign_loss,
     reason = "`as` saturates at 0, which is the wanted bound"
 )]
-fn megabytes(told: Option<f64>) -> u64 {
-    told.unwrap_or(0.0).round() as u64
+fn megabytes(value: Option<f64>) -> u64 {
+    value.unwrap_or(0.0).round() as u64
 }

@@ -1,4 +1,4 @@
-//! Calls to the admin API. It has no authentication and is reached on a private network only.
+//! Client of the admin API, which has no authentication and is on a private network.
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -13,18 +13,17 @@ use crate::ports::NetworkNode;
 const NODES: &str = "/admin/v1/nodes";
 const READ_TRIES: u32 = 3;
 
-/// The Network Node, as the engine uses it.
+/// Client of the admin API.
 #[derive(Debug)]
 pub struct NetworkNodeClient {
     http: HttpClient,
     base: Url,
-    /// `host:port` of the callback as reached from here; absent when it is not.
+    /// `host:port` of the callback; absent when it is not reached from here.
     callback: Option<String>,
     timeout: std::time::Duration,
 }
 
 impl NetworkNodeClient {
-    /// A client of the configured admin API.
     pub fn new(http: HttpClient, config: &NetworkNodeConfig) -> Self {
         NetworkNodeClient {
             http,
@@ -44,7 +43,7 @@ impl NetworkNodeClient {
         format!("{deed} at the Network Node {host}")
     }
 
-    /// An id may hold any character: it must stay one segment of the path.
+    /// An id may contain any character, and must stay one path segment.
     fn node_url(&self, id: &NodeId, deed: Option<&str>) -> Url {
         let mut url = join(&self.base, NODES);
         if let Ok(mut path) = url.path_segments_mut() {
@@ -58,7 +57,7 @@ impl NetworkNodeClient {
         self.http.send(request.timeout(self.timeout)).await
     }
 
-    async fn switch(&self, id: &NodeId, deed: &str) -> Result<(), CallError> {
+    async fn set_enabled(&self, id: &NodeId, deed: &str) -> Result<(), CallError> {
         let what = self.what(&format!("{deed} node {id}"));
         let request = HttpRequest::post(what, self.node_url(id, Some(deed))).json(json!({}));
         self.send(request).await.map(|_| ())
@@ -84,16 +83,16 @@ impl NetworkNode for NetworkNodeClient {
     async fn unregister(&self, id: &NodeId) -> Result<bool, CallError> {
         let what = self.what(&format!("remove node {id}"));
         let request = HttpRequest::delete(what.clone(), self.node_url(id, None));
-        // The bare JSON `true`, or `false` when there was no such node: both with status 200.
+        // Bare JSON: `true`, or `false` when there was no such node; status 200 in both cases.
         self.send(request).await?.json(&what)
     }
 
     async fn enable(&self, id: &NodeId) -> Result<(), CallError> {
-        self.switch(id, "enable").await
+        self.set_enabled(id, "enable").await
     }
 
     async fn disable(&self, id: &NodeId) -> Result<(), CallError> {
-        self.switch(id, "disable").await
+        self.set_enabled(id, "disable").await
     }
 
     async fn callback_answers(&self) -> Result<(), CallError> {
@@ -109,7 +108,7 @@ impl NetworkNode for NetworkNodeClient {
         let url = url.map_err(|error| unusable(error.to_string()))?;
         let request = HttpRequest::get(what.clone(), url).tries(READ_TRIES);
         match self.send(request).await {
-            // It takes nothing but batches: that it says so is answer enough.
+            // It accepts batches only, so any status proves that it is up.
             Err(error) if error.status.is_some() => Ok(()),
             other => other.map(|_| ()),
         }

@@ -1,35 +1,31 @@
-//! What differs between the registrations that should be and those that are. Pure.
+//! Compares wanted with actual registrations. Pure.
 
 use std::fmt;
 
 use crate::domain::{Likeness, NodeConfig, NodeId, RegisteredNode};
 
-/// One difference, and so one thing to do or to tell.
+/// One difference, to fix or to report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Difference {
-    /// Wanted and not there.
+    /// Wanted but not registered.
     Missing(NodeConfig),
-    /// There, but with other values.
+    /// Registered with other values.
     Changed {
-        /// What it should be.
         wanted: NodeConfig,
-        /// Names of the fields that differ.
         fields: Vec<&'static str>,
     },
-    /// Another entry has the address that a wanted one needs: two nodes may not share it.
+    /// Another node has the address that a wanted one needs.
     Clash {
-        /// What should be registered.
         wanted: NodeId,
-        /// Who is in the way; it is ours when `ours` is true, and never touched otherwise.
+        /// Never touched unless it is ours.
         holder: NodeId,
         /// `host:port` that both claim.
         address: String,
-        /// What of ours would be there.
+        /// What our node would serve there.
         port: NodePort,
-        /// The holder is ours.
         ours: bool,
     },
-    /// Ours, there, and not wanted any more.
+    /// Ours, registered, and no longer wanted.
     Stale(NodeId),
 }
 
@@ -38,7 +34,6 @@ pub enum Difference {
 pub enum NodePort {
     /// Management and `PoC`.
     Api,
-    /// Inference.
     Inference,
 }
 
@@ -51,29 +46,28 @@ impl fmt::Display for NodePort {
     }
 }
 
-/// Compares. `ours` says which ids this cockpit may touch; entries of others only ever show up as
-/// the holder of an address.
+/// `ours` says which ids this cockpit may touch; nodes of others only appear as holders of an address.
 pub fn diff(
     wanted: &[NodeConfig],
-    seen: &[RegisteredNode],
+    registered: &[RegisteredNode],
     ours: impl Fn(&NodeId) -> bool,
 ) -> Vec<Difference> {
     let is_wanted = |id: &NodeId| wanted.iter().any(|node| node.id == *id);
     let mut differences = Vec::new();
     for node in wanted {
-        differences.extend(clashes(node, seen, &ours));
-        match seen.iter().find(|row| row.config.id == node.id) {
+        differences.extend(clashes(node, registered, &ours));
+        match registered.iter().find(|row| row.config.id == node.id) {
             None => differences.push(Difference::Missing(node.clone())),
             Some(row) => differences.extend(changed(node, &row.config)),
         }
     }
-    let stale = seen.iter().map(|row| &row.config.id);
+    let stale = registered.iter().map(|row| &row.config.id);
     let stale = stale.filter(|id| ours(id) && !is_wanted(id));
     differences.extend(stale.cloned().map(Difference::Stale));
     differences
 }
 
-/// Without these as asked for, the Network Node reaches nothing at our node.
+/// With any other value in these, the Network Node cannot reach our node.
 const ESSENTIAL: [&str; 5] = [
     "host",
     "inference_port",
@@ -82,16 +76,16 @@ const ESSENTIAL: [&str; 5] = [
     "poc_segment",
 ];
 
-/// What the Network Node keeps of a registration: it drops models and may rewrite the rest.
-pub fn likeness(wanted: &NodeConfig, seen: &NodeConfig) -> Likeness {
-    let fields = differing_fields(wanted, seen);
+/// How a registration was stored: the Network Node drops models and may rewrite the rest.
+pub fn likeness(wanted: &NodeConfig, actual: &NodeConfig) -> Likeness {
+    let fields = differing_fields(wanted, actual);
     if fields.is_empty() {
         return Likeness::AsWanted;
     }
     let drops_a_model = wanted
         .models
         .keys()
-        .any(|model| !seen.models.contains_key(model));
+        .any(|model| !actual.models.contains_key(model));
     let fatal = |field: &&str| ESSENTIAL.contains(field) || (*field == "models" && drops_a_model);
     let named = |fields: Vec<&str>| fields.into_iter().map(str::to_owned).collect();
     let (wrong, altered): (Vec<&str>, Vec<&str>) = fields.into_iter().partition(fatal);
@@ -102,24 +96,22 @@ pub fn likeness(wanted: &NodeConfig, seen: &NodeConfig) -> Likeness {
     }
 }
 
-/// How a registration that should be there stands in the Network Node's list.
+/// State of a wanted registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegistrationState {
-    /// As it should be.
     Good,
-    /// The Network Node keeps its own values in these fields, which can be lived with.
+    /// The Network Node stores other values in these fields, which does no harm.
     Altered(Vec<String>),
-    /// It is not listed.
     Missing,
-    /// With what these fields say, the Network Node reaches nothing at the node.
+    /// With these fields the Network Node cannot reach the node.
     Wrong(Vec<String>),
-    /// It is listed, and left out.
+    /// Listed, but disabled.
     Disabled,
 }
 
-/// How `wanted` stands among those that are registered; the worst of what is so.
-pub fn registration_state(wanted: &NodeConfig, seen: &[RegisteredNode]) -> RegistrationState {
-    let Some(row) = seen.iter().find(|row| row.config.id == wanted.id) else {
+/// State of `wanted`; the worst that applies.
+pub fn registration_state(wanted: &NodeConfig, registered: &[RegisteredNode]) -> RegistrationState {
+    let Some(row) = registered.iter().find(|row| row.config.id == wanted.id) else {
         return RegistrationState::Missing;
     };
     match likeness(wanted, &row.config) {
@@ -130,34 +122,33 @@ pub fn registration_state(wanted: &NodeConfig, seen: &[RegisteredNode]) -> Regis
     }
 }
 
-fn changed(wanted: &NodeConfig, seen: &NodeConfig) -> Option<Difference> {
-    let fields = differing_fields(wanted, seen);
+fn changed(wanted: &NodeConfig, actual: &NodeConfig) -> Option<Difference> {
+    let fields = differing_fields(wanted, actual);
     (!fields.is_empty()).then(|| Difference::Changed {
         wanted: wanted.clone(),
         fields,
     })
 }
 
-/// Names of the fields that differ.
-fn differing_fields(wanted: &NodeConfig, seen: &NodeConfig) -> Vec<&'static str> {
+fn differing_fields(wanted: &NodeConfig, actual: &NodeConfig) -> Vec<&'static str> {
     [
-        ("host", wanted.host != seen.host),
+        ("host", wanted.host != actual.host),
         (
             "inference_port",
-            wanted.inference_port != seen.inference_port,
+            wanted.inference_port != actual.inference_port,
         ),
         (
             "inference_segment",
-            wanted.inference_segment != seen.inference_segment,
+            wanted.inference_segment != actual.inference_segment,
         ),
-        ("poc_port", wanted.poc_port != seen.poc_port),
-        ("poc_segment", wanted.poc_segment != seen.poc_segment),
+        ("poc_port", wanted.poc_port != actual.poc_port),
+        ("poc_segment", wanted.poc_segment != actual.poc_segment),
         (
             "max_concurrent",
-            wanted.max_concurrent != seen.max_concurrent,
+            wanted.max_concurrent != actual.max_concurrent,
         ),
-        ("models", wanted.models != seen.models),
-        ("hardware", wanted.hardware != seen.hardware),
+        ("models", wanted.models != actual.models),
+        ("hardware", wanted.hardware != actual.hardware),
     ]
     .into_iter()
     .filter_map(|(name, differs)| differs.then_some(name))
@@ -166,17 +157,17 @@ fn differing_fields(wanted: &NodeConfig, seen: &NodeConfig) -> Vec<&'static str>
 
 fn clashes(
     wanted: &NodeConfig,
-    seen: &[RegisteredNode],
+    registered: &[RegisteredNode],
     ours: &impl Fn(&NodeId) -> bool,
 ) -> Vec<Difference> {
     let ports = [
         (NodePort::Api, wanted.poc_port),
         (NodePort::Inference, wanted.inference_port),
     ];
-    let others = seen.iter().map(|row| &row.config);
+    let others = registered.iter().map(|row| &row.config);
     let neighbours = others
         .filter(|other| other.id != wanted.id && other.host.eq_ignore_ascii_case(&wanted.host));
-    // A socket has one listener, whatever each calls it.
+    // A socket has one listener, whatever it serves.
     let claimed = neighbours.flat_map(|other| {
         let taken = [other.poc_port, other.inference_port];
         let shared = ports.iter().filter(move |(_, port)| taken.contains(port));
@@ -319,7 +310,7 @@ mod tests {
             };
             found.into_iter().filter_map(clash).collect()
         };
-        // Its API is at 8080, where our inference is wanted.
+        // Its API is on 8080, where our inference would be.
         let inference = ("Gpu.Internal:8080".to_owned(), NodePort::Inference);
         assert_eq!(claims(seen("theirs", "gpu.internal")), [inference]);
         assert_eq!(claims(seen("theirs", "10.0.0.6")), []);

@@ -1,5 +1,5 @@
-//! The operator's Network Node: its admin API, and what differs between what should be registered
-//! and what is; and whether anything could be registered at all, before money is spent.
+//! The operator's Network Node: client of its admin API, comparison of registrations, and the preflight
+//! check before money is spent.
 
 mod client;
 mod diff;

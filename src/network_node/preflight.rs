@@ -1,4 +1,4 @@
-//! Whether a rental could do its work at all: a verdict over facts, before any money is spent. Pure.
+//! Whether a rental could work at all, judged before money is spent. Pure.
 
 use std::collections::BTreeSet;
 
@@ -8,39 +8,32 @@ use crate::domain::{
     Requirement, Time, Verdict,
 };
 
-/// What was read, each as it came.
+/// What was read, with the error of each failed read.
 #[derive(Debug, Clone)]
 pub struct PreflightFacts {
-    /// Every registered node.
     pub nodes: Result<Vec<RegisteredNode>, CallError>,
-    /// Ids of the models that governance approves.
     pub approved_models: Result<Vec<String>, CallError>,
-    /// Whether the operator's address is a participant.
     pub is_participant: Result<bool, CallError>,
-    /// Whether the chain node has the chain's latest block.
+    /// Whether the chain node is in sync.
     pub chain: Result<(), CallError>,
     /// Whether the callback answers; absent when it is not reached from here.
     pub callback: Option<Result<(), CallError>>,
 }
 
-/// What is to be registered and by whom.
+/// What will be registered and by whom.
 #[derive(Debug, Clone)]
 pub struct PreflightTarget {
-    /// The operator's address.
     pub participant: Participant,
-    /// The model.
     pub model: String,
-    /// The callback, as it is reached from here.
     pub callback: String,
-    /// Where the node will be, as far as that is known before there is a rental. Its id ends in the
-    /// contract's number, which nobody else has: behind a prefix that ends in no digit, which the
-    /// configuration sees to, it is nobody else's.
+    /// The future node, as far as it is known before a rental. Its id will end in the instance id,
+    /// which is unique: the configuration requires a prefix that does not end in a digit.
     pub address: Option<NodeConfig>,
-    /// Registrations of ours that are gone before the next rental.
+    /// Our registrations that will be removed before the next rental.
     pub leaving: Vec<NodeId>,
 }
 
-/// Judges what a rental needs that is not registered.
+/// Evaluates what a rental needs that is not registered.
 pub fn evaluate_chain(at: Time, synced: &Result<(), CallError>) -> Preflight {
     Preflight {
         at,
@@ -48,7 +41,7 @@ pub fn evaluate_chain(at: Time, synced: &Result<(), CallError>) -> Preflight {
     }
 }
 
-/// Judges every requirement. What cannot be told is unknown, never fine.
+/// Evaluates every requirement. What could not be read is unknown, never met.
 pub fn evaluate(at: Time, intent: &PreflightTarget, facts: &PreflightFacts) -> Preflight {
     let mut findings = vec![
         finding(Requirement::AdminApi, admin_api(facts)),
@@ -81,7 +74,7 @@ fn unmet(cause: String, remedy: &str) -> Verdict {
     }
 }
 
-/// `cause` is what is not known, and what that means.
+/// `cause` says what is unknown.
 fn unknown(cause: &str, error: &CallError, remedy: &str) -> Verdict {
     Verdict::Unknown {
         cause: format!("{cause}: {error}"),
@@ -93,9 +86,9 @@ fn admin_api(facts: &PreflightFacts) -> Verdict {
     match &facts.nodes {
         Ok(_) => Verdict::Met,
         Err(error) => unknown(
-            "the Network Node does not list its nodes, so none can be registered",
+            "the Network Node's admin API does not answer",
             error,
-            "check network_node.admin_api and that the Network Node runs",
+            "check network_node.admin_api and that the Network Node is running",
         ),
     }
 }
@@ -105,14 +98,14 @@ fn model(intent: &PreflightTarget, facts: &PreflightFacts) -> Verdict {
         Ok(approved) if approved.contains(&intent.model) => Verdict::Met,
         Ok(approved) => unmet(
             format!(
-                "governance does not approve the model {}; it approves {}",
+                "governance does not approve the model {}; approved: {}",
                 intent.model,
                 listed(approved)
             ),
-            "set mlnode.model to an approved one: the Network Node drops any other",
+            "set mlnode.model to an approved model: the Network Node drops any other",
         ),
         Err(error) => unknown(
-            &format!("whether governance approves {} is not known", intent.model),
+            &format!("unknown whether governance approves {}", intent.model),
             error,
             "check chain.public_api",
         ),
@@ -130,12 +123,12 @@ fn participant(intent: &PreflightTarget, facts: &PreflightFacts) -> Verdict {
     match &facts.is_participant {
         Ok(true) => Verdict::Met,
         Ok(false) => unmet(
-            format!("{} is no participant of the chain", intent.participant),
+            format!("{} is not a participant of the chain", intent.participant),
             "register the host on the chain, or correct chain.participant",
         ),
         Err(error) => unknown(
             &format!(
-                "whether {} is a participant of the chain is not known",
+                "unknown whether {} is a participant of the chain",
                 intent.participant
             ),
             error,
@@ -148,9 +141,9 @@ fn chain(synced: &Result<(), CallError>) -> Verdict {
     match synced {
         Ok(()) => Verdict::Met,
         Err(error) => unknown(
-            "whether the chain node is in step is not known",
+            "unknown whether the chain node is in sync",
             error,
-            "wait until the chain node has caught up, or name another one in chain.rpc",
+            "wait until the chain node has caught up, or set another one in chain.rpc",
         ),
     }
 }
@@ -159,11 +152,11 @@ fn reached(callback: &str, answer: &Result<(), CallError>) -> Verdict {
     match answer {
         Ok(()) => Verdict::Met,
         Err(error) if error.kind == CallErrorKind::NotSent => unmet(
-            format!("nobody listens on the callback address {callback}"),
-            "correct network_node.callback_target: proofs that do not arrive there count for nothing",
+            format!("nothing listens on the callback address {callback}"),
+            "correct network_node.callback_target: proofs that do not arrive there do not count",
         ),
         Err(error) => unknown(
-            &format!("whether the callback address {callback} answers is not known"),
+            &format!("unknown whether the callback address {callback} answers"),
             error,
             "check network_node.callback_target",
         ),
@@ -173,8 +166,8 @@ fn reached(callback: &str, answer: &Result<(), CallError>) -> Verdict {
 fn free_address(wanted: &NodeConfig, intent: &PreflightTarget, facts: &PreflightFacts) -> Verdict {
     let Ok(nodes) = &facts.nodes else {
         return Verdict::Unknown {
-            cause: "which addresses are taken is not known".into(),
-            remedy: "see the admin API".into(),
+            cause: "unknown which addresses are taken".into(),
+            remedy: "see the admin API above".into(),
         };
     };
     let differences = diff(std::slice::from_ref(wanted), nodes, |_| false);
@@ -199,7 +192,7 @@ fn free_address(wanted: &NodeConfig, intent: &PreflightTarget, facts: &Preflight
     }
     let causes = clashes.iter().map(|clash| {
         format!(
-            "{} is registered at {} already, where the {} of our node will be",
+            "{} is already registered at {}, needed for the {} of our node",
             clash.holder, clash.address, clash.port
         )
     });
@@ -209,14 +202,14 @@ fn free_address(wanted: &NodeConfig, intent: &PreflightTarget, facts: &Preflight
         .map(|clash| clash.holder.0.as_str())
         .collect();
     let remedy = format!(
-        "choose another port in {}, or remove {} from the Network Node; a leftover of ours goes by itself or by `pocpit gc`",
+        "choose another port in {}, or remove {} from the Network Node; our own leftovers are removed automatically or by `pocpit gc`",
         joined(&settings),
         joined(&holders)
     );
     unmet(causes.collect::<Vec<_>>().join("; "), &remedy)
 }
 
-/// Another node where ours will be.
+/// Another node at our future address.
 struct AddressClash<'a> {
     holder: &'a NodeId,
     address: &'a str,
@@ -351,8 +344,8 @@ mod tests {
         let verdict = verdict_on(Requirement::Address, &facts);
         let cause = cause_of(&verdict);
         for said in [
-            "vastai-31415926 is registered at 10.0.0.5:8080 already, where the API",
-            "at 10.0.0.5:5050 already, where the inference",
+            "vastai-31415926 is already registered at 10.0.0.5:8080, needed for the API",
+            "at 10.0.0.5:5050, needed for the inference",
         ] {
             assert!(cause.contains(said), "{said}: {cause}");
         }

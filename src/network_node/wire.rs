@@ -1,4 +1,4 @@
-//! Rows and bodies of the admin API.
+//! JSON of the admin API.
 
 use std::collections::BTreeMap;
 
@@ -28,8 +28,8 @@ pub(super) fn body(node: &NodeConfig) -> Value {
     })
 }
 
-/// One row of `GET /admin/v1/nodes`; `None` without an id. Zero fields are absent on this wire,
-/// so everything else has a default.
+/// One row of `GET /admin/v1/nodes`; `None` without an id. The API omits zero fields, so everything
+/// else has a default.
 pub(super) fn row(value: &Value) -> Option<RegisteredNode> {
     let config = config(value.get("node")?)?;
     let state = value.get("state").unwrap_or(&Value::Null);
@@ -114,7 +114,7 @@ fn text(value: &Value, name: &str) -> String {
         .to_owned()
 }
 
-/// A whole number, also as text; absent is 0 on this wire.
+/// A whole number, also as text; the API omits zeros.
 fn whole(value: &Value, name: &str) -> u64 {
     match value.get(name) {
         Some(Value::Number(number)) => number.as_u64().unwrap_or(0),

@@ -1,4 +1,4 @@
-//! Calls to the market. A listing is complete or an error; a rent is sent once.
+//! Client of the market. A listing is complete or an error; a rent request is sent once.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -19,20 +19,19 @@ use crate::domain::{
 use crate::http::{HttpClient, HttpReply, HttpRequest, error_message, join};
 use crate::ports::{Market, RentError};
 
-/// More than this many of the cheapest offers nobody needs: a page takes six seconds, and offers
-/// churn in minutes.
+/// Enough of the cheapest: each page takes six seconds, and offers change within minutes.
 const MAX_OFFERS: usize = 256;
-/// Rows of a page of instances: the most that the market gives.
+/// Instances per page: the market's maximum.
 const PAGE: usize = 25;
-/// Pages after which a listing that does not end is an error.
+/// A listing with more pages is an error.
 const MAX_PAGES: usize = 200;
-/// The market's limit for the script; beyond it nobody knows what runs.
+/// The market's limit for the start script; what it does beyond that is undocumented.
 const MAX_ONSTART_BYTES: usize = 4_096;
-/// A copy of a log is there within some ten seconds, or the host is not.
+/// A host uploads a log within some ten seconds, or not at all.
 const UPLOAD_POLLS: u32 = 10;
 const UPLOAD_POLL_INTERVAL: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// The market, as the engine uses it.
+/// Client of the Vast API.
 #[derive(Debug)]
 pub struct VastClient {
     http: HttpClient,
@@ -44,7 +43,7 @@ pub struct VastClient {
 }
 
 impl VastClient {
-    /// A client with the documented pacing.
+    /// Respects the documented rate limits.
     pub fn new(http: HttpClient, config: &VastConfig) -> Self {
         VastClient {
             http,
@@ -56,7 +55,7 @@ impl VastClient {
         }
     }
 
-    /// Changes the pacing: a simulated market needs none.
+    /// Replaces the rate limit: a simulated market needs none.
     #[must_use]
     pub fn with_rate_limit(mut self, pacing: RateLimit) -> Self {
         self.pacer = RateLimiter::new(pacing);
@@ -71,7 +70,7 @@ impl VastClient {
         request.bearer(self.key.clone()).timeout(self.timeout)
     }
 
-    /// Sends, and reads the JSON of a success. `success: false` is a refusal whatever the status.
+    /// Sends a request and parses its JSON. `success: false` is a refusal whatever the status.
     async fn call(&self, endpoint: VastEndpoint, request: HttpRequest) -> Result<Value, CallError> {
         let what = request.what.clone();
         self.pacer.acquire(endpoint).await;
@@ -117,18 +116,18 @@ impl VastClient {
         join(&self.base, &format!("/api/v0/instances/{id}/"))
     }
 
-    /// What the host uploads to an address outside of the market: as long as it is not there the
-    /// address says "forbidden" or "not found". It is no business of anybody's there who we are.
+    /// Polls a file that the host uploads outside of the market; until then the URL replies 403 or
+    /// 404. Sent without our key.
     async fn fetch_upload(&self, what: &str, url: Url) -> Result<String, CallError> {
-        let mut looks = 0;
+        let mut polls = 0;
         loop {
             tokio::time::sleep(UPLOAD_POLL_INTERVAL).await;
-            looks += 1;
+            polls += 1;
             let request = HttpRequest::get(what, url.clone())
                 .timeout(self.timeout)
                 .tries(1);
             match self.http.send(request).await {
-                Err(error) if is_not_there_yet(&error) && looks < UPLOAD_POLLS => {}
+                Err(error) if is_not_uploaded_yet(&error) && polls < UPLOAD_POLLS => {}
                 result => return result.map(|reply| reply.body),
             }
         }
@@ -139,8 +138,8 @@ impl VastClient {
         let request = HttpRequest::get(what.clone(), join(&self.base, "/api/v0/ssh/"));
         match self.read(VastEndpoint::Keys, request).await {
             Ok(body) => wire::public_keys(&body)
-                .ok_or_else(|| malformed(&what, "there is no list of keys in the reply")),
-            Err(error) if is_no_keys(&error) => Ok(Vec::new()),
+                .ok_or_else(|| malformed(&what, "the reply has no list of keys")),
+            Err(error) if means_no_keys(&error) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
@@ -155,9 +154,9 @@ impl Market for VastClient {
         loop {
             let rows = match self.offers_page(query, page).await {
                 Ok(rows) => rows,
-                // The cheapest are known: that dearer ones are not is no reason to rent none.
+                // The cheapest offers are enough to rent.
                 Err(error) if page != SearchPage::Cheapest => {
-                    tracing::warn!("dearer offers are not looked at: {error}");
+                    tracing::warn!("the search stops at the cheaper offers: {error}");
                     break;
                 }
                 Err(error) => return Err(error),
@@ -180,7 +179,7 @@ impl Market for VastClient {
         let what = self.what(&format!("rent offer {} as {}", order.offer, order.label));
         if order.onstart.len() > MAX_ONSTART_BYTES {
             let detail = format!(
-                "the onstart script has {} bytes, the market takes {MAX_ONSTART_BYTES}; shorten vast.onstart_extra",
+                "the onstart script has {} bytes, the market's limit is {MAX_ONSTART_BYTES}: shorten vast.onstart_extra",
                 order.onstart.len()
             );
             return Err(RentError::Refused(CallError {
@@ -195,7 +194,7 @@ impl Market for VastClient {
         self.pacer.acquire(VastEndpoint::Rent).await;
         let reply = self.http.send(self.authenticated(request)).await;
         let reply = reply.map_err(refusal::rent_error)?;
-        contract(&what, &reply, &self.key)
+        rented_instance(&what, &reply, &self.key)
     }
 
     async fn instances(&self) -> Result<Vec<Instance>, CallError> {
@@ -207,8 +206,8 @@ impl Market for VastClient {
         for _ in 0..MAX_PAGES {
             let body = self.instances_page(after.as_deref()).await?;
             for row in rows(&what, &body, "instances")? {
-                let instance = wire::instance(row)
-                    .ok_or_else(|| malformed(&what, "a row of the list has no id"))?;
+                let instance =
+                    wire::instance(row).ok_or_else(|| malformed(&what, "a row has no id"))?;
                 if ids.insert(instance.id) {
                     found.push(instance);
                 }
@@ -218,11 +217,11 @@ impl Market for VastClient {
                 return Ok(found);
             };
             if !tokens.insert(token.clone()) {
-                return Err(malformed(&what, "the list goes round in circles"));
+                return Err(malformed(&what, "the listing repeats a page token"));
             }
             after = Some(token);
         }
-        Err(malformed(&what, "the list does not end"))
+        Err(malformed(&what, "the listing does not end"))
     }
 
     async fn instance(&self, id: InstanceId) -> Result<Option<Instance>, CallError> {
@@ -233,11 +232,11 @@ impl Market for VastClient {
             Err(error) if refusal::instance_is_gone(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
-        // The single row sits under the plural name; null means that there is none.
+        // A single row under the plural name; null means that there is none.
         let row = match body.get("instances") {
             Some(Value::Null) => return Ok(None),
             Some(row) => row,
-            None => return Err(malformed(&what, "there is no `instances` in the reply")),
+            None => return Err(malformed(&what, "the reply has no `instances`")),
         };
         match wire::instance(row) {
             Some(instance) if instance.id == id => Ok(Some(instance)),
@@ -265,9 +264,9 @@ impl Market for VastClient {
         let body = self
             .read(VastEndpoint::Account, HttpRequest::get(what.clone(), url))
             .await?;
-        // `balance` is something else, and often 0.
+        // Not `balance`, which is often 0.
         let credit = Fields::of(&body).and_then(|fields| fields.number("credit"));
-        let credit = credit.ok_or_else(|| malformed(&what, "there is no credit in the reply"))?;
+        let credit = credit.ok_or_else(|| malformed(&what, "the reply has no credit"))?;
         Ok(Account {
             credit: Usd::from_dollars(credit),
         })
@@ -291,7 +290,7 @@ impl Market for VastClient {
         let url = join(&self.base, &format!("/api/v0/instances/{id}/ssh/"));
         let request = HttpRequest::post(what, url).json(json!({"ssh_key": public_key.trim()}));
         match self.call(VastEndpoint::Keys, request).await {
-            Err(error) if !is_there_already(&error) => Err(error),
+            Err(error) if !is_already_attached(&error) => Err(error),
             _ => Ok(()),
         }
     }
@@ -305,7 +304,7 @@ impl Market for VastClient {
         let url = url
             .and_then(|url| Url::parse(&url).ok())
             .filter(|url| url.scheme() == "https" || url.host() == self.base.host())
-            .ok_or_else(|| malformed(&what, "there is no address of a log in the reply"))?;
+            .ok_or_else(|| malformed(&what, "the reply has no URL of a log"))?;
         self.fetch_upload(&what, url).await
     }
 }
@@ -319,7 +318,7 @@ fn malformed(what: &str, detail: &str) -> CallError {
     }
 }
 
-/// `success: false` comes with status 200 too.
+/// The market sends `success: false` with status 200 too.
 fn refused_in_body(
     what: &str,
     reply: &HttpReply,
@@ -341,7 +340,7 @@ fn refused_in_body(
 fn rows<'a>(what: &str, body: &'a Value, name: &str) -> Result<&'a Vec<Value>, CallError> {
     body.get(name)
         .and_then(Value::as_array)
-        .ok_or_else(|| malformed(what, &format!("there is no list `{name}` in the reply")))
+        .ok_or_else(|| malformed(what, &format!("the reply has no list `{name}`")))
 }
 
 fn next_token(what: &str, body: &Value) -> Result<Option<String>, CallError> {
@@ -354,45 +353,49 @@ fn next_token(what: &str, body: &Value) -> Result<Option<String>, CallError> {
     }
 }
 
-/// A list that ends early would hide an instance that costs money.
+/// A listing that ends early would hide an instance that costs money.
 fn complete(what: &str, last_page: &Value, found: usize) -> Result<(), CallError> {
     let total = Fields::of(last_page).and_then(|fields| fields.whole("total_instances"));
     match total.and_then(|total| usize::try_from(total).ok()) {
         Some(total) if found < total => Err(malformed(
             what,
-            &format!("the list has {found} of {total} instances"),
+            &format!("the listing has {found} of {total} instances"),
         )),
         _ => Ok(()),
     }
 }
 
-/// The contract in a rent reply. The reply also holds the instance's own key: it is never quoted.
-fn contract(what: &str, reply: &HttpReply, key: &SecretString) -> Result<InstanceId, RentError> {
+/// The instance id in a rent reply. The reply also holds the instance's key, so it is never quoted.
+fn rented_instance(
+    what: &str,
+    reply: &HttpReply,
+    key: &SecretString,
+) -> Result<InstanceId, RentError> {
     let body: Value = reply.json(what).map_err(RentError::Unknown)?;
     let id = Fields::of(&body).and_then(|fields| fields.whole("new_contract"));
     let id = id.filter(|id| *id != 0);
     match (refused_in_body(what, reply, &body, key), id) {
         (None, Some(id)) => Ok(InstanceId(id)),
-        (Some(refusal), None) if refusal::is_known(&refusal) => Err(refusal::rent_error(refusal)),
+        (Some(refusal), None) if refusal::is_certain(&refusal) => Err(refusal::rent_error(refusal)),
         (Some(mut unclear), _) => {
             unclear.kind = CallErrorKind::Ambiguous;
             Err(RentError::Unknown(unclear))
         }
         (None, None) => Err(RentError::Unknown(malformed(
             what,
-            "the market reports success but names no contract",
+            "the market reports success without an instance id",
         ))),
     }
 }
 
-fn is_no_keys(error: &CallError) -> bool {
+fn means_no_keys(error: &CallError) -> bool {
     error.kind == CallErrorKind::NotFound && error.detail.contains("No SSH keys")
 }
 
-fn is_not_there_yet(error: &CallError) -> bool {
+fn is_not_uploaded_yet(error: &CallError) -> bool {
     matches!(error.status, Some(403 | 404))
 }
 
-fn is_there_already(error: &CallError) -> bool {
+fn is_already_attached(error: &CallError) -> bool {
     error.kind == CallErrorKind::Refused && error.detail.to_lowercase().contains("already")
 }

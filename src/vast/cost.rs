@@ -1,14 +1,14 @@
-//! What a rental takes in time and money. Pure: offers and times in, estimates out.
+//! Time and cost of a rental. Pure.
 
 use crate::domain::{BootStage, Duration, Offer, Usd};
 
-/// Share of the advertised bandwidth that a registry or model hub really gives.
+/// Fraction of the advertised bandwidth that a registry or model hub delivers.
 const USABLE_BANDWIDTH: f64 = 0.5;
-/// More than this no single download gets, whatever the host advertises.
+/// Limit of a single download, whatever the host advertises.
 const MOST_MBPS: f64 = 4_000.0;
-/// An offer without a measured bandwidth is taken to be this slow.
+/// Assumed when no bandwidth was measured.
 const LEAST_MBPS: f64 = 10.0;
-/// Seconds of the stages that neither bandwidth nor disk decides.
+/// Seconds of stages that depend on neither bandwidth nor disk.
 const FIXED: [(BootStage, f64); 5] = [
     (BootStage::Placed, 30.0),
     (BootStage::Container, 60.0),
@@ -16,30 +16,28 @@ const FIXED: [(BootStage, f64); 5] = [
     (BootStage::Api, 25.0),
     (BootStage::Graphs, 85.0),
 ];
-/// Layers are compressed: unpacking writes this much more than was downloaded.
+/// Unpacked size of compressed layers, relative to the download.
 const UNPACKED: f64 = 2.5;
-/// Disk bandwidth that is assumed where none was measured, in MB/s.
+/// Disk bandwidth assumed when none was measured, in MB/s.
 const USUAL_DISK: f64 = 500.0;
 const MEGABITS_PER_GB: f64 = 8_000.0;
 const MEGABYTES_PER_GB: f64 = 1_000.0;
-/// No estimate is longer: two days mean "never".
+/// Limit of estimates: two days mean "never".
 const LONGEST_SECONDS: f64 = 172_800.0;
 
-/// What decides how long a boot takes.
+/// What the duration of a boot depends on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BootWork {
-    /// Download bandwidth that the offer promises, in Mbit/s.
+    /// Advertised, in Mbit/s.
     pub download_mbps: f64,
-    /// Disk bandwidth that it promises, in MB/s, when measured.
+    /// Advertised, in MB/s.
     pub disk_mb_per_s: Option<f64>,
-    /// Gigabytes of the image.
     pub image_gb: f64,
-    /// Gigabytes of the model.
     pub model_gb: f64,
 }
 
 impl BootWork {
-    /// Seconds that the whole boot takes by what the offer promises.
+    /// Seconds of the whole boot, by the advertised numbers.
     pub(super) fn seconds(&self) -> f64 {
         bounded(
             BootStage::ALL
@@ -49,13 +47,13 @@ impl BootWork {
         )
     }
 
-    /// Seconds of one stage of it.
+    /// Seconds of one stage.
     pub(super) fn stage_seconds(&self, stage: BootStage) -> f64 {
         bounded(self.unbounded(stage))
     }
 
-    /// Image and model come over the host's bandwidth, unpacking and loading go over its disk. The
-    /// bandwidth is halved because advertised numbers are measured against a near peer.
+    /// Image and model are downloaded, unpacking and loading use the disk. The bandwidth is halved
+    /// because it is advertised against a nearby peer.
     fn unbounded(&self, stage: BootStage) -> f64 {
         let mbps = (self.download_mbps * USABLE_BANDWIDTH).clamp(LEAST_MBPS, MOST_MBPS);
         let disk = self.disk_mb_per_s.filter(|speed| *speed > 0.0);
@@ -91,7 +89,7 @@ pub(super) fn bounded_seconds(seconds: f64) -> Duration {
     Duration::seconds(bounded(seconds).ceil() as i64)
 }
 
-/// Cost of a session: GPU and disk for `length`, and the downloads of the start.
+/// Cost of a session: GPU and disk for `length`, plus the initial downloads.
 pub fn session_cost(offer: &Offer, disk_gb: f64, length: Duration, download_gb: f64) -> Usd {
     offer.price_with_disk(disk_gb).times(length) + traffic(offer.download_per_gb, download_gb)
 }

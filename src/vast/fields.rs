@@ -1,11 +1,11 @@
-//! Lenient reading of single fields: numbers come as integers, floats or text, anything may be
-//! null, and text may carry trailing whitespace.
+//! Lenient access to JSON fields: numbers come as integers, floats or strings, anything may be null,
+//! and text may have trailing whitespace.
 
 use serde_json::{Map, Value};
 
 use crate::domain::Time;
 
-/// One JSON object of the wire.
+/// One JSON object.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a>(pub &'a Map<String, Value>);
 
@@ -26,7 +26,7 @@ impl<'a> Fields<'a> {
         whole(self.get(name)?)
     }
 
-    /// Text that is not empty, trimmed.
+    /// Trimmed; absent when empty.
     pub(super) fn text(self, name: &str) -> Option<String> {
         let text = self.get(name)?.as_str()?.trim();
         (!text.is_empty()).then(|| text.to_owned())

@@ -1,4 +1,4 @@
-//! The GPU market of Vast.ai: its wire, its client, and pure arithmetic on offers.
+//! The GPU market Vast.ai: its client, and ranking and cost of offers (pure).
 
 mod client;
 mod cost;

@@ -1,8 +1,8 @@
-//! Predicts boots: by what the offer promises, corrected by our own boots. Pure.
+//! Predicts boot times: from the advertised numbers, corrected by our own boots. Pure.
 //!
-//! Each boot of ours is compared with what the offer's numbers alone predicted for it. What all of
-//! them say corrects a kind of GPU, and that a machine, each as far as its own boots are few. A
-//! machine that was rented often says no more about others than one that was rented once.
+//! Each past boot is compared with the time that the offer's numbers predicted for it. The mean ratio
+//! over all boots is the prior for a GPU model, and that for a machine; the fewer own boots, the more
+//! the prior counts. For the general means every machine counts once, however often it was rented.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,18 +11,18 @@ use crate::domain::{
     BootEnd, BootStage, BootTime, MachineId, Offer, OwnBoots, PastBoot, StageTimes,
 };
 
-/// So many boots' worth the more general knowledge counts in a mean.
+/// Weight of the prior in a mean, in boots.
 const PRIOR_BOOTS: f64 = 2.0;
-/// So many boots' worth it counts in a spread, and in the chance to fail.
+/// Weight of the prior in a spread and in the chance to fail, in boots.
 const PRIOR_CASES: f64 = 4.0;
-/// Spread of boots of which nothing is known: one in twenty takes twice the median.
+/// Spread without any own boots: one in twenty takes twice the median.
 const USUAL_SPREAD: f64 = 0.42;
-/// Spread of a single stage of which nothing is known: stages vary more than their sum.
+/// The same of a single stage: stages vary more than their sum.
 const USUAL_STAGE_SPREAD: f64 = 0.6;
-/// Reliability measures uptime and not boots: of the missing share, this many times as many fail.
+/// Reliability measures uptime, not boots: this many times the missing fraction fails to boot.
 const FAILURES_PER_UNRELIABILITY: f64 = 5.0;
 
-/// What is learned from our own boots.
+/// Statistics of our own boots.
 #[derive(Debug, Default)]
 pub(super) struct Predictor {
     all: Boots,
@@ -30,19 +30,18 @@ pub(super) struct Predictor {
     machines: HashMap<MachineId, Boots>,
 }
 
-/// Sums over boots, or over machines: logarithms of the time that they took, in units of what was
-/// promised.
+/// Sums over boots or machines, of the logarithm of actual over predicted time.
 #[derive(Debug, Default, Clone, Copy)]
 struct Boots {
     ready: u32,
     failed: u32,
-    /// What `sum` and `squares` are sums of.
+    /// Number of terms in `sum` and `squares`.
     cases: f64,
     sum: f64,
     squares: f64,
 }
 
-/// A distribution of such logarithms.
+/// Distribution of such logarithms.
 #[derive(Debug, Clone, Copy)]
 struct Normal {
     mean: f64,
@@ -54,7 +53,7 @@ impl Predictor {
         Predictor::of(history, Boots::add)
     }
 
-    /// What `history` says of one stage.
+    /// Statistics of one stage.
     fn of_stage(history: &[PastBoot], stage: BootStage) -> Predictor {
         Predictor::of(history, |boots, boot| boots.add_stage(boot, stage))
     }
@@ -78,7 +77,7 @@ impl Predictor {
         predictor
     }
 
-    /// How long a boot takes there.
+    /// Predicted time of a boot.
     pub(super) fn boot(&self, offer: &Offer, image_gb: f64, model_gb: f64) -> BootTime {
         let unknown = Normal {
             mean: 0.0,
@@ -88,7 +87,7 @@ impl Predictor {
         self.refine(offer, unknown).times(promised)
     }
 
-    /// What is known in general, with all that our boots say of an offer in it.
+    /// The general distribution, refined with the boots of all, of the GPU and of the machine.
     fn refine(&self, offer: &Offer, general: Normal) -> Normal {
         let known = [
             Some(&self.all),
@@ -99,7 +98,7 @@ impl Predictor {
         known.fold(general, |general, boots| boots.refine(general))
     }
 
-    /// The chance that a rental there works at all, 0 to 1.
+    /// Chance that a rental works at all, 0 to 1.
     pub(super) fn chance_to_work(&self, offer: &Offer) -> f64 {
         let failing = ((1.0 - offer.reliability) * FAILURES_PER_UNRELIABILITY).clamp(0.0, 1.0);
         let Some(own) = self.machines.get(&offer.machine) else {
@@ -109,7 +108,7 @@ impl Predictor {
         1.0 - (PRIOR_CASES * failing + failed) / (PRIOR_CASES + tried)
     }
 
-    /// What both rest on.
+    /// The own boots that both are based on.
     pub(super) fn own_boots(&self, offer: &Offer) -> OwnBoots {
         let machine = self.machines.get(&offer.machine);
         let gpu = self.gpus.get(&offer.gpu_name);
@@ -130,8 +129,7 @@ impl Normal {
     }
 }
 
-/// How long each stage of a boot takes there. What our boots say of the whole is expected of each
-/// stage, as far as they say nothing of the stage itself.
+/// Predicted time of each stage. The statistics of whole boots are the prior of each stage.
 pub fn stage_times(
     history: &[PastBoot],
     offer: &Offer,
@@ -191,7 +189,7 @@ impl Boots {
         self.add_case(log);
     }
 
-    /// A stage counts where it was seen to its end, in a boot that ended well.
+    /// Only completed stages of successful boots count.
     fn add_stage(&mut self, boot: &PastBoot, stage: BootStage) {
         let Some(times) = boot.times.as_ref().filter(|_| boot.end == BootEnd::Ready) else {
             return;
@@ -205,7 +203,7 @@ impl Boots {
         self.add_case((took.as_seconds_f64().max(1.0) / promised).ln());
     }
 
-    /// Adds what a machine does on average, as one case.
+    /// Adds a machine's mean as one case.
     fn add_machine(&mut self, machine: Boots) {
         self.ready += machine.ready;
         self.failed += machine.failed;
@@ -220,7 +218,7 @@ impl Boots {
         self.squares += log * log;
     }
 
-    /// The general knowledge with these cases in it.
+    /// The prior updated with these cases.
     fn refine(&self, general: Normal) -> Normal {
         let cases = self.cases;
         let mean = (PRIOR_BOOTS * general.mean + self.sum) / (PRIOR_BOOTS + cases);
@@ -282,8 +280,7 @@ mod tests {
             .collect();
         let plain = predicted(&[], &slow).median;
         assert!(is_about(predicted(&history, &slow).median, 2.0, plain));
-        // All that is known of boots at all are these: others are expected to be slower too, the
-        // less alike the less.
+        // These are the only boots, so others are expected to be slower too, the less alike the less.
         let same_gpu = predicted(&history, &other).median;
         let other_gpu = predicted(&history, &stranger).median;
         assert!(
@@ -321,7 +318,7 @@ mod tests {
         let predictor = Predictor::new(&[a_boot(&failed, 1.0, BootEnd::Failed)]);
         assert!(predictor.chance_to_work(&failed) < predictor.chance_to_work(&other) - 0.1);
         assert_eq!(predictor.own_boots(&failed).machine_failed, 1);
-        // A failure says nothing of how long a boot takes.
+        // A failure does not change the predicted time.
         let time = predictor.boot(&failed, IMAGE_GB, MODEL_GB);
         assert_eq!(time.median, predicted(&[], &failed).median);
     }

@@ -1,9 +1,9 @@
-//! Which offers are usable, and which is best. Pure.
+//! Filters and ranks offers. Pure.
 //!
-//! The server does not always apply its filters, so every hard limit is checked again here. The
-//! order is by what a session with a loaded model in time is expected to cost: the cost of a session
-//! divided by the chance that it comes to that. So an hour's price, disk, traffic, a slow boot and an
-//! unreliable host are weighed against each other in dollars, and no weight is made up.
+//! The server does not always apply its filters, so every hard limit is checked again. Offers are
+//! ranked by the expected cost of a success: the cost of a session divided by the chance that the model
+//! is loaded in time. That weighs price, disk, traffic, slow boots and unreliable hosts against each
+//! other in dollars, without invented weights.
 
 use std::cmp::Reverse;
 
@@ -14,44 +14,39 @@ use crate::domain::{
     UsdPerHour, Verification,
 };
 
-/// Cards report a little less memory than their name says (an 80 GB card about 79,600 MB), so a
-/// limit is met by 10 % less. More would let the next smaller size in: 48 for 80.
+/// Cards report less memory than their name says (an 80 GB card about 79,600 MB), so 10 % less
+/// suffices. A larger slack would admit the next smaller size.
 const MEMORY_SLACK: f64 = 0.10;
 /// Measured versions are floats: 12.8 may come as 12.799999.
 const CUDA_SLACK: f64 = 0.001;
 
-/// What a session needs beside the query.
+/// What a session needs besides the query.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SessionNeeds {
-    /// Now.
     pub now: Time,
-    /// Until when the rental is expected to be kept.
+    /// Expected release.
     pub until: Time,
-    /// Until when it is kept at worst; the offer must last this long.
+    /// Latest release; the offer must last this long.
     pub at_worst_until: Time,
-    /// Time there is for a boot; absent when it does not matter.
+    /// Time left for a boot; absent when it does not matter.
     pub boot_within: Option<Duration>,
-    /// Gigabytes of the image.
     pub image_gb: f64,
-    /// Gigabytes of the model.
     pub model_gb: f64,
 }
 
-/// What earlier rentals taught.
+/// Lessons of earlier rentals.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RentalHistory<'a> {
-    /// Machines that are left out for a time.
     pub blocked: &'a [AvoidedMachine],
-    /// Boots of ours.
     pub boots: &'a [PastBoot],
 }
 
-/// All offers of a search: best first, and those that are out with the reason.
+/// All offers of a search, ranked or rejected.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RankedOffers {
-    /// Usable, best first.
+    /// Best first.
     pub usable: Vec<RankedOffer>,
-    /// Not usable, and why.
+    /// With the reason.
     pub rejected: Vec<(Offer, String)>,
 }
 
@@ -84,14 +79,14 @@ pub fn rank(
             },
         }
     }
-    // Rows are large: the order is found out first, and each is moved once.
-    usable.sort_by_cached_key(place);
+    // Rows are large: with cached keys each is moved once.
+    usable.sort_by_cached_key(sort_key);
     RankedOffers { usable, rejected }
 }
 
-/// The cheaper success first, then the more reliable, then the faster, then the lower id. Both
-/// numbers have passed a limit that is not negative, and the bits of such numbers are in their order.
-fn place(row: &RankedOffer) -> (Usd, Reverse<u64>, Reverse<u64>, OfferId) {
+/// By cost of a success, then reliability, then bandwidth, then id. Both floats are non-negative, so
+/// their bits sort like their values.
+fn sort_key(row: &RankedOffer) -> (Usd, Reverse<u64>, Reverse<u64>, OfferId) {
     let offer = &row.offer;
     (
         row.cost_of_success(),
@@ -101,7 +96,7 @@ fn place(row: &RankedOffer) -> (Usd, Reverse<u64>, Reverse<u64>, OfferId) {
     )
 }
 
-/// What all offers of a search are held against.
+/// The criteria of one search.
 struct Ranking<'a> {
     query: &'a OfferQuery,
     needs: &'a SessionNeeds,
@@ -111,8 +106,7 @@ struct Ranking<'a> {
 }
 
 impl Ranking<'_> {
-    /// The first hard limit that the offer breaks. Written as "is it at least", so that a number that
-    /// is not a number is out.
+    /// The first hard limit that the offer violates. Comparisons are written so that NaN fails.
     fn objection(&self, offer: &Offer) -> Option<String> {
         let is_avoided = |avoided: &&AvoidedMachine| avoided.machine == offer.machine;
         if let Some(avoided) = self.avoided.iter().find(is_avoided) {
@@ -133,13 +127,13 @@ impl Ranking<'_> {
             .or_else(|| duration_objection(offer, self.query, self.needs))
     }
 
-    /// What the offer takes; out when a usual boot there is not over in time.
+    /// Cost and chances of the offer; rejected when its median boot is too slow.
     fn assess(&self, offer: Offer) -> Result<RankedOffer, Box<(Offer, String)>> {
         let needs = self.needs;
         let boot = self.predictor.boot(&offer, needs.image_gb, needs.model_gb);
         if let Some(within) = needs.boot_within.filter(|within| boot.median > *within) {
             let (boot, within) = (boot.median.num_minutes(), within.num_minutes());
-            let reason = format!("about {boot} min to boot, there are {within}");
+            let reason = format!("about {boot} min to boot, {within} min left");
             return Err(Box::new((offer, reason)));
         }
         let session = needs.until - needs.now;
@@ -162,7 +156,7 @@ impl Ranking<'_> {
                 .map_or(1.0, |within| boot.chance_within(within)),
             offer,
         };
-        // Each part is rounded up for itself.
+        // Each part is rounded up separately.
         row.worst_cost = row.worst_cost.max(row.expected_cost());
         Ok(row)
     }
@@ -171,30 +165,30 @@ impl Ranking<'_> {
 fn hardware_objection(offer: &Offer, query: &OfferQuery) -> Option<String> {
     if offer.gpu_count != query.gpu_count {
         let (has, wants) = (offer.gpu_count, query.gpu_count);
-        return Some(format!("{has} GPUs, {wants} are needed"));
+        return Some(format!("{has} GPUs, need {wants}"));
     }
     if offer.gpu_memory_mb < with_slack(query.min_gpu_memory_mb) {
         let (has, wants) = (offer.gpu_memory_mb, query.min_gpu_memory_mb);
-        return Some(format!("{has} MB per GPU, {wants} MB are needed"));
+        return Some(format!("{has} MB per GPU, need {wants} MB"));
     }
     let total = offer
         .gpu_memory_mb
         .saturating_mul(u64::from(offer.gpu_count));
     if total < with_slack(query.min_total_gpu_memory_mb) {
         let wants = query.min_total_gpu_memory_mb;
-        return Some(format!("{total} MB on all GPUs, {wants} MB are needed"));
+        return Some(format!("{total} MB on all GPUs, need {wants} MB"));
     }
     let cuda_is_enough = |least: f64| offer.cuda.is_some_and(|cuda| cuda >= least - CUDA_SLACK);
     match query.min_cuda {
         Some(least) if !cuda_is_enough(least) => Some(match offer.cuda {
-            Some(cuda) => format!("driver supports CUDA {cuda}, {least} is needed"),
-            None => format!("CUDA version unknown, {least} is needed"),
+            Some(cuda) => format!("driver supports CUDA {cuda}, need {least}"),
+            None => format!("CUDA version unknown, need {least}"),
         }),
         _ => None,
     }
 }
 
-/// The least whole number of megabytes that counts as `least`.
+/// The fewest megabytes that count as `least`.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -211,19 +205,19 @@ fn host_objection(offer: &Offer, query: &OfferQuery) -> Option<String> {
     }
     if !at_least(offer.disk_gb, query.disk_gb) {
         let (has, wants) = (offer.disk_gb, query.disk_gb);
-        return Some(format!("{has:.0} GB of disk, {wants:.0} GB are needed"));
+        return Some(format!("{has:.0} GB of disk, need {wants:.0} GB"));
     }
     if !at_least(offer.reliability, query.min_reliability) {
         let (has, wants) = (offer.reliability, query.min_reliability);
-        return Some(format!("reliability {has:.3}, {wants:.3} is needed"));
+        return Some(format!("reliability {has:.3}, need {wants:.3}"));
     }
     if !at_least(offer.download_mbps, query.min_download_mbps) {
         let (has, wants) = (offer.download_mbps, query.min_download_mbps);
-        return Some(format!("{has:.0} Mbit/s down, {wants:.0} are needed"));
+        return Some(format!("{has:.0} Mbit/s down, need {wants:.0}"));
     }
     if offer.direct_ports < query.min_direct_ports {
         let (has, wants) = (offer.direct_ports, query.min_direct_ports);
-        return Some(format!("{has} direct ports, {wants} are needed"));
+        return Some(format!("{has} direct ports, need {wants}"));
     }
     let in_country = |country: &String| {
         country_of(offer).is_some_and(|code| code.eq_ignore_ascii_case(country.trim()))
@@ -243,9 +237,9 @@ fn price_objection(offer: &Offer, query: &OfferQuery) -> Option<String> {
     let price = offer.price_with_disk(query.disk_gb);
     if price > query.max_price {
         let most = query.max_price;
-        return Some(format!("{price} with the disk, at most {most} is allowed"));
+        return Some(format!("{price} with the disk, limit {most}"));
     }
-    // A free or negative price is a broken row, and no basis for a reservation.
+    // A free or negative price is a broken row.
     let free = offer.gpu_price <= UsdPerHour::ZERO;
     let negative = [
         offer.storage_per_gb_month,
@@ -254,17 +248,17 @@ fn price_objection(offer: &Offer, query: &OfferQuery) -> Option<String> {
     ]
     .into_iter()
     .any(|price| price < Usd::ZERO);
-    (free || negative).then(|| "its price cannot be true".into())
+    (free || negative).then(|| "implausible price".into())
 }
 
 fn duration_objection(offer: &Offer, query: &OfferQuery, needs: &SessionNeeds) -> Option<String> {
     let needed_until = needs.at_worst_until.max(needs.now + query.min_duration);
     match offer.ends_at {
-        None => Some("it does not say how long the host offers it".into()),
+        None => Some("no end of the offer given".into()),
         Some(end) if end <= needed_until => {
             let (end, needed) = (end.format("%F %R"), needed_until.format("%F %R"));
             Some(format!(
-                "the host takes it back at {end} UTC, needed until {needed}"
+                "the offer ends at {end} UTC, needed until {needed}"
             ))
         }
         Some(_) => None,

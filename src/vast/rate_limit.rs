@@ -1,20 +1,19 @@
-//! Keeps calls as far apart as the market documents. Calling faster earns penalties.
+//! Spaces out requests as the market documents; faster clients are penalized.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Whether calls are spaced out. Real time: the limits are the server's.
+/// Whether requests are spaced out. Real time: the limits are the server's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RateLimit {
-    /// The documented least intervals.
     Documented,
-    /// None: for a market on loopback.
+    /// For a market on loopback.
     Off,
 }
 
-/// What is limited separately.
+/// Endpoints with separate limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum VastEndpoint {
     Search,
@@ -44,7 +43,7 @@ impl VastEndpoint {
     }
 }
 
-/// When each endpoint may be called next.
+/// When each endpoint is free again.
 #[derive(Debug)]
 pub(super) struct RateLimiter {
     pacing: RateLimit,
@@ -59,7 +58,7 @@ impl RateLimiter {
         }
     }
 
-    /// Waits for this call's turn.
+    /// Waits until this endpoint may be called.
     pub(super) async fn acquire(&self, endpoint: VastEndpoint) {
         if self.pacing == RateLimit::Off {
             return;
@@ -67,7 +66,7 @@ impl RateLimiter {
         tokio::time::sleep_until(self.reserve(endpoint, Instant::now())).await;
     }
 
-    /// Takes the next slot: callers at the same time get different ones.
+    /// Reserves the next slot: concurrent callers get different ones.
     fn reserve(&self, endpoint: VastEndpoint, now: Instant) -> Instant {
         let mut slots = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = &mut slots[endpoint as usize];

@@ -1,4 +1,4 @@
-//! What a market's "no" means for a rent call.
+//! What a refusal of the market means.
 
 use crate::domain::{CallError, CallErrorKind};
 use crate::ports::RentError;
@@ -10,8 +10,8 @@ const GONE: [&str; 4] = [
     "already rented",
 ];
 
-/// Statuses vary for the same refusal (400, 404, 410, 411), so words decide. Only where the
-/// market certainly said no is it not [`RentError::Unknown`].
+/// The same refusal comes with various statuses (400, 404, 410, 411), so its text decides. Anything
+/// but a certain refusal is [`RentError::Unknown`].
 pub(super) fn rent_error(error: CallError) -> RentError {
     match error.kind {
         CallErrorKind::Ambiguous | CallErrorKind::Malformed => RentError::Unknown(error),
@@ -26,19 +26,19 @@ pub(super) fn rent_error(error: CallError) -> RentError {
     }
 }
 
-fn offer_is_gone(words: &str) -> bool {
-    let words = words.to_lowercase();
-    GONE.iter().any(|gone| words.contains(gone))
+fn offer_is_gone(text: &str) -> bool {
+    let text = text.to_lowercase();
+    GONE.iter().any(|gone| text.contains(gone))
 }
 
-/// Whether a refusal without a telling status uses words that are certain.
-pub(super) fn is_known(error: &CallError) -> bool {
+/// Whether the text of a refusal is certain, whatever the status.
+pub(super) fn is_certain(error: &CallError) -> bool {
     let no_money = ["insufficient_credit", "spend_rate_limit"];
     offer_is_gone(&error.detail) || no_money.iter().any(|slug| error.detail.contains(slug))
 }
 
-/// Whether a "not found" speaks of the instance. A proxy's or a wrong address' 404 must not look
-/// like an instance that is gone.
+/// Whether a "not found" is about the instance: a 404 of a proxy or a wrong URL must not mean that the
+/// instance is gone.
 pub(super) fn instance_is_gone(error: &CallError) -> bool {
     let words = error.detail.to_lowercase();
     let said = ["no_such_instance", "not_found", "instance not found"]

@@ -1,27 +1,26 @@
-//! Bodies that are sent to the market.
+//! Request bodies of the market.
 
 use serde_json::{Map, Value, json};
 
 use super::rank::with_slack;
 use crate::domain::{OfferQuery, RentOrder, UsdPerHour, Verification};
 
-/// The server returns no more than this many offers whatever is asked for.
+/// The server's maximum of offers per reply, whatever the requested limit.
 pub(super) const SEARCH_LIMIT: usize = 64;
 
-/// Where a page of a search begins. The market has no other way to go on than by price, in dollars
-/// per hour.
+/// Where a page of a search starts. The market has no page tokens, so pages continue by price, in
+/// dollars per hour.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum SearchPage {
-    /// With the cheapest.
     Cheapest,
-    /// At the price of the last one that was seen: others may have the same.
+    /// At the last offer's price: others may have the same.
     From(f64),
     /// Beyond a price that filled a whole page.
     Above(f64),
 }
 
 impl SearchPage {
-    /// The page after one that ended at this price; none when it did not get any further.
+    /// The page after one that ended at this price; none when that made no progress.
     pub(super) fn next(self, dearest: f64) -> Option<SearchPage> {
         match self {
             SearchPage::Cheapest => Some(SearchPage::From(dearest)),
@@ -75,7 +74,7 @@ pub(super) fn search(query: &OfferQuery, page: SearchPage) -> Value {
     filter("type", json!("on-demand"));
     filter("order", json!([["dph_total", "asc"]]));
     filter("limit", json!(SEARCH_LIMIT));
-    // Without it prices are for 5 GB of disk, and the order is wrong.
+    // Without it prices are for 5 GB of disk, and so is the order.
     filter("allocated_storage", json!(query.disk_gb));
     Value::Object(body)
 }
@@ -110,10 +109,10 @@ pub(super) fn rent(order: &RentOrder) -> Value {
         "label": order.label.to_string(),
         "onstart": order.onstart,
         "runtype": "ssh_direc ssh_proxy",
-        // The vendor's CLI says false: then a lost race leaves a stopped instance that bills.
+        // The vendor's CLI sends false; then a lost race leaves a stopped instance that is billed.
         "cancel_unavail": true,
     });
-    // A field that is absent leaves the template's value; an empty one would not.
+    // An absent field keeps the template's value; an empty one would replace it.
     if !order.image.is_empty() {
         body["image"] = json!(order.image);
     }
@@ -158,11 +157,11 @@ mod tests {
     fn page_of_one_price_advances_beyond() {
         let second = SearchPage::Cheapest.next(1.25).expect("a second page");
         assert_eq!(second, SearchPage::From(1.25));
-        // When it holds nothing but that price, then the next one begins beyond it,
+        // When it holds nothing but that price, then the next page starts beyond it,
         let third = second.next(1.25).expect("a third page");
         assert_eq!(search(&a_query(), third)["dph_total"]["gt"], json!(1.25));
         assert_eq!(third.next(1.5), Some(SearchPage::From(1.5)));
-        // and a market that does not apply the filter is not asked for ever.
+        // and a market that ignores the filter does not cause an endless search.
         assert_eq!(third.next(1.25), None);
         assert_eq!(second.next(0.9), None);
     }

@@ -1,4 +1,4 @@
-//! Rows of the market read into our words.
+//! Parses rows of the market.
 
 use chrono::TimeDelta;
 use serde_json::Value;
@@ -11,8 +11,8 @@ use crate::domain::{
 
 const SSH_PORT: u16 = 22;
 
-/// An offer; `None` when the row lacks what makes it one: id, machine, GPU or price.
-/// `now` serves offers that tell their duration but not their end.
+/// An offer; `None` without id, machine, GPU or price. `now` gives the end of offers that only have a
+/// duration.
 pub(super) fn offer(row: &Value, now: Time) -> Option<Offer> {
     let fields = Fields::of(row)?;
     let number = |name: &str| fields.number(name);
@@ -34,7 +34,7 @@ pub(super) fn offer(row: &Value, now: Time) -> Option<Offer> {
         disk_mb_per_s: number("disk_bw").filter(|speed| *speed > 0.0),
         download_mbps: number("inet_down").unwrap_or(0.0),
         upload_mbps: number("inet_up").unwrap_or(0.0),
-        // The total contains some storage: as a price of the GPUs it can only be too high.
+        // The total includes some storage, so it never underestimates the GPUs' price.
         gpu_price: UsdPerHour::from_dollars(number("dph_base").or_else(|| number("dph_total"))?),
         storage_per_gb_month: dollars("storage_cost"),
         download_per_gb: dollars("inet_down_cost"),
@@ -71,12 +71,12 @@ fn end_of(seconds: f64, now: Time) -> Option<Time> {
     now.checked_add_signed(TimeDelta::try_seconds(seconds as i64)?)
 }
 
-/// The price that pages are continued at.
+/// The price at which the next page continues.
 pub(super) fn listed_price(row: &Value) -> Option<f64> {
     Fields::of(row)?.number("dph_total")
 }
 
-/// An instance; `None` when the row has no id, which makes a whole listing unusable.
+/// An instance; `None` without an id, which makes the whole listing unusable.
 pub(super) fn instance(row: &Value) -> Option<Instance> {
     let fields = Fields::of(row)?;
     let public_ip = fields.text("public_ipaddr");
@@ -102,8 +102,8 @@ pub(super) fn instance(row: &Value) -> Option<Instance> {
     })
 }
 
-/// Only `actual_status` is what the host reports; `cur_state` says "running" from the first
-/// second and is not looked at.
+/// Only `actual_status` comes from the host; `cur_state` is "running" from the first second and is
+/// ignored.
 fn actual_status(word: Option<&str>) -> ActualStatus {
     match word {
         None => ActualStatus::Provisioning,
@@ -120,8 +120,8 @@ fn actual_status(word: Option<&str>) -> ActualStatus {
     }
 }
 
-/// `{"8080/tcp": [{"HostIp": "0.0.0.0", "HostPort": "53590"}]}`; what is not of this form is not
-/// a mapping.
+/// `{"8080/tcp": [{"HostIp": "0.0.0.0", "HostPort": "53590"}]}`; entries of any other form are
+/// skipped.
 fn ports(value: &Value) -> Vec<PortMapping> {
     let Some(entries) = value.as_object() else {
         return Vec::new();
@@ -138,7 +138,7 @@ fn ports(value: &Value) -> Vec<PortMapping> {
     entries.iter().filter_map(mapping).collect()
 }
 
-/// The direct address first, then the market's proxy: the vendor's own order.
+/// The direct address first, then the market's proxy, as the vendor does.
 fn ssh_endpoints(
     fields: Fields<'_>,
     public_ip: Option<&str>,
@@ -164,7 +164,7 @@ fn ssh_endpoints(
     direct.into_iter().chain(proxy).collect()
 }
 
-/// Public keys of the account, in any of the shapes that have been seen.
+/// Public keys of the account, in any of the known shapes.
 pub(super) fn public_keys(body: &Value) -> Option<Vec<String>> {
     let rows = body
         .as_array()
@@ -179,7 +179,7 @@ pub(super) fn public_keys(body: &Value) -> Option<Vec<String>> {
     Some(rows.iter().filter_map(live).collect())
 }
 
-/// Whether two lines are the same key: the comment does not count.
+/// Whether two lines hold the same key, comments aside.
 pub(super) fn same_key(a: &str, b: &str) -> bool {
     let key = |line: &str| -> Vec<String> {
         line.split_whitespace().take(2).map(str::to_owned).collect()

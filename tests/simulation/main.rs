@@ -314,7 +314,7 @@ fn a_key_that_is_never_accepted_is_ours_to_mend_and_blames_no_machine() {
     // Ten minutes are no delay any more, and no other machine would take it.
     assert!(denied.lasted <= MINUTE * 12, "{denied:?}");
     assert_eq!(denied.rentals, 1, "{denied:?}");
-    for said in ["SSH does not accept the key", "ssh.key_file"] {
+    for said in ["SSH rejects our key", "ssh.key_file"] {
         assert!(denied.cause.contains(said), "{said}: {denied:?}");
     }
 }

@@ -95,7 +95,7 @@ pub(super) fn registered_proxy(
     let nodes = match nodes {
         Ok(nodes) => nodes,
         Err(error) => {
-            let remedy = "check network_node.admin_api and that the Network Node runs";
+            let remedy = "check network_node.admin_api and that the Network Node is running";
             return Probe::unknown(what, error, remedy);
         }
     };

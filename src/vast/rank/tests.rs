@@ -98,7 +98,7 @@ fn hard_limits_reject_with_reason() {
     assert!(reason(|o| o.gpu_memory_mb = 49_140).contains("MB per GPU"));
     assert!(reason(|o| o.disk_gb = 299.0).contains("disk"));
     assert!(reason(|o| o.gpu_price = UsdPerHour::from_dollars(11.95)).contains("with the disk"));
-    assert!(reason(|o| o.gpu_price = UsdPerHour::ZERO).contains("cannot be true"));
+    assert!(reason(|o| o.gpu_price = UsdPerHour::ZERO).contains("implausible"));
     assert!(reason(|o| o.reliability = f64::NAN).contains("reliability"));
     assert!(reason(|o| o.download_mbps = 100.0).contains("Mbit/s"));
     assert!(reason(|o| o.cuda = None).contains("unknown"));
@@ -106,8 +106,8 @@ fn hard_limits_reject_with_reason() {
     assert!(reason(|o| o.direct_ports = 2).contains("direct ports"));
     assert!(reason(|o| o.location = Some("Paris, FR".into())).contains("country"));
     assert!(reason(|o| o.verified = false).contains("verified"));
-    assert!(reason(|o| o.ends_at = None).contains("how long"));
-    assert!(reason(|o| o.ends_at = Some(now() + Duration::hours(8))).contains("takes it back"));
+    assert!(reason(|o| o.ends_at = None).contains("no end"));
+    assert!(reason(|o| o.ends_at = Some(now() + Duration::hours(8))).contains("offer ends at"));
     assert!(reason(|o| o.machine = MachineId(999)).contains("avoided"));
     assert!(reason(|o| o.download_mbps = 510.0).contains("to boot"));
 }

@@ -209,7 +209,7 @@ fn offers_are_judged_by_the_next_pocs_deadline_and_a_start_at_the_planned_time()
         out["reason"]
             .as_str()
             .unwrap()
-            .ends_with("min to boot, there are 5")
+            .ends_with("min to boot, 5 min left")
     });
     assert!(slow.count() > 1, "{listed}");
 }

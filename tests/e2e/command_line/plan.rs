@@ -111,9 +111,9 @@ fn the_plan_names_what_stops_it() {
     says("stops", "nobody/approves-this");
     says(
         "stops",
-        "does not list its nodes, so none can be registered",
+        "admin API does not answer",
     );
-    says("stops", "whether the chain node is in step is not known");
+    says("stops", "unknown whether the chain node is in sync");
     for remedy in ["set mlnode.model to an approved one", "chain.rpc"] {
         assert!(words.stdout.contains(remedy), "{remedy}: {}", words.stdout);
     }
@@ -141,7 +141,7 @@ fn a_node_where_ours_will_be_stops_the_plan_and_fails_the_check_by_name() {
     };
     // when it is planned or checked, then both name the node, its address and the setting.
     let said = [
-        "colleague-1 is registered at 10.0.0.9:5050 already, where the API of our node will be",
+        "colleague-1 is already registered at 10.0.0.9:5050, needed for the API of our node",
         "network_node.api_listen",
         "remove colleague-1",
     ];
