@@ -195,7 +195,7 @@ fn slow_machine_ranks_lower_or_out() {
     // when there is too little, then the slow one is out, with the reason,
     let rejected = ranked(Duration::minutes(30)).rejected;
     assert!(
-        rejected[0].1.contains("min to boot, there are 30"),
+        rejected[0].1.contains("min to boot, 30 min left"),
         "{rejected:?}"
     );
     // and when there is plenty, then the cheaper hour wins.
