@@ -109,10 +109,7 @@ fn the_plan_names_what_stops_it() {
     };
     says("stops", "budget.per_sprint");
     says("stops", "nobody/approves-this");
-    says(
-        "stops",
-        "admin API does not answer",
-    );
+    says("stops", "admin API does not answer");
     says("stops", "unknown whether the chain node is in sync");
     for remedy in ["set mlnode.model to an approved one", "chain.rpc"] {
         assert!(words.stdout.contains(remedy), "{remedy}: {}", words.stdout);
