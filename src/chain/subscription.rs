@@ -16,7 +16,7 @@ const SUBSCRIBE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"subscribe","params"
 /// A connection that is silent for this long is closed (real time).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 const INITIAL_BACKOFF: Duration = Duration::from_secs(5);
-/// Many operators' proxies do not forward WebSockets, so retries become rare.
+/// Many operators' proxies do not forward a `WebSocket`, so retries become rare.
 const MAX_BACKOFF: Duration = Duration::from_mins(10);
 
 /// Blocks that one source announces. Reconnects for as long as the stream is polled.
