@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The command line: arguments and help.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::world::Scenario;
 #[cfg(test)]
 mod tests;
 
-/// Rents a GPU just in time for Gonka's Proof of Compute, proves, and takes everything down.
+/// Rents a GPU just in time for Gonka's Proof of Compute, and releases everything afterwards.
 ///
 /// Without a command it opens the cockpit.
 #[derive(Debug, Parser)]
@@ -37,14 +37,14 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 refused for safety, 4 outcome unknown.
 `pocpit demo` needs no configuration, no account and no GPU.";
 
-/// What every command takes.
+/// Options of every command.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Everywhere")]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Common {
-    /// Configuration file; without it the one in the XDG configuration directory.
+    /// Configuration file [default: config.toml in the XDG configuration directory].
     #[arg(long, short, global = true, value_name = "FILE", env = "POCPIT_CONFIG")]
     pub(crate) config: Option<PathBuf>,
-    /// Colours of the cockpit; `auto` follows `NO_COLOR`.
+    /// Colours; `auto` respects `NO_COLOR`.
     #[arg(
         long,
         global = true,
@@ -53,7 +53,7 @@ pub(crate) struct Common {
         value_name = "WHEN"
     )]
     pub(crate) color: Color,
-    /// Background that the cockpit's colours are to be read on.
+    /// Terminal background.
     #[arg(
         long,
         global = true,
@@ -62,7 +62,7 @@ pub(crate) struct Common {
         value_name = "WHICH"
     )]
     pub(crate) background: BackgroundChoice,
-    /// Characters of the cockpit; `auto` follows the locale.
+    /// Character set; `auto` follows the locale.
     #[arg(
         long,
         global = true,
@@ -71,7 +71,7 @@ pub(crate) struct Common {
         value_name = "WHICH"
     )]
     pub(crate) glyphs: GlyphChoice,
-    /// The program's own log, in its files and on standard error: for eyes, or a JSON object a line.
+    /// Format of the log, in its files and on standard error.
     #[arg(
         long,
         global = true,
@@ -81,7 +81,7 @@ pub(crate) struct Common {
         env = "POCPIT_LOG_FORMAT"
     )]
     pub(crate) log_format: LogFormat,
-    /// Say at the cockpit's end how fast it was.
+    /// Print timing statistics on exit.
     #[arg(long, global = true, hide = true)]
     pub(crate) timings: bool,
 }
@@ -138,26 +138,26 @@ impl Color {
 /// How a line of the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// Time, level, words.
+    /// Plain text.
     Text,
-    /// A JSON object: timestamp, level, target, message, and what else is known by name.
+    /// One JSON object per line.
     Json,
 }
 
 /// Colours.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Color {
-    /// What the terminal says that it shows; none if `NO_COLOR` is set.
+    /// As the terminal supports; none if `NO_COLOR` is set.
     Auto,
     /// Bold and reverse only.
     Never,
-    /// The terminal's own sixteen.
+    /// The terminal's 16 colours.
     #[value(name = "16")]
     Sixteen,
-    /// The usual 256.
+    /// 256 colours.
     #[value(name = "256")]
     Indexed,
-    /// Red, green and blue.
+    /// 24-bit colours.
     #[value(name = "truecolor")]
     True,
 }
@@ -175,71 +175,70 @@ pub(crate) enum Command {
         after_help = "Examples:\n  pocpit sim\n  pocpit sim --scenario confirmation --seed 7 --speed 200"
     )]
     Sim(World),
-    /// Run without a cockpit and without asking: rent, prove, release, epoch after epoch.
+    /// Run unattended, one sprint per epoch: rent, prove, release.
     #[command(after_help = "Examples:\n  pocpit auto\n  pocpit auto --once --json > report.json")]
     Auto(Auto),
-    /// Try the way for real and once: rent now, boot, register, watch the next PoC, give everything
-    /// back. It costs money, says how much, and asks first.
+    /// Run one real end-to-end test: rent now, boot, register, watch the next PoC, release. Costs
+    /// money; shows how much and asks first.
     ///
-    /// Try `pocpit check` before, and `--skip-poc` first: that takes as long as a boot.
+    /// Run `pocpit check` before, and `--skip-poc` the first time: it takes only as long as a boot.
     #[command(
         after_help = "Examples:\n  pocpit rehearse --skip-poc\n  pocpit rehearse --yes --json > report.json"
     )]
     Rehearse(Rehearse),
-    /// Rent a machine with vLLM's own image and serve the model from it: inference alone, no PoC, nothing
-    /// registered. It costs money, says how much, and asks first.
+    /// Rent a machine with the vLLM image and serve the model: inference only, no PoC, no registration.
+    /// Costs money; shows how much and asks first.
     ///
-    /// Requests are taken at vllm.listen and go through SSH. It ends when its time is over or with Ctrl-C,
-    /// and gives the machine back. `pocpit` in another terminal shows its boot.
+    /// It listens on vllm.listen and forwards requests through SSH. The machine is released when the time is
+    /// up or on Ctrl-C. Run `pocpit` in another terminal to watch the boot.
     #[command(
         after_help = "Examples:\n  pocpit serve --minutes 240\n  curl http://127.0.0.1:8000/v1/models"
     )]
     Serve(Serve),
-    /// Take everything of ours down, now: destroy our rentals, remove their registrations.
+    /// Destroy all our rentals and registrations now.
     ///
-    /// It needs the Vast API key and nothing else of the configuration.
+    /// Needs only the Vast API key; the rest of the configuration may be missing or wrong.
     #[command(after_help = "Examples:\n  pocpit release\n  pocpit release --yes --cockpit home")]
     Release(Release),
-    /// Find and remove what is left over: rentals, registrations and journal entries that no sprint
-    /// uses.
+    /// Find and remove leftovers: rentals, registrations and journal entries that no sprint uses.
     #[command(after_help = "Examples:\n  pocpit gc --dry-run\n  pocpit gc --yes --json")]
     Gc(Gc),
-    /// Ask everything that a sprint needs: key, credit, SSH, clock, chain, Network Node, tunnel. Each
-    /// failure comes with its remedy. Spends nothing; anything but a clean result is no exit code 0.
+    /// Check everything a sprint needs: key, credit, SSH, clock, chain, Network Node, tunnel. Spends
+    /// nothing. Shows a remedy for each failure; exits 0 only if every check passes.
     #[command(after_help = "Examples:\n  pocpit check\n  pocpit check --json")]
     Check(Output),
-    /// Say what the next sprint will do: when it rents, what it costs at worst, what could stop it,
-    /// and what each release policy costs and risks. Spends nothing.
+    /// Show the next sprint: when it rents, what it costs at worst, what could stop it, and what each
+    /// release policy costs and risks. Spends nothing.
     ///
     /// `pocpit schema plan` describes the JSON.
     #[command(after_help = "Examples:\n  pocpit plan\n  pocpit plan --json")]
     Plan(Output),
-    /// List the market's offers, best first, with the cost of a session.
+    /// List the market's offers, best first, with the cost of a sprint.
     #[command(after_help = "Examples:\n  pocpit offers\n  pocpit offers --json")]
     Offers(Output),
-    /// List machines that are left out for a time, with the evidence, or take one off the list.
+    /// List avoided machines with the reason, or allow one again.
     #[command(after_help = "Examples:\n  pocpit avoided\n  pocpit avoided --remove 12345")]
     Avoided(Avoided),
-    /// Show the chain's epoch and its next stages.
+    /// Show the current epoch and the next PoC.
     #[command(after_help = "Examples:\n  pocpit epoch\n  pocpit epoch --json")]
     Epoch(Output),
-    /// List what is registered at the Network Node.
+    /// List the nodes registered at the Network Node.
     #[command(after_help = "Examples:\n  pocpit nodes\n  pocpit nodes --json")]
     Nodes(Output),
     /// List past sprints with outcome and cost.
     #[command(after_help = "Examples:\n  pocpit history\n  pocpit history --csv > history.csv")]
     History(HistoryOutput),
-    /// Open a shell on the current rental, with its key, port and host key.
+    /// Open a shell on the current rental.
     #[command(
         after_help = "Examples:\n  pocpit ssh\n  pocpit ssh -- nvidia-smi\n  pocpit ssh --json"
     )]
     Ssh(Ssh),
-    /// Serve inference requests from the upstream, round the clock.
+    /// Run the inference proxy: serve requests from the upstream.
     #[command(
         after_help = "Examples:\n  pocpit proxy\n  pocpit --config /etc/pocpit/config.toml proxy"
     )]
     Proxy,
-    /// Send a test notice, or one of your own, to whoever is told of alerts.
+    /// Send a test notice, or one of your own, by the channels for alerts.
     #[command(
         after_help = "Examples:\n  pocpit notify test\n  pocpit notify test telegram\n  pocpit notify send --level critical 'the machine restarts'"
     )]
@@ -248,7 +247,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: NotifyCommand,
     },
-    /// Make, check, show or import the configuration.
+    /// Create, check, show or import the configuration.
     Config {
         /// What to do with it.
         #[command(subcommand)]
@@ -259,19 +258,19 @@ pub(crate) enum Command {
         after_help = "Examples:\n  pocpit schema\n  pocpit schema plan\n  pocpit schema config show > config-show.json"
     )]
     Schema {
-        /// Which command; without it, list those that have one.
+        /// The command; without it, list the commands that have a schema.
         #[arg(value_name = "COMMAND")]
         command: Vec<String>,
     },
-    /// Print completions for a shell.
+    /// Print shell completions.
     #[command(
         after_help = "Examples:\n  pocpit completions bash > ~/.local/share/bash-completion/completions/pocpit"
     )]
     Completions {
-        /// Which shell.
+        /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Print a manual page, or write those of all commands.
+    /// Print a manual page, or write the pages of all commands.
     #[command(
         after_help = "Examples:\n  pocpit man | man -l -\n  pocpit man config show\n  pocpit man --directory ~/.local/share/man/man1"
     )]
@@ -281,52 +280,52 @@ pub(crate) enum Command {
 /// The simulated world.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct World {
-    /// World seconds per second.
+    /// Simulated seconds per second.
     #[arg(long, default_value = "60", value_parser = speed)]
     pub(crate) speed: f64,
-    /// Everything random follows from it.
+    /// Random seed.
     #[arg(long, default_value = "1")]
     pub(crate) seed: u64,
-    /// What goes wrong in it.
+    /// Fault scenario.
     #[arg(long, default_value = "happy", value_parser = clap::builder::PossibleValuesParser::new(Scenario::NAMES))]
     pub(crate) scenario: String,
 }
 
 fn speed(text: &str) -> Result<f64, String> {
-    let speed: f64 = text.parse().map_err(|_| "it is not a number".to_owned())?;
+    let speed: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.1..=2_000.0).contains(&speed) {
         Ok(speed)
     } else {
-        Err("it must be from 0.1 to 2000".to_owned())
+        Err("must be between 0.1 and 2000".to_owned())
     }
 }
 
 /// `pocpit notify`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum NotifyCommand {
-    /// Send a notice that says that it is a test, and tell where it did not arrive and what to do.
+    /// Send a test notice; reports each channel that failed and what to do.
     #[command(after_help = "Examples:\n  pocpit notify test\n  pocpit notify test telegram")]
     Test {
-        /// Only this channel; all that are configured when absent.
+        /// Only this channel [default: all that are configured].
         #[arg(value_parser = channel)]
         channel: Option<Channel>,
         #[command(flatten)]
         output: Output,
     },
-    /// Send a notice of your own by every channel. Whatever else is wrong with the configuration is told
-    /// in it: only [notify] must be right.
+    /// Send a notice of your own by every channel. Only [notify] must be valid: other configuration errors
+    /// are reported in the notice.
     #[command(
         after_help = "Examples:\n  pocpit notify send 'the machine restarts'\n  pocpit notify send --level critical 'no power' 'the rack is on its battery'"
     )]
     Send {
-        /// How bad.
+        /// Severity.
         #[arg(long, default_value = "notice", value_parser = level)]
         level: NoticeLevel,
         /// What happened.
         title: String,
         /// What it means and what to do.
         body: Option<String>,
-        /// Go on trying for so many minutes where it may still arrive.
+        /// Retry for this many minutes.
         #[arg(long, default_value_t = 0)]
         minutes: u32,
         #[command(flatten)]
@@ -340,7 +339,7 @@ fn channel(text: &str) -> Result<Channel, String> {
         .find(|channel| channel.name() == text);
     found.ok_or_else(|| {
         let names = Channel::ALL.map(Channel::name).join(", ");
-        format!("it is one of {names}")
+        format!("must be one of {names}")
     })
 }
 
@@ -348,7 +347,7 @@ fn level(text: &str) -> Result<NoticeLevel, String> {
     use NoticeLevel::{Critical, Notice, Resolved, Warning};
     let mut levels = [Notice, Resolved, Warning, Critical].into_iter();
     let found = levels.find(|level| level.word().eq_ignore_ascii_case(text));
-    found.ok_or_else(|| "it is one of notice, resolved, warning, critical".to_owned())
+    found.ok_or_else(|| "must be one of notice, resolved, warning, critical".to_owned())
 }
 
 /// `pocpit demo`.
@@ -356,13 +355,13 @@ fn level(text: &str) -> Result<NoticeLevel, String> {
 pub(crate) struct Demo {
     #[command(flatten)]
     pub(crate) world: World,
-    /// Approve every step by itself.
+    /// Approve every step automatically.
     #[arg(long)]
     pub(crate) auto: bool,
-    /// Without the cockpit: one sprint, then the end.
+    /// Run one sprint without the cockpit, then exit.
     #[arg(long)]
     pub(crate) headless: bool,
-    /// Print the sprint's report as one JSON object, the last line on standard output: see
+    /// Print the sprint's report as one line of JSON, last on standard output: see
     /// `pocpit schema demo`.
     #[arg(long, requires = "headless")]
     pub(crate) json: bool,
@@ -371,10 +370,10 @@ pub(crate) struct Demo {
 /// `pocpit auto`.
 #[derive(Debug, Args)]
 pub(crate) struct Auto {
-    /// End after one sprint.
+    /// Exit after one sprint.
     #[arg(long)]
     pub(crate) once: bool,
-    /// Print the last sprint's report as one JSON object, the last line on standard output: see
+    /// Print the last sprint's report as one line of JSON, last on standard output: see
     /// `pocpit schema auto`.
     #[arg(long)]
     pub(crate) json: bool,
@@ -383,13 +382,13 @@ pub(crate) struct Auto {
 /// `pocpit gc`.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Gc {
-    /// Say what would be done and why, and change nothing.
+    /// Show what would be done and why; change nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Print what was found and done as one JSON object: see `pocpit schema gc`.
+    /// Print the result as JSON: see `pocpit schema gc`.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -397,10 +396,10 @@ pub(crate) struct Gc {
 /// `pocpit avoided`.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Avoided {
-    /// Take this machine off the list: it may be rented again.
+    /// Allow this machine to be rented again.
     #[arg(long, value_name = "MACHINE")]
     pub(crate) remove: Option<u64>,
-    /// Print JSON, as `pocpit schema` describes it.
+    /// Print JSON; `pocpit schema` describes it.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -408,13 +407,13 @@ pub(crate) struct Avoided {
 /// `pocpit rehearse`.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Rehearse {
-    /// Give everything back as soon as the node is registered with a good status.
+    /// Release everything as soon as the node is registered with a good status.
     #[arg(long)]
     pub(crate) skip_poc: bool,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Print the report as one JSON object, the last line on standard output: see
+    /// Print the report as one line of JSON, last on standard output: see
     /// `pocpit schema rehearse`.
     #[arg(long)]
     pub(crate) json: bool,
@@ -426,10 +425,10 @@ pub(crate) struct Serve {
     /// How long to serve once the model is loaded.
     #[arg(long, value_name = "MINUTES", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_080))]
     pub(crate) minutes: u32,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Print the report as one JSON object, the last line on standard output.
+    /// Print the report as one line of JSON, last on standard output.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -437,13 +436,13 @@ pub(crate) struct Serve {
 /// `pocpit release`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Release {
-    /// Whose rentals: the configured cockpit's when absent. Can be given more than once.
+    /// Cockpit whose rentals to destroy; repeatable [default: the configured cockpit].
     #[arg(long, value_name = "ID")]
     pub(crate) cockpit: Vec<CockpitId>,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Print what was done as one JSON object: see `pocpit schema release`.
+    /// Print the result as JSON: see `pocpit schema release`.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -451,10 +450,10 @@ pub(crate) struct Release {
 /// `pocpit man`.
 #[derive(Debug, Args)]
 pub(crate) struct Man {
-    /// Which command's; without it, the program's own.
+    /// The command; without it, pocpit itself.
     #[arg(value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
-    /// Write a page for every command into this directory, which is made when it is missing.
+    /// Write a page per command into this directory, creating it if missing.
     #[arg(long, value_name = "DIRECTORY", conflicts_with = "command")]
     pub(crate) directory: Option<PathBuf>,
 }
@@ -462,14 +461,13 @@ pub(crate) struct Man {
 /// `pocpit ssh`.
 #[derive(Debug, Args)]
 pub(crate) struct Ssh {
-    /// Print the command in place of running it.
+    /// Print the SSH command instead of running it.
     #[arg(long)]
     pub(crate) print: bool,
-    /// Print what other programs need to come to the rental, as one JSON object, and run nothing: see
-    /// `pocpit schema ssh`.
+    /// Print host, port, user and keys as JSON instead of connecting: see `pocpit schema ssh`.
     #[arg(long, conflicts_with_all = ["print", "remote"])]
     pub(crate) json: bool,
-    /// A command to run on the rental; a shell when absent.
+    /// Command to run on the rental [default: a shell].
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) remote: Vec<String>,
 }
@@ -477,17 +475,17 @@ pub(crate) struct Ssh {
 /// Commands that only read.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct HistoryOutput {
-    /// Print JSON, as `pocpit schema` describes it.
+    /// Print JSON; `pocpit schema` describes it.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Print CSV: one line a sprint, times of each stage in seconds.
+    /// Print CSV: one line per sprint, times of each stage in seconds.
     #[arg(long, conflicts_with = "json")]
     pub(crate) csv: bool,
 }
 
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Output {
-    /// Print JSON, as `pocpit schema` describes it.
+    /// Print JSON; `pocpit schema` describes it.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -495,18 +493,18 @@ pub(crate) struct Output {
 /// `pocpit config …`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Write a commented configuration to fill in. Never overwrites.
+    /// Write a commented configuration to fill in; never overwrites.
     #[command(after_help = "Examples:\n  pocpit config init")]
     Init,
-    /// Read the configuration and list everything that is wrong with it.
+    /// Validate the configuration and list every problem.
     #[command(
         after_help = "Examples:\n  pocpit config check\n  pocpit --config new.toml config check"
     )]
     Check,
-    /// Print what is in force and where it comes from; secrets are masked.
+    /// Print the settings in force and where each comes from; secrets are masked.
     #[command(after_help = "Examples:\n  pocpit config show\n  pocpit config show --json")]
     Show(Output),
-    /// Turn the `.env` of the Python scripts into a configuration. Never overwrites.
+    /// Convert the `.env` of the Python scripts into a configuration; never overwrites.
     #[command(after_help = "Examples:\n  pocpit config import ~/scripts/.env")]
     Import {
         /// The `.env` file.

@@ -1,4 +1,4 @@
-//! `pocpit auto`: hands off.
+//! `pocpit auto`: unattended, one sprint per epoch.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,9 +17,9 @@ use crate::http::HttpClient;
 use crate::journal;
 use crate::ports::Market;
 
-/// What the market may take to say who works on the account, with all the tries of a call.
+/// Time for the market to list the account, with all retries.
 const MARKET_TIMEOUT: Duration = Duration::from_mins(10);
-/// And no longer than this, when something of ours is under way.
+/// The same while a sprint is active.
 const MARKET_TIMEOUT_MID_SPRINT: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report> {
@@ -32,7 +32,7 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
         }
         OtherCockpit::FinishOnly(why) => {
             status_line(format_args!(
-                "pocpit: {why} The sprint under way goes on to its end, and no other is begun."
+                "pocpit: {why} The active sprint runs to its end; no other is started."
             ));
             EndAfter::OneSprint
         }
@@ -50,7 +50,7 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
         };
         let handle = match started {
             Ok(handle) => handle,
-            // No refusal: a service manager is to try again, for the other one will end.
+            // Not `Refused`: the service manager retries, because the other process will end.
             Err(error) if lock_wait::is_locked(&error) => {
                 status_line(format_args!("pocpit: {}", causes(&error)));
                 return Ok(Exit::Failed);
@@ -72,10 +72,10 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
     }
 }
 
-/// Whether another cockpit works on the account, and what that means.
+/// Whether another cockpit uses the account, and what follows.
 enum OtherCockpit {
     None,
-    /// What is paid for goes on whoever else is there.
+    /// The active sprint is paid for, so it runs to its end.
     FinishOnly(String),
     Refused(String),
 }
@@ -85,42 +85,42 @@ async fn other_cockpit(config: &Config) -> OtherCockpit {
         let refusal = another_cockpit(config).await;
         return refusal.map_or(OtherCockpit::None, OtherCockpit::Refused);
     }
-    // A sprint under way does not wait for a market that is slow.
+    // An active sprint does not wait for a slow market.
     let refusal = timeout(MARKET_TIMEOUT_MID_SPRINT, another_cockpit(config)).await;
     let refusal = refusal.ok().flatten();
     refusal.map_or(OtherCockpit::None, OtherCockpit::FinishOnly)
 }
 
-/// The other process has the state directory, and what is rented is its own affair until it ends.
+/// A signal came while another process still held the state directory.
 fn ended_before_start(state_dir: &Path) -> Exit {
     if !has_unfinished_work(state_dir) {
         return Exit::Done;
     }
     status_line(format_args!(
-        "ended before it could go on, and something may be rented: start pocpit again, or `pocpit release` to take it down"
+        "exited before it could resume, and something may be rented: start pocpit again, or run `pocpit release` to destroy it"
     ));
     Exit::Unknown
 }
 
-/// The configuration as it is now, if the work that is under way can go on with it.
+/// The reloaded configuration, if the active sprint can continue with it.
 fn reload(common: &Common, old: &Config) -> Result<Config, String> {
     let fresh = runtime::load(common)
         .map_err(|error| error.to_string())?
         .config;
-    let keeps = |what: &str| format!("{what} cannot be changed while it runs: restart for that");
+    let keeps = |what: &str| format!("{what} cannot be changed without a restart");
     if fresh.paths.state_dir != old.paths.state_dir {
         return Err(keeps("paths.state_dir"));
     }
     if fresh.cockpit != old.cockpit {
         return Err(keeps("cockpit.id"));
     }
-    // What an engine cannot start with is found while the old one still runs.
+    // Errors at start must be found while the old engine still runs.
     runtime::try_ports(&fresh).map_err(|report| causes(&report))?;
     Ok(fresh)
 }
 
-/// True when a sprint of our own is under way, or something that it rented may be. That goes on whoever
-/// else is there: it is paid for, and nobody else takes it down.
+/// A sprint of ours is active, or something may be rented. It continues beside other cockpits: it is paid
+/// for, and nobody else releases it.
 fn has_unfinished_work(state_dir: &Path) -> bool {
     let Ok(ledger) = journal::read_only(state_dir) else {
         return false;
@@ -130,17 +130,17 @@ fn has_unfinished_work(state_dir: &Path) -> bool {
     is_under_way || !ledger.open_rentals().is_empty()
 }
 
-/// Two cockpits on one account spend twice what each was told, so hands-off refuses. A market that
-/// does not answer is no reason: the engine rents nothing until it does.
+/// Two cockpits on one account can spend twice each budget, so `auto` refuses. A market that does not
+/// answer is no reason to refuse: the engine rents nothing until it does.
 pub(super) async fn another_cockpit(config: &Config) -> Option<String> {
-    service::extend_startup("asking who else works on the account", MARKET_TIMEOUT);
+    service::extend_startup("checking for other cockpits on the account", MARKET_TIMEOUT);
     let instances = match runtime::market(&HttpClient::new(), &config.vast, config.simulation)
         .instances()
         .await
     {
         Ok(instances) => instances,
         Err(error) => {
-            tracing::warn!("whether another cockpit works on this account is not known: {error}");
+            tracing::warn!("cannot tell whether another cockpit uses this account: {error}");
             return None;
         }
     };

@@ -21,7 +21,7 @@ pub(crate) fn man(arguments: &Man) -> Result<Exit, Report> {
     let Some(command) = below(documented(), &arguments.command) else {
         let asked = arguments.command.join(" ");
         status_line(format_args!(
-            "pocpit: there is no command `{asked}`, so it has no manual page: `pocpit help` lists the commands"
+            "pocpit: no manual page for `{asked}`: `pocpit help` lists the commands"
         ));
         return Ok(Exit::Usage);
     };
@@ -31,28 +31,24 @@ pub(crate) fn man(arguments: &Man) -> Result<Exit, Report> {
     Ok(Exit::Done)
 }
 
-/// Every page names the others as files: `pocpit-config-show.1`.
+/// Pages refer to each other by file name: `pocpit-config-show.1`.
 fn write_pages(directory: &Path) -> Result<Exit, Report> {
     let written = std::fs::create_dir_all(directory)
         .and_then(|()| clap_mangen::generate_to(documented(), directory));
-    written.wrap_err_with(|| {
-        format!(
-            "the manual pages cannot be written into {}",
-            directory.display()
-        )
-    })?;
+    written
+        .wrap_err_with(|| format!("cannot write the manual pages into {}", directory.display()))?;
     print(&directory.display().to_string())?;
     Ok(Exit::Done)
 }
 
-/// The commands with what each takes, and by their whole names.
+/// The commands with their arguments and full names.
 fn documented() -> Command {
     let mut command = Arguments::command().disable_help_subcommand(true);
     command.build();
     command
 }
 
-/// The command that is typed so below another one.
+/// The subcommand at this path.
 fn below(command: Command, typed: &[String]) -> Option<Command> {
     let mut typed = typed.iter();
     typed.try_fold(command, |above, name| above.find_subcommand(name).cloned())

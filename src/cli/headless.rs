@@ -1,5 +1,5 @@
-//! Follows an engine without a cockpit: what happens goes to standard error, signals become
-//! commands, the report becomes the exit code.
+//! Runs an engine without a cockpit: progress goes to standard error, signals become commands, the
+//! report becomes the exit code.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,7 +31,6 @@ impl Format {
     }
 }
 
-/// The signals that mean something to a program without a cockpit.
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
@@ -39,33 +38,31 @@ pub(crate) struct Signals {
 }
 
 enum ControlSignal {
-    /// Ctrl-C: the operator wants it over.
+    /// Ctrl-C: release everything and exit.
     Release,
-    /// The system wants the process gone: a restart goes on where it was.
+    /// SIGTERM: exit; a restart resumes.
     Detach,
-    /// The configuration has changed, or the terminal is gone.
+    /// SIGHUP: the configuration has changed, or the terminal is lost.
     Reload,
 }
 
-/// What a hangup means.
+/// What SIGHUP means.
 pub(crate) enum Hangup<'a> {
-    /// That the terminal is gone: nothing of what runs changes.
+    /// The terminal is lost; nothing changes.
     Ignore,
-    /// That the configuration is to be read again. What is wrong with it is said, and the old one
-    /// stays.
+    /// Reload the configuration. If it is invalid, report that and keep the old one.
     Reload(&'a dyn Fn() -> Result<Config, String>),
 }
 
-/// How following an engine ended.
 pub(crate) enum FollowEnd {
-    /// With the program.
+    /// The program exits.
     Exited(Exit),
-    /// The engine left its work to one with this configuration.
+    /// The engine detached so that one with this configuration resumes.
     Reloaded(Box<Config>),
 }
 
 impl Signals {
-    /// From here on no signal ends the process by itself: listen before the engine starts.
+    /// From now on no signal kills the process: call it before the engine starts.
     pub(crate) fn listen() -> std::io::Result<Signals> {
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
@@ -74,7 +71,7 @@ impl Signals {
         })
     }
 
-    /// Until the end is asked for, in whichever way. There is nothing yet that a hangup could change.
+    /// Waits for a signal to exit. SIGHUP is ignored: there is nothing to reload yet.
     pub(crate) async fn end(&mut self) {
         while let ControlSignal::Reload = self.next().await {}
     }
@@ -88,7 +85,7 @@ impl Signals {
     }
 }
 
-/// Follows the engine to its end and prints the report, or what is left without one.
+/// Runs until the engine ends and prints the report, or the leftovers if there is none.
 pub(crate) async fn follow(
     handle: EngineHandle,
     mut signals: Signals,
@@ -98,12 +95,12 @@ pub(crate) async fn follow(
     let hangup = Hangup::Ignore;
     match follow_until_reload(handle, &mut signals, state_dir, format, hangup).await? {
         FollowEnd::Exited(exit) => Ok(exit),
-        // It only reloads where it is told how.
+        // Unreachable with `Hangup::Ignore`.
         FollowEnd::Reloaded(_) => Ok(Exit::Done),
     }
 }
 
-/// The same, and a hangup may give the work to an engine with another configuration.
+/// The same, and SIGHUP may hand over to an engine with another configuration.
 pub(crate) async fn follow_until_reload(
     mut handle: EngineHandle,
     signals: &mut Signals,
@@ -126,7 +123,7 @@ pub(crate) async fn follow_until_reload(
             }
             asked = signals.next() => {
                 if let ControlSignal::Reload = asked {
-                    // The engine goes on in another one as it would after a restart.
+                    // A new engine resumes as it would after a restart.
                     fresh = reload_config(&hangup).or(fresh);
                     if fresh.is_some() && stops == 0 {
                         service::notify_reloading();
@@ -138,12 +135,12 @@ pub(crate) async fn follow_until_reload(
                 service::notify_stopping();
                 let choice = match asked {
                     ControlSignal::Release if stops == 1 => {
-                        status_line(format_args!("taking everything down; press Ctrl-C again to leave at once"));
+                        status_line(format_args!("releasing everything; press Ctrl-C again to exit without waiting"));
                         QuitChoice::Release
                     }
                     _ => QuitChoice::Detach,
                 };
-                // Full means that the engine has orders enough to end by.
+                // If the queue is full, a quit command is already in it.
                 let _ = handle.commands.try_send(Command::Quit(choice));
             }
         }
@@ -163,7 +160,7 @@ pub(crate) async fn follow_until_reload(
         }),
         Err(error @ EngineError::Broken(_)) => {
             status_line(format_args!(
-                "pocpit: {error}. This is a defect of pocpit: the log has the place, please report it"
+                "pocpit: {error}. This is a bug in pocpit: please report it with the log"
             ));
             Ok(FollowEnd::Exited(report_leftovers(
                 state_dir,
@@ -174,21 +171,19 @@ pub(crate) async fn follow_until_reload(
     }
 }
 
-/// The configuration that a hangup asks for, if there is a good one.
+/// The reloaded configuration, if SIGHUP means that and it is valid.
 fn reload_config(hangup: &Hangup<'_>) -> Option<Config> {
     let Hangup::Reload(load) = hangup else {
-        tracing::info!("the terminal is gone; going on without it");
+        tracing::info!("the terminal is lost; continuing without it");
         return None;
     };
     match load() {
         Ok(config) => {
-            status_line(format_args!(
-                "the configuration is read again; going on with it"
-            ));
+            status_line(format_args!("configuration reloaded"));
             Some(config)
         }
         Err(why) => {
-            // On standard error too, and in the log, where whoever sent the signal looks.
+            // In the log as well, where the sender of the signal looks.
             let told =
                 format!("the configuration is not changed, the old one stays in force: {why}");
             tracing::error!("{told}");
@@ -198,14 +193,14 @@ fn reload_config(hangup: &Hangup<'_>) -> Option<Config> {
     }
 }
 
-/// Says what may still cost money, by the journal: it alone knows of a rent call that nobody has
-/// the answer to.
+/// Reports what may still cost money, from the journal: only there is a rent call without a known
+/// outcome.
 fn report_leftovers(state_dir: &Path, last: &Snapshot, if_nothing: Exit) -> Exit {
     let ledger = match journal::read_only(state_dir) {
         Ok(ledger) => ledger,
         Err(error) => {
             status_line(format_args!(
-                "ended, and what is rented is not known: {error}; see what `pocpit release` finds"
+                "exited; rentals unknown: {error}. Run `pocpit release` to find and destroy them"
             ));
             return Exit::Unknown;
         }
@@ -213,7 +208,7 @@ fn report_leftovers(state_dir: &Path, last: &Snapshot, if_nothing: Exit) -> Exit
     let left = ledger.open_rentals();
     if left.is_empty() {
         status_line(format_args!(
-            "ended before a sprint was finished; it has nothing rented"
+            "exited before the sprint finished; nothing is rented"
         ));
         return if_nothing;
     }
@@ -221,7 +216,7 @@ fn report_leftovers(state_dir: &Path, last: &Snapshot, if_nothing: Exit) -> Exit
         status_line(format_args!("ended with {}", describe_rental(rental, last)));
     }
     status_line(format_args!(
-        "start pocpit again to go on, or `pocpit release` to take it down"
+        "start pocpit again to resume, or run `pocpit release` to destroy it"
     ));
     Exit::Unknown
 }
@@ -231,7 +226,7 @@ fn describe_rental(open: &OpenRental, last: &Snapshot) -> String {
     let price = prices.gpu_price + prices.storage_price;
     let Some(id) = open.instance else {
         return format!(
-            "a rent call whose outcome is not known yet ({price} if it worked, label {})",
+            "a rent call with unknown outcome ({price} if it succeeded, label {})",
             open.label
         );
     };
@@ -243,7 +238,7 @@ fn describe_rental(open: &OpenRental, last: &Snapshot) -> String {
     format!("rental {id} alive ({price}){end}")
 }
 
-/// Causes that are refusals for safety and not failures.
+/// Causes that are refusals for safety, not failures.
 const REFUSALS: &[&str] = &[
     "budget_refused",
     "preflight_failed",
@@ -258,7 +253,7 @@ fn exit_of(report: &SprintReport) -> Exit {
         .as_deref()
         .and_then(|cause| cause.split(':').next());
     match report.outcome.as_str() {
-        // Something that is not proven gone may still cost money.
+        // What is not proven gone may still cost money.
         _ if report.succeeded() && leftovers => Exit::Unknown,
         _ if report.succeeded() => Exit::Done,
         "unknown" => Exit::Unknown,
@@ -267,7 +262,7 @@ fn exit_of(report: &SprintReport) -> Exit {
     }
 }
 
-/// What serves registers nothing: a Network Node that cannot be read leaves nothing unknown.
+/// A serving sprint registers nothing, so an unreadable Network Node leaves nothing unknown.
 fn registrations_left(report: &SprintReport) -> Option<u32> {
     let of_another = (report.outcome == Outcome::Served.name()).then_some(0);
     report.registrations_left.or(of_another)
@@ -289,7 +284,7 @@ fn summary(report: &SprintReport) -> String {
         (Some(rentals), Some(nodes)) => {
             format!("LEFT OVER: {rentals} rentals, {nodes} registrations")
         }
-        _ => "what is left is not known: check with `pocpit release`".to_owned(),
+        _ => "leftovers unknown: run `pocpit release`".to_owned(),
     };
     format!(
         "{epoch}{}{weight}{cause}; cost ${:.2}; {left}",
@@ -297,7 +292,7 @@ fn summary(report: &SprintReport) -> String {
     )
 }
 
-/// What was told already, so that only news is told.
+/// Prints each change of status once.
 #[derive(Default)]
 struct StatusLines {
     doing: String,
@@ -306,12 +301,12 @@ struct StatusLines {
 }
 
 impl StatusLines {
-    /// Tells the news; what is done now, if that is news.
+    /// Prints what is new; returns the new activity, if it changed.
     fn print_changes(&mut self, snapshots: &watch::Receiver<Arc<Snapshot>>) -> Option<String> {
         let snapshot = Arc::clone(&snapshots.borrow());
         let sprint = &snapshot.sprint;
         let doing = format!("{}: {}", sprint.step, sprint.doing);
-        // Sentences that only differ in their numbers are no news.
+        // Texts that differ only in numbers are not news.
         let news = without_digits(&doing);
         let is_news = news != self.doing;
         if is_news {
@@ -338,7 +333,7 @@ impl StatusLines {
         is_news.then_some(doing)
     }
 
-    /// What is in the way is an alert; that nothing is, is told once.
+    /// Obstacles are alerts; that there are none is printed once.
     fn print_readiness(&mut self, snapshot: &Snapshot) {
         let Some(preflight) = &snapshot.sprint.preflight else {
             return;
@@ -403,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn what_served_needs_no_network_node_to_be_done() {
+    fn served_sprint_needs_no_network_node() {
         let mut served = report("served", None);
         served.registrations_left = None;
         assert_eq!(exit_of(&served), Exit::Done);
@@ -416,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn a_confirmed_sprint_that_left_something_is_not_done() {
+    fn leftovers_make_the_outcome_unknown() {
         let mut left = report("confirmed", None);
         left.rentals_left = Some(1);
         assert_eq!(exit_of(&left), Exit::Unknown);

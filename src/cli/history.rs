@@ -18,14 +18,14 @@ pub(crate) fn run(common: &Common, output: HistoryOutput) -> Result<Exit, Report
     } else if output.csv {
         print(&csv(&history))?;
     } else {
-        print(&words(&history))?;
+        print(&text(&history))?;
     }
     Ok(Exit::Done)
 }
 
 const NONE: &str = "-";
 
-fn words(history: &[PastSprint<'_>]) -> String {
+fn text(history: &[PastSprint<'_>]) -> String {
     let mut rows = vec![row([
         "ENDED",
         "EPOCH",
@@ -68,7 +68,7 @@ fn words(history: &[PastSprint<'_>]) -> String {
     table(&rows)
 }
 
-/// Why it came to nothing, and how its boot was hedged.
+/// The cause, and how the boot was hedged.
 fn remark(report: &SprintReport) -> String {
     let cause = report.cause.clone();
     let race = report.race.map(|race| match race.winner {
@@ -87,7 +87,7 @@ fn minutes(duration: Duration) -> String {
     format!("{}m", duration.num_minutes())
 }
 
-/// One line a sprint, one column a fact; times in seconds, money in dollars, empty when not known.
+/// One line per sprint; times in seconds, money in dollars, empty if unknown.
 fn csv(history: &[PastSprint<'_>]) -> String {
     let mut header: Vec<String> = row([
         "ended",
@@ -164,7 +164,7 @@ fn cells(past: &PastSprint<'_>) -> Vec<String> {
     cells
 }
 
-/// Quoted where a comma, a quote or a line's end asks for it (RFC 4180).
+/// Quoted where RFC 4180 requires it.
 fn csv_line(cells: &[String]) -> String {
     let cells = cells.iter().map(|cell| {
         if cell.contains([',', '"', '\n', '\r']) {
@@ -181,13 +181,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_with_commas_or_quotes_stays_one_cell() {
+    fn csv_cells_are_quoted() {
         let cells = ["plain".to_owned(), "a, \"b\"\nc".to_owned()];
         assert_eq!(csv_line(&cells), "plain,\"a, \"\"b\"\"\nc\"");
     }
 
     #[test]
-    fn a_history_without_sprints_is_its_header() {
+    fn empty_history_is_header_only() {
         let header = csv(&[]);
         assert!(header.starts_with("ended,epoch,outcome,cause,node,weight,participant_weight,confirmation_ratio,cost_usd,usd_per_weight,"));
         assert!(

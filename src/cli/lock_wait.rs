@@ -1,5 +1,5 @@
-//! Waits for the state directory. `gc`, `check` or a cockpit hold it for a while, and hands-off that came
-//! at that moment must not stay down for it.
+//! Waits for the lock of the state directory. `gc`, `check` or a cockpit may hold it for a while, and `auto`
+//! must not fail to start because of that.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,20 +10,19 @@ use tokio::time::Instant;
 use super::{service, status_line};
 use crate::journal::JournalError;
 
-/// A takedown proves that what it destroyed is gone, which takes minutes.
+/// `gc` verifies that what it destroyed is gone, which takes minutes.
 const TIMEOUT: Duration = Duration::from_mins(5);
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
-/// What the service manager is asked for at each try: more than a try takes.
+/// Requested from the service manager at each try: longer than a try takes.
 const STARTUP_EXTENSION: Duration = Duration::from_secs(30);
 
-/// What opens once nobody else holds the state directory. Whoever holds it longer than anything takes
-/// that ends by itself is the error.
+/// Calls `open` until the state directory is unlocked; after the timeout its error is returned.
 pub(super) async fn wait<T>(
     state_dir: &Path,
     mut open: impl FnMut() -> Result<T, Report>,
 ) -> Result<T, Report> {
     let doing = format!(
-        "waiting for another pocpit that works on {}",
+        "waiting for another pocpit that uses {}",
         state_dir.display()
     );
     let until = Instant::now() + TIMEOUT;
@@ -34,7 +33,7 @@ pub(super) async fn wait<T>(
             opened => return opened,
         }
         if !printed {
-            status_line(format_args!("{doing}: going on when it has ended"));
+            status_line(format_args!("{doing}: continuing when it has exited"));
             printed = true;
         }
         service::extend_startup(&doing, STARTUP_EXTENSION);
@@ -42,7 +41,7 @@ pub(super) async fn wait<T>(
     }
 }
 
-/// True when another process holds the state directory.
+/// Another process holds the state directory.
 pub(super) fn is_locked(error: &Report) -> bool {
     matches!(error.downcast_ref(), Some(JournalError::Locked { .. }))
 }
@@ -57,7 +56,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_opens_when_the_other_has_ended() {
+    async fn opens_when_the_lock_is_released() {
         let mut tries = 0;
         let opened = wait(Path::new("/state"), || {
             tries += 1;
@@ -71,7 +70,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_never_ends_is_told_after_minutes_and_anything_else_at_once() {
+    async fn lock_times_out_other_errors_return_immediately() {
         let began = Instant::now();
         let error = wait(Path::new("/state"), || Err::<(), _>(locked())).await;
         assert!(is_locked(&error.unwrap_err()));

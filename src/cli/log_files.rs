@@ -1,19 +1,17 @@
-//! The log's files: the one that is written, and older ones that were full. All of them together
-//! are bounded, and a disk that takes no more is no reason to stop: what is lost is counted, and
-//! told in the log once it can be written again.
+//! Log files with rotation and a bounded total size. A full disk loses lines instead of failing; the
+//! number of lost lines is logged when writing works again.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// Bytes of a file.
+/// Rotation size in bytes.
 const FILE_BYTES: u64 = 16 << 20;
-/// Files that are kept, with the one that is written.
+/// Number of files, the current one included.
 const FILES: u32 = 8;
 
-/// A writer that never fails and whose files never grow beyond a bound, however many programs
-/// write them.
+/// A writer that never fails. Several processes may write the same files.
 pub(crate) struct LogFiles {
     directory: PathBuf,
     name: &'static str,
@@ -22,7 +20,7 @@ pub(crate) struct LogFiles {
 }
 
 impl LogFiles {
-    /// Files called `NAME.log`, `NAME.1.log` and so on. Nothing is opened before the first line.
+    /// Files are named `NAME.log`, `NAME.1.log` and so on; none is opened before the first line.
     pub(crate) fn new(directory: &Path, name: &'static str) -> LogFiles {
         LogFiles {
             directory: directory.to_owned(),
@@ -40,7 +38,7 @@ impl LogFiles {
         }
     }
 
-    /// Opened for every line: another program may write, rotate or remove the files too.
+    /// Opened for every line: another process may write, rotate or remove the files.
     fn append(&mut self, line: &[u8]) -> io::Result<()> {
         let longest = usize::try_from(self.file_bytes).unwrap_or(usize::MAX);
         let line = &line[..line.len().min(longest)];
@@ -74,7 +72,7 @@ impl LogFiles {
 }
 
 impl Write for LogFiles {
-    /// Takes a line. It never fails: whoever logs has something better to do.
+    /// Writes a line; an error is only counted.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.append(line).is_err() {
             self.lost += 1;
@@ -106,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_stays_within_its_bound_and_the_newest_lines_are_there() {
+    fn flood_keeps_bound_and_newest_lines() {
         let directory = tempfile::tempdir().unwrap();
         // Two programs write the same files.
         let mut writers = [logs(directory.path()), logs(directory.path())];
@@ -122,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_longer_than_a_file_is_cut_and_does_not_stop_the_next() {
+    fn oversized_line_is_truncated() {
         let directory = tempfile::tempdir().unwrap();
         let mut writer = logs(directory.path());
         writer.write_all(&[b'x'; 3_000]).unwrap();
@@ -133,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_loses_lines_says_so_later_and_nothing_else() {
+    fn full_disk_counts_lost_lines() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("it.log");
         std::os::unix::fs::symlink("/dev/full", &path).unwrap();
@@ -150,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_is_gone_is_no_reason_to_fail() {
+    fn missing_directory_does_not_fail() {
         let mut writer = logs(Path::new("/nonexistent"));
         writer.write_all(b"lost\n").unwrap();
         assert_eq!(writer.lost, 1);

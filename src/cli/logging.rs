@@ -1,5 +1,5 @@
-//! The program's own log: always to files of bounded size, and to the cockpit's pane or to standard
-//! error. `POCPIT_LOG` sets what is logged, for example `debug` or `pocpit::vast=trace`.
+//! Logging: always to files of bounded size, and to the cockpit's log pane or standard error. `POCPIT_LOG`
+//! is the filter, for example `debug` or `pocpit::vast=trace`.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -14,22 +14,21 @@ use super::arguments::LogFormat;
 use super::log_files::LogFiles;
 use super::status_line;
 
-/// Lines that wait for a slow disk; more are dropped.
+/// Lines buffered for a slow disk; more are dropped.
 const WAITING_LINES: usize = 16_384;
-/// Lines of our own that the cockpit keeps.
+/// Lines kept in the log pane.
 const PANE_LINES: usize = 10_000;
 
-/// Where the operator reads the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// The cockpit's pane.
+    /// The log pane.
     Cockpit,
     /// Standard error.
     Terminal,
 }
 
-/// Starts logging. The guard writes the last lines when it is dropped. A log that cannot be written
-/// is told and is no reason not to start: there may be a rental to take down.
+/// Starts logging. The guard flushes when it is dropped. A log directory that cannot be written is only a
+/// warning: there may be a rental to release.
 pub(crate) fn start(
     audience: Audience,
     format: LogFormat,
@@ -37,7 +36,7 @@ pub(crate) fn start(
 ) -> Result<WorkerGuard, Report> {
     if let Err(error) = crate::journal::make_private_dir(log_dir) {
         status_line(format_args!(
-            "warning: nothing is logged to files: the directory {} cannot be made: {error}",
+            "warning: no log files: cannot create {}: {error}",
             log_dir.display()
         ));
     }
@@ -61,7 +60,7 @@ pub(crate) fn start(
         }
         Audience::Cockpit => {
             tui_logger::init_logger(tui_logger::LevelFilter::Trace)
-                .map_err(|error| eyre!("the cockpit's log pane does not start: {error}"))?;
+                .map_err(|error| eyre!("cannot start the log pane: {error}"))?;
             tui_logger::set_default_level(tui_logger::LevelFilter::Trace);
             tui_logger::set_buffer_depth(PANE_LINES);
             registry
@@ -73,15 +72,15 @@ pub(crate) fn start(
     Ok(guard)
 }
 
-/// How standard error speaks, once there is a log on it.
+/// Format of standard error, once the log is written there.
 static STDERR_FORMAT: OnceLock<LogFormat> = OnceLock::new();
 
-/// How what is said beside the log is written, so that one reader can read both.
+/// Format of status lines, so that one parser reads them and the log.
 pub(crate) fn stderr_format() -> LogFormat {
     STDERR_FORMAT.get().copied().unwrap_or(LogFormat::Text)
 }
 
-/// A sentence as a line of the log.
+/// A status line in the format of the JSON log.
 pub(crate) fn json_line(sentence: std::fmt::Arguments<'_>) -> serde_json::Value {
     serde_json::json!({
         "timestamp": chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
@@ -91,7 +90,7 @@ pub(crate) fn json_line(sentence: std::fmt::Arguments<'_>) -> serde_json::Value 
     })
 }
 
-/// A panic goes to the log, and to standard error unless the cockpit draws there.
+/// Panics go to the log, and to standard error unless the cockpit draws there.
 fn log_panics() {
     let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
@@ -102,14 +101,14 @@ fn log_panics() {
     }));
 }
 
-/// Warnings of short commands, on standard error only.
+/// For short commands: warnings only, on standard error.
 pub(crate) fn start_quiet() {
     let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new("warn"));
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .without_time()
         .with_target(false);
-    // A second start in one process (tests) keeps the first.
+    // Fails on a second start in one process, as tests do.
     let _ = tracing_subscriber::registry()
         .with(layer.with_filter(filter))
         .try_init();
@@ -119,8 +118,9 @@ const VARIABLE: &str = "POCPIT_LOG";
 
 fn filter() -> Result<EnvFilter, Report> {
     match std::env::var(VARIABLE) {
-        Ok(text) => EnvFilter::try_new(&text)
-            .wrap_err_with(|| format!("{VARIABLE}={text:?} cannot be understood")),
+        Ok(text) => {
+            EnvFilter::try_new(&text).wrap_err_with(|| format!("invalid {VARIABLE}={text:?}"))
+        }
         Err(_) => Ok(EnvFilter::new("warn,pocpit=info")),
     }
 }
@@ -133,7 +133,7 @@ where
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        // A closed standard error must not become a flood of complaints about itself.
+        // A closed standard error must not flood the log with errors about itself.
         .log_internal_errors(false);
     let layer = match format {
         LogFormat::Text => layer.with_target(false).boxed(),

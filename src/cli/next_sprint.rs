@@ -1,4 +1,4 @@
-//! The next sprint as far as the chain tells: what `plan` explains and offers are judged by.
+//! The next sprint from the state of the chain: `plan` explains it, and offers are judged by it.
 
 use crate::chain::client::ChainClient;
 use crate::chain::clock::{BlockClock, STRETCH, STRETCHES};
@@ -16,7 +16,7 @@ use crate::ports::{Chain, Look};
 pub(super) struct NextSprint {
     pub now: Time,
     pub view: EpochView,
-    /// Why the engine would not go by the view yet.
+    /// Why the engine would not rely on the view yet.
     pub doubt: Option<String>,
     pub sources: Vec<SourceStatus>,
     pub clock: BlockClock,
@@ -24,7 +24,7 @@ pub(super) struct NextSprint {
 }
 
 impl NextSprint {
-    /// Asks every source of the chain; without any answer there is none, and the error says why.
+    /// Queries every chain source. The error says why none answered.
     pub async fn read(chain: &ChainClient, now: Time) -> Result<NextSprint, String> {
         let reports = chain.look(Look::Every);
         let (reports, governance) = tokio::join!(reports, chain.governance());
@@ -88,7 +88,7 @@ impl NextSprint {
     }
 }
 
-/// The pace by two headers; without an RPC it stays unmeasured.
+/// Block time from headers; unmeasured without an RPC.
 async fn block_clock(chain: &ChainClient, now: Time, view: &EpochView) -> BlockClock {
     let mut clock = BlockClock::new();
     clock.observe_height(now, view.height);

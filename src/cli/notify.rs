@@ -1,4 +1,4 @@
-//! `pocpit notify …`: tells the operator by hand, to see whether that works, or for a service manager.
+//! `pocpit notify`: sends a notice by hand, as a test or for a service manager.
 
 mod send;
 
@@ -115,17 +115,15 @@ fn test_of(cockpit: &CockpitId) -> Notice {
     Notice {
         level: NoticeLevel::Notice,
         title: "a test of pocpit".into(),
-        body: format!(
-            "If you read this, cockpit {cockpit} can tell you when something is wrong. There is nothing to do."
-        ),
+        body: format!("If you can read this, cockpit {cockpit} can reach you. Nothing to do."),
         at: chrono::Utc::now(),
     }
 }
 
-/// What a service failed of may well be this.
+/// A service may have failed because of this.
 fn with_trouble(body: &str, trouble: &LoadError) -> String {
     let text = format!(
-        "{body}\nThe configuration does not load, and pocpit does not start until it does: {trouble}"
+        "{body}\nThe configuration does not load; pocpit cannot start until it is fixed: {trouble}"
     );
     text.trim_start().to_owned()
 }
@@ -151,10 +149,11 @@ async fn tell(
 }
 
 fn nobody(only: Option<Channel>) -> Exit {
-    let what = only.map_or("nobody is told", Channel::name);
-    status_line(format_args!(
-        "pocpit: {what} is not configured: see [notify] in the configuration, `pocpit config init` writes an example"
-    ));
+    let what = match only {
+        None => "no notification channel is configured".to_owned(),
+        Some(channel) => format!("{} is not configured", channel.name()),
+    };
+    status_line(format_args!("pocpit: {what} ([notify] in config.toml)"));
     Exit::Usage
 }
 

@@ -22,10 +22,10 @@ use crate::journal::Ledger;
 use crate::ports::Market;
 use crate::vast::{RankedOffers, RentalHistory, SessionNeeds, rank};
 
-/// Beyond the start of the `PoC`, where no chain tells how long a rental is kept.
+/// Rental time after the start of the `PoC`, if the chain cannot be read.
 const TYPICAL_POC: Duration = Duration::minutes(20);
 
-/// What an offer must do, and what that follows from.
+/// What an offer must provide, and why.
 struct Criteria {
     needs: SessionNeeds,
     by: JudgedBy,
@@ -172,7 +172,7 @@ pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report>
     print(&format!("{}\n{}", judged_by.headline(now), rows(&ranked)))?;
     if !ranked.rejected.is_empty() {
         super::status_line(format_args!(
-            "{} more offers are out: `pocpit offers --json` says why",
+            "{} more offers are not usable: `pocpit offers --json` has the reasons",
             ranked.rejected.len()
         ));
     }
@@ -203,12 +203,12 @@ fn criteria(
 ) -> Criteria {
     let next = outlook.and_then(|outlook| {
         next_poc(config, &outlook, ledger)
-            .ok_or_else(|| "the chain does not tell when the next PoC is".to_owned())
+            .ok_or_else(|| "the start of the next PoC is unknown".to_owned())
     });
     next.unwrap_or_else(|why| without_a_chain(now, config, why))
 }
 
-/// As the engine ranks for a start at the planned time.
+/// As the engine would rank at the planned time.
 fn next_poc(config: &Config, outlook: &NextSprint, ledger: &Ledger) -> Option<Criteria> {
     let now = outlook.now;
     let (sprint, search) = outlook.sprint(config, ledger, Aim::Proof);
@@ -363,11 +363,11 @@ fn rows(ranked: &RankedOffers) -> String {
     table(&rows)
 }
 
-/// What earlier rentals taught. Offers are worth a look without it.
+/// Boots and avoided machines so far. Offers can be ranked without it.
 fn ledger_of(config: &Config) -> Ledger {
     crate::journal::read_only(&config.paths.state_dir).unwrap_or_else(|error| {
         super::status_line(format_args!(
-            "offers are ranked without what earlier rentals taught: {error}"
+            "warning: offers are ranked without the history of our rentals: {error}"
         ));
         Ledger::default()
     })

@@ -1,5 +1,5 @@
-//! A sprint that begins now because the operator says so: what `rehearse` and `serve` have in common.
-//! It is said before what it will be and cost, and asked before it costs anything.
+//! A sprint that starts now on the operator's request: shared by `rehearse` and `serve`. It shows plan and
+//! cost, and asks before it costs anything.
 
 use std::fmt::Write as _;
 
@@ -17,23 +17,20 @@ use crate::engine::{self, WorldKind};
 use crate::flow::{Effect, Sprint};
 use crate::journal;
 
-/// Whether the operator is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Consent {
-    /// At the terminal.
+    /// Ask at the terminal.
     Asked,
-    /// It was given with the command.
+    /// Given by `--yes`.
     Given,
 }
 
 impl Consent {
-    /// What a `--yes` flag says.
     pub(super) fn from_flag(yes: bool) -> Consent {
         if yes { Consent::Given } else { Consent::Asked }
     }
 }
 
-/// What is to be done at once.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OnDemandRun {
     pub aim: Aim,
@@ -51,16 +48,16 @@ pub(super) async fn run(request: OnDemandRun, common: &Common) -> Result<Exit, R
     let ledger = journal::read_only(&config.paths.state_dir)?;
     let saved = engine::saved_sprint(&ledger)?;
     match saved.filter(|sprint| sprint.step() != Step::Waiting) {
-        // It is paid for already, and was agreed to.
+        // Already approved and paid for.
         Some(sprint) if serves(sprint.plan().aim) && serves(request.aim) => {
             status_line(format_args!(
-                "going on with what was begun, as it was begun"
+                "resuming the active sprint with its own settings"
             ));
             return start(&config, request).await;
         }
         Some(_) => {
             return Ok(refused(
-                "a sprint is under way: try again when it is over, or end it with `pocpit release`",
+                "a sprint is active: retry when it has finished, or end it with `pocpit release`",
             ));
         }
         None => {}
@@ -106,19 +103,19 @@ fn refused(why: &str) -> Exit {
     Exit::Refused
 }
 
-/// How it would be now.
+/// What a sprint would be now.
 struct Outlook {
     now: Time,
     best: RankedOffer,
     usable: usize,
     sprint: Sprint,
     aim: Aim,
-    /// As planned, and at the very longest.
+    /// Planned and longest duration.
     length: (Duration, Duration),
     may_stop: Vec<String>,
 }
 
-/// Why there can be none, otherwise.
+/// The error says why there can be none.
 fn outlook(config: &Config, inputs: &PlanInputs, aim: Aim) -> Result<Outlook, String> {
     let (sprint, search) = inputs.outlook.sprint(config, &inputs.ledger, aim);
     let ranked = report::ranked(config, inputs, search.as_ref());
@@ -133,7 +130,7 @@ fn outlook(config: &Config, inputs: &PlanInputs, aim: Aim) -> Result<Outlook, St
         session, longest, ..
     }) = search
     else {
-        return Err(": the chain does not say when its next PoC is".into());
+        return Err(": the start of the next PoC is unknown".into());
     };
     let mut usable = ranked.map(|ranked| ranked.usable).unwrap_or_default();
     if usable.is_empty() {
@@ -175,9 +172,9 @@ fn summary(config: &Config, outlook: &Outlook) -> String {
     )];
     rows.extend(purpose(config, outlook));
     rows.push((
-        "gives back",
+        "releases",
         format!(
-            "about {}; whatever happens by {}",
+            "about {}; at the latest {}",
             clock(now + session),
             clock(now + longest)
         ),
@@ -200,7 +197,6 @@ fn summary(config: &Config, outlook: &Outlook) -> String {
     text
 }
 
-/// What it is for.
 fn purpose(config: &Config, outlook: &Outlook) -> Vec<(&'static str, String)> {
     if let Some(time) = outlook.aim.serves_for() {
         let (vllm, model) = (&config.vllm, &config.mlnode.model.id);

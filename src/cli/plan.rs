@@ -1,4 +1,4 @@
-//! `pocpit plan`: what the next sprint will do, in words and as JSON. It only reads.
+//! `pocpit plan`: what the next sprint will do, as text and as JSON. It only reads.
 
 pub(super) mod report;
 mod text;
@@ -18,11 +18,10 @@ use crate::journal::{self, Ledger};
 use crate::network_node::NetworkNodeClient;
 use crate::ports::Market;
 
-/// Everything that was read for a plan. What could not be read is an error in its place: a plan
-/// says so instead of failing.
+/// Everything a plan is based on. What could not be read is an error in its place, and the plan reports
+/// it instead of failing.
 pub(super) struct PlanInputs {
     pub outlook: NextSprint,
-    /// As the engine judges before it rents.
     preflight: Preflight,
     offers: Result<Vec<Offer>, CallError>,
     account: Result<Account, CallError>,
@@ -66,7 +65,7 @@ pub(super) async fn read_inputs(config: &Config, workload: Workload) -> Result<P
     let offers = market.search(&config.vast.query, now).await;
     let account = market.account().await;
     let outlook =
-        outlook.map_err(|why| eyre!("the chain cannot be read, so there is no plan: {why}"))?;
+        outlook.map_err(|why| eyre!("no plan, because the chain cannot be read: {why}"))?;
     Ok(PlanInputs {
         outlook,
         preflight,

@@ -1,4 +1,4 @@
-//! What `release` and `gc` have in common: asking, and destroying until it is proven.
+//! Shared by `release` and `gc`: prompts, and destroying until verified.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
@@ -11,25 +11,24 @@ use crate::domain::{InstanceId, Time};
 use crate::engine;
 use crate::ports::{Clock, Market};
 
-/// Rounds of destroying and looking again.
+/// Rounds of destroy and verify.
 const MAX_ROUNDS: u32 = 10;
 const ROUND_INTERVAL: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Asks for a `y`.
+/// Asks for confirmation.
 pub(crate) fn confirm(question: &str) -> Result<bool, Report> {
     if !is_interactive() {
-        return Err(eyre!("nobody can be asked here: add --yes"));
+        return Err(eyre!("not a terminal, so nobody can confirm: add --yes"));
     }
     let answer = prompt(&format!("{question} [y/N]"))?;
     Ok(matches!(answer.as_str(), "y" | "Y" | "yes"))
 }
 
-/// Somebody can be asked.
 pub(crate) fn is_interactive() -> bool {
     std::io::stdin().is_terminal()
 }
 
-/// Asks, and reads a line.
+/// Prints a question and reads a line.
 pub(crate) fn prompt(question: &str) -> std::io::Result<String> {
     status_line(format_args!("{question}"));
     let mut answer = String::new();
@@ -37,7 +36,7 @@ pub(crate) fn prompt(question: &str) -> std::io::Result<String> {
     Ok(answer.trim().to_owned())
 }
 
-/// Destroys until each is proven gone (law 4). Those that are, and since when they are nowhere.
+/// Destroys until each rental is verified gone (law 4); returns those that are, with the time since when.
 pub(crate) async fn destroy_all(
     market: &impl Market,
     clock: &dyn Clock,
@@ -59,11 +58,11 @@ pub(crate) async fn destroy_all(
         for id in &left {
             if let Err(error) = market.destroy(*id).await {
                 status_line(format_args!(
-                    "warning: rental {id} is not destroyed yet: {error}"
+                    "warning: rental {id} not destroyed yet: {error}"
                 ));
             }
         }
-        // All at once: each proof takes half a minute.
+        // Concurrently: each proof takes half a minute.
         let proofs = left.iter().map(async |id| {
             let absence = engine::prove_absence(market, clock, *id).await?;
             Some((*id, absence.since))

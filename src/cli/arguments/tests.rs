@@ -1,4 +1,4 @@
-//! The help of every command shows how it is used, and that works.
+//! Every command has examples in its help, and they parse.
 
 use clap::{ArgMatches, CommandFactory as _, Parser as _};
 
@@ -43,7 +43,7 @@ fn path(matches: &ArgMatches) -> Vec<String> {
 }
 
 #[test]
-fn every_command_has_examples_in_its_help_and_each_of_them_can_be_typed() {
+fn help_examples_of_every_command_parse() {
     let mut all = Vec::new();
     leaves(&Arguments::command(), &[], &mut all);
     assert!(all.len() > 20, "{}", all.len());
@@ -72,7 +72,7 @@ fn every_command_has_examples_in_its_help_and_each_of_them_can_be_typed() {
 }
 
 #[test]
-fn an_example_is_read_as_a_shell_reads_it() {
+fn examples_are_split_like_a_shell() {
     assert_eq!(
         words("pocpit notify send 'no power' now > report.json"),
         ["pocpit", "notify", "send", "no power", "now"]

@@ -1,4 +1,4 @@
-//! The plan in words.
+//! The plan as text.
 
 use std::fmt::Write as _;
 
@@ -19,7 +19,7 @@ pub(super) fn of(plan: &PlanReport) -> String {
     line(format!(
         "  rents        {}",
         plan.rent_at.map_or_else(
-            || "when the chain is known".to_owned(),
+            || "unknown, until the chain can be read".to_owned(),
             |at| due(at, plan.at)
         )
     ));
@@ -30,7 +30,7 @@ pub(super) fn of(plan: &PlanReport) -> String {
         "               {before} min before it: the lead is {because}; the margin {margin} min"
     ));
     line(format!("  register by  {}", moment(&plan.register_by)));
-    line(format!("  gives back   {}", moment(&plan.release)));
+    line(format!("  releases     {}", moment(&plan.release)));
     if plan.chain.block_seconds.is_none() {
         line(
             "  Block time is not measured (chain.rpc): times are a guess of 5.6 s a block."
@@ -53,7 +53,7 @@ pub(super) fn of(plan: &PlanReport) -> String {
     }
     line(String::new());
     if plan.could_stop.is_empty() {
-        line("Nothing is known that could stop it.".to_owned());
+        line("No blockers found.".to_owned());
     } else {
         line("What could stop it:".to_owned());
     }
@@ -94,16 +94,16 @@ fn risk(plan: &PlanReport) -> Vec<String> {
     let confirmation = &plan.confirmation;
     let by = match confirmation.known_by {
         KnownBy::Chain => "by the chain's parameters",
-        KnownBy::Documentation => "by the documentation: chain.rest would tell",
+        KnownBy::Documentation => "by the documentation: set chain.rest to read them",
     };
     let mut words = vec![format!(
-        "Confirmation PoC: {} in an epoch on average, {by}. Whoever then shows {:.0} % of its weight or less loses the epoch's reward.",
+        "Confirmation PoC: {} in an epoch on average, {by}. A node that shows {:.0} % of its weight or less loses the epoch's reward.",
         confirmation.expected_per_epoch,
         100.0 * confirmation.alpha_threshold
     )];
     if let Some(policy) = plan.policies.iter().find(|policy| policy.in_force) {
         words.push(format!(
-            "With poc.release = \"{}\" the rental is gone in one with a chance of {:.0} %: the epoch's reward is lost then, if the rental is most of your weight.",
+            "{1:.0}% risk with poc.release = \"{0}\": a confirmation PoC after release loses this epoch's reward, if the rental is most of your weight.",
             policy.policy,
             100.0 * policy.chance_of_losing_reward
         ));
@@ -118,7 +118,7 @@ fn policies(policies: &[Policy]) -> String {
         "COST",
         "AT WORST",
         "LOSES REWARD",
-        "PAYS FROM",
+        "WORTH IT ABOVE",
         "NOTES",
     ])];
     for policy in policies {
@@ -143,7 +143,7 @@ fn notes(policy: &Policy) -> String {
         notes.push("in force".to_owned());
     }
     if !policy.fits_budget {
-        notes.push("its worst case does not fit the budget".to_owned());
+        notes.push("its worst case exceeds the budget".to_owned());
     }
     if let Some(hours) = policy.needs_execution_timeout_hours {
         notes.push(format!("needs poc.execution_timeout = \"{hours:.0}h\""));

@@ -58,7 +58,7 @@ fn without_a_name_release_asks_whose_rentals_are_meant() {
     std::fs::write(&file, text).unwrap();
     let mut terminal = Terminal::start(200, 50, &["--config", file.to_str().unwrap(), "release"]);
     // when a cockpit is named and the question agreed to,
-    terminal.until("Take down those of which cockpits? (demo, other;");
+    terminal.until("Destroy the rentals of which cockpits? (demo, other;");
     terminal.press("demo\r");
     terminal.until("destroy and unregister all of this?");
     terminal.press("y\r");

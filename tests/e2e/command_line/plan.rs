@@ -42,8 +42,8 @@ fn the_plan_says_when_it_rents_what_it_costs_and_what_a_confirmation_would_cost(
         "PoC of epoch 359",
         "rents",
         "at worst $",
-        "Nothing is known that could stop it.",
-        "chance of 63 %: the epoch's reward is lost",
+        "No blockers found.",
+        "63% risk with poc.release",
         "after_confirmation",
     ] {
         assert!(words.stdout.contains(said), "{said}: {}", words.stdout);

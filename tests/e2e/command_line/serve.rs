@@ -155,7 +155,7 @@ fn one_that_was_left_alone_goes_on_by_the_same_command_and_nothing_is_rented_twi
     // when it is asked for again, then the same rental serves on to its end.
     let served = ran(&mut serve());
     assert!(
-        served.stderr.contains("going on with what was begun"),
+        served.stderr.contains("resuming the active sprint"),
         "{}",
         served.stderr
     );

@@ -177,7 +177,7 @@ impl Cell {
         }
         let panicked = match self.end {
             End::EnginePanic => Some("the engine broke"),
-            End::CockpitPanic => Some("the cockpit broke"),
+            End::CockpitPanic => Some("the cockpit crashed"),
             _ => None,
         };
         if let Some(words) = panicked {

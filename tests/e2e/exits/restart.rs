@@ -18,7 +18,7 @@ fn hands_off_waits_for_who_holds_the_state_directory_and_goes_on_with_its_sprint
     let held = Journal::open(&stage.path("state")).unwrap();
     // when it starts again, then it waits,
     let mut process = Process::start(Front::Headless, &stage, "");
-    process.until_said("waiting for another pocpit that works on");
+    process.until_said("waiting for another pocpit that uses");
     std::thread::sleep(std::time::Duration::from_secs(2));
     assert!(!process.has_ended());
     // and goes on when the other one ends.
