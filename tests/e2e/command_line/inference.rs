@@ -212,7 +212,7 @@ fn an_upstream_with_tls_is_reached_through_the_proxy_of_the_environment_if_it_is
     drop(proxy);
     // Given that it is not trusted, then it is not asked.
     let _proxy = scene.serve(&[upstream, through]);
-    let answer = until(&mut scene.ask(), "cannot be reached");
+    let answer = until(&mut scene.ask(), "cannot reach the upstream");
     assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
     assert!(told().starts_with("CONNECT"));
 }

@@ -246,16 +246,16 @@ fn nobody() -> String {
 fn what_a_webhook_answers_comes_with_what_to_do_about_it() {
     let trial = Trial::new();
     let fails = |address, why, remedy| trial.webhook_fails(address, why, remedy);
-    fails(nobody(), "could not be reached", "something listens there");
-    fails(trial.at("/silent"), "no usable answer", "is a web server");
+    fails(nobody(), "could not be reached", "the service is running");
+    fails(trial.at("/silent"), "no usable answer", "a working web server");
     fails(
         trial.at("/slow"),
         "no usable answer",
-        "look whether it arrived",
+        "check whether it arrived",
     );
     fails(trial.at("/401"), "401", "notify.webhook_token");
     fails(trial.at("/403"), "403", "notify.webhook_token");
-    fails(trial.at("/404"), "404", "the path of notify.webhook");
+    fails(trial.at("/404"), "404", "the path in notify.webhook");
     fails(trial.at("/429"), "429", "wait a few minutes");
     fails(trial.at("/503"), "503", "the service behind notify.webhook");
 }
@@ -271,15 +271,15 @@ fn what_any_other_channel_answers_comes_with_what_to_do_about_it() {
     telegram(trial.at("/429"), "429", "wait a few minutes");
     let one = |name, value: String, why, remedy| trial.fails(&[(name, value)], why, remedy);
     let discord = "POCPIT_NOTIFY_DISCORD_WEBHOOK";
-    one(discord, trial.at("/404"), "404", "the webhook is deleted");
+    one(discord, trial.at("/404"), "404", "create a webhook");
     one(discord, trial.at("/429"), "429", "wait a few minutes");
     let ntfy = "POCPIT_NOTIFY_NTFY";
     one(ntfy, trial.at("/403/topic"), "403", "notify.ntfy_token");
     one(ntfy, nobody() + "/topic", "reached", "notify.ntfy");
     let command = "POCPIT_NOTIFY_COMMAND";
-    let by_hand = "run the words of notify.command by hand";
-    one(command, "false".to_owned(), "ended with", by_hand);
-    one(command, "/nonexistent".to_owned(), "cannot be run", by_hand);
+    let by_hand = "run notify.command by hand";
+    one(command, "false".to_owned(), "exited with", by_hand);
+    one(command, "/nonexistent".to_owned(), "cannot run", by_hand);
 }
 
 #[test]

@@ -108,35 +108,40 @@ async fn proxy(upstream: &str, place: &Path) -> String {
     base
 }
 
-/// Python with the client, made once; why there is none, otherwise.
+const REQUIREMENTS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/e2e/openai/requirements.txt"
+);
+
+/// A Python environment with exactly the pinned requirements, made once. The error says why there is
+/// none.
 fn python() -> Result<PathBuf, String> {
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("openai");
-    let python = place.join("bin/python");
-    let ran = |command: &mut Command| -> Result<(), String> {
-        let output = command.output().map_err(|error| error.to_string())?;
-        let said = || String::from_utf8_lossy(&output.stderr).into_owned();
-        output.status.success().then_some(()).ok_or_else(said)
-    };
-    let imports = |python: &Path| ran(Command::new(python).args(["-c", "import openai"]));
-    if imports(&python).is_ok() {
+    let (python, installed) = (place.join("bin/python"), place.join("requirements.txt"));
+    let requirements = std::fs::read(REQUIREMENTS).map_err(|error| error.to_string())?;
+    if std::fs::read(&installed).is_ok_and(|installed| installed == requirements) {
         return Ok(python);
     }
-    ran(Command::new("python3").args(["-m", "venv"]).arg(&place))?;
-    let pip = [
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--disable-pip-version-check",
-        "openai",
-    ];
-    ran(Command::new(&python).args(pip))?;
-    imports(&python)?;
+    let run = |command: &mut Command| -> Result<(), String> {
+        let output = command.output().map_err(|error| error.to_string())?;
+        let stderr = || String::from_utf8_lossy(&output.stderr).into_owned();
+        output.status.success().then_some(()).ok_or_else(stderr)
+    };
+    // `--clear`: nothing of an environment with other versions stays.
+    run(Command::new("python3")
+        .args(["-m", "venv", "--clear"])
+        .arg(&place))?;
+    // `--no-deps`: nothing is installed that is not pinned; `pip check` fails if something is missing.
+    let pip = ["-m", "pip", "-q", "--disable-pip-version-check"];
+    let install = ["install", "--no-deps", "-r", REQUIREMENTS];
+    run(Command::new(&python).args(pip).args(install))?;
+    run(Command::new(&python).args(pip).arg("check"))?;
+    std::fs::write(installed, requirements).map_err(|error| error.to_string())?;
     Ok(python)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_openai_client_completes_streams_and_raises_through_the_proxy() {
+async fn openai_client_works_through_the_proxy() {
     let python = match tokio::task::spawn_blocking(python).await.unwrap() {
         Ok(python) => python,
         Err(why) => {
@@ -174,8 +179,8 @@ async fn the_openai_client_completes_streams_and_raises_through_the_proxy() {
         command.output().unwrap()
     };
     let output = tokio::task::spawn_blocking(run).await.unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
     assert_eq!(
         String::from_utf8_lossy(&output.stdout).trim(),
         "all of it works"
