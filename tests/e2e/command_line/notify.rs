@@ -247,7 +247,11 @@ fn what_a_webhook_answers_comes_with_what_to_do_about_it() {
     let trial = Trial::new();
     let fails = |address, why, remedy| trial.webhook_fails(address, why, remedy);
     fails(nobody(), "could not be reached", "the service is running");
-    fails(trial.at("/silent"), "no usable answer", "a working web server");
+    fails(
+        trial.at("/silent"),
+        "no usable answer",
+        "a working web server",
+    );
     fails(
         trial.at("/slow"),
         "no usable answer",
