@@ -261,25 +261,22 @@ pub enum SyncState {
     CatchingUp,
 }
 
-/// What one source told.
+/// The chain's head, as one source reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportedHead {
-    /// Its height.
     pub height: Height,
-    /// The block's own time; only an RPC tells.
+    /// The block's own time; only from an RPC.
     pub block_time: Option<Time>,
     /// Whether it has every block.
     pub sync: SyncState,
-    /// The epoch; only a public API tells.
+    /// The epoch; only from a public API.
     pub view: Option<EpochView>,
 }
 
-/// One source, asked once.
+/// Result of polling one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceReport {
-    /// Which.
     pub source: ChainSource,
-    /// What it told, or why it did not.
     pub head: Result<ReportedHead, CallError>,
 }
 

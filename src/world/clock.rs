@@ -1,4 +1,4 @@
-//! The world's clock: real time, faster.
+//! The world's clock: accelerated real time.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -11,11 +11,10 @@ pub struct WorldClock {
     pub speed: f64,
     /// World time at `real_start`.
     pub world_start: Time,
-    /// When the world was started.
+    /// Real time of the start.
     pub real_start: DateTime<Utc>,
 }
 
-/// A length of time from seconds.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "world times are years at most"
@@ -24,7 +23,6 @@ pub(super) fn seconds(seconds: f64) -> TimeDelta {
     TimeDelta::milliseconds((seconds * 1000.0).round() as i64)
 }
 
-/// Seconds of a length of time.
 #[expect(
     clippy::cast_precision_loss,
     reason = "milliseconds of years fit into 52 bits"
@@ -34,7 +32,6 @@ pub(super) fn as_seconds(delta: TimeDelta) -> f64 {
 }
 
 impl WorldClock {
-    /// World time now.
     pub fn now(&self) -> Time {
         self.world_start + seconds(as_seconds(Utc::now() - self.real_start) * self.speed)
     }

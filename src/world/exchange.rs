@@ -1,11 +1,11 @@
-//! What comes into the world and leaves it: requests, responses, and requests of the world's own.
+//! Requests to the world, its responses, and requests that it sends itself.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// A call, however it came.
+/// A request to one of the world's APIs.
 #[derive(Debug, Clone, Default)]
 pub struct ApiRequest {
     /// `GET`, `POST`, …
@@ -16,11 +16,10 @@ pub struct ApiRequest {
     pub query: BTreeMap<String, String>,
     /// JSON body, or null.
     pub body: Value,
-    /// The bearer token.
     pub bearer: Option<String>,
 }
 
-/// What the world answers.
+/// A response of the world.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApiResponse {
     /// HTTP status.
@@ -29,41 +28,31 @@ pub struct ApiResponse {
     pub body: String,
 }
 
-/// A call that the world makes; the shell performs it and reports back.
+/// A request that the world wants sent; the caller sends it and reports the result.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outgoing {
-    /// The Network Node asks a node how it is.
+    /// The Network Node polls a node.
     Poll {
-        /// The node.
         node: String,
         /// Base address of its API.
         api: String,
         /// Base address of its inference.
         inference: String,
     },
-    /// The Network Node starts something at a node; the answer does not matter.
-    Post {
-        /// Full address.
-        url: String,
-        /// JSON body.
-        body: Value,
-    },
-    /// A machine sends a batch to the callback through its own port.
+    /// The Network Node starts something on a node; the response is ignored.
+    Post { url: String, body: Value },
+    /// A machine sends a `PoC` batch to the callback.
     Batch {
-        /// The machine.
         instance: u64,
-        /// The callback's host; the machine itself leads to `api`.
+        /// Host of the callback; `api` is a port forward inside the machine.
         host: String,
-        /// Port inside it, or of that host.
         port: u16,
-        /// Request path.
         path: String,
-        /// JSON body.
         body: Value,
     },
 }
 
-/// What a poll of a node gave: its state and first model, or why it failed.
+/// Result of polling a node.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodePoll {
     /// `state` of `/api/v1/state`.
@@ -84,7 +73,7 @@ impl ApiResponse {
         ApiResponse::new(200, body)
     }
 
-    /// What is asked for all the time is written out without a tree of it in between.
+    /// Serializes directly, without a `Value`: for frequent requests.
     pub(super) fn written(body: &impl Serialize) -> ApiResponse {
         match serde_json::to_string(body) {
             Ok(body) => ApiResponse { status: 200, body },

@@ -5,7 +5,6 @@ use super::truth::{TrueRental, Truth};
 use crate::domain::Usd;
 
 impl World {
-    /// What really happened so far.
     pub fn truth(&self) -> Truth {
         let recent = self.instances.values().map(TrueRental::of);
         Truth {
@@ -30,17 +29,17 @@ impl World {
         live.map(TrueRental::of).collect()
     }
 
-    /// Ids that are registered at the Network Node.
+    /// Ids registered with the Network Node.
     pub fn registered(&self) -> Vec<String> {
         self.nodes.keys().cloned().collect()
     }
 
-    /// Weight of a node in an epoch, once it is formed.
+    /// Weight of a node in an epoch, once computed.
     pub fn weight(&self, epoch: u64, node: &str) -> Option<u64> {
         self.weights.get(&epoch)?.get(node).copied()
     }
 
-    /// Money spent on rentals whose label begins like this.
+    /// Money spent on rentals with this label prefix.
     pub fn spend_under(&self, label: &str) -> Usd {
         let past = self.past.iter().filter(|r| r.label.starts_with(label));
         let recent = self
@@ -53,6 +52,6 @@ impl World {
 
     /// Money spent so far.
     pub fn spend(&self) -> Usd {
-        Usd::from_dollars(self.past_cost + self.instances.values().map(|i| i.cost).sum::<f64>())
+        Usd::from_dollars(self.archived_cost + self.instances.values().map(|i| i.cost).sum::<f64>())
     }
 }

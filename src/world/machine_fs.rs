@@ -1,12 +1,12 @@
-//! A rented machine from the inside: files, keys and ports, as its SSH host shows them.
+//! Inside a rented machine: its files, keys and ports.
 
 use std::collections::BTreeMap;
 
 use super::state::World;
 
 const LOG: &str = "/var/log/pocpit/mlnode.log";
-/// What a front was started with.
-pub(super) const FRONT: &str = "/run/front";
+/// Arguments of the running gateway, as `LISTEN:TARGET` pairs.
+pub(super) const GATEWAY_CONFIG: &str = "/run/front";
 const API_PORT: u16 = 8080;
 const INFERENCE_PORT: u16 = 5000;
 
@@ -17,21 +17,20 @@ impl World {
         running.map(|i| i.id).collect()
     }
 
-    /// Its container runs.
     pub fn machine_is_up(&self, id: u64) -> bool {
         self.instances
             .get(&id)
             .is_some_and(|i| i.is_running(self.now))
     }
 
-    /// It takes this key, as `ssh-ed25519 AAAA…`; a new one takes time to get there.
+    /// Whether it accepts this key, as `ssh-ed25519 AAAA…`; new keys take time to propagate.
     pub fn authorizes(&self, id: u64, key: &str) -> bool {
         self.instances
             .get(&id)
             .is_some_and(|i| i.key_at <= self.now && i.keys.iter().any(|known| known == key))
     }
 
-    /// Part of a file; absent when there is none, or it ends before `offset`.
+    /// Part of a file; `None` if it does not exist or ends before `offset`.
     pub fn read_file(&self, id: u64, path: &str, offset: u64, max: usize) -> Option<Vec<u8>> {
         let instance = self.instances.get(&id)?;
         if path == LOG {
@@ -42,14 +41,13 @@ impl World {
         Some(rest.iter().copied().take(max).collect())
     }
 
-    /// Replaces a file.
     pub fn write_file(&mut self, id: u64, path: &str, bytes: &[u8]) {
         if let Some(instance) = self.instances.get_mut(&id) {
             instance.files.insert(path.into(), bytes.to_vec());
         }
     }
 
-    /// Something in it listens on this port.
+    /// Whether something inside listens on this port.
     pub fn listens(&self, id: u64, port: u16) -> bool {
         let Some(instance) = self.instances.get(&id) else {
             return false;
@@ -63,7 +61,7 @@ impl World {
         up && served
     }
 
-    /// Container ports that its order maps to the outside: `"-p 8080:8080": "1"` in the environment.
+    /// Container ports that the order maps: `"-p 8080:8080": "1"` in its environment.
     pub fn ports_to_map(&self, id: u64) -> Vec<u16> {
         let Some(instance) = self.instances.get(&id) else {
             return Vec::new();
@@ -75,25 +73,26 @@ impl World {
             .collect()
     }
 
-    /// Where its container ports are reached from outside.
+    /// Container ports and their ports outside.
     pub fn mapped_ports(&self, id: u64) -> BTreeMap<u16, u16> {
         let instance = self.instances.get(&id);
         instance.map(|i| i.mapped.clone()).unwrap_or_default()
     }
 
-    /// Where a container port is reached from outside.
     pub fn set_mapped_port(&mut self, id: u64, inside: u16, outside: u16) {
         if let Some(instance) = self.instances.get_mut(&id) {
             instance.mapped.insert(inside, outside);
         }
     }
 
-    /// The container port and path that a request to a mapped port comes to. Where a front was
-    /// started, it takes a version before the path away; elsewhere the `MLNode` sees it.
+    /// Container port and path for a request to a mapped port. A gateway strips a version prefix from
+    /// the path; without one the `MLNode` gets it unchanged.
     pub fn gateway_target(&self, id: u64, port: u16, path: &str) -> (u16, String) {
-        let front = self.read_file(id, FRONT, 0, 1_000).unwrap_or_default();
-        let front = String::from_utf8_lossy(&front).into_owned();
-        let target = front.split_whitespace().find_map(|pair| {
+        let config = self
+            .read_file(id, GATEWAY_CONFIG, 0, 1_000)
+            .unwrap_or_default();
+        let config = String::from_utf8_lossy(&config).into_owned();
+        let target = config.split_whitespace().find_map(|pair| {
             let (listen, target) = pair.split_once(':')?;
             (listen.parse() == Ok(port)).then(|| target.parse().ok())?
         });
@@ -112,7 +111,6 @@ impl World {
         }
     }
 
-    /// Where its SSH answers.
     pub fn set_ssh_port(&mut self, id: u64, port: u16) {
         if let Some(instance) = self.instances.get_mut(&id) {
             instance.ssh_port = Some(port);

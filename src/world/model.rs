@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::domain::Time;
 use serde_json::Value;
 
-/// Where the chain is relative to the latest `poc_start`.
+/// Phase since the latest `poc_start`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum PocPhase {
     Generate,
@@ -29,10 +29,10 @@ pub(super) struct SimInstance {
     pub order: Value,
     pub keys: Vec<String>,
     pub key_at: Time,
-    pub trouble: Option<HostFault>,
-    pub taken_back_at: Option<Time>,
+    pub fault: Option<HostFault>,
+    pub reclaim_at: Option<Time>,
     pub ssh_port: Option<u16>,
-    /// Container ports and where they are reached from outside.
+    /// Container ports and their ports outside.
     pub mapped: BTreeMap<u16, u16>,
     pub files: BTreeMap<String, Vec<u8>>,
     pub mlnode: SimMlNode,
@@ -43,7 +43,7 @@ impl SimInstance {
         self.destroyed_at.is_none() && now >= self.running_at
     }
 
-    /// Nothing about it changes any more but its cost.
+    /// Nothing but its cost changes any more.
     pub fn is_at_rest(&self, now: Time) -> bool {
         let idle = self.lease().is_none() && self.mlnode.started_at.is_none();
         self.destroyed_at.is_some() || (idle && self.is_running(now))
@@ -57,12 +57,12 @@ impl SimInstance {
         self.order["disk"].as_f64().unwrap_or(10.0)
     }
 
-    /// While it runs, in dollars.
+    /// In dollars, while it runs.
     pub fn gpu_per_hour(&self) -> f64 {
         self.offer["dph_base"].as_f64().unwrap_or(0.0)
     }
 
-    /// As long as it is there, in dollars.
+    /// In dollars, until it is destroyed.
     pub fn storage_per_hour(&self) -> f64 {
         self.offer["storage_cost"].as_f64().unwrap_or(0.0) * self.disk() / 720.0
     }
@@ -84,7 +84,7 @@ impl SimInstance {
     }
 }
 
-/// What is wrong with one rental.
+/// What goes wrong with one rental.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HostFault {
     EndlessPull,
@@ -103,15 +103,15 @@ pub(super) struct SimMlNode {
     pub model: String,
     pub download: f64,
     pub load: f64,
-    pub load_ends: ModelLoad,
+    pub load_outcome: ModelLoad,
     pub log: Vec<(Time, Vec<u8>)>,
     pub logs: bool,
     pub batch: Option<Batches>,
-    /// vLLM alone runs there, and no `MLNode`.
+    /// Set when vLLM runs without an `MLNode`.
     pub vllm: Option<VllmServer>,
 }
 
-/// Where batches go, and when the next one does.
+/// Destination and schedule of `PoC` batches.
 #[derive(Debug, Clone)]
 pub(super) struct Batches {
     pub node: Value,
@@ -121,13 +121,13 @@ pub(super) struct Batches {
     pub next: Time,
 }
 
-/// How the model's load goes.
+/// Outcome of loading the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ModelLoad {
     Works,
-    /// The download stops half way and says nothing more.
+    /// The download stops half-way.
     Stalls,
-    /// It ends with this line.
+    /// Fails with this line.
     Fails(String),
 }
 
@@ -139,24 +139,24 @@ pub(super) struct Node {
     pub admin_epoch: u64,
     pub current: String,
     pub failure: String,
-    pub seen: Time,
+    pub polled_at: Time,
     pub next_poll: Time,
     pub in_poc: u64,
 }
 
-/// A copy that a host uploads, or has uploaded.
+/// A log that a host is uploading or has uploaded.
 #[derive(Debug, Clone)]
 pub(super) struct LogCopy {
     pub number: u64,
-    pub there_at: Time,
+    pub available_at: Time,
     pub text: String,
 }
 
-/// A server, once it listens.
+/// vLLM's server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct VllmServer {
     pub port: u16,
     pub model: String,
-    /// What it calls it.
+    /// Name of the model in its API.
     pub name: String,
 }

@@ -1,4 +1,4 @@
-//! The operator's Network Node: its admin API and what dapi does by itself.
+//! The operator's Network Node: its admin API, and what it does on its own.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use super::model::{Node, PocPhase};
 use super::state::{MODEL, PROXY_NODE, World};
 
 impl World {
-    pub(super) fn first_nodes(&mut self) {
+    pub(super) fn register_initial_nodes(&mut self) {
         let epoch = self.epoch() - 1;
         for id in [PROXY_NODE, "colleague-1"] {
             let host = if id == PROXY_NODE {
@@ -34,7 +34,7 @@ impl World {
             admin_epoch: epoch,
             current: current.into(),
             failure: String::new(),
-            seen: self.now,
+            polled_at: self.now,
             next_poll: self.now,
             in_poc: 0,
         };
@@ -42,17 +42,17 @@ impl World {
     }
 
     /// Answers a call to the Network Node's admin API.
-    pub fn admin(&mut self, ask: &ApiRequest) -> ApiResponse {
-        let path = ask.path.trim_end_matches('/').to_owned();
+    pub fn admin(&mut self, request: &ApiRequest) -> ApiResponse {
+        let path = request.path.trim_end_matches('/').to_owned();
         let parts: Vec<&str> = path.trim_start_matches("/admin/v1/").split('/').collect();
-        match (ask.method.as_str(), parts.as_slice()) {
+        match (request.method.as_str(), parts.as_slice()) {
             ("GET", ["nodes"]) => ApiResponse::ok(&Value::from(
                 self.nodes
                     .values()
                     .map(|n| self.node_row(n))
                     .collect::<Vec<_>>(),
             )),
-            ("POST", ["nodes"]) | ("PUT", ["nodes", _]) => self.upsert(&ask.body),
+            ("POST", ["nodes"]) | ("PUT", ["nodes", _]) => self.upsert(&request.body),
             ("DELETE", ["nodes", id]) => {
                 ApiResponse::ok(&Value::Bool(self.nodes.remove(*id).is_some()))
             }
@@ -151,7 +151,7 @@ impl World {
         );
         json!({"node": node.config, "state": {"intended_status": intended, "current_status": if node.current == "FAILED" { "FAILED" } else { status },
             "poc_intended_status": poc, "poc_current_status": poc, "lock_count": 0, "failure_reason": node.failure,
-            "status_timestamp": node.seen.to_rfc3339(), "admin_state": {"enabled": node.enabled, "epoch": node.admin_epoch},
+            "status_timestamp": node.polled_at.to_rfc3339(), "admin_state": {"enabled": node.enabled, "epoch": node.admin_epoch},
             "ml_node_version": self.scenario.node_version.trim_start_matches('v'), "epoch_models": {}, "epoch_ml_nodes": weight, "preserved_models": {}}})
     }
 
@@ -197,13 +197,13 @@ impl World {
         }
     }
 
-    /// The shell tells what a poll gave.
+    /// Records the result of a poll.
     pub fn polled(&mut self, id: &str, result: Result<NodePoll, String>) {
         let now = self.now;
         let Some(node) = self.nodes.get_mut(id) else {
             return;
         };
-        node.seen = now;
+        node.polled_at = now;
         node.failure.clear();
         let config = node.config.clone();
         match result {
@@ -212,7 +212,7 @@ impl World {
                 let wanted = config["models"]
                     .as_object()
                     .and_then(|m| m.keys().next().cloned());
-                // The node's word for it is the first version's.
+                // The state's name in API version 1.
                 let word = if polled.state == "POW" {
                     "POC"
                 } else {
@@ -236,10 +236,9 @@ impl World {
         }
     }
 
-    /// The rule that decides everything: only nodes registered or enabled in an earlier epoch.
-    /// The Network Node reconciles every half minute: as long as generation lasts, a node that
-    /// answers again joins, and one that does not generate yet is told again.
-    pub(super) fn repeat_generation(&mut self) {
+    /// The Network Node reconciles every 30 s: during generation a node that is reachable again joins,
+    /// and one that does not generate yet is requested again.
+    pub(super) fn reconcile_generation(&mut self) {
         let epoch = self.epoch();
         if self.phase() == PocPhase::Generate && self.now >= self.next_reconcile {
             self.start_generation(epoch);
@@ -251,6 +250,7 @@ impl World {
         batches.is_some_and(|nodes| nodes.contains_key(node))
     }
 
+    /// The decisive rule: only nodes registered or enabled in an earlier epoch take part.
     pub(super) fn start_generation(&mut self, epoch: u64) {
         self.next_reconcile = self.now + seconds(30.0);
         let eligible: Vec<String> = self
@@ -267,11 +267,11 @@ impl World {
             if let Some(node) = self.nodes.get_mut(&id) {
                 node.in_poc = epoch;
             }
-            self.order_generation(epoch, &id);
+            self.request_generation(epoch, &id);
         }
     }
 
-    pub(super) fn order_generation(&mut self, epoch: u64, id: &str) {
+    pub(super) fn request_generation(&mut self, epoch: u64, id: &str) {
         let Some(config) = self.nodes.get(id).map(|node| node.config.clone()) else {
             return;
         };
@@ -284,7 +284,7 @@ impl World {
     }
 }
 
-/// Nodes that the world does not call: the inference proxy and the colleague's.
+/// Nodes that the world does not poll: the inference proxy and the colleague's.
 pub(super) fn is_unmanaged(id: &str) -> bool {
     id == PROXY_NODE || id == "colleague-1"
 }

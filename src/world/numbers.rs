@@ -1,6 +1,6 @@
 //! Seeded randomness and conversions of numbers.
 
-/// A number in `0..1` that depends on nothing but its arguments.
+/// A number in `0..1` that depends only on its arguments.
 pub(super) fn uniform(seed: u64, what: u64, index: u64) -> f64 {
     let mut x =
         seed ^ what.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ index.wrapping_mul(0xD1B5_4A32_D192_ED03);
@@ -12,7 +12,6 @@ pub(super) fn uniform(seed: u64, what: u64, index: u64) -> f64 {
     number(x >> 11) / 9_007_199_254_740_992.0
 }
 
-/// A count as a floating point number.
 #[expect(clippy::cast_precision_loss, reason = "counts here are below 2^53")]
 pub(super) fn number(count: u64) -> f64 {
     count as f64

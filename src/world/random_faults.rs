@@ -1,5 +1,4 @@
-//! What goes wrong with some rentals and with the chain now and then, by chance. The scenario says
-//! how often; the seed says where.
+//! Random faults of rentals and of the chain: the scenario gives their rates, the seed their places.
 
 use crate::domain::Time;
 
@@ -11,33 +10,33 @@ use super::state::World;
 const HALT_BEFORE_POC: u64 = 400;
 
 impl World {
-    pub(super) fn trouble_of(&self, rental: u64) -> Option<HostFault> {
-        let troubles = &self.scenario.random_faults;
+    pub(super) fn random_fault_of(&self, rental: u64) -> Option<HostFault> {
+        let rates = &self.scenario.random_faults;
         let shares = [
-            (troubles.endless_pulls, HostFault::EndlessPull),
-            (troubles.broken_hosts, HostFault::BrokenHost),
-            (troubles.stalled_downloads, HostFault::StalledDownload),
-            (troubles.failing_loads, HostFault::FailingLoad),
-            (troubles.vanishing, HostFault::Vanishing),
-            (troubles.dearer, HostFault::Dearer),
+            (rates.endless_pulls, HostFault::EndlessPull),
+            (rates.broken_hosts, HostFault::BrokenHost),
+            (rates.stalled_downloads, HostFault::StalledDownload),
+            (rates.failing_loads, HostFault::FailingLoad),
+            (rates.vanishing, HostFault::Vanishing),
+            (rates.dearer, HostFault::Dearer),
         ];
         let mut roll = uniform(self.seed, 30, rental);
-        for (share, trouble) in shares {
+        for (share, fault) in shares {
             if roll < share {
-                return Some(trouble);
+                return Some(fault);
             }
             roll -= share;
         }
         None
     }
 
-    /// When the host takes the machine back, if it does.
-    pub(super) fn taken_back_at(&self, rental: u64) -> Option<Time> {
-        let vanishes = self.trouble_of(rental) == Some(HostFault::Vanishing);
+    /// When the host reclaims the machine, if it does.
+    pub(super) fn reclaim_at(&self, rental: u64) -> Option<Time> {
+        let vanishes = self.random_fault_of(rental) == Some(HostFault::Vanishing);
         vanishes.then(|| self.now + seconds(60.0 + 5_340.0 * uniform(self.seed, 35, rental)))
     }
 
-    /// Seconds that the SSH key takes beyond the usual.
+    /// Extra seconds until the SSH key is accepted.
     pub(super) fn key_delay(&self, rental: u64) -> f64 {
         let is_late = uniform(self.seed, 36, rental) < self.scenario.random_faults.late_keys;
         let late = if is_late {
@@ -48,34 +47,34 @@ impl World {
         self.scenario.key_takes + late
     }
 
-    /// Whether this destroy call is one that does nothing.
-    pub(super) fn is_deaf(&mut self, rental: u64) -> bool {
+    /// Whether this destroy request is acknowledged without effect.
+    pub(super) fn ignores_destroy(&mut self, rental: u64) -> bool {
         self.destroy_calls += 1;
         uniform(self.seed, 38, rental ^ (self.destroy_calls << 32))
             < self.scenario.random_faults.deaf_destroys
     }
 
-    pub(super) fn take_back_machines(&mut self) {
+    pub(super) fn reclaim_machines(&mut self) {
         let now = self.now;
         let due = |i: &&mut SimInstance| {
-            i.destroyed_at.is_none() && i.taken_back_at.is_some_and(|at| at <= now)
+            i.destroyed_at.is_none() && i.reclaim_at.is_some_and(|at| at <= now)
         };
         for instance in self.instances.values_mut().filter(due) {
             instance.destroyed_at = Some(now);
         }
     }
 
-    /// The height that the public API tells.
-    pub(super) fn told_height(&self) -> u64 {
-        let troubles = &self.scenario.random_faults;
+    /// The height that the public API reports.
+    pub(super) fn reported_height(&self) -> u64 {
+        let rates = &self.scenario.random_faults;
         let age = as_seconds(self.now - self.start);
         let window = |length: f64| whole(age / length);
-        if uniform(self.seed, 31, window(600.0)) < troubles.stale_heights {
+        if uniform(self.seed, 31, window(600.0)) < rates.stale_heights {
             let ago = age - 600.0 * (age / 600.0).floor();
             return self.height_at(self.now - seconds(ago));
         }
         let minute = window(60.0);
-        if uniform(self.seed, 32, minute) < troubles.height_jumps {
+        if uniform(self.seed, 32, minute) < rates.height_jumps {
             let ahead = 100 + whole(400.0 * uniform(self.seed, 33, minute));
             return if minute.is_multiple_of(2) {
                 self.height + ahead
@@ -86,7 +85,7 @@ impl World {
         self.height
     }
 
-    /// The height at which the chain halts before the `PoC` of this epoch, and for how many seconds.
+    /// Where the chain halts before the `PoC` of this epoch, and for how many seconds.
     pub(super) fn halt_before(&self, epoch: u64) -> Option<(u64, f64)> {
         let halts = uniform(self.seed, 39, epoch) < self.scenario.random_faults.halts;
         let back = 1 + whole(399.0 * uniform(self.seed, 40, epoch));

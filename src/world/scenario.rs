@@ -1,8 +1,8 @@
-//! What a world is like and what goes wrong in it.
+//! Parameters of a world, and its faults.
 
 use serde::{Deserialize, Serialize};
 
-/// A scenario; the default is the happy path.
+/// A scenario. The default has no faults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scenario {
@@ -14,88 +14,86 @@ pub struct Scenario {
     pub machines: u64,
     /// Money on the account in dollars.
     pub credit: f64,
-    /// Whether the market enforces its documented intervals between calls.
+    /// The market enforces its documented rate limits.
     pub rate_limits: bool,
-    /// Version that the Network Node puts before every path; none when empty.
+    /// Version prefix of the Network Node's paths; none when empty.
     pub node_version: String,
-    /// How nodes show that they are in a `PoC`.
+    /// API version of the `MLNode`s.
     pub poc_version: PocVersion,
-    /// The callback's address is public, and not the name that a tunnel answers to.
+    /// The callback has a public address instead of a tunnel.
     pub public_callback: bool,
-    /// The first so many rent calls find their offer gone.
+    /// Number of first rent requests that find their offer gone.
     pub offers_gone: u64,
     /// The image pull never ends.
     pub boot_hangs: bool,
-    /// The model's download stops half way on the first so many machines that we rent.
+    /// Number of first rentals of ours whose model download stalls.
     pub first_boots_stall: u64,
-    /// The model's load ends with this line instead; never when empty.
+    /// Loading the model fails with this line, if not empty.
     pub boot_failure: String,
-    /// While the image is pulled the host says this instead, for ever; never when empty.
+    /// The image pull never ends and shows this message, if not empty.
     pub pull_failure: String,
-    /// GPUs that machines lack of those in their offers.
+    /// GPUs missing from each machine.
     pub missing_gpus: u64,
-    /// CUDA version that machines' drivers support; that of their offers when empty.
+    /// CUDA version of the machines' drivers; as offered when empty.
     pub driver_cuda: String,
     /// Blocks after `poc_start` at which a confirmation `PoC` triggers; none when 0.
     pub confirmation_after: u64,
-    /// Confirmation `PoC`s in an epoch, on average, as the chain's parameters tell.
+    /// Mean confirmation `PoC`s per epoch, in the chain's parameters.
     pub expected_confirmations: u64,
-    /// Seconds that every rental takes beyond the usual to accept our SSH key.
+    /// Extra seconds until a rental accepts our SSH key.
     pub key_takes: f64,
-    /// An upgrade halts the chain so many blocks before the first `PoC`, for twenty minutes; none
-    /// when 0.
+    /// Blocks before the first `PoC` at which an upgrade halts the chain for 20 minutes; none when 0.
     pub upgrade_before_poc: u64,
-    /// Seconds after a container starts at which its SSH links drop once; never when 0.
+    /// Seconds after a container's start at which its SSH connections drop once; never when 0.
     pub ssh_drops_after: u64,
-    /// What goes wrong by chance.
     #[serde(rename = "troubles")]
     pub random_faults: RandomFaults,
-    /// Faults of single calls.
+    /// Faults of single requests.
     pub faults: Vec<Fault>,
 }
 
-/// How an `MLNode` shows that it is in a `PoC`.
+/// API version of an `MLNode`: how it reports a `PoC`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PocVersion {
-    /// By its service state alone, as old images do.
+    /// In its service state only (old images).
     First,
-    /// By a status beside it.
+    /// In a separate status.
     #[default]
     Second,
 }
 
-/// How often something goes wrong: shares from 0 to 1.
+/// Rates of random faults, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RandomFaults {
-    /// Of the rentals: the image pull never ends.
+    /// Per rental: the image pull never ends.
     pub endless_pulls: f64,
-    /// Of the rentals: the host cannot start the container.
+    /// Per rental: the host cannot start the container.
     pub broken_hosts: f64,
-    /// Of the rentals: the model's download stops half way.
+    /// Per rental: the model's download stalls.
     pub stalled_downloads: f64,
-    /// Of the rentals: the model's load ends in a fault of the host.
+    /// Per rental: loading the model fails with a host fault.
     pub failing_loads: f64,
-    /// Of the rentals: the host takes the machine back within its first hour and a half.
+    /// Per rental: the host reclaims the machine within 90 minutes.
     pub vanishing: f64,
-    /// Of the rentals: the contract costs a fifth more than the offer said.
+    /// Per rental: it costs 20 % more than offered.
     pub dearer: f64,
-    /// Of the rentals: the SSH key takes up to four minutes more.
+    /// Per rental: the SSH key takes up to four minutes longer.
     pub late_keys: f64,
-    /// Of the destroy calls: acknowledged, and nothing happens.
+    /// Per destroy request: acknowledged without effect.
     pub deaf_destroys: f64,
-    /// Of the epochs: validation is shorter than the epoch before said.
+    /// Per epoch: validation is shorter than predicted in the epoch before.
     pub parameter_changes: f64,
-    /// Of ten minutes each: the public API tells the height of their beginning.
+    /// Per ten minutes: the public API reports a stuck height.
     pub stale_heights: f64,
-    /// Of the minutes: the public API tells a height that is hundreds of blocks wrong.
+    /// Per minute: the public API reports a height that is hundreds of blocks off.
     pub height_jumps: f64,
-    /// Of the epochs: the chain halts some minutes in the hour before its `PoC`.
+    /// Per epoch: the chain halts for some minutes in the hour before its `PoC`.
     pub halts: f64,
 }
 
-/// A fault of matching calls.
+/// A fault of matching requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
@@ -103,37 +101,31 @@ pub struct Fault {
     pub service: String,
     /// Matches when `METHOD /path` contains it.
     pub call: String,
-    /// Only the nth matching call, from 1.
+    /// Only the nth matching request, from 1.
     #[serde(default)]
     pub nth: Option<u64>,
-    /// Chance of each matching call.
+    /// Chance per matching request.
     #[serde(default)]
     pub probability: Option<f64>,
-    /// What happens.
     pub kind: FaultKind,
 }
 
-/// What happens to a call.
+/// What happens to a request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum FaultKind {
-    /// Answers this instead; nothing takes effect.
-    Status {
-        /// HTTP status.
-        status: u16,
-        /// Its body.
-        body: String,
-    },
-    /// The connection ends; nothing takes effect.
+    /// Responds with this instead; no effect.
+    Status { status: u16, body: String },
+    /// The connection closes; no effect.
     DropBefore,
-    /// It takes effect, then the connection ends without a reply.
+    /// Takes effect, but the connection closes without a response.
     DropAfter,
-    /// The reply comes late by so many world seconds.
+    /// The response is delayed.
     Delay {
         /// World seconds.
         seconds: f64,
     },
-    /// It takes effect; the reply is cut in the middle.
+    /// Takes effect, but the response is truncated.
     Malformed,
 }
 
@@ -167,7 +159,7 @@ impl Default for Scenario {
 }
 
 impl Scenario {
-    /// Names that [`Scenario::named`] knows.
+    /// Names for [`Scenario::named`].
     pub const NAMES: [&str; 8] = [
         "happy",
         "no-offers",
@@ -179,7 +171,6 @@ impl Scenario {
         "confirmation",
     ];
 
-    /// A scenario by name.
     pub fn named(name: &str) -> Option<Scenario> {
         let mut scenario = Scenario::default();
         match name {

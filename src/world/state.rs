@@ -1,4 +1,4 @@
-//! The state machine: everything the world knows, and how it goes on by itself.
+//! The state machine: the world's state and how it advances.
 
 use std::collections::BTreeMap;
 
@@ -12,24 +12,24 @@ use super::model::{LogCopy, Node, PocPhase, SimInstance};
 use super::scenario::Scenario;
 use super::truth::{Confirmation, TrueRental};
 
-/// The one model that governance approves.
+/// The only approved model.
 pub const MODEL: &str = "MiniMaxAI/MiniMax-M2.7";
-/// An image of the workload.
+/// Image of the workload.
 pub const IMAGE: &str = "ghcr.io/gonka-ai/mlnode:3.0.16";
 /// The operator's address on the chain.
 pub const PARTICIPANT: &str = "gonka1x9k2v5q8w4e7r3t6y0u2p5s8d4f7g3h6j9k2l";
-/// The key of the inference proxy's upstream.
+/// API key of the inference proxy's upstream.
 pub const UPSTREAM_KEY: &str = "sim-upstream-key";
 /// The inference proxy's id at the Network Node.
 pub const PROXY_NODE: &str = "inference-proxy";
-/// The key that the market accepts.
+/// API key of the market.
 pub const API_KEY: &str = "simulated-vast-key";
-/// The world goes on in slices of this many seconds.
+/// Simulated seconds per step.
 const SLICE: f64 = 2.0;
 const QUIET_SLICE: f64 = 1_800.0;
 pub(super) const WEIGHT_PER_BATCH: u64 = 37;
 
-/// The simulated world: deterministic by seed, scenario and the calls made. A copy goes on by itself.
+/// The simulated world. Seed, scenario and requests determine it. A clone is independent.
 #[derive(Debug, Clone)]
 pub struct World {
     pub(super) seed: u64,
@@ -39,14 +39,14 @@ pub struct World {
     /// The latest height at `now`.
     pub(super) height: u64,
     pub(super) instances: BTreeMap<u64, SimInstance>,
-    /// Rentals that ended long ago, and what they cost.
+    /// Rentals that ended more than a day ago.
     pub(super) past: Vec<TrueRental>,
-    pub(super) past_cost: f64,
+    pub(super) archived_cost: f64,
     pub(super) account_keys: Vec<String>,
     pub(super) last_calls: BTreeMap<String, Time>,
     pub(super) rent_calls: u64,
     pub(super) destroy_calls: u64,
-    /// Halts of the chain so far: the height of the last block before, seconds.
+    /// Halts of the chain so far: height of the last block, seconds.
     pub(super) halts: Vec<(u64, f64)>,
     pub(super) nodes: BTreeMap<String, Node>,
     pub(super) weights: BTreeMap<u64, BTreeMap<String, u64>>,
@@ -60,15 +60,14 @@ pub struct World {
     pub(super) next_reconcile: Time,
     pub(super) peak_live: usize,
     pub(super) outgoing: Vec<Outgoing>,
-    /// Where the Network Node has batches sent.
+    /// Where machines send batches.
     pub(super) callback_url: String,
-    /// Where hosts upload copies of logs.
+    /// Where hosts upload logs.
     pub(super) uploads_url: String,
     pub(super) log_copies: Vec<LogCopy>,
 }
 
 impl World {
-    /// A world at its beginning.
     pub fn new(seed: u64, scenario: Scenario, start: Time) -> World {
         let mut world = World {
             seed,
@@ -78,7 +77,7 @@ impl World {
             height: 0,
             instances: BTreeMap::new(),
             past: Vec::new(),
-            past_cost: 0.0,
+            archived_cost: 0.0,
             account_keys: Vec::new(),
             last_calls: BTreeMap::new(),
             rent_calls: 0,
@@ -104,11 +103,11 @@ impl World {
         world.plan_halt(world.epoch() + 1);
         world.generated_epoch = world.epoch();
         world.active_epoch = world.epoch();
-        world.first_nodes();
+        world.register_initial_nodes();
         world
     }
 
-    /// Goes on under another scenario, as far as what has begun allows.
+    /// Changes the scenario; what has already begun is not undone.
     pub fn set_scenario(&mut self, scenario: Scenario) {
         self.scenario = scenario;
     }
@@ -118,7 +117,7 @@ impl World {
         self.now
     }
 
-    /// Lets the world go on to `to`; never back.
+    /// Advances the world to `to`; never back.
     pub fn advance(&mut self, to: Time) {
         while self.now < to {
             let next = to.min(self.next_stop());
@@ -129,11 +128,10 @@ impl World {
         }
     }
 
-    /// Nothing but the clock matters while no machine boots or can end itself, up to the next
-    /// `PoC`.
+    /// While nothing is in progress the next step may be long, at most to the next `PoC`.
     fn next_stop(&self) -> Time {
         let quiet = self.phase() == PocPhase::Inference
-            && self.confirmation_round() == PocPhase::Inference
+            && self.confirmation_phase() == PocPhase::Inference
             && self.active_epoch == self.epoch()
             && self.instances.values().all(|i| i.is_at_rest(self.now));
         if !quiet {
@@ -149,22 +147,22 @@ impl World {
 
     fn step(&mut self, elapsed: f64) {
         self.bill(elapsed);
-        self.end_leases();
-        self.take_back_machines();
-        self.forget_the_past();
-        self.follow_chain();
+        self.expire_leases();
+        self.reclaim_machines();
+        self.archive_old_instances();
+        self.advance_epoch();
         self.send_batches();
-        self.repeat_generation();
-        self.follow_confirmation();
+        self.reconcile_generation();
+        self.advance_confirmation();
         self.poll_nodes();
     }
 
-    /// Calls that the world wants made now.
+    /// Requests to send now.
     pub fn poll_outgoing(&mut self) -> Vec<Outgoing> {
         std::mem::take(&mut self.outgoing)
     }
 
-    fn follow_chain(&mut self) {
+    fn advance_epoch(&mut self) {
         let epoch = self.epoch();
         if epoch > self.generated_epoch {
             self.generated_epoch = epoch;
@@ -181,9 +179,9 @@ impl World {
         }
     }
 
-    /// Weights are formed in the block that ends validation, for the nodes that are registered
-    /// then; they are in force from `set_new_validators` on. (The chain's `onEndOfPoCValidationStage`
-    /// and `onSetNewValidatorsStage`.)
+    /// Weights are computed in the block that ends validation, for the nodes registered then, and are
+    /// active from `set_new_validators` (the chain's `onEndOfPoCValidationStage` and
+    /// `onSetNewValidatorsStage`).
     fn form_weights(&mut self, epoch: u64) {
         let batches = self.batches.get(&epoch).cloned().unwrap_or_default();
         let mut weights: BTreeMap<String, u64> = batches
@@ -197,14 +195,14 @@ impl World {
         self.weights.insert(epoch, weights);
     }
 
-    /// A batch arrived at the callback. It counts only in the generation window.
+    /// A batch for the callback. Only the generation window counts.
     pub fn callback(&mut self, body: &Value) -> ApiResponse {
         let Some(node) = body["node_id"].as_str().map(str::to_owned) else {
             return ApiResponse::error(400, "node_id is missing");
         };
         let epoch = self.epoch();
         if matches!(
-            self.confirmation_round(),
+            self.confirmation_phase(),
             PocPhase::Generate | PocPhase::Exchange
         ) {
             *self.confirming.entry(node).or_default() += 1;

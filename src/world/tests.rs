@@ -30,8 +30,8 @@ fn call(method: &str, path: &str, body: Value) -> ApiRequest {
     }
 }
 
-fn body(reply: &ApiResponse) -> Value {
-    serde_json::from_str(&reply.body).unwrap()
+fn body(response: &ApiResponse) -> Value {
+    serde_json::from_str(&response.body).unwrap()
 }
 
 #[expect(
@@ -43,9 +43,9 @@ fn rent(world: &mut World, label: &str, env: Value) -> u64 {
     let path = format!("/api/v0/asks/{}/", found["offers"][0]["id"]);
     let order =
         json!({"image": "mlnode", "disk": 300, "label": label, "env": env, "onstart": "run"});
-    let reply = world.vast(&call("PUT", &path, order));
-    assert_eq!(reply.status, 200, "{}", reply.body);
-    body(&reply)["new_contract"].as_u64().unwrap()
+    let response = world.vast(&call("PUT", &path, order));
+    assert_eq!(response.status, 200, "{}", response.body);
+    body(&response)["new_contract"].as_u64().unwrap()
 }
 
 fn register(world: &mut World, id: &str, port: u16) -> ApiResponse {
@@ -137,15 +137,15 @@ fn instance_listing_is_paginated() {
         rent(&mut world, &format!("label-{n}"), json!({}));
     }
     world.advance(world.now() + seconds(10.0));
-    let mut ask = call("GET", "/api/v1/instances/", Value::Null);
-    ask.query.insert("limit".into(), "5".into());
-    let first = body(&world.vast(&ask));
+    let mut request = call("GET", "/api/v1/instances/", Value::Null);
+    request.query.insert("limit".into(), "5".into());
+    let first = body(&world.vast(&request));
     assert_eq!(first["instances"].as_array().unwrap().len(), 5);
-    ask.query.insert(
+    request.query.insert(
         "after_token".into(),
         first["next_token"].as_str().unwrap().into(),
     );
-    let second = body(&world.vast(&ask));
+    let second = body(&world.vast(&request));
     assert_eq!(second["instances"].as_array().unwrap().len(), 2);
     assert!(second["next_token"].is_null());
 }

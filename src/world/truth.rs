@@ -1,4 +1,4 @@
-//! The world's own ledger, for tests: what really happened, whatever was said over the wire.
+//! What really happened in the world, for tests.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use super::model::SimInstance;
 /// What really happened so far.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Truth {
-    /// Every rental, of ours and of others on the account.
+    /// Every rental on the account, ours and others'.
     pub rentals: Vec<TrueRental>,
-    /// Ids registered at the Network Node now.
+    /// Ids registered with the Network Node now.
     pub nodes: Vec<String>,
     /// Weight per epoch and node.
     pub weights: BTreeMap<u64, BTreeMap<String, u64>>,
     /// Callback batches per epoch and node.
     pub batches: BTreeMap<u64, BTreeMap<String, u64>>,
-    /// What became of each epoch's confirmation `PoC`.
+    /// Results of confirmation `PoC`s per epoch.
     pub confirmations: BTreeMap<u64, Confirmation>,
     /// Money spent.
     pub spend: Usd,
@@ -25,17 +25,15 @@ pub struct Truth {
     pub peak_live_rentals: usize,
 }
 
-/// A confirmation `PoC` that is over.
+/// Result of a confirmation `PoC`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Confirmation {
-    /// The participant's weight in the epoch.
     pub weight: u64,
-    /// What of it was confirmed.
     pub confirmed: u64,
 }
 
 impl Confirmation {
-    /// At half of its weight or less a participant loses the epoch's reward.
+    /// A participant loses the epoch's reward if at most half of its weight is confirmed.
     pub fn costs_the_reward(&self) -> bool {
         self.confirmed * 2 <= self.weight
     }
@@ -44,21 +42,16 @@ impl Confirmation {
 /// A rental as it really was.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrueRental {
-    /// Contract id.
     pub id: u64,
-    /// Its label.
     pub label: String,
-    /// When it was rented.
     pub started: Time,
-    /// When it was destroyed.
     pub ended: Option<Time>,
-    /// What it cost.
     pub cost: Usd,
-    /// What an hour of it costs while it runs, its disk included.
+    /// While it runs, disk included.
     pub price: UsdPerHour,
-    /// When its watchdog ends it.
+    /// When the watchdog destroys it.
     pub lease_until: Option<Time>,
-    /// Its host does not keep its word.
+    /// A random fault affects it.
     pub is_troubled: bool,
 }
 
@@ -74,7 +67,7 @@ impl TrueRental {
             lease_until: instance
                 .lease()
                 .and_then(|unix| Time::from_timestamp(unix, 0)),
-            is_troubled: instance.trouble.is_some(),
+            is_troubled: instance.fault.is_some(),
         }
     }
 }

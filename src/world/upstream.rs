@@ -1,5 +1,4 @@
-//! Whom the inference proxy asks: an OpenAI-compatible service, and the network's callers, who ask
-//! the proxy.
+//! The inference proxy's upstream, an OpenAI-compatible service, and the request of a caller.
 
 use serde_json::json;
 
@@ -7,19 +6,19 @@ use super::exchange::{ApiRequest, ApiResponse};
 use super::state::{MODEL, UPSTREAM_KEY, World};
 
 impl World {
-    /// A call to the upstream. It answers whole, never as a stream.
-    pub fn upstream(&self, ask: &ApiRequest) -> ApiResponse {
+    /// Handles a request to the upstream. Streams are not supported.
+    pub fn upstream(&self, request: &ApiRequest) -> ApiResponse {
         let failure = |status, text: &str| {
             ApiResponse::new(
                 status,
                 &json!({"error": {"message": text, "type": "invalid_request_error"}}),
             )
         };
-        if ask.bearer.as_deref() != Some(UPSTREAM_KEY) {
-            return failure(401, "the key is not known");
+        if request.bearer.as_deref() != Some(UPSTREAM_KEY) {
+            return failure(401, "invalid API key");
         }
         let text = "PoC stands for Proof of Compute.";
-        let (object, choice) = match (ask.method.as_str(), ask.path.as_str()) {
+        let (object, choice) = match (request.method.as_str(), request.path.as_str()) {
             ("POST", "/v1/chat/completions") => (
                 "chat.completion",
                 json!({"index": 0, "finish_reason": "stop",
@@ -29,12 +28,12 @@ impl World {
                 "text_completion",
                 json!({"index": 0, "finish_reason": "stop", "text": text}),
             ),
-            _ => return failure(404, "there is nothing here"),
+            _ => return failure(404, "not found"),
         };
-        if ask.body["model"] != MODEL {
-            return failure(404, "the model is not known");
+        if request.body["model"] != MODEL {
+            return failure(404, "unknown model");
         }
-        if ask.body["stream"] == true {
+        if request.body["stream"] == true {
             return failure(400, "streams are not simulated");
         }
         ApiResponse::ok(
@@ -45,7 +44,6 @@ impl World {
     }
 }
 
-/// What a caller asks.
 pub(super) fn question() -> serde_json::Value {
     json!({"model": MODEL, "max_tokens": 16,
         "messages": [{"role": "user", "content": "What does PoC stand for?"}]})

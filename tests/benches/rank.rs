@@ -1,4 +1,4 @@
-//! Ranking must not be felt: ten thousand offers in less than 20 ms.
+//! Ranking ten thousand offers takes less than 20 ms.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark")]
 
@@ -15,7 +15,7 @@ fn now() -> Time {
     Time::from_timestamp(1_795_000_000, 0).unwrap()
 }
 
-/// Offers that all are usable: the dearest case, because each is predicted and sorted.
+/// All offers are usable: the slowest case, because each is predicted and sorted.
 fn offers() -> Vec<Offer> {
     let offer = |number: u32| Offer {
         id: OfferId(u64::from(number)),

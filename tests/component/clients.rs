@@ -1,4 +1,4 @@
-//! Each client against the simulated world over real HTTP: what is asked for is what is there.
+//! Each client against the simulated world, over real HTTP.
 
 use std::time::Duration as RealDuration;
 
@@ -32,7 +32,7 @@ impl Scene {
             .prefix("pocpit-")
             .tempdir()
             .unwrap();
-        // Each call here is meant; pacing has tests of its own.
+        // Rate limits have their own tests.
         let scenario = Scenario {
             rate_limits: false,
             ..scenario
@@ -113,11 +113,11 @@ impl Scene {
 #[tokio::test]
 async fn subscription_reports_new_blocks() {
     let scene = Scene::new(60.0, Scenario::default()).await;
-    let heard: Vec<SourceReport> = scene.chain().announced().take(3).collect().await;
-    let headers: Vec<(Height, Option<Time>)> = heard
+    let reports: Vec<SourceReport> = scene.chain().announced().take(3).collect().await;
+    let headers: Vec<(Height, Option<Time>)> = reports
         .iter()
         .map(|report| report.head.as_ref().unwrap())
-        .map(|told| (told.height, told.block_time))
+        .map(|head| (head.height, head.block_time))
         .collect();
     let first = headers[0].0;
     for (further, (height, time)) in headers.iter().enumerate() {
@@ -294,7 +294,7 @@ async fn rental_exists_from_rent_to_destroy() {
     let credit = market.account().await.unwrap().credit;
     assert!(credit.dollars() > 100.0);
     let id = market.rent(&order).await.unwrap();
-    // The same offer is gone, and that is certain.
+    // The offer is certainly gone.
     let again = market
         .rent(&RentOrder {
             label: "pocpit/demo/359/2-abc".parse().unwrap(),
@@ -302,7 +302,7 @@ async fn rental_exists_from_rent_to_destroy() {
         })
         .await;
     assert!(matches!(again, Err(RentError::OfferGone(_))), "{again:?}");
-    // It shows in the listing after a moment.
+    // It appears in the listing after a moment.
     let listed = eventually(|| async {
         let listed = market.instances().await.unwrap();
         (!listed.is_empty()).then_some(listed)
@@ -430,7 +430,7 @@ async fn any_callback_answer_counts() {
         callback_target, ..
     } = &mut config.exposure
     {
-        // Port 1 of loopback: nobody listens there.
+        // Nothing listens on port 1.
         *callback_target = "127.0.0.1:1".into();
     }
     let nobody = NetworkNodeClient::new(HttpClient::new(), &config);
@@ -448,7 +448,7 @@ async fn preflight_needs_no_rpc() {
     let now = chrono::Utc::now();
     let clear = examine(&chain, &node, now, &config, &[]).await.preflight;
     assert!(clear.is_clear(), "{clear}");
-    // Given another node at the address that ours will have, then that is in the way.
+    // Given another node at our future address, then it blocks.
     let Exposure::Tunnel { api_listen, .. } = &config.network_node.exposure else {
         panic!("the simulated world is reached by a tunnel");
     };
@@ -495,7 +495,7 @@ async fn mlnode_boots_through_the_tunnel() {
     market.ensure_account_key(key).await.unwrap();
     let id = market.rent(&scene.order(1).await).await.unwrap();
     let running = eventually(|| async {
-        // A new contract can be invisible for a moment.
+        // A new instance can be invisible for a moment.
         let instance = market.instance(id).await.unwrap()?;
         (instance.actual == ActualStatus::Running && !instance.ssh.is_empty()).then_some(instance)
     })
@@ -534,9 +534,9 @@ async fn mlnode_boots_through_the_tunnel() {
     market.destroy(id).await.unwrap();
 }
 
-async fn eventually<T, F: Future<Output = Option<T>>>(mut look: impl FnMut() -> F) -> T {
+async fn eventually<T, F: Future<Output = Option<T>>>(mut poll: impl FnMut() -> F) -> T {
     for _ in 0..1_200 {
-        if let Some(found) = look().await {
+        if let Some(found) = poll().await {
             return found;
         }
         tokio::time::sleep(RealDuration::from_millis(50)).await;

@@ -1,16 +1,16 @@
-//! How good the block clock is, measured against synthetic block series.
+//! Accuracy of the block clock, measured on synthetic block series.
 //!
 //! A series has a mean of 5.0 to 6.5 s, jitter of single blocks (a standard deviation of 0.2 s, and
 //! now and then a round more), a drift of up to half a percent a day, and slow spells of thirty
-//! minutes, one in two days on average, in which blocks take 5 to 30 % longer. The clock gets what
-//! the program gets: headers half an hour apart, and heights as they are seen every six seconds.
+//! minutes, one in two days on average, in which blocks take 5 to 30 % longer. The clock gets the same
+//! inputs as in the program: headers half an hour apart, and heights polled every six seconds.
 //!
-//! What no clock can do: know of a spell that is not over when it is asked. Such a spell costs
-//! `30 min x slowness / (1 + slowness)`, 86 s to 7 min, and meets one `PoC` in 28 in its last hour and
-//! one in 7 in its last six hours. So the error is measured over the series whose spells are over,
-//! and the band, which has room for a spell, over all of them. Jitter has a limit of the same kind: that of
-//! the blocks to come alone is 1.96 x s x sqrt(n), so that 15 s at T-60 min (720 blocks of 5 s) can be
-//! kept up to a standard deviation of 0.28 s and by no means above.
+//! No clock can predict a spell that starts or continues after the estimate. It costs
+//! `30 min x slowness / (1 + slowness)`, 86 s to 7 min, and affects one `PoC` in 28 in its last hour and
+//! one in 7 in its last six hours. So the error is measured over series without such a spell, and the
+//! band, which allows for one, over all of them. Jitter has a similar limit: that of the coming blocks
+//! alone is 1.96 x s x sqrt(n), so 15 s at T-60 min (720 blocks of 5 s) is possible up to a standard
+//! deviation of 0.28 s, and not above.
 
 use pocpit::chain::clock::{BlockClock, STRETCH, STRETCHES};
 use pocpit::domain::{BlockHeader, Blocks, Duration, Height, Time};
@@ -18,7 +18,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 const SERIES: u64 = 2_000;
-/// Of every series, in hours: half before the first question, the rest until the `PoC`.
+/// Hours per series: half before the first estimate, the rest until the `PoC`.
 const HOURS: f64 = 16.0;
 const SPELL_SECONDS: f64 = 1_800.0;
 const SECONDS_BETWEEN_SPELLS: f64 = 48.0 * 3_600.0;
@@ -63,7 +63,7 @@ fn exponential(chance: &mut StdRng) -> f64 {
     -SECONDS_BETWEEN_SPELLS * chance.random_range(f64::EPSILON..1.0).ln()
 }
 
-/// By the central limit.
+/// By the central limit theorem.
 fn normal(chance: &mut StdRng) -> f64 {
     (0..12).map(|_| chance.random_range(0.0..1.0)).sum::<f64>() - 6.0
 }
@@ -78,7 +78,7 @@ fn height(index: usize) -> Height {
     Height(5_500_000 + index as u64)
 }
 
-/// What the clock says when it is asked `ahead` seconds before the last block.
+/// The estimate `ahead` seconds before the last block.
 struct Answer {
     error: f64,
     in_band: bool,
@@ -99,7 +99,7 @@ fn ask(series: &Series, ahead: f64) -> Answer {
             time: time(series.blocks[index]),
         });
     }
-    // Looks come at their own beat: the tip was made some seconds before it was seen.
+    // Polls are not in step with blocks: the tip is some seconds old when it is observed.
     let mut look = (now / LOOK_SECONDS).floor() * LOOK_SECONDS - 120.0;
     while look <= now {
         let seen = series.blocks.partition_point(|block| *block <= look) - 1;

@@ -1,12 +1,11 @@
-//! The fuzz targets compile and hold against random bytes: the fuzzer itself, which learns from what it
-//! sees, is run by hand.
+//! The fuzz targets compile and survive random bytes. The coverage-guided fuzzer is run by hand.
 
 #[path = "../fuzz/inputs.rs"]
 mod inputs;
 
 use proptest::prelude::*;
 
-/// Anything, and what looks like JSON or a log.
+/// Arbitrary bytes, JSON-like text and log-like text.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let anything = proptest::collection::vec(any::<u8>(), 0..400);
     let json = r#"[@a]?[\[\]{}":, a-z0-9.\-]{0,200}"#.prop_map(String::into_bytes);

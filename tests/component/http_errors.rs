@@ -1,4 +1,4 @@
-//! The clients against servers that misbehave: on loopback, over real sockets.
+//! The clients against misbehaving servers, over real sockets on loopback.
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,12 +17,12 @@ use url::Url;
 
 const CANARY: &str = "canary-secret-key";
 
-/// Serves each reply once, byte for byte, then the last one again; keeps what was asked.
+/// Serves each reply once, verbatim, then repeats the last; records the requests.
 async fn server(replies: Vec<String>) -> (Url, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let log = asked.clone();
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let log = requests.clone();
     tokio::spawn(async move {
         for turn in 0.. {
             let (mut socket, _) = listener.accept().await.unwrap();
@@ -32,7 +32,7 @@ async fn server(replies: Vec<String>) -> (Url, Arc<Mutex<Vec<String>>>) {
             let _ = socket.write_all(reply.as_bytes()).await;
         }
     });
-    (url.parse().unwrap(), asked)
+    (url.parse().unwrap(), requests)
 }
 
 async fn read_request(socket: &mut tokio::net::TcpStream) -> String {
@@ -121,9 +121,9 @@ fn order() -> RentOrder {
 }
 
 async fn rent(reply: String) -> (Result<InstanceId, RentError>, usize) {
-    let (url, asked) = server(vec![reply]).await;
+    let (url, requests) = server(vec![reply]).await;
     let result = vast(url).rent(&order()).await;
-    let calls = asked.lock().unwrap().len();
+    let calls = requests.lock().unwrap().len();
     (result, calls)
 }
 
@@ -155,30 +155,30 @@ async fn lost_reply_is_ambiguous() {
             CallErrorKind::Refused,
         ),
     ] {
-        let (url, asked) = server(vec![sent.clone()]).await;
+        let (url, requests) = server(vec![sent.clone()]).await;
         let error = HttpClient::new()
             .send(HttpRequest::get("read", url))
             .await
             .unwrap_err();
         assert_eq!(error.kind, kind, "{sent:?}: {error}");
-        assert_eq!(asked.lock().unwrap().len(), 1);
+        assert_eq!(requests.lock().unwrap().len(), 1);
     }
 }
 
 #[tokio::test]
 async fn only_reads_are_retried() {
-    let (url, asked) = server(vec![reply(503, "busy"), reply(200, "{}")]).await;
+    let (url, requests) = server(vec![reply(503, "busy"), reply(200, "{}")]).await;
     let request = HttpRequest::get("read", url).tries(2);
     assert!(HttpClient::new().send(request).await.is_ok());
-    assert_eq!(asked.lock().unwrap().len(), 2);
+    assert_eq!(requests.lock().unwrap().len(), 2);
 
-    let (url, asked) = server(vec![reply(503, "busy"), reply(200, "{}")]).await;
+    let (url, requests) = server(vec![reply(503, "busy"), reply(200, "{}")]).await;
     let error = HttpClient::new()
         .send(HttpRequest::put("change", url))
         .await
         .unwrap_err();
     assert_eq!(error.kind, CallErrorKind::Ambiguous);
-    assert_eq!(asked.lock().unwrap().len(), 1);
+    assert_eq!(requests.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -187,18 +187,18 @@ async fn long_retry_after_ends_retries() {
         reply_with(429, "retry-after: 3600\r\n", "slow down"),
         reply(429, r#"{"error":"search_quota_exceeded"}"#),
     ] {
-        let (url, asked) = server(vec![sent]).await;
+        let (url, requests) = server(vec![sent]).await;
         let request = HttpRequest::get("read", url).tries(5);
         let error = HttpClient::new().send(request).await.unwrap_err();
         assert_eq!(error.kind, CallErrorKind::RateLimited);
-        assert_eq!(asked.lock().unwrap().len(), 1);
+        assert_eq!(requests.lock().unwrap().len(), 1);
     }
 }
 
 #[tokio::test]
 async fn key_never_appears_in_errors() {
     let echo = format!(r#"{{"msg":"bad key {CANARY}; api_key={CANARY}"}}"#);
-    let (url, asked) = server(vec![reply(401, &echo)]).await;
+    let (url, requests) = server(vec![reply(401, &echo)]).await;
     let client = vast(url.clone());
     let error = client.account().await.unwrap_err();
     assert_eq!(error.kind, CallErrorKind::Unauthorized);
@@ -208,7 +208,7 @@ async fn key_never_appears_in_errors() {
     );
     let request = HttpRequest::get("read", url).bearer(CANARY.to_owned().into());
     assert!(!format!("{request:?}").contains(CANARY));
-    let sent = asked.lock().unwrap()[0].clone();
+    let sent = requests.lock().unwrap()[0].clone();
     assert!(sent.contains(&format!("Bearer {CANARY}")));
     assert!(!sent.lines().next().unwrap().contains(CANARY));
 }
@@ -261,7 +261,7 @@ async fn rent_returns_contract_or_reason() {
 async fn instances_are_listed_across_pages() {
     let first = r#"{"success":true,"total_instances":2,"next_token":"t","instances":[{"id":1}]}"#;
     let last = r#"{"success":true,"total_instances":2,"next_token":null,"instances":[{"id":2}]}"#;
-    let (url, asked) = server(vec![reply(200, first), reply(200, last)]).await;
+    let (url, requests) = server(vec![reply(200, first), reply(200, last)]).await;
     let ids: Vec<u64> = vast(url)
         .instances()
         .await
@@ -270,7 +270,7 @@ async fn instances_are_listed_across_pages() {
         .map(|i| i.id.0)
         .collect();
     assert_eq!(ids, [1, 2]);
-    assert!(asked.lock().unwrap()[1].contains("after_token=t"));
+    assert!(requests.lock().unwrap()[1].contains("after_token=t"));
 }
 
 #[tokio::test]
@@ -330,9 +330,9 @@ async fn destroying_gone_instance_succeeds() {
         reply(429, "slow"),
         reply(502, ""),
     ] {
-        let (url, asked) = server(vec![refused]).await;
+        let (url, requests) = server(vec![refused]).await;
         assert!(vast(url).destroy(InstanceId(5)).await.is_err());
-        assert_eq!(asked.lock().unwrap().len(), 1);
+        assert_eq!(requests.lock().unwrap().len(), 1);
     }
 }
 
@@ -350,10 +350,14 @@ fn network_node(admin_api: Url) -> NetworkNodeClient {
 #[tokio::test]
 async fn removing_node_reports_whether_it_existed() {
     for (body, was_there) in [("true", true), ("false\n", false)] {
-        let (url, asked) = server(vec![reply(200, body)]).await;
+        let (url, requests) = server(vec![reply(200, body)]).await;
         let id = NodeId("a/../b?c".into());
         assert_eq!(network_node(url).unregister(&id).await.unwrap(), was_there);
-        let line = asked.lock().unwrap()[0].lines().next().unwrap().to_owned();
+        let line = requests.lock().unwrap()[0]
+            .lines()
+            .next()
+            .unwrap()
+            .to_owned();
         assert_eq!(line, "DELETE /admin/v1/nodes/a%2F..%2Fb%3Fc HTTP/1.1");
     }
     let (url, _) = server(vec![reply(200, "{}")]).await;

@@ -1,4 +1,4 @@
-//! The start script of a rental, run for real under every POSIX shell there is, in a root of its own.
+//! The start script of a rental, run under every POSIX shell of this machine, in its own root.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -16,10 +16,10 @@ use tempfile::TempDir;
 const SCRIPT: &str = include_str!("../../assets/onstart.sh");
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB pocpit";
 const FAR: &str = "99999999999";
-/// Only so that a broken script fails instead of hanging; nothing is measured.
+/// Only so that a broken script fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A container's file system with the script in it. Ends what the script started.
+/// A container's file system with the script; on drop its processes are killed.
 struct Rental {
     root: TempDir,
     shell: &'static str,
@@ -47,7 +47,7 @@ impl Rental {
         fs::read_to_string(self.path(path)).unwrap_or_default()
     }
 
-    /// Starts the container: runs the script to its end, with nothing else in its environment.
+    /// Starts the container: runs the script to its end in an empty environment.
     fn start(&mut self, env: &[(&str, &str)]) {
         let mut child = Command::new(self.shell)
             .arg(self.path("onstart.sh"))
@@ -65,7 +65,7 @@ impl Rental {
         assert!(child.wait().unwrap().success(), "{} failed", self.shell);
     }
 
-    /// Waits until the workload's log says this.
+    /// Waits until the workload's log contains this.
     fn wait_for_log(&self, wanted: &str) {
         let deadline = std::time::Instant::now() + PATIENCE;
         while !self.read("var/log/pocpit/mlnode.log").contains(wanted) {
@@ -89,7 +89,7 @@ impl Drop for Rental {
     }
 }
 
-/// The market's API: answers with the given statuses in turn, then always with 200.
+/// The market's API: replies with the given statuses in turn, then always 200.
 fn market(statuses: &'static [u16]) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -124,7 +124,7 @@ fn read_request(reader: &mut impl BufRead) -> String {
     head
 }
 
-/// Runs a test under each shell that this machine has.
+/// Runs a test under each available shell.
 fn under_each_shell(test: impl Fn(&'static str)) {
     let mut tried = 0;
     for shell in ["dash", "bash", "sh"] {
@@ -205,7 +205,7 @@ fn ended_workload_restarts_with_container() {
         let env = [("POCPIT_LEASE_UNTIL", FAR), ("POCPIT_COMMAND", "echo run")];
         rental.start(&env);
         rental.wait_for_log("run\n");
-        // As after a restart of the container: the ids belong to an earlier process 1.
+        // As after a container restart: the ids belong to an earlier process 1.
         fs::write(rental.path("var/lib/pocpit/mlnode.boot"), "earlier\n").unwrap();
         rental.start(&env);
         rental.wait_for_log("run\nrun\n");
@@ -301,7 +301,7 @@ fn renewed_lease_defers_destruction() {
             ("CONTAINER_ID", "4711"),
             ("CONTAINER_API_KEY", "k1"),
         ]);
-        // About ten looks of the watchdog.
+        // About ten polls of the watchdog.
         let early = requests.recv_timeout(Duration::from_millis(500));
         assert!(early.is_err(), "destroyed under a lease: {early:?}");
         fs::write(&lease, "2").unwrap();

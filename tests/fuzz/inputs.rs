@@ -1,4 +1,4 @@
-//! What each fuzz target does with its bytes: everything foreign that pocpit reads. None may panic.
+//! Bodies of the fuzz targets: everything foreign that pocpit parses. None may panic.
 
 #![allow(
     clippy::expect_used,
@@ -20,7 +20,7 @@ use pocpit::ports::{Chain as _, Look, Market as _, MlNodes as _, NetworkNode as 
 use pocpit::ssh::sanitize::Sanitizer;
 use pocpit::vast::{RateLimit, RentalHistory, SessionNeeds, VastClient, rank};
 
-/// A service that says the same to everything.
+/// A service with one reply to everything.
 struct Says {
     status: u16,
     body: String,
@@ -38,7 +38,7 @@ impl Transport for Says {
     }
 }
 
-/// The first byte is the status, mostly of success; the rest is the body.
+/// The first byte gives the status, mostly success; the rest is the body.
 fn service(bytes: &[u8]) -> HttpClient {
     let (status, body) = match bytes.split_first() {
         Some((0..=15, body)) => (404, body),
@@ -52,7 +52,7 @@ fn service(bytes: &[u8]) -> HttpClient {
     }))
 }
 
-/// Runs in virtual time: waits between tries take none.
+/// Runs in virtual time: pauses between retries take none.
 fn run(work: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -129,7 +129,7 @@ pub fn network_node(bytes: &[u8]) {
     });
 }
 
-/// Replies of the `MLNode`, and of vLLM where it is alone.
+/// Replies of the `MLNode` and of vLLM.
 pub fn mlnode(bytes: &[u8]) {
     for workload in [Workload::MlNode, Workload::Vllm] {
         let nodes = MlNodeFactory::new(service(bytes));
@@ -152,7 +152,7 @@ pub fn log(bytes: &[u8]) {
     }
 }
 
-/// Lines of a boot, whatever boots.
+/// Log lines of a boot.
 pub fn boot_lines(bytes: &[u8]) {
     for workload in [Workload::MlNode, Workload::Vllm] {
         boot_of(workload, bytes);

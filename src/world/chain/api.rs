@@ -1,4 +1,4 @@
-//! What the public API and the RPC say.
+//! The chain's public API and RPC.
 
 use crate::domain::Time;
 use crate::world::chain::schedule::{
@@ -9,12 +9,12 @@ use crate::world::state::{MODEL, PARTICIPANT, World};
 use serde_json::{Value, json};
 
 impl World {
-    /// Answers a call to the chain's public API.
-    pub fn public_api(&self, ask: &ApiRequest) -> ApiResponse {
-        if let Some(reply) = self.chain_rest(&ask.path) {
-            return reply;
+    /// Handles a request to the public API.
+    pub fn public_api(&self, request: &ApiRequest) -> ApiResponse {
+        if let Some(response) = self.chain_rest_api(&request.path) {
+            return response;
         }
-        let path = ask.path.strip_prefix("/api").unwrap_or(&ask.path);
+        let path = request.path.strip_prefix("/api").unwrap_or(&request.path);
         match path.trim_end_matches('/') {
             "/v1/epochs/latest" => ApiResponse::ok(&self.epoch_reply()),
             "/v1/epochs/current/participants" => ApiResponse::ok(&self.participants_reply()),
@@ -27,7 +27,7 @@ impl World {
         }
     }
 
-    /// The chain's own REST: weights of an epoch and what confirmations left of them.
+    /// The chain's REST API: weights of an epoch, before and after confirmations.
     fn epoch_group(&self, path: &str) -> Option<ApiResponse> {
         let epoch = path.strip_prefix("/productscience/inference/inference/epoch_group_data/")?;
         let of_epoch = |epoch: u64| self.active_epoch == epoch;
@@ -61,10 +61,10 @@ impl World {
     }
 
     fn epoch_reply(&self) -> Value {
-        let height = self.told_height();
+        let height = self.reported_height();
         let epoch = epoch_at(height);
         let offset = height - World::poc_start(epoch);
-        // The parameters of the epoch that runs: those of the next one can differ.
+        // The current epoch's parameters; the next epoch's may differ.
         let validation = self.validation(epoch);
         let validation_end = VALIDATION_START + validation;
         let wind_down = validation_end - validation / 5;
@@ -75,7 +75,7 @@ impl World {
             offset if offset < validation_end => "PoCValidateWindDown",
             _ => "Inference",
         };
-        let mut reply = json!({
+        let mut response = json!({
             "block_height": height,
             "latest_epoch": {"index": epoch, "poc_start_block_height": World::poc_start(epoch)},
             "phase": phase,
@@ -87,10 +87,10 @@ impl World {
                 "poc_slot_allocation": {"value": 5, "exponent": -1}, "confirmation_poc_safety_window": 500},
             "is_confirmation_poc_active": false});
         if let Some(event) = self.confirmation_event(epoch, offset) {
-            reply["is_confirmation_poc_active"] = json!(true);
-            reply["active_confirmation_poc_event"] = event;
+            response["is_confirmation_poc_active"] = json!(true);
+            response["active_confirmation_poc_event"] = event;
         }
-        reply
+        response
     }
 
     fn participants_reply(&self) -> Value {
@@ -105,16 +105,16 @@ impl World {
             {"index": "gonka1someoneelse", "weight": 48_213, "models": [MODEL], "ml_nodes": [{"ml_nodes": [{"node_id": "other", "poc_weight": 48_213}]}]}]}})
     }
 
-    /// Answers a call to the chain node's RPC.
-    pub fn rpc(&self, ask: &ApiRequest) -> ApiResponse {
+    /// Handles a request to the node's RPC.
+    pub fn rpc(&self, request: &ApiRequest) -> ApiResponse {
         let latest = self.height();
-        match ask.path.trim_end_matches('/') {
+        match request.path.trim_end_matches('/') {
             "/status" => ApiResponse::ok(
                 &json!({"jsonrpc": "2.0", "id": -1, "result": {"sync_info": {"latest_block_height": latest.to_string(),
                 "latest_block_time": rfc3339(self.block_time(latest)), "catching_up": false}}}),
             ),
             "/block" => {
-                let height = ask
+                let height = request
                     .query
                     .get("height")
                     .and_then(|h| h.trim_matches('"').parse().ok())
@@ -137,7 +137,6 @@ impl World {
         }
     }
 
-    /// A block's header.
     pub(in crate::world) fn header(&self, height: u64) -> Value {
         json!({"chain_id": "gonka-mainnet", "height": height.to_string(),
             "time": rfc3339(self.block_time(height))})

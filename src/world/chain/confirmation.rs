@@ -1,5 +1,5 @@
-//! Confirmation `PoC`s: in the middle of an epoch the chain asks again, and a host that is not there
-//! any more loses the epoch's reward. Planned upgrades, too: what governance decides.
+//! Confirmation `PoC`s, in the middle of an epoch: a host that is gone by then loses the epoch's reward.
+//! Also governance: planned upgrades and parameters.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ const VALIDATION_END: u64 = 120 + VALIDATION_START + CUTOFF;
 const UPGRADE_SECONDS: f64 = 1_200.0;
 
 impl World {
-    /// Where generation of this epoch's confirmation begins, if there is one.
+    /// Height at which generation of this epoch's confirmation starts, if there is one.
     pub(in crate::world) fn confirmation_start(&self, epoch: u64) -> Option<u64> {
         Some(self.confirmation_trigger(epoch)? + CUTOFF)
     }
@@ -28,8 +28,8 @@ impl World {
         (after > 0).then(|| World::poc_start(epoch) + after)
     }
 
-    /// The phase of the confirmation that is under way; `Inference` when none is.
-    pub(in crate::world) fn confirmation_round(&self) -> PocPhase {
+    /// Phase of the current confirmation; `Inference` when there is none.
+    pub(in crate::world) fn confirmation_phase(&self) -> PocPhase {
         let begun = self.confirmation_start(self.epoch());
         match begun.and_then(|start| self.height().checked_sub(start)) {
             Some(since) if since < GENERATION => PocPhase::Generate,
@@ -39,13 +39,13 @@ impl World {
         }
     }
 
-    /// When the next confirmation begins to generate.
+    /// When the next confirmation starts to generate.
     pub(in crate::world) fn next_confirmation(&self) -> Option<Time> {
         let start = self.confirmation_start(self.epoch())?;
         (start > self.height()).then(|| self.block_time(start))
     }
 
-    /// The event as the public API tells it at `offset` blocks after `poc_start`.
+    /// The event in the public API, `offset` blocks after `poc_start`.
     pub(in crate::world) fn confirmation_event(&self, epoch: u64, offset: u64) -> Option<Value> {
         let trigger = self.confirmation_trigger(epoch)?;
         let phase = match (World::poc_start(epoch) + offset).checked_sub(trigger)? {
@@ -59,10 +59,10 @@ impl World {
         )
     }
 
-    /// The Network Node has the nodes with weight generate once more; at the end the chain counts.
-    pub(in crate::world) fn follow_confirmation(&mut self) {
+    /// The Network Node lets the nodes with weight generate again; at the end the chain counts.
+    pub(in crate::world) fn advance_confirmation(&mut self) {
         let epoch = self.epoch();
-        if self.confirmation_round() == PocPhase::Generate && self.now >= self.next_reconcile {
+        if self.confirmation_phase() == PocPhase::Generate && self.now >= self.next_reconcile {
             self.next_reconcile = self.now + seconds(30.0);
             let waiting: Vec<String> = self
                 .active
@@ -72,7 +72,7 @@ impl World {
                 .cloned()
                 .collect();
             for id in waiting {
-                self.order_generation(epoch, &id);
+                self.request_generation(epoch, &id);
             }
         }
         let over = self
@@ -85,7 +85,7 @@ impl World {
         }
     }
 
-    /// Of each node the lesser of what it had and what it showed again.
+    /// For each node the lesser of its weight and what it generated again.
     fn confirmed(&self) -> Confirmation {
         let shown = |id: &String, weight: u64| {
             if is_unmanaged(id) {
@@ -115,8 +115,8 @@ impl World {
         (before > 0).then(|| World::poc_start(World::FIRST_EPOCH + 1) - before)
     }
 
-    /// What governance decided, by the chain's own REST API.
-    pub(in crate::world) fn chain_rest(&self, path: &str) -> Option<ApiResponse> {
+    /// Governance in the chain's REST API.
+    pub(in crate::world) fn chain_rest_api(&self, path: &str) -> Option<ApiResponse> {
         Some(match path.trim_matches('/') {
             "cosmos/upgrade/v1beta1/current_plan" => {
                 let planned = self

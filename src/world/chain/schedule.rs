@@ -1,4 +1,4 @@
-//! The chain: heights, block times, epochs, and what the public API and the RPC say of them.
+//! Heights, block times, epochs and phases.
 
 use crate::domain::Time;
 
@@ -17,14 +17,14 @@ pub(super) const NEW_VALIDATORS_DELAY: u64 = 120;
 pub(in crate::world) const CUTOFF: u64 = 80;
 
 impl World {
-    /// The epoch in which every world begins.
+    /// The first epoch of every world.
     pub const FIRST_EPOCH: u64 = 358;
 
     fn first_height(&self) -> u64 {
         FIRST_POC_START + EPOCH_LENGTH - self.scenario.blocks_before_poc.min(EPOCH_LENGTH)
     }
 
-    /// Time of a block. Jitter stays under half a block, so that times rise with heights.
+    /// Time of a block. Jitter is below half a block, so times increase with heights.
     pub fn block_time(&self, height: u64) -> Time {
         let mean = self.scenario.block_seconds;
         let blocks = number(height) - number(self.first_height());
@@ -34,7 +34,7 @@ impl World {
         self.start + seconds(blocks * mean + jitter + halted)
     }
 
-    /// Whether and where the chain halts before the `PoC` of an epoch is fixed an epoch ahead.
+    /// Halts are fixed one epoch ahead.
     pub(in crate::world) fn plan_halt(&mut self, epoch: u64) {
         self.halts.extend(self.halt_before(epoch));
     }
@@ -102,10 +102,10 @@ impl World {
         }
     }
 
-    /// The phase of whatever `PoC` is under way, a confirmation too.
+    /// The phase of the current `PoC`, regular or confirmation.
     pub(in crate::world) fn round(&self) -> PocPhase {
         match self.phase() {
-            PocPhase::Inference => self.confirmation_round(),
+            PocPhase::Inference => self.confirmation_phase(),
             phase => phase,
         }
     }

@@ -1,4 +1,4 @@
-//! The `MLNode` of one machine: its API, its boot and its log, as functions of time.
+//! The API of an `MLNode`, and its `PoC` batches.
 
 use serde_json::{Value, json};
 
@@ -11,9 +11,9 @@ use crate::world::scenario::PocVersion;
 use crate::world::state::{MODEL, World};
 
 impl World {
-    /// A call to a machine's `MLNode`. `None`: nobody listens yet.
+    /// Handles a request to a machine's `MLNode`; `None` when nothing listens yet.
     #[expect(clippy::too_many_lines, reason = "one table of the node's calls")]
-    pub fn mlnode(&mut self, id: u64, ask: &ApiRequest) -> Option<ApiResponse> {
+    pub fn mlnode(&mut self, id: u64, request: &ApiRequest) -> Option<ApiResponse> {
         let now = self.now;
         let phase = self.round();
         let end = self.generation_end();
@@ -33,7 +33,7 @@ impl World {
         let cuda = other_cuda.unwrap_or_else(|| instance.offer["cuda_max_good"].to_string());
         let node = &mut instance.mlnode;
         if let Some(server) = &node.vllm {
-            return Some(server.answer(ask));
+            return Some(server.answer(request));
         }
         let ready = node.is_ready(now);
         let generating = node.batch.is_some() && now < end && matches!(phase, PocPhase::Generate);
@@ -46,7 +46,7 @@ impl World {
         };
         let used = if ready { ram * 9 / 10 } else { 500 };
         let model = ready.then(|| node.model.clone());
-        Some(match (ask.method.as_str(), ask.path.as_str()) {
+        Some(match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/api/v1/state") if version == PocVersion::First => {
                 let state = match (ready, generating) {
                     (false, _) => "STOPPED",
@@ -80,7 +80,7 @@ impl World {
                     };
                     return Some(ApiResponse::new(409, &json!({"detail": detail})));
                 }
-                node.start(now, ask.body["model"].as_str().unwrap_or(MODEL));
+                node.start(now, request.body["model"].as_str().unwrap_or(MODEL));
                 ApiResponse::ok(
                     &json!({"status": "starting", "message": "VLLM startup initiated in background"}),
                 )
@@ -111,7 +111,7 @@ impl World {
                     Some(_) => "DOWNLOADED",
                 };
                 ApiResponse::ok(
-                    &json!({"model": ask.body, "status": status, "progress": null, "error_message": null}),
+                    &json!({"model": request.body, "status": status, "progress": null, "error_message": null}),
                 )
             }
             ("GET", "/api/v1/models/list") => ApiResponse::ok(&json!({"models": []})),
@@ -122,8 +122,8 @@ impl World {
                 &json!({"status": poc, "backends": [{"port": 5001, "status": poc}]}),
             ),
             ("POST", "/api/v1/inference/pow/init/generate") if ready => {
-                let url = ask.body["url"].as_str().unwrap_or_default();
-                node.batch = Some(batches(ask.body["node_id"].clone(), url, now));
+                let url = request.body["url"].as_str().unwrap_or_default();
+                node.batch = Some(batches(request.body["node_id"].clone(), url, now));
                 ApiResponse::ok(&json!({"status": "OK"}))
             }
             ("GET", "/v1/models") if ready => ApiResponse::ok(
@@ -136,7 +136,7 @@ impl World {
         })
     }
 
-    /// Generating machines send a batch every five seconds until generation ends.
+    /// Generating machines send a batch every five seconds.
     pub(in crate::world) fn send_batches(&mut self) {
         let (now, end, phase) = (self.now, self.generation_end(), self.round());
         for instance in self
@@ -167,7 +167,7 @@ impl World {
     }
 }
 
-/// Batches to a callback address; `api` is the machine itself (`127.0.0.1 api`).
+/// Batches for a callback URL; `api` is the machine itself (`127.0.0.1 api`).
 fn batches(node: Value, url: &str, next: Time) -> Batches {
     let parsed = url::Url::parse(url).ok();
     let host = parsed.as_ref().and_then(url::Url::host_str);

@@ -14,29 +14,29 @@ impl SimMlNode {
         id: u64,
         running_at: Time,
         logs: bool,
-        load_ends: ModelLoad,
+        load_outcome: ModelLoad,
     ) -> SimMlNode {
-        let mut node = SimMlNode::silent(seed, id, running_at, logs, load_ends);
+        let mut node = SimMlNode::unlogged(seed, id, running_at, logs, load_outcome);
         let api_at = node.api_at;
-        node.say(
+        node.write_log(
             running_at + seconds(2.0),
             "\u{1b}[32mINFO\u{1b}[0m:     Started server process [1]\n",
         );
-        node.say(
+        node.write_log(
             running_at + seconds(3.0),
             &format!("environment: {}\n", "HF_HOME=/root/.cache;".repeat(520)),
         );
-        node.say(api_at, "\u{1b}[32mINFO\u{1b}[0m:     Uvicorn running on http://0.0.0.0:8080 (Press CTRL+C to quit)\n");
+        node.write_log(api_at, "\u{1b}[32mINFO\u{1b}[0m:     Uvicorn running on http://0.0.0.0:8080 (Press CTRL+C to quit)\n");
         node
     }
 
-    /// One that has said nothing yet.
-    pub fn silent(
+    /// With an empty log.
+    pub fn unlogged(
         seed: u64,
         id: u64,
         running_at: Time,
         logs: bool,
-        load_ends: ModelLoad,
+        load_outcome: ModelLoad,
     ) -> SimMlNode {
         SimMlNode {
             api_at: running_at + seconds(20.0 + 20.0 * uniform(seed, 20, id)),
@@ -44,7 +44,7 @@ impl SimMlNode {
             model: MODEL.into(),
             download: 480.0 + 360.0 * uniform(seed, 21, id),
             load: 120.0 + 60.0 * uniform(seed, 22, id),
-            load_ends,
+            load_outcome,
             log: Vec::new(),
             logs,
             batch: None,
@@ -52,13 +52,13 @@ impl SimMlNode {
         }
     }
 
-    pub fn say(&mut self, at: Time, text: &str) {
+    pub fn write_log(&mut self, at: Time, text: &str) {
         if self.logs {
             self.log.push((at, text.as_bytes().to_vec()));
         }
     }
 
-    /// Part of the log as far as it is written; `None` before its first line.
+    /// Part of the log up to `now`; `None` before its first line.
     pub fn log_part(&self, now: Time, offset: u64, max: usize) -> Option<Vec<u8>> {
         if self.log.first().is_none_or(|(at, _)| *at > now) {
             return None;
@@ -80,7 +80,7 @@ impl SimMlNode {
     pub(super) fn start(&mut self, now: Time, model: &str) {
         self.started_at = Some(now);
         self.model = model.into();
-        let stalls = self.load_ends == ModelLoad::Stalls;
+        let stalls = self.load_outcome == ModelLoad::Stalls;
         for step in 0..=if stalls { 20 } else { 50_u64 } {
             let at = now + seconds(self.download * number(step) / 50.0);
             let line = format!(
@@ -89,59 +89,59 @@ impl SimMlNode {
                 "#".repeat(usize::try_from(step / 5).unwrap_or(0)),
                 step * 30 / 50
             );
-            self.say(at, &line);
+            self.write_log(at, &line);
         }
         if stalls {
             return;
         }
         let loaded = now + seconds(self.download);
-        self.say(loaded, "\nINFO Starting vLLM instance 1 on port 5001\n");
-        self.say(
+        self.write_log(loaded, "\nINFO Starting vLLM instance 1 on port 5001\n");
+        self.write_log(
             loaded + seconds(2.0),
             &format!("INFO Starting to load model {model}...\n"),
         );
-        self.say_shards(loaded);
+        self.log_shards(loaded);
         let graphs = loaded + seconds(self.load);
-        if let ModelLoad::Fails(why) = &self.load_ends {
+        if let ModelLoad::Fails(why) = &self.load_outcome {
             let line = format!("\n\u{1b}[31mERROR\u{1b}[0m {why}\n");
-            return self.say(graphs, &line);
+            return self.write_log(graphs, &line);
         }
-        self.say(
+        self.write_log(
             graphs,
             &format!(
                 "\nINFO Model loading took 54.1377 GiB and {:.6} seconds\n",
                 self.load
             ),
         );
-        self.say(
+        self.write_log(
             graphs + seconds(8.0),
             "INFO Dynamo bytecode transform time: 8.00 s\n",
         );
-        self.say_graphs(graphs, "Capturing CUDA graph shapes");
-        self.say(graphs + seconds(GRAPHS), "\nINFO:     Application startup complete.\nvLLM is up and running with 1 instance(s).\n");
+        self.log_graphs(graphs, "Capturing CUDA graph shapes");
+        self.write_log(graphs + seconds(GRAPHS), "\nINFO:     Application startup complete.\nvLLM is up and running with 1 instance(s).\n");
     }
 
-    /// How far the load is that began then.
-    pub fn say_shards(&mut self, began: Time) {
+    /// Writes the progress of a load that starts at `began`.
+    pub fn log_shards(&mut self, began: Time) {
         for shard in 1..=8_u64 {
             let line = format!(
                 "\rLoading safetensors checkpoint shards: {:3}% Completed | {shard}/8 [00:12<00:12,  3.1s/it]",
                 shard * 100 / 8
             );
-            self.say(began + seconds(self.load * number(shard) / 9.0), &line);
+            self.write_log(began + seconds(self.load * number(shard) / 9.0), &line);
         }
     }
 
-    /// How far the graphs are that were begun then.
-    pub fn say_graphs(&mut self, began: Time, what: &str) {
+    /// Writes the progress of graph captures that start at `began`.
+    pub fn log_graphs(&mut self, began: Time, what: &str) {
         for step in 1..=10_u64 {
             let line = format!("\r{what}: {:3}%|", step * 10);
-            self.say(began + seconds(8.0 + 5.0 * number(step)), &line);
+            self.write_log(began + seconds(8.0 + 5.0 * number(step)), &line);
         }
     }
 
     pub(super) fn fault(&self) -> Option<&str> {
-        match &self.load_ends {
+        match &self.load_outcome {
             ModelLoad::Fails(why) => Some(why),
             ModelLoad::Works | ModelLoad::Stalls => None,
         }
@@ -152,7 +152,7 @@ impl SimMlNode {
     }
 
     pub fn is_ready(&self, now: Time) -> bool {
-        self.load_ends == ModelLoad::Works
+        self.load_outcome == ModelLoad::Works
             && self
                 .elapsed(now)
                 .is_some_and(|e| e >= self.download + self.load + GRAPHS)

@@ -1,4 +1,4 @@
-//! vLLM's own image: a server that listens when its model is loaded, and what it writes until then.
+//! vLLM's own image: its log, and its server once the model is loaded.
 
 use serde_json::{Value, json};
 
@@ -12,13 +12,13 @@ use crate::world::model::{ModelLoad, SimMlNode, VllmServer};
 /// The image's name, without its tag.
 pub(in crate::world) const IMAGE: &str = "vllm/vllm-openai";
 const VERSION: &str = "0.11.2";
-/// It imports and resolves for so long before it loads anything.
+/// Seconds of imports before the load.
 const PRELUDE: f64 = 45.0;
-/// Longer than any world is looked at.
+/// Longer than any test runs.
 const NEVER: f64 = 1e8;
 
 impl VllmServer {
-    /// By its command line: `vllm serve MODEL --port 8000 …`, or what a shell says otherwise.
+    /// Parses `vllm serve MODEL --port 8000 …`; otherwise the shell's error.
     fn parse(command: &str) -> Result<VllmServer, String> {
         let words: Vec<&str> = command.split_whitespace().map(unquoted).collect();
         let words = match words.as_slice() {
@@ -42,19 +42,19 @@ impl VllmServer {
         })
     }
 
-    pub fn answer(&self, ask: &ApiRequest) -> ApiResponse {
-        match (ask.method.as_str(), ask.path.as_str()) {
+    pub fn answer(&self, request: &ApiRequest) -> ApiResponse {
+        match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/health") => ApiResponse::text(200, ""),
             ("GET", "/version") => ApiResponse::ok(&json!({"version": VERSION})),
             ("GET", "/v1/models") => {
                 ApiResponse::ok(&json!({"object": "list", "data": [self.card()]}))
             }
-            ("POST", "/v1/chat/completions") if ask.body["model"] == json!(self.name) => {
+            ("POST", "/v1/chat/completions") if request.body["model"] == json!(self.name) => {
                 ApiResponse::ok(&self.completion())
             }
             ("POST", "/v1/chat/completions") => ApiResponse::new(
                 404,
-                &json!({"error": {"message": format!("The model {} does not exist.", ask.body["model"]),
+                &json!({"error": {"message": format!("The model {} does not exist.", request.body["model"]),
                     "type": "NotFoundError", "param": "model", "code": 404}}),
             ),
             _ => ApiResponse::new(404, &json!({"detail": "Not Found"})),
@@ -78,13 +78,13 @@ fn unquoted(word: &str) -> &str {
     word.trim_matches('\'')
 }
 
-/// Starts the command on a machine. It begins with the container.
+/// Runs the command from the start of the container.
 pub(in crate::world) fn run(mut node: SimMlNode, running_at: Time, command: &str) -> SimMlNode {
     node.api_at = running_at + seconds(NEVER);
     let server = match VllmServer::parse(command) {
         Ok(server) => server,
         Err(words) => {
-            node.say(running_at + seconds(3.0), &words);
+            node.write_log(running_at + seconds(3.0), &words);
             return node;
         }
     };
@@ -98,7 +98,7 @@ pub(in crate::world) fn run(mut node: SimMlNode, running_at: Time, command: &str
 }
 
 fn introduce(node: &mut SimMlNode, running_at: Time, server: &VllmServer) {
-    let told = [
+    let lines = [
         (
             12.0,
             format!("[api_server.py:1912] vLLM API server version {VERSION}"),
@@ -111,44 +111,44 @@ fn introduce(node: &mut SimMlNode, running_at: Time, server: &VllmServer) {
             ),
         ),
     ];
-    for (at, line) in told {
+    for (at, line) in lines {
         let line =
             format!("\u{1b}[1;36m(APIServer pid=41)\u{1b}[0;0m INFO 11-24 11:42:50 {line}\n");
-        node.say(running_at + seconds(at), &line);
+        node.write_log(running_at + seconds(at), &line);
     }
     let line = format!(
         "(EngineCore_DP0 pid=441) INFO 11-24 11:43:10 [core.py:93] Initializing a V1 LLM engine (v{VERSION}) with config: model='{}'\n",
         server.model
     );
-    node.say(running_at + seconds(30.0), &line);
+    node.write_log(running_at + seconds(30.0), &line);
 }
 
-/// The download is silent: its beginning and its end are told.
+/// The download is silent between its start and end.
 fn load(node: &mut SimMlNode, at: Time, server: &VllmServer) {
     let worker = "(Worker_TP0 pid=512) INFO 11-24 11:43:12";
     let model = &server.model;
-    node.say(
+    node.write_log(
         at,
         &format!("{worker} [gpu_model_runner.py:3259] Starting to load model {model}...\n"),
     );
-    if node.load_ends == ModelLoad::Stalls {
+    if node.load_outcome == ModelLoad::Stalls {
         return;
     }
     let loaded = at + seconds(node.download);
-    node.say(
+    node.write_log(
         loaded,
         &format!(
             "{worker} [weight_utils.py:440] Time spent downloading weights for {model}: {:.6} seconds\n",
             node.download
         ),
     );
-    node.say_shards(loaded);
+    node.log_shards(loaded);
     let graphs = loaded + seconds(node.load);
-    if let ModelLoad::Fails(why) = node.load_ends.clone() {
+    if let ModelLoad::Fails(why) = node.load_outcome.clone() {
         let line = format!(
             "\n(EngineCore_DP0 pid=441) ERROR 11-24 11:54:11 [core.py:843] {why}\nRuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {{}}\n"
         );
-        return node.say(graphs, &line);
+        return node.write_log(graphs, &line);
     }
     capture(node, graphs, server);
     node.api_at = graphs + seconds(GRAPHS);
@@ -160,12 +160,12 @@ fn capture(node: &mut SimMlNode, graphs: Time, server: &VllmServer) {
         "\n{worker} [gpu_model_runner.py:3338] Model loading took 54.1377 GiB memory and {:.6} seconds\n",
         node.load
     );
-    node.say(graphs, &line);
-    node.say(
+    node.write_log(graphs, &line);
+    node.write_log(
         graphs + seconds(8.0),
         &format!("{worker} [monitor.py:34] torch.compile takes 8.00 s in total\n"),
     );
-    node.say_graphs(
+    node.log_graphs(
         graphs,
         "Capturing CUDA graphs (mixed prefill-decode, PIECEWISE)",
     );
@@ -173,7 +173,7 @@ fn capture(node: &mut SimMlNode, graphs: Time, server: &VllmServer) {
         "\n(APIServer pid=41) INFO 11-24 11:55:11 [api_server.py:1977] Starting vLLM API server 0 on http://127.0.0.1:{}\n(APIServer pid=41) INFO:     Application startup complete.\n",
         server.port
     );
-    node.say(graphs + seconds(GRAPHS), &up);
+    node.write_log(graphs + seconds(GRAPHS), &up);
 }
 
 #[cfg(test)]

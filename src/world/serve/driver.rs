@@ -1,4 +1,4 @@
-//! Lets time pass: performs the calls that the world makes, and starts and stops machines.
+//! Advances the world: sends its outgoing requests, and starts and stops the machines' hosts.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -27,7 +27,7 @@ pub(in crate::world) async fn drive(shared: Arc<Shared>, http: reqwest::Client) 
             let wanted = world.running();
             (world.poll_outgoing(), wanted)
         };
-        follow_machines(&shared, &mut hosts, &wanted).await;
+        sync_hosts(&shared, &mut hosts, &wanted).await;
         for call in outgoing {
             let machine = match &call {
                 Outgoing::Batch { instance, .. } => {
@@ -41,15 +41,15 @@ pub(in crate::world) async fn drive(shared: Arc<Shared>, http: reqwest::Client) 
     }
 }
 
-/// A machine as it is reached over the network.
+/// A machine on the network.
 struct MachineHost {
     machine: Arc<RentedMachine>,
     ssh: SshHost,
-    /// Held: its listeners end with it.
+    /// Listeners, which end when this is dropped.
     _mapped: JoinSet<()>,
 }
 
-/// Listens for each container port that the machine's order maps to the outside.
+/// Listens on a port for each mapped container port.
 async fn map_ports(shared: &Arc<Shared>, id: u64) -> JoinSet<()> {
     let wanted = shared.world().ports_to_map(id);
     let mut tasks = JoinSet::new();
@@ -67,11 +67,7 @@ async fn map_ports(shared: &Arc<Shared>, id: u64) -> JoinSet<()> {
     tasks
 }
 
-async fn follow_machines(
-    shared: &Arc<Shared>,
-    hosts: &mut BTreeMap<u64, MachineHost>,
-    wanted: &[u64],
-) {
+async fn sync_hosts(shared: &Arc<Shared>, hosts: &mut BTreeMap<u64, MachineHost>, wanted: &[u64]) {
     for id in wanted {
         if hosts.contains_key(id) {
             continue;
@@ -120,7 +116,7 @@ async fn perform(
             let result = poll(&http, &api, &inference).await;
             shared.world().polled(&node, result);
         }
-        // The Network Node sees what came of it at the next poll.
+        // The next poll shows the effect.
         Outgoing::Post { url, body } => drop(http.post(url).json(&body).send().await),
         Outgoing::Batch {
             host,
@@ -136,7 +132,7 @@ async fn perform(
             port, path, body, ..
         } => {
             if let Some(machine) = machine {
-                // A batch that does not arrive does not count: that is all there is to it.
+                // A lost batch does not count.
                 let _ = send_batch(&machine, port, &path, &body).await;
             }
         }
@@ -158,15 +154,15 @@ async fn poll(http: &reqwest::Client, api: &str, inference: &str) -> Result<Node
 }
 
 async fn get(http: &reqwest::Client, url: &str) -> Result<Value, String> {
-    let reply = http
+    let response = http
         .get(url)
         .send()
         .await
         .map_err(|e| format!("{url}: {e}"))?;
-    if !reply.status().is_success() {
-        return Err(format!("{url}: HTTP {}", reply.status()));
+    if !response.status().is_success() {
+        return Err(format!("{url}: HTTP {}", response.status()));
     }
-    Ok(reply.json().await.unwrap_or(json!({})))
+    Ok(response.json().await.unwrap_or(json!({})))
 }
 
 async fn send_batch(machine: &RentedMachine, port: u16, path: &str, body: &Value) -> Option<()> {

@@ -38,7 +38,7 @@ where
 {
     let handler =
         hyper::service::service_fn(move |request| respond(shared.clone(), service, request));
-    // A connection that ends in the middle is the client's business or a planned fault.
+    // Clients may disconnect at any time; so do planned faults.
     let _ = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), handler)
         .with_upgrades()
@@ -53,18 +53,18 @@ async fn respond(
     if service == SimService::Rpc && subscription::is_upgrade(&request) {
         return subscription::open(new_headers(shared), request);
     }
-    let ask = read(request).await?;
-    let fault = shared.fault(service, &ask);
+    let request = parse(request).await?;
+    let fault = shared.fault(service, &request);
     match &fault {
         Some(FaultKind::Status { status, body }) => {
-            return response(&ApiResponse::text(*status, body));
+            return to_http(&ApiResponse::text(*status, body));
         }
         Some(FaultKind::DropBefore) => return Err(io::Error::other("planned fault")),
         _ => {}
     }
-    let mut reply = shared
-        .answer(service, &ask)
-        .ok_or_else(|| io::Error::other("nobody listens"))?;
+    let mut response = shared
+        .answer(service, &request)
+        .ok_or_else(|| io::Error::other("nothing listens"))?;
     match fault {
         Some(FaultKind::DropAfter) => return Err(io::Error::other("planned fault")),
         Some(FaultKind::Delay { seconds }) => {
@@ -74,18 +74,18 @@ async fn respond(
             .await;
         }
         Some(FaultKind::Malformed) => {
-            reply.body = reply
+            response.body = response
                 .body
                 .chars()
-                .take(reply.body.chars().count() / 2)
+                .take(response.body.chars().count() / 2)
                 .collect();
         }
         _ => {}
     }
-    response(&reply)
+    to_http(&response)
 }
 
-async fn read(request: Request<Incoming>) -> io::Result<ApiRequest> {
+async fn parse(request: Request<Incoming>) -> io::Result<ApiRequest> {
     let (parts, body) = request.into_parts();
     let bytes = axum::body::to_bytes(Body::new(body), 4 << 20)
         .await
@@ -106,9 +106,9 @@ async fn read(request: Request<Incoming>) -> io::Result<ApiRequest> {
     })
 }
 
-fn response(reply: &ApiResponse) -> io::Result<Response<Body>> {
-    let status = StatusCode::from_u16(reply.status).map_err(io::Error::other)?;
-    let kind = if reply.body.starts_with(['{', '[', 't', 'f']) {
+fn to_http(response: &ApiResponse) -> io::Result<Response<Body>> {
+    let status = StatusCode::from_u16(response.status).map_err(io::Error::other)?;
+    let kind = if response.body.starts_with(['{', '[', 't', 'f']) {
         "application/json"
     } else {
         "text/plain"
@@ -116,6 +116,6 @@ fn response(reply: &ApiResponse) -> io::Result<Response<Body>> {
     Response::builder()
         .status(status)
         .header("content-type", kind)
-        .body(Body::from(reply.body.clone()))
+        .body(Body::from(response.body.clone()))
         .map_err(io::Error::other)
 }

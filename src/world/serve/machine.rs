@@ -1,4 +1,4 @@
-//! A rental as its SSH host sees it: files, ports, forwards.
+//! A rental behind its SSH host: files, ports, forwards.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,6 @@ use crate::world::serve::http::serve_stream;
 use crate::world::serve::shared::{Shared, SimService};
 use crate::world::ssh_host::{Dialer, Machine};
 
-/// One machine of a served world.
 pub(in crate::world) struct RentedMachine {
     pub id: u64,
     pub shared: Arc<Shared>,
@@ -17,7 +16,7 @@ pub(in crate::world) struct RentedMachine {
 }
 
 impl RentedMachine {
-    /// A connection from inside the machine to a port that a remote forward serves.
+    /// Connects from inside the machine to a remote forward.
     pub async fn dial_forward(&self, port: u16) -> Option<DuplexStream> {
         let dialer = self
             .forwards

@@ -1,4 +1,4 @@
-//! The world over real HTTP on loopback: a listener a service, one driver that lets time pass.
+//! Serves a world over real HTTP on loopback: a listener per API, and a driver that advances time.
 
 mod driver;
 mod http;
@@ -23,16 +23,14 @@ use super::scenario::Scenario;
 use super::state::{API_KEY, IMAGE, MODEL, PARTICIPANT, PROXY_NODE, UPSTREAM_KEY, World};
 use super::truth::Truth;
 
-/// How to serve a world.
 #[derive(Debug, Clone)]
 pub struct WorldOptions {
-    /// Everything random depends on it.
+    /// Seed of everything random.
     pub seed: u64,
-    /// What goes wrong.
     pub scenario: Scenario,
-    /// World seconds per second.
+    /// World seconds per real second.
     pub speed: f64,
-    /// Fixed ports; free ones when absent.
+    /// Any free ports when absent.
     pub ports: Option<Ports>,
 }
 
@@ -53,14 +51,14 @@ pub struct Ports {
     pub upstream: u16,
 }
 
-/// A world that is being served.
+/// A world that is being served; dropping it ends it.
 pub struct ServedWorld {
     shared: Arc<Shared>,
     addrs: [SocketAddr; 6],
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// Serves a world; it begins now.
+/// Serves a new world that starts now.
 pub async fn serve(options: WorldOptions) -> io::Result<ServedWorld> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let now = Utc::now();
@@ -142,8 +140,7 @@ impl ServedWorld {
         self.url(5)
     }
 
-    /// Lets somebody ask an inference proxy something twice a minute of the world, for as long as the
-    /// world is served.
+    /// Sends an inference request to a proxy every 30 world seconds, while the world is served.
     pub fn call_inference(&mut self, proxy: SocketAddr) {
         let pause = Duration::from_secs_f64(30.0 / self.shared.clock.speed.max(1e-6));
         let url = format!("http://{proxy}/v1/chat/completions");
@@ -153,7 +150,6 @@ impl ServedWorld {
             };
             loop {
                 tokio::time::sleep(pause.max(TICK)).await;
-                // Whether it answers is the proxy's business.
                 let _ = http
                     .post(&url)
                     .json(&super::upstream::question())
@@ -163,17 +159,16 @@ impl ServedWorld {
         }));
     }
 
-    /// Where the Network Node takes batches.
+    /// The Network Node's callback.
     pub fn callback_addr(&self) -> SocketAddr {
         self.addrs[4]
     }
 
-    /// The world's clock.
     pub fn clock(&self) -> WorldClock {
         self.shared.clock
     }
 
-    /// The key that the market accepts.
+    /// API key of the market.
     pub fn api_key(&self) -> String {
         API_KEY.into()
     }
@@ -183,27 +178,26 @@ impl ServedWorld {
         PARTICIPANT.into()
     }
 
-    /// The one approved model.
+    /// The only approved model.
     pub fn model(&self) -> String {
         MODEL.into()
     }
 
-    /// An image of the workload.
     pub fn image(&self) -> String {
         IMAGE.into()
     }
 
-    /// The key of the inference proxy's upstream.
+    /// API key of the inference proxy's upstream.
     pub fn upstream_key(&self) -> String {
         UPSTREAM_KEY.into()
     }
 
-    /// The inference proxy's id at the Network Node.
+    /// The inference proxy's node id.
     pub fn proxy_node_id(&self) -> String {
         PROXY_NODE.into()
     }
 
-    /// Container ports of a rental and where they are reached from outside.
+    /// Container ports of a rental and their ports outside.
     pub fn mapped_ports(&self, rental: u64) -> BTreeMap<u16, u16> {
         self.shared.world().mapped_ports(rental)
     }
@@ -213,7 +207,7 @@ impl ServedWorld {
         self.shared.world().truth()
     }
 
-    /// Ends it.
+    /// Ends the world.
     #[expect(
         clippy::unused_async,
         reason = "callers await the end; a graceful one may need to"

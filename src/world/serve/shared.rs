@@ -28,11 +28,10 @@ pub(in crate::world) enum SimService {
     Callback,
     Upstream,
     Machine(u64),
-    /// A machine's port as it is reached from outside.
+    /// A machine's container port, mapped to the outside.
     Mapped(u64, u16),
 }
 
-/// What every task of a served world holds.
 pub(in crate::world) struct Shared {
     world: Mutex<World>,
     fault_counts: Mutex<BTreeMap<usize, u64>>,
@@ -53,7 +52,7 @@ impl Shared {
         }
     }
 
-    /// The world, brought to the present.
+    /// The world, advanced to now.
     pub fn world(&self) -> MutexGuard<'_, World> {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.advance(self.clock.now());
@@ -61,32 +60,32 @@ impl Shared {
     }
 
     /// `None`: nothing listens there.
-    pub fn answer(&self, service: SimService, ask: &ApiRequest) -> Option<ApiResponse> {
+    pub fn answer(&self, service: SimService, request: &ApiRequest) -> Option<ApiResponse> {
         let mut world = self.world();
         Some(match service {
-            SimService::Vast => world.vast(ask),
-            SimService::Public => world.public_api(ask),
-            SimService::Rpc => world.rpc(ask),
-            SimService::Admin => world.admin(ask),
-            SimService::Callback => world.callback(&ask.body),
-            SimService::Upstream => world.upstream(ask),
-            SimService::Machine(id) => return world.mlnode(id, ask),
+            SimService::Vast => world.vast(request),
+            SimService::Public => world.public_api(request),
+            SimService::Rpc => world.rpc(request),
+            SimService::Admin => world.admin(request),
+            SimService::Callback => world.callback(&request.body),
+            SimService::Upstream => world.upstream(request),
+            SimService::Machine(id) => return world.mlnode(id, request),
             SimService::Mapped(id, port) => {
-                let (port, path) = world.gateway_target(id, port, &ask.path);
+                let (port, path) = world.gateway_target(id, port, &request.path);
                 if !world.listens(id, port) {
                     return None;
                 }
-                let ask = ApiRequest {
+                let request = ApiRequest {
                     path,
-                    ..ask.clone()
+                    ..request.clone()
                 };
-                return world.mlnode(id, &ask);
+                return world.mlnode(id, &request);
             }
         })
     }
 
     /// The scenario's fault for this request, if it has one.
-    pub fn fault(&self, service: SimService, ask: &ApiRequest) -> Option<FaultKind> {
+    pub fn fault(&self, service: SimService, request: &ApiRequest) -> Option<FaultKind> {
         let name = match service {
             SimService::Vast => "vast",
             SimService::Public => "public",
@@ -96,7 +95,7 @@ impl Shared {
             SimService::Upstream => "upstream",
             SimService::Machine(_) | SimService::Mapped(..) => "mlnode",
         };
-        let call = format!("{} {}", ask.method, ask.path);
+        let call = format!("{} {}", request.method, request.path);
         let mut counts = self
             .fault_counts
             .lock()

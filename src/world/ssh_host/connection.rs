@@ -1,4 +1,4 @@
-//! One connection: who may log in, what channels and forwards there are.
+//! One connection: authentication, channels and forwards.
 
 use std::sync::Arc;
 
@@ -22,7 +22,6 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// A connection that ends when it is cut.
     pub(super) fn new(
         machine: Arc<dyn Machine>,
         forwards: Arc<Forwards>,
@@ -38,7 +37,7 @@ impl Connection {
         }
     }
 
-    fn judge(&self, key: &russh::keys::PublicKey) -> Auth {
+    fn authenticate(&self, key: &russh::keys::PublicKey) -> Auth {
         let text = key.to_openssh().unwrap_or_default();
         let plain: Vec<&str> = text.split(' ').take(2).collect();
         if self.machine.authorizes(&plain.join(" ")) {
@@ -66,7 +65,7 @@ impl Handler for Connection {
         _user: &str,
         offer: PublicKeyOffer<'_>,
     ) -> Result<Auth, russh::Error> {
-        Ok(self.judge(offer.public_key))
+        Ok(self.authenticate(offer.public_key))
     }
 
     async fn auth_publickey(
@@ -74,7 +73,7 @@ impl Handler for Connection {
         _user: &str,
         key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, russh::Error> {
-        Ok(self.judge(key.public_key))
+        Ok(self.authenticate(key.public_key))
     }
 
     async fn channel_open_session(
@@ -141,7 +140,7 @@ impl Handler for Connection {
         };
         reply.accept().await;
         tokio::spawn(async move {
-            // How a forwarded connection ends is the business of its two ends.
+            // Both ends handle their own errors.
             let _ = tokio::io::copy_bidirectional(&mut channel.into_stream(), &mut inside).await;
         });
         Ok(())
@@ -186,7 +185,7 @@ impl Handler for Connection {
     }
 }
 
-/// A connection inside the machine to the forwarded port comes out at the client's end.
+/// Connects to a forwarded port, out to the client.
 fn dialer(session: Handle, address: String, port: u32) -> Dialer {
     Arc::new(move || {
         let (session, address) = (session.clone(), address.clone());
@@ -197,7 +196,7 @@ fn dialer(session: Handle, address: String, port: u32) -> Dialer {
                 .ok()?;
             let (ours, mut theirs) = tokio::io::duplex(PIPE);
             tokio::spawn(async move {
-                // How a forwarded connection ends is the business of its two ends.
+                // Both ends handle their own errors.
                 let _ =
                     tokio::io::copy_bidirectional(&mut channel.into_stream(), &mut theirs).await;
             });

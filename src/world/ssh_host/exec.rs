@@ -1,4 +1,4 @@
-//! Runs commands on a machine that has no shell.
+//! Runs commands on a simulated machine.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,27 +9,26 @@ use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 
 use super::Machine;
 use super::forwards::Forwards;
-use super::script::{Place, Script, Step};
-use crate::world::machine_fs::FRONT;
+use super::script::{ShellCommand, ShellScript, TailRequest};
+use crate::world::machine_fs::GATEWAY_CONFIG;
 
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// That a connection which is cut still has its ports.
-const LONGEST_END: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// Longest time until a cut connection frees its ports.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const CHUNK: usize = 32 * 1024;
-const LONGEST_FILE: usize = 1 << 20;
+const MAX_FILE_BYTES: usize = 1 << 20;
 const STDERR: u32 = 1;
-/// Of every file: none is ever renamed.
+/// Of every file: files are never replaced.
 const INODE: u64 = 1;
 
-/// What a command gave.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Output {
+pub(super) struct CommandOutput {
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
     pub status: u32,
 }
 
-/// Serves a session channel: one command, or a shell that is none.
+/// Serves a session channel: one command, or a shell that only prints a message.
 pub(super) async fn serve(
     mut channel: Channel<Msg>,
     machine: Arc<dyn Machine>,
@@ -38,41 +37,41 @@ pub(super) async fn serve(
     while let Some(message) = channel.wait().await {
         let output = match message {
             ChannelMsg::Exec { command, .. } => {
-                match Script::parse(&String::from_utf8_lossy(&command)) {
-                    Script::Follow(place) => return follow(channel, &*machine, &place).await,
-                    Script::FreePort(port) => free_port(&forwards, port).await,
-                    Script::Steps(steps) => run(&*machine, &steps),
+                match ShellScript::parse(&String::from_utf8_lossy(&command)) {
+                    ShellScript::Follow(place) => return follow(channel, &*machine, &place).await,
+                    ShellScript::FreePort(port) => free_port(&forwards, port).await,
+                    ShellScript::Steps(steps) => run(&*machine, &steps),
                 }
             }
-            ChannelMsg::RequestShell { .. } => Output {
+            ChannelMsg::RequestShell { .. } => CommandOutput {
                 stdout: b"This is a simulated machine: it has no shell.\r\n".to_vec(),
-                ..Output::default()
+                ..CommandOutput::default()
             },
             _ => continue,
         };
         let (_, write) = channel.split();
-        // A client that left does not want the rest.
+        // The client may have disconnected.
         let _ = finish(&write, output).await;
         return;
     }
 }
 
-/// Ends the connection that has the port, as killing its server process does.
-async fn free_port(forwards: &Forwards, port: u16) -> Output {
+/// Cuts the connection that owns the port, as killing its server process would.
+async fn free_port(forwards: &Forwards, port: u16) -> CommandOutput {
     forwards.cut_owner(port);
     let freed = async {
         while forwards.is_taken(port) {
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     };
-    let in_time = tokio::time::timeout(LONGEST_END, freed).await;
-    Output {
+    let in_time = tokio::time::timeout(CLOSE_TIMEOUT, freed).await;
+    CommandOutput {
         status: u32::from(in_time.is_err()),
-        ..Output::default()
+        ..CommandOutput::default()
     }
 }
 
-async fn finish(write: &ChannelWriteHalf<Msg>, output: Output) -> Result<(), russh::Error> {
+async fn finish(write: &ChannelWriteHalf<Msg>, output: CommandOutput) -> Result<(), russh::Error> {
     if !output.stdout.is_empty() {
         write.data_bytes(output.stdout).await?;
     }
@@ -84,14 +83,14 @@ async fn finish(write: &ChannelWriteHalf<Msg>, output: Output) -> Result<(), rus
     write.close().await
 }
 
-/// Follows a file until the client closes its end or the file is cut off, as the real script does.
-async fn follow(channel: Channel<Msg>, machine: &dyn Machine, place: &Place) {
+/// Follows a file until the client closes the channel or the file is truncated, like the real script.
+async fn follow(channel: Channel<Msg>, machine: &dyn Machine, place: &TailRequest) {
     let (mut read, write) = channel.split();
     let sending = async {
         while machine.read_file(&place.path, 0, 1).is_none() {
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
-        let mut offset = if is_there(machine, place) {
+        let mut offset = if matches_prefix(machine, place) {
             place.offset
         } else {
             0
@@ -102,7 +101,7 @@ async fn follow(channel: Channel<Msg>, machine: &dyn Machine, place: &Place) {
         }
         while let Some(bytes) = machine.read_file(&place.path, offset, CHUNK) {
             if bytes.is_empty() {
-                tokio::time::sleep(LOOK_EVERY).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
                 continue;
             }
             offset += bytes.len() as u64;
@@ -115,11 +114,11 @@ async fn follow(channel: Channel<Msg>, machine: &dyn Machine, place: &Place) {
         () = client_ends(&mut read) => {}
         () = sending => {}
     }
-    let _ = finish(&write, Output::default()).await;
+    let _ = finish(&write, CommandOutput::default()).await;
 }
 
-/// The file still has the bytes before the place.
-fn is_there(machine: &dyn Machine, place: &Place) -> bool {
+/// Whether the file still has the expected bytes before the offset.
+fn matches_prefix(machine: &dyn Machine, place: &TailRequest) -> bool {
     let count = place.before.len() / 2;
     let before = place.offset.saturating_sub(count as u64);
     let bytes = machine.read_file(&place.path, before, count);
@@ -139,24 +138,24 @@ async fn client_ends(read: &mut ChannelReadHalf) {
     }
 }
 
-/// Runs steps until one fails. Files written and moved in one command never show half done.
-pub(super) fn run(machine: &dyn Machine, steps: &[Step]) -> Output {
-    let mut output = Output::default();
+/// Runs commands until one fails. Files appear only after the whole script.
+pub(super) fn run(machine: &dyn Machine, steps: &[ShellCommand]) -> CommandOutput {
+    let mut output = CommandOutput::default();
     let mut scratch: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for step in steps {
         let failure = match step {
-            Step::Print { text, into: None } => {
+            ShellCommand::Print { text, into: None } => {
                 output.stdout.extend_from_slice(text.as_bytes());
                 None
             }
-            Step::Print {
+            ShellCommand::Print {
                 text,
                 into: Some(path),
             } => {
                 scratch.insert(path.clone(), text.clone().into_bytes());
                 None
             }
-            Step::Move { from, to } => {
+            ShellCommand::Move { from, to } => {
                 match scratch.remove(from).or_else(|| whole(machine, from)) {
                     Some(bytes) => {
                         scratch.insert(to.clone(), bytes);
@@ -168,7 +167,7 @@ pub(super) fn run(machine: &dyn Machine, steps: &[Step]) -> Output {
                     )),
                 }
             }
-            Step::Show { path } => {
+            ShellCommand::Show { path } => {
                 match scratch.get(path).cloned().or_else(|| whole(machine, path)) {
                     Some(bytes) => {
                         output.stdout.extend_from_slice(&bytes);
@@ -177,16 +176,16 @@ pub(super) fn run(machine: &dyn Machine, steps: &[Step]) -> Output {
                     None => Some((1, format!("cat: {path}: No such file or directory\n"))),
                 }
             }
-            Step::Front { path, pairs } => {
+            ShellCommand::StartGateway { path, pairs } => {
                 if scratch.contains_key(path) || whole(machine, path).is_some() {
-                    scratch.insert(FRONT.into(), pairs.clone().into_bytes());
+                    scratch.insert(GATEWAY_CONFIG.into(), pairs.clone().into_bytes());
                     None
                 } else {
                     Some((2, format!("python3: can't open file '{path}'\n")))
                 }
             }
-            Step::Nothing => None,
-            Step::Unknown { word } => Some((127, format!("sh: 1: {word}: not found\n"))),
+            ShellCommand::Nothing => None,
+            ShellCommand::Unknown { word } => Some((127, format!("sh: 1: {word}: not found\n"))),
         };
         if let Some((status, text)) = failure {
             output.status = status;
@@ -201,5 +200,5 @@ pub(super) fn run(machine: &dyn Machine, steps: &[Step]) -> Output {
 }
 
 fn whole(machine: &dyn Machine, path: &str) -> Option<Vec<u8>> {
-    machine.read_file(path, 0, LONGEST_FILE)
+    machine.read_file(path, 0, MAX_FILE_BYTES)
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-/// First port that is given to a forward which asks for any.
+/// First port for forwards that request any port.
 const FIRST_FREE_PORT: u16 = 40_000;
 
 /// Ports of a machine that remote forwards listen on, with the connection they belong to.
@@ -19,7 +19,7 @@ pub(super) struct ForwardOwner {
 }
 
 impl Forwards {
-    /// Takes a port (any for 0); absent when somebody has it.
+    /// Claims a port (any for 0); `None` when it is taken.
     pub(super) fn claim(&self, port: u16, owner: ForwardOwner) -> Option<u16> {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let port = match port {
@@ -33,7 +33,7 @@ impl Forwards {
         Some(port)
     }
 
-    /// Gives a port back; false when it is not this connection's.
+    /// Releases a port; false when another connection owns it.
     pub(super) fn release(&self, port: u16, connection: u64) -> bool {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let owner = taken.get(&port);
@@ -53,7 +53,7 @@ impl Forwards {
             .collect()
     }
 
-    /// Ends the connection that has this port.
+    /// Cuts the connection that owns this port.
     pub(super) fn cut_owner(&self, port: u16) {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(owner) = taken.get(&port) {

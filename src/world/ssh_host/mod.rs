@@ -1,4 +1,4 @@
-//! The SSH host of a simulated rental: a real SSH server in front of a machine that is only played.
+//! The SSH host of a simulated rental: a real SSH server in front of a simulated machine.
 
 mod connection;
 mod exec;
@@ -22,22 +22,21 @@ use tokio_util::sync::CancellationToken;
 use connection::Connection;
 use forwards::Forwards;
 
-/// Opens one connection through a remote forward, from inside the machine to the other side.
+/// Opens a connection through a remote forward, from the machine to the client.
 pub type Dialer = Arc<dyn Fn() -> BoxFuture<'static, Option<DuplexStream>> + Send + Sync>;
 
-/// What the SSH host needs to know about the machine that it plays.
+/// The simulated machine behind an SSH host.
 pub trait Machine: Send + Sync + 'static {
-    /// False: connections are dropped.
+    /// Connections are dropped when false.
     fn is_up(&self) -> bool;
-    /// A public key as `ssh-ed25519 AAAA…`, without comment; false until it propagated.
+    /// Whether a public key, as `ssh-ed25519 AAAA…` without comment, is accepted yet.
     fn authorizes(&self, key: &str) -> bool;
-    /// `None`: no such file, or it ends before `offset`; empty: at its end.
+    /// `None` if the file does not exist or ends before `offset`; empty at its end.
     fn read_file(&self, path: &str, offset: u64, max: usize) -> Option<Vec<u8>>;
-    /// Replaces a file.
     fn write_file(&self, path: &str, bytes: &[u8]);
-    /// Connects inside the machine, for example to 8080.
+    /// Connects to a port inside the machine.
     fn dial(&self, port: u16) -> Option<DuplexStream>;
-    /// A remote forward was opened (`Some`) or closed (`None`).
+    /// Called when a remote forward opens (`Some`) or closes (`None`).
     fn offer_forward(&self, port: u16, dialer: Option<Dialer>);
 }
 
@@ -53,7 +52,7 @@ pub struct SshHost {
 }
 
 impl SshHost {
-    /// Listens. The host key follows from the seed: the same machine shows the same key.
+    /// Listens. The host key depends on the seed only.
     pub async fn start(
         listen: SocketAddr,
         host_key_seed: u64,
@@ -67,7 +66,6 @@ impl SshHost {
         Ok(SshHost { addr, task, live })
     }
 
-    /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -76,11 +74,11 @@ impl SshHost {
     pub async fn stop(self) {
         self.drop_connections();
         self.task.abort();
-        // The listener's port is free once its task has ended; being aborted is no failure.
+        // The port is free once the task has ended; `Err` only means aborted.
         let _ = self.task.await;
     }
 
-    /// Cuts live connections as a broken link does: without a word.
+    /// Cuts live connections without a disconnect message, as a broken link does.
     pub fn drop_connections(&self) {
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *live).cancel();
@@ -97,7 +95,7 @@ fn config(host_key_seed: u64) -> Config {
         methods: MethodSet::from(&[MethodKind::PublicKey][..]),
         auth_rejection_time: std::time::Duration::from_millis(20),
         auth_rejection_time_initial: Some(std::time::Duration::ZERO),
-        // A boot says nothing for long: keeping the link alive is the client's work.
+        // Boots are silent for long; keep-alive is up to the client.
         inactivity_timeout: None,
         nodelay: true,
         ..Config::default()
@@ -131,7 +129,7 @@ async fn accept(
     }
 }
 
-/// The wire is copied by hand, so that it can be cut.
+/// Copies bytes between socket and server, so that the link can be cut.
 async fn serve(
     mut wire: TcpStream,
     config: Arc<Config>,
@@ -141,7 +139,7 @@ async fn serve(
     let _ = wire.set_nodelay(true);
     let (mut near, far) = tokio::io::duplex(WIRE_BUFFER);
     let server = async {
-        // An end in the middle of a login is the client's business.
+        // Clients may disconnect during login.
         if let Ok(session) = russh::server::run_stream(config, far, connection).await {
             let _ = session.await;
         }

@@ -1,35 +1,35 @@
-//! The little of a shell that a played machine understands. Pure.
+//! Parses the subset of shell that a simulated machine supports. Pure.
 
 /// A command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Script {
+pub(super) enum ShellScript {
     /// `sh -c SCRIPT follow PATH INODE OFFSET BEFORE`, whatever the script.
-    Follow(Place),
+    Follow(TailRequest),
     /// `sh -c SCRIPT free-port PORT`, whatever the script.
     FreePort(u16),
     /// Commands joined by `&&`.
-    Steps(Vec<Step>),
+    Steps(Vec<ShellCommand>),
 }
 
-/// Where to follow a file from.
+/// Which file to follow, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct TailRequest {
     pub path: String,
     /// Bytes before the first wanted one.
     pub offset: u64,
-    /// The last of them in hexadecimal.
+    /// The last of those bytes, in hexadecimal.
     pub before: String,
 }
 
 /// One command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum ShellCommand {
     /// `printf %s WORD` or `echo WORDS`, to a file or not.
     Print { text: String, into: Option<String> },
     /// `mv FROM TO`.
     Move { from: String, to: String },
-    /// `python3 PATH WORDS`: a front, as far as this machine is concerned.
-    Front { path: String, pairs: String },
+    /// `python3 PATH WORDS`: starts the gateway.
+    StartGateway { path: String, pairs: String },
     /// `cat PATH`.
     Show { path: String },
     /// `true`.
@@ -38,19 +38,24 @@ pub(super) enum Step {
     Unknown { word: String },
 }
 
-impl Script {
-    pub(super) fn parse(text: &str) -> Script {
+impl ShellScript {
+    pub(super) fn parse(text: &str) -> ShellScript {
         let words = words(text);
         if let Some(script) = follow(&words).or_else(|| free_port(&words)) {
             return script;
         }
-        Script::Steps(words.split(|word| *word == Word::And).map(step).collect())
+        ShellScript::Steps(
+            words
+                .split(|word| *word == ShellToken::And)
+                .map(step)
+                .collect(),
+        )
     }
 }
 
-/// A word, or the operator that joins commands.
+/// A word or an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Word {
+enum ShellToken {
     Text(String),
     /// `&&`.
     And,
@@ -60,35 +65,35 @@ enum Word {
     Other,
 }
 
-fn text(word: &Word) -> Option<&str> {
+fn text(word: &ShellToken) -> Option<&str> {
     match word {
-        Word::Text(text) => Some(text),
+        ShellToken::Text(text) => Some(text),
         _ => None,
     }
 }
 
-fn follow(words: &[Word]) -> Option<Script> {
+fn follow(words: &[ShellToken]) -> Option<ShellScript> {
     let texts: Vec<&str> = words.iter().map(text).collect::<Option<_>>()?;
     let ["sh", "-c", _, "follow", path, _, offset, before] = texts.as_slice() else {
         return None;
     };
-    Some(Script::Follow(Place {
+    Some(ShellScript::Follow(TailRequest {
         path: (*path).to_owned(),
         offset: offset.parse().ok()?,
         before: (*before).to_owned(),
     }))
 }
 
-fn free_port(words: &[Word]) -> Option<Script> {
+fn free_port(words: &[ShellToken]) -> Option<ShellScript> {
     let texts: Vec<&str> = words.iter().map(text).collect::<Option<_>>()?;
     let ["sh", "-c", _, "free-port", port] = texts.as_slice() else {
         return None;
     };
-    Some(Script::FreePort(port.parse().ok()?))
+    Some(ShellScript::FreePort(port.parse().ok()?))
 }
 
-fn step(words: &[Word]) -> Step {
-    let into = words.iter().position(|word| *word == Word::Into);
+fn step(words: &[ShellToken]) -> ShellCommand {
+    let into = words.iter().position(|word| *word == ShellToken::Into);
     let target = into
         .and_then(|at| words.get(at + 1))
         .and_then(text)
@@ -98,34 +103,34 @@ fn step(words: &[Word]) -> Step {
         .filter_map(text)
         .collect();
     match texts.as_slice() {
-        [] | ["true"] => Step::Nothing,
-        ["printf", "%s", word] => Step::Print {
+        [] | ["true"] => ShellCommand::Nothing,
+        ["printf", "%s", word] => ShellCommand::Print {
             text: (*word).to_owned(),
             into: target,
         },
-        ["echo", rest @ ..] => Step::Print {
+        ["echo", rest @ ..] => ShellCommand::Print {
             text: format!("{}\n", rest.join(" ")),
             into: target,
         },
-        ["mv", from, to] => Step::Move {
+        ["mv", from, to] => ShellCommand::Move {
             from: (*from).to_owned(),
             to: (*to).to_owned(),
         },
-        ["python3", path, pairs @ ..] => Step::Front {
+        ["python3", path, pairs @ ..] => ShellCommand::StartGateway {
             path: (*path).to_owned(),
             pairs: pairs.join(" "),
         },
-        ["cat", path] => Step::Show {
+        ["cat", path] => ShellCommand::Show {
             path: (*path).to_owned(),
         },
-        [word, ..] => Step::Unknown {
+        [word, ..] => ShellCommand::Unknown {
             word: (*word).to_owned(),
         },
     }
 }
 
-/// Words by the rules of a POSIX shell, as far as quotes and backslashes go.
-fn words(line: &str) -> Vec<Word> {
+/// Splits into words by POSIX rules for quotes and backslashes.
+fn words(line: &str) -> Vec<ShellToken> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut characters = line.chars().peekable();
@@ -150,20 +155,20 @@ fn words(line: &str) -> Vec<Word> {
                 }
             }
             '\\' => word.get_or_insert_default().extend(characters.next()),
-            ' ' | '\t' | '\n' => words.extend(word.take().map(Word::Text)),
+            ' ' | '\t' | '\n' => words.extend(word.take().map(ShellToken::Text)),
             '&' | '>' | ';' | '|' => {
-                words.extend(word.take().map(Word::Text));
+                words.extend(word.take().map(ShellToken::Text));
                 let doubled = characters.next_if_eq(&character).is_some();
                 words.push(match (character, doubled) {
-                    ('&', true) => Word::And,
-                    ('>', false) => Word::Into,
-                    _ => Word::Other,
+                    ('&', true) => ShellToken::And,
+                    ('>', false) => ShellToken::Into,
+                    _ => ShellToken::Other,
                 });
             }
             other => word.get_or_insert_default().push(other),
         }
     }
-    words.extend(word.map(Word::Text));
+    words.extend(word.map(ShellToken::Text));
     words
 }
 
@@ -173,12 +178,12 @@ mod tests {
 
     #[test]
     fn follow_script_gives_path_and_offset() {
-        let script = Script::parse(
+        let script = ShellScript::parse(
             "sh -c 'file=$1; tail -f \"$file\" & kill $!' follow '/var/log/a b'\\''s.log' 7 41 '0a0b'",
         );
         assert_eq!(
             script,
-            Script::Follow(Place {
+            ShellScript::Follow(TailRequest {
                 path: "/var/log/a b's.log".into(),
                 offset: 41,
                 before: "0a0b".into(),
@@ -188,15 +193,15 @@ mod tests {
 
     #[test]
     fn lease_is_written_then_renamed() {
-        let script = Script::parse("printf %s 17 > /l.new && mv /l.new \"/l\"");
+        let script = ShellScript::parse("printf %s 17 > /l.new && mv /l.new \"/l\"");
         assert_eq!(
             script,
-            Script::Steps(vec![
-                Step::Print {
+            ShellScript::Steps(vec![
+                ShellCommand::Print {
                     text: "17".into(),
                     into: Some("/l.new".into())
                 },
-                Step::Move {
+                ShellCommand::Move {
                     from: "/l.new".into(),
                     to: "/l".into()
                 },
@@ -207,8 +212,8 @@ mod tests {
     #[test]
     fn unknown_command_is_reported() {
         assert_eq!(
-            Script::parse("nvidia-smi -L"),
-            Script::Steps(vec![Step::Unknown {
+            ShellScript::parse("nvidia-smi -L"),
+            ShellScript::Steps(vec![ShellCommand::Unknown {
                 word: "nvidia-smi".into()
             }])
         );

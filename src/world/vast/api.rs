@@ -7,41 +7,41 @@ use crate::world::vast::rent::key_of;
 use serde_json::{Value, json};
 
 impl World {
-    /// Answers a call to the GPU market.
-    pub fn vast(&mut self, ask: &ApiRequest) -> ApiResponse {
-        if let Some(copy) = ask.path.strip_prefix("/instance_logs/") {
-            return self.uploaded_log(copy, ask);
+    /// Handles a request to the market.
+    pub fn vast(&mut self, request: &ApiRequest) -> ApiResponse {
+        if let Some(copy) = request.path.strip_prefix("/instance_logs/") {
+            return self.uploaded_log(copy, request);
         }
-        if ask.bearer.as_deref() != Some(API_KEY) {
+        if request.bearer.as_deref() != Some(API_KEY) {
             return ApiResponse::new(
                 401,
                 &json!({"success": false, "error": "auth_error", "msg": "Invalid user key"}),
             );
         }
-        let path = ask
+        let path = request
             .path
             .trim_end_matches('/')
             .trim_start_matches("/api/")
             .to_owned();
         let parts: Vec<&str> = path.split('/').collect();
-        if let Some(reply) = self.too_frequent(&ask.method, &parts) {
-            return reply;
+        if let Some(response) = self.rate_limited(&request.method, &parts) {
+            return response;
         }
         let id = |text: &str| text.parse::<u64>().unwrap_or(0);
-        match (ask.method.as_str(), parts.as_slice()) {
-            ("POST", ["v0", "bundles"]) => self.search(&ask.body),
-            ("PUT", ["v0", "asks", ask_id]) => self.rent(id(ask_id), &ask.body),
-            ("GET", ["v1", "instances"]) => self.list(ask),
+        match (request.method.as_str(), parts.as_slice()) {
+            ("POST", ["v0", "bundles"]) => self.search(&request.body),
+            ("PUT", ["v0", "asks", ask_id]) => self.rent(id(ask_id), &request.body),
+            ("GET", ["v1", "instances"]) => self.list(request),
             ("GET", ["v0", "instances", one]) => self.one(id(one)),
             ("DELETE", ["v0", "instances", one]) => self.destroy(id(one)),
-            ("PUT", ["v0", "instances", one]) => self.change(id(one), &ask.body),
+            ("PUT", ["v0", "instances", one]) => self.change(id(one), &request.body),
             (method, ["v0", "instances", one, "ssh"]) => {
-                self.instance_keys(method, id(one), &ask.body)
+                self.instance_keys(method, id(one), &request.body)
             }
             ("PUT", ["v0", "instances", "request_logs", one]) => {
-                self.request_log(id(one), &ask.body)
+                self.request_log(id(one), &request.body)
             }
-            (method, ["v0", "ssh"]) => self.keys(method, &ask.body),
+            (method, ["v0", "ssh"]) => self.keys(method, &request.body),
             ("GET", ["v0", "users", "current"]) => ApiResponse::ok(
                 &json!({"id": 123_456, "username": "operator", "balance": 0.0, "credit": self.credit(), "can_pay": true, "api_key": API_KEY}),
             ),
@@ -52,7 +52,7 @@ impl World {
         }
     }
 
-    fn too_frequent(&mut self, method: &str, parts: &[&str]) -> Option<ApiResponse> {
+    fn rate_limited(&mut self, method: &str, parts: &[&str]) -> Option<ApiResponse> {
         let (name, interval) = match (method, parts) {
             ("POST", ["v0", "bundles"]) => ("search", 6.0),
             ("PUT", ["v0", "asks", _]) => ("rent", 4.5),

@@ -12,7 +12,9 @@ const MODEL_GB: f64 = 60.0;
 
 impl World {
     pub(in crate::world) fn credit(&self) -> f64 {
-        self.scenario.credit - self.past_cost - self.instances.values().map(|i| i.cost).sum::<f64>()
+        self.scenario.credit
+            - self.archived_cost
+            - self.instances.values().map(|i| i.cost).sum::<f64>()
     }
 
     pub(in crate::world) fn bill(&mut self, elapsed: f64) {
@@ -29,7 +31,7 @@ impl World {
                 0.0
             };
             instance.cost += (instance.storage_per_hour() + gpu) * hours;
-            // The image is there when the container runs, the model comes after it.
+            // The image is complete when the container runs; the model follows.
             let pulled = [
                 (now >= instance.running_at, IMAGE_GB),
                 (
@@ -48,8 +50,8 @@ impl World {
         }
     }
 
-    /// A rental that ended a day ago is history: nobody asks for it any more.
-    pub(in crate::world) fn forget_the_past(&mut self) {
+    /// Archives rentals that ended more than a day ago; the API no longer lists them.
+    pub(in crate::world) fn archive_old_instances(&mut self) {
         let day_ago = self.now - seconds(86_400.0);
         let old = |i: &SimInstance| i.destroyed_at.is_some_and(|at| at < day_ago);
         if !self.instances.values().any(old) {
@@ -61,13 +63,13 @@ impl World {
         self.instances = kept;
         let gone: BTreeMap<u64, SimInstance> = gone;
         for instance in gone.into_values() {
-            self.past_cost += instance.cost;
+            self.archived_cost += instance.cost;
             self.past.push(TrueRental::of(&instance));
         }
     }
 
-    /// The watchdog: a minute after its lease a running machine destroys itself.
-    pub(in crate::world) fn end_leases(&mut self) {
+    /// The watchdog: a machine destroys itself one minute after its lease.
+    pub(in crate::world) fn expire_leases(&mut self) {
         let now = self.now;
         for instance in self.instances.values_mut().filter(|i| i.is_running(now)) {
             if instance

@@ -1,4 +1,4 @@
-//! The GPU market: offers, rentals, money.
+//! Instances: list, read, change, destroy.
 
 use std::collections::BTreeMap;
 
@@ -29,17 +29,17 @@ struct SingleInstance<'a> {
     instances: Option<InstanceRow<'a>>,
 }
 
-/// What an instance is shown with: the fields of its offer, and its own over them.
+/// An instance in the API: the fields of its offer, overridden by its own.
 struct InstanceRow<'a> {
     offer: &'a Value,
-    of_the_rental: Value,
+    own_fields: Value,
 }
 
 impl Serialize for InstanceRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let offer = self.offer.as_object().into_iter().flatten();
-        let offer = offer.filter(|(name, _)| self.of_the_rental.get(name.as_str()).is_none());
-        let own = self.of_the_rental.as_object().into_iter().flatten();
+        let offer = offer.filter(|(name, _)| self.own_fields.get(name.as_str()).is_none());
+        let own = self.own_fields.as_object().into_iter().flatten();
         serializer.collect_map(offer.chain(own))
     }
 }
@@ -53,9 +53,10 @@ impl World {
             .filter(|i| i.destroyed_at.is_none() && i.visible_at <= self.now)
     }
 
-    pub(super) fn list(&self, ask: &ApiRequest) -> ApiResponse {
+    pub(super) fn list(&self, request: &ApiRequest) -> ApiResponse {
         let query = |name: &str| {
-            ask.query
+            request
+                .query
                 .get(name)
                 .and_then(|q| serde_json::from_str::<Value>(q).ok())
         };
@@ -67,7 +68,7 @@ impl World {
         } else {
             usize::try_from(limit).unwrap_or(25).min(25)
         };
-        let after: u64 = match ask.query.get("after_token").map(|t| t.parse()) {
+        let after: u64 = match request.query.get("after_token").map(|t| t.parse()) {
             Some(Err(_)) => {
                 return ApiResponse::new(
                     400,
@@ -121,7 +122,7 @@ impl World {
                     i.order["image"].as_str().unwrap_or("?")
                 ),
             ),
-            5.0.. if i.trouble == Some(HostFault::BrokenHost) => (
+            5.0.. if i.fault == Some(HostFault::BrokenHost) => (
                 json!("created"),
                 BROKEN_HOST.replace("ID", &i.id.to_string()),
             ),
@@ -149,26 +150,26 @@ impl World {
             let mapped = mapped.map(|(inside, outside)| (format!("{inside}/tcp"), port(*outside)));
             Value::Object(mapped.chain([("22/tcp".to_owned(), port(p))]).collect())
         });
-        let of_the_rental = json!({"id": i.id, "label": i.label, "actual_status": actual, "intended_status": "running", "cur_state": "running", "next_state": "running",
+        let own_fields = json!({"id": i.id, "label": i.label, "actual_status": actual, "intended_status": "running", "cur_state": "running", "next_state": "running",
             "status_msg": message, "start_date": i.rented_at.timestamp(), "end_date": i.rented_at.timestamp() + 2_592_000, "duration": 2_592_000.0 - age,
             "image_uuid": i.order["image"], "image_runtype": i.order["runtype"], "onstart": i.order["onstart"], "ssh_host": "127.0.0.1\n", "ssh_port": i.ssh_port,
             "public_ipaddr": "127.0.0.1\n", "ports": ports, "disk_space": i.disk(), "gpu_totalram": i.offer["gpu_total_ram"], "direct_port_start": -1, "volume_info": []});
         InstanceRow {
             offer: &i.offer,
-            of_the_rental,
+            own_fields,
         }
     }
 
     pub(super) fn destroy(&mut self, id: u64) -> ApiResponse {
         let now = self.now;
-        let deaf = self.is_deaf(id);
+        let ignored = self.ignores_destroy(id);
         match self
             .instances
             .get_mut(&id)
             .filter(|i| i.destroyed_at.is_none())
         {
             Some(instance) => {
-                if !deaf {
+                if !ignored {
                     instance.destroyed_at = Some(now);
                 }
                 ApiResponse::ok(

@@ -1,5 +1,4 @@
-//! The market's copies of containers' logs: a host uploads one when asked, to a place outside of the
-//! market.
+//! Container logs: on request, a host uploads one to a URL outside of the market's API.
 
 use serde_json::{Value, json};
 
@@ -10,10 +9,10 @@ use crate::world::exchange::{ApiRequest, ApiResponse};
 use crate::world::model::{LogCopy, SimInstance};
 use crate::world::state::World;
 
-/// A host takes so long to upload one.
-const UPLOAD: f64 = 3.0;
-/// Copies do not stay for ever.
-const KEPT: f64 = 600.0;
+/// Seconds until an upload is complete.
+const UPLOAD_DELAY: f64 = 3.0;
+/// Seconds that an upload is kept.
+const UPLOAD_RETENTION: f64 = 600.0;
 
 impl World {
     pub(in crate::world) fn request_log(&mut self, id: u64, body: &Value) -> ApiResponse {
@@ -23,7 +22,7 @@ impl World {
                 &json!({"success": false, "error": "invalid_id", "msg": "Invalid instance id."}),
             );
         };
-        // A number of lines, but as text.
+        // A number of lines, as text.
         let Some(tail) = body["tail"].as_str().and_then(|tail| tail.parse().ok()) else {
             return ApiResponse::new(
                 400,
@@ -31,12 +30,12 @@ impl World {
             );
         };
         let text = last_lines(&container_log(instance, self.now), tail);
-        let oldest = self.now - seconds(KEPT);
-        self.log_copies.retain(|copy| copy.there_at > oldest);
+        let oldest = self.now - seconds(UPLOAD_RETENTION);
+        self.log_copies.retain(|copy| copy.available_at > oldest);
         let number = self.log_copies.last().map_or(1, |copy| copy.number + 1);
         self.log_copies.push(LogCopy {
             number,
-            there_at: self.now + seconds(UPLOAD),
+            available_at: self.now + seconds(UPLOAD_DELAY),
             text,
         });
         let url = format!("{}/instance_logs/{number}.log", self.uploads_url);
@@ -45,16 +44,16 @@ impl World {
         )
     }
 
-    /// The place that copies are uploaded to. It knows nothing of the market's keys.
-    pub(in crate::world) fn uploaded_log(&self, name: &str, ask: &ApiRequest) -> ApiResponse {
-        if ask.bearer.is_some() {
+    /// The upload storage, which does not accept the market's keys.
+    pub(in crate::world) fn uploaded_log(&self, name: &str, request: &ApiRequest) -> ApiResponse {
+        if request.bearer.is_some() {
             return ApiResponse::text(400, "<Error><Code>InvalidArgument</Code></Error>");
         }
         let number = name.strip_suffix(".log").and_then(|name| name.parse().ok());
         let copy = self
             .log_copies
             .iter()
-            .find(|copy| Some(copy.number) == number && copy.there_at <= self.now);
+            .find(|copy| Some(copy.number) == number && copy.available_at <= self.now);
         match copy {
             Some(copy) => ApiResponse::text(200, &copy.text),
             None => ApiResponse::text(403, "<Error><Code>AccessDenied</Code></Error>"),
@@ -62,10 +61,10 @@ impl World {
     }
 }
 
-/// What its first process wrote: the workload's own output goes elsewhere.
+/// Output of the container's first process; the workload has its own log.
 fn container_log(instance: &SimInstance, now: Time) -> String {
     let age = as_seconds(now - instance.running_at);
-    let told = [
+    let lines = [
         (
             1.0,
             "Generating public/private ed25519 key pair.".to_owned(),
@@ -76,8 +75,8 @@ fn container_log(instance: &SimInstance, now: Time) -> String {
         ),
         (4.0, format!("onstart of C.{} ran", instance.id)),
     ];
-    let told = told.into_iter().filter(|(at, _)| *at <= age);
-    told.fold(String::new(), |text, (_, line)| text + &line + "\n")
+    let lines = lines.into_iter().filter(|(at, _)| *at <= age);
+    lines.fold(String::new(), |text, (_, line)| text + &line + "\n")
 }
 
 fn last_lines(text: &str, count: usize) -> String {

@@ -15,7 +15,7 @@ const CLASSES: [(&str, u64, u64, f64, u64); 5] = [
 ];
 
 impl World {
-    /// Offers churn: every machine's ask gets a new id and price after 20 to 60 minutes.
+    /// The current offer of a machine. It gets a new id and price every 20 to 60 minutes.
     pub(super) fn offer(&self, machine: u64) -> Option<Value> {
         let age = as_seconds(self.now - self.start);
         let life = 1200.0 + 2400.0 * uniform(self.seed, 1, machine);
@@ -31,7 +31,7 @@ impl World {
         let (name, gpus, ram, price, cap) =
             *CLASSES.get(usize::try_from(machine).unwrap_or(0) % CLASSES.len())?;
         let base = round4(price * number(gpus) * (0.95 + 0.5 * uniform(self.seed, 4, key)));
-        // Of this machine alone, however old the world is.
+        // Unique per machine at any time.
         let id = 20_000_000 + machine * 1000 + generation % 1000;
         let mut offer = json!({"id": id, "ask_contract_id": id, "bundle_id": 900_000 + machine, "machine_id": 40_000 + machine, "host_id": 50_000 + machine / 3,
             "num_gpus": gpus, "gpu_name": name, "gpu_arch": "nvidia", "gpu_ram": ram, "gpu_total_ram": ram * gpus, "gpu_frac": 0.5, "compute_cap": cap,
@@ -130,7 +130,6 @@ pub(super) fn round4(x: f64) -> f64 {
     (x * 10_000.0).round() / 10_000.0
 }
 
-/// Adds the fields of one object to another.
 fn extend(object: &mut Value, more: Value) {
     if let (Some(object), Value::Object(more)) = (object.as_object_mut(), more) {
         object.extend(more);

@@ -45,24 +45,21 @@ impl World {
         }
         let id = 31_415_000 + number_of(self.past.len() + self.instances.len()) + 1;
         let label = body["label"].as_str().unwrap_or_default();
-        // Others have no part in what is played here.
+        // Faults only affect our own rentals.
         let is_ours = label.starts_with("pocpit/");
-        let trouble = self.trouble_of(id).filter(|_| is_ours);
-        let stalls = is_ours && self.rented_by_us() < self.scenario.first_boots_stall;
-        let trouble = if stalls {
+        let fault = self.random_fault_of(id).filter(|_| is_ours);
+        let stalls = is_ours && self.own_rental_count() < self.scenario.first_boots_stall;
+        let fault = if stalls {
             Some(HostFault::StalledDownload)
         } else {
-            trouble
+            fault
         };
-        if trouble == Some(HostFault::Dearer) {
+        if fault == Some(HostFault::Dearer) {
             let base = offer["dph_base"].as_f64().unwrap_or(0.0);
             offer["dph_base"] = json!(round4(1.2 * base));
             price(&mut offer, body["disk"].as_f64().unwrap_or(10.0));
         }
-        let never = matches!(
-            trouble,
-            Some(HostFault::EndlessPull | HostFault::BrokenHost)
-        );
+        let never = matches!(fault, Some(HostFault::EndlessPull | HostFault::BrokenHost));
         let never = never || self.scenario.boot_hangs || !self.scenario.pull_failure.is_empty();
         let pull = if never {
             1e8
@@ -86,12 +83,12 @@ impl World {
             keys,
             key_at: running_at
                 + seconds(30.0 + 60.0 * uniform(self.seed, 12, id) + self.key_delay(id)),
-            trouble,
-            taken_back_at: self.taken_back_at(id).filter(|_| is_ours),
+            fault,
+            reclaim_at: self.reclaim_at(id).filter(|_| is_ours),
             ssh_port: None,
             mapped: BTreeMap::new(),
             files: BTreeMap::new(),
-            mlnode: self.workload(id, running_at, body, trouble),
+            mlnode: self.workload(id, running_at, body, fault),
         };
         self.instances.insert(id, instance);
         self.peak_live = self.peak_live.max(
@@ -105,35 +102,35 @@ impl World {
         )
     }
 
-    /// What the order's image and command make of the machine.
+    /// The workload that the order's image and command start.
     fn workload(
         &self,
         id: u64,
         running_at: Time,
         body: &Value,
-        trouble: Option<HostFault>,
+        fault: Option<HostFault>,
     ) -> SimMlNode {
         let has_onstart = body["onstart"].as_str().is_some_and(|o| !o.is_empty());
-        let load = self.load_of(trouble);
+        let load = self.model_load(fault);
         let image = body["image"].as_str().unwrap_or_default();
         if !image.starts_with(vllm::IMAGE) {
             return SimMlNode::new(self.seed, id, running_at, has_onstart, load);
         }
-        // Nobody runs the image's own command, and without the script not ours either.
+        // The image's own command never runs, and ours only through the start script.
         let command = body["env"]["POCPIT_COMMAND"].as_str();
         let command = command.filter(|_| has_onstart).unwrap_or_default();
-        let node = SimMlNode::silent(self.seed, id, running_at, has_onstart, load);
+        let node = SimMlNode::unlogged(self.seed, id, running_at, has_onstart, load);
         vllm::run(node, running_at, command)
     }
 
-    fn rented_by_us(&self) -> u64 {
+    fn own_rental_count(&self) -> u64 {
         let live = self.instances.values().map(|instance| &instance.label);
         let labels = live.chain(self.past.iter().map(|rental| &rental.label));
         number_of(labels.filter(|label| label.starts_with("pocpit/")).count())
     }
 
-    fn load_of(&self, trouble: Option<HostFault>) -> ModelLoad {
-        match trouble {
+    fn model_load(&self, fault: Option<HostFault>) -> ModelLoad {
+        match fault {
             Some(HostFault::StalledDownload) => ModelLoad::Stalls,
             Some(HostFault::FailingLoad) => ModelLoad::Fails(HOST_FAULT.into()),
             _ if self.scenario.boot_failure.is_empty() => ModelLoad::Works,
