@@ -8,8 +8,10 @@ use crate::config::Config;
 use crate::domain::CockpitId;
 use crate::notify::{Channel, NoticeLevel};
 use crate::tui::keymap::Keymap;
-use crate::tui::theme::{Colors, OwnColors, Theme};
-use crate::tui::{BackgroundChoice, ColorChoice, GlyphChoice, TimingsChoice, TuiError, TuiOptions};
+use crate::tui::theme::{
+    BackgroundChoice, ColorChoice, ColorDepth, ColorOverrides, GlyphChoice, Theme,
+};
+use crate::tui::{TimingsChoice, TuiError, TuiOptions};
 use crate::world::Scenario;
 
 #[cfg(test)]
@@ -89,28 +91,29 @@ pub(crate) struct Common {
 impl Common {
     /// How the cockpit looks and listens, by the flags and the configuration.
     pub(crate) fn tui(&self, config: &Config) -> Result<TuiOptions, TuiError> {
-        let (keymap, own_colors) = match (Keymap::with(&config.keys), OwnColors::of(&config.colors))
-        {
+        let (keymap, color_overrides) = match (
+            Keymap::with_overrides(&config.keys),
+            ColorOverrides::parse(&config.colors),
+        ) {
             (Ok(keymap), Ok(colors)) => (keymap, colors),
             (keymap, colors) => {
                 let problems = keymap.err().into_iter().chain(colors.err());
-                return Err(TuiError::Look(problems.flatten().collect()));
+                return Err(TuiError::InvalidOptions(problems.flatten().collect()));
             }
         };
         Ok(TuiOptions {
-            // It lives as long as the program.
-            keymap: Box::leak(Box::new(keymap)),
-            own_colors,
-            typed_above: Some(config.budget.typed_above),
+            keymap,
+            color_overrides,
+            confirm_above: Some(config.budget.typed_above),
             timings: if self.timings {
-                TimingsChoice::Tell
+                TimingsChoice::Print
             } else {
-                TimingsChoice::Quiet
+                TimingsChoice::Off
             },
             mouse: config.mouse,
             bell: config.bell,
             color: self.color.choice(),
-            ground: self.background,
+            background: self.background,
             glyphs: self.glyphs,
         })
     }
@@ -127,10 +130,10 @@ impl Color {
     fn choice(self) -> ColorChoice {
         match self {
             Color::Auto => ColorChoice::Auto,
-            Color::Never => ColorChoice::Use(Colors::None),
-            Color::Sixteen => ColorChoice::Use(Colors::Sixteen),
-            Color::Indexed => ColorChoice::Use(Colors::Indexed),
-            Color::True => ColorChoice::Use(Colors::True),
+            Color::Never => ColorChoice::Use(ColorDepth::None),
+            Color::Sixteen => ColorChoice::Use(ColorDepth::Sixteen),
+            Color::Indexed => ColorChoice::Use(ColorDepth::Indexed),
+            Color::True => ColorChoice::Use(ColorDepth::True),
         }
     }
 }

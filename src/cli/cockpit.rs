@@ -13,7 +13,7 @@ use crate::config::{Config, LoadError};
 use crate::domain::Mode;
 use crate::engine::attach::{self, Attached};
 use crate::engine::{self, Command, EndAfter, EngineHandle, QuitChoice};
-use crate::tui::{self, ExitReason, Places, Seat, TuiOptions};
+use crate::tui::{self, CockpitPaths, ExitReason, Session, TuiOptions};
 
 pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
     tui::check_terminal()?;
@@ -61,16 +61,16 @@ async fn attach_without_keys(common: &Common, load_error: LoadError) -> Result<E
 /// Attaches to the process that holds the state directory and sends it what is decided here. Quitting
 /// changes nothing there.
 async fn view(attached: Attached, config: &Config, options: TuiOptions) -> Result<Exit, Report> {
-    let seat = Seat::Viewer {
+    let session = Session::Viewer {
         driver: attached.owner,
         commands: attached.commands,
     };
-    tui::run(attached.snapshots, seat, options, places(config)).await?;
+    tui::run(attached.snapshots, session, options, places(config)).await?;
     Ok(Exit::Done)
 }
 
-fn places(config: &Config) -> Places {
-    Places {
+fn places(config: &Config) -> CockpitPaths {
+    CockpitPaths {
         saved: config.paths.log_dir.clone(),
         rental_logs: runtime::rental_logs(config),
     }
@@ -89,12 +89,12 @@ pub(crate) enum OnTerminalLoss {
 pub(crate) async fn drive(
     handle: EngineHandle,
     state_dir: &Path,
-    places: Places,
+    places: CockpitPaths,
     options: TuiOptions,
     on_loss: OnTerminalLoss,
 ) -> Result<Exit, Report> {
-    let seat = Seat::Driver(handle.commands.clone());
-    let cockpit = tui::run(handle.snapshots.clone(), seat, options, places);
+    let session = Session::Driver(handle.commands.clone());
+    let cockpit = tui::run(handle.snapshots.clone(), session, options, places);
     let failure = match engine::caught(cockpit).await {
         Ok(Ok(reason)) => {
             on_cockpit_exit(reason, on_loss, &handle);

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::domain::Mode;
 use crate::engine::EndAfter;
 use crate::proxy::STATE_FILE;
-use crate::tui::{self, Places};
+use crate::tui::{self, CockpitPaths};
 use crate::world::ServedWorld;
 
 pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report> {
@@ -55,7 +55,7 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
         cockpit::drive(
             handle,
             &config.paths.state_dir,
-            Places {
+            CockpitPaths {
                 // What an operator saves is to outlive the demonstration.
                 saved: std::env::temp_dir(),
                 rental_logs: runtime::rental_logs(&config),

@@ -9,7 +9,7 @@ use super::arguments::{Common, Output};
 use super::config::{keep_aside, refuse, write_new};
 use super::{Exit, check, print, status_line};
 use crate::config::{self, Question};
-use crate::tui::setup::{self, Shown};
+use crate::tui::setup::{self, Echo, SetupQuestion};
 
 /// The one answer that is secret: hidden on the screen and kept in a file of its own.
 const KEY: &str = "vast.api_key";
@@ -18,17 +18,17 @@ const KEY: &str = "vast.api_key";
 pub(crate) async fn run(common: &Common, file: &Path) -> Result<Exit, Report> {
     let questions = config::questions();
     let places = config::places_of(file);
-    let asked = questions.iter().map(|question| setup::Question {
+    let asked = questions.iter().map(|question| SetupQuestion {
         name: question.key.path.to_owned(),
         text: question.key.text.to_owned(),
         example: question.key.example.replace('"', ""),
         answer: question.usual.to_owned(),
-        shown: match question.key.path {
-            KEY => Shown::Hidden,
-            _ => Shown::Plain,
+        echo: match question.key.path {
+            KEY => Echo::Masked,
+            _ => Echo::Plain,
         },
     });
-    let judge = |at: usize, all: &[setup::Question]| {
+    let judge = |at: usize, all: &[SetupQuestion]| {
         let values = values(&questions, &all[..=at]);
         config::problem_with(questions[at].key, &values, &places)
     };
@@ -57,7 +57,7 @@ pub(crate) async fn run(common: &Common, file: &Path) -> Result<Exit, Report> {
     Ok(exit)
 }
 
-fn values(questions: &[Question], answers: &[setup::Question]) -> BTreeMap<&'static str, String> {
+fn values(questions: &[Question], answers: &[SetupQuestion]) -> BTreeMap<&'static str, String> {
     let both = questions.iter().zip(answers);
     both.map(|(question, answer)| {
         let value = config::value_of(question.key, &answer.answer);

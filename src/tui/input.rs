@@ -1,5 +1,5 @@
-//! Keys from the terminal, on a thread of their own. crossterm spins when the terminal is gone, so
-//! the thread waits with poll(2) itself and lets crossterm read only what is there.
+//! Reads terminal input on its own thread. crossterm spins when the terminal is gone, so the thread waits
+//! with poll(2) and lets crossterm read only what is there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,11 +10,12 @@ use ratatui::layout::Position;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::mpsc;
 
+use super::error::TuiError;
 use super::message::{Message, Pointer};
 
-/// crossterm's level-triggered source does not look at all when it is given no time.
-const LOOK: Duration = Duration::from_millis(1);
-/// Messages that wait at most; what is typed beyond that is dropped.
+/// With a zero timeout crossterm does not read at all.
+const READ_TIMEOUT: Duration = Duration::from_millis(1);
+/// Queued messages; more are dropped.
 const QUEUE: usize = 256;
 const WAIT: Timespec = Timespec {
     tv_sec: 0,
@@ -23,20 +24,23 @@ const WAIT: Timespec = Timespec {
 
 /// The running input thread. It ends soon after this is dropped.
 pub struct Input {
-    /// Keys and pastes; closed when the terminal is gone.
+    /// Keys, pastes and the mouse; closed when the terminal is gone.
     pub messages: mpsc::Receiver<Message>,
     stop: Arc<AtomicBool>,
 }
 
 impl Input {
-    /// Starts the thread.
-    pub fn start() -> std::io::Result<Input> {
+    pub fn start() -> Result<Input, TuiError> {
         let (sender, messages) = mpsc::channel(QUEUE);
         let stop = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&stop);
+        let stopped = Arc::clone(&stop);
         std::thread::Builder::new()
             .name("keys".into())
-            .spawn(move || read_until_gone(&sender, &seen))?;
+            .spawn(move || read_until_gone(&sender, &stopped))
+            .map_err(|source| TuiError::Terminal {
+                doing: "starting to read keys",
+                source,
+            })?;
         Ok(Input { messages, stop })
     }
 }
@@ -56,8 +60,8 @@ fn read_until_gone(sender: &mpsc::Sender<Message>, stop: &AtomicBool) {
             Ok(_) => {}
             Err(_) => return,
         }
-        let seen = fds[0].revents();
-        if seen.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+        let events = fds[0].revents();
+        if events.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
             return;
         }
         if !drain(sender) {
@@ -66,10 +70,10 @@ fn read_until_gone(sender: &mpsc::Sender<Message>, stop: &AtomicBool) {
     }
 }
 
-/// Hands on what is there; false when nobody listens or the terminal failed.
+/// Sends all pending input; false when the receiver or the terminal is gone.
 fn drain(sender: &mpsc::Sender<Message>) -> bool {
     loop {
-        match event::poll(LOOK) {
+        match event::poll(READ_TIMEOUT) {
             Ok(true) => {}
             Ok(false) => return !sender.is_closed(),
             Err(_) => return false,
@@ -84,14 +88,14 @@ fn drain(sender: &mpsc::Sender<Message>) -> bool {
             Ok(_) => continue,
             Err(_) => return false,
         };
-        // A full queue means keys faster than they can mean anything.
+        // A full queue: drop keys that nobody can have meant.
         if let Err(mpsc::error::TrySendError::Closed(_)) = sender.try_send(message) {
             return false;
         }
     }
 }
 
-/// What of the mouse means something; the rest is not worth a frame.
+/// Other mouse events are not worth a frame.
 fn pointer(mouse: MouseEvent) -> Option<Pointer> {
     let place = Position::new(mouse.column, mouse.row);
     match mouse.kind {

@@ -1,60 +1,30 @@
-//! Where each pane goes. The one place that knows about screen sizes.
+//! Where each pane goes.
 
 use ratatui::layout::{Constraint, Layout, Rect};
 
-use super::model::{Model, Pane};
-
-/// How much fits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Breakpoint {
-    /// One status line.
-    Tiny,
-    /// The focused pane alone.
-    Narrow,
-    /// Countdown and sprint side by side, one pane below.
-    Normal,
-    /// The same with two panes below.
-    Wide,
-    /// Everything.
-    Full,
-}
-
-impl Breakpoint {
-    /// The breakpoint of a screen.
-    pub fn of(width: u16, height: u16) -> Breakpoint {
-        match (width, height) {
-            (w, h) if w < 60 || h < 16 => Breakpoint::Tiny,
-            (w, h) if w < 80 || h < 24 => Breakpoint::Narrow,
-            (w, h) if w < 120 || h < 36 => Breakpoint::Normal,
-            (w, h) if w < 180 || h < 50 => Breakpoint::Wide,
-            _ => Breakpoint::Full,
-        }
-    }
-}
+use super::breakpoint::Breakpoint;
+use super::model::Model;
+use super::pane::Pane;
 
 /// The areas of one frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Areas {
-    /// The worst alert.
     pub alert: Rect,
-    /// Money, countdown, step and what is wanted of the operator.
-    pub glance: Rect,
-    /// Names of the work panes, where not all are shown; else empty.
+    /// Money, countdown, step and what the operator has to do.
+    pub summary: Rect,
+    /// Tabs of the panes; empty where all are shown.
     pub tabs: Rect,
-    /// Panes with their places.
     pub panes: Vec<(Pane, Rect)>,
-    /// Keys.
     pub footer: Rect,
 }
 
-/// Splits a screen.
 pub fn areas(model: &Model, screen: Rect) -> Areas {
     let size = Breakpoint::of(screen.width, screen.height);
-    // Narrow, each answer takes two rows.
-    let glance_rows = if screen.width < 80 { 4 } else { 2 };
-    let [alert, glance, body, footer] = Layout::vertical([
+    // A narrow screen needs two rows each for money and sprint.
+    let summary_rows = if screen.width < 80 { 4 } else { 2 };
+    let [alert, summary, body, footer] = Layout::vertical([
         Constraint::Length(1),
-        Constraint::Length(glance_rows),
+        Constraint::Length(summary_rows),
         Constraint::Min(0),
         Constraint::Length(1),
     ])
@@ -95,7 +65,7 @@ pub fn areas(model: &Model, screen: Rect) -> Areas {
                 let [left, right] = columns(rest, 54);
                 let [offers, boot] = rows(left, [21, 0]);
                 let [charts, last] = rows(right, [27, 0]);
-                // What has the keys is always seen.
+                // The focused pane is always visible.
                 let other = match model.work {
                     Pane::History | Pane::Journal => model.work,
                     _ => Pane::Nodes,
@@ -112,7 +82,7 @@ pub fn areas(model: &Model, screen: Rect) -> Areas {
     };
     Areas {
         alert,
-        glance,
+        summary,
         tabs,
         panes,
         footer,
@@ -137,7 +107,7 @@ fn columns(area: Rect, percent: u16) -> [Rect; 2] {
     Layout::horizontal([Constraint::Percentage(percent), Constraint::Min(0)]).areas(area)
 }
 
-/// A box of at most this size in the middle.
+/// A centred box of at most this size.
 pub fn centered(area: Rect, width: u16, height: u16) -> Rect {
     let (w, h) = (width.min(area.width), height.min(area.height));
     Rect::new(

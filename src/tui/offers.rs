@@ -1,5 +1,5 @@
-//! How the operator looks at the usable offers: sorted by a column, narrowed to what holds a text. The
-//! order is made when one of these changes or new offers come, never for a frame.
+//! State of the offers pane: sort order, filter, selection. Sorted when one of them or the offers change,
+//! never per frame.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use crate::domain::{OfferId, RankedOffer};
 
-/// A column of the offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "each has its name below")]
 pub enum Column {
     Rank,
     Gpu,
@@ -25,7 +23,7 @@ pub enum Column {
 }
 
 impl Column {
-    /// Every column, by importance from left to right.
+    /// By importance, from left to right.
     pub const ALL: [Column; 11] = [
         Column::Rank,
         Column::Gpu,
@@ -40,7 +38,7 @@ impl Column {
         Column::Location,
     ];
 
-    /// What stands above it.
+    /// Heading.
     pub fn name(self) -> &'static str {
         match self {
             Column::Rank => "#",
@@ -57,15 +55,14 @@ impl Column {
         }
     }
 
-    /// The column that is this many places further, around the end.
+    /// The column this many places to the right, wrapping around.
     #[must_use]
     pub fn step(self, by: usize) -> Column {
         let place = Column::ALL.iter().position(|column| *column == self);
         Column::ALL[(place.unwrap_or(0) + by) % Column::ALL.len()]
     }
 
-    /// What it is sorted by, the usual end first: cheap, likely, quick, fast. The rank decides
-    /// between equals, since sorting is stable.
+    /// Best first: cheap, likely, quick, fast. Sorting is stable, so rank decides between equals.
     fn compare(self, a: &RankedOffer, b: &RankedOffer) -> Ordering {
         match self {
             Column::Rank => Ordering::Equal,
@@ -87,75 +84,93 @@ fn gpu(row: &RankedOffer) -> (&str, u32) {
     (&row.offer.gpu_name, row.offer.gpu_count)
 }
 
-/// Which end of a column comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// The usual one.
-    Usual,
-    /// The other one.
+    BestFirst,
     Reversed,
 }
 
-/// The operator's view of the usable offers.
-#[derive(Debug, Clone)]
-pub struct OfferView {
-    /// What it is sorted by.
-    pub sort: Column,
-    /// Which end comes first.
-    pub direction: Direction,
-    /// Only offers with this text; empty for all.
-    pub filter: String,
-    /// Places among the ranked offers, in the order in which they are shown.
-    shown: Vec<usize>,
-    /// Rows by offer.
-    row_of: HashMap<OfferId, usize>,
-    /// The offers that they are places of.
-    rows: Arc<Vec<RankedOffer>>,
+/// Which list the pane shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfferList {
+    Usable,
+    Rejected,
+    /// Machines on the blocklist.
+    Avoided,
 }
 
-impl OfferView {
-    /// All of them, by rank.
-    pub fn new(rows: &Arc<Vec<RankedOffer>>) -> OfferView {
-        let mut view = OfferView {
+#[derive(Debug, Clone)]
+pub struct OffersPane {
+    pub list: OfferList,
+    pub sort: Column,
+    pub direction: Direction,
+    /// Only offers with these words; empty for all.
+    pub filter: String,
+    /// The selected offer, by id: a refresh does not move the selection to another one.
+    pub selected: Option<OfferId>,
+    /// The offer to compare with another one.
+    pub marked: Option<OfferId>,
+    pub rejected_scroll: usize,
+    /// Index of the selected machine among the avoided ones.
+    pub avoided_index: usize,
+    /// Ranks of the shown offers, in the order in which they are shown.
+    shown: Vec<usize>,
+    row_of: HashMap<OfferId, usize>,
+    ranked: Arc<Vec<RankedOffer>>,
+}
+
+impl OffersPane {
+    pub fn new(ranked: &Arc<Vec<RankedOffer>>) -> OffersPane {
+        let mut pane = OffersPane {
+            list: OfferList::Usable,
             sort: Column::Rank,
-            direction: Direction::Usual,
+            direction: Direction::BestFirst,
             filter: String::new(),
+            selected: ranked.first().map(|row| row.offer.id),
+            marked: None,
+            rejected_scroll: 0,
+            avoided_index: 0,
             shown: Vec::new(),
             row_of: HashMap::new(),
-            rows: rows.clone(),
+            ranked: ranked.clone(),
         };
-        view.arrange();
-        view
+        pane.arrange();
+        pane
     }
 
-    /// Takes newly found offers in.
-    pub fn take(&mut self, rows: &Arc<Vec<RankedOffer>>) {
-        if !Arc::ptr_eq(&self.rows, rows) {
-            self.rows = rows.clone();
+    pub fn set_ranked(&mut self, ranked: &Arc<Vec<RankedOffer>>) {
+        if !Arc::ptr_eq(&self.ranked, ranked) {
+            self.ranked = ranked.clone();
             self.arrange();
+        }
+        if self.selected.is_none() {
+            self.selected = ranked.first().map(|row| row.offer.id);
         }
     }
 
-    /// Sorts by another column.
     pub fn sort_by(&mut self, column: Column) {
         self.sort = column;
-        self.direction = Direction::Usual;
+        self.direction = Direction::BestFirst;
         self.arrange();
     }
 
-    /// Turns the order around.
     pub fn reverse(&mut self) {
         self.direction = match self.direction {
-            Direction::Usual => Direction::Reversed,
-            Direction::Reversed => Direction::Usual,
+            Direction::BestFirst => Direction::Reversed,
+            Direction::Reversed => Direction::BestFirst,
         };
         self.arrange();
     }
 
-    /// Shows only what holds every word of a text, upper and lower case alike.
-    pub fn narrow(&mut self, text: &str) {
+    /// Shows only offers with every word of a text, ignoring case. A selection that is filtered out
+    /// moves to the first row.
+    pub fn set_filter(&mut self, text: &str) {
         text.clone_into(&mut self.filter);
         self.arrange();
+        if self.selected_row().is_none() {
+            let first = self.row(0).map(|(_, row)| row.offer.id);
+            self.selected = first.or(self.selected);
+        }
     }
 
     fn arrange(&mut self) {
@@ -164,9 +179,9 @@ impl OfferView {
             .split_whitespace()
             .map(str::to_lowercase)
             .collect();
-        let rows = &self.rows;
+        let rows = &self.ranked;
         self.shown = (0..rows.len())
-            .filter(|&place| holds(&rows[place], &words))
+            .filter(|&place| matches_words(&rows[place], &words))
             .collect();
         let sort = self.sort;
         self.shown
@@ -180,29 +195,33 @@ impl OfferView {
             .collect();
     }
 
-    /// How many are shown.
+    /// Number of shown offers.
     pub fn len(&self) -> usize {
         self.shown.len()
     }
 
-    /// None is shown.
     pub fn is_empty(&self) -> bool {
         self.shown.is_empty()
     }
 
-    /// The offer in a row that is shown, with its rank from 0.
+    /// The offer in a row, with its rank from 0.
     pub fn row(&self, row: usize) -> Option<(usize, &RankedOffer)> {
         let rank = *self.shown.get(row)?;
-        Some((rank, self.rows.get(rank)?))
+        Some((rank, self.ranked.get(rank)?))
     }
 
-    /// The row in which an offer is shown.
-    pub fn row_of(&self, id: OfferId) -> Option<usize> {
-        self.row_of.get(&id).copied()
+    pub fn selected_row(&self) -> Option<usize> {
+        self.row_of.get(&self.selected?).copied()
+    }
+
+    /// The selected offer, if it is shown.
+    pub fn selected_offer(&self) -> Option<&RankedOffer> {
+        let (_, row) = self.row(self.selected_row()?)?;
+        Some(row)
     }
 }
 
-fn holds(row: &RankedOffer, words: &[String]) -> bool {
+fn matches_words(row: &RankedOffer, words: &[String]) -> bool {
     if words.is_empty() {
         return true;
     }

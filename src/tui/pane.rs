@@ -2,29 +2,24 @@
 
 use crate::domain::Step;
 
-/// A pane of the cockpit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pane {
-    /// The chain's countdown.
     Countdown,
-    /// Steps and gate of the sprint.
     Sprint,
-    /// The market.
     Offers,
-    /// The rental's boot and log.
+    /// Boot and log of the rental.
     Boot,
-    /// The Network Node's list.
+    /// The Network Node's registrations.
     Nodes,
     /// The program's own log.
     Journal,
     /// Past sprints.
     History,
-    /// Pictures.
     Charts,
 }
 
 impl Pane {
-    /// Every pane, in the order of its number key.
+    /// In the order of the number keys.
     pub const ALL: [Pane; 8] = [
         Pane::Countdown,
         Pane::Sprint,
@@ -36,7 +31,6 @@ impl Pane {
         Pane::Charts,
     ];
 
-    /// The pane's title.
     pub fn title(self) -> &'static str {
         match self {
             Pane::Countdown => "Countdown",
@@ -50,7 +44,7 @@ impl Pane {
         }
     }
 
-    /// Its name where there is little room.
+    /// Short title.
     pub fn tab(self) -> &'static str {
         match self {
             Pane::Boot => "Boot",
@@ -60,18 +54,18 @@ impl Pane {
         }
     }
 
-    /// Its place in [`Pane::ALL`].
+    /// Index in [`Pane::ALL`].
     pub fn index(self) -> usize {
         Pane::ALL.iter().position(|&p| p == self).unwrap_or(0)
     }
 
-    /// The pane that is this many places further, around the end.
+    /// The pane this many places further, wrapping around.
     #[must_use]
     pub fn step(self, by: usize) -> Pane {
         Pane::ALL[(self.index() + by) % Pane::ALL.len()]
     }
 
-    /// False for the two panes that every layout shows.
+    /// False for the two panes that are in every layout.
     pub fn is_work(self) -> bool {
         !matches!(self, Pane::Countdown | Pane::Sprint)
     }

@@ -1,4 +1,4 @@
-//! Takes the terminal over and gives it back, on every way out.
+//! Enters and leaves the full screen, on every way out.
 
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::mem::ManuallyDrop;
@@ -17,32 +17,31 @@ use crossterm::{cursor, execute, queue};
 use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
 
-use super::TuiError;
-use super::ring::ring;
-use super::timings::{Counted, Timings};
+use super::bell;
+use super::error::TuiError;
+use super::timings::{CountingWriter, Timings};
 use crate::config::{BellMode, MouseMode};
 
-/// A frame is one write for nearly every screen: less flicker over SSH and in tmux.
+/// Nearly every frame fits into one write: less flicker over SSH and in tmux.
 const BUFFER: usize = 64 * 1024;
 
-static TAKEN: AtomicBool = AtomicBool::new(false);
-/// Buttons and the wheel, in coordinates that know no last column. Not where the mouse moves to:
-/// that would be a flood on a slow link.
+static ENTERED: AtomicBool = AtomicBool::new(false);
+/// Buttons and the wheel, without a limit on columns. No motion events: too many for a slow link.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
 static UI_THREAD: Mutex<Option<ThreadId>> = Mutex::new(None);
 static HOOK: Once = Once::new();
 
-/// The terminal while it is ours. Given back on drop.
+/// The terminal in full-screen mode; restored on drop.
 pub struct Screen {
-    /// Never dropped: when the terminal is gone, `ratatui` would complain on a standard error that
-    /// is gone too, and that is a panic. What its drop does is done by `give_back`.
-    terminal: ManuallyDrop<ratatui::Terminal<CrosstermBackend<BufWriter<Counted<Stdout>>>>>,
+    /// Never dropped: with the terminal gone, `ratatui` would print to a closed standard error and
+    /// panic. `restore` does what its drop would do.
+    terminal: ManuallyDrop<ratatui::Terminal<CrosstermBackend<BufWriter<CountingWriter<Stdout>>>>>,
     mouse: MouseMode,
 }
 
-/// Refuses where a cockpit cannot be drawn.
+/// Checks that the cockpit can be drawn here.
 pub fn check() -> Result<(), TuiError> {
     if !io::stdin().is_terminal() {
         return Err(TuiError::NotATerminal("standard input"));
@@ -61,12 +60,12 @@ fn failed(doing: &'static str) -> impl Fn(io::Error) -> TuiError {
 }
 
 impl Screen {
-    /// Takes the terminal; what is drawn on it counts in the timings.
+    /// Enters the full screen; `timings` counts its bytes.
     pub fn enter(mouse: MouseMode, timings: &Timings) -> Result<Screen, TuiError> {
-        take(mouse)?;
+        enter(mouse)?;
         let writer = BufWriter::with_capacity(BUFFER, timings.counted(io::stdout()));
         let terminal = ratatui::Terminal::new(CrosstermBackend::new(writer)).map_err(|source| {
-            give_back();
+            restore();
             failed("reading its size")(source)
         })?;
         Ok(Screen {
@@ -75,17 +74,21 @@ impl Screen {
         })
     }
 
-    /// Draws a frame; `all` draws every cell again.
-    pub fn draw(&mut self, all: bool, render: impl FnOnce(&mut Frame<'_>)) -> Result<(), TuiError> {
-        self.frame(all, render).map_err(failed("drawing"))
+    /// Draws a frame; `redraw` draws unchanged cells too.
+    pub fn draw(
+        &mut self,
+        redraw: bool,
+        render: impl FnOnce(&mut Frame<'_>),
+    ) -> Result<(), TuiError> {
+        self.frame(redraw, render).map_err(failed("drawing"))
     }
 
-    fn frame(&mut self, all: bool, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
-        // The UI's task may run on another thread of the runtime after each await.
+    fn frame(&mut self, redraw: bool, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        // The task may move to another thread at each await.
         remember_thread();
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
-        if all {
-            // `Terminal::clear` would ask for the cursor and race with the input thread.
+        if redraw {
+            // `Terminal::clear` would query the cursor and race with the input thread.
             let size = self.terminal.size()?;
             self.terminal.resize(ratatui::layout::Rect::from((
                 ratatui::layout::Position::ORIGIN,
@@ -97,8 +100,8 @@ impl Screen {
         io::Write::flush(self.terminal.backend_mut())
     }
 
-    /// Asks the terminal to take a text into its clipboard: it is where the operator sits, also over
-    /// SSH. Whether it does, it does not say.
+    /// Copies a text to the clipboard of the operator's terminal, also over SSH. Terminals do not
+    /// acknowledge it.
     pub fn copy(&mut self, text: &str) -> Result<(), TuiError> {
         execute!(
             self.terminal.backend_mut(),
@@ -107,40 +110,39 @@ impl Screen {
         .map_err(failed("copying to the clipboard"))
     }
 
-    /// Names the terminal's window, where it can be named: seen in a list of windows too. The Linux
-    /// console would print it.
-    pub fn name(&mut self, title: &str) -> Result<(), TuiError> {
+    /// Sets the window title. The Linux console would print it.
+    pub fn set_title(&mut self, title: &str) -> Result<(), TuiError> {
         if std::env::var("TERM").is_ok_and(|term| term == "linux") {
             return Ok(());
         }
-        execute!(self.terminal.backend_mut(), SetTitle(title)).map_err(failed("naming the window"))
+        execute!(self.terminal.backend_mut(), SetTitle(title))
+            .map_err(failed("setting the window title"))
     }
 
-    /// Rings, as the operator chose and the terminal can.
     pub fn ring(&mut self, choice: BellMode, text: &str) -> Result<(), TuiError> {
-        let said = ring(choice, text, |name| std::env::var(name).ok());
-        execute!(self.terminal.backend_mut(), Print(said)).map_err(failed("ringing"))
+        let bytes = bell::sequence(choice, text, |name| std::env::var(name).ok());
+        execute!(self.terminal.backend_mut(), Print(bytes)).map_err(failed("ringing"))
     }
 
-    /// Gives the terminal back, stops the process group, and takes it again once continued.
+    /// Restores the terminal, stops the process group, and enters the full screen once continued.
     pub fn suspend(&self) -> Result<(), TuiError> {
-        give_back();
+        restore();
         let stopped = rustix::process::kill_current_process_group(rustix::process::Signal::STOP);
-        take(self.mouse)?;
+        enter(self.mouse)?;
         stopped.map_err(|error| failed("suspending")(error.into()))
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        give_back();
+        restore();
     }
 }
 
-fn take(mouse: MouseMode) -> Result<(), TuiError> {
+fn enter(mouse: MouseMode) -> Result<(), TuiError> {
     HOOK.call_once(install_hook);
     remember_thread();
-    TAKEN.store(true, Ordering::SeqCst);
+    ENTERED.store(true, Ordering::SeqCst);
     let entered = enable_raw_mode().and_then(|()| {
         execute!(
             io::stdout(),
@@ -154,14 +156,14 @@ fn take(mouse: MouseMode) -> Result<(), TuiError> {
         MouseMode::Terminal => Ok(()),
     });
     entered.map_err(|source| {
-        give_back();
+        restore();
         failed("entering the full screen")(source)
     })
 }
 
-/// Once only, and without failing: the terminal may be gone.
-fn give_back() {
-    if !TAKEN.swap(false, Ordering::SeqCst) {
+/// Idempotent; ignores errors, because the terminal may be gone.
+fn restore() {
+    if !ENTERED.swap(false, Ordering::SeqCst) {
         return;
     }
     let mut stdout = io::stdout();
@@ -183,12 +185,12 @@ fn remember_thread() {
     }
 }
 
-/// True while the screen is the cockpit's: whoever writes to it spoils it.
+/// True in full-screen mode: other output would corrupt it.
 pub fn is_taken() -> bool {
-    TAKEN.load(Ordering::SeqCst)
+    ENTERED.load(Ordering::SeqCst)
 }
 
-/// A panic elsewhere must not take the screen away from a cockpit that goes on drawing.
+/// A panic on another thread must not restore the terminal: the cockpit goes on drawing.
 fn install_hook() {
     let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
@@ -196,7 +198,7 @@ fn install_hook() {
             .try_lock()
             .is_ok_and(|thread| *thread == Some(std::thread::current().id()));
         if ours {
-            give_back();
+            restore();
         }
         previous(info);
     }));

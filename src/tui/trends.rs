@@ -1,55 +1,52 @@
-//! Figures as they changed while the cockpit was open: made from the snapshots that came, kept to a
-//! bound however long that is.
+//! Time series over the snapshots since the cockpit was opened, in bounded memory.
 
 use crate::domain::{Duration, Height, Time};
 use crate::engine::Snapshot;
 
-/// Samples of one figure. When there are more, every second goes and they are taken half as often.
-const KEPT: usize = 240;
+/// Samples of a series. Beyond that every second one is dropped, and the interval doubles.
+const MAX_SAMPLES: usize = 240;
 
-/// One figure over time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     samples: Vec<(Time, f64)>,
-    every: Duration,
+    interval: Duration,
 }
 
 impl Default for Series {
     fn default() -> Series {
         Series {
             samples: Vec::new(),
-            every: Duration::seconds(5),
+            interval: Duration::seconds(5),
         }
     }
 }
 
 impl Series {
-    /// Takes a sample, unless the last one is too young.
+    /// Adds a sample, unless the last one is too recent.
     pub fn push(&mut self, at: Time, value: f64) {
         if self
             .samples
             .last()
-            .is_some_and(|(last, _)| at - *last < self.every)
+            .is_some_and(|(last, _)| at - *last < self.interval)
         {
             return;
         }
         self.samples.push((at, value));
-        if self.samples.len() > KEPT {
-            let mut place = 0;
+        if self.samples.len() > MAX_SAMPLES {
+            let mut index = 0;
             self.samples.retain(|_| {
-                place += 1;
-                place % 2 == 1
+                index += 1;
+                index % 2 == 1
             });
-            self.every = self.every * 2;
+            self.interval = self.interval * 2;
         }
     }
 
-    /// Its values, oldest first.
+    /// Oldest first.
     pub fn values(&self) -> Vec<f64> {
         self.samples.iter().map(|(_, value)| *value).collect()
     }
 
-    /// The last value.
     pub fn last(&self) -> Option<f64> {
         self.samples.last().map(|(_, value)| *value)
     }
@@ -63,24 +60,22 @@ impl Series {
     }
 }
 
-/// Everything that is followed.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Trends {
-    /// Seconds of a block.
+    /// Seconds per block.
     pub block_time: Series,
-    /// When the next `PoC` was expected, in seconds since 1970: it should be a flat line.
+    /// Expected start of the next `PoC`, in Unix seconds: ideally flat.
     pub poc_start: Series,
-    /// Dollars an hour of the cheapest usable offer.
+    /// Price of the cheapest usable offer, in dollars per hour.
     pub price: Series,
-    /// The `PoC` that is expected.
+    /// Start height that `poc_start` is about.
     poc: Option<Height>,
-    /// When the offers were read that the last price is of.
+    /// Time of the last price.
     offers_read: Option<Time>,
 }
 
 impl Trends {
-    /// Takes a snapshot in.
-    pub fn take(&mut self, snapshot: &Snapshot) {
+    pub fn record(&mut self, snapshot: &Snapshot) {
         if let Some(reading) = &snapshot.chain.reading {
             if let Some(time) = reading.block_time {
                 self.block_time.push(reading.at, seconds(time));
@@ -115,12 +110,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_week_of_samples_stays_within_its_bound_and_spans_the_week() {
+    fn series_of_a_week_stays_bounded() {
         let mut series = Series::default();
         for second in 0..7 * 86_400 {
             series.push(Time::UNIX_EPOCH + Duration::seconds(second), 5.0);
         }
-        assert!(series.values().len() <= KEPT, "{}", series.values().len());
+        assert!(
+            series.values().len() <= MAX_SAMPLES,
+            "{}",
+            series.values().len()
+        );
         assert!(series.span() > Duration::days(6), "{}", series.span());
     }
 }

@@ -12,20 +12,13 @@ use std::time::{Duration, Instant};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pocpit::domain::{BootTime, MachineId, Offer, OfferId, OwnBoots, RankedOffer, Usd, UsdPerHour};
 use pocpit::engine::Snapshot;
+use pocpit::tui::keymap::Keymap;
 use pocpit::tui::message::Message;
 use pocpit::tui::model::Model;
-use pocpit::tui::theme::{Colors, Ground, OwnColors, Theme};
-use pocpit::tui::update::update;
 use pocpit::tui::view;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
-const THEME: Theme = Theme {
-    colors: Colors::Indexed,
-    ground: Ground::Dark,
-    unicode: true,
-    own: OwnColors::NONE,
-};
 const ROUNDS: usize = 1_000;
 /// Lines that come between two frames, 40 ms apart, of 50,000 a second.
 const LINES: i64 = 2_000;
@@ -58,7 +51,7 @@ fn main() {
         }
         let next = Arc::new(snapshot.clone());
         let began = Instant::now();
-        update(&mut model, Message::Snapshot(next));
+        scene::update(&mut model, Message::Snapshot(next));
         press(&mut model, KeyCode::Char('w'));
         draw(&mut terminal, &mut model);
         times.push(began.elapsed());
@@ -72,21 +65,26 @@ fn screen() -> Terminal<TestBackend> {
 }
 
 fn draw(terminal: &mut Terminal<TestBackend>, model: &mut Model) {
-    let mut log = None;
+    let mut drawn = None;
     terminal
         .draw(|frame| {
             let area = frame.area();
-            log = view::draw(frame.buffer_mut(), area, model, THEME).log;
+            let keys = Keymap::defaults();
+            drawn = Some(view::draw(
+                frame.buffer_mut(),
+                area,
+                model,
+                keys,
+                scene::THEME,
+            ));
         })
         .unwrap();
-    if let Some(size) = log {
-        update(model, Message::LogDrawn(size));
-    }
+    scene::update(model, Message::Drawn(drawn.unwrap()));
     black_box(terminal.backend());
 }
 
 fn press(model: &mut Model, code: KeyCode) {
-    update(model, Message::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+    scene::update(model, Message::Key(KeyEvent::new(code, KeyModifiers::NONE)));
 }
 
 fn measured(

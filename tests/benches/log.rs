@@ -38,9 +38,9 @@ use pocpit::mlnode::boot::BootTracker;
 use pocpit::ports::{LogPlace, Remote as _};
 use pocpit::ssh::sanitize::Sanitizer;
 use pocpit::ssh::{OpenSshRemote, generate_key};
+use pocpit::tui::keymap::Keymap;
 use pocpit::tui::message::Message;
 use pocpit::tui::model::Model;
-use pocpit::tui::update::update;
 use pocpit::tui::view;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
@@ -275,10 +275,11 @@ fn draw(mut snapshots: watch::Receiver<Arc<Snapshot>>) -> u64 {
     while snapshots.has_changed().is_ok() {
         if snapshots.has_changed().unwrap_or_default() {
             let newest = Arc::clone(&snapshots.borrow_and_update());
-            update(&mut model, Message::Snapshot(newest));
+            scene::update(&mut model, Message::Snapshot(newest));
             let frame = |frame: &mut Frame<'_>| {
                 let area = frame.area();
-                view::draw(frame.buffer_mut(), area, &model, scene::THEME);
+                let keys = Keymap::defaults();
+                view::draw(frame.buffer_mut(), area, &model, keys, scene::THEME);
             };
             terminal.draw(frame).unwrap();
             frames += 1;

@@ -11,9 +11,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pocpit::engine::BootLog;
 use pocpit::tui::message::Message;
 use pocpit::tui::model::Model;
-use pocpit::tui::update::update;
 
-use scene::{empty, frame, line, press};
+use scene::{empty, frame, line, press, update};
 
 /// Lines that a log was given. It keeps the last [`BootLog::CAPACITY`] of them.
 const LENGTHS: [i64; 4] = [1_000, 10_000, 100_000, 1_000_000];

@@ -13,20 +13,20 @@ use pocpit::engine::{
     BootLog, ChainSnapshot, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState, Snapshot,
     SprintSnapshot, WorldKind,
 };
+use pocpit::tui::keymap::Keymap;
 use pocpit::tui::message::Message;
 use pocpit::tui::model::Model;
-use pocpit::tui::theme::{Colors, Ground, OwnColors, Theme};
-use pocpit::tui::update::update;
+use pocpit::tui::theme::{BackgroundShade, ColorDepth, ColorOverrides, Theme};
 use pocpit::tui::view;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 const SCREEN: Rect = Rect::new(0, 0, 200, 60);
 pub const THEME: Theme = Theme {
-    colors: Colors::Indexed,
-    ground: Ground::Dark,
+    colors: ColorDepth::Indexed,
+    background: BackgroundShade::Dark,
     unicode: true,
-    own: OwnColors::NONE,
+    overrides: ColorOverrides::NONE,
 };
 
 /// A line of a log.
@@ -90,6 +90,11 @@ pub fn empty() -> Snapshot {
     }
 }
 
+/// Updates with the default keys.
+pub fn update(model: &mut Model, message: Message) {
+    pocpit::tui::update::update(model, Keymap::defaults(), message);
+}
+
 /// Presses keys and draws after each.
 pub fn press(model: &mut Model, keys: &str) {
     for letter in keys.chars() {
@@ -106,8 +111,7 @@ pub fn press(model: &mut Model, keys: &str) {
 /// Draws a frame as the cockpit does.
 pub fn frame(model: &mut Model) {
     let mut buffer = Buffer::empty(SCREEN);
-    if let Some(size) = view::draw(&mut buffer, SCREEN, model, THEME).log {
-        update(model, Message::LogDrawn(size));
-    }
+    let drawn = view::draw(&mut buffer, SCREEN, model, Keymap::defaults(), THEME);
+    update(model, Message::Drawn(drawn));
     black_box(buffer);
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::domain::{Duration, Instance, InstanceId, Time, Usd};
 use crate::engine::{NEVER_SEEN, Order, Readings};
-use crate::tui::view::words;
+use crate::tui::view::format;
 
 /// Something that no sprint uses any more.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -198,7 +198,7 @@ fn line(
 ) -> String {
     let mut facts = vec![what.to_owned()];
     facts.extend(label.map(str::to_owned));
-    facts.extend(age_seconds.map(|age| format!("{} old", words::length(Duration::seconds(age)))));
+    facts.extend(age_seconds.map(|age| format!("{} old", format::length(Duration::seconds(age)))));
     facts.extend(cost_usd.map(|cost| format!("${cost:.2} so far")));
     format!("{}: {why}", facts.join(", "))
 }

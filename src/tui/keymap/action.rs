@@ -1,34 +1,40 @@
-//! What keys do.
+//! Actions that can be bound to keys.
 
-use super::super::model::Pane;
+use crate::tui::pane::Pane;
 
-/// Declares [`Action`] together with the list of all, so that a test sees one without a row.
+/// Declares [`Action`] with [`Action::all`], so that a test finds an action without a row.
 macro_rules! actions {
-    ($($name:ident),* $(,)?) => {
-        /// What a key does.
+    ($($name:ident $(= $old:literal)?),* $(,)?) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[expect(missing_docs, reason = "each has its help text in the table of keys")]
         pub enum Action {
             $($name,)*
             Pane(Pane),
         }
 
         impl Action {
-            /// Every action.
             pub fn all() -> Vec<Action> {
                 let mut all = vec![$(Action::$name),*];
                 all.extend(Pane::ALL.map(Action::Pane));
                 all
             }
 
-            /// Its name in the configuration: `toggle_mode`, `pane_offers`.
+            /// Name in the configuration: `toggle_mode`, `pane_offers`.
             pub fn name(self) -> String {
                 match self {
-                    $(Action::$name => snake(stringify!($name)),)*
+                    $(Action::$name => name!($name $($old)?),)*
                     Action::Pane(pane) => format!("pane_{}", snake(&format!("{pane:?}"))),
                 }
             }
         }
+    };
+}
+
+macro_rules! name {
+    ($name:ident $old:literal) => {
+        $old.to_owned()
+    };
+    ($name:ident) => {
+        snake(stringify!($name))
     };
 }
 
@@ -60,7 +66,7 @@ actions! {
     SortBefore,
     SortAfter,
     Reverse,
-    Narrow,
+    FilterOffers = "narrow",
     ShowAll,
     Compare,
     Rejected,
@@ -110,8 +116,8 @@ actions! {
 }
 
 impl Action {
-    /// It asks something of the engine, or leads to that.
-    pub fn commands(self) -> bool {
+    /// Sends the engine a command, maybe after a dialog.
+    pub fn sends_command(self) -> bool {
         use Action::{
             Abort, Allow, Approve, Avoid, DisableNode, EnableNode, PickLeave, PickRelease, Refresh,
             RemoveNode, Rent, Start, ToggleMode,
@@ -134,8 +140,8 @@ impl Action {
         )
     }
 
-    /// It only moves within what is shown.
-    pub fn moves(self) -> bool {
+    /// Only scrolls or moves the selection.
+    pub fn is_navigation(self) -> bool {
         use Action::{Bottom, Down, PageDown, PageUp, Top, Up};
         matches!(self, Up | Down | PageUp | PageDown | Top | Bottom)
     }

@@ -1,57 +1,54 @@
-//! The one table of keys: dispatch, footer, help, palette and README all read it, so help cannot lie.
+//! The key table. Dispatch, footer, help, palette and README all read it.
 
 mod action;
-mod blocked;
-mod everywhere;
+mod global;
+mod guards;
 mod key;
 mod overlays;
-mod own;
+mod overrides;
 mod panes;
 mod row;
+pub mod search;
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use crossterm::event::KeyEvent;
 
-use super::model::{Model, Overlay, Pane, Role};
+use super::model::{Model, Overlay, Role};
+use super::pane::Pane;
 pub use action::Action;
 pub use key::Key;
 pub use row::Binding;
 
-/// Where a key counts.
+/// Where a binding applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Context {
-    /// A question is open; nothing else counts then.
+    /// A dialog is open; exclusive.
     Dialog,
-    /// A question is open that is answered by a word; nothing else counts then.
-    Typed,
-    /// The help is open; nothing else counts then, except moving.
+    /// A dialog that wants a typed word is open; exclusive.
+    TypedDialog,
+    /// The help is open; only scrolling of `Global` still works.
     Help,
-    /// The alerts are open; nothing else counts then, except moving.
+    /// The alerts are open; only scrolling of `Global` still works.
     Alerts,
-    /// The palette is open; nothing else counts then.
+    /// The palette is open; exclusive.
     Palette,
-    /// The offers have the focus.
     Offers,
-    /// The boot log has the focus.
     Boot,
-    /// The registrations have the focus.
     Nodes,
-    /// The past sprints have the focus.
     History,
-    /// A line is typed; nothing else counts then.
+    /// A line is typed; exclusive.
     Prompt,
-    /// Everywhere else.
     Global,
 }
 
 impl Context {
-    /// The context's heading in the help.
+    /// Heading in the help.
     pub fn title(self) -> &'static str {
         match self {
             Context::Dialog => "In a dialog",
-            Context::Typed => "In a dialog that asks for a word",
+            Context::TypedDialog => "In a dialog that asks for a word",
             Context::Help => "In the help",
             Context::Alerts => "In the alerts",
             Context::Palette => "In the palette",
@@ -64,7 +61,7 @@ impl Context {
         }
     }
 
-    /// Every context, in the order of the help.
+    /// In the order of the help.
     pub const ALL: [Context; 11] = [
         Context::Global,
         Context::Offers,
@@ -73,17 +70,16 @@ impl Context {
         Context::History,
         Context::Prompt,
         Context::Dialog,
-        Context::Typed,
+        Context::TypedDialog,
         Context::Palette,
         Context::Alerts,
         Context::Help,
     ];
 
-    /// Its rows, with the usual keys.
-    fn usual(self) -> &'static [Binding] {
+    fn default_rows(self) -> &'static [Binding] {
         match self {
             Context::Dialog => overlays::DIALOG,
-            Context::Typed => overlays::TYPED,
+            Context::TypedDialog => overlays::TYPED,
             Context::Help => overlays::HELP,
             Context::Alerts => overlays::ALERTS,
             Context::Palette => overlays::PALETTE,
@@ -92,11 +88,11 @@ impl Context {
             Context::Nodes => panes::NODES,
             Context::History => panes::HISTORY,
             Context::Prompt => overlays::PROMPT,
-            Context::Global => everywhere::ROWS,
+            Context::Global => global::ROWS,
         }
     }
 
-    /// The pane whose focus it is.
+    /// The pane that must have the focus.
     pub fn pane(self) -> Option<Pane> {
         match self {
             Context::Offers => Some(Pane::Offers),
@@ -108,44 +104,69 @@ impl Context {
     }
 }
 
-/// The table with the keys that the operator wants.
+/// The table with the operator's keys.
 #[derive(Debug)]
 pub struct Keymap(Vec<(Context, Vec<Binding>)>);
 
 impl Keymap {
-    /// The table with the usual keys.
-    pub fn usual() -> &'static Keymap {
-        static USUAL: LazyLock<Keymap> = LazyLock::new(|| {
-            let rows = |context: Context| (context, context.usual().to_vec());
+    /// The table with the default keys.
+    pub fn defaults() -> &'static Keymap {
+        static DEFAULTS: LazyLock<Keymap> = LazyLock::new(|| {
+            let rows = |context: Context| (context, context.default_rows().to_vec());
             Keymap(Context::ALL.into_iter().map(rows).collect())
         });
-        &USUAL
+        &DEFAULTS
     }
 
-    /// The rows of a context.
     pub fn rows(&self, context: Context) -> &[Binding] {
-        let found = self.0.iter().find(|(known, _)| *known == context);
+        let found = self.0.iter().find(|(other, _)| *other == context);
         found.map(|(_, rows)| rows.as_slice()).unwrap_or_default()
     }
 
-    /// Every row.
     pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
         self.0.iter().flat_map(|(_, rows)| rows)
     }
 
-    /// Name of the first key of an action: what a text calls it by.
+    /// Name of the first key of an action.
     pub fn key_of(&self, action: Action) -> String {
         let row = self.bindings().find(|row| row.action == action);
         let key = row.and_then(|row| row.keys.first());
         key.map(|key| key.name()).unwrap_or_default()
     }
+
+    /// The binding of a key now, whether enabled or not.
+    pub fn lookup(&self, model: &Model, event: KeyEvent) -> Option<&Binding> {
+        let pressed = Key::pressed(event)?;
+        contexts(model).iter().find_map(|context| {
+            let mut rows = self.rows(*context).iter();
+            rows.find(|row| row.keys.contains(&pressed))
+                .filter(|row| is_reachable(model, row))
+        })
+    }
+
+    /// The binding of an action now, whether enabled or not.
+    pub fn lookup_action(&self, model: &Model, action: Action) -> Option<&Binding> {
+        let mut rows = self.active_rows(model);
+        rows.find(|row| row.action == action && is_reachable(model, row))
+    }
+
+    /// Enabled bindings for the footer.
+    pub fn hints(&self, model: &Model) -> impl Iterator<Item = &Binding> {
+        let rows = self.active_rows(model).filter(|row| !row.hint.is_empty());
+        rows.filter(|row| disabled_reason(model, row).is_none() && is_reachable(model, row))
+    }
+
+    fn active_rows(&self, model: &Model) -> impl Iterator<Item = &Binding> {
+        let contexts = contexts(model).iter();
+        contexts.flat_map(|context| self.rows(*context))
+    }
 }
 
-/// Contexts that count, first match wins.
+/// Contexts that apply now; the first match wins.
 pub fn contexts(model: &Model) -> &'static [Context] {
     if model.dialog.is_some() {
-        return match model.word() {
-            Some(_) => &[Context::Typed],
+        return match model.confirmation_word() {
+            Some(_) => &[Context::TypedDialog],
             None => &[Context::Dialog],
         };
     }
@@ -167,63 +188,35 @@ pub fn contexts(model: &Model) -> &'static [Context] {
     }
 }
 
-/// Rows of the contexts that count.
-fn counting(model: &Model) -> impl Iterator<Item = &'static Binding> {
-    let keymap = model.keymap;
-    contexts(model)
-        .iter()
-        .flat_map(|context| keymap.rows(*context))
-}
-
-/// The row that this key means now, whether blocked or not.
-pub fn lookup(model: &Model, event: KeyEvent) -> Option<&'static Binding> {
-    let pressed = Key::pressed(event)?;
-    contexts(model).iter().find_map(|context| {
-        let mut rows = model.keymap.rows(*context).iter();
-        rows.find(|row| row.keys.contains(&pressed))
-            .filter(|row| counts(model, row))
-    })
-}
-
-/// The row of this action where it counts now, whether blocked or not.
-pub fn lookup_action(model: &Model, action: Action) -> Option<&'static Binding> {
-    let mut rows = counting(model);
-    rows.find(|row| row.action == action && counts(model, row))
-}
-
-/// Behind an open help, keys only move it or serve the terminal: nothing is started unseen.
-fn counts(model: &Model, binding: &Binding) -> bool {
-    let serves = matches!(binding.action, Action::Redraw | Action::Suspend);
+/// Behind an overlay, global keys only scroll it or serve the terminal: nothing starts unseen.
+fn is_reachable(model: &Model, binding: &Binding) -> bool {
+    let is_terminal = matches!(binding.action, Action::Redraw | Action::Suspend);
     let is_behind = model.overlay.is_some() && model.dialog.is_none();
-    !is_behind || binding.context != Context::Global || binding.action.moves() || serves
+    !is_behind
+        || binding.context != Context::Global
+        || binding.action.is_navigation()
+        || is_terminal
 }
 
-/// Rows that belong into the footer now: they work.
-pub fn hints(model: &Model) -> impl Iterator<Item = &'static Binding> {
-    let rows = counting(model);
-    rows.filter(|row| !row.hint.is_empty())
-        .filter(move |row| reason_against(model, row).is_none() && counts(model, row))
-}
-
-/// Why a row does nothing now, if so.
-pub fn reason_against(model: &Model, binding: &Binding) -> Option<&'static str> {
-    if matches!(model.role, Role::LeftBehind { .. }) && binding.action.commands() {
-        return Some("the process that drove has ended: nobody would do it");
+/// Why a binding does nothing now, if so.
+pub fn disabled_reason(model: &Model, binding: &Binding) -> Option<&'static str> {
+    if matches!(model.role, Role::Orphaned { .. }) && binding.action.sends_command() {
+        return Some("the main cockpit has exited: commands have no effect");
     }
-    (binding.blocked)(model)
+    (binding.guard)(model)
 }
 
 /// The table as Markdown, for the README.
 pub fn markdown_table() -> String {
     let mut table =
         String::from("| where | keys | what | in `cockpit.keys` |\n| --- | --- | --- | --- |\n");
-    for binding in Keymap::usual().bindings() {
+    for binding in Keymap::defaults().bindings() {
         let keys: Vec<String> = binding
             .keys
             .iter()
             .map(|key| format!("`{}`", key.name()))
             .collect();
-        let own = own::name(binding).map(|name| format!("`{name}`"));
+        let name = overrides::name(binding).map(|name| format!("`{name}`"));
         // Writing to a String cannot fail.
         let _ = writeln!(
             table,
@@ -231,7 +224,7 @@ pub fn markdown_table() -> String {
             binding.context.title(),
             keys.join(" "),
             binding.help,
-            own.unwrap_or_default()
+            name.unwrap_or_default()
         );
     }
     table

@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyCode;
 
-use super::blocked::{not_quitting, only_tells};
+use super::guards::{not_a_question, not_quitting};
 use super::key::{Key, c, ctrl, k};
 use super::row::{Binding, row};
 use super::{Action, Context};
@@ -20,7 +20,7 @@ pub(super) const DIALOG: &[Binding] = &[
         "Agree to what the dialog says",
     )
     .danger()
-    .unless(only_tells),
+    .guard(not_a_question),
     row(
         Context::Dialog,
         Action::Cancel,
@@ -41,7 +41,7 @@ pub(super) const DIALOG: &[Binding] = &[
         "",
         "Quit dialog: choose release and quit",
     )
-    .unless(not_quitting),
+    .guard(not_quitting),
     row(
         Context::Dialog,
         Action::PickLeave,
@@ -49,13 +49,13 @@ pub(super) const DIALOG: &[Binding] = &[
         "",
         "Quit dialog: choose leave it running",
     )
-    .unless(not_quitting),
+    .guard(not_quitting),
 ];
 
 /// A question that is answered by a word, because too much depends on it for one key.
 pub(super) const TYPED: &[Binding] = &[
     row(
-        Context::Typed,
+        Context::TypedDialog,
         Action::Confirm,
         &[k(KeyCode::Enter)],
         "agree, once typed",
@@ -63,20 +63,26 @@ pub(super) const TYPED: &[Binding] = &[
     )
     .danger(),
     row(
-        Context::Typed,
+        Context::TypedDialog,
         Action::Cancel,
         LEAVE,
         "cancel",
         "Close the dialog, change nothing",
     ),
     row(
-        Context::Typed,
+        Context::TypedDialog,
         Action::Erase,
         ERASE,
         "",
         "Erase the last character",
     ),
-    row(Context::Typed, Action::EraseAll, ERASE_ALL, "", "Erase all"),
+    row(
+        Context::TypedDialog,
+        Action::EraseAll,
+        ERASE_ALL,
+        "",
+        "Erase all",
+    ),
 ];
 
 pub(super) const HELP: &[Binding] = &[row(

@@ -2,9 +2,10 @@
 
 use crossterm::event::KeyCode;
 
-use super::blocked::{
-    follows, no_avoided, no_disabled_node, no_enabled_node, no_lines, no_match, no_node, no_past,
-    no_rent, no_selection, no_stages, not_past, nothing_narrowed, nothing_to_clear, wraps,
+use super::guards::{
+    already_following, cannot_rent, lines_wrapped, log_is_live, no_active_search,
+    no_avoided_machine, no_disabled_node, no_enabled_node, no_lines, no_node, no_offer_filter,
+    no_past_sprint, no_search_or_filter, no_selected_offer, no_stages,
 };
 use super::key::{c, k};
 use super::row::{Binding, row};
@@ -45,16 +46,16 @@ pub(super) const OFFERS: &[Binding] = &[
         "Rent the selected offer; asks first",
     )
     .danger()
-    .unless(no_rent),
+    .guard(cannot_rent),
     offers(
         Action::Explain,
         &[c('d')],
         "why",
         "Show why the selected offer ranks where it does",
     )
-    .unless(no_selection),
+    .guard(no_selected_offer),
     offers(
-        Action::Narrow,
+        Action::FilterOffers,
         &[c('/')],
         "filter",
         "Show only offers with these words, as they are typed: GPU, price, place, machine",
@@ -65,7 +66,7 @@ pub(super) const OFFERS: &[Binding] = &[
         "all",
         "Show all offers again, and compare none",
     )
-    .unless(nothing_narrowed),
+    .guard(no_offer_filter),
     offers(
         Action::SortAfter,
         &[c('>')],
@@ -90,7 +91,7 @@ pub(super) const OFFERS: &[Binding] = &[
         "compare",
         "Mark the selected offer; on another one, compare the two",
     )
-    .unless(no_selection),
+    .guard(no_selected_offer),
     offers(
         Action::Rejected,
         &[c('e')],
@@ -109,14 +110,14 @@ pub(super) const OFFERS: &[Binding] = &[
         "avoid",
         "Leave out the selected offer's machine for some time; asks first",
     )
-    .unless(no_selection),
+    .guard(no_selected_offer),
     offers(
         Action::Allow,
         &[c('u')],
         "use again",
         "No longer avoid the selected machine; asks first",
     )
-    .unless(no_avoided),
+    .guard(no_avoided_machine),
 ];
 
 pub(super) const NODES: &[Binding] = &[
@@ -127,7 +128,7 @@ pub(super) const NODES: &[Binding] = &[
         "Let the selected node take part from the next epoch on; asks first",
     )
     .danger()
-    .unless(no_disabled_node),
+    .guard(no_disabled_node),
     nodes(
         Action::DisableNode,
         &[c('d')],
@@ -135,7 +136,7 @@ pub(super) const NODES: &[Binding] = &[
         "Let the selected node take no part from the next epoch on; asks first",
     )
     .danger()
-    .unless(no_enabled_node),
+    .guard(no_enabled_node),
     nodes(
         Action::RemoveNode,
         &[c('D'), k(KeyCode::Delete)],
@@ -143,7 +144,7 @@ pub(super) const NODES: &[Binding] = &[
         "Remove the selected node from the list; asks first, for its name if it is not ours",
     )
     .danger()
-    .unless(no_node),
+    .guard(no_node),
 ];
 
 pub(super) const HISTORY: &[Binding] = &[row(
@@ -153,7 +154,7 @@ pub(super) const HISTORY: &[Binding] = &[row(
     "its log",
     "Show the log of the selected sprint's rental",
 )
-.unless(no_past)];
+.guard(no_past_sprint)];
 
 pub(super) const BOOT: &[Binding] = &[
     boot(
@@ -162,14 +163,14 @@ pub(super) const BOOT: &[Binding] = &[
         "back",
         "Back from a past rental's log to the one that runs",
     )
-    .unless(not_past),
+    .guard(log_is_live),
     boot(
         Action::Pause,
         &[c('p'), c(' ')],
         "pause",
         "Hold the log still, or go on",
     ),
-    boot(Action::Follow, &[c('f')], "follow", "Follow the log's end").unless(follows),
+    boot(Action::Follow, &[c('f')], "follow", "Follow the log's end").guard(already_following),
     boot(
         Action::Wrap,
         &[c('w')],
@@ -188,14 +189,14 @@ pub(super) const BOOT: &[Binding] = &[
         "next",
         "To the next newer match",
     )
-    .unless(no_match),
+    .guard(no_active_search),
     boot(
         Action::PreviousMatch,
         &[c('N')],
         "",
         "To the next older match",
     )
-    .unless(no_match),
+    .guard(no_active_search),
     boot(
         Action::Filter,
         &[c('&')],
@@ -208,7 +209,7 @@ pub(super) const BOOT: &[Binding] = &[
         "all",
         "End search and filter",
     )
-    .unless(nothing_to_clear),
+    .guard(no_search_or_filter),
     boot(
         Action::GoTo,
         &[c('t')],
@@ -221,40 +222,40 @@ pub(super) const BOOT: &[Binding] = &[
         "",
         "To where the boot stage above began",
     )
-    .unless(no_stages),
+    .guard(no_stages),
     boot(
         Action::NextStage,
         &[c(']')],
         "",
         "To where the next boot stage began",
     )
-    .unless(no_stages),
+    .guard(no_stages),
     boot(
         Action::Save,
         &[c('S')],
         "save",
         "Save the log, or what the filter shows of it, to a new file",
     )
-    .unless(no_lines),
+    .guard(no_lines),
     boot(
         Action::Copy,
         &[c('c')],
         "copy",
         "Copy the lines on the screen, whole, to the clipboard, also over SSH",
     )
-    .unless(no_lines),
+    .guard(no_lines),
     boot(
         Action::Left,
         &[c('h'), k(KeyCode::Left)],
         "",
         "Scroll the log left",
     )
-    .unless(wraps),
+    .guard(lines_wrapped),
     boot(
         Action::Right,
         &[c('l'), k(KeyCode::Right)],
         "",
         "Scroll the log right",
     )
-    .unless(wraps),
+    .guard(lines_wrapped),
 ];

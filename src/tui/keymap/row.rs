@@ -1,26 +1,25 @@
-//! A row of the table, and how it is written.
+//! A row of the key table.
 
-use super::blocked::never;
+use std::borrow::Cow;
+
+use super::guards::enabled;
 use super::{Action, Context, Key};
 use crate::tui::model::Model;
 
-/// A row of the table.
-#[derive(Debug, Clone, Copy)]
+/// Why an action is disabled now, if it is.
+pub(super) type Guard = fn(&Model) -> Option<&'static str>;
+
+#[derive(Debug, Clone)]
 pub struct Binding {
-    /// What it does.
     pub action: Action,
-    /// The keys that do it.
-    pub keys: &'static [Key],
-    /// Where.
+    pub keys: Cow<'static, [Key]>,
     pub context: Context,
-    /// It leads to something that costs money or cannot be undone: a question follows.
+    /// Leads to something that costs money or cannot be undone; a dialog follows.
     pub danger: bool,
     /// Short word for the footer; empty keeps it out.
     pub hint: &'static str,
-    /// A sentence for the help.
     pub help: &'static str,
-    /// Why it does nothing now, if so.
-    pub blocked: fn(&Model) -> Option<&'static str>,
+    pub(super) guard: Guard,
 }
 
 pub(super) const fn row(
@@ -32,27 +31,29 @@ pub(super) const fn row(
 ) -> Binding {
     Binding {
         action,
-        keys,
+        keys: Cow::Borrowed(keys),
         context,
         danger: false,
         hint,
         help,
-        blocked: never,
+        guard: enabled,
     }
 }
 
 impl Binding {
+    #[must_use]
     pub(super) const fn danger(mut self) -> Binding {
         self.danger = true;
         self
     }
 
-    pub(super) const fn unless(mut self, blocked: fn(&Model) -> Option<&'static str>) -> Binding {
-        self.blocked = blocked;
+    #[must_use]
+    pub(super) const fn guard(mut self, guard: Guard) -> Binding {
+        self.guard = guard;
         self
     }
 
-    /// Names of its keys.
+    /// Names of all keys, separated by spaces.
     pub fn key_names(&self) -> String {
         let names: Vec<String> = self.keys.iter().map(|key| key.name()).collect();
         names.join(" ")

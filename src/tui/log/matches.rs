@@ -1,4 +1,4 @@
-//! Which lines of the log hold a text. Kept up as lines come: no line is looked at twice.
+//! Lines of the log with a text, updated as lines arrive: no line is searched twice.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -6,17 +6,16 @@ use std::ops::Range;
 use crate::domain::LogLine;
 use crate::engine::BootLog;
 
-/// A text to look for. ASCII letters match in either case.
+/// A text to search for, ignoring the case of ASCII letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query(String);
 
 impl Query {
-    /// Absent for an empty text: every line would hold it.
+    /// None for an empty text, which every line has.
     pub fn new(text: &str) -> Option<Query> {
         (!text.is_empty()).then(|| Query(text.to_owned()))
     }
 
-    /// What is looked for.
     pub fn text(&self) -> &str {
         &self.0
     }
@@ -25,15 +24,15 @@ impl Query {
         self.next_in(line.text().as_bytes(), 0).is_some()
     }
 
-    /// Where it stands in a text, in bytes.
-    pub fn places(&self, text: &str) -> Vec<Range<usize>> {
-        let mut places = Vec::new();
+    /// Byte ranges of the matches in a text.
+    pub fn ranges(&self, text: &str) -> Vec<Range<usize>> {
+        let mut ranges = Vec::new();
         let mut from = 0;
         while let Some(start) = self.next_in(text.as_bytes(), from) {
             from = start + self.0.len();
-            places.push(start..from);
+            ranges.push(start..from);
         }
-        places
+        ranges
     }
 
     fn next_in(&self, text: &[u8], from: usize) -> Option<usize> {
@@ -48,66 +47,62 @@ impl Query {
     }
 }
 
-/// Numbers of the lines that hold all of some texts, in order.
+/// Numbers of the lines that match all queries, in order.
 #[derive(Debug, Clone, Default)]
 pub struct Matches {
     queries: Vec<Query>,
     lines: VecDeque<u64>,
-    /// Lines before this one were looked at.
+    /// Lines before this one were searched.
     until: u64,
 }
 
 impl Matches {
-    /// Looks at the whole log.
+    /// Searches the whole log.
     pub fn of(queries: Vec<Query>, log: &BootLog) -> Matches {
         let mut matches = Matches {
             queries,
             ..Matches::default()
         };
-        matches.keep_up(log);
+        matches.update(log);
         matches
     }
 
-    /// Looks at the lines that are new, and forgets those that are gone.
-    pub fn keep_up(&mut self, log: &BootLog) {
+    /// Searches new lines and forgets dropped ones.
+    pub fn update(&mut self, log: &BootLog) {
         let gone = self.lines.partition_point(|&line| line < log.first_seq());
         self.lines.drain(..gone);
         for number in self.until.max(log.first_seq())..log.end_seq() {
-            let holds = |line: &LogLine| self.queries.iter().all(|query| query.is_in(line));
-            if log.line(number).is_some_and(holds) {
+            if log.line(number).is_some_and(|line| self.matches(line)) {
                 self.lines.push_back(number);
             }
         }
         self.until = log.end_seq();
     }
 
-    /// A line that is still being written would be one of them.
-    pub fn would_hold(&self, line: &LogLine) -> bool {
+    pub fn matches(&self, line: &LogLine) -> bool {
         self.queries.iter().all(|query| query.is_in(line))
     }
 
-    /// Every number, in order.
     pub fn numbers(&self) -> impl Iterator<Item = u64> {
         self.lines.iter().copied()
     }
 
-    /// How many there are.
     pub fn count(&self) -> usize {
         self.lines.len()
     }
 
-    /// How many there are before a line.
+    /// Number of matches before a line.
     pub fn before(&self, line: u64) -> usize {
-        self.lines.partition_point(|&held| held < line)
+        self.lines.partition_point(|&number| number < line)
     }
 
-    /// The newest one before a line.
+    /// The last match before a line.
     pub fn last_before(&self, line: u64) -> Option<u64> {
         let at = self.before(line).checked_sub(1)?;
         self.lines.get(at).copied()
     }
 
-    /// The oldest one from a line on.
+    /// The first match at or after a line.
     pub fn first_from(&self, line: u64) -> Option<u64> {
         self.lines.get(self.before(line)).copied()
     }

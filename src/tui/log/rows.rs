@@ -1,4 +1,4 @@
-//! How a line falls into rows.
+//! Breaks lines into rows.
 
 use ratatui::style::Style;
 use ratatui::text::Span;
@@ -6,19 +6,17 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::domain::LogLine;
 
-/// What becomes of lines that are longer than the pane is wide.
+/// Display of lines that are wider than the pane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LongLines {
-    /// They are cut, and looked at from this column on.
     Cut {
-        /// Columns to the left of the pane.
+        /// Columns scrolled out on the left.
         column: u16,
     },
-    /// They go on in the next row.
     Wrap,
 }
 
-/// Bytes of the line's text at which its rows begin; there is at least one row.
+/// Byte offsets of the rows of a line; at least one row.
 pub fn row_starts(line: &LogLine, long: LongLines, width: u16) -> Vec<usize> {
     let mut starts = vec![0];
     if long != LongLines::Wrap {

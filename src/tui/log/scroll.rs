@@ -1,5 +1,4 @@
-//! Moving through the log by rows of the screen. Nothing here looks at more lines than a screen
-//! shows, however many the log has.
+//! Scrolling by rows of the screen. No function reads more lines than a screen shows.
 
 use std::ops::Range;
 
@@ -7,35 +6,32 @@ use super::matches::Matches;
 use super::rows::{LongLines, row_starts};
 use crate::engine::BootLog;
 
-/// Where a log that is held still ends on the screen. Anchored by a line's number, so lines that come
-/// or go do not move it.
+/// The last visible row of a paused log. Anchored to a line, so new or dropped lines do not move it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
-    /// The last line of which something is shown.
+pub struct Anchor {
+    /// The last visible line.
     pub line: u64,
-    /// Rows of it that are below the pane.
+    /// Rows of it below the pane.
     pub below: usize,
 }
 
-/// Rows of one line that are shown.
+/// A line and its visible rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
-    /// The line's number.
+pub struct VisibleLine {
+    /// Number of the line.
     pub line: u64,
-    /// Bytes at which each of its rows begins.
+    /// Byte offsets of its rows.
     pub starts: Vec<usize>,
-    /// The rows that are shown.
+    /// The visible rows.
     pub rows: Range<usize>,
 }
 
-/// The lines that can be moved through, and how they fall into rows.
+/// The filtered lines and how they break into rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Lines<'a> {
-    /// The log.
     pub log: &'a BootLog,
-    /// Only these, when a filter is on.
+    /// Lines that pass the filter.
     pub only: Option<&'a Matches>,
-    /// What becomes of long lines.
     pub long: LongLines,
     /// Columns of the pane.
     pub width: u16,
@@ -53,7 +49,7 @@ impl Lines<'_> {
         }
     }
 
-    /// The oldest line from this one on.
+    /// This line or the next one.
     pub fn from(&self, line: u64) -> Option<u64> {
         match self.only {
             Some(only) => only.first_from(line),
@@ -61,7 +57,7 @@ impl Lines<'_> {
         }
     }
 
-    /// How many lines there are after this one.
+    /// Number of lines after this one.
     pub fn after(&self, line: u64) -> u64 {
         match self.only {
             Some(only) => (only.count() - only.before(line.saturating_add(1))) as u64,
@@ -72,10 +68,10 @@ impl Lines<'_> {
         }
     }
 
-    /// The place at the newest line.
-    pub fn end(&self) -> Option<Held> {
+    /// The newest line.
+    pub fn end(&self) -> Option<Anchor> {
         let line = self.before(u64::MAX)?;
-        Some(Held { line, below: 0 })
+        Some(Anchor { line, below: 0 })
     }
 
     fn starts(&self, line: u64) -> Vec<usize> {
@@ -84,37 +80,38 @@ impl Lines<'_> {
             .map_or_else(|| vec![0], |it| row_starts(it, self.long, self.width))
     }
 
-    fn height(&self, line: u64) -> usize {
+    fn rows_of(&self, line: u64) -> usize {
         self.starts(line).len()
     }
 
-    /// The nearest place that there is: a line may be gone, filtered out, or have fewer rows now.
-    pub fn settle(&self, held: Held) -> Option<Held> {
-        if self.before(held.line.saturating_add(1)) == Some(held.line) {
-            let below = held.below.min(self.height(held.line) - 1);
-            return Some(Held { below, ..held });
+    /// The nearest valid anchor: a line may be dropped, filtered out, or have fewer rows now.
+    pub fn clamp(&self, anchor: Anchor) -> Option<Anchor> {
+        if self.before(anchor.line.saturating_add(1)) == Some(anchor.line) {
+            let below = anchor.below.min(self.rows_of(anchor.line) - 1);
+            return Some(Anchor { below, ..anchor });
         }
-        let line = self.before(held.line).or_else(|| self.from(held.line))?;
-        Some(Held { line, below: 0 })
+        let line = self
+            .before(anchor.line)
+            .or_else(|| self.from(anchor.line))?;
+        Some(Anchor { line, below: 0 })
     }
 
-    /// The place so many rows further up, but not beyond a pane's height from the oldest line.
-    pub fn up(&self, held: Held, rows: usize, pane: usize) -> Option<Held> {
-        let mut at = self.settle(held)?;
-        let top = self.topped(self.from(0)?, pane);
-        // Above the top there is nothing, however far one wants to go.
+    /// So many rows further up, until the oldest line is at the top.
+    pub fn up(&self, anchor: Anchor, rows: usize, height: usize) -> Option<Anchor> {
+        let mut at = self.clamp(anchor)?;
+        let top = self.at_top(self.from(0)?, height);
         if rows == usize::MAX {
             return top;
         }
         at.below += rows;
         loop {
-            let height = self.height(at.line);
+            let height = self.rows_of(at.line);
             if at.below < height {
                 break;
             }
             match self.before(at.line) {
                 Some(line) => {
-                    at = Held {
+                    at = Anchor {
                         line,
                         below: at.below - height,
                     }
@@ -122,12 +119,12 @@ impl Lines<'_> {
                 None => return top,
             }
         }
-        top.map(|top| at.later_of(top))
+        top.map(|top| at.max_by_row(top))
     }
 
-    /// The place so many rows further down, but not beyond the newest line.
-    pub fn down(&self, held: Held, mut rows: usize) -> Option<Held> {
-        let mut at = self.settle(held)?;
+    /// So many rows further down, up to the newest line.
+    pub fn down(&self, anchor: Anchor, mut rows: usize) -> Option<Anchor> {
+        let mut at = self.clamp(anchor)?;
         if rows == usize::MAX {
             return self.end();
         }
@@ -136,60 +133,60 @@ impl Lines<'_> {
             let Some(line) = self.from(at.line + 1) else {
                 return self.end();
             };
-            at = Held {
+            at = Anchor {
                 line,
-                below: self.height(line) - 1,
+                below: self.rows_of(line) - 1,
             };
         }
         at.below -= rows;
         Some(at)
     }
 
-    /// The place that has a line at the top of a pane of this height, as far as lines follow.
-    pub fn topped(&self, line: u64, pane: usize) -> Option<Held> {
+    /// The anchor that puts a line at the top of a pane, as far as enough lines follow.
+    pub fn at_top(&self, line: u64, height: usize) -> Option<Anchor> {
         let mut line = self.from(line).or_else(|| self.before(line))?;
-        let mut rows = self.height(line);
-        while rows < pane {
+        let mut rows = self.rows_of(line);
+        while rows < height {
             let Some(next) = self.from(line + 1) else {
-                return Some(Held { line, below: 0 });
+                return Some(Anchor { line, below: 0 });
             };
             line = next;
-            rows += self.height(line);
+            rows += self.rows_of(line);
         }
-        let below = (rows - pane.max(1)).min(self.height(line) - 1);
-        Some(Held { line, below })
+        let below = (rows - height.max(1)).min(self.rows_of(line) - 1);
+        Some(Anchor { line, below })
     }
 
-    /// The place that has a line in the middle of a pane of this height.
-    pub fn centred(&self, line: u64, pane: usize) -> Option<Held> {
-        self.topped(line, pane.div_ceil(2))
+    /// The anchor that puts a line in the middle of a pane.
+    pub fn centred(&self, line: u64, height: usize) -> Option<Anchor> {
+        self.at_top(line, height.div_ceil(2))
     }
 
-    /// What a pane of this height shows above and at a place, from top to bottom.
-    pub fn window(&self, held: Held, pane: usize) -> Vec<Shown> {
+    /// The lines that a pane shows above and at an anchor, from top to bottom.
+    pub fn window(&self, anchor: Anchor, height: usize) -> Vec<VisibleLine> {
         let mut shown = Vec::new();
-        let mut left = pane;
-        let mut next = self.settle(held);
+        let mut left = height;
+        let mut next = self.clamp(anchor);
         while let Some(at) = next.filter(|_| left > 0) {
             let starts = self.starts(at.line);
             let end = starts.len().saturating_sub(at.below);
             let first = end.saturating_sub(left);
             left -= end - first;
-            shown.push(Shown {
+            shown.push(VisibleLine {
                 line: at.line,
                 starts,
                 rows: first..end,
             });
-            next = self.before(at.line).map(|line| Held { line, below: 0 });
+            next = self.before(at.line).map(|line| Anchor { line, below: 0 });
         }
         shown.reverse();
         shown
     }
 }
 
-impl Held {
-    fn later_of(self, other: Held) -> Held {
-        let key = |held: Held| (held.line, std::cmp::Reverse(held.below));
+impl Anchor {
+    fn max_by_row(self, other: Anchor) -> Anchor {
+        let key = |anchor: Anchor| (anchor.line, std::cmp::Reverse(anchor.below));
         if key(self) >= key(other) { self } else { other }
     }
 }

@@ -24,140 +24,133 @@ fn numbered(count: i64) -> BootLog {
     log
 }
 
-fn shown(view: &LogView, log: &BootLog) -> Vec<String> {
-    let lines = view.lines(log);
-    let place = view.place(log);
-    let window = place.map(|place| lines.window(place, view.pane()));
-    let lines = window.unwrap_or_default();
-    lines
-        .iter()
-        .map(|shown| log.line(shown.line).unwrap().text().to_owned())
+fn shown(view: &LogPane) -> Vec<String> {
+    let visible = view.visible().into_iter();
+    visible
+        .map(|shown| view.log.line(shown.line).unwrap().text().to_owned())
         .collect()
 }
 
-fn view_of(log: &BootLog, width: u16, height: u16) -> LogView {
-    LogView {
+fn view_of(log: &BootLog, width: u16, height: u16) -> LogPane {
+    LogPane {
         size: Size::new(width, height),
-        ..LogView::new(log)
+        ..LogPane::new(log.clone())
     }
 }
 
 #[test]
-fn it_follows_until_one_scrolls_and_counts_what_comes_meanwhile() {
+fn scrolling_up_pauses_and_counts_new_lines() {
     let mut log = numbered(100);
     let mut view = view_of(&log, 20, 3);
-    assert_eq!(shown(&view, &log), ["97 info", "98 info", "99 info"]);
-    view.up(&log, 2);
+    assert_eq!(shown(&view), ["97 info", "98 info", "99 info"]);
+    view.up(2);
     log.push(LogLine::plain(at(100), "new"));
-    view.take(&log);
-    assert_eq!(shown(&view, &log), ["95 info", "96 info", "97 info"]);
-    assert_eq!(view.new_below(&log), 3);
-    view.down(&log, 3);
-    assert_eq!((view.held, view.new_below(&log)), (None, 0));
+    view.set_log(log.clone());
+    assert_eq!(shown(&view), ["95 info", "96 info", "97 info"]);
+    assert_eq!(view.lines_below(), 3);
+    view.down(3);
+    assert_eq!((view.anchor, view.lines_below()), (None, 0));
 }
 
 #[test]
-fn what_is_held_stays_until_it_is_dropped_and_then_the_oldest_lines_are_shown() {
+fn dropped_anchor_shows_the_oldest_lines() {
     let mut log = numbered(1_000);
     let mut view = view_of(&log, 20, 3);
-    view.up(&log, usize::MAX);
-    assert_eq!(shown(&view, &log), ["0 info", "1 info", "2 info"]);
+    view.up(usize::MAX);
+    assert_eq!(shown(&view), ["0 info", "1 info", "2 info"]);
     for number in 1_000..i64::try_from(BootLog::CAPACITY).unwrap() {
         log.push(LogLine::plain(at(number), "more"));
-        view.take(&log);
+        view.set_log(log.clone());
     }
-    assert_eq!(shown(&view, &log), ["0 info", "1 info", "2 info"]);
+    assert_eq!(shown(&view), ["0 info", "1 info", "2 info"]);
     log.push(LogLine::plain(at(200_000), "one too many"));
-    view.take(&log);
+    view.set_log(log.clone());
     assert_eq!(log.first_seq(), 256);
-    assert_eq!(shown(&view, &log), ["256 info", "257 info", "258 info"]);
-    assert!(view.held.is_some_and(|held| held.line < log.first_seq()));
+    assert_eq!(shown(&view), ["256 info", "257 info", "258 info"]);
+    assert!(view.anchor.is_some_and(|held| held.line < log.first_seq()));
 }
 
 #[test]
-fn another_rentals_log_is_followed_from_its_end() {
+fn log_of_another_rental_is_followed() {
     let log = numbered(100);
     let mut view = view_of(&log, 20, 4);
-    view.filter("error", &log);
-    view.up(&log, 5);
+    view.set_filter("error");
+    view.up(5);
     let mut other = BootLog::default();
     for number in 0..200 {
         other.push(LogLine::plain(at(5_000), format!("{number} error")));
     }
-    view.take(&other);
-    assert_eq!(
-        shown(&view, &other),
-        ["197 error", "198 error", "199 error"]
-    );
+    view.set_log(other.clone());
+    assert_eq!(shown(&view), ["197 error", "198 error", "199 error"]);
 }
 
 #[test]
-fn a_search_goes_to_the_newest_match_above_then_around_both_ends() {
+fn search_selects_newest_match_and_wraps() {
     let log = numbered(50);
     let mut view = view_of(&log, 20, 5);
-    assert!(view.search("ERROR", &log));
-    let current = |view: &LogView| view.search.as_ref().unwrap().current;
+    assert!(view.search("ERROR"));
+    let current = |view: &LogPane| view.search.as_ref().unwrap().current;
     assert_eq!(current(&view), Some(43));
-    assert!(shown(&view, &log).contains(&"43 error".to_owned()));
-    view.next_match(Toward::Older, &log);
+    assert!(shown(&view).contains(&"43 error".to_owned()));
+    view.next_match(Toward::Older);
     assert_eq!(current(&view), Some(33));
-    view.next_match(Toward::Newer, &log);
-    view.next_match(Toward::Newer, &log);
+    view.next_match(Toward::Newer);
+    view.next_match(Toward::Newer);
     assert_eq!(current(&view), Some(3));
-    view.next_match(Toward::Older, &log);
+    view.next_match(Toward::Older);
     assert_eq!(current(&view), Some(43));
-    assert!(!view.search("nowhere", &log));
-    assert!(!view.next_match(Toward::Newer, &log));
+    assert!(!view.search("nowhere"));
+    assert!(!view.next_match(Toward::Newer));
 }
 
 #[test]
-fn a_filter_shows_only_its_lines_and_new_ones_as_they_come() {
+fn filter_applies_to_new_lines() {
     let mut log = numbered(30);
     let mut view = view_of(&log, 20, 3);
-    view.filter("error", &log);
-    assert_eq!(shown(&view, &log), ["13 error", "23 error"]);
+    view.set_filter("error");
+    assert_eq!(shown(&view), ["13 error", "23 error"]);
     log.push(LogLine::plain(at(30), "info"));
     log.push(LogLine::plain(at(31), "an Error"));
-    view.take(&log);
-    assert_eq!(shown(&view, &log), ["23 error", "an Error"]);
-    view.up(&log, 1);
-    assert_eq!(shown(&view, &log), ["13 error", "23 error"]);
-    assert_eq!(view.new_below(&log), 1);
-    view.search("an", &log);
+    view.set_log(log.clone());
+    assert_eq!(shown(&view), ["23 error", "an Error"]);
+    view.up(1);
+    assert_eq!(shown(&view), ["13 error", "23 error"]);
+    assert_eq!(view.lines_below(), 1);
+    view.search("an");
     assert_eq!(view.search.as_ref().unwrap().lines.count(), 1);
-    view.filter("", &log);
-    assert_eq!(view.lines(&log).after(23), 8);
+    view.set_filter("");
+    assert_eq!(view.lines().after(23), 8);
 }
 
 #[test]
-fn a_line_being_written_is_shown_only_while_followed_and_let_through() {
+fn unfinished_line_respects_pause_and_filter() {
     let mut log = numbered(30);
     log.live = Some(LogLine::plain(at(31), "Fetching 4%"));
     let mut view = view_of(&log, 20, 3);
-    assert!(view.live(&log).is_some());
-    view.filter("error", &log);
-    assert!(view.live(&log).is_none());
-    view.filter("fetch", &log);
-    assert!(view.live(&log).is_some());
-    view.filter("", &log);
-    view.pause(&log);
-    assert!(view.live(&log).is_none());
+    assert!(view.live().is_some());
+    view.set_filter("error");
+    assert!(view.live().is_none());
+    view.set_filter("fetch");
+    assert!(view.live().is_some());
+    view.set_filter("");
+    view.toggle_pause();
+    assert!(view.live().is_none());
 }
 
 #[test]
-fn the_first_line_since_a_time_is_put_at_the_top() {
+fn go_to_time_puts_line_on_top() {
     let log = numbered(5_000);
     let mut view = view_of(&log, 20, 3);
-    view.go_to(at(1_234), &log);
-    assert_eq!(view.top(&log), Some(1_234));
-    view.go_to(at(-5), &log);
-    assert_eq!(view.top(&log), Some(0));
-    view.go_to(at(9_999), &log);
-    assert_eq!(view.top(&log), Some(4_997));
+    view.go_to(at(1_234));
+    assert_eq!(view.top(), Some(1_234));
+    view.go_to(at(-5));
+    assert_eq!(view.top(), Some(0));
+    view.go_to(at(9_999));
+    assert_eq!(view.top(), Some(4_997));
 }
 
 #[test]
-fn matches_are_found_across_styles_and_next_to_other_letters() {
+fn matches_span_styles_and_wide_letters() {
     let mut log = BootLog::default();
     let bold = LineStyle {
         bold: true,
@@ -165,9 +158,9 @@ fn matches_are_found_across_styles_and_next_to_other_letters() {
     };
     log.push(LogLine::styled(at(0), "öERROR Ж", vec![(4, bold)]));
     let query = Query::new("error").unwrap();
-    assert_eq!(query.places("öERROR error"), [2..7, 8..13]);
+    assert_eq!(query.ranges("öERROR error"), [2..7, 8..13]);
     assert_eq!(Matches::of(vec![query], &log).count(), 1);
-    assert_eq!(Query::new("Ж").unwrap().places("aЖЖ"), [1..3, 3..5]);
+    assert_eq!(Query::new("Ж").unwrap().ranges("aЖЖ"), [1..3, 3..5]);
     assert_eq!(Query::new(""), None);
 }
 
@@ -196,7 +189,7 @@ impl AllRows {
         AllRows { rows, heights }
     }
 
-    fn index(&self, held: Held) -> usize {
+    fn index(&self, held: Anchor) -> usize {
         let (_, height) = *self
             .heights
             .iter()
@@ -216,7 +209,7 @@ fn any_line() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn moving_is_what_it_would_be_with_every_row_at_hand(
+    fn scrolling_equals_the_naive_model(
         lines in proptest::collection::vec(any_line(), 1..40),
         width in 1..12_u16,
         pane in 1..9_u16,
@@ -228,10 +221,10 @@ proptest! {
         let log = log_of(&lines);
         let mut view = view_of(&log, width, pane);
         if wraps {
-            view.wrap();
+            view.toggle_wrap();
         }
-        view.filter(&filter, &log);
-        let lines = view.lines(&log);
+        view.set_filter(&filter);
+        let lines = view.lines();
         let all = AllRows::of(lines);
         let Some(mut place) = lines.end() else {
             prop_assert!(all.rows.is_empty());
@@ -260,7 +253,7 @@ proptest! {
     }
 
     #[test]
-    fn rows_are_the_whole_line_and_none_is_wider_than_the_pane(line in any_line(), width in 2..20_u16) {
+    fn wrapped_rows_are_complete_and_fit(line in any_line(), width in 2..20_u16) {
         use unicode_width::UnicodeWidthStr as _;
         let starts = row_starts(&LogLine::plain(at(0), line.clone()), LongLines::Wrap, width);
         let ends = starts.iter().skip(1).copied().chain([line.len()]);
@@ -270,7 +263,7 @@ proptest! {
     }
 
     #[test]
-    fn matches_that_are_kept_up_are_those_of_a_fresh_look(
+    fn updated_matches_equal_a_fresh_search(
         parts in proptest::collection::vec(0..400_i64, 1..6),
         word in "[0-9]{1,2}",
     ) {
@@ -283,7 +276,7 @@ proptest! {
                 log.push(LogLine::plain(at(number), number.to_string()));
                 number += 1;
             }
-            kept.keep_up(&log);
+            kept.update(&log);
             let fresh = Matches::of(vec![query.clone()], &log);
             prop_assert_eq!(kept.numbers().collect::<Vec<_>>(), fresh.numbers().collect::<Vec<_>>());
         }

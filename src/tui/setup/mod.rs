@@ -1,5 +1,5 @@
-//! The first start: asks one setting after the other, says at once what is wrong with an answer, and
-//! shows all of them before anything is written.
+//! First start: asks for one setting after the other, validates each answer, and shows all of them before
+//! anything is written.
 
 mod screen;
 #[cfg(test)]
@@ -7,55 +7,48 @@ mod tests;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::prompt::{Prompt, push};
+use super::prompt::{push, typed_character};
 
 pub use screen::{draw, run};
 
-/// A setting that is asked for.
+/// A setting to ask for.
 #[derive(Debug, Clone)]
-pub struct Question {
-    /// Its name in the file.
+pub struct SetupQuestion {
+    /// Name in the configuration.
     pub name: String,
-    /// What it means.
+    /// Explanation.
     pub text: String,
-    /// An example of an answer.
     pub example: String,
-    /// The answer, at first the one that most give.
+    /// The answer, initially a default.
     pub answer: String,
-    /// Whether the answer is a secret.
-    pub shown: Shown,
+    pub echo: Echo,
 }
 
-/// Whether an answer can be read on the screen.
+/// How an answer is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
-    /// As it is.
+pub enum Echo {
     Plain,
-    /// Its length alone.
-    Hidden,
+    /// Only its length, for secrets.
+    Masked,
 }
 
-/// What is wrong with the answer of this place, among these answers.
-pub type Judge<'a> = dyn Fn(usize, &[Question]) -> Option<String> + 'a;
+/// What is wrong with the answer at this index, if anything.
+pub type Validator<'a> = dyn Fn(usize, &[SetupQuestion]) -> Option<String> + 'a;
 
-/// Where the operator is.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    pub(super) questions: Vec<Question>,
-    /// The question that is open; behind the last one everything is shown once more.
-    pub(super) at: usize,
-    /// What is wrong with its answer.
+    pub(super) questions: Vec<SetupQuestion>,
+    /// The open question; after the last one comes the review.
+    pub(super) index: usize,
     pub(super) problem: Option<String>,
 }
 
-/// What becomes of the first start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// It goes on.
-    Ask,
-    /// The operator leaves: nothing is written.
-    Leave,
-    /// Every answer is good, and the operator agreed.
+pub enum SetupAction {
+    Continue,
+    /// Quit without writing.
+    Cancel,
+    /// All answers are valid and confirmed.
     Write,
 }
 
@@ -64,75 +57,73 @@ fn erase(answer: &mut String) {
 }
 
 impl Setup {
-    /// At the first question.
-    pub fn new(questions: Vec<Question>) -> Setup {
+    pub fn new(questions: Vec<SetupQuestion>) -> Setup {
         Setup {
             questions,
-            at: 0,
+            index: 0,
             problem: None,
         }
     }
 
-    fn open(&mut self) -> Option<&mut Question> {
-        self.questions.get_mut(self.at)
+    fn current(&mut self) -> Option<&mut SetupQuestion> {
+        self.questions.get_mut(self.index)
     }
 
-    /// Takes a key.
-    pub fn key(&mut self, key: KeyEvent, judge: &Judge<'_>) -> Next {
+    pub fn on_key(&mut self, key: KeyEvent, validate: &Validator<'_>) -> SetupAction {
         if key.kind == KeyEventKind::Release {
-            return Next::Ask;
+            return SetupAction::Continue;
         }
         let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
-            KeyCode::Esc => return Next::Leave,
-            KeyCode::Char('c') if ctrl => return Next::Leave,
-            KeyCode::Enter => return self.accept(judge),
-            KeyCode::Up | KeyCode::BackTab => self.go_to(self.at.saturating_sub(1)),
+            KeyCode::Esc => return SetupAction::Cancel,
+            KeyCode::Char('c') if ctrl => return SetupAction::Cancel,
+            KeyCode::Enter => return self.accept(validate),
+            KeyCode::Up | KeyCode::BackTab => self.go_to(self.index.saturating_sub(1)),
             KeyCode::Backspace => self.edit(erase),
             KeyCode::Char('h') if ctrl => self.edit(erase),
             KeyCode::Char('u') if ctrl => self.edit(String::clear),
             _ => {
-                if let Some(letter) = Prompt::character(key) {
+                if let Some(letter) = typed_character(key) {
                     self.edit(|answer| push(answer, letter));
                 }
             }
         }
-        Next::Ask
+        SetupAction::Continue
     }
 
-    /// Takes pasted text: keys and addresses are pasted, not typed.
-    pub fn paste(&mut self, text: &str) {
+    /// Secrets and addresses are usually pasted.
+    pub fn on_paste(&mut self, text: &str) {
         self.edit(|answer| text.trim().chars().for_each(|letter| push(answer, letter)));
     }
 
     fn edit(&mut self, change: impl FnOnce(&mut String)) {
-        if let Some(question) = self.open() {
+        if let Some(question) = self.current() {
             change(&mut question.answer);
             self.problem = None;
         }
     }
 
     fn go_to(&mut self, at: usize) {
-        self.at = at;
+        self.index = at;
         self.problem = None;
     }
 
-    fn accept(&mut self, judge: &Judge<'_>) -> Next {
-        if self.at < self.questions.len() {
-            self.problem = judge(self.at, &self.questions);
+    fn accept(&mut self, validate: &Validator<'_>) -> SetupAction {
+        if self.index < self.questions.len() {
+            self.problem = validate(self.index, &self.questions);
             if self.problem.is_none() {
-                self.go_to(self.at + 1);
+                self.go_to(self.index + 1);
             }
-            return Next::Ask;
+            return SetupAction::Continue;
         }
-        // One answer can make another one wrong.
+        // One answer can invalidate another.
         let wrong =
-            (0..self.questions.len()).find_map(|at| Some((at, judge(at, &self.questions)?)));
+            (0..self.questions.len()).find_map(|at| Some((at, validate(at, &self.questions)?)));
         let Some((at, problem)) = wrong else {
-            return Next::Write;
+            return SetupAction::Write;
         };
-        self.at = at;
+        self.index = at;
         self.problem = Some(problem);
-        Next::Ask
+        SetupAction::Continue
     }
 }

@@ -1,85 +1,92 @@
-//! The first start on the screen.
+//! Screen of the first start.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{Next, Question, Setup, Shown};
+use super::{Echo, Setup, SetupAction, SetupQuestion};
 use crate::config::MouseMode;
-use crate::tui::app::{Signals, Told};
 use crate::tui::input::Input;
 use crate::tui::layout::centered;
 use crate::tui::message::Message;
+use crate::tui::signals::{SignalAction, Signals};
 use crate::tui::terminal::{self, Screen};
 use crate::tui::theme::Theme;
 use crate::tui::timings::Timings;
-use crate::tui::view::{popup, words};
+use crate::tui::view::format;
+use crate::tui::view::widgets::popup;
 use crate::tui::{TimingsChoice, TuiError};
 
 const WIDTH: u16 = 92;
 
-/// Asks until the operator agrees to what is to be written, or leaves: then there are no answers.
+/// Asks until the operator confirms, or cancels: then there are no answers.
 pub async fn run(
-    questions: Vec<Question>,
+    questions: Vec<SetupQuestion>,
     file: &str,
     theme: Theme,
-    judge: &(dyn Fn(usize, &[Question]) -> Option<String> + Sync),
-) -> Result<Option<Vec<Question>>, TuiError> {
+    validate: &(dyn Fn(usize, &[SetupQuestion]) -> Option<String> + Sync),
+) -> Result<Option<Vec<SetupQuestion>>, TuiError> {
     terminal::check()?;
-    let timings = Timings::new(TimingsChoice::Quiet);
+    let timings = Timings::new(TimingsChoice::Off);
     let mut signals = Signals::listen()?;
     let mut screen = Screen::enter(MouseMode::Terminal, &timings)?;
-    let mut input = Input::start().map_err(|source| TuiError::Terminal {
-        doing: "starting to read keys",
-        source,
-    })?;
+    let mut input = Input::start()?;
     let mut setup = Setup::new(questions);
-    let mut all = true;
+    let mut redraw = true;
     loop {
-        screen.draw(all, |frame| {
+        screen.draw(redraw, |frame| {
             let area = frame.area();
             draw(frame.buffer_mut(), area, &setup, file, theme);
         })?;
-        all = false;
+        redraw = false;
         let message = tokio::select! {
             biased;
-            told = signals.next() => match told {
-                Told::End => return Ok(None),
-                Told::Redraw => { all = true; continue; }
+            action = signals.next() => match action {
+                SignalAction::Exit | SignalAction::HangUp => return Ok(None),
+                SignalAction::Suspend => {
+                    screen.suspend()?;
+                    redraw = true;
+                    continue;
+                }
+                SignalAction::Redraw => {
+                    redraw = true;
+                    continue;
+                }
             },
             message = input.messages.recv() => message,
         };
         match message {
             None => return Ok(None),
-            Some(Message::Paste(text)) => setup.paste(&text),
-            Some(Message::Key(key)) => match setup.key(key, &|at, all| judge(at, all)) {
-                Next::Ask => {}
-                Next::Leave => return Ok(None),
-                Next::Write => return Ok(Some(setup.questions)),
-            },
+            Some(Message::Paste(text)) => setup.on_paste(&text),
+            Some(Message::Key(key)) => {
+                match setup.on_key(key, &|index, all| validate(index, all)) {
+                    SetupAction::Continue => {}
+                    SetupAction::Cancel => return Ok(None),
+                    SetupAction::Write => return Ok(Some(setup.questions)),
+                }
+            }
             Some(_) => {}
         }
     }
 }
 
-/// Draws where the operator is.
 pub fn draw(buf: &mut Buffer, screen: Rect, setup: &Setup, file: &str, theme: Theme) {
     let columns = usize::from(WIDTH.min(screen.width)).saturating_sub(6);
     let count = setup.questions.len();
-    let (title, lines) = match setup.questions.get(setup.at) {
+    let (title, lines) = match setup.questions.get(setup.index) {
         Some(question) => (
-            format!("pocpit, first start: {} of {count}", setup.at + 1),
+            format!("pocpit, first start: {} of {count}", setup.index + 1),
             question_lines(question, setup, columns, theme),
         ),
         None => (
-            "pocpit, first start: all of it".to_owned(),
+            "pocpit, first start: review".to_owned(),
             review_lines(setup, file, columns, theme),
         ),
     };
     let most = screen.height.saturating_sub(2);
     let height = u16::try_from(lines.len() + 2).map_or(most, |height| height.min(most));
     let area = centered(screen, WIDTH, height.max(3));
-    // What is agreed to stands last and must be seen.
+    // The confirmation is last and must be visible.
     let scroll = u16::try_from(lines.len())
         .unwrap_or(u16::MAX)
         .saturating_sub(height.saturating_sub(2));
@@ -87,7 +94,7 @@ pub fn draw(buf: &mut Buffer, screen: Rect, setup: &Setup, file: &str, theme: Th
 }
 
 fn question_lines<'a>(
-    question: &'a Question,
+    question: &'a SetupQuestion,
     setup: &'a Setup,
     columns: usize,
     theme: Theme,
@@ -96,7 +103,7 @@ fn question_lines<'a>(
         Line::raw(""),
         Line::styled(format!(" {}", question.name), theme.strong()),
     ];
-    for row in words::wrap(&question.text, columns) {
+    for row in format::wrap(&question.text, columns) {
         lines.push(Line::raw(format!(" {row}")));
     }
     lines.push(Line::styled(
@@ -104,7 +111,7 @@ fn question_lines<'a>(
         theme.dim(),
     ));
     lines.push(Line::raw(""));
-    // The end of a long answer is what is typed.
+    // Show the end of a long answer, where the cursor is.
     let answer = visible(question, theme);
     let skipped = answer
         .chars()
@@ -117,12 +124,12 @@ fn question_lines<'a>(
     ]));
     lines.push(Line::raw(""));
     if let Some(problem) = &setup.problem {
-        for row in words::wrap(problem, columns) {
+        for row in format::wrap(problem, columns) {
             lines.push(Line::styled(format!(" {row}"), theme.bad()));
         }
         lines.push(Line::raw(""));
     }
-    let keys = " Enter next   Up back   Ctrl-U erase   Esc leave";
+    let keys = " Enter next   Up back   Ctrl-U erase   Esc cancel";
     lines.push(Line::styled(keys, theme.dim()));
     lines
 }
@@ -145,21 +152,21 @@ fn review_lines<'a>(setup: &'a Setup, file: &str, columns: usize, theme: Theme) 
     }
     lines.push(Line::raw(""));
     let text = format!(
-        "This goes into {file}, which only you can read, with every other setting and its default as a comment; the key goes into a file beside it. Then everything is checked. Nothing is rented."
+        "This is written to {file}, readable only by you, with every other setting and its default as a comment; the key goes into a file beside it. Then everything is checked. Nothing is rented."
     );
-    for row in words::wrap(&text, columns) {
+    for row in format::wrap(&text, columns) {
         lines.push(Line::raw(format!(" {row}")));
     }
     lines.push(Line::raw(""));
-    let keys = " Enter write and check   Up back   Esc leave";
+    let keys = " Enter write and check   Up back   Esc cancel";
     lines.push(Line::styled(keys, theme.accent()));
     lines
 }
 
-fn visible(question: &Question, theme: Theme) -> String {
-    match question.shown {
-        Shown::Plain => question.answer.clone(),
-        Shown::Hidden => theme
+fn visible(question: &SetupQuestion, theme: Theme) -> String {
+    match question.echo {
+        Echo::Plain => question.answer.clone(),
+        Echo::Masked => theme
             .glyph("•", "*")
             .repeat(question.answer.chars().count()),
     }

@@ -2,84 +2,84 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn question(name: &str, answer: &str, shown: Shown) -> Question {
-    Question {
+fn question(name: &str, answer: &str, echo: Echo) -> SetupQuestion {
+    SetupQuestion {
         name: name.into(),
         text: "What it means.".into(),
         example: "an example".into(),
         answer: answer.into(),
-        shown,
+        echo,
     }
 }
 
 fn setup() -> Setup {
     Setup::new(vec![
-        question("cockpit.id", "home", Shown::Plain),
-        question("vast.api_key", "", Shown::Hidden),
+        question("cockpit.id", "home", Echo::Plain),
+        question("vast.api_key", "", Echo::Masked),
     ])
 }
 
 /// An answer must be there, and the two must differ.
-fn judge(at: usize, all: &[Question]) -> Option<String> {
+fn validate(at: usize, all: &[SetupQuestion]) -> Option<String> {
     if all[at].answer.is_empty() {
         return Some("it is missing".into());
     }
     (at == 0 && all[0].answer == all[1].answer).then(|| "the two are the same".into())
 }
 
-fn press(setup: &mut Setup, codes: &[KeyCode]) -> Next {
-    let mut next = Next::Ask;
+fn press(setup: &mut Setup, codes: &[KeyCode]) -> SetupAction {
+    let mut next = SetupAction::Continue;
     for code in codes {
-        next = setup.key(KeyEvent::new(*code, KeyModifiers::NONE), &judge);
+        next = setup.on_key(KeyEvent::new(*code, KeyModifiers::NONE), &validate);
     }
     next
 }
 
 #[test]
-fn a_good_answer_leads_on_and_a_bad_one_is_told() {
+fn invalid_answer_is_reported_and_kept() {
     let mut setup = setup();
     press(&mut setup, &[KeyCode::Enter, KeyCode::Enter]);
     assert_eq!(
-        (setup.at, setup.problem.as_deref()),
+        (setup.index, setup.problem.as_deref()),
         (1, Some("it is missing"))
     );
-    setup.paste(" s3cret\n");
+    setup.on_paste(" s3cret\n");
     assert_eq!(setup.problem, None, "what is typed is new");
-    assert_eq!(press(&mut setup, &[KeyCode::Enter]), Next::Ask);
-    assert_eq!(setup.at, 2);
-    assert_eq!(press(&mut setup, &[KeyCode::Enter]), Next::Write);
+    assert_eq!(press(&mut setup, &[KeyCode::Enter]), SetupAction::Continue);
+    assert_eq!(setup.index, 2);
+    assert_eq!(press(&mut setup, &[KeyCode::Enter]), SetupAction::Write);
     assert_eq!(setup.questions[1].answer, "s3cret");
 }
 
 #[test]
-fn an_answer_that_another_one_made_wrong_is_asked_for_again() {
+fn answer_invalidated_later_is_asked_again() {
     let mut setup = setup();
     press(&mut setup, &[KeyCode::Enter]);
-    setup.paste("home");
+    setup.on_paste("home");
     assert_eq!(
         press(&mut setup, &[KeyCode::Enter, KeyCode::Enter]),
-        Next::Ask
+        SetupAction::Continue
     );
     assert_eq!(
-        (setup.at, setup.problem.as_deref()),
+        (setup.index, setup.problem.as_deref()),
         (0, Some("the two are the same"))
     );
 }
 
 #[test]
-fn leaving_writes_nothing_and_a_secret_is_not_on_the_screen() {
+fn secret_is_masked_and_cancel_writes_nothing() {
     let mut setup = setup();
     press(&mut setup, &[KeyCode::Enter]);
-    setup.paste("s3cret");
+    setup.on_paste("s3cret");
     let area = ratatui::layout::Rect::new(0, 0, 80, 24);
     let theme = crate::tui::theme::Theme {
-        colors: crate::tui::theme::Colors::None,
-        ground: crate::tui::theme::Ground::Dark,
+        colors: crate::tui::theme::ColorDepth::None,
+        background: crate::tui::theme::BackgroundShade::Dark,
         unicode: false,
-        own: crate::tui::theme::OwnColors::NONE,
+        overrides: crate::tui::theme::ColorOverrides::NONE,
     };
     for at in [1, 2] {
-        setup.at = at;
+        setup.index = at;
         let mut buffer = ratatui::buffer::Buffer::empty(area);
         screen::draw(&mut buffer, area, &setup, "config.toml", theme);
         let shown: String = buffer
@@ -93,12 +93,12 @@ fn leaving_writes_nothing_and_a_secret_is_not_on_the_screen() {
         );
         assert!(shown.contains("vast.api_key"), "{shown}");
     }
-    assert_eq!(press(&mut setup, &[KeyCode::Esc]), Next::Leave);
+    assert_eq!(press(&mut setup, &[KeyCode::Esc]), SetupAction::Cancel);
 }
 
 proptest! {
     #[test]
-    fn whatever_is_typed_at_any_size_it_neither_breaks_nor_writes_a_bad_answer(
+    fn any_input_never_writes_invalid_answers(
         keys in prop::collection::vec(0_u8..8, 0..60),
         (width, height) in (1_u16..120, 1_u16..40),
     ) {
@@ -109,16 +109,16 @@ proptest! {
                 KeyCode::Char('ä'), KeyCode::BackTab, KeyCode::Tab, KeyCode::Left,
             ][usize::from(key)];
             let next = press(&mut setup, &[code]);
-            if next == Next::Write {
-                prop_assert!((0..2).all(|at| judge(at, &setup.questions).is_none()));
+            if next == SetupAction::Write {
+                prop_assert!((0..2).all(|at| validate(at, &setup.questions).is_none()));
             }
             let area = ratatui::layout::Rect::new(0, 0, width, height);
             let mut buffer = ratatui::buffer::Buffer::empty(area);
             let theme = crate::tui::theme::Theme {
-                colors: crate::tui::theme::Colors::True,
-                ground: crate::tui::theme::Ground::Dark,
+                colors: crate::tui::theme::ColorDepth::True,
+                background: crate::tui::theme::BackgroundShade::Dark,
                 unicode: true,
-                own: crate::tui::theme::OwnColors::NONE,
+                overrides: crate::tui::theme::ColorOverrides::NONE,
             };
             screen::draw(&mut buffer, area, &setup, "config.toml", theme);
         }

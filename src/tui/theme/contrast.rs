@@ -1,16 +1,15 @@
-//! How well a colour can be read on a ground. Pure.
+//! Contrast of a colour on a background.
 
-use super::Ground;
+use super::BackgroundShade;
 
 /// WCAG 2 AA for text.
-pub(super) const ENOUGH: f64 = 4.5;
+pub(super) const MIN_CONTRAST: f64 = 4.5;
 
-/// What terminals have behind the text: black, and the lightest of the usual dark ones; white, and the
-/// darkest of the usual light ones.
-pub(super) fn papers(ground: Ground) -> [u32; 3] {
-    match ground {
-        Ground::Dark => [0x00_0000, 0x1e_1e1e, 0x28_2c34],
-        Ground::Light => [0xff_ffff, 0xfd_f6e3, 0xee_eeee],
+/// Common terminal backgrounds, from the extreme to the least dark or light.
+pub(super) fn backgrounds(shade: BackgroundShade) -> [u32; 3] {
+    match shade {
+        BackgroundShade::Dark => [0x00_0000, 0x1e_1e1e, 0x28_2c34],
+        BackgroundShade::Light => [0xff_ffff, 0xfd_f6e3, 0xee_eeee],
     }
 }
 
@@ -26,14 +25,13 @@ fn luminance(rgb: u32) -> f64 {
     0.2126 * linear(16) + 0.7152 * linear(8) + 0.0722 * linear(0)
 }
 
-/// The contrast of two colours, 1 to 21.
+/// Contrast ratio, 1 to 21.
 pub(super) fn contrast(a: u32, b: u32) -> f64 {
     let (a, b) = (luminance(a), luminance(b));
     (a.max(b) + 0.05) / (a.min(b) + 0.05)
 }
 
-/// Red, green and blue of one of the 256 from the 17th on, as xterm has them: the sixteen before are
-/// the terminal's own.
+/// RGB of an xterm colour; none for the first sixteen, which the terminal chooses.
 pub(super) fn of_index(index: u8) -> Option<u32> {
     if index >= 232 {
         return Some((8 + 10 * u32::from(index - 232)) * 0x01_0101);
@@ -48,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn black_on_white_has_the_contrast_that_the_standard_gives_it() {
+    fn contrast_matches_the_standard() {
         assert!((contrast(0, 0xff_ffff) - 21.0).abs() < 1e-9);
         assert_eq!(of_index(114), Some(0x87_d787));
         assert_eq!(of_index(15), None);

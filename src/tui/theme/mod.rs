@@ -1,56 +1,80 @@
-//! Colours by role and glyphs with an ASCII form. `NO_COLOR` is resolved here, to modifiers only:
-//! resolved further down it would erase bold and reverse too.
+//! Colours by role, and glyphs with an ASCII form. `NO_COLOR` is resolved here, to modifiers: resolved
+//! further down it would remove bold and reverse too.
 
 mod contrast;
-mod own;
+mod overrides;
 mod palette;
 
 use ratatui::style::{Modifier, Style};
 
-use super::{BackgroundChoice, ColorChoice, GlyphChoice};
-pub use own::OwnColors;
-use palette::Role;
+pub use overrides::ColorOverrides;
+use palette::ColorRole;
 
-/// Colours that the terminal can show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colors {
-    /// Bold and reverse only.
-    None,
-    /// The terminal's own sixteen.
-    Sixteen,
-    /// The 256 that nearly every terminal has.
-    Indexed,
-    /// Red, green and blue.
-    True,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ColorChoice {
+    /// By the environment; none with `NO_COLOR`.
+    #[default]
+    Auto,
+    Use(ColorDepth),
 }
 
-/// What is behind the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ground {
+/// Background that the colours must be readable on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum BackgroundChoice {
+    /// From `COLORFGBG`; dark if it is not set.
+    #[default]
+    Auto,
     /// Black or nearly so.
     Dark,
     /// White or nearly so.
     Light,
 }
 
-/// What the terminal can show.
+/// Character set of the cockpit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum GlyphChoice {
+    /// From the locale.
+    #[default]
+    Auto,
+    /// ASCII only.
+    Ascii,
+    /// Unicode.
+    Unicode,
+}
+
+/// Colours that the terminal supports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColorDepth {
+    /// Bold and reverse only.
+    None,
+    /// The terminal's own sixteen.
+    Sixteen,
+    /// The xterm palette of 256.
+    Indexed,
+    /// 24 bits.
+    True,
+}
+
+/// The terminal's background.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackgroundShade {
+    Dark,
+    Light,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Theme {
-    /// Colours that may be used.
-    pub colors: Colors,
-    /// What they are on.
-    pub ground: Ground,
-    /// Characters beyond ASCII may be used.
+    pub colors: ColorDepth,
+    pub background: BackgroundShade,
+    /// Characters beyond ASCII are supported.
     pub unicode: bool,
-    /// The operator's own colours.
-    pub own: OwnColors,
+    pub overrides: ColorOverrides,
 }
 
 impl Theme {
-    /// The theme for the choices and an environment.
     pub fn resolve(
         color: ColorChoice,
-        ground: BackgroundChoice,
+        background: BackgroundChoice,
         glyphs: GlyphChoice,
         env: impl Fn(&str) -> Option<String>,
     ) -> Theme {
@@ -62,100 +86,92 @@ impl Theme {
             .to_ascii_lowercase();
         Theme {
             colors: match color {
-                ColorChoice::Auto if value("NO_COLOR").is_some() => Colors::None,
-                ColorChoice::Auto => shown_by(value("TERM"), value("COLORTERM").as_deref()),
+                ColorChoice::Auto if value("NO_COLOR").is_some() => ColorDepth::None,
+                ColorChoice::Auto => depth_of(value("TERM"), value("COLORTERM").as_deref()),
                 ColorChoice::Use(colors) => colors,
             },
-            ground: match ground {
-                BackgroundChoice::Auto => behind(value("COLORFGBG")),
-                BackgroundChoice::Dark => Ground::Dark,
-                BackgroundChoice::Light => Ground::Light,
+            background: match background {
+                BackgroundChoice::Auto => background_of(value("COLORFGBG")),
+                BackgroundChoice::Dark => BackgroundShade::Dark,
+                BackgroundChoice::Light => BackgroundShade::Light,
             },
             unicode: match glyphs {
                 GlyphChoice::Ascii => false,
                 GlyphChoice::Unicode => true,
                 GlyphChoice::Auto => locale.contains("utf-8") || locale.contains("utf8"),
             },
-            own: OwnColors::NONE,
+            overrides: ColorOverrides::NONE,
         }
     }
 
-    fn role(self, role: Role, without: Modifier) -> Style {
-        let own = self.own.ink(role, self.colors);
-        match own.or(palette::ink(role, self.colors, self.ground)) {
+    /// Style of a role; without colours, a modifier instead.
+    fn role(self, role: ColorRole, modifier: Modifier) -> Style {
+        let own = self.overrides.color(role, self.colors);
+        match own.or(palette::color(role, self.colors, self.background)) {
             Some(color) => Style::new().fg(color),
-            None => Style::new().add_modifier(without),
+            None => Style::new().add_modifier(modifier),
         }
     }
 
-    /// Colours may be used.
     pub fn has_color(self) -> bool {
-        self.colors != Colors::None
+        self.colors != ColorDepth::None
     }
 
-    /// It is well.
     pub fn ok(self) -> Style {
-        self.role(Role::Ok, Modifier::empty())
+        self.role(ColorRole::Ok, Modifier::empty())
     }
-    /// It needs a look.
     pub fn warn(self) -> Style {
-        self.role(Role::Warn, Modifier::BOLD)
+        self.role(ColorRole::Warn, Modifier::BOLD)
     }
-    /// It costs something now.
+    /// Costs money or fails now.
     pub fn bad(self) -> Style {
-        self.role(Role::Bad, Modifier::BOLD | Modifier::UNDERLINED)
+        self.role(ColorRole::Bad, Modifier::BOLD | Modifier::UNDERLINED)
             .add_modifier(Modifier::BOLD)
     }
-    /// Worth less attention. Never dark grey: unreadable on many terminals. Where its colour is known
-    /// to be readable it is not made dimmer still.
+    /// Less important. Never dark grey, which many terminals make unreadable; not dimmed further where
+    /// its colour is known to be readable.
     pub fn dim(self) -> Style {
-        let style = self.role(Role::Dim, Modifier::empty());
+        let style = self.role(ColorRole::Dim, Modifier::empty());
         match self.colors {
-            Colors::None | Colors::Sixteen => style.add_modifier(Modifier::DIM),
-            Colors::Indexed | Colors::True => style,
+            ColorDepth::None | ColorDepth::Sixteen => style.add_modifier(Modifier::DIM),
+            ColorDepth::Indexed | ColorDepth::True => style,
         }
     }
-    /// What matters now.
     pub fn accent(self) -> Style {
-        self.role(Role::Accent, Modifier::BOLD)
+        self.role(ColorRole::Accent, Modifier::BOLD)
     }
-    /// A heading or a figure to be read first.
     pub fn strong(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)
     }
-    /// Plain text.
     pub fn text(self) -> Style {
         Style::new()
     }
-    /// The selected row.
     pub fn selected(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
-    /// What was searched for.
+    /// A search match.
     pub fn found(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
-    /// What was searched for, in the line that was gone to.
-    pub fn found_here(self) -> Style {
+    /// The selected search match.
+    pub fn found_current(self) -> Style {
         self.accent()
             .add_modifier(Modifier::REVERSED | Modifier::BOLD | Modifier::UNDERLINED)
     }
-    /// What cannot be missed: a bar of its own.
-    pub fn alarm(self, style: Style) -> Style {
+    /// A reversed bar.
+    pub fn highlight(self, style: Style) -> Style {
         style.add_modifier(Modifier::REVERSED | Modifier::BOLD)
     }
-    /// A pane's frame.
+    /// Frame of a pane.
     pub fn border(self, focused: bool) -> Style {
         if focused { self.accent() } else { self.dim() }
     }
 
-    /// The glyph, or its ASCII form.
     pub fn glyph(self, unicode: &'static str, ascii: &'static str) -> &'static str {
         if self.unicode { unicode } else { ascii }
     }
 
-    /// A line of bars as high as the values, from the least to the most of them; all of them half
-    /// high when they are equal.
+    /// Sparkline, scaled from the smallest to the largest value; half high if all are equal.
     pub fn spark(self, values: &[f64]) -> String {
         let glyphs: &[char] = if self.unicode {
             &['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
@@ -177,7 +193,7 @@ impl Theme {
         values.iter().map(|value| glyphs[height(*value)]).collect()
     }
 
-    /// A bar of this many columns, filled to a part of 0 to 1.
+    /// Progress bar of this many columns, filled to a fraction of 0 to 1.
     pub fn bar(self, columns: usize, part: f64) -> String {
         #[expect(
             clippy::cast_possible_truncation,
@@ -192,22 +208,22 @@ impl Theme {
     }
 }
 
-/// SSH hands COLORTERM on only where it is told to, so a terminal may show more than it says.
-fn shown_by(term: Option<String>, colorterm: Option<&str>) -> Colors {
+/// SSH does not forward COLORTERM by default, so a terminal may support more than this.
+fn depth_of(term: Option<String>, colorterm: Option<&str>) -> ColorDepth {
     let term = term.unwrap_or_default();
     match colorterm {
-        Some("truecolor" | "24bit") => Colors::True,
-        _ if term.contains("256") || term.contains("direct") => Colors::Indexed,
-        _ => Colors::Sixteen,
+        Some("truecolor" | "24bit") => ColorDepth::True,
+        _ if term.contains("256") || term.contains("direct") => ColorDepth::Indexed,
+        _ => ColorDepth::Sixteen,
     }
 }
 
-/// Some terminals tell their colours, text first: `0;15` is black on white.
-fn behind(colors: Option<String>) -> Ground {
+/// `COLORFGBG` of some terminals, text first: `0;15` is black on white.
+fn background_of(colors: Option<String>) -> BackgroundShade {
     let colors = colors.unwrap_or_default();
     match colors.rsplit(';').next() {
-        Some("7" | "15") => Ground::Light,
-        _ => Ground::Dark,
+        Some("7" | "15") => BackgroundShade::Light,
+        _ => BackgroundShade::Dark,
     }
 }
 
@@ -229,22 +245,25 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_is_given_what_it_says_that_it_shows() {
+    fn depth_and_background_follow_the_environment() {
         let colors = |environment: &[(&str, &str)]| resolved(environment).colors;
-        assert_eq!(colors(&[("TERM", "linux")]), Colors::Sixteen);
-        assert_eq!(colors(&[("TERM", "tmux-256color")]), Colors::Indexed);
+        assert_eq!(colors(&[("TERM", "linux")]), ColorDepth::Sixteen);
+        assert_eq!(colors(&[("TERM", "tmux-256color")]), ColorDepth::Indexed);
         let both = [("TERM", "xterm-256color"), ("COLORTERM", "truecolor")];
-        assert_eq!(colors(&both), Colors::True);
+        assert_eq!(colors(&both), ColorDepth::True);
         assert_eq!(
             colors(&[("TERM", "xterm"), ("NO_COLOR", "1")]),
-            Colors::None
+            ColorDepth::None
         );
-        assert_eq!(resolved(&[("COLORFGBG", "0;15")]).ground, Ground::Light);
-        assert_eq!(resolved(&[]).ground, Ground::Dark);
+        assert_eq!(
+            resolved(&[("COLORFGBG", "0;15")]).background,
+            BackgroundShade::Light
+        );
+        assert_eq!(resolved(&[]).background, BackgroundShade::Dark);
     }
 
     #[test]
-    fn a_row_of_bars_is_as_high_as_its_values() {
+    fn sparkline_scales_to_its_values() {
         let theme = resolved(&[("LANG", "C.UTF-8")]);
         assert_eq!(theme.spark(&[0.0, 1.0, 0.5]), "▁█▅");
         assert_eq!(resolved(&[]).spark(&[2.0, 2.0]), "~~");

@@ -1,13 +1,12 @@
-//! Which colour a role has: on a dark or a light ground, in what the terminal can show. Colours of
-//! 256 and of 16 million are checked for contrast; the sixteen are the terminal's own.
+//! The default colour of each role. Tests check the contrast of indexed and true colours; the basic sixteen
+//! look as the terminal likes.
 
 use ratatui::style::Color;
 
-use super::{Colors, Ground};
+use super::{BackgroundShade, ColorDepth};
 
-/// What a colour stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum ColorRole {
     Ok,
     Warn,
     Bad,
@@ -15,68 +14,77 @@ pub(super) enum Role {
     Accent,
 }
 
-impl Role {
-    pub(super) const ALL: [Role; 5] = [Role::Ok, Role::Warn, Role::Bad, Role::Dim, Role::Accent];
+impl ColorRole {
+    pub(super) const ALL: [ColorRole; 5] = [
+        ColorRole::Ok,
+        ColorRole::Warn,
+        ColorRole::Bad,
+        ColorRole::Dim,
+        ColorRole::Accent,
+    ];
 
-    /// Its name in the configuration.
+    /// Name in the configuration.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Role::Ok => "ok",
-            Role::Warn => "warn",
-            Role::Bad => "bad",
-            Role::Dim => "dim",
-            Role::Accent => "accent",
+            ColorRole::Ok => "ok",
+            ColorRole::Warn => "warn",
+            ColorRole::Bad => "bad",
+            ColorRole::Dim => "dim",
+            ColorRole::Accent => "accent",
         }
     }
 }
 
-/// A role's colours: red, green and blue; one of 256; one of sixteen.
-struct Inks(u32, u8, Color);
+/// True, indexed and basic colour of a role.
+struct Shades(u32, u8, Color);
 
-/// The colour of a role; none where there are none.
-pub(super) fn ink(role: Role, colors: Colors, ground: Ground) -> Option<Color> {
-    let Inks(rgb, index, basic) = inks(role, ground);
+pub(super) fn color(
+    role: ColorRole,
+    colors: ColorDepth,
+    background: BackgroundShade,
+) -> Option<Color> {
+    let Shades(rgb, index, basic) = shades(role, background);
     match colors {
-        Colors::None => None,
-        Colors::Sixteen => Some(basic),
-        Colors::Indexed => Some(Color::Indexed(index)),
-        Colors::True => Some(Color::from_u32(rgb)),
+        ColorDepth::None => None,
+        ColorDepth::Sixteen => Some(basic),
+        ColorDepth::Indexed => Some(Color::Indexed(index)),
+        ColorDepth::True => Some(Color::from_u32(rgb)),
     }
 }
 
-fn inks(role: Role, ground: Ground) -> Inks {
-    match (ground, role) {
-        (Ground::Dark, Role::Ok) => Inks(0x007e_e787, 114, Color::Green),
-        (Ground::Dark, Role::Warn) => Inks(0x00e3_b341, 179, Color::Yellow),
-        (Ground::Dark, Role::Bad) => Inks(0x00ff_8f8f, 210, Color::LightRed),
-        (Ground::Dark, Role::Dim) => Inks(0x00b1_b8c0, 249, Color::Gray),
-        (Ground::Dark, Role::Accent) => Inks(0x0079_c0ff, 117, Color::Cyan),
-        (Ground::Light, Role::Ok) => Inks(0x0011_6329, 22, Color::Green),
-        (Ground::Light, Role::Warn) => Inks(0x007d_4e00, 94, Color::Magenta),
-        (Ground::Light, Role::Bad) => Inks(0x00a4_0e26, 124, Color::Red),
-        (Ground::Light, Role::Dim) => Inks(0x0057_606a, 240, Color::Reset),
-        (Ground::Light, Role::Accent) => Inks(0x0005_50ae, 25, Color::Blue),
+fn shades(role: ColorRole, background: BackgroundShade) -> Shades {
+    match (background, role) {
+        (BackgroundShade::Dark, ColorRole::Ok) => Shades(0x007e_e787, 114, Color::Green),
+        (BackgroundShade::Dark, ColorRole::Warn) => Shades(0x00e3_b341, 179, Color::Yellow),
+        (BackgroundShade::Dark, ColorRole::Bad) => Shades(0x00ff_8f8f, 210, Color::LightRed),
+        (BackgroundShade::Dark, ColorRole::Dim) => Shades(0x00b1_b8c0, 249, Color::Gray),
+        (BackgroundShade::Dark, ColorRole::Accent) => Shades(0x0079_c0ff, 117, Color::Cyan),
+        (BackgroundShade::Light, ColorRole::Ok) => Shades(0x0011_6329, 22, Color::Green),
+        (BackgroundShade::Light, ColorRole::Warn) => Shades(0x007d_4e00, 94, Color::Magenta),
+        (BackgroundShade::Light, ColorRole::Bad) => Shades(0x00a4_0e26, 124, Color::Red),
+        (BackgroundShade::Light, ColorRole::Dim) => Shades(0x0057_606a, 240, Color::Reset),
+        (BackgroundShade::Light, ColorRole::Accent) => Shades(0x0005_50ae, 25, Color::Blue),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::contrast::{ENOUGH, contrast, of_index, papers};
+    use super::super::contrast::{MIN_CONTRAST, backgrounds, contrast, of_index};
     use super::*;
 
     #[test]
-    fn every_colour_can_be_read_on_every_ground_also_the_other_way_round() {
-        for ground in [Ground::Dark, Ground::Light] {
-            for role in Role::ALL {
-                let Inks(rgb, index, _) = inks(role, ground);
-                for (ink, paper) in [rgb, of_index(index).unwrap()]
+    fn every_colour_has_enough_contrast() {
+        for background in [BackgroundShade::Dark, BackgroundShade::Light] {
+            for role in ColorRole::ALL {
+                let Shades(rgb, index, _) = shades(role, background);
+                for (color, behind) in [rgb, of_index(index).unwrap()]
                     .into_iter()
-                    .flat_map(|ink| papers(ground).map(|paper| (ink, paper)))
+                    .flat_map(|color| backgrounds(background).map(|behind| (color, behind)))
                 {
-                    let contrast = contrast(ink, paper);
+                    let contrast = contrast(color, behind);
                     assert!(
-                        contrast >= ENOUGH,
-                        "{role:?} on {ground:?}: #{ink:06x} on #{paper:06x} is {contrast:.2}"
+                        contrast >= MIN_CONTRAST,
+                        "{role:?} on {background:?}: #{color:06x} on #{behind:06x} is {contrast:.2}"
                     );
                 }
             }

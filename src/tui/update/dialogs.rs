@@ -1,54 +1,51 @@
-//! Questions: what agreeing does, and when an open one no longer fits what is.
+//! Dialogs: what confirming does, and when an open one is stale.
 
 use crate::domain::Mode;
 use crate::engine::{Command, QuitChoice};
 use crate::tui::ExitReason;
-use crate::tui::model::{Dialog, Model, Pane, Role};
+use crate::tui::model::{Dialog, Model, Role};
+use crate::tui::pane::Pane;
 
-use super::moves::focus;
+use super::navigation::focus;
 
-/// Why an open question no longer fits what is.
-pub(super) fn moot(model: &Model, dialog: &Dialog) -> Option<&'static str> {
+/// Why an open dialog is out of date, if it is.
+pub(super) fn stale_reason(model: &Model, dialog: &Dialog) -> Option<&'static str> {
     match dialog {
         Dialog::Rent(shown) => {
             let rows = &model.snapshot.offers.rows;
             match rows.iter().find(|row| row.offer.id == shown.offer.id) {
                 None => Some("the offer is gone: nothing was rented"),
-                // A session gets shorter, and so cheaper, while one looks: what was shown still is
-                // the most that it can cost.
+                // The session gets shorter, and so cheaper, while the dialog is open: the shown cost
+                // remains the maximum.
                 Some(row) if row.worst_cost > shown.worst_cost || row.price != shown.price => {
-                    Some("the offer's cost has changed: look again")
+                    Some("the offer's cost has changed: check it again")
                 }
-                Some(_) if !model.asks_for_an_offer() => {
-                    Some("it is no longer the time to rent: nothing was rented")
-                }
+                Some(_) if !model.wants_offer() => Some("too late to rent: nothing was rented"),
                 Some(_) => None,
             }
         }
         Dialog::Approve(kind) => {
-            (model.gate() != Some(*kind)).then_some("the gate no longer waits")
+            (model.gate() != Some(*kind)).then_some("this gate no longer waits")
         }
-        Dialog::Abort => {
-            (!model.snapshot.sprint.can_abort).then_some("there is nothing to abort any more")
-        }
+        Dialog::Abort => (!model.snapshot.sprint.can_abort).then_some("nothing left to abort"),
         Dialog::Allow(machine) => {
             let avoided = &model.snapshot.offers.avoided;
             let gone = avoided.iter().all(|avoided| avoided.machine != *machine);
-            gone.then_some("the machine is not avoided any more")
+            gone.then_some("the machine is no longer avoided")
         }
-        Dialog::Auto => (model.snapshot.mode == Mode::Auto).then_some("auto mode is on already"),
+        Dialog::Auto => (model.snapshot.mode == Mode::Auto).then_some("auto mode is already on"),
         Dialog::Avoid(machine) => {
             let avoided = &model.snapshot.offers.avoided;
             let done = avoided.iter().any(|avoided| avoided.machine == *machine);
-            done.then_some("the machine is avoided already")
+            done.then_some("the machine is already avoided")
         }
         Dialog::Node { node, .. } => {
             let nodes = &model.snapshot.nodes.rows;
             let gone = nodes.iter().all(|row| row.node.config.id != *node);
-            gone.then_some("the node is not registered any more")
+            gone.then_some("the node is no longer registered")
         }
         Dialog::LeaveViewer | Dialog::Offer(_) | Dialog::Compare(_) => None,
-        Dialog::Quit(_) => (!model.is_rented()).then_some("nothing is rented any more: quit again"),
+        Dialog::Quit(_) => (!model.is_rented()).then_some("nothing is rented now: quit again"),
     }
 }
 
@@ -58,7 +55,7 @@ pub(super) fn quit(model: &mut Model) -> Vec<Command> {
         return Vec::new();
     }
     if model.is_rented() {
-        model.ask(Dialog::Quit(None));
+        model.open_dialog(Dialog::Quit(None));
         return Vec::new();
     }
     model.exit = Some(ExitReason::Quit);
@@ -66,17 +63,16 @@ pub(super) fn quit(model: &mut Model) -> Vec<Command> {
 }
 
 pub(super) fn confirm(model: &mut Model) -> Vec<Command> {
-    if let Some(word) = model.word()
-        && model.typed.trim() != word
+    if let Some(word) = model.confirmation_word()
+        && model.answer.typed.trim() != word
     {
-        return not_that(model, &word);
+        return reject_word(model, &word);
     }
     let Some(dialog) = model.dialog.take() else {
         return Vec::new();
     };
     match dialog {
         Dialog::Rent(row) => {
-            // What comes next is to be seen there.
             focus(model, Pane::Boot);
             vec![Command::Rent {
                 offer: row.offer.id,
@@ -95,11 +91,11 @@ pub(super) fn confirm(model: &mut Model) -> Vec<Command> {
         Dialog::Approve(kind) => vec![Command::Approve(kind)],
         Dialog::Auto => vec![Command::SetMode(Mode::Auto)],
         Dialog::Quit(None) => {
-            model.say("nothing was chosen: r releases and quits, l leaves it running");
+            model.show_toast("choose first: r releases and quits, l leaves it running");
             Vec::new()
         }
         Dialog::Quit(Some(QuitChoice::Release)) => {
-            model.leaving = true;
+            model.quitting = true;
             vec![Command::Quit(QuitChoice::Release)]
         }
         Dialog::Quit(Some(QuitChoice::Detach)) => {
@@ -109,14 +105,14 @@ pub(super) fn confirm(model: &mut Model) -> Vec<Command> {
     }
 }
 
-/// Enter without the word is no agreement: with nothing typed it closes the question.
-fn not_that(model: &mut Model, word: &str) -> Vec<Command> {
-    if model.typed.is_empty() {
+/// A wrong word does not confirm; without a word, Enter closes the dialog.
+fn reject_word(model: &mut Model, word: &str) -> Vec<Command> {
+    if model.answer.typed.is_empty() {
         model.dialog = None;
-        model.say("nothing was typed, so nothing was done");
+        model.show_toast("nothing typed: cancelled");
     } else {
-        model.typed.clear();
-        model.say(format!("that is not {word}: nothing was done"));
+        model.answer.typed.clear();
+        model.show_toast(format!("that is not {word}: nothing was done"));
     }
     Vec::new()
 }

@@ -1,190 +1,189 @@
-//! What each message does to the model, and which commands follow. Pure: the loop sends them.
+//! Applies a message to the model and returns the commands for the engine. Pure.
 
-mod act;
+mod actions;
 mod dialogs;
-mod moves;
+mod log;
+mod navigation;
 mod pointer;
+mod prompt;
 
 use crossterm::event::{KeyEvent, KeyEventKind};
 
+use super::ExitReason;
+use super::breakpoint::Breakpoint;
+use super::keymap::{Action, Binding, Keymap, disabled_reason, search::search};
+use super::message::{DrawnFrame, Message};
+use super::model::{Dialog, Model, Overlay, Role};
+use super::pane::{Pane, suggested_pane};
+use super::prompt::{push, typed_character};
 use crate::domain::Duration;
 use crate::engine::{AlertLevel, Command, Snapshot};
+use navigation::focus;
 
-use super::ExitReason;
-use super::keymap::{Action, Binding, lookup, reason_against};
-use super::layout::Breakpoint;
-use super::message::Message;
-use super::model::{Dialog, Model, Overlay, Pane, Role, suggested_pane};
-use super::prompt::{self, Prompt};
-
-/// Takes one message in.
-pub fn update(model: &mut Model, message: Message) -> Vec<Command> {
-    let commands = take(model, message);
+pub fn update(model: &mut Model, keys: &Keymap, message: Message) -> Vec<Command> {
+    let commands = on_message(model, keys, message);
     if let (Role::Viewer { driver }, false) = (model.role, commands.is_empty()) {
-        model.say(format!("handed to process {driver}, which drives"));
+        model.show_toast(format!("sent to the main cockpit (pid {driver})"));
     }
     commands
 }
 
-fn take(model: &mut Model, message: Message) -> Vec<Command> {
+fn on_message(model: &mut Model, keys: &Keymap, message: Message) -> Vec<Command> {
     match message {
         Message::Key(key) if key.kind == KeyEventKind::Release => {}
-        Message::Key(key) => return on_key(model, key),
-        Message::Pointer(pointer) => return pointer::on_pointer(model, pointer),
-        Message::Paste(_) => model.say("pasted text is ignored: keys only"),
+        Message::Key(key) => return on_key(model, keys, key),
+        Message::Pointer(pointer) => return pointer::on_pointer(model, keys, pointer),
+        Message::Paste(_) => model.show_toast("pasted text is ignored: only keys count"),
         Message::Snapshot(snapshot) => {
-            let stepped = snapshot.sprint.step != model.snapshot.sprint.step;
-            model.ring = news(&model.snapshot, &snapshot).or(model.ring.take());
+            let is_new_step = snapshot.sprint.step != model.snapshot.sprint.step;
+            let bell = bell_text(&model.snapshot, &snapshot);
+            model.effects.bell = bell.or(model.effects.bell.take());
             model.snapshot = snapshot;
             model.since_snapshot = Duration::zero();
-            after_snapshot(model, stepped);
+            after_snapshot(model, is_new_step);
         }
         Message::DriverEnded => {
             if let Role::Viewer { driver } = model.role {
-                model.role = Role::LeftBehind { driver };
-                model.ask(Dialog::LeaveViewer);
+                model.role = Role::Orphaned { driver };
+                model.open_dialog(Dialog::LeaveViewer);
             }
         }
         Message::Tick(elapsed) => {
             model.since_snapshot = elapsed;
-            if let Some((_, ticks)) = &mut model.toast {
-                *ticks = ticks.saturating_sub(1);
-            }
-            model.toast.take_if(|(_, ticks)| *ticks == 0);
+            model.age_toast();
         }
-        Message::Drawn(Breakpoint::Tiny) if model.dialog.is_some() => {
-            // Half a question must not be agreed to.
-            model.dialog = None;
-            model.say("too small for a question: make the terminal 60x16 or larger");
-        }
-        Message::Drawn(_) => model.dialog_drawn = model.dialog.is_some(),
-        Message::Placed(targets) => model.targets = targets,
-        Message::LogDrawn(size) => model.log.size = size,
+        Message::Drawn(frame) => on_drawn(model, frame),
         Message::PastLog(instance, log) => {
-            let back = model.keymap.key_of(Action::LiveLog);
-            model.say(format!("the log of rental {instance}; {back} goes back"));
-            model.show_log(Some(instance), *log);
-            moves::focus(model, Pane::Boot);
+            let back = keys.key_of(Action::LiveLog);
+            model.show_toast(format!("log of rental {instance}: {back} goes back"));
+            model.log.show(Some(instance), *log);
+            focus(model, Pane::Boot);
         }
-        Message::Told(text) => model.say(text),
-        Message::CommandLost(why) => {
-            model.leaving = false;
+        Message::TaskDone(text) => model.show_toast(text),
+        Message::CommandLost(reason) => {
+            model.quitting = false;
             model.exit = None;
-            model.say(why);
+            model.show_toast(reason);
         }
     }
     Vec::new()
 }
 
-/// What of a snapshot an operator who looks elsewhere must know: more is wrong than before, or a gate
-/// has begun to wait. An alert's text changes while it lasts, so they are counted.
-fn news(before: &Snapshot, now: &Snapshot) -> Option<String> {
+/// Text of a bell: there are more alerts than before, or a gate has begun to wait. Alerts are counted,
+/// because the text of one changes while it lasts.
+fn bell_text(before: &Snapshot, now: &Snapshot) -> Option<String> {
     let count = |snapshot: &Snapshot, level| {
         let alerts = snapshot.alerts.iter();
         alerts.filter(|alert| alert.level >= level).count()
     };
-    let more = [AlertLevel::Critical, AlertLevel::Warning]
+    let has_more = [AlertLevel::Critical, AlertLevel::Warning]
         .into_iter()
         .any(|level| count(now, level) > count(before, level));
-    if let Some(worst) = now.alerts.first().filter(|_| more) {
+    if let Some(worst) = now.alerts.first().filter(|_| has_more) {
         return Some(worst.text.clone());
     }
     let kind = |snapshot: &Snapshot| snapshot.sprint.gate.as_ref().map(|gate| gate.kind);
-    let waits = kind(now).filter(|_| kind(now) != kind(before))?;
-    Some(format!("the {waits} gate waits for you"))
+    let gate = kind(now).filter(|_| kind(now) != kind(before))?;
+    Some(format!("the {gate} gate waits for you"))
 }
 
-fn after_snapshot(model: &mut Model, stepped: bool) {
-    if model.past.is_none() {
-        model.boot_log = model.snapshot.boot_log.clone();
-        model.log.take(&model.boot_log);
+fn after_snapshot(model: &mut Model, is_new_step: bool) {
+    if model.log.past.is_none() {
+        model.log.set_log(model.snapshot.boot_log.clone());
     }
-    model.trends.take(&model.snapshot);
-    model.offers.take(&model.snapshot.offers.rows);
-    // A viewer stays to show how it ended.
+    model.trends.record(&model.snapshot);
+    model.offers.set_ranked(&model.snapshot.offers.rows);
+    // A viewer stays open to show how it ended.
     if model.snapshot.ended && model.role == Role::Driver {
         model.exit = Some(ExitReason::EngineEnded);
     }
-    // A focused work pane stays: keys must not change their meaning under the operator's fingers.
-    if stepped && !model.focus.is_work() {
+    // A focused work pane stays, so that keys do not change their meaning while the operator types.
+    if is_new_step && !model.focus.is_work() {
         model.work = suggested_pane(model.snapshot.sprint.step);
     }
-    if model.selected.is_none() {
-        model.selected = model.snapshot.offers.rows.first().map(|row| row.offer.id);
-    }
-    if let Some(reason) = model.dialog.as_ref().and_then(|d| dialogs::moot(model, d)) {
+    let dialog = model.dialog.as_ref();
+    if let Some(reason) = dialog.and_then(|dialog| dialogs::stale_reason(model, dialog)) {
         model.dialog = None;
-        model.say(reason);
+        model.show_toast(reason);
     }
 }
 
-fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Command> {
-    // Keys typed before the question was on the screen were meant for something else.
-    if model.dialog.is_some() && !model.dialog_drawn {
+fn on_drawn(model: &mut Model, frame: DrawnFrame) {
+    model.hit_areas = frame.hit_areas;
+    if let Some(size) = frame.log {
+        model.log.size = size;
+    }
+    if frame.size == Breakpoint::Tiny && model.dialog.is_some() {
+        // Half a question must not be answered.
+        model.dialog = None;
+        model.show_toast("too small for a dialog: enlarge to at least 60x16");
+        return;
+    }
+    model.answer.enabled = model.dialog.is_some();
+}
+
+/// A dialog is open but not drawn yet: input was meant for what was on the screen before.
+fn is_unseen_dialog(model: &Model) -> bool {
+    model.dialog.is_some() && !model.answer.enabled
+}
+
+fn on_key(model: &mut Model, keys: &Keymap, key: KeyEvent) -> Vec<Command> {
+    if is_unseen_dialog(model) {
         return Vec::new();
     }
-    if let Some(binding) = lookup(model, key) {
-        return run(model, binding);
+    if let Some(binding) = keys.lookup(model, key) {
+        return run(model, keys, binding);
     }
-    type_in(model, key);
+    type_key(model, key);
     Vec::new()
 }
 
-/// Does what a row of the table says, unless something is against it.
-fn run(model: &mut Model, binding: &Binding) -> Vec<Command> {
-    if let Some(reason) = reason_against(model, binding) {
-        model.say(reason);
+/// Runs a binding unless it is disabled.
+fn run(model: &mut Model, keys: &Keymap, binding: &Binding) -> Vec<Command> {
+    if let Some(reason) = disabled_reason(model, binding) {
+        model.show_toast(reason);
         return Vec::new();
     }
-    act::act(model, binding.action)
+    actions::run(model, keys, binding.action)
 }
 
-/// Does what is selected in the palette, as if its key had been pressed in its pane.
-fn run_selected(model: &mut Model) -> Vec<Command> {
+/// Runs the selected action of the palette, as its key in its pane would.
+fn run_selected(model: &mut Model, keys: &Keymap) -> Vec<Command> {
     let Some(Overlay::Palette(palette)) = model.overlay.take() else {
         return Vec::new();
     };
-    let Some(binding) = palette.selected(model) else {
-        model.say("no action is called like that");
+    let entries = search(&palette.text, keys, model);
+    let index = palette.index.min(entries.len().saturating_sub(1));
+    let Some(binding) = entries.get(index).map(|entry| entry.binding) else {
+        model.show_toast("no such action");
         return Vec::new();
     };
     if let Some(pane) = binding.context.pane() {
-        moves::focus(model, pane);
+        focus(model, pane);
     }
-    run(model, binding)
+    run(model, keys, binding)
 }
 
-/// What means nothing else is a part of what is typed, where something is typed.
-fn type_in(model: &mut Model, key: KeyEvent) {
-    let Some(letter) = Prompt::character(key) else {
+/// An unbound key is text, where text is typed.
+fn type_key(model: &mut Model, key: KeyEvent) {
+    let Some(letter) = typed_character(key) else {
         return;
     };
-    if model.dialog.is_some() {
-        if model.word().is_some() {
-            prompt::push(&mut model.typed, letter);
-        }
-    } else if let Some(open) = &mut model.prompt {
-        prompt::push(&mut open.text, letter);
-        prompt::follow(model);
-    } else if let Some(Overlay::Palette(palette)) = &mut model.overlay {
-        prompt::push(&mut palette.text, letter);
-        palette.at = 0;
+    if model.dialog.is_some() && model.confirmation_word().is_none() {
+        return;
     }
+    edit_text(model, |text| push(text, letter));
 }
 
-/// The text that is typed now, if any is.
-fn typed(model: &mut Model) -> Option<&mut String> {
+/// Edits the text that is being typed, if any.
+fn edit_text(model: &mut Model, edit: impl FnOnce(&mut String)) {
     if model.dialog.is_some() {
-        return Some(&mut model.typed);
-    }
-    if let Some(open) = &mut model.prompt {
-        return Some(&mut open.text);
-    }
-    match &mut model.overlay {
-        Some(Overlay::Palette(palette)) => {
-            palette.at = 0;
-            Some(&mut palette.text)
-        }
-        _ => None,
+        edit(&mut model.answer.typed);
+    } else if let Some(open) = &mut model.prompt {
+        edit(&mut open.text);
+        prompt::preview(model);
+    } else if let Some(Overlay::Palette(palette)) = &mut model.overlay {
+        palette.index = 0;
+        edit(&mut palette.text);
     }
 }

@@ -1,86 +1,81 @@
-//! What the mouse does. A click is worth no more than the key of what was clicked: the questions
-//! that the key asks are asked.
+//! Mouse input. A click does what the key of its target does, with the same dialogs.
 
 use ratatui::layout::Position;
 
 use crate::engine::Command;
-use crate::tui::keymap::{Action, lookup_action};
+use crate::tui::hit_areas::HitTarget;
+use crate::tui::keymap::Keymap;
 use crate::tui::message::Pointer;
-use crate::tui::model::{Model, OfferList, Pane};
-use crate::tui::target::Target;
+use crate::tui::model::Model;
+use crate::tui::offers::OfferList;
+use crate::tui::pane::Pane;
 
-use super::moves::{Move, focus, scroll, scroll_pane};
-use super::run;
+use super::navigation::{Move, focus, scroll, scroll_pane};
+use super::{is_unseen_dialog, run};
 
-/// Rows that a notch of the wheel scrolls by.
+/// Rows per notch of the wheel.
 const NOTCH: usize = 3;
 
-pub(super) fn on_pointer(model: &mut Model, pointer: Pointer) -> Vec<Command> {
-    // What was clicked before the question was on the screen was something else.
-    if model.dialog.is_some() && !model.dialog_drawn {
+pub(super) fn on_pointer(model: &mut Model, keys: &Keymap, pointer: Pointer) -> Vec<Command> {
+    if is_unseen_dialog(model) {
         return Vec::new();
     }
     match pointer {
-        Pointer::Click(place) => return click(model, place),
-        Pointer::WheelUp(place) => wheel(model, place, Move::Up(NOTCH)),
-        Pointer::WheelDown(place) => wheel(model, place, Move::Down(NOTCH)),
+        Pointer::Click(position) => return click(model, keys, position),
+        Pointer::WheelUp(position) => wheel(model, keys, position, Move::Up(NOTCH)),
+        Pointer::WheelDown(position) => wheel(model, keys, position, Move::Down(NOTCH)),
     }
     Vec::new()
 }
 
-/// Scrolls what is under the pointer; the keys stay where they are.
-fn wheel(model: &mut Model, place: Position, by: Move) {
+/// Scrolls what is under the pointer; the focus stays.
+fn wheel(model: &mut Model, keys: &Keymap, position: Position, by: Move) {
     if model.dialog.is_some() {
         return;
     }
     if model.overlay.is_some() {
-        return scroll(model, by);
+        return scroll(model, keys, by);
     }
-    if let Some(pane) = model.targets.pane_at(place) {
+    if let Some(pane) = model.hit_areas.pane_at(position) {
         scroll_pane(model, pane, by);
     }
 }
 
-fn click(model: &mut Model, place: Position) -> Vec<Command> {
-    let Some(target) = model.targets.at(place).cloned() else {
+fn click(model: &mut Model, keys: &Keymap, position: Position) -> Vec<Command> {
+    let Some(target) = model.hit_areas.at(position).cloned() else {
         return Vec::new();
     };
-    if let Target::Do(action) = target {
-        return press(model, action);
+    if let HitTarget::Action(action) = target {
+        return match keys.lookup_action(model, action) {
+            Some(binding) => run(model, keys, binding),
+            None => Vec::new(),
+        };
     }
-    // Behind a question, what lies over the panes or a typed line, nothing is selected unseen.
+    // Nothing is selected behind a dialog, an overlay or a prompt.
     if model.dialog.is_some() || model.overlay.is_some() || model.prompt.is_some() {
         return Vec::new();
     }
     match target {
-        Target::Pane(pane) => focus(model, pane),
-        Target::Offer(offer) => {
+        HitTarget::Pane(pane) => focus(model, pane),
+        HitTarget::Offer(offer) => {
             focus(model, Pane::Offers);
-            model.selected = Some(offer);
+            model.offers.selected = Some(offer);
         }
-        Target::Avoided(place) => {
+        HitTarget::Avoided(index) => {
             focus(model, Pane::Offers);
-            if model.offer_list == OfferList::Avoided {
-                model.avoided_at = place;
+            if model.offers.list == OfferList::Avoided {
+                model.offers.avoided_index = index;
             }
         }
-        Target::Node(node) => {
+        HitTarget::Node(node) => {
             focus(model, Pane::Nodes);
             model.selected_node = Some(node);
         }
-        Target::Past(place) => {
+        HitTarget::Past(index) => {
             focus(model, Pane::History);
-            model.past_at = place;
+            model.history_index = index;
         }
-        Target::Do(_) => {}
+        HitTarget::Action(_) => {}
     }
     Vec::new()
-}
-
-/// As the action's key, where it counts now.
-fn press(model: &mut Model, action: Action) -> Vec<Command> {
-    match lookup_action(model, action) {
-        Some(binding) => run(model, binding),
-        None => Vec::new(),
-    }
 }

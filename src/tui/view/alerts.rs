@@ -7,12 +7,13 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::Duration;
 use crate::engine::{Alert, AlertLevel};
-use crate::tui::keymap::Action;
+use crate::tui::keymap::{Action, Keymap};
 use crate::tui::layout::centered;
 use crate::tui::model::{Model, Role};
 use crate::tui::theme::Theme;
 
-use super::{popup, put_cut, words};
+use super::format;
+use super::widgets::{popup, put_cut};
 
 /// An engine publishes every second; a viewer that hears nothing for longer than this says so.
 const SILENCE: Duration = Duration::seconds(5);
@@ -26,14 +27,14 @@ fn named(level: AlertLevel, theme: Theme) -> (&'static str, Style) {
 }
 
 /// Draws the line: what the operator must know first, and how many more alerts there are.
-pub fn draw_line(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
+pub fn draw_line(buf: &mut Buffer, area: Rect, model: &Model, keys: &Keymap, theme: Theme) {
     let (line, bar) = line(model, theme);
     let is_cut = line.width() > usize::from(area.width);
     if let Some(style) = bar {
         buf.set_style(area, style);
     }
     put_cut(buf, area, vec![line]);
-    let more = more(model, is_cut);
+    let more = more(model, keys, is_cut);
     let columns = u16::try_from(more.chars().count()).unwrap_or(u16::MAX);
     let start = area.right().saturating_sub(columns).max(area.x);
     // Half a sentence must not look like a whole one.
@@ -52,9 +53,9 @@ pub fn draw_line(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
 }
 
 /// What the line's end says of the alerts that it does not show in full.
-fn more(model: &Model, is_cut: bool) -> String {
+fn more(model: &Model, keys: &Keymap, is_cut: bool) -> String {
     let alerts = model.snapshot.alerts.len();
-    let key = model.keymap.key_of(Action::Alerts);
+    let key = keys.key_of(Action::Alerts);
     match alerts {
         0 => String::new(),
         1 if is_cut => format!(" {key} all of it "),
@@ -65,12 +66,12 @@ fn more(model: &Model, is_cut: bool) -> String {
 
 /// The line, and the style of its whole row where it is a bar.
 pub fn line(model: &Model, theme: Theme) -> (Line<'static>, Option<Style>) {
-    let bar = theme.alarm(theme.bad());
-    if model.leaving {
+    let bar = theme.highlight(theme.bad());
+    if model.quitting {
         let text = " Releasing everything; the cockpit closes when nothing is left.";
         return (Line::styled(text, theme.warn()), None);
     }
-    if let Role::LeftBehind { driver } = model.role {
+    if let Role::Orphaned { driver } = model.role {
         let text =
             format!(" Process {driver} has ended; this is the last that it showed. q quits.");
         return (Line::styled(text, bar), Some(bar));
@@ -80,15 +81,15 @@ pub fn line(model: &Model, theme: Theme) -> (Line<'static>, Option<Style>) {
     {
         let text = format!(
             " No word from process {driver} for {}: it may be suspended. What is shown is old.",
-            words::length(model.since_snapshot)
+            format::length(model.since_snapshot)
         );
         return (Line::styled(text, bar), Some(bar));
     }
     // What costs money now is not covered by an answer to a key.
     let critical = |alert: &Alert| alert.level == AlertLevel::Critical;
-    let covered = !model.snapshot.alerts.first().is_some_and(critical);
-    if let Some((text, _)) = model.toast.as_ref().filter(|_| covered) {
-        let text = format!(" {} {text}", theme.glyph("›", ">"));
+    let may_cover = !model.snapshot.alerts.first().is_some_and(critical);
+    if let Some(toast) = model.toast.as_ref().filter(|_| may_cover) {
+        let text = format!(" {} {}", theme.glyph("›", ">"), toast.text);
         return (Line::styled(text, theme.accent()), None);
     }
     let Some(worst) = model.snapshot.alerts.first() else {
@@ -102,7 +103,7 @@ pub fn line(model: &Model, theme: Theme) -> (Line<'static>, Option<Style>) {
         None => (theme.text(), theme.strong()),
     };
     let line = Line::from(vec![
-        Span::styled(format!(" {word} "), theme.alarm(style)),
+        Span::styled(format!(" {word} "), theme.highlight(style)),
         Span::styled(format!(" {}", worst.text), text),
         Span::styled(
             format!("  {} {}", theme.glyph("→", "->"), worst.advice),
@@ -113,7 +114,14 @@ pub fn line(model: &Model, theme: Theme) -> (Line<'static>, Option<Style>) {
 }
 
 /// Draws every alert: how bad, since when, what it is and means, what to do.
-pub fn draw_all(buf: &mut Buffer, screen: Rect, model: &Model, scroll: u16, theme: Theme) {
+pub fn draw_all(
+    buf: &mut Buffer,
+    screen: Rect,
+    model: &Model,
+    keys: &Keymap,
+    scroll: u16,
+    theme: Theme,
+) {
     let columns = usize::from(WIDTH.min(screen.width)).saturating_sub(6);
     let alerts = &model.snapshot.alerts;
     let mut lines = Vec::new();
@@ -126,7 +134,7 @@ pub fn draw_all(buf: &mut Buffer, screen: Rect, model: &Model, scroll: u16, them
     let title = format!(
         "{} ({} to close, j/k scroll)",
         counted(alerts),
-        model.keymap.key_of(Action::Alerts)
+        keys.key_of(Action::Alerts)
     );
     let most = screen.height.saturating_sub(2);
     let height = u16::try_from(lines.len() + 2).map_or(most, |height| height.min(most));
@@ -154,16 +162,16 @@ fn counted(alerts: &[Alert]) -> String {
 
 fn in_full(alert: &Alert, columns: usize, model: &Model, theme: Theme) -> Vec<Line<'static>> {
     let (word, style) = named(alert.level, theme);
-    let age = words::length(model.now() - alert.since);
+    let age = format::length(model.now() - alert.since);
     let since = alert.since.format("%H:%M UTC");
     let mut lines = vec![Line::from(vec![
-        Span::styled(format!(" {word} "), theme.alarm(style)),
+        Span::styled(format!(" {word} "), theme.highlight(style)),
         Span::styled(format!(" for {age}, since {since}"), theme.dim()),
     ])];
-    let rows = words::wrap(&alert.text, columns);
+    let rows = format::wrap(&alert.text, columns);
     lines.extend(rows.into_iter().map(|row| Line::raw(format!("  {row}"))));
     let mut mark = theme.glyph("→", "->");
-    for row in words::wrap(&alert.advice, columns) {
+    for row in format::wrap(&alert.advice, columns) {
         lines.push(Line::styled(format!("  {mark:<2} {row}"), theme.strong()));
         mark = "";
     }

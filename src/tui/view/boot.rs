@@ -8,11 +8,13 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::{BootFault, BootStage};
 use crate::engine::{BootSnapshot, LinkSnapshot, RentalSnapshot};
-use crate::tui::keymap::Action;
-use crate::tui::model::{Model, Pane};
+use crate::tui::keymap::{Action, Keymap};
+use crate::tui::model::Model;
+use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
-use super::{frame, log, put_cut, words};
+use super::widgets::{pane_frame, put_cut};
+use super::{format, log};
 
 /// Rows below which the log would have no room beside all that there is to say.
 const LOW: u16 = 5;
@@ -20,10 +22,10 @@ const LOW: u16 = 5;
 const HIGH: u16 = 10;
 
 /// Draws the pane; how much of it the log has.
-pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) -> Size {
-    let inner = frame(buf, area, Pane::Boot, &log::place(model), model, theme);
+pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, keys: &Keymap, theme: Theme) -> Size {
+    let inner = pane_frame(buf, area, Pane::Boot, &log::position(model), model, theme);
     let mut head = match &model.snapshot.rental {
-        _ if model.past.is_some() => past_head(model, theme),
+        _ if model.log.past.is_some() => past_head(model, keys, theme),
         None => vec![Line::styled("Nothing is rented.", theme.dim())],
         Some(rental) if inner.height < LOW => low_head(rental, model, theme),
         Some(rental) => head(rental, inner.height, model, theme),
@@ -32,7 +34,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) -> Size {
         .snapshot
         .beside
         .as_ref()
-        .filter(|_| model.past.is_none())
+        .filter(|_| model.log.past.is_none())
     {
         head.insert(head.len().min(1), beside_line(beside, model, theme));
     }
@@ -56,9 +58,9 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) -> Size {
 }
 
 /// Whose log it is, when it is not that of what runs.
-fn past_head(model: &Model, theme: Theme) -> Vec<Line<'static>> {
-    let id = model.past.map(|id| id.to_string()).unwrap_or_default();
-    let back = model.keymap.key_of(Action::LiveLog);
+fn past_head(model: &Model, keys: &Keymap, theme: Theme) -> Vec<Line<'static>> {
+    let id = model.log.past.map(|id| id.to_string()).unwrap_or_default();
+    let back = keys.key_of(Action::LiveLog);
     let text = format!("LOG OF PAST RENTAL {id}; {back} goes back to what runs");
     vec![Line::styled(text, theme.warn())]
 }
@@ -113,7 +115,7 @@ fn rental_line(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'st
             rental.id,
             rental.price,
             rental.cost,
-            words::length(rental.lease_until - model.now()),
+            format::length(rental.lease_until - model.now()),
             carries(&rental.link),
             rental.status,
         )),
@@ -126,7 +128,7 @@ fn beside_line(beside: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'st
         "lost the race, RELEASING".to_owned()
     } else {
         let left = beside.boot.ready_at.map_or_else(String::new, |at| {
-            format!(", ready in {}", words::length(at - model.now()))
+            format!(", ready in {}", format::length(at - model.now()))
         });
         format!("{}{left}", beside.boot.stage)
     };
@@ -143,7 +145,7 @@ fn beside_line(beside: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'st
 /// How fast the tunnel answers and how much goes through it, once something did.
 fn carries(link: &LinkSnapshot) -> String {
     match link {
-        LinkSnapshot::Up { rate, .. } => words::rate(*rate),
+        LinkSnapshot::Up { rate, .. } => format::rate(*rate),
         _ => String::new(),
     }
 }
@@ -171,11 +173,11 @@ fn progress_line(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'
         .unwrap_or_default();
     // A boot that ended took this long; one that goes on has taken this long until now.
     let ended = boot.started.last().filter(|_| rental.is_ready());
-    let took = words::length(ended.map_or(now, |(_, at)| *at) - started);
+    let took = format::length(ended.map_or(now, |(_, at)| *at) - started);
     let ready = match boot.ready_at {
         Some(at) => format!(
             "{took}, ready in {}{}",
-            words::length(at - now),
+            format::length(at - now),
             latest(boot)
         ),
         None if ended.is_some() => format!("booted in {took}"),

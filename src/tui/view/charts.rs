@@ -8,11 +8,13 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::{BootStage, Duration, EpochStages, GpuDevice, Milestone};
 use crate::engine::{ChainReading, RentalSnapshot};
-use crate::tui::model::{Model, Pane};
+use crate::tui::model::Model;
+use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 use crate::tui::trends::Series;
 
-use super::{frame, put_cut, words};
+use super::format;
+use super::widgets::{pane_frame, put_cut};
 
 /// Columns from which two charts stand beside each other.
 const TWO: u16 = 110;
@@ -21,7 +23,7 @@ const NAME: usize = 11;
 
 /// Draws the pane.
 pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
-    let inner = frame(buf, area, Pane::Charts, "", model, theme);
+    let inner = pane_frame(buf, area, Pane::Charts, "", model, theme);
     if inner.width < TWO {
         let mut lines = left(model, inner.width, theme);
         lines.extend(right(model, inner.width, theme));
@@ -134,9 +136,9 @@ fn epoch(reading: &ChainReading, model: &Model, width: u16, theme: Theme) -> Vec
     lines.extend(next.map(|stage| {
         let left = stage.at.expected.map_or_else(
             || format!("in {} blocks", stage.at.blocks_left),
-            |band| words::band(band, model.now(), theme.glyph("±", "+-")),
+            |band| format::band(band, model.now(), theme.glyph("±", "+-")),
         );
-        let name = words::milestone(stage.milestone);
+        let name = format::milestone(stage.milestone);
         Line::from(vec![
             Span::styled(format!("  {name:<22} "), theme.dim()),
             Span::raw(left),
@@ -207,7 +209,7 @@ fn boot(rental: &RentalSnapshot, model: &Model, width: u16, theme: Theme) -> Vec
         Line::from(vec![
             Span::styled(format!("{:<NAME$} ", stage.to_string()), theme.dim()),
             Span::styled(theme.bar(columns, part), style),
-            Span::raw(format!(" {}", words::length(took))),
+            Span::raw(format!(" {}", format::length(took))),
         ])
     }));
     lines

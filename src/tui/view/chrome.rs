@@ -4,16 +4,18 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::tui::keymap::{self, Action, Context};
+use crate::tui::hit_areas::{HitAreas, HitTarget};
+use crate::tui::keymap::{Action, Binding, Context, Keymap, disabled_reason};
 use crate::tui::layout::centered;
-use crate::tui::model::{Model, Pane, Role};
-use crate::tui::target::{Target, Targets};
+use crate::tui::model::{Model, Role};
+use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
-use super::{alerts, popup, put, put_cut, words};
+use super::widgets::{popup, put, put_cut};
+use super::{alerts, format};
 
 /// Names of the panes, the shown one marked.
-pub fn tabs(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, theme: Theme) {
+pub fn tabs(buf: &mut Buffer, area: Rect, model: &Model, hits: &mut HitAreas, theme: Theme) {
     if area.is_empty() {
         return;
     }
@@ -30,7 +32,7 @@ pub fn tabs(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, 
             theme.dim()
         };
         let tab = Span::styled(text, style);
-        place = put_span(targets, area, place, &tab, Target::Pane(pane));
+        place = put_span(hits, area, place, &tab, HitTarget::Pane(pane));
         tab
     });
     put_cut(buf, area, vec![Line::from(spans.collect::<Vec<_>>())]);
@@ -38,15 +40,15 @@ pub fn tabs(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, 
 
 /// Says that this span of a line stands at this column, and where the next one does.
 fn put_span(
-    targets: &mut Targets,
+    hits: &mut HitAreas,
     line: Rect,
     column: u16,
     span: &Span<'_>,
-    target: Target,
+    target: HitTarget,
 ) -> u16 {
     let width = u16::try_from(span.width()).unwrap_or(u16::MAX);
     let place = Rect::new(column, line.y, width, 1).intersection(line);
-    targets.put(place, target);
+    hits.add(place, target);
     column.saturating_add(width)
 }
 
@@ -60,9 +62,16 @@ fn importance(action: Action) -> u8 {
 }
 
 /// Keys that work now, the most important first so that they are never cut.
-pub fn footer(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, theme: Theme) {
+pub fn footer(
+    buf: &mut Buffer,
+    area: Rect,
+    model: &Model,
+    keys: &Keymap,
+    hits: &mut HitAreas,
+    theme: Theme,
+) {
     let mut spans: Vec<Span<'_>> = Vec::new();
-    let mut hints: Vec<&keymap::Binding> = keymap::hints(model).collect();
+    let mut hints: Vec<&Binding> = keys.hints(model).collect();
     hints.sort_by_key(|binding| importance(binding.action));
     for binding in hints {
         let key = binding
@@ -85,11 +94,11 @@ pub fn footer(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets
         let place = area
             .x
             .saturating_add(u16::try_from(used).unwrap_or(u16::MAX));
-        let target = Target::Do(binding.action);
+        let target = HitTarget::Action(binding.action);
         // A second click on a hint must not agree to what the first one asked.
         if model.dialog.is_none() {
-            let place = put_span(targets, area, place, &key, target.clone());
-            put_span(targets, area, place, &hint, target);
+            let place = put_span(hits, area, place, &key, target.clone());
+            put_span(hits, area, place, &hint, target);
         }
         spans.extend([key, hint]);
     }
@@ -109,7 +118,7 @@ pub fn tiny(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         .unwrap_or_default();
     let viewer = match model.role {
         Role::Driver => "",
-        Role::Viewer { .. } | Role::LeftBehind { .. } => "VIEWER ",
+        Role::Viewer { .. } | Role::Orphaned { .. } => "VIEWER ",
     };
     let mut lines = vec![Line::styled(
         format!(
@@ -129,15 +138,22 @@ pub fn tiny(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
 }
 
 /// The help, from the table of keys.
-pub fn help(buf: &mut Buffer, screen: Rect, model: &Model, scroll: u16, theme: Theme) {
+pub fn help(
+    buf: &mut Buffer,
+    screen: Rect,
+    model: &Model,
+    keys: &Keymap,
+    scroll: u16,
+    theme: Theme,
+) {
     let area = centered(screen, 96, screen.height.saturating_sub(2));
     let room = usize::from(area.width).saturating_sub(NAMES + 4);
     let mut lines = Vec::new();
     for context in Context::ALL {
         lines.push(Line::styled(context.title(), theme.accent()));
-        for binding in model.keymap.rows(context) {
+        for binding in keys.rows(context) {
             // What is against it is known only where its key would count.
-            let against = keymap::reason_against(model, binding)
+            let against = disabled_reason(model, binding)
                 .filter(|_| model.dialog.is_none() && context == Context::Global);
             let text = match against {
                 Some(why) => format!("{} [{why}]", binding.help),
@@ -145,7 +161,7 @@ pub fn help(buf: &mut Buffer, screen: Rect, model: &Model, scroll: u16, theme: T
             };
             let style = against.map_or(theme.text(), |_| theme.dim());
             let mut names = binding.key_names();
-            for row in words::wrap(&text, room) {
+            for row in format::wrap(&text, room) {
                 lines.push(Line::from(vec![
                     Span::styled(format!("  {names:<NAMES$} "), theme.strong()),
                     Span::styled(row, style),
@@ -156,7 +172,7 @@ pub fn help(buf: &mut Buffer, screen: Rect, model: &Model, scroll: u16, theme: T
     }
     let title = format!(
         "Keys of pocpit ({} to close, j/k scroll)",
-        model.keymap.key_of(Action::Close)
+        keys.key_of(Action::Close)
     );
     popup(buf, area, &title, lines, scroll, theme);
 }

@@ -6,10 +6,12 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::{ConfirmationPhase, Duration, Lead, LeadBasis, Step};
 use crate::engine::{ChainReading, HeightEstimate};
-use crate::tui::model::{Model, Pane};
+use crate::tui::model::Model;
+use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
-use super::{frame, put, words};
+use super::format;
+use super::widgets::{pane_frame, put};
 
 /// A reading younger than this has no age worth telling.
 const FRESH: Duration = Duration::seconds(10);
@@ -24,11 +26,11 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     let chain = &model.snapshot.chain;
     let now = model.now();
     let read_at = chain.reading.as_ref().map(|reading| reading.at);
-    let age = words::ago(read_at, now);
+    let age = format::ago(read_at, now);
     // Figures that change every second cost a slow link something.
     let fresh = read_at.is_some_and(|at| now - at < FRESH);
     let note = if fresh { "just read" } else { &age };
-    let inner = frame(buf, area, Pane::Countdown, note, model, theme);
+    let inner = pane_frame(buf, area, Pane::Countdown, note, model, theme);
     let mut lines = Vec::new();
     match &chain.reading {
         None => lines.push(Line::styled(
@@ -43,7 +45,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         wrong.push(Line::styled(format!("TROUBLE {trouble}"), theme.bad()));
     }
     if let Some(since) = chain.stalled_since {
-        let text = format!("STALLED no new block for {}", words::length(now - since));
+        let text = format!("STALLED no new block for {}", format::length(now - since));
         wrong.push(Line::styled(text, theme.bad()));
     }
     if let Some(reading) = &chain.reading
@@ -90,7 +92,7 @@ fn reading_lines(
     ]));
     lines.push(Line::from(vec![
         Span::styled("Phase ", theme.dim()),
-        Span::styled(words::phase(reading.phase), theme.accent()),
+        Span::styled(format::phase(reading.phase), theme.accent()),
     ]));
     let (start, end) = (reading.current.poc_start.0, reading.next.poc_start.0);
     #[expect(clippy::cast_precision_loss, reason = "a bar of a few dozen columns")]
@@ -110,7 +112,7 @@ fn reading_lines(
         let text = if rent_at > now {
             format!(
                 "in {} ({})",
-                words::roughly(rent_at - now),
+                format::roughly(rent_at - now),
                 rent_at.format("%H:%M UTC")
             )
         } else {
@@ -164,7 +166,7 @@ fn estimate(
     }
     let when = at.expected.map_or_else(
         || "time unknown".into(),
-        |band| words::band(band, now, theme.glyph("±", "+-")),
+        |band| format::band(band, now, theme.glyph("±", "+-")),
     );
     // The clock is the first to go where the line would not fit.
     let when = match when.split_once(" (") {

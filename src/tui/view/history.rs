@@ -9,17 +9,19 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::{BootStage, BootTimes, Step};
 use crate::engine::PastSprintRow;
-use crate::tui::model::{Model, Pane};
-use crate::tui::target::{Target, Targets};
+use crate::tui::hit_areas::{HitAreas, HitTarget};
+use crate::tui::model::Model;
+use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
-use super::{frame, put_cut, words};
+use super::format;
+use super::widgets::{pane_frame, put_cut};
 
 /// Rows that tell more of the selected sprint, where there is room for them.
 const DETAIL: usize = 4;
 
 /// Draws the pane.
-pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, theme: Theme) {
+pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, hits: &mut HitAreas, theme: Theme) {
     let history = &model.snapshot.history;
     let confirmed = history.iter().filter(|past| past.report.weight.is_some());
     let cost: f64 = history.iter().map(|past| past.report.cost_usd).sum();
@@ -28,7 +30,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, 
         counted(history.len(), "sprint"),
         confirmed.count()
     );
-    let inner = frame(buf, area, Pane::History, &note, model, theme);
+    let inner = pane_frame(buf, area, Pane::History, &note, model, theme);
     if history.is_empty() {
         let nothing = Line::styled("No sprint has ended yet.", theme.dim());
         return put_cut(buf, inner, vec![nothing]);
@@ -37,7 +39,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, 
     let detail = if height > 2 * DETAIL { DETAIL } else { 1 };
     let visible = height.saturating_sub(1 + detail).max(1);
     let mut lines = vec![Line::styled(row(&HEAD.map(str::to_owned)), theme.dim())];
-    let selected = model.past_at.min(history.len() - 1);
+    let selected = model.history_index.min(history.len() - 1);
     let first = (selected + 1).saturating_sub(visible);
     for (place, past) in history.iter().rev().enumerate().skip(first).take(visible) {
         let style = outcome_style(past, theme);
@@ -46,7 +48,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, 
         } else {
             style
         };
-        targets.put_row(inner, lines.len(), Target::Past(place));
+        hits.add_row(inner, lines.len(), HitTarget::Past(place));
         lines.push(Line::styled(row(&cells(past)), style));
     }
     if let Some(past) = model.selected_past() {
@@ -87,7 +89,7 @@ fn cells(past: &PastSprintRow) -> [String; 9] {
             past.confirmation_ratio
                 .map(|ratio| format!("{:.0}%", 100.0 * ratio)),
         ),
-        or_none(boot.and_then(BootTimes::total).map(words::length)),
+        or_none(boot.and_then(BootTimes::total).map(format::length)),
         or_none(boot.map(|boot| format!("{}x {}", boot.gpu_count, boot.gpu_name))),
     ]
 }
@@ -134,7 +136,7 @@ fn told(past: &PastSprintRow, theme: Theme) -> Vec<Line<'static>> {
     let times = |name: &'static str, times: Vec<(String, crate::domain::Duration)>| {
         let times = times.into_iter();
         let text: Vec<String> = times
-            .map(|(what, took)| format!("{what} {}", words::roughly(took)))
+            .map(|(what, took)| format!("{what} {}", format::roughly(took)))
             .collect();
         Line::from(vec![
             Span::styled(format!("{name} "), theme.accent()),

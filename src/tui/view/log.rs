@@ -9,24 +9,24 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
 use crate::domain::{LineStyle, LogLine, TerminalColor};
-use crate::tui::log::{Lines, LongLines, Search, Shown, row_starts};
+use crate::tui::log::{Lines, LongLines, Search, VisibleLine, row_starts};
 use crate::tui::model::Model;
-use crate::tui::prompt::Ask;
+use crate::tui::prompt::PromptKind;
 use crate::tui::theme::Theme;
 
-use super::{prompt_line, put_cut};
+use super::widgets::{prompt_line, put_cut};
 
 /// Where the log is, in a few words.
-pub fn place(model: &Model) -> String {
-    let (view, log) = (&model.log, &model.boot_log);
-    let Some(held) = view.held else {
+pub fn position(model: &Model) -> String {
+    let (view, log) = (&model.log, &model.log.log);
+    let Some(anchor) = view.anchor else {
         return format!("following, {} lines", log.end_seq());
     };
-    let below = view.new_below(log);
-    if held.line < log.first_seq() {
+    let below = view.lines_below();
+    if anchor.line < log.first_seq() {
         return format!("PAUSED at the oldest line that is kept, {below} below");
     }
-    match log.line(held.line) {
+    match log.line(anchor.line) {
         Some(line) => format!("PAUSED at {}, {below} below", line.at.format("%H:%M:%S")),
         None => format!("PAUSED, {below} below"),
     }
@@ -56,7 +56,11 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) -> Size {
 }
 
 fn bottom_line(model: &Model, theme: Theme) -> Option<Line<'_>> {
-    if let Some(prompt) = model.prompt.as_ref().filter(|open| open.ask != Ask::Offers) {
+    if let Some(prompt) = model
+        .prompt
+        .as_ref()
+        .filter(|open| open.kind != PromptKind::Offers)
+    {
         return Some(prompt_line(prompt, theme));
     }
     let view = &model.log;
@@ -81,21 +85,21 @@ fn bottom_line(model: &Model, theme: Theme) -> Option<Line<'_>> {
 }
 
 fn lines(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
-    let (view, log) = (&model.log, &model.boot_log);
+    let (view, log) = (&model.log, &model.log.log);
     // The view's own size is that of the last frame.
     let all = Lines {
         width: area.width,
-        ..view.lines(log)
+        ..view.lines()
     };
-    let live = view.live(log);
+    let live = view.live();
     let live_rows = live.map_or(0, |line| row_starts(line, view.long, area.width).len());
     let room = usize::from(area.height).saturating_sub(live_rows);
-    let place = view.place_in(all, room);
-    let window = place.map(|place| all.window(place, room));
+    let bottom = view.bottom_in(all, room);
+    let window = bottom.map(|bottom| all.window(bottom, room));
     let mut rows: Vec<Line<'_>> = Vec::new();
     for shown in window.unwrap_or_default() {
         if let Some(line) = log.line(shown.line) {
-            let found = found_in(line, shown.line, view.search.as_ref(), theme);
+            let found = highlights(line, shown.line, view.search.as_ref(), theme);
             rows.extend(
                 shown
                     .rows
@@ -107,12 +111,12 @@ fn lines(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     if let Some(line) = live {
         let starts = row_starts(line, view.long, area.width);
         let first = starts.len().saturating_sub(usize::from(area.height));
-        let shown = Shown {
+        let shown = VisibleLine {
             line: log.end_seq(),
             rows: first..starts.len(),
             starts,
         };
-        let found = found_in(line, shown.line, view.search.as_ref(), theme);
+        let found = highlights(line, shown.line, view.search.as_ref(), theme);
         rows.extend(
             shown
                 .rows
@@ -130,29 +134,29 @@ fn lines(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     Paragraph::new(rows).scroll((0, column)).render(area, buf);
 }
 
-fn bytes(shown: &Shown, row: usize) -> Range<usize> {
+fn bytes(shown: &VisibleLine, row: usize) -> Range<usize> {
     let at = |row: usize| shown.starts.get(row).copied();
     at(row).unwrap_or(0)..at(row + 1).unwrap_or(usize::MAX)
 }
 
 /// Bytes to be marked, and how.
-struct Found {
-    places: Vec<Range<usize>>,
+struct Highlights {
+    ranges: Vec<Range<usize>>,
     style: Style,
 }
 
-fn found_in(line: &LogLine, number: u64, search: Option<&Search>, theme: Theme) -> Found {
+fn highlights(line: &LogLine, number: u64, search: Option<&Search>, theme: Theme) -> Highlights {
     let Some(search) = search else {
-        return Found {
-            places: Vec::new(),
+        return Highlights {
+            ranges: Vec::new(),
             style: Style::new(),
         };
     };
     let here = search.current == Some(number);
-    Found {
-        places: search.query.places(line.text()),
+    Highlights {
+        ranges: search.query.ranges(line.text()),
         style: if here {
-            theme.found_here()
+            theme.found_current()
         } else {
             theme.found()
         },
@@ -160,7 +164,7 @@ fn found_in(line: &LogLine, number: u64, search: Option<&Search>, theme: Theme) 
 }
 
 /// These bytes of a line in their styles.
-fn styled<'a>(line: &'a LogLine, row: Range<usize>, found: &Found, theme: Theme) -> Line<'a> {
+fn styled<'a>(line: &'a LogLine, row: Range<usize>, found: &Highlights, theme: Theme) -> Line<'a> {
     let mut spans = Vec::new();
     let mut start = 0;
     for span in line.spans() {
@@ -169,7 +173,7 @@ fn styled<'a>(line: &'a LogLine, row: Range<usize>, found: &Found, theme: Theme)
         let mut from = row.start.clamp(start, end);
         let to = row.end.clamp(start, end);
         while from < to {
-            let (until, marked) = piece(from, to, &found.places);
+            let (until, marked) = piece(from, to, &found.ranges);
             let text = span
                 .text
                 .get(from - start..until - start)
@@ -188,9 +192,9 @@ fn styled<'a>(line: &'a LogLine, row: Range<usize>, found: &Found, theme: Theme)
 }
 
 /// Where the piece that begins here ends, and whether it is to be marked.
-fn piece(from: usize, to: usize, places: &[Range<usize>]) -> (usize, bool) {
-    let next = places.partition_point(|place| place.end <= from);
-    match places.get(next) {
+fn piece(from: usize, to: usize, ranges: &[Range<usize>]) -> (usize, bool) {
+    let next = ranges.partition_point(|place| place.end <= from);
+    match ranges.get(next) {
         Some(place) if place.start <= from => (place.end.min(to), true),
         Some(place) => (place.start.min(to), false),
         None => (to, false),

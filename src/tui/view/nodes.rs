@@ -6,21 +6,23 @@ use ratatui::text::Line;
 
 use crate::domain::{NodeStatus, Serving, Time, UpstreamFigures, UpstreamHealth};
 use crate::engine::{NodeOwner, NodeRow, ProxySnapshot};
-use crate::tui::model::{Model, Pane};
-use crate::tui::target::{Target, Targets};
+use crate::tui::hit_areas::{HitAreas, HitTarget};
+use crate::tui::model::Model;
+use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
-use super::{frame, put_cut, words};
+use super::format;
+use super::widgets::{pane_frame, put_cut};
 
 /// Draws the pane.
-pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, theme: Theme) {
+pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, hits: &mut HitAreas, theme: Theme) {
     let nodes = &model.snapshot.nodes;
     let note = format!(
         "{} listed, {}",
         nodes.rows.len(),
-        words::ago(nodes.read_at, model.now())
+        format::ago(nodes.read_at, model.now())
     );
-    let inner = frame(buf, area, Pane::Nodes, &note, model, theme);
+    let inner = pane_frame(buf, area, Pane::Nodes, &note, model, theme);
     let columns = Columns::of(&nodes.rows, inner.width);
     let mut lines = Vec::new();
     if let Some(trouble) = &nodes.trouble {
@@ -53,7 +55,11 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, 
     let room = usize::from(inner.height).saturating_sub(lines.len()).max(1);
     let first = first_shown(&nodes.rows, selected, room);
     for (place, row) in nodes.rows.iter().enumerate().skip(first).take(room) {
-        targets.put_row(inner, lines.len(), Target::Node(row.node.config.id.clone()));
+        hits.add_row(
+            inner,
+            lines.len(),
+            HitTarget::Node(row.node.config.id.clone()),
+        );
         node_lines(
             &mut lines,
             row,
@@ -71,7 +77,7 @@ fn proxy_line(proxy: &ProxySnapshot, now: Time, theme: Theme) -> Line<'static> {
         let text = format!(
             "proxy DOES NOT ANSWER at {} for {}; `pocpit proxy`?",
             proxy.address,
-            words::length(now - since)
+            format::length(now - since)
         );
         return Line::styled(text, theme.bad());
     }

@@ -6,14 +6,16 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::{Duration, OfferId, RankedOffer, Step};
 use crate::engine::{OffersSnapshot, SearchState};
-use crate::tui::keymap::Action;
-use crate::tui::model::{Model, OfferList, Pane};
-use crate::tui::offers::{Column, Direction, OfferView};
-use crate::tui::prompt::Ask;
-use crate::tui::target::{Target, Targets};
+use crate::tui::hit_areas::{HitAreas, HitTarget};
+use crate::tui::keymap::{Action, Keymap};
+use crate::tui::model::Model;
+use crate::tui::offers::{Column, Direction, OfferList, OffersPane};
+use crate::tui::pane::Pane;
+use crate::tui::prompt::PromptKind;
 use crate::tui::theme::Theme;
 
-use super::{frame, prompt_line, put_cut, words};
+use super::format;
+use super::widgets::{pane_frame, prompt_line, put_cut};
 
 /// Older rows than this are marked: prices and offers come and go by the minute.
 const STALE: Duration = Duration::minutes(5);
@@ -41,7 +43,7 @@ fn text(column: Column, rank: usize, row: &RankedOffer) -> String {
         Column::Expected => row.expected_cost().to_string(),
         Column::Worst => row.worst_cost.to_string(),
         Column::Chance => format!("{:.0}%", row.chance() * 100.0),
-        Column::Boot => words::length(row.boot.median),
+        Column::Boot => format::length(row.boot.median),
         Column::Reliability => format!("{:.1}%", offer.reliability * 100.0),
         Column::Download => format!("{:.0}", offer.download_mbps),
         Column::Machine => offer.machine.to_string(),
@@ -69,10 +71,17 @@ fn columns(width_of_pane: u16, sort: Column) -> Vec<Column> {
 }
 
 /// Draws the pane.
-pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, theme: Theme) {
+pub fn draw(
+    buf: &mut Buffer,
+    area: Rect,
+    model: &Model,
+    keys: &Keymap,
+    hits: &mut HitAreas,
+    theme: Theme,
+) {
     let offers = &model.snapshot.offers;
-    let key = |action| model.keymap.key_of(action);
-    let age = words::ago(offers.read_at, model.now());
+    let key = |action| keys.key_of(action);
+    let age = format::ago(offers.read_at, model.now());
     let state = match &offers.state {
         SearchState::Idle => "idle".to_owned(),
         SearchState::Searching => format!("SEARCHING, rows {age}"),
@@ -86,9 +95,13 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, 
         format!("{} of {all} usable", model.offers.len())
     };
     let note = format!("{shown}, {} out, {state}", offers.rejected.len());
-    let inner = frame(buf, area, Pane::Offers, &note, model, theme);
+    let inner = pane_frame(buf, area, Pane::Offers, &note, model, theme);
     let mut lines: Vec<Line<'_>> = Vec::new();
-    if let Some(prompt) = model.prompt.as_ref().filter(|open| open.ask == Ask::Offers) {
+    if let Some(prompt) = model
+        .prompt
+        .as_ref()
+        .filter(|open| open.kind == PromptKind::Offers)
+    {
         lines.push(prompt_line(prompt, theme));
     } else if !model.offers.filter.is_empty() {
         let text = format!(
@@ -115,20 +128,20 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, targets: &mut Targets, 
         ));
     }
     let rows = usize::from(inner.height).saturating_sub(lines.len());
-    match model.offer_list {
+    match model.offers.list {
         OfferList::Usable => {
             let first = lines.len() + 1;
-            let shown = usable(&mut lines, rows, inner.width, model, theme);
+            let shown = usable(&mut lines, rows, inner.width, model, keys, theme);
             for (row, offer) in shown.into_iter().enumerate() {
-                targets.put_row(inner, first + row, Target::Offer(offer));
+                hits.add_row(inner, first + row, HitTarget::Offer(offer));
             }
         }
-        OfferList::Rejected => rejected(&mut lines, rows, model, theme),
+        OfferList::Rejected => rejected(&mut lines, rows, model, keys, theme),
         OfferList::Avoided => {
             let top = lines.len() + 1;
-            let shown = avoided(&mut lines, rows, model, theme);
+            let shown = avoided(&mut lines, rows, model, keys, theme);
             for (row, place) in shown.enumerate() {
-                targets.put_row(inner, top + row, Target::Avoided(place));
+                hits.add_row(inner, top + row, HitTarget::Avoided(place));
             }
         }
     }
@@ -141,6 +154,7 @@ fn usable(
     height: usize,
     width: u16,
     model: &Model,
+    keys: &Keymap,
     theme: Theme,
 ) -> Vec<OfferId> {
     let rows = &model.snapshot.offers.rows;
@@ -153,7 +167,7 @@ fn usable(
     let columns = columns(width, view.sort);
     let head = columns.iter().map(|&column| heading(column, view, theme));
     lines.push(Line::from(head.collect::<Vec<_>>()));
-    let selected = model.selected_row();
+    let selected = model.offers.selected_row();
     // The last line says why the selected one ranks there.
     let visible = height.saturating_sub(2).max(1);
     let first = selected.map_or(0, |at| (at + 1).saturating_sub(visible));
@@ -161,7 +175,7 @@ fn usable(
         (first..view.len().min(first + visible)).filter_map(|row| Some((row, view.row(row)?)));
     for (row, (rank, offer)) in shown {
         placed.push(offer.offer.id);
-        let mark = match model.marked {
+        let mark = match model.offers.marked {
             Some(id) if id == offer.offer.id => theme.glyph("◆", "*"),
             _ => "",
         };
@@ -176,15 +190,15 @@ fn usable(
         };
         lines.push(Line::styled(cells.collect::<String>(), style));
     }
-    let why = match model.selected_offer() {
+    let why = match model.offers.selected_offer() {
         Some(row) => format!("offer {}: {}", row.offer.id, row.why()),
         None if view.is_empty() => format!(
             "no offer holds that: {} shows all again",
-            model.keymap.key_of(Action::ShowAll)
+            keys.key_of(Action::ShowAll)
         ),
         None => format!(
             "the selected offer is gone: {} picks another",
-            model.keymap.key_of(Action::Down)
+            keys.key_of(Action::Down)
         ),
     };
     lines.push(Line::styled(why, theme.accent()));
@@ -192,12 +206,12 @@ fn usable(
 }
 
 /// A column's name, with the way that it is sorted.
-fn heading(column: Column, view: &OfferView, theme: Theme) -> Span<'static> {
+fn heading(column: Column, view: &OffersPane, theme: Theme) -> Span<'static> {
     if column != view.sort {
         return Span::styled(cell(column.name(), wide(column)), theme.dim());
     }
     let arrow = match view.direction {
-        Direction::Usual => theme.glyph("▼", "v"),
+        Direction::BestFirst => theme.glyph("▼", "v"),
         Direction::Reversed => theme.glyph("▲", "^"),
     };
     let name = format!("{}{arrow}", column.name());
@@ -214,16 +228,19 @@ fn nothing(offers: &OffersSnapshot) -> &'static str {
     }
 }
 
-fn rejected(lines: &mut Vec<Line<'_>>, height: usize, model: &Model, theme: Theme) {
+fn rejected(lines: &mut Vec<Line<'_>>, height: usize, model: &Model, keys: &Keymap, theme: Theme) {
     lines.push(Line::styled(
         format!(
             "OUT ({} shows the usable ones)",
-            model.keymap.key_of(Action::Rejected)
+            keys.key_of(Action::Rejected)
         ),
         theme.warn(),
     ));
     let all = &model.snapshot.offers.rejected;
-    let first = model.rejected_scroll.min(all.len().saturating_sub(1));
+    let first = model
+        .offers
+        .rejected_scroll
+        .min(all.len().saturating_sub(1));
     for out in all.iter().skip(first).take(height.saturating_sub(1)) {
         let offer = &out.offer;
         lines.push(Line::raw(format!(
@@ -241,13 +258,14 @@ fn avoided(
     lines: &mut Vec<Line<'_>>,
     height: usize,
     model: &Model,
+    keys: &Keymap,
     theme: Theme,
 ) -> std::ops::Range<usize> {
     lines.push(Line::styled(
         format!(
             "AVOIDED ({} shows the usable offers, {} uses a machine again)",
-            model.keymap.key_of(Action::Avoided),
-            model.keymap.key_of(Action::Allow)
+            keys.key_of(Action::Avoided),
+            keys.key_of(Action::Allow)
         ),
         theme.warn(),
     ));
@@ -255,7 +273,7 @@ fn avoided(
     if all.is_empty() {
         lines.push(Line::styled("No machine is avoided.", theme.dim()));
     }
-    let selected = model.avoided_at.min(all.len().saturating_sub(1));
+    let selected = model.offers.avoided_index.min(all.len().saturating_sub(1));
     let visible = height.saturating_sub(1).max(1);
     let first = (selected + 1).saturating_sub(visible);
     for (index, machine) in all.iter().enumerate().skip(first).take(visible) {
@@ -267,7 +285,7 @@ fn avoided(
         let text = format!(
             "machine {:<9} for {:<8} failed {}x  {}",
             machine.machine.to_string(),
-            words::length(machine.until - model.now()),
+            format::length(machine.until - model.now()),
             machine.failed_boots,
             machine.reason
         );

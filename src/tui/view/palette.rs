@@ -4,12 +4,15 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use crate::tui::keymap::{
+    Keymap,
+    search::{PaletteEntry, search},
+};
 use crate::tui::layout::centered;
-use crate::tui::model::Model;
-use crate::tui::palette::{Entry, Palette};
+use crate::tui::model::{Model, Palette};
 use crate::tui::theme::Theme;
 
-use super::popup;
+use super::widgets::popup;
 
 /// Columns of the keys' names.
 const NAMES: usize = 14;
@@ -17,29 +20,36 @@ const NAMES: usize = 14;
 const HEIGHT: u16 = 20;
 
 /// Draws it over everything.
-pub fn draw(buf: &mut Buffer, screen: Rect, palette: &Palette, model: &Model, theme: Theme) {
+pub fn draw(
+    buf: &mut Buffer,
+    screen: Rect,
+    palette: &Palette,
+    model: &Model,
+    keys: &Keymap,
+    theme: Theme,
+) {
     let area = centered(screen, 84, HEIGHT.min(screen.height.saturating_sub(2)));
-    let entries = palette.entries(model);
-    let at = palette.at.min(entries.len().saturating_sub(1));
+    let entries = search(&palette.text, keys, model);
+    let selected = palette.index.min(entries.len().saturating_sub(1));
     let rows = usize::from(area.height).saturating_sub(3).max(1);
-    let first = (at + 1).saturating_sub(rows);
+    let first = (selected + 1).saturating_sub(rows);
     let mut lines = vec![Line::from(vec![
         Span::styled(":", theme.accent()),
         Span::raw(palette.text.clone()),
         Span::styled(" ", theme.selected()),
     ])];
     if entries.is_empty() {
-        lines.push(Line::styled("No action is called like that.", theme.dim()));
+        lines.push(Line::styled("No such action.", theme.dim()));
     }
     let shown = entries.iter().enumerate().skip(first).take(rows);
     let columns = usize::from(area.width).saturating_sub(2);
-    lines.extend(shown.map(|(place, entry)| row(entry, place == at, columns, theme)));
+    lines.extend(shown.map(|(index, entry)| row(entry, index == selected, columns, theme)));
     popup(buf, area, "Actions", lines, 0, theme);
 }
 
-fn row(entry: &Entry, is_selected: bool, columns: usize, theme: Theme) -> Line<'static> {
+fn row(entry: &PaletteEntry<'_>, is_selected: bool, columns: usize, theme: Theme) -> Line<'static> {
     let binding = entry.binding;
-    let base = if entry.against.is_some() {
+    let base = if entry.disabled.is_some() {
         theme.dim()
     } else {
         theme.text()
@@ -54,14 +64,14 @@ fn row(entry: &Entry, is_selected: bool, columns: usize, theme: Theme) -> Line<'
         key_style,
     )];
     spans.extend(binding.help.char_indices().map(|(byte, letter)| {
-        let style = if entry.found.contains(&byte) {
+        let style = if entry.matched.contains(&byte) {
             base.patch(theme.accent())
         } else {
             base
         };
         Span::styled(letter.to_string(), style)
     }));
-    if let Some(why) = entry.against {
+    if let Some(why) = entry.disabled {
         spans.push(Span::styled(format!(" [{why}]"), theme.dim()));
     }
     let used: usize = spans.iter().map(Span::width).sum();

@@ -7,11 +7,13 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::{GateKind, Outcome, Preflight, Step};
 use crate::engine::GateSnapshot;
-use crate::tui::keymap::Action;
-use crate::tui::model::{Model, Pane, Role};
+use crate::tui::keymap::{Action, Keymap};
+use crate::tui::model::{Model, Role};
+use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
-use super::{frame, glance, put_cut, words};
+use super::widgets::{pane_frame, put_cut};
+use super::{format, summary};
 
 /// Rows of the steps, in two columns.
 const STEPS: usize = 5;
@@ -21,13 +23,13 @@ type Said = (Span<'static>, String);
 
 /// Draws the pane. The steps and the release are always seen: what is said above them gives way, and
 /// says so by an ellipsis.
-pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
+pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, keys: &Keymap, theme: Theme) {
     let sprint = &model.snapshot.sprint;
     let note = sprint
         .epoch
         .map(|e| format!("for epoch {e}"))
         .unwrap_or_default();
-    let inner = frame(buf, area, Pane::Sprint, &note, model, theme);
+    let inner = pane_frame(buf, area, Pane::Sprint, &note, model, theme);
     let mut fixed = Vec::new();
     if usize::from(inner.height) > STEPS {
         steps(&mut fixed, model, theme);
@@ -36,12 +38,17 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         fixed.push(release(model, inner.width, theme));
     }
     let room = usize::from(inner.height).saturating_sub(fixed.len());
-    let mut lines = fit(said(model, theme), usize::from(inner.width), room, theme);
+    let mut lines = fit(
+        said(model, keys, theme),
+        usize::from(inner.width),
+        room,
+        theme,
+    );
     lines.append(&mut fixed);
     put_cut(buf, inner, lines);
 }
 
-fn said(model: &Model, theme: Theme) -> Vec<Said> {
+fn said(model: &Model, keys: &Keymap, theme: Theme) -> Vec<Said> {
     let sprint = &model.snapshot.sprint;
     let mut said = Vec::new();
     if let Some(outcome) = &sprint.outcome {
@@ -51,7 +58,7 @@ fn said(model: &Model, theme: Theme) -> Vec<Said> {
         } else {
             theme.bad()
         };
-        let text = words::outcome(outcome);
+        let text = format::outcome(outcome);
         let (word, rest) = match text.split_once(':') {
             Some((word, rest)) => (format!("{word}:"), rest.trim()),
             None => (text.clone(), ""),
@@ -59,7 +66,7 @@ fn said(model: &Model, theme: Theme) -> Vec<Said> {
         said.push((Span::styled(word, style), rest.to_owned()));
     }
     if let Some(gate) = &sprint.gate {
-        said.push(gate_said(gate, model, theme));
+        said.push(gate_said(gate, model, keys, theme));
     }
     let name = sprint.step.name().to_uppercase();
     said.push((Span::styled(name, theme.accent()), sprint.doing.clone()));
@@ -82,7 +89,7 @@ fn fit(said: Vec<Said>, columns: usize, room: usize, theme: Theme) -> Vec<Line<'
     let mut lines = Vec::new();
     for (head, rest) in said.into_iter().take(room) {
         let text = format!("{} {rest}", head.content);
-        let rows = words::wrap_into(&text, columns, 1 + spare, theme.glyph("…", "..."));
+        let rows = format::wrap_into(&text, columns, 1 + spare, theme.glyph("…", "..."));
         spare -= (rows.len() - 1).min(spare);
         lines.extend(rows.into_iter().enumerate().map(|(row, text)| {
             match text
@@ -97,20 +104,20 @@ fn fit(said: Vec<Said>, columns: usize, room: usize, theme: Theme) -> Vec<Line<'
     lines
 }
 
-fn gate_said(gate: &GateSnapshot, model: &Model, theme: Theme) -> Said {
+fn gate_said(gate: &GateSnapshot, model: &Model, keys: &Keymap, theme: Theme) -> Said {
     let until = gate
         .until
-        .map(|until| format!(", {} left", words::length(until - model.now())))
+        .map(|until| format!(", {} left", format::length(until - model.now())))
         .unwrap_or_default();
     let how = match gate.kind {
         GateKind::Start if model.role == Role::Driver => {
             format!(
                 "{}, {} reads all",
-                glance::how(gate.kind, model),
-                model.keymap.key_of(Action::Approve)
+                summary::how(gate.kind, model, keys),
+                keys.key_of(Action::Approve)
             )
         }
-        kind => glance::how(kind, model),
+        kind => summary::how(kind, model, keys),
     };
     let head = format!("GATE {} [{how}{until}]", gate.kind);
     (Span::styled(head, theme.warn()), gate.question.clone())
@@ -165,7 +172,7 @@ fn step_spans(
         (theme.glyph("·", "."), theme.dim())
     };
     let time = span.map_or_else(String::new, |span| {
-        words::length(span.ended.unwrap_or_else(|| model.now()) - span.started)
+        format::length(span.ended.unwrap_or_else(|| model.now()) - span.started)
     });
     vec![
         Span::styled(format!("{mark} {:<name$}", step.name()), style),
@@ -176,11 +183,11 @@ fn step_spans(
 fn release(model: &Model, width: u16, theme: Theme) -> Line<'static> {
     let sprint = &model.snapshot.sprint;
     let when = sprint.release_at.map_or_else(
-        || words::release(sprint),
+        || format::release(sprint),
         |band| {
             let plus_minus = theme.glyph("±", "+-");
-            let when = words::band(band, model.now(), plus_minus);
-            let policy = words::release(sprint);
+            let when = format::band(band, model.now(), plus_minus);
+            let policy = format::release(sprint);
             // The clock and the band are the first to go where the line would not fit.
             match when.split_once(&format!(" {plus_minus}")) {
                 Some((length, _)) if width < 56 => format!("{length}, {policy}"),

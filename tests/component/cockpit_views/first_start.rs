@@ -1,33 +1,34 @@
 //! The first start at every size.
 
 use super::*;
-use pocpit::tui::setup::{self, Question, Setup, Shown};
+use pocpit::tui::setup::{self, Echo, Setup, SetupQuestion};
 
-fn question(name: &str, answer: &str, shown: Shown) -> Question {
-    Question {
+fn question(name: &str, answer: &str, echo: Echo) -> SetupQuestion {
+    SetupQuestion {
         name: name.into(),
         text: "Name of this cockpit on the Vast account: 1 to 32 of a-z, 0-9 and -. Every rental is labelled with it.".into(),
         example: "home".into(),
         answer: answer.into(),
-        shown,
+        echo,
     }
 }
 
 #[test]
 fn each_of_its_screens_looks_as_agreed() {
     let questions = vec![
-        question("cockpit.id", "My Home", Shown::Plain),
-        question("vast.api_key", "a-secret-key", Shown::Hidden),
+        question("cockpit.id", "My Home", Echo::Plain),
+        question("vast.api_key", "a-secret-key", Echo::Masked),
     ];
-    let wrong = |_: usize, _: &[Question]| Some("\"My Home\" is not of the right form".to_owned());
-    let right = |_: usize, _: &[Question]| None;
+    let wrong =
+        |_: usize, _: &[SetupQuestion]| Some("\"My Home\" is not of the right form".to_owned());
+    let right = |_: usize, _: &[SetupQuestion]| None;
     let enter = KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE);
     let mut asked = Setup::new(questions.clone());
-    asked.key(enter, &wrong);
+    asked.on_key(enter, &wrong);
     let mut hidden = Setup::new(questions);
-    hidden.key(enter, &right);
+    hidden.on_key(enter, &right);
     let mut all = hidden.clone();
-    all.key(enter, &right);
+    all.on_key(enter, &right);
     for (name, state) in [("wrong", asked), ("hidden", hidden), ("all", all)] {
         for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
             let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();

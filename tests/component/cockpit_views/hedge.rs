@@ -53,7 +53,7 @@ fn a_second_rental_is_agreed_to_like_any_offer() {
             "{needed} is missing in:\n{question}"
         );
     }
-    update(&mut m, Message::Drawn(Breakpoint::Normal));
+    mark_drawn(&mut m, Breakpoint::Normal);
     assert_eq!(
         press(&mut m, KeyCode::Char('y')),
         vec![Command::Rent {

@@ -3,8 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
-use pocpit::tui::log::Held;
-use pocpit::tui::task::{Save, Task};
+use pocpit::tui::task::Task;
 
 /// A boot whose log has lines as they really are: long ones, wide ones, coloured ones.
 fn talking() -> Snapshot {
@@ -51,21 +50,8 @@ fn gpu(index: u32) -> GpuDevice {
     }
 }
 
-/// Draws as the loop does: what the log has of the screen is known to the model then.
 fn drawn(m: &mut Model, width: u16, height: u16) -> Terminal<TestBackend> {
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    let mut log = None;
-    terminal
-        .draw(|frame| {
-            let area = frame.area();
-            log = view::draw(frame.buffer_mut(), area, m, THEME).log;
-        })
-        .unwrap();
-    if let Some(size) = log {
-        update(m, Message::LogDrawn(size));
-    }
-    update(m, Message::Drawn(Breakpoint::of(width, height)));
-    terminal
+    draw_frame(m, (width, height))
 }
 
 fn typed(m: &mut Model, keys: &str, width: u16, height: u16) -> Vec<Command> {
@@ -113,18 +99,12 @@ fn what_is_found_is_marked_also_without_colour() {
     let mut m = model(talking());
     typed(&mut m, "4z/error worker 295\n", 80, 24);
     let plain = Theme {
-        colors: Colors::None,
-        ground: Ground::Dark,
+        colors: ColorDepth::None,
+        background: BackgroundShade::Dark,
         unicode: false,
-        own: OwnColors::NONE,
+        overrides: ColorOverrides::NONE,
     };
-    let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
-    terminal
-        .draw(|f| {
-            let area = f.area();
-            view::draw(f.buffer_mut(), area, &m, plain);
-        })
-        .unwrap();
+    let (terminal, _) = draw(&m, (80, 24), plain);
     let reversed: String = terminal
         .backend()
         .buffer()
@@ -149,9 +129,9 @@ fn scrolling_wrapped_lines_goes_by_rows_and_back() {
     typed(&mut m, "kkkkk", 60, 16);
     assert_ne!(drawn(&mut m, 60, 16).backend().to_string(), paused);
     typed(&mut m, "jjjj", 60, 16);
-    assert!(m.log.held.is_some());
+    assert!(m.log.anchor.is_some());
     typed(&mut m, "j", 60, 16);
-    assert_eq!(m.log.held, None, "at the end it follows again");
+    assert_eq!(m.log.anchor, None, "at the end it follows again");
 }
 
 #[test]
@@ -164,18 +144,18 @@ fn a_time_of_day_is_the_last_one_and_nonsense_is_told() {
         120,
         40,
     );
-    let top = m.log.top(&m.snapshot.boot_log).unwrap();
+    let top = m.log.top().unwrap();
     assert_eq!(m.snapshot.boot_log.line(top).unwrap().at, wanted);
     typed(&mut m, "tsoon\n", 120, 40);
-    let toast = m.toast.as_ref().map(|(text, _)| text.as_str());
+    let toast = m.toast.as_ref().map(|toast| toast.text.as_str());
     assert!(
         toast.is_some_and(|text| text.contains("soon") && text.contains("image pull")),
         "{toast:?}"
     );
     typed(&mut m, "tgraphs\n", 120, 40);
-    let toast = m.toast.as_ref().map(|(text, _)| text.as_str());
+    let toast = m.toast.as_ref().map(|toast| toast.text.as_str());
     assert!(
-        toast.is_some_and(|text| text.contains("has not come to")),
+        toast.is_some_and(|text| text.contains("has not reached")),
         "{toast:?}"
     );
 }
@@ -185,7 +165,7 @@ fn stages_are_gone_through_by_key() {
     let mut m = model(talking());
     let top_time = |m: &Model| {
         let log = &m.snapshot.boot_log;
-        log.line(m.log.top(log).unwrap()).unwrap().at
+        log.line(m.log.top().unwrap()).unwrap().at
     };
     typed(&mut m, "4[", 80, 24);
     assert_eq!(top_time(&m), at(-10));
@@ -194,7 +174,7 @@ fn stages_are_gone_through_by_key() {
     typed(&mut m, "]", 80, 24);
     assert_eq!(top_time(&m), at(-10));
     typed(&mut m, "]", 80, 24);
-    assert_eq!(m.log.held, None);
+    assert_eq!(m.log.anchor, None);
 }
 
 #[test]
@@ -230,7 +210,7 @@ fn a_prompt_takes_every_letter_and_ctrl_c_closes_it() {
 fn copying_takes_whole_lines_of_the_screen_and_no_more_than_a_terminal_takes() {
     let mut m = model(talking());
     typed(&mut m, "4z&ERROR\nc", 60, 16);
-    let Some(Task::Copy(text)) = m.task.take() else {
+    let Some(Task::Copy(text)) = m.effects.task.take() else {
         panic!("nothing is copied")
     };
     let lines: Vec<&str> = text.lines().collect();
@@ -246,7 +226,7 @@ fn copying_takes_whole_lines_of_the_screen_and_no_more_than_a_terminal_takes() {
     next.boot_log.push(LogLine::plain(at(2), "the newest"));
     update(&mut m, Message::Snapshot(Arc::new(next)));
     typed(&mut m, "\u{1b}c", 200, 60);
-    let Some(Task::Copy(text)) = m.task.take() else {
+    let Some(Task::Copy(text)) = m.effects.task.take() else {
         panic!("nothing is copied")
     };
     assert!(text.len() <= 50_000 && text.ends_with("the newest"));
@@ -258,11 +238,11 @@ fn saving_writes_what_the_filter_shows_to_a_file_of_its_own() {
     let place = directory.path().join("log");
     let mut m = model(talking());
     typed(&mut m, "4S", 80, 24);
-    let Some(Task::Save(whole)) = m.task.take() else {
+    let Some(Task::Save(whole)) = m.effects.task.take() else {
         panic!("nothing is saved")
     };
     typed(&mut m, "&error\nS", 80, 24);
-    let Some(Task::Save(errors)) = m.task.take() else {
+    let Some(Task::Save(errors)) = m.effects.task.take() else {
         panic!("nothing is saved")
     };
     let (first, lines) = whole.write(&place).unwrap();
@@ -282,16 +262,15 @@ fn saving_writes_what_the_filter_shows_to_a_file_of_its_own() {
     );
     let mode = std::fs::metadata(&first).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    let in_a_file: Result<_, _> = Save::of(&m).write(&first);
-    assert!(in_a_file.is_err(), "a file is no directory");
+    assert!(errors.write(&first).is_err(), "a file is not a directory");
 }
 
 #[test]
 fn in_a_viewer_the_log_is_looked_at_like_anywhere() {
     let mut m = viewer(talking());
     assert_eq!(typed(&mut m, "4z&error\n/295\nkS", 80, 24), vec![]);
-    assert!(matches!(m.task, Some(Task::Save(_))));
-    assert_ne!(m.log.held, None::<Held>);
+    assert!(matches!(m.effects.task, Some(Task::Save(_))));
+    assert_ne!(m.log.anchor, None);
 }
 
 /// Keys as an operator of the log presses them, lines as a rental says them.

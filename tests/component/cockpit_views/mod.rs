@@ -14,23 +14,23 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pocpit::domain::*;
 use pocpit::engine::*;
 use pocpit::tui::ExitReason;
+use pocpit::tui::breakpoint::Breakpoint;
+use pocpit::tui::hit_areas::{HitAreas, HitTarget};
 use pocpit::tui::keymap::{Action, Keymap, markdown_table};
-use pocpit::tui::layout::Breakpoint;
-use pocpit::tui::message::{Message, Pointer};
-use pocpit::tui::model::{Dialog, Model, Pane};
-use pocpit::tui::target::Target;
-use pocpit::tui::theme::{Colors, Ground, OwnColors, Theme};
-use pocpit::tui::update::update;
+use pocpit::tui::message::{DrawnFrame, Message, Pointer};
+use pocpit::tui::model::{Dialog, Model};
+use pocpit::tui::pane::Pane;
+use pocpit::tui::theme::{BackgroundShade, ColorDepth, ColorOverrides, Theme};
 use pocpit::tui::view;
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 const THEME: Theme = Theme {
-    colors: Colors::Indexed,
-    ground: Ground::Dark,
+    colors: ColorDepth::Indexed,
+    background: BackgroundShade::Dark,
     unicode: true,
-    own: OwnColors::NONE,
+    overrides: ColorOverrides::NONE,
 };
 
 fn at(minute: i64) -> Time {
@@ -642,15 +642,54 @@ fn viewer(snapshot: Snapshot) -> Model {
     Model::viewing(Arc::new(snapshot), 4711)
 }
 
-fn screen(model: &Model, width: u16, height: u16) -> Terminal<TestBackend> {
+fn draw(model: &Model, size: (u16, u16), theme: Theme) -> (Terminal<TestBackend>, DrawnFrame) {
+    draw_with(model, Keymap::defaults(), size, theme)
+}
+
+fn draw_with(
+    model: &Model,
+    keys: &Keymap,
+    (width, height): (u16, u16),
+    theme: Theme,
+) -> (Terminal<TestBackend>, DrawnFrame) {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    let mut drawn = None;
     terminal
         .draw(|frame| {
             let area = frame.area();
-            view::draw(frame.buffer_mut(), area, model, THEME);
+            drawn = Some(view::draw(frame.buffer_mut(), area, model, keys, theme));
         })
         .unwrap();
+    (terminal, drawn.unwrap())
+}
+
+fn screen(model: &Model, width: u16, height: u16) -> Terminal<TestBackend> {
+    draw(model, (width, height), THEME).0
+}
+
+/// Draws as the event loop does: the model knows the layout of the frame.
+fn draw_frame(model: &mut Model, size: (u16, u16)) -> Terminal<TestBackend> {
+    let (terminal, drawn) = draw(model, size, THEME);
+    update(model, Message::Drawn(drawn));
     terminal
+}
+
+/// A frame of this size was drawn; its layout stays as it was.
+fn mark_drawn(model: &mut Model, size: Breakpoint) {
+    let hit_areas = model.hit_areas.clone();
+    update(model, drawn_message(size, hit_areas));
+}
+
+fn drawn_message(size: Breakpoint, hit_areas: HitAreas) -> Message {
+    Message::Drawn(DrawnFrame {
+        size,
+        hit_areas,
+        log: None,
+    })
+}
+
+fn update(model: &mut Model, message: Message) -> Vec<Command> {
+    pocpit::tui::update::update(model, Keymap::defaults(), message)
 }
 
 fn press(model: &mut Model, code: KeyCode) -> Vec<Command> {
@@ -666,7 +705,7 @@ fn type_and_draw(model: &mut Model, keys: &str) -> Vec<Command> {
             KeyCode::Char(key)
         };
         commands.extend(press(model, code));
-        update(model, Message::Drawn(Breakpoint::Normal));
+        mark_drawn(model, Breakpoint::Normal);
     }
     commands
 }
@@ -704,7 +743,7 @@ fn states() -> Vec<(&'static str, Model)> {
         ("charts", asked(with_past(), "8")),
         ("typed_sum", {
             let mut m = model(choosing());
-            m.typed_above = Some(Usd::from_dollars(20.0));
+            m.confirm_above = Some(Usd::from_dollars(20.0));
             type_and_draw(&mut m, "\n2");
             m
         }),
@@ -815,19 +854,13 @@ fn what_is_in_the_way_of_a_rental_is_seen_before_it_is_time_to_rent() {
 
 #[test]
 fn without_colour_no_cell_has_one() {
-    let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
     let plain = Theme {
-        colors: Colors::None,
-        ground: Ground::Dark,
+        colors: ColorDepth::None,
+        background: BackgroundShade::Dark,
         unicode: false,
-        own: OwnColors::NONE,
+        overrides: ColorOverrides::NONE,
     };
-    terminal
-        .draw(|f| {
-            let area = f.area();
-            view::draw(f.buffer_mut(), area, &model(trouble()), plain);
-        })
-        .unwrap();
+    let (terminal, _) = draw(&model(trouble()), (120, 40), plain);
     for cell in terminal.backend().buffer().content() {
         assert_eq!(
             (cell.fg, cell.bg),
@@ -839,10 +872,10 @@ fn without_colour_no_cell_has_one() {
 
 #[test]
 fn every_binding_has_keys_and_help_and_no_key_means_two_things() {
-    for (i, a) in Keymap::usual().bindings().enumerate() {
+    for (i, a) in Keymap::defaults().bindings().enumerate() {
         assert!(!a.keys.is_empty() && !a.help.is_empty(), "{a:?}");
         assert!(markdown_table().contains(a.help));
-        for b in Keymap::usual().bindings().skip(i + 1) {
+        for b in Keymap::defaults().bindings().skip(i + 1) {
             if a.context == b.context {
                 assert!(
                     a.keys.iter().all(|k| !b.keys.contains(k)),
@@ -859,10 +892,12 @@ fn every_action_has_a_key_and_a_text() {
     // That each has a handler, the compiler sees: `act` has no arm for the rest.
     for action in Action::all() {
         assert!(
-            Keymap::usual().bindings().any(|row| row.action == action),
+            Keymap::defaults()
+                .bindings()
+                .any(|row| row.action == action),
             "{action:?}"
         );
-        assert!(!Keymap::usual().key_of(action).is_empty(), "{action:?}");
+        assert!(!Keymap::defaults().key_of(action).is_empty(), "{action:?}");
     }
 }
 
@@ -875,7 +910,7 @@ fn renting_needs_enter_then_a_drawn_dialog_then_y() {
         vec![],
         "typed before it was drawn"
     );
-    update(&mut m, Message::Drawn(Breakpoint::Normal));
+    mark_drawn(&mut m, Breakpoint::Normal);
     assert_eq!(
         press(&mut m, KeyCode::Char('y')),
         vec![Command::Rent {
@@ -889,13 +924,13 @@ fn renting_needs_enter_then_a_drawn_dialog_then_y() {
 fn a_screen_too_small_for_a_question_does_not_ask_it() {
     let mut m = model(choosing());
     press(&mut m, KeyCode::Enter);
-    update(&mut m, Message::Drawn(Breakpoint::Tiny));
+    mark_drawn(&mut m, Breakpoint::Tiny);
     assert_eq!(press(&mut m, KeyCode::Char('y')), vec![]);
     assert_eq!(m.dialog, None);
     assert!(
         m.toast
             .as_ref()
-            .is_some_and(|(text, _)| text.contains("60x16"))
+            .is_some_and(|toast| toast.text.contains("60x16"))
     );
 }
 
@@ -910,7 +945,9 @@ fn enter_cancels_a_dialog() {
 fn the_rank_of_an_offer_is_explained_and_y_means_nothing_there() {
     let mut m = model(choosing());
     type_and_draw(&mut m, "jd");
-    assert!(matches!(&m.dialog, Some(Dialog::Offer(row)) if Some(row.offer.id) == m.selected));
+    assert!(
+        matches!(&m.dialog, Some(Dialog::Offer(row)) if Some(row.offer.id) == m.offers.selected)
+    );
     let shown = screen(&m, 120, 40).backend().to_string();
     for part in [
         "expected cost",
@@ -1039,7 +1076,7 @@ fn the_selection_stays_with_its_offer_across_a_refresh() {
     Arc::make_mut(&mut next.offers.rows).reverse();
     next.offers.state = SearchState::Searching;
     update(&mut m, Message::Snapshot(Arc::new(next)));
-    assert_eq!(m.selected, Some(OfferId(31_234_999)));
+    assert_eq!(m.offers.selected, Some(OfferId(31_234_999)));
 }
 
 #[test]
@@ -1058,12 +1095,12 @@ fn quitting_with_a_rental_asks_and_does_nothing_by_default() {
 fn a_held_log_stays_still_while_lines_come() {
     let mut m = model(rented(Step::Booting));
     type_and_draw(&mut m, "kk");
-    let held = m.log.held;
+    let held = m.log.anchor;
     let mut next = (*m.snapshot).clone();
     next.boot_log.push(LogLine::plain(at(1), "more"));
     update(&mut m, Message::Snapshot(Arc::new(next)));
     assert_eq!(held.map(|held| held.line), Some(37));
-    assert_eq!(m.log.held, held);
+    assert_eq!(m.log.anchor, held);
 }
 
 #[test]
@@ -1079,19 +1116,13 @@ fn a_paste_does_nothing_but_say_so() {
 #[test]
 fn a_viewer_is_named_in_every_size_and_without_colour() {
     let plain = Theme {
-        colors: Colors::None,
-        ground: Ground::Dark,
+        colors: ColorDepth::None,
+        background: BackgroundShade::Dark,
         unicode: false,
-        own: OwnColors::NONE,
+        overrides: ColorOverrides::NONE,
     };
     for (width, height) in [(200, 60), (120, 40), (80, 24), (60, 16), (40, 5)] {
-        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-        terminal
-            .draw(|f| {
-                let area = f.area();
-                view::draw(f.buffer_mut(), area, &viewer(proving()), plain);
-            })
-            .unwrap();
+        let (terminal, _) = draw(&viewer(proving()), (width, height), plain);
         let text = terminal.backend().to_string();
         assert!(text.contains("VIEWER"), "{width}x{height}:\n{text}");
     }
@@ -1107,8 +1138,8 @@ fn a_viewer_decides_as_the_driver_does_and_is_told_who_does_it() {
     ] {
         let mut m = viewer(snapshot);
         assert_eq!(type_and_draw(&mut m, keys), vec![command], "{keys:?}");
-        let toast = m.toast.as_ref().map(|(text, _)| text.as_str());
-        assert_eq!(toast, Some("handed to process 4711, which drives"));
+        let toast = m.toast.as_ref().map(|toast| toast.text.as_str());
+        assert_eq!(toast, Some("sent to the main cockpit (pid 4711)"));
     }
 }
 
@@ -1129,9 +1160,9 @@ fn left_behind_keys_that_would_command_say_that_nobody_would_do_it() {
         m.dialog = None;
         assert_eq!(type_and_draw(&mut m, keys), vec![], "{keys:?}");
         assert_eq!(m.dialog, None, "{keys:?}");
-        let toast = m.toast.as_ref().map(|(text, _)| text.as_str());
+        let toast = m.toast.as_ref().map(|toast| toast.text.as_str());
         assert!(
-            toast.is_some_and(|text| text.contains("has ended: nobody would do it")),
+            toast.is_some_and(|text| text.contains("the main cockpit has exited")),
             "{keys:?}: {toast:?}"
         );
         let footer = screen(&m, 200, 60).backend().to_string();
@@ -1173,7 +1204,7 @@ fn a_viewer_that_is_left_behind_stays_until_its_operator_quits() {
     update(&mut m, Message::DriverEnded);
     assert_eq!((m.exit, &m.dialog), (None, &Some(Dialog::LeaveViewer)));
     // To stay and look is the default.
-    update(&mut m, Message::Drawn(Breakpoint::Normal));
+    mark_drawn(&mut m, Breakpoint::Normal);
     assert_eq!(type_and_draw(&mut m, "\n"), vec![]);
     assert_eq!(m.exit, None);
     let text = screen(&m, 80, 24).backend().to_string();
@@ -1191,8 +1222,8 @@ fn any_message() -> impl Strategy<Value = Message> {
         4 => (0_u16..80, 0_u16..24).prop_map(|(x, y)| Message::Pointer(Pointer::Click((x, y).into()))),
         8 => proptest::sample::select("yansqxmrejkz?lhpfwGvud123456789 /&tSc[]N:!<>iADb-o".chars().collect::<Vec<_>>()).prop_map(move |c| key(KeyCode::Char(c))),
         2 => proptest::sample::select(vec![KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::Backspace]).prop_map(key),
-        3 => Just(Message::Drawn(Breakpoint::Normal)),
-        1 => Just(Message::Drawn(Breakpoint::Tiny)),
+        3 => Just(drawn_message(Breakpoint::Normal, HitAreas::default())),
+        1 => Just(drawn_message(Breakpoint::Tiny, HitAreas::default())),
         1 => Just(Message::Paste("y".into())),
         1 => proptest::sample::select(vec![choosing as fn() -> Snapshot, registering, with_past, confirmed])
             .prop_map(|make| Message::Snapshot(Arc::new(make()))),
@@ -1224,25 +1255,26 @@ proptest! {
     #[test]
     fn nothing_dangerous_happens_without_consent_on_a_drawn_dialog(
         messages in proptest::collection::vec(any_message(), 0..60),
-        typed_above in proptest::option::of(0_i64..40),
-        seat in proptest::sample::select(vec![model as fn(Snapshot) -> Model, viewer]),
+        confirm_above in proptest::option::of(0_i64..40),
+        start in proptest::sample::select(vec![model as fn(Snapshot) -> Model, viewer]),
     ) {
-        let mut m = seat(choosing());
-        m.typed_above = typed_above.map(|dollars| Usd(dollars * 1_000_000));
+        let mut m = start(choosing());
+        m.confirm_above = confirm_above.map(|dollars| Usd(dollars * 1_000_000));
         let mut drawn: Option<Dialog> = None;
-        for message in messages {
-            if matches!(message, Message::Drawn(_)) {
-                pointer::drawn(&mut m, (80, 24));
+        for mut message in messages {
+            if let Message::Drawn(frame) = &mut message {
+                draw_frame(&mut m, (80, 24));
+                frame.hit_areas.clone_from(&m.hit_areas);
                 drawn.clone_from(&m.dialog);
             }
             let open = m.dialog.clone();
             let was_rented = m.is_rented();
-            let consent = match (&message, m.word()) {
+            let consent = match (&message, m.confirmation_word()) {
                 (Message::Pointer(Pointer::Click(place)), None) => {
-                    m.targets.at(*place) == Some(&Target::Do(Action::Confirm))
+                    m.hit_areas.at(*place) == Some(&HitTarget::Action(Action::Confirm))
                 }
                 (Message::Key(key), None) => key.code == KeyCode::Char('y'),
-                (Message::Key(key), Some(word)) => key.code == KeyCode::Enter && m.typed == word,
+                (Message::Key(key), Some(word)) => key.code == KeyCode::Enter && m.answer.typed == word,
                 _ => false,
             };
             for command in update(&mut m, message) {
@@ -1366,14 +1398,14 @@ fn what_the_palette_shows_as_blocked_only_says_why() {
     let mut m = model(waiting());
     assert_eq!(type_and_draw(&mut m, ":abort\n"), vec![]);
     assert_eq!(m.dialog, None);
-    let toast = m.toast.as_ref().map(|(text, _)| text.as_str());
-    assert_eq!(toast, Some("there is nothing to abort now"));
+    let toast = m.toast.as_ref().map(|toast| toast.text.as_str());
+    assert_eq!(toast, Some("nothing to abort"));
 }
 
 #[test]
 fn a_large_sum_is_agreed_to_by_typing_it() {
     let mut m = model(choosing());
-    m.typed_above = Some(Usd::from_dollars(20.0));
+    m.confirm_above = Some(Usd::from_dollars(20.0));
     assert_eq!(type_and_draw(&mut m, "\ny\n"), vec![], "y is no sum");
     assert!(m.dialog.is_some(), "it asks again");
     assert_eq!(
@@ -1389,7 +1421,7 @@ fn a_large_sum_is_agreed_to_by_typing_it() {
         }]
     );
     let mut m = model(choosing());
-    m.typed_above = Some(Usd::from_dollars(20.0));
+    m.confirm_above = Some(Usd::from_dollars(20.0));
     assert_eq!(type_and_draw(&mut m, "\n\n"), vec![]);
     assert_eq!(m.dialog, None, "Enter alone is no agreement");
 }
@@ -1408,14 +1440,14 @@ fn offers_are_sorted_by_a_column_narrowed_as_one_types_and_the_selection_stays()
         [30_000_001, 31_234_999, 31_234_567],
         "dearest first"
     );
-    assert_eq!(m.selected, Some(OfferId(31_234_999)));
+    assert_eq!(m.offers.selected, Some(OfferId(31_234_999)));
     type_and_draw(&mut m, "/nvl");
     assert_eq!(shown(&m), [31_234_999], "without Enter");
     press(&mut m, KeyCode::Esc);
     assert_eq!(m.offers.len(), 3);
     type_and_draw(&mut m, "/h200\n");
     assert_eq!(
-        m.selected,
+        m.offers.selected,
         Some(OfferId(30_000_001)),
         "the first that is shown"
     );
@@ -1492,9 +1524,8 @@ fn a_past_sprint_is_shown_with_where_its_time_went_and_its_log_is_opened() {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
     type_and_draw(&mut m, "\n");
-    let asked =
-        matches!(&m.task, Some(pocpit::tui::task::Task::ReadLog(id, _)) if id.0 == 27_000_150);
-    assert!(asked, "{:?}", m.task);
+    let asked = matches!(&m.effects.task, Some(pocpit::tui::task::Task::ReadLog(id, _)) if id.0 == 27_000_150);
+    assert!(asked, "{:?}", m.effects.task);
     let mut log = BootLog::default();
     log.push(LogLine::plain(at(-99), "what was said then"));
     update(
@@ -1507,9 +1538,9 @@ fn a_past_sprint_is_shown_with_where_its_time_went_and_its_log_is_opened() {
         "{text}"
     );
     update(&mut m, Message::Snapshot(Arc::new(with_past())));
-    assert_eq!(m.boot_log.len(), 1, "what runs does not push it aside");
+    assert_eq!(m.log.log.len(), 1, "what runs does not push it aside");
     type_and_draw(&mut m, "b");
-    assert_eq!(m.boot_log.len(), 40);
+    assert_eq!(m.log.log.len(), 40);
 }
 
 #[test]
@@ -1536,7 +1567,7 @@ fn a_new_alert_and_a_gate_that_begins_to_wait_ring_once() {
     let mut m = model(proving());
     let mut rings = |snapshot: Snapshot| {
         update(&mut m, Message::Snapshot(Arc::new(snapshot)));
-        m.ring.take()
+        m.effects.bell.take()
     };
     let critical = rings(alarmed()).unwrap_or_default();
     assert!(critical.contains("28111222"), "{critical}");
@@ -1559,13 +1590,7 @@ fn the_windows_title_tells_the_step_the_gate_the_price_and_the_time() {
 
 /// A letter for each style, row by row: what a text of the screen does not tell.
 fn styles(model: &Model, theme: Theme) -> String {
-    let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
-    terminal
-        .draw(|f| {
-            let area = f.area();
-            view::draw(f.buffer_mut(), area, model, theme);
-        })
-        .unwrap();
+    let (terminal, _) = draw(model, (80, 24), theme);
     let buffer = terminal.backend().buffer();
     let mut known = Vec::new();
     let mut map = String::new();
@@ -1591,16 +1616,16 @@ fn styles(model: &Model, theme: Theme) -> String {
 #[test]
 fn styles_are_as_agreed_in_colour_and_without() {
     let themes = [
-        ("256_dark", Colors::Indexed, Ground::Dark),
-        ("true_light", Colors::True, Ground::Light),
-        ("none", Colors::None, Ground::Dark),
+        ("256_dark", ColorDepth::Indexed, BackgroundShade::Dark),
+        ("true_light", ColorDepth::True, BackgroundShade::Light),
+        ("none", ColorDepth::None, BackgroundShade::Dark),
     ];
     for (name, colors, ground) in themes {
         let theme = Theme {
             colors,
             ground,
             unicode: true,
-            own: OwnColors::NONE,
+            overrides: ColorOverrides::NONE,
         };
         for (state, model) in [("alert", model(alarmed())), ("choosing", model(choosing()))] {
             insta::assert_snapshot!(format!("styles_{state}_{name}"), styles(&model, theme));

@@ -1,7 +1,6 @@
 //! Keys and colours of the operator's own.
 
 use super::*;
-use crate::cockpit_views::pointer::drawn;
 use std::collections::BTreeMap;
 
 fn own(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -11,64 +10,78 @@ fn own(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn keyed(snapshot: Snapshot, keys: &[(&str, &str)]) -> Model {
-    let mut m = model(snapshot);
-    m.keymap = Box::leak(Box::new(Keymap::with(&own(keys)).unwrap()));
-    m
+struct Keyed {
+    keys: Keymap,
+    model: Model,
+}
+
+impl Keyed {
+    fn new(snapshot: Snapshot, keys: &[(&str, &str)]) -> Keyed {
+        Keyed {
+            keys: Keymap::with_overrides(&own(keys)).unwrap(),
+            model: model(snapshot),
+        }
+    }
+
+    fn press(&mut self, code: KeyCode) -> Vec<Command> {
+        let key = KeyEvent::new(code, KeyModifiers::NONE);
+        pocpit::tui::update::update(&mut self.model, &self.keys, Message::Key(key))
+    }
+
+    fn screen(&self, size: (u16, u16)) -> String {
+        let (terminal, _) = draw_with(&self.model, &self.keys, size, THEME);
+        terminal.backend().to_string()
+    }
 }
 
 #[test]
-fn an_own_key_does_what_the_usual_one_did_and_the_usual_one_nothing() {
-    let mut m = keyed(choosing(), &[("zoom", "F5"), ("abort", "X")]);
-    press(&mut m, KeyCode::Char('z'));
-    assert!(!m.zoom);
-    press(&mut m, KeyCode::F(5));
-    assert!(m.zoom);
+fn overridden_key_replaces_the_default() {
+    let mut cockpit = Keyed::new(choosing(), &[("zoom", "F5"), ("abort", "X")]);
+    cockpit.press(KeyCode::Char('z'));
+    assert!(!cockpit.model.zoom);
+    cockpit.press(KeyCode::F(5));
+    assert!(cockpit.model.zoom);
     // What costs money asks as before.
-    assert_eq!(press(&mut m, KeyCode::Char('X')), vec![]);
-    assert!(matches!(m.dialog, Some(Dialog::Abort)), "{:?}", m.dialog);
+    assert_eq!(cockpit.press(KeyCode::Char('X')), vec![]);
+    let dialog = &cockpit.model.dialog;
+    assert!(matches!(dialog, Some(Dialog::Abort)), "{dialog:?}");
 }
 
 #[test]
-fn footer_help_palette_and_texts_call_a_key_by_its_own_name() {
+fn overridden_key_is_named_everywhere() {
     let keys = [
         ("abort", "X"),
         ("offers.rejected", "R"),
         ("refresh", "F6"),
         ("alerts", "F9"),
     ];
-    let mut m = keyed(choosing(), &keys);
-    let screen = drawn(&mut m, (200, 60));
-    assert!(screen.contains(" X abort"), "{screen}");
-    press(&mut m, KeyCode::Char('R'));
-    let screen = drawn(&mut m, (200, 60));
-    assert!(screen.contains("OUT (R shows the usable ones)"), "{screen}");
-    press(&mut m, KeyCode::Char('?'));
-    let help = drawn(&mut m, (200, 60));
+    let mut cockpit = Keyed::new(choosing(), &keys);
+    let footer = cockpit.screen((200, 60));
+    assert!(footer.contains(" X abort"), "{footer}");
+    cockpit.press(KeyCode::Char('R'));
+    let offers = cockpit.screen((200, 60));
+    assert!(offers.contains("OUT (R shows the usable ones)"), "{offers}");
+    cockpit.press(KeyCode::Char('?'));
+    let help = cockpit.screen((200, 60));
     assert!(help.contains("F6 "), "{help}");
-    press(&mut m, KeyCode::Esc);
-    type_and_draw(&mut m, ":abort the");
-    let palette = drawn(&mut m, (120, 40));
+    cockpit.press(KeyCode::Esc);
+    for letter in ":abort the".chars() {
+        cockpit.press(KeyCode::Char(letter));
+    }
+    let palette = cockpit.screen((120, 40));
     assert!(palette.contains('X'), "{palette}");
-    let mut m = keyed(alarmed(), &keys);
-    assert!(drawn(&mut m, (80, 24)).contains("F9"), "the alert line");
+    let alert_line = Keyed::new(alarmed(), &keys).screen((80, 24));
+    assert!(alert_line.contains("F9"), "{alert_line}");
 }
 
 #[test]
 fn an_own_colour_is_what_is_drawn() {
     let theme = Theme {
-        colors: Colors::True,
-        own: OwnColors::of(&own(&[("accent", "#ff00ff")])).unwrap(),
+        colors: ColorDepth::True,
+        overrides: ColorOverrides::of(&own(&[("accent", "#ff00ff")])).unwrap(),
         ..THEME
     };
-    let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
-    let m = model(choosing());
-    terminal
-        .draw(|frame| {
-            let area = frame.area();
-            view::draw(frame.buffer_mut(), area, &m, theme);
-        })
-        .unwrap();
+    let (terminal, _) = draw(&model(choosing()), (120, 40), theme);
     let inks: Vec<_> = terminal
         .backend()
         .buffer()

@@ -5,19 +5,8 @@ use ratatui::layout::Position;
 
 const SIZE: (u16, u16) = (120, 40);
 
-/// Draws as the loop does: what is where is known to the model then.
-pub fn drawn(m: &mut Model, (width, height): (u16, u16)) -> String {
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    let mut targets = None;
-    terminal
-        .draw(|frame| {
-            let area = frame.area();
-            targets = Some(view::draw(frame.buffer_mut(), area, m, THEME).targets);
-        })
-        .unwrap();
-    update(m, Message::Placed(targets.unwrap()));
-    update(m, Message::Drawn(Breakpoint::of(width, height)));
-    terminal.backend().to_string()
+fn drawn(m: &mut Model, size: (u16, u16)) -> String {
+    draw_frame(m, size).backend().to_string()
 }
 
 /// Where this text is first seen.
@@ -51,7 +40,7 @@ fn a_click_on_an_offer_selects_it_and_gives_its_pane_the_keys() {
     let second = m.snapshot.offers.rows[1].clone();
     let machine = second.offer.machine.to_string();
     assert_eq!(click(&mut m, &machine), vec![]);
-    assert_eq!(m.selected, Some(second.offer.id));
+    assert_eq!(m.offers.selected, Some(second.offer.id));
     assert_eq!(m.focus, Pane::Offers);
 }
 
@@ -61,14 +50,14 @@ fn the_wheel_scrolls_what_is_under_it_and_leaves_the_keys_where_they_are() {
     let mut m = model(choosing());
     press(&mut m, KeyCode::Char('1'));
     let focus = m.focus;
-    let first = m.selected;
+    let first = m.offers.selected;
     // when the wheel turns over the offers,
     let screen = drawn(&mut m, SIZE);
     let machine = m.snapshot.offers.rows[1].offer.machine.to_string();
     let over = place_of(&machine, &screen);
     update(&mut m, Message::Pointer(Pointer::WheelDown(over)));
     // then they move and the keys do not.
-    assert_ne!(m.selected, first);
+    assert_ne!(m.offers.selected, first);
     assert_eq!(m.focus, focus);
     assert_ne!(focus, Pane::Offers);
 }
@@ -102,14 +91,14 @@ fn a_question_is_answered_by_a_click_on_its_answer_once_it_was_seen() {
 #[test]
 fn what_is_agreed_to_by_a_word_is_not_agreed_to_by_a_click() {
     let mut m = model(choosing());
-    m.typed_above = Some(Usd::from_dollars(20.0));
+    m.confirm_above = Some(Usd::from_dollars(20.0));
     type_and_draw(&mut m, "\n");
     drawn(&mut m, SIZE);
     for (column, row) in (0..SIZE.0).flat_map(|column| (0..SIZE.1).map(move |row| (column, row))) {
-        let target = m.targets.at(Position::new(column, row));
+        let target = m.hit_areas.at(Position::new(column, row));
         assert_ne!(
             target,
-            Some(&Target::Do(Action::Confirm)),
+            Some(&HitTarget::Action(Action::Confirm)),
             "{column}, {row}"
         );
     }

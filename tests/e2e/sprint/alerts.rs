@@ -2,8 +2,9 @@
 
 use pocpit::domain::Mode;
 use pocpit::engine::{Alert, AlertLevel, Snapshot};
+use pocpit::tui::keymap::Keymap;
 use pocpit::tui::model::Model;
-use pocpit::tui::theme::{Colors, Ground, OwnColors, Theme};
+use pocpit::tui::theme::{BackgroundShade, ColorDepth, ColorOverrides, Theme};
 use pocpit::tui::view;
 use pocpit::world::{Fault, FaultKind, Scenario};
 use ratatui::buffer::Buffer;
@@ -38,13 +39,13 @@ fn drawn(snapshot: &Snapshot, width: u16, height: u16) -> String {
     let area = Rect::new(0, 0, width, height);
     let mut buffer = Buffer::empty(area);
     let theme = Theme {
-        colors: Colors::None,
-        ground: Ground::Dark,
+        colors: ColorDepth::None,
+        background: BackgroundShade::Dark,
         unicode: false,
-        own: OwnColors::NONE,
+        overrides: ColorOverrides::NONE,
     };
     let model = Model::new(std::sync::Arc::new(snapshot.clone()));
-    view::draw(&mut buffer, area, &model, theme);
+    view::draw(&mut buffer, area, &model, Keymap::defaults(), theme);
     buffer
         .content()
         .iter()

@@ -8,13 +8,14 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::{GateKind, NodeId};
 use crate::engine::{NodeChange, NodeOwner, QuitChoice};
+use crate::tui::hit_areas::{HitAreas, HitTarget};
 use crate::tui::keymap::Action;
 use crate::tui::layout::centered;
 use crate::tui::model::{Dialog, Model};
-use crate::tui::target::{Target, Targets};
 use crate::tui::theme::Theme;
 
-use super::{popup, words};
+use super::format;
+use super::widgets::popup;
 use offers::{allow, avoid, compare, offer_reasons, rent};
 
 /// Draws the question.
@@ -23,7 +24,7 @@ pub fn draw(
     screen: Rect,
     dialog: &Dialog,
     model: &Model,
-    targets: &mut Targets,
+    hits: &mut HitAreas,
     theme: Theme,
 ) {
     let (title, mut lines): (&str, Vec<Line<'static>>) = match dialog {
@@ -71,10 +72,14 @@ pub fn draw(
     let area = centered(screen, WIDTH, height);
     let inner = area.inner(Margin::new(1, 1));
     let last = lines.len().saturating_sub(1);
-    targets.put_row(inner, last, Target::Do(Action::Cancel));
+    hits.add_row(inner, last, HitTarget::Action(Action::Cancel));
     // What is agreed to by a word is not agreed to by a click.
-    if yes(dialog).is_some() && model.word().is_none() {
-        targets.put_row(inner, last.saturating_sub(1), Target::Do(Action::Confirm));
+    if yes(dialog).is_some() && model.confirmation_word().is_none() {
+        hits.add_row(
+            inner,
+            last.saturating_sub(1),
+            HitTarget::Action(Action::Confirm),
+        );
     }
     popup(buf, area, title, lines, 0, theme);
 }
@@ -82,7 +87,7 @@ pub fn draw(
 /// What can be answered. Nothing is agreed to by default.
 fn answers(dialog: &Dialog, model: &Model, theme: Theme) -> Vec<Line<'static>> {
     let yes = yes(dialog);
-    if let (Some(word), Some(yes)) = (model.word(), &yes) {
+    if let (Some(word), Some(yes)) = (model.confirmation_word(), &yes) {
         return vec![
             Line::styled(
                 format!(" Type {word} and press Enter to {yes}:"),
@@ -90,7 +95,7 @@ fn answers(dialog: &Dialog, model: &Model, theme: Theme) -> Vec<Line<'static>> {
             ),
             Line::from(vec![
                 Span::styled(format!(" {} ", theme.glyph("›", ">")), theme.accent()),
-                Span::styled(model.typed.clone(), theme.strong()),
+                Span::styled(model.answer.typed.clone(), theme.strong()),
                 Span::styled(" ", theme.selected()),
             ]),
             Line::styled(" Esc  cancel (default) ", theme.selected()),
@@ -114,7 +119,7 @@ fn wrapped(line: Line<'static>, columns: usize) -> Vec<Line<'static>> {
         return vec![line];
     }
     let style = line.style;
-    let rows = words::wrap(&line.to_string(), columns);
+    let rows = format::wrap(&line.to_string(), columns);
     rows.into_iter()
         .map(|row| Line::styled(row, style))
         .collect()
@@ -262,7 +267,7 @@ fn approve(kind: GateKind, model: &Model, theme: Theme) -> Vec<Line<'static>> {
     }
     if let Some(until) = model.snapshot.sprint.gate.as_ref().and_then(|g| g.until) {
         lines.push(Line::styled(
-            format!("{} left to decide.", words::length(until - model.now())),
+            format!("{} left to decide.", format::length(until - model.now())),
             theme.warn(),
         ));
     }
@@ -276,7 +281,7 @@ fn quit(choice: Option<QuitChoice>, model: &Model, theme: Theme) -> Vec<Line<'st
             format!(
                 "until {} ({}) at {}",
                 r.lease_until.format("%H:%M UTC"),
-                words::length(r.lease_until - model.now()),
+                format::length(r.lease_until - model.now()),
                 r.price
             )
         },

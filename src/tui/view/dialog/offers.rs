@@ -5,7 +5,7 @@ use ratatui::text::Line;
 use crate::domain::{MachineId, RankedOffer, Usd};
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
-use crate::tui::view::words;
+use crate::tui::view::format;
 
 pub(super) fn rent(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
     let offer = &row.offer;
@@ -33,8 +33,8 @@ pub(super) fn rent(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'
         )),
         Line::raw(format!(
             "boot {}, slow {}; {:.0}% to be ready in time",
-            words::length(row.boot.median),
-            words::length(row.boot.p90()),
+            format::length(row.boot.median),
+            format::length(row.boot.p90()),
             row.chance() * 100.0
         )),
         Line::styled(
@@ -134,8 +134,8 @@ pub(super) fn compare(two: &[RankedOffer; 2], theme: Theme) -> Vec<Line<'static>
             let boot = row.boot;
             format!(
                 "{}, slow {}",
-                words::length(boot.median),
-                words::length(boot.p90())
+                format::length(boot.median),
+                format::length(boot.p90())
             )
         }),
         ("reliability", |row| {

@@ -1,14 +1,18 @@
-//! Moving: which pane has the keys, and what is scrolled or selected in it.
+//! Focus, scrolling and selection.
 
-use crate::tui::model::{Model, OfferList, Overlay, Pane};
+use crate::tui::keymap::{Keymap, search::search};
+use crate::tui::model::{Model, Overlay};
+use crate::tui::offers::OfferList;
+use crate::tui::pane::Pane;
 
 /// Rows of a page, except in the log: fixed, so that `update` needs no screen.
 const PAGE: usize = 10;
-/// Lines that an alert takes at most where one scrolls through them.
+/// Lines of an alert, at most.
 const ALERT_LINES: usize = 10;
-
-/// Lines that all charts take at most.
+/// Lines of all charts, at most.
 const CHART_LINES: usize = 40;
+/// Headings of the help, at most.
+const HELP_HEADINGS: usize = 10;
 
 #[derive(Clone, Copy)]
 pub(super) enum Move {
@@ -17,16 +21,16 @@ pub(super) enum Move {
 }
 
 impl Move {
-    fn from(self, place: usize, last: usize) -> usize {
+    fn from(self, index: usize, last: usize) -> usize {
         match self {
-            Move::Up(by) => place.min(last).saturating_sub(by),
-            Move::Down(by) => place.saturating_add(by).min(last),
+            Move::Up(by) => index.min(last).saturating_sub(by),
+            Move::Down(by) => index.saturating_add(by).min(last),
         }
     }
 
     fn lines(self, scroll: u16, last: usize) -> u16 {
-        let place = self.from(usize::from(scroll), last);
-        u16::try_from(place).unwrap_or(u16::MAX)
+        let index = self.from(usize::from(scroll), last);
+        u16::try_from(index).unwrap_or(u16::MAX)
     }
 }
 
@@ -45,12 +49,12 @@ pub(super) fn page(model: &Model) -> usize {
     }
 }
 
-pub(super) fn scroll(model: &mut Model, by: Move) {
+pub(super) fn scroll(model: &mut Model, keys: &Keymap, by: Move) {
     let alerts = model.snapshot.alerts.len();
     match model.overlay.take() {
         None => scroll_pane(model, model.focus, by),
         Some(Overlay::Help { scroll }) => {
-            let scroll = by.lines(scroll, model.keymap.bindings().count() + 10);
+            let scroll = by.lines(scroll, keys.bindings().count() + HELP_HEADINGS);
             model.overlay = Some(Overlay::Help { scroll });
         }
         Some(Overlay::Alerts { scroll }) => {
@@ -58,8 +62,8 @@ pub(super) fn scroll(model: &mut Model, by: Move) {
             model.overlay = Some(Overlay::Alerts { scroll });
         }
         Some(Overlay::Palette(mut palette)) => {
-            let last = palette.entries(model).len().saturating_sub(1);
-            palette.at = by.from(palette.at, last);
+            let matches = search(&palette.text, keys, model).len();
+            palette.index = by.from(palette.index, matches.saturating_sub(1));
             model.overlay = Some(Overlay::Palette(palette));
         }
     }
@@ -67,46 +71,41 @@ pub(super) fn scroll(model: &mut Model, by: Move) {
 
 pub(super) fn scroll_pane(model: &mut Model, pane: Pane, by: Move) {
     match pane {
-        Pane::Offers => match model.offer_list {
-            OfferList::Usable => select(model, by),
+        Pane::Offers => match model.offers.list {
+            OfferList::Usable => select_offer(model, by),
             OfferList::Rejected => {
                 let last = model.snapshot.offers.rejected.len().saturating_sub(1);
-                model.rejected_scroll = by.from(model.rejected_scroll, last);
+                model.offers.rejected_scroll = by.from(model.offers.rejected_scroll, last);
             }
             OfferList::Avoided => {
                 let last = model.snapshot.offers.avoided.len().saturating_sub(1);
-                model.avoided_at = by.from(model.avoided_at, last);
+                model.offers.avoided_index = by.from(model.offers.avoided_index, last);
             }
         },
-        Pane::Boot => scroll_log(model, by),
+        Pane::Boot => match by {
+            Move::Up(rows) => model.log.up(rows),
+            Move::Down(rows) => model.log.down(rows),
+        },
         Pane::Nodes => {
             let rows = &model.snapshot.nodes.rows;
-            let place = model.selected_node().map_or(0, |(place, _)| place);
-            let place = by.from(place, rows.len().saturating_sub(1));
-            model.selected_node = rows.get(place).map(|row| row.node.config.id.clone());
+            let index = model.selected_node().map_or(0, |(index, _)| index);
+            let index = by.from(index, rows.len().saturating_sub(1));
+            model.selected_node = rows.get(index).map(|row| row.node.config.id.clone());
         }
         Pane::History => {
             let last = model.snapshot.history.len().saturating_sub(1);
-            model.past_at = by.from(model.past_at, last);
+            model.history_index = by.from(model.history_index, last);
         }
         Pane::Charts => model.charts_scroll = by.from(model.charts_scroll, CHART_LINES),
         Pane::Countdown | Pane::Sprint | Pane::Journal => {}
     }
 }
 
-fn select(model: &mut Model, by: Move) {
+fn select_offer(model: &mut Model, by: Move) {
     let last = model.offers.len().saturating_sub(1);
-    let place = match model.selected_row() {
-        Some(place) => by.from(place, last),
+    let index = match model.offers.selected_row() {
+        Some(index) => by.from(index, last),
         None => 0,
     };
-    model.selected = model.offers.row(place).map(|(_, row)| row.offer.id);
-}
-
-fn scroll_log(model: &mut Model, by: Move) {
-    let log = &model.boot_log;
-    match by {
-        Move::Up(rows) => model.log.up(log, rows),
-        Move::Down(rows) => model.log.down(log, rows),
-    }
+    model.offers.selected = model.offers.row(index).map(|(_, row)| row.offer.id);
 }

@@ -7,20 +7,25 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::{Duration, GateKind, Mode, Step, UsdPerHour};
 use crate::engine::{Alert, AlertLevel, CapSnapshot, WorldKind};
-use crate::tui::keymap::Action;
+use crate::tui::keymap::{Action, Keymap};
 use crate::tui::model::{Model, Role};
 use crate::tui::theme::Theme;
 
-use super::{countdown, put_cut, words};
+use super::widgets::put_cut;
+use super::{countdown, format};
 
 /// Something to say, in one piece.
 type Item = Vec<Span<'static>>;
 
 /// Draws both answers, each in half of the rows: money, then the sprint.
-pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
+pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, keys: &Keymap, theme: Theme) {
     let rows = usize::from(area.height) / 2;
     let mut lines = pack(money(model, area.width, theme), area.width, rows);
-    lines.extend(pack(sprint(model, area.width, theme), area.width, rows));
+    lines.extend(pack(
+        sprint(model, keys, area.width, theme),
+        area.width,
+        rows,
+    ));
     put_cut(buf, area, lines);
 }
 
@@ -96,7 +101,7 @@ fn who(model: &Model, width: u16, theme: Theme) -> Vec<Item> {
             format!(" VIEWER of {driver} "),
             theme.selected(),
         )]),
-        Role::LeftBehind { driver } => items.push(vec![Span::styled(
+        Role::Orphaned { driver } => items.push(vec![Span::styled(
             format!(" VIEWER, {driver} HAS ENDED "),
             theme.selected(),
         )]),
@@ -131,14 +136,14 @@ fn paid_until(model: &Model) -> Option<String> {
     Some(at.format("%H:%M UTC").to_string())
 }
 
-fn sprint(model: &Model, width: u16, theme: Theme) -> Vec<Item> {
+fn sprint(model: &Model, keys: &Keymap, width: u16, theme: Theme) -> Vec<Item> {
     let snapshot = &model.snapshot;
     let mut items = vec![until_poc(model, width, theme), step(model, theme)];
-    items.push(wanted(model, theme));
+    items.push(wanted(model, keys, theme));
     if let Some(rental) = &snapshot.rental
         && let Some(ready) = rental.boot.ready_at
     {
-        let left = words::length(ready - model.now());
+        let left = format::length(ready - model.now());
         items.push(vec![Span::styled(
             format!("  ready in {left}"),
             theme.dim(),
@@ -155,14 +160,14 @@ fn until_poc(model: &Model, width: u16, theme: Theme) -> Item {
     let now = model.now();
     let left = reading.poc_start.blocks_left;
     if left.0 == 0 {
-        let phase = words::phase(reading.phase);
+        let phase = format::phase(reading.phase);
         return vec![Span::styled(format!(" {phase} now"), theme.strong())];
     }
     let mut spans = vec![Span::styled(" PoC ", theme.dim())];
     match reading.poc_start.expected {
         None => spans.push(Span::styled(format!("in {left} blocks"), theme.strong())),
         Some(band) => {
-            let text = words::band(band, now, theme.glyph("±", "+-"));
+            let text = format::band(band, now, theme.glyph("±", "+-"));
             let short = text
                 .split_once(" (")
                 .map_or(text.as_str(), |(short, _)| short);
@@ -171,7 +176,7 @@ fn until_poc(model: &Model, width: u16, theme: Theme) -> Item {
         }
     }
     if now - reading.at > countdown::STALE {
-        let age = words::length(now - reading.at);
+        let age = format::length(now - reading.at);
         spans.push(Span::styled(format!(" STALE {age}"), theme.warn()));
     }
     spans
@@ -187,7 +192,7 @@ fn step(model: &Model, theme: Theme) -> Item {
     let lasts = span
         .filter(|_| sprint.step != Step::Done)
         .map_or_else(String::new, |span| {
-            format!(" {}", words::roughly(model.now() - span.started))
+            format!(" {}", format::roughly(model.now() - span.started))
         });
     let name = sprint.step.name().to_uppercase();
     vec![
@@ -209,7 +214,7 @@ fn by_hand(alerts: &[Alert]) -> Option<&str> {
 }
 
 /// What it wants: the one thing that an operator can be asked for.
-fn wanted(model: &Model, theme: Theme) -> Item {
+fn wanted(model: &Model, keys: &Keymap, theme: Theme) -> Item {
     let sprint = &model.snapshot.sprint;
     if let Some(command) = by_hand(&model.snapshot.alerts) {
         return vec![Span::styled(format!("  RUN {command}"), theme.bad())];
@@ -218,7 +223,7 @@ fn wanted(model: &Model, theme: Theme) -> Item {
         let text = match (sprint.step, model.role) {
             (Step::Done, Role::Driver) => {
                 return vec![Span::styled(
-                    format!("  {} starts the next", model.keymap.key_of(Action::Start)),
+                    format!("  {} starts the next", keys.key_of(Action::Start)),
                     theme.accent(),
                 )];
             }
@@ -229,26 +234,30 @@ fn wanted(model: &Model, theme: Theme) -> Item {
     let left = gate.until.map_or_else(String::new, |until| {
         format!(
             ", {} left",
-            words::length((until - model.now()).max(Duration::zero()))
+            format::length((until - model.now()).max(Duration::zero()))
         )
     });
     vec![
         Span::raw("  "),
         Span::styled(
-            format!(" GATE {}: {}{left} ", gate.kind, how(gate.kind, model)),
-            theme.alarm(theme.warn()),
+            format!(
+                " GATE {}: {}{left} ",
+                gate.kind,
+                how(gate.kind, model, keys)
+            ),
+            theme.highlight(theme.warn()),
         ),
     ]
 }
 
 /// The key that passes a gate.
-pub fn how(kind: GateKind, model: &Model) -> String {
+pub fn how(kind: GateKind, model: &Model, keys: &Keymap) -> String {
     match kind {
         _ if model.role != Role::Driver => "its driver decides".to_owned(),
-        GateKind::Start => format!("{} starts", model.keymap.key_of(Action::Start)),
+        GateKind::Start => format!("{} starts", keys.key_of(Action::Start)),
         GateKind::Rent | GateKind::Hedge => "3, pick, Enter".to_owned(),
         GateKind::Register | GateKind::Release => {
-            format!("{} approves", model.keymap.key_of(Action::Approve))
+            format!("{} approves", keys.key_of(Action::Approve))
         }
     }
 }

@@ -1,7 +1,6 @@
-//! Keys that the operator gives actions in the configuration, in place of the usual ones. Pure.
+//! Keys of the configuration in place of the defaults.
 //!
-//! Those of dialogs and typed lines stay as they are: a key that an operator has in the fingers must
-//! not agree to what costs money.
+//! Keys of dialogs and prompts cannot be changed: a key pressed by habit must not confirm a cost.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +8,7 @@ use super::key::{Key, ctrl};
 use super::{Action, Binding, Context, Keymap};
 use crate::domain::nearest;
 
-/// Where an action with own keys may stand, and what its name begins with.
+/// Contexts whose keys can be changed, with the prefix of their names.
 const PREFIXES: [(Context, &str); 5] = [
     (Context::Global, ""),
     (Context::Offers, "offers."),
@@ -18,10 +17,10 @@ const PREFIXES: [(Context, &str); 5] = [
     (Context::History, "history."),
 ];
 
-/// Quits whatever the operator says: it is what every program ends by.
+/// Always quits, as in every program.
 const ALWAYS_QUITS: Key = ctrl('c');
 
-/// A row's name in the configuration, if its keys may be chosen.
+/// A binding's name in the configuration, if its keys can be changed.
 pub(super) fn name(binding: &Binding) -> Option<String> {
     let found = PREFIXES
         .iter()
@@ -30,31 +29,29 @@ pub(super) fn name(binding: &Binding) -> Option<String> {
 }
 
 impl Keymap {
-    /// The usual table with other keys for some actions: names of actions to names of keys, with
-    /// spaces between them.
+    /// The default table with other keys for some actions. `overrides` maps names of actions to names
+    /// of keys, separated by spaces.
     ///
     /// # Errors
-    /// Everything that is wrong, a sentence each.
-    pub fn with(own: &BTreeMap<String, String>) -> Result<Keymap, Vec<String>> {
+    /// All problems, a sentence each.
+    pub fn with_overrides(overrides: &BTreeMap<String, String>) -> Result<Keymap, Vec<String>> {
         let mut problems = Vec::new();
-        let mut chosen: BTreeMap<String, Vec<Key>> = BTreeMap::new();
-        for (action, keys) in own {
-            if !Keymap::usual()
-                .bindings()
-                .any(|row| name(row).as_ref() == Some(action))
-            {
-                problems.push(unknown(action));
+        let mut chosen: BTreeMap<&str, Vec<Key>> = BTreeMap::new();
+        for (action, keys) in overrides {
+            let mut names = Keymap::defaults().bindings().filter_map(name);
+            if !names.any(|name| name == *action) {
+                problems.push(unknown_action(action));
                 continue;
             }
-            match named(action, keys) {
-                Ok(keys) => drop(chosen.insert(action.clone(), keys)),
+            match parse_keys(action, keys) {
+                Ok(keys) => drop(chosen.insert(action, keys)),
                 Err(problem) => problems.push(problem),
             }
         }
         let rows = |context: Context| {
-            let rows = context.usual().iter().map(|row| {
-                let keys = name(row).and_then(|name| chosen.get(&name));
-                keys.map_or(*row, |keys| with_keys(*row, keys.clone()))
+            let rows = context.default_rows().iter().map(|row| {
+                let keys = name(row).and_then(|name| chosen.get(name.as_str()));
+                keys.map_or_else(|| row.clone(), |keys| with_keys(row, keys.clone()))
             });
             (context, rows.collect())
         };
@@ -67,12 +64,12 @@ impl Keymap {
         }
     }
 
-    /// Keys that would mean two things at once.
+    /// Keys with two meanings.
     fn clashes(&self) -> Vec<String> {
         let mut clashes = Vec::new();
         for (context, _) in PREFIXES {
             let here = self.rows(context);
-            // What a pane means by a key comes first, and hides what it means everywhere.
+            // A key of a pane hides the global one.
             let beyond = match context {
                 Context::Global => &[][..],
                 _ => self.rows(Context::Global),
@@ -82,7 +79,7 @@ impl Keymap {
                 for other in others {
                     let shared = row.keys.iter().find(|key| other.keys.contains(key));
                     if let (Some(key), Some(a), Some(b)) = (shared, name(row), name(other)) {
-                        clashes.push(format!("{} would be both {a} and {b}", key.name()));
+                        clashes.push(format!("{} is bound to both {a} and {b}", key.name()));
                     }
                 }
             }
@@ -91,36 +88,33 @@ impl Keymap {
     }
 }
 
-/// The table lives as long as the program, and so do its keys.
-fn with_keys(row: Binding, mut keys: Vec<Key>) -> Binding {
+fn with_keys(row: &Binding, mut keys: Vec<Key>) -> Binding {
     if row.action == Action::Quit && !keys.contains(&ALWAYS_QUITS) {
         keys.push(ALWAYS_QUITS);
     }
     Binding {
-        keys: Vec::leak(keys),
-        ..row
+        keys: keys.into(),
+        ..row.clone()
     }
 }
 
-fn named(action: &str, keys: &str) -> Result<Vec<Key>, String> {
+fn parse_keys(action: &str, keys: &str) -> Result<Vec<Key>, String> {
     let keys: Vec<Key> = keys
         .split_whitespace()
         .map(|name| {
             Key::named(name).ok_or_else(|| {
-                format!("{name:?} of {action} is no key: a letter, Ctrl-f, Space, Enter, Esc, Tab, PgUp, F5 are")
+                format!("{name:?} of {action} is not a key: use a letter, Ctrl-f, Space, Enter, Esc, Tab, PgUp, F5")
             })
         })
         .collect::<Result<_, _>>()?;
     if keys.is_empty() {
-        return Err(format!(
-            "{action} has no key: leave it out to have the usual one"
-        ));
+        return Err(format!("{action} has no key: remove it to use the default"));
     }
     Ok(keys)
 }
 
-fn unknown(action: &str) -> String {
-    let names: Vec<String> = Keymap::usual().bindings().filter_map(name).collect();
+fn unknown_action(action: &str) -> String {
+    let names: Vec<String> = Keymap::defaults().bindings().filter_map(name).collect();
     let near = nearest(action, names.iter().map(String::as_str));
     let near = near.map(|(near, _)| near).unwrap_or_default();
     format!("there is no action {action}; did you mean {near}?")
@@ -132,7 +126,7 @@ mod tests {
 
     fn with(own: &[(&str, &str)]) -> Result<Keymap, Vec<String>> {
         let own = own.iter().map(|(a, k)| ((*a).to_owned(), (*k).to_owned()));
-        Keymap::with(&own.collect())
+        Keymap::with_overrides(&own.collect())
     }
 
     fn keys(keymap: &Keymap, action: Action) -> String {
@@ -141,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_action_has_the_keys_that_were_chosen_and_the_others_keep_theirs() {
+    fn overrides_replace_only_their_keys() {
         let keymap = with(&[
             ("abort", "X F8"),
             ("boot.search", "Ctrl-f"),
@@ -151,31 +145,31 @@ mod tests {
         assert_eq!(keys(&keymap, Action::Abort), "X F8");
         assert_eq!(keys(&keymap, Action::Search), "Ctrl-F");
         assert_eq!(keys(&keymap, Action::Start), "s");
-        assert!(with(&[]).is_ok(), "the usual keys do not clash");
+        assert!(with(&[]).is_ok(), "the default keys do not clash");
     }
 
     #[test]
-    fn what_is_wrong_is_told_all_at_once() {
+    fn all_problems_are_reported_together() {
         let problems = with(&[("abrt", "X"), ("zoom", ""), ("quit", "Qx"), ("help", "s")]);
         assert_eq!(
             problems.unwrap_err(),
             [
                 "there is no action abrt; did you mean abort?",
-                "\"Qx\" of quit is no key: a letter, Ctrl-f, Space, Enter, Esc, Tab, PgUp, F5 are",
-                "zoom has no key: leave it out to have the usual one",
-                "s would be both start and help",
+                "\"Qx\" of quit is not a key: use a letter, Ctrl-f, Space, Enter, Esc, Tab, PgUp, F5",
+                "zoom has no key: remove it to use the default",
+                "s is bound to both start and help",
             ]
         );
     }
 
     #[test]
-    fn a_key_of_a_pane_does_not_hide_one_that_counts_everywhere() {
+    fn pane_key_may_not_hide_global() {
         let problems = with(&[("offers.avoid", "x")]).unwrap_err();
-        assert_eq!(problems, ["x would be both offers.avoid and abort"]);
+        assert_eq!(problems, ["x is bound to both offers.avoid and abort"]);
     }
 
     #[test]
-    fn ctrl_c_always_quits_and_no_dialog_has_other_keys() {
+    fn ctrl_c_quits_and_dialog_keys_stay() {
         assert_eq!(
             keys(&with(&[("quit", "Q")]).unwrap(), Action::Quit),
             "Q Ctrl-C"
@@ -185,9 +179,9 @@ mod tests {
     }
 
     #[test]
-    fn every_key_has_a_name_that_is_understood() {
-        for row in Keymap::usual().bindings() {
-            for key in row.keys {
+    fn key_names_round_trip() {
+        for row in Keymap::defaults().bindings() {
+            for key in row.keys.iter() {
                 assert_eq!(Key::named(&key.name()), Some(*key), "{}", key.name());
             }
         }

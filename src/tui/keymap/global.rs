@@ -2,11 +2,11 @@
 
 use crossterm::event::KeyCode;
 
-use super::blocked::{no_abort, no_alerts, no_gate, no_search, no_start};
+use super::guards::{cannot_abort, cannot_search, cannot_start, no_alerts, no_approvable_gate};
 use super::key::{c, ctrl, k};
 use super::row::{Binding, row};
 use super::{Action, Context, Key};
-use crate::tui::model::Pane;
+use crate::tui::pane::Pane;
 
 const fn global(
     action: Action,
@@ -28,7 +28,7 @@ pub(super) const ROWS: &[Binding] = &[
         "start",
         "Start the sprint that waits, or the next one",
     )
-    .unless(no_start),
+    .guard(cannot_start),
     global(
         Action::Approve,
         &[c('a')],
@@ -36,7 +36,7 @@ pub(super) const ROWS: &[Binding] = &[
         "Read in full what the gate that waits is about, and approve it; asks first",
     )
     .danger()
-    .unless(no_gate),
+    .guard(no_approvable_gate),
     global(
         Action::Abort,
         &[c('x')],
@@ -44,7 +44,7 @@ pub(super) const ROWS: &[Binding] = &[
         "Abort the sprint and release everything; asks first",
     )
     .danger()
-    .unless(no_abort),
+    .guard(cannot_abort),
     global(
         Action::ToggleMode,
         &[c('m')],
@@ -52,14 +52,14 @@ pub(super) const ROWS: &[Binding] = &[
         "Switch between manual and auto; auto asks first",
     )
     .danger(),
-    global(Action::Refresh, &[c('r')], "refresh", "Search offers again").unless(no_search),
+    global(Action::Refresh, &[c('r')], "refresh", "Search offers again").guard(cannot_search),
     global(
         Action::Alerts,
         &[c('!')],
         "alerts",
         "Show every alert: since when, what it means, what to do",
     )
-    .unless(no_alerts),
+    .guard(no_alerts),
     global(
         Action::Palette,
         &[c(':')],

@@ -1,0 +1,163 @@
+//! What each action does. No catch-all arm: an action without a handler does not compile.
+
+use super::navigation::{Move, focus, page, scroll};
+use super::{dialogs, edit_text, log, prompt, run_selected};
+use crate::domain::{Mode, RankedOffer};
+use crate::engine::{Command, NodeChange, QuitChoice};
+use crate::tui::keymap::{Action, Keymap};
+use crate::tui::log::Toward;
+use crate::tui::model::{Dialog, Model, Overlay, Palette};
+use crate::tui::offers::{Column, OfferList};
+use crate::tui::pane::Pane;
+use crate::tui::prompt::{Prompt, PromptKind};
+
+pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Command> {
+    match action {
+        Action::Confirm => return dialogs::confirm(model),
+        Action::Cancel => model.dialog = None,
+        Action::PickRelease => model.dialog = Some(Dialog::Quit(Some(QuitChoice::Release))),
+        Action::PickLeave => model.dialog = Some(Dialog::Quit(Some(QuitChoice::Detach))),
+        Action::Start => return vec![Command::Start],
+        Action::Approve => {
+            if let Some(kind) = model.gate() {
+                model.open_dialog(Dialog::Approve(kind));
+            }
+        }
+        Action::Rent => open_offer_dialog(model, Dialog::Rent),
+        Action::Explain => open_offer_dialog(model, Dialog::Offer),
+        Action::Allow => {
+            if let Some(machine) = model.selected_avoided().map(|avoided| avoided.machine) {
+                model.open_dialog(Dialog::Allow(machine));
+            }
+        }
+        Action::Abort => model.open_dialog(Dialog::Abort),
+        Action::ToggleMode => match model.snapshot.mode {
+            Mode::Auto => return vec![Command::SetMode(Mode::Manual)],
+            Mode::Manual => model.open_dialog(Dialog::Auto),
+        },
+        Action::Refresh => return vec![Command::RefreshOffers],
+        Action::Quit => return dialogs::quit(model),
+        Action::Run => return run_selected(model, keys),
+        Action::Close => model.overlay = None,
+        Action::Help => model.overlay = Some(Overlay::Help { scroll: 0 }),
+        Action::Alerts => model.overlay = Some(Overlay::Alerts { scroll: 0 }),
+        Action::Palette => model.overlay = Some(Overlay::Palette(Palette::default())),
+        Action::Redraw => model.effects.redraw = true,
+        Action::Suspend => model.effects.suspend = true,
+        Action::Zoom => model.zoom = !model.zoom,
+        Action::NextPane => focus(model, model.focus.step(1)),
+        Action::PreviousPane => focus(model, model.focus.step(Pane::ALL.len() - 1)),
+        Action::Pane(pane) => focus(model, pane),
+        Action::SortBefore => sort(model, Column::ALL.len() - 1),
+        Action::SortAfter => sort(model, 1),
+        Action::Reverse => model.offers.reverse(),
+        Action::FilterOffers => {
+            let text = model.offers.filter.clone();
+            model.prompt = Some(Prompt {
+                kind: PromptKind::Offers,
+                text,
+            });
+        }
+        Action::ShowAll => {
+            model.offers.marked = None;
+            model.offers.set_filter("");
+        }
+        Action::Compare => compare(model, keys),
+        Action::Avoid => {
+            if let Some(machine) = model.offers.selected_offer().map(|row| row.offer.machine) {
+                model.open_dialog(Dialog::Avoid(machine));
+            }
+        }
+        Action::EnableNode => open_node_dialog(model, NodeChange::Enable),
+        Action::DisableNode => open_node_dialog(model, NodeChange::Disable),
+        Action::RemoveNode => open_node_dialog(model, NodeChange::Remove),
+        Action::OpenLog => log::open_past(model),
+        Action::LiveLog => {
+            let live = model.snapshot.boot_log.clone();
+            model.log.show(None, live);
+        }
+        Action::Rejected => toggle_list(model, OfferList::Rejected),
+        Action::Avoided => toggle_list(model, OfferList::Avoided),
+        Action::Up => scroll(model, keys, Move::Up(1)),
+        Action::Down => scroll(model, keys, Move::Down(1)),
+        Action::PageUp => scroll(model, keys, Move::Up(page(model))),
+        Action::PageDown => scroll(model, keys, Move::Down(page(model))),
+        Action::Top => scroll(model, keys, Move::Up(usize::MAX)),
+        Action::Bottom => scroll(model, keys, Move::Down(usize::MAX)),
+        Action::Pause => model.log.toggle_pause(),
+        Action::Follow => model.log.follow(),
+        Action::Wrap => log::toggle_wrap(model),
+        Action::Left => model.log.left(),
+        Action::Right => model.log.right(),
+        Action::Search => model.prompt = Some(Prompt::new(PromptKind::Search)),
+        Action::Filter => model.prompt = Some(Prompt::new(PromptKind::Filter)),
+        Action::GoTo => model.prompt = Some(Prompt::new(PromptKind::GoTo)),
+        Action::NextMatch => log::next_match(model, Toward::Newer),
+        Action::PreviousMatch => log::next_match(model, Toward::Older),
+        Action::NextStage => log::next_stage(model, Toward::Newer),
+        Action::PreviousStage => log::next_stage(model, Toward::Older),
+        Action::ClearSearch => model.log.clear(),
+        Action::Save => log::save(model),
+        Action::Copy => log::copy(model),
+        Action::Accept => prompt::accept(model, keys),
+        Action::ClosePrompt => prompt::close(model),
+        Action::Erase => edit_text(model, |text| {
+            text.pop();
+        }),
+        Action::EraseAll => edit_text(model, String::clear),
+    }
+    Vec::new()
+}
+
+fn open_offer_dialog(model: &mut Model, dialog: fn(Box<RankedOffer>) -> Dialog) {
+    if let Some(row) = model.offers.selected_offer().cloned() {
+        model.open_dialog(dialog(Box::new(row)));
+    }
+}
+
+fn sort(model: &mut Model, by: usize) {
+    let column = model.offers.sort.step(by);
+    model.offers.sort_by(column);
+    model.show_toast(format!("sorted by {}", column.name()));
+}
+
+/// Marks the selected offer, or compares it with the marked one.
+fn compare(model: &mut Model, keys: &Keymap) {
+    let Some(second) = model.offers.selected_offer().cloned() else {
+        return;
+    };
+    let rows = &model.snapshot.offers.rows;
+    let first = model
+        .offers
+        .marked
+        .take()
+        .filter(|id| *id != second.offer.id);
+    let first = first.and_then(|id| rows.iter().find(|row| row.offer.id == id));
+    if let Some(first) = first.cloned() {
+        model.open_dialog(Dialog::Compare(Box::new([first, second])));
+    } else {
+        model.offers.marked = Some(second.offer.id);
+        let key = keys.key_of(Action::Compare);
+        model.show_toast(format!("marked: {key} on another offer compares the two"));
+    }
+}
+
+fn open_node_dialog(model: &mut Model, change: NodeChange) {
+    if let Some((_, row)) = model.selected_node() {
+        let (node, owner) = (row.node.config.id.clone(), row.owner);
+        model.open_dialog(Dialog::Node {
+            node,
+            owner,
+            change,
+        });
+    }
+}
+
+/// Shows a list, or the usable offers again.
+fn toggle_list(model: &mut Model, list: OfferList) {
+    model.offers.list = if model.offers.list == list {
+        OfferList::Usable
+    } else {
+        list
+    };
+}

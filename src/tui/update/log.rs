@@ -1,0 +1,115 @@
+//! Actions on the log pane.
+
+use crate::domain::{BootStage, Time};
+use crate::tui::log::{LongLines, Toward, first_from};
+use crate::tui::model::Model;
+use crate::tui::task::{SaveLog, Task, count_lines};
+
+/// Bytes that are copied at most: many terminals refuse more than 75 kB of base64.
+const MAX_COPY: usize = 50_000;
+
+/// Opens the log of the selected sprint's successful rental, else of its last one.
+pub(super) fn open_past(model: &mut Model) {
+    let Some(past) = model.selected_past() else {
+        return;
+    };
+    let ready = past.boots.iter().find(|boot| boot.total().is_some());
+    let boot = ready.or(past.boots.last());
+    match boot.and_then(|boot| boot.instance) {
+        Some(instance) => model.effects.task = Some(Task::ReadLog(instance, past.at)),
+        None => model.show_toast("no boot of this sprint was watched, so there is no log"),
+    }
+}
+
+pub(super) fn toggle_wrap(model: &mut Model) {
+    model.log.toggle_wrap();
+    let wraps = model.log.long == LongLines::Wrap;
+    model.show_toast(if wraps {
+        "long lines are wrapped"
+    } else {
+        "long lines are cut"
+    });
+}
+
+pub(super) fn next_match(model: &mut Model, toward: Toward) {
+    if !model.log.next_match(toward) {
+        model.show_toast("no visible line matches");
+    }
+}
+
+pub(super) fn go_to_stage(model: &mut Model, stage: BootStage) {
+    let Some(started) = stage_start(model, stage) else {
+        return model.show_toast(format!("the boot has not reached \"{stage}\""));
+    };
+    model.log.go_to(started);
+    let clock = started.format("%H:%M:%S UTC");
+    model.show_toast(format!("{stage} began at {clock}"));
+}
+
+fn stage_start(model: &Model, stage: BootStage) -> Option<Time> {
+    let boot = &model.snapshot.rental.as_ref()?.boot;
+    let found = boot.started.iter().find(|(started, _)| *started == stage);
+    found.map(|(_, at)| *at)
+}
+
+/// Goes to the nearest stage that began above or below the top line.
+pub(super) fn next_stage(model: &mut Model, toward: Toward) {
+    let Some(rental) = &model.snapshot.rental else {
+        return;
+    };
+    let top = model.log.top().unwrap_or(0);
+    let mut stages = rental.boot.started.iter();
+    let line = |at: Time| first_from(&model.log.log, at);
+    let found = match toward {
+        Toward::Newer => stages.find(|(_, at)| line(*at) > top),
+        Toward::Older => stages.rfind(|(_, at)| line(*at) < top),
+    };
+    match found.map(|(stage, _)| *stage) {
+        Some(stage) => go_to_stage(model, stage),
+        None if toward == Toward::Newer => model.log.follow(),
+        None => model.show_toast("no stage began above the top line"),
+    }
+}
+
+/// Saves the lines that pass the filter.
+pub(super) fn save(model: &mut Model) {
+    let now = model.now().format("%Y%m%d-%H%M%S");
+    let live = model.snapshot.rental.as_ref().map(|rental| rental.id);
+    let pane = &model.log;
+    let filter = pane.filter.as_ref();
+    model.effects.task = Some(Task::Save(SaveLog {
+        name: match pane.past.or(live) {
+            Some(rental) => format!("boot-{rental}-{now}"),
+            None => format!("boot-{now}"),
+        },
+        log: pane.log.clone(),
+        only: filter.map(|filter| filter.lines.numbers().collect()),
+    }));
+}
+
+pub(super) fn copy(model: &mut Model) {
+    let (text, count) = copied_text(model);
+    let lines = count_lines(count);
+    model.show_toast(format!(
+        "{lines} copied; if the terminal ignores this, S saves them to a file"
+    ));
+    model.effects.task = Some(Task::Copy(text));
+}
+
+/// The visible lines, unwrapped, and their number; the newest ones if there is too much text.
+fn copied_text(model: &Model) -> (String, usize) {
+    let visible = model.log.visible();
+    let mut texts = Vec::new();
+    let mut room = MAX_COPY;
+    let newest_first = visible.iter().rev();
+    for line in newest_first.filter_map(|shown| model.log.log.line(shown.line)) {
+        let text = line.text();
+        let Some(left) = room.checked_sub(text.len() + 1) else {
+            break;
+        };
+        room = left;
+        texts.push(text);
+    }
+    texts.reverse();
+    (texts.join("\n"), texts.len())
+}
