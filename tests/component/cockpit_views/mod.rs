@@ -1620,10 +1620,10 @@ fn styles_are_as_agreed_in_colour_and_without() {
         ("true_light", ColorDepth::True, BackgroundShade::Light),
         ("none", ColorDepth::None, BackgroundShade::Dark),
     ];
-    for (name, colors, ground) in themes {
+    for (name, colors, background) in themes {
         let theme = Theme {
             colors,
-            ground,
+            background,
             unicode: true,
             overrides: ColorOverrides::NONE,
         };

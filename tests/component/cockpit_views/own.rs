@@ -78,7 +78,7 @@ fn overridden_key_is_named_everywhere() {
 fn an_own_colour_is_what_is_drawn() {
     let theme = Theme {
         colors: ColorDepth::True,
-        overrides: ColorOverrides::of(&own(&[("accent", "#ff00ff")])).unwrap(),
+        overrides: ColorOverrides::parse(&own(&[("accent", "#ff00ff")])).unwrap(),
         ..THEME
     };
     let (terminal, _) = draw(&model(choosing()), (120, 40), theme);

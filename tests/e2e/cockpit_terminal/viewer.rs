@@ -36,7 +36,7 @@ fn a_second_cockpit_looks_on_and_hands_over_what_is_decided_there() {
     // Given a gate that waits, when the viewer passes it, then the driver does it and both see it.
     viewer.until("GATE start");
     viewer.press("s");
-    viewer.until("handed to process");
+    viewer.until("sent to the main cockpit");
     driver.until("GATE rent");
     viewer.until("GATE rent");
     // The driver commands as before.
