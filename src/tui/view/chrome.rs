@@ -147,7 +147,7 @@ pub fn help(
     theme: Theme,
 ) {
     let area = centered(screen, 96, screen.height.saturating_sub(2));
-    let room = usize::from(area.width).saturating_sub(NAMES + 4);
+    let room = usize::from(area.width).saturating_sub(NAMES + 5);
     let mut lines = Vec::new();
     for context in Context::ALL {
         lines.push(Line::styled(context.title(), theme.accent()));
