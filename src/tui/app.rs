@@ -71,7 +71,7 @@ pub async fn run(
     paths: CockpitPaths,
 ) -> Result<ExitReason, TuiError> {
     let result = match App::start(snapshots, session, options, paths) {
-        Ok(app) => app.run().await,
+        Ok(app) => Box::new(app).run().await,
         Err(error) => Err(error),
     };
     match result {
@@ -172,7 +172,7 @@ impl App {
         })
     }
 
-    async fn run(mut self) -> Result<ExitReason, TuiError> {
+    async fn run(mut self: Box<App>) -> Result<ExitReason, TuiError> {
         loop {
             let event = self.next_event().await;
             if let Some(reason) = self.on_event(event)? {
@@ -203,13 +203,12 @@ impl App {
             },
             () = tokio::time::sleep_until(next_frame), if self.needs_frame => Event::Draw,
             Some(result) = sources.results.recv() => Event::Message(result),
-            changed = sources.snapshots.changed(), if sources.snapshots_open => match changed {
-                Ok(()) => {
+            changed = sources.snapshots.changed(), if sources.snapshots_open => {
+                if changed.is_ok() {
                     sources.last_snapshot = Instant::now();
                     let snapshot = Arc::clone(&sources.snapshots.borrow_and_update());
                     Event::Message(Message::Snapshot(snapshot))
-                }
-                Err(_) => {
+                } else {
                     sources.snapshots_open = false;
                     self.session.on_snapshots_closed()
                 }

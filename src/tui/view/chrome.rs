@@ -71,9 +71,9 @@ pub fn footer(
     theme: Theme,
 ) {
     let mut spans: Vec<Span<'_>> = Vec::new();
-    let mut hints: Vec<&Binding> = keys.hints(model).collect();
-    hints.sort_by_key(|binding| importance(binding.action));
-    for binding in hints {
+    let mut bindings: Vec<&Binding> = keys.hints(model).collect();
+    bindings.sort_by_key(|binding| importance(binding.action));
+    for binding in bindings {
         let key = binding
             .keys
             .first()
