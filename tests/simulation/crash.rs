@@ -1,7 +1,5 @@
-//! The program dies before and after each external call and each write of one sprint: every one of
-//! them, none left out.
+//! The program dies before and after each external call and each write of one sprint.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use pocpit::domain::{Duration, Hedging, Time};
@@ -13,13 +11,37 @@ use crate::hedge;
 use crate::judge::{Caps, Judge, Others, Purse};
 use crate::life::{Death, Life};
 use crate::played::{Fork, Stage};
+use crate::on_all_cores;
 use crate::storage::{Disk, WatchedStorage};
 
-const SEED: u64 = 21;
+/// At which moments of a sprint it dies.
+#[derive(Debug, Clone, Copy)]
+pub enum Moments {
+    /// All of them: each one is a sprint of its own.
+    All { seed: u64 },
+    /// One in sixteen.
+    Sampled { seed: u64 },
+}
+
+impl Moments {
+    fn seed(self) -> u64 {
+        match self {
+            Moments::All { seed } | Moments::Sampled { seed } => seed,
+        }
+    }
+
+    fn contains(self, number: usize) -> bool {
+        match self {
+            Moments::All { .. } => true,
+            Moments::Sampled { seed } => number as u64 % 16 == seed % 16,
+        }
+    }
+}
 
 /// A sprint, as it is played again and again.
 #[derive(Debug, Clone)]
 struct Play {
+    seed: u64,
     scenario: Scenario,
     hedging: Hedging,
     /// From its first look to its `PoC`.
@@ -28,8 +50,9 @@ struct Play {
 
 impl Play {
     /// One rental that works.
-    fn plain() -> Play {
+    fn plain(seed: u64) -> Play {
         Play {
+            seed,
             scenario: Scenario::default(),
             hedging: Hedging::Off,
             lead: Duration::minutes(52),
@@ -37,8 +60,9 @@ impl Play {
     }
 
     /// A rental that stalls, and another one that overtakes it.
-    fn hedged() -> Play {
+    fn hedged(seed: u64) -> Play {
         Play {
+            seed,
             scenario: hedge::scenario(),
             hedging: Hedging::On,
             lead: Duration::minutes(67),
@@ -132,7 +156,7 @@ impl Home {
 /// A whole sprint without a crash, with a copy of everything at each moment.
 fn moments(play: &Play) -> Vec<Fork> {
     let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
-    let stage = Stage::new(SEED, play.scenario.clone(), start);
+    let stage = Stage::new(play.seed, play.scenario.clone(), start);
     let poc_start = stage
         .world()
         .block_time(World::poc_start(World::FIRST_EPOCH + 1));
@@ -150,26 +174,31 @@ fn moments(play: &Play) -> Vec<Fork> {
     forks
 }
 
-fn goes_on_from(play: &Play, number: usize, fork: &Fork) {
-    let name = format!("seed {SEED}, dead at moment {number}: {}", fork.what);
-    let stage = Stage::of_fork(SEED, fork);
+fn resume_from(play: &Play, number: usize, fork: &Fork) {
+    let name = format!(
+        "seed {}, dead at moment {number}: {}",
+        play.seed, fork.what
+    );
+    let stage = Stage::of_fork(play.seed, fork);
     let home = Home::new(play, stage.clone(), fork.disk.clone(), name);
     stage.skip_to(fork.at + AWAY);
     let death = home.live(2);
     home.check(&death);
 }
 
-/// Plays the crash at each moment of a sprint with one rental; how many there were.
-pub fn die_at_every_moment() -> usize {
-    let play = Play::plain();
+/// Plays the crash at these moments of a sprint with one rental; how many there were.
+pub fn die_in_a_sprint(chosen: Moments) -> usize {
+    let play = Play::plain(chosen.seed());
     let forks = moments(&play);
-    play_all(&play, &forks.iter().enumerate().collect::<Vec<_>>())
+    let forks = forks.iter().enumerate();
+    let forks = forks.filter(|(number, _)| chosen.contains(*number));
+    play_all(&play, &forks.collect::<Vec<_>>())
 }
 
-/// Plays the crash at each moment around the second rental's beginning and the race's end, and at
-/// some of the others; how many there were.
-pub fn die_in_a_race() -> usize {
-    let play = Play::hedged();
+/// Plays the crash at these moments around the start of the second rental and the end of the race,
+/// and at some others; how many there were.
+pub fn die_in_a_race(chosen: Moments) -> usize {
+    let play = Play::hedged(chosen.seed());
     let forks = moments(&play);
     let rentals = forks.last().unwrap().world.truth().rentals;
     let [first, second] = &rentals[..] else {
@@ -180,22 +209,14 @@ pub fn die_in_a_race() -> usize {
         let mut times = decisive.iter();
         times.any(|time| (fork.at - time).abs() < Duration::seconds(60))
     };
-    let chosen = forks.iter().enumerate();
-    let chosen = chosen.filter(|(number, fork)| number.is_multiple_of(64) || is_near(fork));
-    play_all(&play, &chosen.collect::<Vec<_>>())
+    let forks = forks.iter().enumerate();
+    let forks = forks.filter(|(number, fork)| number.is_multiple_of(64) || is_near(fork));
+    let forks: Vec<_> = forks.collect();
+    let forks = forks.into_iter().enumerate();
+    let forks = forks.filter(|(index, _)| chosen.contains(*index));
+    play_all(&play, &forks.map(|(_, fork)| fork).collect::<Vec<_>>())
 }
 
 fn play_all(play: &Play, chosen: &[(usize, &Fork)]) -> usize {
-    let next = AtomicUsize::new(0);
-    let workers = std::thread::available_parallelism().map_or(2, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some((number, fork)) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    goes_on_from(play, *number, fork);
-                }
-            });
-        }
-    });
-    chosen.len()
+    on_all_cores(chosen, |(number, fork)| resume_from(play, *number, fork)).len()
 }

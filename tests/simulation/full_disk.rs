@@ -150,7 +150,7 @@ fn says_release_only(snapshot: &Snapshot) -> bool {
 }
 
 #[test]
-fn a_disk_that_fills_up_under_a_rental_takes_it_down_and_rents_no_other() {
+fn full_disk_releases_the_rental() {
     for spool in [Spool::Works, Spool::FailsToo] {
         let play = Play::new(spool);
         let mut said = false;
@@ -168,7 +168,7 @@ fn a_disk_that_fills_up_under_a_rental_takes_it_down_and_rents_no_other() {
 }
 
 #[test]
-fn a_program_that_starts_on_a_full_disk_takes_down_what_it_left() {
+fn restart_on_full_disk_releases_leftovers() {
     let play = Play::new(Spool::Works);
     let killed = play.live_until(|snapshot| {
         if snapshot.sprint.step == Step::Booting {
@@ -189,7 +189,7 @@ fn a_program_that_starts_on_a_full_disk_takes_down_what_it_left() {
 }
 
 #[test]
-fn what_the_spool_knows_of_a_rental_survives_the_program() {
+fn spooled_rental_survives_a_restart() {
     let play = Play::new(Spool::Works);
     let mut cost = 0.0;
     let _ = play.live(|snapshot| {
@@ -217,7 +217,7 @@ fn what_the_spool_knows_of_a_rental_survives_the_program() {
 }
 
 #[test]
-fn a_disk_with_room_again_before_the_deadline_costs_no_epoch() {
+fn recovered_disk_costs_no_epoch() {
     let play = Play::new(Spool::Works);
     play.fill();
     let (mut waited, mut recovered) = (0, false);
@@ -241,7 +241,7 @@ fn a_disk_with_room_again_before_the_deadline_costs_no_epoch() {
 }
 
 #[test]
-fn a_registration_waits_for_room_while_there_is_time() {
+fn registration_waits_for_disk_space() {
     let play = Play::new(Spool::Works);
     let (mut filled, mut refused) = (false, false);
     let report = play.live(|snapshot| {

@@ -77,7 +77,7 @@ impl Days {
 }
 
 #[test]
-fn an_epoch_that_is_not_tried_is_in_the_journal_once_with_the_reason() {
+fn missed_epoch_is_journaled_once() {
     let days = Days::of(Scenario::default());
     // Given a day on which nobody starts a sprint,
     let (poc, first) = days.next_poc();
@@ -105,7 +105,7 @@ fn an_epoch_that_is_not_tried_is_in_the_journal_once_with_the_reason() {
 }
 
 #[test]
-fn a_program_that_did_not_run_for_weeks_leaves_no_epoch_out() {
+fn weeks_offline_are_journaled_completely() {
     let days = Days::of(Scenario::default());
     let (poc, first) = days.next_poc();
     days.stage.skip_to(poc - Duration::hours(1));
@@ -133,7 +133,7 @@ fn a_program_that_did_not_run_for_weeks_leaves_no_epoch_out() {
 }
 
 #[test]
-fn what_held_it_up_is_the_reason() {
+fn chain_halt_is_the_missed_reason() {
     // Given an upgrade that halts the chain five blocks before a PoC,
     let days = Days::of(Scenario {
         upgrade_before_poc: 5,

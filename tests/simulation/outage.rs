@@ -114,7 +114,7 @@ impl Outage {
 }
 
 #[test]
-fn six_hours_of_silence_at_teardown_cost_no_rental_and_leave_no_registration() {
+fn silent_network_node_leaves_nothing_behind() {
     // Given a Network Node that is silent for six hours from the end of validation on,
     let outage = Outage::at_teardown();
     let silent_until = outage.release + SILENCE;
@@ -143,7 +143,7 @@ fn six_hours_of_silence_at_teardown_cost_no_rental_and_leave_no_registration() {
 }
 
 #[test]
-fn a_program_that_is_started_again_during_the_silence_still_knows_what_to_remove() {
+fn restart_during_silence_still_unregisters() {
     let outage = Outage::at_teardown();
     // Given a program that dies two minutes after the release began, and another that dies in the middle,
     outage.live(outage.release + Duration::minutes(2), |_, _| {});

@@ -141,6 +141,7 @@ fn python() -> Result<PathBuf, String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "deep: installs packages from PyPI"]
 async fn openai_client_works_through_the_proxy() {
     let python = match tokio::task::spawn_blocking(python).await.unwrap() {
         Ok(python) => python,

@@ -16,6 +16,8 @@ use pocpit::world::{Scenario, ServedWorld, Truth, WorldOptions, serve};
 
 /// World seconds per second: a sprint takes some ten seconds.
 const SPEED: f64 = 400.0;
+/// Blocks before the `PoC`: time for one boot, and for an operator on a busy machine.
+const BLOCKS_BEFORE_POC: u64 = 760;
 const SEED: u64 = 1;
 /// Nothing in a sprint takes this long, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -34,18 +36,20 @@ enum Reached {
     Directly,
 }
 
+/// The same world, with its `PoC` soon.
+fn soon(scenario: Scenario) -> Scenario {
+    Scenario {
+        blocks_before_poc: scenario.blocks_before_poc.min(BLOCKS_BEFORE_POC),
+        ..scenario
+    }
+}
+
 impl Rig {
     /// Runs one sprint.
     pub async fn start(mode: Mode, scenario: Scenario) -> Rig {
         let adjust = |_: &mut Config| {};
-        Rig::with(
-            mode,
-            scenario,
-            EndAfter::OneSprint,
-            Reached::ByTunnel,
-            adjust,
-        )
-        .await
+        let end = EndAfter::OneSprint;
+        Rig::with(mode, soon(scenario), end, Reached::ByTunnel, adjust).await
     }
 
     /// Runs one sprint that begins early enough for a second machine, and may rent one.
@@ -71,7 +75,7 @@ impl Rig {
     pub async fn start_telling(scenario: Scenario, webhook: url::Url) -> Rig {
         let adjust = |config: &mut Config| config.notify.webhook = Some(webhook);
         let end = EndAfter::OneSprint;
-        Rig::with(Mode::Auto, scenario, end, Reached::ByTunnel, adjust).await
+        Rig::with(Mode::Auto, soon(scenario), end, Reached::ByTunnel, adjust).await
     }
 
     /// Runs sprint after sprint.
@@ -83,7 +87,7 @@ impl Rig {
     /// Runs one sprint by itself, with a rental that the Network Node reaches directly.
     pub async fn start_exposed_directly(scenario: Scenario) -> Rig {
         let (end, adjust) = (EndAfter::OneSprint, |_: &mut Config| {});
-        Rig::with(Mode::Auto, scenario, end, Reached::Directly, adjust).await
+        Rig::with(Mode::Auto, soon(scenario), end, Reached::Directly, adjust).await
     }
 
     async fn with(
