@@ -10,8 +10,8 @@ use crate::epoch::configuration;
 use crate::hedge;
 use crate::judge::{Caps, Judge, Others, Purse};
 use crate::life::{Death, Life};
-use crate::played::{Fork, Stage};
 use crate::on_all_cores;
+use crate::played::{Fork, Stage};
 use crate::storage::{Disk, WatchedStorage};
 
 /// At which moments of a sprint it dies.
@@ -175,10 +175,7 @@ fn moments(play: &Play) -> Vec<Fork> {
 }
 
 fn resume_from(play: &Play, number: usize, fork: &Fork) {
-    let name = format!(
-        "seed {}, dead at moment {number}: {}",
-        play.seed, fork.what
-    );
+    let name = format!("seed {}, dead at moment {number}: {}", play.seed, fork.what);
     let stage = Stage::of_fork(play.seed, fork);
     let home = Home::new(play, stage.clone(), fork.disk.clone(), name);
     stage.skip_to(fork.at + AWAY);
