@@ -94,7 +94,7 @@ fn on_all_cores<T: Sync, R: Send>(items: &[T], map: impl Fn(&T) -> R + Sync) -> 
     };
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
-        let done = workers.into_iter().map(|worker| worker.join());
+        let done = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
         // A panic carries on with its message, which names the seed.
         let mut all: Vec<(usize, R)> = done
             .flat_map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
