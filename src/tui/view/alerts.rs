@@ -1,4 +1,4 @@
-//! Whether anything is wrong: the line that cannot be missed, and every alert in full.
+//! The alert line, and the list of all alerts.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -15,7 +15,7 @@ use crate::tui::theme::Theme;
 use super::format;
 use super::widgets::{popup, put_cut};
 
-/// An engine publishes every second; a viewer that hears nothing for longer than this says so.
+/// An engine publishes every second; after this time a viewer reports silence.
 const SILENCE: Duration = Duration::seconds(5);
 
 fn named(level: AlertLevel, theme: Theme) -> (&'static str, Style) {
@@ -26,7 +26,7 @@ fn named(level: AlertLevel, theme: Theme) -> (&'static str, Style) {
     }
 }
 
-/// Draws the line: what the operator must know first, and how many more alerts there are.
+/// Draws the most important message and the number of other alerts.
 pub fn draw_line(buf: &mut Buffer, area: Rect, model: &Model, keys: &Keymap, theme: Theme) {
     let (line, bar) = line(model, theme);
     let is_cut = line.width() > usize::from(area.width);
@@ -37,7 +37,7 @@ pub fn draw_line(buf: &mut Buffer, area: Rect, model: &Model, keys: &Keymap, the
     let more = more(model, keys, is_cut);
     let columns = u16::try_from(more.chars().count()).unwrap_or(u16::MAX);
     let start = area.right().saturating_sub(columns).max(area.x);
-    // Half a sentence must not look like a whole one.
+    // Mark a cut sentence.
     if let Some(last) = start.checked_sub(1).filter(|_| is_cut)
         && let Some(cell) = buf.cell_mut((last, area.y))
     {
@@ -52,7 +52,7 @@ pub fn draw_line(buf: &mut Buffer, area: Rect, model: &Model, keys: &Keymap, the
     );
 }
 
-/// What the line's end says of the alerts that it does not show in full.
+/// The end of the line: other alerts, and the key of the list.
 fn more(model: &Model, keys: &Keymap, is_cut: bool) -> String {
     let alerts = model.snapshot.alerts.len();
     let key = keys.key_of(Action::Alerts);
@@ -64,7 +64,7 @@ fn more(model: &Model, keys: &Keymap, is_cut: bool) -> String {
     }
 }
 
-/// The line, and the style of its whole row where it is a bar.
+/// The line, and the style of its row where that is a bar.
 pub fn line(model: &Model, theme: Theme) -> (Line<'static>, Option<Style>) {
     let bar = theme.highlight(theme.bad());
     if model.quitting {
@@ -85,7 +85,7 @@ pub fn line(model: &Model, theme: Theme) -> (Line<'static>, Option<Style>) {
         );
         return (Line::styled(text, bar), Some(bar));
     }
-    // What costs money now is not covered by an answer to a key.
+    // A toast does not cover a critical alert.
     let critical = |alert: &Alert| alert.level == AlertLevel::Critical;
     let may_cover = !model.snapshot.alerts.first().is_some_and(critical);
     if let Some(toast) = model.toast.as_ref().filter(|_| may_cover) {
@@ -113,7 +113,6 @@ pub fn line(model: &Model, theme: Theme) -> (Line<'static>, Option<Style>) {
     (line, bar)
 }
 
-/// Draws every alert: how bad, since when, what it is and means, what to do.
 pub fn draw_all(
     buf: &mut Buffer,
     screen: Rect,
@@ -142,7 +141,6 @@ pub fn draw_all(
     popup(buf, area, &title, lines, scroll, theme);
 }
 
-/// Columns of the box with all of them.
 const WIDTH: u16 = 100;
 
 fn counted(alerts: &[Alert]) -> String {

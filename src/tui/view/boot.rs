@@ -1,4 +1,4 @@
-//! The rental: its boot by stages, and its log as it comes.
+//! The rental: boot stages and log.
 
 use std::cmp::Ordering;
 
@@ -16,12 +16,12 @@ use crate::tui::theme::Theme;
 use super::widgets::{pane_frame, put_cut};
 use super::{format, log};
 
-/// Rows below which the log would have no room beside all that there is to say.
+/// Below this height the head is one row, to leave room for the log.
 const LOW: u16 = 5;
-/// Rows from which there is room for what is only good to know.
+/// From this height on there is room for the GPUs.
 const HIGH: u16 = 10;
 
-/// Draws the pane; how much of it the log has.
+/// Draws the pane; returns the size of the log.
 pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, keys: &Keymap, theme: Theme) -> Size {
     let inner = pane_frame(buf, area, Pane::Boot, &log::position(model), model, theme);
     let mut head = match &model.snapshot.rental {
@@ -57,7 +57,6 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, keys: &Keymap, theme: T
     log::draw(buf, rest, model, theme)
 }
 
-/// Whose log it is, when it is not that of what runs.
 fn past_head(model: &Model, keys: &Keymap, theme: Theme) -> Vec<Line<'static>> {
     let id = model.log.past.map(|id| id.to_string()).unwrap_or_default();
     let back = keys.key_of(Action::LiveLog);
@@ -86,7 +85,7 @@ fn head(rental: &RentalSnapshot, height: u16, model: &Model, theme: Theme) -> Ve
     lines
 }
 
-/// One line: a fault, or else the stage.
+/// One row: the fault, else the stage.
 fn low_head(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Vec<Line<'static>> {
     if let Some(fault) = &rental.boot.fault {
         return vec![fault_line(fault, theme)];
@@ -122,7 +121,7 @@ fn rental_line(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'st
     ])
 }
 
-/// A second rental: where it is, and what both cost together.
+/// The hedge rental: its progress, and the price of both.
 fn beside_line(beside: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'static> {
     let place = if beside.releasing {
         "lost the race, RELEASING".to_owned()
@@ -142,7 +141,7 @@ fn beside_line(beside: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'st
     ])
 }
 
-/// How fast the tunnel answers and how much goes through it, once something did.
+/// Latency and throughput of the tunnel, once it was used.
 fn carries(link: &LinkSnapshot) -> String {
     match link {
         LinkSnapshot::Up { rate, .. } => format::rate(*rate),
@@ -163,7 +162,7 @@ fn stages_line(rental: &RentalSnapshot, theme: Theme) -> Line<'static> {
     stages.collect()
 }
 
-/// How far the stage is, how long it all took so far, and when it is expected to end.
+/// Progress of the stage, time so far, expected end.
 fn progress_line(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'static> {
     let (boot, now) = (&rental.boot, model.now());
     let started = boot.started.first().map_or(rental.rented_at, |(_, at)| *at);
@@ -171,7 +170,7 @@ fn progress_line(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'
         .progress
         .map(|p| format!("{} {:.0}% ", theme.bar(12, p), p * 100.0))
         .unwrap_or_default();
-    // A boot that ended took this long; one that goes on has taken this long until now.
+    // Time until now, or until the boot ended.
     let ended = boot.started.last().filter(|_| rental.is_ready());
     let took = format::length(ended.map_or(now, |(_, at)| *at) - started);
     let ready = match boot.ready_at {
@@ -189,7 +188,7 @@ fn progress_line(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'
     ])
 }
 
-/// The band in which eight in ten are ready, by our own boots as far as there are any.
+/// The time band in which 80 % of boots are ready.
 fn latest(boot: &BootSnapshot) -> String {
     let Some((from, by)) = boot.ready_from.zip(boot.ready_by) else {
         return String::new();
@@ -198,7 +197,7 @@ fn latest(boot: &BootSnapshot) -> String {
     format!(", p10-p90 {from}-{by}")
 }
 
-/// What was ordered, by what the driver in the container says.
+/// GPUs as the driver in the container reports them.
 fn gpus_line(rental: &RentalSnapshot, theme: Theme) -> Option<Line<'static>> {
     let least = rental.devices.iter().map(|gpu| gpu.total_memory_mb).min()?;
     let usable = rental.devices.iter().filter(|gpu| gpu.available).count();

@@ -1,5 +1,4 @@
-//! Pictures of what people would rather look at than read: the epoch, the boot, the GPUs, the pace of
-//! the chain, prices, and what past epochs cost and earned.
+//! Charts: epoch, boot, GPUs, block time, prices, cost and weight of past epochs.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -21,7 +20,6 @@ const TWO: u16 = 110;
 /// Columns of a name before a bar.
 const NAME: usize = 11;
 
-/// Draws the pane.
 pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     let inner = pane_frame(buf, area, Pane::Charts, "", model, theme);
     if inner.width < TWO {
@@ -41,7 +39,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     put_cut(buf, second, right(model, second.width, theme));
 }
 
-/// What is now: the epoch and the rental.
+/// The present: epoch and rental.
 fn left(model: &Model, width: u16, theme: Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     match &model.snapshot.chain.reading {
@@ -58,7 +56,7 @@ fn left(model: &Model, width: u16, theme: Theme) -> Vec<Line<'static>> {
     lines
 }
 
-/// What was: pace, prices, past epochs.
+/// The past: block time, prices, past epochs.
 fn right(model: &Model, width: u16, theme: Theme) -> Vec<Line<'static>> {
     let trends = &model.trends;
     let mut lines = vec![heading("While this cockpit was open", theme)];
@@ -94,7 +92,7 @@ fn heading(text: &'static str, theme: Theme) -> Line<'static> {
     Line::styled(text, theme.accent())
 }
 
-/// The epoch as a line with its stages and now, and what comes next.
+/// The epoch as a line with its milestones, and what comes next.
 fn epoch(reading: &ChainReading, model: &Model, width: u16, theme: Theme) -> Vec<Line<'static>> {
     let columns = usize::from(width).saturating_sub(1);
     let end = reading.next.poc_start.0;
@@ -159,8 +157,7 @@ fn letter(milestone: Milestone) -> &'static str {
     }
 }
 
-/// Where a height is among so many columns. The `PoC` with what belongs to it is one part in a hundred
-/// of an epoch: it is given a third of the columns, or nothing of it would be seen.
+/// Column of a height. `PoC` is about 1 % of an epoch; it gets a third of the columns, to be visible.
 fn column_of(height: u64, stages: &EpochStages, end: u64, columns: usize) -> usize {
     let last = columns.saturating_sub(1);
     let (start, knee) = (stages.poc_start.0, stages.claim_money.0);
@@ -181,7 +178,7 @@ fn scaled(part: u64, whole: u64, columns: usize) -> usize {
     usize::try_from(place).unwrap_or(0)
 }
 
-/// How long each stage of the boot took, and the one that goes on.
+/// Durations of the boot stages.
 fn boot(rental: &RentalSnapshot, model: &Model, width: u16, theme: Theme) -> Vec<Line<'static>> {
     let started = &rental.boot.started;
     let mut took: Vec<(BootStage, Duration)> = Vec::new();
@@ -250,7 +247,7 @@ fn device(gpu: &GpuDevice, width: u16, theme: Theme) -> Line<'static> {
     ])
 }
 
-/// A figure, its way so far, and the least and most of it.
+/// A value and its sparkline.
 fn spark(name: &str, now: &str, values: &[f64], width: u16, theme: Theme) -> Line<'static> {
     let columns = usize::from(width).saturating_sub(NAME + 12);
     let first = values.len().saturating_sub(columns);
@@ -261,7 +258,7 @@ fn spark(name: &str, now: &str, values: &[f64], width: u16, theme: Theme) -> Lin
     ])
 }
 
-/// How far the expected time of the `PoC` has moved since it was first told.
+/// Shift of the expected `PoC` start since the first estimate.
 fn moved(series: &Series) -> String {
     let values = series.values();
     let (Some(first), Some(last)) = (values.first(), values.last()) else {

@@ -1,4 +1,4 @@
-//! Tabs, footer, help and the least there is: what frames the panes.
+//! Tabs, footer, help, and the status line of a tiny screen.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -14,7 +14,6 @@ use crate::tui::theme::Theme;
 use super::widgets::{popup, put, put_cut};
 use super::{alerts, format};
 
-/// Names of the panes, the shown one marked.
 pub fn tabs(buf: &mut Buffer, area: Rect, model: &Model, hits: &mut HitAreas, theme: Theme) {
     if area.is_empty() {
         return;
@@ -38,7 +37,7 @@ pub fn tabs(buf: &mut Buffer, area: Rect, model: &Model, hits: &mut HitAreas, th
     put_cut(buf, area, vec![Line::from(spans.collect::<Vec<_>>())]);
 }
 
-/// Says that this span of a line stands at this column, and where the next one does.
+/// Adds the hit area of a span; returns the column after it.
 fn put_span(
     hits: &mut HitAreas,
     line: Rect,
@@ -52,7 +51,7 @@ fn put_span(
     column.saturating_add(width)
 }
 
-/// What is left out last: the way to everything else, then what moves the sprint.
+/// Order in the footer; the last ones are left out first.
 fn importance(action: Action) -> u8 {
     match action {
         Action::Help | Action::Palette | Action::Quit => 0,
@@ -61,7 +60,7 @@ fn importance(action: Action) -> u8 {
     }
 }
 
-/// Keys that work now, the most important first so that they are never cut.
+/// Enabled keys, the most important first.
 pub fn footer(
     buf: &mut Buffer,
     area: Rect,
@@ -105,7 +104,7 @@ pub fn footer(
     put_cut(buf, area, vec![Line::from(spans)]);
 }
 
-/// Everything that matters in the little there is.
+/// The status of the sprint on a tiny screen.
 pub fn tiny(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     let snapshot = &model.snapshot;
     let left = snapshot.chain.reading.as_ref().map_or_else(
@@ -137,7 +136,6 @@ pub fn tiny(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     put(buf, area, lines);
 }
 
-/// The help, from the table of keys.
 pub fn help(
     buf: &mut Buffer,
     screen: Rect,
@@ -147,7 +145,7 @@ pub fn help(
     theme: Theme,
 ) {
     let area = centered(screen, 96, screen.height.saturating_sub(2));
-    let room = usize::from(area.width).saturating_sub(NAMES + 5);
+    let room = usize::from(area.width).saturating_sub(NAMES + 4);
     let mut lines = Vec::new();
     for context in Context::ALL {
         lines.push(Line::styled(context.title(), theme.accent()));

@@ -1,4 +1,4 @@
-//! The chain: where it is, and how long until `PoC`.
+//! The chain: height, epoch, time to `PoC`.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -13,21 +13,20 @@ use crate::tui::theme::Theme;
 use super::format;
 use super::widgets::{pane_frame, put};
 
-/// A reading younger than this has no age worth telling.
+/// Younger readings are shown without age.
 const FRESH: Duration = Duration::seconds(10);
-/// A reading older than this is marked.
+/// Older readings are marked.
 pub(super) const STALE: Duration = Duration::seconds(30);
 
-/// From here on a row has room for a reason.
+/// Width from which there is room for the reason of the lead time.
 const WIDE: u16 = 50;
 
-/// Draws the pane.
 pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     let chain = &model.snapshot.chain;
     let now = model.now();
     let read_at = chain.reading.as_ref().map(|reading| reading.at);
     let age = format::ago(read_at, now);
-    // Figures that change every second cost a slow link something.
+    // An age that changes every second would cost traffic on a slow link.
     let fresh = read_at.is_some_and(|at| now - at < FRESH);
     let note = if fresh { "just read" } else { &age };
     let inner = pane_frame(buf, area, Pane::Countdown, note, model, theme);
@@ -39,7 +38,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         )),
         Some(reading) => reading_lines(&mut lines, reading, model, inner.width, theme),
     }
-    // What is wrong comes right below the figures it makes doubtful.
+    // Problems go right below the figures that they make doubtful.
     let mut wrong = Vec::new();
     if let Some(trouble) = &chain.trouble {
         wrong.push(Line::styled(format!("TROUBLE {trouble}"), theme.bad()));
@@ -131,7 +130,7 @@ fn reading_lines(
     }
 }
 
-/// What the time of renting rests on, in a few words: `plan` says it whole.
+/// Basis of the lead time; `pocpit plan` has the details.
 fn lead(lead: &Lead) -> String {
     let minutes = lead.length.num_minutes();
     match lead.basis {
@@ -168,7 +167,7 @@ fn estimate(
         || "time unknown".into(),
         |band| format::band(band, now, theme.glyph("±", "+-")),
     );
-    // The clock is the first to go where the line would not fit.
+    // The clock is dropped first where the line is too narrow.
     let when = match when.split_once(" (") {
         Some((length, _)) if width < 46 => length.to_owned(),
         _ => when,

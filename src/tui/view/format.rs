@@ -1,4 +1,4 @@
-//! Times, lengths and names as an operator reads them.
+//! Times, durations and names as text.
 
 use unicode_width::UnicodeWidthStr as _;
 
@@ -51,13 +51,12 @@ pub fn band(band: TimeBand, now: Time, plus_minus: &str) -> String {
     )
 }
 
-/// A length in its largest unit.
+/// A duration in its largest unit.
 fn rough(duration: Duration) -> String {
     let text = length(duration);
     text.split(' ').next().unwrap_or_default().to_owned()
 }
 
-/// Phase in words.
 pub fn phase(phase: ChainPhase) -> &'static str {
     match phase {
         ChainPhase::PoCGenerate => "PoC generation",
@@ -68,7 +67,6 @@ pub fn phase(phase: ChainPhase) -> &'static str {
     }
 }
 
-/// What begins, in words.
 pub fn milestone(milestone: Milestone) -> &'static str {
     match milestone {
         Milestone::PocStart => "PoC starts",
@@ -81,8 +79,8 @@ pub fn milestone(milestone: Milestone) -> &'static str {
     }
 }
 
-/// A tunnel's round trip and the bytes per second of both ways, each after a comma; nothing
-/// before the first request.
+/// Round trip of the tunnel and bytes per second in both directions, each after a comma; empty before the
+/// first request.
 pub fn rate(rate: TunnelRate) -> String {
     let Some(milliseconds) = rate.round_trip_ms else {
         return String::new();
@@ -96,7 +94,7 @@ pub fn rate(rate: TunnelRate) -> String {
     format!(", {milliseconds} ms, {speed}")
 }
 
-/// When a sprint gives its rental back, in words.
+/// When a sprint releases its rental.
 pub fn release(sprint: &SprintSnapshot) -> String {
     match sprint.aim.serves_for() {
         Some(time) => format!("after {} of serving", length(time)),
@@ -104,7 +102,6 @@ pub fn release(sprint: &SprintSnapshot) -> String {
     }
 }
 
-/// Release policy in words.
 pub fn policy(policy: ReleasePolicy) -> String {
     match policy {
         ReleasePolicy::AfterValidation => "after PoC validation".into(),
@@ -116,7 +113,6 @@ pub fn policy(policy: ReleasePolicy) -> String {
     }
 }
 
-/// Outcome in a sentence.
 pub fn outcome(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Confirmed { weight } => format!("CONFIRMED: weight {weight} on the chain"),
@@ -129,8 +125,8 @@ pub fn outcome(outcome: &Outcome) -> String {
     }
 }
 
-/// A text in rows of at most so many columns, broken between words. A word that is too long for a
-/// row is left to be cut: that is an address, and half of one is no use in the next row either.
+/// Breaks a text between words into rows of at most so many columns. A word that is too long stays whole
+/// and is cut on the screen: half an address is no use.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut rows = vec![String::new()];
     for word in text.split_whitespace() {
@@ -147,7 +143,7 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     rows
 }
 
-/// The first rows of a text; an ellipsis tells that there is more.
+/// The first rows of a text, with an ellipsis if there are more.
 pub fn wrap_into(text: &str, columns: usize, most: usize, ellipsis: &str) -> Vec<String> {
     let mut rows = wrap(text, columns);
     if rows.len() <= most {
@@ -166,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_broken_between_words_and_what_is_left_out_is_told() {
+    fn wrap_breaks_words_and_marks_cuts() {
         assert_eq!(wrap("one two  three", 7), ["one two", "three"]);
         assert_eq!(wrap("", 7), [""]);
         assert_eq!(wrap("a-word-too-long b", 7), ["a-word-too-long", "b"]);
@@ -175,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_to_the_minute_has_no_seconds_from_a_minute_on() {
+    fn rough_lengths_drop_seconds() {
         let words = |seconds| roughly(Duration::seconds(seconds));
         assert_eq!(words(59), "59s");
         assert_eq!(words(61), "1m");
@@ -184,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_a_round_trip_and_bytes_in_the_largest_unit_that_fits() {
+    fn rate_uses_largest_fitting_unit() {
         let words = |sent_per_second, received_per_second| {
             rate(TunnelRate {
                 sent_per_second,

@@ -1,4 +1,4 @@
-//! Past sprints: how each ended, what it cost and earned, and where its time went.
+//! Past sprints: outcome, cost, weight, times.
 
 use std::fmt::Write as _;
 
@@ -17,10 +17,9 @@ use crate::tui::theme::Theme;
 use super::format;
 use super::widgets::{pane_frame, put_cut};
 
-/// Rows that tell more of the selected sprint, where there is room for them.
+/// Rows of details of the selected sprint, where there is room.
 const DETAIL: usize = 4;
 
-/// Draws the pane.
 pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, hits: &mut HitAreas, theme: Theme) {
     let history = &model.snapshot.history;
     let confirmed = history.iter().filter(|past| past.report.weight.is_some());
@@ -105,7 +104,7 @@ fn or_none(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-/// The boot that worked, else the last one.
+/// The successful boot, else the last one.
 fn boot(past: &PastSprintRow) -> Option<&BootTimes> {
     let worked = past.boots.iter().find(|boot| boot.total().is_some());
     worked.or(past.boots.last())
@@ -119,7 +118,7 @@ fn outcome_style(past: &PastSprintRow, theme: Theme) -> Style {
     }
 }
 
-/// Why it ended like that, and where the time went: by steps, and of the boot by stages.
+/// Cause, times of steps and of boot stages.
 fn told(past: &PastSprintRow, theme: Theme) -> Vec<Line<'static>> {
     let report = &past.report;
     let cause = report.cause.clone().unwrap_or_else(|| {

@@ -1,4 +1,4 @@
-//! The log as it comes, or where it is held: only the rows that are seen are made.
+//! The log, followed or paused; builds only visible rows.
 
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ use crate::tui::theme::Theme;
 
 use super::widgets::{prompt_line, put_cut};
 
-/// Where the log is, in a few words.
+/// The position in the log, for the title.
 pub fn position(model: &Model) -> String {
     let (view, log) = (&model.log, &model.log.log);
     let Some(anchor) = view.anchor else {
@@ -32,10 +32,10 @@ pub fn position(model: &Model) -> String {
     }
 }
 
-/// Draws the log, below it the prompt or what it is filtered and searched by; the room of both.
+/// Draws the log and below it the prompt, or filter and search. Returns the size of both.
 pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) -> Size {
     let bottom = bottom_line(model, theme);
-    // With a single row, what is being typed matters more than the log.
+    // In a single row, the prompt matters more than the log.
     let bottom_rows = u16::from(bottom.is_some()).min(area.height);
     let lines_area = Rect {
         height: area.height - bottom_rows,
@@ -139,7 +139,7 @@ fn bytes(shown: &VisibleLine, row: usize) -> Range<usize> {
     at(row).unwrap_or(0)..at(row + 1).unwrap_or(usize::MAX)
 }
 
-/// Bytes to be marked, and how.
+/// Byte ranges to highlight.
 struct Highlights {
     ranges: Vec<Range<usize>>,
     style: Style,
@@ -163,7 +163,7 @@ fn highlights(line: &LogLine, number: u64, search: Option<&Search>, theme: Theme
     }
 }
 
-/// These bytes of a line in their styles.
+/// A byte range of a line in its styles.
 fn styled<'a>(line: &'a LogLine, row: Range<usize>, found: &Highlights, theme: Theme) -> Line<'a> {
     let mut spans = Vec::new();
     let mut start = 0;
@@ -191,7 +191,7 @@ fn styled<'a>(line: &'a LogLine, row: Range<usize>, found: &Highlights, theme: T
     Line::from(spans)
 }
 
-/// Where the piece that begins here ends, and whether it is to be marked.
+/// The end of the piece that starts here, and whether it is highlighted.
 fn piece(from: usize, to: usize, ranges: &[Range<usize>]) -> (usize, bool) {
     let next = ranges.partition_point(|place| place.end <= from);
     match ranges.get(next) {

@@ -1,4 +1,4 @@
-//! The Network Node's list, ours marked.
+//! Nodes registered with the Network Node.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -14,7 +14,6 @@ use crate::tui::theme::Theme;
 use super::format;
 use super::widgets::{pane_frame, put_cut};
 
-/// Draws the pane.
 pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, hits: &mut HitAreas, theme: Theme) {
     let nodes = &model.snapshot.nodes;
     let note = format!(
@@ -71,7 +70,6 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, hits: &mut HitAreas, th
     put_cut(buf, inner, lines);
 }
 
-/// How the inference proxy is.
 fn proxy_line(proxy: &ProxySnapshot, now: Time, theme: Theme) -> Line<'static> {
     if let Some(since) = proxy.silent_since {
         let text = format!(
@@ -107,7 +105,7 @@ fn proxy_line(proxy: &ProxySnapshot, now: Time, theme: Theme) -> Line<'static> {
     Line::styled(text, style)
 }
 
-/// Columns that names and addresses have.
+/// Widths of names and addresses.
 #[derive(Debug, Clone, Copy)]
 struct Columns {
     id: usize,
@@ -115,7 +113,7 @@ struct Columns {
 }
 
 impl Columns {
-    /// At 80 columns; wider panes give them what they need.
+    /// At 80 columns; wider panes give them more.
     const LEAST: Columns = Columns {
         id: 14,
         address: 19,
@@ -148,7 +146,7 @@ fn address(row: &NodeRow) -> String {
     )
 }
 
-/// The first row of those that, with what there is to say of each, end with the selected one.
+/// The first row to show, so that the selected one is visible with its extra rows.
 fn first_shown(rows: &[NodeRow], selected: usize, room: usize) -> usize {
     let mut left = room;
     let mut first = selected;
@@ -162,14 +160,13 @@ fn first_shown(rows: &[NodeRow], selected: usize, room: usize) -> usize {
     first
 }
 
-/// What the Network Node still wants of it.
+/// State that the Network Node intends, if it differs.
 fn wants(row: &NodeRow) -> Option<String> {
     let node = &row.node;
     let differs = node.intended != node.current || node.poc_intended != node.poc_current;
     differs.then(|| format!("        wants {} {}", node.intended, node.poc_intended))
 }
 
-/// Why it is as it is.
 fn why(row: &NodeRow) -> Option<String> {
     let reason = &row.node.failure_reason;
     (!reason.is_empty()).then(|| format!("        FAILURE {reason}"))

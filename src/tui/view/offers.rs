@@ -1,4 +1,4 @@
-//! The market: usable offers with their cost, or those that are out with the reason.
+//! Offers: usable ones with their cost, rejected ones with the reason, avoided machines.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -17,10 +17,10 @@ use crate::tui::theme::Theme;
 use super::format;
 use super::widgets::{pane_frame, prompt_line, put_cut};
 
-/// Older rows than this are marked: prices and offers come and go by the minute.
+/// Older rows are marked: prices and offers change every minute.
 const STALE: Duration = Duration::minutes(5);
 
-/// Columns that the location is given at least.
+/// Minimum width of the location.
 const LOCATION: usize = 10;
 
 fn wide(column: Column) -> usize {
@@ -54,7 +54,7 @@ fn text(column: Column, rank: usize, row: &RankedOffer) -> String {
     }
 }
 
-/// The columns that fit, the less important ones left out; what is sorted by is always there.
+/// The most important columns that fit, always with the sorted one.
 fn columns(width_of_pane: u16, sort: Column) -> Vec<Column> {
     let mut room = usize::from(width_of_pane).saturating_sub(wide(sort) + LOCATION + 2);
     let mut fits = |column: &Column| {
@@ -70,7 +70,6 @@ fn columns(width_of_pane: u16, sort: Column) -> Vec<Column> {
     all.filter(|column| fits(column)).collect()
 }
 
-/// Draws the pane.
 pub fn draw(
     buf: &mut Buffer,
     area: Rect,
@@ -148,7 +147,7 @@ pub fn draw(
     put_cut(buf, inner, lines);
 }
 
-/// The rows of what can be rented; it says which offers they are.
+/// Rows of usable offers; returns the visible offers.
 fn usable(
     lines: &mut Vec<Line<'_>>,
     height: usize,
@@ -168,7 +167,7 @@ fn usable(
     let head = columns.iter().map(|&column| heading(column, view, theme));
     lines.push(Line::from(head.collect::<Vec<_>>()));
     let selected = model.offers.selected_row();
-    // The last line says why the selected one ranks there.
+    // The last row explains the rank of the selected offer.
     let visible = height.saturating_sub(2).max(1);
     let first = selected.map_or(0, |at| (at + 1).saturating_sub(visible));
     let shown =
@@ -205,7 +204,7 @@ fn usable(
     placed
 }
 
-/// A column's name, with the way that it is sorted.
+/// Heading of a column, with the sort direction.
 fn heading(column: Column, view: &OffersPane, theme: Theme) -> Span<'static> {
     if column != view.sort {
         return Span::styled(cell(column.name(), wide(column)), theme.dim());
@@ -218,7 +217,7 @@ fn heading(column: Column, view: &OffersPane, theme: Theme) -> Span<'static> {
     Span::styled(cell(&name, wide(column)), theme.accent())
 }
 
-/// Why there is no row. An empty list means something else before the first answer.
+/// Why there is no row. Before the first answer an empty list means nothing.
 fn nothing(offers: &OffersSnapshot) -> &'static str {
     match offers.state {
         SearchState::Idle => "Not searched yet. A sprint searches when it chooses; r looks now.",
@@ -253,7 +252,7 @@ fn rejected(lines: &mut Vec<Line<'_>>, height: usize, model: &Model, keys: &Keym
     }
 }
 
-/// The rows of what is avoided; it says at which places they are.
+/// Rows of avoided machines; returns the visible indices.
 fn avoided(
     lines: &mut Vec<Line<'_>>,
     height: usize,
@@ -294,7 +293,7 @@ fn avoided(
     first..all.len().min(first + visible)
 }
 
-/// Text in exactly this many columns and a space.
+/// A text of exactly this width, and a space.
 fn cell(text: &str, width: usize) -> String {
     let cut: String = text.chars().take(width).collect();
     format!("{cut:<width$} ")

@@ -1,4 +1,4 @@
-//! The sprint: its steps, what it does, the gate that waits, how it ended.
+//! The sprint: steps, activity, gate, outcome.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -21,8 +21,7 @@ const STEPS: usize = 5;
 /// Something to say: its beginning in a style, the rest plain.
 type Said = (Span<'static>, String);
 
-/// Draws the pane. The steps and the release are always seen: what is said above them gives way, and
-/// says so by an ellipsis.
+/// Steps and release are always visible; texts above them are shortened with an ellipsis.
 pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, keys: &Keymap, theme: Theme) {
     let sprint = &model.snapshot.sprint;
     let note = sprint
@@ -83,7 +82,7 @@ fn said(model: &Model, keys: &Keymap, theme: Theme) -> Vec<Said> {
     said
 }
 
-/// Each gets a row, and what is left of the room goes to the first that need more.
+/// One row each; the rest of the room goes to the first that need more.
 fn fit(said: Vec<Said>, columns: usize, room: usize, theme: Theme) -> Vec<Line<'static>> {
     let mut spare = room.saturating_sub(said.len());
     let mut lines = Vec::new();
@@ -123,7 +122,7 @@ fn gate_said(gate: &GateSnapshot, model: &Model, keys: &Keymap, theme: Theme) ->
     (Span::styled(head, theme.warn()), gate.question.clone())
 }
 
-/// What is in the way is an alert with its remedy; here is how many.
+/// Which requirements are unmet; alerts have the remedies.
 fn preflight_said(preflight: &Preflight, theme: Theme) -> Said {
     let obstacles: Vec<String> = preflight
         .obstacles()
@@ -142,7 +141,7 @@ fn is_before_renting(step: Step) -> bool {
     matches!(step, Step::Waiting | Step::Choosing)
 }
 
-/// Two columns: the first five steps beside those that follow.
+/// Two columns of steps.
 fn steps(lines: &mut Vec<Line<'static>>, model: &Model, theme: Theme) {
     let steps = model.snapshot.sprint.aim.steps();
     let (left, right) = steps.split_at(STEPS);
@@ -188,7 +187,7 @@ fn release(model: &Model, width: u16, theme: Theme) -> Line<'static> {
             let plus_minus = theme.glyph("±", "+-");
             let when = format::band(band, model.now(), plus_minus);
             let policy = format::release(sprint);
-            // The clock and the band are the first to go where the line would not fit.
+            // Clock and band are dropped first where the line is too narrow.
             match when.split_once(&format!(" {plus_minus}")) {
                 Some((length, _)) if width < 56 => format!("{length}, {policy}"),
                 _ => format!("{when}, {policy}"),

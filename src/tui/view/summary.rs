@@ -1,5 +1,4 @@
-//! What one look must answer, after whether anything is wrong: is money running, how long to `PoC`,
-//! which step it is, what it wants of the operator.
+//! The summary rows: what is being spent, the time to `PoC`, the step, and what the operator has to do.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -14,10 +13,10 @@ use crate::tui::theme::Theme;
 use super::widgets::put_cut;
 use super::{countdown, format};
 
-/// Something to say, in one piece.
+/// Spans that are drawn together or not at all.
 type Item = Vec<Span<'static>>;
 
-/// Draws both answers, each in half of the rows: money, then the sprint.
+/// Draws money and sprint, each in half of the rows.
 pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, keys: &Keymap, theme: Theme) {
     let rows = usize::from(area.height) / 2;
     let mut lines = pack(money(model, area.width, theme), area.width, rows);
@@ -29,8 +28,8 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, keys: &Keymap, theme: T
     put_cut(buf, area, lines);
 }
 
-/// Rows of items in their order, up to the first that does not fit any more: half a number is worse
-/// than none, and what comes later matters less.
+/// Rows of items, up to the first that does not fit: half a number is worse than none, and later items
+/// matter less.
 fn pack(items: Vec<Item>, width: u16, rows: usize) -> Vec<Line<'static>> {
     let width = usize::from(width);
     let mut lines = vec![Line::default()];
@@ -67,7 +66,7 @@ fn money(model: &Model, width: u16, theme: Theme) -> Vec<Item> {
             Span::raw(until),
         ]);
     }
-    // Where not all caps fit, the tightest is the one that matters, and so it is the first.
+    // The tightest cap first: not all of them may fit.
     let mut caps: Vec<&CapSnapshot> = money.caps.iter().collect();
     caps.sort_by_key(|cap| cap.limit.left_after(cap.used));
     let mut before = Some(Span::styled("  left", theme.dim()));
@@ -89,7 +88,7 @@ fn money(model: &Model, width: u16, theme: Theme) -> Vec<Item> {
     items
 }
 
-/// Whose screen it is, in which world, and who approves.
+/// Role, world and mode.
 fn who(model: &Model, width: u16, theme: Theme) -> Vec<Item> {
     let mut items = Vec::new();
     if width >= 100 {
@@ -126,7 +125,7 @@ fn cap_span(cap: &CapSnapshot, theme: Theme) -> Span<'static> {
     Span::styled(format!(" {} {left}", cap.name), style)
 }
 
-/// When it stops to cost: by plan, and with no plan yet when the lease ends at the latest.
+/// End of the costs: the planned release, at the latest the end of the lease.
 fn paid_until(model: &Model) -> Option<String> {
     let rental = model.snapshot.rental.as_ref()?;
     let planned = model.snapshot.sprint.release_at.map(|band| band.p50);
@@ -152,7 +151,7 @@ fn sprint(model: &Model, keys: &Keymap, width: u16, theme: Theme) -> Vec<Item> {
     items
 }
 
-/// `PoC 2h 16m ±2m`, or what the chain does when that is now or not known.
+/// `PoC 2h 16m ±2m`, or the phase of the chain.
 fn until_poc(model: &Model, width: u16, theme: Theme) -> Item {
     let Some(reading) = &model.snapshot.chain.reading else {
         return vec![Span::styled(" PoC ? chain not read yet", theme.warn())];
@@ -213,7 +212,7 @@ fn by_hand(alerts: &[Alert]) -> Option<&str> {
     })
 }
 
-/// What it wants: the one thing that an operator can be asked for.
+/// What the operator has to do.
 fn wanted(model: &Model, keys: &Keymap, theme: Theme) -> Item {
     let sprint = &model.snapshot.sprint;
     if let Some(command) = by_hand(&model.snapshot.alerts) {
@@ -250,7 +249,7 @@ fn wanted(model: &Model, keys: &Keymap, theme: Theme) -> Item {
     ]
 }
 
-/// The key that passes a gate.
+/// How to pass a gate.
 pub fn how(kind: GateKind, model: &Model, keys: &Keymap) -> String {
     match kind {
         _ if model.role != Role::Driver => "its driver decides".to_owned(),

@@ -14,7 +14,7 @@ fn question(name: &str, answer: &str, echo: Echo) -> SetupQuestion {
 }
 
 #[test]
-fn each_of_its_screens_looks_as_agreed() {
+fn first_start_matches_its_snapshots() {
     let questions = vec![
         question("cockpit.id", "My Home", Echo::Plain),
         question("vast.api_key", "a-secret-key", Echo::Masked),

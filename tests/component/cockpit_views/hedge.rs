@@ -15,7 +15,7 @@ fn raced() -> Snapshot {
 }
 
 #[test]
-fn a_second_rental_is_seen_with_where_it_is_and_what_both_cost() {
+fn hedge_shows_progress_and_total_price() {
     for (width, height) in [(80, 24), (120, 40)] {
         let text = screen(&model(raced()), width, height).backend().to_string();
         for needed in ["BESIDE", "#31415927"] {
@@ -27,7 +27,7 @@ fn a_second_rental_is_seen_with_where_it_is_and_what_both_cost() {
 }
 
 #[test]
-fn a_loser_is_seen_until_it_is_gone() {
+fn losing_rental_is_shown_until_released() {
     let mut snapshot = raced();
     snapshot.beside.as_mut().unwrap().releasing = true;
     let text = screen(&model(snapshot), 120, 40).backend().to_string();
@@ -35,7 +35,7 @@ fn a_loser_is_seen_until_it_is_gone() {
 }
 
 #[test]
-fn a_second_rental_is_agreed_to_like_any_offer() {
+fn hedge_is_confirmed_like_any_rent() {
     let mut snapshot = gated(Step::Warming, GateKind::Hedge, "A second machine?");
     snapshot.rental = rented(Step::Warming).rental;
     snapshot.money.per_hour = UsdPerHour::from_dollars(9.6);

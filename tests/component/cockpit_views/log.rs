@@ -71,7 +71,7 @@ fn typed(m: &mut Model, keys: &str, width: u16, height: u16) -> Vec<Command> {
 }
 
 #[test]
-fn the_log_pane_looks_as_agreed_in_every_state_and_size() {
+fn log_states_match_their_snapshots() {
     let states = [
         ("following", "4"),
         ("zoomed", "4z"),
@@ -95,7 +95,7 @@ fn the_log_pane_looks_as_agreed_in_every_state_and_size() {
 }
 
 #[test]
-fn what_is_found_is_marked_also_without_colour() {
+fn matches_are_marked_without_colour() {
     let mut m = model(talking());
     typed(&mut m, "4z/error worker 295\n", 80, 24);
     let plain = Theme {
@@ -119,7 +119,7 @@ fn what_is_found_is_marked_also_without_colour() {
 }
 
 #[test]
-fn scrolling_wrapped_lines_goes_by_rows_and_back() {
+fn wrapped_lines_scroll_by_rows() {
     let mut m = model(talking());
     typed(&mut m, "4zw", 60, 16);
     let first = drawn(&mut m, 60, 16).backend().to_string();
@@ -135,7 +135,7 @@ fn scrolling_wrapped_lines_goes_by_rows_and_back() {
 }
 
 #[test]
-fn a_time_of_day_is_the_last_one_and_nonsense_is_told() {
+fn go_to_takes_past_time_or_complains() {
     let mut m = model(talking());
     let wanted = at(-12);
     typed(
@@ -161,7 +161,7 @@ fn a_time_of_day_is_the_last_one_and_nonsense_is_told() {
 }
 
 #[test]
-fn stages_are_gone_through_by_key() {
+fn stage_keys_jump_between_stages() {
     let mut m = model(talking());
     let top_time = |m: &Model| {
         let log = &m.snapshot.boot_log;
@@ -178,7 +178,7 @@ fn stages_are_gone_through_by_key() {
 }
 
 #[test]
-fn a_dialogs_key_is_not_typed_and_a_typed_key_is_no_answer() {
+fn dialog_closes_open_prompt() {
     let mut m = viewer(talking());
     typed(&mut m, "4/y", 80, 24);
     assert_eq!(
@@ -192,7 +192,7 @@ fn a_dialogs_key_is_not_typed_and_a_typed_key_is_no_answer() {
 }
 
 #[test]
-fn a_prompt_takes_every_letter_and_ctrl_c_closes_it() {
+fn prompt_accepts_letters_and_ctrl_c_closes() {
     let mut m = model(talking());
     assert_eq!(typed(&mut m, "4/qxs?yé\u{8}m", 80, 24), vec![]);
     assert_eq!(
@@ -207,7 +207,7 @@ fn a_prompt_takes_every_letter_and_ctrl_c_closes_it() {
 }
 
 #[test]
-fn copying_takes_whole_lines_of_the_screen_and_no_more_than_a_terminal_takes() {
+fn copy_takes_whole_lines_within_limit() {
     let mut m = model(talking());
     typed(&mut m, "4z&ERROR\nc", 60, 16);
     let Some(Task::Copy(text)) = m.effects.task.take() else {
@@ -233,7 +233,7 @@ fn copying_takes_whole_lines_of_the_screen_and_no_more_than_a_terminal_takes() {
 }
 
 #[test]
-fn saving_writes_what_the_filter_shows_to_a_file_of_its_own() {
+fn save_writes_filtered_lines_to_new_file() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().join("log");
     let mut m = model(talking());
@@ -266,7 +266,7 @@ fn saving_writes_what_the_filter_shows_to_a_file_of_its_own() {
 }
 
 #[test]
-fn in_a_viewer_the_log_is_looked_at_like_anywhere() {
+fn viewer_can_search_and_save_log() {
     let mut m = viewer(talking());
     assert_eq!(typed(&mut m, "4z&error\n/295\nkS", 80, 24), vec![]);
     assert!(matches!(m.effects.task, Some(Task::Save(_))));
@@ -299,7 +299,7 @@ enum Event {
 
 proptest! {
     #[test]
-    fn no_key_or_line_panics_or_commands_without_its_confirmation(
+    fn any_log_input_is_harmless(
         events in proptest::collection::vec(any_event(), 0..80),
     ) {
         let mut m = model(talking());

@@ -780,7 +780,7 @@ fn states() -> Vec<(&'static str, Model)> {
 }
 
 #[test]
-fn every_state_looks_as_agreed() {
+fn states_match_their_snapshots() {
     for (name, model) in states() {
         for (w, h) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
             insta::assert_snapshot!(format!("{name}_{w}x{h}"), screen(&model, w, h).backend());
@@ -815,7 +815,7 @@ fn no_size_panics() {
 }
 
 #[test]
-fn the_essentials_fit_into_80_by_24() {
+fn essentials_fit_80x24() {
     let text = screen(&model(registering()), 80, 24).backend().to_string();
     for needed in [
         "1391 bl",
@@ -831,7 +831,7 @@ fn the_essentials_fit_into_80_by_24() {
 }
 
 #[test]
-fn what_is_in_the_way_of_a_rental_is_seen_before_it_is_time_to_rent() {
+fn failed_preflight_is_shown_early() {
     let mut snapshot = waiting();
     let obstacle = Verdict::Unmet {
         cause: "governance does not approve the model".into(),
@@ -853,7 +853,7 @@ fn what_is_in_the_way_of_a_rental_is_seen_before_it_is_time_to_rent() {
 }
 
 #[test]
-fn without_colour_no_cell_has_one() {
+fn no_color_leaves_no_coloured_cell() {
     let plain = Theme {
         colors: ColorDepth::None,
         background: BackgroundShade::Dark,
@@ -871,7 +871,7 @@ fn without_colour_no_cell_has_one() {
 }
 
 #[test]
-fn every_binding_has_keys_and_help_and_no_key_means_two_things() {
+fn bindings_are_complete_and_unambiguous() {
     for (i, a) in Keymap::defaults().bindings().enumerate() {
         assert!(!a.keys.is_empty() && !a.help.is_empty(), "{a:?}");
         assert!(markdown_table().contains(a.help));
@@ -888,7 +888,7 @@ fn every_binding_has_keys_and_help_and_no_key_means_two_things() {
 }
 
 #[test]
-fn every_action_has_a_key_and_a_text() {
+fn every_action_has_a_key() {
     // That each has a handler, the compiler sees: `act` has no arm for the rest.
     for action in Action::all() {
         assert!(
@@ -902,7 +902,7 @@ fn every_action_has_a_key_and_a_text() {
 }
 
 #[test]
-fn renting_needs_enter_then_a_drawn_dialog_then_y() {
+fn renting_needs_drawn_dialog_and_y() {
     let mut m = model(choosing());
     assert_eq!(press(&mut m, KeyCode::Enter), vec![]);
     assert_eq!(
@@ -921,7 +921,7 @@ fn renting_needs_enter_then_a_drawn_dialog_then_y() {
 }
 
 #[test]
-fn a_screen_too_small_for_a_question_does_not_ask_it() {
+fn tiny_screen_closes_dialog() {
     let mut m = model(choosing());
     press(&mut m, KeyCode::Enter);
     mark_drawn(&mut m, Breakpoint::Tiny);
@@ -942,7 +942,7 @@ fn enter_cancels_a_dialog() {
 }
 
 #[test]
-fn the_rank_of_an_offer_is_explained_and_y_means_nothing_there() {
+fn rank_explanation_ignores_y() {
     let mut m = model(choosing());
     type_and_draw(&mut m, "jd");
     assert!(
@@ -966,7 +966,7 @@ fn the_rank_of_an_offer_is_explained_and_y_means_nothing_there() {
 }
 
 #[test]
-fn the_question_before_a_rent_shows_every_cap_with_what_is_left_of_it() {
+fn rent_dialog_shows_remaining_caps() {
     let mut m = model(choosing());
     type_and_draw(&mut m, "\n");
     let shown = screen(&m, 120, 40).backend().to_string();
@@ -982,7 +982,7 @@ fn the_question_before_a_rent_shows_every_cap_with_what_is_left_of_it() {
 }
 
 #[test]
-fn a_market_that_is_not_known_does_not_look_like_one_without_offers() {
+fn failed_search_differs_from_empty_market() {
     let offers = |state, read_at| {
         let mut snapshot = choosing();
         snapshot.offers.rows = Arc::default();
@@ -1005,7 +1005,7 @@ fn a_market_that_is_not_known_does_not_look_like_one_without_offers() {
 }
 
 #[test]
-fn an_avoided_machine_is_shown_with_its_evidence_and_taken_off_only_after_a_question() {
+fn avoided_machine_is_allowed_after_dialog() {
     let mut snapshot = choosing();
     snapshot.offers.avoided = vec![AvoidedMachine {
         machine: MachineId(4_711),
@@ -1030,7 +1030,7 @@ fn an_avoided_machine_is_shown_with_its_evidence_and_taken_off_only_after_a_ques
 }
 
 #[test]
-fn a_higher_cost_or_a_gone_offer_closes_the_dialog() {
+fn higher_cost_or_gone_offer_closes_dialog() {
     for change in [
         vec![],
         vec![RankedOffer {
@@ -1049,7 +1049,7 @@ fn a_higher_cost_or_a_gone_offer_closes_the_dialog() {
 }
 
 #[test]
-fn a_cost_that_only_falls_leaves_the_dialog_open_and_what_was_shown_is_the_limit() {
+fn lower_cost_keeps_dialog_and_limit() {
     let mut m = model(choosing());
     type_and_draw(&mut m, "\n");
     let mut next = choosing();
@@ -1069,7 +1069,7 @@ fn a_cost_that_only_falls_leaves_the_dialog_open_and_what_was_shown_is_the_limit
 }
 
 #[test]
-fn the_selection_stays_with_its_offer_across_a_refresh() {
+fn selection_survives_offer_refresh() {
     let mut m = model(choosing());
     type_and_draw(&mut m, "j");
     let mut next = choosing();
@@ -1080,7 +1080,7 @@ fn the_selection_stays_with_its_offer_across_a_refresh() {
 }
 
 #[test]
-fn quitting_with_a_rental_asks_and_does_nothing_by_default() {
+fn quit_with_rental_asks_first() {
     let mut m = model(rented(Step::Booting));
     assert_eq!(type_and_draw(&mut m, "qy"), vec![]);
     assert_eq!(m.exit, None);
@@ -1092,7 +1092,7 @@ fn quitting_with_a_rental_asks_and_does_nothing_by_default() {
 }
 
 #[test]
-fn a_held_log_stays_still_while_lines_come() {
+fn paused_log_ignores_new_lines() {
     let mut m = model(rented(Step::Booting));
     type_and_draw(&mut m, "kk");
     let held = m.log.anchor;
@@ -1104,7 +1104,7 @@ fn a_held_log_stays_still_while_lines_come() {
 }
 
 #[test]
-fn a_paste_does_nothing_but_say_so() {
+fn paste_changes_nothing() {
     let mut m = model(choosing());
     type_and_draw(&mut m, "\n");
     let before = m.dialog.clone();
@@ -1114,7 +1114,7 @@ fn a_paste_does_nothing_but_say_so() {
 }
 
 #[test]
-fn a_viewer_is_named_in_every_size_and_without_colour() {
+fn viewer_is_labelled_at_every_size() {
     let plain = Theme {
         colors: ColorDepth::None,
         background: BackgroundShade::Dark,
@@ -1129,7 +1129,7 @@ fn a_viewer_is_named_in_every_size_and_without_colour() {
 }
 
 #[test]
-fn a_viewer_decides_as_the_driver_does_and_is_told_who_does_it() {
+fn viewer_sends_commands_to_main_cockpit() {
     for (snapshot, keys, command) in [
         (waiting(), "s", Command::Start),
         (choosing(), "r", Command::RefreshOffers),
@@ -1144,7 +1144,7 @@ fn a_viewer_decides_as_the_driver_does_and_is_told_who_does_it() {
 }
 
 #[test]
-fn left_behind_keys_that_would_command_say_that_nobody_would_do_it() {
+fn orphaned_viewer_disables_command_keys() {
     type State = fn() -> Snapshot;
     let cases: [(State, &str); 6] = [
         (waiting, "s"),
@@ -1178,7 +1178,7 @@ fn left_behind_keys_that_would_command_say_that_nobody_would_do_it() {
 }
 
 #[test]
-fn a_viewer_that_hears_nothing_says_that_what_it_shows_is_old() {
+fn silent_viewer_shows_warning() {
     let mut m = viewer(proving());
     update(&mut m, Message::Tick(Duration::seconds(12)));
     let text = screen(&m, 80, 24).backend().to_string();
@@ -1189,14 +1189,14 @@ fn a_viewer_that_hears_nothing_says_that_what_it_shows_is_old() {
 }
 
 #[test]
-fn a_viewer_quits_without_a_question_or_a_command() {
+fn viewer_quits_without_dialog() {
     let mut m = viewer(rented(Step::Booting));
     assert_eq!(type_and_draw(&mut m, "q"), vec![]);
     assert_eq!(m.exit, Some(ExitReason::Quit));
 }
 
 #[test]
-fn a_viewer_that_is_left_behind_stays_until_its_operator_quits() {
+fn orphaned_viewer_stays_until_quit() {
     let mut m = viewer(rented(Step::Booting));
     let mut last = rented(Step::Done);
     last.ended = true;
@@ -1253,7 +1253,7 @@ fn agrees(dialog: &Dialog, command: &Command) -> bool {
 
 proptest! {
     #[test]
-    fn nothing_dangerous_happens_without_consent_on_a_drawn_dialog(
+    fn dangerous_commands_need_drawn_consent(
         messages in proptest::collection::vec(any_message(), 0..60),
         confirm_above in proptest::option::of(0_i64..40),
         start in proptest::sample::select(vec![model as fn(Snapshot) -> Model, viewer]),
@@ -1295,7 +1295,7 @@ proptest! {
 
 proptest! {
     #[test]
-    fn a_viewer_never_ends_its_driver_and_left_behind_never_commands(
+    fn viewer_never_quits_main_cockpit(
         messages in proptest::collection::vec(any_message(), 0..60),
     ) {
         let mut m = viewer(choosing());
@@ -1311,7 +1311,7 @@ proptest! {
 }
 
 #[test]
-fn an_alert_is_told_in_every_size_with_how_many_more_there_are() {
+fn alert_line_fits_every_size() {
     for (width, height) in [(200, 60), (120, 40), (80, 24), (60, 16)] {
         let text = screen(&model(alarmed()), width, height)
             .backend()
@@ -1325,7 +1325,7 @@ fn an_alert_is_told_in_every_size_with_how_many_more_there_are() {
 }
 
 #[test]
-fn the_alerts_are_all_there_with_their_age_and_what_to_do() {
+fn alert_list_shows_age_and_advice() {
     let mut m = model(alarmed());
     assert_eq!(type_and_draw(&mut m, "!"), vec![]);
     let text = screen(&m, 120, 40).backend().to_string();
@@ -1342,7 +1342,7 @@ fn the_alerts_are_all_there_with_their_age_and_what_to_do() {
 }
 
 #[test]
-fn however_much_a_gate_says_the_steps_are_seen() {
+fn long_gate_text_keeps_steps_visible() {
     let text = screen(&model(risky()), 80, 24).backend().to_string();
     for step in ["waiting", "renting", "warming", "proving", "releasing"] {
         assert!(text.contains(step), "{step} is not in\n{text}");
@@ -1356,7 +1356,7 @@ fn however_much_a_gate_says_the_steps_are_seen() {
 }
 
 #[test]
-fn at_60_by_16_everything_that_matters_is_there() {
+fn essentials_fit_60x16() {
     let text = screen(&model(registering()), 60, 16).backend().to_string();
     for needed in [
         "no alerts",
@@ -1375,7 +1375,7 @@ fn at_60_by_16_everything_that_matters_is_there() {
 }
 
 #[test]
-fn the_palette_finds_an_action_and_asks_what_its_key_asks() {
+fn palette_action_opens_its_dialog() {
     let mut m = model(rented(Step::Booting));
     type_and_draw(&mut m, ":abort");
     let text = screen(&m, 80, 24).backend().to_string();
@@ -1386,7 +1386,7 @@ fn the_palette_finds_an_action_and_asks_what_its_key_asks() {
 }
 
 #[test]
-fn the_palette_goes_to_the_pane_of_what_it_does() {
+fn palette_focuses_pane_of_action() {
     let mut m = model(rented(Step::Booting));
     type_and_draw(&mut m, "5:wraplong\n");
     assert_eq!(m.focus, Pane::Boot);
@@ -1394,7 +1394,7 @@ fn the_palette_goes_to_the_pane_of_what_it_does() {
 }
 
 #[test]
-fn what_the_palette_shows_as_blocked_only_says_why() {
+fn disabled_palette_action_shows_reason() {
     let mut m = model(waiting());
     assert_eq!(type_and_draw(&mut m, ":abort\n"), vec![]);
     assert_eq!(m.dialog, None);
@@ -1403,7 +1403,7 @@ fn what_the_palette_shows_as_blocked_only_says_why() {
 }
 
 #[test]
-fn a_large_sum_is_agreed_to_by_typing_it() {
+fn large_sum_must_be_typed() {
     let mut m = model(choosing());
     m.confirm_above = Some(Usd::from_dollars(20.0));
     assert_eq!(type_and_draw(&mut m, "\ny\n"), vec![], "y is no sum");
@@ -1427,7 +1427,7 @@ fn a_large_sum_is_agreed_to_by_typing_it() {
 }
 
 #[test]
-fn offers_are_sorted_by_a_column_narrowed_as_one_types_and_the_selection_stays() {
+fn offers_sort_and_filter_keep_selection() {
     let mut m = model(choosing());
     let shown = |m: &Model| -> Vec<u64> {
         let rows = 0..m.offers.len();
@@ -1456,14 +1456,14 @@ fn offers_are_sorted_by_a_column_narrowed_as_one_types_and_the_selection_stays()
 }
 
 #[test]
-fn what_is_rented_is_what_is_selected_however_offers_are_sorted() {
+fn rent_uses_selection_in_any_order() {
     let mut m = model(choosing());
     type_and_draw(&mut m, ">>ig\n");
     assert!(matches!(&m.dialog, Some(Dialog::Rent(row)) if row.offer.id == OfferId(30_000_001)));
 }
 
 #[test]
-fn two_offers_are_compared_with_what_the_better_one_saves() {
+fn compare_shows_savings() {
     let mut m = model(choosing());
     assert_eq!(type_and_draw(&mut m, "cjc"), vec![]);
     let text = screen(&m, 80, 24).backend().to_string();
@@ -1480,7 +1480,7 @@ fn two_offers_are_compared_with_what_the_better_one_saves() {
 }
 
 #[test]
-fn a_machine_is_avoided_after_a_question() {
+fn machine_is_avoided_after_dialog() {
     let mut m = model(choosing());
     assert_eq!(type_and_draw(&mut m, "A"), vec![]);
     assert_eq!(
@@ -1490,7 +1490,7 @@ fn a_machine_is_avoided_after_a_question() {
 }
 
 #[test]
-fn our_node_is_changed_by_y_and_somebody_elses_only_by_its_name() {
+fn foreign_node_needs_typed_name() {
     let mut snapshot = proving();
     snapshot.nodes.rows.push(node("big-iron", NodeOwner::Other));
     let mut m = model(snapshot);
@@ -1511,7 +1511,7 @@ fn our_node_is_changed_by_y_and_somebody_elses_only_by_its_name() {
 }
 
 #[test]
-fn a_past_sprint_is_shown_with_where_its_time_went_and_its_log_is_opened() {
+fn history_shows_details_and_opens_log() {
     let mut m = model(with_past());
     type_and_draw(&mut m, "7jj");
     let text = screen(&m, 120, 40).backend().to_string();
@@ -1544,7 +1544,7 @@ fn a_past_sprint_is_shown_with_where_its_time_went_and_its_log_is_opened() {
 }
 
 #[test]
-fn the_charts_have_every_gpu_each_stage_of_the_boot_and_past_epochs() {
+fn charts_show_gpus_stages_and_epochs() {
     let mut m = model(with_past());
     type_and_draw(&mut m, "8z");
     for (width, height) in [(80, 24), (200, 60)] {
@@ -1563,7 +1563,7 @@ fn the_charts_have_every_gpu_each_stage_of_the_boot_and_past_epochs() {
 }
 
 #[test]
-fn a_new_alert_and_a_gate_that_begins_to_wait_ring_once() {
+fn new_alert_and_gate_ring_once() {
     let mut m = model(proving());
     let mut rings = |snapshot: Snapshot| {
         update(&mut m, Message::Snapshot(Arc::new(snapshot)));
@@ -1581,7 +1581,7 @@ fn a_new_alert_and_a_gate_that_begins_to_wait_ring_once() {
 }
 
 #[test]
-fn the_windows_title_tells_the_step_the_gate_the_price_and_the_time() {
+fn window_title_shows_step_and_price() {
     assert_eq!(
         model(registering()).title(),
         "pocpit: REGISTERING GATE register $9.60/h, PoC in 2h 16m"
@@ -1614,7 +1614,7 @@ fn styles(model: &Model, theme: Theme) -> String {
 }
 
 #[test]
-fn styles_are_as_agreed_in_colour_and_without() {
+fn styles_match_their_snapshots() {
     let themes = [
         ("256_dark", ColorDepth::Indexed, BackgroundShade::Dark),
         ("true_light", ColorDepth::True, BackgroundShade::Light),
@@ -1634,7 +1634,7 @@ fn styles_are_as_agreed_in_colour_and_without() {
 }
 
 #[test]
-fn behind_the_help_nothing_is_started() {
+fn help_blocks_command_keys() {
     let mut m = model(waiting());
     assert_eq!(type_and_draw(&mut m, "?smra"), vec![]);
     assert!(m.overlay.is_some() && m.dialog.is_none());

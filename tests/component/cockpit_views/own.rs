@@ -75,7 +75,7 @@ fn overridden_key_is_named_everywhere() {
 }
 
 #[test]
-fn an_own_colour_is_what_is_drawn() {
+fn overridden_colour_is_drawn() {
     let theme = Theme {
         colors: ColorDepth::True,
         overrides: ColorOverrides::parse(&own(&[("accent", "#ff00ff")])).unwrap(),

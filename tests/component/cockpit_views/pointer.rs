@@ -31,7 +31,7 @@ fn click(m: &mut Model, text: &str) -> Vec<Command> {
 }
 
 #[test]
-fn a_click_on_an_offer_selects_it_and_gives_its_pane_the_keys() {
+fn click_selects_offer_and_focuses_pane() {
     let mut m = model(choosing());
     update(
         &mut m,
@@ -45,7 +45,7 @@ fn a_click_on_an_offer_selects_it_and_gives_its_pane_the_keys() {
 }
 
 #[test]
-fn the_wheel_scrolls_what_is_under_it_and_leaves_the_keys_where_they_are() {
+fn wheel_scrolls_without_moving_focus() {
     // Given the keys in another pane than the offers,
     let mut m = model(choosing());
     press(&mut m, KeyCode::Char('1'));
@@ -63,7 +63,7 @@ fn the_wheel_scrolls_what_is_under_it_and_leaves_the_keys_where_they_are() {
 }
 
 #[test]
-fn a_question_is_answered_by_a_click_on_its_answer_once_it_was_seen() {
+fn click_answers_only_drawn_dialog() {
     // Given a question that is on the screen,
     let mut m = model(choosing());
     type_and_draw(&mut m, "\n");
@@ -89,7 +89,7 @@ fn a_question_is_answered_by_a_click_on_its_answer_once_it_was_seen() {
 }
 
 #[test]
-fn what_is_agreed_to_by_a_word_is_not_agreed_to_by_a_click() {
+fn typed_confirmation_ignores_clicks() {
     let mut m = model(choosing());
     m.confirm_above = Some(Usd::from_dollars(20.0));
     type_and_draw(&mut m, "\n");
@@ -105,7 +105,7 @@ fn what_is_agreed_to_by_a_word_is_not_agreed_to_by_a_click() {
 }
 
 #[test]
-fn a_second_click_on_the_same_place_never_agrees_to_what_the_first_one_asked() {
+fn double_click_never_confirms() {
     // A double click on any hint of the footer opens a question at most.
     for snapshot in [choosing(), registering(), with_past()] {
         for column in 0..SIZE.0 {
@@ -124,7 +124,7 @@ fn a_second_click_on_the_same_place_never_agrees_to_what_the_first_one_asked() {
 }
 
 #[test]
-fn a_click_on_the_line_of_alerts_shows_them_all() {
+fn click_on_alert_line_opens_list() {
     let mut m = model(alarmed());
     click(&mut m, "CRITICAL");
     assert!(drawn(&mut m, SIZE).contains("3 alerts, 1 CRITICAL"));

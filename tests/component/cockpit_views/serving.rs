@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn its_own_steps_are_seen_and_where_and_how_long_it_serves() {
+fn serving_shows_steps_and_address() {
     let mut snapshot = rented(Step::Serving);
     snapshot.sprint.aim = Aim::Serving { minutes: 240 };
     snapshot.sprint.doing = "serves org/model until 18:20 UTC: http://127.0.0.1:8000/v1".into();
