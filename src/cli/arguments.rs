@@ -104,7 +104,7 @@ impl Common {
         Ok(TuiOptions {
             keymap,
             color_overrides,
-            confirm_above: Some(config.budget.typed_above),
+            confirm_above: Some(config.budget.confirm_above),
             timings: if self.timings {
                 TimingsChoice::Print
             } else {

@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 
 use super::arguments::{Common, ConfigCommand};
 use super::{Exit, print, print_json, runtime, status_line};
-use crate::config::{self, Fate, Imported, KeyOf};
+use crate::config::{self, Credential, Fate, Imported};
 
 pub(crate) fn run(command: &ConfigCommand, common: &Common) -> Result<Exit, Report> {
     match command {
@@ -43,44 +43,46 @@ fn init(path: &Path) -> Result<Exit, Report> {
     }
     print(&path.display().to_string())?;
     status_line(format_args!(
-        "fill in what is marked REQUIRED; `pocpit config check` lists what is missing"
+        "fill in the settings marked REQUIRED; `pocpit config check` lists what is missing"
     ));
     Ok(Exit::Done)
 }
 
 fn check(common: &Common) -> Result<Exit, Report> {
-    let loaded = runtime::load_for(common, KeyOf::ALL)?;
+    let loaded = runtime::load_for(common, Credential::ALL)?;
     common.tui(&loaded.config)?;
     let origin = loaded.file.as_ref().map_or_else(
         || "the environment".to_owned(),
         |file| file.display().to_string(),
     );
-    print(&format!("{origin}: good"))?;
+    print(&format!("{origin}: valid"))?;
     Ok(Exit::Done)
 }
 
 fn import(env: &Path, path: &Path) -> Result<Exit, Report> {
-    let text = std::fs::read_to_string(env)
-        .wrap_err_with(|| format!("{} cannot be read", env.display()))?;
+    let text =
+        std::fs::read_to_string(env).wrap_err_with(|| format!("cannot read {}", env.display()))?;
     let imported = config::import(&text);
     if path.exists() {
         return Ok(refuse(path));
     }
     let mut values = imported.values.clone();
     for (setting, secret) in &imported.secrets {
-        if let Some(taken) = keep_aside(path, setting, secret.expose_secret(), &mut values)? {
-            return Ok(refuse(&taken));
+        if let Some(existing) =
+            write_secret_file(path, setting, secret.expose_secret(), &mut values)?
+        {
+            return Ok(refuse(&existing));
         }
     }
     write_new(path, &config::filled(&values))?;
-    tell(&imported);
+    print_notes(&imported);
     print(&path.display().to_string())?;
     Ok(Exit::Done)
 }
 
-/// Writes a secret into a file of its own beside the configuration, and has the configuration say so.
-/// Says which file is in the way, if one is: it is left as it is.
-pub(super) fn keep_aside(
+/// Writes a secret into a file of its own beside the configuration, and sets the setting that names
+/// it. Returns the file if it already exists; it is never overwritten.
+pub(super) fn write_secret_file(
     path: &Path,
     setting: &str,
     secret: &str,
@@ -91,59 +93,56 @@ pub(super) fn keep_aside(
     if !write_new(&file, secret)? {
         return Ok(Some(file));
     }
-    values.insert(file_setting, toml_edit::Value::from(name).to_string());
+    values.insert(file_setting, toml::Value::from(name).to_string());
     Ok(None)
 }
 
-/// The setting and name of the file that keeps a secret.
+/// The setting for the file of a secret, and the name of that file.
 fn secret_file(setting: &str) -> Result<(&'static str, &'static str), Report> {
     match setting {
         "vast.api_key" => Ok(("vast.api_key_file", "vast.key")),
         "inference_proxy.upstream_key" => Ok(("inference_proxy.upstream_key_file", "upstream.key")),
-        other => Err(eyre!("{other} has no file of its own")),
+        other => Err(eyre!("no setting for a file of {other}")),
     }
 }
 
-fn tell(imported: &Imported) {
+fn print_notes(imported: &Imported) {
     for note in &imported.notes {
         match &note.fate {
             Fate::Mapped(settings) => {
                 status_line(format_args!("{} → {}", note.variable, settings.join(", ")));
             }
             Fate::NotMapped => status_line(format_args!(
-                "{} is not mapped: {}",
+                "{} not mapped: {}",
                 note.variable, note.remark
             )),
         }
     }
     let missing = imported.missing();
     if !missing.is_empty() {
-        status_line(format_args!(
-            "to be filled in by hand: {}",
-            missing.join(", ")
-        ));
+        status_line(format_args!("still missing: {}", missing.join(", ")));
     }
     status_line(format_args!(
-        "`pocpit config check` tells whether it is complete"
+        "`pocpit config check` lists what is missing or wrong"
     ));
 }
 
 pub(super) fn refuse(path: &Path) -> Exit {
     status_line(format_args!(
-        "pocpit: {} is there already and is left as it is: move it away first, or name another file with --config",
+        "pocpit: {} already exists and was not changed: move it away first, or name another file with --config",
         path.display()
     ));
     Exit::Usage
 }
 
-/// Writes a private file that must not exist yet; false when it does.
+/// Creates a private file; false when it already exists.
 pub(super) fn write_new(path: &Path, text: &str) -> Result<bool, Report> {
     if let Some(directory) = path
         .parent()
         .filter(|directory| !directory.as_os_str().is_empty())
     {
         std::fs::create_dir_all(directory)
-            .wrap_err_with(|| format!("{} cannot be made", directory.display()))?;
+            .wrap_err_with(|| format!("cannot create {}", directory.display()))?;
     }
     let file = OpenOptions::new()
         .write(true)
@@ -152,11 +151,11 @@ pub(super) fn write_new(path: &Path, text: &str) -> Result<bool, Report> {
         .open(path);
     match file {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(error).wrap_err_with(|| format!("{} cannot be written", path.display())),
+        Err(error) => Err(error).wrap_err_with(|| format!("cannot write {}", path.display())),
         Ok(mut file) => {
             file.write_all(text.as_bytes())
                 .and_then(|()| file.sync_all())
-                .wrap_err_with(|| format!("{} cannot be written", path.display()))?;
+                .wrap_err_with(|| format!("cannot write {}", path.display()))?;
             Ok(true)
         }
     }

@@ -79,9 +79,9 @@ pub(crate) async fn run(command: NotifyCommand, common: &Common) -> Result<Exit,
             minutes,
             output,
         } => {
-            let whom = runtime::addressees(common)?;
+            let whom = runtime::load_for_notice(common)?;
             let body = body.unwrap_or_default();
-            let body = match whom.trouble {
+            let body = match whom.error {
                 None => body,
                 Some(trouble) if Channel::configured(&whom.notify).is_empty() => {
                     return Err(trouble.into());

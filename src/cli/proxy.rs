@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::arguments::Common;
 use super::logging::{self, Audience};
 use super::{Exit, runtime, shutdown_signal, status_line};
-use crate::config::{Config, KeyOf};
+use crate::config::{Config, Credential};
 use crate::domain::{CallError, NodeConfig};
 use crate::http::HttpClient;
 use crate::network_node::{NetworkNodeClient, RegistrationState, registration_state};
@@ -21,7 +21,7 @@ use crate::proxy::STATE_FILE;
 const POLL_INTERVAL: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
-    let config = runtime::load_for(common, &[KeyOf::Upstreams])?.config;
+    let config = runtime::load_for(common, &[Credential::Upstreams])?.config;
     let Some(proxy) = &config.inference_proxy else {
         status_line(format_args!(
             "pocpit: no [inference_proxy] section in the configuration: `pocpit config init` writes an example"

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::arguments::{Common, Release};
 use super::teardown::{confirm, destroy_all, is_interactive, prompt};
 use super::{Exit, logging, print, print_json, runtime, status_line};
-use crate::config::{NetworkNodeConfig, NetworkNodeReach, Salvaged, VastConfig};
+use crate::config::{NetworkNodeConfig, NetworkNodeReach, ReleaseConfig, VastConfig};
 use crate::domain::{CockpitId, Instance, InstanceId, NodeId, RegisteredNode};
 use crate::http::HttpClient;
 use crate::journal::{self, Ledger};
@@ -21,7 +21,7 @@ const NO_KEY: &str = "no Vast API key: nothing can be destroyed without it: set 
 
 pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Report> {
     logging::start_quiet();
-    let known = runtime::salvage(common);
+    let known = runtime::load_for_release(common);
     let Some(vast) = &known.vast else {
         status_line(format_args!("pocpit: {NO_KEY}"));
         return Ok(Exit::Usage);
@@ -99,7 +99,7 @@ pub(super) struct ReleaseReport {
     unregistered: Vec<NodeId>,
 }
 
-fn market(known: &Salvaged, vast: &VastConfig) -> impl Market + use<> {
+fn market(known: &ReleaseConfig, vast: &VastConfig) -> impl Market + use<> {
     runtime::market(&HttpClient::new(), vast, known.simulation)
 }
 
@@ -124,7 +124,7 @@ enum Targets {
 /// From the arguments, else the configuration; else the operator picks among the account's labels.
 fn targets(
     arguments: &Release,
-    known: &Salvaged,
+    known: &ReleaseConfig,
     instances: &[Instance],
 ) -> std::io::Result<Targets> {
     if !arguments.cockpit.is_empty() {
@@ -184,7 +184,7 @@ enum Registrations {
 
 impl Registrations {
     /// Without the Network Node the rentals are destroyed all the same: they cost money.
-    async fn read(known: &Salvaged, cockpits: &[CockpitId], rentals: &[Instance]) -> Registrations {
+    async fn read(known: &ReleaseConfig, cockpits: &[CockpitId], rentals: &[Instance]) -> Registrations {
         let config = match &known.network_node {
             NetworkNodeReach::At(config) => config,
             NetworkNodeReach::NotGiven => {

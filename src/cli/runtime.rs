@@ -9,7 +9,7 @@ use rand::RngExt;
 use super::arguments::Common;
 use crate::chain::client::ChainClient;
 use crate::config::{
-    self, Addressees, Config, KeyOf, LoadError, Loaded, NotifyConfig, Paths, Salvaged,
+    self, Config, Credential, LoadError, Loaded, NoticeConfig, NotifyConfig, Paths, ReleaseConfig,
     SimulationConfig, VastConfig,
 };
 use crate::domain::{Aim, Instance, Mode};
@@ -27,34 +27,34 @@ use crate::proxy::ProxyClient;
 use crate::ssh::OpenSshRemote;
 use crate::vast::{RateLimit, VastClient};
 
-/// Reads the configuration and tells its warnings. The inference proxy is another process, often
-/// another service with its own credentials: nobody else needs its keys.
+/// Reads the configuration and prints its warnings. The upstreams' keys are not needed: the inference
+/// proxy is another process, often another service with its own credentials.
 pub(crate) fn load(common: &Common) -> Result<Loaded, LoadError> {
-    load_for(common, &[KeyOf::Market])
+    load_for(common, &[Credential::Market])
 }
 
-/// The same for who needs these keys.
-pub(crate) fn load_for(common: &Common, needed: &[KeyOf]) -> Result<Loaded, LoadError> {
+/// The same for a command that needs these credentials.
+pub(crate) fn load_for(common: &Common, needed: &[Credential]) -> Result<Loaded, LoadError> {
     let loaded = config::load_for(common.config.as_deref(), &environment(), needed)?;
     warn_of(&loaded.warnings);
     Ok(loaded)
 }
 
-/// Reads what there is of a configuration and tells what is wrong with it.
-pub(crate) fn salvage(common: &Common) -> Salvaged {
-    let salvaged = config::salvage(common.config.as_deref(), &environment());
-    warn_of(&salvaged.warnings);
-    salvaged
+/// Reads what releasing rentals needs, whatever else is wrong with the configuration.
+pub(crate) fn load_for_release(common: &Common) -> ReleaseConfig {
+    let config = config::load_for_release(common.config.as_deref(), &environment());
+    warn_of(&config.warnings);
+    config
 }
 
-/// Reads whom to tell, whatever else is wrong with the configuration.
-pub(crate) fn addressees(common: &Common) -> Result<Addressees, LoadError> {
-    let found = config::addressees(common.config.as_deref(), &environment())?;
-    warn_of(&found.warnings);
-    if let Some(trouble) = &found.trouble {
-        super::status_line(format_args!("warning: only [notify] is read: {trouble}"));
+/// Reads what sending a notice needs, whatever else is wrong with the configuration.
+pub(crate) fn load_for_notice(common: &Common) -> Result<NoticeConfig, LoadError> {
+    let config = config::load_for_notice(common.config.as_deref(), &environment())?;
+    warn_of(&config.warnings);
+    if let Some(error) = &config.error {
+        super::status_line(format_args!("warning: using only [notify]: {error}"));
     }
-    Ok(found)
+    Ok(config)
 }
 
 fn environment() -> Vec<(String, String)> {
@@ -91,7 +91,7 @@ pub(crate) fn world_kind(config: &Config) -> WorldKind {
 
 /// What to do about another cockpit on the account.
 pub(crate) const TWO_COCKPITS: &str =
-    "Stop one of the two, or name it in cockpit.neighbours if both are meant";
+    "Stop one of the two, or name it in cockpit.peers if both are meant";
 
 /// Who else works on the account: two cockpits spend twice what each was told.
 pub(crate) fn another_cockpit(instances: &[Instance], config: &Config) -> Option<String> {

@@ -1,4 +1,4 @@
-//! The first start: there is no configuration, so it is asked for, written and checked.
+//! The first start without a configuration: asks for one, writes and checks it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,34 +6,34 @@ use std::path::{Path, PathBuf};
 use color_eyre::eyre::Report;
 
 use super::arguments::{Common, Output};
-use super::config::{keep_aside, refuse, write_new};
+use super::config::{refuse, write_new, write_secret_file};
 use super::{Exit, check, print, status_line};
 use crate::config::{self, Question};
 use crate::tui::setup::{self, Echo, SetupQuestion};
 
-/// The one answer that is secret: hidden on the screen and kept in a file of its own.
+/// The only secret answer: hidden on the screen and written to a file of its own.
 const KEY: &str = "vast.api_key";
 
-/// Asks, writes the file and checks all that it names.
+/// Asks, writes the file and checks everything that it names.
 pub(crate) async fn run(common: &Common, file: &Path) -> Result<Exit, Report> {
     let questions = config::questions();
-    let places = config::places_of(file);
+    let dirs = config::base_dirs_for(file);
     let asked = questions.iter().map(|question| SetupQuestion {
-        name: question.key.path.to_owned(),
-        text: question.key.text.to_owned(),
-        example: question.key.example.replace('"', ""),
-        answer: question.usual.to_owned(),
-        echo: match question.key.path {
+        name: question.setting.path.to_owned(),
+        text: question.setting.doc.to_owned(),
+        example: question.setting.example.replace('"', ""),
+        answer: question.suggestion.to_owned(),
+        echo: match question.setting.path {
             KEY => Echo::Masked,
             _ => Echo::Plain,
         },
     });
-    let judge = |at: usize, all: &[SetupQuestion]| {
+    let validate = |at: usize, all: &[SetupQuestion]| {
         let values = values(&questions, &all[..=at]);
-        config::problem_with(questions[at].key, &values, &places)
+        config::problem_with(questions[at].setting, &values, &dirs)
     };
     let name = file.display().to_string();
-    let answers = setup::run(asked.collect(), &name, common.theme(), &judge).await?;
+    let answers = setup::run(asked.collect(), &name, common.theme(), &validate).await?;
     let Some(answers) = answers else {
         status_line(format_args!(
             "pocpit: nothing was written; `pocpit demo` needs no configuration"
@@ -42,16 +42,14 @@ pub(crate) async fn run(common: &Common, file: &Path) -> Result<Exit, Report> {
     };
     let key = answers.iter().find(|answer| answer.name == KEY);
     let key = key.map_or("", |answer| answer.answer.trim());
-    if let Some(taken) = write(file, key, values(&questions, &answers))? {
-        return Ok(refuse(&taken));
+    if let Some(existing) = write(file, key, values(&questions, &answers))? {
+        return Ok(refuse(&existing));
     }
-    print(&format!(
-        "{name} is written; what it says is checked now:\n"
-    ))?;
+    print(&format!("{name} written. Checking it:\n"))?;
     let exit = check::run(common, Output { json: false }).await?;
     let then = match exit {
-        Exit::Done => "all is well; `pocpit` opens the cockpit",
-        _ => "mend what is missing, then `pocpit check` looks again",
+        Exit::Done => "ready; `pocpit` opens the cockpit",
+        _ => "fix the problems above, then run `pocpit check` again",
     };
     status_line(format_args!("pocpit: {then}"));
     Ok(exit)
@@ -60,21 +58,21 @@ pub(crate) async fn run(common: &Common, file: &Path) -> Result<Exit, Report> {
 fn values(questions: &[Question], answers: &[SetupQuestion]) -> BTreeMap<&'static str, String> {
     let both = questions.iter().zip(answers);
     both.map(|(question, answer)| {
-        let value = config::value_of(question.key, &answer.answer);
-        (question.key.path, value)
+        let value = config::value_of(question.setting, &answer.answer);
+        (question.setting.path, value)
     })
     .collect()
 }
 
-/// Writes the key's file and the configuration; says which file is in the way, if one is.
+/// Writes the key's file and the configuration. Returns a file that already exists, if one does.
 fn write(
     file: &Path,
     key: &str,
     mut values: BTreeMap<&'static str, String>,
 ) -> Result<Option<PathBuf>, Report> {
     values.remove(KEY);
-    if let Some(taken) = keep_aside(file, KEY, key, &mut values)? {
-        return Ok(Some(taken));
+    if let Some(existing) = write_secret_file(file, KEY, key, &mut values)? {
+        return Ok(Some(existing));
     }
     let written = write_new(file, &config::filled(&values))?;
     Ok((!written).then(|| file.to_owned()))

@@ -9,7 +9,7 @@ use color_eyre::eyre::{Report, WrapErr, eyre};
 use rand::RngExt;
 
 use super::arguments::World;
-use crate::config::{self, Config, Places};
+use crate::config::{self, BaseDirs, Config};
 use crate::ssh::generate_key;
 use crate::world::{Scenario, ServedWorld, WorldOptions, serve};
 
@@ -31,7 +31,7 @@ pub(crate) async fn start(world: &World) -> Result<ServedWorld, Report> {
 pub async fn configuration(world: &ServedWorld, directory: &Path) -> Result<String, Report> {
     let key = directory.join("id_ed25519");
     generate_key(&key).await?;
-    let text = |value: &str| toml_edit::Value::from(value).to_string();
+    let text = |value: &str| toml::Value::from(value).to_string();
     let path = |path: &Path| text(&path.display().to_string());
     let urls = |url: url::Url| format!("[{}]", text(url.as_str()));
     let [api, inference, proxy, proxy_poc, vllm] = free_ports()?;
@@ -91,7 +91,7 @@ pub fn parse_configuration(text: &str) -> Result<Config, Report> {
         text,
         &[],
         "the simulated world's configuration",
-        &Places::default(),
+        &BaseDirs::default(),
     )?;
     Ok(loaded.config)
 }

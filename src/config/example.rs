@@ -3,24 +3,25 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::keys::{KEYS, Key, Need, OPTIONAL_SECTIONS, SECTIONS};
+use super::schema::{Need, Setting};
+use super::table::{OPTIONAL_SECTIONS, SECTIONS, SETTINGS};
 
 const HEADER: &str = "\
 # pocpit's configuration.
 #
-# Every setting is here, with its default or, where there is none, an example. Take the `#` before
-# a setting away to set it. Those marked REQUIRED have no default: `pocpit config check` lists what
-# is missing or wrong, `pocpit config show` prints what is in force and where it comes from.
+# Every setting is listed with its default or, if it has none, an example. Uncomment a line to set
+# it. Settings marked REQUIRED have no default. `pocpit config check` lists what is missing or wrong;
+# `pocpit config show` prints the values in use and where they come from.
 #
-# Each setting can also be given by the environment variable POCPIT_<SECTION>_<NAME>, for example
-# POCPIT_VAST_API_KEY; it wins over this file. Lists are then separated by commas. Paths may begin
-# with ~/; relative ones start at this file's directory.
+# Environment variables POCPIT_<SECTION>_<NAME>, such as POCPIT_VAST_API_KEY, override this file;
+# lists are separated by commas. Paths may begin with ~/; relative paths start at the directory of
+# this file.
 ";
 
-/// Columns of a comment.
+/// Columns of a comment, without its mark.
 const WIDTH: usize = 98;
 
-/// `config.example.toml`: every setting with its meaning.
+/// `config.example.toml`: every setting with its documentation.
 pub fn example() -> String {
     filled(&BTreeMap::new())
 }
@@ -38,8 +39,12 @@ pub fn filled(values: &BTreeMap<&str, String>) -> String {
             "\n# {meaning}\n{}[{section}]\n",
             if off { "# " } else { "" }
         );
-        for key in KEYS.iter().filter(|key| key.section() == *section) {
-            setting(&mut text, key, values.get(key.path).map(String::as_str));
+        for setting in SETTINGS
+            .iter()
+            .filter(|setting| setting.section() == *section)
+        {
+            let given = values.get(setting.path).map(String::as_str);
+            write_setting(&mut text, setting, given);
         }
     }
     text
@@ -49,11 +54,12 @@ pub fn filled(values: &BTreeMap<&str, String>) -> String {
 pub fn only(values: &BTreeMap<&str, String>) -> String {
     let mut text = String::new();
     for (section, _) in SECTIONS {
-        let keys: Vec<&Key> = KEYS
+        let given: Vec<&Setting> = SETTINGS
             .iter()
-            .filter(|key| key.section() == *section && values.contains_key(key.path))
+            .filter(|setting| setting.section() == *section)
+            .filter(|setting| values.contains_key(setting.path))
             .collect();
-        if keys.is_empty() {
+        if given.is_empty() {
             continue;
         }
         let _ = writeln!(
@@ -61,26 +67,26 @@ pub fn only(values: &BTreeMap<&str, String>) -> String {
             "{}[{section}]",
             if text.is_empty() { "" } else { "\n" }
         );
-        for key in keys {
-            let _ = writeln!(text, "{} = {}", key.name(), values[key.path]);
+        for setting in given {
+            let _ = writeln!(text, "{} = {}", setting.name(), values[setting.path]);
         }
     }
     text
 }
 
-fn setting(text: &mut String, key: &Key, given: Option<&str>) {
-    let mark = match key.need {
+fn write_setting(text: &mut String, setting: &Setting, given: Option<&str>) {
+    let mark = match setting.need {
         Need::Required | Need::Suggested => "REQUIRED. ",
         Need::Optional | Need::Default(_) => "",
     };
     text.push('\n');
-    for line in wrap(&format!("{mark}{}", key.text), WIDTH) {
+    for line in wrap(&format!("{mark}{}", setting.doc), WIDTH) {
         let _ = writeln!(text, "# {line}");
     }
-    // An example is never in force by itself: nobody rents by somebody else's addresses.
+    // An example is never active: nobody should rent with somebody else's addresses.
     let _ = match given {
-        Some(value) => writeln!(text, "{} = {value}", key.name()),
-        None => writeln!(text, "# {} = {}", key.name(), key.example),
+        Some(value) => writeln!(text, "{} = {value}", setting.name()),
+        None => writeln!(text, "# {} = {}", setting.name(), setting.example),
     };
 }
 

@@ -1,49 +1,46 @@
-//! Turns the predecessor's `.env` into this program's settings.
+//! Converts the `.env` of the Python scripts, pocpit's predecessor, into settings.
 
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 use serde::Serialize;
 
-use super::keys::{KEYS, Key, Need};
+use super::schema::{Need, Setting};
+use super::table::{OPTIONAL_SECTIONS, SETTINGS};
 use crate::domain::nearest;
 
-/// What came of a `.env`.
+/// The outcome of an import.
 #[derive(Debug, Default)]
 pub struct Imported {
     /// TOML values by setting.
     pub values: BTreeMap<&'static str, String>,
-    /// Secrets by setting; they go to files of their own, next to the configuration.
+    /// Secrets by setting; each goes to a file of its own beside the configuration.
     pub secrets: BTreeMap<&'static str, SecretString>,
-    /// What became of each line, in order.
+    /// One note per variable, in order.
     pub notes: Vec<ImportNote>,
 }
 
-/// What became of one variable.
+/// What happened to one variable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ImportNote {
-    /// The predecessor's name.
     pub variable: String,
-    /// What became of it.
     pub fate: Fate,
-    /// Why, or what to look at.
+    /// Why it was not mapped; empty when it was.
     pub remark: String,
 }
 
-/// What became of a variable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fate {
-    /// These settings have its value.
+    /// To these settings.
     Mapped(Vec<&'static str>),
-    /// No setting has its value.
     NotMapped,
 }
 
-/// Settings with their TOML values, or why there are none.
+/// Settings with their TOML values, or why the variable is not mapped.
 type Converted = Result<Vec<(&'static str, String)>, String>;
 
-/// How a variable is turned into a setting.
+/// How a variable is mapped.
 enum Rule {
     Text(&'static str),
     Number(&'static str),
@@ -52,9 +49,8 @@ enum Rule {
     Secret(&'static str),
     /// An argument of vLLM.
     Argument(&'static str),
-    /// Anything else.
     With(fn(&str) -> Converted),
-    /// There is nothing to map it to, and this is why.
+    /// Not mapped, for this reason.
     Dropped(&'static str),
 }
 
@@ -66,7 +62,7 @@ const RULES: &[(&str, Rule)] = &[
     ("HYPERBOLIC_PROXY_PORT", Rule::With(proxy_port)),
     ("MLNODE_POC_MODEL", Rule::Text("mlnode.model")),
     ("MLNODE_INFERENCE_MODEL", Rule::Text("inference_proxy.model")),
-    ("MLNODE_MODEL", Rule::Dropped("it only repeats MLNODE_POC_MODEL")),
+    ("MLNODE_MODEL", Rule::Dropped("repeats MLNODE_POC_MODEL")),
     ("VASTAI_API_KEY", Rule::Secret("vast.api_key")),
     ("VASTAI_SSH_KEY_PATH", Rule::Text("ssh.key_file")),
     ("VASTAI_GPU_TYPE", Rule::With(gpu_names)),
@@ -74,8 +70,8 @@ const RULES: &[(&str, Rule)] = &[
     ("VASTAI_MAX_PRICE", Rule::Number("vast.max_price")),
     ("VASTAI_MIN_VRAM", Rule::Gigabytes("vast.min_gpu_memory")),
     ("VASTAI_DISK_SIZE", Rule::Gigabytes("vast.disk")),
-    ("VASTAI_SSH_READY_TIMEOUT", Rule::Dropped("the link is tried as long as the rental lives; mlnode.startup_timeout bounds the whole boot")),
-    ("VASTAI_SSH_AUTH_GRACE", Rule::Dropped("a refused key is attached again by itself until it is taken")),
+    ("VASTAI_SSH_READY_TIMEOUT", Rule::Dropped("pocpit retries the connection for the life of the rental; mlnode.startup_timeout limits the whole boot")),
+    ("VASTAI_SSH_AUTH_GRACE", Rule::Dropped("pocpit attaches a refused key again until it is accepted")),
     ("VPS_IP", Rule::With(own_address)),
     ("GONKA_ADMIN_API_URL", Rule::Text("network_node.admin_api")),
     ("GONKA_NETWORK_NODE_URL", Rule::With(public_api)),
@@ -85,7 +81,7 @@ const RULES: &[(&str, Rule)] = &[
     ("MLNODE_INFERENCE_PORT", Rule::Number("inference_proxy.inference_port")),
     ("MLNODE_POC_PORT", Rule::Number("inference_proxy.poc_port")),
     ("POC_PREP_TIME", Rule::Seconds("poc.lead")),
-    ("POC_CHECK_INTERVAL", Rule::Dropped("the chain is read every chain.poll: minutes are too long near PoC")),
+    ("POC_CHECK_INTERVAL", Rule::Dropped("the chain is read every chain.poll; minutes are too long near PoC")),
     ("MAX_POC_DURATION", Rule::Seconds("poc.execution_timeout")),
     ("MAX_DAILY_SPEND", Rule::With(budget)),
     ("DOCKER_IMAGE", Rule::Text("vast.image")),
@@ -95,11 +91,11 @@ const RULES: &[(&str, Rule)] = &[
     ("VLLM_MAX_NUM_SEQS", Rule::Argument("--max-num-seqs")),
     ("VLLM_STARTUP_TIMEOUT", Rule::Seconds("mlnode.startup_timeout")),
     ("VLLM_MODEL_DOWNLOAD_TIMEOUT", Rule::Dropped("the download is part of mlnode.startup_timeout")),
-    ("ENABLE_ALERTS", Rule::Dropped("give notify.webhook to be told of alerts")),
-    ("ALERT_EMAIL", Rule::Dropped("mail is not sent; a service behind notify.webhook can")),
+    ("ENABLE_ALERTS", Rule::Dropped("set notify.webhook or another channel to receive alerts")),
+    ("ALERT_EMAIL", Rule::Dropped("pocpit sends no mail; a service behind notify.webhook can")),
 ];
 
-/// Reads a `.env`. Nothing in it is an error: what cannot be mapped is listed.
+/// Imports a `.env`. It never fails: the notes list what cannot be mapped.
 pub fn import(text: &str) -> Imported {
     let variables = variables(text);
     let mut imported = Imported::default();
@@ -112,10 +108,9 @@ pub fn import(text: &str) -> Imported {
         let (fate, remark) = match rule {
             None => (Fate::NotMapped, unknown(name)),
             Some(Rule::Dropped(why)) => (Fate::NotMapped, (*why).to_owned()),
-            Some(_) if is_placeholder(value) => (
-                Fate::NotMapped,
-                "it still holds the example's placeholder or nothing".to_owned(),
-            ),
+            Some(_) if is_placeholder(value) => {
+                (Fate::NotMapped, "empty or still a placeholder".to_owned())
+            }
             Some(rule) => match imported.apply(rule, value, &mut arguments) {
                 Ok(settings) => (Fate::Mapped(settings), String::new()),
                 Err(why) => (Fate::NotMapped, why),
@@ -167,7 +162,7 @@ impl Imported {
         Ok(settings)
     }
 
-    /// What follows from several variables together.
+    /// Settings that depend on several variables.
     fn finish(&mut self, mut arguments: Vec<String>) {
         if let Some(count) = self
             .values
@@ -179,37 +174,34 @@ impl Imported {
         let list: Vec<String> = arguments.iter().map(|argument| quoted(argument)).collect();
         self.values
             .insert("mlnode.args", format!("[{}]", list.join(", ")));
-        // Without an inference proxy of its own, the predecessor's node is not described.
+        // Without an upstream there is no proxy to describe.
         let proxied = self.secrets.contains_key("inference_proxy.upstream_key");
         if !proxied {
             self.values
                 .retain(|path, _| !path.starts_with("inference_proxy."));
         }
-        // The predecessor knew no other caps, and no machine was too small for its model.
+        // The scripts rented unverified machines too.
         self.values
             .entry("vast.verification")
             .or_insert_with(|| quoted("any"));
     }
 
-    /// Settings that are still needed before anything runs.
+    /// Required settings that are still missing.
     pub fn missing(&self) -> Vec<&'static str> {
-        let needed = KEYS
-            .iter()
-            .filter(|key| matches!(key.need, Need::Required | Need::Suggested));
-        let here = |key: &&Key| {
-            let secret = key.path.trim_end_matches("_file");
-            let section_is_off = super::keys::OPTIONAL_SECTIONS.contains(&key.section())
-                && !self
-                    .values
-                    .keys()
-                    .any(|path| path.starts_with(key.section()));
-            section_is_off
-                || self.values.contains_key(key.path)
-                || self.secrets.contains_key(secret)
+        let is_needed = |setting: &&Setting| {
+            let (section, mut given) = (setting.section(), self.values.keys());
+            matches!(setting.need, Need::Required | Need::Suggested)
+                && (!OPTIONAL_SECTIONS.contains(&section)
+                    || given.any(|path| path.starts_with(section)))
         };
+        let is_given = |setting: &&Setting| {
+            let secret = setting.path.trim_end_matches("_file");
+            self.values.contains_key(setting.path) || self.secrets.contains_key(secret)
+        };
+        let needed = SETTINGS.iter().filter(is_needed);
         needed
-            .filter(|key| !here(key))
-            .map(|key| key.path)
+            .filter(|setting| !is_given(setting))
+            .map(|setting| setting.path)
             .collect()
     }
 }
@@ -247,7 +239,7 @@ fn unquoted(value: &str) -> String {
         .to_owned()
 }
 
-/// `${NAME}` is what was said of it before.
+/// Replaces `${NAME}` by an earlier value.
 fn expand(value: &str, variables: &[(String, String)]) -> String {
     let mut expanded = value.to_owned();
     for (name, earlier) in variables {
@@ -267,14 +259,14 @@ fn is_placeholder(value: &str) -> bool {
 fn unknown(name: &str) -> String {
     match nearest(name, RULES.iter().map(|(known, _)| *known)) {
         Some((near, likeness)) if likeness > 0.9 => {
-            format!("the predecessor has no such variable either; perhaps {near} was meant")
+            format!("unknown variable; did you mean {near}?")
         }
-        _ => "no setting corresponds to it".to_owned(),
+        _ => "no such setting".to_owned(),
     }
 }
 
 fn quoted(text: &str) -> String {
-    toml_edit::Value::from(text).to_string()
+    toml::Value::from(text).to_string()
 }
 
 fn number(text: &str) -> Result<String, String> {
@@ -313,16 +305,16 @@ fn gpu_names(value: &str) -> Converted {
         .filter(|name| !any && !name.is_empty());
     let list: Vec<String> = names.map(|name| quoted(&name)).collect();
     if list.is_empty() && !any {
-        return Err("it names no GPU".to_owned());
+        return Err("no GPU is named".to_owned());
     }
     Ok(vec![("vast.gpu_names", format!("[{}]", list.join(", ")))])
 }
 
-/// The machine that the predecessor ran on is the one that the Network Node reaches.
+/// The scripts ran on the machine that the Network Node reaches.
 fn own_address(value: &str) -> Converted {
     let address: std::net::IpAddr = value
         .parse()
-        .map_err(|_| format!("{value:?} is not an address; set network_node.host by hand"))?;
+        .map_err(|_| format!("{value:?} is not an IP address; set network_node.host yourself"))?;
     Ok(vec![
         ("network_node.host", quoted(value)),
         (
@@ -337,7 +329,7 @@ fn own_address(value: &str) -> Converted {
     ])
 }
 
-/// The node's proxy on port 8000 has the public API below `/api`.
+/// The node's proxy on port 8000 serves the public API below `/api`.
 fn public_api(value: &str) -> Converted {
     let url: url::Url = value
         .parse()
@@ -360,12 +352,12 @@ fn public_api(value: &str) -> Converted {
 
 fn quantization(value: &str) -> Converted {
     match value {
-        "auto" => Err("auto is what vLLM does by itself".to_owned()),
+        "auto" => Err("auto is the default of vLLM".to_owned()),
         other => Ok(vec![("mlnode.args", format!("--quantization {other}"))]),
     }
 }
 
-/// The predecessor had one cap; a sprint could use up all of it.
+/// The scripts had one cap, which a single sprint could use up.
 fn budget(value: &str) -> Converted {
     let day: f64 = number(value)?
         .parse()

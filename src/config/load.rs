@@ -3,37 +3,39 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use directories::{BaseDirs, ProjectDirs};
+use directories::ProjectDirs;
 
-use super::build::{DefaultPaths, build};
-use super::read::{KeyOf, Places, Reader, is_open_to_others};
-use super::report::{ConfigReport, Problem};
+use super::checks;
+use super::draft::{DefaultPaths, Draft, Sections};
+use super::read::{BaseDirs, Reader, is_open_to_others};
+use super::report::{ConfigReport, Hint, Problem};
+use super::schema::{Credential, Kind};
 use super::settings::Config;
-use super::source::{Values, collect, names_section};
+use super::source::{Values, collect, is_setting, names_section};
+use super::syntax::SyntaxError;
+use super::table::{SETTINGS, find};
 
 /// The name of the configuration file in the XDG configuration directory.
 pub const FILE_NAME: &str = "config.toml";
 
-/// A configuration with what is to be known about it.
+/// A configuration, and where its values come from.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The settings.
     pub config: Config,
-    /// Every value with its source, for `config show`.
+    /// For `config show`.
     pub(super) values: Values,
-    /// What works but should be mended.
+    /// What works but should be fixed.
     pub warnings: Vec<String>,
-    /// The file that was read; absent when there was none and the environment said everything.
+    /// Absent when everything came from the environment.
     pub file: Option<PathBuf>,
-    /// What is wrong with keys that were not needed.
-    unread: Vec<(KeyOf, Problem)>,
+    unneeded: Vec<(Credential, Problem)>,
 }
 
 impl Loaded {
-    /// What is wrong with the keys of these, which were not needed to load.
-    pub fn unread(&self, of: KeyOf) -> impl Iterator<Item = &Problem> {
-        let unread = self.unread.iter();
-        unread.filter_map(move |(whose, problem)| (*whose == of).then_some(problem))
+    /// Problems with a credential that was not needed to load.
+    pub fn credential_problems(&self, credential: Credential) -> impl Iterator<Item = &Problem> {
+        let problems = self.unneeded.iter();
+        problems.filter_map(move |(of, problem)| (*of == credential).then_some(problem))
     }
 
     /// True when the operator set anything of the section.
@@ -47,27 +49,20 @@ impl Loaded {
 pub enum LoadError {
     /// Nothing was configured at all.
     #[error(
-        "there is no configuration at {}: `pocpit` in a terminal asks for one, `pocpit config init` writes one to fill in, `pocpit demo` needs none",
+        "no configuration at {}. `pocpit` in a terminal helps you create one, `pocpit config init` writes a template, `pocpit demo` needs none",
         .0.display()
     )]
     Missing(PathBuf),
     /// The file is there but cannot be read.
-    #[error("the configuration {} cannot be read: {source}", .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Something in it is wrong.
+    #[error("cannot read the configuration {}: {source}", .path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Invalid(#[from] ConfigReport),
-    /// The machine has no home directory.
-    #[error("there is no home directory to find the configuration in: name the file with --config")]
+    #[error("no home directory to find the configuration in: name the file with --config")]
     NoHome,
 }
 
-/// Where the configuration is looked for when nobody names a file.
+/// The configuration file when none is named.
 pub fn default_file() -> Result<PathBuf, LoadError> {
     let directories = ProjectDirs::from("", "", "pocpit").ok_or(LoadError::NoHome)?;
     Ok(directories.config_dir().join(FILE_NAME))
@@ -75,14 +70,14 @@ pub fn default_file() -> Result<PathBuf, LoadError> {
 
 /// Reads the named file, or the one in the XDG configuration directory, and the environment.
 pub fn load(file: Option<&Path>, environment: &[(String, String)]) -> Result<Loaded, LoadError> {
-    load_for(file, environment, KeyOf::ALL)
+    load_for(file, environment, Credential::ALL)
 }
 
-/// The same for who needs only these keys: a service cannot read those of another one.
+/// The same for a command that needs only these credentials: a service cannot read those of another.
 pub fn load_for(
     file: Option<&Path>,
     environment: &[(String, String)],
-    needed: &[KeyOf],
+    needed: &[Credential],
 ) -> Result<Loaded, LoadError> {
     let path = match file {
         Some(path) => path.to_owned(),
@@ -90,16 +85,14 @@ pub fn load_for(
     };
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => Some(text),
-        // Everything may come from the environment, unless a file was asked for by name.
+        // Everything may come from the environment, unless a file was named.
         Err(error) if error.kind() == io::ErrorKind::NotFound && file.is_none() => None,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(LoadError::Missing(path));
         }
         Err(source) => return Err(LoadError::Unreadable { path, source }),
     };
-    let ours = environment
-        .iter()
-        .any(|(name, _)| super::source::is_setting(name));
+    let ours = environment.iter().any(|(name, _)| is_setting(name));
     if text.is_none() && !ours {
         return Err(LoadError::Missing(path));
     }
@@ -111,13 +104,13 @@ pub fn load_for(
         text.as_deref().unwrap_or_default(),
         environment,
         &origin,
-        &places_of(&path),
+        &base_dirs_for(&path),
         needed,
     )?;
     if text.is_some() {
         if is_open_to_others(&path) && holds_secret(&loaded.values) {
             loaded.warnings.push(format!(
-                "{} holds secrets and can be read by others on this machine: chmod 600 it, or use the …_file settings",
+                "{} holds secrets and can be read by other users: chmod 600 it, or use the …_file settings",
                 path.display()
             ));
         }
@@ -131,52 +124,72 @@ pub fn parse(
     text: &str,
     environment: &[(String, String)],
     origin: &str,
-    places: &Places,
+    dirs: &BaseDirs,
 ) -> Result<Loaded, ConfigReport> {
-    parse_for(text, environment, origin, places, KeyOf::ALL)
+    parse_for(text, environment, origin, dirs, Credential::ALL)
 }
 
 fn parse_for(
     text: &str,
     environment: &[(String, String)],
     origin: &str,
-    places: &Places,
-    needed: &[KeyOf],
+    dirs: &BaseDirs,
+    needed: &[Credential],
 ) -> Result<Loaded, ConfigReport> {
-    let mut problems = Vec::new();
-    let values = collect(text, environment, &mut problems);
-    let defaults = default_paths();
-    let mut warnings = Vec::new();
-    let mut reader = Reader {
-        needed,
-        ..Reader::new(&values, places)
+    let layers = collect(text, environment);
+    let mut problems: Vec<Problem> = layers.syntax_errors.iter().map(syntax_problem).collect();
+    problems.extend(layers.problems);
+    let mut reader = Reader::new(&layers.values, dirs, needed);
+    let mut draft = Draft::new(default_paths());
+    reader.fill(&mut draft, |_| true);
+    checks::run(&mut reader, &draft, |_| true);
+    let order = |problem: &Problem| {
+        let mut settings = SETTINGS.iter();
+        settings.position(|setting| setting.path == problem.key)
     };
-    let config = build(&mut reader, &defaults, &mut warnings);
+    reader.problems.sort_by_key(order);
     problems.append(&mut reader.problems);
-    let unread = reader.unread;
-    match config {
-        Some(config) if problems.is_empty() => Ok(Loaded {
-            config,
-            values,
-            warnings,
-            file: None,
-            unread,
-        }),
-        _ => Err(ConfigReport {
-            origin: origin.to_owned(),
-            problems,
-        }),
+    let (unneeded, read_warnings) = (reader.unneeded, reader.warnings);
+    let given = Sections {
+        inference_proxy: names_section(&layers.values, "inference_proxy"),
+        simulation: names_section(&layers.values, "simulation"),
+    };
+    let config = draft.finish(given).filter(|_| problems.is_empty());
+    let Some(config) = config else {
+        let origin = origin.to_owned();
+        return Err(ConfigReport { origin, problems });
+    };
+    let mut warnings = layers.warnings;
+    warnings.extend(read_warnings);
+    let cut_short = config.poc.cut_short();
+    warnings.extend(cut_short.map(|cut| format!("{}: {}", cut.cause, cut.remedy)));
+    Ok(Loaded {
+        config,
+        values: layers.values,
+        warnings,
+        file: None,
+        unneeded,
+    })
+}
+
+pub(super) fn syntax_problem(error: &SyntaxError) -> Problem {
+    Problem {
+        key: "the file".into(),
+        line: Some(error.line),
+        what: error.message.clone(),
+        hint: Hint::Expected("TOML".into()),
     }
 }
 
-/// What paths in this file mean.
-pub fn places_of(file: &Path) -> Places {
-    let home = BaseDirs::new()
-        .map(|dirs| dirs.home_dir().to_owned())
-        .unwrap_or_default();
+/// Where `~/` and relative paths in this file start.
+pub fn base_dirs_for(file: &Path) -> BaseDirs {
+    let user = directories::BaseDirs::new();
+    let home = user.map(|user| user.home_dir().to_owned());
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    let config_dir = file.parent().map(Path::to_owned).unwrap_or_default();
-    Places { home, config_dir }
+    BaseDirs {
+        home: home.unwrap_or_default(),
+        config_dir: file.parent().map(Path::to_owned).unwrap_or_default(),
+    }
 }
 
 pub(super) fn default_paths() -> DefaultPaths {
@@ -199,8 +212,7 @@ pub(super) fn default_paths() -> DefaultPaths {
 
 fn holds_secret(values: &Values) -> bool {
     values.iter().any(|(path, found)| {
-        let secret =
-            super::keys::Key::find(path).is_some_and(|key| key.kind == super::keys::Kind::Secret);
-        secret && found.value.as_str().is_some_and(|text| !text.is_empty())
+        let is_secret = find(path).is_some_and(|setting| matches!(setting.kind, Kind::Secret(_)));
+        is_secret && found.value.as_str().is_some_and(|text| !text.is_empty())
     })
 }

@@ -1,44 +1,47 @@
-//! The operator's settings: TOML, environment, import of the predecessor's `.env`, and every
-//! problem in one report.
+//! The operator's settings: TOML, environment, import of the predecessor's `.env`, and every problem
+//! in one report.
 //!
-//! `keys.rs` declares every setting once; loader, report, example file, `config show` and the
-//! environment's variables follow from it.
+//! `table.rs` declares every setting once; loader, report, example file, `config show` and the names
+//! of environment variables follow from it.
 
-mod addressees;
-mod build;
+mod checks;
+mod draft;
 mod example;
-mod guide;
-mod held;
 mod import;
-mod keys;
 mod load;
-mod notify;
+mod partial;
+mod policy_window;
 mod proxy;
+mod questions;
 mod read;
 mod report;
-mod salvage;
+mod schema;
 mod settings;
 mod show;
 mod source;
+mod syntax;
+mod table;
 #[cfg(test)]
 mod tests;
 mod value;
 
-pub use addressees::{Addressees, addressees};
 pub use example::{example, filled, only};
-pub use guide::{Question, problem_with, questions, value_of};
-pub use held::CutShort;
 pub use import::{Fate, ImportNote, Imported, import};
-pub use load::{FILE_NAME, LoadError, Loaded, default_file, load, load_for, parse, places_of};
+pub use load::{FILE_NAME, LoadError, Loaded, base_dirs_for, default_file, load, load_for, parse};
+pub use partial::{
+    NetworkNodeReach, NoticeConfig, ReleaseConfig, load_for_notice, load_for_release,
+};
+pub use policy_window::CutShort;
 pub use proxy::{
     AccessLog, CallerRules, FieldRules, ProxyConfig, SignatureRule, TransferConfig, UpstreamConfig,
 };
-pub use read::{KeyOf, Places};
-pub use report::{ConfigReport, Problem};
-pub use salvage::{NetworkNodeReach, Salvaged, salvage};
+pub use questions::{Question, problem_with, questions, value_of};
+pub use read::BaseDirs;
+pub use report::{ConfigReport, Hint, Problem};
+pub use schema::{Credential, Need, Setting};
 pub use settings::{
     BellMode, BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseMode,
     NetworkNodeConfig, NotifyConfig, NtfyConfig, Paths, PocConfig, SimulationConfig, SshConfig,
-    TelegramConfig, VastConfig,
+    TelegramConfig, VastConfig, VllmConfig,
 };
 pub use show::ShownSetting;

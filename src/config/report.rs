@@ -2,28 +2,46 @@
 
 use std::fmt;
 
-use serde::Serialize;
-
 /// All problems of a configuration; never empty when it is an error.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigReport {
-    /// Where the configuration came from.
+    /// The file, or what else the configuration came from.
     pub origin: String,
-    /// What is wrong, in the order of the settings.
     pub problems: Vec<Problem>,
 }
 
 /// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The setting, or the unknown key.
     pub key: String,
-    /// Line of the file, when it is there.
+    /// Line of the file, from 1; absent when the setting is not in the file.
     pub line: Option<usize>,
-    /// What is wrong. Never shows the value of a secret.
+    /// What is wrong. Never shows a secret.
     pub what: String,
-    /// What is right.
-    pub expected: String,
+    pub hint: Hint,
+}
+
+/// How to fix a problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hint {
+    /// What would be right.
+    Expected(String),
+    /// The known name that is nearest.
+    DidYouMean(String),
+    Remove,
+}
+
+impl fmt::Display for Problem {
+    /// What is wrong and how to fix it, without the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.what)?;
+        match &self.hint {
+            Hint::Expected(right) => write!(f, ": expected {right}"),
+            Hint::DidYouMean(name) => write!(f, ": did you mean {name}?"),
+            Hint::Remove => write!(f, ": remove it"),
+        }
+    }
 }
 
 impl fmt::Display for ConfigReport {
@@ -36,7 +54,7 @@ impl fmt::Display for ConfigReport {
             if let Some(line) = problem.line {
                 write!(f, " (line {line})")?;
             }
-            write!(f, ": {}; right is {}", problem.what, problem.expected)?;
+            write!(f, ": {problem}")?;
         }
         Ok(())
     }

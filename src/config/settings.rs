@@ -1,4 +1,4 @@
-//! Every setting, typed and with its default. `load` fills it, `check` refuses what cannot work.
+//! The operator's settings, typed. `table.rs` has their documentation, defaults and bounds.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -38,39 +38,28 @@ pub enum BellMode {
 /// The operator's settings, complete and checked.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Our name on the account.
     pub cockpit: CockpitId,
-    /// Other cockpits that may work on the same account.
-    pub neighbours: Vec<CockpitId>,
-    /// Who receives mouse events.
+    /// Other cockpits that may use the same account.
+    pub peers: Vec<CockpitId>,
     pub mouse: MouseMode,
-    /// How the cockpit calls for attention.
     pub bell: BellMode,
-    /// Keys that actions of the cockpit have in place of the usual ones, by their names.
+    /// Key bindings that replace the defaults, by action.
     pub keys: BTreeMap<String, String>,
-    /// Colours that roles of the cockpit have in place of ours, by their names.
+    /// Colours that replace the defaults, by role.
     pub colors: BTreeMap<String, String>,
-    /// Where to read the chain.
     pub chain: ChainConfig,
-    /// The GPU market.
     pub vast: VastConfig,
-    /// SSH to rentals.
     pub ssh: SshConfig,
-    /// The workload.
     pub mlnode: MlNodeConfig,
     /// vLLM alone, for `pocpit serve`.
     pub vllm: VllmConfig,
-    /// Times and policy of a sprint.
     pub poc: PocConfig,
-    /// Caps.
     pub budget: BudgetConfig,
     /// The operator's Network Node.
     pub network_node: NetworkNodeConfig,
     /// The inference proxy; absent when the operator has none.
     pub inference_proxy: Option<ProxyConfig>,
-    /// Whom to tell.
     pub notify: NotifyConfig,
-    /// Where files are.
     pub paths: Paths,
     /// Set only by `pocpit sim`: the world's clock.
     pub simulation: Option<SimulationConfig>,
@@ -109,13 +98,13 @@ pub struct VastConfig {
     pub onstart_extra: String,
     /// Extra environment of the container.
     pub env: BTreeMap<String, String>,
-    /// Time-out of one request (real time).
+    /// Timeout of one request (real time).
     pub request_timeout: std::time::Duration,
-    /// Tries of a read before it counts as failed.
-    pub read_tries: u32,
-    /// How long a machine at fault is avoided.
-    pub avoid_for: Duration,
-    /// Rentals in one sprint at most; offers that are gone before we take them do not count.
+    /// Attempts of a read before it counts as failed.
+    pub read_attempts: u32,
+    /// How long a machine that failed is avoided.
+    pub blocklist_ttl: Duration,
+    /// Maximum rentals per sprint; offers taken by someone else do not count.
     pub max_attempts: u32,
     /// Gigabytes that a start downloads beside the model: image layers.
     pub image_gb: f64,
@@ -124,7 +113,7 @@ pub struct VastConfig {
 }
 
 /// SSH to rentals.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct SshConfig {
     /// Private key file; its `.pub` lies beside it.
     pub key_file: PathBuf,
@@ -132,9 +121,9 @@ pub struct SshConfig {
     pub known_hosts_dir: PathBuf,
     /// `root` on Vast.
     pub user: String,
-    /// Time-out of a connection attempt (real time).
+    /// Timeout of a connection attempt (real time).
     pub connect_timeout: std::time::Duration,
-    /// Interval of keep-alives (real time); a link that is silent for four of them is dead.
+    /// Keepalive interval (real time); a connection is dead after four missed ones.
     pub keepalive: std::time::Duration,
 }
 
@@ -151,7 +140,6 @@ pub struct MlNodeConfig {
     pub poc_segment: String,
     /// Path prefix for inference; empty today.
     pub inference_segment: String,
-    /// Requests at once.
     pub max_concurrent: u32,
     /// Longest time from renting to a loaded model.
     pub startup_timeout: Duration,
@@ -162,35 +150,34 @@ pub struct MlNodeConfig {
 /// vLLM alone; its model and arguments are the `MLNode`'s.
 #[derive(Debug, Clone)]
 pub struct VllmConfig {
-    /// Its image.
     pub image: String,
     /// Port of its server in the container.
     pub port: u16,
-    /// Where requests are taken here and led to it.
+    /// Local address whose requests are forwarded to it.
     pub listen: SocketAddr,
 }
 
-/// Times and policy of a sprint.
-#[derive(Debug, Clone)]
+/// Timing and policy of a sprint.
+#[derive(Debug, Clone, Default)]
 pub struct PocConfig {
-    /// How long before `poc_start` to rent at the latest estimate: p95 of a boot.
+    /// How long before `poc_start` to rent: p95 of a boot.
     pub lead: Duration,
     /// Added to the lead, for the unforeseen.
     pub margin: Duration,
     /// A registration must be done this long before `poc_start`.
     pub registration_margin: Duration,
-    /// When to give the rental back.
+    /// When to release the rental.
     pub release: ReleasePolicy,
     /// A rental never lives longer than this after `poc_start`, whatever the policy.
     pub execution_timeout: Duration,
     /// Lease on the rental beyond the planned release; it is renewed while the cockpit lives.
     pub lease: Duration,
-    /// What is done about a boot that falls behind.
+    /// What to do about a slow boot.
     pub hedge: Hedging,
 }
 
-/// Caps. A step whose worst case does not fit is refused.
-#[derive(Debug, Clone)]
+/// Spending caps. A step whose worst case exceeds one is refused.
+#[derive(Debug, Clone, Default)]
 pub struct BudgetConfig {
     /// Of everything that is rented at the same time.
     pub per_hour: UsdPerHour,
@@ -200,10 +187,10 @@ pub struct BudgetConfig {
     pub per_day: Usd,
     /// Of 30 days, rolling, UTC.
     pub per_month: Usd,
-    /// Never rent when the account has less credit left after the worst case than this.
+    /// Credit that must remain on the account after the worst case.
     pub credit_floor: Usd,
-    /// A rental whose worst case is above this is agreed to by typing the sum.
-    pub typed_above: Usd,
+    /// A rental whose worst case is above this is approved by typing the sum.
+    pub confirm_above: Usd,
 }
 
 /// The operator's Network Node.
@@ -211,7 +198,7 @@ pub struct BudgetConfig {
 pub struct NetworkNodeConfig {
     /// Admin API (port 9200, private network only).
     pub admin_api: Url,
-    /// Time-out of one request (real time).
+    /// Timeout of one request (real time).
     pub request_timeout: std::time::Duration,
     /// How the Network Node reaches the rental.
     pub exposure: Exposure,
@@ -241,14 +228,14 @@ pub enum Exposure {
     Direct,
 }
 
-/// Whom to tell about outcomes and alerts.
+/// Where alerts and outcomes are sent.
 #[derive(Debug, Clone, Default)]
 pub struct NotifyConfig {
-    /// Where to POST a JSON object; absent for nobody.
+    /// Receives a JSON object by POST.
     pub webhook: Option<Url>,
-    /// Sent to it as a bearer token.
+    /// Sent to the webhook as a bearer token.
     pub webhook_token: Option<SecretString>,
-    /// Signs what is sent to it: HMAC-SHA256.
+    /// Signs what is sent to the webhook: HMAC-SHA256.
     pub webhook_secret: Option<SecretString>,
     /// A Telegram bot.
     pub telegram: Option<TelegramConfig>,
@@ -258,15 +245,14 @@ pub struct NotifyConfig {
     pub ntfy: Option<NtfyConfig>,
     /// A program and its arguments; nothing when empty.
     pub command: Vec<String>,
-    /// Asked as long as all is well: somebody calls when it is not any more.
+    /// Requested as long as all is well.
     pub heartbeat: Option<Url>,
-    /// Between two heartbeats.
-    pub heartbeat_every: Duration,
+    pub heartbeat_interval: Duration,
     /// Where `/metrics` and `/healthz` are served.
     pub metrics_listen: Option<SocketAddr>,
 }
 
-/// A Telegram bot and whom it tells.
+/// A Telegram bot and its chat.
 #[derive(Debug, Clone)]
 pub struct TelegramConfig {
     /// The Bot API's address.
@@ -298,7 +284,7 @@ pub struct Paths {
 }
 
 /// The simulated world's clock, so that a cockpit can follow a `pocpit sim` at any speed.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct SimulationConfig {
     /// World seconds per second.
     pub speed: f64,

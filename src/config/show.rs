@@ -1,14 +1,15 @@
-//! What is in force, with secrets masked.
+//! The values in use, with secrets masked.
 
 use std::fmt::Write as _;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use toml_edit::{InlineTable, Value};
+use toml::Value;
 
-use super::keys::{KEYS, Key, Kind, SECTIONS};
 use super::load::Loaded;
+use super::schema::{Kind, Setting};
 use super::source::Source;
+use super::table::{OPTIONAL_SECTIONS, SECTIONS, SETTINGS};
 
 /// Stands for a secret, whatever its length.
 const MASK: &str = "********";
@@ -29,16 +30,16 @@ pub struct ShownSetting {
 impl Loaded {
     /// Every setting that has a value, in the order of the example file.
     pub fn settings(&self) -> Vec<ShownSetting> {
-        let shown = KEYS.iter().filter_map(|key| {
-            let found = self.values.get(key.path)?;
+        let shown = SETTINGS.iter().filter_map(|setting| {
+            let found = self.values.get(setting.path)?;
             let source = match &found.source {
                 Source::Default => "default".to_owned(),
                 Source::Environment => "environment".to_owned(),
                 Source::File { line } => format!("line {line}"),
             };
             Some(ShownSetting {
-                key: key.path,
-                value: masked(key.path, key.kind, &found.value),
+                key: setting.path,
+                value: masked(setting, &found.value),
                 source,
             })
         });
@@ -55,13 +56,10 @@ impl Loaded {
                 .iter()
                 .filter(|shown| shown.key.starts_with(&prefix))
                 .peekable();
-            // A section of defaults only is one that is left out.
             let given = settings
                 .iter()
                 .any(|shown| shown.key.starts_with(&prefix) && shown.source != "default");
-            if of_section.peek().is_none()
-                || (super::keys::OPTIONAL_SECTIONS.contains(section) && !given)
-            {
+            if of_section.peek().is_none() || (OPTIONAL_SECTIONS.contains(section) && !given) {
                 continue;
             }
             let _ = writeln!(
@@ -78,34 +76,30 @@ impl Loaded {
     }
 }
 
-fn masked(path: &str, kind: Kind, value: &Value) -> String {
-    match (kind, value) {
-        (Kind::Secret, value) if value.as_str() == Some("") => "\"\"".into(),
-        (Kind::Secret, _) => format!("\"{MASK}\""),
+fn masked(setting: &Setting, value: &Value) -> String {
+    match (setting.kind, value) {
+        (Kind::Secret(_), value) if value.as_str() == Some("") => "\"\"".into(),
+        (Kind::Secret(_), _) => format!("\"{MASK}\""),
         // The environment of a container often holds tokens.
-        (Kind::Table, Value::InlineTable(table)) => {
-            let mut hidden = InlineTable::new();
-            for (name, _) in table {
-                hidden.insert(name, MASK.into());
-            }
-            hidden.to_string().trim().to_owned()
+        (Kind::Table(_), Value::Table(table)) => {
+            let hidden = table.keys().map(|name| (name.clone(), MASK.into()));
+            Value::Table(hidden.collect()).to_string()
         }
-        // The address of a webhook is its password.
-        (Kind::Url, value) if Key::find(path).is_some_and(Key::is_secret_address) => match value
-            .as_str()
-            .and_then(|text| text.parse::<url::Url>().ok())
-        {
-            Some(url) => format!(
-                "\"{}://{}/{MASK}\"",
-                url.scheme(),
-                url.host_str().unwrap_or_default()
-            ),
-            None => format!("\"{MASK}\""),
-        },
-        _ => {
-            let mut plain = value.clone();
-            plain.decor_mut().clear();
-            plain.to_string()
+        (Kind::Url(_), value) if setting.is_secret_url() => masked_url(value),
+        (_, value) => value.to_string(),
+    }
+}
+
+/// Scheme and host of a URL whose path is its password.
+fn masked_url(value: &Value) -> String {
+    let url = value
+        .as_str()
+        .and_then(|text| text.parse::<url::Url>().ok());
+    match url {
+        Some(url) => {
+            let host = url.host_str().unwrap_or_default();
+            format!("\"{}://{host}/{MASK}\"", url.scheme())
         }
+        None => format!("\"{MASK}\""),
     }
 }

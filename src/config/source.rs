@@ -2,23 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use toml_edit::{Item, Table, Value};
+use serde::Deserialize as _;
+use toml::Value;
+use toml::de::ValueDeserializer;
 
-use super::keys::{KEYS, Key, Kind, Need, SECTIONS};
-use super::report::Problem;
+use super::report::{Hint, Problem};
+use super::schema::{Kind, Need, Setting, variable};
+use super::syntax::{self, SyntaxError};
+use super::table::{SECTIONS, SETTINGS, find, find_renamed};
+use super::value;
 use crate::domain::nearest;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// The program's own default.
+pub(super) enum Source {
     Default,
     /// The configuration file.
     File {
-        /// Line in it.
         line: usize,
     },
-    /// An environment variable.
     Environment,
 }
 
@@ -29,122 +31,131 @@ pub(super) struct Found {
     pub(super) source: Source,
 }
 
-/// Every value that was given or has a default.
+/// Every value that was given or has a default, by path.
 pub(super) type Values = BTreeMap<&'static str, Found>;
 
-/// True when any setting of the section was set.
+/// What a file and the environment give.
+#[derive(Debug, Default)]
+pub(super) struct Layers {
+    pub(super) values: Values,
+    /// Unknown names.
+    pub(super) problems: Vec<Problem>,
+    /// Where the file is not TOML. The rest of it is read all the same.
+    pub(super) syntax_errors: Vec<SyntaxError>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// True when the operator set anything of the section.
 pub(super) fn names_section(values: &Values, section: &str) -> bool {
     values.iter().any(|(path, found)| {
         path.split('.').next() == Some(section) && found.source != Source::Default
     })
 }
 
-/// Collects values; what is not a setting becomes a problem.
-pub(super) fn collect(
-    text: &str,
-    environment: &[(String, String)],
-    problems: &mut Vec<Problem>,
-) -> Values {
-    let mut values = defaults();
-    match text.parse::<toml_edit::Document<String>>() {
-        Ok(document) => from_file(document.as_table(), text, &mut values, problems),
-        Err(error) => problems.push(Problem {
-            key: "the file".into(),
-            line: error.span().map(|span| line_at(text, span.start)),
-            what: error.message().to_owned(),
-            expected: "TOML".into(),
-        }),
-    }
-    from_environment(environment, &mut values, problems);
-    values
-}
-
-fn defaults() -> Values {
-    let mut values = Values::new();
-    for key in KEYS {
-        reset(&mut values, key);
-    }
-    values
-}
-
-/// Gives a setting its default, or nothing when it has none.
-pub(super) fn reset(values: &mut Values, key: &Key) {
-    values.remove(key.path);
-    if let Need::Default(text) = key.need
-        && let Ok(value) = text.parse::<Value>()
-    {
-        let source = Source::Default;
-        values.insert(key.path, Found { value, source });
-    }
-}
-
-fn from_file(root: &Table, text: &str, values: &mut Values, problems: &mut Vec<Problem>) {
-    for (section, item) in root {
-        let line = item.span().map(|span| line_at(text, span.start));
-        let Some(table) = item.as_table_like() else {
-            problems.push(unknown(
-                section,
-                line,
-                SECTIONS.iter().map(|(name, _)| *name),
-            ));
-            continue;
-        };
-        if !SECTIONS.iter().any(|(name, _)| *name == section) {
-            problems.push(unknown(
-                section,
-                line,
-                SECTIONS.iter().map(|(name, _)| *name),
-            ));
-            continue;
+/// Collects values from all sources.
+pub(super) fn collect(text: &str, environment: &[(String, String)]) -> Layers {
+    let mut layers = Layers::default();
+    for setting in SETTINGS {
+        if let Need::Default(text) = setting.need
+            && let Ok(value) = value::parse(text)
+        {
+            let source = Source::Default;
+            layers.values.insert(setting.path, Found { value, source });
         }
-        for (name, item) in table.iter() {
-            let path = format!("{section}.{name}");
-            let line = item.span().map(|span| line_at(text, span.start));
-            let Some(key) = Key::find(&path) else {
-                let near = KEYS.iter().filter(|key| key.section() == section);
-                problems.push(unknown(&path, line, near.map(|key| key.path)));
+    }
+    layers.add_file(text);
+    layers.add_environment(environment);
+    layers
+}
+
+impl Layers {
+    fn add_file(&mut self, text: &str) {
+        let (entries, errors) = syntax::parse(text);
+        self.syntax_errors = errors;
+        for entry in entries {
+            let line = syntax::line_at(text, entry.offset);
+            let section = entry.section.as_str();
+            if !SECTIONS.iter().any(|(name, _)| *name == section) {
+                let known = SECTIONS.iter().map(|(name, _)| *name);
+                self.problems.push(unknown(section, Some(line), known));
+                continue;
+            }
+            // A section by itself has no value.
+            let Some((name, value)) = entry.setting else {
                 continue;
             };
-            if let Some(value) = plain(item) {
-                let source = Source::File {
-                    line: line.unwrap_or(0),
-                };
-                values.insert(key.path, Found { value, source });
+            let path = format!("{section}.{name}");
+            let Some(setting) = self.resolve(&path, line) else {
+                let near = SETTINGS.iter().filter(|near| near.section() == section);
+                let known = near.map(|setting| setting.path);
+                self.problems.push(unknown(&path, Some(line), known));
+                continue;
+            };
+            let before = self.values.get(setting.path);
+            if before.is_some_and(|found| found.source != Source::Default) {
+                self.problems.push(Problem {
+                    key: path,
+                    line: Some(line),
+                    what: format!("{} is set more than once", setting.path),
+                    hint: Hint::Remove,
+                });
+                continue;
+            }
+            match Value::deserialize(ValueDeserializer::from(value)) {
+                Ok(value) => {
+                    let source = Source::File { line };
+                    self.values.insert(setting.path, Found { value, source });
+                }
+                Err(_) => self.problems.push(Problem {
+                    key: path,
+                    line: Some(line),
+                    what: "the value is out of range".to_owned(),
+                    hint: Hint::Expected(setting.kind.expected()),
+                }),
             }
         }
     }
-}
 
-/// Tables written as sections count as tables written in line.
-fn plain(item: &Item) -> Option<Value> {
-    match item {
-        Item::Value(value) => Some(value.clone()),
-        Item::Table(table) => Some(Value::InlineTable(table.clone().into_inline_table())),
-        _ => None,
+    /// The setting with this name, or with this former name.
+    fn resolve(&mut self, path: &str, line: usize) -> Option<&'static Setting> {
+        find(path).or_else(|| {
+            let setting = find_renamed(path)?;
+            self.warnings.push(format!(
+                "{path} (line {line}) is now called {}; the old name still works",
+                setting.path
+            ));
+            Some(setting)
+        })
     }
-}
 
-fn from_environment(
-    environment: &[(String, String)],
-    values: &mut Values,
-    problems: &mut Vec<Problem>,
-) {
-    for (variable, text) in environment {
-        if !is_setting(variable) {
-            continue;
+    fn add_environment(&mut self, environment: &[(String, String)]) {
+        for (name, text) in environment.iter().filter(|(name, _)| is_setting(name)) {
+            let Some(setting) = self.resolve_variable(name) else {
+                let known: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
+                let known = known.iter().map(String::as_str);
+                self.problems.push(unknown(name, None, known));
+                continue;
+            };
+            let value = typed(setting.kind, text);
+            let source = Source::Environment;
+            self.values.insert(setting.path, Found { value, source });
         }
-        let Some(key) = KEYS.iter().find(|key| key.variable() == *variable) else {
-            let known: Vec<String> = KEYS.iter().map(Key::variable).collect();
-            problems.push(unknown(variable, None, known.iter().map(String::as_str)));
-            continue;
-        };
-        values.insert(
-            key.path,
-            Found {
-                value: typed(key.kind, text),
-                source: Source::Environment,
-            },
-        );
+    }
+
+    fn resolve_variable(&mut self, name: &str) -> Option<&'static Setting> {
+        let named = SETTINGS.iter().find(|setting| setting.variable() == name);
+        named.or_else(|| {
+            let was = |setting: &&Setting| {
+                let mut old_paths = setting.old_paths.iter();
+                old_paths.any(|path| variable(path) == name)
+            };
+            let setting = SETTINGS.iter().find(was)?;
+            self.warnings.push(format!(
+                "{name} is now called {}; the old name still works",
+                setting.variable()
+            ));
+            Some(setting)
+        })
     }
 }
 
@@ -155,7 +166,9 @@ const PROGRAM_VARIABLES: &[&str] = &[
     "POCPIT_CONFIG",
     #[cfg(debug_assertions)]
     "POCPIT_DRILL",
-    // What a program that is told of a notice gets.
+    #[cfg(debug_assertions)]
+    "POCPIT_FAILPOINTS",
+    // For the program of notify.command.
     "POCPIT_LEVEL",
     "POCPIT_TITLE",
     "POCPIT_OLDER",
@@ -170,51 +183,38 @@ pub(super) fn is_setting(variable: &str) -> bool {
     variable.starts_with("POCPIT_") && !PROGRAM_VARIABLES.contains(&variable)
 }
 
-/// What was written in an environment variable, or typed, as a value: lists are separated by commas, tables by commas and `=`.
+/// Text of an environment variable or an answer as a value. Lists are separated by commas, tables by
+/// commas and `=`.
 pub(super) fn typed(kind: Kind, text: &str) -> Value {
-    let parts = || {
-        text.split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-    };
+    let parts = text.split(',').map(str::trim);
+    let parts = parts.filter(|part| !part.is_empty());
     match kind {
-        Kind::Urls | Kind::Texts => parts().collect::<toml_edit::Array>().into(),
-        Kind::Table => {
-            let pairs = parts().filter_map(|part| part.split_once('='));
-            pairs
-                .map(|(name, value)| (name.trim(), value.trim()))
-                .collect::<toml_edit::InlineTable>()
-                .into()
+        Kind::Urls(_) | Kind::Texts(_) | Kind::ParsedList { .. } => {
+            Value::Array(parts.map(Value::from).collect())
         }
-        Kind::Count | Kind::Port | Kind::Number | Kind::Money => match text.trim().parse::<i64>() {
-            Ok(number) => number.into(),
-            Err(_) => text
-                .trim()
-                .parse::<f64>()
-                .map_or_else(|_| text.into(), Into::into),
-        },
+        Kind::Table(_) => {
+            let pairs = parts.filter_map(|part| part.split_once('='));
+            let pairs = pairs.map(|(name, text)| (name.trim().to_owned(), text.trim().into()));
+            Value::Table(pairs.collect())
+        }
+        Kind::Count { .. } | Kind::Port(_) | Kind::Number { .. } | Kind::Money(_) => {
+            let text = text.trim();
+            let whole = text.parse::<i64>().map(Value::from);
+            let number = whole.or_else(|_| text.parse::<f64>().map(Value::from));
+            number.unwrap_or_else(|_| text.into())
+        }
         _ => text.into(),
     }
 }
 
 fn unknown<'a>(name: &str, line: Option<usize>, known: impl Iterator<Item = &'a str>) -> Problem {
-    let near = nearest(name, known);
     Problem {
         key: name.to_owned(),
         line,
-        what: "there is no such setting".into(),
-        expected: near.map_or_else(
-            || "to leave it out".into(),
-            |(near, _)| format!("perhaps {near}"),
-        ),
+        what: "unknown setting".into(),
+        hint: match nearest(name, known) {
+            Some((near, _)) => Hint::DidYouMean(near.to_owned()),
+            None => Hint::Remove,
+        },
     }
-}
-
-/// The line of a byte of the text, from 1.
-fn line_at(text: &str, offset: usize) -> usize {
-    text.bytes()
-        .take(offset)
-        .filter(|byte| *byte == b'\n')
-        .count()
-        + 1
 }

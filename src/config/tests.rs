@@ -1,18 +1,18 @@
 use secrecy::ExposeSecret;
 
-use super::keys::KEYS;
+use super::table::{SETTINGS, find};
 use super::*;
 use crate::domain::{Duration, ReleasePolicy, Usd};
 
-fn places() -> Places {
-    Places {
+fn dirs() -> BaseDirs {
+    BaseDirs {
         home: "/home/op".into(),
         config_dir: "/home/op/.config/pocpit".into(),
     }
 }
 
 fn parsed(text: &str) -> Result<Loaded, ConfigReport> {
-    parse(text, &[], "test.toml", &places())
+    parse(text, &[], "test.toml", &dirs())
 }
 
 const LEAST: &str = r#"
@@ -48,7 +48,7 @@ fn problem_of(text: &str, key: &str) -> Problem {
 }
 
 #[test]
-fn a_dead_link_is_found_within_15_seconds_unless_set_otherwise() {
+fn dead_ssh_connection_is_detected_within_15_seconds() {
     let ssh = parsed(LEAST).unwrap().config.ssh;
     assert!(
         ssh.keepalive * 4 <= std::time::Duration::from_secs(15),
@@ -57,7 +57,7 @@ fn a_dead_link_is_found_within_15_seconds_unless_set_otherwise() {
 }
 
 #[test]
-fn the_least_configuration_is_complete_with_its_defaults() {
+fn minimal_configuration_gets_all_defaults() {
     let config = parsed(LEAST)
         .unwrap_or_else(|report| panic!("{report}"))
         .config;
@@ -81,7 +81,7 @@ fn the_least_configuration_is_complete_with_its_defaults() {
 }
 
 #[test]
-fn an_empty_configuration_lists_everything_that_is_missing_at_once() {
+fn empty_configuration_reports_all_missing_settings() {
     let report = parsed("").expect_err("nothing is configured");
     for key in [
         "cockpit.id",
@@ -110,20 +110,22 @@ fn an_empty_configuration_lists_everything_that_is_missing_at_once() {
 }
 
 #[test]
-fn an_unknown_key_names_the_nearest_right_one_and_its_line() {
+fn unknown_key_suggests_nearest_with_line() {
     let text = format!("{LEAST}\n[poc]\nregistration_margn = \"4m\"\n");
     let problem = problem_of(&text, "poc.registration_margn");
     assert!(
-        problem.expected.contains("poc.registration_margin"),
+        problem
+            .to_string()
+            .contains("mean poc.registration_margin?"),
         "{problem:?}"
     );
     assert_eq!(problem.line, Some(text.lines().count()));
     let problem = problem_of(&format!("{LEAST}\n[budgte]\nx = 1\n"), "budgte");
-    assert!(problem.expected.contains("budget"), "{problem:?}");
+    assert_eq!(problem.hint, Hint::DidYouMean("budget".to_owned()));
 }
 
 #[test]
-fn wrong_values_are_all_reported_with_what_is_right() {
+fn all_wrong_values_are_reported() {
     let text = LEAST
         .replace("id = \"home\"", "id = \"Home Sweet Home\"")
         .replace("per_day = \"$60\"", "per_day = \"sixty\"")
@@ -148,7 +150,7 @@ fn wrong_values_are_all_reported_with_what_is_right() {
 }
 
 #[test]
-fn settings_that_contradict_each_other_are_reported() {
+fn contradicting_settings_are_reported() {
     let low_day = LEAST.replace("per_day = \"$60\"", "per_day = 10");
     assert!(
         problem_of(&low_day, "budget.per_day")
@@ -192,27 +194,25 @@ exposure = \"direct\"
 }
 
 #[test]
-fn the_environment_wins_over_the_file_and_its_mistakes_are_named() {
+fn environment_overrides_file_and_is_checked() {
     let environment = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
     let set = environment("POCPIT_VAST_GPU_NAMES", "RTX 4090, H100 SXM");
     let loaded =
-        parse(LEAST, &set, "test.toml", &places()).unwrap_or_else(|report| panic!("{report}"));
+        parse(LEAST, &set, "test.toml", &dirs()).unwrap_or_else(|report| panic!("{report}"));
     assert_eq!(loaded.config.vast.query.gpu_names, ["RTX 4090", "H100 SXM"]);
     assert!(loaded.show().contains("# environment"));
     let wrong = environment("POCPIT_BUDGET_PER_DAI", "3");
-    let report = parse(LEAST, &wrong, "test.toml", &places()).expect_err("no such variable");
+    let report = parse(LEAST, &wrong, "test.toml", &dirs()).expect_err("no such variable");
     assert!(
-        report.problems[0]
-            .expected
-            .contains("POCPIT_BUDGET_PER_DAY"),
+        report.to_string().contains("POCPIT_BUDGET_PER_DAY?"),
         "{report}"
     );
     let others = environment("POCPIT_LOG", "debug");
-    assert!(parse(LEAST, &others, "test.toml", &places()).is_ok());
+    assert!(parse(LEAST, &others, "test.toml", &dirs()).is_ok());
 }
 
 #[test]
-fn a_secret_is_read_from_its_file_and_never_shown() {
+fn secret_file_is_read_never_shown() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("vast.key");
     std::fs::write(&file, "key-from-file\n").expect("a file");
@@ -246,7 +246,7 @@ fn a_secret_is_read_from_its_file_and_never_shown() {
 }
 
 #[test]
-fn a_secret_of_the_wrong_type_stays_out_of_the_report() {
+fn wrong_type_does_not_leak_secret() {
     let text = LEAST.replace("\"vast-secret-value\"", "12345678");
     let report = parsed(&text).expect_err("a number is no key").to_string();
     assert!(
@@ -256,13 +256,13 @@ fn a_secret_of_the_wrong_type_stays_out_of_the_report() {
 }
 
 #[test]
-fn broken_toml_is_one_problem_with_its_line() {
+fn syntax_error_is_reported_with_line() {
     let report = parsed("[cockpit]\nid = home\n").expect_err("not TOML");
     assert_eq!(report.problems[0].line, Some(2), "{report}");
 }
 
 #[test]
-fn the_example_file_is_written_from_the_table() {
+fn example_file_matches_the_table() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config.example.toml");
     if std::env::var_os("POCPIT_UPDATE").is_some() {
         std::fs::write(path, example()).expect("written");
@@ -275,7 +275,7 @@ fn the_example_file_is_written_from_the_table() {
 }
 
 #[test]
-fn an_example_that_nobody_filled_in_sets_nothing() {
+fn unedited_example_sets_nothing() {
     let of_example = parsed(&example())
         .expect_err("nothing is filled in")
         .problems;
@@ -294,7 +294,7 @@ fn with_proxy_text(lines: &str) -> String {
 }
 
 #[test]
-fn upstreams_to_fall_back_to_are_read_each_with_its_own_key() {
+fn each_fallback_has_its_own_key() {
     let directory = tempfile::tempdir().expect("a directory");
     let key = directory.path().join("second.key");
     std::fs::write(&key, "second\n").expect("a file");
@@ -313,7 +313,7 @@ fn upstreams_to_fall_back_to_are_read_each_with_its_own_key() {
 }
 
 #[test]
-fn a_key_that_is_not_needed_need_not_be_there_and_is_known_to_be_missing() {
+fn unneeded_credential_may_be_missing() {
     let lines = "upstream = \"https://u.example/v1\"\nfallbacks = [{ upstream = \"https://v.example\", key_file = \"/nonexistent\", model = \"m\" }]\n";
     let text = with_proxy_text(lines)
         .replace("upstream_key = \"k\"\n", "")
@@ -323,34 +323,34 @@ fn a_key_that_is_not_needed_need_not_be_there_and_is_known_to_be_missing() {
     let load = |needed| load_for(Some(file.path()), &[], needed);
     let keys = |loaded: &Loaded, of| -> Vec<String> {
         loaded
-            .unread(of)
+            .credential_problems(of)
             .map(|problem| problem.key.clone())
             .collect()
     };
     // Who needs none gets the rest, and knows what is missing.
     let loaded = load(&[]).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(keys(&loaded, KeyOf::Market), ["vast.api_key"]);
+    assert_eq!(keys(&loaded, Credential::Market), ["vast.api_key"]);
     assert_eq!(
-        keys(&loaded, KeyOf::Upstreams),
+        keys(&loaded, Credential::Upstreams),
         ["inference_proxy.upstream_key", "inference_proxy.fallbacks"]
     );
     // Who needs one is told of that one alone.
     let needs = |needed| load(needed).expect_err("a key is missing").to_string();
-    let market = needs(&[KeyOf::Market]);
+    let market = needs(&[Credential::Market]);
     assert!(
         market.contains("vast.api_key") && !market.contains("inference_proxy"),
         "{market}"
     );
-    let upstreams = needs(&[KeyOf::Upstreams]);
+    let upstreams = needs(&[Credential::Upstreams]);
     assert!(
         upstreams.contains("2 problems") && !upstreams.contains("vast"),
         "{upstreams}"
     );
-    assert!(needs(KeyOf::ALL).contains("3 problems"));
+    assert!(needs(Credential::ALL).contains("3 problems"));
 }
 
 #[test]
-fn what_is_wrong_with_a_fallback_or_a_network_is_named() {
+fn wrong_fallbacks_and_networks_are_reported() {
     for (line, says) in [
         (
             "fallbacks = [{ upstream = \"https://x/v1\", model = \"s\" }]",
@@ -358,12 +358,12 @@ fn what_is_wrong_with_a_fallback_or_a_network_is_named() {
         ),
         (
             "fallbacks = [{ upsteam = \"https://x/v1\" }]",
-            "no such field as upsteam",
+            "unknown field upsteam",
         ),
         ("fallbacks = [\"https://x/v1\"]", "is not a table"),
         (
             "fallbacks = [{ upstream = \"x\", key_file = \"/nonexistent\", model = \"s\" }]",
-            "/nonexistent cannot be read",
+            "cannot read /nonexistent",
         ),
         ("allow = [\"10.0.0.0/33\"]", "10.0.0.0/33"),
     ] {
@@ -378,11 +378,14 @@ fn what_is_wrong_with_a_fallback_or_a_network_is_named() {
 }
 
 #[test]
-fn every_line_of_the_example_file_can_be_taken_in() {
+fn every_example_line_can_be_enabled() {
     // Given the example with every commented setting switched on, and the secrets' files there.
     let directory = tempfile::tempdir().expect("a directory");
-    for key in KEYS.iter().filter(|key| key.path.ends_with("_file")) {
-        let name = key.example.rsplit('/').next().unwrap_or_default();
+    for setting in SETTINGS
+        .iter()
+        .filter(|setting| setting.path.ends_with("_file"))
+    {
+        let name = setting.example.rsplit('/').next().unwrap_or_default();
         let file = directory.path().join(name.trim_matches('"'));
         // The address of a webhook is a secret too.
         std::fs::write(file, "https://example.org/secret").expect("a file");
@@ -391,7 +394,9 @@ fn every_line_of_the_example_file_can_be_taken_in() {
     let by_file = |line: &str| {
         let name = line.split(" = ").next().unwrap_or_default();
         let beside = format!(".{name}_file");
-        KEYS.iter().any(|key| key.path.ends_with(&beside))
+        SETTINGS
+            .iter()
+            .any(|setting| setting.path.ends_with(&beside))
     };
     let on: String = example()
         .lines()
@@ -414,7 +419,7 @@ fn every_line_of_the_example_file_can_be_taken_in() {
 }
 
 #[test]
-fn the_predecessors_file_is_imported_and_what_is_left_is_listed() {
+fn env_file_import_lists_unmapped_variables() {
     let env = r#"
 # a comment
 HYPERBOLIC_API_KEY=hyper-key
@@ -509,7 +514,7 @@ SOMETHING_ELSE=1
 }
 
 #[test]
-fn a_release_policy_that_the_execution_timeout_cuts_short_is_a_warning_with_what_to_set() {
+fn too_short_execution_timeout_is_a_warning() {
     let with = |release: &str, timeout: &str| {
         let poc = format!("[poc]\nrelease = \"{release}\"\nexecution_timeout = \"{timeout}\"\n");
         let loaded = parsed(&(LEAST.to_owned() + &poc));
@@ -544,19 +549,15 @@ fn a_release_policy_that_the_execution_timeout_cuts_short_is_a_warning_with_what
 }
 
 #[test]
-fn a_prefix_that_ends_in_a_digit_could_make_the_id_of_another_node() {
+fn node_prefix_must_not_end_in_digit() {
     let text = LEAST.to_owned() + "node_prefix = \"vast1\"\n";
     let problem = problem_of(&text, "network_node.node_prefix");
     assert!(problem.what.contains("\"vast1\""), "{}", problem.what);
-    assert!(
-        problem.expected.contains("\"vast1-\""),
-        "{}",
-        problem.expected
-    );
+    assert!(problem.to_string().contains("\"vastai-\""), "{problem}");
 }
 
 #[test]
-fn the_proxy_may_not_be_registered_where_our_node_will_be() {
+fn proxy_and_tunnel_addresses_must_differ() {
     let proxy = |host: &str, poc_port: u16| {
         format!(
             "{LEAST}[inference_proxy]\nnode_id = \"proxy\"\nhost = \"{host}\"\ninference_port = 8090\npoc_port = {poc_port}\nlisten = \"127.0.0.1:8090\"\nmodel = \"m\"\nupstream = \"https://u.example/v1\"\nupstream_key = \"k\"\nupstream_model = \"m\"\n"
@@ -570,4 +571,74 @@ fn the_proxy_may_not_be_registered_where_our_node_will_be() {
     for apart in [proxy("10.0.0.8", 15_000), proxy("10.0.0.7", 8_091)] {
         assert!(parsed(&apart).is_ok(), "{:?}", parsed(&apart).err());
     }
+}
+
+#[test]
+fn renamed_settings_keep_their_old_names() {
+    let old = [
+        ("cockpit.neighbours", "[\"north\"]"),
+        ("cockpit.ring", "\"off\""),
+        ("vast.avoid_for", "\"2h\""),
+        ("vast.read_tries", "7"),
+        ("budget.typed_above", "12.5"),
+        ("notify.heartbeat_every", "\"9m\""),
+    ];
+    let check = |loaded: Loaded| {
+        let config = &loaded.config;
+        assert_eq!(config.peers, ["north".parse().unwrap()]);
+        assert_eq!(config.bell, BellMode::Off);
+        assert_eq!(config.vast.blocklist_ttl, Duration::hours(2));
+        assert_eq!(config.vast.read_attempts, 7);
+        assert_eq!(config.budget.confirm_above, Usd::from_dollars(12.5));
+        assert_eq!(config.notify.heartbeat_interval, Duration::minutes(9));
+        loaded.warnings
+    };
+    // Given the old names in a file, then they work and a warning names the new one.
+    let mut text = LEAST.to_owned() + "[notify]\n";
+    for (path, value) in old {
+        let (section, name) = path.split_once('.').unwrap();
+        let header = format!("[{section}]\n");
+        text = text.replace(&header, &format!("{header}{name} = {value}\n"));
+    }
+    let warnings = check(parsed(&text).unwrap_or_else(|report| panic!("{report}")));
+    let named = warnings.join("\n");
+    for new in [
+        "cockpit.peers",
+        "cockpit.bell",
+        "vast.blocklist_ttl",
+        "vast.read_attempts",
+        "budget.confirm_above",
+        "notify.heartbeat_interval",
+    ] {
+        assert!(named.contains(&format!("is now called {new}")), "{named}");
+        assert!(find(new).is_some());
+    }
+    // And so it is in the environment.
+    let variables: Vec<(String, String)> = old
+        .iter()
+        .map(|(path, value)| {
+            let name = format!("POCPIT_{}", path.replace('.', "_").to_uppercase());
+            (name, value.replace(['"', '[', ']'], ""))
+        })
+        .collect();
+    let loaded = parse(LEAST, &variables, "test.toml", &dirs());
+    let warnings = check(loaded.unwrap_or_else(|report| panic!("{report}")));
+    assert!(
+        warnings
+            .join("\n")
+            .contains("now called POCPIT_COCKPIT_BELL")
+    );
+}
+
+#[test]
+fn old_and_new_name_together_are_a_problem() {
+    let text = LEAST.replace(
+        "id = \"home\"",
+        "id = \"home\"\nring = \"off\"\nbell = \"bell\"",
+    );
+    let report = parsed(&text).expect_err("set twice").to_string();
+    assert!(
+        report.contains("cockpit.bell is set more than once"),
+        "{report}"
+    );
 }

@@ -1,6 +1,13 @@
-//! Texts of settings to values.
+//! Texts to values.
+
+use serde::Deserialize as _;
 
 use crate::domain::{Duration, Usd};
+
+/// A TOML value by itself.
+pub(super) fn parse(text: &str) -> Result<toml::Value, toml::de::Error> {
+    toml::Value::deserialize(toml::de::ValueDeserializer::parse(text)?)
+}
 
 /// `"90s"`, `"45m"`, `"1h30m"`, `"2d"`.
 pub(super) fn duration(text: &str) -> Option<Duration> {
@@ -46,12 +53,12 @@ pub(super) fn dollars(text: &str) -> Option<Usd> {
     dollars_of(number)
 }
 
-/// A sum that is not negative and not beyond reason.
+/// A sum from 0 to a billion.
 pub(super) fn dollars_of(number: f64) -> Option<Usd> {
     (number.is_finite() && (0.0..=1e9).contains(&number)).then(|| Usd::from_dollars(number))
 }
 
-/// A length of time as it is written in a configuration.
+/// A duration as it is written in a configuration.
 pub(super) fn show_duration(duration: Duration) -> String {
     let seconds = duration.num_seconds();
     match seconds {
@@ -68,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_of_time_are_read() {
+    fn durations_are_parsed() {
         assert_eq!(duration("90s"), Some(Duration::seconds(90)));
         assert_eq!(duration("1h30m"), Some(Duration::minutes(90)));
         for text in ["90s", "45m", "2h", "3d"] {
@@ -80,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_read() {
+    fn sizes_need_a_decimal_unit() {
         assert_eq!(megabytes("24 GB"), Some(24_000.0));
         assert_eq!(megabytes("512MB"), Some(512.0));
         for wrong in ["24", "GB", "24 GiB", "-1 GB", "x GB"] {
@@ -89,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_are_read() {
+    fn dollars_are_parsed() {
         assert_eq!(dollars("$12.50"), Some(Usd::from_dollars(12.5)));
         for wrong in ["", "-1", "NaN", "inf", "ten"] {
             assert_eq!(dollars(wrong), None, "{wrong:?}");

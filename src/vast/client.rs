@@ -50,7 +50,7 @@ impl VastClient {
             base: config.base_url.clone(),
             key: config.api_key.clone(),
             timeout: config.request_timeout,
-            tries: config.read_tries,
+            tries: config.read_attempts,
             pacer: RateLimiter::new(RateLimit::Documented),
         }
     }

@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use pocpit::chain::client::ChainClient;
 use pocpit::chain::sources::ChainSources;
-use pocpit::config::{self, Config, Places};
+use pocpit::config::{self, BaseDirs, Config};
 use pocpit::domain::{InstanceId, NodeId, OrderedMachine, Participant, StageTimes, Time, Workload};
 use pocpit::http::{Answer, HttpClient, HttpRequest, Transport, TransportError};
 use pocpit::mlnode::boot::BootTracker;
@@ -64,7 +64,7 @@ fn run(work: impl Future<Output = ()>) {
 
 static CONFIG: LazyLock<Config> = LazyLock::new(|| {
     let text = include_str!("config.toml");
-    let loaded = config::parse(text, &[], "config.toml", &Places::default());
+    let loaded = config::parse(text, &[], "config.toml", &BaseDirs::default());
     loaded.expect("a good configuration").config
 });
 
@@ -189,7 +189,7 @@ fn boot_of(workload: Workload, bytes: &[u8]) {
 /// A configuration, and the predecessor's settings.
 pub fn configuration(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    let _ = config::parse(&text, &[], "fuzz", &Places::default());
+    let _ = config::parse(&text, &[], "fuzz", &BaseDirs::default());
     let imported = config::import(&text);
     let _ = imported.missing();
 }

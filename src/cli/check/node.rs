@@ -1,7 +1,7 @@
 //! The Network Node and the inference proxy.
 
 use super::probe::{Probe, Subject};
-use crate::config::{KeyOf, Loaded, ProxyConfig};
+use crate::config::{Credential, Loaded, ProxyConfig};
 use crate::domain::{CallError, NodeId, RegisteredNode, Time, Verdict};
 use crate::engine::preflight;
 use crate::http::HttpClient;
@@ -42,7 +42,7 @@ pub(super) async fn sprint_needs(
 fn upstream_keys(loaded: &Loaded, proxy_runs: &Verdict) -> Probe {
     let what = Subject::UpstreamKeys;
     let unread: Vec<String> = loaded
-        .unread(KeyOf::Upstreams)
+        .credential_problems(Credential::Upstreams)
         .map(|problem| format!("{}: {}", problem.key, problem.what))
         .collect();
     if unread.is_empty() {

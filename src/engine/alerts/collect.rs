@@ -81,7 +81,7 @@ impl Engine {
                         "instance {} belongs to another cockpit, {}",
                         instance.id, label.cockpit
                     ),
-                    "stop one of the two, or name it in cockpit.neighbours if both are meant",
+                    "stop one of the two, or name it in cockpit.peers if both are meant",
                 ));
             }
         }

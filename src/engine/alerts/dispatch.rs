@@ -15,7 +15,7 @@ impl Engine {
         for notice in self.told.look(snapshot, &self.seen.reads, &prices) {
             self.ports.notifier.notify(&notice);
         }
-        let every = self.config.notify.heartbeat_every;
+        let every = self.config.notify.heartbeat_interval;
         if self
             .heartbeat
             .is_due(snapshot.at, every, snapshot.last_reads())

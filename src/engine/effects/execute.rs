@@ -46,7 +46,7 @@ impl Engine {
     }
 
     pub(crate) fn avoid_machine(&mut self, machine: MachineId, reason: String) {
-        let until = self.ports.clock.now() + self.config.vast.avoid_for;
+        let until = self.ports.clock.now() + self.config.vast.blocklist_ttl;
         tracing::warn!("machine {machine} is avoided until {until}: {reason}");
         self.record(&Record::MachineAvoided {
             machine,

@@ -67,7 +67,7 @@ pub fn foreign<'a>(
 ) -> impl Iterator<Item = (&'a Instance, RentalLabel)> {
     instances.iter().filter_map(move |instance| {
         let label = instance.rental_label()?;
-        let known = label.cockpit == config.cockpit || config.neighbours.contains(&label.cockpit);
+        let known = label.cockpit == config.cockpit || config.peers.contains(&label.cockpit);
         (!known).then_some((instance, label))
     })
 }

@@ -34,12 +34,12 @@ fn a_first_start_asks_for_what_is_needed_writes_it_and_checks_it() {
     // A wrong answer is told and leads nowhere,
     terminal.until("1 of 14");
     terminal.press("\x15Not A Name\r");
-    terminal.until("is not of the right form");
+    terminal.until("is not a cockpit id");
     // and with the right ones it goes on to the last.
     let asked = pocpit::config::questions();
     for (number, question) in asked.iter().enumerate() {
         terminal.until(&format!("{} of 14", number + 1));
-        let key = question.key.path;
+        let key = question.setting.path;
         let typed = match key {
             "vast.api_key" => "pasted-key".to_owned(),
             key => answer(&world, key),
@@ -57,7 +57,7 @@ fn a_first_start_asks_for_what_is_needed_writes_it_and_checks_it() {
     assert!(!file.exists(), "nothing is written before it is agreed to");
     terminal.press("\r");
     // Then it is written, for the operator alone, and everything is checked.
-    terminal.until_any(&["mend what is missing", "all is well"]);
+    terminal.until_any(&["fix the problems above", "ready; `pocpit`"]);
     let (_, restored) = terminal.end();
     assert!(restored);
     for file in [&file, &home.path().join("vast.key")] {

@@ -160,12 +160,12 @@ fn the_predecessors_settings_become_a_configuration_and_private_key_files() {
         assert!(!text.contains("topsecret"), "{text}");
     }
     assert!(
-        ran.stderr.contains("POC_CHECK_INTERVAL is not mapped"),
+        ran.stderr.contains("POC_CHECK_INTERVAL not mapped"),
         "{}",
         ran.stderr
     );
     assert!(
-        ran.stderr.contains("to be filled in by hand: cockpit.id"),
+        ran.stderr.contains("still missing: cockpit.id"),
         "{}",
         ran.stderr
     );
@@ -412,7 +412,7 @@ fn hands_off_refuses_while_a_strange_cockpit_works_on_the_account() {
     let refused = home.run(&["--config", &sim.config, "auto", "--once"]);
     assert_eq!(refused.code, Some(3), "{}", refused.stderr);
     assert!(
-        refused.stderr.contains("cockpit other") && refused.stderr.contains("cockpit.neighbours"),
+        refused.stderr.contains("cockpit other") && refused.stderr.contains("cockpit.peers"),
         "{}",
         refused.stderr
     );

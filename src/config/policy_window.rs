@@ -1,54 +1,51 @@
-//! How long a release policy holds a rental, against the longest that it may live.
+//! Whether `poc.execution_timeout` leaves `poc.release` the time that it needs.
 
 use super::settings::PocConfig;
 use super::value::show_duration;
 use crate::domain::{Duration, ReleasePolicy};
 
-/// What heights take. The chain is not asked when a configuration is read, so this is a rule of
-/// thumb: `pocpit plan` measures.
+/// Rule of thumb, because loading a configuration must not need the chain; `pocpit plan` measures.
 const TYPICAL_BLOCK: Duration = Duration::milliseconds(5_600);
 /// Mainnet's 15,391 blocks.
 const TYPICAL_EPOCH: Duration = Duration::hours(24);
-/// From the start of the `PoC` until its weights are known.
+/// From the start of the `PoC` until weights are known.
 const TYPICAL_WEIGHT: Duration = Duration::minutes(30);
-/// From its start until its validation is over.
+/// From its start to the end of validation.
 const TYPICAL_VALIDATION: Duration = Duration::minutes(20);
-/// A confirmation `PoC` that has begun when a policy ends is held through.
+/// A running confirmation `PoC` is always completed.
 const SPARE: Duration = Duration::hours(1);
 
 /// `poc.execution_timeout` ends a rental before `poc.release` would.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CutShort {
-    /// What is wrong.
     pub cause: String,
-    /// What to do.
     pub remedy: String,
 }
 
 impl PocConfig {
-    /// Whether the one setting takes away what the other asks for.
+    /// The conflict between the two settings, if there is one.
     pub fn cut_short(&self) -> Option<CutShort> {
-        let (held, length) = held(self.release);
+        let (held, length) = holding_time(self.release);
         if held <= self.execution_timeout {
             return None;
         }
         let enough = whole_hours(held) + SPARE;
         Some(CutShort {
             cause: format!(
-                "poc.execution_timeout = \"{}\" ends every rental that long after PoC started, but poc.release = \"{}\" holds it {length}: it would be given back early, and a confirmation PoC after that costs the epoch's reward",
+                "poc.execution_timeout = \"{}\" releases every rental that long after PoC starts, but poc.release = \"{}\" keeps it {length}. A confirmation PoC after the early release loses the epoch's reward",
                 show_duration(self.execution_timeout),
                 self.release,
             ),
             remedy: format!(
-                "set poc.execution_timeout = \"{}h\", or choose a shorter poc.release; `pocpit plan` says what each costs",
+                "set poc.execution_timeout = \"{}h\", or choose a shorter poc.release; `pocpit plan` shows what each costs",
                 enough.num_hours()
             ),
         })
     }
 }
 
-/// How long at most after the `PoC`'s start, and that in words.
-fn held(release: ReleasePolicy) -> (Duration, String) {
+/// Maximum time after the start of `PoC`, also in words.
+fn holding_time(release: ReleasePolicy) -> (Duration, String) {
     let about = |time: Duration| format!("for about {}", show_duration(whole_minutes(time)));
     match release {
         ReleasePolicy::AfterValidation => (TYPICAL_VALIDATION, about(TYPICAL_VALIDATION)),

@@ -1,0 +1,260 @@
+//! Checks that need more than one value, or more than the shape of one.
+
+use super::draft::{Draft, ExposureKind};
+use super::read::Reader;
+use super::source::names_section;
+use super::table::OPTIONAL_SECTIONS;
+use crate::domain::Hedging;
+
+/// What is wrong, and what would be right.
+type Fault = (String, &'static str);
+
+/// A check that runs when none of its settings has a problem yet. The first one is reported.
+struct Check {
+    settings: &'static [&'static str],
+    test: fn(&Draft) -> Option<Fault>,
+}
+
+const fn check(settings: &'static [&'static str], test: fn(&Draft) -> Option<Fault>) -> Check {
+    Check { settings, test }
+}
+
+/// Runs the checks whose first setting is in a section that `wanted` accepts.
+pub(super) fn run(reader: &mut Reader<'_>, draft: &Draft, wanted: impl Fn(&str) -> bool) {
+    for Check { settings, test } in CHECKS {
+        let [reported, ..] = settings else { continue };
+        let section = reported.split('.').next().unwrap_or_default();
+        let is_off = OPTIONAL_SECTIONS.contains(&section) && !names_section(reader.values, section);
+        if is_off || !wanted(section) || settings.iter().any(|path| reader.has_problem(path)) {
+            continue;
+        }
+        if let Some((what, expected)) = test(draft) {
+            reader.problem(reported, what, expected);
+        }
+    }
+}
+
+const TUNNEL_ADDRESS: &str = "an address of this machine that the Network Node can reach, or network_node.exposure = \"direct\"";
+
+const CHECKS: &[Check] = &[
+    check(&["chain.public_api"], |d| {
+        fault(
+            d.chain.public_api.is_empty(),
+            "the list is empty",
+            "at least one URL",
+        )
+    }),
+    check(&["vast.image", "vast.template_hash"], |d| {
+        let is_missing = d.image.is_none() && d.vast.template_hash.is_none();
+        fault(is_missing, "missing", "vast.image or vast.template_hash")
+    }),
+    check(&["vast.env"], |d| {
+        let wrong = d.vast.env.keys().find(|name| !is_variable(name))?;
+        let what = format!("{wrong:?} is not a valid name of an environment variable");
+        Some((what, "letters, digits and _"))
+    }),
+    check(&["vast.disk"], |d| {
+        let disk = d.vast.query.disk_gb;
+        (disk < 10.0).then(|| (format!("{disk} GB is too small"), "at least 10 GB"))
+    }),
+    check(&["vast.disk", "vast.image_gb", "vast.model_gb"], |d| {
+        let (disk, needed) = (d.vast.query.disk_gb, d.vast.image_gb + d.vast.model_gb);
+        let what = || format!("{disk} GB is too small: image and model need {needed} GB");
+        (disk < needed).then(|| (what(), "at least vast.image_gb plus vast.model_gb"))
+    }),
+    check(&["mlnode.inference_port", "mlnode.api_port"], |d| {
+        let is_same = d.mlnode.api_port == d.mlnode.inference_port;
+        fault(is_same, "same as mlnode.api_port", "another port")
+    }),
+    check(&["mlnode.args", "vast.gpu_count"], |d| {
+        let gpus = d.vast.query.gpu_count;
+        let parallel = tensor_parallel_size(&d.mlnode.model.args)?;
+        let what = || format!("--tensor-parallel-size is {parallel}, but vast.gpu_count is {gpus}");
+        (parallel > gpus).then(|| (what(), "at most the number of GPUs"))
+    }),
+    check(
+        &["poc.registration_margin", "poc.lead", "poc.margin"],
+        |d| {
+            fault(
+                d.poc.registration_margin >= d.poc.lead + d.poc.margin,
+                "the node would have to be registered before it is rented",
+                "less than poc.lead plus poc.margin",
+            )
+        },
+    ),
+    check(&["budget.per_hour", "poc.hedge"], |d| {
+        fault(
+            d.poc.hedge == Hedging::On && d.per_hour.is_none(),
+            "missing: poc.hedge is on, and two rentals never fit without this cap",
+            "what two rentals together may cost per hour",
+        )
+    }),
+    check(&["budget.per_day", "budget.per_sprint"], |d| {
+        let is_less = d.budget.per_day < d.budget.per_sprint;
+        fault(is_less, "less than budget.per_sprint", "at least as much")
+    }),
+    check(&["budget.per_month", "budget.per_day"], |d| {
+        let is_less = d.budget.per_month < d.budget.per_day;
+        fault(is_less, "less than budget.per_day", "at least as much")
+    }),
+    // An id is prefix and contract number: "vast" and 12 would be "vast1" and 2.
+    check(&["network_node.node_prefix"], |d| {
+        let prefix = &d.network_node.node_prefix;
+        let is_digit = prefix.ends_with(|last: char| last.is_ascii_digit());
+        let what = || {
+            format!(
+                "{prefix:?} ends in a digit: with a contract number appended it could equal another node's id, which a registration would overwrite"
+            )
+        };
+        is_digit.then(|| (what(), "a prefix that ends otherwise, such as \"vastai-\""))
+    }),
+    check(&["network_node.host", "network_node.exposure"], |d| {
+        fault(
+            is_tunnel(d) && d.tunnel.host.is_none(),
+            "missing",
+            TUNNEL_ADDRESS,
+        )
+    }),
+    check(&["network_node.host", "network_node.exposure"], |d| {
+        let host = d.tunnel.host.as_deref().filter(|_| is_tunnel(d))?;
+        let what = || format!("{host:?} is not a host");
+        host.contains(':')
+            .then(|| (what(), "a name or address without scheme and port"))
+    }),
+    check(&["network_node.api_listen", "network_node.exposure"], |d| {
+        fault(
+            is_tunnel(d) && d.tunnel.api_listen.is_none(),
+            "missing",
+            TUNNEL_ADDRESS,
+        )
+    }),
+    check(
+        &["network_node.inference_listen", "network_node.exposure"],
+        |d| {
+            let is_missing = is_tunnel(d) && d.tunnel.inference_listen.is_none();
+            fault(is_missing, "missing", TUNNEL_ADDRESS)
+        },
+    ),
+    check(
+        &["network_node.inference_listen", "network_node.api_listen"],
+        |d| {
+            let listen = d.tunnel.api_listen.filter(|listen| listen.port() != 0)?;
+            let is_same = is_tunnel(d) && d.tunnel.inference_listen == Some(listen);
+            fault(is_same, "same as network_node.api_listen", "another port")
+        },
+    ),
+    check(
+        &["network_node.callback_target", "network_node.exposure"],
+        |d| {
+            let target = &d.tunnel.callback_target;
+            let is_wrong = is_tunnel(d) && !is_host_and_port(target);
+            let what = || format!("{target:?} is not a host and port");
+            is_wrong.then(|| (what(), "a host and port, such as \"127.0.0.1:9100\""))
+        },
+    ),
+    check(
+        &["inference_proxy.node_id", "network_node.node_prefix"],
+        |d| {
+            fault(
+                d.proxy.node_id.0.starts_with(&d.network_node.node_prefix),
+                "begins with network_node.node_prefix, so the proxy would be mistaken for a rental",
+                "another id",
+            )
+        },
+    ),
+    check(
+        &["inference_proxy.inference_port", "network_node.host"],
+        |d| shared_address(d, d.proxy.inference_port),
+    ),
+    check(&["inference_proxy.poc_port", "network_node.host"], |d| {
+        shared_address(d, d.proxy.poc_port)
+    }),
+    check(
+        &["notify.discord_webhook", "notify.discord_webhook_file"],
+        |d| {
+            use secrecy::ExposeSecret as _;
+            let address = d.notify.discord.as_ref()?.expose_secret();
+            let is_wrong = address.parse::<url::Url>().is_err();
+            fault(
+                is_wrong,
+                "not a URL (not shown because it may hold a secret)",
+                "the URL that Discord shows for the webhook",
+            )
+        },
+    ),
+    check(
+        &[
+            "notify.telegram_chat",
+            "notify.telegram_token",
+            "notify.telegram_token_file",
+        ],
+        |d| {
+            fault(
+                d.telegram_token.is_some() != d.telegram_chat.is_some(),
+                "only one of notify.telegram_token and notify.telegram_chat is set",
+                "both or none",
+            )
+        },
+    ),
+    check(&["notify.ntfy"], |d| {
+        let topic = d.ntfy_topic.as_ref()?;
+        let is_missing = topic.path().trim_matches('/').is_empty();
+        let right = "server and topic, such as https://ntfy.sh/a-name-nobody-guesses";
+        fault(is_missing, "the URL has no topic", right)
+    }),
+    check(&["notify.metrics_listen"], |d| {
+        fault(
+            !d.notify.metrics_listen?.ip().is_loopback(),
+            "not a loopback address, and what is served there has no password",
+            "a loopback address, such as \"127.0.0.1:9464\"",
+        )
+    }),
+];
+
+fn fault(is_wrong: bool, what: &str, expected: &'static str) -> Option<Fault> {
+    is_wrong.then(|| (what.to_owned(), expected))
+}
+
+fn is_tunnel(draft: &Draft) -> bool {
+    draft.exposure == ExposureKind::Tunnel
+}
+
+fn is_variable(name: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_';
+    let is_digit_or_letter = |c: char| c.is_ascii_digit() || is_letter(c);
+    name.starts_with(is_letter) && name.chars().all(is_digit_or_letter)
+}
+
+fn is_host_and_port(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
+    })
+}
+
+fn tensor_parallel_size(args: &[String]) -> Option<u32> {
+    let mut args = args.iter();
+    args.find(|arg| *arg == "--tensor-parallel-size")?;
+    args.next()?.parse().ok()
+}
+
+/// The Network Node refuses two nodes at one address, and the second is the one that was rented.
+fn shared_address(draft: &Draft, port: u16) -> Option<Fault> {
+    let host = draft.tunnel.host.as_deref().filter(|_| is_tunnel(draft))?;
+    if !draft.proxy.host.eq_ignore_ascii_case(host) {
+        return None;
+    }
+    let ends = [
+        ("network_node.api_listen", draft.tunnel.api_listen),
+        (
+            "network_node.inference_listen",
+            draft.tunnel.inference_listen,
+        ),
+    ];
+    let is_same = |(_, end): &&(&str, Option<std::net::SocketAddr>)| {
+        end.is_some_and(|end| end.port() == port)
+    };
+    let (name, _) = ends.iter().find(is_same)?;
+    let what =
+        format!("{host}:{port} is also {name}, and the Network Node accepts one node per address");
+    Some((what, "another port"))
+}

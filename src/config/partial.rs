@@ -1,0 +1,338 @@
+//! What can be read of a configuration that is missing, unreadable or wrong: enough to release
+//! rentals, or to send a notice about it. What is wrong counts as not given.
+
+use std::path::{Path, PathBuf};
+
+use secrecy::ExposeSecret as _;
+
+use super::checks;
+use super::draft::Draft;
+use super::load::{
+    LoadError, base_dirs_for, default_file, default_paths, load_for, syntax_problem,
+};
+use super::read::{BaseDirs, Reader};
+use super::report::{ConfigReport, Problem};
+use super::schema::Credential;
+use super::settings::{NetworkNodeConfig, NotifyConfig, Paths, SimulationConfig, VastConfig};
+use super::source::{Layers, collect, names_section};
+use crate::domain::CockpitId;
+
+/// The parts of a configuration that releasing rentals needs.
+#[derive(Debug)]
+pub struct ReleaseConfig {
+    pub cockpit: Option<CockpitId>,
+    /// Absent without an API key.
+    pub vast: Option<VastConfig>,
+    pub network_node: NetworkNodeReach,
+    pub paths: Paths,
+    pub simulation: Option<SimulationConfig>,
+    /// What is wrong, and what works but should be fixed.
+    pub warnings: Vec<String>,
+}
+
+/// Whether the Network Node can be reached.
+#[derive(Debug)]
+pub enum NetworkNodeReach {
+    /// No address is given.
+    NotGiven,
+    /// The address is wrong.
+    Wrong,
+    /// The exposure may be a default.
+    At(Box<NetworkNodeConfig>),
+}
+
+/// The parts of a configuration that sending a notice needs.
+#[derive(Debug)]
+pub struct NoticeConfig {
+    pub notify: NotifyConfig,
+    pub paths: Paths,
+    /// Why the configuration as a whole does not load.
+    pub error: Option<LoadError>,
+    pub warnings: Vec<String>,
+}
+
+/// Reads what releasing needs. Never fails.
+pub fn load_for_release(file: Option<&Path>, environment: &[(String, String)]) -> ReleaseConfig {
+    match load_for(file, environment, &[Credential::Market]) {
+        Ok(loaded) => ReleaseConfig {
+            cockpit: Some(loaded.config.cockpit),
+            vast: Some(loaded.config.vast),
+            network_node: NetworkNodeReach::At(Box::new(loaded.config.network_node)),
+            paths: loaded.config.paths,
+            simulation: loaded.config.simulation,
+            warnings: loaded.warnings,
+        },
+        Err(error) => recover_release(&Parts::new(file, environment), &error),
+    }
+}
+
+/// Reads what sending a notice needs. Fails only when that part itself is wrong.
+pub fn load_for_notice(
+    file: Option<&Path>,
+    environment: &[(String, String)],
+) -> Result<NoticeConfig, LoadError> {
+    match load_for(file, environment, &[Credential::Market]) {
+        Ok(loaded) => Ok(NoticeConfig {
+            notify: loaded.config.notify,
+            paths: loaded.config.paths,
+            error: None,
+            warnings: loaded.warnings,
+        }),
+        Err(error) => recover_notice(&Parts::new(file, environment), error),
+    }
+}
+
+/// The file and the environment, as far as they can be read.
+struct Parts {
+    file: Option<PathBuf>,
+    dirs: BaseDirs,
+    layers: Layers,
+}
+
+impl Parts {
+    fn new(file: Option<&Path>, environment: &[(String, String)]) -> Parts {
+        let file = file.map(Path::to_owned).or_else(|| default_file().ok());
+        let text = file.as_ref().map(std::fs::read_to_string);
+        let text = text.and_then(Result::ok).unwrap_or_default();
+        Parts {
+            dirs: file.as_deref().map(base_dirs_for).unwrap_or_default(),
+            layers: collect(&text, environment),
+            file,
+        }
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader::new(&self.layers.values, &self.dirs, Credential::ALL)
+    }
+}
+
+fn recover_release(parts: &Parts, error: &LoadError) -> ReleaseConfig {
+    const NEEDED: [&str; 6] = [
+        "cockpit",
+        "poc",
+        "vast",
+        "network_node",
+        "paths",
+        "simulation",
+    ];
+    let mut reader = parts.reader();
+    let mut draft = Draft::new(default_paths());
+    reader.fill(&mut draft, |section| NEEDED.contains(&section));
+    let mut warnings = vec![format!("continuing with what can be read: {error}")];
+    warnings.append(&mut reader.warnings);
+    let is_simulated = names_section(&parts.layers.values, "simulation")
+        && !has_problem_in(&reader.problems, "simulation");
+    let vast = draft.vast();
+    ReleaseConfig {
+        network_node: network_node(&reader, &draft),
+        paths: draft.paths(),
+        cockpit: draft.cockpit,
+        vast: Some(vast).filter(|vast| !vast.api_key.expose_secret().is_empty()),
+        simulation: is_simulated.then_some(draft.simulation),
+        warnings,
+    }
+}
+
+fn network_node(reader: &Reader<'_>, draft: &Draft) -> NetworkNodeReach {
+    const ADMIN_API: &str = "network_node.admin_api";
+    if !reader.is_given(ADMIN_API) {
+        return NetworkNodeReach::NotGiven;
+    }
+    if reader.has_problem(ADMIN_API) {
+        return NetworkNodeReach::Wrong;
+    }
+    NetworkNodeReach::At(Box::new(draft.network_node.clone()))
+}
+
+fn recover_notice(parts: &Parts, error: LoadError) -> Result<NoticeConfig, LoadError> {
+    const SECTION: &str = "notify";
+    let mut reader = parts.reader();
+    let mut draft = Draft::new(default_paths());
+    reader.fill(&mut draft, |section| section == SECTION);
+    checks::run(&mut reader, &draft, |section| section == SECTION);
+    let syntax_errors = parts.layers.syntax_errors.iter();
+    let syntax_errors = syntax_errors.filter(|error| error.section == SECTION);
+    let mut problems: Vec<Problem> = syntax_errors.map(syntax_problem).collect();
+    let unknown = parts.layers.problems.iter();
+    problems.extend(unknown.filter(|problem| is_in(problem, SECTION)).cloned());
+    problems.append(&mut reader.problems);
+    if !problems.is_empty() {
+        let file = parts.file.as_deref().map(Path::display);
+        let origin = file.map(|file| file.to_string()).unwrap_or_default();
+        return Err(LoadError::Invalid(ConfigReport { origin, problems }));
+    }
+    // Wrong paths do not keep a notice from being sent.
+    reader.fill(&mut draft, |section| section == "paths");
+    let warnings = reader.warnings;
+    Ok(NoticeConfig {
+        notify: draft.notify(),
+        paths: draft.paths(),
+        error: Some(error),
+        warnings,
+    })
+}
+
+fn has_problem_in(problems: &[Problem], section: &str) -> bool {
+    problems.iter().any(|problem| is_in(problem, section))
+}
+
+/// True for a setting, variable or section of that name.
+fn is_in(problem: &Problem, section: &str) -> bool {
+    let variable = format!("POCPIT_{}_", section.to_uppercase());
+    problem.key.split('.').next() == Some(section) || problem.key.starts_with(&variable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variable(name: &str, value: &str) -> (String, String) {
+        (name.to_owned(), value.to_owned())
+    }
+
+    fn release(text: &str) -> ReleaseConfig {
+        let scratch = tempfile::tempdir().unwrap();
+        let file = scratch.path().join("config.toml");
+        std::fs::write(&file, text).unwrap();
+        load_for_release(Some(&file), &[])
+    }
+
+    fn key(found: &ReleaseConfig) -> Option<&str> {
+        let vast = found.vast.as_ref()?;
+        Some(vast.api_key.expose_secret())
+    }
+
+    #[test]
+    fn wrong_values_count_as_not_given() {
+        let found = release(
+            "[cockpit]\nid = \"No Name\"\n[vast]\napi_key = \"k1\"\nbase_url = \"nowhere\"\nread_attempts = 99\n[network_node]\nadmin_api = \"ftp://x\"\n",
+        );
+        assert_eq!((key(&found), found.cockpit.as_ref()), (Some("k1"), None));
+        let vast = found.vast.unwrap();
+        assert_eq!(vast.base_url.as_str(), "https://console.vast.ai/");
+        assert!((1..=10).contains(&vast.read_attempts));
+        assert!(matches!(found.network_node, NetworkNodeReach::Wrong));
+        for setting in ["cockpit.id", "vast.base_url", "vast.read_attempts"] {
+            assert!(found.warnings[0].contains(setting), "{:?}", found.warnings);
+        }
+        assert!(!found.warnings.join("\n").contains("k1"));
+    }
+
+    #[test]
+    fn api_key_given_twice_still_works() {
+        let twice = release("[vast]\napi_key = \"k1\"\napi_key_file = \"/nonexistent\"\n");
+        assert_eq!(key(&twice), Some("k1"));
+        for none in [
+            "",
+            "[vast]\napi_key = 7\n",
+            "[vast]\napi_key_file = \"/nonexistent\"\n",
+        ] {
+            assert_eq!(key(&release(none)), None, "{none:?}");
+        }
+    }
+
+    #[test]
+    fn environment_is_enough_to_release() {
+        let environment = [
+            variable("POCPIT_VAST_API_KEY", "k2"),
+            variable("POCPIT_COCKPIT_ID", "north"),
+        ];
+        let found = load_for_release(Some(Path::new("/nonexistent/config.toml")), &environment);
+        assert_eq!(key(&found), Some("k2"));
+        assert_eq!(found.cockpit, "north".parse().ok());
+        assert!(matches!(found.network_node, NetworkNodeReach::NotGiven));
+    }
+
+    const WEBHOOK: &str = "[notify]\nwebhook = \"https://example.org/hook\"\n";
+
+    fn notice(text: &str) -> Result<NoticeConfig, LoadError> {
+        let scratch = tempfile::tempdir().unwrap();
+        let file = scratch.path().join("config.toml");
+        std::fs::write(&file, text).unwrap();
+        load_for_notice(Some(&file), &[])
+    }
+
+    #[test]
+    fn dotted_and_inline_notify_forms_work() {
+        let address = "\"https://example.org/hook\"";
+        for form in [
+            format!("notify.webhook = {address}\n"),
+            format!("notify = {{ webhook = {address} }}\n"),
+        ] {
+            let found = notice(&format!("{form}[vast]\napi_kye = \"k1\"\n")).unwrap();
+            assert!(found.notify.webhook.is_some(), "{form}");
+            assert!(found.error.is_some());
+        }
+    }
+
+    #[test]
+    fn notify_survives_errors_elsewhere() {
+        for (wrong, why) in [
+            ("", "vast.api_key"),
+            ("[vast]\napi_kye = \"k1\"\n", "vast.api_kye"),
+            ("[vats]\n", "vats"),
+            ("[vast]\napi_key = \"k1\n", "the file"),
+            ("[vast\n", "the file"),
+        ] {
+            for text in [format!("{wrong}{WEBHOOK}"), format!("{WEBHOOK}{wrong}")] {
+                let found = notice(&text).unwrap();
+                assert!(found.notify.webhook.is_some(), "{text}");
+                let error = found.error.unwrap().to_string();
+                assert!(error.contains(why), "{error}");
+                assert!(!error.contains("k1"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn wrong_notify_section_is_reported_alone() {
+        for (wrong, what) in [
+            ("webhook = \"nowhere\"", "notify.webhook (line 3)"),
+            ("webhok = \"https://example.org\"", "notify.webhok (line 3)"),
+            ("webhook = ", "the file (line 3)"),
+        ] {
+            let error = notice(&format!("[vats]\n[notify] # whom\n{wrong}\n")).unwrap_err();
+            let said = error.to_string();
+            assert!(
+                said.contains(what) && said.contains(": 1 problem\n"),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn environment_is_enough_to_notify() {
+        let environment = [
+            variable("POCPIT_NOTIFY_WEBHOOK", "https://example.org/hook"),
+            variable("POCPIT_VATS_API_KEY", "k1"),
+        ];
+        let nowhere = Path::new("/nonexistent/config.toml");
+        let found = load_for_notice(Some(nowhere), &environment).unwrap();
+        assert!(found.notify.webhook.is_some() && found.error.is_some());
+        let wrong = [variable("POCPIT_NOTIFY_WEBHOK", "x")];
+        assert!(load_for_notice(Some(nowhere), &wrong).is_err());
+    }
+
+    #[test]
+    fn multi_line_list_is_no_header() {
+        let found =
+            notice("x\n[notify]\ncommand = [\n  \"tell\",\n]\n[vast]\nbase_url = 7\n").unwrap();
+        assert_eq!(found.notify.command, ["tell"]);
+    }
+
+    #[test]
+    fn syntax_error_costs_one_line() {
+        let found =
+            release("[vast]\napi_key = \"k1\"\nbase_url = \"nowhere\n[cockpit]\nid = \"home\"\n");
+        assert_eq!(
+            (key(&found), found.cockpit.clone()),
+            (Some("k1"), "home".parse().ok())
+        );
+        assert_eq!(
+            found.vast.unwrap().base_url.as_str(),
+            "https://console.vast.ai/"
+        );
+        // A secret that is cut off by an error is not used.
+        assert_eq!(key(&release("[vast]\napi_key = \"k1\n")), None);
+    }
+}

@@ -1,0 +1,133 @@
+//! A file's TOML to entries. A syntax error costs its line, not the file: taking a rental down or
+//! sending a notice must work with what is left.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::table::SECTIONS;
+
+/// A setting of the file, or a section without any.
+#[derive(Debug)]
+pub(super) struct Entry<'a> {
+    pub(super) section: String,
+    /// Name and value; absent for the section itself, or for what should have been one.
+    pub(super) setting: Option<(String, Spanned<DeValue<'a>>)>,
+    /// Bytes from the beginning of the file.
+    pub(super) offset: usize,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct SyntaxError {
+    /// The section that it is in; empty before the first one.
+    pub(super) section: String,
+    pub(super) line: usize,
+    pub(super) message: String,
+}
+
+/// Reads a file in one piece or, when it is not TOML, section by section.
+pub(super) fn parse(text: &str) -> (Vec<Entry<'_>>, Vec<SyntaxError>) {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() {
+        return (entries_of(table.into_inner(), 0), Vec::new());
+    }
+    let mut entries = Vec::new();
+    let mut found = Vec::new();
+    for block in blocks(text) {
+        let (table, errors) = DeTable::parse_recoverable(&text[block.clone()]);
+        let lines = errors.iter().filter_map(toml::de::Error::span);
+        let lines: Vec<usize> = lines
+            .map(|span| line_at(text, block.start + span.start))
+            .collect();
+        let mut good = entries_of(table.into_inner(), block.start);
+        good.retain(|entry| !is_on_lines(entry, text, block.start, &lines));
+        entries.append(&mut good);
+        // One slip causes several errors; the first one is the slip.
+        if let (Some(error), Some(line)) = (errors.first(), lines.first()) {
+            found.push(error_at(text, &block, *line, error));
+        }
+    }
+    if let (true, Some(error)) = (found.is_empty(), errors.first()) {
+        let start = error.span().map_or(0, |span| span.start);
+        let blocks = blocks(text);
+        let block = blocks.iter().find(|block| block.contains(&start));
+        let block = block.cloned().unwrap_or_default();
+        found.push(error_at(text, &block, line_at(text, start), error));
+    }
+    (entries, found)
+}
+
+fn error_at(text: &str, block: &Range<usize>, line: usize, error: &toml::de::Error) -> SyntaxError {
+    let header = text[block.clone()].lines().next().unwrap_or_default();
+    SyntaxError {
+        section: section_of(header).unwrap_or_default().to_owned(),
+        line,
+        message: error.message().to_owned(),
+    }
+}
+
+/// What was recovered of a value with an error in it is not what the operator meant.
+fn is_on_lines(entry: &Entry<'_>, text: &str, start: usize, lines: &[usize]) -> bool {
+    let Some((_, value)) = &entry.setting else {
+        return false;
+    };
+    let first = line_at(text, entry.offset);
+    let last = line_at(text, start + value.span().end);
+    lines.iter().any(|line| (first..=last).contains(line))
+}
+
+fn entries_of(root: DeTable<'_>, start: usize) -> Vec<Entry<'_>> {
+    let mut entries = Vec::new();
+    for (section, item) in root {
+        let offset = start + section.span().start;
+        let section = section.into_inner().into_owned();
+        entries.push(Entry {
+            section: section.clone(),
+            setting: None,
+            offset,
+        });
+        let DeValue::Table(table) = item.into_inner() else {
+            continue;
+        };
+        entries.extend(table.into_iter().map(|(name, value)| Entry {
+            section: section.clone(),
+            offset: start + name.span().start,
+            setting: Some((name.into_inner().into_owned(), value)),
+        }));
+    }
+    entries.sort_by_key(|entry| entry.offset);
+    entries
+}
+
+/// Pieces of the text, each from the header of a known section to the next one.
+fn blocks(text: &str) -> Vec<Range<usize>> {
+    let mut starts = vec![0];
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        if section_of(line).is_some() && offset > 0 {
+            starts.push(offset);
+        }
+        offset += line.len();
+    }
+    let ends = starts.iter().skip(1).copied().chain([text.len()]);
+    starts
+        .iter()
+        .zip(ends)
+        .map(|(start, end)| *start..end)
+        .collect()
+}
+
+/// `notify` of `[notify] # channels`. A header that is not closed is one all the same.
+fn section_of(line: &str) -> Option<&str> {
+    let name = line.trim_start().strip_prefix('[')?;
+    let name = name.split([']', '.', '#']).next()?.trim();
+    let is_known = SECTIONS.iter().any(|(known, _)| *known == name);
+    is_known.then_some(name)
+}
+
+/// The line of a byte of the text, from 1.
+pub(super) fn line_at(text: &str, offset: usize) -> usize {
+    let before = text.bytes().take(offset);
+    before.filter(|byte| *byte == b'\n').count() + 1
+}
