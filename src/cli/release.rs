@@ -184,7 +184,11 @@ enum Registrations {
 
 impl Registrations {
     /// Without the Network Node the rentals are destroyed all the same: they cost money.
-    async fn read(known: &ReleaseConfig, cockpits: &[CockpitId], rentals: &[Instance]) -> Registrations {
+    async fn read(
+        known: &ReleaseConfig,
+        cockpits: &[CockpitId],
+        rentals: &[Instance],
+    ) -> Registrations {
         let config = match &known.network_node {
             NetworkNodeReach::At(config) => config,
             NetworkNodeReach::NotGiven => {

@@ -416,13 +416,13 @@ fn the_first_starts_picture_is_a_screen_of_the_program() {
         let mut terminal = Terminal::start(100, 24, &["--config", "pocpit.toml"]);
         terminal.until("1 of 14");
         terminal.press("\x15Not A Name\r");
-        terminal.until("is not of the right form");
+        terminal.until("is not a cockpit id");
         std::thread::sleep(Duration::from_secs(1));
         let picture = picture::svg(terminal.screen.lock().unwrap().screen());
         std::fs::write(&path, picture).unwrap();
     }
     let picture = std::fs::read_to_string(path).expect("the picture");
-    for word in ["1 of 14", "is not of the right form"] {
+    for word in ["1 of 14", "is not a cockpit id"] {
         assert!(picture.contains(word), "{word} is not in the picture");
     }
 }
