@@ -203,13 +203,11 @@ impl<'a> Reader<'a> {
             .values
             .get(file.path)
             .map(|found| text_of(&found.value));
-        match named? {
-            Ok(name) => self.secret_in(file.path, &self.dirs.resolve(&name)),
-            Err(_) => {
-                self.problem(file.path, HIDDEN, file.kind.expected());
-                None
-            }
-        }
+        let Ok(name) = named? else {
+            self.problem(file.path, HIDDEN, file.kind.expected());
+            return None;
+        };
+        self.secret_in(file.path, &self.dirs.resolve(&name))
     }
 
     /// The secret that a file holds.
@@ -335,7 +333,7 @@ fn apply(kind: Kind, value: &Value, dirs: &BaseDirs, draft: &mut Draft) -> Resul
     Ok(())
 }
 
-fn within<T: PartialOrd>(
+fn within<T: PartialOrd + Copy>(
     value: T,
     min: T,
     max: T,

@@ -17,6 +17,9 @@ pub(super) type Set<T> = fn(&mut Draft, T);
 /// Parses and stores a value, or says what is wrong with it.
 pub(super) type Parse<T> = fn(&mut Draft, &T) -> Result<(), String>;
 
+/// A word, and the setter of its value.
+pub(super) type Choice = (&'static str, fn(&mut Draft));
+
 /// The shape of a value, and its setter.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
@@ -65,7 +68,7 @@ pub(super) enum Kind {
     Address(Set<SocketAddr>),
     Port(Set<u16>),
     /// One of these words; each sets its own value.
-    Choice(&'static [(&'static str, fn(&mut Draft))]),
+    Choice(&'static [Choice]),
     /// A file or directory; `~/` is the home directory.
     Path(Set<PathBuf>),
     /// RFC 3339.

@@ -226,7 +226,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .optional("\"~/.local/state/pocpit/known_hosts\"")
         .doc("Directory for known-hosts files, one per rental. Default: in the state directory."),
     parsed("ssh.user", "a user, such as \"root\"", |d, text| {
-        d.ssh.user = text.to_owned();
+        d.ssh.user = String::from(text);
         if text.is_empty() || text.starts_with('-') {
             return Err(format!("{text:?} is not a user"));
         }
