@@ -1,4 +1,4 @@
-//! Sends requests: what is tried again, how often, and what a failure means.
+//! Sends requests: which are retried, how often, and what a failure means.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,16 +21,16 @@ const MAX_BACKOFF: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct HttpClient {
     transport: Arc<dyn Transport>,
-    /// Where the jitter of waits comes from; chance when absent.
+    /// Seed of the backoff's jitter; random if absent.
     jitter: Option<Arc<AtomicU64>>,
 }
 
-/// One try that did not succeed.
+/// One attempt that failed.
 struct FailedAttempt {
     error: CallError,
-    /// Sending the same read again soon can help.
+    /// Retrying the same read soon can succeed.
     transient: bool,
-    /// What the other side asked for.
+    /// Requested by the server.
     wait: Option<Duration>,
 }
 
@@ -43,8 +43,7 @@ impl HttpClient {
         }
     }
 
-    /// The client over another transport: a simulated world in the same process. Nothing in it is
-    /// left to chance.
+    /// The client over another transport, for a simulated world in the same process. Deterministic.
     pub fn over(transport: Arc<dyn Transport>) -> Self {
         HttpClient {
             transport,
@@ -52,7 +51,7 @@ impl HttpClient {
         }
     }
 
-    /// Sends a request. Only a status from 200 to 299 with a whole body is a success.
+    /// Sends a request. Only a status of 200 to 299 with a complete body is a success.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpReply, CallError> {
         let tries = match request.retry {
             Retry::Never => 1,
@@ -85,14 +84,14 @@ impl HttpClient {
             }
             tracing::debug!(
                 what = %request.what, sent, wait_ms = wait.as_millis(), error = %failure.error,
-                "a read failed and is tried again"
+                "read failed, retrying"
             );
             tokio::time::sleep(wait).await;
         }
     }
 
-    /// Opens a WebSocket, says `first`, and carries what comes. One try: who listens comes back when it
-    /// ends.
+    /// Opens a WebSocket, sends `first`, and streams what arrives. Not retried: the subscriber
+    /// reconnects.
     pub async fn messages(&self, url: &url::Url, first: &str) -> Result<Messages, TransportError> {
         self.transport.messages(url, first).await
     }
@@ -166,7 +165,7 @@ fn status_failure(request: &HttpRequest, answer: &Answer) -> FailedAttempt {
 }
 
 fn transport_failure(request: &HttpRequest, error: &TransportError) -> FailedAttempt {
-    // Only before the connection stands is it certain that nothing was asked for.
+    // Only before the connection is established is it certain that the request was not sent.
     let (kind, passing) = match error {
         TransportError::Unusable(_) => (CallErrorKind::NotSent, false),
         TransportError::NotSent(_) => (CallErrorKind::NotSent, true),

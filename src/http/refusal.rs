@@ -1,4 +1,4 @@
-//! What a reply that is no success means.
+//! What an unsuccessful reply means.
 
 use std::time::Duration;
 
@@ -6,17 +6,16 @@ use serde_json::Value;
 
 use crate::domain::CallErrorKind;
 
-/// Longest wait that is honoured; whoever asks for more is asked again by the engine, later.
+/// Longest `Retry-After` that is waited for here; for a longer one the engine polls again later.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_mins(1);
 
-/// Kind of a reply by its status and body.
 pub fn classify(status: u16, body: &str) -> CallErrorKind {
     match status {
         401 | 403 => CallErrorKind::Unauthorized,
         404 if is_key_error(body) => CallErrorKind::Unauthorized,
         404 => CallErrorKind::NotFound,
         429 => CallErrorKind::RateLimited,
-        // A proxy gave up waiting for our request; how much of it arrived is unknown.
+        // A proxy timed out waiting for the request; how much of it arrived is unknown.
         408 => CallErrorKind::Ambiguous,
         300..500 => CallErrorKind::Refused,
         _ => CallErrorKind::Ambiguous,
@@ -29,7 +28,7 @@ fn is_key_error(body: &str) -> bool {
         .any(|words| body.contains(words))
 }
 
-/// What the other side said, for people: message first, with the slug that programs match on.
+/// The error message in a body: the text first, then the slug in brackets.
 pub fn message(body: &str) -> String {
     let Ok(Value::Object(fields)) = serde_json::from_str::<Value>(body) else {
         return visible_text(body);
@@ -55,7 +54,7 @@ fn field_text(value: &Value) -> Option<String> {
     }
 }
 
-/// The text of an HTML page without its tags; other text as it is.
+/// Strips the tags of an HTML page; other text stays.
 fn visible_text(body: &str) -> String {
     let start = body.trim_start();
     if !start.starts_with('<') {
@@ -77,25 +76,25 @@ fn visible_text(body: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether the same read may succeed when it is sent again soon.
+/// True if the same read may succeed when it is retried soon.
 pub fn is_transient(status: u16, body: &str) -> bool {
     match status {
-        // The daily quota is over until midnight: more calls only make it worse.
+        // The daily quota resets at midnight: more calls only make it worse.
         429 => !body.contains("search_quota_exceeded"),
         502..=504 => true,
         _ => false,
     }
 }
 
-/// The wait that the other side asks for, by header or by body.
-pub fn retry_after(retry_after: Option<&str>, body: &str) -> Option<Duration> {
-    let from_header = retry_after.and_then(|text| text.trim().parse::<f64>().ok());
+/// The wait that the server requests, in its header or body.
+pub fn retry_after(header: Option<&str>, body: &str) -> Option<Duration> {
+    let from_header = header.and_then(|text| text.trim().parse::<f64>().ok());
     let seconds = from_header.or_else(|| {
         let value: Value = serde_json::from_str(body).ok()?;
-        let asked = value.get("retry_after")?;
-        asked
+        let seconds = value.get("retry_after")?;
+        seconds
             .as_f64()
-            .or_else(|| asked.as_str()?.trim().parse().ok())
+            .or_else(|| seconds.as_str()?.trim().parse().ok())
     })?;
     Duration::try_from_secs_f64(seconds).ok()
 }
@@ -105,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_status_has_its_kind() {
+    fn statuses_are_classified() {
         use CallErrorKind::{Ambiguous, NotFound, RateLimited, Refused, Unauthorized};
         for (status, body, expected) in [
             (301, "", Refused),
@@ -135,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_taken_in_the_documented_order() {
+    fn message_fields_have_documented_order() {
         for (body, expected) in [
             (r#"{"msg":"m","message":"n","detail":"d"}"#, "m"),
             (r#"{"message":"n","detail":"d"}"#, "n"),
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_read_from_header_and_body() {
+    fn retry_after_is_read_from_header_and_body() {
         let seconds = |s| Some(Duration::from_secs(s));
         assert_eq!(retry_after(Some("7"), ""), seconds(7));
         assert_eq!(retry_after(None, r#"{"retry_after":3}"#), seconds(3));
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spent_daily_quota_is_not_worth_another_try() {
+    fn exhausted_daily_quota_is_not_transient() {
         assert!(!is_transient(429, r#"{"error":"search_quota_exceeded"}"#));
         assert!(is_transient(429, "API requests too frequent"));
         assert!(!is_transient(500, ""));

@@ -1,4 +1,4 @@
-//! What is asked, and what came back.
+//! Requests and replies.
 
 use std::time::Duration;
 
@@ -11,51 +11,41 @@ use crate::domain::{CallError, CallErrorKind};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The methods in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HttpMethod {
-    /// Reads.
     Get,
-    /// Creates, or searches.
     Post,
-    /// Changes.
     Put,
-    /// Removes.
     Delete,
 }
 
-/// Whether a request may be sent again when it did not succeed.
+/// Whether a failed request may be retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// Sent once: whatever changes the world.
+    /// For every request that changes something.
     Never,
-    /// Sent up to `tries` times, with growing waits between: reads only.
+    /// Up to `tries` attempts with backoff: for reads only.
     Reads {
-        /// How often in all; 0 counts as 1.
+        /// In all; 0 counts as 1.
         tries: u32,
     },
 }
 
-/// One call. `Debug` shows no secret: the bearer is a [`SecretString`].
+/// `Debug` shows no secret: the bearer is a [`SecretString`].
 #[derive(Debug, Clone)]
 pub struct HttpRequest {
     /// What it is for, for people: `search offers on console.vast.ai`.
     pub what: String,
-    /// How.
     pub method: HttpMethod,
-    /// Where, without the query.
     pub url: Url,
-    /// The query.
     pub query: Vec<(String, String)>,
     /// Further headers. Never a secret.
     pub headers: Vec<(&'static str, String)>,
     /// Sent as `Authorization: Bearer …`.
     pub bearer: Option<SecretString>,
-    /// JSON body.
     pub body: Option<serde_json::Value>,
-    /// Time-out of one try, from connecting to the body's last byte.
+    /// For one attempt, from connecting to the body's last byte.
     pub timeout: Duration,
-    /// Whether it may be sent again.
     pub retry: Retry,
 }
 
@@ -74,34 +64,29 @@ impl HttpRequest {
         }
     }
 
-    /// A read; sent once unless [`HttpRequest::tries`] says otherwise.
+    /// Sent once unless [`HttpRequest::tries`] allows more.
     pub fn get(what: impl Into<String>, url: Url) -> Self {
         Self::new(what, HttpMethod::Get, url)
     }
 
-    /// A `POST`, sent once.
     pub fn post(what: impl Into<String>, url: Url) -> Self {
         Self::new(what, HttpMethod::Post, url)
     }
 
-    /// A `PUT`, sent once.
     pub fn put(what: impl Into<String>, url: Url) -> Self {
         Self::new(what, HttpMethod::Put, url)
     }
 
-    /// A `DELETE`, sent once.
     pub fn delete(what: impl Into<String>, url: Url) -> Self {
         Self::new(what, HttpMethod::Delete, url)
     }
 
-    /// Adds a query parameter.
     #[must_use]
     pub fn query(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.query.push((key.into(), value.into()));
         self
     }
 
-    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
@@ -115,21 +100,20 @@ impl HttpRequest {
         self
     }
 
-    /// Sends a JSON body.
     #[must_use]
     pub fn json(mut self, value: serde_json::Value) -> Self {
         self.body = Some(value);
         self
     }
 
-    /// Sets the time-out of one try.
+    /// Sets the timeout of one attempt.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Marks it as a read that may be sent this often. Never for a call that changes something.
+    /// Allows this many attempts. Only for reads.
     #[must_use]
     pub fn tries(mut self, tries: u32) -> Self {
         self.retry = Retry::Reads { tries };
@@ -137,17 +121,17 @@ impl HttpRequest {
     }
 }
 
-/// A reply with a status of success.
+/// A successful reply.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpReply {
     /// HTTP status, 200 to 299.
     pub status: u16,
-    /// The body; it may hold secrets, so it is not part of `Debug`.
+    /// May hold secrets, so it is not part of `Debug`.
     pub body: String,
 }
 
 impl HttpReply {
-    /// Reads the body as JSON. The error names the place, not the content.
+    /// Parses the body as JSON. The error gives the position, not the content.
     pub fn json<T: DeserializeOwned>(&self, what: &str) -> Result<T, CallError> {
         serde_json::from_str(&self.body).map_err(|error| CallError {
             what: what.into(),
@@ -191,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn joining_keeps_the_prefix_of_the_base() {
+    fn join_keeps_the_base_prefix() {
         let joined = |base: &str, path: &str| join(&url(base), path).to_string();
         assert_eq!(
             joined("http://h:8000/chain-rpc/", "/status"),
@@ -212,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_not_json_is_malformed_and_not_quoted() {
+    fn malformed_json_is_not_quoted() {
         let reply = HttpReply {
             status: 200,
             body: r#"{"a": "canary-secret"}"#.into(),

@@ -1,14 +1,13 @@
-//! Makes text of others fit for messages: short, printable, without secrets.
+//! Sanitizes text from others for messages: short, printable, without secrets.
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// Characters that a detail may have.
-const LONGEST: usize = 2_000;
+/// In characters.
+const MAX_LENGTH: usize = 2_000;
 const REMOVED: &str = "[removed]";
-/// Names whose values are secrets, in URLs and in JSON.
+/// Their values are secrets, in URLs and in JSON.
 const SECRET_NAMES: [&str; 3] = ["api_key", "api-key", "authorization"];
 
-/// Cleans text for a [`crate::domain::CallError`].
 pub fn sanitize(text: &str, bearer: Option<&SecretString>) -> String {
     let mut text = match bearer.map(ExposeSecret::expose_secret) {
         Some(secret) if !secret.is_empty() => text.replace(secret, REMOVED),
@@ -23,11 +22,11 @@ pub fn sanitize(text: &str, bearer: Option<&SecretString>) -> String {
     });
     printable
         .filter(|c| !c.is_control() && !is_invisible(*c))
-        .take(LONGEST)
+        .take(MAX_LENGTH)
         .collect()
 }
 
-/// Direction marks and zero-width characters can make a message read as something else.
+/// Bidirectional marks and zero-width characters can disguise a message.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
@@ -63,7 +62,7 @@ fn redact_values_of(text: &str, name: &str) -> String {
     out
 }
 
-/// Why JSON could not be read: the place and the expectation, never a value from the body.
+/// A JSON error with its position and expectation, but no value from the body.
 pub fn json_error(error: &serde_json::Error, length: usize) -> String {
     let mut outside = true;
     let without_values: String = error
@@ -83,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_removed_wherever_they_stand() {
+    fn secrets_are_redacted_everywhere() {
         let bearer = SecretString::from("canary-1");
         for text in [
             "GET https://x/api?api_key=canary-2&x=1 failed",
@@ -99,17 +98,20 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_words_about_keys_stay() {
+    fn ordinary_mention_of_keys_stays() {
         let text = "the api_key is missing";
         assert_eq!(sanitize(text, None), text);
     }
 
     #[test]
-    fn control_characters_go_and_length_is_bounded() {
+    fn control_characters_are_removed_and_length_bounded() {
         assert_eq!(
             sanitize("a\x1b[31mb\u{202e}c\r\nd\u{9b}", None),
             "a[31mbc  d"
         );
-        assert_eq!(sanitize(&"é".repeat(5_000), None).chars().count(), LONGEST);
+        assert_eq!(
+            sanitize(&"é".repeat(5_000), None).chars().count(),
+            MAX_LENGTH
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Carries one request there and its answer back, and knows nothing of policy.
+//! Sends one request and returns its answer; retries and error policy are the client's.
 
 use std::error::Error;
 use std::time::Duration;
@@ -25,72 +25,68 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest body that is read.
 pub(super) const MAX_BODY: usize = 16 * 1024 * 1024;
 
-/// What carries requests: the network, or a simulated world in the same process.
+/// The network, or a simulated world in the same process.
 #[async_trait]
 pub trait Transport: Send + Sync {
-    /// Sends a request once, and waits no longer than its time-out.
+    /// Sends a request once, within its timeout.
     async fn exchange(&self, request: &HttpRequest) -> Result<Answer, TransportError>;
 
-    /// Opens a WebSocket at an `http` or `https` address, says `first`, and carries what comes. Ends
-    /// with the connection.
+    /// Opens a WebSocket at an `http` or `https` URL, sends `first`, and streams what arrives. Ends with
+    /// the connection.
     async fn messages(&self, _url: &Url, _first: &str) -> Result<Messages, TransportError> {
-        let nobody = "nobody sends messages here".to_owned();
-        Err(TransportError::Unusable(nobody))
+        let why = "this transport has no WebSockets".to_owned();
+        Err(TransportError::Unusable(why))
     }
 }
 
-/// Texts as they come.
+/// Text messages as they arrive.
 pub type Messages = BoxStream<'static, Result<String, TransportError>>;
 
-/// Whatever came back, of any status.
+/// A reply of any status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
     /// The header `Retry-After`.
     pub retry_after: Option<String>,
-    /// The body as far as it came.
+    /// The body as far as it arrived.
     pub body: String,
-    /// Why that is not all of it.
+    /// Why the body is incomplete.
     pub broken: Option<BrokenBody>,
 }
 
-/// Why a body is not whole.
+/// Why a body is incomplete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BrokenBody {
-    /// It is longer than anything that is asked for.
     TooLong,
-    /// The connection ended in the middle.
     BrokeOff(String),
 }
 
-/// Why there is no answer.
+/// Why there is no reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
-    /// This machine cannot send it, now or later.
+    /// This machine cannot send it; a retry will not help.
     #[error("{0}")]
     Unusable(String),
-    /// It certainly never reached the other side.
+    /// It certainly did not reach the server.
     #[error("{0}")]
     NotSent(String),
-    /// It may have arrived.
+    /// It may have reached the server.
     #[error("{0}")]
     Lost(String),
 }
 
-/// The network.
 pub(super) struct Network {
-    /// For everybody else: proxies of the environment apply.
+    /// Uses the proxies of the environment.
     remote: Result<Client, String>,
-    /// For loopback: no proxy, and no certificates needed on this machine.
+    /// No proxy, and no need for CA certificates on this machine.
     loopback: Result<Client, String>,
 }
 
 impl Network {
-    /// Should the machine's certificates be unusable, calls to other machines say so; loopback
-    /// works all the same.
+    /// Without usable CA certificates, requests to other machines fail and say so; loopback works.
     pub(super) fn new() -> Network {
-        // Somebody else may have installed a provider first: then that one is used.
+        // Fails if a provider is already installed; that one is used then.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let common = || {
             Client::builder()
@@ -98,7 +94,7 @@ impl Network {
                 .connect_timeout(CONNECT_TIMEOUT)
                 .read_timeout(READ_TIMEOUT)
                 .redirect(reqwest::redirect::Policy::none())
-                // Retries are decided by the client and nowhere else: a rent must never be sent twice.
+                // Only the client decides on retries: a rent call must never be sent twice.
                 .retry(reqwest::retry::never())
         };
         let reason = |error: reqwest::Error| with_causes(&error);
@@ -186,7 +182,7 @@ impl Transport for Network {
         let is_open = answer.status() == StatusCode::SWITCHING_PROTOCOLS
             && accepts.is_some_and(|accepts| *accepts == derive_accept_key(key.as_bytes()));
         if !is_open {
-            let refused = format!("no WebSocket there: HTTP {}", answer.status());
+            let refused = format!("the server offers no WebSocket: HTTP {}", answer.status());
             return Err(TransportError::Lost(refused));
         }
         let stream = answer.upgrade().await.map_err(failure)?;
@@ -206,7 +202,7 @@ fn broken(error: &tungstenite::Error) -> TransportError {
     TransportError::Lost(with_causes(error))
 }
 
-/// True for an address that no other machine answers.
+/// True for an address of this machine.
 pub fn is_loopback(url: &url::Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -228,7 +224,7 @@ fn failure(error: reqwest::Error) -> TransportError {
     TransportError::Lost(reason)
 }
 
-/// The body as far as it came, and why that is not all of it.
+/// The body as far as it arrived, and why it is incomplete.
 async fn read_body(mut response: Response) -> (String, Option<BrokenBody>) {
     let mut bytes = Vec::new();
     let broken = loop {
@@ -244,7 +240,7 @@ async fn read_body(mut response: Response) -> (String, Option<BrokenBody>) {
     (String::from_utf8_lossy(&bytes).into_owned(), broken)
 }
 
-/// An error and what led to it, in one line.
+/// An error and its causes in one line.
 pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

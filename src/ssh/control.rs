@@ -1,5 +1,5 @@
-//! The private directory of this process's SSH masters, and the end of masters that a killed process
-//! left behind.
+//! The private directory for this process's SSH masters, and the cleanup of masters that a killed
+//! process left behind.
 
 use std::fs::{self, File};
 use std::io;
@@ -19,8 +19,8 @@ const LONGEST_DIRECTORY: usize = 107 - 29 - 17;
 const LOCK: &str = "lock";
 const EXIT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What `SessionBuilder` cannot say. Only our own known-hosts file counts, nothing is forwarded that
-/// was not asked for, and a socket of an earlier session does not block a new one.
+/// What `SessionBuilder` has no setting for: only our known-hosts file counts, nothing is forwarded
+/// by default, and a socket of an earlier session does not block a new one.
 const SSH_CONFIG: &str = "\
 Host *
   ServerAliveCountMax 3
@@ -36,21 +36,23 @@ Host *
   LogLevel ERROR
 ";
 
-/// A directory of this process alone. Removed when dropped.
+/// Removed when dropped.
 #[derive(Debug)]
 pub(super) struct ControlDirectory {
     path: PathBuf,
-    /// Locked as long as we live: process ids are used again.
+    /// Locked while the process lives: process ids are reused.
     _lock: File,
 }
 
 impl ControlDirectory {
-    /// Makes it below `runtime_dir`, or below the system's directory for temporary files when that
-    /// path is too long for sockets. Ends the masters of processes that are gone.
+    /// Creates it below `runtime_dir`, or below the system's temporary directory if that path is too
+    /// long for sockets. Ends the masters of dead processes.
     pub(super) fn create(runtime_dir: &Path) -> Result<ControlDirectory, LinkError> {
         let own_name = own_name();
         let failed = |error: io::Error| {
-            LinkError::Local(format!("there is no directory for SSH sockets: {error}"))
+            LinkError::Local(format!(
+                "cannot create a directory for SSH sockets: {error}"
+            ))
         };
         let longest = LONGEST_DIRECTORY - 1 - own_name.len();
         let parent = socket_directory(runtime_dir, longest).map_err(failed)?;
@@ -73,12 +75,12 @@ impl ControlDirectory {
 
 impl Drop for ControlDirectory {
     fn drop(&mut self) {
-        // What cannot be removed is found by the next start.
+        // The next start removes the rest.
         let _ = fs::remove_dir_all(&self.path);
     }
 }
 
-/// It is locked before it has its name: one that can be locked is an orphan's.
+/// Locked before it is renamed into place: a lock file that can be locked belongs to a dead process.
 fn lock(directory: &Path) -> io::Result<File> {
     let unnamed = directory.join("lock.new");
     let lock = File::create(&unnamed)?;
@@ -87,15 +89,15 @@ fn lock(directory: &Path) -> io::Result<File> {
     Ok(lock)
 }
 
-/// The process id, and a number because tests have several in one process.
+/// The process id, and a number because tests create several per process.
 fn own_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     format!("{}-{count}", std::process::id())
 }
 
-/// A private directory for sockets: `runtime_dir`, or one of ours among the system's temporary files
-/// when its path has more than `longest` bytes.
+/// A private directory for sockets: `runtime_dir`, or one in the system's temporary directory if its
+/// path is longer than `longest` bytes.
 pub fn socket_directory(runtime_dir: &Path, longest: usize) -> io::Result<PathBuf> {
     let length = |path: &Path| path.as_os_str().len();
     let directory = if length(runtime_dir) <= longest {
@@ -119,7 +121,7 @@ pub fn socket_directory(runtime_dir: &Path, longest: usize) -> io::Result<PathBu
     Ok(directory)
 }
 
-/// Makes a directory for us alone; one of somebody else's is refused.
+/// Creates a directory with mode 0700. Fails if it belongs to another user.
 fn make_private(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
@@ -135,8 +137,8 @@ fn make_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Ends the masters of processes that are gone. Their directories carry the process id, which may be
-/// another process's by now.
+/// Ends the masters of dead processes. Their directories are named by process id, which may have been
+/// reused.
 fn end_orphans(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else {
         return;
@@ -170,7 +172,7 @@ fn end_masters(directory: &Path) {
             continue;
         }
         tracing::info!(
-            "ending an SSH connection that an earlier run left: {}",
+            "ending an SSH connection of an earlier run: {}",
             socket.display()
         );
         let child = Command::new("ssh")
@@ -186,7 +188,7 @@ fn end_masters(directory: &Path) {
         while matches!(child.try_wait(), Ok(None)) && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(10));
         }
-        // Harmless when it has ended; a master that hangs ends by its own ControlPersist.
+        // Harmless if it has ended; a master that hangs ends by its own ControlPersist.
         let _ = child.kill();
         let _ = child.wait();
     }

@@ -1,4 +1,4 @@
-//! What `ssh` said, as one of our errors in a short sentence. Pure.
+//! Turns the output of `ssh` into a short error. Pure.
 
 use std::error::Error as _;
 use std::io::ErrorKind;
@@ -6,10 +6,9 @@ use std::io::ErrorKind;
 use crate::domain::SshEndpoint;
 use crate::ports::LinkError;
 
-/// Longest text of `ssh` that is repeated.
+/// Characters of `ssh`'s output in an error.
 const MAX_DETAIL: usize = 200;
 
-/// Why a connection attempt failed.
 pub(super) fn connect_error(endpoint: &SshEndpoint, error: &openssh::Error) -> LinkError {
     let kind = match error {
         openssh::Error::Connect(source) | openssh::Error::Master(source) => source.kind(),
@@ -22,7 +21,6 @@ pub(super) fn connect_error(endpoint: &SshEndpoint, error: &openssh::Error) -> L
     classify(endpoint, kind == ErrorKind::PermissionDenied, &words)
 }
 
-/// `ssh` itself is not there.
 pub(super) fn missing_ssh_error() -> LinkError {
     LinkError::Local(
         "the program `ssh` was not found: install the OpenSSH client (Debian and Ubuntu: apt install openssh-client)".into(),
@@ -34,7 +32,7 @@ fn classify(endpoint: &SshEndpoint, denied: bool, words: &str) -> LinkError {
     let changed = words.contains("IDENTIFICATION HAS CHANGED")
         || words.contains("Host key verification failed");
     if changed {
-        let detail = "it is not the key that this rental showed first. Either somebody is in between, or the host was swapped; nothing is sent to it".into();
+        let detail = "it is not the key that this rental showed first. Someone may be intercepting the connection, or the host was replaced; nothing is sent to it".into();
         return LinkError::HostKeyChanged { endpoint, detail };
     }
     let detail = short(words);
@@ -44,12 +42,11 @@ fn classify(endpoint: &SshEndpoint, denied: bool, words: &str) -> LinkError {
     LinkError::Unreachable { endpoint, detail }
 }
 
-/// A link that was up and is not any more.
 pub(super) fn lost_error(error: &openssh::Error) -> LinkError {
     LinkError::Lost(short(&words(error)))
 }
 
-/// The words of the innermost cause: `ssh` itself.
+/// The innermost cause: `ssh`'s own output.
 fn words(error: &openssh::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -60,7 +57,7 @@ fn words(error: &openssh::Error) -> String {
     text
 }
 
-/// The first line that says something, capped.
+/// The first meaningful line, truncated.
 fn short(words: &str) -> String {
     let line = words
         .lines()
@@ -89,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_key_is_not_an_unreachable_host() {
+    fn refused_key_is_not_unreachable() {
         let error = classify(
             &endpoint(),
             false,
@@ -99,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_host_key_is_one_sentence_and_not_a_banner() {
+    fn changed_host_key_is_one_sentence() {
         let banner = "@@@@@@@@@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@@@@@@@@@\nIT IS POSSIBLE";
         let error = classify(&endpoint(), false, banner);
         assert!(matches!(error, LinkError::HostKeyChanged { .. }), "{error}");
@@ -107,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_a_host_that_cannot_be_reached_in_its_own_words() {
+    fn other_errors_quote_ssh() {
         let error = classify(
             &endpoint(),
             false,

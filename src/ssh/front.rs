@@ -1,6 +1,6 @@
-//! The local end of a tunnel: an HTTP proxy and not a plain copy of bytes, because a Network Node may
-//! put the version of the software before every path (`/v3.0.8/api/v1/state`), which the `MLNode` does
-//! not know. It outlives SSH sessions: a request that finds no link waits for the next one.
+//! The local end of a tunnel: an HTTP proxy rather than a copy of bytes, because a Network Node may
+//! prefix every path with the software version (`/v3.0.8/api/v1/state`), which the `MLNode` does not
+//! know. It outlives SSH sessions: a request without a link waits for the next session.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,19 +20,17 @@ use tokio::time::Instant;
 use super::meter::{CountedBody, Meter};
 use crate::domain::behind_version;
 
-/// Of headers alone; bodies may take as long as they like.
+/// For headers only; bodies may take any time.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a request waits for a link.
 const LINK_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
-/// The `MLNode` closes a connection that was idle for five seconds, and a request that meets the
-/// close on its way is lost.
+/// The `MLNode` closes a connection after five idle seconds, and a request that crosses the close is
+/// lost.
 const MAX_IDLE: Duration = Duration::from_secs(2);
 
-/// The SSH forward's local end, while there is a link.
+/// The SSH forward's socket; `None` without a link.
 pub(super) type Socket = Option<Arc<Path>>;
 
-/// What every connection to a local end needs.
 #[derive(Debug)]
 pub(super) struct LocalEnd {
     pub(super) socket: watch::Sender<Socket>,
@@ -41,14 +39,13 @@ pub(super) struct LocalEnd {
 
 type LinkSender = SendRequest<CountedBody<Incoming>>;
 
-/// Serves a local end until it is dropped.
 pub(super) async fn serve(listener: TcpListener, front: Arc<LocalEnd>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => drop(connections.spawn(serve_connection(stream, front.clone()))),
-                // Out of descriptors: those under way free some.
+                // Out of file descriptors: open connections will free some.
                 Err(_) => tokio::time::sleep(RETRY_INTERVAL).await,
             },
             Some(_) = connections.join_next() => {}
@@ -56,7 +53,7 @@ pub(super) async fn serve(listener: TcpListener, front: Arc<LocalEnd>) {
     }
 }
 
-/// One connection here has at most one there, opened with its first request.
+/// Each connection uses at most one to the rental, opened by its first request.
 async fn serve_connection(stream: TcpStream, front: Arc<LocalEnd>) {
     let _ = stream.set_nodelay(true);
     let idle = Arc::new(Mutex::new(None));
@@ -64,7 +61,7 @@ async fn serve_connection(stream: TcpStream, front: Arc<LocalEnd>) {
         let (idle, front) = (idle.clone(), front.clone());
         async move { Ok::<_, std::convert::Infallible>(front.forward(request, &idle).await) }
     });
-    // A connection that ends in the middle is its client's business.
+    // A connection that breaks off is its client's concern.
     let _ = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -98,7 +95,7 @@ impl LocalEnd {
         response
     }
 
-    /// A request that certainly never left, because its connection had been closed, gets a new one.
+    /// Retries on a new connection if the reused one was closed before the request was sent.
     async fn send(
         &self,
         mut request: Request<CountedBody<Incoming>>,
@@ -124,8 +121,8 @@ impl LocalEnd {
         }
     }
 
-    /// A new connection to the rental, when there is a link soon enough. That one cannot be made is
-    /// a link that is lost, or too many at once.
+    /// Connects to the rental, waiting for a link. A failed attempt means that the link was lost or has
+    /// too many channels.
     async fn connect(&self) -> Option<LinkSender> {
         let mut socket = self.socket.subscribe();
         let connected = async {
@@ -146,10 +143,7 @@ impl LocalEnd {
 }
 
 fn no_link() -> Response<Body> {
-    let detail = format!(
-        "there is no link to the rental, and none came within {} s",
-        LINK_TIMEOUT.as_secs()
-    );
+    let detail = format!("no link to the rental within {} s", LINK_TIMEOUT.as_secs());
     refusal(StatusCode::SERVICE_UNAVAILABLE, &detail)
 }
 
@@ -169,7 +163,7 @@ fn refusal(status: StatusCode, detail: &str) -> Response<Body> {
     response
 }
 
-/// Headers that are about one connection only.
+/// Removes headers that concern one connection only.
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
     const NAMES: [HeaderName; 6] = [
         header::CONNECTION,
@@ -186,7 +180,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     headers.remove("proxy-connection");
 }
 
-/// The address without the version that the Network Node put before it.
+/// The URI without the Network Node's version prefix.
 fn without_version(uri: &Uri) -> Option<Uri> {
     let path = behind_version(uri.path())?;
     let query = uri
@@ -204,13 +198,13 @@ mod tests {
     }
 
     #[test]
-    fn a_version_before_the_path_is_taken_away() {
+    fn version_prefix_is_removed() {
         assert_eq!(behind("/v3.0.8/api/v1/state"), Some("/api/v1/state".into()));
         assert_eq!(behind("/v3.0/health?x=1"), Some("/health?x=1".into()));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_request_waits_some_seconds_for_a_link_and_is_told_that_there_is_none() {
+    async fn request_without_link_times_out() {
         let front = LocalEnd {
             socket: watch::Sender::new(None),
             meter: Arc::default(),
@@ -222,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_link_that_comes_meanwhile_is_taken() {
+    async fn waiting_request_uses_new_link() {
         let scratch = tempfile::tempdir().unwrap();
         let front = LocalEnd {
             // The socket of a master that is gone.

@@ -1,4 +1,4 @@
-//! The key that rentals let us in by.
+//! The SSH key for rentals.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -6,11 +6,11 @@ use std::process::{Command, Stdio};
 use super::failure::missing_ssh_error;
 use crate::ports::LinkError;
 
-/// Makes a new ed25519 key without passphrase. Never overwrites one.
+/// Creates an ed25519 key without passphrase. Never overwrites one.
 pub async fn generate_key(path: &Path) -> Result<(), LinkError> {
     if path.exists() {
         return Err(LinkError::Local(format!(
-            "{} is there already and is not overwritten",
+            "{} already exists and is not overwritten",
             path.display()
         )));
     }
@@ -26,7 +26,7 @@ pub async fn generate_key(path: &Path) -> Result<(), LinkError> {
         return Ok(());
     }
     Err(LinkError::Local(format!(
-        "no SSH key can be made at {}: {}",
+        "cannot create an SSH key at {}: {}",
         path.display(),
         String::from_utf8_lossy(&output.stderr).trim()
     )))
@@ -35,29 +35,29 @@ pub async fn generate_key(path: &Path) -> Result<(), LinkError> {
 fn keygen_error(error: &std::io::Error) -> LinkError {
     match error.kind() {
         std::io::ErrorKind::NotFound => missing_ssh_error(),
-        _ => LinkError::Local(format!("ssh-keygen cannot be run: {error}")),
+        _ => LinkError::Local(format!("cannot run ssh-keygen: {error}")),
     }
 }
 
-/// Checks a private key file as `ssh` will: there, readable, private.
+/// Checks that a private key file exists and is private, as `ssh` will.
 pub(super) fn check_private(path: &Path) -> Result<(), LinkError> {
     use std::os::unix::fs::PermissionsExt as _;
     let shown = path.display();
     let data = std::fs::metadata(path).map_err(|error| {
         LinkError::Local(format!(
-            "the SSH key {shown} cannot be read: {error}. Name the right file in ssh.key_file, or make one: ssh-keygen -t ed25519 -N '' -f {shown}"
+            "cannot read the SSH key {shown}: {error}. Set ssh.key_file to the right file, or create one: ssh-keygen -t ed25519 -N '' -f {shown}"
         ))
     })?;
     if data.permissions().mode() & 0o077 != 0 {
         return Err(LinkError::Local(format!(
-            "the SSH key {shown} can be read by others, and ssh refuses such keys: chmod 600 {shown}"
+            "the SSH key {shown} is readable by others, so ssh rejects it: chmod 600 {shown}"
         )));
     }
     Ok(())
 }
 
-/// The public half as `type base64`, always from the private key itself: a `.pub` file beside it can
-/// be that of another key, and a passphrase would only show once a rental waits to be let in.
+/// The public key as `type base64`, derived from the private key: a `.pub` file beside it may belong to
+/// another key, and a passphrase would only surface once a rental boots.
 pub(super) fn public_key(path: &Path) -> Result<String, LinkError> {
     let shown = path.display();
     let output = Command::new("ssh-keygen")
@@ -69,7 +69,7 @@ pub(super) fn public_key(path: &Path) -> Result<String, LinkError> {
     let complaint = String::from_utf8_lossy(&output.stderr);
     if complaint.contains("incorrect passphrase") {
         return Err(LinkError::Local(format!(
-            "the SSH key {shown} has a passphrase, and nobody is there to type it when a rental boots. Make one for rentals alone: ssh-keygen -t ed25519 -N '' -f ~/.ssh/pocpit"
+            "the SSH key {shown} has a passphrase, and nobody can type it when a rental boots. Create a key for rentals only: ssh-keygen -t ed25519 -N '' -f ~/.ssh/pocpit"
         )));
     }
     let text = String::from_utf8_lossy(&output.stdout);

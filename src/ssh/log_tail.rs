@@ -1,5 +1,5 @@
-//! Follows a remote file from an exact place, so that a new session goes on where the last one was
-//! lost. What runs on the rental is `follow.sh`; one run of it gives the bytes of one file.
+//! Follows a remote file from a byte offset, so that a new session continues where the last one broke.
+//! `follow.sh` runs on the rental; one run outputs the bytes of one file.
 
 use std::os::fd::AsFd;
 
@@ -12,9 +12,9 @@ use crate::ports::{LogPlace, TailChunk};
 
 const CHUNK: usize = 256 * 1024;
 const SCRIPT: &str = include_str!("follow.sh");
-/// What the script's first line begins with.
+/// The script's first line is `pocpit-log INODE OFFSET`.
 const HEADER_PREFIX: &str = "pocpit-log ";
-/// A login shell may greet before it runs the script, but not for ever.
+/// Output of a login shell before the script's own, in bytes.
 const MAX_GREETING: usize = 64 * 1024;
 
 /// The remote command.
@@ -29,22 +29,22 @@ pub(super) fn command(path: &str, from: &LogPlace) -> String {
     )
 }
 
-/// Lets more of the output wait for us: with the usual 64 kB, `ssh` and we wait for each other most of
-/// the time. A system that allows no more is slower and works.
+/// Enlarges the pipe: with the default 64 kB, `ssh` and the reader mostly wait for each other. Only a
+/// matter of speed.
 pub(super) fn enlarge_pipe(output: impl AsFd) {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::pipe::fcntl_setpipe_size(output, 4 * CHUNK) {
-        tracing::debug!("the pipe of a log stays as it is: {error}");
+        tracing::debug!("cannot enlarge the pipe of a log: {error}");
     }
     #[cfg(not(target_os = "linux"))]
     let _ = output;
 }
 
-/// Passes the script's output on until it or the receiver ends.
+/// Forwards the script's output until it or the receiver ends.
 pub(super) async fn forward(output: impl AsyncRead + Unpin, sender: &mpsc::Sender<TailChunk>) {
     tokio::select! {
         () = sender.closed() => {}
-        // An error is a lost link, and that is for the session to tell.
+        // An error is a lost link, which the session reports.
         _ = pass_on(output, sender) => {}
     }
 }
@@ -81,7 +81,7 @@ async fn pass_on(
     }
 }
 
-/// The inode and offset that the script tells, and where the file's bytes begin.
+/// The inode and offset from the script's header, and where the file's bytes begin.
 fn split_header(bytes: &[u8]) -> Option<((u64, u64), usize)> {
     let mut begin = 0;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_cannot_leave_its_quotes() {
+    fn path_is_quoted_for_the_shell() {
         let from = LogPlace {
             file: 7,
             offset: 41,
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn chunks_carry_their_place_in_the_file_whatever_a_login_says_first() {
+    async fn chunks_carry_offsets_after_any_greeting() {
         let expected = TailChunk {
             file: 9,
             offset: 100,
@@ -140,13 +140,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_host_that_only_talks_is_heard_to_a_bound() {
+    async fn output_without_header_is_bounded() {
         assert_eq!(chunks(&vec![b'x'; 300_000]).await, []);
         assert_eq!(chunks(b"pocpit-log 9 1").await, []);
     }
 
     #[test]
-    fn a_place_remembers_the_last_bytes_before_it_and_none_of_another_file() {
+    fn place_keeps_last_bytes_of_its_file() {
         let chunk = |file, offset, bytes: &[u8]| TailChunk {
             file,
             offset,

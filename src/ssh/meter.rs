@@ -1,4 +1,4 @@
-//! Counts what goes through a tunnel.
+//! Measures a tunnel's traffic.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -11,10 +11,9 @@ use hyper::body::{Body, Buf, Frame, SizeHint};
 
 use crate::ports::TunnelTraffic;
 
-/// Answers of which the quickest is the round trip: the others also took the `MLNode`'s own time.
+/// The fastest of the last answers is the round trip: the others include the `MLNode`'s own time.
 const ANSWERS: usize = 32;
 
-/// Bytes and answers of one tunnel.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     sent: Arc<AtomicU64>,
@@ -49,7 +48,7 @@ impl Meter {
     }
 }
 
-/// A body whose bytes are counted as they pass.
+/// Counts a body's bytes as they pass.
 #[derive(Debug)]
 pub(super) struct CountedBody<B> {
     body: B,
@@ -86,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_round_trip_is_the_quickest_of_the_last_answers() {
+    fn round_trip_is_fastest_recent_answer() {
         let meter = Meter::default();
         assert_eq!(meter.traffic(), TunnelTraffic::default());
         meter.record_round_trip(Duration::from_millis(7));

@@ -1,6 +1,6 @@
-//! SSH to rentals by the `openssh` crate: one multiplexed session a rental, its log followed by
-//! byte offset, a tunnel for its ports. What comes from a remote host is made safe before anything
-//! else sees it ([`sanitize`]).
+//! SSH to rentals with the `openssh` crate: one multiplexed session per rental, its log followed by
+//! byte offset, a tunnel for its ports. Everything from a remote host is sanitized first
+//! ([`sanitize`]).
 
 mod control;
 mod failure;

@@ -15,13 +15,13 @@ use crate::config::SshConfig;
 use crate::domain::{InstanceId, SshEndpoint};
 use crate::ports::{LinkError, Remote, RemoteSession};
 
-/// A master without clients ends by itself: nothing of a killed cockpit stays for long.
+/// A master without clients ends by itself, so that a killed cockpit leaves nothing behind for long.
 const MASTER_OUTLIVES_US: ControlPersist = match std::num::NonZeroUsize::new(120) {
     Some(seconds) => ControlPersist::IdleFor(seconds),
     None => ControlPersist::Forever,
 };
 
-/// SSH by the OpenSSH client that is installed.
+/// SSH with the installed OpenSSH client.
 #[derive(Debug)]
 pub struct OpenSshRemote {
     config: SshConfig,
@@ -31,7 +31,7 @@ pub struct OpenSshRemote {
 }
 
 impl OpenSshRemote {
-    /// Checks the key and the client, and makes the directory for the control sockets.
+    /// Checks the key and the client, and creates the directory for control sockets.
     pub fn new(config: &SshConfig, runtime_dir: &Path) -> Result<OpenSshRemote, LinkError> {
         require_ssh()?;
         keys::check_private(&config.key_file)?;
@@ -53,8 +53,8 @@ impl OpenSshRemote {
             .user(self.config.user.clone())
             .port(endpoint.port)
             .keyfile(&self.config.key_file)
-            // The first key that a rental shows is pinned in a file of that rental alone: another
-            // host on the same address and port later is another rental.
+            // The first key of a rental is pinned in a file for that rental only: the same address and
+            // port may later belong to another.
             .known_hosts_check(KnownHosts::Add)
             .user_known_hosts_file(self.known_hosts(instance))
             .connect_timeout(self.config.connect_timeout)
@@ -66,7 +66,7 @@ impl OpenSshRemote {
     }
 }
 
-/// An operator without `ssh` learns it at the start and not when a rental waits.
+/// Fails at the start without `ssh`, not once a rental is paid for.
 fn require_ssh() -> Result<(), LinkError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|directory| directory.join("ssh").is_file());
@@ -77,8 +77,8 @@ fn require_ssh() -> Result<(), LinkError> {
     }
 }
 
-/// Connects in a task that nobody cancels: in the middle, `ssh` would go on and leave a master that
-/// nobody knows. When nobody waits any more, the session is closed.
+/// Connects in a task that is not cancelled with the caller: a cancelled connect would leave an
+/// untracked master behind. If the caller is gone, the session is closed.
 async fn connect_uncancelled(
     builder: SessionBuilder,
     host: String,
@@ -130,7 +130,7 @@ impl Remote for OpenSshRemote {
     }
 
     async fn forget(&self, instance: InstanceId) {
-        // A file that was never written is as forgotten as one that is removed.
+        // It may never have been written.
         let _ = std::fs::remove_file(self.known_hosts(instance));
     }
 }

@@ -1,8 +1,7 @@
-//! Bytes of a remote log to safe, styled lines. Pure.
+//! Turns the bytes of a remote log into safe, styled lines. Pure.
 //!
-//! A rented host is a stranger, and escape sequences are an attack surface: of everything that a
-//! terminal understands only colours and weights (SGR) survive, as data. Carriage-return progress
-//! folds into one line that is updated.
+//! A rented host is untrusted, and escape sequences are an attack surface: only colours and weights
+//! (SGR) survive, as data. Progress bars that use carriage returns become one updated line.
 
 use std::fmt::Write as _;
 
@@ -10,38 +9,37 @@ use vte::{Params, Parser, Perform};
 
 use crate::domain::{LineStyle, LogLine, TerminalColor, Time};
 
-/// Characters that are kept of one line.
+/// In characters; the rest of a longer line is dropped.
 pub const MAX_LINE: usize = 4_096;
 const TAB: usize = 8;
-/// Bytes after which a sequence is given up that neither its own end nor a line's end has ended: the
-/// parser keeps all of it in memory.
+/// In bytes; a longer escape sequence is cancelled, because the parser buffers all of it.
 const MAX_SEQUENCE: usize = 64 * 1024;
-/// CAN: ends whatever sequence is open. At a line's end too, or one sequence without an end would
-/// swallow every line that follows.
+/// CAN: cancels an open sequence. Also at the end of each line, or an unterminated sequence would
+/// swallow all lines that follow.
 const CANCEL: &[u8] = b"\x18";
 
-/// Makes lines of a stream of bytes, however it is cut into pieces.
+/// Splits a byte stream into lines, independent of how it is chunked.
 pub struct Sanitizer {
     parser: Parser,
     page: LineBuffer,
-    /// The beginning of a character whose other bytes have not arrived.
+    /// The start of a character whose remaining bytes have not arrived.
     incomplete: Vec<u8>,
-    /// Bytes since sequences were ended last.
+    /// Bytes since the parser was last reset.
     open_bytes: usize,
 }
 
-/// Text of a line, and where it changes its style.
+/// A line's text, and where its style changes.
 type Finished = (Box<str>, Vec<(usize, LineStyle)>);
 
 #[derive(Default)]
 struct LineBuffer {
     style: LineStyle,
     text: String,
-    /// Where the text changes its style.
+    /// Where the style changes.
     styles: Vec<(usize, LineStyle)>,
     length: usize,
     dropped: usize,
-    /// A carriage return came: the next character starts the line over.
+    /// After a carriage return, the next character restarts the line.
     rewind: bool,
     finished: Vec<Finished>,
 }
@@ -53,7 +51,7 @@ impl Default for Sanitizer {
 }
 
 impl Sanitizer {
-    /// A sanitizer at the start of a stream.
+    /// At the start of a stream.
     pub fn new() -> Sanitizer {
         Sanitizer {
             parser: Parser::new(),
@@ -63,7 +61,7 @@ impl Sanitizer {
         }
     }
 
-    /// Takes bytes that arrived at `at` and gives the lines that they finished.
+    /// Feeds bytes that arrived at `at`; returns the lines that they complete.
     pub fn feed(&mut self, at: Time, bytes: &[u8]) -> Vec<LogLine> {
         self.advance(bytes);
         let finished = std::mem::take(&mut self.page.finished);
@@ -73,15 +71,14 @@ impl Sanitizer {
             .collect()
     }
 
-    /// Ends the stream: gives the line that was not finished and is as new.
+    /// Ends the stream: returns the incomplete line and resets.
     pub fn end(&mut self, at: Time) -> Option<LogLine> {
         let last = self.live(at);
         *self = Sanitizer::new();
         last
     }
 
-    /// The parser only ever sees whole characters: of one that is cut in two it can lose what
-    /// follows it.
+    /// Feeds the parser whole characters only: after a split one it can lose what follows.
     fn advance(&mut self, bytes: &[u8]) {
         if self.incomplete.is_empty() {
             return self.advance_whole(bytes);
@@ -112,8 +109,8 @@ impl Sanitizer {
         while let Some(end) = memchr::memchr(b'\n', text.as_bytes()) {
             let line = &text[..end];
             text = &text[end + 1..];
-            // Most lines are whole, and plain or coloured and nothing else. Where no sequence can be
-            // open, the parser is not asked.
+            // A fast path: most lines are plain or coloured text, and without an open sequence they
+            // need no parser.
             if self.open_bytes == 0 && is_plain(line) {
                 self.page.push_plain(line);
             } else if self.open_bytes == 0 && is_coloured(line) {
@@ -146,7 +143,7 @@ impl Sanitizer {
         self.open_bytes = 0;
     }
 
-    /// The line that is not finished yet, such as a progress bar; none when it is empty.
+    /// The incomplete line, such as a progress bar; `None` if it is empty.
     pub fn live(&self, at: Time) -> Option<LogLine> {
         let page = &self.page;
         (page.length > 0).then(|| LogLine::styled(at, page.text.as_str(), page.styles.clone()))
@@ -166,7 +163,7 @@ impl LineBuffer {
         self.append(character.encode_utf8(&mut [0; 4]));
     }
 
-    /// Puts text in which a byte is a printable character.
+    /// Appends printable ASCII.
     fn push_plain(&mut self, text: &str) {
         if text.is_empty() {
             return;
@@ -180,14 +177,14 @@ impl LineBuffer {
         self.append(kept);
     }
 
-    /// Puts such text with sequences that select colours: what [`is_coloured`] lets through.
+    /// Appends printable ASCII with SGR sequences, as [`is_coloured`] accepts it.
     fn push_coloured(&mut self, line: &str) {
         let mut parts = line.split('\x1b');
         self.push_plain(parts.next().unwrap_or_default());
         for part in parts {
             let (codes, text) = part.split_once('m').unwrap_or_default();
             let codes = codes.trim_start_matches('[').split(';');
-            // Nothing between two semicolons is a zero.
+            // An empty code means 0.
             self.apply_sgr(codes.map(|code| code.parse().unwrap_or_default()));
             self.push_plain(text);
         }
@@ -224,7 +221,7 @@ impl LineBuffer {
             // Writing to a String cannot fail.
             let _ = write!(self.text, " … {} more characters", self.dropped);
         }
-        // The buffer stays for the next line: what is kept has no room to spare.
+        // Copied, so that the buffer keeps its capacity and the line has none to spare.
         let text = self.text.as_str().into();
         self.finished.push((text, std::mem::take(&mut self.styles)));
         self.rewind = false;
@@ -266,17 +263,17 @@ impl LineBuffer {
     }
 }
 
-/// Printable ASCII and nothing else. Looks at every byte, so that many are looked at at once.
+/// Printable ASCII only. Without early exit, so that it vectorises.
 fn is_plain(text: &str) -> bool {
     text.bytes()
         .fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'))
 }
 
-/// Codes in one sequence, and digits of a code, that the parser takes as they are. More are its business.
+/// Longer sequences and codes are left to the parser.
 const FEW_CODES: usize = 8;
 const FEW_DIGITS: usize = 3;
 
-/// Plain text and whole sequences of the simplest kind that select colours.
+/// Plain text and simple, complete SGR sequences.
 fn is_coloured(line: &str) -> bool {
     let mut parts = line.split('\x1b');
     parts.next().is_none_or(is_plain)
@@ -305,7 +302,7 @@ fn extended(rest: &mut impl Iterator<Item = u16>) -> Option<TerminalColor> {
     }
 }
 
-/// Characters that print nothing of their own and can make a line look like another one.
+/// Invisible characters that can make a line look like another.
 fn is_misleading(character: char) -> bool {
     matches!(
         character,

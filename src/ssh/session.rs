@@ -1,4 +1,4 @@
-//! One live session.
+//! One SSH session.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,19 +23,17 @@ const RUN_TIMEOUT: Duration = Duration::from_secs(30);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 const MAX_OUTPUT: usize = 64 * 1024;
-/// Chunks between the reader and a slow consumer; then SSH's own window holds the rental back.
+/// Chunks between the reader and a slow consumer; beyond, SSH's window throttles the rental.
 const TAIL_CHUNKS: usize = 16;
 
-/// A session through a master of our own.
 pub(super) struct OpenSshSession {
-    /// Taken when the session is closed.
+    /// `None` once closed.
     session: Option<Arc<Session>>,
     control: Arc<ControlDirectory>,
     stop: CancellationToken,
     tasks: Mutex<JoinSet<()>>,
     instance: InstanceId,
     tunnels: Arc<Tunnels>,
-    /// What leads from the tunnel's ends into this session.
     routes: Mutex<Vec<ActiveForward>>,
 }
 
@@ -130,7 +128,7 @@ impl RemoteSession for OpenSshSession {
                 log_tail::enlarge_pipe(&output);
                 log_tail::forward(output, &sender).await;
             }
-            // Closing our end of its input ends the remote script.
+            // Closing its stdin ends the remote script.
             drop(guard);
             drop(child);
         });
@@ -174,17 +172,19 @@ impl RemoteSession for OpenSshSession {
         match Arc::try_unwrap(session) {
             Ok(session) => match tokio::time::timeout(CLOSE_TIMEOUT, session.close()).await {
                 Ok(Ok(())) => {}
-                // A master that died already is as closed as can be.
+                // The master has already died.
                 Ok(Err(error)) => tracing::debug!("{}", failure::lost_error(&error)),
-                Err(_) => tracing::warn!("the SSH client on this machine hangs; it ends by itself"),
+                Err(_) => {
+                    tracing::warn!("the SSH client on this machine hangs; it will end by itself")
+                }
             },
             Err(shared) => drop_in_background(shared),
         }
     }
 }
 
-/// A session that was not closed, because its task was cancelled. Dropping it waits for the master,
-/// so that happens aside.
+/// For a session whose task was cancelled before it was closed. Dropping it waits for the master, so
+/// that happens in the background.
 impl Drop for OpenSshSession {
     fn drop(&mut self) {
         self.stop.cancel();
@@ -201,7 +201,7 @@ fn drop_in_background(session: Arc<Session>) {
     }
 }
 
-/// Reads to the end and keeps the beginning: a stopped reader would stop the remote command.
+/// Reads to the end but keeps only the beginning: to stop reading would block the remote command.
 async fn read_capped(output: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
     let Some(mut output) = output else {
         return Vec::new();

@@ -1,5 +1,4 @@
-//! The command that gives an operator a shell on a rental: with our key, and only to the host whose
-//! key was pinned.
+//! The command for a shell on a rental: with our key, and only to the host whose key is pinned.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -7,15 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::config::SshConfig;
 use crate::domain::{InstanceId, SshEndpoint};
 
-/// The file that holds the host key of one rental. Another host at the same address later is another
-/// rental.
+/// The known-hosts file of one rental: the same address may later belong to another.
 pub fn known_hosts(config: &SshConfig, instance: InstanceId) -> PathBuf {
     config.known_hosts_dir.join(instance.to_string())
 }
 
-/// `ssh` with everything that it needs to come to this rental and to no other host: program and
-/// arguments. Without `remote` it is a shell. The first key that a rental shows is pinned, by whoever
-/// connects first.
+/// `ssh` and its arguments to reach this rental and no other host. Without `remote`, an interactive
+/// shell. The first connection pins the rental's host key.
 pub fn shell_command(
     config: &SshConfig,
     instance: InstanceId,
@@ -25,7 +22,7 @@ pub fn shell_command(
     let pinned = known_hosts(config, instance);
     let check = if pinned.exists() { "yes" } else { "accept-new" };
     let mut command: Vec<OsString> = vec!["ssh".into()];
-    // The operator's own settings are for other hosts.
+    // The operator's ssh_config is for other hosts.
     command.extend(["-F".into(), "none".into()]);
     command.extend(["-i".into(), config.key_file.clone().into_os_string()]);
     command.extend(["-p".into(), endpoint.port.to_string().into()]);
@@ -49,12 +46,12 @@ pub fn shell_command(
     command
 }
 
-/// A word as a POSIX shell takes it whole.
+/// Quotes a word for a POSIX shell.
 pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// A file as an option's value: `ssh` splits it at spaces and expands `%`.
+/// A file name as an option's value: `ssh` splits it at spaces and expands `%`.
 fn file_name(path: &Path) -> OsString {
     let text = path.to_string_lossy().replace('%', "%%");
     if text.contains(' ') {
@@ -86,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_has_key_port_and_host_key_of_this_rental() {
+    fn command_has_key_port_and_pinned_host() {
         let scratch = tempfile::tempdir().unwrap();
         let words = command(scratch.path(), &[]);
         let file = scratch.path().join("7").display().to_string();
@@ -111,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_with_spaces_and_percent_signs_is_one_file_to_ssh() {
+    fn known_hosts_path_is_escaped() {
         let words = command(Path::new("/home/an operator/100%"), &[]);
         let wanted = "UserKnownHostsFile=\"/home/an operator/100%%/7\"".to_owned();
         assert!(words.contains(&wanted), "{words:?}");

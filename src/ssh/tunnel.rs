@@ -1,5 +1,5 @@
-//! Tunnels: HTTP ends here ([`super::front`]), the rental's ports there, SSH between them. The ends
-//! belong to the rental and stay open while sessions come and go.
+//! Tunnels: local HTTP ends ([`super::front`]), the rental's ports, and SSH in between. The ends belong
+//! to the rental and stay open across sessions.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -22,7 +22,6 @@ use crate::ports::{CallbackForward, LinkError, TunnelEnds, TunnelSpec, TunnelTra
 
 const BACKLOG: u32 = 1_024;
 
-/// The tunnels of every rental.
 #[derive(Debug, Default)]
 pub(super) struct Tunnels(Mutex<HashMap<InstanceId, Arc<Tunnel>>>);
 
@@ -31,7 +30,7 @@ impl Tunnels {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The rental's tunnel as an earlier session left it, or a new one.
+    /// The rental's tunnel from an earlier session, or a new one.
     pub(super) fn of(
         &self,
         instance: InstanceId,
@@ -56,7 +55,7 @@ impl Tunnels {
     }
 }
 
-/// The local ends of one rental's tunnel. They close when it is dropped.
+/// The local ends of one rental's tunnel. Closed when dropped.
 #[derive(Debug)]
 pub(super) struct Tunnel {
     api: TunnelEnd,
@@ -81,7 +80,6 @@ impl Tunnel {
         })
     }
 
-    /// Where it listens.
     pub(super) fn ends(&self) -> TunnelEnds {
         TunnelEnds {
             api: self.api.address,
@@ -89,7 +87,7 @@ impl Tunnel {
         }
     }
 
-    /// Leads both ends into a session, as long as the routes live.
+    /// Forwards both ends into a session while the returned forwards live.
     pub(super) async fn lead(
         &self,
         session: &Session,
@@ -112,7 +110,7 @@ impl TunnelEnd {
     fn listen(address: SocketAddr, meter: &Arc<Meter>) -> Result<TunnelEnd, LinkError> {
         let listener = bind(address).map_err(|error| LinkError::Listen {
             address: address.to_string(),
-            detail: format!("{error}. Another program may use it, or it is not an address of this machine (network_node.api_listen, network_node.inference_listen)"),
+            detail: format!("{error}. Another program may be using it, or it is not an address of this machine (network_node.api_listen, network_node.inference_listen)"),
         })?;
         let address = listener.local_addr().unwrap_or(address);
         let front = Arc::new(LocalEnd {
@@ -151,7 +149,7 @@ impl TunnelEnd {
     }
 }
 
-/// The callback's way back.
+/// Forwards the rental's callback port to the PoC callback's target.
 async fn forward_callback(session: &Session, callback: &CallbackForward) -> Result<(), LinkError> {
     let (host, port) = host_and_port(&callback.target).ok_or_else(|| {
         LinkError::Local(format!(
@@ -172,7 +170,7 @@ async fn forward_callback(session: &Session, callback: &CallbackForward) -> Resu
     free_remote_port(session, callback.remote_port).await;
     forward().await.map_err(|error| {
         LinkError::Lost(format!(
-            "the rental's port {} for the PoC callback cannot be had: {}",
+            "cannot listen on the rental's port {} for the PoC callback: {}",
             callback.remote_port,
             failure::lost_error(&error)
         ))
@@ -182,8 +180,8 @@ async fn forward_callback(session: &Session, callback: &CallbackForward) -> Resu
 const FREE_PORT: &str = include_str!("free_port.sh");
 const FREE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Takes the port from our earlier session. When a link dies in silence, the rental's sshd waits for
-/// it and keeps its port, a quarter of an hour or for good.
+/// Takes the port from our earlier session. When a link dies silently, the rental's sshd keeps its
+/// port for a quarter of an hour or forever.
 async fn free_remote_port(session: &Session, port: u16) {
     let command = format!("sh -c {} free-port {port}", quoted(FREE_PORT));
     let mut command = session.raw_command(command);
@@ -192,15 +190,15 @@ async fn free_remote_port(session: &Session, port: u16) {
         Ok(Ok(output)) if output.status.success() => {
             tracing::info!(
                 port,
-                "the port on the rental is free: no earlier link of ours has it any more"
+                "the port on the rental is free: our earlier session held it"
             );
         }
-        // The forward tells what is wrong.
-        _ => tracing::debug!(port, "the port on the rental is not ours to free"),
+        // The forward reports the error.
+        _ => tracing::debug!(port, "cannot free the port on the rental"),
     }
 }
 
-/// An end leads into a session as long as this lives.
+/// Forwards an end into a session while it lives.
 #[derive(Debug)]
 pub(super) struct ActiveForward {
     front: Arc<LocalEnd>,
@@ -210,14 +208,14 @@ pub(super) struct ActiveForward {
 impl Drop for ActiveForward {
     fn drop(&mut self) {
         self.front.socket.send_if_modified(|socket| {
-            // Another session's may have taken its place.
+            // Another session may have replaced it.
             socket.take_if(|socket| *socket == self.socket).is_some()
         });
         let _ = std::fs::remove_file(&self.socket);
     }
 }
 
-/// The port of an earlier session is to be had again at once.
+/// With `SO_REUSEADDR`, so that the port of an earlier run is available at once.
 fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()?
@@ -240,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn callback_targets_are_a_host_and_a_port() {
+    fn callback_target_is_host_and_port() {
         assert_eq!(
             host_and_port("127.0.0.1:9100"),
             Some(("127.0.0.1".into(), 9100))

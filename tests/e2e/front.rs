@@ -1,4 +1,4 @@
-//! The front of a rental that is exposed directly, run for real before a service of the test's own.
+//! The script in front of a directly exposed rental, run before a test service.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -7,10 +7,10 @@ use std::thread;
 use std::time::Duration;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/front.py");
-/// Only so that a broken front fails instead of hanging; nothing is measured.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A broken script fails instead of hanging; nothing is measured.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A front before a service that answers with what it was asked.
+/// The script in front of a service that echoes requests.
 struct Front {
     port: u16,
     pair: String,
@@ -36,7 +36,7 @@ impl Front {
         front
     }
 
-    /// Runs the script, which goes to the background.
+    /// Runs the script, which daemonizes.
     fn run(&self) -> ExitStatus {
         Command::new("python3")
             .args([SCRIPT, &self.pair])
@@ -44,10 +44,10 @@ impl Front {
             .unwrap()
     }
 
-    /// What the service saw of a request.
+    /// The request as the service received it.
     fn ask(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -57,7 +57,7 @@ impl Front {
 
 impl Drop for Front {
     fn drop(&mut self) {
-        // It is in the background, and known by its arguments, which no other one has.
+        // The daemon is found by its arguments, which are unique.
         for process in std::fs::read_dir("/proc").unwrap().flatten() {
             let arguments = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
             let ours = format!("{SCRIPT}\0{}\0", self.pair);
@@ -69,40 +69,40 @@ impl Drop for Front {
     }
 }
 
-/// Answers with the request itself, in two parts, and closes.
+/// Echoes the request and closes.
 fn echo(mut stream: TcpStream) {
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let (mut seen, mut buffer) = (Vec::new(), [0; 1024]);
-    while !seen.ends_with(b"end") {
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+    let (mut received, mut buffer) = (Vec::new(), [0; 1024]);
+    while !received.ends_with(b"end") {
         let count = stream.read(&mut buffer).unwrap();
         assert!(count > 0, "the request broke off");
-        seen.extend_from_slice(&buffer[..count]);
+        received.extend_from_slice(&buffer[..count]);
     }
     stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
-    stream.write_all(&seen).unwrap();
+    stream.write_all(&received).unwrap();
 }
 
 #[test]
-fn a_version_before_the_path_is_taken_away_and_everything_else_stays() {
+fn version_prefix_is_removed_and_rest_kept() {
     let front = Front::start();
-    let seen = front.ask(
+    let received = front.ask(
         "POST /v3.0.8/api/v1/state?x=1 HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n/v3.0.8/ end",
     );
     assert_eq!(
-        seen,
+        received,
         "POST /api/v1/state?x=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n/v3.0.8/ end"
     );
     for path in ["/v1/models", "/api/v1/state", "/v3/x", "/v3.0.8", "/"] {
-        let seen = front.ask(&format!("GET {path} HTTP/1.1\r\n\r\nend"));
+        let received = front.ask(&format!("GET {path} HTTP/1.1\r\n\r\nend"));
         assert!(
-            seen.starts_with(&format!("GET {path} HTTP/1.1\r\n")),
-            "{seen}"
+            received.starts_with(&format!("GET {path} HTTP/1.1\r\n")),
+            "{received}"
         );
     }
 }
 
 #[test]
-fn started_again_it_leaves_the_ports_to_the_first_one() {
+fn second_start_leaves_the_first_running() {
     let front = Front::start();
     assert!(front.run().success());
     assert!(
@@ -113,14 +113,14 @@ fn started_again_it_leaves_the_ports_to_the_first_one() {
 }
 
 #[test]
-fn a_body_of_any_length_arrives_whole() {
+fn large_body_arrives_complete() {
     let front = Front::start();
     let body = "x".repeat(3_000_000) + "end";
-    let seen = front.ask(&format!("POST /v3.0.16/v1/chat HTTP/1.1\r\n\r\n{body}"));
+    let received = front.ask(&format!("POST /v3.0.16/v1/chat HTTP/1.1\r\n\r\n{body}"));
     assert!(
-        seen.starts_with("POST /v1/chat HTTP/1.1"),
+        received.starts_with("POST /v1/chat HTTP/1.1"),
         "{}",
-        &seen[..60]
+        &received[..60]
     );
-    assert!(seen.ends_with(&body));
+    assert!(received.ends_with(&body));
 }

@@ -39,12 +39,12 @@ fn texts(bytes: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn plain_lines_stay_as_they_are() {
+fn plain_lines_are_unchanged() {
     assert_eq!(texts(b"one\r\ntwo\n\nthree"), ["one", "two", ""]);
 }
 
 #[test]
-fn a_progress_bar_is_one_line_that_is_updated() {
+fn progress_bar_is_one_line() {
     let mut sanitizer = Sanitizer::new();
     assert!(
         sanitizer
@@ -74,7 +74,7 @@ fn colours_become_styles() {
 }
 
 #[test]
-fn nothing_but_colour_reaches_the_terminal() {
+fn only_colours_survive() {
     let attack = b"\x1bc\x1b[2J\x1b[H\x1b]52;c;ZXZpbA==\x07\x1b]0;title\x1b\\\x9b31m\x1bP+q\x1b\\\x1b[?1049hsafe\xff\n";
     assert!(texts(attack)[0].ends_with("safe\u{fffd}"));
     assert!(
@@ -85,7 +85,7 @@ fn nothing_but_colour_reaches_the_terminal() {
 }
 
 #[test]
-fn no_sequence_does_or_shows_anything() {
+fn other_sequences_are_dropped() {
     let attacks: [&[u8]; 21] = [
         b"\x1bc",                                  // reset
         b"\x1b[2J\x1b[3J\x1b[H",                   // clear the screen and its history
@@ -119,7 +119,7 @@ fn no_sequence_does_or_shows_anything() {
 }
 
 #[test]
-fn a_sequence_without_an_end_hides_no_other_line() {
+fn unterminated_sequence_hides_no_lines() {
     assert_eq!(
         texts(b"a\x1b]0;hidden\nb\x1bPq\nc\x1b[3\nd\n"),
         ["a", "b", "c", "d"]
@@ -127,7 +127,7 @@ fn a_sequence_without_an_end_hides_no_other_line() {
 }
 
 #[test]
-fn a_sequence_that_goes_on_for_ever_is_given_up_and_takes_no_more_memory() {
+fn endless_sequence_uses_bounded_memory() {
     let mut sanitizer = Sanitizer::new();
     sanitizer.feed(at(), b"\x1b]");
     sanitizer.feed(at(), &vec![b'x'; MAX_SEQUENCE - 2]);
@@ -138,7 +138,7 @@ fn a_sequence_that_goes_on_for_ever_is_given_up_and_takes_no_more_memory() {
 }
 
 #[test]
-fn how_a_long_line_is_cut_changes_nothing() {
+fn chunking_of_long_lines_is_irrelevant() {
     let bytes = "\u{20ac}".repeat(MAX_SEQUENCE).into_bytes();
     for begin in [b"\x1b]".as_slice(), b"\x1b]x", b"\x1b]xy"] {
         let all = [begin, &bytes, b"\n"].concat();
@@ -152,7 +152,7 @@ fn how_a_long_line_is_cut_changes_nothing() {
 }
 
 #[test]
-fn a_stream_that_ends_gives_its_last_line_and_leaves_nothing_to_the_next() {
+fn end_returns_last_line_and_resets() {
     let mut sanitizer = Sanitizer::new();
     sanitizer.feed(at(), b"\x1b[31mhalf a line \xe2\x82");
     assert_eq!(
@@ -167,19 +167,19 @@ fn a_stream_that_ends_gives_its_last_line_and_leaves_nothing_to_the_next() {
 }
 
 #[test]
-fn characters_that_turn_text_around_are_dropped() {
+fn bidirectional_characters_are_dropped() {
     assert_eq!(texts("a\u{202e}b\u{2066}c\n".as_bytes()), ["abc"]);
 }
 
 #[test]
-fn an_endless_line_is_cut_and_says_so() {
+fn endless_line_is_truncated_with_note() {
     let mut bytes = vec![b'x'; MAX_LINE + 10];
     bytes.push(b'\n');
     assert!(texts(&bytes)[0].ends_with("… 10 more characters"));
 }
 
 #[test]
-fn a_character_that_arrives_in_two_pieces_loses_nothing_after_it() {
+fn split_character_loses_nothing() {
     // Found by the property below: the parser alone lost the space.
     let mut sanitizer = Sanitizer::new();
     assert!(sanitizer.feed(at(), &[194]).is_empty());
@@ -189,7 +189,7 @@ fn a_character_that_arrives_in_two_pieces_loses_nothing_after_it() {
 
 proptest! {
     #[test]
-    fn no_bytes_ever_give_a_control_character(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+    fn no_input_yields_control_characters(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         let mut sanitizer = Sanitizer::new();
         let finished = sanitizer.feed(at(), &bytes);
         for line in finished.into_iter().chain(sanitizer.live(at())) {
@@ -198,7 +198,7 @@ proptest! {
     }
 
     #[test]
-    fn how_text_is_cut_changes_nothing(pieces in prop::collection::vec(0..PIECES.len(), 0..40), step in 1usize..40) {
+    fn chunking_of_text_is_irrelevant(pieces in prop::collection::vec(0..PIECES.len(), 0..40), step in 1usize..40) {
         let text: String = pieces.into_iter().map(|piece| PIECES[piece]).collect();
         let mut sanitizer = Sanitizer::new();
         let cut: Vec<_> = text.as_bytes().chunks(step).flat_map(|part| sanitizer.feed(at(), part)).collect();
@@ -206,7 +206,7 @@ proptest! {
     }
 
     #[test]
-    fn how_a_stream_is_cut_changes_nothing(bytes in prop::collection::vec(any::<u8>(), 0..400), cut in 0usize..400) {
+    fn chunking_of_streams_is_irrelevant(bytes in prop::collection::vec(any::<u8>(), 0..400), cut in 0usize..400) {
         let whole = lines(&bytes);
         let (left, right) = bytes.split_at(cut.min(bytes.len()));
         let mut sanitizer = Sanitizer::new();
