@@ -175,7 +175,7 @@ impl RemoteSession for OpenSshSession {
                 // The master has already died.
                 Ok(Err(error)) => tracing::debug!("{}", failure::lost_error(&error)),
                 Err(_) => {
-                    tracing::warn!("the local SSH client hangs and ends by itself")
+                    tracing::warn!("the local SSH client hangs and ends by itself");
                 }
             },
             Err(shared) => drop_in_background(shared),
