@@ -80,7 +80,7 @@ async fn is_told(rig: &mut Rig, level: AlertLevel, text: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn services_that_do_not_answer_are_told() {
+async fn unreachable_services_raise_alerts() {
     for (service, call, text) in [
         ("public", "", "the chain cannot be read"),
         ("vast", "GET /api/v1/instances", "rentals are unknown"),
@@ -92,7 +92,7 @@ async fn services_that_do_not_answer_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_keeps_a_sprint_from_renting_is_told() {
+async fn rent_blockers_raise_alerts() {
     let poor = Scenario {
         credit: 0.5,
         ..Scenario::default()
@@ -108,7 +108,7 @@ async fn what_keeps_a_sprint_from_renting_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_proxy_that_falls_silent_and_one_whose_upstreams_all_fail_are_told() {
+async fn failing_proxy_raises_alerts() {
     // Given an upstream that is broken, when somebody asks the proxy, then nobody is left to ask;
     let mut rig = Rig::start(Mode::Manual, broken("upstream", "")).await;
     let (serving, listen) = rig.serve_proxy();
@@ -140,14 +140,14 @@ async fn a_proxy_that_falls_silent_and_one_whose_upstreams_all_fail_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rental_of_another_cockpit_is_told_as_critical() {
+async fn foreign_rental_raises_critical_alert() {
     let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
     rig.rent_behind_its_back("pocpit/another/1/1-abc").await;
     is_told(&mut rig, AlertLevel::Critical, "belongs to another cockpit").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_boot_that_fails_is_told_with_its_cause() {
+async fn failed_boot_alerts_with_cause() {
     let scenario = Scenario::named("boot-fails").unwrap();
     let mut rig = Rig::start(Mode::Auto, scenario).await;
     is_told(&mut rig, AlertLevel::Warning, "out of memory").await;
@@ -155,7 +155,7 @@ async fn a_boot_that_fails_is_told_with_its_cause() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rental_that_cannot_be_destroyed_is_told_with_the_command_by_hand() {
+async fn stuck_destroy_alerts_with_command() {
     // Given a market that takes no destroy,
     let mut rig = Rig::start(Mode::Auto, broken("vast", "DELETE /api/v0/instances/")).await;
     // when the sprint is over, then money runs: that cannot be missed,
@@ -172,7 +172,7 @@ async fn a_rental_that_cannot_be_destroyed_is_told_with_the_command_by_hand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_confirmation_poc_is_told_and_that_it_may_cost_the_reward() {
+async fn confirmation_poc_alerts_about_the_reward() {
     let scenario = Scenario::named("confirmation").unwrap();
     let mut rig = Rig::start_and_go_on(Mode::Auto, scenario).await;
     is_told(

@@ -15,7 +15,7 @@ fn scenario(node_version: &str) -> Scenario {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rental_that_is_exposed_directly_is_registered_at_its_public_ports_and_proves() {
+async fn direct_rental_proves_at_public_ports() {
     // Given a rental whose ports are mapped to the outside and a Network Node that puts a version
     // before every path,
     let mut rig = Rig::start_exposed_directly(scenario("v3.0.16")).await;
@@ -40,7 +40,7 @@ async fn a_rental_that_is_exposed_directly_is_registered_at_its_public_ports_and
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_network_node_that_puts_no_version_before_paths_reaches_either_kind() {
+async fn unversioned_paths_reach_both_exposures() {
     let direct = Rig::start_exposed_directly(scenario("")).await;
     let tunnelled = Scenario {
         public_callback: false,

@@ -26,7 +26,7 @@ fn report(output: &Output) -> Value {
 }
 
 #[test]
-fn one_sprint_is_one_json_object_on_the_last_line() {
+fn sprint_prints_one_json_object() {
     let output = demo(&["--seed", "3"]).output().unwrap();
     assert_eq!(
         output.status.code(),
@@ -69,7 +69,7 @@ fn one_sprint_is_one_json_object_on_the_last_line() {
 }
 
 #[test]
-fn without_a_usable_offer_the_deadline_passes_and_the_exit_code_says_refused() {
+fn no_usable_offer_exits_as_refused() {
     let output = demo(&["--scenario", "no-offers"]).output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     let report = report(&output);
@@ -78,7 +78,7 @@ fn without_a_usable_offer_the_deadline_passes_and_the_exit_code_says_refused() {
 }
 
 #[test]
-fn ctrl_c_takes_everything_down_before_the_end() {
+fn interrupt_releases_everything_before_exit() {
     let mut child = demo(&[]).spawn().unwrap();
     // Given a rental that boots, when Ctrl-C is pressed,
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();

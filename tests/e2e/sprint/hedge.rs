@@ -17,7 +17,7 @@ fn stalling() -> Scenario {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stalled_machine_is_overtaken_and_the_winners_tunnel_ends_where_it_is_registered() {
+async fn hedge_winner_keeps_registered_tunnel() {
     let mut rig = Rig::start_hedging(Mode::Auto, stalling()).await;
     // Given a first machine that stalls, when a second one boots beside it,
     rig.until("a second rental", |snapshot| snapshot.beside.is_some())
@@ -71,7 +71,7 @@ async fn a_stalled_machine_is_overtaken_and_the_winners_tunnel_ends_where_it_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn by_hand_a_second_rental_is_asked_for_and_an_abort_takes_both() {
+async fn manual_hedge_abort_releases_both() {
     let mut rig = Rig::start_hedging(Mode::Manual, stalling()).await;
     rig.until_gate(GateKind::Start).await;
     rig.send(Command::Start).await;

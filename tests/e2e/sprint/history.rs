@@ -7,7 +7,7 @@ use pocpit::world::Scenario;
 use super::rig::Rig;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_boot_is_remembered_with_its_stages_and_its_machine() {
+async fn boot_history_keeps_stages_and_machine() {
     // Given a sprint that went well,
     let mut rig = Rig::start(Mode::Auto, Scenario::default()).await;
     rig.until("the end", |snapshot| snapshot.ended).await;
@@ -34,7 +34,7 @@ async fn a_boot_is_remembered_with_its_stages_and_its_machine() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_confirmation_poc_after_the_release_is_in_the_history_with_what_it_left_of_the_weight() {
+async fn late_confirmation_weight_is_in_history() {
     // Given a confirmation PoC an hour after the PoC, when the rental has been given back,
     let scenario = Scenario {
         confirmation_after: 700,

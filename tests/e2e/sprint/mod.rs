@@ -19,7 +19,7 @@ use pocpit::world::{Fault, FaultKind, PocVersion, RandomFaults, Scenario};
 use rig::Rig;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_carries_a_sprint_through_by_hand() {
+async fn manual_sprint_passes_every_gate() {
     let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
     // Given a waiting sprint, when nobody starts it, then nothing is rented, however long it waits.
     rig.until_gate(GateKind::Start).await;
@@ -45,7 +45,7 @@ async fn an_operator_carries_a_sprint_through_by_hand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn auto_passes_every_gate_and_proves() {
+async fn auto_sprint_is_confirmed() {
     let rig = Rig::start(Mode::Auto, Scenario::default()).await;
     let (report, truth) = rig.end().await;
     assert_eq!(report.outcome, "confirmed", "{report:?}");
@@ -55,7 +55,7 @@ async fn auto_passes_every_gate_and_proves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poc_of_the_first_version_is_followed_by_the_services_state() {
+async fn first_poc_version_follows_service_state() {
     // Given a node whose image is old,
     let scenario = Scenario {
         poc_version: PocVersion::First,
@@ -74,7 +74,7 @@ async fn a_poc_of_the_first_version_is_followed_by_the_services_state() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn switching_to_auto_in_the_middle_carries_on_without_asking() {
+async fn switching_to_auto_mid_sprint_continues() {
     let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
     rig.until_gate(GateKind::Start).await;
     rig.send(Command::Start).await;
@@ -86,7 +86,7 @@ async fn switching_to_auto_in_the_middle_carries_on_without_asking() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_abort_before_anything_is_rented_ends_at_once() {
+async fn abort_before_renting_ends_at_once() {
     let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
     rig.until_gate(GateKind::Start).await;
     rig.send(Command::Abort).await;
@@ -142,7 +142,7 @@ async fn abort_in_a(step: Step, scenario: Scenario) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_abort_while_choosing_leaves_nothing() {
+async fn abort_while_choosing_leaves_nothing() {
     let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
     rig.until_gate(GateKind::Start).await;
     rig.send(Command::Start).await;
@@ -154,7 +154,7 @@ async fn an_abort_while_choosing_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_abort_while_the_rent_call_is_under_way_leaves_nothing() {
+async fn abort_during_rent_call_leaves_nothing() {
     let scenario = slow("vast", "PUT /api/v0/asks/");
     let rig = seen_in(Step::Renting, &scenario).await;
     rig.send(Command::Abort).await;
@@ -167,37 +167,37 @@ async fn an_abort_while_the_rent_call_is_under_way_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_abort_while_booting_leaves_nothing() {
+async fn abort_while_booting_leaves_nothing() {
     abort_in(Step::Booting).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_abort_while_warming_leaves_nothing() {
+async fn abort_while_warming_leaves_nothing() {
     abort_in(Step::Warming).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_abort_while_registering_leaves_nothing() {
+async fn abort_while_registering_leaves_nothing() {
     abort_in_a(Step::Registering, slow("admin", "POST /admin/v1/nodes")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_abort_while_proving_leaves_nothing() {
+async fn abort_while_proving_leaves_nothing() {
     abort_in(Step::Proving).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_abort_while_releasing_leaves_nothing() {
+async fn abort_while_releasing_leaves_nothing() {
     abort_in_a(Step::Releasing, slow("vast", "DELETE /api/v0/instances/")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_abort_while_confirming_leaves_nothing() {
+async fn abort_while_confirming_leaves_nothing() {
     abort_in(Step::Confirming).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_reply_to_the_rent_call_rents_once() {
+async fn lost_rent_reply_rents_once() {
     let rig = Rig::start(Mode::Auto, Scenario::named("lost-reply").unwrap()).await;
     let (report, truth) = rig.end().await;
     assert_eq!(report.outcome, "confirmed", "{report:?}");
@@ -205,7 +205,7 @@ async fn a_lost_reply_to_the_rent_call_rents_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dropped_link_is_connected_again_and_loses_no_line() {
+async fn reconnected_link_loses_no_line() {
     let mut rig = Rig::start(Mode::Auto, Scenario::named("ssh-drops").unwrap()).await;
     rig.until_past(Step::Proving).await;
     let snapshot = rig.snapshot();
@@ -226,7 +226,7 @@ async fn a_dropped_link_is_connected_again_and_loses_no_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restarted_cockpit_goes_on_with_the_sprint_it_left() {
+async fn restarted_cockpit_resumes_its_sprint() {
     let rig = seen_in(Step::Warming, &Scenario::default()).await;
     // When the cockpit leaves without taking anything down, and another one starts in its place,
     rig.send(Command::Quit(QuitChoice::Detach)).await;
@@ -238,7 +238,7 @@ async fn a_restarted_cockpit_goes_on_with_the_sprint_it_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_boot_that_fails_is_taken_down_with_its_cause() {
+async fn failed_boot_is_released_with_cause() {
     let rig = Rig::start(Mode::Auto, Scenario::named("boot-fails").unwrap()).await;
     let (report, truth) = rig.end().await;
     assert_eq!(report.outcome, "failed", "{report:?}");
@@ -253,7 +253,7 @@ async fn a_boot_that_fails_is_taken_down_with_its_cause() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rentals_that_cost_more_than_their_offers_are_given_back_and_counted_in_full() {
+async fn overpriced_rentals_are_released_and_counted() {
     // Given a market that charges more than it offers, when auto rents there,
     let scenario = Scenario {
         random_faults: RandomFaults {
@@ -274,7 +274,7 @@ async fn rentals_that_cost_more_than_their_offers_are_given_back_and_counted_in_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_failed_for_one_epoch_is_not_rented_again_for_it() {
+async fn failed_epoch_is_not_rented_again() {
     // Given an image that fails on every machine, when auto goes on by itself,
     let scenario = Scenario::named("boot-fails").unwrap();
     let mut rig = Rig::start_and_go_on(Mode::Auto, scenario).await;
@@ -297,7 +297,7 @@ async fn what_failed_for_one_epoch_is_not_rented_again_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rental_with_our_label_that_nobody_knows_of_is_taken_down() {
+async fn orphan_with_our_label_is_destroyed() {
     // Given a rental of ours that no journal has: its machine died with the disk.
     let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
     rig.until_gate(GateKind::Start).await;

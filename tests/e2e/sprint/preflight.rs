@@ -27,7 +27,7 @@ fn with_a_fault(service: &str, call: &str, kind: FaultKind) -> Scenario {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_model_that_governance_does_not_approve_is_found_before_money_is_spent() {
+async fn unapproved_model_blocks_renting() {
     // Given a chain that approves another model,
     let kind = FaultKind::Status {
         status: 200,
@@ -62,7 +62,7 @@ async fn a_model_that_governance_does_not_approve_is_found_before_money_is_spent
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_rented_while_another_node_is_where_ours_will_be_and_the_operator_is_told() {
+async fn occupied_node_address_blocks_renting() {
     // Given a colleague's node at the tunnel's end, and a policy that the timeout cuts short,
     let scratch = tempfile::tempdir().unwrap();
     let world = serve(WorldOptions {

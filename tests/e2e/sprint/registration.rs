@@ -7,7 +7,7 @@ use pocpit::world::Scenario;
 use super::rig::Rig;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_somebody_removes_is_registered_again_and_proves() {
+async fn removed_node_is_registered_again() {
     // Given a node that is registered before its PoC,
     let mut rig = Rig::start(Mode::Auto, Scenario::default()).await;
     rig.until_past(Step::Proving).await;
@@ -33,7 +33,7 @@ async fn what_somebody_removes_is_registered_again_and_proves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_changes_a_node_by_hand_and_hears_when_that_does_not_work() {
+async fn manual_node_change_reports_failure() {
     // Given a node that is not ours,
     let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
     let id = rig.world.proxy_node_id();

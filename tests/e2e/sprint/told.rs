@@ -51,7 +51,7 @@ impl Receiver {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_confirmed_epoch_it_is_told_what_it_earned_and_cost() {
+async fn confirmed_epoch_notice_has_reward_and_cost() {
     let mut receiver = Receiver::start().await;
     let rig = Rig::start_telling(Scenario::default(), receiver.address.clone()).await;
     let (report, _) = rig.end().await;
@@ -70,7 +70,7 @@ async fn of_a_confirmed_epoch_it_is_told_what_it_earned_and_cost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_an_epoch_that_was_not_tried_it_is_told_why_and_what_to_do() {
+async fn skipped_epoch_notice_has_reason_and_remedy() {
     // Given an upgrade that halts the chain five blocks before a PoC,
     let mut receiver = Receiver::start().await;
     let halted = Scenario {
@@ -98,7 +98,7 @@ async fn of_an_epoch_that_was_not_tried_it_is_told_why_and_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_sprint_that_failed_it_is_told_what_it_cost_and_that_nothing_runs() {
+async fn failed_sprint_notice_has_cost_and_leftovers() {
     let mut receiver = Receiver::start().await;
     let scenario = Scenario::named("boot-fails").unwrap();
     let rig = Rig::start_telling(scenario, receiver.address.clone()).await;

@@ -8,7 +8,7 @@ use tokio::net::UnixStream;
 use crate::sprint::rig::Rig;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_viewer_sees_a_sprint_to_its_end_beside_one_that_never_reads() {
+async fn slow_viewer_does_not_block_another() {
     let rig = Rig::start(Mode::Auto, Scenario::default()).await;
     let socket = std::fs::read_link(rig.state_dir().join("cockpit.sock")).unwrap();
     let _stuck = UnixStream::connect(socket).await.unwrap();
