@@ -6,7 +6,7 @@ use super::arguments::{Avoided, Common};
 use super::read_only::{row, table};
 use super::{Exit, logging, print, print_json, runtime, status_line};
 use crate::domain::{AvoidedMachine, MachineId, Time};
-use crate::journal::{self, Journal, Kept, Record};
+use crate::journal::{self, Journal, Record, WriteOutcome};
 
 pub(crate) fn run(arguments: Avoided, common: &Common) -> Result<Exit, Report> {
     logging::start_quiet();
@@ -41,7 +41,9 @@ pub(crate) fn run(arguments: Avoided, common: &Common) -> Result<Exit, Report> {
 }
 
 fn allow(journal: &mut Journal, now: Time, machine: MachineId) -> Result<Exit, Report> {
-    if let Kept::InSpool(error) = journal.append(now, &Record::MachineAllowed { machine })? {
+    if let WriteOutcome::Spooled(error) =
+        journal.append(now, &Record::MachineAllowed { machine })?
+    {
         status_line(format_args!("warning: it waits in the spool: {error}"));
     }
     status_line(format_args!("machine {machine} is no longer avoided"));

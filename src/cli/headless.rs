@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::service::{self, ServiceManager};
 use super::{Exit, print, print_json, status_line};
 use crate::config::Config;
-use crate::domain::{Outcome, SprintReport};
+use crate::domain::{OutcomeKind, SprintReport};
 use crate::engine::{Command, EngineError, EngineHandle, QuitChoice, Snapshot};
 use crate::journal::{self, OpenRental};
 
@@ -252,11 +252,11 @@ fn exit_of(report: &SprintReport) -> Exit {
         .cause
         .as_deref()
         .and_then(|cause| cause.split(':').next());
-    match report.outcome.as_str() {
+    match report.outcome {
         // What is not proven gone may still cost money.
         _ if report.succeeded() && leftovers => Exit::Unknown,
         _ if report.succeeded() => Exit::Done,
-        "unknown" => Exit::Unknown,
+        OutcomeKind::Unknown => Exit::Unknown,
         _ if cause.is_some_and(|cause| REFUSALS.contains(&cause)) => Exit::Refused,
         _ => Exit::Failed,
     }
@@ -264,7 +264,7 @@ fn exit_of(report: &SprintReport) -> Exit {
 
 /// A serving sprint registers nothing, so an unreadable Network Node leaves nothing unknown.
 fn registrations_left(report: &SprintReport) -> Option<u32> {
-    let of_another = (report.outcome == Outcome::Served.name()).then_some(0);
+    let of_another = (report.outcome == OutcomeKind::Served).then_some(0);
     report.registrations_left.or(of_another)
 }
 
@@ -358,9 +358,9 @@ fn without_digits(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn report(outcome: &str, cause: Option<&str>) -> SprintReport {
+    fn report(outcome: OutcomeKind, cause: Option<&str>) -> SprintReport {
         SprintReport {
-            outcome: outcome.into(),
+            outcome,
             cause: cause.map(str::to_owned),
             epoch: None,
             weight: None,
@@ -377,29 +377,32 @@ mod tests {
 
     #[test]
     fn exit_codes_follow_the_contract() {
-        assert_eq!(exit_of(&report("confirmed", None)), Exit::Done);
+        assert_eq!(exit_of(&report(OutcomeKind::Confirmed, None)), Exit::Done);
         assert_eq!(
-            exit_of(&report("no_weight", Some("no_weight: none"))),
+            exit_of(&report(OutcomeKind::NoWeight, Some("no_weight: none"))),
             Exit::Failed
         );
-        assert_eq!(exit_of(&report("aborted", None)), Exit::Failed);
+        assert_eq!(exit_of(&report(OutcomeKind::Aborted, None)), Exit::Failed);
         assert_eq!(
-            exit_of(&report("failed", Some("budget_refused: day"))),
+            exit_of(&report(OutcomeKind::Failed, Some("budget_refused: day"))),
             Exit::Refused
         );
         assert_eq!(
-            exit_of(&report("failed", Some("boot_failed: out of memory"))),
+            exit_of(&report(
+                OutcomeKind::Failed,
+                Some("boot_failed: out of memory")
+            )),
             Exit::Failed
         );
         assert_eq!(
-            exit_of(&report("unknown", Some("weight_unreadable: x"))),
+            exit_of(&report(OutcomeKind::Unknown, Some("weight_unreadable: x"))),
             Exit::Unknown
         );
     }
 
     #[test]
     fn served_sprint_needs_no_network_node() {
-        let mut served = report("served", None);
+        let mut served = report(OutcomeKind::Served, None);
         served.registrations_left = None;
         assert_eq!(exit_of(&served), Exit::Done);
         assert_eq!(
@@ -412,7 +415,7 @@ mod tests {
 
     #[test]
     fn leftovers_make_the_outcome_unknown() {
-        let mut left = report("confirmed", None);
+        let mut left = report(OutcomeKind::Confirmed, None);
         left.rentals_left = Some(1);
         assert_eq!(exit_of(&left), Exit::Unknown);
         left.rentals_left = None;

@@ -47,7 +47,7 @@ fn text(history: &[PastSprint<'_>]) -> String {
             &report
                 .epoch
                 .map_or_else(|| "?".to_owned(), |epoch| epoch.to_string()),
-            &report.outcome,
+            report.outcome.name(),
             &or_none(report.weight),
             &format!("${:.2}", report.cost_usd),
             &or_none(
@@ -136,7 +136,7 @@ fn cells(past: &PastSprint<'_>) -> Vec<String> {
     let mut cells = vec![
         past.at.to_rfc3339(),
         text(report.epoch.map(|epoch| epoch.to_string())),
-        report.outcome.clone(),
+        report.outcome.to_string(),
         text(report.cause.clone()),
         text(report.node.as_ref().map(ToString::to_string)),
         text(report.weight.map(|weight| weight.to_string())),

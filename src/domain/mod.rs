@@ -49,7 +49,8 @@ pub use node::{
 pub use preflight::{Finding, Preflight, Requirement, Verdict};
 pub use ranking::{AvoidedMachine, RankedOffer};
 pub use sprint::{
-    Aim, Cause, GateKind, Hedging, Mode, Outcome, Race, ReleasePolicy, SprintReport, Step, StepSpan,
+    Aim, Cause, GateKind, Hedging, Mode, Outcome, OutcomeKind, Race, ReleasePolicy, SprintReport,
+    Step, StepSpan,
 };
 pub use text::{excerpt, hexadecimal, nearest};
 pub use workload::{

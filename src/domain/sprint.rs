@@ -172,6 +172,22 @@ pub enum Outcome {
     },
 }
 
+/// How a sprint ended, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum OutcomeKind {
+    Confirmed,
+    NoWeight,
+    Failed,
+    Rehearsed,
+    Served,
+    Aborted,
+    NotTried,
+    #[serde(other)]
+    Unknown,
+}
+
 /// A named cause, with what was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
@@ -197,12 +213,7 @@ pub struct StepSpan {
 /// How a sprint ended, for scripts: the last line of `--json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SprintReport {
-    /// `confirmed`, `no_weight`, `failed`, `rehearsed`, `served`, `aborted`, `unknown`,
-    /// `not_tried`.
-    #[schemars(extend("enum" = [
-        "confirmed", "no_weight", "failed", "rehearsed", "served", "aborted", "unknown", "not_tried"
-    ]))]
-    pub outcome: String,
+    pub outcome: OutcomeKind,
     /// Why, when it is none of `confirmed`, `rehearsed` and `served`.
     pub cause: Option<String>,
     /// The epoch whose `PoC` it was for; absent when it was for none.
@@ -230,8 +241,6 @@ pub struct SprintReport {
     pub race: Option<Race>,
 }
 
-const NOT_TRIED: &str = "not_tried";
-
 impl Race {
     /// `first`, `second` or `neither`.
     pub fn won_by(self) -> &'static str {
@@ -246,13 +255,16 @@ impl Race {
 impl SprintReport {
     /// It came to what it was for.
     pub fn succeeded(&self) -> bool {
-        matches!(self.outcome.as_str(), "confirmed" | "rehearsed" | "served")
+        matches!(
+            self.outcome,
+            OutcomeKind::Confirmed | OutcomeKind::Rehearsed | OutcomeKind::Served
+        )
     }
 
     /// An epoch for which nothing was rented, and why.
     pub fn not_tried(epoch: EpochIndex, cause: &Cause) -> SprintReport {
         SprintReport {
-            outcome: NOT_TRIED.to_owned(),
+            outcome: OutcomeKind::NotTried,
             cause: Some(format!("{}: {}", cause.name, cause.detail)),
             epoch: Some(epoch),
             weight: None,
@@ -269,7 +281,7 @@ impl SprintReport {
 
     /// There was a sprint.
     pub fn was_tried(&self) -> bool {
-        self.outcome != NOT_TRIED
+        self.outcome != OutcomeKind::NotTried
     }
 
     /// What a unit of weight cost, in dollars; absent without weight.
@@ -355,17 +367,38 @@ impl Step {
 }
 
 impl Outcome {
-    /// Its name on the wire and in scripts.
-    pub fn name(&self) -> &'static str {
+    pub fn kind(&self) -> OutcomeKind {
         match self {
-            Outcome::Confirmed { .. } => "confirmed",
-            Outcome::NoWeight { .. } => "no_weight",
-            Outcome::Failed { .. } => "failed",
-            Outcome::Rehearsed => "rehearsed",
-            Outcome::Served => "served",
-            Outcome::Aborted => "aborted",
-            Outcome::Unknown { .. } => "unknown",
+            Outcome::Confirmed { .. } => OutcomeKind::Confirmed,
+            Outcome::NoWeight { .. } => OutcomeKind::NoWeight,
+            Outcome::Failed { .. } => OutcomeKind::Failed,
+            Outcome::Rehearsed => OutcomeKind::Rehearsed,
+            Outcome::Served => OutcomeKind::Served,
+            Outcome::Aborted => OutcomeKind::Aborted,
+            Outcome::Unknown { .. } => OutcomeKind::Unknown,
         }
+    }
+}
+
+impl OutcomeKind {
+    /// Its name on the wire and in scripts.
+    pub fn name(self) -> &'static str {
+        match self {
+            OutcomeKind::Confirmed => "confirmed",
+            OutcomeKind::NoWeight => "no_weight",
+            OutcomeKind::Failed => "failed",
+            OutcomeKind::Rehearsed => "rehearsed",
+            OutcomeKind::Served => "served",
+            OutcomeKind::Aborted => "aborted",
+            OutcomeKind::NotTried => "not_tried",
+            OutcomeKind::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for OutcomeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::domain::{Duration, Time};
 use crate::engine::release_only::{Recorded, ReleaseOnly};
 use crate::engine::state::Engine;
-use crate::journal::{JournalError, Kept, Record};
+use crate::journal::{JournalError, Record, WriteOutcome};
 
 /// Between two tries to write. A sprint that moves is saved no more often meanwhile: the spool is
 /// for rentals.
@@ -15,11 +15,11 @@ impl Engine {
     pub(crate) fn record(&mut self, record: &Record) -> Recorded {
         let now = self.ports.clock.now();
         let recorded = match self.journal.append(now, record) {
-            Ok(Kept::InStorage) => {
+            Ok(WriteOutcome::Durable) => {
                 self.release_only = None;
                 Recorded::InJournal
             }
-            Ok(Kept::InSpool(error)) => {
+            Ok(WriteOutcome::Spooled(error)) => {
                 self.cannot_write(now, &error);
                 Recorded::InSpool
             }

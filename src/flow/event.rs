@@ -49,15 +49,15 @@ pub enum Event {
     /// A search failed.
     SearchFailed(CallError),
     /// Whether a rental could do its work was found out.
-    PreflightTaken(Preflight),
+    PreflightCompleted(Preflight),
     /// The rent call gave a contract.
     Rented(InstanceId),
     /// The offer was gone; nothing was rented.
-    OfferWasGone,
+    OfferGone,
     /// The market refused; nothing was rented.
     RentRefused(CallError),
     /// The rent call was not made: its intent could not be written down.
-    RentWithheld,
+    RentNotRecorded,
     /// Nobody knows whether something was rented.
     RentReplyLost(CallError),
     /// The account's instances were listed, completely.
@@ -77,11 +77,11 @@ pub enum Event {
         reading: BootReading,
     },
     /// The market charges more for a rental of the sprint's than its offer said.
-    RentalIsDearer {
+    RentalRepriced {
         /// Which.
         instance: InstanceId,
         /// By how much.
-        dearer: Dearer,
+        dearer: PriceIncrease,
     },
     /// The rental is in no complete listing and its own GET agrees, unasked.
     RentalVanished(InstanceId),
@@ -92,7 +92,7 @@ pub enum Event {
     /// The Network Node's complete list was read.
     NodesListed(NodesReading),
     /// The register call was not made: its intent could not be written down.
-    RegisterWithheld,
+    RegisterNotRecorded,
     /// Registering failed.
     RegisterFailed(CallError),
     /// The weight was read on the chain.
@@ -123,7 +123,7 @@ pub struct Candidate {
 
 /// A price that is not what was agreed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dearer {
+pub struct PriceIncrease {
     /// An hour by the offer, disk included.
     pub agreed: UsdPerHour,
     /// An hour by the instance's own row, disk included.
@@ -173,7 +173,7 @@ pub struct BootReading {
     pub least_left: Option<Duration>,
     /// How it does against others.
     #[serde(default)]
-    pub pace: Pace,
+    pub pace: BootProgress,
     /// Why it will not succeed.
     pub fault: Option<BootFault>,
 }
@@ -181,10 +181,11 @@ pub struct BootReading {
 /// How a boot does against others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Pace {
+pub enum BootProgress {
     /// Like them.
     #[default]
-    Usual,
+    #[serde(rename = "usual")]
+    OnTrack,
     /// Nine in ten are further after so long.
     Behind,
 }

@@ -6,9 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::advance::is_model_due;
 use super::release::{ASK_AGAIN, due};
-use super::{BootReading, Candidate, Effect, Pace, Rental, RentalRole, Sprint};
+use super::transitions::is_model_due;
+use super::{BootProgress, BootReading, Candidate, Effect, Rental, RentalRole, Sprint};
 use crate::domain::{CallError, GateKind, Hedging, InstanceId, Offer, Race, Step, Time, Usd};
 
 /// What there is beside the sprint's own rental.
@@ -85,7 +85,7 @@ impl Hedge {
         }
     }
 
-    pub(super) fn forget_what_was_in_flight(&mut self) {
+    pub(super) fn clear_in_flight(&mut self) {
         match self {
             Hedge::Racing(contender) => contender.model_asked = None,
             Hedge::Losing(loser) => loser.destroy_asked = None,
@@ -94,7 +94,7 @@ impl Hedge {
     }
 
     /// This rental is proven gone.
-    pub(super) fn is_gone(&mut self, instance: InstanceId) {
+    pub(super) fn on_gone(&mut self, instance: InstanceId) {
         if self
             .rental()
             .is_some_and(|rental| rental.instance == instance)
@@ -106,17 +106,17 @@ impl Hedge {
 
 impl Sprint {
     /// The open rent call is for a hedge.
-    pub(super) fn is_renting_beside(&self) -> bool {
-        self.hunt.is_some() && self.step != Step::Renting
+    pub(super) fn is_renting_hedge(&self) -> bool {
+        self.rent_attempt.is_some() && self.step != Step::Renting
     }
 
-    pub(super) fn is_destroying_beside(&self) -> bool {
+    pub(super) fn is_destroying_loser(&self) -> bool {
         matches!(self.hedge, Hedge::Losing(_))
     }
 
     /// Nothing costs anything beside the sprint's own rental, or could yet.
-    pub(super) fn nothing_is_beside(&self) -> bool {
-        self.hedge.rental().is_none() && self.hunt.is_none()
+    pub(super) fn no_hedge_left(&self) -> bool {
+        self.hedge.rental().is_none() && self.rent_attempt.is_none()
     }
 
     fn is_booting(&self) -> bool {
@@ -127,7 +127,7 @@ impl Sprint {
     /// its offer: those that cannot are not read.
     fn needs_hedge(&self) -> bool {
         let boot = &self.boot;
-        let is_behind = boot.pace == Pace::Behind && !boot.ready && boot.fault.is_none();
+        let is_behind = boot.pace == BootProgress::Behind && !boot.ready && boot.fault.is_none();
         self.plan.hedging == Hedging::On
             && self.is_booting()
             && is_behind
@@ -135,23 +135,23 @@ impl Sprint {
     }
 
     /// Whatever the sprint's step is: one that is beside is seen through to its end.
-    pub(super) fn look_after_hedge(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        if self.is_renting_beside() {
-            self.look_for_label(now, effects);
+    pub(super) fn advance_hedge(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        if self.is_renting_hedge() {
+            self.search_for_label(now, effects);
         }
         if self.hedge == Hedge::Unneeded && self.needs_hedge() {
             self.hedge = Hedge::Wanted;
         }
         match self.hedge {
             Hedge::Unneeded | Hedge::Over => {}
-            Hedge::Wanted => self.seek_second(now, effects),
-            Hedge::Racing(_) => self.follow_race(now, effects),
+            Hedge::Wanted => self.seek_hedge(now, effects),
+            Hedge::Racing(_) => self.advance_race(now, effects),
             Hedge::Losing(_) => self.destroy_loser(now, effects),
         }
     }
 
-    fn seek_second(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        if self.hunt.is_some() {
+    fn seek_hedge(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        if self.rent_attempt.is_some() {
             return;
         }
         if !self.needs_hedge() {
@@ -162,13 +162,13 @@ impl Sprint {
         if self.fresh_tip(now).is_none() {
             return;
         }
-        self.keep_offers_fresh(now, effects);
-        self.look_whether_it_is_ready(now, effects);
-        let in_the_way = self.rentals_in_the_way(now);
-        if let Some(why) = in_the_way.or_else(|| self.readiness.in_the_way(now)) {
+        self.refresh_offers(now, effects);
+        self.run_preflight_if_due(now, effects);
+        let in_the_way = self.leftovers_obstacle(now);
+        if let Some(why) = in_the_way.or_else(|| self.readiness.obstacle(now)) {
             return self.explain_no_hedge(&why);
         }
-        if let Some(choice) = self.second_choice(now) {
+        if let Some(choice) = self.choose_hedge_offer(now) {
             self.close_hedge_gate();
             self.call_rent(now, choice, effects);
         }
@@ -186,7 +186,7 @@ impl Sprint {
     }
 
     /// The offer of another machine that is to race, by the operator's word or by itself.
-    fn second_choice(&mut self, now: Time) -> Option<(Offer, Usd)> {
+    fn choose_hedge_offer(&mut self, now: Time) -> Option<(Offer, Usd)> {
         let mut offers = self.fresh_offers(now)?;
         let first = &self.rental.as_ref()?.offer;
         offers.retain(|candidate| candidate.offer.machine != first.machine);
@@ -213,13 +213,13 @@ impl Sprint {
     }
 
     /// The market wants no second rental: the first has to make it.
-    pub(super) fn renounce_hedge(&mut self, error: &CallError) {
+    pub(super) fn abandon_hedge(&mut self, error: &CallError) {
         self.hedge = Hedge::Over;
         self.explain_no_hedge(&error.to_string());
     }
 
     /// A contract that the sprint's own place is not free for.
-    pub(super) fn put_beside(&mut self, rental: Rental) {
+    pub(super) fn start_race(&mut self, rental: Rental) {
         if let Some(first) = &self.rental {
             let won = matches!(self.step, Step::Registering | Step::Proving);
             self.race = Some(Race {
@@ -235,7 +235,7 @@ impl Sprint {
         }));
     }
 
-    fn follow_race(&mut self, now: Time, effects: &mut Vec<Effect>) {
+    fn advance_race(&mut self, now: Time, effects: &mut Vec<Effect>) {
         let is_booting = self.is_booting();
         let Hedge::Racing(contender) = &mut self.hedge else {
             return;
@@ -252,22 +252,22 @@ impl Sprint {
             effects.push(Effect::StartModel { instance, role });
         }
         self.wake_at(since + self.plan.startup_timeout);
-        self.judge_second(now, effects);
+        self.check_hedge(now, effects);
     }
 
     /// Gives the second one up when it cannot make it; the first goes on.
-    fn judge_second(&mut self, now: Time, effects: &mut Vec<Effect>) {
+    fn check_hedge(&mut self, now: Time, effects: &mut Vec<Effect>) {
         let Hedge::Racing(contender) = &self.hedge else {
             return;
         };
         let rental = contender.rental.clone();
-        let Some(verdict) = self.verdict(now, &rental, &contender.boot) else {
+        let Some(failure) = self.rental_failure(now, &rental, &contender.boot) else {
             return;
         };
-        self.blame_by(now, &rental, &verdict, effects);
+        self.record_failure(now, &rental, &failure, effects);
         self.note = Some(format!(
             "the second rental is given up, the first goes on: {}: {}",
-            verdict.cause.name, verdict.cause.detail
+            failure.cause.name, failure.cause.detail
         ));
         self.hedge = Hedge::loses(rental);
         self.destroy_loser(now, effects);
@@ -300,7 +300,7 @@ impl Sprint {
 
     /// The sprint's own rental cannot make it. The second one, or the one whose rent call is open,
     /// takes its place: true then.
-    pub(super) fn hand_over(&mut self, now: Time, why: &str) -> bool {
+    pub(super) fn promote_hedge(&mut self, now: Time, why: &str) -> bool {
         if !self.is_booting() || self.deadline_passed() {
             return false;
         }
@@ -308,7 +308,7 @@ impl Sprint {
             self.take_over(now, &format!("{why}; the second rental goes on"));
             return true;
         }
-        if self.hunt.is_none() {
+        if self.rent_attempt.is_none() {
             return false;
         }
         let Some(first) = self.rental.take() else {
@@ -327,7 +327,7 @@ impl Sprint {
             return;
         };
         self.hedge = self.rental.take().map_or(Hedge::Over, Hedge::loses);
-        self.begin_with(second.rental);
+        self.start_boot(second.rental);
         // It is reached on another way from now on: what it says there counts.
         self.boot = BootReading {
             api_up: false,
@@ -341,7 +341,7 @@ impl Sprint {
     }
 
     /// The sprint's own rental is ready.
-    pub(super) fn win_race(&mut self) {
+    pub(super) fn record_race_winner(&mut self) {
         let (Some(race), Some(rental)) = (&mut self.race, &self.rental) else {
             return;
         };

@@ -212,8 +212,8 @@ impl Sprint {
     }
 
     /// The node's id, also after the rental and its registration are gone.
-    pub(super) fn spent_node_id(&self) -> crate::domain::NodeId {
-        self.proved_as
+    pub(super) fn poc_node_id(&self) -> crate::domain::NodeId {
+        self.poc_node
             .clone()
             .unwrap_or_else(|| crate::domain::NodeId(String::new()))
     }

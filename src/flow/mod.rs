@@ -14,8 +14,8 @@
 //! `Serving` and then to `Releasing`. Beside `Booting` and `Warming` a second rental can race the first
 //! one: see `hedge`.
 
-mod absorb;
-mod advance;
+mod accessors;
+mod apply;
 mod budget;
 mod effect;
 mod event;
@@ -29,12 +29,14 @@ mod proof;
 mod registering;
 mod release;
 mod renting;
-mod seen;
 mod serving;
+mod transitions;
 
 pub use budget::{Cap, Caps, Refusal, admit};
 pub use effect::{Effect, EffectKey, RentalRole};
-pub use event::{BootReading, Candidate, Dearer, Event, Funds, NodeReading, NodesReading, Pace};
+pub use event::{
+    BootProgress, BootReading, Candidate, Event, Funds, NodeReading, NodesReading, PriceIncrease,
+};
 pub use forecast::{ASSUMED_CONFIRMATION, PolicyForecast, Terms, forecast};
 pub use lead::lead;
 pub use plan::Plan;
@@ -50,7 +52,7 @@ use crate::domain::{
 use hedge::Hedge;
 use preflight::Readiness;
 use release::Release;
-use renting::Hunt;
+use renting::RentAttempt;
 
 /// One participation in one epoch's `PoC`, from waiting to the last cleanup.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,7 +88,8 @@ pub struct Sprint {
     /// Rent calls that gave a rental. An offer that somebody else took costs nothing.
     #[serde(default)]
     rentals: u32,
-    hunt: Option<Hunt>,
+    #[serde(rename = "hunt")]
+    rent_attempt: Option<RentAttempt>,
     rental: Option<Rental>,
     boot: BootReading,
     model_asked: Option<Time>,
@@ -97,7 +100,8 @@ pub struct Sprint {
     race: Option<Race>,
     node: Option<NodeState>,
     /// The id that took part in the `PoC`; outlives the registration.
-    proved_as: Option<NodeId>,
+    #[serde(rename = "proved_as")]
+    poc_node: Option<NodeId>,
     proxy_listed: bool,
     /// Since when a model that is to serve has not answered. Not saved: a restart asks anew.
     #[serde(skip)]
@@ -182,7 +186,7 @@ pub struct Rental {
     pub lease_until: Time,
     /// It costs more than was agreed.
     #[serde(default)]
-    pub dearer: Option<Dearer>,
+    pub dearer: Option<PriceIncrease>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -197,7 +201,7 @@ struct NodeState {
 
 /// What the engine should keep an eye on.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Wants {
+pub struct WatchTargets {
     /// The rental to poll, with its link and lease.
     pub rental: Option<Rental>,
     /// The same of the one that boots beside it.
@@ -241,14 +245,14 @@ impl Sprint {
             readiness: Readiness::default(),
             attempts: 0,
             rentals: 0,
-            hunt: None,
+            rent_attempt: None,
             rental: None,
             boot: BootReading::default(),
             model_asked: None,
             hedge: Hedge::default(),
             race: None,
             node: None,
-            proved_as: None,
+            poc_node: None,
             proxy_listed: true,
             silent_since: None,
             weight: None,
@@ -276,7 +280,7 @@ impl Sprint {
     /// Takes an event and says what is to be done. Any event is safe at any time.
     pub fn handle(&mut self, now: Time, event: Event) -> Vec<Effect> {
         let mut effects = Vec::new();
-        self.absorb(now, event, &mut effects);
+        self.apply(now, event, &mut effects);
         self.advance(now, &mut effects);
         effects
     }
@@ -301,14 +305,14 @@ impl Sprint {
             readiness: _,
             attempts,
             rentals,
-            hunt,
+            rent_attempt,
             rental,
             boot: _,
             model_asked,
             hedge,
             race,
             node,
-            proved_as,
+            poc_node,
             proxy_listed,
             silent_since: _,
             weight,
@@ -327,7 +331,7 @@ impl Sprint {
         *step == saved.step
             && *spans == saved.spans
             && *rental == saved.rental
-            && *hunt == saved.hunt
+            && *rent_attempt == saved.rent_attempt
             && hedge.is_saved_by(&saved.hedge)
             && *race == saved.race
             && *node == saved.node
@@ -340,7 +344,7 @@ impl Sprint {
                 == (saved.after, saved.gate, saved.attempts, saved.rentals)
             && *approved == saved.approved
             && *model_asked == saved.model_asked
-            && *proved_as == saved.proved_as
+            && *poc_node == saved.poc_node
             && (*proxy_listed, *weight_answered, *proving_began)
                 == (
                     saved.proxy_listed,
@@ -367,14 +371,14 @@ impl Sprint {
     }
 
     /// What to watch.
-    pub fn wants(&self) -> Wants {
-        let releasing = self.release.as_ref().is_some_and(Release::is_taking_down);
+    pub fn watch_targets(&self) -> WatchTargets {
+        let releasing = self.release.as_ref().is_some_and(Release::is_active);
         let link = self.rental.is_some() && !releasing;
         let nodes_soon = matches!(
             self.step,
             Step::Registering | Step::Proving | Step::Releasing
         );
-        Wants {
+        WatchTargets {
             rental: self.rental.clone(),
             beside: self.second().filter(|_| !releasing).cloned(),
             link,

@@ -36,7 +36,7 @@ impl Readiness {
         self.last.as_ref()
     }
 
-    pub(super) fn forget_what_was_in_flight(&mut self) {
+    pub(super) fn clear_in_flight(&mut self) {
         self.asked = None;
     }
 
@@ -47,7 +47,7 @@ impl Readiness {
     }
 
     /// Why nothing may be rented now.
-    pub(super) fn in_the_way(&self, now: Time) -> Option<String> {
+    pub(super) fn obstacle(&self, now: Time) -> Option<String> {
         match &self.last {
             Some(last) if now - last.at <= GOOD_FOR => self
                 .obstacles()
@@ -73,15 +73,15 @@ impl Readiness {
 }
 
 impl Sprint {
-    pub(super) fn see_preflight(&mut self, now: Time, preflight: Preflight) {
-        let was_in_the_way = self.readiness.in_the_way(now);
+    pub(super) fn on_preflight(&mut self, now: Time, preflight: Preflight) {
+        let was_in_the_way = self.readiness.obstacle(now);
         if self.note == was_in_the_way {
             self.note = None;
         }
         self.readiness.take(preflight);
     }
 
-    pub(super) fn look_whether_it_is_ready(&mut self, now: Time, effects: &mut Vec<Effect>) {
+    pub(super) fn run_preflight_if_due(&mut self, now: Time, effects: &mut Vec<Effect>) {
         if let Some(due) = self.readiness.due(self.step).filter(|due| now < *due) {
             return self.wake_at(due);
         }

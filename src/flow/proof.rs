@@ -22,7 +22,7 @@ pub struct Proof {
 impl Sprint {
     /// `PoC` v1 shows as the service's state, v2 as a status beside it; the Network Node's word and
     /// the node's own count alike.
-    pub(super) fn see_proof(&mut self) {
+    pub(super) fn record_poc_activity(&mut self) {
         let (Some(stages), Some(height)) = (self.stages().copied(), self.height()) else {
             return;
         };
@@ -45,7 +45,7 @@ impl Sprint {
     }
 
     /// Says so when the `PoC` goes on without our node.
-    pub(super) fn miss_proof(&mut self, now: Time) {
+    pub(super) fn warn_if_not_generating(&mut self, now: Time) {
         let (Some(stages), Some(height)) = (self.stages().copied(), self.height()) else {
             return;
         };
@@ -68,7 +68,7 @@ impl Sprint {
     }
 
     /// Why there is no weight, by what was seen.
-    pub(super) fn why_no_weight(&self) -> String {
+    pub(super) fn no_weight_reason(&self) -> String {
         let seen = match (self.proof.generated, self.proof.validated) {
             (false, false) => {
                 "our node was never seen to generate: see the node's failure reason and whether it was registered in time"

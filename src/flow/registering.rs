@@ -14,18 +14,18 @@ impl Sprint {
     pub(super) fn registering(&mut self, now: Time, effects: &mut Vec<Effect>) {
         let seen = self.node.as_ref().and_then(|node| node.seen.clone());
         let listed = seen.filter(|seen| seen.likeness.is_usable());
-        if listed.is_none() && self.boot_is_hopeless(now, effects) {
+        if listed.is_none() && self.give_up_failed_boot(now, effects) {
             return;
         }
         if self.mode == Mode::Manual && !self.passed(now, GateKind::Register) {
             return;
         }
         self.gate = None;
-        if self.registering_takes_too_long(now) {
+        if self.registering_timed_out(now) {
             return;
         }
         if let Some(seen) = listed
-            && self.settle_registration(now, &seen)
+            && self.finish_registration(now, &seen)
         {
             return;
         }
@@ -34,7 +34,7 @@ impl Sprint {
     }
 
     /// Goes on with a node that is listed, if it can. True when it did, or failed.
-    fn settle_registration(&mut self, now: Time, seen: &NodeReading) -> bool {
+    fn finish_registration(&mut self, now: Time, seen: &NodeReading) -> bool {
         let Some(stages) = self.stages().copied() else {
             return false;
         };
@@ -78,7 +78,7 @@ impl Sprint {
 
     /// A sprint that proves has until its `PoC`. One that only registers ends before: it costs money,
     /// and nothing comes after it.
-    fn registering_takes_too_long(&mut self, now: Time) -> bool {
+    fn registering_timed_out(&mut self, now: Time) -> bool {
         let since = self.spans.last().map_or(now, |span| span.started);
         let until = since + GOOD_WITHIN;
         if self.plan.aim.proves() {
@@ -128,7 +128,7 @@ impl Sprint {
 
     /// A node that the Network Node lost, or lists where it no longer is, is registered again: only
     /// what is listed when weights are formed has any.
-    pub(super) fn keep_registered(&mut self, now: Time, effects: &mut Vec<Effect>) {
+    pub(super) fn repair_registration(&mut self, now: Time, effects: &mut Vec<Effect>) {
         let (Some(node), Some(rental)) = (&mut self.node, &self.rental) else {
             return;
         };

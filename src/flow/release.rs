@@ -43,7 +43,7 @@ pub(super) struct Release {
 }
 
 impl Release {
-    pub(super) fn is_taking_down(&self) -> bool {
+    pub(super) fn is_active(&self) -> bool {
         self.acting_since.is_some() && !self.finished
     }
 
@@ -51,13 +51,13 @@ impl Release {
         self.finished
     }
 
-    pub(super) fn forget_what_was_in_flight(&mut self) {
+    pub(super) fn clear_in_flight(&mut self) {
         self.unregister_asked = None;
         self.destroy_asked = None;
         self.proxy_asked = None;
     }
 
-    pub(super) fn see_nodes(&mut self, now: Time, node_listed: bool, proxy_listed: bool) {
+    pub(super) fn on_nodes(&mut self, now: Time, node_listed: bool, proxy_listed: bool) {
         if self.acting_since.is_none() {
             return;
         }
@@ -89,14 +89,14 @@ impl Sprint {
     }
 
     pub(super) fn releasing(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        if !self.may_take_down(now) {
+        if !self.may_release(now) {
             return;
         }
         self.gate = None;
-        let node_down = self.take_node_down(now, effects);
-        let own_down = self.take_rental_down(now, node_down, effects);
-        let rentals_down = own_down && self.nothing_is_beside();
-        if !(node_down && rentals_down && self.put_proxy_back(now, effects)) {
+        let node_down = self.unregister_node(now, effects);
+        let own_down = self.destroy_rental(now, node_down, effects);
+        let rentals_down = own_down && self.no_hedge_left();
+        if !(node_down && rentals_down && self.restore_proxy(now, effects)) {
             self.wake_at(now + ASK_AGAIN);
             return;
         }
@@ -105,14 +105,14 @@ impl Sprint {
         };
         release.finished = true;
         match release.next {
-            Next::Retry => self.choose_again(now),
+            Next::Retry => self.back_to_choosing(now),
             Next::Confirm => self.enter(now, Step::Confirming),
             Next::Finish => self.finish(now),
         }
     }
 
     /// Only a planned release waits for the operator, and never beyond the lease.
-    fn may_take_down(&mut self, now: Time) -> bool {
+    fn may_release(&mut self, now: Time) -> bool {
         let lease_over = self
             .rental
             .as_ref()
@@ -141,7 +141,7 @@ impl Sprint {
         true
     }
 
-    fn take_node_down(&mut self, now: Time, effects: &mut Vec<Effect>) -> bool {
+    fn unregister_node(&mut self, now: Time, effects: &mut Vec<Effect>) -> bool {
         let Some(release) = &mut self.release else {
             return true;
         };
@@ -177,7 +177,7 @@ impl Sprint {
         false
     }
 
-    fn take_rental_down(&mut self, now: Time, node_down: bool, effects: &mut Vec<Effect>) -> bool {
+    fn destroy_rental(&mut self, now: Time, node_down: bool, effects: &mut Vec<Effect>) -> bool {
         let Some(rental) = &self.rental else {
             return true;
         };
@@ -197,7 +197,7 @@ impl Sprint {
         false
     }
 
-    fn put_proxy_back(&mut self, now: Time, effects: &mut Vec<Effect>) -> bool {
+    fn restore_proxy(&mut self, now: Time, effects: &mut Vec<Effect>) -> bool {
         if self.plan.aim.serves_for().is_some() {
             // Nothing was registered in its place.
             return true;

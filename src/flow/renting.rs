@@ -9,15 +9,15 @@ use crate::domain::{
 };
 
 /// A lost rent reply is looked for by its label at least this long.
-const HUNT_AT_LEAST: Duration = Duration::seconds(150);
+const LABEL_SEARCH_AT_LEAST: Duration = Duration::seconds(150);
 /// One complete listing after a long outage is not enough.
 const ABSENT_LISTINGS: u32 = 5;
-const HUNT_EVERY: Duration = Duration::seconds(10);
+const LABEL_SEARCH_EVERY: Duration = Duration::seconds(10);
 const RENT_ANSWERS_WITHIN: Duration = Duration::minutes(3);
 
 /// A rent call whose outcome is not known yet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Hunt {
+pub(super) struct RentAttempt {
     pub label: RentalLabel,
     offer: Offer,
     lease_until: Time,
@@ -29,8 +29,8 @@ pub(super) struct Hunt {
     absent: u32,
 }
 
-impl Hunt {
-    pub(super) fn forget_what_was_in_flight(&mut self, now: Time) {
+impl RentAttempt {
+    pub(super) fn clear_in_flight(&mut self, now: Time) {
         self.lost.get_or_insert(now);
         self.asked = None;
     }
@@ -61,7 +61,7 @@ impl Sprint {
             attempt: self.attempts,
             nonce: nonce(self.plan.nonce, self.attempts),
         };
-        self.hunt = Some(Hunt {
+        self.rent_attempt = Some(RentAttempt {
             label: label.clone(),
             offer: offer.clone(),
             lease_until,
@@ -84,51 +84,58 @@ impl Sprint {
         if self.rental.is_some() {
             return self.enter(now, Step::Booting);
         }
-        if self.hunt.is_none() {
-            return self.choose_again(now);
+        if self.rent_attempt.is_none() {
+            return self.back_to_choosing(now);
         }
-        self.look_for_label(now, effects);
+        self.search_for_label(now, effects);
     }
 
     /// Looks for the label of a rent call whose answer was lost, or does not come.
-    pub(super) fn look_for_label(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        let Some(hunt) = &mut self.hunt else { return };
-        if hunt.lost.is_none() && now - hunt.called < RENT_ANSWERS_WITHIN {
-            let late = hunt.called + RENT_ANSWERS_WITHIN;
+    pub(super) fn search_for_label(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        let Some(rent_attempt) = &mut self.rent_attempt else {
+            return;
+        };
+        if rent_attempt.lost.is_none() && now - rent_attempt.called < RENT_ANSWERS_WITHIN {
+            let late = rent_attempt.called + RENT_ANSWERS_WITHIN;
             return self.wake_at(late);
         }
-        hunt.lost.get_or_insert(now);
-        if hunt.asked.is_none_or(|asked| now - asked >= HUNT_EVERY) {
-            hunt.asked = Some(now);
-            effects.push(Effect::FindLabel(hunt.label.clone()));
+        rent_attempt.lost.get_or_insert(now);
+        if rent_attempt
+            .asked
+            .is_none_or(|asked| now - asked >= LABEL_SEARCH_EVERY)
+        {
+            rent_attempt.asked = Some(now);
+            effects.push(Effect::FindLabel(rent_attempt.label.clone()));
         }
-        self.wake_at(now + HUNT_EVERY);
+        self.wake_at(now + LABEL_SEARCH_EVERY);
     }
 
     /// A rent call gave this contract.
-    pub(super) fn adopt_contract(&mut self, instance: InstanceId) {
-        let Some(hunt) = self.hunt.take() else { return };
+    pub(super) fn adopt_instance(&mut self, instance: InstanceId) {
+        let Some(rent_attempt) = self.rent_attempt.take() else {
+            return;
+        };
         self.rentals += 1;
         let rental = Rental {
             instance,
-            label: hunt.label,
-            offer: hunt.offer,
-            since: hunt.called,
-            lease_until: hunt.lease_until,
+            label: rent_attempt.label,
+            offer: rent_attempt.offer,
+            since: rent_attempt.called,
+            lease_until: rent_attempt.lease_until,
             dearer: None,
         };
         match self.step {
-            Step::Renting => self.begin_with(rental),
-            _ => self.put_beside(rental),
+            Step::Renting => self.start_boot(rental),
+            _ => self.start_race(rental),
         }
     }
 
     /// The sprint goes on with this rental.
-    pub(super) fn begin_with(&mut self, rental: Rental) {
+    pub(super) fn start_boot(&mut self, rental: Rental) {
         self.boot = BootReading::default();
         self.model_asked = None;
         let id = self.plan.node_id(rental.instance);
-        self.proved_as = Some(id.clone());
+        self.poc_node = Some(id.clone());
         self.node = Some(NodeState {
             id,
             asked: None,
@@ -138,63 +145,65 @@ impl Sprint {
         self.rental = Some(rental);
     }
 
-    pub(super) fn rent_came_to_nothing(&mut self, reason: &str, effects: &mut Vec<Effect>) {
-        if let Some(hunt) = self.hunt.take() {
+    pub(super) fn void_rent(&mut self, reason: &str, effects: &mut Vec<Effect>) {
+        if let Some(rent_attempt) = self.rent_attempt.take() {
             self.search
                 .offers
-                .retain(|candidate| candidate.offer.id != hunt.offer.id);
+                .retain(|candidate| candidate.offer.id != rent_attempt.offer.id);
             effects.push(Effect::VoidRent {
-                label: hunt.label,
+                label: rent_attempt.label,
                 reason: reason.to_owned(),
             });
         }
     }
 
     /// No other offer would do better.
-    pub(super) fn rent_was_refused(&mut self, error: &CallError, effects: &mut Vec<Effect>) {
-        let beside = self.is_renting_beside();
-        self.rent_came_to_nothing(&error.to_string(), effects);
+    pub(super) fn on_rent_refused(&mut self, error: &CallError, effects: &mut Vec<Effect>) {
+        let beside = self.is_renting_hedge();
+        self.void_rent(&error.to_string(), effects);
         if beside {
-            return self.renounce_hedge(error);
+            return self.abandon_hedge(error);
         }
         let cause = Cause::new("rent_refused", format!("{error}. Nothing was rented."));
         self.end(Outcome::Failed { cause });
     }
 
     /// A disk that is full now may have room in a minute: while there is time, the epoch is not lost.
-    pub(super) fn try_again_when_it_can_be_written_down(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn on_rent_not_recorded(&mut self, effects: &mut Vec<Effect>) {
         let note = "the journal cannot be written: nothing is rented that could be forgotten; trying again while there is time";
-        self.rent_came_to_nothing(note, effects);
+        self.void_rent(note, effects);
         self.search.answered = None;
         self.note = Some(note.into());
     }
 
-    pub(super) fn start_hunt(&mut self, now: Time, error: &str) {
-        if let Some(hunt) = &mut self.hunt {
-            hunt.lost.get_or_insert(now);
-            hunt.asked = None;
+    pub(super) fn on_rent_reply_lost(&mut self, now: Time, error: &str) {
+        if let Some(rent_attempt) = &mut self.rent_attempt {
+            rent_attempt.lost.get_or_insert(now);
+            rent_attempt.asked = None;
             self.note = Some(format!("looking for the rental by its label: {error}"));
         }
     }
 
-    pub(super) fn found(&mut self, instance: InstanceId, effects: &mut Vec<Effect>) {
-        if let Some(hunt) = &self.hunt {
+    pub(super) fn on_label_found(&mut self, instance: InstanceId, effects: &mut Vec<Effect>) {
+        if let Some(rent_attempt) = &self.rent_attempt {
             effects.push(Effect::Adopt {
-                label: hunt.label.clone(),
+                label: rent_attempt.label.clone(),
                 instance,
             });
-            self.adopt_contract(instance);
+            self.adopt_instance(instance);
         }
     }
 
-    pub(super) fn not_found(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        let Some(hunt) = &mut self.hunt else { return };
-        let lost = hunt.lost.unwrap_or(now);
-        hunt.absent += 1;
-        if now - lost < HUNT_AT_LEAST || hunt.absent < ABSENT_LISTINGS {
+    pub(super) fn on_label_absent(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        let Some(rent_attempt) = &mut self.rent_attempt else {
+            return;
+        };
+        let lost = rent_attempt.lost.unwrap_or(now);
+        rent_attempt.absent += 1;
+        if now - lost < LABEL_SEARCH_AT_LEAST || rent_attempt.absent < ABSENT_LISTINGS {
             return;
         }
-        self.rent_came_to_nothing(
+        self.void_rent(
             "no instance with this label appeared in complete listings",
             effects,
         );

@@ -5,8 +5,8 @@ use super::Sprint;
 use crate::domain::{Duration, Outcome, Step, Time};
 
 /// An engine that is busy answers late; one that has died never does again.
-const SILENT_AT_MOST: Duration = Duration::minutes(10);
-const SILENT: &str = "the model does not answer";
+const SILENCE_TIMEOUT: Duration = Duration::minutes(10);
+const NOT_ANSWERING: &str = "the model does not answer";
 
 impl Sprint {
     /// What a loaded model is for.
@@ -35,28 +35,28 @@ impl Sprint {
             return self.end(Outcome::Served);
         }
         self.wake_at(until);
-        self.mind_silence(now);
+        self.check_model_answers(now);
     }
 
     /// What answers nobody is not paid for any longer. What its log says is no fault as long as it
     /// answers: a request may have failed, or asked about failures.
-    fn mind_silence(&mut self, now: Time) {
+    fn check_model_answers(&mut self, now: Time) {
         if self.boot.ready {
             self.silent_since = None;
-            if self.note.as_deref() == Some(SILENT) {
+            if self.note.as_deref() == Some(NOT_ANSWERING) {
                 self.note = None;
             }
             return;
         }
         let since = *self.silent_since.get_or_insert(now);
-        if now - since >= SILENT_AT_MOST {
-            let minutes = SILENT_AT_MOST.num_minutes();
+        if now - since >= SILENCE_TIMEOUT {
+            let minutes = SILENCE_TIMEOUT.num_minutes();
             let fault = self.boot.fault.as_ref();
             let why = fault.map_or("read the log", |fault| fault.evidence.as_str());
             let text = format!("the model has not answered for {minutes} minutes: {why}");
             return self.fail("stopped_serving", text);
         }
-        self.note = Some(SILENT.into());
-        self.wake_at(since + SILENT_AT_MOST);
+        self.note = Some(NOT_ANSWERING.into());
+        self.wake_at(since + SILENCE_TIMEOUT);
     }
 }

@@ -22,7 +22,7 @@ pub use ledger::{Ledger, OpenRegistration, OpenRental};
 pub use record::Record;
 pub use sqlite::SqliteStorage;
 pub use storage::Storage;
-pub use store::{Journal, Kept, make_private_dir, read_only};
+pub use store::{Journal, WriteOutcome, make_private_dir, read_only};
 
 #[cfg(test)]
 mod tests;

@@ -34,14 +34,15 @@ enum Claim {
     Pending,
 }
 
-/// Where a record is kept; on the disk in any case.
+/// What became of a record that was to be written.
 #[derive(Debug)]
-#[must_use = "what is only in the spool must not be spent on"]
-pub enum Kept {
-    /// Where it belongs.
-    InStorage,
-    /// In the spool file, because the storage failed like this.
-    InSpool(JournalError),
+#[must_use = "money may only be spent on a durable record"]
+pub enum WriteOutcome {
+    /// In the journal: what it announces may be done.
+    Durable,
+    /// On the disk in the spool, because the storage failed with this error: a restart knows it, but
+    /// nothing may be spent on it.
+    Spooled(JournalError),
 }
 
 impl Journal {
@@ -97,12 +98,12 @@ impl Journal {
         Ok((journal, ledger))
     }
 
-    /// Adds a record. When this returns it is on the disk: in the storage, or in the spool when that
-    /// fails. A fenced writer keeps nothing.
-    pub fn append(&mut self, at: Time, record: &Record) -> Result<Kept, JournalError> {
+    /// Adds a record: to the storage, or to the spool when that fails. A fenced writer writes to
+    /// neither.
+    pub fn append(&mut self, at: Time, record: &Record) -> Result<WriteOutcome, JournalError> {
         let entry = self.entry(at, record)?;
         let error = match self.write(Some(&entry)) {
-            Ok(()) => return Ok(Kept::InStorage),
+            Ok(()) => return Ok(WriteOutcome::Durable),
             Err(fenced @ JournalError::Fenced { .. }) => return Err(fenced),
             Err(error) => error,
         };
@@ -110,7 +111,7 @@ impl Journal {
             return Err(error);
         };
         spool.add(entry)?;
-        Ok(Kept::InSpool(error))
+        Ok(WriteOutcome::Spooled(error))
     }
 
     /// Moves what waits in the spool to the storage. Without anything that waits it tells whether a

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use pocpit::domain::{Duration, Hedging, Time};
+use pocpit::domain::{Duration, Hedging, OutcomeKind, Time};
 use pocpit::journal::{Journal, Ledger};
 use pocpit::world::{Scenario, World};
 
@@ -138,7 +138,7 @@ impl Home {
         };
         let (_, ledger) = self.open();
         self.judge.end(self.epoch, report, Some(&ledger));
-        if report.outcome != "confirmed" {
+        if report.outcome != OutcomeKind::Confirmed {
             self.judge
                 .violation(&format!("one crash cost the epoch: {report:?}"));
         }
@@ -148,7 +148,8 @@ impl Home {
         let (_, ledger) = self.open();
         let open = ledger.open_rentals().is_empty();
         open && ledger.reports().iter().any(|(_, report)| {
-            report.epoch.map(|epoch| epoch.0) == Some(self.epoch) && report.outcome == "confirmed"
+            report.epoch.map(|epoch| epoch.0) == Some(self.epoch)
+                && report.outcome == OutcomeKind::Confirmed
         })
     }
 }

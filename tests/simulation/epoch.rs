@@ -8,7 +8,7 @@ use std::sync::Arc;
 use pocpit::chain::client::ChainClient;
 use pocpit::cli;
 use pocpit::config::{self, Config};
-use pocpit::domain::{Duration, Hedging, PastBoot, SprintReport, Time, UsdPerHour};
+use pocpit::domain::{Duration, Hedging, OutcomeKind, PastBoot, SprintReport, Time, UsdPerHour};
 use pocpit::engine::{Ports, RentalLogs};
 use pocpit::http::HttpClient;
 use pocpit::journal::{self, Journal, Ledger};
@@ -358,7 +358,7 @@ impl Campaign {
             self.summary.races += 1;
             self.summary.races_won += u64::from(race.winner == Some(race.second));
         }
-        if report.outcome == "confirmed" {
+        if report.outcome == OutcomeKind::Confirmed {
             self.summary.confirmed += 1;
             return self.count(epoch, begun, "");
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration as RealDuration;
 
-use pocpit::domain::{Aim, Duration, Mode, SprintReport, Step, Time};
+use pocpit::domain::{Aim, Duration, Mode, OutcomeKind, SprintReport, Step, Time};
 use pocpit::engine::{self, EndAfter, EngineOptions, Pace, Snapshot, WorldKind};
 use pocpit::journal::{self, Entry, Journal, SqliteStorage, Storage as _};
 use pocpit::world::{Scenario, World};
@@ -161,7 +161,7 @@ fn full_disk_releases_the_rental() {
             said |= says_release_only(snapshot);
         });
         assert!(said);
-        assert_eq!(report.outcome, "failed", "{report:?}");
+        assert_eq!(report.outcome, OutcomeKind::Failed, "{report:?}");
         assert_eq!(play.rented(), 1);
         play.assert_nothing_is_left();
     }
@@ -183,7 +183,7 @@ fn restart_on_full_disk_releases_leftovers() {
     let mut said = false;
     let report = play.live(|snapshot| said |= says_release_only(snapshot));
     assert!(said);
-    assert_eq!(report.outcome, "failed", "{report:?}");
+    assert_eq!(report.outcome, OutcomeKind::Failed, "{report:?}");
     assert_eq!(play.rented(), 1);
     play.assert_nothing_is_left();
 }
@@ -233,7 +233,7 @@ fn recovered_disk_costs_no_epoch() {
         }
     });
     assert!(waited > 60 && recovered, "{waited} {recovered}");
-    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert_eq!(report.outcome, OutcomeKind::Confirmed, "{report:?}");
     assert_eq!(play.rented(), 1);
     play.assert_nothing_is_left();
     let spool = std::fs::read(play.state().join("journal.spool")).unwrap();
@@ -258,6 +258,6 @@ fn registration_waits_for_disk_space() {
         }
     });
     assert!(refused);
-    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert_eq!(report.outcome, OutcomeKind::Confirmed, "{report:?}");
     play.assert_nothing_is_left();
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pocpit::domain::{Duration, SprintReport, Time, Usd};
+use pocpit::domain::{Duration, OutcomeKind, SprintReport, Time, Usd};
 use pocpit::engine::Snapshot;
 use pocpit::journal::Ledger;
 use pocpit::world::{PROXY_NODE, TrueRental};
@@ -197,7 +197,7 @@ impl Judge {
         if !nodes.iter().any(|node| node == PROXY_NODE) {
             self.violation(&format!("the proxy is not registered after {report:?}"));
         }
-        if report.outcome == "confirmed" && weight.is_none_or(|weight| weight == 0) {
+        if report.outcome == OutcomeKind::Confirmed && weight.is_none_or(|weight| weight == 0) {
             self.violation(&format!(
                 "success without weight in epoch {epoch}: {report:?}"
             ));
@@ -206,7 +206,10 @@ impl Judge {
         if !open.is_empty() {
             self.violation(&format!("an intent stays open: {open:?} after {report:?}"));
         }
-        if report.outcome != "confirmed" && report.cause.is_none() && report.outcome != "aborted" {
+        if report.outcome != OutcomeKind::Confirmed
+            && report.cause.is_none()
+            && report.outcome != OutcomeKind::Aborted
+        {
             self.violation(&format!("a miss without a cause: {report:?}"));
         }
     }

@@ -31,7 +31,9 @@ mod wire;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pocpit::domain::{BootStage, Duration, Hedging, InstanceId, ReleasePolicy, UsdPerHour};
+use pocpit::domain::{
+    BootStage, Duration, Hedging, InstanceId, OutcomeKind, ReleasePolicy, UsdPerHour,
+};
 
 use boot::Failure;
 use epoch::{Campaign, Plan, Summary};
@@ -244,11 +246,11 @@ fn hedge_overtakes_a_stalled_machine() {
     // Given a first machine that stops in the middle of its download, when nothing is hedged,
     let missed = hedge::play(1, Hedging::Off, |_| {});
     // then the epoch is missed,
-    assert_eq!(missed.report.outcome, "failed", "{missed:?}");
+    assert_eq!(missed.report.outcome, OutcomeKind::Failed, "{missed:?}");
     assert_eq!((missed.peak, missed.report.race), (1, None));
     // and with a second rental beside it, in the same world, it is made.
     let made = hedge::play(1, Hedging::On, |_| {});
-    assert_eq!(made.report.outcome, "confirmed", "{made:?}");
+    assert_eq!(made.report.outcome, OutcomeKind::Confirmed, "{made:?}");
     assert!(made.weight.is_some_and(|weight| weight > 0), "{made:?}");
     let race = made.report.race.expect("a race");
     let [first, second] = &made.rentals[..] else {
@@ -273,7 +275,7 @@ fn tight_budget_prevents_a_hedge() {
     };
     let played = hedge::play(1, Hedging::On, narrow);
     assert_eq!((played.peak, played.report.race), (1, None));
-    assert_eq!(played.report.outcome, "failed", "{played:?}");
+    assert_eq!(played.report.outcome, OutcomeKind::Failed, "{played:?}");
 }
 
 #[test]
@@ -310,14 +312,14 @@ fn announced_heights_are_acted_on_within_seconds() {
 #[test]
 fn release_before_confirmation_costs_the_reward() {
     let played = confirmation::play(ReleasePolicy::AfterValidation);
-    assert_eq!(played.report.outcome, "confirmed");
+    assert_eq!(played.report.outcome, OutcomeKind::Confirmed);
     assert!(played.confirmation.costs_the_reward(), "{played:?}");
 }
 
 #[test]
 fn hold_through_confirmation_keeps_the_reward() {
     let played = confirmation::play(ReleasePolicy::AfterConfirmation);
-    assert_eq!(played.report.outcome, "confirmed");
+    assert_eq!(played.report.outcome, OutcomeKind::Confirmed);
     assert!(!played.confirmation.costs_the_reward(), "{played:?}");
     let after = played.given_back - played.confirmed_at;
     let soon = Duration::zero()..Duration::minutes(2);

@@ -68,7 +68,7 @@ impl Days {
     fn written(&self) -> Vec<(u64, String)> {
         let ledger = journal::read_only(self.directory.path()).unwrap();
         let written = ledger.reports().iter().map(|(_, report)| {
-            let cause = report.cause.as_deref().unwrap_or(&report.outcome);
+            let cause = report.cause.as_deref().unwrap_or(report.outcome.name());
             let name = cause.split(':').next().unwrap_or_default();
             (report.epoch.unwrap().0, name.to_owned())
         });

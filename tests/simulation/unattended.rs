@@ -242,7 +242,7 @@ impl Weeks {
         let cause = report.cause.as_deref().unwrap_or_default();
         let cause = cause.split(':').next().unwrap_or_default();
         let outcome = match cause {
-            "" => report.outcome.clone(),
+            "" => report.outcome.to_string(),
             cause => format!("{}: {cause}", report.outcome),
         };
         *self.account.outcomes.entry(outcome).or_default() += 1;

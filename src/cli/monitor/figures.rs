@@ -11,7 +11,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::domain::{BootEnd, ChainPhase, Duration, Mode, Step, Time};
+use crate::domain::{BootEnd, ChainPhase, Duration, Mode, OutcomeKind, Step, Time};
 use crate::engine::{AlertLevel, LinkSnapshot, Snapshot, WorldKind};
 
 /// The page of `/metrics`, of a snapshot that is so old.
@@ -133,7 +133,7 @@ fn sprint(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
         tunnel,
     )?;
     let last = snapshot.history.last();
-    let confirmed = last.map(|last| f64::from(last.report.outcome == "confirmed"));
+    let confirmed = last.map(|last| f64::from(last.report.outcome == OutcomeKind::Confirmed));
     let what = "1 when the last sprint ended with weight on the chain";
     families.gauge("last_sprint_confirmed", what, None, confirmed)?;
     let ended = last.map(|last| seconds(Time::UNIX_EPOCH, last.at));

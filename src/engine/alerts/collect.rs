@@ -3,7 +3,7 @@
 use crate::domain::{Preflight, Step};
 use crate::engine::alerts::onset::Began;
 use crate::engine::reconcile::plan::foreign;
-use crate::flow::Dearer;
+use crate::flow::PriceIncrease;
 
 use crate::domain::{Duration, Time};
 use crate::engine::alerts::condition::Condition;
@@ -160,9 +160,9 @@ impl Engine {
     pub(crate) fn price_alert(&self) -> Option<Alert> {
         let mut rentals = self.sprint.rentals();
         let (rental, dearer) = rentals.find_map(|rental| Some((rental, rental.dearer?)))?;
-        let Dearer { agreed, charged } = dearer;
+        let PriceIncrease { agreed, charged } = dearer;
         Some(Alert {
-            condition: Condition::Dearer(rental.instance),
+            condition: Condition::PriceIncrease(rental.instance),
             level: AlertLevel::Critical,
             text: format!(
                 "instance {} costs {charged}, {agreed} was agreed",

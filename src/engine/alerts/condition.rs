@@ -19,7 +19,7 @@ pub enum Condition {
     /// A rental is not gone, long after its destroy.
     NotGone(InstanceId),
     /// A rental costs more than was agreed.
-    Dearer(InstanceId),
+    PriceIncrease(InstanceId),
     /// A rental's boot has failed.
     BootFault(InstanceId),
     /// There is no link to a rental.
@@ -62,7 +62,7 @@ impl Condition {
         match self {
             Condition::Foreign(instance)
             | Condition::NotGone(instance)
-            | Condition::Dearer(instance)
+            | Condition::PriceIncrease(instance)
             | Condition::BootFault(instance)
             | Condition::NoLink(instance)
             | Condition::StrangeHost(instance) => Some(*instance),

@@ -93,7 +93,7 @@ impl Engine {
             Observation::Done {
                 key,
                 records: Vec::new(),
-                events: vec![Event::PreflightTaken(preflight)],
+                events: vec![Event::PreflightCompleted(preflight)],
             }
         });
     }
@@ -104,7 +104,7 @@ impl Engine {
             let (chain, node) = (ports.chain.as_ref(), ports.network_node.as_ref());
             // What is left over of ours holds its address until it is gone.
             let examined = examine(chain, node, ports.clock.now(), &config, &[]).await;
-            let event = Event::PreflightTaken(examined.preflight);
+            let event = Event::PreflightCompleted(examined.preflight);
             Observation::Relisted {
                 key,
                 events: vec![event],

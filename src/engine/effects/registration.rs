@@ -21,7 +21,7 @@ impl Engine {
             return;
         };
         if !self.intend(&Record::RegisterIntended { node, instance }) {
-            return self.feed(self.ports.clock.now(), Event::RegisterWithheld);
+            return self.feed(self.ports.clock.now(), Event::RegisterNotRecorded);
         }
         let ports = self.ports.clone();
         self.spawn(EffectKey::Registration, async move {

@@ -43,7 +43,7 @@ impl Engine {
             reserved,
         };
         if !self.intend(&intent) {
-            return self.feed(now, Event::RentWithheld);
+            return self.feed(now, Event::RentNotRecorded);
         }
         // The sprint that rents too: one that is taken up in the step before would choose again.
         self.save();
@@ -56,7 +56,7 @@ impl Engine {
                     vec![Record::Rented { label, instance }],
                     Event::Rented(instance),
                 ),
-                Err(RentError::OfferGone(_)) => (Vec::new(), Event::OfferWasGone),
+                Err(RentError::OfferGone(_)) => (Vec::new(), Event::OfferGone),
                 Err(RentError::Refused(error)) => (Vec::new(), Event::RentRefused(error)),
                 Err(RentError::Unknown(error)) => (Vec::new(), Event::RentReplyLost(error)),
             };

@@ -1,7 +1,7 @@
 //! How things end: a rental that is proven gone, a sprint that is over.
 
 use crate::domain::{
-    CallError, Instance, Mode, Outcome, RegisteredNode, SprintReport, Time, UsdPerHour,
+    CallError, Instance, Mode, Outcome, OutcomeKind, RegisteredNode, SprintReport, Time, UsdPerHour,
 };
 use crate::engine::alerts::notice_body;
 use crate::engine::alerts::notice_body::NextEpoch;
@@ -48,8 +48,7 @@ impl Engine {
         let outcome = self
             .sprint
             .outcome()
-            .map_or("unknown", Outcome::name)
-            .to_owned();
+            .map_or(OutcomeKind::Unknown, Outcome::kind);
         tracing::info!("sprint ended: {outcome}, cost ${:.2}", report.cost_usd);
         let next = self.next_epoch();
         let notice = notice_of(&report, next, &self.situation(now));
@@ -166,7 +165,7 @@ mod tests {
     fn a_sprint_that_came_to_nothing_is_told_with_what_to_do_and_what_runs() {
         let mut report =
             SprintReport::not_tried(EpochIndex(7), &Cause::new("boot_failed", "no memory"));
-        "failed".clone_into(&mut report.outcome);
+        report.outcome = OutcomeKind::Failed;
         report.cost_usd = 8.4;
         let told = |report: &SprintReport, next, per_hour| {
             let mut seen = snapshot(0);
@@ -203,7 +202,7 @@ mod tests {
         let unknown = told(&report, NextEpoch::ByHand, 0.0);
         assert!(unknown.ends_with("Look: pocpit gc --dry-run"), "{unknown}");
         // One that succeeded needs nothing.
-        "confirmed".clone_into(&mut report.outcome);
+        report.outcome = OutcomeKind::Confirmed;
         assert!(!told(&report, NextEpoch::ByItself, 0.0).contains("To do"));
     }
 }

@@ -1,6 +1,6 @@
 //! The report of a sprint.
 
-use crate::domain::{Cause, Instance, Outcome, RegisteredNode, SprintReport, Time};
+use crate::domain::{Cause, Instance, Outcome, OutcomeKind, RegisteredNode, SprintReport, Time};
 use crate::engine::state::Engine;
 
 impl Engine {
@@ -23,11 +23,11 @@ impl Engine {
         let registered =
             |node: &&RegisteredNode| open.iter().any(|open| open.node == node.config.id);
         SprintReport {
-            outcome: outcome.map_or("unknown", Outcome::name).to_owned(),
+            outcome: outcome.map_or(OutcomeKind::Unknown, Outcome::kind),
             cause: outcome
                 .and_then(cause_of)
                 .map(|cause| format!("{}: {}", cause.name, cause.detail)),
-            epoch: sprint.proves_in(),
+            epoch: sprint.poc_epoch(),
             weight: match outcome {
                 Some(Outcome::Confirmed { weight }) => Some(*weight),
                 _ => None,

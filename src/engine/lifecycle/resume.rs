@@ -1,6 +1,6 @@
 //! Resumes the sprint of an earlier run, and begins the next one.
 
-use crate::domain::{Aim, EpochIndex, Mode, Outcome, Time};
+use crate::domain::{Aim, EpochIndex, Mode, OutcomeKind, Time};
 use crate::engine::rules::sprint_rules;
 use crate::engine::state::Engine;
 use crate::flow::{Event, Sprint};
@@ -58,7 +58,7 @@ impl Engine {
     fn skip_what_was_done(&mut self, now: Time) {
         let last = self.ledger.reports().last().map(|(_, report)| report);
         let done = last
-            .filter(|report| report.outcome != Outcome::Aborted.name())
+            .filter(|report| report.outcome != OutcomeKind::Aborted)
             .and_then(|report| report.epoch);
         // A rehearsal, or a model to serve, is no part of an epoch: it begins whatever was done in it.
         let proves = self.options.aim == Aim::Proof;

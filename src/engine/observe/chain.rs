@@ -70,7 +70,7 @@ impl Engine {
         // A source that answers with an old height is not a fresh reading.
         if self.block_clock.stalled_since().is_none() {
             // What was in the way of an earlier run, or of a run that knows no chain yet, held up none.
-            let held_up = self.seen.first_poc.and_then(|_| self.sprint.held_up_by());
+            let held_up = self.seen.first_poc.and_then(|_| self.sprint.blocked_by());
             let first = *self.seen.first_poc.get_or_insert(view.next.epoch);
             self.feed(now, Event::ChainObserved { view, block_time });
             self.write_down_what_was_not_tried(now, first, held_up.as_deref());
@@ -79,7 +79,7 @@ impl Engine {
 
     /// When the next height that decides something is expected, and whom to ask of it.
     pub(crate) fn attention(&self, now: Time) -> Attention {
-        let heights = self.sprint.heights_that_decide();
+        let heights = self.sprint.decision_heights();
         let expected = heights
             .into_iter()
             .filter(|height| self.block_clock.height().is_some_and(|tip| tip < *height))

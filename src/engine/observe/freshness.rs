@@ -53,7 +53,7 @@ fn source_of(condition: &Condition) -> Option<Source> {
         | Condition::PolicyCutShort
         | Condition::ReleaseOnly
         | Condition::NotGone(_)
-        | Condition::Dearer(_)
+        | Condition::PriceIncrease(_)
         | Condition::BootFault(_)
         | Condition::NoLink(_)
         | Condition::StrangeHost(_)

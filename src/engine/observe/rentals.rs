@@ -7,7 +7,7 @@ use crate::engine::observe::freshness::Source;
 use crate::engine::observe::observation::LinkChange;
 use crate::engine::reconcile::plan::{Order, Readings, plan};
 use crate::engine::state::Engine;
-use crate::flow::{Dearer, Event};
+use crate::flow::{Event, PriceIncrease};
 use crate::journal::{OpenRental, Record};
 use crate::ports::TailChunk;
 
@@ -172,9 +172,9 @@ impl Engine {
             .find(|rental| rental.label == label && rental.dearer.is_none())
             .map(|rental| rental.offer.price_with_disk(self.config.vast.query.disk_gb));
         if let Some(agreed) = agreed.filter(|agreed| charged.exceeds(*agreed)) {
-            let dearer = Dearer { agreed, charged };
+            let dearer = PriceIncrease { agreed, charged };
             let instance = instance.id;
-            self.feed(now, Event::RentalIsDearer { instance, dearer });
+            self.feed(now, Event::RentalRepriced { instance, dearer });
         }
     }
 

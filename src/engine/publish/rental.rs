@@ -15,7 +15,7 @@ impl Engine {
         let watched = self.watched(rental.instance);
         let row = watched.and_then(|watched| watched.row.as_ref());
         let mlnode = watched.and_then(|watched| watched.mlnode.as_ref());
-        let loses = self.sprint.has_lost(rental);
+        let loses = self.sprint.lost_race(rental);
         RentalSnapshot {
             id: rental.instance,
             label: rental.label.clone(),

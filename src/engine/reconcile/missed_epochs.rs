@@ -29,7 +29,7 @@ impl Engine {
         if self.sprint.step() != Step::Waiting || self.sprint.plan().aim != Aim::Proof {
             return;
         }
-        let Some(next) = self.sprint.proves_in() else {
+        let Some(next) = self.sprint.poc_epoch() else {
             return;
         };
         let told = self.ledger.reports().iter();

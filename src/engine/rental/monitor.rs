@@ -2,7 +2,7 @@
 //! behind is raced by another one.
 
 use crate::engine::rental::log_merge::{Joint, News};
-use crate::flow::Pace;
+use crate::flow::BootProgress;
 
 use crate::domain::{BootTimes, Instance, InstanceId, LineStyle, LogLine, MlNodeStatus, Time};
 use crate::engine::observe::observation::LinkChange;
@@ -134,9 +134,9 @@ impl Watched {
             at_work: self.mlnode.as_ref().is_some_and(MlNodeStatus::is_at_work),
             least_left: Some(boot.expected_left(now).p10),
             pace: if boot.is_behind(now) {
-                Pace::Behind
+                BootProgress::Behind
             } else {
-                Pace::Usual
+                BootProgress::OnTrack
             },
             fault: boot.fault().cloned(),
         }

@@ -9,7 +9,7 @@ use super::super::ledger::CLOCK_ALLOWANCE;
 use super::*;
 use crate::domain::{
     Aim, AvoidedMachine, BootEnd, BootStage, BootTimes, Cause, Confirmation, EpochIndex, HostId,
-    PastBoot, SprintReport, StepSpan, Weight,
+    OutcomeKind, PastBoot, SprintReport, StepSpan, Weight,
 };
 
 /// Everything that the ledger can be asked at `now`.
@@ -78,7 +78,7 @@ pub(super) fn report(epoch: u64) -> SprintReport {
         started_height: None,
     };
     SprintReport {
-        outcome: "confirmed".into(),
+        outcome: OutcomeKind::Confirmed,
         cause: None,
         epoch: Some(EpochIndex(epoch)),
         weight: Some(Weight(1_234)),

@@ -110,18 +110,18 @@ fn a_full_database_sends_rentals_to_the_spool_and_the_next_open_brings_them_back
         kept
     };
     let intended = write(&mut journal, 0, rent_intended(1));
-    assert!(matches!(intended, Kept::InStorage));
+    assert!(matches!(intended, WriteOutcome::Durable));
     // when it fills up,
     let saved = checkpoint(&"x".repeat(3_000));
     let refused = (1..20).find_map(|minute| match write(&mut journal, minute, saved.clone()) {
-        Kept::InStorage => None,
-        Kept::InSpool(error) => Some(error),
+        WriteOutcome::Durable => None,
+        WriteOutcome::Spooled(error) => Some(error),
     });
     let error = refused.expect("eight pages hold no twenty of these");
     assert!(error.to_string().contains("full"), "{error}");
     // then what the rent call gave is kept all the same,
     let kept = write(&mut journal, 30, rented(1, 5));
-    assert!(matches!(kept, Kept::InSpool(_)));
+    assert!(matches!(kept, WriteOutcome::Spooled(_)));
     let mode = fs::metadata(spool(dir.path()))
         .unwrap()
         .permissions()
@@ -143,18 +143,18 @@ fn as_soon_as_a_write_works_the_spool_is_in_the_journal_in_its_order() {
     let (mut journal, _) = switched(dir.path(), &full);
     assert!(matches!(
         journal.append(at(0), &checkpoint("first")).unwrap(),
-        Kept::InStorage
+        WriteOutcome::Durable
     ));
     full.store(true, Ordering::Relaxed);
     assert!(journal.recover().is_err());
     for note in ["second", "third"] {
         let kept = journal.append(at(1), &checkpoint(note)).unwrap();
-        assert!(matches!(kept, Kept::InSpool(_)));
+        assert!(matches!(kept, WriteOutcome::Spooled(_)));
     }
     full.store(false, Ordering::Relaxed);
     assert!(matches!(
         journal.append(at(2), &checkpoint("fourth")).unwrap(),
-        Kept::InStorage
+        WriteOutcome::Durable
     ));
     assert!(is_blank(dir.path()));
     drop(journal);
@@ -182,7 +182,7 @@ fn a_start_on_a_full_disk_knows_every_rental_and_claims_the_journal_later() {
         let (mut journal, ledger) = switched(dir.path(), &full);
         assert_eq!(ledger.open_rentals().len(), 1);
         let kept = journal.append(at(1), &rented(1, id)).unwrap();
-        assert!(matches!(kept, Kept::InSpool(_)));
+        assert!(matches!(kept, WriteOutcome::Spooled(_)));
     }
     // then one that can: everything is there, and who wrote before is shut out.
     full.store(false, Ordering::Relaxed);
@@ -229,7 +229,7 @@ fn without_a_place_for_a_record_the_append_fails() {
     assert!(journal.append(at(0), &rent_intended(1)).is_err());
     fs::remove_dir(spool(dir.path())).unwrap();
     let kept = journal.append(at(1), &rent_intended(2)).unwrap();
-    assert!(matches!(kept, Kept::InSpool(_)));
+    assert!(matches!(kept, WriteOutcome::Spooled(_)));
     full.store(false, Ordering::Relaxed);
     journal.recover().unwrap();
     assert_eq!(database(dir.path()).read().unwrap().len(), 1);

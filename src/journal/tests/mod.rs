@@ -4,8 +4,8 @@ mod migration;
 
 use super::*;
 use crate::domain::{
-    Duration, InstanceId, MachineId, NodeId, OfferId, RentalLabel, RentalPrices, Time, Usd,
-    UsdPerHour,
+    Duration, InstanceId, MachineId, NodeId, OfferId, OutcomeKind, RentalLabel, RentalPrices, Time,
+    Usd, UsdPerHour,
 };
 
 const DAY: Duration = Duration::hours(24);
@@ -341,7 +341,7 @@ fn each_sprint_of_an_epoch_has_the_boots_and_confirmations_of_its_own() {
     };
     let ended = |weight: Option<u64>| Record::SprintEnded {
         report: SprintReport {
-            outcome: "any".into(),
+            outcome: OutcomeKind::Unknown,
             cause: None,
             epoch: Some(EpochIndex(359)),
             weight: weight.map(Weight),

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::domain::{BootStage, BootTimes, Step};
+use crate::domain::{BootStage, BootTimes, OutcomeKind, Step};
 use crate::engine::PastSprintRow;
 use crate::tui::hit_areas::{HitAreas, HitTarget};
 use crate::tui::model::Model;
@@ -76,7 +76,7 @@ fn cells(past: &PastSprintRow) -> [String; 9] {
     [
         past.at.format("%m-%d %H:%M").to_string(),
         or_none(report.epoch),
-        report.outcome.clone(),
+        report.outcome.to_string(),
         or_none(report.weight),
         format!("${:.2}", report.cost_usd),
         or_none(
@@ -111,9 +111,9 @@ fn boot(past: &PastSprintRow) -> Option<&BootTimes> {
 }
 
 fn outcome_style(past: &PastSprintRow, theme: Theme) -> Style {
-    match past.report.outcome.as_str() {
+    match past.report.outcome {
         _ if past.report.succeeded() => theme.ok(),
-        "aborted" | "not_tried" => theme.text(),
+        OutcomeKind::Aborted | OutcomeKind::NotTried => theme.text(),
         _ => theme.bad(),
     }
 }

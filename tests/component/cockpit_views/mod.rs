@@ -532,7 +532,7 @@ fn alarmed() -> Snapshot {
 /// A rental at work after five sprints, and all there is for pictures.
 fn with_past() -> Snapshot {
     let mut s = proving();
-    let sprint = |epoch: u64, outcome: &str, cost_usd: f64, weight: Option<u64>| {
+    let sprint = |epoch: u64, outcome: OutcomeKind, cost_usd: f64, weight: Option<u64>| {
         let ended = at(-1440 * i64::try_from(153 - epoch).unwrap());
         let span = |step, from: i64, to: i64| StepSpan {
             step,
@@ -543,7 +543,7 @@ fn with_past() -> Snapshot {
         PastSprintRow {
             at: ended,
             report: SprintReport {
-                outcome: outcome.into(),
+                outcome,
                 cause: weight
                     .is_none()
                     .then(|| "boot_stalled: no progress in loading for 12 minutes".into()),
@@ -581,11 +581,11 @@ fn with_past() -> Snapshot {
         }
     };
     s.history = Arc::new(vec![
-        sprint(148, "confirmed", 17.2, Some(10_120)),
-        sprint(149, "confirmed", 18.9, Some(10_412)),
-        sprint(150, "failed", 6.4, None),
-        sprint(151, "confirmed", 16.1, Some(9_980)),
-        sprint(152, "confirmed", 17.83, Some(10_405)),
+        sprint(148, OutcomeKind::Confirmed, 17.2, Some(10_120)),
+        sprint(149, OutcomeKind::Confirmed, 18.9, Some(10_412)),
+        sprint(150, OutcomeKind::Failed, 6.4, None),
+        sprint(151, OutcomeKind::Confirmed, 16.1, Some(9_980)),
+        sprint(152, OutcomeKind::Confirmed, 17.83, Some(10_405)),
     ]);
     if let Some(rental) = &mut s.rental {
         rental.boot.started = vec![

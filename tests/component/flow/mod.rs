@@ -885,13 +885,13 @@ fn any_event() -> impl Strategy<Value = Event> {
         }),
         Just(Event::RefreshRequested),
         Just(Event::SearchFailed(lost())),
-        (1u64..3).prop_map(|id| Event::RentalIsDearer {
+        (1u64..3).prop_map(|id| Event::RentalRepriced {
             instance: InstanceId(id),
             dearer: world::dearer(),
         }),
-        Just(Event::OfferWasGone),
-        Just(Event::RentWithheld),
-        Just(Event::RegisterWithheld),
+        Just(Event::OfferGone),
+        Just(Event::RentNotRecorded),
+        Just(Event::RegisterNotRecorded),
         Just(Event::RentReplyLost(lost())),
         Just(Event::LabelAbsent),
         Just(Event::RentalsListed { leftovers: 0 }),

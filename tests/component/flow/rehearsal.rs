@@ -29,7 +29,7 @@ fn a_registration_is_tried_at_once_and_ends_as_soon_as_it_is_good() {
     assert_eq!(world.rents(), 1);
     assert_nothing_is_left(&world);
     // It was for no PoC: that one is still to be made.
-    assert_eq!(world.sprint.proves_in(), None);
+    assert_eq!(world.sprint.poc_epoch(), None);
     let steps: Vec<Step> = world.sprint.spans().iter().map(|span| span.step).collect();
     assert!(!steps.contains(&Step::Proving), "{steps:?}");
     assert!(!steps.contains(&Step::Confirming), "{steps:?}");
@@ -146,6 +146,6 @@ fn with_the_poc_it_rents_at_once_and_is_a_sprint_like_any_other() {
         world.sprint.outcome(),
         Some(Outcome::Confirmed { .. })
     ));
-    assert!(world.sprint.proves_in().is_some());
+    assert!(world.sprint.poc_epoch().is_some());
     assert_nothing_is_left(&world);
 }

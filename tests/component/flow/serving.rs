@@ -48,7 +48,7 @@ fn it_serves_at_once_for_its_time_and_asks_nothing_of_the_network_node() {
         assert!(length >= Duration::minutes(120), "{length}");
         assert!(length < Duration::minutes(122), "{length}");
         assert!(!asked_of_the_network_node(&world));
-        assert_eq!(world.sprint.proves_in(), None);
+        assert_eq!(world.sprint.poc_epoch(), None);
         assert_nothing_is_left(&world);
     }
 }

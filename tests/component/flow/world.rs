@@ -10,8 +10,8 @@ use pocpit::domain::{
     Verdict, Weight,
 };
 use pocpit::flow::{
-    BootReading, Candidate, Caps, Dearer, Effect, Event, Funds, NodeReading, NodesReading, Pace,
-    Plan, Sprint,
+    BootProgress, BootReading, Candidate, Caps, Effect, Event, Funds, NodeReading, NodesReading,
+    Plan, PriceIncrease, Sprint,
 };
 
 pub const POC_START: u64 = 5_536_724;
@@ -173,8 +173,8 @@ fn params() -> EpochParams {
 }
 
 /// What a rental that costs more than was agreed is told with.
-pub fn dearer() -> Dearer {
-    Dearer {
+pub fn dearer() -> PriceIncrease {
+    PriceIncrease {
         agreed: UsdPerHour::from_dollars(9.0),
         charged: UsdPerHour::from_dollars(10.8),
     }
@@ -303,7 +303,7 @@ impl World {
         for rental in self.watched() {
             let number = u32::try_from(rental.0).unwrap();
             if self.faults.dearer_rentals.contains(&number) {
-                self.feed(Event::RentalIsDearer {
+                self.feed(Event::RentalRepriced {
                     instance: rental,
                     dearer: dearer(),
                 });
@@ -316,8 +316,8 @@ impl World {
     }
 
     fn watched(&self) -> Vec<InstanceId> {
-        let wants = self.sprint.wants();
-        let both = [wants.rental, wants.beside];
+        let watch_targets = self.sprint.watch_targets();
+        let both = [watch_targets.rental, watch_targets.beside];
         both.into_iter()
             .flatten()
             .map(|rental| rental.instance)
@@ -401,7 +401,11 @@ impl World {
             ready: age > Duration::minutes(22),
             at_work: false,
             least_left: Some((Duration::minutes(22) - age).max(Duration::zero())),
-            pace: if is_behind { Pace::Behind } else { Pace::Usual },
+            pace: if is_behind {
+                BootProgress::Behind
+            } else {
+                BootProgress::OnTrack
+            },
             fault: fault.cloned(),
         }
     }
@@ -416,7 +420,7 @@ impl World {
                 })]
             }
             Effect::SearchOffers { .. } => vec![self.offers()],
-            Effect::Preflight => vec![Event::PreflightTaken(self.preflight())],
+            Effect::Preflight => vec![Event::PreflightCompleted(self.preflight())],
             Effect::Rent { label, .. } => self.rent(label),
             Effect::FindLabel(_) if self.faults.listing_unknown => Vec::new(),
             Effect::FindLabel(label) => {
@@ -520,10 +524,10 @@ impl World {
             })];
         }
         if self.faults.withheld_rents.contains(&call) {
-            return vec![Event::RentWithheld];
+            return vec![Event::RentNotRecorded];
         }
         if self.faults.gone_offers.contains(&call) {
-            return vec![Event::OfferWasGone];
+            return vec![Event::OfferGone];
         }
         if self.faults.lost_calls.contains(&call) {
             return vec![Event::RentReplyLost(lost())];

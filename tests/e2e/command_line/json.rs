@@ -339,9 +339,9 @@ fn names_of_outcomes_are_in_schema() {
     let schema = validator(&SCHEMAS["auto"]["properties"]["outcome"]);
     for outcome in &outcomes {
         assert!(
-            schema.is_valid(&json!(outcome.name())),
+            schema.is_valid(&json!(outcome.kind().name())),
             "{}",
-            outcome.name()
+            outcome.kind().name()
         );
     }
     assert!(schema.is_valid(&json!("not_tried")));

@@ -1,5 +1,6 @@
 //! `pocpit rehearse`: the way tried for real, on a served world.
 
+use pocpit::domain::OutcomeKind;
 use pocpit::journal;
 use serde_json::Value;
 
@@ -56,7 +57,10 @@ fn a_rehearsal_without_the_poc_registers_and_leaves_nothing() {
     // and the journal has it, with nothing open.
     let ledger = journal::read_only(&config_of(&sim).paths.state_dir).unwrap();
     assert!(ledger.open_rentals().is_empty());
-    assert_eq!(ledger.reports().last().unwrap().1.outcome, "rehearsed");
+    assert_eq!(
+        ledger.reports().last().unwrap().1.outcome,
+        OutcomeKind::Rehearsed
+    );
 }
 
 #[test]
@@ -84,7 +88,10 @@ fn a_rehearsal_with_the_poc_watches_it_until_its_weight_is_confirmed() {
     }
     let ledger = journal::read_only(&config_of(&sim).paths.state_dir).unwrap();
     assert!(ledger.open_rentals().is_empty());
-    assert_eq!(ledger.reports().last().unwrap().1.outcome, "confirmed");
+    assert_eq!(
+        ledger.reports().last().unwrap().1.outcome,
+        OutcomeKind::Confirmed
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::{Condvar, Mutex};
 
-use pocpit::domain::Step;
+use pocpit::domain::{OutcomeKind, Step};
 use pocpit::world::{Fault, FaultKind, Scenario};
 use rustix::process::Signal;
 
@@ -211,7 +211,7 @@ fn until_reported(stage: &Stage, mut process: Process) -> Reported {
         std::thread::sleep(std::time::Duration::from_millis(300));
     }
     let reports = stage.reports();
-    assert_eq!(reports[0].outcome, "confirmed", "{reports:?}");
+    assert_eq!(reports[0].outcome, OutcomeKind::Confirmed, "{reports:?}");
     Reported(process)
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pocpit::domain::Step;
+use pocpit::domain::{OutcomeKind, Step};
 use pocpit::world::Scenario;
 use rustix::process::Signal;
 
@@ -50,7 +50,7 @@ fn a_terminal_that_closes_in_the_middle_of_the_quit_question_abandons_nothing() 
         assert!(!process.has_ended(), "{}", stage.log());
         std::thread::sleep(Duration::from_millis(300));
     }
-    assert_eq!(stage.reports()[0].outcome, "confirmed");
+    assert_eq!(stage.reports()[0].outcome, OutcomeKind::Confirmed);
     assert_eq!(stage.truth().rentals.len(), 1);
     process.signal(Signal::TERM);
     process.end(|| {});

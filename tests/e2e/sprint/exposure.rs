@@ -1,6 +1,6 @@
 //! How the Network Node reaches a rental, with and without a version before every path.
 
-use pocpit::domain::{Mode, Step};
+use pocpit::domain::{Mode, OutcomeKind, Step};
 use pocpit::engine::NodeOwner;
 use pocpit::world::Scenario;
 
@@ -36,7 +36,7 @@ async fn direct_rental_proves_at_public_ports() {
     assert_eq!(config.inference_port, mapped[&15_000]);
     // and it proves.
     let (report, _) = rig.end().await;
-    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert_eq!(report.outcome, OutcomeKind::Confirmed, "{report:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,6 +48,6 @@ async fn unversioned_paths_reach_both_exposures() {
     };
     let tunnel = Rig::start(Mode::Auto, tunnelled).await;
     let ((direct, _), (tunnel, _)) = tokio::join!(direct.end(), tunnel.end());
-    assert_eq!(direct.outcome, "confirmed", "{direct:?}");
-    assert_eq!(tunnel.outcome, "confirmed", "{tunnel:?}");
+    assert_eq!(direct.outcome, OutcomeKind::Confirmed, "{direct:?}");
+    assert_eq!(tunnel.outcome, OutcomeKind::Confirmed, "{tunnel:?}");
 }

@@ -1,7 +1,7 @@
 //! Two rentals at once, over real tunnels: the winner's is led to where the Network Node looks.
 
 use pocpit::config::Exposure;
-use pocpit::domain::{GateKind, InstanceId, Mode, Step};
+use pocpit::domain::{GateKind, InstanceId, Mode, OutcomeKind, Step};
 use pocpit::engine::Command;
 use pocpit::world::Scenario;
 
@@ -53,7 +53,7 @@ async fn hedge_winner_keeps_registered_tunnel() {
     );
     // and has weight; the loser was destroyed before, and both are counted.
     let (report, truth) = rig.end().await;
-    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert_eq!(report.outcome, OutcomeKind::Confirmed, "{report:?}");
     let [first, winner] = &truth.rentals[..] else {
         panic!("{truth:?}");
     };
@@ -88,6 +88,6 @@ async fn manual_hedge_abort_releases_both() {
         .await;
     rig.send(Command::Abort).await;
     let (report, truth) = rig.end().await;
-    assert_eq!(report.outcome, "aborted", "{report:?}");
+    assert_eq!(report.outcome, OutcomeKind::Aborted, "{report:?}");
     assert_eq!(truth.rentals.len(), 2);
 }

@@ -12,7 +12,7 @@ mod rig;
 mod told;
 mod viewer;
 
-use pocpit::domain::{GateKind, Mode, ServiceState, Step};
+use pocpit::domain::{GateKind, Mode, OutcomeKind, ServiceState, Step};
 use pocpit::engine::{Command, QuitChoice};
 use pocpit::world::{Fault, FaultKind, PocVersion, RandomFaults, Scenario};
 
@@ -35,7 +35,7 @@ async fn manual_sprint_passes_every_gate() {
     assert_eq!(rig.ours_registered().len(), 1);
     rig.send(Command::Approve(GateKind::Release)).await;
     let (report, truth) = rig.end().await;
-    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert_eq!(report.outcome, OutcomeKind::Confirmed, "{report:?}");
     assert_eq!(truth.rentals.len(), 1);
     let (counted, spent) = (report.cost_usd, truth.spend.dollars());
     assert!(
@@ -48,7 +48,7 @@ async fn manual_sprint_passes_every_gate() {
 async fn auto_sprint_is_confirmed() {
     let rig = Rig::start(Mode::Auto, Scenario::default()).await;
     let (report, truth) = rig.end().await;
-    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert_eq!(report.outcome, OutcomeKind::Confirmed, "{report:?}");
     assert!(report.weight.is_some_and(|weight| weight.0 > 0));
     assert_eq!(report.proxy_registered, Some(true));
     assert_eq!(truth.peak_live_rentals, 1);
@@ -70,7 +70,7 @@ async fn first_poc_version_follows_service_state() {
     .await;
     // and what counts is the weight.
     let (report, _) = rig.end().await;
-    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert_eq!(report.outcome, OutcomeKind::Confirmed, "{report:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,7 +82,7 @@ async fn switching_to_auto_mid_sprint_continues() {
     rig.until_past(Step::Booting).await;
     rig.send(Command::SetMode(Mode::Auto)).await;
     let (report, _) = rig.end().await;
-    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert_eq!(report.outcome, OutcomeKind::Confirmed, "{report:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,7 +91,7 @@ async fn abort_before_renting_ends_at_once() {
     rig.until_gate(GateKind::Start).await;
     rig.send(Command::Abort).await;
     let (report, truth) = rig.end().await;
-    assert_eq!(report.outcome, "aborted");
+    assert_eq!(report.outcome, OutcomeKind::Aborted);
     assert!(truth.rentals.is_empty());
 }
 
@@ -133,7 +133,10 @@ async fn abort_in_a(step: Step, scenario: Scenario) {
     rig.send(Command::Abort).await;
     let (report, truth) = rig.end().await;
     // A weight that is on the chain is told, whatever was aborted.
-    let ended = matches!(report.outcome.as_str(), "aborted" | "confirmed");
+    let ended = matches!(
+        report.outcome,
+        OutcomeKind::Aborted | OutcomeKind::Confirmed
+    );
     assert!(ended, "{report:?}");
     assert!(
         truth.rentals.iter().all(|rental| rental.ended.is_some()),
@@ -149,7 +152,7 @@ async fn abort_while_choosing_leaves_nothing() {
     rig.until_gate(GateKind::Rent).await;
     rig.send(Command::Abort).await;
     let (report, truth) = rig.end().await;
-    assert_eq!(report.outcome, "aborted");
+    assert_eq!(report.outcome, OutcomeKind::Aborted);
     assert!(truth.rentals.is_empty());
 }
 
@@ -159,7 +162,7 @@ async fn abort_during_rent_call_leaves_nothing() {
     let rig = seen_in(Step::Renting, &scenario).await;
     rig.send(Command::Abort).await;
     let (report, truth) = rig.end().await;
-    assert_eq!(report.outcome, "aborted", "{report:?}");
+    assert_eq!(report.outcome, OutcomeKind::Aborted, "{report:?}");
     assert!(
         truth.rentals.iter().all(|rental| rental.ended.is_some()),
         "{truth:?}"
@@ -200,7 +203,7 @@ async fn abort_while_confirming_leaves_nothing() {
 async fn lost_rent_reply_rents_once() {
     let rig = Rig::start(Mode::Auto, Scenario::named("lost-reply").unwrap()).await;
     let (report, truth) = rig.end().await;
-    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert_eq!(report.outcome, OutcomeKind::Confirmed, "{report:?}");
     assert_eq!(truth.rentals.len(), 1);
 }
 
@@ -222,7 +225,7 @@ async fn reconnected_link_loses_no_line() {
         "{lines:?}"
     );
     let (report, _) = rig.end().await;
-    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert_eq!(report.outcome, OutcomeKind::Confirmed, "{report:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -233,7 +236,7 @@ async fn restarted_cockpit_resumes_its_sprint() {
     let rig = rig.restart(Mode::Auto).await;
     // then the same rental proves.
     let (report, truth) = rig.end().await;
-    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert_eq!(report.outcome, OutcomeKind::Confirmed, "{report:?}");
     assert_eq!(truth.rentals.len(), 1);
 }
 
@@ -241,7 +244,7 @@ async fn restarted_cockpit_resumes_its_sprint() {
 async fn failed_boot_is_released_with_cause() {
     let rig = Rig::start(Mode::Auto, Scenario::named("boot-fails").unwrap()).await;
     let (report, truth) = rig.end().await;
-    assert_eq!(report.outcome, "failed", "{report:?}");
+    assert_eq!(report.outcome, OutcomeKind::Failed, "{report:?}");
     assert!(
         report
             .cause
@@ -265,7 +268,7 @@ async fn overpriced_rentals_are_released_and_counted() {
     let rig = Rig::start(Mode::Auto, scenario).await;
     let (report, truth) = rig.end().await;
     // then no such rental is kept, and none is counted too cheap.
-    assert_eq!(report.outcome, "failed", "{report:?}");
+    assert_eq!(report.outcome, OutcomeKind::Failed, "{report:?}");
     let cause = report.cause.as_deref().unwrap_or_default();
     assert!(cause.starts_with("dearer_than_agreed"), "{cause}");
     assert!((1..=3).contains(&truth.rentals.len()), "{truth:?}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pocpit::cli;
-use pocpit::domain::{Mode, NodeConfig, NodeId, ReleasePolicy};
+use pocpit::domain::{Mode, NodeConfig, NodeId, OutcomeKind, ReleasePolicy};
 use pocpit::engine::EndAfter;
 use pocpit::http::HttpClient;
 use pocpit::network_node::NetworkNodeClient;
@@ -56,7 +56,7 @@ async fn unapproved_model_blocks_renting() {
     .await;
     // and when the deadline has passed, nothing was rented.
     let (report, truth) = rig.end().await;
-    assert_eq!(report.outcome, "failed");
+    assert_eq!(report.outcome, OutcomeKind::Failed);
     assert!(report.cause.unwrap().starts_with("preflight_failed: "));
     assert!(truth.rentals.is_empty());
 }

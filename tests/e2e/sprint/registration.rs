@@ -1,6 +1,6 @@
 //! Registrations that somebody removes behind our back.
 
-use pocpit::domain::{Mode, NodeId, Step};
+use pocpit::domain::{Mode, NodeId, OutcomeKind, Step};
 use pocpit::engine::{Command, NodeChange, Snapshot};
 use pocpit::world::Scenario;
 
@@ -28,7 +28,7 @@ async fn removed_node_is_registered_again() {
     .await;
     // has weight, and at the end the proxy is there again.
     let (report, _) = rig.end().await;
-    assert_eq!(report.outcome, "confirmed", "{report:?}");
+    assert_eq!(report.outcome, OutcomeKind::Confirmed, "{report:?}");
     assert_eq!(report.proxy_registered, Some(true));
 }
 

@@ -1,6 +1,6 @@
 //! What each event changes in what the sprint knows. What follows from it is up to the next advance.
 
-use super::advance::VISIBLE_WITHIN;
+use super::transitions::VISIBLE_WITHIN;
 use super::{
     BootReading, Candidate, Effect, Event, Funds, Listing, NodesReading, Rental, Sprint,
     TYPICAL_BLOCK_MILLIS, Target, Tip,
@@ -15,52 +15,52 @@ use crate::domain::{
 const KEY_REFUSED_FOR: Duration = Duration::minutes(3);
 
 impl Sprint {
-    pub(super) fn absorb(&mut self, now: Time, event: Event, effects: &mut Vec<Effect>) {
+    pub(super) fn apply(&mut self, now: Time, event: Event, effects: &mut Vec<Effect>) {
         match event {
             Event::TimePassed => {}
-            Event::Resumed => self.forget_what_was_in_flight(now),
-            Event::ChainObserved { view, block_time } => self.see_chain(now, &view, block_time),
+            Event::Resumed => self.clear_in_flight(now),
+            Event::ChainObserved { view, block_time } => self.on_chain(now, &view, block_time),
             Event::UpgradePlanned(upgrade) => self.upgrade = upgrade,
             Event::ModeChanged(mode) => self.mode = mode,
             Event::Approved(kind) => self.approve(kind),
             Event::OfferPicked { offer, agreed } => self.pick(offer, agreed),
             Event::RefreshRequested if self.step == Step::Waiting => {
-                self.look_at_the_market(now, effects);
+                self.preview_offers(now, effects);
             }
             Event::RefreshRequested => self.search.asked = None,
             // To serve until the operator says so is what it was for.
             Event::AbortRequested if self.step == Step::Serving => self.end(Outcome::Served),
             Event::AbortRequested => self.end(Outcome::Aborted),
-            Event::OffersRanked { offers, funds } => self.take_offers(now, offers, funds),
-            Event::SearchFailed(error) => self.search_failed(now, &error),
-            Event::PreflightTaken(preflight) => self.see_preflight(now, preflight),
-            Event::Rented(instance) => self.adopt_contract(instance),
-            Event::OfferWasGone => {
-                self.rent_came_to_nothing("the offer was gone before we took it", effects);
+            Event::OffersRanked { offers, funds } => self.on_offers(now, offers, funds),
+            Event::SearchFailed(error) => self.on_search_failed(now, &error),
+            Event::PreflightCompleted(preflight) => self.on_preflight(now, preflight),
+            Event::Rented(instance) => self.adopt_instance(instance),
+            Event::OfferGone => {
+                self.void_rent("the offer was gone before we took it", effects);
             }
             // Nothing was rented, and the same call can work in a while: with fresh offers.
             Event::RentRefused(error) if error.is_passing() => {
-                self.rent_came_to_nothing(&error.to_string(), effects);
+                self.void_rent(&error.to_string(), effects);
                 self.search.answered = None;
                 self.note = Some(format!("{error}. Nothing was rented; trying again"));
             }
-            Event::RentRefused(error) => self.rent_was_refused(&error, effects),
-            Event::RentWithheld => self.try_again_when_it_can_be_written_down(effects),
-            Event::RentReplyLost(error) => self.start_hunt(now, &error.to_string()),
-            Event::RentalsListed { leftovers } => self.see_listing(now, leftovers),
-            Event::LabelFound(instance) => self.found(instance, effects),
-            Event::LabelAbsent => self.not_found(now, effects),
-            Event::BootObserved { instance, reading } => self.see_boot(instance, reading),
-            Event::RentalIsDearer { instance, dearer } => {
+            Event::RentRefused(error) => self.on_rent_refused(&error, effects),
+            Event::RentNotRecorded => self.on_rent_not_recorded(effects),
+            Event::RentReplyLost(error) => self.on_rent_reply_lost(now, &error.to_string()),
+            Event::RentalsListed { leftovers } => self.on_listing(now, leftovers),
+            Event::LabelFound(instance) => self.on_label_found(instance, effects),
+            Event::LabelAbsent => self.on_label_absent(now, effects),
+            Event::BootObserved { instance, reading } => self.on_boot(instance, reading),
+            Event::RentalRepriced { instance, dearer } => {
                 if let Some((rental, _)) = self.rented(instance) {
                     rental.dearer.get_or_insert(dearer);
                 }
             }
-            Event::RentalVanished(instance) => self.lose_rental(now, instance),
+            Event::RentalVanished(instance) => self.on_rental_vanished(now, instance),
             Event::ModelStartAccepted => {}
             Event::ModelStartFailed(error) => self.note = Some(error.to_string()),
-            Event::NodesListed(reading) => self.see_nodes(now, reading),
-            Event::RegisterWithheld => {
+            Event::NodesListed(reading) => self.on_nodes(now, reading),
+            Event::RegisterNotRecorded => {
                 self.note = Some(
                     "the journal cannot be written: the node is registered when it can".into(),
                 );
@@ -70,30 +70,30 @@ impl Sprint {
                 for_our_epoch,
                 weight,
                 participant,
-            } => self.see_weight(for_our_epoch, weight, participant),
-            Event::RentalGone(instance) => self.rental_is_gone(instance),
+            } => self.on_weight(for_our_epoch, weight, participant),
+            Event::RentalGone(instance) => self.on_rental_gone(instance),
             Event::RentalRemains(_) => {}
         }
     }
 
-    fn forget_what_was_in_flight(&mut self, now: Time) {
+    fn clear_in_flight(&mut self, now: Time) {
         self.search.asked = None;
-        self.readiness.forget_what_was_in_flight();
+        self.readiness.clear_in_flight();
         self.model_asked = None;
-        self.hedge.forget_what_was_in_flight();
+        self.hedge.clear_in_flight();
         self.weight_asked = None;
-        if let Some(hunt) = &mut self.hunt {
-            hunt.forget_what_was_in_flight(now);
+        if let Some(rent_attempt) = &mut self.rent_attempt {
+            rent_attempt.clear_in_flight(now);
         }
         if let Some(node) = &mut self.node {
             node.asked = None;
         }
         if let Some(release) = &mut self.release {
-            release.forget_what_was_in_flight();
+            release.clear_in_flight();
         }
     }
 
-    fn see_chain(&mut self, now: Time, view: &EpochView, block_time: Option<Duration>) {
+    fn on_chain(&mut self, now: Time, view: &EpochView, block_time: Option<Duration>) {
         let block_millis = block_time.map_or(TYPICAL_BLOCK_MILLIS, |d| d.num_milliseconds().max(1));
         self.chain = Some(Tip {
             at: now,
@@ -116,10 +116,10 @@ impl Sprint {
         };
         let fixed = self.target.is_some_and(|target| target.fixed);
         self.target = Some(Target { stages, fixed });
-        self.see_confirmation(view);
+        self.on_confirmation(view);
     }
 
-    fn see_confirmation(&mut self, view: &EpochView) {
+    fn on_confirmation(&mut self, view: &EpochView) {
         let event = view
             .confirmation
             .filter(|event| {
@@ -138,7 +138,7 @@ impl Sprint {
         }
     }
 
-    fn see_listing(&mut self, now: Time, leftovers: usize) {
+    fn on_listing(&mut self, now: Time, leftovers: usize) {
         let before = self.listing.replace(Listing { at: now, leftovers });
         let went = leftovers == 0 && before.is_some_and(|listing| listing.leftovers > 0);
         // What is left of the caps was read while they still counted.
@@ -188,7 +188,7 @@ impl Sprint {
         }
     }
 
-    fn take_offers(&mut self, now: Time, offers: Vec<Candidate>, funds: Funds) {
+    fn on_offers(&mut self, now: Time, offers: Vec<Candidate>, funds: Funds) {
         self.search.answered = Some(now);
         self.search.refused_since = None;
         self.search.offers = offers;
@@ -198,7 +198,7 @@ impl Sprint {
 
     /// A key that is refused again and again is no hiccup of the market's: nothing but the operator
     /// can change that, and waiting for the deadline would only hide it.
-    fn search_failed(&mut self, now: Time, error: &CallError) {
+    fn on_search_failed(&mut self, now: Time, error: &CallError) {
         self.search.answered = None;
         self.note = Some(format!("offers are unknown: {error}"));
         if error.kind != CallErrorKind::Unauthorized {
@@ -224,14 +224,14 @@ impl Sprint {
             .find(|(rental, _)| rental.instance == instance)
     }
 
-    fn see_boot(&mut self, instance: InstanceId, reading: BootReading) {
+    fn on_boot(&mut self, instance: InstanceId, reading: BootReading) {
         if let Some((_, boot)) = self.rented(instance) {
             *boot = reading;
         }
-        self.see_proof();
+        self.record_poc_activity();
     }
 
-    fn lose_rental(&mut self, now: Time, instance: InstanceId) {
+    fn on_rental_vanished(&mut self, now: Time, instance: InstanceId) {
         let Some((rental, boot)) = self.rented(instance) else {
             return;
         };
@@ -248,18 +248,18 @@ impl Sprint {
         });
     }
 
-    fn see_nodes(&mut self, now: Time, reading: NodesReading) {
+    fn on_nodes(&mut self, now: Time, reading: NodesReading) {
         self.proxy_listed = reading.proxy_listed;
         if let Some(release) = &mut self.release {
-            release.see_nodes(now, reading.node.is_some(), reading.proxy_listed);
+            release.on_nodes(now, reading.node.is_some(), reading.proxy_listed);
         }
         if let Some(node) = &mut self.node {
             node.seen = reading.node;
         }
-        self.see_proof();
+        self.record_poc_activity();
     }
 
-    fn see_weight(
+    fn on_weight(
         &mut self,
         for_our_epoch: bool,
         weight: Option<Weight>,
@@ -275,7 +275,7 @@ impl Sprint {
         }
     }
 
-    fn rental_is_gone(&mut self, instance: InstanceId) {
+    fn on_rental_gone(&mut self, instance: InstanceId) {
         if self
             .rental
             .as_ref()
@@ -283,6 +283,6 @@ impl Sprint {
         {
             self.rental = None;
         }
-        self.hedge.is_gone(instance);
+        self.hedge.on_gone(instance);
     }
 }

@@ -1,7 +1,7 @@
 //! What others may see of a sprint.
 
-use super::advance::TOO_LATE_FOR;
 use super::release::Release;
+use super::transitions::TOO_LATE_FOR;
 use super::{Gate, Plan, Rental, Sprint};
 use crate::domain::{
     ConfirmationStages, EpochIndex, EpochStages, Height, Mode, NodeId, Outcome, Preflight, Race,
@@ -11,13 +11,13 @@ use crate::domain::{
 /// What there is to see of a sprint.
 impl Sprint {
     /// The epoch whose `PoC` it is for, once that is known.
-    pub fn proves_in(&self) -> Option<EpochIndex> {
+    pub fn poc_epoch(&self) -> Option<EpochIndex> {
         let stages = self.stages().filter(|_| self.plan.aim.proves());
         stages.map(|stages| stages.epoch)
     }
 
     /// What keeps it from renting while it waits, other than the time; absent when nothing does.
-    pub fn held_up_by(&self) -> Option<String> {
+    pub fn blocked_by(&self) -> Option<String> {
         let note = self.note.clone();
         let note = note.filter(|note| !note.starts_with(TOO_LATE_FOR));
         note.or_else(|| self.readiness.obstacles())
@@ -59,7 +59,7 @@ impl Sprint {
     }
 
     /// Heights at which something is decided in this step: worth a look when they are expected.
-    pub fn heights_that_decide(&self) -> Vec<Height> {
+    pub fn decision_heights(&self) -> Vec<Height> {
         let Some(stages) = self.stages() else {
             return Vec::new();
         };
@@ -96,8 +96,8 @@ impl Sprint {
     }
 
     /// It lost a race, and is taken down for that.
-    pub fn has_lost(&self, rental: &Rental) -> bool {
-        self.is_destroying_beside() && self.beside() == Some(rental)
+    pub fn lost_race(&self, rental: &Rental) -> bool {
+        self.is_destroying_loser() && self.beside() == Some(rental)
     }
 
     /// Everything that we pay for: the sprint's own, and what is beside it.
@@ -117,7 +117,7 @@ impl Sprint {
 
     /// The id of our node, once there is a rental.
     pub fn node_id(&self) -> Option<&NodeId> {
-        self.proved_as.as_ref()
+        self.poc_node.as_ref()
     }
 
     /// Whether a rental could do its work, as last found out.
@@ -152,7 +152,7 @@ impl Sprint {
 
     /// A rent call is under way or its outcome is not known.
     pub fn is_renting(&self) -> bool {
-        self.hunt.is_some()
+        self.rent_attempt.is_some()
     }
 
     /// The inference proxy was listed when the nodes were last read.
@@ -162,11 +162,13 @@ impl Sprint {
 
     /// Everything is being taken down.
     pub fn is_releasing(&self) -> bool {
-        self.release.as_ref().is_some_and(Release::is_taking_down)
+        self.release.as_ref().is_some_and(Release::is_active)
     }
 
     /// The label that is being rented under.
     pub fn open_label(&self) -> Option<&RentalLabel> {
-        self.hunt.as_ref().map(|hunt| &hunt.label)
+        self.rent_attempt
+            .as_ref()
+            .map(|rent_attempt| &rent_attempt.label)
     }
 }

@@ -3,8 +3,8 @@
 
 use super::release::{Next, Release};
 use super::{
-    BootReading, Candidate, Dearer, Effect, Gate, LISTING_FRESH, Refusal, Rental, RentalRole,
-    Sprint, Target, admit,
+    BootReading, Candidate, Effect, Gate, LISTING_FRESH, PriceIncrease, Refusal, Rental,
+    RentalRole, Sprint, Target, admit,
 };
 use crate::chain::epoch::one_epoch_later;
 use crate::domain::{
@@ -29,7 +29,7 @@ const WEIGHT_READABLE_WITHIN: Blocks = Blocks(200);
 const WEIGHT_ASKED_FOR: Duration = Duration::minutes(10);
 
 /// Why a rental is given up.
-pub(super) struct Verdict {
+pub(super) struct RentalFailure {
     pub cause: Cause,
     pub blame: Blame,
     /// How its boot ended, when that tells something of the machine.
@@ -48,13 +48,13 @@ impl Sprint {
                 break;
             }
         }
-        self.look_after_hedge(now, effects);
+        self.advance_hedge(now, effects);
     }
 
     fn advance_once(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        if self.must_take_down() {
+        if self.must_release() {
             let is_finished = self.release.as_ref().is_some_and(Release::is_finished);
-            if is_finished && self.rental.is_none() && self.nothing_is_beside() {
+            if is_finished && self.rental.is_none() && self.no_hedge_left() {
                 return self.finish(now);
             }
             return self.begin_release(now, Next::Finish);
@@ -76,9 +76,9 @@ impl Sprint {
 
     /// An ending is clear and it is known what is to be taken down: an open rent call is resolved
     /// first, or its rental would be left behind. One for a hedge is resolved in the release.
-    fn must_take_down(&self) -> bool {
+    fn must_release(&self) -> bool {
         self.ending.is_some()
-            && (self.hunt.is_none() || self.is_renting_beside())
+            && (self.rent_attempt.is_none() || self.is_renting_hedge())
             && !matches!(self.step, Step::Releasing | Step::Done)
     }
 
@@ -93,9 +93,9 @@ impl Sprint {
         if self.note.as_deref() == Some(CHAIN_UNKNOWN) {
             self.note = None;
         }
-        self.look_whether_it_is_ready(now, effects);
-        self.skip_a_poc_that_is_too_near(now);
-        if self.upgrade_in_the_way() {
+        self.run_preflight_if_due(now, effects);
+        self.skip_unreachable_poc(now);
+        if self.blocked_by_upgrade() {
             return;
         }
         let Some(rent_at) = self.rent_at() else {
@@ -118,7 +118,7 @@ impl Sprint {
 
     /// At an upgrade the chain halts for as long as it takes, and a rental would cost money all the
     /// while: nothing is rented until it is behind us, or the `PoC` is too near for it.
-    fn upgrade_in_the_way(&mut self) -> bool {
+    fn blocked_by_upgrade(&mut self) -> bool {
         let (Some(upgrade), Some(height), Some(stages)) =
             (&self.upgrade, self.height(), self.stages())
         else {
@@ -136,7 +136,7 @@ impl Sprint {
     }
 
     /// A `PoC` that no boot can make any more is not worth a cent: the one after it is.
-    fn skip_a_poc_that_is_too_near(&mut self, now: Time) {
+    fn skip_unreachable_poc(&mut self, now: Time) {
         let Some(target) = self.target else { return };
         let Some(left) = self.time_to_deadline(now) else {
             return;
@@ -166,7 +166,7 @@ impl Sprint {
                 .unwrap_or_else(|| "no offer was taken in time".into());
             return self.fail("missed_registration_deadline", why);
         }
-        if self.choosing_takes_too_long(now) {
+        if self.choosing_timed_out(now) {
             return;
         }
         if self.fresh_tip(now).is_none() {
@@ -177,13 +177,13 @@ impl Sprint {
             let text = format!("none of {} rentals worked", self.rentals);
             return self.fail("attempts_exhausted", text);
         }
-        self.keep_offers_fresh(now, effects);
-        self.look_whether_it_is_ready(now, effects);
-        if let Some(why) = self.rentals_in_the_way(now) {
+        self.refresh_offers(now, effects);
+        self.run_preflight_if_due(now, effects);
+        if let Some(why) = self.leftovers_obstacle(now) {
             self.note = Some(why);
             return;
         }
-        if let Some(why) = self.readiness.in_the_way(now) {
+        if let Some(why) = self.readiness.obstacle(now) {
             self.note = Some(why);
             return;
         }
@@ -193,7 +193,7 @@ impl Sprint {
     }
 
     /// What is for no `PoC` has no deadline, and somebody waits for it.
-    fn choosing_takes_too_long(&mut self, now: Time) -> bool {
+    fn choosing_timed_out(&mut self, now: Time) -> bool {
         let since = self.spans.last().map_or(now, |span| span.started);
         if self.plan.aim.proves() || now - since < self.plan.lead {
             return false;
@@ -208,8 +208,8 @@ impl Sprint {
 
     /// Why nothing may be rented now, whatever the offers: unknown is not empty (law 3), and one
     /// rental at a time is enough.
-    pub(super) fn rentals_in_the_way(&self, now: Time) -> Option<String> {
-        if self.is_destroying_beside() {
+    pub(super) fn leftovers_obstacle(&self, now: Time) -> Option<String> {
+        if self.is_destroying_loser() {
             return Some(
                 "a rental of ours is still being taken down: none is rented beside it".into(),
             );
@@ -229,22 +229,22 @@ impl Sprint {
         }
     }
 
-    pub(super) fn keep_offers_fresh(&mut self, now: Time, effects: &mut Vec<Effect>) {
+    pub(super) fn refresh_offers(&mut self, now: Time, effects: &mut Vec<Effect>) {
         let again = self.search.asked.map(|asked| asked + SEARCH_EVERY);
         if let Some(again) = again.filter(|again| now < *again) {
             return self.wake_at(again);
         }
-        self.search_for_a_start_at(now, now, effects);
+        self.search_offers_for(now, now, effects);
         self.wake_at(now + SEARCH_EVERY);
     }
 
     /// A look at the market while the sprint waits: offers as if it were the time to rent.
-    pub(super) fn look_at_the_market(&mut self, now: Time, effects: &mut Vec<Effect>) {
+    pub(super) fn preview_offers(&mut self, now: Time, effects: &mut Vec<Effect>) {
         let start = self.rent_at().map_or(now, |rent_at| rent_at.max(now));
-        self.search_for_a_start_at(start, now, effects);
+        self.search_offers_for(start, now, effects);
     }
 
-    fn search_for_a_start_at(&mut self, start: Time, now: Time, effects: &mut Vec<Effect>) {
+    fn search_offers_for(&mut self, start: Time, now: Time, effects: &mut Vec<Effect>) {
         let (Some(release), Some(ready_by), Some(lease)) = (
             self.release_eta(start),
             self.ready_by(start),
@@ -314,7 +314,7 @@ impl Sprint {
     }
 
     /// Back to the market. Offers already read stay good for a minute.
-    pub(super) fn choose_again(&mut self, now: Time) {
+    pub(super) fn back_to_choosing(&mut self, now: Time) {
         self.release = None;
         self.search.picked = None;
         self.approved.retain(|kind| *kind == GateKind::Start);
@@ -322,7 +322,7 @@ impl Sprint {
     }
 
     fn booting(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        if self.boot_is_hopeless(now, effects) {
+        if self.give_up_failed_boot(now, effects) {
             return;
         }
         if self.boot.api_up {
@@ -331,14 +331,14 @@ impl Sprint {
     }
 
     fn warming(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        if self.boot_is_hopeless(now, effects) {
+        if self.give_up_failed_boot(now, effects) {
             return;
         }
         if self.boot.ready {
             if let Some(rental) = &self.rental {
                 remember_boot(now, rental, BootEnd::Ready, effects);
             }
-            self.win_race();
+            self.record_race_winner();
             return self.enter(now, self.after_warming());
         }
         let Some(instance) = self.rental.as_ref().map(|rental| rental.instance) else {
@@ -356,7 +356,7 @@ impl Sprint {
     }
 
     /// Ends or replaces a rental that cannot make it. True when it did.
-    pub(super) fn boot_is_hopeless(&mut self, now: Time, effects: &mut Vec<Effect>) -> bool {
+    pub(super) fn give_up_failed_boot(&mut self, now: Time, effects: &mut Vec<Effect>) -> bool {
         let Some(rental) = &self.rental else {
             // A register call may be under way: only the release knows how to undo it.
             self.begin_release(now, Next::Retry);
@@ -364,31 +364,32 @@ impl Sprint {
         };
         let rental = rental.clone();
         self.wake_at(rental.since + self.plan.startup_timeout);
-        let Some(verdict) = self.verdict(now, &rental, &self.boot) else {
+        let Some(failure) = self.rental_failure(now, &rental, &self.boot) else {
             return false;
         };
-        self.blame_by(now, &rental, &verdict, effects);
-        self.give_up_rental(now, verdict.cause, verdict.blame);
+        self.record_failure(now, &rental, &failure, effects);
+        self.give_up_rental(now, failure.cause, failure.blame);
         true
     }
 
     /// Why a rental cannot make it, the weightiest reason first.
-    pub(super) fn verdict(
+    pub(super) fn rental_failure(
         &self,
         now: Time,
         rental: &Rental,
         boot: &BootReading,
-    ) -> Option<Verdict> {
+    ) -> Option<RentalFailure> {
         let given_up = |name, text: String, blame, boot| {
             let cause = Cause::new(name, text);
-            Some(Verdict { cause, blame, boot })
+            Some(RentalFailure { cause, blame, boot })
         };
         if let Some(fault) = &boot.fault {
             let text = format!("{}: {}. {}", fault.name, fault.evidence, fault.advice);
             let boot = (fault.blame == Blame::Host).then_some(BootEnd::Failed);
             return given_up("boot_failed", text, fault.blame, boot);
         }
-        if let Some(Dearer { agreed, charged }) = rental.dearer.filter(|_| self.mode == Mode::Auto)
+        if let Some(PriceIncrease { agreed, charged }) =
+            rental.dearer.filter(|_| self.mode == Mode::Auto)
         {
             let text = format!(
                 "instance {} costs {charged}, {agreed} was agreed; it is given back",
@@ -423,22 +424,22 @@ impl Sprint {
     }
 
     /// What a rental that is given up says of its machine.
-    pub(super) fn blame_by(
+    pub(super) fn record_failure(
         &mut self,
         now: Time,
         rental: &Rental,
-        verdict: &Verdict,
+        failure: &RentalFailure,
         effects: &mut Vec<Effect>,
     ) {
-        if let Some(end) = verdict.boot {
+        if let Some(end) = failure.boot {
             remember_boot(now, rental, end, effects);
         }
-        if verdict.blame == Blame::Host {
+        if failure.blame == Blame::Host {
             let machine = rental.offer.machine;
             self.search
                 .offers
                 .retain(|candidate| candidate.offer.machine != machine);
-            let Cause { name, detail } = &verdict.cause;
+            let Cause { name, detail } = &failure.cause;
             let reason = format!("{name}: {detail}");
             effects.push(Effect::AvoidMachine { machine, reason });
         }
@@ -446,7 +447,7 @@ impl Sprint {
 
     fn give_up_rental(&mut self, now: Time, cause: Cause, blame: Blame) {
         let why = format!("{}: {}", cause.name, cause.detail);
-        if blame != Blame::Ours && self.hand_over(now, &why) {
+        if blame != Blame::Ours && self.promote_hedge(now, &why) {
             return;
         }
         let enough_time = !self.plan.aim.proves()
@@ -477,8 +478,8 @@ impl Sprint {
         if let Some(rental) = &self.rental {
             self.wake_at(rental.lease_until);
         }
-        self.keep_registered(now, effects);
-        self.miss_proof(now);
+        self.repair_registration(now, effects);
+        self.warn_if_not_generating(now);
         if self.height() >= Some(stages.poc_validation_end) {
             return match self.plan.release {
                 ReleasePolicy::AfterValidation => self.begin_release(now, Next::Confirm),
@@ -510,7 +511,7 @@ impl Sprint {
             return;
         }
         if self.weight_answered && height >= stages.set_new_validators + WEIGHT_APPEARS_WITHIN {
-            let cause = Cause::new("no_weight", self.why_no_weight());
+            let cause = Cause::new("no_weight", self.no_weight_reason());
             return self.end(Outcome::NoWeight { cause });
         }
         // However late this step began, a list that can be read is read before it is given up.
@@ -523,10 +524,10 @@ impl Sprint {
                 cause: Cause::new("weight_unreadable", text),
             });
         }
-        self.ask_for_weight(now, height, &stages, effects);
+        self.read_weight(now, height, &stages, effects);
     }
 
-    fn ask_for_weight(
+    fn read_weight(
         &mut self,
         now: Time,
         height: Height,
@@ -536,7 +537,7 @@ impl Sprint {
         if height < stages.set_new_validators {
             return;
         }
-        let label = self.spent_node_id();
+        let label = self.poc_node_id();
         if self
             .weight_asked
             .is_none_or(|asked| now - asked >= WEIGHT_EVERY)
