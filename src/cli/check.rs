@@ -1,4 +1,4 @@
-//! `pocpit check`: asks everything that a sprint needs, and spends nothing.
+//! `pocpit check`: checks everything that a sprint needs; spends nothing.
 
 mod account;
 mod chain;
@@ -50,7 +50,7 @@ async fn probes(loaded: &Loaded) -> Vec<Probe> {
     // One after the other: the market limits calls by the second.
     let account = market.account().await;
     let offers = market.search(&config.vast.query, now).await;
-    // Held for this moment only: a cockpit that starts meanwhile would be a viewer.
+    // Held only for a moment: a cockpit that starts meanwhile becomes a viewer.
     let opened = Journal::open(&config.paths.state_dir);
     let owner = Owner::by(&opened);
     let journal = machine::journal(&opened);

@@ -330,7 +330,7 @@ fn a_proxied_call(operator: &mut Operator, listen: &str) {
 }
 
 #[test]
-fn no_secret_is_in_anything_that_is_said_written_or_started() {
+fn no_secret_in_output_files_or_arguments() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let files = tempfile::Builder::new()
         .prefix("pocpit-")

@@ -71,7 +71,7 @@ fn systemd_understands_every_unit() {
 }
 
 #[test]
-fn every_service_is_hardened_and_keeps_its_key_from_others() {
+fn units_are_hardened_with_own_credentials() {
     for unit in UNITS.into_iter().filter(|unit| unit.ends_with(".service")) {
         let text = text(unit);
         for line in [
@@ -113,7 +113,7 @@ fn every_service_is_hardened_and_keeps_its_key_from_others() {
 }
 
 #[test]
-fn who_tells_of_a_failure_starts_without_the_key_that_may_be_missing() {
+fn failure_unit_starts_without_keys() {
     let text = text("pocpit-failure@.service");
     // A credential that is also set is no hindrance when its file cannot be read (systemd.exec(5)).
     assert!(
@@ -214,7 +214,7 @@ impl Drop for Running {
 }
 
 #[test]
-fn each_unit_starts_with_the_credentials_that_it_has_and_no_others() {
+fn units_start_with_own_credentials_only() {
     let machine = Machine::new();
     // What ends by itself does so without a complaint about its configuration.
     for unit in ["pocpit-failure@.service", "pocpit-gc.service"] {
@@ -243,7 +243,7 @@ fn each_unit_starts_with_the_credentials_that_it_has_and_no_others() {
 }
 
 #[test]
-fn the_proxys_unit_serves_with_its_credentials() {
+fn proxy_unit_serves_with_its_credentials() {
     let machine = Machine::new();
     let file = machine.path("config.toml");
     let text = std::fs::read_to_string(&file).unwrap();

@@ -7,9 +7,9 @@ use crate::domain::{Account, CallError, CallErrorKind, Instance, Offer, RankedOf
 use crate::engine::caps_of;
 use crate::flow::{Caps, Funds, Refusal, admit};
 
-/// What a scoped key must be allowed, by Vast's own table of permissions.
-const SCOPE: &str = "use a key that may: a scoped one needs misc, user_read, instance_read and instance_write, and user_write if it is to register the SSH key";
-/// What else there is to look at when Vast does not answer.
+/// Permissions that a scoped key needs (Vast's own names).
+const SCOPE: &str = "use a key with these permissions: misc, user_read, instance_read, instance_write, and user_write to register the SSH key";
+/// What to check when Vast does not answer.
 const VAST: &str = "vast.base_url, this machine's network and status.vast.ai";
 
 pub(super) fn key(config: &Config, instances: &Result<Vec<Instance>, CallError>) -> Probe {
@@ -24,7 +24,7 @@ pub(super) fn key(config: &Config, instances: &Result<Vec<Instance>, CallError>)
             Probe::met(
                 what,
                 format!(
-                    "accepted; {} instances, {ours} of them ours; that it may rent shows in `pocpit rehearse` alone",
+                    "accepted; {} instances, {ours} of them ours (only `pocpit rehearse` proves that it may rent)",
                     all.len()
                 ),
             )
@@ -33,13 +33,13 @@ pub(super) fn key(config: &Config, instances: &Result<Vec<Instance>, CallError>)
             what,
             error.to_string(),
             format!(
-                "make a key in the Vast console and put it where vast.api_key_file says, or {SCOPE}"
+                "create a key in the Vast console and put it into vast.api_key_file, or {SCOPE}"
             ),
         ),
         Err(error) => Probe::unknown(
             what,
             error,
-            format!("check {VAST}, and ask again: nothing is rented until Vast answers"),
+            format!("check {VAST}, then retry: nothing is rented until Vast answers"),
         ),
     }
 }
@@ -52,17 +52,17 @@ pub(super) fn neighbours(config: &Config, instances: &Result<Vec<Instance>, Call
             return Probe::unknown(
                 what,
                 error,
-                "mend what is said of the Vast key, and ask again: another cockpit on the account would spend as much once more",
+                "fix the Vast key first, then retry: another cockpit on the account would spend its budget as well",
             );
         }
     };
     match runtime::another_cockpit(instances, config) {
-        None => Probe::met(what, "no other cockpit works on it"),
+        None => Probe::met(what, "no other cockpit uses it"),
         Some(cause) => Probe::unmet(what, cause, runtime::TWO_COCKPITS),
     }
 }
 
-/// Whether the credit is enough for a sprint with one of the usable offers, by the engine's own measure.
+/// Whether the credit covers a sprint with one of the usable offers, by the engine's own rule.
 pub(super) fn credit(
     config: &Config,
     account: Result<Account, CallError>,
@@ -76,7 +76,7 @@ pub(super) fn credit(
             return Probe::unmet(what, cause, SCOPE);
         }
         Err(error) => {
-            let remedy = format!("check {VAST}: nothing is rented while the credit is not known");
+            let remedy = format!("check {VAST}: nothing is rented while the credit is unknown");
             return Probe::unknown(what, &error, remedy);
         }
     };
@@ -96,7 +96,7 @@ pub(super) fn credit(
         Some(refusal) => Probe::unmet(
             what,
             format!(
-                "{credit} on the account: a sprint costs {} at worst and {} must be left after it (budget.credit_floor), so {} is missing",
+                "{credit} on the account: a sprint costs {} at worst and {} must be left (budget.credit_floor), so {} is missing",
                 refusal.cost, caps.credit_floor, refusal.missing
             ),
             "add credit in the Vast console, or lower budget.credit_floor",
@@ -104,14 +104,16 @@ pub(super) fn credit(
     }
 }
 
-/// Without an offer, what a sprint may cost is all that is known.
+/// Without an offer, only the cap of a sprint is known.
 fn credit_without_offers(what: Subject, credit: Usd, caps: &Caps) -> Probe {
     let left = credit.left_after(caps.credit_floor);
     let (floor, most) = (caps.credit_floor, caps.sprint);
     if left >= most {
         return Probe::met(
             what,
-            format!("{credit} on the account, enough for the dearest sprint (budget.per_sprint)"),
+            format!(
+                "{credit} on the account, enough for the most expensive sprint (budget.per_sprint)"
+            ),
         );
     }
     if left == Usd::ZERO {
@@ -126,26 +128,26 @@ fn credit_without_offers(what: Subject, credit: Usd, caps: &Caps) -> Probe {
     Probe::unknown(
         what,
         &format!(
-            "{credit} on the account: no offer is usable now that says whether it is enough. A sprint may cost {most} (budget.per_sprint) and must leave {floor} (budget.credit_floor)"
+            "{credit} on the account; cannot tell if that is enough, because no offer is usable now. A sprint may cost {most} (budget.per_sprint) and must leave {floor} (budget.credit_floor)"
         ),
-        "add credit in the Vast console, or ask again when `pocpit offers` lists one",
+        "add credit in the Vast console, or retry when `pocpit offers` lists an offer",
     )
 }
 
-/// Whether the caps admit one of the usable offers at all, with nothing spent yet.
+/// Whether the caps admit any usable offer, with nothing spent yet.
 pub(super) fn budget(config: &Config, usable: &[RankedOffer]) -> Probe {
     let what = Subject::Budget;
     let caps = caps_of(&config.budget);
     let usable: Vec<&RankedOffer> = usable.iter().collect();
     let Some(best) = usable.first() else {
-        let seen = format!("at most {} a sprint; no offer is usable now", caps.sprint);
+        let seen = format!("at most {} per sprint; no offer is usable now", caps.sprint);
         return Probe::met(what, seen);
     };
     match refused(&usable, Usd(i64::MAX), &caps) {
         None => Probe::met(
             what,
             format!(
-                "at most {} a sprint; with the best offer now it is {} at worst",
+                "at most {} per sprint; the best offer costs {} at worst",
                 caps.sprint, best.worst_cost
             ),
         ),
@@ -155,7 +157,7 @@ pub(super) fn budget(config: &Config, usable: &[RankedOffer]) -> Probe {
                 "none of {} usable offers fits, even with nothing spent yet: {refusal}",
                 usable.len()
             ),
-            "raise that cap, or give the rental back earlier (poc.release, poc.execution_timeout)",
+            "raise that cap, or release earlier (poc.release, poc.execution_timeout)",
         ),
     }
 }
@@ -169,7 +171,7 @@ fn admitted(offer: &RankedOffer, credit: Usd, caps: &Caps) -> Result<(), Refusal
     admit(offer.price, offer.worst_cost, &funds, caps)
 }
 
-/// Why not even the best of the offers is admitted, when none is.
+/// The refusal closest to the cap, if no offer is admitted.
 fn refused(offers: &[&RankedOffer], credit: Usd, caps: &Caps) -> Option<Refusal> {
     let refusals = offers
         .iter()
@@ -178,7 +180,7 @@ fn refused(offers: &[&RankedOffer], credit: Usd, caps: &Caps) -> Option<Refusal>
     refusals?.into_iter().min_by_key(|refusal| refusal.missing)
 }
 
-/// Whether the market's search works, which a scoped key may not be allowed.
+/// Whether the search works: a scoped key may lack that permission.
 pub(super) fn market_offers(offers: &Result<Vec<Offer>, CallError>) -> Probe {
     let what = Subject::Offers;
     match offers {

@@ -14,8 +14,8 @@ pub(super) fn clock(now: Time, sources: &[SourceReport]) -> Probe {
     let Some(block) = told.filter_map(|told| told.block_time).max() else {
         return Probe::unknown(
             what,
-            &"no source tells when the newest block was made, and this machine's clock is held against that",
-            "name an RPC that answers in chain.rpc: it tells a block's time. `timedatectl` says meanwhile whether the clock is synchronised",
+            &"no source tells the time of the newest block, so this machine's clock cannot be compared",
+            "name an RPC in chain.rpc: it tells the block time. Meanwhile `timedatectl` shows whether the clock is synchronised",
         );
     };
     let off = now - block;
@@ -26,17 +26,17 @@ pub(super) fn clock(now: Time, sources: &[SourceReport]) -> Probe {
                 "this machine is at least {} s behind the chain",
                 -off.num_seconds()
             ),
-            "set its clock (timedatectl set-ntp true): leases and caps go by it",
+            "set its clock (timedatectl set-ntp true): leases and caps depend on it",
         );
     }
     if off > CLOCK_SLACK {
         return Probe::unmet(
             what,
             format!(
-                "the newest block is {} s old: this machine's clock is ahead, or the chain stands still",
+                "the newest block is {} s old: this machine's clock is ahead, or the chain has stopped",
                 off.num_seconds()
             ),
-            "set the clock (timedatectl set-ntp true): leases and caps go by it. When it is right already, wait for the chain",
+            "set the clock (timedatectl set-ntp true): leases and caps depend on it. If it is right, wait for the chain",
         );
     }
     Probe::met(
@@ -51,7 +51,7 @@ pub(super) fn source(report: &SourceReport) -> Probe {
         Ok(told) if told.sync == SyncState::CatchingUp => Probe::unmet(
             what,
             format!(
-                "{} is catching up, at height {}, and no witness until it has",
+                "{} is catching up, at height {}; it is not used until it has",
                 report.source, told.height
             ),
             "wait until it has caught up, or name another in chain.public_api or chain.rpc",

@@ -1,4 +1,4 @@
-//! This machine: SSH, the journal, and where the program is to listen.
+//! This machine: SSH, journal, listening addresses.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
@@ -16,29 +16,26 @@ pub(super) async fn ssh(config: &Config) -> Probe {
     if let Err(error) = OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir) {
         return Probe::unmet(
             what,
-            format!("{error}: without SSH no log is seen and no lease is renewed"),
+            format!("{error}: without SSH there is no log and leases cannot be renewed"),
             format!(
-                "see that ssh.key_file names a private key without a passphrase that you alone can read (ssh-keygen -t ed25519 -N '' -f {} makes one), that OpenSSH's client is in PATH, and that paths.runtime_dir can be written",
+                "check that ssh.key_file is a private key without a passphrase, readable only by you (create one: ssh-keygen -t ed25519 -N '' -f {}), that the OpenSSH client is in PATH, and that paths.runtime_dir is writable",
                 config.ssh.key_file.display()
             ),
         );
     }
     match ssh_version().await {
         Some(version) if version.number >= LEAST_SSH => {
-            Probe::met(what, format!("{}, and the key can be used", version.text))
+            Probe::met(what, format!("{}; the key is usable", version.text))
         }
         Some(version) => Probe::unmet(
             what,
-            format!(
-                "{} does not know how to pin a rental's host key",
-                version.text
-            ),
+            format!("{} cannot pin host keys", version.text),
             "install OpenSSH 7.6 or later",
         ),
         None => Probe::unmet(
             what,
-            "the `ssh` in PATH does not say that it is OpenSSH",
-            "install Debian's openssh-client, or the like: rentals are watched over its shared connections",
+            "the `ssh` in PATH is not OpenSSH",
+            "install openssh-client (Debian) or the like: rentals are watched over its shared connections",
         ),
     }
 }
@@ -70,7 +67,7 @@ pub(super) fn version_of(said: &str) -> Option<SshVersion> {
     })
 }
 
-/// Whether a pocpit runs on this state directory.
+/// Whether a pocpit uses this state directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
     Runs,
@@ -92,18 +89,18 @@ pub(super) fn journal(opened: &Result<(Journal, Ledger), JournalError>) -> Probe
     match opened {
         Ok((_, ledger)) => {
             let open = ledger.open_rentals().len();
-            Probe::met(what, format!("can be opened; rentals open in it: {open}"))
+            Probe::met(what, format!("can be opened; {open} open rentals"))
         }
-        Err(JournalError::Locked { .. }) => Probe::met(what, "a running pocpit holds it"),
+        Err(JournalError::Locked { .. }) => Probe::met(what, "in use by a running pocpit"),
         Err(error) => Probe::unmet(
             what,
             error.to_string(),
-            "see that the directory of paths.state_dir can be written and its disk has room: nothing is rented without a journal",
+            "check that paths.state_dir is writable and its disk has room: nothing is rented without a journal",
         ),
     }
 }
 
-/// Wherever the program is to listen by its configuration.
+/// Every address that the program listens on.
 pub(super) fn listeners(loaded: &Loaded, owner: Owner) -> Vec<Probe> {
     let config = &loaded.config;
     let mut probes = tunnel(config, owner);
@@ -115,7 +112,6 @@ pub(super) fn listeners(loaded: &Loaded, owner: Owner) -> Vec<Probe> {
     probes
 }
 
-/// Where the tunnel will listen.
 fn tunnel(config: &Config, owner: Owner) -> Vec<Probe> {
     let Exposure::Tunnel {
         api_listen,
@@ -131,8 +127,7 @@ fn tunnel(config: &Config, owner: Owner) -> Vec<Probe> {
     vec![api, inference]
 }
 
-/// Where `pocpit serve` would take requests. Who never said so need not mean to serve: the usual port
-/// is also that of others.
+/// Where `pocpit serve` would listen. If [vllm] is not configured, an occupied default port is no failure.
 fn serving(loaded: &Loaded, owner: Owner) -> Probe {
     let (what, setting) = (Subject::Serve, "vllm.listen");
     let address = loaded.config.vllm.listen;
@@ -140,7 +135,7 @@ fn serving(loaded: &Loaded, owner: Owner) -> Probe {
     if probe.verdict == Verdict::Met || loaded.names_section("vllm") {
         return probe;
     }
-    let advice = format!("nobody can listen on {address}: set {setting} before `pocpit serve`");
+    let advice = format!("cannot listen on {address}: set {setting} before `pocpit serve`");
     Probe::met(what, advice)
 }
 
@@ -153,8 +148,8 @@ pub(super) fn listener(what: Subject, setting: &str, address: SocketAddr, owner:
         ),
         Err(error) => Probe::unmet(
             what,
-            format!("nobody can listen on {address}: {error}"),
-            format!("free it, or set {setting} to a free port of an address of this machine"),
+            format!("cannot listen on {address}: {error}"),
+            format!("free it, or set {setting} to a free port on an address of this machine"),
         ),
     }
 }

@@ -9,7 +9,7 @@ use crate::network_node::{RegistrationState, registration_state};
 use crate::ports::{Chain, InferenceProxy, NetworkNode};
 use crate::proxy::ProxyClient;
 
-/// What a rental would be useless without, as the engine asks before it rents; and the proxy.
+/// The checks that the engine makes before it rents, and those of the proxy.
 pub(super) async fn sprint_needs(
     chain: &dyn Chain,
     network_node: &dyn NetworkNode,
@@ -23,7 +23,7 @@ pub(super) async fn sprint_needs(
     let mut probes: Vec<Probe> = findings
         .map(|finding| Probe {
             what: finding.requirement.into(),
-            seen: "as a sprint needs it".into(),
+            seen: "ok".into(),
             verdict: finding.verdict,
         })
         .collect();
@@ -37,8 +37,8 @@ pub(super) async fn sprint_needs(
     probes
 }
 
-/// Whether the keys of the upstreams can be read. The proxy's own process may have credentials that
-/// this one has not, and does not start without them.
+/// Whether the upstream keys can be read. The proxy's process may have credentials that this one lacks,
+/// and does not start without them.
 fn upstream_keys(loaded: &Loaded, proxy_runs: &Verdict) -> Probe {
     let what = Subject::UpstreamKeys;
     let unread: Vec<String> = loaded
@@ -49,19 +49,16 @@ fn upstream_keys(loaded: &Loaded, proxy_runs: &Verdict) -> Probe {
         return Probe::met(what, "can be read");
     }
     if *proxy_runs == Verdict::Met {
-        return Probe::met(
-            what,
-            "the proxy that runs has them, and this process needs none",
-        );
+        return Probe::met(what, "the running proxy has them; this process needs none");
     }
     Probe::unmet(
         what,
         unread.join("; "),
-        "put it where the setting says; a key that only pocpit-proxy.service can read is in order when that runs",
+        "put it where the setting says; a key that only pocpit-proxy.service can read is fine once that runs",
     )
 }
 
-/// Whether the proxy's process answers, and has somebody to ask.
+/// Whether the proxy's process answers and has a healthy upstream.
 pub(super) async fn running_proxy(proxy: &dyn InferenceProxy) -> Probe {
     let what = Subject::ProxyProcess;
     let address = proxy.address();
@@ -73,8 +70,8 @@ pub(super) async fn running_proxy(proxy: &dyn InferenceProxy) -> Probe {
         ),
         Ok(figures) if figures.has_nobody_to_ask() => Probe::unmet(
             what,
-            format!("at {address} it runs, and every upstream failed lately"),
-            "see its log, and check inference_proxy.upstream, its key and its credit",
+            format!("runs at {address}, but every upstream failed recently"),
+            "check its log, inference_proxy.upstream, its key and its credit",
         ),
         Ok(figures) => Probe::met(
             what,
@@ -116,6 +113,6 @@ pub(super) fn registered_proxy(
     Probe::unmet(
         what,
         cause,
-        "start `pocpit proxy`, anew if it runs: it registers and enables itself as configured",
+        "start `pocpit proxy`, or restart it: it registers itself as configured",
     )
 }

@@ -236,13 +236,13 @@ fn of_a_preflight() -> Vec<Probe> {
 }
 
 /// How a remedy begins: with what to do.
-const DEEDS: [&str; 19] = [
-    "add", "check", "choose", "correct", "free", "install", "make", "mend", "name", "raise",
-    "register", "see", "set", "start", "stop", "use", "wait", "ask", "lower",
+const DEEDS: [&str; 21] = [
+    "add", "create", "fix", "check", "choose", "correct", "free", "install", "make", "mend",
+    "name", "raise", "register", "see", "set", "start", "stop", "use", "wait", "ask", "lower",
 ];
 
 #[tokio::test]
-async fn whatever_is_wrong_or_not_known_says_what_to_do() {
+async fn every_failed_probe_has_a_remedy() {
     let all = [
         of_an_account(),
         of_the_chain(),
@@ -268,7 +268,7 @@ async fn whatever_is_wrong_or_not_known_says_what_to_do() {
 }
 
 #[test]
-fn credit_is_enough_when_the_worst_case_of_a_sprint_leaves_the_floor() {
+fn credit_covers_worst_case_and_floor() {
     // An offer costs $30.00 at worst, and $5.00 must be left.
     let verdict = |dollars, offers: &[RankedOffer]| {
         account::credit(&config(), Ok(credit(dollars)), offers).verdict
@@ -288,7 +288,7 @@ fn credit_is_enough_when_the_worst_case_of_a_sprint_leaves_the_floor() {
 }
 
 #[test]
-fn caps_that_admit_no_offer_are_told_with_the_one_that_is_too_low() {
+fn budget_probe_names_the_low_cap() {
     let dear = RankedOffer {
         worst_cost: Usd::from_dollars(41.0),
         ..offer(7)
@@ -309,7 +309,7 @@ fn caps_that_admit_no_offer_are_told_with_the_one_that_is_too_low() {
 }
 
 #[test]
-fn what_ssh_says_of_itself_is_understood() {
+fn ssh_version_is_parsed() {
     for (said, number) in [
         (
             "OpenSSH_9.2p1 Debian-2+deb12u7, OpenSSL 3.0.17 1 Jul 2025\n",
@@ -331,7 +331,7 @@ fn what_ssh_says_of_itself_is_understood() {
 }
 
 #[test]
-fn a_key_that_lacks_a_permission_is_told_which_ones_it_needs() {
+fn missing_permission_names_required_scope() {
     let probe = account::market_offers(&Err(unauthorized()));
     let Verdict::Unmet { cause, remedy } = probe.verdict else {
         panic!("{probe:?}");

@@ -33,7 +33,7 @@ fn page(snapshot: Snapshot) -> String {
 }
 
 #[test]
-fn a_snapshot_is_told_in_the_openmetrics_format() {
+fn snapshot_is_valid_openmetrics() {
     let page = page(busy());
     for line in [
         "pocpit_hourly_cost_dollars 9.6",
@@ -59,7 +59,7 @@ fn a_snapshot_is_told_in_the_openmetrics_format() {
 }
 
 #[test]
-fn what_is_old_grows_older_though_the_engine_stands_still() {
+fn ages_grow_while_engine_hangs() {
     let age_of = |name: &str, world, silent_for| {
         let snapshot = Snapshot { world, ..busy() };
         let page = figures::page(Arc::new(snapshot), Duration::from_secs(silent_for)).unwrap();
@@ -80,7 +80,7 @@ fn what_is_old_grows_older_though_the_engine_stands_still() {
 }
 
 #[test]
-fn boots_are_counted_by_their_end_and_by_what_they_failed_of() {
+fn boots_are_counted_by_outcome_and_fault() {
     let mut snapshot = busy();
     let watched = |fault: Option<&str>| crate::domain::BootTimes {
         label: "pocpit/north/7/1-0000000a".parse().unwrap(),
@@ -119,7 +119,7 @@ fn boots_are_counted_by_their_end_and_by_what_they_failed_of() {
 }
 
 #[test]
-fn the_phase_of_the_chain_is_one_of_its_own() {
+fn chain_phase_metric_has_known_values() {
     // A phase has the name by which the chain calls it.
     for phase in ChainPhase::ALL {
         assert_eq!(serde_json::to_value(phase).unwrap(), phase.name());
@@ -131,7 +131,7 @@ fn the_phase_of_the_chain_is_one_of_its_own() {
 }
 
 #[test]
-fn it_is_well_as_long_as_it_turns_and_sees() {
+fn health_needs_running_engine_and_fresh_reads() {
     let at = |minute| domain::Time::UNIX_EPOCH + domain::Duration::minutes(minute);
     let ill = |chain: Option<i64>, rentals: Option<i64>, silent| {
         let read = LastReads {
@@ -154,7 +154,7 @@ fn it_is_well_as_long_as_it_turns_and_sees() {
 }
 
 #[tokio::test]
-async fn both_pages_are_served_until_the_engine_ends() {
+async fn pages_are_served_until_engine_ends() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (publish, snapshots) = watch::channel(Arc::new(busy()));

@@ -80,7 +80,7 @@ fn verdict<'a>(probes: &'a [Value], what: &str) -> Vec<&'a Value> {
 }
 
 #[test]
-fn a_check_of_a_world_that_is_well_is_clean() {
+fn check_of_healthy_world_passes() {
     let (words, probes) = check(&[]);
     assert_eq!(words.code, Some(0), "{}{}", words.stdout, words.stderr);
     assert!(
@@ -114,7 +114,7 @@ fn a_check_of_a_world_that_is_well_is_clean() {
 }
 
 #[test]
-fn whatever_is_wrong_fails_the_check_and_comes_with_its_remedy() {
+fn failed_checks_have_remedies() {
     let (words, probes) = check(&[
         ("POCPIT_VAST_API_KEY", "not-the-key"),
         ("POCPIT_MLNODE_MODEL", "nobody/approves-this"),
@@ -137,7 +137,7 @@ fn whatever_is_wrong_fails_the_check_and_comes_with_its_remedy() {
 }
 
 #[test]
-fn without_a_key_for_ssh_everything_else_is_asked_all_the_same() {
+fn missing_ssh_key_does_not_stop_checks() {
     let (words, probes) = check(&[("POCPIT_SSH_KEY_FILE", "/nonexistent/key")]);
     assert_eq!(words.code, Some(1), "{}{}", words.stdout, words.stderr);
     assert_eq!(verdict(&probes, "SSH"), ["unmet"]);
@@ -147,14 +147,14 @@ fn without_a_key_for_ssh_everything_else_is_asked_all_the_same() {
 }
 
 #[test]
-fn what_nobody_could_tell_is_not_fine_either() {
+fn unknown_check_exits_with_4() {
     let (words, probes) = check(&[("POCPIT_CHAIN_RPC", "http://127.0.0.1:9/")]);
     assert_eq!(words.code, Some(4), "{}{}", words.stdout, words.stderr);
     assert_eq!(verdict(&probes, "chain source"), ["met", "unknown"]);
 }
 
 #[test]
-fn a_single_thing_that_is_wrong_is_the_only_one_told_with_what_to_do() {
+fn single_fault_fails_one_check() {
     let scene = Scene::new();
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     let held = held.local_addr().unwrap().to_string();
@@ -169,14 +169,14 @@ fn a_single_thing_that_is_wrong_is_the_only_one_told_with_what_to_do() {
             "POCPIT_NETWORK_NODE_API_LISTEN",
             held.as_str(),
             "tunnel",
-            "nobody can listen on",
+            "cannot listen on",
             "set network_node.api_listen",
         ),
         (
             "POCPIT_NOTIFY_METRICS_LISTEN",
             &held,
             "metrics",
-            "nobody can listen on",
+            "cannot listen on",
             "set notify.metrics_listen",
         ),
         (
@@ -236,7 +236,7 @@ fn a_single_thing_that_is_wrong_is_the_only_one_told_with_what_to_do() {
 }
 
 #[test]
-fn a_source_that_is_catching_up_is_no_witness() {
+fn catching_up_source_fails_check() {
     let scene = Scene::new();
     let relay = Relay::to("127.0.0.1:9".parse().unwrap());
     relay.turn(Mood::CatchingUp);
@@ -252,7 +252,7 @@ fn a_source_that_is_catching_up_is_no_witness() {
 }
 
 #[test]
-fn a_proxy_that_does_not_run_or_is_disabled_is_told() {
+fn stopped_or_disabled_proxy_fails_check() {
     let scene = Scene::bare();
     let (words, probes) = scene.check(&[]);
     assert_eq!(words.code, Some(1), "{}", words.stdout);
@@ -279,7 +279,7 @@ fn a_proxy_that_does_not_run_or_is_disabled_is_told() {
 }
 
 #[test]
-fn a_key_of_an_upstream_that_nobody_has_is_told_and_one_of_the_proxys_own_is_in_order() {
+fn upstream_key_check_accepts_running_proxy() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "50"]));
     let keyless = home.path("keyless.toml");

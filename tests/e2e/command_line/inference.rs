@@ -95,7 +95,7 @@ fn streaming() -> (SocketAddr, Sender<&'static str>) {
 }
 
 #[test]
-fn a_stream_under_way_comes_to_its_end_although_the_terminal_is_closed_and_the_proxy_ends() {
+fn stream_completes_during_proxy_shutdown() {
     let scene = Scene::new();
     let (upstream, say) = streaming();
     let upstream = format!("http://{upstream}/v1");
@@ -168,7 +168,7 @@ fn next_request(stream: &mut impl Read) -> Option<String> {
 }
 
 #[test]
-fn an_upstream_with_tls_is_reached_through_the_proxy_of_the_environment_if_it_is_trusted() {
+fn tls_upstream_through_environment_proxy() {
     let authority = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/e2e/command_line/tls/authority.pem"

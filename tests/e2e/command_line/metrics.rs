@@ -45,7 +45,7 @@ fn phases(page: &str) -> Vec<&str> {
 }
 
 #[test]
-fn a_boot_that_succeeds_is_counted_and_the_chain_is_in_one_phase() {
+fn metrics_count_boot_and_chain_phase() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "400"]));
     // A port that is free: nobody serves here.

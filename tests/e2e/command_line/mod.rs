@@ -82,7 +82,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn without_a_configuration_everything_says_how_to_get_one() {
+fn missing_config_names_config_init() {
     let home = Home::new();
     for command in [
         "auto", "check", "plan", "offers", "avoided", "epoch", "nodes", "history", "ssh", "proxy",
@@ -100,7 +100,7 @@ fn without_a_configuration_everything_says_how_to_get_one() {
 }
 
 #[test]
-fn without_a_terminal_the_cockpit_names_what_works_without_one() {
+fn cockpit_without_terminal_suggests_auto() {
     let ran = Home::new().run(&["demo"]);
     assert_eq!(ran.code, Some(2));
     assert!(
@@ -111,7 +111,7 @@ fn without_a_terminal_the_cockpit_names_what_works_without_one() {
 }
 
 #[test]
-fn a_new_configuration_is_private_and_never_overwritten_and_its_gaps_are_listed_at_once() {
+fn config_init_is_private_and_never_overwrites() {
     let home = Home::new();
     let file = home.path(".config/pocpit/config.toml");
     assert_eq!(
@@ -135,7 +135,7 @@ fn a_new_configuration_is_private_and_never_overwritten_and_its_gaps_are_listed_
 }
 
 #[test]
-fn a_key_or_colour_that_means_nothing_is_told_before_the_cockpit_opens() {
+fn invalid_key_or_colour_is_reported_early() {
     let home = Home::new();
     let sim = Sim::start(&mut home.command(&["sim"]));
     let complete = std::fs::read_to_string(&sim.config).unwrap();
@@ -150,7 +150,7 @@ fn a_key_or_colour_that_means_nothing_is_told_before_the_cockpit_opens() {
 }
 
 #[test]
-fn the_predecessors_settings_become_a_configuration_and_private_key_files() {
+fn config_import_converts_env_file() {
     let home = Home::new();
     let env = home.path(".env");
     std::fs::write(&env, "VASTAI_API_KEY=topsecret1\nHYPERBOLIC_API_KEY=topsecret2\nVASTAI_NUM_GPUS=1\nPOC_CHECK_INTERVAL=300\n").unwrap();
@@ -187,7 +187,7 @@ fn the_predecessors_settings_become_a_configuration_and_private_key_files() {
 }
 
 #[test]
-fn without_ssh_the_demonstration_says_what_to_install() {
+fn demo_without_ssh_says_what_to_install() {
     let home = Home::new();
     let ran = ran(home
         .command(&["demo", "--headless", "--auto"])
@@ -201,7 +201,7 @@ fn without_ssh_the_demonstration_says_what_to_install() {
 }
 
 #[test]
-fn commands_that_read_answer_from_the_configured_world_in_words_and_json() {
+fn reading_commands_print_text_and_json() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "50"]));
     let run =
@@ -233,7 +233,7 @@ fn commands_that_read_answer_from_the_configured_world_in_words_and_json() {
 }
 
 #[test]
-fn a_log_of_json_is_json_in_every_line_on_standard_error_and_in_the_files() {
+fn json_log_is_json_in_every_line() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "400"]));
     let ran = home.run(&[
@@ -269,7 +269,7 @@ fn a_log_of_json_is_json_in_every_line_on_standard_error_and_in_the_files() {
 }
 
 #[test]
-fn auto_works_on_a_served_world_and_a_second_one_only_waits_for_it() {
+fn second_auto_waits_for_the_first() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "400"]));
     let arguments = ["--config", sim.config.as_str(), "auto", "--once", "--json"];
@@ -365,7 +365,7 @@ async fn rent(config: &Config, label: &str) -> InstanceId {
 }
 
 #[test]
-fn release_takes_down_what_is_ours_and_says_so() {
+fn release_destroys_only_our_rentals() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "200"]));
     let config = config_of(&sim);
@@ -386,7 +386,7 @@ fn release_takes_down_what_is_ours_and_says_so() {
 }
 
 #[test]
-fn hands_off_refuses_while_a_strange_cockpit_works_on_the_account() {
+fn auto_refuses_beside_foreign_cockpit() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "100"]));
     // Given a rental of a cockpit that nobody named,

@@ -123,7 +123,7 @@ fn answered(stream: &TcpStream) -> Option<Request> {
 }
 
 #[test]
-fn a_test_notice_tells_of_every_channel_whether_it_arrived() {
+fn notify_test_reports_every_channel() {
     let home = Home::new();
     let sim = Sim::start(&mut home.command(&["sim"]));
     let service = Service::start();
@@ -243,7 +243,7 @@ fn nobody() -> String {
 }
 
 #[test]
-fn what_a_webhook_answers_comes_with_what_to_do_about_it() {
+fn webhook_errors_have_a_remedy() {
     let trial = Trial::new();
     let fails = |address, why, remedy| trial.webhook_fails(address, why, remedy);
     fails(nobody(), "could not be reached", "the service is running");
@@ -265,7 +265,7 @@ fn what_a_webhook_answers_comes_with_what_to_do_about_it() {
 }
 
 #[test]
-fn what_any_other_channel_answers_comes_with_what_to_do_about_it() {
+fn other_channel_errors_have_a_remedy() {
     let trial = Trial::new();
     let telegram = |address, why, remedy| trial.telegram_fails(address, why, remedy);
     telegram(nobody(), "could not be reached", "notify.telegram_api");
@@ -287,7 +287,7 @@ fn what_any_other_channel_answers_comes_with_what_to_do_about_it() {
 }
 
 #[test]
-fn a_configuration_that_does_not_load_is_told_by_whom_it_names() {
+fn broken_config_is_reported_in_notice() {
     let home = Home::new();
     let sim = Sim::start(&mut home.command(&["sim"]));
     let service = Service::start();
@@ -348,7 +348,7 @@ fn a_configuration_that_does_not_load_is_told_by_whom_it_names() {
 }
 
 #[test]
-fn a_receiver_that_comes_late_is_told_as_long_as_it_is_tried() {
+fn notify_send_retries_late_receiver() {
     let home = Home::new();
     let sim = Sim::start(&mut home.command(&["sim"]));
     // Given a receiver that is away,
@@ -385,7 +385,7 @@ fn a_receiver_that_comes_late_is_told_as_long_as_it_is_tried() {
 }
 
 #[test]
-fn what_could_not_be_sent_is_delivered_by_the_program_that_runs() {
+fn undelivered_notice_is_left_to_running_pocpit() {
     let trial = Trial::new();
     let config = trial.sim.config.as_str();
     let command = |arguments: &[&str], hook: String| {
@@ -426,7 +426,7 @@ impl Drop for Running {
 }
 
 #[test]
-fn when_the_chain_is_gone_the_operator_is_told_and_the_heart_stops() {
+fn lost_chain_alerts_and_stops_heartbeat() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "100"]));
     let service = Service::start();
@@ -473,7 +473,7 @@ fn service_of(sim: &Sim, section: &str, setting: &str) -> SocketAddr {
 }
 
 #[test]
-fn the_heart_stops_while_the_rentals_or_the_chain_make_no_sense_and_beats_again_after() {
+fn heartbeat_stops_and_resumes() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "100"]));
     let service = Service::start();

@@ -75,7 +75,7 @@ fn ranks(listed: &Value) -> Vec<f64> {
 }
 
 #[test]
-fn offers_are_listed_by_the_cost_of_a_success_with_every_reason() {
+fn offers_rank_by_cost_of_success() {
     let scene = Scene::new();
     let listed = scene.json(&["offers", "--json"]);
     let ranks = ranks(&listed);
@@ -105,7 +105,7 @@ fn offers_are_listed_by_the_cost_of_a_success_with_every_reason() {
 }
 
 #[test]
-fn a_machine_that_failed_is_out_with_the_evidence_until_it_is_taken_off_the_list() {
+fn failed_machine_is_avoided_until_removed() {
     let scene = Scene::new();
     let machine = scene.json(&["offers", "--json"])["offers"][0]["offer"]["machine"]
         .as_u64()
@@ -174,7 +174,7 @@ fn time(value: &Value) -> chrono::DateTime<chrono::Utc> {
 }
 
 #[test]
-fn offers_are_judged_by_the_next_pocs_deadline_and_a_start_at_the_planned_time() {
+fn offers_are_judged_by_next_deadline() {
     let scene = Scene::new();
     // Given a PoC that is far away, then a boot has what there is between planned start and deadline:
     // lead and margin of 50 min, less the 4 min before the PoC and a block at most.
@@ -215,7 +215,7 @@ fn offers_are_judged_by_the_next_pocs_deadline_and_a_start_at_the_planned_time()
 }
 
 #[test]
-fn without_a_chain_offers_are_judged_by_the_setting_and_that_is_said() {
+fn offers_without_chain_use_startup_timeout() {
     let scene = Scene::new();
     let nowhere = [
         ("POCPIT_CHAIN_PUBLIC_API", "http://127.0.0.1:9/"),

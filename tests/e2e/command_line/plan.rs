@@ -29,7 +29,7 @@ fn policy<'a>(plan: &'a Value, name: &str) -> &'a Value {
 }
 
 #[test]
-fn the_plan_says_when_it_rents_what_it_costs_and_what_a_confirmation_would_cost() {
+fn plan_shows_times_costs_and_risk() {
     let (words, json) = plan(&[]);
     assert_eq!(
         (words.code, json.code),
@@ -85,7 +85,7 @@ fn the_plan_says_when_it_rents_what_it_costs_and_what_a_confirmation_would_cost(
 }
 
 #[test]
-fn the_plan_names_what_stops_it() {
+fn plan_names_blockers() {
     let (words, json) = plan(&[
         ("POCPIT_BUDGET_PER_SPRINT", "0.5"),
         ("POCPIT_CHAIN_RPC", "http://127.0.0.1:9/"),
@@ -124,7 +124,7 @@ fn the_plan_names_what_stops_it() {
 }
 
 #[test]
-fn a_node_where_ours_will_be_stops_the_plan_and_fails_the_check_by_name() {
+fn occupied_address_blocks_plan_and_check() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "50"]));
     // Given a colleague's node whose inference is at 10.0.0.9:5050, where our API would be,
@@ -171,7 +171,7 @@ fn a_node_where_ours_will_be_stops_the_plan_and_fails_the_check_by_name() {
 }
 
 #[test]
-fn a_policy_that_is_cut_short_is_warned_of_wherever_the_configuration_is_read() {
+fn truncated_policy_is_warned_of() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "50"]));
     let _proxy = Proxy::serving(&home, &sim);
@@ -212,7 +212,7 @@ fn measured(config: &Config, contract: u64, minutes: u32) -> Record {
 }
 
 #[test]
-fn the_plan_rents_by_the_boots_that_were_measured_and_says_so() {
+fn plan_lead_follows_measured_boots() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "50"]));
     let config = config_of(&sim);
@@ -249,7 +249,7 @@ fn the_plan_rents_by_the_boots_that_were_measured_and_says_so() {
 }
 
 #[test]
-fn the_plan_says_what_a_second_rental_would_cost_or_which_cap_forbids_it() {
+fn plan_shows_cost_of_hedge() {
     let roomy = [
         ("POCPIT_POC_HEDGE", "on"),
         ("POCPIT_BUDGET_PER_HOUR", "40"),

@@ -159,7 +159,7 @@ impl Scene {
 }
 
 #[test]
-fn it_registers_itself_when_the_network_node_does_not_know_it() {
+fn missing_proxy_registration_is_created() {
     let scene = Scene::new();
     let id = scene
         .config
@@ -183,7 +183,7 @@ fn it_registers_itself_when_the_network_node_does_not_know_it() {
 }
 
 #[test]
-fn what_is_registered_otherwise_than_configured_is_registered_again() {
+fn wrong_proxy_registration_is_repaired() {
     let scene = Scene::new();
     // Given the proxy in the list, at a port where it does not listen,
     let mut elsewhere = scene.config.inference_proxy.as_ref().unwrap().node();
@@ -199,7 +199,7 @@ fn what_is_registered_otherwise_than_configured_is_registered_again() {
 }
 
 #[test]
-fn what_was_disabled_before_it_started_is_enabled() {
+fn disabled_proxy_is_enabled_at_start() {
     let scene = Scene::new();
     assert_eq!(scene.start().ends(), Some(0));
     let id = scene.config.inference_proxy.as_ref().unwrap().node().id;
@@ -214,7 +214,7 @@ fn what_was_disabled_before_it_started_is_enabled() {
 const CANARY: &str = "seventeen purple herons";
 
 #[test]
-fn what_is_asked_is_in_no_log_unless_the_operator_wants_it_there() {
+fn prompts_stay_out_of_logs() {
     let scene = Scene::new();
     let model = &scene.config.inference_proxy.as_ref().unwrap().model;
     let asking = |model: &str, stream: bool| {
@@ -243,7 +243,7 @@ fn what_is_asked_is_in_no_log_unless_the_operator_wants_it_there() {
 }
 
 #[test]
-fn what_the_network_node_stopped_stays_stopped_over_a_restart() {
+fn stopped_proxy_stays_stopped_after_restart() {
     let scene = Scene::new();
     let proxy = scene.start();
     let state = scene.asked(reqwest::Method::GET, "/v3.0.8/api/v1/state");

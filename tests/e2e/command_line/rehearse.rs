@@ -8,7 +8,7 @@ use super::{Home, config_of, ran};
 use crate::sim::Sim;
 
 #[test]
-fn a_rehearsal_without_the_poc_registers_and_leaves_nothing() {
+fn rehearsal_without_poc_registers_and_releases() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "240"]));
     // When a registration is rehearsed,
@@ -64,7 +64,7 @@ fn a_rehearsal_without_the_poc_registers_and_leaves_nothing() {
 }
 
 #[test]
-fn a_rehearsal_with_the_poc_watches_it_until_its_weight_is_confirmed() {
+fn rehearsal_with_poc_confirms_weight() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "400"]));
     let arguments = ["--config", &sim.config, "rehearse", "--yes", "--json"];
@@ -95,7 +95,7 @@ fn a_rehearsal_with_the_poc_watches_it_until_its_weight_is_confirmed() {
 }
 
 #[test]
-fn a_rehearsal_after_a_sprint_is_a_rehearsal_and_not_the_next_sprint() {
+fn rehearsal_after_sprint_is_no_sprint() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "400"]));
     let run = |last: &[&str]| {
@@ -114,7 +114,7 @@ fn a_rehearsal_after_a_sprint_is_a_rehearsal_and_not_the_next_sprint() {
 }
 
 #[test]
-fn nothing_is_rented_where_nobody_can_be_asked_or_something_is_in_the_way() {
+fn rehearsal_needs_consent_and_no_blockers() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "50"]));
     let rehearse = |arguments: &[&str], environment: &[(&str, &str)]| {

@@ -16,7 +16,7 @@ use super::{Home, config_of, ran};
 use crate::sim::Sim;
 
 #[test]
-fn vllm_alone_is_rented_boots_serves_for_its_time_and_leaves_nothing() {
+fn serve_runs_for_its_time_and_releases() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "240"]));
     let before = nodes_of(&sim);
@@ -72,7 +72,7 @@ fn vllm_alone_is_rented_boots_serves_for_its_time_and_leaves_nothing() {
 }
 
 #[test]
-fn requests_go_through_ssh_until_the_operator_ends_it() {
+fn serve_forwards_requests_until_ctrl_c() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "240"]));
     let listen = config_of(&sim).vllm.listen;
@@ -127,7 +127,7 @@ fn requests_go_through_ssh_until_the_operator_ends_it() {
 }
 
 #[test]
-fn one_that_was_left_alone_goes_on_by_the_same_command_and_nothing_is_rented_twice() {
+fn serve_resumes_abandoned_rental() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "240"]));
     let serve = || {

@@ -7,7 +7,7 @@ use std::process::Command;
 use super::Home;
 
 #[test]
-fn a_command_that_there_is_not_is_wrong_usage() {
+fn unknown_command_is_a_usage_error() {
     let home = Home::new();
     assert_eq!(home.run(&["frobnicate"]).code, Some(2));
     assert_eq!(home.run(&["man", "frobnicate"]).code, Some(2));
@@ -44,7 +44,7 @@ fn bash_completes_commands_and_their_options() {
 }
 
 #[test]
-fn every_shell_that_is_here_can_read_its_completions() {
+fn completions_are_valid_in_each_shell() {
     let home = Home::new();
     for shell in ["bash", "zsh", "fish"] {
         let text = home.run(&["completions", shell]).stdout;
@@ -61,7 +61,7 @@ fn every_shell_that_is_here_can_read_its_completions() {
 }
 
 #[test]
-fn the_manual_has_a_page_for_every_command_with_its_options_and_examples() {
+fn every_command_has_a_manual_page() {
     let home = Home::new();
     let top = home.run(&["man"]).stdout;
     assert!(top.contains(".TH pocpit 1"), "{top}");

@@ -103,7 +103,7 @@ fn with_nothing_rented_there_is_no_shell() {
 }
 
 #[test]
-fn a_command_runs_on_the_rental_and_another_host_key_is_refused() {
+fn ssh_runs_command_and_pins_host_key() {
     let scene = Scene::new();
     let id = scene.rental("pocpit/demo/1/1-a");
     scene.note("pocpit/demo/1/1-a", id);

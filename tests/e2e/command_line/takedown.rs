@@ -125,7 +125,7 @@ fn json(ran: &Ran) -> Value {
 }
 
 #[test]
-fn release_needs_only_the_key_and_asks_whose_rentals_are_meant() {
+fn release_needs_only_the_api_key() {
     let account = Account::new();
     let none = account.with_the_key_alone(&["release", "--yes"]);
     assert_eq!(none.code, Some(0), "{}", none.stderr);
@@ -150,7 +150,7 @@ fn release_needs_only_the_key_and_asks_whose_rentals_are_meant() {
 }
 
 #[test]
-fn release_works_with_a_configuration_and_a_journal_that_cannot_be_read() {
+fn release_survives_bad_config_and_journal() {
     let account = Account::new();
     let ours = account.rent("pocpit/demo/1/1-a");
     account.register(&format!("vastai-{ours}"));
@@ -213,7 +213,7 @@ fn release_works_with_a_configuration_and_a_journal_that_cannot_be_read() {
 }
 
 #[test]
-fn gc_says_what_is_left_over_and_removes_it_when_told_to() {
+fn gc_lists_and_removes_leftovers() {
     let account = Account::new();
     let (ours, others) = (
         account.rent("pocpit/demo/1/1-a"),
@@ -300,7 +300,7 @@ fn leave_behind(account: &Account) {
 }
 
 #[test]
-fn gc_settles_what_the_journal_has_open_and_nothing_while_a_list_is_unknown() {
+fn gc_settles_only_with_complete_lists() {
     let account = Account::new();
     leave_behind(&account);
     let state_dir = &account.config.paths.state_dir;
@@ -335,7 +335,7 @@ fn gc_settles_what_the_journal_has_open_and_nothing_while_a_list_is_unknown() {
 }
 
 #[test]
-fn gc_fails_when_it_cannot_look_twice_in_a_row_and_not_before() {
+fn gc_fails_on_second_failure_in_a_row() {
     let account = Account::new();
     let (market, node) = ("POCPIT_VAST_BASE_URL", "POCPIT_NETWORK_NODE_ADMIN_API");
     let codes = |looks: &[(&str, &str)]| -> Vec<Option<i32>> {
@@ -363,7 +363,7 @@ fn gc_fails_when_it_cannot_look_twice_in_a_row_and_not_before() {
 }
 
 #[test]
-fn gc_only_shows_while_another_process_holds_the_journal() {
+fn gc_is_read_only_without_the_lock() {
     let account = Account::new();
     let ours = account.rent("pocpit/demo/1/1-a");
     let held = Journal::open(&account.config.paths.state_dir).unwrap();
@@ -383,7 +383,7 @@ fn gc_only_shows_while_another_process_holds_the_journal() {
 }
 
 #[test]
-fn gc_leaves_the_rental_of_a_sprint_that_was_killed_half_done() {
+fn gc_keeps_rental_of_killed_sprint() {
     let account = Account::new();
     let mut auto = account
         .home

@@ -17,7 +17,7 @@ fn with_a_full_log() -> Stage {
 }
 
 #[test]
-fn a_sprint_is_carried_through_although_no_log_can_be_written() {
+fn sprint_survives_full_log_disk() {
     let stage = with_a_full_log();
     let ended = Process::start(Front::Headless, &stage, "").end(|| {});
     let report = ended.report().unwrap_or_else(|| panic!("{}", ended.said));
@@ -28,7 +28,7 @@ fn a_sprint_is_carried_through_although_no_log_can_be_written() {
 }
 
 #[test]
-fn the_cockpits_screen_is_whole_although_no_log_can_be_written() {
+fn cockpit_screen_survives_full_log_disk() {
     let stage = with_a_full_log();
     let mut process = Process::start(Front::Cockpit, &stage, "");
     process.until_shown("GATE start");

@@ -12,7 +12,7 @@ use crate::exits::process::{Front, Process, Stage};
 const A_WHILE: Duration = Duration::from_secs(3);
 
 #[test]
-fn a_terminal_that_closes_in_the_middle_of_the_rent_question_rents_nothing() {
+fn closed_terminal_at_rent_prompt_rents_nothing() {
     let stage = Stage::new(Scenario::default());
     let mut process = Process::start(Front::Cockpit, &stage, "");
     process.until_shown("GATE start");
@@ -32,7 +32,7 @@ fn a_terminal_that_closes_in_the_middle_of_the_rent_question_rents_nothing() {
 }
 
 #[test]
-fn a_terminal_that_closes_in_the_middle_of_the_quit_question_abandons_nothing() {
+fn closed_terminal_at_quit_prompt_keeps_rental() {
     let stage = Stage::new(Scenario::default());
     let mut process = Process::start(Front::Cockpit, &stage, "");
     process.switch_to_auto();

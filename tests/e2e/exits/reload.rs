@@ -17,7 +17,7 @@ fn edit(stage: &Stage, change: impl FnOnce(String) -> String) {
 }
 
 #[test]
-fn a_new_configuration_takes_effect_without_an_end_and_a_bad_one_changes_nothing() {
+fn reload_applies_valid_config_only() {
     let stage = Stage::new(Scenario {
         blocks_before_poc: 2_000,
         ..Scenario::default()
@@ -53,7 +53,7 @@ fn a_new_configuration_takes_effect_without_an_end_and_a_bad_one_changes_nothing
 }
 
 #[test]
-fn a_sprint_that_is_under_way_goes_on_by_its_own_rules_with_its_own_rental() {
+fn active_sprint_keeps_rules_after_reload() {
     let stage = Stage::new(Scenario::default());
     let mut process = Process::start(Front::Headless, &stage, "");
     assert!(process.is_seen_in(Step::Warming), "{}", stage.log());

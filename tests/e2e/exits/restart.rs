@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use crate::exits::process::{Front, Process, Stage};
 
 #[test]
-fn hands_off_waits_for_who_holds_the_state_directory_and_goes_on_with_its_sprint() {
+fn auto_waits_for_lock_and_resumes() {
     let stage = Stage::new(Scenario::default());
     // Given a sprint that a kill left half done, and another process that holds its directory,
     let mut process = Process::start(Front::Headless, &stage, "");
@@ -31,7 +31,7 @@ fn hands_off_waits_for_who_holds_the_state_directory_and_goes_on_with_its_sprint
 }
 
 #[test]
-fn whoever_waits_for_the_state_directory_can_be_told_to_end() {
+fn signal_ends_wait_for_lock() {
     let stage = Stage::new(Scenario::default());
     let _held = Journal::open(&stage.path("state")).unwrap();
     let mut process = Process::start(Front::Headless, &stage, "");
@@ -41,7 +41,7 @@ fn whoever_waits_for_the_state_directory_can_be_told_to_end() {
 }
 
 #[test]
-fn a_sprint_that_is_half_done_goes_on_beside_another_cockpit() {
+fn active_sprint_continues_beside_foreign_cockpit() {
     let stage = Stage::new(Scenario::default());
     // Given a sprint that a kill left half done, and a rental of a cockpit that nobody named,
     let mut process = Process::start(Front::Headless, &stage, "");

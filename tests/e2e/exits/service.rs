@@ -52,7 +52,7 @@ impl Manager {
 }
 
 #[test]
-fn a_service_manager_hears_that_it_is_up_lives_works_and_leaves() {
+fn systemd_gets_ready_watchdog_status_stop() {
     let stage = Stage::new(Scenario::default());
     let (manager, process) = Manager::start(&stage, "");
     manager.hears_at_last("READY=1");
@@ -65,7 +65,7 @@ fn a_service_manager_hears_that_it_is_up_lives_works_and_leaves() {
 }
 
 #[test]
-fn a_service_manager_hears_what_a_start_waits_for_and_that_it_needs_more_time() {
+fn systemd_start_timeout_is_extended() {
     let stage = Stage::new(Scenario::default());
     let held = Journal::open(&stage.path("state")).unwrap();
     let (manager, process) = Manager::start(&stage, "");
@@ -78,7 +78,7 @@ fn a_service_manager_hears_what_a_start_waits_for_and_that_it_needs_more_time() 
 }
 
 #[test]
-fn a_service_manager_hears_why_a_configuration_is_not_taken() {
+fn systemd_gets_reload_error() {
     let stage = Stage::new(Scenario::default());
     let (manager, process) = Manager::start(&stage, "");
     manager.hears_at_last("READY=1");
@@ -100,7 +100,7 @@ fn a_service_manager_hears_why_a_configuration_is_not_taken() {
 /// A release cannot be made to hang, so only a build with debug assertions has this.
 #[cfg(debug_assertions)]
 #[test]
-fn an_engine_that_hangs_gives_no_sign_of_life() {
+fn hung_engine_sends_no_watchdog() {
     let stage = Stage::new(Scenario::default());
     let (manager, mut process) = Manager::start(&stage, "stall:booting");
     manager.hears_at_last("WATCHDOG=1");

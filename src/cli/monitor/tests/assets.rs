@@ -276,7 +276,7 @@ fn of_the_rules() -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn dashboard_and_rules_go_by_figures_and_labels_that_there_are() {
+async fn dashboard_and_rules_use_existing_metrics() {
     let known = known().await;
     let (dashboard, rules) = (of_the_dashboard(), of_the_rules());
     for (query, text) in dashboard.iter().chain(&rules) {
@@ -301,7 +301,7 @@ async fn dashboard_and_rules_go_by_figures_and_labels_that_there_are() {
 }
 
 #[tokio::test]
-async fn a_query_that_is_wrong_is_found() {
+async fn wrong_query_is_detected() {
     let known = known().await;
     for query in [
         "pocpit_proxy_ups == 1",
@@ -316,7 +316,7 @@ async fn a_query_that_is_wrong_is_found() {
 }
 
 #[test]
-fn the_rules_have_an_expression_and_a_text_each() {
+fn alert_rules_have_expression_and_text() {
     let rules = rules();
     assert!(rules.len() >= 9);
     for rule in rules {
@@ -330,7 +330,7 @@ fn the_rules_have_an_expression_and_a_text_each() {
 }
 
 #[test]
-fn panels_do_not_lie_on_each_other() {
+fn dashboard_panels_do_not_overlap() {
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
     let mut taken = BTreeSet::new();
     let mut ids = BTreeSet::new();
