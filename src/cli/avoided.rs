@@ -1,4 +1,4 @@
-//! `pocpit avoided`: machines that are left out for a time, and taking one off the list.
+//! `pocpit avoided`: lists avoided machines, or allows one again.
 
 use color_eyre::eyre::Report;
 
@@ -13,7 +13,7 @@ pub(crate) fn run(arguments: Avoided, common: &Common) -> Result<Exit, Report> {
     let config = runtime::load(common)?.config;
     let now = runtime::clock(config.simulation).now();
     if let Some(machine) = arguments.remove {
-        // Only who holds the journal may write to it: a cockpit that runs has a key for this.
+        // Needs the lock of the journal: in a running cockpit there is a key for this.
         let (mut journal, ledger) = Journal::open(&config.paths.state_dir)?;
         let is_it = |avoided: &AvoidedMachine| avoided.machine == MachineId(machine);
         if !ledger.avoided(now).iter().any(is_it) {
@@ -44,7 +44,7 @@ fn allow(journal: &mut Journal, now: Time, machine: MachineId) -> Result<Exit, R
     if let WriteOutcome::Spooled(error) =
         journal.append(now, &Record::MachineAllowed { machine })?
     {
-        status_line(format_args!("warning: it waits in the spool: {error}"));
+        status_line(format_args!("warning: recorded in the spool only: {error}"));
     }
     status_line(format_args!("machine {machine} is no longer avoided"));
     Ok(Exit::Done)

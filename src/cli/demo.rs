@@ -1,4 +1,4 @@
-//! `pocpit demo`: the whole thing on the embedded simulated world.
+//! `pocpit demo`: the cockpit on the embedded simulated world.
 
 use color_eyre::eyre::{Report, WrapErr};
 use std::future::pending;
@@ -20,11 +20,11 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
     if !arguments.headless {
         tui::check_terminal()?;
     }
-    // Short: SSH sockets live in it. Nothing of a demonstration outlives it.
+    // A short path: SSH sockets live in it. Removed when the demo ends.
     let scratch = tempfile::Builder::new()
         .prefix("pocpit-")
         .tempdir()
-        .wrap_err("the demonstration finds no place for its files")?;
+        .wrap_err("cannot create a directory for the demo")?;
     let mut served = simulated::start(&arguments.world).await?;
     let config =
         simulated::parse_configuration(&simulated::configuration(&served, scratch.path()).await?)?;
@@ -56,7 +56,7 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
             handle,
             &config.paths.state_dir,
             CockpitPaths {
-                // What an operator saves is to outlive the demonstration.
+                // Saved logs must outlive the demo.
                 saved: std::env::temp_dir(),
                 rental_logs: runtime::rental_logs(&config),
             },
@@ -72,7 +72,7 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
     exit
 }
 
-/// The inference proxy, which for real is a process of its own, and somebody who asks it.
+/// The inference proxy, otherwise a process of its own, and a client for it.
 fn start_proxy(config: &Config, world: &mut ServedWorld) -> Option<JoinHandle<()>> {
     let proxy = config.inference_proxy.clone()?;
     let state_file = config.paths.state_dir.join(STATE_FILE);

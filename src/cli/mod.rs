@@ -1,5 +1,5 @@
-//! The command line: a command a file. Results go to standard output, everything else to standard
-//! error; the exit codes are a contract.
+//! The command line, one file per command. Results go to standard output, everything else to standard
+//! error; exit codes are stable.
 
 mod arguments;
 mod auto;
@@ -47,22 +47,20 @@ use crate::engine::attach::AttachError;
 use crate::journal::JournalError;
 use arguments::{Arguments, Command, LogFormat};
 
-// Tests put the same program together.
+// Used by tests.
 pub use runtime::start_engine;
 pub use simulated::{configuration, parse_configuration};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// What was asked for is done.
     Done,
-    /// It failed.
     Failed,
     /// Wrong usage or configuration.
     Usage,
     /// Refused for safety: budget, deadline, another cockpit.
     Refused,
-    /// It may or may not have worked.
+    /// The outcome is unknown.
     Unknown,
 }
 
@@ -83,7 +81,7 @@ pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // A closed pipe is no reason to fail here; clap's own code for help is 0, else 2.
+            // A closed pipe is ignored. clap exits with 0 for help, else with 2.
             let _ = error.print();
             return if error.use_stderr() {
                 Exit::Usage.into()
@@ -96,7 +94,7 @@ pub fn main() -> ExitCode {
         .display_env_section(false)
         .install();
     if let Err(error) = hooks {
-        status_line(format_args!("reports of errors are plain: {error}"));
+        status_line(format_args!("errors are reported without context: {error}"));
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -104,14 +102,12 @@ pub fn main() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            status_line(format_args!(
-                "the program cannot start its threads: {error}"
-            ));
+            status_line(format_args!("cannot start threads: {error}"));
             return Exit::Failed.into();
         }
     };
     let result = runtime.block_on(run(arguments));
-    // Tasks that still wait for a slow peer must not hold the operator up.
+    // Tasks that wait for a slow peer must not delay the exit.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     match result {
         Ok(exit) => exit.into(),
@@ -173,7 +169,7 @@ fn causes(report: &Report) -> String {
     let mut texts: Vec<String> = Vec::new();
     for cause in report.chain() {
         let text = cause.to_string();
-        // Many errors repeat their cause in their own words.
+        // Many errors repeat their cause.
         if !texts.iter().any(|earlier| earlier.contains(&text)) {
             texts.push(text);
         }
@@ -181,7 +177,7 @@ fn causes(report: &Report) -> String {
     texts.join(": ")
 }
 
-/// Listens for Ctrl-C and SIGTERM from now on; what it gives ends with the first of them.
+/// Installs handlers for Ctrl-C and SIGTERM; the future resolves on the first of them.
 pub(crate) fn shutdown_signal() -> std::io::Result<impl Future<Output = ()>> {
     let (mut interrupt, mut terminate) = (
         signal(SignalKind::interrupt())?,
@@ -195,7 +191,7 @@ pub(crate) fn shutdown_signal() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// A line for the operator on standard error. That nobody reads it is no reason to end.
+/// A line on standard error. Write errors are ignored.
 pub(crate) fn status_line(line: std::fmt::Arguments<'_>) {
     let mut out = std::io::stderr().lock();
     let _ = match logging::stderr_format() {

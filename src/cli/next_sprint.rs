@@ -31,7 +31,7 @@ impl NextSprint {
         NextSprint::by(chain, now, reports, governance).await
     }
 
-    /// By what the sources told.
+    /// From the reports of the sources.
     pub async fn by(
         chain: &ChainClient,
         now: Time,

@@ -1,4 +1,4 @@
-//! Puts the program together: clients for the configured world, journal, engine.
+//! Wiring: clients for the configured world, journal, engine.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ fn warn_of(warnings: &[String]) {
     }
 }
 
-/// The clock that decisions go by.
+/// Real or simulated time.
 pub(crate) fn clock(simulation: Option<SimulationConfig>) -> Arc<dyn Clock> {
     match simulation {
         None => Arc::new(SystemClock),
@@ -89,20 +89,19 @@ pub(crate) fn world_kind(config: &Config) -> WorldKind {
     }
 }
 
-/// What to do about another cockpit on the account.
 pub(crate) const TWO_COCKPITS: &str =
     "Stop one of the two, or name it in cockpit.peers if both are meant";
 
-/// Who else works on the account: two cockpits spend twice what each was told.
+/// Another cockpit on the account: two of them can spend twice each budget.
 pub(crate) fn another_cockpit(instances: &[Instance], config: &Config) -> Option<String> {
     let (instance, label) = engine::foreign(instances, config).next()?;
     Some(format!(
-        "cockpit {} works on this Vast account too: rental {} is its own",
+        "cockpit {} uses this Vast account too: rental {} belongs to it",
         label.cockpit, instance.id
     ))
 }
 
-/// The market's client. A simulated market is on this machine and fast: it needs no pacing.
+/// The market's client; the simulated market has no rate limit.
 pub(crate) fn market(
     http: &HttpClient,
     vast: &VastConfig,
@@ -115,18 +114,16 @@ pub(crate) fn market(
     }
 }
 
-/// Where rentals' logs are.
 pub(crate) fn rental_logs(config: &Config) -> RentalLogs {
     RentalLogs::in_directory(config.paths.state_dir.join("rental_logs"))
 }
 
-/// Where notices are that are not delivered yet.
+/// Undelivered notices.
 pub(crate) fn outbox(paths: &Paths) -> PathBuf {
     paths.state_dir.join("outbox.json")
 }
 
-/// Tells the operator; what is not delivered yet is kept over restarts. It begins to deliver at once,
-/// so there is one for each engine.
+/// Undelivered notices survive restarts. It starts to deliver immediately, so there is one per engine.
 fn notifier(config: &Config) -> Notifier {
     Notifier::new(
         HttpClient::new(),
@@ -135,13 +132,12 @@ fn notifier(config: &Config) -> Notifier {
     )
 }
 
-/// What an engine would not start without, tried and given back.
+/// Checks that an engine could start with this configuration.
 pub(crate) fn try_ports(config: &Config) -> Result<(), Report> {
     let nobody = Notifier::new(HttpClient::new(), &NotifyConfig::default(), None);
     ports(config, nobody).map(drop)
 }
 
-/// Clients for everything outside.
 fn ports(config: &Config, notifier: Notifier) -> Result<Ports, Report> {
     let http = HttpClient::new();
     Ok(Ports {
@@ -197,16 +193,16 @@ fn start_for(
     Ok(with_viewers(handle, &config.paths))
 }
 
-/// Lets others look on. That nobody can is no reason not to run.
+/// Serves viewers. Without them the engine runs all the same.
 fn with_viewers(handle: EngineHandle, paths: &Paths) -> EngineHandle {
     let viewers = match attach::serve(paths, handle.snapshots.clone(), handle.commands.clone()) {
         Ok(viewers) => viewers,
         Err(error) => {
-            tracing::warn!("a second pocpit cannot look on: {error}");
+            tracing::warn!("a second pocpit cannot attach: {error}");
             return handle;
         }
     };
-    // The program must not be gone before viewers have seen how it ended.
+    // The process must not exit before viewers have received the last snapshot.
     let ended = tokio::spawn(async move {
         let ended = handle.ended.await;
         let _ = viewers.await;

@@ -1,4 +1,4 @@
-//! `pocpit sim`: the simulated world for another process.
+//! `pocpit sim`: serves the simulated world to other processes.
 
 use color_eyre::eyre::{Report, WrapErr};
 
@@ -10,14 +10,14 @@ pub(crate) async fn run(arguments: &World) -> Result<Exit, Report> {
     let scratch = tempfile::Builder::new()
         .prefix("pocpit-")
         .tempdir()
-        .wrap_err("the simulated world finds no place for its files")?;
+        .wrap_err("cannot create a directory for the simulated world")?;
     let served = simulated::start(arguments).await?;
     let text = simulated::configuration(&served, scratch.path()).await?;
     print(&text)?;
     let file = scratch.path().join("config.toml");
     config::write_new(&file, &text)?;
     status_line(format_args!(
-        "the simulated world is served until Ctrl-C. In another terminal: pocpit --config {}",
+        "serving the simulated world until Ctrl-C. In another terminal: pocpit --config {}",
         file.display()
     ));
     shutdown_signal()?.await;

@@ -1,4 +1,4 @@
-//! The simulated world with a configuration that fits it: what `demo` and `sim` have in common.
+//! The simulated world with a matching configuration, shared by `demo` and `sim`.
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -13,10 +13,9 @@ use crate::config::{self, BaseDirs, Config};
 use crate::ssh::generate_key;
 use crate::world::{Scenario, ServedWorld, WorldOptions, serve};
 
-/// Serves the world that was asked for.
 pub(crate) async fn start(world: &World) -> Result<ServedWorld, Report> {
     let scenario = Scenario::named(&world.scenario)
-        .ok_or_else(|| eyre!("there is no scenario {:?}", world.scenario))?;
+        .ok_or_else(|| eyre!("unknown scenario {:?}", world.scenario))?;
     serve(WorldOptions {
         seed: world.seed,
         scenario,
@@ -24,10 +23,10 @@ pub(crate) async fn start(world: &World) -> Result<ServedWorld, Report> {
         ports: None,
     })
     .await
-    .wrap_err("the simulated world cannot listen on this machine's loopback address")
+    .wrap_err("cannot listen on the loopback address for the simulated world")
 }
 
-/// A configuration for the world, as TOML. Makes the SSH key; every file is in `directory`.
+/// A configuration for the world, as TOML. Creates the SSH key; every file is in `directory`.
 pub async fn configuration(world: &ServedWorld, directory: &Path) -> Result<String, Report> {
     let key = directory.join("id_ed25519");
     generate_key(&key).await?;
@@ -85,7 +84,7 @@ pub async fn configuration(world: &ServedWorld, directory: &Path) -> Result<Stri
     Ok(config::only(&values))
 }
 
-/// Such a configuration, read as the program reads every configuration.
+/// Parses such a configuration as the program parses every other.
 pub fn parse_configuration(text: &str) -> Result<Config, Report> {
     let loaded = config::parse(
         text,
@@ -96,11 +95,11 @@ pub fn parse_configuration(text: &str) -> Result<Config, Report> {
     Ok(loaded.config)
 }
 
-/// Where a configuration's listeners are: below the ports that Linux gives to outgoing connections
-/// (`ip_local_port_range`), one of which could take a free port before its listener does.
+/// Ports for listeners, below Linux's ephemeral ports (`ip_local_port_range`): an outgoing connection could
+/// take a free port there before its listener does.
 const LISTENERS: Range<u16> = 10_000..32_000;
 
-/// Free ports. Held together, so that they differ.
+/// Free ports, all bound at the same time so that they differ.
 fn free_ports() -> Result<[SocketAddr; 5], Report> {
     let mut random = rand::rng();
     let mut free = || {
@@ -109,7 +108,7 @@ fn free_ports() -> Result<[SocketAddr; 5], Report> {
         let mut bound = tries.filter_map(|at| Some((at, TcpListener::bind(at).ok()?)));
         bound
             .next()
-            .ok_or_else(|| eyre!("no port of 127.0.0.1 is free"))
+            .ok_or_else(|| eyre!("no free port on 127.0.0.1"))
     };
     let held = [free()?, free()?, free()?, free()?, free()?];
     Ok(held.map(|(at, _listener)| at))

@@ -1,4 +1,4 @@
-//! What is left over, with what is known about it: a line for the operator, an object for scripts.
+//! A leftover, as text and as JSON.
 
 use std::fmt;
 
@@ -96,7 +96,6 @@ impl Leftover {
     }
 }
 
-/// What is known about a leftover.
 struct Details {
     id: String,
     label: Option<String>,
@@ -151,7 +150,7 @@ fn cost_of(instance: &Instance, now: Time) -> Option<Usd> {
     Some(instance.total_price.times(now - since))
 }
 
-/// A rental of another cockpit: never touched.
+/// A rental of another cockpit; never touched.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Foreign {
     /// Vast's id of the rental.

@@ -1,4 +1,4 @@
-//! Carries out what the plan says.
+//! Removes leftovers.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,7 @@ use crate::engine::{NEVER_SEEN, Order};
 use crate::journal::{Journal, Ledger, Record};
 use crate::ports::{Clock, Market, NetworkNode};
 
-/// Does what the plan says. Each change has its intent in the journal first; a destroy that cannot
-/// be recorded is still right.
+/// Each change has its intent in the journal first; a destroy that cannot be recorded is still right.
 pub(super) struct Sweep<'a, M, N> {
     pub(super) market: &'a M,
     pub(super) network_node: &'a N,
@@ -41,7 +40,7 @@ impl<M: Market, N: NetworkNode> Sweep<'_, M, N> {
         }
     }
 
-    /// Those that are proven gone, and since when.
+    /// Those that are verified gone, and since when.
     async fn destroy(&mut self, found: &[Leftover]) -> BTreeMap<InstanceId, Time> {
         let ids: Vec<InstanceId> = found
             .iter()
@@ -58,7 +57,7 @@ impl<M: Market, N: NetworkNode> Sweep<'_, M, N> {
         destroy_all(self.market, self.clock, &ids).await
     }
 
-    /// The list afterwards; absent when that is not known.
+    /// The list afterwards, if it is known.
     async fn unregister(&mut self, found: &[Leftover]) -> Option<Vec<RegisteredNode>> {
         for leftover in found {
             let Order::Unregister(node) = &leftover.order else {

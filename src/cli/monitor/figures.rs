@@ -70,7 +70,7 @@ impl Collector for Figures {
         let lost = snapshot.notices_lost;
         families.counter(
             "notices_lost",
-            "Notices that reached nobody, by channel",
+            "Notices that were not delivered, by channel",
             lost,
         )
     }

@@ -40,7 +40,7 @@ impl Seen {
     }
 }
 
-/// Serves until the engine has ended. That nobody can look on is no reason not to run.
+/// Serves until the engine has ended. If it cannot listen, the engine runs all the same.
 pub(crate) fn serve(listen: Option<SocketAddr>, snapshots: watch::Receiver<Arc<Snapshot>>) {
     let Some(listen) = listen else { return };
     tokio::spawn(async move {

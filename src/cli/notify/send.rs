@@ -1,4 +1,4 @@
-//! `pocpit notify send`: a notice that arrives, however late, or is left to whoever delivers next.
+//! `pocpit notify send`: delivers a notice with retries, or leaves it to the next pocpit that runs.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,24 +11,23 @@ use crate::config::NotifyConfig;
 use crate::http::HttpClient;
 use crate::notify::{self, Backoff, Channel, Handoff, Notice, Retry};
 
-/// A notice on its way.
 pub(super) struct Delivery<'a> {
     pub(super) config: &'a NotifyConfig,
     pub(super) notice: &'a Notice,
-    /// Of the pocpit that runs, or runs next.
+    /// Outbox of the running pocpit, or of the next one.
     pub(super) outbox: &'a Path,
-    /// The channels by which it may still arrive.
+    /// Channels to retry.
     pub(super) left: Vec<Channel>,
     pub(super) told: Vec<ChannelReport>,
-    /// It is kept for those, because this process may be ended at any moment.
+    /// Persisted for these channels, because this process may be killed at any moment.
     pub(super) kept: Option<Handoff>,
 }
 
 impl Delivery<'_> {
-    /// Tries until it has arrived or was refused by every channel, somebody else delivers it, or
-    /// `patience` is over.
-    pub(super) async fn within(mut self, patience: Duration) -> Vec<ChannelReport> {
-        let until = Instant::now() + patience;
+    /// Retries until every channel has accepted or refused it, another process delivers it, or the timeout
+    /// expires.
+    pub(super) async fn within(mut self, timeout: Duration) -> Vec<ChannelReport> {
+        let until = Instant::now() + timeout;
         let mut pauses = Backoff::default();
         loop {
             self.try_what_is_left().await;
@@ -43,7 +42,7 @@ impl Delivery<'_> {
         }
         if self.kept.is_some() {
             status_line(format_args!(
-                "what did not arrive is kept: the pocpit that runs delivers it, or the next one"
+                "what was not delivered is kept: the running pocpit delivers it, or the next one"
             ));
         }
         self.told
@@ -76,7 +75,7 @@ impl Delivery<'_> {
         };
         self.kept = kept.unwrap_or_else(|error| {
             status_line(format_args!(
-                "warning: what did not arrive cannot be kept beside {}: {error}",
+                "warning: cannot persist the undelivered notice beside {}: {error}",
                 self.outbox.display()
             ));
             None

@@ -401,7 +401,7 @@ pub(in crate::cli) fn obstacles(
     ranked: Option<&RankedOffers>,
 ) -> Vec<Obstacle> {
     let troubles = inputs.preflight.obstacles().filter_map(Finding::trouble);
-    // What nobody could tell keeps the engine from renting as well.
+    // Unknown findings block the engine as well.
     let mut found: Vec<Obstacle> = troubles
         .map(|(cause, remedy)| Obstacle {
             certainty: Certainty::Stops,

@@ -111,7 +111,7 @@ fn plan_names_blockers() {
     says("stops", "nobody/approves-this");
     says("stops", "admin API does not answer");
     says("stops", "unknown whether the chain node is in sync");
-    for remedy in ["set mlnode.model to an approved one", "chain.rpc"] {
+    for remedy in ["set mlnode.model to an approved model", "chain.rpc"] {
         assert!(words.stdout.contains(remedy), "{remedy}: {}", words.stdout);
     }
     says("may", "RPC 127.0.0.1:9 cannot be relied on");
