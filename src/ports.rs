@@ -35,7 +35,7 @@ pub trait Chain: Send + Sync {
     }
 
     /// Asks sources where the chain is: a report each, also of those that failed.
-    async fn look(&self, look: Look) -> Vec<SourceReport>;
+    async fn query_sources(&self, sources: SourceSelection) -> Vec<SourceReport>;
     /// `GET /v1/epochs/latest` from the first source that answers.
     async fn epoch(&self) -> Result<EpochView, CallError>;
     /// Header of a block; the latest when `height` is absent.
@@ -64,11 +64,11 @@ pub trait Chain: Send + Sync {
 
 /// Whom to ask where the chain is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
+pub enum SourceSelection {
     /// The public API that answered last, and others only when it does not.
-    One,
+    Preferred,
     /// Every configured public API and RPC.
-    Every,
+    All,
 }
 
 /// What `GET /v1/epochs/current/participants` says about us.
@@ -183,7 +183,7 @@ pub trait Remote: Send + Sync {
     /// Closes the local ends of a rental's tunnel.
     async fn close_tunnel(&self, instance: InstanceId);
     /// Forgets the pinned host key of a rental that is gone.
-    async fn forget(&self, instance: InstanceId);
+    async fn forget_host_key(&self, instance: InstanceId);
 }
 
 /// One live SSH session. Ends are clean only through [`RemoteSession::close`].
@@ -198,7 +198,7 @@ pub trait RemoteSession: Send + Sync {
     async fn tail(
         &self,
         path: &str,
-        from: &LogPlace,
+        from: &LogPosition,
     ) -> Result<mpsc::Receiver<TailChunk>, LinkError>;
     /// Opens the tunnel: local HTTP ends for the container's ports and the callback's way back. The
     /// ends outlive the session, until [`Remote::close_tunnel`]; the next session leads them on.
@@ -236,7 +236,7 @@ pub struct TailChunk {
 /// A place in a followed file that is found again, although the file was renamed, and not mistaken
 /// for one in another file of the same name. The default is the beginning of any file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LogPlace {
+pub struct LogPosition {
     /// Inode of the file.
     pub file: u64,
     /// Bytes of it that were read.
@@ -245,12 +245,12 @@ pub struct LogPlace {
     pub before: Vec<u8>,
 }
 
-impl LogPlace {
+impl LogPosition {
     /// Bytes before a place that tell its file from another one.
     pub const BEFORE: usize = 32;
 
     /// Goes on to the end of `chunk`.
-    pub fn pass(&mut self, chunk: &TailChunk) {
+    pub fn advance(&mut self, chunk: &TailChunk) {
         if (chunk.file, chunk.offset) != (self.file, self.offset) {
             self.before.clear();
         }
@@ -281,7 +281,7 @@ pub struct TunnelSpec {
 impl TunnelSpec {
     /// The same, with local ends that the system chooses: beside one that has the configured ends.
     #[must_use]
-    pub(super) fn at_any_ports(&self) -> TunnelSpec {
+    pub(super) fn with_free_ports(&self) -> TunnelSpec {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         TunnelSpec {
             api_listen: any,
@@ -291,7 +291,7 @@ impl TunnelSpec {
     }
 
     /// The ends are where they are to be.
-    pub(super) fn is_met_by(&self, ends: TunnelEnds) -> bool {
+    pub(super) fn matches(&self, ends: TunnelEnds) -> bool {
         let is_there =
             |wanted: SocketAddr, end: SocketAddr| wanted.port() == 0 || wanted.port() == end.port();
         is_there(self.api_listen, ends.api) && is_there(self.inference_listen, ends.inference)

@@ -17,7 +17,7 @@ use crate::domain::{
     NodeId, Participant, ReportedHead, SourceKind, SourceReport, SyncState,
 };
 use crate::http::{HttpClient, HttpRequest, join};
-use crate::ports::{Chain, ConfirmedWeight, Look, WeightReading};
+use crate::ports::{Chain, ConfirmedWeight, SourceSelection, WeightReading};
 
 /// Timeout of one request to a chain source (real time).
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -189,8 +189,8 @@ impl Chain for ChainClient {
         futures_util::stream::select_all(listening).boxed()
     }
 
-    async fn look(&self, look: Look) -> Vec<SourceReport> {
-        if look == Look::Every {
+    async fn query_sources(&self, sources: SourceSelection) -> Vec<SourceReport> {
+        if sources == SourceSelection::All {
             let public = self
                 .public_api
                 .urls
@@ -416,7 +416,7 @@ mod tests {
             .fallback(|| async { (StatusCode::BAD_GATEWAY, "<html>bad gateway</html>") });
         let (good, bad) = (serve(healthy()).await, serve(broken).await);
         let client = client(vec![bad.clone(), good.clone()], vec![good, bad]);
-        let reports = client.look(Look::Every).await;
+        let reports = client.query_sources(SourceSelection::All).await;
         let answered: Vec<(SourceKind, bool)> = reports
             .iter()
             .map(|report| (report.source.kind, report.head.is_ok()))
@@ -427,9 +427,12 @@ mod tests {
             [(api, false), (api, true), (rpc, true), (rpc, false)]
         );
         // A poll of the preferred source falls back to the next and reports the failure.
-        let reports = client.look(Look::One).await;
+        let reports = client.query_sources(SourceSelection::Preferred).await;
         assert_eq!(reports.len(), 2);
-        assert_eq!(client.look(Look::One).await.len(), 1);
+        assert_eq!(
+            client.query_sources(SourceSelection::Preferred).await.len(),
+            1
+        );
     }
 
     fn lagging() -> Router {
@@ -446,7 +449,7 @@ mod tests {
     #[tokio::test]
     async fn syncing_node_reports_catching_up() {
         let client = client(vec![], vec![serve(lagging()).await]);
-        let reports = client.look(Look::Every).await;
+        let reports = client.query_sources(SourceSelection::All).await;
         let head = reports[0].head.as_ref().unwrap();
         assert_eq!((head.height, head.sync), (Height(5), SyncState::CatchingUp));
     }

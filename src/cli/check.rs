@@ -22,7 +22,7 @@ use crate::domain::{CallError, Offer, RankedOffer, Time};
 use crate::http::HttpClient;
 use crate::journal::{self, Journal, Ledger};
 use crate::network_node::NetworkNodeClient;
-use crate::ports::{Chain, Look, Market};
+use crate::ports::{Chain, Market, SourceSelection};
 
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
     logging::start_quiet();
@@ -44,7 +44,7 @@ async fn probes(loaded: &Loaded) -> Vec<Probe> {
     let now = runtime::clock(config.simulation).now();
     let (instances, sources, governance) = tokio::join!(
         market.instances(),
-        chain.look(Look::Every),
+        chain.query_sources(SourceSelection::All),
         chain.governance()
     );
     // One after the other: the market limits calls by the second.

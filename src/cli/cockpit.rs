@@ -95,7 +95,7 @@ pub(crate) async fn drive(
 ) -> Result<Exit, Report> {
     let session = Session::Driver(handle.commands.clone());
     let cockpit = tui::run(handle.snapshots.clone(), session, options, places);
-    let failure = match engine::caught(cockpit).await {
+    let failure = match engine::catch_panic(cockpit).await {
         Ok(Ok(reason)) => {
             on_cockpit_exit(reason, on_loss, &handle);
             None

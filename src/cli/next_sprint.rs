@@ -10,7 +10,7 @@ use crate::domain::{
 use crate::engine::sprint_rules;
 use crate::flow::{Effect, Event, Sprint};
 use crate::journal::Ledger;
-use crate::ports::{Chain, Look};
+use crate::ports::{Chain, SourceSelection};
 
 /// What the chain says.
 pub(super) struct NextSprint {
@@ -26,7 +26,7 @@ pub(super) struct NextSprint {
 impl NextSprint {
     /// Queries every chain source. The error says why none answered.
     pub async fn read(chain: &ChainClient, now: Time) -> Result<NextSprint, String> {
-        let reports = chain.look(Look::Every);
+        let reports = chain.query_sources(SourceSelection::All);
         let (reports, governance) = tokio::join!(reports, chain.governance());
         NextSprint::by(chain, now, reports, governance).await
     }

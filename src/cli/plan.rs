@@ -11,7 +11,7 @@ use super::{Exit, logging, print, print_json, runtime};
 use crate::chain::client::ChainClient;
 use crate::config::Config;
 use crate::domain::{Account, CallError, Duration, Offer, Preflight, Workload};
-use crate::engine::preflight::{examine, examine_chain};
+use crate::engine::preflight::{run_chain_preflight, run_preflight};
 use crate::flow::Funds;
 use crate::http::HttpClient;
 use crate::journal::{self, Ledger};
@@ -54,10 +54,10 @@ pub(super) async fn read_inputs(config: &Config, workload: Workload) -> Result<P
     let preflight = async {
         match workload {
             Workload::MlNode => {
-                let examined = examine(&chain, &node, now, config, &leaving).await;
+                let examined = run_preflight(&chain, &node, now, config, &leaving).await;
                 examined.preflight
             }
-            Workload::Vllm => examine_chain(&chain, now, config).await,
+            Workload::Vllm => run_chain_preflight(&chain, now, config).await,
         }
     };
     let (outlook, preflight) = tokio::join!(NextSprint::read(&chain, now), preflight);

@@ -14,8 +14,8 @@ use crate::config::{
 };
 use crate::domain::{Aim, Instance, Mode};
 use crate::engine::{
-    self, EndAfter, EngineError, EngineHandle, EngineOptions, Pace, Ports, RentalLogs, ScaledClock,
-    SystemClock, WorldKind, attach,
+    self, EndAfter, EngineError, EngineHandle, EngineOptions, LogStore, Ports, PublishInterval,
+    ScaledClock, SystemClock, WorldKind, attach,
 };
 use crate::http::HttpClient;
 use crate::journal::Journal;
@@ -114,8 +114,9 @@ pub(crate) fn market(
     }
 }
 
-pub(crate) fn rental_logs(config: &Config) -> RentalLogs {
-    RentalLogs::in_directory(config.paths.state_dir.join("rental_logs"))
+/// Where rentals' logs are.
+pub(crate) fn rental_logs(config: &Config) -> LogStore {
+    LogStore::in_directory(config.paths.state_dir.join("rental_logs"))
 }
 
 /// Undelivered notices.
@@ -153,7 +154,7 @@ fn ports(config: &Config, notifier: Notifier) -> Result<Ports, Report> {
         remote: Arc::new(OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir)?),
         rental_logs: rental_logs(config),
         notifier,
-        told_file: Some(config.paths.state_dir.join("told.json")),
+        alerts_file: Some(config.paths.state_dir.join("told.json")),
     })
 }
 
@@ -185,7 +186,7 @@ fn start_for(
         end_after,
         world: world_kind(config),
         nonce: rand::rng().random(),
-        pace: Pace::default(),
+        publish_interval: PublishInterval::default(),
     };
     let ports = ports(config, notifier(config))?;
     let handle = engine::start(ports, config.clone(), journal, ledger, options);

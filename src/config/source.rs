@@ -165,7 +165,7 @@ const PROGRAM_VARIABLES: &[&str] = &[
     "POCPIT_LOG_FORMAT",
     "POCPIT_CONFIG",
     #[cfg(debug_assertions)]
-    "POCPIT_DRILL",
+    "POCPIT_FAILPOINTS",
     #[cfg(debug_assertions)]
     "POCPIT_FAILPOINTS",
     // For the program of notify.command.

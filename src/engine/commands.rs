@@ -7,27 +7,29 @@ use crate::flow::Event;
 use crate::journal::Record;
 
 impl Engine {
-    pub(crate) fn obey(&mut self, order: &Command) {
+    pub(crate) fn handle_command(&mut self, order: &Command) {
         let now = self.ports.clock.now();
         tracing::info!("command: {order:?}");
         match *order {
-            Command::SetMode(mode) => self.feed(now, Event::ModeChanged(mode)),
+            Command::SetMode(mode) => self.dispatch(now, Event::ModeChanged(mode)),
             // An operator may try the same PoC again; by itself nothing is rented for it twice.
-            Command::Start if self.sprint.step() == Step::Done => self.next_sprint(now, None),
-            Command::Start => self.feed(now, Event::Approved(crate::domain::GateKind::Start)),
-            Command::RefreshOffers => self.feed(now, Event::RefreshRequested),
-            Command::Rent { offer, agreed } => self.feed(now, Event::OfferPicked { offer, agreed }),
-            Command::Approve(kind) => self.feed(now, Event::Approved(kind)),
+            Command::Start if self.sprint.step() == Step::Done => self.begin_next_sprint(now, None),
+            Command::Start => self.dispatch(now, Event::Approved(crate::domain::GateKind::Start)),
+            Command::RefreshOffers => self.dispatch(now, Event::RefreshRequested),
+            Command::Rent { offer, agreed } => {
+                self.dispatch(now, Event::OfferPicked { offer, agreed })
+            }
+            Command::Approve(kind) => self.dispatch(now, Event::Approved(kind)),
             Command::ChangeNode { ref node, change } => self.change_node(node.clone(), change),
             Command::AvoidMachine(machine) => {
                 self.avoid_machine(machine, "the operator avoids it".to_owned());
-                self.feed(now, Event::RefreshRequested);
+                self.dispatch(now, Event::RefreshRequested);
             }
             Command::AllowMachine(machine) => {
                 self.record(&Record::MachineAllowed { machine });
-                self.feed(now, Event::RefreshRequested);
+                self.dispatch(now, Event::RefreshRequested);
             }
-            Command::Abort => self.feed(now, Event::AbortRequested),
+            Command::Abort => self.dispatch(now, Event::AbortRequested),
             Command::Quit(choice) => self.quit(now, choice),
         }
     }
@@ -41,6 +43,6 @@ impl Engine {
             return;
         }
         self.quitting = Some(QuitChoice::Release);
-        self.feed(now, Event::AbortRequested);
+        self.dispatch(now, Event::AbortRequested);
     }
 }

@@ -1,10 +1,10 @@
 //! Panics on demand, so that tests can see what a broken part does to terminal, log and rental.
-//! `POCPIT_DRILL=link:warming,engine:proving` breaks each named part once, in the named step;
+//! `POCPIT_FAILPOINTS=link:warming,engine:proving` breaks each named part once, in the named step;
 //! `stall:booting` makes the engine's loop hang there instead. Only a build with debug assertions knows the variable: no release can be broken by it.
 
 /// A part of the program that can be made to panic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum Failpoint {
     /// The engine's loop.
     Engine,
     /// The engine's loop, which hangs and does not panic.
@@ -20,9 +20,9 @@ pub enum Part {
 }
 
 #[cfg(debug_assertions)]
-pub use armed::drill;
-#[cfg(debug_assertions)]
 pub(crate) use armed::entered;
+#[cfg(debug_assertions)]
+pub use armed::failpoint;
 
 /// The engine is in this step now.
 #[cfg(not(debug_assertions))]
@@ -30,18 +30,18 @@ pub(crate) fn entered(_: crate::domain::Step) {}
 
 /// Panics if that was asked for.
 #[cfg(not(debug_assertions))]
-pub fn drill(_: Part) {}
+pub fn failpoint(_: Failpoint) {}
 
 #[cfg(debug_assertions)]
 mod armed {
     use std::sync::{LazyLock, Mutex, PoisonError};
 
-    use super::Part;
+    use super::Failpoint;
     use crate::domain::Step;
 
     /// What is still to break.
     static WANTED: LazyLock<Mutex<Vec<(String, String)>>> = LazyLock::new(|| {
-        let text = std::env::var("POCPIT_DRILL").unwrap_or_default();
+        let text = std::env::var("POCPIT_FAILPOINTS").unwrap_or_default();
         let pairs = text.split(',').filter_map(|one| one.split_once(':'));
         Mutex::new(
             pairs
@@ -59,9 +59,9 @@ mod armed {
     /// Panics, or never returns, if that was asked for.
     ///
     /// # Panics
-    /// When `POCPIT_DRILL` names this part and the step that the engine is in.
+    /// When `POCPIT_FAILPOINTS` names this part and the step that the engine is in.
     #[expect(clippy::panic, reason = "that is what it is for")]
-    pub fn drill(part: Part) {
+    pub fn failpoint(part: Failpoint) {
         let step = *NOW_IN.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(step) = step else { return };
         let here = |(wanted, at): &(String, String)| {
@@ -73,11 +73,11 @@ mod armed {
         };
         wanted.swap_remove(index);
         drop(wanted);
-        if part == Part::Stall {
+        if part == Failpoint::Stall {
             loop {
                 std::thread::park();
             }
         }
-        panic!("a drill: {part:?} breaks in step {step}");
+        panic!("failpoint: {part:?} breaks in step {step}");
     }
 }

@@ -8,7 +8,7 @@ use crate::journal::{JournalError, Record, WriteOutcome};
 
 /// Between two tries to write. A sprint that moves is saved no more often meanwhile: the spool is
 /// for rentals.
-const TRY_AGAIN_EVERY: Duration = Duration::seconds(10);
+const RETRY_INTERVAL: Duration = Duration::seconds(10);
 
 impl Engine {
     /// Writes down what is or was done.
@@ -20,11 +20,11 @@ impl Engine {
                 Recorded::InJournal
             }
             Ok(WriteOutcome::Spooled(error)) => {
-                self.cannot_write(now, &error);
+                self.enter_release_only(now, &error);
                 Recorded::InSpool
             }
             Err(error) => {
-                self.cannot_write(now, &error);
+                self.enter_release_only(now, &error);
                 return Recorded::Nowhere;
             }
         };
@@ -33,41 +33,41 @@ impl Engine {
     }
 
     /// Writes down what is about to be spent or registered. Only when this is true may it be done.
-    pub(crate) fn intend(&mut self, intent: &Record) -> bool {
+    pub(crate) fn record_intent(&mut self, intent: &Record) -> bool {
         let now = self.ports.clock.now();
-        self.may_write(now) && self.record(intent) == Recorded::InJournal
+        self.try_recover(now) && self.record(intent) == Recorded::InJournal
     }
 
     /// The sprint's state goes to the journal whenever it moved: a crash loses nothing.
-    pub(crate) fn save(&mut self) {
+    pub(crate) fn save_checkpoint(&mut self) {
         let is_saved = |saved| self.sprint.is_saved_by(saved);
-        if self.saved.as_ref().is_some_and(is_saved) || self.tried_just_now() {
+        if self.checkpoint.as_ref().is_some_and(is_saved) || self.retried_recently() {
             return;
         }
         let Ok(sprint) = serde_json::to_value(&self.sprint) else {
             return;
         };
         if self.record(&Record::Checkpoint { sprint }) != Recorded::Nowhere {
-            self.saved = Some(self.sprint.clone());
+            self.checkpoint = Some(self.sprint.clone());
         }
     }
 
     /// Tries to write again when that did not work.
-    pub(crate) fn look_after_journal(&mut self) {
-        if !self.tried_just_now() {
-            self.may_write(self.ports.clock.now());
+    pub(crate) fn retry_journal(&mut self) {
+        if !self.retried_recently() {
+            self.try_recover(self.ports.clock.now());
         }
     }
 
     /// Drops what no longer counts. At a start and after a sprint: no rent call is open then.
     pub(crate) fn compact_journal(&mut self, now: Time) {
         if let Err(error) = self.journal.compact(now) {
-            self.cannot_write(now, &error);
+            self.enter_release_only(now, &error);
         }
     }
 
     /// True when the journal can be written, as far as is known.
-    fn may_write(&mut self, now: Time) -> bool {
+    fn try_recover(&mut self, now: Time) -> bool {
         if self.release_only.is_none() {
             return true;
         }
@@ -78,19 +78,19 @@ impl Engine {
                 true
             }
             Err(error) => {
-                self.cannot_write(now, &error);
+                self.enter_release_only(now, &error);
                 false
             }
         }
     }
 
-    fn tried_just_now(&self) -> bool {
+    fn retried_recently(&self) -> bool {
         let now = self.ports.clock.now();
         let tried = self.release_only.as_ref().map(|mode| mode.tried);
-        tried.is_some_and(|tried| now - tried < TRY_AGAIN_EVERY)
+        tried.is_some_and(|tried| now - tried < RETRY_INTERVAL)
     }
 
-    fn cannot_write(&mut self, now: Time, error: &JournalError) {
+    fn enter_release_only(&mut self, now: Time, error: &JournalError) {
         let since = self.release_only.as_ref().map_or(now, |mode| mode.since);
         if since == now {
             tracing::error!("{error}: nothing new is rented or registered until it works");

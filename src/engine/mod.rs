@@ -29,11 +29,11 @@ use std::sync::Arc;
 pub use alerts::condition::Condition;
 pub use clock::{ScaledClock, SystemClock};
 pub use effects::{preflight, requests::needs};
-pub use failpoint::{Part, drill};
+pub use failpoint::{Failpoint, failpoint};
 pub use lifecycle::resume::saved_sprint;
 pub use reconcile::absence::{Absence, prove_absence};
-pub use reconcile::plan::{NEVER_SEEN, Order, Readings, foreign, plan};
-pub use rental::log_store::RentalLogs;
+pub use reconcile::plan::{CleanupAction, NEVER_LISTED, ReconcileInput, foreign, plan};
+pub use rental::log_store::LogStore;
 pub use rules::{caps_of, lead_of, sprint_rules};
 pub use run::{EngineHandle, start};
 pub use snapshot::{
@@ -43,9 +43,9 @@ pub use snapshot::{
     QuitChoice, RejectedOffer, RentalSnapshot, SearchState, Snapshot, SprintSnapshot,
     StageEstimate, TimeBand, TunnelRate, UpgradeEstimate, WorldKind,
 };
-pub use state::{CLOCK_SLACK, EndAfter, EngineOptions, Pace};
+pub use state::{CLOCK_SLACK, EndAfter, EngineOptions, PublishInterval};
 
-pub use supervise::{Panicked, caught};
+pub use supervise::{TaskPanic, catch_panic};
 
 use crate::ports::{Chain, Clock, InferenceProxy, Market, MlNodes, NetworkNode, Remote};
 
@@ -66,11 +66,11 @@ pub struct Ports {
     /// SSH.
     pub remote: Arc<dyn Remote>,
     /// Where rentals' logs are kept.
-    pub rental_logs: RentalLogs,
+    pub rental_logs: LogStore,
     /// Whom to tell.
     pub notifier: crate::notify::Notifier,
     /// Where what was told of alerts is kept over a restart.
-    pub told_file: Option<PathBuf>,
+    pub alerts_file: Option<PathBuf>,
 }
 
 /// Why an engine ended by itself.
@@ -78,5 +78,5 @@ pub struct Ports {
 pub enum EngineError {
     /// Its loop panicked. The journal has everything up to that moment.
     #[error("the engine broke: {0}")]
-    Broken(#[from] Panicked),
+    Broken(#[from] TaskPanic),
 }

@@ -13,17 +13,17 @@ use crate::chain::sources::ChainSources;
 use crate::config::Config;
 use crate::domain::{BootTally, Duration, SprintReport, Step};
 use crate::engine::alerts::heartbeat::Heartbeat;
-use crate::engine::alerts::onset::Began;
-use crate::engine::alerts::tracker::Told;
-use crate::engine::failpoint::{Part, drill};
+use crate::engine::alerts::onset::Onsets;
+use crate::engine::alerts::tracker::AlertTracker;
+use crate::engine::failpoint::{Failpoint, entered, failpoint};
 use crate::engine::observe::observation::Observation;
 use crate::engine::observe::pollers::start_pollers;
-use crate::engine::rental::monitor::Watched;
+use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::rules::sprint_rules;
 use crate::engine::snapshot::{Command, QuitChoice, Snapshot};
-use crate::engine::state::{EndAfter, Engine, EngineOptions, Seen};
-use crate::engine::supervise::caught;
-use crate::engine::{EngineError, Ports, failpoint};
+use crate::engine::state::{EndAfter, Engine, EngineOptions, Observations};
+use crate::engine::supervise::catch_panic;
+use crate::engine::{EngineError, Ports};
 use crate::flow::{Event, Sprint};
 use crate::journal::{Journal, Ledger};
 
@@ -58,7 +58,7 @@ pub fn start(
         options.mode,
         now,
     );
-    let told = Told::open(ports.told_file.clone(), now);
+    let alert_tracker = AlertTracker::open(ports.alerts_file.clone(), now);
     let mut engine = Engine {
         ports,
         config: Arc::new(config),
@@ -68,29 +68,29 @@ pub fn start(
         sprint,
         block_clock: BlockClock::new(),
         sources: ChainSources::default(),
-        seen: Seen::default(),
+        observed: Observations::default(),
         running: HashSet::new(),
         waiting: VecDeque::new(),
-        own: None,
-        beside: None,
+        primary: None,
+        hedge: None,
         reports,
         quitting: None,
         report: None,
-        report_asked: false,
+        report_requested: false,
         release_only: None,
         destroying: BTreeMap::new(),
-        saved: None,
-        past: Arc::default(),
-        seen_back: 0,
+        checkpoint: None,
+        history: Arc::default(),
+        history_confirmations: 0,
         boots: BootTally::default(),
-        began: Began::default(),
-        told,
+        onsets: Onsets::default(),
+        alert_tracker,
         heartbeat: Heartbeat::default(),
     };
-    engine.look_back();
-    engine.go_on(now);
+    engine.refresh_history();
+    engine.resume(now);
     let (publish, snapshots) = watch::channel(Arc::new(engine.publish(now)));
-    let run = Box::pin(caught(engine.run(orders, observations, publish)));
+    let run = Box::pin(catch_panic(engine.run(orders, observations, publish)));
     let ended = tokio::spawn(async move { run.await? });
     EngineHandle {
         snapshots,
@@ -109,15 +109,16 @@ impl Engine {
         let stop = CancellationToken::new();
         // Dropped by a panic too: pollers of a broken engine have nobody to report to.
         let _stop = stop.clone().drop_guard();
-        let (attention, attended) = watch::channel(self.attention(self.ports.clock.now()));
+        let (schedule, schedule_updates) =
+            watch::channel(self.poll_schedule(self.ports.clock.now()));
         start_pollers(
             &self.ports,
             self.config.chain.poll,
-            attended,
+            schedule_updates,
             &self.reports,
             &stop,
         );
-        failpoint::entered(self.sprint.step());
+        entered(self.sprint.step());
         tracing::info!(
             "the engine runs, the sprint is in step {}",
             self.sprint.step()
@@ -126,31 +127,31 @@ impl Engine {
         let mut news = true;
         while !self.is_over() {
             let wake = self.until_wake();
-            let pace = self.options.pace;
-            let pause = if news { pace.news } else { pace.quiet };
+            let interval = self.options.publish_interval;
+            let pause = if news { interval.active } else { interval.idle };
             tokio::select! {
                 biased;
                 () = tokio::time::sleep_until(published + pause) => {
                     let now = self.ports.clock.now();
                     let snapshot = self.publish(now);
-                    self.tell(&snapshot);
+                    self.send_alerts(&snapshot);
                     publish.send_replace(Arc::new(snapshot));
                     published = tokio::time::Instant::now();
                     news = false;
                     continue;
                 }
-                Some(order) = orders.recv() => self.obey(&order),
-                Some(seen) = observations.recv() => self.take(seen),
-                () = wake => self.feed(self.ports.clock.now(), Event::TimePassed),
+                Some(order) = orders.recv() => self.handle_command(&order),
+                Some(observation) = observations.recv() => self.handle_observation(observation),
+                () = wake => self.dispatch(self.ports.clock.now(), Event::TimePassed),
             }
             news = true;
-            self.keep_house();
-            let wanted = self.attention(self.ports.clock.now());
-            attention.send_if_modified(|now| std::mem::replace(now, wanted) != wanted);
+            self.after_event();
+            let wanted = self.poll_schedule(self.ports.clock.now());
+            schedule.send_if_modified(|now| std::mem::replace(now, wanted) != wanted);
         }
         stop.cancel();
-        let watched = self.own.iter_mut().chain(&mut self.beside);
-        let closing: Vec<_> = watched.filter_map(Watched::stop).collect();
+        let monitor = self.primary.iter_mut().chain(&mut self.hedge);
+        let closing: Vec<_> = monitor.filter_map(RentalMonitor::stop).collect();
         for session in closing {
             let _ = tokio::time::timeout(std::time::Duration::from_secs(5), session).await;
         }
@@ -187,20 +188,20 @@ impl Engine {
     }
 
     /// What follows from the sprint's state after every event.
-    fn keep_house(&mut self) {
-        self.watch_rentals();
+    fn after_event(&mut self) {
+        self.supervise_rentals();
         // A sprint that was reported is history: saved again, the next start would report it again.
         if self.report.is_none() {
-            self.save();
+            self.save_checkpoint();
         }
-        self.look_after_journal();
-        self.look_back();
-        failpoint::entered(self.sprint.step());
-        drill(Part::Engine);
-        drill(Part::Stall);
-        if self.sprint.step() == Step::Done && !self.report_asked {
-            self.report_asked = true;
-            self.count_leftovers();
+        self.retry_journal();
+        self.refresh_history();
+        entered(self.sprint.step());
+        failpoint(Failpoint::Engine);
+        failpoint(Failpoint::Stall);
+        if self.sprint.step() == Step::Done && !self.report_requested {
+            self.report_requested = true;
+            self.list_leftovers();
         }
     }
 }

@@ -14,14 +14,14 @@ use crate::domain::{
 };
 use crate::engine::Ports;
 use crate::engine::alerts::heartbeat::Heartbeat;
-use crate::engine::alerts::onset::Began;
-use crate::engine::alerts::tracker::Told;
-use crate::engine::observe::freshness::Reads;
+use crate::engine::alerts::onset::Onsets;
+use crate::engine::alerts::tracker::AlertTracker;
+use crate::engine::observe::freshness::Freshness;
 use crate::engine::observe::observation::Observation;
 use crate::engine::observe::pending_confirmation::PendingConfirmation;
 use crate::engine::observe::proxy_state::ProxyState;
 use crate::engine::release_only::ReleaseOnly;
-use crate::engine::rental::monitor::Watched;
+use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::snapshot::{PastSprintRow, QuitChoice, RejectedOffer, WorldKind};
 use crate::flow::{Effect, EffectKey, Sprint};
 use crate::journal::{Journal, Ledger};
@@ -50,24 +50,24 @@ pub struct EngineOptions {
     /// Makes labels of this run differ from those of every other.
     pub nonce: u64,
     /// How often snapshots are published.
-    pub pace: Pace,
+    pub publish_interval: PublishInterval,
 }
 
 /// How often snapshots are published, in real time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pace {
+pub struct PublishInterval {
     /// After something happened: what happens in between is in one snapshot.
-    pub news: std::time::Duration,
+    pub active: std::time::Duration,
     /// Although nothing happens: costs run on.
-    pub quiet: std::time::Duration,
+    pub idle: std::time::Duration,
 }
 
-impl Default for Pace {
+impl Default for PublishInterval {
     /// For eyes.
-    fn default() -> Pace {
-        Pace {
-            news: std::time::Duration::from_millis(100),
-            quiet: std::time::Duration::from_secs(1),
+    fn default() -> PublishInterval {
+        PublishInterval {
+            active: std::time::Duration::from_millis(100),
+            idle: std::time::Duration::from_secs(1),
         }
     }
 }
@@ -76,7 +76,7 @@ impl Default for Pace {
 pub const CLOCK_SLACK: Duration = Duration::seconds(60);
 
 /// Most offers that a snapshot shows, of each kind.
-pub(crate) const OFFERS_KEPT: usize = 1_000;
+pub(crate) const MAX_OFFERS: usize = 1_000;
 
 /// Everything that the loop owns.
 pub(crate) struct Engine {
@@ -88,38 +88,38 @@ pub(crate) struct Engine {
     pub(crate) sprint: Sprint,
     pub(crate) block_clock: BlockClock,
     pub(crate) sources: ChainSources,
-    pub(crate) seen: Seen,
+    pub(crate) observed: Observations,
     pub(crate) running: HashSet<EffectKey>,
     pub(crate) waiting: VecDeque<Effect>,
     /// The sprint's own rental, or the last one.
-    pub(crate) own: Option<Watched>,
+    pub(crate) primary: Option<RentalMonitor>,
     /// The one that boots beside it.
-    pub(crate) beside: Option<Watched>,
+    pub(crate) hedge: Option<RentalMonitor>,
     pub(crate) reports: mpsc::Sender<Observation>,
     pub(crate) quitting: Option<QuitChoice>,
     pub(crate) report: Option<SprintReport>,
-    pub(crate) report_asked: bool,
+    pub(crate) report_requested: bool,
     pub(crate) release_only: Option<ReleaseOnly>,
     pub(crate) destroying: BTreeMap<InstanceId, Time>,
     /// The sprint as the journal has it.
-    pub(crate) saved: Option<Sprint>,
-    pub(crate) past: Arc<Vec<PastSprintRow>>,
+    pub(crate) checkpoint: Option<Sprint>,
+    pub(crate) history: Arc<Vec<PastSprintRow>>,
     /// Confirmations that it knows of.
-    pub(crate) seen_back: usize,
+    pub(crate) history_confirmations: usize,
     /// Boots that came to their end.
     pub(crate) boots: BootTally,
     /// Since when what is wrong is wrong.
-    pub(crate) began: Began,
+    pub(crate) onsets: Onsets,
     /// What the operator was told of alerts.
-    pub(crate) told: Told,
+    pub(crate) alert_tracker: AlertTracker,
     pub(crate) heartbeat: Heartbeat,
 }
 
 /// What was seen last, for snapshots and decisions.
 #[derive(Default)]
-pub(crate) struct Seen {
+pub(crate) struct Observations {
     pub(crate) view: Option<(Time, EpochView)>,
-    pub(crate) chain_trouble: Option<String>,
+    pub(crate) chain_error: Option<String>,
     /// The epoch whose `PoC` was the next one when this run first read the chain.
     pub(crate) first_poc: Option<EpochIndex>,
     /// The newest block that a source announced.
@@ -128,23 +128,23 @@ pub(crate) struct Seen {
     /// By how much this machine's clock is ahead of the newest block; below zero when it is behind.
     pub(crate) ahead_of_chain: Duration,
     pub(crate) nodes: Option<(Time, Vec<RegisteredNode>)>,
-    pub(crate) nodes_trouble: Option<String>,
+    pub(crate) nodes_error: Option<String>,
     pub(crate) proxy: ProxyState,
     /// A change of a node by hand that did not work, and when.
-    pub(crate) change_trouble: Option<(Time, String)>,
+    pub(crate) node_change_error: Option<(Time, String)>,
     pub(crate) listing: Option<(Time, Vec<Instance>)>,
-    pub(crate) listing_trouble: Option<(Time, String)>,
+    pub(crate) listing_error: Option<(Time, String)>,
     pub(crate) account: Option<(Time, Account)>,
     pub(crate) market: Option<MarketView>,
-    pub(crate) search_trouble: Option<String>,
+    pub(crate) search_error: Option<String>,
     pub(crate) searching: bool,
     /// Contracts whose container did not run yet, and when that was seen last.
     pub(crate) idle_gpus: BTreeMap<InstanceId, Time>,
     pub(crate) confirmation: Option<PendingConfirmation>,
-    pub(crate) reads: Reads,
+    pub(crate) freshness: Freshness,
 }
 
-impl Seen {
+impl Observations {
     /// How far this machine's clock is behind the chain's, when that is much: no block comes from the
     /// future.
     pub(crate) fn clock_behind(&self) -> Option<Duration> {
@@ -167,8 +167,8 @@ pub(crate) struct MarketView {
 
 /// What a search found, as it is shown.
 pub(crate) fn market_view(read_at: Time, mut ranked: RankedOffers) -> MarketView {
-    ranked.usable.truncate(OFFERS_KEPT);
-    ranked.rejected.truncate(OFFERS_KEPT);
+    ranked.usable.truncate(MAX_OFFERS);
+    ranked.rejected.truncate(MAX_OFFERS);
     let rejected = ranked.rejected.into_iter();
     let rejected = rejected.map(|(offer, reason)| RejectedOffer { offer, reason });
     MarketView {

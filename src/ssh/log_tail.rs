@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::shell::quoted;
 use crate::domain::hexadecimal;
-use crate::ports::{LogPlace, TailChunk};
+use crate::ports::{LogPosition, TailChunk};
 
 const CHUNK: usize = 256 * 1024;
 const SCRIPT: &str = include_str!("follow.sh");
@@ -18,7 +18,7 @@ const HEADER_PREFIX: &str = "pocpit-log ";
 const MAX_GREETING: usize = 64 * 1024;
 
 /// The remote command.
-pub(super) fn command(path: &str, from: &LogPlace) -> String {
+pub(super) fn command(path: &str, from: &LogPosition) -> String {
     format!(
         "sh -c {} follow {} {} {} '{}'",
         quoted(SCRIPT),
@@ -104,8 +104,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn path_is_quoted_for_the_shell() {
-        let from = LogPlace {
+    fn a_path_cannot_leave_its_quotes() {
+        let from = LogPosition {
             file: 7,
             offset: 41,
             before: b"\n\xff".to_vec(),
@@ -152,12 +152,12 @@ mod tests {
             offset,
             bytes: bytes.to_vec(),
         };
-        let mut place = LogPlace::default();
-        place.pass(&chunk(3, 0, b"ab"));
-        place.pass(&chunk(3, 2, &[b'c'; 31]));
+        let mut place = LogPosition::default();
+        place.advance(&chunk(3, 0, b"ab"));
+        place.advance(&chunk(3, 2, &[b'c'; 31]));
         assert_eq!((place.file, place.offset), (3, 33));
         assert_eq!(place.before, [b"b".as_slice(), &[b'c'; 31]].concat());
-        place.pass(&chunk(4, 0, b"z"));
+        place.advance(&chunk(4, 0, b"z"));
         assert_eq!(
             (place.file, place.offset, place.before),
             (4, 1, b"z".to_vec())

@@ -129,8 +129,8 @@ impl Remote for OpenSshRemote {
         self.tunnels.close(instance);
     }
 
-    async fn forget(&self, instance: InstanceId) {
-        // It may never have been written.
+    async fn forget_host_key(&self, instance: InstanceId) {
+        // A file that was never written is as forgotten as one that is removed.
         let _ = std::fs::remove_file(self.known_hosts(instance));
     }
 }

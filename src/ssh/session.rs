@@ -15,7 +15,7 @@ use super::tunnel::{ActiveForward, Tunnels};
 use super::{failure, log_tail};
 use crate::domain::InstanceId;
 use crate::ports::{
-    CommandOutput, LinkError, LogPlace, RemoteSession, TailChunk, TunnelEnds, TunnelSpec,
+    CommandOutput, LinkError, LogPosition, RemoteSession, TailChunk, TunnelEnds, TunnelSpec,
     TunnelTraffic,
 };
 
@@ -111,7 +111,7 @@ impl RemoteSession for OpenSshSession {
     async fn tail(
         &self,
         path: &str,
-        from: &LogPlace,
+        from: &LogPosition,
     ) -> Result<mpsc::Receiver<TailChunk>, LinkError> {
         let mut child = Arc::clone(self.session()?)
             .arc_raw_command(log_tail::command(path, from))

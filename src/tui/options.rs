@@ -7,7 +7,7 @@ use super::theme::{BackgroundChoice, ColorChoice, ColorOverrides, GlyphChoice};
 use super::timings::TimingsChoice;
 use crate::config::{BellMode, MouseMode};
 use crate::domain::Usd;
-use crate::engine::RentalLogs;
+use crate::engine::LogStore;
 
 #[derive(Debug)]
 pub struct TuiOptions {
@@ -27,5 +27,5 @@ pub struct TuiOptions {
 pub struct CockpitPaths {
     /// Directory for files that the operator saves.
     pub saved: PathBuf,
-    pub rental_logs: RentalLogs,
+    pub rental_logs: LogStore,
 }

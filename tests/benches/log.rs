@@ -33,9 +33,9 @@ use std::time::{Duration, Instant};
 
 use pocpit::config::SshConfig;
 use pocpit::domain::{InstanceId, OrderedMachine, SshEndpoint, StageTimes, Time, Workload};
-use pocpit::engine::{Pace, Snapshot};
+use pocpit::engine::{PublishInterval, Snapshot};
 use pocpit::mlnode::boot::BootTracker;
-use pocpit::ports::{LogPlace, Remote as _};
+use pocpit::ports::{LogPosition, Remote as _};
 use pocpit::ssh::sanitize::Sanitizer;
 use pocpit::ssh::{OpenSshRemote, generate_key};
 use pocpit::tui::keymap::Keymap;
@@ -174,7 +174,7 @@ impl Scene {
         let begin = Instant::now();
         let session = self.remote.connect(InstanceId(7), host).await.unwrap();
         let mut tail = session
-            .tail(&self.peer.path(LOG), &LogPlace::default())
+            .tail(&self.peer.path(LOG), &LogPosition::default())
             .await
             .unwrap();
         let mut rental = Rental::new(&self.scratch.path().join("kept"), publish);
@@ -255,7 +255,7 @@ impl Rental {
             self.lines += 1;
         }
         self.snapshot.boot_log.live = self.sanitizer.live(Time::UNIX_EPOCH);
-        if self.published.elapsed() >= Pace::default().news {
+        if self.published.elapsed() >= PublishInterval::default().active {
             self.publish.send_replace(Arc::new(self.snapshot.clone()));
             self.published = Instant::now();
         }

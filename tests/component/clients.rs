@@ -11,7 +11,7 @@ use pocpit::domain::{
     OfferId, Participant, RentOrder, Requirement, ServiceState, SourceReport, StartupState, Time,
     UsdPerHour, Workload,
 };
-use pocpit::engine::preflight::examine;
+use pocpit::engine::preflight::run_preflight;
 use pocpit::http::HttpClient;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
@@ -446,7 +446,9 @@ async fn preflight_needs_no_rpc() {
     let chain = ChainClient::new(HttpClient::new(), &config.chain);
     let node = scene.network_node();
     let now = chrono::Utc::now();
-    let clear = examine(&chain, &node, now, &config, &[]).await.preflight;
+    let clear = run_preflight(&chain, &node, now, &config, &[])
+        .await
+        .preflight;
     assert!(clear.is_clear(), "{clear}");
     // Given another node at our future address, then it blocks.
     let Exposure::Tunnel { api_listen, .. } = &config.network_node.exposure else {
@@ -457,7 +459,9 @@ async fn preflight_needs_no_rpc() {
         ..scene.node("colleague-2")
     };
     node.register(&there).await.unwrap();
-    let blocked = examine(&chain, &node, now, &config, &[]).await.preflight;
+    let blocked = run_preflight(&chain, &node, now, &config, &[])
+        .await
+        .preflight;
     let obstacles: Vec<Requirement> = blocked
         .obstacles()
         .map(|finding| finding.requirement)

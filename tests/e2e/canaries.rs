@@ -55,7 +55,7 @@ impl Operator {
             .env("POCPIT_LOG", "trace")
             .env("RUST_BACKTRACE", "full")
             .env(
-                "POCPIT_DRILL",
+                "POCPIT_FAILPOINTS",
                 "effect:choosing,link:booting,poller:warming",
             )
             .stdin(Stdio::null());
@@ -286,7 +286,7 @@ fn a_sprint(operator: &mut Operator) {
     assert!(said.contains("\"rentals_left\":0"), "{said}");
     assert!(children > 0, "no child was ever seen");
     if cfg!(debug_assertions) {
-        assert!(said.contains("a drill: "), "nothing panicked");
+        assert!(said.contains("failpoint: "), "nothing panicked");
     }
 }
 

@@ -16,7 +16,7 @@ use pocpit::http::{Answer, HttpClient, HttpRequest, Transport, TransportError};
 use pocpit::mlnode::boot::BootTracker;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
-use pocpit::ports::{Chain as _, Look, Market as _, MlNodes as _, NetworkNode as _};
+use pocpit::ports::{Chain as _, Market as _, MlNodes as _, NetworkNode as _, SourceSelection};
 use pocpit::ssh::sanitize::Sanitizer;
 use pocpit::vast::{RateLimit, RentalHistory, SessionNeeds, VastClient, rank};
 
@@ -108,7 +108,7 @@ pub fn chain(bytes: &[u8]) {
         if let Ok(view) = chain.epoch().await {
             let _ = pocpit::chain::epoch::consistent(&view);
         }
-        let reports = chain.look(Look::Every).await;
+        let reports = chain.query_sources(SourceSelection::All).await;
         let _ = ChainSources::default().observe(at(), reports);
         let _ = chain.governance().await;
         let _ = chain.header(None).await;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration as RealDuration;
 
 use pocpit::domain::{Aim, Duration, Mode, Time};
-use pocpit::engine::{self, EndAfter, EngineOptions, LinkSnapshot, Pace, Snapshot, WorldKind};
+use pocpit::engine::{
+    self, EndAfter, EngineOptions, LinkSnapshot, PublishInterval, Snapshot, WorldKind,
+};
 use pocpit::journal::Journal;
 use pocpit::world::{API_KEY, ApiRequest, Scenario};
 use serde_json::Value;
@@ -73,7 +75,7 @@ async fn run<T>(stage: &Arc<Stage>, mut look: impl FnMut(&Stage, &Snapshot) -> O
         end_after: EndAfter::OneSprint,
         world: WorldKind::Simulated { speed: 1.0 },
         nonce: 1,
-        pace: Pace::default(),
+        publish_interval: PublishInterval::default(),
     };
     let (journal, ledger) = Journal::open(directory.path()).unwrap();
     let handle = engine::start(ports(stage, &config), config, journal, ledger, options);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use pocpit::chain::client::ChainClient;
 use pocpit::cli;
 use pocpit::config::{self, Config};
-use pocpit::domain::{Duration, Hedging, OutcomeKind, PastBoot, SprintReport, Time, UsdPerHour};
-use pocpit::engine::{Ports, RentalLogs};
+use pocpit::domain::{Duration, Hedging, PastBoot, SprintReport, Time, UsdPerHour};
+use pocpit::engine::{LogStore, Ports};
 use pocpit::http::HttpClient;
 use pocpit::journal::{self, Journal, Ledger};
 use pocpit::mlnode::client::MlNodeFactory;
@@ -478,8 +478,8 @@ pub fn ports(stage: &Arc<Stage>, config: &Config) -> Ports {
         inference_proxy: None,
         mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
         remote: Arc::new(StageRemote(stage.clone())),
-        rental_logs: RentalLogs::nowhere(),
-        told_file: None,
+        rental_logs: LogStore::disabled(),
+        alerts_file: None,
         notifier: Notifier::new(
             http,
             &config.notify,

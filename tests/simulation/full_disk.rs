@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration as RealDuration;
 
-use pocpit::domain::{Aim, Duration, Mode, OutcomeKind, SprintReport, Step, Time};
-use pocpit::engine::{self, EndAfter, EngineOptions, Pace, Snapshot, WorldKind};
+use pocpit::domain::{Aim, Duration, Mode, SprintReport, Step, Time};
+use pocpit::engine::{self, EndAfter, EngineOptions, PublishInterval, Snapshot, WorldKind};
 use pocpit::journal::{self, Entry, Journal, SqliteStorage, Storage as _};
 use pocpit::world::{Scenario, World};
 
@@ -95,7 +95,7 @@ impl Play {
                 end_after: EndAfter::OneSprint,
                 world: WorldKind::Simulated { speed: 1.0 },
                 nonce: 7,
-                pace: Pace::default(),
+                publish_interval: PublishInterval::default(),
             };
             let config = configuration(self.state(), Caps::WIDE);
             let ports = ports(&self.stage, &config);

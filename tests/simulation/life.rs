@@ -5,7 +5,7 @@ use std::time::Duration as RealDuration;
 
 use pocpit::config::Config;
 use pocpit::domain::{Aim, Mode, SprintReport, Step, Time};
-use pocpit::engine::{self, EndAfter, EngineOptions, Pace, WorldKind};
+use pocpit::engine::{self, EndAfter, EngineOptions, PublishInterval, WorldKind};
 use pocpit::journal::{Journal, Ledger};
 
 use crate::epoch::ports;
@@ -71,9 +71,9 @@ impl Life<'_> {
             world: WorldKind::Simulated { speed: 1.0 },
             nonce: self.nonce,
             // Nobody watches: the judge looks at the world itself.
-            pace: Pace {
-                news: RealDuration::from_secs(10),
-                quiet: RealDuration::from_secs(60),
+            publish_interval: PublishInterval {
+                active: RealDuration::from_secs(10),
+                idle: RealDuration::from_secs(60),
             },
         };
         let ports = ports(self.stage, self.config);

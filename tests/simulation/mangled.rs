@@ -9,7 +9,7 @@ use pocpit::domain::{InstanceId, NodeId, OfferId, Participant, RentOrder, Time, 
 use pocpit::http::HttpClient;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
-use pocpit::ports::{Chain, Look, Market, MlNodes, NetworkNode};
+use pocpit::ports::{Chain, Market, MlNodes, NetworkNode, SourceSelection};
 use pocpit::vast::{RateLimit, RentalHistory, SessionNeeds, VastClient, rank};
 use pocpit::world::{PARTICIPANT, Scenario};
 use serde_json::{Value, json};
@@ -109,7 +109,7 @@ fn mangled_replies_do_no_harm() {
                 .epoch()
                 .await
                 .map(|view| pocpit::chain::epoch::consistent(&view));
-            let _ = sources.observe(now, chain.look(Look::Every).await);
+            let _ = sources.observe(now, chain.query_sources(SourceSelection::All).await);
             let _ = chain.header(None).await;
             let _ = chain
                 .weight(

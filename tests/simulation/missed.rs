@@ -3,7 +3,7 @@
 use std::time::Duration as RealDuration;
 
 use pocpit::domain::{Aim, Duration, Mode, Time};
-use pocpit::engine::{self, EndAfter, EngineOptions, Pace, WorldKind};
+use pocpit::engine::{self, EndAfter, EngineOptions, PublishInterval, WorldKind};
 use pocpit::journal::{self, Journal};
 use pocpit::world::{Scenario, World};
 
@@ -51,7 +51,7 @@ impl Days {
                 end_after: EndAfter::Never,
                 world: WorldKind::Simulated { speed: 1.0 },
                 nonce: 7,
-                pace: Pace::default(),
+                publish_interval: PublishInterval::default(),
             };
             let ports = ports(&self.stage, &config);
             let handle = engine::start(ports, config, journal, ledger, options);

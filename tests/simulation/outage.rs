@@ -6,7 +6,7 @@ use std::time::Duration as RealDuration;
 use pocpit::config::Config;
 use pocpit::domain::{Aim, Duration, Mode, Time};
 use pocpit::engine::{
-    self, EndAfter, EngineOptions, NodeOwner, NodeRow, Pace, Snapshot, WorldKind,
+    self, EndAfter, EngineOptions, NodeOwner, NodeRow, PublishInterval, Snapshot, WorldKind,
 };
 use pocpit::journal::Journal;
 use pocpit::world::{PROXY_NODE, Scenario, World};
@@ -73,9 +73,9 @@ impl Outage {
                 end_after: EndAfter::Never,
                 world: WorldKind::Simulated { speed: 1.0 },
                 nonce: 7,
-                pace: Pace {
-                    news: RealDuration::from_secs(10),
-                    quiet: RealDuration::from_secs(60),
+                publish_interval: PublishInterval {
+                    active: RealDuration::from_secs(10),
+                    idle: RealDuration::from_secs(60),
                 },
             };
             let ports = ports(&self.stage, &self.config);

@@ -9,7 +9,7 @@ use std::time::Duration as RealDuration;
 use async_trait::async_trait;
 use pocpit::domain::{Duration, InstanceId, SshEndpoint, Time};
 use pocpit::ports::{
-    Clock, CommandOutput, LinkError, LogPlace, Remote, RemoteSession, TailChunk, TunnelEnds,
+    Clock, CommandOutput, LinkError, LogPosition, Remote, RemoteSession, TailChunk, TunnelEnds,
     TunnelSpec, TunnelTraffic,
 };
 use pocpit::world::{ApiRequest, ApiResponse, NodePoll, Outgoing, Scenario, World};
@@ -394,7 +394,7 @@ impl Remote for StageRemote {
 
     async fn close_tunnel(&self, _instance: InstanceId) {}
 
-    async fn forget(&self, _instance: InstanceId) {}
+    async fn forget_host_key(&self, _instance: InstanceId) {}
 }
 
 struct Session {
@@ -469,7 +469,7 @@ impl RemoteSession for Session {
     async fn tail(
         &self,
         path: &str,
-        from: &LogPlace,
+        from: &LogPosition,
     ) -> Result<mpsc::Receiver<TailChunk>, LinkError> {
         self.alive()?;
         let mut offset = from.offset;

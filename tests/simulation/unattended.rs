@@ -7,7 +7,7 @@ use std::time::Duration as RealDuration;
 
 use pocpit::config::Config;
 use pocpit::domain::{Aim, Duration, Mode, SprintReport, Time};
-use pocpit::engine::{self, EndAfter, EngineOptions, Pace, WorldKind};
+use pocpit::engine::{self, EndAfter, EngineOptions, PublishInterval, WorldKind};
 use pocpit::journal::{self, Journal, Ledger};
 use pocpit::world::World;
 
@@ -183,16 +183,16 @@ impl Weeks {
             end_after: EndAfter::Never,
             world: WorldKind::Simulated { speed: 1.0 },
             nonce,
-            pace: Pace {
-                news: RealDuration::from_secs(10),
-                quiet: RealDuration::from_secs(60),
+            publish_interval: PublishInterval {
+                active: RealDuration::from_secs(10),
+                idle: RealDuration::from_secs(60),
             },
         };
         let born = self.stage().time();
         let (journal, ledger) = self.open();
         let state = self.directory.path();
         let ports = engine::Ports {
-            told_file: Some(state.join("told.json")),
+            alerts_file: Some(state.join("told.json")),
             ..ports(self.stage(), &self.config)
         };
         let handle = engine::start(ports, self.config.clone(), journal, ledger, options);

@@ -18,7 +18,7 @@ pub(super) async fn sprint_needs(
     leaving: &[NodeId],
 ) -> Vec<Probe> {
     let config = &loaded.config;
-    let examined = preflight::examine(chain, network_node, now, config, leaving).await;
+    let examined = preflight::run_preflight(chain, network_node, now, config, leaving).await;
     let findings = examined.preflight.findings.into_iter();
     let mut probes: Vec<Probe> = findings
         .map(|finding| Probe {

@@ -7,14 +7,14 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::domain::{Duration, Instance, InstanceId, Time, Usd};
-use crate::engine::{NEVER_SEEN, Order, Readings};
+use crate::engine::{CleanupAction, NEVER_LISTED, ReconcileInput};
 use crate::tui::view::format;
 
 /// Something that no sprint uses any more.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Leftover {
     #[serde(skip)]
-    pub(super) order: Order,
+    pub(super) order: CleanupAction,
     /// What is to be done about it.
     action: Action,
     /// Vast's id of the rental, the node's id, or `(none)` for a rent call without a known rental.
@@ -53,19 +53,21 @@ impl fmt::Display for Action {
 }
 
 impl Leftover {
-    pub(super) fn of(order: Order, readings: &Readings<'_>) -> Leftover {
+    pub(super) fn of(order: CleanupAction, readings: &ReconcileInput<'_>) -> Leftover {
         let (action, why) = match &order {
-            Order::Destroy(_) => (
+            CleanupAction::Destroy(_) => (
                 Action::DestroyRental,
                 "it carries our label and no sprint uses it",
             ),
-            Order::Verify(_) => (
+            CleanupAction::Verify(_) => (
                 Action::ForgetRental,
                 "open in the journal but not listed by the market: destroyed to be safe, and checked by its id",
             ),
-            Order::Void(_) => (Action::ForgetRentCall, NEVER_SEEN),
-            Order::Unregister(_) => (Action::Unregister, "its rental is gone or is removed now"),
-            Order::Forget(_) => (
+            CleanupAction::Void(_) => (Action::ForgetRentCall, NEVER_LISTED),
+            CleanupAction::Unregister(_) => {
+                (Action::Unregister, "its rental is gone or is removed now")
+            }
+            CleanupAction::Forget(_) => (
                 Action::ForgetRegistration,
                 "open in the journal but not listed by the Network Node",
             ),
@@ -104,10 +106,12 @@ struct Details {
 }
 
 impl Details {
-    fn about(order: &Order, readings: &Readings<'_>) -> Details {
+    fn about(order: &CleanupAction, readings: &ReconcileInput<'_>) -> Details {
         match order {
-            Order::Destroy(id) | Order::Verify(id) => Details::of_rental(*id, readings),
-            Order::Void(label) => {
+            CleanupAction::Destroy(id) | CleanupAction::Verify(id) => {
+                Details::of_rental(*id, readings)
+            }
+            CleanupAction::Void(label) => {
                 let open = readings.ledger.open_rentals();
                 let open = open.iter().find(|open| open.label == *label);
                 Details {
@@ -117,7 +121,7 @@ impl Details {
                     cost: Some(Usd::ZERO),
                 }
             }
-            Order::Unregister(node) | Order::Forget(node) => Details {
+            CleanupAction::Unregister(node) | CleanupAction::Forget(node) => Details {
                 id: node.to_string(),
                 label: None,
                 since: None,
@@ -127,7 +131,7 @@ impl Details {
     }
 
     /// By the journal; the market's word where that knows nothing.
-    fn of_rental(id: InstanceId, readings: &Readings<'_>) -> Details {
+    fn of_rental(id: InstanceId, readings: &ReconcileInput<'_>) -> Details {
         let open = readings.ledger.open_rentals();
         let listed = readings.instances.iter().find(|listed| listed.id == id);
         let open = open.iter().find(|open| open.instance == Some(id));

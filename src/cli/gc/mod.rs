@@ -13,7 +13,7 @@ use super::teardown::confirm;
 use super::{Exit, logging, print, print_json, runtime, status_line};
 use crate::config::Config;
 use crate::domain::Time;
-use crate::engine::{self, Readings};
+use crate::engine::{self, ReconcileInput};
 use crate::flow::Sprint;
 use crate::http::HttpClient;
 use crate::journal::{self, Journal, JournalError, Ledger};
@@ -47,7 +47,7 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
         ));
     }
     let sprint = saved_sprint(&ledger);
-    let readings = Readings {
+    let readings = ReconcileInput {
         now: clock.now(),
         instances: &instances,
         nodes: nodes.as_deref().ok(),
@@ -190,7 +190,7 @@ fn print_findings(
     arguments: Gc,
     found: &[Leftover],
     foreign: &[Foreign],
-    readings: &Readings<'_>,
+    readings: &ReconcileInput<'_>,
 ) -> std::io::Result<()> {
     for instance in readings.instances {
         if let Some(label) = instance

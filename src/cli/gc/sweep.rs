@@ -6,7 +6,7 @@ use super::leftover::Leftover;
 use crate::cli::status_line;
 use crate::cli::teardown::destroy_all;
 use crate::domain::{InstanceId, NodeId, RegisteredNode, Time};
-use crate::engine::{NEVER_SEEN, Order};
+use crate::engine::{CleanupAction, NEVER_LISTED};
 use crate::journal::{Journal, Ledger, Record};
 use crate::ports::{Clock, Market, NetworkNode};
 
@@ -25,14 +25,14 @@ impl<M: Market, N: NetworkNode> Sweep<'_, M, N> {
         let nodes = self.unregister(found).await;
         for leftover in found {
             leftover.done = match &leftover.order {
-                Order::Destroy(id) | Order::Verify(id) => {
+                CleanupAction::Destroy(id) | CleanupAction::Verify(id) => {
                     gone.get(id).is_some_and(|since| self.settle(*id, *since))
                 }
-                Order::Void(label) => self.record(&Record::RentVoided {
+                CleanupAction::Void(label) => self.record(&Record::RentVoided {
                     label: label.clone(),
-                    reason: NEVER_SEEN.to_owned(),
+                    reason: NEVER_LISTED.to_owned(),
                 }),
-                Order::Unregister(node) | Order::Forget(node) => {
+                CleanupAction::Unregister(node) | CleanupAction::Forget(node) => {
                     is_absent(node, nodes.as_deref())
                         && self.record(&Record::Unregistered { node: node.clone() })
                 }
@@ -45,7 +45,7 @@ impl<M: Market, N: NetworkNode> Sweep<'_, M, N> {
         let ids: Vec<InstanceId> = found
             .iter()
             .filter_map(|leftover| match leftover.order {
-                Order::Destroy(id) | Order::Verify(id) => Some(id),
+                CleanupAction::Destroy(id) | CleanupAction::Verify(id) => Some(id),
                 _ => None,
             })
             .collect();
@@ -60,7 +60,7 @@ impl<M: Market, N: NetworkNode> Sweep<'_, M, N> {
     /// The list afterwards, if it is known.
     async fn unregister(&mut self, found: &[Leftover]) -> Option<Vec<RegisteredNode>> {
         for leftover in found {
-            let Order::Unregister(node) = &leftover.order else {
+            let CleanupAction::Unregister(node) = &leftover.order else {
                 continue;
             };
             self.record(&Record::UnregisterIntended { node: node.clone() });

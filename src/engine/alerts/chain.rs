@@ -4,7 +4,7 @@ use crate::chain::epoch;
 use crate::chain::sources::Standstill;
 use crate::domain::{ConfirmationPhase, Duration, SourceHealth, SourceStatus, Time};
 use crate::engine::alerts::condition::Condition;
-use crate::engine::alerts::onset::Began;
+use crate::engine::alerts::onset::Onsets;
 use crate::engine::snapshot::{Alert, AlertLevel};
 use crate::engine::state::Engine;
 
@@ -12,10 +12,10 @@ use crate::engine::state::Engine;
 const CHANGE_IS_NEWS: Duration = Duration::hours(24);
 
 impl Engine {
-    pub(crate) fn chain_alerts(&self, now: Time, began: &mut Began) -> Vec<Alert> {
+    pub(crate) fn chain_alerts(&self, now: Time, onsets: &mut Onsets) -> Vec<Alert> {
         let mut alerts = Vec::new();
-        if let Some(trouble) = &self.seen.chain_trouble {
-            alerts.push(began.alert(
+        if let Some(trouble) = &self.observed.chain_error {
+            alerts.push(onsets.alert(
                 Condition::ChainUnread,
                 now,
                 AlertLevel::Warning,
@@ -38,19 +38,19 @@ impl Engine {
                 since: *at,
             });
         }
-        alerts.extend(self.confirmation_alert(now, began));
-        alerts.extend(self.upgrade_alert(now, began));
-        alerts.extend(self.first_start_alert(now, began));
+        alerts.extend(self.confirmation_alert(now, onsets));
+        alerts.extend(self.upgrade_alert(now, onsets));
+        alerts.extend(self.first_start_alert(now, onsets));
         alerts
     }
 
     /// Said before the first sprint only: later it is known.
-    fn first_start_alert(&self, now: Time, began: &mut Began) -> Option<Alert> {
+    fn first_start_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
         let mut reports = self.ledger.reports().iter();
         let first =
             !reports.any(|(_, report)| report.was_tried()) && self.sprint.rental().is_none();
         let risk = self.risk().filter(|_| first)?;
-        Some(began.alert(
+        Some(onsets.alert(
             Condition::FirstStart,
             now,
             AlertLevel::Notice,
@@ -59,7 +59,7 @@ impl Engine {
         ))
     }
 
-    fn upgrade_alert(&self, now: Time, began: &mut Began) -> Option<Alert> {
+    fn upgrade_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
         let upgrade = self.upgrade().filter(|known| known.at.blocks_left.0 > 0)?;
         let holds = self
             .sprint
@@ -70,7 +70,7 @@ impl Engine {
             (true, None) => "before the next PoC is over: nothing is rented until it has passed",
             (true, Some(_)) => "before the PoC is over, and a rental is there already",
         };
-        Some(began.alert(
+        Some(onsets.alert(
             Condition::Upgrade(upgrade.at.height),
             now,
             if holds {
@@ -87,8 +87,8 @@ impl Engine {
     }
 
     /// What a confirmation `PoC` that is under way means for the epoch's reward.
-    fn confirmation_alert(&self, now: Time, began: &mut Began) -> Option<Alert> {
-        let (_, view) = self.seen.view.as_ref()?;
+    fn confirmation_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
+        let (_, view) = self.observed.view.as_ref()?;
         let event = view.confirmation.as_ref()?;
         let stages = epoch::confirmation_stages(event, &view.params);
         let phase = epoch::confirmation_phase_at(&stages, view.height);
@@ -100,8 +100,8 @@ impl Engine {
         }
         let condition = Condition::Confirmation(event.epoch, event.sequence);
         // Its beginning is kept also while there is nothing to say of it.
-        began.since(condition.clone(), now);
-        let alert = |level, text, advice: &str| began.alert(condition, now, level, text, advice);
+        onsets.since(condition.clone(), now);
+        let alert = |level, text, advice: &str| onsets.alert(condition, now, level, text, advice);
         let holds = self
             .sprint
             .rental()

@@ -1,7 +1,7 @@
 //! Every alert of a snapshot.
 
 use crate::domain::{Preflight, Step};
-use crate::engine::alerts::onset::Began;
+use crate::engine::alerts::onset::Onsets;
 use crate::engine::reconcile::plan::foreign;
 use crate::flow::PriceIncrease;
 
@@ -17,8 +17,8 @@ const DESTROY_TAKES_LONG: Duration = Duration::minutes(5);
 const TROUBLE_IS_NEWS: Duration = Duration::minutes(10);
 
 impl Engine {
-    fn clock_trouble(&self) -> Option<String> {
-        let behind = self.seen.clock_behind()?;
+    fn clock_warning(&self) -> Option<String> {
+        let behind = self.observed.clock_behind()?;
         Some(format!(
             "this machine's clock is {} minutes behind the chain's",
             behind.num_minutes()
@@ -43,21 +43,21 @@ impl Engine {
             ),
             since: *since,
         });
-        let watched = self.own.iter().chain(&self.beside);
-        let links = watched.flat_map(|watched| watched.link.alerts(now, watched.instance));
+        let monitor = self.primary.iter().chain(&self.hedge);
+        let links = monitor.flat_map(|monitor| monitor.link.alerts(now, monitor.instance));
         late.chain(links).collect()
     }
 
-    pub(crate) fn alerts(&self, now: Time, began: &mut Began) -> Vec<Alert> {
+    pub(crate) fn alerts(&self, now: Time, onsets: &mut Onsets) -> Vec<Alert> {
         let mut alerts = self.rental_alerts(now);
         let warning = AlertLevel::Warning;
-        if let Some(text) = self.clock_trouble() {
+        if let Some(text) = self.clock_warning() {
             let advice = "synchronise it (timedatectl set-ntp true); leases are corrected by as much until then";
-            alerts.push(began.alert(Condition::ClockBehind, now, warning, text, advice));
+            alerts.push(onsets.alert(Condition::ClockBehind, now, warning, text, advice));
         }
         if let Some(cut) = self.config.poc.cut_short() {
             let condition = Condition::PolicyCutShort;
-            alerts.push(began.alert(condition, now, warning, cut.cause, &cut.remedy));
+            alerts.push(onsets.alert(condition, now, warning, cut.cause, &cut.remedy));
         }
         if let Some(mode) = &self.release_only {
             alerts.push(Alert {
@@ -71,9 +71,9 @@ impl Engine {
                 since: mode.since,
             });
         }
-        if let Some((_, listing)) = &self.seen.listing {
+        if let Some((_, listing)) = &self.observed.listing {
             for (instance, label) in foreign(listing, &self.config) {
-                alerts.push(began.alert(
+                alerts.push(onsets.alert(
                     Condition::Foreign(instance.id),
                     now,
                     AlertLevel::Critical,
@@ -85,7 +85,7 @@ impl Engine {
                 ));
             }
         }
-        if let Some((since, trouble)) = &self.seen.listing_trouble {
+        if let Some((since, trouble)) = &self.observed.listing_error {
             alerts.push(Alert {
                 condition: Condition::RentalsUnread,
                 level: warning,
@@ -94,8 +94,8 @@ impl Engine {
                 since: *since,
             });
         }
-        if let Some(trouble) = &self.seen.nodes_trouble {
-            alerts.push(began.alert(
+        if let Some(trouble) = &self.observed.nodes_error {
+            alerts.push(onsets.alert(
                 Condition::NodesUnread,
                 now,
                 warning,
@@ -104,8 +104,8 @@ impl Engine {
             ));
         }
         let rented = self.sprint.rentals().map(|rental| rental.instance);
-        let watched = rented.filter_map(|instance| self.watched(instance));
-        let faults = watched.filter_map(|watched| Some((watched.instance, watched.boot.fault()?)));
+        let monitor = rented.filter_map(|instance| self.monitor(instance));
+        let faults = monitor.filter_map(|monitor| Some((monitor.instance, monitor.boot.fault()?)));
         alerts.extend(faults.map(|(instance, fault)| Alert {
             condition: Condition::BootFault(instance),
             level: warning,
@@ -113,18 +113,18 @@ impl Engine {
             advice: fault.advice.clone(),
             since: fault.seen_at,
         }));
-        alerts.extend(self.change_alert(now));
-        alerts.extend(self.obstacles(now, began));
-        alerts.extend(self.chain_alerts(now, began));
+        alerts.extend(self.node_change_alert(now));
+        alerts.extend(self.preflight_alerts(now, onsets));
+        alerts.extend(self.chain_alerts(now, onsets));
         alerts.extend(self.price_alert());
-        alerts.extend(self.proxy_alert(now, began));
-        alerts.extend(self.credit_alert(now, began));
+        alerts.extend(self.proxy_alert(now, onsets));
+        alerts.extend(self.credit_alert(now, onsets));
         alerts.sort_by(|a, b| b.level.cmp(&a.level).then(a.since.cmp(&b.since)));
         alerts
     }
 
-    pub(crate) fn change_alert(&self, now: Time) -> Option<Alert> {
-        let (since, text) = self.seen.change_trouble.clone()?;
+    pub(crate) fn node_change_alert(&self, now: Time) -> Option<Alert> {
+        let (since, text) = self.observed.node_change_error.clone()?;
         (now - since <= TROUBLE_IS_NEWS).then(|| Alert {
             condition: Condition::NodeNotChanged,
             level: AlertLevel::Warning,
@@ -135,13 +135,13 @@ impl Engine {
     }
 
     /// What is in the way of a rental, while there is none: later it only says what was so before.
-    pub(crate) fn obstacles(&self, now: Time, began: &mut Began) -> Vec<Alert> {
+    pub(crate) fn preflight_alerts(&self, now: Time, onsets: &mut Onsets) -> Vec<Alert> {
         let waits = matches!(self.sprint.step(), Step::Waiting | Step::Choosing);
         let preflight = self.sprint.preflight().filter(|_| waits);
-        let obstacles = preflight.into_iter().flat_map(Preflight::obstacles);
-        let alerts = obstacles.filter_map(|finding| {
+        let preflight_alerts = preflight.into_iter().flat_map(Preflight::obstacles);
+        let alerts = preflight_alerts.filter_map(|finding| {
             let (cause, remedy) = finding.trouble()?;
-            Some(began.alert(
+            Some(onsets.alert(
                 Condition::Obstacle(finding.requirement),
                 now,
                 AlertLevel::Warning,
@@ -152,8 +152,8 @@ impl Engine {
         alerts.collect()
     }
 
-    pub(crate) fn proxy_alert(&self, now: Time, began: &mut Began) -> Option<Alert> {
-        self.seen.proxy.alert(now, began)
+    pub(crate) fn proxy_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
+        self.observed.proxy.alert(now, onsets)
     }
 
     /// Money that nobody agreed to is spent.

@@ -3,32 +3,32 @@
 
 use crate::domain::{Time, Usd};
 use crate::engine::alerts::condition::Condition;
-use crate::engine::alerts::onset::Began;
+use crate::engine::alerts::onset::Onsets;
 use crate::engine::snapshot::{Alert, AlertLevel};
 use crate::engine::state::Engine;
 
 /// Past sprints that say what one costs.
-const LATELY: usize = 5;
+const RECENT_SPRINTS: usize = 5;
 
 /// What the next sprint may cost, and how that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Needed {
+enum RequiredCredit {
     /// The cheapest usable offer's worst case.
-    Offer(Usd),
+    CheapestOffer(Usd),
     /// The dearest of the last sprints.
-    Lately(Usd),
+    RecentSprints(Usd),
 }
 
 impl Engine {
-    pub(crate) fn credit_alert(&self, now: Time, began: &mut Began) -> Option<Alert> {
+    pub(crate) fn credit_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
         if self.sprint.rental().is_some() {
             return None;
         }
-        let (_, account) = self.seen.account.as_ref()?;
+        let (_, account) = self.observed.account.as_ref()?;
         let floor = self.config.budget.credit_floor;
-        let needed = self.needed()?;
+        let needed = self.required_credit()?;
         let text = shortage(account.credit, floor, needed)?;
-        Some(began.alert(
+        Some(onsets.alert(
             Condition::LowCredit,
             now,
             AlertLevel::Warning,
@@ -37,29 +37,29 @@ impl Engine {
         ))
     }
 
-    fn needed(&self) -> Option<Needed> {
+    fn required_credit(&self) -> Option<RequiredCredit> {
         let rows = self
-            .seen
+            .observed
             .market
             .iter()
             .flat_map(|market| market.rows.iter());
         if let Some(cheapest) = rows.map(|row| row.worst_cost).min() {
-            return Some(Needed::Offer(cheapest));
+            return Some(RequiredCredit::CheapestOffer(cheapest));
         }
-        let lately = self.past.iter().rev().take(LATELY);
+        let lately = self.history.iter().rev().take(RECENT_SPRINTS);
         let costs = lately.map(|past| Usd::from_dollars(past.report.cost_usd));
         costs
             .max()
             .filter(|cost| *cost > Usd::ZERO)
-            .map(Needed::Lately)
+            .map(RequiredCredit::RecentSprints)
     }
 }
 
-fn shortage(credit: Usd, floor: Usd, needed: Needed) -> Option<String> {
+fn shortage(credit: Usd, floor: Usd, needed: RequiredCredit) -> Option<String> {
     let left = credit.left_after(floor);
     let (most, how) = match needed {
-        Needed::Offer(cost) => (cost, "the cheapest usable offer at worst"),
-        Needed::Lately(cost) => (cost, "what one cost lately"),
+        RequiredCredit::CheapestOffer(cost) => (cost, "the cheapest usable offer at worst"),
+        RequiredCredit::RecentSprints(cost) => (cost, "what one cost lately"),
     };
     let kept = if floor > Usd::ZERO {
         format!(", {floor} of it are kept by budget.credit_floor")
@@ -78,11 +78,11 @@ mod tests {
     #[test]
     fn credit_is_short_when_what_may_be_spent_is_less_than_a_sprint_may_cost() {
         let usd = Usd::from_dollars;
-        let offer = Needed::Offer(usd(12.94));
+        let offer = RequiredCredit::CheapestOffer(usd(12.94));
         assert_eq!(shortage(usd(20.0), usd(5.0), offer), None);
         let short = shortage(usd(17.0), usd(5.0), offer).unwrap();
         assert!(short.contains("$17.00, $5.00 of it are kept"), "{short}");
-        let short = shortage(usd(3.0), Usd::ZERO, Needed::Lately(usd(9.0))).unwrap();
+        let short = shortage(usd(3.0), Usd::ZERO, RequiredCredit::RecentSprints(usd(9.0))).unwrap();
         assert_eq!(
             short,
             "the account's credit is $3.00: the next sprint may cost $9.00 (what one cost lately)"

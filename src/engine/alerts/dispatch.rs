@@ -1,18 +1,21 @@
 //! Sends alerts and heartbeats.
 
 use crate::engine::alerts::tracker::Prices;
-use crate::engine::observe::freshness::Source;
+use crate::engine::observe::freshness::Feed;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::state::Engine;
 
 impl Engine {
     /// Tells an operator who looks elsewhere, and whoever waits for a sign of life.
-    pub(crate) fn tell(&mut self, snapshot: &Snapshot) {
+    pub(crate) fn send_alerts(&mut self, snapshot: &Snapshot) {
         if let Some(preflight) = self.sprint.preflight() {
-            self.seen.reads.note(Source::Preflight, preflight.at);
+            self.observed.freshness.mark(Feed::Preflight, preflight.at);
         }
         let prices = self.prices();
-        for notice in self.told.look(snapshot, &self.seen.reads, &prices) {
+        for notice in self
+            .alert_tracker
+            .update(snapshot, &self.observed.freshness, &prices)
+        {
             self.ports.notifier.notify(&notice);
         }
         let every = self.config.notify.heartbeat_interval;
@@ -32,7 +35,11 @@ impl Engine {
                 open.prices.gpu_price + open.prices.storage_price,
             ))
         });
-        let listed = self.seen.listing.iter().flat_map(|(_, listing)| listing);
+        let listed = self
+            .observed
+            .listing
+            .iter()
+            .flat_map(|(_, listing)| listing);
         let listed = listed.map(|instance| (instance.id, instance.total_price));
         open.chain(listed).collect()
     }

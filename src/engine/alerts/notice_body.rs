@@ -7,53 +7,53 @@ use crate::domain::{Duration, InstanceId, Mode, UsdPerHour};
 use crate::engine::snapshot::{CapSnapshot, Snapshot};
 
 /// The lines of a page.
-pub(crate) struct Page<'a> {
-    pub(crate) to_do: &'a str,
+pub(crate) struct NoticeBody<'a> {
+    pub(crate) action: &'a str,
     pub(crate) money: String,
-    pub(crate) does: String,
-    pub(crate) look: &'a str,
+    pub(crate) activity: String,
+    pub(crate) command: &'a str,
 }
 
-impl Page<'_> {
+impl NoticeBody<'_> {
     /// Its text, with the time that is left by what there is to see.
     pub(crate) fn text(&self, snapshot: &Snapshot) -> String {
-        let mut text = format!("To do: {}.", self.to_do.trim_end_matches('.'));
+        let mut text = format!("To do: {}.", self.action.trim_end_matches('.'));
         // Writing to a String cannot fail.
         let _ = write!(text, "\nMoney: {}.", self.money);
         if let Some(left) = time_left(snapshot) {
             let _ = write!(text, "\nTime: {left}.");
         }
-        let _ = write!(text, "\npocpit: {}.", self.does);
-        let _ = write!(text, "\nLook: {}", self.look);
+        let _ = write!(text, "\npocpit: {}.", self.activity);
+        let _ = write!(text, "\nLook: {}", self.command);
         text
     }
 }
 
 /// A rental that something is told of.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Named {
+pub(crate) struct AffectedRental {
     pub(crate) instance: InstanceId,
     /// By its row or the journal; absent when neither has it.
     pub(crate) price: Option<UsdPerHour>,
 }
 
 /// What is at stake: of a rental that is named, and in this sprint.
-pub(crate) fn money(snapshot: &Snapshot, named: Option<Named>) -> String {
+pub(crate) fn money(snapshot: &Snapshot, named: Option<AffectedRental>) -> String {
     let own = [&snapshot.rental, &snapshot.beside].into_iter().flatten();
-    let is_own = |named: &Named| own.clone().any(|rental| rental.id == named.instance);
+    let is_own = |named: &AffectedRental| own.clone().any(|rental| rental.id == named.instance);
     let sprint = money_of_sprint(snapshot);
     match named.filter(|named| !is_own(named)) {
-        Some(Named {
+        Some(AffectedRental {
             instance,
             price: Some(price),
         }) => format!("instance {instance} costs {price} as long as it is there; {sprint}"),
-        Some(Named { instance, .. }) => {
+        Some(AffectedRental { instance, .. }) => {
             format!("what instance {instance} costs is not known; {sprint}")
         }
-        None if running(snapshot).exceeds(snapshot.money.per_hour) => {
+        None if running_price(snapshot).exceeds(snapshot.money.per_hour) => {
             format!(
                 "{sprint}, and {} may be running by the journal",
-                running(snapshot)
+                running_price(snapshot)
             )
         }
         None => sprint,
@@ -61,22 +61,22 @@ pub(crate) fn money(snapshot: &Snapshot, named: Option<Named>) -> String {
 }
 
 /// The page of an epoch that is over. What the program does about the next one is the same of each.
-pub(crate) fn of_epoch(
+pub(crate) fn epoch_body(
     snapshot: &Snapshot,
     next: NextEpoch,
-    to_do: &str,
+    action: &str,
     money: String,
-    look: &str,
+    command: &str,
 ) -> String {
-    let does = match next {
-        NextEpoch::ByItself => "it goes on with the next epoch by itself",
-        NextEpoch::ByHand => "it begins nothing new before your word",
+    let activity = match next {
+        NextEpoch::Automatic => "it goes on with the next epoch by itself",
+        NextEpoch::Manual => "it begins nothing new before your word",
     };
-    let page = Page {
-        to_do,
+    let page = NoticeBody {
+        action,
         money,
-        does: does.to_owned(),
-        look,
+        activity: activity.to_owned(),
+        command,
     };
     page.text(snapshot)
 }
@@ -84,12 +84,12 @@ pub(crate) fn of_epoch(
 /// Who begins with the next epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NextEpoch {
-    ByItself,
-    ByHand,
+    Automatic,
+    Manual,
 }
 
 /// What may be running, whatever it is for.
-pub(crate) fn running(snapshot: &Snapshot) -> UsdPerHour {
+pub(crate) fn running_price(snapshot: &Snapshot) -> UsdPerHour {
     snapshot.money.hour_used
 }
 
@@ -125,7 +125,7 @@ fn rental_ends(snapshot: &Snapshot) -> Option<String> {
     let until = snapshot.rental.as_ref()?.lease_until;
     Some(format!(
         "the rental ends itself in {} unless its lease is renewed",
-        in_words(until - snapshot.at)
+        format_duration(until - snapshot.at)
     ))
 }
 
@@ -140,7 +140,7 @@ fn cap_ends(snapshot: &Snapshot) -> Option<String> {
         "the cap of the {}, {}, is used up in {} at this price",
         first.name,
         first.limit,
-        in_words(time)
+        format_duration(time)
     ))
 }
 
@@ -150,12 +150,12 @@ fn poc_starts(snapshot: &Snapshot) -> Option<String> {
     let deadline = reading.registration_deadline.expected?.p50;
     Some(format!(
         "PoC of the next epoch starts in {}, a node must be registered within {}",
-        in_words(start - snapshot.at),
-        in_words(deadline - snapshot.at)
+        format_duration(start - snapshot.at),
+        format_duration(deadline - snapshot.at)
     ))
 }
 
-fn in_words(time: Duration) -> String {
+fn format_duration(time: Duration) -> String {
     let minutes = time.num_minutes().max(0);
     match minutes / 60 {
         0 => format!("{minutes} min"),
@@ -163,7 +163,7 @@ fn in_words(time: Duration) -> String {
     }
 }
 
-pub(crate) fn does(snapshot: &Snapshot) -> String {
+pub(crate) fn current_activity(snapshot: &Snapshot) -> String {
     let step = snapshot.sprint.step;
     match (snapshot.mode, &snapshot.sprint.gate) {
         (Mode::Manual, Some(_)) => format!("it is {step}, and waits for your word"),

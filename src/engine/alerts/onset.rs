@@ -8,22 +8,22 @@ use crate::engine::snapshot::{Alert, AlertLevel};
 
 /// The beginnings of all that is wrong.
 #[derive(Debug, Default)]
-pub(crate) struct Began {
+pub(crate) struct Onsets {
     /// When each was first seen, and whether it still is.
-    seen: HashMap<Condition, (Time, Still)>,
+    onsets: HashMap<Condition, (Time, Mark)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Still {
-    Wrong,
-    NotAskedFor,
+enum Mark {
+    Active,
+    Stale,
 }
 
-impl Began {
+impl Onsets {
     /// Since when it has been so, without a break; now, when it was not so before.
     pub(crate) fn since(&mut self, condition: Condition, now: Time) -> Time {
-        let entry = self.seen.entry(condition).or_insert((now, Still::Wrong));
-        entry.1 = Still::Wrong;
+        let entry = self.onsets.entry(condition).or_insert((now, Mark::Active));
+        entry.1 = Mark::Active;
         entry.0
     }
 
@@ -45,12 +45,12 @@ impl Began {
         }
     }
 
-    /// Forgets what nobody asked for since this was called last: it is over, and begins anew when it
-    /// comes again.
-    pub(crate) fn forget_what_is_over(&mut self) {
-        self.seen.retain(|_, (_, still)| *still == Still::Wrong);
-        for (_, still) in self.seen.values_mut() {
-            *still = Still::NotAskedFor;
+    /// Drops the conditions that were not active since the last call: they are resolved, and get a new
+    /// onset when they return.
+    pub(crate) fn prune_resolved(&mut self) {
+        self.onsets.retain(|_, (_, still)| *still == Mark::Active);
+        for (_, still) in self.onsets.values_mut() {
+            *still = Mark::Stale;
         }
     }
 }
@@ -67,28 +67,28 @@ mod tests {
     #[test]
     fn what_lasts_keeps_its_beginning_and_what_comes_again_begins_anew() {
         // Given two conditions that began at different times,
-        let mut began = Began::default();
+        let mut onsets = Onsets::default();
         let node = Condition::NodesUnread;
         let rental = Condition::Foreign(InstanceId(7));
-        assert_eq!(began.since(node.clone(), at(10)), at(10));
-        began.forget_what_is_over();
-        assert_eq!(began.since(rental.clone(), at(20)), at(20));
+        assert_eq!(onsets.since(node.clone(), at(10)), at(10));
+        onsets.prune_resolved();
+        assert_eq!(onsets.since(rental.clone(), at(20)), at(20));
         // when one of them is over for a while,
-        assert_eq!(began.since(node.clone(), at(20)), at(10));
-        began.forget_what_is_over();
-        assert_eq!(began.since(rental.clone(), at(30)), at(20));
-        began.forget_what_is_over();
+        assert_eq!(onsets.since(node.clone(), at(20)), at(10));
+        onsets.prune_resolved();
+        assert_eq!(onsets.since(rental.clone(), at(30)), at(20));
+        onsets.prune_resolved();
         // then it begins anew, and the other goes on.
-        assert_eq!(began.since(node.clone(), at(40)), at(40));
-        assert_eq!(began.since(rental.clone(), at(40)), at(20));
+        assert_eq!(onsets.since(node.clone(), at(40)), at(40));
+        assert_eq!(onsets.since(rental.clone(), at(40)), at(20));
     }
 
     #[test]
     fn another_rental_is_another_condition() {
-        let mut began = Began::default();
-        began.since(Condition::Foreign(InstanceId(7)), at(10));
+        let mut onsets = Onsets::default();
+        onsets.since(Condition::Foreign(InstanceId(7)), at(10));
         assert_eq!(
-            began.since(Condition::Foreign(InstanceId(8)), at(20)),
+            onsets.since(Condition::Foreign(InstanceId(8)), at(20)),
             at(20)
         );
     }

@@ -2,7 +2,7 @@
 //! everything that changes the world outside is durable before the call is made (law 1).
 
 use crate::domain::{InstanceId, MachineId, NodeId, Workload};
-use crate::engine::effects::preflight::{examine, examine_chain};
+use crate::engine::effects::preflight::{run_chain_preflight, run_preflight};
 use crate::engine::observe::observation::Observation;
 use crate::engine::state::Engine;
 use crate::flow::{Effect, EffectKey, Event};
@@ -40,7 +40,7 @@ impl Engine {
                 offer,
                 took,
                 end,
-            } => self.remember_boot(instance, &offer, took, end),
+            } => self.record_boot_end(instance, &offer, took, end),
             Effect::AvoidMachine { machine, reason } => self.avoid_machine(machine, reason),
         }
     }
@@ -56,9 +56,9 @@ impl Engine {
     }
 
     fn search(&mut self, effect: Effect) {
-        self.seen.searching = true;
+        self.observed.searching = true;
         let (ports, query) = (self.ports.clone(), self.config.vast.query.clone());
-        self.spawn(EffectKey::Search, async move {
+        self.spawn_effect(EffectKey::Search, async move {
             // A key that the account lacks would only show up as a rental that lets nobody in.
             let keyed = ports
                 .market
@@ -87,9 +87,9 @@ impl Engine {
     /// What registers nothing asks nothing of the Network Node.
     fn preflight_for_serving(&mut self, key: EffectKey) {
         let (ports, config) = (self.ports.clone(), self.config.clone());
-        self.spawn(key, async move {
+        self.spawn_effect(key, async move {
             let now = ports.clock.now();
-            let preflight = examine_chain(ports.chain.as_ref(), now, &config).await;
+            let preflight = run_chain_preflight(ports.chain.as_ref(), now, &config).await;
             Observation::Done {
                 key,
                 records: Vec::new(),
@@ -100,10 +100,10 @@ impl Engine {
 
     fn preflight_for_a_node(&mut self, key: EffectKey) {
         let (ports, config) = (self.ports.clone(), self.config.clone());
-        self.spawn(key, async move {
+        self.spawn_effect(key, async move {
             let (chain, node) = (ports.chain.as_ref(), ports.network_node.as_ref());
             // What is left over of ours holds its address until it is gone.
-            let examined = examine(chain, node, ports.clock.now(), &config, &[]).await;
+            let examined = run_preflight(chain, node, ports.clock.now(), &config, &[]).await;
             let event = Event::PreflightCompleted(examined.preflight);
             Observation::Relisted {
                 key,
@@ -114,13 +114,13 @@ impl Engine {
     }
 
     fn start_model(&mut self, key: EffectKey, instance: InstanceId) {
-        let ends = self.watched(instance).and_then(|watched| watched.link.ends);
+        let ends = self.monitor(instance).and_then(|monitor| monitor.link.ends);
         let Some(ends) = ends else {
             return;
         };
         let (ports, model) = (self.ports.clone(), self.config.mlnode.model.clone());
         let workload = self.workload();
-        self.spawn(key, async move {
+        self.spawn_effect(key, async move {
             let node = ports.mlnodes.at(workload, ends.api);
             let event = match node.start_model(&model).await {
                 Ok(()) => Event::ModelStartAccepted,
@@ -136,7 +136,7 @@ impl Engine {
 
     fn read_weight(&mut self, key: EffectKey, epoch: crate::domain::EpochIndex, node: NodeId) {
         let (ports, participant) = (self.ports.clone(), self.config.chain.participant.clone());
-        self.spawn(key, async move {
+        self.spawn_effect(key, async move {
             let events = match ports.chain.weight(&participant, &node).await {
                 Ok(reading) => vec![Event::WeightRead {
                     for_our_epoch: reading.epoch.is_none_or(|listed| listed == epoch),

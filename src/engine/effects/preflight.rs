@@ -7,7 +7,7 @@ use crate::network_node::{PreflightFacts, PreflightTarget, evaluate, evaluate_ch
 use crate::ports::{Chain, NetworkNode};
 
 /// The verdict, and the list of nodes that it rests on.
-pub struct Examined {
+pub struct PreflightRun {
     /// What is met and what is not.
     pub preflight: Preflight,
     /// Every registered node, when it could be read.
@@ -16,13 +16,13 @@ pub struct Examined {
 
 /// Whether a rental could do its work, by what the outside world says now. Spends nothing.
 /// Registrations that are `leaving` are ours and gone before the next rental: they hold no address.
-pub async fn examine(
+pub async fn run_preflight(
     chain: &dyn Chain,
     network_node: &dyn NetworkNode,
     now: Time,
     config: &Config,
     leaving: &[NodeId],
-) -> Examined {
+) -> PreflightRun {
     let participant = &config.chain.participant;
     let callback = async {
         match config.network_node.exposure {
@@ -35,7 +35,7 @@ pub async fn examine(
         network_node.nodes(),
         chain.approved_models(),
         chain.is_participant(participant),
-        synced(chain, config),
+        check_synced(chain, config),
         callback,
     );
     let facts = PreflightFacts {
@@ -46,7 +46,7 @@ pub async fn examine(
         callback,
     };
     let preflight = evaluate(now, &intent(config, leaving), &facts);
-    Examined {
+    PreflightRun {
         preflight,
         nodes: facts.nodes,
     }
@@ -54,12 +54,12 @@ pub async fn examine(
 
 /// The same for a rental that has nothing to do with the Network Node: the chain's height is what a
 /// sprint goes by, whatever it is for.
-pub async fn examine_chain(chain: &dyn Chain, now: Time, config: &Config) -> Preflight {
-    evaluate_chain(now, &synced(chain, config).await)
+pub async fn run_chain_preflight(chain: &dyn Chain, now: Time, config: &Config) -> Preflight {
+    evaluate_chain(now, &check_synced(chain, config).await)
 }
 
 /// The RPC says whether it has caught up. Without one, that the public API answers is all there is.
-async fn synced(chain: &dyn Chain, config: &Config) -> Result<(), CallError> {
+async fn check_synced(chain: &dyn Chain, config: &Config) -> Result<(), CallError> {
     if config.chain.rpc.is_empty() {
         return chain.epoch().await.map(|_| ());
     }

@@ -7,8 +7,8 @@ use crate::domain::{CallError, Hardware, InstanceId, NodeConfig, NodeId};
 use crate::engine::Ports;
 use crate::engine::effects::requests::{NodeAddress, node_config};
 use crate::engine::observe::observation::Observation;
+use crate::engine::rental::access::tunnel_spec;
 use crate::engine::rental::direct_gateway::public_port;
-use crate::engine::rental::reach::tunnel_spec;
 use crate::engine::snapshot::NodeChange;
 use crate::engine::state::Engine;
 use crate::flow::{EffectKey, Event};
@@ -20,11 +20,11 @@ impl Engine {
             tracing::warn!("registration waits for the tunnel");
             return;
         };
-        if !self.intend(&Record::RegisterIntended { node, instance }) {
-            return self.feed(self.ports.clock.now(), Event::RegisterNotRecorded);
+        if !self.record_intent(&Record::RegisterIntended { node, instance }) {
+            return self.dispatch(self.ports.clock.now(), Event::RegisterNotRecorded);
         }
         let ports = self.ports.clone();
-        self.spawn(EffectKey::Registration, async move {
+        self.spawn_effect(EffectKey::Registration, async move {
             let events = match ports.network_node.register(&wanted).await {
                 Ok(()) => Vec::new(),
                 Err(error) => vec![Event::RegisterFailed(error)],
@@ -35,7 +35,7 @@ impl Engine {
 
     pub(crate) fn enable(&mut self, node: NodeId) {
         let ports = self.ports.clone();
-        self.spawn(EffectKey::Registration, async move {
+        self.spawn_effect(EffectKey::Registration, async move {
             let events = match ports.network_node.enable(&node).await {
                 Ok(()) => Vec::new(),
                 Err(error) => vec![Event::RegisterFailed(error)],
@@ -46,7 +46,7 @@ impl Engine {
 
     pub(crate) fn disable(&mut self, node: NodeId) {
         let ports = self.ports.clone();
-        self.spawn(EffectKey::Registration, async move {
+        self.spawn_effect(EffectKey::Registration, async move {
             if let Err(error) = ports.network_node.disable(&node).await {
                 tracing::warn!("{node} is not disabled: {error}; it is removed all the same");
             }
@@ -61,7 +61,7 @@ impl Engine {
     pub(crate) fn unregister(&mut self, node: NodeId) {
         self.record(&Record::UnregisterIntended { node: node.clone() });
         let ports = self.ports.clone();
-        self.spawn(EffectKey::Registration, async move {
+        self.spawn_effect(EffectKey::Registration, async move {
             match ports.network_node.unregister(&node).await {
                 Ok(true) => tracing::info!("{node} is unregistered"),
                 Ok(false) => tracing::info!("{node} was not registered"),
@@ -74,7 +74,7 @@ impl Engine {
     pub(crate) fn restore_proxy(&mut self) {
         let proxy = self.config.inference_proxy.as_ref().map(ProxyConfig::node);
         let ports = self.ports.clone();
-        self.spawn(EffectKey::RestoreProxy, async move {
+        self.spawn_effect(EffectKey::RestoreProxy, async move {
             let nodes = ports.network_node.nodes().await;
             let missing = proxy.filter(|proxy| {
                 nodes
@@ -94,13 +94,13 @@ impl Engine {
     /// What is to be registered, once it is known where the node can be reached.
     pub(crate) fn wanted_node(&self) -> Option<NodeConfig> {
         let rental = self.sprint.rental()?;
-        let watched = self.watched(rental.instance)?;
+        let monitor = self.monitor(rental.instance)?;
         let (mlnode, network) = (&self.config.mlnode, &self.config.network_node);
         let place = match &network.exposure {
             Exposure::Tunnel { host, .. } => {
                 // A tunnel that still ends elsewhere is being moved.
                 let spec = tunnel_spec(&self.config);
-                let ends = watched.link.ends.filter(|ends| spec.is_met_by(*ends))?;
+                let ends = monitor.link.ends.filter(|ends| spec.matches(*ends))?;
                 NodeAddress {
                     host: host.clone(),
                     api: ends.api.port(),
@@ -108,7 +108,7 @@ impl Engine {
                 }
             }
             Exposure::Direct => {
-                let instance = watched.row.as_ref()?;
+                let instance = monitor.row.as_ref()?;
                 let outside = |port: u16| {
                     let port = public_port(port);
                     instance
@@ -124,7 +124,7 @@ impl Engine {
                 }
             }
         };
-        let seen_name = watched
+        let seen_name = monitor
             .mlnode
             .as_ref()
             .and_then(|status| status.gpus.first())
@@ -147,7 +147,7 @@ impl Engine {
     pub(crate) fn change_node(&mut self, node: NodeId, change: NodeChange) {
         let ports = self.ports.clone();
         let key = EffectKey::ChangeNode;
-        self.spawn(key, async move {
+        self.spawn_effect(key, async move {
             let api = ports.network_node.as_ref();
             let (doing, done) = match change {
                 NodeChange::Enable => ("enabled", api.enable(&node).await),

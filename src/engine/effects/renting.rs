@@ -7,7 +7,7 @@ use crate::engine::effects::requests::{onstart_script, prices};
 use crate::engine::observe::observation::Observation;
 use crate::engine::reconcile::absence::prove_absence;
 use crate::engine::reconcile::plan::find;
-use crate::engine::rental::reach::recipe;
+use crate::engine::rental::access::container_spec;
 use crate::engine::state::Engine;
 use crate::flow::{self, EffectKey, Event};
 use crate::journal::Record;
@@ -29,7 +29,7 @@ impl Engine {
         let price = offer.price_with_disk(self.config.vast.query.disk_gb);
         let caps = self.sprint.plan().caps;
         if let Err(refusal) = flow::admit(price, reserved, &self.funds(now), &caps) {
-            return self.feed(
+            return self.dispatch(
                 now,
                 Event::RentRefused(local_error("rent", &refusal.to_string())),
             );
@@ -42,15 +42,15 @@ impl Engine {
             prices: prices(offer, &self.config),
             reserved,
         };
-        if !self.intend(&intent) {
-            return self.feed(now, Event::RentNotRecorded);
+        if !self.record_intent(&intent) {
+            return self.dispatch(now, Event::RentNotRecorded);
         }
         // The sprint that rents too: one that is taken up in the step before would choose again.
-        self.save();
+        self.save_checkpoint();
         let order = self.order(offer, label.clone(), lease_until);
         let market = self.ports.clone();
         tracing::info!("renting offer {} as {label}", offer.id);
-        self.spawn(EffectKey::Rent, async move {
+        self.spawn_effect(EffectKey::Rent, async move {
             let (records, event) = match market.market.rent(&order).await {
                 Ok(instance) => (
                     vec![Record::Rented { label, instance }],
@@ -70,13 +70,13 @@ impl Engine {
 
     fn order(&self, offer: &Offer, label: RentalLabel, lease_until: Time) -> RentOrder {
         let vast = &self.config.vast;
-        let recipe = recipe(&self.config, self.workload());
+        let container_spec = container_spec(&self.config, self.workload());
         let mut env = vast.env.clone();
         env.insert(
             "POCPIT_LEASE_UNTIL".into(),
-            self.by_true_clock(lease_until).timestamp().to_string(),
+            self.chain_adjusted(lease_until).timestamp().to_string(),
         );
-        env.insert("POCPIT_COMMAND".into(), recipe.command);
+        env.insert("POCPIT_COMMAND".into(), container_spec.command);
         env.insert(
             "POCPIT_SSH_KEY".into(),
             self.ports.remote.public_key().to_owned(),
@@ -85,18 +85,18 @@ impl Engine {
         RentOrder {
             offer: offer.id,
             label,
-            image: recipe.image,
-            template_hash: recipe.template_hash,
+            image: container_spec.image,
+            template_hash: container_spec.template_hash,
             disk_gb: vast.query.disk_gb,
             env,
-            ports: recipe.ports,
+            ports: container_spec.ports,
             onstart,
         }
     }
 
     pub(crate) fn find_label(&mut self, label: RentalLabel) {
         let ports = self.ports.clone();
-        self.spawn(EffectKey::FindLabel, async move {
+        self.spawn_effect(EffectKey::FindLabel, async move {
             let events = match ports.market.instances().await {
                 Ok(instances) => vec![find(&instances, &label)],
                 Err(error) => {
@@ -118,7 +118,7 @@ impl Engine {
         // Releasing never waits for the journal: a destroy that is not recorded is still right.
         self.record(&Record::DestroyIntended { instance });
         let ports = self.ports.clone();
-        self.spawn(key, async move {
+        self.spawn_effect(key, async move {
             if let Err(error) = ports.market.destroy(instance).await {
                 tracing::warn!("instance {instance} is not destroyed yet: {error}");
             }

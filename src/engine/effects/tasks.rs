@@ -1,20 +1,20 @@
 //! One task per effect key.
 
 use crate::domain::Time;
-use crate::engine::failpoint::{Part, drill};
+use crate::engine::failpoint::{Failpoint, failpoint};
 use crate::engine::observe::observation::Observation;
 use crate::engine::state::Engine;
-use crate::engine::supervise::caught;
+use crate::engine::supervise::catch_panic;
 use crate::flow::{Effect, EffectKey, Event};
 
 impl Engine {
     /// A time of this machine's clock as the rental's clock shows it. The watchdog there goes by its
     /// own: a lease from a clock that is behind would end too early.
-    pub(crate) fn by_true_clock(&self, time: Time) -> Time {
-        time + self.seen.clock_behind().unwrap_or_default()
+    pub(crate) fn chain_adjusted(&self, time: Time) -> Time {
+        time + self.observed.clock_behind().unwrap_or_default()
     }
 
-    pub(crate) fn feed(&mut self, now: Time, event: Event) {
+    pub(crate) fn dispatch(&mut self, now: Time, event: Event) {
         let before = self.sprint.step();
         let effects = self.sprint.handle(now, event);
         let after = self.sprint.step();
@@ -22,13 +22,13 @@ impl Engine {
             tracing::info!("{before} → {after}");
         }
         for effect in effects {
-            self.start(effect);
+            self.start_effect(effect);
         }
     }
 
     /// Starts an effect, or keeps it until the one with the same key has ended. The flow asks again
     /// by itself, so only the newest waits.
-    fn start(&mut self, effect: Effect) {
+    fn start_effect(&mut self, effect: Effect) {
         let key = effect.key();
         if key == EffectKey::Journal || !self.running.contains(&key) {
             return self.execute(effect);
@@ -37,7 +37,7 @@ impl Engine {
         self.waiting.push_back(effect);
     }
 
-    pub(crate) fn ended(&mut self, key: EffectKey) {
+    pub(crate) fn effect_ended(&mut self, key: EffectKey) {
         self.running.remove(&key);
         let next = self.waiting.iter().position(|effect| effect.key() == key);
         if let Some(effect) = next.and_then(|index| self.waiting.remove(index)) {
@@ -46,7 +46,7 @@ impl Engine {
     }
 
     /// Runs `work` as a task under `key`; its report comes back as an observation.
-    pub(crate) fn spawn(
+    pub(crate) fn spawn_effect(
         &mut self,
         key: EffectKey,
         work: impl Future<Output = Observation> + Send + 'static,
@@ -54,8 +54,8 @@ impl Engine {
         self.running.insert(key);
         let reports = self.reports.clone();
         tokio::spawn(async move {
-            let task = caught(async {
-                drill(Part::Effect);
+            let task = catch_panic(async {
+                failpoint(Failpoint::Effect);
                 work.await
             });
             // The flow asks again for what it has no answer to.

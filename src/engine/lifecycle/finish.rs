@@ -13,9 +13,9 @@ use crate::journal::Record;
 use crate::notify::{Notice, NoticeLevel};
 
 impl Engine {
-    pub(crate) fn count_leftovers(&mut self) {
+    pub(crate) fn list_leftovers(&mut self) {
         let ports = self.ports.clone();
-        self.spawn(EffectKey::Leftovers, async move {
+        self.spawn_effect(EffectKey::Leftovers, async move {
             let (instances, nodes) =
                 tokio::join!(ports.market.instances(), ports.network_node.nodes());
             Observation::Leftovers { instances, nodes }
@@ -24,13 +24,13 @@ impl Engine {
 
     /// Who begins with the epoch after this one.
     pub(crate) fn next_epoch(&self) -> NextEpoch {
-        let goes_on = self.options.end_after == EndAfter::Never
+        let continues = self.options.end_after == EndAfter::Never
             && self.quitting.is_none()
             && self.sprint.mode() == Mode::Auto;
-        if goes_on {
-            NextEpoch::ByItself
+        if continues {
+            NextEpoch::Automatic
         } else {
-            NextEpoch::ByHand
+            NextEpoch::Manual
         }
     }
 
@@ -43,7 +43,7 @@ impl Engine {
         self.running.remove(&EffectKey::Leftovers);
         let report = self.sprint_report(now, instances.ok().as_deref(), nodes.as_deref().ok());
         if let Ok(nodes) = nodes {
-            self.see_nodes(now, Ok(nodes));
+            self.on_nodes(now, Ok(nodes));
         }
         let outcome = self
             .sprint
@@ -51,21 +51,21 @@ impl Engine {
             .map_or(OutcomeKind::Unknown, Outcome::kind);
         tracing::info!("sprint ended: {outcome}, cost ${:.2}", report.cost_usd);
         let next = self.next_epoch();
-        let notice = notice_of(&report, next, &self.situation(now));
+        let notice = sprint_notice(&report, next, &self.situation(now));
         self.ports.notifier.notify(&notice);
         self.record(&Record::SprintEnded {
             report: report.clone(),
         });
         self.compact_journal(now);
         self.report = Some(report);
-        if next == NextEpoch::ByItself {
+        if next == NextEpoch::Automatic {
             let done = self.sprint.stages().map(|stages| stages.epoch);
-            self.next_sprint(now, done);
+            self.begin_next_sprint(now, done);
         }
     }
 }
 
-fn notice_of(report: &SprintReport, next: NextEpoch, snapshot: &Snapshot) -> Notice {
+fn sprint_notice(report: &SprintReport, next: NextEpoch, snapshot: &Snapshot) -> Notice {
     let epoch = report
         .epoch
         .map_or_else(|| "?".to_owned(), |epoch| epoch.to_string());
@@ -73,7 +73,7 @@ fn notice_of(report: &SprintReport, next: NextEpoch, snapshot: &Snapshot) -> Not
     let (level, body) = if report.succeeded() {
         (NoticeLevel::Notice, digest)
     } else {
-        let page = page_of(report, next, snapshot);
+        let page = failure_body(report, next, snapshot);
         (NoticeLevel::Warning, format!("{digest}\n{page}"))
     };
     Notice {
@@ -85,13 +85,13 @@ fn notice_of(report: &SprintReport, next: NextEpoch, snapshot: &Snapshot) -> Not
 }
 
 /// What there is to do about a sprint that came to nothing.
-fn page_of(report: &SprintReport, next: NextEpoch, snapshot: &Snapshot) -> String {
-    let (to_do, look) = match (report.rentals_left, report.registrations_left) {
+fn failure_body(report: &SprintReport, next: NextEpoch, snapshot: &Snapshot) -> String {
+    let (action, command) = match (report.rentals_left, report.registrations_left) {
         (Some(0), Some(0)) => (
             "see whether the cause is yours to mend; what was rented is gone",
             "pocpit history",
         ),
-        (Some(_), Some(_)) if next == NextEpoch::ByItself => (
+        (Some(_), Some(_)) if next == NextEpoch::Automatic => (
             "nothing: pocpit takes down what is left over, and tells when it cannot",
             "pocpit check",
         ),
@@ -101,14 +101,14 @@ fn page_of(report: &SprintReport, next: NextEpoch, snapshot: &Snapshot) -> Strin
             "pocpit gc --dry-run",
         ),
     };
-    let running = notice_body::running(snapshot);
+    let running = notice_body::running_price(snapshot);
     let rest = if running == UsdPerHour::ZERO {
         "nothing of it is running any more".to_owned()
     } else {
         format!("{running} may be running still")
     };
     let money = format!("the sprint cost ${:.2}, {rest}", report.cost_usd);
-    notice_body::of_epoch(snapshot, next, to_do, money, look)
+    notice_body::epoch_body(snapshot, next, action, money, command)
 }
 
 /// A sprint in a few words: what it earned and cost, where its time went, and why.
@@ -170,11 +170,11 @@ mod tests {
         let told = |report: &SprintReport, next, per_hour| {
             let mut seen = snapshot(0);
             seen.money.hour_used = UsdPerHour::from_dollars(per_hour);
-            notice_of(report, next, &seen).body
+            sprint_notice(report, next, &seen).body
         };
         (report.rentals_left, report.registrations_left) = (Some(0), Some(0));
         assert_eq!(
-            told(&report, NextEpoch::ByItself, 0.0),
+            told(&report, NextEpoch::Automatic, 0.0),
             "no weight, cost $8.40. boot_failed: no memory\n\
              To do: see whether the cause is yours to mend; what was rented is gone.\n\
              Money: the sprint cost $8.40, nothing of it is running any more.\n\
@@ -183,7 +183,7 @@ mod tests {
         );
         // What is left over is what matters then,
         report.rentals_left = Some(1);
-        let left = told(&report, NextEpoch::ByHand, 9.6);
+        let left = told(&report, NextEpoch::Manual, 9.6);
         for line in [
             "To do: take down what is left over.",
             "$9.60/h may be running still.",
@@ -192,17 +192,17 @@ mod tests {
         ] {
             assert!(left.contains(line), "{left}");
         }
-        let left = told(&report, NextEpoch::ByItself, 9.6);
+        let left = told(&report, NextEpoch::Automatic, 9.6);
         assert!(
             left.contains("pocpit takes down what is left over"),
             "{left}"
         );
         // and what nobody could look for may be.
         report.rentals_left = None;
-        let unknown = told(&report, NextEpoch::ByHand, 0.0);
+        let unknown = told(&report, NextEpoch::Manual, 0.0);
         assert!(unknown.ends_with("Look: pocpit gc --dry-run"), "{unknown}");
         // One that succeeded needs nothing.
-        report.outcome = OutcomeKind::Confirmed;
-        assert!(!told(&report, NextEpoch::ByItself, 0.0).contains("To do"));
+        "confirmed".clone_into(&mut report.outcome);
+        assert!(!told(&report, NextEpoch::Automatic, 0.0).contains("To do"));
     }
 }

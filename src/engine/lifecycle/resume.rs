@@ -19,8 +19,8 @@ pub fn saved_sprint(ledger: &Ledger) -> Result<Option<Sprint>, serde_json::Error
 
 impl Engine {
     /// Takes up the sprint that an earlier run left half done.
-    pub(crate) fn go_on(&mut self, now: Time) {
-        self.skip_what_was_done(now);
+    pub(crate) fn resume(&mut self, now: Time) {
+        self.skip_reported_epoch(now);
         match saved_sprint(&self.ledger) {
             // In the middle of a sprint there are more urgent things; it ends with a compaction.
             Ok(None) => self.compact_journal(now),
@@ -40,11 +40,11 @@ impl Engine {
                     self.options.aim,
                     self.options.nonce,
                 ));
-                self.feed(now, Event::Resumed);
+                self.dispatch(now, Event::Resumed);
                 // Hands off was asked for: a sprint that was left in manual mode would wait for
                 // somebody. The other way round it goes on as it was.
                 if self.options.mode == Mode::Auto {
-                    self.feed(now, Event::ModeChanged(Mode::Auto));
+                    self.dispatch(now, Event::ModeChanged(Mode::Auto));
                 }
             }
             // The rentals in the ledger are still known: reconciling takes them down.
@@ -55,7 +55,7 @@ impl Engine {
     }
 
     /// A program that is started again and again must not rent again and again for one epoch.
-    fn skip_what_was_done(&mut self, now: Time) {
+    fn skip_reported_epoch(&mut self, now: Time) {
         let last = self.ledger.reports().last().map(|(_, report)| report);
         let done = last
             .filter(|report| report.outcome != OutcomeKind::Aborted)
@@ -63,12 +63,12 @@ impl Engine {
         // A rehearsal, or a model to serve, is no part of an epoch: it begins whatever was done in it.
         let proves = self.options.aim == Aim::Proof;
         if let (Mode::Auto, true, Some(done)) = (self.options.mode, proves, done) {
-            self.next_sprint(now, Some(done));
+            self.begin_next_sprint(now, Some(done));
         }
     }
 
     /// A new sprint, by the same rules, for the next `PoC` after that of epoch `done`.
-    pub(crate) fn next_sprint(&mut self, now: Time, done: Option<EpochIndex>) {
+    pub(crate) fn begin_next_sprint(&mut self, now: Time, done: Option<EpochIndex>) {
         let mode = self.sprint.mode();
         self.options.nonce = self.options.nonce.wrapping_add(0x5851_f42d_4c95_7f2d);
         let sprint = Sprint::new(
@@ -85,11 +85,11 @@ impl Engine {
             Some(done) => sprint.not_before(done),
             None => sprint,
         };
-        self.report_asked = false;
+        self.report_requested = false;
         self.report = None;
-        self.seen.market = None;
-        if let Some((_, view)) = self.seen.view.clone() {
-            self.go_by(now, view);
+        self.observed.market = None;
+        if let Some((_, view)) = self.observed.view.clone() {
+            self.apply_chain_view(now, view);
         }
     }
 }

@@ -15,14 +15,14 @@ const READ_AFTER: Duration = Duration::minutes(1);
 const READ_WITHIN: Duration = Duration::hours(2);
 
 impl Engine {
-    pub(crate) fn follow_confirmation(&mut self, now: Time, view: &EpochView) {
+    pub(crate) fn track_confirmation(&mut self, now: Time, view: &EpochView) {
         let active = view.confirmation.filter(|event| {
             !matches!(
                 event.phase,
                 ConfirmationPhase::Inactive | ConfirmationPhase::Completed
             )
         });
-        let pending = &mut self.seen.confirmation;
+        let pending = &mut self.observed.confirmation;
         if let Some(event) = active {
             *pending = Some(PendingConfirmation {
                 event,
@@ -35,7 +35,7 @@ impl Engine {
         let over = *pending.over.get_or_insert(now);
         if now - over > READ_WITHIN {
             tracing::warn!("what the confirmation PoC left of the weight could not be read");
-            self.seen.confirmation = None;
+            self.observed.confirmation = None;
             return;
         }
         let asked = pending.asked.unwrap_or(over);
@@ -48,7 +48,7 @@ impl Engine {
 
     fn read_confirmation(&mut self, event: ConfirmationEvent) {
         let (ports, participant) = (self.ports.clone(), self.config.chain.participant.clone());
-        self.spawn(EffectKey::Confirmation, async move {
+        self.spawn_effect(EffectKey::Confirmation, async move {
             let read = ports
                 .chain
                 .confirmed_weight(&participant, event.epoch)
@@ -65,7 +65,7 @@ impl Engine {
         });
     }
 
-    pub(crate) fn see_confirmation(&mut self, measured: Result<Option<Confirmation>, CallError>) {
+    pub(crate) fn on_confirmation(&mut self, measured: Result<Option<Confirmation>, CallError>) {
         self.running.remove(&EffectKey::Confirmation);
         let measured = match measured {
             Ok(measured) => measured,
@@ -76,7 +76,7 @@ impl Engine {
                 return;
             }
         };
-        self.seen.confirmation = None;
+        self.observed.confirmation = None;
         if let Some(confirmation) = measured {
             tracing::info!(
                 "confirmation PoC {} of epoch {} left {} of {} weight",

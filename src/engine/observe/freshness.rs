@@ -9,13 +9,13 @@ use crate::engine::alerts::condition::Condition;
 /// Something that is asked again and again: its answers; or, where that it does not answer is a trouble
 /// too, each time that it was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Source {
+pub(crate) enum Feed {
     Chain,
-    ChainAsked,
+    ChainPoll,
     Governance,
     Nodes,
     Rentals,
-    RentalsAsked,
+    RentalsPoll,
     Account,
     Proxy,
     Preflight,
@@ -23,32 +23,32 @@ pub(crate) enum Source {
 
 /// The last time of each.
 #[derive(Debug, Default)]
-pub(crate) struct Reads(BTreeMap<Source, Time>);
+pub(crate) struct Freshness(BTreeMap<Feed, Time>);
 
-impl Reads {
-    pub(crate) fn note(&mut self, source: Source, now: Time) {
+impl Freshness {
+    pub(crate) fn mark(&mut self, source: Feed, now: Time) {
         self.0.insert(source, now);
     }
 
     /// When what a condition is made of was read last; absent for what is known without an answer.
-    pub(crate) fn of(&self, condition: &Condition) -> Option<Time> {
-        self.0.get(&source_of(condition)?).copied()
+    pub(crate) fn last_read(&self, condition: &Condition) -> Option<Time> {
+        self.0.get(&feed_of(condition)?).copied()
     }
 }
 
 /// What a condition is made of. Absent where no other answer can take it back: settings, our own
 /// journal, what has happened, and what is counted over many answers before it is a condition.
-fn source_of(condition: &Condition) -> Option<Source> {
+fn feed_of(condition: &Condition) -> Option<Feed> {
     match condition {
-        Condition::Foreign(_) => Some(Source::Rentals),
-        Condition::RentalsUnread => Some(Source::RentalsAsked),
-        Condition::NodesUnread => Some(Source::Nodes),
-        Condition::LowCredit => Some(Source::Account),
-        Condition::ProxySilent | Condition::ProxyWithoutUpstream => Some(Source::Proxy),
-        Condition::ChainUnread => Some(Source::ChainAsked),
-        Condition::ChainStands | Condition::Confirmation(..) => Some(Source::Chain),
-        Condition::Upgrade(_) => Some(Source::Governance),
-        Condition::Obstacle(_) => Some(Source::Preflight),
+        Condition::Foreign(_) => Some(Feed::Rentals),
+        Condition::RentalsUnread => Some(Feed::RentalsPoll),
+        Condition::NodesUnread => Some(Feed::Nodes),
+        Condition::LowCredit => Some(Feed::Account),
+        Condition::ProxySilent | Condition::ProxyWithoutUpstream => Some(Feed::Proxy),
+        Condition::ChainUnread => Some(Feed::ChainPoll),
+        Condition::ChainStands | Condition::Confirmation(..) => Some(Feed::Chain),
+        Condition::Upgrade(_) => Some(Feed::Governance),
+        Condition::Obstacle(_) => Some(Feed::Preflight),
         Condition::ClockBehind
         | Condition::PolicyCutShort
         | Condition::ReleaseOnly

@@ -4,33 +4,33 @@ use crate::engine::observe::observation::Observation;
 use crate::engine::state::Engine;
 
 impl Engine {
-    pub(crate) fn take(&mut self, seen: Observation) {
+    pub(crate) fn handle_observation(&mut self, observation: Observation) {
         let now = self.ports.clock.now();
-        match seen {
-            Observation::Chain(reports) => self.see_chain(now, reports),
-            Observation::Announced(report) => self.see_announced(now, report),
-            Observation::Headers(headers) => self.see_headers(now, headers),
-            Observation::Governance(Ok(governance)) => self.see_governance(now, governance),
+        match observation {
+            Observation::Chain(reports) => self.on_chain_reports(now, reports),
+            Observation::Announced(report) => self.on_announced_block(now, report),
+            Observation::Headers(headers) => self.on_headers(now, headers),
+            Observation::Governance(Ok(governance)) => self.on_governance(now, governance),
             Observation::Governance(Err(error)) => {
                 tracing::warn!("planned upgrades are unknown: {error}");
             }
-            Observation::Nodes(result) => self.see_nodes(now, result),
-            Observation::Listing(result) => self.see_listing(now, result),
-            Observation::Account(Ok(account)) => self.see_account(now, account),
+            Observation::Nodes(result) => self.on_nodes(now, result),
+            Observation::Listing(result) => self.on_listing(now, result),
+            Observation::Account(Ok(account)) => self.on_account(now, account),
             Observation::Account(Err(error)) => {
                 tracing::warn!("the account's credit is unknown: {error}");
             }
-            Observation::Proxy(reading) => self.see_proxy(now, reading),
-            Observation::Instance(id, result) => self.see_instance(now, id, result),
-            Observation::Link(id, change) => self.see_link(now, id, change),
-            Observation::Log(id, chunk) => self.see_log(now, id, &chunk),
-            Observation::MarketLog(id, copy) => self.see_market_log(now, id, copy),
-            Observation::MlNode(id, result) => self.see_mlnode(now, id, result),
+            Observation::Proxy(reading) => self.on_proxy_status(now, reading),
+            Observation::Instance(id, result) => self.on_instance(now, id, result),
+            Observation::Link(id, change) => self.on_link_event(now, id, change),
+            Observation::Log(id, chunk) => self.on_log(now, id, &chunk),
+            Observation::LogMerger(id, copy) => self.on_container_log(now, id, copy),
+            Observation::MlNode(id, result) => self.on_mlnode_status(now, id, result),
             Observation::Searched {
                 effect,
                 offers,
                 account,
-            } => self.see_offers(now, &effect, offers, &account),
+            } => self.on_offers(now, &effect, offers, &account),
             Observation::Done {
                 key,
                 records,
@@ -40,25 +40,25 @@ impl Engine {
                     self.record(&record);
                 }
                 for event in events {
-                    self.feed(now, event);
+                    self.dispatch(now, event);
                 }
-                self.ended(key);
+                self.effect_ended(key);
             }
             Observation::Relisted { key, events, nodes } => {
                 for event in events {
-                    self.feed(now, event);
+                    self.dispatch(now, event);
                 }
-                self.see_nodes(now, nodes);
-                self.ended(key);
+                self.on_nodes(now, nodes);
+                self.effect_ended(key);
             }
             Observation::Changed {
                 key,
                 trouble,
                 nodes,
             } => {
-                self.seen.change_trouble = trouble.map(|trouble| (now, trouble));
-                self.see_nodes(now, nodes);
-                self.ended(key);
+                self.observed.node_change_error = trouble.map(|trouble| (now, trouble));
+                self.on_nodes(now, nodes);
+                self.effect_ended(key);
             }
             Observation::Gone {
                 key,
@@ -66,10 +66,10 @@ impl Engine {
                 absence,
             } => {
                 self.settle(now, instance, absence.since);
-                self.see_listing(now, Ok(absence.listing));
-                self.ended(key);
+                self.on_listing(now, Ok(absence.listing));
+                self.effect_ended(key);
             }
-            Observation::Confirmation(measured) => self.see_confirmation(measured),
+            Observation::Confirmation(measured) => self.on_confirmation(measured),
             Observation::Leftovers { instances, nodes } => {
                 self.finish_report(now, instances, nodes);
             }

@@ -1,27 +1,27 @@
 //! Listings of the Network Node.
 
 use crate::domain::{CallError, Likeness, NodeStatus, RegisteredNode, Time};
-use crate::engine::observe::freshness::Source;
+use crate::engine::observe::freshness::Feed;
 use crate::engine::state::Engine;
 use crate::flow::{Event, NodeReading, NodesReading};
 use crate::journal::Record;
 use crate::network_node::likeness;
 
 impl Engine {
-    pub(crate) fn see_nodes(&mut self, now: Time, result: Result<Vec<RegisteredNode>, CallError>) {
-        self.seen.reads.note(Source::Nodes, now);
+    pub(crate) fn on_nodes(&mut self, now: Time, result: Result<Vec<RegisteredNode>, CallError>) {
+        self.observed.freshness.mark(Feed::Nodes, now);
         let nodes = match result {
             Ok(nodes) => nodes,
             Err(error) => {
-                self.seen.nodes_trouble = Some(error.to_string());
+                self.observed.nodes_error = Some(error.to_string());
                 return;
             }
         };
-        self.seen.nodes_trouble = None;
+        self.observed.nodes_error = None;
         let reading = self.read_nodes(&nodes);
         self.journal_registrations(&nodes);
-        self.seen.nodes = Some((now, nodes));
-        self.feed(now, Event::NodesListed(reading));
+        self.observed.nodes = Some((now, nodes));
+        self.dispatch(now, Event::NodesListed(reading));
     }
 
     fn read_nodes(&self, nodes: &[RegisteredNode]) -> NodesReading {

@@ -23,10 +23,10 @@ pub(crate) enum Observation {
     Account(Result<Account, CallError>),
     Proxy(Result<ProxyFigures, CallError>),
     Instance(InstanceId, Result<Option<Instance>, CallError>),
-    Link(InstanceId, LinkChange),
+    Link(InstanceId, LinkEvent),
     Log(InstanceId, TailChunk),
     /// A copy of the last lines of the container's log, by the market.
-    MarketLog(InstanceId, Result<String, CallError>),
+    LogMerger(InstanceId, Result<String, CallError>),
     MlNode(InstanceId, Result<MlNodeStatus, CallError>),
     Searched {
         effect: Effect,
@@ -77,10 +77,10 @@ pub(crate) struct Headers {
 
 /// What became of the SSH link.
 #[derive(Debug)]
-pub(crate) enum LinkChange {
+pub(crate) enum LinkEvent {
     Failed(LinkError),
     Connected(SshEndpoint),
     Tunnel(TunnelEnds),
-    Carries(TunnelRate),
+    Throughput(TunnelRate),
     Lost(LinkError),
 }

@@ -2,8 +2,8 @@
 
 use crate::domain::{Account, CallError, Duration, Time, Usd};
 use crate::engine::effects::requests;
-use crate::engine::observe::freshness::Source;
-use crate::engine::state::{Engine, OFFERS_KEPT, market_view};
+use crate::engine::observe::freshness::Feed;
+use crate::engine::state::{Engine, MAX_OFFERS, market_view};
 use crate::flow::{Candidate, Effect, EffectKey, Event, Funds};
 use crate::vast::{RankedOffers, RentalHistory, rank};
 
@@ -11,34 +11,34 @@ use crate::vast::{RankedOffers, RentalHistory, rank};
 const CREDIT_FRESH: Duration = Duration::minutes(10);
 
 impl Engine {
-    pub(crate) fn see_account(&mut self, now: Time, account: Account) {
-        self.seen.reads.note(Source::Account, now);
-        self.seen.account = Some((now, account));
+    pub(crate) fn on_account(&mut self, now: Time, account: Account) {
+        self.observed.freshness.mark(Feed::Account, now);
+        self.observed.account = Some((now, account));
     }
 
-    pub(crate) fn see_offers(
+    pub(crate) fn on_offers(
         &mut self,
         now: Time,
         effect: &Effect,
         offers: Result<Vec<crate::domain::Offer>, CallError>,
         account: &Result<Account, CallError>,
     ) {
-        self.seen.searching = false;
+        self.observed.searching = false;
         let event = match offers {
             Err(error) => {
-                self.seen.search_trouble = Some(error.to_string());
+                self.observed.search_error = Some(error.to_string());
                 Event::SearchFailed(error)
             }
             Ok(offers) => {
-                self.seen.search_trouble = None;
+                self.observed.search_error = None;
                 if let Ok(account) = account {
-                    self.see_account(now, *account);
+                    self.on_account(now, *account);
                 }
                 let ranked = self.rank(now, effect, offers);
                 let candidates = ranked
                     .usable
                     .iter()
-                    .take(OFFERS_KEPT)
+                    .take(MAX_OFFERS)
                     .map(|usable| Candidate {
                         offer: usable.offer.clone(),
                         price: usable.price,
@@ -48,12 +48,12 @@ impl Engine {
                     offers: candidates.collect(),
                     funds: self.funds(now),
                 };
-                self.seen.market = Some(market_view(now, ranked));
+                self.observed.market = Some(market_view(now, ranked));
                 event
             }
         };
-        self.feed(now, event);
-        self.ended(EffectKey::Search);
+        self.dispatch(now, event);
+        self.effect_ended(EffectKey::Search);
     }
 
     fn rank(&self, now: Time, effect: &Effect, offers: Vec<crate::domain::Offer>) -> RankedOffers {
@@ -67,13 +67,13 @@ impl Engine {
 
     /// What the account had a moment ago; an old reading says nothing of what is there now.
     fn credit(&self, now: Time) -> Option<Usd> {
-        let (at, account) = self.seen.account?;
+        let (at, account) = self.observed.account?;
         (now - at <= CREDIT_FRESH).then_some(account.credit)
     }
 
     pub(crate) fn funds(&self, now: Time) -> Funds {
         let reserved = self.ledger.reserved(now);
-        let back = self.seen.clock_ahead();
+        let back = self.observed.clock_ahead();
         let within = |window| self.ledger.spent_within(window + back, now) + reserved;
         Funds {
             sprint: self.ledger.spent_in_sprint(now) + reserved,

@@ -10,17 +10,17 @@ use tokio_util::sync::CancellationToken;
 use crate::chain::clock::{STRETCH, STRETCHES};
 use crate::domain::{Blocks, CallError, Duration, Height, Time};
 use crate::engine::Ports;
-use crate::engine::failpoint::{Part, drill};
+use crate::engine::failpoint::{Failpoint, failpoint};
 use crate::engine::observe::observation::{Headers, Observation};
-use crate::engine::supervise::outlive;
-use crate::ports::Look;
+use crate::engine::supervise::restart_on_panic;
+use crate::ports::SourceSelection;
 
 const MEASURE_EVERY: Duration = Duration::minutes(30);
 const MEASURE_AGAIN_AFTER_FAILURE: Duration = Duration::seconds(30);
 /// The sources beside the one that answers, while nothing is in doubt.
-const ASK_ALL_EVERY: Duration = Duration::minutes(5);
+const POLL_ALL_INTERVAL: Duration = Duration::minutes(5);
 /// A height that decides something and is overdue is looked for this often.
-const LOOK_AGAIN: Duration = Duration::seconds(5);
+const OVERDUE_POLL_INTERVAL: Duration = Duration::seconds(5);
 /// Decided days ahead.
 const GOVERNANCE_EVERY: Duration = Duration::minutes(10);
 const NODES_EVERY: Duration = Duration::seconds(30);
@@ -32,18 +32,22 @@ const PROXY_EVERY: Duration = Duration::seconds(30);
 pub(crate) fn start_pollers(
     ports: &Arc<Ports>,
     chain_every: Duration,
-    attention: watch::Receiver<Attention>,
+    schedule: watch::Receiver<PollSchedule>,
     reports: &mpsc::Sender<Observation>,
     stop: &CancellationToken,
 ) {
-    tokio::spawn(watch_chain(
+    tokio::spawn(poll_chain(
         ports.clone(),
         chain_every,
-        attention,
+        schedule,
         reports.clone(),
         stop.clone(),
     ));
-    tokio::spawn(hear_blocks(ports.clone(), reports.clone(), stop.clone()));
+    tokio::spawn(follow_announced_blocks(
+        ports.clone(),
+        reports.clone(),
+        stop.clone(),
+    ));
     let governance = ports.clone();
     every(ports, GOVERNANCE_EVERY, reports, stop, move || {
         let ports = governance.clone();
@@ -82,18 +86,18 @@ fn every<F, Fut>(
     interval: Duration,
     reports: &mpsc::Sender<Observation>,
     stop: &CancellationToken,
-    look: F,
+    poll: F,
 ) where
     F: Fn() -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Option<Observation>> + Send + 'static,
 {
     let (clock, reports, stop) = (ports.clock.clone(), reports.clone(), stop.clone());
     tokio::spawn(async move {
-        let work = outlive("a poller", clock.as_ref(), || async {
+        let work = restart_on_panic("a poller", clock.as_ref(), || async {
             loop {
-                drill(Part::Poller);
-                if let Some(seen) = look().await
-                    && reports.send(seen).await.is_err()
+                failpoint(Failpoint::Poller);
+                if let Some(observation) = poll().await
+                    && reports.send(observation).await.is_err()
                 {
                     return;
                 }
@@ -106,62 +110,62 @@ fn every<F, Fut>(
 
 /// What the engine wants to know of the chain beyond its beat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Attention {
+pub(crate) struct PollSchedule {
     /// When the next height that decides something is expected.
     pub next: Option<Time>,
     /// Whom to ask.
-    pub whom: Look,
+    pub sources: SourceSelection,
 }
 
 /// Looks at the chain at its beat, and when a height that decides something is expected: what
 /// follows from a height is seconds late and not a beat.
-async fn watch_chain(
+async fn poll_chain(
     ports: Arc<Ports>,
     beat: Duration,
-    attention: watch::Receiver<Attention>,
+    schedule: watch::Receiver<PollSchedule>,
     reports: mpsc::Sender<Observation>,
     stop: CancellationToken,
 ) {
     let clock = ports.clock.clone();
-    let work = outlive("the chain's poller", clock.as_ref(), || async {
-        let mut attention = attention.clone();
+    let work = restart_on_panic("the chain's poller", clock.as_ref(), || async {
+        let mut schedule = schedule.clone();
         let mut all_asked: Option<Time> = None;
         loop {
-            drill(Part::Poller);
+            failpoint(Failpoint::Poller);
             let now = clock.now();
-            let others_due = all_asked.is_none_or(|asked| now - asked >= ASK_ALL_EVERY);
-            let whom = if others_due {
-                Look::Every
+            let others_due = all_asked.is_none_or(|asked| now - asked >= POLL_ALL_INTERVAL);
+            let sources = if others_due {
+                SourceSelection::All
             } else {
-                attention.borrow().whom
+                schedule.borrow().sources
             };
-            if whom == Look::Every {
+            if sources == SourceSelection::All {
                 all_asked = Some(now);
             }
-            let seen = Observation::Chain(ports.chain.look(whom).await);
-            if reports.send(seen).await.is_err() {
+            let observation = Observation::Chain(ports.chain.query_sources(sources).await);
+            if reports.send(observation).await.is_err() {
                 return;
             }
-            wait_for_the_next_look(&ports, clock.now(), beat, &mut attention).await;
+            wait_for_next_poll(&ports, clock.now(), beat, &mut schedule).await;
         }
     });
     stop.run_until_cancelled(work).await;
 }
 
-async fn wait_for_the_next_look(
+async fn wait_for_next_poll(
     ports: &Ports,
     looked: Time,
     beat: Duration,
-    attention: &mut watch::Receiver<Attention>,
+    schedule: &mut watch::Receiver<PollSchedule>,
 ) {
     loop {
-        let wanted = attention.borrow_and_update().next;
+        let wanted = schedule.borrow_and_update().next;
         let next = wanted.map_or(looked + beat, |at| {
-            at.clamp(looked + LOOK_AGAIN.min(beat), looked + beat)
+            at.clamp(looked + OVERDUE_POLL_INTERVAL.min(beat), looked + beat)
         });
         tokio::select! {
             () = ports.clock.sleep(next - ports.clock.now()) => return,
-            changed = attention.changed() => if changed.is_err() {
+            changed = schedule.changed() => if changed.is_err() {
                 ports.clock.sleep(next - ports.clock.now()).await;
                 return;
             }
@@ -170,12 +174,12 @@ async fn wait_for_the_next_look(
 }
 
 /// Passes on what sources announce.
-async fn hear_blocks(
+async fn follow_announced_blocks(
     ports: Arc<Ports>,
     reports: mpsc::Sender<Observation>,
     stop: CancellationToken,
 ) {
-    let work = outlive("listening to blocks", ports.clock.as_ref(), || async {
+    let work = restart_on_panic("listening to blocks", ports.clock.as_ref(), || async {
         let mut announced = ports.chain.announced();
         while let Some(report) = announced.next().await {
             if reports.send(Observation::Announced(report)).await.is_err() {
@@ -195,7 +199,7 @@ async fn measure_block_time(
     reports: mpsc::Sender<Observation>,
     stop: CancellationToken,
 ) {
-    let work = outlive("measuring block time", ports.clock.as_ref(), || async {
+    let work = restart_on_panic("measuring block time", ports.clock.as_ref(), || async {
         let mut missing: Vec<Height> = Vec::new();
         let mut measured = None;
         loop {

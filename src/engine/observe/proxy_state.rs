@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::domain::{CallError, Duration, ProxyFigures, Serving, Time};
 use crate::engine::alerts::condition::Condition;
-use crate::engine::alerts::onset::Began;
+use crate::engine::alerts::onset::Onsets;
 use crate::engine::snapshot::{Alert, AlertLevel, ProxySnapshot};
 
 /// One reading can meet a restart.
@@ -29,7 +29,7 @@ struct Silence {
 }
 
 impl ProxyState {
-    pub(crate) fn take(&mut self, now: Time, reading: Result<ProxyFigures, CallError>) {
+    pub(crate) fn record(&mut self, now: Time, reading: Result<ProxyFigures, CallError>) {
         match reading {
             Ok(figures) => {
                 self.silence = None;
@@ -50,7 +50,7 @@ impl ProxyState {
         }
     }
 
-    pub(crate) fn shown(&self, address: SocketAddr) -> ProxySnapshot {
+    pub(crate) fn snapshot(&self, address: SocketAddr) -> ProxySnapshot {
         ProxySnapshot {
             address,
             figures: self.figures.as_ref().map(|(_, figures)| figures.clone()),
@@ -60,7 +60,7 @@ impl ProxyState {
     }
 
     /// One that was never seen to answer may be kept elsewhere: it is shown, and no alert.
-    pub(crate) fn alert(&self, now: Time, began: &mut Began) -> Option<Alert> {
+    pub(crate) fn alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
         let (_, figures) = self.figures.as_ref()?;
         if let Some(silence) = &self.silence {
             return (silence.readings >= BAD_READINGS).then(|| Alert {
@@ -73,7 +73,7 @@ impl ProxyState {
         }
         let fails = figures.serving == Serving::Up && figures.has_nobody_to_ask();
         fails.then(|| {
-            began.alert(
+            onsets.alert(
                 Condition::ProxyWithoutUpstream,
                 now,
                 AlertLevel::Warning,
@@ -126,29 +126,29 @@ mod tests {
     #[test]
     fn one_that_answered_is_missed_at_the_second_look_and_forgiven_at_once() {
         let mut proxy = ProxyState::default();
-        let mut began = Began::default();
+        let mut onsets = Onsets::default();
         // One that never answered may be elsewhere.
-        proxy.take(at(0), Err(refused()));
-        proxy.take(at(30), Err(refused()));
-        assert_eq!(proxy.alert(at(30), &mut began), None);
-        let shown = proxy.shown("127.0.0.1:5000".parse().unwrap());
+        proxy.record(at(0), Err(refused()));
+        proxy.record(at(30), Err(refused()));
+        assert_eq!(proxy.alert(at(30), &mut onsets), None);
+        let shown = proxy.snapshot("127.0.0.1:5000".parse().unwrap());
         assert_eq!(shown.silent_since, Some(at(0)));
-        proxy.take(at(60), Ok(figures(10, UpstreamHealth::Well)));
-        proxy.take(at(90), Err(refused()));
-        assert_eq!(proxy.alert(at(90), &mut began), None);
-        proxy.take(at(120), Err(refused()));
-        let alert = proxy.alert(at(120), &mut began).unwrap();
+        proxy.record(at(60), Ok(figures(10, UpstreamHealth::Well)));
+        proxy.record(at(90), Err(refused()));
+        assert_eq!(proxy.alert(at(90), &mut onsets), None);
+        proxy.record(at(120), Err(refused()));
+        let alert = proxy.alert(at(120), &mut onsets).unwrap();
         assert_eq!(alert.since, at(90));
         assert!(alert.text.contains("connection refused"), "{alert:?}");
-        proxy.take(at(150), Ok(figures(10, UpstreamHealth::Well)));
-        assert_eq!(proxy.alert(at(150), &mut began), None);
+        proxy.record(at(150), Ok(figures(10, UpstreamHealth::Well)));
+        assert_eq!(proxy.alert(at(150), &mut onsets), None);
     }
 
     #[test]
     fn requests_a_minute_are_counted_between_two_readings_and_not_over_lost_counts() {
         let mut proxy = ProxyState::default();
         let rates = [(0, 10), (30, 25), (60, 5), (120, 5)].map(|(second, answered)| {
-            proxy.take(at(second), Ok(figures(answered, UpstreamHealth::Well)));
+            proxy.record(at(second), Ok(figures(answered, UpstreamHealth::Well)));
             proxy.per_minute
         });
         assert_eq!(rates, [None, Some(30.0), None, Some(0.0)]);
@@ -157,19 +157,19 @@ mod tests {
     #[test]
     fn that_no_upstream_is_well_is_an_alert_unless_inference_is_stopped() {
         let mut proxy = ProxyState::default();
-        let mut began = Began::default();
-        proxy.take(at(0), Ok(figures(1, UpstreamHealth::Resting)));
-        assert!(proxy.alert(at(0), &mut began).is_some());
-        proxy.take(at(30), Ok(figures(1, UpstreamHealth::Resting)));
-        let alert = proxy.alert(at(30), &mut began);
+        let mut onsets = Onsets::default();
+        proxy.record(at(0), Ok(figures(1, UpstreamHealth::Resting)));
+        assert!(proxy.alert(at(0), &mut onsets).is_some());
+        proxy.record(at(30), Ok(figures(1, UpstreamHealth::Resting)));
+        let alert = proxy.alert(at(30), &mut onsets);
         assert_eq!(alert.map(|alert| alert.since), Some(at(0)));
         let stopped = ProxyFigures {
             serving: Serving::Stopped,
             ..figures(1, UpstreamHealth::Resting)
         };
-        proxy.take(at(60), Ok(stopped));
-        assert_eq!(proxy.alert(at(60), &mut began), None);
-        proxy.take(at(90), Ok(figures(2, UpstreamHealth::Well)));
-        assert_eq!(proxy.alert(at(90), &mut began), None);
+        proxy.record(at(60), Ok(stopped));
+        assert_eq!(proxy.alert(at(60), &mut onsets), None);
+        proxy.record(at(90), Ok(figures(2, UpstreamHealth::Well)));
+        assert_eq!(proxy.alert(at(90), &mut onsets), None);
     }
 }

@@ -1,27 +1,27 @@
-//! Readings of our rentals.
+//! ReconcileInput of our rentals.
 
 use crate::domain::{
     ActualStatus, CallError, Instance, InstanceId, RentalPrices, Time, Usd, UsdPerHour,
 };
-use crate::engine::observe::freshness::Source;
-use crate::engine::observe::observation::LinkChange;
-use crate::engine::reconcile::plan::{Order, Readings, plan};
+use crate::engine::observe::freshness::Feed;
+use crate::engine::observe::observation::LinkEvent;
+use crate::engine::reconcile::plan::{CleanupAction, ReconcileInput, plan};
 use crate::engine::state::Engine;
 use crate::flow::{Event, PriceIncrease};
 use crate::journal::{OpenRental, Record};
 use crate::ports::TailChunk;
 
 impl Engine {
-    pub(crate) fn see_listing(&mut self, now: Time, result: Result<Vec<Instance>, CallError>) {
-        self.seen.reads.note(Source::RentalsAsked, now);
+    pub(crate) fn on_listing(&mut self, now: Time, result: Result<Vec<Instance>, CallError>) {
+        self.observed.freshness.mark(Feed::RentalsPoll, now);
         match result {
             Ok(instances) => {
-                self.seen.reads.note(Source::Rentals, now);
-                self.seen.listing_trouble = None;
+                self.observed.freshness.mark(Feed::Rentals, now);
+                self.observed.listing_error = None;
                 // A list of registrations that has grown old is as good as unknown.
-                let nodes = self.seen.nodes.as_ref();
-                let nodes = nodes.filter(|_| self.seen.nodes_trouble.is_none());
-                let orders = plan(&Readings {
+                let nodes = self.observed.nodes.as_ref();
+                let nodes = nodes.filter(|_| self.observed.nodes_error.is_none());
+                let orders = plan(&ReconcileInput {
                     now,
                     instances: &instances,
                     nodes: nodes.map(|(_, nodes)| nodes.as_slice()),
@@ -32,125 +32,125 @@ impl Engine {
                 });
                 let leftovers = self.leftovers(&orders);
                 for instance in &instances {
-                    self.see_price(now, instance);
+                    self.on_price(now, instance);
                 }
-                self.seen.listing = Some((now, instances));
+                self.observed.listing = Some((now, instances));
                 for order in orders {
                     self.reconcile(now, order);
                 }
-                self.feed(now, Event::RentalsListed { leftovers });
+                self.dispatch(now, Event::RentalsListed { leftovers });
             }
             Err(error) => {
                 let since = self
-                    .seen
-                    .listing_trouble
+                    .observed
+                    .listing_error
                     .take()
                     .map_or(now, |(since, _)| since);
-                self.seen.listing_trouble = Some((since, error.to_string()));
+                self.observed.listing_error = Some((since, error.to_string()));
             }
         }
     }
 
     /// Rentals of ours beside the sprint's: those that are listed, and those that the journal knows of
     /// and that may still appear.
-    fn leftovers(&self, orders: &[Order]) -> usize {
+    fn leftovers(&self, orders: &[CleanupAction]) -> usize {
         let listed = orders
             .iter()
-            .filter(|order| matches!(order, Order::Destroy(_)))
+            .filter(|order| matches!(order, CleanupAction::Destroy(_)))
             .count();
         let known = self.ledger.open_rentals();
         let known = known.iter().filter(|open| !self.sprint.uses(&open.label));
         listed.max(known.count())
     }
 
-    pub(crate) fn see_instance(
+    pub(crate) fn on_instance(
         &mut self,
         now: Time,
         id: InstanceId,
         result: Result<Option<Instance>, CallError>,
     ) {
-        let Some(watched) = self.watched_mut(id) else {
+        let Some(monitor) = self.monitor_mut(id) else {
             return;
         };
         match result {
             Ok(Some(instance)) => {
-                watched.see_row(now, &instance);
+                monitor.on_instance(now, &instance);
                 match instance.actual {
                     ActualStatus::Provisioning | ActualStatus::Created | ActualStatus::Loading => {
-                        self.seen.idle_gpus.insert(id, now);
+                        self.observed.idle_gpus.insert(id, now);
                     }
                     _ => self.record_idle_gpu(id),
                 }
-                self.see_price(now, &instance);
-                self.feed_boot(now, id);
+                self.on_price(now, &instance);
+                self.dispatch_boot_progress(now, id);
             }
             Ok(None) => {
                 let listed = self
-                    .seen
+                    .observed
                     .listing
                     .as_ref()
                     .is_some_and(|(_, all)| all.iter().any(|i| i.id == id));
-                if !listed && self.seen.listing.is_some() {
-                    self.feed(now, Event::RentalVanished(id));
+                if !listed && self.observed.listing.is_some() {
+                    self.dispatch(now, Event::RentalVanished(id));
                 }
             }
             Err(error) => tracing::warn!("instance {id} cannot be read: {error}"),
         }
     }
 
-    pub(crate) fn see_link(&mut self, now: Time, id: InstanceId, change: LinkChange) {
-        let watched = self.watched_mut(id);
-        if watched.is_some_and(|watched| watched.see_link(now, change)) {
-            self.feed_boot(now, id);
+    pub(crate) fn on_link_event(&mut self, now: Time, id: InstanceId, change: LinkEvent) {
+        let monitor = self.monitor_mut(id);
+        if monitor.is_some_and(|monitor| monitor.on_link_event(now, change)) {
+            self.dispatch_boot_progress(now, id);
         }
     }
 
-    pub(crate) fn see_log(&mut self, now: Time, id: InstanceId, chunk: &TailChunk) {
-        if let Some(watched) = self.watched_mut(id) {
-            watched.see_log(now, chunk);
-            self.feed_boot(now, id);
+    pub(crate) fn on_log(&mut self, now: Time, id: InstanceId, chunk: &TailChunk) {
+        if let Some(monitor) = self.monitor_mut(id) {
+            monitor.on_log(now, chunk);
+            self.dispatch_boot_progress(now, id);
         }
     }
 
-    pub(crate) fn see_mlnode(
+    pub(crate) fn on_mlnode_status(
         &mut self,
         now: Time,
         id: InstanceId,
         result: Result<crate::domain::MlNodeStatus, CallError>,
     ) {
-        let Some(watched) = self.watched_mut(id) else {
+        let Some(monitor) = self.monitor_mut(id) else {
             return;
         };
         match result {
-            Ok(status) => watched.see_mlnode(now, status),
+            Ok(status) => monitor.on_mlnode_status(now, status),
             Err(error) => {
-                watched.link.proven = false;
-                watched.boot.observe_silence();
+                monitor.link.proven = false;
+                monitor.boot.observe_silence();
                 tracing::debug!("{error}");
             }
         }
-        self.feed_boot(now, id);
+        self.dispatch_boot_progress(now, id);
     }
 
-    pub(crate) fn feed_boot(&mut self, now: Time, id: InstanceId) {
-        let Some(watched) = self.watched_mut(id) else {
+    pub(crate) fn dispatch_boot_progress(&mut self, now: Time, id: InstanceId) {
+        let Some(monitor) = self.monitor_mut(id) else {
             return;
         };
-        let reading = watched.reading(now);
+        let reading = monitor.reading(now);
         let failed = reading.fault.is_some();
         let instance = id;
-        self.feed(now, Event::BootObserved { instance, reading });
+        self.dispatch(now, Event::BootObserved { instance, reading });
         // A fault of ours is no boot of the machine's, and is in the history all the same.
         if failed {
-            let watched = self.watched_mut(id);
-            let left = watched.and_then(|watched| watched.take_unremembered(now));
-            self.remember_a_boot_that_nobody_told(left);
+            let monitor = self.monitor_mut(id);
+            let left = monitor.and_then(|monitor| monitor.take_unreported(now));
+            self.record_unreported_boot(left);
         }
     }
 
     /// Takes the price in an instance's row into account: costs and caps go by it from now on, and
     /// the sprint is told.
-    pub(crate) fn see_price(&mut self, now: Time, instance: &Instance) {
+    pub(crate) fn on_price(&mut self, now: Time, instance: &Instance) {
         let Some(label) = instance.rental_label() else {
             return;
         };
@@ -174,24 +174,24 @@ impl Engine {
         if let Some(agreed) = agreed.filter(|agreed| charged.exceeds(*agreed)) {
             let dearer = PriceIncrease { agreed, charged };
             let instance = instance.id;
-            self.feed(now, Event::RentalRepriced { instance, dearer });
+            self.dispatch(now, Event::RentalRepriced { instance, dearer });
         }
     }
 
-    pub(crate) fn see_market_log(
+    pub(crate) fn on_container_log(
         &mut self,
         now: Time,
         id: InstanceId,
         copy: Result<String, CallError>,
     ) {
-        let Some(watched) = self.watched_mut(id) else {
+        let Some(monitor) = self.monitor_mut(id) else {
             return;
         };
         match copy {
-            Ok(copy) => watched.see_market_log(now, &copy),
+            Ok(copy) => monitor.on_container_log(now, &copy),
             Err(error) => return tracing::debug!("{error}"),
         }
-        self.feed_boot(now, id);
+        self.dispatch_boot_progress(now, id);
     }
 }
 

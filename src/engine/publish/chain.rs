@@ -11,13 +11,13 @@ use crate::engine::state::Engine;
 impl Engine {
     pub(crate) fn chain_snapshot(&self) -> ChainSnapshot {
         let reading = self
-            .seen
+            .observed
             .view
             .as_ref()
             .map(|(at, view)| self.chain_reading(*at, view));
         ChainSnapshot {
             reading,
-            trouble: self.seen.chain_trouble.clone(),
+            trouble: self.observed.chain_error.clone(),
             stalled_since: self.block_clock.stalled_since(),
             upgrade: self.upgrade(),
             sources: self.sources.statuses(),
@@ -55,8 +55,8 @@ impl Engine {
     }
 
     pub(crate) fn upgrade(&self) -> Option<UpgradeEstimate> {
-        let (at, view) = self.seen.view.as_ref()?;
-        let planned = self.seen.governance.as_ref()?.upgrade.as_ref()?;
+        let (at, view) = self.observed.view.as_ref()?;
+        let planned = self.observed.governance.as_ref()?.upgrade.as_ref()?;
         Some(UpgradeEstimate {
             name: planned.name.clone(),
             at: self.estimate(*at, view.height, planned.height),

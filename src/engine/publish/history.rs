@@ -6,27 +6,27 @@ use crate::engine::snapshot::PastSprintRow;
 use crate::engine::state::Engine;
 
 /// So many of the last ones are shown: a month of epochs.
-const SHOWN: usize = 30;
+const HISTORY_ROWS: usize = 30;
 
 impl Engine {
     /// Takes up what the journal has learned of past sprints. Cheap when that is nothing.
-    pub(crate) fn look_back(&mut self) {
+    pub(crate) fn refresh_history(&mut self) {
         let reports = self.ledger.reports();
-        let known = reports.len().min(SHOWN) == self.past.len()
-            && self.past.last().map(|row| row.at) == reports.last().map(|(at, _)| *at)
-            && self.seen_back == self.ledger.confirmations().len();
+        let known = reports.len().min(HISTORY_ROWS) == self.history.len()
+            && self.history.last().map(|row| row.at) == reports.last().map(|(at, _)| *at)
+            && self.history_confirmations == self.ledger.confirmations().len();
         if known {
             return;
         }
-        self.seen_back = self.ledger.confirmations().len();
+        self.history_confirmations = self.ledger.confirmations().len();
         let history = self.ledger.history();
-        let first = history.len().saturating_sub(SHOWN);
+        let first = history.len().saturating_sub(HISTORY_ROWS);
         let rows = history[first..].iter().map(|past| PastSprintRow {
             at: past.at,
             report: past.report.clone(),
             boots: past.boots.iter().map(|boot| (*boot).clone()).collect(),
             confirmation_ratio: past.confirmation_ratio,
         });
-        self.past = Arc::new(rows.collect());
+        self.history = Arc::new(rows.collect());
     }
 }

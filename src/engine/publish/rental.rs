@@ -12,10 +12,10 @@ impl Engine {
     }
 
     pub(crate) fn rental_snapshot(&self, now: Time, rental: &Rental) -> RentalSnapshot {
-        let watched = self.watched(rental.instance);
-        let row = watched.and_then(|watched| watched.row.as_ref());
-        let mlnode = watched.and_then(|watched| watched.mlnode.as_ref());
-        let loses = self.sprint.lost_race(rental);
+        let monitor = self.monitor(rental.instance);
+        let row = monitor.and_then(|monitor| monitor.row.as_ref());
+        let mlnode = monitor.and_then(|monitor| monitor.mlnode.as_ref());
+        let loses = self.sprint.has_lost(rental);
         RentalSnapshot {
             id: rental.instance,
             label: rental.label.clone(),
@@ -26,8 +26,8 @@ impl Engine {
             price: self.price(rental),
             cost: self.rental_cost(now, rental),
             lease_until: rental.lease_until,
-            ssh: watched.and_then(|watched| watched.link.endpoint.clone()),
-            link: watched.map_or(LinkSnapshot::None, |watched| watched.link.snapshot()),
+            ssh: monitor.and_then(|monitor| monitor.link.endpoint.clone()),
+            link: monitor.map_or(LinkSnapshot::None, |monitor| monitor.link.snapshot()),
             boot: self.boot_snapshot(now, rental),
             devices: mlnode.map(|status| status.gpus.clone()).unwrap_or_default(),
             service: mlnode.map(|status| status.state),
@@ -45,7 +45,7 @@ impl Engine {
     }
 
     fn boot_snapshot(&self, now: Time, rental: &Rental) -> BootSnapshot {
-        let Some(boot) = self.watched(rental.instance).map(|watched| &watched.boot) else {
+        let Some(boot) = self.monitor(rental.instance).map(|monitor| &monitor.boot) else {
             return BootSnapshot {
                 stage: crate::domain::BootStage::Placed,
                 progress: None,

@@ -1,7 +1,7 @@
 //! Makes snapshots and reports of what the engine holds.
 
 use crate::domain::{NodeId, Time};
-use crate::engine::alerts::onset::Began;
+use crate::engine::alerts::onset::Onsets;
 use crate::engine::snapshot::{
     CapSnapshot, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot, OffersSnapshot, SearchState,
     Snapshot,
@@ -11,19 +11,19 @@ use crate::engine::state::Engine;
 impl Engine {
     /// The snapshot of now. What is wrong keeps its beginning from one to the next.
     pub(crate) fn publish(&mut self, now: Time) -> Snapshot {
-        let mut began = std::mem::take(&mut self.began);
-        let snapshot = self.snapshot(now, &mut began);
-        began.forget_what_is_over();
-        self.began = began;
+        let mut onsets = std::mem::take(&mut self.onsets);
+        let snapshot = self.snapshot(now, &mut onsets);
+        onsets.prune_resolved();
+        self.onsets = onsets;
         snapshot
     }
 
     /// What there is to see now, for what is told beside alerts.
     pub(crate) fn situation(&self, now: Time) -> Snapshot {
-        self.snapshot(now, &mut Began::default())
+        self.snapshot(now, &mut Onsets::default())
     }
 
-    fn snapshot(&self, now: Time, began: &mut Began) -> Snapshot {
+    fn snapshot(&self, now: Time, onsets: &mut Onsets) -> Snapshot {
         Snapshot {
             at: now,
             world: self.options.world,
@@ -43,14 +43,14 @@ impl Engine {
             nodes: self.nodes_snapshot(),
             proxy: self.proxy_snapshot(),
             money: self.money_snapshot(now),
-            history: self.past.clone(),
-            alerts: self.alerts(now, began),
+            history: self.history.clone(),
+            alerts: self.alerts(now, onsets),
             boot_log: self
-                .own
+                .primary
                 .as_ref()
                 .map(|own| own.log.clone())
                 .unwrap_or_default(),
-            rentals_read_at: self.seen.listing.as_ref().map(|(at, _)| *at),
+            rentals_read_at: self.observed.listing.as_ref().map(|(at, _)| *at),
             boots: self.boots.clone(),
             notices_lost: self.ports.notifier.lost(),
             ended: false,
@@ -58,14 +58,14 @@ impl Engine {
     }
 
     fn offers_snapshot(&self, now: Time) -> OffersSnapshot {
-        let seen = &self.seen;
-        let state = match (&seen.search_trouble, seen.searching, &seen.market) {
+        let observed = &self.observed;
+        let state = match (&observed.search_error, observed.searching, &observed.market) {
             (_, true, _) => SearchState::Searching,
             (Some(trouble), ..) => SearchState::Failed(trouble.clone()),
             (None, _, Some(_)) => SearchState::Ready,
             (None, _, None) => SearchState::Idle,
         };
-        let view = seen.market.as_ref();
+        let view = observed.market.as_ref();
         OffersSnapshot {
             state,
             rows: view.map(|view| view.rows.clone()).unwrap_or_default(),
@@ -76,15 +76,15 @@ impl Engine {
     }
 
     fn nodes_snapshot(&self) -> NodesSnapshot {
-        let rows = self.seen.nodes.iter().flat_map(|(_, nodes)| nodes);
+        let rows = self.observed.nodes.iter().flat_map(|(_, nodes)| nodes);
         let rows = rows.map(|node| NodeRow {
             node: node.clone(),
             owner: self.owner(&node.config.id),
         });
         NodesSnapshot {
             rows: rows.collect(),
-            read_at: self.seen.nodes.as_ref().map(|(at, _)| *at),
-            trouble: self.seen.nodes_trouble.clone(),
+            read_at: self.observed.nodes.as_ref().map(|(at, _)| *at),
+            trouble: self.observed.nodes_error.clone(),
         }
     }
 

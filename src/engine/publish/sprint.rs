@@ -13,7 +13,11 @@ use crate::engine::state::Engine;
 impl Engine {
     pub(crate) fn sprint_snapshot(&self) -> SprintSnapshot {
         let sprint = &self.sprint;
-        let at = self.seen.view.as_ref().map(|(at, view)| (*at, view.height));
+        let at = self
+            .observed
+            .view
+            .as_ref()
+            .map(|(at, view)| (*at, view.height));
         let release = sprint.stages().filter(|_| sprint.plan().aim.proves());
         let release = release.map(|stages| sprint.held_until(stages));
         let by_height = at
@@ -45,7 +49,7 @@ impl Engine {
     fn doing(&self) -> String {
         let sprint = &self.sprint;
         let base = match sprint.step() {
-            Step::Waiting if self.seen.view.is_none() => "reads the chain".to_owned(),
+            Step::Waiting if self.observed.view.is_none() => "reads the chain".to_owned(),
             Step::Waiting => "waits for the time to rent".to_owned(),
             Step::Choosing => "compares offers".to_owned(),
             Step::Renting => "rents, or finds out whether it has".to_owned(),
@@ -72,7 +76,7 @@ impl Engine {
 
     /// Why there is no link to the sprint's own rental.
     fn link_error(&self) -> Option<&str> {
-        let link = &self.own.as_ref()?.link;
+        let link = &self.primary.as_ref()?.link;
         link.last_error
             .as_deref()
             .filter(|_| link.up_since.is_none())
@@ -80,7 +84,7 @@ impl Engine {
 
     /// Where requests are answered, and until when.
     fn serving(&self) -> String {
-        let ends = self.own.as_ref().and_then(|own| own.link.ends);
+        let ends = self.primary.as_ref().and_then(|own| own.link.ends);
         let place = ends.map_or_else(
             || "the tunnel is made again".to_owned(),
             |ends| format!("http://{}/v1", ends.inference),
@@ -168,11 +172,11 @@ impl Engine {
         if !self.sprint.plan().aim.proves() {
             return None;
         }
-        let (_, view) = self.seen.view.as_ref()?;
+        let (_, view) = self.observed.view.as_ref()?;
         let poc = &self.config.poc;
         let policy = self.sprint.plan().release;
         let confirmation = self
-            .seen
+            .observed
             .governance
             .as_ref()
             .map_or(ASSUMED_CONFIRMATION, |known| known.confirmation);

@@ -1,15 +1,15 @@
 //! Carries out a plan.
 
 use crate::domain::{Duration, Time};
-use crate::engine::reconcile::plan::{NEVER_SEEN, Order};
+use crate::engine::reconcile::plan::{CleanupAction, NEVER_LISTED};
 use crate::engine::state::Engine;
 use crate::flow::EffectKey;
 use crate::journal::Record;
 
 impl Engine {
-    pub(crate) fn reconcile(&mut self, now: Time, order: Order) {
+    pub(crate) fn reconcile(&mut self, now: Time, order: CleanupAction) {
         match order {
-            Order::Destroy(instance) | Order::Verify(instance) => {
+            CleanupAction::Destroy(instance) | CleanupAction::Verify(instance) => {
                 let recently = |since: &Time| now - *since < Duration::seconds(20);
                 if self.destroying.get(&instance).is_some_and(recently)
                     || self.running.contains(&EffectKey::DestroyOrphan)
@@ -22,18 +22,18 @@ impl Engine {
                 self.destroying.insert(instance, now);
                 self.destroy(EffectKey::DestroyOrphan, instance);
             }
-            Order::Void(label) => {
-                let reason = NEVER_SEEN.to_owned();
+            CleanupAction::Void(label) => {
+                let reason = NEVER_LISTED.to_owned();
                 self.record(&Record::RentVoided { label, reason });
             }
-            Order::Unregister(_) if self.running.contains(&EffectKey::Registration) => {}
-            Order::Unregister(node) => {
+            CleanupAction::Unregister(_) if self.running.contains(&EffectKey::Registration) => {}
+            CleanupAction::Unregister(node) => {
                 tracing::warn!(
                     "{node} is registered for a rental of ours that is gone: it is removed"
                 );
                 self.unregister(node);
             }
-            Order::Forget(node) => {
+            CleanupAction::Forget(node) => {
                 self.record(&Record::Unregistered { node });
             }
         }

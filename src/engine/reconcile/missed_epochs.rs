@@ -10,7 +10,7 @@ use crate::notify::{Notice, NoticeLevel};
 
 /// So many of the last ones are written down one by one; those before them, of a program that was not
 /// used for a month, are one entry.
-const ONE_BY_ONE: u64 = 30;
+const MAX_SINGLE_RECORDS: u64 = 30;
 
 /// Names of causes that an operator can do something about.
 const NOT_RUNNING: &str = "not_running";
@@ -20,7 +20,7 @@ impl Engine {
     /// Writes down the epochs between the last one that the journal knows of and the one that the
     /// sprint waits for. Those before `first`, the next epoch of this run's first reading, were over
     /// before it began; `held_up` is what was in the way until now.
-    pub(crate) fn write_down_what_was_not_tried(
+    pub(crate) fn record_missed_epochs(
         &mut self,
         now: Time,
         first: EpochIndex,
@@ -35,19 +35,19 @@ impl Engine {
         let told = self.ledger.reports().iter();
         let told = told.filter_map(|(_, report)| report.epoch).max();
         let from = told.map_or(first.0, |told| told.0 + 1);
-        let later = from.max(next.0.saturating_sub(ONE_BY_ONE));
+        let later = from.max(next.0.saturating_sub(MAX_SINGLE_RECORDS));
         if from < later {
             let last = EpochIndex(later - 1);
-            let cause = self.why_not_tried(last, first, held_up);
-            self.not_tried(now, last, with_those_before(cause, from, last));
+            let cause = self.missed_cause(last, first, held_up);
+            self.record_missed_epoch(now, last, with_earlier_epochs(cause, from, last));
         }
         for epoch in (later..next.0).map(EpochIndex) {
-            let cause = self.why_not_tried(epoch, first, held_up);
-            self.not_tried(now, epoch, cause);
+            let cause = self.missed_cause(epoch, first, held_up);
+            self.record_missed_epoch(now, epoch, cause);
         }
     }
 
-    fn why_not_tried(&self, epoch: EpochIndex, first: EpochIndex, held_up: Option<&str>) -> Cause {
+    fn missed_cause(&self, epoch: EpochIndex, first: EpochIndex, held_up: Option<&str>) -> Cause {
         if epoch < first {
             return Cause::new(NOT_RUNNING, "no pocpit was running in time for its PoC");
         }
@@ -61,14 +61,14 @@ impl Engine {
         }
     }
 
-    fn not_tried(&mut self, now: Time, epoch: EpochIndex, cause: Cause) {
+    fn record_missed_epoch(&mut self, now: Time, epoch: EpochIndex, cause: Cause) {
         tracing::warn!(
             "epoch {epoch} was not tried: {}: {}",
             cause.name,
             cause.detail
         );
         if self.sprint.mode() == Mode::Auto {
-            let notice = notice_of(epoch, &cause, &self.situation(now));
+            let notice = missed_epoch_notice(epoch, &cause, &self.situation(now));
             self.ports.notifier.notify(&notice);
         }
         self.record(&Record::EpochNotTried { epoch, cause });
@@ -76,7 +76,7 @@ impl Engine {
 }
 
 /// A cause that is that of all epochs from the first to the last.
-fn with_those_before(cause: Cause, from: u64, last: EpochIndex) -> Cause {
+fn with_earlier_epochs(cause: Cause, from: u64, last: EpochIndex) -> Cause {
     let count = last.0 + 1 - from;
     if count == 1 {
         return cause;
@@ -89,8 +89,8 @@ fn with_those_before(cause: Cause, from: u64, last: EpochIndex) -> Cause {
 }
 
 /// Only hands-off tells of it: whoever works by hand knows.
-fn notice_of(epoch: EpochIndex, cause: &Cause, snapshot: &Snapshot) -> Notice {
-    let (to_do, look) = match cause.name.as_str() {
+fn missed_epoch_notice(epoch: EpochIndex, cause: &Cause, snapshot: &Snapshot) -> Notice {
+    let (action, command) = match cause.name.as_str() {
         NOT_RUNNING => (
             "see why it was not running, and that it is started with the machine",
             "systemctl status pocpit",
@@ -101,7 +101,7 @@ fn notice_of(epoch: EpochIndex, cause: &Cause, snapshot: &Snapshot) -> Notice {
         ),
         _ => ("nothing, unless it happens again", "pocpit plan"),
     };
-    let running = notice_body::running(snapshot);
+    let running = notice_body::running_price(snapshot);
     let money = if running == UsdPerHour::ZERO {
         "nothing was spent on it, and no rental earns in it".to_owned()
     } else {
@@ -109,7 +109,7 @@ fn notice_of(epoch: EpochIndex, cause: &Cause, snapshot: &Snapshot) -> Notice {
             "nothing was spent on it, no rental earns in it, and {running} may be running for another one"
         )
     };
-    let page = notice_body::of_epoch(snapshot, NextEpoch::ByItself, to_do, money, look);
+    let page = notice_body::epoch_body(snapshot, NextEpoch::Automatic, action, money, command);
     Notice {
         level: NoticeLevel::Warning,
         title: format!("epoch {epoch}: not tried"),
@@ -127,7 +127,7 @@ mod tests {
     fn an_epoch_that_was_not_tried_is_told_with_its_cause_and_what_to_do() {
         let told = |name, detail| {
             let cause = Cause::new(name, detail);
-            notice_of(EpochIndex(7), &cause, &snapshot(0))
+            missed_epoch_notice(EpochIndex(7), &cause, &snapshot(0))
         };
         let notice = told(HELD_UP, "the model is not approved");
         assert_eq!(notice.title, "epoch 7: not tried");

@@ -13,11 +13,11 @@ use crate::journal::{Ledger, OpenRegistration};
 const VISIBLE_WITHIN: Duration = Duration::minutes(3);
 
 /// Why an intent is void.
-pub const NEVER_SEEN: &str = "no complete listing ever showed it";
+pub const NEVER_LISTED: &str = "no complete listing ever showed it";
 
 /// What complete listings call for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Order {
+pub enum CleanupAction {
     /// An instance with our label that no sprint uses.
     Destroy(InstanceId),
     /// The journal has this rental open, but it is not listed: ask for it by itself.
@@ -32,7 +32,7 @@ pub enum Order {
 
 /// What is known when somebody asks what is left over.
 #[derive(Debug, Clone, Copy)]
-pub struct Readings<'a> {
+pub struct ReconcileInput<'a> {
     /// Now.
     pub now: Time,
     /// Every instance of the account.
@@ -73,13 +73,13 @@ pub fn foreign<'a>(
 }
 
 /// What to do about what is left over.
-pub fn plan(readings: &Readings<'_>) -> Vec<Order> {
+pub fn plan(readings: &ReconcileInput<'_>) -> Vec<CleanupAction> {
     let mut orders = rentals(readings);
     orders.extend(registrations(readings));
     orders
 }
 
-impl Readings<'_> {
+impl ReconcileInput<'_> {
     /// The sprint rents under this label, or has.
     pub fn is_in_use(&self, label: &RentalLabel) -> bool {
         self.sprint.is_some_and(|sprint| sprint.uses(label))
@@ -98,12 +98,14 @@ impl Readings<'_> {
     }
 }
 
-fn rentals(readings: &Readings<'_>) -> Vec<Order> {
+fn rentals(readings: &ReconcileInput<'_>) -> Vec<CleanupAction> {
     let instances = readings.instances;
     let left = instances
         .iter()
         .filter(|instance| readings.is_left_over(instance));
-    let mut orders: Vec<Order> = left.map(|instance| Order::Destroy(instance.id)).collect();
+    let mut orders: Vec<CleanupAction> = left
+        .map(|instance| CleanupAction::Destroy(instance.id))
+        .collect();
     for open in readings.ledger.open_rentals() {
         let old_enough = readings.now - open.intended_at > VISIBLE_WITHIN;
         if readings.is_in_use(&open.label) || !old_enough {
@@ -115,8 +117,8 @@ fn rentals(readings: &Readings<'_>) -> Vec<Order> {
         });
         match open.instance {
             _ if listed => {}
-            Some(id) => orders.push(Order::Verify(id)),
-            None => orders.push(Order::Void(open.label.clone())),
+            Some(id) => orders.push(CleanupAction::Verify(id)),
+            None => orders.push(CleanupAction::Void(open.label.clone())),
         }
     }
     orders
@@ -124,7 +126,7 @@ fn rentals(readings: &Readings<'_>) -> Vec<Order> {
 
 /// Registrations are ours by the journal, or by the rental behind them. A prefix alone proves
 /// nothing: another cockpit may use the same.
-fn registrations(readings: &Readings<'_>) -> Vec<Order> {
+fn registrations(readings: &ReconcileInput<'_>) -> Vec<CleanupAction> {
     let Some(nodes) = readings.nodes else {
         return Vec::new();
     };
@@ -135,8 +137,8 @@ fn registrations(readings: &Readings<'_>) -> Vec<Order> {
         let node = open.node.clone();
         match is_listed(&node) {
             _ if readings.is_registration_in_use(open) => {}
-            true => orders.push(Order::Unregister(node)),
-            false => orders.push(Order::Forget(node)),
+            true => orders.push(CleanupAction::Unregister(node)),
+            false => orders.push(CleanupAction::Forget(node)),
         }
     }
     let left = readings
@@ -146,7 +148,7 @@ fn registrations(readings: &Readings<'_>) -> Vec<Order> {
     let unknown = left
         .map(|instance| NodeId(format!("{}{}", readings.node_prefix, instance.id)))
         .filter(|id| is_listed(id) && journalled.iter().all(|open| open.node != *id));
-    orders.extend(unknown.map(Order::Unregister));
+    orders.extend(unknown.map(CleanupAction::Unregister));
     orders
 }
 

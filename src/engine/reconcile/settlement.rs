@@ -14,13 +14,13 @@ impl Engine {
             self.record(&record);
         }
         let remote = self.ports.remote.clone();
-        tokio::spawn(async move { remote.forget(instance).await });
-        self.feed(now, Event::RentalGone(instance));
+        tokio::spawn(async move { remote.forget_host_key(instance).await });
+        self.dispatch(now, Event::RentalGone(instance));
     }
 
     /// What the market said of a container that did not run yet is money that was not spent.
     pub(crate) fn record_idle_gpu(&mut self, instance: InstanceId) {
-        if let Some(until) = self.seen.idle_gpus.remove(&instance) {
+        if let Some(until) = self.observed.idle_gpus.remove(&instance) {
             self.record(&Record::GpuIdleUntil { instance, until });
         }
     }

@@ -7,18 +7,18 @@ use crate::journal::Record;
 
 /// A rental that is watched within this time of its rent call is watched from its beginning: the
 /// market takes longer to place one.
-const SEEN_FROM_ITS_BEGINNING: Duration = Duration::seconds(60);
+const FULL_BOOT_WINDOW: Duration = Duration::seconds(60);
 
 impl Engine {
     /// A rental whose boot can be told whole. One that began under an earlier run of the program has
     /// stages that nobody saw, and teaches nothing of them.
-    pub(crate) fn watched_from_its_beginning(&self, rental: &Rental) -> Option<Rental> {
-        let watched_late = self.ports.clock.now() - rental.since > SEEN_FROM_ITS_BEGINNING;
+    pub(crate) fn observed_from_start(&self, rental: &Rental) -> Option<Rental> {
+        let watched_late = self.ports.clock.now() - rental.since > FULL_BOOT_WINDOW;
         (!watched_late).then(|| rental.clone())
     }
 
     /// Writes down how a boot ended, with its stages the first time.
-    pub(crate) fn remember_boot(
+    pub(crate) fn record_boot_end(
         &mut self,
         instance: InstanceId,
         offer: &Offer,
@@ -26,15 +26,15 @@ impl Engine {
         end: BootEnd,
     ) {
         let now = self.ports.clock.now();
-        let mut both = self.own.iter_mut().chain(&mut self.beside);
-        let watched = both.find(|watched| watched.instance == instance);
-        let times = watched.and_then(|watched| watched.take_unremembered(now));
+        let mut both = self.primary.iter_mut().chain(&mut self.hedge);
+        let monitor = both.find(|monitor| monitor.instance == instance);
+        let times = monitor.and_then(|monitor| monitor.take_unreported(now));
         self.record_boot(instance, offer, took, end, times.map(|(_, times)| times));
     }
 
     /// A boot that we broke off or broke ourselves is in the history all the same. It is not worth the
     /// spool of a full disk.
-    pub(crate) fn remember_a_boot_that_nobody_told(&mut self, left: Option<(Rental, BootTimes)>) {
+    pub(crate) fn record_unreported_boot(&mut self, left: Option<(Rental, BootTimes)>) {
         let Some((rental, times)) = left.filter(|_| self.release_only.is_none()) else {
             return;
         };

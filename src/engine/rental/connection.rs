@@ -10,13 +10,13 @@ use crate::domain::{
     ActualStatus, Duration, Instance, InstanceId, ServiceState, SshEndpoint, Time, Workload,
 };
 use crate::engine::Ports;
-use crate::engine::failpoint::{Part, drill};
-use crate::engine::observe::observation::{LinkChange, Observation};
-use crate::engine::rental::direct_gateway::Front;
-use crate::engine::rental::log_store::RentalLog;
+use crate::engine::failpoint::{Failpoint, failpoint};
+use crate::engine::observe::observation::{LinkEvent, Observation};
+use crate::engine::rental::direct_gateway::DirectGateway;
+use crate::engine::rental::log_store::LogFiles;
 use crate::engine::snapshot::TunnelRate;
-use crate::engine::supervise::caught;
-use crate::ports::{LinkError, LogPlace, RemoteSession, TunnelSpec};
+use crate::engine::supervise::catch_panic;
+use crate::ports::{LinkError, LogPosition, RemoteSession, TunnelSpec};
 
 /// Where the onstart script appends the workload's output.
 pub(crate) const LOG_FILE: &str = "/var/log/pocpit/mlnode.log";
@@ -27,40 +27,43 @@ const MLNODE_EVERY: Duration = Duration::seconds(10);
 /// A loaded model is watched by the Network Node too.
 const LOADED_MLNODE_EVERY: Duration = Duration::seconds(20);
 const LINK_CHECK_EVERY: Duration = Duration::seconds(5);
-const FOLLOW_AGAIN: Duration = Duration::seconds(1);
+const FOLLOW_RETRY: Duration = Duration::seconds(1);
 /// A key takes up to two minutes to get to the rental; then every second costs.
-const KEY_AGAIN: Duration = Duration::seconds(5);
+const KEY_RETRY: Duration = Duration::seconds(5);
 /// The market takes a while with a key; asking it more often only uses up its patience.
-const ATTACH_AGAIN: Duration = Duration::seconds(30);
+const ATTACH_INTERVAL: Duration = Duration::seconds(30);
 const RECONNECT_FIRST: Duration = Duration::seconds(3);
 const RECONNECT_LONGEST: Duration = Duration::seconds(30);
 
-pub(crate) struct Link {
+pub(crate) struct LinkTask {
     pub(crate) ports: Arc<Ports>,
     pub(crate) instance: InstanceId,
     pub(crate) tunnel: watch::Receiver<TunnelSpec>,
     pub(crate) workload: Workload,
-    pub(crate) front: Option<Front>,
+    pub(crate) gateway: Option<DirectGateway>,
     pub(crate) lease: watch::Receiver<Time>,
     pub(crate) reports: mpsc::Sender<Observation>,
     pub(crate) stop: CancellationToken,
     /// Cancelled when the log file said something: then nobody asks for the market's copies.
-    pub(crate) heard: CancellationToken,
-    pub(crate) log: RentalLog,
+    pub(crate) log_started: CancellationToken,
+    pub(crate) log: LogFiles,
     /// Up to where the log was read: a new session goes on exactly there.
-    pub(crate) place: LogPlace,
+    pub(crate) position: LogPosition,
     /// When the key was attached last.
-    pub(crate) attached: Option<Time>,
+    pub(crate) key_attached_at: Option<Time>,
 }
 
-impl Link {
+impl LinkTask {
     /// Keeps the link up, also after a panic: without it nobody renews the lease.
-    pub(crate) async fn outlive(mut self, mut instances: watch::Receiver<Option<Instance>>) {
+    pub(crate) async fn restart_on_panic(
+        mut self,
+        mut instances: watch::Receiver<Option<Instance>>,
+    ) {
         let clock = self.ports.clock.clone();
-        self.go_on_with_kept_log().await;
-        while let Err(panic) = caught(Box::pin(self.keep(&mut instances))).await {
+        self.replay_saved_log().await;
+        while let Err(panic) = catch_panic(Box::pin(self.run(&mut instances))).await {
             tracing::error!("the link to the rental broke and is made again: {panic}");
-            self.report(LinkChange::Lost(LinkError::Local(panic.to_string())))
+            self.report(LinkEvent::Lost(LinkError::Local(panic.to_string())))
                 .await;
             clock.sleep(RECONNECT_FIRST).await;
         }
@@ -68,18 +71,18 @@ impl Link {
     }
 
     /// What an earlier run read of the log is here already.
-    async fn go_on_with_kept_log(&mut self) {
+    async fn replay_saved_log(&mut self) {
         for chunk in self.log.replay() {
-            self.heard.cancel();
-            let seen = Observation::Log(self.instance, chunk);
-            if self.reports.send(seen).await.is_err() {
+            self.log_started.cancel();
+            let observation = Observation::Log(self.instance, chunk);
+            if self.reports.send(observation).await.is_err() {
                 return;
             }
         }
-        self.place = self.log.place();
+        self.position = self.log.position();
     }
 
-    async fn keep(&mut self, instances: &mut watch::Receiver<Option<Instance>>) {
+    async fn run(&mut self, instances: &mut watch::Receiver<Option<Instance>>) {
         let stop = self.stop.clone();
         let mut pause = RECONNECT_FIRST;
         while !stop.is_cancelled() {
@@ -95,9 +98,9 @@ impl Link {
                 None => return,
                 Some(Ok(session)) => {
                     pause = RECONNECT_FIRST;
-                    self.use_session(session).await;
+                    self.serve_session(session).await;
                 }
-                Some(Err(LinkError::Denied { .. })) => pause = KEY_AGAIN,
+                Some(Err(LinkError::Denied { .. })) => pause = KEY_RETRY,
                 Some(Err(_)) => {}
             }
             stop.run_until_cancelled(self.ports.clock.sleep(pause))
@@ -115,14 +118,14 @@ impl Link {
         for endpoint in endpoints {
             match self.ports.remote.connect(self.instance, endpoint).await {
                 Ok(session) => {
-                    self.report(LinkChange::Connected(endpoint.clone())).await;
+                    self.report(LinkEvent::Connected(endpoint.clone())).await;
                     return Ok(session);
                 }
                 Err(error) => {
                     if matches!(error, LinkError::Denied { .. }) {
                         self.attach_key().await;
                     }
-                    self.report(LinkChange::Failed(error.clone())).await;
+                    self.report(LinkEvent::Failed(error.clone())).await;
                     last = error;
                 }
             }
@@ -133,49 +136,49 @@ impl Link {
     /// A key that the account got too late is not on the instance: attaching it is idempotent.
     async fn attach_key(&mut self) {
         let now = self.ports.clock.now();
-        let is_recent = |attached| now - attached < ATTACH_AGAIN;
-        if self.attached.is_some_and(is_recent) {
+        let is_recent = |key_attached_at| now - key_attached_at < ATTACH_INTERVAL;
+        if self.key_attached_at.is_some_and(is_recent) {
             return;
         }
-        self.attached = Some(now);
+        self.key_attached_at = Some(now);
         let key = self.ports.remote.public_key();
         if let Err(error) = self.ports.market.attach_key(self.instance, key).await {
             tracing::warn!("the SSH key is not attached: {error}");
         }
     }
 
-    async fn use_session(&mut self, session: Box<dyn RemoteSession>) {
+    async fn serve_session(&mut self, session: Box<dyn RemoteSession>) {
         let stop = self.stop.clone();
-        let ended = stop.run_until_cancelled(self.work(session.as_ref())).await;
+        let ended = stop.run_until_cancelled(self.serve(session.as_ref())).await;
         session.close().await;
         if let Some(Err(error)) = ended {
-            self.report(LinkChange::Lost(error)).await;
+            self.report(LinkEvent::Lost(error)).await;
         }
     }
 
-    async fn work(&mut self, session: &dyn RemoteSession) -> Result<(), LinkError> {
+    async fn serve(&mut self, session: &dyn RemoteSession) -> Result<(), LinkError> {
         if self.tunnel.has_changed().unwrap_or(false) {
             // The ends outlive sessions: without this they would stay where they were.
             self.ports.remote.close_tunnel(self.instance).await;
         }
         let tunnel = self.tunnel.borrow_and_update().clone();
         let ends = session.open_tunnel(&tunnel).await?;
-        if let Some(front) = self.front {
-            front.start(session).await?;
+        if let Some(gateway) = self.gateway {
+            gateway.start(session).await?;
         }
-        self.report(LinkChange::Tunnel(ends)).await;
-        let mut log = session.tail(LOG_FILE, &self.place).await?;
-        drill(Part::Link);
+        self.report(LinkEvent::Tunnel(ends)).await;
+        let mut log = session.tail(LOG_FILE, &self.position).await?;
+        failpoint(Failpoint::Link);
         let clock = self.ports.clock.clone();
-        let asking = ask_mlnode(
+        let asking = poll_mlnode(
             self.ports.clone(),
             (self.instance, self.workload),
             ends.api,
             self.reports.clone(),
         );
         let leasing = renew_lease(self.ports.clone(), session, self.lease.clone());
-        let watching = self.watch(session);
-        let moving = moved(self.tunnel.clone());
+        let watching = self.monitor_link(session);
+        let moving = tunnel_moved(self.tunnel.clone());
         tokio::pin!(asking, leasing, watching, moving);
         loop {
             tokio::select! {
@@ -191,13 +194,13 @@ impl Link {
                     let Some(chunk) = chunk else {
                         // The link is lost, or the file is another one now.
                         session.check().await?;
-                        clock.sleep(FOLLOW_AGAIN).await;
-                        log = session.tail(LOG_FILE, &self.place).await?;
+                        clock.sleep(FOLLOW_RETRY).await;
+                        log = session.tail(LOG_FILE, &self.position).await?;
                         continue;
                     };
-                    self.heard.cancel();
+                    self.log_started.cancel();
                     self.log.append(&chunk);
-                    self.place.pass(&chunk);
+                    self.position.advance(&chunk);
                     let _ = self.reports.send(Observation::Log(self.instance, chunk)).await;
                 }
             }
@@ -205,7 +208,7 @@ impl Link {
     }
 
     /// Looks whether the link is alive, and how much it carries.
-    fn watch<'a>(
+    fn monitor_link<'a>(
         &self,
         session: &'a dyn RemoteSession,
     ) -> impl Future<Output = Result<(), LinkError>> + use<'a> {
@@ -226,13 +229,13 @@ impl Link {
                 if std::mem::replace(&mut rate, measured) == measured {
                     continue;
                 }
-                let change = LinkChange::Carries(measured);
+                let change = LinkEvent::Throughput(measured);
                 let _ = reports.send(Observation::Link(instance, change)).await;
             }
         }
     }
 
-    async fn report(&self, change: LinkChange) {
+    async fn report(&self, change: LinkEvent) {
         let _ = self
             .reports
             .send(Observation::Link(self.instance, change))
@@ -241,7 +244,7 @@ impl Link {
 }
 
 /// Comes to its end when the tunnel is to end elsewhere.
-async fn moved(mut tunnel: watch::Receiver<TunnelSpec>) {
+async fn tunnel_moved(mut tunnel: watch::Receiver<TunnelSpec>) {
     if tunnel.changed().await.is_err() {
         std::future::pending::<()>().await;
     }
@@ -255,7 +258,7 @@ fn endpoints(instance: Option<&Instance>) -> Vec<SshEndpoint> {
     }
 }
 
-async fn ask_mlnode(
+async fn poll_mlnode(
     ports: Arc<Ports>,
     (instance, workload): (InstanceId, Workload),
     api: SocketAddr,

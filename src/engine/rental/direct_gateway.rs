@@ -8,21 +8,21 @@ use crate::ports::{LinkError, RemoteSession};
 const SCRIPT: &str = include_str!("../../../assets/front.py");
 const FILE: &str = "/var/lib/pocpit/front.py";
 /// From a port of the `MLNode` to the one that the front listens on.
-const BEYOND: u16 = 10_000;
+const PUBLIC_PORT_OFFSET: u16 = 10_000;
 
 /// Which ports a front connects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Front {
+pub(crate) struct DirectGateway {
     api: u16,
     inference: u16,
 }
 
-impl Front {
+impl DirectGateway {
     /// The front that the rental needs; absent when a tunnel does its work.
-    pub(crate) fn of(config: &Config) -> Option<Front> {
+    pub(crate) fn of(config: &Config) -> Option<DirectGateway> {
         match config.network_node.exposure {
             Exposure::Tunnel { .. } => None,
-            Exposure::Direct => Some(Front {
+            Exposure::Direct => Some(DirectGateway {
                 api: config.mlnode.api_port,
                 inference: config.mlnode.inference_port,
             }),
@@ -53,7 +53,8 @@ impl Front {
 
 /// The container port that is mapped to the outside for a port of the `MLNode`.
 pub(crate) fn public_port(port: u16) -> u16 {
-    port.checked_add(BEYOND).unwrap_or_else(|| port - BEYOND)
+    port.checked_add(PUBLIC_PORT_OFFSET)
+        .unwrap_or_else(|| port - PUBLIC_PORT_OFFSET)
 }
 
 #[cfg(test)]
@@ -63,11 +64,15 @@ mod tests {
     #[test]
     fn the_script_survives_the_quotes_it_is_sent_in() {
         assert!(!SCRIPT.contains('\''));
-        let front = Front {
+        let gateway = DirectGateway {
             api: 8080,
             inference: 5000,
         };
-        assert!(front.command().ends_with("front.py 18080:8080 15000:5000"));
+        assert!(
+            gateway
+                .command()
+                .ends_with("front.py 18080:8080 15000:5000")
+        );
     }
 
     #[test]

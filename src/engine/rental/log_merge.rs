@@ -7,35 +7,35 @@
 
 /// What of the copies was shown.
 #[derive(Debug, Default)]
-pub(crate) struct MarketLog {
+pub(crate) struct LogMerger {
     /// The lines of the last copy.
     last: Vec<String>,
 }
 
 /// What a copy adds.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct News<'a> {
+pub(crate) struct NewLines<'a> {
     /// Whether it goes on where the last copy ended.
-    pub(crate) joint: Joint,
+    pub(crate) continuity: Continuity,
     pub(crate) lines: &'a [String],
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Joint {
+pub(crate) enum Continuity {
     First,
-    Whole,
+    Contiguous,
     /// More was written since the last copy than a copy holds.
     Gap,
 }
 
-impl MarketLog {
+impl LogMerger {
     pub(crate) fn is_empty(&self) -> bool {
         self.last.is_empty()
     }
 
     /// The lines that the last copy did not have. What is written over and over cannot be told from
     /// what was there before: then rather too little is shown than a line twice.
-    pub(crate) fn take(&mut self, copy: &str) -> News<'_> {
+    pub(crate) fn merge(&mut self, copy: &str) -> NewLines<'_> {
         // A line that is not finished would be another one in the next copy.
         let whole = copy.rfind('\n').map_or("", |end| &copy[..end]);
         let lines = whole.lines().map(str::to_owned).collect();
@@ -44,13 +44,13 @@ impl MarketLog {
         let common = (1..=longest)
             .rev()
             .find(|&count| last[last.len() - count..] == self.last[..count]);
-        let joint = match common {
-            _ if last.is_empty() => Joint::First,
-            Some(_) => Joint::Whole,
-            None => Joint::Gap,
+        let continuity = match common {
+            _ if last.is_empty() => Continuity::First,
+            Some(_) => Continuity::Contiguous,
+            None => Continuity::Gap,
         };
-        News {
-            joint,
+        NewLines {
+            continuity,
             lines: &self.last[common.unwrap_or_default()..],
         }
     }
@@ -61,11 +61,11 @@ mod tests {
     use super::*;
 
     /// What is shown of each copy.
-    pub(crate) fn shown(copies: &[&str]) -> Vec<(Joint, Vec<String>)> {
-        let mut log = MarketLog::default();
+    pub(crate) fn shown(copies: &[&str]) -> Vec<(Continuity, Vec<String>)> {
+        let mut log = LogMerger::default();
         let mut take = |copy: &&str| {
-            let news = log.take(copy);
-            (news.joint, news.lines.to_vec())
+            let news = log.merge(copy);
+            (news.continuity, news.lines.to_vec())
         };
         copies.iter().map(&mut take).collect()
     }
@@ -75,10 +75,10 @@ mod tests {
         assert_eq!(
             shown(&["a\nb\n", "a\nb\nc\n", "b\nc\n", "c\nd\ne\n"]),
             [
-                (Joint::First, vec!["a".into(), "b".into()]),
-                (Joint::Whole, vec!["c".into()]),
-                (Joint::Whole, vec![]),
-                (Joint::Whole, vec!["d".into(), "e".into()]),
+                (Continuity::First, vec!["a".into(), "b".into()]),
+                (Continuity::Contiguous, vec!["c".into()]),
+                (Continuity::Contiguous, vec![]),
+                (Continuity::Contiguous, vec!["d".into(), "e".into()]),
             ]
         );
     }
@@ -87,7 +87,10 @@ mod tests {
     fn lines_that_are_alike_are_rather_missed_than_shown_twice() {
         assert_eq!(
             shown(&["x\nx\n", "x\nx\n", "x\nx\ny\n"])[1..],
-            [(Joint::Whole, vec![]), (Joint::Whole, vec!["y".into()]),]
+            [
+                (Continuity::Contiguous, vec![]),
+                (Continuity::Contiguous, vec!["y".into()]),
+            ]
         );
     }
 
@@ -96,8 +99,8 @@ mod tests {
         assert_eq!(
             shown(&["a\nhalf", "a\nhalf a line\n"]),
             [
-                (Joint::First, vec!["a".into()]),
-                (Joint::Whole, vec!["half a line".into()]),
+                (Continuity::First, vec!["a".into()]),
+                (Continuity::Contiguous, vec!["half a line".into()]),
             ]
         );
     }
@@ -106,12 +109,15 @@ mod tests {
     fn a_gap_between_two_copies_is_told() {
         assert_eq!(
             shown(&["a\nb\n", "y\nz\n"])[1],
-            (Joint::Gap, vec!["y".into(), "z".into()])
+            (Continuity::Gap, vec!["y".into(), "z".into()])
         );
     }
 
     #[test]
     fn an_empty_copy_is_no_beginning_and_no_gap() {
-        assert_eq!(shown(&["", "a\n"])[1], (Joint::First, vec!["a".into()]));
+        assert_eq!(
+            shown(&["", "a\n"])[1],
+            (Continuity::First, vec!["a".into()])
+        );
     }
 }

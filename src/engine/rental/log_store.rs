@@ -11,34 +11,34 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::{InstanceId, Time};
 use crate::engine::snapshot::BootLog;
-use crate::ports::{LogPlace, TailChunk};
+use crate::ports::{LogPosition, TailChunk};
 use crate::ssh::sanitize::Sanitizer;
 
 /// Bytes of a file; the last chunk may go beyond by its own length.
 const FILE_BYTES: u64 = 16 << 20;
 /// Bytes that are kept of a rental beside the file that is written.
-const KEPT_BYTES: u64 = 7 * FILE_BYTES;
+const MAX_BYTES: u64 = 7 * FILE_BYTES;
 /// Rentals whose files are kept.
-const RENTALS: usize = 20;
+const MAX_RENTALS: usize = 20;
 const READ_BYTES: usize = 64 << 10;
 
 /// The directory of all rentals' logs.
 #[derive(Debug, Clone)]
-pub struct RentalLogs {
+pub struct LogStore {
     directory: Option<PathBuf>,
 }
 
-impl RentalLogs {
+impl LogStore {
     /// Keeps them below this directory, which is made when there is something to keep.
-    pub fn in_directory(directory: PathBuf) -> RentalLogs {
-        RentalLogs {
+    pub fn in_directory(directory: PathBuf) -> LogStore {
+        LogStore {
             directory: Some(directory),
         }
     }
 
     /// Keeps nothing: for worlds without a disk.
-    pub fn nowhere() -> RentalLogs {
-        RentalLogs { directory: None }
+    pub fn disabled() -> LogStore {
+        LogStore { directory: None }
     }
 
     /// What is kept of a rental's log, its last lines if there are too many, as lines of the time
@@ -48,9 +48,9 @@ impl RentalLogs {
         let Some(all) = &self.directory else {
             return log;
         };
-        let past = RentalLog {
+        let past = LogFiles {
             files: files(&all.join(instance.to_string())),
-            ..RentalLog::default()
+            ..LogFiles::default()
         };
         let mut sanitizer = Sanitizer::new();
         for chunk in past.replay() {
@@ -65,17 +65,17 @@ impl RentalLogs {
     }
 
     /// The log of one rental. Those of the oldest rentals go.
-    pub(crate) fn of(&self, instance: InstanceId) -> RentalLog {
+    pub(crate) fn of(&self, instance: InstanceId) -> LogFiles {
         let Some(all) = &self.directory else {
-            return RentalLog::default();
+            return LogFiles::default();
         };
         let own = all.join(instance.to_string());
         remove_oldest(all, &own);
-        RentalLog {
+        LogFiles {
             files: files(&own),
             directory: Some(own),
             open: None,
-            troubled: false,
+            write_failed: false,
         }
     }
 }
@@ -89,7 +89,7 @@ fn remove_oldest(all: &Path, own: &Path) {
         .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
         .collect();
     dated.sort();
-    let excess = (dated.len() + 1).saturating_sub(RENTALS);
+    let excess = (dated.len() + 1).saturating_sub(MAX_RENTALS);
     for (_, path) in dated.into_iter().take(excess) {
         // What cannot be removed is tried again by the next rental.
         let _ = fs::remove_dir_all(path);
@@ -98,13 +98,13 @@ fn remove_oldest(all: &Path, own: &Path) {
 
 /// The log of one rental.
 #[derive(Debug, Default)]
-pub(crate) struct RentalLog {
+pub(crate) struct LogFiles {
     directory: Option<PathBuf>,
     /// In the order in which they were written.
     files: Vec<LogFile>,
     /// The last of them, as long as it takes more.
     open: Option<File>,
-    troubled: bool,
+    write_failed: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,13 +141,13 @@ impl LogFile {
         })
     }
 
-    fn place(&self) -> io::Result<LogPlace> {
+    fn position(&self) -> io::Result<LogPosition> {
         let mut file = File::open(&self.path)?;
-        let last = self.length.saturating_sub(LogPlace::BEFORE as u64);
+        let last = self.length.saturating_sub(LogPosition::BEFORE as u64);
         file.seek(SeekFrom::Start(last))?;
         let mut before = Vec::new();
         file.read_to_end(&mut before)?;
-        Ok(LogPlace {
+        Ok(LogPosition {
             file: self.inode,
             offset: self.offset + self.length,
             before,
@@ -167,10 +167,10 @@ fn files(directory: &Path) -> Vec<LogFile> {
     files
 }
 
-impl RentalLog {
+impl LogFiles {
     /// The place after the last byte that is kept.
-    pub(crate) fn place(&self) -> LogPlace {
-        let last = self.files.last().map(LogFile::place);
+    pub(crate) fn position(&self) -> LogPosition {
+        let last = self.files.last().map(LogFile::position);
         last.and_then(Result::ok).unwrap_or_default()
     }
 
@@ -200,20 +200,20 @@ impl RentalLog {
             return;
         };
         let result = self.write(&directory, chunk);
-        if let (Err(error), false) = (&result, self.troubled) {
+        if let (Err(error), false) = (&result, self.write_failed) {
             tracing::warn!(
                 "the rental's log is not kept in {}: {error}; it is still shown",
                 directory.display()
             );
         }
-        self.troubled = result.is_err();
+        self.write_failed = result.is_err();
     }
 
     fn write(&mut self, directory: &Path, chunk: &TailChunk) -> io::Result<()> {
         // Taken out: after a failure nobody knows what the file has of this chunk.
-        let mut file = match self.open.take().filter(|_| self.goes_on(chunk)) {
+        let mut file = match self.open.take().filter(|_| self.continues(chunk)) {
             Some(file) => file,
-            None => self.begin(directory, chunk)?,
+            None => self.start_file(directory, chunk)?,
         };
         file.write_all(&chunk.bytes)?;
         if let Some(last) = self.files.last_mut() {
@@ -223,14 +223,14 @@ impl RentalLog {
         Ok(())
     }
 
-    fn goes_on(&self, chunk: &TailChunk) -> bool {
+    fn continues(&self, chunk: &TailChunk) -> bool {
         self.files.last().is_some_and(|last| {
             let end = (last.inode, last.offset + last.length);
             last.length < FILE_BYTES && end == (chunk.file, chunk.offset)
         })
     }
 
-    fn begin(&mut self, directory: &Path, chunk: &TailChunk) -> io::Result<File> {
+    fn start_file(&mut self, directory: &Path, chunk: &TailChunk) -> io::Result<File> {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -251,7 +251,7 @@ impl RentalLog {
     fn remove_oldest_files(&mut self) {
         let mut kept: u64 = self.files.iter().map(|file| file.length).sum();
         self.files.retain(|file| {
-            if kept <= KEPT_BYTES {
+            if kept <= MAX_BYTES {
                 return true;
             }
             kept -= file.length;

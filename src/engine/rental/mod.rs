@@ -1,5 +1,6 @@
 //! A rental while it is watched.
 
+pub(crate) mod access;
 pub(crate) mod boot_history;
 pub(crate) mod connection;
 pub(crate) mod direct_gateway;
@@ -7,6 +8,5 @@ pub(crate) mod link_state;
 pub(crate) mod log_merge;
 pub(crate) mod log_store;
 pub(crate) mod monitor;
-pub(crate) mod reach;
 pub(crate) mod supervision;
 pub(crate) mod watcher;

@@ -1,13 +1,13 @@
 //! A rental that is watched, and what was seen of it. A sprint has two of them while a boot that is
 //! behind is raced by another one.
 
-use crate::engine::rental::log_merge::{Joint, News};
-use crate::flow::BootProgress;
+use crate::engine::rental::log_merge::{Continuity, NewLines};
+use crate::flow::Pace;
 
 use crate::domain::{BootTimes, Instance, InstanceId, LineStyle, LogLine, MlNodeStatus, Time};
-use crate::engine::observe::observation::LinkChange;
+use crate::engine::observe::observation::LinkEvent;
 use crate::engine::rental::link_state::LinkState;
-use crate::engine::rental::log_merge::MarketLog;
+use crate::engine::rental::log_merge::LogMerger;
 use crate::engine::rental::watcher::Watcher;
 use crate::engine::snapshot::BootLog;
 
@@ -16,83 +16,83 @@ use crate::mlnode::boot::BootTracker;
 use crate::ports::{LinkError, TailChunk, TunnelSpec};
 use crate::ssh::sanitize::Sanitizer;
 
-const BEGINS: &str = "The container's log, as the market copies its last lines now and then:";
+const COPY_NOTE: &str = "The container's log, as the market copies its last lines now and then:";
 
-const MISSES: &str = "What came between these lines was in no copy.";
+const GAP_NOTE: &str = "What came between these lines was in no copy.";
 
-const ENDS: &str = "The workload's own log from here on:";
+const LIVE_LOG_NOTE: &str = "The workload's own log from here on:";
 
-pub(crate) struct Watched {
+pub(crate) struct RentalMonitor {
     pub(crate) instance: InstanceId,
     /// Until it is given back: what was seen of it is shown for longer.
     pub(crate) watcher: Option<Watcher>,
     pub(crate) boot: BootTracker,
     /// Whose boot is under way and will be remembered, unless nobody watched its beginning.
-    unremembered: Option<Rental>,
+    unreported: Option<Rental>,
     sanitizer: Sanitizer,
     pub(crate) log: BootLog,
     /// The market's copies of the container's log.
-    pub(crate) market_log: MarketLog,
+    pub(crate) log_merger: LogMerger,
     /// The rental's log file said something.
-    pub(crate) log_began: bool,
+    pub(crate) log_started: bool,
     /// Its row at the market.
     pub(crate) row: Option<Instance>,
     pub(crate) link: LinkState,
     pub(crate) mlnode: Option<MlNodeStatus>,
 }
 
-impl Watched {
+impl RentalMonitor {
     pub(crate) fn new(
         instance: InstanceId,
         watcher: Watcher,
         boot: BootTracker,
-        unremembered: Option<Rental>,
-    ) -> Watched {
-        Watched {
+        unreported: Option<Rental>,
+    ) -> RentalMonitor {
+        RentalMonitor {
             instance,
             watcher: Some(watcher),
             boot,
-            unremembered,
+            unreported,
             sanitizer: Sanitizer::new(),
             log: BootLog::default(),
-            market_log: MarketLog::default(),
-            log_began: false,
+            log_merger: LogMerger::default(),
+            log_started: false,
             row: None,
             link: LinkState::default(),
             mlnode: None,
         }
     }
 
-    pub(crate) fn is_watching(&self) -> bool {
+    pub(crate) fn is_active(&self) -> bool {
         self.watcher.is_some()
     }
 
-    pub(crate) fn see_row(&mut self, now: Time, row: &Instance) {
+    pub(crate) fn on_instance(&mut self, now: Time, row: &Instance) {
         self.boot.observe_instance(now, row);
         self.row = Some(row.clone());
     }
 
     /// True when that says something of the boot.
-    pub(crate) fn see_link(&mut self, now: Time, change: LinkChange) -> bool {
+    pub(crate) fn on_link_event(&mut self, now: Time, change: LinkEvent) -> bool {
         let link = &mut self.link;
         match change {
-            LinkChange::Failed(error) => {
+            LinkEvent::Failed(error) => {
                 if matches!(error, LinkError::Denied { .. }) {
                     self.boot.observe_denial(now, &error.to_string());
                 }
                 link.failed(now, &error);
                 tracing::info!("SSH attempt {}: {error}", link.attempts);
             }
-            LinkChange::Connected(endpoint) => {
+            LinkEvent::Connected(endpoint) => {
                 tracing::info!("SSH is connected to {endpoint}");
                 link.connected(now, endpoint);
             }
-            LinkChange::Tunnel(ends) => link.ends = Some(ends),
-            LinkChange::Carries(rate) => {
+            LinkEvent::Tunnel(ends) => link.ends = Some(ends),
+            LinkEvent::Throughput(rate) => {
                 link.rate = rate;
                 return false;
             }
-            LinkChange::Lost(error) => {
+            LinkEvent::Lost(error) => {
                 tracing::warn!("{error}; connecting again");
                 link.lost(now, &error);
             }
@@ -101,8 +101,8 @@ impl Watched {
         true
     }
 
-    pub(crate) fn see_log(&mut self, now: Time, chunk: &TailChunk) {
-        self.begin_log(now);
+    pub(crate) fn on_log(&mut self, now: Time, chunk: &TailChunk) {
+        self.start_log(now);
         let mut lines: Vec<LogLine> = Vec::new();
         if chunk.offset == 0 {
             // Another file begins: what was not finished in the last one never will be.
@@ -119,7 +119,7 @@ impl Watched {
         self.log.live = live;
     }
 
-    pub(crate) fn see_mlnode(&mut self, now: Time, status: MlNodeStatus) {
+    pub(crate) fn on_mlnode_status(&mut self, now: Time, status: MlNodeStatus) {
         self.link.proven = true;
         self.boot.observe_status(now, &status);
         self.mlnode = Some(status);
@@ -143,8 +143,8 @@ impl Watched {
     }
 
     /// The boot until now, once.
-    pub(crate) fn take_unremembered(&mut self, now: Time) -> Option<(Rental, BootTimes)> {
-        let rental = self.unremembered.take()?;
+    pub(crate) fn take_unreported(&mut self, now: Time) -> Option<(Rental, BootTimes)> {
+        let rental = self.unreported.take()?;
         let times = BootTimes {
             label: rental.label.clone(),
             instance: Some(rental.instance),
@@ -179,20 +179,20 @@ impl Watched {
     }
 }
 
-impl Watched {
-    pub(crate) fn see_market_log(&mut self, now: Time, copy: &str) {
+impl RentalMonitor {
+    pub(crate) fn on_container_log(&mut self, now: Time, copy: &str) {
         // It was on its way when the log file began.
-        if self.log_began {
+        if self.log_started {
             return;
         }
-        let News { joint, lines } = self.market_log.take(copy);
+        let NewLines { continuity, lines } = self.log_merger.merge(copy);
         if lines.is_empty() {
             return;
         }
-        let note = match joint {
-            Joint::First => Some(BEGINS),
-            Joint::Gap => Some(MISSES),
-            Joint::Whole => None,
+        let note = match continuity {
+            Continuity::First => Some(COPY_NOTE),
+            Continuity::Gap => Some(GAP_NOTE),
+            Continuity::Contiguous => None,
         };
         let text = lines.join("\n") + "\n";
         if let Some(note) = note {
@@ -205,9 +205,9 @@ impl Watched {
     }
 
     /// The log file says something: from now on it is what is shown.
-    pub(crate) fn begin_log(&mut self, now: Time) {
-        if !std::mem::replace(&mut self.log_began, true) && !self.market_log.is_empty() {
-            self.log.push(remark(now, ENDS));
+    pub(crate) fn start_log(&mut self, now: Time) {
+        if !std::mem::replace(&mut self.log_started, true) && !self.log_merger.is_empty() {
+            self.log.push(remark(now, LIVE_LOG_NOTE));
         }
     }
 }

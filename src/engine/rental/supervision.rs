@@ -1,8 +1,8 @@
 //! Watches what the sprint wants watched.
 
 use crate::domain::{InstanceId, OrderedMachine, Workload};
-use crate::engine::rental::monitor::Watched;
-use crate::engine::rental::reach::{Reach, reach};
+use crate::engine::rental::access::{RentalAccess, rental_access};
+use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::rental::watcher::Watcher;
 use crate::engine::state::Engine;
 use crate::flow::Rental;
@@ -12,65 +12,65 @@ use crate::vast::stage_times;
 
 impl Engine {
     /// What was seen of a rental of the sprint's.
-    pub(crate) fn watched(&self, instance: InstanceId) -> Option<&Watched> {
-        let mut both = self.own.iter().chain(&self.beside);
-        both.find(|watched| watched.instance == instance)
+    pub(crate) fn monitor(&self, instance: InstanceId) -> Option<&RentalMonitor> {
+        let mut both = self.primary.iter().chain(&self.hedge);
+        both.find(|monitor| monitor.instance == instance)
     }
 
     /// The same, as long as it is watched.
-    pub(crate) fn watched_mut(&mut self, instance: InstanceId) -> Option<&mut Watched> {
-        let mut both = self.own.iter_mut().chain(&mut self.beside);
-        both.find(|watched| watched.instance == instance && watched.is_watching())
+    pub(crate) fn monitor_mut(&mut self, instance: InstanceId) -> Option<&mut RentalMonitor> {
+        let mut both = self.primary.iter_mut().chain(&mut self.hedge);
+        both.find(|monitor| monitor.instance == instance && monitor.is_active())
     }
 
     /// Watches what the sprint wants watched.
-    pub(crate) fn watch_rentals(&mut self) {
-        let wants = self.sprint.watch_targets();
+    pub(crate) fn supervise_rentals(&mut self) {
+        let wants = self.sprint.wants();
         let instance = |rental: &Option<Rental>| rental.as_ref().map(|rental| rental.instance);
-        let reach = self.reach();
+        let access = self.rental_access();
         let won = self
-            .beside
+            .hedge
             .take_if(|beside| instance(&wants.rental) == Some(beside.instance));
         if let Some(mut winner) = won {
-            if let Some(mut loser) = self.own.take() {
-                self.stop_watching(&mut loser);
+            if let Some(mut loser) = self.primary.take() {
+                self.stop_monitor(&mut loser);
             }
-            winner.move_tunnel(reach.tunnel.clone());
-            self.own = Some(winner);
+            winner.move_tunnel(access.tunnel.clone());
+            self.primary = Some(winner);
         }
         let own = wants.rental.as_ref().filter(|_| wants.link);
-        let was = self.own.take();
-        let tunnel_beside = reach.tunnel.at_any_ports();
-        self.own = self.watch(was, own, reach.tunnel);
-        let was = self.beside.take();
-        let beside = self.watch(was, wants.beside.as_ref(), tunnel_beside);
-        self.beside = beside.filter(Watched::is_watching);
+        let was = self.primary.take();
+        let tunnel_beside = access.tunnel.with_free_ports();
+        self.primary = self.supervise(was, own, access.tunnel);
+        let was = self.hedge.take();
+        let beside = self.supervise(was, wants.beside.as_ref(), tunnel_beside);
+        self.hedge = beside.filter(RentalMonitor::is_active);
     }
 
-    fn watch(
+    fn supervise(
         &mut self,
-        was: Option<Watched>,
+        was: Option<RentalMonitor>,
         wanted: Option<&Rental>,
         tunnel: TunnelSpec,
-    ) -> Option<Watched> {
+    ) -> Option<RentalMonitor> {
         let mut was = was;
-        if let (Some(watched), Some(rental)) = (&was, wanted)
-            && watched.instance == rental.instance
-            && let Some(watcher) = &watched.watcher
+        if let (Some(monitor), Some(rental)) = (&was, wanted)
+            && monitor.instance == rental.instance
+            && let Some(watcher) = &monitor.watcher
         {
-            watcher.set_lease(self.by_true_clock(rental.lease_until));
+            watcher.set_lease(self.chain_adjusted(rental.lease_until));
             return was;
         }
-        if let Some(watched) = &mut was {
-            self.stop_watching(watched);
+        if let Some(monitor) = &mut was {
+            self.stop_monitor(monitor);
         }
         match wanted {
-            Some(rental) => Some(self.begin_watching(rental, tunnel)),
+            Some(rental) => Some(self.start_monitor(rental, tunnel)),
             None => was,
         }
     }
 
-    fn begin_watching(&self, rental: &Rental, tunnel: TunnelSpec) -> Watched {
+    fn start_monitor(&self, rental: &Rental, tunnel: TunnelSpec) -> RentalMonitor {
         let query = &self.config.vast.query;
         let ordered = OrderedMachine {
             gpus: query.gpu_count,
@@ -84,11 +84,11 @@ impl Engine {
         let watcher = Watcher::start(
             &self.ports,
             rental.instance,
-            Reach {
+            RentalAccess {
                 tunnel,
-                ..self.reach()
+                ..self.rental_access()
             },
-            self.by_true_clock(rental.lease_until),
+            self.chain_adjusted(rental.lease_until),
             &self.reports,
         );
         let boot = BootTracker::new(
@@ -98,15 +98,15 @@ impl Engine {
             self.config.mlnode.model.id.clone(),
             usual,
         );
-        let unreported = self.watched_from_its_beginning(rental);
-        Watched::new(rental.instance, watcher, boot, unreported)
+        let unreported = self.observed_from_start(rental);
+        RentalMonitor::new(rental.instance, watcher, boot, unreported)
     }
 
-    fn stop_watching(&mut self, watched: &mut Watched) {
-        if watched.is_watching() {
-            let left = watched.take_unremembered(self.ports.clock.now());
-            self.remember_a_boot_that_nobody_told(left);
-            drop(watched.stop());
+    fn stop_monitor(&mut self, monitor: &mut RentalMonitor) {
+        if monitor.is_active() {
+            let left = monitor.take_unreported(self.ports.clock.now());
+            self.record_unreported_boot(left);
+            drop(monitor.stop());
         }
     }
 
@@ -115,7 +115,7 @@ impl Engine {
         self.sprint.plan().aim.workload()
     }
 
-    pub(crate) fn reach(&self) -> Reach {
-        reach(&self.config, self.workload())
+    pub(crate) fn rental_access(&self) -> RentalAccess {
+        rental_access(&self.config, self.workload())
     }
 }

@@ -1,7 +1,7 @@
 //! Watches one rental: polls its instance, connects by SSH, follows its log, keeps the tunnel up,
 //! asks the `MLNode`, renews the lease and measures. It reports; it decides nothing.
 
-use crate::engine::rental::connection::Link;
+use crate::engine::rental::connection::LinkTask;
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::{ActualStatus, Duration, Instance, InstanceId, Time};
 use crate::engine::Ports;
 use crate::engine::observe::observation::Observation;
-use crate::engine::rental::reach::Reach;
-use crate::engine::supervise::outlive;
-use crate::ports::{LogPlace, TunnelSpec};
+use crate::engine::rental::access::RentalAccess;
+use crate::engine::supervise::restart_on_panic;
+use crate::ports::{LogPosition, TunnelSpec};
 
 /// Lines of a copy.
 const LINES: u32 = 200;
@@ -39,13 +39,13 @@ impl Watcher {
     pub(crate) fn start(
         ports: &Arc<Ports>,
         instance: InstanceId,
-        reach: Reach,
+        access: RentalAccess,
         lease_until: Time,
         reports: &mpsc::Sender<Observation>,
     ) -> Watcher {
         let stop = CancellationToken::new();
         let (lease, lease_seen) = watch::channel(lease_until);
-        let (tunnel, tunnel_seen) = watch::channel(reach.tunnel);
+        let (tunnel, tunnel_seen) = watch::channel(access.tunnel);
         let (seen, instances) = watch::channel(None);
         tokio::spawn(poll_instance(
             ports.clone(),
@@ -54,32 +54,32 @@ impl Watcher {
             reports.clone(),
             stop.clone(),
         ));
-        let heard = stop.child_token();
+        let log_started = stop.child_token();
         tokio::spawn(poll_container_log(
             ports.clone(),
             instance,
             instances.clone(),
             reports.clone(),
-            heard.clone(),
+            log_started.clone(),
         ));
-        let link = Link {
+        let link = LinkTask {
             ports: ports.clone(),
             instance,
             tunnel: tunnel_seen,
-            workload: reach.workload,
-            front: reach.front,
+            workload: access.workload,
+            gateway: access.gateway,
             lease: lease_seen,
             reports: reports.clone(),
             stop: stop.clone(),
-            heard,
+            log_started,
             log: ports.rental_logs.of(instance),
-            place: LogPlace::default(),
-            attached: None,
+            position: LogPosition::default(),
+            key_attached_at: None,
         };
         Watcher {
             lease,
             tunnel,
-            link: tokio::spawn(link.outlive(instances)),
+            link: tokio::spawn(link.restart_on_panic(instances)),
             stop,
         }
     }
@@ -112,7 +112,7 @@ async fn poll_instance(
     reports: mpsc::Sender<Observation>,
     stop: CancellationToken,
 ) {
-    let work = outlive("watching the rental", ports.clock.as_ref(), || async {
+    let work = restart_on_panic("watching the rental", ports.clock.as_ref(), || async {
         loop {
             let result = ports.market.instance(id).await;
             let mut pause = INSTANCE_EVERY;
@@ -141,7 +141,7 @@ pub(crate) async fn poll_container_log(
     id: InstanceId,
     mut instances: watch::Receiver<Option<Instance>>,
     reports: mpsc::Sender<Observation>,
-    heard: CancellationToken,
+    log_started: CancellationToken,
 ) {
     let running = |seen: &Option<Instance>| {
         seen.as_ref()
@@ -150,12 +150,12 @@ pub(crate) async fn poll_container_log(
     let work = async {
         while instances.wait_for(running).await.is_ok() {
             let copy = ports.market.container_log(id, LINES).await;
-            let seen = Observation::MarketLog(id, copy);
-            if reports.send(seen).await.is_err() {
+            let observation = Observation::LogMerger(id, copy);
+            if reports.send(observation).await.is_err() {
                 return;
             }
             ports.clock.sleep(COPY_EVERY).await;
         }
     };
-    heard.run_until_cancelled(work).await;
+    log_started.run_until_cancelled(work).await;
 }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::{SaveLog, Task, count_lines};
 use crate::domain::{InstanceId, Time};
-use crate::engine::RentalLogs;
+use crate::engine::LogStore;
 use crate::tui::message::Message;
 use crate::tui::terminal::Screen;
 use crate::tui::{CockpitPaths, TuiError};
@@ -79,7 +79,7 @@ async fn save(save: SaveLog, directory: PathBuf) -> String {
 }
 
 /// On a blocking thread.
-async fn read_log(logs: RentalLogs, instance: InstanceId, ended: Time) -> Message {
+async fn read_log(logs: LogStore, instance: InstanceId, ended: Time) -> Message {
     let read = tokio::task::spawn_blocking(move || logs.read(instance, ended)).await;
     match read.unwrap_or_default() {
         log if log.is_empty() => Message::TaskDone(format!("no saved log of rental {instance}")),

@@ -111,10 +111,10 @@ impl Cell {
     fn is_played_on(self, stage: &Stage) -> bool {
         let mut process = match self.end {
             End::Upgrade => Process::older(stage),
-            _ => Process::start(self.front, stage, &self.drill()),
+            _ => Process::start(self.front, stage, &self.failpoints()),
         };
         // A panic comes by itself; in the first step, before there is a frame.
-        let panics = !self.drill().is_empty();
+        let panics = !self.failpoints().is_empty();
         if !panics || self.step > Step::Waiting {
             process.switch_to_auto();
         }
@@ -144,7 +144,7 @@ impl Cell {
         true
     }
 
-    fn drill(self) -> String {
+    fn failpoints(self) -> String {
         let part = match self.end {
             End::EnginePanic => "engine",
             End::CockpitPanic => "cockpit",
@@ -183,7 +183,10 @@ impl Cell {
         if let Some(words) = panicked {
             assert!(said.contains(words), "{said}");
             let log = stage.log();
-            assert!(log.contains("a drill: "), "the log lacks the panic:\n{log}");
+            assert!(
+                log.contains("failpoint: "),
+                "the log lacks the panic:\n{log}"
+            );
         }
         // What is told as nothing rented must be nothing. More may be told: what is not proven yet.
         if ended.report().is_none() && stage.live() > 0 {
@@ -242,9 +245,9 @@ fn assert_a_restart_ends_it(stage: &Stage) {
 pub fn background_panics(front: Front) {
     let _place = Place::wait();
     let stage = Stage::new(one_sprint());
-    let drill = "poller:waiting,effect:choosing,effect:renting,link:booting,poller:warming,\
+    let failpoints = "poller:waiting,effect:choosing,effect:renting,link:booting,poller:warming,\
                  effect:registering,poller:proving,effect:releasing,effect:confirming";
-    let mut process = Process::start(front, &stage, drill);
+    let mut process = Process::start(front, &stage, failpoints);
     process.switch_to_auto();
     match front {
         Front::Cockpit => until_reported(&stage, process).signal_and_end(),
@@ -257,7 +260,7 @@ pub fn background_panics(front: Front) {
     stage.assert_nothing_is_left();
     let log = stage.log();
     for part in ["Poller", "Link", "Effect"] {
-        let words = format!("a drill: {part} breaks");
+        let words = format!("failpoint: {part} breaks");
         assert!(log.contains(&words), "{part} never broke:\n{log}");
     }
 }

@@ -204,9 +204,13 @@ struct Terminal {
 }
 
 impl Process {
-    /// Starts it; `drill` says where it is to panic.
-    pub fn start(front: Front, stage: &Stage, drill: &str) -> Process {
-        Process::with_environment(front, stage, &[("POCPIT_DRILL", drill.to_owned())])
+    /// Starts it; `failpoints` says where it is to panic.
+    pub fn start(front: Front, stage: &Stage, failpoints: &str) -> Process {
+        Process::with_environment(
+            front,
+            stage,
+            &[("POCPIT_FAILPOINTS", failpoints.to_owned())],
+        )
     }
 
     /// Starts it with these variables.

@@ -18,14 +18,14 @@ const PATIENCE: Duration = Duration::from_secs(120);
 struct Manager(UnixDatagram);
 
 impl Manager {
-    fn start(stage: &Stage, drill: &str) -> (Manager, Process) {
+    fn start(stage: &Stage, failpoints: &str) -> (Manager, Process) {
         let path = stage.path("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
         socket.set_read_timeout(Some(2 * WATCHDOG)).unwrap();
         let environment = [
             ("NOTIFY_SOCKET", path.display().to_string()),
             ("WATCHDOG_USEC", WATCHDOG.as_micros().to_string()),
-            ("POCPIT_DRILL", drill.to_owned()),
+            ("POCPIT_FAILPOINTS", failpoints.to_owned()),
         ];
         let process = Process::with_environment(Front::Headless, stage, &environment);
         (Manager(socket), process)

@@ -28,7 +28,7 @@ for_both_peers! {
         let session = scene.connect().await;
         let path = scene.peer.path("followed.log");
         scene.peer.append("followed.log", b"a line\n");
-        let mut tail = session.tail(&path, &LogPlace::default()).await.unwrap();
+        let mut tail = session.tail(&path, &LogPosition::default()).await.unwrap();
         assert!(tail.recv().await.is_some());
         session.open_tunnel(&spec(&scene)).await.unwrap();
         assert!(!processes_with(&scene.run_dir()).is_empty(), "the master runs");
@@ -43,7 +43,7 @@ for_both_peers! {
 
     async fn a_session_that_is_only_dropped_ends_too(scene: Scene) {
         let session = scene.connect().await;
-        let _tail = session.tail(&scene.peer.path("dropped.log"), &LogPlace::default()).await.unwrap();
+        let _tail = session.tail(&scene.peer.path("dropped.log"), &LogPosition::default()).await.unwrap();
         drop(session);
         eventually("the end of the master", async || processes_with(&scene.run_dir()).is_empty()).await;
     }
@@ -85,7 +85,7 @@ for_both_peers! {
         let remote = OpenSshRemote::new(&config, &scene.scratch.path().join("run2")).unwrap();
         let wire = Wire::to(&scene.peer.endpoint()).await;
         let session = remote.connect(ID, &wire.endpoint()).await.unwrap();
-        let mut tail = session.tail(&scene.peer.path("quiet.log"), &LogPlace::default()).await.unwrap();
+        let mut tail = session.tail(&scene.peer.path("quiet.log"), &LogPosition::default()).await.unwrap();
         // When nothing comes through and nobody is told,
         wire.die();
         // then the log's end tells, by itself,
@@ -122,7 +122,7 @@ async fn a_cockpit_that_waits_to_be_killed() {
         port: port.parse().unwrap(),
     };
     let session = remote.connect(ID, &endpoint).await.unwrap();
-    let mut tail = session.tail(&log, &LogPlace::default()).await.unwrap();
+    let mut tail = session.tail(&log, &LogPosition::default()).await.unwrap();
     assert!(tail.recv().await.is_some());
     println!("\nready");
     std::future::pending::<()>().await;

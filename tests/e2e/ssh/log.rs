@@ -16,7 +16,7 @@ const LINES: usize = 100_000;
 struct Follower<'a> {
     scene: &'a Scene,
     wire: Wire,
-    place: LogPlace,
+    place: LogPosition,
     seen: Vec<u8>,
     sessions: usize,
     chance: StdRng,
@@ -27,7 +27,7 @@ impl<'a> Follower<'a> {
         Follower {
             scene,
             wire: Wire::to(&scene.peer.endpoint()).await,
-            place: LogPlace::default(),
+            place: LogPosition::default(),
             seen: Vec::new(),
             sessions: 0,
             chance: StdRng::seed_from_u64(9),
@@ -65,7 +65,7 @@ impl<'a> Follower<'a> {
             let Some(chunk) = chunk.expect("bytes or the end come") else {
                 return;
             };
-            self.place.pass(&chunk);
+            self.place.advance(&chunk);
             self.seen.extend_from_slice(&chunk.bytes);
         }
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use pocpit::config::SshConfig;
 use pocpit::domain::InstanceId;
-use pocpit::ports::{LinkError, LogPlace, Remote, RemoteSession};
+use pocpit::ports::{LinkError, LogPosition, Remote, RemoteSession};
 use pocpit::ssh::{OpenSshRemote, generate_key};
 use tokio::net::TcpListener;
 
@@ -143,7 +143,7 @@ for_both_peers! {
         assert!(error.to_string().len() < 300, "{error}");
         // and another rental, or the same after it was forgotten, takes it.
         scene.remote.connect(InstanceId(8), &scene.peer.endpoint()).await.unwrap().close().await;
-        scene.remote.forget(ID).await;
+        scene.remote.forget_host_key(ID).await;
         scene.connect().await.close().await;
     }
 }

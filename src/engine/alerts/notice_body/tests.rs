@@ -92,7 +92,7 @@ fn what_is_at_stake_is_what_runs_whosever_it_is() {
     // The sprint's own rental has its price in the sprint's.
     seen.money.per_hour = dollars(8.0);
     seen.rental = Some(rental());
-    let own = Named {
+    let own = AffectedRental {
         instance: InstanceId(7),
         price: Some(dollars(8.0)),
     };

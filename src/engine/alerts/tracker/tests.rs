@@ -1,7 +1,7 @@
 use super::*;
 use crate::domain::InstanceId;
 use crate::engine::attach::tests::snapshot;
-use crate::engine::observe::freshness::Source;
+use crate::engine::observe::freshness::Feed;
 
 fn at(second: i64) -> Time {
     Time::UNIX_EPOCH + Duration::seconds(second)
@@ -19,7 +19,7 @@ pub(crate) fn alert(level: AlertLevel, text: &str) -> Alert {
 
 /// What is told when these alerts are seen at these seconds.
 fn told(seen: &[(i64, &[Alert])]) -> Vec<(i64, NoticeLevel, String)> {
-    let mut told = Told::default();
+    let mut told = AlertTracker::default();
     let mut all = Vec::new();
     for (second, alerts) in seen {
         let snapshot = Snapshot {
@@ -28,7 +28,7 @@ fn told(seen: &[(i64, &[Alert])]) -> Vec<(i64, NoticeLevel, String)> {
             ..snapshot(0)
         };
         let notices = told
-            .look(&snapshot, &Reads::default(), &Prices::new())
+            .update(&snapshot, &Freshness::default(), &Prices::new())
             .into_iter();
         all.extend(notices.map(|notice| (*second, notice.level, notice.title)));
     }
@@ -203,14 +203,14 @@ fn what_lasts_is_told_again_every_day_and_what_is_only_worth_knowing_never() {
 
 #[test]
 fn a_page_says_what_is_at_stake_what_the_program_does_and_one_command() {
-    let mut told = Told::default();
+    let mut told = AlertTracker::default();
     let bad = alert(AlertLevel::Critical, "instance 7 is not gone");
-    let look = |told: &mut Told, second| {
+    let look = |told: &mut AlertTracker, second| {
         let mut snapshot = snapshot(0);
         snapshot.at = at(second);
         snapshot.alerts = vec![bad.clone()];
         snapshot.money.per_hour = UsdPerHour::from_dollars(9.6);
-        told.look(&snapshot, &Reads::default(), &Prices::new())
+        told.update(&snapshot, &Freshness::default(), &Prices::new())
     };
     look(&mut told, 0);
     let notices = look(&mut told, 20);
@@ -219,19 +219,19 @@ fn a_page_says_what_is_at_stake_what_the_program_does_and_one_command() {
         "To do: look at it with `pocpit nodes`.\n\
          Money: $9.60/h is running, $0.00 so far in this sprint.\n\
          pocpit: it is waiting, and goes on until the next word is yours.\n\
-         Look: pocpit nodes"
+         SourceSelection: pocpit nodes"
     );
 }
 
 /// Looks at these alerts at this second.
-fn look(told: &mut Told, second: i64, alerts: &[Alert]) -> Vec<String> {
+fn look(told: &mut AlertTracker, second: i64, alerts: &[Alert]) -> Vec<String> {
     let snapshot = Snapshot {
         at: at(second),
         alerts: alerts.to_vec(),
         ..snapshot(0)
     };
     let notices = told
-        .look(&snapshot, &Reads::default(), &Prices::new())
+        .update(&snapshot, &Freshness::default(), &Prices::new())
         .into_iter();
     notices.map(|notice| notice.title).collect()
 }
@@ -246,7 +246,7 @@ fn two_rentals_that_are_found_at_once_are_two_pages() {
         )
     };
     let both = [of(7), of(8)];
-    let mut told = Told::default();
+    let mut told = AlertTracker::default();
     assert!(look(&mut told, 0, &both).is_empty());
     assert_eq!(look(&mut told, 20, &both).len(), 2);
     // One of them is over, the other lasts.
@@ -268,11 +268,11 @@ fn over_a_restart_nothing_is_told_twice_and_what_is_over_meanwhile_is_told() {
             ..alert(AlertLevel::Warning, "no credit")
         },
     ];
-    let mut told = Told::open(file.clone(), at(0));
+    let mut told = AlertTracker::open(file.clone(), at(0));
     look(&mut told, 0, &bad);
     assert_eq!(look(&mut told, 60, &bad).len(), 2);
     // Hours later another process sees one of them again, a while after its start.
-    let mut told = Told::open(file.clone(), at(20_000));
+    let mut told = AlertTracker::open(file.clone(), at(20_000));
     let none = Vec::<String>::new();
     assert_eq!(look(&mut told, 20_000, &[]), none);
     assert_eq!(look(&mut told, 20_030, &bad[1..]), none);
@@ -282,7 +282,7 @@ fn over_a_restart_nothing_is_told_twice_and_what_is_over_meanwhile_is_told() {
     );
     // A damaged file is no reason not to tell.
     std::fs::write(place.path().join("told.json"), "{").unwrap();
-    let mut told = Told::open(file, at(30_000));
+    let mut told = AlertTracker::open(file, at(30_000));
     assert_eq!(look(&mut told, 30_000, &bad), none);
     assert_eq!(look(&mut told, 30_060, &bad).len(), 2);
 }
@@ -297,23 +297,23 @@ fn told_of_foreign(shown: std::ops::Range<i64>, listed: &[i64]) -> Vec<(i64, Not
             "instance 7 belongs to another cockpit",
         )
     };
-    let mut told = Told::default();
-    let mut reads = Reads::default();
+    let mut told = AlertTracker::default();
+    let mut reads = Freshness::default();
     let mut all = Vec::new();
     for second in 0..300 {
         if listed.contains(&second) {
-            reads.note(Source::Rentals, at(second));
+            reads.mark(Feed::Rentals, at(second));
         }
         // It is asked for in vain, and other sources are read meanwhile: they say nothing of it.
-        reads.note(Source::RentalsAsked, at(second));
-        reads.note(Source::Chain, at(second));
+        reads.mark(Feed::RentalsPoll, at(second));
+        reads.mark(Feed::Chain, at(second));
         let is_shown = shown.contains(&second);
         let snapshot = Snapshot {
             at: at(second),
             alerts: is_shown.then(|| foreign.clone()).into_iter().collect(),
             ..snapshot(0)
         };
-        let notices = told.look(&snapshot, &reads, &Prices::new()).into_iter();
+        let notices = told.update(&snapshot, &reads, &Prices::new()).into_iter();
         all.extend(notices.map(|notice| (second, notice.level)));
     }
     all
@@ -343,14 +343,14 @@ fn a_page_of_a_rental_that_is_not_the_sprints_says_what_it_costs() {
         )
     };
     let page = |prices: &Prices| {
-        let mut told = Told::default();
+        let mut told = AlertTracker::default();
         let mut look = |second| {
             let snapshot = Snapshot {
                 at: at(second),
                 alerts: vec![foreign.clone()],
                 ..snapshot(0)
             };
-            told.look(&snapshot, &Reads::default(), prices)
+            told.update(&snapshot, &Freshness::default(), prices)
         };
         look(0);
         look(20).remove(0).body

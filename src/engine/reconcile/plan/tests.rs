@@ -72,8 +72,8 @@ fn orders(
     instances: &[Instance],
     nodes: Option<&[RegisteredNode]>,
     records: &[Record],
-) -> Vec<Order> {
-    plan(&Readings {
+) -> Vec<CleanupAction> {
+    plan(&ReconcileInput {
         now: at(minute),
         instances,
         nodes,
@@ -100,8 +100,8 @@ fn what_is_ours_and_in_no_sprint_goes_with_its_registration_and_nothing_of_other
     assert_eq!(
         orders(0, &instances, Some(&nodes), &[]),
         [
-            Order::Destroy(InstanceId(1)),
-            Order::Unregister(NodeId("vastai-1".into()))
+            CleanupAction::Destroy(InstanceId(1)),
+            CleanupAction::Unregister(NodeId("vastai-1".into()))
         ]
     );
 }
@@ -112,7 +112,10 @@ fn a_rental_that_is_not_listed_is_asked_for_and_an_intent_is_void_only_after_a_w
     assert_eq!(orders(2, &[], Some(&[]), &records), []);
     assert_eq!(
         orders(4, &[], Some(&[]), &records),
-        [Order::Verify(InstanceId(41)), Order::Void(label(2))]
+        [
+            CleanupAction::Verify(InstanceId(41)),
+            CleanupAction::Void(label(2))
+        ]
     );
 }
 
@@ -123,8 +126,8 @@ fn a_registration_goes_when_its_rental_is_gone_and_stays_while_the_list_is_unkno
     assert_eq!(
         orders(9, &[], Some(&nodes), &records),
         [
-            Order::Unregister(NodeId("vastai-41".into())),
-            Order::Forget(NodeId("vastai-42".into()))
+            CleanupAction::Unregister(NodeId("vastai-41".into())),
+            CleanupAction::Forget(NodeId("vastai-42".into()))
         ]
     );
     assert_eq!(orders(9, &[], None, &records), []);

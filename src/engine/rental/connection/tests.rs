@@ -5,8 +5,8 @@ mod host;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use super::*;
-use crate::engine::RentalLogs;
-use crate::engine::rental::reach::Reach;
+use crate::engine::LogStore;
+use crate::engine::rental::access::RentalAccess;
 use crate::engine::rental::watcher::Watcher;
 use crate::ssh::sanitize::Sanitizer;
 use host::{Host, ports, tunnel};
@@ -52,15 +52,15 @@ fn leading_number(line: &str) -> usize {
 }
 
 /// What a watcher reports of a log, until it has all of it.
-struct Seen {
+struct Observations {
     bytes: Vec<u8>,
     lines: usize,
     sanitizer: Sanitizer,
 }
 
-impl Seen {
-    fn nothing() -> Seen {
-        Seen {
+impl Observations {
+    fn nothing() -> Observations {
+        Observations {
             bytes: Vec::new(),
             lines: 0,
             sanitizer: Sanitizer::new(),
@@ -97,27 +97,27 @@ impl Seen {
     }
 }
 
-fn watch(host: &Arc<Host>, logs: &RentalLogs, reports: &mpsc::Sender<Observation>) -> Watcher {
+fn watch(host: &Arc<Host>, logs: &LogStore, reports: &mpsc::Sender<Observation>) -> Watcher {
     let ports = Arc::new(ports(host, logs.clone()));
-    let reach = Reach {
+    let access = RentalAccess {
         workload: Workload::MlNode,
         tunnel: tunnel(),
-        front: None,
+        gateway: None,
     };
-    Watcher::start(&ports, ID, reach, Time::UNIX_EPOCH, reports)
+    Watcher::start(&ports, ID, access, Time::UNIX_EPOCH, reports)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_million_lines_over_a_link_that_is_cut_a_thousand_times_come_once_each() {
     let scratch = tempfile::tempdir().unwrap();
-    let logs = RentalLogs::in_directory(scratch.path().to_owned());
+    let logs = LogStore::in_directory(scratch.path().to_owned());
     let text = text(LINES);
     // Given a link that lives for so few bytes, and a file that is renamed and cut off now and then,
     let host = Host::new(text.clone(), text.len() / CUTS * 2 / 3);
     let (sender, mut reports) = mpsc::channel(16);
     let watcher = watch(&host, &logs, &sender);
     // when everything was reported,
-    let mut seen = Seen::nothing();
+    let mut seen = Observations::nothing();
     seen.until(text.len(), &mut reports, &text).await;
     // then no line was lost and none came twice,
     assert_eq!(seen.lines, LINES);
@@ -146,7 +146,7 @@ async fn a_million_lines_over_a_link_that_is_cut_a_thousand_times_come_once_each
 #[tokio::test(start_paused = true)]
 async fn a_cockpit_that_is_killed_and_started_again_has_each_line_once() {
     let scratch = tempfile::tempdir().unwrap();
-    let logs = RentalLogs::in_directory(scratch.path().to_owned());
+    let logs = LogStore::in_directory(scratch.path().to_owned());
     let text = text(20_000);
     let host = Host::new(text.clone(), 9_000);
     let mut chance = StdRng::seed_from_u64(6);
@@ -155,14 +155,16 @@ async fn a_cockpit_that_is_killed_and_started_again_has_each_line_once() {
         let watcher = watch(&host, &logs, &sender);
         // What was read before is told again from the files, and the rest follows.
         let length = chance.random_range(0..text.len());
-        Seen::nothing().until(length, &mut reports, &text).await;
+        Observations::nothing()
+            .until(length, &mut reports, &text)
+            .await;
         // What it reports from now on, nobody hears.
         drop(reports);
         watcher.stop().await.unwrap();
     }
     let (sender, mut reports) = mpsc::channel(16);
     let _watcher = watch(&host, &logs, &sender);
-    let mut seen = Seen::nothing();
+    let mut seen = Observations::nothing();
     seen.until(text.len(), &mut reports, &text).await;
     assert_eq!(seen.lines, 20_000);
 }
@@ -173,7 +175,7 @@ async fn a_tunnel_that_is_moved_ends_elsewhere_and_no_line_comes_twice() {
     let host = Host::new(text.clone(), 1 << 30);
     let (sender, mut reports) = mpsc::channel(16);
     // Given a rental whose tunnel ends where there was room,
-    let watcher = watch(&host, &RentalLogs::nowhere(), &sender);
+    let watcher = watch(&host, &LogStore::disabled(), &sender);
     // when it is to end at the configured addresses,
     let end = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
     let configured = TunnelSpec {
@@ -188,8 +190,8 @@ async fn a_tunnel_that_is_moved_ends_elsewhere_and_no_line_comes_twice() {
     while !is_moved || bytes.len() < text.len() {
         match reports.recv().await.unwrap() {
             Observation::Log(ID, chunk) => bytes.extend(chunk.bytes),
-            Observation::Link(ID, LinkChange::Tunnel(ends)) => {
-                is_moved = configured.is_met_by(ends);
+            Observation::Link(ID, LinkEvent::Tunnel(ends)) => {
+                is_moved = configured.matches(ends);
             }
             _ => {}
         }

@@ -10,7 +10,7 @@ fn chunk(file: u64, offset: u64, bytes: &[u8]) -> TailChunk {
     }
 }
 
-fn replayed(log: &RentalLog) -> Vec<u8> {
+fn replayed(log: &LogFiles) -> Vec<u8> {
     log.replay().flat_map(|chunk| chunk.bytes).collect()
 }
 
@@ -21,9 +21,9 @@ fn sizes(directory: &Path) -> Vec<u64> {
 #[test]
 fn the_next_run_goes_on_at_the_byte_where_a_killed_one_was() {
     let scratch = tempfile::tempdir().unwrap();
-    let logs = RentalLogs::in_directory(scratch.path().join("rental_logs"));
+    let logs = LogStore::in_directory(scratch.path().join("rental_logs"));
     let mut log = logs.of(ID);
-    assert_eq!(log.place(), LogPlace::default());
+    assert_eq!(log.position(), LogPosition::default());
     log.append(&chunk(3, 0, b"one\n"));
     log.append(&chunk(3, 4, b"tw"));
     // It is killed while it writes: half of what it was given is there.
@@ -32,9 +32,9 @@ fn the_next_run_goes_on_at_the_byte_where_a_killed_one_was() {
     torn.write_all(b"o").unwrap();
     drop(log);
     let mut log = logs.of(ID);
-    let place = log.place();
-    assert_eq!((place.file, place.offset), (3, 7));
-    assert_eq!(place.before, b"one\ntwo");
+    let position = log.position();
+    assert_eq!((position.file, position.offset), (3, 7));
+    assert_eq!(position.before, b"one\ntwo");
     log.append(&chunk(3, 7, b"\nthree\n"));
     assert_eq!(replayed(&logs.of(ID)), b"one\ntwo\nthree\n");
 }
@@ -42,14 +42,14 @@ fn the_next_run_goes_on_at_the_byte_where_a_killed_one_was() {
 #[test]
 fn another_remote_file_is_another_file_here() {
     let scratch = tempfile::tempdir().unwrap();
-    let logs = RentalLogs::in_directory(scratch.path().to_owned());
+    let logs = LogStore::in_directory(scratch.path().to_owned());
     let mut log = logs.of(ID);
     log.append(&chunk(3, 0, b"old\n"));
     log.append(&chunk(4, 0, b"new\n"));
     // The same inode, cut off and written anew.
     log.append(&chunk(4, 0, b"newer\n"));
     assert_eq!(sizes(&scratch.path().join("7")), [4, 4, 6]);
-    let last = logs.of(ID).place();
+    let last = logs.of(ID).position();
     assert_eq!((last.file, last.offset), (4, 6));
     let offsets: Vec<_> = log
         .replay()
@@ -61,7 +61,7 @@ fn another_remote_file_is_another_file_here() {
 #[test]
 fn a_flood_is_kept_to_a_bound_and_its_end_is_there() {
     let scratch = tempfile::tempdir().unwrap();
-    let logs = RentalLogs::in_directory(scratch.path().to_owned());
+    let logs = LogStore::in_directory(scratch.path().to_owned());
     let mut log = logs.of(ID);
     let part = vec![b'x'; 4 << 20];
     let mut offset = 0;
@@ -73,10 +73,10 @@ fn a_flood_is_kept_to_a_bound_and_its_end_is_there() {
     let sizes = sizes(&scratch.path().join("7"));
     assert!(sizes.iter().all(|&bytes| bytes <= FILE_BYTES), "{sizes:?}");
     assert!(
-        sizes.iter().sum::<u64>() <= KEPT_BYTES + FILE_BYTES,
+        sizes.iter().sum::<u64>() <= MAX_BYTES + FILE_BYTES,
         "{sizes:?}"
     );
-    assert_eq!(logs.of(ID).place().offset, offset + 7);
+    assert_eq!(logs.of(ID).position().offset, offset + 7);
     let last = log.replay().last().unwrap();
     assert!(last.bytes.ends_with(b"the end"));
 }
@@ -84,34 +84,34 @@ fn a_flood_is_kept_to_a_bound_and_its_end_is_there() {
 #[test]
 fn a_disk_that_takes_nothing_leaves_a_gap_and_stops_nobody() {
     let scratch = tempfile::tempdir().unwrap();
-    let logs = RentalLogs::in_directory(scratch.path().join("logs"));
+    let logs = LogStore::in_directory(scratch.path().join("logs"));
     // Given a file where the directory would be,
     fs::write(scratch.path().join("logs"), "").unwrap();
     let mut log = logs.of(ID);
     log.append(&chunk(3, 0, b"lost\n"));
-    assert_eq!(log.place(), LogPlace::default());
+    assert_eq!(log.position(), LogPosition::default());
     // when there is room again, then the log goes on where it is.
     fs::remove_file(scratch.path().join("logs")).unwrap();
     log.append(&chunk(3, 5, b"kept\n"));
     assert_eq!(replayed(&log), b"kept\n");
-    assert_eq!(logs.of(ID).place().offset, 10);
+    assert_eq!(logs.of(ID).position().offset, 10);
 }
 
 #[test]
 fn the_logs_of_the_oldest_rentals_go() {
     let scratch = tempfile::tempdir().unwrap();
-    let logs = RentalLogs::in_directory(scratch.path().to_owned());
-    for id in 0..2 * RENTALS as u64 {
+    let logs = LogStore::in_directory(scratch.path().to_owned());
+    for id in 0..2 * MAX_RENTALS as u64 {
         logs.of(InstanceId(id)).append(&chunk(3, 0, b"a line\n"));
     }
-    assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), RENTALS);
-    let newest = logs.of(InstanceId(2 * RENTALS as u64 - 1));
+    assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), MAX_RENTALS);
+    let newest = logs.of(InstanceId(2 * MAX_RENTALS as u64 - 1));
     assert_eq!(replayed(&newest), b"a line\n");
 }
 
 #[test]
-fn nowhere_is_no_file() {
-    let mut log = RentalLogs::nowhere().of(ID);
+fn disabled_is_no_file() {
+    let mut log = LogStore::disabled().of(ID);
     log.append(&chunk(3, 0, b"a line\n"));
     assert_eq!(log.replay().count(), 0);
 }
@@ -119,7 +119,7 @@ fn nowhere_is_no_file() {
 #[test]
 fn what_is_kept_of_a_past_rental_is_read_as_lines_across_its_files() {
     let scratch = tempfile::tempdir().unwrap();
-    let logs = RentalLogs::in_directory(scratch.path().to_owned());
+    let logs = LogStore::in_directory(scratch.path().to_owned());
     let mut log = logs.of(ID);
     log.append(&chunk(3, 0, b"one\n\x1b[31mtw"));
     log.append(&chunk(3, 11, b"o\x1b[0m\n"));

@@ -87,7 +87,7 @@ impl Host {
     }
 
     /// Where the real script would begin.
-    fn find(&self, from: &LogPlace) -> (u64, usize) {
+    fn find(&self, from: &LogPosition) -> (u64, usize) {
         let state = self.state.lock().unwrap();
         let known = state.files.iter().enumerate().find(|(_, part)| {
             let offset = usize::try_from(from.offset).unwrap();
@@ -180,7 +180,7 @@ impl RemoteSession for Link {
     async fn tail(
         &self,
         _path: &str,
-        from: &LogPlace,
+        from: &LogPosition,
     ) -> Result<mpsc::Receiver<TailChunk>, LinkError> {
         self.check().await?;
         let (sender, receiver) = mpsc::channel(2);
@@ -271,7 +271,7 @@ impl Remote for World {
 
     async fn close_tunnel(&self, _instance: InstanceId) {}
 
-    async fn forget(&self, _instance: InstanceId) {}
+    async fn forget_host_key(&self, _instance: InstanceId) {}
 }
 
 fn silent() -> CallError {
@@ -323,7 +323,7 @@ impl Market for World {
 
 #[async_trait]
 impl Chain for World {
-    async fn look(&self, _look: Look) -> Vec<SourceReport> {
+    async fn query_sources(&self, _sources: SourceSelection) -> Vec<SourceReport> {
         Vec::new()
     }
     async fn confirmed_weight(
@@ -395,7 +395,7 @@ impl MlNodes for World {
     }
 }
 
-pub(super) fn ports(host: &Arc<Host>, rental_logs: RentalLogs) -> Ports {
+pub(super) fn ports(host: &Arc<Host>, rental_logs: LogStore) -> Ports {
     let world = || Arc::new(World(host.clone()));
     let nobody = crate::config::NotifyConfig::default();
     Ports {
@@ -407,7 +407,7 @@ pub(super) fn ports(host: &Arc<Host>, rental_logs: RentalLogs) -> Ports {
         mlnodes: world(),
         remote: world(),
         rental_logs,
-        told_file: None,
+        alerts_file: None,
         notifier: crate::notify::Notifier::new(crate::http::HttpClient::new(), &nobody, None),
     }
 }

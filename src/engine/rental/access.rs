@@ -4,20 +4,20 @@ use std::net::SocketAddr;
 
 use crate::config::{Config, Exposure};
 use crate::domain::Workload;
-use crate::engine::rental::direct_gateway::{Front, public_port};
+use crate::engine::rental::direct_gateway::{DirectGateway, public_port};
 use crate::ports::{CallbackForward, TunnelSpec};
 use crate::ssh::quoted;
 
 /// How a rental is reached.
-pub(crate) struct Reach {
+pub(crate) struct RentalAccess {
     pub(crate) workload: Workload,
     pub(crate) tunnel: TunnelSpec,
     /// What stands before it there; absent when a tunnel does its work.
-    pub(crate) front: Option<Front>,
+    pub(crate) gateway: Option<DirectGateway>,
 }
 
 /// What a rental is ordered with.
-pub(crate) struct Recipe {
+pub(crate) struct ContainerSpec {
     pub(crate) image: String,
     pub(crate) template_hash: Option<String>,
     /// SSH instances do not run the image's own.
@@ -26,15 +26,15 @@ pub(crate) struct Recipe {
     pub(crate) ports: Vec<u16>,
 }
 
-pub(crate) fn recipe(config: &Config, workload: Workload) -> Recipe {
+pub(crate) fn container_spec(config: &Config, workload: Workload) -> ContainerSpec {
     match workload {
-        Workload::MlNode => Recipe {
+        Workload::MlNode => ContainerSpec {
             image: config.vast.image.clone(),
             template_hash: config.vast.template_hash.clone(),
             command: config.mlnode.command.clone(),
             ports: public_ports(config),
         },
-        Workload::Vllm => Recipe {
+        Workload::Vllm => ContainerSpec {
             image: config.vllm.image.clone(),
             template_hash: None,
             command: serve_command(config),
@@ -43,17 +43,17 @@ pub(crate) fn recipe(config: &Config, workload: Workload) -> Recipe {
     }
 }
 
-pub(crate) fn reach(config: &Config, workload: Workload) -> Reach {
+pub(crate) fn rental_access(config: &Config, workload: Workload) -> RentalAccess {
     match workload {
-        Workload::MlNode => Reach {
+        Workload::MlNode => RentalAccess {
             workload,
             tunnel: tunnel_spec(config),
-            front: Front::of(config),
+            gateway: DirectGateway::of(config),
         },
-        Workload::Vllm => Reach {
+        Workload::Vllm => RentalAccess {
             workload,
             tunnel: vllm_tunnel(config),
-            front: None,
+            gateway: None,
         },
     }
 }
