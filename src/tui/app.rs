@@ -18,7 +18,7 @@ use super::timings::Timings;
 use super::update::update;
 use super::{CockpitPaths, ExitReason, TuiError, TuiOptions, view};
 use crate::config::BellMode;
-use crate::engine::{Command, Part, Snapshot, drill};
+use crate::engine::{Command, Failpoint, Snapshot, failpoint};
 
 /// Minimum time between frames: fast enough for the eye, slow enough for SSH.
 const FRAME_INTERVAL: Duration = Duration::from_millis(40);
@@ -285,7 +285,7 @@ impl App {
         let mut drawn = None;
         self.screen.draw(redraw, |frame| {
             let area = frame.area();
-            drill(Part::Cockpit);
+            failpoint(Failpoint::Cockpit);
             let buf = frame.buffer_mut();
             drawn = Some(view::draw(buf, area, &self.model, &self.keymap, self.theme));
         })?;
