@@ -166,8 +166,6 @@ const PROGRAM_VARIABLES: &[&str] = &[
     "POCPIT_CONFIG",
     #[cfg(debug_assertions)]
     "POCPIT_FAILPOINTS",
-    #[cfg(debug_assertions)]
-    "POCPIT_FAILPOINTS",
     // For the program of notify.command.
     "POCPIT_LEVEL",
     "POCPIT_TITLE",
