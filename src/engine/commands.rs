@@ -17,7 +17,7 @@ impl Engine {
             Command::Start => self.dispatch(now, Event::Approved(crate::domain::GateKind::Start)),
             Command::RefreshOffers => self.dispatch(now, Event::RefreshRequested),
             Command::Rent { offer, agreed } => {
-                self.dispatch(now, Event::OfferPicked { offer, agreed })
+                self.dispatch(now, Event::OfferPicked { offer, agreed });
             }
             Command::Approve(kind) => self.dispatch(now, Event::Approved(kind)),
             Command::ChangeNode { ref node, change } => self.change_node(node.clone(), change),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use pocpit::chain::client::ChainClient;
 use pocpit::cli;
 use pocpit::config::{self, Config};
-use pocpit::domain::{Duration, Hedging, PastBoot, SprintReport, Time, UsdPerHour};
+use pocpit::domain::{Duration, Hedging, OutcomeKind, PastBoot, SprintReport, Time, UsdPerHour};
 use pocpit::engine::{LogStore, Ports};
 use pocpit::http::HttpClient;
 use pocpit::journal::{self, Journal, Ledger};

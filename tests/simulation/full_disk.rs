@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration as RealDuration;
 
-use pocpit::domain::{Aim, Duration, Mode, SprintReport, Step, Time};
+use pocpit::domain::{Aim, Duration, Mode, OutcomeKind, SprintReport, Step, Time};
 use pocpit::engine::{self, EndAfter, EngineOptions, PublishInterval, Snapshot, WorldKind};
 use pocpit::journal::{self, Entry, Journal, SqliteStorage, Storage as _};
 use pocpit::world::{Scenario, World};

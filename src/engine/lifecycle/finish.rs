@@ -202,7 +202,7 @@ mod tests {
         let unknown = told(&report, NextEpoch::Manual, 0.0);
         assert!(unknown.ends_with("Look: pocpit gc --dry-run"), "{unknown}");
         // One that succeeded needs nothing.
-        "confirmed".clone_into(&mut report.outcome);
+        report.outcome = OutcomeKind::Confirmed;
         assert!(!told(&report, NextEpoch::Automatic, 0.0).contains("To do"));
     }
 }

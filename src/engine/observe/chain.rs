@@ -1,4 +1,4 @@
-//! ReconcileInput of the chain.
+//! Readings of the chain.
 
 use crate::domain::{BlockHeader, EpochView, Governance, SourceReport, Time};
 use crate::engine::observe::freshness::Feed;

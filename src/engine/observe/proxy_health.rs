@@ -1,4 +1,4 @@
-//! ReconcileInput of the inference proxy.
+//! Readings of the inference proxy.
 
 use crate::domain::{CallError, ProxyFigures, Time};
 use crate::engine::observe::freshness::Feed;

@@ -1,4 +1,4 @@
-//! ReconcileInput of our rentals.
+//! Readings of our rentals.
 
 use crate::domain::{
     ActualStatus, CallError, Instance, InstanceId, RentalPrices, Time, Usd, UsdPerHour,

@@ -15,7 +15,7 @@ impl Engine {
         let monitor = self.monitor(rental.instance);
         let row = monitor.and_then(|monitor| monitor.row.as_ref());
         let mlnode = monitor.and_then(|monitor| monitor.mlnode.as_ref());
-        let loses = self.sprint.has_lost(rental);
+        let loses = self.sprint.lost_race(rental);
         RentalSnapshot {
             id: rental.instance,
             label: rental.label.clone(),

@@ -2,7 +2,7 @@
 //! behind is raced by another one.
 
 use crate::engine::rental::log_merge::{Continuity, NewLines};
-use crate::flow::Pace;
+use crate::flow::BootProgress;
 
 use crate::domain::{BootTimes, Instance, InstanceId, LineStyle, LogLine, MlNodeStatus, Time};
 use crate::engine::observe::observation::LinkEvent;

@@ -25,7 +25,7 @@ impl Engine {
 
     /// Watches what the sprint wants watched.
     pub(crate) fn supervise_rentals(&mut self) {
-        let wants = self.sprint.wants();
+        let wants = self.sprint.watch_targets();
         let instance = |rental: &Option<Rental>| rental.as_ref().map(|rental| rental.instance);
         let access = self.rental_access();
         let won = self
