@@ -219,7 +219,7 @@ fn a_page_says_what_is_at_stake_what_the_program_does_and_one_command() {
         "To do: look at it with `pocpit nodes`.\n\
          Money: $9.60/h is running, $0.00 so far in this sprint.\n\
          pocpit: it is waiting, and goes on until the next word is yours.\n\
-         SourceSelection: pocpit nodes"
+         Look: pocpit nodes"
     );
 }
 
