@@ -48,7 +48,7 @@ fn a_first_start_asks_for_what_is_needed_writes_it_and_checks_it() {
         terminal.press(&format!("\x15\x1b[200~{typed}\x1b[201~"));
         terminal.press("\r");
     }
-    terminal.until("all of it");
+    terminal.until("first start: review");
     assert!(
         !terminal.text().contains("pasted-key"),
         "{}",

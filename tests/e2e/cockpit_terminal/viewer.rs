@@ -160,7 +160,7 @@ fn who_looks_on_needs_no_key_of_the_market_and_who_drives_does() {
     let start = || Terminal::start(100, 30, &["--config", &keyless]);
     // when nobody drives, then it says what it lacks;
     let refused = start();
-    refused.until("there is no Vast API key");
+    refused.until("vast.api_key: missing");
     assert_eq!(refused.end().0, 2);
     // and beside who drives, it looks on.
     let driver = cockpit(&sim);

@@ -144,7 +144,7 @@ fn invalid_key_or_colour_is_reported_early() {
     std::fs::write(&file, complete.replacen("[cockpit]\n", look, 1)).unwrap();
     let check = home.run(&["--config", file.to_str().unwrap(), "config", "check"]);
     assert_eq!(check.code, Some(2), "{}", check.stderr);
-    for part in ["abrt; did you mean abort?", "no colour good"] {
+    for part in ["abrt; did you mean abort?", "unknown colour role good"] {
         assert!(check.stderr.contains(part), "{part} in {}", check.stderr);
     }
 }

@@ -35,7 +35,7 @@ fn reload_applies_valid_config_only() {
     // What the journal of a running sprint lies in, or is named by, is not moved under it.
     edit(&stage, |_| good.replace("id = \"", "id = \"x"));
     process.signal(Signal::HUP);
-    process.until_said("cockpit.id cannot be changed while it runs");
+    process.until_said("cockpit.id cannot be changed without a restart");
 
     // A good one is in force at once: the sprint's node has the name that it says.
     edit(&stage, |_| {
@@ -43,7 +43,7 @@ fn reload_applies_valid_config_only() {
         good.replace("[network_node]", &format!("[network_node]\n{prefix}"))
     });
     process.signal(Signal::HUP);
-    process.until_said("the configuration is read again");
+    process.until_said("configuration reloaded");
     let ended = process.end(|| assert!(stage.live() <= 1));
     let report = ended.report().expect("a report");
     assert_eq!(report["outcome"], "confirmed", "{}", ended.said);
@@ -62,7 +62,7 @@ fn active_sprint_keeps_rules_after_reload() {
         text.replace("[budget]", "[budget]\nper_hour = 1")
     });
     process.signal(Signal::HUP);
-    process.until_said("the configuration is read again");
+    process.until_said("configuration reloaded");
     // then that rental is kept to the end of its sprint: what was agreed is agreed.
     let ended = process.end(|| assert!(stage.live() <= 1));
     let report = ended.report().expect("a report");

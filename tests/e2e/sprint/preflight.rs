@@ -99,7 +99,7 @@ async fn occupied_node_address_blocks_renting() {
     let mut engine = cli::start_engine(&config, Mode::Auto, EndAfter::OneSprint).unwrap();
     for (text, advice) in [
         (
-            "nothing is rented: colleague-2 is registered at",
+            "nothing is rented: colleague-2 is already registered at",
             "network_node.api_listen",
         ),
         (
