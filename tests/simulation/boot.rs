@@ -191,7 +191,7 @@ impl Failure {
     pub fn words(self) -> &'static str {
         match self {
             Failure::Log(words) | Failure::Row(words) => &words[..words.len().min(60)],
-            Failure::MissingGpus(_) => "ordered GPUs are usable",
+            Failure::MissingGpus(_) => "ordered GPUs have",
             Failure::OldDriver(_) => "was ordered",
         }
     }
