@@ -241,7 +241,7 @@ pub struct LogPosition {
     pub file: u64,
     /// Bytes of it that were read.
     pub offset: u64,
-    /// The last of them, at most [`LogPlace::BEFORE`].
+    /// The last of them, at most [`LogPosition::BEFORE`].
     pub before: Vec<u8>,
 }
 
