@@ -163,29 +163,22 @@ impl World {
     pub(super) fn destroy(&mut self, id: u64) -> ApiResponse {
         let now = self.now;
         let ignored = self.ignores_destroy(id);
-        match self
-            .instances
-            .get_mut(&id)
-            .filter(|i| i.destroyed_at.is_none())
-        {
-            Some(instance) => {
-                if !ignored {
-                    instance.destroyed_at = Some(now);
-                }
-                ApiResponse::ok(
-                    &json!({"success": true, "msg": "SimInstance destroyed successfully"}),
-                )
-            }
-            None => no_such_instance(id),
+        let Some(instance) = self.live_instance(id) else {
+            return no_such_instance(id);
+        };
+        if !ignored {
+            instance.destroyed_at = Some(now);
         }
+        ApiResponse::ok(&json!({"success": true, "msg": "Instance destroyed successfully"}))
+    }
+
+    fn live_instance(&mut self, id: u64) -> Option<&mut SimInstance> {
+        let instance = self.instances.get_mut(&id)?;
+        instance.destroyed_at.is_none().then_some(instance)
     }
 
     pub(super) fn change(&mut self, id: u64, body: &Value) -> ApiResponse {
-        let Some(instance) = self
-            .instances
-            .get_mut(&id)
-            .filter(|i| i.destroyed_at.is_none())
-        else {
+        let Some(instance) = self.live_instance(id) else {
             return no_such_instance(id);
         };
         if let Some(label) = body["label"].as_str() {
@@ -195,11 +188,7 @@ impl World {
     }
 
     pub(super) fn instance_keys(&mut self, method: &str, id: u64, body: &Value) -> ApiResponse {
-        let Some(instance) = self
-            .instances
-            .get_mut(&id)
-            .filter(|i| i.destroyed_at.is_none())
-        else {
+        let Some(instance) = self.live_instance(id) else {
             return no_such_instance(id);
         };
         if method == "GET" {
@@ -226,6 +215,6 @@ impl World {
 fn no_such_instance(id: u64) -> ApiResponse {
     ApiResponse::new(
         404,
-        &json!({"success": false, "error": "no_such_instance", "msg": format!("SimInstance {id} not found.")}),
+        &json!({"success": false, "error": "no_such_instance", "msg": format!("Instance {id} not found.")}),
     )
 }

@@ -23,7 +23,7 @@ impl World {
             .find(|o| o["id"] == json!(ask_id));
         let Some(mut offer) = offer.filter(|_| self.rent_calls > self.scenario.offers_gone) else {
             let msg = format!(
-                "error 410/3907: no_such_ask SimInstance type {ask_id} is no longer available."
+                "error 410/3907: no_such_ask Instance type {ask_id} is no longer available."
             );
             return ApiResponse::new(
                 410,
