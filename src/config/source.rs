@@ -8,7 +8,7 @@ use toml::de::ValueDeserializer;
 
 use super::report::{Hint, Problem};
 use super::schema::{Kind, Need, Setting, variable};
-use super::syntax::{self, SyntaxError};
+use super::syntax::{self, EntryKind, SyntaxError};
 use super::table::{SECTIONS, SETTINGS, find, find_renamed};
 use super::value;
 use crate::domain::nearest;
@@ -75,14 +75,26 @@ impl Layers {
         for entry in entries {
             let line = syntax::line_at(text, entry.offset);
             let section = entry.section.as_str();
-            if !SECTIONS.iter().any(|(name, _)| *name == section) {
-                let known = SECTIONS.iter().map(|(name, _)| *name);
-                self.problems.push(unknown(section, Some(line), known));
-                continue;
-            }
-            // A section by itself has no value.
-            let Some((name, value)) = entry.setting else {
-                continue;
+            let known = SECTIONS.iter().map(|(name, _)| *name);
+            let is_known = known.clone().any(|name| name == section);
+            let (name, value) = match entry.kind {
+                EntryKind::Section if is_known => continue,
+                // Reported with its section.
+                EntryKind::Setting(..) if !is_known => continue,
+                EntryKind::Setting(name, value) => (name, value),
+                EntryKind::NotASection(_) if is_known => {
+                    self.problems.push(Problem {
+                        key: entry.section.clone(),
+                        line: Some(line),
+                        what: "not a section".to_owned(),
+                        hint: Hint::Expected(format!("[{section}], followed by its settings")),
+                    });
+                    continue;
+                }
+                EntryKind::Section | EntryKind::NotASection(_) => {
+                    self.problems.push(unknown(section, Some(line), known));
+                    continue;
+                }
             };
             let path = format!("{section}.{name}");
             let Some(setting) = self.resolve(&path, line) else {

@@ -8,14 +8,22 @@ use toml::de::{DeTable, DeValue};
 
 use super::table::SECTIONS;
 
-/// A setting of the file, or a section without any.
+/// A section of the file, or a setting in one.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
     pub(super) section: String,
-    /// Name and value; absent for the section itself, or for what should have been one.
-    pub(super) setting: Option<(String, Spanned<DeValue<'a>>)>,
+    pub(super) kind: EntryKind<'a>,
     /// Bytes from the beginning of the file.
     pub(super) offset: usize,
+}
+
+#[derive(Debug)]
+pub(super) enum EntryKind<'a> {
+    /// The section itself. It comes before its settings.
+    Section,
+    /// A value, or a list of tables, where a section should be.
+    NotASection(Spanned<DeValue<'a>>),
+    Setting(String, Spanned<DeValue<'a>>),
 }
 
 #[derive(Debug, Clone)]
@@ -69,7 +77,7 @@ fn error_at(text: &str, block: &Range<usize>, line: usize, error: &toml::de::Err
 
 /// What was recovered of a value with an error in it is not what the operator meant.
 fn is_on_lines(entry: &Entry<'_>, text: &str, start: usize, lines: &[usize]) -> bool {
-    let Some((_, value)) = &entry.setting else {
+    let (EntryKind::Setting(_, value) | EntryKind::NotASection(value)) = &entry.kind else {
         return false;
     };
     let first = line_at(text, entry.offset);
@@ -82,18 +90,28 @@ fn entries_of(root: DeTable<'_>, start: usize) -> Vec<Entry<'_>> {
     for (section, item) in root {
         let offset = start + section.span().start;
         let section = section.into_inner().into_owned();
+        let span = item.span();
+        let table = match item.into_inner() {
+            DeValue::Table(table) => table,
+            other => {
+                let kind = EntryKind::NotASection(Spanned::new(span, other));
+                entries.push(Entry {
+                    section,
+                    kind,
+                    offset,
+                });
+                continue;
+            }
+        };
         entries.push(Entry {
             section: section.clone(),
-            setting: None,
+            kind: EntryKind::Section,
             offset,
         });
-        let DeValue::Table(table) = item.into_inner() else {
-            continue;
-        };
         entries.extend(table.into_iter().map(|(name, value)| Entry {
             section: section.clone(),
             offset: start + name.span().start,
-            setting: Some((name.into_inner().into_owned(), value)),
+            kind: EntryKind::Setting(name.into_inner().into_owned(), value),
         }));
     }
     entries.sort_by_key(|entry| entry.offset);

@@ -256,6 +256,27 @@ fn wrong_type_does_not_leak_secret() {
 }
 
 #[test]
+fn unknown_section_is_reported_once() {
+    let text = format!("{LEAST}[budgett]\nper_hour = 1\nper_year = 2\n");
+    let report = parsed(&text).unwrap_err().to_string();
+    assert_eq!(report.matches("budgett").count(), 1, "{report}");
+    assert!(report.contains("did you mean budget?"), "{report}");
+}
+
+#[test]
+fn value_in_place_of_section_is_reported() {
+    for wrong in [
+        "notify = 5\n",
+        "[[notify]]\nwebhook = \"https://example.org\"\n",
+    ] {
+        let first = format!("{wrong}{LEAST}");
+        let report = parsed(&first).unwrap_err().to_string();
+        let expected = "notify (line 1): not a section: expected [notify]";
+        assert!(report.contains(expected), "{report}");
+    }
+}
+
+#[test]
 fn syntax_error_is_reported_with_line() {
     let report = parsed("[cockpit]\nid = home\n").expect_err("not TOML");
     assert_eq!(report.problems[0].line, Some(2), "{report}");
