@@ -5,6 +5,7 @@
 mod backoff;
 mod channel;
 mod command;
+mod dedup;
 mod deliver;
 mod delivery_error;
 mod hints;
@@ -31,6 +32,7 @@ use crate::http::HttpClient;
 pub use backoff::Backoff;
 use backoff::{BackoffPolicy, DEFAULT_POLICY};
 pub use channel::Channel;
+use dedup::Dedup;
 pub use deliver::{deliver, send_heartbeat};
 pub use delivery_error::{DeliveryError, Retry};
 pub use notice::{Notice, NoticeLevel};
@@ -45,6 +47,7 @@ const QUEUE: usize = 64;
 pub struct Notifier {
     queue: Mutex<Option<Sender<Notice>>>,
     task: Mutex<Option<JoinHandle<()>>>,
+    dedup: Mutex<Dedup>,
     lost: Arc<AtomicU64>,
     heartbeat: Option<(HttpClient, Url)>,
 }
@@ -81,6 +84,7 @@ impl Notifier {
         Notifier {
             queue: Mutex::new(queue),
             task: Mutex::new(task),
+            dedup: Mutex::default(),
             lost,
             heartbeat,
         }
@@ -99,18 +103,24 @@ impl Notifier {
         });
     }
 
-    /// Queues a notice and returns at once. Each call is a message: the alert tracker decides what
-    /// is repeated.
+    /// Queues a notice and returns at once. The same level, title and body are sent once per half
+    /// hour.
     pub fn notify(&self, notice: &Notice) {
         let queue = lock(&self.queue);
         let Some(queue) = &*queue else { return };
-        if queue.try_send(notice.clone()).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(
-                title = notice.title,
-                "too many notices are queued: this one is dropped"
-            );
+        let mut dedup = lock(&self.dedup);
+        if dedup.contains(notice) {
+            return;
         }
+        if queue.try_send(notice.clone()).is_ok() {
+            dedup.insert(notice.clone());
+            return;
+        }
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(
+            title = notice.title,
+            "too many notices are queued: this one is dropped"
+        );
     }
 
     /// Notices that were given up, counted by channel.

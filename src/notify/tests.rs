@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -163,6 +163,22 @@ async fn rejected_notice_is_not_retried() {
     notifier.notify(&notice("a"));
     notifier.close(TIMEOUT).await;
     assert_eq!(titles(&mut received), ["a"]);
+}
+
+#[tokio::test]
+async fn same_notice_is_sent_once_per_half_hour() {
+    let (config, mut received) = receiver(&[]).await;
+    let notifier = Notifier::new(HttpClient::new(), &config, None);
+    let later = |title, minute| Notice {
+        at: DateTime::UNIX_EPOCH + TimeDelta::minutes(minute),
+        ..notice(title)
+    };
+    for minute in [0, 5, 29, -3, 31] {
+        notifier.notify(&later("a", minute));
+    }
+    notifier.notify(&later("b", 31));
+    notifier.close(TIMEOUT).await;
+    assert_eq!(titles(&mut received), ["a", "a", "b"]);
 }
 
 #[tokio::test]
