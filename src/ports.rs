@@ -74,7 +74,7 @@ pub enum SourceSelection {
 /// What `GET /v1/epochs/current/participants` says about us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WeightReading {
-    /// The epoch the list is for, when told.
+    /// The epoch the list is for, if reported.
     pub epoch: Option<EpochIndex>,
     /// The participant's total weight; absent when not listed.
     pub participant: Option<Weight>,

@@ -63,7 +63,7 @@ const REPORTS: [Report; 13] = [
         name: "gc",
         commands: &["gc"],
         title: "Leftovers",
-        description: "What `pocpit gc --json` prints: what no sprint uses, and what was done about it. Nothing is printed if the rentals cannot be listed or nobody can be asked.",
+        description: "What `pocpit gc --json` prints: leftovers and what was done about them. Nothing is printed if the rentals cannot be listed or no confirmation can be asked for.",
         schema: of::<GcReport>,
     },
     Report {

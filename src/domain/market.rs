@@ -17,7 +17,7 @@ pub struct Offer {
     pub id: OfferId,
     /// The machine it is on.
     pub machine: MachineId,
-    /// The machine's owner, when told.
+    /// The machine's owner, if reported.
     pub host: Option<HostId>,
     /// Name with spaces, as the market writes it: `H100 SXM`.
     pub gpu_name: String,

@@ -128,7 +128,7 @@ pub struct RegisteredNode {
     pub enabled: bool,
     /// Epoch in which it was registered, enabled or disabled: it takes part only in later `PoC`s.
     pub admin_epoch: EpochIndex,
-    /// Version of the `MLNode`, when told.
+    /// Version of the `MLNode`, if reported.
     pub version: Option<String>,
     /// `PoC` weight by model in the running epoch.
     pub weights: BTreeMap<String, Weight>,

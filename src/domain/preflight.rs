@@ -46,7 +46,7 @@ pub enum Verdict {
     Met,
     /// Not as it should be.
     Unmet {
-        /// What is wrong.
+        /// The problem.
         cause: String,
         /// What to do.
         remedy: String,

@@ -44,7 +44,7 @@ pub struct AvoidedMachine {
     pub until: Time,
     /// What it did last.
     pub reason: String,
-    /// Boots of ours that failed there, as far as they are remembered.
+    /// Our recorded boots that failed on this machine.
     pub failed_boots: u32,
 }
 

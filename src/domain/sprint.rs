@@ -89,7 +89,7 @@ pub struct Race {
     pub first: InstanceId,
     /// The one beside it.
     pub second: InstanceId,
-    /// The one that was ready first and kept; absent when neither was.
+    /// The rental that was ready first and kept; absent if neither was ready.
     pub winner: Option<InstanceId>,
 }
 
@@ -225,9 +225,9 @@ pub struct SprintReport {
     pub participant_weight: Option<Weight>,
     /// What it cost, in dollars.
     pub cost_usd: f64,
-    /// Rentals of ours on the account after it; absent when that is not known.
+    /// Our rentals left on the account afterwards; absent if unknown.
     pub rentals_left: Option<u32>,
-    /// Registrations of ours after it; absent when that is not known.
+    /// Our registrations left afterwards; absent if unknown.
     pub registrations_left: Option<u32>,
     /// The inference proxy is registered; absent when none is configured.
     pub proxy_registered: Option<bool>,

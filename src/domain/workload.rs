@@ -118,7 +118,7 @@ pub struct GpuDevice {
     pub used_memory_mb: u64,
     /// 0 to 100.
     pub utilization_percent: f64,
-    /// Degrees Celsius, when told.
+    /// Degrees Celsius, if reported.
     pub temperature_c: Option<f64>,
     /// Usable.
     pub available: bool,
@@ -175,7 +175,7 @@ pub struct BootTimes {
     pub instance: Option<InstanceId>,
     /// The machine.
     pub machine: MachineId,
-    /// Its owner, when told.
+    /// Its owner, if reported.
     pub host: Option<HostId>,
     /// Name of its GPUs, as the market writes it.
     pub gpu_name: String,

@@ -11,9 +11,9 @@ use crate::domain::{Requirement, Verdict};
 /// A check and its result.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::cli) struct Probe {
-    /// What is checked: `chain source` occurs once per source, `tunnel` once per port.
+    /// Name of the check. `chain source` appears once per source, `tunnel` once per port.
     pub what: Subject,
-    /// What was found; may be empty.
+    /// The result; may be empty.
     pub seen: String,
     #[serde(flatten)]
     pub verdict: Verdict,

@@ -15,7 +15,7 @@ use crate::tui::view::format;
 pub(super) struct Leftover {
     #[serde(skip)]
     pub(super) order: CleanupAction,
-    /// What is to be done about it.
+    /// The planned action.
     action: Action,
     /// Vast's id of the rental, the node's id, or `(none)` for a rent call without a known rental.
     id: String,

@@ -139,7 +139,7 @@ pub(in crate::cli) enum SecondRental {
 pub(in crate::cli) struct Obstacle {
     /// Whether it stops the sprint.
     pub certainty: Certainty,
-    /// What is wrong.
+    /// The problem.
     pub what: String,
     /// What to do; null if that is obvious.
     pub remedy: Option<String>,
