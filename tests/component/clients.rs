@@ -91,6 +91,17 @@ impl Scene {
         }
     }
 
+    async fn rent(&self, attempt: u32) -> InstanceId {
+        loop {
+            match self.market().rent(&self.order(attempt).await).await {
+                Ok(id) => return id,
+                // In a fast world an offer can be gone between the search and the request.
+                Err(RentError::OfferGone(_)) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
     fn node(&self, id: &str) -> NodeConfig {
         NodeConfig {
             id: NodeId(id.into()),
@@ -131,7 +142,7 @@ async fn subscription_reports_new_blocks() {
 async fn container_log_is_fetched() {
     let scene = Scene::new(600.0, Scenario::default()).await;
     let market = scene.market();
-    let id = market.rent(&scene.order(1).await).await.unwrap();
+    let id = scene.rent(1).await;
     while !matches!(market.instance(id).await, Ok(Some(i)) if i.actual == ActualStatus::Running) {
         tokio::time::sleep(RealDuration::from_millis(50)).await;
     }
@@ -497,7 +508,7 @@ async fn mlnode_boots_through_the_tunnel() {
     let key = remote.public_key();
     market.ensure_account_key(key).await.unwrap();
     market.ensure_account_key(key).await.unwrap();
-    let id = market.rent(&scene.order(1).await).await.unwrap();
+    let id = scene.rent(1).await;
     let running = eventually(|| async {
         // A new instance can be invisible for a moment.
         let instance = market.instance(id).await.unwrap()?;

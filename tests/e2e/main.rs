@@ -9,6 +9,7 @@ mod cockpit_terminal;
 mod command_line;
 mod exits;
 mod front;
+mod market;
 mod onstart;
 mod openai;
 mod sim;

@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
-use pocpit::domain::RentOrder;
-use pocpit::http::HttpClient;
 use pocpit::ports::Market as _;
-use pocpit::vast::{RateLimit, VastClient};
 use secrecy::ExposeSecret as _;
 
 use crate::cockpit_terminal::{Terminal, pocpit};
+use crate::market::{market, rent};
 use crate::sim::Sim;
 
 #[test]
@@ -19,27 +17,10 @@ fn without_a_name_release_asks_whose_rentals_are_meant() {
         .config
         .vast;
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let market = VastClient::new(HttpClient::new(), &vast).with_rate_limit(RateLimit::Off);
+    let market = market(&vast);
     runtime.block_on(async {
-        let offers = market
-            .search(&vast.query, chrono::Utc::now())
-            .await
-            .unwrap();
-        for (offer, label) in offers
-            .iter()
-            .zip(["pocpit/demo/1/1-a", "pocpit/other/1/1-b"])
-        {
-            let order = RentOrder {
-                offer: offer.id,
-                label: label.parse().unwrap(),
-                image: vast.image.clone(),
-                template_hash: None,
-                disk_gb: vast.query.disk_gb,
-                env: std::collections::BTreeMap::new(),
-                ports: Vec::new(),
-                onstart: String::new(),
-            };
-            market.rent(&order).await.unwrap();
+        for label in ["pocpit/demo/1/1-a", "pocpit/other/1/1-b"] {
+            rent(&vast, label).await;
             // The market wants a few of its seconds between two rent calls.
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }

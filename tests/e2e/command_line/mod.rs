@@ -21,11 +21,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use pocpit::config::Config;
-use pocpit::domain::{InstanceId, NodeConfig, NodeId, RentOrder};
+use pocpit::domain::{InstanceId, NodeConfig, NodeId};
 use pocpit::http::HttpClient;
 use pocpit::network_node::NetworkNodeClient;
-use pocpit::ports::{Market as _, NetworkNode as _, RentError};
-use pocpit::vast::{RateLimit, VastClient};
+use pocpit::ports::{Market as _, NetworkNode as _};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -335,29 +334,8 @@ fn config_of(sim: &Sim) -> Config {
 
 /// Rents something under a label, and waits until it is listed.
 async fn rent(config: &Config, label: &str) -> InstanceId {
-    let market = VastClient::new(HttpClient::new(), &config.vast).with_rate_limit(RateLimit::Off);
-    // In a fast world an offer can be gone between the look and the call.
-    let id = loop {
-        let offers = market
-            .search(&config.vast.query, chrono::Utc::now())
-            .await
-            .unwrap();
-        let order = RentOrder {
-            offer: offers[0].id,
-            label: label.parse().unwrap(),
-            image: config.vast.image.clone(),
-            template_hash: None,
-            disk_gb: config.vast.query.disk_gb,
-            env: std::collections::BTreeMap::new(),
-            ports: Vec::new(),
-            onstart: String::new(),
-        };
-        match market.rent(&order).await {
-            Ok(id) => break id,
-            Err(RentError::OfferGone(_)) => {}
-            Err(error) => panic!("{error}"),
-        }
-    };
+    let id = crate::market::rent(&config.vast, label).await;
+    let market = crate::market::market(&config.vast);
     while market.instances().await.unwrap().is_empty() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }

@@ -8,11 +8,8 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use pocpit::cli;
-use pocpit::domain::{RentOrder, SprintReport, Step};
-use pocpit::http::HttpClient;
+use pocpit::domain::{SprintReport, Step};
 use pocpit::journal;
-use pocpit::ports::{Market as _, RentError};
-use pocpit::vast::{RateLimit, VastClient};
 use pocpit::world::{Scenario, ServedWorld, Truth, WorldOptions, serve};
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
@@ -71,30 +68,7 @@ impl Stage {
     pub fn rent_for_another_cockpit(&self) {
         let text = std::fs::read_to_string(self.path("config.toml")).unwrap();
         let config = cli::parse_configuration(&text).unwrap();
-        let market =
-            VastClient::new(HttpClient::new(), &config.vast).with_rate_limit(RateLimit::Off);
-        RUNTIME.block_on(async {
-            loop {
-                let now = chrono::Utc::now();
-                let offers = market.search(&config.vast.query, now).await.unwrap();
-                let order = RentOrder {
-                    offer: offers[0].id,
-                    label: "pocpit/other/1/1-a".parse().unwrap(),
-                    image: config.vast.image.clone(),
-                    template_hash: None,
-                    disk_gb: config.vast.query.disk_gb,
-                    env: std::collections::BTreeMap::new(),
-                    ports: Vec::new(),
-                    onstart: String::new(),
-                };
-                // In a fast world an offer can be gone between the look and the call.
-                match market.rent(&order).await {
-                    Ok(_) => return,
-                    Err(RentError::OfferGone(_)) => {}
-                    Err(error) => panic!("{error}"),
-                }
-            }
-        });
+        RUNTIME.block_on(crate::market::rent(&config.vast, "pocpit/other/1/1-a"));
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -1,0 +1,38 @@
+//! Rentals made past the program under test.
+
+use std::collections::BTreeMap;
+
+use pocpit::config::VastConfig;
+use pocpit::domain::{InstanceId, RentOrder};
+use pocpit::http::HttpClient;
+use pocpit::ports::{Market as _, RentError};
+use pocpit::vast::{RateLimit, VastClient};
+
+pub fn market(vast: &VastConfig) -> VastClient {
+    VastClient::new(HttpClient::new(), vast).with_rate_limit(RateLimit::Off)
+}
+
+/// Rents the first offer under a label.
+pub async fn rent(vast: &VastConfig, label: &str) -> InstanceId {
+    let market = market(vast);
+    loop {
+        let now = chrono::Utc::now();
+        let offers = market.search(&vast.query, now).await.unwrap();
+        let order = RentOrder {
+            offer: offers[0].id,
+            label: label.parse().unwrap(),
+            image: vast.image.clone(),
+            template_hash: None,
+            disk_gb: vast.query.disk_gb,
+            env: BTreeMap::new(),
+            ports: Vec::new(),
+            onstart: String::new(),
+        };
+        match market.rent(&order).await {
+            Ok(id) => return id,
+            // In a fast world an offer can be gone between the search and the request.
+            Err(RentError::OfferGone(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
