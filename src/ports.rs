@@ -85,13 +85,11 @@ pub struct WeightReading {
 /// A participant's weight and what of it is confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConfirmedWeight {
-    /// As it was set.
     pub weight: Weight,
     /// What confirmation `PoC`s left of it.
     pub confirmed: Weight,
 }
 
-/// The GPU market.
 #[async_trait]
 pub trait Market: Send + Sync {
     /// Offers that the server matched, not yet re-checked. `now` turns durations into ends.
@@ -104,7 +102,6 @@ pub trait Market: Send + Sync {
     async fn instance(&self, id: InstanceId) -> Result<Option<Instance>, CallError>;
     /// Destroys; a missing instance counts as destroyed.
     async fn destroy(&self, id: InstanceId) -> Result<(), CallError>;
-    /// The account's credit.
     async fn account(&self) -> Result<Account, CallError>;
     /// Makes sure that the account holds this public key (before renting).
     async fn ensure_account_key(&self, public_key: &str) -> Result<(), CallError>;
@@ -148,9 +145,7 @@ pub trait NetworkNode: Send + Sync {
 /// The inference proxy, which is a process of its own on this machine.
 #[async_trait]
 pub trait InferenceProxy: Send + Sync {
-    /// Where it is reached.
     fn address(&self) -> SocketAddr;
-    /// How it is.
     async fn figures(&self) -> Result<ProxyFigures, CallError>;
 }
 
@@ -169,7 +164,6 @@ pub trait MlNodes: Send + Sync {
     fn at(&self, workload: Workload, api: SocketAddr) -> Box<dyn MlNode>;
 }
 
-/// SSH to rentals.
 #[async_trait]
 pub trait Remote: Send + Sync {
     /// Connects and authenticates; the host key is pinned on first use for this rental.
@@ -211,7 +205,6 @@ pub trait RemoteSession: Send + Sync {
     async fn close(self: Box<Self>);
 }
 
-/// What a remote command gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandOutput {
     /// Exit status; absent when a signal ended it.
@@ -222,10 +215,8 @@ pub struct CommandOutput {
     pub stderr: Vec<u8>,
 }
 
-/// Bytes of a followed file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TailChunk {
-    /// Inode of the file.
     pub file: u64,
     /// Offset of the first byte in the file.
     pub offset: u64,
@@ -237,7 +228,6 @@ pub struct TailChunk {
 /// for one in another file of the same name. The default is the beginning of any file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogPosition {
-    /// Inode of the file.
     pub file: u64,
     /// Bytes of it that were read.
     pub offset: u64,
@@ -301,7 +291,6 @@ impl TunnelSpec {
 /// A remote forward for the `PoC` callback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallbackForward {
-    /// Port on the rental's loopback.
     pub remote_port: u16,
     /// `host:port` that the Network Node's callback listens on, as reached from here.
     pub target: String,
@@ -310,9 +299,7 @@ pub struct CallbackForward {
 /// Where an open tunnel really listens (a port 0 in the spec is filled in).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TunnelEnds {
-    /// Local end of the API.
     pub api: SocketAddr,
-    /// Local end of inference.
     pub inference: SocketAddr,
 }
 
@@ -332,39 +319,18 @@ pub struct TunnelTraffic {
 pub enum LinkError {
     /// Nobody listens there, yet or any more.
     #[error("no connection to {endpoint}: {detail}")]
-    Unreachable {
-        /// Whom we tried.
-        endpoint: String,
-        /// What ssh said.
-        detail: String,
-    },
+    Unreachable { endpoint: String, detail: String },
     /// The key is not accepted (yet: propagation takes up to two minutes).
     #[error("{endpoint} does not accept the SSH key: {detail}")]
-    Denied {
-        /// Whom we tried.
-        endpoint: String,
-        /// What ssh said.
-        detail: String,
-    },
+    Denied { endpoint: String, detail: String },
     /// The host key is not the one that was pinned: perhaps somebody in the middle.
     #[error("the host key of {endpoint} changed during this rental: {detail}")]
-    HostKeyChanged {
-        /// Whom we tried.
-        endpoint: String,
-        /// What ssh said.
-        detail: String,
-    },
-    /// The link was lost.
+    HostKeyChanged { endpoint: String, detail: String },
     #[error("the SSH link was lost: {0}")]
     Lost(String),
     /// A local port of the tunnel cannot be listened on.
     #[error("cannot listen on {address}: {detail}")]
-    Listen {
-        /// The local address.
-        address: String,
-        /// What the system said.
-        detail: String,
-    },
+    Listen { address: String, detail: String },
     /// Something on this machine is missing: `ssh`, the key file.
     #[error("{0}")]
     Local(String),

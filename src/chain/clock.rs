@@ -90,7 +90,6 @@ impl BlockClock {
         self.sightings.add(BlockHeader { height, time: now });
     }
 
-    /// The highest height observed.
     pub fn height(&self) -> Option<Height> {
         self.tip.map(|tip| tip.height)
     }
@@ -152,7 +151,6 @@ struct History {
     rate: Option<BlockRate>,
 }
 
-/// Measured rate of the chain.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct BlockRate {
     block_millis: f64,

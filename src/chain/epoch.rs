@@ -15,7 +15,6 @@ pub enum Stage {
     Validation,
     /// Validation is over, weights are not set yet.
     Settling,
-    /// Weights are active.
     Inference,
 }
 

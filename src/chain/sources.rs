@@ -12,7 +12,6 @@ use crate::domain::{
     SourceStatus, SyncState, Time,
 };
 
-/// State of the configured sources.
 #[derive(Debug, Clone, Default)]
 pub struct ChainSources {
     list: Vec<SourceState>,
@@ -27,7 +26,6 @@ pub struct ChainSources {
 struct SourceState {
     source: ChainSource,
     last_head: Option<(Time, ReportedHead)>,
-    /// When its height last changed.
     moved: Time,
     highest: Height,
     failure: Option<String>,

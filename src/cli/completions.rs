@@ -48,7 +48,6 @@ fn documented() -> Command {
     command
 }
 
-/// The subcommand at this path.
 fn below(command: Command, typed: &[String]) -> Option<Command> {
     let mut typed = typed.iter();
     typed.try_fold(command, |above, name| above.find_subcommand(name).cloned())

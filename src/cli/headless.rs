@@ -15,10 +15,8 @@ use crate::domain::{OutcomeKind, SprintReport};
 use crate::engine::{Command, EngineError, EngineHandle, QuitChoice, Snapshot};
 use crate::journal::{self, OpenRental};
 
-/// How a report is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// A sentence.
     Words,
     /// One JSON object on the last line.
     Json,
@@ -55,7 +53,6 @@ pub(crate) enum Hangup<'a> {
 }
 
 pub(crate) enum FollowEnd {
-    /// The program exits.
     Exited(Exit),
     /// The engine detached so that one with this configuration resumes.
     Reloaded(Box<Config>),

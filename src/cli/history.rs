@@ -117,13 +117,11 @@ fn csv(history: &[PastSprint<'_>]) -> String {
     lines.join("\n")
 }
 
-/// Stages that take time.
 fn boot_stages() -> impl Iterator<Item = BootStage> {
     let stages = BootStage::ALL.into_iter();
     stages.filter(|stage| *stage != BootStage::Ready)
 }
 
-/// Steps that take time.
 fn steps() -> impl Iterator<Item = Step> {
     Step::ALL.into_iter().filter(|step| *step != Step::Done)
 }

@@ -21,7 +21,6 @@ const PANE_LINES: usize = 10_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// The log pane.
     Cockpit,
     /// Standard error.
     Terminal,

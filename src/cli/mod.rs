@@ -51,7 +51,6 @@ use arguments::{Arguments, Command, LogFormat};
 pub use runtime::start_engine;
 pub use simulated::{configuration, parse_configuration};
 
-/// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     Done,
@@ -60,7 +59,6 @@ pub enum Exit {
     Usage,
     /// Refused for safety: budget, deadline, another cockpit.
     Refused,
-    /// The outcome is unknown.
     Unknown,
 }
 
@@ -76,7 +74,6 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Runs the program.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -200,7 +197,6 @@ pub(crate) fn status_line(line: std::fmt::Arguments<'_>) {
     };
 }
 
-/// A result on standard output.
 pub(crate) fn print(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {

@@ -12,7 +12,6 @@ use crate::flow::{Effect, Event, Sprint};
 use crate::journal::Ledger;
 use crate::ports::{Chain, SourceSelection};
 
-/// What the chain says.
 pub(super) struct NextSprint {
     pub now: Time,
     pub view: EpochView,

@@ -19,7 +19,6 @@ use crate::journal;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Consent {
-    /// Ask at the terminal.
     Asked,
     /// Given by `--yes`.
     Given,

@@ -114,12 +114,10 @@ pub(crate) fn market(
     }
 }
 
-/// Where rentals' logs are.
 pub(crate) fn rental_logs(config: &Config) -> LogStore {
     LogStore::in_directory(config.paths.state_dir.join("rental_logs"))
 }
 
-/// Undelivered notices.
 pub(crate) fn outbox(paths: &Paths) -> PathBuf {
     paths.state_dir.join("outbox.json")
 }

@@ -23,7 +23,6 @@ use crate::journal::PastSprint;
 /// What some commands print with `--json`.
 struct Report {
     name: &'static str,
-    /// As they are typed.
     commands: &'static [&'static str],
     title: &'static str,
     description: &'static str,

@@ -6,7 +6,6 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio::time::Instant;
 
-/// Readiness and watchdog.
 #[derive(Debug)]
 pub(crate) struct ServiceManager {
     /// Between two watchdog messages: half of its timeout.
@@ -72,7 +71,6 @@ pub(crate) fn notify_reloading() {
     notify(&state);
 }
 
-/// The program exits on request.
 pub(crate) fn notify_stopping() {
     notify(&[NotifyState::Stopping]);
 }

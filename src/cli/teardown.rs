@@ -11,11 +11,9 @@ use crate::domain::{InstanceId, Time};
 use crate::engine;
 use crate::ports::{Clock, Market};
 
-/// Rounds of destroy and verify.
 const MAX_ROUNDS: u32 = 10;
 const ROUND_INTERVAL: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Asks for confirmation.
 pub(crate) fn confirm(question: &str) -> Result<bool, Report> {
     if !is_interactive() {
         return Err(eyre!("not a terminal, so nobody can confirm: add --yes"));

@@ -9,10 +9,8 @@ use super::schema::{Need, Setting};
 use super::table::{OPTIONAL_SECTIONS, SETTINGS};
 use crate::domain::nearest;
 
-/// The outcome of an import.
 #[derive(Debug, Default)]
 pub struct Imported {
-    /// TOML values by setting.
     pub values: BTreeMap<&'static str, String>,
     /// Secrets by setting; each goes to a file of its own beside the configuration.
     pub secrets: BTreeMap<&'static str, SecretString>,
@@ -20,7 +18,6 @@ pub struct Imported {
     pub notes: Vec<ImportNote>,
 }
 
-/// What happened to one variable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ImportNote {
     pub variable: String,
@@ -32,7 +29,6 @@ pub struct ImportNote {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fate {
-    /// To these settings.
     Mapped(Vec<&'static str>),
     NotMapped,
 }
@@ -40,17 +36,14 @@ pub enum Fate {
 /// Settings with their TOML values, or why the variable is not mapped.
 type Converted = Result<Vec<(&'static str, String)>, String>;
 
-/// How a variable is mapped.
 enum Rule {
     Text(&'static str),
     Number(&'static str),
     Seconds(&'static str),
     Gigabytes(&'static str),
     Secret(&'static str),
-    /// An argument of vLLM.
     Argument(&'static str),
     With(fn(&str) -> Converted),
-    /// Not mapped, for this reason.
     Dropped(&'static str),
 }
 

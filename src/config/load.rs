@@ -44,7 +44,6 @@ impl Loaded {
     }
 }
 
-/// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// Nothing was configured at all.

@@ -35,7 +35,6 @@ pub struct ReleaseConfig {
 pub enum NetworkNodeReach {
     /// No address is given.
     NotGiven,
-    /// The address is wrong.
     Wrong,
     /// The exposure may be a default.
     At(Box<NetworkNodeConfig>),

@@ -79,7 +79,6 @@ fn whole_minutes(time: Duration) -> Duration {
     Duration::minutes(time.num_minutes())
 }
 
-/// Rounded up.
 fn whole_hours(time: Duration) -> Duration {
     let hours = Duration::hours(time.num_hours());
     if hours < time {

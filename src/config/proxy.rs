@@ -16,13 +16,10 @@ pub struct ProxyConfig {
     pub node_id: NodeId,
     /// Its address as the Network Node sees it.
     pub host: String,
-    /// Its registered inference port.
     pub inference_port: u16,
     /// Its registered `PoC` port.
     pub poc_port: u16,
-    /// Where it listens.
     pub listen: SocketAddr,
-    /// Model by the network's name.
     pub model: String,
     /// Tried first.
     pub upstream: UpstreamConfig,
@@ -69,20 +66,16 @@ impl ProxyConfig {
 /// An API that answers for the inference proxy.
 #[derive(Debug, Clone)]
 pub struct UpstreamConfig {
-    /// OpenAI-compatible base address.
     pub url: Url,
     /// Empty when it was not needed ([`Credential::Upstreams`](super::Credential::Upstreams)) and could not be read.
     pub key: SecretString,
-    /// Its name for the model.
     pub model: String,
 }
 
 /// Changes to a request, for upstreams that reject unknown fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldRules {
-    /// Old names and new ones.
     pub renamed: BTreeMap<String, String>,
-    /// Removed after renaming.
     pub dropped: Vec<String>,
 }
 
@@ -121,6 +114,5 @@ pub enum AccessLog {
     Off,
     /// Endpoint, status, times, bytes.
     Requests,
-    /// Requests with their content.
     WithPrompts,
 }

@@ -39,14 +39,12 @@ impl BaseDirs {
     }
 }
 
-/// Reads values and collects problems.
 pub(super) struct Reader<'a> {
     pub(super) values: &'a Values,
     pub(super) dirs: &'a BaseDirs,
     /// The credentials without which the configuration is invalid.
     pub(super) needed: &'a [Credential],
     pub(super) problems: Vec<Problem>,
-    /// Problems with the other credentials.
     pub(super) unneeded: Vec<(Credential, Problem)>,
     pub(super) warnings: Vec<String>,
 }

@@ -10,7 +10,6 @@ pub struct ConfigReport {
     pub problems: Vec<Problem>,
 }
 
-/// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The setting, or the unknown key.
@@ -22,10 +21,8 @@ pub struct Problem {
     pub hint: Hint,
 }
 
-/// How to fix a problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hint {
-    /// What would be right.
     Expected(String),
     /// The known name that is nearest.
     DidYouMean(String),

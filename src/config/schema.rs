@@ -73,7 +73,6 @@ pub(super) enum Kind {
     Path(Set<PathBuf>),
     /// RFC 3339.
     Time(Set<Time>),
-    /// A table of texts.
     Table(Set<BTreeMap<String, String>>),
     /// A list of [`UPSTREAM_FIELDS`] tables.
     Upstreams(Set<Vec<UpstreamConfig>>),
@@ -98,7 +97,6 @@ pub enum Need {
 /// A credential that only some commands need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Credential {
-    /// The Vast API key.
     Market,
     /// The keys of the inference proxy's upstreams.
     Upstreams,
@@ -108,7 +106,6 @@ impl Credential {
     pub const ALL: &'static [Credential] = &[Credential::Market, Credential::Upstreams];
 }
 
-/// One setting.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
     /// `section.name`.
@@ -180,7 +177,6 @@ impl Setting {
         self.path.split('.').next().unwrap_or_default()
     }
 
-    /// Its name within the section.
     pub fn name(&self) -> &'static str {
         self.path.split('.').next_back().unwrap_or_default()
     }
@@ -211,7 +207,6 @@ pub(super) fn variable(path: &str) -> String {
 }
 
 impl Kind {
-    /// The right shape, for reports.
     pub(super) fn expected(self) -> String {
         match self {
             Kind::Text(_) | Kind::Secret(_) => "a quoted string".into(),

@@ -29,7 +29,6 @@ pub enum BellMode {
     /// A bell, and a desktop notification if the terminal supports it.
     #[default]
     Notify,
-    /// A bell.
     Bell,
     /// Nothing.
     Off,
@@ -55,7 +54,6 @@ pub struct Config {
     pub vllm: VllmConfig,
     pub poc: PocConfig,
     pub budget: BudgetConfig,
-    /// The operator's Network Node.
     pub network_node: NetworkNodeConfig,
     /// The inference proxy; absent when the operator has none.
     pub inference_proxy: Option<ProxyConfig>,
@@ -65,7 +63,6 @@ pub struct Config {
     pub simulation: Option<SimulationConfig>,
 }
 
-/// Where to read the chain.
 #[derive(Debug, Clone)]
 pub struct ChainConfig {
     /// Public API addresses (port 9000, or 8000 through the node's proxy), first preferred.
@@ -75,28 +72,23 @@ pub struct ChainConfig {
     /// The chain's own REST addresses (port 1317 or `/chain-api/`), for upgrades and the odds of
     /// confirmation `PoC`s; may be empty.
     pub rest: Vec<Url>,
-    /// Our participant on the chain.
     pub participant: Participant,
     /// How often to read the chain.
     pub poll: Duration,
 }
 
-/// The GPU market.
 #[derive(Debug, Clone)]
 pub struct VastConfig {
     /// The key. Never in a URL, never printed.
     pub api_key: SecretString,
     /// `https://console.vast.ai`.
     pub base_url: Url,
-    /// What to search for.
     pub query: OfferQuery,
-    /// Image of the workload.
     pub image: String,
     /// Template by content hash, instead of or beside the image.
     pub template_hash: Option<String>,
     /// Extra lines of the onstart script, run before the workload.
     pub onstart_extra: String,
-    /// Extra environment of the container.
     pub env: BTreeMap<String, String>,
     /// Timeout of one request (real time).
     pub request_timeout: std::time::Duration,
@@ -108,11 +100,9 @@ pub struct VastConfig {
     pub max_attempts: u32,
     /// Gigabytes that a start downloads beside the model: image layers.
     pub image_gb: f64,
-    /// Gigabytes of the model.
     pub model_gb: f64,
 }
 
-/// SSH to rentals.
 #[derive(Debug, Clone, Default)]
 pub struct SshConfig {
     /// Private key file; its `.pub` lies beside it.
@@ -127,14 +117,10 @@ pub struct SshConfig {
     pub keepalive: std::time::Duration,
 }
 
-/// The workload.
 #[derive(Debug, Clone)]
 pub struct MlNodeConfig {
-    /// The model with vLLM's arguments.
     pub model: WorkloadModel,
-    /// Container port of the API.
     pub api_port: u16,
-    /// Container port of inference.
     pub inference_port: u16,
     /// Path prefix for the API; empty today.
     pub poc_segment: String,
@@ -166,7 +152,6 @@ pub struct PocConfig {
     pub margin: Duration,
     /// A registration must be done this long before `poc_start`.
     pub registration_margin: Duration,
-    /// When to release the rental.
     pub release: ReleasePolicy,
     /// A rental never lives longer than this after `poc_start`, whatever the policy.
     pub execution_timeout: Duration,
@@ -181,7 +166,6 @@ pub struct PocConfig {
 pub struct BudgetConfig {
     /// Of everything that is rented at the same time.
     pub per_hour: UsdPerHour,
-    /// Of one sprint.
     pub per_sprint: Usd,
     /// Of 24 hours, rolling, UTC.
     pub per_day: Usd,
@@ -193,7 +177,6 @@ pub struct BudgetConfig {
     pub confirm_above: Usd,
 }
 
-/// The operator's Network Node.
 #[derive(Debug, Clone)]
 pub struct NetworkNodeConfig {
     /// Admin API (port 9200, private network only).
@@ -215,9 +198,7 @@ pub enum Exposure {
     Tunnel {
         /// Address that is registered: this machine as the Network Node sees it.
         host: String,
-        /// Local end of the API.
         api_listen: SocketAddr,
-        /// Local end of inference.
         inference_listen: SocketAddr,
         /// The callback listener of the Network Node as reached from here (`127.0.0.1:9100`).
         callback_target: String,
@@ -237,11 +218,8 @@ pub struct NotifyConfig {
     pub webhook_token: Option<SecretString>,
     /// Signs what is sent to the webhook: HMAC-SHA256.
     pub webhook_secret: Option<SecretString>,
-    /// A Telegram bot.
     pub telegram: Option<TelegramConfig>,
-    /// Address of a Discord webhook.
     pub discord: Option<SecretString>,
-    /// A topic of ntfy.
     pub ntfy: Option<NtfyConfig>,
     /// A program and its arguments; nothing when empty.
     pub command: Vec<String>,
@@ -255,15 +233,12 @@ pub struct NotifyConfig {
 /// A Telegram bot and its chat.
 #[derive(Debug, Clone)]
 pub struct TelegramConfig {
-    /// The Bot API's address.
     pub api: Url,
-    /// The bot's token.
     pub token: SecretString,
     /// Id of the chat, or `@channel`.
     pub chat: String,
 }
 
-/// A topic of ntfy.
 #[derive(Debug, Clone)]
 pub struct NtfyConfig {
     /// Server and topic: `https://ntfy.sh/topic`.
@@ -272,12 +247,10 @@ pub struct NtfyConfig {
     pub token: Option<SecretString>,
 }
 
-/// Where files are.
 #[derive(Debug, Clone)]
 pub struct Paths {
     /// Journal, lock, known hosts, rental logs.
     pub state_dir: PathBuf,
-    /// The program's own log files.
     pub log_dir: PathBuf,
     /// SSH control sockets; short, because socket paths are.
     pub runtime_dir: PathBuf,
@@ -290,6 +263,5 @@ pub struct SimulationConfig {
     pub speed: f64,
     /// World time at `real_start`.
     pub world_start: Time,
-    /// When the world was started.
     pub real_start: Time,
 }

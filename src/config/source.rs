@@ -13,18 +13,13 @@ use super::table::{SECTIONS, SETTINGS, find, find_renamed};
 use super::value;
 use crate::domain::nearest;
 
-/// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Source {
     Default,
-    /// The configuration file.
-    File {
-        line: usize,
-    },
+    File { line: usize },
     Environment,
 }
 
-/// A value with its source.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
     pub(super) value: Value,
@@ -38,7 +33,6 @@ pub(super) type Values = BTreeMap<&'static str, Found>;
 #[derive(Debug, Default)]
 pub(super) struct Layers {
     pub(super) values: Values,
-    /// Unknown names.
     pub(super) problems: Vec<Problem>,
     /// Where the file is not TOML. The rest of it is read all the same.
     pub(super) syntax_errors: Vec<SyntaxError>,

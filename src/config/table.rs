@@ -512,7 +512,6 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("When the world was started."),
 ];
 
-/// The setting with this path.
 pub(super) fn find(path: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.path == path)
 }

@@ -4,7 +4,6 @@ use serde::Deserialize as _;
 
 use crate::domain::{Duration, Usd};
 
-/// A TOML value by itself.
 pub(super) fn parse(text: &str) -> Result<toml::Value, toml::de::Error> {
     toml::Value::deserialize(toml::de::ValueDeserializer::parse(text)?)
 }

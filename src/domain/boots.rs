@@ -38,7 +38,6 @@ pub struct TimeLeft {
 pub struct PastBoot {
     /// The contract: a boot that is told twice counts once.
     pub instance: InstanceId,
-    /// Where.
     pub machine: MachineId,
     /// GPU, as the market writes it.
     pub gpu_name: String,
@@ -46,13 +45,10 @@ pub struct PastBoot {
     pub download_mbps: f64,
     /// Disk bandwidth that the offer promised, in MB/s, when measured.
     pub disk_mb_per_s: Option<f64>,
-    /// Gigabytes of the image.
     pub image_gb: f64,
-    /// Gigabytes of the model.
     pub model_gb: f64,
     /// From renting to the end, in seconds.
     pub took_seconds: u32,
-    /// How it ended.
     pub end: BootEnd,
     /// The model; absent in journals from before it was written down.
     #[serde(default)]
@@ -62,11 +58,9 @@ pub struct PastBoot {
     pub times: Option<BootTimes>,
 }
 
-/// How a boot ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BootEnd {
-    /// The model was loaded.
     Ready,
     /// The host failed, or was too slow.
     Failed,
@@ -75,7 +69,6 @@ pub enum BootEnd {
 }
 
 impl BootEnd {
-    /// Every one.
     pub const ALL: [BootEnd; 3] = [BootEnd::Ready, BootEnd::Failed, BootEnd::BrokenOff];
 
     /// Its name, as it is written.
@@ -113,7 +106,6 @@ impl BootTally {
         }
     }
 
-    /// How many ended like this.
     pub fn ended(&self, end: BootEnd) -> u64 {
         self.ends.get(&end).copied().unwrap_or_default()
     }
@@ -357,24 +349,17 @@ mod tests {
 /// How long before the `PoC` renting begins (the margin comes on top), and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lead {
-    /// So long.
     pub length: Duration,
-    /// Why.
     pub basis: LeadBasis,
 }
 
-/// What a lead rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "by")]
 pub enum LeadBasis {
     /// The operator's setting: too few boots of ours are measured.
-    Setting {
-        /// So many are.
-        boots: usize,
-    },
+    Setting { boots: usize },
     /// Boots of ours that were measured.
     OwnBoots {
-        /// So many.
         boots: usize,
         /// What 95 in 100 of them took at most.
         p95: Duration,

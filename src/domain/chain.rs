@@ -10,19 +10,13 @@ use super::{Blocks, CallError, EpochIndex, Height, Time};
 /// The heights of one epoch's stages, as the chain's public API gives them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EpochStages {
-    /// The epoch.
     pub epoch: EpochIndex,
     /// Where its `PoC` starts.
     pub poc_start: Height,
-    /// Where generation winds down.
     pub poc_generation_wind_down: Height,
-    /// Where generation ends.
     pub poc_generation_end: Height,
-    /// Where validation starts.
     pub poc_validation_start: Height,
-    /// Where validation winds down.
     pub poc_validation_wind_down: Height,
-    /// Where validation ends.
     pub poc_validation_end: Height,
     /// Where the new weights take effect.
     pub set_new_validators: Height,
@@ -105,11 +99,9 @@ impl ChainPhase {
 pub struct EpochParams {
     /// From the start of one `PoC` to the start of the next.
     pub epoch_length: Blocks,
-    /// Length of generation.
     pub poc_stage_duration: Blocks,
     /// From the end of generation to the start of validation.
     pub poc_validation_delay: Blocks,
-    /// Length of validation.
     pub poc_validation_duration: Blocks,
     /// From the end of validation to the new weights.
     pub set_new_validators_delay: Blocks,
@@ -122,7 +114,6 @@ pub struct EpochParams {
 /// A confirmation `PoC` that is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfirmationEvent {
-    /// The epoch it belongs to.
     pub epoch: EpochIndex,
     /// Which event of that epoch, from 0.
     pub sequence: u64,
@@ -130,20 +121,17 @@ pub struct ConfirmationEvent {
     pub trigger_height: Height,
     /// Where hosts must start to generate.
     pub generation_start: Height,
-    /// How far it is.
     pub phase: ConfirmationPhase,
 }
 
 /// The heights of a confirmation `PoC`, as they follow from its event and the parameters in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfirmationStages {
-    /// The epoch it belongs to.
     pub epoch: EpochIndex,
     /// Where the chain decided on it; the grace period begins.
     pub trigger: Height,
     /// Where hosts must start to generate.
     pub generation_start: Height,
-    /// Where they stop.
     pub generation_end: Height,
     /// Where hosts start to validate each other.
     pub validation_start: Height,
@@ -164,16 +152,13 @@ pub struct ConfirmationParams {
 /// new version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpgradePlan {
-    /// Its name.
     pub name: String,
-    /// Where the chain stops.
     pub height: Height,
 }
 
 /// What governance has decided, as the chain's REST API tells.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Governance {
-    /// The upgrade that is planned.
     pub upgrade: Option<UpgradePlan>,
     /// Confirmation `PoC`s.
     pub confirmation: ConfirmationParams,
@@ -207,7 +192,6 @@ pub struct EpochView {
     pub current: EpochStages,
     /// Stages of the epoch after it.
     pub next: EpochStages,
-    /// Parameters in force.
     pub params: EpochParams,
     /// The confirmation `PoC` under way, if any.
     pub confirmation: Option<ConfirmationEvent>,
@@ -216,9 +200,7 @@ pub struct EpochView {
 /// Height and time of one block, from the chain node's RPC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockHeader {
-    /// The block's height.
     pub height: Height,
-    /// The block's own time.
     pub time: Time,
 }
 
@@ -232,12 +214,9 @@ pub enum SourceKind {
     Rpc,
 }
 
-/// A configured source.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ChainSource {
-    /// What it is.
     pub kind: SourceKind,
-    /// Its host and port.
     pub name: String,
 }
 
@@ -273,7 +252,6 @@ pub struct ReportedHead {
     pub view: Option<EpochView>,
 }
 
-/// Result of polling one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceReport {
     pub source: ChainSource,
@@ -293,10 +271,7 @@ pub enum SourceHealth {
     /// It tells a height that the chain cannot have.
     Ahead,
     /// Its height fell, and is not back where it was.
-    WentBack {
-        /// From here.
-        from: Height,
-    },
+    WentBack { from: Height },
     /// It contradicts itself or what is known.
     Contradicts(String),
     /// It does not answer.
@@ -306,7 +281,6 @@ pub enum SourceHealth {
 /// A source as it was seen last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SourceStatus {
-    /// The source.
     pub source: ChainSource,
     /// The last height that it reported; null if it never answered.
     pub height: Option<Height>,
@@ -314,6 +288,5 @@ pub struct SourceStatus {
     pub lag: Option<Blocks>,
     /// How far it can be relied on.
     pub health: SourceHealth,
-    /// When it entered this state.
     pub since: Time,
 }

@@ -71,7 +71,6 @@ impl Height {
 }
 
 impl EpochIndex {
-    /// The epoch after this one.
     #[must_use]
     pub fn next(self) -> EpochIndex {
         EpochIndex(self.0.saturating_add(1))

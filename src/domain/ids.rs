@@ -32,7 +32,6 @@ pub struct InstanceId(pub u64);
 #[serde(transparent)]
 pub struct MachineId(pub u64);
 
-/// The account that owns machines.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -68,7 +67,6 @@ pub struct CockpitId(String);
 #[schemars(inline)]
 #[serde(try_from = "String", into = "String")]
 pub struct RentalLabel {
-    /// Whose rental it is.
     pub cockpit: CockpitId,
     /// The epoch whose `PoC` it was rented for.
     pub epoch: EpochIndex,
@@ -84,9 +82,7 @@ pub struct RentalLabel {
 pub struct InvalidId {
     /// What the text was to be.
     pub what: &'static str,
-    /// The text itself.
     pub text: String,
-    /// The form it must have.
     pub expected: &'static str,
 }
 
@@ -94,7 +90,6 @@ const COCKPIT_FORM: &str = "1 to 32 characters of a-z, 0-9 and -";
 const LABEL_FORM: &str = "pocpit/<cockpit id>/<epoch>/<attempt>-<nonce>";
 
 impl CockpitId {
-    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -6,10 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Serving {
-    /// It does.
     #[default]
     Up,
-    /// It has stopped it.
     Stopped,
 }
 
@@ -18,9 +16,7 @@ pub enum Serving {
 pub struct ProxyFigures {
     /// What the Network Node asked for last.
     pub serving: Serving,
-    /// Requests under way.
     pub under_way: u64,
-    /// Requests that were answered.
     pub answered: u64,
     /// Requests that were at fault themselves (HTTP 4xx).
     pub refused: u64,
@@ -48,11 +44,8 @@ impl ProxyFigures {
 /// An upstream of the inference proxy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpstreamFigures {
-    /// Its host.
     pub name: String,
-    /// Requests that it answered.
     pub answered: u64,
-    /// Requests that it failed.
     pub failed: u64,
     /// Whether it is asked in its turn.
     pub health: UpstreamHealth,
@@ -62,8 +55,6 @@ pub struct UpstreamFigures {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UpstreamHealth {
-    /// It is.
     Well,
-    /// It failed, and rests.
     Resting,
 }

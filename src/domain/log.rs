@@ -7,7 +7,6 @@ use super::Time;
 /// One line of a remote log. Its text holds no control characters: `ssh::sanitize` made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
-    /// When it arrived here.
     pub at: Time,
     /// Printable text. A million lines a minute are made: each is one piece of memory.
     text: Box<str>,
@@ -19,9 +18,7 @@ pub struct LogLine {
 /// A part of a line in one style.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span<'a> {
-    /// Printable text.
     pub text: &'a str,
-    /// How to draw it.
     pub style: LineStyle,
 }
 
@@ -46,7 +43,6 @@ pub struct LineStyle {
     pub underline: bool,
 }
 
-/// A colour of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TerminalColor {
     /// One of the 256 indexed colours; 0 to 15 are the terminal's own.

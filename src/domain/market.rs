@@ -15,13 +15,11 @@ use super::{
 pub struct Offer {
     /// What to rent; valid for minutes.
     pub id: OfferId,
-    /// The machine it is on.
     pub machine: MachineId,
     /// The machine's owner, if reported.
     pub host: Option<HostId>,
     /// Name with spaces, as the market writes it: `H100 SXM`.
     pub gpu_name: String,
-    /// Number of GPUs.
     pub gpu_count: u32,
     /// Memory of each GPU in megabytes (10^6; a 24 GB card says about 24,564).
     pub gpu_memory_mb: u64,
@@ -51,7 +49,6 @@ pub struct Offer {
     pub location: Option<String>,
     /// When the host takes the machine back.
     pub ends_at: Option<Time>,
-    /// Verified by the market.
     pub verified: bool,
 }
 
@@ -60,7 +57,6 @@ pub struct Offer {
 pub struct OfferQuery {
     /// GPU names with spaces; empty for any.
     pub gpu_names: Vec<String>,
-    /// Exact number of GPUs.
     pub gpu_count: u32,
     /// Least memory per GPU in megabytes.
     pub min_gpu_memory_mb: u64,
@@ -76,7 +72,6 @@ pub struct OfferQuery {
     pub min_download_mbps: f64,
     /// Least CUDA version of the driver.
     pub min_cuda: Option<f64>,
-    /// Least number of direct ports.
     pub min_direct_ports: u32,
     /// Least time that the host still offers the machine.
     pub min_duration: Duration,
@@ -90,17 +85,14 @@ pub struct OfferQuery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verification {
-    /// Only verified machines.
     #[default]
     Required,
-    /// Any machine.
     Any,
 }
 
 /// One rent call. The label is journalled before it is made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RentOrder {
-    /// The offer to take.
     pub offer: OfferId,
     /// Who we are to the market: unique per call.
     pub label: RentalLabel,
@@ -121,13 +113,10 @@ pub struct RentOrder {
 /// An instance on the account, ours or not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Instance {
-    /// The contract.
     pub id: InstanceId,
-    /// The machine it is on.
     pub machine: Option<MachineId>,
     /// Its label, trimmed; ours parse as [`RentalLabel`].
     pub label: Option<String>,
-    /// What the host reports.
     pub actual: ActualStatus,
     /// What was asked for: `running` or `stopped`.
     pub intended: Option<String>,
@@ -135,7 +124,6 @@ pub struct Instance {
     pub status_message: Option<String>,
     /// Where SSH answers, direct address first, the market's proxy second.
     pub ssh: Vec<SshEndpoint>,
-    /// Address of the machine.
     pub public_ip: Option<String>,
     /// Container ports mapped to the outside.
     pub ports: Vec<PortMapping>,
@@ -143,13 +131,9 @@ pub struct Instance {
     pub gpu_price: UsdPerHour,
     /// Price per hour while running, disk included.
     pub total_price: UsdPerHour,
-    /// When the contract began.
     pub started_at: Option<Time>,
-    /// When the contract ends.
     pub ends_at: Option<Time>,
-    /// GPUs by name.
     pub gpu_name: Option<String>,
-    /// Number of GPUs.
     pub gpu_count: Option<u32>,
 }
 
@@ -159,9 +143,7 @@ pub struct Instance {
 pub enum ActualStatus {
     /// `null` on the wire: being placed.
     Provisioning,
-    /// The container exists.
     Created,
-    /// The image is being pulled.
     Loading,
     /// The container runs; says nothing of SSH or the service in it.
     Running,
@@ -169,13 +151,10 @@ pub enum ActualStatus {
     Stopped,
     /// Paused: the GPU still costs.
     Frozen,
-    /// The container ended.
     Exited,
-    /// Restarting.
     Rebooting,
     /// No heartbeat from the host.
     Unknown,
-    /// The host is gone.
     Offline,
     /// A word that this program does not know.
     Other(String),
@@ -186,20 +165,16 @@ pub enum ActualStatus {
 pub struct SshEndpoint {
     /// Host name or address.
     pub host: String,
-    /// Port.
     pub port: u16,
 }
 
 /// A container port that can be reached from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortMapping {
-    /// Inside the container.
     pub container: u16,
-    /// At the machine's public address.
     pub external: u16,
 }
 
-/// The account that pays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Money that can be spent (`credit` on the wire, not `balance`).

@@ -48,12 +48,9 @@ pub struct Usd(pub i64);
 #[serde(transparent)]
 pub struct UsdPerHour(pub Usd);
 
-/// What a rental costs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RentalPrices {
-    /// The GPUs.
     pub gpu_price: UsdPerHour,
-    /// The disk.
     pub storage_price: UsdPerHour,
     /// A downloaded gigabyte.
     pub download_per_gb: Usd,

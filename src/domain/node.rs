@@ -11,7 +11,6 @@ use super::{EpochIndex, NodeId};
 /// What is registered: the body of `POST /admin/v1/nodes`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeConfig {
-    /// Our name for it.
     pub id: NodeId,
     /// Where the Network Node reaches it; no scheme.
     pub host: String,
@@ -27,7 +26,6 @@ pub struct NodeConfig {
     pub max_concurrent: u32,
     /// Model id to vLLM arguments; at least one, approved by governance.
     pub models: BTreeMap<String, Vec<String>>,
-    /// GPUs.
     pub hardware: Vec<Hardware>,
 }
 
@@ -37,7 +35,6 @@ pub struct Hardware {
     /// Full name as the driver says it.
     #[serde(rename = "type")]
     pub name: String,
-    /// How many.
     pub count: u32,
 }
 
@@ -47,11 +44,9 @@ pub struct Hardware {
 pub enum NodeStatus {
     /// Not asked yet, or a word that this program does not know.
     Unknown,
-    /// Serves inference.
     Inference,
     /// In `PoC` (the first version's service state).
     Poc,
-    /// Training.
     Training,
     /// Nothing loaded.
     Stopped,
@@ -65,11 +60,8 @@ pub enum NodeStatus {
 pub enum PocStatus {
     /// Not in `PoC`.
     Idle,
-    /// Generating nonces.
     Generating,
-    /// Validating those of others.
     Validating,
-    /// Backends disagree.
     Mixed,
     /// No backend is up.
     NoBackends,
@@ -88,13 +80,11 @@ pub struct Weight(pub u64);
 /// What a confirmation `PoC` left of a participant's weight, by the chain's word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Confirmation {
-    /// The epoch.
     pub epoch: EpochIndex,
     /// Which event of the epoch, from 0.
     pub sequence: u64,
     /// The participant's weight in the epoch.
     pub weight: Weight,
-    /// What of it is confirmed.
     pub confirmed: Weight,
 }
 
@@ -116,7 +106,6 @@ pub struct RegisteredNode {
     pub config: NodeConfig,
     /// What dapi wants it to be.
     pub intended: NodeStatus,
-    /// What dapi saw last.
     pub current: NodeStatus,
     /// What dapi wants of its `PoC`.
     pub poc_intended: PocStatus,
@@ -124,7 +113,6 @@ pub struct RegisteredNode {
     pub poc_current: PocStatus,
     /// Why it failed; empty when it did not.
     pub failure_reason: String,
-    /// Enabled for work.
     pub enabled: bool,
     /// Epoch in which it was registered, enabled or disabled: it takes part only in later `PoC`s.
     pub admin_epoch: EpochIndex,
@@ -141,7 +129,6 @@ pub enum Likeness {
     /// Where our node is to be reached is not known at the moment: the tunnel is down.
     #[default]
     Unknown,
-    /// All of it.
     AsWanted,
     /// It can do its work, but these fields are not ours.
     Altered(Vec<String>),

@@ -13,7 +13,6 @@ use super::Time;
 pub enum Requirement {
     /// The Network Node's admin API lists its nodes.
     AdminApi,
-    /// Governance approves the model.
     Model,
     /// The operator's address is a participant on the chain.
     Participant,
@@ -42,28 +41,21 @@ impl Requirement {
 #[serde(rename_all = "snake_case", tag = "verdict")]
 #[schemars(inline)]
 pub enum Verdict {
-    /// As it should be.
     Met,
-    /// Not as it should be.
     Unmet {
-        /// The problem.
         cause: String,
-        /// What to do.
         remedy: String,
     },
     /// Could not be checked. It blocks as `Unmet` does: unknown is not fine.
     Unknown {
         /// Why it could not be checked.
         cause: String,
-        /// What to do.
         remedy: String,
     },
 }
 
-/// One requirement with its verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// Which.
     pub requirement: Requirement,
     /// Whether it is met.
     #[serde(flatten)]
@@ -73,9 +65,7 @@ pub struct Finding {
 /// All of them at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preflight {
-    /// When the facts were read.
     pub at: Time,
-    /// One finding a requirement.
     pub findings: Vec<Finding>,
 }
 
@@ -87,7 +77,6 @@ impl Preflight {
             .filter(|finding| finding.verdict != Verdict::Met)
     }
 
-    /// Every requirement is met.
     pub fn is_clear(&self) -> bool {
         self.obstacles().next().is_none()
     }

@@ -9,7 +9,6 @@ use super::{BootTime, Duration, MachineId, Offer, OwnBoots, Time, Usd, UsdPerHou
 /// A usable offer with what it takes. It ranks by [`RankedOffer::cost_of_success`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RankedOffer {
-    /// The offer.
     pub offer: Offer,
     /// Price of an hour, disk included.
     pub price: UsdPerHour,
@@ -38,7 +37,6 @@ pub struct RankedOffer {
 /// A machine that is left out for a time because of what it did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AvoidedMachine {
-    /// Which.
     pub machine: MachineId,
     /// Until when.
     pub until: Time,

@@ -21,7 +21,6 @@ pub enum Step {
     Renting,
     /// Until the `MLNode` API answers through the tunnel.
     Booting,
-    /// Until the model is loaded.
     Warming,
     /// Until the node is listed with a good status.
     Registering,
@@ -33,11 +32,9 @@ pub enum Step {
     Serving,
     /// Until nothing of ours is left.
     Releasing,
-    /// Over.
     Done,
 }
 
-/// What a sprint is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Aim {
@@ -85,7 +82,6 @@ pub enum Hedging {
 /// Two rentals side by side, because the first one's boot was behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Race {
-    /// The one that was behind.
     pub first: InstanceId,
     /// The one beside it.
     pub second: InstanceId,
@@ -93,11 +89,9 @@ pub struct Race {
     pub winner: Option<InstanceId>,
 }
 
-/// Who approves steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// The operator, at each gate.
     #[default]
     Manual,
     /// No gates.
@@ -111,7 +105,6 @@ pub enum ReleasePolicy {
     /// After validation ends: the cheapest. A confirmation `PoC` later in the epoch is then lost.
     #[default]
     AfterValidation,
-    /// After the weight is known.
     AfterWeight,
     /// After the epoch's first confirmation `PoC` was passed, or when none can come any more.
     AfterConfirmation,
@@ -140,13 +133,10 @@ impl fmt::Display for ReleasePolicy {
     }
 }
 
-/// How a sprint ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Outcome {
-    /// Weight is on the chain.
     Confirmed {
-        /// How much.
         weight: Weight,
     },
     /// The `PoC` took place and the chain has no weight for it.
@@ -156,14 +146,12 @@ pub enum Outcome {
     },
     /// It never came to the `PoC`.
     Failed {
-        /// Why.
         cause: Cause,
     },
     /// It was to get as far as a good registration, and did.
     Rehearsed,
     /// It was to serve requests, and did until its time was over or the operator ended it.
     Served,
-    /// The operator ended it.
     Aborted,
     /// The `PoC` took place and the chain could not be read afterwards.
     Unknown {
@@ -200,9 +188,7 @@ pub struct Cause {
 /// When a step began and ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepSpan {
-    /// The step.
     pub step: Step,
-    /// When it began.
     pub started: Time,
     /// When it ended; absent while it lasts.
     pub ended: Option<Time>,
@@ -279,7 +265,6 @@ impl SprintReport {
         }
     }
 
-    /// There was a sprint.
     pub fn was_tried(&self) -> bool {
         self.outcome != OutcomeKind::NotTried
     }
@@ -323,7 +308,6 @@ impl Aim {
         all.filter(|step| !left_out.contains(step)).collect()
     }
 
-    /// What runs on its rentals.
     pub fn workload(self) -> Workload {
         match self {
             Aim::Serving { .. } => Workload::Vllm,

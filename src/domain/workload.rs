@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Duration, HostId, InstanceId, MachineId, PocStatus, RentalLabel, Time};
 
-/// What runs on a rental.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Workload {
@@ -25,7 +24,6 @@ pub struct WorkloadModel {
     pub id: String,
     /// Revision, when pinned.
     pub revision: Option<String>,
-    /// Arguments for vLLM.
     pub args: Vec<String>,
 }
 
@@ -39,7 +37,6 @@ pub enum ServiceState {
     Inference,
     /// `PoC` v1.
     Pow,
-    /// Training.
     Train,
     /// A word that this program does not know.
     Unknown,
@@ -48,7 +45,6 @@ pub enum ServiceState {
 /// One reading of the `MLNode` through the tunnel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MlNodeStatus {
-    /// Service state.
     pub state: ServiceState,
     /// `PoC` status; absent on old images.
     pub poc: Option<PocStatus>,
@@ -56,7 +52,6 @@ pub struct MlNodeStatus {
     pub inference_healthy: Option<bool>,
     /// The model in memory; absent on old images.
     pub loaded_model: Option<String>,
-    /// Version of the image's API.
     pub version: Option<String>,
     /// State of a start of vLLM under way.
     pub startup: StartupState,
@@ -73,15 +68,11 @@ pub struct MlNodeStatus {
 pub enum StartupState {
     /// Not told: an old image, or the call failed.
     Unknown,
-    /// Nobody has started it.
     NotStarted,
-    /// Under way.
     Starting,
-    /// Up.
     Completed,
     /// Failed, with the node's own words.
     Failed(String),
-    /// Cancelled.
     Cancelled,
 }
 
@@ -97,7 +88,6 @@ pub struct GpuDriver {
 /// What was ordered of a rental's machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OrderedMachine {
-    /// Number of GPUs.
     pub gpus: u32,
     /// Least memory of each, in megabytes.
     pub gpu_memory_mb: u64,
@@ -105,12 +95,9 @@ pub struct OrderedMachine {
     pub cuda: Option<f64>,
 }
 
-/// One GPU of a rental.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GpuDevice {
-    /// Index in the container.
     pub index: u32,
-    /// The driver's name for it.
     pub name: String,
     /// Memory in megabytes.
     pub total_memory_mb: u64,
@@ -130,19 +117,13 @@ pub struct GpuDevice {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum BootStage {
-    /// The contract exists.
     Placed,
-    /// The host pulls the image.
     PullingImage,
-    /// The container runs.
     Container,
-    /// SSH lets us in.
     Ssh,
     /// The `MLNode` API answers through the tunnel.
     Api,
-    /// The model is downloaded.
     Downloading,
-    /// Weights go to the GPUs.
     Loading,
     /// CUDA graphs are captured, the last minute.
     Graphs,
@@ -157,11 +138,8 @@ pub struct BootFault {
     pub name: String,
     /// The line or status that says so.
     pub evidence: String,
-    /// What to do about it.
     pub advice: String,
-    /// Whose fault it is.
     pub blame: Blame,
-    /// When it was seen.
     pub seen_at: Time,
 }
 
@@ -173,17 +151,14 @@ pub struct BootTimes {
     /// The contract; absent in what older versions wrote.
     #[serde(default)]
     pub instance: Option<InstanceId>,
-    /// The machine.
     pub machine: MachineId,
     /// Its owner, if reported.
     pub host: Option<HostId>,
     /// Name of its GPUs, as the market writes it.
     pub gpu_name: String,
-    /// How many.
     pub gpu_count: u32,
     /// When each stage that was seen began, in order.
     pub started: Vec<(BootStage, Time)>,
-    /// When watching ended.
     pub ended: Time,
     /// Why it did not succeed; absent when it did, or was ended before it could tell.
     pub fault: Option<String>,

@@ -8,7 +8,6 @@ use chrono::Utc;
 use crate::domain::{Duration, Time};
 use crate::ports::Clock;
 
-/// The system's clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

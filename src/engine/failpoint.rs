@@ -5,17 +5,14 @@
 /// A part of the program that can be made to panic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failpoint {
-    /// The engine's loop.
     Engine,
     /// The engine's loop, which hangs and does not panic.
     Stall,
-    /// The cockpit.
     Cockpit,
     /// A task that runs an effect.
     Effect,
     /// A poller of the outside world.
     Poller,
-    /// The link to the rental.
     Link,
 }
 

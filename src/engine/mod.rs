@@ -51,23 +51,16 @@ use crate::ports::{Chain, Clock, InferenceProxy, Market, MlNodes, NetworkNode, R
 
 /// The outside world that an engine works on.
 pub struct Ports {
-    /// Time.
     pub clock: Arc<dyn Clock>,
-    /// The chain.
     pub chain: Arc<dyn Chain>,
-    /// The GPU market.
     pub market: Arc<dyn Market>,
-    /// The operator's Network Node.
     pub network_node: Arc<dyn NetworkNode>,
     /// The inference proxy, if there is one.
     pub inference_proxy: Option<Arc<dyn InferenceProxy>>,
     /// Clients for `MLNode`s.
     pub mlnodes: Arc<dyn MlNodes>,
-    /// SSH.
     pub remote: Arc<dyn Remote>,
-    /// Where rentals' logs are kept.
     pub rental_logs: LogStore,
-    /// Whom to tell.
     pub notifier: crate::notify::Notifier,
     /// Where what was told of alerts is kept over a restart.
     pub alerts_file: Option<PathBuf>,

@@ -11,7 +11,6 @@ pub(crate) struct ReleaseOnly {
     pub(crate) tried: Time,
 }
 
-/// Where a record went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Recorded {
     /// Where it belongs: what it announces may be done.

@@ -15,7 +15,6 @@ pub fn lead_of(config: &Config, boots: &[PastBoot]) -> Lead {
     )
 }
 
-/// The operator's caps.
 pub fn caps_of(budget: &BudgetConfig) -> Caps {
     Caps {
         hour: budget.per_hour,

@@ -29,7 +29,6 @@ use crate::journal::{Journal, Ledger};
 
 /// What a running engine is reached by.
 pub struct EngineHandle {
-    /// The newest snapshot.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Takes commands; bounded.
     pub commands: mpsc::Sender<Command>,

@@ -24,11 +24,9 @@ pub enum Command {
     SetMode(Mode),
     /// Pass the start gate of a waiting sprint, or begin a new sprint after one is done.
     Start,
-    /// Search offers again.
     RefreshOffers,
     /// Rent this offer at this worst-case cost. Refused when either has changed.
     Rent {
-        /// The offer that was shown.
         offer: OfferId,
         /// The worst case that was shown and agreed to.
         agreed: Usd,
@@ -37,9 +35,7 @@ pub enum Command {
     Approve(GateKind),
     /// Change a registered node by hand, whosever it is.
     ChangeNode {
-        /// The node.
         node: NodeId,
-        /// What becomes of it.
         change: NodeChange,
     },
     /// Leave this machine out for as long as one that failed.
@@ -61,7 +57,6 @@ pub enum NodeChange {
     Enable,
     /// It takes no part from the next epoch on.
     Disable,
-    /// It leaves the list.
     Remove,
 }
 
@@ -69,7 +64,6 @@ pub enum NodeChange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QuitChoice {
-    /// Take everything down, then end.
     Release,
     /// End now; the rental lives until its lease is over, and is found again by the next start.
     Detach,
@@ -82,34 +76,26 @@ pub struct Snapshot {
     pub at: Time,
     /// Real services or the simulated world.
     pub world: WorldKind,
-    /// Our name on the account.
     pub cockpit: CockpitId,
-    /// Who approves.
     pub mode: Mode,
-    /// The chain and its countdown.
     pub chain: ChainSnapshot,
-    /// The sprint.
     pub sprint: SprintSnapshot,
-    /// The market.
     pub offers: OffersSnapshot,
     /// What we pay for, if anything.
     pub rental: Option<RentalSnapshot>,
     /// What we pay for beside it: a hedge, or the loser of a race.
     #[serde(default)]
     pub beside: Option<RentalSnapshot>,
-    /// The Network Node's list.
     pub nodes: NodesSnapshot,
     /// The inference proxy, if there is one.
     #[serde(default)]
     pub proxy: Option<ProxySnapshot>,
-    /// Money.
     pub money: MoneySnapshot,
     /// Past sprints, oldest first.
     #[serde(default)]
     pub history: Arc<Vec<PastSprintRow>>,
     /// What is wrong, worst first.
     pub alerts: Vec<Alert>,
-    /// The rental's log.
     pub boot_log: BootLog,
     /// When all rentals of the account were last listed, whole.
     #[serde(default)]
@@ -127,9 +113,7 @@ pub struct Snapshot {
 /// When what matters was last read, whole and valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastReads {
-    /// The chain.
     pub chain: Option<Time>,
-    /// All rentals of the account.
     pub rentals: Option<Time>,
 }
 
@@ -176,19 +160,13 @@ pub struct ChainSnapshot {
 /// A reading of the chain with what follows from it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChainReading {
-    /// When it was read.
     pub at: Time,
-    /// Height then.
     pub height: Height,
-    /// Latest epoch.
     pub epoch: EpochIndex,
-    /// Phase by the chain's word.
     pub phase: ChainPhase,
     /// Stages of the latest epoch.
     pub current: EpochStages,
-    /// Stages of the next epoch.
     pub next: EpochStages,
-    /// Parameters.
     pub params: EpochParams,
     /// Confirmation `PoC` under way.
     pub confirmation: Option<ConfirmationEvent>,
@@ -211,7 +189,6 @@ pub struct ChainReading {
 pub struct ConfirmationEstimate {
     /// Generation: the grace period is over.
     pub generation: HeightEstimate,
-    /// Validation.
     pub validation: HeightEstimate,
     /// The end: a node that was there until then has passed it.
     pub end: HeightEstimate,
@@ -220,7 +197,6 @@ pub struct ConfirmationEstimate {
 /// An upgrade that is planned, and when it is expected.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UpgradeEstimate {
-    /// Its name.
     pub name: String,
     /// Where the chain halts for it.
     pub at: HeightEstimate,
@@ -229,7 +205,6 @@ pub struct UpgradeEstimate {
 /// A height and when it is expected, with the band p10 to p90.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct HeightEstimate {
-    /// The height.
     pub height: Height,
     /// Blocks until then, at the reading; 0 when passed.
     pub blocks_left: Blocks,
@@ -240,11 +215,8 @@ pub struct HeightEstimate {
 /// A stage of an epoch, and when it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct StageEstimate {
-    /// The epoch.
     pub epoch: EpochIndex,
-    /// What begins.
     pub milestone: Milestone,
-    /// When.
     pub at: HeightEstimate,
 }
 
@@ -253,7 +225,6 @@ pub struct StageEstimate {
 pub struct TimeBand {
     /// One in ten is earlier.
     pub p10: Time,
-    /// The middle.
     pub p50: Time,
     /// One in ten is later.
     pub p90: Time,
@@ -264,10 +235,8 @@ pub struct TimeBand {
 pub struct SprintSnapshot {
     /// The epoch whose `PoC` this sprint is for, once the chain was read.
     pub epoch: Option<EpochIndex>,
-    /// What it is for.
     #[serde(default)]
     pub aim: Aim,
-    /// Where it is.
     pub step: Step,
     /// One sentence: what it does or waits for right now.
     pub doing: String,
@@ -285,7 +254,6 @@ pub struct SprintSnapshot {
     pub cause: Option<String>,
     /// When the rental will be given back, by policy.
     pub release_at: Option<TimeBand>,
-    /// The policy in force.
     pub release_policy: ReleasePolicy,
     /// Set when it is over.
     pub outcome: Option<Outcome>,
@@ -295,10 +263,8 @@ pub struct SprintSnapshot {
     pub can_abort: bool,
 }
 
-/// A gate that waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GateSnapshot {
-    /// Which.
     pub kind: GateKind,
     /// What approving does, in a sentence.
     pub question: String,
@@ -311,7 +277,6 @@ pub struct GateSnapshot {
 /// The market's part of a snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OffersSnapshot {
-    /// What the search is doing.
     pub state: SearchState,
     /// Usable offers, best first.
     pub rows: Arc<Vec<RankedOffer>>,
@@ -319,17 +284,13 @@ pub struct OffersSnapshot {
     pub rejected: Arc<Vec<RejectedOffer>>,
     /// Machines that are left out for a time, with the evidence.
     pub avoided: Vec<AvoidedMachine>,
-    /// When the rows were read.
     pub read_at: Option<Time>,
 }
 
-/// State of the offer search.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SearchState {
-    /// Not asked for yet.
     Idle,
-    /// Under way.
     Searching,
     /// Rows are from the last search.
     Ready,
@@ -337,29 +298,21 @@ pub enum SearchState {
     Failed(String),
 }
 
-/// An offer that is out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RejectedOffer {
-    /// The offer.
     pub offer: Offer,
-    /// Why.
     pub reason: String,
 }
 
-/// What we pay for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RentalSnapshot {
-    /// The contract.
     pub id: InstanceId,
-    /// Its label.
     pub label: RentalLabel,
     /// GPUs: `4x H100 SXM`.
     pub gpus: String,
-    /// Where.
     pub location: Option<String>,
     /// Status by the market's word, with its message.
     pub status: String,
-    /// When it was rented.
     pub rented_at: Time,
     /// Price of an hour, disk included.
     pub price: UsdPerHour,
@@ -367,11 +320,8 @@ pub struct RentalSnapshot {
     pub cost: Usd,
     /// When the watchdog on it would end it.
     pub lease_until: Time,
-    /// SSH address in use.
     pub ssh: Option<SshEndpoint>,
-    /// The link.
     pub link: LinkSnapshot,
-    /// The boot.
     pub boot: BootSnapshot,
     /// GPUs as the container sees them.
     pub devices: Vec<GpuDevice>,
@@ -385,20 +335,17 @@ pub struct RentalSnapshot {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkSnapshot {
-    /// Not wanted yet.
     None,
     /// Being connected; the last failure if there was one.
     Connecting {
         /// Attempts so far.
         attempts: u32,
-        /// Why the last one failed.
         last_error: Option<String>,
     },
     /// Connected; `tunnel` once a request went through it.
     Up {
         /// Since when.
         since: Time,
-        /// The tunnel carries requests.
         tunnel: bool,
         /// How much it carries, and how fast.
         #[serde(default)]
@@ -439,16 +386,12 @@ impl TunnelRate {
     }
 }
 
-/// State of a boot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BootSnapshot {
-    /// Where it is.
     pub stage: BootStage,
     /// Of the stage, 0 to 1, when it can be told.
     pub progress: Option<f64>,
-    /// The last thing worth reading.
     pub detail: String,
-    /// When each stage began.
     pub started: Vec<(BootStage, Time)>,
     /// One boot in ten has ended by then.
     #[serde(default)]
@@ -461,18 +404,14 @@ pub struct BootSnapshot {
     pub fault: Option<BootFault>,
 }
 
-/// The Network Node's list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct NodesSnapshot {
     /// The last complete list, however old.
     pub rows: Vec<NodeRow>,
-    /// When it was read.
     pub read_at: Option<Time>,
-    /// Why the last attempt failed.
     pub trouble: Option<String>,
 }
 
-/// The inference proxy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProxySnapshot {
     /// Where it is reached from here.
@@ -485,35 +424,26 @@ pub struct ProxySnapshot {
     pub silent_since: Option<Time>,
 }
 
-/// A registered node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRow {
-    /// The node.
     pub node: RegisteredNode,
-    /// Whose it is.
     pub owner: NodeOwner,
 }
 
-/// Whose a registered node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeOwner {
-    /// Our rental of this sprint.
     Sprint,
     /// Of a rental of ours that is gone or going: it is being removed.
     Leftover,
-    /// The inference proxy.
     Proxy,
     /// Somebody else's: never touched but by the operator's own command.
     Other,
 }
 
-/// A sprint that is over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PastSprintRow {
-    /// When it ended.
     pub at: Time,
-    /// How, with its steps.
     pub report: SprintReport,
     /// Its boots that were watched from beginning to end.
     pub boots: Vec<BootTimes>,
@@ -521,12 +451,9 @@ pub struct PastSprintRow {
     pub confirmation_ratio: Option<f64>,
 }
 
-/// Money, now and left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct MoneySnapshot {
-    /// What runs now.
     pub per_hour: UsdPerHour,
-    /// What this sprint has cost.
     pub sprint: Usd,
     /// What is reserved for what runs.
     pub reserved: Usd,
@@ -542,41 +469,33 @@ pub struct MoneySnapshot {
     pub credit_floor: Usd,
 }
 
-/// A cap and its use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CapSnapshot {
     /// `sprint`, `day`, `month`.
     pub name: String,
-    /// The cap.
     pub limit: Usd,
     /// Spent and reserved in its period.
     pub used: Usd,
 }
 
-/// Something the operator must know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     /// What is wrong: it stays the same while the text changes.
     pub condition: Condition,
-    /// How bad.
     pub level: AlertLevel,
     /// What happened, to what, what it means.
     pub text: String,
-    /// What to do.
     pub advice: String,
     /// Since when.
     pub since: Time,
 }
 
-/// How bad an alert is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertLevel {
-    /// Worth knowing.
     Notice,
     /// Will cost something if nobody acts.
     Warning,
-    /// Costs something now.
     Critical,
 }
 
@@ -593,7 +512,6 @@ pub struct BootLog {
 }
 
 impl BootLog {
-    /// Lines in a chunk.
     const CHUNK: usize = 256;
     /// Lines that are kept; older ones are in the rental's log file.
     pub const CAPACITY: usize = 100_000;

@@ -32,7 +32,6 @@ use crate::vast::RankedOffers;
 pub enum EndAfter {
     /// Only when told to.
     Never,
-    /// After one sprint.
     OneSprint,
 }
 
@@ -43,13 +42,11 @@ pub struct EngineOptions {
     pub aim: Aim,
     /// Who approves at first.
     pub mode: Mode,
-    /// When it ends by itself.
     pub end_after: EndAfter,
     /// Real money or not.
     pub world: WorldKind,
     /// Makes labels of this run differ from those of every other.
     pub nonce: u64,
-    /// How often snapshots are published.
     pub publish_interval: PublishInterval,
 }
 
@@ -78,7 +75,6 @@ pub const CLOCK_SLACK: Duration = Duration::seconds(60);
 /// Most offers that a snapshot shows, of each kind.
 pub(crate) const MAX_OFFERS: usize = 1_000;
 
-/// Everything that the loop owns.
 pub(crate) struct Engine {
     pub(crate) ports: Arc<Ports>,
     pub(crate) config: Arc<Config>,
@@ -104,7 +100,6 @@ pub(crate) struct Engine {
     /// The sprint as the journal has it.
     pub(crate) checkpoint: Option<Sprint>,
     pub(crate) history: Arc<Vec<PastSprintRow>>,
-    /// Confirmations that it knows of.
     pub(crate) history_confirmations: usize,
     /// Boots that came to their end.
     pub(crate) boots: BootTally,

@@ -23,12 +23,10 @@ impl Sprint {
         note.or_else(|| self.readiness.obstacles())
     }
 
-    /// Where it is.
     pub fn step(&self) -> Step {
         self.step
     }
 
-    /// Who approves.
     pub fn mode(&self) -> Mode {
         self.mode
     }
@@ -38,7 +36,6 @@ impl Sprint {
         &self.spans
     }
 
-    /// The gate that waits.
     pub fn gate(&self) -> Option<Gate> {
         self.gate
     }
@@ -80,7 +77,6 @@ impl Sprint {
         self.attempts
     }
 
-    /// What we pay for.
     pub fn rental(&self) -> Option<&Rental> {
         self.rental.as_ref()
     }
@@ -130,7 +126,6 @@ impl Sprint {
         self.participant_weight
     }
 
-    /// How it ended.
     pub fn outcome(&self) -> Option<&Outcome> {
         self.outcome.as_ref()
     }
@@ -145,7 +140,6 @@ impl Sprint {
         self.note.as_deref()
     }
 
-    /// The rules it runs by.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
@@ -160,7 +154,6 @@ impl Sprint {
         self.proxy_listed
     }
 
-    /// Everything is being taken down.
     pub fn is_releasing(&self) -> bool {
         self.release.as_ref().is_some_and(Release::is_active)
     }

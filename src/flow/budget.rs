@@ -7,13 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::event::Funds;
 use crate::domain::{Usd, UsdPerHour};
 
-/// The operator's caps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caps {
     /// Of everything that is rented at the same time.
     #[serde(default = "no_hourly_cap")]
     pub hour: UsdPerHour,
-    /// Of one sprint.
     pub sprint: Usd,
     /// Of 24 hours.
     pub day: Usd,
@@ -28,19 +26,16 @@ fn no_hourly_cap() -> UsdPerHour {
     UsdPerHour(Usd(i64::MAX))
 }
 
-/// What a cap is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cap {
     /// The price of everything that is rented at the same time.
     Hour,
-    /// One sprint.
     Sprint,
     /// 24 hours.
     Day,
     /// 30 days.
     Month,
-    /// The account.
     Credit,
 }
 
@@ -63,7 +58,6 @@ impl fmt::Display for Cap {
     match cap { Cap::Hour => "a price per hour", _ => "a worst case" }
 )]
 pub struct Refusal {
-    /// Which cap.
     pub cap: Cap,
     /// The worst case, or the price of an hour.
     pub cost: Usd,

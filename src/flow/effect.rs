@@ -34,9 +34,7 @@ pub enum Effect {
     Preflight,
     /// Rent. The only effect that spends.
     Rent {
-        /// What.
         offer: Offer,
-        /// Under which name.
         label: RentalLabel,
         /// What is reserved for it.
         reserved: Usd,
@@ -47,43 +45,32 @@ pub enum Effect {
     FindLabel(RentalLabel),
     /// Remember that nothing was rented under this label.
     VoidRent {
-        /// The label.
         label: RentalLabel,
-        /// Why we are sure.
         reason: String,
     },
     /// Remember the contract of a label found by listing.
     Adopt {
-        /// The label.
         label: RentalLabel,
-        /// The contract.
         instance: InstanceId,
     },
     /// Start the model on the `MLNode`.
     StartModel {
-        /// Of which rental.
         instance: InstanceId,
         /// On which side of the sprint.
         role: RentalRole,
     },
-    /// Register our node.
     Register {
-        /// Under which id.
         node: NodeId,
-        /// For which rental.
         instance: InstanceId,
     },
     /// Enable our node: an update does not.
     Enable(NodeId),
     /// Disable our node: it takes part in no later `PoC`, however long its removal takes.
     Disable(NodeId),
-    /// Remove our node.
     Unregister(NodeId),
     /// Destroy the rental, then find out whether it is gone.
     Destroy {
-        /// The contract.
         instance: InstanceId,
-        /// Its label.
         label: RentalLabel,
         /// On which side of the sprint.
         role: RentalRole,
@@ -94,25 +81,18 @@ pub enum Effect {
     ReadWeight {
         /// The epoch that it must be for.
         epoch: crate::domain::EpochIndex,
-        /// Our node in it.
         node: NodeId,
     },
     /// Remember how a boot went: the next prediction learns from it.
     RememberBoot {
-        /// The contract.
         instance: InstanceId,
-        /// What was rented.
         offer: Offer,
-        /// From renting to the end.
         took: Duration,
-        /// How it ended.
         end: BootEnd,
     },
     /// Avoid a machine for a time.
     AvoidMachine {
-        /// Which.
         machine: MachineId,
-        /// What it did.
         reason: String,
     },
 }

@@ -8,36 +8,28 @@ use crate::domain::{
     NodeId, Offer, OfferId, PocStatus, Preflight, UpgradePlan, Usd, UsdPerHour, Weight,
 };
 
-/// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     /// Time passed, perhaps to [`super::Sprint::next_wake`]. Spurious ones do nothing.
     TimePassed,
     /// The program was started again with this sprint half done: nothing is in flight any more.
     Resumed,
-    /// The chain was read.
     ChainObserved {
         /// What it said; already checked for consistency.
         view: EpochView,
         /// Mean block time, once measured.
         block_time: Option<Duration>,
     },
-    /// What governance plans was read.
     UpgradePlanned(Option<UpgradePlan>),
-    /// The operator changed who approves.
     ModeChanged(Mode),
-    /// The operator passed a gate.
     Approved(GateKind),
     /// The operator picked an offer and agreed to its worst case.
     OfferPicked {
-        /// The offer.
         offer: OfferId,
-        /// What was agreed to.
         agreed: Usd,
     },
     /// The operator wants the offers read again.
     RefreshRequested,
-    /// The operator ended the sprint.
     AbortRequested,
     /// A search came back; usable offers, best first, with what may be spent now.
     OffersRanked {
@@ -46,7 +38,6 @@ pub enum Event {
         /// What is left of each cap.
         funds: Funds,
     },
-    /// A search failed.
     SearchFailed(CallError),
     /// Whether a rental could do its work was found out.
     PreflightCompleted(Preflight),
@@ -71,16 +62,12 @@ pub enum Event {
     LabelAbsent,
     /// What a boot looks like now.
     BootObserved {
-        /// Of which rental.
         instance: InstanceId,
-        /// How it looks.
         reading: BootReading,
     },
     /// The market charges more for a rental of the sprint's than its offer said.
     RentalRepriced {
-        /// Which.
         instance: InstanceId,
-        /// By how much.
         dearer: PriceIncrease,
     },
     /// The rental is in no complete listing and its own GET agrees, unasked.
@@ -93,7 +80,6 @@ pub enum Event {
     NodesListed(NodesReading),
     /// The register call was not made: its intent could not be written down.
     RegisterNotRecorded,
-    /// Registering failed.
     RegisterFailed(CallError),
     /// The weight was read on the chain.
     WeightRead {
@@ -113,11 +99,9 @@ pub enum Event {
 /// A usable offer with its cost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
-    /// The offer.
     pub offer: Offer,
     /// What it costs in an hour, disk included.
     pub price: UsdPerHour,
-    /// Worst case of the session.
     pub worst_cost: Usd,
 }
 
@@ -171,7 +155,6 @@ pub struct BootReading {
     pub at_work: bool,
     /// What is left at least: nine boots in ten take longer.
     pub least_left: Option<Duration>,
-    /// How it does against others.
     #[serde(default)]
     pub pace: BootProgress,
     /// Why it will not succeed.
@@ -182,7 +165,6 @@ pub struct BootReading {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BootProgress {
-    /// Like them.
     #[default]
     #[serde(rename = "usual")]
     OnTrack,
@@ -202,7 +184,6 @@ pub struct NodesReading {
 /// Our node as the Network Node lists it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeReading {
-    /// Its id.
     pub id: NodeId,
     /// How it is listed, against what was asked for.
     #[serde(default)]
@@ -213,11 +194,9 @@ pub struct NodeReading {
     /// The epoch in which it was registered or enabled: it takes part only in later `PoC`s.
     #[serde(default)]
     pub admin_epoch: EpochIndex,
-    /// Its status.
     pub status: NodeStatus,
     /// Its `PoC` status.
     pub poc: PocStatus,
-    /// Why it failed.
     pub failure: String,
 }
 

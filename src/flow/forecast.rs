@@ -18,9 +18,7 @@ use crate::domain::{
 pub struct Terms {
     /// The epoch whose `PoC` is meant.
     pub stages: EpochStages,
-    /// Parameters in force.
     pub params: EpochParams,
-    /// How often the chain confirms.
     pub confirmation: ConfirmationParams,
     /// Mean time of a block.
     pub block: Duration,
@@ -32,7 +30,6 @@ pub struct Terms {
     pub longest: Duration,
     /// Price of an hour, disk included.
     pub price: UsdPerHour,
-    /// Downloads of the start.
     pub downloads: Usd,
 }
 
@@ -46,7 +43,6 @@ pub const ASSUMED_CONFIRMATION: ConfirmationParams = ConfirmationParams {
 /// What a release policy costs and risks.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PolicyForecast {
-    /// The policy.
     pub policy: ReleasePolicy,
     /// Where the rental is given back while no confirmation `PoC` has come.
     pub release_height: Height,
@@ -117,7 +113,6 @@ struct Odds {
     covered: f64,
     /// Expected in the whole window.
     expected: f64,
-    /// Blocks from trigger to end.
     answer: f64,
     /// Where a rental goes back that saw none.
     end: Height,

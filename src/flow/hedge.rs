@@ -19,7 +19,6 @@ pub(super) enum Hedge {
     Unneeded,
     /// A second rental is wanted, or its rent call is open.
     Wanted,
-    /// It boots.
     Racing(Box<Contender>),
     /// The one that lost is taken down.
     Losing(Box<Loser>),
@@ -52,7 +51,6 @@ impl Hedge {
         }))
     }
 
-    /// What costs something.
     pub(super) fn rental(&self) -> Option<&Rental> {
         match self {
             Hedge::Racing(contender) => Some(&contender.rental),

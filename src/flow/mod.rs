@@ -83,7 +83,6 @@ pub struct Sprint {
     /// Not saved: a restart finds out anew.
     #[serde(skip)]
     readiness: Readiness,
-    /// Rent calls: numbers their labels.
     attempts: u32,
     /// Rent calls that gave a rental. An offer that somebody else took costs nothing.
     #[serde(default)]
@@ -123,7 +122,6 @@ pub struct Sprint {
     wake: Option<Time>,
 }
 
-/// The chain as last read.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Tip {
     at: Time,
@@ -143,10 +141,8 @@ struct Target {
     fixed: bool,
 }
 
-/// A gate that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gate {
-    /// Which.
     pub kind: GateKind,
     /// Since when.
     pub since: Time,
@@ -171,16 +167,11 @@ struct Search {
     picked: Option<(crate::domain::OfferId, Usd)>,
 }
 
-/// What we pay for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rental {
-    /// The contract.
     pub instance: InstanceId,
-    /// Its label.
     pub label: RentalLabel,
-    /// What was rented.
     pub offer: Offer,
-    /// When it was rented.
     pub since: Time,
     /// When the watchdog on it must end it.
     pub lease_until: Time,
@@ -370,7 +361,6 @@ impl Sprint {
         self.wake
     }
 
-    /// What to watch.
     pub fn watch_targets(&self) -> WatchTargets {
         let releasing = self.release.as_ref().is_some_and(Release::is_active);
         let link = self.rental.is_some() && !releasing;

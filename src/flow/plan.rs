@@ -6,13 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::budget::Caps;
 use crate::domain::{Aim, CockpitId, Duration, Hedging, InstanceId, NodeId, ReleasePolicy};
 
-/// The rules of one sprint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// What for.
     #[serde(default)]
     pub aim: Aim,
-    /// Our name on the account.
     pub cockpit: CockpitId,
     /// Prefix of node ids; the contract id is added.
     pub node_prefix: String,
@@ -41,7 +38,6 @@ pub struct Plan {
     /// What is done about a boot that falls behind.
     #[serde(default)]
     pub hedging: Hedging,
-    /// Caps.
     pub caps: Caps,
     /// Makes labels unique; drawn once per sprint.
     pub nonce: u64,

@@ -6,11 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::{Effect, Sprint};
 use crate::domain::{Duration, Preflight, Step, Time};
 
-/// While there is time.
 const EVERY: Duration = Duration::minutes(30);
 /// While there is time and something is in the way.
 const UNTIL_IT_IS_MENDED: Duration = Duration::minutes(5);
-/// While offers are compared.
 const BEFORE_RENTING: Duration = Duration::seconds(60);
 /// The same, while something is in the way.
 const TRY_AGAIN: Duration = Duration::seconds(15);

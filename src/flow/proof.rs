@@ -10,7 +10,6 @@ use crate::domain::{Blocks, NodeStatus, PocStatus, Time};
 /// half minute.
 const GENERATES_WITHIN: Blocks = Blocks(15);
 
-/// What was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Proof {
     /// In generation it was at work.

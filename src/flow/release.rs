@@ -19,13 +19,10 @@ const GIVE_UP_ON_NODE: Duration = Duration::minutes(10);
 pub(super) enum Next {
     /// Another offer: there is still time.
     Retry,
-    /// The weight.
     Confirm,
-    /// The end.
     Finish,
 }
 
-/// A release under way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Release {
     pub next: Next,

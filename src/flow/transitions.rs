@@ -260,7 +260,6 @@ impl Sprint {
         });
     }
 
-    /// The offer to rent now.
     fn choice(&mut self, now: Time) -> Option<(Offer, Usd)> {
         let offers = self.fresh_offers(now)?;
         let refusal = match self.chosen(now, GateKind::Rent, &offers)? {

@@ -25,17 +25,14 @@ pub struct HttpClient {
     jitter: Option<Arc<AtomicU64>>,
 }
 
-/// One attempt that failed.
 struct FailedAttempt {
     error: CallError,
     /// Retrying the same read soon can succeed.
     transient: bool,
-    /// Requested by the server.
     wait: Option<Duration>,
 }
 
 impl HttpClient {
-    /// The client over the network.
     pub fn new() -> Self {
         HttpClient {
             transport: Arc::new(Network::new()),

@@ -39,7 +39,6 @@ pub struct HttpRequest {
     pub method: HttpMethod,
     pub url: Url,
     pub query: Vec<(String, String)>,
-    /// Further headers. Never a secret.
     pub headers: Vec<(&'static str, String)>,
     /// Sent as `Authorization: Bearer …`.
     pub bearer: Option<SecretString>,
@@ -93,7 +92,6 @@ impl HttpRequest {
         self
     }
 
-    /// Authorises with a bearer token.
     #[must_use]
     pub fn bearer(mut self, secret: SecretString) -> Self {
         self.bearer = Some(secret);
@@ -121,7 +119,6 @@ impl HttpRequest {
     }
 }
 
-/// A successful reply.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpReply {
     /// HTTP status, 200 to 299.

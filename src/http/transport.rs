@@ -39,30 +39,24 @@ pub trait Transport: Send + Sync {
     }
 }
 
-/// Text messages as they arrive.
 pub type Messages = BoxStream<'static, Result<String, TransportError>>;
 
-/// A reply of any status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// HTTP status.
     pub status: u16,
     /// The header `Retry-After`.
     pub retry_after: Option<String>,
     /// The body as far as it arrived.
     pub body: String,
-    /// Why the body is incomplete.
     pub broken: Option<BrokenBody>,
 }
 
-/// Why a body is incomplete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BrokenBody {
     TooLong,
     BrokeOff(String),
 }
 
-/// Why there is no reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
     /// This machine cannot send it; a retry will not help.

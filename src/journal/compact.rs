@@ -39,7 +39,6 @@ struct Live {
     registrations: BTreeMap<NodeId, Registration>,
     avoided: BTreeMap<MachineId, (Time, EntryId)>,
     boots: Vec<(InstanceId, EntryId)>,
-    /// Boots with their stages.
     watched: BTreeMap<RentalLabel, EntryId>,
     checkpoint: Option<EntryId>,
     /// Reports, epochs that were not tried, confirmations, and what only a newer program understands.

@@ -5,10 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{EntryId, JournalError, Record};
 use crate::domain::{BootTimes, Time};
 
-/// One entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Which.
     pub id: EntryId,
     /// When it was written; whole microseconds.
     #[serde(with = "chrono::serde::ts_microseconds")]
@@ -18,7 +16,6 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The record in it.
     pub fn record(&self) -> Result<Record, JournalError> {
         let record = serde_json::from_str(&self.body);
         record

@@ -10,16 +10,12 @@ use super::{EntryId, WriterEpoch};
 pub enum JournalError {
     /// Another cockpit holds the state directory.
     #[error("another pocpit works on {}: close it, or give this one another paths.state_dir", path.display())]
-    Locked {
-        /// The state directory.
-        path: PathBuf,
-    },
+    Locked { path: PathBuf },
     /// Somebody else opened the journal for writing since.
     #[error(
         "this pocpit opened the journal as writer {writer}, and writer {current} has taken over since: nothing more is written, rented or registered here; close one of the two"
     )]
     Fenced {
-        /// Who wanted to write.
         writer: WriterEpoch,
         /// Who may.
         current: WriterEpoch,
@@ -27,29 +23,20 @@ pub enum JournalError {
     /// The file was written by a newer program.
     #[error("the journal {} has version {found}, this program knows {known}: install a newer pocpit; the file was left as it is", path.display())]
     TooNew {
-        /// The file.
         path: PathBuf,
-        /// Its version.
         found: i64,
         /// The newest version that can be read.
         known: i64,
     },
-    /// A record cannot be read.
     #[error(
         "record {id} of the journal cannot be read: {detail}; it was left as it is, and `pocpit release` works without it"
     )]
-    Unreadable {
-        /// Which.
-        id: EntryId,
-        /// Why.
-        detail: String,
-    },
+    Unreadable { id: EntryId, detail: String },
     /// The storage failed.
     #[error(
         "the journal {place} failed: {source}; check the disk, and `pocpit release` works without it"
     )]
     Failed {
-        /// Where it is.
         place: String,
         /// What the storage says.
         source: Box<dyn Error + Send + Sync>,
@@ -57,9 +44,7 @@ pub enum JournalError {
     /// The directory or the lock failed.
     #[error("the state directory {} cannot be used: {source}", path.display())]
     Directory {
-        /// The directory.
         path: PathBuf,
-        /// What the system says.
         source: std::io::Error,
     },
 }

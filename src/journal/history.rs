@@ -6,12 +6,9 @@ use serde::Serialize;
 use super::Ledger;
 use crate::domain::{BootTimes, Confirmation, SprintReport, Time};
 
-/// A sprint that is over.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PastSprint<'a> {
-    /// When it ended.
     pub at: Time,
-    /// How.
     pub report: &'a SprintReport,
     /// Its boots that were watched from beginning to end.
     pub boots: Vec<&'a BootTimes>,

@@ -34,7 +34,6 @@ pub struct Ledger {
 /// A rental, or a rent call whose outcome is not known, that may cost money now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenRental {
-    /// Its label.
     pub label: RentalLabel,
     /// The contract, once known.
     pub instance: Option<InstanceId>,
@@ -42,13 +41,10 @@ pub struct OpenRental {
     pub intended_at: Time,
     /// When its GPUs can have begun to cost something; later than the call once that is known.
     pub gpu_from: Time,
-    /// Where it is.
     pub machine: MachineId,
-    /// What it costs.
     pub prices: RentalPrices,
     /// Its worst case.
     pub reserved: Usd,
-    /// Its destroy was asked for.
     pub destroying: bool,
     /// So many sprints had ended when it was intended.
     sprint: u32,
@@ -57,13 +53,11 @@ pub struct OpenRental {
 /// A registration that may exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenRegistration {
-    /// The node.
     pub node: NodeId,
     /// The rental behind it.
     pub instance: InstanceId,
     /// A complete list held it.
     pub registered: bool,
-    /// Its removal was asked for.
     pub unregistering: bool,
 }
 
@@ -83,7 +77,6 @@ impl OpenRental {
 }
 
 impl Ledger {
-    /// Adds one record.
     pub fn apply(&mut self, at: Time, record: &Record) {
         match record {
             Record::SprintStarted { .. } | Record::Unknown => {}
@@ -239,7 +232,6 @@ impl Ledger {
         self.registrations.values().collect()
     }
 
-    /// Their ids.
     pub fn registered(&self) -> Vec<NodeId> {
         let open = self.registrations.values();
         open.map(|registration| registration.node.clone()).collect()

@@ -39,7 +39,6 @@ const READ_1: &str = "SELECT 0, id, at_micros, body FROM records ORDER BY id";
 const READ: &str =
     "SELECT writer, sequence, at_micros, body FROM entries ORDER BY writer, sequence";
 
-/// Entries in an SQLite file.
 #[derive(Debug)]
 pub struct SqliteStorage {
     pub(super) connection: Connection,

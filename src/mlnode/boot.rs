@@ -282,7 +282,6 @@ impl BootTracker {
         &self.detail
     }
 
-    /// Start of each stage.
     pub fn started(&self) -> &[(BootStage, Time)] {
         &self.started
     }
@@ -406,7 +405,6 @@ mod tests {
         Time::from_timestamp(1_790_000_000 + second, 0).unwrap()
     }
 
-    /// Two minutes for every stage.
     fn usual() -> StageTimes {
         let time = BootTime {
             median: Duration::minutes(2),

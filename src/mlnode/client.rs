@@ -16,7 +16,6 @@ use crate::ports::{MlNode, MlNodes};
 /// Accepting the start of vLLM may take longer (real time).
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Creates clients of workloads.
 #[derive(Debug, Clone)]
 pub struct MlNodeFactory {
     http: HttpClient,
@@ -42,7 +41,6 @@ impl MlNodes for MlNodeFactory {
     }
 }
 
-/// A client of one node.
 #[derive(Debug)]
 pub struct MlNodeClient {
     endpoint: NodeEndpoint,

@@ -2,7 +2,6 @@
 
 use crate::domain::Blame;
 
-/// A known failure.
 pub(super) struct Pattern {
     /// Lower case; matched whatever the case of the line.
     pub(super) text: &'static str,

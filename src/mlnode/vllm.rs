@@ -11,7 +11,6 @@ use super::endpoint::NodeEndpoint;
 use crate::domain::{CallError, MlNodeStatus, ServiceState, StartupState, WorkloadModel};
 use crate::ports::MlNode;
 
-/// A client of one server.
 #[derive(Debug)]
 pub(super) struct VllmClient {
     pub(super) endpoint: NodeEndpoint,

@@ -13,7 +13,6 @@ use crate::ports::NetworkNode;
 const NODES: &str = "/admin/v1/nodes";
 const READ_TRIES: u32 = 3;
 
-/// Client of the admin API.
 #[derive(Debug)]
 pub struct NetworkNodeClient {
     http: HttpClient,

@@ -9,7 +9,6 @@ use crate::domain::{Likeness, NodeConfig, NodeId, RegisteredNode};
 pub enum Difference {
     /// Wanted but not registered.
     Missing(NodeConfig),
-    /// Registered with other values.
     Changed {
         wanted: NodeConfig,
         fields: Vec<&'static str>,
@@ -29,7 +28,6 @@ pub enum Difference {
     Stale(NodeId),
 }
 
-/// A port of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NodePort {
     /// Management and `PoC`.
@@ -96,7 +94,6 @@ pub fn likeness(wanted: &NodeConfig, actual: &NodeConfig) -> Likeness {
     }
 }
 
-/// State of a wanted registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegistrationState {
     Good,
@@ -105,7 +102,6 @@ pub enum RegistrationState {
     Missing,
     /// With these fields the Network Node cannot reach the node.
     Wrong(Vec<String>),
-    /// Listed, but disabled.
     Disabled,
 }
 

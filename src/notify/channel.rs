@@ -12,13 +12,10 @@ use crate::config::NotifyConfig;
 pub enum Channel {
     /// A JSON object, signed if a secret is configured.
     Webhook,
-    /// A message from a bot.
     Telegram,
     /// A message in a channel, through its webhook.
     Discord,
-    /// A push message from ntfy.
     Ntfy,
-    /// A program of the operator's.
     Command,
 }
 
@@ -42,7 +39,6 @@ impl Channel {
         }
     }
 
-    /// The configured channels.
     pub fn configured(config: &NotifyConfig) -> Vec<Channel> {
         let all = Channel::ALL.into_iter();
         all.filter(|channel| match channel {

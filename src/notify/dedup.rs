@@ -9,7 +9,6 @@ use super::notice::Notice;
 const WINDOW: TimeDelta = TimeDelta::minutes(30);
 const CAPACITY: usize = 256;
 
-/// The newest notices.
 #[derive(Default)]
 pub(super) struct Dedup(VecDeque<Notice>);
 

@@ -9,7 +9,6 @@ use crate::domain::{CallError, CallErrorKind};
 pub struct DeliveryError {
     /// For people, without secrets.
     pub why: String,
-    /// What to do about it.
     pub hint: String,
     /// Whether another attempt can succeed.
     pub retry: Retry,

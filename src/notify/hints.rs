@@ -3,7 +3,6 @@
 use super::channel::Channel;
 use crate::domain::{CallError, CallErrorKind};
 
-/// What to do, for people.
 pub(super) fn hint(channel: Channel, error: &CallError) -> String {
     let setting = setting(channel);
     match (error.kind, error.status) {

@@ -43,7 +43,6 @@ use worker::DeliveryWorker;
 /// Notices between the engine and the delivery task.
 const QUEUE: usize = 64;
 
-/// Delivers notices in the background.
 pub struct Notifier {
     queue: Mutex<Option<Sender<Notice>>>,
     task: Mutex<Option<JoinHandle<()>>>,

@@ -12,16 +12,13 @@ pub struct Notice {
     pub title: String,
     /// What it means and what to do.
     pub body: String,
-    /// By the engine's clock.
     pub at: Time,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeLevel {
-    /// Worth knowing.
     Notice,
-    /// An earlier alert has ended.
     Resolved,
     /// Will cost money or reward unless somebody acts.
     Warning,

@@ -31,7 +31,6 @@ impl AccessError {
     }
 }
 
-/// Where a request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
     /// This machine, for the operator's routes: the allowed networks do not apply.

@@ -23,17 +23,14 @@ pub(super) struct Counters {
     /// What the Network Node requested last.
     #[serde(rename = "service")]
     pub serving: Serving,
-    /// By endpoint and HTTP status.
     #[serde(rename = "answers")]
     pub replies: BTreeMap<String, BTreeMap<u16, u64>>,
     pub upstreams: BTreeMap<String, Attempts>,
-    /// Bytes of replies.
     pub sent: u64,
     /// Replies that broke off or that the caller abandoned.
     pub unfinished: u64,
 }
 
-/// Requests to an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Attempts {
@@ -141,13 +138,10 @@ impl CounterFile {
     }
 }
 
-/// How a reply's body ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyEnd {
     Complete,
-    /// The upstream broke off.
     Broken,
-    /// The caller disconnected.
     Abandoned,
 }
 

@@ -48,7 +48,6 @@ impl Proxy {
         address.is_loopback() || address == self.config.listen.ip()
     }
 
-    /// Requests in flight.
     pub fn in_flight(&self) -> u64 {
         let free = self.requests.available_permits();
         (self.config.max_concurrent as usize).saturating_sub(free) as u64

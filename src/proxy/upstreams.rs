@@ -105,7 +105,6 @@ impl Upstream {
         &self.name
     }
 
-    /// A request with our key.
     pub fn request(&self, endpoint: InferenceEndpoint, body: Bytes) -> UpstreamRequest {
         self.destination
             .request(endpoint, self.headers.clone(), body)

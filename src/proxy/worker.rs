@@ -27,7 +27,6 @@ impl AsRef<Upstream> for WorkerUpstream {
     }
 }
 
-/// A caller's connection.
 pub(super) struct Caller {
     pub worker: Arc<Worker>,
     pub address: SocketAddr,

@@ -17,7 +17,6 @@ const HEADER_PREFIX: &str = "pocpit-log ";
 /// Output of a login shell before the script's own, in bytes.
 const MAX_GREETING: usize = 64 * 1024;
 
-/// The remote command.
 pub(super) fn command(path: &str, from: &LogPosition) -> String {
     format!(
         "sh -c {} follow {} {} {} '{}'",

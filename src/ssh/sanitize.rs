@@ -35,7 +35,6 @@ type Finished = (Box<str>, Vec<(usize, LineStyle)>);
 struct LineBuffer {
     style: LineStyle,
     text: String,
-    /// Where the style changes.
     styles: Vec<(usize, LineStyle)>,
     length: usize,
     dropped: usize,
@@ -163,7 +162,6 @@ impl LineBuffer {
         self.append(character.encode_utf8(&mut [0; 4]));
     }
 
-    /// Appends printable ASCII.
     fn push_plain(&mut self, text: &str) {
         if text.is_empty() {
             return;

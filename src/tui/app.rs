@@ -27,14 +27,11 @@ const BELL_INTERVAL: Duration = Duration::from_secs(10);
 /// Countdowns change every second.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Whose engine the cockpit shows.
 #[derive(Debug)]
 pub enum Session {
-    /// Our own.
     Driver(mpsc::Sender<Command>),
     /// That of the main cockpit; commands are sent to it.
     Viewer {
-        /// Its process id.
         driver: u32,
         commands: mpsc::Sender<Command>,
     },
@@ -84,7 +81,6 @@ pub async fn run(
 enum Event {
     Message(Message),
     Draw,
-    /// Time since the last snapshot.
     Tick(Duration),
     Suspend,
     Redraw,
@@ -108,7 +104,6 @@ struct App {
     timings: Timings,
 }
 
-/// What the loop waits for.
 struct Sources {
     signals: Signals,
     input: Input,

@@ -3,15 +3,12 @@
 /// How much fits on the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Breakpoint {
-    /// A status line.
     Tiny,
-    /// The focused pane.
     Narrow,
     /// Countdown and sprint side by side, one pane below.
     Normal,
     /// As `Normal`, with two panes below.
     Wide,
-    /// All panes.
     Full,
 }
 

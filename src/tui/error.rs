@@ -36,7 +36,6 @@ pub enum TuiError {
 }
 
 impl TuiError {
-    /// The terminal was closed.
     pub(super) fn terminal_is_gone(&self) -> bool {
         use rustix::io::Errno;
         let TuiError::Terminal { source, .. } = self else {

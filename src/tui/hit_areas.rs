@@ -6,14 +6,12 @@ use super::keymap::Action;
 use super::pane::Pane;
 use crate::domain::{NodeId, OfferId};
 
-/// Something that can be clicked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HitTarget {
     /// A pane or its tab.
     Pane(Pane),
     /// A usable offer.
     Offer(OfferId),
-    /// Index of an avoided machine.
     Avoided(usize),
     Node(NodeId),
     /// Index of a past sprint, newest first.

@@ -6,7 +6,6 @@ use super::breakpoint::Breakpoint;
 use super::model::Model;
 use super::pane::Pane;
 
-/// The areas of one frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Areas {
     pub alert: Rect,

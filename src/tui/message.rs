@@ -12,7 +12,6 @@ use crate::engine::{BootLog, Snapshot};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pointer {
-    /// Left button down.
     Click(Position),
     WheelUp(Position),
     WheelDown(Position),
@@ -29,7 +28,6 @@ pub enum Message {
     DriverEnded,
     /// Real time since the last snapshot.
     Tick(Duration),
-    /// The model was drawn.
     Drawn(DrawnFrame),
     /// The log of a past rental was read.
     PastLog(InstanceId, Box<BootLog>),
@@ -39,7 +37,6 @@ pub enum Message {
     CommandLost(String),
 }
 
-/// Layout of the last frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DrawnFrame {
     pub size: Breakpoint,

@@ -23,18 +23,20 @@ const TOAST_TICKS: u8 = 8;
 /// This cockpit's relation to the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Its own engine.
     Driver,
     /// Attached to the main cockpit, which has this process id.
-    Viewer { driver: u32 },
+    Viewer {
+        driver: u32,
+    },
     /// A viewer whose main cockpit has exited.
-    Orphaned { driver: u32 },
+    Orphaned {
+        driver: u32,
+    },
 }
 
 /// A question that waits for `y`, or information about offers.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Dialog {
-    /// The main cockpit has exited.
     LeaveViewer,
     /// Information: why an offer has its rank.
     Offer(Box<RankedOffer>),
@@ -47,14 +49,12 @@ pub enum Dialog {
     /// Rent this offer at this worst-case cost.
     Rent(Box<RankedOffer>),
     Abort,
-    /// Pass a gate.
     Approve(GateKind),
     Node {
         node: NodeId,
         owner: NodeOwner,
         change: NodeChange,
     },
-    /// Switch to auto mode.
     Auto,
     /// Quit while something is rented; `None` until a choice is made.
     Quit(Option<QuitChoice>),
@@ -71,7 +71,6 @@ pub struct Answer {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Palette {
     pub text: String,
-    /// Index of the selected match.
     pub index: usize,
 }
 

@@ -38,7 +38,6 @@ impl Column {
         Column::Location,
     ];
 
-    /// Heading.
     pub fn name(self) -> &'static str {
         match self {
             Column::Rank => "#",
@@ -90,12 +89,10 @@ pub enum Direction {
     Reversed,
 }
 
-/// Which list the pane shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OfferList {
     Usable,
     Rejected,
-    /// Machines on the blocklist.
     Avoided,
 }
 
@@ -195,7 +192,6 @@ impl OffersPane {
             .collect();
     }
 
-    /// Number of shown offers.
     pub fn len(&self) -> usize {
         self.shown.len()
     }

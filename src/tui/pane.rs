@@ -9,11 +9,8 @@ pub enum Pane {
     Offers,
     /// Boot and log of the rental.
     Boot,
-    /// The Network Node's registrations.
     Nodes,
-    /// The program's own log.
     Journal,
-    /// Past sprints.
     History,
     Charts,
 }
@@ -44,7 +41,6 @@ impl Pane {
         }
     }
 
-    /// Short title.
     pub fn tab(self) -> &'static str {
         match self {
             Pane::Boot => "Boot",

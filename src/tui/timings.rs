@@ -105,7 +105,6 @@ fn milliseconds(duration: Option<Duration>) -> String {
     )
 }
 
-/// Resident memory of this process.
 fn resident() -> Option<String> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status

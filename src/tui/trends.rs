@@ -70,7 +70,6 @@ pub struct Trends {
     pub price: Series,
     /// Start height that `poc_start` is about.
     poc: Option<Height>,
-    /// Time of the last price.
     offers_read: Option<Time>,
 }
 

@@ -31,7 +31,6 @@ const MAX_ONSTART_BYTES: usize = 4_096;
 const UPLOAD_POLLS: u32 = 10;
 const UPLOAD_POLL_INTERVAL: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// Client of the Vast API.
 #[derive(Debug)]
 pub struct VastClient {
     http: HttpClient,
@@ -43,7 +42,6 @@ pub struct VastClient {
 }
 
 impl VastClient {
-    /// Respects the documented rate limits.
     pub fn new(http: HttpClient, config: &VastConfig) -> Self {
         VastClient {
             http,

@@ -47,7 +47,6 @@ impl BootWork {
         )
     }
 
-    /// Seconds of one stage.
     pub(super) fn stage_seconds(&self, stage: BootStage) -> f64 {
         bounded(self.unbounded(stage))
     }

@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 
 use crate::domain::Time;
 
-/// One JSON object.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a>(pub &'a Map<String, Value>);
 

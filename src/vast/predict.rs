@@ -22,7 +22,6 @@ const USUAL_STAGE_SPREAD: f64 = 0.6;
 /// Reliability measures uptime, not boots: this many times the missing fraction fails to boot.
 const FAILURES_PER_UNRELIABILITY: f64 = 5.0;
 
-/// Statistics of our own boots.
 #[derive(Debug, Default)]
 pub(super) struct Predictor {
     all: Boots,
@@ -41,7 +40,6 @@ struct Boots {
     squares: f64,
 }
 
-/// Distribution of such logarithms.
 #[derive(Debug, Clone, Copy)]
 struct Normal {
     mean: f64,
@@ -53,7 +51,6 @@ impl Predictor {
         Predictor::of(history, Boots::add)
     }
 
-    /// Statistics of one stage.
     fn of_stage(history: &[PastBoot], stage: BootStage) -> Predictor {
         Predictor::of(history, |boots, boot| boots.add_stage(boot, stage))
     }
@@ -77,7 +74,6 @@ impl Predictor {
         predictor
     }
 
-    /// Predicted time of a boot.
     pub(super) fn boot(&self, offer: &Offer, image_gb: f64, model_gb: f64) -> BootTime {
         let unknown = Normal {
             mean: 0.0,

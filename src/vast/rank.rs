@@ -34,7 +34,6 @@ pub struct SessionNeeds {
     pub model_gb: f64,
 }
 
-/// Lessons of earlier rentals.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RentalHistory<'a> {
     pub blocked: &'a [AvoidedMachine],
@@ -46,7 +45,6 @@ pub struct RentalHistory<'a> {
 pub struct RankedOffers {
     /// Best first.
     pub usable: Vec<RankedOffer>,
-    /// With the reason.
     pub rejected: Vec<(Offer, String)>,
 }
 
@@ -96,7 +94,6 @@ fn sort_key(row: &RankedOffer) -> (Usd, Reverse<u64>, Reverse<u64>, OfferId) {
     )
 }
 
-/// The criteria of one search.
 struct Ranking<'a> {
     query: &'a OfferQuery,
     needs: &'a SessionNeeds,

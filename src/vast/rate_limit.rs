@@ -9,11 +9,9 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RateLimit {
     Documented,
-    /// For a market on loopback.
     Off,
 }
 
-/// Endpoints with separate limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum VastEndpoint {
     Search,

@@ -12,17 +12,14 @@ pub struct ApiRequest {
     pub method: String,
     /// Path without query.
     pub path: String,
-    /// Decoded query.
     pub query: BTreeMap<String, String>,
     /// JSON body, or null.
     pub body: Value,
     pub bearer: Option<String>,
 }
 
-/// A response of the world.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApiResponse {
-    /// HTTP status.
     pub status: u16,
     /// JSON or text.
     pub body: String,
@@ -34,9 +31,7 @@ pub enum Outgoing {
     /// The Network Node polls a node.
     Poll {
         node: String,
-        /// Base address of its API.
         api: String,
-        /// Base address of its inference.
         inference: String,
     },
     /// The Network Node starts something on a node; the response is ignored.
@@ -52,7 +47,6 @@ pub enum Outgoing {
     },
 }
 
-/// Result of polling a node.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodePoll {
     /// `state` of `/api/v1/state`.

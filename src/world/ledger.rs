@@ -18,12 +18,10 @@ impl World {
         }
     }
 
-    /// Rentals of the last day.
     pub fn recent_rentals(&self) -> impl Iterator<Item = TrueRental> {
         self.instances.values().map(TrueRental::of)
     }
 
-    /// Rentals that cost money now.
     pub fn live_rentals(&self) -> Vec<TrueRental> {
         let live = self.instances.values().filter(|i| i.destroyed_at.is_none());
         live.map(TrueRental::of).collect()

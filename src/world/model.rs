@@ -121,17 +121,13 @@ pub(super) struct Batches {
     pub next: Time,
 }
 
-/// Outcome of loading the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ModelLoad {
     Works,
-    /// The download stops half-way.
     Stalls,
-    /// Fails with this line.
     Fails(String),
 }
 
-/// A registered node.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub config: Value,
@@ -152,7 +148,6 @@ pub(super) struct LogCopy {
     pub text: String,
 }
 
-/// vLLM's server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct VllmServer {
     pub port: u16,

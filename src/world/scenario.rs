@@ -10,7 +10,6 @@ pub struct Scenario {
     pub blocks_before_poc: u64,
     /// Mean block time in seconds.
     pub block_seconds: f64,
-    /// Machines in the market.
     pub machines: u64,
     /// Money on the account in dollars.
     pub credit: f64,
@@ -32,7 +31,6 @@ pub struct Scenario {
     pub boot_failure: String,
     /// The image pull never ends and shows this message, if not empty.
     pub pull_failure: String,
-    /// GPUs missing from each machine.
     pub missing_gpus: u64,
     /// CUDA version of the machines' drivers; as offered when empty.
     pub driver_cuda: String,
@@ -48,7 +46,6 @@ pub struct Scenario {
     pub ssh_drops_after: u64,
     #[serde(rename = "troubles")]
     pub random_faults: RandomFaults,
-    /// Faults of single requests.
     pub faults: Vec<Fault>,
 }
 
@@ -93,7 +90,6 @@ pub struct RandomFaults {
     pub halts: f64,
 }
 
-/// A fault of matching requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
@@ -110,17 +106,17 @@ pub struct Fault {
     pub kind: FaultKind,
 }
 
-/// What happens to a request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum FaultKind {
     /// Responds with this instead; no effect.
-    Status { status: u16, body: String },
-    /// The connection closes; no effect.
+    Status {
+        status: u16,
+        body: String,
+    },
     DropBefore,
     /// Takes effect, but the connection closes without a response.
     DropAfter,
-    /// The response is delayed.
     Delay {
         /// World seconds.
         seconds: f64,

@@ -14,7 +14,6 @@ use super::truth::{Confirmation, TrueRental};
 
 /// The only approved model.
 pub const MODEL: &str = "MiniMaxAI/MiniMax-M2.7";
-/// Image of the workload.
 pub const IMAGE: &str = "ghcr.io/gonka-ai/mlnode:3.0.16";
 /// The operator's address on the chain.
 pub const PARTICIPANT: &str = "gonka1x9k2v5q8w4e7r3t6y0u2p5s8d4f7g3h6j9k2l";
@@ -22,7 +21,6 @@ pub const PARTICIPANT: &str = "gonka1x9k2v5q8w4e7r3t6y0u2p5s8d4f7g3h6j9k2l";
 pub const UPSTREAM_KEY: &str = "sim-upstream-key";
 /// The inference proxy's id at the Network Node.
 pub const PROXY_NODE: &str = "inference-proxy";
-/// API key of the market.
 pub const API_KEY: &str = "simulated-vast-key";
 /// Simulated seconds per step.
 const SLICE: f64 = 2.0;
@@ -62,7 +60,6 @@ pub struct World {
     pub(super) outgoing: Vec<Outgoing>,
     /// Where machines send batches.
     pub(super) callback_url: String,
-    /// Where hosts upload logs.
     pub(super) uploads_url: String,
     pub(super) log_copies: Vec<LogCopy>,
 }
@@ -112,7 +109,6 @@ impl World {
         self.scenario = scenario;
     }
 
-    /// The world's time.
     pub fn now(&self) -> Time {
         self.now
     }
@@ -157,7 +153,6 @@ impl World {
         self.poll_nodes();
     }
 
-    /// Requests to send now.
     pub fn poll_outgoing(&mut self) -> Vec<Outgoing> {
         std::mem::take(&mut self.outgoing)
     }

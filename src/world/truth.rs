@@ -19,7 +19,6 @@ pub struct Truth {
     pub batches: BTreeMap<u64, BTreeMap<String, u64>>,
     /// Results of confirmation `PoC`s per epoch.
     pub confirmations: BTreeMap<u64, Confirmation>,
-    /// Money spent.
     pub spend: Usd,
     /// Most rentals alive at once.
     pub peak_live_rentals: usize,
@@ -47,11 +46,8 @@ pub struct TrueRental {
     pub started: Time,
     pub ended: Option<Time>,
     pub cost: Usd,
-    /// While it runs, disk included.
     pub price: UsdPerHour,
-    /// When the watchdog destroys it.
     pub lease_until: Option<Time>,
-    /// A random fault affects it.
     pub is_troubled: bool,
 }
 

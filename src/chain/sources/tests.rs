@@ -59,7 +59,6 @@ fn health(sources: &ChainSources, name: &str) -> SourceHealth {
     found.unwrap().health.clone()
 }
 
-/// Three sources that agree.
 fn settled() -> ChainSources {
     let mut sources = ChainSources::default();
     sources.anchor(at(0), Height(BASE));

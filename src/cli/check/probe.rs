@@ -8,7 +8,6 @@ use serde::Serialize;
 use crate::cli::Exit;
 use crate::domain::{Requirement, Verdict};
 
-/// A check and its result.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::cli) struct Probe {
     /// Name of the check. `chain source` appears once per source, `tunnel` once per port.
@@ -19,7 +18,6 @@ pub(in crate::cli) struct Probe {
     pub verdict: Verdict,
 }
 
-/// What is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]

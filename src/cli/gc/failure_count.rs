@@ -53,7 +53,6 @@ impl FailureCount {
         Exit::Failed
     }
 
-    /// Everything was listed.
     pub(super) fn reset(&self) {
         if self.read().count > 0 {
             self.persist(&Failures::default());

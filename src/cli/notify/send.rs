@@ -16,7 +16,6 @@ pub(super) struct Delivery<'a> {
     pub(super) notice: &'a Notice,
     /// Outbox of the running pocpit, or of the next one.
     pub(super) outbox: &'a Path,
-    /// Channels to retry.
     pub(super) left: Vec<Channel>,
     pub(super) told: Vec<ChannelReport>,
     /// Persisted for these channels, because this process may be killed at any moment.

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{ChainSource, EpochIndex, Height, InstanceId, Requirement};
 
-/// Something that can be wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
@@ -20,7 +19,6 @@ pub enum Condition {
     NotGone(InstanceId),
     /// A rental costs more than was agreed.
     PriceIncrease(InstanceId),
-    /// A rental's boot has failed.
     BootFault(InstanceId),
     /// There is no link to a rental.
     NoLink(InstanceId),
@@ -38,7 +36,6 @@ pub enum Condition {
     ProxySilent,
     /// No upstream of the inference proxy is well.
     ProxyWithoutUpstream,
-    /// The chain cannot be read.
     ChainUnread,
     /// The chain shows no new block.
     ChainStands,

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use crate::domain::{Duration, InstanceId, Mode, UsdPerHour};
 use crate::engine::snapshot::{CapSnapshot, Snapshot};
 
-/// The lines of a page.
 pub(crate) struct NoticeBody<'a> {
     pub(crate) action: &'a str,
     pub(crate) money: String,

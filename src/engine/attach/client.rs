@@ -22,10 +22,8 @@ const SHOWS_WITHIN: Duration = Duration::from_secs(30);
 /// Decisions that wait for an owner that is slow to read; more are refused.
 const WAITING_COMMANDS: usize = 16;
 
-/// Somebody else's engine, looked at.
 #[derive(Debug)]
 pub struct Attached {
-    /// The process that drives it.
     pub owner: u32,
     /// Its newest snapshot; closed when it has ended.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,

@@ -28,9 +28,7 @@ pub enum AttachError {
         state_dir.display()
     )]
     NotServed {
-        /// The state directory.
         state_dir: PathBuf,
-        /// What the system says.
         source: std::io::Error,
     },
     /// Something listens, but does not speak in time, or not as an owner speaks.
@@ -38,25 +36,16 @@ pub enum AttachError {
         "another pocpit works on {}, but does not show what it does ({detail}): look at its own terminal or log",
         state_dir.display()
     )]
-    NotUnderstood {
-        /// The state directory.
-        state_dir: PathBuf,
-        /// What came instead.
-        detail: String,
-    },
+    NotUnderstood { state_dir: PathBuf, detail: String },
     /// The owner is another version of the program.
     #[error(
         "process {pid} works on {} with pocpit {theirs}, this is pocpit {ours}: look on with the same version",
         state_dir.display()
     )]
     OtherVersion {
-        /// The state directory.
         state_dir: PathBuf,
-        /// The owner's process.
         pid: u32,
-        /// Its version.
         theirs: String,
-        /// Ours.
         ours: &'static str,
     },
 }

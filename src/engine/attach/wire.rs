@@ -25,9 +25,7 @@ const STYLE: usize = 200;
 /// The owner's first line. It must stay readable for every other version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Greeting {
-    /// Version of the program.
     pub(super) pocpit: String,
-    /// The owner's process.
     pub(super) pid: u32,
 }
 
@@ -125,7 +123,6 @@ fn without_offers_and_log(snapshot: &Snapshot) -> Snapshot {
     rest
 }
 
-/// What a viewer has received.
 #[derive(Debug, Default)]
 pub(super) struct Received {
     rows: Arc<Vec<RankedOffer>>,
@@ -152,7 +149,6 @@ impl Received {
     }
 }
 
-/// A value as a line.
 pub(super) fn line_of(value: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(value)?;
     line.push(b'\n');

@@ -21,7 +21,6 @@ pub(crate) enum Feed {
     Preflight,
 }
 
-/// The last time of each.
 #[derive(Debug, Default)]
 pub(crate) struct Freshness(BTreeMap<Feed, Time>);
 

@@ -66,12 +66,10 @@ pub(crate) enum Observation {
     },
 }
 
-/// Headers of blocks.
 #[derive(Debug)]
 pub(crate) struct Headers {
     /// The newest block, when it was asked for.
     pub newest: Option<BlockHeader>,
-    /// Older ones.
     pub older: Vec<BlockHeader>,
 }
 

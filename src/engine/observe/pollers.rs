@@ -113,7 +113,6 @@ fn every<F, Fut>(
 pub(crate) struct PollSchedule {
     /// When the next height that decides something is expected.
     pub next: Option<Time>,
-    /// Whom to ask.
     pub sources: SourceSelection,
 }
 
@@ -173,7 +172,6 @@ async fn wait_for_next_poll(
     }
 }
 
-/// Passes on what sources announce.
 async fn follow_announced_blocks(
     ports: Arc<Ports>,
     reports: mpsc::Sender<Observation>,

@@ -10,10 +10,8 @@ use crate::engine::snapshot::{Alert, AlertLevel, ProxySnapshot};
 /// One reading can meet a restart.
 const BAD_READINGS: u32 = 2;
 
-/// What is known of it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct ProxyState {
-    /// The last reading.
     figures: Option<(Time, ProxyFigures)>,
     /// Requests a minute between the last two readings.
     per_minute: Option<f64>,

@@ -12,7 +12,6 @@ use crate::journal::{Ledger, OpenRegistration};
 /// A contract can be missing from listings this long after its rent call.
 const VISIBLE_WITHIN: Duration = Duration::minutes(3);
 
-/// Why an intent is void.
 pub const NEVER_LISTED: &str = "no complete listing ever showed it";
 
 /// What complete listings call for.
@@ -33,9 +32,7 @@ pub enum CleanupAction {
 /// What is known when somebody asks what is left over.
 #[derive(Debug, Clone, Copy)]
 pub struct ReconcileInput<'a> {
-    /// Now.
     pub now: Time,
-    /// Every instance of the account.
     pub instances: &'a [Instance],
     /// Every registered node; absent while that is not known, and then all of them stay.
     pub nodes: Option<&'a [RegisteredNode]>,
@@ -43,7 +40,6 @@ pub struct ReconcileInput<'a> {
     pub ledger: &'a Ledger,
     /// The sprint under way, or left half done: what it uses is not left over.
     pub sprint: Option<&'a Sprint>,
-    /// Our name on the account.
     pub cockpit: &'a CockpitId,
     /// Prefix of our node ids; the contract id is added.
     pub node_prefix: &'a str,

@@ -8,7 +8,6 @@ use crate::engine::rental::direct_gateway::{DirectGateway, public_port};
 use crate::ports::{CallbackForward, TunnelSpec};
 use crate::ssh::quoted;
 
-/// How a rental is reached.
 pub(crate) struct RentalAccess {
     pub(crate) workload: Workload,
     pub(crate) tunnel: TunnelSpec,

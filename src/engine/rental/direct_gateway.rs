@@ -10,7 +10,6 @@ const FILE: &str = "/var/lib/pocpit/front.py";
 /// From a port of the `MLNode` to the one that the front listens on.
 const PUBLIC_PORT_OFFSET: u16 = 10_000;
 
-/// Which ports a front connects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DirectGateway {
     api: u16,

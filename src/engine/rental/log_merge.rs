@@ -12,7 +12,6 @@ pub(crate) struct LogMerger {
     last: Vec<String>,
 }
 
-/// What a copy adds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NewLines<'a> {
     /// Whether it goes on where the last copy ended.

@@ -18,7 +18,6 @@ use crate::ssh::sanitize::Sanitizer;
 const FILE_BYTES: u64 = 16 << 20;
 /// Bytes that are kept of a rental beside the file that is written.
 const MAX_BYTES: u64 = 7 * FILE_BYTES;
-/// Rentals whose files are kept.
 const MAX_RENTALS: usize = 20;
 const READ_BYTES: usize = 64 << 10;
 
@@ -96,7 +95,6 @@ fn remove_oldest(all: &Path, own: &Path) {
     }
 }
 
-/// The log of one rental.
 #[derive(Debug, Default)]
 pub(crate) struct LogFiles {
     directory: Option<PathBuf>,

@@ -35,7 +35,6 @@ pub(crate) struct RentalMonitor {
     pub(crate) log_merger: LogMerger,
     /// The rental's log file said something.
     pub(crate) log_started: bool,
-    /// Its row at the market.
     pub(crate) row: Option<Instance>,
     pub(crate) link: LinkState,
     pub(crate) mlnode: Option<MlNodeStatus>,

@@ -15,7 +15,6 @@ use crate::engine::rental::access::RentalAccess;
 use crate::engine::supervise::restart_on_panic;
 use crate::ports::{LogPosition, TunnelSpec};
 
-/// Lines of a copy.
 const LINES: u32 = 200;
 
 /// The host uploads each copy, which takes it some seconds.

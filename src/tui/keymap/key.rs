@@ -2,7 +2,6 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// A key with its modifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key {
     code: KeyCode,
@@ -37,7 +36,6 @@ impl Key {
         (!event.modifiers.contains(KeyModifiers::ALT)).then_some(key)
     }
 
-    /// The event of pressing it.
     pub fn event(self) -> KeyEvent {
         let modifiers = if self.ctrl {
             KeyModifiers::CONTROL
@@ -47,7 +45,6 @@ impl Key {
         KeyEvent::new(self.code, modifiers)
     }
 
-    /// The key's name.
     pub fn name(self) -> String {
         let name = match self.code {
             KeyCode::Char(' ') => "Space".to_owned(),

@@ -21,7 +21,6 @@ pub use action::Action;
 pub use key::Key;
 pub use row::Binding;
 
-/// Where a binding applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Context {
     /// A dialog is open; exclusive.
@@ -44,7 +43,6 @@ pub enum Context {
 }
 
 impl Context {
-    /// Heading in the help.
     pub fn title(self) -> &'static str {
         match self {
             Context::Dialog => "In a dialog",
@@ -150,7 +148,6 @@ impl Keymap {
         rows.find(|row| row.action == action && is_reachable(model, row))
     }
 
-    /// Enabled bindings for the footer.
     pub fn hints(&self, model: &Model) -> impl Iterator<Item = &Binding> {
         let rows = self.active_rows(model).filter(|row| !row.hint.is_empty());
         rows.filter(|row| disabled_reason(model, row).is_none() && is_reachable(model, row))

@@ -64,7 +64,6 @@ impl Keymap {
         }
     }
 
-    /// Keys with two meanings.
     fn clashes(&self) -> Vec<String> {
         let mut clashes = Vec::new();
         for (context, _) in PREFIXES {

@@ -3,7 +3,6 @@
 use super::{Binding, Context, Keymap, disabled_reason};
 use crate::tui::model::Model;
 
-/// A match.
 #[derive(Debug, Clone)]
 pub struct PaletteEntry<'a> {
     pub binding: &'a Binding,

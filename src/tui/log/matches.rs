@@ -57,7 +57,6 @@ pub struct Matches {
 }
 
 impl Matches {
-    /// Searches the whole log.
     pub fn of(queries: Vec<Query>, log: &BootLog) -> Matches {
         let mut matches = Matches {
             queries,

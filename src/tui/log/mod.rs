@@ -16,7 +16,6 @@ pub use matches::{Matches, Query};
 pub use rows::{LongLines, row_starts};
 pub use scroll::{Anchor, Lines, VisibleLine};
 
-/// Columns of a horizontal step.
 const COLUMNS: u16 = 8;
 /// Lines are not longer than this (`ssh::sanitize`).
 const LAST_COLUMN: u16 = 4_096;
@@ -32,9 +31,7 @@ pub struct Filter {
 #[derive(Debug, Clone)]
 pub struct Search {
     pub query: Query,
-    /// Matches among the filtered lines.
     pub lines: Matches,
-    /// The selected match.
     pub current: Option<u64>,
 }
 
@@ -118,7 +115,6 @@ impl LogPane {
         }
     }
 
-    /// The filtered lines.
     pub fn lines(&self) -> Lines<'_> {
         Lines {
             log: &self.log,
@@ -140,7 +136,6 @@ impl LogPane {
         usize::from(self.size.height.saturating_sub(u16::from(has_status)))
     }
 
-    /// The last visible row.
     pub fn bottom(&self) -> Option<Anchor> {
         self.bottom_in(self.lines(), self.height())
     }
@@ -178,7 +173,6 @@ impl LogPane {
         self.anchor = None;
     }
 
-    /// Scrolls up and pauses there.
     pub fn up(&mut self, rows: usize) {
         let bottom = self.bottom();
         self.anchor = bottom.and_then(|bottom| self.lines().up(bottom, rows, self.height()));
@@ -291,7 +285,6 @@ impl LogPane {
         true
     }
 
-    /// Ends search and filter.
     pub fn clear(&mut self) {
         (self.search, self.filter) = (None, None);
     }
@@ -314,7 +307,6 @@ impl LogPane {
         self.visible().first().map(|shown| shown.line)
     }
 
-    /// Lines below the pane.
     pub fn lines_below(&self) -> u64 {
         let bottom = self.bottom();
         bottom.map_or(0, |bottom| self.lines().after(bottom.line))

@@ -9,7 +9,6 @@ use crate::engine::BootLog;
 /// The last visible row of a paused log. Anchored to a line, so new or dropped lines do not move it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Anchor {
-    /// The last visible line.
     pub line: u64,
     /// Rows of it below the pane.
     pub below: usize,
@@ -18,11 +17,8 @@ pub struct Anchor {
 /// A line and its visible rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VisibleLine {
-    /// Number of the line.
     pub line: u64,
-    /// Byte offsets of its rows.
     pub starts: Vec<usize>,
-    /// The visible rows.
     pub rows: Range<usize>,
 }
 
@@ -30,10 +26,8 @@ pub struct VisibleLine {
 #[derive(Debug, Clone, Copy)]
 pub struct Lines<'a> {
     pub log: &'a BootLog,
-    /// Lines that pass the filter.
     pub only: Option<&'a Matches>,
     pub long: LongLines,
-    /// Columns of the pane.
     pub width: u16,
 }
 
@@ -68,7 +62,6 @@ impl Lines<'_> {
         }
     }
 
-    /// The newest line.
     pub fn end(&self) -> Option<Anchor> {
         let line = self.before(u64::MAX)?;
         Some(Anchor { line, below: 0 })

@@ -11,20 +11,15 @@ use super::prompt::{push, typed_character};
 
 pub use screen::{draw, run};
 
-/// A setting to ask for.
 #[derive(Debug, Clone)]
 pub struct SetupQuestion {
-    /// Name in the configuration.
     pub name: String,
-    /// Explanation.
     pub text: String,
     pub example: String,
-    /// The answer, initially a default.
     pub answer: String,
     pub echo: Echo,
 }
 
-/// How an answer is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Echo {
     Plain,

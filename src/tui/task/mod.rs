@@ -10,25 +10,21 @@ use std::path::{Path, PathBuf};
 use crate::domain::{InstanceId, Time};
 use crate::engine::BootLog;
 
-/// File names that are tried.
 const MAX_NAMES: u32 = 1_000;
 
 #[derive(Debug, Clone)]
 pub enum Task {
     Save(SaveLog),
-    /// Copy text to the clipboard.
     Copy(String),
     /// Read the log of a past rental, which ended at this time.
     ReadLog(InstanceId, Time),
 }
 
-/// Log lines to save.
 #[derive(Debug, Clone)]
 pub struct SaveLog {
     /// File name without extension.
     pub name: String,
     pub log: BootLog,
-    /// Only these lines.
     pub only: Option<Vec<u64>>,
 }
 

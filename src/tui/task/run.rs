@@ -26,7 +26,6 @@ pub struct TaskRunner {
 }
 
 impl TaskRunner {
-    /// A runner and its results.
     pub fn new(paths: CockpitPaths) -> (TaskRunner, mpsc::Receiver<Message>) {
         let (sender, results) = mpsc::channel(QUEUE);
         (TaskRunner { paths, sender }, results)

@@ -30,24 +30,19 @@ pub enum BackgroundChoice {
     Light,
 }
 
-/// Character set of the cockpit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum GlyphChoice {
-    /// From the locale.
     #[default]
     Auto,
     /// ASCII only.
     Ascii,
-    /// Unicode.
     Unicode,
 }
 
-/// Colours that the terminal supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColorDepth {
     /// Bold and reverse only.
     None,
-    /// The terminal's own sixteen.
     Sixteen,
     /// The xterm palette of 256.
     Indexed,
@@ -55,7 +50,6 @@ pub enum ColorDepth {
     True,
 }
 
-/// The terminal's background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackgroundShade {
     Dark,
@@ -66,7 +60,6 @@ pub enum BackgroundShade {
 pub struct Theme {
     pub colors: ColorDepth,
     pub background: BackgroundShade,
-    /// Characters beyond ASCII are supported.
     pub unicode: bool,
     pub overrides: ColorOverrides,
 }
@@ -149,20 +142,16 @@ impl Theme {
     pub fn selected(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
-    /// A search match.
     pub fn found(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
-    /// The selected search match.
     pub fn found_current(self) -> Style {
         self.accent()
             .add_modifier(Modifier::REVERSED | Modifier::BOLD | Modifier::UNDERLINED)
     }
-    /// A reversed bar.
     pub fn highlight(self, style: Style) -> Style {
         style.add_modifier(Modifier::REVERSED | Modifier::BOLD)
     }
-    /// Frame of a pane.
     pub fn border(self, focused: bool) -> Style {
         if focused { self.accent() } else { self.dim() }
     }

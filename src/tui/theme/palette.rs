@@ -23,7 +23,6 @@ impl ColorRole {
         ColorRole::Accent,
     ];
 
-    /// Name in the configuration.
     pub(super) fn name(self) -> &'static str {
         match self {
             ColorRole::Ok => "ok",

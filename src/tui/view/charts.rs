@@ -39,7 +39,6 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     put_cut(buf, second, right(model, second.width, theme));
 }
 
-/// The present: epoch and rental.
 fn left(model: &Model, width: u16, theme: Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     match &model.snapshot.chain.reading {
@@ -178,7 +177,6 @@ fn scaled(part: u64, whole: u64, columns: usize) -> usize {
     usize::try_from(place).unwrap_or(0)
 }
 
-/// Durations of the boot stages.
 fn boot(rental: &RentalSnapshot, model: &Model, width: u16, theme: Theme) -> Vec<Line<'static>> {
     let started = &rental.boot.started;
     let mut took: Vec<(BootStage, Duration)> = Vec::new();
@@ -247,7 +245,6 @@ fn device(gpu: &GpuDevice, width: u16, theme: Theme) -> Line<'static> {
     ])
 }
 
-/// A value and its sparkline.
 fn spark(name: &str, now: &str, values: &[f64], width: u16, theme: Theme) -> Line<'static> {
     let columns = usize::from(width).saturating_sub(NAME + 12);
     let first = values.len().saturating_sub(columns);

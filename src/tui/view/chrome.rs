@@ -175,5 +175,4 @@ pub fn help(
     popup(buf, area, &title, lines, scroll, theme);
 }
 
-/// Columns of the keys' names.
 const NAMES: usize = 16;

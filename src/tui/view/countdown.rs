@@ -15,7 +15,6 @@ use super::widgets::{pane_frame, put};
 
 /// Younger readings are shown without age.
 const FRESH: Duration = Duration::seconds(10);
-/// Older readings are marked.
 pub(super) const STALE: Duration = Duration::seconds(30);
 
 /// Width from which there is room for the reason of the lead time.

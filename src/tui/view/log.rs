@@ -139,7 +139,6 @@ fn bytes(shown: &VisibleLine, row: usize) -> Range<usize> {
     at(row).unwrap_or(0)..at(row + 1).unwrap_or(usize::MAX)
 }
 
-/// Byte ranges to highlight.
 struct Highlights {
     ranges: Vec<Range<usize>>,
     style: Style,

@@ -105,7 +105,6 @@ fn proxy_line(proxy: &ProxySnapshot, now: Time, theme: Theme) -> Line<'static> {
     Line::styled(text, style)
 }
 
-/// Widths of names and addresses.
 #[derive(Debug, Clone, Copy)]
 struct Columns {
     id: usize,

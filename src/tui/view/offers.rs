@@ -20,7 +20,6 @@ use super::widgets::{pane_frame, prompt_line, put_cut};
 /// Older rows are marked: prices and offers change every minute.
 const STALE: Duration = Duration::minutes(5);
 
-/// Minimum width of the location.
 const LOCATION: usize = 10;
 
 fn wide(column: Column) -> usize {

@@ -14,12 +14,10 @@ use crate::tui::theme::Theme;
 
 use super::widgets::popup;
 
-/// Columns of the keys' names.
 const NAMES: usize = 14;
 /// Rows of the box, with its frame and what is typed.
 const HEIGHT: u16 = 20;
 
-/// Draws it over everything.
 pub fn draw(
     buf: &mut Buffer,
     screen: Rect,

@@ -88,7 +88,6 @@ fn money(model: &Model, width: u16, theme: Theme) -> Vec<Item> {
     items
 }
 
-/// Role, world and mode.
 fn who(model: &Model, width: u16, theme: Theme) -> Vec<Item> {
     let mut items = Vec::new();
     if width >= 100 {
@@ -249,7 +248,6 @@ fn wanted(model: &Model, keys: &Keymap, theme: Theme) -> Item {
     ]
 }
 
-/// How to pass a gate.
 pub fn how(kind: GateKind, model: &Model, keys: &Keymap) -> String {
     match kind {
         _ if model.role != Role::Driver => "its driver decides".to_owned(),

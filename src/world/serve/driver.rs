@@ -41,7 +41,6 @@ pub(in crate::world) async fn drive(shared: Arc<Shared>, http: reqwest::Client) 
     }
 }
 
-/// A machine on the network.
 struct MachineHost {
     machine: Arc<RentedMachine>,
     ssh: SshHost,

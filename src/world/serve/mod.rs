@@ -25,7 +25,6 @@ use super::truth::Truth;
 
 #[derive(Debug, Clone)]
 pub struct WorldOptions {
-    /// Seed of everything random.
     pub seed: u64,
     pub scenario: Scenario,
     /// World seconds per real second.
@@ -37,17 +36,11 @@ pub struct WorldOptions {
 /// Fixed ports on 127.0.0.1.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ports {
-    /// GPU market.
     pub vast: u16,
-    /// Chain, public API.
     pub public_api: u16,
-    /// Chain, RPC.
     pub rpc: u16,
-    /// Network Node, admin API.
     pub admin: u16,
-    /// Network Node, callback.
     pub callback: u16,
-    /// The inference proxy's upstream.
     pub upstream: u16,
 }
 
@@ -108,22 +101,18 @@ pub async fn serve(options: WorldOptions) -> io::Result<ServedWorld> {
 }
 
 impl ServedWorld {
-    /// The GPU market.
     pub fn vast_url(&self) -> Url {
         self.url(0)
     }
 
-    /// The chain's public API.
     pub fn public_api_url(&self) -> Url {
         self.url(1)
     }
 
-    /// The chain's RPC.
     pub fn rpc_url(&self) -> Url {
         self.url(2)
     }
 
-    /// The Network Node's admin API.
     pub fn admin_url(&self) -> Url {
         self.url(3)
     }
@@ -135,7 +124,6 @@ impl ServedWorld {
             .expect("a valid address")
     }
 
-    /// The inference proxy's upstream.
     pub fn upstream_url(&self) -> Url {
         self.url(5)
     }
@@ -159,7 +147,6 @@ impl ServedWorld {
         }));
     }
 
-    /// The Network Node's callback.
     pub fn callback_addr(&self) -> SocketAddr {
         self.addrs[4]
     }
@@ -168,7 +155,6 @@ impl ServedWorld {
         self.shared.clock
     }
 
-    /// API key of the market.
     pub fn api_key(&self) -> String {
         API_KEY.into()
     }
@@ -192,7 +178,6 @@ impl ServedWorld {
         UPSTREAM_KEY.into()
     }
 
-    /// The inference proxy's node id.
     pub fn proxy_node_id(&self) -> String {
         PROXY_NODE.into()
     }
@@ -207,7 +192,6 @@ impl ServedWorld {
         self.shared.world().truth()
     }
 
-    /// Ends the world.
     #[expect(
         clippy::unused_async,
         reason = "callers await the end; a graceful one may need to"

@@ -52,7 +52,6 @@ impl Shared {
         }
     }
 
-    /// The world, advanced to now.
     pub fn world(&self) -> MutexGuard<'_, World> {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.advance(self.clock.now());

@@ -1,6 +1,5 @@
 //! Parses the subset of shell that a simulated machine supports. Pure.
 
-/// A command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ShellScript {
     /// `sh -c SCRIPT follow PATH INODE OFFSET BEFORE`, whatever the script.
@@ -21,21 +20,32 @@ pub(super) struct TailRequest {
     pub before: String,
 }
 
-/// One command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ShellCommand {
     /// `printf %s WORD` or `echo WORDS`, to a file or not.
-    Print { text: String, into: Option<String> },
+    Print {
+        text: String,
+        into: Option<String>,
+    },
     /// `mv FROM TO`.
-    Move { from: String, to: String },
+    Move {
+        from: String,
+        to: String,
+    },
     /// `python3 PATH WORDS`: starts the gateway.
-    StartGateway { path: String, pairs: String },
+    StartGateway {
+        path: String,
+        pairs: String,
+    },
     /// `cat PATH`.
-    Show { path: String },
+    Show {
+        path: String,
+    },
     /// `true`.
     Nothing,
-    /// Anything else.
-    Unknown { word: String },
+    Unknown {
+        word: String,
+    },
 }
 
 impl ShellScript {

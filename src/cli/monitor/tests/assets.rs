@@ -16,10 +16,8 @@ use crate::engine::{ChainReading, HeightEstimate, Snapshot};
 const DASHBOARD: &str = include_str!("../../../../assets/grafana-dashboard.json");
 const RULES: &str = include_str!("../../../../assets/alerts.yml");
 
-/// Labels that Prometheus adds.
 const OF_PROMETHEUS: [&str; 2] = ["instance", "job"];
 
-/// Values by label.
 type Labels = BTreeMap<String, BTreeSet<String>>;
 
 /// Figures as a query calls them, with their labels.

@@ -18,7 +18,6 @@ use super::format;
 use super::widgets::popup;
 use offers::{allow, avoid, compare, offer_reasons, rent};
 
-/// Draws the question.
 pub fn draw(
     buf: &mut Buffer,
     screen: Rect,
@@ -125,7 +124,6 @@ fn wrapped(line: Line<'static>, columns: usize) -> Vec<Line<'static>> {
         .collect()
 }
 
-/// Columns of the box.
 const WIDTH: u16 = 68;
 
 /// What `y` does, if anything.

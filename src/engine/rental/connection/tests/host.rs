@@ -38,7 +38,6 @@ struct Part {
 #[derive(Clone, Copy, PartialEq)]
 enum Presence {
     There,
-    /// It was cut off.
     Gone,
 }
 
