@@ -322,7 +322,7 @@ impl StatusLines {
                     "{}  ! {} {}",
                     snapshot.at.format("%H:%M:%S"),
                     alert.text,
-                    alert.advice
+                    alert.advice.text
                 ));
             }
         }

@@ -26,7 +26,7 @@ mod supervise;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use alerts::condition::Condition;
+pub use alerts::alert::{Advice, Alert, AlertLevel, Condition};
 pub use clock::{ScaledClock, SystemClock};
 pub use effects::{preflight, requests::needs};
 pub use failpoint::{Failpoint, failpoint};
@@ -37,11 +37,11 @@ pub use rental::log_store::LogStore;
 pub use rules::{caps_of, lead_of, sprint_rules};
 pub use run::{EngineHandle, start};
 pub use snapshot::{
-    Alert, AlertLevel, BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command,
-    ConfirmationEstimate, GateSnapshot, HeightEstimate, LastReads, LinkSnapshot, MoneySnapshot,
-    NodeChange, NodeOwner, NodeRow, NodesSnapshot, OffersSnapshot, PastSprintRow, ProxySnapshot,
-    QuitChoice, RejectedOffer, RentalSnapshot, SearchState, Snapshot, SprintSnapshot,
-    StageEstimate, TimeBand, TunnelRate, UpgradeEstimate, WorldKind,
+    BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command, ConfirmationEstimate,
+    GateSnapshot, HeightEstimate, LastReads, LinkSnapshot, MoneySnapshot, NodeChange, NodeOwner,
+    NodeRow, NodesSnapshot, OffersSnapshot, PastSprintRow, ProxySnapshot, QuitChoice,
+    RejectedOffer, RentalSnapshot, SearchState, Snapshot, SprintSnapshot, StageEstimate, TimeBand,
+    TunnelRate, UpgradeEstimate, WorldKind,
 };
 pub use state::{CLOCK_SLACK, EndAfter, EngineOptions, PublishInterval};
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::alerts::condition::Condition;
 use crate::domain::{
     Aim, AvoidedMachine, Blocks, BootFault, BootStage, BootTally, BootTimes, ChainPhase, CockpitId,
     ConfirmationEvent, Duration, EpochIndex, EpochParams, EpochStages, GateKind, GpuDevice, Height,
@@ -14,6 +13,7 @@ use crate::domain::{
     Preflight, ProxyFigures, RankedOffer, RegisteredNode, ReleasePolicy, RentalLabel, ServiceState,
     SourceStatus, SprintReport, SshEndpoint, Step, StepSpan, Time, Usd, UsdPerHour,
 };
+use crate::engine::alerts::alert::Alert;
 use crate::ports::TunnelTraffic;
 
 /// What an operator can ask for.
@@ -476,27 +476,6 @@ pub struct CapSnapshot {
     pub limit: Usd,
     /// Spent and reserved in its period.
     pub used: Usd,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Alert {
-    /// What is wrong: it stays the same while the text changes.
-    pub condition: Condition,
-    pub level: AlertLevel,
-    /// What happened, to what, what it means.
-    pub text: String,
-    pub advice: String,
-    /// Since when.
-    pub since: Time,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AlertLevel {
-    Notice,
-    /// Will cost something if nobody acts.
-    Warning,
-    Critical,
 }
 
 /// The last lines of a rental's log, cheap to clone: full chunks are shared.

@@ -145,7 +145,7 @@ fn says_release_only(snapshot: &Snapshot) -> bool {
     let mut alerts = snapshot.alerts.iter();
     alerts.any(|alert| {
         alert.text.contains("nothing new is rented or registered")
-            && alert.advice.contains("free space in")
+            && alert.advice.text.contains("free space in")
     })
 }
 

@@ -3,9 +3,8 @@
 use crate::chain::epoch;
 use crate::chain::sources::Standstill;
 use crate::domain::{ConfirmationPhase, Duration, SourceHealth, SourceStatus, Time};
-use crate::engine::alerts::condition::Condition;
+use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use crate::engine::alerts::onset::Onsets;
-use crate::engine::snapshot::{Alert, AlertLevel};
 use crate::engine::state::Engine;
 
 /// A change of parameters is news for so long.
@@ -29,14 +28,13 @@ impl Engine {
         alerts.extend(self.sources.statuses().iter().filter_map(unreliable));
         let changed = self.sources.changed();
         if let Some((at, change)) = changed.filter(|(at, _)| now - *at <= CHANGE_IS_NEWS) {
-            alerts.push(Alert {
-                condition: Condition::ParametersChanged,
-                level: AlertLevel::Notice,
-                text: format!("parameters of the chain changed: {change}"),
-                advice: "the plan follows by itself; see whether lead and budget still fit"
-                    .to_owned(),
-                since: *at,
-            });
+            alerts.push(Alert::new(
+                Condition::ParametersChanged,
+                AlertLevel::Notice,
+                *at,
+                format!("parameters of the chain changed: {change}"),
+                "the plan follows by itself; see whether lead and budget still fit",
+            ));
         }
         alerts.extend(self.confirmation_alert(now, onsets));
         alerts.extend(self.upgrade_alert(now, onsets));
@@ -54,7 +52,7 @@ impl Engine {
             Condition::FirstStart,
             now,
             AlertLevel::Notice,
-            risk.trim().to_owned(),
+            risk.trim(),
             "poc.release chooses a policy",
         ))
     }
@@ -101,7 +99,8 @@ impl Engine {
         let condition = Condition::Confirmation(event.epoch, event.sequence);
         // Its beginning is kept also while there is nothing to say of it.
         onsets.since(condition.clone(), now);
-        let alert = |level, text, advice: &str| onsets.alert(condition, now, level, text, advice);
+        let mut alert =
+            |level, text, advice: Advice| onsets.alert(condition.clone(), now, level, text, advice);
         let holds = self
             .sprint
             .rental()
@@ -112,7 +111,7 @@ impl Engine {
                 "a confirmation PoC is under way until height {}: the rental is held until then",
                 stages.validation_end
             );
-            return Some(alert(AlertLevel::Notice, text, "let it work"));
+            return Some(alert(AlertLevel::Notice, text, "let it work".into()));
         }
         let mut reports = self.ledger.reports().iter().rev();
         let (_, earned) = reports.find(|(_, report)| {
@@ -126,7 +125,10 @@ impl Engine {
         Some(alert(
             AlertLevel::Critical,
             text,
-            "`pocpit plan` says what other release policies cost; poc.release chooses one",
+            Advice::with_command(
+                "`pocpit plan` says what other release policies cost; poc.release chooses one",
+                "pocpit plan",
+            ),
         ))
     }
 }
@@ -142,13 +144,13 @@ fn standstill(standstill: Standstill, since: Time) -> Alert {
             "nothing is rented until it moves; compare another source",
         ),
     };
-    Alert {
-        condition: Condition::ChainStands,
-        level: AlertLevel::Warning,
-        text,
-        advice: advice.to_owned(),
+    Alert::new(
+        Condition::ChainStands,
+        AlertLevel::Warning,
         since,
-    }
+        text,
+        advice,
+    )
 }
 
 /// What is wrong with a source, if anything is.
@@ -165,12 +167,11 @@ fn unreliable(status: &SourceStatus) -> Option<Alert> {
         SourceHealth::Contradicts(why) => format!("contradicts itself: {why}"),
         SourceHealth::Silent(why) => format!("does not answer: {why}"),
     };
-    Some(Alert {
-        condition: Condition::SourceUnreliable(status.source.clone()),
-        level: AlertLevel::Notice,
-        text: format!("{} {wrong}", status.source),
-        advice: "the others decide; replace it in chain.public_api or chain.rpc if it stays so"
-            .to_owned(),
-        since: status.since,
-    })
+    Some(Alert::new(
+        Condition::SourceUnreliable(status.source.clone()),
+        AlertLevel::Notice,
+        status.since,
+        format!("{} {wrong}", status.source),
+        "the others decide; replace it in chain.public_api or chain.rpc if it stays so",
+    ))
 }

@@ -2,9 +2,8 @@
 //! late for an operator who sleeps.
 
 use crate::domain::{Time, Usd};
-use crate::engine::alerts::condition::Condition;
+use crate::engine::alerts::alert::{Alert, AlertLevel, Condition};
 use crate::engine::alerts::onset::Onsets;
-use crate::engine::snapshot::{Alert, AlertLevel};
 use crate::engine::state::Engine;
 
 /// Past sprints that say what one costs.

@@ -1,8 +1,8 @@
 //! Alerts: what is wrong, since when, and when a notice of it is sent.
 
+pub(crate) mod alert;
 pub(crate) mod chain;
 pub(crate) mod collect;
-pub(crate) mod condition;
 pub(crate) mod credit;
 pub(crate) mod dispatch;
 pub(crate) mod heartbeat;

@@ -1,10 +1,9 @@
 //! When what is wrong began: an alert's age tells an operator whether to wait or to act.
 
+use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use std::collections::HashMap;
 
 use crate::domain::Time;
-use crate::engine::alerts::condition::Condition;
-use crate::engine::snapshot::{Alert, AlertLevel};
 
 /// The beginnings of all that is wrong.
 #[derive(Debug, Default)]
@@ -33,16 +32,11 @@ impl Onsets {
         condition: Condition,
         now: Time,
         level: AlertLevel,
-        text: String,
-        advice: &str,
+        text: impl Into<String>,
+        advice: impl Into<Advice>,
     ) -> Alert {
-        Alert {
-            since: self.since(condition.clone(), now),
-            condition,
-            level,
-            text,
-            advice: advice.to_owned(),
-        }
+        let since = self.since(condition.clone(), now);
+        Alert::new(condition, level, since, text, advice)
     }
 
     /// Drops the conditions that were not active since the last call: they are resolved, and get a new

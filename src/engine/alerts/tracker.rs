@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::atomic_file;
 use crate::domain::{Duration, InstanceId, Time, UsdPerHour};
-use crate::engine::alerts::condition::Condition;
+use crate::engine::alerts::alert::{Alert, AlertLevel, Condition};
 use crate::engine::alerts::notice_body;
 use crate::engine::alerts::notice_body::{AffectedRental, NoticeBody};
 use crate::engine::observe::freshness::Freshness;
-use crate::engine::snapshot::{Alert, AlertLevel, Snapshot};
+use crate::engine::snapshot::Snapshot;
 use crate::notify::{Notice, NoticeLevel};
 
 /// An alert that is over by then was none. What costs something now is told sooner.
@@ -29,19 +29,16 @@ const REPEAT_INTERVAL: Duration = Duration::days(1);
 const FLAP_WINDOW: Duration = Duration::hours(1);
 const FLAP_DEBOUNCE: Duration = Duration::minutes(10);
 
-/// What is known of an alert.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct TrackedAlert {
-    condition: Condition,
-    since: Time,
-    advice: String,
-    text: String,
-    level: AlertLevel,
+    #[serde(flatten)]
+    alert: Alert,
     first_seen: Time,
     last_seen: Time,
-    /// When what it is made of was read last, and how often it was so.
+    /// When its feed was last read.
     #[serde(default)]
     read_at: Option<Time>,
+    /// How many readings of its feed had it.
     #[serde(default)]
     readings: u32,
     #[serde(rename = "told")]
@@ -94,17 +91,17 @@ impl AlertTracker {
         }
         let mut notices = Vec::new();
         self.resolved.retain(|(_, over)| now - *over < FLAP_WINDOW);
-        for alert in &mut self.alerts {
-            if alert.is_due(now, debounce(alert, &self.resolved)) {
-                notices.push(alert_notice(alert, snapshot, prices));
-                alert.last_sent = Some(now);
+        for tracked in &mut self.alerts {
+            if tracked.is_due(now, debounce(&tracked.alert, &self.resolved)) {
+                notices.push(alert_notice(tracked, snapshot, prices));
+                tracked.last_sent = Some(now);
             }
         }
-        self.alerts.retain(|alert| {
-            let over = now - alert.last_seen >= RESOLVE_AFTER;
-            if over && alert.last_sent.is_some() {
-                notices.push(resolved_notice(alert, now));
-                self.resolved.push((alert.condition.clone(), now));
+        self.alerts.retain(|tracked| {
+            let over = now - tracked.last_seen >= RESOLVE_AFTER;
+            if over && tracked.last_sent.is_some() {
+                notices.push(resolved_notice(tracked, now));
+                self.resolved.push((tracked.alert.condition.clone(), now));
             }
             !over
         });
@@ -130,13 +127,10 @@ impl AlertTracker {
     fn track(&mut self, now: Time, read_at: Time, alert: &Alert) {
         let mut tracked = self.alerts.iter_mut();
         // A condition that flickers has a new onset each time, and is one alert all the same.
-        let Some(tracked) = tracked.find(|tracked| tracked.condition == alert.condition) else {
+        let Some(tracked) = tracked.find(|tracked| tracked.alert.condition == alert.condition)
+        else {
             self.alerts.push(TrackedAlert {
-                condition: alert.condition.clone(),
-                since: alert.since,
-                advice: alert.advice.clone(),
-                text: alert.text.clone(),
-                level: alert.level,
+                alert: alert.clone(),
                 first_seen: now,
                 last_seen: now,
                 read_at: Some(read_at),
@@ -146,12 +140,14 @@ impl AlertTracker {
             return;
         };
         // An alert that got worse is sent again.
-        if alert.level > tracked.level {
+        if alert.level > tracked.alert.level {
             tracked.last_sent = None;
         }
-        tracked.level = alert.level;
-        tracked.advice.clone_from(&alert.advice);
-        tracked.text.clone_from(&alert.text);
+        let since = tracked.alert.since;
+        tracked.alert = Alert {
+            since,
+            ..alert.clone()
+        };
         tracked.last_seen = now;
         if tracked.read_at != Some(read_at) {
             tracked.read_at = Some(read_at);
@@ -161,7 +157,7 @@ impl AlertTracker {
 }
 
 /// How long an alert must last before it is sent.
-fn debounce(alert: &TrackedAlert, over: &[(Condition, Time)]) -> Duration {
+fn debounce(alert: &Alert, over: &[(Condition, Time)]) -> Duration {
     match alert.level {
         AlertLevel::Critical => CRITICAL_DEBOUNCE,
         _ if over.iter().any(|(over, _)| *over == alert.condition) => FLAP_DEBOUNCE,
@@ -181,10 +177,11 @@ impl TrackedAlert {
     }
 }
 
-fn alert_notice(alert: &TrackedAlert, snapshot: &Snapshot, prices: &Prices) -> Notice {
+fn alert_notice(tracked: &TrackedAlert, snapshot: &Snapshot, prices: &Prices) -> Notice {
+    let alert = &tracked.alert;
     let named = alert.condition.instance();
     let page = NoticeBody {
-        action: &alert.advice,
+        action: &alert.advice.text,
         money: notice_body::money(
             snapshot,
             named.map(|instance| AffectedRental {
@@ -193,9 +190,13 @@ fn alert_notice(alert: &TrackedAlert, snapshot: &Snapshot, prices: &Prices) -> N
             }),
         ),
         activity: notice_body::current_activity(snapshot),
-        command: suggested_command(alert, snapshot),
+        command: match &alert.advice.command {
+            Some(command) => command,
+            None if snapshot.rental.is_some() => "pocpit (`pocpit release` takes everything down)",
+            None => "pocpit check",
+        },
     };
-    let reminder = alert.last_sent.map(|_| "still: ").unwrap_or_default();
+    let reminder = tracked.last_sent.map(|_| "still: ").unwrap_or_default();
     Notice {
         level: match alert.level {
             AlertLevel::Critical => NoticeLevel::Critical,
@@ -207,19 +208,9 @@ fn alert_notice(alert: &TrackedAlert, snapshot: &Snapshot, prices: &Prices) -> N
     }
 }
 
-/// The command that the advice names, or the one that shows everything.
-fn suggested_command<'a>(alert: &'a TrackedAlert, snapshot: &Snapshot) -> &'a str {
-    let named = alert.advice.split('`').nth(1);
-    let usual = if snapshot.rental.is_some() {
-        "pocpit (`pocpit release` takes everything down)"
-    } else {
-        "pocpit check"
-    };
-    named.unwrap_or(usual)
-}
-
-fn resolved_notice(alert: &TrackedAlert, now: Time) -> Notice {
-    let minutes = (alert.last_seen - alert.since).num_minutes();
+fn resolved_notice(tracked: &TrackedAlert, now: Time) -> Notice {
+    let alert = &tracked.alert;
+    let minutes = (tracked.last_seen - alert.since).num_minutes();
     Notice {
         level: NoticeLevel::Resolved,
         title: format!("over: {}", alert.text),

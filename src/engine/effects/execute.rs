@@ -90,11 +90,7 @@ impl Engine {
         self.spawn_effect(key, async move {
             let now = ports.clock.now();
             let preflight = run_chain_preflight(ports.chain.as_ref(), now, &config).await;
-            Observation::Done {
-                key,
-                records: Vec::new(),
-                events: vec![Event::PreflightCompleted(preflight)],
-            }
+            Observation::done(key, [Event::PreflightCompleted(preflight)])
         });
     }
 
@@ -105,11 +101,7 @@ impl Engine {
             // What is left over of ours holds its address until it is gone.
             let examined = run_preflight(chain, node, ports.clock.now(), &config, &[]).await;
             let event = Event::PreflightCompleted(examined.preflight);
-            Observation::Relisted {
-                key,
-                events: vec![event],
-                nodes: examined.nodes,
-            }
+            Observation::relisted(key, Some(event), examined.nodes)
         });
     }
 
@@ -126,33 +118,23 @@ impl Engine {
                 Ok(()) => Event::ModelStartAccepted,
                 Err(error) => Event::ModelStartFailed(error),
             };
-            Observation::Done {
-                key,
-                records: Vec::new(),
-                events: vec![event],
-            }
+            Observation::done(key, [event])
         });
     }
 
     fn read_weight(&mut self, key: EffectKey, epoch: crate::domain::EpochIndex, node: NodeId) {
         let (ports, participant) = (self.ports.clone(), self.config.chain.participant.clone());
         self.spawn_effect(key, async move {
-            let events = match ports.chain.weight(&participant, &node).await {
-                Ok(reading) => vec![Event::WeightRead {
-                    for_our_epoch: reading.epoch.is_none_or(|listed| listed == epoch),
-                    weight: reading.node,
-                    participant: reading.participant,
-                }],
-                Err(error) => {
-                    tracing::warn!("the weight is not known yet: {error}");
-                    Vec::new()
-                }
-            };
-            Observation::Done {
-                key,
-                records: Vec::new(),
-                events,
-            }
+            let reading = ports.chain.weight(&participant, &node).await;
+            let reading = reading.inspect_err(|error| {
+                tracing::warn!("the weight is not known yet: {error}");
+            });
+            let event = reading.map(|reading| Event::WeightRead {
+                for_our_epoch: reading.epoch.is_none_or(|listed| listed == epoch),
+                weight: reading.node,
+                participant: reading.participant,
+            });
+            Observation::done(key, event)
         });
     }
 }

@@ -1,9 +1,7 @@
 //! The Network Node's list: our node, the inference proxy, and changes by the operator.
 
-use std::sync::Arc;
-
 use crate::config::{Exposure, ProxyConfig};
-use crate::domain::{CallError, Hardware, InstanceId, NodeConfig, NodeId};
+use crate::domain::{Hardware, InstanceId, NodeConfig, NodeId};
 use crate::engine::Ports;
 use crate::engine::effects::requests::{NodeAddress, node_config};
 use crate::engine::observe::observation::Observation;
@@ -25,22 +23,18 @@ impl Engine {
         }
         let ports = self.ports.clone();
         self.spawn_effect(EffectKey::Registration, async move {
-            let events = match ports.network_node.register(&wanted).await {
-                Ok(()) => Vec::new(),
-                Err(error) => vec![Event::RegisterFailed(error)],
-            };
-            relist(&ports, EffectKey::Registration, events).await
+            let registered = ports.network_node.register(&wanted).await;
+            let event = registered.err().map(Event::RegisterFailed);
+            relist(&ports, EffectKey::Registration, event).await
         });
     }
 
     pub(crate) fn enable(&mut self, node: NodeId) {
         let ports = self.ports.clone();
         self.spawn_effect(EffectKey::Registration, async move {
-            let events = match ports.network_node.enable(&node).await {
-                Ok(()) => Vec::new(),
-                Err(error) => vec![Event::RegisterFailed(error)],
-            };
-            relist(&ports, EffectKey::Registration, events).await
+            let enabled = ports.network_node.enable(&node).await;
+            let event = enabled.err().map(Event::RegisterFailed);
+            relist(&ports, EffectKey::Registration, event).await
         });
     }
 
@@ -50,11 +44,7 @@ impl Engine {
             if let Err(error) = ports.network_node.disable(&node).await {
                 tracing::warn!("{node} is not disabled: {error}; it is removed all the same");
             }
-            Observation::Done {
-                key: EffectKey::Registration,
-                records: Vec::new(),
-                events: Vec::new(),
-            }
+            Observation::done(EffectKey::Registration, None)
         });
     }
 
@@ -67,7 +57,7 @@ impl Engine {
                 Ok(false) => tracing::info!("{node} was not registered"),
                 Err(error) => tracing::warn!("{node} is not unregistered yet: {error}"),
             }
-            relist(&ports, EffectKey::Registration, Vec::new()).await
+            relist(&ports, EffectKey::Registration, None).await
         });
     }
 
@@ -82,12 +72,12 @@ impl Engine {
                     .is_ok_and(|nodes| nodes.iter().all(|node| node.config.id != proxy.id))
             });
             let Some(proxy) = missing else {
-                return listed(EffectKey::RestoreProxy, nodes);
+                return Observation::relisted(EffectKey::RestoreProxy, None, nodes);
             };
             if let Err(error) = ports.network_node.register(&proxy).await {
                 tracing::warn!("the inference proxy is not registered: {error}");
             }
-            relist(&ports, EffectKey::RestoreProxy, Vec::new()).await
+            relist(&ports, EffectKey::RestoreProxy, None).await
         });
     }
 
@@ -169,18 +159,7 @@ impl Engine {
     }
 }
 
-async fn relist(ports: &Arc<Ports>, key: EffectKey, events: Vec<Event>) -> Observation {
+async fn relist(ports: &Ports, key: EffectKey, event: Option<Event>) -> Observation {
     let nodes = ports.network_node.nodes().await;
-    Observation::Relisted { key, events, nodes }
-}
-
-fn listed(
-    key: EffectKey,
-    nodes: Result<Vec<crate::domain::RegisteredNode>, CallError>,
-) -> Observation {
-    Observation::Relisted {
-        key,
-        events: Vec::new(),
-        nodes,
-    }
+    Observation::relisted(key, event, nodes)
 }

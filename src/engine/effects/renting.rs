@@ -64,6 +64,7 @@ impl Engine {
                 key: EffectKey::Rent,
                 records,
                 events: vec![event],
+                nodes: None,
             }
         });
     }
@@ -97,18 +98,12 @@ impl Engine {
     pub(crate) fn find_label(&mut self, label: RentalLabel) {
         let ports = self.ports.clone();
         self.spawn_effect(EffectKey::FindLabel, async move {
-            let events = match ports.market.instances().await {
-                Ok(instances) => vec![find(&instances, &label)],
-                Err(error) => {
-                    tracing::warn!("the rental is still being looked for: {error}");
-                    Vec::new()
-                }
-            };
-            Observation::Done {
-                key: EffectKey::FindLabel,
-                records: Vec::new(),
-                events,
-            }
+            let listing = ports.market.instances().await;
+            let listing = listing.inspect_err(|error| {
+                tracing::warn!("the rental is still being looked for: {error}");
+            });
+            let event = listing.map(|instances| find(&instances, &label));
+            Observation::done(EffectKey::FindLabel, event)
         });
     }
 
@@ -132,11 +127,7 @@ impl Engine {
                     absence,
                 };
             }
-            Observation::Done {
-                key,
-                records: Vec::new(),
-                events: vec![Event::RentalRemains(instance)],
-            }
+            Observation::done(key, [Event::RentalRemains(instance)])
         });
     }
 }

@@ -61,11 +61,7 @@ impl Engine {
             // The flow asks again for what it has no answer to.
             let report = task.await.unwrap_or_else(|panic| {
                 tracing::error!("the task {key:?} panicked: {panic}");
-                Observation::Done {
-                    key,
-                    records: Vec::new(),
-                    events: Vec::new(),
-                }
+                Observation::done(key, None)
             });
             let _ = reports.send(report).await;
         });

@@ -1,10 +1,10 @@
 //! When each source was read last. What one answer says may be wrong: it is told after the next answer
 //! says the same, however often the first one is looked at.
 
+use crate::engine::alerts::alert::Condition;
 use std::collections::BTreeMap;
 
 use crate::domain::Time;
-use crate::engine::alerts::condition::Condition;
 
 /// Something that is asked again and again: its answers; or, where that it does not answer is a trouble
 /// too, each time that it was asked.

@@ -35,6 +35,7 @@ impl Engine {
                 key,
                 records,
                 events,
+                nodes,
             } => {
                 for record in records {
                     self.record(&record);
@@ -42,13 +43,9 @@ impl Engine {
                 for event in events {
                     self.dispatch(now, event);
                 }
-                self.effect_ended(key);
-            }
-            Observation::Relisted { key, events, nodes } => {
-                for event in events {
-                    self.dispatch(now, event);
+                if let Some(nodes) = nodes {
+                    self.on_nodes(now, nodes);
                 }
-                self.on_nodes(now, nodes);
                 self.effect_ended(key);
             }
             Observation::Changed {

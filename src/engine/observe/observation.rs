@@ -33,17 +33,13 @@ pub(crate) enum Observation {
         offers: Result<Vec<Offer>, CallError>,
         account: Result<Account, CallError>,
     },
-    /// An effect ended: what to journal, then what the sprint learns.
+    /// An effect ended: what to record, then what the sprint learns, then the nodes as listed
+    /// right after it.
     Done {
         key: EffectKey,
         records: Vec<Record>,
         events: Vec<Event>,
-    },
-    /// The same, with a complete list of nodes read right after it.
-    Relisted {
-        key: EffectKey,
-        events: Vec<Event>,
-        nodes: Result<Vec<RegisteredNode>, CallError>,
+        nodes: Option<Result<Vec<RegisteredNode>, CallError>>,
     },
     /// A node was changed by hand, or was not, and what the list holds now.
     Changed {
@@ -64,6 +60,30 @@ pub(crate) enum Observation {
         instances: Result<Vec<Instance>, CallError>,
         nodes: Result<Vec<RegisteredNode>, CallError>,
     },
+}
+
+impl Observation {
+    pub(crate) fn done(key: EffectKey, events: impl IntoIterator<Item = Event>) -> Observation {
+        Observation::Done {
+            key,
+            records: Vec::new(),
+            events: events.into_iter().collect(),
+            nodes: None,
+        }
+    }
+
+    pub(crate) fn relisted(
+        key: EffectKey,
+        event: Option<Event>,
+        nodes: Result<Vec<RegisteredNode>, CallError>,
+    ) -> Observation {
+        Observation::Done {
+            key,
+            records: Vec::new(),
+            events: event.into_iter().collect(),
+            nodes: Some(nodes),
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use crate::domain::{CallError, Duration, ProxyFigures, Serving, Time};
-use crate::engine::alerts::condition::Condition;
+use crate::engine::alerts::alert::{Alert, AlertLevel, Condition};
 use crate::engine::alerts::onset::Onsets;
-use crate::engine::snapshot::{Alert, AlertLevel, ProxySnapshot};
+use crate::engine::snapshot::ProxySnapshot;
 
 /// One reading can meet a restart.
 const BAD_READINGS: u32 = 2;
@@ -61,13 +61,14 @@ impl ProxyState {
     pub(crate) fn alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
         let (_, figures) = self.figures.as_ref()?;
         if let Some(silence) = &self.silence {
-            return (silence.readings >= BAD_READINGS).then(|| Alert {
-                condition: Condition::ProxySilent,
-                level: AlertLevel::Warning,
-                text: format!("the inference proxy does not answer any more: {}", silence.why),
-                advice: "start it (systemctl start pocpit-proxy, or pocpit proxy): requests to it fail meanwhile".to_owned(),
-                since: silence.since,
-            });
+            let text = format!(
+                "the inference proxy does not answer any more: {}",
+                silence.why
+            );
+            let advice = "start it (systemctl start pocpit-proxy, or pocpit proxy): requests to it fail meanwhile";
+            let (condition, level) = (Condition::ProxySilent, AlertLevel::Warning);
+            return (silence.readings >= BAD_READINGS)
+                .then(|| Alert::new(condition, level, silence.since, text, advice));
         }
         let fails = figures.serving == Serving::Up && figures.has_nobody_to_ask();
         fails.then(|| {
@@ -75,7 +76,7 @@ impl ProxyState {
                 Condition::ProxyWithoutUpstream,
                 now,
                 AlertLevel::Warning,
-                "no upstream of the inference proxy is well: requests to it fail".to_owned(),
+                "no upstream of the inference proxy is well: requests to it fail",
                 "see the log of pocpit proxy; check inference_proxy.upstream, its key and its credit",
             )
         })

@@ -1,8 +1,8 @@
 //! What is known of the SSH link to a rental.
 
 use crate::domain::{Duration, InstanceId, SshEndpoint, Time};
-use crate::engine::alerts::condition::Condition;
-use crate::engine::snapshot::{Alert, AlertLevel, LinkSnapshot, TunnelRate};
+use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
+use crate::engine::snapshot::{LinkSnapshot, TunnelRate};
 use crate::ports::{LinkError, TunnelEnds};
 
 /// A link that has been up for so long has come to stay.
@@ -70,29 +70,32 @@ impl LinkState {
             return None;
         }
         let why = self.last_error.as_deref().unwrap_or("it was lost");
-        Some(Alert {
-            condition: Condition::NoLink(instance),
-            level: AlertLevel::Warning,
-            text: format!(
-                "no link to rental {instance} for {} minutes, try {}: {why}",
-                (now - since).num_minutes(),
+        let minutes = (now - since).num_minutes();
+        Some(Alert::new(
+            Condition::NoLink(instance),
+            AlertLevel::Warning,
+            since,
+            format!(
+                "no link to rental {instance} for {minutes} minutes, try {}: {why}",
                 self.attempts
             ),
-            advice: "it is tried again and again; PoC needs it. Look at this machine's network; `pocpit ssh --print` is the command to try by hand".to_owned(),
-            since,
-        })
+            Advice::with_command(
+                "it is tried again and again; PoC needs it. Look at this machine's network; `pocpit ssh --print` is the command to try by hand",
+                "pocpit ssh --print",
+            ),
+        ))
     }
 
     /// Somebody who is not the rental answered in its place: told as long as the rental lives.
     fn alarm(&self, instance: InstanceId) -> Option<Alert> {
         let (since, text) = self.strange_host.clone()?;
-        Some(Alert {
-            condition: Condition::StrangeHost(instance),
-            level: AlertLevel::Critical,
-            text,
-            advice: "abort the sprint to give this rental back; trust it only if its container was made anew".to_owned(),
+        Some(Alert::new(
+            Condition::StrangeHost(instance),
+            AlertLevel::Critical,
             since,
-        })
+            text,
+            "abort the sprint to give this rental back; trust it only if its container was made anew",
+        ))
     }
 
     pub(crate) fn snapshot(&self) -> LinkSnapshot {

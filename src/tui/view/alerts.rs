@@ -106,7 +106,7 @@ pub fn line(model: &Model, theme: Theme) -> (Line<'static>, Option<Style>) {
         Span::styled(format!(" {word} "), theme.highlight(style)),
         Span::styled(format!(" {}", worst.text), text),
         Span::styled(
-            format!("  {} {}", theme.glyph("→", "->"), worst.advice),
+            format!("  {} {}", theme.glyph("→", "->"), worst.advice.text),
             strong,
         ),
     ]);
@@ -169,7 +169,7 @@ fn in_full(alert: &Alert, columns: usize, model: &Model, theme: Theme) -> Vec<Li
     let rows = format::wrap(&alert.text, columns);
     lines.extend(rows.into_iter().map(|row| Line::raw(format!("  {row}"))));
     let mut mark = theme.glyph("→", "->");
-    for row in format::wrap(&alert.advice, columns) {
+    for row in format::wrap(&alert.advice.text, columns) {
         lines.push(Line::styled(format!("  {mark:<2} {row}"), theme.strong()));
         mark = "";
     }

@@ -205,7 +205,7 @@ fn by_hand(alerts: &[Alert]) -> Option<&str> {
         .iter()
         .filter(|alert| alert.level == AlertLevel::Critical);
     critical.find_map(|alert| {
-        let command = alert.advice.split('`').nth(1)?;
+        let command = alert.advice.command.as_deref()?;
         // Ours are what the cockpit's own keys do.
         (!command.starts_with("pocpit")).then_some(command)
     })

@@ -465,7 +465,10 @@ fn not_gone() -> Snapshot {
         condition: Condition::FirstStart,
         level: AlertLevel::Critical,
         text: "instance 31415926 is still not gone 12 minutes after its destroy".into(),
-        advice: "destroy it by hand: `vastai destroy instance 31415926`, or https://console.vast.ai/instances/ ; it costs money until then".into(),
+        advice: Advice::with_command(
+            "destroy it by hand: `vastai destroy instance 31415926`, or https://console.vast.ai/instances/ ; it costs money until then",
+            "vastai destroy instance 31415926",
+        ),
         since: at(-12),
     }];
     snapshot

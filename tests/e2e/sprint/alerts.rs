@@ -59,7 +59,7 @@ async fn is_told(rig: &mut Rig, level: AlertLevel, text: &str) {
         .await;
     let snapshot = rig.snapshot();
     if let Some(alert) = shows(&snapshot, level, text) {
-        assert!(!alert.advice.is_empty(), "{alert:?}");
+        assert!(!alert.advice.text.is_empty(), "{alert:?}");
     }
     let Some(worst) = snapshot.alerts.first() else {
         return;
@@ -163,7 +163,7 @@ async fn stuck_destroy_alerts_with_command() {
     let snapshot = rig.snapshot();
     let alert = shows(&snapshot, AlertLevel::Critical, "is still not gone").unwrap();
     assert!(
-        alert.advice.contains("vastai destroy instance"),
+        alert.advice.text.contains("vastai destroy instance"),
         "{alert:?}"
     );
     // and the address and the command stand on the screen.

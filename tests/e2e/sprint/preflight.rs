@@ -44,7 +44,7 @@ async fn unapproved_model_blocks_renting() {
         snapshot
             .alerts
             .iter()
-            .any(|alert| told(&alert.text) && alert.advice.contains("mlnode.model"))
+            .any(|alert| told(&alert.text) && alert.advice.text.contains("mlnode.model"))
     })
     .await;
     // and its age is that of the trouble, though the facts are read again and again,
@@ -109,7 +109,7 @@ async fn occupied_node_address_blocks_renting() {
     ] {
         let told = engine.snapshots.wait_for(|snapshot| {
             let mut alerts = snapshot.alerts.iter();
-            alerts.any(|alert| alert.text.contains(text) && alert.advice.contains(advice))
+            alerts.any(|alert| alert.text.contains(text) && alert.advice.text.contains(advice))
         });
         let told = tokio::time::timeout(Duration::from_secs(120), told).await;
         assert!(matches!(told, Ok(Ok(_))), "{text}");

@@ -1,5 +1,6 @@
 use super::*;
 use crate::domain::InstanceId;
+use crate::engine::alerts::alert::Advice;
 use crate::engine::attach::tests::snapshot;
 use crate::engine::observe::freshness::Feed;
 
@@ -12,7 +13,7 @@ pub(crate) fn alert(level: AlertLevel, text: &str) -> Alert {
         condition: Condition::ChainUnread,
         level,
         text: text.into(),
-        advice: "look at it with `pocpit nodes`".into(),
+        advice: Advice::with_command("look at it with `pocpit nodes`", "pocpit nodes"),
         since: at(0),
     }
 }
@@ -285,6 +286,24 @@ fn over_a_restart_nothing_is_told_twice_and_what_is_over_meanwhile_is_told() {
     let mut told = AlertTracker::open(file, at(30_000));
     assert_eq!(look(&mut told, 30_000, &bad), none);
     assert_eq!(look(&mut told, 30_060, &bad).len(), 2);
+}
+
+#[test]
+fn state_file_without_commands_is_read() {
+    // Given the file that versions before alerts had a command wrote,
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("told.json");
+    let saved = r#"[{"condition":{"not_gone":7},"since":"1970-01-01T00:00:00Z",
+        "advice":"destroy it by hand: `vastai destroy instance 7`","text":"instance 7 is not gone",
+        "level":"critical","first_seen":"1970-01-01T00:00:00Z","last_seen":"1970-01-01T00:00:20Z",
+        "read_at":null,"readings":2,"told":"1970-01-01T00:00:20Z"}]"#;
+    std::fs::write(&file, saved).unwrap();
+    // when the alert is gone, then that is sent.
+    let mut tracker = AlertTracker::open(Some(file), at(60));
+    assert_eq!(
+        look(&mut tracker, 180, &[]),
+        ["over: instance 7 is not gone"]
+    );
 }
 
 /// What is told of a foreign rental that is shown every second of this time, when rentals are listed at

@@ -1,9 +1,76 @@
-//! Each thing that can be wrong. An alert's text changes while it lasts: it is known by this.
+//! An alert: what is wrong, how bad it is, and what to do about it.
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ChainSource, EpochIndex, Height, InstanceId, Requirement};
+use crate::domain::{ChainSource, EpochIndex, Height, InstanceId, Requirement, Time};
 
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    pub condition: Condition,
+    pub level: AlertLevel,
+    /// What happened, to what, and what it means.
+    pub text: String,
+    #[serde(flatten)]
+    pub advice: Advice,
+    pub since: Time,
+}
+
+impl Alert {
+    pub(crate) fn new(
+        condition: Condition,
+        level: AlertLevel,
+        since: Time,
+        text: impl Into<String>,
+        advice: impl Into<Advice>,
+    ) -> Alert {
+        Alert {
+            condition,
+            level,
+            text: text.into(),
+            advice: advice.into(),
+            since,
+        }
+    }
+}
+
+/// What to do about an alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Advice {
+    #[serde(rename = "advice")]
+    pub text: String,
+    /// The command that the text names, if it names one.
+    #[serde(default)]
+    pub command: Option<String>,
+}
+
+impl Advice {
+    pub fn with_command(text: impl Into<String>, command: impl Into<String>) -> Advice {
+        Advice {
+            text: text.into(),
+            command: Some(command.into()),
+        }
+    }
+}
+
+impl<T: Into<String>> From<T> for Advice {
+    fn from(text: T) -> Advice {
+        Advice {
+            text: text.into(),
+            command: None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertLevel {
+    Notice,
+    /// Will cost something if nobody acts.
+    Warning,
+    Critical,
+}
+
+/// Identifies an alert: its text changes while it lasts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
