@@ -5,60 +5,42 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use strum::VariantArray as _;
+
 use crate::domain::{OfferId, RankedOffer};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// By importance, from left to right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub enum Column {
+    #[strum(serialize = "#")]
     Rank,
+    #[strum(serialize = "GPU")]
     Gpu,
     Price,
     Expected,
     Worst,
     Chance,
     Boot,
+    #[strum(serialize = "rel.")]
     Reliability,
+    #[strum(serialize = "Mb/s")]
     Download,
     Machine,
     Location,
 }
 
 impl Column {
-    /// By importance, from left to right.
-    pub const ALL: [Column; 11] = [
-        Column::Rank,
-        Column::Gpu,
-        Column::Price,
-        Column::Expected,
-        Column::Worst,
-        Column::Chance,
-        Column::Boot,
-        Column::Reliability,
-        Column::Download,
-        Column::Machine,
-        Column::Location,
-    ];
+    pub const ALL: &[Column] = Column::VARIANTS;
 
     pub fn name(self) -> &'static str {
-        match self {
-            Column::Rank => "#",
-            Column::Gpu => "GPU",
-            Column::Price => "price",
-            Column::Expected => "expected",
-            Column::Worst => "worst",
-            Column::Chance => "chance",
-            Column::Boot => "boot",
-            Column::Reliability => "rel.",
-            Column::Download => "Mb/s",
-            Column::Machine => "machine",
-            Column::Location => "location",
-        }
+        self.into()
     }
 
     /// The column this many places to the right, wrapping around.
     #[must_use]
     pub fn step(self, by: usize) -> Column {
-        let place = Column::ALL.iter().position(|column| *column == self);
-        Column::ALL[(place.unwrap_or(0) + by) % Column::ALL.len()]
+        Column::ALL[(self as usize + by) % Column::ALL.len()]
     }
 
     /// Best first: cheap, likely, quick, fast. Sorting is stable, so rank decides between equals.

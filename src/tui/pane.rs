@@ -1,9 +1,14 @@
 //! The panes of the cockpit.
 
+use strum::VariantArray as _;
+
 use crate::domain::Step;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// In the order of the number keys. The default is only for an iterator over the actions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::Display, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Pane {
+    #[default]
     Countdown,
     Sprint,
     Offers,
@@ -16,17 +21,7 @@ pub enum Pane {
 }
 
 impl Pane {
-    /// In the order of the number keys.
-    pub const ALL: [Pane; 8] = [
-        Pane::Countdown,
-        Pane::Sprint,
-        Pane::Offers,
-        Pane::Boot,
-        Pane::Nodes,
-        Pane::Journal,
-        Pane::History,
-        Pane::Charts,
-    ];
+    pub const ALL: &[Pane] = Pane::VARIANTS;
 
     pub fn title(self) -> &'static str {
         match self {
@@ -52,7 +47,7 @@ impl Pane {
 
     /// Index in [`Pane::ALL`].
     pub fn index(self) -> usize {
-        Pane::ALL.iter().position(|&p| p == self).unwrap_or(0)
+        self as usize
     }
 
     /// The pane this many places further, wrapping around.

@@ -2,55 +2,10 @@
 
 use crate::tui::pane::Pane;
 
-/// Declares [`Action`] with [`Action::all`], so that a test finds an action without a row.
-macro_rules! actions {
-    ($($name:ident $(= $old:literal)?),* $(,)?) => {
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Action {
-            $($name,)*
-            Pane(Pane),
-        }
-
-        impl Action {
-            pub fn all() -> Vec<Action> {
-                let mut all = vec![$(Action::$name),*];
-                all.extend(Pane::ALL.map(Action::Pane));
-                all
-            }
-
-            /// Name in the configuration: `toggle_mode`, `pane_offers`.
-            pub fn name(self) -> String {
-                match self {
-                    $(Action::$name => name!($name $($old)?),)*
-                    Action::Pane(pane) => format!("pane_{}", snake(&format!("{pane:?}"))),
-                }
-            }
-        }
-    };
-}
-
-macro_rules! name {
-    ($name:ident $old:literal) => {
-        $old.to_owned()
-    };
-    ($name:ident) => {
-        snake(stringify!($name))
-    };
-}
-
-/// `ToggleMode` as `toggle_mode`.
-fn snake(name: &str) -> String {
-    let mut snake = String::new();
-    for letter in name.chars() {
-        if letter.is_uppercase() && !snake.is_empty() {
-            snake.push('_');
-        }
-        snake.extend(letter.to_lowercase());
-    }
-    snake
-}
-
-actions! {
+/// Displayed as in the configuration: `toggle_mode`, `pane_offers`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumIter)]
+#[strum(serialize_all = "snake_case")]
+pub enum Action {
     Confirm,
     Cancel,
     PickRelease,
@@ -66,7 +21,8 @@ actions! {
     SortBefore,
     SortAfter,
     Reverse,
-    FilterOffers = "narrow",
+    #[strum(to_string = "narrow")]
+    FilterOffers,
     ShowAll,
     Compare,
     Rejected,
@@ -113,30 +69,28 @@ actions! {
     Redraw,
     Suspend,
     Quit,
+    #[strum(to_string = "pane_{0}")]
+    Pane(Pane),
 }
 
 impl Action {
     /// Sends the engine a command, maybe after a dialog.
     pub fn sends_command(self) -> bool {
-        use Action::{
-            Abort, Allow, Approve, Avoid, DisableNode, EnableNode, PickLeave, PickRelease, Refresh,
-            RemoveNode, Rent, Start, ToggleMode,
-        };
         matches!(
             self,
-            Abort
-                | Allow
-                | Approve
-                | Avoid
-                | DisableNode
-                | EnableNode
-                | PickLeave
-                | PickRelease
-                | Refresh
-                | RemoveNode
-                | Rent
-                | Start
-                | ToggleMode
+            Action::Abort
+                | Action::Allow
+                | Action::Approve
+                | Action::Avoid
+                | Action::DisableNode
+                | Action::EnableNode
+                | Action::PickLeave
+                | Action::PickRelease
+                | Action::Refresh
+                | Action::RemoveNode
+                | Action::Rent
+                | Action::Start
+                | Action::ToggleMode
         )
     }
 

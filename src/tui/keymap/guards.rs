@@ -46,11 +46,8 @@ pub(super) fn no_selected_offer(model: &Model) -> Option<&'static str> {
         }
         OfferList::Avoided => return Some("these are machines: go back to the usable offers"),
     }
-    model
-        .offers
-        .selected_row()
-        .is_none()
-        .then_some("no offer is selected")
+    let none = model.offers.selected_row().is_none();
+    none.then_some("no offer is selected")
 }
 
 pub(super) fn cannot_rent(model: &Model) -> Option<&'static str> {
@@ -70,10 +67,8 @@ pub(super) fn no_avoided_machine(model: &Model) -> Option<&'static str> {
     if model.offers.list != OfferList::Avoided {
         return Some("show the avoided machines first");
     }
-    model
-        .selected_avoided()
-        .is_none()
-        .then_some("no machine is avoided")
+    let none = model.selected_avoided().is_none();
+    none.then_some("no machine is avoided")
 }
 
 pub(super) fn cannot_search(model: &Model) -> Option<&'static str> {
@@ -95,11 +90,8 @@ pub(super) fn lines_wrapped(model: &Model) -> Option<&'static str> {
 }
 
 pub(super) fn no_active_search(model: &Model) -> Option<&'static str> {
-    model
-        .log
-        .search
-        .is_none()
-        .then_some("no search: / starts one")
+    let none = model.log.search.is_none();
+    none.then_some("no search: / starts one")
 }
 
 pub(super) fn no_search_or_filter(model: &Model) -> Option<&'static str> {
@@ -113,39 +105,37 @@ pub(super) fn no_offer_filter(model: &Model) -> Option<&'static str> {
 }
 
 pub(super) fn no_stages(model: &Model) -> Option<&'static str> {
-    model
-        .snapshot
-        .rental
-        .is_none()
-        .then_some("nothing is rented, so nothing boots")
+    let none = model.snapshot.rental.is_none();
+    none.then_some("nothing is rented, so nothing boots")
 }
 
 pub(super) fn no_lines(model: &Model) -> Option<&'static str> {
     model.log.bottom().is_none().then_some("no line is shown")
 }
 
+const NO_NODE: &str = "no node is registered";
+
 pub(super) fn no_node(model: &Model) -> Option<&'static str> {
-    let none = model.selected_node().is_none();
-    none.then_some("no node is registered")
+    model.selected_node().is_none().then_some(NO_NODE)
 }
 
 pub(super) fn no_enabled_node(model: &Model) -> Option<&'static str> {
     match model.selected_node() {
-        None => Some("no node is registered"),
+        None => Some(NO_NODE),
         Some((_, row)) => (!row.node.enabled).then_some("the node is already disabled"),
     }
 }
 
 pub(super) fn no_disabled_node(model: &Model) -> Option<&'static str> {
     match model.selected_node() {
-        None => Some("no node is registered"),
+        None => Some(NO_NODE),
         Some((_, row)) => row.node.enabled.then_some("the node is already enabled"),
     }
 }
 
 pub(super) fn no_past_sprint(model: &Model) -> Option<&'static str> {
-    let none = model.snapshot.history.is_empty();
-    none.then_some("no sprint has ended yet")
+    let history = &model.snapshot.history;
+    history.is_empty().then_some("no sprint has ended yet")
 }
 
 pub(super) fn log_is_live(model: &Model) -> Option<&'static str> {

@@ -8,25 +8,33 @@ pub struct Key {
     ctrl: bool,
 }
 
-pub(super) const fn c(letter: char) -> Key {
-    Key {
-        code: KeyCode::Char(letter),
-        ctrl: false,
-    }
-}
-
-pub(super) const fn ctrl(letter: char) -> Key {
-    Key {
-        code: KeyCode::Char(letter),
-        ctrl: true,
-    }
-}
-
-pub(super) const fn k(code: KeyCode) -> Key {
-    Key { code, ctrl: false }
-}
+const NAMES: [(&str, KeyCode); 16] = [
+    ("Space", KeyCode::Char(' ')),
+    ("Enter", KeyCode::Enter),
+    ("Esc", KeyCode::Esc),
+    ("Tab", KeyCode::Tab),
+    ("Shift-Tab", KeyCode::BackTab),
+    ("Backspace", KeyCode::Backspace),
+    ("Delete", KeyCode::Delete),
+    ("Insert", KeyCode::Insert),
+    ("Home", KeyCode::Home),
+    ("End", KeyCode::End),
+    ("PgUp", KeyCode::PageUp),
+    ("PgDn", KeyCode::PageDown),
+    ("Up", KeyCode::Up),
+    ("Down", KeyCode::Down),
+    ("Left", KeyCode::Left),
+    ("Right", KeyCode::Right),
+];
 
 impl Key {
+    pub(super) const fn ctrl(letter: char) -> Key {
+        Key {
+            code: KeyCode::Char(letter),
+            ctrl: true,
+        }
+    }
+
     /// The key that was pressed; none with a modifier that the table does not use.
     pub(super) fn pressed(event: KeyEvent) -> Option<Key> {
         let key = Key {
@@ -36,73 +44,37 @@ impl Key {
         (!event.modifiers.contains(KeyModifiers::ALT)).then_some(key)
     }
 
-    pub fn event(self) -> KeyEvent {
-        let modifiers = if self.ctrl {
-            KeyModifiers::CONTROL
-        } else {
-            KeyModifiers::NONE
-        };
-        KeyEvent::new(self.code, modifiers)
-    }
-
     pub fn name(self) -> String {
-        let name = match self.code {
-            KeyCode::Char(' ') => "Space".to_owned(),
-            KeyCode::Char(letter) if self.ctrl => letter.to_ascii_uppercase().to_string(),
-            KeyCode::Char(letter) => letter.to_string(),
-            KeyCode::PageUp => "PgUp".to_owned(),
-            KeyCode::PageDown => "PgDn".to_owned(),
-            KeyCode::BackTab => "Shift-Tab".to_owned(),
-            KeyCode::F(number) => format!("F{number}"),
-            other => format!("{other:?}"),
-        };
-        if self.ctrl {
-            format!("Ctrl-{name}")
-        } else {
-            name
+        if let (KeyCode::Char(letter), true) = (self.code, self.ctrl) {
+            return format!("Ctrl-{}", letter.to_ascii_uppercase());
+        }
+        match NAMES.iter().find(|(_, code)| *code == self.code) {
+            Some((name, _)) => (*name).to_owned(),
+            None => self.code.to_string(),
         }
     }
 
     /// The key of a name as [`Key::name`] gives it: `a`, `Space`, `Ctrl-f`, `PgUp`, `F5`.
     pub(super) fn named(name: &str) -> Option<Key> {
         if let Some(letter) = name.strip_prefix("Ctrl-") {
-            let mut letters = letter.chars();
-            let letter = letters.next().filter(char::is_ascii_alphabetic)?;
-            return letters
-                .next()
-                .is_none()
-                .then(|| ctrl(letter.to_ascii_lowercase()));
+            let letter = only_letter(letter).filter(char::is_ascii_alphabetic)?;
+            return Some(Key::ctrl(letter.to_ascii_lowercase()));
         }
-        let mut letters = name.chars();
-        if let (Some(letter), None) = (letters.next(), letters.next()) {
-            return Some(c(letter));
-        }
-        if let Some(number) = name.strip_prefix('F') {
-            let number = number
-                .parse()
-                .ok()
-                .filter(|number| (1..=12).contains(number))?;
-            return Some(k(KeyCode::F(number)));
-        }
-        let code = match name {
-            "Space" => KeyCode::Char(' '),
-            "Enter" => KeyCode::Enter,
-            "Esc" => KeyCode::Esc,
-            "Tab" => KeyCode::Tab,
-            "Shift-Tab" => KeyCode::BackTab,
-            "Backspace" => KeyCode::Backspace,
-            "Delete" => KeyCode::Delete,
-            "Insert" => KeyCode::Insert,
-            "Home" => KeyCode::Home,
-            "End" => KeyCode::End,
-            "PgUp" => KeyCode::PageUp,
-            "PgDn" => KeyCode::PageDown,
-            "Up" => KeyCode::Up,
-            "Down" => KeyCode::Down,
-            "Left" => KeyCode::Left,
-            "Right" => KeyCode::Right,
-            _ => return None,
-        };
-        Some(k(code))
+        let named = NAMES.iter().find(|(known, _)| *known == name);
+        let code = named
+            .map(|(_, code)| *code)
+            .or_else(|| only_letter(name).map(KeyCode::Char))
+            .or_else(|| function_key(name))?;
+        Some(Key { code, ctrl: false })
     }
+}
+
+fn only_letter(name: &str) -> Option<char> {
+    let mut letters = name.chars();
+    letters.next().filter(|_| letters.next().is_none())
+}
+
+fn function_key(name: &str) -> Option<KeyCode> {
+    let number = name.strip_prefix('F')?.parse().ok()?;
+    (1..=12).contains(&number).then_some(KeyCode::F(number))
 }

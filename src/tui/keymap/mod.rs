@@ -1,19 +1,18 @@
 //! The key table. Dispatch, footer, help, palette and README all read it.
 
 mod action;
-mod global;
 mod guards;
 mod key;
-mod overlays;
 mod overrides;
-mod panes;
 mod row;
 pub mod search;
+mod table;
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use crossterm::event::KeyEvent;
+use strum::VariantArray as _;
 
 use super::model::{Model, Overlay, Role};
 use super::pane::Pane;
@@ -21,28 +20,31 @@ pub use action::Action;
 pub use key::Key;
 pub use row::Binding;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// In the order of the help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::VariantArray)]
 pub enum Context {
-    /// A dialog is open; exclusive.
-    Dialog,
-    /// A dialog that wants a typed word is open; exclusive.
-    TypedDialog,
-    /// The help is open; only scrolling of `Global` still works.
-    Help,
-    /// The alerts are open; only scrolling of `Global` still works.
-    Alerts,
-    /// The palette is open; exclusive.
-    Palette,
+    Global,
     Offers,
     Boot,
     Nodes,
     History,
     /// A line is typed; exclusive.
     Prompt,
-    Global,
+    /// A dialog is open; exclusive.
+    Dialog,
+    /// A dialog that wants a typed word is open; exclusive.
+    TypedDialog,
+    /// The palette is open; exclusive.
+    Palette,
+    /// The alerts are open; only scrolling of `Global` still works.
+    Alerts,
+    /// The help is open; only scrolling of `Global` still works.
+    Help,
 }
 
 impl Context {
+    pub const ALL: &[Context] = Context::VARIANTS;
+
     pub fn title(self) -> &'static str {
         match self {
             Context::Dialog => "In a dialog",
@@ -59,37 +61,6 @@ impl Context {
         }
     }
 
-    /// In the order of the help.
-    pub const ALL: [Context; 11] = [
-        Context::Global,
-        Context::Offers,
-        Context::Boot,
-        Context::Nodes,
-        Context::History,
-        Context::Prompt,
-        Context::Dialog,
-        Context::TypedDialog,
-        Context::Palette,
-        Context::Alerts,
-        Context::Help,
-    ];
-
-    fn default_rows(self) -> &'static [Binding] {
-        match self {
-            Context::Dialog => overlays::DIALOG,
-            Context::TypedDialog => overlays::TYPED,
-            Context::Help => overlays::HELP,
-            Context::Alerts => overlays::ALERTS,
-            Context::Palette => overlays::PALETTE,
-            Context::Offers => panes::OFFERS,
-            Context::Boot => panes::BOOT,
-            Context::Nodes => panes::NODES,
-            Context::History => panes::HISTORY,
-            Context::Prompt => overlays::PROMPT,
-            Context::Global => global::ROWS,
-        }
-    }
-
     /// The pane that must have the focus.
     pub fn pane(self) -> Option<Pane> {
         match self {
@@ -102,27 +73,30 @@ impl Context {
     }
 }
 
-/// The table with the operator's keys.
-#[derive(Debug)]
-pub struct Keymap(Vec<(Context, Vec<Binding>)>);
+/// The table with the operator's keys, by context.
+#[derive(Debug, Clone)]
+pub struct Keymap(Vec<Binding>);
 
 impl Keymap {
     /// The table with the default keys.
     pub fn defaults() -> &'static Keymap {
         static DEFAULTS: LazyLock<Keymap> = LazyLock::new(|| {
-            let rows = |context: Context| (context, context.default_rows().to_vec());
-            Keymap(Context::ALL.into_iter().map(rows).collect())
+            Keymap(
+                Context::ALL
+                    .iter()
+                    .flat_map(|it| table::rows(*it))
+                    .collect(),
+            )
         });
         &DEFAULTS
     }
 
-    pub fn rows(&self, context: Context) -> &[Binding] {
-        let found = self.0.iter().find(|(other, _)| *other == context);
-        found.map(|(_, rows)| rows.as_slice()).unwrap_or_default()
+    pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
+        self.0.iter()
     }
 
-    pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
-        self.0.iter().flat_map(|(_, rows)| rows)
+    pub fn rows(&self, context: Context) -> impl Iterator<Item = &Binding> {
+        self.bindings().filter(move |row| row.context == context)
     }
 
     /// Name of the first key of an action.
@@ -136,31 +110,31 @@ impl Keymap {
     pub fn lookup(&self, model: &Model, event: KeyEvent) -> Option<&Binding> {
         let pressed = Key::pressed(event)?;
         contexts(model).iter().find_map(|context| {
-            let mut rows = self.rows(*context).iter();
-            rows.find(|row| row.keys.contains(&pressed))
+            self.rows(*context)
+                .find(|row| row.keys.contains(&pressed))
                 .filter(|row| is_reachable(model, row))
         })
     }
 
     /// The binding of an action now, whether enabled or not.
     pub fn lookup_action(&self, model: &Model, action: Action) -> Option<&Binding> {
-        let mut rows = self.active_rows(model);
-        rows.find(|row| row.action == action && is_reachable(model, row))
+        self.reachable(model).find(|row| row.action == action)
     }
 
+    /// The enabled bindings for the footer.
     pub fn hints(&self, model: &Model) -> impl Iterator<Item = &Binding> {
-        let rows = self.active_rows(model).filter(|row| !row.hint.is_empty());
-        rows.filter(|row| disabled_reason(model, row).is_none() && is_reachable(model, row))
+        self.reachable(model)
+            .filter(|row| !row.hint.is_empty() && disabled_reason(model, row).is_none())
     }
 
-    fn active_rows(&self, model: &Model) -> impl Iterator<Item = &Binding> {
-        let contexts = contexts(model).iter();
-        contexts.flat_map(|context| self.rows(*context))
+    fn reachable(&self, model: &Model) -> impl Iterator<Item = &Binding> {
+        let rows = contexts(model).iter().flat_map(|it| self.rows(*it));
+        rows.filter(move |row| is_reachable(model, row))
     }
 }
 
 /// Contexts that apply now; the first match wins.
-pub fn contexts(model: &Model) -> &'static [Context] {
+fn contexts(model: &Model) -> &'static [Context] {
     if model.dialog.is_some() {
         return match model.confirmation_word() {
             Some(_) => &[Context::TypedDialog],
@@ -208,12 +182,8 @@ pub fn markdown_table() -> String {
     let mut table =
         String::from("| where | keys | what | in `cockpit.keys` |\n| --- | --- | --- | --- |\n");
     for binding in Keymap::defaults().bindings() {
-        let keys: Vec<String> = binding
-            .keys
-            .iter()
-            .map(|key| format!("`{}`", key.name()))
-            .collect();
-        let name = overrides::name(binding).map(|name| format!("`{name}`"));
+        let quoted = |name| format!("`{name}`");
+        let keys: Vec<String> = binding.keys.iter().map(|key| quoted(key.name())).collect();
         // Writing to a String cannot fail.
         let _ = writeln!(
             table,
@@ -221,7 +191,7 @@ pub fn markdown_table() -> String {
             binding.context.title(),
             keys.join(" "),
             binding.help,
-            name.unwrap_or_default()
+            overrides::name(binding).map(quoted).unwrap_or_default()
         );
     }
     table

@@ -4,8 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::key::{Key, ctrl};
-use super::{Action, Binding, Context, Keymap};
+use super::{Action, Binding, Context, Key, Keymap};
 use crate::domain::nearest;
 
 /// Contexts whose keys can be changed, with the prefix of their names.
@@ -18,14 +17,13 @@ const PREFIXES: [(Context, &str); 5] = [
 ];
 
 /// Always quits, as in every program.
-const ALWAYS_QUITS: Key = ctrl('c');
+const ALWAYS_QUITS: Key = Key::ctrl('c');
 
 /// A binding's name in the configuration, if its keys can be changed.
 pub(super) fn name(binding: &Binding) -> Option<String> {
-    let found = PREFIXES
-        .iter()
-        .find(|(context, _)| *context == binding.context);
-    found.map(|(_, prefix)| format!("{prefix}{}", binding.action.name()))
+    let mut prefixes = PREFIXES.into_iter();
+    let (_, prefix) = prefixes.find(|(context, _)| *context == binding.context)?;
+    Some(format!("{prefix}{}", binding.action))
 }
 
 impl Keymap {
@@ -35,27 +33,22 @@ impl Keymap {
     /// # Errors
     /// All problems, a sentence each.
     pub fn with_overrides(overrides: &BTreeMap<String, String>) -> Result<Keymap, Vec<String>> {
+        let mut keymap = Keymap::defaults().clone();
         let mut problems = Vec::new();
-        let mut chosen: BTreeMap<&str, Vec<Key>> = BTreeMap::new();
         for (action, keys) in overrides {
-            let mut names = Keymap::defaults().bindings().filter_map(name);
-            if !names.any(|name| name == *action) {
+            let mut rows = keymap.0.iter_mut();
+            let Some(row) = rows.find(|row| name(row).as_ref() == Some(action)) else {
                 problems.push(unknown_action(action));
                 continue;
-            }
+            };
             match parse_keys(action, keys) {
-                Ok(keys) => drop(chosen.insert(action, keys)),
+                Ok(keys) => row.keys = keys,
                 Err(problem) => problems.push(problem),
             }
+            if row.action == Action::Quit && !row.keys.contains(&ALWAYS_QUITS) {
+                row.keys.push(ALWAYS_QUITS);
+            }
         }
-        let rows = |context: Context| {
-            let rows = context.default_rows().iter().map(|row| {
-                let keys = name(row).and_then(|name| chosen.get(name.as_str()));
-                keys.map_or_else(|| row.clone(), |keys| with_keys(row, keys.clone()))
-            });
-            (context, rows.collect())
-        };
-        let keymap = Keymap(Context::ALL.into_iter().map(rows).collect());
         problems.extend(keymap.clashes());
         if problems.is_empty() {
             Ok(keymap)
@@ -67,15 +60,17 @@ impl Keymap {
     fn clashes(&self) -> Vec<String> {
         let mut clashes = Vec::new();
         for (context, _) in PREFIXES {
-            let here = self.rows(context);
             // A key of a pane hides the global one.
-            let beyond = match context {
-                Context::Global => &[][..],
-                _ => self.rows(Context::Global),
-            };
-            for (place, row) in here.iter().enumerate() {
-                let others = here[place + 1..].iter().chain(beyond);
-                for other in others {
+            let hidden = self
+                .rows(Context::Global)
+                .filter(|_| context != Context::Global);
+            let rows: Vec<&Binding> = self.rows(context).chain(hidden).collect();
+            for (index, row) in rows
+                .iter()
+                .enumerate()
+                .filter(|(_, it)| it.context == context)
+            {
+                for other in &rows[index + 1..] {
                     let shared = row.keys.iter().find(|key| other.keys.contains(key));
                     if let (Some(key), Some(a), Some(b)) = (shared, name(row), name(other)) {
                         clashes.push(format!("{} is bound to both {a} and {b}", key.name()));
@@ -84,16 +79,6 @@ impl Keymap {
             }
         }
         clashes
-    }
-}
-
-fn with_keys(row: &Binding, mut keys: Vec<Key>) -> Binding {
-    if row.action == Action::Quit && !keys.contains(&ALWAYS_QUITS) {
-        keys.push(ALWAYS_QUITS);
-    }
-    Binding {
-        keys: keys.into(),
-        ..row.clone()
     }
 }
 
@@ -180,7 +165,7 @@ mod tests {
     #[test]
     fn key_names_round_trip() {
         for row in Keymap::defaults().bindings() {
-            for key in row.keys.iter() {
+            for key in &row.keys {
                 assert_eq!(Key::named(&key.name()), Some(*key), "{}", key.name());
             }
         }

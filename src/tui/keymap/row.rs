@@ -1,7 +1,5 @@
 //! A row of the key table.
 
-use std::borrow::Cow;
-
 use super::guards::enabled;
 use super::{Action, Context, Key};
 use crate::tui::model::Model;
@@ -12,7 +10,7 @@ pub(super) type Guard = fn(&Model) -> Option<&'static str>;
 #[derive(Debug, Clone)]
 pub struct Binding {
     pub action: Action,
-    pub keys: Cow<'static, [Key]>,
+    pub keys: Vec<Key>,
     pub context: Context,
     /// Leads to something that costs money or cannot be undone; a dialog follows.
     pub danger: bool,
@@ -22,35 +20,35 @@ pub struct Binding {
     pub(super) guard: Guard,
 }
 
-pub(super) const fn row(
-    context: Context,
-    action: Action,
-    keys: &'static [Key],
-    hint: &'static str,
-    help: &'static str,
-) -> Binding {
-    Binding {
+/// A global binding of these keys, whose names are separated by spaces.
+pub(super) fn bind(keys: &str, action: Action, hint: &'static str) -> Binding {
+    let binding = Binding {
         action,
-        keys: Cow::Borrowed(keys),
-        context,
+        keys: keys.split(' ').filter_map(Key::named).collect(),
+        context: Context::Global,
         danger: false,
         hint,
-        help,
+        help: "",
         guard: enabled,
-    }
+    };
+    debug_assert_eq!(binding.key_names(), keys, "unknown key");
+    binding
 }
 
 impl Binding {
-    #[must_use]
-    pub(super) const fn danger(mut self) -> Binding {
-        self.danger = true;
-        self
+    pub(super) fn help(self, help: &'static str) -> Binding {
+        Binding { help, ..self }
     }
 
-    #[must_use]
-    pub(super) const fn guard(mut self, guard: Guard) -> Binding {
-        self.guard = guard;
-        self
+    pub(super) fn danger(self) -> Binding {
+        Binding {
+            danger: true,
+            ..self
+        }
+    }
+
+    pub(super) fn guard(self, guard: Guard) -> Binding {
+        Binding { guard, ..self }
     }
 
     /// Names of all keys, separated by spaces.

@@ -50,7 +50,8 @@ pub enum ColorDepth {
     True,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
+#[strum(serialize_all = "lowercase")]
 pub enum BackgroundShade {
     Dark,
     Light,

@@ -23,11 +23,13 @@ impl ColorOverrides {
         let mut overrides = ColorOverrides::NONE;
         let mut problems = Vec::new();
         for (name, color) in names {
-            let index = ColorRole::ALL.iter().position(|role| role.name() == name);
-            match (index, color.parse::<Color>()) {
-                (Some(index), Ok(color)) => overrides.0[index] = Some(color),
+            let mut roles = ColorRole::ALL.iter();
+            match (roles.find(|role| role.to_string() == *name), color.parse()) {
+                (Some(role), Ok(color)) => overrides.0[*role as usize] = Some(color),
                 (None, _) => {
-                    let roles = ColorRole::ALL.map(ColorRole::name).join(", ");
+                    let roles: Vec<String> =
+                        ColorRole::ALL.iter().map(ToString::to_string).collect();
+                    let roles = roles.join(", ");
                     problems.push(format!("unknown colour role {name}; use one of {roles}"));
                 }
                 (_, Err(_)) => problems.push(format!(
@@ -44,18 +46,13 @@ impl ColorOverrides {
 
     /// Warnings about colours with too little contrast.
     pub fn low_contrast(self, background: BackgroundShade) -> Vec<String> {
-        let hard = ColorRole::ALL.into_iter().zip(self.0).filter_map(|(role, color)| {
-            let color = rgb(color?)?;
+        let hard = ColorRole::ALL.iter().filter_map(|role| {
+            let color = rgb(self.0[*role as usize]?)?;
             let least = backgrounds(background).map(|behind| contrast(color, behind));
             let least = least.into_iter().fold(f64::INFINITY, f64::min);
             (least < MIN_CONTRAST).then(|| {
                 format!(
-                    "cockpit.colors: {} is hard to read on a {} background: its contrast is {least:.1}, at least {MIN_CONTRAST} is needed",
-                    role.name(),
-                    match background {
-                        BackgroundShade::Dark => "dark",
-                        BackgroundShade::Light => "light",
-                    }
+                    "cockpit.colors: {role} is hard to read on a {background} background: its contrast is {least:.1}, at least {MIN_CONTRAST} is needed"
                 )
             })
         });
@@ -64,11 +61,7 @@ impl ColorOverrides {
 
     /// The colour of a role, reduced to what the terminal supports.
     pub(super) fn color(self, role: ColorRole, colors: ColorDepth) -> Option<Color> {
-        let (_, color) = ColorRole::ALL
-            .into_iter()
-            .zip(self.0)
-            .find(|(known, _)| *known == role)?;
-        let color = color?;
+        let color = self.0[role as usize]?;
         match (colors, rgb(color)) {
             (ColorDepth::None, _) => None,
             (ColorDepth::True, _) | (_, None) => Some(color),

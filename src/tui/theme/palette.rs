@@ -2,10 +2,13 @@
 //! look as the terminal likes.
 
 use ratatui::style::Color;
+use strum::VariantArray as _;
 
 use super::{BackgroundShade, ColorDepth};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Named in the configuration in lower case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub(super) enum ColorRole {
     Ok,
     Warn,
@@ -15,23 +18,7 @@ pub(super) enum ColorRole {
 }
 
 impl ColorRole {
-    pub(super) const ALL: [ColorRole; 5] = [
-        ColorRole::Ok,
-        ColorRole::Warn,
-        ColorRole::Bad,
-        ColorRole::Dim,
-        ColorRole::Accent,
-    ];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            ColorRole::Ok => "ok",
-            ColorRole::Warn => "warn",
-            ColorRole::Bad => "bad",
-            ColorRole::Dim => "dim",
-            ColorRole::Accent => "accent",
-        }
-    }
+    pub(super) const ALL: &[ColorRole] = ColorRole::VARIANTS;
 }
 
 /// True, indexed and basic colour of a role.
@@ -74,7 +61,7 @@ mod tests {
     #[test]
     fn every_colour_has_enough_contrast() {
         for background in [BackgroundShade::Dark, BackgroundShade::Light] {
-            for role in ColorRole::ALL {
+            for &role in ColorRole::ALL {
                 let Shades(rgb, index, _) = shades(role, background);
                 for (color, behind) in [rgb, of_index(index).unwrap()]
                     .into_iter()

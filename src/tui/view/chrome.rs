@@ -147,7 +147,7 @@ pub fn help(
     let area = centered(screen, 96, screen.height.saturating_sub(2));
     let room = usize::from(area.width).saturating_sub(NAMES + 4);
     let mut lines = Vec::new();
-    for context in Context::ALL {
+    for &context in Context::ALL {
         lines.push(Line::styled(context.title(), theme.accent()));
         for binding in keys.rows(context) {
             // What is against it is known only where its key would count.

@@ -65,7 +65,7 @@ fn columns(width_of_pane: u16, sort: Column) -> Vec<Column> {
                 .inspect(|left| room = *left)
                 .is_some()
     };
-    let all = Column::ALL.into_iter();
+    let all = Column::ALL.iter().copied();
     all.filter(|column| fits(column)).collect()
 }
 
