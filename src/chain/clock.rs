@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use crate::domain::{BlockHeader, Blocks, Duration, Height, Time};
+use crate::domain::{BlockHeader, Blocks, Duration, Height, Time, TimeBand};
 
 /// Estimates when a height will be reached.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -27,15 +27,6 @@ struct Tip {
     since: Time,
     /// When it was last observed: later blocks are unknown.
     confirmed: Time,
-}
-
-/// An expected time. On a slow or jittery chain about one in ten falls outside on each side; on a
-/// regular one, fewer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Band {
-    pub p10: Time,
-    pub p50: Time,
-    pub p90: Time,
 }
 
 /// Blocks in a stretch: half an hour, the length of a slow spell.
@@ -101,22 +92,18 @@ impl BlockClock {
     }
 
     /// When `target` is expected, as of `now`; `now` itself for a height that has passed.
-    pub fn estimate(&self, now: Time, target: Height) -> Option<Band> {
+    pub fn estimate(&self, now: Time, target: Height) -> Option<TimeBand> {
         let (tip, pace) = (self.tip?, self.block_rate()?);
         let blocks = tip.height.until(target);
         if blocks == Blocks(0) {
-            return Some(Band {
-                p10: now,
-                p50: now,
-                p90: now,
-            });
+            return Some(TimeBand::exactly(now));
         }
         // Time since the tip's first observation counts towards the next block only.
         let still = tip.confirmed - tip.since;
         let waited = still.clamp(Duration::zero(), millis(pace.block_millis));
         let p50 = tip.confirmed + millis(pace.block_millis * number(blocks)) - waited;
         let (early, late) = pace.spread(blocks);
-        Some(Band {
+        Some(TimeBand {
             p10: (p50 - early).max(now),
             p50: p50.max(now),
             p90: (p50 + late).max(now),

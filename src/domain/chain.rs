@@ -197,6 +197,25 @@ pub struct EpochView {
     pub confirmation: Option<ConfirmationEvent>,
 }
 
+/// An expected time. On a slow or jittery chain about one in ten falls outside on each side; on a
+/// regular one, fewer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeBand {
+    pub p10: Time,
+    pub p50: Time,
+    pub p90: Time,
+}
+
+impl TimeBand {
+    pub fn exactly(time: Time) -> TimeBand {
+        TimeBand {
+            p10: time,
+            p50: time,
+            p90: time,
+        }
+    }
+}
+
 /// Height and time of one block, from the chain node's RPC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockHeader {

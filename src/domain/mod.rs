@@ -29,7 +29,7 @@ pub use call::{CallError, CallErrorKind};
 pub use chain::{
     BlockHeader, ChainPhase, ChainSource, ConfirmationEvent, ConfirmationParams, ConfirmationPhase,
     ConfirmationStages, EpochParams, EpochStages, EpochView, Governance, Milestone, ReportedHead,
-    SourceHealth, SourceKind, SourceReport, SourceStatus, SyncState, UpgradePlan,
+    SourceHealth, SourceKind, SourceReport, SourceStatus, SyncState, TimeBand, UpgradePlan,
 };
 pub use heights::{Blocks, EpochIndex, Height};
 pub use ids::{

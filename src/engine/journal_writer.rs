@@ -1,44 +1,36 @@
-//! What the engine keeps in its journal, and what it does when that cannot be written: nothing new
-//! is rented or registered, everything is released that should be, and a write is tried again.
+//! Writes the journal. While a write fails, nothing new is rented or registered, rentals are released
+//! as planned, and the write is retried.
 
 use crate::domain::{Duration, Time};
-use crate::engine::release_only::{Recorded, ReleaseOnly};
+use crate::engine::release_only::ReleaseOnly;
 use crate::engine::state::Engine;
 use crate::journal::{JournalError, Record, WriteOutcome};
 
-/// Between two tries to write. A sprint that moves is saved no more often meanwhile: the spool is
-/// for rentals.
+/// A failing journal is retried this often, and checkpoints are no more frequent: the spool is for
+/// rentals.
 const RETRY_INTERVAL: Duration = Duration::seconds(10);
 
 impl Engine {
-    /// Writes down what is or was done.
-    pub(crate) fn record(&mut self, record: &Record) -> Recorded {
+    /// `None` when the record is lost; reconciling will find out what it said.
+    pub(crate) fn record(&mut self, record: &Record) -> Option<WriteOutcome> {
         let now = self.ports.clock.now();
-        let recorded = match self.journal.append(now, record) {
-            Ok(WriteOutcome::Durable) => {
-                self.release_only = None;
-                Recorded::InJournal
-            }
-            Ok(WriteOutcome::Spooled(error)) => {
-                self.enter_release_only(now, &error);
-                Recorded::InSpool
-            }
-            Err(error) => {
-                self.enter_release_only(now, &error);
-                return Recorded::Nowhere;
-            }
-        };
+        let outcome = self.journal.append(now, record);
+        match &outcome {
+            Ok(WriteOutcome::Durable) => self.release_only = None,
+            Ok(WriteOutcome::Spooled(error)) | Err(error) => self.enter_release_only(now, error),
+        }
+        let outcome = outcome.ok()?;
         self.ledger.apply(now, record);
-        recorded
+        Some(outcome)
     }
 
-    /// Writes down what is about to be spent or registered. Only when this is true may it be done.
+    /// Records an intent to spend or register. Only if this returns true may it be carried out.
     pub(crate) fn record_intent(&mut self, intent: &Record) -> bool {
         let now = self.ports.clock.now();
-        self.try_recover(now) && self.record(intent) == Recorded::InJournal
+        self.try_recover(now) && matches!(self.record(intent), Some(WriteOutcome::Durable))
     }
 
-    /// The sprint's state goes to the journal whenever it moved: a crash loses nothing.
+    /// Records the sprint's state whenever it changed: a crash loses nothing.
     pub(crate) fn save_checkpoint(&mut self) {
         let is_saved = |saved| self.sprint.is_saved_by(saved);
         if self.checkpoint.as_ref().is_some_and(is_saved) || self.retried_recently() {
@@ -47,26 +39,25 @@ impl Engine {
         let Ok(sprint) = serde_json::to_value(&self.sprint) else {
             return;
         };
-        if self.record(&Record::Checkpoint { sprint }) != Recorded::Nowhere {
+        if self.record(&Record::Checkpoint { sprint }).is_some() {
             self.checkpoint = Some(self.sprint.clone());
         }
     }
 
-    /// Tries to write again when that did not work.
     pub(crate) fn retry_journal(&mut self) {
         if !self.retried_recently() {
             self.try_recover(self.ports.clock.now());
         }
     }
 
-    /// Drops what no longer counts. At a start and after a sprint: no rent call is open then.
+    /// Called at a start and after a sprint: no rent call is in flight then.
     pub(crate) fn compact_journal(&mut self, now: Time) {
         if let Err(error) = self.journal.compact(now) {
             self.enter_release_only(now, &error);
         }
     }
 
-    /// True when the journal can be written, as far as is known.
+    /// True if the journal can be written, as far as is known.
     fn try_recover(&mut self, now: Time) -> bool {
         if self.release_only.is_none() {
             return true;
@@ -86,8 +77,8 @@ impl Engine {
 
     fn retried_recently(&self) -> bool {
         let now = self.ports.clock.now();
-        let tried = self.release_only.as_ref().map(|mode| mode.tried);
-        tried.is_some_and(|tried| now - tried < RETRY_INTERVAL)
+        let mode = self.release_only.as_ref();
+        mode.is_some_and(|mode| now - mode.last_try < RETRY_INTERVAL)
     }
 
     fn enter_release_only(&mut self, now: Time, error: &JournalError) {
@@ -106,7 +97,7 @@ impl Engine {
             since,
             why: error.to_string(),
             advice,
-            tried: now,
+            last_try: now,
         });
     }
 }

@@ -36,13 +36,7 @@ pub use reconcile::plan::{CleanupAction, NEVER_LISTED, ReconcileInput, foreign, 
 pub use rental::log_store::LogStore;
 pub use rules::{caps_of, lead_of, sprint_rules};
 pub use run::{EngineHandle, start};
-pub use snapshot::{
-    BootLog, BootSnapshot, CapSnapshot, ChainReading, ChainSnapshot, Command, ConfirmationEstimate,
-    GateSnapshot, HeightEstimate, LastReads, LinkSnapshot, MoneySnapshot, NodeChange, NodeOwner,
-    NodeRow, NodesSnapshot, OffersSnapshot, PastSprintRow, ProxySnapshot, QuitChoice,
-    RejectedOffer, RentalSnapshot, SearchState, Snapshot, SprintSnapshot, StageEstimate, TimeBand,
-    TunnelRate, UpgradeEstimate, WorldKind,
-};
+pub use snapshot::*;
 pub use state::{CLOCK_SLACK, EndAfter, EngineOptions, PublishInterval};
 
 pub use supervise::{TaskPanic, catch_panic};

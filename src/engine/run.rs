@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +16,7 @@ use crate::domain::{BootTally, Duration, SprintReport, Step};
 use crate::engine::alerts::heartbeat::Heartbeat;
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::alerts::tracker::AlertTracker;
+use crate::engine::effects::task_set::TaskSet;
 use crate::engine::failpoint::{Failpoint, entered, failpoint};
 use crate::engine::observe::observation::Observation;
 use crate::engine::observe::pollers::start_pollers;
@@ -40,6 +42,9 @@ const COMMANDS: usize = 64;
 const OBSERVATIONS: usize = 1_024;
 /// What is not delivered by then is delivered by the next start.
 const LAST_NOTICES: std::time::Duration = std::time::Duration::from_secs(3);
+/// A rental's side of a session ends by itself when ours is gone.
+const SESSION_CLOSES_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Starts an engine. A sprint that an earlier run left half done goes on.
 pub fn start(
     ports: Ports,
@@ -68,6 +73,7 @@ pub fn start(
         block_clock: BlockClock::new(),
         sources: ChainSources::default(),
         observed: Observations::default(),
+        tasks: TaskSet::default(),
         running: HashSet::new(),
         waiting: VecDeque::new(),
         primary: None,
@@ -149,11 +155,11 @@ impl Engine {
             schedule.send_if_modified(|now| std::mem::replace(now, wanted) != wanted);
         }
         stop.cancel();
-        let monitor = self.primary.iter_mut().chain(&mut self.hedge);
-        let closing: Vec<_> = monitor.filter_map(RentalMonitor::stop).collect();
-        for session in closing {
-            let _ = tokio::time::timeout(std::time::Duration::from_secs(5), session).await;
-        }
+        let monitors = self.primary.iter_mut().chain(&mut self.hedge);
+        let sessions = monitors
+            .filter_map(RentalMonitor::stop)
+            .map(|session| tokio::time::timeout(SESSION_CLOSES_WITHIN, session));
+        tokio::join!(join_all(sessions), self.tasks.end());
         self.ports.notifier.close(LAST_NOTICES).await;
         let now = self.ports.clock.now();
         let mut last = self.publish(now);

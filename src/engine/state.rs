@@ -16,6 +16,7 @@ use crate::engine::Ports;
 use crate::engine::alerts::heartbeat::Heartbeat;
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::alerts::tracker::AlertTracker;
+use crate::engine::effects::task_set::TaskSet;
 use crate::engine::observe::freshness::Freshness;
 use crate::engine::observe::observation::Observation;
 use crate::engine::observe::pending_confirmation::PendingConfirmation;
@@ -85,6 +86,7 @@ pub(crate) struct Engine {
     pub(crate) block_clock: BlockClock,
     pub(crate) sources: ChainSources,
     pub(crate) observed: Observations,
+    pub(crate) tasks: TaskSet,
     pub(crate) running: HashSet<EffectKey>,
     pub(crate) waiting: VecDeque<Effect>,
     /// The sprint's own rental, or the last one.

@@ -205,7 +205,7 @@ impl Model {
     pub fn is_rented(&self) -> bool {
         let step = self.snapshot.sprint.step;
         self.snapshot.rental.is_some()
-            || self.snapshot.beside.is_some()
+            || self.snapshot.hedge.is_some()
             || (step >= Step::Renting && step < Step::Done)
     }
 

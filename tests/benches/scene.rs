@@ -76,7 +76,7 @@ pub fn empty() -> Snapshot {
             read_at: None,
         },
         rental: None,
-        beside: None,
+        hedge: None,
         nodes: NodesSnapshot::default(),
         proxy: None,
         money: MoneySnapshot::default(),

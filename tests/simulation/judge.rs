@@ -163,7 +163,7 @@ impl Judge {
         drop(world);
         let is_found = |rental: &&TrueRental| is_ours(rental) && rental.started <= born;
         let ours: Vec<&TrueRental> = live.iter().filter(is_found).collect();
-        let known = snapshot.rental.iter().chain(&snapshot.beside);
+        let known = snapshot.rental.iter().chain(&snapshot.hedge);
         let known: Vec<u64> = known.map(|rental| rental.id.0).collect();
         if ours.len() > self.at_once || ours.iter().any(|rental| !known.contains(&rental.id)) {
             self.violation(&format!(

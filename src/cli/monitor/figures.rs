@@ -78,12 +78,12 @@ impl Collector for Figures {
 
 fn chain(families: &mut Families<'_>, snapshot: &Snapshot, now: Time) -> fmt::Result {
     let reading = snapshot.chain.reading.as_ref();
-    let height = reading.map(|reading| number(reading.height.0));
+    let height = reading.map(|reading| number(reading.view.height.0));
     families.gauge("chain_height", "Height of the chain", None, height)?;
-    let epoch = reading.map(|reading| number(reading.epoch.0));
+    let epoch = reading.map(|reading| number(reading.view.epoch.0));
     families.gauge("chain_epoch", "Epoch of the chain", None, epoch)?;
     let phases = reading.map(|reading| {
-        ChainPhase::ALL.map(|phase| (phase.name(), f64::from(reading.phase == phase)))
+        ChainPhase::ALL.map(|phase| (phase.name(), f64::from(reading.view.phase == phase)))
     });
     let what = "1 for the phase of the chain, by the chain's own name";
     let phases: &[_] = phases.as_ref().map_or(&[], |phases| phases);
@@ -160,7 +160,7 @@ fn money(families: &mut Families<'_>, snapshot: &Snapshot, now: Time) -> fmt::Re
     let dollars = Unit::Other("dollars".into());
     let dollars = Some(&dollars);
     let money = &snapshot.money;
-    let rentals = [&snapshot.rental, &snapshot.beside].into_iter().flatten();
+    let rentals = [&snapshot.rental, &snapshot.hedge].into_iter().flatten();
     let rentals = number(rentals.count() as u64);
     families.gauge("rentals", "Rentals of the sprint", None, Some(rentals))?;
     let age = snapshot.rentals_read_at.map(|at| seconds(at, now));

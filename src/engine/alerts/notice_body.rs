@@ -38,7 +38,7 @@ pub(crate) struct AffectedRental {
 
 /// What is at stake: of a rental that is named, and in this sprint.
 pub(crate) fn money(snapshot: &Snapshot, named: Option<AffectedRental>) -> String {
-    let own = [&snapshot.rental, &snapshot.beside].into_iter().flatten();
+    let own = [&snapshot.rental, &snapshot.hedge].into_iter().flatten();
     let is_own = |named: &AffectedRental| own.clone().any(|rental| rental.id == named.instance);
     let sprint = money_of_sprint(snapshot);
     match named.filter(|named| !is_own(named)) {

@@ -57,7 +57,7 @@ pub(crate) fn snapshot(second: i64) -> Snapshot {
             read_at: None,
         },
         rental: None,
-        beside: None,
+        hedge: None,
         nodes: NodesSnapshot::default(),
         proxy: None,
         money: MoneySnapshot::default(),

@@ -111,10 +111,10 @@ impl Engine {
             return;
         };
         let (ports, model) = (self.ports.clone(), self.config.mlnode.model.clone());
-        let workload = self.workload();
+        let (workload, changes) = (self.workload(), self.tasks.changes());
         self.spawn_effect(key, async move {
             let node = ports.mlnodes.at(workload, ends.api);
-            let event = match node.start_model(&model).await {
+            let event = match changes.track_future(node.start_model(&model)).await {
                 Ok(()) => Event::ModelStartAccepted,
                 Err(error) => Event::ModelStartFailed(error),
             };

@@ -5,4 +5,5 @@ pub mod preflight;
 pub(crate) mod registration;
 pub(crate) mod renting;
 pub(crate) mod requests;
+pub(crate) mod task_set;
 pub(crate) mod tasks;

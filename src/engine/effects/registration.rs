@@ -21,27 +21,29 @@ impl Engine {
         if !self.record_intent(&Record::RegisterIntended { node, instance }) {
             return self.dispatch(self.ports.clock.now(), Event::RegisterNotRecorded);
         }
-        let ports = self.ports.clone();
+        let (ports, changes) = (self.ports.clone(), self.tasks.changes());
         self.spawn_effect(EffectKey::Registration, async move {
-            let registered = ports.network_node.register(&wanted).await;
+            let call = ports.network_node.register(&wanted);
+            let registered = changes.track_future(call).await;
             let event = registered.err().map(Event::RegisterFailed);
             relist(&ports, EffectKey::Registration, event).await
         });
     }
 
     pub(crate) fn enable(&mut self, node: NodeId) {
-        let ports = self.ports.clone();
+        let (ports, changes) = (self.ports.clone(), self.tasks.changes());
         self.spawn_effect(EffectKey::Registration, async move {
-            let enabled = ports.network_node.enable(&node).await;
+            let enabled = changes.track_future(ports.network_node.enable(&node)).await;
             let event = enabled.err().map(Event::RegisterFailed);
             relist(&ports, EffectKey::Registration, event).await
         });
     }
 
     pub(crate) fn disable(&mut self, node: NodeId) {
-        let ports = self.ports.clone();
+        let (ports, changes) = (self.ports.clone(), self.tasks.changes());
         self.spawn_effect(EffectKey::Registration, async move {
-            if let Err(error) = ports.network_node.disable(&node).await {
+            let call = ports.network_node.disable(&node);
+            if let Err(error) = changes.track_future(call).await {
                 tracing::warn!("{node} is not disabled: {error}; it is removed all the same");
             }
             Observation::done(EffectKey::Registration, None)
@@ -50,9 +52,10 @@ impl Engine {
 
     pub(crate) fn unregister(&mut self, node: NodeId) {
         self.record(&Record::UnregisterIntended { node: node.clone() });
-        let ports = self.ports.clone();
+        let (ports, changes) = (self.ports.clone(), self.tasks.changes());
         self.spawn_effect(EffectKey::Registration, async move {
-            match ports.network_node.unregister(&node).await {
+            let call = ports.network_node.unregister(&node);
+            match changes.track_future(call).await {
                 Ok(true) => tracing::info!("{node} is unregistered"),
                 Ok(false) => tracing::info!("{node} was not registered"),
                 Err(error) => tracing::warn!("{node} is not unregistered yet: {error}"),
@@ -63,7 +66,7 @@ impl Engine {
 
     pub(crate) fn restore_proxy(&mut self) {
         let proxy = self.config.inference_proxy.as_ref().map(ProxyConfig::node);
-        let ports = self.ports.clone();
+        let (ports, changes) = (self.ports.clone(), self.tasks.changes());
         self.spawn_effect(EffectKey::RestoreProxy, async move {
             let nodes = ports.network_node.nodes().await;
             let missing = proxy.filter(|proxy| {
@@ -74,7 +77,8 @@ impl Engine {
             let Some(proxy) = missing else {
                 return Observation::relisted(EffectKey::RestoreProxy, None, nodes);
             };
-            if let Err(error) = ports.network_node.register(&proxy).await {
+            let call = ports.network_node.register(&proxy);
+            if let Err(error) = changes.track_future(call).await {
                 tracing::warn!("the inference proxy is not registered: {error}");
             }
             relist(&ports, EffectKey::RestoreProxy, None).await
@@ -135,15 +139,18 @@ impl Engine {
     /// The one way to touch a node that is not the sprint's: nothing but the operator's command leads
     /// here.
     pub(crate) fn change_node(&mut self, node: NodeId, change: NodeChange) {
-        let ports = self.ports.clone();
+        let (ports, changes) = (self.ports.clone(), self.tasks.changes());
         let key = EffectKey::ChangeNode;
         self.spawn_effect(key, async move {
             let api = ports.network_node.as_ref();
-            let (doing, done) = match change {
-                NodeChange::Enable => ("enabled", api.enable(&node).await),
-                NodeChange::Disable => ("disabled", api.disable(&node).await),
-                NodeChange::Remove => ("removed", api.unregister(&node).await.map(drop)),
+            let call = async {
+                match change {
+                    NodeChange::Enable => ("enabled", api.enable(&node).await),
+                    NodeChange::Disable => ("disabled", api.disable(&node).await),
+                    NodeChange::Remove => ("removed", api.unregister(&node).await.map(drop)),
+                }
             };
+            let (doing, done) = changes.track_future(call).await;
             let trouble = done
                 .err()
                 .map(|error| format!("node {node} was not {doing}: {error}"));

@@ -48,10 +48,10 @@ impl Engine {
         // The sprint that rents too: one that is taken up in the step before would choose again.
         self.save_checkpoint();
         let order = self.order(offer, label.clone(), lease_until);
-        let market = self.ports.clone();
+        let (ports, changes) = (self.ports.clone(), self.tasks.changes());
         tracing::info!("renting offer {} as {label}", offer.id);
         self.spawn_effect(EffectKey::Rent, async move {
-            let (records, event) = match market.market.rent(&order).await {
+            let (records, event) = match changes.track_future(ports.market.rent(&order)).await {
                 Ok(instance) => (
                     vec![Record::Rented { label, instance }],
                     Event::Rented(instance),
@@ -112,9 +112,10 @@ impl Engine {
         self.destroying.entry(instance).or_insert(now);
         // Releasing never waits for the journal: a destroy that is not recorded is still right.
         self.record(&Record::DestroyIntended { instance });
-        let ports = self.ports.clone();
+        let (ports, changes) = (self.ports.clone(), self.tasks.changes());
         self.spawn_effect(key, async move {
-            if let Err(error) = ports.market.destroy(instance).await {
+            let call = ports.market.destroy(instance);
+            if let Err(error) = changes.track_future(call).await {
                 tracing::warn!("instance {instance} is not destroyed yet: {error}");
             }
             ports.clock.sleep(DESTROY_SHOWS_AFTER).await;

@@ -8,8 +8,8 @@ use crate::engine::supervise::catch_panic;
 use crate::flow::{Effect, EffectKey, Event};
 
 impl Engine {
-    /// A time of this machine's clock as the rental's clock shows it. The watchdog there goes by its
-    /// own: a lease from a clock that is behind would end too early.
+    /// A time of this machine's clock by the rental's clock. The watchdog goes by that one: a lease
+    /// from a clock that is behind would end too early.
     pub(crate) fn chain_adjusted(&self, time: Time) -> Time {
         time + self.observed.clock_behind().unwrap_or_default()
     }
@@ -26,8 +26,8 @@ impl Engine {
         }
     }
 
-    /// Starts an effect, or keeps it until the one with the same key has ended. The flow asks again
-    /// by itself, so only the newest waits.
+    /// Starts an effect, or queues it until the one with the same key has ended. The flow retries, so
+    /// only the newest waits.
     fn start_effect(&mut self, effect: Effect) {
         let key = effect.key();
         if key == EffectKey::Journal || !self.running.contains(&key) {
@@ -45,7 +45,8 @@ impl Engine {
         }
     }
 
-    /// Runs `work` as a task under `key`; its report comes back as an observation.
+    /// Runs `work` as a task under `key`; it reports by an observation. Calls in it that change the
+    /// outside world are tracked by `tasks.changes()`.
     pub(crate) fn spawn_effect(
         &mut self,
         key: EffectKey,
@@ -53,12 +54,12 @@ impl Engine {
     ) {
         self.running.insert(key);
         let reports = self.reports.clone();
-        tokio::spawn(async move {
+        self.tasks.spawn(async move {
             let task = catch_panic(async {
                 failpoint(Failpoint::Effect);
                 work.await
             });
-            // The flow asks again for what it has no answer to.
+            // The flow retries what it has no answer to.
             let report = task.await.unwrap_or_else(|panic| {
                 tracing::error!("the task {key:?} panicked: {panic}");
                 Observation::done(key, None)

@@ -3,7 +3,7 @@
 use crate::chain::epoch;
 use crate::domain::{EpochView, Height, Time};
 use crate::engine::snapshot::{
-    ChainReading, ChainSnapshot, ConfirmationEstimate, HeightEstimate, StageEstimate, TimeBand,
+    ChainReading, ChainSnapshot, ConfirmationEstimate, HeightEstimate, StageEstimate,
     UpgradeEstimate,
 };
 use crate::engine::state::Engine;
@@ -29,13 +29,7 @@ impl Engine {
         let deadline = self.sprint.deadline().unwrap_or(stages.poc_start);
         ChainReading {
             at,
-            height: view.height,
-            epoch: view.epoch,
-            phase: view.phase,
-            current: view.current,
-            next: view.next,
-            params: view.params,
-            confirmation: view.confirmation,
+            view: view.clone(),
             confirmation_times: self.confirmation_times(at, view),
             block_time: self.block_clock.block_time(),
             stages: self.stage_estimates(at, view),
@@ -78,15 +72,10 @@ impl Engine {
     }
 
     pub(crate) fn estimate(&self, at: Time, height: Height, target: Height) -> HeightEstimate {
-        let expected = self.block_clock.estimate(at, target);
         HeightEstimate {
             height: target,
             blocks_left: height.until(target),
-            expected: expected.map(|band| TimeBand {
-                p10: band.p10,
-                p50: band.p50,
-                p90: band.p90,
-            }),
+            expected: self.block_clock.estimate(at, target),
         }
     }
 }

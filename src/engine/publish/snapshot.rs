@@ -36,7 +36,7 @@ impl Engine {
                 .sprint
                 .rental()
                 .map(|rental| self.rental_snapshot(now, rental)),
-            beside: self
+            hedge: self
                 .sprint
                 .beside()
                 .map(|rental| self.rental_snapshot(now, rental)),

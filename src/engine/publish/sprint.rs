@@ -1,14 +1,11 @@
 //! The sprint in a snapshot.
 
-use crate::domain::{GateKind, Usd};
+use crate::domain::{GateKind, Step, TimeBand, Usd};
 use crate::engine::lifecycle::report::cause_of;
-use crate::engine::snapshot::GateSnapshot;
-use crate::flow::{ASSUMED_CONFIRMATION, Gate, Terms, forecast};
-
-use crate::domain::{Step, Time};
 use crate::engine::rules::lead_of;
-use crate::engine::snapshot::{SprintSnapshot, TimeBand};
+use crate::engine::snapshot::{GateSnapshot, SprintSnapshot};
 use crate::engine::state::Engine;
+use crate::flow::{ASSUMED_CONFIRMATION, Gate, Terms, forecast};
 
 impl Engine {
     pub(crate) fn sprint_snapshot(&self) -> SprintSnapshot {
@@ -23,7 +20,7 @@ impl Engine {
         let by_height = at
             .zip(release)
             .and_then(|((at, height), target)| self.estimate(at, height, target).expected);
-        let release_at = sprint.serves_until().map(certainly).or(by_height);
+        let release_at = sprint.serves_until().map(TimeBand::exactly).or(by_height);
         SprintSnapshot {
             epoch: sprint.stages().map(|stages| stages.epoch),
             aim: sprint.plan().aim,
@@ -200,14 +197,5 @@ impl Engine {
                 " A confirmation PoC after the rental was given back ({policy}) would cost the epoch's reward: its chance is {percent:.0} %. `pocpit plan` compares the policies."
             )
         })
-    }
-}
-
-/// A time that is no estimate.
-fn certainly(time: Time) -> TimeBand {
-    TimeBand {
-        p10: time,
-        p50: time,
-        p90: time,
     }
 }

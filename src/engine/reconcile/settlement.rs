@@ -13,8 +13,9 @@ impl Engine {
         if let Some(record) = self.ledger.settlement(ended, instance) {
             self.record(&record);
         }
-        let remote = self.ports.remote.clone();
-        tokio::spawn(async move { remote.forget_host_key(instance).await });
+        let (remote, changes) = (self.ports.remote.clone(), self.tasks.changes());
+        let forget = async move { remote.forget_host_key(instance).await };
+        self.tasks.spawn(changes.track_future(forget));
         self.dispatch(now, Event::RentalGone(instance));
     }
 

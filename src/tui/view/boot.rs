@@ -32,7 +32,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, keys: &Keymap, theme: T
     };
     if let Some(beside) = model
         .snapshot
-        .beside
+        .hedge
         .as_ref()
         .filter(|_| model.log.past.is_none())
     {

@@ -94,16 +94,16 @@ fn heading(text: &'static str, theme: Theme) -> Line<'static> {
 /// The epoch as a line with its milestones, and what comes next.
 fn epoch(reading: &ChainReading, model: &Model, width: u16, theme: Theme) -> Vec<Line<'static>> {
     let columns = usize::from(width).saturating_sub(1);
-    let end = reading.next.poc_start.0;
-    let place = |height: u64| column_of(height, &reading.current, end, columns);
+    let end = reading.view.next.poc_start.0;
+    let place = |height: u64| column_of(height, &reading.view.current, end, columns);
     let mut cells: Vec<(&str, Style)> = vec![(theme.glyph("─", "-"), theme.dim()); columns];
     let mut set = |at: usize, glyph: &'static str, style: Style| {
         if let Some(cell) = cells.get_mut(at) {
             *cell = (glyph, style);
         }
     };
-    (0..place(reading.height.0)).for_each(|at| set(at, theme.glyph("━", "="), theme.text()));
-    for (milestone, height) in reading.current.milestones() {
+    (0..place(reading.view.height.0)).for_each(|at| set(at, theme.glyph("━", "="), theme.text()));
+    for (milestone, height) in reading.view.current.milestones() {
         set(place(height.0), letter(milestone), theme.strong());
     }
     set(
@@ -112,7 +112,7 @@ fn epoch(reading: &ChainReading, model: &Model, width: u16, theme: Theme) -> Vec
         theme.warn(),
     );
     set(
-        place(reading.height.0),
+        place(reading.view.height.0),
         theme.glyph("●", "@"),
         theme.accent(),
     );
@@ -121,7 +121,7 @@ fn epoch(reading: &ChainReading, model: &Model, width: u16, theme: Theme) -> Vec
         .map(|(glyph, style)| Span::styled(glyph, style));
     let mut lines = vec![
         Line::from(vec![
-            Span::styled(format!("Epoch {} ", reading.epoch), theme.accent()),
+            Span::styled(format!("Epoch {} ", reading.view.epoch), theme.accent()),
             Span::styled(
                 "G generation V validation W weights C claim P next PoC",
                 theme.dim(),

@@ -82,20 +82,23 @@ fn reading_lines(
     ));
     lines.push(Line::from(vec![
         Span::styled("Epoch ", theme.dim()),
-        Span::styled(reading.epoch.to_string(), theme.strong()),
+        Span::styled(reading.view.epoch.to_string(), theme.strong()),
         Span::styled(" at ", theme.dim()),
-        Span::raw(reading.height.to_string()),
+        Span::raw(reading.view.height.to_string()),
         Span::styled(", block ", theme.dim()),
         Span::raw(block_time(reading)),
     ]));
     lines.push(Line::from(vec![
         Span::styled("Phase ", theme.dim()),
-        Span::styled(format::phase(reading.phase), theme.accent()),
+        Span::styled(format::phase(reading.view.phase), theme.accent()),
     ]));
-    let (start, end) = (reading.current.poc_start.0, reading.next.poc_start.0);
+    let (start, end) = (
+        reading.view.current.poc_start.0,
+        reading.view.next.poc_start.0,
+    );
     #[expect(clippy::cast_precision_loss, reason = "a bar of a few dozen columns")]
-    let part =
-        reading.height.0.saturating_sub(start) as f64 / end.saturating_sub(start).max(1) as f64;
+    let part = reading.view.height.0.saturating_sub(start) as f64
+        / end.saturating_sub(start).max(1) as f64;
     let columns = usize::from(width).saturating_sub(14);
     lines.push(Line::from(vec![
         Span::styled(theme.bar(columns, part), theme.accent()),
@@ -180,7 +183,7 @@ fn estimate(
 
 fn confirmation(reading: &ChainReading, theme: Theme) -> Line<'static> {
     let name = Span::styled("Confirmation PoC ", theme.dim());
-    let state = match reading.confirmation {
+    let state = match reading.view.confirmation {
         None => Span::styled("none", theme.dim()),
         Some(event) => {
             let word = match event.phase {

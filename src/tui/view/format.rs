@@ -2,8 +2,8 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::domain::{ChainPhase, Duration, Milestone, Outcome, ReleasePolicy, Time};
-use crate::engine::{SprintSnapshot, TimeBand, TunnelRate};
+use crate::domain::{ChainPhase, Duration, Milestone, Outcome, ReleasePolicy, Time, TimeBand};
+use crate::engine::{SprintSnapshot, TunnelRate};
 
 /// `2d 03h`, `3h 07m`, `7m 05s`, `5s`; never negative.
 pub fn length(duration: Duration) -> String {

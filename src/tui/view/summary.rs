@@ -158,7 +158,7 @@ fn until_poc(model: &Model, width: u16, theme: Theme) -> Item {
     let now = model.now();
     let left = reading.poc_start.blocks_left;
     if left.0 == 0 {
-        let phase = format::phase(reading.phase);
+        let phase = format::phase(reading.view.phase);
         return vec![Span::styled(format!(" {phase} now"), theme.strong())];
     }
     let mut spans = vec![Span::styled(" PoC ", theme.dim())];

@@ -9,7 +9,7 @@ fn raced() -> Snapshot {
     beside.cost = Usd::from_dollars(0.38);
     beside.boot.stage = BootStage::PullingImage;
     beside.boot.ready_at = Some(at(17));
-    s.beside = Some(beside);
+    s.hedge = Some(beside);
     s.money.per_hour = UsdPerHour::from_dollars(19.2);
     s
 }
@@ -29,7 +29,7 @@ fn hedge_shows_progress_and_total_price() {
 #[test]
 fn losing_rental_is_shown_until_released() {
     let mut snapshot = raced();
-    snapshot.beside.as_mut().unwrap().releasing = true;
+    snapshot.hedge.as_mut().unwrap().releasing = true;
     let text = screen(&model(snapshot), 120, 40).backend().to_string();
     assert!(text.contains("lost the race, RELEASING"), "{text}");
 }

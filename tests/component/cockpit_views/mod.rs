@@ -141,13 +141,15 @@ fn waiting() -> Snapshot {
         chain: ChainSnapshot {
             reading: Some(ChainReading {
                 at: at(0),
-                height: Height(2_345_000),
-                epoch: EpochIndex(152),
-                phase: ChainPhase::Inference,
-                current: stages(152, 2_331_000),
-                next: stages(153, 2_346_391),
-                params: EpochParams::default(),
-                confirmation: None,
+                view: EpochView {
+                    height: Height(2_345_000),
+                    epoch: EpochIndex(152),
+                    phase: ChainPhase::Inference,
+                    current: stages(152, 2_331_000),
+                    next: stages(153, 2_346_391),
+                    params: EpochParams::default(),
+                    confirmation: None,
+                },
                 block_time: Some(Duration::milliseconds(5_870)),
                 stages: Vec::new(),
                 confirmation_times: None,
@@ -212,7 +214,7 @@ fn waiting() -> Snapshot {
             read_at: Some(at(-1)),
         },
         rental: None,
-        beside: None,
+        hedge: None,
         nodes: NodesSnapshot {
             rows: vec![node("proxy-1", NodeOwner::Proxy)],
             read_at: Some(at(0)),
@@ -387,7 +389,7 @@ fn proving() -> Snapshot {
     ours.node.poc_intended = PocStatus::Generating;
     s.nodes.rows.insert(0, ours);
     if let Some(r) = &mut s.chain.reading {
-        r.phase = ChainPhase::PoCGenerate;
+        r.view.phase = ChainPhase::PoCGenerate;
         r.poc_start.blocks_left = Blocks(0);
         r.registration_deadline.blocks_left = Blocks(0);
     }

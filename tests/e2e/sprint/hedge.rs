@@ -20,9 +20,9 @@ fn stalling() -> Scenario {
 async fn hedge_winner_keeps_registered_tunnel() {
     let mut rig = Rig::start_hedging(Mode::Auto, stalling()).await;
     // Given a first machine that stalls, when a second one boots beside it,
-    rig.until("a second rental", |snapshot| snapshot.beside.is_some())
+    rig.until("a second rental", |snapshot| snapshot.hedge.is_some())
         .await;
-    let second = rig.snapshot().beside.as_ref().unwrap().id;
+    let second = rig.snapshot().hedge.as_ref().unwrap().id;
     // then that one is registered, at the ends that are configured,
     rig.until_past(Step::Proving).await;
     let snapshot = rig.snapshot();
@@ -84,7 +84,7 @@ async fn manual_hedge_abort_releases_both() {
         "it says what the first costs: {question}"
     );
     rig.rent_the_best().await;
-    rig.until("a second rental", |snapshot| snapshot.beside.is_some())
+    rig.until("a second rental", |snapshot| snapshot.hedge.is_some())
         .await;
     rig.send(Command::Abort).await;
     let (report, truth) = rig.end().await;

@@ -9,7 +9,8 @@ use yaml_rust2::{Yaml, YamlLoader};
 use super::{busy, page};
 use crate::cli::check::tests::config;
 use crate::domain::{
-    BootEnd, BootTimes, ChainPhase, EpochIndex, EpochParams, EpochStages, Height, MachineId,
+    BootEnd, BootTimes, ChainPhase, EpochIndex, EpochParams, EpochStages, EpochView, Height,
+    MachineId,
 };
 use crate::engine::{ChainReading, HeightEstimate, Snapshot};
 
@@ -183,13 +184,15 @@ fn of_the_engine() -> String {
     let mut snapshot: Snapshot = busy();
     snapshot.chain.reading = Some(ChainReading {
         at: snapshot.at,
-        height: Height(890),
-        epoch: EpochIndex(7),
-        phase: ChainPhase::Inference,
-        current: stages,
-        next: stages,
-        params: EpochParams::default(),
-        confirmation: None,
+        view: EpochView {
+            height: Height(890),
+            epoch: EpochIndex(7),
+            phase: ChainPhase::Inference,
+            current: stages,
+            next: stages,
+            params: EpochParams::default(),
+            confirmation: None,
+        },
         confirmation_times: None,
         block_time: None,
         stages: Vec::new(),

@@ -233,7 +233,7 @@ fn abort(model: &Model) -> Vec<Line<'static>> {
         ))),
         None => lines.push(Line::raw("Nothing is known to be rented.")),
     }
-    if let Some(beside) = &model.snapshot.beside {
+    if let Some(beside) = &model.snapshot.hedge {
         lines.push(Line::raw(format!(
             "So is #{} beside it: {}, running at {}.",
             beside.id, beside.cost, beside.price

@@ -1,0 +1,58 @@
+//! Commands of the operator.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{GateKind, MachineId, Mode, NodeId, OfferId, Usd};
+
+/// What an operator can ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Approve every step by hand, or none.
+    SetMode(Mode),
+    /// Pass the start gate of a waiting sprint, or begin a new sprint after one is done.
+    Start,
+    RefreshOffers,
+    /// Rent this offer at this worst-case cost. Refused when either has changed.
+    Rent {
+        offer: OfferId,
+        /// The worst case that was shown and agreed to.
+        agreed: Usd,
+    },
+    /// Pass a gate other than `Rent`.
+    Approve(GateKind),
+    /// Change a registered node by hand, whosever it is.
+    ChangeNode {
+        node: NodeId,
+        change: NodeChange,
+    },
+    /// Leave this machine out for as long as one that failed.
+    AvoidMachine(MachineId),
+    /// No longer leave this machine out.
+    AllowMachine(MachineId),
+    /// End the sprint and release everything.
+    Abort,
+    /// Stop the engine. `Release` first takes everything down; `Detach` leaves the rental to the
+    /// journal, its lease and the next start.
+    Quit(QuitChoice),
+}
+
+/// What an operator can do to a registered node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeChange {
+    /// It takes part from the next epoch on.
+    Enable,
+    /// It takes no part from the next epoch on.
+    Disable,
+    Remove,
+}
+
+/// What becomes of a live rental when the cockpit is quit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuitChoice {
+    Release,
+    /// End now; the rental lives until its lease is over, and is found again by the next start.
+    Detach,
+}

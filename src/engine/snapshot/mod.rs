@@ -1,0 +1,92 @@
+//! What the engine shows and takes: the whole contract with the cockpit. Everything is serde: a
+//! viewer follows a running engine over a socket.
+
+mod boot_log;
+mod chain;
+mod command;
+mod money;
+mod nodes;
+mod offers;
+mod rental;
+mod sprint;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{BootTally, CockpitId, Mode, Time};
+use crate::engine::alerts::alert::Alert;
+
+pub use boot_log::*;
+pub use chain::*;
+pub use command::*;
+pub use money::*;
+pub use nodes::*;
+pub use offers::*;
+pub use rental::*;
+pub use sprint::*;
+
+/// Everything there is to see, at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// When it was taken, by the engine's clock.
+    pub at: Time,
+    /// Real services or the simulated world.
+    pub world: WorldKind,
+    pub cockpit: CockpitId,
+    pub mode: Mode,
+    pub chain: ChainSnapshot,
+    pub sprint: SprintSnapshot,
+    pub offers: OffersSnapshot,
+    /// What we pay for, if anything.
+    pub rental: Option<RentalSnapshot>,
+    /// What we pay for beside it: a hedge, or the loser of a race.
+    pub hedge: Option<RentalSnapshot>,
+    pub nodes: NodesSnapshot,
+    /// The inference proxy, if there is one.
+    pub proxy: Option<ProxySnapshot>,
+    pub money: MoneySnapshot,
+    /// Past sprints, oldest first.
+    pub history: Arc<Vec<PastSprintRow>>,
+    /// What is wrong, worst first.
+    pub alerts: Vec<Alert>,
+    pub boot_log: BootLog,
+    /// When all rentals of the account were last listed, whole.
+    pub rentals_read_at: Option<Time>,
+    /// Boots that came to their end in this run of the program.
+    pub boots: BootTally,
+    /// Notices that reached nobody, counted by channel.
+    pub notices_lost: u64,
+    /// The engine's end: set once it has stopped.
+    pub ended: bool,
+}
+
+impl Snapshot {
+    /// When chain and rentals were last read.
+    pub fn last_reads(&self) -> LastReads {
+        LastReads {
+            chain: self.chain.reading.as_ref().map(|reading| reading.at),
+            rentals: self.rentals_read_at,
+        }
+    }
+}
+
+/// When what matters was last read, whole and valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastReads {
+    pub chain: Option<Time>,
+    pub rentals: Option<Time>,
+}
+
+/// Which world the engine works on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorldKind {
+    /// Money is real.
+    Real,
+    /// Simulated; time runs this much faster.
+    Simulated {
+        /// World seconds per second.
+        speed: f64,
+    },
+}

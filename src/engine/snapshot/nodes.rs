@@ -1,0 +1,44 @@
+//! Registered nodes and the inference proxy in a snapshot.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{ProxyFigures, RegisteredNode, Time};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct NodesSnapshot {
+    /// The last complete list, however old.
+    pub rows: Vec<NodeRow>,
+    pub read_at: Option<Time>,
+    pub trouble: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRow {
+    pub node: RegisteredNode,
+    pub owner: NodeOwner,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeOwner {
+    Sprint,
+    /// Of a rental of ours that is gone or going: it is being removed.
+    Leftover,
+    Proxy,
+    /// Somebody else's: never touched but by the operator's own command.
+    Other,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProxySnapshot {
+    /// Where it is reached from here.
+    pub address: SocketAddr,
+    /// Its last figures, however old.
+    pub figures: Option<ProxyFigures>,
+    /// Requests a minute lately.
+    pub per_minute: Option<f64>,
+    /// Since when it does not answer.
+    pub silent_since: Option<Time>,
+}

@@ -1,0 +1,61 @@
+//! Sprints in a snapshot.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    Aim, BootTimes, EpochIndex, GateKind, Lead, Outcome, Preflight, ReleasePolicy, SprintReport,
+    Step, StepSpan, Time, TimeBand,
+};
+
+/// The sprint's part of a snapshot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SprintSnapshot {
+    /// The epoch whose `PoC` this sprint is for, once the chain was read.
+    pub epoch: Option<EpochIndex>,
+    pub aim: Aim,
+    pub step: Step,
+    /// One sentence: what it does or waits for right now.
+    pub doing: String,
+    /// Steps so far, in order.
+    pub spans: Vec<StepSpan>,
+    /// The gate that waits for the operator, if any.
+    pub gate: Option<GateSnapshot>,
+    /// Whether a rental could do its work, once found out.
+    pub preflight: Option<Preflight>,
+    /// When it means to rent, once known.
+    pub rent_at: Option<Time>,
+    /// How long before the `PoC` the next sprint rents, and why.
+    pub lead: Lead,
+    /// Why it is being released, when that is not the plan.
+    pub cause: Option<String>,
+    /// When the rental will be given back, by policy.
+    pub release_at: Option<TimeBand>,
+    pub release_policy: ReleasePolicy,
+    /// Set when it is over.
+    pub outcome: Option<Outcome>,
+    /// Rent calls made in this sprint.
+    pub attempts: u32,
+    /// Abort can be asked for now.
+    pub can_abort: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateSnapshot {
+    pub kind: GateKind,
+    /// What approving does, in a sentence.
+    pub question: String,
+    /// Since when it waits.
+    pub since: Time,
+    /// When waiting longer makes it moot.
+    pub until: Option<Time>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PastSprintRow {
+    pub at: Time,
+    pub report: SprintReport,
+    /// Its boots that were watched from beginning to end.
+    pub boots: Vec<BootTimes>,
+    /// What confirmation `PoC`s left of the weight, 0 to 1; absent without any.
+    pub confirmation_ratio: Option<f64>,
+}
