@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 
 use super::arguments::{Common, ConfigCommand};
 use super::{Exit, print, print_json, runtime, status_line};
-use crate::config::{self, Credential, Fate, Imported};
+use crate::config::{self, Credential, Imported};
 
 pub(crate) fn run(command: &ConfigCommand, common: &Common) -> Result<Exit, Report> {
     match command {
@@ -108,14 +108,10 @@ fn secret_file(setting: &str) -> Result<(&'static str, &'static str), Report> {
 
 fn print_notes(imported: &Imported) {
     for note in &imported.notes {
+        let variable = &note.variable;
         match &note.fate {
-            Fate::Mapped(settings) => {
-                status_line(format_args!("{} → {}", note.variable, settings.join(", ")));
-            }
-            Fate::NotMapped => status_line(format_args!(
-                "{} not mapped: {}",
-                note.variable, note.remark
-            )),
+            Ok(settings) => status_line(format_args!("{variable} → {}", settings.join(", "))),
+            Err(why) => status_line(format_args!("{variable} not mapped: {why}")),
         }
     }
     let missing = imported.missing();

@@ -1,15 +1,15 @@
-//! Checks that need more than one value, or more than the shape of one.
+//! Checks of values that are well-formed.
+
+use std::net::SocketAddr;
 
 use super::draft::{Draft, ExposureKind};
 use super::read::Reader;
-use super::source::names_section;
-use super::table::OPTIONAL_SECTIONS;
 use crate::domain::Hedging;
 
-/// What is wrong, and what would be right.
+/// What is wrong and what was expected.
 type Fault = (String, &'static str);
 
-/// A check that runs when none of its settings has a problem yet. The first one is reported.
+/// A check that runs if none of its settings has a problem yet. A fault is reported for the first of them.
 struct Check {
     settings: &'static [&'static str],
     test: fn(&Draft) -> Option<Fault>,
@@ -24,17 +24,15 @@ pub(super) fn run(reader: &mut Reader<'_>, draft: &Draft, wanted: impl Fn(&str) 
     for Check { settings, test } in CHECKS {
         let [reported, ..] = settings else { continue };
         let section = reported.split('.').next().unwrap_or_default();
-        let is_off = OPTIONAL_SECTIONS.contains(&section) && !names_section(reader.values, section);
-        if is_off || !wanted(section) || settings.iter().any(|path| reader.has_problem(path)) {
-            continue;
-        }
-        if let Some((what, expected)) = test(draft) {
+        let is_read = wanted(section) && reader.is_on(section);
+        if is_read
+            && !settings.iter().any(|path| reader.has_problem(path))
+            && let Some((what, expected)) = test(draft)
+        {
             reader.problem(reported, what, expected);
         }
     }
 }
-
-const TUNNEL_ADDRESS: &str = "an address of this machine that the Network Node can reach, or network_node.exposure = \"direct\"";
 
 const CHECKS: &[Check] = &[
     check(&["chain.public_api"], |d| {
@@ -45,7 +43,7 @@ const CHECKS: &[Check] = &[
         )
     }),
     check(&["vast.image", "vast.template_hash"], |d| {
-        let is_missing = d.image.is_none() && d.vast.template_hash.is_none();
+        let is_missing = d.vast.image.is_empty() && d.vast.template_hash.is_none();
         fault(is_missing, "missing", "vast.image or vast.template_hash")
     }),
     check(&["vast.env"], |d| {
@@ -109,31 +107,20 @@ const CHECKS: &[Check] = &[
         is_digit.then(|| (what(), "a prefix that ends otherwise, such as \"vastai-\""))
     }),
     check(&["network_node.host", "network_node.exposure"], |d| {
-        fault(
-            is_tunnel(d) && d.tunnel.host.is_none(),
-            "missing",
-            TUNNEL_ADDRESS,
-        )
+        unset_in_tunnel(d, d.tunnel.host.is_empty())
     }),
     check(&["network_node.host", "network_node.exposure"], |d| {
-        let host = d.tunnel.host.as_deref().filter(|_| is_tunnel(d))?;
+        let host = &d.tunnel.host;
         let what = || format!("{host:?} is not a host");
-        host.contains(':')
-            .then(|| (what(), "a name or address without scheme and port"))
+        let is_wrong = is_tunnel(d) && host.contains(':');
+        is_wrong.then(|| (what(), "a name or address without scheme and port"))
     }),
     check(&["network_node.api_listen", "network_node.exposure"], |d| {
-        fault(
-            is_tunnel(d) && d.tunnel.api_listen.is_none(),
-            "missing",
-            TUNNEL_ADDRESS,
-        )
+        unset_in_tunnel(d, d.tunnel.api_listen.is_none())
     }),
     check(
         &["network_node.inference_listen", "network_node.exposure"],
-        |d| {
-            let is_missing = is_tunnel(d) && d.tunnel.inference_listen.is_none();
-            fault(is_missing, "missing", TUNNEL_ADDRESS)
-        },
+        |d| unset_in_tunnel(d, d.tunnel.inference_listen.is_none()),
     ),
     check(
         &["network_node.inference_listen", "network_node.api_listen"],
@@ -215,6 +202,11 @@ fn fault(is_wrong: bool, what: &str, expected: &'static str) -> Option<Fault> {
     is_wrong.then(|| (what.to_owned(), expected))
 }
 
+fn unset_in_tunnel(draft: &Draft, is_unset: bool) -> Option<Fault> {
+    const EXPECTED: &str = "an address of this machine that the Network Node can reach, or network_node.exposure = \"direct\"";
+    fault(is_tunnel(draft) && is_unset, "missing", EXPECTED)
+}
+
 fn is_tunnel(draft: &Draft) -> bool {
     draft.exposure == ExposureKind::Tunnel
 }
@@ -239,21 +231,18 @@ fn tensor_parallel_size(args: &[String]) -> Option<u32> {
 
 /// The Network Node refuses two nodes at one address, and the second is the one that was rented.
 fn shared_address(draft: &Draft, port: u16) -> Option<Fault> {
-    let host = draft.tunnel.host.as_deref().filter(|_| is_tunnel(draft))?;
-    if !draft.proxy.host.eq_ignore_ascii_case(host) {
+    let host = &draft.tunnel.host;
+    if !is_tunnel(draft) || host.is_empty() || !draft.proxy.host.eq_ignore_ascii_case(host) {
         return None;
     }
-    let ends = [
-        ("network_node.api_listen", draft.tunnel.api_listen),
-        (
-            "network_node.inference_listen",
-            draft.tunnel.inference_listen,
-        ),
-    ];
-    let is_same = |(_, end): &&(&str, Option<std::net::SocketAddr>)| {
-        end.is_some_and(|end| end.port() == port)
+    let is_same = |end: Option<SocketAddr>| end.is_some_and(|end| end.port() == port);
+    let name = if is_same(draft.tunnel.api_listen) {
+        "network_node.api_listen"
+    } else if is_same(draft.tunnel.inference_listen) {
+        "network_node.inference_listen"
+    } else {
+        return None;
     };
-    let (name, _) = ends.iter().find(is_same)?;
     let what =
         format!("{host}:{port} is also {name}, and the Network Node accepts one node per address");
     Some((what, "another port"))

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::schema::{Need, Setting};
-use super::table::{OPTIONAL_SECTIONS, SECTIONS, SETTINGS};
+use super::schema::Setting;
+use super::table::{OPTIONAL_SECTIONS, SECTIONS, settings_of};
 
 const HEADER: &str = "\
 # pocpit's configuration.
@@ -18,7 +18,7 @@ const HEADER: &str = "\
 # this file.
 ";
 
-/// Columns of a comment, without its mark.
+/// Width of a comment, without its `# `.
 const WIDTH: usize = 98;
 
 /// `config.example.toml`: every setting with its documentation.
@@ -30,21 +30,12 @@ pub fn example() -> String {
 pub fn filled(values: &BTreeMap<&str, String>) -> String {
     let mut text = String::from(HEADER);
     for (section, meaning) in SECTIONS {
-        let given = values
-            .keys()
-            .any(|path| path.split('.').next() == Some(*section));
-        let off = OPTIONAL_SECTIONS.contains(section) && !given;
-        let _ = write!(
-            text,
-            "\n# {meaning}\n{}[{section}]\n",
-            if off { "# " } else { "" }
-        );
-        for setting in SETTINGS
-            .iter()
-            .filter(|setting| setting.section() == *section)
-        {
-            let given = values.get(setting.path).map(String::as_str);
-            write_setting(&mut text, setting, given);
+        let is_given = settings_of(section).any(|setting| values.contains_key(setting.path));
+        let is_off = OPTIONAL_SECTIONS.contains(section) && !is_given;
+        let mark = if is_off { "# " } else { "" };
+        let _ = write!(text, "\n# {meaning}\n{mark}[{section}]\n");
+        for setting in settings_of(section) {
+            write_setting(&mut text, setting, values.get(setting.path));
         }
     }
     text
@@ -52,38 +43,32 @@ pub fn filled(values: &BTreeMap<&str, String>) -> String {
 
 /// Only these settings, without comments.
 pub fn only(values: &BTreeMap<&str, String>) -> String {
-    let mut text = String::new();
-    for (section, _) in SECTIONS {
-        let given: Vec<&Setting> = SETTINGS
-            .iter()
-            .filter(|setting| setting.section() == *section)
-            .filter(|setting| values.contains_key(setting.path))
-            .collect();
-        if given.is_empty() {
-            continue;
-        }
-        let _ = writeln!(
-            text,
-            "{}[{section}]",
-            if text.is_empty() { "" } else { "\n" }
-        );
-        for setting in given {
-            let _ = writeln!(text, "{} = {}", setting.name(), values[setting.path]);
-        }
-    }
-    text
+    sections(|setting| {
+        let value = values.get(setting.path)?;
+        Some(format!("{} = {value}\n", setting.name()))
+    })
 }
 
-fn write_setting(text: &mut String, setting: &Setting, given: Option<&str>) {
-    let mark = match setting.need {
-        Need::Required | Need::Suggested => "REQUIRED. ",
-        Need::Optional | Need::Default(_) => "",
+/// Every section for which there are lines.
+pub(super) fn sections(line: impl Fn(&Setting) -> Option<String>) -> String {
+    let sections = SECTIONS.iter().filter_map(|(section, _)| {
+        let lines: String = settings_of(section).filter_map(&line).collect();
+        (!lines.is_empty()).then(|| format!("[{section}]\n{lines}"))
+    });
+    sections.collect::<Vec<_>>().join("\n")
+}
+
+fn write_setting(text: &mut String, setting: &Setting, given: Option<&String>) {
+    let mark = if setting.is_needed() {
+        "REQUIRED. "
+    } else {
+        ""
     };
     text.push('\n');
     for line in wrap(&format!("{mark}{}", setting.doc), WIDTH) {
         let _ = writeln!(text, "# {line}");
     }
-    // An example is never active: nobody should rent with somebody else's addresses.
+    // An example is never active: it would rent with addresses of somebody else.
     let _ = match given {
         Some(value) => writeln!(text, "{} = {value}", setting.name()),
         None => writeln!(text, "# {} = {}", setting.name(), setting.example),

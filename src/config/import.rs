@@ -1,11 +1,11 @@
 //! Converts the `.env` of the Python scripts, pocpit's predecessor, into settings.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 
 use secrecy::SecretString;
-use serde::Serialize;
 
-use super::schema::{Need, Setting};
+use super::schema::Setting;
 use super::table::{OPTIONAL_SECTIONS, SETTINGS};
 use crate::domain::nearest;
 
@@ -16,21 +16,15 @@ pub struct Imported {
     pub secrets: BTreeMap<&'static str, SecretString>,
     /// One note per variable, in order.
     pub notes: Vec<ImportNote>,
+    /// Arguments of vLLM.
+    arguments: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug)]
 pub struct ImportNote {
     pub variable: String,
-    pub fate: Fate,
-    /// Why it was not mapped; empty when it was.
-    pub remark: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fate {
-    Mapped(Vec<&'static str>),
-    NotMapped,
+    /// The settings that it is mapped to, or why there are none.
+    pub fate: Result<Vec<&'static str>, String>,
 }
 
 /// Settings with their TOML values, or why the variable is not mapped.
@@ -42,10 +36,13 @@ enum Rule {
     Seconds(&'static str),
     Gigabytes(&'static str),
     Secret(&'static str),
+    /// An argument of vLLM.
     Argument(&'static str),
     With(fn(&str) -> Converted),
     Dropped(&'static str),
 }
+
+const QUANTIZATION: &str = "--quantization";
 
 #[rustfmt::skip]
 const RULES: &[(&str, Rule)] = &[
@@ -70,7 +67,7 @@ const RULES: &[(&str, Rule)] = &[
     ("GONKA_NETWORK_NODE_URL", Rule::With(public_api)),
     ("GONKA_HOST_ADDRESS", Rule::Text("chain.participant")),
     ("MLNODE_ID", Rule::Text("inference_proxy.node_id")),
-    ("MLNODE_QUANTIZATION", Rule::With(quantization)),
+    ("MLNODE_QUANTIZATION", Rule::Argument(QUANTIZATION)),
     ("MLNODE_INFERENCE_PORT", Rule::Number("inference_proxy.inference_port")),
     ("MLNODE_POC_PORT", Rule::Number("inference_proxy.poc_port")),
     ("POC_PREP_TIME", Rule::Seconds("poc.lead")),
@@ -90,112 +87,77 @@ const RULES: &[(&str, Rule)] = &[
 
 /// Imports a `.env`. It never fails: the notes list what cannot be mapped.
 pub fn import(text: &str) -> Imported {
-    let variables = variables(text);
     let mut imported = Imported::default();
-    let mut arguments: Vec<String> = Vec::new();
-    for (name, value) in &variables {
-        let rule = RULES
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, rule)| rule);
-        let (fate, remark) = match rule {
-            None => (Fate::NotMapped, unknown(name)),
-            Some(Rule::Dropped(why)) => (Fate::NotMapped, (*why).to_owned()),
-            Some(_) if is_placeholder(value) => {
-                (Fate::NotMapped, "empty or still a placeholder".to_owned())
-            }
-            Some(rule) => match imported.apply(rule, value, &mut arguments) {
-                Ok(settings) => (Fate::Mapped(settings), String::new()),
-                Err(why) => (Fate::NotMapped, why),
-            },
-        };
-        imported.notes.push(ImportNote {
-            variable: name.clone(),
-            fate,
-            remark,
-        });
+    for (variable, value) in variables(text) {
+        let fate = imported.add(&variable, &value);
+        imported.notes.push(ImportNote { variable, fate });
     }
-    imported.finish(arguments);
+    imported.finish();
     imported
 }
 
 impl Imported {
-    fn apply(
-        &mut self,
-        rule: &Rule,
-        value: &str,
-        arguments: &mut Vec<String>,
-    ) -> Result<Vec<&'static str>, String> {
-        let set = match rule {
+    fn add(&mut self, name: &str, value: &str) -> Result<Vec<&'static str>, String> {
+        let rule = RULES.iter().find(|(known, _)| *known == name);
+        let (_, rule) = rule.ok_or_else(|| unknown(name))?;
+        let values = match rule {
+            Rule::Dropped(why) => return Err((*why).to_owned()),
+            _ if is_placeholder(value) => return Err("empty or still a placeholder".to_owned()),
             Rule::Text(path) => vec![(*path, quoted(value))],
             Rule::Number(path) => vec![(*path, number(value)?)],
-            Rule::Seconds(path) => vec![(*path, quoted(&format!("{}s", whole(value)?)))],
-            Rule::Gigabytes(path) => vec![(*path, quoted(&format!("{} GB", number(value)?)))],
+            Rule::Seconds(path) => vec![(*path, quoted(format!("{}s", seconds(value)?)))],
+            Rule::Gigabytes(path) => vec![(*path, quoted(format!("{} GB", number(value)?)))],
+            Rule::With(convert) => convert(value)?,
             Rule::Secret(path) => {
-                self.secrets
-                    .insert(path, SecretString::from(value.to_owned()));
+                self.secrets.insert(path, SecretString::from(value));
                 return Ok(vec![path]);
             }
+            Rule::Argument(flag) if *flag == QUANTIZATION && value == "auto" => {
+                return Err("auto is the default of vLLM".to_owned());
+            }
             Rule::Argument(flag) => {
-                arguments.extend([(*flag).to_owned(), value.to_owned()]);
+                let argument = [*flag, value].map(str::to_owned);
+                self.arguments.extend(argument);
                 return Ok(vec!["mlnode.args"]);
             }
-            Rule::With(convert) => convert(value)?,
-            Rule::Dropped(why) => return Err((*why).to_owned()),
         };
-        let mut settings = Vec::new();
-        for (path, value) in set {
-            if path == "mlnode.args" {
-                arguments.extend(value.split(' ').map(str::to_owned));
-            } else {
-                self.values.insert(path, value);
-            }
-            settings.push(path);
-        }
+        let settings = values.iter().map(|(path, _)| *path).collect();
+        self.values.extend(values);
         Ok(settings)
     }
 
     /// Settings that depend on several variables.
-    fn finish(&mut self, mut arguments: Vec<String>) {
-        if let Some(count) = self
-            .values
-            .get("vast.gpu_count")
-            .filter(|count| *count != "1")
-        {
-            arguments.extend(["--tensor-parallel-size".to_owned(), count.clone()]);
+    fn finish(&mut self) {
+        let gpus = self.values.get("vast.gpu_count");
+        if let Some(gpus) = gpus.filter(|count| *count != "1") {
+            let argument = ["--tensor-parallel-size", gpus].map(str::to_owned);
+            self.arguments.extend(argument);
         }
-        let list: Vec<String> = arguments.iter().map(|argument| quoted(argument)).collect();
-        self.values
-            .insert("mlnode.args", format!("[{}]", list.join(", ")));
+        self.values.insert("mlnode.args", list(&self.arguments));
         // Without an upstream there is no proxy to describe.
-        let proxied = self.secrets.contains_key("inference_proxy.upstream_key");
-        if !proxied {
+        if !self.secrets.contains_key("inference_proxy.upstream_key") {
             self.values
                 .retain(|path, _| !path.starts_with("inference_proxy."));
         }
         // The scripts rented unverified machines too.
-        self.values
-            .entry("vast.verification")
-            .or_insert_with(|| quoted("any"));
+        let verification = self.values.entry("vast.verification");
+        verification.or_insert_with(|| quoted("any"));
     }
 
     /// Required settings that are still missing.
     pub fn missing(&self) -> Vec<&'static str> {
-        let is_needed = |setting: &&Setting| {
-            let (section, mut given) = (setting.section(), self.values.keys());
-            matches!(setting.need, Need::Required | Need::Suggested)
-                && (!OPTIONAL_SECTIONS.contains(&section)
-                    || given.any(|path| path.starts_with(section)))
+        let is_on = |section: &str| {
+            let mut given = self.values.keys();
+            !OPTIONAL_SECTIONS.contains(&section) || given.any(|path| path.starts_with(section))
         };
-        let is_given = |setting: &&Setting| {
+        let is_given = |setting: &Setting| {
             let secret = setting.path.trim_end_matches("_file");
             self.values.contains_key(setting.path) || self.secrets.contains_key(secret)
         };
-        let needed = SETTINGS.iter().filter(is_needed);
-        needed
-            .filter(|setting| !is_given(setting))
-            .map(|setting| setting.path)
-            .collect()
+        let missing = SETTINGS.iter().filter(|setting| {
+            setting.is_needed() && is_on(setting.section()) && !is_given(setting)
+        });
+        missing.map(|setting| setting.path).collect()
     }
 }
 
@@ -215,7 +177,7 @@ fn variables(text: &str) -> Vec<(String, String)> {
     variables
 }
 
-/// A value without its quotes or its trailing comment.
+/// A value without quotes or trailing comment.
 fn unquoted(value: &str) -> String {
     for quote in ['"', '\''] {
         if let Some(rest) = value.strip_prefix(quote)
@@ -258,103 +220,75 @@ fn unknown(name: &str) -> String {
     }
 }
 
-fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
+fn quoted(text: impl Into<toml::Value>) -> String {
+    text.into().to_string()
+}
+
+fn list(texts: &[String]) -> String {
+    let texts: Vec<String> = texts.iter().map(|text| quoted(text.as_str())).collect();
+    format!("[{}]", texts.join(", "))
+}
+
+fn parsed<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("{text:?} is not {what}"))
 }
 
 fn number(text: &str) -> Result<String, String> {
-    let number: f64 = text
-        .trim()
-        .parse()
-        .map_err(|_| format!("{text:?} is not a number"))?;
-    if number.is_finite() {
-        Ok(text.trim().to_owned())
-    } else {
-        Err(format!("{text:?} is not a number"))
-    }
+    let trimmed = text.trim();
+    let is_number = trimmed.parse().is_ok_and(f64::is_finite);
+    let number = is_number.then(|| trimmed.to_owned());
+    number.ok_or_else(|| format!("{text:?} is not a number"))
 }
 
-fn whole(text: &str) -> Result<u64, String> {
-    text.trim()
-        .parse()
-        .map_err(|_| format!("{text:?} is not a whole number of seconds"))
+fn seconds(text: &str) -> Result<u64, String> {
+    parsed(text.trim(), "a whole number of seconds")
 }
 
 fn proxy_port(value: &str) -> Converted {
-    let port: u16 = value
-        .parse()
-        .map_err(|_| format!("{value:?} is not a port"))?;
-    Ok(vec![(
-        "inference_proxy.listen",
-        quoted(&format!("0.0.0.0:{port}")),
-    )])
+    let port: u16 = parsed(value, "a port")?;
+    let address = quoted(format!("0.0.0.0:{port}"));
+    Ok(vec![("inference_proxy.listen", address)])
 }
 
 fn gpu_names(value: &str) -> Converted {
     let any = value.eq_ignore_ascii_case("any");
-    let names = value
-        .split(',')
-        .map(|name| name.trim().replace('_', " "))
-        .filter(|name| !any && !name.is_empty());
-    let list: Vec<String> = names.map(|name| quoted(&name)).collect();
-    if list.is_empty() && !any {
+    let names = value.split(',').map(|name| name.trim().replace('_', " "));
+    let names: Vec<String> = names.filter(|name| !any && !name.is_empty()).collect();
+    if names.is_empty() && !any {
         return Err("no GPU is named".to_owned());
     }
-    Ok(vec![("vast.gpu_names", format!("[{}]", list.join(", ")))])
+    Ok(vec![("vast.gpu_names", list(&names))])
 }
 
 /// The scripts ran on the machine that the Network Node reaches.
 fn own_address(value: &str) -> Converted {
-    let address: std::net::IpAddr = value
-        .parse()
-        .map_err(|_| format!("{value:?} is not an IP address; set network_node.host yourself"))?;
+    let address: IpAddr = parsed(value, "an IP address; set network_node.host yourself")?;
+    let listen = |port| quoted(SocketAddr::from((address, port)).to_string());
     Ok(vec![
         ("network_node.host", quoted(value)),
-        (
-            "network_node.api_listen",
-            quoted(&std::net::SocketAddr::from((address, 18_080)).to_string()),
-        ),
-        (
-            "network_node.inference_listen",
-            quoted(&std::net::SocketAddr::from((address, 15_000)).to_string()),
-        ),
+        ("network_node.api_listen", listen(18_080)),
+        ("network_node.inference_listen", listen(15_000)),
         ("inference_proxy.host", quoted(value)),
     ])
 }
 
-/// The node's proxy on port 8000 serves the public API below `/api`.
+/// The node's proxy on port 8000 serves the public API below `/api` and the RPC below `/chain-rpc/`.
 fn public_api(value: &str) -> Converted {
-    let url: url::Url = value
-        .parse()
-        .map_err(|_| format!("{value:?} is not an address"))?;
+    let url: url::Url = parsed(value, "an address")?;
     let plain = url.as_str().trim_end_matches('/');
-    let api = if url.port() == Some(8000) {
-        format!("{plain}/api")
-    } else {
-        plain.to_owned()
-    };
-    let mut values = vec![("chain.public_api", format!("[{}]", quoted(&api)))];
-    if url.port() == Some(8000) {
-        values.push((
-            "chain.rpc",
-            format!("[{}]", quoted(&format!("{plain}/chain-rpc/"))),
-        ));
+    let below = |path: &str| list(&[format!("{plain}{path}")]);
+    if url.port() != Some(8000) {
+        return Ok(vec![("chain.public_api", below(""))]);
     }
-    Ok(values)
-}
-
-fn quantization(value: &str) -> Converted {
-    match value {
-        "auto" => Err("auto is the default of vLLM".to_owned()),
-        other => Ok(vec![("mlnode.args", format!("--quantization {other}"))]),
-    }
+    Ok(vec![
+        ("chain.public_api", below("/api")),
+        ("chain.rpc", below("/chain-rpc/")),
+    ])
 }
 
 /// The scripts had one cap, which a single sprint could use up.
 fn budget(value: &str) -> Converted {
-    let day: f64 = number(value)?
-        .parse()
-        .map_err(|_| format!("{value:?} is not a number"))?;
+    let day: f64 = parsed(&number(value)?, "a number")?;
     Ok(vec![
         ("budget.per_sprint", format!("{day:?}")),
         ("budget.per_day", format!("{day:?}")),
@@ -368,8 +302,6 @@ fn hf_home(value: &str) -> Converted {
             "{value:?} is not an absolute path in the container"
         ));
     }
-    Ok(vec![(
-        "vast.env",
-        format!("{{ HF_HOME = {} }}", quoted(value)),
-    )])
+    let env = format!("{{ HF_HOME = {} }}", quoted(value));
+    Ok(vec![("vast.env", env)])
 }

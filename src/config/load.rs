@@ -6,19 +6,18 @@ use std::path::{Path, PathBuf};
 use directories::ProjectDirs;
 
 use super::checks;
-use super::draft::{DefaultPaths, Draft, Sections};
+use super::draft::Draft;
 use super::read::{BaseDirs, Reader, is_open_to_others};
-use super::report::{ConfigReport, Hint, Problem};
+use super::report::{ConfigReport, Problem};
 use super::schema::{Credential, Kind};
 use super::settings::Config;
 use super::source::{Values, collect, is_setting, names_section};
-use super::syntax::SyntaxError;
 use super::table::{SETTINGS, find};
 
 /// The name of the configuration file in the XDG configuration directory.
 pub const FILE_NAME: &str = "config.toml";
 
-/// A configuration, and where its values come from.
+/// A configuration and the source of each value.
 #[derive(Debug)]
 pub struct Loaded {
     pub config: Config,
@@ -26,7 +25,7 @@ pub struct Loaded {
     pub(super) values: Values,
     /// What works but should be fixed.
     pub warnings: Vec<String>,
-    /// Absent when everything came from the environment.
+    /// `None` if everything came from the environment.
     pub file: Option<PathBuf>,
     unneeded: Vec<(Credential, Problem)>,
 }
@@ -46,7 +45,7 @@ impl Loaded {
 
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// Nothing was configured at all.
+    /// Nothing is configured at all.
     #[error(
         "no configuration at {}. `pocpit` in a terminal helps you create one, `pocpit config init` writes a template, `pocpit demo` needs none",
         .0.display()
@@ -67,54 +66,44 @@ pub fn default_file() -> Result<PathBuf, LoadError> {
     Ok(directories.config_dir().join(FILE_NAME))
 }
 
-/// Reads the named file, or the one in the XDG configuration directory, and the environment.
+/// Reads the given file, or the one in the XDG configuration directory, and the environment.
 pub fn load(file: Option<&Path>, environment: &[(String, String)]) -> Result<Loaded, LoadError> {
     load_for(file, environment, Credential::ALL)
 }
 
-/// The same for a command that needs only these credentials: a service cannot read those of another.
+/// The same for a command that needs only these credentials: a service cannot read another's.
 pub fn load_for(
     file: Option<&Path>,
     environment: &[(String, String)],
     needed: &[Credential],
 ) -> Result<Loaded, LoadError> {
-    let path = match file {
-        Some(path) => path.to_owned(),
-        None => default_file()?,
-    };
+    let path = file.map_or_else(default_file, |path| Ok(path.to_owned()))?;
+    let dirs = base_dirs_for(&path);
     let text = match std::fs::read_to_string(&path) {
-        Ok(text) => Some(text),
-        // Everything may come from the environment, unless a file was named.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && file.is_none() => None,
+        Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(LoadError::Missing(path));
+            // Everything may come from the environment, unless a file was named.
+            if file.is_some() || !environment.iter().any(|(name, _)| is_setting(name)) {
+                return Err(LoadError::Missing(path));
+            }
+            return Ok(parse_for(
+                "",
+                environment,
+                "the environment",
+                &dirs,
+                needed,
+            )?);
         }
         Err(source) => return Err(LoadError::Unreadable { path, source }),
     };
-    let ours = environment.iter().any(|(name, _)| is_setting(name));
-    if text.is_none() && !ours {
-        return Err(LoadError::Missing(path));
+    let origin = path.display().to_string();
+    let mut loaded = parse_for(&text, environment, &origin, &dirs, needed)?;
+    if is_open_to_others(&path) && holds_secret(&loaded.values) {
+        loaded.warnings.push(format!(
+            "{origin} holds secrets and can be read by other users: chmod 600 it, or use the …_file settings"
+        ));
     }
-    let origin = match text {
-        Some(_) => path.display().to_string(),
-        None => "the environment".to_owned(),
-    };
-    let mut loaded = parse_for(
-        text.as_deref().unwrap_or_default(),
-        environment,
-        &origin,
-        &base_dirs_for(&path),
-        needed,
-    )?;
-    if text.is_some() {
-        if is_open_to_others(&path) && holds_secret(&loaded.values) {
-            loaded.warnings.push(format!(
-                "{} holds secrets and can be read by other users: chmod 600 it, or use the …_file settings",
-                path.display()
-            ));
-        }
-        loaded.file = Some(path);
-    }
+    loaded.file = Some(path);
     Ok(loaded)
 }
 
@@ -136,10 +125,11 @@ fn parse_for(
     needed: &[Credential],
 ) -> Result<Loaded, ConfigReport> {
     let layers = collect(text, environment);
-    let mut problems: Vec<Problem> = layers.syntax_errors.iter().map(syntax_problem).collect();
+    let syntax_errors = layers.syntax_errors.into_iter();
+    let mut problems: Vec<Problem> = syntax_errors.map(|error| error.problem).collect();
     problems.extend(layers.problems);
     let mut reader = Reader::new(&layers.values, dirs, needed);
-    let mut draft = Draft::new(default_paths());
+    let mut draft = Draft::default();
     reader.fill(&mut draft, |_| true);
     checks::run(&mut reader, &draft, |_| true);
     let order = |problem: &Problem| {
@@ -149,12 +139,8 @@ fn parse_for(
     reader.problems.sort_by_key(order);
     problems.append(&mut reader.problems);
     let (unneeded, read_warnings) = (reader.unneeded, reader.warnings);
-    let given = Sections {
-        inference_proxy: names_section(&layers.values, "inference_proxy"),
-        simulation: names_section(&layers.values, "simulation"),
-    };
-    let config = draft.finish(given).filter(|_| problems.is_empty());
-    let Some(config) = config else {
+    let config = draft.finish(|section| names_section(&layers.values, section));
+    let Some(config) = config.filter(|_| problems.is_empty()) else {
         let origin = origin.to_owned();
         return Err(ConfigReport { origin, problems });
     };
@@ -171,16 +157,7 @@ fn parse_for(
     })
 }
 
-pub(super) fn syntax_problem(error: &SyntaxError) -> Problem {
-    Problem {
-        key: "the file".into(),
-        line: Some(error.line),
-        what: error.message.clone(),
-        hint: Hint::Expected("TOML".into()),
-    }
-}
-
-/// Where `~/` and relative paths in this file start.
+/// Where `~/` and relative paths in this file start from.
 pub fn base_dirs_for(file: &Path) -> BaseDirs {
     let user = directories::BaseDirs::new();
     let home = user.map(|user| user.home_dir().to_owned());
@@ -188,24 +165,6 @@ pub fn base_dirs_for(file: &Path) -> BaseDirs {
     BaseDirs {
         home: home.unwrap_or_default(),
         config_dir: file.parent().map(Path::to_owned).unwrap_or_default(),
-    }
-}
-
-pub(super) fn default_paths() -> DefaultPaths {
-    let Some(directories) = ProjectDirs::from("", "", "pocpit") else {
-        return DefaultPaths::default();
-    };
-    let state_dir = directories
-        .state_dir()
-        .unwrap_or(directories.data_local_dir())
-        .to_owned();
-    let runtime_dir = match directories.runtime_dir() {
-        Some(runtime) => runtime.to_owned(),
-        None => state_dir.join("run"),
-    };
-    DefaultPaths {
-        state_dir,
-        runtime_dir,
     }
 }
 

@@ -15,6 +15,8 @@ mod proxy;
 mod questions;
 mod read;
 mod report;
+#[cfg(test)]
+pub(crate) mod samples;
 mod schema;
 mod settings;
 mod show;
@@ -26,7 +28,7 @@ mod tests;
 mod value;
 
 pub use example::{example, filled, only};
-pub use import::{Fate, ImportNote, Imported, import};
+pub use import::{ImportNote, Imported, import};
 pub use load::{FILE_NAME, LoadError, Loaded, base_dirs_for, default_file, load, load_for, parse};
 pub use partial::{
     NetworkNodeReach, NoticeConfig, ReleaseConfig, load_for_notice, load_for_release,

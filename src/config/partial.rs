@@ -1,5 +1,5 @@
-//! What can be read of a configuration that is missing, unreadable or wrong: enough to release
-//! rentals, or to send a notice about it. What is wrong counts as not given.
+//! Reads what it can of a configuration that is missing, unreadable or wrong: enough to release rentals,
+//! or to send a notice about it. Wrong values count as not given.
 
 use std::path::{Path, PathBuf};
 
@@ -7,9 +7,7 @@ use secrecy::ExposeSecret as _;
 
 use super::checks;
 use super::draft::Draft;
-use super::load::{
-    LoadError, base_dirs_for, default_file, default_paths, load_for, syntax_problem,
-};
+use super::load::{LoadError, base_dirs_for, default_file, load_for};
 use super::read::{BaseDirs, Reader};
 use super::report::{ConfigReport, Problem};
 use super::schema::Credential;
@@ -115,12 +113,13 @@ fn recover_release(parts: &Parts, error: &LoadError) -> ReleaseConfig {
         "simulation",
     ];
     let mut reader = parts.reader();
-    let mut draft = Draft::new(default_paths());
+    let mut draft = Draft::default();
     reader.fill(&mut draft, |section| NEEDED.contains(&section));
     let mut warnings = vec![format!("continuing with what can be read: {error}")];
     warnings.append(&mut reader.warnings);
+    let mut problems = reader.problems.iter();
     let is_simulated = names_section(&parts.layers.values, "simulation")
-        && !has_problem_in(&reader.problems, "simulation");
+        && !problems.any(|problem| is_in(problem, "simulation"));
     let vast = draft.vast();
     ReleaseConfig {
         network_node: network_node(&reader, &draft),
@@ -146,14 +145,15 @@ fn network_node(reader: &Reader<'_>, draft: &Draft) -> NetworkNodeReach {
 fn recover_notice(parts: &Parts, error: LoadError) -> Result<NoticeConfig, LoadError> {
     const SECTION: &str = "notify";
     let mut reader = parts.reader();
-    let mut draft = Draft::new(default_paths());
+    let mut draft = Draft::default();
     reader.fill(&mut draft, |section| section == SECTION);
     checks::run(&mut reader, &draft, |section| section == SECTION);
     let syntax_errors = parts.layers.syntax_errors.iter();
     let syntax_errors = syntax_errors.filter(|error| error.section == SECTION);
-    let mut problems: Vec<Problem> = syntax_errors.map(syntax_problem).collect();
     let unknown = parts.layers.problems.iter();
-    problems.extend(unknown.filter(|problem| is_in(problem, SECTION)).cloned());
+    let unknown = unknown.filter(|problem| is_in(problem, SECTION));
+    let given = syntax_errors.map(|error| &error.problem).chain(unknown);
+    let mut problems: Vec<Problem> = given.cloned().collect();
     problems.append(&mut reader.problems);
     if !problems.is_empty() {
         let file = parts.file.as_deref().map(Path::display);
@@ -171,10 +171,6 @@ fn recover_notice(parts: &Parts, error: LoadError) -> Result<NoticeConfig, LoadE
     })
 }
 
-fn has_problem_in(problems: &[Problem], section: &str) -> bool {
-    problems.iter().any(|problem| is_in(problem, section))
-}
-
 /// True for a setting, variable or section of that name.
 fn is_in(problem: &Problem, section: &str) -> bool {
     let variable = format!("POCPIT_{}_", section.to_uppercase());
@@ -185,15 +181,24 @@ fn is_in(problem: &Problem, section: &str) -> bool {
 mod tests {
     use super::*;
 
+    const NO_FILE: &str = "/nonexistent/config.toml";
+
     fn variable(name: &str, value: &str) -> (String, String) {
         (name.to_owned(), value.to_owned())
     }
 
-    fn release(text: &str) -> ReleaseConfig {
-        let scratch = tempfile::tempdir().unwrap();
-        let file = scratch.path().join("config.toml");
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, text).unwrap();
-        load_for_release(Some(&file), &[])
+        file
+    }
+
+    fn release(text: &str) -> ReleaseConfig {
+        load_for_release(Some(file(text).path()), &[])
+    }
+
+    fn notice(text: &str) -> Result<NoticeConfig, LoadError> {
+        load_for_notice(Some(file(text).path()), &[])
     }
 
     fn key(found: &ReleaseConfig) -> Option<&str> {
@@ -236,20 +241,13 @@ mod tests {
             variable("POCPIT_VAST_API_KEY", "k2"),
             variable("POCPIT_COCKPIT_ID", "north"),
         ];
-        let found = load_for_release(Some(Path::new("/nonexistent/config.toml")), &environment);
+        let found = load_for_release(Some(Path::new(NO_FILE)), &environment);
         assert_eq!(key(&found), Some("k2"));
         assert_eq!(found.cockpit, "north".parse().ok());
         assert!(matches!(found.network_node, NetworkNodeReach::NotGiven));
     }
 
     const WEBHOOK: &str = "[notify]\nwebhook = \"https://example.org/hook\"\n";
-
-    fn notice(text: &str) -> Result<NoticeConfig, LoadError> {
-        let scratch = tempfile::tempdir().unwrap();
-        let file = scratch.path().join("config.toml");
-        std::fs::write(&file, text).unwrap();
-        load_for_notice(Some(&file), &[])
-    }
 
     #[test]
     fn dotted_and_inline_notify_forms_work() {
@@ -305,32 +303,26 @@ mod tests {
             variable("POCPIT_NOTIFY_WEBHOOK", "https://example.org/hook"),
             variable("POCPIT_VATS_API_KEY", "k1"),
         ];
-        let nowhere = Path::new("/nonexistent/config.toml");
-        let found = load_for_notice(Some(nowhere), &environment).unwrap();
+        let load = |environment| load_for_notice(Some(Path::new(NO_FILE)), environment);
+        let found = load(&environment).unwrap();
         assert!(found.notify.webhook.is_some() && found.error.is_some());
-        let wrong = [variable("POCPIT_NOTIFY_WEBHOK", "x")];
-        assert!(load_for_notice(Some(nowhere), &wrong).is_err());
+        assert!(load(&[variable("POCPIT_NOTIFY_WEBHOK", "x")]).is_err());
     }
 
     #[test]
     fn multi_line_list_is_no_header() {
-        let found =
-            notice("x\n[notify]\ncommand = [\n  \"tell\",\n]\n[vast]\nbase_url = 7\n").unwrap();
-        assert_eq!(found.notify.command, ["tell"]);
+        let text = "x\n[notify]\ncommand = [\n  \"tell\",\n]\n[vast]\nbase_url = 7\n";
+        assert_eq!(notice(text).unwrap().notify.command, ["tell"]);
     }
 
     #[test]
     fn syntax_error_costs_one_line() {
-        let found =
-            release("[vast]\napi_key = \"k1\"\nbase_url = \"nowhere\n[cockpit]\nid = \"home\"\n");
-        assert_eq!(
-            (key(&found), found.cockpit.clone()),
-            (Some("k1"), "home".parse().ok())
-        );
-        assert_eq!(
-            found.vast.unwrap().base_url.as_str(),
-            "https://console.vast.ai/"
-        );
+        let text = "[vast]\napi_key = \"k1\"\nbase_url = \"nowhere\n[cockpit]\nid = \"home\"\n";
+        let found = release(text);
+        assert_eq!(key(&found), Some("k1"));
+        assert_eq!(found.cockpit, "home".parse().ok());
+        let base_url = found.vast.unwrap().base_url;
+        assert_eq!(base_url.as_str(), "https://console.vast.ai/");
         // A secret that is cut off by an error is not used.
         assert_eq!(key(&release("[vast]\napi_key = \"k1\n")), None);
     }

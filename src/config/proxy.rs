@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
+use smart_default::SmartDefault;
 use url::Url;
 
+use super::value::{BLANK_ADDRESS, blank_url};
 use crate::domain::{Hardware, NodeConfig, NodeId};
 
 /// The inference proxy: what is registered for it, and what it serves.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, SmartDefault)]
 pub struct ProxyConfig {
     /// Its id in the Network Node.
     pub node_id: NodeId,
@@ -19,6 +21,7 @@ pub struct ProxyConfig {
     pub inference_port: u16,
     /// Its registered `PoC` port.
     pub poc_port: u16,
+    #[default(BLANK_ADDRESS)]
     pub listen: SocketAddr,
     pub model: String,
     /// Tried first.
@@ -64,8 +67,9 @@ impl ProxyConfig {
 }
 
 /// An API that answers for the inference proxy.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, SmartDefault)]
 pub struct UpstreamConfig {
+    #[default(blank_url())]
     pub url: Url,
     /// Empty when it was not needed ([`Credential::Upstreams`](super::Credential::Upstreams)) and could not be read.
     pub key: SecretString,
@@ -89,8 +93,9 @@ pub struct CallerRules {
 }
 
 /// Where requests without a transfer agent's headers go.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, SmartDefault)]
 pub struct TransferConfig {
+    #[default(blank_url())]
     pub executor: Url,
     /// `X-Transfer-Address`: ours, as the transfer agent.
     pub transfer_address: Option<String>,
@@ -100,19 +105,21 @@ pub struct TransferConfig {
 }
 
 /// Whether a transfer must carry `X-TA-Signature`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SignatureRule {
     /// Forwarded if present.
+    #[default]
     Optional,
     /// Requests without it are refused.
     Required,
 }
 
 /// What is logged of requests to the inference proxy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AccessLog {
     Off,
     /// Endpoint, status, times, bytes.
+    #[default]
     Requests,
     WithPrompts,
 }

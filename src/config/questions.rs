@@ -1,23 +1,22 @@
-//! What the first start asks, and whether an answer is valid. Pure.
+//! The questions of the first start, and whether an answer is valid. Pure.
 
 use std::collections::BTreeMap;
 
 use super::example::only;
 use super::load::parse;
 use super::read::BaseDirs;
-use super::schema::{Need, Setting};
+use super::schema::Setting;
 use super::source::typed;
 use super::table::{OPTIONAL_SECTIONS, SETTINGS, find};
 
-/// A setting that somebody must give.
 #[derive(Debug, Clone, Copy)]
 pub struct Question {
     pub setting: &'static Setting,
-    /// The answer that most give; empty where only the operator knows.
+    /// The usual answer; empty where only the operator knows.
     pub suggestion: &'static str,
 }
 
-/// Answers that suit everybody. Addresses never do.
+/// Usual answers. There are none for addresses.
 const SUGGESTIONS: &[(&str, &str)] = &[
     ("cockpit.id", "home"),
     ("vast.image", "ghcr.io/gonka-ai/mlnode:3.0.16"),
@@ -27,25 +26,24 @@ const SUGGESTIONS: &[(&str, &str)] = &[
     ("budget.per_month", "900"),
 ];
 
-/// Every required setting without a default, in the order of the file. It asks for the Vast API key
-/// itself, not for its file.
+/// A question for every required setting, in the order of the file; for the Vast API key itself, not
+/// for its file.
 pub fn questions() -> Vec<Question> {
-    let required = SETTINGS.iter().filter(|setting| {
-        matches!(setting.need, Need::Required | Need::Suggested)
-            && !OPTIONAL_SECTIONS.contains(&setting.section())
-    });
-    required
-        .map(|setting| Question {
+    let required = SETTINGS
+        .iter()
+        .filter(|setting| setting.is_needed() && !OPTIONAL_SECTIONS.contains(&setting.section()));
+    let questions = required.map(|setting| {
+        let mut suggestions = SUGGESTIONS.iter();
+        let suggestion = suggestions.find(|(path, _)| *path == setting.path);
+        Question {
             setting: match setting.path {
                 "vast.api_key_file" => find("vast.api_key").unwrap_or(setting),
                 _ => setting,
             },
-            suggestion: SUGGESTIONS
-                .iter()
-                .find(|(path, _)| *path == setting.path)
-                .map_or("", |(_, suggestion)| suggestion),
-        })
-        .collect()
+            suggestion: suggestion.map_or("", |(_, suggestion)| suggestion),
+        }
+    });
+    questions.collect()
 }
 
 /// A typed answer as a TOML value.
@@ -59,15 +57,11 @@ pub fn problem_with(
     values: &BTreeMap<&str, String>,
     dirs: &BaseDirs,
 ) -> Option<String> {
-    let empty = ["\"\"", "[]"];
-    if values
-        .get(setting.path)
-        .is_some_and(|value| empty.contains(&value.as_str()))
-    {
+    let value = values.get(setting.path).map(String::as_str);
+    if matches!(value, Some("\"\"" | "[]")) {
         return Some("required".to_owned());
     }
-    let text = only(values);
-    let report = parse(&text, &[], "the answers", dirs).err()?;
+    let report = parse(&only(values), &[], "the answers", dirs).err()?;
     let mut problems = report.problems.iter();
     let problem = problems.find(|problem| problem.key == setting.path)?;
     Some(problem.to_string())

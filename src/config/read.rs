@@ -1,10 +1,11 @@
-//! Values to the draft. What is wrong becomes a problem, and reading goes on, so that one report
-//! lists everything.
+//! Reads values into the draft. A wrong value becomes a problem and reading continues, so that one
+//! report lists everything.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+use chrono::DateTime;
 use secrecy::SecretString;
 use toml::Value;
 use url::Url;
@@ -12,13 +13,13 @@ use url::Url;
 use super::draft::Draft;
 use super::proxy::UpstreamConfig;
 use super::report::{Hint, Problem};
-use super::schema::{Credential, Kind, Need, Set, Setting, UPSTREAM_FIELDS};
-use super::source::{Source, Values, names_section};
-use super::table::{OPTIONAL_SECTIONS, SETTINGS};
+use super::schema::{Credential, Kind, Need, Setting, UPSTREAM_FIELDS};
+use super::source::{Found, Source, Values, names_section};
+use super::table::{OPTIONAL_SECTIONS, SETTINGS, find};
 use super::value;
 use crate::domain::{Duration, Time, Usd};
 
-/// Longest part of a wrong value that a report repeats.
+/// A report repeats at most this much of a wrong value.
 const SHOWN: usize = 60;
 const HIDDEN: &str = "wrong value, not shown because it may hold a secret";
 
@@ -42,7 +43,7 @@ impl BaseDirs {
 pub(super) struct Reader<'a> {
     pub(super) values: &'a Values,
     pub(super) dirs: &'a BaseDirs,
-    /// The credentials without which the configuration is invalid.
+    /// Credentials without which the configuration is invalid.
     pub(super) needed: &'a [Credential],
     pub(super) problems: Vec<Problem>,
     pub(super) unneeded: Vec<(Credential, Problem)>,
@@ -67,13 +68,16 @@ impl<'a> Reader<'a> {
 
     /// Reads every setting of the sections that `wanted` accepts.
     pub(super) fn fill(&mut self, draft: &mut Draft, wanted: impl Fn(&str) -> bool) {
-        let settings = SETTINGS.iter().filter(|setting| wanted(setting.section()));
-        for setting in settings {
-            let section = setting.section();
-            if !OPTIONAL_SECTIONS.contains(&section) || names_section(self.values, section) {
+        for setting in SETTINGS {
+            if wanted(setting.section()) && self.is_on(setting.section()) {
                 self.read(setting, draft);
             }
         }
+    }
+
+    /// False for an optional section that the operator left out.
+    pub(super) fn is_on(&self, section: &str) -> bool {
+        !OPTIONAL_SECTIONS.contains(&section) || names_section(self.values, section)
     }
 
     fn read(&mut self, setting: &Setting, draft: &mut Draft) {
@@ -85,18 +89,15 @@ impl<'a> Reader<'a> {
                 }
             }
             Kind::SecretFile => {}
-            Kind::Upstreams(set) => {
-                let upstreams = self.upstreams(setting);
-                set(draft, upstreams);
-            }
+            Kind::Upstreams(set) => set(draft, self.upstreams(setting)),
             _ => self.plain(setting, draft),
         }
         if let Some(credential) = setting.credential
             && !self.needed.contains(&credential)
         {
             let problems = self.problems.drain(before..);
-            self.unneeded
-                .extend(problems.map(|problem| (credential, problem)));
+            let problems = problems.map(|problem| (credential, problem));
+            self.unneeded.extend(problems);
         }
     }
 
@@ -119,12 +120,10 @@ impl<'a> Reader<'a> {
         let Err(what) = apply(setting.kind, &found.value, self.dirs, draft) else {
             return;
         };
-        if setting.may_hold_secret() {
-            self.problem(setting.path, HIDDEN, setting.kind.expected());
-        } else {
-            self.problem(setting.path, what, setting.kind.expected());
-        }
-        // Whoever needs only a part of the configuration goes on with the default.
+        let hidden = setting.may_hold_secret().then(|| HIDDEN.to_owned());
+        let what = hidden.unwrap_or(what);
+        self.problem(setting.path, what, setting.kind.expected());
+        // A command that needs only a part of the configuration continues with the default.
         if let Need::Default(text) = setting.need
             && let Ok(value) = value::parse(text)
         {
@@ -143,12 +142,8 @@ impl<'a> Reader<'a> {
             Some(Source::File { line }) => Some(*line),
             _ => None,
         };
-        self.problems.push(Problem {
-            key: path.to_owned(),
-            line,
-            what: what.into(),
-            hint: Hint::Expected(expected.into()),
-        });
+        let hint = Hint::Expected(expected.into());
+        self.problems.push(Problem::new(path, line, what, hint));
     }
 
     /// True when the operator set it, and not to an empty string.
@@ -164,22 +159,20 @@ impl<'a> Reader<'a> {
         all.any(|problem| problem.key == path)
     }
 
-    /// A secret given as it is or by file. Both is a problem, but still a secret.
+    /// A secret, given directly or by file. Giving both is a problem, but still a secret.
     fn secret(&mut self, setting: &Setting) -> Option<SecretString> {
-        let value = self.values.get(setting.path).map(|found| &found.value);
-        if value.is_some_and(|value| value.as_str().is_none()) {
+        let values = self.values;
+        let text_at = |path| values.get(path).map(|found: &Found| found.value.as_str());
+        let direct = match text_at(setting.path) {
             // A wrong type must not put the value into the report.
-            self.problem(setting.path, HIDDEN, setting.kind.expected());
-            return None;
-        }
-        let text = value
-            .and_then(Value::as_str)
-            .filter(|text| !text.is_empty());
-        let direct = text.map(|text| SecretString::from(text.to_owned()));
-        let file = SETTINGS.iter().find(|other| {
-            let name = other.path.strip_suffix("_file");
-            name == Some(setting.path)
-        })?;
+            Some(None) => {
+                self.problem(setting.path, HIDDEN, setting.kind.expected());
+                return None;
+            }
+            text => text.flatten().filter(|text| !text.is_empty()),
+        };
+        let direct = direct.map(SecretString::from);
+        let file = find(&format!("{}_file", setting.path))?;
         if !self.is_given(file.path) {
             if direct.is_none() && setting.credential.is_some() {
                 let ways = format!(
@@ -197,64 +190,56 @@ impl<'a> Reader<'a> {
             self.problem(setting.path, what, "only one of the two");
             return direct;
         }
-        let named = self
-            .values
-            .get(file.path)
-            .map(|found| text_of(&found.value));
-        let Ok(name) = named? else {
+        let Some(name) = text_at(file.path).flatten() else {
             self.problem(file.path, HIDDEN, file.kind.expected());
             return None;
         };
-        self.secret_in(file.path, &self.dirs.resolve(&name))
+        self.secret_in(file.path, &self.dirs.resolve(name))
     }
 
     /// The secret that a file holds.
     fn secret_in(&mut self, setting: &str, file: &Path) -> Option<SecretString> {
-        const RIGHT: &str = "a readable file that holds the secret and nothing else";
-        let text = match std::fs::read_to_string(file) {
-            Ok(text) => text.trim().to_owned(),
-            Err(error) => {
-                let what = format!("cannot read {}: {error}", file.display());
-                self.problem(setting, what, RIGHT);
-                return None;
+        let name = file.display();
+        let text = std::fs::read_to_string(file);
+        let secret = match text.as_deref().map(str::trim) {
+            Err(error) => Err(format!("cannot read {name}: {error}")),
+            Ok(text) if text.is_empty() || text.contains(char::is_whitespace) => {
+                Err(format!("{name} does not hold exactly one word"))
             }
+            Ok(text) => Ok(SecretString::from(text)),
         };
-        if text.is_empty() || text.contains(char::is_whitespace) {
-            let what = format!("{} does not hold exactly one word", file.display());
-            self.problem(setting, what, RIGHT);
-            return None;
+        match &secret {
+            Err(what) => {
+                let expected = "a readable file that holds the secret and nothing else";
+                self.problem(setting, what, expected);
+            }
+            Ok(_) if is_open_to_others(file) => {
+                let warning = format!("{name} can be read by other users: chmod 600 {name}");
+                self.warnings.push(warning);
+            }
+            Ok(_) => {}
         }
-        if is_open_to_others(file) {
-            self.warnings.push(format!(
-                "{0} can be read by other users: chmod 600 {0}",
-                file.display()
-            ));
-        }
-        Some(SecretString::from(text))
+        secret.ok()
     }
 
     fn upstreams(&mut self, setting: &Setting) -> Vec<UpstreamConfig> {
-        let tables = match self.values.get(setting.path) {
-            Some(found) => upstream_tables(&found.value),
-            None => Ok(Vec::new()),
+        let Some(found) = self.values.get(setting.path) else {
+            return Vec::new();
         };
-        let tables = tables.unwrap_or_else(|what| {
+        let tables = upstream_tables(&found.value).unwrap_or_else(|what| {
             self.problem(setting.path, what, setting.kind.expected());
             Vec::new()
         });
         let upstreams = tables.into_iter().filter_map(|[url, file, model]| {
             let key = self.secret_in(setting.path, &self.dirs.resolve(&file));
-            match parse_url(&url) {
-                Ok(url) => Some(UpstreamConfig {
-                    url,
-                    key: key.unwrap_or_default(),
-                    model,
-                }),
-                Err(what) => {
-                    self.problem(setting.path, what, "an http or https URL as upstream");
-                    None
-                }
-            }
+            let url = parse_url(&url).map_err(|what| {
+                self.problem(setting.path, what, "an http or https URL as upstream");
+            });
+            Some(UpstreamConfig {
+                url: url.ok()?,
+                key: key.unwrap_or_default(),
+                model,
+            })
         });
         upstreams.collect()
     }
@@ -274,41 +259,35 @@ fn apply(kind: Kind, value: &Value, dirs: &BaseDirs, draft: &mut Draft) -> Resul
         Kind::Texts(set) => set(draft, texts_of(value)?),
         Kind::ParsedList { parse, .. } => parse(draft, &texts_of(value)?)?,
         Kind::Count { min, max, set } => {
-            let number = value
-                .as_integer()
-                .ok_or_else(|| not(value, "a whole number"))?;
+            let number = value.as_integer();
+            let number = number.ok_or_else(|| not(value, "a whole number"))?;
             let number = u32::try_from(number).map_err(|_| format!("{number} is out of range"))?;
-            within(number, min, max, draft, set, u32::to_string)?;
+            set(draft, within(number, min, max, u32::to_string)?);
         }
         Kind::Number { min, max, set } => {
-            within(number_of(value)?, min, max, draft, set, f64::to_string)?;
+            set(draft, within(number_of(value)?, min, max, f64::to_string)?);
         }
         Kind::Money(set) => set(draft, dollars_of(value)?),
         Kind::Size(set) => {
-            let size = value::megabytes(&text_of(value)?);
-            set(
-                draft,
-                size.ok_or_else(|| not(value, "a size with its unit"))?,
-            );
+            let size = parsed(value, "a size with its unit", value::megabytes)?;
+            set(draft, size);
         }
         Kind::Duration { min, max, set } => {
-            within(duration_of(value)?, min, max, draft, set, shown_duration)?;
+            set(
+                draft,
+                within(duration_of(value)?, min, max, shown_duration)?,
+            );
         }
         Kind::Timeout(set) => {
             let (min, max) = (Duration::seconds(1), Duration::hours(1));
-            let duration = duration_of(value)?;
-            if !(min..=max).contains(&duration) {
-                return Err(out_of_range(&duration, &min, &max, shown_duration));
-            }
-            set(draft, duration.to_std().unwrap_or_default());
+            let timeout = within(duration_of(value)?, min, max, shown_duration)?;
+            set(draft, timeout.to_std().unwrap_or_default());
         }
         Kind::Address(set) => {
-            let text = text_of(value)?;
-            let address = text.trim().parse();
-            set(
-                draft,
-                address.map_err(|_| not(value, "an address and port"))?,
-            );
+            let address = parsed(value, "an address and port", |text| {
+                text.trim().parse().ok()
+            })?;
+            set(draft, address);
         }
         Kind::Port(set) => {
             let number = value.as_integer();
@@ -317,42 +296,30 @@ fn apply(kind: Kind, value: &Value, dirs: &BaseDirs, draft: &mut Draft) -> Resul
             set(draft, port.ok_or_else(|| not(value, "a port"))?);
         }
         Kind::Choice(choices) => {
-            let text = text_of(value)?;
-            let choice = choices.iter().find(|(word, _)| *word == text);
-            let (_, set) = choice.ok_or_else(|| not(value, "one of the choices"))?;
+            let choice = |text: &str| choices.iter().find(|(word, _)| *word == text);
+            let (_, set) = parsed(value, "one of the choices", choice)?;
             set(draft);
         }
         Kind::Path(set) => set(draft, dirs.resolve(&text_of(value)?)),
         Kind::Time(set) => set(draft, time_of(value)?),
         Kind::Table(set) => set(draft, table_of(value)?),
-        // They have files to read, so the reader does it.
+        // They name files, which only the reader reads.
         Kind::Secret(_) | Kind::SecretFile | Kind::Upstreams(_) => {}
     }
     Ok(())
 }
 
-fn within<T: PartialOrd + Copy>(
+fn within<T: PartialOrd>(
     value: T,
     min: T,
     max: T,
-    draft: &mut Draft,
-    set: Set<T>,
     show: impl Fn(&T) -> String,
-) -> Result<(), String> {
+) -> Result<T, String> {
     if value < min || value > max {
-        return Err(out_of_range(&value, &min, &max, show));
+        let [value, min, max] = [value, min, max].map(|each| show(&each));
+        return Err(format!("{value} is out of range, {min} to {max}"));
     }
-    set(draft, value);
-    Ok(())
-}
-
-fn out_of_range<T>(value: &T, min: &T, max: &T, show: impl Fn(&T) -> String) -> String {
-    format!(
-        "{} is out of range, {} to {}",
-        show(value),
-        show(min),
-        show(max)
-    )
+    Ok(value)
 }
 
 fn shown_duration(duration: &Duration) -> String {
@@ -385,6 +352,15 @@ fn text_of(value: &Value) -> Result<String, String> {
     text.ok_or_else(|| not(value, "a quoted string"))
 }
 
+/// A quoted string that `parse` accepts.
+fn parsed<T>(
+    value: &Value,
+    what: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, String> {
+    parse(&text_of(value)?).ok_or_else(|| not(value, what))
+}
+
 fn texts_of(value: &Value) -> Result<Vec<String>, String> {
     let array = value.as_array().ok_or_else(|| not(value, "a list"))?;
     array.iter().map(text_of).collect()
@@ -408,7 +384,7 @@ fn number_of(value: &Value) -> Result<f64, String> {
 }
 
 fn duration_of(value: &Value) -> Result<Duration, String> {
-    value::duration(&text_of(value)?).ok_or_else(|| not(value, "a duration"))
+    parsed(value, "a duration", value::duration)
 }
 
 fn time_of(value: &Value) -> Result<Time, String> {
@@ -416,9 +392,8 @@ fn time_of(value: &Value) -> Result<Time, String> {
         Value::Datetime(time) => time.to_string(),
         other => text_of(other)?,
     };
-    let time = chrono::DateTime::parse_from_rfc3339(&text);
-    time.map(|time| time.to_utc())
-        .map_err(|_| not(value, "a time"))
+    let time = DateTime::parse_from_rfc3339(&text).map_err(|_| not(value, "a time"))?;
+    Ok(time.to_utc())
 }
 
 fn table_of(value: &Value) -> Result<BTreeMap<String, String>, String> {

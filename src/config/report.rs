@@ -1,11 +1,11 @@
-//! Everything that is wrong with a configuration, in one report.
+//! All problems of a configuration, in one report.
 
 use std::fmt;
 
-/// All problems of a configuration; never empty when it is an error.
+/// Never empty when it is an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigReport {
-    /// The file, or what else the configuration came from.
+    /// The file, or where else the configuration came from.
     pub origin: String,
     pub problems: Vec<Problem>,
 }
@@ -27,6 +27,17 @@ pub enum Hint {
     /// The known name that is nearest.
     DidYouMean(String),
     Remove,
+}
+
+impl Problem {
+    pub(super) fn new(key: &str, line: Option<usize>, what: impl Into<String>, hint: Hint) -> Self {
+        Problem {
+            key: key.to_owned(),
+            line,
+            what: what.into(),
+            hint,
+        }
+    }
 }
 
 impl fmt::Display for Problem {

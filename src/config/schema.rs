@@ -181,6 +181,11 @@ impl Setting {
         self.path.split('.').next_back().unwrap_or_default()
     }
 
+    /// True if the operator must give it, or one of its alternatives.
+    pub(super) fn is_needed(&self) -> bool {
+        matches!(self.need, Need::Required | Need::Suggested)
+    }
+
     /// The environment variable that sets it.
     pub fn variable(&self) -> String {
         variable(self.path)

@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use secrecy::SecretString;
+use smart_default::SmartDefault;
 use url::Url;
 
 use super::proxy::ProxyConfig;
+use super::value::{BLANK_ADDRESS, blank_url};
 use crate::domain::{
     CockpitId, Duration, Hedging, OfferQuery, Participant, ReleasePolicy, Time, Usd, UsdPerHour,
     WorkloadModel,
@@ -63,7 +65,7 @@ pub struct Config {
     pub simulation: Option<SimulationConfig>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ChainConfig {
     /// Public API addresses (port 9000, or 8000 through the node's proxy), first preferred.
     pub public_api: Vec<Url>,
@@ -77,11 +79,12 @@ pub struct ChainConfig {
     pub poll: Duration,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, SmartDefault)]
 pub struct VastConfig {
     /// The key. Never in a URL, never printed.
     pub api_key: SecretString,
     /// `https://console.vast.ai`.
+    #[default(blank_url())]
     pub base_url: Url,
     pub query: OfferQuery,
     pub image: String,
@@ -117,7 +120,7 @@ pub struct SshConfig {
     pub keepalive: std::time::Duration,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct MlNodeConfig {
     pub model: WorkloadModel,
     pub api_port: u16,
@@ -134,12 +137,13 @@ pub struct MlNodeConfig {
 }
 
 /// vLLM alone; its model and arguments are the `MLNode`'s.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, SmartDefault)]
 pub struct VllmConfig {
     pub image: String,
     /// Port of its server in the container.
     pub port: u16,
     /// Local address whose requests are forwarded to it.
+    #[default(BLANK_ADDRESS)]
     pub listen: SocketAddr,
 }
 
@@ -177,13 +181,15 @@ pub struct BudgetConfig {
     pub confirm_above: Usd,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, SmartDefault)]
 pub struct NetworkNodeConfig {
     /// Admin API (port 9200, private network only).
+    #[default(blank_url())]
     pub admin_api: Url,
     /// Timeout of one request (real time).
     pub request_timeout: std::time::Duration,
     /// How the Network Node reaches the rental.
+    #[default(Exposure::Direct)]
     pub exposure: Exposure,
     /// Prefix of our node ids; the contract id is added.
     pub node_prefix: String,
@@ -247,7 +253,7 @@ pub struct NtfyConfig {
     pub token: Option<SecretString>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Paths {
     /// Journal, lock, known hosts, rental logs.
     pub state_dir: PathBuf,

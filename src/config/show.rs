@@ -1,20 +1,20 @@
 //! The values in use, with secrets masked.
 
-use std::fmt::Write as _;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 use toml::Value;
+use url::Url;
 
+use super::example::sections;
 use super::load::Loaded;
 use super::schema::{Kind, Setting};
 use super::source::Source;
-use super::table::{OPTIONAL_SECTIONS, SECTIONS, SETTINGS};
+use super::table::{OPTIONAL_SECTIONS, SETTINGS};
 
-/// Stands for a secret, whatever its length.
+/// Replaces a secret of any length.
 const MASK: &str = "********";
 
-/// A setting that is in force.
+/// A setting in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ShownSetting {
     /// `section.name`.
@@ -30,49 +30,32 @@ pub struct ShownSetting {
 impl Loaded {
     /// Every setting that has a value, in the order of the example file.
     pub fn settings(&self) -> Vec<ShownSetting> {
-        let shown = SETTINGS.iter().filter_map(|setting| {
-            let found = self.values.get(setting.path)?;
-            let source = match &found.source {
+        let settings = SETTINGS.iter();
+        settings.filter_map(|setting| self.shown(setting)).collect()
+    }
+
+    fn shown(&self, setting: &Setting) -> Option<ShownSetting> {
+        let found = self.values.get(setting.path)?;
+        Some(ShownSetting {
+            key: setting.path,
+            value: masked(setting, &found.value),
+            source: match &found.source {
                 Source::Default => "default".to_owned(),
                 Source::Environment => "environment".to_owned(),
                 Source::File { line } => format!("line {line}"),
-            };
-            Some(ShownSetting {
-                key: setting.path,
-                value: masked(setting, &found.value),
-                source,
-            })
-        });
-        shown.collect()
+            },
+        })
     }
 
     /// The same as TOML with the sources as comments.
     pub fn show(&self) -> String {
-        let settings = self.settings();
-        let mut text = String::new();
-        for (section, _) in SECTIONS {
-            let prefix = format!("{section}.");
-            let mut of_section = settings
-                .iter()
-                .filter(|shown| shown.key.starts_with(&prefix))
-                .peekable();
-            let given = settings
-                .iter()
-                .any(|shown| shown.key.starts_with(&prefix) && shown.source != "default");
-            if of_section.peek().is_none() || (OPTIONAL_SECTIONS.contains(section) && !given) {
-                continue;
-            }
-            let _ = writeln!(
-                text,
-                "{}[{section}]",
-                if text.is_empty() { "" } else { "\n" }
-            );
-            for shown in of_section {
-                let name = shown.key.trim_start_matches(&prefix);
-                let _ = writeln!(text, "{name} = {}  # {}", shown.value, shown.source);
-            }
-        }
-        text
+        sections(|setting| {
+            let section = setting.section();
+            let is_off = OPTIONAL_SECTIONS.contains(&section) && !self.names_section(section);
+            let shown = self.shown(setting).filter(|_| !is_off)?;
+            let (name, value, source) = (setting.name(), shown.value, shown.source);
+            Some(format!("{name} = {value}  # {source}\n"))
+        })
     }
 }
 
@@ -92,14 +75,12 @@ fn masked(setting: &Setting, value: &Value) -> String {
 
 /// Scheme and host of a URL whose path is its password.
 fn masked_url(value: &Value) -> String {
-    let url = value
-        .as_str()
-        .and_then(|text| text.parse::<url::Url>().ok());
-    match url {
-        Some(url) => {
+    let text = value.as_str().unwrap_or_default();
+    text.parse::<Url>().map_or_else(
+        |_| format!("\"{MASK}\""),
+        |url| {
             let host = url.host_str().unwrap_or_default();
             format!("\"{}://{host}/{MASK}\"", url.scheme())
-        }
-        None => format!("\"{MASK}\""),
-    }
+        },
+    )
 }

@@ -8,8 +8,8 @@ use toml::de::ValueDeserializer;
 
 use super::report::{Hint, Problem};
 use super::schema::{Kind, Need, Setting, variable};
-use super::syntax::{self, EntryKind, SyntaxError};
-use super::table::{SECTIONS, SETTINGS, find, find_renamed};
+use super::syntax::{self, Entry, EntryKind, SyntaxError};
+use super::table::{SECTIONS, SETTINGS, settings_of};
 use super::value;
 use crate::domain::nearest;
 
@@ -68,75 +68,50 @@ impl Layers {
         self.syntax_errors = errors;
         for entry in entries {
             let line = syntax::line_at(text, entry.offset);
-            let section = entry.section.as_str();
-            let known = SECTIONS.iter().map(|(name, _)| *name);
-            let is_known = known.clone().any(|name| name == section);
-            let (name, value) = match entry.kind {
-                EntryKind::Section if is_known => continue,
-                // Reported with its section.
-                EntryKind::Setting(..) if !is_known => continue,
-                EntryKind::Setting(name, value) => (name, value),
-                EntryKind::NotASection(_) if is_known => {
-                    self.problems.push(Problem {
-                        key: entry.section.clone(),
-                        line: Some(line),
-                        what: "not a section".to_owned(),
-                        hint: Hint::Expected(format!("[{section}], followed by its settings")),
-                    });
-                    continue;
-                }
-                EntryKind::Section | EntryKind::NotASection(_) => {
-                    self.problems.push(unknown(section, Some(line), known));
-                    continue;
-                }
-            };
-            let path = format!("{section}.{name}");
-            let Some(setting) = self.resolve(&path, line) else {
-                let near = SETTINGS.iter().filter(|near| near.section() == section);
-                let known = near.map(|setting| setting.path);
-                self.problems.push(unknown(&path, Some(line), known));
-                continue;
-            };
-            let before = self.values.get(setting.path);
-            if before.is_some_and(|found| found.source != Source::Default) {
-                self.problems.push(Problem {
-                    key: path,
-                    line: Some(line),
-                    what: format!("{} is set more than once", setting.path),
-                    hint: Hint::Remove,
-                });
-                continue;
-            }
-            match Value::deserialize(ValueDeserializer::from(value)) {
-                Ok(value) => {
-                    let source = Source::File { line };
-                    self.values.insert(setting.path, Found { value, source });
-                }
-                Err(_) => self.problems.push(Problem {
-                    key: path,
-                    line: Some(line),
-                    what: "the value is out of range".to_owned(),
-                    hint: Hint::Expected(setting.kind.expected()),
-                }),
-            }
+            let added = self.add_entry(entry, line);
+            self.problems.extend(added.err());
         }
     }
 
-    /// The setting with this name, or with this former name.
-    fn resolve(&mut self, path: &str, line: usize) -> Option<&'static Setting> {
-        find(path).or_else(|| {
-            let setting = find_renamed(path)?;
-            self.warnings.push(format!(
-                "{path} (line {line}) is now called {}; the old name still works",
-                setting.path
-            ));
-            Some(setting)
-        })
+    fn add_entry(&mut self, entry: Entry<'_>, line: usize) -> Result<(), Problem> {
+        let section = entry.section.as_str();
+        let known = SECTIONS.iter().map(|(name, _)| *name);
+        let is_known = known.clone().any(|name| name == section);
+        let (name, value) = match entry.kind {
+            EntryKind::Section if is_known => return Ok(()),
+            // Reported with its section.
+            EntryKind::Setting(..) if !is_known => return Ok(()),
+            EntryKind::Setting(name, value) => (name, value),
+            EntryKind::NotASection(_) if is_known => {
+                let hint = Hint::Expected(format!("[{section}], followed by its settings"));
+                return Err(Problem::new(section, Some(line), "not a section", hint));
+            }
+            EntryKind::Section | EntryKind::NotASection(_) => {
+                return Err(unknown(section, Some(line), known));
+            }
+        };
+        let path = format!("{section}.{name}");
+        let Some(setting) = self.resolve(&path, Some(line), str::to_owned) else {
+            let known = settings_of(section).map(|setting| setting.path);
+            return Err(unknown(&path, Some(line), known));
+        };
+        let before = self.values.get(setting.path);
+        if before.is_some_and(|found| found.source != Source::Default) {
+            let what = format!("{} is set more than once", setting.path);
+            return Err(Problem::new(&path, Some(line), what, Hint::Remove));
+        }
+        let value = Value::deserialize(ValueDeserializer::from(value)).map_err(|_| {
+            let hint = Hint::Expected(setting.kind.expected());
+            Problem::new(&path, Some(line), "the value is out of range", hint)
+        })?;
+        let source = Source::File { line };
+        self.values.insert(setting.path, Found { value, source });
+        Ok(())
     }
 
     fn add_environment(&mut self, environment: &[(String, String)]) {
         for (name, text) in environment.iter().filter(|(name, _)| is_setting(name)) {
-            let Some(setting) = self.resolve_variable(name) else {
+            let Some(setting) = self.resolve(name, None, variable) else {
                 let known: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
                 let known = known.iter().map(String::as_str);
                 self.problems.push(unknown(name, None, known));
@@ -148,20 +123,28 @@ impl Layers {
         }
     }
 
-    fn resolve_variable(&mut self, name: &str) -> Option<&'static Setting> {
-        let named = SETTINGS.iter().find(|setting| setting.variable() == name);
-        named.or_else(|| {
-            let was = |setting: &&Setting| {
-                let mut old_paths = setting.old_paths.iter();
-                old_paths.any(|path| variable(path) == name)
-            };
-            let setting = SETTINGS.iter().find(was)?;
-            self.warnings.push(format!(
-                "{name} is now called {}; the old name still works",
-                setting.variable()
-            ));
-            Some(setting)
-        })
+    /// The setting with this name or, with a warning, this former name. `name_of` derives names from paths.
+    fn resolve(
+        &mut self,
+        given: &str,
+        line: Option<usize>,
+        name_of: fn(&str) -> String,
+    ) -> Option<&'static Setting> {
+        let mut settings = SETTINGS.iter();
+        if let Some(setting) = settings.find(|setting| name_of(setting.path) == given) {
+            return Some(setting);
+        }
+        let mut settings = SETTINGS.iter();
+        let setting = settings.find(|setting| {
+            let mut former = setting.old_paths.iter();
+            former.any(|path| name_of(path) == given)
+        })?;
+        let place = line.map_or_else(String::new, |line| format!(" (line {line})"));
+        let name = name_of(setting.path);
+        self.warnings.push(format!(
+            "{given}{place} is now called {name}; the old name still works"
+        ));
+        Some(setting)
     }
 }
 
@@ -212,13 +195,7 @@ pub(super) fn typed(kind: Kind, text: &str) -> Value {
 }
 
 fn unknown<'a>(name: &str, line: Option<usize>, known: impl Iterator<Item = &'a str>) -> Problem {
-    Problem {
-        key: name.to_owned(),
-        line,
-        what: "unknown setting".into(),
-        hint: match nearest(name, known) {
-            Some((near, _)) => Hint::DidYouMean(near.to_owned()),
-            None => Hint::Remove,
-        },
-    }
+    let near = nearest(name, known);
+    let hint = near.map_or(Hint::Remove, |(near, _)| Hint::DidYouMean(near.to_owned()));
+    Problem::new(name, line, "unknown setting", hint)
 }

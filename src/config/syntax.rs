@@ -1,11 +1,12 @@
-//! A file's TOML to entries. A syntax error costs its line, not the file: taking a rental down or
-//! sending a notice must work with what is left.
+//! Parses a file's TOML. A syntax error costs its line, not the file: releasing a rental or sending a
+//! notice must work with the rest.
 
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::report::{Hint, Problem};
 use super::table::SECTIONS;
 
 /// A section of the file, or a setting in one.
@@ -30,11 +31,10 @@ pub(super) enum EntryKind<'a> {
 pub(super) struct SyntaxError {
     /// The section that it is in; empty before the first one.
     pub(super) section: String,
-    pub(super) line: usize,
-    pub(super) message: String,
+    pub(super) problem: Problem,
 }
 
-/// Reads a file in one piece or, when it is not TOML, section by section.
+/// Parses a file in one piece or, if it is not valid TOML, section by section.
 pub(super) fn parse(text: &str) -> (Vec<Entry<'_>>, Vec<SyntaxError>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
@@ -68,14 +68,14 @@ pub(super) fn parse(text: &str) -> (Vec<Entry<'_>>, Vec<SyntaxError>) {
 
 fn error_at(text: &str, block: &Range<usize>, line: usize, error: &toml::de::Error) -> SyntaxError {
     let header = text[block.clone()].lines().next().unwrap_or_default();
+    let hint = Hint::Expected("TOML".to_owned());
     SyntaxError {
         section: section_of(header).unwrap_or_default().to_owned(),
-        line,
-        message: error.message().to_owned(),
+        problem: Problem::new("the file", Some(line), error.message(), hint),
     }
 }
 
-/// What was recovered of a value with an error in it is not what the operator meant.
+/// A value recovered from a line with an error is not what the operator meant.
 fn is_on_lines(entry: &Entry<'_>, text: &str, start: usize, lines: &[usize]) -> bool {
     let (EntryKind::Setting(_, value) | EntryKind::NotASection(value)) = &entry.kind else {
         return false;
@@ -87,32 +87,30 @@ fn is_on_lines(entry: &Entry<'_>, text: &str, start: usize, lines: &[usize]) -> 
 
 fn entries_of(root: DeTable<'_>, start: usize) -> Vec<Entry<'_>> {
     let mut entries = Vec::new();
-    for (section, item) in root {
-        let offset = start + section.span().start;
-        let section = section.into_inner().into_owned();
-        let span = item.span();
-        let table = match item.into_inner() {
-            DeValue::Table(table) => table,
-            other => {
-                let kind = EntryKind::NotASection(Spanned::new(span, other));
-                entries.push(Entry {
-                    section,
-                    kind,
-                    offset,
-                });
-                continue;
-            }
+    for (name, item) in root {
+        let at = name.span().start;
+        let section = name.into_inner().into_owned();
+        let mut add = |at: usize, kind| {
+            entries.push(Entry {
+                section: section.clone(),
+                kind,
+                offset: start + at,
+            });
         };
-        entries.push(Entry {
-            section: section.clone(),
-            kind: EntryKind::Section,
-            offset,
-        });
-        entries.extend(table.into_iter().map(|(name, value)| Entry {
-            section: section.clone(),
-            offset: start + name.span().start,
-            kind: EntryKind::Setting(name.into_inner().into_owned(), value),
-        }));
+        let span = item.span();
+        match item.into_inner() {
+            DeValue::Table(table) => {
+                add(at, EntryKind::Section);
+                for (name, value) in table {
+                    let at = name.span().start;
+                    add(
+                        at,
+                        EntryKind::Setting(name.into_inner().into_owned(), value),
+                    );
+                }
+            }
+            other => add(at, EntryKind::NotASection(Spanned::new(span, other))),
+        }
     }
     entries.sort_by_key(|entry| entry.offset);
     entries
@@ -128,12 +126,8 @@ fn blocks(text: &str) -> Vec<Range<usize>> {
         }
         offset += line.len();
     }
-    let ends = starts.iter().skip(1).copied().chain([text.len()]);
-    starts
-        .iter()
-        .zip(ends)
-        .map(|(start, end)| *start..end)
-        .collect()
+    starts.push(text.len());
+    starts.windows(2).map(|pair| pair[0]..pair[1]).collect()
 }
 
 /// `notify` of `[notify] # channels`. A header that is not closed is one all the same.

@@ -187,7 +187,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     })
         .default("[]")
         .doc("Acceptable two-letter country codes; [] for any."),
-    setting("vast.image", Kind::Text(|d, v| d.image = Some(v)))
+    setting("vast.image", Kind::Text(|d, v| d.vast.image = v))
         .suggested("\"ghcr.io/gonka-ai/mlnode:3.0.16\"")
         .doc("Image of the MLNode. Give this or a template."),
     setting("vast.template_hash", Kind::Text(|d, v| d.vast.template_hash = Some(v)))
@@ -222,7 +222,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("ssh.key_file", Kind::Path(|d, v| d.ssh.key_file = v))
         .required("\"~/.ssh/id_ed25519\"")
         .doc("Private key used only for rentals. No passphrase: nobody is there to type it."),
-    setting("ssh.known_hosts_dir", Kind::Path(|d, v| d.known_hosts_dir = Some(v)))
+    setting("ssh.known_hosts_dir", Kind::Path(|d, v| d.ssh.known_hosts_dir = v))
         .optional("\"~/.local/state/pocpit/known_hosts\"")
         .doc("Directory for known-hosts files, one per rental. Default: in the state directory."),
     parsed("ssh.user", "a user, such as \"root\"", |d, text| {
@@ -343,7 +343,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     ]))
         .default("\"tunnel\"")
         .doc("How the Network Node reaches a rental. tunnel: through SSH; no port of the rental is public. direct: the rental's public ports are registered; anyone who finds them can stop the node, and the callback needs a public address."),
-    setting("network_node.host", Kind::Text(|d, v| d.tunnel.host = Some(v)))
+    setting("network_node.host", Kind::Text(|d, v| d.tunnel.host = v))
         .suggested("\"172.17.0.1\"")
         .doc("Address of this machine as seen from the Network Node, without scheme and port (tunnel)."),
     setting("network_node.api_listen", Kind::Address(|d, v| d.tunnel.api_listen = Some(v)))
@@ -492,13 +492,13 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("notify.metrics_listen", Kind::Address(|d, v| d.notify.metrics_listen = Some(v)))
         .optional("\"127.0.0.1:9464\"")
         .doc("Loopback address where the cockpit and auto serve /metrics (OpenMetrics) and /healthz."),
-    setting("paths.state_dir", Kind::Path(|d, v| d.state_dir = v))
+    setting("paths.state_dir", Kind::Path(|d, v| d.paths.state_dir = v))
         .optional("\"~/.local/state/pocpit\"")
         .doc("Journal, lock and known hosts. Default: the XDG state directory."),
-    setting("paths.log_dir", Kind::Path(|d, v| d.log_dir = Some(v)))
+    setting("paths.log_dir", Kind::Path(|d, v| d.paths.log_dir = v))
         .optional("\"~/.local/state/pocpit/log\"")
         .doc("Log files of the program, at most 128 MiB. Default: in the state directory."),
-    setting("paths.runtime_dir", Kind::Path(|d, v| d.runtime_dir = v))
+    setting("paths.runtime_dir", Kind::Path(|d, v| d.paths.runtime_dir = v))
         .optional("\"/run/user/1000/pocpit\"")
         .doc("SSH control sockets; the path must be short. Default: the XDG runtime directory."),
     number("simulation.speed", 0.01, 100_000.0, |d, v| d.simulation.speed = v)
@@ -512,14 +512,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("When the world was started."),
 ];
 
-pub(super) fn find(path: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|setting| setting.path == path)
+/// The settings of a section, in the order of the example file.
+pub(super) fn settings_of(section: &str) -> impl Iterator<Item = &'static Setting> {
+    let settings = SETTINGS.iter();
+    settings.filter(move |setting| setting.section() == section)
 }
 
-/// The setting that had this path in an earlier version.
-pub(super) fn find_renamed(old_path: &str) -> Option<&'static Setting> {
-    let was = |setting: &&Setting| setting.old_paths.contains(&old_path);
-    SETTINGS.iter().find(was)
+pub(super) fn find(path: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.path == path)
 }
 
 fn cockpit_id(text: &str) -> Result<CockpitId, String> {

@@ -1,8 +1,20 @@
-//! Texts to values.
+//! Parses the text of values, and writes them.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::Deserialize as _;
+use url::Url;
 
 use crate::domain::{Duration, Usd};
+
+/// Stands for an address that was not read.
+pub(super) const BLANK_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Stands for a URL that was not read.
+#[expect(clippy::expect_used, reason = "the literal is a valid URL")]
+pub(super) fn blank_url() -> Url {
+    "http://invalid.invalid/".parse().expect("a valid URL")
+}
 
 pub(super) fn parse(text: &str) -> Result<toml::Value, toml::de::Error> {
     toml::Value::deserialize(toml::de::ValueDeserializer::parse(text)?)

@@ -53,7 +53,7 @@ pub struct Offer {
 }
 
 /// What to search for. The server does not always apply it: `vast::rank` checks again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct OfferQuery {
     /// GPU names with spaces; empty for any.
     pub gpu_names: Vec<String>,

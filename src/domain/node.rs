@@ -30,7 +30,7 @@ pub struct NodeConfig {
 }
 
 /// Some equal GPUs of a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hardware {
     /// Full name as the driver says it.
     #[serde(rename = "type")]

@@ -18,7 +18,7 @@ pub enum Workload {
 }
 
 /// The model that a node must serve, with the arguments vLLM gets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkloadModel {
     /// Hugging Face id, approved by governance.
     pub id: String,

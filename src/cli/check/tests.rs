@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use super::machine::{LEAST_SSH, version_of};
 use super::probe::Subject;
 use super::*;
+use crate::config::samples::{LEAST, PROXY};
 use crate::domain::samples::{instance, listed};
 use crate::domain::{
     Account, CallErrorKind, ChainSource, Duration, Height, Instance, NodeId, ProxyFigures,
@@ -19,44 +20,12 @@ use crate::journal::JournalError;
 use crate::network_node::{PreflightFacts, PreflightTarget, evaluate};
 use crate::ports::InferenceProxy;
 
-const SETTINGS: &str = r#"
-[cockpit]
-id = "home"
-[chain]
-public_api = ["http://10.0.0.5:9000"]
-participant = "gonka1abc"
-[vast]
-api_key = "secret"
-image = "mlnode:3"
-[ssh]
-key_file = "/nonexistent/key"
-[mlnode]
-model = "some/model"
-[budget]
-per_sprint = 40.0
-per_day = 60.0
-per_month = 900.0
-credit_floor = 5.0
-[network_node]
-admin_api = "http://10.0.0.5:9200"
-host = "10.0.0.7"
-api_listen = "10.0.0.7:18080"
-inference_listen = "10.0.0.7:15000"
-[inference_proxy]
-node_id = "inference-proxy"
-host = "10.0.0.7"
-inference_port = 5050
-poc_port = 8081
-listen = "10.0.0.7:5050"
-model = "some/model"
-upstream = "http://10.0.0.9"
-upstream_key = "secret"
-upstream_model = "some/model"
-"#;
-
-/// Of services that are not there.
+/// Of services that do not run.
 pub(in crate::cli) fn config() -> Config {
-    crate::cli::parse_configuration(SETTINGS).unwrap()
+    let mut config = crate::cli::parse_configuration(&format!("{LEAST}{PROXY}")).unwrap();
+    config.ssh.key_file = "/nonexistent/key".into();
+    config.budget.credit_floor = Usd::from_dollars(5.0);
+    config
 }
 
 fn now() -> Time {
