@@ -47,46 +47,23 @@ pub(crate) struct Common {
     #[arg(long, short, global = true, value_name = "FILE", env = "POCPIT_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// Colours; `auto` respects `NO_COLOR`.
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        default_value = "auto",
-        value_name = "WHEN"
-    )]
+    #[arg(long, global = true, default_value = "auto", value_name = "WHEN")]
     pub(crate) color: Color,
     /// Terminal background.
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        default_value = "auto",
-        value_name = "WHICH"
-    )]
+    #[arg(long, global = true, default_value = "auto", value_name = "WHICH")]
     pub(crate) background: BackgroundChoice,
     /// Character set; `auto` follows the locale.
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        default_value = "auto",
-        value_name = "WHICH"
-    )]
+    #[arg(long, global = true, default_value = "auto", value_name = "WHICH")]
     pub(crate) glyphs: GlyphChoice,
     /// Format of the log, in its files and on standard error.
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        default_value = "text",
-        value_name = "FORMAT",
-        env = "POCPIT_LOG_FORMAT"
-    )]
+    #[arg(long, global = true, default_value = "text", value_name = "FORMAT", env = LOG_FORMAT)]
     pub(crate) log_format: LogFormat,
     /// Print timing statistics on exit.
     #[arg(long, global = true, hide = true)]
     pub(crate) timings: bool,
 }
+
+const LOG_FORMAT: &str = "POCPIT_LOG_FORMAT";
 
 impl Common {
     /// How the cockpit looks and listens, by the flags and the configuration.
@@ -138,7 +115,6 @@ impl Color {
     }
 }
 
-/// How a line of the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
     /// Plain text.
@@ -147,7 +123,6 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Colours.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Color {
     /// As the terminal supports; none if `NO_COLOR` is set.
@@ -165,7 +140,6 @@ pub(crate) enum Color {
     True,
 }
 
-/// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Open the cockpit on a simulated world: no configuration, no account, no money.
@@ -177,7 +151,7 @@ pub(crate) enum Command {
     #[command(
         after_help = "Examples:\n  pocpit sim\n  pocpit sim --scenario confirmation --seed 7 --speed 200"
     )]
-    Sim(World),
+    Sim(SimulatedWorld),
     /// Run unattended, one sprint per epoch: rent, prove, release.
     #[command(after_help = "Examples:\n  pocpit auto\n  pocpit auto --once --json > report.json")]
     Auto(Auto),
@@ -230,7 +204,7 @@ pub(crate) enum Command {
     Nodes(Output),
     /// List past sprints with outcome and cost.
     #[command(after_help = "Examples:\n  pocpit history\n  pocpit history --csv > history.csv")]
-    History(HistoryOutput),
+    History(History),
     /// Open a shell on the current rental.
     #[command(
         after_help = "Examples:\n  pocpit ssh\n  pocpit ssh -- nvidia-smi\n  pocpit ssh --json"
@@ -280,9 +254,8 @@ pub(crate) enum Command {
     Man(Man),
 }
 
-/// The simulated world.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct World {
+pub(crate) struct SimulatedWorld {
     /// Simulated seconds per second.
     #[arg(long, default_value = "60", value_parser = speed)]
     pub(crate) speed: f64,
@@ -303,7 +276,6 @@ fn speed(text: &str) -> Result<f64, String> {
     }
 }
 
-/// `pocpit notify`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum NotifyCommand {
     /// Send a test notice; reports each channel that failed and what to do.
@@ -337,12 +309,13 @@ pub(crate) enum NotifyCommand {
 }
 
 fn channel(text: &str) -> Result<Channel, String> {
-    let found = Channel::ALL
-        .into_iter()
-        .find(|channel| channel.name() == text);
+    let mut channels = Channel::ALL.into_iter();
+    let found = channels.find(|channel| channel.name() == text);
     found.ok_or_else(|| {
-        let names = Channel::ALL.map(Channel::name).join(", ");
-        format!("must be one of {names}")
+        format!(
+            "must be one of {}",
+            Channel::ALL.map(Channel::name).join(", ")
+        )
     })
 }
 
@@ -353,104 +326,107 @@ fn level(text: &str) -> Result<NoticeLevel, String> {
     found.ok_or_else(|| "must be one of notice, resolved, warning, critical".to_owned())
 }
 
-/// `pocpit demo`.
+/// Of every command that can print JSON.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Output {
+    /// Print JSON; `pocpit schema` describes it.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Of every command that runs a sprint without the cockpit.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct SprintOutput {
+    /// Print the sprint's report as one line of JSON, last on standard output; `pocpit schema` describes it.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Of every command that asks first.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Confirmation {
+    /// Do not ask for confirmation.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     #[command(flatten)]
-    pub(crate) world: World,
+    pub(crate) world: SimulatedWorld,
     /// Approve every step automatically.
     #[arg(long)]
     pub(crate) auto: bool,
     /// Run one sprint without the cockpit, then exit.
     #[arg(long)]
     pub(crate) headless: bool,
-    /// Print the sprint's report as one line of JSON, last on standard output: see
-    /// `pocpit schema demo`.
+    /// Print the sprint's report as one line of JSON, last on standard output; `pocpit schema` describes it.
     #[arg(long, requires = "headless")]
     pub(crate) json: bool,
 }
 
-/// `pocpit auto`.
 #[derive(Debug, Args)]
 pub(crate) struct Auto {
     /// Exit after one sprint.
     #[arg(long)]
     pub(crate) once: bool,
-    /// Print the last sprint's report as one line of JSON, last on standard output: see
-    /// `pocpit schema auto`.
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: SprintOutput,
 }
 
-/// `pocpit gc`.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Gc {
     /// Show what would be done and why; change nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Do not ask for confirmation.
-    #[arg(long, short)]
-    pub(crate) yes: bool,
-    /// Print the result as JSON: see `pocpit schema gc`.
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) confirmation: Confirmation,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
-/// `pocpit avoided`.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Avoided {
     /// Allow this machine to be rented again.
     #[arg(long, value_name = "MACHINE")]
     pub(crate) remove: Option<u64>,
-    /// Print JSON; `pocpit schema` describes it.
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
-/// `pocpit rehearse`.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Rehearse {
     /// Release everything as soon as the node is registered with a good status.
     #[arg(long)]
     pub(crate) skip_poc: bool,
-    /// Do not ask for confirmation.
-    #[arg(long, short)]
-    pub(crate) yes: bool,
-    /// Print the report as one line of JSON, last on standard output: see
-    /// `pocpit schema rehearse`.
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) confirmation: Confirmation,
+    #[command(flatten)]
+    pub(crate) output: SprintOutput,
 }
 
-/// `pocpit serve`.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Serve {
     /// How long to serve once the model is loaded.
     #[arg(long, value_name = "MINUTES", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_080))]
     pub(crate) minutes: u32,
-    /// Do not ask for confirmation.
-    #[arg(long, short)]
-    pub(crate) yes: bool,
-    /// Print the report as one line of JSON, last on standard output.
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) confirmation: Confirmation,
+    #[command(flatten)]
+    pub(crate) output: SprintOutput,
 }
 
-/// `pocpit release`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Release {
     /// Cockpit whose rentals to destroy; repeatable [default: the configured cockpit].
     #[arg(long, value_name = "ID")]
     pub(crate) cockpit: Vec<CockpitId>,
-    /// Do not ask for confirmation.
-    #[arg(long, short)]
-    pub(crate) yes: bool,
-    /// Print the result as JSON: see `pocpit schema release`.
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) confirmation: Confirmation,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
-/// `pocpit man`.
 #[derive(Debug, Args)]
 pub(crate) struct Man {
     /// The command; without it, pocpit itself.
@@ -461,7 +437,6 @@ pub(crate) struct Man {
     pub(crate) directory: Option<PathBuf>,
 }
 
-/// `pocpit ssh`.
 #[derive(Debug, Args)]
 pub(crate) struct Ssh {
     /// Print the SSH command instead of running it.
@@ -475,25 +450,15 @@ pub(crate) struct Ssh {
     pub(crate) remote: Vec<String>,
 }
 
-/// Commands that only read.
-#[derive(Debug, Clone, Copy, clap::Args)]
-pub(crate) struct HistoryOutput {
-    /// Print JSON; `pocpit schema` describes it.
-    #[arg(long)]
-    pub(crate) json: bool,
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct History {
+    #[command(flatten)]
+    pub(crate) output: Output,
     /// Print CSV: one line per sprint, times of each stage in seconds.
     #[arg(long, conflicts_with = "json")]
     pub(crate) csv: bool,
 }
 
-#[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct Output {
-    /// Print JSON; `pocpit schema` describes it.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `pocpit config …`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Write a commented configuration to fill in; never overwrites.

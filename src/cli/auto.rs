@@ -7,9 +7,9 @@ use color_eyre::eyre::Report;
 use tokio::time::timeout;
 
 use super::arguments::{Auto, Common};
-use super::headless::{self, FollowEnd, Format, Hangup, Signals};
+use super::headless::{self, FollowEnd, Signals};
 use super::logging::{self, Audience};
-use super::{Exit, causes, lock_wait, runtime, service, status_line};
+use super::{Exit, causes, lock_wait, runtime, service, status_line, stop};
 use crate::config::Config;
 use crate::domain::{Mode, Step};
 use crate::engine::{self, EndAfter};
@@ -23,13 +23,10 @@ const MARKET_TIMEOUT: Duration = Duration::from_mins(10);
 const MARKET_TIMEOUT_MID_SPRINT: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report> {
-    let config = runtime::load(common)?.config;
+    let mut config = runtime::load(common)?.config;
     let _guard = logging::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
     let end_after = match other_cockpit(&config).await {
-        OtherCockpit::Refused(refusal) => {
-            status_line(format_args!("pocpit: {refusal}"));
-            return Ok(Exit::Refused);
-        }
+        OtherCockpit::Refused(refusal) => return Err(stop(Exit::Refused, refusal)),
         OtherCockpit::FinishOnly(why) => {
             status_line(format_args!(
                 "pocpit: {why} The active sprint runs to its end; no other is started."
@@ -40,7 +37,6 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
         OtherCockpit::None => EndAfter::Never,
     };
     let mut signals = Signals::listen()?;
-    let mut config = config;
     loop {
         let state_dir = &config.paths.state_dir;
         let start = || runtime::start_engine(&config, Mode::Auto, end_after);
@@ -48,22 +44,18 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
             started = lock_wait::wait(state_dir, start) => started,
             () = signals.end() => return Ok(ended_before_start(state_dir)),
         };
-        let handle = match started {
-            Ok(handle) => handle,
+        let handle = started.map_err(|error| match lock_wait::is_locked(&error) {
             // Not `Refused`: the service manager retries, because the other process will end.
-            Err(error) if lock_wait::is_locked(&error) => {
-                status_line(format_args!("pocpit: {}", causes(&error)));
-                return Ok(Exit::Failed);
-            }
-            Err(error) => return Err(error),
-        };
+            true => stop(Exit::Failed, causes(&error)),
+            false => error,
+        })?;
         let load = || reload(common, &config);
         let followed = headless::follow_until_reload(
             handle,
             &mut signals,
             &config.paths.state_dir,
-            Format::from_flag(arguments.json),
-            Hangup::Reload(&load),
+            arguments.output,
+            Some(&load),
         );
         match followed.await? {
             FollowEnd::Exited(exit) => return Ok(exit),
@@ -91,59 +83,56 @@ async fn other_cockpit(config: &Config) -> OtherCockpit {
     refusal.map_or(OtherCockpit::None, OtherCockpit::FinishOnly)
 }
 
-/// A signal came while another process still held the state directory.
+/// For a signal that came while another process still held the state directory.
 fn ended_before_start(state_dir: &Path) -> Exit {
     if !has_unfinished_work(state_dir) {
         return Exit::Done;
     }
-    status_line(format_args!(
-        "exited before it could resume, and something may be rented: start pocpit again, or run `pocpit release` to destroy it"
-    ));
+    status_line(
+        "exited before it could resume, and something may be rented: start pocpit again, or run `pocpit release` to destroy it",
+    );
     Exit::Unknown
 }
 
 /// The reloaded configuration, if the active sprint can continue with it.
 fn reload(common: &Common, old: &Config) -> Result<Config, String> {
-    let fresh = runtime::load(common)
-        .map_err(|error| error.to_string())?
-        .config;
-    let keeps = |what: &str| format!("{what} cannot be changed without a restart");
-    if fresh.paths.state_dir != old.paths.state_dir {
-        return Err(keeps("paths.state_dir"));
-    }
-    if fresh.cockpit != old.cockpit {
-        return Err(keeps("cockpit.id"));
+    let loaded = runtime::load(common).map_err(|error| error.to_string())?;
+    let fresh = loaded.config;
+    for (setting, is_changed) in [
+        (
+            "paths.state_dir",
+            fresh.paths.state_dir != old.paths.state_dir,
+        ),
+        ("cockpit.id", fresh.cockpit != old.cockpit),
+    ] {
+        if is_changed {
+            return Err(format!("{setting} cannot be changed without a restart"));
+        }
     }
     // Errors at start must be found while the old engine still runs.
     runtime::try_ports(&fresh).map_err(|report| causes(&report))?;
     Ok(fresh)
 }
 
-/// A sprint of ours is active, or something may be rented. It continues beside other cockpits: it is paid
-/// for, and nobody else releases it.
+/// True if a sprint of ours is active or something may be rented. It continues beside other cockpits: it is
+/// paid for, and no other process releases it.
 fn has_unfinished_work(state_dir: &Path) -> bool {
     let Ok(ledger) = journal::read_only(state_dir) else {
         return false;
     };
     let sprint = engine::saved_sprint(&ledger).ok().flatten();
-    let is_under_way = sprint.is_some_and(|sprint| sprint.step() != Step::Waiting);
-    is_under_way || !ledger.open_rentals().is_empty()
+    let is_active = sprint.is_some_and(|sprint| sprint.step() != Step::Waiting);
+    is_active || !ledger.open_rentals().is_empty()
 }
 
 /// Two cockpits on one account can spend twice each budget, so `auto` refuses. A market that does not
 /// answer is no reason to refuse: the engine rents nothing until it does.
 pub(super) async fn another_cockpit(config: &Config) -> Option<String> {
     service::extend_startup("checking for other cockpits on the account", MARKET_TIMEOUT);
-    let instances = match runtime::market(&HttpClient::new(), &config.vast, config.simulation)
-        .instances()
-        .await
-    {
-        Ok(instances) => instances,
-        Err(error) => {
-            tracing::warn!("cannot tell whether another cockpit uses this account: {error}");
-            return None;
-        }
-    };
-    let cause = runtime::another_cockpit(&instances, config)?;
+    let market = runtime::market(&HttpClient::new(), &config.vast, config.simulation);
+    let instances = market.instances().await.inspect_err(|error| {
+        tracing::warn!("cannot tell whether another cockpit uses this account: {error}");
+    });
+    let cause = runtime::another_cockpit(&instances.ok()?, config)?;
     Some(format!("{cause}. {}", runtime::TWO_COCKPITS))
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use color_eyre::eyre::{Report, eyre};
 
-use super::arguments::Common;
-use super::headless::{self, Format, Signals};
+use super::arguments::{Common, SprintOutput};
+use super::headless::{self, Signals};
 use super::lock_wait::is_locked;
 use super::logging::{self, Audience};
 use super::{Exit, runtime, setup, status_line};
@@ -24,19 +24,14 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
     };
     let options = common.tui(&config)?;
     let _guard = logging::start(Audience::Cockpit, common.log_format, &config.paths.log_dir)?;
+    let state_dir = &config.paths.state_dir;
     match runtime::start_engine(&config, Mode::Manual, EndAfter::Never) {
         Ok(handle) => {
-            drive(
-                handle,
-                &config.paths.state_dir,
-                places(&config),
-                options,
-                OnTerminalLoss::Continue,
-            )
-            .await
+            let on_loss = OnTerminalLoss::Continue;
+            drive(handle, state_dir, paths_of(&config), options, on_loss).await
         }
         Err(error) if is_locked(&error) => {
-            let attached = attach::attach(&config.paths.state_dir).await?;
+            let attached = attach::attach(state_dir).await?;
             view(attached, &config, options).await
         }
         Err(error) => Err(error),
@@ -58,18 +53,17 @@ async fn attach_without_keys(common: &Common, load_error: LoadError) -> Result<E
     view(attached, &config, options).await
 }
 
-/// Attaches to the process that holds the state directory and sends it what is decided here. Quitting
-/// changes nothing there.
+/// Shows what the main cockpit does and sends it the operator's commands. Quitting changes nothing there.
 async fn view(attached: Attached, config: &Config, options: TuiOptions) -> Result<Exit, Report> {
     let session = Session::Viewer {
         driver: attached.owner,
         commands: attached.commands,
     };
-    tui::run(attached.snapshots, session, options, places(config)).await?;
+    tui::run(attached.snapshots, session, options, paths_of(config)).await?;
     Ok(Exit::Done)
 }
 
-fn places(config: &Config) -> CockpitPaths {
+fn paths_of(config: &Config) -> CockpitPaths {
     CockpitPaths {
         saved: config.paths.log_dir.clone(),
         rental_logs: runtime::rental_logs(config),
@@ -89,12 +83,12 @@ pub(crate) enum OnTerminalLoss {
 pub(crate) async fn drive(
     handle: EngineHandle,
     state_dir: &Path,
-    places: CockpitPaths,
+    paths: CockpitPaths,
     options: TuiOptions,
     on_loss: OnTerminalLoss,
 ) -> Result<Exit, Report> {
     let session = Session::Driver(handle.commands.clone());
-    let cockpit = tui::run(handle.snapshots.clone(), session, options, places);
+    let cockpit = tui::run(handle.snapshots.clone(), session, options, paths);
     let failure = match engine::catch_panic(cockpit).await {
         Ok(Ok(reason)) => {
             on_cockpit_exit(reason, on_loss, &handle);
@@ -108,7 +102,8 @@ pub(crate) async fn drive(
     if failure.is_some() {
         detach(&handle);
     }
-    let exit = headless::follow(handle, Signals::listen()?, state_dir, Format::Words).await?;
+    let signals = Signals::listen()?;
+    let exit = headless::follow(handle, signals, state_dir, SprintOutput { json: false }).await?;
     match failure {
         // Leftovers that cost money outweigh the error.
         Some(error) if exit == Exit::Unknown => {
@@ -123,9 +118,7 @@ pub(crate) async fn drive(
 fn on_cockpit_exit(reason: ExitReason, on_loss: OnTerminalLoss, handle: &EngineHandle) {
     match reason {
         ExitReason::Quit if handle.snapshots.borrow().rental.is_some() => {
-            status_line(format_args!(
-                "pocpit: quitting; Ctrl-C exits without waiting"
-            ));
+            status_line("pocpit: quitting; Ctrl-C exits without waiting");
         }
         ExitReason::Quit | ExitReason::EngineEnded => {}
         ExitReason::TerminalLost if on_loss == OnTerminalLoss::Continue => {

@@ -6,7 +6,7 @@ use clap::{Command, CommandFactory};
 use color_eyre::eyre::{Report, WrapErr};
 
 use super::arguments::{Arguments, Man};
-use super::{Exit, print, status_line};
+use super::{Exit, print, stop};
 
 pub(crate) fn completions(shell: clap_complete::Shell) -> Exit {
     let mut command = Arguments::command();
@@ -19,11 +19,9 @@ pub(crate) fn man(arguments: &Man) -> Result<Exit, Report> {
         return write_pages(directory);
     }
     let Some(command) = below(documented(), &arguments.command) else {
-        let asked = arguments.command.join(" ");
-        status_line(format_args!(
-            "pocpit: no manual page for `{asked}`: `pocpit help` lists the commands"
-        ));
-        return Ok(Exit::Usage);
+        let command = arguments.command.join(" ");
+        let why = format!("no manual page for `{command}`: `pocpit help` lists the commands");
+        return Err(stop(Exit::Usage, why));
     };
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use color_eyre::eyre::{Report, WrapErr, eyre};
 use secrecy::ExposeSecret;
 
 use super::arguments::{Common, ConfigCommand};
-use super::{Exit, print, print_json, runtime, status_line};
+use super::{Exit, print, print_report, runtime, status_line, stop};
 use crate::config::{self, Credential, Imported};
 
 pub(crate) fn run(command: &ConfigCommand, common: &Common) -> Result<Exit, Report> {
@@ -19,12 +19,8 @@ pub(crate) fn run(command: &ConfigCommand, common: &Common) -> Result<Exit, Repo
         ConfigCommand::Check => check(common),
         ConfigCommand::Show(output) => {
             let loaded = runtime::load(common)?;
-            if output.json {
-                print_json(&loaded.settings())?;
-            } else {
-                print(loaded.show().trim_end())?;
-            }
-            Ok(Exit::Done)
+            let text = |_: &_| loaded.show().trim_end().to_owned();
+            print_report(*output, &loaded.settings(), text)
         }
         ConfigCommand::Import { file } => import(file, &target(common)?),
     }
@@ -39,7 +35,7 @@ fn target(common: &Common) -> Result<PathBuf, Report> {
 
 fn init(path: &Path) -> Result<Exit, Report> {
     if !write_new(path, &config::example())? {
-        return Ok(refuse(path));
+        return Err(exists(path));
     }
     print(&path.display().to_string())?;
     status_line(format_args!(
@@ -64,15 +60,11 @@ fn import(env: &Path, path: &Path) -> Result<Exit, Report> {
         std::fs::read_to_string(env).wrap_err_with(|| format!("cannot read {}", env.display()))?;
     let imported = config::import(&text);
     if path.exists() {
-        return Ok(refuse(path));
+        return Err(exists(path));
     }
     let mut values = imported.values.clone();
     for (setting, secret) in &imported.secrets {
-        if let Some(existing) =
-            write_secret_file(path, setting, secret.expose_secret(), &mut values)?
-        {
-            return Ok(refuse(&existing));
-        }
+        write_secret_file(path, setting, secret.expose_secret(), &mut values)?;
     }
     write_new(path, &config::filled(&values))?;
     print_notes(&imported);
@@ -80,21 +72,21 @@ fn import(env: &Path, path: &Path) -> Result<Exit, Report> {
     Ok(Exit::Done)
 }
 
-/// Writes a secret into a file of its own beside the configuration, and sets the setting that names
-/// it. Returns the file if it already exists; it is never overwritten.
+/// Writes a secret to a file of its own beside the configuration, and sets the setting that names it.
+/// Never overwrites.
 pub(super) fn write_secret_file(
     path: &Path,
     setting: &str,
     secret: &str,
     values: &mut BTreeMap<&'static str, String>,
-) -> Result<Option<PathBuf>, Report> {
+) -> Result<(), Report> {
     let (file_setting, name) = secret_file(setting)?;
     let file = path.with_file_name(name);
     if !write_new(&file, secret)? {
-        return Ok(Some(file));
+        return Err(exists(&file));
     }
     values.insert(file_setting, toml::Value::from(name).to_string());
-    Ok(None)
+    Ok(())
 }
 
 /// The setting for the file of a secret, and the name of that file.
@@ -123,36 +115,30 @@ fn print_notes(imported: &Imported) {
     ));
 }
 
-pub(super) fn refuse(path: &Path) -> Exit {
-    status_line(format_args!(
-        "pocpit: {} already exists and was not changed: move it away first, or name another file with --config",
+pub(super) fn exists(path: &Path) -> Report {
+    let why = format!(
+        "{} already exists and was not changed: move it away first, or name another file with --config",
         path.display()
-    ));
-    Exit::Usage
+    );
+    stop(Exit::Usage, why)
 }
 
-/// Creates a private file; false when it already exists.
+/// Creates a private file; false if it already exists.
 pub(super) fn write_new(path: &Path, text: &str) -> Result<bool, Report> {
-    if let Some(directory) = path
-        .parent()
-        .filter(|directory| !directory.as_os_str().is_empty())
-    {
+    let directory = path.parent().unwrap_or(path);
+    if !directory.as_os_str().is_empty() {
         std::fs::create_dir_all(directory)
             .wrap_err_with(|| format!("cannot create {}", directory.display()))?;
     }
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    match file {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600).open(path);
+    let written = file.and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    match written {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error).wrap_err_with(|| format!("cannot write {}", path.display())),
-        Ok(mut file) => {
-            file.write_all(text.as_bytes())
-                .and_then(|()| file.sync_all())
-                .wrap_err_with(|| format!("cannot write {}", path.display()))?;
-            Ok(true)
-        }
+        Ok(()) => Ok(true),
     }
 }

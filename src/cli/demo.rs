@@ -1,12 +1,13 @@
 //! `pocpit demo`: the cockpit on the embedded simulated world.
 
-use color_eyre::eyre::{Report, WrapErr};
 use std::future::pending;
+
+use color_eyre::eyre::Report;
 use tokio::task::JoinHandle;
 
-use super::arguments::{Common, Demo};
+use super::arguments::{Common, Demo, SprintOutput};
 use super::cockpit::{self, OnTerminalLoss};
-use super::headless::{self, Format, Signals};
+use super::headless::{self, Signals};
 use super::logging::{self, Audience};
 use super::{Exit, runtime, simulated};
 use crate::config::Config;
@@ -20,50 +21,37 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
     if !arguments.headless {
         tui::check_terminal()?;
     }
-    // A short path: SSH sockets live in it. Removed when the demo ends.
-    let scratch = tempfile::Builder::new()
-        .prefix("pocpit-")
-        .tempdir()
-        .wrap_err("cannot create a directory for the demo")?;
+    let scratch = simulated::scratch_dir()?;
     let mut served = simulated::start(&arguments.world).await?;
-    let config =
-        simulated::parse_configuration(&simulated::configuration(&served, scratch.path()).await?)?;
+    let text = simulated::configuration(&served, scratch.path()).await?;
+    let config = simulated::parse_configuration(&text)?;
     let mode = if arguments.auto {
         Mode::Auto
     } else {
         Mode::Manual
     };
-    let audience = if arguments.headless {
-        Audience::Terminal
-    } else {
-        Audience::Cockpit
+    let (audience, end_after) = match arguments.headless {
+        true => (Audience::Terminal, EndAfter::OneSprint),
+        false => (Audience::Cockpit, EndAfter::Never),
     };
-    let _guard = logging::start(audience, common.log_format, &config.paths.log_dir)?;
+    let paths = &config.paths;
+    let _guard = logging::start(audience, common.log_format, &paths.log_dir)?;
     let proxy = start_proxy(&config, &mut served);
     let exit = if arguments.headless {
+        let json = arguments.json;
         let signals = Signals::listen()?;
-        let handle = runtime::start_engine(&config, mode, EndAfter::OneSprint)?;
-        headless::follow(
-            handle,
-            signals,
-            &config.paths.state_dir,
-            Format::from_flag(arguments.json),
-        )
-        .await
+        let handle = runtime::start_engine(&config, mode, end_after)?;
+        headless::follow(handle, signals, &paths.state_dir, SprintOutput { json }).await
     } else {
-        let handle = runtime::start_engine(&config, mode, EndAfter::Never)?;
-        cockpit::drive(
-            handle,
-            &config.paths.state_dir,
-            CockpitPaths {
-                // Saved logs must outlive the demo.
-                saved: std::env::temp_dir(),
-                rental_logs: runtime::rental_logs(&config),
-            },
-            common.tui(&config)?,
-            OnTerminalLoss::Exit,
-        )
-        .await
+        let cockpit_paths = CockpitPaths {
+            // Saved logs must outlive the demo.
+            saved: std::env::temp_dir(),
+            rental_logs: runtime::rental_logs(&config),
+        };
+        let handle = runtime::start_engine(&config, mode, end_after)?;
+        let options = common.tui(&config)?;
+        let on_loss = OnTerminalLoss::Exit;
+        cockpit::drive(handle, &paths.state_dir, cockpit_paths, options, on_loss).await
     };
     if let Some(proxy) = proxy {
         proxy.abort();
@@ -72,7 +60,7 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
     exit
 }
 
-/// The inference proxy, otherwise a process of its own, and a client for it.
+/// The inference proxy, otherwise a process of its own, and a client that calls it.
 fn start_proxy(config: &Config, world: &mut ServedWorld) -> Option<JoinHandle<()>> {
     let proxy = config.inference_proxy.clone()?;
     let state_file = config.paths.state_dir.join(STATE_FILE);

@@ -1,5 +1,5 @@
-//! Runs an engine without a cockpit: progress goes to standard error, signals become commands, the
-//! report becomes the exit code.
+//! Runs an engine without a cockpit: prints progress to standard error, turns signals into commands and
+//! the report into the exit code.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,26 +8,13 @@ use color_eyre::eyre::Report;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::arguments::SprintOutput;
 use super::service::{self, ServiceManager};
 use super::{Exit, print, print_json, status_line};
 use crate::config::Config;
 use crate::domain::{OutcomeKind, SprintReport};
 use crate::engine::{Command, EngineError, EngineHandle, QuitChoice, Snapshot};
 use crate::journal::{self, OpenRental};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    Words,
-    /// One JSON object on the last line.
-    Json,
-}
-
-impl Format {
-    /// The format that a `--json` flag asks for.
-    pub(crate) fn from_flag(json: bool) -> Format {
-        if json { Format::Json } else { Format::Words }
-    }
-}
 
 pub(crate) struct Signals {
     interrupt: Signal,
@@ -44,13 +31,8 @@ enum ControlSignal {
     Reload,
 }
 
-/// What SIGHUP means.
-pub(crate) enum Hangup<'a> {
-    /// The terminal is lost; nothing changes.
-    Ignore,
-    /// Reload the configuration. If it is invalid, report that and keep the old one.
-    Reload(&'a dyn Fn() -> Result<Config, String>),
-}
+/// Reloads the configuration on SIGHUP. If it is invalid, that is reported and the old one stays.
+pub(crate) type Reload<'a> = &'a dyn Fn() -> Result<Config, String>;
 
 pub(crate) enum FollowEnd {
     Exited(Exit),
@@ -87,25 +69,25 @@ pub(crate) async fn follow(
     handle: EngineHandle,
     mut signals: Signals,
     state_dir: &Path,
-    format: Format,
+    output: SprintOutput,
 ) -> Result<Exit, Report> {
-    let hangup = Hangup::Ignore;
-    match follow_until_reload(handle, &mut signals, state_dir, format, hangup).await? {
+    match follow_until_reload(handle, &mut signals, state_dir, output, None).await? {
         FollowEnd::Exited(exit) => Ok(exit),
-        // Unreachable with `Hangup::Ignore`.
+        // Unreachable: there is nothing to reload.
         FollowEnd::Reloaded(_) => Ok(Exit::Done),
     }
 }
 
-/// The same, and SIGHUP may hand over to an engine with another configuration.
+/// The same, but SIGHUP may hand over to an engine with another configuration. Without `reload` it means
+/// that the terminal is lost, and is ignored.
 pub(crate) async fn follow_until_reload(
     mut handle: EngineHandle,
     signals: &mut Signals,
     state_dir: &Path,
-    format: Format,
-    hangup: Hangup<'_>,
+    output: SprintOutput,
+    reload: Option<Reload<'_>>,
 ) -> Result<FollowEnd, Report> {
-    let mut told = StatusLines::default();
+    let mut lines = StatusLines::default();
     let mut manager = ServiceManager::from_env();
     let mut fresh: Option<Config> = None;
     let mut stops = 0;
@@ -114,14 +96,14 @@ pub(crate) async fn follow_until_reload(
             result = &mut handle.ended => break result,
             Ok(()) = handle.snapshots.changed() => {
                 manager.engine_alive();
-                if let Some(doing) = told.print_changes(&handle.snapshots) {
+                if let Some(doing) = lines.print_changes(&handle.snapshots) {
                     service::set_status(&doing);
                 }
             }
-            asked = signals.next() => {
-                if let ControlSignal::Reload = asked {
+            signal = signals.next() => {
+                if let ControlSignal::Reload = signal {
                     // A new engine resumes as it would after a restart.
-                    fresh = reload_config(&hangup).or(fresh);
+                    fresh = reload_config(reload).or(fresh);
                     if fresh.is_some() && stops == 0 {
                         service::notify_reloading();
                         let _ = handle.commands.try_send(Command::Quit(QuitChoice::Detach));
@@ -130,9 +112,9 @@ pub(crate) async fn follow_until_reload(
                 }
                 stops += 1;
                 service::notify_stopping();
-                let choice = match asked {
+                let choice = match signal {
                     ControlSignal::Release if stops == 1 => {
-                        status_line(format_args!("releasing everything; press Ctrl-C again to exit without waiting"));
+                        status_line("releasing everything; press Ctrl-C again to exit without waiting");
                         QuitChoice::Release
                     }
                     _ => QuitChoice::Detach,
@@ -145,9 +127,10 @@ pub(crate) async fn follow_until_reload(
     let last = Arc::clone(&handle.snapshots.borrow());
     match result? {
         Ok(Some(report)) => {
-            match format {
-                Format::Json => print_json(&report)?,
-                Format::Words => print(&summary(&report))?,
+            if output.json {
+                print_json(&report)?;
+            } else {
+                print(&summary(&report))?;
             }
             Ok(FollowEnd::Exited(exit_of(&report)))
         }
@@ -159,38 +142,35 @@ pub(crate) async fn follow_until_reload(
             status_line(format_args!(
                 "pocpit: {error}. This is a bug in pocpit: please report it with the log"
             ));
-            Ok(FollowEnd::Exited(report_leftovers(
-                state_dir,
-                &last,
-                Exit::Failed,
-            )))
+            let exit = report_leftovers(state_dir, &last, Exit::Failed);
+            Ok(FollowEnd::Exited(exit))
         }
     }
 }
 
-/// The reloaded configuration, if SIGHUP means that and it is valid.
-fn reload_config(hangup: &Hangup<'_>) -> Option<Config> {
-    let Hangup::Reload(load) = hangup else {
+/// The reloaded configuration, if it is valid.
+fn reload_config(reload: Option<Reload<'_>>) -> Option<Config> {
+    let Some(load) = reload else {
         tracing::info!("the terminal is lost; continuing without it");
         return None;
     };
     match load() {
         Ok(config) => {
-            status_line(format_args!("configuration reloaded"));
+            status_line("configuration reloaded");
             Some(config)
         }
         Err(why) => {
-            // In the log as well, where the sender of the signal looks.
-            let told =
+            // Also in the log, where the sender of the signal looks.
+            let text =
                 format!("the configuration is not changed, the old one stays in force: {why}");
-            tracing::error!("{told}");
-            service::set_status(&told);
+            tracing::error!("{text}");
+            service::set_status(&text);
             None
         }
     }
 }
 
-/// Reports what may still cost money, from the journal: only there is a rent call without a known
+/// Reports what may still cost money, from the journal: only the journal has rent calls with unknown
 /// outcome.
 fn report_leftovers(state_dir: &Path, last: &Snapshot, if_nothing: Exit) -> Exit {
     let ledger = match journal::read_only(state_dir) {
@@ -204,17 +184,13 @@ fn report_leftovers(state_dir: &Path, last: &Snapshot, if_nothing: Exit) -> Exit
     };
     let left = ledger.open_rentals();
     if left.is_empty() {
-        status_line(format_args!(
-            "exited before the sprint finished; nothing is rented"
-        ));
+        status_line("exited before the sprint finished; nothing is rented");
         return if_nothing;
     }
     for rental in left {
         status_line(format_args!("ended with {}", describe_rental(rental, last)));
     }
-    status_line(format_args!(
-        "start pocpit again to resume, or run `pocpit release` to destroy it"
-    ));
+    status_line("start pocpit again to resume, or run `pocpit release` to destroy it");
     Exit::Unknown
 }
 
@@ -245,37 +221,29 @@ const REFUSALS: &[&str] = &[
 
 fn exit_of(report: &SprintReport) -> Exit {
     let leftovers = report.rentals_left != Some(0) || registrations_left(report) != Some(0);
-    let cause = report
-        .cause
-        .as_deref()
-        .and_then(|cause| cause.split(':').next());
+    let cause = report.cause.as_deref().unwrap_or_default();
+    let kind = cause.split(':').next().unwrap_or_default();
     match report.outcome {
         // What is not proven gone may still cost money.
         _ if report.succeeded() && leftovers => Exit::Unknown,
         _ if report.succeeded() => Exit::Done,
         OutcomeKind::Unknown => Exit::Unknown,
-        _ if cause.is_some_and(|cause| REFUSALS.contains(&cause)) => Exit::Refused,
+        _ if REFUSALS.contains(&kind) => Exit::Refused,
         _ => Exit::Failed,
     }
 }
 
 /// A serving sprint registers nothing, so an unreadable Network Node leaves nothing unknown.
 fn registrations_left(report: &SprintReport) -> Option<u32> {
-    let of_another = (report.outcome == OutcomeKind::Served).then_some(0);
-    report.registrations_left.or(of_another)
+    let none = (report.outcome == OutcomeKind::Served).then_some(0);
+    report.registrations_left.or(none)
 }
 
 fn summary(report: &SprintReport) -> String {
-    let epoch = report
-        .epoch
-        .map_or_else(String::new, |epoch| format!("epoch {epoch}: "));
-    let weight = report
-        .weight
-        .map_or_else(String::new, |weight| format!(", weight {weight}"));
-    let cause = report
-        .cause
-        .as_ref()
-        .map_or_else(String::new, |cause| format!(" ({cause})"));
+    let epoch = report.epoch.map(|epoch| format!("epoch {epoch}: "));
+    let weight = report.weight.map(|weight| format!(", weight {weight}"));
+    let cause = report.cause.as_ref().map(|cause| format!(" ({cause})"));
+    let [epoch, weight, cause] = [epoch, weight, cause].map(Option::unwrap_or_default);
     let left = match (report.rentals_left, registrations_left(report)) {
         (Some(0), Some(0)) => "nothing of ours is left".to_owned(),
         (Some(rentals), Some(nodes)) => {
@@ -303,51 +271,44 @@ impl StatusLines {
         let snapshot = Arc::clone(&snapshots.borrow());
         let sprint = &snapshot.sprint;
         let doing = format!("{}: {}", sprint.step, sprint.doing);
+        let at = snapshot.at.format("%H:%M:%S");
         // Texts that differ only in numbers are not news.
         let news = without_digits(&doing);
         let is_news = news != self.doing;
         if is_news {
             self.doing = news;
-            status_line(format_args!("{}  {doing}", snapshot.at.format("%H:%M:%S")));
+            status_line(format_args!("{at}  {doing}"));
         }
         self.print_readiness(&snapshot);
-        let alerts: Vec<String> = snapshot
-            .alerts
-            .iter()
-            .map(|alert| without_digits(&alert.text))
-            .collect();
-        for (alert, without_digits) in snapshot.alerts.iter().zip(&alerts) {
-            if !self.alerts.contains(without_digits) {
-                status_line(format_args!(
-                    "{}  ! {} {}",
-                    snapshot.at.format("%H:%M:%S"),
-                    alert.text,
-                    alert.advice.text
-                ));
+        let alerts = snapshot.alerts.iter();
+        let alerts: Vec<String> = alerts.map(|alert| without_digits(&alert.text)).collect();
+        for (alert, news) in snapshot.alerts.iter().zip(&alerts) {
+            if !self.alerts.contains(news) {
+                let advice = &alert.advice.text;
+                status_line(format_args!("{at}  ! {} {advice}", alert.text));
             }
         }
         self.alerts = alerts;
         is_news.then_some(doing)
     }
 
-    /// Obstacles are alerts; that there are none is printed once.
+    /// Obstacles are alerts; their absence is printed once.
     fn print_readiness(&mut self, snapshot: &Snapshot) {
         let Some(preflight) = &snapshot.sprint.preflight else {
             return;
         };
         if preflight.is_clear() && !self.is_ready {
-            status_line(format_args!(
-                "{}  {preflight}",
-                snapshot.at.format("%H:%M:%S")
-            ));
+            let at = snapshot.at.format("%H:%M:%S");
+            status_line(format_args!("{at}  {preflight}"));
         }
         self.is_ready = preflight.is_clear();
     }
 }
 
 fn without_digits(text: &str) -> String {
+    let is_digit = |character: &char| character.is_ascii_digit();
     text.chars()
-        .filter(|character| !character.is_ascii_digit())
+        .filter(|character| !is_digit(character))
         .collect()
 }
 
@@ -374,27 +335,21 @@ mod tests {
 
     #[test]
     fn exit_codes_follow_the_contract() {
-        assert_eq!(exit_of(&report(OutcomeKind::Confirmed, None)), Exit::Done);
-        assert_eq!(
-            exit_of(&report(OutcomeKind::NoWeight, Some("no_weight: none"))),
-            Exit::Failed
-        );
-        assert_eq!(exit_of(&report(OutcomeKind::Aborted, None)), Exit::Failed);
-        assert_eq!(
-            exit_of(&report(OutcomeKind::Failed, Some("budget_refused: day"))),
-            Exit::Refused
-        );
-        assert_eq!(
-            exit_of(&report(
-                OutcomeKind::Failed,
-                Some("boot_failed: out of memory")
-            )),
-            Exit::Failed
-        );
-        assert_eq!(
-            exit_of(&report(OutcomeKind::Unknown, Some("weight_unreadable: x"))),
-            Exit::Unknown
-        );
+        use OutcomeKind::{Aborted, Confirmed, Failed, NoWeight, Unknown};
+        for (outcome, cause, exit) in [
+            (Confirmed, None, Exit::Done),
+            (NoWeight, Some("no_weight: none"), Exit::Failed),
+            (Aborted, None, Exit::Failed),
+            (Failed, Some("budget_refused: day"), Exit::Refused),
+            (Failed, Some("boot_failed: out of memory"), Exit::Failed),
+            (Unknown, Some("weight_unreadable: x"), Exit::Unknown),
+        ] {
+            assert_eq!(
+                exit_of(&report(outcome, cause)),
+                exit,
+                "{outcome} {cause:?}"
+            );
+        }
     }
 
     #[test]
@@ -402,10 +357,8 @@ mod tests {
         let mut served = report(OutcomeKind::Served, None);
         served.registrations_left = None;
         assert_eq!(exit_of(&served), Exit::Done);
-        assert_eq!(
-            summary(&served),
-            "served; cost $1.00; nothing of ours is left"
-        );
+        let text = "served; cost $1.00; nothing of ours is left";
+        assert_eq!(summary(&served), text);
         served.rentals_left = None;
         assert_eq!(exit_of(&served), Exit::Unknown);
     }

@@ -2,31 +2,27 @@
 
 use color_eyre::eyre::Report;
 
-use super::arguments::{Common, HistoryOutput};
-use super::read_only::{row, table};
-use super::{Exit, logging, print, print_json, runtime};
+use super::arguments::{Common, History};
+use super::table::table;
+use super::{Exit, print, print_report, runtime};
 use crate::domain::{BootStage, BootTimes, Duration, SprintReport, Step};
 use crate::journal::{self, PastSprint};
 
-pub(crate) fn run(common: &Common, output: HistoryOutput) -> Result<Exit, Report> {
-    logging::start_quiet();
-    let config = runtime::load(common)?.config;
+pub(crate) fn run(arguments: History, common: &Common) -> Result<Exit, Report> {
+    let config = runtime::load_quietly(common)?;
     let ledger = journal::read_only(&config.paths.state_dir)?;
     let history = ledger.history();
-    if output.json {
-        print_json(&history)?;
-    } else if output.csv {
+    if arguments.csv {
         print(&csv(&history))?;
-    } else {
-        print(&text(&history))?;
+        return Ok(Exit::Done);
     }
-    Ok(Exit::Done)
+    print_report(arguments.output, &history, |history| text(history))
 }
 
 const NONE: &str = "-";
 
 fn text(history: &[PastSprint<'_>]) -> String {
-    let mut rows = vec![row([
+    let header = [
         "ENDED",
         "EPOCH",
         "OUTCOME",
@@ -38,34 +34,27 @@ fn text(history: &[PastSprint<'_>]) -> String {
         "MACHINE",
         "BOOT",
         "CAUSE",
-    ])];
-    for past in history {
-        let report = past.report;
-        let boot = past.boot();
-        rows.push(row([
-            &past.at.format("%Y-%m-%d %H:%M").to_string(),
-            &report
-                .epoch
-                .map_or_else(|| "?".to_owned(), |epoch| epoch.to_string()),
-            report.outcome.name(),
-            &or_none(report.weight),
-            &format!("${:.2}", report.cost_usd),
-            &or_none(
-                report
-                    .usd_per_weight()
-                    .map(|usd| format!("{:.2}", 1000.0 * usd)),
-            ),
-            &or_none(
-                past.confirmation_ratio
-                    .map(|ratio| format!("{:.0}%", 100.0 * ratio)),
-            ),
-            &or_none(boot.map(|boot| format!("{}x {}", boot.gpu_count, boot.gpu_name))),
-            &or_none(boot.map(|boot| boot.machine)),
-            &or_none(boot.and_then(BootTimes::total).map(minutes)),
-            &remark(report),
-        ]));
-    }
-    table(&rows)
+    ];
+    let rows = history.iter().map(|past| {
+        let (report, boot) = (past.report, past.boot());
+        let epoch = report.epoch.map(|epoch| epoch.to_string());
+        let per_1000 = report.usd_per_weight().map(|usd| 1000.0 * usd);
+        let confirmed = past.confirmation_ratio.map(|ratio| 100.0 * ratio);
+        [
+            past.at.format("%Y-%m-%d %H:%M").to_string(),
+            epoch.unwrap_or_else(|| "?".to_owned()),
+            report.outcome.name().to_owned(),
+            or_none(report.weight),
+            format!("${:.2}", report.cost_usd),
+            or_none(per_1000.map(|usd| format!("{usd:.2}"))),
+            or_none(confirmed.map(|percent| format!("{percent:.0}%"))),
+            or_none(boot.map(|boot| format!("{}x {}", boot.gpu_count, boot.gpu_name))),
+            or_none(boot.map(|boot| boot.machine)),
+            or_none(boot.and_then(BootTimes::total).map(minutes)),
+            remark(report),
+        ]
+    });
+    table(header, rows)
 }
 
 /// The cause, and how the boot was hedged.
@@ -87,34 +76,39 @@ fn minutes(duration: Duration) -> String {
     format!("{}m", duration.num_minutes())
 }
 
+/// Columns before the durations.
+const CSV_HEADER: [&str; 17] = [
+    "ended",
+    "epoch",
+    "outcome",
+    "cause",
+    "node",
+    "weight",
+    "participant_weight",
+    "confirmation_ratio",
+    "cost_usd",
+    "usd_per_weight",
+    "rentals",
+    "race_won_by",
+    "machine",
+    "host",
+    "gpu",
+    "gpus",
+    "boot_seconds",
+];
+
 /// One line per sprint; times in seconds, money in dollars, empty if unknown.
 fn csv(history: &[PastSprint<'_>]) -> String {
-    let mut header: Vec<String> = row([
-        "ended",
-        "epoch",
-        "outcome",
-        "cause",
-        "node",
-        "weight",
-        "participant_weight",
-        "confirmation_ratio",
-        "cost_usd",
-        "usd_per_weight",
-        "rentals",
-        "race_won_by",
-        "machine",
-        "host",
-        "gpu",
-        "gpus",
-        "boot_seconds",
-    ]);
+    let mut header = CSV_HEADER.map(str::to_owned).to_vec();
     header.extend(
         boot_stages().map(|stage| format!("boot_{}_seconds", stage.to_string().replace(' ', "_"))),
     );
     header.extend(steps().map(|step| format!("{step}_seconds")));
-    let lines = history.iter().map(|past| csv_line(&cells(past)));
-    let lines: Vec<String> = std::iter::once(csv_line(&header)).chain(lines).collect();
-    lines.join("\n")
+    let lines = std::iter::once(header).chain(history.iter().map(cells));
+    lines
+        .map(|cells| csv_line(&cells))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn boot_stages() -> impl Iterator<Item = BootStage> {
@@ -127,35 +121,33 @@ fn steps() -> impl Iterator<Item = Step> {
 }
 
 fn cells(past: &PastSprint<'_>) -> Vec<String> {
-    let report = past.report;
-    let boot = past.boot();
-    let text = |value: Option<String>| value.unwrap_or_default();
-    let seconds = |duration: Duration| duration.num_seconds().to_string();
+    fn text(value: Option<impl ToString>) -> String {
+        value.map_or_else(String::new, |value| value.to_string())
+    }
+    let (report, boot) = (past.report, past.boot());
+    let seconds = |duration: Duration| duration.num_seconds();
     let mut cells = vec![
         past.at.to_rfc3339(),
-        text(report.epoch.map(|epoch| epoch.to_string())),
+        text(report.epoch),
         report.outcome.to_string(),
-        text(report.cause.clone()),
-        text(report.node.as_ref().map(ToString::to_string)),
-        text(report.weight.map(|weight| weight.to_string())),
-        text(report.participant_weight.map(|weight| weight.to_string())),
+        text(report.cause.as_ref()),
+        text(report.node.as_ref()),
+        text(report.weight),
+        text(report.participant_weight),
         text(past.confirmation_ratio.map(|ratio| format!("{ratio:.4}"))),
         format!("{:.4}", report.cost_usd),
         text(past.usd_per_weight.map(|usd| format!("{usd:.6}"))),
         past.boots.len().to_string(),
-        text(report.race.map(|race| race.won_by().to_owned())),
-        text(boot.map(|boot| boot.machine.to_string())),
-        text(
-            boot.and_then(|boot| boot.host)
-                .map(|host| host.0.to_string()),
-        ),
-        text(boot.map(|boot| boot.gpu_name.clone())),
-        text(boot.map(|boot| boot.gpu_count.to_string())),
+        text(report.race.map(|race| race.won_by())),
+        text(boot.map(|boot| boot.machine)),
+        text(boot.and_then(|boot| boot.host).map(|host| host.0)),
+        text(boot.map(|boot| &boot.gpu_name)),
+        text(boot.map(|boot| boot.gpu_count)),
         text(boot.and_then(BootTimes::total).map(seconds)),
     ];
     let durations = boot.map(BootTimes::durations).unwrap_or_default();
     cells.extend(boot_stages().map(|stage| {
-        let took = durations.iter().find(|(seen, _)| *seen == stage);
+        let took = durations.iter().find(|(each, _)| *each == stage);
         text(took.map(|(_, took)| seconds(*took)))
     }));
     cells.extend(steps().map(|step| text(report.time_in(step).map(seconds))));

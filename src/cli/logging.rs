@@ -1,6 +1,7 @@
 //! Logging: always to files of bounded size, and to the cockpit's log pane or standard error. `POCPIT_LOG`
 //! is the filter, for example `debug` or `pocpit::vast=trace`.
 
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -80,7 +81,7 @@ pub(crate) fn stderr_format() -> LogFormat {
 }
 
 /// A status line in the format of the JSON log.
-pub(crate) fn json_line(sentence: std::fmt::Arguments<'_>) -> serde_json::Value {
+pub(crate) fn json_line(sentence: impl Display) -> serde_json::Value {
     serde_json::json!({
         "timestamp": chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
         "level": "INFO",

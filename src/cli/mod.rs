@@ -33,19 +33,23 @@ mod setup;
 mod sim;
 mod simulated;
 mod ssh;
+mod table;
 mod teardown;
 
+use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 use color_eyre::eyre::Report;
+use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::LoadError;
 use crate::engine::attach::AttachError;
 use crate::journal::JournalError;
-use arguments::{Arguments, Command, LogFormat};
+use crate::tui::TuiError;
+use arguments::{Arguments, Command, LogFormat, Output};
 
 // Used by tests.
 pub use runtime::start_engine;
@@ -74,17 +78,29 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// Ends a command with this exit code and message.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+struct Stop {
+    exit: Exit,
+    message: String,
+}
+
+/// An error that ends a command with this exit code.
+pub(crate) fn stop(exit: Exit, message: impl Into<String>) -> Report {
+    let message = message.into();
+    Stop { exit, message }.into()
+}
+
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
             // A closed pipe is ignored. clap exits with 0 for help, else with 2.
             let _ = error.print();
-            return if error.use_stderr() {
-                Exit::Usage.into()
-            } else {
-                Exit::Done.into()
-            };
+            let is_wrong = error.use_stderr();
+            let exit = if is_wrong { Exit::Usage } else { Exit::Done };
+            return exit.into();
         }
     };
     let hooks = color_eyre::config::HookBuilder::default()
@@ -133,7 +149,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::Avoided(arguments)) => avoided::run(arguments, &common),
         Some(Command::Epoch(output)) => read_only::epoch(&common, output).await,
         Some(Command::Nodes(output)) => read_only::nodes(&common, output).await,
-        Some(Command::History(output)) => history::run(&common, output),
+        Some(Command::History(arguments)) => history::run(arguments, &common),
         Some(Command::Ssh(arguments)) => ssh::run(arguments, &common).await,
         Some(Command::Proxy) => proxy::run(&common).await,
         Some(Command::Notify { command }) => notify::run(command, &common).await,
@@ -145,27 +161,26 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
 }
 
 fn exit_of(report: &Report) -> Exit {
-    let usage = report.downcast_ref::<LoadError>().is_some()
-        || report.downcast_ref::<crate::tui::TuiError>().is_some();
-    if usage {
+    if let Some(stop) = report.downcast_ref::<Stop>() {
+        return stop.exit;
+    }
+    if report.is::<LoadError>() || report.is::<TuiError>() {
         return Exit::Usage;
     }
-    let occupied = matches!(
+    let is_locked = matches!(
         report.downcast_ref(),
         Some(JournalError::Locked { .. } | JournalError::Fenced { .. })
-    ) || report.downcast_ref::<AttachError>().is_some();
-    if occupied {
-        Exit::Refused
-    } else {
-        Exit::Failed
+    );
+    if is_locked || report.is::<AttachError>() {
+        return Exit::Refused;
     }
+    Exit::Failed
 }
 
 /// An error with its causes, as one text for a terminal.
 fn causes(report: &Report) -> String {
     let mut texts: Vec<String> = Vec::new();
-    for cause in report.chain() {
-        let text = cause.to_string();
+    for text in report.chain().map(ToString::to_string) {
         // Many errors repeat their cause.
         if !texts.iter().any(|earlier| earlier.contains(&text)) {
             texts.push(text);
@@ -176,10 +191,8 @@ fn causes(report: &Report) -> String {
 
 /// Installs handlers for Ctrl-C and SIGTERM; the future resolves on the first of them.
 pub(crate) fn shutdown_signal() -> std::io::Result<impl Future<Output = ()>> {
-    let (mut interrupt, mut terminate) = (
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    );
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -189,7 +202,7 @@ pub(crate) fn shutdown_signal() -> std::io::Result<impl Future<Output = ()>> {
 }
 
 /// A line on standard error. Write errors are ignored.
-pub(crate) fn status_line(line: std::fmt::Arguments<'_>) {
+pub(crate) fn status_line(line: impl Display) {
     let mut out = std::io::stderr().lock();
     let _ = match logging::stderr_format() {
         LogFormat::Text => writeln!(out, "{line}"),
@@ -207,6 +220,20 @@ pub(crate) fn print(text: &str) -> std::io::Result<()> {
 }
 
 /// A result as one line of JSON on standard output.
-pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Report> {
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Report> {
     Ok(print(&serde_json::to_string(value)?)?)
+}
+
+/// A result on standard output, as JSON or as text.
+pub(crate) fn print_report<T: Serialize>(
+    output: Output,
+    report: &T,
+    text: impl FnOnce(&T) -> String,
+) -> Result<Exit, Report> {
+    if output.json {
+        print_json(report)?;
+    } else {
+        print(&text(report))?;
+    }
+    Ok(Exit::Done)
 }

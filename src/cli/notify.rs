@@ -1,6 +1,6 @@
-//! `pocpit notify`: sends a notice by hand, as a test or for a service manager.
+//! `pocpit notify`: sends a notice, as a test or for a service manager.
 
-mod send;
+mod delivery;
 
 use std::fmt;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::arguments::{Common, NotifyCommand, Output};
-use super::{Exit, logging, print, print_json, runtime, status_line};
+use super::{Exit, logging, print_report, runtime, stop};
 use crate::config::{LoadError, NotifyConfig};
 use crate::domain::CockpitId;
 use crate::http::HttpClient;
 use crate::notify::{self, Channel, DeliveryError, Notice, NoticeLevel};
-use send::Delivery;
+use delivery::Delivery;
 
-/// What became of a notice on one channel.
+/// The result of sending a notice on one channel.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(extend(
     "if" = { "properties": { "arrived": { "const": false } } },
@@ -55,9 +55,9 @@ impl fmt::Display for ChannelReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let channel = self.channel.name();
         match &self.why {
-            None => write!(f, "{channel}: accepted; check that it arrived"),
-            Some(why) => write!(f, "{channel}: NOT delivered: {why}"),
-        }?;
+            None => write!(f, "{channel}: accepted; check that it arrived")?,
+            Some(why) => write!(f, "{channel}: NOT delivered: {why}")?,
+        }
         match &self.remedy {
             None => Ok(()),
             Some(remedy) => write!(f, "\n  To do: {remedy}."),
@@ -70,7 +70,9 @@ pub(crate) async fn run(command: NotifyCommand, common: &Common) -> Result<Exit,
     match command {
         NotifyCommand::Test { channel, output } => {
             let config = runtime::load(common)?.config;
-            tell(&config.notify, channel, &test_of(&config.cockpit), output).await
+            let notice = test_of(&config.cockpit);
+            let reports = send_once(&config.notify, channel, &notice).await?;
+            conclude(&reports, output)
         }
         NotifyCommand::Send {
             level,
@@ -79,92 +81,85 @@ pub(crate) async fn run(command: NotifyCommand, common: &Common) -> Result<Exit,
             minutes,
             output,
         } => {
-            let whom = runtime::load_for_notice(common)?;
+            let loaded = runtime::load_for_notice(common)?;
+            let channels = Channel::configured(&loaded.notify);
             let body = body.unwrap_or_default();
-            let body = match whom.error {
+            let body = match loaded.error {
                 None => body,
-                Some(trouble) if Channel::configured(&whom.notify).is_empty() => {
-                    return Err(trouble.into());
-                }
-                Some(trouble) => with_trouble(&body, &trouble),
+                Some(error) if channels.is_empty() => return Err(error.into()),
+                Some(error) => with_error(&body, &error),
             };
-            let notice = Notice {
-                level,
-                title,
-                body,
-                at: chrono::Utc::now(),
-            };
-            let delivery = Delivery {
-                config: &whom.notify,
-                notice: &notice,
-                outbox: &runtime::outbox(&whom.paths),
-                left: Channel::configured(&whom.notify),
-                told: Vec::new(),
-                kept: None,
-            };
-            if delivery.left.is_empty() {
-                return Ok(nobody(None));
+            if channels.is_empty() {
+                return Err(unconfigured(None));
             }
-            let patience = Duration::from_secs(60 * u64::from(minutes));
-            conclude(&delivery.within(patience).await, output)
+            let notice = notice(level, title, body);
+            let outbox = runtime::outbox(&loaded.paths);
+            let delivery = Delivery::new(&loaded.notify, &notice, &outbox, channels);
+            let timeout = Duration::from_secs(60 * u64::from(minutes));
+            conclude(&delivery.within(timeout).await, output)
         }
+    }
+}
+
+fn notice(level: NoticeLevel, title: String, body: String) -> Notice {
+    let at = chrono::Utc::now();
+    Notice {
+        level,
+        title,
+        body,
+        at,
     }
 }
 
 fn test_of(cockpit: &CockpitId) -> Notice {
-    Notice {
-        level: NoticeLevel::Notice,
-        title: "a test of pocpit".into(),
-        body: format!("If you can read this, cockpit {cockpit} can reach you. Nothing to do."),
-        at: chrono::Utc::now(),
-    }
+    let body = format!("If you can read this, cockpit {cockpit} can reach you. Nothing to do.");
+    notice(NoticeLevel::Notice, "a test of pocpit".to_owned(), body)
 }
 
-/// A service may have failed because of this.
-fn with_trouble(body: &str, trouble: &LoadError) -> String {
+/// A service may have failed because of this error.
+fn with_error(body: &str, error: &LoadError) -> String {
     let text = format!(
-        "{body}\nThe configuration does not load; pocpit cannot start until it is fixed: {trouble}"
+        "{body}\nThe configuration does not load; pocpit cannot start until it is fixed: {error}"
     );
     text.trim_start().to_owned()
 }
 
-async fn tell(
+async fn send_once(
     config: &NotifyConfig,
     only: Option<Channel>,
     notice: &Notice,
-    output: Output,
-) -> Result<Exit, Report> {
+) -> Result<Vec<ChannelReport>, Report> {
     let mut channels = Channel::configured(config);
     channels.retain(|channel| only.is_none_or(|only| only == *channel));
     if channels.is_empty() {
-        return Ok(nobody(only));
+        return Err(unconfigured(only));
     }
     let http = HttpClient::new();
-    let mut all = Vec::new();
+    let mut reports = Vec::new();
     for channel in channels {
         let result = notify::deliver(&http, config, channel, notice).await;
-        all.push(ChannelReport::of(channel, result));
+        reports.push(ChannelReport::of(channel, result));
     }
-    conclude(&all, output)
+    Ok(reports)
 }
 
-fn nobody(only: Option<Channel>) -> Exit {
+fn unconfigured(only: Option<Channel>) -> Report {
     let what = match only {
         None => "no notification channel is configured".to_owned(),
         Some(channel) => format!("{} is not configured", channel.name()),
     };
-    status_line(format_args!("pocpit: {what} ([notify] in config.toml)"));
-    Exit::Usage
+    stop(Exit::Usage, format!("{what} ([notify] in config.toml)"))
 }
 
-fn conclude(all: &[ChannelReport], output: Output) -> Result<Exit, Report> {
-    if output.json {
-        print_json(&all)?;
+fn conclude(reports: &[ChannelReport], output: Output) -> Result<Exit, Report> {
+    print_report(output, &reports, |reports| {
+        let lines: Vec<String> = reports.iter().map(ToString::to_string).collect();
+        lines.join("\n")
+    })?;
+    let all_arrived = reports.iter().all(|report| report.arrived);
+    Ok(if all_arrived {
+        Exit::Done
     } else {
-        for told in all {
-            print(&told.to_string())?;
-        }
-    }
-    let arrived = all.iter().all(|told| told.arrived);
-    Ok(if arrived { Exit::Done } else { Exit::Failed })
+        Exit::Failed
+    })
 }

@@ -1,4 +1,4 @@
-//! `pocpit offers`: what the market has, judged as the next sprint would judge it.
+//! `pocpit offers`: the market's offers, ranked as the next sprint would rank them.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::arguments::{Common, Output};
 use super::next_sprint::NextSprint;
-use super::read_only::{row, table};
-use super::{Exit, logging, print, print_json, runtime};
+use super::table::table;
+use super::{Exit, print_report, runtime, status_line};
 use crate::chain::client::ChainClient;
 use crate::config::Config;
 use crate::domain::{
@@ -24,12 +24,6 @@ use crate::vast::{RankedOffers, RentalHistory, SessionNeeds, rank};
 
 /// Rental time after the start of the `PoC`, if the chain cannot be read.
 const TYPICAL_POC: Duration = Duration::minutes(20);
-
-/// What an offer must provide, and why.
-struct Criteria {
-    needs: SessionNeeds,
-    by: JudgedBy,
-}
 
 /// The deadline that offers are judged by.
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -153,41 +147,41 @@ fn reasons_schema(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
-    logging::start_quiet();
-    let config = runtime::load(common)?.config;
+    let config = runtime::load_quietly(common)?;
     let http = HttpClient::new();
     let now = runtime::clock(config.simulation).now();
     let chain = ChainClient::new(http.clone(), &config.chain);
     let market = runtime::market(&http, &config.vast, config.simulation);
-    let (outlook, offers) = tokio::join!(
+    let (next, offers) = tokio::join!(
         NextSprint::read(&chain, now),
         market.search(&config.vast.query, now)
     );
     let ledger = ledger_of(&config);
-    let (ranked, judged_by) = judged(now, &config, outlook, &ledger, offers?);
-    if output.json {
-        print_json(&OffersReport::new(&ranked, &judged_by))?;
-        return Ok(Exit::Done);
-    }
-    print(&format!("{}\n{}", judged_by.headline(now), rows(&ranked)))?;
-    if !ranked.rejected.is_empty() {
-        super::status_line(format_args!(
+    let (ranked, judged_by) = judged(now, &config, next, &ledger, offers?);
+    let report = OffersReport::new(&ranked, &judged_by);
+    let exit = print_report(output, &report, |_| text(now, &ranked, &judged_by))?;
+    if !output.json && !ranked.rejected.is_empty() {
+        status_line(format_args!(
             "{} more offers are not usable: `pocpit offers --json` has the reasons",
             ranked.rejected.len()
         ));
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// The offers as the next sprint would judge them now.
 pub(super) fn judged(
     now: Time,
     config: &Config,
-    outlook: Result<NextSprint, String>,
+    next: Result<NextSprint, String>,
     ledger: &Ledger,
     offers: Vec<Offer>,
 ) -> (RankedOffers, JudgedBy) {
-    let Criteria { needs, by } = criteria(now, config, outlook, ledger);
+    let known = next.and_then(|next| {
+        let known = next_poc(config, &next, ledger);
+        known.ok_or_else(|| "the start of the next PoC is unknown".to_owned())
+    });
+    let (needs, by) = known.unwrap_or_else(|why| without_a_chain(now, config, why));
     let experience = RentalHistory {
         blocked: &ledger.avoided(now),
         boots: ledger.boots(),
@@ -195,23 +189,14 @@ pub(super) fn judged(
     (rank(offers, &config.vast.query, &needs, &experience), by)
 }
 
-fn criteria(
-    now: Time,
-    config: &Config,
-    outlook: Result<NextSprint, String>,
-    ledger: &Ledger,
-) -> Criteria {
-    let next = outlook.and_then(|outlook| {
-        next_poc(config, &outlook, ledger)
-            .ok_or_else(|| "the start of the next PoC is unknown".to_owned())
-    });
-    next.unwrap_or_else(|why| without_a_chain(now, config, why))
-}
-
 /// As the engine would rank at the planned time.
-fn next_poc(config: &Config, outlook: &NextSprint, ledger: &Ledger) -> Option<Criteria> {
-    let now = outlook.now;
-    let (sprint, search) = outlook.sprint(config, ledger, Aim::Proof);
+fn next_poc(
+    config: &Config,
+    next: &NextSprint,
+    ledger: &Ledger,
+) -> Option<(SessionNeeds, JudgedBy)> {
+    let now = next.now;
+    let (sprint, search) = next.sprint(config, ledger, Aim::Proof);
     let search = search?;
     let Effect::SearchOffers { ready_by, .. } = &search else {
         return None;
@@ -224,36 +209,32 @@ fn next_poc(config: &Config, outlook: &NextSprint, ledger: &Ledger) -> Option<Cr
         register_by_height: sprint.deadline()?,
         register_by: start + boot_within,
         boot_within_seconds: boot_within.num_seconds(),
-        doubt: outlook.doubt.clone(),
+        doubt: next.doubt.clone(),
     };
-    Some(Criteria {
-        needs: needs(now, &search, config),
-        by,
-    })
+    Some((needs(now, &search, config), by))
 }
 
-fn without_a_chain(now: Time, config: &Config, why: String) -> Criteria {
+fn without_a_chain(now: Time, config: &Config, why: String) -> (SessionNeeds, JudgedBy) {
     let poc = &config.poc;
-    let kept = poc.lead + poc.margin + TYPICAL_POC;
+    let planned = poc.lead + poc.margin + TYPICAL_POC;
     let longest = match poc.release {
-        ReleasePolicy::AfterValidation => kept,
+        ReleasePolicy::AfterValidation => planned,
         _ => poc.lead + poc.margin + poc.execution_timeout,
     };
     let boot_within = config.mlnode.startup_timeout;
-    Criteria {
-        needs: SessionNeeds {
-            now,
-            until: now + kept,
-            at_worst_until: now + longest,
-            boot_within: Some(boot_within),
-            image_gb: config.vast.image_gb,
-            model_gb: config.vast.model_gb,
-        },
-        by: JudgedBy::StartupTimeout {
-            boot_within_seconds: boot_within.num_seconds(),
-            why,
-        },
-    }
+    let needs = SessionNeeds {
+        now,
+        until: now + planned,
+        at_worst_until: now + longest,
+        boot_within: Some(boot_within),
+        image_gb: config.vast.image_gb,
+        model_gb: config.vast.model_gb,
+    };
+    let by = JudgedBy::StartupTimeout {
+        boot_within_seconds: boot_within.num_seconds(),
+        why,
+    };
+    (needs, by)
 }
 
 impl JudgedBy {
@@ -295,15 +276,14 @@ impl JudgedBy {
 impl OffersReport<'_> {
     fn new<'a>(ranked: &'a RankedOffers, judged_by: &'a JudgedBy) -> OffersReport<'a> {
         let rejected = ranked.rejected.iter();
+        let out = rejected.map(|(offer, reason)| RejectedOffer {
+            offer: offer.id,
+            reason,
+        });
         OffersReport {
             judged_by,
             offers: ranked.usable.iter().map(UsableOffer::new).collect(),
-            out: rejected
-                .map(|rejected| RejectedOffer {
-                    offer: rejected.0.id,
-                    reason: &rejected.1,
-                })
-                .collect(),
+            out: out.collect(),
         }
     }
 }
@@ -330,8 +310,8 @@ impl UsableOffer<'_> {
     }
 }
 
-fn rows(ranked: &RankedOffers) -> String {
-    let mut rows = vec![row([
+fn text(now: Time, ranked: &RankedOffers, judged_by: &JudgedBy) -> String {
+    let header = [
         "OFFER",
         "GPUS",
         "$/H",
@@ -341,32 +321,29 @@ fn rows(ranked: &RankedOffers) -> String {
         "RANKED BY",
         "WHERE",
         "WHY",
-    ])];
-    for usable in &ranked.usable {
-        let offer = &usable.offer;
-        rows.push(row([
-            &offer.id.to_string(),
-            &format!("{}x {}", offer.gpu_count, offer.gpu_name),
-            &format!("{:.2}", usable.price.0.dollars()),
-            &format!("{:.2}", usable.expected_cost().dollars()),
-            &format!(
-                "{}-{}m",
-                usable.boot.p10().num_minutes(),
-                usable.boot.p90().num_minutes()
-            ),
-            &format!("{:.0}%", usable.chance() * 100.0),
-            &format!("{:.2}", usable.cost_of_success().dollars()),
-            offer.location.as_deref().unwrap_or("?"),
-            &usable.why(),
-        ]));
-    }
-    table(&rows)
+    ];
+    let rows = ranked.usable.iter().map(|usable| {
+        let (offer, boot) = (&usable.offer, &usable.boot);
+        let location = offer.location.as_deref().unwrap_or("?");
+        [
+            offer.id.to_string(),
+            format!("{}x {}", offer.gpu_count, offer.gpu_name),
+            format!("{:.2}", usable.price.0.dollars()),
+            format!("{:.2}", usable.expected_cost().dollars()),
+            format!("{}-{}m", boot.p10().num_minutes(), boot.p90().num_minutes()),
+            format!("{:.0}%", usable.chance() * 100.0),
+            format!("{:.2}", usable.cost_of_success().dollars()),
+            location.to_owned(),
+            usable.why(),
+        ]
+    });
+    format!("{}\n{}", judged_by.headline(now), table(header, rows))
 }
 
-/// Boots and avoided machines so far. Offers can be ranked without it.
+/// Past boots and avoided machines. Offers can be ranked without them.
 fn ledger_of(config: &Config) -> Ledger {
     crate::journal::read_only(&config.paths.state_dir).unwrap_or_else(|error| {
-        super::status_line(format_args!(
+        status_line(format_args!(
             "warning: offers are ranked without the history of our rentals: {error}"
         ));
         Ledger::default()

@@ -5,40 +5,27 @@ use std::fmt::Write as _;
 
 use color_eyre::eyre::Report;
 
-use super::arguments::Common;
-use super::headless::{self, Format, Signals};
+use super::arguments::{Common, Confirmation, SprintOutput};
+use super::headless::{self, Signals};
 use super::logging::{self, Audience};
 use super::plan::report::{self, Certainty, Obstacle};
 use super::plan::{self, PlanInputs};
-use super::{Exit, auto, runtime, status_line, teardown};
+use super::{Exit, auto, runtime, status_line, stop, teardown};
 use crate::config::Config;
 use crate::domain::{Aim, Duration, RankedOffer, Step, Time};
 use crate::engine::{self, WorldKind};
 use crate::flow::{Effect, Sprint};
 use crate::journal;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Consent {
-    Asked,
-    /// Given by `--yes`.
-    Given,
-}
-
-impl Consent {
-    pub(super) fn from_flag(yes: bool) -> Consent {
-        if yes { Consent::Given } else { Consent::Asked }
-    }
-}
-
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OnDemandRun {
     pub aim: Aim,
-    /// As it is called: `A rehearsal`.
+    /// `A rehearsal`.
     pub name: &'static str,
-    /// What cannot be done when something is in the way: `rehearsed`.
+    /// What cannot be done if something stops it: `rehearsed`.
     pub done: &'static str,
-    pub consent: Consent,
-    pub format: Format,
+    pub confirmation: Confirmation,
+    pub output: SprintOutput,
 }
 
 pub(super) async fn run(request: OnDemandRun, common: &Common) -> Result<Exit, Report> {
@@ -49,40 +36,31 @@ pub(super) async fn run(request: OnDemandRun, common: &Common) -> Result<Exit, R
     match saved.filter(|sprint| sprint.step() != Step::Waiting) {
         // Already approved and paid for.
         Some(sprint) if serves(sprint.plan().aim) && serves(request.aim) => {
-            status_line(format_args!(
-                "resuming the active sprint with its own settings"
-            ));
+            status_line("resuming the active sprint with its own settings");
             return start(&config, request).await;
         }
         Some(_) => {
-            return Ok(refused(
+            return Err(refused(
                 "a sprint is active: retry when it has finished, or end it with `pocpit release`",
             ));
         }
         None => {}
     }
     if let Some(refusal) = auto::another_cockpit(&config).await {
-        return Ok(refused(&refusal));
+        return Err(refused(refusal));
     }
     let inputs = plan::read_inputs(&config, request.aim.workload()).await?;
-    let outlook = match outlook(&config, &inputs, request.aim) {
-        Ok(outlook) => outlook,
-        Err(refusal) => {
-            let refusal = format!("nothing can be {} now{refusal}", request.done);
-            return Ok(refused(&refusal));
-        }
-    };
+    let proposal = Proposal::new(&config, &inputs, request.aim)
+        .map_err(|why| refused(format!("nothing can be {} now{why}", request.done)))?;
     let money = match runtime::world_kind(&config) {
         WorldKind::Real => "with real money",
         WorldKind::Simulated { .. } => "in the simulated world",
     };
     let name = request.name;
-    status_line(format_args!(
-        "{name}, {money}:{}",
-        summary(&config, &outlook)
-    ));
-    if request.consent == Consent::Asked && !teardown::confirm("Rent now?")? {
-        return Ok(refused("nothing was rented"));
+    let summary = summary(&config, &proposal);
+    status_line(format_args!("{name}, {money}:{summary}"));
+    if !teardown::confirm(request.confirmation, "Rent now?")? {
+        return Err(refused("nothing was rented"));
     }
     start(&config, request).await
 }
@@ -90,20 +68,19 @@ pub(super) async fn run(request: OnDemandRun, common: &Common) -> Result<Exit, R
 async fn start(config: &Config, request: OnDemandRun) -> Result<Exit, Report> {
     let signals = Signals::listen()?;
     let handle = runtime::start_on_demand(config, request.aim)?;
-    headless::follow(handle, signals, &config.paths.state_dir, request.format).await
+    headless::follow(handle, signals, &config.paths.state_dir, request.output).await
 }
 
 fn serves(aim: Aim) -> bool {
     aim.serves_for().is_some()
 }
 
-fn refused(why: &str) -> Exit {
-    status_line(format_args!("pocpit: {why}"));
-    Exit::Refused
+fn refused(why: impl Into<String>) -> Report {
+    stop(Exit::Refused, why)
 }
 
 /// What a sprint would be now.
-struct Outlook {
+struct Proposal {
     now: Time,
     best: RankedOffer,
     usable: usize,
@@ -114,36 +91,37 @@ struct Outlook {
     may_stop: Vec<String>,
 }
 
-/// The error says why there can be none.
-fn outlook(config: &Config, inputs: &PlanInputs, aim: Aim) -> Result<Outlook, String> {
-    let (sprint, search) = inputs.outlook.sprint(config, &inputs.ledger, aim);
-    let ranked = report::ranked(config, inputs, search.as_ref());
-    let (stops, may): (Vec<Obstacle>, Vec<Obstacle>) =
-        report::obstacles(inputs, &sprint, ranked.as_ref())
-            .into_iter()
-            .partition(|obstacle| obstacle.certainty == Certainty::Stops);
-    if !stops.is_empty() {
-        return Err(format!(":{}", listed(&stops)));
+impl Proposal {
+    /// The error says why there can be no sprint.
+    fn new(config: &Config, inputs: &PlanInputs, aim: Aim) -> Result<Proposal, String> {
+        let (sprint, search) = inputs.next.sprint(config, &inputs.ledger, aim);
+        let ranked = report::ranked(config, inputs, search.as_ref());
+        let obstacles = report::obstacles(inputs, &sprint, ranked.as_ref()).into_iter();
+        let (stops, may): (Vec<_>, Vec<_>) =
+            obstacles.partition(|obstacle| obstacle.certainty == Certainty::Stops);
+        if !stops.is_empty() {
+            return Err(format!(":{}", listed(&stops)));
+        }
+        let Some(Effect::SearchOffers {
+            session, longest, ..
+        }) = search
+        else {
+            return Err(": the start of the next PoC is unknown".into());
+        };
+        let usable = ranked.map(|ranked| ranked.usable).unwrap_or_default();
+        let count = usable.len();
+        let mut usable = usable.into_iter();
+        let best = usable.next().ok_or(": no offer is usable")?;
+        Ok(Proposal {
+            now: inputs.next.now,
+            usable: count,
+            best,
+            sprint,
+            aim,
+            length: (session, longest),
+            may_stop: may.into_iter().map(|obstacle| obstacle.what).collect(),
+        })
     }
-    let Some(Effect::SearchOffers {
-        session, longest, ..
-    }) = search
-    else {
-        return Err(": the start of the next PoC is unknown".into());
-    };
-    let mut usable = ranked.map(|ranked| ranked.usable).unwrap_or_default();
-    if usable.is_empty() {
-        return Err(": no offer is usable".into());
-    }
-    Ok(Outlook {
-        now: inputs.outlook.now,
-        usable: usable.len(),
-        best: usable.swap_remove(0),
-        sprint,
-        aim,
-        length: (session, longest),
-        may_stop: may.into_iter().map(|obstacle| obstacle.what).collect(),
-    })
 }
 
 fn listed(obstacles: &[Obstacle]) -> String {
@@ -157,38 +135,31 @@ fn listed(obstacles: &[Obstacle]) -> String {
     text
 }
 
-fn summary(config: &Config, outlook: &Outlook) -> String {
-    let (best, now) = (&outlook.best, outlook.now);
+const MINUTE: &str = "%Y-%m-%d %H:%M UTC";
+
+fn summary(config: &Config, proposal: &Proposal) -> String {
+    let (best, now) = (&proposal.best, proposal.now);
     let offer = &best.offer;
-    let clock = |at: Time| at.format("%Y-%m-%d %H:%M UTC").to_string();
-    let (session, longest) = outlook.length;
-    let mut rows = vec![(
-        "rents",
-        format!(
-            "now: {}x {}, offer {} at {}, the best of {} usable ones",
-            offer.gpu_count, offer.gpu_name, offer.id, best.price, outlook.usable
-        ),
-    )];
-    rows.extend(purpose(config, outlook));
-    rows.push((
-        "releases",
-        format!(
-            "about {}; at the latest {}",
-            clock(now + session),
-            clock(now + longest)
-        ),
-    ));
-    rows.push((
-        "costs",
-        format!(
-            "about ${:.2}, at worst ${:.2}",
-            best.expected_cost().dollars(),
-            best.worst_cost.dollars()
-        ),
-    ));
-    for what in &outlook.may_stop {
-        rows.push(("note", what.clone()));
-    }
+    let (session, longest) = proposal.length;
+    let rents = format!(
+        "now: {}x {}, offer {} at {}, the best of {} usable ones",
+        offer.gpu_count, offer.gpu_name, offer.id, best.price, proposal.usable
+    );
+    let releases = format!(
+        "about {}; at the latest {}",
+        (now + session).format(MINUTE),
+        (now + longest).format(MINUTE)
+    );
+    let costs = format!(
+        "about ${:.2}, at worst ${:.2}",
+        best.expected_cost().dollars(),
+        best.worst_cost.dollars()
+    );
+    let mut rows = vec![("rents", rents)];
+    rows.extend(purpose(config, proposal));
+    rows.extend([("releases", releases), ("costs", costs)]);
+    let notes = proposal.may_stop.iter();
+    rows.extend(notes.map(|what| ("note", what.clone())));
     let mut text = String::new();
     for (what, words) in rows {
         let _ = write!(text, "\n  {what:<11}{words}");
@@ -196,8 +167,8 @@ fn summary(config: &Config, outlook: &Outlook) -> String {
     text
 }
 
-fn purpose(config: &Config, outlook: &Outlook) -> Vec<(&'static str, String)> {
-    if let Some(time) = outlook.aim.serves_for() {
+fn purpose(config: &Config, proposal: &Proposal) -> Vec<(&'static str, String)> {
+    if let Some(time) = proposal.aim.serves_for() {
         let (vllm, model) = (&config.vllm, &config.mlnode.model.id);
         let served = format!(
             "{model} by {}, {} minutes from when it is loaded or until Ctrl-C",
@@ -210,27 +181,21 @@ fn purpose(config: &Config, outlook: &Outlook) -> Vec<(&'static str, String)> {
             ("registers", "nothing: no PoC, no Network Node".into()),
         ];
     }
-    vec![
-        (
-            "registers",
-            "with the Network Node, as a sprint does".into(),
-        ),
-        ("proves", proof(outlook)),
-    ]
+    let registers = "with the Network Node, as a sprint does";
+    vec![("registers", registers.into()), ("proves", proof(proposal))]
 }
 
-fn proof(outlook: &Outlook) -> String {
-    if outlook.aim == Aim::Registration {
+fn proof(proposal: &Proposal) -> String {
+    if proposal.aim == Aim::Registration {
         return "nothing: it ends before any PoC (--skip-poc)".into();
     }
-    let stages = outlook.sprint.stages();
-    let start = stages.and_then(|stages| outlook.sprint.eta(stages.poc_start));
+    let stages = proposal.sprint.stages();
+    let start = stages.and_then(|stages| proposal.sprint.eta(stages.poc_start));
     match (stages, start) {
-        (Some(stages), Some(start)) => format!(
-            "in the PoC of epoch {}, about {}",
-            stages.epoch,
-            start.format("%Y-%m-%d %H:%M UTC")
-        ),
+        (Some(stages), Some(start)) => {
+            let (epoch, start) = (stages.epoch, start.format(MINUTE));
+            format!("in the PoC of epoch {epoch}, about {start}")
+        }
         _ => "in the next PoC".into(),
     }
 }

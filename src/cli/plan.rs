@@ -1,4 +1,4 @@
-//! `pocpit plan`: what the next sprint will do, as text and as JSON. It only reads.
+//! `pocpit plan`: what the next sprint will do. It only reads.
 
 pub(super) mod report;
 mod text;
@@ -7,7 +7,7 @@ use color_eyre::eyre::{Report, eyre};
 
 use super::arguments::{Common, Output};
 use super::next_sprint::NextSprint;
-use super::{Exit, logging, print, print_json, runtime};
+use super::{Exit, print_report, runtime};
 use crate::chain::client::ChainClient;
 use crate::config::Config;
 use crate::domain::{Account, CallError, Duration, Offer, Preflight, Workload};
@@ -18,10 +18,9 @@ use crate::journal::{self, Ledger};
 use crate::network_node::NetworkNodeClient;
 use crate::ports::Market;
 
-/// Everything a plan is based on. What could not be read is an error in its place, and the plan reports
-/// it instead of failing.
+/// Everything a plan is based on. The plan reports what could not be read instead of failing.
 pub(super) struct PlanInputs {
-    pub outlook: NextSprint,
+    pub next: NextSprint,
     preflight: Preflight,
     offers: Result<Vec<Offer>, CallError>,
     account: Result<Account, CallError>,
@@ -29,16 +28,9 @@ pub(super) struct PlanInputs {
 }
 
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
-    logging::start_quiet();
-    let config = runtime::load(common)?.config;
+    let config = runtime::load_quietly(common)?;
     let inputs = read_inputs(&config, Workload::MlNode).await?;
-    let report = report::plan(&config, &inputs);
-    if output.json {
-        print_json(&report)?;
-    } else {
-        print(&text::of(&report))?;
-    }
-    Ok(Exit::Done)
+    print_report(output, &report::plan(&config, &inputs), text::of)
 }
 
 /// Reads what a sprint with this workload depends on.
@@ -53,21 +45,20 @@ pub(super) async fn read_inputs(config: &Config, workload: Workload) -> Result<P
     let leaving = ledger.registered();
     let preflight = async {
         match workload {
+            Workload::Vllm => run_chain_preflight(&chain, now, config).await,
             Workload::MlNode => {
                 let examined = run_preflight(&chain, &node, now, config, &leaving).await;
                 examined.preflight
             }
-            Workload::Vllm => run_chain_preflight(&chain, now, config).await,
         }
     };
-    let (outlook, preflight) = tokio::join!(NextSprint::read(&chain, now), preflight);
+    let (next, preflight) = tokio::join!(NextSprint::read(&chain, now), preflight);
     // One after the other: the market limits calls by the second.
     let offers = market.search(&config.vast.query, now).await;
     let account = market.account().await;
-    let outlook =
-        outlook.map_err(|why| eyre!("no plan, because the chain cannot be read: {why}"))?;
+    let next = next.map_err(|why| eyre!("no plan, because the chain cannot be read: {why}"))?;
     Ok(PlanInputs {
-        outlook,
+        next,
         preflight,
         offers,
         account,
@@ -77,7 +68,7 @@ pub(super) async fn read_inputs(config: &Config, workload: Workload) -> Result<P
 
 impl PlanInputs {
     fn funds(&self) -> Funds {
-        let (ledger, now) = (&self.ledger, self.outlook.now);
+        let (ledger, now) = (&self.ledger, self.next.now);
         let reserved = ledger.reserved(now);
         Funds {
             hour: ledger.price_of_open_rentals(),

@@ -4,12 +4,11 @@ use std::future::pending;
 use std::time::Duration;
 
 use color_eyre::eyre::{Report, eyre};
-
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::arguments::Common;
 use super::logging::{self, Audience};
-use super::{Exit, runtime, shutdown_signal, status_line};
+use super::{Exit, runtime, shutdown_signal, stop};
 use crate::config::{Config, Credential};
 use crate::domain::{CallError, NodeConfig};
 use crate::http::HttpClient;
@@ -23,19 +22,13 @@ const POLL_INTERVAL: Duration = Duration::from_secs(60);
 pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
     let config = runtime::load_for(common, &[Credential::Upstreams])?.config;
     let Some(proxy) = &config.inference_proxy else {
-        status_line(format_args!(
-            "pocpit: no [inference_proxy] section in the configuration: `pocpit config init` writes an example"
-        ));
-        return Ok(Exit::Usage);
+        let why = "no [inference_proxy] section in the configuration: `pocpit config init` writes an example";
+        return Err(stop(Exit::Usage, why));
     };
     let _guard = logging::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
     let state_file = config.paths.state_dir.join(STATE_FILE);
-    let served = crate::proxy::serve(
-        proxy,
-        &state_file,
-        shutdown_signal()?,
-        second_shutdown_signal(),
-    );
+    let (first, second) = (shutdown_signal()?, second_shutdown_signal());
+    let served = crate::proxy::serve(proxy, &state_file, first, second);
     tokio::select! {
         result = served => result.map_err(|error| eyre!("{error}"))?,
         () = stay_registered(&config, proxy.node()) => {}
@@ -47,17 +40,17 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
 /// A second signal ends the proxy without waiting for requests in flight.
 async fn second_shutdown_signal() {
     match shutdown_signal() {
-        Ok(told) => told.await,
+        Ok(signal) => signal.await,
         Err(_) => pending().await,
     }
 }
 
 /// Requests come round the clock: a closed terminal does not end the proxy.
 async fn ignore_hangup() {
-    let Ok(mut closed) = signal(SignalKind::hangup()) else {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
         return pending().await;
     };
-    while closed.recv().await.is_some() {
+    while hangup.recv().await.is_some() {
         tracing::info!("the terminal was closed; the inference proxy continues");
     }
 }
@@ -66,28 +59,28 @@ async fn ignore_hangup() {
 async fn stay_registered(config: &Config, node: NodeConfig) {
     let network_node = NetworkNodeClient::new(HttpClient::new(), &config.network_node);
     let mut registration = Registration::of(node);
-    let mut told = None;
+    let mut last = None;
     loop {
-        let news = registration.reconcile(&network_node).await;
-        if told.as_ref() != Some(&news) {
-            match &news {
+        let result = registration.reconcile(&network_node).await;
+        if last.as_ref() != Some(&result) {
+            match &result {
                 Ok(text) => tracing::info!("{text}"),
                 Err(text) => tracing::warn!("{text}"),
             }
-            told = Some(news);
+            last = Some(result);
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-/// A field that the Network Node keeps changing is its own decision; after this many repairs it is accepted.
+/// The Network Node may insist on a field of its own; after this many repairs its value is accepted.
 const MAX_REPAIRS: u32 = 2;
 
 /// The proxy's registration at the Network Node, as configured.
 struct Registration {
     node: NodeConfig,
     repairs: u32,
-    /// It was enabled once in this run: if it is disabled later, the operator wants that.
+    /// It was enabled once in this run: if it is disabled later, that is the operator's decision.
     was_enabled: bool,
 }
 
@@ -102,38 +95,36 @@ impl Registration {
 
     /// Reads the registration, repairs it, and says what was found; an `Err` is worth a warning.
     async fn reconcile(&mut self, network_node: &dyn NetworkNode) -> Result<String, String> {
+        use RegistrationState::{Altered, Disabled, Good, Missing, Wrong};
         let id = self.node.id.clone();
         let unknown = |error: CallError| format!("cannot check the registration of {id}: {error}");
         let nodes = network_node.nodes().await.map_err(unknown)?;
-        let standing = registration_state(&self.node, &nodes);
-        self.was_enabled |= matches!(
-            standing,
-            RegistrationState::Good | RegistrationState::Altered(_)
-        );
-        match standing {
-            RegistrationState::Good => Ok(format!("{id} is registered with the Network Node")),
-            RegistrationState::Altered(fields) if self.repairs >= MAX_REPAIRS => Ok(format!(
+        let state = registration_state(&self.node, &nodes);
+        self.was_enabled |= matches!(state, Good | Altered(_));
+        match state {
+            Good => Ok(format!("{id} is registered with the Network Node")),
+            Altered(fields) if self.repairs >= MAX_REPAIRS => Ok(format!(
                 "{id} is registered; the Network Node keeps its own {}",
                 fields.join(", ")
             )),
-            RegistrationState::Disabled if self.was_enabled => Err(format!(
+            Disabled if self.was_enabled => Err(format!(
                 "{id} was disabled at the Network Node while the proxy ran, and stays disabled: no requests arrive. Enable it in the nodes pane of `pocpit`, or restart the proxy"
             )),
-            RegistrationState::Disabled => {
+            Disabled => {
                 network_node.enable(&id).await.map_err(unknown)?;
                 Ok(format!(
                     "{id} was disabled at the Network Node and is enabled again"
                 ))
             }
-            RegistrationState::Missing => {
+            Missing => {
                 network_node.register(&self.node).await.map_err(unknown)?;
                 Ok(format!("{id} was registered with the Network Node"))
             }
-            RegistrationState::Wrong(fields) if self.repairs >= MAX_REPAIRS => Err(format!(
+            Wrong(fields) if self.repairs >= MAX_REPAIRS => Err(format!(
                 "{id} keeps being registered with another {}: by another proxy with this inference_proxy.node_id, or by the Network Node itself. Left as it is",
                 fields.join(", ")
             )),
-            RegistrationState::Wrong(fields) | RegistrationState::Altered(fields) => {
+            Wrong(fields) | Altered(fields) => {
                 self.repairs += 1;
                 network_node.register(&self.node).await.map_err(unknown)?;
                 Ok(format!(
@@ -231,10 +222,10 @@ mod tests {
         assert!(registration.reconcile(&network_node).await.is_ok());
         assert!(network_node.node.lock().unwrap().enabled);
         assert!(registration.reconcile(&network_node).await.is_ok());
-        // when somebody disables it, then it stays disabled, and that is told.
+        // when the operator disables it, then it stays disabled, with a warning.
         network_node.disable(&proxy().id).await.unwrap();
-        let told = registration.reconcile(&network_node).await.unwrap_err();
-        assert!(told.contains("stays disabled"), "{told}");
+        let warning = registration.reconcile(&network_node).await.unwrap_err();
+        assert!(warning.contains("stays disabled"), "{warning}");
         assert!(!network_node.node.lock().unwrap().enabled);
     }
 
@@ -243,10 +234,10 @@ mod tests {
         let network_node = OneEntry::of(&proxy(), 100);
         let mut registration = Registration::of(proxy());
         for _ in 0..MAX_REPAIRS {
-            let told = registration.reconcile(&network_node).await.unwrap();
-            assert!(told.contains("registered again"), "{told}");
+            let text = registration.reconcile(&network_node).await.unwrap();
+            assert!(text.contains("registered again"), "{text}");
         }
-        let told = registration.reconcile(&network_node).await.unwrap();
-        assert!(told.contains("its own max_concurrent"), "{told}");
+        let text = registration.reconcile(&network_node).await.unwrap();
+        assert!(text.contains("its own max_concurrent"), "{text}");
     }
 }

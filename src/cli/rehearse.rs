@@ -5,8 +5,7 @@ use color_eyre::eyre::Report;
 
 use super::Exit;
 use super::arguments::{Common, Rehearse};
-use super::headless::Format;
-use super::on_demand::{self, Consent, OnDemandRun};
+use super::on_demand::{self, OnDemandRun};
 use crate::domain::Aim;
 
 pub(crate) async fn run(arguments: Rehearse, common: &Common) -> Result<Exit, Report> {
@@ -19,8 +18,8 @@ pub(crate) async fn run(arguments: Rehearse, common: &Common) -> Result<Exit, Re
         aim,
         name: "A rehearsal",
         done: "rehearsed",
-        consent: Consent::from_flag(arguments.yes),
-        format: Format::from_flag(arguments.json),
+        confirmation: arguments.confirmation,
+        output: arguments.output,
     };
     on_demand::run(request, common).await
 }

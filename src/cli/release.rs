@@ -1,7 +1,8 @@
-//! `pocpit release`: destroys and unregisters everything of ours, now. It must work when nothing else does: the Vast API
-//! key is enough.
+//! `pocpit release`: destroys and unregisters everything of ours, now. It must work when nothing else
+//! does: the Vast API key is enough.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use color_eyre::eyre::Report;
 use schemars::JsonSchema;
@@ -9,9 +10,9 @@ use serde::Serialize;
 
 use super::arguments::{Common, Release};
 use super::teardown::{confirm, destroy_all, is_interactive, prompt};
-use super::{Exit, logging, print, print_json, runtime, status_line};
-use crate::config::{NetworkNodeConfig, NetworkNodeReach, ReleaseConfig, VastConfig};
-use crate::domain::{CockpitId, Instance, InstanceId, NodeId, RegisteredNode};
+use super::{Exit, logging, print_report, runtime, status_line, stop};
+use crate::config::{NetworkNodeConfig, NetworkNodeReach, ReleaseConfig};
+use crate::domain::{CockpitId, Instance, InstanceId, NodeId};
 use crate::http::HttpClient;
 use crate::journal::{self, Ledger};
 use crate::network_node::NetworkNodeClient;
@@ -21,47 +22,42 @@ const NO_KEY: &str = "no Vast API key: nothing can be destroyed without it: set 
 
 pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Report> {
     logging::start_quiet();
-    let known = runtime::load_for_release(common);
-    let Some(vast) = &known.vast else {
-        status_line(format_args!("pocpit: {NO_KEY}"));
-        return Ok(Exit::Usage);
+    let config = runtime::load_for_release(common);
+    let Some(vast) = &config.vast else {
+        return Err(stop(Exit::Usage, NO_KEY));
     };
-    let instances = market(&known, vast).instances().await?;
-    let cockpits = match targets(&arguments, &known, &instances)? {
-        Targets::Cockpits(cockpits) => cockpits,
-        Targets::None => return nothing_labelled(&arguments),
-        Targets::Unspecified => return Ok(Exit::Usage),
-    };
-    let rentals: Vec<Instance> = instances
-        .into_iter()
-        .filter(|instance| cockpits.iter().any(|id| instance.is_rented_by(id)))
-        .collect();
-    let registrations = Registrations::read(&known, &cockpits, &rentals).await;
+    let market = || runtime::market(&HttpClient::new(), vast, config.simulation);
+    let instances = market().instances().await?;
+    let cockpits = targets(&arguments, &config, &instances)?;
+    if cockpits.is_empty() {
+        let text = "nothing on this account carries a label of pocpit";
+        return print_report(arguments.output, &ReleaseReport::default(), |_| {
+            text.to_owned()
+        });
+    }
+    let is_ours = |instance: &Instance| cockpits.iter().any(|id| instance.is_rented_by(id));
+    let rentals: Vec<Instance> = instances.into_iter().filter(is_ours).collect();
+    let registrations = Registrations::read(&config, &cockpits, &rentals).await;
     let nodes = registrations.ours();
     for rental in &rentals {
-        status_line(format_args!(
-            "rental {} ({})",
-            rental.id,
-            rental.label.as_deref().unwrap_or_default()
-        ));
+        let label = rental.label.as_deref().unwrap_or_default();
+        status_line(format_args!("rental {} ({label})", rental.id));
     }
     for node in nodes {
         status_line(format_args!("registration {node}"));
     }
     let is_nothing = rentals.is_empty() && nodes.is_empty();
-    if !is_nothing && !arguments.yes && !confirm("destroy and unregister all of this?")? {
-        status_line(format_args!("nothing was changed"));
+    let question = "destroy and unregister all of this?";
+    if !is_nothing && !confirm(arguments.confirmation, question)? {
+        status_line("nothing was changed");
         return Ok(Exit::Refused);
     }
     let unregistered = registrations.remove().await;
     let ids: Vec<InstanceId> = rentals.iter().map(|rental| rental.id).collect();
-    let clock = runtime::clock(known.simulation);
-    let gone = destroy_all(&market(&known, vast), clock.as_ref(), &ids).await;
-    let left: Vec<InstanceId> = ids
-        .iter()
-        .copied()
-        .filter(|id| !gone.contains_key(id))
-        .collect();
+    let clock = runtime::clock(config.simulation);
+    let gone = destroy_all(&market(), clock.as_ref(), &ids).await;
+    let left = ids.iter().filter(|id| !gone.contains_key(*id));
+    let left: Vec<InstanceId> = left.copied().collect();
     let is_complete = left.is_empty()
         && !matches!(registrations, Registrations::Unknown)
         && unregistered.len() == nodes.len();
@@ -70,22 +66,18 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
         left,
         unregistered,
     };
-    if arguments.json {
-        print_json(&report)?;
-    } else if is_nothing {
-        print("nothing of ours is rented or registered")?;
+    print_report(arguments.output, &report, |report| match is_nothing {
+        true => "nothing of ours is rented or registered".to_owned(),
+        false => {
+            let (destroyed, left) = (report.destroyed.len(), report.left.len());
+            format!("rentals: {destroyed} destroyed, {left} left")
+        }
+    })?;
+    Ok(if is_complete {
+        Exit::Done
     } else {
-        print(&format!(
-            "rentals: {} destroyed, {} left",
-            report.destroyed.len(),
-            report.left.len()
-        ))?;
-    }
-    if is_complete {
-        Ok(Exit::Done)
-    } else {
-        Ok(Exit::Unknown)
-    }
+        Exit::Unknown
+    })
 }
 
 /// What `release` did.
@@ -99,77 +91,52 @@ pub(super) struct ReleaseReport {
     unregistered: Vec<NodeId>,
 }
 
-fn market(known: &ReleaseConfig, vast: &VastConfig) -> impl Market + use<> {
-    runtime::market(&HttpClient::new(), vast, known.simulation)
-}
-
-fn nothing_labelled(arguments: &Release) -> Result<Exit, Report> {
-    if arguments.json {
-        print_json(&ReleaseReport::default())?;
-    } else {
-        print("nothing on this account carries a label of pocpit")?;
-    }
-    Ok(Exit::Done)
-}
-
-/// Whose rentals are destroyed.
-enum Targets {
-    Cockpits(Vec<CockpitId>),
-    /// No rental has a label of pocpit.
-    None,
-    /// The operator must name them and was told how.
-    Unspecified,
-}
-
-/// From the arguments, else the configuration; else the operator picks among the account's labels.
+/// The cockpits whose rentals are destroyed, from the arguments or the configuration; else the operator
+/// picks among the account's labels. Empty if no rental has a label.
 fn targets(
     arguments: &Release,
-    known: &ReleaseConfig,
+    config: &ReleaseConfig,
     instances: &[Instance],
-) -> std::io::Result<Targets> {
+) -> Result<Vec<CockpitId>, Report> {
     if !arguments.cockpit.is_empty() {
-        return Ok(Targets::Cockpits(arguments.cockpit.clone()));
+        return Ok(arguments.cockpit.clone());
     }
-    if let Some(cockpit) = &known.cockpit {
-        return Ok(Targets::Cockpits(vec![cockpit.clone()]));
+    if let Some(cockpit) = &config.cockpit {
+        return Ok(vec![cockpit.clone()]);
     }
-    let labelled = instances
-        .iter()
-        .filter_map(|instance| Some((instance.id, instance.rental_label()?)));
-    let mut there = BTreeSet::new();
-    for (id, label) in labelled {
-        status_line(format_args!("rental {id} ({label})"));
-        there.insert(label.cockpit);
+    let mut cockpits = BTreeSet::new();
+    for instance in instances {
+        if let Some(label) = instance.rental_label() {
+            status_line(format_args!("rental {} ({label})", instance.id));
+            cockpits.insert(label.cockpit);
+        }
     }
-    if there.is_empty() {
-        return Ok(Targets::None);
+    if cockpits.is_empty() {
+        return Ok(Vec::new());
     }
-    if arguments.yes || !is_interactive() {
-        let commands = there
-            .iter()
-            .map(|id| format!("`pocpit release --yes --cockpit {id}`"));
-        status_line(format_args!(
-            "pocpit: cockpit.id is not set, so it is unknown which of these rentals are ours: run {}",
-            commands.collect::<Vec<_>>().join(" or ")
-        ));
-        return Ok(Targets::Unspecified);
+    let cockpits = Vec::from_iter(cockpits);
+    if arguments.confirmation.yes || !is_interactive() {
+        let command = |id| format!("`pocpit release --yes --cockpit {id}`");
+        let commands: Vec<String> = cockpits.iter().map(command).collect();
+        let why = format!(
+            "cockpit.id is not set, so it is unknown which of these rentals are ours: run {}",
+            commands.join(" or ")
+        );
+        return Err(stop(Exit::Usage, why));
     }
-    let names: Vec<&str> = there.iter().map(CockpitId::as_str).collect();
+    let names: Vec<&str> = cockpits.iter().map(CockpitId::as_str).collect();
     let answer = prompt(&format!(
         "cockpit.id is not set. Destroy the rentals of which cockpits? ({}; separated by spaces)",
         names.join(", ")
     ))?;
-    let picked: Option<Vec<CockpitId>> = answer
-        .split_whitespace()
-        .map(|name| there.iter().find(|id| id.as_str() == name).cloned())
-        .collect();
-    Ok(match picked {
-        Some(picked) if !picked.is_empty() => Targets::Cockpits(picked),
-        _ => {
-            status_line(format_args!("no such cockpit: nothing was changed"));
-            Targets::Unspecified
-        }
-    })
+    let picked = answer.split_whitespace().map(|name| {
+        let mut known = cockpits.iter();
+        known.find(|id| id.as_str() == name).cloned()
+    });
+    let picked: Option<Vec<CockpitId>> = picked.collect();
+    picked
+        .filter(|picked| !picked.is_empty())
+        .ok_or_else(|| stop(Exit::Usage, "no such cockpit: nothing was changed"))
 }
 
 /// Registrations at the Network Node.
@@ -185,51 +152,41 @@ enum Registrations {
 impl Registrations {
     /// Without the Network Node the rentals are destroyed all the same: they cost money.
     async fn read(
-        known: &ReleaseConfig,
+        config: &ReleaseConfig,
         cockpits: &[CockpitId],
         rentals: &[Instance],
     ) -> Registrations {
-        let config = match &known.network_node {
-            NetworkNodeReach::At(config) => config,
+        let unknown = |why: &dyn Display| {
+            status_line(format_args!(
+                "warning: registrations unknown, left as they are: {why}"
+            ));
+            Registrations::Unknown
+        };
+        let network_node = match &config.network_node {
+            NetworkNodeReach::At(network_node) => network_node,
             NetworkNodeReach::NotGiven => {
-                status_line(format_args!(
-                    "warning: no Network Node is configured: registrations, if any, stay"
-                ));
+                status_line("warning: no Network Node is configured: registrations, if any, stay");
                 return Registrations::Unconfigured;
             }
-            NetworkNodeReach::Wrong => {
-                status_line(format_args!(
-                    "warning: registrations unknown, left as they are: network_node.admin_api is invalid"
-                ));
-                return Registrations::Unknown;
-            }
+            NetworkNodeReach::Wrong => return unknown(&"network_node.admin_api is invalid"),
         };
-        let client = NetworkNodeClient::new(HttpClient::new(), config);
+        let client = NetworkNodeClient::new(HttpClient::new(), network_node);
         let nodes = match client.nodes().await {
             Ok(nodes) => nodes,
-            Err(error) => {
-                status_line(format_args!(
-                    "warning: registrations unknown, left as they are: {error}"
-                ));
-                return Registrations::Unknown;
-            }
+            Err(error) => return unknown(&error),
         };
         // An unreadable journal must not prevent the release.
-        let journal = journal::read_only(&known.paths.state_dir).unwrap_or_else(|error| {
+        let journal = journal::read_only(&config.paths.state_dir).unwrap_or_else(|error| {
             status_line(format_args!("warning: {error}"));
             Ledger::default()
         });
-        let is_our_journal = known
-            .cockpit
-            .as_ref()
-            .is_some_and(|id| cockpits.contains(id));
-        let ours = nodes
-            .into_iter()
-            .filter(|node| {
-                let journalled = is_our_journal && is_journalled(node, &journal);
-                journalled || is_of(node, config, rentals)
-            })
-            .map(|node| node.config.id);
+        let cockpit = config.cockpit.as_ref();
+        let is_our_journal = cockpit.is_some_and(|id| cockpits.contains(id));
+        let ids = nodes.into_iter().map(|node| node.config.id);
+        let ours = ids.filter(|id| {
+            let is_journalled = is_our_journal && is_journalled(id, &journal);
+            is_journalled || is_of(id, network_node, rentals)
+        });
         Registrations::Listed(client, ours.collect())
     }
 
@@ -258,15 +215,16 @@ impl Registrations {
     }
 }
 
-fn is_journalled(node: &RegisteredNode, journal: &Ledger) -> bool {
+fn is_journalled(node: &NodeId, journal: &Ledger) -> bool {
     let open = journal.registrations();
-    open.iter().any(|open| open.node == node.config.id)
+    open.iter().any(|open| open.node == *node)
 }
 
 /// It is named after one of these rentals. The prefix alone is no proof: another cockpit may use it.
-fn is_of(node: &RegisteredNode, config: &NetworkNodeConfig, rentals: &[Instance]) -> bool {
+fn is_of(node: &NodeId, config: &NetworkNodeConfig, rentals: &[Instance]) -> bool {
     let prefix = &config.node_prefix;
-    rentals
+    let mut names = rentals
         .iter()
-        .any(|rental| node.config.id.0 == format!("{prefix}{}", rental.id))
+        .map(|rental| format!("{prefix}{}", rental.id));
+    names.any(|name| node.0 == name)
 }

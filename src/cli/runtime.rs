@@ -7,6 +7,7 @@ use color_eyre::eyre::Report;
 use rand::RngExt;
 
 use super::arguments::Common;
+use super::{logging, status_line};
 use crate::chain::client::ChainClient;
 use crate::config::{
     self, Config, Credential, LoadError, Loaded, NoticeConfig, NotifyConfig, Paths, ReleaseConfig,
@@ -40,6 +41,12 @@ pub(crate) fn load_for(common: &Common, needed: &[Credential]) -> Result<Loaded,
     Ok(loaded)
 }
 
+/// The configuration of a command that logs only warnings, to standard error.
+pub(crate) fn load_quietly(common: &Common) -> Result<Config, LoadError> {
+    logging::start_quiet();
+    Ok(load(common)?.config)
+}
+
 /// Reads what releasing rentals needs, whatever else is wrong with the configuration.
 pub(crate) fn load_for_release(common: &Common) -> ReleaseConfig {
     let config = config::load_for_release(common.config.as_deref(), &environment());
@@ -52,7 +59,7 @@ pub(crate) fn load_for_notice(common: &Common) -> Result<NoticeConfig, LoadError
     let config = config::load_for_notice(common.config.as_deref(), &environment())?;
     warn_of(&config.warnings);
     if let Some(error) = &config.error {
-        super::status_line(format_args!("warning: using only [notify]: {error}"));
+        status_line(format_args!("warning: using only [notify]: {error}"));
     }
     Ok(config)
 }
@@ -65,7 +72,7 @@ fn environment() -> Vec<(String, String)> {
 
 fn warn_of(warnings: &[String]) {
     for warning in warnings {
-        super::status_line(format_args!("warning: {warning}"));
+        status_line(format_args!("warning: {warning}"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! `pocpit schema`: what each command prints with `--json`, as JSON Schema (draft 2020-12).
 //!
-//! The schemas follow from the types that are printed. They say which fields there are, that each of
-//! them is required unless it can be absent, and that there are no others.
+//! The schemas are generated from the printed types. They list every field, which of them are required,
+//! and forbid others.
 
 use color_eyre::eyre::Report as Error;
 use schemars::generate::SchemaSettings;
@@ -15,12 +15,12 @@ use super::offers::OffersReport;
 use super::plan::report::PlanReport;
 use super::release::ReleaseReport;
 use super::ssh::SshTarget;
-use super::{Exit, print, status_line};
+use super::{Exit, print, stop};
 use crate::config::ShownSetting;
 use crate::domain::{AvoidedMachine, EpochView, RegisteredNode, SprintReport, nearest};
 use crate::journal::PastSprint;
 
-/// What some commands print with `--json`.
+/// What one or more commands print with `--json`.
 struct Report {
     name: &'static str,
     commands: &'static [&'static str],
@@ -129,29 +129,22 @@ pub(crate) fn run(command: &[String]) -> Result<Exit, Error> {
         return Ok(Exit::Done);
     }
     let command = command.join(" ");
-    let Some(report) = report_of(&command) else {
-        status_line(format_args!("pocpit: {}", unknown(&command)));
-        return Ok(Exit::Usage);
-    };
+    let report = report_of(&command).ok_or_else(|| stop(Exit::Usage, unknown(&command)))?;
     print(&report.text()?)?;
     Ok(Exit::Done)
 }
 
 /// Every command with `--json`, sorted.
 fn commands() -> Vec<&'static str> {
-    let reports = REPORTS.iter();
-    let mut commands: Vec<_> = reports
-        .flat_map(|report| report.commands)
-        .copied()
-        .collect();
+    let commands = REPORTS.iter().flat_map(|report| report.commands);
+    let mut commands: Vec<_> = commands.copied().collect();
     commands.sort_unstable();
     commands
 }
 
 fn report_of(command: &str) -> Option<&'static Report> {
-    REPORTS
-        .iter()
-        .find(|report| report.commands.contains(&command))
+    let mut reports = REPORTS.iter();
+    reports.find(|report| report.commands.contains(&command))
 }
 
 fn unknown(command: &str) -> String {
@@ -178,16 +171,16 @@ fn of<T: JsonSchema>() -> Schema {
     settings.into_generator().into_root_schema_for::<T>()
 }
 
-/// Whether an object has no other fields than those of its own schema.
+/// Whether an object may have other fields than those of its own schema.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fields {
     Closed,
-    /// It is one of the alternatives of an object that is closed as a whole.
+    /// An alternative of an object that is closed as a whole.
     Open,
 }
 
-/// Closes every object, and removes what means nothing to a reader of JSON: defaults, the formats of
-/// Rust's numbers, and the line breaks and quoted words of doc comments.
+/// Closes every object, and removes defaults, Rust's number formats, and the line breaks and code marks of
+/// doc comments.
 fn normalize(schema: &mut Value, fields: Fields) {
     let Value::Object(schema) = schema else {
         return;

@@ -5,8 +5,7 @@ use color_eyre::eyre::Report;
 
 use super::Exit;
 use super::arguments::{Common, Serve};
-use super::headless::Format;
-use super::on_demand::{self, Consent, OnDemandRun};
+use super::on_demand::{self, OnDemandRun};
 use crate::domain::Aim;
 
 pub(crate) async fn run(arguments: Serve, common: &Common) -> Result<Exit, Report> {
@@ -16,8 +15,8 @@ pub(crate) async fn run(arguments: Serve, common: &Common) -> Result<Exit, Repor
         },
         name: "Inference alone",
         done: "served",
-        consent: Consent::from_flag(arguments.yes),
-        format: Format::from_flag(arguments.json),
+        confirmation: arguments.confirmation,
+        output: arguments.output,
     };
     on_demand::run(request, common).await
 }

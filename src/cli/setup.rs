@@ -1,13 +1,13 @@
 //! The first start without a configuration: asks for one, writes and checks it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use color_eyre::eyre::Report;
 
 use super::arguments::{Common, Output};
-use super::config::{refuse, write_new, write_secret_file};
-use super::{Exit, check, print, status_line};
+use super::config::{exists, write_new, write_secret_file};
+use super::{Exit, check, print, status_line, stop};
 use crate::config::{self, Question};
 use crate::tui::setup::{self, Echo, SetupQuestion};
 
@@ -35,15 +35,16 @@ pub(crate) async fn run(common: &Common, file: &Path) -> Result<Exit, Report> {
     let name = file.display().to_string();
     let answers = setup::run(asked.collect(), &name, common.theme(), &validate).await?;
     let Some(answers) = answers else {
-        status_line(format_args!(
-            "pocpit: nothing was written; `pocpit demo` needs no configuration"
-        ));
-        return Ok(Exit::Usage);
+        let why = "nothing was written; `pocpit demo` needs no configuration";
+        return Err(stop(Exit::Usage, why));
     };
     let key = answers.iter().find(|answer| answer.name == KEY);
     let key = key.map_or("", |answer| answer.answer.trim());
-    if let Some(existing) = write(file, key, values(&questions, &answers))? {
-        return Ok(refuse(&existing));
+    let mut values = values(&questions, &answers);
+    values.remove(KEY);
+    write_secret_file(file, KEY, key, &mut values)?;
+    if !write_new(file, &config::filled(&values))? {
+        return Err(exists(file));
     }
     print(&format!("{name} written. Checking it:\n"))?;
     let exit = check::run(common, Output { json: false }).await?;
@@ -57,23 +58,9 @@ pub(crate) async fn run(common: &Common, file: &Path) -> Result<Exit, Report> {
 
 fn values(questions: &[Question], answers: &[SetupQuestion]) -> BTreeMap<&'static str, String> {
     let both = questions.iter().zip(answers);
-    both.map(|(question, answer)| {
+    let values = both.map(|(question, answer)| {
         let value = config::value_of(question.setting, &answer.answer);
         (question.setting.path, value)
-    })
-    .collect()
-}
-
-/// Writes the key's file and the configuration. Returns a file that already exists, if one does.
-fn write(
-    file: &Path,
-    key: &str,
-    mut values: BTreeMap<&'static str, String>,
-) -> Result<Option<PathBuf>, Report> {
-    values.remove(KEY);
-    if let Some(existing) = write_secret_file(file, KEY, key, &mut values)? {
-        return Ok(Some(existing));
-    }
-    let written = write_new(file, &config::filled(&values))?;
-    Ok((!written).then(|| file.to_owned()))
+    });
+    values.collect()
 }

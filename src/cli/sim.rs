@@ -1,16 +1,13 @@
 //! `pocpit sim`: serves the simulated world to other processes.
 
-use color_eyre::eyre::{Report, WrapErr};
+use color_eyre::eyre::Report;
 
-use super::arguments::World;
+use super::arguments::SimulatedWorld;
 use super::{Exit, config, print, shutdown_signal, simulated, status_line};
 
-pub(crate) async fn run(arguments: &World) -> Result<Exit, Report> {
+pub(crate) async fn run(arguments: &SimulatedWorld) -> Result<Exit, Report> {
     super::logging::start_quiet();
-    let scratch = tempfile::Builder::new()
-        .prefix("pocpit-")
-        .tempdir()
-        .wrap_err("cannot create a directory for the simulated world")?;
+    let scratch = simulated::scratch_dir()?;
     let served = simulated::start(arguments).await?;
     let text = simulated::configuration(&served, scratch.path()).await?;
     print(&text)?;

@@ -1,29 +1,37 @@
 //! The simulated world with a matching configuration, shared by `demo` and `sim`.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::Range;
 use std::path::Path;
 
 use color_eyre::eyre::{Report, WrapErr, eyre};
 use rand::RngExt;
+use tempfile::TempDir;
 
-use super::arguments::World;
+use super::arguments::SimulatedWorld;
 use crate::config::{self, BaseDirs, Config};
 use crate::ssh::generate_key;
 use crate::world::{Scenario, ServedWorld, WorldOptions, serve};
 
-pub(crate) async fn start(world: &World) -> Result<ServedWorld, Report> {
+/// Removed when it is dropped. Its path is short, because SSH sockets live in it.
+pub(crate) fn scratch_dir() -> Result<TempDir, Report> {
+    let scratch = tempfile::Builder::new().prefix("pocpit-").tempdir();
+    scratch.wrap_err("cannot create a directory for the simulated world")
+}
+
+pub(crate) async fn start(world: &SimulatedWorld) -> Result<ServedWorld, Report> {
     let scenario = Scenario::named(&world.scenario)
         .ok_or_else(|| eyre!("unknown scenario {:?}", world.scenario))?;
-    serve(WorldOptions {
+    let served = serve(WorldOptions {
         seed: world.seed,
         scenario,
         speed: world.speed,
         ports: None,
-    })
-    .await
-    .wrap_err("cannot listen on the loopback address for the simulated world")
+    });
+    served
+        .await
+        .wrap_err("cannot listen on the loopback address for the simulated world")
 }
 
 /// A configuration for the world, as TOML. Creates the SSH key; every file is in `directory`.
@@ -102,14 +110,10 @@ const LISTENERS: Range<u16> = 10_000..32_000;
 /// Free ports, all bound at the same time so that they differ.
 fn free_ports() -> Result<[SocketAddr; 5], Report> {
     let mut random = rand::rng();
-    let mut free = || {
-        let tries =
-            (0..1_000).map(|_| SocketAddr::from(([127, 0, 0, 1], random.random_range(LISTENERS))));
-        let mut bound = tries.filter_map(|at| Some((at, TcpListener::bind(at).ok()?)));
-        bound
-            .next()
-            .ok_or_else(|| eyre!("no free port on 127.0.0.1"))
-    };
-    let held = [free()?, free()?, free()?, free()?, free()?];
-    Ok(held.map(|(at, _listener)| at))
+    let tries = (0..5_000).map(|_| random.random_range(LISTENERS));
+    let bound = tries.filter_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
+    let bound: Vec<TcpListener> = bound.take(5).collect();
+    let addresses: Result<Vec<_>, _> = bound.iter().map(TcpListener::local_addr).collect();
+    let addresses = <[SocketAddr; 5]>::try_from(addresses?);
+    addresses.map_err(|_| eyre!("no free port on 127.0.0.1"))
 }

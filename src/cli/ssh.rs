@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::arguments::{Common, Ssh};
-use super::{Exit, logging, print, print_json, runtime, status_line};
+use super::{Exit, print, print_json, runtime, stop};
 use crate::config::{Config, SshConfig};
 use crate::domain::{ActualStatus, Instance, InstanceId, SshEndpoint};
 use crate::http::HttpClient;
@@ -18,33 +18,25 @@ use crate::ports::Market as _;
 use crate::ssh::{known_hosts, shell_command};
 
 pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report> {
-    logging::start_quiet();
-    let config = runtime::load(common)?.config;
-    let ledger = journal::read_only(&config.paths.state_dir)?;
+    let config = runtime::load_quietly(common)?;
+    let state_dir = &config.paths.state_dir;
+    let ledger = journal::read_only(state_dir)?;
     let Some(id) = newest_rental(&ledger.open_rentals()) else {
-        status_line(format_args!(
-            "pocpit: no active rental recorded in {}",
-            config.paths.state_dir.display()
-        ));
-        return Ok(Exit::Failed);
+        let why = format!("no active rental recorded in {}", state_dir.display());
+        return Err(stop(Exit::Failed, why));
     };
     let market = runtime::market(&HttpClient::new(), &config.vast, config.simulation);
-    let instance = match market.instance(id).await {
-        Ok(Some(instance)) => instance,
-        Ok(None) => {
-            status_line(format_args!(
-                "pocpit: rental {id} is not listed by Vast: it is gone, or was created seconds ago"
-            ));
-            return Ok(Exit::Failed);
-        }
-        Err(error) => {
-            status_line(format_args!("pocpit: cannot read rental {id}: {error}"));
-            return Ok(Exit::Unknown);
-        }
+    let instance = market
+        .instance(id)
+        .await
+        .map_err(|error| stop(Exit::Unknown, format!("cannot read rental {id}: {error}")))?;
+    let Some(instance) = instance else {
+        let why =
+            format!("rental {id} is not listed by Vast: it is gone, or was created seconds ago");
+        return Err(stop(Exit::Failed, why));
     };
     let Some(endpoint) = reachable(&instance, &config).await else {
-        status_line(format_args!("pocpit: {}", why_unreachable(&instance)));
-        return Ok(Exit::Failed);
+        return Err(stop(Exit::Failed, why_unreachable(&instance)));
     };
     if arguments.json {
         print_json(&SshTarget::new(&endpoint, id, &config.ssh))?;
@@ -55,12 +47,11 @@ pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report>
         print(&shell_line(&command))?;
         return Ok(Exit::Done);
     }
-    // The first one to connect pins the key, and `ssh` makes no directory for it.
-    std::fs::create_dir_all(&config.ssh.known_hosts_dir).wrap_err_with(|| {
-        format!(
-            "cannot create the directory {} for host keys",
-            config.ssh.known_hosts_dir.display()
-        )
+    // The first to connect pins the key, and `ssh` does not create the directory for it.
+    let directory = &config.ssh.known_hosts_dir;
+    std::fs::create_dir_all(directory).wrap_err_with(|| {
+        let directory = directory.display();
+        format!("cannot create the directory {directory} for host keys")
     })?;
     exec(&command)
 }
@@ -128,30 +119,27 @@ fn why_unreachable(instance: &Instance) -> String {
     if *status == ActualStatus::Running {
         return format!("rental {id} has no SSH address yet: retry in a few seconds");
     }
-    let message = instance.status_message.as_deref().unwrap_or_default();
-    format!(
-        "rental {id} is {status}; SSH needs a running container. {}",
-        message.trim()
-    )
-    .trim_end()
-    .to_owned()
+    let message = instance
+        .status_message
+        .as_deref()
+        .unwrap_or_default()
+        .trim();
+    let why = format!("rental {id} is {status}; SSH needs a running container. {message}");
+    why.trim_end().to_owned()
 }
 
 /// Replaces this process by `ssh`, which then owns terminal, signals and exit code.
 fn exec(command: &[OsString]) -> Result<Exit, Report> {
-    let (program, arguments) = command
-        .split_first()
-        .map_or((std::ffi::OsStr::new("ssh"), &[][..]), |(program, rest)| {
-            (program.as_os_str(), rest)
-        });
-    let error = std::process::Command::new(program).args(arguments).exec();
+    let mut words = command.iter();
+    let program = words.next().map_or("ssh".as_ref(), OsString::as_os_str);
+    let error = std::process::Command::new(program).args(words).exec();
     Err(error).wrap_err("cannot start ssh: install the OpenSSH client")
 }
 
 /// The command for pasting into a shell.
 fn shell_line(command: &[OsString]) -> String {
-    let shell_line = command.iter().map(|word| quoted(&word.to_string_lossy()));
-    shell_line.collect::<Vec<_>>().join(" ")
+    let words = command.iter().map(|word| quoted(&word.to_string_lossy()));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn quoted(word: &str) -> String {
@@ -177,10 +165,6 @@ mod tests {
             .output()
             .unwrap();
         let said = String::from_utf8(shell.stdout).unwrap();
-        let wanted: Vec<String> = command
-            .into_iter()
-            .map(|word| word.into_string().unwrap())
-            .collect();
-        assert_eq!(said.lines().collect::<Vec<_>>(), wanted);
+        assert_eq!(said.lines().collect::<Vec<_>>(), command);
     }
 }

@@ -6,6 +6,7 @@ use std::io::{BufRead, IsTerminal};
 use color_eyre::eyre::{Report, eyre};
 use futures_util::future::join_all;
 
+use super::arguments::Confirmation;
 use super::status_line;
 use crate::domain::{InstanceId, Time};
 use crate::engine;
@@ -14,7 +15,11 @@ use crate::ports::{Clock, Market};
 const MAX_ROUNDS: u32 = 10;
 const ROUND_INTERVAL: std::time::Duration = std::time::Duration::from_secs(5);
 
-pub(crate) fn confirm(question: &str) -> Result<bool, Report> {
+/// True if the operator agrees, or did so with `--yes`.
+pub(crate) fn confirm(confirmation: Confirmation, question: &str) -> Result<bool, Report> {
+    if confirmation.yes {
+        return Ok(true);
+    }
     if !is_interactive() {
         return Err(eyre!("not a terminal, so nobody can confirm: add --yes"));
     }
@@ -28,13 +33,14 @@ pub(crate) fn is_interactive() -> bool {
 
 /// Prints a question and reads a line.
 pub(crate) fn prompt(question: &str) -> std::io::Result<String> {
-    status_line(format_args!("{question}"));
+    status_line(question);
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(answer.trim().to_owned())
 }
 
-/// Destroys until each rental is verified gone (law 4); returns those that are, with the time since when.
+/// Destroys until each rental is verified gone (law 4). Returns those that are, each with the time since
+/// when.
 pub(crate) async fn destroy_all(
     market: &impl Market,
     clock: &dyn Clock,
@@ -42,11 +48,8 @@ pub(crate) async fn destroy_all(
 ) -> BTreeMap<InstanceId, Time> {
     let mut gone = BTreeMap::new();
     for round in 0..MAX_ROUNDS {
-        let left: Vec<InstanceId> = rentals
-            .iter()
-            .copied()
-            .filter(|id| !gone.contains_key(id))
-            .collect();
+        let left = rentals.iter().filter(|id| !gone.contains_key(*id));
+        let left: Vec<InstanceId> = left.copied().collect();
         if left.is_empty() {
             break;
         }

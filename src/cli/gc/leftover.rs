@@ -1,4 +1,4 @@
-//! A leftover, as text and as JSON.
+//! Leftovers, as text and as JSON.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use crate::tui::view::format;
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Leftover {
     #[serde(skip)]
-    pub(super) order: CleanupAction,
+    pub(super) planned: CleanupAction,
     /// The planned action.
     action: Action,
     /// Vast's id of the rental, the node's id, or `(none)` for a rent call without a known rental.
@@ -53,8 +53,8 @@ impl fmt::Display for Action {
 }
 
 impl Leftover {
-    pub(super) fn of(order: CleanupAction, readings: &ReconcileInput<'_>) -> Leftover {
-        let (action, why) = match &order {
+    pub(super) fn of(planned: CleanupAction, readings: &ReconcileInput<'_>) -> Leftover {
+        let (action, why) = match &planned {
             CleanupAction::Destroy(_) => (
                 Action::DestroyRental,
                 "it carries our label and no sprint uses it",
@@ -72,18 +72,48 @@ impl Leftover {
                 "open in the journal but not listed by the Network Node",
             ),
         };
-        let facts = Details::about(&order, readings);
-        Leftover {
+        let mut leftover = Leftover {
+            planned,
             action,
-            id: facts.id,
-            label: facts.label,
-            age_seconds: facts
-                .since
-                .map(|since| (readings.now - since).num_seconds()),
-            cost_usd: facts.cost.map(Usd::dollars),
+            id: "(none)".to_owned(),
+            label: None,
+            age_seconds: None,
+            cost_usd: None,
             why,
             done: false,
-            order,
+        };
+        leftover.add_details(readings);
+        leftover
+    }
+
+    fn add_details(&mut self, readings: &ReconcileInput<'_>) {
+        let now = readings.now;
+        let age = |since: Time| (now - since).num_seconds();
+        let open = readings.ledger.open_rentals();
+        match &self.planned {
+            // By the journal; by the market what the journal does not know.
+            CleanupAction::Destroy(id) | CleanupAction::Verify(id) => {
+                let open = open.iter().find(|open| open.instance == Some(*id));
+                let listed = readings.instances.iter().find(|listed| listed.id == *id);
+                let since = open.map(|open| open.intended_at);
+                let since = since.or_else(|| listed?.started_at);
+                let cost = open.map(|open| open.cost(now));
+                let cost = cost.or_else(|| cost_of(listed?, now));
+                let label = listed.and_then(|listed| listed.label.clone());
+                self.id = id.to_string();
+                self.label = label.or_else(|| Some(open?.label.to_string()));
+                self.age_seconds = since.map(age);
+                self.cost_usd = cost.map(Usd::dollars);
+            }
+            CleanupAction::Void(label) => {
+                let open = open.iter().find(|open| open.label == *label);
+                self.label = Some(label.to_string());
+                self.age_seconds = open.map(|open| age(open.intended_at));
+                self.cost_usd = Some(0.0);
+            }
+            CleanupAction::Unregister(node) | CleanupAction::Forget(node) => {
+                self.id = node.to_string();
+            }
         }
     }
 
@@ -95,57 +125,6 @@ impl Leftover {
             self.cost_usd,
             self.why,
         )
-    }
-}
-
-struct Details {
-    id: String,
-    label: Option<String>,
-    since: Option<Time>,
-    cost: Option<Usd>,
-}
-
-impl Details {
-    fn about(order: &CleanupAction, readings: &ReconcileInput<'_>) -> Details {
-        match order {
-            CleanupAction::Destroy(id) | CleanupAction::Verify(id) => {
-                Details::of_rental(*id, readings)
-            }
-            CleanupAction::Void(label) => {
-                let open = readings.ledger.open_rentals();
-                let open = open.iter().find(|open| open.label == *label);
-                Details {
-                    id: "(none)".to_owned(),
-                    label: Some(label.to_string()),
-                    since: open.map(|open| open.intended_at),
-                    cost: Some(Usd::ZERO),
-                }
-            }
-            CleanupAction::Unregister(node) | CleanupAction::Forget(node) => Details {
-                id: node.to_string(),
-                label: None,
-                since: None,
-                cost: None,
-            },
-        }
-    }
-
-    /// By the journal; the market's word where that knows nothing.
-    fn of_rental(id: InstanceId, readings: &ReconcileInput<'_>) -> Details {
-        let open = readings.ledger.open_rentals();
-        let listed = readings.instances.iter().find(|listed| listed.id == id);
-        let open = open.iter().find(|open| open.instance == Some(id));
-        let label = listed.and_then(|listed| listed.label.clone());
-        Details {
-            id: id.to_string(),
-            label: label.or_else(|| open.map(|open| open.label.to_string())),
-            since: open
-                .map(|open| open.intended_at)
-                .or_else(|| listed.and_then(|listed| listed.started_at)),
-            cost: open
-                .map(|open| open.cost(readings.now))
-                .or_else(|| listed.and_then(|listed| cost_of(listed, readings.now))),
-        }
     }
 }
 

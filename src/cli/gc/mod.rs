@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::arguments::{Common, Gc};
 use super::teardown::confirm;
-use super::{Exit, logging, print, print_json, runtime, status_line};
+use super::{Exit, print, print_json, runtime, status_line};
 use crate::config::Config;
 use crate::domain::Time;
 use crate::engine::{self, ReconcileInput};
@@ -24,8 +24,7 @@ use leftover::{Foreign, Leftover};
 use sweep::Sweep;
 
 pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> {
-    logging::start_quiet();
-    let config = runtime::load(common)?.config;
+    let config = runtime::load_quietly(common)?;
     let (mut access, ledger) = JournalAccess::open(arguments, &config)?;
     let http = HttpClient::new();
     let market = runtime::market(&http, &config.vast, config.simulation);
@@ -56,11 +55,11 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
         cockpit: &config.cockpit,
         node_prefix: &config.network_node.node_prefix,
     };
-    let mut found: Vec<Leftover> = engine::plan(&readings)
-        .into_iter()
-        .map(|order| Leftover::of(order, &readings))
+    let actions = engine::plan(&readings).into_iter();
+    let mut found: Vec<Leftover> = actions
+        .map(|action| Leftover::of(action, &readings))
         .collect();
-    let foreign: Vec<Foreign> = Foreign::all(&instances, &config, readings.now);
+    let foreign = Foreign::all(&instances, &config, readings.now);
     print_findings(arguments, &found, &foreign, &readings)?;
     let exit = match &mut access {
         _ if found.is_empty() => Exit::Done,
@@ -72,8 +71,8 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
             ));
             Exit::Refused
         }
-        JournalAccess::Writer(_) if !arguments.yes && !confirm("remove all of this?")? => {
-            status_line(format_args!("nothing was changed"));
+        JournalAccess::Writer(_) if !confirm(arguments.confirmation, "remove all of this?")? => {
+            status_line("nothing was changed");
             Exit::Refused
         }
         JournalAccess::Writer(journal) => {
@@ -90,14 +89,14 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
     };
     let recorded = match nodes {
         Ok(_) => access.record_success(&config),
-        // What could not be listed is not known to be clean.
+        // Without a list it is unknown whether something is left over.
         Err(_) => access.record_failure(&config, clock.now()),
     };
     let exit = match exit {
         Exit::Done => recorded,
         exit => exit,
     };
-    if arguments.json {
+    if arguments.output.json {
         print_json(&GcReport {
             left_over: found,
             foreign,
@@ -116,18 +115,14 @@ pub(super) struct GcReport {
 }
 
 fn summarize(found: &[Leftover]) -> Exit {
-    let remaining = found.iter().filter(|leftover| !leftover.done).count();
-    status_line(format_args!(
-        "{} of {} done",
-        found.len() - remaining,
-        found.len()
-    ));
-    if remaining == 0 {
+    let done = found.iter().filter(|leftover| leftover.done).count();
+    status_line(format_args!("{done} of {} done", found.len()));
+    if done == found.len() {
         return Exit::Done;
     }
-    status_line(format_args!(
-        "pocpit: what is not done may cost money: check the Vast console, and try `pocpit release`"
-    ));
+    status_line(
+        "pocpit: what is not done may cost money: check the Vast console, and try `pocpit release`",
+    );
     Exit::Failed
 }
 
@@ -193,20 +188,18 @@ fn print_findings(
     readings: &ReconcileInput<'_>,
 ) -> std::io::Result<()> {
     for instance in readings.instances {
-        if let Some(label) = instance
-            .rental_label()
-            .filter(|label| readings.is_in_use(label))
-        {
+        let label = instance.rental_label();
+        if let Some(label) = label.filter(|label| readings.is_in_use(label)) {
+            let id = instance.id;
             status_line(format_args!(
-                "rental {} ({label}) is in use by a sprint, left as it is",
-                instance.id
+                "rental {id} ({label}) is in use by a sprint, left as it is"
             ));
         }
     }
-    // With `--json` the operator still needs to read what is asked about.
+    // With `--json` the operator still needs to read what the question is about.
     let out = |text: &str| {
-        if arguments.json {
-            status_line(format_args!("{text}"));
+        if arguments.output.json {
+            status_line(text);
             return Ok(());
         }
         print(text)

@@ -24,7 +24,7 @@ impl<M: Market, N: NetworkNode> Sweep<'_, M, N> {
         let gone = self.destroy(found).await;
         let nodes = self.unregister(found).await;
         for leftover in found {
-            leftover.done = match &leftover.order {
+            leftover.done = match &leftover.planned {
                 CleanupAction::Destroy(id) | CleanupAction::Verify(id) => {
                     gone.get(id).is_some_and(|since| self.settle(*id, *since))
                 }
@@ -44,7 +44,7 @@ impl<M: Market, N: NetworkNode> Sweep<'_, M, N> {
     async fn destroy(&mut self, found: &[Leftover]) -> BTreeMap<InstanceId, Time> {
         let ids: Vec<InstanceId> = found
             .iter()
-            .filter_map(|leftover| match leftover.order {
+            .filter_map(|leftover| match leftover.planned {
                 CleanupAction::Destroy(id) | CleanupAction::Verify(id) => Some(id),
                 _ => None,
             })
@@ -60,7 +60,7 @@ impl<M: Market, N: NetworkNode> Sweep<'_, M, N> {
     /// The list afterwards, if it is known.
     async fn unregister(&mut self, found: &[Leftover]) -> Option<Vec<RegisteredNode>> {
         for leftover in found {
-            let CleanupAction::Unregister(node) = &leftover.order else {
+            let CleanupAction::Unregister(node) = &leftover.planned else {
                 continue;
             };
             self.record(&Record::UnregisterIntended { node: node.clone() });

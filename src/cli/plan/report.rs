@@ -1,12 +1,15 @@
 //! The plan as data: this is the JSON that scripts rely on.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::PlanInputs;
+use crate::cli::next_sprint::NextSprint;
 use crate::config::Config;
 use crate::domain::{
-    Aim, ConfirmationParams, Duration, Finding, Hedging, Height, Lead, RankedOffer, ReleasePolicy,
+    Aim, ConfirmationParams, Duration, Finding, Hedging, Height, RankedOffer, ReleasePolicy,
     SourceHealth, SourceStatus, Time, Usd,
 };
 use crate::engine::{lead_of, needs};
@@ -55,16 +58,6 @@ pub(in crate::cli) struct LeadTime {
     pub margin_seconds: i64,
     /// Why the lead is that long.
     pub because: String,
-}
-
-impl LeadTime {
-    fn of(lead: Lead, config: &Config) -> LeadTime {
-        LeadTime {
-            lead_seconds: lead.length.num_seconds(),
-            margin_seconds: config.poc.margin.num_seconds(),
-            because: lead.to_string(),
-        }
-    }
 }
 
 /// The chain when the plan was made.
@@ -213,31 +206,34 @@ const FOR_EXAMPLE: ReleasePolicy = ReleasePolicy::MinutesAfterStart(360);
 const TYPICAL_BLOCK: Duration = Duration::milliseconds(5_600);
 
 pub(super) fn plan(config: &Config, inputs: &PlanInputs) -> PlanReport {
-    let (sprint, search) = inputs.outlook.sprint(config, &inputs.ledger, Aim::Proof);
-    let stages = sprint.stages().copied().unwrap_or(inputs.outlook.view.next);
+    let next = &inputs.next;
+    let (sprint, search) = next.sprint(config, &inputs.ledger, Aim::Proof);
+    let stages = sprint.stages().copied().unwrap_or(next.view.next);
     let ranked = ranked(config, inputs, search.as_ref());
     let best = ranked.as_ref().and_then(|ranked| ranked.usable.first());
-    let (confirmation, known_by) = match &inputs.outlook.governance {
+    let (confirmation, known_by) = match &next.governance {
         Ok(Some(known)) => (known.confirmation, KnownBy::Chain),
         _ => (ASSUMED_CONFIRMATION, KnownBy::Documentation),
     };
-    let expected_height = |height| expected_height(inputs, &sprint, height);
+    let lead = lead_of(config, inputs.ledger.boots());
+    let block_time = next.clock.block_time();
+    let expected_height = |height| expected_height(next, &sprint, height);
     PlanReport {
-        at: inputs.outlook.now,
+        at: next.now,
         chain: Chain {
-            height: inputs.outlook.view.height,
-            epoch: inputs.outlook.view.epoch.0,
-            block_seconds: inputs
-                .outlook
-                .clock
-                .block_time()
-                .map(Duration::as_seconds_f64),
-            sources: inputs.outlook.sources.clone(),
+            height: next.view.height,
+            epoch: next.view.epoch.0,
+            block_seconds: block_time.map(Duration::as_seconds_f64),
+            sources: next.sources.clone(),
         },
         epoch: stages.epoch.0,
         poc_start: expected_height(stages.poc_start),
         rent_at: sprint.rent_at(),
-        lead: LeadTime::of(lead_of(config, inputs.ledger.boots()), config),
+        lead: LeadTime {
+            lead_seconds: lead.length.num_seconds(),
+            margin_seconds: config.poc.margin.num_seconds(),
+            because: lead.to_string(),
+        },
         register_by: expected_height(sprint.deadline().unwrap_or(stages.poc_start)),
         release: expected_height(sprint.release_height(&stages)),
         cost: best.map(|best| cost(best, ranked.as_ref().map_or(0, |all| all.usable.len()))),
@@ -260,16 +256,16 @@ pub(in crate::cli) fn ranked(
     search: Option<&Effect>,
 ) -> Option<RankedOffers> {
     let offers = inputs.offers.as_ref().ok()?.clone();
-    let needs = needs(inputs.outlook.now, search?, config);
+    let needs = needs(inputs.next.now, search?, config);
     let experience = RentalHistory {
-        blocked: &inputs.ledger.avoided(inputs.outlook.now),
+        blocked: &inputs.ledger.avoided(inputs.next.now),
         boots: inputs.ledger.boots(),
     };
     Some(rank(offers, &config.vast.query, &needs, &experience))
 }
 
-fn expected_height(inputs: &PlanInputs, sprint: &Sprint, height: Height) -> ExpectedHeight {
-    let band = inputs.outlook.clock.estimate(inputs.outlook.now, height);
+fn expected_height(next: &NextSprint, sprint: &Sprint, height: Height) -> ExpectedHeight {
+    let band = next.clock.estimate(next.now, height);
     ExpectedHeight {
         height,
         p10: band.map(|band| band.p10),
@@ -296,29 +292,22 @@ fn second_rental(
     ranked: Option<&RankedOffers>,
 ) -> SecondRental {
     let usable = ranked.map_or(&[][..], |ranked| &ranked.usable);
-    let Some((first, others)) = usable.split_first() else {
-        return SecondRental::NotOffered;
-    };
-    let is_another = |offer: &&RankedOffer| offer.offer.machine != first.offer.machine;
-    let Some(second_rental) = others.iter().find(is_another) else {
+    let pair = usable.split_first().and_then(|(first, others)| {
+        let is_another = |offer: &&RankedOffer| offer.offer.machine != first.offer.machine;
+        Some((first, others.iter().find(is_another)?))
+    });
+    let Some((first, second)) = pair else {
         return SecondRental::NotOffered;
     };
     let funds = inputs.funds().after(first.price, first.worst_cost);
-    let offer = second_rental.offer.id.0;
-    match admit(
-        second_rental.price,
-        second_rental.worst_cost,
-        &funds,
-        &sprint.plan().caps,
-    ) {
+    let admitted = admit(second.price, second.worst_cost, &funds, &sprint.plan().caps);
+    let offer = second.offer.id.0;
+    match admitted.map_err(|refusal| refusal.to_string()) {
         Ok(()) => SecondRental::Affordable {
             offer,
-            worst_usd: second_rental.worst_cost.dollars(),
+            worst_usd: second.worst_cost.dollars(),
         },
-        Err(refusal) => SecondRental::OverBudget {
-            offer,
-            refusal: refusal.to_string(),
-        },
+        Err(refusal) => SecondRental::OverBudget { offer, refusal },
     }
 }
 
@@ -330,13 +319,13 @@ fn policies(
     confirmation: ConfirmationParams,
     best: Option<&RankedOffer>,
 ) -> Vec<Policy> {
-    let poc = &config.poc;
+    let (poc, next) = (&config.poc, &inputs.next);
     let downloaded = config.vast.image_gb + config.vast.model_gb;
     let terms = Terms {
-        stages: sprint.stages().copied().unwrap_or(inputs.outlook.view.next),
-        params: inputs.outlook.view.params,
+        stages: sprint.stages().copied().unwrap_or(next.view.next),
+        params: next.view.params,
         confirmation,
-        block: inputs.outlook.clock.block_time().unwrap_or(TYPICAL_BLOCK),
+        block: next.clock.block_time().unwrap_or(TYPICAL_BLOCK),
         before_poc: sprint.plan().lead + poc.margin,
         lease: poc.lease,
         longest: poc.execution_timeout,
@@ -351,34 +340,26 @@ fn policies(
         longest: AN_EPOCH.max(poc.execution_timeout),
         ..terms
     };
+    let (funds, caps) = (inputs.funds(), sprint.plan().caps);
     let estimate_for = |policy: ReleasePolicy| {
         let whole = forecast(policy, &unbound);
-        let estimate_for = if policy == poc.release {
-            in_force
-        } else {
-            whole
-        };
-        let admitted = admit(
-            terms.price,
-            estimate_for.worst_cost,
-            &inputs.funds(),
-            &sprint.plan().caps,
-        );
+        let is_in_force = policy == poc.release;
+        let estimate = if is_in_force { in_force } else { whole };
+        let admitted = admit(terms.price, estimate.worst_cost, &funds, &caps);
         let blocks = terms.stages.poc_start.until(whole.release_height).0;
         let needed = terms.block * i32::try_from(blocks).unwrap_or(i32::MAX);
-        let timeout = (needed > poc.execution_timeout)
-            .then(|| (needed.as_seconds_f64() / 3_600.0).ceil() + 1.0);
+        let hours = (needed.as_seconds_f64() / 3_600.0).ceil() + 1.0;
         Policy {
             policy: policy.to_string(),
-            in_force: policy == poc.release,
-            release_height: estimate_for.release_height,
-            hours: estimate_for.hours,
-            expected_cost_usd: estimate_for.expected_cost.dollars(),
-            worst_cost_usd: estimate_for.worst_cost.dollars(),
-            chance_of_losing_reward: estimate_for.chance_of_losing,
+            in_force: is_in_force,
+            release_height: estimate.release_height,
+            hours: estimate.hours,
+            expected_cost_usd: estimate.expected_cost.dollars(),
+            worst_cost_usd: estimate.worst_cost.dollars(),
+            chance_of_losing_reward: estimate.chance_of_losing,
             fits_budget: admitted.is_ok(),
-            needs_execution_timeout_hours: timeout,
-            pays_from_reward_usd: estimate_for.pays_from(&in_force).map(Usd::dollars),
+            needs_execution_timeout_hours: (needed > poc.execution_timeout).then_some(hours),
+            pays_from_reward_usd: estimate.pays_from(&in_force).map(Usd::dollars),
         }
     };
     let mut all = vec![
@@ -389,7 +370,7 @@ fn policies(
         ReleasePolicy::AfterConfirmation,
         ReleasePolicy::WholeEpoch,
     ];
-    let mut known = std::collections::BTreeSet::new();
+    let mut known = BTreeSet::new();
     all.retain(|policy| known.insert(policy.to_string()));
     all.into_iter().map(estimate_for).collect()
 }
@@ -400,79 +381,64 @@ pub(in crate::cli) fn obstacles(
     sprint: &Sprint,
     ranked: Option<&RankedOffers>,
 ) -> Vec<Obstacle> {
-    let troubles = inputs.preflight.obstacles().filter_map(Finding::trouble);
-    // Unknown findings block the engine as well.
-    let mut found: Vec<Obstacle> = troubles
-        .map(|(cause, remedy)| Obstacle {
-            certainty: Certainty::Stops,
-            what: cause.to_owned(),
-            remedy: Some(remedy.to_owned()),
-        })
-        .collect();
-    let mut add = |certainty, what: String| {
+    use Certainty::{May, Stops};
+    let next = &inputs.next;
+    let mut found = Vec::new();
+    let mut add = |certainty, what: String, remedy: Option<&str>| {
         found.push(Obstacle {
             certainty,
             what,
-            remedy: None,
+            remedy: remedy.map(str::to_owned),
         });
     };
-    if let Some(doubt) = &inputs.outlook.doubt {
-        add(
-            Certainty::May,
-            format!("the chain's height is not certain: {doubt}"),
-        );
+    // Unknown findings block the engine as well.
+    for (cause, remedy) in inputs.preflight.obstacles().filter_map(Finding::trouble) {
+        add(Stops, cause.to_owned(), Some(remedy));
     }
-    for source in &inputs.outlook.sources {
-        if source.health != SourceHealth::Good {
-            let what = format!("{} cannot be relied on: {:?}", source.source, source.health);
-            add(Certainty::May, what);
+    let mut add = |certainty, what| add(certainty, what, None);
+    if let Some(doubt) = &next.doubt {
+        add(May, format!("the chain's height is not certain: {doubt}"));
+    }
+    for SourceStatus { source, health, .. } in &next.sources {
+        if *health != SourceHealth::Good {
+            add(May, format!("{source} cannot be relied on: {health:?}"));
         }
     }
     if let Some(note) = sprint.note() {
-        add(Certainty::Stops, note.to_owned());
+        add(Stops, note.to_owned());
     }
-    match &inputs.outlook.governance {
-        Err(error) => add(
-            Certainty::May,
-            format!("planned upgrades are unknown: {error}"),
-        ),
-        Ok(None) => add(
-            Certainty::May,
-            "planned upgrades are unknown: chain.rest is not configured".to_owned(),
-        ),
+    match &next.governance {
+        Err(error) => add(May, format!("planned upgrades are unknown: {error}")),
+        Ok(None) => {
+            let what = "planned upgrades are unknown: chain.rest is not configured";
+            add(May, what.to_owned());
+        }
         Ok(Some(_)) => {}
     }
     for open in inputs.ledger.open_rentals() {
-        add(
-            Certainty::May,
-            format!("the rental {} is still open in the journal", open.label),
-        );
+        let what = format!("the rental {} is still open in the journal", open.label);
+        add(May, what);
     }
     match (&inputs.offers, ranked) {
-        (Err(error), _) => add(Certainty::Stops, format!("offers are unknown: {error}")),
-        (Ok(offers), Some(ranked)) if ranked.usable.is_empty() => add(
-            Certainty::Stops,
-            format!(
-                "none of {} offers is usable now: `pocpit offers` says why",
-                offers.len()
-            ),
-        ),
+        (Err(error), _) => add(Stops, format!("offers are unknown: {error}")),
+        (Ok(offers), Some(ranked)) if ranked.usable.is_empty() => {
+            let count = offers.len();
+            let what = format!("none of {count} offers is usable now: `pocpit offers` says why");
+            add(Stops, what);
+        }
         _ => {}
     }
     if let Err(error) = &inputs.account {
-        add(
-            Certainty::Stops,
-            format!("the account's credit is unknown: {error}"),
-        );
+        add(Stops, format!("the account's credit is unknown: {error}"));
     }
-    let usable = ranked
-        .map(|ranked| ranked.usable.as_slice())
-        .unwrap_or_default();
+    let usable = ranked.map_or(&[][..], |ranked| &ranked.usable);
     let (funds, caps) = (inputs.funds(), sprint.plan().caps);
-    let admitted = |offer: &RankedOffer| admit(offer.price, offer.worst_cost, &funds, &caps);
-    let refusal = usable.first().and_then(|best| admitted(best).err());
-    if let Some(refusal) = refusal.filter(|_| usable.iter().all(|offer| admitted(offer).is_err())) {
-        add(Certainty::Stops, refusal.to_string());
+    let refusals = usable
+        .iter()
+        .map(|offer| admit(offer.price, offer.worst_cost, &funds, &caps));
+    let refusals: Option<Vec<_>> = refusals.map(Result::err).collect();
+    if let Some(refusal) = refusals.as_deref().and_then(<[_]>::first) {
+        add(Stops, refusal.to_string());
     }
     found
 }

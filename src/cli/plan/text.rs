@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::report::{Certainty, ExpectedHeight, KnownBy, PlanReport, Policy, SecondRental};
-use crate::cli::read_only::{row, table};
+use crate::cli::table::table;
 use crate::domain::Time;
 
 pub(super) fn of(plan: &PlanReport) -> String {
@@ -11,18 +11,12 @@ pub(super) fn of(plan: &PlanReport) -> String {
     let mut line = |words: String| {
         let _ = writeln!(text, "{words}");
     };
-    line(format!(
-        "The next sprint is for the PoC of epoch {}.",
-        plan.epoch
-    ));
+    let epoch = plan.epoch;
+    line(format!("The next sprint is for the PoC of epoch {epoch}."));
     line(format!("  PoC starts   {}", moment(&plan.poc_start)));
-    line(format!(
-        "  rents        {}",
-        plan.rent_at.map_or_else(
-            || "unknown, until the chain can be read".to_owned(),
-            |at| due(at, plan.at)
-        )
-    ));
+    let rents = plan.rent_at.map(|at| due(at, plan.at));
+    let rents = rents.unwrap_or_else(|| "unknown, until the chain can be read".to_owned());
+    line(format!("  rents        {rents}"));
     let before = (plan.lead.lead_seconds + plan.lead.margin_seconds) / 60;
     let because = &plan.lead.because;
     let margin = plan.lead.margin_seconds / 60;
@@ -32,10 +26,10 @@ pub(super) fn of(plan: &PlanReport) -> String {
     line(format!("  register by  {}", moment(&plan.register_by)));
     line(format!("  releases     {}", moment(&plan.release)));
     if plan.chain.block_seconds.is_none() {
-        line(
-            "  Block time is not measured (chain.rpc): times are a guess of 5.6 s a block."
-                .to_owned(),
-        );
+        let guess = "times are a guess of 5.6 s a block";
+        line(format!(
+            "  Block time is not measured (chain.rpc): {guess}."
+        ));
     }
     match &plan.cost {
         Some(cost) => line(format!(
@@ -112,7 +106,7 @@ fn risk(plan: &PlanReport) -> Vec<String> {
 }
 
 fn policies(policies: &[Policy]) -> String {
-    let mut rows = vec![row([
+    let header = [
         "RELEASE",
         "HOURS",
         "COST",
@@ -120,21 +114,21 @@ fn policies(policies: &[Policy]) -> String {
         "LOSES REWARD",
         "WORTH IT ABOVE",
         "NOTES",
-    ])];
-    for policy in policies {
-        rows.push(row([
-            &policy.policy,
-            &format!("{:.1}", policy.hours),
-            &format!("${:.2}", policy.expected_cost_usd),
-            &format!("${:.2}", policy.worst_cost_usd),
-            &format!("{:.0} %", 100.0 * policy.chance_of_losing_reward),
-            &policy
-                .pays_from_reward_usd
-                .map_or_else(|| "-".to_owned(), |reward| format!("${reward:.0} a reward")),
-            &notes(policy),
-        ]));
-    }
-    table(&rows)
+    ];
+    let rows = policies.iter().map(|policy| {
+        let reward = policy.pays_from_reward_usd;
+        let reward = reward.map(|reward| format!("${reward:.0} a reward"));
+        [
+            policy.policy.clone(),
+            format!("{:.1}", policy.hours),
+            format!("${:.2}", policy.expected_cost_usd),
+            format!("${:.2}", policy.worst_cost_usd),
+            format!("{:.0} %", 100.0 * policy.chance_of_losing_reward),
+            reward.unwrap_or_else(|| "-".to_owned()),
+            notes(policy),
+        ]
+    });
+    table(header, rows)
 }
 
 fn notes(policy: &Policy) -> String {
