@@ -12,26 +12,21 @@ use color_eyre::eyre::Report;
 
 use self::machine::Owner;
 pub(super) use self::probe::Probe;
-use self::probe::{exit_of, text_of};
+use self::probe::{Subject, exit_of, text_of};
 use super::arguments::{Common, Output};
 use super::next_sprint::NextSprint;
-use super::{Exit, logging, offers, print, print_json, runtime};
+use super::{Exit, logging, offers, print_report, runtime};
 use crate::chain::client::ChainClient;
-use crate::config::{Config, Loaded};
-use crate::domain::{CallError, Offer, RankedOffer, Time};
+use crate::config::Loaded;
 use crate::http::HttpClient;
-use crate::journal::{self, Journal, Ledger};
+use crate::journal::{self, Journal};
 use crate::network_node::NetworkNodeClient;
 use crate::ports::{Chain, Market, SourceSelection};
 
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
     logging::start_quiet();
     let probes = probes(&runtime::load(common)?).await;
-    if output.json {
-        print_json(&probes)?;
-    } else {
-        print(&text_of(&probes))?;
-    }
+    print_report(output, &probes, |probes| text_of(probes))?;
     Ok(exit_of(&probes))
 }
 
@@ -56,34 +51,24 @@ async fn probes(loaded: &Loaded) -> Vec<Probe> {
     let journal = machine::journal(&opened);
     drop(opened);
     let ledger = journal::read_only(&config.paths.state_dir).unwrap_or_default();
-    let outlook = NextSprint::by(&chain, now, sources.clone(), governance).await;
-    let usable = usable(config, now, outlook, &ledger, &offers);
+    let next = NextSprint::by(&chain, now, sources.clone(), governance).await;
+    let found = offers.as_ref().map_or(&[][..], Vec::as_slice).to_vec();
+    let (ranked, _) = offers::judged(now, config, next, &ledger, found);
+    let usable = ranked.usable;
     let leaving = ledger.registered();
     let mut probes = vec![
-        account::key(config, &instances),
-        account::neighbours(config, &instances),
-        account::credit(config, account, &usable),
-        account::budget(config, &usable),
-        account::market_offers(&offers),
-        machine::ssh(config).await,
-        journal,
-        chain::clock(now, &sources),
+        Probe::new(Subject::VastKey, account::key(config, &instances)),
+        Probe::new(Subject::Account, account::peers(config, &instances)),
+        Probe::new(Subject::Credit, account::credit(config, account, &usable)),
+        Probe::new(Subject::Budget, account::budget(config, &usable)),
+        Probe::new(Subject::Offers, account::market_offers(&offers)),
+        Probe::new(Subject::Ssh, machine::ssh(config).await),
+        Probe::new(Subject::Journal, journal),
+        Probe::new(Subject::Clock, chain::clock(now, &sources)),
     ];
-    probes.extend(sources.iter().map(chain::source));
+    let sources = sources.iter().map(chain::source);
+    probes.extend(sources.map(|checked| Probe::new(Subject::ChainSource, checked)));
     probes.extend(node::sprint_needs(&chain, &node, now, loaded, &leaving).await);
     probes.extend(machine::listeners(loaded, owner));
     probes
-}
-
-/// What the next sprint could rent, best first.
-fn usable(
-    config: &Config,
-    now: Time,
-    outlook: Result<NextSprint, String>,
-    ledger: &Ledger,
-    offers: &Result<Vec<Offer>, CallError>,
-) -> Vec<RankedOffer> {
-    let offers = offers.as_ref().map_or(&[][..], Vec::as_slice).to_vec();
-    let (ranked, _) = offers::judged(now, config, outlook, ledger, offers);
-    ranked.usable
 }

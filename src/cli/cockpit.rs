@@ -75,7 +75,7 @@ fn paths_of(config: &Config) -> CockpitPaths {
 pub(crate) enum OnTerminalLoss {
     /// Continues without a cockpit: closing a terminal never changes what is running.
     Continue,
-    /// Exits: nobody sees the demo any more.
+    /// Exits: a demo is of no use without a terminal.
     Exit,
 }
 

@@ -17,7 +17,7 @@ use super::status_line;
 
 /// Lines buffered for a slow disk; more are dropped.
 const WAITING_LINES: usize = 16_384;
-/// Lines kept in the log pane.
+/// Lines in the log pane.
 const PANE_LINES: usize = 10_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

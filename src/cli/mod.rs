@@ -56,25 +56,20 @@ pub use runtime::start_engine;
 pub use simulated::{configuration, parse_configuration};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Exit {
-    Done,
-    Failed,
+    Done = 0,
+    Failed = 1,
     /// Wrong usage or configuration.
-    Usage,
+    Usage = 2,
     /// Refused for safety: budget, deadline, another cockpit.
-    Refused,
-    Unknown,
+    Refused = 3,
+    Unknown = 4,
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(match exit {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::Usage => 2,
-            Exit::Refused => 3,
-            Exit::Unknown => 4,
-        })
+        ExitCode::from(exit as u8)
     }
 }
 

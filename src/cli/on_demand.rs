@@ -1,5 +1,4 @@
-//! A sprint that starts now on the operator's request: shared by `rehearse` and `serve`. It shows plan and
-//! cost, and asks before it costs anything.
+//! A sprint that starts now, for `rehearse` and `serve`. Shows plan and cost, and asks before it rents.
 
 use std::fmt::Write as _;
 

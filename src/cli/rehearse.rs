@@ -1,5 +1,4 @@
-//! `pocpit rehearse`: a sprint that begins now, to see whether it all works. It asks before it costs
-//! anything.
+//! `pocpit rehearse`: a sprint that begins now, as an end-to-end test. Asks before it rents.
 
 use color_eyre::eyre::Report;
 

@@ -1,5 +1,4 @@
-//! `pocpit serve`: vLLM's own image, rented by hand for inference alone. It asks before it costs
-//! anything.
+//! `pocpit serve`: vLLM's own image, for inference alone. Asks before it rents.
 
 use color_eyre::eyre::Report;
 

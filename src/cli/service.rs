@@ -21,24 +21,16 @@ impl ServiceManager {
         }
     }
 
-    /// To be called only when the engine has published a snapshot: anything else would keep a process
-    /// alive whose engine has stopped.
+    /// Call only when the engine has published a snapshot: anything else would keep a process alive whose
+    /// engine has stopped.
     pub(crate) fn engine_alive(&mut self) {
-        if self.last_alive.is_none() {
-            notify(&[NotifyState::Ready]);
-        } else if !self.is_due() {
-            return;
+        match (self.last_alive, self.interval) {
+            (None, _) => notify(&[NotifyState::Ready]),
+            (Some(last), Some(interval)) if last.elapsed() >= interval => {}
+            _ => return,
         }
         self.last_alive = Some(Instant::now());
         notify(&[NotifyState::Watchdog]);
-    }
-
-    fn is_due(&self) -> bool {
-        let Some(interval) = self.interval else {
-            return false;
-        };
-        self.last_alive
-            .is_none_or(|last_alive| last_alive.elapsed() >= interval)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The first start without a configuration: asks for one, writes and checks it.
+//! The first start without a configuration: asks for its values, writes and checks it.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -186,8 +186,8 @@ const CHECKS: &[Check] = &[
     check(&["notify.ntfy"], |d| {
         let topic = d.ntfy_topic.as_ref()?;
         let is_missing = topic.path().trim_matches('/').is_empty();
-        let right = "server and topic, such as https://ntfy.sh/a-name-nobody-guesses";
-        fault(is_missing, "the URL has no topic", right)
+        let expected = "server and topic, such as https://ntfy.sh/a-name-nobody-guesses";
+        fault(is_missing, "the URL has no topic", expected)
     }),
     check(&["notify.metrics_listen"], |d| {
         fault(

@@ -1,5 +1,5 @@
-//! What a row of the settings table says: the setting's name, the shape of its value, its default, its
-//! documentation, and where its value goes.
+//! A row of the settings table: a setting's name, the shape of its value, its default, its documentation,
+//! and where its value goes.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -191,13 +191,13 @@ impl Setting {
         variable(self.path)
     }
 
-    /// True when a wrong value must not be repeated: a secret, a URL that is a password, or the name of
-    /// a secret's file, where the secret itself is easily put.
+    /// True if a wrong value must not be printed: a secret, a URL that grants access, or the name of a
+    /// secret's file, where the secret itself is easily put.
     pub(super) fn may_hold_secret(&self) -> bool {
         matches!(self.kind, Kind::Secret(_) | Kind::SecretFile) || self.is_secret_url()
     }
 
-    /// A URL that grants all it is for to whoever knows it.
+    /// A URL that grants access to anyone who knows it.
     pub(super) fn is_secret_url(&self) -> bool {
         matches!(
             self.path,

@@ -1,6 +1,10 @@
 //! Every setting, declared once: loader, report, example file, `config show` and the names of
 //! environment variables all come from this table.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
 use super::draft::ExposureKind;
 use super::proxy::{AccessLog, SignatureRule};
 use super::schema::{Credential, Kind, Parse, Set, Setting, setting};
@@ -80,14 +84,12 @@ const fn secret_file(path: &'static str) -> Setting {
 #[rustfmt::skip]
 pub(super) const SETTINGS: &[Setting] = &[
     parsed("cockpit.id", "1 to 32 of a-z, 0-9 and -", |d, text| {
-        d.cockpit = Some(cockpit_id(text)?);
-        Ok(())
+        cockpit_id(text).map(|id| d.cockpit = Some(id))
     })
         .required("\"home\"")
         .doc("Name of this cockpit on the Vast account: 1 to 32 of a-z, 0-9 and -. Every rental is labelled with it, so two cockpits on one account need different names."),
     parsed_list("cockpit.peers", "a list of cockpit ids", |d, list| {
-        d.peers = list.iter().map(|text| cockpit_id(text)).collect::<Result<_, _>>()?;
-        Ok(())
+        all(list, cockpit_id).map(|ids| d.peers = ids)
     })
         .default("[]")
         .renamed_from(&["cockpit.neighbours"])
@@ -122,11 +124,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .default("[]")
         .doc("REST API of the chain itself (port 1317, or http://HOST:8000/chain-api/), for planned upgrades and the odds of a confirmation PoC."),
     parsed("chain.participant", "an address that begins with gonka1", |d, text| {
-        d.chain.participant = Participant(text.to_owned());
-        if text.starts_with("gonka1") {
-            return Ok(());
-        }
-        Err(format!("{text:?} is not an address on the chain"))
+        participant(text).map(|participant| d.chain.participant = participant)
     })
         .required("\"gonka1youraddress\"")
         .doc("Your participant's address on the chain."),
@@ -178,12 +176,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .default("\"required\"")
         .doc("required: only machines verified by Vast. any: all."),
     parsed_list("vast.countries", "two capital letters each, such as [\"US\"]", |d, list| {
-        let code = |code: &&String| code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase());
-        if let Some(wrong) = list.iter().find(|text| !code(text)) {
-            return Err(format!("{wrong:?} is not a country code"));
-        }
-        d.vast.query.countries = list.to_vec();
-        Ok(())
+        all(list, country_code).map(|codes| d.vast.query.countries = codes)
     })
         .default("[]")
         .doc("Acceptable two-letter country codes; [] for any."),
@@ -226,11 +219,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .optional("\"~/.local/state/pocpit/known_hosts\"")
         .doc("Directory for known-hosts files, one per rental. Default: in the state directory."),
     parsed("ssh.user", "a user, such as \"root\"", |d, text| {
-        d.ssh.user = String::from(text);
-        if text.is_empty() || text.starts_with('-') {
-            return Err(format!("{text:?} is not a user"));
-        }
-        Ok(())
+        ssh_user(text).map(|user| d.ssh.user = user)
     })
         .default("\"root\"")
         .doc("User on the rental."),
@@ -268,14 +257,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         .default("\"50m\"")
         .doc("Maximum time from renting to a loaded model."),
     parsed("mlnode.command", "the command that starts the MLNode", |d, text| {
-        d.mlnode.command = not_empty(text)?;
-        Ok(())
+        not_empty(text).map(|command| d.mlnode.command = command)
     })
         .default("\"cd /app && . /app/packages/api/.venv/bin/activate && PYTHONPATH=/app:/app/packages/api/src exec uvicorn api.app:app --host=0.0.0.0 --port=8080\"")
         .doc("Command that starts the MLNode in the container. SSH instances do not run the image's own."),
     parsed("vllm.image", "an image, such as \"vllm/vllm-openai:v0.11.2\"", |d, text| {
-        d.vllm.image = not_empty(text)?;
-        Ok(())
+        not_empty(text).map(|image| d.vllm.image = image)
     })
         .default("\"vllm/vllm-openai:v0.11.2\"")
         .doc("Image of vLLM, with its tag."),
@@ -295,8 +282,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .default("\"4m\"")
         .doc("Time before PoC by which the node must be registered."),
     parsed("poc.release", RELEASE_FORM, |d, text| {
-        d.poc.release = release_policy(text).ok_or_else(|| format!("{text:?} is not a policy"))?;
-        Ok(())
+        release_policy(text).map(|policy| d.poc.release = policy)
     })
         .default("\"after_validation\"")
         .doc("When the rental is released: after_validation, after_weight, after_confirmation (the first confirmation PoC), whole_epoch, or some time after PoC starts: \"blocks:2000\", \"time:6h\". `pocpit plan` shows what each costs and risks. poc.execution_timeout limits all of them."),
@@ -359,8 +345,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .default("9100")
         .doc("Port of the callback on the rental (tunnel)."),
     parsed("network_node.node_prefix", "a prefix that marks our nodes, such as \"vastai-\"", |d, text| {
-        d.network_node.node_prefix = not_empty(text)?;
-        Ok(())
+        not_empty(text).map(|prefix| d.network_node.node_prefix = prefix)
     })
         .default("\"vastai-\"")
         .doc("Prefix of our node ids; the rental's contract number is appended."),
@@ -409,8 +394,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("Bearer token that callers must send. Prefer a file. The Network Node sends none: leave it unset if it calls the proxy directly."),
     secret_file("inference_proxy.token_file").optional("\"~/.config/pocpit/proxy.token\""),
     parsed_list("inference_proxy.allow", "networks or addresses, such as [\"172.16.0.0/12\"]", |d, list| {
-        d.proxy.callers.networks = list.iter().map(|text| network(text)).collect::<Result<_, _>>()?;
-        Ok(())
+        all(list, network).map(|networks| d.proxy.callers.networks = networks)
     })
         .default("[]")
         .doc("Networks that may send requests, such as [\"172.16.0.0/12\"]; [] for any."),
@@ -522,42 +506,71 @@ pub(super) fn find(path: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.path == path)
 }
 
+fn all<T>(list: &[String], parse: fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+    list.iter().map(|text| parse(text)).collect()
+}
+
+fn text_if(is_right: bool, text: &str, what: &str) -> Result<String, String> {
+    let text = if is_right {
+        Ok(text)
+    } else {
+        Err(format!("{text:?} is not {what}"))
+    };
+    text.map(str::to_owned)
+}
+
 fn cockpit_id(text: &str) -> Result<CockpitId, String> {
-    let text = text.trim();
-    text.parse()
-        .map_err(|_| format!("{text:?} is not a cockpit id"))
+    let id = text.trim().parse();
+    id.map_err(|_| format!("{:?} is not a cockpit id", text.trim()))
+}
+
+fn participant(text: &str) -> Result<Participant, String> {
+    let is_right = text.starts_with("gonka1");
+    text_if(is_right, text, "an address on the chain").map(Participant)
+}
+
+fn country_code(text: &str) -> Result<String, String> {
+    let is_right = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    text_if(is_right, text, "a country code")
+}
+
+fn ssh_user(text: &str) -> Result<String, String> {
+    let is_right = !text.is_empty() && !text.starts_with('-');
+    text_if(is_right, text, "a user")
 }
 
 fn not_empty(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() {
-        return Err("empty".to_owned());
-    }
-    Ok(text.to_owned())
+    let is_empty = text.trim().is_empty();
+    let text = (!is_empty).then(|| text.to_owned());
+    text.ok_or_else(|| "empty".to_owned())
 }
 
-fn release_policy(text: &str) -> Option<ReleasePolicy> {
-    if let Some(blocks) = text.strip_prefix("blocks:") {
-        return blocks.parse().ok().map(ReleasePolicy::BlocksAfterStart);
-    }
-    if let Some(time) = text.strip_prefix("time:") {
+fn release_policy(text: &str) -> Result<ReleasePolicy, String> {
+    let minutes = |time: &str| {
         let time = value::duration(time).filter(|time| *time > Duration::zero())?;
-        let minutes = (time <= LONGEST).then(|| u32::try_from(time.num_minutes()).ok());
-        return minutes.flatten().map(ReleasePolicy::MinutesAfterStart);
-    }
-    match text {
-        "after_confirmation" => Some(ReleasePolicy::AfterConfirmation),
-        "after_validation" => Some(ReleasePolicy::AfterValidation),
-        "after_weight" => Some(ReleasePolicy::AfterWeight),
-        "whole_epoch" => Some(ReleasePolicy::WholeEpoch),
-        _ => None,
-    }
+        u32::try_from(time.num_minutes())
+            .ok()
+            .filter(|_| time <= LONGEST)
+    };
+    let policy = match text.split_once(':').unwrap_or((text, "")) {
+        ("blocks", blocks) => blocks.parse().ok().map(ReleasePolicy::BlocksAfterStart),
+        ("time", time) => minutes(time).map(ReleasePolicy::MinutesAfterStart),
+        _ => match text {
+            "after_confirmation" => Some(ReleasePolicy::AfterConfirmation),
+            "after_validation" => Some(ReleasePolicy::AfterValidation),
+            "after_weight" => Some(ReleasePolicy::AfterWeight),
+            "whole_epoch" => Some(ReleasePolicy::WholeEpoch),
+            _ => None,
+        },
+    };
+    policy.ok_or_else(|| format!("{text:?} is not a policy"))
 }
 
 /// A single address is a network too.
-fn network(text: &str) -> Result<ipnet::IpNet, String> {
-    let address = || text.parse::<std::net::IpAddr>().ok().map(Into::into);
-    let network = text.parse().ok().or_else(address);
-    network.ok_or_else(|| format!("{text:?} is not a network"))
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    let network = text.parse().or_else(|_| address());
+    network.map_err(|_| format!("{text:?} is not a network"))
 }
 
 #[expect(

@@ -22,24 +22,21 @@ pub(super) fn parse(text: &str) -> Result<toml::Value, toml::de::Error> {
 
 /// `"90s"`, `"45m"`, `"1h30m"`, `"2d"`.
 pub(super) fn duration(text: &str) -> Option<Duration> {
-    let mut total = Duration::zero();
-    let mut digits = String::new();
-    for character in text.trim().chars() {
-        if character.is_ascii_digit() {
-            digits.push(character);
-            continue;
-        }
-        let number: i64 = std::mem::take(&mut digits).parse().ok()?;
-        let seconds = match character {
-            's' => 1,
-            'm' => 60,
-            'h' => 3_600,
-            'd' => 86_400,
+    let text = text.trim();
+    let mut parts = text.split_inclusive(|character: char| !character.is_ascii_digit());
+    let total = parts.try_fold(Duration::zero(), |total, part| {
+        let (number, unit) = part.split_at_checked(part.len() - 1)?;
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3_600,
+            "d" => 86_400,
             _ => return None,
         };
-        total = total.checked_add(&Duration::try_seconds(number.checked_mul(seconds)?)?)?;
-    }
-    (digits.is_empty() && !text.trim().is_empty()).then_some(total)
+        let seconds = number.parse::<i64>().ok()?.checked_mul(seconds)?;
+        total.checked_add(&Duration::try_seconds(seconds)?)
+    });
+    total.filter(|_| !text.is_empty())
 }
 
 /// `"80 GB"`, `"1.5 TB"` or `"512 MB"` in megabytes (10^6 bytes).
@@ -72,13 +69,10 @@ pub(super) fn dollars_of(number: f64) -> Option<Usd> {
 /// A duration as it is written in a configuration.
 pub(super) fn show_duration(duration: Duration) -> String {
     let seconds = duration.num_seconds();
-    match seconds {
-        0 => "0s".into(),
-        _ if seconds % 86_400 == 0 => format!("{}d", seconds / 86_400),
-        _ if seconds % 3_600 == 0 => format!("{}h", seconds / 3_600),
-        _ if seconds % 60 == 0 => format!("{}m", seconds / 60),
-        _ => format!("{seconds}s"),
-    }
+    let mut units = [(86_400, 'd'), (3_600, 'h'), (60, 'm')].into_iter();
+    let unit = units.find(|(length, _)| seconds != 0 && seconds % length == 0);
+    let (length, unit) = unit.unwrap_or((1, 's'));
+    format!("{}{unit}", seconds / length)
 }
 
 #[cfg(test)]

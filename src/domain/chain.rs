@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Blocks, CallError, EpochIndex, Height, Time};
 
 /// The heights of one epoch's stages, as the chain's public API gives them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EpochStages {
     pub epoch: EpochIndex,
     /// Where its `PoC` starts.

@@ -1,6 +1,6 @@
 //! The Vast account: whether its key works, and whether its money is enough for a sprint.
 
-use super::probe::{Probe, Subject};
+use super::probe::{Checked, unknown, unmet};
 use crate::cli::runtime;
 use crate::config::Config;
 use crate::domain::{Account, CallError, CallErrorKind, Instance, Offer, RankedOffer, Usd};
@@ -12,53 +12,37 @@ const SCOPE: &str = "use a key with these permissions: misc, user_read, instance
 /// What to check when Vast does not answer.
 const VAST: &str = "vast.base_url, this machine's network and status.vast.ai";
 
-pub(super) fn key(config: &Config, instances: &Result<Vec<Instance>, CallError>) -> Probe {
-    let what = Subject::VastKey;
-    match instances {
-        Ok(all) => {
-            let is_ours = |instance: &&Instance| {
-                let label = instance.rental_label();
-                label.is_some_and(|label| label.cockpit == config.cockpit)
-            };
-            let ours = all.iter().filter(is_ours).count();
-            Probe::met(
-                what,
-                format!(
-                    "accepted; {} instances, {ours} of them ours (only `pocpit rehearse` proves that it may rent)",
-                    all.len()
-                ),
-            )
-        }
-        Err(error) if error.kind == CallErrorKind::Unauthorized => Probe::unmet(
-            what,
+pub(super) fn key(config: &Config, instances: &Result<Vec<Instance>, CallError>) -> Checked {
+    let instances = instances.as_ref().map_err(|error| match error.kind {
+        CallErrorKind::Unauthorized => unmet(
             error.to_string(),
             format!(
                 "create a key in the Vast console and put it into vast.api_key_file, or {SCOPE}"
             ),
         ),
-        Err(error) => Probe::unknown(
-            what,
+        _ => unknown(
             error,
             format!("check {VAST}, then retry: nothing is rented until Vast answers"),
         ),
-    }
+    })?;
+    let is_ours = |instance: &&Instance| instance.is_rented_by(&config.cockpit);
+    Ok(format!(
+        "accepted; {} instances, {} of them ours (only `pocpit rehearse` proves that it may rent)",
+        instances.len(),
+        instances.iter().filter(is_ours).count()
+    ))
 }
 
-pub(super) fn neighbours(config: &Config, instances: &Result<Vec<Instance>, CallError>) -> Probe {
-    let what = Subject::Account;
-    let instances = match instances {
-        Ok(instances) => instances,
-        Err(error) => {
-            return Probe::unknown(
-                what,
-                error,
-                "fix the Vast key first, then retry: another cockpit on the account would spend its budget as well",
-            );
-        }
-    };
+pub(super) fn peers(config: &Config, instances: &Result<Vec<Instance>, CallError>) -> Checked {
+    let instances = instances.as_ref().map_err(|error| {
+        unknown(
+            error,
+            "fix the Vast key first, then retry: another cockpit on the account would spend its budget as well",
+        )
+    })?;
     match runtime::another_cockpit(instances, config) {
-        None => Probe::met(what, "no other cockpit uses it"),
-        Some(cause) => Probe::unmet(what, cause, runtime::TWO_COCKPITS),
+        None => Ok("no other cockpit uses it".to_owned()),
+        Some(cause) => Err(unmet(cause, runtime::TWO_COCKPITS)),
     }
 }
 
@@ -67,98 +51,82 @@ pub(super) fn credit(
     config: &Config,
     account: Result<Account, CallError>,
     usable: &[RankedOffer],
-) -> Probe {
-    let what = Subject::Credit;
-    let credit = match account {
-        Ok(account) => account.credit,
-        Err(error) if error.kind == CallErrorKind::Unauthorized => {
-            let cause = format!("the key may not read the account: {error}");
-            return Probe::unmet(what, cause, SCOPE);
+) -> Checked {
+    let account = account.map_err(|error| match error.kind {
+        CallErrorKind::Unauthorized => {
+            unmet(format!("the key may not read the account: {error}"), SCOPE)
         }
-        Err(error) => {
-            let remedy = format!("check {VAST}: nothing is rented while the credit is unknown");
-            return Probe::unknown(what, &error, remedy);
-        }
-    };
+        _ => unknown(
+            &error,
+            format!("check {VAST}: nothing is rented while the credit is unknown"),
+        ),
+    })?;
+    let credit = account.credit;
     let caps = caps_of(&config.budget);
     let within_caps: Vec<&RankedOffer> = usable
         .iter()
         .filter(|offer| admitted(offer, Usd(i64::MAX), &caps).is_ok())
         .collect();
     if within_caps.is_empty() {
-        return credit_without_offers(what, credit, &caps);
+        return credit_without_offers(credit, &caps);
     }
     match refused(&within_caps, credit, &caps) {
-        None => Probe::met(
-            what,
-            format!("{credit} on the account, enough for a sprint"),
-        ),
-        Some(refusal) => Probe::unmet(
-            what,
+        None => Ok(format!("{credit} on the account, enough for a sprint")),
+        Some(refusal) => Err(unmet(
             format!(
                 "{credit} on the account: a sprint costs {} at worst and {} must be left (budget.credit_floor), so {} is missing",
                 refusal.cost, caps.credit_floor, refusal.missing
             ),
             "add credit in the Vast console, or lower budget.credit_floor",
-        ),
+        )),
     }
 }
 
 /// Without an offer, only the cap of a sprint is known.
-fn credit_without_offers(what: Subject, credit: Usd, caps: &Caps) -> Probe {
+fn credit_without_offers(credit: Usd, caps: &Caps) -> Checked {
     let left = credit.left_after(caps.credit_floor);
     let (floor, most) = (caps.credit_floor, caps.sprint);
     if left >= most {
-        return Probe::met(
-            what,
-            format!(
-                "{credit} on the account, enough for the most expensive sprint (budget.per_sprint)"
-            ),
-        );
+        return Ok(format!(
+            "{credit} on the account, enough for the most expensive sprint (budget.per_sprint)"
+        ));
     }
     if left == Usd::ZERO {
-        return Probe::unmet(
-            what,
+        return Err(unmet(
             format!(
                 "{credit} is left, and {floor} must be left after a sprint (budget.credit_floor)"
             ),
             "add credit in the Vast console",
-        );
+        ));
     }
-    Probe::unknown(
-        what,
+    Err(unknown(
         &format!(
             "{credit} on the account; cannot tell if that is enough, because no offer is usable now. A sprint may cost {most} (budget.per_sprint) and must leave {floor} (budget.credit_floor)"
         ),
         "add credit in the Vast console, or retry when `pocpit offers` lists an offer",
-    )
+    ))
 }
 
 /// Whether the caps admit any usable offer, with nothing spent yet.
-pub(super) fn budget(config: &Config, usable: &[RankedOffer]) -> Probe {
-    let what = Subject::Budget;
+pub(super) fn budget(config: &Config, usable: &[RankedOffer]) -> Checked {
     let caps = caps_of(&config.budget);
+    let cap = caps.sprint;
     let usable: Vec<&RankedOffer> = usable.iter().collect();
     let Some(best) = usable.first() else {
-        let seen = format!("at most {} per sprint; no offer is usable now", caps.sprint);
-        return Probe::met(what, seen);
+        return Ok(format!("at most {cap} per sprint; no offer is usable now"));
     };
     match refused(&usable, Usd(i64::MAX), &caps) {
-        None => Probe::met(
-            what,
-            format!(
-                "at most {} per sprint; the best offer costs {} at worst",
-                caps.sprint, best.worst_cost
-            ),
-        ),
-        Some(refusal) => Probe::unmet(
-            what,
+        None => Ok(format!(
+            "at most {cap} per sprint; the best offer costs {} at worst",
+            best.worst_cost
+        )),
+        Some(refusal) => Err(unmet(
             format!(
                 "none of {} usable offers fits, even with nothing spent yet: {refusal}",
                 usable.len()
             ),
             "raise that cap, or release earlier (poc.release, poc.execution_timeout)",
-        ),
+        )),
     }
 }
 
@@ -181,20 +149,14 @@ fn refused(offers: &[&RankedOffer], credit: Usd, caps: &Caps) -> Option<Refusal>
 }
 
 /// Whether the search works: a scoped key may lack that permission.
-pub(super) fn market_offers(offers: &Result<Vec<Offer>, CallError>) -> Probe {
-    let what = Subject::Offers;
-    match offers {
-        Ok(offers) => Probe::met(
-            what,
-            format!("{} match now; `pocpit offers` ranks them", offers.len()),
-        ),
-        Err(error) if error.kind == CallErrorKind::Unauthorized => {
-            Probe::unmet(what, format!("the key may not search: {error}"), SCOPE)
-        }
-        Err(error) => Probe::unknown(
-            what,
+pub(super) fn market_offers(offers: &Result<Vec<Offer>, CallError>) -> Checked {
+    let offers = offers.as_ref().map_err(|error| match error.kind {
+        CallErrorKind::Unauthorized => unmet(format!("the key may not search: {error}"), SCOPE),
+        _ => unknown(
             error,
             format!("check {VAST}: nothing is rented until a search works"),
         ),
-    }
+    })?;
+    let count = offers.len();
+    Ok(format!("{count} match now; `pocpit offers` ranks them"))
 }

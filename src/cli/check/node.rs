@@ -1,8 +1,8 @@
 //! The Network Node and the inference proxy.
 
-use super::probe::{Probe, Subject};
+use super::probe::{Checked, Probe, Subject, unknown, unmet};
 use crate::config::{Credential, Loaded, ProxyConfig};
-use crate::domain::{CallError, NodeId, RegisteredNode, Time, Verdict};
+use crate::domain::{CallError, NodeId, RegisteredNode, Time};
 use crate::engine::preflight;
 use crate::http::HttpClient;
 use crate::network_node::{RegistrationState, registration_state};
@@ -29,79 +29,72 @@ pub(super) async fn sprint_needs(
         .collect();
     if let Some(settings) = &config.inference_proxy {
         let client = ProxyClient::new(HttpClient::new(), settings);
-        probes.push(registered_proxy(settings, &examined.nodes));
+        let registered = registered_proxy(settings, &examined.nodes);
         let running = running_proxy(&client).await;
-        probes.push(upstream_keys(loaded, &running.verdict));
-        probes.push(running);
+        let keys = upstream_keys(loaded, running.is_ok());
+        probes.extend([
+            Probe::new(Subject::Proxy, registered),
+            Probe::new(Subject::UpstreamKeys, keys),
+            Probe::new(Subject::ProxyProcess, running),
+        ]);
     }
     probes
 }
 
-/// Whether the upstream keys can be read. The proxy's process may have credentials that this one lacks,
-/// and does not start without them.
-fn upstream_keys(loaded: &Loaded, proxy_runs: &Verdict) -> Probe {
-    let what = Subject::UpstreamKeys;
+/// Whether the upstream keys can be read. The proxy's process may have credentials that this one lacks; if
+/// it runs, it has them.
+fn upstream_keys(loaded: &Loaded, proxy_runs: bool) -> Checked {
     let unread: Vec<String> = loaded
         .credential_problems(Credential::Upstreams)
         .map(|problem| format!("{}: {}", problem.key, problem.what))
         .collect();
     if unread.is_empty() {
-        return Probe::met(what, "can be read");
+        return Ok("can be read".to_owned());
     }
-    if *proxy_runs == Verdict::Met {
-        return Probe::met(what, "the running proxy has them; this process needs none");
+    if proxy_runs {
+        return Ok("the running proxy has them; this process needs none".to_owned());
     }
-    Probe::unmet(
-        what,
+    Err(unmet(
         unread.join("; "),
         "put it where the setting says; a key that only pocpit-proxy.service can read is fine once that runs",
-    )
+    ))
 }
 
 /// Whether the proxy's process answers and has a healthy upstream.
-pub(super) async fn running_proxy(proxy: &dyn InferenceProxy) -> Probe {
-    let what = Subject::ProxyProcess;
+pub(super) async fn running_proxy(proxy: &dyn InferenceProxy) -> Checked {
     let address = proxy.address();
-    match proxy.figures().await {
-        Err(error) => Probe::unmet(
-            what,
+    let figures = proxy.figures().await.map_err(|error| {
+        unmet(
             error.to_string(),
             "start it (systemctl start pocpit-proxy, or `pocpit proxy`), or give inference_proxy.listen a free port",
-        ),
-        Ok(figures) if figures.has_nobody_to_ask() => Probe::unmet(
-            what,
+        )
+    })?;
+    if figures.has_nobody_to_ask() {
+        return Err(unmet(
             format!("runs at {address}, but every upstream failed recently"),
             "check its log, inference_proxy.upstream, its key and its credit",
-        ),
-        Ok(figures) => Probe::met(
-            what,
-            format!(
-                "answers at {address}; {} requests so far",
-                figures.requests()
-            ),
-        ),
+        ));
     }
+    let requests = figures.requests();
+    Ok(format!("answers at {address}; {requests} requests so far"))
 }
 
 pub(super) fn registered_proxy(
     proxy: &ProxyConfig,
     nodes: &Result<Vec<RegisteredNode>, CallError>,
-) -> Probe {
-    let what = Subject::Proxy;
+) -> Checked {
     let id = &proxy.node_id;
-    let nodes = match nodes {
-        Ok(nodes) => nodes,
-        Err(error) => {
-            let remedy = "check network_node.admin_api and that the Network Node is running";
-            return Probe::unknown(what, error, remedy);
-        }
-    };
+    let nodes = nodes.as_ref().map_err(|error| {
+        let remedy = "check network_node.admin_api and that the Network Node is running";
+        unknown(error, remedy)
+    })?;
     let cause = match registration_state(&proxy.node(), nodes) {
-        RegistrationState::Good => return Probe::met(what, format!("{id} is registered")),
+        RegistrationState::Good => return Ok(format!("{id} is registered")),
         RegistrationState::Altered(fields) => {
             let fields = fields.join(", ");
-            let seen = format!("{id} is registered; the Network Node keeps its own {fields}");
-            return Probe::met(what, seen);
+            return Ok(format!(
+                "{id} is registered; the Network Node keeps its own {fields}"
+            ));
         }
         RegistrationState::Missing => format!("{id} is not registered"),
         RegistrationState::Disabled => format!("{id} is disabled at the Network Node"),
@@ -110,9 +103,6 @@ pub(super) fn registered_proxy(
             fields.join(", ")
         ),
     };
-    Probe::unmet(
-        what,
-        cause,
-        "start `pocpit proxy`, or restart it: it registers itself as configured",
-    )
+    let remedy = "start `pocpit proxy`, or restart it: it registers itself as configured";
+    Err(unmet(cause, remedy))
 }

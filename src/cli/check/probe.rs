@@ -70,48 +70,50 @@ impl fmt::Display for Subject {
     }
 }
 
+/// What a check found, or what is wrong: [`unmet`] or [`unknown`].
+pub(super) type Checked = Result<String, Verdict>;
+
+pub(super) fn unmet(cause: impl Into<String>, remedy: impl Into<String>) -> Verdict {
+    Verdict::Unmet {
+        cause: cause.into(),
+        remedy: remedy.into(),
+    }
+}
+
+pub(super) fn unknown(cause: &impl fmt::Display, remedy: impl Into<String>) -> Verdict {
+    Verdict::Unknown {
+        cause: cause.to_string(),
+        remedy: remedy.into(),
+    }
+}
+
 impl Probe {
-    pub fn met(what: Subject, seen: impl Into<String>) -> Probe {
+    pub(super) fn new(what: Subject, checked: Checked) -> Probe {
+        let (seen, verdict) = match checked {
+            Ok(seen) => (seen, Verdict::Met),
+            Err(verdict) => (String::new(), verdict),
+        };
         Probe {
             what,
-            seen: seen.into(),
-            verdict: Verdict::Met,
-        }
-    }
-
-    pub fn unmet(what: Subject, cause: impl Into<String>, remedy: impl Into<String>) -> Probe {
-        Probe {
-            what,
-            seen: String::new(),
-            verdict: Verdict::Unmet {
-                cause: cause.into(),
-                remedy: remedy.into(),
-            },
-        }
-    }
-
-    pub fn unknown(what: Subject, cause: &impl fmt::Display, remedy: impl Into<String>) -> Probe {
-        Probe {
-            what,
-            seen: String::new(),
-            verdict: Verdict::Unknown {
-                cause: cause.to_string(),
-                remedy: remedy.into(),
-            },
+            seen,
+            verdict,
         }
     }
 }
 
-/// A failed check outweighs an unknown one; neither is a success.
+/// A failed check outweighs an unknown one.
 pub(super) fn exit_of(probes: &[Probe]) -> Exit {
-    let has = |is: fn(&Verdict) -> bool| probes.iter().any(|probe| is(&probe.verdict));
-    if has(|verdict| matches!(verdict, Verdict::Unmet { .. })) {
-        return Exit::Failed;
+    let mut verdicts = probes.iter().map(|probe| &probe.verdict);
+    if verdicts
+        .clone()
+        .any(|verdict| matches!(verdict, Verdict::Unmet { .. }))
+    {
+        Exit::Failed
+    } else if verdicts.all(|verdict| *verdict == Verdict::Met) {
+        Exit::Done
+    } else {
+        Exit::Unknown
     }
-    if has(|verdict| matches!(verdict, Verdict::Unknown { .. })) {
-        return Exit::Unknown;
-    }
-    Exit::Done
 }
 
 pub(super) fn text_of(probes: &[Probe]) -> String {
@@ -128,8 +130,8 @@ pub(super) fn text_of(probes: &[Probe]) -> String {
             lines.push(format!("{:<22}-> {remedy}", ""));
         }
     }
-    let mut failed = probes.iter().filter(|probe| probe.verdict != Verdict::Met);
-    lines.push(match failed.by_ref().count() {
+    let failed = probes.iter().filter(|probe| probe.verdict != Verdict::Met);
+    lines.push(match failed.count() {
         0 => format!("All {} checks passed.", probes.len()),
         count => format!("{count} of {} checks failed.", probes.len()),
     });

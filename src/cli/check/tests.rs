@@ -1,4 +1,4 @@
-//! What every probe says when it does not find what it should.
+//! What each check says when it fails.
 
 use std::io::{Error, ErrorKind};
 use std::net::TcpListener;
@@ -6,14 +6,15 @@ use std::net::TcpListener;
 use async_trait::async_trait;
 
 use super::machine::{LEAST_SSH, version_of};
-use super::probe::Subject;
+use super::probe::Checked;
 use super::*;
+use crate::config::Config;
 use crate::config::samples::{LEAST, PROXY};
 use crate::domain::samples::{instance, listed};
 use crate::domain::{
-    Account, CallErrorKind, ChainSource, Duration, Height, Instance, NodeId, ProxyFigures,
-    ReportedHead, Requirement, SourceKind, SourceReport, SyncState, UpstreamFigures,
-    UpstreamHealth, Usd, Verdict,
+    Account, CallError, CallErrorKind, ChainSource, Duration, Height, Instance, NodeId,
+    ProxyFigures, RankedOffer, ReportedHead, Requirement, SourceKind, SourceReport, SyncState,
+    Time, UpstreamFigures, UpstreamHealth, Usd, Verdict,
 };
 use crate::engine::attach::tests::offer;
 use crate::journal::JournalError;
@@ -41,7 +42,7 @@ fn error(kind: CallErrorKind) -> CallError {
     }
 }
 
-fn silent() -> CallError {
+fn no_answer() -> CallError {
     error(CallErrorKind::Ambiguous)
 }
 
@@ -49,23 +50,30 @@ fn unauthorized() -> CallError {
     error(CallErrorKind::Unauthorized)
 }
 
-fn credit(dollars: f64) -> Account {
-    Account {
-        credit: Usd::from_dollars(dollars),
+fn credit(dollars: f64, offers: &[RankedOffer]) -> Checked {
+    let credit = Usd::from_dollars(dollars);
+    account::credit(&config(), Ok(Account { credit }), offers)
+}
+
+/// [`offer`] costs $30.00 at worst; this one costs as much as it says.
+fn costing(dollars: f64) -> RankedOffer {
+    RankedOffer {
+        worst_cost: Usd::from_dollars(dollars),
+        ..offer(7)
     }
 }
 
-fn source(told: Result<ReportedHead, CallError>) -> SourceReport {
+fn source(head: Result<ReportedHead, CallError>) -> SourceReport {
     SourceReport {
         source: ChainSource {
             kind: SourceKind::Rpc,
             name: "10.0.0.5:26657".into(),
         },
-        head: told,
+        head,
     }
 }
 
-fn told(block: Option<Duration>, sync: SyncState) -> SourceReport {
+fn head(block: Option<Duration>, sync: SyncState) -> SourceReport {
     source(Ok(ReportedHead {
         height: Height(7),
         block_time: block.map(|ago| now() - ago),
@@ -87,47 +95,43 @@ impl InferenceProxy for Proxy {
     }
 }
 
-fn of_an_account() -> Vec<Probe> {
+fn of_an_account() -> Vec<Checked> {
     let config = config();
     let theirs = Instance {
         label: Some("pocpit/other/1/1-a".into()),
         ..instance(7)
     };
-    let unaffordable = [crate::domain::RankedOffer {
-        worst_cost: Usd::from_dollars(41.0),
-        ..offer(7)
-    }];
     vec![
         account::key(&config, &Err(unauthorized())),
-        account::key(&config, &Err(silent())),
-        account::neighbours(&config, &Err(silent())),
-        account::neighbours(&config, &Ok(vec![theirs])),
+        account::key(&config, &Err(no_answer())),
+        account::peers(&config, &Err(no_answer())),
+        account::peers(&config, &Ok(vec![theirs])),
         account::credit(&config, Err(unauthorized()), &[]),
-        account::credit(&config, Err(silent()), &[]),
-        account::credit(&config, Ok(credit(5.0)), &[]),
-        account::credit(&config, Ok(credit(6.0)), &[]),
-        account::credit(&config, Ok(credit(34.99)), &[offer(7)]),
-        account::budget(&config, &unaffordable),
+        account::credit(&config, Err(no_answer()), &[]),
+        credit(5.0, &[]),
+        credit(6.0, &[]),
+        credit(34.99, &[offer(7)]),
+        account::budget(&config, &[costing(41.0)]),
         account::market_offers(&Err(unauthorized())),
-        account::market_offers(&Err(silent())),
+        account::market_offers(&Err(no_answer())),
     ]
 }
 
-fn of_the_chain() -> Vec<Probe> {
-    let clock = |block| chain::clock(now(), &[told(block, SyncState::Synced)]);
+fn of_the_chain() -> Vec<Checked> {
+    let clock = |block| chain::clock(now(), &[head(block, SyncState::Synced)]);
     vec![
         chain::clock(now(), &[]),
         clock(None),
         clock(Some(Duration::minutes(2))),
         clock(Some(Duration::minutes(-2))),
-        chain::source(&source(Err(silent()))),
-        chain::source(&told(None, SyncState::CatchingUp)),
+        chain::source(&source(Err(no_answer()))),
+        chain::source(&head(None, SyncState::CatchingUp)),
     ]
 }
 
-async fn of_this_machine() -> Vec<Probe> {
-    let held = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = held.local_addr().unwrap();
+async fn of_this_machine() -> Vec<Checked> {
+    let occupied = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = occupied.local_addr().unwrap();
     let unreadable = JournalError::Directory {
         path: "/nonexistent".into(),
         source: Error::from(ErrorKind::PermissionDenied),
@@ -135,16 +139,11 @@ async fn of_this_machine() -> Vec<Probe> {
     vec![
         machine::ssh(&config()).await,
         machine::journal(&Err(unreadable)),
-        machine::listener(
-            Subject::Metrics,
-            "notify.metrics_listen",
-            address,
-            Owner::Nobody,
-        ),
+        machine::listener("notify.metrics_listen", address, Owner::Nobody),
     ]
 }
 
-async fn of_the_network_node() -> Vec<Probe> {
+async fn of_the_network_node() -> Vec<Checked> {
     let config = config();
     let proxy = config.inference_proxy.as_ref().unwrap();
     let resting = ProxyFigures {
@@ -157,15 +156,15 @@ async fn of_the_network_node() -> Vec<Probe> {
         ..ProxyFigures::default()
     };
     vec![
-        node::registered_proxy(proxy, &Err(silent())),
+        node::registered_proxy(proxy, &Err(no_answer())),
         node::registered_proxy(proxy, &Ok(Vec::new())),
-        node::running_proxy(&Proxy(Err(silent()))).await,
+        node::running_proxy(&Proxy(Err(no_answer()))).await,
         node::running_proxy(&Proxy(Ok(resting))).await,
     ]
 }
 
-/// What a sprint needs, as the engine judges it too.
-fn of_a_preflight() -> Vec<Probe> {
+/// The engine's own checks before it rents.
+fn of_a_preflight() -> Vec<(Requirement, Checked)> {
     let intent = PreflightTarget {
         participant: config().chain.participant,
         model: "some/model".into(),
@@ -179,11 +178,11 @@ fn of_a_preflight() -> Vec<Probe> {
         ..holder
     });
     let unknown = PreflightFacts {
-        nodes: Err(silent()),
-        approved_models: Err(silent()),
-        is_participant: Err(silent()),
-        chain: Err(silent()),
-        callback: Some(Err(silent())),
+        nodes: Err(no_answer()),
+        approved_models: Err(no_answer()),
+        is_participant: Err(no_answer()),
+        chain: Err(no_answer()),
+        callback: Some(Err(no_answer())),
     };
     let unmet = PreflightFacts {
         nodes: Ok(vec![holder]),
@@ -194,87 +193,70 @@ fn of_a_preflight() -> Vec<Probe> {
     };
     let findings = [unknown, unmet].map(|facts| evaluate(now(), &intent, &facts).findings);
     let findings = findings.into_iter().flatten();
+    let findings = findings.filter(|finding| finding.verdict != Verdict::Met);
     findings
-        .filter(|finding| finding.verdict != Verdict::Met)
-        .map(|finding| Probe {
-            what: finding.requirement.into(),
-            seen: String::new(),
-            verdict: finding.verdict,
-        })
+        .map(|finding| (finding.requirement, Err(finding.verdict)))
         .collect()
 }
 
-/// How a remedy begins: with what to do.
-const DEEDS: [&str; 21] = [
+/// The verbs that a remedy may begin with.
+const VERBS: [&str; 21] = [
     "add", "create", "fix", "check", "choose", "correct", "free", "install", "make", "mend",
     "name", "raise", "register", "see", "set", "start", "stop", "use", "wait", "ask", "lower",
 ];
 
 #[tokio::test]
 async fn every_failed_probe_has_a_remedy() {
-    let all = [
+    let (requirements, of_a_preflight): (Vec<_>, _) = of_a_preflight().into_iter().unzip();
+    let all: [Vec<Checked>; 5] = [
         of_an_account(),
         of_the_chain(),
         of_this_machine().await,
         of_the_network_node().await,
-        of_a_preflight(),
+        of_a_preflight,
     ];
-    for probe in all.iter().flatten() {
-        let (Verdict::Unmet { cause, remedy } | Verdict::Unknown { cause, remedy }) =
-            &probe.verdict
+    for checked in all.iter().flatten() {
+        let Err(Verdict::Unmet { cause, remedy } | Verdict::Unknown { cause, remedy }) = checked
         else {
-            panic!("nothing is wrong: {probe:?}");
+            panic!("nothing is wrong: {checked:?}");
         };
-        assert!(!cause.is_empty(), "{probe:?}");
+        assert!(!cause.is_empty(), "{checked:?}");
         let first = remedy.split([' ', ',']).next().unwrap().to_lowercase();
-        assert!(DEEDS.contains(&first.as_str()), "{}: {remedy}", probe.what);
+        assert!(VERBS.contains(&first.as_str()), "{cause}: {remedy}");
     }
-    // And no question of a sprint is left out.
-    let asked: Vec<Subject> = all.iter().flatten().map(|probe| probe.what).collect();
+    // And every requirement of a sprint is among them.
     for requirement in Requirement::ALL {
-        assert!(asked.contains(&requirement.into()), "{requirement}");
+        assert!(requirements.contains(&requirement), "{requirement}");
     }
 }
 
 #[test]
 fn credit_covers_worst_case_and_floor() {
     // An offer costs $30.00 at worst, and $5.00 must be left.
-    let verdict = |dollars, offers: &[RankedOffer]| {
-        account::credit(&config(), Ok(credit(dollars)), offers).verdict
-    };
-    assert_eq!(verdict(35.0, &[offer(7)]), Verdict::Met);
-    let Verdict::Unmet { cause, .. } = verdict(34.99, &[offer(7)]) else {
+    assert!(credit(35.0, &[offer(7)]).is_ok());
+    let Err(Verdict::Unmet { cause, .. }) = credit(34.99, &[offer(7)]) else {
         panic!("a cent is missing");
     };
     assert!(
         cause.contains("$30.00 at worst") && cause.contains("$0.0100 is missing"),
         "{cause}"
     );
-    // Without an offer, the cap of a sprint is the worst that is known.
-    assert_eq!(verdict(45.0, &[]), Verdict::Met);
-    assert!(matches!(verdict(44.99, &[]), Verdict::Unknown { .. }));
-    assert!(matches!(verdict(5.0, &[]), Verdict::Unmet { .. }));
+    // Without an offer, the cap of a sprint is the worst case.
+    assert!(credit(45.0, &[]).is_ok());
+    assert!(matches!(credit(44.99, &[]), Err(Verdict::Unknown { .. })));
+    assert!(matches!(credit(5.0, &[]), Err(Verdict::Unmet { .. })));
 }
 
 #[test]
 fn budget_probe_names_the_low_cap() {
-    let dear = RankedOffer {
-        worst_cost: Usd::from_dollars(41.0),
-        ..offer(7)
-    };
-    assert_eq!(
-        account::budget(&config(), &[dear.clone(), offer(8)]).verdict,
-        Verdict::Met
-    );
-    let Verdict::Unmet { cause, .. } =
-        account::budget(&config(), std::slice::from_ref(&dear)).verdict
-    else {
+    let budget = |offers: &[RankedOffer]| account::budget(&config(), offers);
+    assert!(budget(&[costing(41.0), offer(8)]).is_ok());
+    let Err(Verdict::Unmet { cause, .. }) = budget(&[costing(41.0)]) else {
         panic!("a dollar is missing");
     };
     assert!(cause.contains("budget.per_sprint"), "{cause}");
-    // It is not for want of credit.
-    let credit = account::credit(&config(), Ok(credit(100.0)), &[dear]);
-    assert_eq!(credit.verdict, Verdict::Met);
+    // The credit is not the cause.
+    assert!(credit(100.0, &[costing(41.0)]).is_ok());
 }
 
 #[test]
@@ -290,20 +272,16 @@ fn ssh_version_is_parsed() {
         ("Dropbear v2022.83", None),
         ("", None),
     ] {
-        assert_eq!(
-            version_of(said).map(|version| version.number),
-            number,
-            "{said}"
-        );
+        let parsed = version_of(said).map(|version| version.number);
+        assert_eq!(parsed, number, "{said}");
     }
     assert!((7, 4) < LEAST_SSH && (10, 0) > LEAST_SSH);
 }
 
 #[test]
 fn missing_permission_names_required_scope() {
-    let probe = account::market_offers(&Err(unauthorized()));
-    let Verdict::Unmet { cause, remedy } = probe.verdict else {
-        panic!("{probe:?}");
+    let Err(Verdict::Unmet { cause, remedy }) = account::market_offers(&Err(unauthorized())) else {
+        panic!("the key may not search");
     };
     assert!(cause.contains("may not search") && remedy.contains("instance_write"));
 }

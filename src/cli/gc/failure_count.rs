@@ -1,8 +1,5 @@
-//! Failed runs of `gc`, counted across processes: one failure of a service wakes nobody, a second one an
-//! hour later does.
-//!
-//! The engine debounces alerts by time within one process; here each run is a process of its own and
-//! the count of runs is all that matters, so this stays a counter in a file.
+//! Counts failed runs of `gc` across processes, as a debounce: the first failure is reported as unknown, the
+//! second in a row, an hour later, as failed.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! What other machines' watchers read: `/metrics` in the `OpenMetrics` format and `/healthz`, on loopback.
+//! For monitoring services: `/metrics` in the `OpenMetrics` format and `/healthz`, on loopback.
 
 mod figures;
 #[cfg(test)]
@@ -21,26 +21,27 @@ use crate::domain;
 use crate::engine::{LastReads, Snapshot};
 use crate::proxy::OPENMETRICS;
 
-/// The engine publishes every second; one that has not for so long does not turn.
-const LOOP_STANDS: Duration = Duration::from_secs(60);
+/// The engine publishes every second; without a snapshot for this long it hangs.
+const ENGINE_TIMEOUT: Duration = Duration::from_secs(60);
 /// The chain and the rentals are read far more often.
-const TOO_OLD: domain::Duration = domain::Duration::minutes(10);
+const MAX_READ_AGE: domain::Duration = domain::Duration::minutes(10);
 
-/// The newest snapshot, and when it came.
-struct Seen {
+/// The newest snapshot, and when it arrived.
+struct Latest {
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    came: Mutex<Instant>,
+    arrived: Mutex<Instant>,
 }
 
-impl Seen {
-    fn newest(&self) -> (Arc<Snapshot>, Duration) {
+impl Latest {
+    /// The snapshot and its age.
+    fn read(&self) -> (Arc<Snapshot>, Duration) {
         let snapshot = Arc::clone(&self.snapshots.borrow());
-        let came = *self.came.lock().unwrap_or_else(PoisonError::into_inner);
-        (snapshot, came.elapsed())
+        let arrived = *self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        (snapshot, arrived.elapsed())
     }
 }
 
-/// Serves until the engine has ended. If it cannot listen, the engine runs all the same.
+/// Serves until the engine has ended. If it cannot listen, the engine still runs.
 pub(crate) fn serve(listen: Option<SocketAddr>, snapshots: watch::Receiver<Arc<Snapshot>>) {
     let Some(listen) = listen else { return };
     tokio::spawn(async move {
@@ -51,7 +52,7 @@ pub(crate) fn serve(listen: Option<SocketAddr>, snapshots: watch::Receiver<Arc<S
     });
 }
 
-/// After a reload, the engine before may still be listening.
+/// After a reload, the previous engine may still be listening.
 async fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
     let end = Instant::now() + Duration::from_secs(10);
     loop {
@@ -62,19 +63,21 @@ async fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
     }
 }
 
-async fn serve_on(listener: TcpListener, snapshots: watch::Receiver<Arc<Snapshot>>) {
-    let seen = Arc::new(Seen {
+async fn serve_on(listener: TcpListener, mut snapshots: watch::Receiver<Arc<Snapshot>>) {
+    let latest = Arc::new(Latest {
         snapshots: snapshots.clone(),
-        came: Mutex::new(Instant::now()),
+        arrived: Mutex::new(Instant::now()),
     });
     let router = Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(health))
-        .with_state(seen.clone());
-    let mut snapshots = snapshots;
+        .with_state(latest.clone());
     let engine = async move {
         while snapshots.changed().await.is_ok() {
-            *seen.came.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            *latest
+                .arrived
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = Instant::now();
         }
     };
     let served = axum::serve(listener, router).with_graceful_shutdown(engine);
@@ -83,8 +86,8 @@ async fn serve_on(listener: TcpListener, snapshots: watch::Receiver<Arc<Snapshot
     }
 }
 
-async fn metrics(State(seen): State<Arc<Seen>>) -> Response {
-    let (snapshot, age) = seen.newest();
+async fn metrics(State(latest): State<Arc<Latest>>) -> Response {
+    let (snapshot, age) = latest.read();
     match figures::page(snapshot, age) {
         Ok(page) => ([(header::CONTENT_TYPE, OPENMETRICS)], page).into_response(),
         Err(error) => {
@@ -94,24 +97,24 @@ async fn metrics(State(seen): State<Arc<Seen>>) -> Response {
     }
 }
 
-async fn health(State(seen): State<Arc<Seen>>) -> Response {
-    let (snapshot, age) = seen.newest();
-    match why_ill(snapshot.at, snapshot.last_reads(), age) {
+async fn health(State(latest): State<Arc<Latest>>) -> Response {
+    let (snapshot, age) = latest.read();
+    match why_unhealthy(snapshot.at, snapshot.last_reads(), age) {
         None => "well\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
 }
 
-/// Why the program cannot be relied on now, if so.
-fn why_ill(now: domain::Time, read: LastReads, silent_for: Duration) -> Option<String> {
-    if silent_for > LOOP_STANDS {
+/// Why the program cannot be relied on now; `None` if it can.
+fn why_unhealthy(now: domain::Time, read: LastReads, silent_for: Duration) -> Option<String> {
+    if silent_for > ENGINE_TIMEOUT {
         let seconds = silent_for.as_secs();
         return Some(format!("the engine has not turned for {seconds} s"));
     }
     let mut reads = [("the chain", read.chain), ("the rentals", read.rentals)].into_iter();
     reads.find_map(|(what, at)| match at {
         None => Some(format!("{what} could not be read yet")),
-        Some(at) if now - at > TOO_OLD => {
+        Some(at) if now - at > MAX_READ_AGE => {
             let minutes = (now - at).num_minutes();
             Some(format!("{what} could not be read for {minutes} minutes"))
         }

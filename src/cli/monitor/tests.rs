@@ -1,12 +1,11 @@
-//! The figures.
+//! The metrics and the health.
 
 mod assets;
 
 use super::*;
 use crate::domain::{BootEnd, ChainPhase, Usd, UsdPerHour};
-use crate::engine::Condition;
 use crate::engine::attach::tests::snapshot;
-use crate::engine::{Alert, AlertLevel, CapSnapshot, WorldKind};
+use crate::engine::{Alert, AlertLevel, CapSnapshot, Condition, WorldKind};
 
 fn busy() -> Snapshot {
     let mut snapshot = snapshot(0);
@@ -27,34 +26,51 @@ fn busy() -> Snapshot {
     snapshot
 }
 
-/// The page of a snapshot that just came.
+/// The page of a snapshot that has just arrived.
 fn page(snapshot: Snapshot) -> String {
     figures::page(Arc::new(snapshot), Duration::ZERO).unwrap()
+}
+
+fn boot(fault: Option<&str>) -> domain::BootTimes {
+    domain::BootTimes {
+        label: "pocpit/north/7/1-0000000a".parse().unwrap(),
+        instance: None,
+        machine: domain::MachineId(7),
+        host: None,
+        gpu_name: "H100 SXM".into(),
+        gpu_count: 4,
+        started: Vec::new(),
+        ended: domain::Time::UNIX_EPOCH,
+        fault: fault.map(str::to_owned),
+    }
+}
+
+fn assert_has_lines(page: &str, lines: &[&str]) {
+    for line in lines {
+        let mut known = page.lines();
+        assert!(
+            known.any(|known| known == *line),
+            "{line} is not in\n{page}"
+        );
+    }
 }
 
 #[test]
 fn snapshot_is_valid_openmetrics() {
     let page = page(busy());
-    for line in [
+    let lines = [
         "pocpit_hourly_cost_dollars 9.6",
         "pocpit_cap_used_dollars{cap=\"day\"} 12.5",
         "pocpit_step{step=\"waiting\"} 1.0",
         "pocpit_alerts{level=\"critical\"} 1.0",
         "pocpit_rentals_read_age_seconds 30.0",
         "pocpit_notices_lost_total 0",
-    ] {
-        assert!(
-            page.lines().any(|known| known == line),
-            "{line} is not in\n{page}"
-        );
-    }
-    // What is not known has no figure, and is not 0.
-    assert!(
-        !page
-            .lines()
-            .any(|line| line.starts_with("pocpit_chain_height ")),
-        "{page}"
-    );
+    ];
+    assert_has_lines(&page, &lines);
+    // An unknown value has no sample, not the value 0.
+    let mut lines = page.lines();
+    let is_height = |line: &str| line.starts_with("pocpit_chain_height ");
+    assert!(!lines.any(is_height), "{page}");
     assert!(page.ends_with("# EOF\n"));
 }
 
@@ -82,18 +98,7 @@ fn ages_grow_while_engine_hangs() {
 #[test]
 fn boots_are_counted_by_outcome_and_fault() {
     let mut snapshot = busy();
-    let watched = |fault: Option<&str>| crate::domain::BootTimes {
-        label: "pocpit/north/7/1-0000000a".parse().unwrap(),
-        instance: None,
-        machine: crate::domain::MachineId(7),
-        host: None,
-        gpu_name: "H100 SXM".into(),
-        gpu_count: 4,
-        started: Vec::new(),
-        ended: snapshot.at,
-        fault: fault.map(str::to_owned),
-    };
-    let [well, faulty] = [None, Some("ECC error")].map(watched);
+    let [well, faulty] = [None, Some("ECC error")].map(boot);
     for (end, times) in [
         (BootEnd::Ready, Some(&well)),
         (BootEnd::Ready, None),
@@ -103,28 +108,23 @@ fn boots_are_counted_by_outcome_and_fault() {
     ] {
         snapshot.boots.count(end, times);
     }
-    let page = page(snapshot);
-    for line in [
+    let lines = [
         "pocpit_boots_total{end=\"ready\"} 2",
         "pocpit_boots_total{end=\"failed\"} 3",
         "pocpit_boots_total{end=\"broken_off\"} 0",
         "pocpit_boot_faults_total{fault=\"ECC error\"} 1",
         "pocpit_boot_faults_total{fault=\"too slow\"} 1",
-    ] {
-        assert!(
-            page.lines().any(|known| known == line),
-            "{line} is not in\n{page}"
-        );
-    }
+    ];
+    assert_has_lines(&page(snapshot), &lines);
 }
 
 #[test]
 fn chain_phase_metric_has_known_values() {
-    // A phase has the name by which the chain calls it.
+    // A phase has the chain's own name.
     for phase in ChainPhase::ALL {
         assert_eq!(serde_json::to_value(phase).unwrap(), phase.name());
     }
-    // Before the chain was read, none is it.
+    // Before the chain was read, there is no sample.
     let page = page(busy());
     assert!(page.contains("# TYPE pocpit_chain_phase gauge"), "{page}");
     assert!(!page.contains("pocpit_chain_phase{"), "{page}");
@@ -133,24 +133,24 @@ fn chain_phase_metric_has_known_values() {
 #[test]
 fn health_needs_running_engine_and_fresh_reads() {
     let at = |minute| domain::Time::UNIX_EPOCH + domain::Duration::minutes(minute);
-    let ill = |chain: Option<i64>, rentals: Option<i64>, silent| {
+    for (chain, rentals, silent, says) in [
+        (Some(59), 51, 1, None),
+        (Some(59), 59, 90, Some("the engine has not turned for 90 s")),
+        (
+            Some(59),
+            49,
+            1,
+            Some("the rentals could not be read for 11 minutes"),
+        ),
+        (None, 59, 1, Some("the chain could not be read yet")),
+    ] {
         let read = LastReads {
             chain: chain.map(at),
-            rentals: rentals.map(at),
+            rentals: Some(at(rentals)),
         };
-        let why = why_ill(at(60), read, Duration::from_secs(silent));
-        why.unwrap_or_else(|| "well".to_owned())
-    };
-    assert_eq!(ill(Some(59), Some(51), 1), "well");
-    assert_eq!(
-        ill(Some(59), Some(59), 90),
-        "the engine has not turned for 90 s"
-    );
-    assert_eq!(
-        ill(Some(59), Some(49), 1),
-        "the rentals could not be read for 11 minutes"
-    );
-    assert_eq!(ill(None, Some(59), 1), "the chain could not be read yet");
+        let why = why_unhealthy(at(60), read, Duration::from_secs(silent));
+        assert_eq!(why.as_deref(), says);
+    }
 }
 
 #[tokio::test]
@@ -161,29 +161,19 @@ async fn pages_are_served_until_engine_ends() {
     let served = tokio::spawn(serve_on(listener, snapshots));
     let _ = rustls::crypto::ring::default_provider().install_default();
     let get = async |path: &str| {
-        reqwest::get(format!("http://{address}{path}"))
-            .await
-            .unwrap()
+        let response = reqwest::get(format!("http://{address}{path}"));
+        response.await.unwrap()
     };
     let metrics = get("/metrics").await;
     assert_eq!(metrics.headers()["content-type"], OPENMETRICS);
-    assert!(
-        metrics
-            .text()
-            .await
-            .unwrap()
-            .contains("pocpit_hourly_cost_dollars")
-    );
+    let page = metrics.text().await.unwrap();
+    assert!(page.contains("pocpit_hourly_cost_dollars"), "{page}");
     let health = get("/healthz").await;
     assert_eq!(health.status().as_u16(), 503);
-    assert_eq!(
-        health.text().await.unwrap(),
-        "the chain could not be read yet\n"
-    );
+    let why = health.text().await.unwrap();
+    assert_eq!(why, "the chain could not be read yet\n");
     assert_eq!(get("/else").await.status().as_u16(), 404);
     drop(publish);
-    tokio::time::timeout(Duration::from_secs(30), served)
-        .await
-        .unwrap()
-        .unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(30), served);
+    ended.await.unwrap().unwrap();
 }

@@ -1,4 +1,4 @@
-//! The dashboard and the rules in `assets/` go by figures that there are, with labels that they have.
+//! The dashboard and the rules in `assets/` use existing metrics and labels.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
@@ -6,11 +6,10 @@ use std::future::pending;
 use serde_json::Value;
 use yaml_rust2::{Yaml, YamlLoader};
 
-use super::{busy, page};
+use super::{boot, busy, page};
 use crate::cli::check::tests::config;
 use crate::domain::{
-    BootEnd, BootTimes, ChainPhase, EpochIndex, EpochParams, EpochStages, EpochView, Height,
-    MachineId,
+    Blocks, BootEnd, ChainPhase, EpochIndex, EpochParams, EpochStages, EpochView, Height,
 };
 use crate::engine::{ChainReading, HeightEstimate, Snapshot};
 
@@ -21,7 +20,7 @@ const OF_PROMETHEUS: [&str; 2] = ["instance", "job"];
 
 type Labels = BTreeMap<String, BTreeSet<String>>;
 
-/// Figures as a query calls them, with their labels.
+/// Metrics by the name that queries use, with their labels.
 #[derive(Debug, Default)]
 struct Known(BTreeMap<String, Labels>);
 
@@ -57,13 +56,13 @@ impl Known {
         }
     }
 
-    /// What is wrong with a query.
+    /// The errors of a query.
     fn wrong_with(&self, query: &str) -> Vec<String> {
         let mut wrong = Vec::new();
         let selectors = selectors(query);
         for (name, matchers) in &selectors {
             let Some(labels) = self.0.get(name) else {
-                wrong.push(format!("there is no figure {name}"));
+                wrong.push(format!("there is no metric {name}"));
                 continue;
             };
             for matcher in matchers {
@@ -79,7 +78,7 @@ impl Known {
         wrong
     }
 
-    /// Whether a figure of the query has the label.
+    /// Whether a metric of the query has the label.
     fn has_label(&self, query: &str, label: &str) -> bool {
         let mut figures = selectors(query).into_iter();
         let has = |name: &str| self.0.get(name).is_some_and(|it| it.contains_key(label));
@@ -96,7 +95,7 @@ struct Matcher {
 }
 
 impl Matcher {
-    /// Of patterns, only points are known here.
+    /// Supports only `.` in patterns.
     fn fits(&self, value: &str) -> bool {
         let alike = |(ours, theirs)| ours == theirs || (self.is_pattern && ours == '.');
         self.value.chars().count() == value.chars().count()
@@ -104,7 +103,7 @@ impl Matcher {
     }
 }
 
-/// Values of ours have no quotes in them.
+/// Our values contain no quotes.
 fn matchers(text: &str) -> Vec<Matcher> {
     let mut parts = text.split('"');
     let mut found = Vec::new();
@@ -120,7 +119,7 @@ fn matchers(text: &str) -> Vec<Matcher> {
     found
 }
 
-/// Figures of ours in a query, each with what it selects.
+/// Our metrics in a query, each with its matchers.
 fn selectors(query: &str) -> Vec<(String, Vec<Matcher>)> {
     let starts = query.match_indices("pocpit_").map(|(start, _)| start);
     starts
@@ -150,7 +149,7 @@ fn grouped_by(query: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Labels that a text wants to show: `{{label}}` on the dashboard, `{{ $labels.label }}` in a rule.
+/// Labels in a text: `{{label}}` on the dashboard, `{{ $labels.label }}` in a rule.
 fn shown(text: &str) -> Vec<&str> {
     let parts = text.split("{{").skip(1);
     let inner = parts.filter_map(|part| Some(part.split_once("}}")?.0.trim()));
@@ -160,27 +159,14 @@ fn shown(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// A page with a sample of everything.
+/// A page with a sample of every metric.
 fn of_the_engine() -> String {
     let estimate = HeightEstimate {
         height: Height(900),
-        blocks_left: crate::domain::Blocks(10),
+        blocks_left: Blocks(10),
         expected: None,
     };
-    let height = Height(1);
-    let stages = EpochStages {
-        epoch: EpochIndex(7),
-        poc_start: height,
-        poc_generation_wind_down: height,
-        poc_generation_end: height,
-        poc_validation_start: height,
-        poc_validation_wind_down: height,
-        poc_validation_end: height,
-        set_new_validators: height,
-        claim_money: height,
-        inference_validation_cutoff: height,
-        next_poc_start: height,
-    };
+    let stages = EpochStages::default();
     let mut snapshot: Snapshot = busy();
     snapshot.chain.reading = Some(ChainReading {
         at: snapshot.at,
@@ -199,22 +185,12 @@ fn of_the_engine() -> String {
         poc_start: estimate,
         registration_deadline: estimate,
     });
-    let faulty = BootTimes {
-        label: "pocpit/north/7/1-0000000a".parse().unwrap(),
-        instance: None,
-        machine: MachineId(7),
-        host: None,
-        gpu_name: "H100 SXM".into(),
-        gpu_count: 4,
-        started: Vec::new(),
-        ended: snapshot.at,
-        fault: Some("ECC error".into()),
-    };
+    let faulty = boot(Some("ECC error"));
     snapshot.boots.count(BootEnd::Failed, Some(&faulty));
     page(snapshot)
 }
 
-/// The page of a proxy that was asked once, in vain: its upstream is not there.
+/// The page of a proxy after one request, which failed: its upstream does not run.
 async fn of_the_proxy() -> String {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut proxy = config().inference_proxy.unwrap();
@@ -229,10 +205,9 @@ async fn of_the_proxy() -> String {
     });
     let caller = reqwest::Client::builder().no_proxy().build().unwrap();
     let question = serde_json::json!({ "model": model, "messages": [] });
-    let asked = caller
-        .post(format!("{base}/v1/chat/completions"))
-        .json(&question);
-    assert!(asked.send().await.unwrap().status().is_server_error());
+    let request = caller.post(format!("{base}/v1/chat/completions"));
+    let response = request.json(&question).send().await.unwrap();
+    assert!(response.status().is_server_error());
     let page = caller.get(format!("{base}/metrics")).send().await.unwrap();
     let page = page.text().await.unwrap();
     served.abort();
@@ -246,7 +221,7 @@ async fn known() -> Known {
     known
 }
 
-/// Queries of the dashboard, each with what it writes beside its line.
+/// Queries of the dashboard, each with its legend.
 fn of_the_dashboard() -> Vec<(String, String)> {
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
     let panels = dashboard["panels"].as_array().unwrap().iter();
@@ -265,7 +240,7 @@ fn rules() -> Vec<Yaml> {
     rules.cloned().collect()
 }
 
-/// Queries of the rules, each with what it says.
+/// Queries of the rules, each with its annotations.
 fn of_the_rules() -> Vec<(String, String)> {
     let rules = rules();
     let rules = rules.iter().map(|rule| {
@@ -287,7 +262,7 @@ async fn dashboard_and_rules_use_existing_metrics() {
             assert!(known.has_label(query, label), "{query} shows {label}");
         }
     }
-    // And what costs something, or fails, is in them.
+    // And they cover what costs money and what may fail.
     for (queries, name) in [
         (&dashboard, "pocpit_hourly_cost_dollars"),
         (&dashboard, "pocpit_rentals"),
