@@ -236,6 +236,7 @@ pub enum SourceKind {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ChainSource {
     pub kind: SourceKind,
+    /// Host and port.
     pub name: String,
 }
 
@@ -300,6 +301,7 @@ pub enum SourceHealth {
 /// A source as it was seen last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SourceStatus {
+    /// The source.
     pub source: ChainSource,
     /// The last height that it reported; null if it never answered.
     pub height: Option<Height>,
@@ -307,5 +309,6 @@ pub struct SourceStatus {
     pub lag: Option<Blocks>,
     /// How far it can be relied on.
     pub health: SourceHealth,
+    /// Since when its health is this.
     pub since: Time,
 }

@@ -20,6 +20,7 @@ pub struct Offer {
     pub host: Option<HostId>,
     /// Name with spaces, as the market writes it: `H100 SXM`.
     pub gpu_name: String,
+    /// Number of GPUs.
     pub gpu_count: u32,
     /// Memory of each GPU in megabytes (10^6; a 24 GB card says about 24,564).
     pub gpu_memory_mb: u64,
@@ -49,6 +50,7 @@ pub struct Offer {
     pub location: Option<String>,
     /// When the host takes the machine back.
     pub ends_at: Option<Time>,
+    /// Whether Vast has verified the machine.
     pub verified: bool,
 }
 

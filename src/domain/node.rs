@@ -26,6 +26,7 @@ pub struct NodeConfig {
     pub max_concurrent: u32,
     /// Model id to vLLM arguments; at least one, approved by governance.
     pub models: BTreeMap<String, Vec<String>>,
+    /// Its GPUs.
     pub hardware: Vec<Hardware>,
 }
 
@@ -35,6 +36,7 @@ pub struct Hardware {
     /// Full name as the driver says it.
     #[serde(rename = "type")]
     pub name: String,
+    /// Number of GPUs.
     pub count: u32,
 }
 
@@ -113,6 +115,7 @@ pub struct RegisteredNode {
     pub poc_current: PocStatus,
     /// Why it failed; empty when it did not.
     pub failure_reason: String,
+    /// Whether it takes part.
     pub enabled: bool,
     /// Epoch in which it was registered, enabled or disabled: it takes part only in later `PoC`s.
     pub admin_epoch: EpochIndex,

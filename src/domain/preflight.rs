@@ -43,13 +43,16 @@ impl Requirement {
 pub enum Verdict {
     Met,
     Unmet {
+        /// Why it is not met.
         cause: String,
+        /// What to do.
         remedy: String,
     },
     /// Could not be checked. It blocks as `Unmet` does: unknown is not fine.
     Unknown {
         /// Why it could not be checked.
         cause: String,
+        /// What to do.
         remedy: String,
     },
 }

@@ -189,6 +189,7 @@ pub struct Cause {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepSpan {
     pub step: Step,
+    /// When it began.
     pub started: Time,
     /// When it ended; absent while it lasts.
     pub ended: Option<Time>,

@@ -156,9 +156,11 @@ pub struct BootTimes {
     pub host: Option<HostId>,
     /// Name of its GPUs, as the market writes it.
     pub gpu_name: String,
+    /// Number of GPUs.
     pub gpu_count: u32,
     /// When each stage that was seen began, in order.
     pub started: Vec<(BootStage, Time)>,
+    /// When the boot ended.
     pub ended: Time,
     /// Why it did not succeed; absent when it did, or was ended before it could tell.
     pub fault: Option<String>,

@@ -8,6 +8,7 @@ use crate::domain::{BootTimes, Confirmation, SprintReport, Time};
 
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PastSprint<'a> {
+    /// When it ended.
     pub at: Time,
     pub report: &'a SprintReport,
     /// Its boots that were watched from beginning to end.

@@ -82,13 +82,8 @@ fn chain(families: &mut Families<'_>, snapshot: &Snapshot, now: Time) -> fmt::Re
         ChainPhase::ALL.map(|phase| (phase.name(), f64::from(reading.view.phase == phase)))
     });
     let what = "1 for the phase of the chain, by the chain's own name";
-    families.gauges(
-        "chain_phase",
-        what,
-        None,
-        "phase",
-        phases.as_slice().as_flattened(),
-    )?;
+    let phases = phases.as_slice().as_flattened();
+    families.gauges("chain_phase", what, None, "phase", phases)?;
     let age = reading.map(|reading| seconds(reading.at, now));
     families.seconds("chain_read_age", "Time since the chain was read", age)?;
     let start = reading.and_then(|reading| reading.poc_start.expected);
@@ -145,11 +140,8 @@ fn money(families: &mut Families<'_>, snapshot: &Snapshot, now: Time) -> fmt::Re
     families.seconds("rentals_read_age", what, age)?;
     let what = "What an hour of what is rented costs";
     families.dollars("hourly_cost", what, Some(money.per_hour.0))?;
-    families.dollars(
-        "sprint_cost",
-        "What this sprint has cost",
-        Some(money.sprint),
-    )?;
+    let what = "What this sprint has cost";
+    families.dollars("sprint_cost", what, Some(money.sprint))?;
     let of_caps = |value: fn(&CapSnapshot) -> Usd| -> Vec<(&str, f64)> {
         let caps = money.caps.iter();
         caps.map(|cap| (cap.name.as_str(), value(cap).dollars()))

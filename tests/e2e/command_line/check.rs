@@ -1,4 +1,4 @@
-//! `pocpit check`: a clean result is exit code 0, and nothing else is.
+//! `pocpit check` exits 0 only if every check passes.
 
 use std::net::TcpListener;
 
@@ -12,7 +12,7 @@ use crate::command_line::proxy::Proxy;
 use crate::command_line::relay::{Mood, Relay};
 use crate::sim::Sim;
 
-/// A served world, and what there is beside it.
+/// A served world and a home directory.
 struct Scene {
     home: Home,
     sim: Sim,
@@ -64,7 +64,7 @@ fn check(environment: &[(&str, &str)]) -> (Ran, Vec<Value>) {
     Scene::new().check(environment)
 }
 
-/// What is not as it should be: what it is, its verdict, its cause, its remedy.
+/// The checks that failed: name, verdict, cause, remedy.
 fn troubles(probes: &[Value]) -> Vec<[&str; 4]> {
     let troubles = probes.iter().filter(|probe| probe["verdict"] != "met");
     troubles
@@ -256,7 +256,7 @@ fn stopped_or_disabled_proxy_fails_check() {
     let scene = Scene::bare();
     let (words, probes) = scene.check(&[]);
     assert_eq!(words.code, Some(1), "{}", words.stdout);
-    // It is listed, where it would not listen.
+    // It is registered at an address where it would not listen.
     for what in ["proxy", "proxy runs"] {
         assert_eq!(verdict(&probes, what), ["unmet"], "{probes:?}");
     }
@@ -297,12 +297,12 @@ fn upstream_key_check_accepts_running_proxy() {
             .find(|probe| probe["what"] == "upstream keys")
             .unwrap()
     };
-    // Given no proxy that runs, then it says which key is missing.
+    // Without a running proxy, the missing key is named.
     let missing = of_keys();
     assert_eq!(missing["verdict"], "unmet");
     let cause = missing["cause"].as_str().unwrap();
     assert!(cause.contains("inference_proxy.upstream_key"), "{cause}");
-    // One that runs has it from elsewhere.
+    // A running proxy has it from elsewhere.
     let _proxy = Proxy::serving(&home, &sim);
     assert_eq!(of_keys()["verdict"], "met");
 }

@@ -1,4 +1,4 @@
-//! What `pocpit proxy` does with requests, as a process of its own.
+//! How `pocpit proxy` serves requests, as a separate process.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -63,7 +63,7 @@ impl Scene {
     }
 }
 
-/// Reads until this was said, and gives all that was said.
+/// Reads until this text, and returns everything read.
 fn until(stream: &mut impl Read, said: &str) -> String {
     let mut text = String::new();
     while !text.contains(said) {
@@ -75,7 +75,7 @@ fn until(stream: &mut impl Read, said: &str) -> String {
     text
 }
 
-/// An upstream that sends a piece whenever it is told to, and ends when nobody tells it any more.
+/// An upstream that sends a piece per signal, and ends when the sender is dropped.
 fn streaming() -> (SocketAddr, Sender<&'static str>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -106,16 +106,16 @@ fn stream_completes_during_proxy_shutdown() {
     let head = until(&mut caller, "data: 1");
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert!(head.contains("content-type: text/event-stream"), "{head}");
-    // when the terminal is closed, then the proxy serves on;
+    // when the terminal is closed, then the proxy continues;
     proxy.signal(Signal::HUP);
     say.send("data: 2\n\n").unwrap();
     until(&mut caller, "data: 2");
-    // and when it is told to end, then nobody new is taken,
+    // and when it is terminated, then it accepts no new connection,
     proxy.signal(Signal::TERM);
     crate::command_line::proxy::until("the listener's end", || {
         TcpStream::connect(scene.settings.listen).is_err()
     });
-    // but the stream goes on, longer than an idle connection would be kept, to its own end.
+    // but the stream continues to its end, longer than an idle connection would stay open.
     std::thread::sleep(Duration::from_secs(3));
     say.send("data: 3\n\n").unwrap();
     until(&mut caller, "data: 3");
@@ -124,8 +124,8 @@ fn stream_completes_during_proxy_shutdown() {
     assert_eq!(proxy.code(), Some(0));
 }
 
-/// A proxy of the environment that lets callers through to an upstream with TLS. What it is told to
-/// tunnel to comes out, and each request's head.
+/// An HTTP proxy, set by the environment, that tunnels to an upstream with TLS. The channel receives the
+/// target of each tunnel and the head of each request.
 fn behind_a_tunnel() -> (SocketAddr, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -146,7 +146,7 @@ fn behind_a_tunnel() -> (SocketAddr, Receiver<String>) {
             stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
             let session = ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut stream = StreamOwned::new(session, stream);
-            // Whoever does not trust the certificate goes.
+            // A client that does not trust the certificate disconnects.
             while let Some(head) = next_request(&mut stream) {
                 tell.send(head).unwrap();
                 let answer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
@@ -182,9 +182,9 @@ fn tls_upstream_through_environment_proxy() {
     );
     let through = ("HTTPS_PROXY", tunnel.as_str());
     let scene = Scene::new();
-    // Given that the upstream's authority is trusted,
+    // Given that the upstream's certificate authority is trusted,
     let proxy = scene.serve(&[upstream, through, ("SSL_CERT_FILE", authority)]);
-    // when one caller asks three times,
+    // when one caller sends three requests,
     let mut caller = scene.ask();
     until(&mut caller, "{}");
     for _ in 1..3 {
@@ -198,7 +198,7 @@ fn tls_upstream_through_environment_proxy() {
     assert!(connect.starts_with(first), "{connect}");
     // By `printf someone:secret | base64`.
     assert!(connect.contains("Basic c29tZW9uZTpzZWNyZXQ="), "{connect}");
-    // and each request is for the upstream alone.
+    // and each request is addressed to the upstream.
     for _ in 0..3 {
         let asked = told();
         let first = "POST /v1/chat/completions HTTP/1.1";
@@ -210,7 +210,7 @@ fn tls_upstream_through_environment_proxy() {
         assert_eq!(body["model"], scene.settings.upstream.model);
     }
     drop(proxy);
-    // Given that it is not trusted, then it is not asked.
+    // Given that it is not trusted, then no request is sent to it.
     let _proxy = scene.serve(&[upstream, through]);
     let answer = until(&mut scene.ask(), "cannot reach the upstream");
     assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");

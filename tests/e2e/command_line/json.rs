@@ -1,4 +1,4 @@
-//! What `--json` prints is what `pocpit schema` says of it, and a schema says enough to be wrong.
+//! The output of `--json` matches its schema, and the schemas are strict.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -16,7 +16,7 @@ use crate::command_line::proxy::Proxy;
 use crate::command_line::ssh::{note, running};
 use crate::sim::Sim;
 
-/// What the program gives for each command with `--json`.
+/// The schema of each command with `--json`.
 static SCHEMAS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
     let home = Home::new();
     let names = home.run(&["schema"]).stdout;
@@ -41,8 +41,8 @@ fn validator(schema: &Value) -> Validator {
     options.build(schema).unwrap()
 }
 
-/// Fails when a command that was asked for JSON printed what its schema does not say: whatever a
-/// test is about, scripts rely on this.
+/// Fails if the output of a command with `--json` does not match its schema. Every test that runs a
+/// command checks this, because scripts rely on it.
 pub(crate) fn judge(command: &Command, stdout: &str) {
     let arguments: Vec<&str> = command.get_args().filter_map(OsStr::to_str).collect();
     let Some(line) = stdout.lines().last() else {
@@ -74,7 +74,7 @@ fn command_in(arguments: &[&str]) -> &'static str {
     found.unwrap_or_else(|| panic!("no schema for {arguments:?}"))
 }
 
-/// A world in which something has happened, for every command to tell of.
+/// A world with some history, so that every command has something to print.
 struct Eventful {
     _proxy: Proxy,
     home: Home,
@@ -96,7 +96,7 @@ impl Eventful {
         }
     }
 
-    /// Runs a command, which judges what it prints, and keeps that.
+    /// Runs a command, which checks its output, and stores the output.
     fn tell(&mut self, command: &[&str]) {
         let file = self.sim.config.clone();
         let first = ["--config", file.as_str()];
@@ -122,7 +122,7 @@ impl Eventful {
         let _kept = journal.append(chrono::Utc::now(), &avoided).unwrap();
     }
 
-    /// A rental that nobody uses.
+    /// A rental that no sprint uses.
     fn rent(&self, label: &str) -> InstanceId {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(running(&self.config, label))
@@ -132,7 +132,7 @@ impl Eventful {
 #[test]
 fn json_output_matches_schemas() {
     let mut world = Eventful::new();
-    // Given a sprint that is over, a machine that failed, and a rental that nobody uses,
+    // Given a finished sprint, a machine that failed, and an unused rental,
     for command in [
         &["check"][..],
         &["plan"],
@@ -158,13 +158,13 @@ fn json_output_matches_schemas() {
     note(&world.config, label, world.rent(label));
     world.tell(&["ssh"]);
     world.keep(&["demo", "--headless", "--auto", "--speed", "400", "--json"]);
-    // when each command has printed, which was judged, then none is left out,
+    // when each command has printed and was checked, then none is left out,
     let (printed, known): (BTreeSet<&str>, BTreeSet<&str>) = (
         world.printed.keys().copied().collect(),
         VALIDATORS.keys().copied().collect(),
     );
     assert_eq!(printed, known);
-    // and what is wrong in a single place is refused.
+    // and a value with a single error is rejected.
     for (command, value) in &world.printed {
         let value = shortened(value);
         assert!(VALIDATORS[command].is_valid(&value), "{command}");
@@ -176,7 +176,7 @@ fn json_output_matches_schemas() {
     }
 }
 
-/// Lists without their later items: two tell as much as a hundred.
+/// Lists cut to two items, which is enough.
 fn shortened(value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().take(2).map(shortened).collect(),
@@ -197,10 +197,10 @@ fn is_optional(command: &str, field: &str) -> bool {
         _ => false,
     }
 }
-/// Objects that are keyed by what others name.
+/// Objects whose keys are free.
 const MAPS: [&str; 2] = ["models", "weights"];
 
-/// A value broken in one place, in every way: a field more, a field less, another type.
+/// A value with one error, in every way: an extra field, a missing field, another type.
 fn broken(command: &str, whole: &Value) -> Vec<(String, Value)> {
     let mut places = Vec::new();
     places_in(whole, "", &mut places);
@@ -268,7 +268,7 @@ fn schemas_are_closed_and_described() {
             let Some(fields) = part.get("properties").and_then(Value::as_object) else {
                 continue;
             };
-            // A condition is no object of its own.
+            // A condition is not an object.
             if part.get("type").is_none() {
                 continue;
             }
@@ -297,7 +297,7 @@ fn schemas_are_closed_and_described() {
     }
 }
 
-/// By itself, by the definition that it refers to, or as the tag of an alternative that is.
+/// Directly, by the definition that it refers to, or as the tag of a described alternative.
 fn is_described(schema: &Value, meaning: &Value) -> bool {
     let referred = meaning["$ref"].as_str().map(|to| &to[1..]);
     let definition = referred.map(|to| schema.pointer(to).expect("the definition"));
@@ -319,7 +319,7 @@ fn unknown_schema_suggests_nearest_name() {
     assert_eq!(home.run(&["schema", "proxy"]).code, Some(2));
 }
 
-/// A wire name that differs from the type's would be in no schema.
+/// A wire name that differs from the type's would not be in a schema.
 #[test]
 fn names_of_outcomes_are_in_schema() {
     let cause = Cause::new("no_weight", "none");

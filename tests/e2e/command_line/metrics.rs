@@ -1,4 +1,4 @@
-//! The figures of a run, as a watcher reads them.
+//! The metrics of a run, as a monitoring service reads them.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -22,7 +22,7 @@ impl Drop for Running {
     }
 }
 
-/// The page, once somebody serves it.
+/// The page, once it is served.
 fn page(address: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     write!(
@@ -48,18 +48,18 @@ fn phases(page: &str) -> Vec<&str> {
 fn metrics_count_boot_and_chain_phase() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "400"]));
-    // A port that is free: nobody serves here.
+    // A free port: nothing listens there.
     let text = std::fs::read_to_string(&sim.config).unwrap();
     let config: toml::Table = text.parse().unwrap();
     let address = config["vllm"]["listen"].as_str().unwrap();
-    // Given a program that runs hands-off and serves its figures,
+    // Given an unattended run that serves its metrics,
     let mut auto = home.command(&["--config", sim.config.as_str(), "auto"]);
     let auto = auto
         .env("POCPIT_NOTIFY_METRICS_LISTEN", address)
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let _running = Running(auto.spawn().unwrap());
-    // when a boot of it comes to a loaded model,
+    // when a boot reaches a loaded model,
     let end = Instant::now() + PATIENCE;
     let page = loop {
         assert!(Instant::now() < end, "no boot was ever counted");
@@ -69,12 +69,12 @@ fn metrics_count_boot_and_chain_phase() {
         }
         std::thread::sleep(Duration::from_millis(100));
     };
-    // then it is counted once, none is counted as failed, and nothing it failed of is named,
+    // then it is counted once, none is counted as failed, and no fault is named,
     assert!(
         page.contains("pocpit_boots_total{end=\"failed\"} 0\n"),
         "{page}"
     );
     assert!(!page.contains("pocpit_boot_faults_total{"), "{page}");
-    // and the chain is where the chain says.
+    // and the chain's metrics match the chain.
     assert_eq!(phases(&page).len(), 1, "{page}");
 }

@@ -1,4 +1,4 @@
-//! The command line as scripts use it: exit codes, what goes to which stream, files.
+//! The command line as scripts use it: exit codes, streams, files.
 
 mod check;
 mod inference;
@@ -177,7 +177,7 @@ fn config_import_converts_env_file() {
         !written.contains("topsecret") && written.contains("gpu_count = 1"),
         "{written}"
     );
-    // What is not known is missing, and not somebody's example.
+    // An unknown setting is missing, not set to an example.
     assert!(
         home.run(&["config", "check"])
             .stderr
@@ -285,7 +285,7 @@ fn second_auto_waits_for_the_first() {
             .map_while(Result::ok)
             .any(|line| line.contains("waiting"))
     );
-    // Given one that runs, when another starts on the same files, then it waits and does nothing.
+    // Given a running auto, when another starts on the same files, then it waits and does nothing.
     let mut second = home
         .command(&arguments)
         .stdout(Stdio::null())
@@ -349,7 +349,7 @@ fn release_destroys_only_our_rentals() {
     let config = config_of(&sim);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let id = runtime.block_on(rent(&config, "pocpit/demo/1/1-a"));
-    // Without --yes nobody can be asked here, so nothing happens.
+    // Without a terminal and --yes nobody can confirm, so nothing happens.
     let asked = home.run(&["--config", &sim.config, "release"]);
     assert_eq!(asked.code, Some(1), "{}", asked.stderr);
     assert!(asked.stderr.contains("--yes"), "{}", asked.stderr);
@@ -367,7 +367,7 @@ fn release_destroys_only_our_rentals() {
 fn auto_refuses_beside_foreign_cockpit() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "100"]));
-    // Given a rental of a cockpit that nobody named,
+    // Given a rental of an unknown cockpit,
     let config = config_of(&sim);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
@@ -386,7 +386,7 @@ fn auto_refuses_beside_foreign_cockpit() {
         };
         network_node.register(&node).await.unwrap();
     });
-    // when auto starts, then it refuses and names both ways out.
+    // when auto starts, then it refuses and names both remedies.
     let refused = home.run(&["--config", &sim.config, "auto", "--once"]);
     assert_eq!(refused.code, Some(3), "{}", refused.stderr);
     assert!(
@@ -394,7 +394,7 @@ fn auto_refuses_beside_foreign_cockpit() {
         "{}",
         refused.stderr
     );
-    // And `release` takes nothing of the other one's down, whatever it is called.
+    // And `release` leaves the other cockpit's rental alone, whatever its name.
     let released = home.run(&["--config", &sim.config, "release", "--yes"]);
     assert!(
         released.stdout.contains("nothing of ours")

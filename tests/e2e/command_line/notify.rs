@@ -1,4 +1,4 @@
-//! Whom the program tells: `pocpit notify`, alerts with their end, and the heartbeat.
+//! Notifications: `pocpit notify`, alerts and their resolution, the heartbeat.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -16,15 +16,15 @@ use crate::sim::Sim;
 /// Nothing here takes this long, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// A request as the receiver saw it.
+/// A received request.
 struct Request {
     path: String,
     headers: String,
     body: String,
 }
 
-/// A service that takes everything, but answers what is asked of a number with that status, and what is
-/// asked of `/silent` with nothing, and of `/slow` with nothing for longer than anybody waits.
+/// A service that accepts every request, but answers a path that is a number with that status, `/silent`
+/// with nothing, and `/slow` later than any timeout.
 struct Service {
     address: String,
     requests: Receiver<Request>,
@@ -51,7 +51,7 @@ impl Service {
         Service { address, requests }
     }
 
-    /// The next request that is looked for.
+    /// The next request that the test waits for.
     fn wait_for(&self, what: &str, is_it: impl Fn(&Request) -> bool) -> Request {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -66,7 +66,7 @@ impl Service {
         }
     }
 
-    /// Waits until nobody asks for so long.
+    /// Waits until there was no request for this long.
     fn wait_for_silence(&self, length: Duration) {
         let end = Instant::now() + PATIENCE;
         while self.requests.recv_timeout(length).is_ok() {
@@ -82,7 +82,7 @@ fn keep_open(stream: TcpStream) {
     });
 }
 
-/// Reads one request and answers it; connections are not kept.
+/// Reads one request and answers it; connections are not reused.
 fn answered(stream: &TcpStream) -> Option<Request> {
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     let mut reader = BufReader::new(stream);
@@ -133,7 +133,7 @@ fn notify_test_reports_every_channel() {
         let mut command = home.command(&[&first, arguments].concat());
         ran(command.envs(environment.iter().map(|(name, value)| (name, value))))
     };
-    // Without any channel it says where to name one.
+    // Without a channel, the message says where to configure one.
     let nobody = notify(&["test"], &[]);
     assert_eq!(nobody.code, Some(2));
     assert!(nobody.stderr.contains("[notify]"), "{}", nobody.stderr);
@@ -162,7 +162,7 @@ fn notify_test_reports_every_channel() {
             .unwrap()
             .contains("a test of pocpit")
     );
-    // and one that does not: each is told, and the exit code is not 0.
+    // and one that does not: each is reported, and the exit code is not 0.
     let one = notify(&["test", "--json"], &[hook("/404"), command]);
     assert_eq!(one.code, Some(1));
     let all: Value = serde_json::from_str(&one.stdout).unwrap();
@@ -171,7 +171,7 @@ fn notify_test_reports_every_channel() {
         (&"webhook".into(), &false.into(), &true.into()),
         "{all}"
     );
-    // A service manager can tell too.
+    // A service manager can send a notice too.
     let said = notify(
         &["send", "--level", "critical", "it died"],
         &[hook("/hook")],
@@ -185,7 +185,7 @@ fn notify_test_reports_every_channel() {
     );
 }
 
-/// An operator's machine, a served world, and a service with its moods.
+/// An operator's machine, a served world, and a receiving service.
 struct Trial {
     home: Home,
     sim: Sim,
@@ -203,12 +203,12 @@ impl Trial {
         }
     }
 
-    /// At the service, whose path says how it answers.
+    /// A URL at the service; the path determines the answer.
     fn at(&self, path: &str) -> String {
         format!("{}{path}", self.service.address)
     }
 
-    /// Tests the channel that these variables name, and wants to hear why it failed and what to do.
+    /// Tests the channel that these variables configure; expects the cause of the failure and the remedy.
     fn fails(&self, environment: &[(&str, String)], why: &str, remedy: &str) {
         let test = ["--config", self.sim.config.as_str(), "notify", "test"];
         let variables = environment.iter().map(|(name, value)| (name, value));
@@ -236,7 +236,7 @@ impl Trial {
     }
 }
 
-/// Where somebody listened who is gone.
+/// An address where nothing listens any more.
 fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}", listener.local_addr().unwrap())
@@ -306,7 +306,7 @@ fn broken_config_is_reported_in_notice() {
             "See its log.",
         ])
     };
-    // Given a file in which something else is wrong, has no key, or is no TOML at all,
+    // Given a file with an error elsewhere, without a key, or that is not TOML,
     for (text, why) in [
         (
             complete.replacen("[vast]", "[vast]\nprize = 7", 1),
@@ -316,9 +316,9 @@ fn broken_config_is_reported_in_notice() {
         (complete.replacen("[vast]", "[vast", 1), "the file"),
         (hook.clone(), "vast.api_key"),
     ] {
-        // when something is to be told,
+        // when a notice is sent,
         let told = send(&text);
-        // then it is, and that the configuration does not load, and why.
+        // then it arrives, and says that the configuration does not load, and why.
         assert_eq!(told.code, Some(0), "{why}: {}", told.stderr);
         let page = service.wait_for("the page", |request| request.path == "/hook");
         let page: Value = serde_json::from_str(&page.body).unwrap();
@@ -330,11 +330,11 @@ fn broken_config_is_reported_in_notice() {
         assert!(body.contains(why), "{why}: {body}");
         assert_eq!(page["title"], "the service failed");
     }
-    // One that loads is no trouble.
+    // A valid configuration adds nothing.
     assert_eq!(send(&complete).code, Some(0));
     let page = service.wait_for("the page", |request| request.path == "/hook");
     assert!(!page.body.contains("does not load"), "{}", page.body);
-    // And who cannot be told because that part is wrong, or names nobody, is said here.
+    // An error in that part, or a missing channel, is reported here.
     let wrong = send("[vats]\n[notify]\nwebhook = \"nowhere\"\n");
     assert_eq!(wrong.code, Some(2));
     assert!(
@@ -367,7 +367,7 @@ fn notify_send_retries_late_receiver() {
             .unwrap()
             .contains("did not take it yet")
     );
-    // when it comes back, then it has the notice,
+    // when it is back, then it receives the notice,
     let place = address.strip_prefix("http://").unwrap();
     let service = Service::listening(TcpListener::bind(place).unwrap());
     service.wait_for("the notice", |request| {
@@ -375,7 +375,7 @@ fn notify_send_retries_late_receiver() {
     });
     assert_eq!(send.0.wait().unwrap().code(), Some(0));
     let rest: Vec<String> = said.map_while(Result::ok).collect();
-    // and nothing is kept.
+    // and nothing stays persisted.
     assert!(!rest.join("\n").contains("is kept"), "{rest:?}");
     let left = crate::command_line::config_of(&sim)
         .paths
@@ -395,7 +395,7 @@ fn undelivered_notice_is_left_to_running_pocpit() {
         command.env("POCPIT_NOTIFY_WEBHOOK", hook);
         command
     };
-    // Given a notice that nobody took, and one that was refused,
+    // Given a notice that was not delivered, and one that was refused,
     let sent = ran(&mut command(
         &["notify", "send", "the service failed"],
         nobody(),
@@ -430,7 +430,7 @@ fn lost_chain_alerts_and_stops_heartbeat() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "100"]));
     let service = Service::start();
-    // Given a program that runs hands-off and sends signs of life,
+    // Given an unattended run that sends heartbeats,
     let mut auto: Command = home.command(&["--config", sim.config.as_str(), "auto"]);
     let auto = auto
         .env("POCPIT_NOTIFY_WEBHOOK", format!("{}/hook", service.address))
@@ -445,9 +445,9 @@ fn lost_chain_alerts_and_stops_heartbeat() {
     for _ in 0..2 {
         service.wait_for("a heartbeat", |request| request.path == "/alive");
     }
-    // when nothing of the outside world answers any more,
+    // when no outside service answers any more,
     drop(sim);
-    // then the operator is told what it means and what to do,
+    // then the operator gets an alert that says what it means and what to do,
     let page = service.wait_for("a page", |request| {
         request.path == "/hook" && request.body.contains("chain")
     });
@@ -456,13 +456,13 @@ fn lost_chain_alerts_and_stops_heartbeat() {
     for part in ["To do: ", "Money: ", "pocpit: ", "Look: "] {
         assert!(text.contains(part), "{text}");
     }
-    // and there is no sign of life any more. What was under way has arrived by now.
+    // and there are no more heartbeats. Those in flight have arrived by now.
     while service.requests.try_recv().is_ok() {}
     let more = service.requests.recv_timeout(Duration::from_secs(3));
     assert!(more.is_err() || more.unwrap().path == "/hook");
 }
 
-/// Where the served world's service is that a setting names.
+/// The address of the served world's service in a setting.
 fn service_of(sim: &Sim, section: &str, setting: &str) -> SocketAddr {
     let text = std::fs::read_to_string(&sim.config).unwrap();
     let config: toml::Table = text.parse().unwrap();
@@ -480,7 +480,7 @@ fn heartbeat_stops_and_resumes() {
     let relay = |section, setting| Relay::to(service_of(&sim, section, setting));
     let market = relay("vast", "base_url");
     let (api, rpc) = (relay("chain", "public_api"), relay("chain", "rpc"));
-    // Given a program that runs hands-off and sends a sign of life every minute of its world,
+    // Given an unattended run with a heartbeat every minute of its world,
     let mut auto: Command = home.command(&["--config", sim.config.as_str(), "auto"]);
     let auto = auto
         .envs([
@@ -502,16 +502,16 @@ fn heartbeat_stops_and_resumes() {
             service.wait_for(&format!("heartbeat {number}"), is_beat);
         }
     };
-    // One beat after the other,
+    // Heartbeats arrive,
     beats(4);
     for relays in [&[&market][..], &[&api, &rpc]] {
-        // when what it reads says nothing, though it is answered,
+        // when the answers that it reads are empty,
         for relay in relays {
             relay.turn(Mood::Senseless);
         }
-        // then there is no beat any more,
+        // then there are no more heartbeats,
         service.wait_for_silence(Duration::from_secs(4));
-        // and as soon as it makes sense again, one after the other.
+        // and as soon as the answers are back, they resume.
         for relay in relays {
             relay.turn(Mood::Honest);
         }

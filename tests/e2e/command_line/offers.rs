@@ -1,4 +1,4 @@
-//! `pocpit offers` and `pocpit avoided`: what is the best and why, and which machines are left out.
+//! `pocpit offers` ranks and explains; `pocpit avoided` lists machines that are left out.
 
 use std::path::Path;
 
@@ -37,7 +37,7 @@ impl Scene {
             .into_iter()
             .chain(arguments.iter().copied())
             .collect();
-        // The market wants six of its seconds between two searches.
+        // The market allows a search every six of its seconds.
         for _ in 0..100 {
             let mut command = self.home.command(&arguments);
             let ran = ran(command.envs(environment.iter().copied()));
@@ -132,7 +132,7 @@ fn failed_machine_is_avoided_until_removed() {
         },
         Record::BootEnded { boot },
     ]);
-    // then it is out, and both commands say why.
+    // then it is left out, and both commands say why.
     let is_out = || {
         let listed = scene.json(&["offers", "--json"]);
         let out = listed["out"].as_array().unwrap();
@@ -150,13 +150,13 @@ fn failed_machine_is_avoided_until_removed() {
             .stdout
             .contains("OCI runtime create failed")
     );
-    // When another pocpit holds the journal, then only that one may take it off;
+    // When another pocpit holds the journal, then only that one may allow it again;
     let number = machine.to_string();
     let remove = ["avoided", "--remove", number.as_str()];
     let (held, _) = Journal::open(&scene.config().paths.state_dir).unwrap();
     assert_eq!(scene.run(&remove).code, Some(3));
     drop(held);
-    // when nobody does, then it is usable again, and what it did is still known.
+    // when none does, then it is usable again, and its history is still known.
     assert_eq!(scene.run(&remove).code, Some(0));
     assert!(!is_out());
     assert_eq!(scene.run(&remove).code, Some(1));
@@ -176,7 +176,7 @@ fn time(value: &Value) -> chrono::DateTime<chrono::Utc> {
 #[test]
 fn offers_are_judged_by_next_deadline() {
     let scene = Scene::new();
-    // Given a PoC that is far away, then a boot has what there is between planned start and deadline:
+    // Given a PoC that is far away, then a boot has the time between planned start and deadline:
     // lead and margin of 50 min, less the 4 min before the PoC and a block at most.
     let listed = scene.json(&["offers", "--json"]);
     let by = &listed["judged_by"];
@@ -186,7 +186,7 @@ fn offers_are_judged_by_next_deadline() {
     assert!((2_750..=2_760).contains(&within), "{within}");
     let left = time(&by["register_by"]) - time(&by["start"]);
     assert_eq!(left.num_seconds(), within);
-    // and the words say so.
+    // and the text says so.
     let words = scene.run(&["offers"]).stdout;
     for said in [
         "Judged by a start at 2",

@@ -1,4 +1,4 @@
-//! `pocpit plan`: what it promises to scripts and says to people.
+//! `pocpit plan`: its JSON and its text.
 
 use std::path::Path;
 
@@ -60,7 +60,7 @@ fn plan_shows_times_costs_and_risk() {
             .unwrap()
     };
     let (start, rent) = (time(&plan["poc_start"]["p50"]), time(&plan["rent_at"]));
-    // Lead and margin, to the millisecond of a block's mean.
+    // Lead and margin, exact to the rounding of the mean block time.
     let lead = (start - rent).num_seconds();
     assert!((2_990..=3_010).contains(&lead), "{lead}");
     assert!(time(&plan["poc_start"]["p10"]) < start && start < time(&plan["poc_start"]["p90"]));
@@ -136,7 +136,7 @@ fn occupied_address_blocks_plan_and_check() {
             .env("POCPIT_NETWORK_NODE_API_LISTEN", "127.0.0.1:5050");
         ran(&mut command)
     };
-    // when it is planned or checked, then both name the node, its address and the setting.
+    // when `plan` and `check` run, then both name the node, its address and the setting.
     let said = [
         "colleague-1 is already registered at 10.0.0.9:5050, needed for the API of our node",
         "network_node.api_listen",
@@ -153,7 +153,7 @@ fn occupied_address_blocks_plan_and_check() {
         plan.stdout
     );
     assert_eq!((plan.code, check.code), (Some(0), Some(1)));
-    // When the journal has it as ours, then it is gone before the next rental.
+    // When the journal has it as ours, then it is no obstacle: it goes before the next rental.
     let config = pocpit::config::load(Some(Path::new(&sim.config)), &[]).unwrap();
     let (mut journal, _) = Journal::open(&config.config.paths.state_dir).unwrap();
     let ours = Record::RegisterIntended {
@@ -178,7 +178,7 @@ fn truncated_policy_is_warned_of() {
     for command in [&["config", "check"][..], &["check"], &["plan"]] {
         let arguments = [&["--config", sim.config.as_str()], command].concat();
         let mut command = home.command(&arguments);
-        // A longer rental costs more at worst than a sprint of this world may.
+        // The worst case of a longer rental exceeds the cap of a sprint.
         let command = command.env("POCPIT_BUDGET_PER_SPRINT", "60");
         let ran = ran(command.env("POCPIT_POC_RELEASE", "time:6h"));
         assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
@@ -192,7 +192,7 @@ fn truncated_policy_is_warned_of() {
     }
 }
 
-/// A boot of ours of the configured model that took so many minutes.
+/// A past boot of the configured model that took this many minutes.
 fn measured(config: &Config, contract: u64, minutes: u32) -> Record {
     Record::BootEnded {
         boot: PastBoot {
@@ -229,7 +229,7 @@ fn plan_lead_follows_measured_boots() {
         let _kept = journal.append(chrono::Utc::now(), &boot).unwrap();
     }
     drop(journal);
-    // then it rents by the slowest of them, and the time that a registration needs.
+    // then the lead is the slowest of them plus the registration margin.
     let lead = chrono::Duration::minutes(56) + config.poc.registration_margin;
     let words = plan(&[]);
     let because = format!(

@@ -1,4 +1,4 @@
-//! `pocpit proxy`: a process of its own that the Network Node always knows.
+//! `pocpit proxy`: a separate process that stays registered at the Network Node.
 
 use std::fs::File;
 use std::net::TcpStream;
@@ -31,7 +31,7 @@ impl Proxy {
         Proxy::serving_with(home, sim, &[])
     }
 
-    /// As [`Proxy::serving`], with more variables of the environment.
+    /// The same as [`Proxy::serving`], with more environment variables.
     pub fn serving_with(home: &Home, sim: &Sim, variables: &[(&str, &str)]) -> Proxy {
         let arguments = ["--config", sim.config.as_str(), "proxy"];
         let mut command = home.command(&arguments);
@@ -67,7 +67,7 @@ impl Drop for Proxy {
     }
 }
 
-/// How the proxy stands in the list of the world's Network Node.
+/// The proxy's entry at the world's Network Node.
 async fn standing_in(config: &Config) -> RegistrationState {
     let network_node = NetworkNodeClient::new(HttpClient::new(), &config.network_node);
     let wanted = config.inference_proxy.as_ref().unwrap().node();
@@ -117,7 +117,7 @@ impl Scene {
         self.standing() != RegistrationState::Missing
     }
 
-    /// What the proxy's process writes anywhere, with this in its environment, while it is asked this.
+    /// Everything that the proxy's process writes, with this environment, during these requests.
     fn written(&self, environment: &[(&str, &str)], questions: &[&str]) -> String {
         let (errors, config) = (self.home.path("stderr"), &self.config);
         let arguments = ["--config", self.sim.config.as_str(), "proxy"];
@@ -185,7 +185,7 @@ fn missing_proxy_registration_is_created() {
 #[test]
 fn wrong_proxy_registration_is_repaired() {
     let scene = Scene::new();
-    // Given the proxy in the list, at a port where it does not listen,
+    // Given a registration of the proxy with a port where it does not listen,
     let mut elsewhere = scene.config.inference_proxy.as_ref().unwrap().node();
     elsewhere.inference_port += 1;
     let registered = scene.network_node();
@@ -193,7 +193,7 @@ fn wrong_proxy_registration_is_repaired() {
     scene.runtime.block_on(registering).unwrap();
     let fields = vec!["inference_port".to_owned()];
     assert_eq!(scene.standing(), RegistrationState::Wrong(fields));
-    // when it starts, then it is listed where it is.
+    // when it starts, then the registration is corrected.
     let _proxy = scene.start();
     assert_eq!(scene.standing(), RegistrationState::Good);
 }
@@ -210,7 +210,7 @@ fn disabled_proxy_is_enabled_at_start() {
     assert_eq!(scene.standing(), RegistrationState::Good);
 }
 
-/// Nothing else of the program says this.
+/// Nothing else in the program contains this.
 const CANARY: &str = "seventeen purple herons";
 
 #[test]
@@ -222,14 +222,14 @@ fn prompts_stay_out_of_logs() {
         let body = serde_json::json!({ "model": model, "stream": stream, "messages": messages });
         body.to_string()
     };
-    // One that is answered, one that the upstream refuses, and one that cannot be read.
+    // One that is answered, one that the upstream rejects, and one that is malformed.
     let (answered, refused) = (asking(model, false), asking(model, true));
     let unreadable = format!("{{\"messages\": \"{CANARY}\"");
     let questions = [answered.as_str(), refused.as_str(), unreadable.as_str()];
     for environment in [&[][..], &[("POCPIT_LOG", "pocpit=trace")]] {
         let written = scene.written(environment, &questions);
         assert!(!written.contains(CANARY), "{written}");
-        // That they came is there.
+        // The requests themselves are logged.
         assert!(written.contains("chat/completions"), "{written}");
     }
     let prompts = ("POCPIT_INFERENCE_PROXY_ACCESS_LOG", "prompts");

@@ -1,4 +1,4 @@
-//! `pocpit rehearse`: the way tried for real, on a served world.
+//! `pocpit rehearse`: an end-to-end run on a served world.
 
 use pocpit::domain::OutcomeKind;
 use pocpit::journal;
@@ -20,7 +20,7 @@ fn rehearsal_without_poc_registers_and_releases() {
         "--yes",
         "--json",
     ]));
-    // then it was said before what it would be,
+    // then it printed what it would do,
     for said in [
         "A rehearsal, in the simulated world:",
         "the best of",
@@ -35,7 +35,7 @@ fn rehearsal_without_poc_registers_and_releases() {
         );
     }
     assert_eq!(rehearsed.code, Some(0), "{}", rehearsed.stderr);
-    // it went as far as a registration, and no epoch is done by it,
+    // it ended with the registration, and counts for no epoch,
     let report: Value = serde_json::from_str(rehearsed.stdout.trim()).unwrap();
     assert_eq!(report["outcome"], "rehearsed");
     assert_eq!(report["epoch"], Value::Null);
@@ -54,7 +54,7 @@ fn rehearsal_without_poc_registers_and_releases() {
         "{steps:?}"
     );
     assert!(report["cost_usd"].as_f64().unwrap() > 0.1);
-    // and the journal has it, with nothing open.
+    // and the journal has its report and nothing open.
     let ledger = journal::read_only(&config_of(&sim).paths.state_dir).unwrap();
     assert!(ledger.open_rentals().is_empty());
     assert_eq!(
@@ -70,7 +70,7 @@ fn rehearsal_with_poc_confirms_weight() {
     let arguments = ["--config", &sim.config, "rehearse", "--yes", "--json"];
     let rehearsed = ran(&mut home.command(&arguments));
     assert_eq!(rehearsed.code, Some(0), "{}", rehearsed.stderr);
-    // It was said before which PoC it would be,
+    // It printed which PoC it would take part in,
     let report: Value = serde_json::from_str(rehearsed.stdout.trim()).unwrap();
     let said = format!("in the PoC of epoch {}", report["epoch"]);
     assert!(rehearsed.stderr.contains(&said), "{}", rehearsed.stderr);

@@ -1,15 +1,15 @@
-//! Stands between the program and a service, and can answer in its place.
+//! A relay between the program and a service, which can answer in its place.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// What a relay does with what it is asked.
+/// What a relay does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mood {
-    /// Leads it to the service.
+    /// Forwards it to the service.
     Honest,
-    /// Answers with success and an object that says nothing.
+    /// Answers with success and an empty object.
     Senseless,
     /// Answers as a chain node that does not have every block yet.
     CatchingUp,
@@ -28,7 +28,7 @@ impl Mood {
     }
 }
 
-/// Connections are carried byte by byte; a new mood ends those of the old one.
+/// Connections are copied byte by byte; a new mode ends those of the old one.
 pub struct Relay {
     address: SocketAddr,
     shared: Arc<Mutex<Shared>>,
@@ -40,7 +40,7 @@ struct Shared {
 }
 
 impl Relay {
-    /// An honest one.
+    /// One that forwards.
     pub fn to(service: SocketAddr) -> Relay {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -74,7 +74,7 @@ impl Relay {
         let mut shared = self.shared.lock().unwrap();
         shared.mood = mood;
         for stream in shared.carried.drain(..) {
-            // It may have ended by itself.
+            // It may have ended already.
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
@@ -99,7 +99,7 @@ fn carry(client: TcpStream, service: SocketAddr) -> Option<TcpStream> {
 }
 
 fn answer(mut client: TcpStream, body: &str) {
-    // What is asked fits into one read; what does not is none of its business.
+    // A request fits into one read; the rest does not matter here.
     let _ = client.read(&mut [0; 16 * 1024]);
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
     let length = body.len();

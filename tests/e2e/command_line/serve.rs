@@ -1,4 +1,4 @@
-//! `pocpit serve`: vLLM alone, rented by hand on a served world.
+//! `pocpit serve`: vLLM alone, on a served world.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -30,7 +30,7 @@ fn serve_runs_for_its_time_and_releases() {
         "--yes",
         "--json",
     ]));
-    // then it was said before what it would be,
+    // then it printed what it would do,
     for said in [
         "Inference alone, in the simulated world:",
         "by vllm/vllm-openai:v0.11.2, 30 minutes from when it is loaded",
@@ -42,7 +42,7 @@ fn serve_runs_for_its_time_and_releases() {
         assert!(served.stderr.contains(said), "{said}: {}", served.stderr);
     }
     assert_eq!(served.code, Some(0), "{}", served.stderr);
-    // it served as long as was asked for, for no epoch,
+    // it served for the requested time, for no epoch,
     let report: Value = serde_json::from_str(served.stdout.trim()).unwrap();
     assert_eq!(report["outcome"], "served");
     assert_eq!(report["epoch"], Value::Null);
@@ -62,12 +62,12 @@ fn serve_runs_for_its_time_and_releases() {
     let serving = steps.iter().find(|span| span["step"] == "serving").unwrap();
     let length = time(serving, "ended") - time(serving, "started");
     assert!((30..35).contains(&length.num_minutes()), "{length}");
-    // the Network Node has what it had, the journal nothing open,
+    // the Network Node is unchanged, the journal has nothing open,
     assert_eq!(nodes_of(&sim), before);
     let ledger = journal::read_only(&config_of(&sim).paths.state_dir).unwrap();
     assert!(ledger.open_rentals().is_empty());
     assert!(ledger.registrations().is_empty());
-    // and its boot teaches nothing of the MLNode's.
+    // and its boot does not count as a boot of the MLNode.
     assert!(ledger.boots().is_empty());
 }
 
@@ -76,7 +76,7 @@ fn serve_forwards_requests_until_ctrl_c() {
     let home = Home::new();
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "240"]));
     let listen = config_of(&sim).vllm.listen;
-    // Given that it serves for longer than this takes,
+    // Given a run that serves for longer than this test takes,
     let mut command = home.command(&[
         "--config",
         sim.config.as_str(),
@@ -102,7 +102,7 @@ fn serve_forwards_requests_until_ctrl_c() {
         serves.is_some_and(|line| line.contains(&place)),
         "{before:#?}"
     );
-    // when it is asked there, then vLLM answers,
+    // when a request is sent to it, then vLLM answers,
     assert!(get(listen, "/v1/models").contains("MiniMaxAI/MiniMax-M2.7"));
     assert!(get(listen, "/health").starts_with("HTTP/1.1 200"));
     assert!(get(listen, "/api/v1/state").starts_with("HTTP/1.1 404"));
@@ -136,7 +136,7 @@ fn serve_resumes_abandoned_rental() {
         command.args(["--yes", "--json"]);
         command
     };
-    // Given one whose program the system ended while it served,
+    // Given a run that was terminated while it served,
     let mut child = serve().stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut lines = said.by_ref().map_while(Result::ok);
@@ -149,10 +149,10 @@ fn serve_resumes_abandoned_rental() {
             .any(|line| line.contains("left alone it ends itself")),
         "{rest:#?}"
     );
-    // and a rehearsal that must not come between,
+    // and a rehearsal that is refused meanwhile,
     let rehearsed = ran(&mut home.command(&["--config", sim.config.as_str(), "rehearse", "--yes"]));
     assert_eq!(rehearsed.code, Some(3), "{}", rehearsed.stderr);
-    // when it is asked for again, then the same rental serves on to its end.
+    // when it is started again, then the same rental serves to its planned end.
     let served = ran(&mut serve());
     assert!(
         served.stderr.contains("resuming the active sprint"),
@@ -170,7 +170,7 @@ fn serve_resumes_abandoned_rental() {
     assert_eq!(rented.count(), 1);
 }
 
-/// Ids of what is registered.
+/// Ids of the registered nodes.
 fn nodes_of(sim: &Sim) -> Vec<NodeId> {
     let client = NetworkNodeClient::new(HttpClient::new(), &config_of(sim).network_node);
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -13,7 +13,7 @@ fn unknown_command_is_a_usage_error() {
     assert_eq!(home.run(&["man", "frobnicate"]).code, Some(2));
 }
 
-/// What bash offers for the last of these words.
+/// Bash's completions for the last of these words.
 fn completed(script: &Path, words: &[&str]) -> BTreeSet<String> {
     let (last, count) = (words[words.len() - 1], words.len() - 1);
     let before = words[count - 1];
@@ -73,7 +73,7 @@ fn every_command_has_a_manual_page() {
     ] {
         assert!(show.contains(part), "{part}: {show}");
     }
-    // Given the pages as files, each is what is printed of it,
+    // Given the pages as files, each is the printed page,
     let directory = home.path("man/man1");
     let written = home.run(&["man", "--directory", directory.to_str().unwrap()]);
     assert_eq!(written.code, Some(0), "{}", written.stderr);
@@ -81,7 +81,7 @@ fn every_command_has_a_manual_page() {
     assert_eq!(page("pocpit.1").trim_end(), top.trim_end());
     assert_eq!(page("pocpit-config-show.1").trim_end(), show.trim_end());
     assert!(page("pocpit-rehearse.1").contains("\\-\\-skip\\-poc"));
-    // and a page that another names is there.
+    // and every page that another one refers to exists.
     for named in top.lines().filter_map(|line| line.strip_suffix("(1)")) {
         let file = format!("{}.1", named.replace("\\-", "-"));
         assert!(directory.join(&file).exists(), "{file}");

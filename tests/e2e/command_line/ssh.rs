@@ -1,4 +1,4 @@
-//! `pocpit ssh`: to the current rental, with its key, port and host key, and to nothing else.
+//! `pocpit ssh` connects to the current rental only, with its key, port and host key.
 
 use pocpit::config::Config;
 use pocpit::domain::{ActualStatus, InstanceId, MachineId, OfferId, RentalPrices, Usd, UsdPerHour};
@@ -45,7 +45,7 @@ impl Scene {
     }
 }
 
-/// Writes a rental into the journal, as its cockpit does.
+/// Records a rental in the journal, as its cockpit would.
 pub fn note(config: &Config, label: &str, instance: InstanceId) {
     let (mut journal, _) = Journal::open(&config.paths.state_dir).unwrap();
     let label: pocpit::domain::RentalLabel = label.parse().unwrap();
@@ -90,7 +90,7 @@ fn with_nothing_rented_there_is_no_shell() {
     let ran = scene.ssh(&[]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains("no active rental"), "{}", ran.stderr);
-    // A rental that only the journal knows is gone.
+    // A rental that is only in the journal is gone.
     scene.note("pocpit/demo/1/1-gone", InstanceId(999_999));
     let ran = scene.ssh(&["--print"]);
     assert_eq!(
@@ -107,7 +107,7 @@ fn ssh_runs_command_and_pins_host_key() {
     let scene = Scene::new();
     let id = scene.rental("pocpit/demo/1/1-a");
     scene.note("pocpit/demo/1/1-a", id);
-    // Given a running rental, the command is told,
+    // Given a running rental, the command is printed,
     let printed = scene.ssh(&["--print"]);
     assert_eq!(printed.code, Some(0), "{}", printed.stderr);
     let config = &scene.config.ssh;
@@ -119,7 +119,7 @@ fn ssh_runs_command_and_pins_host_key() {
     ] {
         assert!(printed.stdout.contains(&part), "{part}: {}", printed.stdout);
     }
-    // in words for a shell and in parts for other programs,
+    // as a line for a shell and as fields for other programs,
     let told = scene.ssh(&["--json"]);
     let told: Value = serde_json::from_str(&told.stdout).unwrap();
     assert_eq!(told["rental"], id.0);
@@ -131,7 +131,7 @@ fn ssh_runs_command_and_pins_host_key() {
         assert!(printed.stdout.contains(&part), "{part}: {}", printed.stdout);
     }
     assert!(!known.exists(), "to print is to touch nothing");
-    // and it runs, once the rental has taken the key in.
+    // and it runs, once the rental accepts the key.
     let ran = loop {
         let ran = scene.ssh(&["--", "echo", "hello"]);
         if !ran.stderr.contains("Permission denied") {
@@ -145,7 +145,7 @@ fn ssh_runs_command_and_pins_host_key() {
         "{}",
         ran.stderr
     );
-    // What was pinned by that is what is asked for from now on:
+    // The host key pinned by that is required from now on:
     let pinned = std::fs::read_to_string(&known).unwrap();
     assert!(pinned.contains("ssh-ed25519"), "{pinned}");
     assert!(
@@ -154,7 +154,7 @@ fn ssh_runs_command_and_pins_host_key() {
             .stdout
             .contains("StrictHostKeyChecking=yes")
     );
-    // a host with another key is not spoken to.
+    // a host with another key is rejected.
     let other = std::process::Command::new("ssh-keygen")
         .args(["-q", "-t", "ed25519", "-N", "", "-f"])
         .arg(scene.home.path("other"))

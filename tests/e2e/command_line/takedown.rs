@@ -1,4 +1,4 @@
-//! `release` and `gc`: what is ours goes, whatever else is missing, and nothing of others.
+//! `release` and `gc` remove everything of ours, whatever else is missing, and nothing of others.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::command_line::{Home, Ran, config_of, ran, rent};
 use crate::sim::Sim;
 
-/// A served world with what a test needs to look into it.
+/// A served world, and clients to inspect it.
 struct Account {
     home: Home,
     sim: Sim,
@@ -86,7 +86,7 @@ impl Account {
             .run(&[&["--config", self.sim.config.as_str()], arguments].concat())
     }
 
-    /// `gc` when nobody listens where this variable says.
+    /// `gc` with this variable set to an address where nothing listens.
     fn blind_gc(&self, variable: &str, how: &str) -> Ran {
         let mut command = self
             .home
@@ -133,7 +133,7 @@ fn release_needs_only_the_api_key() {
         account.rent("pocpit/demo/1/1-a"),
         account.rent("pocpit/other/1/1-b"),
     );
-    // Given no configuration, then nothing is taken down before it is said whose,
+    // Given no configuration, then nothing is released before the cockpit is named,
     for unsaid in [&["release", "--yes"][..], &["release"]] {
         let refused = account.with_the_key_alone(unsaid);
         assert_eq!(refused.code, Some(2), "{}", refused.stderr);
@@ -142,7 +142,7 @@ fn release_needs_only_the_api_key() {
         }
     }
     assert_eq!(account.rentals(), [ours, others]);
-    // and then that alone.
+    // and then only that cockpit's rentals.
     let released = account.with_the_key_alone(&["release", "--yes", "--json", "--cockpit", "demo"]);
     assert_eq!(released.code, Some(0), "{}", released.stderr);
     assert_eq!(json(&released)["destroyed"], json!([ours.0]));
@@ -157,7 +157,7 @@ fn release_survives_bad_config_and_journal() {
     account.register("vastai-77");
     let file = account.home.path("broken.toml");
     let path = file.to_str().unwrap();
-    // Given a file that is no TOML, then the key of the environment is enough to look,
+    // Given a file that is not TOML, then the key in the environment is enough to list,
     std::fs::write(&file, "[vast\napi_key = ").unwrap();
     let refused = account.with_the_key_alone(&["--config", path, "release", "--yes"]);
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
@@ -166,7 +166,7 @@ fn release_survives_bad_config_and_journal() {
         "{}",
         refused.stderr
     );
-    // and without one it says where a key can come from.
+    // and without one the message says how to give a key.
     let keyless = account.home.run(&["--config", path, "release", "--yes"]);
     assert_eq!(keyless.code, Some(2));
     assert!(
@@ -174,7 +174,7 @@ fn release_survives_bad_config_and_journal() {
         "{}",
         keyless.stderr
     );
-    // Given a file with gaps and mistakes, and a journal that is none,
+    // Given a file with gaps and mistakes, and an unreadable journal,
     std::fs::create_dir_all(account.home.path("state")).unwrap();
     std::fs::write(account.home.path("state/journal.sqlite"), "not a journal").unwrap();
     let admin = &account.config.network_node.admin_api;
@@ -221,7 +221,7 @@ fn gc_lists_and_removes_leftovers() {
     );
     let node = format!("vastai-{ours}");
     account.register(&node);
-    // Given something of ours and something of another cockpit, when it only looks,
+    // Given rentals of ours and of another cockpit, on a dry run
     let looked = account.run(&["gc", "--dry-run"]);
     assert_eq!(looked.code, Some(0), "{}", looked.stderr);
     let lines: Vec<&str> = looked.stdout.lines().collect();
@@ -240,7 +240,7 @@ fn gc_lists_and_removes_leftovers() {
         assert!(words.iter().all(|word| line.contains(word)), "{line}");
     }
     assert!(lines[0].contains("old, $"), "{lines:?}");
-    // then nothing has changed, and nor does anything while nobody can be asked.
+    // nothing changes, nor without a terminal to confirm.
     assert_eq!(account.run(&["gc"]).code, Some(1));
     assert_eq!(account.rentals(), [ours, others]);
     let removed = account.run(&["gc", "--yes", "--json"]);
@@ -305,11 +305,11 @@ fn gc_settles_only_with_complete_lists() {
     leave_behind(&account);
     let state_dir = &account.config.paths.state_dir;
     let before = journal::read_only(state_dir).unwrap();
-    // Given a market that cannot be asked, then nothing is forgotten,
+    // Given a market that does not answer, then nothing is forgotten,
     let unknown = account.blind_gc("POCPIT_VAST_BASE_URL", "--yes");
     assert_eq!(unknown.code, Some(4), "{}", unknown.stderr);
     assert_eq!(journal::read_only(state_dir).unwrap(), before);
-    // and with complete lists everything is settled, money too.
+    // and with complete lists everything is settled, including the cost.
     let removed = account.run(&["gc", "--yes"]);
     assert_eq!(removed.code, Some(0), "{}", removed.stderr);
     for words in [
@@ -344,15 +344,15 @@ fn gc_fails_on_second_failure_in_a_row() {
             .map(|(blind, how)| account.blind_gc(blind, how).code)
             .collect()
     };
-    // Once is no failure, whoever does not answer; nor is a look that can change nothing.
+    // One failed run is not reported as failed, and a dry run never is.
     assert_eq!(
         codes(&[(node, "--yes"), (node, "--dry-run")]),
         [Some(4), Some(4)]
     );
-    // A good look in between begins anew.
+    // A complete run resets the count.
     assert_eq!(account.run(&["gc", "--yes"]).code, Some(0));
     assert_eq!(codes(&[(market, "--yes")]), [Some(4)]);
-    // Twice is one, and it says since when.
+    // The second in a row is reported as failed, with the time of the first.
     let failed = account.blind_gc(node, "--yes");
     assert_eq!(failed.code, Some(1), "{}", failed.stderr);
     assert!(
@@ -376,7 +376,7 @@ fn gc_is_read_only_without_the_lock() {
     );
     assert_eq!(account.run(&["gc", "--dry-run"]).code, Some(0));
     assert_eq!(account.rentals(), [ours]);
-    // When that process is gone, then it goes on.
+    // When that process has exited, then it continues.
     drop(held);
     assert_eq!(account.run(&["gc", "--yes"]).code, Some(0));
     assert!(account.rentals().is_empty());
