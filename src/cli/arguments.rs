@@ -219,17 +219,11 @@ pub(crate) enum Command {
     #[command(
         after_help = "Examples:\n  pocpit notify test\n  pocpit notify test telegram\n  pocpit notify send --level critical 'the machine restarts'"
     )]
-    Notify {
-        /// What to send.
-        #[command(subcommand)]
-        command: NotifyCommand,
-    },
+    #[command(subcommand)]
+    Notify(NotifyCommand),
     /// Create, check, show or import the configuration.
-    Config {
-        /// What to do with it.
-        #[command(subcommand)]
-        command: ConfigCommand,
-    },
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print the JSON Schema (draft 2020-12) of what a command prints with --json.
     #[command(
         after_help = "Examples:\n  pocpit schema\n  pocpit schema plan\n  pocpit schema config show > config-show.json"

@@ -25,17 +25,7 @@ const MARKET_TIMEOUT_MID_SPRINT: Duration = Duration::from_secs(10);
 pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report> {
     let mut config = runtime::load(common)?.config;
     let _guard = logging::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
-    let end_after = match other_cockpit(&config).await {
-        OtherCockpit::Refused(refusal) => return Err(stop(Exit::Refused, refusal)),
-        OtherCockpit::FinishOnly(why) => {
-            status_line(format_args!(
-                "pocpit: {why} The active sprint runs to its end; no other is started."
-            ));
-            EndAfter::OneSprint
-        }
-        OtherCockpit::None if arguments.once => EndAfter::OneSprint,
-        OtherCockpit::None => EndAfter::Never,
-    };
+    let end_after = end_after(arguments.once, &config).await?;
     let mut signals = Signals::listen()?;
     loop {
         let state_dir = &config.paths.state_dir;
@@ -64,23 +54,27 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
     }
 }
 
-/// Whether another cockpit uses the account, and what follows.
-enum OtherCockpit {
-    None,
-    /// The active sprint is paid for, so it runs to its end.
-    FinishOnly(String),
-    Refused(String),
-}
-
-async fn other_cockpit(config: &Config) -> OtherCockpit {
-    if !has_unfinished_work(&config.paths.state_dir) {
-        let refusal = another_cockpit(config).await;
-        return refusal.map_or(OtherCockpit::None, OtherCockpit::Refused);
+/// How long to run. Beside another cockpit it finishes the active sprint, which is paid for, or refuses.
+async fn end_after(once: bool, config: &Config) -> Result<EndAfter, Report> {
+    let is_active = has_unfinished_work(&config.paths.state_dir);
+    let other = if is_active {
+        // An active sprint does not wait for a slow market.
+        let other = timeout(MARKET_TIMEOUT_MID_SPRINT, another_cockpit(config)).await;
+        other.ok().flatten()
+    } else {
+        another_cockpit(config).await
+    };
+    match other {
+        None if once => Ok(EndAfter::OneSprint),
+        None => Ok(EndAfter::Never),
+        Some(why) if is_active => {
+            status_line(format_args!(
+                "pocpit: {why} The active sprint runs to its end; no other is started."
+            ));
+            Ok(EndAfter::OneSprint)
+        }
+        Some(why) => Err(stop(Exit::Refused, why)),
     }
-    // An active sprint does not wait for a slow market.
-    let refusal = timeout(MARKET_TIMEOUT_MID_SPRINT, another_cockpit(config)).await;
-    let refusal = refusal.ok().flatten();
-    refusal.map_or(OtherCockpit::None, OtherCockpit::FinishOnly)
 }
 
 /// For a signal that came while another process still held the state directory.

@@ -76,39 +76,19 @@ fn minutes(duration: Duration) -> String {
     format!("{}m", duration.num_minutes())
 }
 
-/// Columns before the durations.
-const CSV_HEADER: [&str; 17] = [
-    "ended",
-    "epoch",
-    "outcome",
-    "cause",
-    "node",
-    "weight",
-    "participant_weight",
-    "confirmation_ratio",
-    "cost_usd",
-    "usd_per_weight",
-    "rentals",
-    "race_won_by",
-    "machine",
-    "host",
-    "gpu",
-    "gpus",
-    "boot_seconds",
-];
+/// The columns before the durations.
+const CSV_HEADER: &str = "ended,epoch,outcome,cause,node,weight,participant_weight,\
+    confirmation_ratio,cost_usd,usd_per_weight,rentals,race_won_by,machine,host,gpu,gpus,boot_seconds";
 
 /// One line per sprint; times in seconds, money in dollars, empty if unknown.
 fn csv(history: &[PastSprint<'_>]) -> String {
-    let mut header = CSV_HEADER.map(str::to_owned).to_vec();
-    header.extend(
-        boot_stages().map(|stage| format!("boot_{}_seconds", stage.to_string().replace(' ', "_"))),
-    );
-    header.extend(steps().map(|step| format!("{step}_seconds")));
-    let lines = std::iter::once(header).chain(history.iter().map(cells));
-    lines
-        .map(|cells| csv_line(&cells))
-        .collect::<Vec<_>>()
-        .join("\n")
+    let stages = boot_stages().map(|stage| format!("boot_{stage}_seconds").replace(' ', "_"));
+    let steps = steps().map(|step| format!("{step}_seconds"));
+    let columns: Vec<String> = stages.chain(steps).collect();
+    let header = format!("{CSV_HEADER},{}", columns.join(","));
+    let lines = history.iter().map(|past| csv_line(&cells(past)));
+    let lines: Vec<String> = std::iter::once(header).chain(lines).collect();
+    lines.join("\n")
 }
 
 fn boot_stages() -> impl Iterator<Item = BootStage> {

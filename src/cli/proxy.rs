@@ -143,8 +143,9 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
+    use crate::cli::check::tests::config;
     use crate::domain::samples::listed;
-    use crate::domain::{Hardware, NodeId, RegisteredNode};
+    use crate::domain::{NodeId, RegisteredNode};
 
     /// A Network Node with one entry, which it may write in its own way.
     struct OneEntry {
@@ -197,25 +198,12 @@ mod tests {
     }
 
     fn proxy() -> NodeConfig {
-        NodeConfig {
-            id: NodeId("inference-proxy".into()),
-            host: "10.0.0.5".into(),
-            inference_port: 5050,
-            inference_segment: String::new(),
-            poc_port: 8080,
-            poc_segment: String::new(),
-            max_concurrent: 500,
-            models: [("model".to_owned(), Vec::new())].into(),
-            hardware: vec![Hardware {
-                name: "none".into(),
-                count: 1,
-            }],
-        }
+        config().inference_proxy.unwrap().node()
     }
 
     #[tokio::test]
     async fn node_disabled_while_running_stays_disabled() {
-        let network_node = OneEntry::of(&proxy(), 500);
+        let network_node = OneEntry::of(&proxy(), 100);
         let mut registration = Registration::of(proxy());
         // Given a proxy that found itself disabled and is enabled,
         network_node.disable(&proxy().id).await.unwrap();
@@ -231,7 +219,7 @@ mod tests {
 
     #[tokio::test]
     async fn repeated_alteration_is_accepted() {
-        let network_node = OneEntry::of(&proxy(), 100);
+        let network_node = OneEntry::of(&proxy(), 50);
         let mut registration = Registration::of(proxy());
         for _ in 0..MAX_REPAIRS {
             let text = registration.reconcile(&network_node).await.unwrap();

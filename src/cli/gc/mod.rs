@@ -12,7 +12,6 @@ use super::arguments::{Common, Gc};
 use super::teardown::confirm;
 use super::{Exit, print, print_json, runtime, status_line};
 use crate::config::Config;
-use crate::domain::Time;
 use crate::engine::{self, ReconcileInput};
 use crate::flow::Sprint;
 use crate::http::HttpClient;
@@ -26,6 +25,13 @@ use sweep::Sweep;
 pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> {
     let config = runtime::load_quietly(common)?;
     let (mut access, ledger) = JournalAccess::open(arguments, &config)?;
+    // Only the holder of the lock counts failures: another holder notices by itself.
+    let is_writer = matches!(access, JournalAccess::Writer(_));
+    let failures = is_writer.then(|| FailureCount::of(&config.paths.state_dir));
+    let record_failure = |now| {
+        let failures = failures.as_ref();
+        failures.map_or(Exit::Unknown, |failures| failures.record_failure(now))
+    };
     let http = HttpClient::new();
     let market = runtime::market(&http, &config.vast, config.simulation);
     let network_node = NetworkNodeClient::new(http, &config.network_node);
@@ -37,7 +43,7 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
             status_line(format_args!(
                 "pocpit: rentals unknown, nothing was changed: {error}"
             ));
-            return Ok(access.record_failure(&config, clock.now()));
+            return Ok(record_failure(clock.now()));
         }
     };
     if let Err(error) = &nodes {
@@ -87,10 +93,12 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
             summarize(&found)
         }
     };
-    let recorded = match nodes {
-        Ok(_) => access.record_success(&config),
+    let recorded = if nodes.is_ok() {
+        failures.iter().for_each(FailureCount::reset);
+        Exit::Done
+    } else {
         // Without a list it is unknown whether something is left over.
-        Err(_) => access.record_failure(&config, clock.now()),
+        record_failure(clock.now())
     };
     let exit = match exit {
         Exit::Done => recorded,
@@ -149,25 +157,6 @@ impl JournalAccess {
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Something could not be listed. Only the holder of the lock counts that: another holder notices by
-    /// itself.
-    fn record_failure(&self, config: &Config, now: Time) -> Exit {
-        match self {
-            JournalAccess::Writer(_) => {
-                FailureCount::of(&config.paths.state_dir).record_failure(now)
-            }
-            JournalAccess::DryRun | JournalAccess::Locked => Exit::Unknown,
-        }
-    }
-
-    /// Everything was listed.
-    fn record_success(&self, config: &Config) -> Exit {
-        if let JournalAccess::Writer(_) = self {
-            FailureCount::of(&config.paths.state_dir).reset();
-        }
-        Exit::Done
     }
 }
 
