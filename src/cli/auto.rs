@@ -34,10 +34,13 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
             started = lock_wait::wait(state_dir, start) => started,
             () = signals.end() => return Ok(ended_before_start(state_dir)),
         };
-        let handle = started.map_err(|error| match lock_wait::is_locked(&error) {
-            // Not `Refused`: the service manager retries, because the other process will end.
-            true => stop(Exit::Failed, causes(&error)),
-            false => error,
+        let handle = started.map_err(|error| {
+            if lock_wait::is_locked(&error) {
+                // Not `Refused`: the service manager retries, because the other process will end.
+                stop(Exit::Failed, causes(&error))
+            } else {
+                error
+            }
         })?;
         let load = || reload(common, &config);
         let followed = headless::follow_until_reload(

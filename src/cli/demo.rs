@@ -30,9 +30,10 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
     } else {
         Mode::Manual
     };
-    let (audience, end_after) = match arguments.headless {
-        true => (Audience::Terminal, EndAfter::OneSprint),
-        false => (Audience::Cockpit, EndAfter::Never),
+    let (audience, end_after) = if arguments.headless {
+        (Audience::Terminal, EndAfter::OneSprint)
+    } else {
+        (Audience::Cockpit, EndAfter::Never)
     };
     let paths = &config.paths;
     let _guard = logging::start(audience, common.log_format, &paths.log_dir)?;

@@ -5,7 +5,7 @@ use color_eyre::eyre::Report;
 use super::arguments::{Common, History};
 use super::table::table;
 use super::{Exit, print, print_report, runtime};
-use crate::domain::{BootStage, BootTimes, Duration, SprintReport, Step};
+use crate::domain::{BootStage, BootTimes, Duration, Race, SprintReport, Step};
 use crate::journal::{self, PastSprint};
 
 pub(crate) fn run(arguments: History, common: &Common) -> Result<Exit, Report> {
@@ -118,7 +118,7 @@ fn cells(past: &PastSprint<'_>) -> Vec<String> {
         format!("{:.4}", report.cost_usd),
         text(past.usd_per_weight.map(|usd| format!("{usd:.6}"))),
         past.boots.len().to_string(),
-        text(report.race.map(|race| race.won_by())),
+        text(report.race.map(Race::won_by)),
         text(boot.map(|boot| boot.machine)),
         text(boot.and_then(|boot| boot.host).map(|host| host.0)),
         text(boot.map(|boot| &boot.gpu_name)),

@@ -66,12 +66,12 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
         left,
         unregistered,
     };
-    print_report(arguments.output, &report, |report| match is_nothing {
-        true => "nothing of ours is rented or registered".to_owned(),
-        false => {
-            let (destroyed, left) = (report.destroyed.len(), report.left.len());
-            format!("rentals: {destroyed} destroyed, {left} left")
+    print_report(arguments.output, &report, |report| {
+        if is_nothing {
+            return "nothing of ours is rented or registered".to_owned();
         }
+        let (destroyed, left) = (report.destroyed.len(), report.left.len());
+        format!("rentals: {destroyed} destroyed, {left} left")
     })?;
     Ok(if is_complete {
         Exit::Done
