@@ -1,16 +1,15 @@
-//! What others may see of a sprint.
+//! What other rooms may see of a sprint.
 
+use super::note::Note;
 use super::release::Release;
-use super::transitions::TOO_LATE_FOR;
-use super::{Gate, Plan, Rental, Sprint};
+use super::{Gate, Plan, Proof, Rental, Sprint};
 use crate::domain::{
     ConfirmationStages, EpochIndex, EpochStages, Height, Mode, NodeId, Outcome, Preflight, Race,
     RentalLabel, Step, StepSpan, Time, Weight,
 };
 
-/// What there is to see of a sprint.
 impl Sprint {
-    /// The epoch whose `PoC` it is for, once that is known.
+    /// The epoch of its `PoC`, once known.
     pub fn poc_epoch(&self) -> Option<EpochIndex> {
         let stages = self.stages().filter(|_| self.plan.aim.proves());
         stages.map(|stages| stages.epoch)
@@ -18,9 +17,10 @@ impl Sprint {
 
     /// What keeps it from renting while it waits, other than the time; absent when nothing does.
     pub fn blocked_by(&self) -> Option<String> {
-        let note = self.note.clone();
-        let note = note.filter(|note| !note.starts_with(TOO_LATE_FOR));
-        note.or_else(|| self.readiness.obstacles())
+        match &self.volatile.note {
+            Some(note) if !matches!(note, Note::TooLateFor(_)) => Some(note.to_string()),
+            _ => self.volatile.readiness.obstacles(),
+        }
     }
 
     pub fn step(&self) -> Step {
@@ -40,14 +40,14 @@ impl Sprint {
         self.gate
     }
 
-    /// The `PoC` that it is for.
+    /// The stages of its `PoC`.
     pub fn stages(&self) -> Option<&EpochStages> {
         self.target.as_ref().map(|target| &target.stages)
     }
 
-    /// The height that was read last, and when.
+    /// The last height that was read, and when.
     pub fn last_height(&self) -> Option<(Time, Height)> {
-        self.chain.map(|tip| (tip.at, tip.height))
+        self.volatile.chain.map(|tip| (tip.at, tip.height))
     }
 
     /// The confirmation `PoC`s of its epoch so far.
@@ -55,20 +55,19 @@ impl Sprint {
         &self.confirmations
     }
 
-    /// Heights at which something is decided in this step: worth a look when they are expected.
+    /// Heights at which something is decided in this step: worth a poll when they are expected.
     pub fn decision_heights(&self) -> Vec<Height> {
         let Some(stages) = self.stages() else {
             return Vec::new();
         };
         match self.step {
-            Step::Waiting | Step::Done => Vec::new(),
             Step::Choosing | Step::Renting | Step::Booting | Step::Warming => {
                 self.deadline().into_iter().collect()
             }
             Step::Registering => vec![stages.poc_start],
             Step::Proving => vec![stages.poc_start, stages.poc_validation_end],
             Step::Confirming => vec![stages.set_new_validators, self.held_until(stages)],
-            Step::Serving | Step::Releasing => Vec::new(),
+            Step::Waiting | Step::Serving | Step::Releasing | Step::Done => Vec::new(),
         }
     }
 
@@ -81,29 +80,25 @@ impl Sprint {
         self.rental.as_ref()
     }
 
-    /// The rental that boots beside it.
-    pub(super) fn second(&self) -> Option<&Rental> {
-        self.hedge.contender()
-    }
-
-    /// What is rented beside it, or still is.
+    /// The second rental: a hedge, or the loser of a race.
     pub fn beside(&self) -> Option<&Rental> {
         self.hedge.rental()
     }
 
-    /// It lost a race, and is taken down for that.
+    /// It lost a race and is being destroyed.
     pub fn lost_race(&self, rental: &Rental) -> bool {
         self.is_destroying_loser() && self.beside() == Some(rental)
     }
 
-    /// Everything that we pay for: the sprint's own, and what is beside it.
+    /// Every rental that we pay for.
     pub fn rentals(&self) -> impl Iterator<Item = &Rental> {
-        self.rental.iter().chain(self.hedge.rental())
+        self.rental.iter().chain(self.beside())
     }
 
-    /// It rents under this label, or has.
+    /// A rental or an open rent call has this label.
     pub fn uses(&self, label: &RentalLabel) -> bool {
-        self.open_label() == Some(label) || self.rentals().any(|rental| rental.label == *label)
+        let open = self.rent_attempt.as_ref().map(|attempt| &attempt.label);
+        open == Some(label) || self.rentals().any(|rental| rental.label == *label)
     }
 
     /// How a boot that was behind was hedged.
@@ -116,14 +111,19 @@ impl Sprint {
         self.poc_node.as_ref()
     }
 
-    /// Whether a rental could do its work, as last found out.
+    /// The last preflight.
     pub fn preflight(&self) -> Option<&Preflight> {
-        self.readiness.last()
+        self.volatile.readiness.last.as_ref()
     }
 
     /// Weight of the whole participant, once read.
     pub fn participant_weight(&self) -> Option<Weight> {
         self.participant_weight
+    }
+
+    /// How our node took part in the `PoC`.
+    pub fn proof(&self) -> Proof {
+        self.proof
     }
 
     pub fn outcome(&self) -> Option<&Outcome> {
@@ -136,32 +136,25 @@ impl Sprint {
     }
 
     /// The last thing that went wrong or is worth knowing.
-    pub fn note(&self) -> Option<&str> {
-        self.note.as_deref()
+    pub fn note(&self) -> Option<String> {
+        self.volatile.note.as_ref().map(Note::to_string)
     }
 
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
 
-    /// A rent call is under way or its outcome is not known.
+    /// A rent call is in flight, or its outcome is unknown.
     pub fn is_renting(&self) -> bool {
         self.rent_attempt.is_some()
     }
 
-    /// The inference proxy was listed when the nodes were last read.
+    /// The inference proxy was in the last list of nodes.
     pub fn proxy_listed(&self) -> bool {
         self.proxy_listed
     }
 
     pub fn is_releasing(&self) -> bool {
         self.release.as_ref().is_some_and(Release::is_active)
-    }
-
-    /// The label that is being rented under.
-    pub fn open_label(&self) -> Option<&RentalLabel> {
-        self.rent_attempt
-            .as_ref()
-            .map(|rent_attempt| &rent_attempt.label)
     }
 }

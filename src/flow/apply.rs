@@ -1,52 +1,44 @@
-//! What each event changes in what the sprint knows. What follows from it is up to the next advance.
+//! What each event changes in the sprint's knowledge. The advance after it draws the conclusions.
 
 use super::transitions::VISIBLE_WITHIN;
 use super::{
-    BootReading, Candidate, Effect, Event, Funds, Listing, NodesReading, Rental, Sprint,
-    TYPICAL_BLOCK_MILLIS, Target, Tip,
+    BootReading, Candidate, Effect, Event, Funds, Listing, NodeReading, Rental, Sprint,
+    TYPICAL_BLOCK_MILLIS, Target, Tip, Volatile,
 };
 use crate::chain::epoch;
 use crate::domain::{
-    Blame, BootFault, CallError, CallErrorKind, Cause, ConfirmationPhase, Duration, EpochView,
-    GateKind, InstanceId, Mode, OfferId, Outcome, Step, Time, Usd, Weight,
+    Blame, BootFault, CallError, CallErrorKind, ConfirmationPhase, Duration, EpochView, GateKind,
+    InstanceId, Mode, OfferId, Outcome, Step, Time, Usd, Weight,
 };
 
-/// A market that refuses the key for this long means it.
+/// A market that rejects the key for this long will not accept it.
 const KEY_REFUSED_FOR: Duration = Duration::minutes(3);
 
 impl Sprint {
     pub(super) fn apply(&mut self, now: Time, event: Event, effects: &mut Vec<Effect>) {
         match event {
-            Event::TimePassed => {}
+            Event::TimePassed | Event::ModelStartAccepted | Event::RentalRemains(_) => {}
             Event::Resumed => self.clear_in_flight(now),
             Event::ChainObserved { view, block_time } => self.on_chain(now, &view, block_time),
-            Event::UpgradePlanned(upgrade) => self.upgrade = upgrade,
+            Event::UpgradePlanned(upgrade) => self.volatile.upgrade = upgrade,
             Event::ModeChanged(mode) => self.mode = mode,
             Event::Approved(kind) => self.approve(kind),
             Event::OfferPicked { offer, agreed } => self.pick(offer, agreed),
             Event::RefreshRequested if self.step == Step::Waiting => {
                 self.preview_offers(now, effects);
             }
-            Event::RefreshRequested => self.search.asked = None,
-            // To serve until the operator says so is what it was for.
+            Event::RefreshRequested => self.volatile.search.asked = None,
+            // It was to serve until the operator ends it.
             Event::AbortRequested if self.step == Step::Serving => self.end(Outcome::Served),
             Event::AbortRequested => self.end(Outcome::Aborted),
             Event::OffersRanked { offers, funds } => self.on_offers(now, offers, funds),
             Event::SearchFailed(error) => self.on_search_failed(now, &error),
             Event::PreflightCompleted(preflight) => self.on_preflight(now, preflight),
             Event::Rented(instance) => self.adopt_instance(instance),
-            Event::OfferGone => {
-                self.void_rent("the offer was gone before we took it", effects);
-            }
-            // Nothing was rented, and the same call can work in a while: with fresh offers.
-            Event::RentRefused(error) if error.is_passing() => {
-                self.void_rent(&error.to_string(), effects);
-                self.search.answered = None;
-                self.note = Some(format!("{error}. Nothing was rented; trying again"));
-            }
+            Event::OfferGone => self.void_rent("the offer was taken by someone else", effects),
             Event::RentRefused(error) => self.on_rent_refused(&error, effects),
             Event::RentNotRecorded => self.on_rent_not_recorded(effects),
-            Event::RentReplyLost(error) => self.on_rent_reply_lost(now, &error.to_string()),
+            Event::RentReplyLost(error) => self.on_rent_reply_lost(now, &error),
             Event::RentalsListed { leftovers } => self.on_listing(now, leftovers),
             Event::LabelFound(instance) => self.on_label_found(instance, effects),
             Event::LabelAbsent => self.on_label_absent(now, effects),
@@ -57,45 +49,45 @@ impl Sprint {
                 }
             }
             Event::RentalVanished(instance) => self.on_rental_vanished(now, instance),
-            Event::ModelStartAccepted => {}
-            Event::ModelStartFailed(error) => self.note = Some(error.to_string()),
-            Event::NodesListed(reading) => self.on_nodes(now, reading),
+            Event::NodesListed { node, proxy_listed } => self.on_nodes(now, node, proxy_listed),
             Event::RegisterNotRecorded => {
-                self.note = Some(
-                    "the journal cannot be written: the node is registered when it can".into(),
-                );
+                self.set_note("the journal cannot be written: the node is registered when it can");
             }
-            Event::RegisterFailed(error) => self.note = Some(error.to_string()),
+            Event::ModelStartFailed(error) | Event::RegisterFailed(error) => {
+                self.set_note(error.to_string());
+            }
             Event::WeightRead {
-                for_our_epoch,
+                for_our_epoch: true,
                 weight,
                 participant,
-            } => self.on_weight(for_our_epoch, weight, participant),
+            } => self.on_weight(weight, participant),
+            Event::WeightRead { .. } => {}
             Event::RentalGone(instance) => self.on_rental_gone(instance),
-            Event::RentalRemains(_) => {}
         }
     }
 
     fn clear_in_flight(&mut self, now: Time) {
-        self.search.asked = None;
-        self.readiness.clear_in_flight();
+        self.volatile.search.asked = None;
+        self.volatile.readiness.asked = None;
+        self.volatile.weight_asked = None;
         self.model_asked = None;
         self.hedge.clear_in_flight();
-        self.weight_asked = None;
-        if let Some(rent_attempt) = &mut self.rent_attempt {
-            rent_attempt.clear_in_flight(now);
+        if let Some(attempt) = &mut self.rent_attempt {
+            attempt.mark_lost(now);
         }
         if let Some(node) = &mut self.node {
             node.asked = None;
         }
         if let Some(release) = &mut self.release {
-            release.clear_in_flight();
+            release.unregister_asked = None;
+            release.destroy_asked = None;
+            release.proxy_asked = None;
         }
     }
 
     fn on_chain(&mut self, now: Time, view: &EpochView, block_time: Option<Duration>) {
         let block_millis = block_time.map_or(TYPICAL_BLOCK_MILLIS, |d| d.num_milliseconds().max(1));
-        self.chain = Some(Tip {
+        self.volatile.chain = Some(Tip {
             at: now,
             height: view.height,
             epoch: view.epoch,
@@ -103,85 +95,73 @@ impl Sprint {
             params: view.params,
             block_millis,
         });
-        let stages = match self.target {
-            Some(target) if target.fixed => [view.current, view.next]
+        let fixed = self.target.filter(|target| target.fixed);
+        let stages = match fixed {
+            Some(target) => [view.current, view.next]
                 .into_iter()
                 .find(|stages| stages.epoch == target.stages.epoch)
                 .unwrap_or(target.stages),
             // One sprint an epoch: what failed once would cost the same again.
-            _ if self.after.is_some_and(|done| view.next.epoch <= done) => {
+            None if self.after.is_some_and(|done| view.next.epoch <= done) => {
                 epoch::one_epoch_later(&view.next)
             }
-            _ => view.next,
+            None => view.next,
         };
-        let fixed = self.target.is_some_and(|target| target.fixed);
+        let fixed = fixed.is_some();
         self.target = Some(Target { stages, fixed });
-        self.on_confirmation(view);
-    }
-
-    fn on_confirmation(&mut self, view: &EpochView) {
-        let event = view
-            .confirmation
-            .filter(|event| {
-                self.stages()
-                    .is_some_and(|stages| stages.epoch == event.epoch)
-            })
-            .filter(|event| event.phase != ConfirmationPhase::Inactive);
-        let Some(event) = event else { return };
-        let stages = epoch::confirmation_stages(&event, &view.params);
-        let known = self
-            .confirmations
-            .iter()
-            .any(|known| known.trigger == stages.trigger);
-        if !known {
-            self.confirmations.push(stages);
+        if let Some(event) = view.confirmation
+            && event.epoch == stages.epoch
+            && event.phase != ConfirmationPhase::Inactive
+        {
+            let event = epoch::confirmation_stages(&event, &view.params);
+            let mut known = self.confirmations.iter();
+            if known.all(|known| known.trigger != event.trigger) {
+                self.confirmations.push(event);
+            }
         }
     }
 
     fn on_listing(&mut self, now: Time, leftovers: usize) {
-        let before = self.listing.replace(Listing { at: now, leftovers });
+        let listing = Listing { at: now, leftovers };
+        let before = self.volatile.listing.replace(listing);
         let went = leftovers == 0 && before.is_some_and(|listing| listing.leftovers > 0);
-        // What is left of the caps was read while they still counted.
+        // The offers were ranked while the leftovers still used up part of the caps.
         if went && self.step == Step::Choosing {
-            self.search.asked = None;
-            self.search.answered = None;
+            self.volatile.search.asked = None;
+            self.volatile.search.answered = None;
         }
     }
 
     fn approve(&mut self, kind: GateKind) {
-        let waits = self.gate.is_some_and(|gate| gate.kind == kind);
-        // A start before the chain was read is an honest wish; every other gate must be open.
-        if (waits || (kind == GateKind::Start && self.step == Step::Waiting))
-            && !self.approved.contains(&kind)
-        {
+        // The start may be approved before the chain was read; every other gate must be open.
+        let early_start = kind == GateKind::Start && self.step == Step::Waiting;
+        if (self.is_gate_open(kind) || early_start) && !self.approved.contains(&kind) {
             self.approved.push(kind);
         }
     }
 
-    fn pick(&mut self, offer: OfferId, agreed: Usd) {
-        let asks = self.gate.is_some_and(|gate| gate.kind == GateKind::Hedge);
-        if self.step != Step::Choosing && !asks {
+    fn pick(&mut self, id: OfferId, agreed: Usd) {
+        if self.step != Step::Choosing && !self.is_gate_open(GateKind::Hedge) {
             return;
         }
-        let shown = self
-            .search
-            .offers
-            .iter()
-            .find(|candidate| candidate.offer.id == offer);
-        self.note = match shown {
-            None => Some(format!("offer {offer} is gone; pick another")),
-            Some(candidate) if candidate.worst_cost > agreed => Some(format!(
-                "offer {offer} now costs up to {} instead of {agreed}; confirm again",
-                candidate.worst_cost
-            )),
-            Some(_) => {
-                self.search.picked = Some((offer, agreed));
-                None
+        let search = &mut self.volatile.search;
+        let mut offers = search.offers.iter();
+        match offers.find(|candidate| candidate.offer.id == id) {
+            None => self.set_note(format!("offer {id} is gone; pick another")),
+            Some(Candidate { worst_cost, .. }) if *worst_cost > agreed => {
+                let text = format!(
+                    "offer {id} now costs up to {worst_cost} instead of {agreed}; confirm again"
+                );
+                self.set_note(text);
             }
-        };
+            Some(_) => {
+                search.picked = Some((id, agreed));
+                self.volatile.note = None;
+            }
+        }
     }
 
-    /// Remembers how this will end. The first reason stays, but an abort overrides the plan.
+    /// Remembers how this will end. The first reason stays.
     pub(super) fn end(&mut self, outcome: Outcome) {
         if self.step != Step::Done && self.ending.is_none() {
             self.ending = Some(outcome);
@@ -189,39 +169,45 @@ impl Sprint {
     }
 
     fn on_offers(&mut self, now: Time, offers: Vec<Candidate>, funds: Funds) {
-        self.search.answered = Some(now);
-        self.search.refused_since = None;
-        self.search.offers = offers;
-        self.search.funds = funds;
-        self.note = None;
+        let search = &mut self.volatile.search;
+        search.answered = Some(now);
+        search.refused_since = None;
+        search.offers = offers;
+        search.funds = funds;
+        self.volatile.note = None;
     }
 
-    /// A key that is refused again and again is no hiccup of the market's: nothing but the operator
-    /// can change that, and waiting for the deadline would only hide it.
+    /// Only the operator can mend a key that is rejected again and again: waiting for the deadline
+    /// would hide it.
     fn on_search_failed(&mut self, now: Time, error: &CallError) {
-        self.search.answered = None;
-        self.note = Some(format!("offers are unknown: {error}"));
+        self.set_note(format!("offers are unknown: {error}"));
+        let search = &mut self.volatile.search;
+        search.answered = None;
         if error.kind != CallErrorKind::Unauthorized {
-            self.search.refused_since = None;
+            search.refused_since = None;
             return;
         }
-        let since = *self.search.refused_since.get_or_insert(now);
+        let since = *search.refused_since.get_or_insert(now);
         let chooses = self.mode == Mode::Auto && self.step == Step::Choosing;
         if chooses && now - since >= KEY_REFUSED_FOR {
             let text =
                 format!("{error}. Nothing was rented; check vast.api_key and its permissions");
-            let cause = Cause::new("market_key_refused", text);
-            self.end(Outcome::Failed { cause });
+            self.fail("market_key_refused", text);
         }
     }
 
-    /// A rental that still has something to do, with what is known of its boot.
-    fn rented(&mut self, instance: InstanceId) -> Option<(&mut Rental, &mut BootReading)> {
-        let own = self.rental.as_mut().map(|rental| (rental, &mut self.boot));
-        let beside = self.hedge.contender_mut();
-        own.into_iter()
-            .chain(beside)
-            .find(|(rental, _)| rental.instance == instance)
+    /// The rental with this id, unless it is only to be destroyed, and what is known of its boot.
+    fn rented(&mut self, id: InstanceId) -> Option<(&mut Rental, &mut BootReading)> {
+        let Volatile {
+            boot, hedge_boot, ..
+        } = &mut self.volatile;
+        let primary = self.rental.as_mut().map(|rental| (rental, boot));
+        let hedge = self
+            .hedge
+            .contender_mut()
+            .map(|rental| (rental, hedge_boot));
+        let mut both = primary.into_iter().chain(hedge);
+        both.find(|(rental, _)| rental.instance == id)
     }
 
     fn on_boot(&mut self, instance: InstanceId, reading: BootReading) {
@@ -248,41 +234,25 @@ impl Sprint {
         });
     }
 
-    fn on_nodes(&mut self, now: Time, reading: NodesReading) {
-        self.proxy_listed = reading.proxy_listed;
+    fn on_nodes(&mut self, now: Time, listed: Option<NodeReading>, proxy_listed: bool) {
+        self.proxy_listed = proxy_listed;
         if let Some(release) = &mut self.release {
-            release.on_nodes(now, reading.node.is_some(), reading.proxy_listed);
+            release.on_nodes(now, listed.is_some(), proxy_listed);
         }
         if let Some(node) = &mut self.node {
-            node.seen = reading.node;
+            node.seen = listed;
         }
         self.record_poc_activity();
     }
 
-    fn on_weight(
-        &mut self,
-        for_our_epoch: bool,
-        weight: Option<Weight>,
-        participant: Option<Weight>,
-    ) {
-        if !for_our_epoch {
-            return;
-        }
+    fn on_weight(&mut self, weight: Option<Weight>, participant: Option<Weight>) {
         self.participant_weight = participant;
         self.weight_answered = true;
-        if let Some(weight) = weight.filter(|weight| weight.0 > 0) {
-            self.weight = Some(weight);
-        }
+        self.weight = weight.filter(|weight| weight.0 > 0).or(self.weight);
     }
 
-    fn on_rental_gone(&mut self, instance: InstanceId) {
-        if self
-            .rental
-            .as_ref()
-            .is_some_and(|rental| rental.instance == instance)
-        {
-            self.rental = None;
-        }
-        self.hedge.on_gone(instance);
+    fn on_rental_gone(&mut self, id: InstanceId) {
+        self.rental.take_if(|rental| rental.instance == id);
+        self.hedge.on_gone(id);
     }
 }

@@ -1,27 +1,21 @@
-//! What is to be done, in the imperative: data, run by the engine one at a time per key.
-
-use serde::{Deserialize, Serialize};
+//! What the engine is to do, one at a time per key.
 
 use crate::domain::{
-    BootEnd, Duration, InstanceId, MachineId, NodeId, Offer, RentalLabel, Time, Usd,
+    BootEnd, Duration, EpochIndex, InstanceId, MachineId, NodeId, Offer, RentalLabel, Time, Usd,
 };
 
-/// Where a rental stands in its sprint. What is done on one side never waits for what is done on the
-/// other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Effects on one of the two rentals never wait for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RentalRole {
-    /// It is the one that is registered when it is ready.
-    #[serde(rename = "Own")]
+    /// It is registered when it is ready.
     Primary,
-    /// Beside that one: a hedge, or the loser of a race.
-    #[serde(rename = "Beside")]
+    /// A hedge, or the loser of a race.
     Hedge,
 }
 
-/// Something to do in the outside world.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Search and rank offers for a session of this length whose boot must be over by `ready_by`.
+    /// Search and rank offers for a session of this length.
     SearchOffers {
         /// From renting to the planned release.
         session: Duration,
@@ -32,58 +26,54 @@ pub enum Effect {
     },
     /// Find out whether a rental could do its work.
     Preflight,
-    /// Rent. The only effect that spends.
+    /// The only effect that spends.
     Rent {
         offer: Offer,
         label: RentalLabel,
-        /// What is reserved for it.
+        /// The worst case.
         reserved: Usd,
-        /// When the watchdog on it must end it.
+        /// When its watchdog destroys it.
         lease_until: Time,
     },
-    /// Look for a label in a complete listing.
+    /// Search for a label in a complete listing.
     FindLabel(RentalLabel),
-    /// Remember that nothing was rented under this label.
+    /// Record that nothing was rented under this label.
     VoidRent {
         label: RentalLabel,
         reason: String,
     },
-    /// Remember the contract of a label found by listing.
+    /// Record the contract that a listing shows under this label.
     Adopt {
         label: RentalLabel,
         instance: InstanceId,
     },
-    /// Start the model on the `MLNode`.
     StartModel {
         instance: InstanceId,
-        /// On which side of the sprint.
         role: RentalRole,
     },
     Register {
         node: NodeId,
         instance: InstanceId,
     },
-    /// Enable our node: an update does not.
+    /// An update does not enable a node.
     Enable(NodeId),
     /// Disable our node: it takes part in no later `PoC`, however long its removal takes.
     Disable(NodeId),
     Unregister(NodeId),
-    /// Destroy the rental, then find out whether it is gone.
+    /// Destroy the rental, then check that it is gone.
     Destroy {
         instance: InstanceId,
         label: RentalLabel,
-        /// On which side of the sprint.
         role: RentalRole,
     },
     /// Register the inference proxy if it is not listed.
     RestoreProxy,
     /// Read the weight on the chain.
     ReadWeight {
-        /// The epoch that it must be for.
-        epoch: crate::domain::EpochIndex,
+        epoch: EpochIndex,
         node: NodeId,
     },
-    /// Remember how a boot went: the next prediction learns from it.
+    /// Record how a boot went: the next prediction learns from it.
     RememberBoot {
         instance: InstanceId,
         offer: Offer,
@@ -104,22 +94,22 @@ pub enum EffectKey {
     Preflight,
     Rent,
     FindLabel,
-    /// Records only: done at once, so it never waits.
+    /// Records only: it never waits.
     Journal,
     StartModel(RentalRole),
-    /// Every change of the sprint's registration, so that they reach the Network Node in order.
+    /// All changes of the sprint's registration: they reach the Network Node in order.
     Registration,
-    /// A registration that the operator changes by hand.
+    /// The operator changes a registration.
     ChangeNode,
     Destroy(RentalRole),
-    /// Destroys a rental of ours that belongs to no sprint.
+    /// A rental of ours that belongs to no sprint.
     DestroyOrphan,
     RestoreProxy,
     ReadWeight,
     AvoidMachine,
-    /// Reads what a confirmation `PoC` left of our weight.
+    /// Read what a confirmation `PoC` left of our weight.
     Confirmation,
-    /// Counts what is left on the account after a sprint.
+    /// Count what is left on the account after a sprint.
     Leftovers,
 }
 

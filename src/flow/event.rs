@@ -1,21 +1,20 @@
-//! What happened, in the past tense: everything that the state machine ever learns.
+//! Everything that the state machine ever learns.
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::NodeStatus;
 use crate::domain::{
     BootFault, CallError, Duration, EpochIndex, EpochView, GateKind, InstanceId, Likeness, Mode,
-    NodeId, Offer, OfferId, PocStatus, Preflight, UpgradePlan, Usd, UsdPerHour, Weight,
+    NodeId, NodeStatus, Offer, OfferId, PocStatus, Preflight, UpgradePlan, Usd, UsdPerHour, Weight,
 };
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// Time passed, perhaps to [`super::Sprint::next_wake`]. Spurious ones do nothing.
     TimePassed,
-    /// The program was started again with this sprint half done: nothing is in flight any more.
+    /// The program restarted in the middle of this sprint: nothing is in flight any more.
     Resumed,
     ChainObserved {
-        /// What it said; already checked for consistency.
+        /// Already checked for consistency.
         view: EpochView,
         /// Mean block time, once measured.
         block_time: Option<Duration>,
@@ -28,62 +27,61 @@ pub enum Event {
         offer: OfferId,
         agreed: Usd,
     },
-    /// The operator wants the offers read again.
+    /// The operator wants a new search.
     RefreshRequested,
     AbortRequested,
-    /// A search came back; usable offers, best first, with what may be spent now.
+    /// A search came back.
     OffersRanked {
-        /// Best first.
+        /// Usable offers, best first.
         offers: Vec<Candidate>,
-        /// What is left of each cap.
         funds: Funds,
     },
     SearchFailed(CallError),
-    /// Whether a rental could do its work was found out.
     PreflightCompleted(Preflight),
-    /// The rent call gave a contract.
     Rented(InstanceId),
-    /// The offer was gone; nothing was rented.
+    /// Nothing was rented.
     OfferGone,
-    /// The market refused; nothing was rented.
+    /// Nothing was rented.
     RentRefused(CallError),
-    /// The rent call was not made: its intent could not be written down.
+    /// The rent call was not made: its intent could not be recorded.
     RentNotRecorded,
-    /// Nobody knows whether something was rented.
+    /// It is unknown whether something was rented.
     RentReplyLost(CallError),
-    /// The account's instances were listed, completely.
+    /// The account's instances were listed completely.
     RentalsListed {
-        /// Those with our label that the sprint does not use: they are being taken down.
+        /// Those with our label that the sprint does not use: they are being destroyed.
         leftovers: usize,
     },
     /// A complete listing holds an instance with our label.
     LabelFound(InstanceId),
     /// A complete listing holds no instance with our label.
     LabelAbsent,
-    /// What a boot looks like now.
     BootObserved {
         instance: InstanceId,
         reading: BootReading,
     },
-    /// The market charges more for a rental of the sprint's than its offer said.
+    /// The market charges more for a rental than its offer said.
     RentalRepriced {
         instance: InstanceId,
         dearer: PriceIncrease,
     },
-    /// The rental is in no complete listing and its own GET agrees, unasked.
+    /// The rental is in no complete listing and its own GET agrees, and we did not destroy it.
     RentalVanished(InstanceId),
-    /// The `MLNode` took the order to start its model.
     ModelStartAccepted,
-    /// It did not.
     ModelStartFailed(CallError),
     /// The Network Node's complete list was read.
-    NodesListed(NodesReading),
-    /// The register call was not made: its intent could not be written down.
+    NodesListed {
+        /// The sprint's node, when listed.
+        node: Option<NodeReading>,
+        /// The inference proxy is listed, or none is configured.
+        proxy_listed: bool,
+    },
+    /// The register call was not made: its intent could not be recorded.
     RegisterNotRecorded,
     RegisterFailed(CallError),
     /// The weight was read on the chain.
     WeightRead {
-        /// The list is for this sprint's epoch, as far as it tells.
+        /// The list is for this sprint's epoch, as far as can be seen.
         for_our_epoch: bool,
         /// Weight of our node; absent when it is not listed.
         weight: Option<Weight>,
@@ -92,20 +90,20 @@ pub enum Event {
     },
     /// A complete listing and the rental's own GET agree that it is gone.
     RentalGone(InstanceId),
-    /// It was listed, or could not be told to be gone.
+    /// It was listed, or its absence is not proven.
     RentalRemains(InstanceId),
 }
 
 /// A usable offer with its cost.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
     pub offer: Offer,
-    /// What it costs in an hour, disk included.
+    /// Of an hour, disk included.
     pub price: UsdPerHour,
     pub worst_cost: Usd,
 }
 
-/// A price that is not what was agreed.
+/// A price above the agreed one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PriceIncrease {
     /// An hour by the offer, disk included.
@@ -114,10 +112,10 @@ pub struct PriceIncrease {
     pub charged: UsdPerHour,
 }
 
-/// What may be spent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// What counts against the caps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Funds {
-    /// What everything that is rented costs in an hour.
+    /// The price of everything that is rented.
     pub hour: UsdPerHour,
     /// Spent and reserved by this sprint.
     pub sprint: Usd,
@@ -130,11 +128,11 @@ pub struct Funds {
 }
 
 impl Funds {
-    /// As they are once a rental at this price has `reserved` so much of them.
+    /// As they are after a rental at this price has reserved its worst case.
     #[must_use]
     pub fn after(&self, price: UsdPerHour, reserved: Usd) -> Funds {
         Funds {
-            hour: UsdPerHour(self.hour.0 + price.0),
+            hour: self.hour + price,
             sprint: self.sprint + reserved,
             day: self.day + reserved,
             month: self.month + reserved,
@@ -150,10 +148,10 @@ pub struct BootReading {
     pub api_up: bool,
     /// The model is loaded and the GPUs are as ordered.
     pub ready: bool,
-    /// The node says that it generates or validates.
+    /// The node itself reports that it generates or validates.
     #[serde(default)]
     pub at_work: bool,
-    /// What is left at least: nine boots in ten take longer.
+    /// Nine boots in ten take longer from here.
     pub least_left: Option<Duration>,
     #[serde(default)]
     pub pace: BootProgress,
@@ -161,41 +159,31 @@ pub struct BootReading {
     pub fault: Option<BootFault>,
 }
 
-/// How a boot does against others.
+/// How a boot compares with others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BootProgress {
     #[default]
     #[serde(rename = "usual")]
     OnTrack,
-    /// Nine in ten are further after so long.
+    /// Nine in ten are further by then.
     Behind,
-}
-
-/// What a complete list of nodes says of ours.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
-pub struct NodesReading {
-    /// Our sprint's node, when listed.
-    pub node: Option<NodeReading>,
-    /// The inference proxy is listed; true when none is configured.
-    pub proxy_listed: bool,
 }
 
 /// Our node as the Network Node lists it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeReading {
     pub id: NodeId,
-    /// How it is listed, against what was asked for.
+    /// Compared with what was requested.
     #[serde(default)]
     pub likeness: Likeness,
-    /// Enabled for work. An update keeps a node disabled that was.
+    /// An update does not enable a disabled node.
     #[serde(default = "enabled")]
     pub enabled: bool,
     /// The epoch in which it was registered or enabled: it takes part only in later `PoC`s.
     #[serde(default)]
     pub admin_epoch: EpochIndex,
     pub status: NodeStatus,
-    /// Its `PoC` status.
     pub poc: PocStatus,
     pub failure: String,
 }

@@ -2,8 +2,7 @@
 //!
 //! Confirmation `PoC`s come at random, evenly over the heights at which the chain may trigger one:
 //! with N expected in an epoch the chance of none in a part c of those heights is e^(-N c). One that
-//! is triggered while the rental is held is answered; the reward is lost when one comes after it
-//! was given back.
+//! is triggered while the rental is held is answered; one after its release loses the reward.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,10 +12,9 @@ use crate::domain::{
     UsdPerHour,
 };
 
-/// What a forecast is made of.
+/// What a forecast depends on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Terms {
-    /// The epoch whose `PoC` is meant.
     pub stages: EpochStages,
     pub params: EpochParams,
     pub confirmation: ConfirmationParams,
@@ -33,8 +31,8 @@ pub struct Terms {
     pub downloads: Usd,
 }
 
-/// What is taken for granted until the chain's own parameters are read: one an epoch, and half of
-/// the weight, as the host documentation has it.
+/// Assumed until the chain's own parameters are read: one an epoch, and half of the weight, as in the
+/// host documentation.
 pub const ASSUMED_CONFIRMATION: ConfirmationParams = ConfirmationParams {
     expected_per_epoch: 1.0,
     alpha_threshold: 0.5,
@@ -44,23 +42,22 @@ pub const ASSUMED_CONFIRMATION: ConfirmationParams = ConfirmationParams {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PolicyForecast {
     pub policy: ReleasePolicy,
-    /// Where the rental is given back while no confirmation `PoC` has come.
+    /// Where the rental is released while no confirmation `PoC` has come.
     pub release_height: Height,
-    /// Expected time from renting to giving back, in hours.
+    /// Expected time from renting to the release, in hours.
     pub hours: f64,
-    /// Expected cost.
     pub expected_cost: Usd,
     /// Cost at worst: until the lease ends.
     pub worst_cost: Usd,
-    /// Chance that a confirmation `PoC` comes when the rental is gone, 0 to 1.
+    /// Chance that a confirmation `PoC` comes after the release, 0 to 1.
     pub chance_of_losing: f64,
     /// `poc.execution_timeout` ends the rental before the policy does.
     pub cut_short: bool,
 }
 
 impl PolicyForecast {
-    /// From what worth of an epoch's reward on this policy pays, compared with another that is
-    /// cheaper and riskier; absent when it is not.
+    /// From which reward of an epoch on this policy pays, compared with a cheaper and riskier one;
+    /// absent when the other is not.
     pub fn pays_from(&self, other: &PolicyForecast) -> Option<Usd> {
         let extra = self.expected_cost.dollars() - other.expected_cost.dollars();
         let saved = other.chance_of_losing - self.chance_of_losing;
@@ -71,8 +68,8 @@ impl PolicyForecast {
 /// What `policy` costs and risks on these terms.
 pub fn forecast(policy: ReleasePolicy, terms: &Terms) -> PolicyForecast {
     let epoch = Epoch {
-        stages: &terms.stages,
-        params: &terms.params,
+        stages: terms.stages,
+        params: terms.params,
         block: terms.block,
     };
     let start = terms.stages.poc_start;
@@ -81,20 +78,15 @@ pub fn forecast(policy: ReleasePolicy, terms: &Terms) -> PolicyForecast {
     let odds = Odds::of(epoch, planned, cut, terms.confirmation.expected_per_epoch);
     let (chance_of_losing, held) = match policy {
         ReleasePolicy::AfterConfirmation => (odds.of_a_second(), odds.until_the_first(start)),
-        _ => (
-            odds.of_one_too_late(),
-            number(start.until(planned.min(cut))),
-        ),
+        _ => (odds.of_one_too_late(), number(start.until(odds.end))),
     };
     let held = time(terms.block, held);
-    let latest = time(
-        terms.block,
-        number(start.until(epoch.latest_release(policy))),
-    ) + terms.lease;
+    let latest = number(start.until(epoch.latest_release(policy)));
+    let latest = time(terms.block, latest) + terms.lease;
     let cost = |length: Duration| terms.price.times(terms.before_poc + length) + terms.downloads;
     PolicyForecast {
         policy,
-        release_height: planned.min(cut),
+        release_height: odds.end,
         hours: (terms.before_poc + held).as_seconds_f64() / 3_600.0,
         expected_cost: cost(held),
         worst_cost: cost(latest.min(terms.longest)),
@@ -103,7 +95,7 @@ pub fn forecast(policy: ReleasePolicy, terms: &Terms) -> PolicyForecast {
     }
 }
 
-/// How confirmations fall on the time for which a rental is held.
+/// How confirmations fall into the time in which a rental is held.
 struct Odds {
     /// First height at which one can be triggered.
     first: Height,
@@ -114,15 +106,15 @@ struct Odds {
     /// Expected in the whole window.
     expected: f64,
     answer: f64,
-    /// Where a rental goes back that saw none.
+    /// Where a rental that saw none is released.
     end: Height,
 }
 
 impl Odds {
-    fn of(epoch: Epoch<'_>, planned: Height, cut: Height, expected: f64) -> Odds {
+    fn of(epoch: Epoch, planned: Height, cut: Height, expected: f64) -> Odds {
         let first = epoch.stages.set_new_validators;
         let window = number(first.until(epoch.last_trigger()));
-        // One that has begun is held through, as long as the rental may live at all.
+        // One that has begun is completed, as long as the rental may live.
         let answered = planned.min(cut - epoch.answer());
         let covered = number(first.until(answered)).min(window);
         Odds {
@@ -135,12 +127,12 @@ impl Odds {
         }
     }
 
-    /// One comes outside what is covered.
+    /// Chance that one comes outside what is covered.
     fn of_one_too_late(&self) -> f64 {
         1.0 - (-self.expected * (1.0 - self.covered)).exp()
     }
 
-    /// Given back after the first, only none or one that is covered keeps the reward.
+    /// Chance of losing if released after the first: none, or one that is covered, keeps the reward.
     fn of_a_second(&self) -> f64 {
         let kept = (-self.expected).exp() * (1.0 + self.expected * self.covered);
         (1.0 - kept).clamp(0.0, 1.0)
@@ -182,10 +174,14 @@ fn number(blocks: Blocks) -> f64 {
 mod tests {
     use super::*;
     use crate::domain::EpochIndex;
+    use crate::domain::ReleasePolicy::{
+        AfterConfirmation, AfterValidation, BlocksAfterStart, WholeEpoch,
+    };
 
     const START: u64 = 5_536_724;
 
-    fn terms(expected: f64, longest: Duration) -> Terms {
+    /// An epoch in which `expected` confirmations come.
+    fn terms(expected: f64) -> Terms {
         let at = |offset| Height(START + offset);
         Terms {
             stages: EpochStages {
@@ -217,94 +213,80 @@ mod tests {
             block: Duration::milliseconds(5_500),
             before_poc: Duration::minutes(50),
             lease: Duration::minutes(30),
-            longest,
+            longest: Duration::hours(30),
             price: UsdPerHour::from_dollars(10.0),
             downloads: Usd::from_dollars(1.0),
         }
     }
 
+    fn with_one_confirmation(policy: ReleasePolicy) -> PolicyForecast {
+        forecast(policy, &terms(1.0))
+    }
+
+    #[track_caller]
     fn assert_near(value: f64, wanted: f64, slack: f64) {
         assert!((value - wanted).abs() <= slack, "{value} and not {wanted}");
     }
 
     #[test]
-    fn given_back_after_validation_every_confirmation_costs_the_reward() {
-        let forecast = forecast(
-            ReleasePolicy::AfterValidation,
-            &terms(1.0, Duration::hours(30)),
-        );
-        assert_near(forecast.chance_of_losing, 1.0 - (-1.0f64).exp(), 1e-9);
+    fn chance_of_losing_follows_the_policy() {
+        let chance = |expected, policy| forecast(policy, &terms(expected)).chance_of_losing;
+        let none = (-1.0f64).exp();
+        // Every confirmation loses.
+        assert_near(chance(1.0, AfterValidation), 1.0 - none, 1e-9);
+        assert_near(chance(0.0, AfterValidation), 0.0, 1e-9);
+        // Only a second one loses.
+        assert_near(chance(1.0, AfterConfirmation), 1.0 - 2.0 * none, 1e-3);
+        assert_near(chance(0.0, AfterConfirmation), 0.0, 1e-9);
+        // Half of the triggers come too late.
+        let half = BlocksAfterStart(305 + (15_391 - 765 - 305) / 2);
+        assert_near(chance(1.0, half), 1.0 - (-0.5f64).exp(), 1e-3);
+        assert_near(chance(1.0, WholeEpoch), 0.0, 1e-9);
+    }
+
+    #[test]
+    fn cost_follows_the_time_held() {
+        let forecast = with_one_confirmation(AfterValidation);
         // 50 minutes before and 185 blocks of 5.5 s.
         assert_near(forecast.hours, 0.833 + 0.283, 0.01);
         assert_near(forecast.expected_cost.dollars(), 1.0 + 11.16, 0.02);
         // With the half hour of the lease.
         assert_near(forecast.worst_cost.dollars(), 1.0 + 16.16, 0.02);
-    }
 
-    #[test]
-    fn held_for_the_epoch_no_confirmation_costs_anything() {
-        let forecast = forecast(ReleasePolicy::WholeEpoch, &terms(1.0, Duration::hours(30)));
-        assert_near(forecast.chance_of_losing, 0.0, 1e-9);
+        // On average it comes after 63 % of the window, or never.
+        let blocks = 305.0 + 14_321.0 * 0.632 + 0.632 * 265.0 + 0.368 * 5.0;
+        let hours = with_one_confirmation(AfterConfirmation).hours;
+        assert_near(hours, 0.833 + blocks * 5.5 / 3_600.0, 0.02);
+
+        let forecast = with_one_confirmation(WholeEpoch);
         assert_near(forecast.expected_cost.dollars(), 1.0 + 243.2, 0.2);
         assert!(!forecast.cut_short);
     }
 
     #[test]
-    fn held_for_half_of_the_triggers_half_of_them_cost_the_reward() {
-        let half = 305 + (15_391 - 765 - 305) / 2;
-        let forecast = forecast(
-            ReleasePolicy::BlocksAfterStart(half),
-            &terms(1.0, Duration::hours(30)),
-        );
-        assert_near(forecast.chance_of_losing, 1.0 - (-0.5f64).exp(), 1e-3);
-    }
-
-    #[test]
-    fn given_back_after_the_first_only_a_second_costs_the_reward() {
-        let forecast = forecast(
-            ReleasePolicy::AfterConfirmation,
-            &terms(1.0, Duration::hours(30)),
-        );
-        assert_near(forecast.chance_of_losing, 1.0 - 2.0 * (-1.0f64).exp(), 1e-3);
-        // On average it comes after 63 % of the window, or never.
-        let blocks = 305.0 + 14_321.0 * 0.632 + 0.632 * 265.0 + 0.368 * 5.0;
-        assert_near(forecast.hours, 0.833 + blocks * 5.5 / 3_600.0, 0.02);
-    }
-
-    #[test]
-    fn a_timeout_that_is_shorter_than_the_policy_cuts_it_and_says_so() {
-        let forecast = forecast(ReleasePolicy::WholeEpoch, &terms(1.0, Duration::hours(3)));
+    fn shorter_timeout_cuts_the_policy_short() {
+        let short = Terms {
+            longest: Duration::hours(3),
+            ..terms(1.0)
+        };
+        let forecast = forecast(WholeEpoch, &short);
         assert!(forecast.cut_short);
         assert!(forecast.chance_of_losing > 0.5);
         assert_near(forecast.worst_cost.dollars(), 1.0 + 38.33, 0.02);
     }
 
     #[test]
-    fn without_confirmations_nothing_is_risked() {
-        let all = [
-            ReleasePolicy::AfterValidation,
-            ReleasePolicy::AfterConfirmation,
-        ];
-        for policy in all {
-            let forecast = forecast(policy, &terms(0.0, Duration::hours(30)));
-            assert_near(forecast.chance_of_losing, 0.0, 1e-9);
-        }
-    }
-
-    #[test]
-    fn a_policy_that_costs_more_pays_from_a_reward_on() {
-        let terms = terms(1.0, Duration::hours(30));
-        let short = forecast(ReleasePolicy::AfterValidation, &terms);
-        let whole = forecast(ReleasePolicy::WholeEpoch, &terms);
+    fn dearer_policy_pays_from_some_reward() {
+        let short = with_one_confirmation(AfterValidation);
+        let whole = with_one_confirmation(WholeEpoch);
         // 232 dollars more for 63 % of the reward.
         assert_near(whole.pays_from(&short).unwrap().dollars(), 367.0, 2.0);
         assert_eq!(short.pays_from(&whole), None);
     }
 
     #[test]
-    fn the_odds_are_those_of_many_epochs_played() {
+    fn odds_match_simulated_epochs() {
         use rand::{RngExt as _, SeedableRng as _};
-        let terms = terms(1.0, Duration::hours(30));
         let release = 6_000.0;
         let mut chance = rand::rngs::StdRng::seed_from_u64(5);
         let (epochs, mut lost) = (20_000, 0);
@@ -322,7 +304,8 @@ mod tests {
             };
             lost += u32::from(late);
         }
-        let told = forecast(ReleasePolicy::BlocksAfterStart(6_000), &terms).chance_of_losing;
-        assert_near(f64::from(lost) / f64::from(epochs), told, 0.012);
+        let forecast = with_one_confirmation(BlocksAfterStart(6_000));
+        let simulated = f64::from(lost) / f64::from(epochs);
+        assert_near(simulated, forecast.chance_of_losing, 0.012);
     }
 }

@@ -1,102 +1,71 @@
-//! Hedging: a boot that falls behind is raced by a second rental, once in a sprint, and only where the
-//! operator wants it. The one that is ready first is kept, the other one is destroyed at once.
+//! Hedging: a second rental races a boot that falls behind, once in a sprint, and only if the operator
+//! wants it. The first to be ready is kept, the other is destroyed at once.
 //!
-//! The second one stands beside the sprint's own until it wins. Then it takes that one's place, and no
-//! step after the boot knows that there were two.
+//! If the hedge wins it becomes the primary rental: no step after the boot knows that there were two.
+
+use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
-use super::release::{ASK_AGAIN, due};
-use super::transitions::is_model_due;
-use super::{BootProgress, BootReading, Candidate, Effect, Rental, RentalRole, Sprint};
+use super::release::ASK_AGAIN;
+use super::transitions::START_MODEL_EVERY;
+use super::{BootProgress, BootReading, Candidate, Effect, Rental, RentalRole, Sprint, is_due};
 use crate::domain::{CallError, GateKind, Hedging, InstanceId, Offer, Race, Step, Time, Usd};
 
-/// What there is beside the sprint's own rental.
+/// The second rental of a sprint.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) enum Hedge {
-    /// Nothing, and nothing is wanted.
     #[default]
     Unneeded,
-    /// A second rental is wanted, or its rent call is open.
+    /// It is wanted, or its rent call is in flight.
     Wanted,
-    Racing(Box<Contender>),
-    /// The one that lost is taken down.
-    Losing(Box<Loser>),
-    /// There was one: there is no other in this sprint.
+    Racing {
+        rental: Box<Rental>,
+        #[serde(rename = "model_asked")]
+        asked: Option<Time>,
+    },
+    /// The loser is being destroyed.
+    Losing {
+        rental: Box<Rental>,
+        #[serde(rename = "destroy_asked")]
+        asked: Option<Time>,
+    },
+    /// There was one: a sprint has no second hedge.
     Over,
 }
 
-/// A rental that boots beside the sprint's own.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Contender {
-    rental: Rental,
-    /// Not saved: it is seen again.
-    #[serde(skip)]
-    boot: BootReading,
-    model_asked: Option<Time>,
-}
-
-/// A rental that is not needed any more.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Loser {
-    rental: Rental,
-    destroy_asked: Option<Time>,
-}
-
 impl Hedge {
-    fn loses(rental: Rental) -> Hedge {
-        Hedge::Losing(Box::new(Loser {
-            rental,
-            destroy_asked: None,
-        }))
+    fn loses(rental: impl Into<Box<Rental>>) -> Hedge {
+        Hedge::Losing {
+            rental: rental.into(),
+            asked: None,
+        }
     }
 
     pub(super) fn rental(&self) -> Option<&Rental> {
         match self {
-            Hedge::Racing(contender) => Some(&contender.rental),
-            Hedge::Losing(loser) => Some(&loser.rental),
+            Hedge::Racing { rental, .. } | Hedge::Losing { rental, .. } => Some(rental),
             Hedge::Unneeded | Hedge::Wanted | Hedge::Over => None,
         }
     }
 
-    pub(super) fn contender(&self) -> Option<&Rental> {
+    pub(super) fn contender_mut(&mut self) -> Option<&mut Rental> {
         match self {
-            Hedge::Racing(contender) => Some(&contender.rental),
+            Hedge::Racing { rental, .. } => Some(rental),
             _ => None,
-        }
-    }
-
-    pub(super) fn contender_mut(&mut self) -> Option<(&mut Rental, &mut BootReading)> {
-        match self {
-            Hedge::Racing(contender) => Some((&mut contender.rental, &mut contender.boot)),
-            _ => None,
-        }
-    }
-
-    /// What is seen of a boot moves all the time and is read anew.
-    pub(super) fn is_saved_by(&self, saved: &Hedge) -> bool {
-        match (self, saved) {
-            (Hedge::Racing(now), Hedge::Racing(saved)) => {
-                now.rental == saved.rental && now.model_asked == saved.model_asked
-            }
-            _ => self == saved,
         }
     }
 
     pub(super) fn clear_in_flight(&mut self) {
         match self {
-            Hedge::Racing(contender) => contender.model_asked = None,
-            Hedge::Losing(loser) => loser.destroy_asked = None,
+            Hedge::Racing { asked, .. } | Hedge::Losing { asked, .. } => *asked = None,
             Hedge::Unneeded | Hedge::Wanted | Hedge::Over => {}
         }
     }
 
     /// This rental is proven gone.
-    pub(super) fn on_gone(&mut self, instance: InstanceId) {
-        if self
-            .rental()
-            .is_some_and(|rental| rental.instance == instance)
-        {
+    pub(super) fn on_gone(&mut self, id: InstanceId) {
+        if self.rental().is_some_and(|rental| rental.instance == id) {
             *self = Hedge::Over;
         }
     }
@@ -108,11 +77,15 @@ impl Sprint {
         self.rent_attempt.is_some() && self.step != Step::Renting
     }
 
-    pub(super) fn is_destroying_loser(&self) -> bool {
-        matches!(self.hedge, Hedge::Losing(_))
+    pub(super) fn is_racing(&self) -> bool {
+        matches!(self.hedge, Hedge::Racing { .. })
     }
 
-    /// Nothing costs anything beside the sprint's own rental, or could yet.
+    pub(super) fn is_destroying_loser(&self) -> bool {
+        matches!(self.hedge, Hedge::Losing { .. })
+    }
+
+    /// No second rental costs anything, or could yet.
     pub(super) fn no_hedge_left(&self) -> bool {
         self.hedge.rental().is_none() && self.rent_attempt.is_none()
     }
@@ -121,10 +94,10 @@ impl Sprint {
         matches!(self.step, Step::Booting | Step::Warming) && self.ending.is_none()
     }
 
-    /// Its own boot is behind, and a second rental is allowed. That it can be ready in time is up to
-    /// its offer: those that cannot are not read.
+    /// The boot is behind, and a second rental is allowed. Whether that can be ready in time depends on
+    /// its offer: a search returns none that cannot.
     fn needs_hedge(&self) -> bool {
-        let boot = &self.boot;
+        let boot = &self.volatile.boot;
         let is_behind = boot.pace == BootProgress::Behind && !boot.ready && boot.fault.is_none();
         self.plan.hedging == Hedging::On
             && self.is_booting()
@@ -132,7 +105,7 @@ impl Sprint {
             && self.rentals < self.plan.max_attempts
     }
 
-    /// Whatever the sprint's step is: one that is beside is seen through to its end.
+    /// In every step: a hedge is pursued to its end.
     pub(super) fn advance_hedge(&mut self, now: Time, effects: &mut Vec<Effect>) {
         if self.is_renting_hedge() {
             self.search_for_label(now, effects);
@@ -143,8 +116,8 @@ impl Sprint {
         match self.hedge {
             Hedge::Unneeded | Hedge::Over => {}
             Hedge::Wanted => self.seek_hedge(now, effects),
-            Hedge::Racing(_) => self.advance_race(now, effects),
-            Hedge::Losing(_) => self.destroy_loser(now, effects),
+            Hedge::Racing { .. } => self.advance_race(now, effects),
+            Hedge::Losing { .. } => self.destroy_loser(now, effects),
         }
     }
 
@@ -154,17 +127,16 @@ impl Sprint {
         }
         if !self.needs_hedge() {
             self.hedge = Hedge::Unneeded;
-            self.search.picked = None;
+            self.volatile.search.picked = None;
             return self.close_hedge_gate();
         }
-        if self.fresh_tip(now).is_none() {
+        if !self.is_chain_known(now) {
             return;
         }
         self.refresh_offers(now, effects);
         self.run_preflight_if_due(now, effects);
-        let in_the_way = self.leftovers_obstacle(now);
-        if let Some(why) = in_the_way.or_else(|| self.readiness.obstacle(now)) {
-            return self.explain_no_hedge(&why);
+        if let Some(why) = self.rent_obstacle(now) {
+            return self.explain_no_hedge(why);
         }
         if let Some(choice) = self.choose_hedge_offer(now) {
             self.close_hedge_gate();
@@ -176,47 +148,41 @@ impl Sprint {
         self.gate.take_if(|gate| gate.kind == GateKind::Hedge);
     }
 
-    fn explain_no_hedge(&mut self, why: &str) {
+    fn explain_no_hedge(&mut self, why: impl Display) {
         self.close_hedge_gate();
-        self.note = Some(format!(
-            "its boot is behind, and no second machine is rented: {why}"
+        self.set_note(format!(
+            "the boot is behind, and no second machine is rented: {why}"
         ));
     }
 
-    /// The offer of another machine that is to race, by the operator's word or by itself.
+    /// An offer of another machine: the operator's choice, or the best in auto mode.
     fn choose_hedge_offer(&mut self, now: Time) -> Option<(Offer, Usd)> {
         let mut offers = self.fresh_offers(now)?;
         let first = &self.rental.as_ref()?.offer;
         offers.retain(|candidate| candidate.offer.machine != first.machine);
-        // What slows a host down may slow down all of its machines.
+        // What slows one machine down may slow down all of its host.
         let same_host = |offer: &Offer| offer.host.is_some() && offer.host == first.host;
         offers.sort_by_key(|candidate| same_host(&candidate.offer));
         let is_admitted = |candidate: &Candidate| self.admits(candidate).is_ok();
         if !offers.iter().any(is_admitted) {
-            let refusal = offers.first().and_then(|best| self.admits(best).err());
-            let why = refusal.map_or_else(
-                || "none is offered that would be ready in time".to_owned(),
-                |refusal| refusal.to_string(),
-            );
-            self.explain_no_hedge(&why);
+            match offers.first().and_then(|best| self.admits(best).err()) {
+                Some(refusal) => self.explain_no_hedge(refusal),
+                None => self.explain_no_hedge("none is offered that would be ready in time"),
+            }
             return None;
         }
-        match self.chosen(now, GateKind::Hedge, &offers)? {
-            Ok(choice) => Some(choice),
-            Err(refusal) => {
-                self.explain_no_hedge(&refusal.to_string());
-                None
-            }
-        }
+        self.chosen(now, GateKind::Hedge, &offers)?
+            .inspect_err(|refusal| self.explain_no_hedge(refusal))
+            .ok()
     }
 
-    /// The market wants no second rental: the first has to make it.
+    /// The market refuses a second rental: the first has to make it.
     pub(super) fn abandon_hedge(&mut self, error: &CallError) {
         self.hedge = Hedge::Over;
-        self.explain_no_hedge(&error.to_string());
+        self.explain_no_hedge(error);
     }
 
-    /// A contract that the sprint's own place is not free for.
+    /// The hedge is rented.
     pub(super) fn start_race(&mut self, rental: Rental) {
         if let Some(first) = &self.rental {
             let won = matches!(self.step, Step::Registering | Step::Proving);
@@ -226,84 +192,70 @@ impl Sprint {
                 winner: won.then_some(first.instance),
             });
         }
-        self.hedge = Hedge::Racing(Box::new(Contender {
-            rental,
-            boot: BootReading::default(),
-            model_asked: None,
-        }));
+        self.volatile.hedge_boot = BootReading::default();
+        self.hedge = Hedge::Racing {
+            rental: rental.into(),
+            asked: None,
+        };
     }
 
     fn advance_race(&mut self, now: Time, effects: &mut Vec<Effect>) {
         let is_booting = self.is_booting();
-        let Hedge::Racing(contender) = &mut self.hedge else {
+        let Hedge::Racing { rental, asked } = &mut self.hedge else {
             return;
         };
-        if !is_booting {
-            self.hedge = Hedge::loses(contender.rental.clone());
-            return self.destroy_loser(now, effects);
+        let boot = &self.volatile.hedge_boot;
+        let start_model = is_booting && boot.api_up && !boot.ready;
+        if start_model && is_due(*asked, START_MODEL_EVERY, now) {
+            *asked = Some(now);
+            effects.push(Effect::StartModel {
+                instance: rental.instance,
+                role: RentalRole::Hedge,
+            });
         }
-        let (instance, since) = (contender.rental.instance, contender.rental.since);
-        let boot = &contender.boot;
-        if boot.api_up && !boot.ready && is_model_due(contender.model_asked, now) {
-            contender.model_asked = Some(now);
-            let role = RentalRole::Hedge;
-            effects.push(Effect::StartModel { instance, role });
+        let rental = rental.clone();
+        if is_booting {
+            self.wake_at(rental.since + self.plan.startup_timeout);
+            let boot = &self.volatile.hedge_boot;
+            let Some(failure) = self.rental_failure(now, &rental, boot) else {
+                return;
+            };
+            self.record_failure(now, &rental, &failure, effects);
+            self.set_note(format!(
+                "the second rental is given up, the first continues: {}: {}",
+                failure.cause.name, failure.cause.detail
+            ));
         }
-        self.wake_at(since + self.plan.startup_timeout);
-        self.check_hedge(now, effects);
-    }
-
-    /// Gives the second one up when it cannot make it; the first goes on.
-    fn check_hedge(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        let Hedge::Racing(contender) = &self.hedge else {
-            return;
-        };
-        let rental = contender.rental.clone();
-        let Some(failure) = self.rental_failure(now, &rental, &contender.boot) else {
-            return;
-        };
-        self.record_failure(now, &rental, &failure, effects);
-        self.note = Some(format!(
-            "the second rental is given up, the first goes on: {}: {}",
-            failure.cause.name, failure.cause.detail
-        ));
         self.hedge = Hedge::loses(rental);
         self.destroy_loser(now, effects);
     }
 
     fn destroy_loser(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        let Hedge::Losing(loser) = &mut self.hedge else {
+        let Hedge::Losing { rental, asked } = &mut self.hedge else {
             return;
         };
-        if due(loser.destroy_asked, now) {
-            loser.destroy_asked = Some(now);
-            effects.push(Effect::Destroy {
-                instance: loser.rental.instance,
-                label: loser.rental.label.clone(),
-                role: RentalRole::Hedge,
-            });
+        if is_due(*asked, ASK_AGAIN, now) {
+            *asked = Some(now);
+            effects.push(rental.destroy(RentalRole::Hedge));
         }
         self.wake_at(now + ASK_AGAIN);
     }
 
-    /// The second one is ready and the first is not.
+    /// A hedge that is ready before the primary wins.
     pub(super) fn decide_race(&mut self, now: Time) {
-        let Hedge::Racing(contender) = &self.hedge else {
-            return;
-        };
-        if contender.boot.ready && !self.boot.ready && self.is_booting() {
+        let ready_first = self.volatile.hedge_boot.ready && !self.volatile.boot.ready;
+        if self.is_racing() && ready_first && self.is_booting() {
             self.take_over(now, "the second rental is ready first");
         }
     }
 
-    /// The sprint's own rental cannot make it. The second one, or the one whose rent call is open,
-    /// takes its place: true then.
+    /// The primary rental cannot make it. True when a hedge, or one that is being rented, replaces it.
     pub(super) fn promote_hedge(&mut self, now: Time, why: &str) -> bool {
         if !self.is_booting() || self.deadline_passed() {
             return false;
         }
-        if matches!(self.hedge, Hedge::Racing(_)) {
-            self.take_over(now, &format!("{why}; the second rental goes on"));
+        if self.is_racing() {
+            self.take_over(now, &format!("{why}; the second rental replaces it"));
             return true;
         }
         if self.rent_attempt.is_none() {
@@ -313,32 +265,32 @@ impl Sprint {
             return false;
         };
         self.hedge = Hedge::loses(first);
-        self.boot = BootReading::default();
+        self.volatile.boot = BootReading::default();
         self.node = None;
         self.enter(now, Step::Renting);
-        self.note = Some(format!("{why}; the one that is being rented goes on"));
+        self.set_note(format!("{why}; the one being rented replaces it"));
         true
     }
 
     fn take_over(&mut self, now: Time, why: &str) {
-        let Hedge::Racing(second) = std::mem::take(&mut self.hedge) else {
+        let Hedge::Racing { rental, .. } = std::mem::take(&mut self.hedge) else {
             return;
         };
         self.hedge = self.rental.take().map_or(Hedge::Over, Hedge::loses);
-        self.start_boot(second.rental);
-        // It is reached on another way from now on: what it says there counts.
-        self.boot = BootReading {
+        self.start_boot(*rental);
+        // Through the tunnel of the primary it must answer anew.
+        self.volatile.boot = BootReading {
             api_up: false,
             ready: false,
-            ..second.boot
+            ..std::mem::take(&mut self.volatile.hedge_boot)
         };
         if self.step == Step::Warming {
             self.enter(now, Step::Booting);
         }
-        self.note = Some(why.to_owned());
+        self.set_note(why);
     }
 
-    /// The sprint's own rental is ready.
+    /// The primary rental is ready.
     pub(super) fn record_race_winner(&mut self) {
         let (Some(race), Some(rental)) = (&mut self.race, &self.rental) else {
             return;

@@ -2,13 +2,12 @@
 
 use crate::domain::{BootEnd, Duration, Lead, LeadBasis, LeadBound, PastBoot};
 
-/// What is older says little of today's image and market.
+/// Older boots say little about today's image and market.
 const MOST: usize = 40;
 
-/// By our own boots of a model of this size: what 95 in 100 took at most, and the time by which a
-/// registration has to be there before the `PoC`. `setting` is what holds while they are too few, and
-/// the least ever after: a crash or a machine that fails costs time too. More than twice of it is a
-/// matter for the operator.
+/// By our own boots of a model of this size: p95 of a boot, and the time by which a registration has to
+/// precede the `PoC`. `setting` is used while there are too few boots, and is the minimum afterwards:
+/// a crash or a machine that fails costs time too. More than twice of it is up to the operator.
 pub fn lead(
     boots: &[PastBoot],
     model_gb: f64,
@@ -17,33 +16,28 @@ pub fn lead(
 ) -> Lead {
     let of_model = boots
         .iter()
-        .filter(|boot| boot.end == BootEnd::Ready && (boot.model_gb - model_gb).abs() < 0.5);
-    let mut seconds: Vec<u32> = of_model
         .rev()
-        .take(MOST)
-        .map(|boot| boot.took_seconds)
-        .collect();
+        .filter(|boot| boot.end == BootEnd::Ready && (boot.model_gb - model_gb).abs() < 0.5);
+    let mut seconds: Vec<u32> = of_model.take(MOST).map(|boot| boot.took_seconds).collect();
     seconds.sort_unstable();
     let boots = seconds.len();
-    // The smallest that at least 95 in 100 are not above.
+    // The smallest that at least 95 in 100 do not exceed.
     let rank = (boots * 95).div_ceil(100);
     let p95 = rank.checked_sub(1).and_then(|index| seconds.get(index));
-    match p95 {
-        Some(p95) if boots >= Lead::ENOUGH_BOOTS => {
-            let p95 = Duration::seconds(i64::from(*p95));
-            let (length, bound) = match p95 + registration_margin {
-                measured if measured < setting => (setting, LeadBound::Least),
-                measured if measured > setting * 2 => (setting * 2, LeadBound::Twice),
-                measured => (measured, LeadBound::Within),
-            };
-            let basis = LeadBasis::OwnBoots { boots, p95, bound };
-            Lead { length, basis }
-        }
-        _ => Lead {
+    let Some(p95) = p95.filter(|_| boots >= Lead::ENOUGH_BOOTS) else {
+        return Lead {
             length: setting,
             basis: LeadBasis::Setting { boots },
-        },
-    }
+        };
+    };
+    let p95 = Duration::seconds(i64::from(*p95));
+    let (length, bound) = match p95 + registration_margin {
+        measured if measured < setting => (setting, LeadBound::Least),
+        measured if measured > setting * 2 => (setting * 2, LeadBound::Twice),
+        measured => (measured, LeadBound::Within),
+    };
+    let basis = LeadBasis::OwnBoots { boots, p95, bound };
+    Lead { length, basis }
 }
 
 #[cfg(test)]
@@ -81,9 +75,9 @@ mod tests {
     }
 
     #[test]
-    fn until_enough_boots_are_measured_the_setting_holds() {
+    fn setting_holds_until_enough_boots() {
         let mut boots = ready([30, 31, 32, 33]);
-        // What failed, and what another model took, says nothing.
+        // Failed boots and those of another model do not count.
         boots.push(boot(90, BootEnd::Failed));
         boots.push(PastBoot {
             model_gb: 60.0,
@@ -95,48 +89,40 @@ mod tests {
     }
 
     #[test]
-    fn it_is_what_95_in_100_of_our_boots_took_and_the_time_to_register() {
+    fn lead_is_p95_plus_registration() {
         let found = of(&ready(41..=60));
-        let p95 = Duration::minutes(59);
-        assert_eq!(found.length, p95 + REGISTRATION);
-        let bound = LeadBound::Within;
         let basis = LeadBasis::OwnBoots {
             boots: 20,
-            p95,
-            bound,
+            p95: Duration::minutes(59),
+            bound: LeadBound::Within,
         };
         assert_eq!(found.basis, basis);
-        // With few, the slowest counts.
+        let long_ago = ready([80; 40]).into_iter().chain(ready([50; 40]));
+        let cases = [
+            ("p95", ready(41..=60), 59 + 3),
+            ("the slowest of few", ready([30, 30, 30, 30, 50]), 50 + 3),
+            ("not old boots", long_ago.collect(), 50 + 3),
+            ("at least the setting", ready([2; 20]), 45),
+            ("at most twice the setting", ready([300; 20]), 90),
+        ];
+        for (what, boots, minutes) in cases {
+            assert_eq!(of(&boots).length, Duration::minutes(minutes), "{what}");
+        }
+    }
+
+    #[test]
+    fn lead_explains_itself_in_words() {
+        let text = |boots: Vec<PastBoot>| of(&boots).to_string();
         assert_eq!(
-            of(&ready([30, 30, 30, 30, 50])).length,
-            Duration::minutes(50) + REGISTRATION
-        );
-    }
-
-    #[test]
-    fn the_setting_bounds_it_on_both_sides() {
-        assert_eq!(of(&ready([2; 20])).length, SETTING);
-        assert_eq!(of(&ready([300; 20])).length, SETTING * 2);
-    }
-
-    #[test]
-    fn boots_of_long_ago_no_longer_count() {
-        let boots: Vec<PastBoot> = ready([80; 40]).into_iter().chain(ready([50; 40])).collect();
-        assert_eq!(of(&boots).length, Duration::minutes(50) + REGISTRATION);
-    }
-
-    #[test]
-    fn it_explains_itself() {
-        assert_eq!(
-            of(&ready(41..=60)).to_string(),
+            text(ready(41..=60)),
             "62 min with the time to register: 95 % of 20 own boots took at most 59 min"
         );
         assert_eq!(
-            of(&ready([30])).to_string(),
+            text(ready([30])),
             "45 min by poc.lead: 1 of the 5 boots that are needed are measured"
         );
         assert_eq!(
-            of(&ready([2; 20])).to_string(),
+            text(ready([2; 20])),
             "45 min by poc.lead, which is enough: 95 % of 20 own boots took at most 2 min"
         );
     }

@@ -1,18 +1,17 @@
-//! The state machine of a sprint: pure. `handle(now, event)` gives effects, `next_wake()` says when
-//! time alone matters. No I/O, no clock, no randomness: replaying the same events gives the same
-//! sprint.
+//! The state machine of a sprint: pure. `handle(now, event)` returns effects, `next_wake()` says when
+//! time alone matters. No I/O, no clock, no randomness: the same events give the same sprint.
 //!
-//! Facts are absorbed first, then the sprint advances as far as the facts allow. So a late,
-//! repeated or spurious event changes nothing that it should not.
+//! An event is applied first, then the sprint advances as far as it can. So a late, repeated or
+//! spurious event does no harm.
 //!
 //! ```text
 //! Waiting → Choosing → Renting → Booting → Warming → Registering → Proving ┬→ Releasing → Confirming → Done
 //!               ↑ a rental that fails while there is time                  └→ Confirming → Releasing → Done
 //!               └────────────────────── Releasing ←── failure or abort from anywhere
 //! ```
-//! Which way it goes after `Proving` is the release policy; one that serves goes from `Warming` to
-//! `Serving` and then to `Releasing`. Beside `Booting` and `Warming` a second rental can race the first
-//! one: see `hedge`.
+//! The release policy decides which way it goes after `Proving`. A sprint that serves goes from `Warming`
+//! to `Serving` and then to `Releasing`. During `Booting` and `Warming` a second rental can race the
+//! first: see `hedge`.
 
 mod accessors;
 mod apply;
@@ -23,6 +22,7 @@ mod forecast;
 mod hedge;
 mod heights;
 mod lead;
+mod note;
 mod plan;
 mod preflight;
 mod proof;
@@ -34,9 +34,7 @@ mod transitions;
 
 pub use budget::{Cap, Caps, Refusal, admit};
 pub use effect::{Effect, EffectKey, RentalRole};
-pub use event::{
-    BootProgress, BootReading, Candidate, Event, Funds, NodeReading, NodesReading, PriceIncrease,
-};
+pub use event::{BootProgress, BootReading, Candidate, Event, Funds, NodeReading, PriceIncrease};
 pub use forecast::{ASSUMED_CONFIRMATION, PolicyForecast, Terms, forecast};
 pub use lead::lead;
 pub use plan::Plan;
@@ -46,43 +44,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     ChainPhase, ConfirmationStages, Duration, EpochIndex, EpochParams, EpochStages, GateKind,
-    Height, InstanceId, Mode, NodeId, Offer, Outcome, Race, RentalLabel, Step, StepSpan, Time,
-    UpgradePlan, Usd, Weight,
+    Height, InstanceId, Mode, NodeId, Offer, OfferId, Outcome, Race, RentalLabel, Step, StepSpan,
+    Time, UpgradePlan, Usd, Weight,
 };
 use hedge::Hedge;
+use note::Note;
 use preflight::Readiness;
 use release::Release;
 use renting::RentAttempt;
 
-/// One participation in one epoch's `PoC`, from waiting to the last cleanup.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One participation in one epoch's `PoC`, from waiting to the last cleanup. Two are equal when a
+/// restart resumes the same from both: every field counts for that, but what is `volatile`.
+#[derive(Debug, Clone, derive_more::PartialEq, Serialize, Deserialize)]
 pub struct Sprint {
     plan: Plan,
     mode: Mode,
     step: Step,
     spans: Vec<StepSpan>,
-    chain: Option<Tip>,
     target: Option<Target>,
     /// Confirmation `PoC`s of the sprint's epoch, in order.
     #[serde(default)]
     confirmations: Vec<ConfirmationStages>,
-    /// Not saved: it is read again.
-    #[serde(skip)]
-    upgrade: Option<UpgradePlan>,
     /// The epoch that was dealt with already.
-    #[serde(default)]
     after: Option<EpochIndex>,
     gate: Option<Gate>,
     approved: Vec<GateKind>,
-    /// Not saved: a restart knows what is rented when it has listed it.
-    #[serde(skip)]
-    listing: Option<Listing>,
-    /// Not saved: offers are old before a restart could use them.
-    #[serde(skip)]
-    search: Search,
-    /// Not saved: a restart finds out anew.
-    #[serde(skip)]
-    readiness: Readiness,
     attempts: u32,
     /// Rent calls that gave a rental. An offer that somebody else took costs nothing.
     #[serde(default)]
@@ -90,36 +76,55 @@ pub struct Sprint {
     #[serde(rename = "hunt")]
     rent_attempt: Option<RentAttempt>,
     rental: Option<Rental>,
-    boot: BootReading,
     model_asked: Option<Time>,
-    /// What is rented beside it.
+    /// A second rental that races the first.
     #[serde(default)]
     hedge: Hedge,
-    #[serde(default)]
     race: Option<Race>,
     node: Option<NodeState>,
     /// The id that took part in the `PoC`; outlives the registration.
     #[serde(rename = "proved_as")]
     poc_node: Option<NodeId>,
     proxy_listed: bool,
-    /// Since when a model that is to serve has not answered. Not saved: a restart asks anew.
-    #[serde(skip)]
-    silent_since: Option<Time>,
     weight: Option<Weight>,
-    weight_asked: Option<Time>,
-    #[serde(default)]
     weight_asked_since: Option<Time>,
     weight_answered: bool,
     proving_began: bool,
     #[serde(default)]
     proof: Proof,
-    #[serde(default)]
     participant_weight: Option<Weight>,
     release: Option<Release>,
     ending: Option<Outcome>,
     outcome: Option<Outcome>,
-    note: Option<String>,
+    #[serde(flatten)]
+    #[partial_eq(skip)]
+    volatile: Volatile,
+}
+
+/// What changes all the time and is read anew after a restart: no reason to save a sprint again.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Volatile {
+    chain: Option<Tip>,
+    boot: BootReading,
+    weight_asked: Option<Time>,
+    note: Option<Note>,
     wake: Option<Time>,
+    // The rest is not saved at all.
+    #[serde(skip)]
+    upgrade: Option<UpgradePlan>,
+    #[serde(skip)]
+    listing: Option<Listing>,
+    /// Offers are old before a restart could use them.
+    #[serde(skip)]
+    search: Search,
+    #[serde(skip)]
+    readiness: Readiness,
+    /// The boot of the rental in [`Hedge::Racing`].
+    #[serde(skip)]
+    hedge_boot: BootReading,
+    /// Since when the model has not answered while it is to serve.
+    #[serde(skip)]
+    silent_since: Option<Time>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -144,27 +149,26 @@ struct Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gate {
     pub kind: GateKind,
-    /// Since when.
     pub since: Time,
 }
 
-/// What the last complete listing of the account said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The last complete listing of the account.
+#[derive(Debug, Clone, Copy)]
 struct Listing {
     at: Time,
-    /// Rentals of ours beside the sprint's own.
+    /// Rentals of ours that the sprint does not use.
     leftovers: usize,
 }
 
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default)]
 struct Search {
     asked: Option<Time>,
     answered: Option<Time>,
-    /// Since when the market has said nothing but that it does not accept our key.
+    /// Since when the market has rejected our key, without a good answer in between.
     refused_since: Option<Time>,
     offers: Vec<Candidate>,
     funds: Funds,
-    picked: Option<(crate::domain::OfferId, Usd)>,
+    picked: Option<(OfferId, Usd)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -173,10 +177,9 @@ pub struct Rental {
     pub label: RentalLabel,
     pub offer: Offer,
     pub since: Time,
-    /// When the watchdog on it must end it.
+    /// When its watchdog destroys it.
     pub lease_until: Time,
-    /// It costs more than was agreed.
-    #[serde(default)]
+    /// Set when it costs more than was agreed.
     pub dearer: Option<PriceIncrease>,
 }
 
@@ -185,69 +188,55 @@ struct NodeState {
     id: NodeId,
     asked: Option<Time>,
     seen: Option<NodeReading>,
-    /// How often it was registered again because of what the Network Node altered.
+    /// How often it was registered again because the Network Node had altered it.
     #[serde(default)]
     repairs: u32,
 }
 
-/// What the engine should keep an eye on.
+/// What the engine polls.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct WatchTargets {
     /// The rental to poll, with its link and lease.
     pub rental: Option<Rental>,
-    /// The same of the one that boots beside it.
+    /// The hedge that boots beside it.
     pub beside: Option<Rental>,
-    /// Connect to it and keep the tunnel up.
+    /// Keep the tunnel to the rental up.
     pub link: bool,
-    /// The node list matters right now.
+    /// Poll the node list often.
     pub nodes_soon: bool,
 }
 
-/// The chain is unknown when its last reading is older than this.
+/// The chain is unknown when its last reading is older.
 const CHAIN_FRESH: Duration = Duration::minutes(5);
-/// What is rented is unknown when the last complete listing is older than this.
+/// What is rented is unknown when the last complete listing is older.
 const LISTING_FRESH: Duration = Duration::minutes(2);
-/// A fallback until block time is measured: the middle of what mainnet shows (5.2 to 6 s).
+/// Used until block time is measured: the middle of what mainnet shows (5.2 to 6 s).
 const TYPICAL_BLOCK_MILLIS: i64 = 5_600;
 
 impl Sprint {
     /// A sprint that waits for the next `PoC`.
     pub fn new(plan: Plan, mode: Mode, now: Time) -> Sprint {
-        let started = StepSpan {
-            step: Step::Waiting,
-            started: now,
-            ended: None,
-            started_height: None,
-        };
-        Sprint {
+        let mut sprint = Sprint {
             plan,
             mode,
             step: Step::Waiting,
-            spans: vec![started],
-            chain: None,
+            spans: Vec::new(),
             target: None,
             confirmations: Vec::new(),
-            upgrade: None,
             after: None,
             gate: None,
             approved: Vec::new(),
-            listing: None,
-            search: Search::default(),
-            readiness: Readiness::default(),
             attempts: 0,
             rentals: 0,
             rent_attempt: None,
             rental: None,
-            boot: BootReading::default(),
             model_asked: None,
             hedge: Hedge::default(),
             race: None,
             node: None,
             poc_node: None,
             proxy_listed: true,
-            silent_since: None,
             weight: None,
-            weight_asked: None,
             weight_asked_since: None,
             weight_answered: false,
             proving_began: false,
@@ -256,19 +245,20 @@ impl Sprint {
             release: None,
             ending: None,
             outcome: None,
-            note: None,
-            wake: None,
-        }
+            volatile: Volatile::default(),
+        };
+        sprint.enter(now, Step::Waiting);
+        sprint
     }
 
-    /// The same, for an epoch later than this one.
+    /// Skips every `PoC` up to that of this epoch.
     #[must_use]
     pub fn not_before(mut self, done: EpochIndex) -> Sprint {
         self.after = Some(done);
         self
     }
 
-    /// Takes an event and says what is to be done. Any event is safe at any time.
+    /// Applies an event and returns what to do. Any event is safe at any time.
     pub fn handle(&mut self, now: Time, event: Event) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.apply(now, event, &mut effects);
@@ -276,80 +266,8 @@ impl Sprint {
         effects
     }
 
-    /// True when a saved copy still says everything that a restart needs. Heights, estimates and
-    /// sentences move all the time and are read anew.
-    pub fn is_saved_by(&self, saved: &Sprint) -> bool {
-        let Sprint {
-            plan,
-            mode,
-            step,
-            spans,
-            chain: _,
-            target,
-            confirmations,
-            upgrade: _,
-            after,
-            gate,
-            approved,
-            listing: _,
-            search: _,
-            readiness: _,
-            attempts,
-            rentals,
-            rent_attempt,
-            rental,
-            boot: _,
-            model_asked,
-            hedge,
-            race,
-            node,
-            poc_node,
-            proxy_listed,
-            silent_since: _,
-            weight,
-            weight_asked: _,
-            weight_asked_since,
-            weight_answered,
-            proving_began,
-            proof,
-            participant_weight,
-            release,
-            ending,
-            outcome,
-            note: _,
-            wake: _,
-        } = self;
-        *step == saved.step
-            && *spans == saved.spans
-            && *rental == saved.rental
-            && *rent_attempt == saved.rent_attempt
-            && hedge.is_saved_by(&saved.hedge)
-            && *race == saved.race
-            && *node == saved.node
-            && *release == saved.release
-            && *target == saved.target
-            && *confirmations == saved.confirmations
-            && *plan == saved.plan
-            && *mode == saved.mode
-            && (*after, *gate, *attempts, *rentals)
-                == (saved.after, saved.gate, saved.attempts, saved.rentals)
-            && *approved == saved.approved
-            && *model_asked == saved.model_asked
-            && *poc_node == saved.poc_node
-            && (*proxy_listed, *weight_answered, *proving_began)
-                == (
-                    saved.proxy_listed,
-                    saved.weight_answered,
-                    saved.proving_began,
-                )
-            && (*weight, *weight_asked_since) == (saved.weight, saved.weight_asked_since)
-            && (*proof, *participant_weight) == (saved.proof, saved.participant_weight)
-            && *ending == saved.ending
-            && *outcome == saved.outcome
-    }
-
-    /// Goes by other rules from now on. What was spent by the old ones is carried to its end by them:
-    /// that is true once it waits no more.
+    /// Changes the rules while it still waits. Later it may have spent money by the old ones, and keeps
+    /// them to its end.
     pub fn replan(&mut self, plan: Plan) {
         if self.step == Step::Waiting {
             self.plan = plan;
@@ -358,21 +276,25 @@ impl Sprint {
 
     /// When time alone will change something; a `TimePassed` is due then.
     pub fn next_wake(&self) -> Option<Time> {
-        self.wake
+        self.volatile.wake
     }
 
     pub fn watch_targets(&self) -> WatchTargets {
-        let releasing = self.release.as_ref().is_some_and(Release::is_active);
-        let link = self.rental.is_some() && !releasing;
-        let nodes_soon = matches!(
-            self.step,
-            Step::Registering | Step::Proving | Step::Releasing
-        );
+        let releasing = self.is_releasing();
+        let hedged = self.is_racing() && !releasing;
         WatchTargets {
             rental: self.rental.clone(),
-            beside: self.second().filter(|_| !releasing).cloned(),
-            link,
-            nodes_soon,
+            beside: self.beside().filter(|_| hedged).cloned(),
+            link: self.rental.is_some() && !releasing,
+            nodes_soon: matches!(
+                self.step,
+                Step::Registering | Step::Proving | Step::Releasing
+            ),
         }
     }
+}
+
+/// Whether something that is repeated at this interval is due again.
+fn is_due(last: Option<Time>, interval: Duration, now: Time) -> bool {
+    last.is_none_or(|last| now - last >= interval)
 }

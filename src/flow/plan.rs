@@ -1,5 +1,4 @@
-//! What a sprint is allowed and meant to do: the operator's settings as the state machine needs
-//! them, fixed when a sprint begins.
+//! The operator's settings as the state machine needs them, fixed when a sprint begins.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,13 +18,12 @@ pub struct Plan {
     /// Added to the lead.
     #[serde(with = "millis")]
     pub margin: Duration,
-    /// A registration must be done this long before the `PoC` starts.
+    /// A registration must be complete this long before the `PoC` starts.
     #[serde(with = "millis")]
     pub registration_margin: Duration,
     /// Longest time from renting to a loaded model.
     #[serde(with = "millis")]
     pub startup_timeout: Duration,
-    /// When to give the rental back.
     pub release: ReleasePolicy,
     /// A rental lives no longer than this after the `PoC` started.
     #[serde(with = "millis")]
@@ -35,7 +33,6 @@ pub struct Plan {
     pub lease: Duration,
     /// Rentals at most.
     pub max_attempts: u32,
-    /// What is done about a boot that falls behind.
     #[serde(default)]
     pub hedging: Hedging,
     pub caps: Caps,

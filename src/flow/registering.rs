@@ -1,19 +1,32 @@
-//! Registering: until the Network Node lists our node as it must be, enabled and with a good status.
-//! What is dropped, altered or lost is registered again.
+//! Registering: until the Network Node lists our node as requested, enabled and with a good status.
+//! What it drops, alters or loses is registered again.
 
-use super::{Effect, NodeReading, Sprint};
+use super::{Effect, NodeReading, NodeState, Rental, Sprint, is_due};
 use crate::domain::{Duration, GateKind, Likeness, Mode, NodeStatus, Outcome, Step, Time};
 
 const REGISTER_EVERY: Duration = Duration::seconds(30);
-/// What the Network Node alters again and again is its own will, and can be lived with.
+/// After so many repairs, what the Network Node alters is accepted.
 const REPAIRS: u32 = 2;
-/// Where no `PoC` sets the end, a registration that has not become good by then never will.
+/// Without a `PoC`, a registration that is not good by then never will be.
 pub(super) const GOOD_WITHIN: Duration = Duration::minutes(10);
 
+impl NodeState {
+    fn register(&self, rental: &Rental) -> Effect {
+        Effect::Register {
+            node: self.id.clone(),
+            instance: rental.instance,
+        }
+    }
+}
+
 impl Sprint {
+    pub(super) fn listed_node(&self) -> Option<&NodeReading> {
+        self.node.as_ref()?.seen.as_ref()
+    }
+
     pub(super) fn registering(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        let seen = self.node.as_ref().and_then(|node| node.seen.clone());
-        let listed = seen.filter(|seen| seen.likeness.is_usable());
+        let listed = self.listed_node().filter(|node| node.likeness.is_usable());
+        let listed = listed.cloned();
         if listed.is_none() && self.give_up_failed_boot(now, effects) {
             return;
         }
@@ -21,11 +34,8 @@ impl Sprint {
             return;
         }
         self.gate = None;
-        if self.registering_timed_out(now) {
-            return;
-        }
-        if let Some(seen) = listed
-            && self.finish_registration(now, &seen)
+        if self.registering_timed_out(now)
+            || listed.is_some_and(|node| self.finish_registration(now, &node))
         {
             return;
         }
@@ -33,66 +43,61 @@ impl Sprint {
         self.wake_at(now + REGISTER_EVERY);
     }
 
-    /// Goes on with a node that is listed, if it can. True when it did, or failed.
-    fn finish_registration(&mut self, now: Time, seen: &NodeReading) -> bool {
+    /// Moves on with a node that is listed, if it can. True when it did, or failed.
+    fn finish_registration(&mut self, now: Time, listed: &NodeReading) -> bool {
         let Some(stages) = self.stages().copied() else {
             return false;
         };
-        let started = self.height() >= Some(stages.poc_start);
         let proves = self.plan.aim.proves();
-        if proves && started && seen.admin_epoch >= stages.epoch {
-            let text = "the node was registered after the PoC had started: the Network Node leaves it out, and nothing more is spent on this epoch";
+        let started = proves && self.height() >= Some(stages.poc_start);
+        if started && listed.admin_epoch >= stages.epoch {
+            let text = "the node was registered after the PoC had started: the Network Node leaves it out; stopped to avoid further cost";
             self.fail("registered_too_late", text);
             return true;
         }
-        let good = matches!(seen.status, NodeStatus::Inference | NodeStatus::Poc);
-        if proves && started && seen.status == NodeStatus::Failed {
-            let why = &seen.failure;
+        if started && listed.status == NodeStatus::Failed {
+            let why = &listed.failure;
             let text = format!("the Network Node lists our node as FAILED: {why}");
             self.fail("node_failed", text);
             return true;
         }
-        let repaired = match (&self.node, &seen.likeness) {
+        let repaired = match (&self.node, &listed.likeness) {
             (Some(node), Likeness::Altered(_)) => node.repairs >= REPAIRS,
             _ => true,
         };
-        let registered = good && seen.enabled && repaired;
-        if !proves {
-            if registered {
-                self.end(Outcome::Rehearsed);
-            }
-            return registered;
+        let good = matches!(listed.status, NodeStatus::Inference | NodeStatus::Poc);
+        if !started && !(good && listed.enabled && repaired) {
+            return false;
         }
-        if started || registered {
-            self.enter(now, Step::Proving);
-            if let Likeness::Altered(fields) = &seen.likeness {
-                self.note = Some(format!(
-                    "the Network Node keeps its own {} for our node",
-                    fields.join(", ")
-                ));
-            }
+        if !proves {
+            self.end(Outcome::Rehearsed);
             return true;
         }
-        false
+        self.enter(now, Step::Proving);
+        if let Likeness::Altered(fields) = &listed.likeness {
+            let fields = fields.join(", ");
+            self.set_note(format!(
+                "the Network Node keeps its own {fields} for our node"
+            ));
+        }
+        true
     }
 
-    /// A sprint that proves has until its `PoC`. One that only registers ends before: it costs money,
-    /// and nothing comes after it.
+    /// A sprint that proves has until its `PoC`. One that only registers must not cost more than it has
+    /// to.
     fn registering_timed_out(&mut self, now: Time) -> bool {
-        let since = self.spans.last().map_or(now, |span| span.started);
-        let until = since + GOOD_WITHIN;
         if self.plan.aim.proves() {
             return false;
         }
+        let until = self.step_began(now) + GOOD_WITHIN;
         if now < until {
             self.wake_at(until);
             return false;
         }
-        let seen = self.node.as_ref().and_then(|node| node.seen.as_ref());
-        let status = match seen {
+        let status = match self.listed_node() {
             None => "it does not list the node".to_owned(),
-            Some(seen) if seen.failure.is_empty() => format!("its status is {}", seen.status),
-            Some(seen) => format!("its status is {}: {}", seen.status, seen.failure),
+            Some(node) if node.failure.is_empty() => format!("its status is {}", node.status),
+            Some(node) => format!("its status is {}: {}", node.status, node.failure),
         };
         let minutes = GOOD_WITHIN.num_minutes();
         let text = format!(
@@ -106,28 +111,25 @@ impl Sprint {
         let (Some(node), Some(rental)) = (&mut self.node, &self.rental) else {
             return;
         };
+        if !is_due(node.asked, REGISTER_EVERY, now) {
+            return;
+        }
         let usable = node.seen.as_ref().filter(|seen| seen.likeness.is_usable());
-        let altered = usable.is_some_and(|seen| matches!(seen.likeness, Likeness::Altered(_)));
-        let disabled = usable.is_some_and(|seen| !seen.enabled);
-        let repair = altered && node.repairs < REPAIRS;
-        let due = node.asked.is_none_or(|asked| now - asked >= REGISTER_EVERY);
-        if !due || !(usable.is_none() || disabled || repair) {
-            return;
-        }
+        let effect = match usable.map(|seen| (&seen.likeness, seen.enabled)) {
+            Some((Likeness::Altered(_), _)) if node.repairs < REPAIRS => {
+                node.repairs += 1;
+                node.register(rental)
+            }
+            Some((_, false)) => Effect::Enable(node.id.clone()),
+            Some((_, true)) => return,
+            None => node.register(rental),
+        };
         node.asked = Some(now);
-        node.repairs += u32::from(repair);
-        if usable.is_some() && !repair {
-            effects.push(Effect::Enable(node.id.clone()));
-            return;
-        }
-        effects.push(Effect::Register {
-            node: node.id.clone(),
-            instance: rental.instance,
-        });
+        effects.push(effect);
     }
 
-    /// A node that the Network Node lost, or lists where it no longer is, is registered again: only
-    /// what is listed when weights are formed has any.
+    /// A node that the Network Node lost, or lists at another address, is registered again: only what
+    /// is listed when weights are formed has any.
     pub(super) fn repair_registration(&mut self, now: Time, effects: &mut Vec<Effect>) {
         let (Some(node), Some(rental)) = (&mut self.node, &self.rental) else {
             return;
@@ -137,15 +139,13 @@ impl Sprint {
             Some(Likeness::Wrong(fields)) => format!("its {} changed", fields.join(", ")),
             Some(_) => return,
         };
-        if node.asked.is_some_and(|asked| now - asked < REGISTER_EVERY) {
+        if !is_due(node.asked, REGISTER_EVERY, now) {
             return;
         }
         node.asked = Some(now);
-        self.note = Some(format!("{} is registered again: {why}", node.id));
-        effects.push(Effect::Register {
-            node: node.id.clone(),
-            instance: rental.instance,
-        });
+        effects.push(node.register(rental));
+        let text = format!("{} is registered again: {why}", node.id);
+        self.set_note(text);
         self.wake_at(now + REGISTER_EVERY);
     }
 }

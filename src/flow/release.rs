@@ -1,42 +1,43 @@
-//! Taking down: unregister, destroy, verify, restore the proxy. Every way out of a sprint comes
-//! through here, and nothing in here can stop the destroy (acceptance case D1).
+//! Releasing: unregister, destroy, verify, restore the proxy. Every way out of a sprint comes through
+//! here, and nothing in here can stop the destroy (acceptance case D1).
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, RentalRole, Sprint};
-use crate::domain::{Duration, GateKind, Mode, Outcome, Step, Time};
+use super::{Effect, NodeState, Rental, RentalRole, Sprint, is_due};
+use crate::domain::{BootEnd, Duration, GateKind, Mode, Outcome, Step, Time};
 
 /// The destroy does not wait longer than this for a Network Node that does not answer.
 const UNREGISTER_FIRST: Duration = Duration::seconds(30);
-/// How often an unproven step is asked for again.
+/// How often a step is retried until it is verified.
 pub(super) const ASK_AGAIN: Duration = Duration::seconds(15);
 /// After this the sprint ends without a Network Node that does not answer; the journal keeps the
 /// registration, and reconciling removes it later.
 const GIVE_UP_ON_NODE: Duration = Duration::minutes(10);
 
-/// What comes after everything is down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What comes after the release.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Next {
     /// Another offer: there is still time.
     Retry,
     Confirm,
+    #[default]
     Finish,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Release {
     pub next: Next,
-    /// Set once the gate is passed; from then on things are taken down.
+    /// Set once the gate is passed.
     acting_since: Option<Time>,
-    unregister_asked: Option<Time>,
-    destroy_asked: Option<Time>,
-    proxy_asked: Option<Time>,
+    pub unregister_asked: Option<Time>,
+    pub destroy_asked: Option<Time>,
+    pub proxy_asked: Option<Time>,
     proxy_first_asked: Option<Time>,
-    /// Complete lists since the unregister was asked for no longer hold our node.
+    /// A complete list after the unregister call does not hold our node.
     unregistered: bool,
     /// A complete list since then holds the proxy.
     proxy_listed: bool,
-    finished: bool,
+    pub finished: bool,
 }
 
 impl Release {
@@ -44,64 +45,71 @@ impl Release {
         self.acting_since.is_some() && !self.finished
     }
 
-    pub(super) fn is_finished(&self) -> bool {
-        self.finished
-    }
-
-    pub(super) fn clear_in_flight(&mut self) {
-        self.unregister_asked = None;
-        self.destroy_asked = None;
-        self.proxy_asked = None;
-    }
-
     pub(super) fn on_nodes(&mut self, now: Time, node_listed: bool, proxy_listed: bool) {
         if self.acting_since.is_none() {
             return;
         }
-        // A list that was under way when the unregister was asked for proves nothing.
+        // A list that was in flight at the unregister call proves nothing.
         let after_the_call = self.unregister_asked.is_some_and(|asked| now > asked);
         self.unregistered = after_the_call && !node_listed;
         self.proxy_listed = proxy_listed;
     }
 }
 
-pub(super) fn due(asked: Option<Time>, now: Time) -> bool {
-    asked.is_none_or(|asked| now - asked >= ASK_AGAIN)
+impl Rental {
+    pub(super) fn destroy(&self, role: RentalRole) -> Effect {
+        Effect::Destroy {
+            instance: self.instance,
+            label: self.label.clone(),
+            role,
+        }
+    }
+
+    pub(super) fn remember_boot(&self, now: Time, end: BootEnd) -> Effect {
+        Effect::RememberBoot {
+            instance: self.instance,
+            offer: self.offer.clone(),
+            took: now - self.since,
+            end,
+        }
+    }
 }
 
 impl Sprint {
     pub(super) fn begin_release(&mut self, now: Time, next: Next) {
         self.release = Some(Release {
             next,
-            acting_since: None,
-            unregister_asked: None,
-            destroy_asked: None,
-            proxy_asked: None,
-            proxy_first_asked: None,
-            unregistered: false,
-            proxy_listed: false,
-            finished: false,
+            ..Release::default()
         });
         self.enter(now, Step::Releasing);
     }
 
     pub(super) fn releasing(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        if !self.may_release(now) {
-            return;
-        }
-        self.gate = None;
-        let node_down = self.unregister_node(now, effects);
-        let own_down = self.destroy_rental(now, node_down, effects);
-        let rentals_down = own_down && self.no_hedge_left();
-        if !(node_down && rentals_down && self.restore_proxy(now, effects)) {
-            self.wake_at(now + ASK_AGAIN);
-            return;
-        }
-        let Some(release) = &mut self.release else {
+        let Some(mut release) = self.release.take() else {
             return;
         };
-        release.finished = true;
-        match release.next {
+        if self.may_release(now, &release) {
+            self.gate = None;
+            let since = *release.acting_since.get_or_insert(now);
+            let node_gone = self.unregister_node(now, since, &mut release, effects);
+            let node_first = !node_gone && now - since < UNREGISTER_FIRST;
+            let rentals_gone = self.rental.is_none() && self.no_hedge_left();
+            if let (Some(rental), false) = (&self.rental, node_first)
+                && is_due(release.destroy_asked, ASK_AGAIN, now)
+            {
+                release.destroy_asked = Some(now);
+                effects.push(rental.destroy(RentalRole::Primary));
+            }
+            release.finished =
+                node_gone && rentals_gone && self.restore_proxy(now, &mut release, effects);
+            if !release.finished {
+                self.wake_at(now + ASK_AGAIN);
+            }
+        }
+        let (finished, next) = (release.finished, release.next);
+        self.release = Some(release);
+        match next {
+            _ if !finished => {}
             Next::Retry => self.back_to_choosing(now),
             Next::Confirm => self.enter(now, Step::Confirming),
             Next::Finish => self.finish(now),
@@ -109,59 +117,49 @@ impl Sprint {
     }
 
     /// Only a planned release waits for the operator, and never beyond the lease.
-    fn may_release(&mut self, now: Time) -> bool {
-        let lease_over = self
-            .rental
-            .as_ref()
-            .is_none_or(|rental| now >= rental.lease_until);
-        // Serving ends when its time is over or by the operator's word: neither asks again.
+    fn may_release(&mut self, now: Time, release: &Release) -> bool {
+        // Serving ends when its time is over or the operator ends it: neither needs a second approval.
         let unplanned = matches!(
             self.ending,
             Some(Outcome::Aborted | Outcome::Failed { .. } | Outcome::Served)
         );
-        let next = self.release.as_ref().map(|release| release.next);
-        let free = self.mode == Mode::Auto || unplanned || lease_over || next == Some(Next::Retry);
-        let acting = self
-            .release
-            .as_ref()
-            .is_some_and(|release| release.acting_since.is_some());
-        if !acting && !free && !self.passed(now, GateKind::Release) {
-            let until = self.rental.as_ref().map(|rental| rental.lease_until);
-            if let Some(until) = until {
-                self.wake_at(until);
-            }
-            return false;
+        let free = release.acting_since.is_some()
+            || self.mode == Mode::Auto
+            || unplanned
+            || release.next == Next::Retry
+            || self.is_lease_over(now);
+        if free || self.passed(now, GateKind::Release) {
+            return true;
         }
-        if let Some(release) = &mut self.release {
-            release.acting_since.get_or_insert(now);
-        }
-        true
+        self.wake_at_lease_end();
+        false
     }
 
-    fn unregister_node(&mut self, now: Time, effects: &mut Vec<Effect>) -> bool {
-        let Some(release) = &mut self.release else {
-            return true;
-        };
-        let Some(node) = self
-            .node
-            .as_ref()
-            .filter(|node| node.asked.is_some() || node.seen.is_some())
-        else {
+    /// True when the node is gone, or given up.
+    fn unregister_node(
+        &mut self,
+        now: Time,
+        since: Time,
+        release: &mut Release,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let touched = |node: &&NodeState| node.asked.is_some() || node.seen.is_some();
+        let Some(node) = self.node.as_ref().filter(touched) else {
             return true;
         };
         if release.unregistered {
             self.node = None;
             return true;
         }
-        let since = release.acting_since.unwrap_or(now);
         if now - since >= GIVE_UP_ON_NODE {
-            self.note = Some(format!(
+            let text = format!(
                 "the Network Node did not confirm the removal of {}; it stays in the journal and is removed later",
                 node.id
-            ));
+            );
+            self.set_note(text);
             return true;
         }
-        if due(release.unregister_asked, now) {
+        if is_due(release.unregister_asked, ASK_AGAIN, now) {
             // Once, before the first try: a removal waits for the node's jobs and can take long, and
             // a node that is still there at the next PoC must not be counted on.
             let enabled = node.seen.as_ref().is_some_and(|seen| seen.enabled);
@@ -174,43 +172,23 @@ impl Sprint {
         false
     }
 
-    fn destroy_rental(&mut self, now: Time, node_down: bool, effects: &mut Vec<Effect>) -> bool {
-        let Some(rental) = &self.rental else {
-            return true;
-        };
-        let Some(release) = &mut self.release else {
-            return false;
-        };
-        let since = release.acting_since.unwrap_or(now);
-        let node_first = !node_down && now - since < UNREGISTER_FIRST;
-        if !node_first && due(release.destroy_asked, now) {
-            release.destroy_asked = Some(now);
-            effects.push(Effect::Destroy {
-                instance: rental.instance,
-                label: rental.label.clone(),
-                role: RentalRole::Primary,
-            });
-        }
-        false
-    }
-
-    fn restore_proxy(&mut self, now: Time, effects: &mut Vec<Effect>) -> bool {
-        if self.plan.aim.serves_for().is_some() {
-            // Nothing was registered in its place.
-            return true;
-        }
-        let Some(release) = &mut self.release else {
-            return true;
-        };
-        if release.proxy_listed || release.next == Next::Retry {
+    /// True when the proxy is listed, or given up.
+    fn restore_proxy(
+        &mut self,
+        now: Time,
+        release: &mut Release,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let serves = self.plan.aim.serves_for().is_some();
+        if serves || release.proxy_listed || release.next == Next::Retry {
             return true;
         }
         let since = *release.proxy_first_asked.get_or_insert(now);
         if now - since >= GIVE_UP_ON_NODE {
-            self.note = Some("the inference proxy could not be registered again".into());
+            self.set_note("the inference proxy could not be registered again");
             return true;
         }
-        if due(release.proxy_asked, now) {
+        if is_due(release.proxy_asked, ASK_AGAIN, now) {
             release.proxy_asked = Some(now);
             effects.push(Effect::RestoreProxy);
         }

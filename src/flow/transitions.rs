@@ -1,46 +1,49 @@
 //! How a sprint moves on: a function a step, each a list of conditions in the order of their
-//! weight. A step that waits says when it wants to be looked at again.
+//! weight. A step that waits says when to check again.
 
-use super::release::{Next, Release};
+use super::note::Note;
+use super::release::Next;
 use super::{
     BootReading, Candidate, Effect, Gate, LISTING_FRESH, PriceIncrease, Refusal, Rental,
-    RentalRole, Sprint, Target, admit,
+    RentalRole, Sprint, Target, admit, is_due,
 };
 use crate::chain::epoch::one_epoch_later;
 use crate::domain::{
-    Blame, Blocks, BootEnd, Cause, Duration, EpochStages, GateKind, Height, Mode, Offer, Outcome,
-    ReleasePolicy, Step, StepSpan, Time, Usd,
+    Blame, Blocks, BootEnd, Cause, Duration, GateKind, Mode, NodeId, Offer, Outcome, ReleasePolicy,
+    Step, StepSpan, Time, Usd,
 };
 
 /// A fresh contract can be missing from listings this long.
 pub(super) const VISIBLE_WITHIN: Duration = Duration::seconds(120);
-const CHAIN_UNKNOWN: &str = "the chain stands still or cannot be read: nothing is rented until it moves, and the time to rent is computed anew then";
-pub(super) const TOO_LATE_FOR: &str = "too late for the PoC of epoch";
 const SEARCH_EVERY: Duration = Duration::seconds(60);
 /// Offers churn in minutes: nothing is rented from an older list.
 const OFFERS_GOOD_FOR: Duration = Duration::seconds(90);
-const START_MODEL_EVERY: Duration = Duration::minutes(2);
+/// The model is started again until it is loaded.
+pub(super) const START_MODEL_EVERY: Duration = Duration::minutes(2);
 const WEIGHT_EVERY: Duration = Duration::seconds(15);
 /// The list can lag a little behind the height at which weights are set.
 const WEIGHT_APPEARS_WITHIN: Blocks = Blocks(10);
 /// After this many blocks without a readable list the outcome is unknown.
 const WEIGHT_READABLE_WITHIN: Blocks = Blocks(200);
-/// Tries to read the list go on for so long, however late the first one was.
+/// The list is requested for at least this long, however late the first request was.
 const WEIGHT_ASKED_FOR: Duration = Duration::minutes(10);
+
+const LEFTOVER: &str =
+    "a rental of ours is still being released: nothing is rented until it is gone";
 
 /// Why a rental is given up.
 pub(super) struct RentalFailure {
     pub cause: Cause,
     pub blame: Blame,
-    /// How its boot ended, when that tells something of the machine.
+    /// How its boot ended, if that says something about the machine.
     pub boot: Option<BootEnd>,
 }
 
 impl Sprint {
     pub(super) fn advance(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        self.wake = None;
+        self.volatile.wake = None;
         self.decide_race(now);
-        // As many moves as there are steps are enough for any number of facts.
+        // No event leads through more steps than there are.
         for _ in 0..Step::ALL.len() {
             let before = self.step;
             self.advance_once(now, effects);
@@ -53,8 +56,11 @@ impl Sprint {
 
     fn advance_once(&mut self, now: Time, effects: &mut Vec<Effect>) {
         if self.must_release() {
-            let is_finished = self.release.as_ref().is_some_and(Release::is_finished);
-            if is_finished && self.rental.is_none() && self.no_hedge_left() {
+            let released = self
+                .release
+                .as_ref()
+                .is_some_and(|release| release.finished);
+            if released && self.rental.is_none() && self.no_hedge_left() {
                 return self.finish(now);
             }
             return self.begin_release(now, Next::Finish);
@@ -74,8 +80,8 @@ impl Sprint {
         }
     }
 
-    /// An ending is clear and it is known what is to be taken down: an open rent call is resolved
-    /// first, or its rental would be left behind. One for a hedge is resolved in the release.
+    /// The ending is clear, and so is what to release: a rent call in flight is resolved first, or its
+    /// rental would be left behind. One for a hedge is resolved in the release.
     fn must_release(&self) -> bool {
         self.ending.is_some()
             && (self.rent_attempt.is_none() || self.is_renting_hedge())
@@ -83,16 +89,15 @@ impl Sprint {
     }
 
     fn waiting(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        if self.fresh_tip(now).is_none() {
-            // Known before and not now: before the first reading there is nothing to explain.
-            if self.chain.is_some() {
-                self.note = Some(CHAIN_UNKNOWN.into());
+        if !self.is_chain_known(now) {
+            // Before the first reading there is nothing to explain.
+            if self.volatile.chain.is_some() {
+                self.volatile.note = Some(Note::ChainUnknown);
             }
             return;
         }
-        if self.note.as_deref() == Some(CHAIN_UNKNOWN) {
-            self.note = None;
-        }
+        let note = &mut self.volatile.note;
+        note.take_if(|note| *note == Note::ChainUnknown);
         self.run_preflight_if_due(now, effects);
         self.skip_unreachable_poc(now);
         if self.blocked_by_upgrade() {
@@ -106,21 +111,19 @@ impl Sprint {
             Mode::Manual => self.passed(now, GateKind::Start),
         };
         if !go {
-            self.wake_at(rent_at);
-            return;
+            return self.wake_at(rent_at);
         }
         if let Some(target) = &mut self.target {
             target.fixed = true;
         }
-        self.note = None;
+        self.volatile.note = None;
         self.enter(now, Step::Choosing);
     }
 
     /// At an upgrade the chain halts for as long as it takes, and a rental would cost money all the
-    /// while: nothing is rented until it is behind us, or the `PoC` is too near for it.
+    /// while: nothing is rented until it has passed, or the `PoC` is too near.
     fn blocked_by_upgrade(&mut self) -> bool {
-        let (Some(upgrade), Some(height), Some(stages)) =
-            (&self.upgrade, self.height(), self.stages())
+        let (Some(upgrade), Some((stages, height))) = (&self.volatile.upgrade, self.position())
         else {
             return false;
         };
@@ -128,50 +131,44 @@ impl Sprint {
         if serves || upgrade.height < height || upgrade.height > stages.poc_validation_end {
             return false;
         }
-        self.note = Some(format!(
+        let text = format!(
             "the upgrade {} halts the chain at height {}, before the PoC of epoch {} is over: nothing is rented until it has passed",
             upgrade.name, upgrade.height, stages.epoch
-        ));
+        );
+        self.set_note(text);
         true
     }
 
-    /// A `PoC` that no boot can make any more is not worth a cent: the one after it is.
+    /// A `PoC` that no boot can reach in time any more is skipped for the next one.
     fn skip_unreachable_poc(&mut self, now: Time) {
-        let Some(target) = self.target else { return };
-        let Some(left) = self.time_to_deadline(now) else {
+        let (Some(target), Some(left)) = (self.target, self.time_to_deadline(now)) else {
             return;
         };
         if target.fixed || left >= self.plan.lead / 3 {
             return;
         }
         let stages = one_epoch_later(&target.stages);
-        self.note = Some(format!(
-            "{TOO_LATE_FOR} {}: waiting for epoch {}",
-            target.stages.epoch, stages.epoch
-        ));
-        self.target = Some(Target {
-            stages,
-            fixed: false,
-        });
+        let (missed, next) = (target.stages.epoch, stages.epoch);
+        let epochs = format!("{missed}: waiting for epoch {next}");
+        self.volatile.note = Some(Note::TooLateFor(epochs));
+        self.target = Some(Target { stages, ..target });
     }
 
     fn choosing(&mut self, now: Time, effects: &mut Vec<Effect>) {
         if self.deadline_passed() {
-            if let Some(obstacles) = self.readiness.obstacles() {
+            if let Some(obstacles) = self.volatile.readiness.obstacles() {
                 return self.fail("preflight_failed", obstacles);
             }
-            let why = self
-                .note
-                .clone()
-                .unwrap_or_else(|| "no offer was taken in time".into());
+            let why = self.note_or("no offer was taken in time");
             return self.fail("missed_registration_deadline", why);
         }
-        if self.choosing_timed_out(now) {
-            return;
+        // Without a `PoC` there is no deadline, and somebody waits for it.
+        if !self.plan.aim.proves() && now - self.step_began(now) >= self.plan.lead {
+            let why = self.note_or("no offer was usable");
+            return self.fail("no_offer_taken", why);
         }
-        if self.fresh_tip(now).is_none() {
-            self.note = Some("the chain is not readable: nothing is rented until it is".into());
-            return;
+        if !self.is_chain_known(now) {
+            return self.set_note("the chain cannot be read: nothing is rented until it can");
         }
         if self.rentals >= self.plan.max_attempts {
             let text = format!("none of {} rentals worked", self.rentals);
@@ -179,58 +176,35 @@ impl Sprint {
         }
         self.refresh_offers(now, effects);
         self.run_preflight_if_due(now, effects);
-        if let Some(why) = self.leftovers_obstacle(now) {
-            self.note = Some(why);
-            return;
+        if let Some(why) = self.rent_obstacle(now) {
+            self.volatile.note = Some(why);
+        } else if let Some(offer) = self.choice(now)
+            && self.call_rent(now, offer, effects)
+        {
+            self.enter(now, Step::Renting);
         }
-        if let Some(why) = self.readiness.obstacle(now) {
-            self.note = Some(why);
-            return;
-        }
-        if let Some(offer) = self.choice(now) {
-            self.rent(now, offer, effects);
-        }
-    }
-
-    /// What is for no `PoC` has no deadline, and somebody waits for it.
-    fn choosing_timed_out(&mut self, now: Time) -> bool {
-        let since = self.spans.last().map_or(now, |span| span.started);
-        if self.plan.aim.proves() || now - since < self.plan.lead {
-            return false;
-        }
-        let why = self
-            .note
-            .clone()
-            .unwrap_or_else(|| "no offer was usable".into());
-        self.fail("no_offer_taken", why);
-        true
     }
 
     /// Why nothing may be rented now, whatever the offers: unknown is not empty (law 3), and one
     /// rental at a time is enough.
-    pub(super) fn leftovers_obstacle(&self, now: Time) -> Option<String> {
-        if self.is_destroying_loser() {
-            return Some(
-                "a rental of ours is still being taken down: none is rented beside it".into(),
-            );
-        }
-        match self.listing {
-            Some(listing) if now - listing.at <= LISTING_FRESH => match listing.leftovers {
-                0 => None,
-                1 => Some("a rental of ours is still being taken down: none is rented beside it".into()),
-                many => Some(format!(
-                    "{many} rentals of ours are still being taken down: none is rented beside them"
-                )),
-            },
-            _ => Some(
-                "what is rented on the account is not known: nothing is rented until a complete listing says"
-                    .into(),
+    pub(super) fn rent_obstacle(&self, now: Time) -> Option<Note> {
+        let listing = self.volatile.listing;
+        let listing = listing.filter(|listing| now - listing.at <= LISTING_FRESH);
+        let text = match listing.map(|listing| listing.leftovers) {
+            _ if self.is_destroying_loser() => LEFTOVER.to_owned(),
+            None => "the account's rentals are unknown: nothing is rented until they are listed completely".to_owned(),
+            Some(0) => return self.volatile.readiness.obstacle(now),
+            Some(1) => LEFTOVER.to_owned(),
+            Some(many) => format!(
+                "{many} rentals of ours are still being released: nothing is rented until they are gone"
             ),
-        }
+        };
+        Some(Note::Other(text))
     }
 
     pub(super) fn refresh_offers(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        let again = self.search.asked.map(|asked| asked + SEARCH_EVERY);
+        let asked = self.volatile.search.asked;
+        let again = asked.map(|asked| asked + SEARCH_EVERY);
         if let Some(again) = again.filter(|again| now < *again) {
             return self.wake_at(again);
         }
@@ -238,7 +212,7 @@ impl Sprint {
         self.wake_at(now + SEARCH_EVERY);
     }
 
-    /// A look at the market while the sprint waits: offers as if it were the time to rent.
+    /// Searches while the sprint waits: for offers as if it were the time to rent.
     pub(super) fn preview_offers(&mut self, now: Time, effects: &mut Vec<Effect>) {
         let start = self.rent_at().map_or(now, |rent_at| rent_at.max(now));
         self.search_offers_for(start, now, effects);
@@ -252,7 +226,7 @@ impl Sprint {
         ) else {
             return;
         };
-        self.search.asked = Some(now);
+        self.volatile.search.asked = Some(now);
         effects.push(Effect::SearchOffers {
             session: release - start,
             longest: lease - start,
@@ -266,65 +240,63 @@ impl Sprint {
             Ok(choice) => return Some(choice),
             Err(refusal) => refusal,
         };
-        self.note = Some(refusal.to_string());
+        self.set_note(refusal.to_string());
         // Credit that could not be read may be readable in a minute; a cap stays what it is.
-        if self.mode == Mode::Auto && self.search.funds.credit.is_some() {
+        if self.mode == Mode::Auto && self.volatile.search.funds.credit.is_some() {
             self.fail("budget_refused", refusal.to_string());
         }
         None
     }
 
-    /// The offers that were read last, as long as they are good for renting.
+    /// The last offers, while they are good for renting.
     pub(super) fn fresh_offers(&self, now: Time) -> Option<Vec<Candidate>> {
-        let read = self.search.answered?;
-        (now - read <= OFFERS_GOOD_FOR).then(|| self.search.offers.clone())
+        let search = &self.volatile.search;
+        (now - search.answered? <= OFFERS_GOOD_FOR).then(|| search.offers.clone())
     }
 
-    /// Of these: the one that the operator confirmed at this gate, or the best that the caps admit.
-    /// When they admit none, why they do not admit the first.
+    /// The offer that the operator confirmed at this gate, or the best that the caps admit in auto
+    /// mode. If they admit none, why they do not admit the first.
     pub(super) fn chosen(
         &mut self,
         now: Time,
         gate: GateKind,
         offers: &[Candidate],
     ) -> Option<Result<(Offer, Usd), Refusal>> {
-        let wanted: Vec<&Candidate> = match self.mode {
-            Mode::Auto => offers.iter().collect(),
-            Mode::Manual => {
-                self.open_gate(now, gate);
-                let (offer, agreed) = self.search.picked.take()?;
-                let confirmed = |candidate: &&Candidate| {
-                    candidate.offer.id == offer && candidate.worst_cost <= agreed
-                };
-                offers.iter().filter(confirmed).collect()
-            }
-        };
-        let admitted = |candidate: &&&Candidate| self.admits(candidate).is_ok();
-        if let Some(best) = wanted.iter().find(admitted) {
-            return Some(Ok((best.offer.clone(), best.worst_cost)));
+        let mut picked = None;
+        if self.mode == Mode::Manual {
+            self.open_gate(now, gate);
+            picked = Some(self.volatile.search.picked.take()?);
         }
-        Some(Err(self.admits(wanted.first()?).err()?))
+        let mut refusal = None;
+        for candidate in offers {
+            let (offer, worst_cost) = (&candidate.offer, candidate.worst_cost);
+            if picked.is_some_and(|(id, agreed)| offer.id != id || worst_cost > agreed) {
+                continue;
+            }
+            match self.admits(candidate) {
+                Ok(()) => return Some(Ok((offer.clone(), worst_cost))),
+                Err(first) => refusal = refusal.or(Some(first)),
+            }
+        }
+        refusal.map(Err)
     }
 
-    /// Whether the caps admit an offer, by what was left of them when it was read.
+    /// Whether the caps admit an offer, by what was left of them at the search.
     pub(super) fn admits(&self, candidate: &Candidate) -> Result<(), Refusal> {
-        let (funds, caps) = (&self.search.funds, &self.plan.caps);
+        let (funds, caps) = (&self.volatile.search.funds, &self.plan.caps);
         admit(candidate.price, candidate.worst_cost, funds, caps)
     }
 
-    /// Back to the market. Offers already read stay good for a minute.
+    /// Offers that are fresh are used again.
     pub(super) fn back_to_choosing(&mut self, now: Time) {
         self.release = None;
-        self.search.picked = None;
+        self.volatile.search.picked = None;
         self.approved.retain(|kind| *kind == GateKind::Start);
         self.enter(now, Step::Choosing);
     }
 
     fn booting(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        if self.give_up_failed_boot(now, effects) {
-            return;
-        }
-        if self.boot.api_up {
+        if !self.give_up_failed_boot(now, effects) && self.volatile.boot.api_up {
             self.enter(now, Step::Warming);
         }
     }
@@ -333,37 +305,34 @@ impl Sprint {
         if self.give_up_failed_boot(now, effects) {
             return;
         }
-        if self.boot.ready {
-            if let Some(rental) = &self.rental {
-                remember_boot(now, rental, BootEnd::Ready, effects);
-            }
+        let Some(rental) = &self.rental else { return };
+        if self.volatile.boot.ready {
+            effects.push(rental.remember_boot(now, BootEnd::Ready));
             self.record_race_winner();
             return self.enter(now, self.after_warming());
         }
-        let Some(instance) = self.rental.as_ref().map(|rental| rental.instance) else {
-            return;
-        };
-        if !self.boot.api_up {
+        if !self.volatile.boot.api_up {
             return;
         }
-        if is_model_due(self.model_asked, now) {
+        if is_due(self.model_asked, START_MODEL_EVERY, now) {
             self.model_asked = Some(now);
-            let role = RentalRole::Primary;
-            effects.push(Effect::StartModel { instance, role });
+            effects.push(Effect::StartModel {
+                instance: rental.instance,
+                role: RentalRole::Primary,
+            });
         }
         self.wake_at(now + START_MODEL_EVERY);
     }
 
     /// Ends or replaces a rental that cannot make it. True when it did.
     pub(super) fn give_up_failed_boot(&mut self, now: Time, effects: &mut Vec<Effect>) -> bool {
-        let Some(rental) = &self.rental else {
-            // A register call may be under way: only the release knows how to undo it.
+        let Some(rental) = self.rental.clone() else {
+            // A register call may be in flight: only the release knows how to undo it.
             self.begin_release(now, Next::Retry);
             return true;
         };
-        let rental = rental.clone();
         self.wake_at(rental.since + self.plan.startup_timeout);
-        let Some(failure) = self.rental_failure(now, &rental, &self.boot) else {
+        let Some(failure) = self.rental_failure(now, &rental, &self.volatile.boot) else {
             return false;
         };
         self.record_failure(now, &rental, &failure, effects);
@@ -387,17 +356,15 @@ impl Sprint {
             let boot = (fault.blame == Blame::Host).then_some(BootEnd::Failed);
             return given_up("boot_failed", text, fault.blame, boot);
         }
-        if let Some(PriceIncrease { agreed, charged }) =
-            rental.dearer.filter(|_| self.mode == Mode::Auto)
-        {
-            let text = format!(
-                "instance {} costs {charged}, {agreed} was agreed; it is given back",
-                rental.instance
-            );
+        if let (Some(price), Mode::Auto) = (rental.dearer, self.mode) {
+            let PriceIncrease { agreed, charged } = price;
+            let id = rental.instance;
+            let text =
+                format!("instance {id} costs {charged}, {agreed} was agreed; it is released");
             return given_up("dearer_than_agreed", text, Blame::Host, None);
         }
         if self.deadline_passed() {
-            let text = "the rental was not ready at the last height that counts; nothing more is spent on this epoch";
+            let text = "the rental was not ready in time; stopped to avoid further cost";
             let name = "missed_registration_deadline";
             return given_up(name, text.into(), Blame::Nobody, None);
         }
@@ -408,8 +375,8 @@ impl Sprint {
             return given_up("startup_timeout", text, Blame::Host, boot);
         }
         if self.too_slow(now, boot) {
-            let text = "there is less time left than nine boots in ten take from here";
-            // It is no fault, but a machine that is always too slow is a bad choice.
+            let text = "too slow: 90 % of boots need more time than is left";
+            // It is no fault, but a machine that is always this slow is a bad choice.
             let boot = Some(BootEnd::Failed);
             return given_up("boot_too_slow", text.into(), Blame::Nobody, boot);
         }
@@ -417,12 +384,12 @@ impl Sprint {
     }
 
     fn too_slow(&self, now: Time, boot: &BootReading) -> bool {
-        let left = boot.least_left.filter(|_| !boot.ready);
-        let time = self.time_to_deadline(now);
-        left.zip(time).is_some_and(|(needed, left)| needed > left)
+        let needed = boot.least_left.filter(|_| !boot.ready);
+        let left = self.time_to_deadline(now);
+        needed.zip(left).is_some_and(|(needed, left)| needed > left)
     }
 
-    /// What a rental that is given up says of its machine.
+    /// Records what the failure says about the machine.
     pub(super) fn record_failure(
         &mut self,
         now: Time,
@@ -431,13 +398,12 @@ impl Sprint {
         effects: &mut Vec<Effect>,
     ) {
         if let Some(end) = failure.boot {
-            remember_boot(now, rental, end, effects);
+            effects.push(rental.remember_boot(now, end));
         }
         if failure.blame == Blame::Host {
             let machine = rental.offer.machine;
-            self.search
-                .offers
-                .retain(|candidate| candidate.offer.machine != machine);
+            let offers = &mut self.volatile.search.offers;
+            offers.retain(|candidate| candidate.offer.machine != machine);
             let Cause { name, detail } = &failure.cause;
             let reason = format!("{name}: {detail}");
             effects.push(Effect::AvoidMachine { machine, reason });
@@ -449,12 +415,11 @@ impl Sprint {
         if blame != Blame::Ours && self.promote_hedge(now, &why) {
             return;
         }
-        let enough_time = !self.plan.aim.proves()
-            || self
-                .time_to_deadline(now)
-                .is_some_and(|left| left > self.plan.lead / 2);
+        let left = self.time_to_deadline(now);
+        let enough_time =
+            !self.plan.aim.proves() || left.is_some_and(|left| left > self.plan.lead / 2);
         if blame != Blame::Ours && enough_time && self.rentals < self.plan.max_attempts {
-            self.note = Some(format!("{why}; another offer is tried"));
+            self.set_note(format!("{why}; trying another offer"));
             return self.begin_release(now, Next::Retry);
         }
         self.end(Outcome::Failed { cause });
@@ -465,18 +430,12 @@ impl Sprint {
             return;
         };
         self.proving_began |= self.height() >= Some(stages.poc_start);
-        let lost = self.boot.fault.is_some() || self.rental.is_none();
-        let lease_over = self
-            .rental
-            .as_ref()
-            .is_none_or(|rental| now >= rental.lease_until);
+        let lost = self.volatile.boot.fault.is_some() || self.rental.is_none();
         if !self.proving_began && lost {
             let text = "the rental was lost after registration and before the PoC started";
             return self.fail("rental_lost", text);
         }
-        if let Some(rental) = &self.rental {
-            self.wake_at(rental.lease_until);
-        }
+        self.wake_at_lease_end();
         self.repair_registration(now, effects);
         self.warn_if_not_generating(now);
         if self.height() >= Some(stages.poc_validation_end) {
@@ -485,21 +444,17 @@ impl Sprint {
                 _ => self.enter(now, Step::Confirming),
             };
         }
-        if lost || lease_over {
-            self.note = Some("the rental ended before validation did; the weight will tell".into());
+        if lost || self.is_lease_over(now) {
+            self.set_note("the rental ended before validation; the weight on the chain decides");
             self.begin_release(now, Next::Confirm);
         }
     }
 
     fn confirming(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        if self
-            .rental
-            .as_ref()
-            .is_some_and(|rental| now >= rental.lease_until)
-        {
+        if self.rental.is_some() && self.is_lease_over(now) {
             return self.begin_release(now, Next::Confirm);
         }
-        let (Some(stages), Some(height)) = (self.stages().copied(), self.height()) else {
+        let Some((stages, height)) = self.position() else {
             return;
         };
         if let Some(weight) = self.weight {
@@ -513,50 +468,34 @@ impl Sprint {
             let cause = Cause::new("no_weight", self.no_weight_reason());
             return self.end(Outcome::NoWeight { cause });
         }
-        // However late this step began, a list that can be read is read before it is given up.
-        let asked_long_enough = self
-            .weight_asked_since
-            .is_some_and(|since| now - since >= WEIGHT_ASKED_FOR);
+        // However late this step began, there is time to read the list.
+        let since = self.weight_asked_since;
+        let asked_long_enough = since.is_some_and(|since| now - since >= WEIGHT_ASKED_FOR);
         if asked_long_enough && height >= stages.set_new_validators + WEIGHT_READABLE_WITHIN {
             let text = "the list of participants could not be read in time";
-            return self.end(Outcome::Unknown {
-                cause: Cause::new("weight_unreadable", text),
-            });
+            let cause = Cause::new("weight_unreadable", text);
+            return self.end(Outcome::Unknown { cause });
         }
-        self.read_weight(now, height, &stages, effects);
-    }
-
-    fn read_weight(
-        &mut self,
-        now: Time,
-        height: Height,
-        stages: &EpochStages,
-        effects: &mut Vec<Effect>,
-    ) {
         if height < stages.set_new_validators {
             return;
         }
-        let label = self.poc_node_id();
-        if self
-            .weight_asked
-            .is_none_or(|asked| now - asked >= WEIGHT_EVERY)
-        {
-            self.weight_asked = Some(now);
+        if is_due(self.volatile.weight_asked, WEIGHT_EVERY, now) {
+            self.volatile.weight_asked = Some(now);
             self.weight_asked_since.get_or_insert(now);
             effects.push(Effect::ReadWeight {
                 epoch: stages.epoch,
-                node: label,
+                node: (self.poc_node.clone()).unwrap_or_else(|| NodeId(String::new())),
             });
         }
         self.wake_at(now + WEIGHT_EVERY);
     }
 
     pub(super) fn finish(&mut self, now: Time) {
-        self.gate = None;
-        let unknown = || Outcome::Unknown {
-            cause: Cause::new("no_evidence", "the sprint ended without evidence"),
-        };
-        self.outcome = Some(self.ending.clone().unwrap_or_else(unknown));
+        let ending = self.ending.clone();
+        self.outcome = ending.or_else(|| {
+            let cause = Cause::new("no_evidence", "the sprint ended without evidence");
+            Some(Outcome::Unknown { cause })
+        });
         self.enter(now, Step::Done);
         if let Some(last) = self.spans.last_mut() {
             last.ended = Some(now);
@@ -564,18 +503,17 @@ impl Sprint {
     }
 
     pub(super) fn fail(&mut self, name: &str, detail: impl Into<String>) {
-        self.end(Outcome::Failed {
-            cause: Cause::new(name, detail),
-        });
+        let cause = Cause::new(name, detail);
+        self.end(Outcome::Failed { cause });
     }
 
     pub(super) fn enter(&mut self, now: Time, step: Step) {
-        // What was in the way of a step that is over explains nothing that comes later.
+        // A note about a step that is over explains nothing that comes later.
         if matches!(
             step,
             Step::Warming | Step::Registering | Step::Proving | Step::Serving
         ) {
-            self.note = None;
+            self.volatile.note = None;
         }
         if let Some(last) = self.spans.last_mut() {
             last.ended.get_or_insert(now);
@@ -602,26 +540,41 @@ impl Sprint {
     }
 
     pub(super) fn open_gate(&mut self, now: Time, kind: GateKind) {
-        if self.gate.is_none_or(|gate| gate.kind != kind) {
+        if !self.is_gate_open(kind) {
             self.gate = Some(Gate { kind, since: now });
         }
     }
 
-    pub(super) fn wake_at(&mut self, at: Time) {
-        self.wake = Some(self.wake.map_or(at, |earlier| earlier.min(at)));
+    pub(super) fn is_gate_open(&self, kind: GateKind) -> bool {
+        self.gate.is_some_and(|gate| gate.kind == kind)
     }
-}
 
-/// The model is asked for until it is loaded.
-pub(super) fn is_model_due(asked: Option<Time>, now: Time) -> bool {
-    asked.is_none_or(|asked| now - asked >= START_MODEL_EVERY)
-}
+    pub(super) fn set_note(&mut self, text: impl Into<String>) {
+        self.volatile.note = Some(Note::Other(text.into()));
+    }
 
-fn remember_boot(now: Time, rental: &Rental, end: BootEnd, effects: &mut Vec<Effect>) {
-    effects.push(Effect::RememberBoot {
-        instance: rental.instance,
-        offer: rental.offer.clone(),
-        took: now - rental.since,
-        end,
-    });
+    fn note_or(&self, otherwise: &str) -> String {
+        self.note().unwrap_or_else(|| otherwise.to_owned())
+    }
+
+    pub(super) fn step_began(&self, now: Time) -> Time {
+        self.spans.last().map_or(now, |span| span.started)
+    }
+
+    /// Also true without a rental.
+    pub(super) fn is_lease_over(&self, now: Time) -> bool {
+        let rental = self.rental.as_ref();
+        rental.is_none_or(|rental| now >= rental.lease_until)
+    }
+
+    pub(super) fn wake_at(&mut self, at: Time) {
+        let wake = self.volatile.wake;
+        self.volatile.wake = Some(wake.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    pub(super) fn wake_at_lease_end(&mut self) {
+        if let Some(rental) = &self.rental {
+            self.wake_at(rental.lease_until);
+        }
+    }
 }

@@ -405,7 +405,7 @@ pub(in crate::cli) fn obstacles(
         }
     }
     if let Some(note) = sprint.note() {
-        add(Stops, note.to_owned());
+        add(Stops, note);
     }
     match &next.governance {
         Err(error) => add(May, format!("planned upgrades are unknown: {error}")),

@@ -3,7 +3,7 @@
 use crate::domain::{CallError, Likeness, NodeStatus, RegisteredNode, Time};
 use crate::engine::observe::freshness::Feed;
 use crate::engine::state::Engine;
-use crate::flow::{Event, NodeReading, NodesReading};
+use crate::flow::{Event, NodeReading};
 use crate::journal::Record;
 use crate::network_node::likeness;
 
@@ -18,13 +18,13 @@ impl Engine {
             }
         };
         self.observed.nodes_error = None;
-        let reading = self.read_nodes(&nodes);
+        let listed = self.nodes_listed(&nodes);
         self.journal_registrations(&nodes);
         self.observed.nodes = Some((now, nodes));
-        self.dispatch(now, Event::NodesListed(reading));
+        self.dispatch(now, listed);
     }
 
-    fn read_nodes(&self, nodes: &[RegisteredNode]) -> NodesReading {
+    fn nodes_listed(&self, nodes: &[RegisteredNode]) -> Event {
         let listed = |id: &crate::domain::NodeId| nodes.iter().find(|node| node.config.id == *id);
         let node = self
             .sprint
@@ -40,7 +40,7 @@ impl Engine {
                 failure: node.failure_reason.clone(),
             });
         let proxy = self.config.inference_proxy.as_ref();
-        NodesReading {
+        Event::NodesListed {
             node,
             proxy_listed: proxy.is_none_or(|proxy| listed(&proxy.node_id).is_some()),
         }

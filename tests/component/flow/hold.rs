@@ -1,9 +1,10 @@
 //! How long a rental is held, and what delays or cancels a plan.
 
-use pocpit::domain::{Duration, Height, Mode, Outcome, ReleasePolicy, Step, UpgradePlan};
-use pocpit::flow::{Effect, Event, Plan};
+use pocpit::domain::{Duration, Height, Mode, ReleasePolicy, Step, UpgradePlan};
+use pocpit::flow::{Event, Plan};
 
-use crate::flow::world::{Faults, POC_START, World, plan};
+use super::assert_confirmed;
+use super::world::{POC_START, World, plan};
 
 /// A plan that may hold for an epoch.
 fn holding(release: ReleasePolicy) -> Plan {
@@ -16,19 +17,12 @@ fn holding(release: ReleasePolicy) -> Plan {
 
 /// The height at which the rental is destroyed, as blocks after the start of the PoC.
 fn destroyed_at(release: ReleasePolicy, confirmations: &[u64]) -> u64 {
-    let faults = Faults {
-        confirmations: confirmations.to_vec(),
-        ..Faults::default()
-    };
-    let mut world = World::with_plan(holding(release), Mode::Auto, 95, faults);
-    world.until(|world| world.count(|effect| matches!(effect, Effect::Destroy { .. })) > 0);
+    let mut world = World::new(holding(release), Mode::Auto, 95);
+    world.faults.confirmations = confirmations.to_vec();
+    world.until(|world| world.destroys() > 0);
     let height = world.height().0;
     world.run_to_the_end();
-    let outcome = world.sprint.outcome();
-    assert!(
-        matches!(outcome, Some(Outcome::Confirmed { .. })),
-        "{outcome:?}"
-    );
+    assert_confirmed(&world);
     height - POC_START
 }
 
@@ -41,18 +35,18 @@ fn assert_near(height: u64, wanted: u64) {
 }
 
 #[test]
-fn the_predecessors_policy_gives_back_at_the_end_of_validation() {
+fn after_validation_releases_at_its_end() {
     assert_near(destroyed_at(ReleasePolicy::AfterValidation, &[3_000]), 185);
 }
 
 #[test]
-fn held_for_the_first_confirmation_it_is_given_back_when_that_is_over() {
+fn after_confirmation_releases_when_it_ends() {
     let height = destroyed_at(ReleasePolicy::AfterConfirmation, &[3_000, 9_000]);
     assert_near(height, 3_000 + 80 + 185);
 }
 
 #[test]
-fn held_for_a_confirmation_that_never_comes_it_is_given_back_when_none_can_come_any_more() {
+fn absent_confirmation_releases_after_last_trigger() {
     let last_trigger = 15_391 - 80 - 185 - 500;
     assert_near(
         destroyed_at(ReleasePolicy::AfterConfirmation, &[]),
@@ -61,7 +55,7 @@ fn held_for_a_confirmation_that_never_comes_it_is_given_back_when_none_can_come_
 }
 
 #[test]
-fn held_until_a_height_or_a_time_it_is_given_back_then() {
+fn fixed_policy_releases_at_its_height() {
     assert_near(
         destroyed_at(ReleasePolicy::BlocksAfterStart(2_000), &[]),
         2_000,
@@ -74,52 +68,47 @@ fn held_until_a_height_or_a_time_it_is_given_back_then() {
 }
 
 #[test]
-fn held_for_the_epoch_it_is_given_back_before_the_next_poc() {
+fn whole_epoch_releases_before_next_poc() {
     assert_near(destroyed_at(ReleasePolicy::WholeEpoch, &[]), 15_391 - 20);
 }
 
 #[test]
-fn no_rental_is_given_back_in_a_confirmation_that_has_begun() {
+fn running_confirmation_is_completed_before_release() {
     let height = destroyed_at(ReleasePolicy::BlocksAfterStart(2_000), &[1_900]);
     assert_near(height, 1_900 + 80 + 185);
 }
 
+fn upgrading(name: &str, height: u64) -> World {
+    let mut world = World::auto(95);
+    world.feed(Event::UpgradePlanned(Some(UpgradePlan {
+        name: name.into(),
+        height: Height(height),
+    })));
+    world
+}
+
 #[test]
-fn before_an_upgrade_that_halts_the_chain_nothing_is_rented_and_it_says_why() {
-    let mut world = World::new(Mode::Auto, 95, Faults::default());
-    let upgrade = UpgradePlan {
-        name: "v0.2.14".into(),
-        height: Height(POC_START - 100),
-    };
-    world.feed(Event::UpgradePlanned(Some(upgrade)));
+fn upgrade_before_poc_blocks_renting() {
+    let mut world = upgrading("v0.2.14", POC_START - 100);
     world.until(|world| world.height().0 > POC_START - 400);
     assert_eq!((world.sprint.step(), world.rents()), (Step::Waiting, 0));
     assert!(world.sprint.note().unwrap().contains("v0.2.14"));
-    // What is left after it is too little for a boot: the epoch after it is meant.
+    // After it there is too little time for a boot: the sprint targets the next epoch.
     world.until(|world| world.sprint.stages().unwrap().epoch.0 == 360);
     assert_eq!(world.rents(), 0);
 }
 
 #[test]
-fn an_upgrade_after_the_poc_is_over_is_none_of_our_business() {
-    let mut world = World::new(Mode::Auto, 95, Faults::default());
-    let upgrade = UpgradePlan {
-        name: "later".into(),
-        height: Height(POC_START + 186),
-    };
-    world.feed(Event::UpgradePlanned(Some(upgrade)));
+fn upgrade_after_poc_is_ignored() {
+    let mut world = upgrading("later", POC_START + 186);
     world.run_to_the_end();
     assert_eq!(world.rents(), 1);
 }
 
 #[test]
-fn a_halt_before_the_time_to_rent_delays_the_plan_and_it_says_so() {
+fn early_halt_delays_the_plan() {
     // Without the halt it would rent after 45 minutes.
-    let faults = Faults {
-        halt: Some((30, 60)),
-        ..Faults::default()
-    };
-    let mut world = World::new(Mode::Auto, 95, faults);
+    let mut world = World::auto(95).with(|faults| faults.halt = Some((30, 60)));
     let began = world.now;
     world.until(|world| world.now - began >= Duration::minutes(80));
     assert_eq!((world.sprint.step(), world.rents()), (Step::Waiting, 0));
@@ -131,39 +120,24 @@ fn a_halt_before_the_time_to_rent_delays_the_plan_and_it_says_so() {
         "rented after {minutes} minutes"
     );
     world.run_to_the_end();
-    assert!(matches!(
-        world.sprint.outcome(),
-        Some(Outcome::Confirmed { .. })
-    ));
+    assert_confirmed(&world);
 }
 
 #[test]
-fn a_halt_in_the_middle_of_a_boot_costs_no_epoch() {
+fn halt_during_boot_costs_no_epoch() {
     // Rented after 45 minutes; the chain stands still from the 50th to the 70th.
-    let faults = Faults {
-        halt: Some((50, 20)),
-        ..Faults::default()
-    };
-    let mut world = World::new(Mode::Auto, 95, faults);
-    world.until(|world| world.count(|effect| matches!(effect, Effect::Destroy { .. })) > 0);
+    let mut world = World::auto(95).with(|faults| faults.halt = Some((50, 20)));
+    world.until(|world| world.destroys() > 0);
     assert_near(world.height().0 - POC_START, 185);
     world.run_to_the_end();
     assert_eq!(world.rents(), 1);
-    assert!(matches!(
-        world.sprint.outcome(),
-        Some(Outcome::Confirmed { .. })
-    ));
+    assert_confirmed(&world);
 }
 
 #[test]
-fn a_poc_that_no_boot_can_make_is_passed_over_and_it_says_so() {
-    let mut world = World::new(Mode::Auto, 10, Faults::default());
-    world.until(|world| {
-        world
-            .sprint
-            .stages()
-            .is_some_and(|stages| stages.epoch.0 == 360)
-    });
+fn unreachable_poc_is_skipped_with_note() {
+    let mut world = World::auto(10);
+    world.until(|world| matches!(world.sprint.stages(), Some(stages) if stages.epoch.0 == 360));
     let note = world.sprint.note().unwrap();
     assert!(note.contains("too late for the PoC of epoch 359"), "{note}");
     assert_eq!((world.sprint.step(), world.rents()), (Step::Waiting, 0));

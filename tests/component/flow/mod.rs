@@ -34,19 +34,28 @@ fn cause(world: &World) -> Cause {
     }
 }
 
-fn assert_nothing_is_left(world: &World) {
+fn assert_confirmed(world: &World) {
+    let outcome = world.sprint.outcome();
     assert!(
-        world.rentals.is_empty(),
-        "left on the market: {:?}",
-        world.rentals
+        matches!(outcome, Some(Outcome::Confirmed { .. })),
+        "{outcome:?}"
     );
+}
+
+fn assert_nothing_is_left(world: &World) {
+    let rentals = &world.rentals;
+    assert!(rentals.is_empty(), "left on the market: {rentals:?}");
     assert_eq!(world.registered, None);
     assert!(world.proxy);
 }
 
+fn avoided(world: &World) -> usize {
+    world.count(|effect| matches!(effect, Effect::AvoidMachine { .. }))
+}
+
 #[test]
-fn a_sprint_by_itself_ends_with_weight_and_nothing_left() {
-    let mut world = World::new(Mode::Auto, 95, Faults::default());
+fn auto_sprint_confirms_and_leaves_nothing() {
+    let mut world = World::auto(95);
     world.proxy = false;
     world.run_to_the_end();
     assert!(
@@ -57,74 +66,46 @@ fn a_sprint_by_itself_ends_with_weight_and_nothing_left() {
 }
 
 #[test]
-fn how_each_boot_ended_is_remembered() {
+fn each_boot_outcome_is_remembered() {
     // Given a first machine that breaks and a second one that does not,
-    let faults = Faults {
-        broken_boots: [(1, fault(Blame::Host))].into(),
-        ..Faults::default()
-    };
-    let mut world = World::new(Mode::Auto, 95, faults);
+    let mut world = World::auto(95).with(|faults| faults.breaks(1, Blame::Host));
     // when a sprint is over,
     world.run_to_the_end();
     // then both are known, with the time that they took.
-    let remembered: Vec<(u64, BootEnd, i64)> = world
-        .effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::RememberBoot {
-                instance,
-                took,
-                end,
-                ..
-            } => Some((instance.0, *end, took.num_minutes())),
-            _ => None,
-        })
-        .collect();
+    let remembered = world.effects.iter().filter_map(|effect| match effect {
+        Effect::RememberBoot {
+            instance,
+            took,
+            end,
+            ..
+        } => Some((instance.0, *end, took.num_minutes())),
+        _ => None,
+    });
     assert_eq!(
-        remembered,
+        remembered.collect::<Vec<_>>(),
         [(1, BootEnd::Failed, 3), (2, BootEnd::Ready, 22)]
     );
 }
 
-fn dearer() -> Faults {
-    Faults {
-        dearer_rentals: [1].into(),
-        ..Faults::default()
-    }
-}
-
 #[test]
-fn a_rental_that_costs_more_than_agreed_is_given_back_by_auto_and_another_one_taken() {
-    let mut world = World::new(Mode::Auto, 95, dearer());
+fn auto_replaces_rental_dearer_than_agreed() {
+    let mut world = World::auto(95).with(|faults| faults.dearer_rentals = [1].into());
     world.run_to_the_end();
-    assert!(matches!(
-        world.sprint.outcome(),
-        Some(Outcome::Confirmed { .. })
-    ));
+    assert_confirmed(&world);
     assert_eq!((world.rents(), world.most_rentals), (2, 1));
     let avoided = |effect: &Effect| matches!(effect, Effect::AvoidMachine { reason, .. } if reason.contains("$10.80/h, $9.00/h was agreed"));
     assert_eq!(world.count(avoided), 1);
-    // It was never let boot: that says nothing of how it boots.
-    let failed = |effect: &Effect| {
-        matches!(
-            effect,
-            Effect::RememberBoot {
-                end: BootEnd::Failed,
-                ..
-            }
-        )
-    };
+    // It had no time to boot: that says nothing about its boots.
+    let end = BootEnd::Failed;
+    let failed =
+        |effect: &Effect| matches!(effect, Effect::RememberBoot { end: e, .. } if *e == end);
     assert_eq!(world.count(failed), 0);
     assert_nothing_is_left(&world);
 }
 
 #[test]
-fn rentals_that_always_cost_more_than_agreed_count_as_attempts() {
-    let faults = Faults {
-        dearer_rentals: (1..20).collect(),
-        ..Faults::default()
-    };
-    let mut world = World::new(Mode::Auto, 95, faults);
+fn dearer_rentals_count_as_attempts() {
+    let mut world = World::auto(95).with(|faults| faults.dearer_rentals = (1..20).collect());
     world.run_to_the_end();
     assert!(world.rents() <= 3, "{} rentals", world.rents());
     assert_eq!(cause(&world).name, "dearer_than_agreed");
@@ -132,47 +113,33 @@ fn rentals_that_always_cost_more_than_agreed_count_as_attempts() {
 }
 
 #[test]
-fn by_hand_a_dearer_rental_is_only_told_of() {
-    let mut world = World::new(Mode::Manual, 95, dearer());
-    world.until(|world| world.sprint.gate().is_some());
+fn manual_mode_keeps_a_dearer_rental() {
+    let mut world = World::manual(95).with(|faults| faults.dearer_rentals = [1].into());
+    world.until_gate(GateKind::Start);
     world.feed(Event::Approved(GateKind::Start));
-    world.until(|world| {
-        world
-            .sprint
-            .gate()
-            .is_some_and(|gate| gate.kind == GateKind::Rent)
-    });
-    world.feed(Event::OfferPicked {
-        offer: OfferId(1),
-        agreed: Usd::from_dollars(20.0),
-    });
+    world.until_gate(GateKind::Rent);
+    world.pick(1, 20.0);
     world.until_step(Step::Warming);
     let rental = world.sprint.rental().expect("a rental");
     assert!(rental.dearer.is_some());
     assert_eq!(world.rents(), 1);
-    // When it is handed over to auto, then it goes.
+    // When auto mode takes over, it is replaced.
     world.feed(Event::ModeChanged(Mode::Auto));
     world.until(|world| world.rents() == 2);
 }
 
 #[test]
-fn a_boot_that_we_broke_is_not_remembered() {
-    let faults = Faults {
-        broken_boots: [(1, fault(Blame::Ours))].into(),
-        ..Faults::default()
-    };
-    let mut world = World::new(Mode::Auto, 95, faults);
+fn own_boot_fault_is_not_remembered() {
+    let mut world = World::auto(95).with(|faults| faults.breaks(1, Blame::Ours));
     world.run_to_the_end();
     assert_eq!(world.rents(), 1);
-    assert_eq!(
-        world.count(|effect| matches!(effect, Effect::RememberBoot { .. })),
-        0
-    );
+    let remembered = |effect: &Effect| matches!(effect, Effect::RememberBoot { .. });
+    assert_eq!(world.count(remembered), 0);
 }
 
 #[test]
-fn nothing_is_rented_before_it_is_time() {
-    let mut world = World::new(Mode::Auto, 95, Faults::default());
+fn renting_begins_on_time() {
+    let mut world = World::auto(95);
     world.until(|world| world.rents() == 1);
     let rented = world.sprint.rental().unwrap().since;
     let before = world.sprint.eta(Height(POC_START)).unwrap() - rented;
@@ -183,44 +150,20 @@ fn nothing_is_rented_before_it_is_time() {
 }
 
 #[test]
-fn while_nobody_knows_what_is_rented_nothing_is_rented() {
-    let mut world = World::new(
-        Mode::Auto,
-        60,
-        Faults {
-            never_listed: true,
-            ..Faults::default()
-        },
-    );
-    world.until(|world| {
-        world
-            .sprint
-            .note()
-            .is_some_and(|note| note.contains("not known"))
-    });
+fn unknown_listing_rents_nothing() {
+    let mut world = World::auto(60).with(|faults| faults.never_listed = true);
+    world.until_note("rentals are unknown");
     world.run_to_the_end();
     assert_eq!(world.rents(), 0);
     let cause = cause(&world);
     assert_eq!(cause.name, "missed_registration_deadline");
-    assert!(cause.detail.contains("not known"), "{cause:?}");
+    assert!(cause.detail.contains("rentals are unknown"), "{cause:?}");
 }
 
 #[test]
-fn beside_a_rental_that_is_still_being_taken_down_none_is_rented() {
-    let mut world = World::new(
-        Mode::Auto,
-        60,
-        Faults {
-            leftovers: 1,
-            ..Faults::default()
-        },
-    );
-    world.until(|world| {
-        world
-            .sprint
-            .note()
-            .is_some_and(|note| note.contains("taken down"))
-    });
+fn leftover_rental_delays_renting() {
+    let mut world = World::auto(60).with(|faults| faults.leftovers = 1);
+    world.until_note("being released");
     assert_eq!(world.rents(), 0);
     world.faults.leftovers = 0;
     world.run_to_the_end();
@@ -235,48 +178,26 @@ fn unapproved() -> Verdict {
     }
 }
 
-fn unreadable() -> Verdict {
-    Verdict::Unknown {
+#[test]
+fn unmet_or_unknown_preflight_rents_nothing() {
+    let unreadable = Verdict::Unknown {
         cause: "the admin API is silent".into(),
         remedy: "start it".into(),
-    }
-}
-
-#[test]
-fn while_anything_that_a_rental_needs_is_missing_or_unknown_nothing_is_rented() {
-    for obstacle in [unapproved(), unreadable()] {
-        let mut world = World::new(
-            Mode::Auto,
-            60,
-            Faults {
-                obstacle: Some(obstacle),
-                ..Faults::default()
-            },
-        );
+    };
+    for obstacle in [unapproved(), unreadable] {
+        let mut world = World::auto(60).with(|faults| faults.obstacle = Some(obstacle.clone()));
         world.run_to_the_end();
-        assert_eq!(world.rents(), 0);
+        assert_eq!(world.rents(), 0, "{obstacle:?}");
         let cause = cause(&world);
-        assert_eq!(cause.name, "preflight_failed");
-        assert!(!cause.detail.is_empty());
+        assert_eq!(cause.name, "preflight_failed", "{obstacle:?}");
+        assert!(!cause.detail.is_empty(), "{obstacle:?}");
     }
 }
 
 #[test]
-fn an_obstacle_that_goes_while_there_is_time_costs_no_epoch() {
-    let mut world = World::new(
-        Mode::Auto,
-        60,
-        Faults {
-            obstacle: Some(unapproved()),
-            ..Faults::default()
-        },
-    );
-    world.until(|world| {
-        world
-            .sprint
-            .note()
-            .is_some_and(|note| note.contains("does not approve"))
-    });
+fn cleared_obstacle_costs_no_epoch() {
+    let mut world = World::auto(60).with(|faults| faults.obstacle = Some(unapproved()));
+    world.until_note("does not approve");
     assert_eq!(world.rents(), 0);
     world.faults.obstacle = None;
     world.run_to_the_end();
@@ -285,150 +206,92 @@ fn an_obstacle_that_goes_while_there_is_time_costs_no_epoch() {
 }
 
 #[test]
-fn what_a_rental_needs_is_looked_at_long_before_and_again_right_before_renting() {
-    let mut world = World::new(Mode::Auto, 95, Faults::default());
+fn preflight_runs_early_and_before_renting() {
+    let mut world = World::auto(95);
     world.tick();
-    assert!(
-        world.sprint.preflight().is_some(),
-        "there is time to mend it"
-    );
+    let early = world.sprint.preflight();
+    assert!(early.is_some(), "there is time to mend it");
     world.until(|world| world.rents() == 1);
     let rented = world.sprint.rental().unwrap().since;
-    let taken = world.sprint.preflight().unwrap().at;
-    assert!(
-        rented - taken <= Duration::seconds(90),
-        "{}",
-        rented - taken
-    );
+    let age = rented - world.sprint.preflight().unwrap().at;
+    assert!(age <= Duration::seconds(90), "{age}");
 }
 
 #[test]
-fn a_look_at_the_market_while_waiting_prices_a_start_in_time_and_rents_nothing() {
-    let mut world = World::new(Mode::Manual, 95, Faults::default());
+fn refresh_while_waiting_prices_timely_start() {
+    let mut world = World::manual(95);
     world.tick();
     world.feed(Event::RefreshRequested);
     world.tick();
-    let looks = world.effects.iter().filter_map(|effect| match effect {
+    let sessions = world.effects.iter().filter_map(|effect| match effect {
         Effect::SearchOffers { session, .. } => Some(session.num_minutes()),
         _ => None,
     });
     // Long before it is time, what counts is a rental from fifty minutes before it to its end.
-    let looks: Vec<i64> = looks.collect();
-    assert!(matches!(looks[..], [60..=75]), "{looks:?}");
+    let sessions: Vec<i64> = sessions.collect();
+    assert!(matches!(sessions[..], [60..=75]), "{sessions:?}");
     assert_eq!((world.sprint.step(), world.rents()), (Step::Waiting, 0));
 }
 
 #[test]
-fn by_hand_each_gate_waits_and_passes_when_approved() {
-    let mut world = World::new(Mode::Manual, 60, Faults::default());
+fn manual_gates_wait_for_approval() {
+    let mut world = World::manual(60);
     world.tick();
-    assert_eq!(
-        world.sprint.gate().map(|gate| gate.kind),
-        Some(GateKind::Start)
-    );
+    assert_eq!(world.gate(), Some(GateKind::Start));
     assert_eq!(
         world.count(|effect| !matches!(effect, Effect::Preflight)),
         0
     );
     world.feed(Event::Approved(GateKind::Start));
     world.tick();
-    assert_eq!(
-        world.sprint.gate().map(|gate| gate.kind),
-        Some(GateKind::Rent)
-    );
+    assert_eq!(world.gate(), Some(GateKind::Rent));
     assert_eq!(world.rents(), 0);
-    world.feed(Event::OfferPicked {
-        offer: OfferId(2),
-        agreed: Usd::from_dollars(20.0),
-    });
-    world.until(|world| {
-        world
-            .sprint
-            .gate()
-            .is_some_and(|gate| gate.kind == GateKind::Register)
-    });
+    world.pick(2, 20.0);
+    world.until_gate(GateKind::Register);
     assert_eq!(world.registered, None);
     world.feed(Event::Approved(GateKind::Register));
-    world.until(|world| {
-        world
-            .sprint
-            .gate()
-            .is_some_and(|gate| gate.kind == GateKind::Release)
-    });
+    world.until_gate(GateKind::Release);
     assert_eq!(world.rentals.len(), 1);
     world.feed(Event::Approved(GateKind::Release));
     world.run_to_the_end();
-    assert!(matches!(
-        world.sprint.outcome(),
-        Some(Outcome::Confirmed { .. })
-    ));
+    assert_confirmed(&world);
     assert_nothing_is_left(&world);
 }
 
-/// Starts a sprint by hand and agrees to an offer at a worst case.
-fn start_and_pick(world: &mut World, offer: OfferId, agreed: Usd) {
-    world.feed(Event::Approved(GateKind::Start));
-    world.until_step(Step::Choosing);
-    world.feed(Event::OfferPicked { offer, agreed });
-}
-
 #[test]
-fn an_offer_that_became_dearer_than_agreed_is_not_rented() {
-    let mut world = World::new(Mode::Manual, 60, Faults::default());
-    start_and_pick(&mut world, OfferId(2), Usd::from_dollars(19.0));
+fn offer_above_agreed_cost_is_not_rented() {
+    let mut world = World::manual(60);
+    world.start_and_pick(2, 19.0);
     world.tick();
     assert_eq!(world.rents(), 0);
-    assert!(
-        world
-            .sprint
-            .note()
-            .is_some_and(|note| note.contains("confirm again"))
-    );
+    assert!(world.notes("confirm again"));
 }
 
 #[test]
-fn a_rent_call_that_came_too_often_is_made_again_and_ends_nothing() {
-    let faults = Faults {
-        rents_too_often: [1, 2, 3, 4].into(),
-        ..Faults::default()
-    };
-    let mut world = World::new(Mode::Auto, 60, faults);
+fn rate_limited_rent_is_retried() {
+    let mut world = World::auto(60).with(|faults| faults.rents_too_often = (1..5).collect());
     world.run_to_the_end();
     assert_eq!(world.rents(), 5);
-    assert!(matches!(
-        world.sprint.outcome(),
-        Some(Outcome::Confirmed { .. })
-    ));
+    assert_confirmed(&world);
     assert_nothing_is_left(&world);
 }
 
 #[test]
-fn a_rent_call_that_could_not_be_written_down_is_made_later_and_ends_nothing() {
-    let faults = Faults {
-        withheld_rents: (1..=8).collect(),
-        ..Faults::default()
-    };
-    let mut world = World::new(Mode::Auto, 60, faults);
+fn unrecorded_rent_is_retried() {
+    let mut world = World::auto(60).with(|faults| faults.withheld_rents = (1..=8).collect());
     world.until(|world| world.rents() == 1);
     world.tick();
-    let note = world.sprint.note().unwrap_or_default().to_owned();
+    let note = world.sprint.note().unwrap_or_default();
     assert!(note.contains("the journal cannot be written"), "{note}");
     world.run_to_the_end();
     assert_eq!(world.rents(), 9);
-    assert!(matches!(
-        world.sprint.outcome(),
-        Some(Outcome::Confirmed { .. })
-    ));
+    assert_confirmed(&world);
     assert_nothing_is_left(&world);
 }
 
 #[test]
-fn a_journal_that_is_never_written_again_costs_the_epoch_and_nothing_else() {
-    let faults = Faults {
-        withheld_rents: (1..=1_000).collect(),
-        ..Faults::default()
-    };
-    let mut world = World::new(Mode::Auto, 60, faults);
+fn dead_journal_costs_only_the_epoch() {
+    let mut world = World::auto(60).with(|faults| faults.withheld_rents = (1..=1_000).collect());
     world.run_to_the_end();
     assert_eq!(world.most_rentals, 0);
     let cause = cause(&world);
@@ -437,8 +300,8 @@ fn a_journal_that_is_never_written_again_costs_the_epoch_and_nothing_else() {
 }
 
 #[test]
-fn a_sprint_after_a_failed_one_waits_for_the_next_epoch() {
-    let world = World::new(Mode::Auto, 60, Faults::default());
+fn sprint_after_failure_awaits_next_epoch() {
+    let world = World::auto(60);
     let mut first = world.sprint.clone();
     first.handle(start(), world.chain_reading());
     let done = first.stages().expect("a target").epoch;
@@ -451,48 +314,39 @@ fn a_sprint_after_a_failed_one_waits_for_the_next_epoch() {
 }
 
 #[test]
-fn a_release_that_nobody_approves_happens_when_the_lease_ends() {
-    let mut world = World::new(Mode::Manual, 60, Faults::default());
-    start_and_pick(&mut world, OfferId(1), Usd::from_dollars(20.0));
-    world.until(|world| {
-        world
-            .sprint
-            .gate()
-            .is_some_and(|gate| gate.kind == GateKind::Register)
-    });
+fn unapproved_release_happens_at_lease_end() {
+    let mut world = World::manual(60);
+    world.start_and_pick(1, 20.0);
+    world.until_gate(GateKind::Register);
     world.feed(Event::Approved(GateKind::Register));
     world.run_to_the_end();
     assert_nothing_is_left(&world);
 }
 
 #[test]
-fn a_weight_that_is_read_long_after_it_was_set_still_counts() {
+fn late_weight_reading_still_counts() {
     // Given an operator who keeps the rental for an hour and a half after validation,
     let plan = Plan {
         lease: Duration::hours(2),
         ..plan()
     };
-    let mut world = World::with_plan(plan, Mode::Manual, 60, Faults::default());
-    start_and_pick(&mut world, OfferId(1), Usd::from_dollars(40.0));
-    let gate = |world: &World| world.sprint.gate().map(|gate| gate.kind);
-    world.until(|world| gate(world) == Some(GateKind::Register));
+    let mut world = World::new(plan, Mode::Manual, 60);
+    world.start_and_pick(1, 40.0);
+    world.until_gate(GateKind::Register);
     world.feed(Event::Approved(GateKind::Register));
-    world.until(|world| gate(world) == Some(GateKind::Release));
+    world.until_gate(GateKind::Release);
     let held_until = world.now + Duration::minutes(90);
     world.until(|world| world.now >= held_until);
     // when the release is approved at last,
     world.feed(Event::Approved(GateKind::Release));
     world.run_to_the_end();
     // then the weight is read all the same.
-    assert!(matches!(
-        world.sprint.outcome(),
-        Some(Outcome::Confirmed { .. })
-    ));
+    assert_confirmed(&world);
     assert_nothing_is_left(&world);
 }
 
 #[test]
-fn an_abort_in_any_step_takes_everything_down() {
+fn abort_in_any_step_releases_everything() {
     for step in [
         Step::Waiting,
         Step::Choosing,
@@ -504,139 +358,80 @@ fn an_abort_in_any_step_takes_everything_down() {
         Step::Releasing,
         Step::Confirming,
     ] {
-        let mut faults = Faults {
-            no_offers: step == Step::Choosing,
-            ..Faults::default()
-        };
-        if step == Step::Renting {
-            faults.lost_replies.insert(1);
-            faults.listing_unknown = true;
-        }
-        if step == Step::Releasing {
-            faults.deaf_destroys = 3;
-        }
-        let mut world = World::new(Mode::Auto, 95, faults);
+        let mut world = World::auto(95).with(|faults| match step {
+            Step::Choosing => faults.no_offers = true,
+            Step::Renting => {
+                faults.lost_replies.insert(1);
+                faults.listing_unknown = true;
+            }
+            Step::Releasing => faults.deaf_destroys = 3,
+            _ => {}
+        });
         world.until(|world| world.sprint.spans().iter().any(|span| span.step == step));
         world.feed(Event::AbortRequested);
         world.tick();
         world.faults.listing_unknown = false;
         world.run_to_the_end();
-        assert!(
-            matches!(world.sprint.outcome(), Some(Outcome::Aborted)),
-            "{step}: {:?}",
-            world.sprint.outcome()
-        );
+        let outcome = world.sprint.outcome();
+        assert_eq!(outcome, Some(&Outcome::Aborted), "{step}");
         assert_nothing_is_left(&world);
     }
 }
 
 #[test]
-fn a_lost_reply_is_found_by_label_and_never_rented_twice() {
-    let mut world = World::new(
-        Mode::Auto,
-        95,
-        Faults {
-            lost_replies: [1].into(),
-            ..Faults::default()
-        },
-    );
+fn lost_rent_reply_is_found_by_label() {
+    let mut world = World::auto(95).with(|faults| faults.lost_replies = [1].into());
     world.run_to_the_end();
     assert_eq!((world.rents(), world.most_rentals), (1, 1));
-    assert!(matches!(
-        world.sprint.outcome(),
-        Some(Outcome::Confirmed { .. })
-    ));
+    assert_confirmed(&world);
 }
 
 #[test]
-fn a_lost_call_is_looked_for_two_minutes_before_the_next_offer() {
-    let mut world = World::new(
-        Mode::Auto,
-        95,
-        Faults {
-            lost_calls: [1].into(),
-            ..Faults::default()
-        },
-    );
+fn lost_rent_call_is_searched_two_minutes() {
+    let mut world = World::auto(95).with(|faults| faults.lost_calls = [1].into());
     world.until(|world| world.rents() == 1);
     let called = world.now;
     world.until(|world| world.rents() == 2);
     assert!((world.now - called).num_seconds() >= 120);
-    assert_eq!(
-        world.count(|effect| matches!(effect, Effect::VoidRent { .. })),
-        1
-    );
+    let voided = |effect: &Effect| matches!(effect, Effect::VoidRent { .. });
+    assert_eq!(world.count(voided), 1);
     world.run_to_the_end();
     assert_nothing_is_left(&world);
 }
 
 #[test]
-fn an_offer_that_is_gone_leads_to_the_next_one_under_a_new_label() {
-    let mut world = World::new(
-        Mode::Auto,
-        95,
-        Faults {
-            gone_offers: [1].into(),
-            ..Faults::default()
-        },
-    );
+fn gone_offer_is_replaced_under_new_label() {
+    let mut world = World::auto(95).with(|faults| faults.gone_offers = [1].into());
     world.run_to_the_end();
-    let labels: std::collections::BTreeSet<_> = world
-        .effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::Rent { label, .. } => Some(label.clone()),
-            _ => None,
-        })
-        .collect();
+    let labels = world.effects.iter().filter_map(|effect| match effect {
+        Effect::Rent { label, .. } => Some(label.clone()),
+        _ => None,
+    });
+    let labels: std::collections::BTreeSet<_> = labels.collect();
     assert_eq!((world.rents(), labels.len()), (2, 2));
 }
 
 #[test]
-fn a_host_at_fault_is_avoided_and_another_one_tried() {
-    let faults = Faults {
-        broken_boots: [(1, fault(Blame::Host))].into(),
-        ..Faults::default()
-    };
-    let mut world = World::new(Mode::Auto, 95, faults);
+fn failed_host_is_avoided_and_replaced() {
+    let mut world = World::auto(95).with(|faults| faults.breaks(1, Blame::Host));
     world.run_to_the_end();
-    assert_eq!(
-        world.count(|effect| matches!(effect, Effect::AvoidMachine { .. })),
-        1
-    );
+    assert_eq!(avoided(&world), 1);
     assert_eq!((world.rents(), world.most_rentals), (2, 1));
-    assert!(matches!(
-        world.sprint.outcome(),
-        Some(Outcome::Confirmed { .. })
-    ));
+    assert_confirmed(&world);
 }
 
 #[test]
-fn our_own_fault_blames_nobody_and_is_not_paid_for_twice() {
-    let faults = Faults {
-        broken_boots: [(1, fault(Blame::Ours))].into(),
-        ..Faults::default()
-    };
-    let mut world = World::new(Mode::Auto, 95, faults);
+fn own_fault_ends_without_blame() {
+    let mut world = World::auto(95).with(|faults| faults.breaks(1, Blame::Ours));
     world.run_to_the_end();
     assert_eq!(cause(&world).name, "boot_failed");
-    assert_eq!(
-        (
-            world.rents(),
-            world.count(|effect| matches!(effect, Effect::AvoidMachine { .. }))
-        ),
-        (1, 0)
-    );
+    assert_eq!((world.rents(), avoided(&world)), (1, 0));
     assert_nothing_is_left(&world);
 }
 
 #[test]
-fn a_key_that_the_market_refuses_ends_an_auto_sprint_with_that_cause_and_a_hiccup_does_not() {
-    let refused = |times| Faults {
-        refused_searches: times,
-        ..Faults::default()
-    };
-    let mut world = World::new(Mode::Auto, 95, refused(u32::MAX));
+fn rejected_market_key_ends_auto_sprint() {
+    let mut world = World::auto(95).with(|faults| faults.refused_searches = u32::MAX);
     world.run_to_the_end();
     assert_eq!(cause(&world).name, "market_key_refused");
     assert!(
@@ -644,24 +439,15 @@ fn a_key_that_the_market_refuses_ends_an_auto_sprint_with_that_cause_and_a_hiccu
         "it did not wait for the deadline"
     );
     assert_eq!(world.rents(), 0);
-    let mut world = World::new(Mode::Auto, 95, refused(2));
+    // A hiccup does not end it.
+    let mut world = World::auto(95).with(|faults| faults.refused_searches = 2);
     world.run_to_the_end();
-    assert!(matches!(
-        world.sprint.outcome(),
-        Some(Outcome::Confirmed { .. })
-    ));
+    assert_confirmed(&world);
 }
 
 #[test]
-fn without_offers_the_deadline_passes_and_nothing_is_spent() {
-    let mut world = World::new(
-        Mode::Auto,
-        95,
-        Faults {
-            no_offers: true,
-            ..Faults::default()
-        },
-    );
+fn without_offers_the_deadline_passes() {
+    let mut world = World::auto(95).with(|faults| faults.no_offers = true);
     world.run_to_the_end();
     assert_eq!(cause(&world).name, "missed_registration_deadline");
     assert_eq!(world.rents(), 0);
@@ -669,28 +455,14 @@ fn without_offers_the_deadline_passes_and_nothing_is_spent() {
 
 #[test]
 fn unknown_credit_rents_nothing() {
-    let mut world = World::new(
-        Mode::Auto,
-        95,
-        Faults {
-            no_credit: true,
-            ..Faults::default()
-        },
-    );
+    let mut world = World::auto(95).with(|faults| faults.no_credit = true);
     world.run_to_the_end();
     assert_eq!(world.rents(), 0);
 }
 
 #[test]
-fn an_unreadable_chain_rents_nothing() {
-    let mut world = World::new(
-        Mode::Auto,
-        95,
-        Faults {
-            chain_dies_at: Some(20),
-            ..Faults::default()
-        },
-    );
+fn unreadable_chain_rents_nothing() {
+    let mut world = World::auto(95).with(|faults| faults.chain_dies_at = Some(20));
     for _ in 0..1_000 {
         world.tick();
     }
@@ -698,26 +470,16 @@ fn an_unreadable_chain_rents_nothing() {
 }
 
 #[test]
-fn a_destroy_that_does_not_work_is_repeated_until_the_rental_is_gone() {
-    let mut world = World::new(
-        Mode::Auto,
-        95,
-        Faults {
-            deaf_destroys: 20,
-            ..Faults::default()
-        },
-    );
+fn failed_destroy_is_retried_until_gone() {
+    let mut world = World::auto(95).with(|faults| faults.deaf_destroys = 20);
     world.run_to_the_end();
-    assert_eq!(
-        world.count(|effect| matches!(effect, Effect::Destroy { .. })),
-        21
-    );
+    assert_eq!(world.destroys(), 21);
     assert_nothing_is_left(&world);
 }
 
 #[test]
-fn a_silent_network_node_does_not_keep_a_rental_alive() {
-    let mut world = World::new(Mode::Auto, 95, Faults::default());
+fn silent_network_node_keeps_no_rental() {
+    let mut world = World::auto(95);
     world.until_step(Step::Proving);
     world.faults.node_is_silent = true;
     world.until_step(Step::Releasing);
@@ -727,22 +489,13 @@ fn a_silent_network_node_does_not_keep_a_rental_alive() {
 }
 
 #[test]
-fn a_node_that_sits_the_poc_out_is_told_while_it_lasts_and_explains_the_missing_weight() {
-    let mut world = World::new(
-        Mode::Auto,
-        60,
-        Faults {
-            no_weight: true,
-            never_generates: true,
-            ..Faults::default()
-        },
-    );
-    world.until(|world| {
-        world
-            .sprint
-            .note()
-            .is_some_and(|note| note.contains("does not generate"))
+fn idle_node_explains_missing_weight() {
+    let mut world = World::auto(60).with(|faults| {
+        faults.no_weight = true;
+        faults.never_generates = true;
     });
+    // It is noted while there is time to mend it.
+    world.until_note("does not generate");
     assert_eq!(world.sprint.step(), Step::Proving);
     world.run_to_the_end();
     let cause = cause(&world);
@@ -751,24 +504,17 @@ fn a_node_that_sits_the_poc_out_is_told_while_it_lasts_and_explains_the_missing_
 }
 
 #[test]
-fn a_poc_is_followed_by_status_and_height_in_both_versions() {
-    // The second version: a status beside the service's state.
-    let mut world = World::new(Mode::Auto, 60, Faults::default());
-    world.run_to_the_end();
+fn both_poc_versions_are_followed() {
     let both = Proof {
         generated: true,
         validated: true,
     };
+    // The second version: a status beside the service's state.
+    let mut world = World::auto(60);
+    world.run_to_the_end();
     assert_eq!(world.sprint.proof(), both);
     // The first one: the service's state alone, which does not say which of the two it is.
-    let mut world = World::new(
-        Mode::Auto,
-        60,
-        Faults {
-            never_generates: true,
-            ..Faults::default()
-        },
-    );
+    let mut world = World::auto(60).with(|faults| faults.never_generates = true);
     world.until_step(Step::Proving);
     world.until(|world| world.height() >= Height(POC_START + 2));
     world.status = NodeStatus::Poc;
@@ -777,47 +523,29 @@ fn a_poc_is_followed_by_status_and_height_in_both_versions() {
 }
 
 #[test]
-fn no_weight_on_the_chain_is_not_success() {
-    let mut world = World::new(
-        Mode::Auto,
-        95,
-        Faults {
-            no_weight: true,
-            ..Faults::default()
-        },
-    );
+fn missing_weight_is_not_success() {
+    let mut world = World::auto(95).with(|faults| faults.no_weight = true);
     world.run_to_the_end();
-    assert!(matches!(
-        world.sprint.outcome(),
-        Some(Outcome::NoWeight { .. })
-    ));
+    let outcome = world.sprint.outcome();
+    assert!(matches!(outcome, Some(Outcome::NoWeight { .. })));
 }
 
 #[test]
-fn an_unreadable_weight_is_unknown_and_not_failure() {
-    let mut world = World::new(
-        Mode::Auto,
-        95,
-        Faults {
-            weight_unreadable: true,
-            ..Faults::default()
-        },
-    );
+fn unreadable_weight_is_unknown() {
+    let mut world = World::auto(95).with(|faults| faults.weight_unreadable = true);
     world.run_to_the_end();
-    assert!(matches!(
-        world.sprint.outcome(),
-        Some(Outcome::Unknown { .. })
-    ));
+    let outcome = world.sprint.outcome();
+    assert!(matches!(outcome, Some(Outcome::Unknown { .. })));
+}
+
+fn lost_and_unlisted(faults: &mut Faults) {
+    faults.lost_replies = [1].into();
+    faults.listing_unknown = true;
 }
 
 #[test]
-fn a_restart_while_renting_looks_for_the_label_and_rents_nothing_new() {
-    let faults = Faults {
-        lost_replies: [1].into(),
-        listing_unknown: true,
-        ..Faults::default()
-    };
-    let mut world = World::new(Mode::Auto, 95, faults);
+fn restart_while_renting_rents_nothing_new() {
+    let mut world = World::auto(95).with(lost_and_unlisted);
     world.until_step(Step::Renting);
     let saved = serde_json::to_value(&world.sprint).unwrap();
     world.sprint = serde_json::from_value(saved).unwrap();
@@ -829,13 +557,8 @@ fn a_restart_while_renting_looks_for_the_label_and_rents_nothing_new() {
 }
 
 #[test]
-fn while_listings_are_unknown_a_lost_rental_is_not_given_up() {
-    let faults = Faults {
-        lost_replies: [1].into(),
-        listing_unknown: true,
-        ..Faults::default()
-    };
-    let mut world = World::new(Mode::Auto, 95, faults);
+fn unlisted_lost_rental_is_not_abandoned() {
+    let mut world = World::auto(95).with(lost_and_unlisted);
     world.until_step(Step::Renting);
     for _ in 0..60 {
         world.tick();
@@ -846,28 +569,60 @@ fn while_listings_are_unknown_a_lost_rental_is_not_given_up() {
     assert_nothing_is_left(&world);
 }
 
+/// Reads a saved sprint; what it saves again is the same.
+fn read_back(saved: &str) -> Sprint {
+    let sprint: Sprint = serde_json::from_str(saved).unwrap();
+    let wanted: serde_json::Value = serde_json::from_str(saved).unwrap();
+    assert_eq!(serde_json::to_value(&sprint).unwrap(), wanted);
+    sprint
+}
+
+/// What the program before the split of [`Sprint`] saved: choosing, in a race, proving, releasing, done,
+/// with a lost rent call, after a failed boot, and with two notes that later steps recognise.
 #[test]
-fn a_sprint_survives_being_written_and_read_in_every_step() {
-    let mut world = World::new(Mode::Auto, 95, Faults::default());
+fn sprints_of_old_versions_read_back() {
+    let saved: Vec<serde_json::Value> =
+        serde_json::from_str(include_str!("saved_sprints.json")).unwrap();
+    assert_eq!(saved.len(), 9);
+    for sprint in saved {
+        read_back(&sprint.to_string());
+    }
+}
+
+#[test]
+fn saved_sprint_reads_back_in_every_step() {
+    let mut world = World::auto(95);
     world.until(|world| {
-        let saved = serde_json::to_string(&world.sprint).unwrap();
-        let read: Sprint = serde_json::from_str(&saved).unwrap();
-        assert!(world.sprint.is_saved_by(&read) && read.is_saved_by(&world.sprint));
-        assert_eq!(serde_json::to_string(&read).unwrap(), saved);
+        let read = read_back(&serde_json::to_string(&world.sprint).unwrap());
+        assert_eq!(read, world.sprint);
         world.sprint.step() == Step::Done
     });
 }
 
 #[test]
-fn what_a_restart_needs_makes_a_saved_copy_stale_and_a_new_height_does_not() {
-    let mut world = World::new(Mode::Auto, 95, Faults::default());
+fn notes_take_effect_after_a_restart() {
+    let mut world = World::auto(95).with(|faults| faults.chain_dies_at = Some(20));
+    world.until_note("the chain stands still");
+    world.sprint = read_back(&serde_json::to_string(&world.sprint).unwrap());
+    world.feed(world.chain_reading());
+    assert_eq!(world.sprint.note(), None);
+
+    let mut world = World::manual(10);
+    world.until_note("too late for the PoC");
+    let read = read_back(&serde_json::to_string(&world.sprint).unwrap());
+    assert_eq!(read.blocked_by(), None);
+}
+
+#[test]
+fn only_durable_changes_are_saved() {
+    let mut world = World::auto(95);
     world.tick();
     let saved = world.sprint.clone();
     world.tick();
-    assert_ne!(world.sprint, saved, "a new height was read");
-    assert!(world.sprint.is_saved_by(&saved));
+    assert_ne!(world.sprint.last_height(), saved.last_height());
+    assert_eq!(world.sprint, saved);
     world.feed(Event::ModeChanged(Mode::Manual));
-    assert!(!world.sprint.is_saved_by(&saved));
+    assert_ne!(world.sprint, saved);
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
@@ -903,16 +658,16 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 #[test]
-fn a_start_when_the_next_poc_is_too_near_is_for_the_one_after_it() {
+fn late_start_targets_the_poc_after() {
     // Given a PoC in ten minutes, which no boot can make,
-    let mut world = World::new(Mode::Manual, 10, Faults::default());
+    let mut world = World::manual(10);
     world.tick();
     let after_it = world.sprint.stages().unwrap().poc_start;
     assert!(after_it > Height(POC_START + 10_000));
     // when the operator starts all the same,
     world.feed(Event::Approved(GateKind::Start));
     world.until_step(Step::Choosing);
-    // then offers are asked for a day, and their cost says so.
+    // then the search is for a day, and the offers' cost says so.
     let session = world.effects.iter().find_map(|effect| match effect {
         Effect::SearchOffers { session, .. } => Some(*session),
         _ => None,
@@ -923,17 +678,17 @@ fn a_start_when_the_next_poc_is_too_near_is_for_the_one_after_it() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever is said in whatever order, there is never more than one rental, or two with hedging,
-    /// no rent call after the deadline, and an abort ends everything.
+    /// In whatever order events come, there is never more than one rental, or two with hedging, no rent
+    /// call after the deadline, and an abort ends everything.
     #[test]
-    fn no_order_of_events_rents_twice_or_leaves_anything(
+    fn random_events_leak_no_rental(
         storm in prop::collection::vec((0usize..40, any_event()), 0..60),
         stalled in prop::collection::btree_set(1u32..4, 0..3),
         hedges in any::<bool>(),
     ) {
-        let faults = Faults { stalled_boots: stalled, ..Faults::default() };
         let (plan, most) = if hedges { (hedge::plan(), 2) } else { (plan(), 1) };
-        let mut world = World::with_plan(plan, Mode::Auto, 70, faults);
+        let mut world = World::new(plan, Mode::Auto, 70);
+        world.faults.stalled_boots = stalled;
         for (ticks, event) in storm {
             for _ in 0..ticks {
                 let rents = world.rents();
@@ -943,7 +698,7 @@ proptest! {
                 let late = start.is_some_and(|start| world.height() >= start);
                 prop_assert!(world.rents() == rents || !late, "rented after the PoC started");
             }
-            // What a rent call did is only lost while one is open; elsewhere these are echoes.
+            // A rent call's outcome only counts while one is in flight; elsewhere these are echoes.
             world.feed(event);
         }
         world.feed(Event::AbortRequested);
@@ -953,15 +708,16 @@ proptest! {
     }
 
     #[test]
-    fn a_spurious_wake_up_does_nothing(ticks in 0usize..900) {
-        let mut world = World::new(Mode::Auto, 95, Faults::default());
+    fn spurious_wake_changes_nothing(ticks in 0usize..900) {
+        let mut world = World::auto(95);
         for _ in 0..ticks {
             world.tick();
         }
         world.feed(Event::TimePassed);
-        let before = world.sprint.clone();
+        // Equality leaves out what is volatile.
+        let before = format!("{:?}", world.sprint);
         let effects = world.sprint.handle(world.now, Event::TimePassed);
         prop_assert_eq!(effects, vec![]);
-        prop_assert_eq!(world.sprint, before);
+        prop_assert_eq!(format!("{:?}", world.sprint), before);
     }
 }

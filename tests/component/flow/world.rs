@@ -3,16 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pocpit::domain::{
-    Aim, Blocks, BootFault, CallError, CallErrorKind, ChainPhase, ConfirmationEvent,
-    ConfirmationPhase, Duration, EpochIndex, EpochParams, EpochStages, EpochView, Finding, Hedging,
-    Height, HostId, InstanceId, Likeness, MachineId, Mode, NodeId, NodeStatus, Offer, OfferId,
-    PocStatus, Preflight, ReleasePolicy, RentalLabel, Requirement, Step, Time, Usd, UsdPerHour,
-    Verdict, Weight,
+    Aim, Blame, Blocks, BootFault, CallError, CallErrorKind, ChainPhase, ConfirmationEvent,
+    ConfirmationPhase, Duration, EpochIndex, EpochParams, EpochStages, EpochView, Finding,
+    GateKind, Hedging, Height, HostId, InstanceId, Likeness, MachineId, Mode, NodeId, NodeStatus,
+    Offer, OfferId, PocStatus, Preflight, ReleasePolicy, RentalLabel, Requirement, Step, Time, Usd,
+    UsdPerHour, Verdict, Weight,
 };
 use pocpit::flow::{
-    BootProgress, BootReading, Candidate, Caps, Effect, Event, Funds, NodeReading, NodesReading,
-    Plan, PriceIncrease, Sprint,
+    BootProgress, BootReading, Candidate, Caps, Effect, Event, Funds, NodeReading, Plan,
+    PriceIncrease, Sprint,
 };
+
+use super::fault;
 
 pub const POC_START: u64 = 5_536_724;
 const BLOCK_MILLIS: i64 = 5_500;
@@ -27,17 +29,17 @@ pub struct Faults {
     pub lost_calls: BTreeSet<u32>,
     /// Rent calls that find the offer gone.
     pub gone_offers: BTreeSet<u32>,
-    /// Rent calls that the market wants to have later.
+    /// Rent calls that exceed the market's rate limit.
     pub rents_too_often: BTreeSet<u32>,
-    /// Rent calls that were not made, because their intent could not be written down.
+    /// Rent calls that were not made, because their intent could not be recorded.
     pub withheld_rents: BTreeSet<u32>,
     /// Rentals by number whose boot ends in this fault.
     pub broken_boots: BTreeMap<u32, BootFault>,
-    /// Rentals by number whose boot stops in the middle: after eleven minutes they are behind.
+    /// Rentals by number whose boot stops midway: after eleven minutes they are behind.
     pub stalled_boots: BTreeSet<u32>,
     /// Rentals by number that cost more than was agreed.
     pub dearer_rentals: BTreeSet<u32>,
-    /// Destroys that do not work before one does.
+    /// Destroys that fail before one works.
     pub deaf_destroys: u32,
     /// Rent calls that the market refuses for good.
     pub refused_rents: BTreeSet<u32>,
@@ -49,26 +51,32 @@ pub struct Faults {
     pub never_generates: bool,
     /// The list of weights cannot be read.
     pub weight_unreadable: bool,
-    /// What the account has; unknown when absent.
+    /// The account's credit is unknown.
     pub no_credit: bool,
-    /// The chain cannot be read any more from this minute on.
+    /// The chain cannot be read from this minute on.
     pub chain_dies_at: Option<i64>,
     /// Confirmation `PoC`s, by blocks after the start of the `PoC`.
     pub confirmations: Vec<u64>,
-    /// The chain makes no block from this minute on, for so many minutes.
+    /// The chain halts at this minute, for so many minutes.
     pub halt: Option<(i64, i64)>,
-    /// The market refuses the key, this many times.
+    /// How many searches find the key rejected.
     pub refused_searches: u32,
-    /// No offer at all.
     pub no_offers: bool,
     /// Instances cannot be listed any more once a rent call was made.
     pub listing_unknown: bool,
     /// Instances can never be listed.
     pub never_listed: bool,
-    /// Rentals of ours that nobody uses.
+    /// Rentals of ours that the sprint does not use.
     pub leftovers: usize,
-    /// What the preflight finds to be in the way.
+    /// What the preflight finds.
     pub obstacle: Option<Verdict>,
+}
+
+impl Faults {
+    /// The boot of this rental ends in a fault.
+    pub fn breaks(&mut self, rental: u32, blame: Blame) {
+        self.broken_boots.insert(rental, fault(blame));
+    }
 }
 
 pub struct World {
@@ -172,7 +180,7 @@ fn params() -> EpochParams {
     }
 }
 
-/// What a rental that costs more than was agreed is told with.
+/// The price of a rental that costs more than was agreed.
 pub fn dearer() -> PriceIncrease {
     PriceIncrease {
         agreed: UsdPerHour::from_dollars(9.0),
@@ -181,26 +189,45 @@ pub fn dearer() -> PriceIncrease {
 }
 
 pub fn lost() -> CallError {
+    error(CallErrorKind::Ambiguous)
+}
+
+fn error(kind: CallErrorKind) -> CallError {
     CallError {
         what: "test".into(),
-        kind: CallErrorKind::Ambiguous,
+        kind,
         status: None,
         detail: "connection reset".into(),
     }
 }
 
+/// Rentals are numbered from 1.
+fn number(rental: InstanceId) -> u32 {
+    u32::try_from(rental.0).unwrap()
+}
+
 impl World {
-    /// A world that begins `minutes` before the `PoC`.
-    pub fn new(mode: Mode, minutes: i64, faults: Faults) -> World {
-        World::with_plan(plan(), mode, minutes, faults)
+    /// A sprint in auto mode that begins `minutes` before the `PoC`. Without faults.
+    pub fn auto(minutes: i64) -> World {
+        World::new(plan(), Mode::Auto, minutes)
     }
 
-    /// The same, by another plan.
-    pub fn with_plan(plan: Plan, mode: Mode, minutes: i64, faults: Faults) -> World {
+    /// The same in manual mode.
+    pub fn manual(minutes: i64) -> World {
+        World::new(plan(), Mode::Manual, minutes)
+    }
+
+    /// The same with faults.
+    pub fn with(mut self, faults: impl FnOnce(&mut Faults)) -> World {
+        faults(&mut self.faults);
+        self
+    }
+
+    pub fn new(plan: Plan, mode: Mode, minutes: i64) -> World {
         World {
             now: start(),
             sprint: Sprint::new(plan, mode, start()),
-            faults,
+            faults: Faults::default(),
             effects: Vec::new(),
             rentals: BTreeMap::new(),
             registered: None,
@@ -260,7 +287,6 @@ impl World {
         })
     }
 
-    /// What the chain says now.
     pub fn chain_reading(&self) -> Event {
         Event::ChainObserved {
             view: self.view(),
@@ -293,20 +319,17 @@ impl World {
             self.feed(self.chain_reading());
         }
         if !self.faults.node_is_silent {
-            self.feed(Event::NodesListed(self.nodes()));
+            self.feed(self.nodes());
         }
         let unknown = self.faults.listing_unknown && self.rent_calls > 0;
         if !unknown && !self.faults.never_listed {
             let leftovers = self.faults.leftovers;
             self.feed(Event::RentalsListed { leftovers });
         }
-        for rental in self.watched() {
-            let number = u32::try_from(rental.0).unwrap();
-            if self.faults.dearer_rentals.contains(&number) {
-                self.feed(Event::RentalRepriced {
-                    instance: rental,
-                    dearer: dearer(),
-                });
+        for instance in self.watched() {
+            if self.faults.dearer_rentals.contains(&number(instance)) {
+                let dearer = dearer();
+                self.feed(Event::RentalRepriced { instance, dearer });
             }
         }
         for instance in self.watched() {
@@ -318,10 +341,8 @@ impl World {
     fn watched(&self) -> Vec<InstanceId> {
         let watch_targets = self.sprint.watch_targets();
         let both = [watch_targets.rental, watch_targets.beside];
-        both.into_iter()
-            .flatten()
-            .map(|rental| rental.instance)
-            .collect()
+        let rentals = both.into_iter().flatten();
+        rentals.map(|rental| rental.instance).collect()
     }
 
     /// Ticks until `done`, at most thirty hours.
@@ -348,6 +369,37 @@ impl World {
         self.until_step(Step::Done);
     }
 
+    pub fn until_gate(&mut self, kind: GateKind) {
+        self.until(|world| world.gate() == Some(kind));
+    }
+
+    pub fn until_note(&mut self, text: &str) {
+        self.until(|world| world.notes(text));
+    }
+
+    pub fn gate(&self) -> Option<GateKind> {
+        self.sprint.gate().map(|gate| gate.kind)
+    }
+
+    /// The note contains this text.
+    pub fn notes(&self, text: &str) -> bool {
+        self.sprint.note().is_some_and(|note| note.contains(text))
+    }
+
+    /// Picks an offer and agrees to its worst case, in dollars.
+    pub fn pick(&mut self, offer: u64, agreed: f64) {
+        self.feed(Event::OfferPicked {
+            offer: OfferId(offer),
+            agreed: Usd::from_dollars(agreed),
+        });
+    }
+
+    pub fn start_and_pick(&mut self, offer: u64, agreed: f64) {
+        self.feed(Event::Approved(GateKind::Start));
+        self.until_step(Step::Choosing);
+        self.pick(offer, agreed);
+    }
+
     pub fn count(&self, wanted: impl Fn(&Effect) -> bool) -> usize {
         self.effects.iter().filter(|effect| wanted(effect)).count()
     }
@@ -356,7 +408,11 @@ impl World {
         self.count(|effect| matches!(effect, Effect::Rent { .. }))
     }
 
-    fn nodes(&self) -> NodesReading {
+    pub fn destroys(&self) -> usize {
+        self.count(|effect| matches!(effect, Effect::Destroy { .. }))
+    }
+
+    fn nodes(&self) -> Event {
         let node = self.registered.clone().map(|id| NodeReading {
             id,
             likeness: self.likeness.clone(),
@@ -366,7 +422,7 @@ impl World {
             poc: self.poc(),
             failure: String::new(),
         });
-        NodesReading {
+        Event::NodesListed {
             node,
             proxy_listed: self.proxy,
         }
@@ -382,20 +438,14 @@ impl World {
     }
 
     fn boot(&self, instance: InstanceId) -> BootReading {
-        let age = self.now - self.booted_at.get(&instance).copied().unwrap_or(self.now);
-        let number = u32::try_from(instance.0).unwrap();
-        let fault = self
-            .faults
-            .broken_boots
-            .get(&number)
-            .filter(|_| age > Duration::minutes(3));
-        let stalls = self.faults.stalled_boots.contains(&number);
-        let age = if stalls {
-            age.min(Duration::minutes(10))
-        } else {
-            age
-        };
-        let is_behind = stalls && self.now - self.booted_at[&instance] > Duration::minutes(11);
+        let mut age = self.now - self.booted_at.get(&instance).copied().unwrap_or(self.now);
+        let fault = self.faults.broken_boots.get(&number(instance));
+        let fault = fault.filter(|_| age > Duration::minutes(3));
+        let stalls = self.faults.stalled_boots.contains(&number(instance));
+        let is_behind = stalls && age > Duration::minutes(11);
+        if stalls {
+            age = age.min(Duration::minutes(10));
+        }
         BootReading {
             api_up: age > Duration::minutes(8),
             ready: age > Duration::minutes(22),
@@ -414,10 +464,7 @@ impl World {
         match effect {
             Effect::SearchOffers { .. } if self.faults.refused_searches > 0 => {
                 self.faults.refused_searches -= 1;
-                vec![Event::SearchFailed(CallError {
-                    kind: CallErrorKind::Unauthorized,
-                    ..lost()
-                })]
+                vec![Event::SearchFailed(error(CallErrorKind::Unauthorized))]
             }
             Effect::SearchOffers { .. } => vec![self.offers()],
             Effect::Preflight => vec![Event::PreflightCompleted(self.preflight())],
@@ -451,7 +498,7 @@ impl World {
             }
             Effect::RestoreProxy if !self.faults.node_is_silent => {
                 self.proxy = true;
-                vec![Event::NodesListed(self.nodes())]
+                vec![self.nodes()]
             }
             Effect::ReadWeight { .. } if self.faults.weight_unreadable => Vec::new(),
             Effect::ReadWeight { .. } => {
@@ -468,14 +515,11 @@ impl World {
 
     fn offers(&self) -> Event {
         let ids = if self.faults.no_offers { 0..0 } else { 1..6 };
-        let avoided: Vec<MachineId> = self
-            .effects
-            .iter()
-            .filter_map(|effect| match effect {
-                Effect::AvoidMachine { machine, .. } => Some(*machine),
-                _ => None,
-            })
-            .collect();
+        let avoided = self.effects.iter().filter_map(|effect| match effect {
+            Effect::AvoidMachine { machine, .. } => Some(*machine),
+            _ => None,
+        });
+        let avoided: Vec<MachineId> = avoided.collect();
         let usable = ids
             .map(offer)
             .filter(|offer| !avoided.contains(&offer.machine));
@@ -511,26 +555,23 @@ impl World {
     fn rent(&mut self, label: RentalLabel) -> Vec<Event> {
         self.rent_calls += 1;
         let call = self.rent_calls;
-        if self.faults.rents_too_often.contains(&self.rent_calls) {
-            return vec![Event::RentRefused(CallError {
-                kind: CallErrorKind::RateLimited,
-                ..lost()
-            })];
-        }
-        if self.faults.refused_rents.contains(&call) {
-            return vec![Event::RentRefused(CallError {
-                kind: CallErrorKind::Refused,
-                ..lost()
-            })];
-        }
-        if self.faults.withheld_rents.contains(&call) {
-            return vec![Event::RentNotRecorded];
-        }
-        if self.faults.gone_offers.contains(&call) {
-            return vec![Event::OfferGone];
-        }
-        if self.faults.lost_calls.contains(&call) {
-            return vec![Event::RentReplyLost(lost())];
+        let faults = &self.faults;
+        let refusals = [
+            (
+                &faults.rents_too_often,
+                Event::RentRefused(error(CallErrorKind::RateLimited)),
+            ),
+            (
+                &faults.refused_rents,
+                Event::RentRefused(error(CallErrorKind::Refused)),
+            ),
+            (&faults.withheld_rents, Event::RentNotRecorded),
+            (&faults.gone_offers, Event::OfferGone),
+            (&faults.lost_calls, Event::RentReplyLost(lost())),
+        ];
+        let mut refusals = refusals.into_iter();
+        if let Some((_, refusal)) = refusals.find(|(calls, _)| calls.contains(&call)) {
+            return vec![refusal];
         }
         let id = InstanceId(u64::from(call));
         self.rentals.insert(id, label);
