@@ -66,7 +66,8 @@ impl Sprint {
             _ => true,
         };
         let good = matches!(listed.status, NodeStatus::Inference | NodeStatus::Poc);
-        if !started && !(good && listed.enabled && repaired) {
+        let registered = good && listed.enabled && repaired;
+        if !started && !registered {
             return false;
         }
         if !proves {
