@@ -320,16 +320,10 @@ mod tests {
         SprintReport {
             outcome,
             cause: cause.map(str::to_owned),
-            epoch: None,
-            weight: None,
-            participant_weight: None,
             cost_usd: 1.0,
             rentals_left: Some(0),
             registrations_left: Some(0),
-            proxy_registered: None,
-            node: None,
-            steps: Vec::new(),
-            race: None,
+            ..SprintReport::default()
         }
     }
 

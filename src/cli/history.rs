@@ -92,12 +92,12 @@ fn csv(history: &[PastSprint<'_>]) -> String {
 }
 
 fn boot_stages() -> impl Iterator<Item = BootStage> {
-    let stages = BootStage::ALL.into_iter();
+    let stages = BootStage::ALL.iter().copied();
     stages.filter(|stage| *stage != BootStage::Ready)
 }
 
 fn steps() -> impl Iterator<Item = Step> {
-    Step::ALL.into_iter().filter(|step| *step != Step::Done)
+    Step::ALL.iter().copied().filter(|step| *step != Step::Done)
 }
 
 fn cells(past: &PastSprint<'_>) -> Vec<String> {

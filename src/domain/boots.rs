@@ -1,16 +1,17 @@
-//! How long boots take and how they ended: predictions, and what they are learned from.
+//! How long boots take and how they ended: predictions, and what they learn from.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 use super::{BootStage, BootTimes, Duration, InstanceId, MachineId};
 
 /// How long a boot takes, from renting to a loaded model: the logarithm of the time is normally
 /// distributed, because what slows a boot down multiplies.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct BootTime {
     /// Half of all boots are faster.
     pub median: Duration,
@@ -22,8 +23,7 @@ pub struct BootTime {
 #[derive(Debug, Clone, PartialEq)]
 pub struct StageTimes(pub Vec<(BootStage, BootTime)>);
 
-/// What is left of a boot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TimeLeft {
     /// One in ten is faster.
     pub p10: Duration,
@@ -33,10 +33,10 @@ pub struct TimeLeft {
     pub p90: Duration,
 }
 
-/// A boot of ours that came to its end.
+/// A boot of ours that ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PastBoot {
-    /// The contract: a boot that is told twice counts once.
+    /// The contract: a boot that is recorded twice counts once.
     pub instance: InstanceId,
     pub machine: MachineId,
     /// GPU, as the market writes it.
@@ -50,49 +50,45 @@ pub struct PastBoot {
     /// From renting to the end, in seconds.
     pub took_seconds: u32,
     pub end: BootEnd,
-    /// The model; absent in journals from before it was written down.
+    /// Absent in old journals.
     #[serde(default)]
     pub model: Option<String>,
-    /// Its stages; absent when it was not watched from its beginning.
+    /// Its stages; absent when it was not watched from the beginning.
     #[serde(default)]
     pub times: Option<BootTimes>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BootEnd {
     Ready,
     /// The host failed, or was too slow.
     Failed,
-    /// We broke it off, or broke it ourselves: predictions learn nothing from it.
+    /// We ended or broke it: predictions learn nothing from it.
     BrokenOff,
 }
 
 impl BootEnd {
-    pub const ALL: [BootEnd; 3] = [BootEnd::Ready, BootEnd::Failed, BootEnd::BrokenOff];
+    pub const ALL: &'static [BootEnd] = BootEnd::VARIANTS;
 
-    /// Its name, as it is written.
     pub fn name(self) -> &'static str {
-        match self {
-            BootEnd::Ready => "ready",
-            BootEnd::Failed => "failed",
-            BootEnd::BrokenOff => "broken_off",
-        }
+        self.into()
     }
 }
 
-/// Boots that came to their end in this run of the program. One that was ready and broke later is both.
+/// Boots that ended in this run of the program. One that was ready and broke later is both.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BootTally {
     ends: BTreeMap<BootEnd, u64>,
     faults: BTreeMap<String, u64>,
 }
 
-/// What a boot failed of that nothing in it explains.
+/// The fault of a failed boot that nothing else explains.
 const TOO_SLOW: &str = "too slow";
 
 impl BootTally {
-    /// Counts a boot, by what it failed of when that was watched.
     pub fn count(&mut self, end: BootEnd, times: Option<&BootTimes>) {
         *self.ends.entry(end).or_default() += 1;
         let fault = times.and_then(|times| match (&times.fault, end) {
@@ -110,21 +106,21 @@ impl BootTally {
         self.ends.get(&end).copied().unwrap_or_default()
     }
 
-    /// What they failed of, and how many of each.
+    /// Faults and their counts.
     pub fn faults(&self) -> impl Iterator<Item = (&str, u64)> {
         let faults = self.faults.iter();
         faults.map(|(name, count)| (name.as_str(), *count))
     }
 }
 
-/// Boots of ours that a prediction rests on.
+/// Boots of ours behind a prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct OwnBoots {
-    /// On this machine, with a loaded model at the end.
+    /// On this machine, until the model was loaded.
     pub machine_ready: u32,
     /// On this machine, without one.
     pub machine_failed: u32,
-    /// On this kind of GPU, with a loaded model at the end.
+    /// On this kind of GPU, until the model was loaded.
     pub gpu_ready: u32,
 }
 
@@ -150,7 +146,7 @@ impl BootTime {
         self.quantile(Z95)
     }
 
-    /// The chance of a boot that takes no longer than this, 0 to 1.
+    /// The chance that it takes no longer than `time`, 0 to 1.
     #[expect(
         clippy::cast_precision_loss,
         reason = "seconds of a boot: far below 2^52"
@@ -164,7 +160,7 @@ impl BootTime {
         normal(distance / self.spread.max(0.01))
     }
 
-    /// What is left of it after `spent`: the longer it takes beyond what is usual, the more.
+    /// What is left after `spent`: the longer it exceeds the usual, the more.
     #[expect(clippy::cast_precision_loss, reason = "seconds of a boot")]
     fn after(self, spent: Duration) -> BootTime {
         if spent <= Duration::zero() {
@@ -199,36 +195,29 @@ impl StageTimes {
     /// From the beginning to the end of `stage`.
     pub fn through(&self, stage: BootStage) -> BootTime {
         let until_here = self.0.iter().filter(|(of, _)| *of <= stage);
-        sum(until_here.map(|(_, time)| *time)).unwrap_or(BootTime {
-            median: Duration::zero(),
-            spread: 0.0,
-        })
+        sum(until_here.map(|(_, time)| *time)).unwrap_or_default()
     }
 
     /// What is left of a boot that has been in `stage` for `spent`.
     pub fn left(&self, stage: BootStage, spent: Duration) -> TimeLeft {
         let left = self.0.iter().filter(|(of, _)| *of >= stage);
         let left = left.map(|(of, time)| {
-            let spent = Some(spent).filter(|_| *of == stage);
-            spent.map_or(*time, |spent| time.after(spent))
+            if *of == stage {
+                time.after(spent)
+            } else {
+                *time
+            }
         });
-        let Some(sum) = sum(left) else {
-            return TimeLeft {
-                p10: Duration::zero(),
-                p50: Duration::zero(),
-                p90: Duration::zero(),
-            };
-        };
-        TimeLeft {
+        sum(left).map_or_else(TimeLeft::default, |sum| TimeLeft {
             p10: sum.p10(),
             p50: sum.median,
             p90: sum.p90(),
-        }
+        })
     }
 }
 
-/// One after the other, each of its own length: what has the mean and the variance of the sum
-/// (Fenton and Wilkinson). Absent when there is nothing.
+/// One after the other, independent of each other: the lognormal with the mean and variance of the sum
+/// (Fenton and Wilkinson).
 fn sum(times: impl Iterator<Item = BootTime>) -> Option<BootTime> {
     let (mut mean, mut variance) = (0.0, 0.0);
     for time in times {
@@ -246,7 +235,7 @@ fn sum(times: impl Iterator<Item = BootTime>) -> Option<BootTime> {
     })
 }
 
-/// Where the share below is this much, by halving.
+/// The inverse of [`normal`], by bisection.
 fn normal_quantile(share: f64) -> f64 {
     let (mut low, mut high) = (-8.0, 8.0);
     for _ in 0..40 {
@@ -260,7 +249,7 @@ fn normal_quantile(share: f64) -> f64 {
     low
 }
 
-/// The normal distribution: the share below `z`. By Abramowitz and Stegun 7.1.26, right to 1e-6.
+/// The normal distribution: the share below `z`. By Abramowitz and Stegun 7.1.26, accurate to 1e-6.
 fn normal(z: f64) -> f64 {
     let x = z.abs() / std::f64::consts::SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * x);
@@ -281,9 +270,8 @@ mod tests {
     use super::*;
 
     fn stages() -> StageTimes {
-        let stages = BootStage::ALL
-            .into_iter()
-            .filter(|stage| *stage != BootStage::Ready);
+        let stages = BootStage::ALL.iter().copied();
+        let stages = stages.filter(|stage| *stage != BootStage::Ready);
         let time = BootTime {
             median: Duration::minutes(4),
             spread: 0.5,
@@ -292,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_shrinks_stage_by_stage_to_nothing() {
+    fn time_left_shrinks_stage_by_stage() {
         let stages = stages();
         let none = Duration::zero();
         let whole = stages.left(BootStage::Placed, none);
@@ -307,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_done_and_what_is_left_are_the_whole() {
+    fn spent_and_left_make_the_whole() {
         let stages = stages();
         let whole = stages.left(BootStage::Placed, Duration::zero());
         assert_eq!(stages.through(BootStage::Graphs).p90(), whole.p90);
@@ -316,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_that_goes_on_brings_the_end_nearer_until_it_takes_unusually_long() {
+    fn unusually_long_stage_delays_the_end() {
         let stages = stages();
         let last = |minutes| {
             stages
@@ -346,7 +334,7 @@ mod tests {
     }
 }
 
-/// How long before the `PoC` renting begins (the margin comes on top), and why.
+/// How long before the `PoC` to rent (the margin comes on top), and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lead {
     pub length: Duration,
@@ -356,32 +344,31 @@ pub struct Lead {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "by")]
 pub enum LeadBasis {
-    /// The operator's setting: too few boots of ours are measured.
+    /// The operator's setting: too few own boots are measured.
     Setting { boots: usize },
-    /// Boots of ours that were measured.
+    /// Measured own boots.
     OwnBoots {
         boots: usize,
-        /// What 95 in 100 of them took at most.
+        /// What 95 % of them took at most.
         p95: Duration,
-        /// Whether the setting let it have its way.
         bound: LeadBound,
     },
 }
 
-/// Where the setting holds a measured lead.
+/// How the setting bounds a measured lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeadBound {
-    /// It is what was measured.
+    /// It is as measured.
     Within,
-    /// It would be less than the setting: time for a second try is worth more than what it costs.
+    /// It would be less than the setting: time for a second try is worth its cost.
     Least,
     /// It would be more than twice the setting.
     Twice,
 }
 
 impl Lead {
-    /// With fewer boots, the slowest of them says little of a slow boot.
+    /// With fewer boots, the slowest of them says little about slow boots.
     pub const ENOUGH_BOOTS: usize = 5;
 }
 

@@ -1,9 +1,8 @@
 //! What the chain says about epochs. Everything is in heights.
 
-use std::fmt;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 use super::{Blocks, CallError, EpochIndex, Height, Time};
 
@@ -31,7 +30,6 @@ pub struct EpochStages {
 /// What begins at a height of an epoch's stages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "each name is the chain's own")]
 pub enum Milestone {
     PocStart,
     PocGenerationEnd,
@@ -62,8 +60,18 @@ impl EpochStages {
 
 /// The phase the chain is in. `Inference` also covers the gap between the end of validation and
 /// the next `PoC`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "each name is the chain's own")]
+#[derive(
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Debug,
+    IntoStaticStr,
+    VariantArray,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+)]
 pub enum ChainPhase {
     PoCGenerate,
     PoCGenerateWindDown,
@@ -73,24 +81,12 @@ pub enum ChainPhase {
 }
 
 impl ChainPhase {
-    /// Every one, in the order of an epoch.
-    pub const ALL: [ChainPhase; 5] = [
-        ChainPhase::PoCGenerate,
-        ChainPhase::PoCGenerateWindDown,
-        ChainPhase::PoCValidate,
-        ChainPhase::PoCValidateWindDown,
-        ChainPhase::Inference,
-    ];
+    /// In the order of an epoch.
+    pub const ALL: &'static [ChainPhase] = ChainPhase::VARIANTS;
 
-    /// The chain's own name of it.
+    /// Its name on the chain.
     pub fn name(self) -> &'static str {
-        match self {
-            ChainPhase::PoCGenerate => "PoCGenerate",
-            ChainPhase::PoCGenerateWindDown => "PoCGenerateWindDown",
-            ChainPhase::PoCValidate => "PoCValidate",
-            ChainPhase::PoCValidateWindDown => "PoCValidateWindDown",
-            ChainPhase::Inference => "Inference",
-        }
+        self.into()
     }
 }
 
@@ -111,7 +107,7 @@ pub struct EpochParams {
     pub confirmation_poc_safety_window: Blocks,
 }
 
-/// A confirmation `PoC` that is under way.
+/// A confirmation `PoC` in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfirmationEvent {
     pub epoch: EpochIndex,
@@ -135,7 +131,7 @@ pub struct ConfirmationStages {
     pub generation_end: Height,
     /// Where hosts start to validate each other.
     pub validation_start: Height,
-    /// Where it is over: a node that was there until then has passed it.
+    /// Where it is over: a node that lasted until then has passed.
     pub validation_end: Height,
 }
 
@@ -148,15 +144,15 @@ pub struct ConfirmationParams {
     pub alpha_threshold: f64,
 }
 
-/// An upgrade that governance has decided on: the chain halts at its height until the nodes run the
-/// new version.
+/// An upgrade that governance decided on: the chain halts at its height until the nodes run the new
+/// version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpgradePlan {
     pub name: String,
     pub height: Height,
 }
 
-/// What governance has decided, as the chain's REST API tells.
+/// What governance has decided, from the chain's REST API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Governance {
     pub upgrade: Option<UpgradePlan>,
@@ -186,14 +182,14 @@ pub struct EpochView {
     pub height: Height,
     /// The latest epoch; it rises exactly at `poc_start`.
     pub epoch: EpochIndex,
-    /// The phase by the chain's own word.
+    /// As the chain reports it.
     pub phase: ChainPhase,
     /// Stages of the latest epoch.
     pub current: EpochStages,
     /// Stages of the epoch after it.
     pub next: EpochStages,
     pub params: EpochParams,
-    /// The confirmation `PoC` under way, if any.
+    /// The confirmation `PoC` in progress, if any.
     pub confirmation: Option<ConfirmationEvent>,
 }
 
@@ -223,38 +219,34 @@ pub struct BlockHeader {
     pub time: Time,
 }
 
-/// What kind of source tells of the chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+/// A kind of chain source.
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(Debug, strum::Display, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SourceKind {
     /// A Network Node's public API: heights, epochs, stages.
+    #[strum(serialize = "public API")]
     PublicApi,
     /// A chain node's RPC: heights and block times.
+    #[strum(serialize = "RPC")]
     Rpc,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Serialize, Deserialize, JsonSchema, Debug, derive_more::Display, Clone, PartialEq, Eq, Hash,
+)]
+#[display("{kind} {name}")]
 pub struct ChainSource {
     pub kind: SourceKind,
     /// Host and port.
     pub name: String,
 }
 
-impl fmt::Display for ChainSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            SourceKind::PublicApi => "public API",
-            SourceKind::Rpc => "RPC",
-        };
-        write!(f, "{kind} {}", self.name)
-    }
-}
-
 /// Whether a chain node has every block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SyncState {
-    /// By its own word, or it does not say.
+    /// It says so, or says nothing.
     Synced,
     /// `catching_up`: its height is old.
     CatchingUp,
@@ -266,7 +258,6 @@ pub struct ReportedHead {
     pub height: Height,
     /// The block's own time; only from an RPC.
     pub block_time: Option<Time>,
-    /// Whether it has every block.
     pub sync: SyncState,
     /// The epoch; only from a public API.
     pub view: Option<EpochView>,
@@ -288,9 +279,9 @@ pub enum SourceHealth {
     CatchingUp,
     /// It answers with a height further behind than sources differ.
     Behind,
-    /// It tells a height that the chain cannot have.
+    /// It reports a height that the chain cannot have.
     Ahead,
-    /// Its height fell, and is not back where it was.
+    /// Its height fell and has not recovered.
     WentBack { from: Height },
     /// It contradicts itself or what is known.
     Contradicts(String),
@@ -298,7 +289,7 @@ pub enum SourceHealth {
     Silent(String),
 }
 
-/// A source as it was seen last.
+/// The last known state of a source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SourceStatus {
     /// The source.
@@ -307,7 +298,6 @@ pub struct SourceStatus {
     pub height: Option<Height>,
     /// Blocks behind the best source; null if it never answered.
     pub lag: Option<Blocks>,
-    /// How far it can be relied on.
     pub health: SourceHealth,
     /// Since when its health is this.
     pub since: Time,

@@ -1,86 +1,79 @@
 //! Identities. Each is a type of its own, so that an offer is never destroyed as an instance.
 
-use std::fmt;
 use std::str::FromStr;
 
+use derive_more::{Display, Into};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::EpochIndex;
 
-/// What can be rented: the `id` (= `ask_contract_id`) of an offer. Short-lived.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[schemars(inline)]
+/// An offer's `id` (= `ask_contract_id`). Short-lived.
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(inline)]
+#[derive(Debug, Display, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OfferId(pub u64);
 
-/// A rented instance, the `new_contract` of a rent call. It costs money until it is absent.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[schemars(inline)]
+/// A rented instance: the `new_contract` of a rent call. It costs money until it is gone.
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(inline)]
+#[derive(Debug, Display, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceId(pub u64);
 
 /// A physical machine. Offers come and go on it; blame sticks to it.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[schemars(inline)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(inline)]
+#[derive(Debug, Display, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MachineId(pub u64);
 
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[schemars(inline)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(inline)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostId(pub u64);
 
 /// The id of an entry in the Network Node.
-#[derive(
-    Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[schemars(inline)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(inline)]
+#[derive(Debug, Display, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct NodeId(pub String);
 
 /// A participant's address on the chain, `gonka1…`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(transparent)]
+#[derive(Debug, Display, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Participant(pub String);
 
 /// The name of this cockpit on a Vast account: 1 to 32 of `a-z`, `0-9` and `-`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[derive(Debug, Display, Into, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CockpitId(String);
 
 /// The label that every rental carries: `pocpit/<cockpit id>/<epoch>/<attempt>-<nonce>`.
 ///
-/// It is the only idempotency handle that the market offers, so it is unique per rent call and in
-/// the journal before the call is made.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[schemars(inline)]
+/// The only idempotency key that the market offers: unique per rent call, and journaled before it.
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(inline)]
+#[derive(Debug, Display, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[display("pocpit/{cockpit}/{epoch}/{attempt}-{nonce}")]
 pub struct RentalLabel {
     pub cockpit: CockpitId,
-    /// The epoch whose `PoC` it was rented for.
     pub epoch: EpochIndex,
-    /// Which rent call of that sprint, from 1.
+    /// The rent call's number in its sprint, from 1.
     pub attempt: u32,
     /// Random, so that a label is never used twice: 1 to 16 of `a-z` and `0-9`.
     pub nonce: String,
 }
 
-/// Why a text is not the id it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a {what}: {expected}")]
 pub struct InvalidId {
-    /// What the text was to be.
     pub what: &'static str,
     pub text: String,
     pub expected: &'static str,
@@ -148,12 +141,6 @@ impl TryFrom<String> for CockpitId {
     }
 }
 
-impl From<CockpitId> for String {
-    fn from(id: CockpitId) -> String {
-        id.0
-    }
-}
-
 impl TryFrom<String> for RentalLabel {
     type Error = InvalidId;
     fn try_from(text: String) -> Result<Self, InvalidId> {
@@ -167,58 +154,12 @@ impl From<RentalLabel> for String {
     }
 }
 
-impl fmt::Display for RentalLabel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "pocpit/{}/{}/{}-{}",
-            self.cockpit, self.epoch, self.attempt, self.nonce
-        )
-    }
-}
-
-impl fmt::Display for CockpitId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl fmt::Display for NodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl fmt::Display for Participant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl fmt::Display for OfferId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Display for InstanceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Display for MachineId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_label_survives_being_written_and_read() {
+    fn label_round_trips_through_text() {
         let label: RentalLabel = "pocpit/home/359/2-k3x9q0".parse().expect("a valid label");
         assert_eq!(label.epoch, EpochIndex(359));
         assert_eq!(label.attempt, 2);
@@ -226,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_of_others_are_not_ours() {
+    fn foreign_labels_do_not_parse() {
         for text in [
             "",
             "gonka-poc-sprint",

@@ -1,4 +1,4 @@
-//! Offers and instances of the GPU market in our words. The wire's words stay in `vast::wire`.
+//! Offers and instances of the GPU market in our words. The wire's own stay in `vast::wire`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,6 @@ use super::{
     CockpitId, Duration, HostId, InstanceId, MachineId, OfferId, RentalLabel, Time, Usd, UsdPerHour,
 };
 
-/// Something that can be rented right now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Offer {
     /// What to rent; valid for minutes.
@@ -24,7 +23,7 @@ pub struct Offer {
     pub gpu_count: u32,
     /// Memory of each GPU in megabytes (10^6; a 24 GB card says about 24,564).
     pub gpu_memory_mb: u64,
-    /// Disk that can be had, in gigabytes.
+    /// Available disk in gigabytes.
     pub disk_gb: f64,
     /// Disk bandwidth in MB/s, when measured.
     pub disk_mb_per_s: Option<f64>,
@@ -96,7 +95,7 @@ pub enum Verification {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RentOrder {
     pub offer: OfferId,
-    /// Who we are to the market: unique per call.
+    /// Unique per call.
     pub label: RentalLabel,
     /// Container image; may be empty when a template gives it.
     pub image: String,
@@ -120,9 +119,9 @@ pub struct Instance {
     /// Its label, trimmed; ours parse as [`RentalLabel`].
     pub label: Option<String>,
     pub actual: ActualStatus,
-    /// What was asked for: `running` or `stopped`.
+    /// What was requested: `running` or `stopped`.
     pub intended: Option<String>,
-    /// The host's last words: pull progress, or an error.
+    /// The host's last message: pull progress, or an error.
     pub status_message: Option<String>,
     /// Where SSH answers, direct address first, the market's proxy second.
     pub ssh: Vec<SshEndpoint>,
@@ -147,7 +146,7 @@ pub enum ActualStatus {
     Provisioning,
     Created,
     Loading,
-    /// The container runs; says nothing of SSH or the service in it.
+    /// The container runs; says nothing about SSH or the service in it.
     Running,
     /// Stopped: storage still costs.
     Stopped,
@@ -163,7 +162,8 @@ pub enum ActualStatus {
 }
 
 /// Where to reach a rental by SSH. The user is always `root` on this market.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, derive_more::Display, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[display("{host}:{port}")]
 pub struct SshEndpoint {
     /// Host name or address.
     pub host: String,
@@ -184,12 +184,12 @@ pub struct Account {
 }
 
 impl Instance {
-    /// Its label, when it is one of this program: of whichever cockpit.
+    /// Its label, if some pocpit rented it.
     pub fn rental_label(&self) -> Option<RentalLabel> {
         self.label.as_deref()?.parse().ok()
     }
 
-    /// True when this cockpit rented it. Labels alone tell; those of others are never touched.
+    /// Only the label decides; foreign ones are never touched.
     pub fn is_rented_by(&self, cockpit: &CockpitId) -> bool {
         self.rental_label()
             .is_some_and(|label| label.cockpit == *cockpit)
@@ -197,20 +197,14 @@ impl Instance {
 }
 
 impl Offer {
-    /// Price of an hour with `disk_gb` of disk: the market counts 720 hours to a month.
+    /// Price of an hour with `disk_gb` of disk.
     pub fn price_with_disk(&self, disk_gb: f64) -> UsdPerHour {
         self.gpu_price + self.storage_price(disk_gb)
     }
 
-    /// Price of an hour of `disk_gb` of disk alone.
+    /// Price of an hour of `disk_gb` of disk alone: the market counts 720 hours to a month.
     pub fn storage_price(&self, disk_gb: f64) -> UsdPerHour {
         UsdPerHour::from_dollars(self.storage_per_gb_month.dollars() * disk_gb / 720.0)
-    }
-}
-
-impl fmt::Display for SshEndpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
     }
 }
 

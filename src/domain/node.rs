@@ -1,7 +1,6 @@
 //! Entries of the operator's Network Node.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,18 +32,20 @@ pub struct NodeConfig {
 /// Some equal GPUs of a node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hardware {
-    /// Full name as the driver says it.
+    /// Full name, from the driver.
     #[serde(rename = "type")]
     pub name: String,
     /// Number of GPUs.
     pub count: u32,
 }
 
-/// Status of a node by the Network Node's word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// Status of a node as the Network Node reports it.
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(Debug, strum::Display, Clone, Copy, PartialEq, Eq)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum NodeStatus {
-    /// Not asked yet, or a word that this program does not know.
+    /// Not queried yet, or a word that this program does not know.
     Unknown,
     Inference,
     /// In `PoC` (the first version's service state).
@@ -52,13 +53,14 @@ pub enum NodeStatus {
     Training,
     /// Nothing loaded.
     Stopped,
-    /// Did not answer as it must.
     Failed,
 }
 
 /// `PoC` status of a node or of a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(Debug, strum::Display, Clone, Copy, PartialEq, Eq)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum PocStatus {
     /// Not in `PoC`.
     Idle,
@@ -72,14 +74,13 @@ pub enum PocStatus {
 }
 
 /// Weight on the chain: what a `PoC` earns by.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
-)]
-#[schemars(inline)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(inline)]
+#[derive(Debug, derive_more::Display, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Weight(pub u64);
 
-/// What a confirmation `PoC` left of a participant's weight, by the chain's word.
+/// What a confirmation `PoC` left of a participant's weight, as the chain reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Confirmation {
     pub epoch: EpochIndex,
@@ -91,7 +92,7 @@ pub struct Confirmation {
 }
 
 impl Confirmation {
-    /// The confirmed part, from 0; 1 when there was no weight to confirm.
+    /// The confirmed share, from 0; 1 without any weight to confirm.
     #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
     pub fn ratio(&self) -> f64 {
         match self.weight.0 {
@@ -104,20 +105,20 @@ impl Confirmation {
 /// A row of `GET /admin/v1/nodes`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RegisteredNode {
-    /// What was registered, as dapi keeps it.
+    /// As dapi stores it.
     pub config: NodeConfig,
     /// What dapi wants it to be.
     pub intended: NodeStatus,
     pub current: NodeStatus,
     /// What dapi wants of its `PoC`.
     pub poc_intended: PocStatus,
-    /// What dapi saw of its `PoC`.
+    /// What dapi observed of its `PoC`.
     pub poc_current: PocStatus,
     /// Why it failed; empty when it did not.
     pub failure_reason: String,
     /// Whether it takes part.
     pub enabled: bool,
-    /// Epoch in which it was registered, enabled or disabled: it takes part only in later `PoC`s.
+    /// Epoch of its last registering, enabling or disabling: it takes part in later `PoC`s only.
     pub admin_epoch: EpochIndex,
     /// Version of the `MLNode`, if reported.
     pub version: Option<String>,
@@ -125,60 +126,27 @@ pub struct RegisteredNode {
     pub weights: BTreeMap<String, Weight>,
 }
 
-/// What the Network Node keeps of our registration, against what was asked for.
+/// How our registration compares with what was requested.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Likeness {
-    /// Where our node is to be reached is not known at the moment: the tunnel is down.
+    /// The tunnel is down, so our node's address is unknown.
     #[default]
     Unknown,
     AsWanted,
-    /// It can do its work, but these fields are not ours.
+    /// It works, but these fields are not ours.
     Altered(Vec<String>),
-    /// It cannot do its work, because of these fields.
+    /// It cannot work, because of these fields.
     Wrong(Vec<String>),
 }
 
 impl Likeness {
-    /// The node can do its work as it is registered.
     pub fn is_usable(&self) -> bool {
         matches!(self, Likeness::AsWanted | Likeness::Altered(_))
     }
 }
 
-impl fmt::Display for NodeStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            NodeStatus::Unknown => "UNKNOWN",
-            NodeStatus::Inference => "INFERENCE",
-            NodeStatus::Poc => "POC",
-            NodeStatus::Training => "TRAINING",
-            NodeStatus::Stopped => "STOPPED",
-            NodeStatus::Failed => "FAILED",
-        })
-    }
-}
-
-impl fmt::Display for PocStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            PocStatus::Idle => "IDLE",
-            PocStatus::Generating => "GENERATING",
-            PocStatus::Validating => "VALIDATING",
-            PocStatus::Mixed => "MIXED",
-            PocStatus::NoBackends => "NO_BACKENDS",
-            PocStatus::Unknown => "UNKNOWN",
-        })
-    }
-}
-
-impl fmt::Display for Weight {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// The path behind a version that the Network Node put before it (`/v3.0.8/api/v1/state`,
+/// Strips the version that the Network Node puts before a path (`/v3.0.8/api/v1/state`,
 /// `/v3.0.11-post1/health`). A bare `/v1/` is part of the API.
 pub fn behind_version(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("/v")?;
@@ -198,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_before_the_path_is_taken_away() {
+    fn version_before_path_is_stripped() {
         for (path, behind) in [
             ("/v3.0.8/api/v1/state", "/api/v1/state"),
             ("/v3.0/health", "/health"),
@@ -210,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_apis_own_version_stays() {
+    fn api_version_is_kept() {
         for path in [
             "/v1/models",
             "/api/v1/state",

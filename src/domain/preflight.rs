@@ -1,39 +1,36 @@
-//! What must be right before money is spent on a rental.
+//! What must hold before money is spent on a rental.
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 use super::Time;
 
 /// Something that a rental would be useless without.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[derive(Debug, strum::Display, VariantArray, Clone, Copy, PartialEq, Eq, Hash)]
+#[strum(serialize_all = "lowercase")]
 pub enum Requirement {
     /// The Network Node's admin API lists its nodes.
+    #[strum(serialize = "admin API")]
     AdminApi,
     Model,
     /// The operator's address is a participant on the chain.
     Participant,
-    /// The chain node is in step with the chain.
+    #[strum(serialize = "chain")]
     ChainSynced,
     /// The Network Node's callback can be reached from here, and so through the tunnel.
     Callback,
-    /// No other node is registered where ours will be.
+    /// No other node is registered at our address.
     Address,
 }
 
 impl Requirement {
-    /// All, in the order in which they are asked.
-    pub const ALL: [Requirement; 6] = [
-        Requirement::AdminApi,
-        Requirement::Model,
-        Requirement::Participant,
-        Requirement::ChainSynced,
-        Requirement::Callback,
-        Requirement::Address,
-    ];
+    /// In the order in which they are checked.
+    pub const ALL: &'static [Requirement] = Requirement::VARIANTS;
 }
 
 /// Whether a requirement is met.
@@ -50,7 +47,6 @@ pub enum Verdict {
     },
     /// Could not be checked. It blocks as `Unmet` does: unknown is not fine.
     Unknown {
-        /// Why it could not be checked.
         cause: String,
         /// What to do.
         remedy: String,
@@ -60,12 +56,10 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     pub requirement: Requirement,
-    /// Whether it is met.
     #[serde(flatten)]
     pub verdict: Verdict,
 }
 
-/// All of them at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preflight {
     pub at: Time,
@@ -73,11 +67,10 @@ pub struct Preflight {
 }
 
 impl Preflight {
-    /// What is not met or not known; nothing may be rented while there is any.
+    /// Unmet or unknown requirements; any of them blocks renting.
     pub fn obstacles(&self) -> impl Iterator<Item = &Finding> {
-        self.findings
-            .iter()
-            .filter(|finding| finding.verdict != Verdict::Met)
+        let findings = self.findings.iter();
+        findings.filter(|finding| finding.verdict != Verdict::Met)
     }
 
     pub fn is_clear(&self) -> bool {
@@ -86,7 +79,7 @@ impl Preflight {
 }
 
 impl Finding {
-    /// What is in the way and what to do about it; absent when it is met.
+    /// Cause and remedy; `None` when it is met.
     pub fn trouble(&self) -> Option<(&str, &str)> {
         match &self.verdict {
             Verdict::Met => None,
@@ -97,28 +90,12 @@ impl Finding {
     }
 }
 
-impl fmt::Display for Requirement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Requirement::AdminApi => "admin API",
-            Requirement::Model => "model",
-            Requirement::Participant => "participant",
-            Requirement::ChainSynced => "chain",
-            Requirement::Callback => "callback",
-            Requirement::Address => "address",
-        })
-    }
-}
-
 impl fmt::Display for Preflight {
-    /// What is in the way, each with its remedy; the names of what is met when nothing is.
+    /// Each obstacle with its remedy; without any, the names of what is met.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_clear() {
-            let names: Vec<String> = self
-                .findings
-                .iter()
-                .map(|finding| finding.requirement.to_string())
-                .collect();
+            let names = self.findings.iter().map(|one| one.requirement.to_string());
+            let names: Vec<String> = names.collect();
             return write!(f, "ready to rent: {}", names.join(", "));
         }
         let troubles = self.obstacles().filter_map(Finding::trouble);

@@ -4,20 +4,22 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 use super::{Duration, EpochIndex, Height, InstanceId, NodeId, Time, Weight, Workload};
 
-/// A step of a sprint. See section 3 of the design for what each does.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+/// A step of a sprint.
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(strum::Display, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
     /// Watches the chain until it is time to rent.
     Waiting,
-    /// Searches and ranks offers; somebody picks.
+    /// Searches and ranks offers until one is picked.
     Choosing,
-    /// The rent call is under way or its outcome is being found out.
+    /// Until the outcome of the rent call is known.
     Renting,
     /// Until the `MLNode` API answers through the tunnel.
     Booting,
@@ -28,7 +30,7 @@ pub enum Step {
     Proving,
     /// Until the weight on the chain is known.
     Confirming,
-    /// Answers requests until its time is over; no `PoC` comes of it.
+    /// Answers requests until its time is over, without a `PoC`.
     Serving,
     /// Until nothing of ours is left.
     Releasing,
@@ -41,20 +43,21 @@ pub enum Aim {
     /// The next `PoC`, rented for as late as is safe.
     #[default]
     Proof,
-    /// The next `PoC`, rented for at once: the whole way is tried.
+    /// The next `PoC`, rented for immediately: tries everything end to end.
     Rehearsal,
-    /// A good registration, at once and whatever the `PoC`: the way up to there is tried.
+    /// A good registration, immediately and without a `PoC`.
     Registration,
-    /// Inference alone by vLLM's own image, at once and whatever the `PoC`: nothing is registered.
+    /// Inference only, by vLLM's own image, immediately: nothing is registered.
     Serving {
-        /// How long it serves once its model is loaded.
+        /// Counted from the loaded model.
         minutes: u32,
     },
 }
 
-/// A point where manual mode waits for the operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Where manual mode waits for the operator.
+#[derive(Debug, strum::Display, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum GateKind {
     /// Before anything is searched or spent.
     Start,
@@ -68,29 +71,31 @@ pub enum GateKind {
     Release,
 }
 
-/// What is done about a boot that falls behind.
+/// What to do about a boot that falls behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hedging {
-    /// It is waited for as long as it can still be in time.
+    /// Wait for it while it can still be in time.
     #[default]
     Off,
-    /// A second rental races it, once in a sprint and within the caps.
+    /// Race it with a second rental, once per sprint and within the caps.
     On,
 }
 
-/// Two rentals side by side, because the first one's boot was behind.
+/// Two rentals side by side, because the first one's boot fell behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Race {
     pub first: InstanceId,
-    /// The one beside it.
+    /// The hedge.
     pub second: InstanceId,
-    /// The rental that was ready first and kept; absent if neither was ready.
+    /// The rental that was ready first; absent if neither was.
     pub winner: Option<InstanceId>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[derive(Debug, strum::Display, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[strum(serialize_all = "snake_case")]
 pub enum Mode {
     #[default]
     Manual,
@@ -98,7 +103,7 @@ pub enum Mode {
     Auto,
 }
 
-/// When a rental is given back after its `PoC`.
+/// When a rental is released after its `PoC`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReleasePolicy {
@@ -106,11 +111,9 @@ pub enum ReleasePolicy {
     #[default]
     AfterValidation,
     AfterWeight,
-    /// After the epoch's first confirmation `PoC` was passed, or when none can come any more.
+    /// After the epoch's first confirmation `PoC`, or once none can come any more.
     AfterConfirmation,
-    /// At a number of blocks after `poc_start`.
     BlocksAfterStart(u64),
-    /// So many minutes after `poc_start`.
     MinutesAfterStart(u32),
     /// Shortly before the next `PoC`.
     WholeEpoch,
@@ -144,26 +147,27 @@ pub enum Outcome {
         /// The best known reason.
         cause: Cause,
     },
-    /// It never came to the `PoC`.
+    /// It ended before the `PoC`.
     Failed {
         cause: Cause,
     },
-    /// It was to get as far as a good registration, and did.
+    /// It reached a good registration, which was its aim.
     Rehearsed,
-    /// It was to serve requests, and did until its time was over or the operator ended it.
+    /// It served requests until its time was over or the operator ended it.
     Served,
     Aborted,
     /// The `PoC` took place and the chain could not be read afterwards.
     Unknown {
-        /// Why it is not known.
         cause: Cause,
     },
 }
 
 /// How a sprint ended, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
+#[derive(Debug, strum::Display, IntoStaticStr, Clone, Copy, PartialEq, Eq, Default)]
+#[strum(serialize_all = "snake_case")]
 pub enum OutcomeKind {
     Confirmed,
     NoWeight,
@@ -172,11 +176,12 @@ pub enum OutcomeKind {
     Served,
     Aborted,
     NotTried,
+    #[default]
     #[serde(other)]
     Unknown,
 }
 
-/// A named cause, with what was seen.
+/// A named cause, with its evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
     /// Stable name for scripts and history: `missed_registration_deadline`.
@@ -191,19 +196,19 @@ pub struct StepSpan {
     pub step: Step,
     /// When it began.
     pub started: Time,
-    /// When it ended; absent while it lasts.
+    /// Absent while it lasts.
     pub ended: Option<Time>,
     /// The chain's height when it began, if known.
     pub started_height: Option<Height>,
 }
 
 /// How a sprint ended, for scripts: the last line of `--json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SprintReport {
     pub outcome: OutcomeKind,
     /// Why, when it is none of `confirmed`, `rehearsed` and `served`.
     pub cause: Option<String>,
-    /// The epoch whose `PoC` it was for; absent when it was for none.
+    /// The epoch of its `PoC`; absent when it was for none.
     pub epoch: Option<EpochIndex>,
     /// Weight of our node on the chain.
     pub weight: Option<Weight>,
@@ -240,7 +245,6 @@ impl Race {
 }
 
 impl SprintReport {
-    /// It came to what it was for.
     pub fn succeeded(&self) -> bool {
         matches!(
             self.outcome,
@@ -248,21 +252,13 @@ impl SprintReport {
         )
     }
 
-    /// An epoch for which nothing was rented, and why.
+    /// The report of an epoch for which nothing was rented.
     pub fn not_tried(epoch: EpochIndex, cause: &Cause) -> SprintReport {
         SprintReport {
             outcome: OutcomeKind::NotTried,
             cause: Some(format!("{}: {}", cause.name, cause.detail)),
             epoch: Some(epoch),
-            weight: None,
-            participant_weight: None,
-            cost_usd: 0.0,
-            rentals_left: None,
-            registrations_left: None,
-            proxy_registered: None,
-            node: None,
-            steps: Vec::new(),
-            race: None,
+            ..SprintReport::default()
         }
     }
 
@@ -277,7 +273,7 @@ impl SprintReport {
         Some(self.cost_usd / weight.0 as f64)
     }
 
-    /// Time spent in a step, all its visits together; absent when it was never in it.
+    /// Time spent in a step, summed over its visits; `None` without any.
     pub fn time_in(&self, step: Step) -> Option<Duration> {
         let visits = self.steps.iter().filter(|span| span.step == step);
         let times = visits.filter_map(|span| Some(span.ended? - span.started));
@@ -286,12 +282,11 @@ impl SprintReport {
 }
 
 impl Aim {
-    /// A `PoC` is what it is for.
     pub fn proves(self) -> bool {
         matches!(self, Aim::Proof | Aim::Rehearsal)
     }
 
-    /// How long it serves; absent when it does something else.
+    /// How long it serves; `None` when it does not.
     pub fn serves_for(self) -> Option<Duration> {
         match self {
             Aim::Serving { minutes } => Some(Duration::minutes(i64::from(minutes))),
@@ -305,7 +300,7 @@ impl Aim {
             Aim::Serving { .. } => &[Step::Registering, Step::Proving, Step::Confirming],
             Aim::Proof | Aim::Rehearsal | Aim::Registration => &[Step::Serving],
         };
-        let all = Step::ALL.into_iter();
+        let all = Step::ALL.iter().copied();
         all.filter(|step| !left_out.contains(step)).collect()
     }
 
@@ -318,36 +313,12 @@ impl Aim {
 }
 
 impl Step {
-    /// Every step, in order.
-    pub const ALL: [Step; 11] = [
-        Step::Waiting,
-        Step::Choosing,
-        Step::Renting,
-        Step::Booting,
-        Step::Warming,
-        Step::Registering,
-        Step::Proving,
-        Step::Confirming,
-        Step::Serving,
-        Step::Releasing,
-        Step::Done,
-    ];
+    /// In order.
+    pub const ALL: &'static [Step] = Step::VARIANTS;
 
     /// Its name on the wire and in scripts.
     pub fn name(self) -> &'static str {
-        match self {
-            Step::Waiting => "waiting",
-            Step::Choosing => "choosing",
-            Step::Renting => "renting",
-            Step::Booting => "booting",
-            Step::Warming => "warming",
-            Step::Registering => "registering",
-            Step::Proving => "proving",
-            Step::Confirming => "confirming",
-            Step::Serving => "serving",
-            Step::Releasing => "releasing",
-            Step::Done => "done",
-        }
+        self.into()
     }
 }
 
@@ -368,58 +339,15 @@ impl Outcome {
 impl OutcomeKind {
     /// Its name on the wire and in scripts.
     pub fn name(self) -> &'static str {
-        match self {
-            OutcomeKind::Confirmed => "confirmed",
-            OutcomeKind::NoWeight => "no_weight",
-            OutcomeKind::Failed => "failed",
-            OutcomeKind::Rehearsed => "rehearsed",
-            OutcomeKind::Served => "served",
-            OutcomeKind::Aborted => "aborted",
-            OutcomeKind::NotTried => "not_tried",
-            OutcomeKind::Unknown => "unknown",
-        }
-    }
-}
-
-impl fmt::Display for OutcomeKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        self.into()
     }
 }
 
 impl Cause {
-    /// A cause from its name and a sentence.
     pub fn new(name: &str, detail: impl Into<String>) -> Cause {
         Cause {
             name: name.to_owned(),
             detail: detail.into(),
         }
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl fmt::Display for GateKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            GateKind::Start => "start",
-            GateKind::Rent => "rent",
-            GateKind::Hedge => "hedge",
-            GateKind::Register => "register",
-            GateKind::Release => "release",
-        })
-    }
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Mode::Manual => "manual",
-            Mode::Auto => "auto",
-        })
     }
 }

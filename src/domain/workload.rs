@@ -1,9 +1,8 @@
 //! What runs on a rental: the `MLNode`, its GPUs and its boot.
 
-use std::fmt;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 use super::{Duration, HostId, InstanceId, MachineId, PocStatus, RentalLabel, Time};
 
@@ -17,7 +16,7 @@ pub enum Workload {
     Vllm,
 }
 
-/// The model that a node must serve, with the arguments vLLM gets.
+/// The model that a node must serve, with vLLM's arguments.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkloadModel {
     /// Hugging Face id, approved by governance.
@@ -28,8 +27,9 @@ pub struct WorkloadModel {
 }
 
 /// State of the `MLNode` service (`GET /api/v1/state`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, strum::Display, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum ServiceState {
     /// API up, no model loaded: not ready for anything.
     Stopped,
@@ -53,11 +53,10 @@ pub struct MlNodeStatus {
     /// The model in memory; absent on old images.
     pub loaded_model: Option<String>,
     pub version: Option<String>,
-    /// State of a start of vLLM under way.
     pub startup: StartupState,
-    /// GPUs as the container sees them; empty until asked successfully.
+    /// GPUs as the container sees them; empty until read successfully.
     pub gpus: Vec<GpuDevice>,
-    /// The host's driver; absent until asked successfully, and on old images.
+    /// The host's driver; absent until read successfully, and on old images.
     #[serde(default)]
     pub driver: Option<GpuDriver>,
 }
@@ -66,12 +65,12 @@ pub struct MlNodeStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StartupState {
-    /// Not told: an old image, or the call failed.
+    /// An old image, or the call failed.
     Unknown,
     NotStarted,
     Starting,
     Completed,
-    /// Failed, with the node's own words.
+    /// Failed, with the node's message.
     Failed(String),
     Cancelled,
 }
@@ -81,11 +80,11 @@ pub enum StartupState {
 pub struct GpuDriver {
     /// Its version: `570.124.06`.
     pub version: String,
-    /// Highest CUDA version that it supports, as an offer's is told.
+    /// Highest CUDA version that it supports, as in an offer.
     pub cuda: Option<f64>,
 }
 
-/// What was ordered of a rental's machine.
+/// What a rental's machine was ordered with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OrderedMachine {
     pub gpus: u32,
@@ -107,22 +106,24 @@ pub struct GpuDevice {
     pub utilization_percent: f64,
     /// Degrees Celsius, if reported.
     pub temperature_c: Option<f64>,
-    /// Usable.
     pub available: bool,
 }
 
 /// Stages of a boot, in order.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(strum::Display, VariantArray)]
+#[strum(serialize_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BootStage {
     Placed,
+    #[strum(serialize = "image pull")]
     PullingImage,
     Container,
     Ssh,
     /// The `MLNode` API answers through the tunnel.
     Api,
+    #[strum(serialize = "download")]
     Downloading,
     Loading,
     /// CUDA graphs are captured, the last minute.
@@ -134,7 +135,7 @@ pub enum BootStage {
 /// Why a boot will never succeed, with the evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BootFault {
-    /// What it is, in a few words: `CUDA out of memory`.
+    /// A few words: `CUDA out of memory`.
     pub name: String,
     /// The line or status that says so.
     pub evidence: String,
@@ -158,15 +159,15 @@ pub struct BootTimes {
     pub gpu_name: String,
     /// Number of GPUs.
     pub gpu_count: u32,
-    /// When each stage that was seen began, in order.
+    /// When each observed stage began, in order.
     pub started: Vec<(BootStage, Time)>,
     /// When the boot ended.
     pub ended: Time,
-    /// Why it did not succeed; absent when it did, or was ended before it could tell.
+    /// Why it failed; absent when it succeeded or was ended before that was known.
     pub fault: Option<String>,
 }
 
-/// Whose fault a failure is: hosts at fault are avoided for a time, our own faults blame nobody.
+/// Whose fault a failure is: hosts at fault are avoided for a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Blame {
@@ -187,68 +188,25 @@ impl MlNodeStatus {
 }
 
 impl BootTimes {
-    /// What each stage took that was seen to its end. A stage that was skipped or not seen has no
-    /// entry, and its time is in the one before it.
+    /// How long each observed stage took. A stage that was skipped or missed has no entry: its time is
+    /// in the one before.
     pub fn durations(&self) -> Vec<(BootStage, Duration)> {
-        let stages = self.started.windows(2);
-        stages
-            .filter_map(|pair| match pair {
-                [(stage, from), (_, to)] => Some((*stage, *to - *from)),
-                _ => None,
-            })
+        let pairs = self.started.iter().zip(self.started.iter().skip(1));
+        pairs
+            .map(|((stage, from), (_, to))| (*stage, *to - *from))
             .collect()
     }
 
-    /// From renting to a loaded model; absent when it never was.
+    /// From renting to a loaded model; `None` when it never loaded.
     pub fn total(&self) -> Option<Duration> {
         let (_, rented) = self.started.first()?;
-        let (_, ready) = self
-            .started
-            .iter()
-            .find(|(stage, _)| *stage == BootStage::Ready)?;
+        let mut stages = self.started.iter();
+        let (_, ready) = stages.find(|(stage, _)| *stage == BootStage::Ready)?;
         Some(*ready - *rented)
     }
 }
 
 impl BootStage {
-    /// Every stage in order.
-    pub const ALL: [BootStage; 9] = [
-        BootStage::Placed,
-        BootStage::PullingImage,
-        BootStage::Container,
-        BootStage::Ssh,
-        BootStage::Api,
-        BootStage::Downloading,
-        BootStage::Loading,
-        BootStage::Graphs,
-        BootStage::Ready,
-    ];
-}
-
-impl fmt::Display for BootStage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            BootStage::Placed => "placed",
-            BootStage::PullingImage => "image pull",
-            BootStage::Container => "container",
-            BootStage::Ssh => "ssh",
-            BootStage::Api => "api",
-            BootStage::Downloading => "download",
-            BootStage::Loading => "loading",
-            BootStage::Graphs => "graphs",
-            BootStage::Ready => "ready",
-        })
-    }
-}
-
-impl fmt::Display for ServiceState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            ServiceState::Stopped => "STOPPED",
-            ServiceState::Inference => "INFERENCE",
-            ServiceState::Pow => "POW",
-            ServiceState::Train => "TRAIN",
-            ServiceState::Unknown => "UNKNOWN",
-        })
-    }
+    /// In order.
+    pub const ALL: &'static [BootStage] = BootStage::VARIANTS;
 }

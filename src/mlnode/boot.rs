@@ -410,7 +410,7 @@ mod tests {
             median: Duration::minutes(2),
             spread: 0.5,
         };
-        let stages = BootStage::ALL.into_iter();
+        let stages = BootStage::ALL.iter().copied();
         let stages = stages.filter(|stage| *stage != BootStage::Ready);
         StageTimes(stages.map(|stage| (stage, time)).collect())
     }

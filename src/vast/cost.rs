@@ -39,12 +39,8 @@ pub(super) struct BootWork {
 impl BootWork {
     /// Seconds of the whole boot, by the advertised numbers.
     pub(super) fn seconds(&self) -> f64 {
-        bounded(
-            BootStage::ALL
-                .map(|stage| self.unbounded(stage))
-                .iter()
-                .sum(),
-        )
+        let stages = BootStage::ALL.iter();
+        bounded(stages.map(|stage| self.unbounded(*stage)).sum())
     }
 
     pub(super) fn stage_seconds(&self, stage: BootStage) -> f64 {

@@ -145,9 +145,8 @@ pub fn stage_times(
         let normal = Predictor::of_stage(history, stage).refine(offer, general);
         (stage, normal.times(load.stage_seconds(stage)))
     };
-    let stages = BootStage::ALL
-        .into_iter()
-        .filter(|stage| *stage != BootStage::Ready);
+    let stages = BootStage::ALL.iter().copied();
+    let stages = stages.filter(|stage| *stage != BootStage::Ready);
     StageTimes(stages.map(time).collect())
 }
 

@@ -226,7 +226,7 @@ async fn every_failed_probe_has_a_remedy() {
     }
     // And every requirement of a sprint is among them.
     for requirement in Requirement::ALL {
-        assert!(requirements.contains(&requirement), "{requirement}");
+        assert!(requirements.contains(requirement), "{requirement}");
     }
 }
 

@@ -78,12 +78,13 @@ fn chain(families: &mut Families<'_>, snapshot: &Snapshot, now: Time) -> fmt::Re
     families.gauge("chain_height", "Height of the chain", height)?;
     let epoch = reading.map(|reading| number(reading.view.epoch.0));
     families.gauge("chain_epoch", "Epoch of the chain", epoch)?;
-    let phases = reading.map(|reading| {
-        ChainPhase::ALL.map(|phase| (phase.name(), f64::from(reading.view.phase == phase)))
+    let phases = reading.into_iter().flat_map(|reading| {
+        let all = ChainPhase::ALL.iter();
+        all.map(|phase| (phase.name(), f64::from(reading.view.phase == *phase)))
     });
     let what = "1 for the phase of the chain, by the chain's own name";
-    let phases = phases.as_slice().as_flattened();
-    families.gauges("chain_phase", what, None, "phase", phases)?;
+    let phases: Vec<_> = phases.collect();
+    families.gauges("chain_phase", what, None, "phase", &phases)?;
     let age = reading.map(|reading| seconds(reading.at, now));
     families.seconds("chain_read_age", "Time since the chain was read", age)?;
     let start = reading.and_then(|reading| reading.poc_start.expected);
@@ -98,7 +99,10 @@ fn chain(families: &mut Families<'_>, snapshot: &Snapshot, now: Time) -> fmt::Re
 fn sprint(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     let auto = f64::from(snapshot.mode == Mode::Auto);
     families.gauge("auto", "1 in auto mode", Some(auto))?;
-    let steps = Step::ALL.map(|step| (step.name(), f64::from(snapshot.sprint.step == step)));
+    let current = snapshot.sprint.step;
+    let steps = Step::ALL.iter();
+    let steps = steps.map(|step| (step.name(), f64::from(current == *step)));
+    let steps: Vec<_> = steps.collect();
     families.gauges("step", "1 for the step of the sprint", None, "step", &steps)?;
     let waits = f64::from(snapshot.sprint.gate.is_some());
     families.gauge(
@@ -122,7 +126,8 @@ fn sprint(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
 
 fn boots(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     let boots = &snapshot.boots;
-    let ends = BootEnd::ALL.map(|end| (end.name(), boots.ended(end)));
+    let ends = BootEnd::ALL.iter();
+    let ends: Vec<_> = ends.map(|end| (end.name(), boots.ended(*end))).collect();
     let what = "Boots that came to their end since pocpit started";
     families.counters("boots", what, "end", &ends)?;
     let faults: Vec<_> = boots.faults().collect();

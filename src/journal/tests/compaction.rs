@@ -79,7 +79,6 @@ pub(super) fn report(epoch: u64) -> SprintReport {
     };
     SprintReport {
         outcome: OutcomeKind::Confirmed,
-        cause: None,
         epoch: Some(EpochIndex(epoch)),
         weight: Some(Weight(1_234)),
         participant_weight: Some(Weight(3_000)),
@@ -88,12 +87,13 @@ pub(super) fn report(epoch: u64) -> SprintReport {
         registrations_left: Some(0),
         proxy_registered: Some(true),
         node: Some(NodeId("vast-5".into())),
-        steps: Aim::Proof.steps().iter().copied().map(span).collect(),
-        race: None,
+        steps: Aim::Proof.steps().into_iter().map(span).collect(),
+        ..SprintReport::default()
     }
 }
 
 fn watched(attempt: u32) -> BootTimes {
+    let stages = BootStage::ALL.iter().copied();
     BootTimes {
         label: label(attempt),
         instance: None,
@@ -101,10 +101,7 @@ fn watched(attempt: u32) -> BootTimes {
         host: Some(HostId(9)),
         gpu_name: "H100 SXM".into(),
         gpu_count: 4,
-        started: BootStage::ALL
-            .into_iter()
-            .zip((0..).map(|minute| at(2 * minute)))
-            .collect(),
+        started: stages.zip((0..).map(|minute| at(2 * minute))).collect(),
         ended: at(16),
         fault: None,
     }

@@ -4,8 +4,8 @@ mod migration;
 
 use super::*;
 use crate::domain::{
-    Duration, InstanceId, MachineId, NodeId, OfferId, OutcomeKind, RentalLabel, RentalPrices, Time,
-    Usd, UsdPerHour,
+    Duration, InstanceId, MachineId, NodeId, OfferId, RentalLabel, RentalPrices, Time, Usd,
+    UsdPerHour,
 };
 
 const DAY: Duration = Duration::hours(24);
@@ -341,18 +341,10 @@ fn each_sprint_of_an_epoch_has_the_boots_and_confirmations_of_its_own() {
     };
     let ended = |weight: Option<u64>| Record::SprintEnded {
         report: SprintReport {
-            outcome: OutcomeKind::Unknown,
-            cause: None,
             epoch: Some(EpochIndex(359)),
             weight: weight.map(Weight),
-            participant_weight: None,
             cost_usd: 5.0,
-            rentals_left: None,
-            registrations_left: None,
-            proxy_registered: None,
-            node: None,
-            steps: Vec::new(),
-            race: None,
+            ..SprintReport::default()
         },
     };
     let measured = |sequence, confirmed| Record::ConfirmationMeasured {

@@ -58,7 +58,8 @@ fn go_to(model: &mut Model, text: &str) {
     if let Some(stage) = parse_stage(text) {
         return go_to_stage(model, stage);
     }
-    let stages = BootStage::ALL.map(|stage| stage.to_string()).join(", ");
+    let stages: Vec<String> = BootStage::ALL.iter().map(BootStage::to_string).collect();
+    let stages = stages.join(", ");
     model.show_toast(format!(
         "\"{text}\" is neither a time like 14:05 or 14:05:30 (UTC) nor a stage: {stages}"
     ));
@@ -81,6 +82,6 @@ fn last_time_at(time: NaiveTime, now: Time) -> Time {
 
 fn parse_stage(text: &str) -> Option<BootStage> {
     let text = text.to_lowercase();
-    let mut stages = BootStage::ALL.into_iter();
+    let mut stages = BootStage::ALL.iter().copied();
     stages.find(|stage| stage.to_string().starts_with(&text))
 }

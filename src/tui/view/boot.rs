@@ -150,7 +150,7 @@ fn carries(link: &LinkSnapshot) -> String {
 }
 
 fn stages_line(rental: &RentalSnapshot, theme: Theme) -> Line<'static> {
-    let stages = BootStage::ALL.into_iter().map(|stage| {
+    let stages = BootStage::ALL.iter().copied().map(|stage| {
         let (mark, style) = match stage.cmp(&rental.boot.stage) {
             Ordering::Less => (theme.glyph("✓", "x"), theme.ok()),
             Ordering::Equal if rental.is_ready() => (theme.glyph("✓", "x"), theme.ok()),

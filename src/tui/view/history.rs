@@ -125,7 +125,7 @@ fn told(past: &PastSprintRow, theme: Theme) -> Vec<Line<'static>> {
         let node = or_none(report.node.as_ref());
         format!("{}, node {node}", report.outcome)
     });
-    let steps = Step::ALL.into_iter().filter(|step| *step != Step::Done);
+    let steps = Step::ALL.iter().copied().filter(|step| *step != Step::Done);
     let steps = steps.filter_map(|step| Some((step.name().to_owned(), report.time_in(step)?)));
     let stages = boot(past).map(BootTimes::durations).unwrap_or_default();
     let stages = stages
