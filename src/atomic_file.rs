@@ -1,5 +1,4 @@
-//! Small files that are replaced whole: what a part of the program keeps over a restart, beside the
-//! journal.
+//! Small files that are replaced atomically: state that survives a restart, beside the journal.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -8,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// What is kept in a file; nothing yet, where there is none.
+/// Reads a file; the default if there is none.
 pub fn read<T: DeserializeOwned + Default>(file: &Path) -> io::Result<T> {
     match std::fs::read(file) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other),
@@ -17,21 +16,21 @@ pub fn read<T: DeserializeOwned + Default>(file: &Path) -> io::Result<T> {
     }
 }
 
-/// Keeps it, readable by its owner alone. The old file or the new one is there, whenever it ends; the
-/// new one, once this returns, even if the power fails then.
-pub fn write(file: &Path, kept: &impl Serialize) -> io::Result<()> {
+/// Replaces a file, readable by its owner only. After a crash at any point, the old file or the new one is
+/// there; once this returns, the new one, even after a power cut.
+pub fn write(file: &Path, value: &impl Serialize) -> io::Result<()> {
     let directory = directory_of(file);
     std::fs::create_dir_all(directory)?;
     let mut fresh = tempfile::NamedTempFile::new_in(directory)?;
-    serde_json::to_writer(&mut fresh, kept)?;
+    serde_json::to_writer(&mut fresh, value)?;
     fresh.flush()?;
-    // Before it has the name: an empty file in place of the old one would be the worst of both.
+    // Before it gets the name: an empty file must not replace the old one.
     fresh.as_file().sync_all()?;
     fresh.persist(file)?;
     sync_name(file)
 }
 
-/// Makes sure that a new name of a file is on the disk, and not its contents alone.
+/// Syncs the file's new name to the disk, not only its content.
 pub fn sync_name(file: &Path) -> io::Result<()> {
     File::open(directory_of(file))?.sync_all()
 }
@@ -48,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_is_read_again_whole_and_nothing_else_is_left_beside_it() {
+    fn write_replaces_file_without_leftovers() {
         let scratch = tempfile::tempdir().unwrap();
         let file = scratch.path().join("new/kept.json");
         assert!(read::<Vec<u32>>(&file).unwrap().is_empty());
@@ -61,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_leaves_the_old_one() {
+    fn failed_write_preserves_the_old_file() {
         struct Unwritable;
         impl Serialize for Unwritable {
             fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
@@ -77,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_a_directory_is_in_this_one() {
+    fn bare_file_name_is_in_current_directory() {
         assert_eq!(directory_of(Path::new("kept.json")), Path::new("."));
         assert_eq!(directory_of(Path::new("a/kept.json")), Path::new("a"));
     }

@@ -303,13 +303,10 @@ pub(crate) enum NotifyCommand {
 }
 
 fn channel(text: &str) -> Result<Channel, String> {
-    let mut channels = Channel::ALL.into_iter();
-    let found = channels.find(|channel| channel.name() == text);
-    found.ok_or_else(|| {
-        format!(
-            "must be one of {}",
-            Channel::ALL.map(Channel::name).join(", ")
-        )
+    let mut all = Channel::ALL.iter().copied();
+    all.find(|channel| channel.name() == text).ok_or_else(|| {
+        let names: Vec<_> = Channel::ALL.iter().map(|channel| channel.name()).collect();
+        format!("must be one of {}", names.join(", "))
     })
 }
 

@@ -1,57 +1,55 @@
 //! Which entries no longer change what the journal adds up to.
 //!
-//! Everything here is dropped whole; nothing is rewritten, so what is left is still what was written
-//! at the time. Reports and boots are history and stay.
+//! Entries are dropped whole, never rewritten. Reports and boots are history and stay.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::{Discriminant, discriminant};
 
-use super::ledger::{BOOTS_KEPT, CLOCK_ALLOWANCE};
+use super::ledger::{CLOCK_ALLOWANCE, MAX_BOOTS};
 use super::{Entry, EntryId, JournalError, Record};
 use crate::domain::{Duration, InstanceId, MachineId, NodeId, RentalLabel, Time};
 
 /// The longest window that a cap looks back.
 const LONGEST_CAP: Duration = Duration::days(30);
-/// However old the clock says they are, so many of the last settled rentals stay: a clock that is
-/// wrong for an hour must not empty a cap. More in a month is beyond any plan.
-pub(super) const SETTLED_KEPT: usize = 200;
+/// Of the settled rentals, this many of the last stay whatever their age: a clock that is wrong for an
+/// hour must not empty a cap. No plan rents more in a month.
+pub(super) const SETTLED_RETAINED: usize = 200;
 
-/// The entries without which the sum is the same at `now` and ever after. `entries` are in order;
-/// of the settled rentals, the last `settled_kept` stay whatever their age.
+/// The entries that change the sum neither at `now` nor later. `entries` are in order; of the settled
+/// rentals, the last `settled_retained` stay whatever their age.
 pub(super) fn superfluous(
     entries: &[Entry],
     now: Time,
-    settled_kept: usize,
+    settled_retained: usize,
 ) -> Result<Vec<EntryId>, JournalError> {
     let mut live = Live::default();
     for entry in entries {
-        live.take(entry.id, entry.at, &entry.record()?);
+        live.apply(entry.id, entry.at, &entry.record()?);
     }
-    let needed = live.needed(now, settled_kept);
+    let needed = live.needed(now, settled_retained);
     let ids = entries.iter().map(|entry| entry.id);
     Ok(ids.filter(|id| !needed.contains(id)).collect())
 }
 
-/// Entries that count, by what they are about. It follows the ledger's own rules.
+/// Entries that count, by what they are about. Follows the ledger's rules.
 #[derive(Default)]
 struct Live {
-    rentals: BTreeMap<RentalLabel, Rental>,
+    rentals: BTreeMap<RentalLabel, Open>,
     settled: Vec<Settled>,
-    registrations: BTreeMap<NodeId, Registration>,
+    registrations: BTreeMap<NodeId, Open>,
     avoided: BTreeMap<MachineId, (Time, EntryId)>,
-    boots: Vec<(InstanceId, EntryId)>,
+    boots: BTreeMap<InstanceId, EntryId>,
     watched: BTreeMap<RentalLabel, EntryId>,
     checkpoint: Option<EntryId>,
-    /// Reports, epochs that were not tried, confirmations, and what only a newer program understands.
-    kept: Vec<EntryId>,
+    /// Reports, skipped epochs, confirmations, and what only a newer program understands.
+    history: Vec<EntryId>,
 }
 
-/// An open rental, or a rent call whose outcome is not known.
-struct Rental {
+/// A rental or registration that may exist.
+struct Open {
     intent: EntryId,
     instance: Option<InstanceId>,
-    /// The first destroy; asking again changes nothing.
-    destroy: Option<EntryId>,
-    rest: Vec<EntryId>,
+    rest: Vec<(Discriminant<Record>, EntryId)>,
 }
 
 struct Settled {
@@ -60,75 +58,79 @@ struct Settled {
     gone: EntryId,
 }
 
-struct Registration {
-    intent: EntryId,
-    registered: Option<EntryId>,
-    unregister: Option<EntryId>,
+impl Open {
+    fn new(intent: EntryId) -> Open {
+        Open {
+            intent,
+            instance: None,
+            rest: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, record: &Record, id: EntryId) {
+        self.rest.push((discriminant(record), id));
+    }
+
+    /// For a record that changes nothing when it is repeated.
+    fn add_once(&mut self, record: &Record, id: EntryId) {
+        if self
+            .rest
+            .iter()
+            .all(|(kind, _)| *kind != discriminant(record))
+        {
+            self.add(record, id);
+        }
+    }
+
+    fn entries(self) -> impl Iterator<Item = EntryId> {
+        std::iter::once(self.intent).chain(self.rest.into_iter().map(|(_, id)| id))
+    }
 }
 
 impl Live {
-    fn take(&mut self, id: EntryId, at: Time, record: &Record) {
+    fn apply(&mut self, id: EntryId, at: Time, record: &Record) {
         match record {
             Record::SprintStarted { .. } => {}
             Record::RentIntended { label, .. } => {
-                let rental = Rental {
-                    intent: id,
-                    instance: None,
-                    destroy: None,
-                    rest: Vec::new(),
-                };
-                self.rentals.insert(label.clone(), rental);
+                self.rentals.insert(label.clone(), Open::new(id));
             }
             Record::Rented { label, instance } => {
-                if let Some(rental) = self.rentals.get_mut(label) {
-                    rental.instance = Some(*instance);
-                    rental.rest.push(id);
-                }
-            }
-            Record::GpuIdleUntil { instance, .. } => {
-                for rental in self.of_instance(*instance) {
-                    rental.rest.push(id);
+                if let Some(open) = self.rentals.get_mut(label) {
+                    open.instance = Some(*instance);
+                    open.add(record, id);
                 }
             }
             Record::RentalRepriced { label, .. } => {
-                if let Some(rental) = self.rentals.get_mut(label) {
-                    rental.rest.push(id);
+                if let Some(open) = self.rentals.get_mut(label) {
+                    open.add(record, id);
                 }
+            }
+            Record::GpuIdleUntil { instance, .. } => {
+                self.of_instance(*instance)
+                    .for_each(|open| open.add(record, id));
+            }
+            Record::DestroyIntended { instance } => {
+                self.of_instance(*instance)
+                    .for_each(|open| open.add_once(record, id));
             }
             Record::RentVoided { label, .. } => {
                 self.rentals.remove(label);
             }
-            Record::DestroyIntended { instance } => {
-                for rental in self.of_instance(*instance) {
-                    rental.destroy.get_or_insert(id);
-                }
-            }
             Record::RentalGone { label, .. } => {
-                let settled = self.rentals.remove(label).map(|rental| Settled {
+                let settled = self.rentals.remove(label).map(|open| Settled {
                     ended: at,
-                    intent: rental.intent,
+                    intent: open.intent,
                     gone: id,
                 });
                 self.settled.extend(settled);
             }
             Record::RegisterIntended { node, .. } => {
-                let registration = Registration {
-                    intent: id,
-                    registered: None,
-                    unregister: None,
-                };
-                self.registrations
-                    .entry(node.clone())
-                    .or_insert(registration);
+                let registration = self.registrations.entry(node.clone());
+                registration.or_insert_with(|| Open::new(id));
             }
-            Record::Registered { node } => {
-                if let Some(registration) = self.registrations.get_mut(node) {
-                    registration.registered.get_or_insert(id);
-                }
-            }
-            Record::UnregisterIntended { node } => {
-                if let Some(registration) = self.registrations.get_mut(node) {
-                    registration.unregister.get_or_insert(id);
+            Record::Registered { node } | Record::UnregisterIntended { node } => {
+                if let Some(open) = self.registrations.get_mut(node) {
+                    open.add_once(record, id);
                 }
             }
             Record::Unregistered { node } => {
@@ -141,9 +143,7 @@ impl Live {
                 self.avoided.remove(machine);
             }
             Record::BootEnded { boot } => {
-                self.boots
-                    .retain(|(instance, _)| *instance != boot.instance);
-                self.boots.push((boot.instance, id));
+                self.boots.insert(boot.instance, id);
                 if let Some(times) = &boot.times {
                     self.watched.insert(times.label.clone(), id);
                 }
@@ -154,43 +154,38 @@ impl Live {
             Record::Checkpoint { .. } => self.checkpoint = Some(id),
             Record::SprintEnded { .. } => {
                 self.checkpoint = None;
-                self.kept.push(id);
+                self.history.push(id);
             }
             Record::EpochNotTried { .. }
             | Record::ConfirmationMeasured { .. }
-            | Record::Unknown => self.kept.push(id),
+            | Record::Unknown => self.history.push(id),
         }
     }
 
-    fn of_instance(&mut self, instance: InstanceId) -> impl Iterator<Item = &mut Rental> {
+    fn of_instance(&mut self, instance: InstanceId) -> impl Iterator<Item = &mut Open> {
         let rentals = self.rentals.values_mut();
-        rentals.filter(move |rental| rental.instance == Some(instance))
+        rentals.filter(move |open| open.instance == Some(instance))
     }
 
-    fn needed(self, now: Time, settled_kept: usize) -> BTreeSet<EntryId> {
-        let mut needed: BTreeSet<EntryId> = self.kept.into_iter().chain(self.checkpoint).collect();
-        for rental in self.rentals.into_values() {
-            needed.insert(rental.intent);
-            needed.extend(rental.destroy.into_iter().chain(rental.rest));
-        }
-        let newest = self.settled.len().saturating_sub(settled_kept);
+    fn needed(self, now: Time, settled_retained: usize) -> BTreeSet<EntryId> {
+        let mut needed: BTreeSet<EntryId> = self.history.into_iter().collect();
+        needed.extend(self.checkpoint);
+        needed.extend(self.watched.into_values());
+        let open = self
+            .rentals
+            .into_values()
+            .chain(self.registrations.into_values());
+        needed.extend(open.flat_map(Open::entries));
+        let newest = self.settled.len().saturating_sub(settled_retained);
+        let oldest = now - LONGEST_CAP - CLOCK_ALLOWANCE;
         for (index, settled) in self.settled.into_iter().enumerate() {
-            if index >= newest || settled.ended >= now - LONGEST_CAP - CLOCK_ALLOWANCE {
+            if index >= newest || settled.ended >= oldest {
                 needed.extend([settled.intent, settled.gone]);
             }
         }
-        for registration in self.registrations.into_values() {
-            needed.insert(registration.intent);
-            needed.extend(
-                registration
-                    .registered
-                    .into_iter()
-                    .chain(registration.unregister),
-            );
-        }
-        let forgotten = self.boots.len().saturating_sub(BOOTS_KEPT);
-        needed.extend(self.boots.into_iter().skip(forgotten).map(|(_, id)| id));
-        needed.extend(self.watched.into_values());
+        // Their ids are ordered as written.
+        let boots: BTreeSet<EntryId> = self.boots.into_values().collect();
+        needed.extend(boots.into_iter().rev().take(MAX_BOOTS));
         let avoided = self.avoided.into_values();
         needed.extend(avoided.filter(|(until, _)| *until > now).map(|(_, id)| id));
         needed

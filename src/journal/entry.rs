@@ -1,4 +1,4 @@
-//! A record as a storage keeps it: numbered, timed, its body a text that no storage looks into.
+//! A record as it is stored: numbered, timed, its body opaque to the storage.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,10 +8,10 @@ use crate::domain::{BootTimes, Time};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     pub id: EntryId,
-    /// When it was written; whole microseconds.
+    /// Whole microseconds.
     #[serde(with = "chrono::serde::ts_microseconds")]
     pub at: Time,
-    /// The record as JSON. Kept as it came, so a kind that this program does not know survives it.
+    /// The record as JSON, preserved as it came: so an unknown kind survives.
     pub body: String,
 }
 
@@ -32,7 +32,7 @@ fn older(body: &str) -> Option<Record> {
     #[derive(Deserialize)]
     #[serde(tag = "record", rename_all = "snake_case")]
     enum Older {
-        /// Journals of version 2 say so what [`Record::BootWatched`] says.
+        /// In journals of version 2: what is [`Record::BootWatched`] today.
         BootEnded { boot: BootTimes },
     }
     let Older::BootEnded { boot } = serde_json::from_str(body).ok()?;

@@ -1,23 +1,21 @@
 //! Why the journal cannot be used.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{EntryId, WriterEpoch};
 
-/// Why the journal cannot be used. What it holds is never changed by a failure.
+/// A failure never changes what the journal holds.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// Another cockpit holds the state directory.
     #[error("another pocpit works on {}: close it, or give this one another paths.state_dir", path.display())]
     Locked { path: PathBuf },
-    /// Somebody else opened the journal for writing since.
+    /// Another program has opened the journal for writing since.
     #[error(
         "this pocpit opened the journal as writer {writer}, and writer {current} has taken over since: nothing more is written, rented or registered here; close one of the two"
     )]
     Fenced {
         writer: WriterEpoch,
-        /// Who may.
         current: WriterEpoch,
     },
     /// The file was written by a newer program.
@@ -38,13 +36,22 @@ pub enum JournalError {
     )]
     Failed {
         place: String,
-        /// What the storage says.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The directory or the lock failed.
     #[error("the state directory {} cannot be used: {source}", path.display())]
     Directory {
         path: PathBuf,
         source: std::io::Error,
     },
+}
+
+impl JournalError {
+    /// Names the file that an error is about.
+    pub(super) fn at<E: Into<Box<dyn Error + Send + Sync>>>(path: &Path) -> impl Fn(E) -> Self {
+        let place = path.display().to_string();
+        move |source| JournalError::Failed {
+            place: place.clone(),
+            source: source.into(),
+        }
+    }
 }

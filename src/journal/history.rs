@@ -1,4 +1,4 @@
-//! Past sprints with all that is known of each: one row a sprint.
+//! Past sprints with all that is known of each, one row per sprint.
 
 use schemars::JsonSchema;
 use serde::Serialize;

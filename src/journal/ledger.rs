@@ -8,12 +8,12 @@ use crate::domain::{
     PastBoot, RentalLabel, RentalPrices, SprintReport, Time, Usd, UsdPerHour,
 };
 
-/// A cap looks back by so much more than its window: a clock that is an hour ahead now, and was an
-/// hour behind when the rental was written down, raises nothing.
+/// A cap looks back this much further than its window, so that a clock that was an hour behind when the
+/// rental was recorded, and is an hour ahead now, raises no cap.
 pub(super) const CLOCK_ALLOWANCE: Duration = Duration::hours(2);
 
-/// So many of the last boots are remembered: what is older says little of what is there now.
-pub(super) const BOOTS_KEPT: usize = 500;
+/// Older boots say little about today's market.
+pub(super) const MAX_BOOTS: usize = 500;
 
 /// The fold over all records.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -37,16 +37,15 @@ pub struct OpenRental {
     pub label: RentalLabel,
     /// The contract, once known.
     pub instance: Option<InstanceId>,
-    /// When the call was about to be made: the earliest that it can cost anything.
+    /// When the call was about to be made: the earliest time that it can cost anything.
     pub intended_at: Time,
-    /// When its GPUs can have begun to cost something; later than the call once that is known.
+    /// The earliest time that its GPUs can have cost anything: at or after the call.
     pub gpu_from: Time,
     pub machine: MachineId,
     pub prices: RentalPrices,
-    /// Its worst case.
     pub reserved: Usd,
     pub destroying: bool,
-    /// So many sprints had ended when it was intended.
+    /// How many sprints had ended when it was intended.
     sprint: u32,
 }
 
@@ -56,7 +55,7 @@ pub struct OpenRegistration {
     pub node: NodeId,
     /// The rental behind it.
     pub instance: InstanceId,
-    /// A complete list held it.
+    /// A complete list contained it.
     pub registered: bool,
     pub unregistering: bool,
 }
@@ -69,10 +68,15 @@ struct Settled {
 }
 
 impl OpenRental {
-    /// What it has cost until `to`, by what is known.
+    /// What it has cost until `to`, as far as known.
     pub fn cost(&self, to: Time) -> Usd {
         self.prices
             .cost_with_gpu_from(self.intended_at, self.gpu_from, to)
+    }
+
+    /// The same; zero while nothing is known to be rented.
+    fn spent(&self, now: Time) -> Usd {
+        self.instance.map_or(Usd::ZERO, |_| self.cost(now))
     }
 }
 
@@ -129,7 +133,7 @@ impl Ledger {
                 }
             }
             Record::RentalGone { label, cost, .. } => {
-                // Told twice, it is settled once.
+                // A repeated record settles nothing.
                 if let Some(open) = self.rentals.remove(label) {
                     self.settled.push(Settled {
                         ended: at,
@@ -139,7 +143,13 @@ impl Ledger {
                 }
             }
             Record::RegisterIntended { node, instance } => {
-                self.expect_registration(node, *instance);
+                let registration = self.registrations.entry(node.clone());
+                registration.or_insert_with(|| OpenRegistration {
+                    node: node.clone(),
+                    instance: *instance,
+                    registered: false,
+                    unregistering: false,
+                });
             }
             Record::Registered { node } => {
                 if let Some(open) = self.registrations.get_mut(node) {
@@ -164,8 +174,8 @@ impl Ledger {
             Record::MachineAllowed { machine } => {
                 self.avoided.remove(machine);
             }
-            Record::BootEnded { boot } => self.remember_boot(boot),
-            Record::BootWatched { boot } => self.remember_times(boot),
+            Record::BootEnded { boot } => self.add_boot(boot),
+            Record::BootWatched { boot } => self.add_times(boot),
             Record::ConfirmationMeasured { confirmation } => self.confirmations.push(*confirmation),
             Record::Checkpoint { sprint } => self.checkpoint = Some(sprint.clone()),
             Record::EpochNotTried { epoch, cause } => {
@@ -180,32 +190,21 @@ impl Ledger {
         }
     }
 
-    /// A boot that is told again, after a crash or because it ended otherwise, counts once.
-    fn remember_boot(&mut self, boot: &PastBoot) {
+    /// A boot that is recorded again, after a crash or because it ended otherwise, counts once.
+    fn add_boot(&mut self, boot: &PastBoot) {
         self.boots.retain(|known| known.instance != boot.instance);
         self.boots.push(boot.clone());
-        if self.boots.len() > BOOTS_KEPT {
+        if self.boots.len() > MAX_BOOTS {
             self.boots.remove(0);
         }
         if let Some(times) = &boot.times {
-            self.remember_times(times);
+            self.add_times(times);
         }
     }
 
-    fn remember_times(&mut self, times: &BootTimes) {
+    fn add_times(&mut self, times: &BootTimes) {
         self.watched.retain(|known| known.label != times.label);
         self.watched.push(times.clone());
-    }
-
-    fn expect_registration(&mut self, node: &NodeId, instance: InstanceId) {
-        self.registrations
-            .entry(node.clone())
-            .or_insert(OpenRegistration {
-                node: node.clone(),
-                instance,
-                registered: false,
-                unregistering: false,
-            });
     }
 
     /// Rentals and rent calls that may cost money now.
@@ -213,13 +212,10 @@ impl Ledger {
         self.rentals.values().collect()
     }
 
-    /// The record that settles a rental which cost something until `ended`; absent when it is not
-    /// open.
+    /// The record that settles a rental at `ended`; `None` when it is not open.
     pub fn settlement(&self, ended: Time, instance: InstanceId) -> Option<Record> {
-        let open = self
-            .rentals
-            .values()
-            .find(|open| open.instance == Some(instance))?;
+        let mut rentals = self.rentals.values();
+        let open = rentals.find(|open| open.instance == Some(instance))?;
         Some(Record::RentalGone {
             label: open.label.clone(),
             instance,
@@ -237,40 +233,29 @@ impl Ledger {
         open.map(|registration| registration.node.clone()).collect()
     }
 
-    /// What was spent in a cap's window before `now`: settled rentals by their end, open ones by what
-    /// they cost until `now`. Entries of the future count too, so a clock that steps back raises
-    /// nothing.
+    /// What was spent in a cap's window before `now`: settled rentals by their end, open ones by their
+    /// cost until `now`. Entries of the future count too, so that a clock that steps back raises no cap.
     pub fn spent_within(&self, window: Duration, now: Time) -> Usd {
         let from = now - window - CLOCK_ALLOWANCE;
         let settled = self.settled.iter().filter(|entry| entry.ended >= from);
-        settled.map(|entry| entry.cost).sum::<Usd>() + self.spent_by_open(now, |_| true)
+        let open = self.rentals.values().map(|open| open.spent(now));
+        settled.map(|entry| entry.cost).chain(open).sum()
     }
 
-    /// What the sprint under way has spent, and after its report nothing.
+    /// What the current sprint has spent; zero after its report.
     pub fn spent_in_sprint(&self, now: Time) -> Usd {
-        let settled = self.settled.iter();
-        let settled = settled.filter(|entry| entry.sprint == self.sprints_ended);
-        settled.map(|entry| entry.cost).sum::<Usd>()
-            + self.spent_by_open(now, |open| open.sprint == self.sprints_ended)
-    }
-
-    fn spent_by_open(&self, now: Time, counts: impl Fn(&OpenRental) -> bool) -> Usd {
-        let open = self.rentals.values().filter(|open| open.instance.is_some());
-        open.filter(|open| counts(open))
-            .map(|open| open.cost(now))
-            .sum()
+        let sprint = self.sprints_ended;
+        let settled = self.settled.iter().filter(|entry| entry.sprint == sprint);
+        let open = self.rentals.values().filter(|open| open.sprint == sprint);
+        let spent = settled.map(|entry| entry.cost);
+        spent.chain(open.map(|open| open.spent(now))).sum()
     }
 
     /// What open rentals may cost beyond what they have cost until `now`.
     pub fn reserved(&self, now: Time) -> Usd {
-        let rest = |open: &OpenRental| {
-            let spent = match open.instance {
-                Some(_) => open.cost(now),
-                None => Usd::ZERO,
-            };
-            open.reserved.left_after(spent)
-        };
-        self.rentals.values().map(rest).sum()
+        let open = self.rentals.values();
+        open.map(|open| open.reserved.left_after(open.spent(now)))
+            .sum()
     }
 
     /// What everything that may be rented costs in an hour.
@@ -299,17 +284,17 @@ impl Ledger {
         u32::try_from(self.boots.iter().filter(failed).count()).unwrap_or(u32::MAX)
     }
 
-    /// The last boots of ours that came to their end, oldest first.
+    /// The last boots of ours, oldest first.
     pub fn boots(&self) -> &[PastBoot] {
         &self.boots
     }
 
-    /// The sprint under way when the last record was written.
+    /// The saved sprint, if one was active at the last record.
     pub fn checkpoint(&self) -> Option<&serde_json::Value> {
         self.checkpoint.as_ref()
     }
 
-    /// Boots that were watched from their beginning to their end, oldest first.
+    /// Boots that were watched from beginning to end, oldest first.
     pub fn boot_times(&self) -> &[BootTimes] {
         &self.watched
     }

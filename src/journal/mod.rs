@@ -1,8 +1,8 @@
 //! Durable memory: intents before effects, outcomes after them, and what they add up to.
 //!
-//! Records are only appended; state is the fold over them ([`Ledger`]). One program holds the
-//! journal of a state directory at a time, and what keeps the records is behind [`Storage`]: each
-//! opening for writing claims the next [`WriterEpoch`], which shuts out whoever wrote before.
+//! Records are only appended; state is the fold over them ([`Ledger`]). One program at a time holds the
+//! journal of a state directory. Each opening of a [`Storage`] for writing claims the next
+//! [`WriterEpoch`], which fences off the previous writer.
 
 mod compact;
 mod entry;

@@ -1,4 +1,4 @@
-//! What is written down: intents before effects, outcomes after them.
+//! The records: intents before effects, outcomes after them.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,9 +7,8 @@ use crate::domain::{
     PastBoot, RentalLabel, RentalPrices, SprintReport, Time, Usd,
 };
 
-/// What one entry of the journal says. Kinds are only ever added, and a field that a kind got later
-/// has a default: an old journal stays readable. A kind that an older program must not skip raises
-/// the schema's version.
+/// The content of one entry. Kinds are only ever added, and a later field has a default: an old journal
+/// stays readable. A kind that an older program must not skip raises the schema's version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
 pub enum Record {
@@ -27,19 +26,19 @@ pub enum Record {
         /// The worst case, reserved until the rental is settled.
         reserved: Usd,
     },
-    /// The label's rent call gave this contract.
+    /// The label's rent call returned this contract.
     Rented {
         label: RentalLabel,
         instance: InstanceId,
     },
-    /// The GPUs of this contract did not run before this time, by the market's word: the market
-    /// does not count them while an image is pulled.
+    /// The market says that this contract's GPUs did not run before this time: it does not bill them while
+    /// an image is pulled.
     GpuIdleUntil {
         instance: InstanceId,
-        /// The last time that it was seen not to run.
+        /// The last time that they were observed idle.
         until: Time,
     },
-    /// The market charges something else for this rental than its offer said.
+    /// The market charges another price for this rental than its offer said.
     RentalRepriced {
         label: RentalLabel,
         prices: RentalPrices,
@@ -56,7 +55,7 @@ pub enum Record {
     DestroyIntended {
         instance: InstanceId,
     },
-    /// The rental is proven absent; its cost is settled.
+    /// The rental is proven gone; its cost is settled.
     RentalGone {
         label: RentalLabel,
         instance: InstanceId,
@@ -68,7 +67,7 @@ pub enum Record {
         /// The rental behind it.
         instance: InstanceId,
     },
-    /// A complete list holds the node.
+    /// A complete list contains the node.
     Registered {
         node: NodeId,
     },
@@ -76,14 +75,12 @@ pub enum Record {
     UnregisterIntended {
         node: NodeId,
     },
-    /// A complete list no longer holds the node.
+    /// A complete list no longer contains the node.
     Unregistered {
         node: NodeId,
     },
-    /// What a boot's stages were, as journals before version 3 say it. No longer written:
-    /// [`Record::BootEnded`] has them.
+    /// A boot's stages, from journals before version 3. No longer written: [`Record::BootEnded`] has them.
     BootWatched {
-        /// Its stages and where it was.
         boot: BootTimes,
     },
     /// Nothing was rented for an epoch.
@@ -104,22 +101,22 @@ pub enum Record {
         #[serde(default)]
         reason: String,
     },
-    /// The operator wants this machine again.
+    /// The operator allowed this machine again.
     MachineAllowed {
         machine: MachineId,
     },
-    /// A boot came to its end: what predictions learn from, and what the history shows.
+    /// A boot ended: predictions learn from it, and the history shows it.
     BootEnded {
         boot: PastBoot,
     },
-    /// The state of the sprint under way; the newest counts.
+    /// The state of the active sprint; the newest counts.
     Checkpoint {
         sprint: serde_json::Value,
     },
     SprintEnded {
         report: SprintReport,
     },
-    /// A kind that a newer program of the same schema wrote: skipped, and kept as it is.
+    /// A kind that a newer program of the same schema wrote: skipped, and preserved as it is.
     #[serde(other)]
     Unknown,
 }

@@ -1,7 +1,7 @@
-//! A plain file that takes what the storage does not: a line an entry, each with its checksum.
+//! A plain file for what the storage does not take: one line per entry, each with a checksum.
 //!
-//! A disk that is full for the database is full for this file too. So it is made while there is
-//! room, as blank lines, and entries are written over them.
+//! A disk that is full for the database is full for this file too. So it is created while there is
+//! room, as blank lines, and entries overwrite them.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::{Entry, JournalError};
 use crate::atomic_file;
 
-/// Bytes that are held: some hundred saved sprints and their rentals, more than any release writes.
+/// Bytes to reserve: some hundred saved sprints and their rentals, more than any release writes.
 const ROOM: u64 = 1_048_576;
-/// No hole in a line that was torn is so long.
+/// A hole in a torn line is shorter.
 const ROOM_AT_ONCE: u64 = 65_536;
 const BLANK: u8 = b'\n';
 
@@ -24,9 +24,9 @@ const BLANK: u8 = b'\n';
 pub(super) struct Spool {
     path: PathBuf,
     entries: Vec<Entry>,
-    /// Bytes up to the end of the last good line. What a torn write left behind them is written over.
+    /// Bytes up to the end of the last good line. What a torn write left after it is overwritten.
     length: u64,
-    /// Lines before the last one that are not what was written: the file is kept for a person.
+    /// Corrupt lines before the last good one: the file is preserved for the operator.
     damaged: usize,
 }
 
@@ -37,23 +37,21 @@ struct Line {
 }
 
 impl Spool {
-    /// The spool at `path`, and room for more of it. A disk without room is no reason to stop: the
-    /// spool may never be needed.
+    /// Opens the spool and reserves room. A full disk is no reason to stop: the spool may never be needed.
     pub(super) fn open(path: &Path) -> Result<Spool, JournalError> {
         let spool = Spool::read(path)?;
-        if let Err(error) = spool.hold_room() {
-            tracing::warn!("no room is held in {}: {error}", path.display());
+        if let Err(error) = spool.reserve() {
+            tracing::warn!("cannot reserve room in {}: {error}", path.display());
         }
         Ok(spool)
     }
 
-    /// What the file holds, without changing it. A last line that is torn was never promised to
-    /// anybody and is left out.
+    /// Reads the file without changing it. A torn last line was never acknowledged and is skipped.
     pub(super) fn read(path: &Path) -> Result<Spool, JournalError> {
         let bytes = match written(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(failed(path, error)),
+            Err(error) => return Err(JournalError::at(path)(error)),
         };
         let mut spool = Spool {
             path: path.to_owned(),
@@ -75,11 +73,11 @@ impl Spool {
             spool.length = end;
             spool.damaged = bad;
         }
-        spool.tell(bad);
+        spool.warn(bad);
         Ok(spool)
     }
 
-    fn tell(&self, bad: usize) {
+    fn warn(&self, bad: usize) {
         let (path, damaged) = (self.path.display(), self.damaged);
         if damaged > 0 {
             tracing::error!(
@@ -93,32 +91,31 @@ impl Spool {
         }
     }
 
-    /// What waits, in the order in which it was added.
+    /// In the order of writing.
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// Nothing is in the file.
     pub(super) fn is_clear(&self) -> bool {
         self.entries.is_empty() && self.damaged == 0
     }
 
-    /// Adds an entry. When this returns it is on the disk.
+    /// Adds an entry; it is on the disk when this returns.
     pub(super) fn add(&mut self, entry: Entry) -> Result<(), JournalError> {
-        let line = line(&entry).map_err(|error| failed(&self.path, error))?;
+        let line = line(&entry).map_err(JournalError::at(&self.path))?;
         self.write(&line, self.length)
-            .map_err(|error| failed(&self.path, error))?;
+            .map_err(JournalError::at(&self.path))?;
         self.length += line.len() as u64;
         self.entries.push(entry);
         Ok(())
     }
 
-    /// Takes everything out of the file: the storage has it.
+    /// Empties the file once the storage has its entries.
     pub(super) fn clear(&mut self) -> Result<(), JournalError> {
         if self.is_clear() {
             return Ok(());
         }
-        self.blank().map_err(|error| failed(&self.path, error))?;
+        self.blank().map_err(JournalError::at(&self.path))?;
         self.entries.clear();
         (self.length, self.damaged) = (0, 0);
         Ok(())
@@ -127,27 +124,27 @@ impl Spool {
     fn blank(&self) -> io::Result<()> {
         if self.damaged > 0 {
             fs::rename(&self.path, self.path.with_extension("damaged"))?;
-            return self.hold_room();
+            return self.reserve();
         }
         let length = fs::metadata(&self.path)?.len().max(ROOM);
         self.write(&blanks(length), 0)
     }
 
-    /// Makes the file as long as the room that is to be held.
-    fn hold_room(&self) -> io::Result<()> {
+    /// Extends the file to the reserved size.
+    fn reserve(&self) -> io::Result<()> {
         let length = fs::metadata(&self.path).map_or(0, |file| file.len());
         if length >= ROOM {
             return Ok(());
         }
-        let held = self.write(&blanks(ROOM - length), length);
-        if held.is_err() {
-            // Half of it would fill the disk to the brim and help nobody.
+        let reserved = self.write(&blanks(ROOM - length), length);
+        if reserved.is_err() {
+            // Half of it would fill the disk and help nobody.
             File::options()
                 .write(true)
                 .open(&self.path)?
                 .set_len(length)?;
         }
-        held
+        reserved
     }
 
     fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
@@ -167,9 +164,8 @@ impl Spool {
     }
 }
 
-/// The file as far as something was written to it, and some of the room behind that. Lines are
-/// written one after the other, each only when the one before is on the disk: behind so much room
-/// there is nothing.
+/// The file up to the end of its content, and some of the blank room after it. Each line is written
+/// only when the one before is on the disk, so nothing follows that much blank room.
 fn written(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     let mut bytes = Vec::new();
@@ -201,21 +197,11 @@ fn parse(line: &[u8]) -> Option<Entry> {
     (checksum(&line.entry).ok()? == line.checksum).then_some(line.entry)
 }
 
-/// FNV-1a over the entry's text, 64 bits: it tells a torn line from a whole one.
+/// FNV-1a over the entry's text, 64 bits: detects a torn line.
 fn checksum(entry: &Entry) -> serde_json::Result<String> {
     let bytes = serde_json::to_vec(entry)?;
     let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     });
     Ok(format!("{hash:016x}"))
-}
-
-fn failed(
-    path: &Path,
-    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> JournalError {
-    JournalError::Failed {
-        place: path.display().to_string(),
-        source: source.into(),
-    }
 }

@@ -9,10 +9,10 @@ use rusqlite::{
 use super::{Entry, EntryId, JournalError, Storage, WriterEpoch};
 use crate::domain::Time;
 
-/// The schema that this program writes. It grows whenever an older program that skips what it does
-/// not know would add the journal up wrongly.
+/// The schema that this program writes. Raised whenever an older program, which skips unknown records,
+/// would add the journal up wrongly.
 const VERSION: i64 = 3;
-/// A write-ahead log that grew is cut back to this many bytes.
+/// A grown write-ahead log is truncated to this many bytes.
 const LOG_SIZE: i64 = 1_048_576;
 
 const NEW: &str = "
@@ -28,8 +28,8 @@ const NEW: &str = "
         body TEXT NOT NULL,
         PRIMARY KEY (writer, sequence)
     ) STRICT;";
-/// From version 3 on, one record of a boot feeds history and predictions, and says of a boot that it
-/// was broken off. The tables are those of version 2.
+/// Version 3 has the tables of version 2. One record of a boot feeds history and predictions, and it can
+/// be broken off.
 const OLDEST_WITH_ENTRIES: i64 = 2;
 /// Version 1 knew no writers: its records are those of the writer before the first.
 const FROM_1: &str = "
@@ -46,9 +46,9 @@ pub struct SqliteStorage {
 }
 
 impl SqliteStorage {
-    /// Opens or makes the file; one of an older version is brought up to date.
+    /// Opens or creates the file, and migrates an older version.
     pub fn open(path: &Path) -> Result<SqliteStorage, JournalError> {
-        let connection = Connection::open(path).map_err(|source| failed(path, source))?;
+        let connection = Connection::open(path).map_err(JournalError::at(path))?;
         let mut storage = SqliteStorage {
             connection,
             path: path.to_owned(),
@@ -57,21 +57,21 @@ impl SqliteStorage {
         Ok(storage)
     }
 
-    /// What a file of any version that is known holds, without changing it.
+    /// The entries of a file of any known version, without changing it.
     pub(super) fn read_only(path: &Path) -> Result<Vec<Entry>, JournalError> {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-            .map_err(|source| failed(path, source))?;
+            .map_err(JournalError::at(path))?;
         let select = match version(&connection, path)? {
             0 => return Ok(Vec::new()),
             1 => READ_1,
             _ => READ,
         };
-        read(&connection, select).map_err(|source| failed(path, source))
+        read(&connection, select).map_err(JournalError::at(path))
     }
 
     fn prepare(&mut self) -> Result<(), JournalError> {
         version(&self.connection, &self.path)?;
-        self.set_up().map_err(|source| failed(&self.path, source))?;
+        self.set_up().map_err(JournalError::at(&self.path))?;
         self.migrate()
     }
 
@@ -83,27 +83,24 @@ impl SqliteStorage {
         connection.pragma_update(None, "journal_size_limit", LOG_SIZE)
     }
 
-    /// One transaction: killed half way, the file is as it was.
+    /// One transaction: killed halfway, the file is as it was.
     fn migrate(&mut self) -> Result<(), JournalError> {
-        let SqliteStorage { connection, path } = self;
-        let sqlite = |source| failed(path, source);
-        let found = version(connection, path)?;
+        let found = version(&self.connection, &self.path)?;
         if found == VERSION {
             return Ok(());
         }
-        let transaction = connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(sqlite)?;
-        if found < OLDEST_WITH_ENTRIES {
-            transaction.execute_batch(NEW).map_err(sqlite)?;
-        }
-        if found == 1 {
-            transaction.execute_batch(FROM_1).map_err(sqlite)?;
-        }
-        transaction
-            .pragma_update(None, "user_version", VERSION)
-            .map_err(sqlite)?;
-        transaction.commit().map_err(sqlite)
+        let migrate = |connection| {
+            let transaction = begin(connection)?;
+            if found < OLDEST_WITH_ENTRIES {
+                transaction.execute_batch(NEW)?;
+            }
+            if found == 1 {
+                transaction.execute_batch(FROM_1)?;
+            }
+            transaction.pragma_update(None, "user_version", VERSION)?;
+            transaction.commit()
+        };
+        migrate(&mut self.connection).map_err(JournalError::at(&self.path))
     }
 
     /// Runs a write as one transaction of the current writer.
@@ -112,23 +109,20 @@ impl SqliteStorage {
         writer: WriterEpoch,
         change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
     ) -> Result<(), JournalError> {
-        let SqliteStorage { connection, path } = self;
-        let sqlite = |source| failed(path, source);
-        let transaction = connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(sqlite)?;
-        let current = current(&transaction).map_err(sqlite)?;
+        let sqlite = JournalError::at(&self.path);
+        let transaction = begin(&mut self.connection).map_err(&sqlite)?;
+        let current = current(&transaction).map_err(&sqlite)?;
         if current != writer {
             return Err(JournalError::Fenced { writer, current });
         }
-        change(&transaction).map_err(sqlite)?;
-        transaction.commit().map_err(sqlite)
+        change(&transaction).map_err(&sqlite)?;
+        transaction.commit().map_err(&sqlite)
     }
 }
 
 impl Storage for SqliteStorage {
     fn current(&self) -> Result<WriterEpoch, JournalError> {
-        current(&self.connection).map_err(|source| failed(&self.path, source))
+        current(&self.connection).map_err(JournalError::at(&self.path))
     }
 
     fn claim(&mut self, writer: WriterEpoch) -> Result<(), JournalError> {
@@ -136,7 +130,7 @@ impl Storage for SqliteStorage {
         let changed = self
             .connection
             .execute(claim, params![writer.0])
-            .map_err(|source| failed(&self.path, source))?;
+            .map_err(JournalError::at(&self.path))?;
         if changed == 1 {
             return Ok(());
         }
@@ -164,7 +158,7 @@ impl Storage for SqliteStorage {
     }
 
     fn read(&self) -> Result<Vec<Entry>, JournalError> {
-        read(&self.connection, READ).map_err(|source| failed(&self.path, source))
+        read(&self.connection, READ).map_err(JournalError::at(&self.path))
     }
 
     fn compact(
@@ -183,6 +177,10 @@ impl Storage for SqliteStorage {
     }
 }
 
+fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
 fn current(connection: &Connection) -> rusqlite::Result<WriterEpoch> {
     let epoch = connection
         .query_row("SELECT epoch FROM writer", [], |row| row.get(0))
@@ -194,7 +192,7 @@ fn current(connection: &Connection) -> rusqlite::Result<WriterEpoch> {
 fn version(connection: &Connection, path: &Path) -> Result<i64, JournalError> {
     let found = connection
         .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(|source| failed(path, source))?;
+        .map_err(JournalError::at(path))?;
     if found > VERSION {
         return Err(JournalError::TooNew {
             path: path.to_owned(),
@@ -222,11 +220,4 @@ fn read(connection: &Connection, select: &str) -> rusqlite::Result<Vec<Entry>> {
         })
     })?;
     rows.collect()
-}
-
-fn failed(path: &Path, source: rusqlite::Error) -> JournalError {
-    JournalError::Failed {
-        place: path.display().to_string(),
-        source: Box::new(source),
-    }
 }

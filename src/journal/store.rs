@@ -1,9 +1,9 @@
-//! The journal: records over a storage, by the one writer.
+//! The journal: records in a storage, by one writer.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
-use super::compact::{SETTLED_KEPT, superfluous};
+use super::compact::{SETTLED_RETAINED, superfluous};
 use super::spool::Spool;
 use super::{Entry, EntryId, JournalError, Ledger, Record, SqliteStorage, Storage, WriterEpoch};
 use crate::domain::Time;
@@ -19,8 +19,8 @@ pub struct Journal {
     spool: Option<Spool>,
     writer: WriterEpoch,
     claim: Claim,
-    /// The number of the last entry that was tried. One that failed may still have been written, so
-    /// its number is not used again.
+    /// The number of the last attempted entry. A failed one may still have been written, so its number is
+    /// not reused.
     sequence: u32,
     /// Released when the journal is dropped, or by the system when the program dies.
     _lock: Option<File>,
@@ -28,25 +28,23 @@ pub struct Journal {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Claim {
-    /// The storage knows this writer.
     Held,
-    /// It could not be written yet; the first write that works claims.
+    /// The first write that works claims.
     Pending,
 }
 
-/// What became of a record that was to be written.
 #[derive(Debug)]
 #[must_use = "money may only be spent on a durable record"]
 pub enum WriteOutcome {
-    /// In the journal: what it announces may be done.
+    /// In the journal: its effect may run.
     Durable,
-    /// On the disk in the spool, because the storage failed with this error: a restart knows it, but
-    /// nothing may be spent on it.
+    /// On the disk in the spool, because the storage failed with this error: it survives a restart, but no
+    /// money may be spent on it.
     Spooled(JournalError),
 }
 
 impl Journal {
-    /// Opens or makes the journal of a state directory and adds it up.
+    /// Opens or creates the journal of a state directory and adds it up.
     pub fn open(state_dir: &Path) -> Result<(Journal, Ledger), JournalError> {
         let lock = lock(state_dir)?;
         let storage = SqliteStorage::open(&state_dir.join(FILE))?;
@@ -54,8 +52,8 @@ impl Journal {
         Journal::start(Box::new(storage), Some(spool), Some(lock))
     }
 
-    /// The journal that `storage` holds, opened for writing: whoever wrote to it before no longer
-    /// can. Without a spool, a record that the storage does not take is not kept.
+    /// Opens the journal in `storage` for writing, which fences off the previous writer. Without a spool,
+    /// a record that the storage does not take is lost.
     pub fn over(storage: Box<dyn Storage>) -> Result<(Journal, Ledger), JournalError> {
         Journal::start(storage, None, None)
     }
@@ -81,7 +79,7 @@ impl Journal {
             spool,
             _lock: lock,
         };
-        // A full disk is no reason to forget what is rented: it is known, and only not written.
+        // A full disk is no reason to forget what is rented.
         match journal.claim() {
             Err(fenced @ JournalError::Fenced { .. }) => return Err(fenced),
             Err(error) => tracing::error!("the journal is read and cannot be written: {error}"),
@@ -93,13 +91,12 @@ impl Journal {
         if !journal.spooled().is_empty()
             && let Err(error) = journal.recover()
         {
-            tracing::error!("the spool waits: {error}");
+            tracing::error!("the spool cannot be written to the journal yet: {error}");
         }
         Ok((journal, ledger))
     }
 
-    /// Adds a record: to the storage, or to the spool when that fails. A fenced writer writes to
-    /// neither.
+    /// Adds a record to the storage, or to the spool when that fails. A fenced writer writes to neither.
     pub fn append(&mut self, at: Time, record: &Record) -> Result<WriteOutcome, JournalError> {
         let entry = self.entry(at, record)?;
         let error = match self.write(Some(&entry)) {
@@ -114,21 +111,20 @@ impl Journal {
         Ok(WriteOutcome::Spooled(error))
     }
 
-    /// Moves what waits in the spool to the storage. Without anything that waits it tells whether a
-    /// write works.
+    /// Moves the spool's entries to the storage. With an empty spool it tests whether a write works.
     pub fn recover(&mut self) -> Result<(), JournalError> {
         self.write(None)
     }
 
-    /// Drops what no longer changes the sum at `now` or later. Not to be called while a rent call is
-    /// open: this takes its time, and the reply must be written down at once.
+    /// Drops what no longer changes the sum at `now` or later. Not for while a rent call is in flight: this
+    /// is slow, and the reply must be recorded immediately.
     pub fn compact(&mut self, now: Time) -> Result<(), JournalError> {
-        // What waits in the spool must be in its place before its neighbours go.
+        // The spool's entries must be in their place before their neighbours go.
         self.recover()?;
         if self.spool.as_ref().is_some_and(|spool| !spool.is_clear()) {
             return Ok(());
         }
-        let superfluous = superfluous(&self.storage.read()?, now, SETTLED_KEPT)?;
+        let superfluous = superfluous(&self.storage.read()?, now, SETTLED_RETAINED)?;
         if superfluous.is_empty() {
             return Ok(());
         }
@@ -147,7 +143,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes to the storage, what waits in the spool first: so the order stays that of writing.
+    /// Writes to the storage, the spool's entries first, so that the order stays that of writing.
     fn write(&mut self, entry: Option<&Entry>) -> Result<(), JournalError> {
         self.claim()?;
         let entries: Vec<Entry> = self.spooled().iter().chain(entry).cloned().collect();
@@ -155,8 +151,8 @@ impl Journal {
         if let Some(spool) = &mut self.spool
             && let Err(error) = spool.clear()
         {
-            // Its entries are known by their ids: the next time they count no second time.
-            tracing::warn!("the spool is in the journal and cannot be removed: {error}");
+            // Its entries are known by their ids and will not count twice.
+            tracing::warn!("the spool is in the journal but cannot be cleared: {error}");
         }
         Ok(())
     }
@@ -175,7 +171,7 @@ impl Journal {
     }
 }
 
-/// Both in the order of their ids; what is in both counts once.
+/// Both in the order of their ids, without duplicates.
 fn merged(mut stored: Vec<Entry>, spooled: &[Entry]) -> Vec<Entry> {
     stored.extend_from_slice(spooled);
     stored.sort_by_key(|entry| entry.id);
@@ -183,9 +179,9 @@ fn merged(mut stored: Vec<Entry>, spooled: &[Entry]) -> Vec<Entry> {
     stored
 }
 
-/// What the journal of a state directory adds up to, without holding it.
+/// Adds up the journal of a state directory without locking it.
 pub fn read_only(state_dir: &Path) -> Result<Ledger, JournalError> {
-    // The spool first: what is moved to the database meanwhile is in both, and not in neither.
+    // The spool first: an entry that is moved to the database meanwhile is then in both, not in neither.
     let spool = Spool::read(&state_dir.join(SPOOL))?;
     let path = state_dir.join(FILE);
     let stored = if path.exists() {
@@ -196,7 +192,7 @@ pub fn read_only(state_dir: &Path) -> Result<Ledger, JournalError> {
     add_up(&merged(stored, spool.entries()))
 }
 
-fn add_up(entries: &[Entry]) -> Result<Ledger, JournalError> {
+pub(super) fn add_up(entries: &[Entry]) -> Result<Ledger, JournalError> {
     let mut ledger = Ledger::default();
     for entry in entries {
         ledger.apply(entry.at, &entry.record()?);
@@ -204,7 +200,7 @@ fn add_up(entries: &[Entry]) -> Result<Ledger, JournalError> {
     Ok(ledger)
 }
 
-/// Holds the state directory for this program alone.
+/// Locks the state directory for this program.
 fn lock(state_dir: &Path) -> Result<File, JournalError> {
     let directory = |source| JournalError::Directory {
         path: state_dir.to_owned(),
@@ -221,7 +217,7 @@ fn lock(state_dir: &Path) -> Result<File, JournalError> {
     }
 }
 
-/// Makes a directory for the operator alone: what is rented and spent is nobody else's business.
+/// Creates a directory that only the operator can read.
 pub fn make_private_dir(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new()

@@ -2,13 +2,16 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::config::NotifyConfig;
 
 /// A way to reach the operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
+#[derive(Debug, IntoStaticStr, VariantArray, Clone, Copy, PartialEq, Eq)]
+#[strum(serialize_all = "snake_case")]
 pub enum Channel {
     /// A JSON object, signed if a secret is configured.
     Webhook,
@@ -20,27 +23,15 @@ pub enum Channel {
 }
 
 impl Channel {
-    pub const ALL: [Channel; 5] = [
-        Channel::Webhook,
-        Channel::Telegram,
-        Channel::Discord,
-        Channel::Ntfy,
-        Channel::Command,
-    ];
+    pub const ALL: &'static [Channel] = Channel::VARIANTS;
 
     /// Its name in messages and in the outbox file.
     pub fn name(self) -> &'static str {
-        match self {
-            Channel::Webhook => "webhook",
-            Channel::Telegram => "telegram",
-            Channel::Discord => "discord",
-            Channel::Ntfy => "ntfy",
-            Channel::Command => "command",
-        }
+        self.into()
     }
 
     pub fn configured(config: &NotifyConfig) -> Vec<Channel> {
-        let all = Channel::ALL.into_iter();
+        let all = Channel::ALL.iter().copied();
         all.filter(|channel| match channel {
             Channel::Webhook => config.webhook.is_some(),
             Channel::Telegram => config.telegram.is_some(),

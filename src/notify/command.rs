@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use super::delivery_error::{DeliveryError, Retry};
+use super::delivery_error::{DeliveryError, FailureKind};
 use super::hints;
 use super::notice::Notice;
 
@@ -19,7 +19,7 @@ pub(super) async fn run(words: &[String], notice: &Notice) -> Result<(), Deliver
     let later = |why: String| DeliveryError {
         why,
         hint: hints::COMMAND_HINT.to_owned(),
-        retry: Retry::Later,
+        kind: FailureKind::Transient,
     };
     let Some((program, arguments)) = words.split_first() else {
         return Err(later("notify.command is empty".into()));
@@ -63,15 +63,11 @@ pub(super) async fn run(words: &[String], notice: &Notice) -> Result<(), Deliver
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::notice::NoticeLevel;
+    use crate::notify::notice::NoticeLevel::Warning;
+    use crate::notify::tests;
 
     fn notice() -> Notice {
-        Notice {
-            level: NoticeLevel::Warning,
-            title: "it's \"odd\"; rm -rf".into(),
-            body: "look".into(),
-            at: chrono::DateTime::UNIX_EPOCH,
-        }
+        tests::notice(Warning, "it's \"odd\"; rm -rf")
     }
 
     async fn shell(script: String) -> Result<(), DeliveryError> {
@@ -100,7 +96,7 @@ mod tests {
             .await
             .unwrap_err();
         assert_eq!(failed.why, "sh exited with exit status: 3: no network");
-        assert_eq!(failed.retry, Retry::Later);
+        assert_eq!(failed.kind, FailureKind::Transient);
         let missing = run(&["/nonexistent/tell".into()], &notice()).await;
         let why = missing.unwrap_err().why;
         assert!(why.contains("cannot run /nonexistent/tell"), "{why}");

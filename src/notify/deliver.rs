@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use url::Url;
 
 use super::channel::Channel;
-use super::delivery_error::{DeliveryError, Retry};
+use super::delivery_error::{DeliveryError, FailureKind};
 use super::notice::Notice;
 use super::secrets::Secrets;
 use super::{command, hints, request};
@@ -35,7 +35,7 @@ pub async fn deliver(
         return Err(DeliveryError {
             why: format!("{} is not configured", channel.name()),
             hint: "see [notify] in the configuration".to_owned(),
-            retry: Retry::Never,
+            kind: FailureKind::Permanent,
         });
     };
     let result = http.send(request.timeout(TIMEOUT)).await;

@@ -3,24 +3,21 @@
 use super::secrets::Secrets;
 use crate::domain::{CallError, CallErrorKind};
 
-/// Why a notice was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub struct DeliveryError {
     /// For people, without secrets.
     pub why: String,
     pub hint: String,
-    /// Whether another attempt can succeed.
-    pub retry: Retry,
+    pub kind: FailureKind,
 }
 
 /// Whether another attempt can succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retry {
-    /// The failure may be temporary.
-    Later,
+pub enum FailureKind {
+    Transient,
     /// The service rejected it and would again.
-    Never,
+    Permanent,
 }
 
 impl DeliveryError {
@@ -30,9 +27,9 @@ impl DeliveryError {
             why: error.to_string(),
             hint,
             // `Ambiguous` too: a duplicate notice does no harm.
-            retry: match error.kind {
-                Ambiguous | NotSent | RateLimited => Retry::Later,
-                _ => Retry::Never,
+            kind: match error.kind {
+                Ambiguous | NotSent | RateLimited => FailureKind::Transient,
+                _ => FailureKind::Permanent,
             },
         }
     }

@@ -102,9 +102,8 @@ mod tests {
         use CallErrorKind::{
             Ambiguous, Malformed, NotFound, NotSent, RateLimited, Refused, Unauthorized,
         };
-        let over_http = Channel::ALL
-            .into_iter()
-            .filter(|channel| *channel != Channel::Command);
+        let all = Channel::ALL.iter().copied();
+        let over_http = all.filter(|channel| *channel != Channel::Command);
         for channel in over_http {
             for (kind, status) in [
                 (NotSent, None),

@@ -34,7 +34,7 @@ use backoff::{BackoffPolicy, DEFAULT_POLICY};
 pub use channel::Channel;
 use dedup::Dedup;
 pub use deliver::{deliver, send_heartbeat};
-pub use delivery_error::{DeliveryError, Retry};
+pub use delivery_error::{DeliveryError, FailureKind};
 pub use notice::{Notice, NoticeLevel};
 pub use outbox::Handoff;
 use outbox::Outbox;
@@ -44,8 +44,8 @@ use worker::DeliveryWorker;
 const QUEUE: usize = 64;
 
 pub struct Notifier {
-    queue: Mutex<Option<Sender<Notice>>>,
-    task: Mutex<Option<JoinHandle<()>>>,
+    /// The queue and the task that empties it; absent without channels, and once closed.
+    delivery: Mutex<Option<(Sender<Notice>, JoinHandle<()>)>>,
     dedup: Mutex<Dedup>,
     lost: Arc<AtomicU64>,
     heartbeat: Option<(HttpClient, Url)>,
@@ -67,9 +67,7 @@ impl Notifier {
         let lost = Arc::new(AtomicU64::new(0));
         let channels = Channel::configured(config);
         let heartbeat = config.heartbeat.clone().map(|url| (http.clone(), url));
-        let (queue, task) = if channels.is_empty() {
-            (None, None)
-        } else {
+        let delivery = (!channels.is_empty()).then(|| {
             let (queue, notices) = mpsc::channel(QUEUE);
             let worker = DeliveryWorker {
                 http,
@@ -78,11 +76,10 @@ impl Notifier {
                 outbox: Outbox::open(outbox, &channels),
                 lost: lost.clone(),
             };
-            (Some(queue), Some(tokio::spawn(worker.run(notices))))
-        };
+            (queue, tokio::spawn(worker.run(notices)))
+        });
         Notifier {
-            queue: Mutex::new(queue),
-            task: Mutex::new(task),
+            delivery: Mutex::new(delivery),
             dedup: Mutex::default(),
             lost,
             heartbeat,
@@ -105,8 +102,8 @@ impl Notifier {
     /// Queues a notice and returns at once. The same level, title and body are sent once per half
     /// hour.
     pub fn notify(&self, notice: &Notice) {
-        let queue = lock(&self.queue);
-        let Some(queue) = &*queue else { return };
+        let delivery = lock(&self.delivery);
+        let Some((queue, _)) = &*delivery else { return };
         let mut dedup = lock(&self.dedup);
         if dedup.contains(notice) {
             return;
@@ -129,11 +126,11 @@ impl Notifier {
 
     /// Delivers what is queued and ends, or gives up after `timeout`: the next run delivers the rest.
     pub async fn close(&self, timeout: Duration) {
-        drop(lock(&self.queue).take());
-        let task = lock(&self.task).take();
-        let Some(mut task) = task else {
+        let delivery = lock(&self.delivery).take();
+        let Some((queue, mut task)) = delivery else {
             return;
         };
+        drop(queue);
         if tokio::time::timeout(timeout, &mut task).await.is_err() {
             tracing::info!("some notices are not delivered yet; the next run delivers them");
             task.abort();
@@ -143,7 +140,7 @@ impl Notifier {
 
 impl Drop for Notifier {
     fn drop(&mut self) {
-        if let Some(task) = &*lock(&self.task) {
+        if let Some((_, task)) = &*lock(&self.delivery) {
             task.abort();
         }
     }

@@ -1,6 +1,7 @@
 //! What is sent to the operator.
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use crate::domain::Time;
 
@@ -15,12 +16,13 @@ pub struct Notice {
     pub at: Time,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, IntoStaticStr, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum NoticeLevel {
     Notice,
     Resolved,
-    /// Will cost money or reward unless somebody acts.
+    /// Will cost money or reward unless someone acts.
     Warning,
     /// Costs money or reward now.
     Critical,
@@ -29,12 +31,7 @@ pub enum NoticeLevel {
 impl NoticeLevel {
     /// The first word of a message.
     pub fn word(self) -> &'static str {
-        match self {
-            NoticeLevel::Notice => "NOTICE",
-            NoticeLevel::Resolved => "RESOLVED",
-            NoticeLevel::Warning => "WARNING",
-            NoticeLevel::Critical => "CRITICAL",
-        }
+        self.into()
     }
 
     /// Notifies without a sound, and is the first to be dropped from a full outbox.

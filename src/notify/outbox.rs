@@ -200,17 +200,9 @@ impl Outbox {
 mod tests {
     use super::*;
     use crate::notify::notice::NoticeLevel;
+    use crate::notify::tests::notice;
 
     const BOTH: [Channel; 2] = [Channel::Webhook, Channel::Ntfy];
-
-    fn notice(level: NoticeLevel, title: &str) -> Notice {
-        Notice {
-            level,
-            title: title.into(),
-            body: String::new(),
-            at: chrono::DateTime::UNIX_EPOCH,
-        }
-    }
 
     #[test]
     fn restart_restores_pending_notices_only() {

@@ -135,15 +135,12 @@ fn hmac(secret: &str, text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{NtfyConfig, TelegramConfig};
-    use chrono::DateTime;
+    use crate::notify::tests::{self, ntfy as ntfy_config, telegram as telegram_config};
 
     fn notice() -> Notice {
         Notice {
-            level: NoticeLevel::Critical,
-            title: "rental 7 is not gone".into(),
             body: "destroy it by hand @everyone".into(),
-            at: DateTime::UNIX_EPOCH,
+            ..tests::notice(NoticeLevel::Critical, "rental 7 is not gone")
         }
     }
 
@@ -182,10 +179,7 @@ mod tests {
     fn ntfy_priority_follows_level() {
         use NoticeLevel::{Critical, Notice as Worth, Resolved, Warning};
         let config = NotifyConfig {
-            ntfy: Some(NtfyConfig {
-                topic: "https://ntfy.example.org/mine".parse().unwrap(),
-                token: None,
-            }),
+            ntfy: ntfy_config("https://ntfy.example.org/mine", None),
             ..NotifyConfig::default()
         };
         let priority = |level| {
@@ -202,11 +196,7 @@ mod tests {
     fn telegram_token_prefix_is_optional() {
         for token in ["123:abc", "bot123:abc"] {
             let config = NotifyConfig {
-                telegram: Some(TelegramConfig {
-                    api: "https://api.telegram.org".parse().unwrap(),
-                    token: token.to_owned().into(),
-                    chat: "1".into(),
-                }),
+                telegram: telegram_config("https://api.telegram.org", token),
                 ..NotifyConfig::default()
             };
             let url = telegram(&config, &notice()).unwrap().url;
@@ -217,16 +207,9 @@ mod tests {
     #[test]
     fn requests_follow_service_documentation() {
         let config = NotifyConfig {
-            telegram: Some(TelegramConfig {
-                api: "https://api.telegram.org".parse().unwrap(),
-                token: "123:abc".to_owned().into(),
-                chat: "-100".into(),
-            }),
+            telegram: telegram_config("https://api.telegram.org", "123:abc"),
             discord: Some("https://discord.com/api/webhooks/1/x".to_owned().into()),
-            ntfy: Some(NtfyConfig {
-                topic: "https://ntfy.example.org/base/mine".parse().unwrap(),
-                token: None,
-            }),
+            ntfy: ntfy_config("https://ntfy.example.org/base/mine", None),
             ..NotifyConfig::default()
         };
         let (url, sent) = body(telegram(&config, &notice()));

@@ -79,17 +79,13 @@ fn telegram_token(token: &str) -> [String; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{NtfyConfig, TelegramConfig};
+    use crate::notify::tests::{ntfy, telegram};
 
     #[test]
     fn telegram_token_is_redacted_in_every_form() {
         for token in ["123456:telegram-secret", "bot123456:telegram-secret"] {
             let config = NotifyConfig {
-                telegram: Some(TelegramConfig {
-                    api: "https://api.telegram.org".parse().unwrap(),
-                    token: token.to_owned().into(),
-                    chat: "1".into(),
-                }),
+                telegram: telegram("https://api.telegram.org", token),
                 ..NotifyConfig::default()
             };
             let secrets = Secrets::of(&config);
@@ -107,23 +103,14 @@ mod tests {
 
     #[test]
     fn every_configured_secret_is_redacted() {
+        let webhook = "https://example.org/hooks/hook-secret?key=query-secret";
+        let discord = "https://discord.com/api/webhooks/1/discord-secret";
         let config = NotifyConfig {
-            webhook: Some(
-                "https://example.org/hooks/hook-secret?key=query-secret"
-                    .parse()
-                    .unwrap(),
-            ),
+            webhook: Some(webhook.parse().unwrap()),
             webhook_token: Some("token-secret".to_owned().into()),
             webhook_secret: Some("signing-secret".to_owned().into()),
-            discord: Some(
-                "https://discord.com/api/webhooks/1/discord-secret"
-                    .to_owned()
-                    .into(),
-            ),
-            ntfy: Some(NtfyConfig {
-                topic: "https://ntfy.sh/topic-secret".parse().unwrap(),
-                token: Some("ntfy-secret".to_owned().into()),
-            }),
+            discord: Some(discord.to_owned().into()),
+            ntfy: ntfy("https://ntfy.sh/topic-secret", Some("ntfy-secret")),
             heartbeat: Some("https://hc.example.org/beat-secret".parse().unwrap()),
             ..NotifyConfig::default()
         };

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::*;
+use crate::config::{NtfyConfig, TelegramConfig};
 
 const FAST: BackoffPolicy = BackoffPolicy {
     max_attempts: 3,
@@ -21,72 +21,90 @@ const FAST: BackoffPolicy = BackoffPolicy {
 };
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-type Received = mpsc::UnboundedReceiver<(Option<String>, Value)>;
+type Received = mpsc::UnboundedReceiver<(HeaderMap, Bytes)>;
+
+async fn serve(app: Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    base
+}
 
 /// A webhook that answers with these statuses in turn, then with 204.
 async fn receiver(statuses: &[u16]) -> (NotifyConfig, Received) {
     let (received, requests) = mpsc::unbounded_channel();
     let statuses = Arc::new(Mutex::new(VecDeque::from(statuses.to_vec())));
-    let hook = move |headers: HeaderMap, Json(body): Json<Value>| async move {
-        let token = headers.get("authorization");
-        let token = token.map(|value| value.to_str().unwrap().to_owned());
-        received.send((token, body)).unwrap();
+    let hook = move |headers: HeaderMap, body: Bytes| async move {
+        received.send((headers, body)).unwrap();
         let status = statuses.lock().unwrap().pop_front().unwrap_or(204);
         StatusCode::from_u16(status).unwrap()
     };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/hook", listener.local_addr().unwrap());
-    let app = Router::new().route("/hook", post(hook));
-    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let base = serve(Router::new().route("/hook", post(hook))).await;
     let config = NotifyConfig {
-        webhook: Some(url.parse().unwrap()),
+        webhook: Some(format!("{base}/hook").parse().unwrap()),
         webhook_token: Some("t0ken".to_owned().into()),
         ..NotifyConfig::default()
     };
     (config, requests)
 }
 
-fn notice(title: &str) -> Notice {
+pub(super) fn notice(level: NoticeLevel, title: &str) -> Notice {
     Notice {
-        level: NoticeLevel::Critical,
+        level,
         title: title.into(),
         body: "look".into(),
         at: DateTime::UNIX_EPOCH,
     }
 }
 
+fn critical(title: &str) -> Notice {
+    notice(NoticeLevel::Critical, title)
+}
+
+pub(super) fn telegram(api: &str, token: &str) -> Option<TelegramConfig> {
+    Some(TelegramConfig {
+        api: api.parse().unwrap(),
+        token: token.to_owned().into(),
+        chat: "-100".into(),
+    })
+}
+
+pub(super) fn ntfy(topic: &str, token: Option<&str>) -> Option<NtfyConfig> {
+    Some(NtfyConfig {
+        topic: topic.parse().unwrap(),
+        token: token.map(|token| token.to_owned().into()),
+    })
+}
+
 fn titles(received: &mut Received) -> Vec<String> {
     let mut titles = Vec::new();
     while let Ok((_, body)) = received.try_recv() {
+        let body: Value = serde_json::from_slice(&body).unwrap();
         titles.push(body["title"].as_str().unwrap().to_owned());
     }
     titles
 }
 
+/// Sends notices with little patience, and returns how many were lost.
+async fn send(config: &NotifyConfig, titles: &[&str]) -> u64 {
+    let notifier = Notifier::with_backoff(HttpClient::new(), config, None, FAST);
+    for title in titles {
+        notifier.notify(&critical(title));
+    }
+    notifier.close(TIMEOUT).await;
+    notifier.lost()
+}
+
 #[tokio::test]
 async fn notice_arrives_as_json_with_token() {
     let (config, mut received) = receiver(&[]).await;
-    let notifier = Notifier::new(HttpClient::new(), &config, None);
-    notifier.notify(&notice("rental left"));
-    notifier.close(TIMEOUT).await;
-    let (token, body) = received.try_recv().expect("a notice");
-    assert_eq!(token.as_deref(), Some("Bearer t0ken"));
+    send(&config, &["rental left"]).await;
+    let (headers, body) = received.try_recv().expect("a notice");
+    assert_eq!(headers["authorization"], "Bearer t0ken");
+    let body: Value = serde_json::from_slice(&body).unwrap();
     let expected = json!({"source": "pocpit", "level": "critical", "title": "rental left",
         "body": "look", "at": "1970-01-01T00:00:00Z"});
     assert_eq!(body, expected);
-}
-
-/// A webhook that keeps headers and raw body.
-async fn receiver_of_bytes() -> (Url, mpsc::UnboundedReceiver<(HeaderMap, Bytes)>) {
-    let (received, requests) = mpsc::unbounded_channel();
-    let hook = move |headers: HeaderMap, body: Bytes| async move {
-        received.send((headers, body)).unwrap();
-    };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/hook", listener.local_addr().unwrap());
-    let app = Router::new().route("/hook", post(hook));
-    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-    (url.parse().unwrap(), requests)
 }
 
 /// Checks a signature as a receiver does, with nothing but the secret, headers and body.
@@ -108,14 +126,10 @@ fn is_signed(secret: &str, headers: &HeaderMap, body: &[u8]) -> bool {
 #[tokio::test]
 async fn signature_covers_exact_bytes_and_time() {
     // Given a webhook that shares a secret with us,
-    let (url, mut received) = receiver_of_bytes().await;
-    let config = NotifyConfig {
-        webhook: Some(url),
-        webhook_secret: Some("s3cret".to_owned().into()),
-        ..NotifyConfig::default()
-    };
+    let (mut config, mut received) = receiver(&[]).await;
+    config.webhook_secret = Some("s3cret".to_owned().into());
     // when it gets a notice that JSON can encode in more than one way,
-    let notice = notice("4×H100 \"left\" </b>\u{7}\n\u{1f4b8}");
+    let notice = critical("4×H100 \"left\" </b>\u{7}\n\u{1f4b8}");
     let http = HttpClient::new();
     deliver(&http, &config, Channel::Webhook, &notice)
         .await
@@ -136,33 +150,26 @@ async fn signature_covers_exact_bytes_and_time() {
 }
 
 #[tokio::test]
-async fn failing_webhook_is_retried_in_order() {
-    let (config, mut received) = receiver(&[500, 429]).await;
-    let notifier = Notifier::with_backoff(HttpClient::new(), &config, None, FAST);
-    notifier.notify(&notice("a"));
-    notifier.notify(&notice("b"));
-    notifier.close(TIMEOUT).await;
-    assert_eq!(titles(&mut received), ["a", "a", "a", "b"]);
-}
-
-#[tokio::test]
-async fn dead_webhook_is_counted_as_lost() {
-    let (config, mut received) = receiver(&[500, 500, 500]).await;
-    let notifier = Notifier::with_backoff(HttpClient::new(), &config, None, FAST);
-    let lost = Arc::clone(&notifier.lost);
-    notifier.notify(&notice("a"));
-    notifier.close(TIMEOUT).await;
-    assert_eq!(titles(&mut received), ["a", "a", "a"]);
-    assert_eq!(lost.load(Ordering::Relaxed), 1);
-}
-
-#[tokio::test]
-async fn rejected_notice_is_not_retried() {
-    let (config, mut received) = receiver(&[401]).await;
-    let notifier = Notifier::with_backoff(HttpClient::new(), &config, None, FAST);
-    notifier.notify(&notice("a"));
-    notifier.close(TIMEOUT).await;
-    assert_eq!(titles(&mut received), ["a"]);
+async fn webhook_status_decides_on_retry() {
+    for (case, statuses, delivered, lost) in [
+        (
+            "retried in order",
+            &[500, 429][..],
+            &["a", "a", "a", "b"][..],
+            0,
+        ),
+        (
+            "dead for one notice",
+            &[500, 500, 500],
+            &["a", "a", "a", "b"],
+            1,
+        ),
+        ("rejected", &[401], &["a", "b"], 1),
+    ] {
+        let (config, mut received) = receiver(statuses).await;
+        assert_eq!(send(&config, &["a", "b"]).await, lost, "{case}");
+        assert_eq!(titles(&mut received), delivered, "{case}");
+    }
 }
 
 #[tokio::test]
@@ -171,7 +178,7 @@ async fn same_notice_is_sent_once_per_half_hour() {
     let notifier = Notifier::new(HttpClient::new(), &config, None);
     let later = |title, minute| Notice {
         at: DateTime::UNIX_EPOCH + TimeDelta::minutes(minute),
-        ..notice(title)
+        ..critical(title)
     };
     for minute in [0, 5, 29, -3, 31] {
         notifier.notify(&later("a", minute));
@@ -192,18 +199,14 @@ async fn full_queue_drops_and_counts() {
     let notifier = Notifier::new(HttpClient::new(), &config, None);
     // Nothing is awaited here, so the worker cannot take one off the queue.
     for number in 0..QUEUE + 3 {
-        notifier.notify(&notice(&number.to_string()));
+        notifier.notify(&critical(&number.to_string()));
     }
     assert_eq!(notifier.lost(), 3);
 }
 
 #[tokio::test]
 async fn without_channels_nothing_is_sent() {
-    let config = NotifyConfig::default();
-    let notifier = Notifier::new(HttpClient::new(), &config, None);
-    notifier.notify(&notice("a"));
-    assert_eq!(notifier.lost(), 0);
-    notifier.close(TIMEOUT).await;
+    assert_eq!(send(&NotifyConfig::default(), &["a"]).await, 0);
 }
 
 #[tokio::test]
@@ -220,7 +223,7 @@ async fn next_run_delivers_the_rest_once() {
         Notifier::with_backoff(HttpClient::new(), config, Some(file.clone()), patient)
     };
     let notifier = start(&config);
-    notifier.notify(&notice("rental left"));
+    notifier.notify(&critical("rental left"));
     notifier.close(Duration::from_millis(50)).await;
     assert!(notifier.lost() == 0 && !titles(&mut received).is_empty());
     // when the next run finds it up, then the notice arrives,
@@ -242,45 +245,30 @@ async fn channels_do_not_block_each_other() {
         received_by_command.display()
     );
     config.command = vec!["sh".into(), "-c".into(), script];
-    let pacing = FAST;
-    let notifier = Notifier::with_backoff(HttpClient::new(), &config, None, pacing);
-    notifier.notify(&notice("a"));
-    notifier.notify(&notice("b"));
-    notifier.close(TIMEOUT).await;
-    assert_eq!(
-        std::fs::read_to_string(received_by_command).unwrap(),
-        "a\nb\n"
-    );
+    let lost = send(&config, &["a", "b"]).await;
+    let by_command = std::fs::read_to_string(received_by_command).unwrap();
+    assert_eq!(by_command, "a\nb\n");
     assert_eq!(titles(&mut received), ["a", "a", "a", "b", "b", "b"]);
-    assert_eq!(notifier.lost(), 2, "both, by the webhook alone");
+    assert_eq!(lost, 2, "both, by the webhook only");
 }
 
 #[tokio::test]
 async fn delivery_errors_hold_no_secret() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let host = format!("http://{}", listener.local_addr().unwrap());
     let app = Router::new().fallback(|uri: axum::http::Uri| async move {
         let words = uri.path().replace("/bot", " your token ");
         (StatusCode::NOT_FOUND, format!("Cannot POST {uri}:{words}"))
     });
-    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let host = serve(app).await;
     let config = NotifyConfig {
-        telegram: Some(crate::config::TelegramConfig {
-            api: host.parse().unwrap(),
-            token: "123456:telegramsecret".to_owned().into(),
-            chat: "1".into(),
-        }),
+        telegram: telegram(&host, "123456:telegramsecret"),
         discord: Some(format!("{host}/api/webhooks/1/discordsecret").into()),
-        ntfy: Some(crate::config::NtfyConfig {
-            topic: format!("{host}/topicsecret").parse().unwrap(),
-            token: Some("ntfysecret".to_owned().into()),
-        }),
+        ntfy: ntfy(&format!("{host}/topicsecret"), Some("ntfysecret")),
         ..NotifyConfig::default()
     };
     for channel in [Channel::Telegram, Channel::Discord, Channel::Ntfy] {
-        let result = deliver(&HttpClient::new(), &config, channel, &notice("a")).await;
+        let result = deliver(&HttpClient::new(), &config, channel, &critical("a")).await;
         let error = result.unwrap_err();
-        assert_eq!(error.retry, Retry::Never, "{error}");
+        assert_eq!(error.kind, FailureKind::Permanent, "{error}");
         assert!(
             error.why.contains("404") && !error.why.contains("secret"),
             "{error}"

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::backoff::{Backoff, BackoffPolicy};
 use super::channel::Channel;
 use super::deliver::deliver;
-use super::delivery_error::{DeliveryError, Retry};
+use super::delivery_error::{DeliveryError, FailureKind};
 use super::notice::Notice;
 use super::outbox::Outbox;
 use crate::config::NotifyConfig;
@@ -37,7 +37,8 @@ struct Lane {
 }
 
 struct Attempt {
-    channel: Channel,
+    /// Its index.
+    lane: usize,
     id: u64,
     title: String,
     result: Result<(), DeliveryError>,
@@ -69,7 +70,7 @@ impl DeliveryWorker {
                 },
                 Some(attempt) = attempts.join_next() => {
                     if let Ok(attempt) = attempt {
-                        self.finish_attempt(&mut lanes, &attempt);
+                        self.finish_attempt(&mut lanes[attempt.lane], &attempt);
                     }
                 }
                 _ = collect.tick() => self.outbox.collect_handoffs(&channels),
@@ -86,7 +87,10 @@ impl DeliveryWorker {
     ) -> Option<Instant> {
         let now = Instant::now();
         let mut next = None;
-        for lane in lanes.iter_mut().filter(|lane| !lane.in_flight) {
+        for (index, lane) in lanes.iter_mut().enumerate() {
+            if lane.in_flight {
+                continue;
+            }
             let Some((id, notice)) = self.outbox.first(lane.channel) else {
                 continue;
             };
@@ -97,32 +101,26 @@ impl DeliveryWorker {
             lane.in_flight = true;
             let (http, config, channel) = (self.http.clone(), self.config.clone(), lane.channel);
             attempts.spawn(async move {
-                let result = deliver(&http, &config, channel, &notice).await;
-                let title = notice.title;
                 Attempt {
-                    channel,
+                    lane: index,
                     id,
-                    title,
-                    result,
+                    result: deliver(&http, &config, channel, &notice).await,
+                    title: notice.title,
                 }
             });
         }
         next
     }
 
-    fn finish_attempt(&mut self, lanes: &mut [Lane], attempt: &Attempt) {
-        let lane = lanes
-            .iter_mut()
-            .find(|lane| lane.channel == attempt.channel);
-        let Some(lane) = lane else { return };
+    fn finish_attempt(&mut self, lane: &mut Lane, attempt: &Attempt) {
         lane.in_flight = false;
         let Err(error) = &attempt.result else {
             self.next_notice(lane, attempt.id);
             return;
         };
-        let (channel, title) = (attempt.channel.name(), &attempt.title);
+        let (channel, title) = (lane.channel.name(), &attempt.title);
         let delay = lane.backoff.next_delay();
-        let Some(delay) = delay.filter(|_| error.retry == Retry::Later) else {
+        let Some(delay) = delay.filter(|_| error.kind == FailureKind::Transient) else {
             let (hint, attempts) = (&error.hint, lane.backoff.attempts());
             tracing::warn!(channel, title, attempts, %error, hint, "notice not delivered");
             self.lost.fetch_add(1, Ordering::Relaxed);

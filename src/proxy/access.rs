@@ -9,9 +9,11 @@ use sha2::{Digest, Sha256};
 
 use crate::config::CallerRules;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum AccessError {
+    #[error("this address is not allowed")]
     AddressNotAllowed,
+    #[error("the bearer token is missing or wrong")]
     WrongToken,
 }
 
@@ -20,13 +22,6 @@ impl AccessError {
         match self {
             AccessError::AddressNotAllowed => StatusCode::FORBIDDEN,
             AccessError::WrongToken => StatusCode::UNAUTHORIZED,
-        }
-    }
-
-    pub fn message(self) -> &'static str {
-        match self {
-            AccessError::AddressNotAllowed => "this address is not allowed",
-            AccessError::WrongToken => "the bearer token is missing or wrong",
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct CounterFile {
     writing: Mutex<()>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Counters {
     /// What the Network Node requested last.
@@ -36,18 +36,6 @@ pub(super) struct Counters {
 pub(super) struct Attempts {
     pub answered: u64,
     pub failed: u64,
-}
-
-impl Default for Counters {
-    fn default() -> Counters {
-        Counters {
-            serving: Serving::Up,
-            replies: BTreeMap::new(),
-            upstreams: BTreeMap::new(),
-            sent: 0,
-            unfinished: 0,
-        }
-    }
 }
 
 impl Counters {
@@ -95,19 +83,17 @@ impl CounterFile {
 
     pub fn record_reply(&self, endpoint: &str, status: u16) {
         let mut counters = self.lock();
-        let of_endpoint = match counters.replies.get_mut(endpoint) {
-            Some(statuses) => statuses,
-            None => counters.replies.entry(endpoint.to_owned()).or_default(),
-        };
-        *of_endpoint.entry(status).or_default() += 1;
+        let statuses = counters.replies.entry(endpoint.to_owned()).or_default();
+        *statuses.entry(status).or_default() += 1;
     }
 
     pub fn record_attempt(&self, upstream: &str, count: impl FnOnce(&mut Attempts)) {
-        let mut counters = self.lock();
-        match counters.upstreams.get_mut(upstream) {
-            Some(attempts) => count(attempts),
-            None => count(counters.upstreams.entry(upstream.to_owned()).or_default()),
-        }
+        count(
+            self.lock()
+                .upstreams
+                .entry(upstream.to_owned())
+                .or_default(),
+        );
     }
 
     pub fn record_body(&self, bytes: u64, end: BodyEnd) {
@@ -138,22 +124,14 @@ impl CounterFile {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Displayed in the access log.
+#[derive(Debug, strum::Display, Clone, Copy, PartialEq, Eq)]
+#[strum(serialize_all = "lowercase")]
 pub(super) enum BodyEnd {
+    #[strum(serialize = "whole")]
     Complete,
     Broken,
     Abandoned,
-}
-
-impl BodyEnd {
-    /// In the access log.
-    pub fn name(self) -> &'static str {
-        match self {
-            BodyEnd::Complete => "whole",
-            BodyEnd::Broken => "broken",
-            BodyEnd::Abandoned => "abandoned",
-        }
-    }
 }
 
 #[cfg(test)]

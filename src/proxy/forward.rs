@@ -231,7 +231,7 @@ fn stream_reply(reply: UpstreamReply, in_flight: InFlight) -> Reply {
     let (mut head, body) = reply.into_parts();
     let content_type = head.headers.remove(CONTENT_TYPE);
     let body = StreamingBody::new(body, in_flight);
-    let mut reply = Response::new(ReplyBody::Streaming(body));
+    let mut reply = Response::new(ReplyBody::Right(body));
     *reply.status_mut() = head.status;
     // The other headers are about the upstream's connection. The map's memory is reused.
     head.headers.clear();

@@ -1,27 +1,21 @@
 //! Replies: the proxy's own, and an upstream's that is streamed.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use http_body_util::Full;
-use hyper::body::{Bytes, Frame, SizeHint};
+use http_body_util::{Either, Full};
+use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
 use super::response_body::StreamingBody;
-use super::upstream_client::UpstreamError;
 
 pub(super) type Reply = Response<ReplyBody>;
 
-pub(super) enum ReplyBody {
-    Own(Full<Bytes>),
-    Streaming(StreamingBody),
-}
+/// The proxy's own body, or an upstream's.
+pub(super) type ReplyBody = Either<Full<Bytes>, StreamingBody>;
 
 pub(super) fn text(kind: &'static str, text: String) -> Reply {
-    let mut reply = Response::new(ReplyBody::Own(Full::new(text.into())));
+    let mut reply = Response::new(ReplyBody::Left(Full::new(text.into())));
     let kind = HeaderValue::from_static(kind);
     reply.headers_mut().insert(CONTENT_TYPE, kind);
     reply
@@ -51,36 +45,5 @@ fn kind(status: StatusCode) -> &'static str {
         StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => "upstream_error",
         status if status.is_server_error() => "unavailable_error",
         _ => "invalid_request_error",
-    }
-}
-
-impl hyper::body::Body for ReplyBody {
-    type Data = Bytes;
-    type Error = UpstreamError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
-        match self.get_mut() {
-            ReplyBody::Own(body) => Pin::new(body)
-                .poll_frame(context)
-                .map_err(|never| match never {}),
-            ReplyBody::Streaming(body) => Pin::new(body).poll_frame(context),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            ReplyBody::Own(body) => body.is_end_stream(),
-            ReplyBody::Streaming(body) => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            ReplyBody::Own(body) => body.size_hint(),
-            ReplyBody::Streaming(body) => body.size_hint(),
-        }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use hyper::body::Bytes;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::ser::Serializer;
 use serde_json::value::RawValue;
 
 use crate::config::{FieldRules, ProxyConfig};
@@ -30,6 +30,7 @@ type Field<'a> = (Cow<'a, str>, FieldValue<'a>);
 enum FieldValue<'a> {
     Raw(&'a RawValue),
     Seed(i64),
+    Model(&'a str),
 }
 
 /// Parses a request body. `seed`, drawn by the Network Node (`X-Seed`), replaces the one in the body.
@@ -94,30 +95,10 @@ impl InferenceRequest<'_> {
     /// The body for an upstream that knows the model by this name.
     pub fn with_model(&self, model: &str) -> Result<Bytes, serde_json::Error> {
         let mut text = Vec::with_capacity(self.length + model.len() + 64);
-        serde_json::to_writer(
-            &mut text,
-            &UpstreamBody {
-                request: self,
-                model,
-            },
-        )?;
+        let fields = self.fields.iter().map(|(field, value)| (&**field, *value));
+        let fields = std::iter::once((MODEL, FieldValue::Model(model))).chain(fields);
+        serde_json::Serializer::new(&mut text).collect_map(fields)?;
         Ok(text.into())
-    }
-}
-
-struct UpstreamBody<'a> {
-    request: &'a InferenceRequest<'a>,
-    model: &'a str,
-}
-
-impl Serialize for UpstreamBody<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(MODEL, self.model)?;
-        for (field, value) in &self.request.fields {
-            map.serialize_entry(field, value)?;
-        }
-        map.end()
     }
 }
 
@@ -156,26 +137,6 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 }
 
 /// Borrowed unless it has escapes.
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = Name<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a field name")
-            }
-
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Borrowed(name)))
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Owned(name.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(NameVisitor)
-    }
-}
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -25,7 +25,7 @@ pub(super) async fn handle(caller: &Caller, request: Request<Incoming>) -> Reply
         let access = check_access(&proxy.config.callers, origin, request.headers());
         if let Err(error) = access {
             record_denied(proxy, route, address, error);
-            return reply::error(error.status(), error.message());
+            return reply::error(error.status(), &error.to_string());
         }
     }
     match route {
@@ -40,7 +40,7 @@ pub(super) async fn handle(caller: &Caller, request: Request<Incoming>) -> Reply
 fn record_denied(proxy: &Proxy, route: Route, from: IpAddr, error: AccessError) {
     let status = error.status().as_u16();
     if proxy.config.access_log != AccessLog::Off {
-        tracing::info!(%from, status, "refused: {}", error.message());
+        tracing::info!(%from, status, "refused: {error}");
     }
     if let Route::Forward(endpoint) = route {
         proxy.counters.record_reply(endpoint.path(), status);

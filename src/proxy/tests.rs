@@ -9,9 +9,11 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::handler::Handler;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::post;
 use futures_util::StreamExt;
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
@@ -23,6 +25,7 @@ use crate::domain::{Hardware, NodeId, Serving, UpstreamHealth};
 use crate::ports::InferenceProxy as _;
 
 const KEY: &str = "sk-very-secret";
+const MODEL: &str = "net/Model";
 
 struct Served {
     base: String,
@@ -32,9 +35,22 @@ struct Served {
 }
 
 impl Served {
+    fn get(&self, path: &str) -> RequestBuilder {
+        caller().get(format!("{}{path}", self.base))
+    }
+
+    fn post(&self, path: &str) -> RequestBuilder {
+        caller().post(format!("{}{path}", self.base))
+    }
+
+    /// A request for the model that is served.
+    async fn ask(&self, path: &str) -> reqwest::Response {
+        ask(&self.base, path, MODEL).await
+    }
+
     /// The value of a metric with exactly these labels.
     async fn metric(&self, name: &str) -> Option<f64> {
-        let reply = caller().get(format!("{}/metrics", self.base)).send().await;
+        let reply = self.get("/metrics").send().await;
         let page = reply.unwrap().text().await.unwrap();
         assert!(page.ends_with("# EOF\n"), "{page}");
         let line = page.lines().find_map(|line| line.strip_prefix(name));
@@ -89,7 +105,10 @@ async fn proxy(upstream: &str, max_concurrent: u32, request_timeout: Duration) -
 }
 
 async fn start(config: ProxyConfig) -> Served {
-    let scratch = tempfile::tempdir().unwrap();
+    start_in(tempfile::tempdir().unwrap(), config).await
+}
+
+async fn start_in(scratch: tempfile::TempDir, config: ProxyConfig) -> Served {
     let file = scratch.path().join(STATE_FILE);
     let (listener, base) = listen().await;
     let (stop, stopped) = oneshot::channel::<()>();
@@ -107,7 +126,11 @@ async fn start(config: ProxyConfig) -> Served {
     }
 }
 
-async fn upstream(app: Router) -> String {
+/// An upstream that answers both endpoints like this.
+async fn upstream<H: Handler<T, ()>, T: 'static>(answer: H) -> String {
+    let app = Router::new()
+        .route("/v1/chat/completions", post(answer.clone()))
+        .route("/v1/completions", post(answer));
     let (listener, base) = listen().await;
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     base
@@ -132,10 +155,10 @@ async fn upstream_gets_its_model_and_our_key() {
         let key = headers["authorization"].to_str().unwrap().to_owned();
         json!({"key": key, "body": serde_json::from_str::<Value>(&body).unwrap()}).to_string()
     };
-    let up = upstream(Router::new().route("/v1/chat/completions", post(echo))).await;
+    let up = upstream(echo).await;
     for base in [up.clone(), format!("{up}/v1"), format!("{up}/v1/")] {
         let served = proxy(&base, 1, LONG).await;
-        let reply = ask(&served.base, "/v3.0.8/v1/chat/completions", "net/Model").await;
+        let reply = served.ask("/v3.0.8/v1/chat/completions").await;
         let sent: Value = reply.json().await.unwrap();
         assert_eq!(sent["key"], format!("Bearer {KEY}"));
         let expected = json!({"model": "their-model", "seed": 7, "return_token_ids": true});
@@ -156,15 +179,13 @@ async fn stream_is_unbuffered_and_disconnect_frees_permit() {
         });
         Body::from_stream(stream)
     };
-    let up = upstream(Router::new().route("/v1/completions", post(stream))).await;
+    let up = upstream(stream).await;
     let served = proxy(&up, 1, LONG).await;
     pieces.send("data: 1\n\n".into()).unwrap();
-    let mut first = ask(&served.base, "/v1/completions", "net/Model")
-        .await
-        .bytes_stream();
+    let mut first = served.ask("/v1/completions").await.bytes_stream();
     // The second piece is only made after the first has arrived.
     assert_eq!(first.next().await.unwrap().unwrap(), "data: 1\n\n");
-    let second = ask(&served.base, "/v1/completions", "net/Model").await;
+    let second = served.ask("/v1/completions").await;
     assert_eq!(second.status(), StatusCode::TOO_MANY_REQUESTS);
     pieces.send("data: 2\n\n".into()).unwrap();
     assert_eq!(first.next().await.unwrap().unwrap(), "data: 2\n\n");
@@ -173,9 +194,9 @@ async fn stream_is_unbuffered_and_disconnect_frees_permit() {
     tokio::time::timeout(LONG, pieces.closed())
         .await
         .expect("the upstream sees the disconnect");
-    let mut third = ask(&served.base, "/v1/completions", "net/Model").await;
+    let mut third = served.ask("/v1/completions").await;
     while third.status() == StatusCode::TOO_MANY_REQUESTS {
-        third = ask(&served.base, "/v1/completions", "net/Model").await;
+        third = served.ask("/v1/completions").await;
     }
     assert_eq!(third.status(), StatusCode::OK);
 }
@@ -185,9 +206,9 @@ async fn upstream_errors_do_not_leak_the_key() {
     for (theirs, ours) in [(401, 502), (500, 502), (429, 429), (422, 400), (302, 502)] {
         let refuse =
             move || async move { (StatusCode::from_u16(theirs).unwrap(), format!("bad {KEY}")) };
-        let up = upstream(Router::new().route("/v1/completions", post(refuse))).await;
+        let up = upstream(refuse).await;
         let served = proxy(&up, 1, LONG).await;
-        let reply = ask(&served.base, "/v1/completions", "net/Model").await;
+        let reply = served.ask("/v1/completions").await;
         assert_eq!(reply.status().as_u16(), ours, "for {theirs}");
         let text = reply.text().await.unwrap();
         assert!(!text.contains(KEY), "{text}");
@@ -200,16 +221,12 @@ async fn upstream_errors_do_not_leak_the_key() {
 
 #[tokio::test]
 async fn silent_or_missing_upstream_is_an_error() {
-    let silent = || async { std::future::pending::<String>().await };
-    let up = upstream(Router::new().route("/v1/completions", post(silent))).await;
-    let served = proxy(&up, 1, Duration::from_millis(20)).await;
-    let reply = ask(&served.base, "/v1/completions", "net/Model").await;
+    let served = proxy(&silent().await, 1, Duration::from_millis(20)).await;
+    let reply = served.ask("/v1/completions").await;
     assert_eq!(reply.status(), StatusCode::GATEWAY_TIMEOUT);
 
-    let (listener, gone) = listen().await;
-    drop(listener);
-    let served = proxy(&gone, 1, LONG).await;
-    let reply = ask(&served.base, "/v1/completions", "net/Model").await;
+    let served = proxy(&gone().await, 1, LONG).await;
+    let reply = served.ask("/v1/completions").await;
     assert_eq!(reply.status(), StatusCode::BAD_GATEWAY);
 }
 
@@ -219,7 +236,7 @@ async fn invalid_requests_never_reach_the_upstream() {
     let other = ask(&served.base, "/v1/completions", "other/Model").await;
     assert_eq!(other.status(), StatusCode::BAD_REQUEST);
     for body in ["", "[]", "{}", "{\"model\":"] {
-        let call = caller().post(format!("{}/v1/completions", served.base));
+        let call = served.post("/v1/completions");
         let reply = call.body(body).send().await.unwrap();
         assert_eq!(reply.status(), StatusCode::BAD_REQUEST, "{body:?}");
     }
@@ -236,7 +253,7 @@ async fn shutdown_finishes_replies_in_flight() {
         wait.await.unwrap();
         "done"
     };
-    let up = upstream(Router::new().route("/v1/completions", post(slow))).await;
+    let up = upstream(slow).await;
     let served = proxy(&up, 1, LONG).await;
     let base = served.base.clone();
     let call = tokio::spawn(async move { ask(&base, "/v1/completions", "net/Model").await });
@@ -249,28 +266,35 @@ async fn shutdown_finishes_replies_in_flight() {
 
 /// An upstream that returns the request's body.
 async fn echoing() -> String {
-    let echo = |body: String| async move { body };
-    let app = Router::new()
-        .route("/v1/chat/completions", post(echo))
-        .route("/v1/completions", post(echo));
-    upstream(app).await
+    upstream(|body: String| async move { body }).await
 }
 
 async fn failing(status: u16) -> String {
-    let fail = move || async move { StatusCode::from_u16(status).unwrap() };
-    upstream(Router::new().route("/v1/completions", post(fail))).await
+    upstream(move || async move { StatusCode::from_u16(status).unwrap() }).await
+}
+
+async fn silent() -> String {
+    upstream(|| async { pending::<String>().await }).await
+}
+
+/// An address where nobody listens.
+async fn gone() -> String {
+    listen().await.1
+}
+
+/// This upstream, and a fallback that returns the request's body.
+async fn with_fallback(upstream: &str, request_timeout: Duration) -> ProxyConfig {
+    let mut config = config(upstream, 1, request_timeout);
+    config.fallbacks = vec![upstream_config(&echoing().await, "model-of-the-second")];
+    config
 }
 
 #[tokio::test]
 async fn fallback_answers_and_is_preferred_during_cooldown() {
-    let (listener, gone) = listen().await;
-    drop(listener);
-    for first in [gone, failing(500).await, failing(401).await] {
-        let mut config = config(&first, 1, LONG);
-        config.fallbacks = vec![upstream_config(&echoing().await, "model-of-the-second")];
-        let served = start(config).await;
+    for first in [gone().await, failing(500).await, failing(401).await] {
+        let served = start(with_fallback(&first, LONG).await).await;
         for _ in 0..2 {
-            let reply = ask(&served.base, "/v1/completions", "net/Model").await;
+            let reply = served.ask("/v1/completions").await;
             assert_eq!(reply.status(), StatusCode::OK);
             let asked: Value = reply.json().await.unwrap();
             assert_eq!(asked["model"], "model-of-the-second");
@@ -291,10 +315,8 @@ async fn fallback_answers_and_is_preferred_during_cooldown() {
 
 #[tokio::test]
 async fn rejected_request_is_not_tried_elsewhere() {
-    let mut config = config(&failing(422).await, 1, LONG);
-    config.fallbacks = vec![upstream_config(&echoing().await, "model-of-the-second")];
-    let served = start(config).await;
-    let reply = ask(&served.base, "/v1/completions", "net/Model").await;
+    let served = start(with_fallback(&failing(422).await, LONG).await).await;
+    let reply = served.ask("/v1/completions").await;
     assert_eq!(reply.status(), StatusCode::BAD_REQUEST);
 }
 
@@ -308,14 +330,14 @@ async fn network_seed_wins_and_fields_are_renamed() {
     let served = start(config).await;
     let body = json!({"model": "net/Model", "seed": 1, "return_token_ids": true,
         "max_completion_tokens": 50, "logprobs": true, "top_logprobs": 5});
-    let call = caller().post(format!("{}/v1/chat/completions", served.base));
+    let call = served.post("/v1/chat/completions");
     let reply = call.header("X-Seed", "42").json(&body).send().await;
     let asked: Value = reply.unwrap().json().await.unwrap();
     let expected = json!({"model": "their-model", "seed": 42, "max_tokens": 50,
         "logprobs": true, "top_logprobs": 5});
     assert_eq!(asked, expected);
 
-    let call = caller().post(format!("{}/v1/chat/completions", served.base));
+    let call = served.post("/v1/chat/completions");
     let reply = call.header("X-Seed", "many").json(&body).send().await;
     assert_eq!(reply.unwrap().status(), StatusCode::BAD_REQUEST);
 }
@@ -334,10 +356,7 @@ async fn executor() -> String {
             "signature": header("x-ta-signature"), "key": header("authorization"), "body": body})
         .to_string()
     };
-    let app = Router::new()
-        .route("/v1/chat/completions", post(echo))
-        .route("/v1/completions", post(echo));
-    upstream(app).await
+    upstream(echo).await
 }
 
 async fn to_executor(executor: &str, signature: SignatureRule) -> ProxyConfig {
@@ -358,7 +377,7 @@ async fn transferring(signature: SignatureRule) -> Served {
 #[tokio::test]
 async fn unnumbered_request_goes_to_executor_unchanged() {
     let served = transferring(SignatureRule::Optional).await;
-    let call = caller().post(format!("{}/v1/chat/completions", served.base));
+    let call = served.post("/v1/chat/completions");
     let call = call.bearer_auth("the caller's").body("hello");
     let sent: Value = call.send().await.unwrap().json().await.unwrap();
     assert_eq!(sent["body"], "hello");
@@ -397,7 +416,7 @@ async fn executor_gets_same_endpoint_without_proxy_token() {
     config.callers.token = Some("open sesame".to_owned().into());
     let served = start(config).await;
     for path in ["/v1/completions", "/v1/chat/completions"] {
-        let call = caller().post(format!("{}/v3.0.8{path}", served.base));
+        let call = served.post(&format!("/v3.0.8{path}"));
         // One of the two headers alone does not count as a number.
         let call = call.bearer_auth("open sesame").header("X-Seed", "9");
         let sent: Value = call
@@ -416,15 +435,13 @@ async fn executor_gets_same_endpoint_without_proxy_token() {
 
 #[tokio::test]
 async fn failed_or_missing_executor_is_an_error() {
-    let (listener, gone) = listen().await;
-    drop(listener);
     for (executor, ours) in [
-        (gone, 502),
+        (gone().await, 502),
         (failing(500).await, 502),
         (failing(429).await, 429),
     ] {
         let served = start(to_executor(&executor, SignatureRule::Optional).await).await;
-        let reply = ask(&served.base, "/v1/completions", "net/Model").await;
+        let reply = served.ask("/v1/completions").await;
         assert_eq!(reply.status().as_u16(), ours);
         let error: Value = reply.json().await.unwrap();
         assert_eq!(error["error"]["code"], ours);
@@ -434,8 +451,8 @@ async fn failed_or_missing_executor_is_an_error() {
 #[tokio::test]
 async fn numbered_request_is_answered_locally() {
     let served = transferring(SignatureRule::Required).await;
-    let call = caller()
-        .post(format!("{}/v1/chat/completions", served.base))
+    let call = served
+        .post("/v1/chat/completions")
         .header("X-Inference-Id", "1")
         .header("X-Seed", "9")
         .json(&json!({"model": "net/Model"}));
@@ -448,20 +465,14 @@ async fn without_token_only_health_is_answered() {
     let mut config = config(&echoing().await, 1, LONG);
     config.callers.token = Some("open sesame".to_owned().into());
     let served = start(config).await;
-    let status = async |path: &str| {
-        let reply = caller().get(format!("{}{path}", served.base)).send().await;
-        reply.unwrap().status()
-    };
+    let status = async |path: &str| served.get(path).send().await.unwrap().status();
     assert_eq!(status("/health").await, StatusCode::OK);
     assert_eq!(status("/v3.0.8/readyz").await, StatusCode::OK);
     assert_eq!(status("/v1/models").await, StatusCode::UNAUTHORIZED);
     assert_eq!(status("/metrics").await, StatusCode::UNAUTHORIZED);
-    let reply = ask(&served.base, "/v1/completions", "net/Model").await;
+    let reply = served.ask("/v1/completions").await;
     assert_eq!(reply.status(), StatusCode::UNAUTHORIZED);
-    let get = |path: &str| {
-        let call = caller().get(format!("{}{path}", served.base));
-        call.bearer_auth("open sesame").send()
-    };
+    let get = |path: &str| served.get(path).bearer_auth("open sesame").send();
     assert_eq!(get("/v1/models").await.unwrap().status(), StatusCode::OK);
     // Attempts without it are counted.
     let page = get("/metrics").await.unwrap().text().await.unwrap();
@@ -474,14 +485,14 @@ async fn callers_outside_allowed_networks_are_refused() {
     let mut config = config(&echoing().await, 1, LONG);
     config.callers.networks = vec!["192.0.2.0/24".parse().unwrap()];
     let served = start(config).await;
-    let reply = ask(&served.base, "/v1/completions", "net/Model").await;
+    let reply = served.ask("/v1/completions").await;
     assert_eq!(reply.status(), StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
 async fn oversized_request_is_refused() {
     let served = proxy(&echoing().await, 1, LONG).await;
-    let call = caller().post(format!("{}/v1/completions", served.base));
+    let call = served.post("/v1/completions");
     let reply = call.body("x".repeat(100_001)).send().await.unwrap();
     assert_eq!(reply.status(), StatusCode::BAD_REQUEST);
 }
@@ -490,29 +501,15 @@ async fn oversized_request_is_refused() {
 async fn state_and_counters_survive_a_restart() {
     let config = config(&echoing().await, 1, LONG);
     let served = start(config.clone()).await;
-    let whole = ask(&served.base, "/v1/completions", "net/Model").await;
+    let whole = served.ask("/v1/completions").await;
     let length = whole.bytes().await.unwrap().len();
     ask(&served.base, "/v1/completions", "other").await;
-    let stop = caller().post(format!("{}/api/v1/stop", served.base));
+    let stop = served.post("/api/v1/stop");
     stop.send().await.unwrap();
     served.stop.send(()).unwrap();
     served.task.await.unwrap().unwrap();
 
-    let (listener, base) = listen().await;
-    let file = served.scratch.path().join(STATE_FILE);
-    let (stop, stopped) = oneshot::channel::<()>();
-    let task = tokio::spawn(async move {
-        let stopped = async {
-            let _ = stopped.await;
-        };
-        serve_on(listener, &config, &file, stopped, pending()).await
-    });
-    let again = Served {
-        base,
-        stop,
-        task,
-        scratch: served.scratch,
-    };
+    let again = start_in(served.scratch, config).await;
     let answers = |status: u16| {
         let labels = format!("{{endpoint=\"completions\",status=\"{status}\"}}");
         let name = format!("pocpit_proxy_answers_total{labels}");
@@ -525,14 +522,14 @@ async fn state_and_counters_survive_a_restart() {
     #[expect(clippy::cast_precision_loss, reason = "a short answer")]
     let sent = Some(length as f64);
     assert_eq!(again.metric("pocpit_proxy_sent_bytes_total ").await, sent);
-    let reply = ask(&again.base, "/v1/completions", "net/Model").await;
+    let reply = again.ask("/v1/completions").await;
     assert_eq!(reply.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test]
 async fn local_status_needs_only_the_token() {
     let answer = || async { json!({"choices": []}).to_string() };
-    let up = upstream(Router::new().route("/v1/chat/completions", post(answer))).await;
+    let up = upstream(answer).await;
     let mut settings = config(&up, 3, LONG);
     settings.callers = CallerRules {
         networks: vec!["203.0.113.0/24".parse().unwrap()],
@@ -541,7 +538,7 @@ async fn local_status_needs_only_the_token() {
     let served = start(settings.clone()).await;
     settings.listen = served.base["http://".len()..].parse().unwrap();
     // Given a network that this machine is not in, when it is asked for inference, then it refuses;
-    let refused = ask(&served.base, "/v1/chat/completions", "net/Model").await;
+    let refused = served.ask("/v1/chat/completions").await;
     assert_eq!(refused.status(), StatusCode::FORBIDDEN);
     // its status is for local callers with the token,
     let http = crate::http::HttpClient::new();
@@ -564,13 +561,13 @@ async fn status_counts_answered_refused_and_failed() {
             (StatusCode::INTERNAL_SERVER_ERROR, "no")
         }
     };
-    let up = upstream(Router::new().route("/v1/chat/completions", post(answer))).await;
+    let up = upstream(answer).await;
     let mut settings = config(&up, 3, LONG);
     let served = start(settings.clone()).await;
     settings.listen = served.base["http://".len()..].parse().unwrap();
     for (model, seed) in [("net/Model", "7"), ("another", "7"), ("net/Model", "8")] {
-        let call = caller()
-            .post(format!("{}/v1/chat/completions", served.base))
+        let call = served
+            .post("/v1/chat/completions")
             .header("x-seed", seed)
             .json(&json!({"model": model}));
         call.send().await.unwrap().bytes().await.unwrap();

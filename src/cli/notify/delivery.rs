@@ -9,7 +9,7 @@ use super::ChannelReport;
 use crate::cli::status_line;
 use crate::config::NotifyConfig;
 use crate::http::HttpClient;
-use crate::notify::{self, Backoff, Channel, Handoff, Notice, Retry};
+use crate::notify::{self, Backoff, Channel, FailureKind, Handoff, Notice};
 
 pub(super) struct Delivery<'a> {
     config: &'a NotifyConfig,
@@ -69,7 +69,7 @@ impl<'a> Delivery<'a> {
         for channel in std::mem::take(&mut self.pending) {
             let result = notify::deliver(&http, self.config, channel, self.notice).await;
             if let Err(error) = &result
-                && error.retry == Retry::Later
+                && error.kind == FailureKind::Transient
             {
                 self.pending.push(channel);
                 tracing::warn!("{} did not take it yet: {error}", channel.name());

@@ -1,59 +1,16 @@
-//! What the database does not take, the spool does; what the spool has, the database gets.
+//! The spool takes what the database does not, and hands it over later.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 
-/// A database on a disk that is full or not.
-#[derive(Debug)]
-struct Switched {
-    inner: SqliteStorage,
-    full: Arc<AtomicBool>,
-}
-
-impl Switched {
-    fn room(&self) -> Result<(), JournalError> {
-        if !self.full.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        Err(JournalError::Failed {
-            place: "test".into(),
-            source: "database or disk is full".into(),
-        })
-    }
-}
-
-impl Storage for Switched {
-    fn current(&self) -> Result<WriterEpoch, JournalError> {
-        self.inner.current()
-    }
-
-    fn claim(&mut self, writer: WriterEpoch) -> Result<(), JournalError> {
-        self.room()?;
-        self.inner.claim(writer)
-    }
-
-    fn append(&mut self, writer: WriterEpoch, entries: &[Entry]) -> Result<(), JournalError> {
-        self.room()?;
-        self.inner.append(writer, entries)
-    }
-
-    fn read(&self) -> Result<Vec<Entry>, JournalError> {
-        self.inner.read()
-    }
-
-    fn compact(
-        &mut self,
-        writer: WriterEpoch,
-        superfluous: &[EntryId],
-    ) -> Result<(), JournalError> {
-        self.room()?;
-        self.inner.compact(writer, superfluous)
-    }
+/// Locks the database until it is dropped: meanwhile, it takes no writes.
+fn lock(dir: &Path) -> rusqlite::Connection {
+    let connection = database(dir).connection;
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    connection
 }
 
 fn database(dir: &Path) -> SqliteStorage {
@@ -78,13 +35,19 @@ fn spool(dir: &Path) -> std::path::PathBuf {
     dir.join("journal.spool")
 }
 
-/// A journal on a disk that the switch fills.
-fn switched(dir: &Path, full: &Arc<AtomicBool>) -> (Journal, Ledger) {
-    let storage = Switched {
-        inner: database(dir),
-        full: full.clone(),
-    };
+/// A journal that does not wait for a locked database.
+fn open(dir: &Path) -> (Journal, Ledger) {
+    let storage = database(dir);
+    storage
+        .connection
+        .busy_timeout(std::time::Duration::ZERO)
+        .unwrap();
     Journal::over_spooled(Box::new(storage), &spool(dir)).unwrap()
+}
+
+fn is_spooled(journal: &mut Journal, minute: i64, record: &Record) -> bool {
+    let outcome = journal.append(at(minute), record).unwrap();
+    matches!(outcome, WriteOutcome::Spooled(_))
 }
 
 fn checkpoint(note: &str) -> Record {
@@ -94,9 +57,9 @@ fn checkpoint(note: &str) -> Record {
 }
 
 #[test]
-fn a_full_database_sends_rentals_to_the_spool_and_the_next_open_brings_them_back() {
+fn full_database_spools_until_next_open() {
     let dir = tempfile::tempdir().unwrap();
-    // Given a database that may not grow any more, while a rental is open,
+    // Given a database that may not grow, while a rental is open,
     let storage = database(dir.path());
     storage
         .connection
@@ -119,16 +82,13 @@ fn a_full_database_sends_rentals_to_the_spool_and_the_next_open_brings_them_back
     });
     let error = refused.expect("eight pages hold no twenty of these");
     assert!(error.to_string().contains("full"), "{error}");
-    // then what the rent call gave is kept all the same,
+    // then the outcome of the rent call is spooled,
     let kept = write(&mut journal, 30, rented(1, 5));
     assert!(matches!(kept, WriteOutcome::Spooled(_)));
-    let mode = fs::metadata(spool(dir.path()))
-        .unwrap()
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o777, 0o600);
+    let permissions = fs::metadata(spool(dir.path())).unwrap().permissions();
+    assert_eq!(permissions.mode() & 0o777, 0o600);
     assert_eq!(read_only(dir.path()).unwrap(), ledger);
-    // and a program that starts when there is room has it in the database alone.
+    // and the next start with room moves it to the database.
     drop(journal);
     let (_, reopened) = Journal::open(dir.path()).unwrap();
     assert_eq!(reopened, ledger);
@@ -137,33 +97,22 @@ fn a_full_database_sends_rentals_to_the_spool_and_the_next_open_brings_them_back
 }
 
 #[test]
-fn as_soon_as_a_write_works_the_spool_is_in_the_journal_in_its_order() {
+fn first_working_write_flushes_spool_in_order() {
     let dir = tempfile::tempdir().unwrap();
-    let full = Arc::new(AtomicBool::new(false));
-    let (mut journal, _) = switched(dir.path(), &full);
-    assert!(matches!(
-        journal.append(at(0), &checkpoint("first")).unwrap(),
-        WriteOutcome::Durable
-    ));
-    full.store(true, Ordering::Relaxed);
+    let (mut journal, _) = open(dir.path());
+    assert!(!is_spooled(&mut journal, 0, &checkpoint("first")));
+    let lock = lock(dir.path());
     assert!(journal.recover().is_err());
     for note in ["second", "third"] {
-        let kept = journal.append(at(1), &checkpoint(note)).unwrap();
-        assert!(matches!(kept, WriteOutcome::Spooled(_)));
+        assert!(is_spooled(&mut journal, 1, &checkpoint(note)));
     }
-    full.store(false, Ordering::Relaxed);
-    assert!(matches!(
-        journal.append(at(2), &checkpoint("fourth")).unwrap(),
-        WriteOutcome::Durable
-    ));
+    drop(lock);
+    assert!(!is_spooled(&mut journal, 2, &checkpoint("fourth")));
     assert!(is_blank(dir.path()));
     drop(journal);
-    let notes: Vec<Record> = database(dir.path())
-        .read()
-        .unwrap()
-        .iter()
-        .map(|entry| entry.record().unwrap())
-        .collect();
+    let entries = database(dir.path()).read().unwrap();
+    let notes = entries.iter().map(|entry| entry.record().unwrap());
+    let notes: Vec<Record> = notes.collect();
     assert_eq!(
         notes,
         ["first", "second", "third", "fourth"].map(checkpoint)
@@ -171,86 +120,81 @@ fn as_soon_as_a_write_works_the_spool_is_in_the_journal_in_its_order() {
 }
 
 #[test]
-fn a_start_on_a_full_disk_knows_every_rental_and_claims_the_journal_later() {
+fn start_on_full_disk_claims_later() {
     let dir = tempfile::tempdir().unwrap();
-    let full = Arc::new(AtomicBool::new(false));
-    let (mut before, _) = switched(dir.path(), &full);
-    let _ = before.append(at(0), &rent_intended(1)).unwrap();
-    full.store(true, Ordering::Relaxed);
-    // Two starts that could not write a thing to the database,
+    let (mut before, _) = open(dir.path());
+    append(&mut before, &[(0, rent_intended(1))]);
+    let lock = lock(dir.path());
+    // Given two starts that cannot write to the database,
     for id in [5, 6] {
-        let (mut journal, ledger) = switched(dir.path(), &full);
+        let (mut journal, ledger) = open(dir.path());
         assert_eq!(ledger.open_rentals().len(), 1);
-        let kept = journal.append(at(1), &rented(1, id)).unwrap();
-        assert!(matches!(kept, WriteOutcome::Spooled(_)));
+        assert!(is_spooled(&mut journal, 1, &rented(1, id)));
     }
-    // then one that can: everything is there, and who wrote before is shut out.
-    full.store(false, Ordering::Relaxed);
-    let (mut journal, ledger) = switched(dir.path(), &full);
+    // when one can, then everything is there, and earlier writers are fenced off.
+    drop(lock);
+    let (mut journal, ledger) = open(dir.path());
     assert_eq!(ledger.open_rentals()[0].instance, Some(InstanceId(6)));
     assert!(is_blank(dir.path()));
-    let _ = journal.append(at(2), &gone(1, 6, 1.0)).unwrap();
+    append(&mut journal, &[(2, gone(1, 6, 1.0))]);
     let error = before.append(at(2), &rent_intended(2)).unwrap_err();
     assert!(matches!(error, JournalError::Fenced { .. }), "{error}");
     assert!(is_blank(dir.path()), "a fenced writer keeps nothing");
 }
 
 #[test]
-fn a_spool_that_comes_back_after_it_was_folded_in_counts_no_second_time() {
+fn restored_spool_is_not_counted_twice() {
     let dir = tempfile::tempdir().unwrap();
-    let full = Arc::new(AtomicBool::new(true));
-    let (mut journal, mut ledger) = switched(dir.path(), &full);
-    for (minute, record) in [
+    let lock = lock(dir.path());
+    let (mut journal, _) = open(dir.path());
+    let records = [
         (0, rent_intended(1)),
         (1, rented(1, 5)),
         (2, gone(1, 5, 9.5)),
-    ] {
-        let _ = journal.append(at(minute), &record).unwrap();
-        ledger.apply(at(minute), &record);
-    }
-    drop(journal);
+    ];
+    append(&mut journal, &records);
+    drop((journal, lock));
     let kept = spooled(dir.path());
     assert!(kept.len() > 100);
     drop(Journal::open(dir.path()).unwrap());
-    // As if it was killed between the database's transaction and the removal.
+    // As if it was killed between the database's transaction and clearing the spool.
     fs::write(spool(dir.path()), kept).unwrap();
     let (_, reopened) = Journal::open(dir.path()).unwrap();
-    assert_eq!(reopened, ledger);
+    assert_eq!(reopened, folded(&records));
     assert_eq!(database(dir.path()).read().unwrap().len(), 3);
 }
 
 #[test]
-fn without_a_place_for_a_record_the_append_fails() {
+fn append_fails_without_any_storage() {
     let dir = tempfile::tempdir().unwrap();
-    let full = Arc::new(AtomicBool::new(true));
-    let (mut journal, _) = switched(dir.path(), &full);
+    let lock = lock(dir.path());
+    let (mut journal, _) = open(dir.path());
     fs::remove_file(spool(dir.path())).unwrap();
     fs::create_dir(spool(dir.path())).unwrap();
     assert!(journal.append(at(0), &rent_intended(1)).is_err());
     fs::remove_dir(spool(dir.path())).unwrap();
-    let kept = journal.append(at(1), &rent_intended(2)).unwrap();
-    assert!(matches!(kept, WriteOutcome::Spooled(_)));
-    full.store(false, Ordering::Relaxed);
+    assert!(is_spooled(&mut journal, 1, &rent_intended(2)));
+    drop(lock);
     journal.recover().unwrap();
     assert_eq!(database(dir.path()).read().unwrap().len(), 1);
 }
 
 #[test]
-fn a_spool_torn_at_any_byte_gives_the_record_or_what_was_before_it() {
+fn torn_spool_yields_whole_records_only() {
     let dir = tempfile::tempdir().unwrap();
-    let full = Arc::new(AtomicBool::new(true));
-    let (mut journal, _) = switched(dir.path(), &full);
-    let _ = journal.append(at(0), &rent_intended(1)).unwrap();
+    let _lock = lock(dir.path());
+    let (mut journal, _) = open(dir.path());
+    append(&mut journal, &[(0, rent_intended(1))]);
     let before = spooled(dir.path()).len();
     let old = read_only(dir.path()).unwrap();
-    let _ = journal.append(at(1), &rented(1, 5)).unwrap();
+    append(&mut journal, &[(1, rented(1, 5))]);
     let new = read_only(dir.path()).unwrap();
     assert_ne!(old, new);
     let whole = spooled(dir.path());
     for length in before..whole.len() {
         fs::write(spool(dir.path()), &whole[..length]).unwrap();
         assert_eq!(read_only(dir.path()).unwrap(), old, "torn at {length}");
-        // The rest is what the disk held before: blank lines, or nothing that was ever written.
+        // The rest is what the disk held before: blank lines, or blocks that were never written.
         for (rest, end) in [(b'\n', whole.len() - 1), (0, whole.len())] {
             let mut torn = whole.clone();
             torn[length.min(end)..].fill(rest);
@@ -268,31 +212,32 @@ fn a_spool_torn_at_any_byte_gives_the_record_or_what_was_before_it() {
 }
 
 #[test]
-fn the_next_line_is_written_over_a_torn_one() {
+fn next_line_overwrites_a_torn_one() {
     let dir = tempfile::tempdir().unwrap();
-    let full = Arc::new(AtomicBool::new(true));
-    let (mut journal, _) = switched(dir.path(), &full);
-    let _ = journal.append(at(0), &rent_intended(1)).unwrap();
+    let _lock = lock(dir.path());
+    let (mut journal, _) = open(dir.path());
+    append(&mut journal, &[(0, rent_intended(1))]);
     drop(journal);
     let mut torn = spooled(dir.path());
     // Longer than the line that comes.
     torn.extend_from_slice(&[b'7'; 500]);
     fs::write(spool(dir.path()), torn).unwrap();
-    let (mut journal, _) = switched(dir.path(), &full);
-    let _ = journal.append(at(1), &rented(1, 5)).unwrap();
+    let (mut journal, _) = open(dir.path());
+    append(&mut journal, &[(1, rented(1, 5))]);
     let ledger = read_only(dir.path()).unwrap();
     assert_eq!(ledger.open_rentals()[0].instance, Some(InstanceId(5)));
 }
 
 #[test]
-fn a_damaged_line_costs_no_other_line_and_the_file_is_kept_for_a_person() {
+fn damaged_spool_line_costs_only_itself() {
     let dir = tempfile::tempdir().unwrap();
-    let full = Arc::new(AtomicBool::new(true));
-    let (mut journal, _) = switched(dir.path(), &full);
-    for attempt in 1..4 {
-        let _ = journal.append(at(0), &rent_intended(attempt)).unwrap();
-    }
-    drop(journal);
+    let lock = lock(dir.path());
+    let (mut journal, _) = open(dir.path());
+    append(
+        &mut journal,
+        &[1, 2, 3].map(|attempt| (0, rent_intended(attempt))),
+    );
+    drop((journal, lock));
     // One digit of the second reservation, and still a record that can be read.
     let text = String::from_utf8(spooled(dir.path())).unwrap();
     let (first, rest) = text.split_at(text.find('\n').unwrap());
@@ -307,14 +252,12 @@ fn a_damaged_line_costs_no_other_line_and_the_file_is_kept_for_a_person() {
 }
 
 #[test]
-fn a_log_torn_at_any_byte_gives_the_record_or_what_was_before_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let (mut journal, _) = Journal::open(dir.path()).unwrap();
-    let _ = journal.append(at(0), &rent_intended(1)).unwrap();
+fn torn_wal_yields_whole_records_only() {
+    let (dir, mut journal) = journal_of(&[(0, rent_intended(1))]);
     let log = |dir: &Path| dir.join("journal.sqlite-wal");
     let before = fs::metadata(log(dir.path())).unwrap().len();
     let old = read_only(dir.path()).unwrap();
-    let _ = journal.append(at(1), &rented(1, 5)).unwrap();
+    append(&mut journal, &[(1, rented(1, 5))]);
     let new = read_only(dir.path()).unwrap();
     assert_ne!(old, new);
     // The files as a killed program leaves them, the log cut shorter and shorter.

@@ -1,4 +1,4 @@
-//! Old journals are read, newer ones are left alone, and a migration is whole or not there.
+//! Old journals are read, newer ones left unchanged, and a migration is all or nothing.
 
 use std::fs;
 use std::path::Path;
@@ -26,13 +26,40 @@ fn version_of(dir: &Path) -> i64 {
         .unwrap()
 }
 
+fn set_version(dir: &Path, version: i64) {
+    let connection = rusqlite::Connection::open(file(dir)).unwrap();
+    connection
+        .pragma_update(None, "user_version", version)
+        .unwrap();
+}
+
+/// A journal of one rental, and after its intent this entry.
+fn with_second_entry(body: &str) -> (tempfile::TempDir, rusqlite::Connection) {
+    let (dir, journal) = journal_of(&[(0, rent_intended(1))]);
+    drop(journal);
+    let connection = rusqlite::Connection::open(file(dir.path())).unwrap();
+    let insert = "INSERT INTO entries VALUES (1, 2, 0, ?1)";
+    connection.execute(insert, [body]).unwrap();
+    (dir, connection)
+}
+
+/// The record that an old program wrote like this.
+fn record(body: &str) -> Record {
+    let entry = Entry {
+        id: EntryId::default(),
+        at: at(0),
+        body: body.into(),
+    };
+    entry.record().unwrap()
+}
+
 #[test]
-fn an_old_journal_opens_and_adds_up_to_what_it_did() {
+fn version_1_journal_gives_same_ledger() {
     let dir = version_1();
-    let looked_at = read_only(dir.path()).unwrap();
-    assert_eq!(version_of(dir.path()), 1, "looking changes nothing");
+    let unchanged = read_only(dir.path()).unwrap();
+    assert_eq!(version_of(dir.path()), 1, "reading changes nothing");
     let (journal, ledger) = Journal::open(dir.path()).unwrap();
-    assert_eq!(ledger, looked_at);
+    assert_eq!(ledger, unchanged);
     let open: Vec<_> = ledger.open_rentals().into_iter().cloned().collect();
     assert_eq!(open[0].label, label(3));
     assert_eq!(open[0].instance, Some(InstanceId(7)));
@@ -53,7 +80,7 @@ fn an_old_journal_opens_and_adds_up_to_what_it_did() {
     assert_eq!(ledger.reports().len(), 1);
     let saved = ledger.checkpoint().unwrap().clone();
     serde_json::from_value::<crate::flow::Sprint>(saved).unwrap();
-    // It is migrated once, and what is written then is of the first writer.
+    // It is migrated once.
     drop(journal);
     assert_eq!(version_of(dir.path()), 3);
     let (_, again) = Journal::open(dir.path()).unwrap();
@@ -61,12 +88,10 @@ fn an_old_journal_opens_and_adds_up_to_what_it_did() {
 }
 
 #[test]
-fn a_journal_from_the_future_is_refused_and_left_alone() {
-    let dir = tempfile::tempdir().unwrap();
-    drop(Journal::open(dir.path()).unwrap());
-    let connection = rusqlite::Connection::open(file(dir.path())).unwrap();
-    connection.pragma_update(None, "user_version", 99).unwrap();
-    drop(connection);
+fn newer_journal_is_refused_and_unchanged() {
+    let (dir, journal) = journal_of(&[]);
+    drop(journal);
+    set_version(dir.path(), 99);
     let before = fs::read(file(dir.path())).unwrap();
     for error in [
         Journal::open(dir.path()).unwrap_err(),
@@ -81,12 +106,12 @@ fn a_journal_from_the_future_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_migration_that_is_killed_anywhere_is_made_again() {
+fn killed_migration_is_repeated() {
     let dir = version_1();
     let expected = read_only(dir.path()).unwrap();
     let old = fs::read(file(dir.path())).unwrap();
     let (_journal, _) = Journal::open(dir.path()).unwrap();
-    // What the migration wrote is in the log alone: the file is still the old one.
+    // The migration is in the log only: the file is still the old one.
     assert_eq!(fs::read(file(dir.path())).unwrap(), old);
     let log = fs::read(dir.path().join("journal.sqlite-wal")).unwrap();
     for length in (0..log.len()).step_by(509) {
@@ -100,16 +125,9 @@ fn a_migration_that_is_killed_anywhere_is_made_again() {
 }
 
 #[test]
-fn a_kind_that_only_a_newer_program_knows_is_skipped_and_kept() {
-    let dir = tempfile::tempdir().unwrap();
-    let (mut journal, _) = Journal::open(dir.path()).unwrap();
-    let _ = journal.append(at(0), &rent_intended(1)).unwrap();
-    drop(journal);
+fn unknown_record_is_skipped_and_preserved() {
     let newer = r#"{"record":"lease_renewed","instance":5,"until":{"height":7}}"#;
-    let connection = rusqlite::Connection::open(file(dir.path())).unwrap();
-    connection
-        .execute("INSERT INTO entries VALUES (1, 2, 0, ?1)", [newer])
-        .unwrap();
+    let (dir, connection) = with_second_entry(newer);
     assert_eq!(read_only(dir.path()).unwrap().open_rentals().len(), 1);
     let (mut journal, ledger) = Journal::open(dir.path()).unwrap();
     assert_eq!(ledger.open_rentals().len(), 1);
@@ -123,7 +141,7 @@ fn a_kind_that_only_a_newer_program_knows_is_skipped_and_kept() {
 }
 
 #[test]
-fn a_record_from_before_a_field_was_there_is_read() {
+fn record_without_newer_fields_is_read() {
     let bodies = [
         r#"{"record":"rent_voided","label":"pocpit/home/359/1-abc"}"#,
         r#"{"record":"machine_avoided","machine":8,"until":"2026-09-21T22:33:20Z"}"#,
@@ -131,17 +149,12 @@ fn a_record_from_before_a_field_was_there_is_read() {
         r#"{"record":"sprint_ended","report":{"outcome":"aborted","cost_usd":0.0}}"#,
     ];
     for body in bodies {
-        let entry = Entry {
-            id: EntryId::default(),
-            at: at(0),
-            body: body.into(),
-        };
-        assert_ne!(entry.record().unwrap(), Record::Unknown);
+        assert_ne!(record(body), Record::Unknown);
     }
 }
 
 #[test]
-fn a_journal_with_two_records_of_a_boot_feeds_predictions_and_history_as_one_with_one_does() {
+fn split_boot_records_read_like_one() {
     let stages = r#"{"label":"pocpit/home/359/1-abc","machine":8,"host":null,"gpu_name":"H100 SXM","gpu_count":4,"started":[["placed","2026-09-21T14:00:00Z"],["ready","2026-09-21T14:25:00Z"]],"ended":"2026-09-21T14:25:00Z","fault":null}"#;
     let ended = r#""instance":5,"machine":8,"gpu_name":"H100 SXM","download_mbps":2000.0,"disk_mb_per_s":null,"image_gb":15.0,"model_gb":60.0,"took_seconds":1500,"end":"ready""#;
     let before = [
@@ -151,19 +164,9 @@ fn a_journal_with_two_records_of_a_boot_feeds_predictions_and_history_as_one_wit
     let now = [format!(
         r#"{{"record":"boot_ended","boot":{{{ended},"model":"org/model","times":{stages}}}}}"#
     )];
-    let added_up = |bodies: &[String]| {
-        let mut ledger = Ledger::default();
-        for body in bodies {
-            let entry = Entry {
-                id: EntryId::default(),
-                at: at(0),
-                body: body.clone(),
-            };
-            ledger.apply(at(0), &entry.record().unwrap());
-        }
-        ledger
-    };
-    for ledger in [added_up(&before), added_up(&now)] {
+    for bodies in [&before[..], &now] {
+        let records: Vec<_> = bodies.iter().map(|body| (0, record(body))).collect();
+        let ledger = folded(&records);
         assert_eq!(ledger.boots().len(), 1);
         assert_eq!(ledger.boots()[0].took_seconds, 1_500);
         assert_eq!(ledger.boot_times().len(), 1);
@@ -172,40 +175,28 @@ fn a_journal_with_two_records_of_a_boot_feeds_predictions_and_history_as_one_wit
 }
 
 #[test]
-fn a_journal_of_version_2_is_only_marked_as_newer() {
-    let dir = tempfile::tempdir().unwrap();
-    let (mut journal, _) = Journal::open(dir.path()).unwrap();
-    let _ = journal.append(at(0), &rent_intended(1)).unwrap();
+fn version_2_journal_is_only_remarked() {
+    let (dir, journal) = journal_of(&[(0, rent_intended(1))]);
     drop(journal);
-    let connection = rusqlite::Connection::open(file(dir.path())).unwrap();
-    connection.pragma_update(None, "user_version", 2).unwrap();
-    drop(connection);
+    set_version(dir.path(), 2);
     let (_, ledger) = Journal::open(dir.path()).unwrap();
     assert_eq!(ledger.open_rentals().len(), 1);
     assert_eq!(version_of(dir.path()), 3);
 }
 
 #[test]
-fn a_boot_as_version_2_wrote_it_is_read_and_kept() {
-    let dir = tempfile::tempdir().unwrap();
-    let (mut journal, _) = Journal::open(dir.path()).unwrap();
-    let _ = journal.append(at(0), &rent_intended(1)).unwrap();
-    drop(journal);
+fn version_2_boot_is_read_and_preserved() {
     let older = r#"{"record":"boot_ended","boot":{"label":"pocpit/north/359/1-0000000a","machine":9,
         "host":4,"gpu_name":"H100 SXM","gpu_count":4,"started":[["placed","2026-11-25T00:31:00Z"]],
         "ended":"2026-11-25T00:41:00Z","fault":"the host is too slow"}}"#;
-    let connection = rusqlite::Connection::open(file(dir.path())).unwrap();
-    connection
-        .execute("INSERT INTO entries VALUES (1, 2, 0, ?1)", [older])
-        .unwrap();
-    drop(connection);
+    let (dir, _) = with_second_entry(older);
     let (mut journal, ledger) = Journal::open(dir.path()).unwrap();
     let [boot] = ledger.boot_times() else {
         panic!("{ledger:?}");
     };
     assert_eq!((boot.machine, boot.instance), (MachineId(9), None));
     assert_eq!(boot.fault.as_deref(), Some("the host is too slow"));
-    // What it was before is not known, so predictions learn nothing from it.
+    // Its offer is unknown, so predictions learn nothing from it.
     assert!(ledger.boots().is_empty());
     journal.compact(at(1)).unwrap();
     drop(journal);

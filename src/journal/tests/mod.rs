@@ -2,10 +2,12 @@ mod compaction;
 mod full_disk;
 mod migration;
 
+use super::store::add_up;
 use super::*;
 use crate::domain::{
-    Duration, InstanceId, MachineId, NodeId, OfferId, RentalLabel, RentalPrices, Time, Usd,
-    UsdPerHour,
+    Aim, BootStage, BootTimes, Confirmation, Duration, EpochIndex, HostId, InstanceId, MachineId,
+    NodeId, OfferId, OutcomeKind, RentalLabel, RentalPrices, SprintReport, StepSpan, Time, Usd,
+    UsdPerHour, Weight,
 };
 
 const DAY: Duration = Duration::hours(24);
@@ -49,23 +51,104 @@ fn gone(attempt: u32, id: u64, dollars: f64) -> Record {
     }
 }
 
+fn voided(attempt: u32) -> Record {
+    Record::RentVoided {
+        label: label(attempt),
+        reason: "the offer was gone".into(),
+    }
+}
+
+fn avoided(machine: u64, until: i64, reason: &str) -> Record {
+    Record::MachineAvoided {
+        machine: MachineId(machine),
+        until: at(until),
+        reason: reason.into(),
+    }
+}
+
 fn folded(records: &[(i64, Record)]) -> Ledger {
     let mut ledger = Ledger::default();
-    for (minute, record) in records {
-        ledger.apply(at(*minute), record);
-    }
+    apply(&mut ledger, records);
     ledger
 }
 
+fn apply(ledger: &mut Ledger, records: &[(i64, Record)]) {
+    for (minute, record) in records {
+        ledger.apply(at(*minute), record);
+    }
+}
+
+fn append(journal: &mut Journal, records: &[(i64, Record)]) {
+    for (minute, record) in records {
+        let _ = journal.append(at(*minute), record).unwrap();
+    }
+}
+
+/// A journal in a directory of its own.
+fn journal_of(records: &[(i64, Record)]) -> (tempfile::TempDir, Journal) {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, _) = Journal::open(dir.path()).unwrap();
+    append(&mut journal, records);
+    (dir, journal)
+}
+
+fn report(epoch: u64, weight: Option<u64>) -> SprintReport {
+    let span = |step| StepSpan {
+        step,
+        started: at(0),
+        ended: Some(at(5)),
+        started_height: None,
+    };
+    SprintReport {
+        outcome: OutcomeKind::Confirmed,
+        epoch: Some(EpochIndex(epoch)),
+        weight: weight.map(Weight),
+        participant_weight: Some(Weight(3_000)),
+        cost_usd: 5.0,
+        rentals_left: Some(0),
+        registrations_left: Some(0),
+        proxy_registered: Some(true),
+        node: Some(NodeId("vast-5".into())),
+        steps: Aim::Proof.steps().into_iter().map(span).collect(),
+        ..SprintReport::default()
+    }
+}
+
+fn watched(attempt: u32) -> BootTimes {
+    let stages = BootStage::ALL.iter().copied();
+    BootTimes {
+        label: label(attempt),
+        instance: None,
+        machine: MachineId(8),
+        host: Some(HostId(9)),
+        gpu_name: "H100 SXM".into(),
+        gpu_count: 4,
+        started: stages.zip((0..).map(|minute| at(2 * minute))).collect(),
+        ended: at(16),
+        fault: None,
+    }
+}
+
+fn measured(sequence: u64, confirmed: u64) -> Record {
+    Record::ConfirmationMeasured {
+        confirmation: Confirmation {
+            epoch: EpochIndex(359),
+            sequence,
+            weight: Weight(100),
+            confirmed: Weight(confirmed),
+        },
+    }
+}
+
 #[test]
-fn an_intent_alone_already_reserves_the_worst_case() {
+fn intent_alone_reserves_worst_case() {
     let ledger = folded(&[(0, rent_intended(1))]);
     assert_eq!(ledger.reserved(at(30)), Usd::from_dollars(20.0));
     assert_eq!(ledger.open_rentals()[0].instance, None);
 }
 
 #[test]
-fn spent_and_reserved_together_are_the_worst_case_while_a_rental_lives() {
+fn spent_plus_reserved_is_worst_case() {
     let ledger = folded(&[(0, rent_intended(1)), (1, rented(1, 5))]);
     let now = at(60);
     assert_eq!(ledger.spent_within(DAY, now), Usd::from_dollars(10.0));
@@ -73,7 +156,7 @@ fn spent_and_reserved_together_are_the_worst_case_while_a_rental_lives() {
 }
 
 #[test]
-fn a_settled_rental_counts_by_its_real_cost_and_only_once() {
+fn settled_rental_counts_real_cost_once() {
     let ledger = folded(&[
         (0, rent_intended(1)),
         (1, rented(1, 5)),
@@ -86,7 +169,7 @@ fn a_settled_rental_counts_by_its_real_cost_and_only_once() {
 }
 
 #[test]
-fn a_clock_that_steps_back_raises_nothing() {
+fn clock_step_back_raises_no_cap() {
     let ledger = folded(&[
         (0, rent_intended(1)),
         (1, rented(1, 5)),
@@ -101,7 +184,7 @@ fn a_clock_that_steps_back_raises_nothing() {
 }
 
 #[test]
-fn a_clock_that_is_ahead_by_an_hour_and_was_behind_by_one_empties_no_cap() {
+fn two_hour_clock_error_empties_no_cap() {
     let ledger = folded(&[
         (-60, rent_intended(1)),
         (-59, rented(1, 5)),
@@ -116,8 +199,8 @@ fn a_clock_that_is_ahead_by_an_hour_and_was_behind_by_one_empties_no_cap() {
 }
 
 #[test]
-fn a_sprint_counts_its_own_rentals_whatever_the_clock_says() {
-    let report = compaction::report(359);
+fn sprint_counts_own_rentals_despite_clock() {
+    let report = report(359, None);
     let ledger = folded(&[
         (0, rent_intended(1)),
         (1, rented(1, 5)),
@@ -132,23 +215,14 @@ fn a_sprint_counts_its_own_rentals_whatever_the_clock_says() {
 }
 
 #[test]
-fn a_voided_intent_costs_nothing() {
-    let ledger = folded(&[
-        (0, rent_intended(1)),
-        (
-            3,
-            Record::RentVoided {
-                label: label(1),
-                reason: "the offer was gone".into(),
-            },
-        ),
-    ]);
+fn voided_intent_costs_nothing() {
+    let ledger = folded(&[(0, rent_intended(1)), (3, voided(1))]);
     assert_eq!(ledger.reserved(at(4)), Usd::ZERO);
     assert!(ledger.open_rentals().is_empty());
 }
 
 #[test]
-fn a_registration_is_open_from_its_intent_to_its_proven_absence() {
+fn registration_is_open_until_proven_absent() {
     let node = NodeId("vast-5".into());
     let intended = Record::RegisterIntended {
         node: node.clone(),
@@ -164,46 +238,30 @@ fn a_registration_is_open_from_its_intent_to_its_proven_absence() {
 }
 
 #[test]
-fn a_machine_is_avoided_until_its_time_is_over() {
-    let reason = "its disk was full".to_owned();
-    let avoided = Record::MachineAvoided {
-        machine: MachineId(8),
-        until: at(60),
-        reason,
-    };
-    let ledger = folded(&[(0, avoided)]);
+fn machine_is_avoided_until_expiry() {
+    let ledger = folded(&[(0, avoided(8, 60, "its disk was full"))]);
     assert_eq!(ledger.avoided(at(59)).len(), 1);
     assert!(ledger.avoided(at(60)).is_empty());
 }
 
 #[test]
-fn a_machine_stays_avoided_across_a_restart_until_it_is_allowed_again() {
-    let dir = tempfile::tempdir().unwrap();
+fn avoided_machine_survives_restart_until_allowed() {
     let machine = MachineId(8);
-    let (mut journal, _) = Journal::open(dir.path()).unwrap();
-    let reason = "boot_failed: OCI runtime create failed".to_owned();
-    let until = at(60);
-    let avoided = Record::MachineAvoided {
-        machine,
-        until,
-        reason: reason.clone(),
-    };
-    let _ = journal.append(at(0), &avoided).unwrap();
+    let reason = "boot_failed: OCI runtime create failed";
+    let (dir, mut journal) = journal_of(&[(0, avoided(8, 60, reason))]);
     journal.compact(at(1)).unwrap();
     drop(journal);
     let (mut journal, ledger) = Journal::open(dir.path()).unwrap();
     let known = ledger.avoided(at(2));
-    assert_eq!((known.len(), &known[0].reason), (1, &reason));
-    let _ = journal
-        .append(at(3), &Record::MachineAllowed { machine })
-        .unwrap();
+    assert_eq!((known.len(), known[0].reason.as_str()), (1, reason));
+    append(&mut journal, &[(3, Record::MachineAllowed { machine })]);
     journal.compact(at(4)).unwrap();
     drop(journal);
     assert!(read_only(dir.path()).unwrap().avoided(at(5)).is_empty());
 }
 
 #[test]
-fn a_dearer_price_counts_from_the_beginning_and_raises_what_is_reserved() {
+fn price_increase_counts_from_the_beginning() {
     let mut ledger = folded(&[(0, rent_intended(1)), (0, rented(1, 5))]);
     let (before, reserved) = (ledger.spent_within(DAY, at(60)), ledger.reserved(at(0)));
     let open = ledger.open_rentals()[0].clone();
@@ -223,17 +281,14 @@ fn a_dearer_price_counts_from_the_beginning_and_raises_what_is_reserved() {
 }
 
 #[test]
-fn reopening_gives_the_same_ledger_as_living_on() {
-    let dir = tempfile::tempdir().unwrap();
-    let (mut journal, mut ledger) = Journal::open(dir.path()).unwrap();
-    for (minute, record) in [
+fn reopened_ledger_equals_live_one() {
+    let records = [
         (0, rent_intended(1)),
         (1, rented(1, 5)),
         (2, rent_intended(2)),
-    ] {
-        let _ = journal.append(at(minute), &record).unwrap();
-        ledger.apply(at(minute), &record);
-    }
+    ];
+    let ledger = folded(&records);
+    let (dir, journal) = journal_of(&records);
     drop(journal);
     let (_journal, reopened) = Journal::open(dir.path()).unwrap();
     assert_eq!(reopened, ledger);
@@ -241,11 +296,9 @@ fn reopening_gives_the_same_ledger_as_living_on() {
 }
 
 #[test]
-fn what_was_appended_survives_a_death_without_a_goodbye() {
-    let dir = tempfile::tempdir().unwrap();
+fn appended_record_survives_a_kill() {
+    let (dir, _journal) = journal_of(&[(0, rent_intended(1))]);
     let copy = tempfile::tempdir().unwrap();
-    let (mut journal, _) = Journal::open(dir.path()).unwrap();
-    let _ = journal.append(at(0), &rent_intended(1)).unwrap();
     // The files as a killed program leaves them, write-ahead log included.
     for file in std::fs::read_dir(dir.path()).unwrap() {
         let file = file.unwrap();
@@ -256,9 +309,8 @@ fn what_was_appended_survives_a_death_without_a_goodbye() {
 }
 
 #[test]
-fn a_second_cockpit_on_the_same_directory_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let (_first, _) = Journal::open(dir.path()).unwrap();
+fn second_cockpit_on_directory_is_refused() {
+    let (dir, _first) = journal_of(&[]);
     assert!(matches!(
         Journal::open(dir.path()),
         Err(JournalError::Locked { .. })
@@ -266,55 +318,37 @@ fn a_second_cockpit_on_the_same_directory_is_refused() {
 }
 
 #[test]
-fn whoever_opens_the_storage_next_shuts_out_the_writer_before() {
+fn next_writer_fences_off_the_previous() {
     let dir = tempfile::tempdir().unwrap();
     let storage = || Box::new(SqliteStorage::open(&dir.path().join("shared.sqlite")).unwrap());
     let (mut old, _) = Journal::over(storage()).unwrap();
-    let _ = old.append(at(0), &rent_intended(1)).unwrap();
+    append(&mut old, &[(0, rent_intended(1))]);
     let (mut new, ledger) = Journal::over(storage()).unwrap();
     assert_eq!(ledger.open_rentals().len(), 1);
     let error = old.append(at(1), &rent_intended(2)).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            JournalError::Fenced {
-                writer: WriterEpoch(1),
-                current: WriterEpoch(2)
-            }
-        ),
-        "{error}"
-    );
-    let _ = new.append(at(2), &rented(1, 5)).unwrap();
+    let JournalError::Fenced { writer, current } = error else {
+        panic!("{error}");
+    };
+    assert_eq!((writer, current), (WriterEpoch(1), WriterEpoch(2)));
+    append(&mut new, &[(2, rented(1, 5))]);
     let (_, ledger) = Journal::over(storage()).unwrap();
     assert_eq!(ledger.open_rentals().len(), 1);
 }
 
 #[test]
-fn an_entry_that_is_written_twice_counts_once() {
+fn entry_written_twice_counts_once() {
     let dir = tempfile::tempdir().unwrap();
     let mut storage = SqliteStorage::open(&dir.path().join("journal.sqlite")).unwrap();
     let writer = WriterEpoch(1);
-    let id = EntryId {
-        writer,
-        sequence: 1,
-    };
-    let entry = Entry {
-        id,
-        at: at(0),
-        body: serde_json::to_string(&rent_intended(1)).unwrap(),
-    };
+    let entries = compaction::entries(&[(0, rent_intended(1))]);
     storage.claim(writer).unwrap();
-    storage
-        .append(writer, std::slice::from_ref(&entry))
-        .unwrap();
-    storage
-        .append(writer, std::slice::from_ref(&entry))
-        .unwrap();
-    assert_eq!(storage.read().unwrap(), [entry]);
+    storage.append(writer, &entries).unwrap();
+    storage.append(writer, &entries).unwrap();
+    assert_eq!(storage.read().unwrap(), entries);
 }
 
 #[test]
-fn a_damaged_file_is_an_error_that_changes_nothing() {
+fn damaged_journal_is_left_unchanged() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("journal.sqlite");
     std::fs::write(&file, b"this was a database once").unwrap();
@@ -324,36 +358,15 @@ fn a_damaged_file_is_an_error_that_changes_nothing() {
 }
 
 #[test]
-fn each_sprint_of_an_epoch_has_the_boots_and_confirmations_of_its_own() {
-    use crate::domain::{BootTimes, Confirmation, EpochIndex, SprintReport, Weight};
+fn history_assigns_boots_to_their_sprints() {
     let boot = |attempt, ended| Record::BootWatched {
         boot: BootTimes {
-            label: label(attempt),
-            instance: None,
-            machine: MachineId(8),
-            host: None,
-            gpu_name: "H100 SXM".into(),
-            gpu_count: 4,
-            started: Vec::new(),
             ended: at(ended),
-            fault: None,
+            ..watched(attempt)
         },
     };
-    let ended = |weight: Option<u64>| Record::SprintEnded {
-        report: SprintReport {
-            epoch: Some(EpochIndex(359)),
-            weight: weight.map(Weight),
-            cost_usd: 5.0,
-            ..SprintReport::default()
-        },
-    };
-    let measured = |sequence, confirmed| Record::ConfirmationMeasured {
-        confirmation: Confirmation {
-            epoch: EpochIndex(359),
-            sequence,
-            weight: Weight(100),
-            confirmed: Weight(confirmed),
-        },
+    let ended = |weight| Record::SprintEnded {
+        report: report(359, weight),
     };
     // Given a sprint that failed after two boots, and another one for the same epoch with weight,
     let ledger = folded(&[

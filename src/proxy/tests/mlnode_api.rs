@@ -131,12 +131,7 @@ async fn proxy_answers_like_an_inference_only_node() {
             check(&served, prefix, &case).await;
         }
         assert_eq!(state(&served, prefix).await, ("INFERENCE".to_owned(), true));
-        let reply = ask(
-            &served.base,
-            &format!("{prefix}/v1/completions"),
-            "net/Model",
-        )
-        .await;
+        let reply = served.ask(&format!("{prefix}/v1/completions")).await;
         assert_eq!(reply.status(), StatusCode::OK);
         // stopped either way, it says so and refuses inference,
         for stop in ["/api/v1/stop", "/api/v1/inference/down"] {
@@ -145,7 +140,7 @@ async fn proxy_answers_like_an_inference_only_node() {
                 check(&served, prefix, &case).await;
             }
             assert_eq!(state(&served, prefix).await, ("STOPPED".to_owned(), false));
-            let reply = ask(&served.base, "/v1/completions", "net/Model").await;
+            let reply = served.ask("/v1/completions").await;
             assert_eq!(reply.status(), StatusCode::SERVICE_UNAVAILABLE);
             // and started either way, it serves again.
             let up = match stop {

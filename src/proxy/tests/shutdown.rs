@@ -50,8 +50,7 @@ async fn requests_before_shutdown_are_answered() {
 
 #[tokio::test]
 async fn hurry_cuts_off_replies_in_flight() {
-    let silent = || async { pending::<String>().await };
-    let up = upstream(Router::new().route("/v1/completions", post(silent))).await;
+    let up = silent().await;
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join(STATE_FILE);
     let (listener, base) = listen().await;

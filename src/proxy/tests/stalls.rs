@@ -31,13 +31,10 @@ pub(super) async fn connect(served: &Served) -> TcpStream {
 
 #[tokio::test]
 async fn hanging_upstream_leaves_time_for_fallback() {
-    let silent = || async { pending::<String>().await };
-    let hanging = upstream(Router::new().route("/v1/completions", post(silent))).await;
-    let mut config = config(&hanging, 1, Duration::from_secs(1));
-    config.fallbacks = vec![upstream_config(&echoing().await, "model-of-the-second")];
+    let config = with_fallback(&silent().await, Duration::from_secs(1)).await;
     let served = start(config).await;
     let started = Instant::now();
-    let reply = ask(&served.base, "/v1/completions", "net/Model").await;
+    let reply = served.ask("/v1/completions").await;
     assert_eq!(reply.status(), StatusCode::OK);
     assert!(started.elapsed() >= Duration::from_millis(500));
     let labels = "{upstream=\"127.0.0.1\",outcome=\"failed\"}";
@@ -66,7 +63,7 @@ async fn early_disconnect_cancels_the_upstream() {
             drop(gone);
         }
     };
-    let up = upstream(Router::new().route("/v1/completions", post(waiting))).await;
+    let up = upstream(waiting).await;
     let served = proxy(&up, 1, LONG).await;
     let mut caller = connect(&served).await;
     let request = raw_request("/v1/completions");
@@ -91,7 +88,7 @@ async fn stalled_caller_applies_backpressure_and_is_dropped() {
             }))
         }
     };
-    let up = upstream(Router::new().route("/v1/completions", post(endless))).await;
+    let up = upstream(endless).await;
     // Given one permit, and a caller that sends a request and then reads nothing,
     let served = proxy(&up, 1, Duration::from_secs(1)).await;
     let mut caller = connect(&served).await;
@@ -125,7 +122,7 @@ async fn silent_upstream_ends_the_stream() {
         let first = stream::once(async { Ok::<_, io::Error>(Bytes::from("data: 1\n\n")) });
         Body::from_stream(first.chain(stream::pending()))
     };
-    let up = upstream(Router::new().route("/v1/completions", post(half))).await;
+    let up = upstream(half).await;
     let scratch = tempfile::tempdir().unwrap();
     let settings = config(&up, 1, LONG);
     let proxy = Arc::new(Proxy::new(&settings, &scratch.path().join(STATE_FILE)).unwrap());
