@@ -10,6 +10,7 @@ use super::{
     CockpitId, Duration, HostId, InstanceId, MachineId, OfferId, RentalLabel, Time, Usd, UsdPerHour,
 };
 
+/// An offer to rent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Offer {
     /// What to rent; valid for minutes.
