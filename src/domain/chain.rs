@@ -298,6 +298,7 @@ pub struct SourceStatus {
     pub height: Option<Height>,
     /// Blocks behind the best source; null if it never answered.
     pub lag: Option<Blocks>,
+    /// How reliable it is.
     pub health: SourceHealth,
     /// Since when its health is this.
     pub since: Time,

@@ -47,6 +47,7 @@ pub enum Verdict {
     },
     /// Could not be checked. It blocks as `Unmet` does: unknown is not fine.
     Unknown {
+        /// Why it could not be checked.
         cause: String,
         /// What to do.
         remedy: String,
