@@ -67,6 +67,17 @@ struct Settled {
     cost: Usd,
 }
 
+impl OpenRegistration {
+    fn new(node: &NodeId, instance: InstanceId) -> OpenRegistration {
+        OpenRegistration {
+            node: node.clone(),
+            instance,
+            registered: false,
+            unregistering: false,
+        }
+    }
+}
+
 impl OpenRental {
     /// What it has cost until `to`, as far as known.
     pub fn cost(&self, to: Time) -> Usd {
@@ -144,12 +155,7 @@ impl Ledger {
             }
             Record::RegisterIntended { node, instance } => {
                 let registration = self.registrations.entry(node.clone());
-                registration.or_insert_with(|| OpenRegistration {
-                    node: node.clone(),
-                    instance: *instance,
-                    registered: false,
-                    unregistering: false,
-                });
+                registration.or_insert_with(|| OpenRegistration::new(node, *instance));
             }
             Record::Registered { node } => {
                 if let Some(open) = self.registrations.get_mut(node) {

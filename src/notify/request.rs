@@ -179,7 +179,7 @@ mod tests {
     fn ntfy_priority_follows_level() {
         use NoticeLevel::{Critical, Notice as Worth, Resolved, Warning};
         let config = NotifyConfig {
-            ntfy: ntfy_config("https://ntfy.example.org/mine", None),
+            ntfy: Some(ntfy_config("https://ntfy.example.org/mine", None)),
             ..NotifyConfig::default()
         };
         let priority = |level| {
@@ -196,7 +196,7 @@ mod tests {
     fn telegram_token_prefix_is_optional() {
         for token in ["123:abc", "bot123:abc"] {
             let config = NotifyConfig {
-                telegram: telegram_config("https://api.telegram.org", token),
+                telegram: Some(telegram_config("https://api.telegram.org", token)),
                 ..NotifyConfig::default()
             };
             let url = telegram(&config, &notice()).unwrap().url;
@@ -207,9 +207,9 @@ mod tests {
     #[test]
     fn requests_follow_service_documentation() {
         let config = NotifyConfig {
-            telegram: telegram_config("https://api.telegram.org", "123:abc"),
+            telegram: Some(telegram_config("https://api.telegram.org", "123:abc")),
             discord: Some("https://discord.com/api/webhooks/1/x".to_owned().into()),
-            ntfy: ntfy_config("https://ntfy.example.org/base/mine", None),
+            ntfy: Some(ntfy_config("https://ntfy.example.org/base/mine", None)),
             ..NotifyConfig::default()
         };
         let (url, sent) = body(telegram(&config, &notice()));

@@ -85,7 +85,7 @@ mod tests {
     fn telegram_token_is_redacted_in_every_form() {
         for token in ["123456:telegram-secret", "bot123456:telegram-secret"] {
             let config = NotifyConfig {
-                telegram: telegram("https://api.telegram.org", token),
+                telegram: Some(telegram("https://api.telegram.org", token)),
                 ..NotifyConfig::default()
             };
             let secrets = Secrets::of(&config);
@@ -110,7 +110,7 @@ mod tests {
             webhook_token: Some("token-secret".to_owned().into()),
             webhook_secret: Some("signing-secret".to_owned().into()),
             discord: Some(discord.to_owned().into()),
-            ntfy: ntfy("https://ntfy.sh/topic-secret", Some("ntfy-secret")),
+            ntfy: Some(ntfy("https://ntfy.sh/topic-secret", Some("ntfy-secret"))),
             heartbeat: Some("https://hc.example.org/beat-secret".parse().unwrap()),
             ..NotifyConfig::default()
         };

@@ -61,19 +61,19 @@ fn critical(title: &str) -> Notice {
     notice(NoticeLevel::Critical, title)
 }
 
-pub(super) fn telegram(api: &str, token: &str) -> Option<TelegramConfig> {
-    Some(TelegramConfig {
+pub(super) fn telegram(api: &str, token: &str) -> TelegramConfig {
+    TelegramConfig {
         api: api.parse().unwrap(),
         token: token.to_owned().into(),
         chat: "-100".into(),
-    })
+    }
 }
 
-pub(super) fn ntfy(topic: &str, token: Option<&str>) -> Option<NtfyConfig> {
-    Some(NtfyConfig {
+pub(super) fn ntfy(topic: &str, token: Option<&str>) -> NtfyConfig {
+    NtfyConfig {
         topic: topic.parse().unwrap(),
         token: token.map(|token| token.to_owned().into()),
-    })
+    }
 }
 
 fn titles(received: &mut Received) -> Vec<String> {
@@ -260,9 +260,9 @@ async fn delivery_errors_hold_no_secret() {
     });
     let host = serve(app).await;
     let config = NotifyConfig {
-        telegram: telegram(&host, "123456:telegramsecret"),
+        telegram: Some(telegram(&host, "123456:telegramsecret")),
         discord: Some(format!("{host}/api/webhooks/1/discordsecret").into()),
-        ntfy: ntfy(&format!("{host}/topicsecret"), Some("ntfysecret")),
+        ntfy: Some(ntfy(&format!("{host}/topicsecret"), Some("ntfysecret"))),
         ..NotifyConfig::default()
     };
     for channel in [Channel::Telegram, Channel::Discord, Channel::Ntfy] {
