@@ -28,57 +28,7 @@ pub fn areas(model: &Model, screen: Rect) -> Areas {
         Constraint::Length(1),
     ])
     .areas(screen);
-    let mut tabs = Rect::ZERO;
-    let panes = if model.zoom {
-        vec![(model.focus, body)]
-    } else {
-        match size {
-            Breakpoint::Tiny | Breakpoint::Narrow => {
-                let [bar, rest] = rows(body, [1, 0]);
-                tabs = bar;
-                vec![(model.focus, rest)]
-            }
-            Breakpoint::Normal => {
-                let [top, bar, rest] = rows(body, [11, 1, 0]);
-                tabs = bar;
-                let mut panes = top_row(top);
-                panes.push((model.work, rest));
-                panes
-            }
-            Breakpoint::Wide => {
-                let [top, bar, middle, bottom] = rows(body, [11, 1, 14, 0]);
-                tabs = bar;
-                let mut panes = top_row(top);
-                let other = if model.work == Pane::Boot {
-                    Pane::Offers
-                } else {
-                    Pane::Boot
-                };
-                panes.extend([(model.work, middle), (other, bottom)]);
-                panes
-            }
-            Breakpoint::Full => {
-                let [top, bar, rest] = rows(body, [12, 1, 0]);
-                tabs = bar;
-                let mut panes = top_row(top);
-                let [left, right] = columns(rest, 54);
-                let [offers, boot] = rows(left, [21, 0]);
-                let [charts, last] = rows(right, [27, 0]);
-                // The focused pane is always visible.
-                let other = match model.work {
-                    Pane::History | Pane::Journal => model.work,
-                    _ => Pane::Nodes,
-                };
-                panes.extend([
-                    (Pane::Offers, offers),
-                    (Pane::Charts, charts),
-                    (Pane::Boot, boot),
-                    (other, last),
-                ]);
-                panes
-            }
-        }
-    };
+    let (tabs, panes) = panes(model, size, body);
     Areas {
         alert,
         summary,
@@ -88,9 +38,44 @@ pub fn areas(model: &Model, screen: Rect) -> Areas {
     }
 }
 
-fn top_row(area: Rect) -> Vec<(Pane, Rect)> {
-    let [countdown, sprint] = columns(area, 46);
-    vec![(Pane::Countdown, countdown), (Pane::Sprint, sprint)]
+/// The area of the tabs and those of the visible panes.
+fn panes(model: &Model, size: Breakpoint, body: Rect) -> (Rect, Vec<(Pane, Rect)>) {
+    let work = model.work;
+    if model.zoom {
+        return (Rect::ZERO, vec![(model.focus, body)]);
+    }
+    if let Breakpoint::Tiny | Breakpoint::Narrow = size {
+        let [tabs, rest] = rows(body, [1, 0]);
+        return (tabs, vec![(model.focus, rest)]);
+    }
+    let top_rows = if size == Breakpoint::Full { 12 } else { 11 };
+    let [top, tabs, rest] = rows(body, [top_rows, 1, 0]);
+    let [countdown, sprint] = columns(top, 46);
+    let mut panes = vec![(Pane::Countdown, countdown), (Pane::Sprint, sprint)];
+    match size {
+        Breakpoint::Wide => {
+            let [middle, bottom] = rows(rest, [14, 0]);
+            let other = match work {
+                Pane::Boot => Pane::Offers,
+                _ => Pane::Boot,
+            };
+            panes.extend([(work, middle), (other, bottom)]);
+        }
+        Breakpoint::Full => {
+            let [left, right] = columns(rest, 54);
+            let [offers, boot] = rows(left, [21, 0]);
+            let [charts, last] = rows(right, [27, 0]);
+            // The focused pane is always visible.
+            let other = match work {
+                Pane::History | Pane::Journal => work,
+                _ => Pane::Nodes,
+            };
+            panes.extend([(Pane::Offers, offers), (Pane::Charts, charts)]);
+            panes.extend([(Pane::Boot, boot), (other, last)]);
+        }
+        _ => panes.push((work, rest)),
+    }
+    (tabs, panes)
 }
 
 /// Rows of these heights; 0 takes what is left.

@@ -77,8 +77,8 @@ pub struct Palette {
 /// What covers the panes. Scroll positions are in lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Overlay {
-    Help { scroll: u16 },
-    Alerts { scroll: u16 },
+    Help { scroll: usize },
+    Alerts { scroll: usize },
     Palette(Palette),
 }
 
@@ -181,6 +181,11 @@ impl Model {
         self.snapshot.at + scaled(self.since_snapshot, speed)
     }
 
+    pub fn is_avoided(&self, machine: MachineId) -> bool {
+        let mut avoided = self.snapshot.offers.avoided.iter();
+        avoided.any(|avoided| avoided.machine == machine)
+    }
+
     pub fn selected_avoided(&self) -> Option<&AvoidedMachine> {
         let avoided = &self.snapshot.offers.avoided;
         let last = avoided.len().saturating_sub(1);
@@ -244,19 +249,15 @@ impl Model {
         let snapshot = &self.snapshot;
         let step = snapshot.sprint.step.name().to_uppercase();
         let gate = self.gate().map(|kind| format!(" GATE {kind}"));
-        let reading = snapshot.chain.reading.as_ref();
-        let ahead = reading.filter(|reading| reading.poc_start.blocks_left.0 > 0);
-        let poc = ahead.and_then(|reading| reading.poc_start.expected);
-        let left = poc.map(|band| (band.p50 - self.now()).num_minutes());
+        let poc = snapshot.chain.reading.as_ref().map(|it| it.poc_start);
+        let poc = poc.filter(|poc| poc.blocks_left.0 > 0);
+        let poc = poc.and_then(|poc| poc.expected).map(|band| band.p50);
+        let left = poc.map(|at| (at - self.now()).num_minutes());
         let left = left
             .filter(|minutes| *minutes >= 0)
             .map(|minutes| format!(", PoC in {}h {:02}m", minutes / 60, minutes % 60));
-        format!(
-            "pocpit: {step}{} {}{}",
-            gate.unwrap_or_default(),
-            snapshot.money.per_hour,
-            left.unwrap_or_default()
-        )
+        let (gate, left) = (gate.unwrap_or_default(), left.unwrap_or_default());
+        format!("pocpit: {step}{gate} {}{left}", snapshot.money.per_hour)
     }
 
     pub fn show_toast(&mut self, text: impl Into<String>) {

@@ -20,9 +20,9 @@ impl PromptKind {
     pub fn label(self) -> &'static str {
         match self {
             PromptKind::Search => "search: ",
-            PromptKind::Filter => "only lines with: ",
+            PromptKind::Filter => "filter: ",
             PromptKind::GoTo => "go to (14:05 or a stage): ",
-            PromptKind::Offers => "only offers with: ",
+            PromptKind::Offers => "filter offers: ",
         }
     }
 }
@@ -31,15 +31,6 @@ impl PromptKind {
 pub struct Prompt {
     pub kind: PromptKind,
     pub text: String,
-}
-
-impl Prompt {
-    pub fn new(kind: PromptKind) -> Prompt {
-        Prompt {
-            kind,
-            text: String::new(),
-        }
-    }
 }
 
 /// The character that a key types, if any.
@@ -56,4 +47,9 @@ pub fn push(text: &mut String, letter: char) {
     if !letter.is_control() && text.chars().count() < MAX_LENGTH {
         text.push(letter);
     }
+}
+
+/// Removes the last character.
+pub fn erase(text: &mut String) {
+    text.pop();
 }

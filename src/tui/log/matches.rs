@@ -47,23 +47,37 @@ impl Query {
     }
 }
 
-/// Numbers of the lines that match all queries, in order.
-#[derive(Debug, Clone, Default)]
+/// Numbers of the lines that match, in order.
+#[derive(Debug, Clone)]
 pub struct Matches {
-    queries: Vec<Query>,
+    query: Query,
+    /// What the lines have to match too.
+    filter: Option<Query>,
     lines: VecDeque<u64>,
     /// Lines before this one were searched.
     until: u64,
 }
 
 impl Matches {
-    pub fn of(queries: Vec<Query>, log: &BootLog) -> Matches {
+    /// The lines with a text, among those that pass a filter.
+    pub fn of(query: Query, filter: Option<&Matches>, log: &BootLog) -> Matches {
         let mut matches = Matches {
-            queries,
-            ..Matches::default()
+            query,
+            filter: filter.map(|filter| filter.query.clone()),
+            lines: VecDeque::new(),
+            until: 0,
         };
         matches.update(log);
         matches
+    }
+
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// Searches the log, or another one, from its start.
+    pub fn restart(&mut self, filter: Option<&Matches>, log: &BootLog) {
+        *self = Matches::of(self.query.clone(), filter, log);
     }
 
     /// Searches new lines and forgets dropped ones.
@@ -79,7 +93,7 @@ impl Matches {
     }
 
     pub fn matches(&self, line: &LogLine) -> bool {
-        self.queries.iter().all(|query| query.is_in(line))
+        self.query.is_in(line) && self.filter.as_ref().is_none_or(|it| it.is_in(line))
     }
 
     pub fn numbers(&self) -> impl Iterator<Item = u64> {

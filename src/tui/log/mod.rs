@@ -23,14 +23,7 @@ const LAST_COLUMN: u16 = 4_096;
 const DEFAULT_SIZE: Size = Size::new(80, 10);
 
 #[derive(Debug, Clone)]
-pub struct Filter {
-    pub query: Query,
-    pub lines: Matches,
-}
-
-#[derive(Debug, Clone)]
 pub struct Search {
-    pub query: Query,
     pub lines: Matches,
     pub current: Option<u64>,
 }
@@ -51,7 +44,7 @@ pub struct LogPane {
     /// Where the log is paused; `None` while it follows the end.
     pub anchor: Option<Anchor>,
     pub long: LongLines,
-    pub filter: Option<Filter>,
+    pub filter: Option<Matches>,
     pub search: Option<Search>,
     /// Size of the log when it was last drawn.
     pub size: Size,
@@ -92,15 +85,13 @@ impl LogPane {
         if is_other {
             self.anchor = None;
             if let Some(filter) = &mut self.filter {
-                filter.lines = Matches::of(vec![filter.query.clone()], &self.log);
+                filter.restart(None, &self.log);
             }
             self.search_again();
         }
-        if let Some(filter) = &mut self.filter {
-            filter.lines.update(&self.log);
-        }
-        if let Some(search) = &mut self.search {
-            search.lines.update(&self.log);
+        let searched = self.search.as_mut().map(|search| &mut search.lines);
+        for lines in self.filter.iter_mut().chain(searched) {
+            lines.update(&self.log);
         }
     }
 
@@ -118,7 +109,7 @@ impl LogPane {
     pub fn lines(&self) -> Lines<'_> {
         Lines {
             log: &self.log,
-            only: self.filter.as_ref().map(|filter| &filter.lines),
+            only: self.filter.as_ref(),
             long: self.long,
             width: self.size.width,
         }
@@ -144,9 +135,7 @@ impl LogPane {
     pub fn bottom_in(&self, lines: Lines<'_>, height: usize) -> Option<Anchor> {
         match self.anchor {
             // The line was dropped: show the oldest ones.
-            Some(anchor) if anchor.line < lines.log.first_seq() => {
-                lines.at_top(anchor.line, height)
-            }
+            Some(Anchor { line, .. }) if line < lines.log.first_seq() => lines.at_top(line, height),
             Some(anchor) => lines.clamp(anchor),
             None => lines.end(),
         }
@@ -154,12 +143,12 @@ impl LogPane {
 
     /// The unfinished line at the end, if it is visible.
     pub fn live(&self) -> Option<&LogLine> {
-        let filter = self.filter.as_ref();
-        self.log
-            .live
-            .as_ref()
-            .filter(|_| self.anchor.is_none())
-            .filter(|line| filter.is_none_or(|filter| filter.lines.matches(line)))
+        let live = self.log.live.as_ref().filter(|_| self.anchor.is_none());
+        live.filter(|line| {
+            self.filter
+                .as_ref()
+                .is_none_or(|filter| filter.matches(line))
+        })
     }
 
     pub fn toggle_pause(&mut self) {
@@ -210,55 +199,41 @@ impl LogPane {
 
     /// Shows only lines with this text; all for an empty one.
     pub fn set_filter(&mut self, text: &str) {
-        self.filter = Query::new(text).map(|query| Filter {
-            lines: Matches::of(vec![query.clone()], &self.log),
-            query,
-        });
+        self.filter = Query::new(text).map(|query| Matches::of(query, None, &self.log));
         self.search_again();
     }
 
     /// Goes to the newest match that is not below the pane, else to the next one below. An empty text
     /// ends the search. False without a match.
     pub fn search(&mut self, text: &str) -> bool {
-        self.search = None;
-        let Some(query) = Query::new(text) else {
-            return true;
-        };
-        self.search = Some(Search {
-            lines: Matches::default(),
-            query,
+        self.search = Query::new(text).map(|query| Search {
+            lines: Matches::of(query, self.filter.as_ref(), &self.log),
             current: None,
         });
-        self.search_again();
+        let Some(Search { lines, .. }) = &self.search else {
+            return true;
+        };
         let from = self.bottom().map_or(0, |bottom| bottom.line);
-        let found = self.search.as_ref().and_then(|search| {
-            search
-                .lines
-                .last_before(from.saturating_add(1))
-                .or_else(|| search.lines.first_from(from))
-        });
+        let found = lines
+            .last_before(from.saturating_add(1))
+            .or_else(|| lines.first_from(from));
         self.select_match(found)
     }
 
     fn search_again(&mut self) {
-        let filter = self.filter.as_ref().map(|filter| filter.query.clone());
-        if let Some(search) = &mut self.search {
-            let queries = filter.into_iter().chain([search.query.clone()]);
-            search.lines = Matches::of(queries.collect(), &self.log);
-            search.current = None;
+        if let Some(Search { lines, current }) = &mut self.search {
+            lines.restart(self.filter.as_ref(), &self.log);
+            *current = None;
         }
     }
 
     /// Goes to the next match, wrapping around. False without one.
     pub fn next_match(&mut self, toward: Toward) -> bool {
-        let Some(search) = &self.search else {
+        let Some(Search { lines, current }) = &self.search else {
             return false;
         };
-        let from = search
-            .current
-            .or_else(|| self.bottom().map(|bottom| bottom.line))
-            .unwrap_or(0);
-        let lines = &search.lines;
+        let bottom = || self.bottom().map(|bottom| bottom.line);
+        let from = current.or_else(bottom).unwrap_or(0);
         let found = match toward {
             Toward::Newer => lines
                 .first_from(from.saturating_add(1))
@@ -291,9 +266,8 @@ impl LogPane {
 
     /// Goes to the first line at or after this time.
     pub fn go_to(&mut self, at: Time) {
-        self.anchor = self
-            .lines()
-            .at_top(first_from(&self.log, at), self.height());
+        let line = first_from(&self.log, at);
+        self.anchor = self.lines().at_top(line, self.height());
     }
 
     /// The visible lines, from top to bottom.

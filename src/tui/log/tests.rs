@@ -159,7 +159,7 @@ fn matches_span_styles_and_wide_letters() {
     log.push(LogLine::styled(at(0), "öERROR Ж", vec![(4, bold)]));
     let query = Query::new("error").unwrap();
     assert_eq!(query.ranges("öERROR error"), [2..7, 8..13]);
-    assert_eq!(Matches::of(vec![query], &log).count(), 1);
+    assert_eq!(Matches::of(query, None, &log).count(), 1);
     assert_eq!(Query::new("Ж").unwrap().ranges("aЖЖ"), [1..3, 3..5]);
     assert_eq!(Query::new(""), None);
 }
@@ -269,7 +269,7 @@ proptest! {
     ) {
         let query = Query::new(&word).unwrap();
         let mut log = BootLog::default();
-        let mut kept = Matches::of(vec![query.clone()], &log);
+        let mut kept = Matches::of(query.clone(), None, &log);
         let mut number = 0;
         for part in parts {
             for _ in 0..part {
@@ -277,7 +277,7 @@ proptest! {
                 number += 1;
             }
             kept.update(&log);
-            let fresh = Matches::of(vec![query.clone()], &log);
+            let fresh = Matches::of(query.clone(), None, &log);
             prop_assert_eq!(kept.numbers().collect::<Vec<_>>(), fresh.numbers().collect::<Vec<_>>());
         }
     }

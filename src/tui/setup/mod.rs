@@ -7,7 +7,7 @@ mod tests;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::prompt::{push, typed_character};
+use super::prompt::{erase, push, typed_character};
 
 pub use screen::{draw, run};
 
@@ -47,10 +47,6 @@ pub enum SetupAction {
     Write,
 }
 
-fn erase(answer: &mut String) {
-    answer.pop();
-}
-
 impl Setup {
     pub fn new(questions: Vec<SetupQuestion>) -> Setup {
         Setup {
@@ -58,10 +54,6 @@ impl Setup {
             index: 0,
             problem: None,
         }
-    }
-
-    fn current(&mut self) -> Option<&mut SetupQuestion> {
-        self.questions.get_mut(self.index)
     }
 
     pub fn on_key(&mut self, key: KeyEvent, validate: &Validator<'_>) -> SetupAction {
@@ -92,7 +84,7 @@ impl Setup {
     }
 
     fn edit(&mut self, change: impl FnOnce(&mut String)) {
-        if let Some(question) = self.current() {
+        if let Some(question) = self.questions.get_mut(self.index) {
             change(&mut question.answer);
             self.problem = None;
         }
@@ -112,13 +104,13 @@ impl Setup {
             return SetupAction::Continue;
         }
         // One answer can invalidate another.
-        let wrong =
-            (0..self.questions.len()).find_map(|at| Some((at, validate(at, &self.questions)?)));
-        let Some((at, problem)) = wrong else {
-            return SetupAction::Write;
-        };
-        self.index = at;
-        self.problem = Some(problem);
-        SetupAction::Continue
+        for index in 0..self.questions.len() {
+            self.problem = validate(index, &self.questions);
+            if self.problem.is_some() {
+                self.index = index;
+                return SetupAction::Continue;
+            }
+        }
+        SetupAction::Write
     }
 }

@@ -2,19 +2,19 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::{Echo, Setup, SetupAction, SetupQuestion};
 use crate::config::MouseMode;
 use crate::tui::input::Input;
-use crate::tui::layout::centered;
 use crate::tui::message::Message;
 use crate::tui::signals::{SignalAction, Signals};
 use crate::tui::terminal::{self, Screen};
 use crate::tui::theme::Theme;
 use crate::tui::timings::Timings;
 use crate::tui::view::format;
-use crate::tui::view::widgets::popup;
+use crate::tui::view::widgets::{box_area, popup};
 use crate::tui::{TimingsChoice, TuiError};
 
 const WIDTH: u16 = 92;
@@ -43,12 +43,10 @@ pub async fn run(
             biased;
             action = signals.next() => match action {
                 SignalAction::Exit | SignalAction::HangUp => return Ok(None),
-                SignalAction::Suspend => {
-                    screen.suspend()?;
-                    redraw = true;
-                    continue;
-                }
-                SignalAction::Redraw => {
+                SignalAction::Suspend | SignalAction::Redraw => {
+                    if action == SignalAction::Suspend {
+                        screen.suspend()?;
+                    }
                     redraw = true;
                     continue;
                 }
@@ -58,13 +56,11 @@ pub async fn run(
         match message {
             None => return Ok(None),
             Some(Message::Paste(text)) => setup.on_paste(&text),
-            Some(Message::Key(key)) => {
-                match setup.on_key(key, &|index, all| validate(index, all)) {
-                    SetupAction::Continue => {}
-                    SetupAction::Cancel => return Ok(None),
-                    SetupAction::Write => return Ok(Some(setup.questions)),
-                }
-            }
+            Some(Message::Key(key)) => match setup.on_key(key, validate) {
+                SetupAction::Continue => {}
+                SetupAction::Cancel => return Ok(None),
+                SetupAction::Write => return Ok(Some(setup.questions)),
+            },
             Some(_) => {}
         }
     }
@@ -72,25 +68,20 @@ pub async fn run(
 
 pub fn draw(buf: &mut Buffer, screen: Rect, setup: &Setup, file: &str, theme: Theme) {
     let columns = usize::from(WIDTH.min(screen.width)).saturating_sub(6);
-    let count = setup.questions.len();
-    let (title, lines) = match setup.questions.get(setup.index) {
+    let (place, lines) = match setup.questions.get(setup.index) {
         Some(question) => (
-            format!("pocpit, first start: {} of {count}", setup.index + 1),
+            format!("{} of {}", setup.index + 1, setup.questions.len()),
             question_lines(question, setup, columns, theme),
         ),
         None => (
-            "pocpit, first start: review".to_owned(),
+            "review".to_owned(),
             review_lines(setup, file, columns, theme),
         ),
     };
-    let most = screen.height.saturating_sub(2);
-    let height = u16::try_from(lines.len() + 2).map_or(most, |height| height.min(most));
-    let area = centered(screen, WIDTH, height.max(3));
+    let title = format!("pocpit, first start: {place}");
+    let area = box_area(screen, WIDTH, lines.len());
     // The confirmation is last and must be visible.
-    let scroll = u16::try_from(lines.len())
-        .unwrap_or(u16::MAX)
-        .saturating_sub(height.saturating_sub(2));
-    popup(buf, area, &title, lines, scroll, theme);
+    popup(buf, area, &title, lines, usize::MAX, theme);
 }
 
 fn question_lines<'a>(
@@ -99,34 +90,27 @@ fn question_lines<'a>(
     columns: usize,
     theme: Theme,
 ) -> Vec<Line<'a>> {
+    // Show the end of a long answer, where the cursor is.
+    let answer = visible(question, theme);
+    let room = columns.saturating_sub(4);
+    let skipped = answer.chars().count().saturating_sub(room);
     let mut lines = vec![
         Line::raw(""),
         Line::styled(format!(" {}", question.name), theme.strong()),
     ];
-    for row in format::wrap(&question.text, columns) {
-        lines.push(Line::raw(format!(" {row}")));
-    }
-    lines.push(Line::styled(
-        format!(" for example {}", question.example),
-        theme.dim(),
-    ));
-    lines.push(Line::raw(""));
-    // Show the end of a long answer, where the cursor is.
-    let answer = visible(question, theme);
-    let skipped = answer
-        .chars()
-        .count()
-        .saturating_sub(columns.saturating_sub(4));
-    lines.push(Line::from(vec![
-        Span::styled(format!(" {} ", theme.glyph("❯", ">")), theme.accent()),
-        Span::raw(answer.chars().skip(skipped).collect::<String>()),
-        Span::styled(" ", theme.selected()),
-    ]));
-    lines.push(Line::raw(""));
+    lines.extend(indented(&question.text, columns, theme.text()));
+    lines.extend([
+        Line::styled(format!(" for example {}", question.example), theme.dim()),
+        Line::raw(""),
+        Line::from(vec![
+            Span::styled(format!(" {} ", theme.glyph("❯", ">")), theme.accent()),
+            Span::raw(answer.chars().skip(skipped).collect::<String>()),
+            Span::styled(" ", theme.selected()),
+        ]),
+        Line::raw(""),
+    ]);
     if let Some(problem) = &setup.problem {
-        for row in format::wrap(problem, columns) {
-            lines.push(Line::styled(format!(" {row}"), theme.bad()));
-        }
+        lines.extend(indented(problem, columns, theme.bad()));
         lines.push(Line::raw(""));
     }
     let keys = " Enter next   Up back   Ctrl-U erase   Esc cancel";
@@ -135,39 +119,37 @@ fn question_lines<'a>(
 }
 
 fn review_lines<'a>(setup: &'a Setup, file: &str, columns: usize, theme: Theme) -> Vec<Line<'a>> {
-    let widest = setup
-        .questions
-        .iter()
-        .map(|question| question.name.len())
-        .max()
-        .unwrap_or(0);
+    let names = setup.questions.iter().map(|question| question.name.len());
+    let widest = names.max().unwrap_or(0);
+    let room = columns.saturating_sub(widest + 2);
     let mut lines = vec![Line::raw("")];
-    for question in &setup.questions {
-        let room = columns.saturating_sub(widest + 2);
+    lines.extend(setup.questions.iter().map(|question| {
         let answer: String = visible(question, theme).chars().take(room).collect();
-        lines.push(Line::from(vec![
-            Span::styled(format!(" {:<widest$}  ", question.name), theme.dim()),
-            Span::raw(answer),
-        ]));
-    }
+        let name = format!(" {:<widest$}  ", question.name);
+        Line::from(vec![Span::styled(name, theme.dim()), Span::raw(answer)])
+    }));
     lines.push(Line::raw(""));
     let text = format!(
         "This is written to {file}, readable only by you, with every other setting and its default as a comment; the key goes into a file beside it. Then everything is checked. Nothing is rented."
     );
-    for row in format::wrap(&text, columns) {
-        lines.push(Line::raw(format!(" {row}")));
-    }
+    lines.extend(indented(&text, columns, theme.text()));
     lines.push(Line::raw(""));
     let keys = " Enter write and check   Up back   Esc cancel";
     lines.push(Line::styled(keys, theme.accent()));
     lines
 }
 
+fn indented(text: &str, columns: usize, style: Style) -> impl Iterator<Item = Line<'static>> {
+    let rows = format::wrap(text, columns).into_iter();
+    rows.map(move |row| Line::styled(format!(" {row}"), style))
+}
+
 fn visible(question: &SetupQuestion, theme: Theme) -> String {
     match question.echo {
         Echo::Plain => question.answer.clone(),
-        Echo::Masked => theme
-            .glyph("•", "*")
-            .repeat(question.answer.chars().count()),
+        Echo::Masked => {
+            let letters = question.answer.chars().count();
+            theme.glyph("•", "*").repeat(letters)
+        }
     }
 }

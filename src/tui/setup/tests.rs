@@ -1,6 +1,14 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::tui::theme::{BackgroundShade, ColorDepth, ColorOverrides, Theme};
+
+const THEME: Theme = Theme {
+    colors: ColorDepth::True,
+    background: BackgroundShade::Dark,
+    unicode: false,
+    overrides: ColorOverrides::NONE,
+};
 
 fn question(name: &str, answer: &str, echo: Echo) -> SetupQuestion {
     SetupQuestion {
@@ -72,21 +80,12 @@ fn secret_is_masked_and_cancel_writes_nothing() {
     press(&mut setup, &[KeyCode::Enter]);
     setup.on_paste("s3cret");
     let area = ratatui::layout::Rect::new(0, 0, 80, 24);
-    let theme = crate::tui::theme::Theme {
-        colors: crate::tui::theme::ColorDepth::None,
-        background: crate::tui::theme::BackgroundShade::Dark,
-        unicode: false,
-        overrides: crate::tui::theme::ColorOverrides::NONE,
-    };
     for at in [1, 2] {
         setup.index = at;
         let mut buffer = ratatui::buffer::Buffer::empty(area);
-        screen::draw(&mut buffer, area, &setup, "config.toml", theme);
-        let shown: String = buffer
-            .content()
-            .iter()
-            .map(ratatui::buffer::Cell::symbol)
-            .collect();
+        screen::draw(&mut buffer, area, &setup, "config.toml", THEME);
+        let cells = buffer.content().iter();
+        let shown: String = cells.map(ratatui::buffer::Cell::symbol).collect();
         assert!(
             shown.contains("******") && !shown.contains("s3cret"),
             "{shown}"
@@ -114,13 +113,7 @@ proptest! {
             }
             let area = ratatui::layout::Rect::new(0, 0, width, height);
             let mut buffer = ratatui::buffer::Buffer::empty(area);
-            let theme = crate::tui::theme::Theme {
-                colors: crate::tui::theme::ColorDepth::True,
-                background: crate::tui::theme::BackgroundShade::Dark,
-                unicode: true,
-                overrides: crate::tui::theme::ColorOverrides::NONE,
-            };
-            screen::draw(&mut buffer, area, &setup, "config.toml", theme);
+            screen::draw(&mut buffer, area, &setup, "config.toml", THEME);
         }
     }
 }

@@ -71,11 +71,3 @@ fn new_file(directory: &Path, name: &str) -> io::Result<(PathBuf, File)> {
     }
     Err(io::ErrorKind::AlreadyExists.into())
 }
-
-/// `1 line`, `12 lines`.
-pub fn count_lines(count: usize) -> String {
-    match count {
-        1 => "1 line".to_owned(),
-        count => format!("{count} lines"),
-    }
-}

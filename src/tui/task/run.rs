@@ -8,11 +8,12 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 
-use super::{SaveLog, Task, count_lines};
+use super::{SaveLog, Task};
 use crate::domain::{InstanceId, Time};
 use crate::engine::LogStore;
 use crate::tui::message::Message;
 use crate::tui::terminal::Screen;
+use crate::tui::view::format;
 use crate::tui::{CockpitPaths, TuiError};
 
 /// tmux answers at once or never.
@@ -72,7 +73,10 @@ async fn save(save: SaveLog, directory: PathBuf) -> String {
     let shown = directory.display().to_string();
     let written = tokio::task::spawn_blocking(move || save.write(&directory)).await;
     match written.map_err(io::Error::other).and_then(|result| result) {
-        Ok((path, count)) => format!("{} saved to {}", count_lines(count), path.display()),
+        Ok((path, count)) => {
+            let lines = format::count(count, "line");
+            format!("{lines} saved to {}", path.display())
+        }
         Err(error) => format!("the log cannot be saved in {shown}: {error}"),
     }
 }

@@ -134,6 +134,10 @@ impl Theme {
     pub fn accent(self) -> Style {
         self.role(ColorRole::Accent, Modifier::BOLD)
     }
+    /// Name of a key.
+    pub fn key(self, danger: bool) -> Style {
+        if danger { self.warn() } else { self.accent() }
+    }
     pub fn strong(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)
     }
@@ -143,8 +147,12 @@ impl Theme {
     pub fn selected(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
-    pub fn found(self) -> Style {
-        Style::new().add_modifier(Modifier::REVERSED)
+    pub fn selected_if(self, is_selected: bool, style: Style) -> Style {
+        if is_selected {
+            style.patch(self.selected())
+        } else {
+            style
+        }
     }
     pub fn found_current(self) -> Style {
         self.accent()
@@ -152,9 +160,6 @@ impl Theme {
     }
     pub fn highlight(self, style: Style) -> Style {
         style.add_modifier(Modifier::REVERSED | Modifier::BOLD)
-    }
-    pub fn border(self, focused: bool) -> Style {
-        if focused { self.accent() } else { self.dim() }
     }
 
     pub fn glyph(self, unicode: &'static str, ascii: &'static str) -> &'static str {

@@ -9,7 +9,7 @@ use crate::tui::log::Toward;
 use crate::tui::model::{Dialog, Model, Overlay, Palette};
 use crate::tui::offers::{Column, OfferList};
 use crate::tui::pane::Pane;
-use crate::tui::prompt::{Prompt, PromptKind};
+use crate::tui::prompt::{Prompt, PromptKind, erase};
 
 pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Command> {
     match action {
@@ -18,17 +18,16 @@ pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Comma
         Action::PickRelease => model.dialog = Some(Dialog::Quit(Some(QuitChoice::Release))),
         Action::PickLeave => model.dialog = Some(Dialog::Quit(Some(QuitChoice::Detach))),
         Action::Start => return vec![Command::Start],
-        Action::Approve => {
-            if let Some(kind) = model.gate() {
-                model.open_dialog(Dialog::Approve(kind));
-            }
+        Action::Approve => open(model, model.gate().map(Dialog::Approve)),
+        Action::Rent => open(model, selected_offer(model).map(Dialog::Rent)),
+        Action::Explain => open(model, selected_offer(model).map(Dialog::Offer)),
+        Action::Avoid => {
+            let machine = selected_offer(model).map(|row| row.offer.machine);
+            open(model, machine.map(Dialog::Avoid));
         }
-        Action::Rent => open_offer_dialog(model, Dialog::Rent),
-        Action::Explain => open_offer_dialog(model, Dialog::Offer),
         Action::Allow => {
-            if let Some(machine) = model.selected_avoided().map(|avoided| avoided.machine) {
-                model.open_dialog(Dialog::Allow(machine));
-            }
+            let machine = model.selected_avoided().map(|avoided| avoided.machine);
+            open(model, machine.map(Dialog::Allow));
         }
         Action::Abort => model.open_dialog(Dialog::Abort),
         Action::ToggleMode => match model.snapshot.mode {
@@ -51,31 +50,17 @@ pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Comma
         Action::SortBefore => sort(model, Column::ALL.len() - 1),
         Action::SortAfter => sort(model, 1),
         Action::Reverse => model.offers.reverse(),
-        Action::FilterOffers => {
-            let text = model.offers.filter.clone();
-            model.prompt = Some(Prompt {
-                kind: PromptKind::Offers,
-                text,
-            });
-        }
+        Action::FilterOffers => open_prompt(model, PromptKind::Offers),
         Action::ShowAll => {
             model.offers.marked = None;
             model.offers.set_filter("");
         }
         Action::Compare => compare(model, keys),
-        Action::Avoid => {
-            if let Some(machine) = model.offers.selected_offer().map(|row| row.offer.machine) {
-                model.open_dialog(Dialog::Avoid(machine));
-            }
-        }
         Action::EnableNode => open_node_dialog(model, NodeChange::Enable),
         Action::DisableNode => open_node_dialog(model, NodeChange::Disable),
         Action::RemoveNode => open_node_dialog(model, NodeChange::Remove),
         Action::OpenLog => log::open_past(model),
-        Action::LiveLog => {
-            let live = model.snapshot.boot_log.clone();
-            model.log.show(None, live);
-        }
+        Action::LiveLog => model.log.show(None, model.snapshot.boot_log.clone()),
         Action::Rejected => toggle_list(model, OfferList::Rejected),
         Action::Avoided => toggle_list(model, OfferList::Avoided),
         Action::Up => scroll(model, keys, Move::Up(1)),
@@ -89,9 +74,9 @@ pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Comma
         Action::Wrap => log::toggle_wrap(model),
         Action::Left => model.log.left(),
         Action::Right => model.log.right(),
-        Action::Search => model.prompt = Some(Prompt::new(PromptKind::Search)),
-        Action::Filter => model.prompt = Some(Prompt::new(PromptKind::Filter)),
-        Action::GoTo => model.prompt = Some(Prompt::new(PromptKind::GoTo)),
+        Action::Search => open_prompt(model, PromptKind::Search),
+        Action::Filter => open_prompt(model, PromptKind::Filter),
+        Action::GoTo => open_prompt(model, PromptKind::GoTo),
         Action::NextMatch => log::next_match(model, Toward::Newer),
         Action::PreviousMatch => log::next_match(model, Toward::Older),
         Action::NextStage => log::next_stage(model, Toward::Newer),
@@ -101,18 +86,29 @@ pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Comma
         Action::Copy => log::copy(model),
         Action::Accept => prompt::accept(model, keys),
         Action::ClosePrompt => prompt::close(model),
-        Action::Erase => edit_text(model, |text| {
-            text.pop();
-        }),
+        Action::Erase => edit_text(model, erase),
         Action::EraseAll => edit_text(model, String::clear),
     }
     Vec::new()
 }
 
-fn open_offer_dialog(model: &mut Model, dialog: fn(Box<RankedOffer>) -> Dialog) {
-    if let Some(row) = model.offers.selected_offer().cloned() {
-        model.open_dialog(dialog(Box::new(row)));
+fn open(model: &mut Model, dialog: Option<Dialog>) {
+    if let Some(dialog) = dialog {
+        model.open_dialog(dialog);
     }
+}
+
+fn selected_offer(model: &Model) -> Option<Box<RankedOffer>> {
+    model.offers.selected_offer().cloned().map(Box::new)
+}
+
+/// The filter of the offers can be edited; other prompts start empty.
+fn open_prompt(model: &mut Model, kind: PromptKind) {
+    let text = match kind {
+        PromptKind::Offers => model.offers.filter.clone(),
+        PromptKind::Search | PromptKind::Filter | PromptKind::GoTo => String::new(),
+    };
+    model.prompt = Some(Prompt { kind, text });
 }
 
 fn sort(model: &mut Model, by: usize) {
@@ -126,13 +122,10 @@ fn compare(model: &mut Model, keys: &Keymap) {
     let Some(second) = model.offers.selected_offer().cloned() else {
         return;
     };
-    let rows = &model.snapshot.offers.rows;
-    let first = model
-        .offers
-        .marked
-        .take()
-        .filter(|id| *id != second.offer.id);
-    let first = first.and_then(|id| rows.iter().find(|row| row.offer.id == id));
+    let mut rows = model.snapshot.offers.rows.iter();
+    let marked = model.offers.marked.take();
+    let marked = marked.filter(|id| *id != second.offer.id);
+    let first = marked.and_then(|id| rows.find(|row| row.offer.id == id));
     if let Some(first) = first.cloned() {
         model.open_dialog(Dialog::Compare(Box::new([first, second])));
     } else {
@@ -143,14 +136,12 @@ fn compare(model: &mut Model, keys: &Keymap) {
 }
 
 fn open_node_dialog(model: &mut Model, change: NodeChange) {
-    if let Some((_, row)) = model.selected_node() {
-        let (node, owner) = (row.node.config.id.clone(), row.owner);
-        model.open_dialog(Dialog::Node {
-            node,
-            owner,
-            change,
-        });
-    }
+    let node = model.selected_node().map(|(_, row)| Dialog::Node {
+        node: row.node.config.id.clone(),
+        owner: row.owner,
+        change,
+    });
+    open(model, node);
 }
 
 /// Shows a list, or the usable offers again.

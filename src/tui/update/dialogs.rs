@@ -29,16 +29,12 @@ pub(super) fn stale_reason(model: &Model, dialog: &Dialog) -> Option<&'static st
         }
         Dialog::Abort => (!model.snapshot.sprint.can_abort).then_some("nothing left to abort"),
         Dialog::Allow(machine) => {
-            let avoided = &model.snapshot.offers.avoided;
-            let gone = avoided.iter().all(|avoided| avoided.machine != *machine);
-            gone.then_some("the machine is no longer avoided")
+            (!model.is_avoided(*machine)).then_some("the machine is no longer avoided")
+        }
+        Dialog::Avoid(machine) => {
+            (model.is_avoided(*machine)).then_some("the machine is already avoided")
         }
         Dialog::Auto => (model.snapshot.mode == Mode::Auto).then_some("auto mode is already on"),
-        Dialog::Avoid(machine) => {
-            let avoided = &model.snapshot.offers.avoided;
-            let done = avoided.iter().any(|avoided| avoided.machine == *machine);
-            done.then_some("the machine is already avoided")
-        }
         Dialog::Node { node, .. } => {
             let nodes = &model.snapshot.nodes.rows;
             let gone = nodes.iter().all(|row| row.node.config.id != *node);
@@ -50,16 +46,14 @@ pub(super) fn stale_reason(model: &Model, dialog: &Dialog) -> Option<&'static st
 }
 
 pub(super) fn quit(model: &mut Model) -> Vec<Command> {
-    if model.role != Role::Driver {
-        model.exit = Some(ExitReason::Quit);
-        return Vec::new();
-    }
-    if model.is_rented() {
+    let is_driver = model.role == Role::Driver;
+    if is_driver && model.is_rented() {
         model.open_dialog(Dialog::Quit(None));
         return Vec::new();
     }
     model.exit = Some(ExitReason::Quit);
-    vec![Command::Quit(QuitChoice::Detach)]
+    let command = is_driver.then_some(Command::Quit(QuitChoice::Detach));
+    command.into_iter().collect()
 }
 
 pub(super) fn confirm(model: &mut Model) -> Vec<Command> {

@@ -3,7 +3,8 @@
 use crate::domain::{BootStage, Time};
 use crate::tui::log::{LongLines, Toward, first_from};
 use crate::tui::model::Model;
-use crate::tui::task::{SaveLog, Task, count_lines};
+use crate::tui::task::{SaveLog, Task};
+use crate::tui::view::format;
 
 /// Bytes that are copied at most: many terminals refuse more than 75 kB of base64.
 const MAX_COPY: usize = 50_000;
@@ -83,13 +84,13 @@ pub(super) fn save(model: &mut Model) {
             None => format!("boot-{now}"),
         },
         log: pane.log.clone(),
-        only: filter.map(|filter| filter.lines.numbers().collect()),
+        only: filter.map(|filter| filter.numbers().collect()),
     }));
 }
 
 pub(super) fn copy(model: &mut Model) {
     let (text, count) = copied_text(model);
-    let lines = count_lines(count);
+    let lines = format::count(count, "line");
     model.show_toast(format!(
         "{lines} copied; if the terminal ignores this, S saves them to a file"
     ));

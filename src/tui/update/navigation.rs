@@ -10,9 +10,9 @@ const PAGE: usize = 10;
 /// Lines of an alert, at most.
 const ALERT_LINES: usize = 10;
 /// Lines of all charts, at most.
-const CHART_LINES: usize = 40;
-/// Headings of the help, at most.
-const HELP_HEADINGS: usize = 10;
+const CHART_LINES: usize = 41;
+/// Headings of the help.
+const HELP_HEADINGS: usize = 11;
 
 #[derive(Clone, Copy)]
 pub(super) enum Move {
@@ -21,16 +21,13 @@ pub(super) enum Move {
 }
 
 impl Move {
-    fn from(self, index: usize, last: usize) -> usize {
-        match self {
-            Move::Up(by) => index.min(last).saturating_sub(by),
+    /// Moves an index into a list of so many rows.
+    fn shift(self, index: &mut usize, rows: usize) {
+        let last = rows.saturating_sub(1);
+        *index = match self {
+            Move::Up(by) => (*index).min(last).saturating_sub(by),
             Move::Down(by) => index.saturating_add(by).min(last),
-        }
-    }
-
-    fn lines(self, scroll: u16, last: usize) -> u16 {
-        let index = self.from(usize::from(scroll), last);
-        u16::try_from(index).unwrap_or(u16::MAX)
+        };
     }
 }
 
@@ -50,23 +47,22 @@ pub(super) fn page(model: &Model) -> usize {
 }
 
 pub(super) fn scroll(model: &mut Model, keys: &Keymap, by: Move) {
-    let alerts = model.snapshot.alerts.len();
-    match model.overlay.take() {
-        None => scroll_pane(model, model.focus, by),
-        Some(Overlay::Help { scroll }) => {
-            let scroll = by.lines(scroll, keys.bindings().count() + HELP_HEADINGS);
-            model.overlay = Some(Overlay::Help { scroll });
+    let Some(mut overlay) = model.overlay.take() else {
+        return scroll_pane(model, model.focus, by);
+    };
+    match &mut overlay {
+        Overlay::Help { scroll } => {
+            by.shift(scroll, keys.bindings().count() + HELP_HEADINGS);
         }
-        Some(Overlay::Alerts { scroll }) => {
-            let scroll = by.lines(scroll, alerts * ALERT_LINES);
-            model.overlay = Some(Overlay::Alerts { scroll });
+        Overlay::Alerts { scroll } => {
+            by.shift(scroll, model.snapshot.alerts.len() * ALERT_LINES);
         }
-        Some(Overlay::Palette(mut palette)) => {
+        Overlay::Palette(palette) => {
             let matches = search(&palette.text, keys, model).len();
-            palette.index = by.from(palette.index, matches.saturating_sub(1));
-            model.overlay = Some(Overlay::Palette(palette));
+            by.shift(&mut palette.index, matches);
         }
     }
+    model.overlay = Some(overlay);
 }
 
 pub(super) fn scroll_pane(model: &mut Model, pane: Pane, by: Move) {
@@ -74,12 +70,12 @@ pub(super) fn scroll_pane(model: &mut Model, pane: Pane, by: Move) {
         Pane::Offers => match model.offers.list {
             OfferList::Usable => select_offer(model, by),
             OfferList::Rejected => {
-                let last = model.snapshot.offers.rejected.len().saturating_sub(1);
-                model.offers.rejected_scroll = by.from(model.offers.rejected_scroll, last);
+                let all = model.snapshot.offers.rejected.len();
+                by.shift(&mut model.offers.rejected_scroll, all);
             }
             OfferList::Avoided => {
-                let last = model.snapshot.offers.avoided.len().saturating_sub(1);
-                model.offers.avoided_index = by.from(model.offers.avoided_index, last);
+                let all = model.snapshot.offers.avoided.len();
+                by.shift(&mut model.offers.avoided_index, all);
             }
         },
         Pane::Boot => match by {
@@ -88,24 +84,21 @@ pub(super) fn scroll_pane(model: &mut Model, pane: Pane, by: Move) {
         },
         Pane::Nodes => {
             let rows = &model.snapshot.nodes.rows;
-            let index = model.selected_node().map_or(0, |(index, _)| index);
-            let index = by.from(index, rows.len().saturating_sub(1));
+            let mut index = model.selected_node().map_or(0, |(index, _)| index);
+            by.shift(&mut index, rows.len());
             model.selected_node = rows.get(index).map(|row| row.node.config.id.clone());
         }
-        Pane::History => {
-            let last = model.snapshot.history.len().saturating_sub(1);
-            model.history_index = by.from(model.history_index, last);
-        }
-        Pane::Charts => model.charts_scroll = by.from(model.charts_scroll, CHART_LINES),
+        Pane::History => by.shift(&mut model.history_index, model.snapshot.history.len()),
+        Pane::Charts => by.shift(&mut model.charts_scroll, CHART_LINES),
         Pane::Countdown | Pane::Sprint | Pane::Journal => {}
     }
 }
 
 fn select_offer(model: &mut Model, by: Move) {
-    let last = model.offers.len().saturating_sub(1);
-    let index = match model.offers.selected_row() {
-        Some(index) => by.from(index, last),
-        None => 0,
-    };
+    let mut index = 0;
+    if let Some(row) = model.offers.selected_row() {
+        index = row;
+        by.shift(&mut index, model.offers.len());
+    }
     model.offers.selected = model.offers.row(index).map(|(_, row)| row.offer.id);
 }

@@ -7,7 +7,6 @@ use crate::tui::hit_areas::HitTarget;
 use crate::tui::keymap::Keymap;
 use crate::tui::message::Pointer;
 use crate::tui::model::Model;
-use crate::tui::offers::OfferList;
 use crate::tui::pane::Pane;
 
 use super::navigation::{Move, focus, scroll, scroll_pane};
@@ -46,36 +45,33 @@ fn click(model: &mut Model, keys: &Keymap, position: Position) -> Vec<Command> {
         return Vec::new();
     };
     if let HitTarget::Action(action) = target {
-        return match keys.lookup_action(model, action) {
-            Some(binding) => run(model, keys, binding),
-            None => Vec::new(),
-        };
+        let binding = keys.lookup_action(model, action);
+        return binding.map_or_else(Vec::new, |binding| run(model, keys, binding));
     }
     // Nothing is selected behind a dialog, an overlay or a prompt.
     if model.dialog.is_some() || model.overlay.is_some() || model.prompt.is_some() {
         return Vec::new();
     }
-    match target {
-        HitTarget::Pane(pane) => focus(model, pane),
+    let pane = match target {
+        HitTarget::Pane(pane) => pane,
         HitTarget::Offer(offer) => {
-            focus(model, Pane::Offers);
             model.offers.selected = Some(offer);
+            Pane::Offers
         }
         HitTarget::Avoided(index) => {
-            focus(model, Pane::Offers);
-            if model.offers.list == OfferList::Avoided {
-                model.offers.avoided_index = index;
-            }
+            model.offers.avoided_index = index;
+            Pane::Offers
         }
         HitTarget::Node(node) => {
-            focus(model, Pane::Nodes);
             model.selected_node = Some(node);
+            Pane::Nodes
         }
         HitTarget::Past(index) => {
-            focus(model, Pane::History);
             model.history_index = index;
+            Pane::History
         }
-        HitTarget::Action(_) => {}
-    }
+        HitTarget::Action(_) => return Vec::new(),
+    };
+    focus(model, pane);
     Vec::new()
 }

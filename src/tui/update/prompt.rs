@@ -21,7 +21,7 @@ pub(super) fn accept(model: &mut Model, keys: &Keymap) {
         PromptKind::Filter => {
             model.log.set_filter(&text);
             let filter = model.log.filter.as_ref();
-            if filter.is_some_and(|filter| filter.lines.count() == 0) {
+            if filter.is_some_and(|filter| filter.count() == 0) {
                 let all = keys.key_of(Action::ClearSearch);
                 model.show_toast(format!("no line has \"{text}\" yet: {all} shows all"));
             }

@@ -1,22 +1,21 @@
 //! The alert line, and the list of all alerts.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::domain::Duration;
-use crate::engine::{Alert, AlertLevel};
-use crate::tui::keymap::{Action, Keymap};
-use crate::tui::layout::centered;
+use crate::engine::{Alert, AlertLevel, NodeOwner, Snapshot};
+use crate::tui::keymap::Action;
 use crate::tui::model::{Model, Role};
 use crate::tui::theme::Theme;
 
-use super::format;
-use super::widgets::{popup, put_cut};
+use super::format::{self, count};
+use super::widgets::{Canvas, box_area, popup, put_cut};
 
 /// An engine publishes every second; after this time a viewer reports silence.
 const SILENCE: Duration = Duration::seconds(5);
+const WIDTH: u16 = 100;
 
 fn named(level: AlertLevel, theme: Theme) -> (&'static str, Style) {
     match level {
@@ -27,14 +26,15 @@ fn named(level: AlertLevel, theme: Theme) -> (&'static str, Style) {
 }
 
 /// Draws the most important message and the number of other alerts.
-pub fn draw_line(buf: &mut Buffer, area: Rect, model: &Model, keys: &Keymap, theme: Theme) {
-    let (line, bar) = line(model, theme);
+pub fn draw_line(canvas: &mut Canvas<'_>, area: Rect) {
+    let (line, bar) = line(canvas.model, canvas.theme);
     let is_cut = line.width() > usize::from(area.width);
+    let more = more(canvas, is_cut);
+    let (buf, theme) = (&mut *canvas.buf, canvas.theme);
     if let Some(style) = bar {
         buf.set_style(area, style);
     }
-    put_cut(buf, area, vec![line]);
-    let more = more(model, keys, is_cut);
+    put_cut(buf, area, [line]);
     let columns = u16::try_from(more.chars().count()).unwrap_or(u16::MAX);
     let start = area.right().saturating_sub(columns).max(area.x);
     // Mark a cut sentence.
@@ -43,24 +43,17 @@ pub fn draw_line(buf: &mut Buffer, area: Rect, model: &Model, keys: &Keymap, the
     {
         cell.set_symbol(theme.glyph("…", ">"));
     }
-    buf.set_stringn(
-        start,
-        area.y,
-        &more,
-        usize::from(area.width),
-        bar.unwrap_or_default().patch(theme.strong()),
-    );
+    let style = bar.unwrap_or_default().patch(theme.strong());
+    buf.set_stringn(start, area.y, &more, usize::from(area.width), style);
 }
 
 /// The end of the line: other alerts, and the key of the list.
-fn more(model: &Model, keys: &Keymap, is_cut: bool) -> String {
-    let alerts = model.snapshot.alerts.len();
-    let key = keys.key_of(Action::Alerts);
-    match alerts {
-        0 => String::new(),
-        1 if is_cut => format!(" {key} all of it "),
-        1 => String::new(),
-        _ => format!(" +{} more: {key} ", alerts - 1),
+fn more(canvas: &Canvas<'_>, is_cut: bool) -> String {
+    let key = canvas.key(Action::Alerts);
+    match canvas.model.snapshot.alerts.len() {
+        1 if is_cut => format!(" {key}: details "),
+        0 | 1 => String::new(),
+        all => format!(" +{} {key} ", all - 1),
     }
 }
 
@@ -68,100 +61,85 @@ fn more(model: &Model, keys: &Keymap, is_cut: bool) -> String {
 pub fn line(model: &Model, theme: Theme) -> (Line<'static>, Option<Style>) {
     let bar = theme.highlight(theme.bad());
     if model.quitting {
-        let text = " Releasing everything; the cockpit closes when nothing is left.";
-        return (Line::styled(text, theme.warn()), None);
+        return (Line::styled(quitting(&model.snapshot), theme.warn()), None);
     }
     if let Role::Orphaned { driver } = model.role {
         let text =
-            format!(" Process {driver} has ended; this is the last that it showed. q quits.");
+            format!(" The main cockpit (pid {driver}) has exited; this view is frozen. q quits.");
         return (Line::styled(text, bar), Some(bar));
     }
     if let Role::Viewer { driver } = model.role
         && model.since_snapshot > SILENCE
     {
+        let silent = format::length(model.since_snapshot);
         let text = format!(
-            " No word from process {driver} for {}: it may be suspended. What is shown is old.",
-            format::length(model.since_snapshot)
+            " No data from the main cockpit (pid {driver}) for {silent}; it may be suspended."
         );
         return (Line::styled(text, bar), Some(bar));
     }
+    let worst = model.snapshot.alerts.first();
     // A toast does not cover a critical alert.
-    let critical = |alert: &Alert| alert.level == AlertLevel::Critical;
-    let may_cover = !model.snapshot.alerts.first().is_some_and(critical);
-    if let Some(toast) = model.toast.as_ref().filter(|_| may_cover) {
+    let is_critical = worst.is_some_and(|alert| alert.level == AlertLevel::Critical);
+    if let Some(toast) = model.toast.as_ref().filter(|_| !is_critical) {
         let text = format!(" {} {}", theme.glyph("›", ">"), toast.text);
         return (Line::styled(text, theme.accent()), None);
     }
-    let Some(worst) = model.snapshot.alerts.first() else {
+    let Some(worst) = worst else {
         let text = format!(" {} no alerts", theme.glyph("✓", "ok:"));
         return (Line::styled(text, theme.ok()), None);
     };
     let (word, style) = named(worst.level, theme);
-    let bar = critical(worst).then_some(bar);
-    let (text, strong) = match bar {
-        Some(bar) => (bar, bar),
-        None => (theme.text(), theme.strong()),
-    };
+    let bar = is_critical.then_some(bar);
+    let (text, strong) = bar.map_or((theme.text(), theme.strong()), |bar| (bar, bar));
+    let advice = format!("  {} {}", theme.glyph("→", "->"), worst.advice.text);
     let line = Line::from(vec![
         Span::styled(format!(" {word} "), theme.highlight(style)),
         Span::styled(format!(" {}", worst.text), text),
-        Span::styled(
-            format!("  {} {}", theme.glyph("→", "->"), worst.advice.text),
-            strong,
-        ),
+        Span::styled(advice, strong),
     ]);
     (line, bar)
 }
 
-pub fn draw_all(
-    buf: &mut Buffer,
-    screen: Rect,
-    model: &Model,
-    keys: &Keymap,
-    scroll: u16,
-    theme: Theme,
-) {
+fn quitting(snapshot: &Snapshot) -> String {
+    let rentals = [&snapshot.rental, &snapshot.hedge].into_iter().flatten();
+    let nodes = snapshot.nodes.rows.iter();
+    let registrations = nodes.filter(|row| row.owner == NodeOwner::Sprint).count();
+    format!(
+        " Quitting: {} and {} to release",
+        count(rentals.count(), "rental"),
+        count(registrations, "registration")
+    )
+}
+
+pub fn draw_all(canvas: &mut Canvas<'_>, screen: Rect, scroll: usize) {
+    let (model, theme) = (canvas.model, canvas.theme);
     let columns = usize::from(WIDTH.min(screen.width)).saturating_sub(6);
     let alerts = &model.snapshot.alerts;
     let mut lines = Vec::new();
     if alerts.is_empty() {
-        lines.push(Line::styled("Nothing is wrong.", theme.ok()));
+        lines.push(Line::styled("No alerts.", theme.ok()));
     }
     for alert in alerts {
         lines.extend(in_full(alert, columns, model, theme));
     }
-    let title = format!(
-        "{} ({} to close, j/k scroll)",
-        counted(alerts),
-        keys.key_of(Action::Alerts)
-    );
-    let most = screen.height.saturating_sub(2);
-    let height = u16::try_from(lines.len() + 2).map_or(most, |height| height.min(most));
-    let area = centered(screen, WIDTH, height);
-    popup(buf, area, &title, lines, scroll, theme);
-}
-
-const WIDTH: u16 = 100;
-
-fn counted(alerts: &[Alert]) -> String {
-    let critical = alerts
-        .iter()
-        .filter(|alert| alert.level == AlertLevel::Critical)
-        .count();
-    let all = match alerts.len() {
-        1 => "1 alert".to_owned(),
-        count => format!("{count} alerts"),
+    let critical = alerts.iter().filter(|it| it.level == AlertLevel::Critical);
+    let critical = match critical.count() {
+        0 => String::new(),
+        critical => format!(", {critical} CRITICAL"),
     };
-    match critical {
-        0 => all,
-        critical => format!("{all}, {critical} CRITICAL"),
-    }
+    let title = format!(
+        "{}{critical} ({} to close, j/k scroll)",
+        count(alerts.len(), "alert"),
+        canvas.key(Action::Alerts)
+    );
+    let area = box_area(screen, WIDTH, lines.len());
+    popup(canvas.buf, area, &title, lines, scroll, theme);
 }
 
 fn in_full(alert: &Alert, columns: usize, model: &Model, theme: Theme) -> Vec<Line<'static>> {
     let (word, style) = named(alert.level, theme);
     let age = format::length(model.now() - alert.since);
-    let since = alert.since.format("%H:%M UTC");
+    let since = format::clock(alert.since);
     let mut lines = vec![Line::from(vec![
         Span::styled(format!(" {word} "), theme.highlight(style)),
         Span::styled(format!(" for {age}, since {since}"), theme.dim()),

@@ -2,18 +2,17 @@
 
 use std::cmp::Ordering;
 
-use ratatui::buffer::Buffer;
-use ratatui::layout::{Rect, Size};
+use ratatui::layout::{Constraint, Layout, Rect, Size};
 use ratatui::text::{Line, Span};
 
 use crate::domain::{BootFault, BootStage};
 use crate::engine::{BootSnapshot, LinkSnapshot, RentalSnapshot};
-use crate::tui::keymap::{Action, Keymap};
+use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
-use super::widgets::{pane_frame, put_cut};
+use super::widgets::{Canvas, put_cut};
 use super::{format, log};
 
 /// Below this height the head is one row, to leave room for the log.
@@ -22,46 +21,26 @@ const LOW: u16 = 5;
 const HIGH: u16 = 10;
 
 /// Draws the pane; returns the size of the log.
-pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, keys: &Keymap, theme: Theme) -> Size {
-    let inner = pane_frame(buf, area, Pane::Boot, &log::position(model), model, theme);
-    let mut head = match &model.snapshot.rental {
-        _ if model.log.past.is_some() => past_head(model, keys, theme),
-        None => vec![Line::styled("Nothing is rented.", theme.dim())],
-        Some(rental) if inner.height < LOW => low_head(rental, model, theme),
-        Some(rental) => head(rental, inner.height, model, theme),
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect) -> Size {
+    let (model, theme) = (canvas.model, canvas.theme);
+    let inner = canvas.pane_frame(area, Pane::Boot, &log::position(model));
+    let mut head = match (&model.snapshot.rental, model.log.past) {
+        (_, Some(past)) => {
+            let back = canvas.key(Action::LiveLog);
+            let text = format!("LOG OF PAST RENTAL {past}; {back} shows the live log");
+            vec![Line::styled(text, theme.warn())]
+        }
+        (None, None) => vec![Line::styled("Nothing is rented.", theme.dim())],
+        (Some(rental), None) if inner.height < LOW => low_head(rental, model, theme),
+        (Some(rental), None) => head(rental, inner.height, model, theme),
     };
-    if let Some(beside) = model
-        .snapshot
-        .hedge
-        .as_ref()
-        .filter(|_| model.log.past.is_none())
-    {
-        head.insert(head.len().min(1), beside_line(beside, model, theme));
+    if let (Some(hedge), None) = (&model.snapshot.hedge, model.log.past) {
+        head.insert(head.len().min(1), hedge_line(hedge, model, theme));
     }
-    let rows = u16::try_from(head.len())
-        .unwrap_or(u16::MAX)
-        .min(inner.height);
-    put_cut(
-        buf,
-        Rect {
-            height: rows,
-            ..inner
-        },
-        head,
-    );
-    let rest = Rect {
-        y: inner.y + rows,
-        height: inner.height - rows,
-        ..inner
-    };
-    log::draw(buf, rest, model, theme)
-}
-
-fn past_head(model: &Model, keys: &Keymap, theme: Theme) -> Vec<Line<'static>> {
-    let id = model.log.past.map(|id| id.to_string()).unwrap_or_default();
-    let back = keys.key_of(Action::LiveLog);
-    let text = format!("LOG OF PAST RENTAL {id}; {back} goes back to what runs");
-    vec![Line::styled(text, theme.warn())]
+    let rows = u16::try_from(head.len()).map_or(inner.height, |rows| rows.min(inner.height));
+    let [top, rest] = Layout::vertical([Constraint::Length(rows), Constraint::Min(0)]).areas(inner);
+    put_cut(canvas.buf, top, head);
+    log::draw(canvas.buf, rest, model, theme)
 }
 
 fn head(rental: &RentalSnapshot, height: u16, model: &Model, theme: Theme) -> Vec<Line<'static>> {
@@ -100,53 +79,49 @@ fn low_head(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Vec<Line<'s
 
 fn rental_line(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'static> {
     let link = match &rental.link {
-        LinkSnapshot::None => "no link".to_owned(),
-        LinkSnapshot::Connecting { attempts, .. } => format!("CONNECTING try {attempts}"),
+        LinkSnapshot::None => "not connected yet".to_owned(),
+        LinkSnapshot::Connecting { attempts, .. } => format!("connecting, try {attempts}"),
         LinkSnapshot::Up { tunnel: true, .. } => "link up, tunnel up".to_owned(),
         LinkSnapshot::Up { tunnel: false, .. } => "link up, NO TUNNEL".to_owned(),
     };
     let word = if rental.releasing { "RELEASING " } else { "" };
+    let rate = match &rental.link {
+        LinkSnapshot::Up { rate, .. } => format::rate(*rate),
+        _ => String::new(),
+    };
     Line::from(vec![
         Span::styled(word, theme.warn()),
         Span::styled(rental.gpus.clone(), theme.strong()),
         Span::raw(format!(
-            " #{} {link} | {}, cost {}, lease {}{} | {}",
+            " #{} {link} | {}, cost {}, lease {}{rate} | {}",
             rental.id,
             rental.price,
             rental.cost,
             format::length(rental.lease_until - model.now()),
-            carries(&rental.link),
             rental.status,
         )),
     ])
 }
 
 /// The hedge rental: its progress, and the price of both.
-fn beside_line(beside: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'static> {
-    let place = if beside.releasing {
-        "lost the race, RELEASING".to_owned()
-    } else {
-        let left = beside.boot.ready_at.map_or_else(String::new, |at| {
-            format!(", ready in {}", format::length(at - model.now()))
-        });
-        format!("{}{left}", beside.boot.stage)
+fn hedge_line(hedge: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'static> {
+    let state = match hedge.boot.ready_at {
+        _ if hedge.releasing => "lost the race, RELEASING".to_owned(),
+        Some(at) => format!(
+            "{}, ready in {}",
+            hedge.boot.stage,
+            format::length(at - model.now())
+        ),
+        None => hedge.boot.stage.to_string(),
     };
     Line::from(vec![
-        Span::styled("BESIDE ", theme.warn()),
-        Span::styled(beside.gpus.clone(), theme.strong()),
+        Span::styled("HEDGE ", theme.warn()),
+        Span::styled(hedge.gpus.clone(), theme.strong()),
         Span::raw(format!(
-            " #{} {place} | cost {} | both {}",
-            beside.id, beside.cost, model.snapshot.money.per_hour
+            " #{} {state} | cost {} | both {}",
+            hedge.id, hedge.cost, model.snapshot.money.per_hour
         )),
     ])
-}
-
-/// Latency and throughput of the tunnel, once it was used.
-fn carries(link: &LinkSnapshot) -> String {
-    match link {
-        LinkSnapshot::Up { rate, .. } => format::rate(*rate),
-        _ => String::new(),
-    }
 }
 
 fn stages_line(rental: &RentalSnapshot, theme: Theme) -> Line<'static> {
@@ -174,11 +149,10 @@ fn progress_line(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'
     let ended = boot.started.last().filter(|_| rental.is_ready());
     let took = format::length(ended.map_or(now, |(_, at)| *at) - started);
     let ready = match boot.ready_at {
-        Some(at) => format!(
-            "{took}, ready in {}{}",
-            format::length(at - now),
-            latest(boot)
-        ),
+        Some(at) => {
+            let left = format::length(at - now);
+            format!("{took}, ready in {left}{}", ready_band(boot))
+        }
         None if ended.is_some() => format!("booted in {took}"),
         None => took,
     };
@@ -189,12 +163,11 @@ fn progress_line(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'
 }
 
 /// The time band in which 80 % of boots are ready.
-fn latest(boot: &BootSnapshot) -> String {
+fn ready_band(boot: &BootSnapshot) -> String {
     let Some((from, by)) = boot.ready_from.zip(boot.ready_by) else {
         return String::new();
     };
-    let (from, by) = (from.format("%H:%M"), by.format("%H:%M UTC"));
-    format!(", p10-p90 {from}-{by}")
+    format!(", p10-p90 {}-{}", from.format("%H:%M"), format::clock(by))
 }
 
 /// GPUs as the driver in the container reports them.
@@ -208,15 +181,11 @@ fn gpus_line(rental: &RentalSnapshot, theme: Theme) -> Option<Line<'static>> {
     } else {
         theme.bad()
     };
-    Some(Line::styled(
-        format!("GPUs in the container: {usable} of {all} usable, {name}, {least} MB each"),
-        style,
-    ))
+    let text = format!("GPUs in the container: {usable} of {all} usable, {name}, {least} MB each");
+    Some(Line::styled(text, style))
 }
 
 fn fault_line(fault: &BootFault, theme: Theme) -> Line<'static> {
-    Line::styled(
-        format!("FAULT {}: {}", fault.name, fault.evidence),
-        theme.bad(),
-    )
+    let text = format!("FAULT {}: {}", fault.name, fault.evidence);
+    Line::styled(text, theme.bad())
 }

@@ -1,28 +1,29 @@
 //! Tabs, footer, help, and the status line of a tiny screen.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::tui::hit_areas::{HitAreas, HitTarget};
-use crate::tui::keymap::{Action, Binding, Context, Keymap, disabled_reason};
-use crate::tui::layout::centered;
-use crate::tui::model::{Model, Role};
+use crate::tui::hit_areas::HitTarget;
+use crate::tui::keymap::{Action, Binding, Context, disabled_reason};
+use crate::tui::model::Role;
 use crate::tui::pane::Pane;
-use crate::tui::theme::Theme;
 
-use super::widgets::{popup, put, put_cut};
+use super::widgets::{Canvas, box_area, popup, put, put_cut};
 use super::{alerts, format};
 
-pub fn tabs(buf: &mut Buffer, area: Rect, model: &Model, hits: &mut HitAreas, theme: Theme) {
+/// Columns of the keys in the help.
+const NAMES: usize = 16;
+const HELP_WIDTH: u16 = 96;
+
+pub fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
     if area.is_empty() {
         return;
     }
-    let mut place = area.x;
-    let spans = Pane::ALL.iter().map(|&pane| {
+    let (model, theme) = (canvas.model, canvas.theme);
+    let mut line = Line::default();
+    for &pane in Pane::ALL {
         let shown = area.width >= 76 || pane == model.focus || pane == model.work;
         let title = if shown { pane.tab() } else { "" };
-        let text = format!(" {} {title} ", pane.index() + 1);
         let style = if pane == model.focus {
             theme.selected()
         } else if pane == model.work {
@@ -30,25 +31,27 @@ pub fn tabs(buf: &mut Buffer, area: Rect, model: &Model, hits: &mut HitAreas, th
         } else {
             theme.dim()
         };
-        let tab = Span::styled(text, style);
-        place = put_span(hits, area, place, &tab, HitTarget::Pane(pane));
-        tab
-    });
-    put_cut(buf, area, vec![Line::from(spans.collect::<Vec<_>>())]);
+        let tab = Span::styled(format!(" {} {title} ", pane.index() + 1), style);
+        push_span(canvas, area, &mut line, tab, Some(HitTarget::Pane(pane)));
+    }
+    put_cut(canvas.buf, area, [line]);
 }
 
-/// Adds the hit area of a span; returns the column after it.
-fn put_span(
-    hits: &mut HitAreas,
-    line: Rect,
-    column: u16,
-    span: &Span<'_>,
-    target: HitTarget,
-) -> u16 {
-    let width = u16::try_from(span.width()).unwrap_or(u16::MAX);
-    let place = Rect::new(column, line.y, width, 1).intersection(line);
-    hits.add(place, target);
-    column.saturating_add(width)
+/// Appends a span to the line of a row, and makes it clickable.
+fn push_span(
+    canvas: &mut Canvas<'_>,
+    row: Rect,
+    line: &mut Line<'static>,
+    span: Span<'static>,
+    target: Option<HitTarget>,
+) {
+    let columns = |width| u16::try_from(width).unwrap_or(u16::MAX);
+    let start = row.x.saturating_add(columns(line.width()));
+    let place = Rect::new(start, row.y, columns(span.width()), 1).intersection(row);
+    if let Some(target) = target {
+        canvas.hits.add(place, target);
+    }
+    line.push_span(span);
 }
 
 /// Order in the footer; the last ones are left out first.
@@ -61,105 +64,71 @@ fn importance(action: Action) -> u8 {
 }
 
 /// Enabled keys, the most important first.
-pub fn footer(
-    buf: &mut Buffer,
-    area: Rect,
-    model: &Model,
-    keys: &Keymap,
-    hits: &mut HitAreas,
-    theme: Theme,
-) {
-    let mut spans: Vec<Span<'_>> = Vec::new();
-    let mut bindings: Vec<&Binding> = keys.hints(model).collect();
+pub fn footer(canvas: &mut Canvas<'_>, area: Rect) {
+    let (model, theme) = (canvas.model, canvas.theme);
+    let mut line = Line::default();
+    let mut bindings: Vec<&Binding> = canvas.keys.hints(model).collect();
     bindings.sort_by_key(|binding| importance(binding.action));
     for binding in bindings {
-        let key = binding
-            .keys
-            .first()
-            .map(|key| key.name())
-            .unwrap_or_default();
-        let style = if binding.danger {
-            theme.warn()
-        } else {
-            theme.accent()
-        };
-        let key = Span::styled(format!(" {key}"), style);
+        let key = binding.keys.first().map(|key| format!(" {}", key.name()));
+        let key = Span::styled(key.unwrap_or_default(), theme.key(binding.danger));
         let hint = Span::styled(format!(" {} ", binding.hint), theme.text());
-        let used: usize = spans.iter().map(Span::width).sum();
         // The last hint may lose its space, but no letter. The help has them all.
-        if used + key.width() + hint.width() > usize::from(area.width) + 1 {
+        if line.width() + key.width() + hint.width() > usize::from(area.width) + 1 {
             continue;
         }
-        let place = area
-            .x
-            .saturating_add(u16::try_from(used).unwrap_or(u16::MAX));
-        let target = HitTarget::Action(binding.action);
         // A second click on a hint must not agree to what the first one asked.
-        if model.dialog.is_none() {
-            let place = put_span(hits, area, place, &key, target.clone());
-            put_span(hits, area, place, &hint, target);
-        }
-        spans.extend([key, hint]);
+        let target = HitTarget::Action(binding.action);
+        let target = Some(target).filter(|_| model.dialog.is_none());
+        push_span(canvas, area, &mut line, key, target.clone());
+        push_span(canvas, area, &mut line, hint, target);
     }
-    put_cut(buf, area, vec![Line::from(spans)]);
+    put_cut(canvas.buf, area, [line]);
 }
 
 /// The status of the sprint on a tiny screen.
-pub fn tiny(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
+pub fn tiny(canvas: &mut Canvas<'_>, area: Rect) {
+    let (model, theme) = (canvas.model, canvas.theme);
     let snapshot = &model.snapshot;
     let left = snapshot.chain.reading.as_ref().map_or_else(
-        || "no chain yet".to_owned(),
-        |r| format!("{} blocks to PoC", r.poc_start.blocks_left),
+        || "chain not read yet".to_owned(),
+        |reading| format!("{} blocks to PoC", reading.poc_start.blocks_left),
     );
     let gate = model
         .gate()
-        .map(|g| format!(" GATE {g}"))
-        .unwrap_or_default();
+        .map_or_else(String::new, |kind| format!(" GATE {kind}"));
     let viewer = match model.role {
         Role::Driver => "",
-        Role::Viewer { .. } | Role::Orphaned { .. } => "VIEWER ",
+        Role::Viewer { .. } | Role::Orphaned { .. } => "attached ",
     };
-    let mut lines = vec![Line::styled(
-        format!(
-            "{viewer}{}{gate} {} {left}",
-            snapshot.sprint.step, snapshot.money.per_hour
-        ),
-        theme.strong(),
-    )];
+    let (step, price) = (snapshot.sprint.step, snapshot.money.per_hour);
+    let status = format!("{viewer}{step}{gate} {price} {left}");
+    let mut lines = vec![Line::styled(status, theme.strong())];
     if area.height > 1 {
         lines.push(alerts::line(model, theme).0);
-        lines.push(Line::styled(
-            "60x16 is the least for the panes",
-            theme.dim(),
-        ));
+        lines.push(Line::styled("Enlarge to at least 60x16", theme.dim()));
     }
-    put(buf, area, lines);
+    put(canvas.buf, area, lines);
 }
 
-pub fn help(
-    buf: &mut Buffer,
-    screen: Rect,
-    model: &Model,
-    keys: &Keymap,
-    scroll: u16,
-    theme: Theme,
-) {
-    let area = centered(screen, 96, screen.height.saturating_sub(2));
-    let room = usize::from(area.width).saturating_sub(NAMES + 4);
+pub fn help(canvas: &mut Canvas<'_>, screen: Rect, scroll: usize) {
+    let (model, theme) = (canvas.model, canvas.theme);
+    // Beside the keys, their three spaces and the frame.
+    let room = usize::from(HELP_WIDTH.min(screen.width)).saturating_sub(NAMES + 5);
     let mut lines = Vec::new();
     for &context in Context::ALL {
         lines.push(Line::styled(context.title(), theme.accent()));
-        for binding in keys.rows(context) {
-            // What is against it is known only where its key would count.
-            let against = disabled_reason(model, binding)
+        for binding in canvas.keys.rows(context) {
+            // Whether a key is disabled is known only where it would count.
+            let disabled = disabled_reason(model, binding)
                 .filter(|_| model.dialog.is_none() && context == Context::Global);
-            let text = match against {
-                Some(why) => format!("{} [{why}]", binding.help),
-                None => binding.help.to_owned(),
+            let (text, style) = match disabled {
+                Some(why) => (format!("{} [{why}]", binding.help), theme.dim()),
+                None => (binding.help.to_owned(), theme.text()),
             };
-            let style = against.map_or(theme.text(), |_| theme.dim());
             let mut names = binding.key_names();
-            for row in format::wrap(&text, room) {
+            let overflow = names.chars().count().saturating_sub(NAMES);
+            for row in format::wrap(&text, room.saturating_sub(overflow)) {
                 lines.push(Line::from(vec![
                     Span::styled(format!("  {names:<NAMES$} "), theme.strong()),
                     Span::styled(row, style),
@@ -168,11 +137,8 @@ pub fn help(
             }
         }
     }
-    let title = format!(
-        "Keys of pocpit ({} to close, j/k scroll)",
-        keys.key_of(Action::Close)
-    );
-    popup(buf, area, &title, lines, scroll, theme);
+    let close = canvas.key(Action::Close);
+    let title = format!("Keys of pocpit ({close} to close, j/k scroll)");
+    let area = box_area(screen, HELP_WIDTH, lines.len());
+    popup(canvas.buf, area, &title, lines, scroll, theme);
 }
-
-const NAMES: usize = 16;

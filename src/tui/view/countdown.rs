@@ -1,17 +1,17 @@
 //! The chain: height, epoch, time to `PoC`.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::domain::{ConfirmationPhase, Duration, Lead, LeadBasis, Step};
+use crate::domain::{ConfirmationPhase, Duration, Lead, LeadBasis, Step, Time};
 use crate::engine::{ChainReading, HeightEstimate};
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
 use super::format;
-use super::widgets::{pane_frame, put};
+use super::widgets::{Canvas, put};
 
 /// Younger readings are shown without age.
 const FRESH: Duration = Duration::seconds(10);
@@ -20,7 +20,8 @@ pub(super) const STALE: Duration = Duration::seconds(30);
 /// Width from which there is room for the reason of the lead time.
 const WIDE: u16 = 50;
 
-pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+    let (model, theme) = (canvas.model, canvas.theme);
     let chain = &model.snapshot.chain;
     let now = model.now();
     let read_at = chain.reading.as_ref().map(|reading| reading.at);
@@ -28,108 +29,77 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     // An age that changes every second would cost traffic on a slow link.
     let fresh = read_at.is_some_and(|at| now - at < FRESH);
     let note = if fresh { "just read" } else { &age };
-    let inner = pane_frame(buf, area, Pane::Countdown, note, model, theme);
-    let mut lines = Vec::new();
-    match &chain.reading {
-        None => lines.push(Line::styled(
-            "The chain has not been read yet.",
-            theme.warn(),
-        )),
-        Some(reading) => reading_lines(&mut lines, reading, model, inner.width, theme),
-    }
+    let inner = canvas.pane_frame(area, Pane::Countdown, note);
+    let unread = "The chain has not been read yet.";
+    let mut lines = match &chain.reading {
+        None => vec![Line::styled(unread, theme.warn())],
+        Some(reading) => reading_lines(reading, model, inner.width, theme),
+    };
     // Problems go right below the figures that they make doubtful.
-    let mut wrong = Vec::new();
-    if let Some(trouble) = &chain.trouble {
-        wrong.push(Line::styled(format!("TROUBLE {trouble}"), theme.bad()));
-    }
-    if let Some(since) = chain.stalled_since {
-        let text = format!("STALLED no new block for {}", format::length(now - since));
-        wrong.push(Line::styled(text, theme.bad()));
-    }
-    if let Some(reading) = &chain.reading
-        && now - reading.at > STALE
-    {
-        wrong.push(Line::styled(format!("STALE read {age}"), theme.warn()));
-    }
+    let trouble = chain.trouble.as_ref().map(|it| format!("TROUBLE {it}"));
+    let stalled = chain.stalled_since.map(|since| now - since);
+    let stalled = stalled.map(|time| format!("STALLED no new block for {}", format::length(time)));
+    let stale = read_at.filter(|at| now - *at > STALE);
+    let stale = stale.map(|_| Line::styled(format!("STALE read {age}"), theme.warn()));
+    let bad = [trouble, stalled].into_iter().flatten();
+    let problems = bad.map(|text| Line::styled(text, theme.bad())).chain(stale);
     let place = lines.len().min(2);
-    lines.splice(place..place, wrong);
-    put(buf, inner, lines);
+    lines.splice(place..place, problems);
+    put(canvas.buf, inner, lines);
 }
 
 fn reading_lines(
-    lines: &mut Vec<Line<'static>>,
     reading: &ChainReading,
     model: &Model,
     width: u16,
     theme: Theme,
-) {
+) -> Vec<Line<'static>> {
     let now = model.now();
-    lines.push(estimate(
-        "PoC start",
-        reading.poc_start,
-        now,
-        theme,
-        true,
-        width,
-    ));
-    lines.push(estimate(
-        "Register by",
-        reading.registration_deadline,
-        now,
-        theme,
-        false,
-        width,
-    ));
-    lines.push(Line::from(vec![
-        Span::styled("Epoch ", theme.dim()),
-        Span::styled(reading.view.epoch.to_string(), theme.strong()),
-        Span::styled(" at ", theme.dim()),
-        Span::raw(reading.view.height.to_string()),
-        Span::styled(", block ", theme.dim()),
-        Span::raw(block_time(reading)),
-    ]));
-    lines.push(Line::from(vec![
-        Span::styled("Phase ", theme.dim()),
-        Span::styled(format::phase(reading.view.phase), theme.accent()),
-    ]));
-    let (start, end) = (
-        reading.view.current.poc_start.0,
-        reading.view.next.poc_start.0,
-    );
+    let dim = |text: &'static str| Span::styled(text, theme.dim());
+    let estimate = |name, at, style| estimate(name, at, now, width, style, theme);
+    let view = &reading.view;
+    let (start, end) = (view.current.poc_start.0, view.next.poc_start.0);
     #[expect(clippy::cast_precision_loss, reason = "a bar of a few dozen columns")]
-    let part = reading.view.height.0.saturating_sub(start) as f64
-        / end.saturating_sub(start).max(1) as f64;
+    let part = view.height.0.saturating_sub(start) as f64 / end.saturating_sub(start).max(1) as f64;
     let columns = usize::from(width).saturating_sub(14);
-    lines.push(Line::from(vec![
-        Span::styled(theme.bar(columns, part), theme.accent()),
-        Span::raw(format!(
-            " {:.0}% of epoch",
-            (part * 100.0).clamp(0.0, 100.0)
-        )),
-    ]));
-    lines.push(confirmation(reading, theme));
+    let percent = (part * 100.0).clamp(0.0, 100.0);
+    let mut lines = vec![
+        estimate("PoC start", reading.poc_start, theme.strong()),
+        estimate("Register by", reading.registration_deadline, theme.text()),
+        Line::from(vec![
+            dim("Epoch "),
+            Span::styled(view.epoch.to_string(), theme.strong()),
+            dim(" at "),
+            Span::raw(view.height.to_string()),
+            dim(", block "),
+            Span::raw(block_time(reading)),
+        ]),
+        Line::from(vec![
+            dim("Phase "),
+            Span::styled(format::phase(view.phase), theme.accent()),
+        ]),
+        Line::from(vec![
+            Span::styled(theme.bar(columns, part), theme.accent()),
+            Span::raw(format!(" {percent:.0}% of epoch")),
+        ]),
+        confirmation(reading, theme),
+    ];
     let sprint = &model.snapshot.sprint;
     if let Some(rent_at) = sprint.rent_at.filter(|_| sprint.step <= Step::Choosing) {
+        let clock = format::clock(rent_at);
         let text = if rent_at > now {
-            format!(
-                "in {} ({})",
-                format::roughly(rent_at - now),
-                rent_at.format("%H:%M UTC")
-            )
+            format!("in {} ({clock})", format::roughly(rent_at - now))
         } else {
-            format!("since {}", rent_at.format("%H:%M UTC"))
+            format!("since {clock}")
         };
-        let because = if width < WIDE {
-            String::new()
-        } else {
-            lead(&sprint.lead)
-        };
+        let reason = Some(&sprint.lead).filter(|_| width >= WIDE).map(lead);
         lines.push(Line::from(vec![
-            Span::styled("Rents ", theme.dim()),
+            dim("Rents "),
             Span::raw(text),
-            Span::styled(because, theme.dim()),
+            Span::styled(reason.unwrap_or_default(), theme.dim()),
         ]));
     }
+    lines
 }
 
 /// Basis of the lead time; `pocpit plan` has the details.
@@ -141,44 +111,38 @@ fn lead(lead: &Lead) -> String {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of a block")]
 fn block_time(reading: &ChainReading) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a block")]
-    let seconds = |d: Duration| d.num_milliseconds() as f64 / 1000.0;
-    reading.block_time.map_or_else(
-        || "unmeasured".into(),
-        |time| format!("{:.2}s", seconds(time)),
-    )
+    match reading.block_time {
+        Some(time) => format!("{:.2}s", time.num_milliseconds() as f64 / 1000.0),
+        None => "unmeasured".to_owned(),
+    }
 }
 
 fn estimate(
     name: &'static str,
     at: HeightEstimate,
-    now: crate::domain::Time,
-    theme: Theme,
-    main: bool,
+    now: Time,
     width: u16,
+    style: Style,
+    theme: Theme,
 ) -> Line<'static> {
-    let style = if main { theme.strong() } else { theme.text() };
+    let name = Span::styled(format!("{name:<12}"), theme.dim());
     if at.blocks_left.0 == 0 {
-        return Line::from(vec![
-            Span::styled(format!("{name:<12}"), theme.dim()),
-            Span::styled(format!("passed at {}", at.height), theme.warn()),
-        ]);
+        let passed = format!("passed at {}", at.height);
+        return Line::from(vec![name, Span::styled(passed, theme.warn())]);
     }
-    let when = at.expected.map_or_else(
-        || "time unknown".into(),
-        |band| format::band(band, now, theme.glyph("±", "+-")),
-    );
+    let when = match at.expected {
+        None => "time unknown".to_owned(),
+        Some(band) => format::band(band, now, theme.glyph("±", "+-")),
+    };
     // The clock is dropped first where the line is too narrow.
     let when = match when.split_once(" (") {
-        Some((length, _)) if width < 46 => length.to_owned(),
-        _ => when,
+        Some((length, _)) if width < 46 => length,
+        _ => &when,
     };
-    Line::from(vec![
-        Span::styled(format!("{name:<12}"), theme.dim()),
-        Span::styled(format!("{} bl ", at.blocks_left), style),
-        Span::styled(when, style),
-    ])
+    let text = format!("{} bl {when}", at.blocks_left);
+    Line::from(vec![name, Span::styled(text, style)])
 }
 
 fn confirmation(reading: &ChainReading, theme: Theme) -> Line<'static> {
@@ -193,12 +157,10 @@ fn confirmation(reading: &ChainReading, theme: Theme) -> Line<'static> {
                 ConfirmationPhase::Validation => "VALIDATION",
                 ConfirmationPhase::Completed => "completed",
             };
-            let end = reading
-                .confirmation_times
-                .and_then(|times| times.end.expected);
-            let until = end.map_or_else(String::new, |band| {
-                format!(" until {}", band.p50.format("%H:%M UTC"))
-            });
+            let times = reading.confirmation_times;
+            let end = times.and_then(|times| times.end.expected);
+            let until = end.map(|band| format!(" until {}", format::clock(band.p50)));
+            let until = until.unwrap_or_default();
             Span::styled(format!("#{} {word}{until}", event.sequence), theme.warn())
         }
     };

@@ -1,5 +1,7 @@
 //! Times, durations and names as text.
 
+use std::fmt::Display;
+
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::domain::{ChainPhase, Duration, Milestone, Outcome, ReleasePolicy, Time, TimeBand};
@@ -31,30 +33,34 @@ pub fn roughly(duration: Duration) -> String {
 
 /// `12s ago`.
 pub fn ago(then: Option<Time>, now: Time) -> String {
-    then.map_or_else(
-        || "never read".into(),
-        |then| format!("{} ago", length(now - then)),
-    )
+    match then {
+        Some(then) => format!("{} ago", length(now - then)),
+        None => "never read".to_owned(),
+    }
+}
+
+/// `14:05 UTC`.
+pub fn clock(at: Time) -> String {
+    at.format("%H:%M UTC").to_string()
+}
+
+/// `1 line`, `2 lines`.
+pub fn count<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// `7m 05s ±1m (03:12 UTC)`, or `now`.
 pub fn band(band: TimeBand, now: Time, plus_minus: &str) -> String {
-    let clock = band.p50.format("%H:%M UTC");
+    let clock = clock(band.p50);
     if band.p50 <= now {
         return format!("now (expected {clock})");
     }
-    let half = (band.p90 - band.p10) / 2;
-    format!(
-        "{} {plus_minus}{} ({clock})",
-        length(band.p50 - now),
-        rough(half)
-    )
-}
-
-/// A duration in its largest unit.
-fn rough(duration: Duration) -> String {
-    let text = length(duration);
-    text.split(' ').next().unwrap_or_default().to_owned()
+    let left = length(band.p50 - now);
+    let half = length((band.p90 - band.p10) / 2);
+    // In its largest unit.
+    let half = half.split(' ').next().unwrap_or_default();
+    format!("{left} {plus_minus}{half} ({clock})")
 }
 
 pub fn phase(phase: ChainPhase) -> &'static str {
@@ -102,7 +108,7 @@ pub fn release(sprint: &SprintSnapshot) -> String {
     }
 }
 
-pub fn policy(policy: ReleasePolicy) -> String {
+fn policy(policy: ReleasePolicy) -> String {
     match policy {
         ReleasePolicy::AfterValidation => "after PoC validation".into(),
         ReleasePolicy::AfterWeight => "once the weight is known".into(),
@@ -118,8 +124,8 @@ pub fn outcome(outcome: &Outcome) -> String {
         Outcome::Confirmed { weight } => format!("CONFIRMED: weight {weight} on the chain"),
         Outcome::NoWeight { cause } => format!("NO WEIGHT: {}: {}", cause.name, cause.detail),
         Outcome::Failed { cause } => format!("FAILED: {}: {}", cause.name, cause.detail),
-        Outcome::Rehearsed => "REHEARSED: registered with a good status, and given back".into(),
-        Outcome::Served => "SERVED: requests were answered, and the rental given back".into(),
+        Outcome::Rehearsed => "REHEARSED: registered with a good status, then released".into(),
+        Outcome::Served => "SERVED: requests were answered, then the rental was released".into(),
         Outcome::Aborted => "ABORTED by the operator".into(),
         Outcome::Unknown { cause } => format!("UNKNOWN: {}: {}", cause.name, cause.detail),
     }

@@ -2,37 +2,33 @@
 
 use std::fmt::Write as _;
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::domain::{BootStage, BootTimes, OutcomeKind, Step};
+use crate::domain::{BootStage, BootTimes, Duration, OutcomeKind, Step};
 use crate::engine::PastSprintRow;
-use crate::tui::hit_areas::{HitAreas, HitTarget};
-use crate::tui::model::Model;
+use crate::tui::hit_areas::HitTarget;
 use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
-use super::format;
-use super::widgets::{pane_frame, put_cut};
+use super::format::{self, count};
+use super::widgets::{Canvas, put_cut};
 
 /// Rows of details of the selected sprint, where there is room.
 const DETAIL: usize = 4;
 
-pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, hits: &mut HitAreas, theme: Theme) {
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+    let (model, theme) = (canvas.model, canvas.theme);
     let history = &model.snapshot.history;
     let confirmed = history.iter().filter(|past| past.report.weight.is_some());
     let cost: f64 = history.iter().map(|past| past.report.cost_usd).sum();
-    let note = format!(
-        "{}, {} with weight, ${cost:.2}",
-        counted(history.len(), "sprint"),
-        confirmed.count()
-    );
-    let inner = pane_frame(buf, area, Pane::History, &note, model, theme);
+    let sprints = count(history.len(), "sprint");
+    let note = format!("{sprints}, {} with weight, ${cost:.2}", confirmed.count());
+    let inner = canvas.pane_frame(area, Pane::History, &note);
     if history.is_empty() {
         let nothing = Line::styled("No sprint has ended yet.", theme.dim());
-        return put_cut(buf, inner, vec![nothing]);
+        return put_cut(canvas.buf, inner, [nothing]);
     }
     let height = usize::from(inner.height);
     let detail = if height > 2 * DETAIL { DETAIL } else { 1 };
@@ -41,19 +37,16 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, hits: &mut HitAreas, th
     let selected = model.history_index.min(history.len() - 1);
     let first = (selected + 1).saturating_sub(visible);
     for (place, past) in history.iter().rev().enumerate().skip(first).take(visible) {
-        let style = outcome_style(past, theme);
-        let style = if place == selected {
-            style.patch(theme.selected())
-        } else {
-            style
-        };
-        hits.add_row(inner, lines.len(), HitTarget::Past(place));
+        let style = theme.selected_if(place == selected, outcome_style(past, theme));
+        canvas
+            .hits
+            .add_row(inner, lines.len(), HitTarget::Past(place));
         lines.push(Line::styled(row(&cells(past)), style));
     }
     if let Some(past) = model.selected_past() {
-        lines.extend(told(past, theme).into_iter().take(detail));
+        lines.extend(details(past, theme).into_iter().take(detail));
     }
-    put_cut(buf, inner, lines);
+    put_cut(canvas.buf, inner, lines);
 }
 
 const HEAD: [&str; 9] = [
@@ -72,6 +65,8 @@ fn row(cells: &[String; 9]) -> String {
 
 fn cells(past: &PastSprintRow) -> [String; 9] {
     let report = &past.report;
+    let per_1000 = report.usd_per_weight().map(|usd| 1000.0 * usd);
+    let percent = past.confirmation_ratio.map(|ratio| 100.0 * ratio);
     let boot = boot(past);
     [
         past.at.format("%m-%d %H:%M").to_string(),
@@ -79,25 +74,11 @@ fn cells(past: &PastSprintRow) -> [String; 9] {
         report.outcome.to_string(),
         or_none(report.weight),
         format!("${:.2}", report.cost_usd),
-        or_none(
-            report
-                .usd_per_weight()
-                .map(|usd| format!("{:.2}", 1000.0 * usd)),
-        ),
-        or_none(
-            past.confirmation_ratio
-                .map(|ratio| format!("{:.0}%", 100.0 * ratio)),
-        ),
+        or_none(per_1000.map(|usd| format!("{usd:.2}"))),
+        or_none(percent.map(|percent| format!("{percent:.0}%"))),
         or_none(boot.and_then(BootTimes::total).map(format::length)),
         or_none(boot.map(|boot| format!("{}x {}", boot.gpu_count, boot.gpu_name))),
     ]
-}
-
-fn counted(count: usize, what: &str) -> String {
-    match count {
-        1 => format!("1 {what}"),
-        count => format!("{count} {what}s"),
-    }
 }
 
 fn or_none(value: Option<impl ToString>) -> String {
@@ -119,45 +100,38 @@ fn outcome_style(past: &PastSprintRow, theme: Theme) -> Style {
 }
 
 /// Cause, times of steps and of boot stages.
-fn told(past: &PastSprintRow, theme: Theme) -> Vec<Line<'static>> {
+fn details(past: &PastSprintRow, theme: Theme) -> Vec<Line<'static>> {
     let report = &past.report;
     let cause = report.cause.clone().unwrap_or_else(|| {
         let node = or_none(report.node.as_ref());
         format!("{}, node {node}", report.outcome)
     });
     let steps = Step::ALL.iter().copied().filter(|step| *step != Step::Done);
-    let steps = steps.filter_map(|step| Some((step.name().to_owned(), report.time_in(step)?)));
+    let steps = steps.filter_map(|step| Some(spent(&step, report.time_in(step)?)));
     let stages = boot(past).map(BootTimes::durations).unwrap_or_default();
     let stages = stages
-        .into_iter()
-        .filter(|(stage, _)| *stage != BootStage::Ready)
-        .map(|(stage, took)| (stage.to_string(), took));
-    let times = |name: &'static str, times: Vec<(String, crate::domain::Duration)>| {
-        let times = times.into_iter();
-        let text: Vec<String> = times
-            .map(|(what, took)| format!("{what} {}", format::roughly(took)))
-            .collect();
-        Line::from(vec![
-            Span::styled(format!("{name} "), theme.accent()),
-            Span::raw(text.join(", ")),
-        ])
+        .iter()
+        .filter(|(stage, _)| *stage != BootStage::Ready);
+    let stages = stages.map(|(stage, time)| spent(stage, *time));
+    let times = |name: &'static str, times: Vec<String>| {
+        let name = Span::styled(name, theme.accent());
+        Line::from(vec![name, Span::raw(times.join(", "))])
     };
-    let rentals = past.boots.len();
+    let boots = count(past.boots.len(), "boot");
     let machine = or_none(boot(past).map(|boot| boot.machine));
     let left = report.rentals_left.map_or_else(
-        || "what is left is not known".to_owned(),
-        |left| format!("{left} rentals left"),
+        || "leftovers unknown".to_owned(),
+        |left| format!("{} left", count(left, "rental")),
     );
+    let last = format!("{boots} watched, machine {machine}, {left}; Enter shows its log");
     vec![
         Line::styled(cause, theme.strong()),
-        times("Steps", steps.collect()),
-        times("Boot", stages.collect()),
-        Line::styled(
-            format!(
-                "{} watched, machine {machine}, {left}; Enter shows its log",
-                counted(rentals, "boot")
-            ),
-            theme.dim(),
-        ),
+        times("Steps ", steps.collect()),
+        times("Boot ", stages.collect()),
+        Line::styled(last, theme.dim()),
     ]
+}
+
+fn spent(on: &impl ToString, time: Duration) -> String {
+    format!("{} {}", on.to_string(), format::roughly(time))
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Rect, Size};
+use ratatui::layout::{Constraint, Layout, Rect, Size};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
@@ -14,21 +14,20 @@ use crate::tui::model::Model;
 use crate::tui::prompt::PromptKind;
 use crate::tui::theme::Theme;
 
+use super::format::count;
 use super::widgets::{prompt_line, put_cut};
 
 /// The position in the log, for the title.
 pub fn position(model: &Model) -> String {
     let (view, log) = (&model.log, &model.log.log);
     let Some(anchor) = view.anchor else {
-        return format!("following, {} lines", log.end_seq());
+        return format!("following, {}", count(log.end_seq(), "line"));
     };
     let below = view.lines_below();
-    if anchor.line < log.first_seq() {
-        return format!("PAUSED at the oldest line that is kept, {below} below");
-    }
     match log.line(anchor.line) {
-        Some(line) => format!("PAUSED at {}, {below} below", line.at.format("%H:%M:%S")),
-        None => format!("PAUSED, {below} below"),
+        _ if anchor.line < log.first_seq() => format!("HELD at the oldest line, {below} below"),
+        Some(line) => format!("HELD at {}, {below} below", line.at.format("%H:%M:%S")),
+        None => format!("HELD, {below} below"),
     }
 }
 
@@ -37,18 +36,9 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) -> Size {
     let bottom = bottom_line(model, theme);
     // In a single row, the prompt matters more than the log.
     let bottom_rows = u16::from(bottom.is_some()).min(area.height);
-    let lines_area = Rect {
-        height: area.height - bottom_rows,
-        ..area
-    };
-    if let Some(line) = bottom.filter(|_| bottom_rows > 0) {
-        let row = Rect {
-            y: area.bottom() - 1,
-            height: 1,
-            ..area
-        };
-        put_cut(buf, row, vec![line]);
-    }
+    let rows = [Constraint::Min(0), Constraint::Length(bottom_rows)];
+    let [lines_area, bottom_area] = Layout::vertical(rows).areas(area);
+    put_cut(buf, bottom_area, bottom);
     if !lines_area.is_empty() {
         lines(buf, lines_area, model, theme);
     }
@@ -56,32 +46,27 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) -> Size {
 }
 
 fn bottom_line(model: &Model, theme: Theme) -> Option<Line<'_>> {
-    if let Some(prompt) = model
-        .prompt
-        .as_ref()
-        .filter(|open| open.kind != PromptKind::Offers)
-    {
+    let prompt = model.prompt.as_ref();
+    if let Some(prompt) = prompt.filter(|open| open.kind != PromptKind::Offers) {
         return Some(prompt_line(prompt, theme));
     }
-    let view = &model.log;
-    let mut parts = Vec::new();
-    if let Some(filter) = &view.filter {
-        let (text, count) = (filter.query.text(), filter.lines.count());
-        parts.push(format!("only \"{text}\": {count} lines"));
-    }
-    if let Some(search) = &view.search {
-        let count = search.lines.count();
-        let text = search.query.text();
-        parts.push(match search.current {
-            Some(line) => {
-                let place = search.lines.before(line) + 1;
-                format!("\"{text}\": {} of {count}", place.min(count))
-            }
-            None => format!("\"{text}\": {count} lines"),
-        });
-    }
-    let shown = !parts.is_empty();
-    shown.then(|| Line::styled(parts.join(theme.glyph(" · ", " | ")), theme.accent()))
+    let filter = model.log.filter.as_ref().map(|lines| {
+        let found = count(lines.count(), "line");
+        format!("filter \"{}\": {found}", lines.query().text())
+    });
+    let search = model.log.search.as_ref().map(|Search { lines, current }| {
+        let (text, all) = (lines.query().text(), lines.count());
+        match current {
+            Some(line) => format!(
+                "\"{text}\": {} of {all}",
+                (lines.before(*line) + 1).min(all)
+            ),
+            None => format!("\"{text}\": {}", count(all, "line")),
+        }
+    });
+    let parts: Vec<String> = filter.into_iter().chain(search).collect();
+    let text = (!parts.is_empty()).then(|| parts.join(theme.glyph(" · ", " | ")))?;
+    Some(Line::styled(text, theme.accent()))
 }
 
 fn lines(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
@@ -91,24 +76,7 @@ fn lines(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         width: area.width,
         ..view.lines()
     };
-    let live = view.live();
-    let live_rows = live.map_or(0, |line| row_starts(line, view.long, area.width).len());
-    let room = usize::from(area.height).saturating_sub(live_rows);
-    let bottom = view.bottom_in(all, room);
-    let window = bottom.map(|bottom| all.window(bottom, room));
-    let mut rows: Vec<Line<'_>> = Vec::new();
-    for shown in window.unwrap_or_default() {
-        if let Some(line) = log.line(shown.line) {
-            let found = highlights(line, shown.line, view.search.as_ref(), theme);
-            rows.extend(
-                shown
-                    .rows
-                    .clone()
-                    .map(|row| styled(line, bytes(&shown, row), &found, theme)),
-            );
-        }
-    }
-    if let Some(line) = live {
+    let live = view.live().map(|line| {
         let starts = row_starts(line, view.long, area.width);
         let first = starts.len().saturating_sub(usize::from(area.height));
         let shown = VisibleLine {
@@ -116,13 +84,19 @@ fn lines(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
             rows: first..starts.len(),
             starts,
         };
+        (line, shown)
+    });
+    let live_rows = live.as_ref().map_or(0, |(_, shown)| shown.starts.len());
+    let room = usize::from(area.height).saturating_sub(live_rows);
+    let bottom = view.bottom_in(all, room);
+    let window = bottom.map(|bottom| all.window(bottom, room));
+    let finished = window.unwrap_or_default().into_iter();
+    let finished = finished.filter_map(|shown| Some((log.line(shown.line)?, shown)));
+    let mut rows: Vec<Line<'_>> = Vec::new();
+    for (line, shown) in finished.chain(live) {
         let found = highlights(line, shown.line, view.search.as_ref(), theme);
-        rows.extend(
-            shown
-                .rows
-                .clone()
-                .map(|row| styled(line, bytes(&shown, row), &found, theme)),
-        );
+        let visible = shown.rows.clone();
+        rows.extend(visible.map(|row| styled(line, bytes(&shown, row), &found, theme)));
     }
     let column = match view.long {
         LongLines::Cut { column } => column,
@@ -139,6 +113,7 @@ fn bytes(shown: &VisibleLine, row: usize) -> Range<usize> {
     at(row).unwrap_or(0)..at(row + 1).unwrap_or(usize::MAX)
 }
 
+#[derive(Default)]
 struct Highlights {
     ranges: Vec<Range<usize>>,
     style: Style,
@@ -146,18 +121,15 @@ struct Highlights {
 
 fn highlights(line: &LogLine, number: u64, search: Option<&Search>, theme: Theme) -> Highlights {
     let Some(search) = search else {
-        return Highlights {
-            ranges: Vec::new(),
-            style: Style::new(),
-        };
+        return Highlights::default();
     };
-    let here = search.current == Some(number);
+    let is_current = search.current == Some(number);
     Highlights {
-        ranges: search.query.ranges(line.text()),
-        style: if here {
+        ranges: search.lines.query().ranges(line.text()),
+        style: if is_current {
             theme.found_current()
         } else {
-            theme.found()
+            theme.selected()
         },
     }
 }
@@ -173,16 +145,9 @@ fn styled<'a>(line: &'a LogLine, row: Range<usize>, found: &Highlights, theme: T
         let to = row.end.clamp(start, end);
         while from < to {
             let (until, marked) = piece(from, to, &found.ranges);
-            let text = span
-                .text
-                .get(from - start..until - start)
-                .unwrap_or_default();
-            let style = if marked {
-                base.patch(found.style)
-            } else {
-                base
-            };
-            spans.push(Span::styled(text, style));
+            let text = span.text.get(from - start..until - start);
+            let mark = if marked { found.style } else { Style::new() };
+            spans.push(Span::styled(text.unwrap_or_default(), base.patch(mark)));
             from = until;
         }
         start = end;

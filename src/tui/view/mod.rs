@@ -28,7 +28,7 @@ use super::message::DrawnFrame;
 use super::model::{Model, Overlay};
 use super::pane::Pane;
 use super::theme::Theme;
-use widgets::pane_frame;
+use widgets::Canvas;
 
 pub fn draw(
     buf: &mut Buffer,
@@ -38,77 +38,70 @@ pub fn draw(
     theme: Theme,
 ) -> DrawnFrame {
     let size = Breakpoint::of(screen.width, screen.height);
-    let mut hits = HitAreas::default();
+    let mut canvas = Canvas {
+        buf,
+        hits: HitAreas::default(),
+        model,
+        keys,
+        theme,
+    };
     let mut log = None;
     if !screen.is_empty() {
         if size == Breakpoint::Tiny {
-            chrome::tiny(buf, screen, model, theme);
+            chrome::tiny(&mut canvas, screen);
         } else {
-            log = draw_panes(buf, screen, model, keys, &mut hits, theme);
+            log = draw_panes(&mut canvas, screen);
         }
-        draw_overlays(buf, screen, model, keys, &mut hits, theme);
+        draw_overlays(&mut canvas, screen);
     }
     DrawnFrame {
         size,
-        hit_areas: hits,
+        hit_areas: canvas.hits,
         log,
     }
 }
 
-fn draw_panes(
-    buf: &mut Buffer,
-    screen: Rect,
-    model: &Model,
-    keys: &Keymap,
-    hits: &mut HitAreas,
-    theme: Theme,
-) -> Option<Size> {
+fn draw_panes(canvas: &mut Canvas<'_>, screen: Rect) -> Option<Size> {
     let mut log = None;
-    let areas = areas(model, screen);
-    alerts::draw_line(buf, areas.alert, model, keys, theme);
-    hits.add(areas.alert, HitTarget::Action(Action::Alerts));
-    summary::draw(buf, areas.summary, model, keys, theme);
-    chrome::tabs(buf, areas.tabs, model, hits, theme);
+    let areas = areas(canvas.model, screen);
+    alerts::draw_line(canvas, areas.alert);
+    canvas
+        .hits
+        .add(areas.alert, HitTarget::Action(Action::Alerts));
+    summary::draw(canvas, areas.summary);
+    chrome::tabs(canvas, areas.tabs);
     for (pane, area) in areas.panes.into_iter().filter(|(_, area)| !area.is_empty()) {
-        hits.add(area, HitTarget::Pane(pane));
+        canvas.hits.add(area, HitTarget::Pane(pane));
         match pane {
-            Pane::Countdown => countdown::draw(buf, area, model, theme),
-            Pane::Sprint => sprint::draw(buf, area, model, keys, theme),
-            Pane::Offers => offers::draw(buf, area, model, keys, hits, theme),
-            Pane::Boot => log = Some(boot::draw(buf, area, model, keys, theme)),
-            Pane::Nodes => nodes::draw(buf, area, model, hits, theme),
-            Pane::Journal => draw_program_log(buf, area, model, theme),
-            Pane::History => history::draw(buf, area, model, hits, theme),
-            Pane::Charts => charts::draw(buf, area, model, theme),
+            Pane::Countdown => countdown::draw(canvas, area),
+            Pane::Sprint => sprint::draw(canvas, area),
+            Pane::Offers => offers::draw(canvas, area),
+            Pane::Boot => log = Some(boot::draw(canvas, area)),
+            Pane::Nodes => nodes::draw(canvas, area),
+            Pane::Journal => draw_program_log(canvas, area),
+            Pane::History => history::draw(canvas, area),
+            Pane::Charts => charts::draw(canvas, area),
         }
     }
-    chrome::footer(buf, areas.footer, model, keys, hits, theme);
+    chrome::footer(canvas, areas.footer);
     log
 }
 
-fn draw_overlays(
-    buf: &mut Buffer,
-    screen: Rect,
-    model: &Model,
-    keys: &Keymap,
-    hits: &mut HitAreas,
-    theme: Theme,
-) {
-    match &model.overlay {
-        Some(Overlay::Help { scroll }) => chrome::help(buf, screen, model, keys, *scroll, theme),
-        Some(Overlay::Alerts { scroll }) => {
-            alerts::draw_all(buf, screen, model, keys, *scroll, theme);
-        }
-        Some(Overlay::Palette(palette)) => palette::draw(buf, screen, palette, model, keys, theme),
+fn draw_overlays(canvas: &mut Canvas<'_>, screen: Rect) {
+    match &canvas.model.overlay {
+        Some(Overlay::Help { scroll }) => chrome::help(canvas, screen, *scroll),
+        Some(Overlay::Alerts { scroll }) => alerts::draw_all(canvas, screen, *scroll),
+        Some(Overlay::Palette(palette)) => palette::draw(canvas, screen, palette),
         None => {}
     }
-    if let Some(dialog) = &model.dialog {
-        dialog::draw(buf, screen, dialog, model, hits, theme);
+    if let Some(dialog) = &canvas.model.dialog {
+        dialog::draw(canvas, screen, dialog);
     }
 }
 
-fn draw_program_log(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
-    let inner = pane_frame(buf, area, Pane::Journal, "", model, theme);
+fn draw_program_log(canvas: &mut Canvas<'_>, area: Rect) {
+    let theme = canvas.theme;
+    let inner = canvas.pane_frame(area, Pane::Journal, "");
     if inner.is_empty() {
         return;
     }
@@ -121,5 +114,5 @@ fn draw_program_log(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         .output_file(false)
         .output_line(false)
         .output_timestamp(Some("%H:%M:%S".to_owned()))
-        .render(inner, buf);
+        .render(inner, canvas.buf);
 }

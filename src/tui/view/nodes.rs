@@ -1,106 +1,78 @@
 //! Nodes registered with the Network Node.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::domain::{NodeStatus, Serving, Time, UpstreamFigures, UpstreamHealth};
 use crate::engine::{NodeOwner, NodeRow, ProxySnapshot};
-use crate::tui::hit_areas::{HitAreas, HitTarget};
-use crate::tui::model::Model;
+use crate::tui::hit_areas::HitTarget;
 use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
 use super::format;
-use super::widgets::{pane_frame, put_cut};
+use super::widgets::{Canvas, put_cut};
 
-pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, hits: &mut HitAreas, theme: Theme) {
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+    let (model, theme) = (canvas.model, canvas.theme);
     let nodes = &model.snapshot.nodes;
-    let note = format!(
-        "{} listed, {}",
-        nodes.rows.len(),
-        format::ago(nodes.read_at, model.now())
-    );
-    let inner = pane_frame(buf, area, Pane::Nodes, &note, model, theme);
+    let age = format::ago(nodes.read_at, model.now());
+    let note = format!("{} listed, {age}", nodes.rows.len());
+    let inner = canvas.pane_frame(area, Pane::Nodes, &note);
     let columns = Columns::of(&nodes.rows, inner.width);
-    let mut lines = Vec::new();
-    if let Some(trouble) = &nodes.trouble {
-        lines.push(Line::styled(format!("TROUBLE {trouble}"), theme.bad()));
-    }
-    lines.extend(
-        model
-            .snapshot
-            .proxy
-            .as_ref()
-            .map(|proxy| proxy_line(proxy, model.now(), theme)),
-    );
-    if nodes.rows.is_empty() {
-        let text = if nodes.read_at.is_some() {
-            "No node is registered."
-        } else {
-            "The list has not been read yet."
-        };
-        lines.push(Line::styled(text, theme.dim()));
-    } else {
-        let Columns { id, address } = columns;
-        let head = format!(
-            "{:<7} {:<id$} {:<address$} {:<10} {:<11} {:<5} weight",
-            "owner", "id", "host:ports", "now", "PoC", "on"
-        );
-        lines.push(Line::styled(head, theme.dim()));
-    }
+    let trouble = nodes.trouble.as_ref();
+    let trouble = trouble.map(|it| Line::styled(format!("TROUBLE {it}"), theme.bad()));
+    let proxy = model.snapshot.proxy.as_ref();
+    let proxy = proxy.map(|proxy| proxy_line(proxy, model.now(), theme));
+    let head = match nodes.read_at {
+        _ if !nodes.rows.is_empty() => columns.head(),
+        Some(_) => "No node is registered.".to_owned(),
+        None => "The list has not been read yet.".to_owned(),
+    };
+    let mut lines: Vec<Line<'_>> = trouble.into_iter().chain(proxy).collect();
+    lines.push(Line::styled(head, theme.dim()));
     let selected = model.selected_node().map_or(0, |(place, _)| place);
     let focused = model.focus == Pane::Nodes;
     let room = usize::from(inner.height).saturating_sub(lines.len()).max(1);
     let first = first_shown(&nodes.rows, selected, room);
     for (place, row) in nodes.rows.iter().enumerate().skip(first).take(room) {
-        hits.add_row(
-            inner,
-            lines.len(),
-            HitTarget::Node(row.node.config.id.clone()),
-        );
-        node_lines(
-            &mut lines,
-            row,
-            columns,
-            focused && place == selected,
-            theme,
-        );
+        let target = HitTarget::Node(row.node.config.id.clone());
+        canvas.hits.add_row(inner, lines.len(), target);
+        let is_selected = focused && place == selected;
+        lines.extend(node_lines(row, columns, is_selected, theme));
     }
-    put_cut(buf, inner, lines);
+    put_cut(canvas.buf, inner, lines);
 }
 
 fn proxy_line(proxy: &ProxySnapshot, now: Time, theme: Theme) -> Line<'static> {
     if let Some(since) = proxy.silent_since {
-        let text = format!(
-            "proxy DOES NOT ANSWER at {} for {}; `pocpit proxy`?",
-            proxy.address,
-            format::length(now - since)
-        );
+        let (address, silent) = (proxy.address, format::length(now - since));
+        let text = format!("proxy SILENT at {address} for {silent}; is `pocpit proxy` running?");
         return Line::styled(text, theme.bad());
     }
     let Some(figures) = &proxy.figures else {
-        return Line::styled("proxy not asked yet", theme.dim());
+        return Line::styled("proxy not polled yet", theme.dim());
     };
-    let rests = |one: &&UpstreamFigures| one.health == UpstreamHealth::Resting;
-    let resting = figures.upstreams.iter().filter(rests);
-    let resting: Vec<&str> = resting.map(|one| one.name.as_str()).collect();
+    let cools = |one: &&UpstreamFigures| one.health == UpstreamHealth::Resting;
+    let cooling = figures.upstreams.iter().filter(cools);
+    let cooling: Vec<&str> = cooling.map(|one| one.name.as_str()).collect();
     let (state, style) = match figures.serving {
         Serving::Stopped => ("STOPPED by the Network Node", theme.warn()),
-        Serving::Up if resting.is_empty() => ("serves", theme.text()),
+        Serving::Up if cooling.is_empty() => ("serves", theme.text()),
         Serving::Up if figures.has_nobody_to_ask() => ("FAILS", theme.bad()),
         Serving::Up => ("serves", theme.warn()),
     };
-    let rest = match resting.len() {
+    let cooldown = match cooling.len() {
         0 => String::new(),
-        _ => format!(", resting after failures: {}", resting.join(" ")),
+        _ => format!(", in cooldown: {}", cooling.join(" ")),
     };
-    let minute = proxy
-        .per_minute
-        .map_or_else(String::new, |rate| format!(" ({rate:.0}/min)"));
+    let rate = proxy.per_minute.map(|rate| format!(" ({rate:.0}/min)"));
     let text = format!(
-        "proxy {state}{rest}: {} answered{minute}, {} now, {} refused, {} failed",
-        figures.answered, figures.under_way, figures.refused, figures.failed
+        "proxy {state}{cooldown}: {} answered{}, {} now, {} refused, {} failed",
+        figures.answered,
+        rate.unwrap_or_default(),
+        figures.under_way,
+        figures.refused,
+        figures.failed
     );
     Line::styled(text, style)
 }
@@ -118,6 +90,14 @@ impl Columns {
         address: 19,
     };
     const OTHERS: usize = 45;
+
+    fn head(self) -> String {
+        let Columns { id, address } = self;
+        format!(
+            "{:<8} {:<id$} {:<address$} {:<9} {:<11} {:<5} weight",
+            "owner", "id", "host:ports", "now", "PoC", "since"
+        )
+    }
 
     fn of(rows: &[NodeRow], width: u16) -> Columns {
         let least = Columns::LEAST;
@@ -138,11 +118,8 @@ fn name(row: &NodeRow) -> String {
 }
 
 fn address(row: &NodeRow) -> String {
-    let config = &row.node.config;
-    format!(
-        "{}:{}/{}",
-        config.host, config.poc_port, config.inference_port
-    )
+    let node = &row.node.config;
+    format!("{}:{}/{}", node.host, node.poc_port, node.inference_port)
 }
 
 /// The first row to show, so that the selected one is visible with its extra rows.
@@ -172,45 +149,36 @@ fn why(row: &NodeRow) -> Option<String> {
 }
 
 fn node_lines(
-    lines: &mut Vec<Line<'static>>,
     row: &NodeRow,
     Columns { id, address: place }: Columns,
     is_selected: bool,
     theme: Theme,
-) {
+) -> impl Iterator<Item = Line<'static>> {
     let node = &row.node;
-    let owner = match row.owner {
-        NodeOwner::Sprint => "SPRINT",
-        NodeOwner::Leftover => "OLD",
-        NodeOwner::Proxy => "proxy",
-        NodeOwner::Other => "other",
+    let (owner, style) = match row.owner {
+        NodeOwner::Sprint => ("rental", theme.accent()),
+        NodeOwner::Leftover => ("leftover", theme.warn()),
+        NodeOwner::Proxy => ("proxy", theme.text()),
+        NodeOwner::Other => ("other", theme.text()),
     };
     let failed = node.current == NodeStatus::Failed;
-    let style = match row.owner {
-        _ if failed => theme.bad(),
-        NodeOwner::Sprint => theme.accent(),
-        NodeOwner::Leftover => theme.warn(),
-        _ => theme.text(),
-    };
+    let style = if failed { theme.bad() } else { style };
     let weight: u64 = node.weights.values().map(|w| w.0).sum();
-    let enabled = if node.enabled {
-        format!("e{}", node.admin_epoch)
-    } else {
-        "OFF".into()
+    let since = match node.enabled {
+        true => format!("e{}", node.admin_epoch),
+        false => "off".to_owned(),
     };
     let text = format!(
-        "{owner:<7} {:<id$.id$} {:<place$.place$} {:<10} {:<11} {enabled:<5} {weight}",
+        "{owner:<8} {:<id$.id$} {:<place$.place$} {:<9} {:<11} {since:<5} {weight}",
         name(row),
         address(row),
         node.current,
         node.poc_current
     );
-    let style = if is_selected {
-        style.patch(theme.selected())
-    } else {
-        style
-    };
-    lines.push(Line::styled(text, style));
-    lines.extend(wants(row).map(|text| Line::styled(text, theme.warn())));
-    lines.extend(why(row).map(|text| Line::styled(text, theme.bad())));
+    let wanted = wants(row).map(|text| Line::styled(text, theme.warn()));
+    let failure = why(row).map(|text| Line::styled(text, theme.bad()));
+    [Line::styled(text, theme.selected_if(is_selected, style))]
+        .into_iter()
+        .chain(wanted)
+        .chain(failure)
 }

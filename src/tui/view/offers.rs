@@ -1,21 +1,19 @@
 //! Offers: usable ones with their cost, rejected ones with the reason, avoided machines.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::domain::{Duration, OfferId, RankedOffer, Step};
+use crate::domain::{Duration, RankedOffer, Step};
 use crate::engine::{OffersSnapshot, SearchState};
-use crate::tui::hit_areas::{HitAreas, HitTarget};
-use crate::tui::keymap::{Action, Keymap};
-use crate::tui::model::Model;
+use crate::tui::hit_areas::HitTarget;
+use crate::tui::keymap::Action;
 use crate::tui::offers::{Column, Direction, OfferList, OffersPane};
 use crate::tui::pane::Pane;
 use crate::tui::prompt::PromptKind;
 use crate::tui::theme::Theme;
 
 use super::format;
-use super::widgets::{pane_frame, prompt_line, put_cut};
+use super::widgets::{Canvas, prompt_line, put_cut};
 
 /// Older rows are marked: prices and offers change every minute.
 const STALE: Duration = Duration::minutes(5);
@@ -46,10 +44,7 @@ fn text(column: Column, rank: usize, row: &RankedOffer) -> String {
         Column::Reliability => format!("{:.1}%", offer.reliability * 100.0),
         Column::Download => format!("{:.0}", offer.download_mbps),
         Column::Machine => offer.machine.to_string(),
-        Column::Location => offer
-            .location
-            .clone()
-            .unwrap_or_else(|| "unknown".to_owned()),
+        Column::Location => offer.location.as_deref().unwrap_or("unknown").to_owned(),
     }
 }
 
@@ -57,28 +52,20 @@ fn text(column: Column, rank: usize, row: &RankedOffer) -> String {
 fn columns(width_of_pane: u16, sort: Column) -> Vec<Column> {
     let mut room = usize::from(width_of_pane).saturating_sub(wide(sort) + LOCATION + 2);
     let mut fits = |column: &Column| {
-        let needed = wide(*column) + 1;
-        *column == sort
-            || *column == Column::Location
-            || room
-                .checked_sub(needed)
-                .inspect(|left| room = *left)
-                .is_some()
+        if *column == sort || *column == Column::Location {
+            return true;
+        }
+        let left = room.checked_sub(wide(*column) + 1);
+        room = left.unwrap_or(room);
+        left.is_some()
     };
     let all = Column::ALL.iter().copied();
     all.filter(|column| fits(column)).collect()
 }
 
-pub fn draw(
-    buf: &mut Buffer,
-    area: Rect,
-    model: &Model,
-    keys: &Keymap,
-    hits: &mut HitAreas,
-    theme: Theme,
-) {
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+    let (model, theme) = (canvas.model, canvas.theme);
     let offers = &model.snapshot.offers;
-    let key = |action| keys.key_of(action);
     let age = format::ago(offers.read_at, model.now());
     let state = match &offers.state {
         SearchState::Idle => "idle".to_owned(),
@@ -86,121 +73,100 @@ pub fn draw(
         SearchState::Ready => age.clone(),
         SearchState::Failed(_) => format!("FAILED, rows {age}"),
     };
-    let all = offers.rows.len();
-    let shown = if model.offers.filter.is_empty() {
-        format!("{all} usable")
+    let filter = &model.offers.filter;
+    let of = if filter.is_empty() {
+        String::new()
     } else {
-        format!("{} of {all} usable", model.offers.len())
+        format!("{} of ", model.offers.len())
     };
-    let note = format!("{shown}, {} out, {state}", offers.rejected.len());
-    let inner = pane_frame(buf, area, Pane::Offers, &note, model, theme);
+    let (usable, rejected) = (offers.rows.len(), offers.rejected.len());
+    let note = format!("{of}{usable} usable, {rejected} out, {state}");
+    let inner = canvas.pane_frame(area, Pane::Offers, &note);
     let mut lines: Vec<Line<'_>> = Vec::new();
-    if let Some(prompt) = model
-        .prompt
-        .as_ref()
-        .filter(|open| open.kind == PromptKind::Offers)
-    {
+    let prompt = model.prompt.as_ref();
+    if let Some(prompt) = prompt.filter(|open| open.kind == PromptKind::Offers) {
         lines.push(prompt_line(prompt, theme));
-    } else if !model.offers.filter.is_empty() {
-        let text = format!(
-            "only offers with \"{}\" ({} shows all)",
-            model.offers.filter,
-            key(Action::ShowAll)
-        );
+    } else if !filter.is_empty() {
+        let all = canvas.key(Action::ShowAll);
+        let text = format!("filter \"{filter}\" ({all} shows all)");
         lines.push(Line::styled(text, theme.accent()));
     }
+    let refresh = canvas.key(Action::Refresh);
     let may_search = matches!(model.snapshot.sprint.step, Step::Waiting | Step::Choosing);
-    if let Some(read_at) = offers.read_at.filter(|_| may_search)
-        && model.now() - read_at > STALE
-    {
-        let text = format!(
-            "OLD: these were read {age}; {} searches again",
-            key(Action::Refresh)
-        );
+    let read_at = offers.read_at.filter(|_| may_search);
+    if read_at.is_some_and(|at| model.now() - at > STALE) {
+        let text = format!("OLD: read {age}; {refresh} searches again");
         lines.push(Line::styled(text, theme.warn()));
     }
     if let SearchState::Failed(why) = &offers.state {
-        lines.push(Line::styled(
-            format!("search failed: {why}; {} tries again", key(Action::Refresh)),
-            theme.bad(),
-        ));
+        let text = format!("search failed: {why}; {refresh} retries");
+        lines.push(Line::styled(text, theme.bad()));
     }
-    let rows = usize::from(inner.height).saturating_sub(lines.len());
-    match model.offers.list {
-        OfferList::Usable => {
-            let first = lines.len() + 1;
-            let shown = usable(&mut lines, rows, inner.width, model, keys, theme);
-            for (row, offer) in shown.into_iter().enumerate() {
-                hits.add_row(inner, first + row, HitTarget::Offer(offer));
-            }
-        }
-        OfferList::Rejected => rejected(&mut lines, rows, model, keys, theme),
-        OfferList::Avoided => {
-            let top = lines.len() + 1;
-            let shown = avoided(&mut lines, rows, model, keys, theme);
-            for (row, place) in shown.enumerate() {
-                hits.add_row(inner, top + row, HitTarget::Avoided(place));
-            }
-        }
+    let room = usize::from(inner.height).saturating_sub(lines.len());
+    let top = lines.len();
+    let (rows, targets) = match model.offers.list {
+        OfferList::Usable => usable_rows(canvas, room, inner.width),
+        OfferList::Rejected => (rejected_rows(canvas, room), Vec::new()),
+        OfferList::Avoided => avoided_rows(canvas, room),
+    };
+    lines.extend(rows);
+    // Below the heading.
+    for (row, target) in targets.into_iter().enumerate() {
+        canvas.hits.add_row(inner, top + 1 + row, target);
     }
-    put_cut(buf, inner, lines);
+    put_cut(canvas.buf, inner, lines);
 }
 
-/// Rows of usable offers; returns the visible offers.
-fn usable(
-    lines: &mut Vec<Line<'_>>,
-    height: usize,
-    width: u16,
-    model: &Model,
-    keys: &Keymap,
-    theme: Theme,
-) -> Vec<OfferId> {
-    let rows = &model.snapshot.offers.rows;
-    if rows.is_empty() {
-        lines.push(Line::styled(nothing(&model.snapshot.offers), theme.dim()));
-        return Vec::new();
-    }
+/// Rows below a heading, and what a click on each selects.
+type Rows = (Vec<Line<'static>>, Vec<HitTarget>);
+
+fn usable_rows(canvas: &Canvas<'_>, height: usize, width: u16) -> Rows {
+    let (model, theme) = (canvas.model, canvas.theme);
     let view = &model.offers;
-    let mut placed = Vec::new();
+    if model.snapshot.offers.rows.is_empty() {
+        let text = nothing(&model.snapshot.offers, canvas);
+        return (vec![Line::styled(text, theme.dim())], Vec::new());
+    }
+    let mut targets = Vec::new();
     let columns = columns(width, view.sort);
     let head = columns.iter().map(|&column| heading(column, view, theme));
-    lines.push(Line::from(head.collect::<Vec<_>>()));
-    let selected = model.offers.selected_row();
+    let mut lines: Vec<Line<'_>> = vec![head.collect()];
+    let selected = view.selected_row();
     // The last row explains the rank of the selected offer.
     let visible = height.saturating_sub(2).max(1);
     let first = selected.map_or(0, |at| (at + 1).saturating_sub(visible));
-    let shown =
-        (first..view.len().min(first + visible)).filter_map(|row| Some((row, view.row(row)?)));
-    for (row, (rank, offer)) in shown {
-        placed.push(offer.offer.id);
-        let mark = match model.offers.marked {
-            Some(id) if id == offer.offer.id => theme.glyph("◆", "*"),
-            _ => "",
+    let shown = first..view.len().min(first + visible);
+    for (row, (rank, offer)) in shown.filter_map(|row| Some((row, view.row(row)?))) {
+        let id = offer.offer.id;
+        targets.push(HitTarget::Offer(id));
+        let is_marked = view.marked == Some(id);
+        let mark = if is_marked {
+            theme.glyph("◆", "*")
+        } else {
+            ""
         };
         let cells = columns.iter().map(|&column| match column {
             Column::Rank => cell(&format!("{}{mark}", rank + 1), wide(column)),
             column => cell(&text(column, rank, offer), wide(column)),
         });
-        let style = if selected == Some(row) {
-            theme.selected()
-        } else {
-            theme.text()
-        };
+        let style = theme.selected_if(selected == Some(row), theme.text());
         lines.push(Line::styled(cells.collect::<String>(), style));
     }
-    let why = match model.offers.selected_offer() {
+    let why = match view.selected_offer() {
         Some(row) => format!("offer {}: {}", row.offer.id, row.why()),
-        None if view.is_empty() => format!(
-            "no offer holds that: {} shows all again",
-            keys.key_of(Action::ShowAll)
-        ),
-        None => format!(
-            "the selected offer is gone: {} picks another",
-            keys.key_of(Action::Down)
-        ),
+        None if view.is_empty() => {
+            format!(
+                "no offer matches: {} shows all",
+                canvas.key(Action::ShowAll)
+            )
+        }
+        None => {
+            let down = canvas.key(Action::Down);
+            format!("the selected offer is gone: {down} selects another")
+        }
     };
     lines.push(Line::styled(why, theme.accent()));
-    placed
+    (lines, targets)
 }
 
 /// Heading of a column, with the sort direction.
@@ -217,28 +183,30 @@ fn heading(column: Column, view: &OffersPane, theme: Theme) -> Span<'static> {
 }
 
 /// Why there is no row. Before the first answer an empty list means nothing.
-fn nothing(offers: &OffersSnapshot) -> &'static str {
+fn nothing(offers: &OffersSnapshot, canvas: &Canvas<'_>) -> String {
+    let refresh = canvas.key(Action::Refresh);
     match offers.state {
-        SearchState::Idle => "Not searched yet. A sprint searches when it chooses; r looks now.",
-        SearchState::Searching if offers.read_at.is_none() => "The market is being asked.",
-        SearchState::Failed(_) if offers.read_at.is_none() => "What the market has is not known.",
-        _ => "No usable offer. e shows what is out and why, r searches again.",
+        SearchState::Idle => {
+            format!("No search yet: a sprint searches when it chooses; {refresh} searches now.")
+        }
+        SearchState::Searching if offers.read_at.is_none() => "Searching Vast...".to_owned(),
+        SearchState::Failed(_) if offers.read_at.is_none() => {
+            format!("Offers unknown: the search failed, {refresh} retries.")
+        }
+        _ => {
+            let rejected = canvas.key(Action::Rejected);
+            format!("No usable offer. {rejected} shows why, {refresh} searches again.")
+        }
     }
 }
 
-fn rejected(lines: &mut Vec<Line<'_>>, height: usize, model: &Model, keys: &Keymap, theme: Theme) {
-    lines.push(Line::styled(
-        format!(
-            "OUT ({} shows the usable ones)",
-            keys.key_of(Action::Rejected)
-        ),
-        theme.warn(),
-    ));
-    let all = &model.snapshot.offers.rejected;
-    let first = model
-        .offers
-        .rejected_scroll
-        .min(all.len().saturating_sub(1));
+fn rejected_rows(canvas: &Canvas<'_>, height: usize) -> Vec<Line<'static>> {
+    let back = canvas.key(Action::Rejected);
+    let head = format!("OUT ({back} shows the usable offers)");
+    let mut lines = vec![Line::styled(head, canvas.theme.warn())];
+    let all = &canvas.model.snapshot.offers.rejected;
+    let scroll = canvas.model.offers.rejected_scroll;
+    let first = scroll.min(all.len().saturating_sub(1));
     for out in all.iter().skip(first).take(height.saturating_sub(1)) {
         let offer = &out.offer;
         lines.push(Line::raw(format!(
@@ -249,24 +217,14 @@ fn rejected(lines: &mut Vec<Line<'_>>, height: usize, model: &Model, keys: &Keym
             out.reason
         )));
     }
+    lines
 }
 
-/// Rows of avoided machines; returns the visible indices.
-fn avoided(
-    lines: &mut Vec<Line<'_>>,
-    height: usize,
-    model: &Model,
-    keys: &Keymap,
-    theme: Theme,
-) -> std::ops::Range<usize> {
-    lines.push(Line::styled(
-        format!(
-            "AVOIDED ({} shows the usable offers, {} uses a machine again)",
-            keys.key_of(Action::Avoided),
-            keys.key_of(Action::Allow)
-        ),
-        theme.warn(),
-    ));
+fn avoided_rows(canvas: &Canvas<'_>, height: usize) -> Rows {
+    let (model, theme) = (canvas.model, canvas.theme);
+    let (back, allow) = (canvas.key(Action::Avoided), canvas.key(Action::Allow));
+    let head = format!("AVOIDED ({back} shows the usable offers, {allow} uses a machine again)");
+    let mut lines = vec![Line::styled(head, theme.warn())];
     let all = &model.snapshot.offers.avoided;
     if all.is_empty() {
         lines.push(Line::styled("No machine is avoided.", theme.dim()));
@@ -274,12 +232,8 @@ fn avoided(
     let selected = model.offers.avoided_index.min(all.len().saturating_sub(1));
     let visible = height.saturating_sub(1).max(1);
     let first = (selected + 1).saturating_sub(visible);
-    for (index, machine) in all.iter().enumerate().skip(first).take(visible) {
-        let style = if index == selected {
-            theme.selected()
-        } else {
-            theme.text()
-        };
+    let shown = first..all.len().min(first + visible);
+    for (index, machine) in shown.clone().zip(&all[shown.clone()]) {
         let text = format!(
             "machine {:<9} for {:<8} failed {}x  {}",
             machine.machine.to_string(),
@@ -287,9 +241,10 @@ fn avoided(
             machine.failed_boots,
             machine.reason
         );
+        let style = theme.selected_if(index == selected, theme.text());
         lines.push(Line::styled(text, style));
     }
-    first..all.len().min(first + visible)
+    (lines, shown.map(HitTarget::Avoided).collect())
 }
 
 /// A text of exactly this width, and a space.

@@ -1,157 +1,134 @@
 //! The sprint: steps, activity, gate, outcome.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::domain::{GateKind, Outcome, Preflight, Step};
 use crate::engine::GateSnapshot;
-use crate::tui::keymap::{Action, Keymap};
+use crate::tui::keymap::Action;
 use crate::tui::model::{Model, Role};
 use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
-use super::widgets::{pane_frame, put_cut};
+use super::widgets::{Canvas, put_cut};
 use super::{format, summary};
 
 /// Rows of the steps, in two columns.
 const STEPS: usize = 5;
 
-/// Something to say: its beginning in a style, the rest plain.
-type Said = (Span<'static>, String);
+/// A text: its beginning in a style, the rest plain.
+type Text = (Span<'static>, String);
 
 /// Steps and release are always visible; texts above them are shortened with an ellipsis.
-pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, keys: &Keymap, theme: Theme) {
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+    let (model, theme) = (canvas.model, canvas.theme);
     let sprint = &model.snapshot.sprint;
-    let note = sprint
-        .epoch
-        .map(|e| format!("for epoch {e}"))
-        .unwrap_or_default();
-    let inner = pane_frame(buf, area, Pane::Sprint, &note, model, theme);
+    let note = sprint.epoch.map(|epoch| format!("for epoch {epoch}"));
+    let inner = canvas.pane_frame(area, Pane::Sprint, &note.unwrap_or_default());
     let mut fixed = Vec::new();
     if usize::from(inner.height) > STEPS {
-        steps(&mut fixed, model, theme);
+        fixed.extend(steps(model, theme));
     }
     if sprint.step != Step::Done {
         fixed.push(release(model, inner.width, theme));
     }
     let room = usize::from(inner.height).saturating_sub(fixed.len());
-    let mut lines = fit(
-        said(model, keys, theme),
-        usize::from(inner.width),
-        room,
-        theme,
-    );
+    let mut lines = fit(texts(canvas), usize::from(inner.width), room, theme);
     lines.append(&mut fixed);
-    put_cut(buf, inner, lines);
+    put_cut(canvas.buf, inner, lines);
 }
 
-fn said(model: &Model, keys: &Keymap, theme: Theme) -> Vec<Said> {
-    let sprint = &model.snapshot.sprint;
-    let mut said = Vec::new();
+fn texts(canvas: &Canvas<'_>) -> Vec<Text> {
+    let theme = canvas.theme;
+    let sprint = &canvas.model.snapshot.sprint;
+    let mut texts = Vec::new();
     if let Some(outcome) = &sprint.outcome {
-        let good = matches!(outcome, Outcome::Confirmed { .. } | Outcome::Served);
-        let style = if good {
-            theme.ok().patch(theme.strong())
-        } else {
-            theme.bad()
+        let style = match outcome {
+            Outcome::Confirmed { .. } | Outcome::Served => theme.ok().patch(theme.strong()),
+            _ => theme.bad(),
         };
         let text = format::outcome(outcome);
         let (word, rest) = match text.split_once(':') {
             Some((word, rest)) => (format!("{word}:"), rest.trim()),
             None => (text.clone(), ""),
         };
-        said.push((Span::styled(word, style), rest.to_owned()));
+        texts.push((Span::styled(word, style), rest.to_owned()));
     }
     if let Some(gate) = &sprint.gate {
-        said.push(gate_said(gate, model, keys, theme));
+        texts.push(gate_text(gate, canvas));
     }
     let name = sprint.step.name().to_uppercase();
-    said.push((Span::styled(name, theme.accent()), sprint.doing.clone()));
+    texts.push((Span::styled(name, theme.accent()), sprint.doing.clone()));
     if let Some(cause) = &sprint.cause {
-        said.push((Span::styled("Because:", theme.warn()), cause.clone()));
+        texts.push((Span::styled("Cause:", theme.warn()), cause.clone()));
     }
-    if let Some(preflight) = sprint
-        .preflight
-        .as_ref()
-        .filter(|_| is_before_renting(sprint.step))
-    {
-        said.push(preflight_said(preflight, theme));
+    let is_before_renting = matches!(sprint.step, Step::Waiting | Step::Choosing);
+    if let Some(preflight) = sprint.preflight.as_ref().filter(|_| is_before_renting) {
+        texts.push(preflight_text(preflight, theme));
     }
-    said
+    texts
 }
 
 /// One row each; the rest of the room goes to the first that need more.
-fn fit(said: Vec<Said>, columns: usize, room: usize, theme: Theme) -> Vec<Line<'static>> {
-    let mut spare = room.saturating_sub(said.len());
+fn fit(texts: Vec<Text>, columns: usize, room: usize, theme: Theme) -> Vec<Line<'static>> {
+    let mut spare = room.saturating_sub(texts.len());
     let mut lines = Vec::new();
-    for (head, rest) in said.into_iter().take(room) {
+    for (head, rest) in texts.into_iter().take(room) {
         let text = format!("{} {rest}", head.content);
         let rows = format::wrap_into(&text, columns, 1 + spare, theme.glyph("…", "..."));
         spare -= (rows.len() - 1).min(spare);
-        lines.extend(rows.into_iter().enumerate().map(|(row, text)| {
-            match text
-                .strip_prefix(head.content.as_ref())
-                .filter(|_| row == 0)
-            {
-                Some(rest) => Line::from(vec![head.clone(), Span::raw(rest.to_owned())]),
-                None => Line::raw(text),
-            }
-        }));
+        let first = rows
+            .first()
+            .and_then(|row| row.strip_prefix(head.content.as_ref()));
+        let first = first.map(|rest| Line::from(vec![head.clone(), Span::raw(rest.to_owned())]));
+        let plain = usize::from(first.is_some());
+        lines.extend(first);
+        lines.extend(rows.into_iter().skip(plain).map(Line::raw));
     }
     lines
 }
 
-fn gate_said(gate: &GateSnapshot, model: &Model, keys: &Keymap, theme: Theme) -> Said {
-    let until = gate
-        .until
-        .map(|until| format!(", {} left", format::length(until - model.now())))
-        .unwrap_or_default();
-    let how = match gate.kind {
-        GateKind::Start if model.role == Role::Driver => {
-            format!(
-                "{}, {} reads all",
-                summary::how(gate.kind, model, keys),
-                keys.key_of(Action::Approve)
-            )
-        }
-        kind => summary::how(kind, model, keys),
-    };
-    let head = format!("GATE {} [{how}{until}]", gate.kind);
-    (Span::styled(head, theme.warn()), gate.question.clone())
+fn gate_text(gate: &GateSnapshot, canvas: &Canvas<'_>) -> Text {
+    let model = canvas.model;
+    let left = gate.until.map(|until| until - model.now());
+    let left = left.map(|left| format!(", {} left", format::length(left)));
+    let mut how = summary::how(gate.kind, canvas);
+    if gate.kind == GateKind::Start && model.role == Role::Driver {
+        how = format!("{how}, {} reviews", canvas.key(Action::Approve));
+    }
+    let head = format!("GATE {} [{how}{}]", gate.kind, left.unwrap_or_default());
+    (
+        Span::styled(head, canvas.theme.warn()),
+        gate.question.clone(),
+    )
 }
 
 /// Which requirements are unmet; alerts have the remedies.
-fn preflight_said(preflight: &Preflight, theme: Theme) -> Said {
-    let obstacles: Vec<String> = preflight
-        .obstacles()
-        .map(|finding| finding.requirement.to_string())
-        .collect();
-    let all = preflight.findings.len();
+fn preflight_text(preflight: &Preflight, theme: Theme) -> Text {
+    let obstacles = preflight.obstacles();
+    let obstacles: Vec<String> = obstacles.map(|it| it.requirement.to_string()).collect();
     if obstacles.is_empty() {
+        let all = preflight.findings.len();
         let head = Span::styled("Preflight", theme.ok());
-        return (head, format!("{all} of {all} are met"));
+        return (head, format!("{all} of {all} met"));
     }
     let head = Span::styled("Preflight not met:", theme.bad());
     (head, obstacles.join(", "))
 }
 
-fn is_before_renting(step: Step) -> bool {
-    matches!(step, Step::Waiting | Step::Choosing)
-}
-
 /// Two columns of steps.
-fn steps(lines: &mut Vec<Line<'static>>, model: &Model, theme: Theme) {
+fn steps(model: &Model, theme: Theme) -> Vec<Line<'static>> {
     let steps = model.snapshot.sprint.aim.steps();
     let (left, right) = steps.split_at(STEPS);
-    for (row, &step) in left.iter().enumerate() {
+    let row = |(row, &step): (usize, &Step)| {
         let mut spans = step_spans(step, 9, 8, model, theme);
-        if let Some(&beside) = right.get(row) {
-            spans.extend(step_spans(beside, 12, 0, model, theme));
+        if let Some(&second) = right.get(row) {
+            spans.extend(step_spans(second, 12, 0, model, theme));
         }
-        lines.push(Line::from(spans));
-    }
+        Line::from(spans)
+    };
+    left.iter().enumerate().map(row).collect()
 }
 
 fn step_spans(
@@ -181,18 +158,16 @@ fn step_spans(
 
 fn release(model: &Model, width: u16, theme: Theme) -> Line<'static> {
     let sprint = &model.snapshot.sprint;
-    let when = sprint.release_at.map_or_else(
-        || format::release(sprint),
-        |band| {
-            let plus_minus = theme.glyph("±", "+-");
-            let when = format::band(band, model.now(), plus_minus);
-            let policy = format::release(sprint);
-            // Clock and band are dropped first where the line is too narrow.
-            match when.split_once(&format!(" {plus_minus}")) {
-                Some((length, _)) if width < 56 => format!("{length}, {policy}"),
-                _ => format!("{when}, {policy}"),
-            }
+    let plus_minus = theme.glyph("±", "+-");
+    let band = |band| format::band(band, model.now(), plus_minus);
+    let policy = format::release(sprint);
+    let when = match sprint.release_at.map(band) {
+        None => policy,
+        // Clock and band are dropped first where the line is too narrow.
+        Some(when) => match when.split_once(&format!(" {plus_minus}")) {
+            Some((length, _)) if width < 56 => format!("{length}, {policy}"),
+            _ => format!("{when}, {policy}"),
         },
-    );
+    };
     Line::from(vec![Span::styled("Release ", theme.dim()), Span::raw(when)])
 }

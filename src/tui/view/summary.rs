@@ -1,31 +1,32 @@
 //! The summary rows: what is being spent, the time to `PoC`, the step, and what the operator has to do.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::domain::{Duration, GateKind, Mode, Step, UsdPerHour};
 use crate::engine::{Alert, AlertLevel, CapSnapshot, WorldKind};
-use crate::tui::keymap::{Action, Keymap};
+use crate::tui::keymap::Action;
 use crate::tui::model::{Model, Role};
 use crate::tui::theme::Theme;
 
-use super::widgets::put_cut;
+use super::widgets::{Canvas, put_cut};
 use super::{countdown, format};
 
 /// Spans that are drawn together or not at all.
 type Item = Vec<Span<'static>>;
 
 /// Draws money and sprint, each in half of the rows.
-pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, keys: &Keymap, theme: Theme) {
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let rows = usize::from(area.height) / 2;
-    let mut lines = pack(money(model, area.width, theme), area.width, rows);
-    lines.extend(pack(
-        sprint(model, keys, area.width, theme),
-        area.width,
-        rows,
-    ));
-    put_cut(buf, area, lines);
+    let (money, sprint) = (money(canvas, area.width), sprint(canvas, area.width));
+    let mut lines = pack(money, area.width, rows);
+    lines.extend(pack(sprint, area.width, rows));
+    put_cut(canvas.buf, area, lines);
+}
+
+fn item(text: impl Into<String>, style: Style) -> Item {
+    vec![Span::styled(text.into(), style)]
 }
 
 /// Rows of items, up to the first that does not fit: half a number is worse than none, and later items
@@ -50,70 +51,50 @@ fn pack(items: Vec<Item>, width: u16, rows: usize) -> Vec<Line<'static>> {
     lines
 }
 
-fn money(model: &Model, width: u16, theme: Theme) -> Vec<Item> {
-    let mut items = who(model, width, theme);
+fn money(canvas: &Canvas<'_>, width: u16) -> Vec<Item> {
+    let (model, theme) = (canvas.model, canvas.theme);
     let money = &model.snapshot.money;
-    let running = money.per_hour > UsdPerHour::ZERO;
-    items.push(vec![if running {
-        Span::styled(format!("  {}", money.per_hour), theme.warn())
+    let mut items = identity(model, width, theme);
+    items.push(if money.per_hour > UsdPerHour::ZERO {
+        item(format!("  {}", money.per_hour), theme.warn())
     } else {
-        Span::raw("  $0.00/h".to_owned())
-    }]);
-    items.push(vec![Span::raw(format!("  spent {}", money.sprint))]);
-    if let Some(until) = paid_until(model) {
-        items.push(vec![
-            Span::styled("  until ", theme.dim()),
-            Span::raw(until),
-        ]);
-    }
+        item("  $0.00/h", theme.text())
+    });
+    items.push(item(format!("  spent {}", money.sprint), theme.text()));
+    items.extend(paid_until(model).map(|until| {
+        let label = Span::styled("  until ", theme.dim());
+        vec![label, Span::raw(until)]
+    }));
     // The tightest cap first: not all of them may fit.
     let mut caps: Vec<&CapSnapshot> = money.caps.iter().collect();
     caps.sort_by_key(|cap| cap.limit.left_after(cap.used));
-    let mut before = Some(Span::styled("  left", theme.dim()));
-    for cap in caps {
-        items.push(
-            before
-                .take()
-                .into_iter()
-                .chain([cap_span(cap, theme)])
-                .collect(),
-        );
+    let mut caps: Vec<Item> = caps.iter().map(|cap| vec![cap_span(cap, theme)]).collect();
+    if let Some(first) = caps.first_mut() {
+        first.insert(0, Span::styled("  left", theme.dim()));
     }
-    if let Some(credit) = money.credit {
-        items.push(vec![Span::styled(
-            format!("  credit {credit}"),
-            theme.dim(),
-        )]);
-    }
+    items.append(&mut caps);
+    let credit = money.credit.map(|credit| format!("  credit {credit}"));
+    items.extend(credit.map(|text| item(text, theme.dim())));
     items
 }
 
-fn who(model: &Model, width: u16, theme: Theme) -> Vec<Item> {
-    let mut items = Vec::new();
-    if width >= 100 {
-        items.push(vec![Span::styled(" pocpit ", theme.selected())]);
-    }
-    match model.role {
-        Role::Driver => {}
-        Role::Viewer { driver } => items.push(vec![Span::styled(
-            format!(" VIEWER of {driver} "),
-            theme.selected(),
-        )]),
-        Role::Orphaned { driver } => items.push(vec![Span::styled(
-            format!(" VIEWER, {driver} HAS ENDED "),
-            theme.selected(),
-        )]),
-    }
+/// Which cockpit of which world this is, and its mode.
+fn identity(model: &Model, width: u16, theme: Theme) -> Vec<Item> {
+    let name = (width >= 100).then(|| " pocpit ".to_owned());
+    let role = match model.role {
+        Role::Driver => None,
+        Role::Viewer { driver } => Some(format!(" attached to pid {driver} ")),
+        Role::Orphaned { driver } => Some(format!(" MAIN COCKPIT {driver} EXITED ")),
+    };
+    let labels = name.into_iter().chain(role);
+    let mut items: Vec<Item> = labels.map(|text| item(text, theme.selected())).collect();
     if let WorldKind::Simulated { speed } = model.snapshot.world {
-        items.push(vec![Span::styled(
-            format!(" DEMO x{speed:.0}"),
-            theme.warn(),
-        )]);
+        items.push(item(format!(" DEMO x{speed:.0}"), theme.warn()));
     }
-    items.push(vec![match model.snapshot.mode {
-        Mode::Manual => Span::styled(" MANUAL", theme.strong()),
-        Mode::Auto => Span::styled(" AUTO", theme.accent()),
-    }]);
+    items.push(match model.snapshot.mode {
+        Mode::Manual => item(" MANUAL", theme.strong()),
+        Mode::Auto => item(" AUTO", theme.accent()),
+    });
     items
 }
 
@@ -128,51 +109,45 @@ fn cap_span(cap: &CapSnapshot, theme: Theme) -> Span<'static> {
 fn paid_until(model: &Model) -> Option<String> {
     let rental = model.snapshot.rental.as_ref()?;
     let planned = model.snapshot.sprint.release_at.map(|band| band.p50);
-    let at = planned
-        .unwrap_or(rental.lease_until)
-        .min(rental.lease_until);
-    Some(at.format("%H:%M UTC").to_string())
+    let lease = rental.lease_until;
+    Some(format::clock(planned.map_or(lease, |at| at.min(lease))))
 }
 
-fn sprint(model: &Model, keys: &Keymap, width: u16, theme: Theme) -> Vec<Item> {
-    let snapshot = &model.snapshot;
-    let mut items = vec![until_poc(model, width, theme), step(model, theme)];
-    items.push(wanted(model, keys, theme));
-    if let Some(rental) = &snapshot.rental
-        && let Some(ready) = rental.boot.ready_at
-    {
-        let left = format::length(ready - model.now());
-        items.push(vec![Span::styled(
-            format!("  ready in {left}"),
-            theme.dim(),
-        )]);
-    }
+fn sprint(canvas: &Canvas<'_>, width: u16) -> Vec<Item> {
+    let (model, theme) = (canvas.model, canvas.theme);
+    let rental = model.snapshot.rental.as_ref();
+    let ready = rental.and_then(|rental| rental.boot.ready_at);
+    let ready = ready.map(|at| format!("  ready in {}", format::length(at - model.now())));
+    let mut items = vec![
+        until_poc(model, width, theme),
+        step(model, theme),
+        todo(canvas),
+    ];
+    items.extend(ready.map(|text| item(text, theme.dim())));
     items
 }
 
 /// `PoC 2h 16m ±2m`, or the phase of the chain.
 fn until_poc(model: &Model, width: u16, theme: Theme) -> Item {
     let Some(reading) = &model.snapshot.chain.reading else {
-        return vec![Span::styled(" PoC ? chain not read yet", theme.warn())];
+        return item(" PoC ? chain not read yet", theme.warn());
     };
     let now = model.now();
     let left = reading.poc_start.blocks_left;
     if left.0 == 0 {
         let phase = format::phase(reading.view.phase);
-        return vec![Span::styled(format!(" {phase} now"), theme.strong())];
+        return item(format!(" {phase} now"), theme.strong());
     }
-    let mut spans = vec![Span::styled(" PoC ", theme.dim())];
-    match reading.poc_start.expected {
-        None => spans.push(Span::styled(format!("in {left} blocks"), theme.strong())),
-        Some(band) => {
-            let text = format::band(band, now, theme.glyph("±", "+-"));
-            let short = text
-                .split_once(" (")
-                .map_or(text.as_str(), |(short, _)| short);
-            let text = if width < 100 { short } else { &text };
-            spans.push(Span::styled(text.to_owned(), theme.strong()));
-        }
-    }
+    let when = match reading.poc_start.expected {
+        None => format!("in {left} blocks"),
+        Some(band) => format::band(band, now, theme.glyph("±", "+-")),
+    };
+    let when = match when.split_once(" (") {
+        Some((length, _)) if width < 100 => length.to_owned(),
+        _ => when,
+    };
+    let mut spans = item(" PoC ", theme.dim());
+    spans.push(Span::styled(when, theme.strong()));
     if now - reading.at > countdown::STALE {
         let age = format::length(now - reading.at);
         spans.push(Span::styled(format!(" STALE {age}"), theme.warn()));
@@ -182,28 +157,21 @@ fn until_poc(model: &Model, width: u16, theme: Theme) -> Item {
 
 fn step(model: &Model, theme: Theme) -> Item {
     let sprint = &model.snapshot.sprint;
-    let span = sprint
-        .spans
-        .iter()
-        .rev()
-        .find(|span| span.step == sprint.step);
-    let lasts = span
-        .filter(|_| sprint.step != Step::Done)
-        .map_or_else(String::new, |span| {
-            format!(" {}", format::roughly(model.now() - span.started))
-        });
-    let name = sprint.step.name().to_uppercase();
-    vec![
-        Span::styled(format!("  {name}"), theme.accent()),
-        Span::raw(lasts),
-    ]
+    let mut spans = sprint.spans.iter().rev();
+    let span = spans.find(|span| span.step == sprint.step && sprint.step != Step::Done);
+    let lasts = span.map(|span| format::roughly(model.now() - span.started));
+    let lasts = lasts.map_or_else(String::new, |time| format!(" {time}"));
+    let mut spans = item(
+        format!("  {}", sprint.step.name().to_uppercase()),
+        theme.accent(),
+    );
+    spans.push(Span::raw(lasts));
+    spans
 }
 
-/// What only the operator can do, elsewhere and now: it must not need a key to be read.
+/// A command that only the operator can run, elsewhere and now: it must not need a key to be read.
 fn by_hand(alerts: &[Alert]) -> Option<&str> {
-    let mut critical = alerts
-        .iter()
-        .filter(|alert| alert.level == AlertLevel::Critical);
+    let mut critical = alerts.iter().filter(|it| it.level == AlertLevel::Critical);
     critical.find_map(|alert| {
         let command = alert.advice.command.as_deref()?;
         // Ours are what the cockpit's own keys do.
@@ -212,49 +180,40 @@ fn by_hand(alerts: &[Alert]) -> Option<&str> {
 }
 
 /// What the operator has to do.
-fn wanted(model: &Model, keys: &Keymap, theme: Theme) -> Item {
+fn todo(canvas: &Canvas<'_>) -> Item {
+    let (model, theme) = (canvas.model, canvas.theme);
     let sprint = &model.snapshot.sprint;
     if let Some(command) = by_hand(&model.snapshot.alerts) {
-        return vec![Span::styled(format!("  RUN {command}"), theme.bad())];
+        return item(format!("  RUN {command}"), theme.bad());
     }
     let Some(gate) = &sprint.gate else {
-        let text = match (sprint.step, model.role) {
-            (Step::Done, Role::Driver) => {
-                return vec![Span::styled(
-                    format!("  {} starts the next", keys.key_of(Action::Start)),
-                    theme.accent(),
-                )];
-            }
-            _ => "  wants nothing",
-        };
-        return vec![Span::styled(text, theme.dim())];
+        if sprint.step == Step::Done && model.role == Role::Driver {
+            let key = canvas.key(Action::Start);
+            return item(format!("  {key}: start the next sprint"), theme.accent());
+        }
+        return item("  nothing to do", theme.dim());
     };
-    let left = gate.until.map_or_else(String::new, |until| {
-        format!(
-            ", {} left",
-            format::length((until - model.now()).max(Duration::zero()))
-        )
-    });
+    let left = gate
+        .until
+        .map(|until| (until - model.now()).max(Duration::zero()));
+    let left = left.map(|left| format!(", {} left", format::length(left)));
+    let how = how(gate.kind, canvas);
+    let text = format!(" GATE {}: {how}{} ", gate.kind, left.unwrap_or_default());
     vec![
         Span::raw("  "),
-        Span::styled(
-            format!(
-                " GATE {}: {}{left} ",
-                gate.kind,
-                how(gate.kind, model, keys)
-            ),
-            theme.highlight(theme.warn()),
-        ),
+        Span::styled(text, theme.highlight(theme.warn())),
     ]
 }
 
-pub fn how(kind: GateKind, model: &Model, keys: &Keymap) -> String {
-    match kind {
-        _ if model.role != Role::Driver => "its driver decides".to_owned(),
-        GateKind::Start => format!("{} starts", keys.key_of(Action::Start)),
-        GateKind::Rent | GateKind::Hedge => "3, pick, Enter".to_owned(),
-        GateKind::Register | GateKind::Release => {
-            format!("{} approves", keys.key_of(Action::Approve))
+/// How a gate is passed.
+pub fn how(kind: GateKind, canvas: &Canvas<'_>) -> String {
+    match (kind, canvas.model.role) {
+        (_, Role::Viewer { .. }) => "here or in the main cockpit".to_owned(),
+        (_, Role::Orphaned { .. }) => "the main cockpit has exited".to_owned(),
+        (GateKind::Start, _) => format!("{} starts", canvas.key(Action::Start)),
+        (GateKind::Rent | GateKind::Hedge, _) => "3 then Enter".to_owned(),
+        (GateKind::Register | GateKind::Release, _) => {
+            format!("{} approves", canvas.key(Action::Approve))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Frames, boxes and lines.
+//! The canvas of a frame; panes, boxes and lines on it.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
@@ -6,42 +6,53 @@ use ratatui::symbols::border;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Widget, Wrap};
 
+use crate::tui::hit_areas::HitAreas;
+use crate::tui::keymap::{Action, Keymap};
+use crate::tui::layout::centered;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::prompt::Prompt;
 use crate::tui::theme::Theme;
 
-/// Draws a pane's frame with its number and a note on the right; without one where the pane is too low.
-/// Returns the inner area.
-pub(super) fn pane_frame(
-    buf: &mut Buffer,
-    area: Rect,
-    pane: Pane,
-    note: &str,
-    model: &Model,
-    theme: Theme,
-) -> Rect {
-    if area.height < 5 {
-        return area;
+/// A frame that is being drawn.
+pub(super) struct Canvas<'a> {
+    pub(super) buf: &'a mut Buffer,
+    pub(super) hits: HitAreas,
+    pub(super) model: &'a Model,
+    pub(super) keys: &'a Keymap,
+    pub(super) theme: Theme,
+}
+
+impl Canvas<'_> {
+    pub(super) fn key(&self, action: Action) -> String {
+        self.keys.key_of(action)
     }
-    let focused = model.focus == pane;
-    let mark = if focused { theme.glyph("▸", ">") } else { "" };
-    let title = format!(" {mark}{} {} ", pane.index() + 1, pane.title());
-    let title_style = if focused {
-        theme.accent()
-    } else {
-        theme.strong()
-    };
-    edges(buf, area, theme, focused);
-    let top = Rect::new(area.x + 1, area.y, area.width.saturating_sub(2), 1);
-    if !note.is_empty() {
-        let note = Line::styled(format!(" {note} "), theme.dim()).right_aligned();
-        let width = u16::try_from(note.width()).map_or(top.width, |width| width.min(top.width));
-        let right = Rect::new(top.right() - width, top.y, width, 1);
-        note.render(right, buf);
+
+    /// Draws a pane's frame with its number and a note on the right; without one where the pane is too
+    /// low. Returns the inner area.
+    pub(super) fn pane_frame(&mut self, area: Rect, pane: Pane, note: &str) -> Rect {
+        if area.height < 5 {
+            return area;
+        }
+        let theme = self.theme;
+        let focused = self.model.focus == pane;
+        let (mark, style) = if focused {
+            (theme.glyph("▸", ">"), theme.accent())
+        } else {
+            ("", theme.strong())
+        };
+        edges(self.buf, area, theme, focused);
+        let top = Rect::new(area.x + 1, area.y, area.width.saturating_sub(2), 1);
+        if !note.is_empty() {
+            let note = Line::styled(format!(" {note} "), theme.dim()).right_aligned();
+            let width = u16::try_from(note.width()).map_or(top.width, |width| width.min(top.width));
+            let right = Rect::new(top.right() - width, top.y, width, 1);
+            note.render(right, self.buf);
+        }
+        let title = format!(" {mark}{} {} ", pane.index() + 1, pane.title());
+        put_cut(self.buf, top, [Line::styled(title, style)]);
+        area.inner(Margin::new(1, 1))
     }
-    put_cut(buf, top, [Line::styled(title, title_style)]);
-    area.inner(Margin::new(1, 1))
 }
 
 /// Draws only the edges. A [`Block`] visits every cell inside too: a fifth of the time of a frame.
@@ -51,7 +62,7 @@ fn edges(buf: &mut Buffer, area: Rect, theme: Theme, focused: bool) {
         return;
     }
     let set = edge_set(theme);
-    let style = theme.border(focused);
+    let style = if focused { theme.accent() } else { theme.dim() };
     let (left, right) = (area.x, area.right() - 1);
     let (top, bottom) = (area.y, area.bottom() - 1);
     let mut put = |x, y, symbol| {
@@ -69,12 +80,6 @@ fn edges(buf: &mut Buffer, area: Rect, theme: Theme, focused: bool) {
     put(right, top, set.top_right);
     put(left, bottom, set.bottom_left);
     put(right, bottom, set.bottom_right);
-}
-
-fn boxed(theme: Theme, focused: bool) -> Block<'static> {
-    Block::bordered()
-        .border_style(theme.border(focused))
-        .border_set(edge_set(theme))
 }
 
 fn edge_set(theme: Theme) -> border::Set<'static> {
@@ -123,20 +128,30 @@ pub(super) fn put_cut<'a>(buf: &mut Buffer, area: Rect, lines: impl IntoIterator
     }
 }
 
+/// A centred area for a box with so many lines.
+pub(in crate::tui) fn box_area(screen: Rect, width: u16, lines: usize) -> Rect {
+    let room = screen.height.saturating_sub(2).max(3);
+    let height = u16::try_from(lines + 2).map_or(room, |height| height.min(room));
+    centered(screen, width, height)
+}
+
 /// A box on top of everything. It scrolls no further than its last line.
-pub fn popup(
+pub(in crate::tui) fn popup(
     buf: &mut Buffer,
     area: Rect,
     title: &str,
     lines: Vec<Line<'_>>,
-    scroll: u16,
+    scroll: usize,
     theme: Theme,
 ) {
     Clear.render(area, buf);
-    let block = boxed(theme, true).title(Line::styled(format!(" {title} "), theme.accent()));
+    let block = Block::bordered()
+        .border_style(theme.accent())
+        .border_set(edge_set(theme))
+        .title(Line::styled(format!(" {title} "), theme.accent()));
     let inner = block.inner(area);
     block.render(area, buf);
     let last = lines.len().saturating_sub(usize::from(inner.height));
-    let scroll = scroll.min(u16::try_from(last).unwrap_or(u16::MAX));
+    let scroll = u16::try_from(scroll.min(last)).unwrap_or(u16::MAX);
     Paragraph::new(lines).scroll((scroll, 0)).render(inner, buf);
 }

@@ -18,7 +18,7 @@ fn raced() -> Snapshot {
 fn hedge_shows_progress_and_total_price() {
     for (width, height) in [(80, 24), (120, 40)] {
         let text = screen(&model(raced()), width, height).backend().to_string();
-        for needed in ["BESIDE", "#31415927"] {
+        for needed in ["HEDGE", "#31415927"] {
             assert!(text.contains(needed), "{needed} is missing in:\n{text}");
         }
     }

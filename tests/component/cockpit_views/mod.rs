@@ -999,13 +999,13 @@ fn failed_search_differs_from_empty_market() {
     let refused = "search offers: does not accept the key (HTTP 401)";
     let unknown = offers(SearchState::Failed(refused.into()), None);
     assert!(
-        unknown.contains("What the market has is not known"),
+        unknown.contains("Offers unknown: the search failed"),
         "{unknown}"
     );
     assert!(unknown.contains(refused), "{unknown}");
     let empty = offers(SearchState::Ready, Some(at(0)));
     assert!(
-        empty.contains("No usable offer") && !empty.contains("not known"),
+        empty.contains("No usable offer") && !empty.contains("unknown:"),
         "{empty}"
     );
 }
@@ -1130,7 +1130,7 @@ fn viewer_is_labelled_at_every_size() {
     for (width, height) in [(200, 60), (120, 40), (80, 24), (60, 16), (40, 5)] {
         let (terminal, _) = draw(&viewer(proving()), (width, height), plain);
         let text = terminal.backend().to_string();
-        assert!(text.contains("VIEWER"), "{width}x{height}:\n{text}");
+        assert!(text.contains("attached"), "{width}x{height}:\n{text}");
     }
 }
 
@@ -1188,10 +1188,13 @@ fn silent_viewer_shows_warning() {
     let mut m = viewer(proving());
     update(&mut m, Message::Tick(Duration::seconds(12)));
     let text = screen(&m, 80, 24).backend().to_string();
-    assert!(text.contains("No word from process 4711 for 12s"), "{text}");
+    assert!(
+        text.contains("No data from the main cockpit (pid 4711) for 12s"),
+        "{text}"
+    );
     update(&mut m, Message::Snapshot(Arc::new(proving())));
     let text = screen(&m, 80, 24).backend().to_string();
-    assert!(!text.contains("No word"), "{text}");
+    assert!(!text.contains("No data"), "{text}");
 }
 
 #[test]
@@ -1215,7 +1218,7 @@ fn orphaned_viewer_stays_until_quit() {
     assert_eq!(m.exit, None);
     let text = screen(&m, 80, 24).backend().to_string();
     assert!(
-        text.contains("4711 HAS ENDED") && text.contains("q quits"),
+        text.contains("4711 EXITED") && text.contains("q quits"),
         "{text}"
     );
     type_and_draw(&mut m, "q");
@@ -1324,7 +1327,7 @@ fn alert_line_fits_every_size() {
             .to_string();
         let line = text.lines().next().unwrap_or_default();
         assert!(
-            line.contains("CRITICAL") && line.contains("28111222") && line.contains("+2 more: !"),
+            line.contains("CRITICAL") && line.contains("28111222") && line.contains("+2 !"),
             "{width}x{height}: {line}"
         );
     }
@@ -1645,4 +1648,21 @@ fn help_blocks_command_keys() {
     assert_eq!(type_and_draw(&mut m, "?smra"), vec![]);
     assert!(m.overlay.is_some() && m.dialog.is_none());
     assert_eq!(type_and_draw(&mut m, "?s"), vec![Command::Start]);
+}
+
+#[test]
+fn help_loses_no_letter() {
+    let mut m = model(waiting());
+    type_and_draw(&mut m, "?");
+    // Widths at which the box is as wide as the screen.
+    for width in [60, 80, 96] {
+        let text = screen(&m, width, 240).backend().to_string();
+        let rows = text.lines().filter_map(|row| row.split('│').nth(1));
+        let shown: Vec<&str> = rows.flat_map(str::split_whitespace).collect();
+        let shown = shown.join(" ");
+        for binding in Keymap::defaults().bindings() {
+            let help = binding.help;
+            assert!(shown.contains(help), "{width}: {help:?} is not in\n{text}");
+        }
+    }
 }

@@ -60,7 +60,10 @@ fn overridden_key_is_named_everywhere() {
     assert!(footer.contains(" X abort"), "{footer}");
     cockpit.press(KeyCode::Char('R'));
     let offers = cockpit.screen((200, 60));
-    assert!(offers.contains("OUT (R shows the usable ones)"), "{offers}");
+    assert!(
+        offers.contains("OUT (R shows the usable offers)"),
+        "{offers}"
+    );
     cockpit.press(KeyCode::Char('?'));
     let help = cockpit.screen((200, 60));
     assert!(help.contains("F6 "), "{help}");

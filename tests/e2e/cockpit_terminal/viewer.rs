@@ -11,7 +11,7 @@ fn cockpit(sim: &Sim) -> Terminal {
 }
 
 fn viewer_of(driver: &Terminal) -> String {
-    format!("VIEWER of {}", driver.child.process_id().unwrap())
+    format!("attached to pid {}", driver.child.process_id().unwrap())
 }
 
 /// Hands off for a sprint, and what it says.
@@ -65,7 +65,7 @@ fn a_viewer_says_that_its_driver_was_killed_and_the_next_cockpit_drives() {
     // It does not take over: the next one does, over the socket that was left.
     let next = cockpit(&sim);
     next.until("GATE start");
-    assert!(!next.text().contains("VIEWER"), "{}", next.text());
+    assert!(!next.text().contains("attached to"), "{}", next.text());
     let other = cockpit(&sim);
     other.until(&viewer_of(&next));
     std::thread::sleep(std::time::Duration::from_millis(200));
@@ -96,8 +96,8 @@ fn a_viewer_sees_how_hands_off_ends() {
     assert!(drives, "it never said that it waits");
     let rest = std::thread::spawn(move || lines.map_while(Result::ok).count());
     let mut viewer = cockpit(&sim);
-    viewer.until(&format!("VIEWER of {}", auto.id()));
-    viewer.until("HAS ENDED");
+    viewer.until(&format!("attached to pid {}", auto.id()));
+    viewer.until("EXITED");
     assert_eq!(auto.wait().unwrap().code(), Some(0));
     rest.join().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(200));
@@ -121,13 +121,13 @@ fn a_sprint_of_hands_off_is_stopped_from_a_cockpit_beside_it() {
     }
     let rest = std::thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>());
     let mut viewer = cockpit(&sim);
-    viewer.until(&format!("VIEWER of {}", auto.id()));
+    viewer.until(&format!("attached to pid {}", auto.id()));
     viewer.press("x");
     viewer.until("Abort the sprint?");
     std::thread::sleep(std::time::Duration::from_millis(200));
     viewer.press("y");
     // Then hands-off releases everything, and its log says who decided that.
-    viewer.until("HAS ENDED");
+    viewer.until("EXITED");
     assert_eq!(auto.wait().unwrap().code(), Some(1));
     let log = rest.join().unwrap().join("\n");
     let by = format!(

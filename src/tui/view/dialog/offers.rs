@@ -1,4 +1,4 @@
-//! Questions about offers and machines, with the whole reckoning.
+//! Dialogs about offers and machines, with all costs.
 
 use ratatui::text::Line;
 
@@ -9,22 +9,22 @@ use crate::tui::view::format;
 
 pub(super) fn rent(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
     let offer = &row.offer;
-    let place = offer.location.as_deref().unwrap_or("unknown place");
-    let verified = if offer.verified {
-        "verified"
-    } else {
-        "NOT VERIFIED"
+    let (gpus, location) = (gpus(row), location(row));
+    let verified = match offer.verified {
+        true => "verified",
+        false => "NOT VERIFIED",
     };
+    let reliability = percent(offer.reliability);
+    let (median, slow) = (
+        format::length(row.boot.median),
+        format::length(row.boot.p90()),
+    );
+    let chance = row.chance() * 100.0;
     let mut lines = vec![
-        Line::styled(
-            format!("{}x {}, {place}", offer.gpu_count, offer.gpu_name),
-            theme.strong(),
-        ),
+        Line::styled(format!("{gpus}, {location}"), theme.strong()),
         Line::raw(format!(
-            "offer {}, machine {}, {verified}, reliability {:.1}%",
-            offer.id,
-            offer.machine,
-            offer.reliability * 100.0
+            "offer {}, machine {}, {verified}, reliability {reliability}",
+            offer.id, offer.machine
         )),
         Line::raw(format!(
             "price {}, expected cost {}",
@@ -32,10 +32,7 @@ pub(super) fn rent(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'
             row.expected_cost()
         )),
         Line::raw(format!(
-            "boot {}, slow {}; {:.0}% to be ready in time",
-            format::length(row.boot.median),
-            format::length(row.boot.p90()),
-            row.chance() * 100.0
+            "boot {median}, slow {slow}; {chance:.0}% to be ready in time"
         )),
         Line::styled(
             format!("WORST CASE {} for the whole session", row.worst_cost),
@@ -44,29 +41,43 @@ pub(super) fn rent(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'
     ];
     let money = &model.snapshot.money;
     if let (Some(first), true) = (&model.snapshot.rental, model.is_hedging()) {
+        let both = row.price + money.per_hour;
         lines.push(Line::raw(format!(
-            "beside #{}, which goes on: both {} until one is ready",
-            first.id,
-            row.price + money.per_hour
+            "hedge for #{}: both {both} until one is ready",
+            first.id
         )));
     }
     let hour = money.hour_limit.0.left_after(money.hour_used.0);
     lines.push(cap_line("hour", hour, row.price.0, theme));
-    for cap in &money.caps {
+    lines.extend(money.caps.iter().map(|cap| {
         let left = cap.limit.left_after(cap.used);
-        lines.push(cap_line(&cap.name, left, row.worst_cost, theme));
-    }
+        cap_line(&cap.name, left, row.worst_cost, theme)
+    }));
+    let unknown = "credit unknown: nothing is rented until it is read";
     lines.push(match money.credit {
         Some(credit) => {
             let left = credit.left_after(money.credit_floor);
             cap_line("credit", left, row.worst_cost, theme)
         }
-        None => Line::styled(
-            "credit unknown: nothing is rented until it is read",
-            theme.bad(),
-        ),
+        None => Line::styled(unknown, theme.bad()),
     });
     lines
+}
+
+fn gpus(row: &RankedOffer) -> String {
+    format!("{}x {}", row.offer.gpu_count, row.offer.gpu_name)
+}
+
+fn location(row: &RankedOffer) -> String {
+    row.offer
+        .location
+        .as_deref()
+        .unwrap_or("unknown location")
+        .to_owned()
+}
+
+fn percent(part: f64) -> String {
+    format!("{:.1}%", part * 100.0)
 }
 
 /// What is left of a cap, now and with this cost.
@@ -77,124 +88,97 @@ fn cap_line(name: &str, left: Usd, cost: Usd, theme: Theme) -> Line<'static> {
     } else {
         (theme.text(), "")
     };
-    Line::styled(
-        format!("cap {name:<7} {left} left, {then} after{word}"),
-        style,
-    )
+    let text = format!("cap {name:<7} {left} left, {then} after{word}");
+    Line::styled(text, style)
 }
 
 pub(super) fn offer_reasons(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
-    let offer = &row.offer;
-    let mut lines = vec![
-        Line::styled(
-            format!(
-                "offer {}: {}x {} on machine {}",
-                offer.id, offer.gpu_count, offer.gpu_name, offer.machine
-            ),
-            theme.strong(),
-        ),
-        Line::raw(""),
-    ];
+    let (id, machine) = (row.offer.id, row.offer.machine);
+    let head = format!("offer {id}: {} on machine {machine}", gpus(row));
+    let mut lines = vec![Line::styled(head, theme.strong()), Line::raw("")];
     let reasons = row.reasons().into_iter();
     lines.extend(reasons.map(|(name, text)| Line::raw(format!("{name:<14} {text}"))));
-    let best = model.snapshot.offers.rows.first();
-    let dearer = best.map_or(Usd::ZERO, |best| {
-        row.cost_of_success() - best.cost_of_success()
-    });
-    let place = match best {
-        Some(best) if best.offer.id == offer.id => "the best there is".to_owned(),
-        Some(best) => format!("{dearer} behind offer {}, the best", best.offer.id),
-        None => "no other offer is known now".to_owned(),
+    let rows = &model.snapshot.offers.rows;
+    let index = rows.iter().position(|row| row.offer.id == id);
+    let rank = match (index, rows.first()) {
+        (Some(0), _) => format!("1 of {}: best offer", rows.len()),
+        (Some(index), Some(best)) => {
+            let behind = row.cost_of_success() - best.cost_of_success();
+            let (rank, all, best) = (index + 1, rows.len(), best.offer.id);
+            format!("{rank} of {all}: {behind} behind offer {best}, the best")
+        }
+        _ => "no longer offered".to_owned(),
     };
     lines.push(Line::styled(
-        format!("{:<14} {place}", "so it is"),
+        format!("{:<14} {rank}", "rank"),
         theme.accent(),
     ));
     lines
 }
 
-/// A name, and what there is to say of an offer.
-type Told = (&'static str, fn(&RankedOffer) -> String);
+/// A property of an offer, by name.
+type Property = (&'static str, fn(&RankedOffer) -> String);
 
-/// Two offers beside each other, the reckoning of both.
-pub(super) fn compare(two: &[RankedOffer; 2], theme: Theme) -> Vec<Line<'static>> {
-    let row = |name: &str, [a, b]: [String; 2]| format!("{name:<11} {a:<26.26} {b:.26}");
-    let both = |tell: fn(&RankedOffer) -> String| [tell(&two[0]), tell(&two[1])];
-    let head = row("", both(|row| format!("offer {}", row.offer.id)));
-    let rows: [Told; 12] = [
-        ("GPUs", |row| {
-            format!("{}x {}", row.offer.gpu_count, row.offer.gpu_name)
-        }),
-        ("price", |row| row.price.to_string()),
-        ("expected", |row| row.expected_cost().to_string()),
-        ("worst case", |row| row.worst_cost.to_string()),
-        ("chance", |row| format!("{:.0}%", row.chance() * 100.0)),
-        ("a success", |row| row.cost_of_success().to_string()),
-        ("boot", |row| {
-            let boot = row.boot;
-            format!(
-                "{}, slow {}",
-                format::length(boot.median),
-                format::length(boot.p90())
-            )
-        }),
-        ("reliability", |row| {
-            format!("{:.1}%", row.offer.reliability * 100.0)
-        }),
-        ("download", |row| {
-            format!("{:.0} Mb/s", row.offer.download_mbps)
-        }),
-        ("own boots", |row| {
-            let boots = row.own_boots;
-            format!(
-                "{} here, {} failed",
-                boots.machine_ready, boots.machine_failed
-            )
-        }),
-        ("machine", |row| row.offer.machine.to_string()),
-        ("place", |row| {
-            row.offer
-                .location
-                .clone()
-                .unwrap_or_else(|| "unknown".into())
-        }),
-    ];
-    let mut lines = vec![Line::styled(head, theme.strong())];
-    lines.extend(rows.map(|(name, tell)| Line::raw(row(name, both(tell)))));
-    let [a, b] = [&two[0], &two[1]];
+const PROPERTIES: [Property; 12] = [
+    ("GPUs", gpus),
+    ("price", |row| row.price.to_string()),
+    ("expected", |row| row.expected_cost().to_string()),
+    ("worst case", |row| row.worst_cost.to_string()),
+    ("chance", |row| format!("{:.0}%", row.chance() * 100.0)),
+    ("a success", |row| row.cost_of_success().to_string()),
+    ("boot", |row| {
+        let (median, slow) = (row.boot.median, row.boot.p90());
+        format!("{}, slow {}", format::length(median), format::length(slow))
+    }),
+    ("reliability", |row| percent(row.offer.reliability)),
+    ("download", |row| {
+        format!("{:.0} Mb/s", row.offer.download_mbps)
+    }),
+    ("own boots", |row| {
+        let boots = row.own_boots;
+        format!(
+            "{} here, {} failed",
+            boots.machine_ready, boots.machine_failed
+        )
+    }),
+    ("machine", |row| row.offer.machine.to_string()),
+    ("location", location),
+];
+
+/// Two offers side by side.
+pub(super) fn compare([a, b]: &[RankedOffer; 2], theme: Theme) -> Vec<Line<'static>> {
+    let row = |name: &str, a: String, b: String| format!("{name:<11} {a:<26.26} {b:.26}");
+    let offer = |row: &RankedOffer| format!("offer {}", row.offer.id);
+    let mut lines = vec![Line::styled(row("", offer(a), offer(b)), theme.strong())];
+    lines.extend(PROPERTIES.map(|(name, text)| Line::raw(row(name, text(a), text(b)))));
     let (better, other) = if a.cost_of_success() <= b.cost_of_success() {
         (a, b)
     } else {
         (b, a)
     };
     let less = other.cost_of_success() - better.cost_of_success();
-    lines.push(Line::styled(
-        format!("offer {} costs {less} less a success", better.offer.id),
-        theme.accent(),
-    ));
+    let text = format!("offer {} costs {less} less a success", better.offer.id);
+    lines.push(Line::styled(text, theme.accent()));
     lines
 }
 
 pub(super) fn avoid(machine: MachineId, model: &Model) -> Vec<Line<'static>> {
     let rows = model.snapshot.offers.rows.iter();
     let count = rows.filter(|row| row.offer.machine == machine).count();
+    let offers = format::count(count, "usable offer");
     vec![
-        Line::raw(format!("Machine {machine} has {count} usable offers now.")),
+        Line::raw(format!("Machine {machine} has {offers} now.")),
         Line::raw(
-            "They are left out for as long as after a failed boot, in auto mode too. v lists what is avoided, u takes it back.",
+            "It is avoided for as long as after a failed boot, in auto mode too. v lists avoided machines, u uses one again.",
         ),
     ]
 }
 
 pub(super) fn allow(machine: MachineId, model: &Model) -> Vec<Line<'static>> {
     let avoided = model.snapshot.offers.avoided.iter();
-    let evidence = avoided
-        .filter(|avoided| avoided.machine == machine)
-        .map(|avoided| avoided.reason.clone());
-    let mut lines = vec![Line::raw(format!(
-        "Machine {machine} was left out for this:"
-    ))];
-    lines.extend(evidence.map(Line::raw));
+    let avoided = avoided.filter(|avoided| avoided.machine == machine);
+    let mut lines = vec![Line::raw(format!("Machine {machine} is avoided because:"))];
+    lines.extend(avoided.map(|avoided| Line::raw(avoided.reason.clone())));
     lines.push(Line::raw(
         "Its offers will be usable again, in auto mode too.",
     ));
