@@ -248,10 +248,10 @@ fn quit(choice: Option<QuitChoice>, model: &Model, theme: Theme) -> Vec<Line<'st
         };
         Line::styled(format!("{mark} {key}  {text}"), style)
     };
-    let leave = format!("leave it running {lease}");
+    let detach = format!("leave it running {lease}");
     vec![
         option("r", "release everything, then quit", QuitChoice::Release),
-        option("l", &leave, QuitChoice::Detach),
+        option("l", &detach, QuitChoice::Detach),
         Line::styled("Choose with r or l, then y.", theme.dim()),
     ]
 }
