@@ -10,21 +10,17 @@ const MAX_LENGTH: usize = 160;
 pub fn sequence(choice: BellMode, text: &str, variable: impl Fn(&str) -> Option<String>) -> String {
     const BELL: &str = "\x07";
     let term = variable("TERM").unwrap_or_default();
-    let bell_only = variable("TMUX").is_some_and(|socket| !socket.is_empty())
-        || ["linux", "screen", "tmux"]
-            .iter()
-            .any(|name| term.starts_with(name));
+    let is_any = |names: &[&str]| names.iter().any(|name| term.starts_with(name));
+    let in_tmux = variable("TMUX").is_some_and(|socket| !socket.is_empty());
+    let bell_only = in_tmux || is_any(&["linux", "screen", "tmux"]);
     // The text must not end the sequence and start another one.
-    let text: String = text
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(MAX_LENGTH)
-        .collect();
+    let text = text.chars().filter(|letter| !letter.is_control());
+    let text: String = text.take(MAX_LENGTH).collect();
     match choice {
         BellMode::Off => String::new(),
         BellMode::Bell => BELL.to_owned(),
         BellMode::Notify if bell_only => BELL.to_owned(),
-        BellMode::Notify if ["rxvt", "foot"].iter().any(|name| term.starts_with(name)) => {
+        BellMode::Notify if is_any(&["rxvt", "foot"]) => {
             format!("{BELL}\x1b]777;notify;pocpit;{text}\x1b\\")
         }
         BellMode::Notify => format!("{BELL}\x1b]9;pocpit: {text}\x1b\\"),
@@ -44,33 +40,22 @@ mod tests {
     }
 
     #[test]
-    fn notification_fits_terminal_and_is_escaped() {
-        let notify = BellMode::Notify;
-        assert_eq!(
-            written(notify, "xterm-256color", None),
-            "\x07\x1b]9;pocpit: it costs money\x1b\\"
-        );
-        assert_eq!(
-            written(notify, "foot", Some("")),
-            "\x07\x1b]777;notify;pocpit;it costs money\x1b\\"
-        );
-    }
-
-    #[test]
-    fn multiplexers_and_console_get_the_bell() {
-        for (term, tmux) in [
-            ("xterm-256color", Some("/tmp/tmux-0/default,1,0")),
-            ("screen.xterm-256color", None),
-            ("tmux-256color", None),
-            ("linux", None),
+    fn bell_fits_terminal_and_is_escaped() {
+        use BellMode::{Bell, Notify, Off};
+        let tmux = Some("/tmp/tmux-0/default,1,0");
+        let osc9 = "\x07\x1b]9;pocpit: it costs money\x1b\\";
+        let osc777 = "\x07\x1b]777;notify;pocpit;it costs money\x1b\\";
+        for (choice, term, tmux, expected) in [
+            (Notify, "xterm-256color", None, osc9),
+            (Notify, "foot", Some(""), osc777),
+            (Notify, "xterm-256color", tmux, "\x07"),
+            (Notify, "screen.xterm-256color", None, "\x07"),
+            (Notify, "tmux-256color", None, "\x07"),
+            (Notify, "linux", None, "\x07"),
+            (Bell, "xterm", None, "\x07"),
+            (Off, "xterm", None, ""),
         ] {
-            assert_eq!(written(BellMode::Notify, term, tmux), "\x07", "{term}");
+            assert_eq!(written(choice, term, tmux), expected, "{choice:?} {term}");
         }
-    }
-
-    #[test]
-    fn bell_alone_or_nothing() {
-        assert_eq!(written(BellMode::Bell, "xterm", None), "\x07");
-        assert_eq!(written(BellMode::Off, "xterm", None), "");
     }
 }

@@ -6,9 +6,9 @@ pub enum ExitReason {
     /// The operator quit; the engine has the command.
     Quit,
     EngineEnded,
-    /// The terminal is gone; the operator was not asked.
+    /// The terminal is gone; the operator made no choice.
     TerminalLost,
-    /// SIGTERM or SIGINT; the operator was not asked.
+    /// SIGTERM or SIGINT; the operator made no choice.
     Signal,
 }
 

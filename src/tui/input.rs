@@ -88,7 +88,7 @@ fn drain(sender: &mpsc::Sender<Message>) -> bool {
             Ok(_) => continue,
             Err(_) => return false,
         };
-        // A full queue: drop keys that nobody can have meant.
+        // A full queue: the keys are a flood, not typing.
         if let Err(mpsc::error::TrySendError::Closed(_)) = sender.try_send(message) {
             return false;
         }

@@ -78,7 +78,7 @@ fn panes(model: &Model, size: Breakpoint, body: Rect) -> (Rect, Vec<(Pane, Rect)
     (tabs, panes)
 }
 
-/// Rows of these heights; 0 takes what is left.
+/// Rows of these heights; 0 takes the rest.
 fn rows<const N: usize>(area: Rect, heights: [u16; N]) -> [Rect; N] {
     Layout::vertical(heights.map(|height| match height {
         0 => Constraint::Min(0),

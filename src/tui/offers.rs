@@ -146,32 +146,28 @@ impl OffersPane {
     pub fn set_filter(&mut self, text: &str) {
         text.clone_into(&mut self.filter);
         self.arrange();
-        if self.selected_row().is_none() {
-            let first = self.row(0).map(|(_, row)| row.offer.id);
-            self.selected = first.or(self.selected);
+        if self.selected_row().is_none()
+            && let Some((_, first)) = self.row(0)
+        {
+            self.selected = Some(first.offer.id);
         }
     }
 
     fn arrange(&mut self) {
-        let words: Vec<String> = self
-            .filter
-            .split_whitespace()
-            .map(str::to_lowercase)
+        let words = self.filter.split_whitespace();
+        let words: Vec<String> = words.map(str::to_lowercase).collect();
+        let (rows, sort) = (&self.ranked, self.sort);
+        let ranks = 0..rows.len();
+        let mut shown: Vec<usize> = ranks
+            .filter(|&rank| matches_words(&rows[rank], &words))
             .collect();
-        let rows = &self.ranked;
-        self.shown = (0..rows.len())
-            .filter(|&place| matches_words(&rows[place], &words))
-            .collect();
-        let sort = self.sort;
-        self.shown
-            .sort_by(|&a, &b| sort.compare(&rows[a], &rows[b]));
+        shown.sort_by(|&a, &b| sort.compare(&rows[a], &rows[b]));
         if self.direction == Direction::Reversed {
-            self.shown.reverse();
+            shown.reverse();
         }
-        let shown = self.shown.iter().enumerate();
-        self.row_of = shown
-            .map(|(row, &rank)| (rows[rank].offer.id, row))
-            .collect();
+        let ids = shown.iter().map(|&rank| rows[rank].offer.id);
+        self.row_of = ids.zip(0..).collect();
+        self.shown = shown;
     }
 
     pub fn len(&self) -> usize {

@@ -42,7 +42,7 @@ pub fn typed_character(key: KeyEvent) -> Option<char> {
     }
 }
 
-/// Appends a typed character. Control characters and what is too long are dropped.
+/// Appends a typed character. Control characters and excess length are dropped.
 pub fn push(text: &mut String, letter: char) {
     if !letter.is_control() && text.chars().count() < MAX_LENGTH {
         text.push(letter);

@@ -190,7 +190,7 @@ pub fn is_taken() -> bool {
     ENTERED.load(Ordering::SeqCst)
 }
 
-/// A panic on another thread must not restore the terminal: the cockpit goes on drawing.
+/// A panic on another thread must not restore the terminal: the cockpit keeps drawing.
 fn install_hook() {
     let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {

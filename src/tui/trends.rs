@@ -24,11 +24,8 @@ impl Default for Series {
 impl Series {
     /// Adds a sample, unless the last one is too recent.
     pub fn push(&mut self, at: Time, value: f64) {
-        if self
-            .samples
-            .last()
-            .is_some_and(|(last, _)| at - *last < self.interval)
-        {
+        let last = self.samples.last();
+        if last.is_some_and(|(last, _)| at - *last < self.interval) {
             return;
         }
         self.samples.push((at, value));
@@ -114,11 +111,8 @@ mod tests {
         for second in 0..7 * 86_400 {
             series.push(Time::UNIX_EPOCH + Duration::seconds(second), 5.0);
         }
-        assert!(
-            series.values().len() <= MAX_SAMPLES,
-            "{}",
-            series.values().len()
-        );
+        let count = series.values().len();
+        assert!(count <= MAX_SAMPLES, "{count}");
         assert!(series.span() > Duration::days(6), "{}", series.span());
     }
 }

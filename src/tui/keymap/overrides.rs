@@ -108,9 +108,11 @@ fn unknown_action(action: &str) -> String {
 mod tests {
     use super::*;
 
-    fn with(own: &[(&str, &str)]) -> Result<Keymap, Vec<String>> {
-        let own = own.iter().map(|(a, k)| ((*a).to_owned(), (*k).to_owned()));
-        Keymap::with_overrides(&own.collect())
+    fn with(overrides: &[(&str, &str)]) -> Result<Keymap, Vec<String>> {
+        let pairs = overrides
+            .iter()
+            .map(|(a, k)| ((*a).to_owned(), (*k).to_owned()));
+        Keymap::with_overrides(&pairs.collect())
     }
 
     fn keys(keymap: &Keymap, action: Action) -> String {

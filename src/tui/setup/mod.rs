@@ -1,5 +1,5 @@
-//! First start: asks for one setting after the other, validates each answer, and shows all of them before
-//! anything is written.
+//! First start: asks for one setting after the other, validates each answer, and shows all answers before
+//! writing anything.
 
 mod screen;
 #[cfg(test)]

@@ -52,7 +52,7 @@ fn invalid_answer_is_reported_and_kept() {
         (1, Some("it is missing"))
     );
     setup.on_paste(" s3cret\n");
-    assert_eq!(setup.problem, None, "what is typed is new");
+    assert_eq!(setup.problem, None, "typing clears the problem");
     assert_eq!(press(&mut setup, &[KeyCode::Enter]), SetupAction::Continue);
     assert_eq!(setup.index, 2);
     assert_eq!(press(&mut setup, &[KeyCode::Enter]), SetupAction::Write);

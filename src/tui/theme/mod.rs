@@ -147,6 +147,7 @@ impl Theme {
     pub fn selected(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
+    /// A style, reversed in the selected row.
     pub fn selected_if(self, is_selected: bool, style: Style) -> Style {
         if is_selected {
             style.patch(self.selected())

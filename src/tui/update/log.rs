@@ -2,21 +2,19 @@
 
 use crate::domain::{BootStage, Time};
 use crate::tui::log::{LongLines, Toward, first_from};
-use crate::tui::model::Model;
+use crate::tui::model::{Model, main_boot};
 use crate::tui::task::{SaveLog, Task};
 use crate::tui::view::format;
 
 /// Bytes that are copied at most: many terminals refuse more than 75 kB of base64.
 const MAX_COPY: usize = 50_000;
 
-/// Opens the log of the selected sprint's successful rental, else of its last one.
+/// Opens the log of the selected sprint's rental.
 pub(super) fn open_past(model: &mut Model) {
     let Some(past) = model.selected_past() else {
         return;
     };
-    let ready = past.boots.iter().find(|boot| boot.total().is_some());
-    let boot = ready.or(past.boots.last());
-    match boot.and_then(|boot| boot.instance) {
+    match main_boot(past).and_then(|boot| boot.instance) {
         Some(instance) => model.effects.task = Some(Task::ReadLog(instance, past.at)),
         None => model.show_toast("no boot of this sprint was watched, so there is no log"),
     }
@@ -24,11 +22,9 @@ pub(super) fn open_past(model: &mut Model) {
 
 pub(super) fn toggle_wrap(model: &mut Model) {
     model.log.toggle_wrap();
-    let wraps = model.log.long == LongLines::Wrap;
-    model.show_toast(if wraps {
-        "long lines are wrapped"
-    } else {
-        "long lines are cut"
+    model.show_toast(match model.log.long {
+        LongLines::Wrap => "long lines are wrapped",
+        LongLines::Cut { .. } => "long lines are cut",
     });
 }
 
@@ -100,17 +96,14 @@ pub(super) fn copy(model: &mut Model) {
 /// The visible lines, unwrapped, and their number; the newest ones if there is too much text.
 fn copied_text(model: &Model) -> (String, usize) {
     let visible = model.log.visible();
-    let mut texts = Vec::new();
-    let mut room = MAX_COPY;
     let newest_first = visible.iter().rev();
-    for line in newest_first.filter_map(|shown| model.log.log.line(shown.line)) {
-        let text = line.text();
-        let Some(left) = room.checked_sub(text.len() + 1) else {
-            break;
-        };
-        room = left;
-        texts.push(text);
-    }
+    let texts = newest_first.filter_map(|shown| Some(model.log.log.line(shown.line)?.text()));
+    let mut room = Some(MAX_COPY);
+    let fits = |text: &&str| {
+        room = room.and_then(|room| room.checked_sub(text.len() + 1));
+        room.is_some()
+    };
+    let mut texts: Vec<&str> = texts.take_while(fits).collect();
     texts.reverse();
     (texts.join("\n"), texts.len())
 }

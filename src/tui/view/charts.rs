@@ -233,7 +233,7 @@ fn moved(series: &Series) -> String {
 /// Cost and weight of past epochs, oldest first.
 fn past(model: &Model, width: u16, theme: Theme) -> Vec<Line<'static>> {
     let reports = model.snapshot.history.iter().map(|past| &past.report);
-    let Some(last) = reports.clone().last() else {
+    let Some(last) = reports.clone().next_back() else {
         return Vec::new();
     };
     #[expect(clippy::cast_precision_loss, reason = "weights are far below 2^52")]

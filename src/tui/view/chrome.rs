@@ -77,7 +77,7 @@ pub fn footer(canvas: &mut Canvas<'_>, area: Rect) {
         if line.width() + key.width() + hint.width() > usize::from(area.width) + 1 {
             continue;
         }
-        // A second click on a hint must not agree to what the first one asked.
+        // A second click on a hint must not confirm the dialog that the first one opened.
         let target = HitTarget::Action(binding.action);
         let target = Some(target).filter(|_| model.dialog.is_none());
         push_span(canvas, area, &mut line, key, target.clone());

@@ -45,7 +45,7 @@ pub fn clock(at: Time) -> String {
 }
 
 /// `1 line`, `2 lines`.
-pub fn count<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+pub fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
     let plural = if number == N::from(1) { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }
@@ -131,8 +131,8 @@ pub fn outcome(outcome: &Outcome) -> String {
     }
 }
 
-/// Breaks a text between words into rows of at most so many columns. A word that is too long stays whole
-/// and is cut on the screen: half an address is no use.
+/// Breaks a text between words into rows of at most this many columns. A longer word is not broken but
+/// cut on the screen: half an address is no use.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut rows = vec![String::new()];
     for word in text.split_whitespace() {

@@ -9,6 +9,7 @@ use ratatui::text::{Line, Span};
 use crate::domain::{BootStage, BootTimes, Duration, OutcomeKind, Step};
 use crate::engine::PastSprintRow;
 use crate::tui::hit_areas::HitTarget;
+use crate::tui::model::main_boot;
 use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
@@ -67,7 +68,7 @@ fn cells(past: &PastSprintRow) -> [String; 9] {
     let report = &past.report;
     let per_1000 = report.usd_per_weight().map(|usd| 1000.0 * usd);
     let percent = past.confirmation_ratio.map(|ratio| 100.0 * ratio);
-    let boot = boot(past);
+    let boot = main_boot(past);
     [
         past.at.format("%m-%d %H:%M").to_string(),
         or_none(report.epoch),
@@ -85,12 +86,6 @@ fn or_none(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-/// The successful boot, else the last one.
-fn boot(past: &PastSprintRow) -> Option<&BootTimes> {
-    let worked = past.boots.iter().find(|boot| boot.total().is_some());
-    worked.or(past.boots.last())
-}
-
 fn outcome_style(past: &PastSprintRow, theme: Theme) -> Style {
     match past.report.outcome {
         _ if past.report.succeeded() => theme.ok(),
@@ -101,14 +96,14 @@ fn outcome_style(past: &PastSprintRow, theme: Theme) -> Style {
 
 /// Cause, times of steps and of boot stages.
 fn details(past: &PastSprintRow, theme: Theme) -> Vec<Line<'static>> {
-    let report = &past.report;
+    let (report, boot) = (&past.report, main_boot(past));
     let cause = report.cause.clone().unwrap_or_else(|| {
         let node = or_none(report.node.as_ref());
         format!("{}, node {node}", report.outcome)
     });
     let steps = Step::ALL.iter().copied().filter(|step| *step != Step::Done);
     let steps = steps.filter_map(|step| Some(spent(&step, report.time_in(step)?)));
-    let stages = boot(past).map(BootTimes::durations).unwrap_or_default();
+    let stages = boot.map(BootTimes::durations).unwrap_or_default();
     let stages = stages
         .iter()
         .filter(|(stage, _)| *stage != BootStage::Ready);
@@ -118,7 +113,7 @@ fn details(past: &PastSprintRow, theme: Theme) -> Vec<Line<'static>> {
         Line::from(vec![name, Span::raw(times.join(", "))])
     };
     let boots = count(past.boots.len(), "boot");
-    let machine = or_none(boot(past).map(|boot| boot.machine));
+    let machine = or_none(boot.map(|boot| boot.machine));
     let left = report.rentals_left.map_or_else(
         || "leftovers unknown".to_owned(),
         |left| format!("{} left", count(left, "rental")),

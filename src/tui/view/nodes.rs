@@ -164,9 +164,10 @@ fn node_lines(
     let failed = node.current == NodeStatus::Failed;
     let style = if failed { theme.bad() } else { style };
     let weight: u64 = node.weights.values().map(|w| w.0).sum();
-    let since = match node.enabled {
-        true => format!("e{}", node.admin_epoch),
-        false => "off".to_owned(),
+    let since = if node.enabled {
+        format!("e{}", node.admin_epoch)
+    } else {
+        "off".to_owned()
     };
     let text = format!(
         "{owner:<8} {:<id$.id$} {:<place$.place$} {:<9} {:<11} {since:<5} {weight}",

@@ -1,4 +1,4 @@
-//! The palette: what is typed, and the actions that it finds.
+//! The palette: a search for actions.
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;

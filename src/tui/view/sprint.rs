@@ -1,7 +1,6 @@
 //! The sprint: steps, activity, gate, outcome.
 
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::domain::{GateKind, Outcome, Preflight, Step};
@@ -140,16 +139,15 @@ fn step_spans(
 ) -> Vec<Span<'static>> {
     let sprint = &model.snapshot.sprint;
     let span = sprint.spans.iter().rev().find(|span| span.step == step);
-    let (mark, style): (&str, Style) = if step == sprint.step {
+    let (mark, style) = if step == sprint.step {
         (theme.glyph("▶", ">"), theme.accent())
     } else if span.is_some() {
         (theme.glyph("✓", "x"), theme.ok())
     } else {
         (theme.glyph("·", "."), theme.dim())
     };
-    let time = span.map_or_else(String::new, |span| {
-        format::length(span.ended.unwrap_or_else(|| model.now()) - span.started)
-    });
+    let time = span.map(|span| span.ended.unwrap_or_else(|| model.now()) - span.started);
+    let time = time.map(format::length).unwrap_or_default();
     vec![
         Span::styled(format!("{mark} {:<name$}", step.name()), style),
         Span::styled(format!("{time:<room$}"), theme.dim()),

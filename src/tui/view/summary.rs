@@ -1,4 +1,4 @@
-//! The summary rows: what is being spent, the time to `PoC`, the step, and what the operator has to do.
+//! The summary rows: money, time to `PoC`, step, and what the operator has to do.
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;

@@ -128,7 +128,7 @@ pub(super) fn put_cut<'a>(buf: &mut Buffer, area: Rect, lines: impl IntoIterator
     }
 }
 
-/// A centred area for a box with so many lines.
+/// A centred area for a box with this many lines.
 pub(in crate::tui) fn box_area(screen: Rect, width: u16, lines: usize) -> Rect {
     let room = screen.height.saturating_sub(2).max(3);
     let height = u16::try_from(lines + 2).map_or(room, |height| height.min(room));

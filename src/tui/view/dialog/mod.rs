@@ -1,4 +1,4 @@
-//! Questions before anything that costs: what exactly, what it costs, what is left.
+//! Dialogs: what exactly is about to happen, what it costs, what is left of the budget.
 
 mod offers;
 
@@ -130,9 +130,10 @@ fn auto(model: &Model) -> Vec<Line<'static>> {
         format!("{} {left} of {}", cap.name, cap.limit)
     });
     let caps: Vec<String> = caps.collect();
-    let left = match caps.is_empty() {
-        true => "Caps: none known".to_owned(),
-        false => format!("Left now: {}", caps.join(", ")),
+    let left = if caps.is_empty() {
+        "Caps: none known".to_owned()
+    } else {
+        format!("Left now: {}", caps.join(", "))
     };
     vec![
         Line::raw("Auto passes every gate by itself: it rents, registers and"),
@@ -242,9 +243,10 @@ fn quit(choice: Option<QuitChoice>, model: &Model, theme: Theme) -> Vec<Line<'st
         },
     );
     let option = |key: &str, text: &str, of: QuitChoice| {
-        let (mark, style) = match choice == Some(of) {
-            true => (theme.glyph("▸", ">"), theme.accent()),
-            false => (" ", theme.text()),
+        let (mark, style) = if choice == Some(of) {
+            (theme.glyph("▸", ">"), theme.accent())
+        } else {
+            (" ", theme.text())
         };
         Line::styled(format!("{mark} {key}  {text}"), style)
     };

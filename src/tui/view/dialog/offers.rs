@@ -10,9 +10,10 @@ use crate::tui::view::format;
 pub(super) fn rent(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
     let offer = &row.offer;
     let (gpus, location) = (gpus(row), location(row));
-    let verified = match offer.verified {
-        true => "verified",
-        false => "NOT VERIFIED",
+    let verified = if offer.verified {
+        "verified"
+    } else {
+        "NOT VERIFIED"
     };
     let reliability = percent(offer.reliability);
     let (median, slow) = (
