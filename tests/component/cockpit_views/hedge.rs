@@ -17,12 +17,10 @@ fn raced() -> Snapshot {
 #[test]
 fn hedge_shows_progress_and_total_price() {
     for (width, height) in [(80, 24), (120, 40)] {
-        let text = screen(&model(raced()), width, height).backend().to_string();
-        for needed in ["HEDGE", "#31415927"] {
-            assert!(text.contains(needed), "{needed} is missing in:\n{text}");
-        }
+        let text = shown(&model(raced()), width, height);
+        assert_shows(&text, &["HEDGE", "#31415927"]);
     }
-    let text = screen(&model(raced()), 120, 40).backend().to_string();
+    let text = shown(&model(raced()), 120, 40);
     assert!(text.contains("both $19.20/h"), "{text}");
 }
 
@@ -30,7 +28,7 @@ fn hedge_shows_progress_and_total_price() {
 fn losing_rental_is_shown_until_released() {
     let mut snapshot = raced();
     snapshot.hedge.as_mut().unwrap().releasing = true;
-    let text = screen(&model(snapshot), 120, 40).backend().to_string();
+    let text = shown(&model(snapshot), 120, 40);
     assert!(text.contains("lost the race, RELEASING"), "{text}");
 }
 
@@ -40,25 +38,17 @@ fn hedge_is_confirmed_like_any_rent() {
     snapshot.rental = rented(Step::Warming).rental;
     snapshot.money.per_hour = UsdPerHour::from_dollars(9.6);
     let mut m = model(snapshot);
-    let text = screen(&m, 120, 40).backend().to_string();
+    let text = shown(&m, 120, 40);
     assert!(text.contains("GATE hedge"), "{text}");
     // Approving alone says nothing of which one.
     assert_eq!(press(&mut m, KeyCode::Char('a')), vec![]);
     press(&mut m, KeyCode::Char('3'));
     press(&mut m, KeyCode::Enter);
-    let question = screen(&m, 120, 40).backend().to_string();
-    for needed in ["both $19.20/h until one is ready", "WORST CASE", "sprint"] {
-        assert!(
-            question.contains(needed),
-            "{needed} is missing in:\n{question}"
-        );
-    }
-    mark_drawn(&mut m, Breakpoint::Normal);
-    assert_eq!(
-        press(&mut m, KeyCode::Char('y')),
-        vec![Command::Rent {
-            offer: OfferId(31_234_567),
-            agreed: Usd::from_dollars(28.8)
-        }]
+    let question = shown(&m, 120, 40);
+    assert_shows(
+        &question,
+        &["both $19.20/h until one is ready", "WORST CASE", "sprint"],
     );
+    mark_drawn(&mut m, Breakpoint::Normal);
+    assert_eq!(press(&mut m, KeyCode::Char('y')), vec![rent_best()]);
 }

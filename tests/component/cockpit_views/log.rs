@@ -95,16 +95,22 @@ fn log_states_match_their_snapshots() {
 }
 
 #[test]
+fn paused_log_ignores_new_lines() {
+    let mut m = model(rented(Step::Booting));
+    type_and_draw(&mut m, "kk");
+    let held = m.log.anchor;
+    let mut next = (*m.snapshot).clone();
+    next.boot_log.push(LogLine::plain(at(1), "more"));
+    publish(&mut m, next);
+    assert_eq!(held.map(|held| held.line), Some(37));
+    assert_eq!(m.log.anchor, held);
+}
+
+#[test]
 fn matches_are_marked_without_colour() {
     let mut m = model(talking());
     typed(&mut m, "4z/error worker 295\n", 80, 24);
-    let plain = Theme {
-        colors: ColorDepth::None,
-        background: BackgroundShade::Dark,
-        unicode: false,
-        overrides: ColorOverrides::NONE,
-    };
-    let (terminal, _) = draw(&m, (80, 24), plain);
+    let (terminal, _) = draw(&m, (80, 24), PLAIN);
     let reversed: String = terminal
         .backend()
         .buffer()
@@ -146,18 +152,13 @@ fn go_to_takes_past_time_or_complains() {
     );
     let top = m.log.top().unwrap();
     assert_eq!(m.snapshot.boot_log.line(top).unwrap().at, wanted);
-    typed(&mut m, "tsoon\n", 120, 40);
-    let toast = m.toast.as_ref().map(|toast| toast.text.as_str());
-    assert!(
-        toast.is_some_and(|text| text.contains("soon") && text.contains("image pull")),
-        "{toast:?}"
-    );
-    typed(&mut m, "tgraphs\n", 120, 40);
-    let toast = m.toast.as_ref().map(|toast| toast.text.as_str());
-    assert!(
-        toast.is_some_and(|text| text.contains("has not reached")),
-        "{toast:?}"
-    );
+    for (keys, parts) in [
+        ("tsoon\n", &["soon", "image pull"][..]),
+        ("tgraphs\n", &["has not reached"]),
+    ] {
+        typed(&mut m, keys, 120, 40);
+        assert_shows(toast(&m).unwrap_or_default(), parts);
+    }
 }
 
 #[test]
@@ -224,7 +225,7 @@ fn copy_takes_whole_lines_within_limit() {
         next.boot_log.push(LogLine::plain(at(1), "x".repeat(4_000)));
     }
     next.boot_log.push(LogLine::plain(at(2), "the newest"));
-    update(&mut m, Message::Snapshot(Arc::new(next)));
+    publish(&mut m, next);
     typed(&mut m, "\u{1b}c", 200, 60);
     let Some(Task::Copy(text)) = m.effects.task.take() else {
         panic!("nothing is copied")
@@ -316,11 +317,11 @@ proptest! {
                     for line in lines {
                         next.boot_log.push(LogLine::plain(at(second), line));
                     }
-                    (update(&mut m, Message::Snapshot(Arc::new(next))), false)
+                    (publish(&mut m, next), false)
                 }
                 Event::OtherRental => {
                     next.boot_log = BootLog::default();
-                    (update(&mut m, Message::Snapshot(Arc::new(next))), false)
+                    (publish(&mut m, next), false)
                 }
                 Event::Drawn(width, height) => {
                     drawn(&mut m, width, height);
@@ -332,7 +333,7 @@ proptest! {
                 prop_assert!(!typing, "{command:?} while a line was typed");
                 // The sprint runs: what is left without a question is to take auto mode back.
                 let harmless = command == Command::SetMode(Mode::Manual);
-                let agreed = is_y && asked.is_some() && open.as_ref().is_some_and(|d| agrees(d, &command));
+                let agreed = is_y && asked.is_some() && open.as_ref().is_some_and(|d| consent::agrees(d, &command));
                 prop_assert!(harmless || agreed, "{command:?} with {open:?}");
             }
             if m.dialog.is_none() {

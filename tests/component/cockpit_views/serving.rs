@@ -9,12 +9,11 @@ fn serving_shows_steps_and_address() {
     snapshot.sprint.doing = "serves org/model until 18:20 UTC: http://127.0.0.1:8000/v1".into();
     snapshot.sprint.release_at = Some(band(200));
     for (width, height) in [(80, 24), (120, 40)] {
-        let text = screen(&model(snapshot.clone()), width, height)
-            .backend()
-            .to_string();
-        for needed in ["▶ serving", "serves org/model", "4h 00m of serving"] {
-            assert!(text.contains(needed), "{needed} is missing in:\n{text}");
-        }
+        let text = shown(&model(snapshot.clone()), width, height);
+        assert_shows(
+            &text,
+            &["▶ serving", "serves org/model", "4h 00m of serving"],
+        );
         for never in ["registering", "proving", "confirming"] {
             assert!(!text.contains(never), "{never} is in:\n{text}");
         }

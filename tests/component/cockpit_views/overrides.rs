@@ -1,24 +1,23 @@
-//! Keys and colours of the operator's own.
+//! Keys and colours of the configuration.
 
 use super::*;
-use std::collections::BTreeMap;
 
-fn own(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     let pairs = pairs.iter();
     pairs
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect()
 }
 
-struct Keyed {
+struct Overridden {
     keys: Keymap,
     model: Model,
 }
 
-impl Keyed {
-    fn new(snapshot: Snapshot, keys: &[(&str, &str)]) -> Keyed {
-        Keyed {
-            keys: Keymap::with_overrides(&own(keys)).unwrap(),
+impl Overridden {
+    fn new(snapshot: Snapshot, keys: &[(&str, &str)]) -> Overridden {
+        Overridden {
+            keys: Keymap::with_overrides(&map(keys)).unwrap(),
             model: model(snapshot),
         }
     }
@@ -36,7 +35,7 @@ impl Keyed {
 
 #[test]
 fn overridden_key_replaces_the_default() {
-    let mut cockpit = Keyed::new(choosing(), &[("zoom", "F5"), ("abort", "X")]);
+    let mut cockpit = Overridden::new(choosing(), &[("zoom", "F5"), ("abort", "X")]);
     cockpit.press(KeyCode::Char('z'));
     assert!(!cockpit.model.zoom);
     cockpit.press(KeyCode::F(5));
@@ -55,7 +54,7 @@ fn overridden_key_is_named_everywhere() {
         ("refresh", "F6"),
         ("alerts", "F9"),
     ];
-    let mut cockpit = Keyed::new(choosing(), &keys);
+    let mut cockpit = Overridden::new(choosing(), &keys);
     let footer = cockpit.screen((200, 60));
     assert!(footer.contains(" X abort"), "{footer}");
     cockpit.press(KeyCode::Char('R'));
@@ -73,7 +72,7 @@ fn overridden_key_is_named_everywhere() {
     }
     let palette = cockpit.screen((120, 40));
     assert!(palette.contains('X'), "{palette}");
-    let alert_line = Keyed::new(alarmed(), &keys).screen((80, 24));
+    let alert_line = Overridden::new(alarmed(), &keys).screen((80, 24));
     assert!(alert_line.contains("F9"), "{alert_line}");
 }
 
@@ -81,7 +80,7 @@ fn overridden_key_is_named_everywhere() {
 fn overridden_colour_is_drawn() {
     let theme = Theme {
         colors: ColorDepth::True,
-        overrides: ColorOverrides::parse(&own(&[("accent", "#ff00ff")])).unwrap(),
+        overrides: ColorOverrides::parse(&map(&[("accent", "#ff00ff")])).unwrap(),
         ..THEME
     };
     let (terminal, _) = draw(&model(choosing()), (120, 40), theme);

@@ -1,0 +1,57 @@
+//! Past sprints: history and charts.
+
+use super::*;
+
+#[test]
+fn history_shows_details_and_opens_log() {
+    let mut m = model(with_past());
+    type_and_draw(&mut m, "7jj");
+    let text = shown(&m, 120, 40);
+    assert_shows(
+        &text,
+        &[
+            "5 sprints, 4 with weight",
+            "boot_stalled",
+            "booting 25m",
+            "image pull 23m",
+        ],
+    );
+    type_and_draw(&mut m, "\n");
+    let asked = matches!(&m.effects.task, Some(pocpit::tui::task::Task::ReadLog(id, _)) if id.0 == 27_000_150);
+    assert!(asked, "{:?}", m.effects.task);
+    let mut log = BootLog::default();
+    log.push(LogLine::plain(at(-99), "what was said then"));
+    update(
+        &mut m,
+        Message::PastLog(InstanceId(27_000_150), Box::new(log)),
+    );
+    let text = shown(&m, 120, 40);
+    assert!(
+        text.contains("LOG OF PAST RENTAL 27000150") && text.contains("what was said then"),
+        "{text}"
+    );
+    publish(&mut m, with_past());
+    assert_eq!(m.log.log.len(), 1, "what runs does not push it aside");
+    type_and_draw(&mut m, "b");
+    assert_eq!(m.log.log.len(), 40);
+}
+
+#[test]
+fn charts_show_gpus_stages_and_epochs() {
+    let mut m = model(with_past());
+    type_and_draw(&mut m, "8z");
+    for (width, height) in [(80, 24), (200, 60)] {
+        let text = shown(&m, width, height);
+        assert_shows(
+            &text,
+            &[
+                "GPU 3",
+                "NOT USABLE",
+                "image pull",
+                "block time",
+                "weight",
+                "Epoch 152",
+            ],
+        );
+    }
+}

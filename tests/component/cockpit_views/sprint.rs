@@ -1,0 +1,86 @@
+//! The sprint, the summary and the window title.
+
+use super::*;
+
+#[test]
+fn essentials_fit_80x24() {
+    let text = shown(&model(registering()), 80, 24);
+    assert_shows(
+        &text,
+        &[
+            "1391 bl",
+            "GATE register",
+            "$9.60/h",
+            "spent $4.12",
+            "REGISTERING",
+            "quit",
+            "help",
+        ],
+    );
+}
+
+#[test]
+fn essentials_fit_60x16() {
+    let text = shown(&model(registering()), 60, 16);
+    assert_shows(
+        &text,
+        &[
+            "no alerts",
+            "$9.60/h",
+            "spent $4.12",
+            "until",
+            "sprint $40.00",
+            "2h 16m",
+            "REGISTERING",
+            "GATE register: a approves, 9m 00s left",
+            "Registrations",
+            "quit",
+        ],
+    );
+}
+
+#[test]
+fn failed_preflight_is_shown_early() {
+    let mut snapshot = waiting();
+    let obstacle = Verdict::Unmet {
+        cause: "governance does not approve the model".into(),
+        remedy: "set mlnode.model".into(),
+    };
+    let finding = |requirement, verdict| Finding {
+        requirement,
+        verdict,
+    };
+    snapshot.sprint.preflight = Some(Preflight {
+        at: at(0),
+        findings: vec![
+            finding(Requirement::AdminApi, Verdict::Met),
+            finding(Requirement::Model, obstacle),
+        ],
+    });
+    let text = shown(&model(snapshot), 120, 40);
+    assert!(text.contains("Preflight not met: model"), "{text}");
+}
+
+#[test]
+fn long_gate_text_keeps_steps_visible() {
+    let text = shown(&model(risky()), 80, 24);
+    assert_shows(
+        &text,
+        &["waiting", "renting", "warming", "proving", "releasing"],
+    );
+    let mut m = model(risky());
+    type_and_draw(&mut m, "a");
+    let text = shown(&m, 80, 24);
+    assert_shows(
+        &text,
+        &["its chance is 37", "compares the policies.", "y  approve"],
+    );
+}
+
+#[test]
+fn window_title_shows_step_and_price() {
+    assert_eq!(
+        model(registering()).title(),
+        "pocpit: REGISTERING GATE register $9.60/h, PoC in 2h 16m"
+    );
+}
