@@ -7,7 +7,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use futures_util::stream::{BoxStream, StreamExt};
-use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::{subscription, wire};
@@ -16,6 +15,7 @@ use crate::domain::{
     BlockHeader, CallError, CallErrorKind, ChainSource, EpochIndex, EpochView, Governance, Height,
     NodeId, Participant, ReportedHead, SourceKind, SourceReport, SyncState,
 };
+use crate::http::json::Fields;
 use crate::http::{HttpClient, HttpRequest, join};
 use crate::ports::{Chain, ConfirmedWeight, SourceSelection, WeightReading};
 
@@ -23,6 +23,7 @@ use crate::ports::{Chain, ConfirmedWeight, SourceSelection, WeightReading};
 const TIMEOUT: Duration = Duration::from_secs(8);
 const TRIES: u32 = 2;
 const EPOCH_PATH: &str = "v1/epochs/latest";
+const READ_STATUS: &str = "read the chain's status";
 
 #[derive(Debug)]
 pub struct ChainClient {
@@ -66,16 +67,16 @@ impl ChainClient {
         }
     }
 
-    async fn get<T: DeserializeOwned>(
+    async fn get<T>(
         &self,
         sources: &SourceUrls,
         what: &str,
         path: &str,
-        query: &[(&str, String)],
+        parse: impl Fn(Fields<'_>) -> Result<T, String>,
     ) -> Result<T, CallError> {
         let mut failures: Vec<CallError> = Vec::new();
         for (index, base) in sources.by_preference() {
-            match self.request(base, what, path, query).await {
+            match self.request(base, what, path, &parse).await {
                 Ok(value) => {
                     sources.preferred.store(index, Ordering::Relaxed);
                     return Ok(value);
@@ -85,65 +86,38 @@ impl ChainClient {
         }
         Err(combined(what, failures))
     }
-}
 
-impl ChainClient {
-    async fn request<T: DeserializeOwned>(
+    async fn request<T>(
         &self,
         base: &Url,
         what: &str,
         path: &str,
-        query: &[(&str, String)],
+        parse: impl Fn(Fields<'_>) -> Result<T, String>,
     ) -> Result<T, CallError> {
         let what = format!("{what} from {}", base.host_str().unwrap_or("the chain"));
-        let mut request = HttpRequest::get(what.clone(), join(base, path))
-            .timeout(TIMEOUT)
-            .tries(TRIES);
-        for (key, value) in query {
-            request = request.query(*key, value.clone());
-        }
-        let reply = self.http.send(request).await?;
-        reply.json(&what)
+        let request = HttpRequest::get(what.clone(), join(base, path));
+        let request = request.timeout(TIMEOUT).tries(TRIES);
+        self.http.send(request).await?.parse(&what, parse)
     }
 
     async fn query_public_api(&self, base: &Url) -> SourceReport {
-        let latest: Result<wire::Latest, CallError> =
-            self.request(base, "read the epoch", EPOCH_PATH, &[]).await;
-        let head = latest.map(|latest| {
-            let view = EpochView::from(latest);
-            ReportedHead {
+        let view = self.request(base, "read the epoch", EPOCH_PATH, wire::epoch_view);
+        SourceReport {
+            source: source_of(SourceKind::PublicApi, base),
+            head: view.await.map(|view| ReportedHead {
                 height: view.height,
                 block_time: None,
                 sync: SyncState::Synced,
                 view: Some(view),
-            }
-        });
-        SourceReport {
-            source: source_of(SourceKind::PublicApi, base),
-            head,
+            }),
         }
     }
 
     async fn query_rpc(&self, base: &Url) -> SourceReport {
-        let status: Result<wire::Status, CallError> = self
-            .request(base, "read the chain's status", "status", &[])
-            .await;
-        let head = status.map(|status| {
-            let sync = status.result.sync_info;
-            ReportedHead {
-                height: Height(sync.latest_block_height),
-                block_time: Some(sync.latest_block_time),
-                sync: if sync.catching_up {
-                    SyncState::CatchingUp
-                } else {
-                    SyncState::Synced
-                },
-                view: None,
-            }
-        });
+        let head = self.request(base, READ_STATUS, "status", wire::status);
         SourceReport {
             source: source_of(SourceKind::Rpc, base),
-            head,
+            head: head.await,
         }
     }
 }
@@ -160,12 +134,7 @@ fn source_of(kind: SourceKind, base: &Url) -> ChainSource {
 /// Merges the errors of all sources: the first gives the kind, the detail lists all.
 fn combined(what: &str, mut failures: Vec<CallError>) -> CallError {
     match failures.len() {
-        0 => CallError {
-            what: what.to_owned(),
-            kind: CallErrorKind::NotSent,
-            status: None,
-            detail: "no source is configured".to_owned(),
-        },
+        0 => CallError::new(what, CallErrorKind::NotSent, "no source is configured"),
         1 => failures.remove(0),
         _ => {
             let details: Vec<String> = failures.iter().map(ToString::to_string).collect();
@@ -215,38 +184,31 @@ impl Chain for ChainClient {
     }
 
     async fn epoch(&self) -> Result<EpochView, CallError> {
-        let latest: wire::Latest = self
-            .get(&self.public_api, "read the epoch", EPOCH_PATH, &[])
-            .await?;
-        Ok(latest.into())
+        let (sources, what) = (&self.public_api, "read the epoch");
+        self.get(sources, what, EPOCH_PATH, wire::epoch_view).await
     }
 
     async fn header(&self, height: Option<Height>) -> Result<BlockHeader, CallError> {
-        let Some(height) = height else {
-            let status: wire::Status = self
-                .get(&self.rpc, "read the chain's status", "status", &[])
-                .await?;
-            let sync = status.result.sync_info;
-            if sync.catching_up {
-                return Err(CallError {
-                    what: "read the chain's status".to_owned(),
-                    kind: CallErrorKind::Malformed,
-                    status: None,
-                    detail: "the node is catching up: its height is outdated".to_owned(),
-                });
-            }
-            return Ok(BlockHeader {
-                height: Height(sync.latest_block_height),
-                time: sync.latest_block_time,
-            });
-        };
-        let query = [("height", height.to_string())];
-        let block: wire::Block = self.get(&self.rpc, "read a block", "block", &query).await?;
-        let header = block.result.block.header;
-        Ok(BlockHeader {
-            height: Height(header.height),
-            time: header.time,
-        })
+        if let Some(height) = height {
+            let path = format!("block?height={height}");
+            return self
+                .get(&self.rpc, "read a block", &path, wire::block)
+                .await;
+        }
+        let status = self.get(&self.rpc, READ_STATUS, "status", wire::status);
+        match status.await? {
+            ReportedHead {
+                height,
+                block_time: Some(time),
+                sync: SyncState::Synced,
+                ..
+            } => Ok(BlockHeader { height, time }),
+            _ => Err(CallError::new(
+                READ_STATUS,
+                CallErrorKind::Malformed,
+                "the node is catching up: its height is outdated",
+            )),
+        }
     }
 
     async fn weight(
@@ -254,24 +216,10 @@ impl Chain for ChainClient {
         participant: &Participant,
         node: &NodeId,
     ) -> Result<WeightReading, CallError> {
-        let list: wire::Participants = self
-            .get(
-                &self.public_api,
-                "read the weights",
-                "v1/epochs/current/participants",
-                &[],
-            )
-            .await?;
-        let active = list.active_participants;
-        let ours = active
-            .participants
-            .iter()
-            .find(|listed| listed.index == participant.0);
-        Ok(WeightReading {
-            epoch: active.epoch_id.or(active.epoch_group_id).map(EpochIndex),
-            participant: ours.map(wire::ActiveParticipant::weight),
-            node: ours.and_then(|listed| listed.node_weight(&node.0)),
-        })
+        let path = "v1/epochs/current/participants";
+        let parse = |reply: Fields<'_>| wire::weight(reply, participant, node);
+        self.get(&self.public_api, "read the weights", path, parse)
+            .await
     }
 
     async fn confirmed_weight(
@@ -283,10 +231,9 @@ impl Chain for ChainClient {
             return Ok(None);
         }
         let path = format!("productscience/inference/inference/epoch_group_data/{epoch}");
-        let group: wire::EpochGroup = self
-            .get(&self.rest, "read the confirmed weights", &path, &[])
-            .await?;
-        Ok(group.epoch_group_data.of(participant))
+        let parse = |reply: Fields<'_>| wire::confirmed_weight(reply, participant);
+        self.get(&self.rest, "read the confirmed weights", &path, parse)
+            .await
     }
 
     async fn governance(&self) -> Result<Option<Governance>, CallError> {
@@ -294,38 +241,30 @@ impl Chain for ChainClient {
             return Ok(None);
         }
         let path = "cosmos/upgrade/v1beta1/current_plan";
-        let upgrade: wire::CurrentPlan = self
-            .get(&self.rest, "read the planned upgrade", path, &[])
-            .await?;
+        let upgrade = self.get(&self.rest, "read the planned upgrade", path, wire::upgrade);
+        let upgrade = upgrade.await?;
         let path = "productscience/inference/inference/params";
-        let params: wire::ModuleParams = self
-            .get(&self.rest, "read the chain's parameters", path, &[])
-            .await?;
+        let what = "read the chain's parameters";
+        let confirmation = self.get(&self.rest, what, path, wire::confirmation_params);
         Ok(Some(Governance {
-            upgrade: upgrade.plan.map(Into::into),
-            confirmation: params.params.confirmation_poc_params.into(),
+            upgrade,
+            confirmation: confirmation.await?,
         }))
     }
 
     async fn approved_models(&self) -> Result<Vec<String>, CallError> {
-        let list: wire::ApprovedModels = self
-            .get(
-                &self.public_api,
-                "read the approved models",
-                "v1/governance/models",
-                &[],
-            )
-            .await?;
-        Ok(list.models.into_iter().map(|model| model.id).collect())
+        let (what, path) = ("read the approved models", "v1/governance/models");
+        self.get(&self.public_api, what, path, wire::approved_models)
+            .await
     }
 
     async fn is_participant(&self, participant: &Participant) -> Result<bool, CallError> {
         let path = format!("v1/participants/{participant}");
-        let found: Result<serde_json::Value, CallError> = self
-            .get(&self.public_api, "look up the participant", &path, &[])
-            .await;
-        match found {
-            Ok(_) => Ok(true),
+        let found = self.get(&self.public_api, "look up the participant", &path, |_| {
+            Ok(())
+        });
+        match found.await {
+            Ok(()) => Ok(true),
             Err(error) if error.kind == CallErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }

@@ -7,8 +7,9 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::time::{sleep, timeout};
 use url::Url;
 
-use super::wire::Announcement;
+use super::wire::announcement;
 use crate::domain::{BlockHeader, ChainSource, ReportedHead, SourceReport, SyncState};
+use crate::http::json::Fields;
 use crate::http::{HttpClient, Messages};
 
 /// Headers only: a block carries every transaction.
@@ -100,9 +101,9 @@ impl Subscriber {
 }
 
 fn header(text: &str) -> Result<Option<BlockHeader>, String> {
-    let announcement: Announcement =
-        serde_json::from_str(text).map_err(|_| "the message is not a block event".to_owned())?;
-    Ok(announcement.header())
+    let message = serde_json::from_str(text).ok();
+    let header = message.and_then(|message| announcement(Fields(&message)).ok());
+    header.ok_or_else(|| "the message is not a block event".to_owned())
 }
 
 #[cfg(test)]

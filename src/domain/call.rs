@@ -39,6 +39,20 @@ pub enum CallErrorKind {
 }
 
 impl CallError {
+    /// Without a status.
+    pub fn new(
+        what: impl Into<String>,
+        kind: CallErrorKind,
+        detail: impl Into<String>,
+    ) -> CallError {
+        CallError {
+            what: what.into(),
+            kind,
+            status: None,
+            detail: detail.into(),
+        }
+    }
+
     /// True when trying the same read again later can help.
     pub fn is_passing(&self) -> bool {
         use CallErrorKind::{Ambiguous, Malformed, NotSent, RateLimited};

@@ -2,6 +2,7 @@
 //! effect. Its messages hold no secrets.
 
 mod client;
+pub mod json;
 mod refusal;
 mod request;
 mod text;

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::json::Fields;
 use super::text;
 use crate::domain::{CallError, CallErrorKind};
 
@@ -130,12 +131,24 @@ pub struct HttpReply {
 impl HttpReply {
     /// Parses the body as JSON. The error gives the position, not the content.
     pub fn json<T: DeserializeOwned>(&self, what: &str) -> Result<T, CallError> {
-        serde_json::from_str(&self.body).map_err(|error| CallError {
-            what: what.into(),
-            kind: CallErrorKind::Malformed,
+        serde_json::from_str(&self.body)
+            .map_err(|error| self.malformed(what, text::json_error(&error, self.body.len())))
+    }
+
+    /// Parses the body as JSON with `parse`, which says what is wrong with it.
+    pub fn parse<T>(
+        &self,
+        what: &str,
+        parse: impl FnOnce(Fields<'_>) -> Result<T, String>,
+    ) -> Result<T, CallError> {
+        parse(Fields(&self.json(what)?)).map_err(|detail| self.malformed(what, detail))
+    }
+
+    fn malformed(&self, what: &str, detail: String) -> CallError {
+        CallError {
             status: Some(self.status),
-            detail: text::json_error(&error, self.body.len()),
-        })
+            ..CallError::new(what, CallErrorKind::Malformed, detail)
+        }
     }
 }
 

@@ -9,12 +9,17 @@ use serde_json::json;
 use super::endpoint::NodeEndpoint;
 use super::vllm::VllmClient;
 use super::wire;
-use crate::domain::{CallError, GpuDriver, MlNodeStatus, StartupState, Workload, WorkloadModel};
+use crate::domain::{CallError, MlNodeStatus, StartupState, Workload, WorkloadModel};
 use crate::http::{HttpClient, HttpRequest};
 use crate::ports::{MlNode, MlNodes};
 
 /// Accepting the start of vLLM may take longer (real time).
 const START_TIMEOUT: Duration = Duration::from_secs(20);
+
+const STATE: &str = "api/v1/state";
+const STARTUP: &str = "api/v1/inference/up/status";
+const GPUS: &str = "api/v1/gpu/devices";
+const DRIVER: &str = "api/v1/gpu/driver";
 
 #[derive(Debug, Clone)]
 pub struct MlNodeFactory {
@@ -46,48 +51,23 @@ pub struct MlNodeClient {
     endpoint: NodeEndpoint,
 }
 
-impl MlNodeClient {
-    /// Old images lack this endpoint: unknown, not wrong.
-    async fn startup(&self) -> StartupState {
-        let what = "read the node's start-up";
-        let reply = self.endpoint.get(what, "api/v1/inference/up/status").await;
-        let parsed = reply.and_then(|reply| reply.json::<wire::Startup>(what));
-        parsed.map_or(StartupState::Unknown, Into::into)
-    }
-
-    async fn gpus(&self) -> Vec<crate::domain::GpuDevice> {
-        let what = "read the node's GPUs";
-        let reply = self.endpoint.get(what, "api/v1/gpu/devices").await;
-        let parsed = reply.and_then(|reply| reply.json::<wire::Gpus>(what));
-        parsed
-            .map(|gpus| gpus.devices.into_iter().map(Into::into).collect())
-            .unwrap_or_default()
-    }
-
-    /// Old images lack this endpoint, too.
-    async fn driver(&self) -> Option<GpuDriver> {
-        let what = "read the node's GPU driver";
-        let reply = self.endpoint.get(what, "api/v1/gpu/driver").await;
-        let parsed = reply.and_then(|reply| reply.json::<wire::Driver>(what));
-        parsed.ok().map(Into::into)
-    }
-}
-
 #[async_trait]
 impl MlNode for MlNodeClient {
+    /// Old images lack all endpoints but the first: unknown, not wrong.
     async fn status(&self) -> Result<MlNodeStatus, CallError> {
-        let what = "read the node's state";
-        let state: wire::State = self.endpoint.get(what, "api/v1/state").await?.json(what)?;
-        let (startup, gpus, driver) = tokio::join!(self.startup(), self.gpus(), self.driver());
+        let node = &self.endpoint;
+        let status = node.read("read the node's state", STATE, wire::state);
+        let status = status.await?;
+        let (startup, gpus, driver) = tokio::join!(
+            node.read("read the node's start-up", STARTUP, wire::startup),
+            node.read("read the node's GPUs", GPUS, wire::gpus),
+            node.read("read the node's GPU driver", DRIVER, wire::driver),
+        );
         Ok(MlNodeStatus {
-            state: wire::service_state(&state.state),
-            poc: state.poc_status.as_deref().map(wire::poc_status),
-            inference_healthy: state.inference_healthy,
-            loaded_model: state.loaded_model,
-            version: state.version,
-            startup,
-            gpus,
-            driver,
+            startup: startup.unwrap_or(StartupState::Unknown),
+            gpus: gpus.unwrap_or_default(),
+            driver: driver.ok(),
+            ..status
         })
     }
 
@@ -113,7 +93,7 @@ mod tests {
     use axum::{Json, Router};
 
     use super::*;
-    use crate::domain::{PocStatus, ServiceState};
+    use crate::domain::{GpuDriver, PocStatus, ServiceState};
 
     async fn client(router: Router) -> Box<dyn MlNode> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::domain::{CallError, CallErrorKind};
+use crate::http::json::Fields;
 use crate::http::{HttpClient, HttpReply, HttpRequest, join};
 
 /// The node answers within milliseconds, or is busy loading (real time).
@@ -21,22 +22,22 @@ pub(super) struct NodeEndpoint {
 impl NodeEndpoint {
     pub(super) fn url(&self, path: &str) -> Result<Url, CallError> {
         let base = Url::parse(&format!("http://{}/", self.api));
-        base.map(|base| join(&base, path))
-            .map_err(|error| CallError {
-                what: "reach the node".to_owned(),
-                kind: CallErrorKind::NotSent,
-                status: None,
-                detail: error.to_string(),
-            })
+        base.map(|base| join(&base, path)).map_err(|error| {
+            CallError::new("reach the node", CallErrorKind::NotSent, error.to_string())
+        })
     }
 
     pub(super) async fn get(&self, what: &str, path: &str) -> Result<HttpReply, CallError> {
-        self.http
-            .send(
-                HttpRequest::get(what, self.url(path)?)
-                    .timeout(TIMEOUT)
-                    .tries(1),
-            )
-            .await
+        let request = HttpRequest::get(what, self.url(path)?).timeout(TIMEOUT);
+        self.http.send(request.tries(1)).await
+    }
+
+    pub(super) async fn read<T>(
+        &self,
+        what: &str,
+        path: &str,
+        parse: fn(Fields<'_>) -> Result<T, String>,
+    ) -> Result<T, CallError> {
+        self.get(what, path).await?.parse(what, parse)
     }
 }

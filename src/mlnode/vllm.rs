@@ -5,33 +5,16 @@
 //! (`OpenAIModelRegistry.show_available_models` in `vllm/entrypoints/openai/models/serving.py`).
 
 use async_trait::async_trait;
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::endpoint::NodeEndpoint;
 use crate::domain::{CallError, MlNodeStatus, ServiceState, StartupState, WorkloadModel};
+use crate::http::json::Fields;
 use crate::ports::MlNode;
 
 #[derive(Debug)]
 pub(super) struct VllmClient {
     pub(super) endpoint: NodeEndpoint,
-}
-
-#[derive(Debug, Deserialize)]
-struct ServedModels {
-    data: Vec<ModelCard>,
-}
-
-/// A model that is served. `--served-model-name` gives it another id.
-#[derive(Debug, Deserialize)]
-struct ModelCard {
-    id: String,
-    #[serde(default)]
-    root: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Version {
-    version: String,
 }
 
 impl VllmClient {
@@ -43,27 +26,32 @@ impl VllmClient {
             Err(error) => Err(error),
         }
     }
+}
 
-    async fn model(&self) -> Result<Option<String>, CallError> {
-        let what = "read the models that vLLM serves";
-        let models: ServedModels = self.endpoint.get(what, "v1/models").await?.json(what)?;
-        let first = models.data.into_iter().next();
-        Ok(first.map(|card| card.root.unwrap_or(card.id)))
-    }
-
-    async fn version(&self) -> Option<String> {
-        let what = "read vLLM's version";
-        let reply = self.endpoint.get(what, "version").await;
-        let parsed = reply.and_then(|reply| reply.json::<Version>(what));
-        parsed.ok().map(|parsed| parsed.version)
-    }
+/// The original name of the first model; `--served-model-name` gives it another id.
+fn served_model(reply: Fields<'_>) -> Result<Option<String>, String> {
+    let cards: Vec<Value> = reply.required("data")?;
+    let Some(card) = cards.first().map(Fields) else {
+        return Ok(None);
+    };
+    let (id, root) = (card.required("id")?, card.optional("root")?);
+    Ok(Some(root.unwrap_or(id)))
 }
 
 #[async_trait]
 impl MlNode for VllmClient {
     async fn status(&self) -> Result<MlNodeStatus, CallError> {
-        let healthy = self.is_healthy().await?;
-        let (model, version) = tokio::join!(self.model(), self.version());
+        let inference_healthy = Some(self.is_healthy().await?);
+        let (model, version) = tokio::join!(
+            self.endpoint.read(
+                "read the models that vLLM serves",
+                "v1/models",
+                served_model
+            ),
+            self.endpoint
+                .read("read vLLM's version", "version", |reply| reply
+                    .required("version")),
+        );
         let model = model?;
         Ok(MlNodeStatus {
             state: match model {
@@ -71,9 +59,9 @@ impl MlNode for VllmClient {
                 None => ServiceState::Stopped,
             },
             poc: None,
-            inference_healthy: Some(healthy),
+            inference_healthy,
             loaded_model: model,
-            version,
+            version: version.ok(),
             startup: StartupState::Completed,
             // vLLM does not report its hardware; with too few GPUs it does not start.
             gpus: Vec::new(),

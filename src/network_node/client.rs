@@ -1,7 +1,7 @@
 //! Client of the admin API, which has no authentication and is on a private network.
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use serde_json::json;
 use url::Url;
 
 use super::wire;
@@ -68,9 +68,11 @@ impl NetworkNode for NetworkNodeClient {
     async fn nodes(&self) -> Result<Vec<RegisteredNode>, CallError> {
         let what = self.what("list nodes");
         let request = HttpRequest::get(what.clone(), join(&self.base, NODES)).tries(READ_TRIES);
-        let rows: Vec<Value> = self.send(request).await?.json(&what)?;
-        let node = |row: &Value| wire::row(row).ok_or_else(|| malformed(&what, "a row has no id"));
-        rows.iter().map(node).collect()
+        self.send(request).await?.parse(&what, |reply| {
+            let rows = reply.0.as_array().ok_or("the reply is no list")?;
+            let node = |row| wire::row(row).ok_or_else(|| "a row has no id".to_owned());
+            rows.iter().map(node).collect()
+        })
     }
 
     async fn register(&self, node: &NodeConfig) -> Result<(), CallError> {
@@ -97,28 +99,13 @@ impl NetworkNode for NetworkNodeClient {
     async fn callback_answers(&self) -> Result<(), CallError> {
         let target = self.callback.as_deref().unwrap_or_default();
         let what = format!("reach the PoC callback at {target}");
-        let unusable = |detail: String| CallError {
-            what: what.clone(),
-            kind: CallErrorKind::NotSent,
-            status: None,
-            detail,
-        };
-        let url = Url::parse(&format!("http://{target}/"));
-        let url = url.map_err(|error| unusable(error.to_string()))?;
+        let url = Url::parse(&format!("http://{target}/"))
+            .map_err(|error| CallError::new(&what, CallErrorKind::NotSent, error.to_string()))?;
         let request = HttpRequest::get(what.clone(), url).tries(READ_TRIES);
         match self.send(request).await {
             // It accepts batches only, so any status proves that it is up.
             Err(error) if error.status.is_some() => Ok(()),
             other => other.map(|_| ()),
         }
-    }
-}
-
-fn malformed(what: &str, detail: &str) -> CallError {
-    CallError {
-        what: what.into(),
-        kind: CallErrorKind::Malformed,
-        status: Some(200),
-        detail: detail.into(),
     }
 }

@@ -4,32 +4,18 @@ use std::fmt;
 
 use crate::domain::{Likeness, NodeConfig, NodeId, RegisteredNode};
 
-/// One difference, to fix or to report.
+/// Another node has the address that a wanted one needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Difference {
-    /// Wanted but not registered.
-    Missing(NodeConfig),
-    Changed {
-        wanted: NodeConfig,
-        fields: Vec<&'static str>,
-    },
-    /// Another node has the address that a wanted one needs.
-    Clash {
-        wanted: NodeId,
-        /// Never touched unless it is ours.
-        holder: NodeId,
-        /// `host:port` that both claim.
-        address: String,
-        /// What our node would serve there.
-        port: NodePort,
-        ours: bool,
-    },
-    /// Ours, registered, and no longer wanted.
-    Stale(NodeId),
+pub(super) struct AddressClash {
+    pub(super) holder: NodeId,
+    /// `host:port` that both claim.
+    pub(super) address: String,
+    /// What our node would serve there.
+    pub(super) port: NodePort,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NodePort {
+pub(super) enum NodePort {
     /// Management and `PoC`.
     Api,
     Inference,
@@ -42,27 +28,6 @@ impl fmt::Display for NodePort {
             NodePort::Inference => "inference",
         })
     }
-}
-
-/// `ours` says which ids this cockpit may touch; nodes of others only appear as holders of an address.
-pub fn diff(
-    wanted: &[NodeConfig],
-    registered: &[RegisteredNode],
-    ours: impl Fn(&NodeId) -> bool,
-) -> Vec<Difference> {
-    let is_wanted = |id: &NodeId| wanted.iter().any(|node| node.id == *id);
-    let mut differences = Vec::new();
-    for node in wanted {
-        differences.extend(clashes(node, registered, &ours));
-        match registered.iter().find(|row| row.config.id == node.id) {
-            None => differences.push(Difference::Missing(node.clone())),
-            Some(row) => differences.extend(changed(node, &row.config)),
-        }
-    }
-    let stale = registered.iter().map(|row| &row.config.id);
-    let stale = stale.filter(|id| ours(id) && !is_wanted(id));
-    differences.extend(stale.cloned().map(Difference::Stale));
-    differences
 }
 
 /// With any other value in these, the Network Node cannot reach our node.
@@ -118,14 +83,6 @@ pub fn registration_state(wanted: &NodeConfig, registered: &[RegisteredNode]) ->
     }
 }
 
-fn changed(wanted: &NodeConfig, actual: &NodeConfig) -> Option<Difference> {
-    let fields = differing_fields(wanted, actual);
-    (!fields.is_empty()).then(|| Difference::Changed {
-        wanted: wanted.clone(),
-        fields,
-    })
-}
-
 fn differing_fields(wanted: &NodeConfig, actual: &NodeConfig) -> Vec<&'static str> {
     [
         ("host", wanted.host != actual.host),
@@ -151,33 +108,26 @@ fn differing_fields(wanted: &NodeConfig, actual: &NodeConfig) -> Vec<&'static st
     .collect()
 }
 
-fn clashes(
-    wanted: &NodeConfig,
-    registered: &[RegisteredNode],
-    ours: &impl Fn(&NodeId) -> bool,
-) -> Vec<Difference> {
+pub(super) fn clashes(wanted: &NodeConfig, registered: &[RegisteredNode]) -> Vec<AddressClash> {
     let ports = [
         (NodePort::Api, wanted.poc_port),
         (NodePort::Inference, wanted.inference_port),
     ];
-    let others = registered.iter().map(|row| &row.config);
-    let neighbours = others
-        .filter(|other| other.id != wanted.id && other.host.eq_ignore_ascii_case(&wanted.host));
-    // A socket has one listener, whatever it serves.
-    let claimed = neighbours.flat_map(|other| {
+    let mut clashes = Vec::new();
+    for other in registered.iter().map(|row| &row.config) {
+        if other.id == wanted.id || !other.host.eq_ignore_ascii_case(&wanted.host) {
+            continue;
+        }
+        // A socket has one listener, whatever it serves.
         let taken = [other.poc_port, other.inference_port];
-        let shared = ports.iter().filter(move |(_, port)| taken.contains(port));
-        shared.map(move |(port, number)| (other, *port, *number))
-    });
-    claimed
-        .map(|(other, port, number)| Difference::Clash {
-            wanted: wanted.id.clone(),
+        let shared = ports.iter().filter(|(_, number)| taken.contains(number));
+        clashes.extend(shared.map(|(port, number)| AddressClash {
             holder: other.id.clone(),
             address: format!("{}:{number}", wanted.host),
-            port,
-            ours: ours(&other.id),
-        })
-        .collect()
+            port: *port,
+        }));
+    }
+    clashes
 }
 
 #[cfg(test)]
@@ -190,35 +140,6 @@ mod tests {
         node.config.id = NodeId(id.into());
         node.config.host = host.into();
         node
-    }
-
-    fn is_ours(id: &NodeId) -> bool {
-        id.0.starts_with("pocpit-")
-    }
-
-    #[test]
-    fn matching_registration_has_no_difference() {
-        let row = seen("pocpit-1", "10.0.0.5");
-        let wanted = std::slice::from_ref(&row.config);
-        assert_eq!(diff(wanted, std::slice::from_ref(&row), is_ours), []);
-    }
-
-    #[test]
-    fn unregistered_node_is_missing() {
-        let wanted = seen("pocpit-1", "10.0.0.5").config;
-        let found = diff(std::slice::from_ref(&wanted), &[], is_ours);
-        assert_eq!(found, [Difference::Missing(wanted)]);
-    }
-
-    #[test]
-    fn changed_fields_are_named() {
-        let row = seen("pocpit-1", "10.0.0.5");
-        let mut wanted = row.config.clone();
-        wanted.poc_port = 9;
-        wanted.max_concurrent = 7;
-        let found = diff(std::slice::from_ref(&wanted), &[row], is_ours);
-        let fields = vec!["poc_port", "max_concurrent"];
-        assert_eq!(found, [Difference::Changed { wanted, fields }]);
     }
 
     #[test]
@@ -285,37 +206,17 @@ mod tests {
     }
 
     #[test]
-    fn foreign_node_clashes_never_stale() {
-        let wanted = seen("pocpit-1", "10.0.0.5").config;
-        let found = diff(&[wanted], &[seen("theirs", "10.0.0.5")], is_ours);
-        assert!(
-            matches!(&found[0], Difference::Clash { holder, ours: false, .. } if holder.0 == "theirs")
-        );
-        assert!(!found.iter().any(|d| matches!(d, Difference::Stale(_))));
-    }
-
-    #[test]
     fn port_clash_needs_same_host() {
         let mut wanted = seen("pocpit-1", "Gpu.Internal").config;
         (wanted.poc_port, wanted.inference_port) = (18_080, 8_080);
-        let claims = |node: RegisteredNode| -> Vec<(String, NodePort)> {
-            let found = diff(std::slice::from_ref(&wanted), &[node], is_ours);
-            let clash = |difference| match difference {
-                Difference::Clash { address, port, .. } => Some((address, port)),
-                _ => None,
-            };
-            found.into_iter().filter_map(clash).collect()
-        };
         // Its API is on 8080, where our inference would be.
-        let inference = ("Gpu.Internal:8080".to_owned(), NodePort::Inference);
-        assert_eq!(claims(seen("theirs", "gpu.internal")), [inference]);
-        assert_eq!(claims(seen("theirs", "10.0.0.6")), []);
-    }
-
-    #[test]
-    fn only_own_leftovers_are_stale() {
-        let rows = [seen("pocpit-old", "10.0.0.6"), seen("theirs", "10.0.0.7")];
-        let found = diff(&[], &rows, is_ours);
-        assert_eq!(found, [Difference::Stale(NodeId("pocpit-old".into()))]);
+        let clash = AddressClash {
+            holder: NodeId("theirs".into()),
+            address: "Gpu.Internal:8080".into(),
+            port: NodePort::Inference,
+        };
+        assert_eq!(clashes(&wanted, &[seen("theirs", "gpu.internal")]), [clash]);
+        assert_eq!(clashes(&wanted, &[seen("theirs", "10.0.0.6")]), []);
+        assert_eq!(clashes(&wanted, &[seen("pocpit-1", "gpu.internal")]), []);
     }
 }

@@ -7,5 +7,5 @@ mod preflight;
 mod wire;
 
 pub use client::NetworkNodeClient;
-pub use diff::{Difference, RegistrationState, diff, likeness, registration_state};
+pub use diff::{RegistrationState, likeness, registration_state};
 pub use preflight::{PreflightFacts, PreflightTarget, evaluate, evaluate_chain};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::diff::{Difference, NodePort, diff};
+use super::diff::{AddressClash, NodePort, clashes};
 use crate::domain::{
     CallError, CallErrorKind, Finding, NodeConfig, NodeId, Participant, Preflight, RegisteredNode,
     Requirement, Time, Verdict,
@@ -35,35 +35,34 @@ pub struct PreflightTarget {
 
 /// Evaluates what a rental needs that is not registered.
 pub fn evaluate_chain(at: Time, synced: &Result<(), CallError>) -> Preflight {
-    Preflight {
-        at,
-        findings: vec![finding(Requirement::ChainSynced, chain(synced))],
-    }
+    preflight(at, vec![(Requirement::ChainSynced, chain(synced))])
 }
 
 /// Evaluates every requirement. What could not be read is unknown, never met.
 pub fn evaluate(at: Time, intent: &PreflightTarget, facts: &PreflightFacts) -> Preflight {
-    let mut findings = vec![
-        finding(Requirement::AdminApi, admin_api(facts)),
-        finding(Requirement::Model, model(intent, facts)),
-        finding(Requirement::Participant, participant(intent, facts)),
-        finding(Requirement::ChainSynced, chain(&facts.chain)),
+    let mut verdicts = vec![
+        (Requirement::AdminApi, admin_api(facts)),
+        (Requirement::Model, model(intent, facts)),
+        (Requirement::Participant, participant(intent, facts)),
+        (Requirement::ChainSynced, chain(&facts.chain)),
     ];
-    let callback = facts.callback.as_ref();
-    findings.extend(
-        callback.map(|answer| finding(Requirement::Callback, reached(&intent.callback, answer))),
-    );
-    let address = intent.address.as_ref();
-    findings.extend(
-        address.map(|wanted| finding(Requirement::Address, free_address(wanted, intent, facts))),
-    );
-    Preflight { at, findings }
+    if let Some(answer) = &facts.callback {
+        verdicts.push((Requirement::Callback, reached(&intent.callback, answer)));
+    }
+    if let Some(wanted) = &intent.address {
+        verdicts.push((Requirement::Address, free_address(wanted, intent, facts)));
+    }
+    preflight(at, verdicts)
 }
 
-fn finding(requirement: Requirement, verdict: Verdict) -> Finding {
-    Finding {
+fn preflight(at: Time, verdicts: Vec<(Requirement, Verdict)>) -> Preflight {
+    let findings = verdicts.into_iter().map(|(requirement, verdict)| Finding {
         requirement,
         verdict,
+    });
+    Preflight {
+        at,
+        findings: findings.collect(),
     }
 }
 
@@ -96,14 +95,17 @@ fn admin_api(facts: &PreflightFacts) -> Verdict {
 fn model(intent: &PreflightTarget, facts: &PreflightFacts) -> Verdict {
     match &facts.approved_models {
         Ok(approved) if approved.contains(&intent.model) => Verdict::Met,
-        Ok(approved) => unmet(
-            format!(
-                "governance does not approve the model {}; approved: {}",
-                intent.model,
-                listed(approved)
-            ),
-            "set mlnode.model to an approved model: the Network Node drops any other",
-        ),
+        Ok(approved) => {
+            let approved = match approved.as_slice() {
+                [] => "none".to_owned(),
+                names => names.join(", "),
+            };
+            let model = &intent.model;
+            unmet(
+                format!("governance does not approve the model {model}; approved: {approved}"),
+                "set mlnode.model to an approved model: the Network Node drops any other",
+            )
+        }
         Err(error) => unknown(
             &format!("unknown whether governance approves {}", intent.model),
             error,
@@ -112,25 +114,16 @@ fn model(intent: &PreflightTarget, facts: &PreflightFacts) -> Verdict {
     }
 }
 
-fn listed(names: &[String]) -> String {
-    match names {
-        [] => "none".to_owned(),
-        names => names.join(", "),
-    }
-}
-
 fn participant(intent: &PreflightTarget, facts: &PreflightFacts) -> Verdict {
+    let ours = &intent.participant;
     match &facts.is_participant {
         Ok(true) => Verdict::Met,
         Ok(false) => unmet(
-            format!("{} is not a participant of the chain", intent.participant),
+            format!("{ours} is not a participant of the chain"),
             "register the host on the chain, or correct chain.participant",
         ),
         Err(error) => unknown(
-            &format!(
-                "unknown whether {} is a participant of the chain",
-                intent.participant
-            ),
+            &format!("unknown whether {ours} is a participant of the chain"),
             error,
             "check chain.public_api",
         ),
@@ -170,62 +163,36 @@ fn free_address(wanted: &NodeConfig, intent: &PreflightTarget, facts: &Preflight
             remedy: "see the admin API above".into(),
         };
     };
-    let differences = diff(std::slice::from_ref(wanted), nodes, |_| false);
-    let clashes: Vec<AddressClash<'_>> = differences
-        .iter()
-        .filter_map(|difference| match difference {
-            Difference::Clash {
-                holder,
-                address,
-                port,
-                ..
-            } if !intent.leaving.contains(holder) => Some(AddressClash {
-                holder,
-                address,
-                port: *port,
-            }),
-            _ => None,
-        })
-        .collect();
-    if clashes.is_empty() {
+    let mut causes = Vec::new();
+    let (mut settings, mut holders) = (BTreeSet::new(), BTreeSet::new());
+    for clash in clashes(wanted, nodes) {
+        let AddressClash {
+            holder,
+            address,
+            port,
+        } = clash;
+        if intent.leaving.contains(&holder) {
+            continue;
+        }
+        causes.push(format!(
+            "{holder} is already registered at {address}, needed for the {port} of our node"
+        ));
+        settings.insert(match port {
+            NodePort::Api => "network_node.api_listen".to_owned(),
+            NodePort::Inference => "network_node.inference_listen".to_owned(),
+        });
+        holders.insert(holder.0);
+    }
+    if causes.is_empty() {
         return Verdict::Met;
     }
-    let causes = clashes.iter().map(|clash| {
-        format!(
-            "{} is already registered at {}, needed for the {} of our node",
-            clash.holder, clash.address, clash.port
-        )
-    });
-    let settings: BTreeSet<&str> = clashes.iter().map(|clash| setting(clash.port)).collect();
-    let holders: BTreeSet<&str> = clashes
-        .iter()
-        .map(|clash| clash.holder.0.as_str())
-        .collect();
+    let joined = |names: BTreeSet<String>| Vec::from_iter(names).join(" and ");
     let remedy = format!(
         "choose another port in {}, or remove {} from the Network Node; our own leftovers are removed automatically or by `pocpit gc`",
-        joined(&settings),
-        joined(&holders)
+        joined(settings),
+        joined(holders)
     );
-    unmet(causes.collect::<Vec<_>>().join("; "), &remedy)
-}
-
-/// Another node at our future address.
-struct AddressClash<'a> {
-    holder: &'a NodeId,
-    address: &'a str,
-    port: NodePort,
-}
-
-fn setting(port: NodePort) -> &'static str {
-    match port {
-        NodePort::Api => "network_node.api_listen",
-        NodePort::Inference => "network_node.inference_listen",
-    }
-}
-
-fn joined(names: &BTreeSet<&str>) -> String {
-    let names: Vec<&str> = names.iter().copied().collect();
-    names.join(" and ")
+    unmet(causes.join("; "), &remedy)
 }
 
 #[cfg(test)]
@@ -241,19 +208,7 @@ mod tests {
     }
 
     fn silent() -> CallError {
-        CallError {
-            what: "list nodes".into(),
-            kind: CallErrorKind::Ambiguous,
-            status: None,
-            detail: "timed out".into(),
-        }
-    }
-
-    fn refused() -> CallError {
-        CallError {
-            kind: CallErrorKind::NotSent,
-            ..silent()
-        }
+        CallError::new("list nodes", CallErrorKind::Ambiguous, "timed out")
     }
 
     /// Ours will be at 10.0.0.5, inference on 5050 and the API on 8080.
@@ -288,51 +243,43 @@ mod tests {
         found.expect("a finding").verdict
     }
 
-    fn cause_of(verdict: &Verdict) -> &str {
-        match verdict {
-            Verdict::Met => "",
-            Verdict::Unmet { cause, .. } | Verdict::Unknown { cause, .. } => cause,
-        }
-    }
-
     #[test]
     fn all_met_requirements_are_clear() {
         assert!(evaluate(now(), &intent(), &good()).is_clear());
     }
 
     #[test]
-    fn unapproved_model_lists_approved_ones() {
-        let facts = PreflightFacts {
-            approved_models: Ok(vec!["Qwen/Qwen3-235B".into()]),
-            ..good()
-        };
-        let verdict = verdict_on(Requirement::Model, &facts);
-        assert!(matches!(verdict, Verdict::Unmet { .. }));
-        let cause = cause_of(&verdict);
-        assert!(
-            cause.contains(MODEL) && cause.contains("Qwen/Qwen3-235B"),
-            "{cause}"
-        );
-    }
-
-    #[test]
-    fn unknown_participant_blocks() {
-        let facts = PreflightFacts {
-            is_participant: Ok(false),
-            ..good()
-        };
-        let verdict = verdict_on(Requirement::Participant, &facts);
-        assert!(cause_of(&verdict).contains("gonka1abc"), "{verdict:?}");
-    }
-
-    #[test]
-    fn closed_callback_blocks() {
-        let facts = PreflightFacts {
-            callback: Some(Err(refused())),
-            ..good()
-        };
-        let verdict = verdict_on(Requirement::Callback, &facts);
-        assert!(cause_of(&verdict).contains("127.0.0.1:9100"), "{verdict:?}");
+    fn unmet_requirements_name_their_cause() {
+        type Change = fn(&mut PreflightFacts);
+        let cases: [(Requirement, Change, &[&str]); 3] = [
+            (
+                Requirement::Model,
+                |facts| facts.approved_models = Ok(vec!["Qwen/Qwen3-235B".into()]),
+                &[MODEL, "Qwen/Qwen3-235B"],
+            ),
+            (
+                Requirement::Participant,
+                |facts| facts.is_participant = Ok(false),
+                &["gonka1abc"],
+            ),
+            (
+                Requirement::Callback,
+                |facts| {
+                    let refused = CallError::new("reach it", CallErrorKind::NotSent, "refused");
+                    facts.callback = Some(Err(refused));
+                },
+                &["127.0.0.1:9100"],
+            ),
+        ];
+        for (requirement, change, parts) in cases {
+            let mut facts = good();
+            change(&mut facts);
+            let verdict = verdict_on(requirement, &facts);
+            let Verdict::Unmet { cause, .. } = &verdict else {
+                panic!("{requirement}: {verdict:?}");
+            };
+            assert!(parts.iter().all(|part| cause.contains(part)), "{cause}");
+        }
     }
 
     #[test]
@@ -342,21 +289,22 @@ mod tests {
             ..good()
         };
         let verdict = verdict_on(Requirement::Address, &facts);
-        let cause = cause_of(&verdict);
-        for said in [
-            "vastai-31415926 is already registered at 10.0.0.5:8080, needed for the API",
-            "at 10.0.0.5:5050, needed for the inference",
-        ] {
-            assert!(cause.contains(said), "{said}: {cause}");
-        }
-        let Verdict::Unmet { remedy, .. } = &verdict else {
+        let Verdict::Unmet { cause, remedy } = &verdict else {
             panic!("{verdict:?}");
         };
-        for said in [
-            "network_node.api_listen and network_node.inference_listen",
-            "remove vastai-31415926",
+        for (text, part) in [
+            (
+                cause,
+                "vastai-31415926 is already registered at 10.0.0.5:8080, needed for the API",
+            ),
+            (cause, "at 10.0.0.5:5050, needed for the inference"),
+            (
+                remedy,
+                "network_node.api_listen and network_node.inference_listen",
+            ),
+            (remedy, "remove vastai-31415926"),
         ] {
-            assert!(remedy.contains(said), "{said}: {remedy}");
+            assert!(text.contains(part), "{part}: {text}");
         }
     }
 
@@ -389,60 +337,31 @@ mod tests {
 
     #[test]
     fn unreadable_requirements_are_unknown() {
-        let each = [
-            (
-                Requirement::AdminApi,
-                PreflightFacts {
-                    nodes: Err(silent()),
-                    ..good()
-                },
-            ),
-            (
-                Requirement::Address,
-                PreflightFacts {
-                    nodes: Err(silent()),
-                    ..good()
-                },
-            ),
-            (
-                Requirement::Model,
-                PreflightFacts {
-                    approved_models: Err(silent()),
-                    ..good()
-                },
-            ),
-            (
-                Requirement::Participant,
-                PreflightFacts {
-                    is_participant: Err(silent()),
-                    ..good()
-                },
-            ),
-            (
-                Requirement::ChainSynced,
-                PreflightFacts {
-                    chain: Err(silent()),
-                    ..good()
-                },
-            ),
-            (
-                Requirement::Callback,
-                PreflightFacts {
-                    callback: Some(Err(silent())),
-                    ..good()
-                },
-            ),
+        type Change = fn(&mut PreflightFacts);
+        let cases: [(Requirement, Change); 6] = [
+            (Requirement::AdminApi, |facts| facts.nodes = Err(silent())),
+            (Requirement::Address, |facts| facts.nodes = Err(silent())),
+            (Requirement::Model, |facts| {
+                facts.approved_models = Err(silent());
+            }),
+            (Requirement::Participant, |facts| {
+                facts.is_participant = Err(silent());
+            }),
+            (Requirement::ChainSynced, |facts| {
+                facts.chain = Err(silent());
+            }),
+            (Requirement::Callback, |facts| {
+                facts.callback = Some(Err(silent()));
+            }),
         ];
-        for (requirement, facts) in each {
+        for (requirement, change) in cases {
+            let mut facts = good();
+            change(&mut facts);
             let verdict = verdict_on(requirement, &facts);
-            assert!(
-                matches!(verdict, Verdict::Unknown { .. }),
-                "{requirement}: {verdict:?}"
-            );
-            assert!(
-                !evaluate(now(), &intent(), &facts).is_clear(),
-                "{requirement}"
-            );
+            let is_unknown = matches!(verdict, Verdict::Unknown { .. });
+            assert!(is_unknown, "{requirement}: {verdict:?}");
+            let preflight = evaluate(now(), &intent(), &facts);
+            assert!(!preflight.is_clear(), "{requirement}");
         }
     }
 }

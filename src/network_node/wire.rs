@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::{
     EpochIndex, Hardware, NodeConfig, NodeId, NodeStatus, PocStatus, RegisteredNode, Weight,
 };
+use crate::http::json::Fields;
 
 /// Body of `POST /admin/v1/nodes`.
 pub(super) fn body(node: &NodeConfig) -> Value {
@@ -31,96 +32,72 @@ pub(super) fn body(node: &NodeConfig) -> Value {
 /// One row of `GET /admin/v1/nodes`; `None` without an id. The API omits zero fields, so everything
 /// else has a default.
 pub(super) fn row(value: &Value) -> Option<RegisteredNode> {
-    let config = config(value.get("node")?)?;
-    let state = value.get("state").unwrap_or(&Value::Null);
-    let admin = state.get("admin_state").unwrap_or(&Value::Null);
-    let status = |name: &str| node_status(&text(state, name));
-    let poc = |name: &str| poc_status(&text(state, name));
+    let state = Fields(value).child("state");
+    let admin = state.child("admin_state");
     Some(RegisteredNode {
-        config,
-        intended: status("intended_status"),
-        current: status("current_status"),
-        poc_intended: poc("poc_intended_status"),
-        poc_current: poc("poc_current_status"),
+        config: config(Fields(value).child("node"))?,
+        intended: node_status(&text(state, "intended_status")),
+        current: node_status(&text(state, "current_status")),
+        poc_intended: poc_status(&text(state, "poc_intended_status")),
+        poc_current: poc_status(&text(state, "poc_current_status")),
         failure_reason: text(state, "failure_reason"),
-        enabled: admin
-            .get("enabled")
-            .and_then(Value::as_bool)
-            .unwrap_or(false),
+        enabled: admin.flag("enabled").unwrap_or(false),
         admin_epoch: EpochIndex(whole(admin, "epoch")),
-        version: Some(text(state, "ml_node_version")).filter(|version| !version.is_empty()),
-        weights: weights(state),
+        version: state.text("ml_node_version"),
+        weights: by_name(state, "epoch_ml_nodes", |node| {
+            Weight(whole(node, "poc_weight"))
+        }),
     })
 }
 
-fn config(node: &Value) -> Option<NodeConfig> {
-    let id = Some(text(node, "id")).filter(|id| !id.is_empty())?;
+fn config(node: Fields<'_>) -> Option<NodeConfig> {
     let port = |name: &str| u16::try_from(whole(node, name)).unwrap_or(0);
+    let hardware = |row| Hardware {
+        name: text(row, "type"),
+        count: small(row, "count"),
+    };
     Some(NodeConfig {
-        id: NodeId(id),
+        id: NodeId(node.text("id")?),
         host: text(node, "host"),
         inference_port: port("inference_port"),
         inference_segment: text(node, "inference_segment"),
         poc_port: port("poc_port"),
         poc_segment: text(node, "poc_segment"),
-        max_concurrent: u32::try_from(whole(node, "max_concurrent")).unwrap_or(u32::MAX),
-        models: models(node),
-        hardware: hardware(node),
+        max_concurrent: small(node, "max_concurrent"),
+        models: by_name(node, "models", |model| {
+            let texts = rows(model, "args").filter_map(|arg| arg.0.as_str());
+            texts.map(str::to_owned).collect()
+        }),
+        hardware: rows(node, "hardware").map(hardware).collect(),
     })
 }
 
-fn models(node: &Value) -> BTreeMap<String, Vec<String>> {
-    let Some(models) = node.get("models").and_then(Value::as_object) else {
-        return BTreeMap::new();
-    };
-    let args = |model: &Value| -> Vec<String> {
-        let args = model.get("args").and_then(Value::as_array);
-        let texts = args.into_iter().flatten().filter_map(Value::as_str);
-        texts.map(str::to_owned).collect()
-    };
-    models
-        .iter()
-        .map(|(id, model)| (id.clone(), args(model)))
-        .collect()
+/// The fields of an object whose names are models.
+fn by_name<T>(
+    parent: Fields<'_>,
+    name: &str,
+    parse: impl Fn(Fields<'_>) -> T,
+) -> BTreeMap<String, T> {
+    let members = parent.child(name).0.as_object().into_iter().flatten();
+    let parsed = members.map(|(name, value)| (name.clone(), parse(Fields(value))));
+    parsed.collect()
 }
 
-fn hardware(node: &Value) -> Vec<Hardware> {
-    let rows = node.get("hardware").and_then(Value::as_array);
-    rows.into_iter()
-        .flatten()
-        .map(|row| Hardware {
-            name: text(row, "type"),
-            count: u32::try_from(whole(row, "count")).unwrap_or(u32::MAX),
-        })
-        .collect()
+fn rows<'a>(parent: Fields<'a>, name: &str) -> impl Iterator<Item = Fields<'a>> {
+    parent.list(name).unwrap_or_default().iter().map(Fields)
 }
 
-fn weights(state: &Value) -> BTreeMap<String, Weight> {
-    let Some(models) = state.get("epoch_ml_nodes").and_then(Value::as_object) else {
-        return BTreeMap::new();
-    };
-    models
-        .iter()
-        .map(|(model, node)| (model.clone(), Weight(whole(node, "poc_weight"))))
-        .collect()
+fn text(fields: Fields<'_>, name: &str) -> String {
+    fields.text(name).unwrap_or_default()
 }
 
-fn text(value: &Value, name: &str) -> String {
-    value
-        .get(name)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
+/// The API omits zeros.
+fn whole(fields: Fields<'_>, name: &str) -> u64 {
+    fields.whole(name).unwrap_or(0)
 }
 
-/// A whole number, also as text; the API omits zeros.
-fn whole(value: &Value, name: &str) -> u64 {
-    match value.get(name) {
-        Some(Value::Number(number)) => number.as_u64().unwrap_or(0),
-        Some(Value::String(text)) => text.trim().parse().unwrap_or(0),
-        _ => 0,
-    }
+fn small(fields: Fields<'_>, name: &str) -> u32 {
+    u32::try_from(whole(fields, name)).unwrap_or(u32::MAX)
 }
 
 fn node_status(word: &str) -> NodeStatus {

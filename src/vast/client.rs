@@ -7,7 +7,6 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::fields::Fields;
 use super::rate_limit::{RateLimit, RateLimiter, VastEndpoint};
 use super::request::SearchPage;
 use super::{refusal, request, wire};
@@ -16,6 +15,7 @@ use crate::domain::{
     Account, CallError, CallErrorKind, Instance, InstanceId, Offer, OfferQuery, RentOrder, Time,
     Usd,
 };
+use crate::http::json::Fields;
 use crate::http::{HttpClient, HttpReply, HttpRequest, error_message, join};
 use crate::ports::{Market, RentError};
 
@@ -263,7 +263,7 @@ impl Market for VastClient {
             .read(VastEndpoint::Account, HttpRequest::get(what.clone(), url))
             .await?;
         // Not `balance`, which is often 0.
-        let credit = Fields::of(&body).and_then(|fields| fields.number("credit"));
+        let credit = Fields(&body).number("credit");
         let credit = credit.ok_or_else(|| malformed(&what, "the reply has no credit"))?;
         Ok(Account {
             credit: Usd::from_dollars(credit),
@@ -298,7 +298,7 @@ impl Market for VastClient {
         let url = join(&self.base, &format!("/api/v0/instances/request_logs/{id}/"));
         let request = HttpRequest::put(what.clone(), url).json(json!({"tail": lines.to_string()}));
         let body = self.call(VastEndpoint::Log, request).await?;
-        let url = Fields::of(&body).and_then(|fields| fields.text("result_url"));
+        let url = Fields(&body).text("result_url");
         let url = url
             .and_then(|url| Url::parse(&url).ok())
             .filter(|url| url.scheme() == "https" || url.host() == self.base.host())
@@ -308,12 +308,7 @@ impl Market for VastClient {
 }
 
 fn malformed(what: &str, detail: &str) -> CallError {
-    CallError {
-        what: what.into(),
-        kind: CallErrorKind::Malformed,
-        status: None,
-        detail: detail.into(),
-    }
+    CallError::new(what, CallErrorKind::Malformed, detail)
 }
 
 /// The market sends `success: false` with status 200 too.
@@ -323,11 +318,7 @@ fn refused_in_body(
     body: &Value,
     key: &SecretString,
 ) -> Option<CallError> {
-    let fields = Fields::of(body)?;
-    if fields.flag("success") != Some(false) {
-        return None;
-    }
-    Some(CallError {
+    (Fields(body).flag("success") == Some(false)).then(|| CallError {
         what: what.into(),
         kind: CallErrorKind::Refused,
         status: Some(reply.status),
@@ -353,7 +344,7 @@ fn next_token(what: &str, body: &Value) -> Result<Option<String>, CallError> {
 
 /// A listing that ends early would hide an instance that costs money.
 fn complete(what: &str, last_page: &Value, found: usize) -> Result<(), CallError> {
-    let total = Fields::of(last_page).and_then(|fields| fields.whole("total_instances"));
+    let total = Fields(last_page).whole("total_instances");
     match total.and_then(|total| usize::try_from(total).ok()) {
         Some(total) if found < total => Err(malformed(
             what,
@@ -370,7 +361,7 @@ fn rented_instance(
     key: &SecretString,
 ) -> Result<InstanceId, RentError> {
     let body: Value = reply.json(what).map_err(RentError::Unknown)?;
-    let id = Fields::of(&body).and_then(|fields| fields.whole("new_contract"));
+    let id = Fields(&body).whole("new_contract");
     let id = id.filter(|id| *id != 0);
     match (refused_in_body(what, reply, &body, key), id) {
         (None, Some(id)) => Ok(InstanceId(id)),

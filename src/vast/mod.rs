@@ -2,7 +2,6 @@
 
 mod client;
 mod cost;
-mod fields;
 mod predict;
 mod rank;
 mod rate_limit;

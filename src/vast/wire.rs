@@ -3,18 +3,18 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::fields::{Fields, whole};
 use crate::domain::{
     ActualStatus, HostId, Instance, InstanceId, MachineId, Offer, OfferId, PortMapping,
     SshEndpoint, Time, Usd, UsdPerHour,
 };
+use crate::http::json::{Fields, whole};
 
 const SSH_PORT: u16 = 22;
 
 /// An offer; `None` without id, machine, GPU or price. `now` gives the end of offers that only have a
 /// duration.
 pub(super) fn offer(row: &Value, now: Time) -> Option<Offer> {
-    let fields = Fields::of(row)?;
+    let fields = Fields(row);
     let number = |name: &str| fields.number(name);
     let dollars = |name: &str| number(name).map_or(Usd::ZERO, Usd::from_dollars);
     Some(Offer {
@@ -73,12 +73,12 @@ fn end_of(seconds: f64, now: Time) -> Option<Time> {
 
 /// The price at which the next page continues.
 pub(super) fn listed_price(row: &Value) -> Option<f64> {
-    Fields::of(row)?.number("dph_total")
+    Fields(row).number("dph_total")
 }
 
 /// An instance; `None` without an id, which makes the whole listing unusable.
 pub(super) fn instance(row: &Value) -> Option<Instance> {
-    let fields = Fields::of(row)?;
+    let fields = Fields(row);
     let public_ip = fields.text("public_ipaddr");
     let ports = fields.get("ports").map(ports).unwrap_or_default();
     let price = |name: &str| fields.number(name).map(UsdPerHour::from_dollars);
@@ -170,7 +170,7 @@ pub(super) fn public_keys(body: &Value) -> Option<Vec<String>> {
         .as_array()
         .or_else(|| body.get("ssh_keys")?.as_array())?;
     let live = |row: &Value| {
-        let fields = Fields::of(row)?;
+        let fields = Fields(row);
         if fields.get("deleted_at").is_some() {
             return None;
         }

@@ -104,11 +104,6 @@ impl World {
         world
     }
 
-    /// Changes the scenario; what has already begun is not undone.
-    pub fn set_scenario(&mut self, scenario: Scenario) {
-        self.scenario = scenario;
-    }
-
     pub fn now(&self) -> Time {
         self.now
     }
