@@ -57,7 +57,7 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
     if let Some(proxy) = proxy {
         proxy.abort();
     }
-    served.shutdown().await;
+    drop(served);
     exit
 }
 

@@ -18,6 +18,6 @@ pub(crate) async fn run(arguments: &SimulatedWorld) -> Result<Exit, Report> {
         file.display()
     ));
     shutdown_signal()?.await;
-    served.shutdown().await;
+    drop(served);
     Ok(Exit::Done)
 }

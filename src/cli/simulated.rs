@@ -12,7 +12,10 @@ use tempfile::TempDir;
 use super::arguments::SimulatedWorld;
 use crate::config::{self, BaseDirs, Config};
 use crate::ssh::generate_key;
-use crate::world::{Scenario, ServedWorld, WorldOptions, serve};
+use crate::world::{
+    API_KEY, IMAGE, MODEL, PARTICIPANT, PROXY_NODE, Scenario, ServedWorld, UPSTREAM_KEY,
+    WorldOptions, serve,
+};
 
 /// Removed when it is dropped. Its path is short, because SSH sockets live in it.
 pub(crate) fn scratch_dir() -> Result<TempDir, Report> {
@@ -49,12 +52,12 @@ pub async fn configuration(world: &ServedWorld, directory: &Path) -> Result<Stri
         ("chain.public_api", urls(world.public_api_url())),
         ("chain.rpc", urls(world.rpc_url())),
         ("chain.rest", urls(world.public_api_url())),
-        ("chain.participant", text(&world.participant())),
-        ("vast.api_key", text(&world.api_key())),
+        ("chain.participant", text(PARTICIPANT)),
+        ("vast.api_key", text(API_KEY)),
         ("vast.base_url", text(world.vast_url().as_str())),
-        ("vast.image", text(&world.image())),
+        ("vast.image", text(IMAGE)),
         ("ssh.key_file", path(&key)),
-        ("mlnode.model", text(&world.model())),
+        ("mlnode.model", text(MODEL)),
         ("budget.per_sprint", "40.0".to_owned()),
         ("budget.per_day", "60.0".to_owned()),
         ("budget.per_month", "900.0".to_owned()),
@@ -70,18 +73,18 @@ pub async fn configuration(world: &ServedWorld, directory: &Path) -> Result<Stri
             text(&world.callback_addr().to_string()),
         ),
         ("vllm.listen", text(&vllm.to_string())),
-        ("inference_proxy.node_id", text(&world.proxy_node_id())),
+        ("inference_proxy.node_id", text(PROXY_NODE)),
         ("inference_proxy.host", text("127.0.0.1")),
         ("inference_proxy.inference_port", proxy.port().to_string()),
         ("inference_proxy.poc_port", proxy_poc.port().to_string()),
         ("inference_proxy.listen", text(&proxy.to_string())),
-        ("inference_proxy.model", text(&world.model())),
+        ("inference_proxy.model", text(MODEL)),
         (
             "inference_proxy.upstream",
             text(world.upstream_url().as_str()),
         ),
-        ("inference_proxy.upstream_key", text(&world.upstream_key())),
-        ("inference_proxy.upstream_model", text(&world.model())),
+        ("inference_proxy.upstream_key", text(UPSTREAM_KEY)),
+        ("inference_proxy.upstream_model", text(MODEL)),
         ("paths.state_dir", path(&directory.join("state"))),
         ("paths.runtime_dir", path(&directory.join("run"))),
         ("simulation.speed", format!("{:?}", clock.speed)),

@@ -75,6 +75,12 @@ impl ApiResponse {
         }
     }
 
+    /// A refusal of the market.
+    pub(super) fn refusal(status: u16, error: &str, text: &str) -> ApiResponse {
+        let body = json!({"success": false, "error": error, "msg": text});
+        ApiResponse::new(status, &body)
+    }
+
     pub(super) fn error(status: u16, text: &str) -> ApiResponse {
         ApiResponse::new(status, &json!({"error": text}))
     }

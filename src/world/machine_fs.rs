@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::state::World;
 
 const LOG: &str = "/var/log/pocpit/mlnode.log";
@@ -13,14 +15,13 @@ const INFERENCE_PORT: u16 = 5000;
 impl World {
     /// Ids of the machines whose container runs.
     pub fn running(&self) -> Vec<u64> {
-        let running = self.instances.values().filter(|i| i.is_running(self.now));
+        let running = self.live().filter(|i| i.is_running(self.now));
         running.map(|i| i.id).collect()
     }
 
     pub fn machine_is_up(&self, id: u64) -> bool {
-        self.instances
-            .get(&id)
-            .is_some_and(|i| i.is_running(self.now))
+        let instance = self.instances.get(&id);
+        instance.is_some_and(|i| i.is_running(self.now))
     }
 
     /// Whether it accepts this key, as `ssh-ed25519 AAAA…`; new keys take time to propagate.
@@ -63,13 +64,9 @@ impl World {
 
     /// Container ports that the order maps: `"-p 8080:8080": "1"` in its environment.
     pub fn ports_to_map(&self, id: u64) -> Vec<u16> {
-        let Some(instance) = self.instances.get(&id) else {
-            return Vec::new();
-        };
-        let env = instance.order["env"].as_object();
-        let names = env.into_iter().flat_map(|env| env.keys());
-        names
-            .filter_map(|name| name.strip_prefix("-p ")?.split_once(':')?.1.parse().ok())
+        let env = self.instances.get(&id).map(|i| &i.order["env"]);
+        let env = env.and_then(Value::as_object).into_iter().flatten();
+        env.filter_map(|(name, _)| name.strip_prefix("-p ")?.split_once(':')?.1.parse().ok())
             .collect()
     }
 
@@ -88,10 +85,9 @@ impl World {
     /// Container port and path for a request to a mapped port. A gateway strips a version prefix from
     /// the path; without one the `MLNode` gets it unchanged.
     pub fn gateway_target(&self, id: u64, port: u16, path: &str) -> (u16, String) {
-        let config = self
-            .read_file(id, GATEWAY_CONFIG, 0, 1_000)
-            .unwrap_or_default();
-        let config = String::from_utf8_lossy(&config).into_owned();
+        let config = self.read_file(id, GATEWAY_CONFIG, 0, 1_000);
+        let config = config.unwrap_or_default();
+        let config = String::from_utf8_lossy(&config);
         let target = config.split_whitespace().find_map(|pair| {
             let (listen, target) = pair.split_once(':')?;
             (listen.parse() == Ok(port)).then(|| target.parse().ok())?

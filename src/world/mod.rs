@@ -6,7 +6,6 @@
 mod chain;
 mod clock;
 mod exchange;
-mod ledger;
 mod machine_fs;
 mod mlnode;
 mod model;

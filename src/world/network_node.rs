@@ -1,21 +1,16 @@
 //! The operator's Network Node: its admin API, and what it does on its own.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::clock::seconds;
 use super::exchange::{ApiRequest, ApiResponse, NodePoll, Outgoing};
 use super::model::{Node, PocPhase};
-use super::state::{MODEL, PROXY_NODE, World};
+use super::state::{COLLEAGUE, MODEL, PROXY_NODE, World};
 
 impl World {
     pub(super) fn register_initial_nodes(&mut self) {
         let epoch = self.epoch() - 1;
-        for id in [PROXY_NODE, "colleague-1"] {
-            let host = if id == PROXY_NODE {
-                "10.0.0.2"
-            } else {
-                "10.0.0.9"
-            };
+        for (id, host) in [(PROXY_NODE, "10.0.0.2"), (COLLEAGUE, "10.0.0.9")] {
             let config = json!({"id": id, "host": host, "inference_port": 5050, "inference_segment": "", "poc_port": 8080, "poc_segment": "",
                 "max_concurrent": 500, "models": {MODEL: {"args": []}}, "hardware": [{"type": "NVIDIA H100 80GB HBM3", "count": 4}]});
             self.insert_node(id, config, epoch);
@@ -23,16 +18,12 @@ impl World {
     }
 
     fn insert_node(&mut self, id: &str, config: Value, epoch: u64) {
-        let current = if is_unmanaged(id) {
-            "INFERENCE"
-        } else {
-            "UNKNOWN"
-        };
+        let is_up = is_unmanaged(id);
         let node = Node {
             config,
             enabled: true,
             admin_epoch: epoch,
-            current: current.into(),
+            current: if is_up { "INFERENCE" } else { "UNKNOWN" }.into(),
             failure: String::new(),
             polled_at: self.now,
             next_poll: self.now,
@@ -43,15 +34,13 @@ impl World {
 
     /// Answers a call to the Network Node's admin API.
     pub fn admin(&mut self, request: &ApiRequest) -> ApiResponse {
-        let path = request.path.trim_end_matches('/').to_owned();
+        let path = request.path.trim_end_matches('/');
         let parts: Vec<&str> = path.trim_start_matches("/admin/v1/").split('/').collect();
         match (request.method.as_str(), parts.as_slice()) {
-            ("GET", ["nodes"]) => ApiResponse::ok(&Value::from(
-                self.nodes
-                    .values()
-                    .map(|n| self.node_row(n))
-                    .collect::<Vec<_>>(),
-            )),
+            ("GET", ["nodes"]) => {
+                let rows = self.nodes.values().map(|node| self.node_row(node));
+                ApiResponse::ok(&Value::from_iter(rows))
+            }
             ("POST", ["nodes"]) | ("PUT", ["nodes", _]) => self.upsert(&request.body),
             ("DELETE", ["nodes", id]) => {
                 ApiResponse::ok(&Value::Bool(self.nodes.remove(*id).is_some()))
@@ -98,13 +87,10 @@ impl World {
         if body["max_concurrent"].as_u64().unwrap_or(0) == 0 {
             return Err("validation failed: max_concurrent must be greater than 0".into());
         }
-        let models = body["models"].as_object().cloned().unwrap_or_default();
-        let approved: Map<String, Value> = models
-            .clone()
-            .into_iter()
-            .filter(|(m, _)| m == MODEL)
-            .collect();
-        if approved.is_empty() || (exists && approved.len() < models.len()) {
+        let mut models = body["models"].as_object().cloned().unwrap_or_default();
+        let ordered = models.len();
+        models.retain(|model, _| model == MODEL);
+        if models.is_empty() || (exists && models.len() < ordered) {
             return Err(format!("node {id} has no governance-valid models"));
         }
         let clash = |n: &Node| {
@@ -117,7 +103,7 @@ impl World {
             return Err("validation failed: duplicate host and port".into());
         }
         let mut config = body.clone();
-        config["models"] = Value::Object(approved);
+        config["models"] = Value::Object(models);
         Ok(config)
     }
 
@@ -145,10 +131,9 @@ impl World {
             PocPhase::Inference => (node.current.as_str(), "IDLE"),
         };
         let intended = if status == "POC" { "POC" } else { "INFERENCE" };
-        let weight = self.active.get(id).map_or(
-            json!({}),
-            |w| json!({MODEL: {"node_id": id, "poc_weight": w}}),
-        );
+        let weight = self.active.get(id);
+        let weight = weight.map(|weight| json!({MODEL: {"node_id": id, "poc_weight": weight}}));
+        let weight = weight.unwrap_or_else(|| json!({}));
         json!({"node": node.config, "state": {"intended_status": intended, "current_status": if node.current == "FAILED" { "FAILED" } else { status },
             "poc_intended_status": poc, "poc_current_status": poc, "lock_count": 0, "failure_reason": node.failure,
             "status_timestamp": node.polled_at.to_rfc3339(), "admin_state": {"enabled": node.enabled, "epoch": node.admin_epoch},
@@ -156,42 +141,29 @@ impl World {
     }
 
     fn base(&self, config: &Value, port: &str, segment: &str) -> String {
-        let version = if self.scenario.node_version.is_empty() {
-            String::new()
-        } else {
-            format!("/{}", self.scenario.node_version)
+        let version = match self.scenario.node_version.as_str() {
+            "" => String::new(),
+            version => format!("/{version}"),
         };
-        let text = |name: &str| config[name].as_str().unwrap_or_default().to_owned();
-        format!(
-            "http://{}:{}{version}{}",
-            text("host"),
-            config[port],
-            text(segment)
-        )
+        let text = |name: &str| config[name].as_str().unwrap_or_default();
+        let (host, segment) = (text("host"), text(segment));
+        format!("http://{host}:{}{version}{segment}", config[port])
     }
 
     pub(super) fn poll_nodes(&mut self) {
         let now = self.now;
-        let due: Vec<String> = self
-            .nodes
-            .iter()
-            .filter(|(id, n)| !is_unmanaged(id) && n.next_poll <= now)
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in due {
-            let Some(config) = self.nodes.get(&id).map(|n| n.config.clone()) else {
-                continue;
-            };
-            let (api, inference) = (
-                self.base(&config, "poc_port", "poc_segment"),
-                self.base(&config, "inference_port", "inference_segment"),
-            );
-            self.outgoing.push(Outgoing::Poll {
+        let is_due = |id: &str, node: &Node| !is_unmanaged(id) && node.next_poll <= now;
+        let due = self.nodes.iter().filter(|(id, node)| is_due(id, node));
+        let polls: Vec<Outgoing> = due
+            .map(|(id, node)| Outgoing::Poll {
                 node: id.clone(),
-                api,
-                inference,
-            });
-            if let Some(node) = self.nodes.get_mut(&id) {
+                api: self.base(&node.config, "poc_port", "poc_segment"),
+                inference: self.base(&node.config, "inference_port", "inference_segment"),
+            })
+            .collect();
+        self.outgoing.extend(polls);
+        for (id, node) in &mut self.nodes {
+            if is_due(id, node) {
                 node.next_poll = now + seconds(60.0);
             }
         }
@@ -209,28 +181,21 @@ impl World {
         match result {
             Err(why) => (node.current, node.failure) = ("FAILED".into(), why),
             Ok(polled) => {
-                let wanted = config["models"]
-                    .as_object()
-                    .and_then(|m| m.keys().next().cloned());
-                // The state's name in API version 1.
-                let word = if polled.state == "POW" {
-                    "POC"
-                } else {
-                    &polled.state
+                let models = config["models"].as_object();
+                let wanted = models.and_then(|models| models.keys().next().cloned());
+                node.current = match polled.state.as_str() {
+                    // API version 1.
+                    "POW" => "POC".into(),
+                    state => state.into(),
                 };
-                node.current = word.into();
                 if polled.state == "INFERENCE" && polled.model != wanted {
                     (node.current, node.failure) = ("FAILED".into(), "model is not loaded".into());
                 }
                 if polled.state == "STOPPED" {
-                    let url = format!(
-                        "{}/api/v1/inference/up",
-                        self.base(&config, "poc_port", "poc_segment")
-                    );
-                    self.outgoing.push(Outgoing::Post {
-                        url,
-                        body: json!({"model": wanted, "dtype": "auto", "additional_args": []}),
-                    });
+                    let base = self.base(&config, "poc_port", "poc_segment");
+                    let url = format!("{base}/api/v1/inference/up");
+                    let body = json!({"model": wanted, "dtype": "auto", "additional_args": []});
+                    self.outgoing.push(Outgoing::Post { url, body });
                 }
             }
         }
@@ -272,13 +237,11 @@ impl World {
     }
 
     pub(super) fn request_generation(&mut self, epoch: u64, id: &str) {
-        let Some(config) = self.nodes.get(id).map(|node| node.config.clone()) else {
+        let Some(node) = self.nodes.get(id) else {
             return;
         };
-        let url = format!(
-            "{}/api/v1/inference/pow/init/generate",
-            self.base(&config, "poc_port", "poc_segment")
-        );
+        let base = self.base(&node.config, "poc_port", "poc_segment");
+        let url = format!("{base}/api/v1/inference/pow/init/generate");
         let body = json!({"node_id": id, "block_height": World::poc_start(epoch), "url": self.callback_url, "model": MODEL});
         self.outgoing.push(Outgoing::Post { url, body });
     }
@@ -286,5 +249,5 @@ impl World {
 
 /// Nodes that the world does not poll: the inference proxy and the colleague's.
 pub(super) fn is_unmanaged(id: &str) -> bool {
-    id == PROXY_NODE || id == "colleague-1"
+    id == PROXY_NODE || id == COLLEAGUE
 }

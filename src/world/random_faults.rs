@@ -3,7 +3,7 @@
 use crate::domain::Time;
 
 use super::clock::{as_seconds, seconds};
-use super::model::{HostFault, SimInstance};
+use super::model::HostFault;
 use super::numbers::{uniform, whole};
 use super::state::World;
 
@@ -56,11 +56,10 @@ impl World {
 
     pub(super) fn reclaim_machines(&mut self) {
         let now = self.now;
-        let due = |i: &&mut SimInstance| {
-            i.destroyed_at.is_none() && i.reclaim_at.is_some_and(|at| at <= now)
-        };
-        for instance in self.instances.values_mut().filter(due) {
-            instance.destroyed_at = Some(now);
+        for instance in self.live_mut() {
+            if instance.reclaim_at.is_some_and(|at| at <= now) {
+                instance.destroyed_at = Some(now);
+            }
         }
     }
 

@@ -21,6 +21,8 @@ pub const PARTICIPANT: &str = "gonka1x9k2v5q8w4e7r3t6y0u2p5s8d4f7g3h6j9k2l";
 pub const UPSTREAM_KEY: &str = "sim-upstream-key";
 /// The inference proxy's id at the Network Node.
 pub const PROXY_NODE: &str = "inference-proxy";
+/// Another operator's node.
+pub(super) const COLLEAGUE: &str = "colleague-1";
 pub const API_KEY: &str = "simulated-vast-key";
 /// Simulated seconds per step.
 const SLICE: f64 = 2.0;
@@ -28,7 +30,7 @@ const QUIET_SLICE: f64 = 1_800.0;
 pub(super) const WEIGHT_PER_BATCH: u64 = 37;
 
 /// The simulated world. Seed, scenario and requests determine it. A clone is independent.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct World {
     pub(super) seed: u64,
     pub(super) scenario: Scenario,
@@ -71,29 +73,10 @@ impl World {
             scenario,
             start,
             now: start,
-            height: 0,
-            instances: BTreeMap::new(),
-            past: Vec::new(),
-            archived_cost: 0.0,
-            account_keys: Vec::new(),
-            last_calls: BTreeMap::new(),
-            rent_calls: 0,
-            destroy_calls: 0,
-            halts: Vec::new(),
-            nodes: BTreeMap::new(),
-            weights: BTreeMap::new(),
-            batches: BTreeMap::new(),
-            confirming: BTreeMap::new(),
-            confirmations: BTreeMap::new(),
-            active: BTreeMap::new(),
-            active_epoch: 0,
-            generated_epoch: 0,
             next_reconcile: start,
-            peak_live: 0,
-            outgoing: Vec::new(),
             callback_url: "http://api:9100/v2/poc-batches".into(),
             uploads_url: "http://vast.sim".into(),
-            log_copies: Vec::new(),
+            ..World::default()
         };
         world.height = world.height_at(start);
         world.plan_upgrade();
@@ -148,6 +131,16 @@ impl World {
         self.poll_nodes();
     }
 
+    pub(super) fn live(&self) -> impl Iterator<Item = &SimInstance> {
+        let instances = self.instances.values();
+        instances.filter(|instance| instance.destroyed_at.is_none())
+    }
+
+    pub(super) fn live_mut(&mut self) -> impl Iterator<Item = &mut SimInstance> {
+        let instances = self.instances.values_mut();
+        instances.filter(|instance| instance.destroyed_at.is_none())
+    }
+
     pub fn poll_outgoing(&mut self) -> Vec<Outgoing> {
         std::mem::take(&mut self.outgoing)
     }
@@ -173,14 +166,13 @@ impl World {
     /// active from `set_new_validators` (the chain's `onEndOfPoCValidationStage` and
     /// `onSetNewValidatorsStage`).
     fn form_weights(&mut self, epoch: u64) {
-        let batches = self.batches.get(&epoch).cloned().unwrap_or_default();
-        let mut weights: BTreeMap<String, u64> = batches
-            .into_iter()
-            .map(|(id, n)| (id, n * WEIGHT_PER_BATCH))
-            .collect();
+        let mut weights = self.batches.get(&epoch).cloned().unwrap_or_default();
         weights.retain(|id, _| self.nodes.contains_key(id));
-        if self.nodes.contains_key("colleague-1") {
-            weights.insert("colleague-1".into(), 1810);
+        for weight in weights.values_mut() {
+            *weight *= WEIGHT_PER_BATCH;
+        }
+        if self.nodes.contains_key(COLLEAGUE) {
+            weights.insert(COLLEAGUE.into(), 1810);
         }
         self.weights.insert(epoch, weights);
     }
@@ -190,23 +182,15 @@ impl World {
         let Some(node) = body["node_id"].as_str().map(str::to_owned) else {
             return ApiResponse::error(400, "node_id is missing");
         };
-        let epoch = self.epoch();
-        if matches!(
-            self.confirmation_phase(),
-            PocPhase::Generate | PocPhase::Exchange
-        ) {
-            *self.confirming.entry(node).or_default() += 1;
-            return ApiResponse::ok(&json!({"message": "ok"}));
-        }
-        if !matches!(self.phase(), PocPhase::Generate | PocPhase::Exchange) {
+        let is_open = |phase| matches!(phase, PocPhase::Generate | PocPhase::Exchange);
+        let counts = if is_open(self.confirmation_phase()) {
+            &mut self.confirming
+        } else if is_open(self.phase()) {
+            self.batches.entry(self.epoch()).or_default()
+        } else {
             return ApiResponse::error(400, "not in the generation window");
-        }
-        *self
-            .batches
-            .entry(epoch)
-            .or_default()
-            .entry(node)
-            .or_default() += 1;
+        };
+        *counts.entry(node).or_default() += 1;
         ApiResponse::ok(&json!({"message": "ok"}))
     }
 }

@@ -165,12 +165,12 @@ async fn lost_rent_reply_leaves_a_rental() {
     let url = |path: &str| world.vast_url().join(path).unwrap();
     let search = http
         .post(url("api/v0/bundles/"))
-        .bearer_auth(world.api_key())
+        .bearer_auth(API_KEY)
         .json(&json!({"limit": 3}));
     let found: Value = search.send().await.unwrap().json().await.unwrap();
     let rent = http
         .put(url(&format!("api/v0/asks/{}/", found["offers"][0]["id"])))
-        .bearer_auth(world.api_key());
+        .bearer_auth(API_KEY);
     assert!(
         rent.json(&json!({"image": "mlnode", "disk": 100, "label": "lost"}))
             .send()
@@ -180,5 +180,4 @@ async fn lost_rent_reply_leaves_a_rental() {
     let truth = world.truth();
     assert_eq!(truth.rentals.len(), 1);
     assert_eq!(truth.rentals[0].label, "lost");
-    world.shutdown().await;
 }

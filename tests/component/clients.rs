@@ -18,7 +18,7 @@ use pocpit::network_node::NetworkNodeClient;
 use pocpit::ports::{Chain, Market, MlNodes, NetworkNode, Remote, RentError, TunnelSpec};
 use pocpit::ssh::OpenSshRemote;
 use pocpit::vast::{RateLimit, VastClient};
-use pocpit::world::{Fault, FaultKind, Scenario, ServedWorld, WorldOptions, serve};
+use pocpit::world::{Fault, FaultKind, MODEL, Scenario, ServedWorld, WorldOptions, serve};
 
 struct Scene {
     world: ServedWorld,
@@ -112,7 +112,7 @@ impl Scene {
             poc_segment: String::new(),
             max_concurrent: 10,
             models: [(
-                self.world.model(),
+                MODEL.to_owned(),
                 vec!["--tensor-parallel-size".into(), "4".into()],
             )]
             .into(),
@@ -171,10 +171,7 @@ async fn chain_stages_headers_models_are_read() {
         (5_000..6_500).contains(&seconds),
         "1,000 blocks in {seconds} s"
     );
-    assert_eq!(
-        chain.approved_models().await.unwrap(),
-        [scene.world.model()]
-    );
+    assert_eq!(chain.approved_models().await.unwrap(), [MODEL]);
     assert!(
         chain
             .is_participant(&scene.config.chain.participant)

@@ -30,8 +30,7 @@ impl World {
     /// The chain's REST API: weights of an epoch, before and after confirmations.
     fn epoch_group(&self, path: &str) -> Option<ApiResponse> {
         let epoch = path.strip_prefix("/productscience/inference/inference/epoch_group_data/")?;
-        let of_epoch = |epoch: u64| self.active_epoch == epoch;
-        if !epoch.parse().is_ok_and(of_epoch) {
+        if epoch.parse() != Ok(self.active_epoch) {
             return Some(ApiResponse::error(404, "epoch group data not found"));
         }
         let total: u64 = self.active.values().sum();
@@ -52,10 +51,8 @@ impl World {
             return ApiResponse::ok(&json!({"pubkey": "A1b2", "balance": 1_000_000}));
         }
         if path.starts_with("/v1/epochs/") {
-            return ApiResponse::error(
-                400,
-                "only getting info about the current epoch is supported at the moment",
-            );
+            let text = "only getting info about the current epoch is supported at the moment";
+            return ApiResponse::error(400, text);
         }
         ApiResponse::error(404, "Not Found")
     }
@@ -94,11 +91,8 @@ impl World {
     }
 
     fn participants_reply(&self) -> Value {
-        let nodes: Vec<Value> = self
-            .active
-            .iter()
-            .map(|(id, weight)| json!({"node_id": id, "poc_weight": weight}))
-            .collect();
+        let node = |(id, weight)| json!({"node_id": id, "poc_weight": weight});
+        let nodes = Value::from_iter(self.active.iter().map(node));
         let total: u64 = self.active.values().sum();
         json!({"active_participants": {"epoch_id": self.active_epoch, "poc_start_block_height": World::poc_start(self.active_epoch), "participants": [
             {"index": PARTICIPANT, "weight": total, "models": [MODEL], "ml_nodes": [{"ml_nodes": nodes}]},
@@ -114,24 +108,20 @@ impl World {
                 "latest_block_time": rfc3339(self.block_time(latest)), "catching_up": false}}}),
             ),
             "/block" => {
-                let height = request
-                    .query
-                    .get("height")
-                    .and_then(|h| h.trim_matches('"').parse().ok())
-                    .unwrap_or(latest);
+                let height = request.query.get("height");
+                let height = height.and_then(|height| height.trim_matches('"').parse().ok());
+                let height = height.unwrap_or(latest);
                 if height == 0 || height > latest {
                     let data = format!(
                         "height {height} must be less than or equal to the current blockchain height {latest}"
                     );
-                    return ApiResponse::new(
-                        500,
-                        &json!({"jsonrpc": "2.0", "id": -1, "error": {"code": -32603, "message": "Internal error", "data": data}}),
-                    );
+                    let error = json!({"code": -32603, "message": "Internal error", "data": data});
+                    let body = json!({"jsonrpc": "2.0", "id": -1, "error": error});
+                    return ApiResponse::new(500, &body);
                 }
-                let header = self.header(height);
-                ApiResponse::ok(
-                    &json!({"jsonrpc": "2.0", "id": -1, "result": {"block": {"header": header}}}),
-                )
+                let block = json!({"header": self.header(height)});
+                let body = json!({"jsonrpc": "2.0", "id": -1, "result": {"block": block}});
+                ApiResponse::ok(&body)
             }
             _ => ApiResponse::error(404, "Not Found"),
         }

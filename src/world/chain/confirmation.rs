@@ -64,20 +64,15 @@ impl World {
         let epoch = self.epoch();
         if self.confirmation_phase() == PocPhase::Generate && self.now >= self.next_reconcile {
             self.next_reconcile = self.now + seconds(30.0);
-            let waiting: Vec<String> = self
-                .active
-                .keys()
-                .filter(|id| self.nodes.contains_key(*id) && !is_unmanaged(id))
-                .filter(|id| !self.confirming.contains_key(*id))
-                .cloned()
-                .collect();
-            for id in waiting {
+            let managed = self.active.keys().filter(|id| !is_unmanaged(id));
+            let waiting = managed
+                .filter(|id| self.nodes.contains_key(*id) && !self.confirming.contains_key(*id));
+            for id in waiting.cloned().collect::<Vec<_>>() {
                 self.request_generation(epoch, &id);
             }
         }
-        let over = self
-            .confirmation_trigger(epoch)
-            .is_some_and(|trigger| self.height() >= trigger + VALIDATION_END);
+        let trigger = self.confirmation_trigger(epoch);
+        let over = trigger.is_some_and(|trigger| self.height() >= trigger + VALIDATION_END);
         if over && !self.confirmations.contains_key(&epoch) {
             let result = self.confirmed();
             self.confirmations.insert(epoch, result);
@@ -94,13 +89,10 @@ impl World {
             let batches = self.confirming.get(id).copied().unwrap_or_default();
             weight.min(batches * WEIGHT_PER_BATCH)
         };
+        let confirmed = self.active.iter().map(|(id, weight)| shown(id, *weight));
         Confirmation {
             weight: self.active.values().sum(),
-            confirmed: self
-                .active
-                .iter()
-                .map(|(id, weight)| shown(id, *weight))
-                .sum(),
+            confirmed: confirmed.sum(),
         }
     }
 
@@ -119,13 +111,10 @@ impl World {
     pub(in crate::world) fn chain_rest_api(&self, path: &str) -> Option<ApiResponse> {
         Some(match path.trim_matches('/') {
             "cosmos/upgrade/v1beta1/current_plan" => {
-                let planned = self
-                    .upgrade_height()
-                    .filter(|height| *height >= self.height());
-                let plan = planned.map(
-                    |height| json!({"name": "v0.2.14", "height": height.to_string(), "info": ""}),
-                );
-                ApiResponse::ok(&json!({ "plan": plan }))
+                let height = self.upgrade_height();
+                let planned = height.filter(|height| *height >= self.height());
+                let plan = |height: u64| json!({"name": "v0.2.14", "height": height.to_string(), "info": ""});
+                ApiResponse::ok(&json!({ "plan": planned.map(plan) }))
             }
             "productscience/inference/inference/params" => {
                 ApiResponse::ok(&json!({"params": {"confirmation_poc_params": {

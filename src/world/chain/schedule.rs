@@ -120,8 +120,6 @@ impl World {
     }
 }
 
-impl World {}
-
 pub(super) fn epoch_at(height: u64) -> u64 {
     World::FIRST_EPOCH + (height - FIRST_POC_START) / EPOCH_LENGTH
 }

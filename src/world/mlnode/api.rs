@@ -24,46 +24,36 @@ impl World {
         if instance.destroyed_at.is_some() || now < instance.mlnode.api_at {
             return None;
         }
-        let (gpus, name, ram) = (
-            instance.gpus().saturating_sub(missing),
-            instance.offer["gpu_name"].clone(),
-            instance.offer["gpu_ram"].as_u64().unwrap_or(0),
-        );
-        let driver = instance.offer["driver_version"].clone();
-        let cuda = other_cuda.unwrap_or_else(|| instance.offer["cuda_max_good"].to_string());
+        let gpus = instance.gpus().saturating_sub(missing);
+        let offer = &instance.offer;
+        let ram = offer["gpu_ram"].as_u64().unwrap_or(0);
+        let cuda = other_cuda.unwrap_or_else(|| offer["cuda_max_good"].to_string());
         let node = &mut instance.mlnode;
         if let Some(server) = &node.vllm {
             return Some(server.answer(request));
         }
         let ready = node.is_ready(now);
         let generating = node.batch.is_some() && now < end && matches!(phase, PocPhase::Generate);
-        let poc = if !ready {
-            "NO_BACKENDS"
-        } else if generating {
-            "GENERATING"
-        } else {
-            "IDLE"
+        let (state, poc) = match (ready, generating) {
+            (false, _) => ("STOPPED", "NO_BACKENDS"),
+            (true, true) => ("INFERENCE", "GENERATING"),
+            (true, false) => ("INFERENCE", "IDLE"),
         };
         let used = if ready { ram * 9 / 10 } else { 500 };
         let model = ready.then(|| node.model.clone());
         Some(match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/api/v1/state") if version == PocVersion::First => {
-                let state = match (ready, generating) {
-                    (false, _) => "STOPPED",
-                    (true, true) => "POW",
-                    (true, false) => "INFERENCE",
-                };
+                let state = if ready && generating { "POW" } else { state };
                 ApiResponse::ok(&json!({"state": state}))
             }
             ("GET", "/api/v1/state") => ApiResponse::ok(
-                &json!({"state": if ready { "INFERENCE" } else { "STOPPED" }, "version": "3.0.16", "poc_status": poc,
-                "inference_healthy": ready, "loaded_model": model}),
+                &json!({"state": state, "version": "3.0.16", "poc_status": poc, "inference_healthy": ready, "loaded_model": model}),
             ),
-            ("GET", "/health" | "/livez") => ApiResponse::ok(
-                &json!({"status": "healthy", "service_state": if ready { "INFERENCE" } else { "STOPPED" },
+            ("GET", "/health" | "/livez") => {
+                ApiResponse::ok(&json!({"status": "healthy", "service_state": state,
                 "gpu": {"available": true, "count": gpus, "devices": []}, "managers": {"pow": {"running": false, "healthy": false},
-                "inference": {"running": ready, "healthy": ready}, "train": {"running": false, "healthy": false}}}),
-            ),
+                "inference": {"running": ready, "healthy": ready}, "train": {"running": false, "healthy": false}}}))
+            }
             ("GET", "/readyz") => {
                 ApiResponse::new(if ready { 200 } else { 503 }, &json!({"ready": ready}))
             }
@@ -93,16 +83,16 @@ impl World {
                 )
             }
             ("GET", "/api/v1/gpu/devices") => {
+                let name = format!("NVIDIA {}", offer["gpu_name"].as_str().unwrap_or("GPU"));
                 let device = |index: u64| {
-                    json!({"index": index, "name": format!("NVIDIA {}", name.as_str().unwrap_or("GPU")), "total_memory_mb": ram,
+                    json!({"index": index, "name": name, "total_memory_mb": ram,
                     "free_memory_mb": ram - used, "used_memory_mb": used, "utilization_percent": if generating { 99 } else { 0 }, "temperature_c": 41, "is_available": true, "error_message": null})
                 };
-                ApiResponse::ok(
-                    &json!({"devices": (0..gpus).map(device).collect::<Vec<_>>(), "count": gpus}),
-                )
+                let devices = Value::from_iter((0..gpus).map(device));
+                ApiResponse::ok(&json!({"devices": devices, "count": gpus}))
             }
             ("GET", "/api/v1/gpu/driver") => ApiResponse::ok(
-                &json!({"driver_version": driver, "cuda_driver_version": cuda, "nvml_version": "12.570.124"}),
+                &json!({"driver_version": offer["driver_version"], "cuda_driver_version": cuda, "nvml_version": "12.570.124"}),
             ),
             ("POST", "/api/v1/models/status") => {
                 let status = match node.elapsed(now) {
@@ -139,11 +129,8 @@ impl World {
     /// Generating machines send a batch every five seconds.
     pub(in crate::world) fn send_batches(&mut self) {
         let (now, end, phase) = (self.now, self.generation_end(), self.round());
-        for instance in self
-            .instances
-            .values_mut()
-            .filter(|i| i.destroyed_at.is_none())
-        {
+        let mut outgoing = Vec::new();
+        for instance in self.live_mut() {
             let id = instance.id;
             let ready = instance.mlnode.is_ready(now);
             let Some(batches) = &mut instance.mlnode.batch else {
@@ -155,7 +142,7 @@ impl World {
             }
             if batches.next <= now {
                 batches.next = now + seconds(5.0);
-                self.outgoing.push(Outgoing::Batch {
+                outgoing.push(Outgoing::Batch {
                     instance: id,
                     host: batches.host.clone(),
                     port: batches.port,
@@ -164,6 +151,7 @@ impl World {
                 });
             }
         }
+        self.outgoing.append(&mut outgoing);
     }
 }
 

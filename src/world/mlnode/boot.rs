@@ -17,16 +17,11 @@ impl SimMlNode {
         load_outcome: ModelLoad,
     ) -> SimMlNode {
         let mut node = SimMlNode::unlogged(seed, id, running_at, logs, load_outcome);
-        let api_at = node.api_at;
-        node.write_log(
-            running_at + seconds(2.0),
-            "\u{1b}[32mINFO\u{1b}[0m:     Started server process [1]\n",
-        );
-        node.write_log(
-            running_at + seconds(3.0),
-            &format!("environment: {}\n", "HF_HOME=/root/.cache;".repeat(520)),
-        );
-        node.write_log(api_at, "\u{1b}[32mINFO\u{1b}[0m:     Uvicorn running on http://0.0.0.0:8080 (Press CTRL+C to quit)\n");
+        let started = "\u{1b}[32mINFO\u{1b}[0m:     Started server process [1]\n";
+        node.write_log(running_at + seconds(2.0), started);
+        let environment = format!("environment: {}\n", "HF_HOME=/root/.cache;".repeat(520));
+        node.write_log(running_at + seconds(3.0), &environment);
+        node.write_log(node.api_at, "\u{1b}[32mINFO\u{1b}[0m:     Uvicorn running on http://0.0.0.0:8080 (Press CTRL+C to quit)\n");
         node
     }
 
@@ -96,27 +91,19 @@ impl SimMlNode {
         }
         let loaded = now + seconds(self.download);
         self.write_log(loaded, "\nINFO Starting vLLM instance 1 on port 5001\n");
-        self.write_log(
-            loaded + seconds(2.0),
-            &format!("INFO Starting to load model {model}...\n"),
-        );
+        let line = format!("INFO Starting to load model {model}...\n");
+        self.write_log(loaded + seconds(2.0), &line);
         self.log_shards(loaded);
         let graphs = loaded + seconds(self.load);
         if let ModelLoad::Fails(why) = &self.load_outcome {
             let line = format!("\n\u{1b}[31mERROR\u{1b}[0m {why}\n");
             return self.write_log(graphs, &line);
         }
-        self.write_log(
-            graphs,
-            &format!(
-                "\nINFO Model loading took 54.1377 GiB and {:.6} seconds\n",
-                self.load
-            ),
-        );
-        self.write_log(
-            graphs + seconds(8.0),
-            "INFO Dynamo bytecode transform time: 8.00 s\n",
-        );
+        let took = self.load;
+        let line = format!("\nINFO Model loading took 54.1377 GiB and {took:.6} seconds\n");
+        self.write_log(graphs, &line);
+        let line = "INFO Dynamo bytecode transform time: 8.00 s\n";
+        self.write_log(graphs + seconds(8.0), line);
         self.log_graphs(graphs, "Capturing CUDA graph shapes");
         self.write_log(graphs + seconds(GRAPHS), "\nINFO:     Application startup complete.\nvLLM is up and running with 1 instance(s).\n");
     }
@@ -152,10 +139,9 @@ impl SimMlNode {
     }
 
     pub fn is_ready(&self, now: Time) -> bool {
-        self.load_outcome == ModelLoad::Works
-            && self
-                .elapsed(now)
-                .is_some_and(|e| e >= self.download + self.load + GRAPHS)
+        let length = self.download + self.load + GRAPHS;
+        let is_over = self.elapsed(now).is_some_and(|elapsed| elapsed >= length);
+        is_over && self.load_outcome == ModelLoad::Works
     }
 
     pub(super) fn startup(&self, now: Time) -> &'static str {

@@ -33,10 +33,9 @@ impl VllmServer {
             let at = options.iter().position(|word| *word == name)?;
             options.get(at + 1).copied()
         };
+        let port = option("--port").and_then(|port| port.parse().ok());
         Ok(VllmServer {
-            port: option("--port")
-                .and_then(|port| port.parse().ok())
-                .unwrap_or(8000),
+            port: port.unwrap_or(8000),
             model: (*model).to_owned(),
             name: option("--served-model-name").unwrap_or(model).to_owned(),
         })
@@ -98,50 +97,35 @@ pub(in crate::world) fn run(mut node: SimMlNode, running_at: Time, command: &str
 }
 
 fn introduce(node: &mut SimMlNode, running_at: Time, server: &VllmServer) {
-    let lines = [
-        (
-            12.0,
-            format!("[api_server.py:1912] vLLM API server version {VERSION}"),
-        ),
-        (
-            12.5,
-            format!(
-                "[utils.py:253] non-default args: {{'model_tag': '{}', 'host': '127.0.0.1', 'port': {}}}",
-                server.model, server.port
-            ),
-        ),
-    ];
-    for (at, line) in lines {
-        let line =
-            format!("\u{1b}[1;36m(APIServer pid=41)\u{1b}[0;0m INFO 11-24 11:42:50 {line}\n");
-        node.write_log(running_at + seconds(at), &line);
-    }
-    let line = format!(
-        "(EngineCore_DP0 pid=441) INFO 11-24 11:43:10 [core.py:93] Initializing a V1 LLM engine (v{VERSION}) with config: model='{}'\n",
-        server.model
+    let prefix = "\u{1b}[1;36m(APIServer pid=41)\u{1b}[0;0m INFO 11-24 11:42:50";
+    let (model, port) = (&server.model, server.port);
+    let version = format!("{prefix} [api_server.py:1912] vLLM API server version {VERSION}\n");
+    node.write_log(running_at + seconds(12.0), &version);
+    let arguments = format!(
+        "{prefix} [utils.py:253] non-default args: {{'model_tag': '{model}', 'host': '127.0.0.1', 'port': {port}}}\n"
     );
-    node.write_log(running_at + seconds(30.0), &line);
+    node.write_log(running_at + seconds(12.5), &arguments);
+    let engine = format!(
+        "(EngineCore_DP0 pid=441) INFO 11-24 11:43:10 [core.py:93] Initializing a V1 LLM engine (v{VERSION}) with config: model='{model}'\n"
+    );
+    node.write_log(running_at + seconds(30.0), &engine);
 }
 
 /// The download is silent between its start and end.
 fn load(node: &mut SimMlNode, at: Time, server: &VllmServer) {
     let worker = "(Worker_TP0 pid=512) INFO 11-24 11:43:12";
     let model = &server.model;
-    node.write_log(
-        at,
-        &format!("{worker} [gpu_model_runner.py:3259] Starting to load model {model}...\n"),
-    );
+    let line = format!("{worker} [gpu_model_runner.py:3259] Starting to load model {model}...\n");
+    node.write_log(at, &line);
     if node.load_outcome == ModelLoad::Stalls {
         return;
     }
     let loaded = at + seconds(node.download);
-    node.write_log(
-        loaded,
-        &format!(
-            "{worker} [weight_utils.py:440] Time spent downloading weights for {model}: {:.6} seconds\n",
-            node.download
-        ),
+    let line = format!(
+        "{worker} [weight_utils.py:440] Time spent downloading weights for {model}: {:.6} seconds\n",
+        node.download
     );
+    node.write_log(loaded, &line);
     node.log_shards(loaded);
     let graphs = loaded + seconds(node.load);
     if let ModelLoad::Fails(why) = node.load_outcome.clone() {
@@ -161,14 +145,10 @@ fn capture(node: &mut SimMlNode, graphs: Time, server: &VllmServer) {
         node.load
     );
     node.write_log(graphs, &line);
-    node.write_log(
-        graphs + seconds(8.0),
-        &format!("{worker} [monitor.py:34] torch.compile takes 8.00 s in total\n"),
-    );
-    node.log_graphs(
-        graphs,
-        "Capturing CUDA graphs (mixed prefill-decode, PIECEWISE)",
-    );
+    let line = format!("{worker} [monitor.py:34] torch.compile takes 8.00 s in total\n");
+    node.write_log(graphs + seconds(8.0), &line);
+    let what = "Capturing CUDA graphs (mixed prefill-decode, PIECEWISE)";
+    node.log_graphs(graphs, what);
     let up = format!(
         "\n(APIServer pid=41) INFO 11-24 11:55:11 [api_server.py:1977] Starting vLLM API server 0 on http://127.0.0.1:{}\n(APIServer pid=41) INFO:     Application startup complete.\n",
         server.port

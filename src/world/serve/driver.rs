@@ -24,17 +24,15 @@ pub(in crate::world) async fn drive(shared: Arc<Shared>, http: reqwest::Client) 
     loop {
         let (outgoing, wanted) = {
             let mut world = shared.world();
-            let wanted = world.running();
-            (world.poll_outgoing(), wanted)
+            (world.poll_outgoing(), world.running())
         };
         sync_hosts(&shared, &mut hosts, &wanted).await;
         for call in outgoing {
-            let machine = match &call {
-                Outgoing::Batch { instance, .. } => {
-                    hosts.get(instance).map(|host| host.machine.clone())
-                }
+            let host = match &call {
+                Outgoing::Batch { instance, .. } => hosts.get(instance),
                 _ => None,
             };
+            let machine = host.map(|host| host.machine.clone());
             tokio::spawn(perform(shared.clone(), http.clone(), call, machine));
         }
         tokio::time::sleep(TICK).await;
@@ -53,15 +51,13 @@ async fn map_ports(shared: &Arc<Shared>, id: u64) -> JoinSet<()> {
     let wanted = shared.world().ports_to_map(id);
     let mut tasks = JoinSet::new();
     for inside in wanted {
-        let Ok(listener) = TcpListener::bind(("127.0.0.1", 0)).await else {
-            continue;
-        };
-        let Ok(address) = listener.local_addr() else {
-            continue;
-        };
-        shared.world().set_mapped_port(id, inside, address.port());
-        let service = SimService::Mapped(id, inside);
-        tasks.spawn(accept(shared.clone(), service, listener));
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", 0)).await
+            && let Ok(address) = listener.local_addr()
+        {
+            shared.world().set_mapped_port(id, inside, address.port());
+            let service = SimService::Mapped(id, inside);
+            tasks.spawn(accept(shared.clone(), service, listener));
+        }
     }
     tasks
 }
@@ -88,15 +84,8 @@ async fn sync_hosts(shared: &Arc<Shared>, hosts: &mut BTreeMap<u64, MachineHost>
             hosts.insert(*id, host);
         }
     }
-    let gone: Vec<u64> = hosts
-        .keys()
-        .copied()
-        .filter(|id| !wanted.contains(id))
-        .collect();
-    for id in gone {
-        if let Some(host) = hosts.remove(&id) {
-            host.ssh.stop().await;
-        }
+    for (_, host) in hosts.extract_if(.., |id, _| !wanted.contains(id)) {
+        host.ssh.stop().await;
     }
 }
 
@@ -153,11 +142,8 @@ async fn poll(http: &reqwest::Client, api: &str, inference: &str) -> Result<Node
 }
 
 async fn get(http: &reqwest::Client, url: &str) -> Result<Value, String> {
-    let response = http
-        .get(url)
-        .send()
-        .await
-        .map_err(|e| format!("{url}: {e}"))?;
+    let response = http.get(url).send().await;
+    let response = response.map_err(|error| format!("{url}: {error}"))?;
     if !response.status().is_success() {
         return Err(format!("{url}: HTTP {}", response.status()));
     }
@@ -166,18 +152,16 @@ async fn get(http: &reqwest::Client, url: &str) -> Result<Value, String> {
 
 async fn send_batch(machine: &RentedMachine, port: u16, path: &str, body: &Value) -> Option<()> {
     let stream = machine.dial_forward(port).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .ok()?;
+    let stream = TokioIo::new(stream);
+    let connected = hyper::client::conn::http1::handshake(stream).await;
+    let (mut sender, connection) = connected.ok()?;
     tokio::spawn(connection);
     let request = Request::post(path)
         .header("host", "api:9100")
         .header("content-type", "application/json")
         .body(Body::from(body.to_string()))
         .ok()?;
-    tokio::time::timeout(Duration::from_secs(5), sender.send_request(request))
-        .await
-        .ok()?
-        .ok()
-        .map(drop)
+    let sending = sender.send_request(request);
+    let sent = tokio::time::timeout(Duration::from_secs(5), sending).await;
+    sent.ok()?.ok().map(drop)
 }

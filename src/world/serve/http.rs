@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use hyper::body::Incoming;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -55,34 +55,27 @@ async fn respond(
     }
     let request = parse(request).await?;
     let fault = shared.fault(service, &request);
-    match &fault {
-        Some(FaultKind::Status { status, body }) => {
-            return to_http(&ApiResponse::text(*status, body));
-        }
-        Some(FaultKind::DropBefore) => return Err(io::Error::other("planned fault")),
-        _ => {}
+    if let Some(FaultKind::Status { status, body }) = &fault {
+        return to_http(ApiResponse::text(*status, body));
     }
-    let mut response = shared
-        .answer(service, &request)
-        .ok_or_else(|| io::Error::other("nothing listens"))?;
+    if fault == Some(FaultKind::DropBefore) {
+        return Err(io::Error::other("planned fault"));
+    }
+    let response = shared.answer(service, &request);
+    let mut response = response.ok_or_else(|| io::Error::other("nothing listens"))?;
     match fault {
         Some(FaultKind::DropAfter) => return Err(io::Error::other("planned fault")),
         Some(FaultKind::Delay { seconds }) => {
-            tokio::time::sleep(Duration::from_secs_f64(
-                seconds.max(0.0) / shared.clock.speed.max(1e-6),
-            ))
-            .await;
+            let delay = seconds.max(0.0) / shared.clock.speed.max(1e-6);
+            tokio::time::sleep(Duration::from_secs_f64(delay)).await;
         }
         Some(FaultKind::Malformed) => {
-            response.body = response
-                .body
-                .chars()
-                .take(response.body.chars().count() / 2)
-                .collect();
+            let half = response.body.chars().count() / 2;
+            response.body = response.body.chars().take(half).collect();
         }
         _ => {}
     }
-    to_http(&response)
+    to_http(response)
 }
 
 async fn parse(request: Request<Incoming>) -> io::Result<ApiRequest> {
@@ -90,32 +83,28 @@ async fn parse(request: Request<Incoming>) -> io::Result<ApiRequest> {
     let bytes = axum::body::to_bytes(Body::new(body), 4 << 20)
         .await
         .map_err(io::Error::other)?;
-    let bearer = parts
-        .headers
-        .get("authorization")
-        .and_then(|v| v.to_str().ok())
-        .and_then(|v| v.strip_prefix("Bearer "));
+    let bearer = parts.headers.get("authorization");
+    let bearer = bearer.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let query = parts.uri.query().unwrap_or_default();
+    let query = url::form_urlencoded::parse(query.as_bytes()).into_owned();
     Ok(ApiRequest {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
-        query: url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
-            .into_owned()
-            .collect(),
+        query: query.collect(),
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
         bearer: bearer.map(str::to_owned),
     })
 }
 
-fn to_http(response: &ApiResponse) -> io::Result<Response<Body>> {
-    let status = StatusCode::from_u16(response.status).map_err(io::Error::other)?;
+fn to_http(response: ApiResponse) -> io::Result<Response<Body>> {
     let kind = if response.body.starts_with(['{', '[', 't', 'f']) {
         "application/json"
     } else {
         "text/plain"
     };
     Response::builder()
-        .status(status)
+        .status(response.status)
         .header("content-type", kind)
-        .body(Body::from(response.body.clone()))
+        .body(Body::from(response.body))
         .map_err(io::Error::other)
 }

@@ -1,7 +1,7 @@
 //! A rental behind its SSH host: files, ports, forwards.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::DuplexStream;
 
@@ -16,14 +16,13 @@ pub(in crate::world) struct RentedMachine {
 }
 
 impl RentedMachine {
+    fn forwards(&self) -> MutexGuard<'_, BTreeMap<u16, Dialer>> {
+        self.forwards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Connects from inside the machine to a remote forward.
     pub async fn dial_forward(&self, port: u16) -> Option<DuplexStream> {
-        let dialer = self
-            .forwards
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&port)
-            .cloned()?;
+        let dialer = self.forwards().get(&port).cloned()?;
         dialer().await
     }
 }
@@ -50,19 +49,15 @@ impl Machine for RentedMachine {
             return None;
         }
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
-        tokio::spawn(serve_stream(
-            self.shared.clone(),
-            SimService::Machine(self.id),
-            theirs,
-        ));
+        let service = SimService::Machine(self.id);
+        tokio::spawn(serve_stream(self.shared.clone(), service, theirs));
         Some(ours)
     }
 
     fn offer_forward(&self, port: u16, dialer: Option<Dialer>) {
-        let mut forwards = self.forwards.lock().unwrap_or_else(PoisonError::into_inner);
         match dialer {
-            Some(dialer) => forwards.insert(port, dialer),
-            None => forwards.remove(&port),
+            Some(dialer) => self.forwards().insert(port, dialer),
+            None => self.forwards().remove(&port),
         };
     }
 }

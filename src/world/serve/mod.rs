@@ -9,7 +9,7 @@ mod subscription;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -20,7 +20,7 @@ use url::Url;
 use self::shared::{Shared, SimService, TICK};
 use super::clock::WorldClock;
 use super::scenario::Scenario;
-use super::state::{API_KEY, IMAGE, MODEL, PARTICIPANT, PROXY_NODE, UPSTREAM_KEY, World};
+use super::state::World;
 use super::truth::Truth;
 
 #[derive(Debug, Clone)]
@@ -61,8 +61,13 @@ pub async fn serve(options: WorldOptions) -> io::Result<ServedWorld> {
         real_start: now,
     };
     let world = World::new(options.seed, options.scenario.clone(), now);
-    let shared = Shared::new(world, options.seed, options.scenario, clock);
-    let shared = Arc::new(shared);
+    let shared = Arc::new(Shared {
+        world: Mutex::new(world),
+        fault_counts: Mutex::default(),
+        scenario: options.scenario,
+        seed: options.seed,
+        clock,
+    });
     let ports = options.ports.unwrap_or_default();
     let wanted = [
         (SimService::Vast, ports.vast),
@@ -77,11 +82,8 @@ pub async fn serve(options: WorldOptions) -> io::Result<ServedWorld> {
     for ((service, port), addr) in wanted.into_iter().zip(&mut addrs) {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         *addr = listener.local_addr()?;
-        tasks.push(tokio::spawn(http::accept(
-            shared.clone(),
-            service,
-            listener,
-        )));
+        let accepting = http::accept(shared.clone(), service, listener);
+        tasks.push(tokio::spawn(accepting));
     }
     shared.world().uploads_url = format!("http://{}", addrs[0]);
     if shared.scenario.public_callback {
@@ -155,33 +157,6 @@ impl ServedWorld {
         self.shared.clock
     }
 
-    pub fn api_key(&self) -> String {
-        API_KEY.into()
-    }
-
-    /// The operator's address on the chain.
-    pub fn participant(&self) -> String {
-        PARTICIPANT.into()
-    }
-
-    /// The only approved model.
-    pub fn model(&self) -> String {
-        MODEL.into()
-    }
-
-    pub fn image(&self) -> String {
-        IMAGE.into()
-    }
-
-    /// API key of the inference proxy's upstream.
-    pub fn upstream_key(&self) -> String {
-        UPSTREAM_KEY.into()
-    }
-
-    pub fn proxy_node_id(&self) -> String {
-        PROXY_NODE.into()
-    }
-
     /// Container ports of a rental and their ports outside.
     pub fn mapped_ports(&self, rental: u64) -> BTreeMap<u16, u16> {
         self.shared.world().mapped_ports(rental)
@@ -191,12 +166,6 @@ impl ServedWorld {
     pub fn truth(&self) -> Truth {
         self.shared.world().truth()
     }
-
-    #[expect(
-        clippy::unused_async,
-        reason = "callers await the end; a graceful one may need to"
-    )]
-    pub async fn shutdown(self) {}
 }
 
 impl Drop for ServedWorld {

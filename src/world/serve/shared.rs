@@ -33,25 +33,14 @@ pub(in crate::world) enum SimService {
 }
 
 pub(in crate::world) struct Shared {
-    world: Mutex<World>,
-    fault_counts: Mutex<BTreeMap<usize, u64>>,
+    pub world: Mutex<World>,
+    pub fault_counts: Mutex<BTreeMap<usize, u64>>,
     pub scenario: Scenario,
     pub seed: u64,
     pub clock: WorldClock,
 }
 
 impl Shared {
-    /// Shares a world that begins now.
-    pub fn new(world: World, seed: u64, scenario: Scenario, clock: WorldClock) -> Shared {
-        Shared {
-            world: Mutex::new(world),
-            fault_counts: Mutex::default(),
-            scenario,
-            seed,
-            clock,
-        }
-    }
-
     pub fn world(&self) -> MutexGuard<'_, World> {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.advance(self.clock.now());
@@ -74,10 +63,8 @@ impl Shared {
                 if !world.listens(id, port) {
                     return None;
                 }
-                let request = ApiRequest {
-                    path,
-                    ..request.clone()
-                };
+                let mut request = request.clone();
+                request.path = path;
                 return world.mlnode(id, &request);
             }
         })
@@ -95,10 +82,8 @@ impl Shared {
             SimService::Machine(_) | SimService::Mapped(..) => "mlnode",
         };
         let call = format!("{} {}", request.method, request.path);
-        let mut counts = self
-            .fault_counts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let counts = self.fault_counts.lock();
+        let mut counts = counts.unwrap_or_else(PoisonError::into_inner);
         for (index, fault) in self.scenario.faults.iter().enumerate() {
             if fault.service != name || !call.contains(&fault.call) {
                 continue;
@@ -127,9 +112,8 @@ pub(in crate::world) fn new_headers(shared: Arc<Shared>) -> BoxStream<'static, V
             let world = shared.world();
             let latest = world.height();
             let first = last.max(latest.saturating_sub(MAX_BLOCKS_PER_TICK)) + 1;
-            let headers: Vec<Value> = (first..=latest)
-                .map(|height| world.header(height))
-                .collect();
+            let headers = (first..=latest).map(|height| world.header(height));
+            let headers: Vec<Value> = headers.collect();
             Some((stream::iter(headers), Some(latest)))
         }
     });

@@ -1,11 +1,13 @@
 //! One connection: authentication, channels and forwards.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use russh::server::{
     Auth, ChannelOpenHandle, Handle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey,
 };
 use russh::{Channel, ChannelId, ChannelOpenFailure};
+use tokio::io::DuplexStream;
 use tokio_util::sync::CancellationToken;
 
 use super::forwards::{ForwardOwner, Forwards};
@@ -27,7 +29,6 @@ impl Connection {
         forwards: Arc<Forwards>,
         cut: CancellationToken,
     ) -> Connection {
-        use std::sync::atomic::{AtomicU64, Ordering};
         static COUNT: AtomicU64 = AtomicU64::new(0);
         Connection {
             machine,
@@ -83,11 +84,8 @@ impl Handler for Connection {
         _session: &mut Session,
     ) -> Result<(), russh::Error> {
         reply.accept().await;
-        tokio::spawn(exec::serve(
-            channel,
-            self.machine.clone(),
-            self.forwards.clone(),
-        ));
+        let (machine, forwards) = (self.machine.clone(), self.forwards.clone());
+        tokio::spawn(exec::serve(channel, machine, forwards));
         Ok(())
     }
 
@@ -134,15 +132,12 @@ impl Handler for Connection {
     ) -> Result<(), russh::Error> {
         let is_itself = matches!(host, "127.0.0.1" | "localhost" | "::1");
         let port = u16::try_from(port).ok().filter(|_| is_itself);
-        let Some(mut inside) = port.and_then(|port| self.machine.dial(port)) else {
+        let Some(inside) = port.and_then(|port| self.machine.dial(port)) else {
             reply.reject(ChannelOpenFailure::ConnectFailed).await;
             return Ok(());
         };
         reply.accept().await;
-        tokio::spawn(async move {
-            // Both ends handle their own errors.
-            let _ = tokio::io::copy_bidirectional(&mut channel.into_stream(), &mut inside).await;
-        });
+        tokio::spawn(copy(channel, inside));
         Ok(())
     }
 
@@ -161,10 +156,8 @@ impl Handler for Connection {
             return Ok(false);
         };
         *port = u32::from(taken);
-        self.machine.offer_forward(
-            taken,
-            Some(dialer(session.handle(), address.to_owned(), *port)),
-        );
+        let dialer = dialer(session.handle(), address.to_owned(), *port);
+        self.machine.offer_forward(taken, Some(dialer));
         Ok(true)
     }
 
@@ -185,6 +178,11 @@ impl Handler for Connection {
     }
 }
 
+async fn copy(channel: Channel<Msg>, mut inside: DuplexStream) {
+    // Both ends handle their own errors.
+    let _ = tokio::io::copy_bidirectional(&mut channel.into_stream(), &mut inside).await;
+}
+
 /// Connects to a forwarded port, out to the client.
 fn dialer(session: Handle, address: String, port: u32) -> Dialer {
     Arc::new(move || {
@@ -194,12 +192,8 @@ fn dialer(session: Handle, address: String, port: u32) -> Dialer {
                 .channel_open_forwarded_tcpip(address, port, "127.0.0.1", 0)
                 .await
                 .ok()?;
-            let (ours, mut theirs) = tokio::io::duplex(PIPE);
-            tokio::spawn(async move {
-                // Both ends handle their own errors.
-                let _ =
-                    tokio::io::copy_bidirectional(&mut channel.into_stream(), &mut theirs).await;
-            });
+            let (ours, theirs) = tokio::io::duplex(PIPE);
+            tokio::spawn(copy(channel, theirs));
             Some(ours)
         })
     })

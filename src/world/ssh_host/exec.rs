@@ -140,65 +140,94 @@ async fn client_ends(read: &mut ChannelReadHalf) {
 
 /// Runs commands until one fails. Files appear only after the whole script.
 pub(super) fn run(machine: &dyn Machine, steps: &[ShellCommand]) -> CommandOutput {
-    let mut output = CommandOutput::default();
-    let mut scratch: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    for step in steps {
-        let failure = match step {
-            ShellCommand::Print { text, into: None } => {
-                output.stdout.extend_from_slice(text.as_bytes());
-                None
-            }
-            ShellCommand::Print {
-                text,
-                into: Some(path),
-            } => {
-                scratch.insert(path.clone(), text.clone().into_bytes());
-                None
-            }
-            ShellCommand::Move { from, to } => {
-                match scratch.remove(from).or_else(|| whole(machine, from)) {
-                    Some(bytes) => {
-                        scratch.insert(to.clone(), bytes);
-                        None
-                    }
-                    None => Some((
-                        1,
-                        format!("mv: cannot stat '{from}': No such file or directory\n"),
-                    )),
-                }
-            }
-            ShellCommand::Show { path } => {
-                match scratch.get(path).cloned().or_else(|| whole(machine, path)) {
-                    Some(bytes) => {
-                        output.stdout.extend_from_slice(&bytes);
-                        None
-                    }
-                    None => Some((1, format!("cat: {path}: No such file or directory\n"))),
-                }
-            }
-            ShellCommand::StartGateway { path, pairs } => {
-                if scratch.contains_key(path) || whole(machine, path).is_some() {
-                    scratch.insert(GATEWAY_CONFIG.into(), pairs.clone().into_bytes());
-                    None
-                } else {
-                    Some((2, format!("python3: can't open file '{path}'\n")))
-                }
-            }
-            ShellCommand::Nothing => None,
-            ShellCommand::Unknown { word } => Some((127, format!("sh: 1: {word}: not found\n"))),
-        };
-        if let Some((status, text)) = failure {
-            output.status = status;
-            output.stderr.extend_from_slice(text.as_bytes());
-            break;
-        }
+    let mut shell = Shell {
+        saved: &|path| machine.read_file(path, 0, MAX_FILE_BYTES),
+        files: BTreeMap::new(),
+        output: CommandOutput::default(),
+    };
+    if let Err((status, text)) = steps.iter().try_for_each(|step| shell.run(step)) {
+        shell.output.status = status;
+        shell.output.stderr = text.into_bytes();
     }
-    for (path, bytes) in scratch {
+    for (path, bytes) in shell.files {
         machine.write_file(&path, &bytes);
     }
-    output
+    shell.output
 }
 
-fn whole(machine: &dyn Machine, path: &str) -> Option<Vec<u8>> {
-    machine.read_file(path, 0, MAX_FILE_BYTES)
+struct Shell<'a> {
+    /// The file at a path, before the script.
+    saved: &'a dyn Fn(&str) -> Option<Vec<u8>>,
+    /// Written by the script so far.
+    files: BTreeMap<String, Vec<u8>>,
+    output: CommandOutput,
+}
+
+impl Shell<'_> {
+    /// The error is an exit status and a message.
+    fn run(&mut self, step: &ShellCommand) -> Result<(), (u32, String)> {
+        let missing = |program: &str, path: &str| {
+            (1, format!("{program}{path}: No such file or directory\n"))
+        };
+        let words: Vec<&str> = step.words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            [] | ["true"] => {}
+            ["printf", "%s", word] => self.print((*word).into(), step.into.as_ref()),
+            ["echo", words @ ..] => {
+                self.print(format!("{}\n", words.join(" ")), step.into.as_ref());
+            }
+            ["cat", path] => {
+                let bytes = self.read(path).ok_or_else(|| missing("cat: ", path))?;
+                self.output.stdout.extend(bytes);
+            }
+            ["mv", from, to] => {
+                let Some(bytes) = self.read(from) else {
+                    return Err(missing("mv: cannot stat ", &format!("'{from}'")));
+                };
+                self.files.remove(*from);
+                self.files.insert((*to).to_owned(), bytes);
+            }
+            // Starts the gateway.
+            ["python3", path, pairs @ ..] => {
+                if self.read(path).is_none() {
+                    return Err((2, format!("python3: can't open file '{path}'\n")));
+                }
+                let pairs = pairs.join(" ").into_bytes();
+                self.files.insert(GATEWAY_CONFIG.into(), pairs);
+            }
+            [word, ..] => return Err((127, format!("sh: 1: {word}: not found\n"))),
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, text: String, into: Option<&String>) {
+        match into {
+            Some(path) => drop(self.files.insert(path.clone(), text.into_bytes())),
+            None => self.output.stdout.extend(text.into_bytes()),
+        }
+    }
+
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        let written = self.files.get(path).cloned();
+        written.or_else(|| (self.saved)(path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_command_is_reported() {
+        let ShellScript::Steps(steps) = ShellScript::parse("nvidia-smi -L") else {
+            panic!("no steps");
+        };
+        let mut shell = Shell {
+            saved: &|_| None,
+            files: BTreeMap::new(),
+            output: CommandOutput::default(),
+        };
+        let error = (127, "sh: 1: nvidia-smi: not found\n".to_owned());
+        assert_eq!(shell.run(&steps[0]), Err(error));
+    }
 }

@@ -1,7 +1,7 @@
-//! Ports of a machine that remote forwards listen on.
+//! Remote forwards of a machine.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
@@ -19,9 +19,13 @@ pub(super) struct ForwardOwner {
 }
 
 impl Forwards {
+    fn taken(&self) -> MutexGuard<'_, BTreeMap<u16, ForwardOwner>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Claims a port (any for 0); `None` when it is taken.
     pub(super) fn claim(&self, port: u16, owner: ForwardOwner) -> Option<u16> {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.taken();
         let port = match port {
             0 => (FIRST_FREE_PORT..=u16::MAX).find(|port| !taken.contains_key(port))?,
             port => port,
@@ -35,34 +39,26 @@ impl Forwards {
 
     /// Releases a port; false when another connection owns it.
     pub(super) fn release(&self, port: u16, connection: u64) -> bool {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let owner = taken.get(&port);
-        let ours = owner.is_some_and(|owner| owner.connection == connection);
-        if ours {
-            taken.remove(&port);
-        }
-        ours
+        let ours = |_: &u16, owner: &mut ForwardOwner| owner.connection == connection;
+        self.taken().extract_if(port..=port, ours).next().is_some()
     }
 
     pub(super) fn of(&self, connection: u64) -> Vec<u16> {
-        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        taken
+        let taken = self.taken();
+        let ours = taken
             .iter()
-            .filter(|(_, owner)| owner.connection == connection)
-            .map(|(port, _)| *port)
-            .collect()
+            .filter(|(_, owner)| owner.connection == connection);
+        ours.map(|(port, _)| *port).collect()
     }
 
     /// Cuts the connection that owns this port.
     pub(super) fn cut_owner(&self, port: u16) {
-        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(owner) = taken.get(&port) {
+        if let Some(owner) = self.taken().get(&port) {
             owner.cut.cancel();
         }
     }
 
     pub(super) fn is_taken(&self, port: u16) -> bool {
-        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.contains_key(&port)
+        self.taken().contains_key(&port)
     }
 }

@@ -20,46 +20,23 @@ pub(super) struct TailRequest {
     pub before: String,
 }
 
+/// One command, with the file that its output goes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ShellCommand {
-    /// `printf %s WORD` or `echo WORDS`, to a file or not.
-    Print {
-        text: String,
-        into: Option<String>,
-    },
-    /// `mv FROM TO`.
-    Move {
-        from: String,
-        to: String,
-    },
-    /// `python3 PATH WORDS`: starts the gateway.
-    StartGateway {
-        path: String,
-        pairs: String,
-    },
-    /// `cat PATH`.
-    Show {
-        path: String,
-    },
-    /// `true`.
-    Nothing,
-    Unknown {
-        word: String,
-    },
+pub(super) struct ShellCommand {
+    pub words: Vec<String>,
+    pub into: Option<String>,
 }
 
 impl ShellScript {
-    pub(super) fn parse(text: &str) -> ShellScript {
-        let words = words(text);
-        if let Some(script) = follow(&words).or_else(|| free_port(&words)) {
+    pub(super) fn parse(line: &str) -> ShellScript {
+        let words = words(line);
+        let texts: Vec<&str> = words.iter().map_while(text).collect();
+        let is_one = texts.len() == words.len();
+        if let Some(script) = remote_script(&texts).filter(|_| is_one) {
             return script;
         }
-        ShellScript::Steps(
-            words
-                .split(|word| *word == ShellToken::And)
-                .map(step)
-                .collect(),
-        )
+        let steps = words.split(|word| *word == ShellToken::And);
+        ShellScript::Steps(steps.map(step).collect())
     }
 }
 
@@ -82,60 +59,29 @@ fn text(word: &ShellToken) -> Option<&str> {
     }
 }
 
-fn follow(words: &[ShellToken]) -> Option<ShellScript> {
-    let texts: Vec<&str> = words.iter().map(text).collect::<Option<_>>()?;
-    let ["sh", "-c", _, "follow", path, _, offset, before] = texts.as_slice() else {
-        return None;
-    };
-    Some(ShellScript::Follow(TailRequest {
-        path: (*path).to_owned(),
-        offset: offset.parse().ok()?,
-        before: (*before).to_owned(),
-    }))
-}
-
-fn free_port(words: &[ShellToken]) -> Option<ShellScript> {
-    let texts: Vec<&str> = words.iter().map(text).collect::<Option<_>>()?;
-    let ["sh", "-c", _, "free-port", port] = texts.as_slice() else {
-        return None;
-    };
-    Some(ShellScript::FreePort(port.parse().ok()?))
+fn remote_script(texts: &[&str]) -> Option<ShellScript> {
+    match texts {
+        ["sh", "-c", _, "follow", path, _, offset, before] => {
+            Some(ShellScript::Follow(TailRequest {
+                path: (*path).to_owned(),
+                offset: offset.parse().ok()?,
+                before: (*before).to_owned(),
+            }))
+        }
+        ["sh", "-c", _, "free-port", port] => Some(ShellScript::FreePort(port.parse().ok()?)),
+        _ => None,
+    }
 }
 
 fn step(words: &[ShellToken]) -> ShellCommand {
-    let into = words.iter().position(|word| *word == ShellToken::Into);
-    let target = into
-        .and_then(|at| words.get(at + 1))
-        .and_then(text)
-        .map(str::to_owned);
-    let texts: Vec<&str> = words[..into.unwrap_or(words.len())]
-        .iter()
-        .filter_map(text)
-        .collect();
-    match texts.as_slice() {
-        [] | ["true"] => ShellCommand::Nothing,
-        ["printf", "%s", word] => ShellCommand::Print {
-            text: (*word).to_owned(),
-            into: target,
-        },
-        ["echo", rest @ ..] => ShellCommand::Print {
-            text: format!("{}\n", rest.join(" ")),
-            into: target,
-        },
-        ["mv", from, to] => ShellCommand::Move {
-            from: (*from).to_owned(),
-            to: (*to).to_owned(),
-        },
-        ["python3", path, pairs @ ..] => ShellCommand::StartGateway {
-            path: (*path).to_owned(),
-            pairs: pairs.join(" "),
-        },
-        ["cat", path] => ShellCommand::Show {
-            path: (*path).to_owned(),
-        },
-        [word, ..] => ShellCommand::Unknown {
-            word: (*word).to_owned(),
-        },
+    let mut parts = words.split(|word| *word == ShellToken::Into);
+    let mut texts = || {
+        let part = parts.next().unwrap_or_default();
+        part.iter().filter_map(text).map(str::to_owned)
+    };
+    ShellCommand {
+        words: texts().collect(),
+        into: texts().next(),
     }
 }
 
@@ -204,28 +150,12 @@ mod tests {
     #[test]
     fn lease_is_written_then_renamed() {
         let script = ShellScript::parse("printf %s 17 > /l.new && mv /l.new \"/l\"");
-        assert_eq!(
-            script,
-            ShellScript::Steps(vec![
-                ShellCommand::Print {
-                    text: "17".into(),
-                    into: Some("/l.new".into())
-                },
-                ShellCommand::Move {
-                    from: "/l.new".into(),
-                    to: "/l".into()
-                },
-            ])
-        );
-    }
-
-    #[test]
-    fn unknown_command_is_reported() {
-        assert_eq!(
-            ShellScript::parse("nvidia-smi -L"),
-            ShellScript::Steps(vec![ShellCommand::Unknown {
-                word: "nvidia-smi".into()
-            }])
-        );
+        let step = |words: &[&str], into: Option<&str>| ShellCommand {
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            into: into.map(str::to_owned),
+        };
+        let print = step(&["printf", "%s", "17"], Some("/l.new"));
+        let rename = step(&["mv", "/l.new", "/l"], None);
+        assert_eq!(script, ShellScript::Steps(vec![print, rename]));
     }
 }

@@ -13,17 +13,10 @@ impl World {
             return self.uploaded_log(copy, request);
         }
         if request.bearer.as_deref() != Some(API_KEY) {
-            return ApiResponse::new(
-                401,
-                &json!({"success": false, "error": "auth_error", "msg": "Invalid user key"}),
-            );
+            return ApiResponse::refusal(401, "auth_error", "Invalid user key");
         }
-        let path = request
-            .path
-            .trim_end_matches('/')
-            .trim_start_matches("/api/")
-            .to_owned();
-        let parts: Vec<&str> = path.split('/').collect();
+        let path = request.path.trim_end_matches('/');
+        let parts: Vec<&str> = path.trim_start_matches("/api/").split('/').collect();
         if let Some(response) = self.rate_limited(&request.method, &parts) {
             return response;
         }
@@ -45,10 +38,7 @@ impl World {
             ("GET", ["v0", "users", "current"]) => ApiResponse::ok(
                 &json!({"id": 123_456, "username": "operator", "balance": 0.0, "credit": self.credit(), "can_pay": true, "api_key": API_KEY}),
             ),
-            _ => ApiResponse::new(
-                404,
-                &json!({"success": false, "error": "not_found", "msg": "no such route"}),
-            ),
+            _ => ApiResponse::refusal(404, "not_found", "no such route"),
         }
     }
 
@@ -69,10 +59,7 @@ impl World {
         }
         let text = format!("API requests too frequent endpoint threshold={interval:.1}");
         Some(match name {
-            "delete" => ApiResponse::new(
-                429,
-                &json!({"success": false, "error": "rate_limit_exceeded", "msg": text}),
-            ),
+            "delete" => ApiResponse::refusal(429, "rate_limit_exceeded", &text),
             "search" => ApiResponse::new(429, &json!({"detail": text})),
             _ => ApiResponse::text(
                 429,
@@ -83,14 +70,12 @@ impl World {
 
     fn keys(&mut self, method: &str, body: &Value) -> ApiResponse {
         if method == "GET" {
-            let keys: Vec<Value> = self.account_keys.iter().enumerate().map(|(n, k)| json!({"id": n + 1, "user_id": 123_456, "public_key": k, "deleted_at": null})).collect();
+            let row = |(id, key)| json!({"id": id, "user_id": 123_456, "public_key": key, "deleted_at": null});
+            let keys: Vec<Value> = (1..).zip(&self.account_keys).map(row).collect();
             return ApiResponse::ok(&Value::from(keys));
         }
         let Some(key) = body["ssh_key"].as_str() else {
-            return ApiResponse::new(
-                400,
-                &json!({"success": false, "error": "no_ssh_key", "msg": "no ssh_key"}),
-            );
+            return ApiResponse::refusal(400, "no_ssh_key", "no ssh_key");
         };
         self.account_keys.push(key_of(key));
         ApiResponse::ok(

@@ -1,7 +1,5 @@
 //! What rentals cost, and their leases.
 
-use std::collections::BTreeMap;
-
 use crate::world::clock::seconds;
 use crate::world::model::SimInstance;
 use crate::world::state::World;
@@ -19,12 +17,8 @@ impl World {
 
     pub(in crate::world) fn bill(&mut self, elapsed: f64) {
         let now = self.now;
-        for instance in self
-            .instances
-            .values_mut()
-            .filter(|i| i.destroyed_at.is_none())
-        {
-            let hours = elapsed / 3600.0;
+        let hours = elapsed / 3600.0;
+        for instance in self.live_mut() {
             let gpu = if instance.is_running(now) {
                 instance.gpu_per_hour()
             } else {
@@ -32,13 +26,9 @@ impl World {
             };
             instance.cost += (instance.storage_per_hour() + gpu) * hours;
             // The image is complete when the container runs; the model follows.
-            let pulled = [
-                (now >= instance.running_at, IMAGE_GB),
-                (
-                    instance.mlnode.started_at.is_some_and(|at| at <= now),
-                    MODEL_GB,
-                ),
-            ];
+            let image = now >= instance.running_at;
+            let model = instance.mlnode.started_at.is_some_and(|at| at <= now);
+            let pulled = [(image, IMAGE_GB), (model, MODEL_GB)];
             let pulled: f64 = pulled
                 .iter()
                 .filter(|(done, _)| *done)
@@ -53,16 +43,8 @@ impl World {
     /// Archives rentals that ended more than a day ago; the API no longer lists them.
     pub(in crate::world) fn archive_old_instances(&mut self) {
         let day_ago = self.now - seconds(86_400.0);
-        let old = |i: &SimInstance| i.destroyed_at.is_some_and(|at| at < day_ago);
-        if !self.instances.values().any(old) {
-            return;
-        }
-        let (gone, kept) = std::mem::take(&mut self.instances)
-            .into_iter()
-            .partition(|(_, i)| old(i));
-        self.instances = kept;
-        let gone: BTreeMap<u64, SimInstance> = gone;
-        for instance in gone.into_values() {
+        let is_old = |_: &u64, i: &mut SimInstance| i.destroyed_at.is_some_and(|at| at < day_ago);
+        for (_, instance) in self.instances.extract_if(.., is_old) {
             self.archived_cost += instance.cost;
             self.past.push(TrueRental::of(&instance));
         }
@@ -72,10 +54,8 @@ impl World {
     pub(in crate::world) fn expire_leases(&mut self) {
         let now = self.now;
         for instance in self.instances.values_mut().filter(|i| i.is_running(now)) {
-            if instance
-                .lease()
-                .is_some_and(|until| now.timestamp() > until + 60)
-            {
+            let lease = instance.lease();
+            if lease.is_some_and(|until| now.timestamp() > until + 60) {
                 instance.destroyed_at = Some(now);
             }
         }

@@ -54,55 +54,41 @@ impl World {
     }
 
     pub(super) fn list(&self, request: &ApiRequest) -> ApiResponse {
-        let query = |name: &str| {
-            request
-                .query
-                .get(name)
-                .and_then(|q| serde_json::from_str::<Value>(q).ok())
+        let query = |name: &str| -> Value {
+            let text = request.query.get(name);
+            text.and_then(|text| serde_json::from_str(text).ok())
+                .unwrap_or_default()
         };
-        let wanted =
-            query("select_filters").and_then(|f| f["label"]["eq"].as_str().map(str::to_owned));
-        let limit = query("limit").and_then(|l| l.as_i64()).unwrap_or(25);
-        let limit = if limit <= 0 {
-            5
-        } else {
-            usize::try_from(limit).unwrap_or(25).min(25)
+        let filters = query("select_filters");
+        let wanted = filters["label"]["eq"].as_str();
+        let limit = match query("limit").as_i64() {
+            Some(..=0) => 5,
+            Some(limit) => usize::try_from(limit).unwrap_or(25).min(25),
+            None => 25,
         };
         let after: u64 = match request.query.get("after_token").map(|t| t.parse()) {
             Some(Err(_)) => {
-                return ApiResponse::new(
-                    400,
-                    &json!({"error": "invalid_token", "msg": "invalid token"}),
-                );
+                let body = json!({"error": "invalid_token", "msg": "invalid token"});
+                return ApiResponse::new(400, &body);
             }
             Some(Ok(after)) => after,
             None => 0,
         };
-        let all: Vec<u64> = self
-            .instances
-            .keys()
-            .copied()
-            .filter(|id| {
-                self.visible(*id)
-                    .is_some_and(|i| wanted.as_ref().is_none_or(|w| *w == i.label))
-            })
+        let visible = self.instances.keys().filter_map(|id| self.visible(*id));
+        let all: Vec<&SimInstance> = visible
+            .filter(|i| wanted.is_none_or(|wanted| wanted == i.label))
             .collect();
-        let page: Vec<u64> = all
-            .iter()
-            .copied()
-            .filter(|id| *id > after)
-            .take(limit)
-            .collect();
-        let more = page.last().is_some_and(|last| all.last() > Some(last));
-        let token = page.last().filter(|_| more).map(ToString::to_string);
-        let rows = page.iter().filter_map(|id| self.visible(*id));
+        let rest = all.iter().filter(|i| i.id > after);
+        let page: Vec<&SimInstance> = rest.take(limit).copied().collect();
+        let has_more = |last: &&&SimInstance| all.last().is_some_and(|end| end.id > last.id);
+        let last = page.last().filter(has_more);
         ApiResponse::written(&InstanceListing {
             success: true,
             instances_found: all.len(),
             total_instances: all.len(),
             label_counts: BTreeMap::new(),
-            next_token: token,
-            instances: rows.map(|i| self.row(i)).collect(),
+            next_token: last.map(|last| last.id.to_string()),
+            instances: page.into_iter().map(|i| self.row(i)).collect(),
         })
     }
 
@@ -192,20 +178,12 @@ impl World {
             return no_such_instance(id);
         };
         if method == "GET" {
-            let keys: Vec<Value> = instance
-                .keys
-                .iter()
-                .map(|k| json!({"public_key": k}))
-                .collect();
-            return ApiResponse::ok(
-                &json!({"success": true, "ssh_keys": Value::from(keys).to_string()}),
-            );
+            let keys = instance.keys.iter().map(|key| json!({"public_key": key}));
+            let keys = Value::from_iter(keys).to_string();
+            return ApiResponse::ok(&json!({"success": true, "ssh_keys": keys}));
         }
         let Some(key) = body["ssh_key"].as_str() else {
-            return ApiResponse::new(
-                400,
-                &json!({"success": false, "error": "no_ssh_key", "msg": "no ssh_key"}),
-            );
+            return ApiResponse::refusal(400, "no_ssh_key", "no ssh_key");
         };
         instance.keys.push(key_of(key));
         ApiResponse::ok(&json!({"success": true, "msg": "SSH key attached successfully"}))
@@ -213,8 +191,9 @@ impl World {
 }
 
 fn no_such_instance(id: u64) -> ApiResponse {
-    ApiResponse::new(
+    ApiResponse::refusal(
         404,
-        &json!({"success": false, "error": "no_such_instance", "msg": format!("Instance {id} not found.")}),
+        "no_such_instance",
+        &format!("Instance {id} not found."),
     )
 }

@@ -17,17 +17,11 @@ const UPLOAD_RETENTION: f64 = 600.0;
 impl World {
     pub(in crate::world) fn request_log(&mut self, id: u64, body: &Value) -> ApiResponse {
         let Some(instance) = self.instances.get(&id).filter(|i| i.destroyed_at.is_none()) else {
-            return ApiResponse::new(
-                404,
-                &json!({"success": false, "error": "invalid_id", "msg": "Invalid instance id."}),
-            );
+            return ApiResponse::refusal(404, "invalid_id", "Invalid instance id.");
         };
         // A number of lines, as text.
         let Some(tail) = body["tail"].as_str().and_then(|tail| tail.parse().ok()) else {
-            return ApiResponse::new(
-                400,
-                &json!({"success": false, "error": "invalid_args", "msg": "tail must be a string"}),
-            );
+            return ApiResponse::refusal(400, "invalid_args", "tail must be a string");
         };
         let text = last_lines(&container_log(instance, self.now), tail);
         let oldest = self.now - seconds(UPLOAD_RETENTION);
@@ -65,18 +59,12 @@ impl World {
 fn container_log(instance: &SimInstance, now: Time) -> String {
     let age = as_seconds(now - instance.running_at);
     let lines = [
-        (
-            1.0,
-            "Generating public/private ed25519 key pair.".to_owned(),
-        ),
-        (
-            2.0,
-            " * Starting OpenBSD Secure Shell server sshd [ OK ]".to_owned(),
-        ),
-        (4.0, format!("onstart of C.{} ran", instance.id)),
+        (1.0, "Generating public/private ed25519 key pair.\n"),
+        (2.0, " * Starting OpenBSD Secure Shell server sshd [ OK ]\n"),
+        (4.0, &format!("onstart of C.{} ran\n", instance.id)),
     ];
     let lines = lines.into_iter().filter(|(at, _)| *at <= age);
-    lines.fold(String::new(), |text, (_, line)| text + &line + "\n")
+    lines.map(|(_, line)| line).collect()
 }
 
 fn last_lines(text: &str, count: usize) -> String {

@@ -16,15 +16,14 @@ const CLASSES: [(&str, u64, u64, f64, u64); 5] = [
 
 impl World {
     /// The current offer of a machine. It gets a new id and price every 20 to 60 minutes.
-    pub(super) fn offer(&self, machine: u64) -> Option<Value> {
+    fn offer(&self, machine: u64) -> Option<Value> {
         let age = as_seconds(self.now - self.start);
         let life = 1200.0 + 2400.0 * uniform(self.seed, 1, machine);
         let generation = whole(age / life + uniform(self.seed, 2, machine));
         let key = machine * 1000 + generation;
         let taken = self
-            .instances
-            .values()
-            .any(|i| i.destroyed_at.is_none() && i.offer["machine_id"] == json!(40_000 + machine));
+            .live()
+            .any(|i| i.offer["machine_id"] == json!(40_000 + machine));
         if taken || (machine > 4 && uniform(self.seed, 3, key) < 0.15) {
             return None;
         }
@@ -47,22 +46,20 @@ impl World {
         Some(offer)
     }
 
+    pub(super) fn offers(&self) -> impl Iterator<Item = Value> {
+        (0..self.scenario.machines).filter_map(|machine| self.offer(machine))
+    }
+
     pub(super) fn search(&self, body: &Value) -> ApiResponse {
         let gb = body["allocated_storage"].as_f64().unwrap_or(5.0);
-        let mut offers: Vec<Value> = (0..self.scenario.machines)
-            .filter_map(|m| self.offer(m))
-            .collect();
+        let mut offers: Vec<Value> = self.offers().collect();
         for offer in &mut offers {
             price(offer, gb);
         }
         offers.retain(|offer| matches_filter(offer, body));
         if let Some(field) = body["order"][0][0].as_str() {
-            offers.sort_by(|a, b| {
-                a[field]
-                    .as_f64()
-                    .unwrap_or(0.0)
-                    .total_cmp(&b[field].as_f64().unwrap_or(0.0))
-            });
+            let value = |offer: &Value| offer[field].as_f64().unwrap_or(0.0);
+            offers.sort_by(|a, b| value(a).total_cmp(&value(b)));
             if body["order"][0][1] == "desc" {
                 offers.reverse();
             }
@@ -83,17 +80,13 @@ pub(super) fn price(offer: &mut Value, gb: f64) {
 }
 
 fn matches_filter(offer: &Value, body: &Value) -> bool {
-    let Some(filters) = body.as_object() else {
-        return true;
-    };
-    filters.iter().all(|(field, ops)| {
-        let Some(ops) = ops.as_object() else {
-            return true;
-        };
-        let Some(have) = offer.get(field).filter(|v| !v.is_null()) else {
-            return true;
-        };
-        ops.iter().all(|(op, want)| compare(have, op, want))
+    let mut filters = body.as_object().into_iter().flatten();
+    filters.all(|(field, ops)| {
+        let mut ops = ops.as_object().into_iter().flatten();
+        match &offer[field] {
+            Value::Null => true,
+            have => ops.all(|(op, want)| compare(have, op, want)),
+        }
     })
 }
 

@@ -18,41 +18,33 @@ const HOST_FAULT: &str =
 impl World {
     pub(super) fn rent(&mut self, ask_id: u64, body: &Value) -> ApiResponse {
         self.rent_calls += 1;
-        let offer = (0..self.scenario.machines)
-            .filter_map(|m| self.offer(m))
-            .find(|o| o["id"] == json!(ask_id));
+        let offer = self.offers().find(|offer| offer["id"] == json!(ask_id));
         let Some(mut offer) = offer.filter(|_| self.rent_calls > self.scenario.offers_gone) else {
-            let msg = format!(
+            let text = format!(
                 "error 410/3907: no_such_ask Instance type {ask_id} is no longer available."
             );
-            return ApiResponse::new(
-                410,
-                &json!({"success": false, "error": "no_such_ask", "msg": msg, "ask_id": ask_id}),
-            );
+            let body =
+                json!({"success": false, "error": "no_such_ask", "msg": text, "ask_id": ask_id});
+            return ApiResponse::new(410, &body);
         };
         if let Some(problem) = bad_order(body) {
-            return ApiResponse::new(
-                400,
-                &json!({"success": false, "error": "invalid_args", "msg": format!("error 400/3467: Invalid args: {problem}")}),
-            );
+            let text = format!("error 400/3467: Invalid args: {problem}");
+            return ApiResponse::refusal(400, "invalid_args", &text);
         }
         price(&mut offer, body["disk"].as_f64().unwrap_or(10.0));
         if self.credit() < offer["dph_total"].as_f64().unwrap_or(0.0) {
-            return ApiResponse::new(
-                400,
-                &json!({"success": false, "error": "insufficient_credit", "msg": "Your account lacks credit"}),
-            );
+            let text = "Your account lacks credit";
+            return ApiResponse::refusal(400, "insufficient_credit", text);
         }
         let id = 31_415_000 + number_of(self.past.len() + self.instances.len()) + 1;
         let label = body["label"].as_str().unwrap_or_default();
         // Faults only affect our own rentals.
         let is_ours = label.starts_with("pocpit/");
-        let fault = self.random_fault_of(id).filter(|_| is_ours);
         let stalls = is_ours && self.own_rental_count() < self.scenario.first_boots_stall;
         let fault = if stalls {
             Some(HostFault::StalledDownload)
         } else {
-            fault
+            self.random_fault_of(id).filter(|_| is_ours)
         };
         if fault == Some(HostFault::Dearer) {
             let base = offer["dph_base"].as_f64().unwrap_or(0.0);
@@ -91,12 +83,7 @@ impl World {
             mlnode: self.workload(id, running_at, body, fault),
         };
         self.instances.insert(id, instance);
-        self.peak_live = self.peak_live.max(
-            self.instances
-                .values()
-                .filter(|i| i.destroyed_at.is_none())
-                .count(),
-        );
+        self.peak_live = self.peak_live.max(self.live().count());
         ApiResponse::ok(
             &json!({"success": true, "new_contract": id, "instance_api_key": format!("instance-key-{id}")}),
         )
@@ -155,8 +142,6 @@ fn bad_order(body: &Value) -> Option<String> {
 
 /// A public key without its comment.
 pub(in crate::world) fn key_of(line: &str) -> String {
-    line.split_whitespace()
-        .take(2)
-        .collect::<Vec<_>>()
-        .join(" ")
+    let words: Vec<&str> = line.split_whitespace().take(2).collect();
+    words.join(" ")
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use pocpit::cli;
 use pocpit::domain::{SprintReport, Step};
 use pocpit::journal;
-use pocpit::world::{Scenario, ServedWorld, Truth, WorldOptions, serve};
+use pocpit::world::{PROXY_NODE, Scenario, ServedWorld, Truth, WorldOptions, serve};
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::runtime::Runtime;
@@ -90,10 +90,7 @@ impl Stage {
         let truth = self.truth();
         assert_eq!(self.live(), 0, "{truth:?}");
         assert_eq!(ours(&truth), Vec::<&String>::new(), "{truth:?}");
-        assert!(
-            truth.nodes.contains(&self.world.proxy_node_id()),
-            "{truth:?}"
-        );
+        assert!(truth.nodes.contains(&PROXY_NODE.to_owned()), "{truth:?}");
         assert!(truth.peak_live_rentals <= 1, "{truth:?}");
     }
 

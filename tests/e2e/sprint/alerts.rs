@@ -6,7 +6,7 @@ use pocpit::tui::keymap::Keymap;
 use pocpit::tui::model::Model;
 use pocpit::tui::theme::{BackgroundShade, ColorDepth, ColorOverrides, Theme};
 use pocpit::tui::view;
-use pocpit::world::{Fault, FaultKind, Scenario};
+use pocpit::world::{Fault, FaultKind, MODEL, Scenario};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -118,10 +118,9 @@ async fn failing_proxy_raises_alerts() {
     };
     rig.until("the proxy answers", answers).await;
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let model = rig.world.model();
     let asked = http
         .post(format!("http://{listen}/v1/chat/completions"))
-        .json(&serde_json::json!({"model": model, "messages": []}))
+        .json(&serde_json::json!({"model": MODEL, "messages": []}))
         .send();
     assert_eq!(asked.await.unwrap().status(), 502);
     is_told(

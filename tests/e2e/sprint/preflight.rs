@@ -8,7 +8,7 @@ use pocpit::engine::EndAfter;
 use pocpit::http::HttpClient;
 use pocpit::network_node::NetworkNodeClient;
 use pocpit::ports::NetworkNode as _;
-use pocpit::world::{Fault, FaultKind, Scenario, WorldOptions, serve};
+use pocpit::world::{Fault, FaultKind, MODEL, Scenario, WorldOptions, serve};
 
 use super::rig::Rig;
 
@@ -90,7 +90,7 @@ async fn occupied_node_address_blocks_renting() {
         poc_port: 9,
         poc_segment: String::new(),
         max_concurrent: 10,
-        models: [(world.model(), Vec::new())].into(),
+        models: [(MODEL.to_owned(), Vec::new())].into(),
         hardware: Vec::new(),
     };
     let node = NetworkNodeClient::new(HttpClient::new(), &config.network_node);

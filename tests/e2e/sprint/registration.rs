@@ -2,7 +2,7 @@
 
 use pocpit::domain::{Mode, NodeId, OutcomeKind, Step};
 use pocpit::engine::{Command, NodeChange, Snapshot};
-use pocpit::world::Scenario;
+use pocpit::world::{PROXY_NODE, Scenario};
 
 use super::rig::Rig;
 
@@ -14,7 +14,7 @@ async fn removed_node_is_registered_again() {
     let ours = rig.ours_registered();
     // when somebody removes it, and the inference proxy too,
     rig.unregister(&ours[0]).await;
-    rig.unregister(&rig.world.proxy_node_id()).await;
+    rig.unregister(PROXY_NODE).await;
     assert!(!rig.snapshot().ended);
     // then it is registered again,
     rig.until("our node", |snapshot| {
@@ -36,7 +36,7 @@ async fn removed_node_is_registered_again() {
 async fn manual_node_change_reports_failure() {
     // Given a node that is not ours,
     let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
-    let id = rig.world.proxy_node_id();
+    let id = PROXY_NODE;
     let enabled = |snapshot: &Snapshot| {
         let mut rows = snapshot.nodes.rows.iter();
         let row = rows.find(|row| row.node.config.id.0 == id);
@@ -50,13 +50,13 @@ async fn manual_node_change_reports_failure() {
         (NodeChange::Enable, Some(true)),
         (NodeChange::Remove, None),
     ] {
-        let node = NodeId(id.clone());
+        let node = NodeId(id.to_owned());
         rig.send(Command::ChangeNode { node, change }).await;
         // then it is so,
         rig.until("the change", |seen| enabled(seen) == then).await;
     }
     // and what cannot be done is told.
-    let node = NodeId(id.clone());
+    let node = NodeId(id.to_owned());
     let change = NodeChange::Disable;
     rig.send(Command::ChangeNode { node, change }).await;
     rig.until("the alert", |seen| {

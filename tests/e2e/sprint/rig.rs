@@ -12,7 +12,7 @@ use pocpit::http::HttpClient;
 use pocpit::journal::{self, Ledger};
 use pocpit::ports::Market as _;
 use pocpit::vast::{RateLimit, VastClient};
-use pocpit::world::{Scenario, ServedWorld, Truth, WorldOptions, serve};
+use pocpit::world::{API_KEY, PROXY_NODE, Scenario, ServedWorld, Truth, WorldOptions, serve};
 
 /// World seconds per second: a sprint takes some ten seconds.
 const SPEED: f64 = 400.0;
@@ -255,7 +255,7 @@ impl Rig {
                         .join(&format!("/api/v0/asks/{}/", offers[0].id))
                         .unwrap(),
                 )
-                .bearer_auth(self.world.api_key())
+                .bearer_auth(API_KEY)
                 .json(&body)
                 .send()
                 .await
@@ -315,7 +315,7 @@ impl Rig {
             truth.nodes
         );
         assert!(
-            truth.nodes.contains(&self.world.proxy_node_id()),
+            truth.nodes.contains(&PROXY_NODE.to_owned()),
             "{:?}",
             truth.nodes
         );
