@@ -6,6 +6,7 @@
 mod chain;
 mod clock;
 mod exchange;
+mod ledger;
 mod machine_fs;
 mod mlnode;
 mod model;
