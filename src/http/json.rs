@@ -19,6 +19,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Without any field when it is absent.
+    #[must_use]
     pub fn child(self, name: &str) -> Fields<'a> {
         Fields(self.get(name).unwrap_or(&Value::Null))
     }
@@ -70,9 +71,8 @@ impl<'a> Fields<'a> {
         let Some(value) = self.get(name) else {
             return Ok(&[]);
         };
-        value
-            .as_array()
-            .map_or(Err(malformed(name)), |rows| Ok(rows))
+        let rows = value.as_array().map(Vec::as_slice);
+        rows.ok_or_else(|| malformed(name))
     }
 
     /// The fields of an object that must be there.

@@ -186,7 +186,7 @@ fn free_address(wanted: &NodeConfig, intent: &PreflightTarget, facts: &Preflight
     if causes.is_empty() {
         return Verdict::Met;
     }
-    let joined = |names: BTreeSet<String>| Vec::from_iter(names).join(" and ");
+    let joined = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(" and ");
     let remedy = format!(
         "choose another port in {}, or remove {} from the Network Node; our own leftovers are removed automatically or by `pocpit gc`",
         joined(settings),

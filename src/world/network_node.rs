@@ -39,7 +39,7 @@ impl World {
         match (request.method.as_str(), parts.as_slice()) {
             ("GET", ["nodes"]) => {
                 let rows = self.nodes.values().map(|node| self.node_row(node));
-                ApiResponse::ok(&Value::from_iter(rows))
+                ApiResponse::ok(&rows.collect())
             }
             ("POST", ["nodes"]) | ("PUT", ["nodes", _]) => self.upsert(&request.body),
             ("DELETE", ["nodes", id]) => {

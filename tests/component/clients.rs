@@ -101,23 +101,23 @@ impl Scene {
             }
         }
     }
+}
 
-    fn node(&self, id: &str) -> NodeConfig {
-        NodeConfig {
-            id: NodeId(id.into()),
-            host: "127.0.0.1".into(),
-            inference_port: 15_000,
-            inference_segment: String::new(),
-            poc_port: 18_080,
-            poc_segment: String::new(),
-            max_concurrent: 10,
-            models: [(
-                MODEL.to_owned(),
-                vec!["--tensor-parallel-size".into(), "4".into()],
-            )]
-            .into(),
-            hardware: Vec::new(),
-        }
+fn node(id: &str) -> NodeConfig {
+    NodeConfig {
+        id: NodeId(id.into()),
+        host: "127.0.0.1".into(),
+        inference_port: 15_000,
+        inference_segment: String::new(),
+        poc_port: 18_080,
+        poc_segment: String::new(),
+        max_concurrent: 10,
+        models: [(
+            MODEL.to_owned(),
+            vec!["--tensor-parallel-size".into(), "4".into()],
+        )]
+        .into(),
+        hardware: Vec::new(),
     }
 }
 
@@ -368,7 +368,7 @@ async fn wrong_key_error_hides_the_key() {
 async fn node_is_registered_and_removed() {
     let scene = Scene::new(1.0, Scenario::default()).await;
     let network_node = scene.network_node();
-    let node = scene.node("vastai-1");
+    let node = node("vastai-1");
     network_node.register(&node).await.unwrap();
     // Registering again is an update.
     network_node
@@ -410,12 +410,12 @@ async fn node_is_registered_and_removed() {
 async fn nodes_sharing_a_host_need_ports() {
     let scene = Scene::new(1.0, Scenario::default()).await;
     let network_node = scene.network_node();
-    let first = scene.node("vastai-1");
+    let first = node("vastai-1");
     network_node.register(&first).await.unwrap();
     // Given a node at an address, when another one wants one of its ports, then it is refused,
     let second = NodeConfig {
         inference_port: 15_001,
-        ..scene.node("vastai-2")
+        ..node("vastai-2")
     };
     assert!(network_node.register(&second).await.is_err());
     // and with ports of its own it is accepted.
@@ -464,7 +464,7 @@ async fn preflight_needs_no_rpc() {
     };
     let there = NodeConfig {
         poc_port: api_listen.port(),
-        ..scene.node("colleague-2")
+        ..node("colleague-2")
     };
     node.register(&there).await.unwrap();
     let blocked = run_preflight(&chain, &node, now, &config, &[])
@@ -482,7 +482,7 @@ async fn unapproved_model_is_rejected() {
     let scene = Scene::new(1.0, Scenario::default()).await;
     let wrong = NodeConfig {
         models: [("nobody/nothing".to_owned(), Vec::new())].into(),
-        ..scene.node("vastai-2")
+        ..node("vastai-2")
     };
     let error = scene
         .network_node()

@@ -52,11 +52,11 @@ fn gpus(count: u32) -> Vec<GpuDevice> {
     (0..count).map(gpu).collect()
 }
 
-fn driver(cuda: f64) -> Option<GpuDriver> {
-    Some(GpuDriver {
+fn driver(cuda: f64) -> GpuDriver {
+    GpuDriver {
         version: "570.124.06".into(),
         cuda: Some(cuda),
-    })
+    }
 }
 
 fn serving() -> MlNodeStatus {
@@ -68,7 +68,7 @@ fn serving() -> MlNodeStatus {
         version: None,
         startup: StartupState::Completed,
         gpus: gpus(4),
-        driver: driver(12.8),
+        driver: Some(driver(12.8)),
     }
 }
 
@@ -283,7 +283,7 @@ fn wrong_machine_fails_before_download() {
     };
     for status in [not_started, serving()] {
         let (mut short, mut old) = (status.clone(), status);
-        (short.gpus, old.driver) = (gpus(3), driver(12.2));
+        (short.gpus, old.driver) = (gpus(3), Some(driver(12.2)));
         for (status, evidence) in [
             (short, "3 of 4 ordered GPUs"),
             (old, "supports CUDA 12.2, 12.8 was ordered"),
@@ -304,7 +304,7 @@ fn unknown_hardware_is_no_fault() {
     boot.observe_status(at(1), &unknown_hardware());
     assert!(boot.is_ready());
     let newer = MlNodeStatus {
-        driver: driver(13.0),
+        driver: Some(driver(13.0)),
         ..serving()
     };
     boot.observe_status(at(2), &newer);

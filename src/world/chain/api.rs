@@ -92,7 +92,7 @@ impl World {
 
     fn participants_reply(&self) -> Value {
         let node = |(id, weight)| json!({"node_id": id, "poc_weight": weight});
-        let nodes = Value::from_iter(self.active.iter().map(node));
+        let nodes = self.active.iter().map(node).collect::<Value>();
         let total: u64 = self.active.values().sum();
         json!({"active_participants": {"epoch_id": self.active_epoch, "poc_start_block_height": World::poc_start(self.active_epoch), "participants": [
             {"index": PARTICIPANT, "weight": total, "models": [MODEL], "ml_nodes": [{"ml_nodes": nodes}]},

@@ -88,7 +88,7 @@ impl World {
                     json!({"index": index, "name": name, "total_memory_mb": ram,
                     "free_memory_mb": ram - used, "used_memory_mb": used, "utilization_percent": if generating { 99 } else { 0 }, "temperature_c": 41, "is_available": true, "error_message": null})
                 };
-                let devices = Value::from_iter((0..gpus).map(device));
+                let devices = (0..gpus).map(device).collect::<Value>();
                 ApiResponse::ok(&json!({"devices": devices, "count": gpus}))
             }
             ("GET", "/api/v1/gpu/driver") => ApiResponse::ok(

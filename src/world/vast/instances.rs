@@ -179,7 +179,7 @@ impl World {
         };
         if method == "GET" {
             let keys = instance.keys.iter().map(|key| json!({"public_key": key}));
-            let keys = Value::from_iter(keys).to_string();
+            let keys = keys.collect::<Value>().to_string();
             return ApiResponse::ok(&json!({"success": true, "ssh_keys": keys}));
         }
         let Some(key) = body["ssh_key"].as_str() else {
