@@ -452,9 +452,9 @@ async fn preflight_needs_no_rpc() {
     let mut config = scene.config.clone();
     config.chain.rpc.clear();
     let chain = ChainClient::new(HttpClient::new(), &config.chain);
-    let node = scene.network_node();
+    let nodes = scene.network_node();
     let now = chrono::Utc::now();
-    let clear = run_preflight(&chain, &node, now, &config, &[])
+    let clear = run_preflight(&chain, &nodes, now, &config, &[])
         .await
         .preflight;
     assert!(clear.is_clear(), "{clear}");
@@ -466,8 +466,8 @@ async fn preflight_needs_no_rpc() {
         poc_port: api_listen.port(),
         ..node("colleague-2")
     };
-    node.register(&there).await.unwrap();
-    let blocked = run_preflight(&chain, &node, now, &config, &[])
+    nodes.register(&there).await.unwrap();
+    let blocked = run_preflight(&chain, &nodes, now, &config, &[])
         .await
         .preflight;
     let obstacles: Vec<Requirement> = blocked
