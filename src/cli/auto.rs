@@ -13,7 +13,6 @@ use super::{Exit, causes, lock_wait, runtime, service, status_line, stop};
 use crate::config::Config;
 use crate::domain::{Mode, Step};
 use crate::engine::{self, EndAfter};
-use crate::http::HttpClient;
 use crate::journal;
 use crate::ports::Market;
 
@@ -126,7 +125,7 @@ fn has_unfinished_work(state_dir: &Path) -> bool {
 /// answer is no reason to refuse: the engine rents nothing until it does.
 pub(super) async fn another_cockpit(config: &Config) -> Option<String> {
     service::extend_startup("checking for other cockpits on the account", MARKET_TIMEOUT);
-    let market = runtime::market(&HttpClient::new(), &config.vast, config.simulation);
+    let market = runtime::Clients::new(config).market;
     let instances = market.instances().await.inspect_err(|error| {
         tracing::warn!("cannot tell whether another cockpit uses this account: {error}");
     });

@@ -15,12 +15,10 @@ pub(super) use self::probe::Probe;
 use self::probe::{Subject, exit_of, text_of};
 use super::arguments::{Common, Output};
 use super::next_sprint::NextSprint;
-use super::{Exit, logging, offers, print_report, runtime};
-use crate::chain::client::ChainClient;
+use super::runtime::{self, Clients};
+use super::{Exit, logging, offers, print_report};
 use crate::config::Loaded;
-use crate::http::HttpClient;
 use crate::journal::{self, Journal};
-use crate::network_node::NetworkNodeClient;
 use crate::ports::{Chain, Market, SourceSelection};
 
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
@@ -32,11 +30,9 @@ pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report>
 
 async fn probes(loaded: &Loaded) -> Vec<Probe> {
     let config = &loaded.config;
-    let http = HttpClient::new();
-    let market = runtime::market(&http, &config.vast, config.simulation);
-    let chain = ChainClient::new(http.clone(), &config.chain);
-    let node = NetworkNodeClient::new(http, &config.network_node);
-    let now = runtime::clock(config.simulation).now();
+    let clients = Clients::new(config);
+    let (chain, market) = (&clients.chain, &clients.market);
+    let now = clients.clock.now();
     let (instances, sources, governance) = tokio::join!(
         market.instances(),
         chain.query_sources(SourceSelection::All),
@@ -51,7 +47,7 @@ async fn probes(loaded: &Loaded) -> Vec<Probe> {
     let journal = machine::journal(&opened);
     drop(opened);
     let ledger = journal::read_only(&config.paths.state_dir).unwrap_or_default();
-    let next = NextSprint::by(&chain, now, sources.clone(), governance).await;
+    let next = NextSprint::by(chain, now, sources.clone(), governance).await;
     let found = offers.as_ref().map_or(&[][..], Vec::as_slice).to_vec();
     let (ranked, _) = offers::judged(now, config, next, &ledger, found);
     let usable = ranked.usable;
@@ -68,7 +64,7 @@ async fn probes(loaded: &Loaded) -> Vec<Probe> {
     ];
     let sources = sources.iter().map(chain::source);
     probes.extend(sources.map(|checked| Probe::new(Subject::ChainSource, checked)));
-    probes.extend(node::sprint_needs(&chain, &node, now, loaded, &leaving).await);
+    probes.extend(node::sprint_needs(chain, &clients.network_node, now, loaded, &leaving).await);
     probes.extend(machine::listeners(loaded, owner));
     probes
 }

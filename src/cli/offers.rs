@@ -8,16 +8,15 @@ use serde::Serialize;
 
 use super::arguments::{Common, Output};
 use super::next_sprint::NextSprint;
+use super::runtime::{self, Clients};
 use super::table::table;
-use super::{Exit, print_report, runtime, status_line};
-use crate::chain::client::ChainClient;
+use super::{Exit, print_report, status_line};
 use crate::config::Config;
 use crate::domain::{
     Aim, Duration, Height, Offer, OfferId, OwnBoots, RankedOffer, ReleasePolicy, Time,
 };
 use crate::engine::needs;
 use crate::flow::Effect;
-use crate::http::HttpClient;
 use crate::journal::Ledger;
 use crate::ports::Market;
 use crate::vast::{RankedOffers, RentalHistory, SessionNeeds, rank};
@@ -148,13 +147,11 @@ fn reasons_schema(_: &mut SchemaGenerator) -> Schema {
 
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
     let config = runtime::load_quietly(common)?;
-    let http = HttpClient::new();
-    let now = runtime::clock(config.simulation).now();
-    let chain = ChainClient::new(http.clone(), &config.chain);
-    let market = runtime::market(&http, &config.vast, config.simulation);
+    let clients = Clients::new(&config);
+    let now = clients.clock.now();
     let (next, offers) = tokio::join!(
-        NextSprint::read(&chain, now),
-        market.search(&config.vast.query, now)
+        NextSprint::read(&clients.chain, now),
+        clients.market.search(&config.vast.query, now)
     );
     let ledger = ledger_of(&config);
     let (ranked, judged_by) = judged(now, &config, next, &ledger, offers?);

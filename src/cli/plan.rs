@@ -7,15 +7,13 @@ use color_eyre::eyre::{Report, eyre};
 
 use super::arguments::{Common, Output};
 use super::next_sprint::NextSprint;
-use super::{Exit, print_report, runtime};
-use crate::chain::client::ChainClient;
+use super::runtime::{self, Clients};
+use super::{Exit, print_report};
 use crate::config::Config;
 use crate::domain::{Account, CallError, Duration, Offer, Preflight, Workload};
 use crate::engine::preflight::{run_chain_preflight, run_preflight};
 use crate::flow::Funds;
-use crate::http::HttpClient;
 use crate::journal::{self, Ledger};
-use crate::network_node::NetworkNodeClient;
 use crate::ports::Market;
 
 /// Everything a plan is based on. The plan reports what could not be read instead of failing.
@@ -35,24 +33,22 @@ pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report>
 
 /// Reads what a sprint with this workload depends on.
 pub(super) async fn read_inputs(config: &Config, workload: Workload) -> Result<PlanInputs, Report> {
-    let http = HttpClient::new();
-    let chain = ChainClient::new(http.clone(), &config.chain);
-    let market = runtime::market(&http, &config.vast, config.simulation);
-    let node = NetworkNodeClient::new(http, &config.network_node);
-    let clock = runtime::clock(config.simulation);
-    let now = clock.now();
+    let clients = Clients::new(config);
+    let (chain, market) = (&clients.chain, &clients.market);
+    let now = clients.clock.now();
     let ledger = journal::read_only(&config.paths.state_dir)?;
     let leaving = ledger.registered();
     let preflight = async {
         match workload {
-            Workload::Vllm => run_chain_preflight(&chain, now, config).await,
+            Workload::Vllm => run_chain_preflight(chain, now, config).await,
             Workload::MlNode => {
-                let examined = run_preflight(&chain, &node, now, config, &leaving).await;
+                let node = &clients.network_node;
+                let examined = run_preflight(chain, node, now, config, &leaving).await;
                 examined.preflight
             }
         }
     };
-    let (next, preflight) = tokio::join!(NextSprint::read(&chain, now), preflight);
+    let (next, preflight) = tokio::join!(NextSprint::read(chain, now), preflight);
     // One after the other: the market limits calls by the second.
     let offers = market.search(&config.vast.query, now).await;
     let account = market.account().await;

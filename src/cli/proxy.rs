@@ -11,8 +11,7 @@ use super::logging::{self, Audience};
 use super::{Exit, runtime, shutdown_signal, stop};
 use crate::config::{Config, Credential};
 use crate::domain::{CallError, NodeConfig};
-use crate::http::HttpClient;
-use crate::network_node::{NetworkNodeClient, RegistrationState, registration_state};
+use crate::network_node::{RegistrationState, registration_state};
 use crate::ports::NetworkNode;
 use crate::proxy::STATE_FILE;
 
@@ -57,7 +56,7 @@ async fn ignore_hangup() {
 
 /// Keeps the proxy registered as configured. It stays registered on exit: most exits are restarts.
 async fn stay_registered(config: &Config, node: NodeConfig) {
-    let network_node = NetworkNodeClient::new(HttpClient::new(), &config.network_node);
+    let network_node = runtime::Clients::new(config).network_node;
     let mut registration = Registration::of(node);
     let mut last = None;
     loop {

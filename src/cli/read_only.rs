@@ -3,17 +3,15 @@
 use color_eyre::eyre::Report;
 
 use super::arguments::{Common, Output};
+use super::runtime::{self, Clients};
 use super::table::table;
-use super::{Exit, print_report, runtime};
-use crate::chain::client::ChainClient;
+use super::{Exit, print_report};
 use crate::domain::{EpochView, RegisteredNode};
-use crate::http::HttpClient;
-use crate::network_node::NetworkNodeClient;
 use crate::ports::{Chain, NetworkNode};
 
 pub(crate) async fn epoch(common: &Common, output: Output) -> Result<Exit, Report> {
     let config = runtime::load_quietly(common)?;
-    let chain = ChainClient::new(HttpClient::new(), &config.chain);
+    let chain = Clients::new(&config).chain;
     print_report(output, &chain.epoch().await?, epoch_text)
 }
 
@@ -32,7 +30,7 @@ fn epoch_text(view: &EpochView) -> String {
 
 pub(crate) async fn nodes(common: &Common, output: Output) -> Result<Exit, Report> {
     let config = runtime::load_quietly(common)?;
-    let network_node = NetworkNodeClient::new(HttpClient::new(), &config.network_node);
+    let network_node = Clients::new(&config).network_node;
     print_report(output, &network_node.nodes().await?, |nodes| {
         nodes_text(nodes)
     })

@@ -121,6 +121,28 @@ pub(crate) fn market(
     }
 }
 
+/// Clients for the configured world.
+pub(crate) struct Clients {
+    http: HttpClient,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) chain: ChainClient,
+    pub(crate) market: VastClient,
+    pub(crate) network_node: NetworkNodeClient,
+}
+
+impl Clients {
+    pub(crate) fn new(config: &Config) -> Clients {
+        let http = HttpClient::new();
+        Clients {
+            clock: clock(config.simulation),
+            chain: ChainClient::new(http.clone(), &config.chain),
+            market: market(&http, &config.vast, config.simulation),
+            network_node: NetworkNodeClient::new(http.clone(), &config.network_node),
+            http,
+        }
+    }
+}
+
 pub(crate) fn rental_logs(config: &Config) -> LogStore {
     LogStore::in_directory(config.paths.state_dir.join("rental_logs"))
 }
@@ -131,11 +153,8 @@ pub(crate) fn outbox(paths: &Paths) -> PathBuf {
 
 /// Undelivered notices survive restarts. It starts to deliver immediately, so there is one per engine.
 fn notifier(config: &Config) -> Notifier {
-    Notifier::new(
-        HttpClient::new(),
-        &config.notify,
-        Some(outbox(&config.paths)),
-    )
+    let outbox = outbox(&config.paths);
+    Notifier::new(HttpClient::new(), &config.notify, Some(outbox))
 }
 
 /// Checks that an engine could start with this configuration.
@@ -145,17 +164,18 @@ pub(crate) fn try_ports(config: &Config) -> Result<(), Report> {
 }
 
 fn ports(config: &Config, notifier: Notifier) -> Result<Ports, Report> {
-    let http = HttpClient::new();
+    let clients = Clients::new(config);
+    let inference_proxy = config.inference_proxy.as_ref().map(|proxy| {
+        let client = ProxyClient::new(clients.http.clone(), proxy);
+        Arc::new(client) as Arc<_>
+    });
     Ok(Ports {
-        clock: clock(config.simulation),
-        chain: Arc::new(ChainClient::new(http.clone(), &config.chain)),
-        market: Arc::new(market(&http, &config.vast, config.simulation)),
-        network_node: Arc::new(NetworkNodeClient::new(http.clone(), &config.network_node)),
-        inference_proxy: config
-            .inference_proxy
-            .as_ref()
-            .map(|proxy| Arc::new(ProxyClient::new(http.clone(), proxy)) as Arc<_>),
-        mlnodes: Arc::new(MlNodeFactory::new(http)),
+        clock: clients.clock,
+        chain: Arc::new(clients.chain),
+        market: Arc::new(clients.market),
+        network_node: Arc::new(clients.network_node),
+        inference_proxy,
+        mlnodes: Arc::new(MlNodeFactory::new(clients.http)),
         remote: Arc::new(OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir)?),
         rental_logs: rental_logs(config),
         notifier,
@@ -199,7 +219,7 @@ fn start_for(
     Ok(with_viewers(handle, &config.paths))
 }
 
-/// Serves viewers. Without them the engine runs all the same.
+/// Serves viewers. If that fails, the engine still runs.
 fn with_viewers(handle: EngineHandle, paths: &Paths) -> EngineHandle {
     let viewers = match attach::serve(paths, handle.snapshots.clone(), handle.commands.clone()) {
         Ok(viewers) => viewers,

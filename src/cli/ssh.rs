@@ -12,7 +12,6 @@ use super::arguments::{Common, Ssh};
 use super::{Exit, print, print_json, runtime, stop};
 use crate::config::{Config, SshConfig};
 use crate::domain::{ActualStatus, Instance, InstanceId, SshEndpoint};
-use crate::http::HttpClient;
 use crate::journal::{self, OpenRental};
 use crate::ports::Market as _;
 use crate::ssh::{known_hosts, shell_command};
@@ -25,7 +24,7 @@ pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report>
         let why = format!("no active rental recorded in {}", state_dir.display());
         return Err(stop(Exit::Failed, why));
     };
-    let market = runtime::market(&HttpClient::new(), &config.vast, config.simulation);
+    let market = runtime::Clients::new(&config).market;
     let instance = market
         .instance(id)
         .await

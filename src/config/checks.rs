@@ -9,19 +9,12 @@ use crate::domain::Hedging;
 /// What is wrong and what was expected.
 type Fault = (String, &'static str);
 
-/// A check that runs if none of its settings has a problem yet. A fault is reported for the first of them.
-struct Check {
-    settings: &'static [&'static str],
-    test: fn(&Draft) -> Option<Fault>,
-}
-
-const fn check(settings: &'static [&'static str], test: fn(&Draft) -> Option<Fault>) -> Check {
-    Check { settings, test }
-}
+/// Settings, and a check that runs if none of them has a problem yet. A fault is reported for the first.
+type Check = (&'static [&'static str], fn(&Draft) -> Option<Fault>);
 
 /// Runs the checks whose first setting is in a section that `wanted` accepts.
 pub(super) fn run(reader: &mut Reader<'_>, draft: &Draft, wanted: impl Fn(&str) -> bool) {
-    for Check { settings, test } in CHECKS {
+    for (settings, test) in CHECKS {
         let [reported, ..] = settings else { continue };
         let section = reported.split('.').next().unwrap_or_default();
         let is_read = wanted(section) && reader.is_on(section);
@@ -35,42 +28,42 @@ pub(super) fn run(reader: &mut Reader<'_>, draft: &Draft, wanted: impl Fn(&str) 
 }
 
 const CHECKS: &[Check] = &[
-    check(&["chain.public_api"], |d| {
+    (&["chain.public_api"], |d| {
         fault(
             d.chain.public_api.is_empty(),
             "the list is empty",
             "at least one URL",
         )
     }),
-    check(&["vast.image", "vast.template_hash"], |d| {
+    (&["vast.image", "vast.template_hash"], |d| {
         let is_missing = d.vast.image.is_empty() && d.vast.template_hash.is_none();
         fault(is_missing, "missing", "vast.image or vast.template_hash")
     }),
-    check(&["vast.env"], |d| {
+    (&["vast.env"], |d| {
         let wrong = d.vast.env.keys().find(|name| !is_variable(name))?;
         let what = format!("{wrong:?} is not a valid name of an environment variable");
         Some((what, "letters, digits and _"))
     }),
-    check(&["vast.disk"], |d| {
+    (&["vast.disk"], |d| {
         let disk = d.vast.query.disk_gb;
         (disk < 10.0).then(|| (format!("{disk} GB is too small"), "at least 10 GB"))
     }),
-    check(&["vast.disk", "vast.image_gb", "vast.model_gb"], |d| {
+    (&["vast.disk", "vast.image_gb", "vast.model_gb"], |d| {
         let (disk, needed) = (d.vast.query.disk_gb, d.vast.image_gb + d.vast.model_gb);
         let what = || format!("{disk} GB is too small: image and model need {needed} GB");
         (disk < needed).then(|| (what(), "at least vast.image_gb plus vast.model_gb"))
     }),
-    check(&["mlnode.inference_port", "mlnode.api_port"], |d| {
+    (&["mlnode.inference_port", "mlnode.api_port"], |d| {
         let is_same = d.mlnode.api_port == d.mlnode.inference_port;
         fault(is_same, "same as mlnode.api_port", "another port")
     }),
-    check(&["mlnode.args", "vast.gpu_count"], |d| {
+    (&["mlnode.args", "vast.gpu_count"], |d| {
         let gpus = d.vast.query.gpu_count;
         let parallel = tensor_parallel_size(&d.mlnode.model.args)?;
         let what = || format!("--tensor-parallel-size is {parallel}, but vast.gpu_count is {gpus}");
         (parallel > gpus).then(|| (what(), "at most the number of GPUs"))
     }),
-    check(
+    (
         &["poc.registration_margin", "poc.lead", "poc.margin"],
         |d| {
             fault(
@@ -80,23 +73,23 @@ const CHECKS: &[Check] = &[
             )
         },
     ),
-    check(&["budget.per_hour", "poc.hedge"], |d| {
+    (&["budget.per_hour", "poc.hedge"], |d| {
         fault(
             d.poc.hedge == Hedging::On && d.per_hour.is_none(),
             "missing: poc.hedge is on, and two rentals never fit without this cap",
             "what two rentals together may cost per hour",
         )
     }),
-    check(&["budget.per_day", "budget.per_sprint"], |d| {
+    (&["budget.per_day", "budget.per_sprint"], |d| {
         let is_less = d.budget.per_day < d.budget.per_sprint;
         fault(is_less, "less than budget.per_sprint", "at least as much")
     }),
-    check(&["budget.per_month", "budget.per_day"], |d| {
+    (&["budget.per_month", "budget.per_day"], |d| {
         let is_less = d.budget.per_month < d.budget.per_day;
         fault(is_less, "less than budget.per_day", "at least as much")
     }),
     // An id is prefix and contract number: "vast" and 12 would be "vast1" and 2.
-    check(&["network_node.node_prefix"], |d| {
+    (&["network_node.node_prefix"], |d| {
         let prefix = &d.network_node.node_prefix;
         let is_digit = prefix.ends_with(|last: char| last.is_ascii_digit());
         let what = || {
@@ -106,23 +99,23 @@ const CHECKS: &[Check] = &[
         };
         is_digit.then(|| (what(), "a prefix that ends otherwise, such as \"vastai-\""))
     }),
-    check(&["network_node.host", "network_node.exposure"], |d| {
+    (&["network_node.host", "network_node.exposure"], |d| {
         unset_in_tunnel(d, d.tunnel.host.is_empty())
     }),
-    check(&["network_node.host", "network_node.exposure"], |d| {
+    (&["network_node.host", "network_node.exposure"], |d| {
         let host = &d.tunnel.host;
         let what = || format!("{host:?} is not a host");
         let is_wrong = is_tunnel(d) && host.contains(':');
         is_wrong.then(|| (what(), "a name or address without scheme and port"))
     }),
-    check(&["network_node.api_listen", "network_node.exposure"], |d| {
+    (&["network_node.api_listen", "network_node.exposure"], |d| {
         unset_in_tunnel(d, d.tunnel.api_listen.is_none())
     }),
-    check(
+    (
         &["network_node.inference_listen", "network_node.exposure"],
         |d| unset_in_tunnel(d, d.tunnel.inference_listen.is_none()),
     ),
-    check(
+    (
         &["network_node.inference_listen", "network_node.api_listen"],
         |d| {
             let listen = d.tunnel.api_listen.filter(|listen| listen.port() != 0)?;
@@ -130,7 +123,7 @@ const CHECKS: &[Check] = &[
             fault(is_same, "same as network_node.api_listen", "another port")
         },
     ),
-    check(
+    (
         &["network_node.callback_target", "network_node.exposure"],
         |d| {
             let target = &d.tunnel.callback_target;
@@ -139,7 +132,7 @@ const CHECKS: &[Check] = &[
             is_wrong.then(|| (what(), "a host and port, such as \"127.0.0.1:9100\""))
         },
     ),
-    check(
+    (
         &["inference_proxy.node_id", "network_node.node_prefix"],
         |d| {
             fault(
@@ -149,14 +142,14 @@ const CHECKS: &[Check] = &[
             )
         },
     ),
-    check(
+    (
         &["inference_proxy.inference_port", "network_node.host"],
         |d| shared_address(d, d.proxy.inference_port),
     ),
-    check(&["inference_proxy.poc_port", "network_node.host"], |d| {
+    (&["inference_proxy.poc_port", "network_node.host"], |d| {
         shared_address(d, d.proxy.poc_port)
     }),
-    check(
+    (
         &["notify.discord_webhook", "notify.discord_webhook_file"],
         |d| {
             use secrecy::ExposeSecret as _;
@@ -169,7 +162,7 @@ const CHECKS: &[Check] = &[
             )
         },
     ),
-    check(
+    (
         &[
             "notify.telegram_chat",
             "notify.telegram_token",
@@ -183,13 +176,13 @@ const CHECKS: &[Check] = &[
             )
         },
     ),
-    check(&["notify.ntfy"], |d| {
+    (&["notify.ntfy"], |d| {
         let topic = d.ntfy_topic.as_ref()?;
         let is_missing = topic.path().trim_matches('/').is_empty();
         let expected = "server and topic, such as https://ntfy.sh/a-name-nobody-guesses";
         fault(is_missing, "the URL has no topic", expected)
     }),
-    check(&["notify.metrics_listen"], |d| {
+    (&["notify.metrics_listen"], |d| {
         fault(
             !d.notify.metrics_listen?.ip().is_loopback(),
             "not a loopback address, and what is served there has no password",

@@ -124,9 +124,7 @@ impl<'a> Reader<'a> {
         let what = hidden.unwrap_or(what);
         self.problem(setting.path, what, setting.kind.expected());
         // A command that needs only a part of the configuration continues with the default.
-        if let Need::Default(text) = setting.need
-            && let Ok(value) = value::parse(text)
-        {
+        if let Some(value) = setting.default_value() {
             let _ = apply(setting.kind, &value, self.dirs, draft);
         }
     }

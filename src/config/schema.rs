@@ -10,6 +10,7 @@ use url::Url;
 
 use super::draft::Draft;
 use super::proxy::UpstreamConfig;
+use super::value;
 use crate::domain::{Duration, Time, Usd};
 
 /// Stores a value in the draft.
@@ -179,6 +180,13 @@ impl Setting {
 
     pub fn name(&self) -> &'static str {
         self.path.split('.').next_back().unwrap_or_default()
+    }
+
+    pub(super) fn default_value(&self) -> Option<toml::Value> {
+        match self.need {
+            Need::Default(text) => value::parse(text).ok(),
+            _ => None,
+        }
     }
 
     /// True if the operator must give it, or one of its alternatives.

@@ -7,10 +7,9 @@ use toml::Value;
 use toml::de::ValueDeserializer;
 
 use super::report::{Hint, Problem};
-use super::schema::{Kind, Need, Setting, variable};
+use super::schema::{Kind, Setting, variable};
 use super::syntax::{self, Entry, EntryKind, SyntaxError};
 use super::table::{SECTIONS, SETTINGS, settings_of};
-use super::value;
 use crate::domain::nearest;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,9 +49,7 @@ pub(super) fn names_section(values: &Values, section: &str) -> bool {
 pub(super) fn collect(text: &str, environment: &[(String, String)]) -> Layers {
     let mut layers = Layers::default();
     for setting in SETTINGS {
-        if let Need::Default(text) = setting.need
-            && let Ok(value) = value::parse(text)
-        {
+        if let Some(value) = setting.default_value() {
             let source = Source::Default;
             layers.values.insert(setting.path, Found { value, source });
         }

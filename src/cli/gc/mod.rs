@@ -9,14 +9,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::arguments::{Common, Gc};
+use super::runtime::{self, Clients};
 use super::teardown::confirm;
-use super::{Exit, print, print_json, runtime, status_line};
+use super::{Exit, print, print_json, status_line};
 use crate::config::Config;
 use crate::engine::{self, ReconcileInput};
 use crate::flow::Sprint;
-use crate::http::HttpClient;
 use crate::journal::{self, Journal, JournalError, Ledger};
-use crate::network_node::NetworkNodeClient;
 use crate::ports::{Market as _, NetworkNode as _};
 use failure_count::FailureCount;
 use leftover::{Foreign, Leftover};
@@ -32,10 +31,9 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
         let failures = failures.as_ref();
         failures.map_or(Exit::Unknown, |failures| failures.record_failure(now))
     };
-    let http = HttpClient::new();
-    let market = runtime::market(&http, &config.vast, config.simulation);
-    let network_node = NetworkNodeClient::new(http, &config.network_node);
-    let clock = runtime::clock(config.simulation);
+    let clients = Clients::new(&config);
+    let (market, network_node) = (&clients.market, &clients.network_node);
+    let clock = clients.clock.as_ref();
     let (instances, nodes) = tokio::join!(market.instances(), network_node.nodes());
     let instances = match instances {
         Ok(instances) => instances,
@@ -83,11 +81,11 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
         }
         JournalAccess::Writer(journal) => {
             let mut sweep = Sweep {
-                market: &market,
-                network_node: &network_node,
+                market,
+                network_node,
                 journal,
                 ledger: &ledger,
-                clock: clock.as_ref(),
+                clock,
             };
             sweep.carry_out(&mut found).await;
             summarize(&found)
