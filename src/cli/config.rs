@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 
 use super::arguments::{Common, ConfigCommand};
 use super::{Exit, print, print_report, runtime, status_line, stop};
-use crate::config::{self, Credential, Imported};
+use crate::config::{self, Credential, Imported, LoadError};
 
 pub(crate) fn run(command: &ConfigCommand, common: &Common) -> Result<Exit, Report> {
     match command {
@@ -26,11 +26,9 @@ pub(crate) fn run(command: &ConfigCommand, common: &Common) -> Result<Exit, Repo
     }
 }
 
-fn target(common: &Common) -> Result<PathBuf, Report> {
-    match &common.config {
-        Some(path) => Ok(path.clone()),
-        None => Ok(config::default_file()?),
-    }
+fn target(common: &Common) -> Result<PathBuf, LoadError> {
+    let file = common.config.clone();
+    file.map_or_else(config::default_file, Ok)
 }
 
 fn init(path: &Path) -> Result<Exit, Report> {

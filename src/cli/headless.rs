@@ -279,7 +279,13 @@ impl StatusLines {
             self.doing = news;
             status_line(format_args!("{at}  {doing}"));
         }
-        self.print_readiness(&snapshot);
+        // Obstacles are alerts; their absence is printed once.
+        if let Some(preflight) = &sprint.preflight {
+            if preflight.is_clear() && !self.is_ready {
+                status_line(format_args!("{at}  {preflight}"));
+            }
+            self.is_ready = preflight.is_clear();
+        }
         let alerts = snapshot.alerts.iter();
         let alerts: Vec<String> = alerts.map(|alert| without_digits(&alert.text)).collect();
         for (alert, news) in snapshot.alerts.iter().zip(&alerts) {
@@ -290,18 +296,6 @@ impl StatusLines {
         }
         self.alerts = alerts;
         is_news.then_some(doing)
-    }
-
-    /// Obstacles are alerts; their absence is printed once.
-    fn print_readiness(&mut self, snapshot: &Snapshot) {
-        let Some(preflight) = &snapshot.sprint.preflight else {
-            return;
-        };
-        if preflight.is_clear() && !self.is_ready {
-            let at = snapshot.at.format("%H:%M:%S");
-            status_line(format_args!("{at}  {preflight}"));
-        }
-        self.is_ready = preflight.is_clear();
     }
 }
 

@@ -19,8 +19,6 @@ pub(crate) fn run(arguments: History, common: &Common) -> Result<Exit, Report> {
     print_report(arguments.output, &history, |history| text(history))
 }
 
-const NONE: &str = "-";
-
 fn text(history: &[PastSprint<'_>]) -> String {
     let header = [
         "ENDED",
@@ -69,7 +67,7 @@ fn remark(report: &SprintReport) -> String {
 }
 
 fn or_none(value: Option<impl ToString>) -> String {
-    value.map_or_else(|| NONE.to_owned(), |value| value.to_string())
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
 fn minutes(duration: Duration) -> String {

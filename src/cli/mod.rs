@@ -75,16 +75,12 @@ impl From<Exit> for ExitCode {
 
 /// Ends a command with this exit code and message.
 #[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-struct Stop {
-    exit: Exit,
-    message: String,
-}
+#[error("{1}")]
+struct Stop(Exit, String);
 
 /// An error that ends a command with this exit code.
 pub(crate) fn stop(exit: Exit, message: impl Into<String>) -> Report {
-    let message = message.into();
-    Stop { exit, message }.into()
+    Stop(exit, message.into()).into()
 }
 
 pub fn main() -> ExitCode {
@@ -156,8 +152,8 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
 }
 
 fn exit_of(report: &Report) -> Exit {
-    if let Some(stop) = report.downcast_ref::<Stop>() {
-        return stop.exit;
+    if let Some(Stop(exit, _)) = report.downcast_ref() {
+        return *exit;
     }
     if report.is::<LoadError>() || report.is::<TuiError>() {
         return Exit::Usage;

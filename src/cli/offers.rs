@@ -179,11 +179,21 @@ pub(super) fn judged(
         known.ok_or_else(|| "the start of the next PoC is unknown".to_owned())
     });
     let (needs, by) = known.unwrap_or_else(|why| without_a_chain(now, config, why));
+    (ranked(config, &needs, ledger, offers), by)
+}
+
+/// The offers in the light of our past rentals.
+pub(super) fn ranked(
+    config: &Config,
+    needs: &SessionNeeds,
+    ledger: &Ledger,
+    offers: Vec<Offer>,
+) -> RankedOffers {
     let experience = RentalHistory {
-        blocked: &ledger.avoided(now),
+        blocked: &ledger.avoided(needs.now),
         boots: ledger.boots(),
     };
-    (rank(offers, &config.vast.query, &needs, &experience), by)
+    rank(offers, &config.vast.query, needs, &experience)
 }
 
 /// As the engine would rank at the planned time.

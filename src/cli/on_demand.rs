@@ -16,27 +16,25 @@ use crate::engine::{self, WorldKind};
 use crate::flow::{Effect, Sprint};
 use crate::journal;
 
-#[derive(Debug, Clone, Copy)]
-pub(super) struct OnDemandRun {
-    pub aim: Aim,
-    /// `A rehearsal`.
-    pub name: &'static str,
-    /// What cannot be done if something stops it: `rehearsed`.
-    pub done: &'static str,
-    pub confirmation: Confirmation,
-    pub output: SprintOutput,
-}
-
-pub(super) async fn run(request: OnDemandRun, common: &Common) -> Result<Exit, Report> {
+pub(super) async fn run(
+    aim: Aim,
+    confirmation: Confirmation,
+    output: SprintOutput,
+    common: &Common,
+) -> Result<Exit, Report> {
+    let (name, done) = match aim {
+        Aim::Serving { .. } => ("Inference alone", "served"),
+        _ => ("A rehearsal", "rehearsed"),
+    };
     let config = runtime::load(common)?.config;
     let _guard = logging::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
     let ledger = journal::read_only(&config.paths.state_dir)?;
     let saved = engine::saved_sprint(&ledger)?;
     match saved.filter(|sprint| sprint.step() != Step::Waiting) {
         // Already approved and paid for.
-        Some(sprint) if serves(sprint.plan().aim) && serves(request.aim) => {
+        Some(sprint) if serves(sprint.plan().aim) && serves(aim) => {
             status_line("resuming the active sprint with its own settings");
-            return start(&config, request).await;
+            return start(&config, aim, output).await;
         }
         Some(_) => {
             return Err(refused(
@@ -48,26 +46,25 @@ pub(super) async fn run(request: OnDemandRun, common: &Common) -> Result<Exit, R
     if let Some(refusal) = auto::another_cockpit(&config).await {
         return Err(refused(refusal));
     }
-    let inputs = plan::read_inputs(&config, request.aim.workload()).await?;
-    let proposal = Proposal::new(&config, &inputs, request.aim)
-        .map_err(|why| refused(format!("nothing can be {} now{why}", request.done)))?;
+    let inputs = plan::read_inputs(&config, aim.workload()).await?;
+    let proposal = Proposal::new(&config, &inputs, aim)
+        .map_err(|why| refused(format!("nothing can be {done} now{why}")))?;
     let money = match runtime::world_kind(&config) {
         WorldKind::Real => "with real money",
         WorldKind::Simulated { .. } => "in the simulated world",
     };
-    let name = request.name;
     let summary = summary(&config, &proposal);
     status_line(format_args!("{name}, {money}:{summary}"));
-    if !teardown::confirm(request.confirmation, "Rent now?")? {
+    if !teardown::confirm(confirmation, "Rent now?")? {
         return Err(refused("nothing was rented"));
     }
-    start(&config, request).await
+    start(&config, aim, output).await
 }
 
-async fn start(config: &Config, request: OnDemandRun) -> Result<Exit, Report> {
+async fn start(config: &Config, aim: Aim, output: SprintOutput) -> Result<Exit, Report> {
     let signals = Signals::listen()?;
-    let handle = runtime::start_on_demand(config, request.aim)?;
-    headless::follow(handle, signals, &config.paths.state_dir, request.output).await
+    let handle = runtime::start_on_demand(config, aim)?;
+    headless::follow(handle, signals, &config.paths.state_dir, output).await
 }
 
 fn serves(aim: Aim) -> bool {

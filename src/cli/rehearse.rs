@@ -2,9 +2,8 @@
 
 use color_eyre::eyre::Report;
 
-use super::Exit;
 use super::arguments::{Common, Rehearse};
-use super::on_demand::{self, OnDemandRun};
+use super::{Exit, on_demand};
 use crate::domain::Aim;
 
 pub(crate) async fn run(arguments: Rehearse, common: &Common) -> Result<Exit, Report> {
@@ -13,12 +12,5 @@ pub(crate) async fn run(arguments: Rehearse, common: &Common) -> Result<Exit, Re
     } else {
         Aim::Rehearsal
     };
-    let request = OnDemandRun {
-        aim,
-        name: "A rehearsal",
-        done: "rehearsed",
-        confirmation: arguments.confirmation,
-        output: arguments.output,
-    };
-    on_demand::run(request, common).await
+    on_demand::run(aim, arguments.confirmation, arguments.output, common).await
 }

@@ -2,20 +2,12 @@
 
 use color_eyre::eyre::Report;
 
-use super::Exit;
 use super::arguments::{Common, Serve};
-use super::on_demand::{self, OnDemandRun};
+use super::{Exit, on_demand};
 use crate::domain::Aim;
 
 pub(crate) async fn run(arguments: Serve, common: &Common) -> Result<Exit, Report> {
-    let request = OnDemandRun {
-        aim: Aim::Serving {
-            minutes: arguments.minutes,
-        },
-        name: "Inference alone",
-        done: "served",
-        confirmation: arguments.confirmation,
-        output: arguments.output,
-    };
-    on_demand::run(request, common).await
+    let minutes = arguments.minutes;
+    let aim = Aim::Serving { minutes };
+    on_demand::run(aim, arguments.confirmation, arguments.output, common).await
 }

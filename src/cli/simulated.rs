@@ -95,14 +95,10 @@ pub async fn configuration(world: &ServedWorld, directory: &Path) -> Result<Stri
     Ok(config::only(&values))
 }
 
-/// Parses such a configuration as the program parses every other.
+/// Parses such a configuration like any other.
 pub fn parse_configuration(text: &str) -> Result<Config, Report> {
-    let loaded = config::parse(
-        text,
-        &[],
-        "the simulated world's configuration",
-        &BaseDirs::default(),
-    )?;
+    let origin = "the simulated world's configuration";
+    let loaded = config::parse(text, &[], origin, &BaseDirs::default())?;
     Ok(loaded.config)
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::arguments::{Common, Ssh};
 use super::{Exit, print, print_json, runtime, stop};
-use crate::config::{Config, SshConfig};
+use crate::config::Config;
 use crate::domain::{ActualStatus, Instance, InstanceId, SshEndpoint};
 use crate::journal::{self, OpenRental};
 use crate::ports::Market as _;
@@ -38,7 +38,14 @@ pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report>
         return Err(stop(Exit::Failed, why_unreachable(&instance)));
     };
     if arguments.json {
-        print_json(&SshTarget::new(&endpoint, id, &config.ssh))?;
+        print_json(&SshTarget {
+            rental: id,
+            host: &endpoint.host,
+            port: endpoint.port,
+            user: &config.ssh.user,
+            key: &config.ssh.key_file,
+            known_hosts: known_hosts(&config.ssh, id),
+        })?;
         return Ok(Exit::Done);
     }
     let command = shell_command(&config.ssh, id, &endpoint, &arguments.remote);
@@ -73,19 +80,6 @@ pub(super) struct SshTarget<'a> {
     /// File with the host key of this rental alone, for `UserKnownHostsFile`. It exists after the
     /// first connection: use `StrictHostKeyChecking=accept-new` until then, `yes` afterwards.
     known_hosts: PathBuf,
-}
-
-impl<'a> SshTarget<'a> {
-    fn new(endpoint: &'a SshEndpoint, rental: InstanceId, config: &'a SshConfig) -> SshTarget<'a> {
-        SshTarget {
-            rental,
-            host: &endpoint.host,
-            port: endpoint.port,
-            user: &config.user,
-            key: &config.key_file,
-            known_hosts: known_hosts(config, rental),
-        }
-    }
 }
 
 /// The newest rental, preferably one that is not being destroyed.

@@ -546,6 +546,7 @@ fn not_empty(text: &str) -> Result<String, String> {
 }
 
 fn release_policy(text: &str) -> Result<ReleasePolicy, String> {
+    use ReleasePolicy::{AfterConfirmation, AfterValidation, AfterWeight, WholeEpoch};
     let minutes = |time: &str| {
         let time = value::duration(time).filter(|time| *time > Duration::zero())?;
         u32::try_from(time.num_minutes())
@@ -555,13 +556,9 @@ fn release_policy(text: &str) -> Result<ReleasePolicy, String> {
     let policy = match text.split_once(':').unwrap_or((text, "")) {
         ("blocks", blocks) => blocks.parse().ok().map(ReleasePolicy::BlocksAfterStart),
         ("time", time) => minutes(time).map(ReleasePolicy::MinutesAfterStart),
-        _ => match text {
-            "after_confirmation" => Some(ReleasePolicy::AfterConfirmation),
-            "after_validation" => Some(ReleasePolicy::AfterValidation),
-            "after_weight" => Some(ReleasePolicy::AfterWeight),
-            "whole_epoch" => Some(ReleasePolicy::WholeEpoch),
-            _ => None,
-        },
+        _ => [AfterConfirmation, AfterValidation, AfterWeight, WholeEpoch]
+            .into_iter()
+            .find(|policy| policy.to_string() == text),
     };
     policy.ok_or_else(|| format!("{text:?} is not a policy"))
 }

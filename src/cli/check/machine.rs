@@ -26,39 +26,31 @@ pub(super) async fn ssh(config: &Config) -> Checked {
             "install openssh-client (Debian) or the like: rentals are watched over its shared connections",
         )
     })?;
-    if version.number < LEAST_SSH {
+    let (name, number) = version;
+    if number < LEAST_SSH {
         return Err(unmet(
-            format!("{} cannot pin host keys", version.text),
+            format!("{name} cannot pin host keys"),
             "install OpenSSH 7.6 or later",
         ));
     }
-    Ok(format!("{}; the key is usable", version.text))
+    Ok(format!("{name}; the key is usable"))
 }
 
 /// The first version that pins unknown host keys (`StrictHostKeyChecking=accept-new`).
 pub(super) const LEAST_SSH: (u32, u32) = (7, 6);
 
-/// The output of `ssh -V`.
-pub(super) struct SshVersion {
-    pub text: String,
-    pub number: (u32, u32),
-}
-
-async fn ssh_version() -> Option<SshVersion> {
+async fn ssh_version() -> Option<(String, (u32, u32))> {
     let output = Command::new("ssh").arg("-V").output().await.ok()?;
     version_of(&String::from_utf8_lossy(&output.stderr))
 }
 
-/// `OpenSSH_9.2p1 Debian-2+deb12u7, OpenSSL 3.0.17 1 Jul 2025`.
-pub(super) fn version_of(output: &str) -> Option<SshVersion> {
+/// Name and number: `OpenSSH_9.2p1 Debian-2+deb12u7, OpenSSL 3.0.17 1 Jul 2025`.
+pub(super) fn version_of(output: &str) -> Option<(String, (u32, u32))> {
     let text = output.trim().split(',').next()?;
-    let number = text.strip_prefix("OpenSSH_")?;
-    let (major, rest) = number.split_once('.')?;
+    let (major, rest) = text.strip_prefix("OpenSSH_")?.split_once('.')?;
     let minor: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    Some(SshVersion {
-        text: text.to_owned(),
-        number: (major.parse().ok()?, minor.parse().ok()?),
-    })
+    let number = (major.parse().ok()?, minor.parse().ok()?);
+    Some((text.to_owned(), number))
 }
 
 /// Whether a pocpit uses this state directory.

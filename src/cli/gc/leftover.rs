@@ -72,48 +72,46 @@ impl Leftover {
                 "open in the journal but not listed by the Network Node",
             ),
         };
-        let mut leftover = Leftover {
-            planned,
-            action,
-            id: "(none)".to_owned(),
-            label: None,
-            age_seconds: None,
-            cost_usd: None,
-            why,
-            done: false,
-        };
-        leftover.add_details(readings);
-        leftover
-    }
-
-    fn add_details(&mut self, readings: &ReconcileInput<'_>) {
         let now = readings.now;
-        let age = |since: Time| (now - since).num_seconds();
         let open = readings.ledger.open_rentals();
-        match &self.planned {
+        let (id, label, since, cost) = match &planned {
             // By the journal; by the market what the journal does not know.
             CleanupAction::Destroy(id) | CleanupAction::Verify(id) => {
                 let open = open.iter().find(|open| open.instance == Some(*id));
                 let listed = readings.instances.iter().find(|listed| listed.id == *id);
-                let since = open.map(|open| open.intended_at);
-                let since = since.or_else(|| listed?.started_at);
-                let cost = open.map(|open| open.cost(now));
-                let cost = cost.or_else(|| cost_of(listed?, now));
                 let label = listed.and_then(|listed| listed.label.clone());
-                self.id = id.to_string();
-                self.label = label.or_else(|| Some(open?.label.to_string()));
-                self.age_seconds = since.map(age);
-                self.cost_usd = cost.map(Usd::dollars);
+                let since = open.map(|open| open.intended_at);
+                let cost = open.map(|open| open.cost(now));
+                (
+                    id.to_string(),
+                    label.or_else(|| Some(open?.label.to_string())),
+                    since.or_else(|| listed?.started_at),
+                    cost.or_else(|| cost_of(listed?, now)),
+                )
             }
             CleanupAction::Void(label) => {
                 let open = open.iter().find(|open| open.label == *label);
-                self.label = Some(label.to_string());
-                self.age_seconds = open.map(|open| age(open.intended_at));
-                self.cost_usd = Some(0.0);
+                let since = open.map(|open| open.intended_at);
+                (
+                    "(none)".to_owned(),
+                    Some(label.to_string()),
+                    since,
+                    Some(Usd::ZERO),
+                )
             }
             CleanupAction::Unregister(node) | CleanupAction::Forget(node) => {
-                self.id = node.to_string();
+                (node.to_string(), None, None, None)
             }
+        };
+        Leftover {
+            planned,
+            action,
+            id,
+            label,
+            age_seconds: since.map(|since| (now - since).num_seconds()),
+            cost_usd: cost.map(Usd::dollars),
+            why,
+            done: false,
         }
     }
 

@@ -1,11 +1,11 @@
 //! For monitoring services: `/metrics` in the `OpenMetrics` format and `/healthz`, on loopback.
 
-mod figures;
+mod metrics;
 #[cfg(test)]
 mod tests;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -27,17 +27,17 @@ const ENGINE_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_READ_AGE: domain::Duration = domain::Duration::minutes(10);
 
 /// The newest snapshot, and when it arrived.
+#[derive(Clone)]
 struct Latest {
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    arrived: Mutex<Instant>,
+    arrived: watch::Receiver<Instant>,
 }
 
 impl Latest {
     /// The snapshot and its age.
     fn read(&self) -> (Arc<Snapshot>, Duration) {
         let snapshot = Arc::clone(&self.snapshots.borrow());
-        let arrived = *self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
-        (snapshot, arrived.elapsed())
+        (snapshot, self.arrived.borrow().elapsed())
     }
 }
 
@@ -64,20 +64,18 @@ async fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 async fn serve_on(listener: TcpListener, mut snapshots: watch::Receiver<Arc<Snapshot>>) {
-    let latest = Arc::new(Latest {
+    let (arrivals, arrived) = watch::channel(Instant::now());
+    let latest = Latest {
         snapshots: snapshots.clone(),
-        arrived: Mutex::new(Instant::now()),
-    });
+        arrived,
+    };
     let router = Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(health))
-        .with_state(latest.clone());
+        .with_state(latest);
     let engine = async move {
         while snapshots.changed().await.is_ok() {
-            *latest
-                .arrived
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            arrivals.send_replace(Instant::now());
         }
     };
     let served = axum::serve(listener, router).with_graceful_shutdown(engine);
@@ -86,9 +84,9 @@ async fn serve_on(listener: TcpListener, mut snapshots: watch::Receiver<Arc<Snap
     }
 }
 
-async fn metrics(State(latest): State<Arc<Latest>>) -> Response {
+async fn metrics(State(latest): State<Latest>) -> Response {
     let (snapshot, age) = latest.read();
-    match figures::page(snapshot, age) {
+    match metrics::page(snapshot, age) {
         Ok(page) => ([(header::CONTENT_TYPE, OPENMETRICS)], page).into_response(),
         Err(error) => {
             let status = StatusCode::INTERNAL_SERVER_ERROR;
@@ -97,7 +95,7 @@ async fn metrics(State(latest): State<Arc<Latest>>) -> Response {
     }
 }
 
-async fn health(State(latest): State<Arc<Latest>>) -> Response {
+async fn health(State(latest): State<Latest>) -> Response {
     let (snapshot, age) = latest.read();
     match why_unhealthy(snapshot.at, snapshot.last_reads(), age) {
         None => "well\n".into_response(),

@@ -28,7 +28,7 @@ fn busy() -> Snapshot {
 
 /// The page of a snapshot that has just arrived.
 fn page(snapshot: Snapshot) -> String {
-    figures::page(Arc::new(snapshot), Duration::ZERO).unwrap()
+    metrics::page(Arc::new(snapshot), Duration::ZERO).unwrap()
 }
 
 fn boot(fault: Option<&str>) -> domain::BootTimes {
@@ -78,7 +78,7 @@ fn snapshot_is_valid_openmetrics() {
 fn ages_grow_while_engine_hangs() {
     let age_of = |name: &str, world, silent_for| {
         let snapshot = Snapshot { world, ..busy() };
-        let page = figures::page(Arc::new(snapshot), Duration::from_secs(silent_for)).unwrap();
+        let page = metrics::page(Arc::new(snapshot), Duration::from_secs(silent_for)).unwrap();
         let line = page.lines().find_map(|line| line.strip_prefix(name));
         line.unwrap().trim().parse::<f64>().unwrap()
     };

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::PlanInputs;
 use crate::cli::next_sprint::NextSprint;
+use crate::cli::offers;
 use crate::config::Config;
 use crate::domain::{
     Aim, ConfirmationParams, Duration, Finding, Hedging, Height, RankedOffer, ReleasePolicy,
@@ -14,7 +15,7 @@ use crate::domain::{
 };
 use crate::engine::{lead_of, needs};
 use crate::flow::{ASSUMED_CONFIRMATION, Effect, Sprint, Terms, admit, forecast};
-use crate::vast::{RankedOffers, RentalHistory, rank};
+use crate::vast::RankedOffers;
 
 /// The next sprint. Times are UTC, money is in dollars.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -257,11 +258,7 @@ pub(in crate::cli) fn ranked(
 ) -> Option<RankedOffers> {
     let offers = inputs.offers.as_ref().ok()?.clone();
     let needs = needs(inputs.next.now, search?, config);
-    let experience = RentalHistory {
-        blocked: &inputs.ledger.avoided(inputs.next.now),
-        boots: inputs.ledger.boots(),
-    };
-    Some(rank(offers, &config.vast.query, &needs, &experience))
+    Some(offers::ranked(config, &needs, &inputs.ledger, offers))
 }
 
 fn expected_height(next: &NextSprint, sprint: &Sprint, height: Height) -> ExpectedHeight {

@@ -80,9 +80,9 @@ impl Known {
 
     /// Whether a metric of the query has the label.
     fn has_label(&self, query: &str, label: &str) -> bool {
-        let mut figures = selectors(query).into_iter();
+        let mut metrics = selectors(query).into_iter();
         let has = |name: &str| self.0.get(name).is_some_and(|it| it.contains_key(label));
-        OF_PROMETHEUS.contains(&label) || figures.any(|(name, _)| has(&name))
+        OF_PROMETHEUS.contains(&label) || metrics.any(|(name, _)| has(&name))
     }
 }
 
@@ -271,8 +271,8 @@ async fn dashboard_and_rules_use_existing_metrics() {
         (&rules, "pocpit_proxy_upstream_well"),
         (&rules, "pocpit_proxy_answers_total"),
     ] {
-        let mut figures = queries.iter().flat_map(|(query, _)| selectors(query));
-        assert!(figures.any(|(known, _)| known == name), "{name}");
+        let mut metrics = queries.iter().flat_map(|(query, _)| selectors(query));
+        assert!(metrics.any(|(known, _)| known == name), "{name}");
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn page(
 ) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("pocpit");
     let now = snapshot.at + world_time(age, snapshot.world);
-    registry.register_collector(Box::new(Figures { snapshot, age, now }));
+    registry.register_collector(Box::new(SnapshotMetrics { snapshot, age, now }));
     let mut page = String::new();
     text::encode(&mut page, &registry)?;
     Ok(page)
@@ -39,14 +39,14 @@ fn world_time(time: std::time::Duration, world: WorldKind) -> Duration {
 }
 
 #[derive(Debug)]
-struct Figures {
+struct SnapshotMetrics {
     snapshot: Arc<Snapshot>,
     age: std::time::Duration,
     /// When the page is read: ages grow even if the engine hangs.
     now: Time,
 }
 
-impl Collector for Figures {
+impl Collector for SnapshotMetrics {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut families = Families(encoder);
         let (snapshot, now) = (&self.snapshot, self.now);
