@@ -15,7 +15,7 @@ use pocpit::world::{Fault, FaultKind, Scenario, ServedWorld, WorldOptions, serve
 const UPSTREAM_KEY: &str = "canary-upstream-5b1e";
 const HOOK_PATH: &str = "canary-hook-path-77d0";
 const HOOK_TOKEN: &str = "canary-hook-token-c3a9";
-/// Those of the other ways to be told: keys, and addresses that are as good as keys.
+/// Those of the other notification channels: keys, and addresses that are as good as keys.
 const TOLD: [&str; 6] = [
     "canary-hook-secret-51ce",
     "canary-telegram-7b02",
@@ -389,7 +389,7 @@ fn no_secret_in_output_files_or_arguments() {
         let config = format!("{broken}.toml");
         operator.run(&config, &["config", "check"]);
         operator.run(&config, &["config", "show"]);
-        // Who is told why it does not load repeats it here.
+        // The error of a configuration that does not load appears here.
         operator.run(&config, &["notify", "send", "it failed"]);
     }
     let written = ["state", "run"].map(|name| operator.path(name));

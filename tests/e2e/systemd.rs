@@ -106,7 +106,7 @@ fn units_are_hardened_with_own_credentials() {
             !text.contains(&format!("LoadCredential={other}")),
             "{unit} needs no {other}"
         );
-        // Who is told of a failure must not be told that telling failed.
+        // A failed failure notice must not trigger another one.
         let tells = text.contains("OnFailure=pocpit-failure@%N.service");
         assert_eq!(tells, !unit.starts_with("pocpit-failure"), "{unit}");
     }
@@ -216,7 +216,7 @@ impl Drop for Running {
 #[test]
 fn units_start_with_own_credentials_only() {
     let machine = Machine::new();
-    // What ends by itself does so without a complaint about its configuration.
+    // A clean exit logs no complaint about its configuration.
     for unit in ["pocpit-failure@.service", "pocpit-gc.service"] {
         let output = machine.command(unit).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -1,5 +1,4 @@
-//! Boots as they are seen: how soon something is done about one that will never succeed, and what of
-//! its log is shown.
+//! Boots: how soon one that will never succeed is ended, and how much of its log is shown.
 
 use std::sync::Arc;
 use std::time::Duration as RealDuration;
@@ -32,13 +31,13 @@ pub enum Failure {
 /// What was done about the first machine.
 #[derive(Debug)]
 pub struct Acted {
-    /// From the moment at which the failure could be seen to the machine's end.
+    /// From the first sign of the failure to the machine's end.
     pub given_back_after: Duration,
     /// What the program saw of it.
     pub evidence: String,
     /// A second machine was rented.
     pub took_another: bool,
-    /// Why the sprint ended; empty while it goes on.
+    /// Why the sprint ended; empty while it runs.
     pub cause: String,
 }
 
@@ -49,7 +48,7 @@ const LOOK_EVERY: RealDuration = RealDuration::from_secs(1);
 /// After the first machine's end, to see what comes next.
 const AFTERWARDS: Duration = Duration::minutes(3);
 
-/// A sprint in virtual time, looked at every second until there is an answer.
+/// A sprint in virtual time, polled every second until there is an answer.
 fn watch<T>(scenario: Scenario, look: impl FnMut(&Stage, &Snapshot) -> Option<T>) -> T {
     let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
     let stage = Stage::new(1, scenario, start);
@@ -131,7 +130,7 @@ pub struct Denied {
     /// The link came up.
     pub was_let_in: bool,
     pub rentals: usize,
-    /// Why the sprint ended; empty while it goes on.
+    /// Why the sprint ended; empty while it runs.
     pub cause: String,
 }
 
@@ -211,7 +210,7 @@ impl Failure {
         scenario
     }
 
-    /// Whether it can be seen from outside of the program.
+    /// Whether it shows outside of the program.
     fn shows(self, stage: &Stage, rental: u64) -> bool {
         match self {
             Failure::Log(line) => {
@@ -228,7 +227,7 @@ impl Failure {
                 let row: Value = serde_json::from_str(&row.body).unwrap();
                 row["instances"]["status_msg"] == words
             }
-            // From then on the node can be asked.
+            // From then on the node answers.
             Failure::MissingGpus(_) | Failure::OldDriver(_) => {
                 let world = stage.world();
                 world.listens(rental, API_PORT) && world.authorizes(rental, KEY)

@@ -57,7 +57,7 @@ fn middle(mut of: Vec<f64>) -> f64 {
     of.get(of.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// From the beginning of this stage to a loaded model, where that was seen.
+/// From the beginning of this stage to a loaded model, where observed.
 fn left_from(boot: &PastBoot, stage: BootStage) -> Option<Duration> {
     let times = boot.times.as_ref().filter(|_| boot.end == BootEnd::Ready)?;
     let began = |wanted: BootStage| {

@@ -12,7 +12,7 @@ pub enum Fault {
     LostBefore,
     /// It takes effect; the answer is lost.
     LostAfter,
-    /// It takes effect, and the answer comes later than anybody waits.
+    /// It takes effect, and the answer comes after every time-out.
     TooLate,
     /// A proxy in between answers instead.
     BadGateway,

@@ -70,7 +70,7 @@ impl Play {
     }
 }
 
-/// Until somebody, or the system, starts it again.
+/// Until the operator or the system restarts it.
 const AWAY: Duration = Duration::seconds(20);
 
 /// A disk that outlives the programs which write to it.

@@ -53,7 +53,7 @@ pub struct Summary {
     pub seed: u64,
     pub epochs: u64,
     pub confirmed: u64,
-    /// Epochs in which the machines kept their word: a window that could be made.
+    /// Epochs whose machines worked as promised, so that the window could be made.
     pub windows: u64,
     pub windows_made: u64,
     pub faults: u64,

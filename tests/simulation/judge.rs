@@ -55,7 +55,7 @@ impl Purse {
 pub struct Judge {
     pub name: String,
     pub stage: Arc<Stage>,
-    /// Whether a costing rental of somebody else was there at the beginning.
+    /// Whether a foreign rental was there at the beginning.
     pub others: Others,
     pub purse: Purse,
     /// Rentals of ours at the same time, at most.
@@ -126,9 +126,9 @@ impl Judge {
 
     /// What was spent, and what the live rentals spend until their leases end, fits into every cap.
     fn look_at_money(&self, now: Time, spent: f64, live: &[&TrueRental], recent: &[TrueRental]) {
-        // By a clock that is ahead, the lease is that much longer than anybody meant it to be.
+        // A clock that is ahead makes the lease that much longer.
         let ahead = self.stage.clock_error().max(Duration::zero());
-        // What a host charges above its offer is found out at the first look, and given back.
+        // A host that charges more than its offer is detected at the first poll, and released.
         let is_as_agreed =
             |rental: &&&TrueRental| !rental.is_troubled || now - rental.started > FOUND_OUT;
         let reserved: f64 = live
@@ -143,7 +143,7 @@ impl Judge {
             .sum();
         let purse = &self.purse;
         let sprint = spent - purse.before + reserved;
-        // Of a rental that began earlier, nobody here knows what was spent in the window.
+        // Of an earlier rental, what it spent in the window is unknown here.
         let in_window =
             |rental: &&TrueRental| is_ours(rental) && now - rental.started < Duration::hours(24);
         let of_day = recent.iter().filter(in_window).map(|one| one.cost);
@@ -170,7 +170,7 @@ impl Judge {
                 "a minute after its start the program knows of {known:?}, and there are {ours:?}"
             ));
         }
-        // A height that is hard to believe is looked at again, and that is said.
+        // An implausible height is polled again, with a warning.
         let chain = &snapshot.chain;
         let is_said = chain.reading.is_some() || chain.trouble.is_some();
         if snapshot.nodes.read_at.is_none() || !is_said {

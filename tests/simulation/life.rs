@@ -30,7 +30,7 @@ pub struct Life<'a> {
     pub nonce: u64,
     /// The moment of a sudden death.
     pub crash_at: Option<Time>,
-    /// From then on nothing fails any more, and nobody dies.
+    /// From then on nothing fails or crashes any more.
     pub calm_from: Time,
     /// A sprint that is not over by then is a violation.
     pub deadline: Time,

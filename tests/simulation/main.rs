@@ -80,7 +80,7 @@ fn play_seeds(seeds: &[u64], plan: Plan, epochs: u64) -> Summary {
     play(&campaigns.collect::<Vec<_>>())
 }
 
-/// Maps the items in order, as many at once as there are cores.
+/// Maps the items in order, one thread per core.
 fn on_all_cores<T: Sync, R: Send>(items: &[T], map: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
@@ -258,7 +258,7 @@ fn hedge_overtakes_a_stalled_machine() {
     };
     assert_eq!(race.winner, Some(InstanceId(second.id)));
     assert_eq!((made.peak, race.first), (2, InstanceId(first.id)));
-    // Both are counted, and the loser was given back long before the winner.
+    // Both are counted, and the loser was released long before the winner.
     let (counted, spent) = (made.report.cost_usd, (first.cost + second.cost).dollars());
     assert!(
         (counted - spent).abs() < 0.02 * spent,

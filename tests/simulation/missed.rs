@@ -79,14 +79,14 @@ impl Days {
 #[test]
 fn missed_epoch_is_journaled_once() {
     let days = Days::of(Scenario::default());
-    // Given a day on which nobody starts a sprint,
+    // Given a day without a sprint,
     let (poc, first) = days.next_poc();
     days.stage.skip_to(poc - Duration::hours(1));
     days.live(Mode::Manual, Duration::hours(2));
     // two on which nothing runs,
     let (poc, second) = days.next_poc();
     days.stage.skip_to(poc + Duration::hours(30));
-    // and one on which hands off is started ten minutes before the PoC, and once more,
+    // and one on which auto starts ten minutes before the PoC, and once more,
     let (poc, last) = days.next_poc();
     days.stage.skip_to(poc - Duration::minutes(10));
     days.live(Mode::Auto, Duration::minutes(5));

@@ -24,7 +24,7 @@ struct Outage {
     stage: Arc<Stage>,
     config: Config,
     directory: tempfile::TempDir,
-    /// When validation ends, and so the rental is given back.
+    /// When validation ends, and so the rental is released.
     release: Time,
 }
 
@@ -98,7 +98,7 @@ impl Outage {
             .count()
     }
 
-    /// The rental goes in time, whoever is silent.
+    /// The rental is released in time, whichever service is silent.
     fn look(&self, now: Time) {
         if now > self.release + DESTROYED_WITHIN {
             assert_eq!(self.stage.world().live_rentals(), [], "at {now}");

@@ -42,7 +42,7 @@ pub struct Stage {
     /// From when until when the program's disk is full.
     disk_full: Mutex<Option<(Time, Time)>>,
     announces: AtomicBool,
-    /// Level and title of what somebody was told, and how often the heart beat.
+    /// Level and title of each notice, and the number of heartbeats.
     told: Mutex<Vec<String>>,
     beats: AtomicU64,
 }
@@ -92,7 +92,7 @@ impl Stage {
         stage
     }
 
-    /// Lets a host answer nobody for a while.
+    /// Makes a host silent for a while.
     pub fn silence(&self, host: &'static str, from: Time, to: Time) {
         locked(&self.silences).push((host, from, to));
     }
@@ -105,7 +105,7 @@ impl Stage {
             .any(|(silent, from, to)| *silent == host && (*from..*to).contains(&now))
     }
 
-    /// Somebody is told something, by a webhook.
+    /// A notice arrives at the webhook.
     pub fn tell(&self, notice: &Value) {
         let text = |name: &str| notice[name].as_str().unwrap_or_default().to_owned();
         let told = format!("{}: {}", text("level"), text("title"));

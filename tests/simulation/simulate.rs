@@ -38,7 +38,7 @@ struct Arguments {
     /// Seed of the first campaign; the others follow it.
     #[arg(long, default_value = "1")]
     seed: u64,
-    /// Plays these epochs with one program that goes on by itself, between its deaths.
+    /// Plays these epochs with one program that runs on its own between crashes.
     #[arg(long)]
     unattended: bool,
 }
@@ -48,7 +48,7 @@ const CAMPAIGN: u64 = 100;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // What came before a violation is told by its panic, and the place says nothing.
+    // A violation's panic carries its trace; the location adds nothing.
     std::panic::set_hook(Box::new(|violation| eprintln!("{violation}")));
     if arguments.unattended {
         print!("{}", unattended::play(arguments.seed, arguments.epochs));
@@ -112,7 +112,7 @@ fn played(seed: u64, plan: Plan, epochs: u64) -> Summary {
     })
 }
 
-/// The most memory that this process ever had, as the system tells it.
+/// The peak memory of this process.
 fn peak_memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -32,7 +32,7 @@ pub struct Account {
     pub deaths: u64,
     pub faults: u64,
     pub spent: f64,
-    /// Titles of what was told, and how often each.
+    /// Titles of notices and their counts.
     pub told: BTreeMap<String, u64>,
     pub beats: u64,
 }

@@ -23,7 +23,7 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// `None`: nobody listens there.
+    /// `None`: connections are refused.
     fn perform(&self, request: &HttpRequest) -> Option<ApiResponse> {
         let method = match request.method {
             HttpMethod::Get => "GET",

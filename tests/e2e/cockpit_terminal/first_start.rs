@@ -18,7 +18,7 @@ fn answer(config: &toml::Table, path: &str) -> String {
 }
 
 #[test]
-fn a_first_start_asks_for_what_is_needed_writes_it_and_checks_it() {
+fn first_start_writes_and_checks_config() {
     let sim = Sim::start(&mut pocpit(&["sim"]));
     let world: toml::Table = std::fs::read_to_string(&sim.config)
         .unwrap()
@@ -31,11 +31,11 @@ fn a_first_start_asks_for_what_is_needed_writes_it_and_checks_it() {
     let market = answer(&world, "vast.base_url");
     let environment = [("POCPIT_VAST_BASE_URL", market.as_str())];
     let mut terminal = Terminal::start_with(80, 24, &["--config", name], &environment);
-    // A wrong answer is told and leads nowhere,
+    // A wrong answer is reported and asked again,
     terminal.until("1 of 14");
     terminal.press("\x15Not A Name\r");
     terminal.until("is not a cockpit id");
-    // and with the right ones it goes on to the last.
+    // and right ones lead to the last question.
     let asked = pocpit::config::questions();
     for (number, question) in asked.iter().enumerate() {
         terminal.until(&format!("{} of 14", number + 1));
@@ -80,7 +80,7 @@ fn a_first_start_asks_for_what_is_needed_writes_it_and_checks_it() {
 }
 
 #[test]
-fn leaving_the_first_start_writes_nothing() {
+fn abandoned_first_start_writes_nothing() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("pocpit.toml");
     let mut terminal = Terminal::start(60, 16, &["--config", file.to_str().unwrap()]);

@@ -4,7 +4,7 @@ use base64::Engine as _;
 
 use crate::cockpit_terminal::Terminal;
 
-/// What the terminal was last asked to take into its clipboard (OSC 52).
+/// The last text that was sent to the terminal's clipboard (OSC 52).
 fn clipboard(terminal: &Terminal) -> Option<String> {
     let output = terminal.output.lock().unwrap();
     let text = String::from_utf8_lossy(&output);
@@ -15,7 +15,7 @@ fn clipboard(terminal: &Terminal) -> Option<String> {
 }
 
 #[test]
-fn lines_are_copied_through_the_terminal_and_saved_to_a_file_that_is_named() {
+fn log_lines_are_copied_and_saved() {
     let arguments = ["demo", "--auto", "--speed", "400", "--seed", "1"];
     let mut terminal = Terminal::start(200, 60, &arguments);
     terminal.press("4");

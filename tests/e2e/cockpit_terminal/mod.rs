@@ -236,17 +236,17 @@ fn a_sprint_by_keys(columns: u16, rows: u16) {
 }
 
 #[test]
-fn a_sprint_is_carried_through_by_keys_at_80_by_24() {
+fn keys_drive_sprint_at_80_by_24() {
     a_sprint_by_keys(80, 24);
 }
 
 #[test]
-fn a_sprint_is_carried_through_by_keys_at_120_by_40() {
+fn keys_drive_sprint_at_120_by_40() {
     a_sprint_by_keys(120, 40);
 }
 
 #[test]
-fn a_key_typed_in_the_middle_of_a_resize_counts() {
+fn key_during_resize_counts() {
     let mut terminal = Terminal::start(120, 40, &["demo", "--speed", "10"]);
     terminal.until("GATE start");
     for (round, (columns, rows)) in [
@@ -274,7 +274,7 @@ fn a_key_typed_in_the_middle_of_a_resize_counts() {
 }
 
 #[test]
-fn quitting_with_a_rental_asks_and_releases() {
+fn quit_with_rental_asks_and_releases() {
     let mut terminal = Terminal::start(
         100,
         30,
@@ -293,7 +293,7 @@ fn quitting_with_a_rental_asks_and_releases() {
 }
 
 #[test]
-fn a_signal_gives_the_terminal_back() {
+fn signal_restores_the_terminal() {
     let terminal = Terminal::start(80, 24, &["demo", "--speed", "10"]);
     terminal.until("GATE start");
     terminal.signal(rustix::process::Signal::TERM);
@@ -311,7 +311,7 @@ fn process_state(terminal: &Terminal) -> char {
 }
 
 #[test]
-fn suspended_it_gives_the_terminal_back_and_resumed_it_takes_it_again() {
+fn suspend_releases_terminal_resume_retakes_it() {
     let mut terminal = Terminal::start(100, 30, &["demo", "--speed", "10"]);
     terminal.until("GATE start");
     for key in ["\x1a", ""] {
@@ -347,7 +347,7 @@ fn suspended_it_gives_the_terminal_back_and_resumed_it_takes_it_again() {
 }
 
 #[test]
-fn timings_are_told_at_the_end_when_asked_for() {
+fn timings_are_printed_on_exit() {
     let mut terminal = Terminal::start(120, 40, &["demo", "--speed", "10", "--timings"]);
     terminal.until("GATE start");
     terminal.press("5");
@@ -383,7 +383,7 @@ const PICTURES: [(&str, &str, &str, &[&str]); 5] = [
 ];
 
 #[test]
-fn the_readmes_pictures_are_screens_of_the_program() {
+fn readme_pictures_match_the_program() {
     let path = |name: &str| format!("{}/assets/{name}.svg", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("POCPIT_UPDATE").is_some() {
         let arguments = ["demo", "--auto", "--speed", "60", "--seed", "1"];
@@ -409,7 +409,7 @@ fn the_readmes_pictures_are_screens_of_the_program() {
 }
 
 #[test]
-fn the_first_starts_picture_is_a_screen_of_the_program() {
+fn first_start_picture_matches_the_program() {
     let path = format!("{}/assets/first-start.svg", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("POCPIT_UPDATE").is_some() {
         // It is not there, and is not written before all is answered.
@@ -442,7 +442,7 @@ fn pocpit(arguments: &[&str]) -> std::process::Command {
 }
 
 #[test]
-fn closing_the_terminal_changes_nothing_of_what_runs() {
+fn closed_terminal_leaves_sprint_running() {
     let sim = Sim::start(&mut pocpit(&["sim", "--speed", "300"]));
     let mut terminal = Terminal::start(100, 30, &["--config", &sim.config]);
     terminal.until("GATE start");
@@ -453,7 +453,7 @@ fn closing_the_terminal_changes_nothing_of_what_runs() {
     terminal.until_any(&["BOOTING", "WARMING"]);
     // When the terminal is closed in the middle of a boot,
     terminal.hang_up();
-    // then the sprint goes on to its weight without it,
+    // then the sprint continues to its weight without it,
     let end = Instant::now() + PATIENCE;
     while !history(&sim).contains("confirmed") {
         assert!(

@@ -16,7 +16,7 @@ fn click(terminal: &mut Terminal, text: &str) {
 }
 
 #[test]
-fn a_pane_is_chosen_and_the_cockpit_left_with_the_mouse_which_is_given_back() {
+fn mouse_selects_pane_and_quits() {
     let mut terminal = Terminal::start(120, 40, &["demo", "--speed", "10"]);
     terminal.until("GATE start");
     click(&mut terminal, "5 Nodes");
@@ -26,14 +26,14 @@ fn a_pane_is_chosen_and_the_cockpit_left_with_the_mouse_which_is_given_back() {
 }
 
 #[test]
-fn a_mouse_that_is_to_stay_the_terminals_is_not_asked_for() {
+fn disabled_mouse_is_never_captured() {
     // Given a configuration that leaves the mouse to the terminal,
     let sim = Sim::start(&mut pocpit(&["sim", "--speed", "20"]));
     let text = std::fs::read_to_string(&sim.config).unwrap();
     let (before, after) = text.split_once("[cockpit]\n").unwrap();
     let text = format!("{before}[cockpit]\nmouse = \"off\"\n{after}");
     std::fs::write(&sim.config, text).unwrap();
-    // when the cockpit is up, then it has not asked for the mouse.
+    // when the cockpit is up, then it has not captured the mouse.
     let mut terminal = Terminal::start(100, 30, &["--config", &sim.config]);
     terminal.until("GATE start");
     let said = terminal.output.lock().unwrap().clone();

@@ -1,4 +1,4 @@
-//! `release` without a name for the cockpit: it asks whose rentals are meant.
+//! `release` without a cockpit id: it asks for one.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::market::{market, rent};
 use crate::sim::Sim;
 
 #[test]
-fn without_a_name_release_asks_whose_rentals_are_meant() {
+fn release_without_name_asks_for_cockpit() {
     let sim = Sim::start(&mut pocpit(&["sim", "--speed", "200"]));
     let vast = pocpit::config::load(Some(Path::new(&sim.config)), &[])
         .unwrap()

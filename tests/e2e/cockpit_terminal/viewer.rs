@@ -1,4 +1,4 @@
-//! Two cockpits on one state directory: the second one looks on.
+//! Two cockpits on one state directory: the second one is a viewer.
 
 use std::io::{BufRead as _, BufReader, Lines};
 use std::process::{Child, ChildStderr, Stdio};
@@ -27,7 +27,7 @@ fn hands_off(sim: &Sim) -> (Child, Lines<BufReader<ChildStderr>>) {
 }
 
 #[test]
-fn a_second_cockpit_looks_on_and_hands_over_what_is_decided_there() {
+fn second_cockpit_forwards_its_decisions() {
     let sim = Sim::start(&mut pocpit(&["sim", "--speed", "20"]));
     let mut driver = cockpit(&sim);
     driver.until("GATE start");
@@ -43,7 +43,7 @@ fn a_second_cockpit_looks_on_and_hands_over_what_is_decided_there() {
     driver.press("x");
     driver.until("Abort the sprint?");
     driver.press("n");
-    // Leaving asks nothing, and the driver goes on.
+    // Leaving asks nothing, and the main cockpit continues.
     viewer.press("q");
     assert_eq!(viewer.end(), (0, true));
     driver.press("5");
@@ -53,7 +53,7 @@ fn a_second_cockpit_looks_on_and_hands_over_what_is_decided_there() {
 }
 
 #[test]
-fn a_viewer_says_that_its_driver_was_killed_and_the_next_cockpit_drives() {
+fn viewer_reports_killed_main_cockpit() {
     let sim = Sim::start(&mut pocpit(&["sim", "--speed", "20"]));
     let driver = cockpit(&sim);
     driver.until("GATE start");
@@ -74,7 +74,7 @@ fn a_viewer_says_that_its_driver_was_killed_and_the_next_cockpit_drives() {
 }
 
 #[test]
-fn a_directory_whose_holder_shows_nothing_is_refused() {
+fn directory_without_viewer_socket_is_refused() {
     let sim = Sim::start(&mut pocpit(&["sim", "--speed", "20"]));
     let config = pocpit::config::load(Some(std::path::Path::new(&sim.config)), &[]);
     let paths = config.unwrap().config.paths;
@@ -85,7 +85,7 @@ fn a_directory_whose_holder_shows_nothing_is_refused() {
 }
 
 #[test]
-fn a_viewer_sees_how_hands_off_ends() {
+fn viewer_sees_end_of_auto() {
     let sim = Sim::start(&mut pocpit(&["sim", "--speed", "300"]));
     // Whoever comes first drives: here that is not to be the cockpit.
     let (mut auto, mut lines) = hands_off(&sim);
@@ -108,7 +108,7 @@ fn a_viewer_sees_how_hands_off_ends() {
 }
 
 #[test]
-fn a_sprint_of_hands_off_is_stopped_from_a_cockpit_beside_it() {
+fn viewer_stops_auto_sprint() {
     let sim = Sim::start(&mut pocpit(&["sim", "--speed", "60"]));
     let (mut auto, mut lines) = hands_off(&sim);
     let mut said = Vec::new();
@@ -147,7 +147,7 @@ fn a_sprint_of_hands_off_is_stopped_from_a_cockpit_beside_it() {
 }
 
 #[test]
-fn who_looks_on_needs_no_key_of_the_market_and_who_drives_does() {
+fn only_main_cockpit_needs_market_key() {
     let sim = Sim::start(&mut pocpit(&["sim", "--speed", "20"]));
     // Given a configuration whose key belongs to the service alone,
     let keyless = sim.config.replace("config.toml", "keyless.toml");
@@ -158,11 +158,11 @@ fn who_looks_on_needs_no_key_of_the_market_and_who_drives_does() {
         .collect();
     std::fs::write(&keyless, text.join("\n")).unwrap();
     let start = || Terminal::start(100, 30, &["--config", &keyless]);
-    // when nobody drives, then it says what it lacks;
+    // without a main cockpit, it says what it lacks;
     let refused = start();
     refused.until("vast.api_key: missing");
     assert_eq!(refused.end().0, 2);
-    // and beside who drives, it looks on.
+    // and beside one, it is a viewer.
     let driver = cockpit(&sim);
     driver.until("GATE start");
     let mut viewer = start();

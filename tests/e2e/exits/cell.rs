@@ -29,7 +29,7 @@ pub struct Cell {
     pub step: Step,
 }
 
-/// Cells that are played at once.
+/// Concurrent cells.
 const AT_ONCE: usize = 12;
 static PLACES: (Mutex<usize>, Condvar) = (Mutex::new(AT_ONCE), Condvar::new());
 
@@ -113,7 +113,7 @@ impl Cell {
             End::Upgrade => Process::older(stage),
             _ => Process::start(self.front, stage, &self.failpoints()),
         };
-        // A panic comes by itself; in the first step, before there is a frame.
+        // A panic needs no signal; in the first step, it comes before the first frame.
         let panics = !self.failpoints().is_empty();
         if !panics || self.step > Step::Waiting {
             process.switch_to_auto();
@@ -165,7 +165,7 @@ impl Cell {
         assert_eq!(report["outcome"], "confirmed", "{report}");
     }
 
-    /// It says what it leaves, and gives back what it took.
+    /// It reports what it leaves, and restores the terminal.
     fn assert_it_ended_well(self, stage: &Stage, ended: &Ended) {
         let said = &ended.said;
         if matches!(self.end, End::Kill | End::Upgrade) {
@@ -188,7 +188,7 @@ impl Cell {
                 "the log lacks the panic:\n{log}"
             );
         }
-        // What is told as nothing rented must be nothing. More may be told: what is not proven yet.
+        // A report of nothing rented must be true. It may report more: what is not proven yet.
         if ended.report().is_none() && stage.live() > 0 {
             assert!(said.contains("ended with "), "{said}");
             assert!(said.contains("`pocpit release`"), "{said}");
@@ -218,7 +218,7 @@ fn until_reported(stage: &Stage, mut process: Process) -> Reported {
     Reported(process)
 }
 
-/// Another start on the same files goes on with what it finds.
+/// The next start on the same files resumes.
 fn assert_a_restart_ends_it(stage: &Stage) {
     let rented = stage.truth().rentals.len();
     let again = Process::start(Front::Headless, stage, "");

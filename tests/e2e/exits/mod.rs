@@ -1,8 +1,8 @@
 //! Every way in which the program can end, in every step of a sprint, without a terminal and in the
 //! cockpit: real processes of the program on a served world. The world's own truth is the judge.
 //!
-//! A way to end that takes nothing down leaves the rental to the journal: the next start goes on
-//! with it. At no moment are there two rentals, and in the end there is none.
+//! A way to end that releases nothing leaves the rental to the journal: the next start resumes it. There
+//! are never two rentals, and in the end there is none.
 
 mod cell;
 mod full_disk;

@@ -85,7 +85,7 @@ impl Stage {
         rentals.iter().filter(|one| one.ended.is_none()).count()
     }
 
-    /// Nothing of ours is left, and there never were two rentals at once.
+    /// Nothing of ours is left, and there never were two rentals.
     pub fn assert_nothing_is_left(&self) {
         let truth = self.truth();
         assert_eq!(self.live(), 0, "{truth:?}");
@@ -341,7 +341,7 @@ impl Process {
         kill_process(pid, signal).unwrap();
     }
 
-    /// Closes its terminal; without one it is only told so.
+    /// Closes its terminal; without one, only sends the signal.
     pub fn hang_up(&mut self) {
         match &mut self.child {
             Child::Headless(..) => self.signal(Signal::HUP),
@@ -359,7 +359,7 @@ impl Process {
         }
     }
 
-    /// Waits for its end; `meanwhile` is asked to hold at every look.
+    /// Waits for its end; `meanwhile` runs at every poll.
     pub fn end(mut self, meanwhile: impl Fn()) -> Ended {
         self.until("the end", |this| {
             meanwhile();

@@ -1,4 +1,4 @@
-//! The terminal closes in the middle of a question: nobody agreed to anything.
+//! The terminal closes at a prompt: nothing was approved.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ fn closed_terminal_at_quit_prompt_keeps_rental() {
     process.until_shown("leave it running");
     process.hang_up();
     std::thread::sleep(A_WHILE);
-    // Then the sprint goes on with its rental to its end.
+    // Then the sprint continues with its rental to the end.
     assert!(!process.has_ended(), "{}", stage.log());
     while stage.reports().is_empty() {
         assert!(!process.has_ended(), "{}", stage.log());

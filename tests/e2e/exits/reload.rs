@@ -37,7 +37,7 @@ fn reload_applies_valid_config_only() {
     process.signal(Signal::HUP);
     process.until_said("cockpit.id cannot be changed without a restart");
 
-    // A good one is in force at once: the sprint's node has the name that it says.
+    // A valid one applies immediately: the sprint's node has its name.
     edit(&stage, |_| {
         let prefix = "node_prefix = \"renamed-\"";
         good.replace("[network_node]", &format!("[network_node]\n{prefix}"))
@@ -63,7 +63,7 @@ fn active_sprint_keeps_rules_after_reload() {
     });
     process.signal(Signal::HUP);
     process.until_said("configuration reloaded");
-    // then that rental is kept to the end of its sprint: what was agreed is agreed.
+    // then that rental stays until the end of its sprint, under the rules that were approved.
     let ended = process.end(|| assert!(stage.live() <= 1));
     let report = ended.report().expect("a report");
     assert_eq!(report["outcome"], "confirmed", "{}", ended.said);

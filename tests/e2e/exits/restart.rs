@@ -1,4 +1,4 @@
-//! A restart goes on, whoever holds the state directory at that moment and whoever else is on the account.
+//! A restart continues, even beside another process on the directory or another cockpit on the account.
 
 use pocpit::domain::Step;
 use pocpit::journal::Journal;
@@ -21,7 +21,7 @@ fn auto_waits_for_lock_and_resumes() {
     process.until_said("waiting for another pocpit that uses");
     std::thread::sleep(std::time::Duration::from_secs(2));
     assert!(!process.has_ended());
-    // and goes on when the other one ends.
+    // and continues when the other one ends.
     drop(held);
     let ended = process.end(|| assert!(stage.live() <= 1));
     let report = ended.report().expect("a report");
@@ -43,7 +43,7 @@ fn signal_ends_wait_for_lock() {
 #[test]
 fn active_sprint_continues_beside_foreign_cockpit() {
     let stage = Stage::new(Scenario::default());
-    // Given a sprint that a kill left half done, and a rental of a cockpit that nobody named,
+    // Given a sprint that was killed halfway, and a rental of an unknown cockpit,
     let mut process = Process::start(Front::Headless, &stage, "");
     assert!(process.is_seen_in(Step::Warming), "{}", stage.log());
     process.signal(Signal::KILL);

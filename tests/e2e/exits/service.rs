@@ -31,7 +31,7 @@ impl Manager {
         (Manager(socket), process)
     }
 
-    /// The next thing that it is told, if that comes before it loses patience.
+    /// The next message, if it comes before the time-out.
     fn hears(&self) -> Option<String> {
         let mut buffer = [0; 1024];
         let length = self.0.recv(&mut buffer).ok()?;

@@ -53,7 +53,7 @@ fn drawn(snapshot: &Snapshot, width: u16, height: u16) -> String {
         .collect()
 }
 
-/// The world comes to what is told, with what to do, and the worst of it stands on every screen.
+/// The world comes to this alert, which has a remedy, and every screen shows the worst one.
 async fn is_told(rig: &mut Rig, level: AlertLevel, text: &str) {
     rig.until(text, |snapshot| shows(snapshot, level, text).is_some())
         .await;
@@ -109,7 +109,7 @@ async fn rent_blockers_raise_alerts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failing_proxy_raises_alerts() {
-    // Given an upstream that is broken, when somebody asks the proxy, then nobody is left to ask;
+    // Given a broken upstream, when the proxy gets a request, then no upstream is left;
     let mut rig = Rig::start(Mode::Manual, broken("upstream", "")).await;
     let (serving, listen) = rig.serve_proxy();
     let answers = |snapshot: &Snapshot| {
@@ -129,7 +129,7 @@ async fn failing_proxy_raises_alerts() {
         "no upstream of the inference proxy is well",
     )
     .await;
-    // and when the proxy itself is gone, that is told instead, and no longer when it is back.
+    // and when the proxy itself is gone, that alert replaces it until the proxy is back.
     serving.abort();
     let silent = "the inference proxy does not answer any more";
     is_told(&mut rig, AlertLevel::Warning, silent).await;

@@ -1,4 +1,4 @@
-//! Two rentals at once, over real tunnels: the winner's is led to where the Network Node looks.
+//! Two concurrent rentals, over real tunnels: the winner's gets the address that is registered.
 
 use pocpit::config::Exposure;
 use pocpit::domain::{GateKind, InstanceId, Mode, OutcomeKind, Step};

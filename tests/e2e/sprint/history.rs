@@ -35,7 +35,7 @@ async fn boot_history_keeps_stages_and_machine() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn late_confirmation_weight_is_in_history() {
-    // Given a confirmation PoC an hour after the PoC, when the rental has been given back,
+    // Given a confirmation PoC an hour after the PoC, when the rental has been released,
     let scenario = Scenario {
         confirmation_after: 700,
         ..Scenario::default()

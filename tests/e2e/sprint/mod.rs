@@ -21,7 +21,7 @@ use rig::Rig;
 #[tokio::test(flavor = "multi_thread")]
 async fn manual_sprint_passes_every_gate() {
     let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
-    // Given a waiting sprint, when nobody starts it, then nothing is rented, however long it waits.
+    // Given a waiting sprint, when it is not started, then nothing is rented, however long it waits.
     rig.until_gate(GateKind::Start).await;
     assert!(rig.world.truth().rentals.is_empty());
     rig.send(Command::Start).await;
@@ -62,7 +62,7 @@ async fn first_poc_version_follows_service_state() {
         ..Scenario::default()
     };
     let mut rig = Rig::start(Mode::Auto, scenario).await;
-    // when it generates, then its own word says so, and it is told,
+    // when it generates, then its status says so, and the cockpit shows it,
     rig.until("generation", |snapshot| {
         let service = snapshot.rental.as_ref().and_then(|rental| rental.service);
         service == Some(ServiceState::Pow) && snapshot.sprint.doing.contains("the node generates")
@@ -99,7 +99,7 @@ async fn abort_in(step: Step) {
     abort_in_a(step, Scenario::default()).await;
 }
 
-/// A world in which one call takes a while, so that a short step can be seen.
+/// A world in which one call is slow, so that a short step can be observed.
 fn slow(service: &str, call: &str) -> Scenario {
     let fault = Fault {
         service: service.into(),
@@ -132,7 +132,7 @@ async fn abort_in_a(step: Step, scenario: Scenario) {
     let rig = seen_in(step, &scenario).await;
     rig.send(Command::Abort).await;
     let (report, truth) = rig.end().await;
-    // A weight that is on the chain is told, whatever was aborted.
+    // A weight on the chain is reported even after an abort.
     let ended = matches!(
         report.outcome,
         OutcomeKind::Aborted | OutcomeKind::Confirmed
@@ -267,7 +267,7 @@ async fn overpriced_rentals_are_released_and_counted() {
     };
     let rig = Rig::start(Mode::Auto, scenario).await;
     let (report, truth) = rig.end().await;
-    // then no such rental is kept, and none is counted too cheap.
+    // then none stays, and each is counted at its real price.
     assert_eq!(report.outcome, OutcomeKind::Failed, "{report:?}");
     let cause = report.cause.as_deref().unwrap_or_default();
     assert!(cause.starts_with("dearer_than_agreed"), "{cause}");
@@ -278,7 +278,7 @@ async fn overpriced_rentals_are_released_and_counted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_epoch_is_not_rented_again() {
-    // Given an image that fails on every machine, when auto goes on by itself,
+    // Given an image that fails on every machine, when auto runs,
     let scenario = Scenario::named("boot-fails").unwrap();
     let mut rig = Rig::start_and_go_on(Mode::Auto, scenario).await;
     rig.until("an epoch", |snapshot| snapshot.sprint.epoch.is_some())

@@ -95,7 +95,7 @@ async fn occupied_node_address_blocks_renting() {
     };
     let node = NetworkNodeClient::new(HttpClient::new(), &config.network_node);
     node.register(&theirs).await.unwrap();
-    // when auto wants to rent, then both are told with what to do,
+    // when auto wants to rent, then both are reported with a remedy,
     let mut engine = cli::start_engine(&config, Mode::Auto, EndAfter::OneSprint).unwrap();
     for (text, advice) in [
         (

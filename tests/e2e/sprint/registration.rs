@@ -1,4 +1,4 @@
-//! Registrations that somebody removes behind our back.
+//! Registrations that someone else removes.
 
 use pocpit::domain::{Mode, NodeId, OutcomeKind, Step};
 use pocpit::engine::{Command, NodeChange, Snapshot};
@@ -12,7 +12,7 @@ async fn removed_node_is_registered_again() {
     let mut rig = Rig::start(Mode::Auto, Scenario::default()).await;
     rig.until_past(Step::Proving).await;
     let ours = rig.ours_registered();
-    // when somebody removes it, and the inference proxy too,
+    // when someone else removes it, and the inference proxy too,
     rig.unregister(&ours[0]).await;
     rig.unregister(PROXY_NODE).await;
     assert!(!rig.snapshot().ended);
@@ -55,7 +55,7 @@ async fn manual_node_change_reports_failure() {
         // then it is so,
         rig.until("the change", |seen| enabled(seen) == then).await;
     }
-    // and what cannot be done is told.
+    // and a failure is reported.
     let node = NodeId(id.to_owned());
     let change = NodeChange::Disable;
     rig.send(Command::ChangeNode { node, change }).await;

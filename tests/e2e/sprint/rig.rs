@@ -71,7 +71,7 @@ impl Rig {
         .await
     }
 
-    /// Runs one sprint by itself, and tells of it at this address.
+    /// Runs one unattended sprint, with notices to this address.
     pub async fn start_telling(scenario: Scenario, webhook: url::Url) -> Rig {
         let adjust = |config: &mut Config| config.notify.webhook = Some(webhook);
         let end = EndAfter::OneSprint;
@@ -84,7 +84,7 @@ impl Rig {
         Rig::with(mode, scenario, EndAfter::Never, Reached::ByTunnel, adjust).await
     }
 
-    /// Runs one sprint by itself, with a rental that the Network Node reaches directly.
+    /// Runs one unattended sprint, with a rental that the Network Node reaches directly.
     pub async fn start_exposed_directly(scenario: Scenario) -> Rig {
         let (end, adjust) = (EndAfter::OneSprint, |_: &mut Config| {});
         Rig::with(Mode::Auto, soon(scenario), end, Reached::Directly, adjust).await
@@ -183,7 +183,7 @@ impl Rig {
             .await;
     }
 
-    /// True as soon as the sprint is seen in this step, false when it ended without that.
+    /// True once the sprint is in this step, false if it ends without.
     pub async fn is_seen_in(&mut self, step: Step) -> bool {
         let seen = |snapshot: &Snapshot| snapshot.sprint.step == step;
         self.until(step.name(), |snapshot| seen(snapshot) || snapshot.ended)
@@ -232,7 +232,7 @@ impl Rig {
         );
     }
 
-    /// A rental on the same account that the engine was not told of.
+    /// A rental on the same account that the engine does not know.
     pub async fn rent_behind_its_back(&self, label: &str) -> InstanceId {
         let vast = &self.config.vast;
         let market = VastClient::new(HttpClient::new(), vast).with_rate_limit(RateLimit::Off);

@@ -13,7 +13,7 @@ use super::rig::Rig;
 /// Nothing in a sprint takes this long, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Somebody who is told.
+/// A receiver of notices.
 struct Receiver {
     address: url::Url,
     notices: UnboundedReceiver<Value>,
@@ -35,7 +35,7 @@ impl Receiver {
         }
     }
 
-    /// Level, title and body of the notice of an epoch; what else is told is passed over.
+    /// Level, title and body of an epoch's notice; others are skipped.
     async fn hears_of_an_epoch(&mut self) -> [String; 3] {
         let notice = tokio::time::timeout(PATIENCE, async {
             loop {
@@ -78,7 +78,7 @@ async fn skipped_epoch_notice_has_reason_and_remedy() {
         ..Scenario::default()
     };
     let rig = Rig::start_telling(halted, receiver.address.clone()).await;
-    // when that PoC has passed, then it is told that nothing was rented for it.
+    // when that PoC has passed, then a notice says that nothing was rented for it.
     let [level, title, body] = receiver.hears_of_an_epoch().await;
     assert_eq!(level, "warning");
     assert!(title.ends_with(": not tried"), "{title}");

@@ -1,4 +1,4 @@
-//! Somebody who looks on while a sprint runs.
+//! Viewers of a running sprint.
 
 use pocpit::domain::{Mode, Outcome};
 use pocpit::engine::attach::attach;

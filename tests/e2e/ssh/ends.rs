@@ -24,7 +24,7 @@ fn spec(scene: &Scene) -> TunnelSpec {
 }
 
 for_both_peers! {
-    async fn a_closed_session_leaves_nothing_behind(scene: Scene) {
+    async fn closed_session_leaves_nothing_behind(scene: Scene) {
         let session = scene.connect().await;
         let path = scene.peer.path("followed.log");
         scene.peer.append("followed.log", b"a line\n");
@@ -41,14 +41,14 @@ for_both_peers! {
         assert!(left.is_empty(), "{left:?}");
     }
 
-    async fn a_session_that_is_only_dropped_ends_too(scene: Scene) {
+    async fn dropped_session_ends_too(scene: Scene) {
         let session = scene.connect().await;
         let _tail = session.tail(&scene.peer.path("dropped.log"), &LogPosition::default()).await.unwrap();
         drop(session);
         eventually("the end of the master", async || processes_with(&scene.run_dir()).is_empty()).await;
     }
 
-    async fn a_master_that_a_killed_cockpit_left_is_ended_by_the_next_start(scene: Scene) {
+    async fn next_start_ends_orphaned_master(scene: Scene) {
         let session = scene.connect().await;
         // Given a control directory that carries the id of a process that is gone,
         let run = scene.scratch.path().join("run");
@@ -63,7 +63,7 @@ for_both_peers! {
         drop(next);
     }
 
-    async fn a_connection_that_nobody_waits_for_any_more_leaves_no_master(scene: Scene) {
+    async fn cancelled_connect_leaves_no_master(scene: Scene) {
         let wire = Wire::to(&scene.peer.endpoint()).await;
         wire.delay(Duration::from_millis(50));
         // When it is given up in the middle of the login,
@@ -80,15 +80,15 @@ for_both_peers! {
         eventually("the end of the master", async || processes_with(&scene.run_dir()).is_empty()).await;
     }
 
-    async fn a_link_that_says_nothing_any_more_is_found_dead(scene: Scene) {
+    async fn silent_link_is_detected_as_dead(scene: Scene) {
         let config = SshConfig { keepalive: Duration::from_secs(1), ..scene.config.clone() };
         let remote = OpenSshRemote::new(&config, &scene.scratch.path().join("run2")).unwrap();
         let wire = Wire::to(&scene.peer.endpoint()).await;
         let session = remote.connect(ID, &wire.endpoint()).await.unwrap();
         let mut tail = session.tail(&scene.peer.path("quiet.log"), &LogPosition::default()).await.unwrap();
-        // When nothing comes through and nobody is told,
+        // When the wire goes silent,
         wire.die();
-        // then the log's end tells, by itself,
+        // then the log ends without being asked,
         let end = tokio::time::timeout(PATIENCE, tail.recv()).await.expect("the end comes");
         assert!(end.is_none());
         assert!(matches!(session.check().await, Err(LinkError::Lost(_))));
@@ -106,8 +106,8 @@ const KILLED: [&str; 5] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the process that a_killed_cockpit_leaves_nothing_for_long kills"]
-async fn a_cockpit_that_waits_to_be_killed() {
+#[ignore = "the process that killed_cockpit_leaves_nothing_for_long kills"]
+async fn cockpit_waiting_to_be_killed() {
     let [key, user, port, log, run] = KILLED.map(|name| std::env::var(name).unwrap());
     let config = SshConfig {
         known_hosts_dir: PathBuf::from(&run).join("hosts"),
@@ -129,7 +129,7 @@ async fn a_cockpit_that_waits_to_be_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_cockpit_leaves_nothing_for_long() {
+async fn killed_cockpit_leaves_nothing_for_long() {
     let Some(scene) = Scene::new(Kind::Sshd).await else {
         return;
     };
@@ -148,7 +148,7 @@ async fn a_killed_cockpit_leaves_nothing_for_long() {
     let mut cockpit = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "ssh::ends::a_cockpit_that_waits_to_be_killed",
+            "ssh::ends::cockpit_waiting_to_be_killed",
             "--ignored",
             "--nocapture",
         ])
@@ -161,7 +161,7 @@ async fn a_killed_cockpit_leaves_nothing_for_long() {
     assert!(output.lines().any(|line| line.unwrap() == "ready"));
     let run_dir = run.display().to_string();
     assert!(!processes_with(&log).is_empty() && !processes_with(&run_dir).is_empty());
-    // When it is killed, then what it ran on the rental ends by itself,
+    // When it is killed, then its processes on the rental end,
     cockpit.kill().unwrap();
     cockpit.wait().unwrap();
     eventually("the end of the remote script", async || {

@@ -34,7 +34,7 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Reads until so many bytes were seen. Each session's wire is cut somewhere.
+    /// Reads this many bytes. Each session's wire is cut somewhere.
     async fn read_until(&mut self, length: usize) {
         while self.seen.len() < length {
             // Less than a login takes would never give anything.
@@ -87,7 +87,7 @@ fn text(lines: std::ops::Range<usize>) -> Vec<u8> {
 }
 
 for_both_peers! {
-    async fn lines_come_once_each_over_a_wire_that_is_cut_again_and_again(scene: Scene) {
+    async fn lines_come_once_over_repeated_cuts(scene: Scene) {
         let text = text(0..LINES);
         let mut follower = Follower::of(&scene).await;
         let (half, rest) = text.split_at(text.len() / 2);
@@ -103,12 +103,12 @@ for_both_peers! {
         tokio::join!(growing, follower.read_until(half.len()));
         scene.peer.append(LOG, rest);
         follower.read_until(text.len()).await;
-        // then every byte was seen once.
+        // then every byte arrives once.
         assert!(follower.seen == text, "{} bytes of {}", follower.seen.len(), text.len());
         assert!(follower.sessions > 4, "{} sessions", follower.sessions);
     }
 
-    async fn a_wire_that_drips_stalls_and_is_cut_changes_no_byte(scene: Scene) {
+    async fn bad_wire_changes_no_byte(scene: Scene) {
         let text = text(0..20_000);
         let mut follower = Follower::of(&scene).await;
         follower.wire.roughen(3);
@@ -118,12 +118,12 @@ for_both_peers! {
         assert!(follower.sessions > 1, "{} sessions", follower.sessions);
     }
 
-    async fn a_log_that_is_cut_off_and_written_anew_is_read_from_its_beginning(scene: Scene) {
+    async fn truncated_log_is_read_from_start(scene: Scene) {
         let mut follower = Follower::of(&scene).await;
         let (old, new, newest) = (text(0..2_000), text(2_000..2_100), text(3_000..9_000));
         scene.peer.append(LOG, &old);
         follower.read_until(old.len()).await;
-        // Shorter than what was read, while nobody looks,
+        // Shorter than what was read, while disconnected,
         scene.peer.cut_off(LOG);
         scene.peer.append(LOG, &new);
         follower.read_until(old.len() + new.len()).await;
@@ -138,7 +138,7 @@ for_both_peers! {
 /// The same at its full length, with a real `sshd`: a million lines as long as a model's are.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes ten minutes"]
-async fn a_million_lines_come_once_each_over_a_thousand_cuts() {
+async fn million_lines_survive_a_thousand_cuts() {
     let mut text = Vec::new();
     for number in 0..1_000_000 {
         let what =
@@ -167,7 +167,7 @@ async fn a_million_lines_come_once_each_over_a_thousand_cuts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_is_moved_aside_is_read_to_its_end_before_the_new_one() {
+async fn rotated_log_is_read_to_its_end() {
     let Some(scene) = Scene::new(Kind::Sshd).await else {
         return;
     };
@@ -175,7 +175,7 @@ async fn a_log_that_is_moved_aside_is_read_to_its_end_before_the_new_one() {
     let (one, two, three) = (text(0..1_000), text(1_000..50_000), text(50_000..51_000));
     let aside = format!("{LOG}.1");
     let rename = || std::fs::rename(scene.peer.path(LOG), scene.peer.path(&aside)).unwrap();
-    // When it is moved while nobody looks, half read, and a new one begins,
+    // When it is moved while disconnected, half read, and a new one begins,
     scene.peer.append(LOG, &one);
     follower.read_until(500).await;
     rename();

@@ -112,7 +112,7 @@ async fn eventually(what: &str, mut done: impl AsyncFnMut() -> bool) {
 }
 
 for_both_peers! {
-    async fn a_command_gives_its_output_and_status(scene: Scene) {
+    async fn command_returns_output_and_status(scene: Scene) {
         let session = scene.connect().await;
         let path = scene.peer.path("lease");
         let written = session.run(&format!("printf %s 17 > {path}.new && mv {path}.new {path}")).await.unwrap();
@@ -125,7 +125,7 @@ for_both_peers! {
         session.close().await;
     }
 
-    async fn a_key_that_is_not_known_is_denied_until_it_is(scene: Scene) {
+    async fn unknown_key_is_denied_until_added(scene: Scene) {
         scene.peer.forget_keys();
         let error = scene.refusal(ID).await;
         assert!(matches!(error, LinkError::Denied { .. }), "{error}");
@@ -133,7 +133,7 @@ for_both_peers! {
         scene.connect().await.close().await;
     }
 
-    async fn another_host_key_on_the_same_rental_is_an_alarm(scene: Scene) {
+    async fn changed_host_key_is_refused(scene: Scene) {
         scene.connect().await.close().await;
         // When another host answers at the same place,
         let scene = Scene { peer: scene.peer.replaced().await, ..scene };
@@ -172,7 +172,7 @@ fn processes_with(text: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn nobody_at_the_address_is_told_as_such() {
+async fn closed_port_is_reported_as_unreachable() {
     let scene = Scene::new(Kind::Played).await.unwrap();
     let endpoint = pocpit::domain::SshEndpoint {
         host: "127.0.0.1".into(),
@@ -184,7 +184,7 @@ async fn nobody_at_the_address_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn big_output_is_capped_and_the_command_still_ends() {
+async fn large_output_is_capped() {
     let Some(scene) = Scene::new(Kind::Sshd).await else {
         return;
     };
@@ -201,7 +201,7 @@ async fn big_output_is_capped_and_the_command_still_ends() {
 }
 
 #[tokio::test]
-async fn a_key_file_that_cannot_work_is_refused_at_the_start() {
+async fn unusable_key_file_is_refused_early() {
     let scene = Scene::new(Kind::Played).await.unwrap();
     let run = scene.scratch.path().join("run2");
     let missing = SshConfig {
@@ -219,14 +219,14 @@ async fn a_key_file_that_cannot_work_is_refused_at_the_start() {
 }
 
 #[tokio::test]
-async fn the_public_key_is_that_of_the_private_one_whatever_lies_beside_it() {
+async fn public_key_is_derived_from_private_key() {
     let scene = Scene::new(Kind::Played).await.unwrap();
     let key = scene.remote.public_key().to_owned();
     assert!(
         key.starts_with("ssh-ed25519 AAAA") && key.split(' ').count() == 2,
         "{key}"
     );
-    // A file that was left from another key would let nobody in.
+    // A stale file from another key would be denied.
     let beside = scene.scratch.path().join("key.pub");
     std::fs::write(&beside, "ssh-ed25519 AAAAC3Nzsomebodyelses other").unwrap();
     let other = OpenSshRemote::new(&scene.config, &scene.scratch.path().join("run3")).unwrap();
@@ -234,7 +234,7 @@ async fn the_public_key_is_that_of_the_private_one_whatever_lies_beside_it() {
 }
 
 #[tokio::test]
-async fn a_key_with_a_passphrase_is_refused_before_anything_is_rented() {
+async fn passphrase_key_is_refused_before_renting() {
     let mut scene = Scene::new(Kind::Played).await.unwrap();
     let locked = scene.scratch.path().join("locked");
     let made = std::process::Command::new("ssh-keygen")

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 
-/// A market that knows one rental, whatever it is asked.
+/// A market that answers every request with one rental.
 async fn market(endpoint: SshEndpoint) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -117,7 +117,7 @@ fn said(bytes: &[u8]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_program_goes_to_the_rental_and_what_it_prints_does_too() {
+async fn ssh_program_runs_on_the_rental() {
     let Some(scene) = Scene::new(Kind::Sshd).await else {
         return;
     };

@@ -19,7 +19,7 @@ fn read_until(output: &mut impl std::io::Read, text: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shell_in_a_terminal_answers_and_its_exit_code_is_passed_on() {
+async fn terminal_shell_passes_on_exit_code() {
     let Some(scene) = Scene::new(Kind::Sshd).await else {
         return;
     };
@@ -41,7 +41,7 @@ async fn a_shell_in_a_terminal_answers_and_its_exit_code_is_passed_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_gives_its_output_and_exit_code_and_no_other_host_is_taken() {
+async fn command_passes_on_output_and_pins_host() {
     let Some(scene) = Scene::new(Kind::Sshd).await else {
         return;
     };

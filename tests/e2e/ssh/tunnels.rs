@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use super::*;
 use crate::ssh::wire::Wire;
 
-/// A server that answers every request with its request line, and streams when asked to.
+/// A server that answers every request with its request line, and streams on request.
 async fn http_server() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -49,7 +49,7 @@ async fn serve_http(mut stream: TcpStream) {
             let chunk = format!("{:x}\r\n{piece}\r\n", piece.len());
             stream.write_all(chunk.as_bytes()).await.unwrap();
             stream.flush().await.unwrap();
-            // The second piece waits until the test has seen the first: it reads a byte for that.
+            // The second piece waits until the test has received the first: it reads a byte for that.
             if piece == "one" {
                 tokio::time::sleep(Duration::from_millis(300)).await;
             }
@@ -87,7 +87,7 @@ fn http() -> reqwest::Client {
         .unwrap()
 }
 
-/// Two hundred requests at once, each with an answer of its own.
+/// Two hundred concurrent requests, each with its own answer.
 async fn crowd(http: &reqwest::Client, end: SocketAddr) {
     let requests = (0..200).map(|number| {
         let request = http
@@ -104,7 +104,7 @@ async fn crowd(http: &reqwest::Client, end: SocketAddr) {
 /// `POCPIT_LOAD_SECONDS` says for how long; ten minutes without it.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes ten minutes"]
-async fn two_hundred_requests_at_once_for_ten_minutes_lose_none() {
+async fn ten_minutes_of_requests_lose_none() {
     let Some(scene) = Scene::new(Kind::Sshd).await else {
         return;
     };
@@ -133,7 +133,7 @@ async fn two_hundred_requests_at_once_for_ten_minutes_lose_none() {
 }
 
 for_both_peers! {
-    async fn requests_go_through_the_tunnel_with_and_without_a_version(scene: Scene) {
+    async fn tunnel_serves_versioned_and_unversioned_paths(scene: Scene) {
         let session = scene.connect().await;
         let ends = session.open_tunnel(&spec(http_server().await)).await.unwrap();
         let http = http();
@@ -146,7 +146,7 @@ for_both_peers! {
         session.close().await;
     }
 
-    async fn a_stream_arrives_piece_by_piece(scene: Scene) {
+    async fn stream_arrives_piece_by_piece(scene: Scene) {
         let session = scene.connect().await;
         let ends = session.open_tunnel(&spec(http_server().await)).await.unwrap();
         let mut reply = http().get(format!("http://{}/stream", ends.api)).send().await.unwrap();
@@ -155,7 +155,7 @@ for_both_peers! {
         session.close().await;
     }
 
-    async fn the_callback_finds_its_way_back(scene: Scene) {
+    async fn callback_reaches_the_operator(scene: Scene) {
         let session = scene.connect().await;
         let target = http_server().await;
         let remote_port = free_port().await;
@@ -171,7 +171,7 @@ for_both_peers! {
         session.close().await;
     }
 
-    async fn a_link_that_died_in_silence_keeps_no_port_from_the_next_one(scene: Scene) {
+    async fn dead_link_blocks_no_port(scene: Scene) {
         let target = http_server().await;
         let remote_port = free_port().await;
         let callback = CallbackForward { remote_port, target: target.to_string() };
@@ -179,7 +179,7 @@ for_both_peers! {
         let wire = Wire::to(&scene.peer.endpoint()).await;
         let session = scene.remote.connect(ID, &wire.endpoint()).await.unwrap();
         session.open_tunnel(&spec).await.unwrap();
-        // When nothing comes through any more and the host is not told that the client is gone,
+        // When the link goes silent and the host does not notice that the client is gone,
         wire.die();
         session.close().await;
         // then the next session has the callback's port all the same.
@@ -193,7 +193,7 @@ for_both_peers! {
         next.close().await;
     }
 
-    async fn a_port_that_another_program_has_is_left_to_it(scene: Scene) {
+    async fn foreign_listener_keeps_its_port(scene: Scene) {
         let target = http_server().await;
         let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let remote_port = match scene.peer {
@@ -213,7 +213,7 @@ for_both_peers! {
         session.close().await;
     }
 
-    async fn two_hundred_requests_at_once_are_all_answered_again_and_again(scene: Scene) {
+    async fn two_hundred_concurrent_requests_are_answered(scene: Scene) {
         let session = scene.connect().await;
         let ends = session.open_tunnel(&spec(http_server().await)).await.unwrap();
         for _ in 0..3 {
@@ -226,7 +226,7 @@ for_both_peers! {
         session.close().await;
     }
 
-    async fn the_round_trip_of_a_slow_link_is_measured(scene: Scene) {
+    async fn slow_link_round_trip_is_measured(scene: Scene) {
         let wire = Wire::to(&scene.peer.endpoint()).await;
         let session = scene.remote.connect(ID, &wire.endpoint()).await.unwrap();
         let ends = session.open_tunnel(&spec(http_server().await)).await.unwrap();
@@ -238,7 +238,7 @@ for_both_peers! {
         session.close().await;
     }
 
-    async fn a_drop_fails_what_is_under_way_and_the_next_session_serves_what_waits(scene: Scene) {
+    async fn reconnect_serves_waiting_requests(scene: Scene) {
         let session = scene.connect().await;
         let spec = spec(http_server().await);
         let ends = session.open_tunnel(&spec).await.unwrap();
@@ -249,7 +249,7 @@ for_both_peers! {
         tokio::time::sleep(Duration::from_millis(300)).await;
         // When the link is lost,
         scene.peer.cut_links();
-        // then the request that was under way is told so,
+        // then the request in flight fails,
         let reply = under_way.await.unwrap().unwrap();
         assert_eq!(reply.status(), 502);
         assert!(reply.text().await.unwrap().contains("under way"));
@@ -263,7 +263,7 @@ for_both_peers! {
         // What was measured is that of the rental and not of the session.
         assert!(session.traffic().received > 0);
         session.close().await;
-        // The ends close when they are told to, and not before.
+        // The ends close on request, and not before.
         TcpStream::connect(ends.api).await.unwrap();
         scene.remote.close_tunnel(ID).await;
         eventually("the end of the listener", async || TcpListener::bind(ends.api).await.is_ok()).await;
@@ -271,7 +271,7 @@ for_both_peers! {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_named() {
+async fn occupied_port_is_named() {
     let scene = Scene::new(Kind::Played).await.unwrap();
     let session = scene.connect().await;
     let taken = TcpListener::bind("127.0.0.1:0")

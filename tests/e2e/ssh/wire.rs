@@ -14,7 +14,7 @@ use tokio::sync::watch;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Sound,
-    /// Nothing comes through, and nobody is told.
+    /// Nothing comes through, and neither side notices.
     Dead,
 }
 
@@ -90,7 +90,7 @@ impl Wire {
         Ok(())
     }
 
-    /// Nothing comes through any more, and no side is told.
+    /// From now on nothing comes through, and neither side notices.
     pub fn die(&self) {
         self.state.send_replace(State::Dead);
     }

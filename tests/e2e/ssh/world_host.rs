@@ -1,4 +1,4 @@
-//! The world's SSH host by itself, with the OpenSSH client as an operator has it.
+//! The world's SSH host alone, with the operator's OpenSSH client.
 
 use std::net::SocketAddr;
 use std::process::{Output, Stdio};
@@ -104,7 +104,7 @@ async fn connected(port: u16) -> TcpStream {
 }
 
 #[tokio::test]
-async fn commands_give_their_output_and_status() {
+async fn commands_return_output_and_status() {
     let scene = Scene::new().await;
     let lease = scene.run("printf %s 17 > /l.new && mv /l.new /l").await;
     assert!(lease.status.success(), "{lease:?}");
@@ -120,7 +120,7 @@ async fn commands_give_their_output_and_status() {
 }
 
 #[tokio::test]
-async fn a_key_that_the_machine_does_not_know_is_refused() {
+async fn unknown_key_is_refused() {
     let scene = Scene::new().await;
     *scene.machine.key.lock().unwrap() = "ssh-ed25519 other".into();
     let output = scene.run("true").await;
@@ -132,7 +132,7 @@ async fn a_key_that_the_machine_does_not_know_is_refused() {
 }
 
 #[tokio::test]
-async fn a_file_is_followed_as_it_grows_and_until_the_client_leaves() {
+async fn growing_file_is_followed_until_disconnect() {
     let scene = Scene::new().await;
     let mut child = scene
         .ssh()
@@ -207,7 +207,7 @@ async fn ports_are_forwarded_both_ways() {
 }
 
 #[tokio::test]
-async fn a_cut_connection_takes_its_forwards_with_it() {
+async fn cut_connection_closes_its_forwards() {
     let scene = Scene::new().await;
     let mut child = scene
         .ssh()
