@@ -21,20 +21,19 @@ use crate::domain::{
 pub trait Clock: Send + Sync {
     /// Now, in UTC.
     fn now(&self) -> Time;
-    /// Sleeps for `duration` of this clock's time; at once for a negative one.
+    /// Sleeps for `duration` of this clock's time; returns immediately for a negative one.
     async fn sleep(&self, duration: Duration);
 }
 
 /// The chain, by its public API and RPC.
 #[async_trait]
 pub trait Chain: Send + Sync {
-    /// Blocks as sources announce them, without being asked; for as long as anybody listens. Empty
-    /// where none does.
+    /// Blocks as sources announce them. Empty where none does.
     fn announced(&self) -> BoxStream<'static, SourceReport> {
         futures_util::stream::empty().boxed()
     }
 
-    /// Asks sources where the chain is: a report each, also of those that failed.
+    /// Queries sources for the chain's head: one report each, failures included.
     async fn query_sources(&self, sources: SourceSelection) -> Vec<SourceReport>;
     /// `GET /v1/epochs/latest` from the first source that answers.
     async fn epoch(&self) -> Result<EpochView, CallError>;
@@ -62,7 +61,7 @@ pub trait Chain: Send + Sync {
     async fn is_participant(&self, participant: &Participant) -> Result<bool, CallError>;
 }
 
-/// Whom to ask where the chain is.
+/// Which sources to query for the chain's head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SourceSelection {
     /// The public API that answered last, and others only when it does not.
@@ -114,13 +113,13 @@ pub trait Market: Send + Sync {
 /// Why a rent call gave no instance.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RentError {
-    /// `no_such_ask`: somebody else was faster, nothing was rented.
+    /// `no_such_ask`: another was faster, nothing was rented.
     #[error("the offer is gone: {0}")]
     OfferGone(CallError),
     /// Certainly nothing was rented, and no other offer would do better.
     #[error("{0}")]
     Refused(CallError),
-    /// Nobody knows: look for the label.
+    /// Unknown: look for the label.
     #[error("{0}")]
     Unknown(CallError),
 }
@@ -149,7 +148,7 @@ pub trait InferenceProxy: Send + Sync {
     async fn figures(&self) -> Result<ProxyFigures, CallError>;
 }
 
-/// The workload of one rental, through its tunnel: the `MLNode`, or what is asked like one.
+/// The workload of one rental, through its tunnel: the `MLNode`, or another with the same interface.
 #[async_trait]
 pub trait MlNode: Send + Sync {
     /// State, start-up state and GPUs in one reading.
@@ -160,7 +159,7 @@ pub trait MlNode: Send + Sync {
 
 /// Makes the client for the workload behind a tunnel.
 pub trait MlNodes: Send + Sync {
-    /// `api` is the tunnel's local end of the port that tells how the workload is.
+    /// `api` is the tunnel's local end of the port with the workload's status.
     fn at(&self, workload: Workload, api: SocketAddr) -> Box<dyn MlNode>;
 }
 
@@ -185,23 +184,23 @@ pub trait Remote: Send + Sync {
 pub trait RemoteSession: Send + Sync {
     /// Runs a command to its end; output is capped at 64 KiB.
     async fn run(&self, command: &str) -> Result<CommandOutput, LinkError>;
-    /// Follows a file, which need not be there yet, from a place in it. When that place is not to be
-    /// found (the file was cut off or written anew) it begins at the file's beginning: the first
-    /// chunk tells. The channel closes when the link is lost, when the session is closed, and when
-    /// another file has the name and this one was read to its end.
+    /// Follows a file, which need not exist yet, from a position. If that is not found (the file was
+    /// truncated or replaced), it starts at the beginning, as the first chunk shows. The channel closes
+    /// when the link is lost, when the session is closed, and when the file was rotated and read to its
+    /// end.
     async fn tail(
         &self,
         path: &str,
         from: &LogPosition,
     ) -> Result<mpsc::Receiver<TailChunk>, LinkError>;
-    /// Opens the tunnel: local HTTP ends for the container's ports and the callback's way back. The
-    /// ends outlive the session, until [`Remote::close_tunnel`]; the next session leads them on.
+    /// Opens the tunnel: local HTTP ends for the container's ports, and the callback's reverse forward.
+    /// The ends outlive the session, until [`Remote::close_tunnel`]; the next session reuses them.
     async fn open_tunnel(&self, spec: &TunnelSpec) -> Result<TunnelEnds, LinkError>;
-    /// What went through the rental's tunnel until now.
+    /// Traffic through the rental's tunnel until now.
     fn traffic(&self) -> TunnelTraffic;
     /// Fails as soon as the link is known to be dead.
     async fn check(&self) -> Result<(), LinkError>;
-    /// Ends everything on both sides; never takes longer than a few seconds.
+    /// Ends everything on both sides, within a few seconds.
     async fn close(self: Box<Self>);
 }
 
@@ -220,12 +219,11 @@ pub struct TailChunk {
     pub file: u64,
     /// Offset of the first byte in the file.
     pub offset: u64,
-    /// The bytes.
     pub bytes: Vec<u8>,
 }
 
-/// A place in a followed file that is found again, although the file was renamed, and not mistaken
-/// for one in another file of the same name. The default is the beginning of any file.
+/// A position in a followed file. It is found again after the file was renamed, and not mistaken for one
+/// in another file of the same name. The default is the beginning of any file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogPosition {
     pub file: u64,
@@ -236,10 +234,10 @@ pub struct LogPosition {
 }
 
 impl LogPosition {
-    /// Bytes before a place that tell its file from another one.
+    /// Bytes before a position that identify its file.
     pub const BEFORE: usize = 32;
 
-    /// Goes on to the end of `chunk`.
+    /// Advances to the end of `chunk`.
     pub fn advance(&mut self, chunk: &TailChunk) {
         if (chunk.file, chunk.offset) != (self.file, self.offset) {
             self.before.clear();
@@ -264,12 +262,12 @@ pub struct TunnelSpec {
     pub api_port: u16,
     /// Port of inference in the container.
     pub inference_port: u16,
-    /// The callback's way back: the rental listens on its own loopback, we connect to the target.
+    /// The callback's reverse forward: the rental listens on its loopback, we connect to the target.
     pub callback: Option<CallbackForward>,
 }
 
 impl TunnelSpec {
-    /// The same, with local ends that the system chooses: beside one that has the configured ends.
+    /// The same, with local ports that the system chooses: for a tunnel beside the configured one.
     #[must_use]
     pub(super) fn with_free_ports(&self) -> TunnelSpec {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -280,7 +278,6 @@ impl TunnelSpec {
         }
     }
 
-    /// The ends are where they are to be.
     pub(super) fn matches(&self, ends: TunnelEnds) -> bool {
         let is_there =
             |wanted: SocketAddr, end: SocketAddr| wanted.port() == 0 || wanted.port() == end.port();
@@ -296,34 +293,33 @@ pub struct CallbackForward {
     pub target: String,
 }
 
-/// Where an open tunnel really listens (a port 0 in the spec is filled in).
+/// Where an open tunnel listens (a port 0 in the spec is resolved).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TunnelEnds {
     pub api: SocketAddr,
     pub inference: SocketAddr,
 }
 
-/// What went through a tunnel since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TunnelTraffic {
     /// Bytes of bodies to the rental.
     pub sent: u64,
     /// Bytes of bodies from the rental.
     pub received: u64,
-    /// From a request to the first byte of its answer: the quickest of the last ones.
+    /// From a request to the first byte of its reply: the fastest of the last ones.
     pub round_trip: Option<std::time::Duration>,
 }
 
 /// Why there is no SSH link.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
-    /// Nobody listens there, yet or any more.
+    /// The connection is refused or times out.
     #[error("no connection to {endpoint}: {detail}")]
     Unreachable { endpoint: String, detail: String },
     /// The key is not accepted (yet: propagation takes up to two minutes).
     #[error("{endpoint} does not accept the SSH key: {detail}")]
     Denied { endpoint: String, detail: String },
-    /// The host key is not the one that was pinned: perhaps somebody in the middle.
+    /// The host key is not the pinned one: perhaps a man in the middle.
     #[error("the host key of {endpoint} changed during this rental: {detail}")]
     HostKeyChanged { endpoint: String, detail: String },
     #[error("the SSH link was lost: {0}")]

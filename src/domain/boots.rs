@@ -25,11 +25,8 @@ pub struct StageTimes(pub Vec<(BootStage, BootTime)>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TimeLeft {
-    /// One in ten is faster.
     pub p10: Duration,
-    /// Half are faster.
     pub p50: Duration,
-    /// One in ten is slower.
     pub p90: Duration,
 }
 
@@ -131,17 +128,14 @@ const Z95: f64 = 1.644_854;
 const NEARLY_ALL: f64 = 0.999;
 
 impl BootTime {
-    /// One in ten is faster.
     pub fn p10(self) -> Duration {
         self.quantile(-Z90)
     }
 
-    /// One in ten is slower.
     pub fn p90(self) -> Duration {
         self.quantile(Z90)
     }
 
-    /// One in twenty is slower.
     pub fn p95(self) -> Duration {
         self.quantile(Z95)
     }

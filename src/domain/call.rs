@@ -1,16 +1,16 @@
-//! What is known about a call to the outside world that did not succeed.
+//! A failed call to the outside world.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A call that did not succeed. It keeps what an operator needs: what was asked, of whom, what came
-/// back. Bodies are capped and cleared of secrets before they get here.
+/// A failed call, with what an operator needs to know. Bodies are capped and redacted before they get
+/// here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallError {
-    /// What was tried, for people: `search offers on console.vast.ai`.
+    /// The attempt, for people: `search offers on console.vast.ai`.
     pub what: String,
-    /// What kind of failure it was; decisions depend on this alone.
+    /// Decisions depend on this alone.
     pub kind: CallErrorKind,
     /// HTTP status, when there was a reply.
     pub status: Option<u16>,
@@ -34,7 +34,7 @@ pub enum CallErrorKind {
     NotFound,
     /// The other side understood and said no.
     Refused,
-    /// A reply came, but it is not what the wire says it must be.
+    /// The reply violates the wire format.
     Malformed,
 }
 
@@ -53,13 +53,13 @@ impl CallError {
         }
     }
 
-    /// True when trying the same read again later can help.
+    /// True if retrying the same read later can help.
     pub fn is_passing(&self) -> bool {
         use CallErrorKind::{Ambiguous, Malformed, NotSent, RateLimited};
         matches!(self.kind, NotSent | Ambiguous | RateLimited | Malformed)
     }
 
-    /// True when the call may have taken effect although no success was seen.
+    /// True if the call may have taken effect anyway.
     pub fn may_have_happened(&self) -> bool {
         matches!(
             self.kind,

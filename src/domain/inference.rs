@@ -1,4 +1,4 @@
-//! What the inference proxy tells of itself.
+//! The inference proxy's status.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,10 +11,10 @@ pub enum Serving {
     Stopped,
 }
 
-/// The inference proxy's figures; counts are since its first start, over restarts.
+/// Counts are since the proxy's first start, across restarts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ProxyFigures {
-    /// What the Network Node asked for last.
+    /// What the Network Node requested last.
     pub serving: Serving,
     pub under_way: u64,
     pub answered: u64,
@@ -22,19 +22,19 @@ pub struct ProxyFigures {
     pub refused: u64,
     /// Requests that failed here or upstream (HTTP 5xx).
     pub failed: u64,
-    /// Answers that broke off or that the caller did not wait for.
+    /// Replies that broke off or that the caller abandoned.
     pub unfinished: u64,
-    /// Who answers, by preference.
+    /// By preference.
     pub upstreams: Vec<UpstreamFigures>,
 }
 
 impl ProxyFigures {
-    /// All requests that came to an end.
+    /// All finished requests.
     pub fn requests(&self) -> u64 {
         self.answered + self.refused + self.failed
     }
 
-    /// Whether every upstream failed lately, so that requests fail.
+    /// True if every upstream is in cooldown, so that requests fail.
     pub fn has_nobody_to_ask(&self) -> bool {
         let mut upstreams = self.upstreams.iter();
         upstreams.all(|one| one.health == UpstreamHealth::Resting)
@@ -47,14 +47,13 @@ pub struct UpstreamFigures {
     pub name: String,
     pub answered: u64,
     pub failed: u64,
-    /// Whether it is asked in its turn.
     pub health: UpstreamHealth,
 }
 
-/// Whether an upstream is asked in its turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UpstreamHealth {
     Well,
+    /// In cooldown after a failure.
     Resting,
 }

@@ -1,17 +1,16 @@
-//! Lines of a rental's log after they were made safe: text and style, never control characters.
+//! Sanitized lines of a rental's log: text and style, never control characters.
 
 use serde::{Deserialize, Serialize};
 
 use super::Time;
 
-/// One line of a remote log. Its text holds no control characters: `ssh::sanitize` made it.
+/// One line of a remote log, made by `ssh::sanitize`: without control characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
     pub at: Time,
-    /// Printable text. A million lines a minute are made: each is one piece of memory.
+    /// Printable text, in one allocation: there can be a million lines a minute.
     text: Box<str>,
-    /// Where it changes its style: the bytes from there on, in order. Plain lines, nearly all, have
-    /// none.
+    /// Style changes, in order: from which byte, and which style. Nearly all lines have none.
     styles: Vec<(usize, LineStyle)>,
 }
 
@@ -22,7 +21,7 @@ pub struct Span<'a> {
     pub style: LineStyle,
 }
 
-/// Style that a remote program asked for by SGR sequences.
+/// Style that a remote program set by SGR sequences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -57,8 +56,7 @@ impl LogLine {
         LogLine::styled(at, text, Vec::new())
     }
 
-    /// A line that changes its style at these bytes, in order. Before the first it is in the
-    /// terminal's own.
+    /// A line with these style changes, in order. It begins in the terminal's own style.
     pub fn styled(at: Time, text: impl Into<Box<str>>, styles: Vec<(usize, LineStyle)>) -> LogLine {
         LogLine {
             at,
@@ -67,7 +65,7 @@ impl LogLine {
         }
     }
 
-    /// Bytes that it takes in memory, roughly.
+    /// Approximate memory use in bytes.
     pub fn bytes(&self) -> usize {
         size_of::<LogLine>() + self.text.len() + size_of_val(self.styles.as_slice())
     }
@@ -77,7 +75,7 @@ impl LogLine {
         &self.text
     }
 
-    /// Its parts in order; none is empty.
+    /// Its parts in order, none of them empty.
     pub fn spans(&self) -> impl Iterator<Item = Span<'_>> {
         let starts = std::iter::once((0, LineStyle::default())).chain(self.styles.iter().copied());
         let ends = self.styles.iter().map(|(start, _)| *start);

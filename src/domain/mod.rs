@@ -1,7 +1,5 @@
-//! Plain types that every room of the house speaks: heights, money, ids, offers, rentals,
-//! registrations, steps of a sprint.
-//!
-//! Nothing in here does anything: no I/O, no clock, no randomness, no other module of the crate.
+//! Plain types that every room shares: heights, money, ids, offers, rentals, registrations, steps of a
+//! sprint. No I/O, no clock, no randomness, no other module of the crate.
 
 mod boots;
 mod call;

@@ -1,12 +1,11 @@
-//! An offer with everything that decides its rank, so that the rank can be explained wherever it is
-//! shown.
+//! An offer with everything that decides its rank, to explain the rank wherever it is shown.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{BootTime, Duration, MachineId, Offer, OwnBoots, Time, Usd, UsdPerHour};
 
-/// A usable offer with what it takes. It ranks by [`RankedOffer::cost_of_success`].
+/// A usable offer. It ranks by [`RankedOffer::cost_of_success`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RankedOffer {
     pub offer: Offer,
@@ -24,23 +23,23 @@ pub struct RankedOffer {
     pub worst_cost: Usd,
     /// Time from renting to a loaded model.
     pub boot: BootTime,
-    /// Time that there is for the boot; absent when it does not matter.
+    /// Time available for the boot; absent when it does not matter.
     pub boot_within: Option<Duration>,
-    /// Boots of ours that the prediction rests on.
+    /// Own boots behind the prediction.
     pub own_boots: OwnBoots,
     /// Chance that the machine works at all, 0 to 1.
     pub chance_to_work: f64,
-    /// Chance that a boot which works ends in time, 0 to 1.
+    /// Chance that a working boot ends in time, 0 to 1.
     pub chance_in_time: f64,
 }
 
-/// A machine that is left out for a time because of what it did.
+/// A machine that is avoided for a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AvoidedMachine {
     pub machine: MachineId,
     /// Until when.
     pub until: Time,
-    /// What it did last.
+    /// Its last failure.
     pub reason: String,
     /// Our recorded boots that failed on this machine.
     pub failed_boots: u32,
@@ -50,7 +49,7 @@ pub struct AvoidedMachine {
 const LEAST_CHANCE: f64 = 0.02;
 
 impl RankedOffer {
-    /// What the session is expected to cost.
+    /// Expected cost of the session.
     pub fn expected_cost(&self) -> Usd {
         self.gpu_cost + self.storage_cost + self.traffic_cost
     }
@@ -60,13 +59,12 @@ impl RankedOffer {
         self.chance_to_work * self.chance_in_time
     }
 
-    /// What a session with a loaded model in time is expected to cost, with those that come to
-    /// nothing: the expected cost divided by the chance.
+    /// Expected cost of a success, failed sessions included: the expected cost divided by the chance.
     pub fn cost_of_success(&self) -> Usd {
         Usd::from_dollars(self.expected_cost().dollars() / self.chance().max(LEAST_CHANCE))
     }
 
-    /// Why it ranks where it does, in a line.
+    /// Why it ranks where it does, in one line.
     pub fn why(&self) -> String {
         let traffic = if self.traffic_cost > Usd::ZERO {
             format!(", {} of it traffic", self.traffic_cost)
@@ -82,26 +80,20 @@ impl RankedOffer {
         )
     }
 
-    /// The same in full: a name and what there is to say of it, in the order of the reckoning.
+    /// The same in full: names and reasons, in the order of the calculation.
     pub fn reasons(&self) -> Vec<(&'static str, String)> {
-        let offer = &self.offer;
+        let (offer, traffic) = (&self.offer, self.traffic_cost);
+        let (gpu_cost, session) = (self.gpu_cost, length(self.session));
+        let per_gb = offer.download_per_gb;
         let mut reasons = vec![
             (
                 "GPUs",
-                format!(
-                    "{} for {} at {}",
-                    self.gpu_cost,
-                    length(self.session),
-                    offer.gpu_price
-                ),
+                format!("{gpu_cost} for {session} at {}", offer.gpu_price),
             ),
             ("disk", self.storage_cost.to_string()),
             (
                 "traffic",
-                format!(
-                    "{} at {} a GB for image and model",
-                    self.traffic_cost, offer.download_per_gb
-                ),
+                format!("{traffic} at {per_gb} a GB for image and model"),
             ),
             ("expected cost", self.expected_cost().to_string()),
             ("boot", self.boot_reason()),
@@ -112,33 +104,22 @@ impl RankedOffer {
             reasons.push(("in time", format!("{chance}: there are {}", length(within))));
         }
         reasons.push(("works", self.work_reason()));
-        let until = offer.ends_at.map(|end| end.format("%F %R UTC").to_string());
-        reasons.push((
-            "host offers it",
-            until.map_or_else(
-                || "for an unknown time".to_owned(),
-                |end| format!("until {end}"),
-            ),
-        ));
+        let until = match offer.ends_at {
+            Some(end) => format!("until {}", end.format("%F %R UTC")),
+            None => "for an unknown time".to_owned(),
+        };
+        reasons.push(("host offers it", until));
+        let (cost, chance) = (self.cost_of_success(), percent(self.chance()));
         reasons.push((
             "ranked by",
-            format!(
-                "{} a success: expected cost / {}",
-                self.cost_of_success(),
-                percent(self.chance())
-            ),
+            format!("{cost} a success: expected cost / {chance}"),
         ));
         reasons
     }
 
     fn boot_reason(&self) -> String {
-        let boot = self.boot;
-        format!(
-            "{}, eight of ten in {} to {}",
-            length(boot.median),
-            length(boot.p10()),
-            length(boot.p90())
-        )
+        let [p10, median, p90] = [self.boot.p10(), self.boot.median, self.boot.p90()].map(length);
+        format!("{median}, eight of ten in {p10} to {p90}")
     }
 
     fn known_by(&self) -> String {

@@ -1,4 +1,4 @@
-//! What tests in several rooms begin with.
+//! Samples for tests in several rooms.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::{
     RegisteredNode, UsdPerHour,
 };
 
-/// A rental that runs and of which the market tells nothing else.
+/// A running rental without any details.
 pub(crate) fn instance(id: u64) -> Instance {
     Instance {
         id: InstanceId(id),
@@ -28,7 +28,7 @@ pub(crate) fn instance(id: u64) -> Instance {
     }
 }
 
-/// As the Network Node lists a node that is well.
+/// A healthy node, as the Network Node lists it.
 pub(crate) fn listed(config: NodeConfig) -> RegisteredNode {
     RegisteredNode {
         config,

@@ -1,8 +1,8 @@
-//! Small things done with texts, the same everywhere.
+//! Small text functions.
 
 use std::fmt::Write as _;
 
-/// Bytes in hexadecimal, two small digits each.
+/// Bytes as two lower-case hexadecimal digits each.
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a String cannot fail.
@@ -16,7 +16,7 @@ pub fn excerpt(line: &str) -> String {
     line.trim().chars().take(200).collect()
 }
 
-/// The name that is most like one that nobody knows, and how much (0 to 1).
+/// The known name most similar to an unknown one, and their similarity (0 to 1).
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<(&'a str, f64)> {
     known
         .map(|near| (near, strsim::jaro_winkler(name, near)))
@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_name_is_found_with_its_likeness() {
+    fn nearest_name_comes_with_similarity() {
         let known = ["abort", "approve"];
         let (near, likeness) = nearest("abrt", known.into_iter()).unwrap();
         assert!(near == "abort" && likeness > 0.9, "{near} {likeness}");

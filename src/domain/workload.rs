@@ -98,9 +98,7 @@ pub struct OrderedMachine {
 pub struct GpuDevice {
     pub index: u32,
     pub name: String,
-    /// Memory in megabytes.
     pub total_memory_mb: u64,
-    /// Memory in use in megabytes.
     pub used_memory_mb: u64,
     /// 0 to 100.
     pub utilization_percent: f64,

@@ -18,19 +18,13 @@ pub struct Journal {
     storage: Box<dyn Storage>,
     spool: Option<Spool>,
     writer: WriterEpoch,
-    claim: Claim,
+    /// The storage knows this writer. Until then, the first write that works claims.
+    claimed: bool,
     /// The number of the last attempted entry. A failed one may still have been written, so its number is
     /// not reused.
     sequence: u32,
     /// Released when the journal is dropped, or by the system when the program dies.
     _lock: Option<File>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Claim {
-    Held,
-    /// The first write that works claims.
-    Pending,
 }
 
 #[derive(Debug)]
@@ -52,18 +46,13 @@ impl Journal {
         Journal::start(Box::new(storage), Some(spool), Some(lock))
     }
 
-    /// Opens the journal in `storage` for writing, which fences off the previous writer. Without a spool,
-    /// a record that the storage does not take is lost.
-    pub fn over(storage: Box<dyn Storage>) -> Result<(Journal, Ledger), JournalError> {
-        Journal::start(storage, None, None)
-    }
-
-    /// The same with a spool file at this path.
-    pub fn over_spooled(
+    /// Opens the journal in `storage` for writing, which fences off the previous writer. Without a spool
+    /// file, a record that the storage does not take is lost.
+    pub fn over(
         storage: Box<dyn Storage>,
-        spool: &Path,
+        spool: Option<&Path>,
     ) -> Result<(Journal, Ledger), JournalError> {
-        Journal::start(storage, Some(Spool::open(spool)?), None)
+        Journal::start(storage, spool.map(Spool::open).transpose()?, None)
     }
 
     fn start(
@@ -73,7 +62,7 @@ impl Journal {
     ) -> Result<(Journal, Ledger), JournalError> {
         let mut journal = Journal {
             writer: storage.current()?.next(),
-            claim: Claim::Pending,
+            claimed: false,
             sequence: 0,
             storage,
             spool,
@@ -136,9 +125,9 @@ impl Journal {
     }
 
     fn claim(&mut self) -> Result<(), JournalError> {
-        if self.claim == Claim::Pending {
+        if !self.claimed {
             self.storage.claim(self.writer)?;
-            self.claim = Claim::Held;
+            self.claimed = true;
         }
         Ok(())
     }

@@ -77,15 +77,13 @@ async fn try_forward(
     let (reply, upstream) = match &worker.executor {
         Some(executor) if !transfer::is_numbered_by_network(&head.headers) => {
             let request = executor.request(endpoint, &head.headers, body);
-            let request = request.map_err(|why| reply::error(StatusCode::BAD_REQUEST, why))?;
+            let request = request.map_err(bad_request)?;
             let reply = send_to_executor(executor, request, deadline).await?;
             (reply, EXECUTOR.into())
         }
         _ => {
-            let request = seed(&head.headers)
-                .map_err(str::to_owned)
-                .and_then(|seed| request_body::parse(&proxy.config, &body, seed))
-                .map_err(|why| reply::error(StatusCode::BAD_REQUEST, &why))?;
+            let seed = seed(&head.headers).map_err(bad_request)?;
+            let request = request_body::parse(&proxy.config, &body, seed).map_err(bad_request)?;
             try_upstreams(worker, endpoint, &request, deadline).await?
         }
     };
@@ -106,10 +104,9 @@ fn seed(headers: &HeaderMap) -> Result<Option<i64>, &'static str> {
 async fn read_body(body: Incoming, max: usize, deadline: Instant) -> Result<Bytes, Reply> {
     match timeout_at(deadline, Limited::new(body, max).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(_)) => Err(reply::error(
-            StatusCode::BAD_REQUEST,
-            &format!("the request body broke off or is longer than {max} bytes"),
-        )),
+        Ok(Err(_)) => Err(bad_request(format!(
+            "the request body broke off or is longer than {max} bytes"
+        ))),
         Err(_) => Err(reply::error(
             StatusCode::REQUEST_TIMEOUT,
             "the request body arrived too slowly",
@@ -138,7 +135,7 @@ async fn try_upstreams(
         }
         let name = upstream.name();
         let body = request.with_model(&upstream.model);
-        let body = body.map_err(|why| reply::error(StatusCode::BAD_REQUEST, &why.to_string()))?;
+        let body = body.map_err(|why| bad_request(why.to_string()))?;
         let record_failure = |why: &str| {
             tracing::warn!(upstream = &**name, "the upstream failed: {why}");
             upstream.record_failure(Instant::now());
@@ -198,6 +195,10 @@ async fn send_to_executor(
     }
 }
 
+fn bad_request(why: impl AsRef<str>) -> Reply {
+    reply::error(StatusCode::BAD_REQUEST, why.as_ref())
+}
+
 fn unreachable() -> Reply {
     let why = "cannot reach the upstream";
     reply::error(StatusCode::BAD_GATEWAY, why)
@@ -211,19 +212,18 @@ fn too_slow() -> Reply {
 /// The upstream's own text is withheld: it may quote our key.
 fn status_error(status: StatusCode) -> Reply {
     match status.as_u16() {
-        429 => reply::error(
-            StatusCode::TOO_MANY_REQUESTS,
-            "the upstream's rate limit is reached",
-        ),
+        429 => {
+            let why = "the upstream's rate limit is reached";
+            reply::error(StatusCode::TOO_MANY_REQUESTS, why)
+        }
         408 | 504 => too_slow(),
-        400 | 413 | 422 => reply::error(
-            StatusCode::BAD_REQUEST,
-            &format!("the upstream rejected the request (HTTP {status})"),
-        ),
-        _ => reply::error(
-            StatusCode::BAD_GATEWAY,
-            &format!("the upstream failed (HTTP {status})"),
-        ),
+        400 | 413 | 422 => {
+            bad_request(format!("the upstream rejected the request (HTTP {status})"))
+        }
+        _ => {
+            let why = format!("the upstream failed (HTTP {status})");
+            reply::error(StatusCode::BAD_GATEWAY, &why)
+        }
     }
 }
 

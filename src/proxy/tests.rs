@@ -48,6 +48,10 @@ impl Served {
         ask(&self.base, path, MODEL).await
     }
 
+    async fn status(&self, path: &str) -> u16 {
+        self.ask(path).await.status().as_u16()
+    }
+
     /// The value of a metric with exactly these labels.
     async fn metric(&self, name: &str) -> Option<f64> {
         let reply = self.get("/metrics").send().await;
@@ -185,8 +189,7 @@ async fn stream_is_unbuffered_and_disconnect_frees_permit() {
     let mut first = served.ask("/v1/completions").await.bytes_stream();
     // The second piece is only made after the first has arrived.
     assert_eq!(first.next().await.unwrap().unwrap(), "data: 1\n\n");
-    let second = served.ask("/v1/completions").await;
-    assert_eq!(second.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(served.status("/v1/completions").await, 429);
     pieces.send("data: 2\n\n".into()).unwrap();
     assert_eq!(first.next().await.unwrap().unwrap(), "data: 2\n\n");
 
@@ -222,12 +225,10 @@ async fn upstream_errors_do_not_leak_the_key() {
 #[tokio::test]
 async fn silent_or_missing_upstream_is_an_error() {
     let served = proxy(&silent().await, 1, Duration::from_millis(20)).await;
-    let reply = served.ask("/v1/completions").await;
-    assert_eq!(reply.status(), StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!(served.status("/v1/completions").await, 504);
 
     let served = proxy(&gone().await, 1, LONG).await;
-    let reply = served.ask("/v1/completions").await;
-    assert_eq!(reply.status(), StatusCode::BAD_GATEWAY);
+    assert_eq!(served.status("/v1/completions").await, 502);
 }
 
 #[tokio::test]
@@ -277,7 +278,11 @@ async fn silent() -> String {
     upstream(|| async { pending::<String>().await }).await
 }
 
-/// An address where nobody listens.
+async fn json_of(call: RequestBuilder) -> Value {
+    call.send().await.unwrap().json().await.unwrap()
+}
+
+/// An address that refuses connections.
 async fn gone() -> String {
     listen().await.1
 }
@@ -316,8 +321,7 @@ async fn fallback_answers_and_is_preferred_during_cooldown() {
 #[tokio::test]
 async fn rejected_request_is_not_tried_elsewhere() {
     let served = start(with_fallback(&failing(422).await, LONG).await).await;
-    let reply = served.ask("/v1/completions").await;
-    assert_eq!(reply.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(served.status("/v1/completions").await, 400);
 }
 
 #[tokio::test]
@@ -331,8 +335,7 @@ async fn network_seed_wins_and_fields_are_renamed() {
     let body = json!({"model": "net/Model", "seed": 1, "return_token_ids": true,
         "max_completion_tokens": 50, "logprobs": true, "top_logprobs": 5});
     let call = served.post("/v1/chat/completions");
-    let reply = call.header("X-Seed", "42").json(&body).send().await;
-    let asked: Value = reply.unwrap().json().await.unwrap();
+    let asked = json_of(call.header("X-Seed", "42").json(&body)).await;
     let expected = json!({"model": "their-model", "seed": 42, "max_tokens": 50,
         "logprobs": true, "top_logprobs": 5});
     assert_eq!(asked, expected);
@@ -379,7 +382,7 @@ async fn unnumbered_request_goes_to_executor_unchanged() {
     let served = transferring(SignatureRule::Optional).await;
     let call = served.post("/v1/chat/completions");
     let call = call.bearer_auth("the caller's").body("hello");
-    let sent: Value = call.send().await.unwrap().json().await.unwrap();
+    let sent = json_of(call).await;
     assert_eq!(sent["body"], "hello");
     // By `printf hello | sha256sum`.
     let hash = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
@@ -405,7 +408,7 @@ async fn caller_headers_win_and_signature_can_be_required() {
         .body("hello")
         .header("X-Requester-Address", "gonka1caller")
         .header("X-TA-Signature", "signed");
-    let sent: Value = call.send().await.unwrap().json().await.unwrap();
+    let sent = json_of(call).await;
     assert_eq!(sent["requester"], "gonka1caller");
     assert_eq!(sent["signature"], "signed");
 }
@@ -419,14 +422,7 @@ async fn executor_gets_same_endpoint_without_proxy_token() {
         let call = served.post(&format!("/v3.0.8{path}"));
         // One of the two headers alone does not count as a number.
         let call = call.bearer_auth("open sesame").header("X-Seed", "9");
-        let sent: Value = call
-            .body("hello")
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
+        let sent = json_of(call.body("hello")).await;
         assert_eq!(sent["path"], path);
         assert_eq!(sent["seed"], "9");
         assert!(sent["key"].is_null(), "{sent}");
@@ -456,7 +452,7 @@ async fn numbered_request_is_answered_locally() {
         .header("X-Inference-Id", "1")
         .header("X-Seed", "9")
         .json(&json!({"model": "net/Model"}));
-    let asked: Value = call.send().await.unwrap().json().await.unwrap();
+    let asked = json_of(call).await;
     assert_eq!(asked, json!({"model": "their-model", "seed": 9}));
 }
 
@@ -470,8 +466,7 @@ async fn without_token_only_health_is_answered() {
     assert_eq!(status("/v3.0.8/readyz").await, StatusCode::OK);
     assert_eq!(status("/v1/models").await, StatusCode::UNAUTHORIZED);
     assert_eq!(status("/metrics").await, StatusCode::UNAUTHORIZED);
-    let reply = served.ask("/v1/completions").await;
-    assert_eq!(reply.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(served.status("/v1/completions").await, 401);
     let get = |path: &str| served.get(path).bearer_auth("open sesame").send();
     assert_eq!(get("/v1/models").await.unwrap().status(), StatusCode::OK);
     // Attempts without it are counted.
@@ -485,8 +480,7 @@ async fn callers_outside_allowed_networks_are_refused() {
     let mut config = config(&echoing().await, 1, LONG);
     config.callers.networks = vec!["192.0.2.0/24".parse().unwrap()];
     let served = start(config).await;
-    let reply = served.ask("/v1/completions").await;
-    assert_eq!(reply.status(), StatusCode::FORBIDDEN);
+    assert_eq!(served.status("/v1/completions").await, 403);
 }
 
 #[tokio::test]
@@ -522,8 +516,7 @@ async fn state_and_counters_survive_a_restart() {
     #[expect(clippy::cast_precision_loss, reason = "a short answer")]
     let sent = Some(length as f64);
     assert_eq!(again.metric("pocpit_proxy_sent_bytes_total ").await, sent);
-    let reply = again.ask("/v1/completions").await;
-    assert_eq!(reply.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(again.status("/v1/completions").await, 503);
 }
 
 #[tokio::test]
@@ -538,8 +531,7 @@ async fn local_status_needs_only_the_token() {
     let served = start(settings.clone()).await;
     settings.listen = served.base["http://".len()..].parse().unwrap();
     // Given a network that this machine is not in, when it is asked for inference, then it refuses;
-    let refused = served.ask("/v1/chat/completions").await;
-    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    assert_eq!(served.status("/v1/chat/completions").await, 403);
     // its status is for local callers with the token,
     let http = crate::http::HttpClient::new();
     let client = ProxyClient::new(http.clone(), &settings);
@@ -566,22 +558,13 @@ async fn status_counts_answered_refused_and_failed() {
     let served = start(settings.clone()).await;
     settings.listen = served.base["http://".len()..].parse().unwrap();
     for (model, seed) in [("net/Model", "7"), ("another", "7"), ("net/Model", "8")] {
-        let call = served
-            .post("/v1/chat/completions")
-            .header("x-seed", seed)
-            .json(&json!({"model": model}));
+        let call = served.post("/v1/chat/completions").header("x-seed", seed);
+        let call = call.json(&json!({"model": model}));
         call.send().await.unwrap().bytes().await.unwrap();
     }
     let client = ProxyClient::new(crate::http::HttpClient::new(), &settings);
     let figures = client.figures().await.unwrap();
-    assert_eq!(
-        (
-            figures.answered,
-            figures.refused,
-            figures.failed,
-            figures.requests()
-        ),
-        (1, 1, 1, 3)
-    );
+    let by_outcome = [figures.answered, figures.refused, figures.failed];
+    assert_eq!((by_outcome, figures.requests()), ([1, 1, 1], 3));
     assert_eq!(figures.upstreams[0].health, UpstreamHealth::Resting);
 }

@@ -106,7 +106,7 @@ impl Home {
             stage: self.stage.clone(),
             disk: self.disk.clone(),
         };
-        Journal::over(Box::new(storage)).unwrap()
+        Journal::over(Box::new(storage), None).unwrap()
     }
 
     fn live(&self, nonce: u64) -> Death {

@@ -334,7 +334,7 @@ impl Campaign {
     fn open(&self) -> (Journal, Ledger) {
         let (directory, stage) = (self.directory.path(), self.stage.clone());
         let disk = FillingDisk::new(directory, move || stage.is_disk_full());
-        Journal::over_spooled(Box::new(disk), &spool(directory)).unwrap()
+        Journal::over(Box::new(disk), Some(&spool(directory))).unwrap()
     }
 
     fn crash_at(&self) -> Option<Time> {

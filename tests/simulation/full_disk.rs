@@ -85,8 +85,8 @@ impl Play {
             let full = self.full.clone();
             let disk = FillingDisk::new(self.state(), move || full.load(Ordering::Relaxed));
             let (journal, ledger) = match self.spool {
-                Spool::Works => Journal::over_spooled(Box::new(disk), &spool(self.state())),
-                Spool::FailsToo => Journal::over(Box::new(disk)),
+                Spool::Works => Journal::over(Box::new(disk), Some(&spool(self.state()))),
+                Spool::FailsToo => Journal::over(Box::new(disk), None),
             }
             .unwrap();
             let options = EngineOptions {

@@ -223,7 +223,7 @@ impl Weeks {
     fn open(&self) -> (Journal, Ledger) {
         let (directory, stage) = (self.directory.path(), self.stage().clone());
         let disk = FillingDisk::new(directory, move || stage.is_disk_full());
-        Journal::over_spooled(Box::new(disk), &spool(directory)).unwrap()
+        Journal::over(Box::new(disk), Some(&spool(directory))).unwrap()
     }
 
     /// The epoch is in the journal once, with its outcome, and nothing is left of it.

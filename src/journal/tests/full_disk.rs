@@ -42,7 +42,15 @@ fn open(dir: &Path) -> (Journal, Ledger) {
         .connection
         .busy_timeout(std::time::Duration::ZERO)
         .unwrap();
-    Journal::over_spooled(Box::new(storage), &spool(dir)).unwrap()
+    Journal::over(Box::new(storage), Some(&spool(dir))).unwrap()
+}
+
+/// A journal whose database is locked.
+fn locked() -> (tempfile::TempDir, rusqlite::Connection, Journal) {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = lock(dir.path());
+    let (journal, _) = open(dir.path());
+    (dir, lock, journal)
 }
 
 fn is_spooled(journal: &mut Journal, minute: i64, record: &Record) -> bool {
@@ -66,7 +74,7 @@ fn full_database_spools_until_next_open() {
         .pragma_update(None, "max_page_count", 8)
         .unwrap();
     let (mut journal, mut ledger) =
-        Journal::over_spooled(Box::new(storage), &spool(dir.path())).unwrap();
+        Journal::over(Box::new(storage), Some(&spool(dir.path()))).unwrap();
     let mut write = |journal: &mut Journal, minute, record: Record| {
         let kept = journal.append(at(minute), &record).unwrap();
         ledger.apply(at(minute), &record);
@@ -144,9 +152,7 @@ fn start_on_full_disk_claims_later() {
 
 #[test]
 fn restored_spool_is_not_counted_twice() {
-    let dir = tempfile::tempdir().unwrap();
-    let lock = lock(dir.path());
-    let (mut journal, _) = open(dir.path());
+    let (dir, lock, mut journal) = locked();
     let records = [
         (0, rent_intended(1)),
         (1, rented(1, 5)),
@@ -166,9 +172,7 @@ fn restored_spool_is_not_counted_twice() {
 
 #[test]
 fn append_fails_without_any_storage() {
-    let dir = tempfile::tempdir().unwrap();
-    let lock = lock(dir.path());
-    let (mut journal, _) = open(dir.path());
+    let (dir, lock, mut journal) = locked();
     fs::remove_file(spool(dir.path())).unwrap();
     fs::create_dir(spool(dir.path())).unwrap();
     assert!(journal.append(at(0), &rent_intended(1)).is_err());
@@ -181,9 +185,7 @@ fn append_fails_without_any_storage() {
 
 #[test]
 fn torn_spool_yields_whole_records_only() {
-    let dir = tempfile::tempdir().unwrap();
-    let _lock = lock(dir.path());
-    let (mut journal, _) = open(dir.path());
+    let (dir, _lock, mut journal) = locked();
     append(&mut journal, &[(0, rent_intended(1))]);
     let before = spooled(dir.path()).len();
     let old = read_only(dir.path()).unwrap();
@@ -213,9 +215,7 @@ fn torn_spool_yields_whole_records_only() {
 
 #[test]
 fn next_line_overwrites_a_torn_one() {
-    let dir = tempfile::tempdir().unwrap();
-    let _lock = lock(dir.path());
-    let (mut journal, _) = open(dir.path());
+    let (dir, _lock, mut journal) = locked();
     append(&mut journal, &[(0, rent_intended(1))]);
     drop(journal);
     let mut torn = spooled(dir.path());
@@ -230,9 +230,7 @@ fn next_line_overwrites_a_torn_one() {
 
 #[test]
 fn damaged_spool_line_costs_only_itself() {
-    let dir = tempfile::tempdir().unwrap();
-    let lock = lock(dir.path());
-    let (mut journal, _) = open(dir.path());
+    let (dir, lock, mut journal) = locked();
     append(
         &mut journal,
         &[1, 2, 3].map(|attempt| (0, rent_intended(attempt))),

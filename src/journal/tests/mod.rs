@@ -321,9 +321,9 @@ fn second_cockpit_on_directory_is_refused() {
 fn next_writer_fences_off_the_previous() {
     let dir = tempfile::tempdir().unwrap();
     let storage = || Box::new(SqliteStorage::open(&dir.path().join("shared.sqlite")).unwrap());
-    let (mut old, _) = Journal::over(storage()).unwrap();
+    let (mut old, _) = Journal::over(storage(), None).unwrap();
     append(&mut old, &[(0, rent_intended(1))]);
-    let (mut new, ledger) = Journal::over(storage()).unwrap();
+    let (mut new, ledger) = Journal::over(storage(), None).unwrap();
     assert_eq!(ledger.open_rentals().len(), 1);
     let error = old.append(at(1), &rent_intended(2)).unwrap_err();
     let JournalError::Fenced { writer, current } = error else {
@@ -331,7 +331,7 @@ fn next_writer_fences_off_the_previous() {
     };
     assert_eq!((writer, current), (WriterEpoch(1), WriterEpoch(2)));
     append(&mut new, &[(2, rented(1, 5))]);
-    let (_, ledger) = Journal::over(storage()).unwrap();
+    let (_, ledger) = Journal::over(storage(), None).unwrap();
     assert_eq!(ledger.open_rentals().len(), 1);
 }
 

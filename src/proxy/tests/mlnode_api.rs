@@ -4,33 +4,15 @@ use axum::http::Method;
 
 use super::*;
 
-/// A request, and the status and keys that the reply must have.
-struct Case {
-    method: Method,
-    path: &'static str,
-    body: Option<Value>,
-    status: u16,
-    keys: &'static [&'static str],
+/// A method, a path, and the status and keys, separated by blanks, that the reply must have.
+type Case = (Method, &'static str, u16, &'static str);
+
+fn get(path: &'static str, status: u16, keys: &'static str) -> Case {
+    (Method::GET, path, status, keys)
 }
 
-fn get(path: &'static str, status: u16, keys: &'static [&'static str]) -> Case {
-    Case {
-        method: Method::GET,
-        path,
-        body: None,
-        status,
-        keys,
-    }
-}
-
-fn post(path: &'static str, status: u16, keys: &'static [&'static str]) -> Case {
-    Case {
-        method: Method::POST,
-        path,
-        body: Some(json!({"hf_repo": "net/Model", "hf_commit": null})),
-        status,
-        keys,
-    }
+fn post(path: &'static str, status: u16, keys: &'static str) -> Case {
+    (Method::POST, path, status, keys)
 }
 
 /// All requests without side effects. `ready` is the expected status of `/readyz`.
@@ -39,84 +21,64 @@ fn read_only_cases(ready: u16) -> Vec<Case> {
         get(
             "/api/v1/state",
             200,
-            &[
-                "state",
-                "version",
-                "poc_status",
-                "inference_healthy",
-                "loaded_model",
-            ],
+            "state version poc_status inference_healthy loaded_model",
         ),
-        get(
-            "/health",
-            200,
-            &["status", "service_state", "gpu", "managers"],
-        ),
-        get("/livez", 200, &["status", "managers"]),
-        get("/readyz", ready, &["ready"]),
+        get("/health", 200, "status service_state gpu managers"),
+        get("/livez", 200, "status managers"),
+        get("/readyz", ready, "ready"),
         get(
             "/api/v1/inference/up/status",
             200,
-            &[
-                "status",
-                "is_starting",
-                "is_running",
-                "elapsed_seconds",
-                "error",
-            ],
+            "status is_starting is_running elapsed_seconds error",
         ),
         post(
             "/api/v1/models/status",
             200,
-            &["model", "status", "progress", "error_message"],
+            "model status progress error_message",
         ),
-        post(
-            "/api/v1/models/download",
-            202,
-            &["task_id", "status", "model"],
-        ),
-        get("/api/v1/models/list", 200, &["models"]),
+        post("/api/v1/models/download", 202, "task_id status model"),
+        get("/api/v1/models/list", 200, "models"),
         get(
             "/api/v1/models/space",
             200,
-            &["cache_size_gb", "available_gb", "cache_path"],
+            "cache_size_gb available_gb cache_path",
         ),
-        get("/api/v1/gpu/devices", 200, &["devices", "count"]),
-        get("/api/v1/gpu/driver", 200, &[]),
-        get("/api/v1/inference/pow/status", 200, &["status", "backends"]),
-        get("/v1/models", 200, &["data"]),
-        post("/api/v1/inference/pow/init/generate", 501, &["error"]),
-        post("/api/v1/inference/pow/stop", 501, &["error"]),
-        get("/api/v1/pow/status", 501, &["error"]),
-        post("/api/v1/pow/validate", 501, &["error"]),
-        get("/api/v1/inference/up", 405, &["error"]),
-        get("/api/v1/nothing", 404, &["error"]),
+        get("/api/v1/gpu/devices", 200, "devices count"),
+        get("/api/v1/gpu/driver", 200, ""),
+        get("/api/v1/inference/pow/status", 200, "status backends"),
+        get("/v1/models", 200, "data"),
+        post("/api/v1/inference/pow/init/generate", 501, "error"),
+        post("/api/v1/inference/pow/stop", 501, "error"),
+        get("/api/v1/pow/status", 501, "error"),
+        post("/api/v1/pow/validate", 501, "error"),
+        get("/api/v1/inference/up", 405, "error"),
+        get("/api/v1/nothing", 404, "error"),
     ]
 }
 
 async fn check(served: &Served, prefix: &str, case: &Case) -> Value {
-    let url = format!("{}{prefix}{}", served.base, case.path);
-    let call = caller().request(case.method.clone(), &url);
-    let call = match &case.body {
-        Some(body) => call.json(body),
-        None => call,
-    };
+    let (method, path, status, keys) = case;
+    let url = format!("{}{prefix}{path}", served.base);
+    let mut call = caller().request(method.clone(), &url);
+    if *method == Method::POST {
+        call = call.json(&json!({"hf_repo": MODEL, "hf_commit": null}));
+    }
     let reply = call.send().await.unwrap();
-    assert_eq!(reply.status().as_u16(), case.status, "{url}");
+    assert_eq!(reply.status().as_u16(), *status, "{url}");
     let kind = reply.headers()["content-type"].to_str().unwrap().to_owned();
     assert_eq!(kind, "application/json", "{url}");
     let answer: Value = reply.json().await.unwrap();
-    for key in case.keys {
+    for key in keys.split_whitespace() {
         assert!(answer.get(key).is_some(), "{url} has no {key}: {answer}");
     }
     answer
 }
 
 async fn state(served: &Served, prefix: &str) -> (String, bool) {
-    let state = check(served, prefix, &get("/api/v1/state", 200, &[])).await;
-    let models = check(served, prefix, &get("/v1/models", 200, &[])).await;
+    let state = check(served, prefix, &get("/api/v1/state", 200, "")).await;
+    let models = check(served, prefix, &get("/v1/models", 200, "")).await;
     assert_eq!(models["data"][0]["id"], "net/Model");
-    let health = check(served, prefix, &get("/health", 200, &[])).await;
+    let health = check(served, prefix, &get("/health", 200, "")).await;
     assert_eq!(health["service_state"], state["state"]);
     let name = state["state"].as_str().unwrap().to_owned();
     (name, state["inference_healthy"].as_bool().unwrap())
@@ -131,23 +93,24 @@ async fn proxy_answers_like_an_inference_only_node() {
             check(&served, prefix, &case).await;
         }
         assert_eq!(state(&served, prefix).await, ("INFERENCE".to_owned(), true));
-        let reply = served.ask(&format!("{prefix}/v1/completions")).await;
-        assert_eq!(reply.status(), StatusCode::OK);
+        assert_eq!(
+            served.status(&format!("{prefix}/v1/completions")).await,
+            200
+        );
         // stopped either way, it says so and refuses inference,
         for stop in ["/api/v1/stop", "/api/v1/inference/down"] {
-            check(&served, prefix, &post(stop, 200, &["status"])).await;
+            check(&served, prefix, &post(stop, 200, "status")).await;
             for case in read_only_cases(503) {
                 check(&served, prefix, &case).await;
             }
             assert_eq!(state(&served, prefix).await, ("STOPPED".to_owned(), false));
-            let reply = served.ask("/v1/completions").await;
-            assert_eq!(reply.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(served.status("/v1/completions").await, 503);
             // and started either way, it serves again.
             let up = match stop {
                 "/api/v1/stop" => "/api/v1/inference/up",
                 _ => "/api/v1/inference/up/async",
             };
-            check(&served, prefix, &post(up, 200, &["status"])).await;
+            check(&served, prefix, &post(up, 200, "status")).await;
             assert_eq!(state(&served, prefix).await, ("INFERENCE".to_owned(), true));
         }
     }

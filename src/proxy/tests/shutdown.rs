@@ -1,10 +1,10 @@
 //! The end of the proxy.
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::stalls::{IN_TIME, connect, raw_request};
+use super::stalls::{IN_TIME, raw_caller, send_raw};
 use super::*;
 
 /// Reads to the end of the connection.
@@ -19,21 +19,17 @@ async fn read_to_end(mut caller: TcpStream) -> String {
 async fn requests_before_shutdown_are_answered() {
     let served = proxy(&echoing().await, 100, LONG).await;
     // Given an idle connection, and many that have just sent a request,
-    let mut idle = connect(&served).await;
-    let request = raw_request("/v1/completions");
-    idle.write_all(request.as_bytes()).await.unwrap();
+    let mut idle = raw_caller(&served.base).await;
     let mut first = vec![0; 4_096];
     let length = idle.read(&mut first).await.unwrap();
     assert!(first[..length].starts_with(b"HTTP/1.1 200"));
     let mut callers = Vec::new();
     for _ in 0..40 {
-        let mut caller = connect(&served).await;
-        caller.write_all(request.as_bytes()).await.unwrap();
-        callers.push(caller);
+        callers.push(raw_caller(&served.base).await);
     }
     // when the shutdown begins, and the idle one sends another request,
     served.stop.send(()).unwrap();
-    idle.write_all(request.as_bytes()).await.unwrap();
+    send_raw(&mut idle).await;
     callers.push(idle);
     // then all are answered and closed.
     for caller in callers {
@@ -41,11 +37,8 @@ async fn requests_before_shutdown_are_answered() {
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer:?}");
         assert!(answer.contains("their-model"), "{answer:?}");
     }
-    timeout(IN_TIME, served.task)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    let ended = timeout(IN_TIME, served.task).await;
+    ended.unwrap().unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -62,9 +55,7 @@ async fn hurry_cuts_off_replies_in_flight() {
         };
         serve_on(listener, &config, &file, std::future::ready(()), hurried).await
     });
-    let mut caller = TcpStream::connect(&base["http://".len()..]).await.unwrap();
-    let request = raw_request("/v1/completions");
-    caller.write_all(request.as_bytes()).await.unwrap();
+    let caller = raw_caller(&base).await;
     let waits = timeout(Duration::from_millis(1_500), &mut served).await;
     assert!(waits.is_err(), "it waits for replies in flight");
     hurry.send(()).unwrap();

@@ -18,15 +18,22 @@ use crate::proxy::upstream_client::{UpstreamClient, UpstreamError};
 pub(super) const IN_TIME: Duration = Duration::from_secs(20);
 
 /// A raw request, for callers that misbehave.
-pub(super) fn raw_request(path: &str) -> String {
-    let body = json!({"model": "net/Model"}).to_string();
-    let length = body.len();
-    format!("POST {path} HTTP/1.1\r\nHost: proxy\r\nContent-Length: {length}\r\n\r\n{body}")
+pub(super) async fn send_raw(caller: &mut TcpStream) {
+    let body = json!({"model": MODEL}).to_string();
+    let head = "POST /v1/completions HTTP/1.1\r\nHost: proxy\r\nContent-Length:";
+    let request = format!("{head} {}\r\n\r\n{body}", body.len());
+    caller.write_all(request.as_bytes()).await.unwrap();
 }
 
-pub(super) async fn connect(served: &Served) -> TcpStream {
-    let address = &served.base["http://".len()..];
-    TcpStream::connect(address).await.unwrap()
+/// A caller that has sent a request.
+pub(super) async fn raw_caller(base: &str) -> TcpStream {
+    let mut caller = connect(base).await;
+    send_raw(&mut caller).await;
+    caller
+}
+
+async fn connect(base: &str) -> TcpStream {
+    TcpStream::connect(&base["http://".len()..]).await.unwrap()
 }
 
 #[tokio::test]
@@ -34,8 +41,7 @@ async fn hanging_upstream_leaves_time_for_fallback() {
     let config = with_fallback(&silent().await, Duration::from_secs(1)).await;
     let served = start(config).await;
     let started = Instant::now();
-    let reply = served.ask("/v1/completions").await;
-    assert_eq!(reply.status(), StatusCode::OK);
+    assert_eq!(served.status("/v1/completions").await, 200);
     assert!(started.elapsed() >= Duration::from_millis(500));
     let labels = "{upstream=\"127.0.0.1\",outcome=\"failed\"}";
     let failed = format!("pocpit_proxy_attempts_total{labels}");
@@ -65,9 +71,7 @@ async fn early_disconnect_cancels_the_upstream() {
     };
     let up = upstream(waiting).await;
     let served = proxy(&up, 1, LONG).await;
-    let mut caller = connect(&served).await;
-    let request = raw_request("/v1/completions");
-    caller.write_all(request.as_bytes()).await.unwrap();
+    let caller = raw_caller(&served.base).await;
     here.recv().await.unwrap();
     drop(caller);
     let heard = timeout(IN_TIME, left.recv()).await;
@@ -91,9 +95,7 @@ async fn stalled_caller_applies_backpressure_and_is_dropped() {
     let up = upstream(endless).await;
     // Given one permit, and a caller that sends a request and then reads nothing,
     let served = proxy(&up, 1, Duration::from_secs(1)).await;
-    let mut caller = connect(&served).await;
-    let request = raw_request("/v1/completions");
-    caller.write_all(request.as_bytes()).await.unwrap();
+    let caller = raw_caller(&served.base).await;
     // when it has read nothing for the request timeout, then its permit is free again,
     let freed = async {
         while ask(&served.base, "/v1/completions", "other").await.status()
@@ -167,12 +169,11 @@ async fn upstream_connections_are_reused() {
         }
     });
     let served = proxy(&base, 1, LONG).await;
-    let mut caller = connect(&served).await;
+    let mut caller = connect(&served.base).await;
     // when one caller sends eight requests in turn, then none is lost with a connection that was
     // closed meanwhile, and each connection is used twice.
     for number in 0..8 {
-        let request = raw_request("/v1/completions");
-        caller.write_all(request.as_bytes()).await.unwrap();
+        send_raw(&mut caller).await;
         let mut received = Vec::new();
         while !received.ends_with(b"\r\n\r\nhi") {
             let read = timeout(IN_TIME, caller.read_buf(&mut received)).await;
