@@ -80,19 +80,19 @@ impl Sprint {
         self.rental.as_ref()
     }
 
-    /// The second rental: a hedge, or the loser of a race.
-    pub fn beside(&self) -> Option<&Rental> {
+    /// The second rental, also while it is destroyed as the loser of a race.
+    pub fn hedge(&self) -> Option<&Rental> {
         self.hedge.rental()
     }
 
     /// It lost a race and is being destroyed.
     pub fn lost_race(&self, rental: &Rental) -> bool {
-        self.is_destroying_loser() && self.beside() == Some(rental)
+        self.is_destroying_loser() && self.hedge() == Some(rental)
     }
 
     /// Every rental that we pay for.
     pub fn rentals(&self) -> impl Iterator<Item = &Rental> {
-        self.rental.iter().chain(self.beside())
+        self.rental.iter().chain(self.hedge())
     }
 
     /// A rental or an open rent call has this label.

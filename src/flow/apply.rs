@@ -240,7 +240,7 @@ impl Sprint {
             release.on_nodes(now, listed.is_some(), proxy_listed);
         }
         if let Some(node) = &mut self.node {
-            node.seen = listed;
+            node.listed = listed;
         }
         self.record_poc_activity();
     }

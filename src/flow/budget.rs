@@ -110,11 +110,10 @@ mod tests {
             hour: UsdPerHour(dollars(9.0)),
             ..rich
         };
-        let unknown = Funds::default();
         let cases = [
             (8.0, spent, Cap::Day, dollars(3.0)),
             (8.0, rented, Cap::Hour, dollars(5.0)),
-            (0.01, unknown, Cap::Credit, dollars(0.01)),
+            (0.01, Funds::default(), Cap::Credit, dollars(0.01)),
         ];
         for (worst, funds, cap, missing) in cases {
             let refusal = admitted(worst, &funds).unwrap_err();

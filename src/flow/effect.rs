@@ -68,7 +68,6 @@ pub enum Effect {
     },
     /// Register the inference proxy if it is not listed.
     RestoreProxy,
-    /// Read the weight on the chain.
     ReadWeight {
         epoch: EpochIndex,
         node: NodeId,
@@ -80,7 +79,6 @@ pub enum Effect {
         took: Duration,
         end: BootEnd,
     },
-    /// Avoid a machine for a time.
     AvoidMachine {
         machine: MachineId,
         reason: String,

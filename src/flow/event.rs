@@ -30,7 +30,6 @@ pub enum Event {
     /// The operator wants a new search.
     RefreshRequested,
     AbortRequested,
-    /// A search came back.
     OffersRanked {
         /// Usable offers, best first.
         offers: Vec<Candidate>,
@@ -79,7 +78,6 @@ pub enum Event {
     /// The register call was not made: its intent could not be recorded.
     RegisterNotRecorded,
     RegisterFailed(CallError),
-    /// The weight was read on the chain.
     WeightRead {
         /// The list is for this sprint's epoch, as far as can be seen.
         for_our_epoch: bool,

@@ -187,7 +187,8 @@ pub struct Rental {
 struct NodeState {
     id: NodeId,
     asked: Option<Time>,
-    seen: Option<NodeReading>,
+    #[serde(rename = "seen")]
+    listed: Option<NodeReading>,
     /// How often it was registered again because the Network Node had altered it.
     #[serde(default)]
     repairs: u32,
@@ -198,8 +199,8 @@ struct NodeState {
 pub struct WatchTargets {
     /// The rental to poll, with its link and lease.
     pub rental: Option<Rental>,
-    /// The hedge that boots beside it.
-    pub beside: Option<Rental>,
+    /// The hedge that races it.
+    pub hedge: Option<Rental>,
     /// Keep the tunnel to the rental up.
     pub link: bool,
     /// Poll the node list often.
@@ -284,7 +285,7 @@ impl Sprint {
         let hedged = self.is_racing() && !releasing;
         WatchTargets {
             rental: self.rental.clone(),
-            beside: self.beside().filter(|_| hedged).cloned(),
+            hedge: self.hedge().filter(|_| hedged).cloned(),
             link: self.rental.is_some() && !releasing,
             nodes_soon: matches!(
                 self.step,

@@ -21,7 +21,7 @@ impl NodeState {
 
 impl Sprint {
     pub(super) fn listed_node(&self) -> Option<&NodeReading> {
-        self.node.as_ref()?.seen.as_ref()
+        self.node.as_ref()?.listed.as_ref()
     }
 
     pub(super) fn registering(&mut self, now: Time, effects: &mut Vec<Effect>) {
@@ -115,8 +115,9 @@ impl Sprint {
         if !is_due(node.asked, REGISTER_EVERY, now) {
             return;
         }
-        let usable = node.seen.as_ref().filter(|seen| seen.likeness.is_usable());
-        let effect = match usable.map(|seen| (&seen.likeness, seen.enabled)) {
+        let listed = node.listed.as_ref();
+        let usable = listed.filter(|listed| listed.likeness.is_usable());
+        let effect = match usable.map(|listed| (&listed.likeness, listed.enabled)) {
             Some((Likeness::Altered(_), _)) if node.repairs < REPAIRS => {
                 node.repairs += 1;
                 node.register(rental)
@@ -135,7 +136,7 @@ impl Sprint {
         let (Some(node), Some(rental)) = (&mut self.node, &self.rental) else {
             return;
         };
-        let why = match node.seen.as_ref().map(|seen| &seen.likeness) {
+        let why = match node.listed.as_ref().map(|listed| &listed.likeness) {
             None => "it was gone from the list".to_owned(),
             Some(Likeness::Wrong(fields)) => format!("its {} changed", fields.join(", ")),
             Some(_) => return,

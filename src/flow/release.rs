@@ -143,7 +143,7 @@ impl Sprint {
         release: &mut Release,
         effects: &mut Vec<Effect>,
     ) -> bool {
-        let touched = |node: &&NodeState| node.asked.is_some() || node.seen.is_some();
+        let touched = |node: &&NodeState| node.asked.is_some() || node.listed.is_some();
         let Some(node) = self.node.as_ref().filter(touched) else {
             return true;
         };
@@ -162,7 +162,7 @@ impl Sprint {
         if is_due(release.unregister_asked, ASK_AGAIN, now) {
             // Once, before the first try: a removal waits for the node's jobs and can take long, and
             // a node that is still there at the next PoC must not be counted on.
-            let enabled = node.seen.as_ref().is_some_and(|seen| seen.enabled);
+            let enabled = node.listed.as_ref().is_some_and(|listed| listed.enabled);
             if release.unregister_asked.is_none() && enabled {
                 effects.push(Effect::Disable(node.id.clone()));
             }

@@ -128,7 +128,7 @@ impl Sprint {
         self.node = Some(NodeState {
             id,
             asked: None,
-            seen: None,
+            listed: None,
             repairs: 0,
         });
         self.rental = Some(rental);

@@ -482,9 +482,10 @@ impl Sprint {
         if is_due(self.volatile.weight_asked, WEIGHT_EVERY, now) {
             self.volatile.weight_asked = Some(now);
             self.weight_asked_since.get_or_insert(now);
+            let node = self.poc_node.clone();
             effects.push(Effect::ReadWeight {
                 epoch: stages.epoch,
-                node: (self.poc_node.clone()).unwrap_or_else(|| NodeId(String::new())),
+                node: node.unwrap_or_else(|| NodeId(String::new())),
             });
         }
         self.wake_at(now + WEIGHT_EVERY);

@@ -38,7 +38,7 @@ impl Engine {
                 .map(|rental| self.rental_snapshot(now, rental)),
             hedge: self
                 .sprint
-                .beside()
+                .hedge()
                 .map(|rental| self.rental_snapshot(now, rental)),
             nodes: self.nodes_snapshot(),
             proxy: self.proxy_snapshot(),

@@ -43,7 +43,7 @@ impl Engine {
         let tunnel_beside = access.tunnel.with_free_ports();
         self.primary = self.supervise(was, own, access.tunnel);
         let was = self.hedge.take();
-        let beside = self.supervise(was, wants.beside.as_ref(), tunnel_beside);
+        let beside = self.supervise(was, wants.hedge.as_ref(), tunnel_beside);
         self.hedge = beside.filter(RentalMonitor::is_active);
     }
 

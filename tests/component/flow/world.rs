@@ -339,8 +339,8 @@ impl World {
     }
 
     fn watched(&self) -> Vec<InstanceId> {
-        let watch_targets = self.sprint.watch_targets();
-        let both = [watch_targets.rental, watch_targets.beside];
+        let targets = self.sprint.watch_targets();
+        let both = [targets.rental, targets.hedge];
         let rentals = both.into_iter().flatten();
         rentals.map(|rental| rental.instance).collect()
     }
