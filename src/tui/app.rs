@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
@@ -240,14 +241,10 @@ impl App {
         for command in update(&mut self.model, &self.keymap, message) {
             let reason = match self.session.commands().try_send(command) {
                 Ok(()) => continue,
-                Err(mpsc::error::TrySendError::Full(_)) => {
-                    "the engine is busy: the command was NOT sent, try again"
-                }
-                Err(mpsc::error::TrySendError::Closed(_)) => {
-                    "the engine has ended: the command was NOT sent"
-                }
+                Err(TrySendError::Full(_)) => "the engine is busy: the command was NOT sent, retry",
+                Err(TrySendError::Closed(_)) => "the engine has ended: the command was NOT sent",
             };
-            let lost = Message::CommandLost(reason.to_owned());
+            let lost = Message::CommandLost(reason);
             update(&mut self.model, &self.keymap, lost);
         }
     }

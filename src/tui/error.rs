@@ -36,6 +36,11 @@ pub enum TuiError {
 }
 
 impl TuiError {
+    /// Maps an error of the terminal.
+    pub(super) fn terminal(doing: &'static str) -> impl Fn(std::io::Error) -> TuiError {
+        move |source| TuiError::Terminal { doing, source }
+    }
+
     pub(super) fn terminal_is_gone(&self) -> bool {
         use rustix::io::Errno;
         let TuiError::Terminal { source, .. } = self else {
@@ -54,10 +59,8 @@ mod tests {
 
     #[test]
     fn closed_terminal_is_not_an_error() {
-        let failed = |number| TuiError::Terminal {
-            doing: "drawing",
-            source: std::io::Error::from_raw_os_error(number),
-        };
+        let failed =
+            |number| TuiError::terminal("drawing")(std::io::Error::from_raw_os_error(number));
         assert!(failed(rustix::io::Errno::IO.raw_os_error()).terminal_is_gone());
         assert!(!failed(rustix::io::Errno::NOSPC.raw_os_error()).terminal_is_gone());
         assert!(!TuiError::NotATerminal("standard output").terminal_is_gone());

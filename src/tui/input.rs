@@ -37,10 +37,7 @@ impl Input {
         std::thread::Builder::new()
             .name("keys".into())
             .spawn(move || read_until_gone(&sender, &stopped))
-            .map_err(|source| TuiError::Terminal {
-                doing: "starting to read keys",
-                source,
-            })?;
+            .map_err(TuiError::terminal("starting to read keys"))?;
         Ok(Input { messages, stop })
     }
 }

@@ -34,7 +34,7 @@ pub enum Message {
     /// Result of a background task, as a toast.
     TaskDone(String),
     /// A command could not be sent to the engine, and why.
-    CommandLost(String),
+    CommandLost(&'static str),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

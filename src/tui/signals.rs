@@ -26,12 +26,7 @@ pub enum SignalAction {
 
 impl Signals {
     pub fn listen() -> Result<Signals, TuiError> {
-        let on = |kind| {
-            signal(kind).map_err(|source| TuiError::Terminal {
-                doing: "listening for signals",
-                source,
-            })
-        };
+        let on = |kind| signal(kind).map_err(TuiError::terminal("listening for signals"));
         // tokio has no names for SIGTSTP and SIGCONT; rustix knows their numbers.
         let raw = |signal: rustix::process::Signal| SignalKind::from_raw(signal.as_raw());
         Ok(Signals {

@@ -55,10 +55,6 @@ pub fn check() -> Result<(), TuiError> {
     }
 }
 
-fn failed(doing: &'static str) -> impl Fn(io::Error) -> TuiError {
-    move |source| TuiError::Terminal { doing, source }
-}
-
 impl Screen {
     /// Enters the full screen; `timings` counts its bytes.
     pub fn enter(mouse: MouseMode, timings: &Timings) -> Result<Screen, TuiError> {
@@ -66,7 +62,7 @@ impl Screen {
         let writer = BufWriter::with_capacity(BUFFER, timings.counted(io::stdout()));
         let terminal = ratatui::Terminal::new(CrosstermBackend::new(writer)).map_err(|source| {
             restore();
-            failed("reading its size")(source)
+            TuiError::terminal("reading its size")(source)
         })?;
         Ok(Screen {
             terminal: ManuallyDrop::new(terminal),
@@ -80,7 +76,8 @@ impl Screen {
         redraw: bool,
         render: impl FnOnce(&mut Frame<'_>),
     ) -> Result<(), TuiError> {
-        self.frame(redraw, render).map_err(failed("drawing"))
+        self.frame(redraw, render)
+            .map_err(TuiError::terminal("drawing"))
     }
 
     fn frame(&mut self, redraw: bool, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
@@ -107,7 +104,7 @@ impl Screen {
             self.terminal.backend_mut(),
             CopyToClipboard::to_clipboard_from(text)
         )
-        .map_err(failed("copying to the clipboard"))
+        .map_err(TuiError::terminal("copying to the clipboard"))
     }
 
     /// Sets the window title. The Linux console would print it.
@@ -116,12 +113,12 @@ impl Screen {
             return Ok(());
         }
         execute!(self.terminal.backend_mut(), SetTitle(title))
-            .map_err(failed("setting the window title"))
+            .map_err(TuiError::terminal("setting the window title"))
     }
 
     pub fn ring(&mut self, choice: BellMode, text: &str) -> Result<(), TuiError> {
         let bytes = bell::sequence(choice, text, |name| std::env::var(name).ok());
-        execute!(self.terminal.backend_mut(), Print(bytes)).map_err(failed("ringing"))
+        execute!(self.terminal.backend_mut(), Print(bytes)).map_err(TuiError::terminal("ringing"))
     }
 
     /// Restores the terminal, stops the process group, and enters the full screen once continued.
@@ -129,7 +126,7 @@ impl Screen {
         restore();
         let stopped = rustix::process::kill_current_process_group(rustix::process::Signal::STOP);
         enter(self.mouse)?;
-        stopped.map_err(|error| failed("suspending")(error.into()))
+        stopped.map_err(|error| TuiError::terminal("suspending")(error.into()))
     }
 }
 
@@ -157,7 +154,7 @@ fn enter(mouse: MouseMode) -> Result<(), TuiError> {
     });
     entered.map_err(|source| {
         restore();
-        failed("entering the full screen")(source)
+        TuiError::terminal("entering the full screen")(source)
     })
 }
 

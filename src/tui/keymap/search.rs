@@ -45,11 +45,8 @@ fn is_listed(context: Context) -> bool {
 /// Score and byte positions of the letters in a text, if it has them in this order. Adjacent letters and
 /// word starts score higher: `ab` finds "abort" before "enable".
 fn fuzzy(letters: &str, text: &str) -> Option<(i32, Vec<usize>)> {
-    let letters: Vec<char> = letters
-        .chars()
-        .filter(|letter| !letter.is_whitespace())
-        .flat_map(char::to_lowercase)
-        .collect();
+    let letters = letters.chars().filter(|letter| !letter.is_whitespace());
+    let letters: Vec<char> = letters.flat_map(char::to_lowercase).collect();
     let Some(first) = letters.first() else {
         return Some((0, Vec::new()));
     };
@@ -57,13 +54,7 @@ fn fuzzy(letters: &str, text: &str) -> Option<(i32, Vec<usize>)> {
     let starts = (0..places.len()).filter(|&start| places[start].1 == *first);
     let fits = starts.filter_map(|start| fit(&letters, &places, start));
     // The leftmost of equals.
-    let mut best: Option<(i32, Vec<usize>)> = None;
-    for fit in fits {
-        if best.as_ref().is_none_or(|best| fit.0 > best.0) {
-            best = Some(fit);
-        }
-    }
-    best
+    fits.rev().max_by_key(|(score, _)| *score)
 }
 
 fn lower(letter: char) -> char {
@@ -106,9 +97,7 @@ mod tests {
 
     #[test]
     fn fuzzy_match_reports_byte_positions() {
-        assert_eq!(
-            fuzzy("rt", "Größe: rent it").map(|(_, at)| at),
-            Some(vec![9, 12])
-        );
+        let bytes = fuzzy("rt", "Größe: rent it").map(|(_, bytes)| bytes);
+        assert_eq!(bytes, Some(vec![9, 12]));
     }
 }

@@ -7,6 +7,7 @@ use crate::tui::hit_areas::HitTarget;
 use crate::tui::keymap::Keymap;
 use crate::tui::message::Pointer;
 use crate::tui::model::Model;
+use crate::tui::offers::OfferList;
 use crate::tui::pane::Pane;
 
 use super::navigation::{Move, focus, scroll, scroll_pane};
@@ -59,7 +60,9 @@ fn click(model: &mut Model, keys: &Keymap, position: Position) -> Vec<Command> {
             Pane::Offers
         }
         HitTarget::Avoided(index) => {
-            model.offers.avoided_index = index;
+            if model.offers.list == OfferList::Avoided {
+                model.offers.avoided_index = index;
+            }
             Pane::Offers
         }
         HitTarget::Node(node) => {
