@@ -53,12 +53,8 @@ impl InferenceProxy for ProxyClient {
     async fn figures(&self) -> Result<ProxyFigures, CallError> {
         let what = format!("read the status of the inference proxy at {}", self.address);
         let url = format!("http://{}{}", self.address, STATUS_PATH);
-        let url = Url::parse(&url).map_err(|error| CallError {
-            kind: CallErrorKind::Malformed,
-            what: what.clone(),
-            status: None,
-            detail: error.to_string(),
-        })?;
+        let url = Url::parse(&url)
+            .map_err(|error| CallError::new(&what, CallErrorKind::Malformed, error.to_string()))?;
         let request = HttpRequest::get(what.clone(), url).timeout(TIMEOUT);
         let request = match &self.token {
             Some(token) => request.bearer(token.clone()),
