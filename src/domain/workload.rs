@@ -112,8 +112,9 @@ pub struct GpuDevice {
 #[serde(rename_all = "snake_case")]
 #[derive(strum::Display, VariantArray)]
 #[strum(serialize_all = "lowercase")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BootStage {
+    #[default]
     Placed,
     #[strum(serialize = "image pull")]
     PullingImage,

@@ -1,4 +1,4 @@
-//! Clocks: the system's, and a simulated world's that runs faster.
+//! The system's clock, and the faster one of a simulated world.
 
 use std::time::Instant;
 
@@ -22,8 +22,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that shows `world_start` at `real_start` and runs `speed` times as fast as ours. After
-/// that it counts real time monotonically, whatever is done to the system's clock.
+/// Shows `world_start` at `real_start` and runs `speed` times as fast as real time. Later changes of
+/// the system's clock do not affect it.
 #[derive(Debug, Clone, Copy)]
 pub struct ScaledClock {
     speed: f64,
@@ -35,7 +35,7 @@ pub struct ScaledClock {
 const SHORTEST_SLEEP: std::time::Duration = std::time::Duration::from_millis(20);
 
 impl ScaledClock {
-    /// A clock that agrees with every other one made from the same three values.
+    /// All clocks that are made from the same three values agree.
     pub fn new(speed: f64, world_start: Time, real_start: Time) -> ScaledClock {
         let elapsed = Utc::now() - real_start;
         ScaledClock {

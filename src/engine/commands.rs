@@ -1,20 +1,20 @@
-//! Commands of the operator.
+//! Handles the operator's commands.
 
-use crate::domain::{Step, Time};
+use crate::domain::{GateKind, Step, Time};
 use crate::engine::snapshot::{Command, QuitChoice};
 use crate::engine::state::Engine;
 use crate::flow::Event;
 use crate::journal::Record;
 
 impl Engine {
-    pub(crate) fn handle_command(&mut self, order: &Command) {
+    pub(crate) fn handle_command(&mut self, command: &Command) {
         let now = self.ports.clock.now();
-        tracing::info!("command: {order:?}");
-        match *order {
+        tracing::info!("command: {command:?}");
+        match *command {
             Command::SetMode(mode) => self.dispatch(now, Event::ModeChanged(mode)),
-            // An operator may try the same PoC again; by itself nothing is rented for it twice.
+            // Only the operator may try the same PoC again.
             Command::Start if self.sprint.step() == Step::Done => self.begin_next_sprint(now, None),
-            Command::Start => self.dispatch(now, Event::Approved(crate::domain::GateKind::Start)),
+            Command::Start => self.dispatch(now, Event::Approved(GateKind::Start)),
             Command::RefreshOffers => self.dispatch(now, Event::RefreshRequested),
             Command::Rent { offer, agreed } => {
                 self.dispatch(now, Event::OfferPicked { offer, agreed });

@@ -2,8 +2,7 @@
 //! as planned, and the write is retried.
 
 use crate::domain::{Duration, Time};
-use crate::engine::release_only::ReleaseOnly;
-use crate::engine::state::Engine;
+use crate::engine::state::{Engine, ReleaseOnly};
 use crate::journal::{JournalError, Record, WriteOutcome};
 
 /// A failing journal is retried this often, and checkpoints are no more frequent: the spool is for

@@ -1,8 +1,8 @@
-//! Runs effects, observes the world and publishes what there is to see.
+//! Runs effects, observes the world and publishes snapshots.
 //!
-//! One task owns the sprint and the journal ([`start`]); everything that takes time is a task of
-//! its own that reports back. The cockpit and the headless mode use the same engine by the same
-//! two channels: snapshots out, commands in.
+//! One task owns the sprint and the journal ([`start`]); whatever takes time is a task of its own that
+//! reports back. Cockpit and headless mode use the engine by the same two channels: snapshots out,
+//! commands in.
 
 mod alerts;
 pub mod attach;
@@ -15,7 +15,6 @@ mod lifecycle;
 mod observe;
 mod publish;
 mod reconcile;
-mod release_only;
 mod rental;
 mod rules;
 mod run;
@@ -49,21 +48,18 @@ pub struct Ports {
     pub chain: Arc<dyn Chain>,
     pub market: Arc<dyn Market>,
     pub network_node: Arc<dyn NetworkNode>,
-    /// The inference proxy, if there is one.
     pub inference_proxy: Option<Arc<dyn InferenceProxy>>,
-    /// Clients for `MLNode`s.
     pub mlnodes: Arc<dyn MlNodes>,
     pub remote: Arc<dyn Remote>,
     pub rental_logs: LogStore,
     pub notifier: crate::notify::Notifier,
-    /// Where what was told of alerts is kept over a restart.
+    /// Persists which alerts were sent.
     pub alerts_file: Option<PathBuf>,
 }
 
-/// Why an engine ended by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// Its loop panicked. The journal has everything up to that moment.
+    /// Its loop panicked. The journal is complete up to that moment.
     #[error("the engine broke: {0}")]
     Broken(#[from] TaskPanic),
 }

@@ -1,10 +1,10 @@
-//! The rules of a sprint, by configuration and past boots.
+//! The rules of a sprint, from the configuration and past boots.
 
 use crate::config::{BudgetConfig, Config};
 use crate::domain::{Aim, Lead, PastBoot};
 use crate::flow::{Caps, Plan, lead};
 
-/// How long before the `PoC` a sprint rents, by our own boots of this model.
+/// How long before the `PoC` a sprint rents.
 pub fn lead_of(config: &Config, boots: &[PastBoot]) -> Lead {
     let poc = &config.poc;
     lead(
@@ -25,7 +25,6 @@ pub fn caps_of(budget: &BudgetConfig) -> Caps {
     }
 }
 
-/// The rules of a sprint by the operator's settings and our own boots.
 pub fn sprint_rules(config: &Config, boots: &[PastBoot], aim: Aim, nonce: u64) -> Plan {
     let poc = &config.poc;
     Plan {

@@ -1,6 +1,6 @@
-//! The engine's loop: one task that owns the sprint and the journal. It takes commands and
-//! observations, feeds the state machine, journals, starts effects and publishes snapshots. It
-//! never waits for the outside world itself.
+//! The engine's loop: one task that owns the sprint and the journal. It handles commands and
+//! observations, drives the state machine, records, starts effects and publishes snapshots. It never
+//! waits for the outside world itself.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::engine::alerts::tracker::AlertTracker;
 use crate::engine::effects::task_set::TaskSet;
 use crate::engine::failpoint::{Failpoint, entered, failpoint};
 use crate::engine::observe::observation::Observation;
-use crate::engine::observe::pollers::start_pollers;
+use crate::engine::observe::pollers::Poller;
 use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::rules::sprint_rules;
 use crate::engine::snapshot::{Command, QuitChoice, Snapshot};
@@ -29,23 +29,23 @@ use crate::engine::{EngineError, Ports};
 use crate::flow::{Event, Sprint};
 use crate::journal::{Journal, Ledger};
 
-/// What a running engine is reached by.
 pub struct EngineHandle {
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
-    /// Takes commands; bounded.
     pub commands: mpsc::Sender<Command>,
-    /// Ends with the report of the last sprint, if one was finished.
+    /// The report of the last sprint, if one was finished.
     pub ended: tokio::task::JoinHandle<Result<Option<SprintReport>, EngineError>>,
 }
 
 const COMMANDS: usize = 64;
 const OBSERVATIONS: usize = 1_024;
-/// What is not delivered by then is delivered by the next start.
+/// Notices that are not delivered within this time are sent by the next start.
 const LAST_NOTICES: std::time::Duration = std::time::Duration::from_secs(3);
-/// A rental's side of a session ends by itself when ours is gone.
+/// A deadline that has passed must not make the loop spin.
+const SHORTEST_WAIT: Duration = Duration::milliseconds(1);
+/// A session that is not closed within this time is abandoned; its other side then ends by itself.
 const SESSION_CLOSES_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Starts an engine. A sprint that an earlier run left half done goes on.
+/// Starts an engine. It resumes the sprint that an earlier run left unfinished.
 pub fn start(
     ports: Ports,
     config: Config,
@@ -56,12 +56,9 @@ pub fn start(
     let ports = Arc::new(ports);
     let now = ports.clock.now();
     let (reports, observations) = mpsc::channel(OBSERVATIONS);
-    let (commands, orders) = mpsc::channel(COMMANDS);
-    let sprint = Sprint::new(
-        sprint_rules(&config, ledger.boots(), options.aim, options.nonce),
-        options.mode,
-        now,
-    );
+    let (commands, command_queue) = mpsc::channel(COMMANDS);
+    let plan = sprint_rules(&config, ledger.boots(), options.aim, options.nonce);
+    let sprint = Sprint::new(plan, options.mode, now);
     let alert_tracker = AlertTracker::open(ports.alerts_file.clone(), now);
     let mut engine = Engine {
         ports,
@@ -95,7 +92,11 @@ pub fn start(
     engine.refresh_history();
     engine.resume(now);
     let (publish, snapshots) = watch::channel(Arc::new(engine.publish(now)));
-    let run = Box::pin(catch_panic(engine.run(orders, observations, publish)));
+    let run = Box::pin(catch_panic(engine.run(
+        command_queue,
+        observations,
+        publish,
+    )));
     let ended = tokio::spawn(async move { run.await? });
     EngineHandle {
         snapshots,
@@ -107,33 +108,36 @@ pub fn start(
 impl Engine {
     async fn run(
         mut self,
-        mut orders: mpsc::Receiver<Command>,
+        mut commands: mpsc::Receiver<Command>,
         mut observations: mpsc::Receiver<Observation>,
         publish: watch::Sender<Arc<Snapshot>>,
     ) -> Result<Option<SprintReport>, EngineError> {
         let stop = CancellationToken::new();
-        // Dropped by a panic too: pollers of a broken engine have nobody to report to.
+        // Stops the pollers after a panic too.
         let _stop = stop.clone().drop_guard();
         let (schedule, schedule_updates) =
             watch::channel(self.poll_schedule(self.ports.clock.now()));
-        start_pollers(
-            &self.ports,
-            self.config.chain.poll,
-            schedule_updates,
-            &self.reports,
-            &stop,
-        );
+        let poller = Poller {
+            ports: self.ports.clone(),
+            reports: self.reports.clone(),
+            stop: stop.clone(),
+        };
+        poller.start_all(self.config.chain.poll, schedule_updates);
         entered(self.sprint.step());
         tracing::info!(
-            "the engine runs, the sprint is in step {}",
+            "engine started, the sprint is in step {}",
             self.sprint.step()
         );
         let mut published = tokio::time::Instant::now();
-        let mut news = true;
+        let mut changed = true;
         while !self.is_over() {
             let wake = self.until_wake();
             let interval = self.options.publish_interval;
-            let pause = if news { interval.active } else { interval.idle };
+            let pause = if changed {
+                interval.active
+            } else {
+                interval.idle
+            };
             tokio::select! {
                 biased;
                 () = tokio::time::sleep_until(published + pause) => {
@@ -142,17 +146,17 @@ impl Engine {
                     self.send_alerts(&snapshot);
                     publish.send_replace(Arc::new(snapshot));
                     published = tokio::time::Instant::now();
-                    news = false;
+                    changed = false;
                     continue;
                 }
-                Some(order) = orders.recv() => self.handle_command(&order),
+                Some(command) = commands.recv() => self.handle_command(&command),
                 Some(observation) = observations.recv() => self.handle_observation(observation),
                 () = wake => self.dispatch(self.ports.clock.now(), Event::TimePassed),
             }
-            news = true;
+            changed = true;
             self.after_event();
-            let wanted = self.poll_schedule(self.ports.clock.now());
-            schedule.send_if_modified(|now| std::mem::replace(now, wanted) != wanted);
+            let next = self.poll_schedule(self.ports.clock.now());
+            schedule.send_if_modified(|current| std::mem::replace(current, next) != next);
         }
         stop.cancel();
         let monitors = self.primary.iter_mut().chain(&mut self.hedge);
@@ -172,14 +176,10 @@ impl Engine {
         let clock = self.ports.clock.clone();
         let wake = self.sprint.next_wake();
         async move {
-            match wake {
-                Some(at) => {
-                    clock
-                        .sleep((at - clock.now()).max(Duration::milliseconds(1)))
-                        .await;
-                }
-                None => std::future::pending().await,
-            }
+            let Some(at) = wake else {
+                return std::future::pending().await;
+            };
+            clock.sleep((at - clock.now()).max(SHORTEST_WAIT)).await;
         }
     }
 
@@ -192,10 +192,10 @@ impl Engine {
         }
     }
 
-    /// What follows from the sprint's state after every event.
+    /// Brings everything in line with the sprint's state.
     fn after_event(&mut self) {
         self.supervise_rentals();
-        // A sprint that was reported is history: saved again, the next start would report it again.
+        // A sprint that was reported must not be saved: the next start would report it again.
         if self.report.is_none() {
             self.save_checkpoint();
         }

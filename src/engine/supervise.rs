@@ -1,4 +1,4 @@
-//! Keeps a panic in one part of the program from being the end of another.
+//! Contains panics.
 
 use crate::domain::Duration;
 use crate::ports::Clock;
@@ -8,7 +8,7 @@ use std::panic::AssertUnwindSafe;
 
 const RESTART_DELAY: Duration = Duration::seconds(5);
 
-/// A part of the program panicked; these are its words.
+/// A task panicked, with this message.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct TaskPanic(String);
@@ -19,22 +19,21 @@ impl From<tokio::task::JoinError> for TaskPanic {
     }
 }
 
-/// Runs to the end, or to a panic. What the work held is dropped by then; the panic hook has told
-/// the log where it was.
+/// Runs `work` to its end or to a panic, whose place the panic hook has logged.
 pub async fn catch_panic<T>(work: impl Future<Output = T>) -> Result<T, TaskPanic> {
     let result = AssertUnwindSafe(work).catch_unwind().await;
     result.map_err(|payload| TaskPanic(panic_message(payload.as_ref())))
 }
 
-/// Runs to the end, and from the beginning after every panic: a poller that is gone would leave the
-/// engine blind without anybody noticing.
+/// Runs `work` to its end, and from the beginning after every panic: without a poller the engine would
+/// be blind.
 pub(crate) async fn restart_on_panic<F, Fut>(what: &str, clock: &dyn Clock, mut work: F)
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = ()>,
 {
     while let Err(panic) = catch_panic(work()).await {
-        tracing::error!("{what} broke and begins again: {panic}");
+        tracing::error!("{what} panicked and restarts: {panic}");
         clock.sleep(RESTART_DELAY).await;
     }
 }
@@ -42,7 +41,7 @@ where
 fn panic_message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a panic without words")
+        .unwrap_or("a panic without a message")
         .to_owned()
 }
 
@@ -52,7 +51,7 @@ mod tests {
     use crate::engine::SystemClock;
 
     #[tokio::test]
-    async fn a_panic_is_caught_with_its_words() {
+    async fn panic_is_caught_with_message() {
         let number = 7;
         let result = catch_panic(async { assert!(number < 1, "{number} is too much") }).await;
         assert_eq!(result.unwrap_err().to_string(), "7 is too much");
@@ -60,7 +59,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn work_that_breaks_begins_again() {
+    async fn panicking_work_is_restarted() {
         let mut runs = 0;
         restart_on_panic("it", &SystemClock, || {
             runs += 1;

@@ -218,6 +218,10 @@ impl Ledger {
         self.rentals.values().collect()
     }
 
+    pub fn open_rental(&self, label: &RentalLabel) -> Option<&OpenRental> {
+        self.rentals.get(label)
+    }
+
     /// The record that settles a rental at `ended`; `None` when it is not open.
     pub fn settlement(&self, ended: Time, instance: InstanceId) -> Option<Record> {
         let mut rentals = self.rentals.values();

@@ -1,20 +1,20 @@
-//! Whether the account's credit will do for the next sprint: a refusal at the time to rent comes too
-//! late for an operator who sleeps.
+//! Whether the credit is enough for the next sprint: when a rent is refused it is too late to ask an
+//! operator who sleeps.
 
 use crate::domain::{Time, Usd};
 use crate::engine::alerts::alert::{Alert, AlertLevel, Condition};
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::state::Engine;
 
-/// Past sprints that say what one costs.
+/// The cost of a sprint is estimated from so many past ones.
 const RECENT_SPRINTS: usize = 5;
 
-/// What the next sprint may cost, and how that is known.
+/// What the next sprint may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RequiredCredit {
     /// The cheapest usable offer's worst case.
     CheapestOffer(Usd),
-    /// The dearest of the last sprints.
+    /// The most expensive of the last sprints.
     RecentSprints(Usd),
 }
 
@@ -37,20 +37,18 @@ impl Engine {
     }
 
     fn required_credit(&self) -> Option<RequiredCredit> {
-        let rows = self
+        let offers = self
             .observed
             .market
             .iter()
             .flat_map(|market| market.rows.iter());
-        if let Some(cheapest) = rows.map(|row| row.worst_cost).min() {
-            return Some(RequiredCredit::CheapestOffer(cheapest));
-        }
-        let lately = self.history.iter().rev().take(RECENT_SPRINTS);
-        let costs = lately.map(|past| Usd::from_dollars(past.report.cost_usd));
-        costs
-            .max()
-            .filter(|cost| *cost > Usd::ZERO)
-            .map(RequiredCredit::RecentSprints)
+        let cheapest = offers.map(|offer| offer.worst_cost).min();
+        let recent = self.history.iter().rev().take(RECENT_SPRINTS);
+        let costs = recent.map(|past| Usd::from_dollars(past.report.cost_usd));
+        cheapest.map(RequiredCredit::CheapestOffer).or_else(|| {
+            let most = costs.max().filter(|cost| *cost > Usd::ZERO);
+            most.map(RequiredCredit::RecentSprints)
+        })
     }
 }
 
@@ -75,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credit_is_short_when_what_may_be_spent_is_less_than_a_sprint_may_cost() {
+    fn credit_below_a_sprints_cost_is_short() {
         let usd = Usd::from_dollars;
         let offer = RequiredCredit::CheapestOffer(usd(12.94));
         assert_eq!(shortage(usd(20.0), usd(5.0), offer), None);

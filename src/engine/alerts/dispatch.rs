@@ -6,22 +6,20 @@ use crate::engine::snapshot::Snapshot;
 use crate::engine::state::Engine;
 
 impl Engine {
-    /// Tells an operator who looks elsewhere, and whoever waits for a sign of life.
+    /// Sends the notices that a snapshot's alerts call for, and the heartbeat if it is due.
     pub(crate) fn send_alerts(&mut self, snapshot: &Snapshot) {
         if let Some(preflight) = self.sprint.preflight() {
             self.observed.freshness.mark(Feed::Preflight, preflight.at);
         }
         let prices = self.prices();
-        for notice in self
-            .alert_tracker
-            .update(snapshot, &self.observed.freshness, &prices)
-        {
+        let freshness = &self.observed.freshness;
+        for notice in self.alert_tracker.update(snapshot, freshness, &prices) {
             self.ports.notifier.notify(&notice);
         }
-        let every = self.config.notify.heartbeat_interval;
+        let interval = self.config.notify.heartbeat_interval;
         if self
             .heartbeat
-            .is_due(snapshot.at, every, snapshot.last_reads())
+            .is_due(snapshot.at, interval, snapshot.last_reads())
         {
             self.ports.notifier.send_heartbeat();
         }
@@ -30,10 +28,8 @@ impl Engine {
     fn prices(&self) -> Prices {
         let open = self.ledger.open_rentals().into_iter();
         let open = open.filter_map(|open| {
-            Some((
-                open.instance?,
-                open.prices.gpu_price + open.prices.storage_price,
-            ))
+            let price = open.prices.gpu_price + open.prices.storage_price;
+            Some((open.instance?, price))
         });
         let listed = self
             .observed

@@ -1,25 +1,24 @@
-//! When a sign of life may be sent. Pure.
+//! When a heartbeat is sent. Pure.
 
 use crate::domain::{Duration, Time};
 use crate::engine::snapshot::LastReads;
 
-/// The signs of life so far.
 #[derive(Debug, Default)]
 pub(crate) struct Heartbeat {
     last: Option<Time>,
 }
 
 impl Heartbeat {
-    /// Whether one is to be sent now. Only a program that has read the chain and its rentals since the
-    /// last one is alive: that it runs is not enough.
-    pub(crate) fn is_due(&mut self, now: Time, every: Duration, read: LastReads) -> bool {
-        let oldest = match (read.chain, read.rentals) {
-            (Some(chain), Some(rentals)) => chain.min(rentals),
-            _ => return false,
+    /// Whether to send one now. Running is not enough: chain and rentals must have been read since the
+    /// last one.
+    pub(crate) fn is_due(&mut self, now: Time, interval: Duration, read: LastReads) -> bool {
+        let (Some(chain), Some(rentals)) = (read.chain, read.rentals) else {
+            return false;
         };
+        let oldest = chain.min(rentals);
         let due = self
             .last
-            .is_none_or(|last| oldest > last && now - last >= every);
+            .is_none_or(|last| oldest > last && now - last >= interval);
         if due {
             self.last = Some(now);
         }
@@ -32,23 +31,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_heart_beats_only_while_chain_and_rentals_can_be_read() {
+    fn heartbeat_needs_chain_and_rentals_read() {
         let at = |minute| Time::UNIX_EPOCH + Duration::minutes(minute);
-        let every = Duration::minutes(5);
-        let mut heart = Heartbeat::default();
-        let mut beats = |now, chain: Option<i64>, rentals: Option<i64>| {
+        let interval = Duration::minutes(5);
+        let mut heartbeat = Heartbeat::default();
+        let mut is_due = |now, chain: Option<i64>, rentals: Option<i64>| {
             let read = LastReads {
                 chain: chain.map(at),
                 rentals: rentals.map(at),
             };
-            heart.is_due(at(now), every, read)
+            heartbeat.is_due(at(now), interval, read)
         };
-        assert!(!beats(0, Some(0), None), "not before both were read once");
-        assert!(beats(1, Some(1), Some(0)));
-        assert!(!beats(4, Some(4), Some(4)), "not too often");
-        assert!(beats(6, Some(6), Some(5)));
-        assert!(!beats(20, Some(20), Some(6)), "the rentals are unknown");
-        assert!(!beats(20, Some(6), Some(20)), "the chain is unknown");
-        assert!(beats(21, Some(21), Some(21)));
+        assert!(!is_due(0, Some(0), None), "not before both were read");
+        assert!(is_due(1, Some(1), Some(0)));
+        assert!(!is_due(4, Some(4), Some(4)), "not too often");
+        assert!(is_due(6, Some(6), Some(5)));
+        assert!(!is_due(20, Some(20), Some(6)), "the rentals are unknown");
+        assert!(!is_due(20, Some(6), Some(20)), "the chain is unknown");
+        assert!(is_due(21, Some(21), Some(21)));
     }
 }

@@ -1,14 +1,13 @@
-//! When what is wrong began: an alert's age tells an operator whether to wait or to act.
+//! When conditions began: an alert's age tells the operator whether to wait or to act.
 
 use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use std::collections::HashMap;
 
 use crate::domain::Time;
 
-/// The beginnings of all that is wrong.
 #[derive(Debug, Default)]
 pub(crate) struct Onsets {
-    /// When each was first seen, and whether it still is.
+    /// When each began, and whether it was active since the last [`Onsets::prune_resolved`].
     onsets: HashMap<Condition, (Time, Mark)>,
 }
 
@@ -19,14 +18,13 @@ enum Mark {
 }
 
 impl Onsets {
-    /// Since when it has been so, without a break; now, when it was not so before.
+    /// When an active condition began: now, if it was not active before.
     pub(crate) fn since(&mut self, condition: Condition, now: Time) -> Time {
         let entry = self.onsets.entry(condition).or_insert((now, Mark::Active));
         entry.1 = Mark::Active;
         entry.0
     }
 
-    /// An alert of what is wrong now, with its beginning.
     pub(crate) fn alert(
         &mut self,
         condition: Condition,
@@ -42,10 +40,8 @@ impl Onsets {
     /// Drops the conditions that were not active since the last call: they are resolved, and get a new
     /// onset when they return.
     pub(crate) fn prune_resolved(&mut self) {
-        self.onsets.retain(|_, (_, still)| *still == Mark::Active);
-        for (_, still) in self.onsets.values_mut() {
-            *still = Mark::Stale;
-        }
+        self.onsets
+            .retain(|_, (_, mark)| std::mem::replace(mark, Mark::Stale) == Mark::Active);
     }
 }
 
@@ -59,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lasts_keeps_its_beginning_and_what_comes_again_begins_anew() {
+    fn returning_condition_gets_a_new_onset() {
         // Given two conditions that began at different times,
         let mut onsets = Onsets::default();
         let node = Condition::NodesUnread;
@@ -67,12 +63,12 @@ mod tests {
         assert_eq!(onsets.since(node.clone(), at(10)), at(10));
         onsets.prune_resolved();
         assert_eq!(onsets.since(rental.clone(), at(20)), at(20));
-        // when one of them is over for a while,
+        // when one of them is resolved for a while,
         assert_eq!(onsets.since(node.clone(), at(20)), at(10));
         onsets.prune_resolved();
         assert_eq!(onsets.since(rental.clone(), at(30)), at(20));
         onsets.prune_resolved();
-        // then it begins anew, and the other goes on.
+        // then it gets a new onset, and the other keeps its own.
         assert_eq!(onsets.since(node.clone(), at(40)), at(40));
         assert_eq!(onsets.since(rental.clone(), at(40)), at(20));
     }
@@ -81,9 +77,7 @@ mod tests {
     fn another_rental_is_another_condition() {
         let mut onsets = Onsets::default();
         onsets.since(Condition::Foreign(InstanceId(7)), at(10));
-        assert_eq!(
-            onsets.since(Condition::Foreign(InstanceId(8)), at(20)),
-            at(20)
-        );
+        let other = onsets.since(Condition::Foreign(InstanceId(8)), at(20));
+        assert_eq!(other, at(20));
     }
 }

@@ -1,4 +1,4 @@
-//! The Network Node's list: our node, the inference proxy, and changes by the operator.
+//! Changes of registered nodes: ours, the inference proxy, and what the operator changes.
 
 use crate::config::{Exposure, ProxyConfig};
 use crate::domain::{Hardware, InstanceId, NodeConfig, NodeId};
@@ -85,14 +85,14 @@ impl Engine {
         });
     }
 
-    /// What is to be registered, once it is known where the node can be reached.
+    /// The node to register, once its address is known.
     pub(crate) fn wanted_node(&self) -> Option<NodeConfig> {
         let rental = self.sprint.rental()?;
         let monitor = self.monitor(rental.instance)?;
         let (mlnode, network) = (&self.config.mlnode, &self.config.network_node);
         let place = match &network.exposure {
             Exposure::Tunnel { host, .. } => {
-                // A tunnel that still ends elsewhere is being moved.
+                // A tunnel with other ends is being moved.
                 let spec = tunnel_spec(&self.config);
                 let ends = monitor.link.ends.filter(|ends| spec.matches(*ends))?;
                 NodeAddress {
@@ -103,41 +103,33 @@ impl Engine {
             }
             Exposure::Direct => {
                 let instance = monitor.row.as_ref()?;
-                let outside = |port: u16| {
-                    let port = public_port(port);
-                    instance
-                        .ports
-                        .iter()
-                        .find(|mapping| mapping.container == port)
-                        .map(|mapping| mapping.external)
+                let external = |port: u16| {
+                    let mut ports = instance.ports.iter();
+                    let mapping = ports.find(|mapping| mapping.container == public_port(port));
+                    mapping.map(|mapping| mapping.external)
                 };
                 NodeAddress {
                     host: instance.public_ip.clone()?,
-                    api: outside(mlnode.api_port)?,
-                    inference: outside(mlnode.inference_port)?,
+                    api: external(mlnode.api_port)?,
+                    inference: external(mlnode.inference_port)?,
                 }
             }
         };
-        let seen_name = monitor
-            .mlnode
-            .as_ref()
-            .and_then(|status| status.gpus.first())
-            .map(|gpu| gpu.name.clone());
+        let gpus = monitor.mlnode.iter().flat_map(|status| &status.gpus);
         let name = network
             .hardware_name
-            .clone()
-            .or(seen_name)
-            .unwrap_or_else(|| rental.offer.gpu_name.clone());
+            .as_ref()
+            .or(gpus.map(|gpu| &gpu.name).next())
+            .unwrap_or(&rental.offer.gpu_name);
         let id = self.sprint.plan().node_id(rental.instance);
         let hardware = vec![Hardware {
-            name,
+            name: name.clone(),
             count: rental.offer.gpu_count,
         }];
         Some(node_config(&self.config, id, place, hardware))
     }
 
-    /// The one way to touch a node that is not the sprint's: nothing but the operator's command leads
-    /// here.
+    /// The only way to change a node that is not ours, and only on the operator's command.
     pub(crate) fn change_node(&mut self, node: NodeId, change: NodeChange) {
         let (ports, changes) = (self.ports.clone(), self.tasks.changes());
         let key = EffectKey::ChangeNode;
@@ -151,15 +143,15 @@ impl Engine {
                 }
             };
             let (doing, done) = changes.track_future(call).await;
-            let trouble = done
+            let error = done
                 .err()
                 .map(|error| format!("node {node} was not {doing}: {error}"));
-            if let Some(trouble) = &trouble {
-                tracing::warn!("{trouble}");
+            if let Some(error) = &error {
+                tracing::warn!("{error}");
             }
-            Observation::Changed {
+            Observation::NodeChanged {
                 key,
-                trouble,
+                error,
                 nodes: ports.network_node.nodes().await,
             }
         });

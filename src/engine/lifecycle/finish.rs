@@ -1,8 +1,6 @@
-//! How things end: a rental that is proven gone, a sprint that is over.
+//! The end of a sprint: its report and its notice.
 
-use crate::domain::{
-    CallError, Instance, Mode, Outcome, OutcomeKind, RegisteredNode, SprintReport, Time, UsdPerHour,
-};
+use crate::domain::{CallError, Instance, Mode, RegisteredNode, SprintReport, Time, UsdPerHour};
 use crate::engine::alerts::notice_body;
 use crate::engine::alerts::notice_body::NextEpoch;
 use crate::engine::observe::observation::Observation;
@@ -22,15 +20,12 @@ impl Engine {
         });
     }
 
-    /// Who begins with the epoch after this one.
-    pub(crate) fn next_epoch(&self) -> NextEpoch {
-        let continues = self.options.end_after == EndAfter::Never
-            && self.quitting.is_none()
-            && self.sprint.mode() == Mode::Auto;
-        if continues {
-            NextEpoch::Automatic
-        } else {
-            NextEpoch::Manual
+    fn next_epoch(&self) -> NextEpoch {
+        match self.sprint.mode() {
+            Mode::Auto if self.options.end_after == EndAfter::Never && self.quitting.is_none() => {
+                NextEpoch::Automatic
+            }
+            _ => NextEpoch::Manual,
         }
     }
 
@@ -45,11 +40,11 @@ impl Engine {
         if let Ok(nodes) = nodes {
             self.on_nodes(now, Ok(nodes));
         }
-        let outcome = self
-            .sprint
-            .outcome()
-            .map_or(OutcomeKind::Unknown, Outcome::kind);
-        tracing::info!("sprint ended: {outcome}, cost ${:.2}", report.cost_usd);
+        tracing::info!(
+            "sprint ended: {}, cost ${:.2}",
+            report.outcome,
+            report.cost_usd
+        );
         let next = self.next_epoch();
         let notice = sprint_notice(&report, next, &self.situation(now));
         self.ports.notifier.notify(&notice);
@@ -66,15 +61,14 @@ impl Engine {
 }
 
 fn sprint_notice(report: &SprintReport, next: NextEpoch, snapshot: &Snapshot) -> Notice {
-    let epoch = report
-        .epoch
-        .map_or_else(|| "?".to_owned(), |epoch| epoch.to_string());
+    let epoch = report.epoch.map(|epoch| epoch.to_string());
+    let epoch = epoch.as_deref().unwrap_or("?");
     let digest = digest(report);
     let (level, body) = if report.succeeded() {
         (NoticeLevel::Notice, digest)
     } else {
-        let page = failure_body(report, next, snapshot);
-        (NoticeLevel::Warning, format!("{digest}\n{page}"))
+        let body = failure_body(report, next, snapshot);
+        (NoticeLevel::Warning, format!("{digest}\n{body}"))
     };
     Notice {
         level,
@@ -84,7 +78,7 @@ fn sprint_notice(report: &SprintReport, next: NextEpoch, snapshot: &Snapshot) ->
     }
 }
 
-/// What there is to do about a sprint that came to nothing.
+/// What to do about a sprint that failed.
 fn failure_body(report: &SprintReport, next: NextEpoch, snapshot: &Snapshot) -> String {
     let (action, command) = match (report.rentals_left, report.registrations_left) {
         (Some(0), Some(0)) => (
@@ -111,7 +105,7 @@ fn failure_body(report: &SprintReport, next: NextEpoch, snapshot: &Snapshot) -> 
     notice_body::epoch_body(snapshot, next, action, money, command)
 }
 
-/// A sprint in a few words: what it earned and cost, where its time went, and why.
+/// What a sprint earned and cost, where its time went, and why.
 fn digest(report: &SprintReport) -> String {
     let weight = report.weight.map_or_else(
         || "no weight".to_owned(),
@@ -124,10 +118,10 @@ fn digest(report: &SprintReport) -> String {
     let steps: Vec<String> = steps.collect();
     let mut digest = format!("{weight}, cost ${:.2}.", report.cost_usd);
     if !steps.is_empty() {
-        digest = format!("{digest} {}.", steps.join(", "));
+        digest += &format!(" {}.", steps.join(", "));
     }
     if let Some(cause) = &report.cause {
-        digest = format!("{digest} {cause}");
+        digest += &format!(" {cause}");
     }
     digest
 }
@@ -135,11 +129,11 @@ fn digest(report: &SprintReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Cause, Duration, EpochIndex, Step, StepSpan, Time, Weight};
+    use crate::domain::{Cause, Duration, EpochIndex, OutcomeKind, Step, StepSpan, Time, Weight};
     use crate::engine::attach::tests::snapshot;
 
     #[test]
-    fn a_digest_says_what_a_sprint_earned_and_cost_and_where_its_time_went() {
+    fn digest_has_weight_cost_and_steps() {
         let mut report =
             SprintReport::not_tried(EpochIndex(7), &Cause::new("boot_failed", "no memory"));
         assert!(
@@ -162,28 +156,28 @@ mod tests {
     }
 
     #[test]
-    fn a_sprint_that_came_to_nothing_is_told_with_what_to_do_and_what_runs() {
+    fn failed_sprint_notice_says_what_to_do() {
         let mut report =
             SprintReport::not_tried(EpochIndex(7), &Cause::new("boot_failed", "no memory"));
         report.outcome = OutcomeKind::Failed;
         report.cost_usd = 8.4;
-        let told = |report: &SprintReport, next, per_hour| {
-            let mut seen = snapshot(0);
-            seen.money.hour_used = UsdPerHour::from_dollars(per_hour);
-            sprint_notice(report, next, &seen).body
+        let body = |report: &SprintReport, next, per_hour| {
+            let mut snapshot = snapshot(0);
+            snapshot.money.hour_used = UsdPerHour::from_dollars(per_hour);
+            sprint_notice(report, next, &snapshot).body
         };
         (report.rentals_left, report.registrations_left) = (Some(0), Some(0));
         assert_eq!(
-            told(&report, NextEpoch::Automatic, 0.0),
+            body(&report, NextEpoch::Automatic, 0.0),
             "no weight, cost $8.40. boot_failed: no memory\n\
              To do: see whether the cause is yours to mend; what was rented is gone.\n\
              Money: the sprint cost $8.40, nothing of it is running any more.\n\
              pocpit: it goes on with the next epoch by itself.\n\
              Look: pocpit history"
         );
-        // What is left over is what matters then,
+        // With leftovers, those matter,
         report.rentals_left = Some(1);
-        let left = told(&report, NextEpoch::Manual, 9.6);
+        let left = body(&report, NextEpoch::Manual, 9.6);
         for line in [
             "To do: take down what is left over.",
             "$9.60/h may be running still.",
@@ -192,17 +186,17 @@ mod tests {
         ] {
             assert!(left.contains(line), "{left}");
         }
-        let left = told(&report, NextEpoch::Automatic, 9.6);
+        let left = body(&report, NextEpoch::Automatic, 9.6);
         assert!(
             left.contains("pocpit takes down what is left over"),
             "{left}"
         );
-        // and what nobody could look for may be.
+        // and unknown leftovers too.
         report.rentals_left = None;
-        let unknown = told(&report, NextEpoch::Manual, 0.0);
+        let unknown = body(&report, NextEpoch::Manual, 0.0);
         assert!(unknown.ends_with("Look: pocpit gc --dry-run"), "{unknown}");
-        // One that succeeded needs nothing.
+        // A success needs nothing.
         report.outcome = OutcomeKind::Confirmed;
-        assert!(!told(&report, NextEpoch::Automatic, 0.0).contains("To do"));
+        assert!(!body(&report, NextEpoch::Automatic, 0.0).contains("To do"));
     }
 }

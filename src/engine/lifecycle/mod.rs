@@ -1,4 +1,4 @@
-//! The beginning and the end of a sprint.
+//! Start and end of a sprint.
 
 pub(crate) mod finish;
 pub(crate) mod report;

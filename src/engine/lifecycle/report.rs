@@ -1,4 +1,4 @@
-//! The report of a sprint.
+//! The report of a sprint that ended.
 
 use crate::domain::{Cause, Instance, Outcome, OutcomeKind, RegisteredNode, SprintReport, Time};
 use crate::engine::state::Engine;
@@ -13,11 +13,7 @@ impl Engine {
         let sprint = &self.sprint;
         let outcome = sprint.outcome();
         let ours = |instance: &&Instance| instance.is_rented_by(&self.config.cockpit);
-        let proxy = self
-            .config
-            .inference_proxy
-            .as_ref()
-            .map(|proxy| &proxy.node_id);
+        let proxy = self.config.inference_proxy.as_ref();
         // By the journal: another cockpit may use the same prefix.
         let open = self.ledger.registrations();
         let registered =
@@ -37,7 +33,8 @@ impl Engine {
             rentals_left: instances.map(|all| count(all.iter().filter(ours).count())),
             registrations_left: nodes.map(|all| count(all.iter().filter(registered).count())),
             proxy_registered: proxy
-                .and_then(|proxy| nodes.map(|all| all.iter().any(|node| node.config.id == *proxy))),
+                .zip(nodes)
+                .map(|(proxy, all)| all.iter().any(|node| node.config.id == proxy.node_id)),
             node: sprint.node_id().cloned(),
             steps: sprint.spans().to_vec(),
             race: sprint.race(),

@@ -1,12 +1,15 @@
-//! Resumes the sprint of an earlier run, and begins the next one.
+//! Resumes the sprint of an earlier run, and starts the next one.
 
 use crate::domain::{Aim, EpochIndex, Mode, OutcomeKind, Time};
 use crate::engine::rules::sprint_rules;
 use crate::engine::state::Engine;
-use crate::flow::{Event, Sprint};
+use crate::flow::{Event, Plan, Sprint};
 use crate::journal::Ledger;
 
-/// The sprint that an earlier run left half done, or over and not yet reported.
+/// Odd, so that 2^64 sprints pass before a nonce repeats (the multiplier of Knuth's MMIX generator).
+const NONCE_STEP: u64 = 0x5851_f42d_4c95_7f2d;
+
+/// The sprint that an earlier run left unfinished or unreported.
 pub fn saved_sprint(ledger: &Ledger) -> Result<Option<Sprint>, serde_json::Error> {
     let Some(saved) = ledger.checkpoint() else {
         return Ok(None);
@@ -18,69 +21,51 @@ pub fn saved_sprint(ledger: &Ledger) -> Result<Option<Sprint>, serde_json::Error
 }
 
 impl Engine {
-    /// Takes up the sprint that an earlier run left half done.
     pub(crate) fn resume(&mut self, now: Time) {
         self.skip_reported_epoch(now);
         match saved_sprint(&self.ledger) {
-            // In the middle of a sprint there are more urgent things; it ends with a compaction.
+            // A sprint in progress is more urgent; it ends with a compaction.
             Ok(None) => self.compact_journal(now),
             Ok(Some(sprint)) => {
-                tracing::info!(
-                    "going on with the sprint that was left in step {}",
-                    sprint.step()
-                );
+                tracing::info!("resuming the sprint in step {}", sprint.step());
                 if let Some((at, height)) = sprint.last_height() {
                     self.sources.anchor(at, height);
                 }
                 self.sprint = sprint;
-                // The configuration may be another one by now.
-                self.sprint.replan(sprint_rules(
-                    &self.config,
-                    self.ledger.boots(),
-                    self.options.aim,
-                    self.options.nonce,
-                ));
+                // The configuration may have changed.
+                self.sprint.replan(self.plan(self.options.aim));
                 self.dispatch(now, Event::Resumed);
-                // Hands off was asked for: a sprint that was left in manual mode would wait for
-                // somebody. The other way round it goes on as it was.
+                // Unattended, a sprint that was left in manual mode would wait forever. The other way
+                // round it keeps its mode.
                 if self.options.mode == Mode::Auto {
                     self.dispatch(now, Event::ModeChanged(Mode::Auto));
                 }
             }
-            // The rentals in the ledger are still known: reconciling takes them down.
-            Err(error) => tracing::error!(
-                "the saved sprint cannot be read: {error}; what it rented is taken down"
-            ),
+            // Its rentals are in the ledger: reconciling destroys them.
+            Err(error) => {
+                tracing::error!("cannot read the saved sprint: {error}; its rentals are destroyed");
+            }
         }
     }
 
-    /// A program that is started again and again must not rent again and again for one epoch.
+    /// A program that restarts in a loop must not rent again and again for one epoch.
     fn skip_reported_epoch(&mut self, now: Time) {
         let last = self.ledger.reports().last().map(|(_, report)| report);
         let done = last
             .filter(|report| report.outcome != OutcomeKind::Aborted)
             .and_then(|report| report.epoch);
-        // A rehearsal, or a model to serve, is no part of an epoch: it begins whatever was done in it.
+        // Rehearsing and serving belong to no epoch.
         let proves = self.options.aim == Aim::Proof;
         if let (Mode::Auto, true, Some(done)) = (self.options.mode, proves, done) {
             self.begin_next_sprint(now, Some(done));
         }
     }
 
-    /// A new sprint, by the same rules, for the next `PoC` after that of epoch `done`.
+    /// Starts a sprint for the next `PoC` after that of epoch `done`.
     pub(crate) fn begin_next_sprint(&mut self, now: Time, done: Option<EpochIndex>) {
         let mode = self.sprint.mode();
-        self.options.nonce = self.options.nonce.wrapping_add(0x5851_f42d_4c95_7f2d);
-        let sprint = Sprint::new(
-            sprint_rules(
-                &self.config,
-                self.ledger.boots(),
-                Aim::Proof,
-                self.options.nonce,
-            ),
-            mode,
-            now,
-        );
+        self.options.nonce = self.options.nonce.wrapping_add(NONCE_STEP);
+        let sprint = Sprint::new(self.plan(Aim::Proof), mode, now);
         self.sprint = match done {
             Some(done) => sprint.not_before(done),
             None => sprint,
@@ -91,5 +76,9 @@ impl Engine {
         if let Some((_, view)) = self.observed.view.clone() {
             self.apply_chain_view(now, view);
         }
+    }
+
+    fn plan(&self, aim: Aim) -> Plan {
+        sprint_rules(&self.config, self.ledger.boots(), aim, self.options.nonce)
     }
 }

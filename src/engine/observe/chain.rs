@@ -11,31 +11,31 @@ use crate::ports::SourceSelection;
 impl Engine {
     pub(crate) fn on_headers(&mut self, now: Time, headers: Headers) {
         if let Some(newest) = headers.newest {
-            self.compare_clocks(now, newest.time);
+            self.observed.ahead_of_chain = now - newest.time;
         }
         for header in headers.older.into_iter().chain(headers.newest) {
             self.block_clock.observe_header(header);
         }
     }
 
-    fn compare_clocks(&mut self, now: Time, newest_block: Time) {
-        self.observed.ahead_of_chain = now - newest_block;
-    }
-
-    /// A height that decides something and is announced is looked for at once.
+    /// An announced height that decides something is polled at once.
     pub(crate) fn on_announced_block(&mut self, now: Time, report: SourceReport) {
-        let Ok(told) = &report.head else {
+        let Ok(head) = &report.head else {
             return;
         };
-        let (height, time) = (told.height, told.block_time);
+        let (height, time) = (head.height, head.block_time);
         if !self.sources.corroborate(now, report) {
             return;
         }
         self.observed.announced = Some(height);
         if let Some(time) = time {
-            let newest = Some(BlockHeader { height, time });
-            let older = Vec::new();
-            self.on_headers(now, Headers { newest, older });
+            self.on_headers(
+                now,
+                Headers {
+                    newest: Some(BlockHeader { height, time }),
+                    older: Vec::new(),
+                },
+            );
         }
     }
 
@@ -60,7 +60,7 @@ impl Engine {
         self.dispatch(now, Event::UpgradePlanned(upgrade));
     }
 
-    /// A view of the chain that can be relied on.
+    /// Applies a view that the sources agree on.
     pub(crate) fn apply_chain_view(&mut self, now: Time, view: EpochView) {
         self.observed.chain_error = None;
         self.block_clock.observe_height(now, view.height);
@@ -69,37 +69,26 @@ impl Engine {
         let block_time = self.block_clock.block_time();
         // A source that answers with an old height is not a fresh reading.
         if self.block_clock.stalled_since().is_none() {
-            // What was in the way of an earlier run, or of a run that knows no chain yet, held up none.
-            let held_up = self
-                .observed
-                .first_poc
-                .and_then(|_| self.sprint.blocked_by());
+            // An obstacle of an earlier run, or from before the first reading, made no epoch missed.
+            let read_before = self.observed.first_poc.is_some();
+            let held_up = self.sprint.blocked_by().filter(|_| read_before);
             let first = *self.observed.first_poc.get_or_insert(view.next.epoch);
             self.dispatch(now, Event::ChainObserved { view, block_time });
             self.record_missed_epochs(now, first, held_up.as_deref());
         }
     }
 
-    /// When the next height that decides something is expected, and whom to ask of it.
     pub(crate) fn poll_schedule(&self, now: Time) -> PollSchedule {
-        let heights = self.sprint.decision_heights();
-        let expected = heights
-            .into_iter()
-            .filter(|height| self.block_clock.height().is_some_and(|tip| tip < *height))
-            .filter_map(|height| {
-                if self
-                    .observed
-                    .announced
-                    .is_some_and(|announced| announced >= height)
-                {
-                    return Some(now);
-                }
-                Some(self.block_clock.estimate(now, height)?.p50)
-            })
-            .min();
+        let heights = self.sprint.decision_heights().into_iter();
+        let ahead =
+            heights.filter(|height| self.block_clock.height().is_some_and(|tip| tip < *height));
+        let expected = ahead.filter_map(|height| match self.observed.announced {
+            Some(announced) if announced >= height => Some(now),
+            _ => Some(self.block_clock.estimate(now, height)?.p50),
+        });
         let doubt = self.sources.has_unhealthy_source() || self.observed.chain_error.is_some();
         PollSchedule {
-            next: expected,
+            next: expected.min(),
             sources: if doubt {
                 SourceSelection::All
             } else {

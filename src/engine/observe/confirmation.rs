@@ -1,18 +1,18 @@
-//! Reads what a confirmation `PoC` left of our weight, once it is over.
+//! Reads the confirmed weight after a confirmation `PoC`.
 
 use crate::domain::{
     CallError, Confirmation, ConfirmationEvent, ConfirmationPhase, Duration, EpochView, Time,
 };
 use crate::engine::observe::observation::Observation;
-use crate::engine::observe::pending_confirmation::PendingConfirmation;
-use crate::engine::state::Engine;
+use crate::engine::state::{Engine, PendingConfirmation};
 use crate::flow::EffectKey;
 use crate::journal::Record;
+use crate::ports::ConfirmedWeight;
 
 /// Weights are changed by the block that ends the event; a source can lag behind it.
-const READ_AFTER: Duration = Duration::minutes(1);
-/// After so long nobody knows any more, and the next event is what counts.
-const READ_WITHIN: Duration = Duration::hours(2);
+const READ_INTERVAL: Duration = Duration::minutes(1);
+/// Later the next event is what counts.
+const GIVE_UP_AFTER: Duration = Duration::hours(2);
 
 impl Engine {
     pub(crate) fn track_confirmation(&mut self, now: Time, view: &EpochView) {
@@ -27,20 +27,20 @@ impl Engine {
             *pending = Some(PendingConfirmation {
                 event,
                 over: None,
-                asked: None,
+                last_read: None,
             });
             return;
         }
         let Some(pending) = pending else { return };
         let over = *pending.over.get_or_insert(now);
-        if now - over > READ_WITHIN {
-            tracing::warn!("what the confirmation PoC left of the weight could not be read");
+        if now - over > GIVE_UP_AFTER {
+            tracing::warn!("the confirmed weight could not be read in time");
             self.observed.confirmation = None;
             return;
         }
-        let asked = pending.asked.unwrap_or(over);
-        if now - asked >= READ_AFTER && !self.running.contains(&EffectKey::Confirmation) {
-            pending.asked = Some(now);
+        let last_read = pending.last_read.unwrap_or(over);
+        if now - last_read >= READ_INTERVAL && !self.running.contains(&EffectKey::Confirmation) {
+            pending.last_read = Some(now);
             let event = pending.event;
             self.read_confirmation(event);
         }
@@ -49,19 +49,14 @@ impl Engine {
     fn read_confirmation(&mut self, event: ConfirmationEvent) {
         let (ports, participant) = (self.ports.clone(), self.config.chain.participant.clone());
         self.spawn_effect(EffectKey::Confirmation, async move {
-            let read = ports
-                .chain
-                .confirmed_weight(&participant, event.epoch)
-                .await;
-            let measured = read.map(|read| {
-                read.map(|read| Confirmation {
-                    epoch: event.epoch,
-                    sequence: event.sequence,
-                    weight: read.weight,
-                    confirmed: read.confirmed,
-                })
-            });
-            Observation::Confirmation(measured)
+            let read = ports.chain.confirmed_weight(&participant, event.epoch);
+            let confirmation = |read: ConfirmedWeight| Confirmation {
+                epoch: event.epoch,
+                sequence: event.sequence,
+                weight: read.weight,
+                confirmed: read.confirmed,
+            };
+            Observation::Confirmation(read.await.map(|read| read.map(confirmation)))
         });
     }
 
@@ -69,12 +64,7 @@ impl Engine {
         self.running.remove(&EffectKey::Confirmation);
         let measured = match measured {
             Ok(measured) => measured,
-            Err(error) => {
-                tracing::warn!(
-                    "what a confirmation PoC left of the weight is not known yet: {error}"
-                );
-                return;
-            }
+            Err(error) => return tracing::warn!("cannot read the confirmed weight yet: {error}"),
         };
         self.observed.confirmation = None;
         if let Some(confirmation) = measured {

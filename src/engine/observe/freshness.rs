@@ -1,13 +1,13 @@
-//! When each source was read last. What one answer says may be wrong: it is told after the next answer
-//! says the same, however often the first one is looked at.
+//! When each feed was last read. One reading may be wrong: an alert is sent only after two, however
+//! many snapshots show the first one.
 
 use crate::engine::alerts::alert::Condition;
 use std::collections::BTreeMap;
 
 use crate::domain::Time;
 
-/// Something that is asked again and again: its answers; or, where that it does not answer is a trouble
-/// too, each time that it was asked.
+/// Something that is polled: its successful readings, or (`...Poll`) every poll where silence is a
+/// condition too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Feed {
     Chain,
@@ -25,18 +25,18 @@ pub(crate) enum Feed {
 pub(crate) struct Freshness(BTreeMap<Feed, Time>);
 
 impl Freshness {
-    pub(crate) fn mark(&mut self, source: Feed, now: Time) {
-        self.0.insert(source, now);
+    pub(crate) fn mark(&mut self, feed: Feed, now: Time) {
+        self.0.insert(feed, now);
     }
 
-    /// When what a condition is made of was read last; absent for what is known without an answer.
+    /// When a condition's feed was last read; `None` if it has no feed.
     pub(crate) fn last_read(&self, condition: &Condition) -> Option<Time> {
         self.0.get(&feed_of(condition)?).copied()
     }
 }
 
-/// What a condition is made of. Absent where no other answer can take it back: settings, our own
-/// journal, what has happened, and what is counted over many answers before it is a condition.
+/// `None` where no later reading can take it back: settings, our journal, past events, and what is
+/// debounced elsewhere.
 fn feed_of(condition: &Condition) -> Option<Feed> {
     match condition {
         Condition::Foreign(_) => Some(Feed::Rentals),

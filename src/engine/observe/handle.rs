@@ -1,5 +1,6 @@
-//! What the engine makes of each observation.
+//! Dispatches observations.
 
+use crate::engine::observe::freshness::Feed;
 use crate::engine::observe::observation::Observation;
 use crate::engine::state::Engine;
 
@@ -12,19 +13,22 @@ impl Engine {
             Observation::Headers(headers) => self.on_headers(now, headers),
             Observation::Governance(Ok(governance)) => self.on_governance(now, governance),
             Observation::Governance(Err(error)) => {
-                tracing::warn!("planned upgrades are unknown: {error}");
+                tracing::warn!("cannot read planned upgrades: {error}");
             }
             Observation::Nodes(result) => self.on_nodes(now, result),
             Observation::Listing(result) => self.on_listing(now, result),
             Observation::Account(Ok(account)) => self.on_account(now, account),
             Observation::Account(Err(error)) => {
-                tracing::warn!("the account's credit is unknown: {error}");
+                tracing::warn!("cannot read the account: {error}");
             }
-            Observation::Proxy(reading) => self.on_proxy_status(now, reading),
+            Observation::Proxy(reading) => {
+                self.observed.freshness.mark(Feed::Proxy, now);
+                self.observed.proxy.record(now, reading);
+            }
             Observation::Instance(id, result) => self.on_instance(now, id, result),
             Observation::Link(id, change) => self.on_link_event(now, id, change),
             Observation::Log(id, chunk) => self.on_log(now, id, &chunk),
-            Observation::LogMerger(id, copy) => self.on_container_log(now, id, copy),
+            Observation::ContainerLog(id, copy) => self.on_container_log(now, id, copy),
             Observation::MlNode(id, result) => self.on_mlnode_status(now, id, result),
             Observation::Searched {
                 effect,
@@ -48,12 +52,8 @@ impl Engine {
                 }
                 self.effect_ended(key);
             }
-            Observation::Changed {
-                key,
-                trouble,
-                nodes,
-            } => {
-                self.observed.node_change_error = trouble.map(|trouble| (now, trouble));
+            Observation::NodeChanged { key, error, nodes } => {
+                self.observed.node_change_error = error.map(|error| (now, error));
                 self.on_nodes(now, nodes);
                 self.effect_ended(key);
             }

@@ -1,4 +1,4 @@
-//! Observations: what pollers and tasks report, and what the engine makes of it.
+//! Observations: what pollers and tasks report, and how the engine handles it.
 
 pub(crate) mod chain;
 pub(crate) mod confirmation;
@@ -7,8 +7,6 @@ pub(crate) mod handle;
 pub(crate) mod nodes;
 pub(crate) mod observation;
 pub(crate) mod offers;
-pub(crate) mod pending_confirmation;
 pub(crate) mod pollers;
-pub(crate) mod proxy_health;
 pub(crate) mod proxy_state;
 pub(crate) mod rentals;

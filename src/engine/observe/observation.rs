@@ -1,4 +1,4 @@
-//! What tasks and pollers report to the engine.
+//! Reports of tasks and pollers to the engine.
 
 use crate::domain::{
     Account, BlockHeader, CallError, Confirmation, Governance, Instance, InstanceId, MlNodeStatus,
@@ -10,11 +10,10 @@ use crate::flow::{Effect, EffectKey, Event};
 use crate::journal::Record;
 use crate::ports::{LinkError, TailChunk, TunnelEnds};
 
-/// What a task has to say.
 #[derive(Debug)]
 pub(crate) enum Observation {
     Chain(Vec<SourceReport>),
-    /// A block that a source announced without being asked.
+    /// A block that a source announced.
     Announced(SourceReport),
     Headers(Headers),
     Governance(Result<Option<Governance>, CallError>),
@@ -25,8 +24,8 @@ pub(crate) enum Observation {
     Instance(InstanceId, Result<Option<Instance>, CallError>),
     Link(InstanceId, LinkEvent),
     Log(InstanceId, TailChunk),
-    /// A copy of the last lines of the container's log, by the market.
-    LogMerger(InstanceId, Result<String, CallError>),
+    /// The market's copy of the last lines of the container's log.
+    ContainerLog(InstanceId, Result<String, CallError>),
     MlNode(InstanceId, Result<MlNodeStatus, CallError>),
     Searched {
         effect: Effect,
@@ -41,10 +40,10 @@ pub(crate) enum Observation {
         events: Vec<Event>,
         nodes: Option<Result<Vec<RegisteredNode>, CallError>>,
     },
-    /// A node was changed by hand, or was not, and what the list holds now.
-    Changed {
+    /// The operator's change of a node ended.
+    NodeChanged {
         key: EffectKey,
-        trouble: Option<String>,
+        error: Option<String>,
         nodes: Result<Vec<RegisteredNode>, CallError>,
     },
     /// A rental is proven gone.
@@ -53,9 +52,9 @@ pub(crate) enum Observation {
         instance: InstanceId,
         absence: Absence,
     },
-    /// What a confirmation `PoC` left of our weight; `None` when there is nothing to read.
+    /// The weight after a confirmation `PoC`; `None` if there is nothing to read.
     Confirmation(Result<Option<Confirmation>, CallError>),
-    /// What is left after the sprint, by complete listings.
+    /// Complete listings after the sprint.
     Leftovers {
         instances: Result<Vec<Instance>, CallError>,
         nodes: Result<Vec<RegisteredNode>, CallError>,
@@ -88,12 +87,10 @@ impl Observation {
 
 #[derive(Debug)]
 pub(crate) struct Headers {
-    /// The newest block, when it was asked for.
     pub newest: Option<BlockHeader>,
     pub older: Vec<BlockHeader>,
 }
 
-/// What became of the SSH link.
 #[derive(Debug)]
 pub(crate) enum LinkEvent {
     Failed(LinkError),

@@ -1,13 +1,16 @@
 //! Offers and money.
 
-use crate::domain::{Account, CallError, Duration, Time, Usd};
+use std::sync::Arc;
+
+use crate::domain::{Account, CallError, Duration, Offer, Time, Usd};
 use crate::engine::effects::requests;
 use crate::engine::observe::freshness::Feed;
-use crate::engine::state::{Engine, MAX_OFFERS, market_view};
+use crate::engine::snapshot::RejectedOffer;
+use crate::engine::state::{Engine, MAX_OFFERS, MarketView};
 use crate::flow::{Candidate, Effect, EffectKey, Event, Funds};
 use crate::vast::{RankedOffers, RentalHistory, rank};
 
-/// Credit that was read longer ago than this is unknown.
+/// Credit read longer ago than this counts as unknown.
 const CREDIT_FRESH: Duration = Duration::minutes(10);
 
 impl Engine {
@@ -20,7 +23,7 @@ impl Engine {
         &mut self,
         now: Time,
         effect: &Effect,
-        offers: Result<Vec<crate::domain::Offer>, CallError>,
+        offers: Result<Vec<Offer>, CallError>,
         account: &Result<Account, CallError>,
     ) {
         self.observed.searching = false;
@@ -35,20 +38,17 @@ impl Engine {
                     self.on_account(now, *account);
                 }
                 let ranked = self.rank(now, effect, offers);
-                let candidates = ranked
-                    .usable
-                    .iter()
-                    .take(MAX_OFFERS)
-                    .map(|usable| Candidate {
-                        offer: usable.offer.clone(),
-                        price: usable.price,
-                        worst_cost: usable.worst_cost,
-                    });
+                let view = market_view(now, ranked);
+                let candidates = view.rows.iter().map(|usable| Candidate {
+                    offer: usable.offer.clone(),
+                    price: usable.price,
+                    worst_cost: usable.worst_cost,
+                });
                 let event = Event::OffersRanked {
                     offers: candidates.collect(),
                     funds: self.funds(now),
                 };
-                self.observed.market = Some(market_view(now, ranked));
+                self.observed.market = Some(view);
                 event
             }
         };
@@ -56,7 +56,7 @@ impl Engine {
         self.effect_ended(EffectKey::Search);
     }
 
-    fn rank(&self, now: Time, effect: &Effect, offers: Vec<crate::domain::Offer>) -> RankedOffers {
+    fn rank(&self, now: Time, effect: &Effect, offers: Vec<Offer>) -> RankedOffers {
         let experience = RentalHistory {
             blocked: &self.ledger.avoided(now),
             boots: self.ledger.boots(),
@@ -65,7 +65,6 @@ impl Engine {
         rank(offers, &self.config.vast.query, &needs, &experience)
     }
 
-    /// What the account had a moment ago; an old reading says nothing of what is there now.
     fn credit(&self, now: Time) -> Option<Usd> {
         let (at, account) = self.observed.account?;
         (now - at <= CREDIT_FRESH).then_some(account.credit)
@@ -82,5 +81,17 @@ impl Engine {
             hour: self.ledger.price_of_open_rentals(),
             credit: self.credit(now),
         }
+    }
+}
+
+fn market_view(read_at: Time, mut ranked: RankedOffers) -> MarketView {
+    ranked.usable.truncate(MAX_OFFERS);
+    ranked.rejected.truncate(MAX_OFFERS);
+    let rejected = ranked.rejected.into_iter();
+    let rejected = rejected.map(|(offer, reason)| RejectedOffer { offer, reason });
+    MarketView {
+        read_at,
+        rows: Arc::new(ranked.usable),
+        rejected: Arc::new(rejected.collect()),
     }
 }

@@ -1,9 +1,8 @@
 //! Pollers of the outside world.
 
-use futures_util::StreamExt as _;
-
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -15,100 +14,164 @@ use crate::engine::observe::observation::{Headers, Observation};
 use crate::engine::supervise::restart_on_panic;
 use crate::ports::SourceSelection;
 
-const MEASURE_EVERY: Duration = Duration::minutes(30);
-const MEASURE_AGAIN_AFTER_FAILURE: Duration = Duration::seconds(30);
-/// The sources beside the one that answers, while nothing is in doubt.
-const POLL_ALL_INTERVAL: Duration = Duration::minutes(5);
-/// A height that decides something and is overdue is looked for this often.
-const OVERDUE_POLL_INTERVAL: Duration = Duration::seconds(5);
-/// Decided days ahead.
-const GOVERNANCE_EVERY: Duration = Duration::minutes(10);
-const NODES_EVERY: Duration = Duration::seconds(30);
-const LISTING_EVERY: Duration = Duration::seconds(30);
-const ACCOUNT_EVERY: Duration = Duration::minutes(2);
-const PROXY_EVERY: Duration = Duration::seconds(30);
+const MEASURE_INTERVAL: Duration = Duration::minutes(30);
+const MEASURE_RETRY: Duration = Duration::seconds(30);
+/// All sources are polled this often while the preferred one is healthy.
+const ALL_SOURCES_INTERVAL: Duration = Duration::minutes(5);
+/// The chain is polled this often while a height that decides something is overdue.
+const OVERDUE_INTERVAL: Duration = Duration::seconds(5);
+/// Upgrades are decided days ahead.
+const GOVERNANCE_INTERVAL: Duration = Duration::minutes(10);
+const NODES_INTERVAL: Duration = Duration::seconds(30);
+const LISTING_INTERVAL: Duration = Duration::seconds(30);
+const ACCOUNT_INTERVAL: Duration = Duration::minutes(2);
+const PROXY_INTERVAL: Duration = Duration::seconds(30);
 
-/// Starts the pollers that run as long as the engine does.
-pub(crate) fn start_pollers(
-    ports: &Arc<Ports>,
-    chain_every: Duration,
-    schedule: watch::Receiver<PollSchedule>,
-    reports: &mpsc::Sender<Observation>,
-    stop: &CancellationToken,
-) {
-    tokio::spawn(poll_chain(
-        ports.clone(),
-        chain_every,
-        schedule,
-        reports.clone(),
-        stop.clone(),
-    ));
-    tokio::spawn(follow_announced_blocks(
-        ports.clone(),
-        reports.clone(),
-        stop.clone(),
-    ));
-    let governance = ports.clone();
-    every(ports, GOVERNANCE_EVERY, reports, stop, move || {
-        let ports = governance.clone();
-        async move { Some(Observation::Governance(ports.chain.governance().await)) }
-    });
-    let nodes = ports.clone();
-    every(ports, NODES_EVERY, reports, stop, move || {
-        let ports = nodes.clone();
-        async move { Some(Observation::Nodes(ports.network_node.nodes().await)) }
-    });
-    let listing = ports.clone();
-    every(ports, LISTING_EVERY, reports, stop, move || {
-        let ports = listing.clone();
-        async move { Some(Observation::Listing(ports.market.instances().await)) }
-    });
-    let account = ports.clone();
-    every(ports, ACCOUNT_EVERY, reports, stop, move || {
-        let ports = account.clone();
-        async move { Some(Observation::Account(ports.market.account().await)) }
-    });
-    if let Some(proxy) = ports.inference_proxy.clone() {
-        every(ports, PROXY_EVERY, reports, stop, move || {
-            let proxy = proxy.clone();
-            async move { Some(Observation::Proxy(proxy.figures().await)) }
+/// What a poller works with.
+#[derive(Clone)]
+pub(crate) struct Poller {
+    pub(crate) ports: Arc<Ports>,
+    pub(crate) reports: mpsc::Sender<Observation>,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Poller {
+    /// Starts the pollers that run as long as the engine does.
+    pub(crate) fn start_all(
+        &self,
+        chain_interval: Duration,
+        schedule: watch::Receiver<PollSchedule>,
+    ) {
+        self.spawn("the chain's poller", move |poller| {
+            poller.poll_chain(chain_interval, schedule.clone())
+        });
+        self.spawn(
+            "following announced blocks",
+            Poller::follow_announced_blocks,
+        );
+        self.every(GOVERNANCE_INTERVAL, async |ports| {
+            Observation::Governance(ports.chain.governance().await)
+        });
+        self.every(NODES_INTERVAL, async |ports| {
+            Observation::Nodes(ports.network_node.nodes().await)
+        });
+        self.every(LISTING_INTERVAL, async |ports| {
+            Observation::Listing(ports.market.instances().await)
+        });
+        self.every(ACCOUNT_INTERVAL, async |ports| {
+            Observation::Account(ports.market.account().await)
+        });
+        if let Some(proxy) = self.ports.inference_proxy.clone() {
+            self.every(PROXY_INTERVAL, move |_| {
+                let proxy = proxy.clone();
+                async move { Observation::Proxy(proxy.figures().await) }
+            });
+        }
+        self.spawn("measuring block time", Poller::measure_block_time);
+    }
+
+    /// Runs `work` until the engine stops, and again after every panic.
+    pub(crate) fn spawn<F, Fut>(&self, what: &'static str, work: F)
+    where
+        F: Fn(Poller) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let poller = self.clone();
+        tokio::spawn(async move {
+            let clock = poller.ports.clock.clone();
+            let work = restart_on_panic(what, clock.as_ref(), || work(poller.clone()));
+            poller.stop.run_until_cancelled(work).await;
         });
     }
-    tokio::spawn(measure_block_time(
-        ports.clone(),
-        reports.clone(),
-        stop.clone(),
-    ));
-}
 
-fn every<F, Fut>(
-    ports: &Arc<Ports>,
-    interval: Duration,
-    reports: &mpsc::Sender<Observation>,
-    stop: &CancellationToken,
-    poll: F,
-) where
-    F: Fn() -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Option<Observation>> + Send + 'static,
-{
-    let (clock, reports, stop) = (ports.clock.clone(), reports.clone(), stop.clone());
-    tokio::spawn(async move {
-        let work = restart_on_panic("a poller", clock.as_ref(), || async {
-            loop {
-                failpoint(Failpoint::Poller);
-                if let Some(observation) = poll().await
-                    && reports.send(observation).await.is_err()
-                {
-                    return;
+    fn every<F, Fut>(&self, interval: Duration, poll: F)
+    where
+        F: Fn(Arc<Ports>) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Observation> + Send + 'static,
+    {
+        self.spawn("a poller", move |poller| {
+            let poll = poll.clone();
+            async move {
+                loop {
+                    failpoint(Failpoint::Poller);
+                    if !poller.report(poll(poller.ports.clone()).await).await {
+                        return;
+                    }
+                    poller.ports.clock.sleep(interval).await;
                 }
-                clock.sleep(interval).await;
             }
         });
-        stop.run_until_cancelled(work).await;
-    });
+    }
+
+    /// False once the engine has ended.
+    pub(crate) async fn report(&self, observation: Observation) -> bool {
+        self.reports.send(observation).await.is_ok()
+    }
+
+    /// Polls the chain at an interval, and when a height that decides something is expected: what
+    /// follows from it is then seconds late and not an interval.
+    async fn poll_chain(self, interval: Duration, mut schedule: watch::Receiver<PollSchedule>) {
+        let clock = &self.ports.clock;
+        let mut all_polled: Option<Time> = None;
+        loop {
+            failpoint(Failpoint::Poller);
+            let now = clock.now();
+            let all_due = all_polled.is_none_or(|polled| now - polled >= ALL_SOURCES_INTERVAL);
+            let sources = if all_due {
+                SourceSelection::All
+            } else {
+                schedule.borrow().sources
+            };
+            if sources == SourceSelection::All {
+                all_polled = Some(now);
+            }
+            let reports = self.ports.chain.query_sources(sources).await;
+            if !self.report(Observation::Chain(reports)).await {
+                return;
+            }
+            wait_for_next_poll(&self.ports, clock.now(), interval, &mut schedule).await;
+        }
+    }
+
+    async fn follow_announced_blocks(self) {
+        let mut announced = self.ports.chain.announced();
+        while let Some(report) = announced.next().await {
+            if !self.report(Observation::Announced(report)).await {
+                return;
+            }
+        }
+        // No source announces blocks.
+        std::future::pending::<()>().await;
+    }
+
+    /// Headers half an hour apart give the block time at once, without a warm-up: first the two that
+    /// are furthest apart, then those in between. Later a new one every half hour is enough.
+    async fn measure_block_time(self) {
+        let mut missing: Vec<Height> = Vec::new();
+        let mut measured = None;
+        loop {
+            let pause = match headers(&self.ports, measured, &mut missing).await {
+                Ok(headers) => {
+                    measured = headers.newest.map(|header| header.height).or(measured);
+                    if !self.report(Observation::Headers(headers)).await {
+                        return;
+                    }
+                    match missing.is_empty() {
+                        true => MEASURE_INTERVAL,
+                        false => MEASURE_RETRY,
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!("block time is not measured: {error}");
+                    MEASURE_RETRY
+                }
+            };
+            self.ports.clock.sleep(pause).await;
+        }
+    }
 }
 
-/// What the engine wants to know of the chain beyond its beat.
+/// When and where the chain is to be polled beyond its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PollSchedule {
     /// When the next height that decides something is expected.
@@ -116,54 +179,20 @@ pub(crate) struct PollSchedule {
     pub sources: SourceSelection,
 }
 
-/// Looks at the chain at its beat, and when a height that decides something is expected: what
-/// follows from a height is seconds late and not a beat.
-async fn poll_chain(
-    ports: Arc<Ports>,
-    beat: Duration,
-    schedule: watch::Receiver<PollSchedule>,
-    reports: mpsc::Sender<Observation>,
-    stop: CancellationToken,
-) {
-    let clock = ports.clock.clone();
-    let work = restart_on_panic("the chain's poller", clock.as_ref(), || async {
-        let mut schedule = schedule.clone();
-        let mut all_asked: Option<Time> = None;
-        loop {
-            failpoint(Failpoint::Poller);
-            let now = clock.now();
-            let others_due = all_asked.is_none_or(|asked| now - asked >= POLL_ALL_INTERVAL);
-            let sources = if others_due {
-                SourceSelection::All
-            } else {
-                schedule.borrow().sources
-            };
-            if sources == SourceSelection::All {
-                all_asked = Some(now);
-            }
-            let observation = Observation::Chain(ports.chain.query_sources(sources).await);
-            if reports.send(observation).await.is_err() {
-                return;
-            }
-            wait_for_next_poll(&ports, clock.now(), beat, &mut schedule).await;
-        }
-    });
-    stop.run_until_cancelled(work).await;
-}
-
 async fn wait_for_next_poll(
     ports: &Ports,
-    looked: Time,
-    beat: Duration,
+    polled: Time,
+    interval: Duration,
     schedule: &mut watch::Receiver<PollSchedule>,
 ) {
     loop {
-        let wanted = schedule.borrow_and_update().next;
-        let next = wanted.map_or(looked + beat, |at| {
-            at.clamp(looked + OVERDUE_POLL_INTERVAL.min(beat), looked + beat)
-        });
+        let latest = polled + interval;
+        let earliest = polled + OVERDUE_INTERVAL.min(interval);
+        let expected = schedule.borrow_and_update().next;
+        let next = expected.map_or(latest, |at| at.clamp(earliest, latest));
+        let pause = ports.clock.sleep(next - ports.clock.now());
         tokio::select! {
-            () = ports.clock.sleep(next - ports.clock.now()) => return,
+            () = pause => return,
             changed = schedule.changed() => if changed.is_err() {
                 ports.clock.sleep(next - ports.clock.now()).await;
                 return;
@@ -172,67 +201,15 @@ async fn wait_for_next_poll(
     }
 }
 
-async fn follow_announced_blocks(
-    ports: Arc<Ports>,
-    reports: mpsc::Sender<Observation>,
-    stop: CancellationToken,
-) {
-    let work = restart_on_panic("listening to blocks", ports.clock.as_ref(), || async {
-        let mut announced = ports.chain.announced();
-        while let Some(report) = announced.next().await {
-            if reports.send(Observation::Announced(report)).await.is_err() {
-                return;
-            }
-        }
-        // Nobody announces anything.
-        std::future::pending::<()>().await;
-    });
-    stop.run_until_cancelled(work).await;
-}
-
-/// Headers half an hour apart give the block time at once, without a warm-up: first the two that
-/// are furthest apart, then those in between. Later a new one every half hour is enough.
-async fn measure_block_time(
-    ports: Arc<Ports>,
-    reports: mpsc::Sender<Observation>,
-    stop: CancellationToken,
-) {
-    let work = restart_on_panic("measuring block time", ports.clock.as_ref(), || async {
-        let mut missing: Vec<Height> = Vec::new();
-        let mut measured = None;
-        loop {
-            let pause = match headers(&ports, measured, &mut missing).await {
-                Ok(headers) => {
-                    measured = headers.newest.map(|header| header.height).or(measured);
-                    if reports.send(Observation::Headers(headers)).await.is_err() {
-                        return;
-                    }
-                    if missing.is_empty() {
-                        MEASURE_EVERY
-                    } else {
-                        MEASURE_AGAIN_AFTER_FAILURE
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!("block time is not measured: {error}");
-                    MEASURE_AGAIN_AFTER_FAILURE
-                }
-            };
-            ports.clock.sleep(pause).await;
-        }
-    });
-    stop.run_until_cancelled(work).await;
-}
-
-/// The newest header, with the oldest one that the clock wants at the first time and those in
-/// between at the second.
+/// The newest header; the first time with the oldest one that the clock uses, the second time those
+/// in between instead.
 async fn headers(
     ports: &Ports,
     measured: Option<Height>,
     missing: &mut Vec<Height>,
 ) -> Result<Headers, CallError> {
     if measured.is_some() && !missing.is_empty() {
-        // A node that keeps few blocks does not have them: then the two must do.
+        // A pruned node does not have them: then the two must do.
         let between = missing
             .drain(..)
             .map(|height| ports.chain.header(Some(height)));
@@ -243,15 +220,15 @@ async fn headers(
         });
     }
     let latest = ports.chain.header(None).await?;
-    let newest = Some(latest);
-    if measured.is_some() {
-        let older = Vec::new();
-        return Ok(Headers { newest, older });
+    let mut older = Vec::new();
+    if measured.is_none() {
+        let back = |stretches: u64| latest.height - Blocks(STRETCH.0 * stretches);
+        let furthest = STRETCHES as u64;
+        older.push(ports.chain.header(Some(back(furthest))).await?);
+        missing.extend((1..furthest).map(back));
     }
-    let back = |stretches: u64| latest.height - Blocks(STRETCH.0 * stretches);
-    let furthest = STRETCHES as u64;
-    let earliest = ports.chain.header(Some(back(furthest))).await?;
-    missing.extend((1..furthest).map(back));
-    let older = vec![earliest];
-    Ok(Headers { newest, older })
+    Ok(Headers {
+        newest: Some(latest),
+        older,
+    })
 }

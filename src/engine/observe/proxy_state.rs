@@ -1,4 +1,4 @@
-//! The inference proxy, which is a process of its own: what it was seen to be.
+//! Readings of the inference proxy, which is a process of its own.
 
 use std::net::SocketAddr;
 
@@ -7,23 +7,22 @@ use crate::engine::alerts::alert::{Alert, AlertLevel, Condition};
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::snapshot::ProxySnapshot;
 
-/// One reading can meet a restart.
+/// One failed reading may be a restart.
 const BAD_READINGS: u32 = 2;
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct ProxyState {
     figures: Option<(Time, ProxyFigures)>,
-    /// Requests a minute between the last two readings.
+    /// Requests per minute between the last two readings.
     per_minute: Option<f64>,
     silence: Option<Silence>,
 }
 
-/// It does not answer.
 #[derive(Debug, Clone, PartialEq)]
 struct Silence {
     since: Time,
     readings: u32,
-    why: String,
+    error: String,
 }
 
 impl ProxyState {
@@ -36,13 +35,16 @@ impl ProxyState {
                 self.figures = Some((now, figures));
             }
             Err(error) => {
-                let silence = self.silence.get_or_insert(Silence {
-                    since: now,
-                    readings: 0,
-                    why: String::new(),
+                let (since, readings) = match &self.silence {
+                    Some(silence) => (silence.since, silence.readings + 1),
+                    None => (now, 1),
+                };
+                let error = error.to_string();
+                self.silence = Some(Silence {
+                    since,
+                    readings,
+                    error,
                 });
-                silence.readings += 1;
-                silence.why = error.to_string();
                 self.per_minute = None;
             }
         }
@@ -57,13 +59,13 @@ impl ProxyState {
         }
     }
 
-    /// One that was never seen to answer may be kept elsewhere: it is shown, and no alert.
+    /// A proxy that has never answered may run elsewhere: that is shown, but is no alert.
     pub(crate) fn alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
         let (_, figures) = self.figures.as_ref()?;
         if let Some(silence) = &self.silence {
             let text = format!(
                 "the inference proxy does not answer any more: {}",
-                silence.why
+                silence.error
             );
             let advice = "start it (systemctl start pocpit-proxy, or pocpit proxy): requests to it fail meanwhile";
             let (condition, level) = (Condition::ProxySilent, AlertLevel::Warning);
@@ -83,7 +85,7 @@ impl ProxyState {
     }
 }
 
-/// Requests a minute; none after a restart that lost counts.
+/// Requests per minute; `None` after a restart reset the counters.
 fn rate(time: Duration, before: &ProxyFigures, now: &ProxyFigures) -> Option<f64> {
     let seconds = time.as_seconds_f64();
     let more = now.requests().checked_sub(before.requests())?;
@@ -123,10 +125,10 @@ mod tests {
     }
 
     #[test]
-    fn one_that_answered_is_missed_at_the_second_look_and_forgiven_at_once() {
+    fn silent_proxy_alerts_at_second_reading() {
         let mut proxy = ProxyState::default();
         let mut onsets = Onsets::default();
-        // One that never answered may be elsewhere.
+        // A proxy that has never answered may run elsewhere.
         proxy.record(at(0), Err(refused()));
         proxy.record(at(30), Err(refused()));
         assert_eq!(proxy.alert(at(30), &mut onsets), None);
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_a_minute_are_counted_between_two_readings_and_not_over_lost_counts() {
+    fn rate_ignores_counter_resets() {
         let mut proxy = ProxyState::default();
         let rates = [(0, 10), (30, 25), (60, 5), (120, 5)].map(|(second, answered)| {
             proxy.record(at(second), Ok(figures(answered, UpstreamHealth::Well)));
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn that_no_upstream_is_well_is_an_alert_unless_inference_is_stopped() {
+    fn no_healthy_upstream_alerts_unless_stopped() {
         let mut proxy = ProxyState::default();
         let mut onsets = Onsets::default();
         proxy.record(at(0), Ok(figures(1, UpstreamHealth::Resting)));

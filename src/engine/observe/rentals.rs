@@ -1,7 +1,8 @@
 //! Readings of our rentals.
 
 use crate::domain::{
-    ActualStatus, CallError, Instance, InstanceId, RentalPrices, Time, Usd, UsdPerHour,
+    ActualStatus, CallError, Instance, InstanceId, MlNodeStatus, RentalPrices, Time, Usd,
+    UsdPerHour,
 };
 use crate::engine::observe::freshness::Feed;
 use crate::engine::observe::observation::LinkEvent;
@@ -14,53 +15,47 @@ use crate::ports::TailChunk;
 impl Engine {
     pub(crate) fn on_listing(&mut self, now: Time, result: Result<Vec<Instance>, CallError>) {
         self.observed.freshness.mark(Feed::RentalsPoll, now);
-        match result {
-            Ok(instances) => {
-                self.observed.freshness.mark(Feed::Rentals, now);
-                self.observed.listing_error = None;
-                // A list of registrations that has grown old is as good as unknown.
-                let nodes = self.observed.nodes.as_ref();
-                let nodes = nodes.filter(|_| self.observed.nodes_error.is_none());
-                let orders = plan(&ReconcileInput {
-                    now,
-                    instances: &instances,
-                    nodes: nodes.map(|(_, nodes)| nodes.as_slice()),
-                    ledger: &self.ledger,
-                    sprint: Some(&self.sprint),
-                    cockpit: &self.config.cockpit,
-                    node_prefix: &self.config.network_node.node_prefix,
-                });
-                let leftovers = self.leftovers(&orders);
-                for instance in &instances {
-                    self.on_price(now, instance);
-                }
-                self.observed.listing = Some((now, instances));
-                for order in orders {
-                    self.reconcile(now, order);
-                }
-                self.dispatch(now, Event::RentalsListed { leftovers });
-            }
+        let instances = match result {
+            Ok(instances) => instances,
             Err(error) => {
-                let since = self
-                    .observed
-                    .listing_error
-                    .take()
-                    .map_or(now, |(since, _)| since);
+                let first = self.observed.listing_error.take();
+                let since = first.map_or(now, |(since, _)| since);
                 self.observed.listing_error = Some((since, error.to_string()));
+                return;
             }
+        };
+        self.observed.freshness.mark(Feed::Rentals, now);
+        self.observed.listing_error = None;
+        // An outdated list of nodes counts as unknown.
+        let nodes = self.observed.nodes.as_ref();
+        let nodes = nodes.filter(|_| self.observed.nodes_error.is_none());
+        let actions = plan(&ReconcileInput {
+            now,
+            instances: &instances,
+            nodes: nodes.map(|(_, nodes)| nodes.as_slice()),
+            ledger: &self.ledger,
+            sprint: Some(&self.sprint),
+            cockpit: &self.config.cockpit,
+            node_prefix: &self.config.network_node.node_prefix,
+        });
+        let leftovers = self.leftovers(&actions);
+        for instance in &instances {
+            self.on_price(now, instance);
         }
+        self.observed.listing = Some((now, instances));
+        for action in actions {
+            self.reconcile(now, action);
+        }
+        self.dispatch(now, Event::RentalsListed { leftovers });
     }
 
-    /// Rentals of ours beside the sprint's: those that are listed, and those that the journal knows of
-    /// and that may still appear.
-    fn leftovers(&self, orders: &[CleanupAction]) -> usize {
-        let listed = orders
-            .iter()
-            .filter(|order| matches!(order, CleanupAction::Destroy(_)))
-            .count();
-        let known = self.ledger.open_rentals();
-        let known = known.iter().filter(|open| !self.sprint.uses(&open.label));
-        listed.max(known.count())
+    /// Our rentals that are not the sprint's: listed, or in the journal and perhaps not listed yet.
+    fn leftovers(&self, actions: &[CleanupAction]) -> usize {
+        let listed = actions.iter();
+        let listed = listed.filter(|action| matches!(action, CleanupAction::Destroy(_)));
+        let known = self.ledger.open_rentals().into_iter();
+        let known = known.filter(|open| !self.sprint.uses(&open.label));
+        listed.count().max(known.count())
     }
 
     pub(crate) fn on_instance(
@@ -85,16 +80,12 @@ impl Engine {
                 self.dispatch_boot_progress(now, id);
             }
             Ok(None) => {
-                let listed = self
-                    .observed
-                    .listing
-                    .as_ref()
-                    .is_some_and(|(_, all)| all.iter().any(|i| i.id == id));
-                if !listed && self.observed.listing.is_some() {
+                let listing = self.observed.listing.as_ref();
+                if listing.is_some_and(|(_, all)| all.iter().all(|other| other.id != id)) {
                     self.dispatch(now, Event::RentalVanished(id));
                 }
             }
-            Err(error) => tracing::warn!("instance {id} cannot be read: {error}"),
+            Err(error) => tracing::warn!("cannot read instance {id}: {error}"),
         }
     }
 
@@ -116,7 +107,7 @@ impl Engine {
         &mut self,
         now: Time,
         id: InstanceId,
-        result: Result<crate::domain::MlNodeStatus, CallError>,
+        result: Result<MlNodeStatus, CallError>,
     ) {
         let Some(monitor) = self.monitor_mut(id) else {
             return;
@@ -136,32 +127,27 @@ impl Engine {
         let Some(monitor) = self.monitor_mut(id) else {
             return;
         };
-        let reading = monitor.reading(now);
+        let (instance, reading) = (id, monitor.reading(now));
         let failed = reading.fault.is_some();
-        let instance = id;
         self.dispatch(now, Event::BootObserved { instance, reading });
-        // A fault of ours is no boot of the machine's, and is in the history all the same.
+        // A boot that failed by our own fault says nothing of the machine, but is recorded too.
         if failed {
             let monitor = self.monitor_mut(id);
-            let left = monitor.and_then(|monitor| monitor.take_unreported(now));
-            self.record_unreported_boot(left);
+            let boot = monitor.and_then(|monitor| monitor.take_unreported(now));
+            self.record_unreported_boot(boot);
         }
     }
 
-    /// Takes the price in an instance's row into account: costs and caps go by it from now on, and
-    /// the sprint is told.
+    /// Compares the price in an instance's row with the journal and with what was agreed.
     pub(crate) fn on_price(&mut self, now: Time, instance: &Instance) {
         let Some(label) = instance.rental_label() else {
             return;
         };
         let charged = instance.total_price;
-        let open = self.ledger.open_rentals().into_iter();
-        let repriced = open
-            .filter(|open| open.label == label)
-            .find_map(|open| repriced(open, charged));
-        if let Some(record) = repriced {
+        let open = self.ledger.open_rental(&label);
+        if let Some(record) = open.and_then(|open| repriced(open, charged)) {
             tracing::error!(
-                "instance {} costs {charged}, more than its offer said",
+                "instance {} costs {charged}, more than offered",
                 instance.id
             );
             self.record(&record);
@@ -172,8 +158,7 @@ impl Engine {
             .find(|rental| rental.label == label && rental.dearer.is_none())
             .map(|rental| rental.offer.price_with_disk(self.config.vast.query.disk_gb));
         if let Some(agreed) = agreed.filter(|agreed| charged.exceeds(*agreed)) {
-            let dearer = PriceIncrease { agreed, charged };
-            let instance = instance.id;
+            let (instance, dearer) = (instance.id, PriceIncrease { agreed, charged });
             self.dispatch(now, Event::RentalRepriced { instance, dearer });
         }
     }
@@ -195,7 +180,7 @@ impl Engine {
     }
 }
 
-/// The record of a rental that costs more than the journal has it; its worst case grows alike.
+/// The record of a rental that costs more than the journal says; its worst case grows in proportion.
 fn repriced(open: &OpenRental, charged: UsdPerHour) -> Option<Record> {
     let storage_price = open.prices.storage_price;
     let known = open.prices.gpu_price + storage_price;

@@ -10,13 +10,9 @@ use crate::engine::state::Engine;
 
 impl Engine {
     pub(crate) fn chain_snapshot(&self) -> ChainSnapshot {
-        let reading = self
-            .observed
-            .view
-            .as_ref()
-            .map(|(at, view)| self.chain_reading(*at, view));
+        let view = self.observed.view.as_ref();
         ChainSnapshot {
-            reading,
+            reading: view.map(|(at, view)| self.chain_reading(*at, view)),
             trouble: self.observed.chain_error.clone(),
             stalled_since: self.block_clock.stalled_since(),
             upgrade: self.upgrade(),
@@ -58,17 +54,19 @@ impl Engine {
     }
 
     fn stage_estimates(&self, at: Time, view: &EpochView) -> Vec<StageEstimate> {
-        let both = [view.current, view.next];
-        let all = both
-            .iter()
-            .flat_map(|stages| stages.milestones().map(|named| (stages.epoch, named)));
-        all.filter(|(_, (_, height))| *height > view.height)
-            .map(|(epoch, (milestone, height))| StageEstimate {
-                epoch,
-                milestone,
-                at: self.estimate(at, view.height, height),
-            })
-            .collect()
+        let mut estimates = Vec::new();
+        for stages in [view.current, view.next] {
+            for (milestone, height) in stages.milestones() {
+                if height > view.height {
+                    estimates.push(StageEstimate {
+                        epoch: stages.epoch,
+                        milestone,
+                        at: self.estimate(at, view.height, height),
+                    });
+                }
+            }
+        }
+        estimates
     }
 
     pub(crate) fn estimate(&self, at: Time, height: Height, target: Height) -> HeightEstimate {

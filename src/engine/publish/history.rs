@@ -1,21 +1,21 @@
-//! Past sprints, for the cockpit.
+//! Past sprints in a snapshot.
 
 use std::sync::Arc;
 
 use crate::engine::snapshot::PastSprintRow;
 use crate::engine::state::Engine;
 
-/// So many of the last ones are shown: a month of epochs.
+/// A month of epochs.
 const HISTORY_ROWS: usize = 30;
 
 impl Engine {
-    /// Takes up what the journal has learned of past sprints. Cheap when that is nothing.
+    /// Reads past sprints from the ledger. Cheap when nothing is new.
     pub(crate) fn refresh_history(&mut self) {
         let reports = self.ledger.reports();
-        let known = reports.len().min(HISTORY_ROWS) == self.history.len()
+        let is_current = reports.len().min(HISTORY_ROWS) == self.history.len()
             && self.history.last().map(|row| row.at) == reports.last().map(|(at, _)| *at)
             && self.history_confirmations == self.ledger.confirmations().len();
-        if known {
+        if is_current {
             return;
         }
         self.history_confirmations = self.ledger.confirmations().len();

@@ -1,6 +1,6 @@
 //! Rentals in a snapshot.
 
-use crate::domain::{Instance, Time, Usd, UsdPerHour};
+use crate::domain::{BootStage, Instance, Time, Usd, UsdPerHour};
 use crate::engine::snapshot::{BootSnapshot, LinkSnapshot, RentalSnapshot};
 use crate::engine::state::Engine;
 use crate::flow::Rental;
@@ -15,7 +15,7 @@ impl Engine {
         let monitor = self.monitor(rental.instance);
         let row = monitor.and_then(|monitor| monitor.row.as_ref());
         let mlnode = monitor.and_then(|monitor| monitor.mlnode.as_ref());
-        let loses = self.sprint.lost_race(rental);
+        let open = self.ledger.open_rental(&rental.label);
         RentalSnapshot {
             id: rental.instance,
             label: rental.label.clone(),
@@ -24,37 +24,22 @@ impl Engine {
             status: row.map_or_else(|| "not listed yet".to_owned(), status_text),
             rented_at: rental.since,
             price: self.price(rental),
-            cost: self.rental_cost(now, rental),
+            cost: open.map_or(Usd::ZERO, |open| open.cost(now)),
             lease_until: rental.lease_until,
             ssh: monitor.and_then(|monitor| monitor.link.endpoint.clone()),
             link: monitor.map_or(LinkSnapshot::None, |monitor| monitor.link.snapshot()),
             boot: self.boot_snapshot(now, rental),
             devices: mlnode.map(|status| status.gpus.clone()).unwrap_or_default(),
             service: mlnode.map(|status| status.state),
-            releasing: loses || self.sprint.is_releasing(),
+            releasing: self.sprint.lost_race(rental) || self.sprint.is_releasing(),
         }
-    }
-
-    fn rental_cost(&self, now: Time, rental: &Rental) -> Usd {
-        let open = self
-            .ledger
-            .open_rentals()
-            .into_iter()
-            .find(|open| open.label == rental.label);
-        open.map_or(Usd::ZERO, |open| open.cost(now))
     }
 
     fn boot_snapshot(&self, now: Time, rental: &Rental) -> BootSnapshot {
         let Some(boot) = self.monitor(rental.instance).map(|monitor| &monitor.boot) else {
             return BootSnapshot {
-                stage: crate::domain::BootStage::Placed,
-                progress: None,
-                detail: String::new(),
-                started: vec![(crate::domain::BootStage::Placed, rental.since)],
-                ready_from: None,
-                ready_at: None,
-                ready_by: None,
-                fault: None,
+                started: vec![(BootStage::Placed, rental.since)],
+                ..BootSnapshot::default()
             };
         };
         let left = (!boot.is_ready()).then(|| boot.expected_left(now));

@@ -1,15 +1,15 @@
-//! Makes snapshots and reports of what the engine holds.
+//! Makes snapshots.
 
 use crate::domain::{NodeId, Time};
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::snapshot::{
-    CapSnapshot, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot, OffersSnapshot, SearchState,
-    Snapshot,
+    BootLog, CapSnapshot, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot, OffersSnapshot,
+    SearchState, Snapshot,
 };
 use crate::engine::state::Engine;
 
 impl Engine {
-    /// The snapshot of now. What is wrong keeps its beginning from one to the next.
+    /// The snapshot to publish: it keeps the onsets of its alerts for the next one.
     pub(crate) fn publish(&mut self, now: Time) -> Snapshot {
         let mut onsets = std::mem::take(&mut self.onsets);
         let snapshot = self.snapshot(now, &mut onsets);
@@ -18,38 +18,37 @@ impl Engine {
         snapshot
     }
 
-    /// What there is to see now, for what is told beside alerts.
+    /// A snapshot for a notice.
     pub(crate) fn situation(&self, now: Time) -> Snapshot {
         self.snapshot(now, &mut Onsets::default())
     }
 
     fn snapshot(&self, now: Time, onsets: &mut Onsets) -> Snapshot {
+        let sprint = &self.sprint;
+        let rental = |rental| self.rental_snapshot(now, rental);
         Snapshot {
             at: now,
             world: self.options.world,
             cockpit: self.config.cockpit.clone(),
-            mode: self.sprint.mode(),
+            mode: sprint.mode(),
             chain: self.chain_snapshot(),
             sprint: self.sprint_snapshot(),
             offers: self.offers_snapshot(now),
-            rental: self
-                .sprint
-                .rental()
-                .map(|rental| self.rental_snapshot(now, rental)),
-            hedge: self
-                .sprint
-                .hedge()
-                .map(|rental| self.rental_snapshot(now, rental)),
+            rental: sprint.rental().map(rental),
+            hedge: sprint.hedge().map(rental),
             nodes: self.nodes_snapshot(),
-            proxy: self.proxy_snapshot(),
+            proxy: self
+                .ports
+                .inference_proxy
+                .as_ref()
+                .map(|proxy| self.observed.proxy.snapshot(proxy.address())),
             money: self.money_snapshot(now),
             history: self.history.clone(),
             alerts: self.alerts(now, onsets),
             boot_log: self
                 .primary
                 .as_ref()
-                .map(|own| own.log.clone())
-                .unwrap_or_default(),
+                .map_or_else(BootLog::default, |monitor| monitor.log.clone()),
             rentals_read_at: self.observed.listing.as_ref().map(|(at, _)| *at),
             boots: self.boots.clone(),
             notices_lost: self.ports.notifier.lost(),
@@ -61,7 +60,7 @@ impl Engine {
         let observed = &self.observed;
         let state = match (&observed.search_error, observed.searching, &observed.market) {
             (_, true, _) => SearchState::Searching,
-            (Some(trouble), ..) => SearchState::Failed(trouble.clone()),
+            (Some(error), ..) => SearchState::Failed(error.clone()),
             (None, _, Some(_)) => SearchState::Ready,
             (None, _, None) => SearchState::Idle,
         };
@@ -92,16 +91,14 @@ impl Engine {
         if self.sprint.node_id() == Some(id) {
             return NodeOwner::Sprint;
         }
-        let proxy = self
-            .config
-            .inference_proxy
-            .as_ref()
-            .is_some_and(|proxy| proxy.node_id == *id);
         let registrations = self.ledger.registrations();
-        match registrations.iter().any(|open| open.node == *id) {
-            true => NodeOwner::Leftover,
-            false if proxy => NodeOwner::Proxy,
-            false => NodeOwner::Other,
+        let proxy = &self.config.inference_proxy;
+        if registrations.iter().any(|open| open.node == *id) {
+            NodeOwner::Leftover
+        } else if proxy.as_ref().is_some_and(|proxy| proxy.node_id == *id) {
+            NodeOwner::Proxy
+        } else {
+            NodeOwner::Other
         }
     }
 

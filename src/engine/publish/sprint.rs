@@ -10,16 +10,10 @@ use crate::flow::{ASSUMED_CONFIRMATION, Gate, Terms, forecast};
 impl Engine {
     pub(crate) fn sprint_snapshot(&self) -> SprintSnapshot {
         let sprint = &self.sprint;
-        let at = self
-            .observed
-            .view
-            .as_ref()
-            .map(|(at, view)| (*at, view.height));
-        let release = sprint.stages().filter(|_| sprint.plan().aim.proves());
-        let release = release.map(|stages| sprint.held_until(stages));
-        let by_height = at
-            .zip(release)
-            .and_then(|((at, height), target)| self.estimate(at, height, target).expected);
+        let stages = sprint.stages().filter(|_| sprint.plan().aim.proves());
+        let held_until = stages.map(|stages| sprint.held_until(stages));
+        let view = self.observed.view.as_ref().zip(held_until);
+        let by_height = view.and_then(|((at, _), height)| self.block_clock.estimate(*at, height));
         let release_at = sprint.serves_until().map(TimeBand::exactly).or(by_height);
         SprintSnapshot {
             epoch: sprint.stages().map(|stages| stages.epoch),
@@ -71,7 +65,7 @@ impl Engine {
         }
     }
 
-    /// Why there is no link to the sprint's own rental.
+    /// Why there is no link to the sprint's rental.
     fn link_error(&self) -> Option<&str> {
         let link = &self.primary.as_ref()?.link;
         link.last_error
@@ -79,7 +73,6 @@ impl Engine {
             .filter(|_| link.up_since.is_none())
     }
 
-    /// Where requests are answered, and until when.
     fn serving(&self) -> String {
         let ends = self.primary.as_ref().and_then(|own| own.link.ends);
         let place = ends.map_or_else(
@@ -87,9 +80,8 @@ impl Engine {
             |ends| format!("http://{}/v1", ends.inference),
         );
         let until = self.sprint.serves_until();
-        let until = until.map_or_else(String::new, |until| {
-            format!(" until {}", until.format("%H:%M UTC"))
-        });
+        let until = until.map(|until| until.format(" until %H:%M UTC").to_string());
+        let until = until.unwrap_or_default();
         format!("serves {}{until}: {place}", self.config.mlnode.model.id)
     }
 
@@ -163,8 +155,7 @@ impl Engine {
         )
     }
 
-    /// What a confirmation `PoC` would do to the reward under the policy in force; nothing to say
-    /// when it would do nothing.
+    /// The risk that a confirmation `PoC` costs the reward under the current policy, if there is one.
     pub(crate) fn risk(&self) -> Option<String> {
         if !self.sprint.plan().aim.proves() {
             return None;

@@ -1,7 +1,5 @@
 //! Watches one rental: polls its instance, connects by SSH, follows its log, keeps the tunnel up,
-//! asks the `MLNode`, renews the lease and measures. It reports; it decides nothing.
-
-use crate::engine::rental::connection::LinkTask;
+//! polls the `MLNode`, renews the lease and measures the tunnel. It reports; it decides nothing.
 
 use std::sync::Arc;
 
@@ -11,22 +9,19 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::{ActualStatus, Duration, Instance, InstanceId, Time};
 use crate::engine::Ports;
 use crate::engine::observe::observation::Observation;
+use crate::engine::observe::pollers::Poller;
 use crate::engine::rental::access::RentalAccess;
-use crate::engine::supervise::restart_on_panic;
+use crate::engine::rental::connection::LinkTask;
 use crate::ports::{LogPosition, TunnelSpec};
 
-const LINES: u32 = 200;
+const COPY_LINES: u32 = 200;
+/// The host takes some seconds to upload each copy.
+const COPY_INTERVAL: Duration = Duration::seconds(15);
+const INSTANCE_INTERVAL: Duration = Duration::seconds(10);
+/// The row of a running container hardly changes, and every listing has it too.
+const RUNNING_INSTANCE_INTERVAL: Duration = Duration::seconds(30);
 
-/// The host uploads each copy, which takes it some seconds.
-const COPY_EVERY: Duration = Duration::seconds(15);
-
-const INSTANCE_EVERY: Duration = Duration::seconds(10);
-
-/// Once the container runs its row hardly changes, and every listing has it too.
-const RUNNING_INSTANCE_EVERY: Duration = Duration::seconds(30);
-
-/// The watcher of one rental. Dropping it stops watching; [`Watcher::stop`] also waits for the
-/// clean end of the SSH session.
+/// The watcher of one rental, until [`Watcher::stop`].
 pub(crate) struct Watcher {
     lease: watch::Sender<Time>,
     tunnel: watch::Sender<TunnelSpec>,
@@ -43,31 +38,30 @@ impl Watcher {
         reports: &mpsc::Sender<Observation>,
     ) -> Watcher {
         let stop = CancellationToken::new();
-        let (lease, lease_seen) = watch::channel(lease_until);
-        let (tunnel, tunnel_seen) = watch::channel(access.tunnel);
-        let (seen, instances) = watch::channel(None);
-        tokio::spawn(poll_instance(
-            ports.clone(),
-            instance,
-            seen,
-            reports.clone(),
-            stop.clone(),
-        ));
+        let (lease, lease_updates) = watch::channel(lease_until);
+        let (tunnel, tunnel_updates) = watch::channel(access.tunnel);
+        let (rows_sender, rows) = watch::channel(None);
+        let poller = Poller {
+            ports: ports.clone(),
+            reports: reports.clone(),
+            stop: stop.clone(),
+        };
+        poller.spawn("the rental's poller", move |poller| {
+            poll_instance(poller, instance, rows_sender.clone())
+        });
         let log_started = stop.child_token();
-        tokio::spawn(poll_container_log(
-            ports.clone(),
-            instance,
-            instances.clone(),
-            reports.clone(),
-            log_started.clone(),
-        ));
+        let copies = poll_container_log(poller, instance, rows.clone());
+        tokio::spawn({
+            let log_started = log_started.clone();
+            async move { log_started.run_until_cancelled(copies).await }
+        });
         let link = LinkTask {
             ports: ports.clone(),
             instance,
-            tunnel: tunnel_seen,
+            tunnel: tunnel_updates,
             workload: access.workload,
             gateway: access.gateway,
-            lease: lease_seen,
+            lease: lease_updates,
             reports: reports.clone(),
             stop: stop.clone(),
             log_started,
@@ -78,7 +72,7 @@ impl Watcher {
         Watcher {
             lease,
             tunnel,
-            link: tokio::spawn(link.restart_on_panic(instances)),
+            link: tokio::spawn(link.restart_on_panic(rows)),
             stop,
         }
     }
@@ -88,7 +82,7 @@ impl Watcher {
             .send_if_modified(|lease| std::mem::replace(lease, until) != until);
     }
 
-    /// Leads the tunnel to other local ends, as soon as they are free. False when it is there already.
+    /// Moves the tunnel to other local ends, as soon as they are free. False if it is there already.
     pub(crate) fn move_tunnel(&self, spec: TunnelSpec) -> bool {
         self.tunnel.send_if_modified(|tunnel| {
             let moves = *tunnel != spec;
@@ -97,64 +91,45 @@ impl Watcher {
         })
     }
 
-    /// Ends watching; the link's task closes its session on both sides by itself.
+    /// Stops watching. The task that is returned ends when the SSH session is closed.
     pub(crate) fn stop(self) -> tokio::task::JoinHandle<()> {
         self.stop.cancel();
         self.link
     }
 }
 
-async fn poll_instance(
-    ports: Arc<Ports>,
-    id: InstanceId,
-    seen: watch::Sender<Option<Instance>>,
-    reports: mpsc::Sender<Observation>,
-    stop: CancellationToken,
-) {
-    let work = restart_on_panic("watching the rental", ports.clock.as_ref(), || async {
-        loop {
-            let result = ports.market.instance(id).await;
-            let mut pause = INSTANCE_EVERY;
-            if let Ok(Some(instance)) = &result {
-                seen.send_replace(Some(instance.clone()));
-                if instance.actual == ActualStatus::Running {
-                    pause = RUNNING_INSTANCE_EVERY;
-                }
+async fn poll_instance(poller: Poller, id: InstanceId, rows: watch::Sender<Option<Instance>>) {
+    loop {
+        let result = poller.ports.market.instance(id).await;
+        let mut pause = INSTANCE_INTERVAL;
+        if let Ok(Some(instance)) = &result {
+            rows.send_replace(Some(instance.clone()));
+            if instance.actual == ActualStatus::Running {
+                pause = RUNNING_INSTANCE_INTERVAL;
             }
-            if reports
-                .send(Observation::Instance(id, result))
-                .await
-                .is_err()
-            {
-                return;
-            }
-            ports.clock.sleep(pause).await;
         }
-    });
-    stop.run_until_cancelled(work).await;
+        if !poller.report(Observation::Instance(id, result)).await {
+            return;
+        }
+        poller.ports.clock.sleep(pause).await;
+    }
 }
 
-/// Asks for copies as long as the container runs, until `heard` is cancelled.
-pub(crate) async fn poll_container_log(
-    ports: Arc<Ports>,
+/// Polls the market's copy of the container's log while the container runs.
+async fn poll_container_log(
+    poller: Poller,
     id: InstanceId,
-    mut instances: watch::Receiver<Option<Instance>>,
-    reports: mpsc::Sender<Observation>,
-    log_started: CancellationToken,
+    mut rows: watch::Receiver<Option<Instance>>,
 ) {
-    let running = |seen: &Option<Instance>| {
-        seen.as_ref()
+    let running = |row: &Option<Instance>| {
+        row.as_ref()
             .is_some_and(|instance| instance.actual == ActualStatus::Running)
     };
-    let work = async {
-        while instances.wait_for(running).await.is_ok() {
-            let copy = ports.market.container_log(id, LINES).await;
-            let observation = Observation::LogMerger(id, copy);
-            if reports.send(observation).await.is_err() {
-                return;
-            }
-            ports.clock.sleep(COPY_EVERY).await;
+    while rows.wait_for(running).await.is_ok() {
+        let copy = poller.ports.market.container_log(id, COPY_LINES).await;
+        if !poller.report(Observation::ContainerLog(id, copy)).await {
+            return;
         }
-    };
-    log_started.run_until_cancelled(work).await;
+        poller.ports.clock.sleep(COPY_INTERVAL).await;
+    }
 }

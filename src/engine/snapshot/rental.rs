@@ -96,7 +96,7 @@ impl TunnelRate {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BootSnapshot {
     pub stage: BootStage,
     /// Of the stage, 0 to 1, when it can be told.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::{BootStage, Time, Usd};
+use crate::domain::{Time, Usd};
 use crate::engine::attach::tests::snapshot;
 use crate::engine::snapshot::{BootSnapshot, LinkSnapshot, RentalSnapshot};
 
@@ -16,7 +16,7 @@ fn cap(name: &str, limit: f64, used: f64) -> CapSnapshot {
 }
 
 #[test]
-fn what_is_rented_has_the_time_until_the_first_cap_is_used_up() {
+fn time_left_runs_to_the_first_cap() {
     let time = |caps: Vec<CapSnapshot>, per_hour| {
         let mut snapshot = snapshot(0);
         snapshot.money.per_hour = UsdPerHour::from_dollars(per_hour);
@@ -24,19 +24,19 @@ fn what_is_rented_has_the_time_until_the_first_cap_is_used_up() {
         snapshot.money.caps = caps;
         time_left(&snapshot)
     };
-    // Of the 12 dollars of the sprint 7 are spent or reserved, and 4 of them are not spent yet.
+    // Of the sprint's $12, $7 are spent or reserved, $4 of these not spent yet.
     let caps = vec![cap("sprint", 12.0, 7.0), cap("month", 500.0, 100.0)];
     assert_eq!(
         time(caps.clone(), 6.0).unwrap(),
         "the cap of the sprint, $12.00, is used up in 1 h 30 min at this price"
     );
-    // What is overspent is used up now, and without a price nothing ends.
+    // An exceeded cap is used up now, and without a price none ever is.
     let over = time(vec![cap("day", 5.0, 30.0)], 6.0).unwrap();
     assert!(over.contains("used up in 0 min"), "{over}");
     assert_eq!(time(caps, 0.0), None);
 }
 
-/// A rental whose lease ends 3,600 seconds after the beginning.
+/// Its lease ends at second 3,600.
 fn rental() -> RentalSnapshot {
     RentalSnapshot {
         id: InstanceId(7),
@@ -50,16 +50,7 @@ fn rental() -> RentalSnapshot {
         lease_until: at(3_600),
         ssh: None,
         link: LinkSnapshot::None,
-        boot: BootSnapshot {
-            stage: BootStage::Placed,
-            progress: None,
-            detail: String::new(),
-            started: Vec::new(),
-            ready_from: None,
-            ready_at: None,
-            ready_by: None,
-            fault: None,
-        },
+        boot: BootSnapshot::default(),
         devices: Vec::new(),
         service: None,
         releasing: false,
@@ -67,7 +58,7 @@ fn rental() -> RentalSnapshot {
 }
 
 #[test]
-fn a_rental_has_the_time_until_its_lease_is_over() {
+fn time_left_runs_to_the_lease_end() {
     let snapshot = Snapshot {
         at: at(780),
         rental: Some(rental()),
@@ -80,22 +71,22 @@ fn a_rental_has_the_time_until_its_lease_is_over() {
 }
 
 #[test]
-fn what_is_at_stake_is_what_runs_whosever_it_is() {
+fn money_counts_everything_that_runs() {
     let dollars = UsdPerHour::from_dollars;
-    let mut seen = snapshot(0);
+    let mut snapshot = snapshot(0);
     let nothing = "this sprint has nothing rented";
-    assert_eq!(money(&seen, None), nothing);
-    // What the journal has open beside the sprint runs all the same.
-    seen.money.hour_used = dollars(8.0);
+    assert_eq!(money(&snapshot, None), nothing);
+    // Rentals of the journal that are not the sprint's count too.
+    snapshot.money.hour_used = dollars(8.0);
     let journal = "this sprint has nothing rented, and $8.00/h may be running by the journal";
-    assert_eq!(money(&seen, None), journal);
-    // The sprint's own rental has its price in the sprint's.
-    seen.money.per_hour = dollars(8.0);
-    seen.rental = Some(rental());
+    assert_eq!(money(&snapshot, None), journal);
+    // The price of the sprint's rental is in the sprint's.
+    snapshot.money.per_hour = dollars(8.0);
+    snapshot.rental = Some(rental());
     let own = AffectedRental {
         instance: InstanceId(7),
         price: Some(dollars(8.0)),
     };
     let running = "$8.00/h is running, $0.00 so far in this sprint, until 01:00 UTC at the latest";
-    assert_eq!(money(&seen, Some(own)), running);
+    assert_eq!(money(&snapshot, Some(own)), running);
 }

@@ -1,14 +1,20 @@
-//! A played machine whose link breaks, and the rest of the world as far as a watcher asks for it.
+//! A simulated machine whose link breaks, and the rest of the world as far as a watcher needs it.
 
 use std::sync::Mutex;
 
 use async_trait::async_trait;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
+use serde_json::json;
+
 use super::*;
-use crate::domain::*;
+use crate::chain::client::ChainClient;
 use crate::engine::Ports;
+use crate::http::{Answer, HttpClient, HttpRequest, Transport, TransportError};
+use crate::mlnode::client::MlNodeFactory;
+use crate::network_node::NetworkNodeClient;
 use crate::ports::*;
+use crate::vast::VastClient;
 
 /// A machine that writes a text to its log file while that is read.
 pub(super) struct Host {
@@ -273,141 +279,70 @@ impl Remote for World {
     async fn forget_host_key(&self, _instance: InstanceId) {}
 }
 
-fn silent() -> CallError {
-    CallError {
-        what: "ask".into(),
-        kind: CallErrorKind::NotSent,
-        status: None,
-        detail: "nobody answers".into(),
-    }
-}
+/// The network, in which only the market answers, and only what it has of this machine.
+struct Network;
 
 #[async_trait]
-impl Market for World {
-    async fn search(&self, _query: &OfferQuery, _now: Time) -> Result<Vec<Offer>, CallError> {
-        Err(silent())
-    }
-    async fn rent(&self, _order: &RentOrder) -> Result<InstanceId, RentError> {
-        Err(RentError::Refused(silent()))
-    }
-    async fn instances(&self) -> Result<Vec<Instance>, CallError> {
-        Err(silent())
-    }
-    async fn instance(&self, id: InstanceId) -> Result<Option<Instance>, CallError> {
-        let ssh = vec![SshEndpoint {
-            host: "127.0.0.1".into(),
-            port: 22,
-        }];
-        Ok(Some(Instance {
-            ssh,
-            ..crate::domain::samples::instance(id.0)
-        }))
-    }
-    async fn container_log(&self, _id: InstanceId, _lines: u32) -> Result<String, CallError> {
-        Err(silent())
-    }
-    async fn destroy(&self, _id: InstanceId) -> Result<(), CallError> {
-        Err(silent())
-    }
-    async fn account(&self) -> Result<Account, CallError> {
-        Err(silent())
-    }
-    async fn ensure_account_key(&self, _public_key: &str) -> Result<(), CallError> {
-        Err(silent())
-    }
-    async fn attach_key(&self, _id: InstanceId, _public_key: &str) -> Result<(), CallError> {
-        Err(silent())
+impl Transport for Network {
+    async fn exchange(&self, request: &HttpRequest) -> Result<Answer, TransportError> {
+        if !request
+            .url
+            .path()
+            .trim_end_matches('/')
+            .ends_with("/instances/7")
+        {
+            return Err(TransportError::NotSent("connection refused".into()));
+        }
+        let row = json!({ "instances": {
+            "id": 7, "actual_status": "running", "ssh_host": "127.0.0.1", "ssh_port": 22,
+        } });
+        Ok(Answer {
+            status: 200,
+            retry_after: None,
+            body: row.to_string(),
+            broken: None,
+        })
     }
 }
 
-#[async_trait]
-impl Chain for World {
-    async fn query_sources(&self, _sources: SourceSelection) -> Vec<SourceReport> {
-        Vec::new()
-    }
-    async fn confirmed_weight(
-        &self,
-        _participant: &Participant,
-        _epoch: EpochIndex,
-    ) -> Result<Option<ConfirmedWeight>, CallError> {
-        Err(silent())
-    }
-    async fn governance(&self) -> Result<Option<Governance>, CallError> {
-        Err(silent())
-    }
-    async fn epoch(&self) -> Result<EpochView, CallError> {
-        Err(silent())
-    }
-    async fn header(&self, _height: Option<Height>) -> Result<BlockHeader, CallError> {
-        Err(silent())
-    }
-    async fn weight(
-        &self,
-        _participant: &Participant,
-        _node: &NodeId,
-    ) -> Result<WeightReading, CallError> {
-        Err(silent())
-    }
-    async fn approved_models(&self) -> Result<Vec<String>, CallError> {
-        Err(silent())
-    }
-    async fn is_participant(&self, _participant: &Participant) -> Result<bool, CallError> {
-        Err(silent())
-    }
-}
-
-#[async_trait]
-impl NetworkNode for World {
-    async fn nodes(&self) -> Result<Vec<RegisteredNode>, CallError> {
-        Err(silent())
-    }
-    async fn register(&self, _node: &NodeConfig) -> Result<(), CallError> {
-        Err(silent())
-    }
-    async fn unregister(&self, _id: &NodeId) -> Result<bool, CallError> {
-        Err(silent())
-    }
-    async fn enable(&self, _id: &NodeId) -> Result<(), CallError> {
-        Err(silent())
-    }
-    async fn disable(&self, _id: &NodeId) -> Result<(), CallError> {
-        Err(silent())
-    }
-    async fn callback_answers(&self) -> Result<(), CallError> {
-        Err(silent())
-    }
-}
-
-#[async_trait]
-impl MlNode for World {
-    async fn status(&self) -> Result<MlNodeStatus, CallError> {
-        Err(silent())
-    }
-    async fn start_model(&self, _model: &WorkloadModel) -> Result<(), CallError> {
-        Err(silent())
-    }
-}
-
-impl MlNodes for World {
-    fn at(&self, _workload: Workload, _api: SocketAddr) -> Box<dyn MlNode> {
-        Box::new(World(self.0.clone()))
-    }
-}
+const SETTINGS: &str = r#"
+[cockpit]
+id = "north"
+[chain]
+public_api = ["http://127.0.0.1:1"]
+participant = "gonka1abc"
+[vast]
+api_key = "none"
+image = "image:1"
+[ssh]
+key_file = "/nonexistent/key"
+[budget]
+per_sprint = 40.0
+per_day = 60.0
+per_month = 900.0
+[mlnode]
+model = "some/model"
+[network_node]
+admin_api = "http://127.0.0.1:1"
+host = "127.0.0.1"
+api_listen = "127.0.0.1:18080"
+inference_listen = "127.0.0.1:15000"
+"#;
 
 pub(super) fn ports(host: &Arc<Host>, rental_logs: LogStore) -> Ports {
-    let world = || Arc::new(World(host.clone()));
-    let nobody = crate::config::NotifyConfig::default();
+    let config = crate::cli::parse_configuration(SETTINGS).unwrap();
+    let http = HttpClient::over(Arc::new(Network));
     Ports {
         clock: Arc::new(crate::engine::SystemClock),
-        chain: world(),
-        market: world(),
-        network_node: world(),
+        chain: Arc::new(ChainClient::new(http.clone(), &config.chain)),
+        market: Arc::new(VastClient::new(http.clone(), &config.vast)),
+        network_node: Arc::new(NetworkNodeClient::new(http.clone(), &config.network_node)),
         inference_proxy: None,
-        mlnodes: world(),
-        remote: world(),
+        mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
+        remote: Arc::new(World(host.clone())),
         rental_logs,
         alerts_file: None,
-        notifier: crate::notify::Notifier::new(crate::http::HttpClient::new(), &nobody, None),
+        notifier: crate::notify::Notifier::new(http, &config.notify, None),
     }
 }
 
