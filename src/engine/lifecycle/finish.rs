@@ -118,10 +118,10 @@ fn digest(report: &SprintReport) -> String {
     let steps: Vec<String> = steps.collect();
     let mut digest = format!("{weight}, cost ${:.2}.", report.cost_usd);
     if !steps.is_empty() {
-        digest += &format!(" {}.", steps.join(", "));
+        digest = format!("{digest} {}.", steps.join(", "));
     }
     if let Some(cause) = &report.cause {
-        digest += &format!(" {cause}");
+        digest = format!("{digest} {cause}");
     }
     digest
 }

@@ -156,9 +156,10 @@ impl Poller {
                     if !self.report(Observation::Headers(headers)).await {
                         return;
                     }
-                    match missing.is_empty() {
-                        true => MEASURE_INTERVAL,
-                        false => MEASURE_RETRY,
+                    if missing.is_empty() {
+                        MEASURE_INTERVAL
+                    } else {
+                        MEASURE_RETRY
                     }
                 }
                 Err(error) => {
