@@ -1,4 +1,4 @@
-//! The viewer's side.
+//! The viewer's side of the socket.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,60 +15,53 @@ use super::wire::{Greeting, LONGEST_LINE, Message, Received, VERSION, line_of, r
 use crate::engine::snapshot::{Command, Snapshot};
 
 /// An owner that has just started takes a moment to listen.
-const CONNECTS_WITHIN: Duration = Duration::from_secs(3);
-const CONNECT_EVERY: Duration = Duration::from_millis(100);
-/// The first snapshot may have a long log before it.
-const SHOWS_WITHIN: Duration = Duration::from_secs(30);
-/// Decisions that wait for an owner that is slow to read; more are refused.
-const WAITING_COMMANDS: usize = 16;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const CONNECT_INTERVAL: Duration = Duration::from_millis(100);
+/// A long log may precede the first snapshot.
+const FIRST_SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Commands queued for an owner that is slow to read; more are refused.
+const COMMAND_QUEUE: usize = 16;
 
 #[derive(Debug)]
 pub struct Attached {
+    /// The owner's process id.
     pub owner: u32,
-    /// Its newest snapshot; closed when it has ended.
+    /// Closed when the owner has ended.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
-    /// What is decided here and done there; closed when nobody takes it any more.
+    /// Closed when the owner accepts no more.
     pub commands: mpsc::Sender<Command>,
 }
 
-/// Looks on at whoever holds a state directory.
+/// Attaches to the owner of a state directory.
 pub async fn attach(state_dir: &Path) -> Result<Attached, AttachError> {
     let (from, to) = connect_in_time(state_dir).await?.into_split();
-    let first = timeout(SHOWS_WITHIN, follow(BufReader::new(from)));
-    match first.await {
-        Ok(Ok((owner, snapshots))) => {
-            let (commands, decided) = mpsc::channel(WAITING_COMMANDS);
-            tokio::spawn(hand_over(decided, to));
-            Ok(Attached {
-                owner,
-                snapshots,
-                commands,
-            })
-        }
-        Ok(Err(Unfit::OtherVersion(greeting))) => Err(AttachError::OtherVersion {
-            state_dir: state_dir.to_owned(),
+    let first = timeout(FIRST_SNAPSHOT_TIMEOUT, follow(BufReader::new(from)));
+    let silent = Err(FollowError::NotUnderstood("it sends nothing".to_owned()));
+    let state_dir = state_dir.to_owned();
+    let (owner, snapshots) = first.await.unwrap_or(silent).map_err(|error| match error {
+        FollowError::OtherVersion(greeting) => AttachError::OtherVersion {
+            state_dir,
             pid: greeting.pid,
             theirs: greeting.pocpit,
             ours: VERSION,
-        }),
-        Ok(Err(Unfit::NotUnderstood(detail))) => Err(not_understood(state_dir, detail)),
-        Err(_) => Err(not_understood(state_dir, "it says nothing".to_owned())),
-    }
-}
-
-fn not_understood(state_dir: &Path, detail: String) -> AttachError {
-    AttachError::NotUnderstood {
-        state_dir: state_dir.to_owned(),
-        detail,
-    }
+        },
+        FollowError::NotUnderstood(detail) => AttachError::NotUnderstood { state_dir, detail },
+    })?;
+    let (commands, queue) = mpsc::channel(COMMAND_QUEUE);
+    tokio::spawn(send_commands(queue, to));
+    Ok(Attached {
+        owner,
+        snapshots,
+        commands,
+    })
 }
 
 async fn connect_in_time(state_dir: &Path) -> Result<UnixStream, AttachError> {
-    let until = Instant::now() + CONNECTS_WITHIN;
+    let until = Instant::now() + CONNECT_TIMEOUT;
     loop {
         match connect(state_dir).await {
             Ok(stream) => return Ok(stream),
-            Err(_) if Instant::now() < until => tokio::time::sleep(CONNECT_EVERY).await,
+            Err(_) if Instant::now() < until => tokio::time::sleep(CONNECT_INTERVAL).await,
             Err(source) => {
                 return Err(AttachError::NotServed {
                     state_dir: state_dir.to_owned(),
@@ -79,51 +72,46 @@ async fn connect_in_time(state_dir: &Path) -> Result<UnixStream, AttachError> {
     }
 }
 
-/// Why what the other side says cannot be shown.
 #[derive(Debug)]
-pub(super) enum Unfit {
+pub(super) enum FollowError {
     OtherVersion(Greeting),
     NotUnderstood(String),
 }
 
-/// Hands over what is decided, until nobody decides or takes anything any more.
-async fn hand_over(mut decided: mpsc::Receiver<Command>, mut to: impl AsyncWrite + Unpin) {
-    while let Some(command) = decided.recv().await {
-        let sent = match line_of(&command) {
-            Ok(line) => to.write_all(&line).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = sent {
-            return tracing::warn!("{command:?} did not reach the process that drives: {error}");
+/// Sends commands until one side closes.
+async fn send_commands(mut queue: mpsc::Receiver<Command>, mut to: impl AsyncWrite + Unpin) {
+    while let Some(command) = queue.recv().await {
+        let sent = async { to.write_all(&line_of(&command)?).await };
+        if let Err(error) = sent.await {
+            return tracing::warn!("{command:?} did not reach the main cockpit: {error}");
         }
     }
 }
 
-/// An owner's process, and its newest snapshot.
+/// An owner's process id and snapshots.
 pub(super) type Followed = (u32, watch::Receiver<Arc<Snapshot>>);
 
-/// Reads until the first snapshot; a task goes on from there.
+/// Returns with the first snapshot; a task follows the later ones.
 pub(super) async fn follow(
     mut from: impl AsyncBufRead + Send + Unpin + 'static,
-) -> Result<Followed, Unfit> {
+) -> Result<Followed, FollowError> {
     let greeting: Greeting = read(&mut from).await?.ok_or_else(ended)?;
     if greeting.pocpit != VERSION {
-        return Err(Unfit::OtherVersion(greeting));
+        return Err(FollowError::OtherVersion(greeting));
     }
     let mut received = Received::default();
     let first = next(&mut from, &mut received).await?.ok_or_else(ended)?;
     let (publish, snapshots) = watch::channel(Arc::new(first));
     tokio::spawn(async move {
-        // Nobody may be left to see it.
         tokio::select! {
             () = publish.closed() => {}
-            () = go_on(from, received, &publish) => {}
+            () = publish_rest(from, received, &publish) => {}
         }
     });
     Ok((greeting.pid, snapshots))
 }
 
-async fn go_on(
+async fn publish_rest(
     mut from: impl AsyncBufRead + Unpin,
     mut received: Received,
     publish: &watch::Sender<Arc<Snapshot>>,
@@ -132,22 +120,22 @@ async fn go_on(
         match next(&mut from, &mut received).await {
             Ok(Some(snapshot)) => publish.send_replace(Arc::new(snapshot)),
             Ok(None) => return,
-            Err(unfit) => return tracing::error!("what the owner says cannot be read: {unfit:?}"),
+            Err(error) => return tracing::error!("cannot read the owner's snapshots: {error:?}"),
         };
     }
 }
 
-fn ended() -> Unfit {
-    Unfit::NotUnderstood("it hung up".to_owned())
+fn ended() -> FollowError {
+    FollowError::NotUnderstood("it disconnected".to_owned())
 }
 
 /// The next snapshot; absent when the owner has ended.
 async fn next(
     from: &mut (impl AsyncBufRead + Unpin),
     received: &mut Received,
-) -> Result<Option<Snapshot>, Unfit> {
+) -> Result<Option<Snapshot>, FollowError> {
     while let Some(message) = read::<Message>(from).await? {
-        if let Some(snapshot) = received.take(message) {
+        if let Some(snapshot) = received.apply(message) {
             return Ok(Some(snapshot));
         }
     }
@@ -156,12 +144,13 @@ async fn next(
 
 async fn read<T: serde::de::DeserializeOwned>(
     from: &mut (impl AsyncBufRead + Unpin),
-) -> Result<Option<T>, Unfit> {
-    let not_understood = |error: &dyn std::fmt::Display| Unfit::NotUnderstood(error.to_string());
+) -> Result<Option<T>, FollowError> {
+    let not_understood =
+        |error: &dyn std::fmt::Display| FollowError::NotUnderstood(error.to_string());
     let line = match read_line(from, LONGEST_LINE).await {
         Ok(Some(line)) => line,
         Ok(None) => return Ok(None),
-        // A killed owner's socket may be reset instead of closed.
+        // The socket of a killed owner may be reset instead of closed.
         Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return Ok(None),
         Err(error) => return Err(not_understood(&error)),
     };

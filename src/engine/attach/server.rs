@@ -1,4 +1,5 @@
-//! The owner's side. A viewer that does not read holds up nobody, and keeps one line in memory.
+//! The owner's side of the socket. A viewer that does not read costs one line of memory and delays
+//! nobody.
 
 use std::io;
 use std::sync::Arc;
@@ -14,24 +15,26 @@ use super::wire::{Greeting, LONGEST_COMMAND, Message, Sent, line_of, read_line};
 use crate::config::Paths;
 use crate::engine::snapshot::{Command, Snapshot};
 
-/// More look on one after the other.
-const MOST_VIEWERS: usize = 16;
-/// After the engine's end, viewers get this long to take its last snapshot.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// More have to wait.
+const MAX_VIEWERS: usize = 16;
+/// After the engine's end, viewers get this long to read its last snapshot.
+const LAST_SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(1);
+const ACCEPT_RETRY: Duration = Duration::from_secs(1);
 
-/// Serves an engine's snapshots until the engine has ended, and hands it what viewers decide. Only
-/// the holder of the state directory's lock may call this.
+/// Serves an engine's snapshots until it has ended, and passes viewers' commands to it. Only the
+/// holder of the state directory's lock may call this.
 pub fn serve(
     paths: &Paths,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     commands: mpsc::Sender<Command>,
 ) -> io::Result<JoinHandle<()>> {
     let (listener, file) = listen(paths)?;
-    Ok(tokio::spawn(welcome(listener, file, snapshots, commands)))
+    Ok(tokio::spawn(accept_viewers(
+        listener, file, snapshots, commands,
+    )))
 }
 
-async fn welcome(
+async fn accept_viewers(
     listener: UnixListener,
     _file: SocketFile,
     snapshots: watch::Receiver<Arc<Snapshot>>,
@@ -44,43 +47,43 @@ async fn welcome(
         tokio::select! {
             () = &mut ended => break,
             Some(_) = viewers.join_next() => {}
-            accepted = listener.accept(), if viewers.len() < MOST_VIEWERS => match accepted {
+            accepted = listener.accept(), if viewers.len() < MAX_VIEWERS => match accepted {
                 Ok((viewer, _)) => {
-                    viewers.spawn(show(viewer, snapshots.clone(), commands.clone()));
+                    viewers.spawn(serve_viewer(viewer, snapshots.clone(), commands.clone()));
                 }
                 Err(error) => {
                     tracing::warn!("a viewer could not connect: {error}");
-                    tokio::time::sleep(AFTER_FAILURE).await;
+                    tokio::time::sleep(ACCEPT_RETRY).await;
                 }
             },
         }
     }
     let rest = async { while viewers.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(LAST_WORDS, rest).await;
+    let _ = tokio::time::timeout(LAST_SNAPSHOT_TIMEOUT, rest).await;
 }
 
 async fn end_of(mut snapshots: watch::Receiver<Arc<Snapshot>>) {
     while snapshots.changed().await.is_ok() {}
 }
 
-async fn show(
+async fn serve_viewer(
     viewer: UnixStream,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     commands: mpsc::Sender<Command>,
 ) {
     let process = viewer.peer_cred().ok().and_then(|who| who.pid());
     let (from, to) = viewer.into_split();
-    // That a viewer leaves is nothing to tell.
+    // A viewer may leave at any time.
     tokio::select! {
-        why = hand_over(from, &commands, process) => {
-            tracing::warn!("hung up on the viewer, process {}: {why}", process.unwrap_or_default());
+        why = receive_commands(from, &commands, process) => {
+            tracing::warn!("disconnected the viewer, process {}: {why}", process.unwrap_or_default());
         }
-        _ = tell(to, snapshots) => {}
+        _ = send_snapshots(to, snapshots) => {}
     }
 }
 
-/// Hands over what a viewer decides, until it says what no viewer may say: then why that is.
-async fn hand_over(
+/// Passes a viewer's commands on. Returns why it must be disconnected.
+async fn receive_commands(
     from: impl AsyncRead + Unpin,
     commands: &mpsc::Sender<Command>,
     process: Option<i32>,
@@ -89,27 +92,27 @@ async fn hand_over(
     loop {
         let line = match read_line(&mut from, LONGEST_COMMAND).await {
             Ok(Some(line)) => line,
-            // It has no more to say, and may still look on; that it is gone is found in telling it.
+            // It may still read: that it is gone shows in sending.
             Ok(None) => std::future::pending().await,
             Err(error) => return error.to_string(),
         };
         match serde_json::from_slice(&line) {
-            Ok(Command::Quit(_)) => return "it would end what it only looks at".to_owned(),
+            Ok(Command::Quit(_)) => return "a viewer may not stop the engine".to_owned(),
             Ok(command) => {
                 tracing::info!(
-                    "the viewer, process {}, decides: {command:?}",
+                    "command of the viewer, process {}: {command:?}",
                     process.unwrap_or_default()
                 );
-                // Nobody takes it any more when the engine has ended, as its last snapshot says.
+                // This fails if the engine has ended, as its last snapshot says.
                 let _ = commands.send(command).await;
             }
-            Err(error) => return format!("it says what is no command: {error}"),
+            Err(error) => return format!("not a command: {error}"),
         }
     }
 }
 
-/// Tells a viewer the news until the engine has ended.
-pub(super) async fn tell(
+/// Sends what changes until the engine has ended.
+pub(super) async fn send_snapshots(
     mut to: impl AsyncWrite + Unpin,
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
 ) -> io::Result<()> {
@@ -117,23 +120,23 @@ pub(super) async fn tell(
     let mut sent = Sent::default();
     loop {
         let log_until = snapshots.borrow_and_update().boot_log.end_seq();
-        while !tell_next(&mut to, &mut sent, &snapshots, log_until).await? {}
+        while !send_next(&mut to, &mut sent, &snapshots, log_until).await? {}
         if snapshots.changed().await.is_err() {
             return to.shutdown().await;
         }
     }
 }
 
-/// Sends one line of the newest snapshot; true when that was its last. While the viewer takes its
-/// time no snapshot is held.
-async fn tell_next(
+/// Sends one line of the newest snapshot; true if that was its last. No snapshot is held while the
+/// viewer reads.
+async fn send_next(
     to: &mut (impl AsyncWrite + Unpin),
     sent: &mut Sent,
     snapshots: &watch::Receiver<Arc<Snapshot>>,
     log_until: u64,
 ) -> io::Result<bool> {
     let (line, is_last) = {
-        // Not borrowed while it is written as JSON: the engine would wait.
+        // A borrow during serialization would block the engine.
         let snapshot = Arc::clone(&snapshots.borrow());
         let message = sent.next(&snapshot, log_until);
         (line_of(&message)?, matches!(message, Message::Snapshot(_)))

@@ -1,5 +1,5 @@
-//! Where the owner's socket is. Its name is the state directory's identity, however that is spelt;
-//! the state directory points to it, so that a viewer finds it whatever its own environment says.
+//! Where the owner's socket is. It is named after the state directory's device and inode, and the state
+//! directory has a link to it: a viewer finds it whatever its own environment says.
 
 use std::fs;
 use std::io;
@@ -11,9 +11,8 @@ use tokio::net::{UnixListener, UnixStream};
 use crate::config::Paths;
 use crate::ssh::socket_directory;
 
-/// The link in the state directory.
 const LINK: &str = "cockpit.sock";
-/// The directory of sockets below the runtime directory.
+/// Below the runtime directory.
 const DIRECTORY: &str = "cockpit";
 /// A Unix socket's path is shorter than 108 bytes; `/cockpit/` and two hexadecimal numbers with
 /// `-` and `.sock` are ours.
@@ -28,15 +27,15 @@ pub(super) struct SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // The next owner may have put its own there already.
+        // The next owner may have replaced it already.
         if fs::symlink_metadata(&self.path).is_ok_and(|file| file.ino() == self.inode) {
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Listens for viewers of a state directory. Only the holder of its lock calls this, so what is
-/// there already was left by an owner that is gone.
+/// Listens for viewers. Only the holder of the state directory's lock calls this, so an existing socket
+/// was left by an owner that is gone.
 pub(super) fn listen(paths: &Paths) -> io::Result<(UnixListener, SocketFile)> {
     let state = fs::metadata(&paths.state_dir)?;
     let directory = socket_directory(&paths.runtime_dir, LONGEST_PARENT)?.join(DIRECTORY);
@@ -53,9 +52,8 @@ pub(super) fn listen(paths: &Paths) -> io::Result<(UnixListener, SocketFile)> {
     Ok((listener, SocketFile { path, inode }))
 }
 
-/// Connects to the owner of a state directory.
 pub(super) async fn connect(state_dir: &Path) -> io::Result<UnixStream> {
-    // The link is followed here: its own path may be longer than a socket's may be.
+    // The link's own path may be too long for a socket.
     let path = fs::read_link(state_dir.join(LINK))?;
     UnixStream::connect(path).await
 }

@@ -4,8 +4,8 @@ use std::sync::{Arc, Weak};
 use tokio::io::{AsyncWriteExt as _, BufReader, DuplexStream};
 use tokio::sync::{mpsc, watch};
 
-use super::client::{Followed, Unfit, follow};
-use super::server::tell;
+use super::client::{FollowError, Followed, follow};
+use super::server::send_snapshots;
 use super::wire::{LONGEST_LINE, Message, Sent, line_of};
 use super::{AttachError, attach, serve};
 use crate::config::Paths;
@@ -131,7 +131,7 @@ fn line(number: i64) -> LogLine {
     )
 }
 
-/// An engine that takes no decisions.
+/// An engine that accepts no commands.
 fn nobody() -> mpsc::Sender<Command> {
     mpsc::channel(1).0
 }
@@ -151,7 +151,7 @@ async fn viewed(
 ) -> (watch::Sender<Arc<Snapshot>>, watch::Receiver<Arc<Snapshot>>) {
     let (publish, snapshots) = watch::channel(Arc::new(first));
     let (owner, viewer) = tokio::io::duplex(pipe);
-    tokio::spawn(tell(owner, snapshots));
+    tokio::spawn(send_snapshots(owner, snapshots));
     let (process, seen) = follow(BufReader::new(viewer)).await.unwrap();
     assert_eq!(process, std::process::id());
     (publish, seen)
@@ -170,13 +170,13 @@ async fn until_same(seen: &mut watch::Receiver<Arc<Snapshot>>, wanted: &Snapshot
 }
 
 #[tokio::test]
-async fn a_viewer_sees_what_the_engine_shows_log_and_offers_too() {
+async fn viewer_gets_every_part_of_a_snapshot() {
     let mut shown = with_offers(0, 40);
     (0..3_000).for_each(|number| shown.boot_log.push(line(number)));
     shown.boot_log.live = Some(line(3_000));
     let (publish, mut seen) = viewed(shown.clone(), 4_096).await;
     until_same(&mut seen, &shown).await;
-    // When log and offers go on, then so does the view,
+    // When log and offers change, then so does the view,
     shown.boot_log.push(line(3_000));
     shown.boot_log.live = None;
     publish.send_replace(Arc::new(shown.clone()));
@@ -189,7 +189,7 @@ async fn a_viewer_sees_what_the_engine_shows_log_and_offers_too() {
     let none = snapshot(70);
     publish.send_replace(Arc::new(none.clone()));
     until_same(&mut seen, &none).await;
-    // The last word reaches the viewer, then its channel closes.
+    // The last snapshot reaches the viewer, then its channel closes.
     let mut last = snapshot(80);
     last.ended = true;
     publish.send_replace(Arc::new(last.clone()));
@@ -199,7 +199,7 @@ async fn a_viewer_sees_what_the_engine_shows_log_and_offers_too() {
 }
 
 #[tokio::test]
-async fn a_log_that_has_lost_its_beginning_keeps_its_numbers() {
+async fn truncated_log_keeps_its_numbers() {
     let mut shown = snapshot(0);
     let count = i64::try_from(BootLog::CAPACITY).unwrap() + 1_000;
     (0..count).for_each(|number| shown.boot_log.push(line(number)));
@@ -209,7 +209,7 @@ async fn a_log_that_has_lost_its_beginning_keeps_its_numbers() {
 }
 
 #[test]
-fn only_news_is_sent_and_it_is_small() {
+fn only_changes_are_sent() {
     let mut shown = with_offers(0, 1_000);
     (0..20_000).for_each(|number| shown.boot_log.push(line(number)));
     let mut sent = Sent::default();
@@ -228,14 +228,6 @@ fn only_news_is_sent_and_it_is_small() {
     shown.boot_log.push(line(20_000));
     let news = round(&shown);
     let nothing = round(&shown);
-    println!(
-        "first {} bytes in {} lines, the longest {}; then {} with a line of the log, {} without",
-        first.iter().sum::<usize>(),
-        first.len(),
-        first.iter().max().unwrap(),
-        news.iter().sum::<usize>(),
-        nothing.iter().sum::<usize>(),
-    );
     assert!(first.iter().all(|size| (*size as u64) < LONGEST_LINE / 2));
     assert_eq!((news.len(), nothing.len()), (2, 1));
     assert!(news.iter().sum::<usize>() < 2_000 + nothing[0]);
@@ -243,13 +235,13 @@ fn only_news_is_sent_and_it_is_small() {
 }
 
 #[tokio::test]
-async fn a_viewer_that_does_not_read_holds_no_snapshot_and_then_gets_the_newest() {
+async fn slow_viewer_holds_no_snapshot() {
     let mut busy = with_offers(0, 100);
     (0..5_000).for_each(|number| busy.boot_log.push(line(number)));
     let (publish, snapshots) = watch::channel(Arc::new(busy.clone()));
     let (owner, viewer) = tokio::io::duplex(1_024);
-    let telling = tokio::spawn(tell(owner, snapshots));
-    // Given a viewer that reads nothing, when the engine goes on,
+    let sending = tokio::spawn(send_snapshots(owner, snapshots));
+    // Given a viewer that reads nothing, when the engine publishes on,
     let mut old: Vec<Weak<Snapshot>> = Vec::new();
     for second in 1..200 {
         tokio::task::yield_now().await;
@@ -260,57 +252,52 @@ async fn a_viewer_that_does_not_read_holds_no_snapshot_and_then_gets_the_newest(
         publish.send_replace(next);
     }
     tokio::task::yield_now().await;
-    // then nothing is kept for it but the newest,
-    assert!(!telling.is_finished());
+    // then only the newest is kept for it,
+    assert!(!sending.is_finished());
     let newest = old.pop().unwrap();
     assert!(newest.upgrade().is_some());
     assert!(old.iter().all(|snapshot| snapshot.upgrade().is_none()));
-    // and that is what it sees when it reads.
+    // and that is what it gets when it reads.
     let (_, mut seen) = follow(BufReader::new(viewer)).await.unwrap();
     until_same(&mut seen, &busy).await;
 }
 
-async fn told(words: &[u8]) -> Result<Followed, Unfit> {
+async fn followed(bytes: &[u8]) -> Result<Followed, FollowError> {
     let (mut owner, viewer): (DuplexStream, DuplexStream) = tokio::io::duplex(1 << 16);
-    let words = words.to_vec();
+    let bytes = bytes.to_vec();
     tokio::spawn(async move {
-        // The viewer may have heard enough before the end.
-        let _ = owner.write_all(&words).await;
+        // The viewer may have disconnected.
+        let _ = owner.write_all(&bytes).await;
     });
     follow(BufReader::new(viewer)).await
 }
 
 #[tokio::test]
-async fn another_version_and_another_tongue_are_refused() {
-    let other = told(b"{\"pocpit\":\"99.0.0\",\"pid\":7,\"new\":true}\n").await;
+async fn other_version_or_protocol_is_refused() {
+    let other = followed(b"{\"pocpit\":\"99.0.0\",\"pid\":7,\"new\":true}\n").await;
     assert!(
-        matches!(&other, Err(Unfit::OtherVersion(greeting)) if greeting.pocpit == "99.0.0" && greeting.pid == 7),
+        matches!(&other, Err(FollowError::OtherVersion(greeting)) if greeting.pocpit == "99.0.0" && greeting.pid == 7),
         "{other:?}"
     );
     let greeting = format!("{{\"pocpit\":\"{}\",\"pid\":7}}\n", super::wire::VERSION);
     for wrong in ["", "SSH-2.0-x\n", "{}\n"] {
-        assert!(matches!(
-            told(wrong.as_bytes()).await,
-            Err(Unfit::NotUnderstood(_))
-        ));
-        let after = format!("{greeting}{wrong}");
-        assert!(matches!(
-            told(after.as_bytes()).await,
-            Err(Unfit::NotUnderstood(_))
-        ));
+        for sent in [wrong.to_owned(), format!("{greeting}{wrong}")] {
+            let refused = followed(sent.as_bytes()).await;
+            assert!(matches!(refused, Err(FollowError::NotUnderstood(_))));
+        }
     }
 }
 
 #[tokio::test]
-async fn a_line_without_end_is_not_kept() {
+async fn endless_line_is_refused() {
     let mut words = format!("{{\"pocpit\":\"{}\",\"pid\":7}}\n", super::wire::VERSION).into_bytes();
     words.resize(
         words.len() + usize::try_from(LONGEST_LINE).unwrap() + 1,
         b'x',
     );
-    let refused = told(&words).await;
+    let refused = followed(&words).await;
     assert!(
-        matches!(&refused, Err(Unfit::NotUnderstood(why)) if why.contains("a line of more than")),
+        matches!(&refused, Err(FollowError::NotUnderstood(why)) if why.contains("a line of more than")),
         "{refused:?}"
     );
 }
@@ -352,23 +339,23 @@ async fn each_state_directory_has_its_own_private_socket() {
 }
 
 #[tokio::test]
-async fn what_a_dead_owner_left_is_replaced_and_a_long_runtime_directory_is_no_hindrance() {
+async fn stale_socket_is_replaced() {
     let scratch = tempfile::tempdir().unwrap();
     let mut paths = paths(scratch.path(), "state");
     paths.runtime_dir = scratch.path().join("r".repeat(120));
-    // Given a socket on which nobody listens any more,
+    // Given a socket without a listener,
     let (_publish, snapshots) = watch::channel(Arc::new(snapshot(1)));
     let (listener, file) = super::socket::listen(&paths).unwrap();
     std::mem::forget(file);
     drop(listener);
-    // when another owner starts, then viewers find that one.
+    // when another owner starts, then viewers find that one, whatever the directory's length.
     serve(&paths, snapshots, nobody()).unwrap();
     let attached = attach(&paths.state_dir).await.unwrap();
     assert_eq!(attached.snapshots.borrow().at, at(1));
 }
 
 #[tokio::test]
-async fn what_a_viewer_decides_reaches_the_engine_in_order() {
+async fn viewer_commands_arrive_in_order() {
     let scratch = tempfile::tempdir().unwrap();
     let paths = paths(scratch.path(), "state");
     let (publish, snapshots) = watch::channel(Arc::new(snapshot(1)));
@@ -390,7 +377,7 @@ async fn what_a_viewer_decides_reaches_the_engine_in_order() {
     for command in wanted {
         assert_eq!(decided.recv().await, Some(command));
     }
-    // It goes on to look on, and learns that nobody takes its decisions any more.
+    // It still gets snapshots, and learns that its commands are no longer accepted.
     publish.send_replace(Arc::new(snapshot(2)));
     viewer.snapshots.changed().await.unwrap();
     assert_eq!(viewer.snapshots.borrow().at, at(2));
@@ -403,11 +390,11 @@ async fn what_a_viewer_decides_reaches_the_engine_in_order() {
     };
     tokio::time::timeout(std::time::Duration::from_secs(20), last)
         .await
-        .expect("it is told that nobody is there");
+        .expect("the channel closes");
 }
 
 #[tokio::test]
-async fn a_viewer_that_would_end_its_owner_or_speaks_in_tongues_is_hung_up_on() {
+async fn viewer_with_forbidden_input_is_disconnected() {
     let scratch = tempfile::tempdir().unwrap();
     let paths = paths(scratch.path(), "state");
     let (_publish, snapshots) = watch::channel(Arc::new(snapshot(1)));
@@ -421,9 +408,9 @@ async fn a_viewer_that_would_end_its_owner_or_speaks_in_tongues_is_hung_up_on() 
         endless.as_str(),
     ] {
         let mut stream = super::socket::connect(&paths.state_dir).await.unwrap();
-        // The owner may hang up before all is said.
+        // The owner may disconnect before all is sent.
         let _ = stream.write_all(format!("{words}\n").as_bytes()).await;
-        // Then nothing comes but the end, and others still look on.
+        // Then the stream ends, and others can still attach.
         let mut rest = Vec::new();
         let _ = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest).await;
         assert!(attach(&paths.state_dir).await.is_ok());
@@ -432,13 +419,13 @@ async fn a_viewer_that_would_end_its_owner_or_speaks_in_tongues_is_hung_up_on() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_who_listens_is_a_sentence() {
+async fn missing_owner_is_a_clear_error() {
     let scratch = tempfile::tempdir().unwrap();
     let paths = paths(scratch.path(), "state");
     let refused = attach(&paths.state_dir).await.unwrap_err();
     assert!(matches!(refused, AttachError::NotServed { .. }));
     assert!(
-        refused.to_string().contains("lets nobody look on"),
+        refused.to_string().contains("accepts no viewers"),
         "{refused}"
     );
 }

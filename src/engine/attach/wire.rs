@@ -1,6 +1,5 @@
-//! What goes over the socket: a greeting, then news. Log and offers are large and seldom new, so
-//! they travel apart from the rest of a snapshot: that is some 6 kB, while 20,000 lines of a log and
-//! a thousand offers are 5 MB.
+//! Messages on the socket. Log and offers are large and rarely change, so they are sent apart from the
+//! rest of a snapshot: that is some 6 kB, while 20,000 lines of a log and a thousand offers are 5 MB.
 
 use std::io;
 use std::sync::Arc;
@@ -11,18 +10,18 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
 use crate::domain::{LogLine, RankedOffer, Time};
 use crate::engine::snapshot::{BootLog, RejectedOffer, Snapshot};
 
-/// The version whose snapshots this program writes and reads.
+/// Snapshots are only exchanged between equal versions.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// Longest line that is read, in bytes. The longest that is written are a thousand offers.
+/// In bytes. The longest line that is written has a thousand offers.
 pub(super) const LONGEST_LINE: u64 = 8 * 1024 * 1024;
-/// Longest line that a viewer may send, in bytes. A command is some 100.
+/// In bytes. A command has some 100.
 pub(super) const LONGEST_COMMAND: u64 = 64 * 1024;
-/// Bytes after which a part of the log is sent.
+/// Bytes of the log in a message.
 const LOG_PART: usize = 256 * 1024;
-/// Bytes of a span's style in JSON, at most.
+/// Upper bound of a style in JSON, in bytes.
 const STYLE: usize = 200;
 
-/// The owner's first line. It must stay readable for every other version.
+/// The owner's first line. Every version must be able to read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Greeting {
     pub(super) pocpit: String,
@@ -38,24 +37,25 @@ impl Greeting {
     }
 }
 
-/// A line of the owner's after the greeting.
+/// What the owner sends after the greeting.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Message {
-    /// The market's offers, all of them.
+    /// All offers.
     Offers {
         rows: Arc<Vec<RankedOffer>>,
         rejected: Arc<Vec<RejectedOffer>>,
     },
-    /// Another log: what was sent of the last one is over. Its first line has this number.
-    LogBegins { first: u64 },
-    /// The next lines of the log.
-    LogGoesOn(Vec<LogLine>),
-    /// Everything else, to be shown with the offers and the log that were sent before.
+    /// A new log replaces the last one. Its first line has this number.
+    LogStart {
+        first: u64,
+    },
+    LogLines(Vec<LogLine>),
+    /// Everything else, to be completed with the offers and the log that were sent before.
     Snapshot(Box<Snapshot>),
 }
 
-/// What a viewer was sent, so that only news follows.
+/// What a viewer has been sent, so that only changes follow.
 #[derive(Debug, Default)]
 pub(super) struct Sent {
     offers_of: Option<Time>,
@@ -64,9 +64,9 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    /// What to send next for the viewer to be where this snapshot is. With [`Message::Snapshot`] it
-    /// is there, except for lines of the log from `log_until` on: a busy log must not keep the rest
-    /// from a slow viewer.
+    /// The next message that brings the viewer up to this snapshot; [`Message::Snapshot`] is the last.
+    /// Lines of the log from `log_until` on are left out: a busy log must not keep the rest from a slow
+    /// viewer.
     pub(super) fn next(&mut self, snapshot: &Snapshot, log_until: u64) -> Message {
         let (offers, log) = (&snapshot.offers, &snapshot.boot_log);
         if self.offers_of != offers.read_at {
@@ -79,19 +79,19 @@ impl Sent {
         if !self.is_of(log) {
             let first = log.first_seq();
             (self.log_end, self.last_line) = (first, None);
-            return Message::LogBegins { first };
+            return Message::LogStart { first };
         }
         let part = part(log, self.log_end, log_until);
         if let Some(last) = part.last() {
             self.log_end += part.len() as u64;
             self.last_line = Some(last.clone());
-            return Message::LogGoesOn(part);
+            return Message::LogLines(part);
         }
         Message::Snapshot(Box::new(without_offers_and_log(snapshot)))
     }
 
-    /// A log is the one that was sent when it still has the last line that was: lines tell when they
-    /// came, so those of another rental differ.
+    /// Whether this is the log that was sent: it has the last line that was sent. Lines have their
+    /// time, so those of another rental differ.
     fn is_of(&self, log: &BootLog) -> bool {
         match &self.last_line {
             None => self.log_end == log.first_seq(),
@@ -131,12 +131,12 @@ pub(super) struct Received {
 }
 
 impl Received {
-    /// Takes a message in; a snapshot comes out whole.
-    pub(super) fn take(&mut self, message: Message) -> Option<Snapshot> {
+    /// Applies a message; returns the complete snapshot with the last one.
+    pub(super) fn apply(&mut self, message: Message) -> Option<Snapshot> {
         match message {
             Message::Offers { rows, rejected } => (self.rows, self.rejected) = (rows, rejected),
-            Message::LogBegins { first } => self.log = BootLog::beginning_at(first),
-            Message::LogGoesOn(lines) => lines.into_iter().for_each(|line| self.log.push(line)),
+            Message::LogStart { first } => self.log = BootLog::beginning_at(first),
+            Message::LogLines(lines) => lines.into_iter().for_each(|line| self.log.push(line)),
             Message::Snapshot(mut snapshot) => {
                 snapshot.offers.rows = self.rows.clone();
                 snapshot.offers.rejected = self.rejected.clone();
@@ -155,8 +155,8 @@ pub(super) fn line_of(value: &impl Serialize) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// The next line without its end; absent at the end of the stream. A line that is too long is an
-/// error, and no more of it is kept than `longest` bytes.
+/// The next line without its end; `None` at the end of the stream. A line that is too long is an
+/// error; no more than `longest` bytes of it are read.
 pub(super) async fn read_line(
     from: &mut (impl AsyncBufRead + Unpin),
     longest: u64,
@@ -166,7 +166,7 @@ pub(super) async fn read_line(
     if line.pop_if(|last| *last == b'\n').is_some() {
         return Ok(Some(line));
     }
-    // Half a line is what a killed owner leaves.
+    // A killed owner leaves half a line.
     if (line.len() as u64) < longest {
         return Ok(None);
     }

@@ -1,8 +1,7 @@
 //! The end of a sprint: its report and its notice.
 
 use crate::domain::{CallError, Instance, Mode, RegisteredNode, SprintReport, Time, UsdPerHour};
-use crate::engine::alerts::notice_body;
-use crate::engine::alerts::notice_body::NextEpoch;
+use crate::engine::alerts::notice_body::{self, NextEpoch};
 use crate::engine::observe::observation::Observation;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::state::{EndAfter, Engine};

@@ -3,20 +3,18 @@
 use crate::domain::{Duration, Instance, InstanceId, Time};
 use crate::ports::{Clock, Market};
 
-/// Between the two listings that prove a rental gone.
 const BETWEEN_LISTINGS: Duration = Duration::seconds(30);
 
-/// The proof that a rental is gone.
 #[derive(Debug)]
 pub struct Absence {
-    /// From when on it was seen nowhere.
+    /// When it was first listed nowhere.
     pub since: Time,
     /// The newest complete listing.
     pub listing: Vec<Instance>,
 }
 
-/// Two complete listings half a minute apart no longer have it, and its own GET agrees both times
-/// (law 4): a listing can lag behind the market for a moment.
+/// Proves that a rental is gone: two complete listings half a minute apart do not have it, and its own
+/// GET agrees both times (law 4). A single listing can lag.
 pub async fn prove_absence(
     market: &dyn Market,
     clock: &dyn Clock,

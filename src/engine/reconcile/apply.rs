@@ -1,4 +1,4 @@
-//! Carries out a plan.
+//! Carries out cleanup actions.
 
 use crate::domain::{Duration, Time};
 use crate::engine::reconcile::plan::{CleanupAction, NEVER_LISTED};
@@ -6,18 +6,21 @@ use crate::engine::state::Engine;
 use crate::flow::EffectKey;
 use crate::journal::Record;
 
+/// A destroy is not repeated sooner.
+const DESTROY_RETRY: Duration = Duration::seconds(20);
+
 impl Engine {
-    pub(crate) fn reconcile(&mut self, now: Time, order: CleanupAction) {
-        match order {
+    pub(crate) fn reconcile(&mut self, now: Time, action: CleanupAction) {
+        match action {
             CleanupAction::Destroy(instance) | CleanupAction::Verify(instance) => {
-                let recently = |since: &Time| now - *since < Duration::seconds(20);
+                let recently = |since: &Time| now - *since < DESTROY_RETRY;
                 if self.destroying.get(&instance).is_some_and(recently)
                     || self.running.contains(&EffectKey::DestroyOrphan)
                 {
                     return;
                 }
                 tracing::warn!(
-                    "instance {instance} carries our label and belongs to no sprint: it is taken down"
+                    "instance {instance} has our label but belongs to no sprint: destroying it"
                 );
                 self.destroying.insert(instance, now);
                 self.destroy(EffectKey::DestroyOrphan, instance);
@@ -29,7 +32,7 @@ impl Engine {
             CleanupAction::Unregister(_) if self.running.contains(&EffectKey::Registration) => {}
             CleanupAction::Unregister(node) => {
                 tracing::warn!(
-                    "{node} is registered for a rental of ours that is gone: it is removed"
+                    "{node} is registered for a rental of ours that is gone: unregistering it"
                 );
                 self.unregister(node);
             }

@@ -1,25 +1,23 @@
-//! Epochs for which nothing was rented: each of them is in the journal, with the reason.
+//! Records epochs for which nothing was rented, with the reason.
 
 use crate::domain::{Aim, Cause, EpochIndex, Mode, Step, Time, UsdPerHour};
-use crate::engine::alerts::notice_body;
-use crate::engine::alerts::notice_body::NextEpoch;
+use crate::engine::alerts::notice_body::{self, NextEpoch};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::state::Engine;
 use crate::journal::Record;
 use crate::notify::{Notice, NoticeLevel};
 
-/// So many of the last ones are written down one by one; those before them, of a program that was not
-/// used for a month, are one entry.
+/// So many of the last ones are recorded one by one; earlier ones share a record.
 const MAX_SINGLE_RECORDS: u64 = 30;
 
-/// Names of causes that an operator can do something about.
+/// Causes that the operator can do something about.
 const NOT_RUNNING: &str = "not_running";
 const HELD_UP: &str = "held_up";
 
 impl Engine {
-    /// Writes down the epochs between the last one that the journal knows of and the one that the
-    /// sprint waits for. Those before `first`, the next epoch of this run's first reading, were over
-    /// before it began; `held_up` is what was in the way until now.
+    /// Records the epochs between the last one in the journal and the one that the sprint waits for.
+    /// Those before `first`, the next epoch at this run's first reading, were over when it started;
+    /// `held_up` is what blocked the sprint until now.
     pub(crate) fn record_missed_epochs(
         &mut self,
         now: Time,
@@ -32,9 +30,9 @@ impl Engine {
         let Some(next) = self.sprint.poc_epoch() else {
             return;
         };
-        let told = self.ledger.reports().iter();
-        let told = told.filter_map(|(_, report)| report.epoch).max();
-        let from = told.map_or(first.0, |told| told.0 + 1);
+        let reports = self.ledger.reports().iter();
+        let last = reports.filter_map(|(_, report)| report.epoch).max();
+        let from = last.map_or(first.0, |last| last.0 + 1);
         let later = from.max(next.0.saturating_sub(MAX_SINGLE_RECORDS));
         if from < later {
             let last = EpochIndex(later - 1);
@@ -67,6 +65,7 @@ impl Engine {
             cause.name,
             cause.detail
         );
+        // In manual mode the operator knows.
         if self.sprint.mode() == Mode::Auto {
             let notice = missed_epoch_notice(epoch, &cause, &self.situation(now));
             self.ports.notifier.notify(&notice);
@@ -75,7 +74,7 @@ impl Engine {
     }
 }
 
-/// A cause that is that of all epochs from the first to the last.
+/// The cause of the epochs from `from` to `last`.
 fn with_earlier_epochs(cause: Cause, from: u64, last: EpochIndex) -> Cause {
     let count = last.0 + 1 - from;
     if count == 1 {
@@ -88,7 +87,6 @@ fn with_earlier_epochs(cause: Cause, from: u64, last: EpochIndex) -> Cause {
     Cause { detail, ..cause }
 }
 
-/// Only hands-off tells of it: whoever works by hand knows.
 fn missed_epoch_notice(epoch: EpochIndex, cause: &Cause, snapshot: &Snapshot) -> Notice {
     let (action, command) = match cause.name.as_str() {
         NOT_RUNNING => (
@@ -109,11 +107,11 @@ fn missed_epoch_notice(epoch: EpochIndex, cause: &Cause, snapshot: &Snapshot) ->
             "nothing was spent on it, no rental earns in it, and {running} may be running for another one"
         )
     };
-    let page = notice_body::epoch_body(snapshot, NextEpoch::Automatic, action, money, command);
+    let body = notice_body::epoch_body(snapshot, NextEpoch::Automatic, action, money, command);
     Notice {
         level: NoticeLevel::Warning,
         title: format!("epoch {epoch}: not tried"),
-        body: format!("Nothing was rented for it: {}.\n{page}", cause.detail),
+        body: format!("Nothing was rented for it: {}.\n{body}", cause.detail),
         at: snapshot.at,
     }
 }
@@ -124,26 +122,23 @@ mod tests {
     use crate::engine::attach::tests::snapshot;
 
     #[test]
-    fn an_epoch_that_was_not_tried_is_told_with_its_cause_and_what_to_do() {
-        let told = |name, detail| {
+    fn missed_epoch_notice_says_what_to_do() {
+        let notice = |name, detail| {
             let cause = Cause::new(name, detail);
             missed_epoch_notice(EpochIndex(7), &cause, &snapshot(0))
         };
-        let notice = told(HELD_UP, "the model is not approved");
-        assert_eq!(notice.title, "epoch 7: not tried");
+        let held_up = notice(HELD_UP, "the model is not approved");
+        assert_eq!(held_up.title, "epoch 7: not tried");
         assert_eq!(
-            notice.body,
+            held_up.body,
             "Nothing was rented for it: the model is not approved.\n\
              To do: mend what was in the way before the next PoC.\n\
              Money: nothing was spent on it, and no rental earns in it.\n\
              pocpit: it goes on with the next epoch by itself.\n\
              Look: pocpit check"
         );
-        assert!(
-            told(NOT_RUNNING, "x")
-                .body
-                .contains("systemctl status pocpit")
-        );
-        assert!(told("too_late", "x").body.ends_with("Look: pocpit plan"));
+        let not_running = notice(NOT_RUNNING, "x").body;
+        assert!(not_running.contains("systemctl status pocpit"));
+        assert!(notice("too_late", "x").body.ends_with("Look: pocpit plan"));
     }
 }

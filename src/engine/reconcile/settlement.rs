@@ -6,7 +6,7 @@ use crate::flow::Event;
 use crate::journal::Record;
 
 impl Engine {
-    /// A rental that is proven gone is settled in the journal: it cost something until `ended`.
+    /// Settles a rental that is proven gone: it cost something until `ended`.
     pub(crate) fn settle(&mut self, now: Time, instance: InstanceId, ended: Time) {
         self.destroying.remove(&instance);
         self.record_idle_gpu(instance);
@@ -19,7 +19,7 @@ impl Engine {
         self.dispatch(now, Event::RentalGone(instance));
     }
 
-    /// What the market said of a container that did not run yet is money that was not spent.
+    /// GPU time before the container ran is not billed.
     pub(crate) fn record_idle_gpu(&mut self, instance: InstanceId) {
         if let Some(until) = self.observed.idle_gpus.remove(&instance) {
             self.record(&Record::GpuIdleUntil { instance, until });

@@ -1,4 +1,4 @@
-//! What runs on a rental and how it is reached, by what the sprint is for.
+//! What runs on a rental and how it is reached.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use crate::ssh::quoted;
 pub(crate) struct RentalAccess {
     pub(crate) workload: Workload,
     pub(crate) tunnel: TunnelSpec,
-    /// What stands before it there; absent when a tunnel does its work.
+    /// Only in direct mode.
     pub(crate) gateway: Option<DirectGateway>,
 }
 
@@ -19,9 +19,9 @@ pub(crate) struct RentalAccess {
 pub(crate) struct ContainerSpec {
     pub(crate) image: String,
     pub(crate) template_hash: Option<String>,
-    /// SSH instances do not run the image's own.
+    /// SSH instances do not run the image's own command.
     pub(crate) command: String,
-    /// Ports that are reached from outside.
+    /// Ports mapped to the outside.
     pub(crate) ports: Vec<u16>,
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn rental_access(config: &Config, workload: Workload) -> RentalAccess
     }
 }
 
-/// It listens on the rental's loopback alone, whatever the exposure: nothing of it is public (law 12).
+/// vLLM listens on the rental's loopback only: nothing of it is public (law 12).
 fn serve_command(config: &Config) -> String {
     let model = &config.mlnode.model;
     let mut words = vec!["exec vllm serve".to_owned(), quoted(&model.id)];
@@ -69,11 +69,11 @@ fn serve_command(config: &Config) -> String {
     words.join(" ")
 }
 
-/// vLLM has one port for everything. We ask through an end of our own, so that the one for requests is
-/// free to be anything.
+/// vLLM has one port for everything. Polling has a local end of its own, so that the one for requests can
+/// be any.
 fn vllm_tunnel(config: &Config) -> TunnelSpec {
     TunnelSpec {
-        api_listen: any(),
+        api_listen: free_port(),
         inference_listen: config.vllm.listen,
         api_port: config.vllm.port,
         inference_port: config.vllm.port,
@@ -81,12 +81,11 @@ fn vllm_tunnel(config: &Config) -> TunnelSpec {
     }
 }
 
-fn any() -> SocketAddr {
+fn free_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
-/// Only what must be reachable: SSH always, the front of the MLNode's ports in direct mode alone
-/// (law 12).
+/// Beside SSH only the gateway's ports, and these in direct mode only (law 12).
 fn public_ports(config: &Config) -> Vec<u16> {
     match config.network_node.exposure {
         Exposure::Tunnel { .. } => Vec::new(),
@@ -117,8 +116,8 @@ pub(crate) fn tunnel_spec(config: &Config) -> TunnelSpec {
             }),
         },
         Exposure::Direct => TunnelSpec {
-            api_listen: any(),
-            inference_listen: any(),
+            api_listen: free_port(),
+            inference_listen: free_port(),
             api_port,
             inference_port,
             callback: None,

@@ -1,23 +1,23 @@
-//! Boots that came to their end, for the journal.
+//! Records boots that ended.
 
 use crate::domain::{BootEnd, BootTimes, Duration, InstanceId, Offer, PastBoot, Workload};
 use crate::engine::state::Engine;
 use crate::flow::Rental;
 use crate::journal::Record;
 
-/// A rental that is watched within this time of its rent call is watched from its beginning: the
-/// market takes longer to place one.
+/// A rental that is watched this soon after its rent call is watched from its start: the market takes
+/// longer to place one.
 const FULL_BOOT_WINDOW: Duration = Duration::seconds(60);
 
 impl Engine {
-    /// A rental whose boot can be told whole. One that began under an earlier run of the program has
-    /// stages that nobody saw, and teaches nothing of them.
+    /// The rental if its whole boot is observed. One that began under an earlier run of the program has
+    /// stages of unknown length.
     pub(crate) fn observed_from_start(&self, rental: &Rental) -> Option<Rental> {
-        let watched_late = self.ports.clock.now() - rental.since > FULL_BOOT_WINDOW;
-        (!watched_late).then(|| rental.clone())
+        let age = self.ports.clock.now() - rental.since;
+        (age <= FULL_BOOT_WINDOW).then(|| rental.clone())
     }
 
-    /// Writes down how a boot ended, with its stages the first time.
+    /// Records how a boot ended, with its stages the first time.
     pub(crate) fn record_boot_end(
         &mut self,
         instance: InstanceId,
@@ -26,20 +26,19 @@ impl Engine {
         end: BootEnd,
     ) {
         let now = self.ports.clock.now();
-        let mut both = self.primary.iter_mut().chain(&mut self.hedge);
-        let monitor = both.find(|monitor| monitor.instance == instance);
+        let mut monitors = self.primary.iter_mut().chain(&mut self.hedge);
+        let monitor = monitors.find(|monitor| monitor.instance == instance);
         let times = monitor.and_then(|monitor| monitor.take_unreported(now));
         self.record_boot(instance, offer, took, end, times.map(|(_, times)| times));
     }
 
-    /// A boot that we broke off or broke ourselves is in the history all the same. It is not worth the
-    /// spool of a full disk.
-    pub(crate) fn record_unreported_boot(&mut self, left: Option<(Rental, BootTimes)>) {
-        let Some((rental, times)) = left.filter(|_| self.release_only.is_none()) else {
+    /// Records a boot that we aborted or that failed by our fault. It is not worth the spool of a full
+    /// disk.
+    pub(crate) fn record_unreported_boot(&mut self, boot: Option<(Rental, BootTimes)>) {
+        let Some((rental, times)) = boot.filter(|_| self.release_only.is_none()) else {
             return;
         };
-        let took = times.ended - rental.since;
-        let end = BootEnd::BrokenOff;
+        let (took, end) = (times.ended - rental.since, BootEnd::BrokenOff);
         self.record_boot(rental.instance, &rental.offer, took, end, Some(times));
     }
 
@@ -55,7 +54,7 @@ impl Engine {
         if !known.any(|boot| boot.instance == instance && boot.end == end) {
             self.boots.count(end, times.as_ref());
         }
-        // What another image's boot took says nothing of the time that the next PoC's needs.
+        // Boots of another image predict nothing for the next PoC.
         if self.workload() != Workload::MlNode {
             return;
         }

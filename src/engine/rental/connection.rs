@@ -18,22 +18,23 @@ use crate::engine::snapshot::TunnelRate;
 use crate::engine::supervise::catch_panic;
 use crate::ports::{LinkError, LogPosition, RemoteSession, TunnelSpec};
 
-/// Where the onstart script appends the workload's output.
+/// The onstart script appends the workload's output here.
 pub(crate) const LOG_FILE: &str = "/var/log/pocpit/mlnode.log";
 const LEASE_FILE: &str = "/var/lib/pocpit/lease";
 
-const MLNODE_FIRST_ANSWER_EVERY: Duration = Duration::seconds(5);
-const MLNODE_EVERY: Duration = Duration::seconds(10);
-/// A loaded model is watched by the Network Node too.
-const LOADED_MLNODE_EVERY: Duration = Duration::seconds(20);
-const LINK_CHECK_EVERY: Duration = Duration::seconds(5);
-const FOLLOW_RETRY: Duration = Duration::seconds(1);
-/// A key takes up to two minutes to get to the rental; then every second costs.
+const SILENT_MLNODE_INTERVAL: Duration = Duration::seconds(5);
+const MLNODE_INTERVAL: Duration = Duration::seconds(10);
+/// The Network Node watches a loaded model too.
+const LOADED_MLNODE_INTERVAL: Duration = Duration::seconds(20);
+const LINK_CHECK_INTERVAL: Duration = Duration::seconds(5);
+const TAIL_RETRY: Duration = Duration::seconds(1);
+/// A key takes up to two minutes to reach the rental; after that every second costs.
 const KEY_RETRY: Duration = Duration::seconds(5);
-/// The market takes a while with a key; asking it more often only uses up its patience.
+/// The market takes a while to attach a key; more requests only use up its rate limit.
 const ATTACH_INTERVAL: Duration = Duration::seconds(30);
 const RECONNECT_FIRST: Duration = Duration::seconds(3);
 const RECONNECT_LONGEST: Duration = Duration::seconds(30);
+const LEASE_RETRY: Duration = Duration::seconds(30);
 
 pub(crate) struct LinkTask {
     pub(crate) ports: Arc<Ports>,
@@ -44,17 +45,16 @@ pub(crate) struct LinkTask {
     pub(crate) lease: watch::Receiver<Time>,
     pub(crate) reports: mpsc::Sender<Observation>,
     pub(crate) stop: CancellationToken,
-    /// Cancelled when the log file said something: then nobody asks for the market's copies.
+    /// Cancelled at the first line of the log file: then the market's copies are not needed.
     pub(crate) log_started: CancellationToken,
     pub(crate) log: LogFiles,
-    /// Up to where the log was read: a new session goes on exactly there.
+    /// How far the log was read: a new session resumes there.
     pub(crate) position: LogPosition,
-    /// When the key was attached last.
     pub(crate) key_attached_at: Option<Time>,
 }
 
 impl LinkTask {
-    /// Keeps the link up, also after a panic: without it nobody renews the lease.
+    /// Keeps the link up, also after a panic: without it the lease is not renewed.
     pub(crate) async fn restart_on_panic(
         mut self,
         mut instances: watch::Receiver<Option<Instance>>,
@@ -62,7 +62,7 @@ impl LinkTask {
         let clock = self.ports.clock.clone();
         self.replay_saved_log().await;
         while let Err(panic) = catch_panic(Box::pin(self.run(&mut instances))).await {
-            tracing::error!("the link to the rental broke and is made again: {panic}");
+            tracing::error!("the link to the rental panicked and restarts: {panic}");
             self.report(LinkEvent::Lost(LinkError::Local(panic.to_string())))
                 .await;
             clock.sleep(RECONNECT_FIRST).await;
@@ -70,7 +70,7 @@ impl LinkTask {
         self.ports.remote.close_tunnel(self.instance).await;
     }
 
-    /// What an earlier run read of the log is here already.
+    /// Reports what an earlier run read of the log.
     async fn replay_saved_log(&mut self) {
         for chunk in self.log.replay() {
             self.log_started.cancel();
@@ -109,7 +109,7 @@ impl LinkTask {
         }
     }
 
-    /// The first endpoint that lets us in, or why the last one did not.
+    /// Connects to the first endpoint that works; returns the last one's error.
     async fn connect(
         &mut self,
         endpoints: &[SshEndpoint],
@@ -133,7 +133,7 @@ impl LinkTask {
         Err(last)
     }
 
-    /// A key that the account got too late is not on the instance: attaching it is idempotent.
+    /// A key that the account got too late is not on the instance. Attaching is idempotent.
     async fn attach_key(&mut self) {
         let now = self.ports.clock.now();
         let is_recent = |key_attached_at| now - key_attached_at < ATTACH_INTERVAL;
@@ -143,7 +143,7 @@ impl LinkTask {
         self.key_attached_at = Some(now);
         let key = self.ports.remote.public_key();
         if let Err(error) = self.ports.market.attach_key(self.instance, key).await {
-            tracing::warn!("the SSH key is not attached: {error}");
+            tracing::warn!("cannot attach the SSH key: {error}");
         }
     }
 
@@ -158,7 +158,7 @@ impl LinkTask {
 
     async fn serve(&mut self, session: &dyn RemoteSession) -> Result<(), LinkError> {
         if self.tunnel.has_changed().unwrap_or(false) {
-            // The ends outlive sessions: without this they would stay where they were.
+            // The local ends outlive sessions.
             self.ports.remote.close_tunnel(self.instance).await;
         }
         let tunnel = self.tunnel.borrow_and_update().clone();
@@ -170,31 +170,31 @@ impl LinkTask {
         let mut log = session.tail(LOG_FILE, &self.position).await?;
         failpoint(Failpoint::Link);
         let clock = self.ports.clock.clone();
-        let asking = poll_mlnode(
+        let polling = poll_mlnode(
             self.ports.clone(),
             (self.instance, self.workload),
             ends.api,
             self.reports.clone(),
         );
         let leasing = renew_lease(self.ports.clone(), session, self.lease.clone());
-        let watching = self.monitor_link(session);
+        let checking = self.monitor_link(session);
         let moving = tunnel_moved(self.tunnel.clone());
-        tokio::pin!(asking, leasing, watching, moving);
+        tokio::pin!(polling, leasing, checking, moving);
         loop {
             tokio::select! {
                 // In this order: a busy log must not keep the link from being checked or the lease
                 // from being renewed.
                 biased;
-                result = &mut watching => return result,
-                () = &mut asking => return Ok(()),
-                // The next session has it at the new ends.
+                result = &mut checking => return result,
+                () = &mut polling => return Ok(()),
+                // The next session opens it at the new ends.
                 () = &mut moving => return Ok(()),
                 result = &mut leasing => return result,
                 chunk = log.recv() => {
                     let Some(chunk) = chunk else {
-                        // The link is lost, or the file is another one now.
+                        // The link is lost, or the file was replaced.
                         session.check().await?;
-                        clock.sleep(FOLLOW_RETRY).await;
+                        clock.sleep(TAIL_RETRY).await;
                         log = session.tail(LOG_FILE, &self.position).await?;
                         continue;
                     };
@@ -207,7 +207,7 @@ impl LinkTask {
         }
     }
 
-    /// Looks whether the link is alive, and how much it carries.
+    /// Checks the link and measures its traffic.
     fn monitor_link<'a>(
         &self,
         session: &'a dyn RemoteSession,
@@ -221,7 +221,7 @@ impl LinkTask {
             let mut rate = TunnelRate::default();
             let mut last = (tokio::time::Instant::now(), session.traffic());
             loop {
-                clock.sleep(LINK_CHECK_EVERY).await;
+                clock.sleep(LINK_CHECK_INTERVAL).await;
                 session.check().await?;
                 let now = (tokio::time::Instant::now(), session.traffic());
                 let measured = TunnelRate::between(last.1, now.1, now.0 - last.0);
@@ -243,14 +243,14 @@ impl LinkTask {
     }
 }
 
-/// Comes to its end when the tunnel is to end elsewhere.
+/// Completes when the tunnel is to be moved.
 async fn tunnel_moved(mut tunnel: watch::Receiver<TunnelSpec>) {
     if tunnel.changed().await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-/// SSH answers only in a running container; asking earlier only fills the log.
+/// SSH answers only in a running container.
 fn endpoints(instance: Option<&Instance>) -> Vec<SshEndpoint> {
     match instance {
         Some(instance) if instance.actual == ActualStatus::Running => instance.ssh.clone(),
@@ -268,23 +268,20 @@ async fn poll_mlnode(
     loop {
         let status = node.status().await;
         let pause = match &status {
-            Ok(status) if status.state == ServiceState::Inference => LOADED_MLNODE_EVERY,
-            Ok(_) => MLNODE_EVERY,
-            Err(_) => MLNODE_FIRST_ANSWER_EVERY,
+            Ok(status) if status.state == ServiceState::Inference => LOADED_MLNODE_INTERVAL,
+            Ok(_) => MLNODE_INTERVAL,
+            Err(_) => SILENT_MLNODE_INTERVAL,
         };
-        if reports
-            .send(Observation::MlNode(instance, status))
-            .await
-            .is_err()
-        {
+        let observation = Observation::MlNode(instance, status);
+        if reports.send(observation).await.is_err() {
             return;
         }
         ports.clock.sleep(pause).await;
     }
 }
 
-/// Writes the lease at once and after every change. The watchdog takes the later of this file and
-/// its own deadline, so a lost write never shortens anything.
+/// Writes the lease at once and after every change. The watchdog uses the later of this file and its
+/// own deadline, so a lost write never shortens a lease.
 async fn renew_lease(
     ports: Arc<Ports>,
     session: &dyn RemoteSession,
@@ -300,7 +297,7 @@ async fn renew_lease(
                 "the lease on the rental was not renewed: {}",
                 String::from_utf8_lossy(&output.stderr)
             );
-            ports.clock.sleep(Duration::seconds(30)).await;
+            ports.clock.sleep(LEASE_RETRY).await;
             continue;
         }
         if lease.changed().await.is_err() {

@@ -1,13 +1,13 @@
-//! The front of a rental that is exposed directly. Nothing of ours stands between it and the Network
-//! Node, which may put a version before every path that the `MLNode` does not know: so something on
-//! the rental takes it away. The `MLNode`'s own ports stay private there too.
+//! The gateway on a rental that is exposed directly. The Network Node may put a version before every
+//! path, which the `MLNode` does not know: the gateway removes it. The `MLNode`'s own ports stay private
+//! there too.
 
 use crate::config::{Config, Exposure};
 use crate::ports::{LinkError, RemoteSession};
 
 const SCRIPT: &str = include_str!("../../../assets/front.py");
 const FILE: &str = "/var/lib/pocpit/front.py";
-/// From a port of the `MLNode` to the one that the front listens on.
+/// From a port of the `MLNode` to the gateway's.
 const PUBLIC_PORT_OFFSET: u16 = 10_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(crate) struct DirectGateway {
 }
 
 impl DirectGateway {
-    /// The front that the rental needs; absent when a tunnel does its work.
+    /// `None` if the rental is reached by a tunnel.
     pub(crate) fn of(config: &Config) -> Option<DirectGateway> {
         match config.network_node.exposure {
             Exposure::Tunnel { .. } => None,
@@ -28,14 +28,14 @@ impl DirectGateway {
         }
     }
 
-    /// Starts it, or leaves the one that runs alone.
+    /// Starts the gateway unless it is running.
     pub(crate) async fn start(self, session: &dyn RemoteSession) -> Result<(), LinkError> {
         let output = session.run(&self.command()).await?;
         if output.status == Some(0) {
             return Ok(());
         }
         Err(LinkError::Local(format!(
-            "the rental is not reachable by the Network Node: its front did not start: {}",
+            "the Network Node cannot reach the rental: its gateway did not start: {}",
             String::from_utf8_lossy(&output.stderr).trim()
         )))
     }
@@ -61,21 +61,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_script_survives_the_quotes_it_is_sent_in() {
+    fn script_survives_its_quotes() {
         assert!(!SCRIPT.contains('\''));
         let gateway = DirectGateway {
             api: 8080,
             inference: 5000,
         };
-        assert!(
-            gateway
-                .command()
-                .ends_with("front.py 18080:8080 15000:5000")
-        );
+        let command = gateway.command();
+        assert!(command.ends_with("front.py 18080:8080 15000:5000"));
     }
 
     #[test]
-    fn every_port_has_another_one_for_the_outside() {
+    fn public_port_differs_from_the_private() {
         assert_eq!(public_port(8080), 18_080);
         assert_eq!(public_port(60_000), 50_000);
     }

@@ -1,16 +1,15 @@
-//! What is known of the SSH link to a rental.
+//! State of the SSH link to a rental.
 
 use crate::domain::{Duration, InstanceId, SshEndpoint, Time};
 use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use crate::engine::snapshot::{LinkSnapshot, TunnelRate};
 use crate::ports::{LinkError, TunnelEnds};
 
-/// A link that has been up for so long has come to stay.
-const STEADY: Duration = Duration::seconds(30);
-/// Most links that are lost are back before that.
-const WORTH_TELLING: Duration = Duration::minutes(2);
+/// A link that has been up this long is stable.
+const STABLE_AFTER: Duration = Duration::seconds(30);
+/// Most lost links are back before that.
+const ALERT_AFTER: Duration = Duration::minutes(2);
 
-/// The link as last reported.
 #[derive(Default)]
 pub(crate) struct LinkState {
     pub(crate) attempts: u32,
@@ -20,9 +19,9 @@ pub(crate) struct LinkState {
     pub(crate) ends: Option<TunnelEnds>,
     pub(crate) proven: bool,
     pub(crate) rate: TunnelRate,
-    /// When it was lost after it had held; it may have come and gone since.
+    /// When it was lost after it had been stable; it may have flapped since.
     pub(crate) lost_at: Option<Time>,
-    /// What was said of the first host key that was not the rental's, and when.
+    /// The first wrong host key: when, and the error.
     pub(crate) strange_host: Option<(Time, String)>,
 }
 
@@ -31,8 +30,8 @@ impl LinkState {
         self.attempts += 1;
         self.last_error = Some(error.to_string());
         if matches!(error, LinkError::HostKeyChanged { .. }) {
-            let alarm = || (now, error.to_string());
-            self.strange_host.get_or_insert_with(alarm);
+            let error = || (now, error.to_string());
+            self.strange_host.get_or_insert_with(error);
         }
     }
 
@@ -42,7 +41,7 @@ impl LinkState {
     }
 
     pub(crate) fn lost(&mut self, now: Time, error: &LinkError) {
-        if self.holds(now) || self.lost_at.is_none() {
+        if self.is_stable(now) || self.lost_at.is_none() {
             self.lost_at = Some(now);
         }
         self.up_since = None;
@@ -52,21 +51,19 @@ impl LinkState {
         self.last_error = Some(error.to_string());
     }
 
-    /// A link that comes and goes at once is none.
-    fn holds(&self, now: Time) -> bool {
-        self.up_since.is_some_and(|since| now - since >= STEADY)
+    fn is_stable(&self, now: Time) -> bool {
+        self.up_since
+            .is_some_and(|since| now - since >= STABLE_AFTER)
     }
 
-    /// What is wrong with the link to this rental.
     pub(crate) fn alerts(&self, now: Time, instance: InstanceId) -> impl Iterator<Item = Alert> {
-        self.alarm(instance)
-            .into_iter()
-            .chain(self.outage(now, instance))
+        let host_key = self.host_key_alert(instance);
+        host_key.into_iter().chain(self.outage_alert(now, instance))
     }
 
-    fn outage(&self, now: Time, instance: InstanceId) -> Option<Alert> {
-        let since = self.lost_at.filter(|since| now - *since >= WORTH_TELLING)?;
-        if self.holds(now) {
+    fn outage_alert(&self, now: Time, instance: InstanceId) -> Option<Alert> {
+        let since = self.lost_at.filter(|since| now - *since >= ALERT_AFTER)?;
+        if self.is_stable(now) {
             return None;
         }
         let why = self.last_error.as_deref().unwrap_or("it was lost");
@@ -86,8 +83,8 @@ impl LinkState {
         ))
     }
 
-    /// Somebody who is not the rental answered in its place: told as long as the rental lives.
-    fn alarm(&self, instance: InstanceId) -> Option<Alert> {
+    /// Another host answered in the rental's place: active as long as the rental lives.
+    fn host_key_alert(&self, instance: InstanceId) -> Option<Alert> {
         let (since, text) = self.strange_host.clone()?;
         Some(Alert::new(
             Condition::StrangeHost(instance),
@@ -123,9 +120,9 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_stays_away_is_told_until_it_holds_again() {
+    fn lost_link_alerts_until_stable() {
         let at = |seconds| Time::UNIX_EPOCH + Duration::seconds(seconds);
-        let told = |link: &LinkState, seconds| {
+        let shown = |link: &LinkState, seconds| {
             let mut alerts = link.alerts(at(seconds), InstanceId(7));
             alerts.next().map(|alert| (alert.since, alert.text))
         };
@@ -134,29 +131,29 @@ mod tests {
             port: 41022,
         };
         let mut link = LinkState::default();
-        // A link that never was is the boot's business.
+        // A link that has never been up is part of the boot.
         link.failed(at(0), &lost());
-        assert_eq!(told(&link, 500), None);
+        assert_eq!(shown(&link, 500), None);
         link.connected(at(500), endpoint());
         link.lost(at(600), &lost());
-        assert_eq!(told(&link, 700), None, "most come back");
-        // One that only comes and goes stays away.
+        assert_eq!(shown(&link, 700), None, "most come back");
+        // A link that flaps stays lost.
         link.connected(at(710), endpoint());
         link.lost(at(715), &lost());
-        let (since, text) = told(&link, 780).unwrap();
+        let (since, text) = shown(&link, 780).unwrap();
         assert_eq!(since, at(600));
         assert!(text.contains("rental 7 for 3 minutes"), "{text}");
         link.connected(at(800), endpoint());
-        assert!(told(&link, 805).is_some());
-        assert_eq!(told(&link, 900), None, "it holds");
-        // The next time is another time.
+        assert!(shown(&link, 805).is_some());
+        assert_eq!(shown(&link, 900), None, "it is stable");
+        // The next loss is a new one.
         link.lost(at(1_000), &lost());
-        assert_eq!(told(&link, 1_060), None);
-        assert_eq!(told(&link, 1_200).unwrap().0, at(1_000));
+        assert_eq!(shown(&link, 1_060), None);
+        assert_eq!(shown(&link, 1_200).unwrap().0, at(1_000));
     }
 
     #[test]
-    fn a_host_key_that_changed_is_an_alarm_as_long_as_the_rental_lives() {
+    fn changed_host_key_alerts_until_release() {
         let endpoint = || "198.51.100.7:41022".to_owned();
         let (now, later) = (Time::UNIX_EPOCH, Time::UNIX_EPOCH + Duration::minutes(5));
         let mut link = LinkState::default();
@@ -165,7 +162,7 @@ mod tests {
             detail: "refused".into(),
         };
         link.failed(now, &unreachable);
-        assert_eq!(link.alarm(InstanceId(7)), None);
+        assert_eq!(link.host_key_alert(InstanceId(7)), None);
         let changed = LinkError::HostKeyChanged {
             endpoint: endpoint(),
             detail: "it is not the first one".into(),
@@ -173,9 +170,9 @@ mod tests {
         link.failed(now, &changed);
         link.failed(later, &changed);
         link.failed(later, &unreachable);
-        let alarm = link.alarm(InstanceId(7)).unwrap();
-        assert_eq!((alarm.level, alarm.since), (AlertLevel::Critical, now));
-        assert!(alarm.text.contains("198.51.100.7:41022"), "{}", alarm.text);
+        let alert = link.host_key_alert(InstanceId(7)).unwrap();
+        assert_eq!((alert.level, alert.since), (AlertLevel::Critical, now));
+        assert!(alert.text.contains("198.51.100.7:41022"), "{}", alert.text);
         assert_eq!(link.attempts, 4);
     }
 }

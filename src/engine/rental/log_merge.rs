@@ -1,11 +1,9 @@
-//! The market's copy of a container's log: all that there is before SSH lets us in, and where the
-//! workload writes no log file. It is asked for until the log file itself says something.
+//! The market's copies of a container's log: the only log before SSH works, and where the workload writes
+//! no log file. They are polled until the log file has its first line.
 //!
 //! `onstart` sends the workload's output to the log file and not to the container's log, so that no
-//! line is in both. A host whose docker could be asked is not among those that are rented: rentals
-//! are containers, never virtual machines.
+//! line is in both.
 
-/// What of the copies was shown.
 #[derive(Debug, Default)]
 pub(crate) struct LogMerger {
     /// The lines of the last copy.
@@ -14,16 +12,15 @@ pub(crate) struct LogMerger {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NewLines<'a> {
-    /// Whether it goes on where the last copy ended.
     pub(crate) continuity: Continuity,
     pub(crate) lines: &'a [String],
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Continuity {
     First,
     Contiguous,
-    /// More was written since the last copy than a copy holds.
+    /// Lines between this copy and the last one are missing.
     Gap,
 }
 
@@ -32,10 +29,10 @@ impl LogMerger {
         self.last.is_empty()
     }
 
-    /// The lines that the last copy did not have. What is written over and over cannot be told from
-    /// what was there before: then rather too little is shown than a line twice.
+    /// The lines that the last copy did not have. Repeated lines look like old ones: they are rather
+    /// missed than shown twice.
     pub(crate) fn merge(&mut self, copy: &str) -> NewLines<'_> {
-        // A line that is not finished would be another one in the next copy.
+        // An unfinished line would differ in the next copy.
         let whole = copy.rfind('\n').map_or("", |end| &copy[..end]);
         let lines = whole.lines().map(str::to_owned).collect();
         let last = std::mem::replace(&mut self.last, lines);
@@ -59,64 +56,62 @@ impl LogMerger {
 mod tests {
     use super::*;
 
-    /// What is shown of each copy.
-    pub(crate) fn shown(copies: &[&str]) -> Vec<(Continuity, Vec<String>)> {
+    fn shown(copies: &[&str]) -> Vec<(Continuity, Vec<String>)> {
         let mut log = LogMerger::default();
-        let mut take = |copy: &&str| {
-            let news = log.merge(copy);
-            (news.continuity, news.lines.to_vec())
-        };
-        copies.iter().map(&mut take).collect()
+        let merged = copies.iter().map(|copy| {
+            let new = log.merge(copy);
+            (new.continuity, new.lines.to_vec())
+        });
+        merged.collect()
     }
 
     #[test]
-    fn a_line_that_is_in_several_copies_is_shown_once() {
-        assert_eq!(
-            shown(&["a\nb\n", "a\nb\nc\n", "b\nc\n", "c\nd\ne\n"]),
-            [
-                (Continuity::First, vec!["a".into(), "b".into()]),
-                (Continuity::Contiguous, vec!["c".into()]),
-                (Continuity::Contiguous, vec![]),
-                (Continuity::Contiguous, vec!["d".into(), "e".into()]),
-            ]
-        );
-    }
-
-    #[test]
-    fn lines_that_are_alike_are_rather_missed_than_shown_twice() {
-        assert_eq!(
-            shown(&["x\nx\n", "x\nx\n", "x\nx\ny\n"])[1..],
-            [
-                (Continuity::Contiguous, vec![]),
-                (Continuity::Contiguous, vec!["y".into()]),
-            ]
-        );
-    }
-
-    #[test]
-    fn a_line_that_is_not_finished_waits_for_the_next_copy() {
-        assert_eq!(
-            shown(&["a\nhalf", "a\nhalf a line\n"]),
-            [
-                (Continuity::First, vec!["a".into()]),
-                (Continuity::Contiguous, vec!["half a line".into()]),
-            ]
-        );
-    }
-
-    #[test]
-    fn a_gap_between_two_copies_is_told() {
-        assert_eq!(
-            shown(&["a\nb\n", "y\nz\n"])[1],
-            (Continuity::Gap, vec!["y".into(), "z".into()])
-        );
-    }
-
-    #[test]
-    fn an_empty_copy_is_no_beginning_and_no_gap() {
-        assert_eq!(
-            shown(&["", "a\n"])[1],
-            (Continuity::First, vec!["a".into()])
-        );
+    fn copies_are_merged() {
+        use Continuity::{Contiguous, First, Gap};
+        type Merged<'a> = (Continuity, &'a [&'a str]);
+        let cases: [(&str, &[&str], &[Merged<'_>]); 5] = [
+            (
+                "a line in several copies is shown once",
+                &["a\nb\n", "a\nb\nc\n", "b\nc\n", "c\nd\ne\n"],
+                &[
+                    (First, &["a", "b"]),
+                    (Contiguous, &["c"]),
+                    (Contiguous, &[]),
+                    (Contiguous, &["d", "e"]),
+                ],
+            ),
+            (
+                "equal lines are rather missed than shown twice",
+                &["x\nx\n", "x\nx\n", "x\nx\ny\n"],
+                &[
+                    (First, &["x", "x"]),
+                    (Contiguous, &[]),
+                    (Contiguous, &["y"]),
+                ],
+            ),
+            (
+                "an unfinished line waits for the next copy",
+                &["a\nhalf", "a\nhalf a line\n"],
+                &[(First, &["a"]), (Contiguous, &["half a line"])],
+            ),
+            (
+                "a gap is noticed",
+                &["a\nb\n", "y\nz\n"],
+                &[(First, &["a", "b"]), (Gap, &["y", "z"])],
+            ),
+            (
+                "an empty copy is no start and no gap",
+                &["", "a\n"],
+                &[(First, &[]), (First, &["a"])],
+            ),
+        ];
+        for (case, copies, expected) in cases {
+            let owned = |(continuity, lines): &Merged<'_>| {
+                let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+                (*continuity, lines)
+            };
+            let expected: Vec<_> = expected.iter().map(owned).collect();
+            assert_eq!(shown(copies), expected, "{case}");
+        }
     }
 }

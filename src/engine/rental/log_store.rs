@@ -1,8 +1,8 @@
-//! A rental's log on this machine, byte for byte as the rental wrote it, in files that are rotated.
+//! A rental's log on this machine, byte for byte as the rental wrote it, in rotated files.
 //!
-//! A file's name tells where in the remote file its first byte is: `NUMBER-INODE-OFFSET.log`. So the
-//! files themselves say where to go on, also after a `kill -9`: there is no second record that could
-//! disagree with them. Bytes that a full disk did not take are a gap between two names.
+//! A file's name says where in the remote file its first byte is: `NUMBER-INODE-OFFSET.log`. So the files
+//! themselves say where to resume, also after a `kill -9`: no second record can disagree with them.
+//! Bytes that a full disk did not take are a gap between two names.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -14,9 +14,9 @@ use crate::engine::snapshot::BootLog;
 use crate::ports::{LogPosition, TailChunk};
 use crate::ssh::sanitize::Sanitizer;
 
-/// Bytes of a file; the last chunk may go beyond by its own length.
+/// Bytes of a file; the last chunk may exceed them.
 const FILE_BYTES: u64 = 16 << 20;
-/// Bytes that are kept of a rental beside the file that is written.
+/// Retention per rental, in bytes, without the file that is being written.
 const MAX_BYTES: u64 = 7 * FILE_BYTES;
 const MAX_RENTALS: usize = 20;
 const READ_BYTES: usize = 64 << 10;
@@ -28,20 +28,18 @@ pub struct LogStore {
 }
 
 impl LogStore {
-    /// Keeps them below this directory, which is made when there is something to keep.
+    /// The directory is created with the first log.
     pub fn in_directory(directory: PathBuf) -> LogStore {
         LogStore {
             directory: Some(directory),
         }
     }
 
-    /// Keeps nothing: for worlds without a disk.
     pub fn disabled() -> LogStore {
         LogStore { directory: None }
     }
 
-    /// What is kept of a rental's log, its last lines if there are too many, as lines of the time
-    /// at which it ended. It blocks.
+    /// The saved log of a rental, or its last lines, dated at its end. Blocks.
     pub fn read(&self, instance: InstanceId, ended: Time) -> BootLog {
         let mut log = BootLog::default();
         let Some(all) = &self.directory else {
@@ -63,7 +61,7 @@ impl LogStore {
         log
     }
 
-    /// The log of one rental. Those of the oldest rentals go.
+    /// The log of one rental. Removes those of the oldest rentals.
     pub(crate) fn of(&self, instance: InstanceId) -> LogFiles {
         let Some(all) = &self.directory else {
             return LogFiles::default();
@@ -73,8 +71,7 @@ impl LogStore {
         LogFiles {
             files: files(&own),
             directory: Some(own),
-            open: None,
-            write_failed: false,
+            ..LogFiles::default()
         }
     }
 }
@@ -90,7 +87,7 @@ fn remove_oldest(all: &Path, own: &Path) {
     dated.sort();
     let excess = (dated.len() + 1).saturating_sub(MAX_RENTALS);
     for (_, path) in dated.into_iter().take(excess) {
-        // What cannot be removed is tried again by the next rental.
+        // The next rental retries what cannot be removed.
         let _ = fs::remove_dir_all(path);
     }
 }
@@ -98,9 +95,9 @@ fn remove_oldest(all: &Path, own: &Path) {
 #[derive(Debug, Default)]
 pub(crate) struct LogFiles {
     directory: Option<PathBuf>,
-    /// In the order in which they were written.
+    /// Oldest first.
     files: Vec<LogFile>,
-    /// The last of them, as long as it takes more.
+    /// The last of them, while it is being written.
     open: Option<File>,
     write_failed: bool,
 }
@@ -109,7 +106,7 @@ pub(crate) struct LogFiles {
 struct LogFile {
     number: u64,
     inode: u64,
-    /// Of its first byte, in the remote file.
+    /// Of the first byte in the remote file.
     offset: u64,
     length: u64,
     path: PathBuf,
@@ -118,12 +115,13 @@ struct LogFile {
 impl LogFile {
     fn in_directory(directory: &Path, number: u64, chunk: &TailChunk) -> LogFile {
         let (inode, offset) = (chunk.file, chunk.offset);
+        let path = directory.join(format!("{number:06}-{inode}-{offset}.log"));
         LogFile {
             number,
             inode,
             offset,
             length: 0,
-            path: directory.join(format!("{number:06}-{inode}-{offset}.log")),
+            path,
         }
     }
 
@@ -166,13 +164,13 @@ fn files(directory: &Path) -> Vec<LogFile> {
 }
 
 impl LogFiles {
-    /// The place after the last byte that is kept.
+    /// The position after the last saved byte.
     pub(crate) fn position(&self) -> LogPosition {
         let last = self.files.last().map(LogFile::position);
         last.and_then(Result::ok).unwrap_or_default()
     }
 
-    /// What is kept, oldest first.
+    /// Everything saved, oldest first.
     pub(crate) fn replay(&self) -> impl Iterator<Item = TailChunk> + Send + use<> {
         self.files.clone().into_iter().flat_map(|kept| {
             let mut offset = kept.offset;
@@ -192,7 +190,7 @@ impl LogFiles {
         })
     }
 
-    /// Adds bytes. A disk that takes none of them is told once and is no reason to stop.
+    /// Appends bytes. A failing disk is logged once.
     pub(crate) fn append(&mut self, chunk: &TailChunk) {
         let Some(directory) = self.directory.clone() else {
             return;
@@ -200,7 +198,7 @@ impl LogFiles {
         let result = self.write(&directory, chunk);
         if let (Err(error), false) = (&result, self.write_failed) {
             tracing::warn!(
-                "the rental's log is not kept in {}: {error}; it is still shown",
+                "cannot save the rental's log in {}: {error}; it is still shown",
                 directory.display()
             );
         }
@@ -208,7 +206,7 @@ impl LogFiles {
     }
 
     fn write(&mut self, directory: &Path, chunk: &TailChunk) -> io::Result<()> {
-        // Taken out: after a failure nobody knows what the file has of this chunk.
+        // After a failure it is unknown how much of the chunk is in the file: a new one is started.
         let mut file = match self.open.take().filter(|_| self.continues(chunk)) {
             Some(file) => file,
             None => self.start_file(directory, chunk)?,
@@ -235,8 +233,7 @@ impl LogFiles {
             .create(directory)?;
         let number = self.files.last().map_or(0, |last| last.number + 1);
         let next = LogFile::in_directory(directory, number, chunk);
-        let mut options = OpenOptions::new();
-        let file = options
+        let file = OpenOptions::new()
             .create_new(true)
             .append(true)
             .mode(0o600)

@@ -1,4 +1,4 @@
-//! A rental while it is watched.
+//! Watching rentals.
 
 pub(crate) mod access;
 pub(crate) mod boot_history;

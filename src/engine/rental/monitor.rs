@@ -1,39 +1,32 @@
-//! A rental that is watched, and what was seen of it. A sprint has two of them while a boot that is
-//! behind is raced by another one.
-
-use crate::engine::rental::log_merge::{Continuity, NewLines};
-use crate::flow::BootProgress;
+//! A rental that is watched, and its readings. A sprint has two of them while a hedge races a boot that
+//! is behind.
 
 use crate::domain::{BootTimes, Instance, InstanceId, LineStyle, LogLine, MlNodeStatus, Time};
 use crate::engine::observe::observation::LinkEvent;
 use crate::engine::rental::link_state::LinkState;
-use crate::engine::rental::log_merge::LogMerger;
+use crate::engine::rental::log_merge::{Continuity, LogMerger, NewLines};
 use crate::engine::rental::watcher::Watcher;
 use crate::engine::snapshot::BootLog;
-
-use crate::flow::{BootReading, Rental};
+use crate::flow::{BootProgress, BootReading, Rental};
 use crate::mlnode::boot::BootTracker;
 use crate::ports::{LinkError, TailChunk, TunnelSpec};
 use crate::ssh::sanitize::Sanitizer;
 
 const COPY_NOTE: &str = "The container's log, as the market copies its last lines now and then:";
-
 const GAP_NOTE: &str = "What came between these lines was in no copy.";
-
 const LIVE_LOG_NOTE: &str = "The workload's own log from here on:";
 
 pub(crate) struct RentalMonitor {
     pub(crate) instance: InstanceId,
-    /// Until it is given back: what was seen of it is shown for longer.
+    /// Until the rental is released; its last readings stay on the screen.
     pub(crate) watcher: Option<Watcher>,
     pub(crate) boot: BootTracker,
-    /// Whose boot is under way and will be remembered, unless nobody watched its beginning.
+    /// Its boot is not recorded yet; `None` if its start was not observed.
     unreported: Option<Rental>,
     sanitizer: Sanitizer,
     pub(crate) log: BootLog,
-    /// The market's copies of the container's log.
     pub(crate) log_merger: LogMerger,
-    /// The rental's log file said something.
+    /// The log file has its first line.
     pub(crate) log_started: bool,
     pub(crate) row: Option<Instance>,
     pub(crate) link: LinkState,
@@ -71,7 +64,7 @@ impl RentalMonitor {
         self.row = Some(row.clone());
     }
 
-    /// True when that says something of the boot.
+    /// True if it concerns the boot.
     pub(crate) fn on_link_event(&mut self, now: Time, change: LinkEvent) -> bool {
         let link = &mut self.link;
         match change {
@@ -102,9 +95,9 @@ impl RentalMonitor {
 
     pub(crate) fn on_log(&mut self, now: Time, chunk: &TailChunk) {
         self.start_log(now);
-        let mut lines: Vec<LogLine> = Vec::new();
+        let mut lines = Vec::new();
         if chunk.offset == 0 {
-            // Another file begins: what was not finished in the last one never will be.
+            // A new file: an unfinished line of the last one ends here.
             lines.extend(self.sanitizer.end(now));
         }
         lines.extend(self.sanitizer.feed(now, &chunk.bytes));
@@ -112,7 +105,7 @@ impl RentalMonitor {
         for line in lines.iter().chain(&live) {
             self.boot.observe_line(now, line.text());
         }
-        for line in lines.drain(..) {
+        for line in lines {
             self.log.push(line);
         }
         self.log.live = live;
@@ -124,7 +117,6 @@ impl RentalMonitor {
         self.mlnode = Some(status);
     }
 
-    /// What the sprint learns of the boot.
     pub(crate) fn reading(&self, now: Time) -> BootReading {
         let boot = &self.boot;
         BootReading {
@@ -141,7 +133,7 @@ impl RentalMonitor {
         }
     }
 
-    /// The boot until now, once.
+    /// The boot until now, the first time.
     pub(crate) fn take_unreported(&mut self, now: Time) -> Option<(Rental, BootTimes)> {
         let rental = self.unreported.take()?;
         let times = BootTimes {
@@ -158,29 +150,24 @@ impl RentalMonitor {
         Some((rental, times))
     }
 
-    /// Leads its tunnel to other local ends. What was heard through the old ones is heard again.
+    /// Moves its tunnel to other local ends, through which everything is read anew.
     pub(crate) fn move_tunnel(&mut self, tunnel: TunnelSpec) {
-        let moves = self
-            .watcher
-            .as_ref()
-            .is_some_and(|watcher| watcher.move_tunnel(tunnel));
-        if moves {
+        let watcher = self.watcher.as_ref();
+        if watcher.is_some_and(|watcher| watcher.move_tunnel(tunnel)) {
             self.link.ends = None;
             self.link.proven = false;
             self.mlnode = None;
         }
     }
 
-    /// Ends watching; the task closes the session on both sides by itself.
+    /// Stops watching. The task that is returned ends when the SSH session is closed.
     pub(crate) fn stop(&mut self) -> Option<tokio::task::JoinHandle<()>> {
         self.link = LinkState::default();
         self.watcher.take().map(Watcher::stop)
     }
-}
 
-impl RentalMonitor {
     pub(crate) fn on_container_log(&mut self, now: Time, copy: &str) {
-        // It was on its way when the log file began.
+        // It was in flight when the log file started.
         if self.log_started {
             return;
         }
@@ -188,30 +175,27 @@ impl RentalMonitor {
         if lines.is_empty() {
             return;
         }
-        let note = match continuity {
-            Continuity::First => Some(COPY_NOTE),
-            Continuity::Gap => Some(GAP_NOTE),
-            Continuity::Contiguous => None,
-        };
-        let text = lines.join("\n") + "\n";
-        if let Some(note) = note {
-            self.log.push(remark(now, note));
+        match continuity {
+            Continuity::First => self.log.push(remark(now, COPY_NOTE)),
+            Continuity::Gap => self.log.push(remark(now, GAP_NOTE)),
+            Continuity::Contiguous => {}
         }
+        let text = lines.join("\n") + "\n";
         for line in Sanitizer::new().feed(now, text.as_bytes()) {
             self.boot.observe_line(now, line.text());
             self.log.push(line);
         }
     }
 
-    /// The log file says something: from now on it is what is shown.
-    pub(crate) fn start_log(&mut self, now: Time) {
+    /// From now on the log file is shown.
+    fn start_log(&mut self, now: Time) {
         if !std::mem::replace(&mut self.log_started, true) && !self.log_merger.is_empty() {
             self.log.push(remark(now, LIVE_LOG_NOTE));
         }
     }
 }
 
-/// A line of ours among those of the rental.
+/// Our own line in the rental's log.
 fn remark(at: Time, text: &str) -> LogLine {
     let style = LineStyle {
         italic: true,

@@ -1,4 +1,4 @@
-//! Watches what the sprint wants watched.
+//! Starts and stops the watchers that the sprint calls for.
 
 use crate::domain::{InstanceId, OrderedMachine, Workload};
 use crate::engine::rental::access::{RentalAccess, rental_access};
@@ -11,74 +11,67 @@ use crate::ports::TunnelSpec;
 use crate::vast::stage_times;
 
 impl Engine {
-    /// What was seen of a rental of the sprint's.
     pub(crate) fn monitor(&self, instance: InstanceId) -> Option<&RentalMonitor> {
-        let mut both = self.primary.iter().chain(&self.hedge);
-        both.find(|monitor| monitor.instance == instance)
+        let mut monitors = self.primary.iter().chain(&self.hedge);
+        monitors.find(|monitor| monitor.instance == instance)
     }
 
-    /// The same, as long as it is watched.
+    /// Only while the rental is watched.
     pub(crate) fn monitor_mut(&mut self, instance: InstanceId) -> Option<&mut RentalMonitor> {
-        let mut both = self.primary.iter_mut().chain(&mut self.hedge);
-        both.find(|monitor| monitor.instance == instance && monitor.is_active())
+        let mut monitors = self.primary.iter_mut().chain(&mut self.hedge);
+        monitors.find(|monitor| monitor.instance == instance && monitor.is_active())
     }
 
-    /// Watches what the sprint wants watched.
     pub(crate) fn supervise_rentals(&mut self) {
-        let wants = self.sprint.watch_targets();
-        let instance = |rental: &Option<Rental>| rental.as_ref().map(|rental| rental.instance);
-        let access = self.rental_access();
-        let won = self
-            .hedge
-            .take_if(|beside| instance(&wants.rental) == Some(beside.instance));
-        if let Some(mut winner) = won {
+        let targets = self.sprint.watch_targets();
+        let tunnel = self.rental_access().tunnel;
+        let winner = targets.rental.as_ref().map(|rental| rental.instance);
+        if let Some(mut winner) = self.hedge.take_if(|hedge| Some(hedge.instance) == winner) {
             if let Some(mut loser) = self.primary.take() {
                 self.stop_monitor(&mut loser);
             }
-            winner.move_tunnel(access.tunnel.clone());
+            winner.move_tunnel(tunnel.clone());
             self.primary = Some(winner);
         }
-        let own = wants.rental.as_ref().filter(|_| wants.link);
-        let was = self.primary.take();
-        let tunnel_beside = access.tunnel.with_free_ports();
-        self.primary = self.supervise(was, own, access.tunnel);
-        let was = self.hedge.take();
-        let beside = self.supervise(was, wants.hedge.as_ref(), tunnel_beside);
-        self.hedge = beside.filter(RentalMonitor::is_active);
+        let current = self.primary.take();
+        let rental = targets.rental.as_ref().filter(|_| targets.link);
+        let hedge_tunnel = tunnel.with_free_ports();
+        self.primary = self.supervise(current, rental, tunnel);
+        let current = self.hedge.take();
+        let hedge = self.supervise(current, targets.hedge.as_ref(), hedge_tunnel);
+        self.hedge = hedge.filter(RentalMonitor::is_active);
     }
 
     fn supervise(
         &mut self,
-        was: Option<RentalMonitor>,
-        wanted: Option<&Rental>,
+        mut current: Option<RentalMonitor>,
+        target: Option<&Rental>,
         tunnel: TunnelSpec,
     ) -> Option<RentalMonitor> {
-        let mut was = was;
-        if let (Some(monitor), Some(rental)) = (&was, wanted)
+        if let (Some(monitor), Some(rental)) = (&current, target)
             && monitor.instance == rental.instance
             && let Some(watcher) = &monitor.watcher
         {
             watcher.set_lease(self.chain_adjusted(rental.lease_until));
-            return was;
+            return current;
         }
-        if let Some(monitor) = &mut was {
+        if let Some(monitor) = &mut current {
             self.stop_monitor(monitor);
         }
-        match wanted {
+        match target {
             Some(rental) => Some(self.start_monitor(rental, tunnel)),
-            None => was,
+            None => current,
         }
     }
 
     fn start_monitor(&self, rental: &Rental, tunnel: TunnelSpec) -> RentalMonitor {
-        let query = &self.config.vast.query;
-        let ordered = OrderedMachine {
-            gpus: query.gpu_count,
-            gpu_memory_mb: query.min_gpu_memory_mb,
-            // A host whose driver is older than its offer said, but new enough, does.
-            cuda: query.min_cuda.or(rental.offer.cuda),
-        };
         let vast = &self.config.vast;
+        let ordered = OrderedMachine {
+            gpus: vast.query.gpu_count,
+            gpu_memory_mb: vast.query.min_gpu_memory_mb,
+            // A driver that is older than the offer said may still be new enough.
+            cuda: vast.query.min_cuda.or(rental.offer.cuda),
+        };
         let boots = self.ledger.boots();
         let usual = stage_times(boots, &rental.offer, vast.image_gb, vast.model_gb);
         let watcher = Watcher::start(
@@ -104,13 +97,12 @@ impl Engine {
 
     fn stop_monitor(&mut self, monitor: &mut RentalMonitor) {
         if monitor.is_active() {
-            let left = monitor.take_unreported(self.ports.clock.now());
-            self.record_unreported_boot(left);
+            let boot = monitor.take_unreported(self.ports.clock.now());
+            self.record_unreported_boot(boot);
             drop(monitor.stop());
         }
     }
 
-    /// What runs on the sprint's rentals.
     pub(crate) fn workload(&self) -> Workload {
         self.sprint.plan().aim.workload()
     }

@@ -80,7 +80,7 @@ fn directory_without_viewer_socket_is_refused() {
     let paths = config.unwrap().config.paths;
     let _held = pocpit::journal::Journal::open(&paths.state_dir).unwrap();
     let refused = cockpit(&sim);
-    refused.until("lets nobody look on");
+    refused.until("accepts no viewers");
     assert_eq!(refused.end().0, 3);
 }
 

@@ -67,7 +67,7 @@ fn ledger(records: &[Record]) -> Ledger {
     ledger
 }
 
-fn orders(
+fn actions(
     minute: i64,
     instances: &[Instance],
     nodes: Option<&[RegisteredNode]>,
@@ -85,7 +85,7 @@ fn orders(
 }
 
 #[test]
-fn what_is_ours_and_in_no_sprint_goes_with_its_registration_and_nothing_of_others() {
+fn only_our_leftovers_are_cleaned_up() {
     let instances = [
         instance(1, "pocpit/home/1/1-a"),
         instance(2, "pocpit/other/1/1-a"),
@@ -98,7 +98,7 @@ fn what_is_ours_and_in_no_sprint_goes_with_its_registration_and_nothing_of_other
         node("proxy"),
     ];
     assert_eq!(
-        orders(0, &instances, Some(&nodes), &[]),
+        actions(0, &instances, Some(&nodes), &[]),
         [
             CleanupAction::Destroy(InstanceId(1)),
             CleanupAction::Unregister(NodeId("vastai-1".into()))
@@ -107,11 +107,11 @@ fn what_is_ours_and_in_no_sprint_goes_with_its_registration_and_nothing_of_other
 }
 
 #[test]
-fn a_rental_that_is_not_listed_is_asked_for_and_an_intent_is_void_only_after_a_while() {
+fn unlisted_rentals_wait_before_cleanup() {
     let records = [intended(1), rented(1, 41), intended(2)];
-    assert_eq!(orders(2, &[], Some(&[]), &records), []);
+    assert_eq!(actions(2, &[], Some(&[]), &records), []);
     assert_eq!(
-        orders(4, &[], Some(&[]), &records),
+        actions(4, &[], Some(&[]), &records),
         [
             CleanupAction::Verify(InstanceId(41)),
             CleanupAction::Void(label(2))
@@ -120,15 +120,15 @@ fn a_rental_that_is_not_listed_is_asked_for_and_an_intent_is_void_only_after_a_w
 }
 
 #[test]
-fn a_registration_goes_when_its_rental_is_gone_and_stays_while_the_list_is_unknown() {
+fn unknown_node_list_removes_nothing() {
     let records = [registering("vastai-41", 41), registering("vastai-42", 42)];
     let nodes = [node("vastai-41")];
     assert_eq!(
-        orders(9, &[], Some(&nodes), &records),
+        actions(9, &[], Some(&nodes), &records),
         [
             CleanupAction::Unregister(NodeId("vastai-41".into())),
             CleanupAction::Forget(NodeId("vastai-42".into()))
         ]
     );
-    assert_eq!(orders(9, &[], None, &records), []);
+    assert_eq!(actions(9, &[], None, &records), []);
 }

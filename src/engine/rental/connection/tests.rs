@@ -1,4 +1,4 @@
-//! The watcher's link on a machine that is only played, in virtual time.
+//! The watcher's link to a simulated machine, in virtual time.
 
 mod host;
 
@@ -15,7 +15,7 @@ const ID: InstanceId = InstanceId(7);
 const LINES: usize = 1_000_000;
 const CUTS: usize = 1_000;
 
-/// A log as programs write it: mostly short lines, and all that can be wrong with one.
+/// A log as programs write it: mostly short lines, with everything that can be wrong with one.
 fn text(lines: usize) -> Vec<u8> {
     let mut chance = StdRng::seed_from_u64(5);
     let mut text = Vec::new();
@@ -51,7 +51,7 @@ fn leading_number(line: &str) -> usize {
     line[..digits].parse().unwrap()
 }
 
-/// What a watcher reports of a log, until it has all of it.
+/// The log as a watcher reports it.
 struct Observations {
     bytes: Vec<u8>,
     lines: usize,
@@ -59,7 +59,7 @@ struct Observations {
 }
 
 impl Observations {
-    fn nothing() -> Observations {
+    fn new() -> Observations {
         Observations {
             bytes: Vec::new(),
             lines: 0,
@@ -108,18 +108,18 @@ fn watch(host: &Arc<Host>, logs: &LogStore, reports: &mpsc::Sender<Observation>)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_million_lines_over_a_link_that_is_cut_a_thousand_times_come_once_each() {
+async fn flaky_link_delivers_each_line_once() {
     let scratch = tempfile::tempdir().unwrap();
     let logs = LogStore::in_directory(scratch.path().to_owned());
     let text = text(LINES);
-    // Given a link that lives for so few bytes, and a file that is renamed and cut off now and then,
+    // Given a link that lives for few bytes, and a file that is renamed and truncated now and then,
     let host = Host::new(text.clone(), text.len() / CUTS * 2 / 3);
     let (sender, mut reports) = mpsc::channel(16);
     let watcher = watch(&host, &logs, &sender);
     // when everything was reported,
-    let mut seen = Observations::nothing();
+    let mut seen = Observations::new();
     seen.until(text.len(), &mut reports, &text).await;
-    // then no line was lost and none came twice,
+    // then no line is lost and none comes twice,
     assert_eq!(seen.lines, LINES);
     assert!(
         host.cuts() >= CUTS,
@@ -144,7 +144,7 @@ async fn a_million_lines_over_a_link_that_is_cut_a_thousand_times_come_once_each
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cockpit_that_is_killed_and_started_again_has_each_line_once() {
+async fn restarted_cockpit_has_each_line_once() {
     let scratch = tempfile::tempdir().unwrap();
     let logs = LogStore::in_directory(scratch.path().to_owned());
     let text = text(20_000);
@@ -153,28 +153,26 @@ async fn a_cockpit_that_is_killed_and_started_again_has_each_line_once() {
     for _ in 0..10 {
         let (sender, mut reports) = mpsc::channel(16);
         let watcher = watch(&host, &logs, &sender);
-        // What was read before is told again from the files, and the rest follows.
+        // What was read before is replayed from the files, and the rest follows.
         let length = chance.random_range(0..text.len());
-        Observations::nothing()
-            .until(length, &mut reports, &text)
-            .await;
-        // What it reports from now on, nobody hears.
+        Observations::new().until(length, &mut reports, &text).await;
+        // Later reports are lost.
         drop(reports);
         watcher.stop().await.unwrap();
     }
     let (sender, mut reports) = mpsc::channel(16);
     let _watcher = watch(&host, &logs, &sender);
-    let mut seen = Observations::nothing();
+    let mut seen = Observations::new();
     seen.until(text.len(), &mut reports, &text).await;
     assert_eq!(seen.lines, 20_000);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tunnel_that_is_moved_ends_elsewhere_and_no_line_comes_twice() {
+async fn moved_tunnel_repeats_no_line() {
     let text = text(20_000);
     let host = Host::new(text.clone(), 1 << 30);
     let (sender, mut reports) = mpsc::channel(16);
-    // Given a rental whose tunnel ends where there was room,
+    // Given a rental whose tunnel ends at free ports,
     let watcher = watch(&host, &LogStore::disabled(), &sender);
     // when it is to end at the configured addresses,
     let end = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
@@ -185,7 +183,7 @@ async fn a_tunnel_that_is_moved_ends_elsewhere_and_no_line_comes_twice() {
     };
     assert!(watcher.move_tunnel(configured.clone()));
     assert!(!watcher.move_tunnel(configured.clone()), "it is there");
-    // then the next session has it there, and the log goes on where it was.
+    // then the next session opens it there, and the log continues where it was.
     let (mut bytes, mut is_moved) = (Vec::new(), false);
     while !is_moved || bytes.len() < text.len() {
         match reports.recv().await.unwrap() {

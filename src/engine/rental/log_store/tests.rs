@@ -19,14 +19,14 @@ fn sizes(directory: &Path) -> Vec<u64> {
 }
 
 #[test]
-fn the_next_run_goes_on_at_the_byte_where_a_killed_one_was() {
+fn next_run_resumes_at_the_byte() {
     let scratch = tempfile::tempdir().unwrap();
     let logs = LogStore::in_directory(scratch.path().join("rental_logs"));
     let mut log = logs.of(ID);
     assert_eq!(log.position(), LogPosition::default());
     log.append(&chunk(3, 0, b"one\n"));
     log.append(&chunk(3, 4, b"tw"));
-    // It is killed while it writes: half of what it was given is there.
+    // It is killed while it writes: half of the chunk is there.
     let file = scratch.path().join("rental_logs/7/000000-3-0.log");
     let mut torn = OpenOptions::new().append(true).open(&file).unwrap();
     torn.write_all(b"o").unwrap();
@@ -40,13 +40,13 @@ fn the_next_run_goes_on_at_the_byte_where_a_killed_one_was() {
 }
 
 #[test]
-fn another_remote_file_is_another_file_here() {
+fn new_remote_file_starts_a_file() {
     let scratch = tempfile::tempdir().unwrap();
     let logs = LogStore::in_directory(scratch.path().to_owned());
     let mut log = logs.of(ID);
     log.append(&chunk(3, 0, b"old\n"));
     log.append(&chunk(4, 0, b"new\n"));
-    // The same inode, cut off and written anew.
+    // The same inode, truncated and rewritten.
     log.append(&chunk(4, 0, b"newer\n"));
     assert_eq!(sizes(&scratch.path().join("7")), [4, 4, 6]);
     let last = logs.of(ID).position();
@@ -59,7 +59,7 @@ fn another_remote_file_is_another_file_here() {
 }
 
 #[test]
-fn a_flood_is_kept_to_a_bound_and_its_end_is_there() {
+fn flood_is_bounded_and_keeps_its_end() {
     let scratch = tempfile::tempdir().unwrap();
     let logs = LogStore::in_directory(scratch.path().to_owned());
     let mut log = logs.of(ID);
@@ -82,7 +82,7 @@ fn a_flood_is_kept_to_a_bound_and_its_end_is_there() {
 }
 
 #[test]
-fn a_disk_that_takes_nothing_leaves_a_gap_and_stops_nobody() {
+fn failing_disk_leaves_a_gap() {
     let scratch = tempfile::tempdir().unwrap();
     let logs = LogStore::in_directory(scratch.path().join("logs"));
     // Given a file where the directory would be,
@@ -90,7 +90,7 @@ fn a_disk_that_takes_nothing_leaves_a_gap_and_stops_nobody() {
     let mut log = logs.of(ID);
     log.append(&chunk(3, 0, b"lost\n"));
     assert_eq!(log.position(), LogPosition::default());
-    // when there is room again, then the log goes on where it is.
+    // when there is room again, then the log continues after a gap.
     fs::remove_file(scratch.path().join("logs")).unwrap();
     log.append(&chunk(3, 5, b"kept\n"));
     assert_eq!(replayed(&log), b"kept\n");
@@ -98,7 +98,7 @@ fn a_disk_that_takes_nothing_leaves_a_gap_and_stops_nobody() {
 }
 
 #[test]
-fn the_logs_of_the_oldest_rentals_go() {
+fn oldest_rentals_logs_are_removed() {
     let scratch = tempfile::tempdir().unwrap();
     let logs = LogStore::in_directory(scratch.path().to_owned());
     for id in 0..2 * MAX_RENTALS as u64 {
@@ -110,20 +110,20 @@ fn the_logs_of_the_oldest_rentals_go() {
 }
 
 #[test]
-fn disabled_is_no_file() {
+fn disabled_store_saves_nothing() {
     let mut log = LogStore::disabled().of(ID);
     log.append(&chunk(3, 0, b"a line\n"));
     assert_eq!(log.replay().count(), 0);
 }
 
 #[test]
-fn what_is_kept_of_a_past_rental_is_read_as_lines_across_its_files() {
+fn past_log_is_read_across_files() {
     let scratch = tempfile::tempdir().unwrap();
     let logs = LogStore::in_directory(scratch.path().to_owned());
     let mut log = logs.of(ID);
     log.append(&chunk(3, 0, b"one\n\x1b[31mtw"));
     log.append(&chunk(3, 11, b"o\x1b[0m\n"));
-    // The service in it was started again and writes another file.
+    // The service was restarted and writes another file.
     log.append(&chunk(4, 0, b"three"));
     let read = logs.read(ID, Time::UNIX_EPOCH);
     let lines: Vec<String> = (0..read.end_seq())

@@ -16,7 +16,7 @@ use crate::network_node::NetworkNodeClient;
 use crate::ports::*;
 use crate::vast::VastClient;
 
-/// A machine that writes a text to its log file while that is read.
+/// A machine that writes a text to its log file while the file is read.
 pub(super) struct Host {
     text: Vec<u8>,
     /// Bytes that a link carries, on average.
@@ -26,7 +26,7 @@ pub(super) struct Host {
 
 struct State {
     chance: StdRng,
-    /// The one that is written is the last; the others were moved aside or are gone.
+    /// The last one is being written; the others were renamed or removed.
     files: Vec<Part>,
     cuts: usize,
     next_inode: u64,
@@ -107,7 +107,7 @@ impl Host {
         };
         let at = part.begin + usize::try_from(from.offset).unwrap();
         if at == part.end && index + 1 < state.files.len() {
-            // Moved aside, and read to its end.
+            // Renamed, and read to its end.
             let next = state.files[index + 1..]
                 .iter()
                 .find(|part| part.there == Presence::There);
@@ -116,7 +116,7 @@ impl Host {
         (part.inode, at)
     }
 
-    /// The next bytes of a file, or that it is another one now.
+    /// The next bytes of a file; `None` if it was replaced.
     fn part(&self, inode: u64, at: usize) -> Option<Vec<u8>> {
         let mut state = self.state.lock().unwrap();
         let count = state.chance.random_range(1..6_000);
@@ -214,7 +214,7 @@ impl RemoteSession for Link {
                     let mut left = left.lock().unwrap();
                     *left = left.saturating_sub(chunk.bytes.len());
                     if *left == 0 {
-                        // What was under way is lost.
+                        // What was in flight is lost.
                         host.state.lock().unwrap().cuts += 1;
                         return;
                     }
