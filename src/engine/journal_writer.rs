@@ -86,9 +86,9 @@ impl Engine {
         }
         let state_dir = self.config.paths.state_dir.display();
         let advice = match error {
-            JournalError::Fenced { .. } => "close the pocpit that should not work here".to_owned(),
+            JournalError::Fenced { .. } => "close the pocpit that should not run here".to_owned(),
             _ => {
-                format!("free space in {state_dir}; it goes on by itself as soon as a write works")
+                format!("free space in {state_dir}; it resumes as soon as a write succeeds")
             }
         };
         self.release_only = Some(ReleaseOnly {

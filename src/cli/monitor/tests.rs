@@ -16,7 +16,7 @@ fn busy() -> Snapshot {
         used: Usd::from_dollars(12.5),
     }];
     snapshot.alerts = vec![Alert {
-        condition: Condition::ChainUnread,
+        condition: Condition::ChainUnreachable,
         level: AlertLevel::Critical,
         text: "instance 7 is not gone".into(),
         advice: "destroy it".into(),

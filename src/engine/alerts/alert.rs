@@ -74,62 +74,67 @@ pub enum AlertLevel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
-    /// This machine's clock is behind the chain's.
-    ClockBehind,
-    /// The settings cut the policy of release short.
-    PolicyCutShort,
+    #[serde(alias = "clock_behind")]
+    ClockSkew,
+    /// The settings cut the release policy short.
+    #[serde(alias = "policy_cut_short")]
+    ReleasePolicyCut,
     /// Nothing new is rented or registered.
     ReleaseOnly,
-    /// A rental of another cockpit is on the account.
-    Foreign(InstanceId),
-    /// A rental is not gone, long after its destroy.
-    NotGone(InstanceId),
+    /// Of another cockpit on the same account.
+    #[serde(alias = "foreign")]
+    ForeignRental(InstanceId),
+    #[serde(alias = "not_gone")]
+    DestroyOverdue(InstanceId),
     /// A rental costs more than was agreed.
     PriceIncrease(InstanceId),
     BootFault(InstanceId),
-    /// There is no link to a rental.
-    NoLink(InstanceId),
-    /// Another host answered in a rental's place.
-    StrangeHost(InstanceId),
-    /// The account's credit does not do for a sprint.
+    #[serde(alias = "no_link")]
+    LinkDown(InstanceId),
+    #[serde(alias = "strange_host")]
+    HostKeyMismatch(InstanceId),
+    /// Not enough for a sprint.
     LowCredit,
-    /// The account's rentals cannot be listed.
-    RentalsUnread,
-    /// The Network Node does not answer.
-    NodesUnread,
-    /// A node was not changed as the operator asked.
-    NodeNotChanged,
-    /// The inference proxy does not answer.
-    ProxySilent,
-    /// No upstream of the inference proxy is well.
-    ProxyWithoutUpstream,
-    ChainUnread,
-    /// The chain shows no new block.
-    ChainStands,
-    /// A source of the chain cannot be relied on.
-    SourceUnreliable(ChainSource),
-    /// Parameters of the chain have changed.
+    #[serde(alias = "rentals_unread")]
+    RentalsUnknown,
+    #[serde(alias = "nodes_unread")]
+    NetworkNodeDown,
+    /// The operator's change of a node failed.
+    #[serde(alias = "node_not_changed")]
+    NodeChangeFailed,
+    #[serde(alias = "proxy_silent")]
+    ProxyDown,
+    /// Of the inference proxy.
+    #[serde(alias = "proxy_without_upstream")]
+    NoHealthyUpstream,
+    #[serde(alias = "chain_unread")]
+    ChainUnreachable,
+    #[serde(alias = "chain_stands")]
+    ChainStalled,
+    #[serde(alias = "source_unreliable")]
+    UnreliableSource(ChainSource),
+    /// Of the chain.
     ParametersChanged,
-    /// This has not been tried before.
+    /// The risk of a first sprint.
     FirstStart,
     /// An upgrade will halt the chain here.
     Upgrade(Height),
-    /// A confirmation `PoC` of this epoch, the one of this number, is under way.
+    /// A running confirmation `PoC`: its epoch and number.
     Confirmation(EpochIndex, u64),
-    /// Nothing is rented because of this.
-    Obstacle(Requirement),
+    /// A requirement of renting that is not met.
+    #[serde(alias = "obstacle")]
+    PreflightFailure(Requirement),
 }
 
 impl Condition {
-    /// The rental that it is about.
     pub fn instance(&self) -> Option<InstanceId> {
         match self {
-            Condition::Foreign(instance)
-            | Condition::NotGone(instance)
+            Condition::ForeignRental(instance)
+            | Condition::DestroyOverdue(instance)
             | Condition::PriceIncrease(instance)
             | Condition::BootFault(instance)
-            | Condition::NoLink(instance)
-            | Condition::StrangeHost(instance) => Some(*instance),
+            | Condition::LinkDown(instance)
+            | Condition::HostKeyMismatch(instance) => Some(*instance),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-//! What is wrong with the chain or with those who tell of it, for people.
+//! Alerts of the chain and its sources.
 
 use crate::chain::epoch;
 use crate::chain::sources::Standstill;
@@ -7,15 +7,15 @@ use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::state::Engine;
 
-/// A change of parameters is news for so long.
-const CHANGE_IS_NEWS: Duration = Duration::hours(24);
+/// A change of parameters is shown for this long.
+const CHANGE_SHOWN_FOR: Duration = Duration::hours(24);
 
 impl Engine {
     pub(crate) fn chain_alerts(&self, now: Time, onsets: &mut Onsets) -> Vec<Alert> {
         let mut alerts = Vec::new();
         if let Some(trouble) = &self.observed.chain_error {
             alerts.push(onsets.alert(
-                Condition::ChainUnread,
+                Condition::ChainUnreachable,
                 now,
                 AlertLevel::Warning,
                 format!("the chain cannot be read: {trouble}"),
@@ -27,13 +27,13 @@ impl Engine {
         }
         alerts.extend(self.sources.statuses().iter().filter_map(unreliable));
         let changed = self.sources.changed();
-        if let Some((at, change)) = changed.filter(|(at, _)| now - *at <= CHANGE_IS_NEWS) {
+        if let Some((at, change)) = changed.filter(|(at, _)| now - *at <= CHANGE_SHOWN_FOR) {
             alerts.push(Alert::new(
                 Condition::ParametersChanged,
                 AlertLevel::Notice,
                 *at,
                 format!("parameters of the chain changed: {change}"),
-                "the plan follows by itself; see whether lead and budget still fit",
+                "the plan adapts by itself; check that lead and budget still fit",
             ));
         }
         alerts.extend(self.confirmation_alert(now, onsets));
@@ -42,7 +42,7 @@ impl Engine {
         alerts
     }
 
-    /// Said before the first sprint only: later it is known.
+    /// Before the first sprint only: later the risk is known.
     fn first_start_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
         let mut reports = self.ledger.reports().iter();
         let first =
@@ -53,7 +53,10 @@ impl Engine {
             now,
             AlertLevel::Notice,
             risk.trim(),
-            "poc.release chooses a policy",
+            Advice::with_command(
+                "set poc.release; `pocpit plan` compares the policies",
+                "pocpit plan",
+            ),
         ))
     }
 
@@ -64,9 +67,9 @@ impl Engine {
             .stages()
             .is_some_and(|stages| upgrade.at.height <= stages.poc_validation_end);
         let effect = match (holds, self.sprint.rental()) {
-            (false, _) => "after the next PoC: the plan stays",
+            (false, _) => "after the next PoC: the plan does not change",
             (true, None) => "before the next PoC is over: nothing is rented until it has passed",
-            (true, Some(_)) => "before the PoC is over, and a rental is there already",
+            (true, Some(_)) => "before the PoC is over, while a rental is running",
         };
         Some(onsets.alert(
             Condition::Upgrade(upgrade.at.height),
@@ -80,11 +83,11 @@ impl Engine {
                 "the upgrade {} halts the chain at height {}, {effect}",
                 upgrade.name, upgrade.at.height
             ),
-            "see that your nodes are ready for it; the chain goes on when most are",
+            "prepare your nodes; the chain continues when most are upgraded",
         ))
     }
 
-    /// What a confirmation `PoC` that is under way means for the epoch's reward.
+    /// What a running confirmation `PoC` means for the epoch's reward.
     fn confirmation_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
         let (_, view) = self.observed.view.as_ref()?;
         let event = view.confirmation.as_ref()?;
@@ -97,7 +100,7 @@ impl Engine {
             return None;
         }
         let condition = Condition::Confirmation(event.epoch, event.sequence);
-        // Its beginning is kept also while there is nothing to say of it.
+        // Its onset is kept also while there is no alert.
         onsets.since(condition.clone(), now);
         let mut alert =
             |level, text, advice: Advice| onsets.alert(condition.clone(), now, level, text, advice);
@@ -111,7 +114,7 @@ impl Engine {
                 "a confirmation PoC is under way until height {}: the rental is held until then",
                 stages.validation_end
             );
-            return Some(alert(AlertLevel::Notice, text, "let it work".into()));
+            return Some(alert(AlertLevel::Notice, text, "nothing to do".into()));
         }
         let mut reports = self.ledger.reports().iter().rev();
         let (_, earned) = reports.find(|(_, report)| {
@@ -119,14 +122,14 @@ impl Engine {
         })?;
         let weight = earned.weight.unwrap_or_default();
         let text = format!(
-            "a confirmation PoC is under way and the node of epoch {} was given back: its weight of {weight} is not confirmed, and the epoch's reward is lost if your other nodes weigh too little",
+            "a confirmation PoC is under way and the node of epoch {} is released: its weight of {weight} will not be confirmed, and the epoch's reward is lost unless your other nodes have enough weight",
             event.epoch
         );
         Some(alert(
             AlertLevel::Critical,
             text,
             Advice::with_command(
-                "`pocpit plan` says what other release policies cost; poc.release chooses one",
+                "set poc.release; `pocpit plan` shows what each policy costs",
                 "pocpit plan",
             ),
         ))
@@ -137,7 +140,7 @@ fn standstill(standstill: Standstill, since: Time) -> Alert {
     let (text, advice) = match standstill {
         Standstill::Halted { witnesses } => (
             format!("the chain is halted: {witnesses} sources show no new block"),
-            "nothing is rented until it moves; what is rented costs money meanwhile, until its lease ends",
+            "nothing is rented until it moves; a running rental costs money until its lease ends",
         ),
         Standstill::Unproven => (
             "the chain shows no new block".to_owned(),
@@ -145,7 +148,7 @@ fn standstill(standstill: Standstill, since: Time) -> Alert {
         ),
     };
     Alert::new(
-        Condition::ChainStands,
+        Condition::ChainStalled,
         AlertLevel::Warning,
         since,
         text,
@@ -153,7 +156,6 @@ fn standstill(standstill: Standstill, since: Time) -> Alert {
     )
 }
 
-/// What is wrong with a source, if anything is.
 fn unreliable(status: &SourceStatus) -> Option<Alert> {
     let lag = status
         .lag
@@ -162,16 +164,16 @@ fn unreliable(status: &SourceStatus) -> Option<Alert> {
         SourceHealth::Good => return None,
         SourceHealth::CatchingUp => format!("is catching up{lag}: its height is old"),
         SourceHealth::Behind => format!("is behind the chain{lag}"),
-        SourceHealth::Ahead => "tells a height that the chain cannot have".to_owned(),
+        SourceHealth::Ahead => "reports an impossible height".to_owned(),
         SourceHealth::WentBack { from } => format!("went back from height {from}{lag}"),
         SourceHealth::Contradicts(why) => format!("contradicts itself: {why}"),
         SourceHealth::Silent(why) => format!("does not answer: {why}"),
     };
     Some(Alert::new(
-        Condition::SourceUnreliable(status.source.clone()),
+        Condition::UnreliableSource(status.source.clone()),
         AlertLevel::Notice,
         status.since,
         format!("{} {wrong}", status.source),
-        "the others decide; replace it in chain.public_api or chain.rpc if it stays so",
+        "using the other sources; replace it in chain.public_api or chain.rpc if this persists",
     ))
 }

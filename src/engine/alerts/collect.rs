@@ -42,7 +42,7 @@ impl Engine {
             let minutes = (now - *since).num_minutes();
             let command = format!("vastai destroy instance {instance}");
             Alert::new(
-                Condition::NotGone(*instance),
+                Condition::DestroyOverdue(*instance),
                 AlertLevel::Critical,
                 *since,
                 format!("instance {instance} is still not gone {minutes} minutes after its destroy"),
@@ -58,18 +58,18 @@ impl Engine {
     fn clock_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
         let minutes = self.observed.clock_behind()?.num_minutes();
         Some(onsets.alert(
-            Condition::ClockBehind,
+            Condition::ClockSkew,
             now,
             AlertLevel::Warning,
             format!("this machine's clock is {minutes} minutes behind the chain's"),
-            "synchronise it (timedatectl set-ntp true); leases are corrected by as much until then",
+            "synchronise it (timedatectl set-ntp true); leases are corrected until then",
         ))
     }
 
     fn policy_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
         let cut = self.config.poc.cut_short()?;
         let advice = Advice::with_command(cut.remedy, "pocpit plan");
-        let (condition, level) = (Condition::PolicyCutShort, AlertLevel::Warning);
+        let (condition, level) = (Condition::ReleasePolicyCut, AlertLevel::Warning);
         Some(onsets.alert(condition, now, level, cut.cause, advice))
     }
 
@@ -94,11 +94,11 @@ impl Engine {
             .map(|(instance, label)| {
                 let (id, cockpit) = (instance.id, label.cockpit);
                 onsets.alert(
-                    Condition::Foreign(id),
+                    Condition::ForeignRental(id),
                     now,
                     AlertLevel::Critical,
                     format!("instance {id} belongs to another cockpit, {cockpit}"),
-                    "stop one of the two, or name it in cockpit.peers if both are meant",
+                    "stop one of the two, or add it to cockpit.peers if both are intended",
                 )
             })
             .collect()
@@ -107,18 +107,18 @@ impl Engine {
     fn listing_alert(&self) -> Option<Alert> {
         let (since, error) = self.observed.listing_error.as_ref()?;
         Some(Alert::new(
-            Condition::RentalsUnread,
+            Condition::RentalsUnknown,
             AlertLevel::Warning,
             *since,
             format!("rentals are unknown: {error}"),
-            "check vast.api_key and vast.base_url; nothing is rented and nothing forgotten meanwhile",
+            "check vast.api_key and vast.base_url; nothing is rented, and no rental is given up, until then",
         ))
     }
 
     fn nodes_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
         let error = self.observed.nodes_error.as_ref()?;
         Some(onsets.alert(
-            Condition::NodesUnread,
+            Condition::NetworkNodeDown,
             now,
             AlertLevel::Warning,
             format!("the Network Node does not answer: {error}"),
@@ -145,11 +145,11 @@ impl Engine {
         let (since, text) = self.observed.node_change_error.as_ref()?;
         (now - *since <= NODE_CHANGE_SHOWN_FOR).then(|| {
             Alert::new(
-                Condition::NodeNotChanged,
+                Condition::NodeChangeFailed,
                 AlertLevel::Warning,
                 *since,
                 text,
-                "look at the registrations and try again",
+                "check the registrations and retry",
             )
         })
     }
@@ -162,7 +162,7 @@ impl Engine {
         let alerts = obstacles.filter_map(|finding| {
             let (cause, remedy) = finding.trouble()?;
             Some(onsets.alert(
-                Condition::Obstacle(finding.requirement),
+                Condition::PreflightFailure(finding.requirement),
                 now,
                 AlertLevel::Warning,
                 format!("nothing is rented: {cause}"),
@@ -184,7 +184,7 @@ impl Engine {
                 "instance {} costs {charged}, {agreed} was agreed",
                 rental.instance
             ),
-            "auto gives it back before it is registered; by hand, x aborts and another offer can be taken",
+            "auto mode releases it before registration; in manual mode x aborts, then another offer can be rented",
         ))
     }
 }

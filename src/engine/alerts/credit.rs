@@ -56,10 +56,10 @@ fn shortage(credit: Usd, floor: Usd, needed: RequiredCredit) -> Option<String> {
     let left = credit.left_after(floor);
     let (most, how) = match needed {
         RequiredCredit::CheapestOffer(cost) => (cost, "the cheapest usable offer at worst"),
-        RequiredCredit::RecentSprints(cost) => (cost, "what one cost lately"),
+        RequiredCredit::RecentSprints(cost) => (cost, "the most that a recent sprint cost"),
     };
     let kept = if floor > Usd::ZERO {
-        format!(", {floor} of it are kept by budget.credit_floor")
+        format!(", of which budget.credit_floor keeps {floor}")
     } else {
         String::new()
     };
@@ -78,11 +78,14 @@ mod tests {
         let offer = RequiredCredit::CheapestOffer(usd(12.94));
         assert_eq!(shortage(usd(20.0), usd(5.0), offer), None);
         let short = shortage(usd(17.0), usd(5.0), offer).unwrap();
-        assert!(short.contains("$17.00, $5.00 of it are kept"), "{short}");
+        assert!(
+            short.contains("$17.00, of which budget.credit_floor keeps $5.00"),
+            "{short}"
+        );
         let short = shortage(usd(3.0), Usd::ZERO, RequiredCredit::RecentSprints(usd(9.0))).unwrap();
         assert_eq!(
             short,
-            "the account's credit is $3.00: the next sprint may cost $9.00 (what one cost lately)"
+            "the account's credit is $3.00: the next sprint may cost $9.00 (the most that a recent sprint cost)"
         );
     }
 }

@@ -1,5 +1,4 @@
-//! What an operator is told beside what happened: what to do, what is at stake, how much time is left,
-//! what the program does, and one command.
+//! Body of a notice: what to do, cost, time left, what the program does, and one command.
 
 use std::fmt::Write as _;
 
@@ -14,7 +13,6 @@ pub(crate) struct NoticeBody<'a> {
 }
 
 impl NoticeBody<'_> {
-    /// Its text, with the time that is left by what there is to see.
     pub(crate) fn text(&self, snapshot: &Snapshot) -> String {
         let mut text = format!("To do: {}.", self.action.trim_end_matches('.'));
         // Writing to a String cannot fail.
@@ -28,30 +26,30 @@ impl NoticeBody<'_> {
     }
 }
 
-/// A rental that something is told of.
+/// The rental that an alert is about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AffectedRental {
     pub(crate) instance: InstanceId,
-    /// By its row or the journal; absent when neither has it.
+    /// From its row or the journal, if one has it.
     pub(crate) price: Option<UsdPerHour>,
 }
 
-/// What is at stake: of a rental that is named, and in this sprint.
-pub(crate) fn money(snapshot: &Snapshot, named: Option<AffectedRental>) -> String {
+/// The cost of the affected rental and of this sprint.
+pub(crate) fn money(snapshot: &Snapshot, affected: Option<AffectedRental>) -> String {
     let own = [&snapshot.rental, &snapshot.hedge].into_iter().flatten();
-    let is_own = |named: &AffectedRental| own.clone().any(|rental| rental.id == named.instance);
+    let is_own = |other: &AffectedRental| own.clone().any(|rental| rental.id == other.instance);
     let sprint = money_of_sprint(snapshot);
-    match named.filter(|named| !is_own(named)) {
+    match affected.filter(|affected| !is_own(affected)) {
         Some(AffectedRental {
             instance,
             price: Some(price),
-        }) => format!("instance {instance} costs {price} as long as it is there; {sprint}"),
+        }) => format!("instance {instance} costs {price} while it exists; {sprint}"),
         Some(AffectedRental { instance, .. }) => {
-            format!("what instance {instance} costs is not known; {sprint}")
+            format!("the price of instance {instance} is unknown; {sprint}")
         }
         None if running_price(snapshot).exceeds(snapshot.money.per_hour) => {
             format!(
-                "{sprint}, and {} may be running by the journal",
+                "{sprint}; by the journal {} may be running",
                 running_price(snapshot)
             )
         }
@@ -59,7 +57,7 @@ pub(crate) fn money(snapshot: &Snapshot, named: Option<AffectedRental>) -> Strin
     }
 }
 
-/// The page of an epoch that is over. What the program does about the next one is the same of each.
+/// The body of a notice of an epoch that is over.
 pub(crate) fn epoch_body(
     snapshot: &Snapshot,
     next: NextEpoch,
@@ -68,26 +66,26 @@ pub(crate) fn epoch_body(
     command: &str,
 ) -> String {
     let activity = match next {
-        NextEpoch::Automatic => "it goes on with the next epoch by itself",
-        NextEpoch::Manual => "it begins nothing new before your word",
+        NextEpoch::Automatic => "it continues with the next epoch",
+        NextEpoch::Manual => "it starts nothing new until you do",
     };
-    let page = NoticeBody {
+    let body = NoticeBody {
         action,
         money,
         activity: activity.to_owned(),
         command,
     };
-    page.text(snapshot)
+    body.text(snapshot)
 }
 
-/// Who begins with the next epoch.
+/// Who starts the next sprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NextEpoch {
     Automatic,
     Manual,
 }
 
-/// What may be running, whatever it is for.
+/// The price of everything that may be running.
 pub(crate) fn running_price(snapshot: &Snapshot) -> UsdPerHour {
     snapshot.money.hour_used
 }
@@ -109,7 +107,7 @@ fn money_of_sprint(snapshot: &Snapshot) -> String {
     )
 }
 
-/// What ends by itself, and when: the rental, the money, the time to register.
+/// How long until the lease ends, a cap is used up, and a node must be registered.
 pub(crate) fn time_left(snapshot: &Snapshot) -> Option<String> {
     let all = [
         rental_ends(snapshot),
@@ -128,8 +126,7 @@ fn rental_ends(snapshot: &Snapshot) -> Option<String> {
     ))
 }
 
-/// When the cap that is reached first is used up, if what is rented goes on at its price. What is
-/// reserved for it is not spent yet.
+/// When the first cap is used up at the current price. What is reserved is not spent yet.
 fn cap_ends(snapshot: &Snapshot) -> Option<String> {
     let money = &snapshot.money;
     let left = |cap: &CapSnapshot| cap.limit - cap.used + money.reserved;
@@ -165,9 +162,9 @@ fn format_duration(time: Duration) -> String {
 pub(crate) fn current_activity(snapshot: &Snapshot) -> String {
     let step = snapshot.sprint.step;
     match (snapshot.mode, &snapshot.sprint.gate) {
-        (Mode::Manual, Some(_)) => format!("it is {step}, and waits for your word"),
-        (Mode::Manual, None) => format!("it is {step}, and goes on until the next word is yours"),
-        (Mode::Auto, _) => format!("it is {step}, and goes on by itself"),
+        (Mode::Manual, Some(_)) => format!("it is {step} and waits for your approval"),
+        (Mode::Manual, None) => format!("it is {step} and continues until it needs your approval"),
+        (Mode::Auto, _) => format!("it is {step} and continues unattended"),
     }
 }
 

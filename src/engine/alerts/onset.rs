@@ -58,8 +58,8 @@ mod tests {
     fn returning_condition_gets_a_new_onset() {
         // Given two conditions that began at different times,
         let mut onsets = Onsets::default();
-        let node = Condition::NodesUnread;
-        let rental = Condition::Foreign(InstanceId(7));
+        let node = Condition::NetworkNodeDown;
+        let rental = Condition::ForeignRental(InstanceId(7));
         assert_eq!(onsets.since(node.clone(), at(10)), at(10));
         onsets.prune_resolved();
         assert_eq!(onsets.since(rental.clone(), at(20)), at(20));
@@ -76,8 +76,8 @@ mod tests {
     #[test]
     fn another_rental_is_another_condition() {
         let mut onsets = Onsets::default();
-        onsets.since(Condition::Foreign(InstanceId(7)), at(10));
-        let other = onsets.since(Condition::Foreign(InstanceId(8)), at(20));
+        onsets.since(Condition::ForeignRental(InstanceId(7)), at(10));
+        let other = onsets.since(Condition::ForeignRental(InstanceId(8)), at(20));
         assert_eq!(other, at(20));
     }
 }

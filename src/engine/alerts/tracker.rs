@@ -1,5 +1,5 @@
-//! Alerts as an operator who looks elsewhere is told them: once they are sure, once a day while they
-//! last, and once when they are over.
+//! Decides which alerts are sent: after a debounce, once a day while they last, and when they are
+//! resolved.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,23 +9,21 @@ use serde::{Deserialize, Serialize};
 use crate::atomic_file;
 use crate::domain::{Duration, InstanceId, Time, UsdPerHour};
 use crate::engine::alerts::alert::{Alert, AlertLevel, Condition};
-use crate::engine::alerts::notice_body;
-use crate::engine::alerts::notice_body::{AffectedRental, NoticeBody};
+use crate::engine::alerts::notice_body::{self, AffectedRental, NoticeBody};
 use crate::engine::observe::freshness::Freshness;
 use crate::engine::snapshot::Snapshot;
 use crate::notify::{Notice, NoticeLevel};
 
-/// An alert that is over by then was none. What costs something now is told sooner.
+/// How long an alert must last before it is sent.
 const DEBOUNCE: Duration = Duration::seconds(60);
 const CRITICAL_DEBOUNCE: Duration = Duration::seconds(15);
-/// And by so many readings of what it is made of, however far they are apart: two bad ones before a
-/// word. One that is shown for half a minute, until the next, is one.
+/// How many readings of its feed must have it, however far apart they are.
 const MIN_READINGS: u32 = 2;
-/// Gone for so long is over; what only flickers is not told again and again.
+/// How long an alert must be gone to be resolved: one that flickers is not sent again and again.
 const RESOLVE_AFTER: Duration = Duration::seconds(120);
 const REPEAT_INTERVAL: Duration = Duration::days(1);
-/// A warning that is back so soon after its end is told again only when it lasts: a service that fails
-/// now and then, for a night, is no reason to wake up twenty times. What costs something is told at once.
+/// A warning that returns this soon after its end must last longer to be sent: a service that fails now
+/// and then must not wake the operator twenty times a night. Critical alerts are exempt.
 const FLAP_WINDOW: Duration = Duration::hours(1);
 const FLAP_DEBOUNCE: Duration = Duration::minutes(10);
 
@@ -45,12 +43,12 @@ struct TrackedAlert {
     last_sent: Option<Time>,
 }
 
-/// The alerts that were seen. What was told of them is kept over a restart: an operator is told once,
-/// and also of what was over meanwhile.
+/// Persists the alerts that were sent: over a restart none is sent twice, and one that ended meanwhile
+/// is resolved.
 #[derive(Debug, Default)]
 pub(crate) struct AlertTracker {
     alerts: Vec<TrackedAlert>,
-    /// What was told to be over, and when.
+    /// Sent alerts that were resolved lately, and when.
     resolved: Vec<(Condition, Time)>,
     file: Option<PathBuf>,
 }
@@ -58,8 +56,8 @@ pub(crate) struct AlertTracker {
 impl AlertTracker {
     /// Loads the state of an earlier run. Without a readable file, active alerts are sent again.
     pub(crate) fn open(file: Option<PathBuf>, now: Time) -> AlertTracker {
-        let kept = file.as_deref().map(atomic_file::read).transpose();
-        let saved = kept.unwrap_or_else(|error| {
+        let saved = file.as_deref().map(atomic_file::read).transpose();
+        let saved = saved.unwrap_or_else(|error| {
             tracing::warn!("alert state was lost; persisting alerts will be sent again: {error}");
             None
         });
@@ -83,7 +81,7 @@ impl AlertTracker {
         prices: &Prices,
     ) -> Vec<Notice> {
         let now = snapshot.at;
-        // What is only worth knowing is on the screen.
+        // Notices are on the screen only.
         let alerts = snapshot.alerts.iter();
         for alert in alerts.filter(|alert| alert.level > AlertLevel::Notice) {
             let read_at = freshness.last_read(&alert.condition).unwrap_or(now);
@@ -156,31 +154,35 @@ impl AlertTracker {
     }
 }
 
-/// How long an alert must last before it is sent.
-fn debounce(alert: &Alert, over: &[(Condition, Time)]) -> Duration {
+fn debounce(alert: &Alert, resolved: &[(Condition, Time)]) -> Duration {
     match alert.level {
         AlertLevel::Critical => CRITICAL_DEBOUNCE,
-        _ if over.iter().any(|(over, _)| *over == alert.condition) => FLAP_DEBOUNCE,
+        _ if resolved
+            .iter()
+            .any(|(condition, _)| *condition == alert.condition) =>
+        {
+            FLAP_DEBOUNCE
+        }
         AlertLevel::Warning | AlertLevel::Notice => DEBOUNCE,
     }
 }
 
 impl TrackedAlert {
-    fn is_due(&self, now: Time, sure: Duration) -> bool {
+    fn is_due(&self, now: Time, debounce: Duration) -> bool {
         if self.last_seen != now {
             return false;
         }
         if let Some(sent) = self.last_sent {
             return now - sent >= REPEAT_INTERVAL;
         }
-        self.readings >= MIN_READINGS && now - self.first_seen >= sure
+        self.readings >= MIN_READINGS && now - self.first_seen >= debounce
     }
 }
 
 fn alert_notice(tracked: &TrackedAlert, snapshot: &Snapshot, prices: &Prices) -> Notice {
     let alert = &tracked.alert;
     let named = alert.condition.instance();
-    let page = NoticeBody {
+    let body = NoticeBody {
         action: &alert.advice.text,
         money: notice_body::money(
             snapshot,
@@ -203,7 +205,7 @@ fn alert_notice(tracked: &TrackedAlert, snapshot: &Snapshot, prices: &Prices) ->
             AlertLevel::Warning | AlertLevel::Notice => NoticeLevel::Warning,
         },
         title: format!("{reminder}{}", alert.text),
-        body: page.text(snapshot),
+        body: body.text(snapshot),
         at: snapshot.at,
     }
 }
@@ -219,7 +221,7 @@ fn resolved_notice(tracked: &TrackedAlert, now: Time) -> Notice {
     }
 }
 
-/// What each rental costs that is listed or open in the journal, whosever it is.
+/// The price of each rental that is listed or open in the journal, ours or not.
 pub(crate) type Prices = BTreeMap<InstanceId, UsdPerHour>;
 
 #[cfg(test)]

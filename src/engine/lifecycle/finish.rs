@@ -81,16 +81,16 @@ fn sprint_notice(report: &SprintReport, next: NextEpoch, snapshot: &Snapshot) ->
 fn failure_body(report: &SprintReport, next: NextEpoch, snapshot: &Snapshot) -> String {
     let (action, command) = match (report.rentals_left, report.registrations_left) {
         (Some(0), Some(0)) => (
-            "see whether the cause is yours to mend; what was rented is gone",
+            "see whether you can fix the cause; everything rented is gone",
             "pocpit history",
         ),
         (Some(_), Some(_)) if next == NextEpoch::Automatic => (
-            "nothing: pocpit takes down what is left over, and tells when it cannot",
+            "nothing: pocpit cleans up what is left over, and alerts if it cannot",
             "pocpit check",
         ),
-        (Some(_), Some(_)) => ("take down what is left over", "pocpit gc"),
+        (Some(_), Some(_)) => ("clean up what is left over", "pocpit gc"),
         _ => (
-            "see whether something is left over: it could not be looked for",
+            "check for leftovers: the listings failed",
             "pocpit gc --dry-run",
         ),
     };
@@ -169,25 +169,25 @@ mod tests {
         assert_eq!(
             body(&report, NextEpoch::Automatic, 0.0),
             "no weight, cost $8.40. boot_failed: no memory\n\
-             To do: see whether the cause is yours to mend; what was rented is gone.\n\
+             To do: see whether you can fix the cause; everything rented is gone.\n\
              Money: the sprint cost $8.40, nothing of it is running any more.\n\
-             pocpit: it goes on with the next epoch by itself.\n\
+             pocpit: it continues with the next epoch.\n\
              Look: pocpit history"
         );
         // With leftovers, those matter,
         report.rentals_left = Some(1);
         let left = body(&report, NextEpoch::Manual, 9.6);
         for line in [
-            "To do: take down what is left over.",
+            "To do: clean up what is left over.",
             "$9.60/h may be running still.",
-            "pocpit: it begins nothing new before your word.",
+            "pocpit: it starts nothing new until you do.",
             "Look: pocpit gc",
         ] {
             assert!(left.contains(line), "{left}");
         }
         let left = body(&report, NextEpoch::Automatic, 9.6);
         assert!(
-            left.contains("pocpit takes down what is left over"),
+            left.contains("pocpit cleans up what is left over"),
             "{left}"
         );
         // and unknown leftovers too.

@@ -39,25 +39,25 @@ impl Freshness {
 /// debounced elsewhere.
 fn feed_of(condition: &Condition) -> Option<Feed> {
     match condition {
-        Condition::Foreign(_) => Some(Feed::Rentals),
-        Condition::RentalsUnread => Some(Feed::RentalsPoll),
-        Condition::NodesUnread => Some(Feed::Nodes),
+        Condition::ForeignRental(_) => Some(Feed::Rentals),
+        Condition::RentalsUnknown => Some(Feed::RentalsPoll),
+        Condition::NetworkNodeDown => Some(Feed::Nodes),
         Condition::LowCredit => Some(Feed::Account),
-        Condition::ProxySilent | Condition::ProxyWithoutUpstream => Some(Feed::Proxy),
-        Condition::ChainUnread => Some(Feed::ChainPoll),
-        Condition::ChainStands | Condition::Confirmation(..) => Some(Feed::Chain),
+        Condition::ProxyDown | Condition::NoHealthyUpstream => Some(Feed::Proxy),
+        Condition::ChainUnreachable => Some(Feed::ChainPoll),
+        Condition::ChainStalled | Condition::Confirmation(..) => Some(Feed::Chain),
         Condition::Upgrade(_) => Some(Feed::Governance),
-        Condition::Obstacle(_) => Some(Feed::Preflight),
-        Condition::ClockBehind
-        | Condition::PolicyCutShort
+        Condition::PreflightFailure(_) => Some(Feed::Preflight),
+        Condition::ClockSkew
+        | Condition::ReleasePolicyCut
         | Condition::ReleaseOnly
-        | Condition::NotGone(_)
+        | Condition::DestroyOverdue(_)
         | Condition::PriceIncrease(_)
         | Condition::BootFault(_)
-        | Condition::NoLink(_)
-        | Condition::StrangeHost(_)
-        | Condition::NodeNotChanged
-        | Condition::SourceUnreliable(_)
+        | Condition::LinkDown(_)
+        | Condition::HostKeyMismatch(_)
+        | Condition::NodeChangeFailed
+        | Condition::UnreliableSource(_)
         | Condition::ParametersChanged
         | Condition::FirstStart => None,
     }

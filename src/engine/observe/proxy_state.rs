@@ -67,18 +67,18 @@ impl ProxyState {
                 "the inference proxy does not answer any more: {}",
                 silence.error
             );
-            let advice = "start it (systemctl start pocpit-proxy, or pocpit proxy): requests to it fail meanwhile";
-            let (condition, level) = (Condition::ProxySilent, AlertLevel::Warning);
+            let advice = "start it (systemctl start pocpit-proxy, or pocpit proxy): requests to it fail until then";
+            let (condition, level) = (Condition::ProxyDown, AlertLevel::Warning);
             return (silence.readings >= BAD_READINGS)
                 .then(|| Alert::new(condition, level, silence.since, text, advice));
         }
         let fails = figures.serving == Serving::Up && figures.has_nobody_to_ask();
         fails.then(|| {
             onsets.alert(
-                Condition::ProxyWithoutUpstream,
+                Condition::NoHealthyUpstream,
                 now,
                 AlertLevel::Warning,
-                "no upstream of the inference proxy is well: requests to it fail",
+                "no upstream of the inference proxy is healthy: requests to it fail",
                 "see the log of pocpit proxy; check inference_proxy.upstream, its key and its credit",
             )
         })

@@ -185,7 +185,7 @@ impl Engine {
         let percent = 100.0 * forecast.chance_of_losing;
         (percent >= 0.5).then(|| {
             format!(
-                " A confirmation PoC after the rental was given back ({policy}) would cost the epoch's reward: its chance is {percent:.0} %. `pocpit plan` compares the policies."
+                " {percent:.0}% risk: a confirmation PoC after release ({policy}) loses this epoch's reward. `pocpit plan` compares the policies."
             )
         })
     }

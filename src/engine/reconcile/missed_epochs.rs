@@ -90,13 +90,10 @@ fn with_earlier_epochs(cause: Cause, from: u64, last: EpochIndex) -> Cause {
 fn missed_epoch_notice(epoch: EpochIndex, cause: &Cause, snapshot: &Snapshot) -> Notice {
     let (action, command) = match cause.name.as_str() {
         NOT_RUNNING => (
-            "see why it was not running, and that it is started with the machine",
+            "see why it was not running, and make sure that it starts with the machine",
             "systemctl status pocpit",
         ),
-        HELD_UP => (
-            "mend what was in the way before the next PoC",
-            "pocpit check",
-        ),
+        HELD_UP => ("fix the cause before the next PoC", "pocpit check"),
         _ => ("nothing, unless it happens again", "pocpit plan"),
     };
     let running = notice_body::running_price(snapshot);
@@ -132,9 +129,9 @@ mod tests {
         assert_eq!(
             held_up.body,
             "Nothing was rented for it: the model is not approved.\n\
-             To do: mend what was in the way before the next PoC.\n\
+             To do: fix the cause before the next PoC.\n\
              Money: nothing was spent on it, and no rental earns in it.\n\
-             pocpit: it goes on with the next epoch by itself.\n\
+             pocpit: it continues with the next epoch.\n\
              Look: pocpit check"
         );
         let not_running = notice(NOT_RUNNING, "x").body;

@@ -69,7 +69,7 @@ impl LinkState {
         let why = self.last_error.as_deref().unwrap_or("it was lost");
         let minutes = (now - since).num_minutes();
         Some(Alert::new(
-            Condition::NoLink(instance),
+            Condition::LinkDown(instance),
             AlertLevel::Warning,
             since,
             format!(
@@ -77,7 +77,7 @@ impl LinkState {
                 self.attempts
             ),
             Advice::with_command(
-                "it is tried again and again; PoC needs it. Look at this machine's network; `pocpit ssh --print` is the command to try by hand",
+                "retrying; PoC needs this link. Check this machine's network; `pocpit ssh --print` shows the command to try by hand",
                 "pocpit ssh --print",
             ),
         ))
@@ -87,11 +87,11 @@ impl LinkState {
     fn host_key_alert(&self, instance: InstanceId) -> Option<Alert> {
         let (since, text) = self.strange_host.clone()?;
         Some(Alert::new(
-            Condition::StrangeHost(instance),
+            Condition::HostKeyMismatch(instance),
             AlertLevel::Critical,
             since,
             text,
-            "abort the sprint to give this rental back; trust it only if its container was made anew",
+            "abort the sprint to release this rental; trust the key only if its container was recreated",
         ))
     }
 

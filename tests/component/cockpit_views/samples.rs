@@ -409,7 +409,7 @@ pub(super) fn trouble() -> Snapshot {
     s.nodes.trouble = Some("list nodes: asks us to slow down (HTTP 429)".into());
     s.offers.state = SearchState::Failed("could not be reached".into());
     s.alerts = vec![Alert {
-        condition: Condition::ChainUnread,
+        condition: Condition::ChainUnreachable,
         level: AlertLevel::Critical,
         text: "The chain cannot be read.".into(),
         advice: "check node1".into(),
@@ -486,7 +486,7 @@ pub(super) fn risky() -> Snapshot {
 pub(super) fn alarmed() -> Snapshot {
     let mut s = proving();
     let alert = |level, minute, text: &str, advice: &str| Alert {
-        condition: Condition::ChainUnread,
+        condition: Condition::ChainUnreachable,
         level,
         text: text.into(),
         advice: advice.into(),

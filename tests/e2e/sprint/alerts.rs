@@ -126,7 +126,7 @@ async fn failing_proxy_raises_alerts() {
     is_told(
         &mut rig,
         AlertLevel::Warning,
-        "no upstream of the inference proxy is well",
+        "no upstream of the inference proxy is healthy",
     )
     .await;
     // and when the proxy itself is gone, that alert replaces it until the proxy is back.

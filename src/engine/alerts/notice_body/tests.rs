@@ -78,7 +78,7 @@ fn money_counts_everything_that_runs() {
     assert_eq!(money(&snapshot, None), nothing);
     // Rentals of the journal that are not the sprint's count too.
     snapshot.money.hour_used = dollars(8.0);
-    let journal = "this sprint has nothing rented, and $8.00/h may be running by the journal";
+    let journal = "this sprint has nothing rented; by the journal $8.00/h may be running";
     assert_eq!(money(&snapshot, None), journal);
     // The price of the sprint's rental is in the sprint's.
     snapshot.money.per_hour = dollars(8.0);

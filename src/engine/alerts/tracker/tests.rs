@@ -17,12 +17,12 @@ fn alert(condition: Condition, level: AlertLevel, text: &str) -> Alert {
 }
 
 fn unread(level: AlertLevel) -> Alert {
-    alert(Condition::ChainUnread, level, UNREAD)
+    alert(Condition::ChainUnreachable, level, UNREAD)
 }
 
 fn foreign(instance: u64) -> Alert {
     alert(
-        Condition::Foreign(InstanceId(instance)),
+        Condition::ForeignRental(InstanceId(instance)),
         AlertLevel::Critical,
         &FOREIGN.replace('7', &instance.to_string()),
     )
@@ -186,7 +186,7 @@ fn notice_states_money_activity_and_command() {
         update(20)[0].body,
         "To do: look at it with `pocpit nodes`.\n\
          Money: $9.60/h is running, $0.00 so far in this sprint.\n\
-         pocpit: it is waiting, and goes on until the next word is yours.\n\
+         pocpit: it is waiting and continues until it needs your approval.\n\
          Look: pocpit nodes"
     );
 }
@@ -301,9 +301,10 @@ fn notice_of_foreign_rental_has_its_price() {
         update(20).remove(0).body
     };
     let known = body(&[(InstanceId(7), UsdPerHour::from_dollars(9.6))].into());
-    let money = "\nMoney: instance 7 costs $9.60/h as long as it is there; this sprint has nothing rented.\n";
+    let money =
+        "\nMoney: instance 7 costs $9.60/h while it exists; this sprint has nothing rented.\n";
     assert!(known.contains(money), "{known}");
     let unknown = body(&Prices::new());
-    let money = "what instance 7 costs is not known";
+    let money = "the price of instance 7 is unknown";
     assert!(unknown.contains(money), "{unknown}");
 }
