@@ -166,27 +166,15 @@ impl History {
             .partition_point(|known| known.height < header.height);
         let before = place.checked_sub(1).and_then(|i| self.samples.get(i));
         let near = |known: Option<&BlockHeader>| {
-            known.is_some_and(|known| {
-                known
-                    .height
-                    .until(header.height)
-                    .max(header.height.until(known.height))
-                    < ENOUGH_BLOCKS
-            })
+            known.is_some_and(|known| known.height.0.abs_diff(header.height.0) < ENOUGH_BLOCKS.0)
         };
         if near(before) || near(self.samples.get(place)) {
             return;
         }
         self.samples.insert(place, header);
         let newest = self.newest().map_or(header.height, |newest| newest.height);
-        while self.samples.len() > 2
-            && self
-                .samples
-                .front()
-                .is_some_and(|oldest| oldest.height.until(newest) > Self::WIDEST)
-        {
-            self.samples.pop_front();
-        }
+        let is_old = |oldest: &mut BlockHeader| oldest.height.until(newest) > Self::WIDEST;
+        while self.samples.len() > 2 && self.samples.pop_front_if(is_old).is_some() {}
         self.rate = self.measured();
     }
 
@@ -209,33 +197,25 @@ impl History {
 
     fn measured(&self) -> Option<BlockRate> {
         let stretches = self.stretches();
-        let usual = median(stretches.iter().map(|stretch| stretch.block_millis))?;
-        let off = median(
-            stretches
-                .iter()
-                .map(|stretch| (stretch.block_millis - usual).abs()),
-        )?;
+        let rates = stretches.iter().map(|stretch| stretch.block_millis);
+        let usual = median(rates.clone())?;
+        let off = median(rates.map(|rate| (rate - usual).abs()))?;
         // 1.48 times the median absolute deviation estimates a standard deviation.
         let tolerance = (usual * SPELL).max(3.0 * 1.48 * off);
         let is_usual = |stretch: &&Stretch| (stretch.block_millis - usual).abs() <= tolerance;
         let recent = &stretches[stretches.len().saturating_sub(NEW_RATE_STRETCHES)..];
+        let mut rates = recent.iter().map(|stretch| stretch.block_millis);
         let has_new_rate = stretches.len() > NEW_RATE_STRETCHES
-            && (recent
-                .iter()
-                .all(|stretch| stretch.block_millis > usual + tolerance)
-                || recent
-                    .iter()
-                    .all(|stretch| stretch.block_millis < usual - tolerance));
+            && (rates.clone().all(|rate| rate > usual + tolerance)
+                || rates.all(|rate| rate < usual - tolerance));
         let used: Vec<Stretch> = if has_new_rate {
             recent.to_vec()
         } else {
             stretches.iter().filter(is_usual).copied().collect()
         };
         let measured: f64 = used.iter().map(|stretch| stretch.blocks).sum();
-        let passed: f64 = used
-            .iter()
-            .map(|stretch| stretch.blocks * stretch.block_millis)
-            .sum();
+        let passed = used.iter().map(|used| used.blocks * used.block_millis);
+        let passed: f64 = passed.sum();
         let block_millis = passed / measured;
         Some(BlockRate {
             block_millis,
@@ -362,10 +342,8 @@ mod tests {
     fn past_slow_spell_is_ignored() {
         let mut paces = [5_500; 12];
         paces[7] = 6_600;
-        assert_eq!(
-            paced(&paces).block_time(),
-            Some(Duration::milliseconds(5_500))
-        );
+        let block = paced(&paces).block_time();
+        assert_eq!(block, Some(Duration::milliseconds(5_500)));
     }
 
     #[test]
@@ -374,10 +352,8 @@ mod tests {
         for pace in &mut paces[9..] {
             *pace = 5_900;
         }
-        assert_eq!(
-            paced(&paces).block_time(),
-            Some(Duration::milliseconds(5_900))
-        );
+        let block = paced(&paces).block_time();
+        assert_eq!(block, Some(Duration::milliseconds(5_900)));
     }
 
     #[test]

@@ -196,12 +196,16 @@ mod tests {
     #[test]
     fn stages_begin_at_their_heights() {
         let stages = mainnet().current;
-        assert_eq!(stage_at(&stages, Height(5_521_332)), Stage::Before);
-        assert_eq!(stage_at(&stages, Height(5_521_333)), Stage::Generation);
-        assert_eq!(stage_at(&stages, Height(5_521_393)), Stage::Exchange);
-        assert_eq!(stage_at(&stages, Height(5_521_398)), Stage::Validation);
-        assert_eq!(stage_at(&stages, Height(5_521_518)), Stage::Settling);
-        assert_eq!(stage_at(&stages, Height(5_521_638)), Stage::Inference);
+        for (height, stage) in [
+            (5_521_332, Stage::Before),
+            (5_521_333, Stage::Generation),
+            (5_521_393, Stage::Exchange),
+            (5_521_398, Stage::Validation),
+            (5_521_518, Stage::Settling),
+            (5_521_638, Stage::Inference),
+        ] {
+            assert_eq!(stage_at(&stages, Height(height)), stage, "{height}");
+        }
     }
 
     #[test]

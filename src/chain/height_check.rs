@@ -70,15 +70,12 @@ impl HeightCheck {
             self.accept(reported);
             return Ok(());
         };
-        let suspect = match self.suspect {
-            Some(earlier) if follows(earlier.last, reported) => Suspect {
-                since: earlier.since,
-                last: reported,
-            },
-            _ => Suspect {
-                since: at,
-                last: reported,
-            },
+        let earlier = self
+            .suspect
+            .filter(|earlier| follows(earlier.last, reported));
+        let suspect = Suspect {
+            since: earlier.map_or(at, |earlier| earlier.since),
+            last: reported,
         };
         let confirm_after = match doubt {
             HeightDoubt::First(_) => FIRST_CONFIRM_AFTER,
@@ -125,18 +122,12 @@ impl HeightCheck {
 }
 
 /// Whether one chain can have had both heights at these times.
-pub(super) fn agree((at, height): (Time, Height), (other_at, other): (Time, Height)) -> bool {
-    let ends = [
-        TimedHeight { at, height },
-        TimedHeight {
-            at: other_at,
-            height: other,
-        },
-    ];
-    let [earlier, later] = if at <= other_at {
-        ends
+pub(super) fn agree(one: (Time, Height), other: (Time, Height)) -> bool {
+    let timed = |(at, height)| TimedHeight { at, height };
+    let (earlier, later) = if one.0 <= other.0 {
+        (timed(one), timed(other))
     } else {
-        [ends[1], ends[0]]
+        (timed(other), timed(one))
     };
     let slack = TimedHeight {
         height: earlier.height - SLACK,

@@ -88,7 +88,7 @@ impl ChainSources {
     pub fn statuses(&self) -> Vec<SourceStatus> {
         let best = self.best();
         let status = |source: &SourceState| {
-            let height = source.last_head.as_ref().map(|(_, head)| head.height);
+            let height = source.reading().map(|(_, height)| height);
             SourceStatus {
                 source: source.source.clone(),
                 height,
@@ -114,12 +114,10 @@ impl ChainSources {
 
     /// Evidence for a standstill since `since`.
     pub fn standstill(&self, now: Time, since: Time) -> Standstill {
-        let still =
-            |source: &&SourceState| source.is_witness(now) && source.moved <= since + SEEN_MOVING;
-        let witnesses = self.list.iter().filter(still).count();
-        let moves =
-            |source: &SourceState| source.is_witness(now) && source.moved > since + SEEN_MOVING;
-        if witnesses > 1 && !self.list.iter().any(moves) {
+        let all: Vec<&SourceState> = self.list.iter().filter(|s| s.is_witness(now)).collect();
+        let witnesses = all.len();
+        let moves = all.iter().any(|source| source.moved > since + SEEN_MOVING);
+        if witnesses > 1 && !moves {
             Standstill::Halted { witnesses }
         } else {
             Standstill::Unproven
@@ -195,9 +193,12 @@ impl ChainSources {
                 against.len()
             ));
         }
-        let backing = others()
-            .filter_map(|(_, other)| other.view())
-            .any(|other| stages::same(other, view));
+        let mut views = others().filter_map(|(_, other)| other.view());
+        let backing = if views.any(|other| stages::same(other, view)) {
+            Corroboration::Agreed
+        } else {
+            Corroboration::Alone
+        };
         let doubt = self.heights.doubt_at(now, view.height);
         let no_step_back = self
             .accepted
@@ -206,15 +207,9 @@ impl ChainSources {
         if doubt.is_some() && in_favour > 0 && no_step_back {
             self.heights.accept_corroborated(now, view.height);
         } else {
-            self.heights
-                .observe(now, view.height)
-                .map_err(|doubt| doubt.to_string())?;
+            let observed = self.heights.observe(now, view.height);
+            observed.map_err(|doubt| doubt.to_string())?;
         }
-        let backing = if backing {
-            Corroboration::Agreed
-        } else {
-            Corroboration::Alone
-        };
         if let Some(change) = self.stages.observe(now, view, backing)? {
             self.last_change = Some((now, change.0));
         }
@@ -229,27 +224,19 @@ impl ChainSources {
 
     /// The highest height that is accepted or reported by a healthy source.
     fn best(&self) -> Option<Height> {
-        let accepted = self.accepted.map(|(_, height)| height);
-        let good = self
-            .list
-            .iter()
-            .filter(|source| source.health.0 == SourceHealth::Good);
-        good.filter_map(|source| source.last_head.as_ref().map(|(_, head)| head.height))
-            .chain(accepted)
-            .max()
+        let good = self.list.iter();
+        let good = good.filter(|source| source.health.0 == SourceHealth::Good);
+        let readings = good.filter_map(SourceState::reading).chain(self.accepted);
+        readings.map(|(_, height)| height).max()
     }
 
     fn update_health(&mut self, now: Time) {
         let (heights, accepted) = (&self.heights, self.accepted);
         for source in &mut self.list {
             let health = source.assess(now, heights, accepted);
-            let since =
-                if std::mem::discriminant(&health) == std::mem::discriminant(&source.health.0) {
-                    source.health.1
-                } else {
-                    now
-                };
-            source.health = (health, since);
+            let (before, since) = &source.health;
+            let is_same = std::mem::discriminant(&health) == std::mem::discriminant(before);
+            source.health = (health, if is_same { *since } else { now });
         }
     }
 }

@@ -92,7 +92,7 @@ impl StageSet {
                 .into_iter()
                 .find(|old| old.epoch == new.epoch);
             if let Some(old) = same_epoch {
-                for (name, from, to) in heights(old, new) {
+                for ((name, from), (_, to)) in heights(old).into_iter().zip(heights(new)) {
                     if from != to {
                         let _ = write!(changes, "{name} of epoch {}: {from} → {to}; ", old.epoch);
                     }
@@ -109,7 +109,8 @@ impl StageSet {
         }
         // Parameters may differ between epochs.
         if self.current.epoch == new_set.current.epoch {
-            for (name, from, to) in blocks(&self.params, &new_set.params) {
+            let (old, new) = (blocks(&self.params), blocks(&new_set.params));
+            for ((name, from), (_, to)) in old.into_iter().zip(new) {
                 if from != to {
                     let _ = write!(changes, "{name}: {from} → {to} blocks; ");
                 }
@@ -120,56 +121,38 @@ impl StageSet {
     }
 }
 
-fn heights(old: &EpochStages, new: &EpochStages) -> [(&'static str, u64, u64); 7] {
-    let of = |stages: &EpochStages| {
-        [
-            stages.poc_start.0,
-            stages.poc_generation_end.0,
-            stages.poc_validation_start.0,
-            stages.poc_validation_end.0,
-            stages.set_new_validators.0,
+fn heights(stages: &EpochStages) -> [(&'static str, u64); 7] {
+    [
+        ("poc_start", stages.poc_start.0),
+        ("poc_generation_end", stages.poc_generation_end.0),
+        ("poc_validation_start", stages.poc_validation_start.0),
+        ("poc_validation_end", stages.poc_validation_end.0),
+        ("set_new_validators", stages.set_new_validators.0),
+        (
+            "inference_validation_cutoff",
             stages.inference_validation_cutoff.0,
-            stages.next_poc_start.0,
-        ]
-    };
-    let names = [
-        "poc_start",
-        "poc_generation_end",
-        "poc_validation_start",
-        "poc_validation_end",
-        "set_new_validators",
-        "inference_validation_cutoff",
-        "next_poc_start",
-    ];
-    paired(names, of(old), of(new))
+        ),
+        ("next_poc_start", stages.next_poc_start.0),
+    ]
 }
 
-fn blocks(old: &EpochParams, new: &EpochParams) -> [(&'static str, u64, u64); 7] {
-    let of = |params: &EpochParams| {
-        [
-            params.epoch_length.0,
-            params.poc_stage_duration.0,
-            params.poc_validation_delay.0,
-            params.poc_validation_duration.0,
+fn blocks(params: &EpochParams) -> [(&'static str, u64); 7] {
+    let window = params.confirmation_poc_safety_window;
+    [
+        ("epoch_length", params.epoch_length.0),
+        ("poc_stage_duration", params.poc_stage_duration.0),
+        ("poc_validation_delay", params.poc_validation_delay.0),
+        ("poc_validation_duration", params.poc_validation_duration.0),
+        (
+            "set_new_validators_delay",
             params.set_new_validators_delay.0,
+        ),
+        (
+            "inference_validation_cutoff",
             params.inference_validation_cutoff.0,
-            params.confirmation_poc_safety_window.0,
-        ]
-    };
-    let names = [
-        "epoch_length",
-        "poc_stage_duration",
-        "poc_validation_delay",
-        "poc_validation_duration",
-        "set_new_validators_delay",
-        "inference_validation_cutoff",
-        "confirmation_poc_safety_window",
-    ];
-    paired(names, of(old), of(new))
-}
-
-fn paired(names: [&'static str; 7], old: [u64; 7], new: [u64; 7]) -> [(&'static str, u64, u64); 7] {
-    std::array::from_fn(|i| (names[i], old[i], new[i]))
+        ),
+        ("confirmation_poc_safety_window", window.0),
+    ]
 }
 
 #[cfg(test)]
@@ -192,35 +175,23 @@ mod tests {
     #[test]
     fn one_sources_new_stages_need_a_minute() {
         let mut check = StagesCheck::default();
-        assert_eq!(
-            check.observe(at(0), &mainnet(), Corroboration::Alone),
-            Ok(None)
-        );
-        let result = check.observe(at(6), &moved(), Corroboration::Alone);
+        let mut observe =
+            |second, view: EpochView| check.observe(at(second), &view, Corroboration::Alone);
+        assert_eq!(observe(0, mainnet()), Ok(None));
+        let result = observe(6, moved());
         assert!(result.unwrap_err().contains("poc_start of epoch 359"));
-        assert!(
-            check
-                .observe(at(40), &moved(), Corroboration::Alone)
-                .is_err()
-        );
-        let change = check
-            .observe(at(67), &moved(), Corroboration::Alone)
-            .unwrap();
-        assert!(change.unwrap().0.contains("5536724 → 5536000"));
+        assert!(observe(40, moved()).is_err());
+        let change = observe(67, moved()).unwrap().unwrap();
+        assert!(change.0.contains("5536724 → 5536000"));
     }
 
     #[test]
     fn two_sources_change_stages_immediately() {
         let mut check = StagesCheck::default();
-        assert_eq!(
-            check.observe(at(0), &mainnet(), Corroboration::Alone),
-            Ok(None)
-        );
-        assert!(
-            check
-                .observe(at(6), &moved(), Corroboration::Agreed)
-                .is_ok()
-        );
+        let first = check.observe(at(0), &mainnet(), Corroboration::Alone);
+        assert_eq!(first, Ok(None));
+        let second = check.observe(at(6), &moved(), Corroboration::Agreed);
+        assert!(second.is_ok());
     }
 
     #[test]
@@ -243,9 +214,7 @@ mod tests {
         rolled.current = view.next;
         rolled.next = super::super::epoch::one_epoch_later(&view.next);
         rolled.params.poc_validation_duration = Blocks(20);
-        assert_eq!(
-            check.observe(at(6), &rolled, Corroboration::Alone),
-            Ok(None)
-        );
+        let next = check.observe(at(6), &rolled, Corroboration::Alone);
+        assert_eq!(next, Ok(None));
     }
 }

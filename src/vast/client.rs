@@ -97,13 +97,11 @@ impl VastClient {
     }
 
     async fn instances_page(&self, after: Option<&str>) -> Result<Value, CallError> {
-        let mut request = HttpRequest::get(
-            self.what("list instances"),
-            join(&self.base, "/api/v1/instances/"),
-        )
-        .query("select_filters", "{}")
-        .query("order_by", r#"[{"col":"id","dir":"asc"}]"#)
-        .query("limit", PAGE.to_string());
+        let url = join(&self.base, "/api/v1/instances/");
+        let mut request = HttpRequest::get(self.what("list instances"), url)
+            .query("select_filters", "{}")
+            .query("order_by", r#"[{"col":"id","dir":"asc"}]"#)
+            .query("limit", PAGE.to_string());
         if let Some(token) = after {
             request = request.query("after_token", token);
         }
@@ -180,12 +178,8 @@ impl Market for VastClient {
                 "the onstart script has {} bytes, the market's limit is {MAX_ONSTART_BYTES}: shorten vast.onstart_extra",
                 order.onstart.len()
             );
-            return Err(RentError::Refused(CallError {
-                what,
-                kind: CallErrorKind::NotSent,
-                status: None,
-                detail,
-            }));
+            let error = CallError::new(what, CallErrorKind::NotSent, detail);
+            return Err(RentError::Refused(error));
         }
         let url = join(&self.base, &format!("/api/v0/asks/{}/", order.offer));
         let request = HttpRequest::put(what.clone(), url).json(request::rent(order));
@@ -238,10 +232,10 @@ impl Market for VastClient {
         };
         match wire::instance(row) {
             Some(instance) if instance.id == id => Ok(Some(instance)),
-            Some(other) => Err(malformed(
-                &what,
-                &format!("the reply is about {}", other.id),
-            )),
+            Some(other) => {
+                let detail = format!("the reply is about {}", other.id);
+                Err(malformed(&what, &detail))
+            }
             None => Err(malformed(&what, "the row has no id")),
         }
     }
@@ -259,9 +253,8 @@ impl Market for VastClient {
     async fn account(&self) -> Result<Account, CallError> {
         let what = self.what("read the account");
         let url = join(&self.base, "/api/v0/users/current/");
-        let body = self
-            .read(VastEndpoint::Account, HttpRequest::get(what.clone(), url))
-            .await?;
+        let request = HttpRequest::get(what.clone(), url);
+        let body = self.read(VastEndpoint::Account, request).await?;
         // Not `balance`, which is often 0.
         let credit = Fields(&body).number("credit");
         let credit = credit.ok_or_else(|| malformed(&what, "the reply has no credit"))?;
@@ -275,11 +268,9 @@ impl Market for VastClient {
         if keys.iter().any(|key| wire::same_key(key, public_key)) {
             return Ok(());
         }
-        let request = HttpRequest::post(
-            self.what("add an SSH key"),
-            join(&self.base, "/api/v0/ssh/"),
-        )
-        .json(json!({"ssh_key": public_key.trim()}));
+        let url = join(&self.base, "/api/v0/ssh/");
+        let request = HttpRequest::post(self.what("add an SSH key"), url);
+        let request = request.json(json!({"ssh_key": public_key.trim()}));
         self.call(VastEndpoint::Keys, request).await.map(|_| ())
     }
 
@@ -346,10 +337,10 @@ fn next_token(what: &str, body: &Value) -> Result<Option<String>, CallError> {
 fn complete(what: &str, last_page: &Value, found: usize) -> Result<(), CallError> {
     let total = Fields(last_page).whole("total_instances");
     match total.and_then(|total| usize::try_from(total).ok()) {
-        Some(total) if found < total => Err(malformed(
-            what,
-            &format!("the listing has {found} of {total} instances"),
-        )),
+        Some(total) if found < total => {
+            let detail = format!("the listing has {found} of {total} instances");
+            Err(malformed(what, &detail))
+        }
         _ => Ok(()),
     }
 }
@@ -370,10 +361,10 @@ fn rented_instance(
             unclear.kind = CallErrorKind::Ambiguous;
             Err(RentError::Unknown(unclear))
         }
-        (None, None) => Err(RentError::Unknown(malformed(
-            what,
-            "the market reports success without an instance id",
-        ))),
+        (None, None) => {
+            let detail = "the market reports success without an instance id";
+            Err(RentError::Unknown(malformed(what, detail)))
+        }
     }
 }
 

@@ -8,14 +8,6 @@ const USABLE_BANDWIDTH: f64 = 0.5;
 const MOST_MBPS: f64 = 4_000.0;
 /// Assumed when no bandwidth was measured.
 const LEAST_MBPS: f64 = 10.0;
-/// Seconds of stages that depend on neither bandwidth nor disk.
-const FIXED: [(BootStage, f64); 5] = [
-    (BootStage::Placed, 30.0),
-    (BootStage::Container, 60.0),
-    (BootStage::Ssh, 40.0),
-    (BootStage::Api, 25.0),
-    (BootStage::Graphs, 85.0),
-];
 /// Unpacked size of compressed layers, relative to the download.
 const UNPACKED: f64 = 2.5;
 /// Disk bandwidth assumed when none was measured, in MB/s.
@@ -48,7 +40,7 @@ impl BootWork {
     }
 
     /// Image and model are downloaded, unpacking and loading use the disk. The bandwidth is halved
-    /// because it is advertised against a nearby peer.
+    /// because it is advertised against a nearby peer. The other stages depend on neither.
     fn unbounded(&self, stage: BootStage) -> f64 {
         let mbps = (self.download_mbps * USABLE_BANDWIDTH).clamp(LEAST_MBPS, MOST_MBPS);
         let disk = self.disk_mb_per_s.filter(|speed| *speed > 0.0);
@@ -59,10 +51,12 @@ impl BootWork {
             BootStage::PullingImage => transfer(self.image_gb) + written(self.image_gb * UNPACKED),
             BootStage::Downloading => transfer(self.model_gb),
             BootStage::Loading => written(self.model_gb),
-            _ => FIXED
-                .iter()
-                .find(|(fixed, _)| *fixed == stage)
-                .map_or(0.0, |(_, seconds)| *seconds),
+            BootStage::Placed => 30.0,
+            BootStage::Container => 60.0,
+            BootStage::Ssh => 40.0,
+            BootStage::Api => 25.0,
+            BootStage::Graphs => 85.0,
+            BootStage::Ready => 0.0,
         }
     }
 }

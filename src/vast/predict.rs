@@ -46,6 +46,12 @@ struct Normal {
     variance: f64,
 }
 
+/// Without any own boots.
+const UNKNOWN: Normal = Normal {
+    mean: 0.0,
+    variance: USUAL_SPREAD * USUAL_SPREAD,
+};
+
 impl Predictor {
     pub(super) fn new(history: &[PastBoot]) -> Predictor {
         Predictor::of(history, Boots::add)
@@ -65,22 +71,15 @@ impl Predictor {
         for (machine, gpu_name) in gpu_of {
             let boots = predictor.machines[&machine];
             predictor.all.add_machine(boots);
-            predictor
-                .gpus
-                .entry(gpu_name.to_owned())
-                .or_default()
-                .add_machine(boots);
+            let gpu = predictor.gpus.entry(gpu_name.to_owned()).or_default();
+            gpu.add_machine(boots);
         }
         predictor
     }
 
     pub(super) fn boot(&self, offer: &Offer, image_gb: f64, model_gb: f64) -> BootTime {
-        let unknown = Normal {
-            mean: 0.0,
-            variance: USUAL_SPREAD * USUAL_SPREAD,
-        };
         let promised = load(offer, image_gb, model_gb).seconds();
-        self.refine(offer, unknown).times(promised)
+        self.refine(offer, UNKNOWN).times(promised)
     }
 
     /// The general distribution, refined with the boots of all, of the GPU and of the machine.
@@ -108,10 +107,11 @@ impl Predictor {
     pub(super) fn own_boots(&self, offer: &Offer) -> OwnBoots {
         let machine = self.machines.get(&offer.machine);
         let gpu = self.gpus.get(&offer.gpu_name);
+        let (machine, gpu) = (machine.copied(), gpu.copied());
         OwnBoots {
-            machine_ready: machine.map_or(0, |boots| boots.ready),
-            machine_failed: machine.map_or(0, |boots| boots.failed),
-            gpu_ready: gpu.map_or(0, |boots| boots.ready),
+            machine_ready: machine.unwrap_or_default().ready,
+            machine_failed: machine.unwrap_or_default().failed,
+            gpu_ready: gpu.unwrap_or_default().ready,
         }
     }
 }
@@ -132,12 +132,8 @@ pub fn stage_times(
     image_gb: f64,
     model_gb: f64,
 ) -> StageTimes {
-    let unknown = Normal {
-        mean: 0.0,
-        variance: USUAL_SPREAD * USUAL_SPREAD,
-    };
     let general = Normal {
-        mean: Predictor::new(history).refine(offer, unknown).mean,
+        mean: Predictor::new(history).refine(offer, UNKNOWN).mean,
         variance: USUAL_STAGE_SPREAD * USUAL_STAGE_SPREAD,
     };
     let load = load(offer, image_gb, model_gb);
@@ -171,17 +167,14 @@ fn load_of(boot: &PastBoot) -> BootWork {
 impl Boots {
     fn add(&mut self, boot: &PastBoot) {
         match boot.end {
-            BootEnd::Ready => {}
-            BootEnd::Failed => {
-                self.failed += 1;
-                return;
+            BootEnd::Ready => {
+                let promised = load_of(boot).seconds();
+                self.ready += 1;
+                self.add_case((f64::from(boot.took_seconds.max(1)) / promised).ln());
             }
-            BootEnd::BrokenOff => return,
+            BootEnd::Failed => self.failed += 1,
+            BootEnd::BrokenOff => {}
         }
-        let promised = load_of(boot).seconds();
-        let log = (f64::from(boot.took_seconds.max(1)) / promised).ln();
-        self.ready += 1;
-        self.add_case(log);
     }
 
     /// Only completed stages of successful boots count.
@@ -260,6 +253,10 @@ mod tests {
         Predictor::new(history).boot(offer, IMAGE_GB, MODEL_GB)
     }
 
+    fn stages(history: &[PastBoot], offer: &Offer) -> StageTimes {
+        stage_times(history, offer, IMAGE_GB, MODEL_GB)
+    }
+
     fn is_about(found: Duration, wanted: f64, than: Duration) -> bool {
         let share = found.as_seconds_f64() / than.as_seconds_f64();
         (share / wanted - 1.0).abs() < 0.1
@@ -270,9 +267,7 @@ mod tests {
         let (slow, other) = (an_offer(1), an_offer(2));
         let mut stranger = an_offer(3);
         stranger.gpu_name = "H200".into();
-        let history: Vec<PastBoot> = (0..20)
-            .map(|_| a_boot(&slow, 2.0, BootEnd::Ready))
-            .collect();
+        let history = vec![a_boot(&slow, 2.0, BootEnd::Ready); 20];
         let plain = predicted(&[], &slow).median;
         assert!(is_about(predicted(&history, &slow).median, 2.0, plain));
         // These are the only boots, so others are expected to be slower too, the less alike the less.
@@ -289,19 +284,15 @@ mod tests {
     fn one_boot_shifts_prediction_partly() {
         let offer = an_offer(1);
         let history = [a_boot(&offer, 3.0, BootEnd::Ready)];
-        let (plain, learned) = (
-            predicted(&[], &offer).median,
-            predicted(&history, &offer).median,
-        );
+        let plain = predicted(&[], &offer).median;
+        let learned = predicted(&history, &offer).median;
         assert!(learned > plain && learned < plain * 3, "{learned}");
     }
 
     #[test]
     fn similar_boots_narrow_the_band() {
         let offer = an_offer(1);
-        let history: Vec<PastBoot> = (0..20)
-            .map(|_| a_boot(&offer, 1.0, BootEnd::Ready))
-            .collect();
+        let history = vec![a_boot(&offer, 1.0, BootEnd::Ready); 20];
         let (plain, learned) = (predicted(&[], &offer), predicted(&history, &offer));
         assert!(is_about(learned.median, 1.0, plain.median));
         assert!(learned.p90() < plain.p90() && learned.p10() > plain.p10());
@@ -324,7 +315,7 @@ mod tests {
         let mut at = Time::from_timestamp(1_790_000_000, 0).unwrap();
         let rented = at;
         let mut started = Vec::new();
-        for (stage, time) in stage_times(&[], offer, IMAGE_GB, MODEL_GB).0 {
+        for (stage, time) in stages(&[], offer).0 {
             started.push((stage, at));
             let slow = stage == BootStage::Downloading;
             let times = if slow { times_as_long } else { 1.0 };
@@ -350,20 +341,15 @@ mod tests {
     }
 
     fn of_stage(times: &StageTimes, wanted: BootStage) -> BootTime {
-        times
-            .0
-            .iter()
-            .find(|(stage, _)| *stage == wanted)
-            .unwrap()
-            .1
+        let mut all = times.0.iter();
+        all.find(|(stage, _)| *stage == wanted).unwrap().1
     }
 
     #[test]
     fn stage_times_sum_to_total() {
         let offer = an_offer(1);
-        let stages = stage_times(&[], &offer, IMAGE_GB, MODEL_GB);
+        let stages = stages(&[], &offer).0;
         let sum: i64 = stages
-            .0
             .iter()
             .map(|(_, time)| time.median.num_seconds())
             .sum();
@@ -374,11 +360,8 @@ mod tests {
     #[test]
     fn slow_stage_shifts_only_itself() {
         let offer = an_offer(1);
-        let history: Vec<PastBoot> = (0..20).map(|_| a_slow_download(&offer, 3.0)).collect();
-        let (plain, learned) = (
-            stage_times(&[], &offer, IMAGE_GB, MODEL_GB),
-            stage_times(&history, &offer, IMAGE_GB, MODEL_GB),
-        );
+        let history = vec![a_slow_download(&offer, 3.0); 20];
+        let (plain, learned) = (stages(&[], &offer), stages(&history, &offer));
         for (stage, times) in [(BootStage::Downloading, 3.0), (BootStage::Graphs, 1.0)] {
             let (before, after) = (of_stage(&plain, stage), of_stage(&learned, stage));
             let share = after.median.as_seconds_f64() / before.median.as_seconds_f64();
@@ -390,17 +373,9 @@ mod tests {
     #[test]
     fn boots_without_stages_shift_all() {
         let offer = an_offer(1);
-        let history: Vec<PastBoot> = (0..20)
-            .map(|_| a_boot(&offer, 2.0, BootEnd::Ready))
-            .collect();
-        let (plain, learned) = (
-            stage_times(&[], &offer, IMAGE_GB, MODEL_GB),
-            stage_times(&history, &offer, IMAGE_GB, MODEL_GB),
-        );
-        let (before, after) = (
-            of_stage(&plain, BootStage::Loading),
-            of_stage(&learned, BootStage::Loading),
-        );
+        let history = vec![a_boot(&offer, 2.0, BootEnd::Ready); 20];
+        let loading = |history| of_stage(&stages(history, &offer), BootStage::Loading);
+        let (before, after) = (loading(&[]), loading(&history));
         assert!(is_about(after.median, 2.0, before.median), "{after:?}");
     }
 

@@ -10,8 +10,8 @@ use std::cmp::Reverse;
 use super::cost;
 use super::predict::Predictor;
 use crate::domain::{
-    AvoidedMachine, Duration, Offer, OfferId, OfferQuery, PastBoot, RankedOffer, Time, Usd,
-    UsdPerHour, Verification,
+    AvoidedMachine, BootTime, Duration, Offer, OfferId, OfferQuery, PastBoot, RankedOffer, Time,
+    Usd, UsdPerHour, Verification,
 };
 
 /// Cards report less memory than their name says (an 80 GB card about 79,600 MB), so 10 % less
@@ -55,26 +55,26 @@ pub fn rank(
     needs: &SessionNeeds,
     experience: &RentalHistory<'_>,
 ) -> RankedOffers {
+    let wanted_gpus = query.gpu_names.iter().map(|name| plain(name).collect());
     let ranking = Ranking {
         query,
         needs,
-        wanted_gpus: query
-            .gpu_names
-            .iter()
-            .map(|name| plain(name).collect())
-            .collect(),
+        wanted_gpus: wanted_gpus.collect(),
         avoided: experience.blocked,
         predictor: Predictor::new(experience.boots),
     };
     let mut usable = Vec::with_capacity(offers.len());
     let mut rejected = Vec::new();
     for offer in offers {
-        match ranking.objection(&offer) {
-            Some(reason) => rejected.push((offer, reason)),
-            None => match ranking.assess(offer) {
-                Ok(row) => usable.push(row),
-                Err(late) => rejected.push(*late),
-            },
+        let boot = ranking.check(&offer).and_then(|()| {
+            let boot = ranking
+                .predictor
+                .boot(&offer, needs.image_gb, needs.model_gb);
+            ranking.check_boot(boot).map(|()| boot)
+        });
+        match boot {
+            Ok(boot) => usable.push(ranking.assess(offer, boot)),
+            Err(reason) => rejected.push((offer, reason)),
         }
     }
     // Rows are large: with cached keys each is moved once.
@@ -103,11 +103,12 @@ struct Ranking<'a> {
 }
 
 impl Ranking<'_> {
-    /// The first hard limit that the offer violates. Comparisons are written so that NaN fails.
-    fn objection(&self, offer: &Offer) -> Option<String> {
+    /// The error is the first hard limit that the offer violates. Comparisons are written so that NaN
+    /// fails.
+    fn check(&self, offer: &Offer) -> Result<(), String> {
         let is_avoided = |avoided: &&AvoidedMachine| avoided.machine == offer.machine;
         if let Some(avoided) = self.avoided.iter().find(is_avoided) {
-            return Some(format!(
+            return Err(format!(
                 "machine {} is avoided until {} UTC: {}",
                 avoided.machine,
                 avoided.until.format("%F %R"),
@@ -115,28 +116,29 @@ impl Ranking<'_> {
             ));
         }
         let is_wanted = |wanted: &String| plain(&offer.gpu_name).eq(wanted.chars());
-        if !self.wanted_gpus.is_empty() && !self.wanted_gpus.iter().any(is_wanted) {
-            return Some(format!("{} is not a wanted GPU", offer.gpu_name));
-        }
-        hardware_objection(offer, self.query)
-            .or_else(|| host_objection(offer, self.query))
-            .or_else(|| price_objection(offer, self.query))
-            .or_else(|| duration_objection(offer, self.query, self.needs))
+        let fits = self.wanted_gpus.is_empty() || self.wanted_gpus.iter().any(is_wanted);
+        ensure(fits, || format!("{} is not a wanted GPU", offer.gpu_name))?;
+        check_hardware(offer, self.query)?;
+        check_host(offer, self.query)?;
+        check_price(offer, self.query)?;
+        check_duration(offer, self.query, self.needs)
     }
 
-    /// Cost and chances of the offer; rejected when its median boot is too slow.
-    fn assess(&self, offer: Offer) -> Result<RankedOffer, Box<(Offer, String)>> {
-        let needs = self.needs;
-        let boot = self.predictor.boot(&offer, needs.image_gb, needs.model_gb);
-        if let Some(within) = needs.boot_within.filter(|within| boot.median > *within) {
+    fn check_boot(&self, boot: BootTime) -> Result<(), String> {
+        let within = self.needs.boot_within.unwrap_or(Duration::MAX);
+        ensure(boot.median <= within, || {
             let (boot, within) = (boot.median.num_minutes(), within.num_minutes());
-            let reason = format!("about {boot} min to boot, {within} min left");
-            return Err(Box::new((offer, reason)));
-        }
+            format!("about {boot} min to boot, {within} min left")
+        })
+    }
+
+    fn assess(&self, offer: Offer, boot: BootTime) -> RankedOffer {
+        let needs = self.needs;
         let session = needs.until - needs.now;
         let longest = needs.at_worst_until.max(needs.until) - needs.now;
         let download_gb = needs.image_gb + needs.model_gb;
         let disk_gb = self.query.disk_gb;
+        let in_time = needs.boot_within.map(|within| boot.chance_within(within));
         let mut row = RankedOffer {
             price: offer.price_with_disk(disk_gb),
             session,
@@ -148,40 +150,37 @@ impl Ranking<'_> {
             boot_within: needs.boot_within,
             own_boots: self.predictor.own_boots(&offer),
             chance_to_work: self.predictor.chance_to_work(&offer),
-            chance_in_time: needs
-                .boot_within
-                .map_or(1.0, |within| boot.chance_within(within)),
+            chance_in_time: in_time.unwrap_or(1.0),
             offer,
         };
         // Each part is rounded up separately.
         row.worst_cost = row.worst_cost.max(row.expected_cost());
-        Ok(row)
+        row
     }
 }
 
-fn hardware_objection(offer: &Offer, query: &OfferQuery) -> Option<String> {
-    if offer.gpu_count != query.gpu_count {
-        let (has, wants) = (offer.gpu_count, query.gpu_count);
-        return Some(format!("{has} GPUs, need {wants}"));
-    }
-    if offer.gpu_memory_mb < with_slack(query.min_gpu_memory_mb) {
-        let (has, wants) = (offer.gpu_memory_mb, query.min_gpu_memory_mb);
-        return Some(format!("{has} MB per GPU, need {wants} MB"));
-    }
-    let total = offer
-        .gpu_memory_mb
-        .saturating_mul(u64::from(offer.gpu_count));
-    if total < with_slack(query.min_total_gpu_memory_mb) {
-        let wants = query.min_total_gpu_memory_mb;
-        return Some(format!("{total} MB on all GPUs, need {wants} MB"));
-    }
-    let cuda_is_enough = |least: f64| offer.cuda.is_some_and(|cuda| cuda >= least - CUDA_SLACK);
-    match query.min_cuda {
-        Some(least) if !cuda_is_enough(least) => Some(match offer.cuda {
-            Some(cuda) => format!("driver supports CUDA {cuda}, need {least}"),
-            None => format!("CUDA version unknown, need {least}"),
+fn ensure(holds: bool, reason: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(reason()) }
+}
+
+fn check_hardware(offer: &Offer, query: &OfferQuery) -> Result<(), String> {
+    let (has, wants) = (offer.gpu_count, query.gpu_count);
+    ensure(has == wants, || format!("{has} GPUs, need {wants}"))?;
+    let (has, wants) = (offer.gpu_memory_mb, query.min_gpu_memory_mb);
+    ensure(has >= with_slack(wants), || {
+        format!("{has} MB per GPU, need {wants} MB")
+    })?;
+    let has = has.saturating_mul(u64::from(offer.gpu_count));
+    let wants = query.min_total_gpu_memory_mb;
+    ensure(has >= with_slack(wants), || {
+        format!("{has} MB on all GPUs, need {wants} MB")
+    })?;
+    match (query.min_cuda, offer.cuda) {
+        (None, _) => Ok(()),
+        (Some(least), None) => Err(format!("CUDA version unknown, need {least}")),
+        (Some(least), Some(cuda)) => ensure(cuda >= least - CUDA_SLACK, || {
+            format!("driver supports CUDA {cuda}, need {least}")
         }),
-        _ => None,
     }
 }
 
@@ -196,70 +195,56 @@ pub(super) fn with_slack(least: u64) -> u64 {
     (least as f64 * (1.0 - MEMORY_SLACK)).ceil() as u64
 }
 
-fn host_objection(offer: &Offer, query: &OfferQuery) -> Option<String> {
-    if query.verification == Verification::Required && !offer.verified {
-        return Some("not verified by the market".into());
-    }
-    if !at_least(offer.disk_gb, query.disk_gb) {
-        let (has, wants) = (offer.disk_gb, query.disk_gb);
-        return Some(format!("{has:.0} GB of disk, need {wants:.0} GB"));
-    }
-    if !at_least(offer.reliability, query.min_reliability) {
-        let (has, wants) = (offer.reliability, query.min_reliability);
-        return Some(format!("reliability {has:.3}, need {wants:.3}"));
-    }
-    if !at_least(offer.download_mbps, query.min_download_mbps) {
-        let (has, wants) = (offer.download_mbps, query.min_download_mbps);
-        return Some(format!("{has:.0} Mbit/s down, need {wants:.0}"));
-    }
-    if offer.direct_ports < query.min_direct_ports {
-        let (has, wants) = (offer.direct_ports, query.min_direct_ports);
-        return Some(format!("{has} direct ports, need {wants}"));
-    }
-    let in_country = |country: &String| {
-        country_of(offer).is_some_and(|code| code.eq_ignore_ascii_case(country.trim()))
-    };
-    if !query.countries.is_empty() && !query.countries.iter().any(in_country) {
+fn check_host(offer: &Offer, query: &OfferQuery) -> Result<(), String> {
+    let verified = offer.verified || query.verification != Verification::Required;
+    ensure(verified, || "not verified by the market".into())?;
+    let (has, wants) = (offer.disk_gb, query.disk_gb);
+    ensure(has >= wants, || {
+        format!("{has:.0} GB of disk, need {wants:.0} GB")
+    })?;
+    let (has, wants) = (offer.reliability, query.min_reliability);
+    ensure(has >= wants, || {
+        format!("reliability {has:.3}, need {wants:.3}")
+    })?;
+    let (has, wants) = (offer.download_mbps, query.min_download_mbps);
+    ensure(has >= wants, || {
+        format!("{has:.0} Mbit/s down, need {wants:.0}")
+    })?;
+    let (has, wants) = (offer.direct_ports, query.min_direct_ports);
+    ensure(has >= wants, || format!("{has} direct ports, need {wants}"))?;
+    let code = country_of(offer);
+    let is_wanted =
+        |country: &String| code.is_some_and(|code| code.eq_ignore_ascii_case(country.trim()));
+    let fits = query.countries.is_empty() || query.countries.iter().any(is_wanted);
+    ensure(fits, || {
         let place = offer.location.as_deref().unwrap_or("an unknown place");
-        return Some(format!("in {place}, not a wanted country"));
-    }
-    None
+        format!("in {place}, not a wanted country")
+    })
 }
 
-fn at_least(has: f64, needed: f64) -> bool {
-    has >= needed
-}
-
-fn price_objection(offer: &Offer, query: &OfferQuery) -> Option<String> {
-    let price = offer.price_with_disk(query.disk_gb);
-    if price > query.max_price {
-        let most = query.max_price;
-        return Some(format!("{price} with the disk, limit {most}"));
-    }
+fn check_price(offer: &Offer, query: &OfferQuery) -> Result<(), String> {
+    let (price, most) = (offer.price_with_disk(query.disk_gb), query.max_price);
+    ensure(price <= most, || {
+        format!("{price} with the disk, limit {most}")
+    })?;
     // A free or negative price is a broken row.
-    let free = offer.gpu_price <= UsdPerHour::ZERO;
-    let negative = [
+    let others = [
         offer.storage_per_gb_month,
         offer.download_per_gb,
         offer.upload_per_gb,
-    ]
-    .into_iter()
-    .any(|price| price < Usd::ZERO);
-    (free || negative).then(|| "implausible price".into())
+    ];
+    let plausible =
+        offer.gpu_price > UsdPerHour::ZERO && others.iter().all(|price| *price >= Usd::ZERO);
+    ensure(plausible, || "implausible price".into())
 }
 
-fn duration_objection(offer: &Offer, query: &OfferQuery, needs: &SessionNeeds) -> Option<String> {
-    let needed_until = needs.at_worst_until.max(needs.now + query.min_duration);
-    match offer.ends_at {
-        None => Some("no end of the offer given".into()),
-        Some(end) if end <= needed_until => {
-            let (end, needed) = (end.format("%F %R"), needed_until.format("%F %R"));
-            Some(format!(
-                "the offer ends at {end} UTC, needed until {needed}"
-            ))
-        }
-        Some(_) => None,
-    }
+fn check_duration(offer: &Offer, query: &OfferQuery, needs: &SessionNeeds) -> Result<(), String> {
+    let needed = needs.at_worst_until.max(needs.now + query.min_duration);
+    let end = offer.ends_at.ok_or("no end of the offer given")?;
+    ensure(end > needed, || {
+        let (end, needed) = (end.format("%F %R"), needed.format("%F %R"));
+        format!("the offer ends at {end} UTC, needed until {needed}")
+    })
 }
 
 /// `RTX_4090`, `rtx 4090` and `RTX 4090` are the same card; `A100 SXM4` and `A100 PCIE` are not.

@@ -52,67 +52,55 @@ mod tests {
     use super::*;
 
     fn error(kind: CallErrorKind, detail: &str) -> CallError {
-        CallError {
-            what: "rent".into(),
-            kind,
-            status: None,
-            detail: detail.into(),
-        }
+        CallError::new("rent", kind, detail)
     }
 
     #[test]
-    fn gone_offer_is_recognized_by_text() {
-        use CallErrorKind::{NotFound, Refused};
-        for (kind, words) in [
-            (
-                NotFound,
-                "error 404/3603: no_such_ask Instance type by id 1 is not available.",
-            ),
-            (
-                Refused,
-                "error 410/3907: no_such_ask Instance type 1 is no longer available.",
-            ),
+    fn rent_errors_are_classified_by_kind_and_text() {
+        use CallErrorKind::{
+            Ambiguous, Malformed, NotFound, NotSent, RateLimited, Refused, Unauthorized,
+        };
+        let by_id = "error 404/3603: no_such_ask Instance type by id 1 is not available.";
+        let no_longer = "error 410/3907: no_such_ask Instance type 1 is no longer available.";
+        let gone = [
+            (NotFound, by_id),
+            (Refused, no_longer),
             (Refused, "Something [no_such_ask]"),
             (Refused, "Already rented"),
-        ] {
-            let classified = rent_error(error(kind, words));
-            assert!(matches!(classified, RentError::OfferGone(_)), "{words}");
-        }
-    }
-
-    #[test]
-    fn other_refusals_are_not_offer_gone() {
-        use CallErrorKind::{NotSent, RateLimited, Refused, Unauthorized};
-        for (kind, words) in [
+        ];
+        let refused = [
             (Refused, "Your account lacks credit [insufficient_credit]"),
             (Refused, "x [spend_rate_limit]"),
             (Unauthorized, "error 403/3586: Offer 1 is not your own"),
             (RateLimited, "API requests too frequent"),
             (NotSent, "connection refused"),
             (Refused, "error 400/3467: Invalid args: disk"),
-        ] {
-            let classified = rent_error(error(kind, words));
-            assert!(matches!(classified, RentError::Refused(_)), "{words}");
+        ];
+        let unknown = [(Ambiguous, "no_such_ask"), (Malformed, "no_such_ask")];
+        for (kind, text) in gone {
+            let error = rent_error(error(kind, text));
+            assert!(matches!(error, RentError::OfferGone(_)), "{error}");
         }
-    }
-
-    #[test]
-    fn ambiguous_replies_stay_unknown() {
-        for kind in [CallErrorKind::Ambiguous, CallErrorKind::Malformed] {
-            let classified = rent_error(error(kind, "no_such_ask"));
-            assert!(matches!(classified, RentError::Unknown(_)));
+        for (kind, text) in refused {
+            let error = rent_error(error(kind, text));
+            assert!(matches!(error, RentError::Refused(_)), "{error}");
+        }
+        for (kind, text) in unknown {
+            let error = rent_error(error(kind, text));
+            assert!(matches!(error, RentError::Unknown(_)), "{error}");
         }
     }
 
     #[test]
     fn foreign_404_is_not_instance_gone() {
         use CallErrorKind::{NotFound, Unauthorized};
-        assert!(instance_is_gone(&error(NotFound, "x [no_such_instance]")));
-        assert!(instance_is_gone(&error(
-            NotFound,
-            "Instance not found [not_found]"
-        )));
-        assert!(!instance_is_gone(&error(NotFound, "404 Not Found nginx")));
-        assert!(!instance_is_gone(&error(Unauthorized, "no_such_instance")));
+        for (kind, text, is_gone) in [
+            (NotFound, "x [no_such_instance]", true),
+            (NotFound, "Instance not found [not_found]", true),
+            (NotFound, "404 Not Found nginx", false),
+            (Unauthorized, "no_such_instance", false),
+        ] {
+            assert_eq!(instance_is_gone(&error(kind, text)), is_gone, "{text}");
+        }
     }
 }

@@ -47,14 +47,13 @@ pub(super) fn search(query: &OfferQuery, page: SearchPage) -> Value {
     filter("rentable", json!({"eq": true}));
     filter("rented", json!({"eq": false}));
     if !query.gpu_names.is_empty() {
-        let names: Vec<String> = query.gpu_names.iter().map(|name| spaced(name)).collect();
-        filter("gpu_name", json!({"in": names}));
+        let names = query.gpu_names.iter();
+        let names = names.map(|name| name.trim().replace('_', " "));
+        filter("gpu_name", json!({"in": names.collect::<Value>()}));
     }
     filter("num_gpus", json!({"eq": query.gpu_count}));
-    filter(
-        "gpu_ram",
-        json!({"gte": with_slack(query.min_gpu_memory_mb)}),
-    );
+    let least = with_slack(query.min_gpu_memory_mb);
+    filter("gpu_ram", json!({"gte": least}));
     if query.min_total_gpu_memory_mb > 0 {
         let least = with_slack(query.min_total_gpu_memory_mb);
         filter("gpu_total_ram", json!({"gte": least}));
@@ -86,10 +85,6 @@ fn price_range(most: UsdPerHour, page: SearchPage) -> Value {
         SearchPage::From(price) => json!({"lte": most, "gte": price}),
         SearchPage::Above(price) => json!({"lte": most, "gt": price}),
     }
-}
-
-fn spaced(name: &str) -> String {
-    name.trim().replace('_', " ")
 }
 
 /// Body of `PUT /api/v0/asks/{id}/`.
@@ -166,9 +161,8 @@ mod tests {
         assert_eq!(second.next(0.9), None);
     }
 
-    #[test]
-    fn rent_body_maps_ports_and_cancels() {
-        let order = RentOrder {
+    fn an_order() -> RentOrder {
+        RentOrder {
             offer: OfferId(7),
             label: "pocpit/home/3/1-abc".parse().expect("a label"),
             image: "registry.example/mlnode:1".into(),
@@ -177,8 +171,12 @@ mod tests {
             env: [("A".to_owned(), "1".to_owned())].into(),
             ports: vec![8080, 5000],
             onstart: "echo hi".into(),
-        };
-        let body = rent(&order);
+        }
+    }
+
+    #[test]
+    fn rent_body_maps_ports_and_cancels() {
+        let body = rent(&an_order());
         assert_eq!(
             body["env"],
             json!({"A": "1", "-p 8080:8080": "1", "-p 5000:5000": "1"})
@@ -192,17 +190,11 @@ mod tests {
 
     #[test]
     fn template_replaces_missing_image() {
-        let order = RentOrder {
-            offer: OfferId(7),
-            label: "pocpit/home/3/1-abc".parse().expect("a label"),
+        let body = rent(&RentOrder {
             image: String::new(),
             template_hash: Some("hash".into()),
-            disk_gb: 200.0,
-            env: std::collections::BTreeMap::default(),
-            ports: Vec::new(),
-            onstart: String::new(),
-        };
-        let body = rent(&order);
+            ..an_order()
+        });
         assert!(body.get("image").is_none());
         assert_eq!(body["template_hash_id"], json!("hash"));
     }

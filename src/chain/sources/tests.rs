@@ -44,12 +44,11 @@ fn rpc(height: u64, sync: SyncState) -> SourceReport {
 fn silent(name: &str) -> SourceReport {
     SourceReport {
         source: named(SourceKind::PublicApi, name),
-        head: Err(CallError {
-            what: "read the epoch".into(),
-            kind: CallErrorKind::NotSent,
-            status: None,
-            detail: "connection refused".into(),
-        }),
+        head: Err(CallError::new(
+            "read the epoch",
+            CallErrorKind::NotSent,
+            "connection refused",
+        )),
     }
 }
 
@@ -69,6 +68,16 @@ fn settled() -> ChainSources {
     ];
     assert!(sources.observe(at(0), reports).is_ok());
     sources
+}
+
+/// The height that is accepted when our own API differs from two other sources.
+fn polled(sources: &mut ChainSources, second: i64, own: u64) -> Height {
+    let reports = vec![
+        api("own", own),
+        api("other", BASE + 10),
+        rpc(BASE + 10, SyncState::Synced),
+    ];
+    sources.observe(at(second), reports).unwrap().height
 }
 
 #[test]
@@ -91,15 +100,7 @@ fn syncing_node_does_not_corroborate() {
 #[test]
 fn lagging_source_is_outvoted() {
     let mut sources = settled();
-    let reports = vec![
-        api("own", BASE - 300),
-        api("other", BASE + 10),
-        rpc(BASE + 10, SyncState::Synced),
-    ];
-    assert_eq!(
-        sources.observe(at(60), reports).unwrap().height,
-        Height(BASE + 10)
-    );
+    assert_eq!(polled(&mut sources, 60, BASE - 300), Height(BASE + 10));
     assert!(matches!(
         health(&sources, "own"),
         SourceHealth::WentBack { .. }
@@ -111,15 +112,7 @@ fn lagging_source_is_outvoted() {
 #[test]
 fn source_far_ahead_is_outvoted() {
     let mut sources = settled();
-    let reports = vec![
-        api("own", BASE + 900),
-        api("other", BASE + 10),
-        rpc(BASE + 10, SyncState::Synced),
-    ];
-    assert_eq!(
-        sources.observe(at(60), reports).unwrap().height,
-        Height(BASE + 10)
-    );
+    assert_eq!(polled(&mut sources, 60, BASE + 900), Height(BASE + 10));
     assert_eq!(health(&sources, "own"), SourceHealth::Ahead);
 }
 
@@ -154,11 +147,8 @@ fn silent_source_is_replaced_by_others() {
     );
     assert!(matches!(health(&sources, "own"), SourceHealth::Silent(_)));
     assert!(sources.has_unhealthy_source());
-    assert!(
-        sources
-            .observe(at(16), vec![silent("own"), silent("other")])
-            .is_err()
-    );
+    let all_silent = vec![silent("own"), silent("other")];
+    assert!(sources.observe(at(16), all_silent).is_err());
 }
 
 #[test]

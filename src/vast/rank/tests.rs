@@ -72,6 +72,10 @@ fn avoided(machine: u64) -> [AvoidedMachine; 1] {
     }]
 }
 
+fn ranked(offers: Vec<Offer>) -> RankedOffers {
+    rank(offers, &a_query(), &needs(), &RentalHistory::default())
+}
+
 fn reason(change: impl FnOnce(&mut Offer)) -> String {
     let mut offer = an_offer(1);
     change(&mut offer);
@@ -120,7 +124,7 @@ fn small_cheap_offers_are_rejected() {
         small.gpu_price = UsdPerHour::from_dollars(0.1);
     }
     offers.push(an_offer(6));
-    let ranked = rank(offers, &a_query(), &needs(), &RentalHistory::default());
+    let ranked = ranked(offers);
     assert_eq!(ranked.usable.len(), 1);
     assert_eq!(ranked.usable[0].offer.id, OfferId(6));
     assert_eq!(ranked.rejected.len(), 5);
@@ -131,12 +135,7 @@ fn traffic_price_affects_ranking() {
     let mut cheap_hour = an_offer(1);
     cheap_hour.gpu_price = UsdPerHour::from_dollars(7.5);
     cheap_hour.download_per_gb = Usd::from_dollars(0.05);
-    let ranked = rank(
-        vec![cheap_hour, an_offer(2)],
-        &a_query(),
-        &needs(),
-        &RentalHistory::default(),
-    );
+    let ranked = ranked(vec![cheap_hour, an_offer(2)]);
     assert_eq!(ranked.usable[0].offer.id, OfferId(2));
     assert!(ranked.usable[0].worst_cost > ranked.usable[0].expected_cost());
 }
@@ -146,12 +145,7 @@ fn unreliable_host_ranks_lower() {
     let mut shaky = an_offer(1);
     shaky.reliability = 0.981;
     shaky.gpu_price = UsdPerHour::from_dollars(7.8);
-    let ranked = rank(
-        vec![shaky, an_offer(2)],
-        &a_query(),
-        &needs(),
-        &RentalHistory::default(),
-    );
+    let ranked = ranked(vec![shaky, an_offer(2)]);
     assert_eq!(ranked.usable[0].offer.id, OfferId(2));
 }
 
@@ -204,23 +198,11 @@ fn slow_machine_ranks_lower_or_out() {
 
 #[test]
 fn rank_reports_every_cost_part() {
-    let ranked = rank(
-        vec![an_offer(1)],
-        &a_query(),
-        &needs(),
-        &RentalHistory::default(),
-    );
+    let ranked = ranked(vec![an_offer(1)]);
     let row = &ranked.usable[0];
     let reasons = row.reasons();
-    for name in [
-        "GPUs",
-        "disk",
-        "traffic",
-        "boot",
-        "in time",
-        "works",
-        "ranked by",
-    ] {
+    let names = ["GPUs", "disk", "traffic", "boot", "in time", "works"];
+    for name in names.into_iter().chain(["ranked by"]) {
         assert!(reasons.iter().any(|(reason, _)| *reason == name), "{name}");
     }
     let parts = row.gpu_cost + row.storage_cost + row.traffic_cost;
@@ -295,7 +277,6 @@ proptest! {
         }).collect();
         let mut turned = offers.clone();
         turned.rotate_left(turn % prices.len());
-        let one = rank(offers, &a_query(), &needs(), &RentalHistory::default());
-        prop_assert_eq!(one, rank(turned, &a_query(), &needs(), &RentalHistory::default()));
+        prop_assert_eq!(ranked(offers), ranked(turned));
     }
 }
