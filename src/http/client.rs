@@ -109,9 +109,8 @@ impl HttpClient {
             }),
             Some(broken) => {
                 let (kind, detail) = broken_body(&broken);
-                let detail = text::sanitize(&detail, request.bearer.as_ref());
                 Err(FailedAttempt {
-                    error: error_of(request, kind, Some(answer.status), detail),
+                    error: error_of(request, kind, Some(answer.status), &detail),
                     transient: kind == CallErrorKind::Ambiguous,
                     wait: None,
                 })
@@ -136,26 +135,21 @@ fn error_of(
     request: &HttpRequest,
     kind: CallErrorKind,
     status: Option<u16>,
-    detail: String,
+    detail: &str,
 ) -> CallError {
     CallError {
         what: request.what.clone(),
         kind,
         status,
-        detail,
+        detail: text::sanitize(detail, request.bearer.as_ref()),
     }
 }
 
 fn status_failure(request: &HttpRequest, answer: &Answer) -> FailedAttempt {
     let (status, body) = (answer.status, answer.body.as_str());
-    let detail = text::sanitize(&refusal::message(body), request.bearer.as_ref());
+    let kind = refusal::classify(status, body);
     FailedAttempt {
-        error: error_of(
-            request,
-            refusal::classify(status, body),
-            Some(status),
-            detail,
-        ),
+        error: error_of(request, kind, Some(status), &refusal::message(body)),
         transient: refusal::is_transient(status, body),
         wait: refusal::retry_after(answer.retry_after.as_deref(), body),
     }
@@ -168,9 +162,8 @@ fn transport_failure(request: &HttpRequest, error: &TransportError) -> FailedAtt
         TransportError::NotSent(_) => (CallErrorKind::NotSent, true),
         TransportError::Lost(_) => (CallErrorKind::Ambiguous, true),
     };
-    let detail = text::sanitize(&error.to_string(), request.bearer.as_ref());
     FailedAttempt {
-        error: error_of(request, kind, None, detail),
+        error: error_of(request, kind, None, &error.to_string()),
         transient: passing,
         wait: None,
     }

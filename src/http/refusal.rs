@@ -35,9 +35,7 @@ pub fn message(body: &str) -> String {
     };
     let text = |name: &str| fields.get(name).and_then(field_text);
     let slug = text("error");
-    let message = text("msg")
-        .or_else(|| text("message"))
-        .or_else(|| text("detail"));
+    let message = ["msg", "message", "detail"].into_iter().find_map(text);
     match (message, slug) {
         (Some(message), Some(slug)) if !message.contains(&slug) => format!("{message} [{slug}]"),
         (Some(words), _) | (None, Some(words)) => words,
@@ -92,9 +90,8 @@ pub fn retry_after(header: Option<&str>, body: &str) -> Option<Duration> {
     let seconds = from_header.or_else(|| {
         let value: Value = serde_json::from_str(body).ok()?;
         let seconds = value.get("retry_after")?;
-        seconds
-            .as_f64()
-            .or_else(|| seconds.as_str()?.trim().parse().ok())
+        let from_text = || seconds.as_str()?.trim().parse().ok();
+        seconds.as_f64().or_else(from_text)
     })?;
     Duration::try_from_secs_f64(seconds).ok()
 }
@@ -106,6 +103,7 @@ mod tests {
     #[test]
     fn statuses_are_classified() {
         use CallErrorKind::{Ambiguous, NotFound, RateLimited, Refused, Unauthorized};
+        let expired = r#"{"msg":"Session expired. Please log in again."}"#;
         for (status, body, expected) in [
             (301, "", Refused),
             (400, "", Refused),
@@ -113,11 +111,7 @@ mod tests {
             (403, "", Unauthorized),
             (404, "", NotFound),
             (404, r#"{"msg":"Invalid user key"}"#, Unauthorized),
-            (
-                404,
-                r#"{"msg":"Session expired. Please log in again."}"#,
-                Unauthorized,
-            ),
+            (404, expired, Unauthorized),
             (408, "", Ambiguous),
             (410, "", Refused),
             (411, "", Refused),

@@ -164,10 +164,9 @@ impl std::fmt::Debug for HttpReply {
 /// `path` below `base`, whose own path is kept as a prefix: `http://h:8000/chain-rpc/` and
 /// `/status` give `http://h:8000/chain-rpc/status`.
 pub fn join(base: &Url, path: &str) -> Url {
-    let (path, query) = match path.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
-        None => (path, None),
-    };
+    let (path, query) = path
+        .split_once('?')
+        .map_or((path, None), |(path, query)| (path, Some(query)));
     let prefix = base.path().trim_end_matches('/');
     let mut url = base.clone();
     url.set_path(&format!("{prefix}/{}", path.trim_start_matches('/')));
@@ -180,29 +179,22 @@ pub fn join(base: &Url, path: &str) -> Url {
 mod tests {
     use super::*;
 
-    fn url(text: &str) -> Url {
-        text.parse().expect("a URL")
-    }
-
     #[test]
     fn join_keeps_the_base_prefix() {
-        let joined = |base: &str, path: &str| join(&url(base), path).to_string();
-        assert_eq!(
-            joined("http://h:8000/chain-rpc/", "/status"),
-            "http://h:8000/chain-rpc/status"
-        );
-        assert_eq!(
-            joined("http://h:8000/chain-rpc", "status"),
-            "http://h:8000/chain-rpc/status"
-        );
-        assert_eq!(
-            joined("http://h:9000", "v1/epochs/"),
-            "http://h:9000/v1/epochs/"
-        );
-        assert_eq!(
-            joined("http://h/x?old=1#f", "block?height=5"),
-            "http://h/x/block?height=5"
-        );
+        let status = "http://h:8000/chain-rpc/status";
+        for (base, path, joined) in [
+            ("http://h:8000/chain-rpc/", "/status", status),
+            ("http://h:8000/chain-rpc", "status", status),
+            ("http://h:9000", "v1/epochs/", "http://h:9000/v1/epochs/"),
+            (
+                "http://h/x?old=1#f",
+                "block?height=5",
+                "http://h/x/block?height=5",
+            ),
+        ] {
+            let base: Url = base.parse().expect("a URL");
+            assert_eq!(join(&base, path).as_str(), joined);
+        }
     }
 
     #[test]

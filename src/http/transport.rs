@@ -147,11 +147,8 @@ impl Transport for Network {
     async fn exchange(&self, request: &HttpRequest) -> Result<Answer, TransportError> {
         let response = self.prepare(request)?.send().await.map_err(failure)?;
         let status = response.status().as_u16();
-        let retry_after = response
-            .headers()
-            .get(reqwest::header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
+        let retry_after = response.headers().get(header::RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok().map(str::to_owned));
         let (body, broken) = read_body(response).await;
         Ok(Answer {
             status,
@@ -209,13 +206,11 @@ pub fn is_loopback(url: &url::Url) -> bool {
 fn failure(error: reqwest::Error) -> TransportError {
     let (connecting, building) = (error.is_connect(), error.is_builder());
     let reason = with_causes(&error.without_url());
-    if building {
-        return TransportError::Unusable(reason);
+    match (building, connecting) {
+        (true, _) => TransportError::Unusable(reason),
+        (false, true) => TransportError::NotSent(reason),
+        (false, false) => TransportError::Lost(reason),
     }
-    if connecting {
-        return TransportError::NotSent(reason);
-    }
-    TransportError::Lost(reason)
 }
 
 /// The body as far as it arrived, and why it is incomplete.

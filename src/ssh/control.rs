@@ -49,19 +49,21 @@ impl ControlDirectory {
     /// long for sockets. Ends the masters of dead processes.
     pub(super) fn create(runtime_dir: &Path) -> Result<ControlDirectory, LinkError> {
         let own_name = own_name();
-        let failed = |error: io::Error| {
+        let longest = LONGEST_DIRECTORY - 1 - own_name.len();
+        let create = || {
+            let parent = socket_directory(runtime_dir, longest)?;
+            let path = parent.join(own_name);
+            end_orphans(&parent);
+            make_private(&path)?;
+            fs::write(path.join("config"), SSH_CONFIG)?;
+            let lock = lock(&path)?;
+            Ok(ControlDirectory { path, _lock: lock })
+        };
+        create().map_err(|error: io::Error| {
             LinkError::Local(format!(
                 "cannot create a directory for SSH sockets: {error}"
             ))
-        };
-        let longest = LONGEST_DIRECTORY - 1 - own_name.len();
-        let parent = socket_directory(runtime_dir, longest).map_err(failed)?;
-        let path = parent.join(own_name);
-        end_orphans(&parent);
-        make_private(&path).map_err(failed)?;
-        fs::write(path.join("config"), SSH_CONFIG).map_err(failed)?;
-        let lock = lock(&path).map_err(failed)?;
-        Ok(ControlDirectory { path, _lock: lock })
+        })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -113,10 +115,8 @@ pub fn socket_directory(runtime_dir: &Path, longest: usize) -> io::Result<PathBu
         return Err(io::Error::new(io::ErrorKind::InvalidFilename, what));
     }
     make_private(&directory).map_err(|error| {
-        io::Error::new(
-            error.kind(),
-            format!("{} cannot be used: {error}", directory.display()),
-        )
+        let what = format!("{} cannot be used: {error}", directory.display());
+        io::Error::new(error.kind(), what)
     })?;
     Ok(directory)
 }
@@ -129,10 +129,8 @@ fn make_private(path: &Path) -> io::Result<()> {
         .create(path)?;
     let data = fs::metadata(path)?;
     if data.uid() != getuid().as_raw() {
-        return Err(io::Error::new(
-            io::ErrorKind::PermissionDenied,
-            "it belongs to another user",
-        ));
+        let what = "it belongs to another user";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
     }
     Ok(())
 }
@@ -145,10 +143,8 @@ fn end_orphans(parent: &Path) {
     };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let pid = name
-            .to_str()
-            .and_then(|name| name.split('-').next())
-            .and_then(|pid| pid.parse().ok());
+        let pid = name.to_str().and_then(|name| name.split('-').next());
+        let pid = pid.and_then(|pid| pid.parse().ok());
         let Some(pid) = pid.and_then(Pid::from_raw) else {
             continue;
         };

@@ -59,19 +59,13 @@ fn words(error: &openssh::Error) -> String {
 
 /// The first meaningful line, truncated.
 fn short(words: &str) -> String {
-    let line = words
-        .lines()
-        .map(str::trim)
-        .find(|line| {
-            !line.is_empty()
-                && !line.starts_with("Warning: Permanently added")
-                && !line.starts_with("@@")
-        })
-        .unwrap_or("no reason given");
-    line.chars()
-        .filter(|character| !character.is_control())
-        .take(MAX_DETAIL)
-        .collect()
+    const NOISE: [&str; 2] = ["Warning: Permanently added", "@@"];
+    let is_noise = |line: &str| NOISE.iter().any(|noise| line.starts_with(noise));
+    let mut lines = words.lines().map(str::trim);
+    let line = lines.find(|line| !line.is_empty() && !is_noise(line));
+    let line = line.unwrap_or("no reason given").chars();
+    let printable = line.filter(|character| !character.is_control());
+    printable.take(MAX_DETAIL).collect()
 }
 
 #[cfg(test)]
@@ -87,11 +81,8 @@ mod tests {
 
     #[test]
     fn refused_key_is_not_unreachable() {
-        let error = classify(
-            &endpoint(),
-            false,
-            "root@198.51.100.7: Permission denied (publickey).",
-        );
+        let output = "root@198.51.100.7: Permission denied (publickey).";
+        let error = classify(&endpoint(), false, output);
         assert!(matches!(error, LinkError::Denied { .. }), "{error}");
     }
 
@@ -105,11 +96,8 @@ mod tests {
 
     #[test]
     fn other_errors_quote_ssh() {
-        let error = classify(
-            &endpoint(),
-            false,
-            "connect to host 198.51.100.7 port 41022: Connection refused\r\n",
-        );
+        let output = "connect to host 198.51.100.7 port 41022: Connection refused\r\n";
+        let error = classify(&endpoint(), false, output);
         assert_eq!(
             error.to_string(),
             "no connection to 198.51.100.7:41022: connect to host 198.51.100.7 port 41022: Connection refused"

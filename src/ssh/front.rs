@@ -6,12 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::Body;
+use axum::response::IntoResponse as _;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
@@ -153,14 +156,8 @@ fn lost(error: &hyper::Error) -> Response<Body> {
 }
 
 fn refusal(status: StatusCode, detail: &str) -> Response<Body> {
-    let body = serde_json::json!({ "error": format!("pocpit's tunnel to the rental does not carry this request: {detail}") });
-    let mut response = Response::new(Body::from(body.to_string()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static("application/json"),
-    );
-    response
+    let error = format!("pocpit's tunnel to the rental does not carry this request: {detail}");
+    (status, Json(json!({ "error": error }))).into_response()
 }
 
 /// Removes headers that concern one connection only.

@@ -78,34 +78,28 @@ impl OpenSshSession {
 impl RemoteSession for OpenSshSession {
     async fn run(&self, command: &str) -> Result<CommandOutput, LinkError> {
         let work = async {
-            let mut child = self
-                .session()?
-                .raw_command(command)
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .await
-                .map_err(|error| failure::lost_error(&error))?;
+            let mut command = self.session()?.raw_command(command);
+            command.stdin(Stdio::null());
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            let child = command.spawn().await;
+            let mut child = child.map_err(|error| failure::lost_error(&error))?;
             let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
             let (stdout, stderr) = tokio::join!(read_capped(stdout), read_capped(stderr));
-            let status = child
-                .wait()
-                .await
-                .map_err(|error| failure::lost_error(&error))?;
+            let status = child.wait().await;
+            let status = status.map_err(|error| failure::lost_error(&error))?;
             Ok(CommandOutput {
                 status: status.code(),
                 stdout,
                 stderr,
             })
         };
-        match tokio::time::timeout(RUN_TIMEOUT, work).await {
-            Ok(result) => result,
-            Err(_) => Err(LinkError::Lost(format!(
-                "a command did not end within {} s",
-                RUN_TIMEOUT.as_secs()
-            ))),
-        }
+        let in_time = tokio::time::timeout(RUN_TIMEOUT, work).await;
+        in_time.unwrap_or_else(|_| {
+            let seconds = RUN_TIMEOUT.as_secs();
+            Err(LinkError::Lost(format!(
+                "a command did not end within {seconds} s"
+            )))
+        })
     }
 
     async fn tail(
@@ -113,14 +107,12 @@ impl RemoteSession for OpenSshSession {
         path: &str,
         from: &LogPosition,
     ) -> Result<mpsc::Receiver<TailChunk>, LinkError> {
-        let mut child = Arc::clone(self.session()?)
-            .arc_raw_command(log_tail::command(path, from))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .await
-            .map_err(|error| failure::lost_error(&error))?;
+        let session = Arc::clone(self.session()?);
+        let mut command = session.arc_raw_command(log_tail::command(path, from));
+        command.stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let child = command.spawn().await;
+        let mut child = child.map_err(|error| failure::lost_error(&error))?;
         let (sender, receiver) = mpsc::channel(TAIL_CHUNKS);
         let (guard, output) = (child.stdin().take(), child.stdout().take());
         self.spawn(async move {
@@ -137,9 +129,8 @@ impl RemoteSession for OpenSshSession {
 
     async fn open_tunnel(&self, spec: &TunnelSpec) -> Result<TunnelEnds, LinkError> {
         let tunnel = self.tunnels.of(self.instance, spec)?;
-        let routes = tunnel
-            .lead(self.session()?, spec, self.control.path())
-            .await?;
+        let routes = tunnel.lead(self.session()?, spec, self.control.path());
+        let routes = routes.await?;
         self.routes().extend(routes);
         Ok(tunnel.ends())
     }
@@ -174,9 +165,7 @@ impl RemoteSession for OpenSshSession {
                 Ok(Ok(())) => {}
                 // The master has already died.
                 Ok(Err(error)) => tracing::debug!("{}", failure::lost_error(&error)),
-                Err(_) => {
-                    tracing::warn!("the local SSH client hangs and ends by itself");
-                }
+                Err(_) => tracing::warn!("the local SSH client hangs and ends by itself"),
             },
             Err(shared) => drop_in_background(shared),
         }

@@ -95,10 +95,8 @@ impl Tunnel {
         directory: &Path,
     ) -> Result<[ActiveForward; 2], LinkError> {
         let api = self.api.lead(session, spec.api_port, directory).await?;
-        let inference = self
-            .inference
-            .lead(session, spec.inference_port, directory)
-            .await?;
+        let inference = self.inference.lead(session, spec.inference_port, directory);
+        let inference = inference.await?;
         if let Some(callback) = &spec.callback {
             forward_callback(session, callback).await?;
         }
@@ -134,14 +132,10 @@ impl TunnelEnd {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let socket = directory.join(format!("t{number}"));
-        session
-            .request_port_forward(
-                ForwardType::Local,
-                socket.clone(),
-                Socket::new("127.0.0.1", port),
-            )
-            .await
-            .map_err(|error| failure::lost_error(&error))?;
+        let target = Socket::new("127.0.0.1", port);
+        let forwarded = session.request_port_forward(ForwardType::Local, socket.clone(), target);
+        let forwarded = forwarded.await;
+        forwarded.map_err(|error| failure::lost_error(&error))?;
         let socket: Arc<Path> = socket.into();
         self.front.socket.send_replace(Some(socket.clone()));
         let front = self.front.clone();

@@ -46,15 +46,10 @@ fn plain_lines_are_unchanged() {
 #[test]
 fn progress_bar_is_one_line() {
     let mut sanitizer = Sanitizer::new();
-    assert!(
-        sanitizer
-            .feed(at(), b"\rFetching:  1%|\rFetching: 42%|")
-            .is_empty()
-    );
-    assert_eq!(
-        sanitizer.live(at()).as_ref().map(text),
-        Some("Fetching: 42%|".into())
-    );
+    let finished = sanitizer.feed(at(), b"\rFetching:  1%|\rFetching: 42%|");
+    assert!(finished.is_empty());
+    let live = sanitizer.live(at()).as_ref().map(text);
+    assert_eq!(live, Some("Fetching: 42%|".into()));
     let finished = sanitizer.feed(at(), b"\rFetching: 100%|\n");
     assert_eq!(finished[0].text(), "Fetching: 100%|");
     assert_eq!(sanitizer.live(at()), None);
@@ -76,12 +71,9 @@ fn colours_become_styles() {
 #[test]
 fn only_colours_survive() {
     let attack = b"\x1bc\x1b[2J\x1b[H\x1b]52;c;ZXZpbA==\x07\x1b]0;title\x1b\\\x9b31m\x1bP+q\x1b\\\x1b[?1049hsafe\xff\n";
-    assert!(texts(attack)[0].ends_with("safe\u{fffd}"));
-    assert!(
-        texts(attack)[0]
-            .chars()
-            .all(|character| !character.is_control())
-    );
+    let line = &texts(attack)[0];
+    assert!(line.ends_with("safe\u{fffd}"), "{line:?}");
+    assert!(!line.contains(char::is_control), "{line:?}");
 }
 
 #[test]
@@ -155,10 +147,8 @@ fn chunking_of_long_lines_is_irrelevant() {
 fn end_returns_last_line_and_resets() {
     let mut sanitizer = Sanitizer::new();
     sanitizer.feed(at(), b"\x1b[31mhalf a line \xe2\x82");
-    assert_eq!(
-        sanitizer.end(at()).as_ref().map(text),
-        Some("half a line ".into())
-    );
+    let last = sanitizer.end(at()).as_ref().map(text);
+    assert_eq!(last, Some("half a line ".into()));
     assert_eq!(sanitizer.end(at()), None);
     sanitizer.feed(at(), b"\x1b[31m\x1b]0;a title without end");
     sanitizer.end(at());
