@@ -53,10 +53,7 @@ impl Engine {
             now,
             AlertLevel::Notice,
             risk.trim(),
-            Advice::with_command(
-                "set poc.release; `pocpit plan` compares the policies",
-                "pocpit plan",
-            ),
+            "choose a policy with poc.release",
         ))
     }
 

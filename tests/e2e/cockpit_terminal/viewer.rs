@@ -131,7 +131,7 @@ fn viewer_stops_auto_sprint() {
     assert_eq!(auto.wait().unwrap().code(), Some(1));
     let log = rest.join().unwrap().join("\n");
     let by = format!(
-        "the viewer, process {}, decides: Abort",
+        "command of the viewer, process {}: Abort",
         viewer.child.process_id().unwrap()
     );
     assert!(
