@@ -21,7 +21,7 @@ pub(super) fn epoch_view(reply: Fields<'_>) -> Parsed<EpochView> {
         phase: reply.required("phase")?,
         current: stages(reply.object("epoch_stages")?)?,
         next: stages(reply.object("next_epoch_stages")?)?,
-        params: params(reply.child("epoch_params"))?,
+        params: params(reply.section("epoch_params")?)?,
         confirmation: event.map(confirmation).transpose()?,
     })
 }
@@ -192,11 +192,11 @@ pub(super) fn upgrade(reply: Fields<'_>) -> Parsed<Option<UpgradePlan>> {
 /// `GET /productscience/inference/inference/params`. Without the section there is no confirmation
 /// `PoC`.
 pub(super) fn confirmation_params(reply: Fields<'_>) -> Parsed<ConfirmationParams> {
-    let params = reply.object("params")?.child("confirmation_poc_params");
+    let params = reply.object("params")?.section("confirmation_poc_params")?;
     let expected = params.count("expected_confirmations_per_epoch")?;
     Ok(ConfirmationParams {
         expected_per_epoch: u32::try_from(expected).map_or(f64::MAX, f64::from),
-        alpha_threshold: decimal(params.child("alpha_threshold"))?,
+        alpha_threshold: decimal(params.section("alpha_threshold")?)?,
     })
 }
 

@@ -81,6 +81,12 @@ impl<'a> Fields<'a> {
         value.map(Fields).ok_or_else(|| malformed(name))
     }
 
+    /// The fields of an object; none of them when it is absent or null, an error when it is anything else.
+    pub fn section(self, name: &str) -> Result<Fields<'a>, String> {
+        self.get(name)
+            .map_or(Ok(self.child(name)), |_| self.object(name))
+    }
+
     pub fn required<T: Deserialize<'a>>(self, name: &str) -> Result<T, String> {
         self.optional(name)?.ok_or_else(|| malformed(name))
     }
@@ -159,6 +165,8 @@ mod tests {
         assert_eq!(fields.count("a"), Ok(0));
         assert_eq!(fields.optional::<bool>("a"), Ok(None));
         assert_eq!(fields.list("a"), Ok(&[][..]));
+        assert_eq!(fields.section("a").unwrap().count("n"), Ok(0));
+        assert!(fields.section("b").is_err());
         assert!(fields.required::<bool>("a").is_err() && fields.object("a").is_err());
         assert!(fields.optional::<bool>("b").is_err() && fields.list("b").is_err());
     }
