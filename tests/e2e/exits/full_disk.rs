@@ -34,7 +34,7 @@ fn cockpit_screen_survives_full_log_disk() {
     process.until_shown("GATE start");
     process.press("6");
     // What cannot be written to the disk is in the pane all the same.
-    process.until_shown("the engine runs");
+    process.until_shown("engine started");
     process.signal(Signal::TERM);
     let ended = process.end(|| {});
     assert!(ended.gave_the_terminal_back(), "{}", ended.said);
