@@ -113,6 +113,10 @@ fn on_drawn(model: &mut Model, frame: DrawnFrame) {
     if let Some(size) = frame.log {
         model.log.size = size;
     }
+    let overlay = model.overlay.as_mut().zip(frame.overlay_top);
+    if let Some((Overlay::Help { scroll } | Overlay::Alerts { scroll }, top)) = overlay {
+        *scroll = top;
+    }
     if frame.size == Breakpoint::Tiny && model.dialog.is_some() {
         // Half a question must not be answered.
         model.dialog = None;

@@ -7,12 +7,8 @@ use crate::tui::pane::Pane;
 
 /// Rows of a page, except in the log: fixed, so that `update` needs no screen.
 const PAGE: usize = 10;
-/// Lines of an alert, at most.
-const ALERT_LINES: usize = 10;
 /// Lines of all charts, at most.
 const CHART_LINES: usize = 41;
-/// Headings of the help.
-const HELP_HEADINGS: usize = 11;
 
 #[derive(Clone, Copy)]
 pub(super) enum Move {
@@ -51,12 +47,8 @@ pub(super) fn scroll(model: &mut Model, keys: &Keymap, by: Move) {
         return scroll_pane(model, model.focus, by);
     };
     match &mut overlay {
-        Overlay::Help { scroll } => {
-            by.shift(scroll, keys.bindings().count() + HELP_HEADINGS);
-        }
-        Overlay::Alerts { scroll } => {
-            by.shift(scroll, model.snapshot.alerts.len() * ALERT_LINES);
-        }
+        // The next frame knows how many rows there are, and corrects it.
+        Overlay::Help { scroll } | Overlay::Alerts { scroll } => by.shift(scroll, usize::MAX),
         Overlay::Palette(palette) => {
             let matches = search(&palette.text, keys, model).len();
             by.shift(&mut palette.index, matches);

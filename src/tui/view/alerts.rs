@@ -111,7 +111,7 @@ fn quitting(snapshot: &Snapshot) -> String {
     )
 }
 
-pub fn draw_all(canvas: &mut Canvas<'_>, screen: Rect, scroll: usize) {
+pub fn draw_all(canvas: &mut Canvas<'_>, screen: Rect, scroll: usize) -> usize {
     let (model, theme) = (canvas.model, canvas.theme);
     let columns = usize::from(WIDTH.min(screen.width)).saturating_sub(6);
     let alerts = &model.snapshot.alerts;
@@ -133,7 +133,7 @@ pub fn draw_all(canvas: &mut Canvas<'_>, screen: Rect, scroll: usize) {
         canvas.key(Action::Alerts)
     );
     let area = box_area(screen, WIDTH, lines.len());
-    popup(canvas.buf, area, &title, lines, scroll, theme);
+    popup(canvas.buf, area, &title, lines, scroll, theme)
 }
 
 fn in_full(alert: &Alert, columns: usize, model: &Model, theme: Theme) -> Vec<Line<'static>> {

@@ -111,7 +111,7 @@ pub fn tiny(canvas: &mut Canvas<'_>, area: Rect) {
     put(canvas.buf, area, lines);
 }
 
-pub fn help(canvas: &mut Canvas<'_>, screen: Rect, scroll: usize) {
+pub fn help(canvas: &mut Canvas<'_>, screen: Rect, scroll: usize) -> usize {
     let (model, theme) = (canvas.model, canvas.theme);
     // Beside the keys, their three spaces and the frame.
     let room = usize::from(HELP_WIDTH.min(screen.width)).saturating_sub(NAMES + 5);
@@ -140,5 +140,5 @@ pub fn help(canvas: &mut Canvas<'_>, screen: Rect, scroll: usize) {
     let close = canvas.key(Action::Close);
     let title = format!("Keys of pocpit ({close} to close, j/k scroll)");
     let area = box_area(screen, HELP_WIDTH, lines.len());
-    popup(canvas.buf, area, &title, lines, scroll, theme);
+    popup(canvas.buf, area, &title, lines, scroll, theme)
 }

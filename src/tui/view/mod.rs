@@ -45,19 +45,20 @@ pub fn draw(
         keys,
         theme,
     };
-    let mut log = None;
+    let (mut log, mut overlay_top) = (None, None);
     if !screen.is_empty() {
         if size == Breakpoint::Tiny {
             chrome::tiny(&mut canvas, screen);
         } else {
             log = draw_panes(&mut canvas, screen);
         }
-        draw_overlays(&mut canvas, screen);
+        overlay_top = draw_overlays(&mut canvas, screen);
     }
     DrawnFrame {
         size,
         hit_areas: canvas.hits,
         log,
+        overlay_top,
     }
 }
 
@@ -87,16 +88,21 @@ fn draw_panes(canvas: &mut Canvas<'_>, screen: Rect) -> Option<Size> {
     log
 }
 
-fn draw_overlays(canvas: &mut Canvas<'_>, screen: Rect) {
-    match &canvas.model.overlay {
-        Some(Overlay::Help { scroll }) => chrome::help(canvas, screen, *scroll),
-        Some(Overlay::Alerts { scroll }) => alerts::draw_all(canvas, screen, *scroll),
-        Some(Overlay::Palette(palette)) => palette::draw(canvas, screen, palette),
-        None => {}
-    }
+/// Returns the first visible row of an overlay that scrolls.
+fn draw_overlays(canvas: &mut Canvas<'_>, screen: Rect) -> Option<usize> {
+    let top = match &canvas.model.overlay {
+        Some(Overlay::Help { scroll }) => Some(chrome::help(canvas, screen, *scroll)),
+        Some(Overlay::Alerts { scroll }) => Some(alerts::draw_all(canvas, screen, *scroll)),
+        Some(Overlay::Palette(palette)) => {
+            palette::draw(canvas, screen, palette);
+            None
+        }
+        None => None,
+    };
     if let Some(dialog) = &canvas.model.dialog {
         dialog::draw(canvas, screen, dialog);
     }
+    top
 }
 
 fn draw_program_log(canvas: &mut Canvas<'_>, area: Rect) {

@@ -136,6 +136,7 @@ pub(in crate::tui) fn box_area(screen: Rect, width: u16, lines: usize) -> Rect {
 }
 
 /// A box on top of everything. It scrolls no further than its last line.
+/// Returns the first visible line: a `scroll` beyond the end shows the end.
 pub(in crate::tui) fn popup(
     buf: &mut Buffer,
     area: Rect,
@@ -143,7 +144,7 @@ pub(in crate::tui) fn popup(
     lines: Vec<Line<'_>>,
     scroll: usize,
     theme: Theme,
-) {
+) -> usize {
     Clear.render(area, buf);
     let block = Block::bordered()
         .border_style(theme.accent())
@@ -152,6 +153,8 @@ pub(in crate::tui) fn popup(
     let inner = block.inner(area);
     block.render(area, buf);
     let last = lines.len().saturating_sub(usize::from(inner.height));
-    let scroll = u16::try_from(scroll.min(last)).unwrap_or(u16::MAX);
-    Paragraph::new(lines).scroll((scroll, 0)).render(inner, buf);
+    let top = scroll.min(last);
+    let rows = u16::try_from(top).unwrap_or(u16::MAX);
+    Paragraph::new(lines).scroll((rows, 0)).render(inner, buf);
+    top
 }

@@ -70,6 +70,23 @@ fn help_blocks_command_keys() {
 }
 
 #[test]
+fn help_scrolls_to_its_last_row() {
+    let size = (60, 16);
+    let mut m = model(waiting());
+    press(&mut m, KeyCode::Char('?'));
+    draw_frame(&mut m, size);
+    press(&mut m, KeyCode::Char('G'));
+    let end = draw_frame(&mut m, size).backend().to_string();
+    assert_shows(&end, &["Close the help"]);
+    // Beyond the end there is nothing to scroll back from.
+    press(&mut m, KeyCode::PageDown);
+    draw_frame(&mut m, size);
+    press(&mut m, KeyCode::Char('k'));
+    let above = draw_frame(&mut m, size).backend().to_string();
+    assert_ne!(above, end);
+}
+
+#[test]
 fn help_loses_no_letter() {
     let mut m = model(waiting());
     type_and_draw(&mut m, "?");

@@ -73,6 +73,7 @@ pub(super) fn drawn_message(size: Breakpoint, hit_areas: HitAreas) -> Message {
         size,
         hit_areas,
         log: None,
+        overlay_top: None,
     })
 }
 
