@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use crate::domain::{
     Account, BlockHeader, CallError, Duration, EpochIndex, EpochView, Governance, Height, Instance,
     InstanceId, MlNodeStatus, NodeConfig, NodeId, Offer, OfferQuery, Participant, ProxyFigures,
-    RegisteredNode, RentOrder, SourceReport, SshEndpoint, Time, Weight, Workload, WorkloadModel,
+    RegisteredNode, RentOrder, SourceReport, SshEndpoint, Time, Weight, WorkloadModel,
 };
 
 /// Time, so that a simulated world can run faster than ours. HTTP and SSH time-outs are real time;
@@ -155,12 +155,6 @@ pub trait MlNode: Send + Sync {
     async fn status(&self) -> Result<MlNodeStatus, CallError>;
     /// Starts vLLM with the model (`inference/up/async`); "already" counts as done.
     async fn start_model(&self, model: &WorkloadModel) -> Result<(), CallError>;
-}
-
-/// Makes the client for the workload behind a tunnel.
-pub trait MlNodes: Send + Sync {
-    /// `api` is the tunnel's local end of the port with the workload's status.
-    fn at(&self, workload: Workload, api: SocketAddr) -> Box<dyn MlNode>;
 }
 
 #[async_trait]

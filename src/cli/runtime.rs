@@ -175,7 +175,7 @@ fn ports(config: &Config, notifier: Notifier) -> Result<Ports, Report> {
         market: Arc::new(clients.market),
         network_node: Arc::new(clients.network_node),
         inference_proxy,
-        mlnodes: Arc::new(MlNodeFactory::new(clients.http)),
+        mlnodes: MlNodeFactory::new(clients.http),
         remote: Arc::new(OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir)?),
         rental_logs: rental_logs(config),
         notifier,

@@ -40,7 +40,8 @@ pub use state::{CLOCK_SLACK, EndAfter, EngineOptions, PublishInterval};
 
 pub use supervise::{TaskPanic, catch_panic};
 
-use crate::ports::{Chain, Clock, InferenceProxy, Market, MlNodes, NetworkNode, Remote};
+use crate::mlnode::client::MlNodeFactory;
+use crate::ports::{Chain, Clock, InferenceProxy, Market, NetworkNode, Remote};
 
 /// The outside world that an engine works on.
 pub struct Ports {
@@ -49,7 +50,7 @@ pub struct Ports {
     pub market: Arc<dyn Market>,
     pub network_node: Arc<dyn NetworkNode>,
     pub inference_proxy: Option<Arc<dyn InferenceProxy>>,
-    pub mlnodes: Arc<dyn MlNodes>,
+    pub mlnodes: MlNodeFactory,
     pub remote: Arc<dyn Remote>,
     pub rental_logs: LogStore,
     pub notifier: crate::notify::Notifier,

@@ -11,7 +11,7 @@ use super::vllm::VllmClient;
 use super::wire;
 use crate::domain::{CallError, MlNodeStatus, StartupState, Workload, WorkloadModel};
 use crate::http::{HttpClient, HttpRequest};
-use crate::ports::{MlNode, MlNodes};
+use crate::ports::MlNode;
 
 /// Accepting the start of vLLM may take longer (real time).
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -21,6 +21,7 @@ const STARTUP: &str = "api/v1/inference/up/status";
 const GPUS: &str = "api/v1/gpu/devices";
 const DRIVER: &str = "api/v1/gpu/driver";
 
+/// Makes the client for the workload behind a tunnel.
 #[derive(Debug, Clone)]
 pub struct MlNodeFactory {
     http: HttpClient,
@@ -31,10 +32,9 @@ impl MlNodeFactory {
     pub fn new(http: HttpClient) -> MlNodeFactory {
         MlNodeFactory { http }
     }
-}
 
-impl MlNodes for MlNodeFactory {
-    fn at(&self, workload: Workload, api: SocketAddr) -> Box<dyn MlNode> {
+    /// `api` is the tunnel's local end of the port with the workload's status.
+    pub fn at(&self, workload: Workload, api: SocketAddr) -> Box<dyn MlNode> {
         let endpoint = NodeEndpoint {
             http: self.http.clone(),
             api,

@@ -85,7 +85,7 @@ mod tests {
     use super::super::client::MlNodeFactory;
     use crate::domain::{ServiceState, Workload};
     use crate::http::HttpClient;
-    use crate::ports::{MlNode, MlNodes as _};
+    use crate::ports::MlNode;
 
     async fn client(health: StatusCode) -> Box<dyn MlNode> {
         let models = json!({ "object": "list", "data": [{

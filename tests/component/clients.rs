@@ -15,7 +15,7 @@ use pocpit::engine::preflight::run_preflight;
 use pocpit::http::HttpClient;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
-use pocpit::ports::{Chain, Market, MlNodes, NetworkNode, Remote, RentError, TunnelSpec};
+use pocpit::ports::{Chain, Market, NetworkNode, Remote, RentError, TunnelSpec};
 use pocpit::ssh::OpenSshRemote;
 use pocpit::vast::{RateLimit, VastClient};
 use pocpit::world::{Fault, FaultKind, MODEL, Scenario, ServedWorld, WorldOptions, serve};

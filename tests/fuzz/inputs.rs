@@ -16,7 +16,7 @@ use pocpit::http::{Answer, HttpClient, HttpRequest, Transport, TransportError};
 use pocpit::mlnode::boot::BootTracker;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
-use pocpit::ports::{Chain as _, Market as _, MlNodes as _, NetworkNode as _, SourceSelection};
+use pocpit::ports::{Chain as _, Market as _, NetworkNode as _, SourceSelection};
 use pocpit::ssh::sanitize::Sanitizer;
 use pocpit::vast::{RateLimit, RentalHistory, SessionNeeds, VastClient, rank};
 

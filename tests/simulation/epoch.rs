@@ -476,7 +476,7 @@ pub fn ports(stage: &Arc<Stage>, config: &Config) -> Ports {
         network_node: Arc::new(NetworkNodeClient::new(http.clone(), &config.network_node)),
         // A process of its own, and no part of a sprint.
         inference_proxy: None,
-        mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
+        mlnodes: MlNodeFactory::new(http.clone()),
         remote: Arc::new(StageRemote(stage.clone())),
         rental_logs: LogStore::disabled(),
         alerts_file: None,

@@ -9,7 +9,7 @@ use pocpit::domain::{InstanceId, NodeId, OfferId, Participant, RentOrder, Time, 
 use pocpit::http::HttpClient;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
-use pocpit::ports::{Chain, Market, MlNodes, NetworkNode, SourceSelection};
+use pocpit::ports::{Chain, Market, NetworkNode, SourceSelection};
 use pocpit::vast::{RateLimit, RentalHistory, SessionNeeds, VastClient, rank};
 use pocpit::world::{PARTICIPANT, Scenario};
 use serde_json::{Value, json};

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_operators_lines_run_after_the_watchdog_and_before_the_workload() {
+    fn extra_lines_run_between_watchdog_and_workload() {
         let script = onstart_script("echo mine");
         let position = |text: &str| script.find(text).unwrap();
         assert!(position("# 1. The watchdog") < position("echo mine"));
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn without_lines_of_the_operator_the_script_is_ours() {
+    fn script_without_extra_lines_is_unchanged() {
         assert_eq!(onstart_script(" \n"), ONSTART);
     }
 }

@@ -84,7 +84,7 @@ mod tests {
     use crate::domain::Time;
 
     #[test]
-    fn a_flood_of_long_lines_stays_within_its_memory_and_the_newest_are_there() {
+    fn flood_of_lines_keeps_newest_within_memory() {
         let mut log = BootLog::default();
         for number in 0..40_000 {
             let text = format!("{number} {}", "x".repeat(4_000));

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_is_the_difference_of_two_readings_by_time() {
+    fn rate_is_difference_over_time() {
         let reading = |sent, received| TunnelTraffic {
             sent,
             received,

@@ -338,7 +338,7 @@ pub(super) fn ports(host: &Arc<Host>, rental_logs: LogStore) -> Ports {
         market: Arc::new(VastClient::new(http.clone(), &config.vast)),
         network_node: Arc::new(NetworkNodeClient::new(http.clone(), &config.network_node)),
         inference_proxy: None,
-        mlnodes: Arc::new(MlNodeFactory::new(http.clone())),
+        mlnodes: MlNodeFactory::new(http.clone()),
         remote: Arc::new(World(host.clone())),
         rental_logs,
         alerts_file: None,
