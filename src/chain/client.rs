@@ -23,6 +23,7 @@ use crate::ports::{Chain, ConfirmedWeight, SourceSelection, WeightReading};
 const TIMEOUT: Duration = Duration::from_secs(8);
 const TRIES: u32 = 2;
 const EPOCH_PATH: &str = "v1/epochs/latest";
+const READ_EPOCH: &str = "read the epoch";
 const READ_STATUS: &str = "read the chain's status";
 
 #[derive(Debug)]
@@ -101,7 +102,7 @@ impl ChainClient {
     }
 
     async fn query_public_api(&self, base: &Url) -> SourceReport {
-        let view = self.request(base, "read the epoch", EPOCH_PATH, wire::epoch_view);
+        let view = self.request(base, READ_EPOCH, EPOCH_PATH, wire::epoch_view);
         SourceReport {
             source: source_of(SourceKind::PublicApi, base),
             head: view.await.map(|view| ReportedHead {
@@ -114,10 +115,15 @@ impl ChainClient {
     }
 
     async fn query_rpc(&self, base: &Url) -> SourceReport {
-        let head = self.request(base, READ_STATUS, "status", wire::status);
+        let status = self.request(base, READ_STATUS, "status", wire::status);
         SourceReport {
             source: source_of(SourceKind::Rpc, base),
-            head: head.await,
+            head: status.await.map(|(header, sync)| ReportedHead {
+                height: header.height,
+                block_time: Some(header.time),
+                sync,
+                view: None,
+            }),
         }
     }
 }
@@ -181,8 +187,8 @@ impl Chain for ChainClient {
     }
 
     async fn epoch(&self) -> Result<EpochView, CallError> {
-        let (sources, what) = (&self.public_api, "read the epoch");
-        self.get(sources, what, EPOCH_PATH, wire::epoch_view).await
+        self.get(&self.public_api, READ_EPOCH, EPOCH_PATH, wire::epoch_view)
+            .await
     }
 
     async fn header(&self, height: Option<Height>) -> Result<BlockHeader, CallError> {
@@ -194,13 +200,8 @@ impl Chain for ChainClient {
         }
         let status = self.get(&self.rpc, READ_STATUS, "status", wire::status);
         match status.await? {
-            ReportedHead {
-                height,
-                block_time: Some(time),
-                sync: SyncState::Synced,
-                ..
-            } => Ok(BlockHeader { height, time }),
-            _ => Err(CallError::new(
+            (header, SyncState::Synced) => Ok(header),
+            (_, SyncState::CatchingUp) => Err(CallError::new(
                 READ_STATUS,
                 CallErrorKind::Malformed,
                 "the node is catching up: its height is outdated",

@@ -26,6 +26,7 @@ pub struct ChainSources {
 struct SourceState {
     source: ChainSource,
     last_head: Option<(Time, ReportedHead)>,
+    /// When its height last changed.
     moved: Time,
     highest: Height,
     failure: Option<String>,

@@ -3,30 +3,34 @@
 
 use crate::domain::{
     BlockHeader, Blocks, ConfirmationEvent, ConfirmationParams, ConfirmationPhase, EpochIndex,
-    EpochParams, EpochStages, EpochView, Height, NodeId, Participant, ReportedHead, SyncState,
-    UpgradePlan, Weight,
+    EpochParams, EpochStages, EpochView, Height, NodeId, Participant, SyncState, UpgradePlan,
+    Weight,
 };
 use crate::http::json::Fields;
 use crate::ports::{ConfirmedWeight, WeightReading};
 
-/// What is missing or malformed otherwise.
+/// The error names the field that is missing or malformed.
 type Parsed<T> = Result<T, String>;
 
 /// `GET /v1/epochs/latest`.
 pub(super) fn epoch_view(reply: Fields<'_>) -> Parsed<EpochView> {
-    let event = reply.get("active_confirmation_poc_event").map(Fields);
+    let event = reply.maybe_object("active_confirmation_poc_event")?;
     Ok(EpochView {
         height: Height(reply.count("block_height")?),
         epoch: EpochIndex(reply.object("latest_epoch")?.count("index")?),
         phase: reply.required("phase")?,
-        current: stages(reply.object("epoch_stages")?)?,
-        next: stages(reply.object("next_epoch_stages")?)?,
+        current: stages(reply, "epoch_stages")?,
+        next: stages(reply, "next_epoch_stages")?,
         params: params(reply.section("epoch_params")?)?,
         confirmation: event.map(confirmation).transpose()?,
     })
 }
 
-fn stages(stages: Fields<'_>) -> Parsed<EpochStages> {
+fn stages(reply: Fields<'_>, name: &str) -> Parsed<EpochStages> {
+    epoch_stages(reply.object(name)?).map_err(|why| format!("{name}: {why}"))
+}
+
+fn epoch_stages(stages: Fields<'_>) -> Parsed<EpochStages> {
     let height = |name| stages.count(name).map(Height);
     Ok(EpochStages {
         epoch: EpochIndex(stages.count("epoch_index")?),
@@ -79,17 +83,17 @@ fn confirmation(event: Fields<'_>) -> Parsed<ConfirmationEvent> {
 }
 
 /// CometBFT `GET /status`.
-pub(super) fn status(reply: Fields<'_>) -> Parsed<ReportedHead> {
+pub(super) fn status(reply: Fields<'_>) -> Parsed<(BlockHeader, SyncState)> {
     let sync = reply.object("result")?.object("sync_info")?;
-    Ok(ReportedHead {
+    let header = BlockHeader {
         height: required_height(sync, "latest_block_height")?,
-        block_time: Some(sync.required("latest_block_time")?),
-        sync: match sync.optional("catching_up")? {
-            Some(true) => SyncState::CatchingUp,
-            Some(false) | None => SyncState::Synced,
-        },
-        view: None,
-    })
+        time: sync.required("latest_block_time")?,
+    };
+    let state = match sync.given("catching_up")? {
+        Some(true) => SyncState::CatchingUp,
+        Some(false) | None => SyncState::Synced,
+    };
+    Ok((header, state))
 }
 
 /// CometBFT `GET /block?height=`.
@@ -100,11 +104,10 @@ pub(super) fn block(reply: Fields<'_>) -> Parsed<BlockHeader> {
 /// Message of a `NewBlockHeader` subscription: first an empty result, then one per block. Source:
 /// the events of `CometBFT`.
 pub(super) fn announcement(message: Fields<'_>) -> Parsed<Option<BlockHeader>> {
-    let result = message.object("result")?;
-    if result.get("data").is_none() {
+    let Some(data) = message.object("result")?.maybe_object("data")? else {
         return Ok(None);
-    }
-    header(result.object("data")?.object("value")?).map(Some)
+    };
+    header(data.object("value")?).map(Some)
 }
 
 fn header(parent: Fields<'_>) -> Parsed<BlockHeader> {
@@ -129,7 +132,7 @@ pub(super) fn weight(
         participant: None,
         node: None,
     };
-    for row in active.list("participants")?.iter().map(Fields) {
+    for row in active.rows("participants")? {
         // A row without a name may be ours.
         let address: &str = row.required("index")?;
         if address == participant.0 && reading.participant.is_none() {
@@ -143,9 +146,9 @@ pub(super) fn weight(
 /// Sum over the node's models; absent when it is not listed.
 fn node_weight(participant: Fields<'_>, node: &NodeId) -> Parsed<Option<Weight>> {
     let mut sum: Option<u64> = None;
-    for model in participant.list("ml_nodes")?.iter().map(Fields) {
-        for row in model.list("ml_nodes")?.iter().map(Fields) {
-            if row.optional("node_id")? == Some(node.0.as_str()) {
+    for model in participant.rows("ml_nodes")? {
+        for row in model.rows("ml_nodes")? {
+            if row.given("node_id")? == Some(node.0.as_str()) {
                 let weight = row.count("poc_weight")?;
                 sum = Some(sum.unwrap_or(0).saturating_add(weight));
             }
@@ -167,20 +170,22 @@ pub(super) fn confirmed_weight(
     participant: &Participant,
 ) -> Parsed<Option<ConfirmedWeight>> {
     let group = reply.object("epoch_group_data")?;
-    for row in group.list("validation_weights")?.iter().map(Fields) {
-        if row.optional("member_address")? == Some(participant.0.as_str()) {
-            return Ok(Some(ConfirmedWeight {
+    let mut ours = None;
+    for row in group.rows("validation_weights")? {
+        let is_ours = row.given("member_address")? == Some(participant.0.as_str());
+        if is_ours && ours.is_none() {
+            ours = Some(ConfirmedWeight {
                 weight: Weight(row.count("weight")?),
                 confirmed: Weight(row.count("confirmation_weight")?),
-            }));
+            });
         }
     }
-    Ok(None)
+    Ok(ours)
 }
 
 /// `GET /cosmos/upgrade/v1beta1/current_plan`.
 pub(super) fn upgrade(reply: Fields<'_>) -> Parsed<Option<UpgradePlan>> {
-    let Some(plan) = reply.get("plan").map(Fields) else {
+    let Some(plan) = reply.maybe_object("plan")? else {
         return Ok(None);
     };
     Ok(Some(UpgradePlan {
@@ -271,7 +276,73 @@ pub(super) mod tests {
         let mut reply = mainnet_json();
         let stages = reply["next_epoch_stages"].as_object_mut().unwrap();
         stages.remove("poc_start");
+        let error = "next_epoch_stages: `poc_start` is missing".to_owned();
+        assert_eq!(epoch_view(Fields(&reply)), Err(error));
+    }
+
+    #[test]
+    fn null_section_is_an_error() {
+        let mut reply = mainnet_json();
+        reply["epoch_params"] = json!(null);
         assert!(epoch_view(Fields(&reply)).is_err());
+        for section in [
+            json!({ "confirmation_poc_params": null }),
+            json!({ "confirmation_poc_params": { "alpha_threshold": null } }),
+        ] {
+            let reply = json!({ "params": section });
+            assert!(confirmation_params(Fields(&reply)).is_err(), "{reply}");
+        }
+        let reply = json!({ "params": { "confirmation_poc_params": {} } });
+        assert!(confirmation_params(Fields(&reply)).is_ok());
+        assert!(confirmation_params(Fields(&json!({ "params": {} }))).is_ok());
+    }
+
+    #[test]
+    fn text_instead_of_an_object_is_an_error() {
+        let mut reply = mainnet_json();
+        reply["active_confirmation_poc_event"] = json!("none");
+        assert!(epoch_view(Fields(&reply)).is_err());
+        assert!(upgrade(Fields(&json!({ "plan": "none" }))).is_err());
+        let message = json!({ "result": { "data": "none" } });
+        assert!(announcement(Fields(&message)).is_err());
+    }
+
+    #[test]
+    fn node_without_sync_state_is_synced() {
+        let state = |reply: &serde_json::Value| status(Fields(reply)).map(|(_, state)| state);
+        let mut reply = json!({ "result": { "sync_info": {
+            "latest_block_height": "5", "latest_block_time": "2026-08-12T20:24:11Z"
+        } } });
+        assert_eq!(state(&reply), Ok(SyncState::Synced));
+        reply["result"]["sync_info"]["catching_up"] = json!(true);
+        assert_eq!(state(&reply), Ok(SyncState::CatchingUp));
+        reply["result"]["sync_info"]["catching_up"] = json!(null);
+        assert!(state(&reply).is_err());
+    }
+
+    #[test]
+    fn malformed_rows_are_errors() {
+        let (ours, node) = (Participant("gonka1abc".into()), NodeId("vast-1".into()));
+        for row in [json!(null), json!("x"), json!({ "member_address": null })] {
+            let weights = json!([{ "member_address": "gonka1abc" }, row]);
+            let group = json!({ "epoch_group_data": { "validation_weights": weights } });
+            assert!(confirmed_weight(Fields(&group), &ours).is_err(), "{row}");
+        }
+        let with = |nodes: serde_json::Value| {
+            let row = json!({ "index": "gonka1abc", "ml_nodes": nodes });
+            json!({ "active_participants": { "participants": [row] } })
+        };
+        for list in [
+            json!({ "active_participants": { "participants": [null] } }),
+            with(json!([null])),
+            with(json!([{ "ml_nodes": ["x"] }])),
+            with(json!([{ "ml_nodes": [{ "node_id": null }] }])),
+        ] {
+            assert!(weight(Fields(&list), &ours, &node).is_err(), "{list}");
+        }
+        let nameless = with(json!([{ "ml_nodes": [{ "poc_weight": 5 }] }]));
+        let reading = weight(Fields(&nameless), &ours, &node).unwrap();
+        assert_eq!(reading.node, None);
     }
 
     #[test]

@@ -317,7 +317,7 @@ fn level(text: &str) -> Result<NoticeLevel, String> {
     found.ok_or_else(|| "must be one of notice, resolved, warning, critical".to_owned())
 }
 
-/// Of every command that can print JSON.
+/// Options of commands that can print JSON.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Output {
     /// Print JSON; `pocpit schema` describes it.
@@ -325,7 +325,7 @@ pub(crate) struct Output {
     pub(crate) json: bool,
 }
 
-/// Of every command that runs a sprint without the cockpit.
+/// Options of commands that run a sprint without the cockpit.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct SprintOutput {
     /// Print the sprint's report as one line of JSON, last on standard output; `pocpit schema` describes it.
@@ -333,7 +333,7 @@ pub(crate) struct SprintOutput {
     pub(crate) json: bool,
 }
 
-/// Of every command that asks first.
+/// Options of commands that ask first.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Confirmation {
     /// Do not ask for confirmation.

@@ -94,24 +94,19 @@ fn ended_before_start(state_dir: &Path) -> Exit {
 fn reload(common: &Common, old: &Config) -> Result<Config, String> {
     let loaded = runtime::load(common).map_err(|error| error.to_string())?;
     let fresh = loaded.config;
-    for (setting, is_changed) in [
-        (
-            "paths.state_dir",
-            fresh.paths.state_dir != old.paths.state_dir,
-        ),
-        ("cockpit.id", fresh.cockpit != old.cockpit),
-    ] {
-        if is_changed {
-            return Err(format!("{setting} cannot be changed without a restart"));
-        }
+    if fresh.paths.state_dir != old.paths.state_dir {
+        return Err("paths.state_dir cannot be changed without a restart".to_owned());
+    }
+    if fresh.cockpit != old.cockpit {
+        return Err("cockpit.id cannot be changed without a restart".to_owned());
     }
     // Errors at start must be found while the old engine still runs.
     runtime::try_ports(&fresh).map_err(|report| causes(&report))?;
     Ok(fresh)
 }
 
-/// True if a sprint of ours is active or something may be rented. It continues beside other cockpits: it is
-/// paid for, and no other process releases it.
+/// True if our sprint is active or something may be rented. Then `auto` runs despite other cockpits: the
+/// rental is paid for, and no other process releases it.
 fn has_unfinished_work(state_dir: &Path) -> bool {
     let Ok(ledger) = journal::read_only(state_dir) else {
         return false;

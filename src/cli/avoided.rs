@@ -18,7 +18,7 @@ pub(crate) fn run(arguments: Avoided, common: &Common) -> Result<Exit, Report> {
         return allow(state_dir, now, MachineId(machine));
     }
     let avoided = journal::read_only(state_dir)?.avoided(now);
-    print_report(arguments.output, &avoided, |avoided| text(avoided))
+    print_report(arguments.output, &avoided, || text(&avoided))
 }
 
 fn text(avoided: &[AvoidedMachine]) -> String {

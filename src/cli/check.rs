@@ -6,7 +6,7 @@ mod machine;
 mod node;
 mod probe;
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;
 
 use color_eyre::eyre::Report;
 
@@ -24,7 +24,7 @@ use crate::ports::{Chain, Market, SourceSelection};
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
     logging::start_quiet();
     let probes = probes(&runtime::load(common)?).await;
-    print_report(output, &probes, |probes| text_of(probes))?;
+    print_report(output, &probes, || text_of(&probes))?;
     Ok(exit_of(&probes))
 }
 

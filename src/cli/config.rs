@@ -19,7 +19,7 @@ pub(crate) fn run(command: &ConfigCommand, common: &Common) -> Result<Exit, Repo
         ConfigCommand::Check => check(common),
         ConfigCommand::Show(output) => {
             let loaded = runtime::load(common)?;
-            let text = |_: &_| loaded.show().trim_end().to_owned();
+            let text = || loaded.show().trim_end().to_owned();
             print_report(*output, &loaded.settings(), text)
         }
         ConfigCommand::Import { file } => import(file, &target(common)?),

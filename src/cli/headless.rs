@@ -8,9 +8,9 @@ use color_eyre::eyre::Report;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::arguments::SprintOutput;
+use super::arguments::{Output, SprintOutput};
 use super::service::{self, ServiceManager};
-use super::{Exit, print, print_json, status_line};
+use super::{Exit, print_report, status_line};
 use crate::config::Config;
 use crate::domain::{OutcomeKind, SprintReport};
 use crate::engine::{Command, EngineError, EngineHandle, QuitChoice, Snapshot};
@@ -127,11 +127,8 @@ pub(crate) async fn follow_until_reload(
     let last = Arc::clone(&handle.snapshots.borrow());
     match result? {
         Ok(Some(report)) => {
-            if output.json {
-                print_json(&report)?;
-            } else {
-                print(&summary(&report))?;
-            }
+            let output = Output { json: output.json };
+            print_report(output, &report, || summary(&report))?;
             Ok(FollowEnd::Exited(exit_of(&report)))
         }
         Ok(None) => Ok(match fresh.filter(|_| stops == 0) {
@@ -245,7 +242,7 @@ fn summary(report: &SprintReport) -> String {
     let cause = report.cause.as_ref().map(|cause| format!(" ({cause})"));
     let [epoch, weight, cause] = [epoch, weight, cause].map(Option::unwrap_or_default);
     let left = match (report.rentals_left, registrations_left(report)) {
-        (Some(0), Some(0)) => "nothing of ours is left".to_owned(),
+        (Some(0), Some(0)) => "nothing is left over".to_owned(),
         (Some(rentals), Some(nodes)) => {
             format!("LEFT OVER: {rentals} rentals, {nodes} registrations")
         }
@@ -300,9 +297,8 @@ impl StatusLines {
 }
 
 fn without_digits(text: &str) -> String {
-    let is_digit = |character: &char| character.is_ascii_digit();
     text.chars()
-        .filter(|character| !is_digit(character))
+        .filter(|character| !character.is_ascii_digit())
         .collect()
 }
 
@@ -345,7 +341,7 @@ mod tests {
         let mut served = report(OutcomeKind::Served, None);
         served.registrations_left = None;
         assert_eq!(exit_of(&served), Exit::Done);
-        let text = "served; cost $1.00; nothing of ours is left";
+        let text = "served; cost $1.00; nothing is left over";
         assert_eq!(summary(&served), text);
         served.rentals_left = None;
         assert_eq!(exit_of(&served), Exit::Unknown);

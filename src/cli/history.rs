@@ -16,7 +16,7 @@ pub(crate) fn run(arguments: History, common: &Common) -> Result<Exit, Report> {
         print(&csv(&history))?;
         return Ok(Exit::Done);
     }
-    print_report(arguments.output, &history, |history| text(history))
+    print_report(arguments.output, &history, || text(&history))
 }
 
 fn text(history: &[PastSprint<'_>]) -> String {
@@ -35,20 +35,19 @@ fn text(history: &[PastSprint<'_>]) -> String {
     ];
     let rows = history.iter().map(|past| {
         let (report, boot) = (past.report, past.boot());
-        let epoch = report.epoch.map(|epoch| epoch.to_string());
         let per_1000 = report.usd_per_weight().map(|usd| 1000.0 * usd);
         let confirmed = past.confirmation_ratio.map(|ratio| 100.0 * ratio);
         [
             past.at.format("%Y-%m-%d %H:%M").to_string(),
-            epoch.unwrap_or_else(|| "?".to_owned()),
+            or(report.epoch, "?"),
             report.outcome.name().to_owned(),
-            or_none(report.weight),
+            or(report.weight, "-"),
             format!("${:.2}", report.cost_usd),
-            or_none(per_1000.map(|usd| format!("{usd:.2}"))),
-            or_none(confirmed.map(|percent| format!("{percent:.0}%"))),
-            or_none(boot.map(|boot| format!("{}x {}", boot.gpu_count, boot.gpu_name))),
-            or_none(boot.map(|boot| boot.machine)),
-            or_none(boot.and_then(BootTimes::total).map(minutes)),
+            or(per_1000.map(|usd| format!("{usd:.2}")), "-"),
+            or(confirmed.map(|percent| format!("{percent:.0}%")), "-"),
+            or(boot.map(BootTimes::gpus), "-"),
+            or(boot.map(|boot| boot.machine), "-"),
+            or(boot.and_then(BootTimes::total).map(minutes), "-"),
             remark(report),
         ]
     });
@@ -66,8 +65,8 @@ fn remark(report: &SprintReport) -> String {
     remarks.join("; ")
 }
 
-fn or_none(value: Option<impl ToString>) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+fn or(value: Option<impl ToString>, none: &str) -> String {
+    value.map_or_else(|| none.to_owned(), |value| value.to_string())
 }
 
 fn minutes(duration: Duration) -> String {
@@ -99,36 +98,36 @@ fn steps() -> impl Iterator<Item = Step> {
 }
 
 fn cells(past: &PastSprint<'_>) -> Vec<String> {
-    fn text(value: Option<impl ToString>) -> String {
-        value.map_or_else(String::new, |value| value.to_string())
-    }
     let (report, boot) = (past.report, past.boot());
     let seconds = |duration: Duration| duration.num_seconds();
     let mut cells = vec![
         past.at.to_rfc3339(),
-        text(report.epoch),
+        or(report.epoch, ""),
         report.outcome.to_string(),
-        text(report.cause.as_ref()),
-        text(report.node.as_ref()),
-        text(report.weight),
-        text(report.participant_weight),
-        text(past.confirmation_ratio.map(|ratio| format!("{ratio:.4}"))),
+        or(report.cause.as_ref(), ""),
+        or(report.node.as_ref(), ""),
+        or(report.weight, ""),
+        or(report.participant_weight, ""),
+        or(
+            past.confirmation_ratio.map(|ratio| format!("{ratio:.4}")),
+            "",
+        ),
         format!("{:.4}", report.cost_usd),
-        text(past.usd_per_weight.map(|usd| format!("{usd:.6}"))),
+        or(past.usd_per_weight.map(|usd| format!("{usd:.6}")), ""),
         past.boots.len().to_string(),
-        text(report.race.map(Race::won_by)),
-        text(boot.map(|boot| boot.machine)),
-        text(boot.and_then(|boot| boot.host).map(|host| host.0)),
-        text(boot.map(|boot| &boot.gpu_name)),
-        text(boot.map(|boot| boot.gpu_count)),
-        text(boot.and_then(BootTimes::total).map(seconds)),
+        or(report.race.map(Race::won_by), ""),
+        or(boot.map(|boot| boot.machine), ""),
+        or(boot.and_then(|boot| boot.host).map(|host| host.0), ""),
+        or(boot.map(|boot| &boot.gpu_name), ""),
+        or(boot.map(|boot| boot.gpu_count), ""),
+        or(boot.and_then(BootTimes::total).map(seconds), ""),
     ];
     let durations = boot.map(BootTimes::durations).unwrap_or_default();
     cells.extend(boot_stages().map(|stage| {
         let took = durations.iter().find(|(each, _)| *each == stage);
-        text(took.map(|(_, took)| seconds(*took)))
+        or(took.map(|(_, took)| seconds(*took)), "")
     }));
-    cells.extend(steps().map(|step| text(report.time_in(step).map(seconds))));
+    cells.extend(steps().map(|step| or(report.time_in(step).map(seconds), "")));
     cells
 }
 

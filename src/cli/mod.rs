@@ -216,15 +216,15 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Report> {
 }
 
 /// A result on standard output, as JSON or as text.
-pub(crate) fn print_report<T: Serialize>(
+pub(crate) fn print_report(
     output: Output,
-    report: &T,
-    text: impl FnOnce(&T) -> String,
+    report: &impl Serialize,
+    text: impl FnOnce() -> String,
 ) -> Result<Exit, Report> {
     if output.json {
         print_json(report)?;
     } else {
-        print(&text(report))?;
+        print(&text())?;
     }
     Ok(Exit::Done)
 }

@@ -152,7 +152,7 @@ fn unconfigured(only: Option<Channel>) -> Report {
 }
 
 fn conclude(reports: &[ChannelReport], output: Output) -> Result<Exit, Report> {
-    print_report(output, &reports, |reports| {
+    print_report(output, &reports, || {
         let lines: Vec<String> = reports.iter().map(ToString::to_string).collect();
         lines.join("\n")
     })?;

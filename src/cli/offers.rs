@@ -78,7 +78,7 @@ struct UsableOffer<'a> {
     worst_cost_usd: f64,
     /// Seconds from renting to a loaded model.
     boot_seconds: BootSeconds,
-    /// Boots of ours that the prediction is based on.
+    /// Our own boots that the prediction is based on.
     own_boots: OwnBoots,
     /// Chance that the machine works at all, 0 to 1.
     #[schemars(range(min = 0, max = 1))]
@@ -156,7 +156,7 @@ pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report>
     let ledger = ledger_of(&config);
     let (ranked, judged_by) = judged(now, &config, next, &ledger, offers?);
     let report = OffersReport::new(&ranked, &judged_by);
-    let exit = print_report(output, &report, |_| text(now, &ranked, &judged_by))?;
+    let exit = print_report(output, &report, || text(now, &ranked, &judged_by))?;
     if !output.json && !ranked.rejected.is_empty() {
         status_line(format_args!(
             "{} more offers are not usable: `pocpit offers --json` has the reasons",
@@ -334,7 +334,7 @@ fn text(now: Time, ranked: &RankedOffers, judged_by: &JudgedBy) -> String {
         let location = offer.location.as_deref().unwrap_or("?");
         [
             offer.id.to_string(),
-            format!("{}x {}", offer.gpu_count, offer.gpu_name),
+            offer.gpus(),
             format!("{:.2}", usable.price.0.dollars()),
             format!("{:.2}", usable.expected_cost().dollars()),
             format!("{}-{}m", boot.p10().num_minutes(), boot.p90().num_minutes()),

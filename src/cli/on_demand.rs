@@ -138,8 +138,11 @@ fn summary(config: &Config, proposal: &Proposal) -> String {
     let offer = &best.offer;
     let (session, longest) = proposal.length;
     let rents = format!(
-        "now: {}x {}, offer {} at {}, the best of {} usable ones",
-        offer.gpu_count, offer.gpu_name, offer.id, best.price, proposal.usable
+        "now: {}, offer {} at {}, the best of {} usable ones",
+        offer.gpus(),
+        offer.id,
+        best.price,
+        proposal.usable
     );
     let releases = format!(
         "about {}; at the latest {}",

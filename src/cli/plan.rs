@@ -28,7 +28,8 @@ pub(super) struct PlanInputs {
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
     let config = runtime::load_quietly(common)?;
     let inputs = read_inputs(&config, Workload::MlNode).await?;
-    print_report(output, &report::plan(&config, &inputs), text::of)
+    let plan = report::plan(&config, &inputs);
+    print_report(output, &plan, || text::of(&plan))
 }
 
 /// Reads what a sprint with this workload depends on.

@@ -142,7 +142,7 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::cli::check::tests::config;
+    use crate::config::samples::config;
     use crate::domain::samples::listed;
     use crate::domain::{NodeId, RegisteredNode};
 

@@ -12,7 +12,8 @@ use crate::ports::{Chain, NetworkNode};
 pub(crate) async fn epoch(common: &Common, output: Output) -> Result<Exit, Report> {
     let config = runtime::load_quietly(common)?;
     let chain = Clients::new(&config).chain;
-    print_report(output, &chain.epoch().await?, epoch_text)
+    let view = chain.epoch().await?;
+    print_report(output, &view, || epoch_text(&view))
 }
 
 fn epoch_text(view: &EpochView) -> String {
@@ -31,9 +32,8 @@ fn epoch_text(view: &EpochView) -> String {
 pub(crate) async fn nodes(common: &Common, output: Output) -> Result<Exit, Report> {
     let config = runtime::load_quietly(common)?;
     let network_node = Clients::new(&config).network_node;
-    print_report(output, &network_node.nodes().await?, |nodes| {
-        nodes_text(nodes)
-    })
+    let nodes = network_node.nodes().await?;
+    print_report(output, &nodes, || nodes_text(&nodes))
 }
 
 fn nodes_text(nodes: &[RegisteredNode]) -> String {

@@ -1,4 +1,4 @@
-//! `pocpit release`: destroys and unregisters everything of ours, now. It must work when nothing else
+//! `pocpit release`: destroys our rentals and unregisters our nodes, now. It must work when nothing else
 //! does: the Vast API key is enough.
 
 use std::collections::BTreeSet;
@@ -31,7 +31,7 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
     let cockpits = targets(&arguments, &config, &instances)?;
     if cockpits.is_empty() {
         let text = "nothing on this account carries a label of pocpit";
-        return print_report(arguments.output, &ReleaseReport::default(), |_| {
+        return print_report(arguments.output, &ReleaseReport::default(), || {
             text.to_owned()
         });
     }
@@ -66,9 +66,9 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
         left,
         unregistered,
     };
-    print_report(arguments.output, &report, |report| {
+    print_report(arguments.output, &report, || {
         if is_nothing {
-            return "nothing of ours is rented or registered".to_owned();
+            return "nothing is rented or registered".to_owned();
         }
         let (destroyed, left) = (report.destroyed.len(), report.left.len());
         format!("rentals: {destroyed} destroyed, {left} left")
@@ -114,7 +114,7 @@ fn targets(
     if cockpits.is_empty() {
         return Ok(Vec::new());
     }
-    let cockpits = Vec::from_iter(cockpits);
+    let cockpits: Vec<CockpitId> = cockpits.into_iter().collect();
     if arguments.confirmation.yes || !is_interactive() {
         let command = |id| format!("`pocpit release --yes --cockpit {id}`");
         let commands: Vec<String> = cockpits.iter().map(command).collect();
@@ -223,8 +223,7 @@ fn is_journalled(node: &NodeId, journal: &Ledger) -> bool {
 /// It is named after one of these rentals. The prefix alone is no proof: another cockpit may use it.
 fn is_of(node: &NodeId, config: &NetworkNodeConfig, rentals: &[Instance]) -> bool {
     let prefix = &config.node_prefix;
-    let mut names = rentals
+    rentals
         .iter()
-        .map(|rental| format!("{prefix}{}", rental.id));
-    names.any(|name| node.0 == name)
+        .any(|rental| node.0 == format!("{prefix}{}", rental.id))
 }

@@ -159,8 +159,8 @@ fn notifier(config: &Config) -> Notifier {
 
 /// Checks that an engine could start with this configuration.
 pub(crate) fn try_ports(config: &Config) -> Result<(), Report> {
-    let nobody = Notifier::new(HttpClient::new(), &NotifyConfig::default(), None);
-    ports(config, nobody).map(drop)
+    let without_channels = Notifier::new(HttpClient::new(), &NotifyConfig::default(), None);
+    ports(config, without_channels).map(drop)
 }
 
 fn ports(config: &Config, notifier: Notifier) -> Result<Ports, Report> {

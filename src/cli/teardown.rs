@@ -21,7 +21,9 @@ pub(crate) fn confirm(confirmation: Confirmation, question: &str) -> Result<bool
         return Ok(true);
     }
     if !is_interactive() {
-        return Err(eyre!("not a terminal, so nobody can confirm: add --yes"));
+        return Err(eyre!(
+            "not a terminal, so it cannot ask for confirmation: add --yes"
+        ));
     }
     let answer = prompt(&format!("{question} [y/N]"))?;
     Ok(matches!(answer.as_str(), "y" | "Y" | "yes"))

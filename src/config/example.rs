@@ -68,7 +68,7 @@ fn write_setting(text: &mut String, setting: &Setting, given: Option<&String>) {
     for line in wrap(&format!("{mark}{}", setting.doc), WIDTH) {
         let _ = writeln!(text, "# {line}");
     }
-    // An example is never active: it would rent with addresses of somebody else.
+    // An example is never active: it would rent with someone else's addresses.
     let _ = match given {
         Some(value) => writeln!(text, "{} = {value}", setting.name()),
         None => writeln!(text, "# {} = {}", setting.name(), setting.example),

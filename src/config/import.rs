@@ -38,11 +38,15 @@ enum Rule {
     Secret(&'static str),
     /// An argument of vLLM.
     Argument(&'static str),
+    /// The same, but left out when the value is vLLM's default.
+    ArgumentUnless {
+        flag: &'static str,
+        default: &'static str,
+        why: &'static str,
+    },
     With(fn(&str) -> Converted),
     Dropped(&'static str),
 }
-
-const QUANTIZATION: &str = "--quantization";
 
 #[rustfmt::skip]
 const RULES: &[(&str, Rule)] = &[
@@ -67,7 +71,7 @@ const RULES: &[(&str, Rule)] = &[
     ("GONKA_NETWORK_NODE_URL", Rule::With(public_api)),
     ("GONKA_HOST_ADDRESS", Rule::Text("chain.participant")),
     ("MLNODE_ID", Rule::Text("inference_proxy.node_id")),
-    ("MLNODE_QUANTIZATION", Rule::Argument(QUANTIZATION)),
+    ("MLNODE_QUANTIZATION", Rule::ArgumentUnless { flag: "--quantization", default: "auto", why: "auto is the default of vLLM" }),
     ("MLNODE_INFERENCE_PORT", Rule::Number("inference_proxy.inference_port")),
     ("MLNODE_POC_PORT", Rule::Number("inference_proxy.poc_port")),
     ("POC_PREP_TIME", Rule::Seconds("poc.lead")),
@@ -112,10 +116,10 @@ impl Imported {
                 self.secrets.insert(path, SecretString::from(value));
                 return Ok(vec![path]);
             }
-            Rule::Argument(flag) if *flag == QUANTIZATION && value == "auto" => {
-                return Err("auto is the default of vLLM".to_owned());
+            Rule::ArgumentUnless { default, why, .. } if value == *default => {
+                return Err((*why).to_owned());
             }
-            Rule::Argument(flag) => {
+            Rule::Argument(flag) | Rule::ArgumentUnless { flag, .. } => {
                 let argument = [*flag, value].map(str::to_owned);
                 self.arguments.extend(argument);
                 return Ok(vec!["mlnode.args"]);

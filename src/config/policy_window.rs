@@ -55,14 +55,18 @@ fn holding_time(release: ReleasePolicy) -> (Duration, String) {
     };
     // An epoch's end ends every policy.
     let time = time.min(TYPICAL_EPOCH);
-    let shown = match time {
-        TYPICAL_EPOCH => "24h".to_owned(),
-        time => show_duration(Duration::minutes(time.num_minutes())),
+    let shown = if time == TYPICAL_EPOCH {
+        format!("{}h", TYPICAL_EPOCH.num_hours())
+    } else {
+        show_duration(Duration::minutes(time.num_minutes()))
     };
     let words = match release {
         ReleasePolicy::AfterConfirmation => format!("for up to {shown} until one comes"),
         ReleasePolicy::MinutesAfterStart(_) => format!("for {shown}"),
-        _ => format!("for about {shown}"),
+        ReleasePolicy::AfterValidation
+        | ReleasePolicy::AfterWeight
+        | ReleasePolicy::WholeEpoch
+        | ReleasePolicy::BlocksAfterStart(_) => format!("for about {shown}"),
     };
     (time, words)
 }

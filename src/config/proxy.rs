@@ -12,6 +12,7 @@ use super::value::{BLANK_ADDRESS, blank_url};
 use crate::domain::{Hardware, NodeConfig, NodeId};
 
 /// The inference proxy: what is registered for it, and what it serves.
+/// The default is a blank for the draft, not a working configuration.
 #[derive(Debug, Clone, SmartDefault)]
 pub struct ProxyConfig {
     /// Its id in the Network Node.
@@ -67,6 +68,7 @@ impl ProxyConfig {
 }
 
 /// An API that answers for the inference proxy.
+/// The default is a blank for the draft, not a working configuration.
 #[derive(Debug, Clone, SmartDefault)]
 pub struct UpstreamConfig {
     #[default(blank_url())]
@@ -93,6 +95,7 @@ pub struct CallerRules {
 }
 
 /// Where requests without a transfer agent's headers go.
+/// The default is a blank for the draft, not a working configuration.
 #[derive(Debug, Clone, SmartDefault)]
 pub struct TransferConfig {
     #[default(blank_url())]

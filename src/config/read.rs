@@ -120,8 +120,11 @@ impl<'a> Reader<'a> {
         let Err(what) = apply(setting.kind, &found.value, self.dirs, draft) else {
             return;
         };
-        let hidden = setting.may_hold_secret().then(|| HIDDEN.to_owned());
-        let what = hidden.unwrap_or(what);
+        let what = if setting.may_hold_secret() {
+            HIDDEN.to_owned()
+        } else {
+            what
+        };
         self.problem(setting.path, what, setting.kind.expected());
         // A command that needs only a part of the configuration continues with the default.
         if let Some(value) = setting.default_value() {
@@ -230,11 +233,15 @@ impl<'a> Reader<'a> {
         });
         let upstreams = tables.into_iter().filter_map(|[url, file, model]| {
             let key = self.secret_in(setting.path, &self.dirs.resolve(&file));
-            let url = parse_url(&url).map_err(|what| {
-                self.problem(setting.path, what, "an http or https URL as upstream");
-            });
+            let url = match parse_url(&url) {
+                Ok(url) => url,
+                Err(what) => {
+                    self.problem(setting.path, what, "an http or https URL as upstream");
+                    return None;
+                }
+            };
             Some(UpstreamConfig {
-                url: url.ok()?,
+                url,
                 key: key.unwrap_or_default(),
                 model,
             })

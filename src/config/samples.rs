@@ -1,5 +1,8 @@
 //! Configurations that tests in several rooms start from.
 
+use super::{BaseDirs, Config, parse};
+use crate::domain::Usd;
+
 /// The required settings.
 pub(crate) const LEAST: &str = r#"
 [cockpit]
@@ -38,3 +41,14 @@ upstream = "https://u.example/v1"
 upstream_key = "k"
 upstream_model = "u"
 "#;
+
+/// Of services that do not run.
+pub(crate) fn config() -> Config {
+    let text = format!("{LEAST}{PROXY}");
+    let mut config = parse(&text, &[], "a sample", &BaseDirs::default())
+        .unwrap()
+        .config;
+    config.ssh.key_file = "/nonexistent/key".into();
+    config.budget.credit_floor = Usd::from_dollars(5.0);
+    config
+}

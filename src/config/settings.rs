@@ -65,6 +65,7 @@ pub struct Config {
     pub simulation: Option<SimulationConfig>,
 }
 
+/// The default is a blank for the draft, not a working configuration.
 #[derive(Debug, Clone, Default)]
 pub struct ChainConfig {
     /// Public API addresses (port 9000, or 8000 through the node's proxy), first preferred.
@@ -79,6 +80,7 @@ pub struct ChainConfig {
     pub poll: Duration,
 }
 
+/// The default is a blank for the draft, not a working configuration.
 #[derive(Debug, Clone, SmartDefault)]
 pub struct VastConfig {
     /// The key. Never in a URL, never printed.
@@ -106,6 +108,7 @@ pub struct VastConfig {
     pub model_gb: f64,
 }
 
+/// The default is a blank for the draft, not a working configuration.
 #[derive(Debug, Clone, Default)]
 pub struct SshConfig {
     /// Private key file; its `.pub` lies beside it.
@@ -120,6 +123,7 @@ pub struct SshConfig {
     pub keepalive: std::time::Duration,
 }
 
+/// The default is a blank for the draft, not a working configuration.
 #[derive(Debug, Clone, Default)]
 pub struct MlNodeConfig {
     pub model: WorkloadModel,
@@ -137,6 +141,7 @@ pub struct MlNodeConfig {
 }
 
 /// vLLM alone; its model and arguments are the `MLNode`'s.
+/// The default is a blank for the draft, not a working configuration.
 #[derive(Debug, Clone, SmartDefault)]
 pub struct VllmConfig {
     pub image: String,
@@ -148,6 +153,7 @@ pub struct VllmConfig {
 }
 
 /// Timing and policy of a sprint.
+/// The default is a blank for the draft, not a working configuration.
 #[derive(Debug, Clone, Default)]
 pub struct PocConfig {
     /// How long before `poc_start` to rent: p95 of a boot.
@@ -166,6 +172,7 @@ pub struct PocConfig {
 }
 
 /// Spending caps. A step whose worst case exceeds one is refused.
+/// The default is a blank for the draft, not a working configuration.
 #[derive(Debug, Clone, Default)]
 pub struct BudgetConfig {
     /// Of everything that is rented at the same time.
@@ -181,6 +188,7 @@ pub struct BudgetConfig {
     pub confirm_above: Usd,
 }
 
+/// The default is a blank for the draft, not a working configuration.
 #[derive(Debug, Clone, SmartDefault)]
 pub struct NetworkNodeConfig {
     /// Admin API (port 9200, private network only).
@@ -253,6 +261,7 @@ pub struct NtfyConfig {
     pub token: Option<SecretString>,
 }
 
+/// The default is a blank for the draft, not a working configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Paths {
     /// Journal, lock, known hosts, rental logs.
@@ -263,6 +272,7 @@ pub struct Paths {
 }
 
 /// The simulated world's clock, so that a cockpit can follow a `pocpit sim` at any speed.
+/// The default is a blank for the draft, not a working configuration.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct SimulationConfig {
     /// World seconds per second.

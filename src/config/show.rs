@@ -76,11 +76,11 @@ fn masked(setting: &Setting, value: &Value) -> String {
 /// Scheme and host of a URL whose path is its password.
 fn masked_url(value: &Value) -> String {
     let text = value.as_str().unwrap_or_default();
-    text.parse::<Url>().map_or_else(
-        |_| format!("\"{MASK}\""),
-        |url| {
+    match text.parse::<Url>() {
+        Ok(url) => {
             let host = url.host_str().unwrap_or_default();
             format!("\"{}://{host}/{MASK}\"", url.scheme())
-        },
-    )
+        }
+        Err(_) => format!("\"{MASK}\""),
+    }
 }

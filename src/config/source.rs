@@ -33,7 +33,7 @@ pub(super) type Values = BTreeMap<&'static str, Found>;
 pub(super) struct Layers {
     pub(super) values: Values,
     pub(super) problems: Vec<Problem>,
-    /// Where the file is not TOML. The rest of it is read all the same.
+    /// Where the file is not TOML. The rest is still read.
     pub(super) syntax_errors: Vec<SyntaxError>,
     pub(super) warnings: Vec<String>,
 }
@@ -88,7 +88,7 @@ impl Layers {
             }
         };
         let path = format!("{section}.{name}");
-        let Some(setting) = self.resolve(&path, Some(line), str::to_owned) else {
+        let Some(setting) = self.resolve(&path, Some(line), |candidate| candidate == path) else {
             let known = settings_of(section).map(|setting| setting.path);
             return Err(unknown(&path, Some(line), known));
         };
@@ -108,7 +108,7 @@ impl Layers {
 
     fn add_environment(&mut self, environment: &[(String, String)]) {
         for (name, text) in environment.iter().filter(|(name, _)| is_setting(name)) {
-            let Some(setting) = self.resolve(name, None, variable) else {
+            let Some(setting) = self.resolve(name, None, |path| variable(path) == *name) else {
                 let known: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
                 let known = known.iter().map(String::as_str);
                 self.problems.push(unknown(name, None, known));
@@ -120,27 +120,29 @@ impl Layers {
         }
     }
 
-    /// The setting with this name or, with a warning, this former name. `name_of` derives names from paths.
+    /// The setting with this name or, with a warning, this former name. `is_named` is true for the path that
+    /// the name means; a variable has no line.
     fn resolve(
         &mut self,
         given: &str,
         line: Option<usize>,
-        name_of: fn(&str) -> String,
+        is_named: impl Fn(&str) -> bool,
     ) -> Option<&'static Setting> {
         let mut settings = SETTINGS.iter();
-        if let Some(setting) = settings.find(|setting| name_of(setting.path) == given) {
+        if let Some(setting) = settings.find(|setting| is_named(setting.path)) {
             return Some(setting);
         }
         let mut settings = SETTINGS.iter();
         let setting = settings.find(|setting| {
             let mut former = setting.old_paths.iter();
-            former.any(|path| name_of(path) == given)
+            former.any(|path| is_named(path))
         })?;
-        let place = line.map_or_else(String::new, |line| format!(" (line {line})"));
-        let name = name_of(setting.path);
-        self.warnings.push(format!(
-            "{given}{place} is now called {name}; the old name still works"
-        ));
+        let renamed = match line {
+            Some(line) => format!("{given} (line {line}) is now called {}", setting.path),
+            None => format!("{given} is now called {}", setting.variable()),
+        };
+        self.warnings
+            .push(format!("{renamed}; the old name still works"));
         Some(setting)
     }
 }

@@ -130,7 +130,7 @@ fn blocks(text: &str) -> Vec<Range<usize>> {
     starts.windows(2).map(|pair| pair[0]..pair[1]).collect()
 }
 
-/// `notify` of `[notify] # channels`. A header that is not closed is one all the same.
+/// `notify` of `[notify] # channels`. An unclosed header still counts.
 fn section_of(line: &str) -> Option<&str> {
     let name = line.trim_start().strip_prefix('[')?;
     let name = name.split([']', '.', '#']).next()?.trim();

@@ -511,12 +511,11 @@ fn all<T>(list: &[String], parse: fn(&str) -> Result<T, String>) -> Result<Vec<T
 }
 
 fn text_if(is_right: bool, text: &str, what: &str) -> Result<String, String> {
-    let text = if is_right {
-        Ok(text)
+    if is_right {
+        Ok(text.to_owned())
     } else {
         Err(format!("{text:?} is not {what}"))
-    };
-    text.map(str::to_owned)
+    }
 }
 
 fn cockpit_id(text: &str) -> Result<CockpitId, String> {
@@ -540,9 +539,10 @@ fn ssh_user(text: &str) -> Result<String, String> {
 }
 
 fn not_empty(text: &str) -> Result<String, String> {
-    let is_empty = text.trim().is_empty();
-    let text = (!is_empty).then(|| text.to_owned());
-    text.ok_or_else(|| "empty".to_owned())
+    if text.trim().is_empty() {
+        return Err("empty".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn release_policy(text: &str) -> Result<ReleasePolicy, String> {

@@ -30,7 +30,7 @@ pub struct TimeLeft {
     pub p90: Duration,
 }
 
-/// A boot of ours that ended.
+/// One of our boots that ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PastBoot {
     /// The contract: a boot that is recorded twice counts once.
@@ -110,7 +110,7 @@ impl BootTally {
     }
 }
 
-/// Boots of ours behind a prediction.
+/// Our own boots that a prediction is based on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct OwnBoots {
     /// On this machine, until the model was loaded.
@@ -371,7 +371,7 @@ impl fmt::Display for Lead {
         write!(f, "{} min", self.length.num_minutes())?;
         match self.basis {
             LeadBasis::Setting { boots: 0 } => {
-                write!(f, " by poc.lead: no boot of ours is measured yet")
+                write!(f, " by poc.lead: no boot has been measured yet")
             }
             LeadBasis::Setting { boots } => write!(
                 f,

@@ -95,9 +95,11 @@ impl ChainPhase {
 pub struct EpochParams {
     /// From the start of one `PoC` to the start of the next.
     pub epoch_length: Blocks,
+    /// Length of generation.
     pub poc_stage_duration: Blocks,
     /// From the end of generation to the start of validation.
     pub poc_validation_delay: Blocks,
+    /// Length of validation.
     pub poc_validation_duration: Blocks,
     /// From the end of validation to the new weights.
     pub set_new_validators_delay: Blocks,
@@ -117,6 +119,7 @@ pub struct ConfirmationEvent {
     pub trigger_height: Height,
     /// Where hosts must start to generate.
     pub generation_start: Height,
+    /// Its current phase.
     pub phase: ConfirmationPhase,
 }
 

@@ -35,7 +35,7 @@ impl ProxyFigures {
     }
 
     /// True if every upstream is in cooldown, so that requests fail.
-    pub fn has_nobody_to_ask(&self) -> bool {
+    pub fn has_no_usable_upstream(&self) -> bool {
         let mut upstreams = self.upstreams.iter();
         upstreams.all(|one| one.health == UpstreamHealth::Resting)
     }

@@ -1,4 +1,4 @@
-//! Offers and instances of the GPU market in our words. The wire's own stay in `vast::wire`.
+//! Offers and instances of the GPU market, in domain terms; the wire types are in `vast::wire`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -104,7 +104,7 @@ pub struct RentOrder {
     pub template_hash: Option<String>,
     /// Disk in gigabytes; cannot change later.
     pub disk_gb: f64,
-    /// Environment of the container. No secrets of ours: the host can read it.
+    /// Environment of the container. None of our secrets: the host can read it.
     pub env: BTreeMap<String, String>,
     /// Container ports (TCP) to map to the outside.
     pub ports: Vec<u16>,
@@ -198,6 +198,11 @@ impl Instance {
 }
 
 impl Offer {
+    /// `4x H100 SXM`.
+    pub fn gpus(&self) -> String {
+        format!("{}x {}", self.gpu_count, self.gpu_name)
+    }
+
     /// Price of an hour with `disk_gb` of disk.
     pub fn price_with_disk(&self, disk_gb: f64) -> UsdPerHour {
         self.gpu_price + self.storage_price(disk_gb)

@@ -53,7 +53,7 @@ pub use sprint::{
 pub use text::{excerpt, hexadecimal, nearest};
 pub use workload::{
     Blame, BootFault, BootStage, BootTimes, GpuDevice, GpuDriver, MlNodeStatus, OrderedMachine,
-    ServiceState, StartupState, Workload, WorkloadModel,
+    ServiceState, StartupState, Workload, WorkloadModel, main_boot,
 };
 
 /// A point in time: always UTC, always handed in, never read from the system in pure code.

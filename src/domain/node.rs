@@ -47,12 +47,15 @@ pub struct Hardware {
 pub enum NodeStatus {
     /// Not queried yet, or a word that this program does not know.
     Unknown,
+    /// Serves inference.
     Inference,
     /// In `PoC` (the first version's service state).
     Poc,
+    /// Trains.
     Training,
     /// Nothing loaded.
     Stopped,
+    /// The failure reason says why.
     Failed,
 }
 
@@ -64,8 +67,11 @@ pub enum NodeStatus {
 pub enum PocStatus {
     /// Not in `PoC`.
     Idle,
+    /// Generates nonces.
     Generating,
+    /// Validates nonces of others.
     Validating,
+    /// Backends disagree.
     Mixed,
     /// No backend is up.
     NoBackends,
@@ -88,6 +94,7 @@ pub struct Confirmation {
     pub sequence: u64,
     /// The participant's weight in the epoch.
     pub weight: Weight,
+    /// The part of it that was confirmed.
     pub confirmed: Weight,
 }
 
@@ -109,6 +116,7 @@ pub struct RegisteredNode {
     pub config: NodeConfig,
     /// What dapi wants it to be.
     pub intended: NodeStatus,
+    /// What dapi observed last.
     pub current: NodeStatus,
     /// What dapi wants of its `PoC`.
     pub poc_intended: PocStatus,

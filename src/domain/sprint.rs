@@ -23,6 +23,7 @@ pub enum Step {
     Renting,
     /// Until the `MLNode` API answers through the tunnel.
     Booting,
+    /// Until the model is loaded.
     Warming,
     /// Until the node is listed with a good status.
     Registering,
@@ -32,8 +33,9 @@ pub enum Step {
     Confirming,
     /// Answers requests until its time is over, without a `PoC`.
     Serving,
-    /// Until nothing of ours is left.
+    /// Until nothing is left over.
     Releasing,
+    /// Over, and reported.
     Done,
 }
 
@@ -85,8 +87,9 @@ pub enum Hedging {
 /// Two rentals side by side, because the first one's boot fell behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Race {
+    /// The rental that fell behind.
     pub first: InstanceId,
-    /// The hedge.
+    /// The hedge, rented to race it.
     pub second: InstanceId,
     /// The rental that was ready first; absent if neither was.
     pub winner: Option<InstanceId>,

@@ -114,16 +114,22 @@ pub struct GpuDevice {
 #[strum(serialize_all = "lowercase")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BootStage {
+    /// The contract exists.
     #[default]
     Placed,
+    /// The host pulls the image.
     #[strum(serialize = "image pull")]
     PullingImage,
+    /// The container runs.
     Container,
+    /// SSH accepts our key.
     Ssh,
     /// The `MLNode` API answers through the tunnel.
     Api,
+    /// The model is downloaded.
     #[strum(serialize = "download")]
     Downloading,
+    /// Weights go to the GPUs.
     Loading,
     /// CUDA graphs are captured, the last minute.
     Graphs,
@@ -186,7 +192,20 @@ impl MlNodeStatus {
     }
 }
 
+/// The boot of a sprint that worked, else its last one.
+pub fn main_boot<'a>(
+    mut boots: impl DoubleEndedIterator<Item = &'a BootTimes> + Clone,
+) -> Option<&'a BootTimes> {
+    let last = boots.clone().next_back();
+    boots.find(|boot| boot.total().is_some()).or(last)
+}
+
 impl BootTimes {
+    /// `4x H100 SXM`.
+    pub fn gpus(&self) -> String {
+        format!("{}x {}", self.gpu_count, self.gpu_name)
+    }
+
     /// How long each observed stage took. A stage that was skipped or missed has no entry: its time is
     /// in the one before.
     pub fn durations(&self) -> Vec<(BootStage, Duration)> {

@@ -16,7 +16,7 @@ use crate::domain::{BootTally, Duration, SprintReport, Step};
 use crate::engine::alerts::heartbeat::Heartbeat;
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::alerts::tracker::AlertTracker;
-use crate::engine::effects::task_set::TaskSet;
+use crate::engine::effects::task_set::{self, TaskSet};
 use crate::engine::failpoint::{Failpoint, entered, failpoint};
 use crate::engine::observe::observation::Observation;
 use crate::engine::observe::pollers::Poller;
@@ -92,12 +92,19 @@ pub fn start(
     engine.refresh_history();
     engine.resume(now);
     let (publish, snapshots) = watch::channel(Arc::new(engine.publish(now)));
+    let changes = engine.tasks.changes();
     let run = Box::pin(catch_panic(engine.run(
         command_queue,
         observations,
         publish,
     )));
-    let ended = tokio::spawn(async move { run.await? });
+    let ended = tokio::spawn(async move {
+        let result = run.await;
+        if result.is_err() {
+            task_set::wait_for(&changes).await;
+        }
+        result?
+    });
     EngineHandle {
         snapshots,
         commands,

@@ -37,7 +37,7 @@ pub enum EndAfter {
 pub struct EngineOptions {
     /// What the first sprint is for; a sprint that is resumed keeps its own aim.
     pub aim: Aim,
-    /// Of a new sprint; `Auto` also takes over a sprint that is resumed.
+    /// Mode of a new sprint; `Auto` also applies to a resumed one.
     pub mode: Mode,
     pub end_after: EndAfter,
     pub world: WorldKind,

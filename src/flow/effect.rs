@@ -100,7 +100,7 @@ pub enum EffectKey {
     /// The operator changes a registration.
     ChangeNode,
     Destroy(RentalRole),
-    /// A rental of ours that belongs to no sprint.
+    /// One of our rentals that belongs to no sprint.
     DestroyOrphan,
     RestoreProxy,
     ReadWeight,

@@ -53,8 +53,8 @@ use preflight::Readiness;
 use release::Release;
 use renting::RentAttempt;
 
-/// One participation in one epoch's `PoC`, from waiting to the last cleanup. Two are equal when a
-/// restart resumes the same from both: every field counts for that, but what is `volatile`.
+/// One participation in one epoch's `PoC`, from waiting to the last cleanup. Two are equal if
+/// a restart would resume the same state from both; `volatile` is ignored.
 #[derive(Debug, Clone, derive_more::PartialEq, Serialize, Deserialize)]
 pub struct Sprint {
     plan: Plan,
@@ -156,7 +156,7 @@ pub struct Gate {
 #[derive(Debug, Clone, Copy)]
 struct Listing {
     at: Time,
-    /// Rentals of ours that the sprint does not use.
+    /// Our rentals that the sprint does not use.
     leftovers: usize,
 }
 

@@ -3,7 +3,8 @@
 use derive_more::Display;
 use serde::{Deserialize, Serialize};
 
-/// Saved as its text. What a later step recognises and takes back has a variant of its own.
+/// Saved as its text. What a later step recognises and takes back has a variant of its own; `PreflightUnmet`
+/// is read back as `Other`, because no preflight outlives a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Display, Serialize, Deserialize)]
 #[serde(into = "String", from = "String")]
 pub(super) enum Note {

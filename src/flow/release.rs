@@ -88,32 +88,40 @@ impl Sprint {
         let Some(mut release) = self.release.take() else {
             return;
         };
+        let mut finished = release.finished;
+        let next = release.next;
         if self.may_release(now, &release) {
-            self.gate = None;
-            let since = *release.acting_since.get_or_insert(now);
-            let node_gone = self.unregister_node(now, since, &mut release, effects);
-            let node_first = !node_gone && now - since < UNREGISTER_FIRST;
-            let rentals_gone = self.rental.is_none() && self.no_hedge_left();
-            if let (Some(rental), false) = (&self.rental, node_first)
-                && is_due(release.destroy_asked, ASK_AGAIN, now)
-            {
-                release.destroy_asked = Some(now);
-                effects.push(rental.destroy(RentalRole::Primary));
-            }
-            release.finished =
-                node_gone && rentals_gone && self.restore_proxy(now, &mut release, effects);
-            if !release.finished {
-                self.wake_at(now + ASK_AGAIN);
-            }
+            finished = self.act(now, &mut release, effects);
         }
-        let (finished, next) = (release.finished, release.next);
         self.release = Some(release);
+        if !finished {
+            return;
+        }
         match next {
-            _ if !finished => {}
             Next::Retry => self.back_to_choosing(now),
             Next::Confirm => self.enter(now, Step::Confirming),
             Next::Finish => self.finish(now),
         }
+    }
+
+    /// Takes the next steps of a release; true when nothing is left.
+    fn act(&mut self, now: Time, release: &mut Release, effects: &mut Vec<Effect>) -> bool {
+        self.gate = None;
+        let since = *release.acting_since.get_or_insert(now);
+        let node_gone = self.unregister_node(now, since, release, effects);
+        let node_first = !node_gone && now - since < UNREGISTER_FIRST;
+        let rentals_gone = self.rental.is_none() && self.no_hedge_left();
+        if let (Some(rental), false) = (&self.rental, node_first)
+            && is_due(release.destroy_asked, ASK_AGAIN, now)
+        {
+            release.destroy_asked = Some(now);
+            effects.push(rental.destroy(RentalRole::Primary));
+        }
+        release.finished = node_gone && rentals_gone && self.restore_proxy(now, release, effects);
+        if !release.finished {
+            self.wake_at(now + ASK_AGAIN);
+        }
+        release.finished
     }
 
     /// Only a planned release waits for the operator, and never beyond the lease.

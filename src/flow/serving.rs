@@ -18,10 +18,12 @@ impl Sprint {
 
     /// When it stops serving; absent when it does not serve yet.
     pub fn serves_until(&self) -> Option<Time> {
-        let last = self.spans.last()?;
-        let end = last.started + self.plan.aim.serves_for()?;
+        let began = self
+            .spans
+            .last()
+            .filter(|span| span.step == Step::Serving)?;
         let lease = self.rental.as_ref()?.lease_until;
-        (last.step == Step::Serving).then(|| lease.min(end))
+        Some(lease.min(began.started + self.plan.aim.serves_for()?))
     }
 
     pub(super) fn serving(&mut self, now: Time) {

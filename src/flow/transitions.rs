@@ -28,9 +28,6 @@ const WEIGHT_READABLE_WITHIN: Blocks = Blocks(200);
 /// The list is requested for at least this long, however late the first request was.
 const WEIGHT_ASKED_FOR: Duration = Duration::minutes(10);
 
-const LEFTOVER: &str =
-    "a rental of ours is still being released: nothing is rented until it is gone";
-
 /// Why a rental is given up.
 pub(super) struct RentalFailure {
     pub cause: Cause,
@@ -190,13 +187,17 @@ impl Sprint {
     pub(super) fn rent_obstacle(&self, now: Time) -> Option<Note> {
         let listing = self.volatile.listing;
         let listing = listing.filter(|listing| now - listing.at <= LISTING_FRESH);
-        let text = match listing.map(|listing| listing.leftovers) {
-            _ if self.is_destroying_loser() => LEFTOVER.to_owned(),
+        let leftovers = if self.is_destroying_loser() {
+            Some(1)
+        } else {
+            listing.map(|listing| listing.leftovers)
+        };
+        let text = match leftovers {
             None => "the account's rentals are unknown: nothing is rented until they are listed completely".to_owned(),
             Some(0) => return self.volatile.readiness.obstacle(now),
-            Some(1) => LEFTOVER.to_owned(),
+            Some(1) => "one of our rentals is still being released: nothing is rented until it is gone".to_owned(),
             Some(many) => format!(
-                "{many} rentals of ours are still being released: nothing is rented until they are gone"
+                "{many} of our rentals are still being released: nothing is rented until they are gone"
             ),
         };
         Some(Note::Other(text))
@@ -275,7 +276,9 @@ impl Sprint {
             }
             match self.admits(candidate) {
                 Ok(()) => return Some(Ok((offer.clone(), worst_cost))),
-                Err(first) => refusal = refusal.or(Some(first)),
+                Err(why) => {
+                    refusal.get_or_insert(why);
+                }
             }
         }
         refusal.map(Err)
@@ -493,10 +496,10 @@ impl Sprint {
 
     pub(super) fn finish(&mut self, now: Time) {
         let ending = self.ending.clone();
-        self.outcome = ending.or_else(|| {
+        self.outcome = Some(ending.unwrap_or_else(|| {
             let cause = Cause::new("no_evidence", "the sprint ended without evidence");
-            Some(Outcome::Unknown { cause })
-        });
+            Outcome::Unknown { cause }
+        }));
         self.enter(now, Step::Done);
         if let Some(last) = self.spans.last_mut() {
             last.ended = Some(now);

@@ -29,6 +29,7 @@ struct FailedAttempt {
     error: CallError,
     /// Retrying the same read soon can succeed.
     transient: bool,
+    /// Requested by the server.
     wait: Option<Duration>,
 }
 

@@ -1,14 +1,14 @@
 //! Access to the fields of a JSON object whose producers are lenient: numbers come as integers, floats
 //! or strings, anything may be null, and text may have trailing whitespace.
 //!
-//! The first group of readers takes what is wrong for absent; the second one reports it.
+//! The readers down to `time` treat malformed values as absent; those below report them as errors.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::domain::Time;
 
-/// The fields of a JSON value; without any unless it is an object.
+/// The fields of a JSON object. Any other value has none.
 #[derive(Clone, Copy)]
 pub struct Fields<'a>(pub &'a Value);
 
@@ -75,16 +75,27 @@ impl<'a> Fields<'a> {
         rows.ok_or_else(|| malformed(name))
     }
 
-    /// The fields of an object that must be there.
-    pub fn object(self, name: &str) -> Result<Fields<'a>, String> {
-        let value = self.get(name).filter(|value| value.is_object());
-        value.map(Fields).ok_or_else(|| malformed(name))
+    /// The objects of a list: none when it is absent or null, an error when it holds anything else.
+    pub fn rows(self, name: &str) -> Result<Vec<Fields<'a>>, String> {
+        let rows = self.list(name)?.iter();
+        rows.map(|row| object(row, name)).collect()
     }
 
-    /// The fields of an object; none of them when it is absent or null, an error when it is anything else.
+    /// The fields of an object that must be there.
+    pub fn object(self, name: &str) -> Result<Fields<'a>, String> {
+        self.maybe_object(name)?.ok_or_else(|| malformed(name))
+    }
+
+    /// `None` when absent or null, an error when it is not an object.
+    pub fn maybe_object(self, name: &str) -> Result<Option<Fields<'a>>, String> {
+        let value = self.get(name);
+        value.map(|value| object(value, name)).transpose()
+    }
+
+    /// The fields of an object: none when it is absent, an error when it is null or anything else.
     pub fn section(self, name: &str) -> Result<Fields<'a>, String> {
-        self.get(name)
-            .map_or(Ok(self.child(name)), |_| self.object(name))
+        let value = self.0.get(name);
+        value.map_or(Ok(Fields(&Value::Null)), |value| object(value, name))
     }
 
     pub fn required<T: Deserialize<'a>>(self, name: &str) -> Result<T, String> {
@@ -93,12 +104,27 @@ impl<'a> Fields<'a> {
 
     /// `None` when absent or null, an error when it is not a `T`.
     pub fn optional<T: Deserialize<'a>>(self, name: &str) -> Result<Option<T>, String> {
-        let parse = |value| T::deserialize(value).map_err(|_| malformed(name));
-        self.get(name).map(parse).transpose()
+        let value = self.get(name);
+        value.map(|value| parsed(value, name)).transpose()
+    }
+
+    /// `None` when absent, an error when it is null or otherwise not a `T`.
+    pub fn given<T: Deserialize<'a>>(self, name: &str) -> Result<Option<T>, String> {
+        let value = self.0.get(name);
+        value.map(|value| parsed(value, name)).transpose()
     }
 }
 
-/// Without the value: it is text of others.
+fn object<'a>(value: &'a Value, name: &str) -> Result<Fields<'a>, String> {
+    let fields = value.is_object().then_some(Fields(value));
+    fields.ok_or_else(|| malformed(name))
+}
+
+fn parsed<'a, T: Deserialize<'a>>(value: &'a Value, name: &str) -> Result<T, String> {
+    T::deserialize(value).map_err(|_| malformed(name))
+}
+
+/// Omits the value: it comes from the server.
 fn malformed(name: &str) -> String {
     format!("`{name}` is missing or malformed")
 }
@@ -117,7 +143,7 @@ fn number(value: &Value) -> Option<f64> {
     clippy::cast_sign_loss,
     reason = "checked to be a whole number below 2^53"
 )]
-pub fn whole(value: &Value) -> Option<u64> {
+fn whole(value: &Value) -> Option<u64> {
     let exact = value
         .as_u64()
         .or_else(|| value.as_str()?.trim().parse().ok());
@@ -160,14 +186,28 @@ mod tests {
 
     #[test]
     fn strict_readers_tell_absent_from_malformed() {
-        let value = json!({"a": null, "b": "x"});
+        let value = json!({"a": null, "b": "x", "mixed": [{}, null]});
         let fields = Fields(&value);
         assert_eq!(fields.count("a"), Ok(0));
         assert_eq!(fields.optional::<bool>("a"), Ok(None));
         assert_eq!(fields.list("a"), Ok(&[][..]));
-        assert_eq!(fields.section("a").unwrap().count("n"), Ok(0));
-        assert!(fields.section("b").is_err());
+        assert!(fields.rows("a").unwrap().is_empty());
+        assert!(fields.maybe_object("a").unwrap().is_none());
         assert!(fields.required::<bool>("a").is_err() && fields.object("a").is_err());
         assert!(fields.optional::<bool>("b").is_err() && fields.list("b").is_err());
+        assert!(fields.maybe_object("b").is_err() && fields.object("b").is_err());
+        assert!(fields.rows("b").is_err() && fields.rows("mixed").is_err());
+    }
+
+    #[test]
+    fn only_absent_fields_have_defaults() {
+        let value = json!({"a": null, "b": "x"});
+        let fields = Fields(&value);
+        assert_eq!(fields.section("absent").unwrap().count("n"), Ok(0));
+        assert_eq!(fields.given::<bool>("absent"), Ok(None));
+        for name in ["a", "b"] {
+            assert!(fields.section(name).is_err(), "{name}");
+            assert!(fields.given::<bool>(name).is_err(), "{name}");
+        }
     }
 }

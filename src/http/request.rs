@@ -40,6 +40,7 @@ pub struct HttpRequest {
     pub method: HttpMethod,
     pub url: Url,
     pub query: Vec<(String, String)>,
+    /// Never a secret.
     pub headers: Vec<(&'static str, String)>,
     /// Sent as `Authorization: Bearer …`.
     pub bearer: Option<SecretString>,

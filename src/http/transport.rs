@@ -206,10 +206,12 @@ pub fn is_loopback(url: &url::Url) -> bool {
 fn failure(error: reqwest::Error) -> TransportError {
     let (connecting, building) = (error.is_connect(), error.is_builder());
     let reason = with_causes(&error.without_url());
-    match (building, connecting) {
-        (true, _) => TransportError::Unusable(reason),
-        (false, true) => TransportError::NotSent(reason),
-        (false, false) => TransportError::Lost(reason),
+    if building {
+        TransportError::Unusable(reason)
+    } else if connecting {
+        TransportError::NotSent(reason)
+    } else {
+        TransportError::Lost(reason)
     }
 }
 

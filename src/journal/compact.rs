@@ -73,12 +73,10 @@ impl Open {
 
     /// For a record that changes nothing when it is repeated.
     fn add_once(&mut self, record: &Record, id: EntryId) {
-        if self
-            .rest
-            .iter()
-            .all(|(kind, _)| *kind != discriminant(record))
-        {
-            self.add(record, id);
+        let kind = discriminant(record);
+        let mut known = self.rest.iter().map(|(known, _)| *known);
+        if !known.any(|known| known == kind) {
+            self.rest.push((kind, id));
         }
     }
 
@@ -183,7 +181,7 @@ impl Live {
                 needed.extend([settled.intent, settled.gone]);
             }
         }
-        // Their ids are ordered as written.
+        // Ids are in order of writing: the last are the newest.
         let boots: BTreeSet<EntryId> = self.boots.into_values().collect();
         needed.extend(boots.into_iter().rev().take(MAX_BOOTS));
         let avoided = self.avoided.into_values();

@@ -48,9 +48,8 @@ pub enum JournalError {
 impl JournalError {
     /// Names the file that an error is about.
     pub(super) fn at<E: Into<Box<dyn Error + Send + Sync>>>(path: &Path) -> impl Fn(E) -> Self {
-        let place = path.display().to_string();
         move |source| JournalError::Failed {
-            place: place.clone(),
+            place: path.display().to_string(),
             source: source.into(),
         }
     }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Ledger;
-use crate::domain::{BootTimes, Confirmation, SprintReport, Time};
+use crate::domain::{BootTimes, Confirmation, SprintReport, Time, main_boot};
 
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PastSprint<'a> {
@@ -22,10 +22,8 @@ pub struct PastSprint<'a> {
 }
 
 impl PastSprint<'_> {
-    /// The boot that worked, else the last one.
     pub fn boot(&self) -> Option<&BootTimes> {
-        let worked = self.boots.iter().find(|boot| boot.total().is_some());
-        worked.or(self.boots.last()).copied()
+        main_boot(self.boots.iter().copied())
     }
 }
 

@@ -294,7 +294,7 @@ impl Ledger {
         u32::try_from(self.boots.iter().filter(failed).count()).unwrap_or(u32::MAX)
     }
 
-    /// The last boots of ours, oldest first.
+    /// Our last boots, oldest first.
     pub fn boots(&self) -> &[PastBoot] {
         &self.boots
     }

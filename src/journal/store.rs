@@ -105,8 +105,8 @@ impl Journal {
         self.write(None)
     }
 
-    /// Drops what no longer changes the sum at `now` or later. Not for while a rent call is in flight: this
-    /// is slow, and the reply must be recorded immediately.
+    /// Drops what no longer changes the sum at `now` or later. Must not be called while a rent call
+    /// is in flight: this is slow, and the reply must be recorded immediately.
     pub fn compact(&mut self, now: Time) -> Result<(), JournalError> {
         // The spool's entries must be in their place before their neighbours go.
         self.recover()?;

@@ -53,7 +53,7 @@ pub struct MlNodeClient {
 
 #[async_trait]
 impl MlNode for MlNodeClient {
-    /// Old images lack all endpoints but the first: unknown, not wrong.
+    /// Old images lack some of the other endpoints: what they would report is unknown, not wrong.
     async fn status(&self) -> Result<MlNodeStatus, CallError> {
         let node = &self.endpoint;
         let status = node.read("read the node's state", STATE, wire::state);

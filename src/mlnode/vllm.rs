@@ -5,7 +5,7 @@
 //! (`OpenAIModelRegistry.show_available_models` in `vllm/entrypoints/openai/models/serving.py`).
 
 use async_trait::async_trait;
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::endpoint::NodeEndpoint;
 use crate::domain::{CallError, MlNodeStatus, ServiceState, StartupState, WorkloadModel};
@@ -28,29 +28,34 @@ impl VllmClient {
     }
 }
 
-/// The original name of the first model; `--served-model-name` gives it another id.
+/// A served model. `--served-model-name` gives it another id.
+#[derive(Deserialize)]
+struct ModelCard<'a> {
+    id: &'a str,
+    #[serde(borrow)]
+    root: Option<&'a str>,
+}
+
+/// The original name of the first model.
 fn served_model(reply: Fields<'_>) -> Result<Option<String>, String> {
-    let cards: Vec<Value> = reply.required("data")?;
-    let Some(card) = cards.first().map(Fields) else {
-        return Ok(None);
-    };
-    let (id, root) = (card.required("id")?, card.optional("root")?);
-    Ok(Some(root.unwrap_or(id)))
+    let cards: Vec<ModelCard<'_>> = reply.required("data")?;
+    let first = cards.first();
+    Ok(first.map(|card| card.root.unwrap_or(card.id).to_owned()))
+}
+
+fn server_version(reply: Fields<'_>) -> Result<String, String> {
+    reply.required("version")
 }
 
 #[async_trait]
 impl MlNode for VllmClient {
     async fn status(&self) -> Result<MlNodeStatus, CallError> {
         let inference_healthy = Some(self.is_healthy().await?);
+        let node = &self.endpoint;
+        let what = "read the models that vLLM serves";
         let (model, version) = tokio::join!(
-            self.endpoint.read(
-                "read the models that vLLM serves",
-                "v1/models",
-                served_model
-            ),
-            self.endpoint
-                .read("read vLLM's version", "version", |reply| reply
-                    .required("version")),
+            node.read(what, "v1/models", served_model),
+            node.read("read vLLM's version", "version", server_version),
         );
         let model = model?;
         Ok(MlNodeStatus {
@@ -83,8 +88,10 @@ mod tests {
     use serde_json::json;
 
     use super::super::client::MlNodeFactory;
+    use super::served_model;
     use crate::domain::{ServiceState, Workload};
     use crate::http::HttpClient;
+    use crate::http::json::Fields;
     use crate::ports::MlNode;
 
     async fn client(health: StatusCode) -> Box<dyn MlNode> {
@@ -112,6 +119,19 @@ mod tests {
         assert_eq!(status.inference_healthy, Some(true));
         assert_eq!(status.loaded_model.as_deref(), Some("org/model"));
         assert_eq!(status.version.as_deref(), Some("0.11.2"));
+    }
+
+    #[test]
+    fn every_model_card_is_checked() {
+        let served = |cards: serde_json::Value| served_model(Fields(&json!({ "data": cards })));
+        assert_eq!(served(json!([])), Ok(None));
+        let first = Ok(Some("a".to_owned()));
+        assert_eq!(
+            served(json!([{ "id": "a", "root": null }, { "id": "b" }])),
+            first
+        );
+        assert!(served(json!([{ "id": "a" }, {}])).is_err());
+        assert!(served(json!(null)).is_err());
     }
 
     #[tokio::test]

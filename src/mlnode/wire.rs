@@ -49,8 +49,7 @@ pub(super) fn startup(reply: Fields<'_>) -> Result<StartupState, String> {
 
 /// `GET /api/v1/gpu/devices`.
 pub(super) fn gpus(reply: Fields<'_>) -> Result<Vec<GpuDevice>, String> {
-    let devices = reply.list("devices")?.iter();
-    devices.map(|device| gpu(Fields(device))).collect()
+    reply.rows("devices")?.into_iter().map(gpu).collect()
 }
 
 fn gpu(device: Fields<'_>) -> Result<GpuDevice, String> {

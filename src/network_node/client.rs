@@ -7,6 +7,7 @@ use url::Url;
 use super::wire;
 use crate::config::{Exposure, NetworkNodeConfig};
 use crate::domain::{CallError, CallErrorKind, NodeConfig, NodeId, RegisteredNode};
+use crate::http::json::Fields;
 use crate::http::{HttpClient, HttpReply, HttpRequest, join};
 use crate::ports::NetworkNode;
 
@@ -69,8 +70,8 @@ impl NetworkNode for NetworkNodeClient {
         let what = self.what("list nodes");
         let request = HttpRequest::get(what.clone(), join(&self.base, NODES)).tries(READ_TRIES);
         self.send(request).await?.parse(&what, |reply| {
-            let rows = reply.0.as_array().ok_or("the reply is no list")?;
-            let node = |row| wire::row(row).ok_or_else(|| "a row has no id".to_owned());
+            let rows = reply.0.as_array().ok_or("the reply is not a list")?;
+            let node = |row| wire::row(Fields(row)).ok_or_else(|| "a row has no id".to_owned());
             rows.iter().map(node).collect()
         })
     }

@@ -132,11 +132,11 @@ pub(super) fn clashes(wanted: &NodeConfig, registered: &[RegisteredNode]) -> Vec
 
 #[cfg(test)]
 mod tests {
-    use super::super::wire::{self, tests::a_row};
+    use super::super::wire::tests::a_node;
     use super::*;
 
     fn seen(id: &str, host: &str) -> RegisteredNode {
-        let mut node = wire::row(&a_row()).expect("a row");
+        let mut node = a_node();
         node.config.id = NodeId(id.into());
         node.config.host = host.into();
         node

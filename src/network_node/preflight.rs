@@ -197,7 +197,7 @@ fn free_address(wanted: &NodeConfig, intent: &PreflightTarget, facts: &Preflight
 
 #[cfg(test)]
 mod tests {
-    use super::super::wire::{self, tests::a_row};
+    use super::super::wire::tests::a_node;
     use super::*;
     use crate::domain::NodeId;
 
@@ -213,7 +213,7 @@ mod tests {
 
     /// Ours will be at 10.0.0.5, inference on 5050 and the API on 8080.
     fn intent() -> PreflightTarget {
-        let mut address = wire::row(&a_row()).unwrap().config;
+        let mut address = a_node().config;
         address.id = NodeId("vastai-1".into());
         PreflightTarget {
             participant: Participant("gonka1abc".into()),
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn foreign_node_at_our_address_blocks() {
         let facts = PreflightFacts {
-            nodes: Ok(vec![wire::row(&a_row()).unwrap()]),
+            nodes: Ok(vec![a_node()]),
             ..good()
         };
         let verdict = verdict_on(Requirement::Address, &facts);
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn foreign_node_elsewhere_does_not_block() {
-        let mut theirs = wire::row(&a_row()).unwrap();
+        let mut theirs = a_node();
         theirs.config.host = "10.0.0.6".into();
         let facts = PreflightFacts {
             nodes: Ok(vec![theirs]),
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn leaving_registration_frees_its_address() {
-        let held = wire::row(&a_row()).unwrap();
+        let held = a_node();
         let leaving = vec![held.config.id.clone()];
         let facts = PreflightFacts {
             nodes: Ok(vec![held]),

@@ -31,17 +31,17 @@ pub(super) fn body(node: &NodeConfig) -> Value {
 
 /// One row of `GET /admin/v1/nodes`; `None` without an id. The API omits zero fields, so everything
 /// else has a default.
-pub(super) fn row(value: &Value) -> Option<RegisteredNode> {
-    let state = Fields(value).child("state");
+pub(super) fn row(row: Fields<'_>) -> Option<RegisteredNode> {
+    let state = row.child("state");
     let admin = state.child("admin_state");
     Some(RegisteredNode {
-        config: config(Fields(value).child("node"))?,
+        config: config(row.child("node"))?,
         intended: node_status(&text(state, "intended_status")),
         current: node_status(&text(state, "current_status")),
         poc_intended: poc_status(&text(state, "poc_intended_status")),
         poc_current: poc_status(&text(state, "poc_current_status")),
         failure_reason: text(state, "failure_reason"),
-        enabled: admin.flag("enabled").unwrap_or(false),
+        enabled: admin.get("enabled") == Some(&Value::Bool(true)),
         admin_epoch: EpochIndex(whole(admin, "epoch")),
         version: state.text("ml_node_version"),
         weights: by_name(state, "epoch_ml_nodes", |node| {
@@ -54,7 +54,7 @@ fn config(node: Fields<'_>) -> Option<NodeConfig> {
     let port = |name: &str| u16::try_from(whole(node, name)).unwrap_or(0);
     let hardware = |row| Hardware {
         name: text(row, "type"),
-        count: small(row, "count"),
+        count: whole_u32(row, "count"),
     };
     Some(NodeConfig {
         id: NodeId(node.text("id")?),
@@ -63,7 +63,7 @@ fn config(node: Fields<'_>) -> Option<NodeConfig> {
         inference_segment: text(node, "inference_segment"),
         poc_port: port("poc_port"),
         poc_segment: text(node, "poc_segment"),
-        max_concurrent: small(node, "max_concurrent"),
+        max_concurrent: whole_u32(node, "max_concurrent"),
         models: by_name(node, "models", |model| {
             let texts = rows(model, "args").filter_map(|arg| arg.0.as_str());
             texts.map(str::to_owned).collect()
@@ -79,7 +79,7 @@ fn by_name<T>(
     parse: impl Fn(Fields<'_>) -> T,
 ) -> BTreeMap<String, T> {
     let members = parent.child(name).0.as_object().into_iter().flatten();
-    let parsed = members.map(|(name, value)| (name.clone(), parse(Fields(value))));
+    let parsed = members.map(|(model, value)| (model.clone(), parse(Fields(value))));
     parsed.collect()
 }
 
@@ -96,7 +96,7 @@ fn whole(fields: Fields<'_>, name: &str) -> u64 {
     fields.whole(name).unwrap_or(0)
 }
 
-fn small(fields: Fields<'_>, name: &str) -> u32 {
+fn whole_u32(fields: Fields<'_>, name: &str) -> u32 {
     u32::try_from(whole(fields, name)).unwrap_or(u32::MAX)
 }
 
@@ -124,7 +124,11 @@ fn poc_status(word: &str) -> PocStatus {
 pub(super) mod tests {
     use super::*;
 
-    pub(in crate::network_node) fn a_row() -> Value {
+    pub(in crate::network_node) fn a_node() -> RegisteredNode {
+        row(Fields(&a_row())).expect("a row")
+    }
+
+    fn a_row() -> Value {
         serde_json::from_str(
             r#"{"node": { "id": "vastai-31415926", "host": "10.0.0.5", "inference_port": 5050,
               "inference_segment": "", "poc_port": 8080, "poc_segment": "", "max_concurrent": 500,
@@ -142,24 +146,37 @@ pub(super) mod tests {
 
     #[test]
     fn documented_row_round_trips() {
-        let value = a_row();
-        let node = row(&value).expect("a row");
+        let node = a_node();
         assert_eq!(node.current, NodeStatus::Failed);
         assert_eq!(node.poc_current, PocStatus::Generating);
         assert_eq!(node.admin_epoch, EpochIndex(358));
         assert!(node.enabled);
         assert_eq!(node.weights["MiniMaxAI/MiniMax-M2.7"], Weight(1234));
-        assert_eq!(body(&node.config), value["node"]);
+        assert_eq!(body(&node.config), a_row()["node"]);
     }
 
     #[test]
     fn absent_fields_have_defaults() {
         let value = json!({"node": {"id": "a"}, "state": {"current_status": "DANCING"}});
-        let node = row(&value).expect("a row");
+        let node = row(Fields(&value)).expect("a row");
         assert_eq!(node.current, NodeStatus::Unknown);
         assert_eq!(node.poc_current, PocStatus::Unknown);
         assert!(!node.enabled);
         assert_eq!(node.version, None);
+    }
+
+    #[test]
+    fn only_true_enables() {
+        for (enabled, expected) in [
+            (json!(true), true),
+            (json!(1), false),
+            (json!("true"), false),
+        ] {
+            let state = json!({"admin_state": {"enabled": enabled}});
+            let value = json!({"node": {"id": "a"}, "state": state});
+            let node = row(Fields(&value)).expect("a row");
+            assert_eq!(node.enabled, expected, "{value}");
+        }
     }
 
     #[test]
@@ -170,7 +187,7 @@ pub(super) mod tests {
             json!({"node": {"id": ""}}),
             json!(null),
         ] {
-            assert_eq!(row(&value), None, "{value}");
+            assert_eq!(row(Fields(&value)), None, "{value}");
         }
     }
 }

@@ -89,10 +89,8 @@ mod tests {
 
     fn hint_for(channel: Channel, kind: CallErrorKind, status: Option<u16>) -> String {
         let error = CallError {
-            what: "send".into(),
-            kind,
             status,
-            detail: String::new(),
+            ..CallError::new("send", kind, "")
         };
         hint(channel, &error)
     }

@@ -36,6 +36,7 @@ async fn receiver(statuses: &[u16]) -> (NotifyConfig, Received) {
     let (received, requests) = mpsc::unbounded_channel();
     let statuses = Arc::new(Mutex::new(VecDeque::from(statuses.to_vec())));
     let hook = move |headers: HeaderMap, body: Bytes| async move {
+        assert_eq!(headers["content-type"], "application/json");
         received.send((headers, body)).unwrap();
         let status = statuses.lock().unwrap().pop_front().unwrap_or(204);
         StatusCode::from_u16(status).unwrap()

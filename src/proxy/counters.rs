@@ -83,17 +83,20 @@ impl CounterFile {
 
     pub fn record_reply(&self, endpoint: &str, status: u16) {
         let mut counters = self.lock();
-        let statuses = counters.replies.entry(endpoint.to_owned()).or_default();
+        // On every request: a name is copied the first time only.
+        let statuses = match counters.replies.get_mut(endpoint) {
+            Some(statuses) => statuses,
+            None => counters.replies.entry(endpoint.to_owned()).or_default(),
+        };
         *statuses.entry(status).or_default() += 1;
     }
 
     pub fn record_attempt(&self, upstream: &str, count: impl FnOnce(&mut Attempts)) {
-        count(
-            self.lock()
-                .upstreams
-                .entry(upstream.to_owned())
-                .or_default(),
-        );
+        let mut counters = self.lock();
+        match counters.upstreams.get_mut(upstream) {
+            Some(attempts) => count(attempts),
+            None => count(counters.upstreams.entry(upstream.to_owned()).or_default()),
+        }
     }
 
     pub fn record_body(&self, bytes: u64, end: BodyEnd) {
@@ -125,7 +128,7 @@ impl CounterFile {
 }
 
 /// Displayed in the access log.
-#[derive(Debug, strum::Display, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, strum::IntoStaticStr, Clone, Copy, PartialEq, Eq)]
 #[strum(serialize_all = "lowercase")]
 pub(super) enum BodyEnd {
     #[strum(serialize = "whole")]

@@ -63,7 +63,7 @@ impl Drop for InFlight {
             first_byte_ms = self.first_byte.as_millis(),
             whole_ms = self.started.elapsed().as_millis(),
             bytes = self.bytes,
-            end = %self.end,
+            end = <&'static str>::from(self.end),
             "answered"
         );
     }

@@ -79,7 +79,7 @@ pub(super) fn config(
         inference_port: 5000,
         poc_port: 8080,
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        model: "net/Model".into(),
+        model: MODEL.into(),
         upstream: upstream_config(upstream, "their-model"),
         fallbacks: Vec::new(),
         fields: FieldRules::default(),
@@ -155,18 +155,22 @@ pub(super) const LONG: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn upstream_gets_its_model_and_our_key() {
-    let echo = |headers: HeaderMap, body: String| async move {
+    let echo = |uri: Uri, headers: HeaderMap, body: String| async move {
         let key = headers["authorization"].to_str().unwrap().to_owned();
-        json!({"key": key, "body": serde_json::from_str::<Value>(&body).unwrap()}).to_string()
+        let body = serde_json::from_str::<Value>(&body).unwrap();
+        json!({"key": key, "body": body, "path": uri.path()}).to_string()
     };
     let up = upstream(echo).await;
     for base in [up.clone(), format!("{up}/v1"), format!("{up}/v1/")] {
         let served = proxy(&base, 1, LONG).await;
-        let reply = served.ask("/v3.0.8/v1/chat/completions").await;
-        let sent: Value = reply.json().await.unwrap();
-        assert_eq!(sent["key"], format!("Bearer {KEY}"));
-        let expected = json!({"model": "their-model", "seed": 7, "return_token_ids": true});
-        assert_eq!(sent["body"], expected);
+        for endpoint in ["/v1/chat/completions", "/v1/completions"] {
+            let reply = served.ask(&format!("/v3.0.8{endpoint}")).await;
+            let sent: Value = reply.json().await.unwrap();
+            assert_eq!(sent["path"], endpoint);
+            assert_eq!(sent["key"], format!("Bearer {KEY}"));
+            let expected = json!({"model": "their-model", "seed": 7, "return_token_ids": true});
+            assert_eq!(sent["body"], expected);
+        }
     }
 }
 
@@ -257,7 +261,7 @@ async fn shutdown_finishes_replies_in_flight() {
     let up = upstream(slow).await;
     let served = proxy(&up, 1, LONG).await;
     let base = served.base.clone();
-    let call = tokio::spawn(async move { ask(&base, "/v1/completions", "net/Model").await });
+    let call = tokio::spawn(async move { ask(&base, "/v1/completions", MODEL).await });
     at_upstream.recv().await.unwrap();
     served.stop.send(()).unwrap();
     go.send(()).unwrap();
@@ -332,7 +336,7 @@ async fn network_seed_wins_and_fields_are_renamed() {
         dropped: vec!["return_token_ids".into()],
     };
     let served = start(config).await;
-    let body = json!({"model": "net/Model", "seed": 1, "return_token_ids": true,
+    let body = json!({"model": MODEL, "seed": 1, "return_token_ids": true,
         "max_completion_tokens": 50, "logprobs": true, "top_logprobs": 5});
     let call = served.post("/v1/chat/completions");
     let asked = json_of(call.header("X-Seed", "42").json(&body)).await;
@@ -451,7 +455,7 @@ async fn numbered_request_is_answered_locally() {
         .post("/v1/chat/completions")
         .header("X-Inference-Id", "1")
         .header("X-Seed", "9")
-        .json(&json!({"model": "net/Model"}));
+        .json(&json!({"model": MODEL}));
     let asked = json_of(call).await;
     assert_eq!(asked, json!({"model": "their-model", "seed": 9}));
 }
@@ -557,7 +561,7 @@ async fn status_counts_answered_refused_and_failed() {
     let mut settings = config(&up, 3, LONG);
     let served = start(settings.clone()).await;
     settings.listen = served.base["http://".len()..].parse().unwrap();
-    for (model, seed) in [("net/Model", "7"), ("another", "7"), ("net/Model", "8")] {
+    for (model, seed) in [(MODEL, "7"), ("another", "7"), (MODEL, "8")] {
         let call = served.post("/v1/chat/completions").header("x-seed", seed);
         let call = call.json(&json!({"model": model}));
         call.send().await.unwrap().bytes().await.unwrap();

@@ -11,7 +11,7 @@ use super::prompt::Prompt;
 use super::task::Task;
 use super::trends::Trends;
 use crate::domain::{
-    AvoidedMachine, BootTimes, Duration, GateKind, MachineId, NodeId, RankedOffer, Step, Time, Usd,
+    AvoidedMachine, Duration, GateKind, MachineId, NodeId, RankedOffer, Step, Time, Usd,
 };
 use crate::engine::{
     NodeChange, NodeOwner, NodeRow, PastSprintRow, QuitChoice, Snapshot, WorldKind,
@@ -281,12 +281,6 @@ impl Model {
         self.answer = Answer::default();
         self.dialog = Some(dialog);
     }
-}
-
-/// The successful boot of a past sprint, else the last one.
-pub fn main_boot(past: &PastSprintRow) -> Option<&BootTimes> {
-    let ready = past.boots.iter().find(|boot| boot.total().is_some());
-    ready.or(past.boots.last())
 }
 
 #[expect(

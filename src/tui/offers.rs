@@ -201,9 +201,8 @@ fn matches_words(row: &RankedOffer, words: &[String]) -> bool {
     }
     let offer = &row.offer;
     let text = format!(
-        "{}x {} {} {} {} {} {}",
-        offer.gpu_count,
-        offer.gpu_name,
+        "{} {} {} {} {} {}",
+        offer.gpus(),
         row.price,
         offer.id,
         offer.machine,

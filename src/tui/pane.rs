@@ -4,7 +4,7 @@ use strum::VariantArray as _;
 
 use crate::domain::Step;
 
-/// In the order of the number keys. The default is only for an iterator over the actions.
+/// In the order of the number keys. `Default` exists only because `EnumIter` on `Action` needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::Display, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Pane {

@@ -66,13 +66,7 @@ pub fn rank(
     let mut usable = Vec::with_capacity(offers.len());
     let mut rejected = Vec::new();
     for offer in offers {
-        let boot = ranking.check(&offer).and_then(|()| {
-            let boot = ranking
-                .predictor
-                .boot(&offer, needs.image_gb, needs.model_gb);
-            ranking.check_boot(boot).map(|()| boot)
-        });
-        match boot {
+        match ranking.boot_of(&offer) {
             Ok(boot) => usable.push(ranking.assess(offer, boot)),
             Err(reason) => rejected.push((offer, reason)),
         }
@@ -103,6 +97,15 @@ struct Ranking<'a> {
 }
 
 impl Ranking<'_> {
+    /// How long an offer takes to boot; the error is why it is rejected.
+    fn boot_of(&self, offer: &Offer) -> Result<BootTime, String> {
+        self.check(offer)?;
+        let needs = self.needs;
+        let boot = self.predictor.boot(offer, needs.image_gb, needs.model_gb);
+        self.check_boot(boot)?;
+        Ok(boot)
+    }
+
     /// The error is the first hard limit that the offer violates. Comparisons are written so that NaN
     /// fails.
     fn check(&self, offer: &Offer) -> Result<(), String> {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RateLimit {
     Documented,
+    /// For a market on loopback.
     Off,
 }
 

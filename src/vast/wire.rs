@@ -7,7 +7,7 @@ use crate::domain::{
     ActualStatus, HostId, Instance, InstanceId, MachineId, Offer, OfferId, PortMapping,
     SshEndpoint, Time, Usd, UsdPerHour,
 };
-use crate::http::json::{Fields, whole};
+use crate::http::json::Fields;
 
 const SSH_PORT: u16 = 22;
 
@@ -128,7 +128,7 @@ fn ports(value: &Value) -> Vec<PortMapping> {
     };
     let mapping = |(name, bindings): (&String, &Value)| {
         let container = name.strip_suffix("/tcp")?.parse().ok()?;
-        let external = whole(bindings.as_array()?.first()?.get("HostPort")?)?;
+        let external = Fields(bindings.as_array()?.first()?).whole("HostPort")?;
         let external = u16::try_from(external).ok().filter(|port| *port != 0)?;
         Some(PortMapping {
             container,

@@ -15,7 +15,8 @@ const INFERENCE_PORT: u16 = 5000;
 impl World {
     /// Ids of the machines whose container runs.
     pub fn running(&self) -> Vec<u64> {
-        let running = self.live().filter(|i| i.is_running(self.now));
+        let instances = self.instances.values();
+        let running = instances.filter(|i| i.is_running(self.now));
         running.map(|i| i.id).collect()
     }
 

@@ -18,12 +18,16 @@ impl World {
     }
 
     fn insert_node(&mut self, id: &str, config: Value, epoch: u64) {
-        let is_up = is_unmanaged(id);
+        let current = if is_unmanaged(id) {
+            "INFERENCE"
+        } else {
+            "UNKNOWN"
+        };
         let node = Node {
             config,
             enabled: true,
             admin_epoch: epoch,
-            current: if is_up { "INFERENCE" } else { "UNKNOWN" }.into(),
+            current: current.into(),
             failure: String::new(),
             polled_at: self.now,
             next_poll: self.now,

@@ -25,7 +25,7 @@ pub struct Scenario {
     pub offers_gone: u64,
     /// The image pull never ends.
     pub boot_hangs: bool,
-    /// Number of first rentals of ours whose model download stalls.
+    /// The model download stalls on our first rentals, this many.
     pub first_boots_stall: u64,
     /// Loading the model fails with this line, if not empty.
     pub boot_failure: String,
@@ -110,10 +110,8 @@ pub struct Fault {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum FaultKind {
     /// Responds with this instead; no effect.
-    Status {
-        status: u16,
-        body: String,
-    },
+    Status { status: u16, body: String },
+    /// The connection closes; no effect.
     DropBefore,
     /// Takes effect, but the connection closes without a response.
     DropAfter,

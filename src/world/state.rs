@@ -141,6 +141,16 @@ impl World {
         instances.filter(|instance| instance.destroyed_at.is_none())
     }
 
+    pub(super) fn live_instance(&self, id: u64) -> Option<&SimInstance> {
+        let instance = self.instances.get(&id)?;
+        instance.destroyed_at.is_none().then_some(instance)
+    }
+
+    pub(super) fn live_instance_mut(&mut self, id: u64) -> Option<&mut SimInstance> {
+        let instance = self.instances.get_mut(&id)?;
+        instance.destroyed_at.is_none().then_some(instance)
+    }
+
     pub fn poll_outgoing(&mut self) -> Vec<Outgoing> {
         std::mem::take(&mut self.outgoing)
     }

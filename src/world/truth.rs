@@ -46,7 +46,9 @@ pub struct TrueRental {
     pub started: Time,
     pub ended: Option<Time>,
     pub cost: Usd,
+    /// While it runs, disk included.
     pub price: UsdPerHour,
+    /// When the watchdog destroys it.
     pub lease_until: Option<Time>,
     pub is_troubled: bool,
 }

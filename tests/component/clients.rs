@@ -74,10 +74,10 @@ impl Scene {
             .unwrap()
     }
 
-    async fn order(&self, attempt: u32) -> RentOrder {
+    async fn order(&self) -> RentOrder {
         RentOrder {
             offer: self.offers().await[0].id,
-            label: format!("pocpit/demo/359/{attempt}-abc").parse().unwrap(),
+            label: "pocpit/demo/359/1-abc".parse().unwrap(),
             image: self.config.vast.image.clone(),
             template_hash: None,
             disk_gb: self.config.vast.query.disk_gb,
@@ -91,15 +91,16 @@ impl Scene {
         }
     }
 
-    async fn rent(&self, attempt: u32) -> InstanceId {
-        loop {
-            match self.market().rent(&self.order(attempt).await).await {
+    async fn rent(&self) -> InstanceId {
+        for _ in 0..20 {
+            match self.market().rent(&self.order().await).await {
                 Ok(id) => return id,
                 // In a fast world an offer can be gone between the search and the request.
                 Err(RentError::OfferGone(_)) => {}
                 Err(error) => panic!("{error}"),
             }
         }
+        panic!("every offer was gone");
     }
 }
 
@@ -142,7 +143,7 @@ async fn subscription_reports_new_blocks() {
 async fn container_log_is_fetched() {
     let scene = Scene::new(600.0, Scenario::default()).await;
     let market = scene.market();
-    let id = scene.rent(1).await;
+    let id = scene.rent().await;
     while !matches!(market.instance(id).await, Ok(Some(i)) if i.actual == ActualStatus::Running) {
         tokio::time::sleep(RealDuration::from_millis(50)).await;
     }
@@ -298,7 +299,7 @@ async fn failed_page_keeps_cheaper_offers() {
 async fn rental_exists_from_rent_to_destroy() {
     let scene = Scene::new(20.0, Scenario::default()).await;
     let market = scene.market();
-    let order = scene.order(1).await;
+    let order = scene.order().await;
     let credit = market.account().await.unwrap().credit;
     assert!(credit.dollars() > 100.0);
     let id = market.rent(&order).await.unwrap();
@@ -339,7 +340,7 @@ async fn rental_exists_from_rent_to_destroy() {
 #[tokio::test]
 async fn lost_rent_reply_is_never_resent() {
     let scene = Scene::new(1.0, Scenario::named("lost-reply").unwrap()).await;
-    let order = scene.order(1).await;
+    let order = scene.order().await;
     let lost = scene.market().rent(&order).await;
     assert!(matches!(lost, Err(RentError::Unknown(_))), "{lost:?}");
     assert_eq!(scene.world.truth().rentals.len(), 1);
@@ -505,7 +506,7 @@ async fn mlnode_boots_through_the_tunnel() {
     let key = remote.public_key();
     market.ensure_account_key(key).await.unwrap();
     market.ensure_account_key(key).await.unwrap();
-    let id = scene.rent(1).await;
+    let id = scene.rent().await;
     let running = eventually(|| async {
         // A new instance can be invisible for a moment.
         let instance = market.instance(id).await.unwrap()?;

@@ -15,7 +15,7 @@ pub fn market(vast: &VastConfig) -> VastClient {
 /// Rents the first offer under a label.
 pub async fn rent(vast: &VastConfig, label: &str) -> InstanceId {
     let market = market(vast);
-    loop {
+    for _ in 0..20 {
         let now = chrono::Utc::now();
         let offers = market.search(&vast.query, now).await.unwrap();
         let order = RentOrder {
@@ -35,4 +35,5 @@ pub async fn rent(vast: &VastConfig, label: &str) -> InstanceId {
             Err(error) => panic!("{error}"),
         }
     }
+    panic!("every offer was gone");
 }

@@ -56,16 +56,16 @@ pub(super) fn version_of(output: &str) -> Option<(String, (u32, u32))> {
 /// Whether a pocpit uses this state directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
-    Runs,
-    Nobody,
+    Running,
+    Absent,
 }
 
 impl Owner {
     /// By the result of opening the journal.
     pub fn by(opened: &Result<(Journal, Ledger), JournalError>) -> Owner {
         match opened {
-            Err(JournalError::Locked { .. }) => Owner::Runs,
-            _ => Owner::Nobody,
+            Err(JournalError::Locked { .. }) => Owner::Running,
+            _ => Owner::Absent,
         }
     }
 }
@@ -125,9 +125,9 @@ fn serving(loaded: &Loaded, owner: Owner) -> Checked {
 pub(super) fn listener(setting: &str, address: SocketAddr, owner: Owner) -> Checked {
     match TcpListener::bind(address) {
         Ok(_) => Ok(format!("{address} is free ({setting})")),
-        Err(error) if error.kind() == ErrorKind::AddrInUse && owner == Owner::Runs => Ok(format!(
-            "{address} is in use while a pocpit runs ({setting})"
-        )),
+        Err(error) if error.kind() == ErrorKind::AddrInUse && owner == Owner::Running => Ok(
+            format!("{address} is in use while a pocpit runs ({setting})"),
+        ),
         Err(error) => Err(unmet(
             format!("cannot listen on {address}: {error}"),
             format!("free it, or set {setting} to a free port on an address of this machine"),

@@ -69,7 +69,7 @@ pub(super) async fn running_proxy(proxy: &dyn InferenceProxy) -> Checked {
             "start it (systemctl start pocpit-proxy, or `pocpit proxy`), or give inference_proxy.listen a free port",
         )
     })?;
-    if figures.has_nobody_to_ask() {
+    if figures.has_no_usable_upstream() {
         return Err(unmet(
             format!("runs at {address}, but every upstream failed recently"),
             "check its log, inference_proxy.upstream, its key and its credit",

@@ -70,7 +70,7 @@ impl fmt::Display for Subject {
     }
 }
 
-/// What a check found, or what is wrong: [`unmet`] or [`unknown`].
+/// A check's finding, or why it failed: [`unmet`] or [`unknown`].
 pub(super) type Checked = Result<String, Verdict>;
 
 pub(super) fn unmet(cause: impl Into<String>, remedy: impl Into<String>) -> Verdict {
@@ -103,13 +103,10 @@ impl Probe {
 
 /// A failed check outweighs an unknown one.
 pub(super) fn exit_of(probes: &[Probe]) -> Exit {
-    let mut verdicts = probes.iter().map(|probe| &probe.verdict);
-    if verdicts
-        .clone()
-        .any(|verdict| matches!(verdict, Verdict::Unmet { .. }))
-    {
+    let is_unmet = |probe: &Probe| matches!(probe.verdict, Verdict::Unmet { .. });
+    if probes.iter().any(is_unmet) {
         Exit::Failed
-    } else if verdicts.all(|verdict| *verdict == Verdict::Met) {
+    } else if probes.iter().all(|probe| probe.verdict == Verdict::Met) {
         Exit::Done
     } else {
         Exit::Unknown

@@ -8,8 +8,7 @@ use async_trait::async_trait;
 use super::machine::{LEAST_SSH, version_of};
 use super::probe::Checked;
 use super::*;
-use crate::config::Config;
-use crate::config::samples::{LEAST, PROXY};
+use crate::config::samples::config;
 use crate::domain::samples::{instance, listed};
 use crate::domain::{
     Account, CallError, CallErrorKind, ChainSource, Duration, Height, Instance, NodeId,
@@ -21,25 +20,12 @@ use crate::journal::JournalError;
 use crate::network_node::{PreflightFacts, PreflightTarget, evaluate};
 use crate::ports::InferenceProxy;
 
-/// Of services that do not run.
-pub(in crate::cli) fn config() -> Config {
-    let mut config = crate::cli::parse_configuration(&format!("{LEAST}{PROXY}")).unwrap();
-    config.ssh.key_file = "/nonexistent/key".into();
-    config.budget.credit_floor = Usd::from_dollars(5.0);
-    config
-}
-
 fn now() -> Time {
     Time::from_timestamp(1_790_000_000, 0).unwrap()
 }
 
 fn error(kind: CallErrorKind) -> CallError {
-    CallError {
-        what: "ask".into(),
-        kind,
-        status: None,
-        detail: "no".into(),
-    }
+    CallError::new("ask", kind, "no")
 }
 
 fn no_answer() -> CallError {
@@ -139,7 +125,7 @@ async fn of_this_machine() -> Vec<Checked> {
     vec![
         machine::ssh(&config()).await,
         machine::journal(&Err(unreadable)),
-        machine::listener("notify.metrics_listen", address, Owner::Nobody),
+        machine::listener("notify.metrics_listen", address, Owner::Absent),
     ]
 }
 

@@ -92,7 +92,9 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
         }
     };
     let recorded = if nodes.is_ok() {
-        failures.iter().for_each(FailureCount::reset);
+        if let Some(failures) = &failures {
+            failures.reset();
+        }
         Exit::Done
     } else {
         // Without a list it is unknown whether something is left over.
@@ -127,7 +129,7 @@ fn summarize(found: &[Leftover]) -> Exit {
         return Exit::Done;
     }
     status_line(
-        "pocpit: what is not done may cost money: check the Vast console, and try `pocpit release`",
+        "pocpit: anything not removed may still cost money: check the Vast console, and try `pocpit release`",
     );
     Exit::Failed
 }

@@ -143,9 +143,9 @@ fn money(families: &mut Families<'_>, snapshot: &Snapshot, now: Time) -> fmt::Re
     let age = snapshot.rentals_read_at.map(|at| seconds(at, now));
     let what = "Time since all rentals of the account were listed";
     families.seconds("rentals_read_age", what, age)?;
-    let what = "What an hour of what is rented costs";
+    let what = "Cost of all rentals per hour";
     families.dollars("hourly_cost", what, Some(money.per_hour.0))?;
-    let what = "What this sprint has cost";
+    let what = "Cost of this sprint so far";
     families.dollars("sprint_cost", what, Some(money.sprint))?;
     let of_caps = |value: fn(&CapSnapshot) -> Usd| -> Vec<(&str, f64)> {
         let caps = money.caps.iter();
@@ -158,7 +158,7 @@ fn money(families: &mut Families<'_>, snapshot: &Snapshot, now: Time) -> fmt::Re
     let used = of_caps(|cap| cap.used);
     families.gauges(
         "cap_used",
-        "Spent and reserved of it",
+        "Spent and reserved within the period",
         dollars,
         "cap",
         &used,

@@ -58,7 +58,7 @@ impl<'a> Delivery<'a> {
         }
         if self.handoff.is_some() {
             status_line(
-                "what was not delivered is kept: the running pocpit delivers it, or the next one",
+                "undelivered notices are saved: the running pocpit, or the next one, delivers them",
             );
         }
         self.reports
@@ -72,7 +72,7 @@ impl<'a> Delivery<'a> {
                 && error.kind == FailureKind::Transient
             {
                 self.pending.push(channel);
-                tracing::warn!("{} did not take it yet: {error}", channel.name());
+                tracing::warn!("{} has not accepted it yet: {error}", channel.name());
             }
             self.reports.retain(|report| report.channel != channel);
             self.reports.push(ChannelReport::of(channel, result));

@@ -277,7 +277,7 @@ fn cost(best: &RankedOffer, usable_offers: usize) -> Cost {
         worst_usd: best.worst_cost.dollars(),
         price_per_hour_usd: best.price.0.dollars(),
         offer: best.offer.id.0,
-        gpus: format!("{}x {}", best.offer.gpu_count, best.offer.gpu_name),
+        gpus: best.offer.gpus(),
         usable_offers,
     }
 }
@@ -434,7 +434,7 @@ pub(in crate::cli) fn obstacles(
         .iter()
         .map(|offer| admit(offer.price, offer.worst_cost, &funds, &caps));
     let refusals: Option<Vec<_>> = refusals.map(Result::err).collect();
-    if let Some(refusal) = refusals.as_deref().and_then(<[_]>::first) {
+    if let Some([refusal, ..]) = refusals.as_deref() {
         add(Stops, refusal.to_string());
     }
     found

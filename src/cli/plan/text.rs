@@ -26,10 +26,10 @@ pub(super) fn of(plan: &PlanReport) -> String {
     line(format!("  register by  {}", moment(&plan.register_by)));
     line(format!("  releases     {}", moment(&plan.release)));
     if plan.chain.block_seconds.is_none() {
-        let guess = "times are a guess of 5.6 s a block";
-        line(format!(
-            "  Block time is not measured (chain.rpc): {guess}."
-        ));
+        line(
+            "  Block time is not measured (chain.rpc): times are a guess of 5.6 s a block."
+                .to_owned(),
+        );
     }
     match &plan.cost {
         Some(cost) => line(format!(

@@ -81,7 +81,7 @@ pub enum Condition {
     ReleasePolicyCut,
     /// Nothing new is rented or registered.
     ReleaseOnly,
-    /// Of another cockpit on the same account.
+    /// A rental of another cockpit on the same account.
     #[serde(alias = "foreign")]
     ForeignRental(InstanceId),
     #[serde(alias = "not_gone")]
@@ -104,7 +104,7 @@ pub enum Condition {
     NodeChangeFailed,
     #[serde(alias = "proxy_silent")]
     ProxyDown,
-    /// Of the inference proxy.
+    /// No upstream of the inference proxy is healthy.
     #[serde(alias = "proxy_without_upstream")]
     NoHealthyUpstream,
     #[serde(alias = "chain_unread")]
@@ -113,7 +113,7 @@ pub enum Condition {
     ChainStalled,
     #[serde(alias = "source_unreliable")]
     UnreliableSource(ChainSource),
-    /// Of the chain.
+    /// Chain parameters changed.
     ParametersChanged,
     /// The risk of a first sprint.
     FirstStart,

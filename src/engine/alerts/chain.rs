@@ -99,8 +99,7 @@ impl Engine {
         let condition = Condition::Confirmation(event.epoch, event.sequence);
         // Its onset is kept also while there is no alert.
         onsets.since(condition.clone(), now);
-        let mut alert =
-            |level, text, advice: Advice| onsets.alert(condition.clone(), now, level, text, advice);
+        let alert = |level, text, advice: Advice| onsets.alert(condition, now, level, text, advice);
         let holds = self
             .sprint
             .rental()

@@ -1,6 +1,6 @@
 //! Every alert of a snapshot.
 
-use crate::domain::{Duration, Preflight, Step, Time};
+use crate::domain::{Duration, Finding, Preflight, Requirement, Step, Time, Verdict};
 use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::reconcile::plan::foreign;
@@ -166,7 +166,7 @@ impl Engine {
                 now,
                 AlertLevel::Warning,
                 format!("nothing is rented: {cause}"),
-                remedy,
+                preflight_advice(finding, remedy),
             ))
         });
         alerts.collect()
@@ -186,5 +186,36 @@ impl Engine {
             ),
             "auto mode releases it before registration; in manual mode x aborts, then another offer can be rented",
         ))
+    }
+}
+
+/// The remedy of an address in use is the only one that names a command.
+fn preflight_advice(finding: &Finding, remedy: &str) -> Advice {
+    match (finding.requirement, &finding.verdict) {
+        (Requirement::Address, Verdict::Unmet { .. }) => Advice::with_command(remedy, "pocpit gc"),
+        _ => remedy.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_remedy_has_its_command() {
+        let command = |requirement, verdict| {
+            let finding = Finding {
+                requirement,
+                verdict,
+            };
+            preflight_advice(&finding, "do it").command
+        };
+        let unmet = || Verdict::Unmet {
+            cause: "in use".into(),
+            remedy: "do it".into(),
+        };
+        let gc = Some("pocpit gc".to_owned());
+        assert_eq!(command(Requirement::Address, unmet()), gc);
+        assert_eq!(command(Requirement::Model, unmet()), None);
     }
 }

@@ -1,9 +1,9 @@
 //! When conditions began: an alert's age tells the operator whether to wait or to act.
 
-use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use std::collections::HashMap;
 
 use crate::domain::Time;
+use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 
 #[derive(Debug, Default)]
 pub(crate) struct Onsets {

@@ -194,7 +194,7 @@ fn alert_notice(tracked: &TrackedAlert, snapshot: &Snapshot, prices: &Prices) ->
         activity: notice_body::current_activity(snapshot),
         command: match &alert.advice.command {
             Some(command) => command,
-            None if snapshot.rental.is_some() => "pocpit (`pocpit release` takes everything down)",
+            None if snapshot.rental.is_some() => "pocpit (`pocpit release` releases everything)",
             None => "pocpit check",
         },
     };

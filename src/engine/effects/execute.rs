@@ -90,7 +90,7 @@ impl Engine {
         self.spawn_effect(key, async move {
             let now = ports.clock.now();
             let preflight = run_chain_preflight(ports.chain.as_ref(), now, &config).await;
-            Observation::done(key, [Event::PreflightCompleted(preflight)])
+            Observation::done(key, Some(Event::PreflightCompleted(preflight)))
         });
     }
 
@@ -98,7 +98,7 @@ impl Engine {
         let (ports, config) = (self.ports.clone(), self.config.clone());
         self.spawn_effect(key, async move {
             let (chain, node) = (ports.chain.as_ref(), ports.network_node.as_ref());
-            // What is left over of ours holds its address until it is gone.
+            // Our leftovers hold their address until they are gone.
             let examined = run_preflight(chain, node, ports.clock.now(), &config, &[]).await;
             let event = Event::PreflightCompleted(examined.preflight);
             Observation::relisted(key, Some(event), examined.nodes)
@@ -111,14 +111,16 @@ impl Engine {
             return;
         };
         let (ports, model) = (self.ports.clone(), self.config.mlnode.model.clone());
-        let (workload, changes) = (self.workload(), self.tasks.changes());
+        let (workload, change) = (self.workload(), self.tasks.change());
         self.spawn_effect(key, async move {
             let node = ports.mlnodes.at(workload, ends.api);
-            let event = match changes.track_future(node.start_model(&model)).await {
+            let started = node.start_model(&model).await;
+            drop(change);
+            let event = match started {
                 Ok(()) => Event::ModelStartAccepted,
                 Err(error) => Event::ModelStartFailed(error),
             };
-            Observation::done(key, [event])
+            Observation::done(key, Some(event))
         });
     }
 
@@ -134,7 +136,7 @@ impl Engine {
                 weight: reading.node,
                 participant: reading.participant,
             });
-            Observation::done(key, event)
+            Observation::done(key, event.ok())
         });
     }
 }

@@ -21,29 +21,31 @@ impl Engine {
         if !self.record_intent(&Record::RegisterIntended { node, instance }) {
             return self.dispatch(self.ports.clock.now(), Event::RegisterNotRecorded);
         }
-        let (ports, changes) = (self.ports.clone(), self.tasks.changes());
+        let (ports, change) = (self.ports.clone(), self.tasks.change());
         self.spawn_effect(EffectKey::Registration, async move {
-            let call = ports.network_node.register(&wanted);
-            let registered = changes.track_future(call).await;
+            let registered = ports.network_node.register(&wanted).await;
+            drop(change);
             let event = registered.err().map(Event::RegisterFailed);
             relist(&ports, EffectKey::Registration, event).await
         });
     }
 
     pub(crate) fn enable(&mut self, node: NodeId) {
-        let (ports, changes) = (self.ports.clone(), self.tasks.changes());
+        let (ports, change) = (self.ports.clone(), self.tasks.change());
         self.spawn_effect(EffectKey::Registration, async move {
-            let enabled = changes.track_future(ports.network_node.enable(&node)).await;
+            let enabled = ports.network_node.enable(&node).await;
+            drop(change);
             let event = enabled.err().map(Event::RegisterFailed);
             relist(&ports, EffectKey::Registration, event).await
         });
     }
 
     pub(crate) fn disable(&mut self, node: NodeId) {
-        let (ports, changes) = (self.ports.clone(), self.tasks.changes());
+        let (ports, change) = (self.ports.clone(), self.tasks.change());
         self.spawn_effect(EffectKey::Registration, async move {
-            let call = ports.network_node.disable(&node);
-            if let Err(error) = changes.track_future(call).await {
+            let disabled = ports.network_node.disable(&node).await;
+            drop(change);
+            if let Err(error) = disabled {
                 tracing::warn!("{node} is not disabled: {error}; it is removed all the same");
             }
             Observation::done(EffectKey::Registration, None)
@@ -52,10 +54,11 @@ impl Engine {
 
     pub(crate) fn unregister(&mut self, node: NodeId) {
         self.record(&Record::UnregisterIntended { node: node.clone() });
-        let (ports, changes) = (self.ports.clone(), self.tasks.changes());
+        let (ports, change) = (self.ports.clone(), self.tasks.change());
         self.spawn_effect(EffectKey::Registration, async move {
-            let call = ports.network_node.unregister(&node);
-            match changes.track_future(call).await {
+            let unregistered = ports.network_node.unregister(&node).await;
+            drop(change);
+            match unregistered {
                 Ok(true) => tracing::info!("{node} is unregistered"),
                 Ok(false) => tracing::info!("{node} was not registered"),
                 Err(error) => tracing::warn!("{node} is not unregistered yet: {error}"),
@@ -66,7 +69,7 @@ impl Engine {
 
     pub(crate) fn restore_proxy(&mut self) {
         let proxy = self.config.inference_proxy.as_ref().map(ProxyConfig::node);
-        let (ports, changes) = (self.ports.clone(), self.tasks.changes());
+        let (ports, change) = (self.ports.clone(), self.tasks.change());
         self.spawn_effect(EffectKey::RestoreProxy, async move {
             let nodes = ports.network_node.nodes().await;
             let missing = proxy.filter(|proxy| {
@@ -77,8 +80,9 @@ impl Engine {
             let Some(proxy) = missing else {
                 return Observation::relisted(EffectKey::RestoreProxy, None, nodes);
             };
-            let call = ports.network_node.register(&proxy);
-            if let Err(error) = changes.track_future(call).await {
+            let registered = ports.network_node.register(&proxy).await;
+            drop(change);
+            if let Err(error) = registered {
                 tracing::warn!("the inference proxy is not registered: {error}");
             }
             relist(&ports, EffectKey::RestoreProxy, None).await
@@ -130,19 +134,17 @@ impl Engine {
     }
 
     /// The only way to change a node that is not ours, and only on the operator's command.
-    pub(crate) fn change_node(&mut self, node: NodeId, change: NodeChange) {
-        let (ports, changes) = (self.ports.clone(), self.tasks.changes());
+    pub(crate) fn change_node(&mut self, node: NodeId, wanted: NodeChange) {
+        let (ports, change) = (self.ports.clone(), self.tasks.change());
         let key = EffectKey::ChangeNode;
         self.spawn_effect(key, async move {
             let api = ports.network_node.as_ref();
-            let call = async {
-                match change {
-                    NodeChange::Enable => ("enabled", api.enable(&node).await),
-                    NodeChange::Disable => ("disabled", api.disable(&node).await),
-                    NodeChange::Remove => ("removed", api.unregister(&node).await.map(drop)),
-                }
+            let (doing, done) = match wanted {
+                NodeChange::Enable => ("enabled", api.enable(&node).await),
+                NodeChange::Disable => ("disabled", api.disable(&node).await),
+                NodeChange::Remove => ("removed", api.unregister(&node).await.map(drop)),
             };
-            let (doing, done) = changes.track_future(call).await;
+            drop(change);
             let error = done
                 .err()
                 .map(|error| format!("node {node} was not {doing}: {error}"));

@@ -29,10 +29,8 @@ impl Engine {
         let price = offer.price_with_disk(self.config.vast.query.disk_gb);
         let caps = self.sprint.plan().caps;
         if let Err(refusal) = flow::admit(price, reserved, &self.funds(now), &caps) {
-            return self.dispatch(
-                now,
-                Event::RentRefused(local_error("rent", &refusal.to_string())),
-            );
+            let error = CallError::new("rent", CallErrorKind::NotSent, refusal.to_string());
+            return self.dispatch(now, Event::RentRefused(error));
         }
         let intent = Record::RentIntended {
             label: label.clone(),
@@ -48,10 +46,12 @@ impl Engine {
         // The sprint that rents too: one that is taken up in the step before would choose again.
         self.save_checkpoint();
         let order = self.order(offer, label.clone(), lease_until);
-        let (ports, changes) = (self.ports.clone(), self.tasks.changes());
+        let (ports, change) = (self.ports.clone(), self.tasks.change());
         tracing::info!("renting offer {} as {label}", offer.id);
         self.spawn_effect(EffectKey::Rent, async move {
-            let (records, event) = match changes.track_future(ports.market.rent(&order)).await {
+            let rented = ports.market.rent(&order).await;
+            drop(change);
+            let (records, event) = match rented {
                 Ok(instance) => (
                     vec![Record::Rented { label, instance }],
                     Event::Rented(instance),
@@ -103,7 +103,7 @@ impl Engine {
                 tracing::warn!("the rental is still being looked for: {error}");
             });
             let event = listing.map(|instances| find(&instances, &label));
-            Observation::done(EffectKey::FindLabel, event)
+            Observation::done(EffectKey::FindLabel, event.ok())
         });
     }
 
@@ -112,10 +112,11 @@ impl Engine {
         self.destroying.entry(instance).or_insert(now);
         // Releasing never waits for the journal: a destroy that is not recorded is still right.
         self.record(&Record::DestroyIntended { instance });
-        let (ports, changes) = (self.ports.clone(), self.tasks.changes());
+        let (ports, change) = (self.ports.clone(), self.tasks.change());
         self.spawn_effect(key, async move {
-            let call = ports.market.destroy(instance);
-            if let Err(error) = changes.track_future(call).await {
+            let destroyed = ports.market.destroy(instance).await;
+            drop(change);
+            if let Err(error) = destroyed {
                 tracing::warn!("instance {instance} is not destroyed yet: {error}");
             }
             ports.clock.sleep(DESTROY_SHOWS_AFTER).await;
@@ -128,16 +129,7 @@ impl Engine {
                     absence,
                 };
             }
-            Observation::done(key, [Event::RentalRemains(instance)])
+            Observation::done(key, Some(Event::RentalRemains(instance)))
         });
-    }
-}
-
-fn local_error(what: &str, detail: &str) -> CallError {
-    CallError {
-        what: what.into(),
-        kind: CallErrorKind::NotSent,
-        status: None,
-        detail: detail.into(),
     }
 }

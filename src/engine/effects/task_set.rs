@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// A call that changes the outside world may take this long to end when the engine ends. Its intent
 /// is in the journal: the next start finds out what became of one that is aborted.
@@ -21,17 +22,32 @@ impl TaskSet {
         self.tasks.spawn(task);
     }
 
-    /// Tracks calls that change the outside world.
+    /// Held from before a task starts until its call that changes the outside world has ended.
+    pub(crate) fn change(&self) -> TaskTrackerToken {
+        self.changes.token()
+    }
+
     pub(crate) fn changes(&self) -> TaskTracker {
         self.changes.clone()
     }
 
     /// Aborts every task, but first gives a change that is in flight a moment to end.
     pub(crate) async fn end(&mut self) {
-        self.changes.close();
-        let _ = tokio::time::timeout(CHANGES_END_WITHIN, self.changes.wait()).await;
+        wait_for(&self.changes).await;
         self.tasks.shutdown().await;
     }
+}
+
+impl Drop for TaskSet {
+    /// After a panic of the loop the changes in flight still end: see [`wait_for`].
+    fn drop(&mut self) {
+        self.tasks.detach_all();
+    }
+}
+
+pub(crate) async fn wait_for(changes: &TaskTracker) {
+    changes.close();
+    let _ = tokio::time::timeout(CHANGES_END_WITHIN, changes.wait()).await;
 }
 
 #[cfg(test)]
@@ -52,14 +68,15 @@ mod tests {
         let made = Arc::new(AtomicBool::new(false));
         tasks.spawn(tokio::time::sleep(HOUR));
         if let Some(length) = length {
-            let (changes, made) = (tasks.changes(), made.clone());
+            let (change, made) = (tasks.change(), made.clone());
             tasks.spawn(async move {
-                changes.track_future(tokio::time::sleep(length)).await;
+                tokio::time::sleep(length).await;
                 made.store(true, Ordering::SeqCst);
+                drop(change);
                 tokio::time::sleep(HOUR).await;
             });
         }
-        tokio::task::yield_now().await;
+        // No task has run yet: a change counts from when it was spawned.
         let start = Instant::now();
         tasks.end().await;
         // Nothing outlives the end.
@@ -83,5 +100,21 @@ mod tests {
             !made && took >= CHANGES_END_WITHIN && took < 2 * CHANGES_END_WITHIN,
             "{took:?}"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn change_outlives_a_panic_of_the_loop() {
+        let mut tasks = TaskSet::default();
+        let made = Arc::new(AtomicBool::new(false));
+        let (change, is_made) = (tasks.change(), made.clone());
+        tasks.spawn(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            is_made.store(true, Ordering::SeqCst);
+            drop(change);
+        });
+        let changes = tasks.changes();
+        drop(tasks);
+        wait_for(&changes).await;
+        assert!(made.load(Ordering::SeqCst));
     }
 }

@@ -45,8 +45,8 @@ impl Engine {
         }
     }
 
-    /// Runs `work` as a task under `key`; it reports by an observation. Calls in it that change the
-    /// outside world are tracked by `tasks.changes()`.
+    /// Runs `work` as a task under `key`; it reports by an observation. Work that changes the outside
+    /// world holds a `tasks.change()` until its call has ended.
     pub(crate) fn spawn_effect(
         &mut self,
         key: EffectKey,

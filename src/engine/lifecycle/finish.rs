@@ -20,11 +20,13 @@ impl Engine {
     }
 
     fn next_epoch(&self) -> NextEpoch {
-        match self.sprint.mode() {
-            Mode::Auto if self.options.end_after == EndAfter::Never && self.quitting.is_none() => {
-                NextEpoch::Automatic
-            }
-            _ => NextEpoch::Manual,
+        let continues = self.options.end_after == EndAfter::Never
+            && self.quitting.is_none()
+            && self.sprint.mode() == Mode::Auto;
+        if continues {
+            NextEpoch::Automatic
+        } else {
+            NextEpoch::Manual
         }
     }
 

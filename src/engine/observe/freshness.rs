@@ -1,10 +1,10 @@
 //! When each feed was last read. One reading may be wrong: an alert is sent only after two, however
 //! many snapshots show the first one.
 
-use crate::engine::alerts::alert::Condition;
 use std::collections::BTreeMap;
 
 use crate::domain::Time;
+use crate::engine::alerts::alert::Condition;
 
 /// Something that is polled: its successful readings, or (`...Poll`) every poll where silence is a
 /// condition too.

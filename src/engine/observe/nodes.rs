@@ -21,10 +21,11 @@ impl Engine {
     fn nodes_listed(&self, nodes: &[RegisteredNode]) -> Event {
         let listed = |id: &NodeId| nodes.iter().find(|node| node.config.id == *id);
         let node = self.sprint.node_id().and_then(listed);
-        let wanted = self.wanted_node();
         let node = node.map(|node| NodeReading {
             id: node.config.id.clone(),
-            likeness: wanted.map_or(Likeness::Unknown, |wanted| likeness(&wanted, &node.config)),
+            likeness: self
+                .wanted_node()
+                .map_or(Likeness::Unknown, |wanted| likeness(&wanted, &node.config)),
             enabled: node.enabled,
             admin_epoch: node.admin_epoch,
             status: node.current,
@@ -39,22 +40,21 @@ impl Engine {
     }
 
     fn record_registrations(&mut self, nodes: &[RegisteredNode]) {
-        let mut records = Vec::new();
-        for open in self.ledger.registrations() {
-            let (node, listed) = (
-                open.node.clone(),
-                nodes.iter().find(|node| node.config.id == open.node),
-            );
-            match listed {
-                None if open.unregistering => records.push(Record::Unregistered { node }),
-                Some(listed)
-                    if self.sprint.node_id() == Some(&node)
-                        && !open.registered
-                        && listed.current != NodeStatus::Failed =>
-                {
-                    records.push(Record::Registered { node });
-                }
-                _ => {}
+        let listed = |id: &NodeId| nodes.iter().find(|node| node.config.id == *id);
+        let open = self.ledger.registrations();
+        let gone = open
+            .iter()
+            .filter(|open| open.unregistering && listed(&open.node).is_none());
+        let mut records: Vec<Record> = gone
+            .map(|open| Record::Unregistered {
+                node: open.node.clone(),
+            })
+            .collect();
+        let ours = self.sprint.node_id().and_then(listed);
+        if let Some(node) = ours.filter(|node| node.current != NodeStatus::Failed) {
+            let id = &node.config.id;
+            if open.iter().any(|open| open.node == *id && !open.registered) {
+                records.push(Record::Registered { node: id.clone() });
             }
         }
         for record in records {

@@ -62,11 +62,11 @@ pub(crate) enum Observation {
 }
 
 impl Observation {
-    pub(crate) fn done(key: EffectKey, events: impl IntoIterator<Item = Event>) -> Observation {
+    pub(crate) fn done(key: EffectKey, event: Option<Event>) -> Observation {
         Observation::Done {
             key,
             records: Vec::new(),
-            events: events.into_iter().collect(),
+            events: event.into_iter().collect(),
             nodes: None,
         }
     }

@@ -63,16 +63,18 @@ impl ProxyState {
     pub(crate) fn alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
         let (_, figures) = self.figures.as_ref()?;
         if let Some(silence) = &self.silence {
+            if silence.readings < BAD_READINGS {
+                return None;
+            }
             let text = format!(
                 "the inference proxy does not answer any more: {}",
                 silence.error
             );
             let advice = "start it (systemctl start pocpit-proxy, or pocpit proxy): requests to it fail until then";
             let (condition, level) = (Condition::ProxyDown, AlertLevel::Warning);
-            return (silence.readings >= BAD_READINGS)
-                .then(|| Alert::new(condition, level, silence.since, text, advice));
+            return Some(Alert::new(condition, level, silence.since, text, advice));
         }
-        let fails = figures.serving == Serving::Up && figures.has_nobody_to_ask();
+        let fails = figures.serving == Serving::Up && figures.has_no_usable_upstream();
         fails.then(|| {
             onsets.alert(
                 Condition::NoHealthyUpstream,
@@ -116,12 +118,11 @@ mod tests {
     }
 
     fn refused() -> CallError {
-        CallError {
-            what: "ask the inference proxy".into(),
-            kind: CallErrorKind::NotSent,
-            status: None,
-            detail: "connection refused".into(),
-        }
+        CallError::new(
+            "ask the inference proxy",
+            CallErrorKind::NotSent,
+            "connection refused",
+        )
     }
 
     #[test]

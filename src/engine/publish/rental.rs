@@ -19,7 +19,7 @@ impl Engine {
         RentalSnapshot {
             id: rental.instance,
             label: rental.label.clone(),
-            gpus: format!("{}x {}", rental.offer.gpu_count, rental.offer.gpu_name),
+            gpus: rental.offer.gpus(),
             location: rental.offer.location.clone(),
             status: row.map_or_else(|| "not listed yet".to_owned(), status_text),
             rented_at: rental.since,

@@ -56,7 +56,7 @@ impl Engine {
             Step::Releasing if sprint.gate().is_some() => {
                 "waits for you before taking everything down".to_owned()
             }
-            Step::Releasing => "takes everything down and makes sure of it".to_owned(),
+            Step::Releasing => "releases everything and verifies it".to_owned(),
             Step::Done => "is over".to_owned(),
         };
         match sprint.note() {

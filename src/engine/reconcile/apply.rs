@@ -32,7 +32,7 @@ impl Engine {
             CleanupAction::Unregister(_) if self.running.contains(&EffectKey::Registration) => {}
             CleanupAction::Unregister(node) => {
                 tracing::warn!(
-                    "{node} is registered for a rental of ours that is gone: unregistering it"
+                    "{node} is registered for one of our rentals that is gone: unregistering it"
                 );
                 self.unregister(node);
             }

@@ -15,13 +15,13 @@ pub const NEVER_LISTED: &str = "no complete listing ever showed it";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CleanupAction {
-    /// A rental of ours that no sprint uses.
+    /// One of our rentals that no sprint uses.
     Destroy(InstanceId),
     /// Open in the journal, but not listed: prove that it is gone.
     Verify(InstanceId),
     /// A rent call whose rental was never listed: nothing was rented.
     Void(RentalLabel),
-    /// A registration of ours whose rental is gone or to be destroyed.
+    /// One of our registrations whose rental is gone or to be destroyed.
     Unregister(NodeId),
     /// A registration that is open in the journal, but not listed.
     Forget(NodeId),

@@ -13,9 +13,11 @@ impl Engine {
         if let Some(record) = self.ledger.settlement(ended, instance) {
             self.record(&record);
         }
-        let (remote, changes) = (self.ports.remote.clone(), self.tasks.changes());
-        let forget = async move { remote.forget_host_key(instance).await };
-        self.tasks.spawn(changes.track_future(forget));
+        let (remote, change) = (self.ports.remote.clone(), self.tasks.change());
+        self.tasks.spawn(async move {
+            remote.forget_host_key(instance).await;
+            drop(change);
+        });
         self.dispatch(now, Event::RentalGone(instance));
     }
 

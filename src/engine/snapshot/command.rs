@@ -21,7 +21,7 @@ pub enum Command {
     },
     /// Pass a gate other than `Rent`.
     Approve(GateKind),
-    /// Change a registered node by hand, whosever it is.
+    /// Change a registered node by hand, ours or not.
     ChangeNode {
         node: NodeId,
         change: NodeChange,
@@ -32,7 +32,7 @@ pub enum Command {
     AllowMachine(MachineId),
     /// End the sprint and release everything.
     Abort,
-    /// Stop the engine. `Release` first takes everything down; `Detach` leaves the rental to the
+    /// Stop the engine. `Release` first releases everything; `Detach` leaves the rental to the
     /// journal, its lease and the next start.
     Quit(QuitChoice),
 }

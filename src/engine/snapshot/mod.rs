@@ -1,4 +1,4 @@
-//! What the engine shows and takes: the whole contract with the cockpit. Everything is serde: a
+//! Snapshots and commands: the engine's whole interface to the cockpit. Everything is serde: a
 //! viewer follows a running engine over a socket.
 
 mod boot_log;
@@ -55,7 +55,7 @@ pub struct Snapshot {
     pub rentals_read_at: Option<Time>,
     /// Boots that came to their end in this run of the program.
     pub boots: BootTally,
-    /// Notices that reached nobody, counted by channel.
+    /// Notices that were not delivered, counted by channel.
     pub notices_lost: u64,
     /// The engine's end: set once it has stopped.
     pub ended: bool,

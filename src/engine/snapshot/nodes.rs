@@ -24,7 +24,7 @@ pub struct NodeRow {
 #[serde(rename_all = "snake_case")]
 pub enum NodeOwner {
     Sprint,
-    /// Of a rental of ours that is gone or going: it is being removed.
+    /// Of one of our rentals that is gone or being destroyed: the node is being removed.
     Leftover,
     Proxy,
     /// Somebody else's: never touched but by the operator's own command.

@@ -15,7 +15,7 @@ pub struct RentalSnapshot {
     /// GPUs: `4x H100 SXM`.
     pub gpus: String,
     pub location: Option<String>,
-    /// Status by the market's word, with its message.
+    /// The market's status and message.
     pub status: String,
     pub rented_at: Time,
     /// Price of an hour, disk included.
@@ -31,7 +31,7 @@ pub struct RentalSnapshot {
     pub devices: Vec<GpuDevice>,
     /// The service in it, once it answers.
     pub service: Option<ServiceState>,
-    /// Destroying it was asked for; it still exists until proven otherwise.
+    /// Being destroyed; it exists until its absence is proven.
     pub releasing: bool,
 }
 
@@ -99,7 +99,7 @@ impl TunnelRate {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BootSnapshot {
     pub stage: BootStage,
-    /// Of the stage, 0 to 1, when it can be told.
+    /// Of the stage, 0 to 1, if known.
     pub progress: Option<f64>,
     pub detail: String,
     pub started: Vec<(BootStage, Time)>,

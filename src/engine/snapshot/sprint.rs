@@ -28,14 +28,14 @@ pub struct SprintSnapshot {
     pub lead: Lead,
     /// Why it is being released, when that is not the plan.
     pub cause: Option<String>,
-    /// When the rental will be given back, by policy.
+    /// When the rental will be released, by policy.
     pub release_at: Option<TimeBand>,
     pub release_policy: ReleasePolicy,
     /// Set when it is over.
     pub outcome: Option<Outcome>,
     /// Rent calls made in this sprint.
     pub attempts: u32,
-    /// Abort can be asked for now.
+    /// Whether abort is possible now.
     pub can_abort: bool,
 }
 

@@ -100,7 +100,11 @@ fn report(epoch: u64, weight: Option<u64>) -> SprintReport {
         started_height: None,
     };
     SprintReport {
-        outcome: OutcomeKind::Confirmed,
+        outcome: if weight.is_some() {
+            OutcomeKind::Confirmed
+        } else {
+            OutcomeKind::Failed
+        },
         epoch: Some(EpochIndex(epoch)),
         weight: weight.map(Weight),
         participant_weight: Some(Weight(3_000)),

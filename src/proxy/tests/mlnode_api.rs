@@ -77,7 +77,7 @@ async fn check(served: &Served, prefix: &str, case: &Case) -> Value {
 async fn state(served: &Served, prefix: &str) -> (String, bool) {
     let state = check(served, prefix, &get("/api/v1/state", 200, "")).await;
     let models = check(served, prefix, &get("/v1/models", 200, "")).await;
-    assert_eq!(models["data"][0]["id"], "net/Model");
+    assert_eq!(models["data"][0]["id"], MODEL);
     let health = check(served, prefix, &get("/health", 200, "")).await;
     assert_eq!(health["service_state"], state["state"]);
     let name = state["state"].as_str().unwrap().to_owned();

@@ -60,17 +60,12 @@ impl Keymap {
     fn clashes(&self) -> Vec<String> {
         let mut clashes = Vec::new();
         for (context, _) in PREFIXES {
-            // A key of a pane hides the global one.
-            let hidden = self
-                .rows(Context::Global)
-                .filter(|_| context != Context::Global);
-            let rows: Vec<&Binding> = self.rows(context).chain(hidden).collect();
-            for (index, row) in rows
-                .iter()
-                .enumerate()
-                .filter(|(_, it)| it.context == context)
-            {
-                for other in &rows[index + 1..] {
+            let here: Vec<&Binding> = self.rows(context).collect();
+            for (index, row) in here.iter().enumerate() {
+                // A key of a pane hides the global one.
+                let global = self.rows(Context::Global);
+                let hidden = global.filter(|row| row.context != context);
+                for other in here[index + 1..].iter().copied().chain(hidden) {
                     let shared = row.keys.iter().find(|key| other.keys.contains(key));
                     if let (Some(key), Some(a), Some(b)) = (shared, name(row), name(other)) {
                         clashes.push(format!("{} is bound to both {a} and {b}", key.name()));

@@ -20,7 +20,7 @@ pub struct Binding {
     pub(super) guard: Guard,
 }
 
-/// A global binding of these keys, whose names are separated by spaces.
+/// A binding of these keys, whose names are separated by spaces; `table::rows` sets its context.
 pub(super) fn bind(keys: &str, action: Action, hint: &'static str) -> Binding {
     let binding = Binding {
         action,

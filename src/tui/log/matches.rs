@@ -51,7 +51,7 @@ impl Query {
 #[derive(Debug, Clone)]
 pub struct Matches {
     query: Query,
-    /// What the lines have to match too.
+    /// A filter that the lines must pass as well.
     filter: Option<Query>,
     lines: VecDeque<u64>,
     /// Lines before this one were searched.

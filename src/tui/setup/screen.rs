@@ -43,10 +43,12 @@ pub async fn run(
             biased;
             action = signals.next() => match action {
                 SignalAction::Exit | SignalAction::HangUp => return Ok(None),
-                SignalAction::Suspend | SignalAction::Redraw => {
-                    if action == SignalAction::Suspend {
-                        screen.suspend()?;
-                    }
+                SignalAction::Suspend => {
+                    screen.suspend()?;
+                    redraw = true;
+                    continue;
+                }
+                SignalAction::Redraw => {
                     redraw = true;
                     continue;
                 }

@@ -102,6 +102,7 @@ proptest! {
         (width, height) in (1_u16..120, 1_u16..40),
     ) {
         let mut setup = setup();
+        let theme = Theme { unicode: true, ..THEME };
         for key in keys {
             let code = [
                 KeyCode::Enter, KeyCode::Up, KeyCode::Backspace, KeyCode::Char('a'),
@@ -113,7 +114,7 @@ proptest! {
             }
             let area = ratatui::layout::Rect::new(0, 0, width, height);
             let mut buffer = ratatui::buffer::Buffer::empty(area);
-            screen::draw(&mut buffer, area, &setup, "config.toml", THEME);
+            screen::draw(&mut buffer, area, &setup, "config.toml", theme);
         }
     }
 }

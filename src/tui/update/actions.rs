@@ -22,7 +22,7 @@ pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Comma
         Action::Rent => open(model, selected_offer(model).map(Dialog::Rent)),
         Action::Explain => open(model, selected_offer(model).map(Dialog::Offer)),
         Action::Avoid => {
-            let machine = selected_offer(model).map(|row| row.offer.machine);
+            let machine = model.offers.selected_offer().map(|row| row.offer.machine);
             open(model, machine.map(Dialog::Avoid));
         }
         Action::Allow => {

@@ -31,9 +31,9 @@ pub(super) fn stale_reason(model: &Model, dialog: &Dialog) -> Option<&'static st
         Dialog::Allow(machine) => {
             (!model.is_avoided(*machine)).then_some("the machine is no longer avoided")
         }
-        Dialog::Avoid(machine) => {
-            (model.is_avoided(*machine)).then_some("the machine is already avoided")
-        }
+        Dialog::Avoid(machine) => model
+            .is_avoided(*machine)
+            .then_some("the machine is already avoided"),
         Dialog::Auto => (model.snapshot.mode == Mode::Auto).then_some("auto mode is already on"),
         Dialog::Node { node, .. } => {
             let nodes = &model.snapshot.nodes.rows;
@@ -46,14 +46,16 @@ pub(super) fn stale_reason(model: &Model, dialog: &Dialog) -> Option<&'static st
 }
 
 pub(super) fn quit(model: &mut Model) -> Vec<Command> {
-    let is_driver = model.role == Role::Driver;
-    if is_driver && model.is_rented() {
+    if model.role != Role::Driver {
+        model.exit = Some(ExitReason::Quit);
+        return Vec::new();
+    }
+    if model.is_rented() {
         model.open_dialog(Dialog::Quit(None));
         return Vec::new();
     }
     model.exit = Some(ExitReason::Quit);
-    let command = is_driver.then_some(Command::Quit(QuitChoice::Detach));
-    command.into_iter().collect()
+    vec![Command::Quit(QuitChoice::Detach)]
 }
 
 pub(super) fn confirm(model: &mut Model) -> Vec<Command> {

@@ -1,8 +1,8 @@
 //! Actions on the log pane.
 
-use crate::domain::{BootStage, Time};
+use crate::domain::{BootStage, Time, main_boot};
 use crate::tui::log::{LongLines, Toward, first_from};
-use crate::tui::model::{Model, main_boot};
+use crate::tui::model::Model;
 use crate::tui::task::{SaveLog, Task};
 use crate::tui::view::format;
 
@@ -14,7 +14,7 @@ pub(super) fn open_past(model: &mut Model) {
     let Some(past) = model.selected_past() else {
         return;
     };
-    match main_boot(past).and_then(|boot| boot.instance) {
+    match main_boot(past.boots.iter()).and_then(|boot| boot.instance) {
         Some(instance) => model.effects.task = Some(Task::ReadLog(instance, past.at)),
         None => model.show_toast("no boot of this sprint was watched, so there is no log"),
     }
@@ -96,14 +96,17 @@ pub(super) fn copy(model: &mut Model) {
 /// The visible lines, unwrapped, and their number; the newest ones if there is too much text.
 fn copied_text(model: &Model) -> (String, usize) {
     let visible = model.log.visible();
+    let mut texts = Vec::new();
+    let mut room = MAX_COPY;
     let newest_first = visible.iter().rev();
-    let texts = newest_first.filter_map(|shown| Some(model.log.log.line(shown.line)?.text()));
-    let mut room = Some(MAX_COPY);
-    let fits = |text: &&str| {
-        room = room.and_then(|room| room.checked_sub(text.len() + 1));
-        room.is_some()
-    };
-    let mut texts: Vec<&str> = texts.take_while(fits).collect();
+    for line in newest_first.filter_map(|shown| model.log.log.line(shown.line)) {
+        let text = line.text();
+        let Some(left) = room.checked_sub(text.len() + 1) else {
+            break;
+        };
+        room = left;
+        texts.push(text);
+    }
     texts.reverse();
     (texts.join("\n"), texts.len())
 }

@@ -87,10 +87,9 @@ pub(super) fn scroll_pane(model: &mut Model, pane: Pane, by: Move) {
 }
 
 fn select_offer(model: &mut Model, by: Move) {
-    let mut index = 0;
-    if let Some(row) = model.offers.selected_row() {
-        index = row;
-        by.shift(&mut index, model.offers.len());
-    }
+    let index = model.offers.selected_row().map_or(0, |mut row| {
+        by.shift(&mut row, model.offers.len());
+        row
+    });
     model.offers.selected = model.offers.row(index).map(|(_, row)| row.offer.id);
 }

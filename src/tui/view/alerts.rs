@@ -101,12 +101,19 @@ pub fn line(model: &Model, theme: Theme) -> (Line<'static>, Option<Style>) {
 }
 
 fn quitting(snapshot: &Snapshot) -> String {
-    let rentals = [&snapshot.rental, &snapshot.hedge].into_iter().flatten();
+    let rentals = [&snapshot.rental, &snapshot.hedge]
+        .into_iter()
+        .flatten()
+        .count();
     let nodes = snapshot.nodes.rows.iter();
     let registrations = nodes.filter(|row| row.owner == NodeOwner::Sprint).count();
+    if rentals + registrations == 0 {
+        // A rent call in flight may still give a rental.
+        return " Quitting: the cockpit closes when everything is released".to_owned();
+    }
     format!(
         " Quitting: {} and {} to release",
-        count(rentals.count(), "rental"),
+        count(rentals, "rental"),
         count(registrations, "registration")
     )
 }

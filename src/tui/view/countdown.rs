@@ -36,13 +36,17 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         Some(reading) => reading_lines(reading, model, inner.width, theme),
     };
     // Problems go right below the figures that they make doubtful.
-    let trouble = chain.trouble.as_ref().map(|it| format!("TROUBLE {it}"));
-    let stalled = chain.stalled_since.map(|since| now - since);
-    let stalled = stalled.map(|time| format!("STALLED no new block for {}", format::length(time)));
-    let stale = read_at.filter(|at| now - *at > STALE);
-    let stale = stale.map(|_| Line::styled(format!("STALE read {age}"), theme.warn()));
-    let bad = [trouble, stalled].into_iter().flatten();
-    let problems = bad.map(|text| Line::styled(text, theme.bad())).chain(stale);
+    let mut problems = Vec::new();
+    if let Some(trouble) = &chain.trouble {
+        problems.push(Line::styled(format!("TROUBLE {trouble}"), theme.bad()));
+    }
+    if let Some(since) = chain.stalled_since {
+        let text = format!("STALLED no new block for {}", format::length(now - since));
+        problems.push(Line::styled(text, theme.bad()));
+    }
+    if read_at.is_some_and(|at| now - at > STALE) {
+        problems.push(Line::styled(format!("STALE read {age}"), theme.warn()));
+    }
     let place = lines.len().min(2);
     lines.splice(place..place, problems);
     put(canvas.buf, inner, lines);

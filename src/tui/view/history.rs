@@ -6,10 +6,9 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::domain::{BootStage, BootTimes, Duration, OutcomeKind, Step};
+use crate::domain::{BootStage, BootTimes, Duration, OutcomeKind, Step, main_boot};
 use crate::engine::PastSprintRow;
 use crate::tui::hit_areas::HitTarget;
-use crate::tui::model::main_boot;
 use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
@@ -68,7 +67,7 @@ fn cells(past: &PastSprintRow) -> [String; 9] {
     let report = &past.report;
     let per_1000 = report.usd_per_weight().map(|usd| 1000.0 * usd);
     let percent = past.confirmation_ratio.map(|ratio| 100.0 * ratio);
-    let boot = main_boot(past);
+    let boot = main_boot(past.boots.iter());
     [
         past.at.format("%m-%d %H:%M").to_string(),
         or_none(report.epoch),
@@ -78,7 +77,7 @@ fn cells(past: &PastSprintRow) -> [String; 9] {
         or_none(per_1000.map(|usd| format!("{usd:.2}"))),
         or_none(percent.map(|percent| format!("{percent:.0}%"))),
         or_none(boot.and_then(BootTimes::total).map(format::length)),
-        or_none(boot.map(|boot| format!("{}x {}", boot.gpu_count, boot.gpu_name))),
+        or_none(boot.map(BootTimes::gpus)),
     ]
 }
 
@@ -96,7 +95,7 @@ fn outcome_style(past: &PastSprintRow, theme: Theme) -> Style {
 
 /// Cause, times of steps and of boot stages.
 fn details(past: &PastSprintRow, theme: Theme) -> Vec<Line<'static>> {
-    let (report, boot) = (&past.report, main_boot(past));
+    let (report, boot) = (&past.report, main_boot(past.boots.iter()));
     let cause = report.cause.clone().unwrap_or_else(|| {
         let node = or_none(report.node.as_ref());
         format!("{}, node {node}", report.outcome)

@@ -24,8 +24,10 @@ pub fn position(model: &Model) -> String {
         return format!("following, {}", count(log.end_seq(), "line"));
     };
     let below = view.lines_below();
+    if anchor.line < log.first_seq() {
+        return format!("HELD at the oldest line, {below} below");
+    }
     match log.line(anchor.line) {
-        _ if anchor.line < log.first_seq() => format!("HELD at the oldest line, {below} below"),
         Some(line) => format!("HELD at {}, {below} below", line.at.format("%H:%M:%S")),
         None => format!("HELD, {below} below"),
     }

@@ -58,7 +58,7 @@ fn proxy_line(proxy: &ProxySnapshot, now: Time, theme: Theme) -> Line<'static> {
     let (state, style) = match figures.serving {
         Serving::Stopped => ("STOPPED by the Network Node", theme.warn()),
         Serving::Up if cooling.is_empty() => ("serves", theme.text()),
-        Serving::Up if figures.has_nobody_to_ask() => ("FAILS", theme.bad()),
+        Serving::Up if figures.has_no_usable_upstream() => ("FAILS", theme.bad()),
         Serving::Up => ("serves", theme.warn()),
     };
     let cooldown = match cooling.len() {

@@ -35,7 +35,7 @@ fn text(column: Column, rank: usize, row: &RankedOffer) -> String {
     let offer = &row.offer;
     match column {
         Column::Rank => (rank + 1).to_string(),
-        Column::Gpu => format!("{}x {}", offer.gpu_count, offer.gpu_name),
+        Column::Gpu => offer.gpus(),
         Column::Price => row.price.to_string(),
         Column::Expected => row.expected_cost().to_string(),
         Column::Worst => row.worst_cost.to_string(),
@@ -212,7 +212,7 @@ fn rejected_rows(canvas: &Canvas<'_>, height: usize) -> Vec<Line<'static>> {
         lines.push(Line::raw(format!(
             "{:<10} {:<16} {:>9}  {}",
             offer.id.to_string(),
-            format!("{}x {}", offer.gpu_count, offer.gpu_name),
+            offer.gpus(),
             offer.gpu_price.to_string(),
             out.reason
         )));
@@ -232,8 +232,8 @@ fn avoided_rows(canvas: &Canvas<'_>, height: usize) -> Rows {
     let selected = model.offers.avoided_index.min(all.len().saturating_sub(1));
     let visible = height.saturating_sub(1).max(1);
     let first = (selected + 1).saturating_sub(visible);
-    let shown = first..all.len().min(first + visible);
-    for (index, machine) in shown.clone().zip(&all[shown.clone()]) {
+    let mut targets = Vec::new();
+    for (index, machine) in all.iter().enumerate().skip(first).take(visible) {
         let text = format!(
             "machine {:<9} for {:<8} failed {}x  {}",
             machine.machine.to_string(),
@@ -243,8 +243,9 @@ fn avoided_rows(canvas: &Canvas<'_>, height: usize) -> Rows {
         );
         let style = theme.selected_if(index == selected, theme.text());
         lines.push(Line::styled(text, style));
+        targets.push(HitTarget::Avoided(index));
     }
-    (lines, shown.map(HitTarget::Avoided).collect())
+    (lines, targets)
 }
 
 /// A text of exactly this width, and a space.

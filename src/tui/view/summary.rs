@@ -208,7 +208,6 @@ fn todo(canvas: &Canvas<'_>) -> Item {
 /// How a gate is passed.
 pub fn how(kind: GateKind, canvas: &Canvas<'_>) -> String {
     match (kind, canvas.model.role) {
-        (_, Role::Viewer { .. }) => "here or in the main cockpit".to_owned(),
         (_, Role::Orphaned { .. }) => "the main cockpit has exited".to_owned(),
         (GateKind::Start, _) => format!("{} starts", canvas.key(Action::Start)),
         (GateKind::Rent | GateKind::Hedge, _) => "3 then Enter".to_owned(),

@@ -201,8 +201,15 @@ fn rank_reports_every_cost_part() {
     let ranked = ranked(vec![an_offer(1)]);
     let row = &ranked.usable[0];
     let reasons = row.reasons();
-    let names = ["GPUs", "disk", "traffic", "boot", "in time", "works"];
-    for name in names.into_iter().chain(["ranked by"]) {
+    for name in [
+        "GPUs",
+        "disk",
+        "traffic",
+        "boot",
+        "in time",
+        "works",
+        "ranked by",
+    ] {
         assert!(reasons.iter().any(|(reason, _)| *reason == name), "{name}");
     }
     let parts = row.gpu_cost + row.storage_cost + row.traffic_cost;

@@ -9,7 +9,7 @@ mod subscription;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -61,13 +61,8 @@ pub async fn serve(options: WorldOptions) -> io::Result<ServedWorld> {
         real_start: now,
     };
     let world = World::new(options.seed, options.scenario.clone(), now);
-    let shared = Arc::new(Shared {
-        world: Mutex::new(world),
-        fault_counts: Mutex::default(),
-        scenario: options.scenario,
-        seed: options.seed,
-        clock,
-    });
+    let shared = Shared::new(world, options.seed, options.scenario, clock);
+    let shared = Arc::new(shared);
     let ports = options.ports.unwrap_or_default();
     let wanted = [
         (SimService::Vast, ports.vast),

@@ -33,14 +33,26 @@ pub(in crate::world) enum SimService {
 }
 
 pub(in crate::world) struct Shared {
-    pub world: Mutex<World>,
-    pub fault_counts: Mutex<BTreeMap<usize, u64>>,
+    world: Mutex<World>,
+    fault_counts: Mutex<BTreeMap<usize, u64>>,
     pub scenario: Scenario,
     pub seed: u64,
     pub clock: WorldClock,
 }
 
 impl Shared {
+    /// Shares a world that begins now.
+    pub fn new(world: World, seed: u64, scenario: Scenario, clock: WorldClock) -> Shared {
+        Shared {
+            world: Mutex::new(world),
+            fault_counts: Mutex::default(),
+            scenario,
+            seed,
+            clock,
+        }
+    }
+
+    /// The world, advanced to now.
     pub fn world(&self) -> MutexGuard<'_, World> {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.advance(self.clock.now());

@@ -166,9 +166,6 @@ struct Shell<'a> {
 impl Shell<'_> {
     /// The error is an exit status and a message.
     fn run(&mut self, step: &ShellCommand) -> Result<(), (u32, String)> {
-        let missing = |program: &str, path: &str| {
-            (1, format!("{program}{path}: No such file or directory\n"))
-        };
         let words: Vec<&str> = step.words.iter().map(String::as_str).collect();
         match words.as_slice() {
             [] | ["true"] => {}
@@ -177,12 +174,16 @@ impl Shell<'_> {
                 self.print(format!("{}\n", words.join(" ")), step.into.as_ref());
             }
             ["cat", path] => {
-                let bytes = self.read(path).ok_or_else(|| missing("cat: ", path))?;
+                let Some(bytes) = self.read(path) else {
+                    let text = format!("cat: {path}: No such file or directory\n");
+                    return Err((1, text));
+                };
                 self.output.stdout.extend(bytes);
             }
             ["mv", from, to] => {
                 let Some(bytes) = self.read(from) else {
-                    return Err(missing("mv: cannot stat ", &format!("'{from}'")));
+                    let text = format!("mv: cannot stat '{from}': No such file or directory\n");
+                    return Err((1, text));
                 };
                 self.files.remove(*from);
                 self.files.insert((*to).to_owned(), bytes);

@@ -39,8 +39,13 @@ impl Forwards {
 
     /// Releases a port; false when another connection owns it.
     pub(super) fn release(&self, port: u16, connection: u64) -> bool {
-        let ours = |_: &u16, owner: &mut ForwardOwner| owner.connection == connection;
-        self.taken().extract_if(port..=port, ours).next().is_some()
+        let mut taken = self.taken();
+        let owner = taken.get(&port).map(|owner| owner.connection);
+        let is_ours = owner == Some(connection);
+        if is_ours {
+            taken.remove(&port);
+        }
+        is_ours
     }
 
     pub(super) fn of(&self, connection: u64) -> Vec<u16> {

@@ -30,9 +30,8 @@ pub(super) struct ShellCommand {
 impl ShellScript {
     pub(super) fn parse(line: &str) -> ShellScript {
         let words = words(line);
-        let texts: Vec<&str> = words.iter().map_while(text).collect();
-        let is_one = texts.len() == words.len();
-        if let Some(script) = remote_script(&texts).filter(|_| is_one) {
+        let texts: Option<Vec<&str>> = words.iter().map(text).collect();
+        if let Some(script) = texts.as_deref().and_then(remote_script) {
             return script;
         }
         let steps = words.split(|word| *word == ShellToken::And);
@@ -75,13 +74,11 @@ fn remote_script(texts: &[&str]) -> Option<ShellScript> {
 
 fn step(words: &[ShellToken]) -> ShellCommand {
     let mut parts = words.split(|word| *word == ShellToken::Into);
-    let mut texts = || {
-        let part = parts.next().unwrap_or_default();
-        part.iter().filter_map(text).map(str::to_owned)
-    };
+    let command = parts.next().unwrap_or_default().iter();
+    let target = parts.next().unwrap_or_default().first();
     ShellCommand {
-        words: texts().collect(),
-        into: texts().next(),
+        words: command.filter_map(text).map(str::to_owned).collect(),
+        into: target.and_then(text).map(str::to_owned),
     }
 }
 

@@ -48,9 +48,7 @@ const BROKEN_HOST: &str = "Error response from daemon: failed to create task for
 
 impl World {
     fn visible(&self, id: u64) -> Option<&SimInstance> {
-        self.instances
-            .get(&id)
-            .filter(|i| i.destroyed_at.is_none() && i.visible_at <= self.now)
+        self.live_instance(id).filter(|i| i.visible_at <= self.now)
     }
 
     pub(super) fn list(&self, request: &ApiRequest) -> ApiResponse {
@@ -80,14 +78,14 @@ impl World {
             .collect();
         let rest = all.iter().filter(|i| i.id > after);
         let page: Vec<&SimInstance> = rest.take(limit).copied().collect();
-        let has_more = |last: &&&SimInstance| all.last().is_some_and(|end| end.id > last.id);
-        let last = page.last().filter(has_more);
+        let end = all.last().map(|i| i.id);
+        let last = page.last().map(|i| i.id);
         ApiResponse::written(&InstanceListing {
             success: true,
             instances_found: all.len(),
             total_instances: all.len(),
             label_counts: BTreeMap::new(),
-            next_token: last.map(|last| last.id.to_string()),
+            next_token: last.filter(|_| last < end).map(|last| last.to_string()),
             instances: page.into_iter().map(|i| self.row(i)).collect(),
         })
     }
@@ -149,7 +147,7 @@ impl World {
     pub(super) fn destroy(&mut self, id: u64) -> ApiResponse {
         let now = self.now;
         let ignored = self.ignores_destroy(id);
-        let Some(instance) = self.live_instance(id) else {
+        let Some(instance) = self.live_instance_mut(id) else {
             return no_such_instance(id);
         };
         if !ignored {
@@ -158,13 +156,8 @@ impl World {
         ApiResponse::ok(&json!({"success": true, "msg": "Instance destroyed successfully"}))
     }
 
-    fn live_instance(&mut self, id: u64) -> Option<&mut SimInstance> {
-        let instance = self.instances.get_mut(&id)?;
-        instance.destroyed_at.is_none().then_some(instance)
-    }
-
     pub(super) fn change(&mut self, id: u64, body: &Value) -> ApiResponse {
-        let Some(instance) = self.live_instance(id) else {
+        let Some(instance) = self.live_instance_mut(id) else {
             return no_such_instance(id);
         };
         if let Some(label) = body["label"].as_str() {
@@ -174,7 +167,7 @@ impl World {
     }
 
     pub(super) fn instance_keys(&mut self, method: &str, id: u64, body: &Value) -> ApiResponse {
-        let Some(instance) = self.live_instance(id) else {
+        let Some(instance) = self.live_instance_mut(id) else {
             return no_such_instance(id);
         };
         if method == "GET" {

@@ -11,12 +11,12 @@ use crate::world::state::World;
 
 /// Seconds until an upload is complete.
 const UPLOAD_DELAY: f64 = 3.0;
-/// Seconds that an upload is kept.
+/// How long an upload stays available, in seconds.
 const UPLOAD_RETENTION: f64 = 600.0;
 
 impl World {
     pub(in crate::world) fn request_log(&mut self, id: u64, body: &Value) -> ApiResponse {
-        let Some(instance) = self.instances.get(&id).filter(|i| i.destroyed_at.is_none()) else {
+        let Some(instance) = self.live_instance(id) else {
             return ApiResponse::refusal(404, "invalid_id", "Invalid instance id.");
         };
         // A number of lines, as text.

@@ -15,6 +15,24 @@ fn alert_line_fits_every_size() {
 }
 
 #[test]
+fn quitting_counts_only_what_is_listed() {
+    let line = |snapshot| {
+        let mut m = model(snapshot);
+        m.quitting = true;
+        let text = shown(&m, 80, 24);
+        text.lines().next().unwrap_or_default().to_owned()
+    };
+    let rented = line(rented(Step::Booting));
+    assert!(rented.contains("1 rental and 0 registrations"), "{rented}");
+    // A rent call in flight may still give one.
+    let unknown = line(choosing());
+    assert!(
+        unknown.contains("closes when everything is released"),
+        "{unknown}"
+    );
+}
+
+#[test]
 fn alert_list_shows_age_and_advice() {
     let mut m = model(alarmed());
     assert_eq!(type_and_draw(&mut m, "!"), vec![]);

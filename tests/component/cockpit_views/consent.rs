@@ -1,4 +1,4 @@
-//! No input reaches the engine without a drawn dialog.
+//! No dangerous command reaches the engine unless its dialog was drawn and confirmed.
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn any_message() -> impl Strategy<Value = Message> {
     ]
 }
 
-/// What a command needs to have been on the screen when `y` was pressed.
+/// Whether this dialog asks for consent to this command.
 pub(super) fn agrees(dialog: &Dialog, command: &Command) -> bool {
     match (dialog, command) {
         (Dialog::Rent(row), Command::Rent { offer, agreed }) => {

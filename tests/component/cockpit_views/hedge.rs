@@ -4,12 +4,12 @@ use super::*;
 
 fn raced() -> Snapshot {
     let mut s = rented(Step::Warming);
-    let mut beside = s.rental.clone().unwrap();
-    beside.id = InstanceId(31_415_927);
-    beside.cost = Usd::from_dollars(0.38);
-    beside.boot.stage = BootStage::PullingImage;
-    beside.boot.ready_at = Some(at(17));
-    s.hedge = Some(beside);
+    let mut hedge = s.rental.clone().unwrap();
+    hedge.id = InstanceId(31_415_927);
+    hedge.cost = Usd::from_dollars(0.38);
+    hedge.boot.stage = BootStage::PullingImage;
+    hedge.boot.ready_at = Some(at(17));
+    s.hedge = Some(hedge);
     s.money.per_hour = UsdPerHour::from_dollars(19.2);
     s
 }

@@ -21,7 +21,7 @@ fn bindings_are_complete_and_unambiguous() {
 
 #[test]
 fn every_action_has_a_key() {
-    // That each has a handler, the compiler sees: `act` has no arm for the rest.
+    // The compiler ensures a handler for each: `run` matches exhaustively.
     for action in Action::iter().chain(Pane::ALL.iter().copied().map(Action::Pane)) {
         assert!(
             Keymap::defaults()

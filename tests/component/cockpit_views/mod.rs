@@ -159,7 +159,7 @@ fn no_color_leaves_no_coloured_cell() {
     }
 }
 
-/// A letter for each style, row by row: what a text of the screen does not tell.
+/// A letter for each style, row by row: which the text alone does not show.
 fn styles(model: &Model, theme: Theme) -> String {
     let (terminal, _) = draw(model, (80, 24), theme);
     let buffer = terminal.backend().buffer();

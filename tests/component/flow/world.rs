@@ -193,12 +193,7 @@ pub fn lost() -> CallError {
 }
 
 fn error(kind: CallErrorKind) -> CallError {
-    CallError {
-        what: "test".into(),
-        kind,
-        status: None,
-        detail: "connection reset".into(),
-    }
+    CallError::new("test", kind, "connection reset")
 }
 
 /// Rentals are numbered from 1.

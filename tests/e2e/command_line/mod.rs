@@ -349,7 +349,7 @@ fn release_destroys_only_our_rentals() {
     let config = config_of(&sim);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let id = runtime.block_on(rent(&config, "pocpit/demo/1/1-a"));
-    // Without a terminal and --yes nobody can confirm, so nothing happens.
+    // Without a terminal and --yes it cannot ask for confirmation, so nothing happens.
     let asked = home.run(&["--config", &sim.config, "release"]);
     assert_eq!(asked.code, Some(1), "{}", asked.stderr);
     assert!(asked.stderr.contains("--yes"), "{}", asked.stderr);
@@ -360,7 +360,11 @@ fn release_destroys_only_our_rentals() {
     assert_eq!(said["destroyed"], serde_json::json!([id.0]));
     assert_eq!(said["left"], serde_json::json!([]));
     let again = home.run(&["--config", &sim.config, "release", "--yes"]);
-    assert!(again.stdout.contains("nothing of ours"), "{}", again.stdout);
+    assert!(
+        again.stdout.contains("nothing is rented or registered"),
+        "{}",
+        again.stdout
+    );
 }
 
 #[test]
@@ -397,7 +401,7 @@ fn auto_refuses_beside_foreign_cockpit() {
     // And `release` leaves the other cockpit's rental alone, whatever its name.
     let released = home.run(&["--config", &sim.config, "release", "--yes"]);
     assert!(
-        released.stdout.contains("nothing of ours")
+        released.stdout.contains("nothing is rented or registered")
             && home
                 .run(&["--config", &sim.config, "nodes"])
                 .stdout

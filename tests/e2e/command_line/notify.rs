@@ -365,7 +365,7 @@ fn notify_send_retries_late_receiver() {
         said.next()
             .unwrap()
             .unwrap()
-            .contains("did not take it yet")
+            .contains("has not accepted it yet")
     );
     // when it is back, then it receives the notice,
     let place = address.strip_prefix("http://").unwrap();
@@ -376,7 +376,7 @@ fn notify_send_retries_late_receiver() {
     assert_eq!(send.0.wait().unwrap().code(), Some(0));
     let rest: Vec<String> = said.map_while(Result::ok).collect();
     // and nothing stays persisted.
-    assert!(!rest.join("\n").contains("is kept"), "{rest:?}");
+    assert!(!rest.join("\n").contains("are saved"), "{rest:?}");
     let left = crate::command_line::config_of(&sim)
         .paths
         .state_dir
@@ -401,12 +401,12 @@ fn undelivered_notice_is_left_to_running_pocpit() {
         nobody(),
     ));
     assert_eq!(sent.code, Some(1), "{}", sent.stderr);
-    assert!(sent.stderr.contains("is kept"), "{}", sent.stderr);
+    assert!(sent.stderr.contains("are saved"), "{}", sent.stderr);
     let refused = ran(&mut command(
         &["notify", "send", "refused"],
         trial.at("/404"),
     ));
-    assert!(!refused.stderr.contains("is kept"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("are saved"), "{}", refused.stderr);
     // when the program runs, then it delivers the first one.
     let mut auto = command(&["auto"], trial.at("/hook"));
     let auto = auto.stdout(Stdio::null()).stderr(Stdio::null());

@@ -220,7 +220,7 @@ fn plan_lead_follows_measured_boots() {
         let arguments = [&["--config", sim.config.as_str(), "plan"], last].concat();
         ran(&mut home.command(&arguments)).stdout
     };
-    assert!(plan(&[]).contains("45 min by poc.lead: no boot of ours is measured yet"));
+    assert!(plan(&[]).contains("45 min by poc.lead: no boot has been measured yet"));
 
     // Given six boots that took 51 to 56 minutes,
     let (mut journal, _) = Journal::open(&config.paths.state_dir).unwrap();

@@ -2,10 +2,8 @@
 
 use pocpit::config::Config;
 use pocpit::domain::{ActualStatus, InstanceId, MachineId, OfferId, RentalPrices, Usd, UsdPerHour};
-use pocpit::http::HttpClient;
 use pocpit::journal::{Journal, Record};
 use pocpit::ports::Market as _;
-use pocpit::vast::{RateLimit, VastClient};
 use serde_json::Value;
 
 use crate::command_line::{Home, Ran, config_of, rent};
@@ -72,7 +70,7 @@ pub fn note(config: &Config, label: &str, instance: InstanceId) {
 /// A rental under a label, once its container runs.
 pub async fn running(config: &Config, label: &str) -> InstanceId {
     let key = std::fs::read_to_string(config.ssh.key_file.with_extension("pub")).unwrap();
-    let market = VastClient::new(HttpClient::new(), &config.vast).with_rate_limit(RateLimit::Off);
+    let market = crate::market::market(&config.vast);
     market.ensure_account_key(key.trim()).await.unwrap();
     let id = rent(config, label).await;
     loop {

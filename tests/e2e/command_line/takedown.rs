@@ -12,7 +12,6 @@ use pocpit::http::HttpClient;
 use pocpit::journal::{self, Journal, Record};
 use pocpit::network_node::NetworkNodeClient;
 use pocpit::ports::{Market as _, NetworkNode as _};
-use pocpit::vast::{RateLimit, VastClient};
 use rustix::process::{Pid, Signal, kill_process};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -49,8 +48,7 @@ impl Account {
     }
 
     fn rentals(&self) -> Vec<InstanceId> {
-        let market =
-            VastClient::new(HttpClient::new(), &self.config.vast).with_rate_limit(RateLimit::Off);
+        let market = crate::market::market(&self.config.vast);
         let all = self.runtime.block_on(market.instances()).unwrap();
         all.iter().map(|instance| instance.id).collect()
     }

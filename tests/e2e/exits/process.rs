@@ -233,7 +233,7 @@ impl Process {
         read(&self.log).split_off(self.since)
     }
 
-    fn until(&mut self, what: &str, mut holds: impl FnMut(&mut Process) -> bool) {
+    pub fn until(&mut self, what: &str, mut holds: impl FnMut(&mut Process) -> bool) {
         let end = Instant::now() + PATIENCE;
         while !holds(self) {
             assert!(Instant::now() < end, "{what} never came:\n{}", self.log());

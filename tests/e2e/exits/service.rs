@@ -80,7 +80,7 @@ fn systemd_start_timeout_is_extended() {
 #[test]
 fn systemd_gets_reload_error() {
     let stage = Stage::new(Scenario::default());
-    let (manager, process) = Manager::start(&stage, "");
+    let (manager, mut process) = Manager::start(&stage, "");
     manager.hears_at_last("READY=1");
     let file = stage.path("config.toml");
     let text = std::fs::read_to_string(&file).unwrap();
@@ -90,10 +90,9 @@ fn systemd_gets_reload_error() {
     // The log is written by a thread of its own, which may come later than the status.
     let is_logged =
         |line: &str| line.contains(" ERROR ") && line.contains("the configuration is not changed");
-    let end = Instant::now() + PATIENCE;
-    while !stage.log().lines().any(is_logged) {
-        assert!(Instant::now() < end, "{}", stage.log());
-    }
+    process.until("the error in the log", |_| {
+        stage.log().lines().any(is_logged)
+    });
     process.signal(Signal::TERM);
     process.end(|| {});
 }

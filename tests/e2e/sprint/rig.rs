@@ -8,10 +8,8 @@ use pocpit::cli;
 use pocpit::config::Config;
 use pocpit::domain::{GateKind, Hedging, InstanceId, Mode, SprintReport, Step, Usd, UsdPerHour};
 use pocpit::engine::{Command, EndAfter, EngineHandle, SearchState, Snapshot};
-use pocpit::http::HttpClient;
 use pocpit::journal::{self, Ledger};
 use pocpit::ports::Market as _;
-use pocpit::vast::{RateLimit, VastClient};
 use pocpit::world::{API_KEY, PROXY_NODE, Scenario, ServedWorld, Truth, WorldOptions, serve};
 
 /// World seconds per second: a sprint takes some ten seconds.
@@ -235,7 +233,7 @@ impl Rig {
     /// A rental on the same account that the engine does not know.
     pub async fn rent_behind_its_back(&self, label: &str) -> InstanceId {
         let vast = &self.config.vast;
-        let market = VastClient::new(HttpClient::new(), vast).with_rate_limit(RateLimit::Off);
+        let market = crate::market::market(vast);
         for _ in 0..100 {
             // Another search of the engine's may have used up the interval.
             tokio::time::sleep(Duration::from_millis(30)).await;
@@ -268,7 +266,7 @@ impl Rig {
         panic!("nothing could be rented");
     }
 
-    /// Registrations of ours at the Network Node, by the world's word.
+    /// Our registrations at the Network Node, as the world has them.
     pub fn ours_registered(&self) -> Vec<String> {
         let nodes = self.world.truth().nodes;
         nodes
@@ -296,7 +294,7 @@ impl Rig {
         assert_eq!(reply.text().await.unwrap(), "true", "{node} was registered");
     }
 
-    /// Waits for the end and holds the world to it: nothing of ours is left, the proxy is there.
+    /// Waits for the end and holds the world to it: nothing is left over, the proxy is there.
     pub async fn end(mut self) -> (SprintReport, Truth) {
         self.until("the end", |snapshot| snapshot.ended).await;
         let report = self.handle.ended.await.unwrap().unwrap().expect("a report");

@@ -88,7 +88,7 @@ for_both_peers! {
         let mut tail = session.tail(&scene.peer.path("quiet.log"), &LogPosition::default()).await.unwrap();
         // When the wire goes silent,
         wire.die();
-        // then the log ends without being asked,
+        // then the log ends by itself,
         let end = tokio::time::timeout(PATIENCE, tail.recv()).await.expect("the end comes");
         assert!(end.is_none());
         assert!(matches!(session.check().await, Err(LinkError::Lost(_))));

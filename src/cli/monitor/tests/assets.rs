@@ -7,7 +7,7 @@ use serde_json::Value;
 use yaml_rust2::{Yaml, YamlLoader};
 
 use super::{boot, busy, page};
-use crate::cli::check::tests::config;
+use crate::config::samples::config;
 use crate::domain::{
     Blocks, BootEnd, ChainPhase, EpochIndex, EpochParams, EpochStages, EpochView, Height,
 };

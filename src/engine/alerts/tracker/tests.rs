@@ -1,5 +1,7 @@
+use serde_json::json;
+
 use super::*;
-use crate::domain::InstanceId;
+use crate::domain::{InstanceId, Requirement};
 use crate::engine::alerts::alert::Advice;
 use crate::engine::attach::tests::snapshot;
 use crate::engine::observe::freshness::Feed;
@@ -247,6 +249,45 @@ fn state_file_of_older_versions_is_read() {
         titles(&mut tracker, 180, &[]),
         ["over: instance 7 is not gone"]
     );
+}
+
+#[test]
+fn old_condition_names_are_read() {
+    let requirement = Requirement::AdminApi;
+    for (saved, condition) in [
+        (json!("clock_behind"), Condition::ClockSkew),
+        (json!("policy_cut_short"), Condition::ReleasePolicyCut),
+        (
+            json!({"foreign": 7}),
+            Condition::ForeignRental(InstanceId(7)),
+        ),
+        (
+            json!({"not_gone": 7}),
+            Condition::DestroyOverdue(InstanceId(7)),
+        ),
+        (json!({"no_link": 7}), Condition::LinkDown(InstanceId(7))),
+        (
+            json!({"strange_host": 7}),
+            Condition::HostKeyMismatch(InstanceId(7)),
+        ),
+        (json!("rentals_unread"), Condition::RentalsUnknown),
+        (json!("nodes_unread"), Condition::NetworkNodeDown),
+        (json!("node_not_changed"), Condition::NodeChangeFailed),
+        (json!("proxy_silent"), Condition::ProxyDown),
+        (
+            json!("proxy_without_upstream"),
+            Condition::NoHealthyUpstream,
+        ),
+        (json!("chain_unread"), Condition::ChainUnreachable),
+        (json!("chain_stands"), Condition::ChainStalled),
+        (
+            json!({"obstacle": requirement}),
+            Condition::PreflightFailure(requirement),
+        ),
+    ] {
+        let read: Condition = serde_json::from_value(saved.clone()).unwrap();
+        assert_eq!(read, condition, "{saved}");
+    }
 }
 
 /// What is sent of a foreign rental that is active every second of this time, when rentals are listed

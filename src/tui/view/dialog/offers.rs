@@ -9,7 +9,7 @@ use crate::tui::view::format;
 
 pub(super) fn rent(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
     let offer = &row.offer;
-    let (gpus, location) = (gpus(row), location(row));
+    let (gpus, location) = (row.offer.gpus(), location(row));
     let verified = if offer.verified {
         "verified"
     } else {
@@ -65,10 +65,6 @@ pub(super) fn rent(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'
     lines
 }
 
-fn gpus(row: &RankedOffer) -> String {
-    format!("{}x {}", row.offer.gpu_count, row.offer.gpu_name)
-}
-
 fn location(row: &RankedOffer) -> String {
     row.offer
         .location
@@ -95,7 +91,7 @@ fn cap_line(name: &str, left: Usd, cost: Usd, theme: Theme) -> Line<'static> {
 
 pub(super) fn offer_reasons(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
     let (id, machine) = (row.offer.id, row.offer.machine);
-    let head = format!("offer {id}: {} on machine {machine}", gpus(row));
+    let head = format!("offer {id}: {} on machine {machine}", row.offer.gpus());
     let mut lines = vec![Line::styled(head, theme.strong()), Line::raw("")];
     let reasons = row.reasons().into_iter();
     lines.extend(reasons.map(|(name, text)| Line::raw(format!("{name:<14} {text}"))));
@@ -121,7 +117,7 @@ pub(super) fn offer_reasons(row: &RankedOffer, model: &Model, theme: Theme) -> V
 type Property = (&'static str, fn(&RankedOffer) -> String);
 
 const PROPERTIES: [Property; 12] = [
-    ("GPUs", gpus),
+    ("GPUs", |row| row.offer.gpus()),
     ("price", |row| row.price.to_string()),
     ("expected", |row| row.expected_cost().to_string()),
     ("worst case", |row| row.worst_cost.to_string()),
