@@ -25,7 +25,9 @@ mod vast;
 
 pub use clock::WorldClock;
 pub use exchange::{ApiRequest, ApiResponse, NodePoll, Outgoing};
-pub use scenario::{Fault, FaultKind, PocVersion, RandomFaults, Scenario};
+pub use scenario::{
+    Fault, FaultKind, MlNodeRelease, NetworkRelease, PocVersion, RandomFaults, Scenario,
+};
 pub use serve::{Ports, ServedWorld, WorldOptions, serve};
 pub use ssh_host::{Dialer, Machine, SshHost};
 pub use state::{API_KEY, IMAGE, MODEL, PARTICIPANT, PROXY_NODE, UPSTREAM_KEY, World};

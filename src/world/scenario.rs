@@ -19,6 +19,10 @@ pub struct Scenario {
     pub node_version: String,
     /// API version of the `MLNode`s.
     pub poc_version: PocVersion,
+    /// Release of the `MLNode`s' image.
+    pub mlnode_release: MlNodeRelease,
+    /// Release of the chain and of the Network Node.
+    pub network_release: NetworkRelease,
     /// The callback has a public address instead of a tunnel.
     pub public_callback: bool,
     /// Number of first rent requests that find their offer gone.
@@ -58,6 +62,60 @@ pub enum PocVersion {
     /// In a separate status.
     #[default]
     Second,
+}
+
+/// Release of the `MLNode` image: how its API starts a model, and for how long it waits.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Default,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::VariantArray,
+)]
+pub enum MlNodeRelease {
+    /// And older ones.
+    #[serde(rename = "3.0.14")]
+    #[strum(serialize = "3.0.14")]
+    V3_0_14,
+    #[default]
+    #[serde(rename = "3.0.16")]
+    #[strum(serialize = "3.0.16")]
+    V3_0_16,
+}
+
+/// Release of the chain and of the Network Node: the shapes of their replies, and their rules.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Default,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::VariantArray,
+)]
+pub enum NetworkRelease {
+    #[default]
+    #[serde(rename = "0.2.14")]
+    #[strum(serialize = "0.2.14")]
+    V0_2_14,
+    #[serde(rename = "0.2.15")]
+    #[strum(serialize = "0.2.15")]
+    V0_2_15,
+    #[serde(rename = "0.2.16")]
+    #[strum(serialize = "0.2.16")]
+    V0_2_16,
 }
 
 /// Rates of random faults, 0 to 1.
@@ -133,6 +191,8 @@ impl Default for Scenario {
             rate_limits: true,
             node_version: "v3.0.16".into(),
             poc_version: PocVersion::default(),
+            mlnode_release: MlNodeRelease::default(),
+            network_release: NetworkRelease::default(),
             public_callback: false,
             offers_gone: 0,
             boot_hangs: false,

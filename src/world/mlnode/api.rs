@@ -18,6 +18,7 @@ impl World {
         let phase = self.round();
         let end = self.generation_end();
         let version = self.scenario.poc_version;
+        let release = self.scenario.mlnode_release.to_string();
         let missing = self.scenario.missing_gpus;
         let other_cuda = Some(self.scenario.driver_cuda.clone()).filter(|cuda| !cuda.is_empty());
         let instance = self.instances.get_mut(&id)?;
@@ -47,7 +48,7 @@ impl World {
                 ApiResponse::ok(&json!({"state": state}))
             }
             ("GET", "/api/v1/state") => ApiResponse::ok(
-                &json!({"state": state, "version": "3.0.16", "poc_status": poc, "inference_healthy": ready, "loaded_model": model}),
+                &json!({"state": state, "version": release, "poc_status": poc, "inference_healthy": ready, "loaded_model": model}),
             ),
             ("GET", "/health" | "/livez") => {
                 ApiResponse::ok(&json!({"status": "healthy", "service_state": state,
