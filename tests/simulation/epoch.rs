@@ -17,9 +17,11 @@ use pocpit::network_node::NetworkNodeClient;
 use pocpit::notify::Notifier;
 use pocpit::vast::VastClient;
 use pocpit::world::{
-    API_KEY, ApiRequest, IMAGE, MODEL, PARTICIPANT, PROXY_NODE, RandomFaults, Scenario, World,
+    API_KEY, ApiRequest, IMAGE, MODEL, MlNodeRelease, NetworkRelease, PARTICIPANT, PROXY_NODE,
+    RandomFaults, Scenario, World,
 };
 use serde_json::json;
+use strum::VariantArray as _;
 
 use crate::hedge;
 use crate::judge::{Caps, Judge, Others, Purse};
@@ -145,7 +147,12 @@ const READ_JOURNAL_EVERY: u64 = 8;
 impl Campaign {
     pub fn new(seed: u64, plan: Plan) -> Campaign {
         let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
-        let stage = Stage::new(seed, scenario(plan), start);
+        let scenario = with_releases(seed, scenario(plan));
+        let releases = format!(
+            "MLNode {}, network {}",
+            scenario.mlnode_release, scenario.network_release
+        );
+        let stage = Stage::new(seed, scenario, start);
         // Memory where the machine has it: every record is synced.
         let memory = Path::new("/dev/shm");
         let place = if memory.is_dir() {
@@ -173,7 +180,7 @@ impl Campaign {
             ..Summary::default()
         };
         let judge = Judge {
-            name: format!("seed {seed}, plan {plan:?}"),
+            name: format!("seed {seed}, plan {plan:?}, {releases}"),
             stage: stage.clone(),
             others: Others::AnInstance,
             purse: Purse::new(caps),
@@ -460,6 +467,19 @@ pub fn scenario(plan: Plan) -> Scenario {
         rate_limits: true,
         random_faults,
         ..Scenario::default()
+    }
+}
+
+/// The seed decides which releases the world plays: six seeds in a row have every pair of them.
+pub fn with_releases(seed: u64, scenario: Scenario) -> Scenario {
+    fn pick<T: Copy>(all: &[T], number: u64) -> T {
+        let count = u64::try_from(all.len()).unwrap();
+        all[usize::try_from(number % count).unwrap()]
+    }
+    Scenario {
+        mlnode_release: pick(MlNodeRelease::VARIANTS, seed),
+        network_release: pick(NetworkRelease::VARIANTS, seed),
+        ..scenario
     }
 }
 

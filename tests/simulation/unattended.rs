@@ -11,7 +11,7 @@ use pocpit::engine::{self, EndAfter, EngineOptions, PublishInterval, WorldKind};
 use pocpit::journal::{self, Journal, Ledger};
 use pocpit::world::World;
 
-use crate::epoch::{Plan, configuration, ports, scenario};
+use crate::epoch::{Plan, configuration, ports, scenario, with_releases};
 use crate::judge::{Caps, Judge, Others, Purse};
 use crate::played::Stage;
 use crate::storage::{FillingDisk, spool};
@@ -70,7 +70,8 @@ impl fmt::Display for Account {
 /// Plays so many epochs, from some hours before the first.
 pub fn play(seed: u64, epochs: u64) -> Account {
     let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
-    let stage = Stage::new(seed, scenario(Plan::Crashing), start);
+    let scenario = with_releases(seed, scenario(Plan::Crashing));
+    let stage = Stage::new(seed, scenario, start);
     let directory = tempfile::tempdir().unwrap();
     let mut config = configuration(directory.path(), Caps::WIDE);
     config.notify.webhook = Some("http://told.sim/".parse().unwrap());
