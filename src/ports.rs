@@ -10,9 +10,10 @@ use futures_util::stream::{BoxStream, StreamExt};
 use tokio::sync::mpsc;
 
 use crate::domain::{
-    Account, BlockHeader, CallError, Duration, EpochIndex, EpochView, Governance, Height, Instance,
-    InstanceId, MlNodeStatus, NodeConfig, NodeId, Offer, OfferQuery, Participant, ProxyFigures,
-    RegisteredNode, RentOrder, SourceReport, SshEndpoint, Time, Weight, WorkloadModel,
+    Account, BlockHeader, CallError, CallbackAddress, Duration, EpochIndex, EpochView, Governance,
+    Height, Instance, InstanceId, MlNodeStatus, NodeConfig, NodeId, Offer, OfferQuery, Participant,
+    ProxyFigures, RegisteredNode, RentOrder, SourceReport, SshEndpoint, Time, Weight,
+    WorkloadModel,
 };
 
 /// Time, so that a simulated world can run faster than ours. HTTP and SSH time-outs are real time;
@@ -137,6 +138,8 @@ pub trait NetworkNode: Send + Sync {
     async fn enable(&self, id: &NodeId) -> Result<(), CallError>;
     /// Disables for later epochs.
     async fn disable(&self, id: &NodeId) -> Result<(), CallError>;
+    /// Where it has `MLNode`s send their proofs.
+    async fn callback_address(&self) -> Result<CallbackAddress, CallError>;
     /// Asks the `PoC` callback, as it is reached from here, for any answer at all.
     async fn callback_answers(&self) -> Result<(), CallError>;
 }

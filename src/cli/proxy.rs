@@ -144,7 +144,7 @@ mod tests {
     use super::*;
     use crate::config::samples::config;
     use crate::domain::samples::listed;
-    use crate::domain::{NodeId, RegisteredNode};
+    use crate::domain::{CallbackAddress, NodeId, RegisteredNode};
 
     /// A Network Node with one entry, which it may write in its own way.
     struct OneEntry {
@@ -189,6 +189,10 @@ mod tests {
         async fn disable(&self, _: &NodeId) -> Result<(), CallError> {
             self.node.lock().unwrap().enabled = false;
             Ok(())
+        }
+
+        async fn callback_address(&self) -> Result<CallbackAddress, CallError> {
+            Ok(CallbackAddress::parse("http://api:9100").unwrap())
         }
 
         async fn callback_answers(&self) -> Result<(), CallError> {

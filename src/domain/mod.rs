@@ -3,6 +3,7 @@
 
 mod boots;
 mod call;
+mod callback;
 mod chain;
 mod heights;
 mod ids;
@@ -24,6 +25,7 @@ pub use boots::{
     TimeLeft,
 };
 pub use call::{CallError, CallErrorKind};
+pub use callback::{CallbackAddress, CallbackHost, InvalidCallback};
 pub use chain::{
     BlockHeader, ChainPhase, ChainSource, ConfirmationEvent, ConfirmationParams, ConfirmationPhase,
     ConfirmationStages, EpochParams, EpochStages, EpochView, Governance, Milestone, ReportedHead,

@@ -6,12 +6,16 @@ use url::Url;
 
 use super::wire;
 use crate::config::{Exposure, NetworkNodeConfig};
-use crate::domain::{CallError, CallErrorKind, NodeConfig, NodeId, RegisteredNode};
+use crate::domain::{
+    CallError, CallErrorKind, CallbackAddress, NodeConfig, NodeId, RegisteredNode,
+};
 use crate::http::json::Fields;
 use crate::http::{HttpClient, HttpReply, HttpRequest, join};
 use crate::ports::NetworkNode;
 
 const NODES: &str = "/admin/v1/nodes";
+/// The whole configuration, with keys in it.
+const CONFIG: &str = "/admin/v1/config";
 const READ_TRIES: u32 = 3;
 
 #[derive(Debug)]
@@ -95,6 +99,14 @@ impl NetworkNode for NetworkNodeClient {
 
     async fn disable(&self, id: &NodeId) -> Result<(), CallError> {
         self.set_enabled(id, "disable").await
+    }
+
+    /// Takes one field of a reply that holds secrets: no message quotes it.
+    async fn callback_address(&self) -> Result<CallbackAddress, CallError> {
+        let what = self.what("read the callback address (api.poc_callback_url)");
+        let request = HttpRequest::get(what.clone(), join(&self.base, CONFIG)).tries(READ_TRIES);
+        let reply = self.send(request).await?;
+        reply.parse(&what, wire::callback_address)
     }
 
     async fn callback_answers(&self) -> Result<(), CallError> {

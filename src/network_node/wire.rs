@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::domain::{
-    EpochIndex, Hardware, NodeConfig, NodeId, NodeStatus, PocStatus, RegisteredNode, Weight,
+    CallbackAddress, EpochIndex, Hardware, NodeConfig, NodeId, NodeStatus, PocStatus,
+    RegisteredNode, Weight,
 };
 use crate::http::json::Fields;
 
@@ -48,6 +49,13 @@ pub(super) fn row(row: Fields<'_>) -> Option<RegisteredNode> {
             Weight(whole(node, "poc_weight"))
         }),
     })
+}
+
+/// `api.poc_callback_url` of `GET /admin/v1/config`: nothing else of it is read or quoted (gonka v0.2.14
+/// decentralized-api/apiconfig/config.go).
+pub(super) fn callback_address(config: Fields<'_>) -> Result<CallbackAddress, String> {
+    let text = config.child("api").text("poc_callback_url");
+    CallbackAddress::parse(&text.unwrap_or_default()).map_err(|error| error.to_string())
 }
 
 fn config(node: Fields<'_>) -> Option<NodeConfig> {
@@ -153,6 +161,25 @@ pub(super) mod tests {
         assert!(node.enabled);
         assert_eq!(node.weights["MiniMaxAI/MiniMax-M2.7"], Weight(1234));
         assert_eq!(body(&node.config), a_row()["node"]);
+    }
+
+    #[test]
+    fn callback_address_is_the_only_field_read() {
+        let read = |value: &Value| callback_address(Fields(value));
+        let whole = json!({"api": {"port": 8080, "poc_callback_url": "http://api:9100"},
+            "ml_node_key_config": {"worker_private": "canary-secret"}});
+        assert_eq!(read(&whole).unwrap().to_string(), "http://api:9100");
+        for value in [
+            json!({"canary-secret": true}),
+            json!({"api": {"poc_callback_url": ""}}),
+            json!({"api": {"poc_callback_url": "http://me:canary-secret@api:9100"}}),
+        ] {
+            let why = read(&value).unwrap_err();
+            assert!(
+                why.contains("api.poc_callback_url") && !why.contains("canary"),
+                "{why}"
+            );
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod vast;
 
 pub use clock::WorldClock;
 pub use exchange::{ApiRequest, ApiResponse, NodePoll, Outgoing};
+pub use network_node::WORKER_PRIVATE_KEY;
 pub use scenario::{
     Fault, FaultKind, MlNodeRelease, NetworkRelease, PocVersion, RandomFaults, Scenario,
 };

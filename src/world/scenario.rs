@@ -25,6 +25,8 @@ pub struct Scenario {
     pub network_release: NetworkRelease,
     /// The callback has a public address instead of a tunnel.
     pub public_callback: bool,
+    /// `api.poc_callback_url` of the Network Node's configuration: what its `MLNode`s are told.
+    pub callback_url: String,
     /// Number of first rent requests that find their offer gone.
     pub offers_gone: u64,
     /// The image pull never ends.
@@ -194,6 +196,7 @@ impl Default for Scenario {
             mlnode_release: MlNodeRelease::default(),
             network_release: NetworkRelease::default(),
             public_callback: false,
+            callback_url: "http://api:9100".into(),
             offers_gone: 0,
             boot_hangs: false,
             first_boots_stall: 0,

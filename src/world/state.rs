@@ -60,7 +60,7 @@ pub struct World {
     pub(super) next_reconcile: Time,
     pub(super) peak_live: usize,
     pub(super) outgoing: Vec<Outgoing>,
-    /// Where machines send batches.
+    /// `api.poc_callback_url`: where machines send batches.
     pub(super) callback_url: String,
     pub(super) uploads_url: String,
     pub(super) log_copies: Vec<LogCopy>,
@@ -70,11 +70,11 @@ impl World {
     pub fn new(seed: u64, scenario: Scenario, start: Time) -> World {
         let mut world = World {
             seed,
+            callback_url: scenario.callback_url.clone(),
             scenario,
             start,
             now: start,
             next_reconcile: start,
-            callback_url: "http://api:9100/v2/poc-batches".into(),
             uploads_url: "http://vast.sim".into(),
             ..World::default()
         };

@@ -7,9 +7,9 @@ use pocpit::chain::client::ChainClient;
 use pocpit::cli;
 use pocpit::config::{Config, Exposure};
 use pocpit::domain::{
-    ActualStatus, Blocks, CallErrorKind, EpochIndex, Height, InstanceId, NodeConfig, NodeId, Offer,
-    OfferId, Participant, RentOrder, Requirement, ServiceState, SourceReport, StartupState, Time,
-    UsdPerHour, Workload,
+    ActualStatus, Blocks, CallErrorKind, CallbackHost, EpochIndex, Height, InstanceId, NodeConfig,
+    NodeId, Offer, OfferId, Participant, RentOrder, Requirement, ServiceState, SourceReport,
+    StartupState, Time, UsdPerHour, Workload,
 };
 use pocpit::engine::preflight::run_preflight;
 use pocpit::http::HttpClient;
@@ -18,7 +18,9 @@ use pocpit::network_node::NetworkNodeClient;
 use pocpit::ports::{Chain, Market, NetworkNode, Remote, RentError, TunnelSpec};
 use pocpit::ssh::OpenSshRemote;
 use pocpit::vast::{RateLimit, VastClient};
-use pocpit::world::{Fault, FaultKind, MODEL, Scenario, ServedWorld, WorldOptions, serve};
+use pocpit::world::{
+    Fault, FaultKind, MODEL, Scenario, ServedWorld, WORKER_PRIVATE_KEY, WorldOptions, serve,
+};
 
 struct Scene {
     world: ServedWorld,
@@ -445,6 +447,28 @@ async fn any_callback_answer_counts() {
     let nobody = NetworkNodeClient::new(HttpClient::new(), &config);
     let error = nobody.callback_answers().await.unwrap_err();
     assert_eq!(error.kind, CallErrorKind::NotSent);
+}
+
+#[tokio::test]
+async fn callback_address_is_read_alone() {
+    let scenario = Scenario {
+        callback_url: "http://10.0.0.5:9101".into(),
+        ..Scenario::default()
+    };
+    let scene = Scene::new(1.0, scenario).await;
+    let address = scene.network_node().callback_address().await.unwrap();
+    assert_eq!(*address.host(), CallbackHost::Private("10.0.0.5".into()));
+    assert_eq!(address.port(), 9_101);
+    // Given none, then the error names the field and quotes nothing of the rest.
+    let scenario = Scenario {
+        callback_url: String::new(),
+        ..Scenario::default()
+    };
+    let scene = Scene::new(1.0, scenario).await;
+    let error = scene.network_node().callback_address().await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("api.poc_callback_url is empty"), "{text}");
+    assert!(!text.contains(WORKER_PRIVATE_KEY), "{text}");
 }
 
 #[tokio::test]

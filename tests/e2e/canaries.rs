@@ -355,6 +355,7 @@ fn no_secret_in_output_files_or_arguments() {
         CALLER_KEY,
         INSTANCE_KEY,
         pocpit::world::API_KEY,
+        pocpit::world::WORKER_PRIVATE_KEY,
     ]
     .map(str::to_owned)
     .into();

@@ -82,7 +82,7 @@ pub async fn serve(options: WorldOptions) -> io::Result<ServedWorld> {
     }
     shared.world().uploads_url = format!("http://{}", addrs[0]);
     if shared.scenario.public_callback {
-        shared.world().callback_url = format!("http://{}/v2/poc-batches", addrs[4]);
+        shared.world().callback_url = format!("http://{}", addrs[4]);
     }
     let client = reqwest::Client::builder()
         .no_proxy()

@@ -1,11 +1,15 @@
 //! The operator's Network Node: its admin API, and what it does on its own.
 
+mod config;
+
 use serde_json::{Value, json};
 
 use super::clock::seconds;
 use super::exchange::{ApiRequest, ApiResponse, NodePoll, Outgoing};
 use super::model::{Node, PocPhase};
 use super::state::{COLLEAGUE, MODEL, PROXY_NODE, World};
+
+pub use config::WORKER_PRIVATE_KEY;
 
 impl World {
     pub(super) fn register_initial_nodes(&mut self) {
@@ -52,6 +56,7 @@ impl World {
             ("POST", ["nodes", id, word @ ("enable" | "disable")]) => {
                 self.enable(id, *word == "enable")
             }
+            ("GET", ["config"]) => self.whole_config(),
             ("GET", ["setup", "report"]) => {
                 ApiResponse::ok(&json!({"overall_status": "PASS", "checks": [], "summary": {}}))
             }
@@ -246,7 +251,7 @@ impl World {
         };
         let base = self.base(&node.config, "poc_port", "poc_segment");
         let url = format!("{base}/api/v1/inference/pow/init/generate");
-        let body = json!({"node_id": id, "block_height": World::poc_start(epoch), "url": self.callback_url, "model": MODEL});
+        let body = json!({"node_id": id, "block_height": World::poc_start(epoch), "url": format!("{}/v2/poc-batches", self.callback_url), "model": MODEL});
         self.outgoing.push(Outgoing::Post { url, body });
     }
 }

@@ -1,0 +1,205 @@
+//! Where a Network Node wants the proofs of `MLNode`s sent.
+
+use std::fmt;
+
+use url::{Host, Url};
+
+/// `api.poc_callback_url` of the Network Node's configuration: `http://api:9100`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallbackAddress {
+    url: Url,
+    host: CallbackHost,
+    port: u16,
+}
+
+/// What the host of a callback is to a rental, which is in no private network of the operator's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallbackHost {
+    /// A name: a rental takes it for itself, whatever it means elsewhere.
+    Name(String),
+    /// The rental itself.
+    Loopback,
+    /// An address of a private network, which no other network reaches.
+    Private(String),
+    /// Reachable from a rental without help, if it is at all.
+    Public(String),
+}
+
+/// Why a text is no callback address that a rental could use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidCallback {
+    #[error("api.poc_callback_url is empty")]
+    Empty,
+    #[error("api.poc_callback_url is no http URL with a host: {0:?}")]
+    NotHttp(String),
+    #[error("api.poc_callback_url names nobody that could be called: {0:?}")]
+    NoSuchHost(String),
+}
+
+impl CallbackAddress {
+    pub fn parse(text: &str) -> Result<CallbackAddress, InvalidCallback> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(InvalidCallback::Empty);
+        }
+        let not_http = || InvalidCallback::NotHttp(shown(text));
+        let url = Url::parse(text).map_err(|_| not_http())?;
+        // dapi's URL goes to the MLNode as it is: a user, a query or a fragment would be in the middle.
+        let is_plain = matches!(url.scheme(), "http" | "https")
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none();
+        let (Some(host), Some(port), true) = (url.host(), url.port_or_known_default(), is_plain)
+        else {
+            return Err(not_http());
+        };
+        let host = classify(&host).ok_or_else(|| InvalidCallback::NoSuchHost(shown(text)))?;
+        Ok(CallbackAddress { url, host, port })
+    }
+
+    pub fn host(&self) -> &CallbackHost {
+        &self.host
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// `GET` of it tells a Network Node's callback server from any other (v0.2.13 and later).
+    pub fn versions_url(&self) -> String {
+        let base = self.url.as_str().trim_end_matches('/');
+        format!("{base}/versions")
+    }
+}
+
+impl fmt::Display for CallbackAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.url.as_str().trim_end_matches('/'))
+    }
+}
+
+/// A user's part may be a password.
+fn shown(text: &str) -> String {
+    if text.contains('@') {
+        return "(not shown: it holds an @)".to_owned();
+    }
+    super::excerpt(text)
+}
+
+fn classify(host: &Host<&str>) -> Option<CallbackHost> {
+    match host {
+        Host::Domain(name) if name.eq_ignore_ascii_case("localhost") => {
+            Some(CallbackHost::Loopback)
+        }
+        // It goes into the rental's hosts file.
+        Host::Domain(name) if is_host_name(name) => Some(CallbackHost::Name((*name).to_owned())),
+        Host::Domain(_) => None,
+        Host::Ipv4(ip) if ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() => None,
+        Host::Ipv4(ip) if ip.is_loopback() => Some(CallbackHost::Loopback),
+        Host::Ipv4(ip) => {
+            let [first, second, ..] = ip.octets();
+            // Carrier-grade NAT (RFC 6598), which overlay networks use too.
+            let is_shared = first == 100 && (64..128).contains(&second);
+            Some(if ip.is_private() || ip.is_link_local() || is_shared {
+                CallbackHost::Private(ip.to_string())
+            } else {
+                CallbackHost::Public(ip.to_string())
+            })
+        }
+        Host::Ipv6(ip) if ip.is_unspecified() || ip.is_multicast() => None,
+        Host::Ipv6(ip) if ip.is_loopback() => Some(CallbackHost::Loopback),
+        Host::Ipv6(ip) if ip.is_unique_local() || ip.is_unicast_link_local() => {
+            Some(CallbackHost::Private(ip.to_string()))
+        }
+        Host::Ipv6(ip) => Some(CallbackHost::Public(ip.to_string())),
+    }
+}
+
+fn is_host_name(name: &str) -> bool {
+    let is_of_a_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    !name.is_empty() && !name.starts_with('-') && name.bytes().all(is_of_a_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(text: &str) -> CallbackHost {
+        CallbackAddress::parse(text).unwrap().host().clone()
+    }
+
+    #[test]
+    fn callback_host_is_classified() {
+        let name = |name: &str| CallbackHost::Name(name.into());
+        let private = |ip: &str| CallbackHost::Private(ip.into());
+        let public = |ip: &str| CallbackHost::Public(ip.into());
+        for (text, expected) in [
+            ("http://api:9100", name("api")),
+            ("http://node.example.org:9100/", name("node.example.org")),
+            ("http://gonka_api:9100", name("gonka_api")),
+            ("http://localhost:9100", CallbackHost::Loopback),
+            ("http://127.0.0.1:9100", CallbackHost::Loopback),
+            ("http://[::1]:9100", CallbackHost::Loopback),
+            ("http://10.0.0.5:9100", private("10.0.0.5")),
+            ("http://172.18.0.3:9100", private("172.18.0.3")),
+            ("http://192.168.1.2:9100", private("192.168.1.2")),
+            ("http://100.101.102.103:9100", private("100.101.102.103")),
+            ("http://169.254.1.1:9100", private("169.254.1.1")),
+            ("http://[fd00::5]:9100", private("fd00::5")),
+            ("http://172.32.0.1:9100", public("172.32.0.1")),
+            ("http://100.128.0.1:9100", public("100.128.0.1")),
+            ("http://203.0.113.9:9100", public("203.0.113.9")),
+            ("http://[2001:db8::1]:9100", public("2001:db8::1")),
+        ] {
+            assert_eq!(host(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn callback_port_follows_the_scheme() {
+        for (text, port) in [
+            ("http://api:9100", 9100),
+            ("http://api", 80),
+            ("https://api/", 443),
+        ] {
+            assert_eq!(CallbackAddress::parse(text).unwrap().port(), port, "{text}");
+        }
+    }
+
+    #[test]
+    fn versions_url_keeps_the_path() {
+        let versions = |text: &str| CallbackAddress::parse(text).unwrap().versions_url();
+        assert_eq!(versions("http://api:9100/"), "http://api:9100/versions");
+        assert_eq!(versions("http://api:80/poc"), "http://api/poc/versions");
+    }
+
+    #[test]
+    fn unusable_callback_is_refused() {
+        assert_eq!(CallbackAddress::parse(" "), Err(InvalidCallback::Empty));
+        for text in [
+            "api:9100",
+            "/versions",
+            "ftp://api:9100",
+            "http://user:word@api:9100",
+            "http://api:9100/?x=1",
+        ] {
+            let refused = CallbackAddress::parse(text);
+            assert!(
+                matches!(refused, Err(InvalidCallback::NotHttp(_))),
+                "{text}"
+            );
+        }
+        for text in [
+            "http://0.0.0.0:9100",
+            "http://[::]:9100",
+            "http://224.0.0.1:9",
+        ] {
+            let refused = CallbackAddress::parse(text);
+            assert!(
+                matches!(refused, Err(InvalidCallback::NoSuchHost(_))),
+                "{text}"
+            );
+        }
+    }
+}
