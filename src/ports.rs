@@ -11,9 +11,9 @@ use tokio::sync::mpsc;
 
 use crate::domain::{
     Account, BlockHeader, CallError, CallbackAddress, Duration, EpochIndex, EpochView, Governance,
-    Height, Instance, InstanceId, MlNodeStatus, NodeConfig, NodeId, Offer, OfferQuery, Participant,
-    ProxyFigures, RegisteredNode, RentOrder, SourceReport, SshEndpoint, Time, Weight,
-    WorkloadModel,
+    GovernanceModel, Height, Instance, InstanceId, MlNodeStatus, NodeConfig, NodeId, Offer,
+    OfferQuery, Participant, ProxyFigures, RegisteredNode, RentOrder, SourceReport, SshEndpoint,
+    Time, Weight, WorkloadModel,
 };
 
 /// Time, so that a simulated world can run faster than ours. HTTP and SSH time-outs are real time;
@@ -56,8 +56,8 @@ pub trait Chain: Send + Sync {
     ) -> Result<Option<ConfirmedWeight>, CallError>;
     /// What governance has decided; `None` when no source for it is configured.
     async fn governance(&self) -> Result<Option<Governance>, CallError>;
-    /// Ids of the models that governance approves.
-    async fn approved_models(&self) -> Result<Vec<String>, CallError>;
+    /// Governance's catalogue: the models that it approves, with their arguments.
+    async fn approved_models(&self) -> Result<Vec<GovernanceModel>, CallError>;
     /// Whether the participant is registered on the chain at all.
     async fn is_participant(&self, participant: &Participant) -> Result<bool, CallError>;
 }

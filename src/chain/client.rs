@@ -12,8 +12,9 @@ use url::Url;
 use super::{subscription, wire};
 use crate::config::ChainConfig;
 use crate::domain::{
-    BlockHeader, CallError, CallErrorKind, ChainSource, EpochIndex, EpochView, Governance, Height,
-    NodeId, Participant, ReportedHead, SourceKind, SourceReport, SyncState,
+    BlockHeader, CallError, CallErrorKind, ChainSource, EpochIndex, EpochView, Governance,
+    GovernanceModel, Height, NodeId, Participant, ReportedHead, SourceKind, SourceReport,
+    SyncState,
 };
 use crate::http::json::Fields;
 use crate::http::{HttpClient, HttpRequest, join};
@@ -250,7 +251,7 @@ impl Chain for ChainClient {
         }))
     }
 
-    async fn approved_models(&self) -> Result<Vec<String>, CallError> {
+    async fn approved_models(&self) -> Result<Vec<GovernanceModel>, CallError> {
         let (what, path) = ("read the approved models", "v1/governance/models");
         self.get(&self.public_api, what, path, wire::approved_models)
             .await

@@ -3,8 +3,8 @@
 
 use crate::domain::{
     BlockHeader, Blocks, ConfirmationEvent, ConfirmationParams, ConfirmationPhase, EpochIndex,
-    EpochParams, EpochStages, EpochView, Height, NodeId, Participant, SyncState, UpgradePlan,
-    Weight,
+    EpochParams, EpochStages, EpochView, GovernanceModel, Height, NodeId, Participant, SyncState,
+    UpgradePlan, Weight,
 };
 use crate::http::json::Fields;
 use crate::ports::{ConfirmedWeight, WeightReading};
@@ -157,10 +157,22 @@ fn node_weight(participant: Fields<'_>, node: &NodeId) -> Parsed<Option<Weight>>
     Ok(sum.map(Weight))
 }
 
-/// `GET /v1/governance/models`.
-pub(super) fn approved_models(reply: Fields<'_>) -> Parsed<Vec<String>> {
+/// `GET /v1/governance/models`. Zero and empty fields are absent.
+pub(super) fn approved_models(reply: Fields<'_>) -> Parsed<Vec<GovernanceModel>> {
     let models = reply.list("models")?.iter();
-    models.map(|model| Fields(model).required("id")).collect()
+    models
+        .map(|model| governance_model(Fields(model)))
+        .collect()
+}
+
+fn governance_model(model: Fields<'_>) -> Parsed<GovernanceModel> {
+    Ok(GovernanceModel {
+        id: model.required("id")?,
+        hf_repo: model.text("hf_repo"),
+        hf_commit: model.text("hf_commit"),
+        args: model.optional("model_args")?.unwrap_or_default(),
+        v_ram_gb: model.maybe_count("v_ram")?.filter(|gb| *gb > 0),
+    })
 }
 
 /// `GET /productscience/inference/inference/epoch_group_data/{epoch}`. Absent when the participant has

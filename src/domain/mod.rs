@@ -5,6 +5,7 @@ mod boots;
 mod call;
 mod callback;
 mod chain;
+mod governance_model;
 mod heights;
 mod ids;
 mod inference;
@@ -31,6 +32,7 @@ pub use chain::{
     ConfirmationStages, EpochParams, EpochStages, EpochView, Governance, Milestone, ReportedHead,
     SourceHealth, SourceKind, SourceReport, SourceStatus, SyncState, TimeBand, UpgradePlan,
 };
+pub use governance_model::GovernanceModel;
 pub use heights::{Blocks, EpochIndex, Height};
 pub use ids::{
     CockpitId, HostId, InstanceId, InvalidId, MachineId, NodeId, OfferId, Participant, RentalLabel,

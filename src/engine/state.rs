@@ -10,7 +10,8 @@ use crate::chain::sources::ChainSources;
 use crate::config::Config;
 use crate::domain::{
     Account, Aim, BootTally, ConfirmationEvent, Duration, EpochIndex, EpochView, Governance,
-    Height, Instance, InstanceId, Mode, RankedOffer, RegisteredNode, SprintReport, Time,
+    GovernanceModel, Height, Instance, InstanceId, Mode, RankedOffer, RegisteredNode, SprintReport,
+    Time,
 };
 use crate::engine::Ports;
 use crate::engine::alerts::heartbeat::Heartbeat;
@@ -114,6 +115,8 @@ pub(crate) struct Observations {
     /// The newest block that a source announced.
     pub(crate) announced: Option<Height>,
     pub(crate) governance: Option<Governance>,
+    /// The models that governance approves, with their arguments.
+    pub(crate) catalogue: Option<Arc<[GovernanceModel]>>,
     /// By how much this machine's clock is ahead of the newest block; below zero when it is behind.
     pub(crate) ahead_of_chain: Duration,
     pub(crate) nodes: Option<(Time, Vec<RegisteredNode>)>,

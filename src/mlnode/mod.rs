@@ -1,5 +1,6 @@
 //! The workload on a rental: the stages and faults of its boot (pure), and its clients.
 
+pub mod arguments;
 pub mod boot;
 pub mod client;
 mod endpoint;

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use super::diff::{AddressClash, NodePort, clashes};
 use crate::domain::{
-    CallError, CallErrorKind, Finding, NodeConfig, NodeId, Participant, Preflight, RegisteredNode,
-    Requirement, Time, Verdict,
+    CallError, CallErrorKind, Finding, GovernanceModel, NodeConfig, NodeId, Participant, Preflight,
+    RegisteredNode, Requirement, Time, Verdict,
 };
 
 /// What was read, with the error of each failed read.
 #[derive(Debug, Clone)]
 pub struct PreflightFacts {
     pub nodes: Result<Vec<RegisteredNode>, CallError>,
-    pub approved_models: Result<Vec<String>, CallError>,
+    pub approved_models: Result<Vec<GovernanceModel>, CallError>,
     pub is_participant: Result<bool, CallError>,
     /// Whether the chain node is in sync.
     pub chain: Result<(), CallError>,
@@ -94,11 +94,14 @@ fn admin_api(facts: &PreflightFacts) -> Verdict {
 
 fn model(intent: &PreflightTarget, facts: &PreflightFacts) -> Verdict {
     match &facts.approved_models {
-        Ok(approved) if approved.contains(&intent.model) => Verdict::Met,
+        Ok(approved) if approved.iter().any(|model| model.id == intent.model) => Verdict::Met,
         Ok(approved) => {
             let approved = match approved.as_slice() {
                 [] => "none".to_owned(),
-                names => names.join(", "),
+                models => {
+                    let names: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
+                    names.join(", ")
+                }
             };
             let model = &intent.model;
             unmet(
@@ -227,7 +230,7 @@ mod tests {
     fn good() -> PreflightFacts {
         PreflightFacts {
             nodes: Ok(Vec::new()),
-            approved_models: Ok(vec![MODEL.into()]),
+            approved_models: Ok(vec![GovernanceModel::named(MODEL)]),
             is_participant: Ok(true),
             chain: Ok(()),
             callback: Some(Ok(())),
@@ -254,7 +257,7 @@ mod tests {
         let cases: [(Requirement, Change, &[&str]); 3] = [
             (
                 Requirement::Model,
-                |facts| facts.approved_models = Ok(vec!["Qwen/Qwen3-235B".into()]),
+                |facts| facts.approved_models = Ok(vec![GovernanceModel::named("Qwen/Qwen3-235B")]),
                 &[MODEL, "Qwen/Qwen3-235B"],
             ),
             (

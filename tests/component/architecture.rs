@@ -17,6 +17,7 @@ const PURE: &[&str] = &[
     "vast/rank",
     "vast/cost.rs",
     "vast/predict.rs",
+    "mlnode/arguments.rs",
     "mlnode/boot",
     "network_node/diff.rs",
     "network_node/preflight.rs",

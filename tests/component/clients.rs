@@ -174,7 +174,11 @@ async fn chain_stages_headers_models_are_read() {
         (5_000..6_500).contains(&seconds),
         "1,000 blocks in {seconds} s"
     );
-    assert_eq!(chain.approved_models().await.unwrap(), [MODEL]);
+    let [model] = &chain.approved_models().await.unwrap()[..] else {
+        panic!("one model is approved");
+    };
+    assert_eq!((model.id.as_str(), model.v_ram_gb), (MODEL, Some(320)));
+    assert!(model.args.contains(&"--max-model-len".to_owned()));
     assert!(
         chain
             .is_participant(&scene.config.chain.participant)

@@ -1,12 +1,18 @@
 //! Runs effects: journals the intent, starts the task, reports the outcome. The intent of
 //! everything that changes the world outside is durable before the call is made (law 1).
 
-use crate::domain::{InstanceId, MachineId, NodeId, Workload};
+use std::sync::Arc;
+
+use crate::domain::{
+    CallError, GovernanceModel, InstanceId, MachineId, NodeId, Workload, WorkloadModel,
+};
 use crate::engine::effects::preflight::{run_chain_preflight, run_preflight};
 use crate::engine::observe::observation::Observation;
 use crate::engine::state::Engine;
 use crate::flow::{Effect, EffectKey, Event};
 use crate::journal::Record;
+use crate::mlnode::arguments;
+use crate::ports::Chain;
 
 impl Engine {
     pub(crate) fn execute(&mut self, effect: Effect) {
@@ -100,8 +106,7 @@ impl Engine {
             let (chain, node) = (ports.chain.as_ref(), ports.network_node.as_ref());
             // Our leftovers hold their address until they are gone.
             let examined = run_preflight(chain, node, ports.clock.now(), &config, &[]).await;
-            let event = Event::PreflightCompleted(examined.preflight);
-            Observation::relisted(key, Some(event), examined.nodes)
+            Observation::Examined { key, examined }
         });
     }
 
@@ -110,11 +115,21 @@ impl Engine {
         let Some(ends) = ends else {
             return;
         };
-        let (ports, model) = (self.ports.clone(), self.config.mlnode.model.clone());
+        let (ports, local) = (self.ports.clone(), self.config.mlnode.model.clone());
         let (workload, change) = (self.workload(), self.tasks.change());
+        let known = self.observed.catalogue.clone();
         self.spawn_effect(key, async move {
-            let node = ports.mlnodes.at(workload, ends.api);
-            let started = node.start_model(&model).await;
+            let model = model_to_start(ports.chain.as_ref(), workload, known, local).await;
+            let started = match model {
+                Ok(model) => {
+                    ports
+                        .mlnodes
+                        .at(workload, ends.api)
+                        .start_model(&model)
+                        .await
+                }
+                Err(error) => Err(error),
+            };
             drop(change);
             let event = match started {
                 Ok(()) => Event::ModelStartAccepted,
@@ -139,4 +154,23 @@ impl Engine {
             Observation::done(key, event.ok())
         });
     }
+}
+
+/// The model with the arguments that the Network Node will merge. It leaves a healthy node as it is, so
+/// a start with others would prove a model that others judge by other rules: without the catalogue
+/// nothing is started. vLLM alone is nobody's node and keeps its own.
+async fn model_to_start(
+    chain: &dyn Chain,
+    workload: Workload,
+    known: Option<Arc<[GovernanceModel]>>,
+    local: WorkloadModel,
+) -> Result<WorkloadModel, CallError> {
+    if workload == Workload::Vllm {
+        return Ok(local);
+    }
+    let catalogue = match known {
+        Some(catalogue) => catalogue,
+        None => chain.approved_models().await?.into(),
+    };
+    Ok(arguments::as_started(&catalogue, &local))
 }

@@ -1,17 +1,22 @@
 //! Reads the facts that a rental's usefulness depends on. Works without an engine.
 
 use crate::config::{Config, Exposure};
-use crate::domain::{CallError, NodeConfig, NodeId, Preflight, RegisteredNode, Time};
+use crate::domain::{
+    CallError, GovernanceModel, NodeConfig, NodeId, Preflight, RegisteredNode, Time,
+};
 use crate::engine::effects::requests::{NodeAddress, node_config};
 use crate::network_node::{PreflightFacts, PreflightTarget, evaluate, evaluate_chain};
 use crate::ports::{Chain, NetworkNode};
 
 /// The verdict, and the list of nodes that it rests on.
+#[derive(Debug)]
 pub struct PreflightRun {
     /// What is met and what is not.
     pub preflight: Preflight,
     /// Every registered node, when it could be read.
     pub nodes: Result<Vec<RegisteredNode>, CallError>,
+    /// Governance's catalogue, when it could be read.
+    pub catalogue: Result<Vec<GovernanceModel>, CallError>,
 }
 
 /// Whether a rental could do its work, by what the outside world says now. Spends nothing.
@@ -49,6 +54,7 @@ pub async fn run_preflight(
     PreflightRun {
         preflight,
         nodes: facts.nodes,
+        catalogue: facts.approved_models,
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::engine::observe::freshness::Feed;
 use crate::engine::observe::observation::Observation;
 use crate::engine::state::Engine;
+use crate::flow::Event;
 
 impl Engine {
     pub(crate) fn handle_observation(&mut self, observation: Observation) {
@@ -50,6 +51,14 @@ impl Engine {
                 if let Some(nodes) = nodes {
                     self.on_nodes(now, nodes);
                 }
+                self.effect_ended(key);
+            }
+            Observation::Examined { key, examined } => {
+                if let Ok(catalogue) = examined.catalogue {
+                    self.observed.catalogue = Some(catalogue.into());
+                }
+                self.dispatch(now, Event::PreflightCompleted(examined.preflight));
+                self.on_nodes(now, examined.nodes);
                 self.effect_ended(key);
             }
             Observation::NodeChanged { key, error, nodes } => {

@@ -4,6 +4,7 @@ use crate::domain::{
     Account, BlockHeader, CallError, Confirmation, Governance, Instance, InstanceId, MlNodeStatus,
     Offer, ProxyFigures, RegisteredNode, SourceReport, SshEndpoint,
 };
+use crate::engine::effects::preflight::PreflightRun;
 use crate::engine::reconcile::absence::Absence;
 use crate::engine::snapshot::TunnelRate;
 use crate::flow::{Effect, EffectKey, Event};
@@ -39,6 +40,11 @@ pub(crate) enum Observation {
         records: Vec<Record>,
         events: Vec<Event>,
         nodes: Option<Result<Vec<RegisteredNode>, CallError>>,
+    },
+    /// What a rental's usefulness depends on was read.
+    Examined {
+        key: EffectKey,
+        examined: PreflightRun,
     },
     /// The operator's change of a node ended.
     NodeChanged {

@@ -8,6 +8,19 @@ use crate::world::exchange::{ApiRequest, ApiResponse};
 use crate::world::state::{MODEL, PARTICIPANT, World};
 use serde_json::{Value, json};
 
+/// The only model of the catalogue, as the upgrade to v0.2.13 wrote it. Sizes of GPUs and parallelism
+/// are a node's own business (gonka v0.2.13 inference-chain/app/upgrades/v0_2_13/upgrades.go).
+fn governance_model() -> Value {
+    json!({
+        "proposed_by": "gonka10d07y265gmmuvt4z0w9aw880jnsr700j2h5m33", "id": MODEL, "units_of_compute_per_token": "10000",
+        "hf_repo": MODEL, "hf_commit": "d494266a4affc0d2995ba1fa35c8481cbd84294b",
+        "model_args": ["--enable-auto-tool-choice", "--max-model-len", "180000", "--kv-cache-dtype", "fp8",
+            "--tool-call-parser", "minimax_m2", "--reasoning-parser", "minimax_m2_append_think"],
+        "v_ram": "320", "throughput_per_nonce": "5000",
+        "validation_threshold": {"value": "922", "exponent": -3},
+    })
+}
+
 impl World {
     /// Handles a request to the public API.
     pub fn public_api(&self, request: &ApiRequest) -> ApiResponse {
@@ -18,9 +31,7 @@ impl World {
         match path.trim_end_matches('/') {
             "/v1/epochs/latest" => ApiResponse::ok(&self.epoch_reply()),
             "/v1/epochs/current/participants" => ApiResponse::ok(&self.participants_reply()),
-            "/v1/governance/models" => ApiResponse::ok(&json!({"models": [{
-                "id": MODEL, "proposed_by": "gonka10d07y265gmmuvt4z0w9aw880jnsr700j2h5m33", "units_of_compute_per_token": "100",
-                "hf_repo": MODEL, "hf_commit": "", "model_args": ["--tensor-parallel-size", "4"], "v_ram": "320", "throughput_per_nonce": "1000"}]})),
+            "/v1/governance/models" => ApiResponse::ok(&json!({ "models": [governance_model()] })),
             other => self
                 .epoch_group(other)
                 .unwrap_or_else(|| Self::public_other(other)),
