@@ -6,6 +6,5 @@ pub mod client;
 mod endpoint;
 mod faults;
 mod pull;
-pub mod suspects;
 mod vllm;
 mod wire;

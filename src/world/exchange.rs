@@ -16,6 +16,8 @@ pub struct ApiRequest {
     /// JSON body, or null.
     pub body: Value,
     pub bearer: Option<String>,
+    /// The header of this name.
+    pub content_type: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -28,14 +30,9 @@ pub struct ApiResponse {
 /// A request that the world wants sent; the caller sends it and reports the result.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outgoing {
-    /// The Network Node polls a node.
-    Poll {
-        node: String,
-        api: String,
-        inference: String,
-    },
-    /// The Network Node starts something on a node; the response is ignored.
-    Post { url: String, body: Value },
+    /// The Network Node calls one of its nodes, and is told of the answer by
+    /// [`World::call_ended`](super::World::call_ended).
+    Call { number: u64, request: NodeRequest },
     /// A machine sends a `PoC` batch to the callback.
     Batch {
         instance: u64,
@@ -47,12 +44,44 @@ pub enum Outgoing {
     },
 }
 
+/// A call to a node. Its body goes without a `Content-Type` (gonka v0.2.14 decentralized-api/utils/http.go).
 #[derive(Debug, Clone, PartialEq)]
-pub struct NodePoll {
-    /// `state` of `/api/v1/state`.
-    pub state: String,
-    /// First id of `/v1/models`, when in `INFERENCE`.
-    pub model: Option<String>,
+pub struct NodeRequest {
+    pub method: &'static str,
+    pub url: String,
+    pub body: Option<Value>,
+    /// World seconds.
+    pub timeout: f64,
+}
+
+/// A node's answer to such a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallAnswer {
+    pub status: u16,
+    /// Null when it is not JSON.
+    pub body: Value,
+}
+
+impl CallAnswer {
+    pub fn new(status: u16, body: &str) -> CallAnswer {
+        CallAnswer {
+            status,
+            body: serde_json::from_str(body).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn is_ok(&self) -> bool {
+        self.status == 200
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.body[name].as_str().map(str::to_owned)
+    }
+
+    /// The first id of `/v1/models`.
+    pub(super) fn first_model(&self) -> Option<String> {
+        self.body["data"][0]["id"].as_str().map(str::to_owned)
+    }
 }
 
 impl ApiResponse {

@@ -13,6 +13,7 @@ impl World {
             weights: self.weights.clone(),
             batches: self.batches.clone(),
             confirmations: self.confirmations.clone(),
+            reloads: self.dapi.reloads.clone(),
             spend: self.spend(),
             peak_live_rentals: self.peak_live,
         }

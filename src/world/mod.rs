@@ -24,8 +24,8 @@ mod upstream;
 mod vast;
 
 pub use clock::WorldClock;
-pub use exchange::{ApiRequest, ApiResponse, NodePoll, Outgoing};
-pub use network_node::WORKER_PRIVATE_KEY;
+pub use exchange::{ApiRequest, ApiResponse, CallAnswer, NodeRequest, Outgoing};
+pub use network_node::{AdminReply, WORKER_PRIVATE_KEY};
 pub use scenario::{
     Fault, FaultKind, MlNodeRelease, NetworkRelease, PocVersion, RandomFaults, Scenario,
 };

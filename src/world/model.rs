@@ -128,18 +128,6 @@ pub(super) enum ModelLoad {
     Fails(String),
 }
 
-#[derive(Debug, Clone)]
-pub(super) struct Node {
-    pub config: Value,
-    pub enabled: bool,
-    pub admin_epoch: u64,
-    pub current: String,
-    pub failure: String,
-    pub polled_at: Time,
-    pub next_poll: Time,
-    pub in_poc: u64,
-}
-
 /// A log that a host is uploading or has uploaded.
 #[derive(Debug, Clone)]
 pub(super) struct LogCopy {

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
-
 use crate::domain::Time;
 
 use super::clock::{as_seconds, seconds};
-use super::exchange::{ApiResponse, Outgoing};
-use super::model::{LogCopy, Node, PocPhase, SimInstance};
+use super::exchange::Outgoing;
+use super::model::{LogCopy, PocPhase, SimInstance};
+use super::network_node::{Dapi, Node};
 use super::scenario::Scenario;
 use super::truth::{Confirmation, TrueRental};
 
@@ -57,7 +56,7 @@ pub struct World {
     pub(super) active: BTreeMap<String, u64>,
     pub(super) active_epoch: u64,
     pub(super) generated_epoch: u64,
-    pub(super) next_reconcile: Time,
+    pub(super) dapi: Dapi,
     pub(super) peak_live: usize,
     pub(super) outgoing: Vec<Outgoing>,
     /// `api.poc_callback_url`: where machines send batches.
@@ -74,7 +73,6 @@ impl World {
             scenario,
             start,
             now: start,
-            next_reconcile: start,
             uploads_url: "http://vast.sim".into(),
             ..World::default()
         };
@@ -126,9 +124,8 @@ impl World {
         self.archive_old_instances();
         self.advance_epoch();
         self.send_batches();
-        self.reconcile_generation();
         self.advance_confirmation();
-        self.poll_nodes();
+        self.advance_dapi();
     }
 
     pub(super) fn live(&self) -> impl Iterator<Item = &SimInstance> {
@@ -159,7 +156,6 @@ impl World {
         let epoch = self.epoch();
         if epoch > self.generated_epoch {
             self.generated_epoch = epoch;
-            self.start_generation(epoch);
             self.plan_halt(epoch + 1);
         }
         let offset = self.height().saturating_sub(World::poc_start(epoch));
@@ -185,22 +181,5 @@ impl World {
             weights.insert(COLLEAGUE.into(), 1810);
         }
         self.weights.insert(epoch, weights);
-    }
-
-    /// A batch for the callback. Only the generation window counts.
-    pub fn callback(&mut self, body: &Value) -> ApiResponse {
-        let Some(node) = body["node_id"].as_str().map(str::to_owned) else {
-            return ApiResponse::error(400, "node_id is missing");
-        };
-        let is_open = |phase| matches!(phase, PocPhase::Generate | PocPhase::Exchange);
-        let counts = if is_open(self.confirmation_phase()) {
-            &mut self.confirming
-        } else if is_open(self.phase()) {
-            self.batches.entry(self.epoch()).or_default()
-        } else {
-            return ApiResponse::error(400, "not in the generation window");
-        };
-        *counts.entry(node).or_default() += 1;
-        ApiResponse::ok(&json!({"message": "ok"}))
     }
 }

@@ -4,8 +4,8 @@ use chrono::TimeZone;
 use serde_json::{Value, json};
 
 use super::clock::seconds;
-use super::exchange::{ApiRequest, ApiResponse, NodePoll};
-use super::state::{API_KEY, MODEL, World};
+use super::exchange::{ApiRequest, ApiResponse};
+use super::state::{API_KEY, World};
 use super::{Scenario, WorldOptions, serve};
 
 fn world() -> World {
@@ -46,52 +46,6 @@ fn rent(world: &mut World, label: &str, env: Value) -> u64 {
     let response = world.vast(&call("PUT", &path, order));
     assert_eq!(response.status, 200, "{}", response.body);
     body(&response)["new_contract"].as_u64().unwrap()
-}
-
-fn register(world: &mut World, id: &str, port: u16) -> ApiResponse {
-    let node = json!({"id": id, "host": "10.1.1.1", "inference_port": port, "poc_port": port + 1, "max_concurrent": 500, "models": {MODEL: {"args": []}}});
-    world.admin(&call("POST", "/admin/v1/nodes", node))
-}
-
-fn ready(world: &mut World, id: &str) {
-    world.polled(
-        id,
-        Ok(NodePoll {
-            state: "INFERENCE".into(),
-            model: Some(MODEL.into()),
-        }),
-    );
-}
-
-#[test]
-fn only_nodes_registered_before_poc_generate() {
-    let mut world = world();
-    let start = world.block_time(World::poc_start(world.epoch() + 1));
-    world.advance(start - seconds(60.0));
-    register(&mut world, "early", 7000);
-    ready(&mut world, "early");
-    world.poll_outgoing();
-    world.advance(start + seconds(8.0));
-    register(&mut world, "late", 7100);
-    ready(&mut world, "late");
-    world.advance(start + seconds(40.0));
-    let calls = format!("{:?}", world.poll_outgoing());
-    assert!(calls.contains("10.1.1.1:7001/v3.0.16/api/v1/inference/pow/init/generate"));
-    assert!(!calls.contains("10.1.1.1:7101/v3.0.16/api/v1/inference/pow/init/generate"));
-}
-
-#[test]
-fn only_callback_batches_give_weight() {
-    let mut world = world();
-    register(&mut world, "ours", 7000);
-    register(&mut world, "silent", 7100);
-    let epoch = world.epoch() + 1;
-    world.advance(world.block_time(World::poc_start(epoch)) + seconds(20.0));
-    assert_eq!(world.callback(&json!({"node_id": "ours"})).status, 200);
-    world.advance(world.block_time(World::poc_start(epoch) + 306));
-    assert!(world.truth().weights[&epoch]["ours"] > 0);
-    assert!(!world.truth().weights[&epoch].contains_key("silent"));
-    assert_eq!(world.callback(&json!({"node_id": "ours"})).status, 400);
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub struct Truth {
     pub batches: BTreeMap<u64, BTreeMap<String, u64>>,
     /// Results of confirmation `PoC`s per epoch.
     pub confirmations: BTreeMap<u64, Confirmation>,
+    /// How often dapi stopped a node to load its model again.
+    pub reloads: BTreeMap<String, u64>,
     pub spend: Usd,
     /// Most rentals alive at once.
     pub peak_live_rentals: usize,

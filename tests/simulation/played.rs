@@ -12,7 +12,7 @@ use pocpit::ports::{
     Clock, CommandOutput, LinkError, LogPosition, Remote, RemoteSession, TailChunk, TunnelEnds,
     TunnelSpec, TunnelTraffic,
 };
-use pocpit::world::{ApiRequest, ApiResponse, NodePoll, Outgoing, Scenario, World};
+use pocpit::world::{ApiRequest, ApiResponse, CallAnswer, Outgoing, Scenario, World};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -241,58 +241,51 @@ impl Stage {
         locked(&self.chance)
     }
 
-    /// Makes the calls that the world wants made.
+    /// Makes the calls that the world wants made, and those that follow from their answers.
     pub fn pump(&self) {
-        let outgoing = {
-            let mut world = self.world();
-            for id in world.running() {
-                world.set_ssh_port(id, 22);
+        loop {
+            let outgoing = {
+                let mut world = self.world();
+                for id in world.running() {
+                    world.set_ssh_port(id, 22);
+                }
+                world.poll_outgoing()
+            };
+            if outgoing.is_empty() {
+                return;
             }
-            world.poll_outgoing()
-        };
-        for call in outgoing {
-            match call {
-                Outgoing::Poll {
-                    node,
-                    api,
-                    inference,
-                } => {
-                    let result = self.poll(&api, &inference);
-                    self.world().polled(&node, result);
-                }
-                Outgoing::Post { url, body } => drop(self.at_machine("POST", &url, body)),
-                Outgoing::Batch {
-                    instance,
-                    port,
-                    body,
-                    ..
-                } => {
-                    if locked(&self.forwards).contains(&(instance, port)) {
-                        self.world().callback(&body);
-                    }
-                }
+            for call in outgoing {
+                self.make(call);
             }
         }
     }
 
-    fn poll(&self, api: &str, inference: &str) -> Result<NodePoll, String> {
-        let refused = || "connection refused".to_owned();
-        let state = self
-            .at_machine("GET", &format!("{api}/api/v1/state"), Value::Null)
-            .ok_or_else(refused)?;
-        let state: Value = serde_json::from_str(&state.body).unwrap_or_default();
-        let state = state["state"].as_str().unwrap_or("UNKNOWN").to_owned();
-        if state != "INFERENCE" {
-            return Ok(NodePoll { state, model: None });
+    fn make(&self, call: Outgoing) {
+        match call {
+            Outgoing::Call { number, request } => {
+                let body = request.body.unwrap_or_default();
+                let answer = self.at_machine(request.method, &request.url, body);
+                let answer = answer.map(|answer| CallAnswer::new(answer.status, &answer.body));
+                let answer = answer.ok_or_else(|| "connection refused".to_owned());
+                self.world().call_ended(number, &answer);
+            }
+            Outgoing::Batch {
+                instance,
+                port,
+                path,
+                body,
+                ..
+            } => {
+                if locked(&self.forwards).contains(&(instance, port)) {
+                    self.world().callback(&ApiRequest {
+                        method: "POST".into(),
+                        path,
+                        body,
+                        ..ApiRequest::default()
+                    });
+                }
+            }
         }
-        let models = self
-            .at_machine("GET", &format!("{inference}/v1/models"), Value::Null)
-            .ok_or_else(refused)?;
-        let models: Value = serde_json::from_str(&models.body).unwrap_or_default();
-        Ok(NodePoll {
-            state,
-            model: models["data"][0]["id"].as_str().map(str::to_owned),
-        })
     }
 
     /// A call to a machine through its tunnel, with a version before the path or without.
@@ -318,6 +311,8 @@ impl Stage {
                 method: method.into(),
                 path,
                 body,
+                // As the tunnel's end adds it.
+                content_type: Some("application/json".into()),
                 ..ApiRequest::default()
             },
         )

@@ -8,7 +8,7 @@ use futures_util::stream::{self, StreamExt as _};
 use pocpit::http::{
     Answer, BrokenBody, HttpMethod, HttpRequest, Messages, Transport, TransportError,
 };
-use pocpit::world::{ApiRequest, ApiResponse};
+use pocpit::world::{AdminReply, ApiRequest, ApiResponse};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use url::Url;
@@ -24,7 +24,7 @@ pub struct Wire {
 
 impl Wire {
     /// `None`: connections are refused.
-    fn perform(&self, request: &HttpRequest) -> Option<ApiResponse> {
+    async fn perform(&self, request: &HttpRequest) -> Option<ApiResponse> {
         let method = match request.method {
             HttpMethod::Get => "GET",
             HttpMethod::Post => "POST",
@@ -45,6 +45,7 @@ impl Wire {
                 .bearer
                 .as_ref()
                 .map(|bearer| bearer.expose_secret().to_owned()),
+            content_type: Some("application/json".into()),
         };
         match request.url.host_str()? {
             "vast.sim" => Some(self.stage.world().vast(&ask)),
@@ -58,9 +59,15 @@ impl Wire {
                 self.stage.beat();
                 Some(nothing())
             }
-            "admin.sim" => Some(self.stage.world().admin(&ask)),
+            "admin.sim" => loop {
+                let reply = self.stage.world().admin(&ask);
+                match reply {
+                    AdminReply::Answer(answer) => break Some(answer),
+                    AdminReply::Waiting => tokio::time::sleep(Duration::from_secs(1)).await,
+                }
+            },
             "127.0.0.1" if request.url.port() == Some(9100) => {
-                Some(self.stage.world().callback(&ask.body))
+                Some(self.stage.world().callback(&ask))
             }
             _ => self
                 .stage
@@ -151,7 +158,11 @@ impl Transport for Wire {
             Some(Fault::Slow) => self.dawdle(request.timeout).await,
             _ => {}
         }
-        let Some(reply) = self.perform(request) else {
+        let performed = tokio::time::timeout(request.timeout, self.perform(request)).await;
+        let Ok(performed) = performed else {
+            return Err(lost("operation timed out"));
+        };
+        let Some(reply) = performed else {
             return Err(TransportError::NotSent("connection refused".into()));
         };
         if request.method != HttpMethod::Get {

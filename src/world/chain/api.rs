@@ -21,6 +21,13 @@ fn governance_model() -> Value {
     })
 }
 
+/// The arguments that governance has decided for it.
+pub(in crate::world) fn governance_args() -> Vec<String> {
+    let model = governance_model();
+    let args = model["model_args"].as_array().into_iter().flatten();
+    args.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
 impl World {
     /// Handles a request to the public API.
     pub fn public_api(&self, request: &ApiRequest) -> ApiResponse {

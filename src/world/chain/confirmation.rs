@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use crate::domain::Time;
 
 use crate::world::chain::schedule::{CUTOFF, GENERATION, VALIDATION_START};
-use crate::world::clock::seconds;
 use crate::world::exchange::ApiResponse;
 use crate::world::model::PocPhase;
 use crate::world::network_node::is_unmanaged;
@@ -59,18 +58,9 @@ impl World {
         )
     }
 
-    /// The Network Node lets the nodes with weight generate again; at the end the chain counts.
+    /// At the end the chain counts what the nodes generated again.
     pub(in crate::world) fn advance_confirmation(&mut self) {
         let epoch = self.epoch();
-        if self.confirmation_phase() == PocPhase::Generate && self.now >= self.next_reconcile {
-            self.next_reconcile = self.now + seconds(30.0);
-            let managed = self.active.keys().filter(|id| !is_unmanaged(id));
-            let waiting = managed
-                .filter(|id| self.nodes.contains_key(*id) && !self.confirming.contains_key(*id));
-            for id in waiting.cloned().collect::<Vec<_>>() {
-                self.request_generation(epoch, &id);
-            }
-        }
         let trigger = self.confirmation_trigger(epoch);
         let over = trigger.is_some_and(|trigger| self.height() >= trigger + VALIDATION_END);
         if over && !self.confirmations.contains_key(&epoch) {

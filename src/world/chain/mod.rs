@@ -2,4 +2,6 @@
 
 mod api;
 mod confirmation;
-mod schedule;
+pub(super) mod schedule;
+
+pub(super) use api::governance_args;

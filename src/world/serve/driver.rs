@@ -9,11 +9,11 @@ use axum::body::Body;
 use hyper::Request;
 use hyper_util::rt::TokioIo;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::world::exchange::{NodePoll, Outgoing};
+use crate::world::exchange::{CallAnswer, NodeRequest, Outgoing};
 use crate::world::serve::http::accept;
 use crate::world::serve::machine::RentedMachine;
 use crate::world::serve::shared::{Shared, SimService, TICK};
@@ -30,7 +30,7 @@ pub(in crate::world) async fn drive(shared: Arc<Shared>, http: reqwest::Client) 
         for call in outgoing {
             let host = match &call {
                 Outgoing::Batch { instance, .. } => hosts.get(instance),
-                _ => None,
+                Outgoing::Call { .. } => None,
             };
             let machine = host.map(|host| host.machine.clone());
             tokio::spawn(perform(shared.clone(), http.clone(), call, machine));
@@ -96,16 +96,10 @@ async fn perform(
     machine: Option<Arc<RentedMachine>>,
 ) {
     match call {
-        Outgoing::Poll {
-            node,
-            api,
-            inference,
-        } => {
-            let result = poll(&http, &api, &inference).await;
-            shared.world().polled(&node, result);
+        Outgoing::Call { number, request } => {
+            let answer = call_node(&http, &request, shared.clock.speed).await;
+            shared.world().call_ended(number, &answer);
         }
-        // The next poll shows the effect.
-        Outgoing::Post { url, body } => drop(http.post(url).json(&body).send().await),
         Outgoing::Batch {
             host,
             port,
@@ -127,27 +121,28 @@ async fn perform(
     }
 }
 
-async fn poll(http: &reqwest::Client, api: &str, inference: &str) -> Result<NodePoll, String> {
-    let state = get(http, &format!("{api}/api/v1/state")).await?;
-    let state = state["state"].as_str().unwrap_or("UNKNOWN").to_owned();
-    if state != "INFERENCE" {
-        return Ok(NodePoll { state, model: None });
-    }
-    get(http, &format!("{inference}/health")).await?;
-    let models = get(http, &format!("{inference}/v1/models")).await?;
-    Ok(NodePoll {
-        state,
-        model: models["data"][0]["id"].as_str().map(str::to_owned),
-    })
-}
+/// Real programs and links take real time, however fast the world is.
+const SHORTEST_TIMEOUT: f64 = 5.0;
 
-async fn get(http: &reqwest::Client, url: &str) -> Result<Value, String> {
-    let response = http.get(url).send().await;
-    let response = response.map_err(|error| format!("{url}: {error}"))?;
-    if !response.status().is_success() {
-        return Err(format!("{url}: HTTP {}", response.status()));
+async fn call_node(
+    http: &reqwest::Client,
+    call: &NodeRequest,
+    speed: f64,
+) -> Result<CallAnswer, String> {
+    let method = reqwest::Method::from_bytes(call.method.as_bytes());
+    let method = method.map_err(|error| error.to_string())?;
+    let timeout = (call.timeout / speed.max(1e-6)).max(SHORTEST_TIMEOUT);
+    let mut request = http
+        .request(method, &call.url)
+        .timeout(Duration::from_secs_f64(timeout));
+    if let Some(body) = &call.body {
+        // Without a Content-Type, as dapi sends it.
+        request = request.body(body.to_string());
     }
-    Ok(response.json().await.unwrap_or(json!({})))
+    let response = request.send().await.map_err(|error| error.to_string())?;
+    let status = response.status().as_u16();
+    let body = response.text().await.map_err(|error| error.to_string())?;
+    Ok(CallAnswer::new(status, &body))
 }
 
 async fn send_batch(machine: &RentedMachine, port: u16, path: &str, body: &Value) -> Option<()> {

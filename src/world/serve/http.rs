@@ -61,7 +61,7 @@ async fn respond(
     if fault == Some(FaultKind::DropBefore) {
         return Err(io::Error::other("planned fault"));
     }
-    let response = shared.answer(service, &request);
+    let response = shared.answer(service, &request).await;
     let mut response = response.ok_or_else(|| io::Error::other("nothing listens"))?;
     match fault {
         Some(FaultKind::DropAfter) => return Err(io::Error::other("planned fault")),
@@ -85,6 +85,8 @@ async fn parse(request: Request<Incoming>) -> io::Result<ApiRequest> {
         .map_err(io::Error::other)?;
     let bearer = parts.headers.get("authorization");
     let bearer = bearer.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let content_type = parts.headers.get("content-type");
+    let content_type = content_type.and_then(|value| value.to_str().ok());
     let query = parts.uri.query().unwrap_or_default();
     let query = url::form_urlencoded::parse(query.as_bytes()).into_owned();
     Ok(ApiRequest {
@@ -93,6 +95,7 @@ async fn parse(request: Request<Incoming>) -> io::Result<ApiRequest> {
         query: query.collect(),
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
         bearer: bearer.map(str::to_owned),
+        content_type: content_type.map(str::to_owned),
     })
 }
 

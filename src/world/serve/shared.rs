@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::world::clock::WorldClock;
 use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::network_node::AdminReply;
 use crate::world::numbers::uniform;
 use crate::world::scenario::{FaultKind, Scenario};
 use crate::world::state::World;
@@ -30,6 +31,21 @@ pub(in crate::world) enum SimService {
     Machine(u64),
     /// A machine's container port, mapped to the outside.
     Mapped(u64, u16),
+}
+
+/// What becomes of a request.
+enum Served {
+    Answer(ApiResponse),
+    /// Nothing listens there.
+    Nobody,
+    /// Whoever asks again gets the answer.
+    Later,
+}
+
+impl Served {
+    fn of(response: Option<ApiResponse>) -> Served {
+        response.map_or(Served::Nobody, Served::Answer)
+    }
 }
 
 pub(in crate::world) struct Shared {
@@ -59,25 +75,38 @@ impl Shared {
         world
     }
 
-    /// `None`: nothing listens there.
-    pub fn answer(&self, service: SimService, request: &ApiRequest) -> Option<ApiResponse> {
+    /// Waits for an answer as long as the world does.
+    pub async fn answer(&self, service: SimService, request: &ApiRequest) -> Option<ApiResponse> {
+        loop {
+            match self.answer_now(service, request) {
+                Served::Answer(response) => return Some(response),
+                Served::Nobody => return None,
+                Served::Later => tokio::time::sleep(TICK).await,
+            }
+        }
+    }
+
+    fn answer_now(&self, service: SimService, request: &ApiRequest) -> Served {
         let mut world = self.world();
-        Some(match service {
+        Served::Answer(match service {
             SimService::Vast => world.vast(request),
             SimService::Public => world.public_api(request),
             SimService::Rpc => world.rpc(request),
-            SimService::Admin => world.admin(request),
-            SimService::Callback => world.callback(&request.body),
+            SimService::Admin => match world.admin(request) {
+                AdminReply::Answer(response) => response,
+                AdminReply::Waiting => return Served::Later,
+            },
+            SimService::Callback => world.callback(request),
             SimService::Upstream => world.upstream(request),
-            SimService::Machine(id) => return world.mlnode(id, request),
+            SimService::Machine(id) => return Served::of(world.mlnode(id, request)),
             SimService::Mapped(id, port) => {
                 let (port, path) = world.gateway_target(id, port, &request.path);
                 if !world.listens(id, port) {
-                    return None;
+                    return Served::Nobody;
                 }
                 let mut request = request.clone();
                 request.path = path;
-                return world.mlnode(id, &request);
+                return Served::of(world.mlnode(id, &request));
             }
         })
     }

@@ -1,0 +1,86 @@
+//! The callback server (port 9100), which nodes send their proofs to (gonka v0.2.14
+//! decentralized-api/internal/server/mlnode).
+
+use serde_json::{Value, json};
+
+use super::dapi::Round;
+use crate::world::chain::schedule::VALIDATION_START;
+use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::model::PocPhase;
+use crate::world::state::World;
+
+impl World {
+    /// Handles a request to the callback server.
+    pub fn callback(&mut self, request: &ApiRequest) -> ApiResponse {
+        let path = request.path.trim_matches('/');
+        let parts: Vec<&str> = path.split('/').collect();
+        match (request.method.as_str(), parts.as_slice()) {
+            ("GET", ["versions"]) => ApiResponse::ok(&json!({
+                "api_version": {"application_name": "api", "version": self.scenario.network_release.to_string()},
+                "node_version": {"application_name": "inferenced"},
+            })),
+            ("POST", ["v2", "poc-batches", _, "generated"]) => self.generated(&request.body),
+            ("POST", ["v2", "poc-batches", _, "validated"]) => self.validated(&request.body),
+            _ => ApiResponse::error(404, "Not Found"),
+        }
+    }
+
+    /// The `PoC` whose batches count now: from the start of generation to the end of the exchange.
+    fn generating_round(&self) -> Option<Round> {
+        let round = self.poc_round()?;
+        let is_open = round.offset < VALIDATION_START
+            && matches!(round.phase, PocPhase::Generate | PocPhase::Exchange);
+        is_open.then_some(round)
+    }
+
+    fn generated(&mut self, body: &Value) -> ApiResponse {
+        let Some(round) = self.generating_round() else {
+            return ApiResponse::error(503, "not in PoC generate phase");
+        };
+        let height = body["block_height"].as_u64();
+        if height.is_some_and(|height| height != round.height) {
+            return ApiResponse::error(400, "block_height is not the active PoC stage");
+        }
+        let number = body["node_id"].as_u64();
+        let node = self.nodes.values().find(|node| Some(node.number) == number);
+        let Some(node) = node.map(|node| node.id().to_owned()) else {
+            return ApiResponse::error(400, "unknown node_num");
+        };
+        if let Err(why) = check_artifacts(body) {
+            return ApiResponse::error(400, why);
+        }
+        let counts = if self.phase() == PocPhase::Inference {
+            &mut self.confirming
+        } else {
+            self.batches.entry(self.epoch()).or_default()
+        };
+        *counts.entry(node).or_default() += 1;
+        ApiResponse::text(200, "")
+    }
+
+    fn validated(&self, body: &Value) -> ApiResponse {
+        let round = self.poc_round();
+        if round.is_none_or(|round| round.phase != PocPhase::Validate) {
+            return ApiResponse::error(503, "not in PoC validate phase");
+        }
+        if body["public_key"].as_str().is_none_or(str::is_empty) {
+            return ApiResponse::error(500, "invalid public key");
+        }
+        ApiResponse::text(200, "")
+    }
+}
+
+/// Each vector is twelve half-precision numbers in base64.
+fn check_artifacts(body: &Value) -> Result<(), &'static str> {
+    for artifact in body["artifacts"].as_array().into_iter().flatten() {
+        let vector = artifact["vector_b64"].as_str().unwrap_or_default();
+        if vector.is_empty() {
+            return Err("empty artifact vector");
+        }
+        let is_base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
+        if !vector.len().is_multiple_of(4) || !vector.bytes().all(is_base64) {
+            return Err("invalid base64 in artifact vector");
+        }
+    }
+    Ok(())
+}

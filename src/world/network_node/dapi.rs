@@ -1,0 +1,436 @@
+//! What dapi intends with its nodes, and how it gets them there: polls, commands, and the timers of both.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::errands::{Errand, Finished, Next};
+use super::node::{Command, Node, PocWork, Standing, Status, is_unmanaged};
+use crate::domain::Time;
+use crate::world::chain::schedule::{CUTOFF, GENERATION, VALIDATION_START};
+use crate::world::clock::seconds;
+use crate::world::exchange::{CallAnswer, Outgoing};
+use crate::world::model::PocPhase;
+use crate::world::scenario::NetworkRelease;
+use crate::world::state::World;
+
+const POLL_EVERY: f64 = 60.0;
+const RECONCILE_EVERY: f64 = 30.0;
+/// In phase Inference the intent is renewed with every fifth block.
+const INFERENCE_BLOCKS: u64 = 5;
+/// From here on only the timer reconciles: ⌊0.8 × stage⌋.
+const WIND_DOWN: u64 = 48;
+/// The client's time-out of every command.
+const COMMAND_TIMEOUT: f64 = 900.0;
+
+/// dapi's own state, beside its nodes.
+#[derive(Debug, Clone, Default)]
+pub(in crate::world) struct Dapi {
+    pub(super) registrations: u64,
+    calls: BTreeMap<u64, Call>,
+    last_call: u64,
+    /// What the single command loop waits with.
+    pub(super) removing: Option<String>,
+    /// Removed after a wait; whoever waited is still to be told.
+    pub(super) removed: BTreeSet<String>,
+    reconciled_at: Option<(Time, u64)>,
+    /// How often each node was stopped to load its model again.
+    pub(in crate::world) reloads: BTreeMap<String, u64>,
+}
+
+/// A call under way.
+#[derive(Debug, Clone)]
+struct Call {
+    node: String,
+    errand: Errand,
+}
+
+/// The `PoC` that is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Round {
+    /// Tells it from every other: the height in its bodies.
+    pub height: u64,
+    /// Blocks since its generation began.
+    pub offset: u64,
+    pub phase: PocPhase,
+}
+
+impl Dapi {
+    pub(super) fn is_loop_free(&self) -> bool {
+        self.removing.is_none()
+    }
+
+    /// Whoever asks for the same removal again may have its answer.
+    pub(super) fn is_loop_free_for(&self, id: &str) -> bool {
+        self.is_loop_free() || self.removed.contains(id)
+    }
+}
+
+impl World {
+    /// The regular `PoC` or the confirmation that is on.
+    pub(super) fn poc_round(&self) -> Option<Round> {
+        let regular = self.phase();
+        if regular != PocPhase::Inference {
+            let height = World::poc_start(self.epoch());
+            return Some(Round {
+                height,
+                offset: self.height().saturating_sub(height),
+                phase: regular,
+            });
+        }
+        let phase = self.confirmation_phase();
+        let start = self.confirmation_start(self.epoch())?;
+        (phase != PocPhase::Inference).then(|| Round {
+            height: start - CUTOFF,
+            offset: self.height().saturating_sub(start),
+            phase,
+        })
+    }
+
+    /// The decisive rule: an enabled node takes part in the `PoC`s of later epochs, and in its own epoch
+    /// only in phase Inference (`ShouldBeOperational`).
+    fn is_operational(&self, node: &Node) -> bool {
+        let epoch = self.epoch();
+        if node.enabled {
+            epoch > node.admin_epoch || self.phase() == PocPhase::Inference
+        } else {
+            node.admin_epoch >= epoch
+        }
+    }
+
+    /// One step of everything that dapi does by itself.
+    pub(in crate::world) fn advance_dapi(&mut self) {
+        self.end_long_loads();
+        self.renew_intents();
+        self.poll_nodes();
+        self.reconcile();
+        self.validate_others();
+    }
+
+    /// `inference/up` blocks until the model is there; the client gives up after 15 minutes.
+    fn end_long_loads(&mut self) {
+        let now = self.now;
+        let is_late = |since: Time| now - since >= seconds(COMMAND_TIMEOUT);
+        let late: Vec<String> = self
+            .nodes
+            .iter()
+            .filter(|(_, node)| node.loading_since.is_some_and(is_late))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in late {
+            let why = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
+            self.finish_command(&id, Finished::Failed(why.into()));
+        }
+    }
+
+    /// Intents are set by commands, which wait behind a removal.
+    fn renew_intents(&mut self) {
+        if !self.dapi.is_loop_free() {
+            return;
+        }
+        let round = self.poc_round();
+        let intents: Vec<(String, Standing)> = self
+            .nodes
+            .iter()
+            .filter(|(id, _)| !is_unmanaged(id))
+            .map(|(id, node)| (id.clone(), self.intent(node, round)))
+            .collect();
+        for (id, intent) in intents {
+            if let Some(node) = self.nodes.get_mut(&id)
+                && node.intended != intent
+            {
+                node.intended = intent;
+                self.cancel_outdated(&id);
+            }
+        }
+    }
+
+    fn intent(&self, node: &Node, round: Option<Round>) -> Standing {
+        let Some(round) = round.filter(|_| self.is_operational(node)) else {
+            return Standing::INFERENCE;
+        };
+        match round.phase {
+            PocPhase::Generate => Standing::GENERATING,
+            PocPhase::Exchange | PocPhase::Validate => Standing::VALIDATING,
+            PocPhase::Inference => Standing::INFERENCE,
+        }
+    }
+
+    /// A command whose target is no longer wanted is cancelled, with its call.
+    fn cancel_outdated(&mut self, id: &str) {
+        let Some(node) = self.nodes.get_mut(id) else {
+            return;
+        };
+        if node
+            .command
+            .is_some_and(|command| command.target() != node.intended)
+        {
+            node.command = None;
+            node.loading_since = None;
+            self.drop_calls(id, Errand::is_of_a_command);
+        }
+        if let Some(node) = self.nodes.get_mut(id)
+            && node.intended == Standing::VALIDATING
+            && matches!(node.current.status, Status::Poc | Status::Inference)
+        {
+            // No call: only dapi's own mind changes.
+            node.current = Standing::VALIDATING;
+        }
+    }
+
+    pub(super) fn drop_calls(&mut self, id: &str, which: fn(Errand) -> bool) {
+        let calls = &mut self.dapi.calls;
+        calls.retain(|_, call| call.node != id || !which(call.errand));
+    }
+
+    fn poll_nodes(&mut self) {
+        let now = self.now;
+        let due = |id: &str, node: &Node| !is_unmanaged(id) && node.next_poll <= now;
+        let due: Vec<String> = self
+            .nodes
+            .iter()
+            .filter(|(id, node)| due(id, node))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in due {
+            if let Some(node) = self.nodes.get_mut(&id) {
+                node.next_poll = now + seconds(POLL_EVERY);
+            }
+            self.drop_calls(&id, Errand::is_of_a_poll);
+            self.run_errand(&id, Errand::PollState);
+        }
+    }
+
+    fn reconcile(&mut self) {
+        if !self.is_reconcile_due() {
+            return;
+        }
+        self.dapi.reconciled_at = Some((self.now, self.height));
+        let differing: Vec<(String, Standing)> = self
+            .nodes
+            .iter()
+            .filter(|(id, node)| {
+                !is_unmanaged(id)
+                    && node.command.is_none()
+                    && node.intended != node.current
+                    && node.intended != Standing::default()
+            })
+            .map(|(id, node)| (id.clone(), node.intended))
+            .collect();
+        for (id, intended) in differing {
+            self.order(&id, intended);
+        }
+    }
+
+    fn is_reconcile_due(&self) -> bool {
+        let Some((at, height)) = self.dapi.reconciled_at else {
+            return true;
+        };
+        let by_block = match self.poc_round() {
+            Some(round) => {
+                round.phase == PocPhase::Generate
+                    && round.offset < WIND_DOWN
+                    && self.height > height
+            }
+            None => self.height >= height + INFERENCE_BLOCKS,
+        };
+        by_block || self.now - at >= seconds(RECONCILE_EVERY)
+    }
+
+    fn order(&mut self, id: &str, intended: Standing) {
+        let (command, errand) = match intended.poc {
+            PocWork::Idle => (Command::InferenceUp, Errand::UpState),
+            PocWork::Generating => (Command::StartPoc, Errand::StartPocStatus),
+            // Only a change of mind, which `cancel_outdated` makes.
+            PocWork::Validating => return self.cancel_outdated(id),
+        };
+        if let Some(node) = self.nodes.get_mut(id) {
+            node.command = Some(command);
+        }
+        self.run_errand(id, errand);
+    }
+
+    /// Changed arguments of a registered node: stop and load again, healthy or not.
+    pub(super) fn redeploy(&mut self, id: &str) {
+        let Some(node) = self.nodes.get_mut(id) else {
+            return;
+        };
+        if node.intended != Standing::INFERENCE {
+            return;
+        }
+        node.command = Some(Command::InferenceUp);
+        node.loading_since = None;
+        self.drop_calls(id, Errand::is_of_a_command);
+        self.run_errand(id, Errand::UpStop);
+    }
+
+    /// At the start of validation each node that works stops generating and gets somebody else's proofs
+    /// to check.
+    fn validate_others(&mut self) {
+        let Some(round) = self.poc_round() else {
+            return;
+        };
+        if round.offset < VALIDATION_START || round.phase != PocPhase::Validate {
+            return;
+        }
+        let due: Vec<String> = self
+            .nodes
+            .iter()
+            .filter(|(id, node)| {
+                !is_unmanaged(id)
+                    && node.validated != Some(round.height)
+                    && matches!(node.current.status, Status::Poc | Status::Inference)
+                    && self.is_operational(node)
+            })
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in due {
+            if let Some(node) = self.nodes.get_mut(&id) {
+                node.validated = Some(round.height);
+            }
+            self.run_errand(&id, Errand::ValidateStop);
+        }
+    }
+
+    pub(super) fn run_errand(&mut self, id: &str, errand: Errand) {
+        let Some(node) = self.nodes.get(id) else {
+            return;
+        };
+        let request = self.request_of(node, errand);
+        self.dapi.last_call += 1;
+        let number = self.dapi.last_call;
+        let call = Call {
+            node: id.to_owned(),
+            errand,
+        };
+        self.dapi.calls.insert(number, call);
+        if errand == Errand::UpStop {
+            *self.dapi.reloads.entry(id.to_owned()).or_default() += 1;
+        }
+        self.outgoing.push(Outgoing::Call { number, request });
+    }
+
+    /// Tells dapi what became of one of its calls.
+    pub fn call_ended(&mut self, number: u64, answer: &Result<CallAnswer, String>) {
+        // A call that was cancelled has no effect on dapi.
+        let Some(Call { node: id, errand }) = self.dapi.calls.remove(&number) else {
+            return;
+        };
+        let Some(node) = self.nodes.get(&id) else {
+            return;
+        };
+        // The connection of a call that blocks breaks with every other.
+        if let (Errand::PollState, Err(why), Some(_)) = (errand, answer, node.loading_since) {
+            self.finish_command(&id, Finished::Failed(why.clone()));
+        }
+        let Some(node) = self.nodes.get(&id) else {
+            return;
+        };
+        match errand.next(node, answer) {
+            Next::Errand(next) => self.run_errand(&id, next),
+            Next::Polled(status) => self.polled(&id, status),
+            Next::Ended(finished) => self.finish_command(&id, finished),
+            Next::Nothing => {}
+        }
+    }
+
+    /// A poll sets the status, and never the reason of a failure.
+    fn polled(&mut self, id: &str, status: Status) {
+        let now = self.now;
+        let Some(node) = self.nodes.get_mut(id) else {
+            return;
+        };
+        if node.current.status != status {
+            node.current.status = status;
+            node.status_at = now;
+        }
+        // `inference/up` answers as soon as the model is there.
+        if node.loading_since.is_some() && status == Status::Inference {
+            self.finish_command(id, Finished::Done);
+        }
+    }
+
+    pub(super) fn finish_command(&mut self, id: &str, finished: Finished) {
+        let now = self.now;
+        let Some(node) = self.nodes.get_mut(id) else {
+            return;
+        };
+        if finished == Finished::Loading {
+            node.loading_since.get_or_insert(now);
+            return;
+        }
+        node.loading_since = None;
+        // Without one its intent changed meanwhile: a stale result.
+        let Some(command) = node.command.take() else {
+            return;
+        };
+        node.status_at = now;
+        match finished {
+            Finished::Failed(why) => {
+                node.failure = why;
+                node.current = Standing {
+                    status: Status::Failed,
+                    poc: PocWork::Idle,
+                };
+            }
+            Finished::Done | Finished::Loading => {
+                node.failure.clear();
+                node.current = command.target();
+            }
+        }
+        self.finish_removal();
+    }
+
+    /// The chain, or the operator's other hosts, as dapi reads them.
+    pub(super) fn node_count(&self) -> u64 {
+        self.dapi.registrations + 1
+    }
+
+    pub(super) fn generation_body(&self, node: &Node) -> Value {
+        let round = self.poc_round();
+        let height = round.map_or_else(|| World::poc_start(self.epoch()), |round| round.height);
+        let model = node.model().unwrap_or_default();
+        let mut body = json!({"block_hash": block_hash(height), "block_height": height, "public_key": PUBLIC_KEY,
+            "node_id": node.number, "node_count": self.node_count(), "params": {"model": model, "seq_len": SEQ_LEN},
+            "url": self.batches_url(model)});
+        if self.scenario.network_release >= NetworkRelease::V0_2_15 {
+            body["poc_stronger_rng"] = json!(true);
+        }
+        body
+    }
+
+    pub(super) fn validation_body(&self, node: &Node) -> Value {
+        let mut body = self.generation_body(node);
+        let artifact = |nonce: u64| json!({"nonce": nonce, "vector_b64": ARTIFACT});
+        body["public_key"] = json!(OTHER_PUBLIC_KEY);
+        body["node_id"] = json!(1);
+        body["node_count"] = json!(2);
+        body["nonces"] = json!([7, 19]);
+        body["validation"] = json!({"artifacts": [artifact(7), artifact(19)]});
+        body["stat_test"] =
+            json!({"dist_threshold": 0.4, "p_mismatch": 0.1, "p_value_threshold": 0.05});
+        body
+    }
+
+    /// The model's id is escaped twice: one layer is for whatever stands before dapi.
+    fn batches_url(&self, model: &str) -> String {
+        let model = model.replace('%', "%2525").replace('/', "%252F");
+        let callback = self.callback_url.trim_end_matches('/');
+        format!("{callback}/v2/poc-batches/{model}")
+    }
+}
+
+pub(super) const PUBLIC_KEY: &str =
+    "02ab0f3c5d7e9a1b2c4d6e8f0a1b3c5d7e9f1a2b4c6d8e0f2a3b5c7d9e1f3a4b5c";
+const OTHER_PUBLIC_KEY: &str = "03cd1e2f3a4b5c6d7e8f9a0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d1e";
+const SEQ_LEN: u64 = 1024;
+/// Twelve half-precision zeros.
+const ARTIFACT: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// Of the block at this height, in the manner of CometBFT.
+pub(super) fn block_hash(height: u64) -> String {
+    let mixed = height.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    format!("{mixed:016X}").repeat(4)
+}
+
+const _: () = assert!(WIND_DOWN < GENERATION && GENERATION < VALIDATION_START);

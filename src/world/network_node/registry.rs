@@ -1,0 +1,195 @@
+//! Registering, updating, enabling and removing nodes.
+
+use serde_json::{Value, json};
+
+use super::AdminReply;
+use super::node::Node;
+use crate::world::exchange::ApiResponse;
+use crate::world::scenario::NetworkRelease;
+use crate::world::state::{COLLEAGUE, MODEL, PROXY_NODE, World};
+
+/// Why dapi does not take a node. The two ways in tell it in different words.
+struct Rejection(String);
+
+impl World {
+    pub(in crate::world) fn register_initial_nodes(&mut self) {
+        let epoch = self.epoch() - 1;
+        for (id, host) in [(PROXY_NODE, "10.0.0.2"), (COLLEAGUE, "10.0.0.9")] {
+            let config = json!({"id": id, "host": host, "inference_port": 5050, "inference_segment": "", "poc_port": 8080, "poc_segment": "",
+                "max_concurrent": 500, "models": {MODEL: {"args": []}}, "hardware": [{"type": "NVIDIA H100 80GB HBM3", "count": 4}]});
+            self.insert_node(config, epoch);
+        }
+    }
+
+    fn insert_node(&mut self, config: Value, epoch: u64) {
+        self.dapi.registrations += 1;
+        let node = Node::new(config, self.dapi.registrations, epoch, self.now);
+        self.nodes.insert(node.id().to_owned(), node);
+    }
+
+    /// `POST` and `PUT`: the body's id decides, and a known one is updated (gonka v0.2.14
+    /// decentralized-api/internal/server/admin/node_handlers.go).
+    pub(super) fn upsert(&mut self, body: &Value) -> ApiResponse {
+        let id = body["id"].as_str().unwrap_or_default().to_owned();
+        if self.nodes.contains_key(&id) {
+            return self.update(&id, body);
+        }
+        match self.create(body) {
+            Ok(config) => ApiResponse::ok(&config),
+            Err(Rejection(why)) => {
+                ApiResponse::error(400, &format!("failed to create node: {why}"))
+            }
+        }
+    }
+
+    pub(super) fn create_batch(&mut self, body: &Value) -> ApiResponse {
+        let Some(rows) = body.as_array() else {
+            return ApiResponse::error(400, "invalid request body: not a list");
+        };
+        let (mut created, mut errors) = (Vec::new(), Vec::new());
+        for (index, row) in rows.iter().enumerate() {
+            match self.create(row) {
+                Ok(config) => created.push(config),
+                Err(Rejection(why)) => errors.push(format!(
+                    "node[{index}] (id: {}): {why}",
+                    row["id"].as_str().unwrap_or_default()
+                )),
+            }
+        }
+        match (created.is_empty(), errors.is_empty()) {
+            (_, true) => ApiResponse::new(201, &Value::Array(created)),
+            (true, false) => ApiResponse::new(
+                400,
+                &json!({"error": "all nodes failed validation", "errors": errors}),
+            ),
+            (false, false) => ApiResponse::new(206, &json!({"nodes": created, "errors": errors})),
+        }
+    }
+
+    /// Models outside governance are dropped.
+    fn create(&mut self, body: &Value) -> Result<Value, Rejection> {
+        let id = body["id"].as_str().unwrap_or_default();
+        self.check_config(id, body)?;
+        let mut models = body["models"].as_object().cloned().unwrap_or_default();
+        models.retain(|model, _| model == MODEL);
+        if models.is_empty() {
+            return Err(Rejection(format!(
+                "node {id} has no governance-valid models"
+            )));
+        }
+        let mut config = body.clone();
+        config["models"] = Value::Object(models);
+        self.insert_node(config.clone(), self.epoch());
+        Ok(config)
+    }
+
+    fn update(&mut self, id: &str, body: &Value) -> ApiResponse {
+        let checked = self.check_config(id, body).and_then(|()| {
+            let models = body["models"].as_object();
+            let mut models = models.into_iter().flat_map(|models| models.keys());
+            match models.find(|model| *model != MODEL) {
+                Some(model) => Err(Rejection(format!(
+                    "model {model} is not a valid governance model"
+                ))),
+                None => Ok(()),
+            }
+        });
+        if let Err(Rejection(why)) = checked {
+            return ApiResponse::error(500, &format!("failed to update node: {why}"));
+        }
+        // v0.2.15-post5 and later remember what they deployed.
+        let redeploys = self.scenario.network_release >= NetworkRelease::V0_2_15;
+        let now = self.now;
+        let mut changed = false;
+        if let Some(node) = self.nodes.get_mut(id) {
+            changed = node.config["models"] != body["models"];
+            node.config = body.clone();
+            node.next_poll = now;
+        }
+        if changed && redeploys {
+            self.redeploy(id);
+        }
+        ApiResponse::ok(body)
+    }
+
+    fn check_config(&self, id: &str, body: &Value) -> Result<(), Rejection> {
+        let invalid = |why: &str| Rejection(format!("validation failed: {why}"));
+        let port = |name: &str| {
+            let port = body[name].as_u64().filter(|p| (1..=65_535).contains(p));
+            port.ok_or_else(|| invalid(&format!("{name} must be 1-65535")))
+        };
+        let (inference, poc) = (port("inference_port")?, port("poc_port")?);
+        let host = body["host"].as_str().unwrap_or_default();
+        if id.is_empty() || host.is_empty() {
+            return Err(invalid("node id and host are required"));
+        }
+        if body["max_concurrent"].as_u64().unwrap_or(0) == 0 {
+            return Err(invalid("max_concurrent must be greater than 0"));
+        }
+        if body["models"]
+            .as_object()
+            .is_none_or(serde_json::Map::is_empty)
+        {
+            return Err(invalid("at least one model must be specified"));
+        }
+        let mut others = self.nodes.values().filter(|other| other.id() != id);
+        let clash = others.find(|other| {
+            other.config["host"] == json!(host)
+                && (other.config["inference_port"] == json!(inference)
+                    || other.config["poc_port"] == json!(poc))
+        });
+        match clash {
+            Some(other) => Err(invalid(&format!(
+                "duplicate host+port combination: {host} (already used by node '{}')",
+                other.id()
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn enable(&mut self, id: &str, enabled: bool) -> ApiResponse {
+        let epoch = self.epoch();
+        let Some(node) = self.nodes.get_mut(id) else {
+            return ApiResponse::error(404, &format!("node not found: {id}"));
+        };
+        node.enabled = enabled;
+        node.admin_epoch = epoch;
+        let word = if enabled { "enabled" } else { "disabled" };
+        ApiResponse::ok(&json!({"message": format!("node {word} successfully"), "node_id": id}))
+    }
+
+    /// Up to v0.2.15 a removal waits for the node's running command, and everything else in dapi's command
+    /// loop with it; v0.2.16 cancels the command.
+    pub(super) fn delete(&mut self, id: &str) -> AdminReply {
+        let answer = |existed: bool| AdminReply::Answer(ApiResponse::ok(&json!(existed)));
+        if self.dapi.removed.remove(id) {
+            return answer(true);
+        }
+        let is_busy = self
+            .nodes
+            .get(id)
+            .is_some_and(|node| node.command.is_some());
+        if is_busy && self.scenario.network_release < NetworkRelease::V0_2_16 {
+            self.dapi.removing = Some(id.to_owned());
+            return AdminReply::Waiting;
+        }
+        answer(self.nodes.remove(id).is_some())
+    }
+
+    /// The removal that the command loop waits with, once the node's worker is done.
+    pub(super) fn finish_removal(&mut self) {
+        let Some(id) = self.dapi.removing.clone() else {
+            return;
+        };
+        if self
+            .nodes
+            .get(&id)
+            .is_some_and(|node| node.command.is_some())
+        {
+            return;
+        }
+        self.dapi.removing = None;
+        self.nodes.remove(&id);
+        self.dapi.removed.insert(id);
+    }
+}
