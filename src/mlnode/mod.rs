@@ -6,5 +6,6 @@ pub mod client;
 mod endpoint;
 mod faults;
 mod pull;
+pub mod suspects;
 mod vllm;
 mod wire;

@@ -30,7 +30,8 @@ fn every_test_that_the_table_names_exists() {
         .iter()
         .filter_map(|row| row.split('|').nth(1))
         .collect();
-    assert_eq!((rows.len(), cases.len()), (87, 87));
+    assert_eq!(rows.len(), cases.len(), "a case stands there twice");
+    assert!(rows.len() >= 87, "{} rows", rows.len());
     for row in rows {
         let named = row
             .split('`')

@@ -19,6 +19,8 @@ const PURE: &[&str] = &[
     "vast/predict.rs",
     "mlnode/arguments.rs",
     "mlnode/boot",
+    "mlnode/faults",
+    "mlnode/suspects",
     "network_node/diff.rs",
     "network_node/preflight.rs",
     "ssh/sanitize.rs",

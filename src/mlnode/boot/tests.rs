@@ -341,7 +341,7 @@ fn market_statuses_are_judged() {
 
 #[test]
 fn log_lines_are_judged() {
-    use Blame::{Host, Ours};
+    use Blame::{Host, Nobody, Ours};
     use Workload::{MlNode, Vllm};
     for (workload, blame, line) in [
         (
@@ -371,7 +371,7 @@ fn log_lines_are_judged() {
         ),
         (
             MlNode,
-            Some(Host),
+            Some(Nobody),
             "RuntimeError: Engine core initialization failed. See root cause above.",
         ),
         (Vllm, Some(Ours), "sh: 1: exec: vllm: not found"),

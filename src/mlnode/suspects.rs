@@ -1,0 +1,152 @@
+//! Why a workload ended, by what its log said before. Pure.
+//!
+//! Lines only name causes. That the workload ended is known by its exit status and its API: a line ends
+//! nothing, whatever it says.
+
+use super::faults::{self, Fault, Table, Weight};
+use crate::domain::{BootFault, Time, Workload};
+
+/// What the log of the latest run says about a cause.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suspects {
+    workload: Workload,
+    run: Run,
+    best: Option<Suspect>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Suspect {
+    weight: Weight,
+    fault: BootFault,
+}
+
+/// Whether a run of the workload still writes the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Run {
+    Open,
+    /// It ended. What is left of its processes may still write.
+    Ended,
+}
+
+/// The onstart's record of an end.
+const ENDED: &str = "pocpit: the workload ended with status ";
+
+/// The first lines of an `MLNode`, and of its vLLM when a model is loaded once more. Other instances of
+/// vLLM follow the first one by seconds (v0.2.14 `api/models/manager.py`, `api/inference/vllm/runner.py`).
+const MLNODE_STARTS: &[&str] = &[
+    "ModelManager initialized with cache_dir",
+    "Starting vLLM instance 0 on port",
+];
+/// vLLM's banner; see `VLLM_MARKS` of the boot for its sources.
+const VLLM_STARTS: &[&str] = &["vLLM API server version", "vLLM server version"];
+
+impl Suspects {
+    pub fn new(workload: Workload) -> Suspects {
+        Suspects {
+            workload,
+            run: Run::Open,
+            best: None,
+        }
+    }
+
+    /// Takes the next line of the log.
+    pub fn observe(&mut self, now: Time, line: &str) {
+        if line.contains(ENDED) {
+            self.run = Run::Ended;
+            return;
+        }
+        let starts = match self.workload {
+            Workload::MlNode => MLNODE_STARTS,
+            Workload::Vllm => VLLM_STARTS,
+        };
+        if starts.iter().any(|start| line.contains(start)) {
+            return self.restart();
+        }
+        if let Some(found) = self.suspect(now, faults::LOG, line) {
+            self.weigh(found);
+        }
+    }
+
+    /// Forgets the earlier run: the workload started again.
+    pub fn restart(&mut self) {
+        *self = Suspects::new(self.workload);
+    }
+
+    /// The weightiest cause of the latest run, the first of those that weigh alike: the others followed.
+    pub fn cause(&self) -> Option<&BootFault> {
+        self.best.as_ref().map(|best| &best.fault)
+    }
+
+    /// The cause that the API gives, unless the log knows a better one.
+    pub fn cause_with_error(&self, now: Time, error: &str) -> Option<BootFault> {
+        let mut both = self.clone();
+        if let Some(found) = self.suspect(now, faults::LOG, error) {
+            both.weigh(found);
+        }
+        both.best.map(|best| best.fault)
+    }
+
+    fn weigh(&mut self, found: Suspect) {
+        // A workload that never comes to its first lines begins its next run with the cause.
+        if self.run == Run::Ended && found.weight == Weight::Cause {
+            self.restart();
+        }
+        let known = self.best.as_ref().map(|best| best.weight);
+        if known < Some(found.weight) {
+            self.best = Some(found);
+        }
+    }
+
+    fn suspect(&self, now: Time, table: Table, line: &str) -> Option<Suspect> {
+        let (known, at) = faults::locate(table, line)?;
+        Some(Suspect {
+            weight: known.weight,
+            fault: boot_fault(now, self.workload, known, &evidence(line, at)),
+        })
+    }
+}
+
+/// What a log line says about lost work on a node that goes on. Never a reason to end it.
+pub fn work_trouble(now: Time, workload: Workload, line: &str) -> Option<BootFault> {
+    let (known, at) = faults::locate(faults::WORK, line)?;
+    Some(boot_fault(now, workload, known, &evidence(line, at)))
+}
+
+fn boot_fault(now: Time, workload: Workload, known: &Fault, evidence: &str) -> BootFault {
+    BootFault {
+        name: known.name.to_owned(),
+        evidence: evidence.to_owned(),
+        advice: workload_advice(workload, known.advice),
+        blame: known.blame,
+        seen_at: now,
+    }
+}
+
+/// Advice in the words of the workload's settings.
+fn workload_advice(workload: Workload, advice: &str) -> String {
+    match workload {
+        Workload::MlNode => advice.to_owned(),
+        Workload::Vllm => advice.replace("vast.image", "vllm.image"),
+    }
+}
+
+/// In characters.
+const MAX_EVIDENCE: usize = 200;
+/// Characters kept before the words that show the fault.
+const BEFORE: usize = 60;
+
+/// A line around the words that show the fault, which stand far behind in some.
+fn evidence(line: &str, at: usize) -> String {
+    let before = line.get(..at).map_or(0, |before| before.chars().count());
+    let skipped = if before + BEFORE < MAX_EVIDENCE {
+        0
+    } else {
+        before - BEFORE
+    };
+    let kept = line.trim_end().chars().skip(skipped).take(MAX_EVIDENCE);
+    let kept: String = kept.collect();
+    kept.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests;
