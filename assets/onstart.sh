@@ -5,21 +5,23 @@ LIB=$R/var/lib/pocpit LOG=$R/var/log/pocpit
 mkdir -p "$LIB" "$LOG"
 chmod 700 "$LIB"
 
-# Some shells do not get the container's environment: look where it is kept.
+# Some shells do not get the container's environment, nor what the image set: take what is
+# missing from where it is kept. INFERENCE_PORT would move the ports of vLLM.
 kept() {
-  if [ -r "$R/proc/1/environ" ]; then
-    tr '\n\0' ' \n' <"$R/proc/1/environ" | sed -n "s/^$1=//p" | head -n 1
-  fi
-  if [ -r "$R/etc/environment" ]; then
-    sed -n "s/^\(export \)\{0,1\}$1=//p" "$R/etc/environment" | sed 's/^"\(.*\)"$/\1/' | head -n 1
-  fi
+  tr '\n\0' ' \n' <"$R/proc/1/environ"
+  sed 's/^export //; s/="\(.*\)"$/=\1/' "$R/etc/environment"
 }
-for name in POCPIT_LEASE_UNTIL POCPIT_COMMAND POCPIT_SSH_KEY POCPIT_VAST_URL \
-  CONTAINER_ID CONTAINER_API_KEY; do
+while IFS= read -r pair; do
+  name=${pair%%=*}
+  case $name in '' | [0-9]* | *[!A-Za-z0-9_]* | INFERENCE_PORT) continue ;; esac
+  if [ "$name" = PATH ] && [ "$pair" != "PATH=$PATH" ]; then
+    PATH=${pair#*=}:$PATH
+  fi
   eval "value=\${$name:-}"
-  [ -n "$value" ] || value=$(kept "$name" | sed -n '/./{p;q;}')
-  [ -z "$value" ] || { eval "$name=\$value"; export "${name?}"; }
-done
+  [ -n "$value" ] || { eval "$name=\${pair#*=}"; export "${name?}"; }
+done <<EOF
+$(kept 2>/dev/null)
+EOF
 umask 077
 
 # 1. The watchdog, before anything that can fail: a rental nobody renews ends itself.
@@ -91,11 +93,101 @@ chmod 600 "$K"
 grep -qE '^127\.0\.0\.1[[:space:]]+api$' "$R/etc/hosts" 2>/dev/null ||
   printf '\n127.0.0.1 api\n' >>"$R/etc/hosts"
 
-# 4. The workload, without the key that can destroy the instance.
+# 4. The workload, without the key that can destroy the instance. It is started again whenever
+# it ends. vLLM has sessions of its own and outlives it: GPUs and ports must be free first.
+say() { echo "pocpit: $*"; }
+# Sets ids to vLLM's processes and to all in the sessions that one of them leads or led.
+find_vllm() {
+  ids='' sessions=' '
+  for of in vllm sessions; do
+    for dir in "$R"/proc/[0-9]*; do
+      p=${dir##*/}
+      read -r stat 2>/dev/null <"$dir/stat" || continue
+      read -r state _ _ session _ <<EOF
+${stat##*) }
+EOF
+      case $state in Z | X) continue ;; esac
+      case " 1 $WATCHDOG $ids " in *" $p "*) continue ;; esac
+      if [ "$of" = sessions ]; then
+        case $sessions in *" $session "*) ids="$ids $p" ;; esac
+        continue
+      fi
+      case $(tr '\0' ' ' 2>/dev/null <"$dir/cmdline") in
+        *' -m vllm.entrypoints.'* | *' -m gonka_poc.'* | VLLM::*) ;;
+        *) continue ;;
+      esac
+      ids="$ids $p"
+      [ "$session" != "$SESSION" ] || continue
+      if [ "$p" = "$session" ] || [ ! -d "$R/proc/$session" ]; then
+        sessions="$sessions$session "
+      fi
+    done
+  done
+  [ -n "$ids" ]
+}
+gone_within() {
+  left=$1
+  while find_vllm; do
+    [ "$left" -gt 0 ] || return 1
+    left=$((left - 1))
+    sleep 1
+  done
+}
+end_vllm() {
+  find_vllm || return 0
+  say "ending what is left of vLLM:$ids"
+  # shellcheck disable=SC2086
+  kill -TERM $ids 2>/dev/null
+  gone_within 10 && return
+  # shellcheck disable=SC2086
+  kill -KILL $ids 2>/dev/null
+  gone_within 30 || say "still there:$ids"
+}
+gpus_free() {
+  held=$(timeout 10 nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits 2>/dev/null) ||
+    return 0
+  for mb in $held; do
+    case $mb in *[!0-9]*) continue ;; esac
+    [ "$mb" -lt 2000 ] || return 1
+  done
+}
+free_gpus() {
+  left=30
+  until gpus_free; do
+    [ "$left" -gt 0 ] || { say 'the memory of the GPUs is still held'; return; }
+    left=$((left - 1))
+    sleep 2
+  done
+}
+record() {
+  echo "state=$1 restarts=$restarts${status:+ status=$status} at=$(date +%s)" >"$LIB/mlnode.new" &&
+    mv "$LIB/mlnode.new" "$LIB/mlnode.status"
+}
+run_workload() {
+  unset CONTAINER_API_KEY INFERENCE_PORT
+  restarts=0 status='' pause=${POCPIT_FIRST_PAUSE:-5}
+  while :; do
+    end_vllm
+    free_gpus
+    record running
+    began=$(date +%s)
+    (exec sh -c "$POCPIT_COMMAND")
+    status=$?
+    [ $(($(date +%s) - began)) -lt 600 ] || pause=${POCPIT_FIRST_PAUSE:-5}
+    record ended
+    restarts=$((restarts + 1))
+    say "the workload ended with status $status; restart $restarts in $pause s"
+    sleep "$pause"
+    pause=$((pause * 2))
+    [ "$pause" -le 60 ] || pause=60
+  done
+}
 if [ -n "${POCPIT_COMMAND:-}" ] && ! running mlnode; then
+  # Never to be ended: the watchdog, and the session that this runs in.
+  WATCHDOG=$(cat "$LIB/watchdog.pid")
+  SESSION=$(sed 's/.*) //' /proc/$$/stat 2>/dev/null | cut -d' ' -f4)
   umask 022
-  (trap '' HUP; unset CONTAINER_API_KEY; exec sh -c "$POCPIT_COMMAND") \
-    >>"$LOG/mlnode.log" 2>&1 </dev/null &
+  (trap '' HUP; run_workload) >>"$LOG/mlnode.log" 2>&1 </dev/null &
   started mlnode $!
 fi
 exit 0

@@ -49,12 +49,15 @@ impl Rental {
 
     /// Starts the container: runs the script to its end in an empty environment.
     fn start(&mut self, env: &[(&str, &str)]) {
+        let applet = self.shell.ends_with("busybox").then_some("sh");
         let mut child = Command::new(self.shell)
+            .args(applet)
             .arg(self.path("onstart.sh"))
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
             .env("POCPIT_ROOT", self.root.path())
             .env("POCPIT_PAUSE", "0.05")
+            .env("POCPIT_FIRST_PAUSE", "0")
             .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -63,6 +66,12 @@ impl Rental {
             .unwrap();
         self.groups.push(child.id());
         assert!(child.wait().unwrap().success(), "{} failed", self.shell);
+    }
+
+    /// The watchdog's process is there.
+    fn is_watched(&self) -> bool {
+        let id = self.read("var/lib/pocpit/watchdog.pid");
+        Path::new("/proc").join(id.trim()).exists()
     }
 
     /// Waits until the workload's log contains this.
@@ -81,12 +90,19 @@ impl Rental {
 impl Drop for Rental {
     fn drop(&mut self) {
         for group in &self.groups {
-            let _ = Command::new("kill")
-                .args(["-9", "--", &format!("-{group}")])
-                .stderr(Stdio::null())
-                .status();
+            kill(&format!("-{group}"));
+        }
+        for id in self.read("vllm.ids").split_whitespace() {
+            kill(id);
         }
     }
+}
+
+fn kill(target: &str) {
+    let _ = Command::new("kill")
+        .args(["-9", "--", target])
+        .stderr(Stdio::null())
+        .status();
 }
 
 /// The market's API: replies with the given statuses in turn, then always 200.
@@ -127,8 +143,13 @@ fn read_request(reader: &mut impl BufRead) -> String {
 /// Runs a test under each available shell.
 fn under_each_shell(test: impl Fn(&'static str)) {
     let mut tried = 0;
-    for shell in ["dash", "bash", "sh"] {
-        let found = Command::new(shell).args(["-c", ":"]).status();
+    for shell in ["dash", "bash", "sh", "busybox"] {
+        let args: &[&str] = if shell == "busybox" {
+            &["sh", "-c", ":"]
+        } else {
+            &["-c", ":"]
+        };
+        let found = Command::new(shell).args(args).status();
         if found.is_err() {
             eprintln!("{shell} is not here: skipped");
             continue;
@@ -145,7 +166,8 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn script_leaves_room_for_extra_lines() {
-    assert!(SCRIPT.len() < 4_000, "{} bytes", SCRIPT.len());
+    // The market takes 16,384 bytes of arguments in all.
+    assert!(SCRIPT.len() < 8_000, "{} bytes", SCRIPT.len());
     assert!(SCRIPT.starts_with("#!/bin/sh\n") && SCRIPT.is_ascii());
 }
 
@@ -205,10 +227,180 @@ fn ended_workload_restarts_with_container() {
         let env = [("POCPIT_LEASE_UNTIL", FAR), ("POCPIT_COMMAND", "echo run")];
         rental.start(&env);
         rental.wait_for_log("run\n");
+        let loop_of_before = rental.read("var/lib/pocpit/mlnode.pid");
         // As after a container restart: the ids belong to an earlier process 1.
         fs::write(rental.path("var/lib/pocpit/mlnode.boot"), "earlier\n").unwrap();
         rental.start(&env);
-        rental.wait_for_log("run\nrun\n");
+        assert_ne!(rental.read("var/lib/pocpit/mlnode.pid"), loop_of_before);
+    });
+}
+
+/// `state=ended restarts=0 status=3 at=1764384000` as its fields.
+fn status(rental: &Rental) -> Vec<(String, String)> {
+    let line = rental.read("var/lib/pocpit/mlnode.status");
+    assert!(line.ends_with('\n'), "{line:?}");
+    let pairs = line.split_whitespace().map(|pair| pair.split_once('='));
+    let pairs = pairs.map(|pair| pair.expect("name=value"));
+    pairs
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect()
+}
+
+#[test]
+fn ended_workload_restarts_and_is_recorded() {
+    under_each_shell(|shell| {
+        let mut rental = Rental::new(shell);
+        // Ends with a status, then by a signal, then lives.
+        let command = "n=$(cat n 2>/dev/null); n=$((n + 1)); echo $n >n; echo \"run $n\"; cat \"$POCPIT_ROOT/var/lib/pocpit/mlnode.status\"; case $n in 1) exit 3 ;; 2) kill -9 $$ ;; *) sleep 600 ;; esac";
+        let command = format!("cd {} && {command}", rental.root.path().display());
+        rental.start(&[("POCPIT_LEASE_UNTIL", FAR), ("POCPIT_COMMAND", &command)]);
+        rental.wait_for_log("state=running restarts=2 status=137 at=");
+
+        let log = rental.read("var/log/pocpit/mlnode.log");
+        let told = log.lines().filter(|line| !line.contains("Killed"));
+        let told: Vec<&str> = told
+            .map(|line| line.split(" at=").next().unwrap())
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "run 1",
+                "state=running restarts=0",
+                "pocpit: the workload ended with status 3; restart 1 in 0 s",
+                "run 2",
+                "state=running restarts=1 status=3",
+                "pocpit: the workload ended with status 137; restart 2 in 0 s",
+                "run 3",
+                "state=running restarts=2 status=137",
+            ]
+        );
+        let [state, restarts, last, at] = &status(&rental)[..] else {
+            panic!("four fields: {:?}", status(&rental));
+        };
+        let field = |(name, value): &(String, String)| format!("{name}={value}");
+        assert_eq!(field(state), "state=running");
+        assert_eq!(field(restarts), "restarts=2");
+        assert_eq!(field(last), "status=137");
+        assert!(at.1.parse::<u64>().unwrap() > 1_700_000_000, "{at:?}");
+    });
+}
+
+#[test]
+fn pause_doubles_up_to_a_minute() {
+    let mut rental = Rental::new("sh");
+    // Without waiting: `sleep` says how long it was to be, and `mlnode.pid` ends the loop.
+    let bin = rental.path("bin");
+    fs::create_dir(&bin).unwrap();
+    write_program(
+        &bin.join("sleep"),
+        "case $1 in 0.05) exec /bin/sleep $1 ;; esac; echo sleep $1 >>$POCPIT_ROOT/sleeps; [ $(wc -l <$POCPIT_ROOT/sleeps) -lt 6 ] || exec /bin/sleep 600",
+    );
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    rental.start(&[
+        ("POCPIT_LEASE_UNTIL", FAR),
+        ("POCPIT_COMMAND", "echo run"),
+        ("POCPIT_FIRST_PAUSE", ""),
+        ("PATH", &path),
+    ]);
+    rental.wait_for_log("restart 6 in 60 s");
+    let sleeps = rental.read("sleeps").replace("sleep ", "");
+    let pauses: Vec<&str> = sleeps.split_whitespace().collect();
+    assert_eq!(pauses[..5], ["5", "10", "20", "40", "60"]);
+}
+
+/// A program of the container.
+fn write_program(path: &Path, lines: &str) {
+    fs::write(path, format!("#!/bin/sh\n{lines}\n")).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Makes a program that looks like vLLM's server: with a worker in the same session. What it starts is
+/// seen in the container's `/proc`.
+fn a_vllm(rental: &Rental, before: &str) -> String {
+    fs::create_dir_all(rental.path("proc")).unwrap();
+    let program = rental.path("vllm");
+    let lines = format!(
+        "{before}\nln -s /proc/$$ $POCPIT_ROOT/proc/$$\nsleep 600 &\nln -s /proc/$! $POCPIT_ROOT/proc/$!\necho $$ $! >$POCPIT_ROOT/vllm.ids\nwait"
+    );
+    write_program(&program, &lines);
+    format!(
+        "setsid sh {} -m vllm.entrypoints.openai.api_server --port 5001",
+        program.display()
+    )
+}
+
+/// The first run leaves vLLM behind; the second tells which of its processes are still there.
+fn run_with_orphan(rental: &mut Rental, vllm: &str) {
+    let command = format!(
+        "cd $POCPIT_ROOT; if [ ! -e vllm.ids ]; then {vllm} & until [ -s vllm.ids ]; do sleep 0.02; done; exit 1; fi; for p in $(cat vllm.ids); do case $(cat /proc/$p/stat 2>/dev/null) in '' | *') Z '*) ;; *) echo alive $p ;; esac; done; echo again; sleep 600"
+    );
+    rental.start(&[("POCPIT_LEASE_UNTIL", FAR), ("POCPIT_COMMAND", &command)]);
+    rental.wait_for_log("again\n");
+}
+
+#[test]
+fn orphaned_vllm_is_ended_before_a_restart() {
+    under_each_shell(|shell| {
+        let mut rental = Rental::new(shell);
+        let vllm = a_vllm(&rental, "");
+        run_with_orphan(&mut rental, &vllm);
+        let log = rental.read("var/log/pocpit/mlnode.log");
+        assert!(
+            log.contains("pocpit: ending what is left of vLLM: "),
+            "{log}"
+        );
+        assert!(!log.contains("alive"), "{log}");
+        assert!(rental.is_watched(), "{shell}: the watchdog was ended too");
+    });
+}
+
+#[test]
+fn stubborn_vllm_is_killed() {
+    let mut rental = Rental::new("sh");
+    let vllm = a_vllm(&rental, "trap '' TERM");
+    run_with_orphan(&mut rental, &vllm);
+    let log = rental.read("var/log/pocpit/mlnode.log");
+    assert!(!log.contains("alive"), "{log}");
+}
+
+#[test]
+fn restart_waits_for_free_gpus() {
+    under_each_shell(|shell| {
+        let mut rental = Rental::new(shell);
+        let bin = rental.path("bin");
+        fs::create_dir(&bin).unwrap();
+        // Freed at the second look.
+        write_program(
+            &bin.join("nvidia-smi"),
+            "echo look >>$POCPIT_ROOT/looks; [ $(wc -l <$POCPIT_ROOT/looks) -gt 1 ] || { echo 71234; echo 12; exit; }; echo 4; echo 12",
+        );
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        let command = "cat $POCPIT_ROOT/looks; echo up; sleep 600";
+        rental.start(&[
+            ("POCPIT_LEASE_UNTIL", FAR),
+            ("POCPIT_COMMAND", command),
+            ("PATH", &path),
+        ]);
+        rental.wait_for_log("look\nlook\nup\n");
+    });
+}
+
+#[test]
+fn image_environment_reaches_the_workload() {
+    under_each_shell(|shell| {
+        let mut rental = Rental::new(shell);
+        fs::create_dir_all(rental.path("proc/1")).unwrap();
+        let environ = "PATH=/image/bin\0PYTHONPATH=/app:/app/packages/api/src\0LD_LIBRARY_PATH=/usr/local/cuda lib\0MLNODE_VLLM_MODULE=image\0INFERENCE_PORT=5050\0NOTE=two\nlines\0bad name=1\0";
+        fs::write(rental.path("proc/1/environ"), environ).unwrap();
+        let command = "echo \"$PYTHONPATH|$LD_LIBRARY_PATH|$MLNODE_VLLM_MODULE|${INFERENCE_PORT-unset}|$NOTE|\"; echo \"path $PATH\"; sleep 600";
+        rental.start(&[
+            ("POCPIT_LEASE_UNTIL", FAR),
+            ("POCPIT_COMMAND", command),
+            // What the order says wins; this one is dangerous wherever it comes from.
+            ("MLNODE_VLLM_MODULE", "ordered"),
+            ("INFERENCE_PORT", "5051"),
+        ]);
+        rental.wait_for_log("/app:/app/packages/api/src|/usr/local/cuda lib|ordered|unset|two lines|\npath /image/bin:/");
     });
 }
 
