@@ -27,6 +27,18 @@ pub(super) fn run(reader: &mut Reader<'_>, draft: &Draft, wanted: impl Fn(&str) 
     }
 }
 
+/// Variables that break a node, and how (gonka v0.2.14 `mlnode/packages/api/src/api`).
+const FORBIDDEN: [(&str, &str); 2] = [
+    (
+        "INFERENCE_PORT",
+        "shifts the ports of vLLM in the container: the node would be healthy and unreachable",
+    ),
+    (
+        "HF_HUB_OFFLINE",
+        "makes the MLNode ignore the download of the model, which is not on a rental",
+    ),
+];
+
 const CHECKS: &[Check] = &[
     (&["chain.public_api"], |d| {
         fault(
@@ -43,6 +55,12 @@ const CHECKS: &[Check] = &[
         let wrong = d.vast.env.keys().find(|name| !is_variable(name))?;
         let what = format!("{wrong:?} is not a valid name of an environment variable");
         Some((what, "letters, digits and _"))
+    }),
+    (&["vast.env"], |d| {
+        let (name, why) = FORBIDDEN
+            .iter()
+            .find(|(name, _)| d.vast.env.contains_key(*name))?;
+        Some((format!("{name} {why}"), "an environment without it"))
     }),
     (&["vast.disk"], |d| {
         let disk = d.vast.query.disk_gb;

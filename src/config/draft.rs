@@ -30,6 +30,8 @@ pub(super) struct Draft {
     pub(super) colors: BTreeMap<String, String>,
     pub(super) chain: ChainConfig,
     pub(super) vast: VastConfig,
+    /// What is absent here follows from the model, its image and the GPUs.
+    pub(super) given: Given,
     /// An empty `known_hosts_dir` stands for the default.
     pub(super) ssh: SshConfig,
     pub(super) mlnode: MlNodeConfig,
@@ -56,6 +58,17 @@ pub(super) struct Draft {
     #[default(default_paths())]
     pub(super) paths: Paths,
     pub(super) simulation: SimulationConfig,
+}
+
+/// What the operator set of that which otherwise follows from other settings.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    pub(super) args: Option<Vec<String>>,
+    pub(super) revision: Option<String>,
+    pub(super) model_gb: Option<f64>,
+    pub(super) disk_gb: Option<f64>,
+    pub(super) min_total_gpu_memory_mb: Option<u64>,
+    pub(super) min_cuda: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
 
-use super::checks;
 use super::draft::Draft;
 use super::read::{BaseDirs, Reader, is_open_to_others};
 use super::report::{ConfigReport, Problem};
 use super::schema::{Credential, Kind};
 use super::settings::Config;
-use super::source::{Values, collect, is_setting, names_section};
+use super::source::{Found, Source, Values, collect, is_setting, names_section};
 use super::table::{SETTINGS, find};
+use super::{advice, checks, derived};
 
 /// The name of the configuration file in the XDG configuration directory.
 pub const FILE_NAME: &str = "config.toml";
@@ -124,13 +124,14 @@ fn parse_for(
     dirs: &BaseDirs,
     needed: &[Credential],
 ) -> Result<Loaded, ConfigReport> {
-    let layers = collect(text, environment);
+    let mut layers = collect(text, environment);
     let syntax_errors = layers.syntax_errors.into_iter();
     let mut problems: Vec<Problem> = syntax_errors.map(|error| error.problem).collect();
     problems.extend(layers.problems);
     let mut reader = Reader::new(&layers.values, dirs, needed);
     let mut draft = Draft::default();
     reader.fill(&mut draft, |_| true);
+    let filled = derived::fill(&mut draft);
     checks::run(&mut reader, &draft, |_| true);
     let order = |problem: &Problem| {
         let mut settings = SETTINGS.iter();
@@ -139,13 +140,19 @@ fn parse_for(
     reader.problems.sort_by_key(order);
     problems.append(&mut reader.problems);
     let (unneeded, read_warnings) = (reader.unneeded, reader.warnings);
+    let advice = advice::of(&draft);
     let config = draft.finish(|section| names_section(&layers.values, section));
     let Some(config) = config.filter(|_| problems.is_empty()) else {
         let origin = origin.to_owned();
         return Err(ConfigReport { origin, problems });
     };
+    for (path, value) in filled {
+        let source = Source::Default;
+        layers.values.insert(path, Found { value, source });
+    }
     let mut warnings = layers.warnings;
     warnings.extend(read_warnings);
+    warnings.extend(advice);
     let cut_short = config.poc.cut_short();
     warnings.extend(cut_short.map(|cut| format!("{}: {}", cut.cause, cut.remedy)));
     Ok(Loaded {

@@ -4,7 +4,9 @@
 //! `table.rs` declares every setting once; loader, report, example file, `config show` and the names
 //! of environment variables follow from it.
 
+mod advice;
 mod checks;
+mod derived;
 mod draft;
 mod example;
 mod import;

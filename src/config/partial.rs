@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret as _;
 
-use super::checks;
 use super::draft::Draft;
 use super::load::{LoadError, base_dirs_for, default_file, load_for};
 use super::read::{BaseDirs, Reader};
@@ -13,6 +12,7 @@ use super::report::{ConfigReport, Problem};
 use super::schema::Credential;
 use super::settings::{NetworkNodeConfig, NotifyConfig, Paths, SimulationConfig, VastConfig};
 use super::source::{Layers, collect, names_section};
+use super::{checks, derived};
 use crate::domain::CockpitId;
 
 /// The parts of a configuration that releasing rentals needs.
@@ -120,6 +120,7 @@ fn recover_release(parts: &Parts, error: &LoadError) -> ReleaseConfig {
     let mut problems = reader.problems.iter();
     let is_simulated = names_section(&parts.layers.values, "simulation")
         && !problems.any(|problem| is_in(problem, "simulation"));
+    derived::fill(&mut draft);
     let vast = draft.vast();
     ReleaseConfig {
         network_node: network_node(&reader, &draft),

@@ -140,11 +140,12 @@ pub struct MlNodeConfig {
     pub command: String,
 }
 
-/// vLLM alone; its model and arguments are the `MLNode`'s.
+/// vLLM alone; its model is the `MLNode`'s, with the operator's own arguments.
 /// The default is a blank for the draft, not a working configuration.
 #[derive(Debug, Clone, SmartDefault)]
 pub struct VllmConfig {
     pub image: String,
+    pub model: WorkloadModel,
     /// Port of its server in the container.
     pub port: u16,
     /// Local address whose requests are forwarded to it.

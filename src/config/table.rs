@@ -148,24 +148,24 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("vast.min_gpu_memory", Kind::Size(|d, v| d.vast.query.min_gpu_memory_mb = whole(v)))
         .default("\"78 GB\"")
         .doc("Minimum memory per GPU."),
-    setting("vast.min_total_gpu_memory", Kind::Size(|d, v| d.vast.query.min_total_gpu_memory_mb = whole(v)))
-        .default("\"0 GB\"")
-        .doc("Minimum memory of all GPUs together; 0 for no extra limit."),
+    setting("vast.min_total_gpu_memory", Kind::Size(|d, v| d.given.min_total_gpu_memory_mb = Some(whole(v))))
+        .optional("\"280 GB\"")
+        .doc("Minimum memory of all GPUs together; 0 for no extra limit. Default: what the model needs, if it is known."),
     setting("vast.max_price", Kind::Money(|d, v| d.vast.query.max_price = UsdPerHour(v)))
         .default("14.0")
         .doc("Maximum price in dollars per hour, disk included."),
-    setting("vast.disk", Kind::Size(|d, v| d.vast.query.disk_gb = v / 1_000.0))
-        .default("\"250 GB\"")
-        .doc("Disk to rent. Image and model must fit."),
+    setting("vast.disk", Kind::Size(|d, v| d.given.disk_gb = Some(v / 1_000.0)))
+        .optional("\"300 GB\"")
+        .doc("Disk to rent. Image and model must fit. Default: vast.image_gb, 1.1 times vast.model_gb and 20 GB, at least 250 GB."),
     number("vast.min_reliability", 0.0, 1.0, |d, v| d.vast.query.min_reliability = v)
         .default("0.95")
         .doc("Minimum reliability of the host, 0 to 1."),
     number("vast.min_download_mbps", 0.0, 1e6, |d, v| d.vast.query.min_download_mbps = v)
         .default("500.0")
         .doc("Minimum download bandwidth in Mbit/s."),
-    number("vast.min_cuda", 0.0, 99.0, |d, v| d.vast.query.min_cuda = Some(v))
-        .optional("12.4")
-        .doc("Minimum CUDA version of the driver. Default: any."),
+    number("vast.min_cuda", 0.0, 99.0, |d, v| d.given.min_cuda = Some(v))
+        .optional("13.0")
+        .doc("Minimum CUDA version of the driver. Default: what the image's tag needs (3.0.16 and later: 13.0, -cu129 and 3.0.14: 12.9), any for other images."),
     count("vast.min_direct_ports", 0, 1_000, |d, v| d.vast.query.min_direct_ports = v)
         .default("1")
         .doc("Minimum number of ports that can be mapped directly."),
@@ -189,15 +189,15 @@ pub(super) const SETTINGS: &[Setting] = &[
     number("vast.image_gb", 0.0, 1_000.0, |d, v| d.vast.image_gb = v)
         .default("15.0")
         .doc("Size of the image in GB, to estimate costs and boot times."),
-    number("vast.model_gb", 0.0, 5_000.0, |d, v| d.vast.model_gb = v)
-        .default("60.0")
-        .doc("Size of the model in GB, likewise."),
+    number("vast.model_gb", 0.0, 5_000.0, |d, v| d.given.model_gb = Some(v))
+        .optional("230.0")
+        .doc("Size of the model's weights in GB, likewise. Default: the size of a model that is known (MiniMax-M2.7: 230, DeepSeek-V4-Flash-0731: 170, GLM-5.3-Flash: 329), 60 for others."),
     setting("vast.onstart_extra", Kind::Text(|d, v| d.vast.onstart_extra = v))
         .default("\"\"")
         .doc("Shell lines to run on the rental before the workload starts."),
     setting("vast.env", Kind::Table(|d, v| d.vast.env = v))
         .default("{}")
-        .doc("Environment of the container. The host can read it: do not put valuable secrets here."),
+        .doc("Environment of the container, beside what the official deployment sets (HF_HOME, MLNODE_VLLM_MODULE, VLLM_RUNNER_TIMEOUT, MODEL_DOWNLOAD_STALL_TIMEOUT, POC_BATCH_SIZE_DEFAULT, HOST_UID, HOST_GID), which it overrides. The host can read it: do not put valuable secrets here."),
     setting("vast.request_timeout", Kind::Timeout(|d, v| d.vast.request_timeout = v))
         .default("\"30s\"")
         .doc("Timeout of a request."),
@@ -232,12 +232,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("mlnode.model", Kind::Text(|d, v| d.mlnode.model.id = v))
         .required("\"MiniMaxAI/MiniMax-M2.7\"")
         .doc("Hugging Face id of the model. Governance must have approved it."),
-    setting("mlnode.revision", Kind::Text(|d, v| d.mlnode.model.revision = Some(v)))
+    setting("mlnode.revision", Kind::Text(|d, v| d.given.revision = Some(v)))
         .optional("\"main\"")
-        .doc("Revision of the model. Default: the newest."),
-    setting("mlnode.args", Kind::Texts(|d, v| d.mlnode.model.args = v))
-        .default("[\"--tensor-parallel-size\", \"4\"]")
-        .doc("Arguments of vLLM."),
+        .doc("Revision of the model: what is downloaded, and --revision in the arguments. Default: that of the arguments, else the newest."),
+    setting("mlnode.args", Kind::Texts(|d, v| d.given.args = Some(v)))
+        .optional("[\"--tensor-parallel-size\", \"4\"]")
+        .doc("The node's own arguments of vLLM: names in full, values as items of their own. What governance gives wins; `pocpit plan` shows the result. Default: those of the official deployment for the model and vast.gpu_names, --tensor-parallel-size 4 for others."),
     setting("mlnode.api_port", Kind::Port(|d, v| d.mlnode.api_port = v))
         .default("8080")
         .doc("API port in the container."),
@@ -259,8 +259,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     parsed("mlnode.command", "the command that starts the MLNode", |d, text| {
         not_empty(text).map(|command| d.mlnode.command = command)
     })
-        .default("\"cd /app && . /app/packages/api/.venv/bin/activate && PYTHONPATH=/app:/app/packages/api/src exec uvicorn api.app:app --host=0.0.0.0 --port=8080\"")
-        .doc("Command that starts the MLNode in the container. SSH instances do not run the image's own."),
+        .default("\"cd /app && set -- uvicorn api.app:app --host=0.0.0.0 --port=8080 && { [ ! -x entrypoint.sh ] || exec /app/entrypoint.sh \\\"$@\\\"; . packages/api/.venv/bin/activate; export PYTHONPATH=/app:/app/packages/api/src; exec \\\"$@\\\"; }\"")
+        .doc("Command that starts the MLNode in the container: SSH instances do not run the image's own. The default is the image's entrypoint with its usual arguments; old images have none."),
     parsed("vllm.image", "an image, such as \"vllm/vllm-openai:v0.11.2\"", |d, text| {
         not_empty(text).map(|image| d.vllm.image = image)
     })

@@ -148,6 +148,147 @@ fn contradicting_settings_are_reported() {
     }
 }
 
+/// [`LEAST`] for a model and its image.
+fn with_model(model: &str, image: &str, vast: &str) -> String {
+    let text = LEAST.replace("some/model", model);
+    let text = text.replace(
+        "image = \"mlnode:3\"",
+        &format!("image = \"{image}\"\n{vast}"),
+    );
+    assert!(text.contains(model) && text.contains(image));
+    text
+}
+
+const MINIMAX: &str = "MiniMaxAI/MiniMax-M2.7";
+const IMAGE: &str = "ghcr.io/gonka-ai/mlnode:3.0.16";
+
+#[test]
+fn known_model_decides_what_is_not_given() {
+    let loaded = loaded(&with_model(MINIMAX, IMAGE, ""));
+    let (vast, mlnode) = (&loaded.config.vast, &loaded.config.mlnode);
+    let query = &vast.query;
+    assert_eq!((vast.model_gb, query.disk_gb), (230.0, 288.0));
+    assert_eq!(
+        (query.min_cuda, query.min_total_gpu_memory_mb),
+        (Some(13.0), 282_000)
+    );
+    let args = mlnode.model.args.join(" ");
+    assert!(
+        args.contains("--tensor-parallel-size 4") && args.contains("--moe-backend triton"),
+        "{args}"
+    );
+    // What is downloaded is what vLLM loads.
+    let commit = "d494266a4affc0d2995ba1fa35c8481cbd84294b";
+    assert_eq!(mlnode.model.revision.as_deref(), Some(commit));
+    // vLLM alone is another image: it gets no arguments of the official deployment.
+    assert_eq!(
+        loaded.config.vllm.model.args,
+        ["--tensor-parallel-size", "4"]
+    );
+    assert_eq!(loaded.config.vllm.model.revision, None);
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let shown = loaded.show();
+    for line in [
+        "model_gb = 230.0  # default",
+        "disk = \"288 GB\"  # default",
+        "min_cuda = 13.0  # default",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+}
+
+#[test]
+fn given_figures_win_over_known_ones() {
+    let given =
+        "model_gb = 60.0\ndisk = \"250 GB\"\nmin_cuda = 13.1\nmin_total_gpu_memory = \"0 GB\"";
+    let config = config(&with_model(MINIMAX, IMAGE, given));
+    let query = &config.vast.query;
+    assert_eq!((config.vast.model_gb, query.disk_gb), (60.0, 250.0));
+    assert_eq!(
+        (query.min_cuda, query.min_total_gpu_memory_mb),
+        (Some(13.1), 0)
+    );
+    // Of an unknown model and image nothing is assumed but the usual.
+    let unknown = self::config(LEAST);
+    assert_eq!(
+        (unknown.vast.model_gb, unknown.vast.query.disk_gb),
+        (60.0, 250.0)
+    );
+    assert_eq!(unknown.vast.query.min_cuda, None);
+    assert_eq!(unknown.mlnode.model.args, ["--tensor-parallel-size", "4"]);
+}
+
+#[test]
+fn doubtful_settings_are_warned_about() {
+    let warnings = |text: &str| loaded(text).warnings.join("\n");
+    let vast = |lines| with_model(MINIMAX, IMAGE, lines);
+    let args = |args: &str| {
+        let line = format!("[mlnode]\nargs = {args}");
+        with_model(MINIMAX, IMAGE, "").replace("[mlnode]", &line)
+    };
+    let cases = [
+        (vast("min_cuda = 12.4"), "CUDA 13.0 (driver 580 or later)"),
+        (vast("disk = \"250 GB\""), "at least \"288 GB\""),
+        (
+            vast("gpu_names = [\"H200\"]\ngpu_count = 1")
+                .replace("[mlnode]", "[mlnode]\nargs = []"),
+            "2 H200 for one instance",
+        ),
+        (with_model("moonshotai/Kimi-K2.6", IMAGE, ""), "weight 0"),
+        (
+            args("[\"--tensor-parallel-size\", \"4\"]"),
+            "remove it to get the arguments of the official deployment on H100",
+        ),
+        (
+            args("[\"--max-model-len=8192\"]"),
+            "write \"--max-model-len\" and its value as two items",
+        ),
+        (
+            args("[\"--max_model_len\", \"8192\"]"),
+            "write \"--max-model-len\"",
+        ),
+        (args("[\"-tp\", \"4\"]"), "write the name in full"),
+        (
+            args("[\"--revision\", \"a\"]\nrevision = \"b\""),
+            "set only one of them",
+        ),
+    ];
+    for (text, says) in cases {
+        assert!(
+            warnings(&text).contains(says),
+            "{says}: {}",
+            warnings(&text)
+        );
+    }
+    // A negative number is a value.
+    assert!(!warnings(&args("[\"--seed\", \"-1\"]")).contains("in full"));
+}
+
+#[test]
+fn pinned_revision_is_an_argument() {
+    let text = LEAST.replace("[mlnode]", "[mlnode]\nrevision = \"abc\"");
+    let model = config(&text).mlnode.model;
+    assert_eq!(
+        model.args,
+        ["--tensor-parallel-size", "4", "--revision", "abc"]
+    );
+    assert_eq!(model.revision.as_deref(), Some("abc"));
+}
+
+#[test]
+fn variables_that_break_nodes_are_refused() {
+    for (name, says) in [
+        ("INFERENCE_PORT", "shifts the ports"),
+        ("HF_HUB_OFFLINE", "ignore the download"),
+    ] {
+        let problem = problem_of(
+            &with_line("vast", &format!("env = {{ {name} = \"1\" }}")),
+            "vast.env",
+        );
+        assert!(problem.what.contains(says), "{}", problem.what);
+    }
+}
+
 #[test]
 fn direct_exposure_needs_no_tunnel() {
     let lines = LEAST.lines();

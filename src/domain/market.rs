@@ -44,6 +44,9 @@ pub struct Offer {
     pub reliability: f64,
     /// Highest CUDA version that the driver supports.
     pub cuda: Option<f64>,
+    /// Version of the driver, if reported: `580.126.09`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
     /// Ports that can be mapped directly.
     pub direct_ports: u32,
     /// Free text that ends in a country code.

@@ -6,9 +6,12 @@ mod call;
 mod callback;
 mod chain;
 mod governance_model;
+mod gpu;
 mod heights;
 mod ids;
+mod images;
 mod inference;
+mod known_models;
 mod log;
 mod market;
 mod money;
@@ -33,11 +36,14 @@ pub use chain::{
     SourceHealth, SourceKind, SourceReport, SourceStatus, SyncState, TimeBand, UpgradePlan,
 };
 pub use governance_model::GovernanceModel;
+pub use gpu::GpuFamily;
 pub use heights::{Blocks, EpochIndex, Height};
 pub use ids::{
     CockpitId, HostId, InstanceId, InvalidId, MachineId, NodeId, OfferId, Participant, RentalLabel,
 };
+pub use images::{ImageNeeds, image_needs, is_hanging_driver};
 pub use inference::{ProxyFigures, Serving, UpstreamFigures, UpstreamHealth};
+pub use known_models::{Earning, GpuProfile, KnownModel, known_model};
 pub use log::{LineStyle, LogLine, Span, TerminalColor};
 pub use market::{
     Account, ActualStatus, Instance, Offer, OfferQuery, PortMapping, RentOrder, SshEndpoint,

@@ -4,6 +4,7 @@ pub mod arguments;
 pub mod boot;
 pub mod client;
 mod endpoint;
+pub mod environment;
 mod faults;
 mod pull;
 pub mod suspects;

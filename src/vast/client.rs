@@ -25,8 +25,8 @@ const MAX_OFFERS: usize = 256;
 const PAGE: usize = 25;
 /// A listing with more pages is an error.
 const MAX_PAGES: usize = 200;
-/// The market's limit for the start script; what it does beyond that is undocumented.
-const MAX_ONSTART_BYTES: usize = 4_096;
+/// The market's limit for the start script and arguments together: beyond it, 400 with code 3471.
+const MAX_ONSTART_BYTES: usize = 16_384;
 /// A host uploads a log within some ten seconds, or not at all.
 const UPLOAD_POLLS: u32 = 10;
 const UPLOAD_POLL_INTERVAL: std::time::Duration = std::time::Duration::from_secs(2);

@@ -42,7 +42,7 @@ impl BootWork {
     /// Image and model are downloaded, unpacking and loading use the disk. The bandwidth is halved
     /// because it is advertised against a nearby peer. The other stages depend on neither.
     fn unbounded(&self, stage: BootStage) -> f64 {
-        let mbps = (self.download_mbps * USABLE_BANDWIDTH).clamp(LEAST_MBPS, MOST_MBPS);
+        let mbps = delivered(self.download_mbps);
         let disk = self.disk_mb_per_s.filter(|speed| *speed > 0.0);
         let disk = disk.unwrap_or(USUAL_DISK).max(1.0);
         let transfer = |gb: f64| gb.max(0.0) * MEGABITS_PER_GB / mbps;
@@ -59,6 +59,16 @@ impl BootWork {
             BootStage::Ready => 0.0,
         }
     }
+}
+
+/// How long so many gigabytes take over a line with this advertised bandwidth.
+pub(super) fn download_time(advertised_mbps: f64, gb: f64) -> Duration {
+    bounded_seconds(gb.max(0.0) * MEGABITS_PER_GB / delivered(advertised_mbps))
+}
+
+/// What a line delivers, in Mbit/s.
+fn delivered(advertised_mbps: f64) -> f64 {
+    (advertised_mbps * USABLE_BANDWIDTH).clamp(LEAST_MBPS, MOST_MBPS)
 }
 
 fn bounded(seconds: f64) -> f64 {

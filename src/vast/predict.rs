@@ -21,6 +21,8 @@ const USUAL_SPREAD: f64 = 0.42;
 const USUAL_STAGE_SPREAD: f64 = 0.6;
 /// Reliability measures uptime, not boots: this many times the missing fraction fails to boot.
 const FAILURES_PER_UNRELIABILITY: f64 = 5.0;
+/// Models are alike when one is at most this many times as large as the other.
+const ALIKE: f64 = 2.0;
 
 #[derive(Debug, Default)]
 pub(super) struct Predictor {
@@ -53,18 +55,21 @@ const UNKNOWN: Normal = Normal {
 };
 
 impl Predictor {
-    pub(super) fn new(history: &[PastBoot]) -> Predictor {
-        Predictor::of(history, Boots::add)
+    /// For a model of this size.
+    pub(super) fn new(history: &[PastBoot], model_gb: f64) -> Predictor {
+        Predictor::of(history, model_gb, Boots::add)
     }
 
-    fn of_stage(history: &[PastBoot], stage: BootStage) -> Predictor {
-        Predictor::of(history, |boots, boot| boots.add_stage(boot, stage))
+    fn of_stage(history: &[PastBoot], model_gb: f64, stage: BootStage) -> Predictor {
+        Predictor::of(history, model_gb, |boots, boot| {
+            boots.add_stage(boot, stage);
+        })
     }
 
-    fn of(history: &[PastBoot], add: impl Fn(&mut Boots, &PastBoot)) -> Predictor {
+    fn of(history: &[PastBoot], model_gb: f64, add: impl Fn(&mut Boots, &PastBoot)) -> Predictor {
         let mut predictor = Predictor::default();
         let mut gpu_of: BTreeMap<MachineId, &str> = BTreeMap::new();
-        for boot in history {
+        for boot in history.iter().filter(|boot| is_alike(boot, model_gb)) {
             gpu_of.insert(boot.machine, &boot.gpu_name);
             add(predictor.machines.entry(boot.machine).or_default(), boot);
         }
@@ -116,6 +121,14 @@ impl Predictor {
     }
 }
 
+/// Whether a boot says something about one of a model of this size. A model of quite another size
+/// spends its time elsewhere, and early versions noted 60 GB for every model. That a machine fails is
+/// true for any.
+fn is_alike(boot: &PastBoot, model_gb: f64) -> bool {
+    let (small, large) = (boot.model_gb.min(model_gb), boot.model_gb.max(model_gb));
+    boot.end != BootEnd::Ready || large <= small.max(1.0) * ALIKE
+}
+
 impl Normal {
     fn times(self, promised_seconds: f64) -> BootTime {
         BootTime {
@@ -133,12 +146,14 @@ pub fn stage_times(
     model_gb: f64,
 ) -> StageTimes {
     let general = Normal {
-        mean: Predictor::new(history).refine(offer, UNKNOWN).mean,
+        mean: Predictor::new(history, model_gb)
+            .refine(offer, UNKNOWN)
+            .mean,
         variance: USUAL_STAGE_SPREAD * USUAL_STAGE_SPREAD,
     };
     let load = load(offer, image_gb, model_gb);
     let time = |stage| {
-        let normal = Predictor::of_stage(history, stage).refine(offer, general);
+        let normal = Predictor::of_stage(history, model_gb, stage).refine(offer, general);
         (stage, normal.times(load.stage_seconds(stage)))
     };
     let stages = BootStage::ALL.iter().copied();
@@ -250,7 +265,7 @@ mod tests {
     }
 
     fn predicted(history: &[PastBoot], offer: &Offer) -> BootTime {
-        Predictor::new(history).boot(offer, IMAGE_GB, MODEL_GB)
+        Predictor::new(history, MODEL_GB).boot(offer, IMAGE_GB, MODEL_GB)
     }
 
     fn stages(history: &[PastBoot], offer: &Offer) -> StageTimes {
@@ -301,7 +316,7 @@ mod tests {
     #[test]
     fn failed_machine_lowers_success_chance() {
         let (failed, other) = (an_offer(1), an_offer(2));
-        let predictor = Predictor::new(&[a_boot(&failed, 1.0, BootEnd::Failed)]);
+        let predictor = Predictor::new(&[a_boot(&failed, 1.0, BootEnd::Failed)], MODEL_GB);
         assert!(predictor.chance_to_work(&failed) < predictor.chance_to_work(&other) - 0.1);
         assert_eq!(predictor.own_boots(&failed).machine_failed, 1);
         // A failure does not change the predicted time.
@@ -343,6 +358,17 @@ mod tests {
     fn of_stage(times: &StageTimes, wanted: BootStage) -> BootTime {
         let mut all = times.0.iter();
         all.find(|(stage, _)| *stage == wanted).unwrap().1
+    }
+
+    #[test]
+    fn boots_of_other_sizes_teach_no_times() {
+        let offer = an_offer(1);
+        let history = vec![a_boot(&offer, 3.0, BootEnd::Ready); 20];
+        let large = |history: &[PastBoot]| {
+            let predictor = Predictor::new(history, 4.0 * MODEL_GB);
+            predictor.boot(&offer, IMAGE_GB, 4.0 * MODEL_GB).median
+        };
+        assert_eq!(large(&history), large(&[]));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::cost;
 use super::predict::Predictor;
 use crate::domain::{
     AvoidedMachine, BootTime, Duration, Offer, OfferId, OfferQuery, PastBoot, RankedOffer, Time,
-    Usd, UsdPerHour, Verification,
+    Usd, UsdPerHour, Verification, is_hanging_driver,
 };
 
 /// Cards report less memory than their name says (an 80 GB card about 79,600 MB), so 10 % less
@@ -61,7 +61,7 @@ pub fn rank(
         needs,
         wanted_gpus: wanted_gpus.collect(),
         avoided: experience.blocked,
-        predictor: Predictor::new(experience.boots),
+        predictor: Predictor::new(experience.boots, needs.model_gb),
     };
     let mut usable = Vec::with_capacity(offers.len());
     let mut rejected = Vec::new();
@@ -102,7 +102,7 @@ impl Ranking<'_> {
         self.check(offer)?;
         let needs = self.needs;
         let boot = self.predictor.boot(offer, needs.image_gb, needs.model_gb);
-        self.check_boot(boot)?;
+        self.check_boot(offer, boot)?;
         Ok(boot)
     }
 
@@ -127,11 +127,19 @@ impl Ranking<'_> {
         check_duration(offer, self.query, self.needs)
     }
 
-    fn check_boot(&self, boot: BootTime) -> Result<(), String> {
-        let within = self.needs.boot_within.unwrap_or(Duration::MAX);
+    /// The weights are most of a boot: a line that does not bring them in time is named.
+    fn check_boot(&self, offer: &Offer, boot: BootTime) -> Result<(), String> {
+        let needs = self.needs;
+        let within = needs.boot_within.unwrap_or(Duration::MAX);
         ensure(boot.median <= within, || {
             let (boot, within) = (boot.median.num_minutes(), within.num_minutes());
-            format!("about {boot} min to boot, {within} min left")
+            let weights = cost::download_time(offer.download_mbps, needs.model_gb);
+            format!(
+                "about {boot} min to boot, {within} min left: the model's {:.0} GB alone take about {} min at {:.0} Mbit/s",
+                needs.model_gb,
+                weights.num_minutes(),
+                offer.download_mbps
+            )
         })
     }
 
@@ -178,6 +186,14 @@ fn check_hardware(offer: &Offer, query: &OfferQuery) -> Result<(), String> {
     ensure(has >= with_slack(wants), || {
         format!("{has} MB on all GPUs, need {wants} MB")
     })?;
+    if let Some(driver) = offer.driver.as_ref() {
+        ensure(!is_hanging_driver(&offer.gpu_name, driver), || {
+            format!(
+                "driver {driver} hangs on {} before the load",
+                offer.gpu_name
+            )
+        })?;
+    }
     match (query.min_cuda, offer.cuda) {
         (None, _) => Ok(()),
         (Some(least), None) => Err(format!("CUDA version unknown, need {least}")),

@@ -43,6 +43,7 @@ pub(super) fn offer(row: &Value, now: Time) -> Option<Offer> {
             .or_else(|| number("reliability2"))
             .unwrap_or(0.0),
         cuda: number("cuda_max_good"),
+        driver: fields.text("driver_version"),
         direct_ports: fields
             .whole("direct_port_count")
             .map_or(0, |n| u32::try_from(n).unwrap_or(u32::MAX)),

@@ -134,6 +134,7 @@ fn offer(id: u64) -> RankedOffer {
             upload_per_gb: Usd::ZERO,
             reliability: 0.993,
             cuda: None,
+            driver: None,
             direct_ports: 100,
             location: Some("Norway, NO".into()),
             ends_at: None,

@@ -34,6 +34,7 @@ fn offers() -> Vec<Offer> {
         upload_per_gb: Usd::from_dollars(0.004),
         reliability: 0.95 + f64::from(number % 50) / 1_000.0,
         cuda: Some(12.8),
+        driver: None,
         direct_ports: 100,
         location: Some("Washington, US".into()),
         ends_at: Some(now() + Duration::days(20)),

@@ -19,6 +19,7 @@ const PURE: &[&str] = &[
     "vast/predict.rs",
     "mlnode/arguments.rs",
     "mlnode/boot",
+    "mlnode/environment.rs",
     "mlnode/faults",
     "mlnode/suspects",
     "network_node/diff.rs",

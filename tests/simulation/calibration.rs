@@ -86,6 +86,7 @@ fn offer_of(boot: &PastBoot) -> Offer {
         upload_per_gb: Usd::ZERO,
         reliability: 0.99,
         cuda: None,
+        driver: None,
         direct_ports: 10,
         location: None,
         ends_at: None,

@@ -421,8 +421,9 @@ impl Campaign {
                 "${spent:.2} was spent and only ${counted:.2} counted: {report:?}, while there were {recent:?}"
             ));
         }
-        // Until a rental is proven gone it counts: two listings half a minute apart, of each.
-        let proofs = if report.race.is_some() { 0.3 } else { 0.02 };
+        // Until a rental is proven gone it counts: two listings half a minute apart, of each. And the
+        // weights count from the start, though the loser of a race may end before it has them.
+        let proofs = if report.race.is_some() { 0.8 } else { 0.02 };
         if self.plan == Plan::Calm && counted > 1.02 * spent + proofs {
             self.judge.violation(&format!(
                 "${spent:.2} was spent and ${counted:.2} counted: {report:?}"

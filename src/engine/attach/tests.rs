@@ -91,6 +91,7 @@ pub(crate) fn offer(id: u64) -> RankedOffer {
             upload_per_gb: Usd::ZERO,
             reliability: 0.993,
             cuda: Some(12.8),
+            driver: None,
             direct_ports: 100,
             location: Some("Norway, NO".into()),
             ends_at: Some(at(90_000)),

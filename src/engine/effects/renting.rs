@@ -72,7 +72,8 @@ impl Engine {
     fn order(&self, offer: &Offer, label: RentalLabel, lease_until: Time) -> RentOrder {
         let vast = &self.config.vast;
         let container_spec = container_spec(&self.config, self.workload());
-        let mut env = vast.env.clone();
+        let mut env = container_spec.env(&offer.gpu_name);
+        env.extend(vast.env.clone());
         env.insert(
             "POCPIT_LEASE_UNTIL".into(),
             self.chain_adjusted(lease_until).timestamp().to_string(),

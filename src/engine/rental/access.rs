@@ -1,10 +1,12 @@
 //! What runs on a rental and how it is reached.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::config::{Config, Exposure};
 use crate::domain::Workload;
 use crate::engine::rental::direct_gateway::{DirectGateway, public_port};
+use crate::mlnode::environment::container_env;
 use crate::ports::{CallbackForward, TunnelSpec};
 use crate::ssh::quoted;
 
@@ -23,6 +25,16 @@ pub(crate) struct ContainerSpec {
     pub(crate) command: String,
     /// Ports mapped to the outside.
     pub(crate) ports: Vec<u16>,
+    /// The model whose official environment the container gets; none for vLLM alone.
+    pub(crate) official_env_of: Option<String>,
+}
+
+impl ContainerSpec {
+    /// The environment of the official deployment on these GPUs; the operator's own overrides it.
+    pub(crate) fn env(&self, gpu_name: &str) -> BTreeMap<String, String> {
+        let model = self.official_env_of.as_deref();
+        model.map_or_else(BTreeMap::new, |model| container_env(model, gpu_name))
+    }
 }
 
 pub(crate) fn container_spec(config: &Config, workload: Workload) -> ContainerSpec {
@@ -32,12 +44,14 @@ pub(crate) fn container_spec(config: &Config, workload: Workload) -> ContainerSp
             template_hash: config.vast.template_hash.clone(),
             command: config.mlnode.command.clone(),
             ports: public_ports(config),
+            official_env_of: Some(config.mlnode.model.id.clone()),
         },
         Workload::Vllm => ContainerSpec {
             image: config.vllm.image.clone(),
             template_hash: None,
             command: serve_command(config),
             ports: Vec::new(),
+            official_env_of: None,
         },
     }
 }
@@ -59,7 +73,7 @@ pub(crate) fn rental_access(config: &Config, workload: Workload) -> RentalAccess
 
 /// vLLM listens on the rental's loopback only: nothing of it is public (law 12).
 fn serve_command(config: &Config) -> String {
-    let model = &config.mlnode.model;
+    let model = &config.vllm.model;
     let mut words = vec!["exec vllm serve".to_owned(), quoted(&model.id)];
     if let Some(revision) = &model.revision {
         words.extend(["--revision".to_owned(), quoted(revision)]);

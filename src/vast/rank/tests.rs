@@ -27,6 +27,7 @@ pub(in crate::vast) fn an_offer(id: u64) -> Offer {
         upload_per_gb: Usd::from_dollars(0.004),
         reliability: 0.996,
         cuda: Some(12.8),
+        driver: None,
         direct_ports: 100,
         location: Some("Washington, US".into()),
         ends_at: Some(now() + Duration::days(20)),
@@ -194,6 +195,66 @@ fn slow_machine_ranks_lower_or_out() {
     );
     // and when there is plenty, then the cheaper hour wins.
     assert_eq!(ranked(Duration::hours(5)).usable[0].offer.id.0, 1);
+}
+
+#[test]
+fn small_disk_or_slow_line_is_refused() {
+    type Case = (fn(&mut Offer), &'static [&'static str]);
+    // Given a model of 230 GB, and forty minutes to boot,
+    let needs = SessionNeeds {
+        boot_within: Some(Duration::minutes(40)),
+        model_gb: 230.0,
+        ..needs()
+    };
+    let refusal = |change: fn(&mut Offer)| {
+        let mut offer = an_offer(1);
+        change(&mut offer);
+        let experience = RentalHistory::default();
+        let ranked = rank(vec![offer], &a_query(), &needs, &experience);
+        ranked.rejected.into_iter().next().map(|(_, reason)| reason)
+    };
+    // then a machine that can do it is fine, and each other one is out with the reason.
+    assert_eq!(refusal(|_| {}), None);
+    let cases: [Case; 3] = [
+        (
+            |offer| offer.disk_gb = 260.0,
+            &["260 GB of disk, need 300 GB"],
+        ),
+        (
+            |offer| offer.download_mbps = 1_200.0,
+            &[
+                "40 min left",
+                "the model's 230 GB alone take about 51 min at 1200 Mbit/s",
+            ],
+        ),
+        (
+            |offer| offer.cuda = Some(12.4),
+            &["driver supports CUDA 12.4, need 12.8"],
+        ),
+    ];
+    for (change, parts) in cases {
+        let reason = refusal(change).expect("a reason");
+        for part in parts {
+            assert!(reason.contains(part), "{part}: {reason}");
+        }
+    }
+}
+
+#[test]
+fn hanging_driver_is_refused() {
+    let mut offer = an_offer(1);
+    offer.gpu_name = "B200".into();
+    offer.driver = Some("595.71.05".into());
+    let query = OfferQuery {
+        gpu_names: Vec::new(),
+        ..a_query()
+    };
+    let ranked = rank(vec![offer], &query, &needs(), &RentalHistory::default());
+    assert!(
+        ranked.rejected[0]
+            .1
+            .contains("driver 595.71.05 hangs on B200")
+    );
 }
 
 #[test]

@@ -6,7 +6,8 @@ use crate::world::state::World;
 use crate::world::truth::TrueRental;
 
 const IMAGE_GB: f64 = 15.0;
-const MODEL_GB: f64 = 60.0;
+/// The weights of MiniMax-M2.7 (gonka-docs docs/host/minimax-bootstrap.md).
+const MODEL_GB: f64 = 230.0;
 
 impl World {
     pub(in crate::world) fn credit(&self) -> f64 {

@@ -34,7 +34,7 @@ impl World {
         let id = 20_000_000 + machine * 1000 + generation % 1000;
         let mut offer = json!({"id": id, "ask_contract_id": id, "bundle_id": 900_000 + machine, "machine_id": 40_000 + machine, "host_id": 50_000 + machine / 3,
             "num_gpus": gpus, "gpu_name": name, "gpu_arch": "nvidia", "gpu_ram": ram, "gpu_total_ram": ram * gpus, "gpu_frac": 0.5, "compute_cap": cap,
-            "cuda_max_good": 12.8, "driver_version": "570.124.06", "cpu_name": "AMD EPYC 9354", "cpu_cores": 128, "cpu_cores_effective": 64.0, "cpu_ram": 1_031_000});
+            "cuda_max_good": 13.0, "driver_version": "580.126.09", "cpu_name": "AMD EPYC 9354", "cpu_cores": 128, "cpu_cores_effective": 64.0, "cpu_ram": 1_031_000});
         extend(
             &mut offer,
             json!({"disk_space": 900.0 + 100.0 * number(machine % 20), "disk_bw": 3100.5, "inet_up": 1800.0, "inet_down": round4(1500.0 + 5000.0 * uniform(self.seed, 5, machine)),

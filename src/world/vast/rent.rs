@@ -137,7 +137,7 @@ fn bad_order(body: &Value) -> Option<String> {
         return Some("env must be an object".into());
     }
     let script = body["onstart"].as_str().map_or(0, str::len);
-    (script > 4096).then(|| format!("onstart is {script} bytes, more than 4096"))
+    (script > 16_384).then(|| format!("onstart is {script} bytes, more than 16384"))
 }
 
 /// A public key without its comment.

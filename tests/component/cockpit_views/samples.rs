@@ -50,6 +50,7 @@ pub(super) fn offer(id: u64, gpu: &str, dollars: f64) -> RankedOffer {
             upload_per_gb: Usd::ZERO,
             reliability: 0.993,
             cuda: Some(12.8),
+            driver: None,
             direct_ports: 100,
             location: Some("Norway, NO".into()),
             ends_at: None,

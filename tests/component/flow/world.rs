@@ -145,6 +145,7 @@ fn offer(id: u64) -> Offer {
         upload_per_gb: Usd::ZERO,
         reliability: 0.99,
         cuda: Some(12.8),
+        driver: None,
         direct_ports: 20,
         location: None,
         ends_at: None,

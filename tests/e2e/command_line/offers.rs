@@ -209,7 +209,7 @@ fn offers_are_judged_by_next_deadline() {
         out["reason"]
             .as_str()
             .unwrap()
-            .ends_with("min to boot, 5 min left")
+            .contains("min to boot, 5 min left: the model's 230 GB alone take about ")
     });
     assert!(slow.count() > 1, "{listed}");
 }

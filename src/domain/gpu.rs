@@ -1,0 +1,71 @@
+//! Families of GPUs that official deployments exist for.
+
+/// A family of data centre GPUs. Its variants (SXM and others) run the same arguments.
+#[derive(Debug, strum::Display, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum GpuFamily {
+    A100,
+    H100,
+    H200,
+    B200,
+    B300,
+}
+
+impl GpuFamily {
+    /// By the market's or the driver's name: `H100 SXM`, `NVIDIA H200`. A `GH200` is another machine.
+    pub fn of(name: &str) -> Option<GpuFamily> {
+        let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+        words.find_map(|word| match word.to_ascii_uppercase().as_str() {
+            "A100" => Some(GpuFamily::A100),
+            "H100" => Some(GpuFamily::H100),
+            "H200" => Some(GpuFamily::H200),
+            "B200" => Some(GpuFamily::B200),
+            "B300" => Some(GpuFamily::B300),
+            _ => None,
+        })
+    }
+
+    /// Memory of one, in gigabytes.
+    pub fn memory_gb(self) -> u32 {
+        match self {
+            GpuFamily::A100 | GpuFamily::H100 => 80,
+            GpuFamily::H200 => 141,
+            GpuFamily::B200 => 180,
+            GpuFamily::B300 => 288,
+        }
+    }
+
+    /// The only family among these names, if every name is of one.
+    pub fn common(names: &[String]) -> Option<GpuFamily> {
+        let (first, others) = names.split_first()?;
+        let family = GpuFamily::of(first)?;
+        let is_same = |name: &String| GpuFamily::of(name) == Some(family);
+        others.iter().all(is_same).then_some(family)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn market_names_have_a_family() {
+        for (name, family) in [
+            ("H100 SXM", Some(GpuFamily::H100)),
+            ("H100_NVL", Some(GpuFamily::H100)),
+            ("NVIDIA H200", Some(GpuFamily::H200)),
+            ("A100 PCIE", Some(GpuFamily::A100)),
+            ("GH200 SXM", None),
+            ("RTX 4090", None),
+            ("", None),
+        ] {
+            assert_eq!(GpuFamily::of(name), family, "{name}");
+        }
+        let common = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            GpuFamily::common(&names)
+        };
+        assert_eq!(common(&["H100 SXM", "H100 NVL"]), Some(GpuFamily::H100));
+        assert_eq!(common(&["H100 SXM", "H200"]), None);
+        assert_eq!(common(&[]), None);
+    }
+}
