@@ -33,9 +33,11 @@ pub enum Outgoing {
     /// The Network Node calls one of its nodes, and is told of the answer by
     /// [`World::call_ended`](super::World::call_ended).
     Call { number: u64, request: NodeRequest },
-    /// A machine sends a `PoC` batch to the callback.
+    /// A machine sends a `PoC` batch to the callback, and is told of the answer by
+    /// [`World::batch_sent`](super::World::batch_sent).
     Batch {
         instance: u64,
+        number: u64,
         /// Host of the callback; `api` is a port forward inside the machine.
         host: String,
         port: u16,

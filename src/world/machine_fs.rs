@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::mlnode::settings::RECORD;
 use super::state::World;
 
 const LOG: &str = "/var/log/pocpit/mlnode.log";
 /// Arguments of the running gateway, as `LISTEN:TARGET` pairs.
 pub(super) const GATEWAY_CONFIG: &str = "/run/front";
-const API_PORT: u16 = 8080;
-const INFERENCE_PORT: u16 = 5000;
 
 impl World {
     /// Ids of the machines whose container runs.
@@ -38,7 +37,9 @@ impl World {
         if path == LOG {
             return instance.mlnode.log_part(self.now, offset, max);
         }
-        let bytes = instance.files.get(path)?;
+        let record = (path == RECORD).then(|| instance.mlnode.record(self.now));
+        let record = record.flatten().map(String::into_bytes);
+        let bytes = record.as_ref().or_else(|| instance.files.get(path))?;
         let rest = bytes.get(usize::try_from(offset).ok()?..)?;
         Some(rest.iter().copied().take(max).collect())
     }
@@ -54,13 +55,7 @@ impl World {
         let Some(instance) = self.instances.get(&id) else {
             return false;
         };
-        let up = instance.is_running(self.now) && self.now >= instance.mlnode.api_at;
-        let node = &instance.mlnode;
-        let served = match &node.vllm {
-            Some(server) => port == server.port,
-            None => port == API_PORT || (port == INFERENCE_PORT && node.is_ready(self.now)),
-        };
-        up && served
+        instance.is_running(self.now) && self.workload_listens(id, port)
     }
 
     /// Container ports that the order maps: `"-p 8080:8080": "1"` in its environment.

@@ -27,7 +27,8 @@ pub use clock::WorldClock;
 pub use exchange::{ApiRequest, ApiResponse, CallAnswer, NodeRequest, Outgoing};
 pub use network_node::{AdminReply, WORKER_PRIVATE_KEY};
 pub use scenario::{
-    Fault, FaultKind, MlNodeRelease, NetworkRelease, PocVersion, RandomFaults, Scenario,
+    ContentTypeRule, EnvironmentRule, Fault, FaultKind, MlNodeRelease, ModelStart, NetworkRelease,
+    PocCalls, PocVersion, RandomFaults, Scenario, WorkloadFault,
 };
 pub use serve::{Ports, ServedWorld, WorldOptions, serve};
 pub use ssh_host::{Dialer, Machine, SshHost};

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use crate::domain::Time;
 use serde_json::Value;
 
+use super::mlnode::node::SimMlNode;
+
 /// Phase since the latest `poc_start`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum PocPhase {
@@ -45,7 +47,7 @@ impl SimInstance {
 
     /// Nothing but its cost changes any more.
     pub fn is_at_rest(&self, now: Time) -> bool {
-        let idle = self.lease().is_none() && self.mlnode.started_at.is_none();
+        let idle = self.lease().is_none() && self.mlnode.is_idle();
         self.destroyed_at.is_some() || (idle && self.is_running(now))
     }
 
@@ -95,51 +97,10 @@ pub(super) enum HostFault {
     Dearer,
 }
 
-/// State of an `MLNode`.
-#[derive(Debug, Clone)]
-pub(super) struct SimMlNode {
-    pub api_at: Time,
-    pub started_at: Option<Time>,
-    pub model: String,
-    pub download: f64,
-    pub load: f64,
-    pub load_outcome: ModelLoad,
-    pub log: Vec<(Time, Vec<u8>)>,
-    pub logs: bool,
-    pub batch: Option<Batches>,
-    /// Set when vLLM runs without an `MLNode`.
-    pub vllm: Option<VllmServer>,
-}
-
-/// Destination and schedule of `PoC` batches.
-#[derive(Debug, Clone)]
-pub(super) struct Batches {
-    pub node: Value,
-    pub host: String,
-    pub port: u16,
-    pub path: String,
-    pub next: Time,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ModelLoad {
-    Works,
-    Stalls,
-    Fails(String),
-}
-
 /// A log that a host is uploading or has uploaded.
 #[derive(Debug, Clone)]
 pub(super) struct LogCopy {
     pub number: u64,
     pub available_at: Time,
     pub text: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct VllmServer {
-    pub port: u16,
-    pub model: String,
-    /// Name of the model in its API.
-    pub name: String,
 }

@@ -5,6 +5,7 @@ use crate::domain::Time;
 use super::clock::{as_seconds, seconds};
 use super::model::HostFault;
 use super::numbers::{uniform, whole};
+use super::scenario::WorkloadFault;
 use super::state::World;
 
 const HALT_BEFORE_POC: u64 = 400;
@@ -20,14 +21,30 @@ impl World {
             (rates.vanishing, HostFault::Vanishing),
             (rates.dearer, HostFault::Dearer),
         ];
-        let mut roll = uniform(self.seed, 30, rental);
-        for (share, fault) in shares {
-            if roll < share {
-                return Some(fault);
-            }
-            roll -= share;
-        }
-        None
+        drawn(uniform(self.seed, 30, rental), shares)
+    }
+
+    /// What goes wrong with the workload of a rental of ours.
+    pub(super) fn workload_fault_of(&self, rental: u64) -> Option<WorkloadFault> {
+        let rates = &self.scenario.random_faults;
+        let after = 21_600.0 * uniform(self.seed, 51, rental);
+        let shares = [
+            (rates.workload_exits, WorkloadFault::Exits { after }),
+            (
+                rates.stubborn_orphans,
+                WorkloadFault::LeavesStubbornOrphan { after },
+            ),
+            (rates.vllm_crashes, WorkloadFault::VllmCrashes { after }),
+            (rates.vllm_freezes, WorkloadFault::VllmFreezes { after }),
+            (rates.first_start_failures, WorkloadFault::FirstStartFails),
+            (rates.endless_loads, WorkloadFault::LoadTakesTooLong),
+            (
+                rates.alarming_prompts,
+                WorkloadFault::AlarmingPrompt { after },
+            ),
+        ];
+        let drawn = drawn(uniform(self.seed, 50, rental), shares);
+        self.scenario.workload_fault.or(drawn)
     }
 
     /// When the host reclaims the machine, if it does.
@@ -101,4 +118,15 @@ impl World {
     pub(super) fn has_short_validation(&self, epoch: u64) -> bool {
         uniform(self.seed, 34, epoch) < self.scenario.random_faults.parameter_changes
     }
+}
+
+/// The fault whose share the roll falls into.
+fn drawn<T>(mut roll: f64, shares: impl IntoIterator<Item = (f64, T)>) -> Option<T> {
+    for (share, fault) in shares {
+        if roll < share {
+            return Some(fault);
+        }
+        roll -= share;
+    }
+    None
 }

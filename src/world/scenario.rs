@@ -21,6 +21,16 @@ pub struct Scenario {
     pub poc_version: PocVersion,
     /// Release of the `MLNode`s' image.
     pub mlnode_release: MlNodeRelease,
+    /// How an `MLNode` starts a model.
+    pub model_start: ModelStart,
+    /// Whether the order's environment and command matter to an `MLNode`.
+    pub environment: EnvironmentRule,
+    /// Whether an `MLNode` of 3.0.16 insists on the header `Content-Type`.
+    pub content_type: ContentTypeRule,
+    /// How an `MLNode` treats the calls of a `PoC`.
+    pub poc_calls: PocCalls,
+    /// What goes wrong with the workload of each of our rentals.
+    pub workload_fault: Option<WorkloadFault>,
     /// Release of the chain and of the Network Node.
     pub network_release: NetworkRelease,
     /// The callback has a public address instead of a tunnel.
@@ -120,6 +130,73 @@ pub enum NetworkRelease {
     V0_2_16,
 }
 
+/// How an `MLNode` starts a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelStart {
+    /// A start downloads the weights and shows it in the log, waits for as long as it takes, and stays
+    /// `failed` when it fails.
+    #[default]
+    Kind,
+    /// As in life: a silent download inside the load, the node's limit, and after a failure the end of
+    /// its process.
+    Real,
+}
+
+/// Whether the order's environment and command matter to an `MLNode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EnvironmentRule {
+    /// Every rental is set up as it should be.
+    #[default]
+    Ignored,
+    /// What is not set or not run has its consequences.
+    Applied,
+}
+
+/// Whether an `MLNode` of 3.0.16 insists on `Content-Type: application/json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContentTypeRule {
+    #[default]
+    Ignored,
+    /// A JSON body without it is answered with 422.
+    Required,
+}
+
+/// How an `MLNode` treats the calls of a `PoC`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PocCalls {
+    /// Any body will do, and generation ends by itself with its stage.
+    #[default]
+    Loose,
+    /// Bodies are checked, and generation ends when it is told to.
+    Exact,
+}
+
+/// What goes wrong with a workload. Seconds count from the first time that it serves its model.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum WorkloadFault {
+    /// The `MLNode` ends, once; its vLLM stays behind.
+    Exits { after: f64 },
+    /// The same, and what stays behind takes a minute to end.
+    LeavesStubbornOrphan { after: f64 },
+    /// vLLM ends, once.
+    VllmCrashes { after: f64 },
+    /// vLLM hangs, once.
+    VllmFreezes { after: f64 },
+    /// The first start of a model fails, the next one works.
+    FirstStartFails,
+    /// The load takes longer than the node waits, each time.
+    LoadTakesTooLong,
+    /// Hugging Face does not know the model.
+    DownloadRefused,
+    /// A request's text that names a fault gets into the log. Nothing is wrong.
+    AlarmingPrompt { after: f64 },
+}
+
 /// Rates of random faults, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -138,6 +215,20 @@ pub struct RandomFaults {
     pub dearer: f64,
     /// Per rental: the SSH key takes up to four minutes longer.
     pub late_keys: f64,
+    /// Per rental: the `MLNode` ends within six hours of serving its model.
+    pub workload_exits: f64,
+    /// Per rental: the same, and its vLLM takes a minute to end.
+    pub stubborn_orphans: f64,
+    /// Per rental: vLLM ends within six hours of serving its model.
+    pub vllm_crashes: f64,
+    /// Per rental: vLLM hangs within six hours of serving its model.
+    pub vllm_freezes: f64,
+    /// Per rental: the first start of the model fails.
+    pub first_start_failures: f64,
+    /// Per rental: the load takes longer than the node waits.
+    pub endless_loads: f64,
+    /// Per rental: a request's text in the log names a fault.
+    pub alarming_prompts: f64,
     /// Per destroy request: acknowledged without effect.
     pub deaf_destroys: f64,
     /// Per epoch: validation is shorter than predicted in the epoch before.
@@ -194,6 +285,11 @@ impl Default for Scenario {
             node_version: "v3.0.16".into(),
             poc_version: PocVersion::default(),
             mlnode_release: MlNodeRelease::default(),
+            model_start: ModelStart::default(),
+            environment: EnvironmentRule::default(),
+            content_type: ContentTypeRule::default(),
+            poc_calls: PocCalls::default(),
+            workload_fault: None,
             network_release: NetworkRelease::default(),
             public_callback: false,
             callback_url: "http://api:9100".into(),

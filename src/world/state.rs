@@ -122,6 +122,7 @@ impl World {
         self.expire_leases();
         self.reclaim_machines();
         self.archive_old_instances();
+        self.advance_workloads();
         self.advance_epoch();
         self.send_batches();
         self.advance_confirmation();
@@ -150,6 +151,13 @@ impl World {
 
     pub fn poll_outgoing(&mut self) -> Vec<Outgoing> {
         std::mem::take(&mut self.outgoing)
+    }
+
+    fn advance_workloads(&mut self) {
+        let now = self.now;
+        for instance in self.live_mut() {
+            instance.mlnode.advance(now);
+        }
     }
 
     fn advance_epoch(&mut self) {

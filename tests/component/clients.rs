@@ -567,9 +567,10 @@ async fn mlnode_boots_through_the_tunnel() {
         .unwrap();
     let ready = eventually(|| async {
         let status = mlnode.status().await.ok()?;
-        (status.state == ServiceState::Inference).then_some(status)
+        (status.inference_healthy == Some(true)).then_some(status)
     })
     .await;
+    assert_eq!(ready.state, ServiceState::Inference, "{ready:?}");
     assert_eq!(ready.startup, StartupState::Completed, "{ready:?}");
     session.close().await;
     market.destroy(id).await.unwrap();

@@ -461,6 +461,7 @@ pub fn scenario(plan: Plan) -> Scenario {
             stale_heights: 0.01,
             height_jumps: 0.002,
             halts: 0.03,
+            ..RandomFaults::default()
         },
     };
     Scenario {

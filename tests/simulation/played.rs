@@ -271,19 +271,26 @@ impl Stage {
             }
             Outgoing::Batch {
                 instance,
+                number,
                 port,
                 path,
                 body,
                 ..
             } => {
-                if locked(&self.forwards).contains(&(instance, port)) {
-                    self.world().callback(&ApiRequest {
-                        method: "POST".into(),
-                        path,
-                        body,
-                        ..ApiRequest::default()
-                    });
-                }
+                let arrives = locked(&self.forwards).contains(&(instance, port));
+                let request = ApiRequest {
+                    method: "POST".into(),
+                    path,
+                    body,
+                    ..ApiRequest::default()
+                };
+                let mut world = self.world();
+                let outcome = if arrives {
+                    Ok(world.callback(&request).status)
+                } else {
+                    Err("connection refused".to_owned())
+                };
+                world.batch_sent(instance, number, &outcome);
             }
         }
     }
@@ -307,6 +314,7 @@ impl Stage {
         };
         world.mlnode(
             machine,
+            port,
             &ApiRequest {
                 method: method.into(),
                 path,

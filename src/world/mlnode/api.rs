@@ -1,172 +1,329 @@
-//! The API of an `MLNode`, and its `PoC` batches.
+//! The API of an `MLNode`, on ports 8080 and 5000.
 
 use serde_json::{Value, json};
 
 use crate::domain::Time;
 
-use crate::world::clock::seconds;
-use crate::world::exchange::{ApiRequest, ApiResponse, Outgoing};
-use crate::world::model::{Batches, PocPhase};
-use crate::world::scenario::PocVersion;
-use crate::world::state::{MODEL, World};
+use super::lines;
+use super::node::{Inference, Load, Orphans, Process, Remains, SimMlNode, StartOutcome};
+use crate::world::clock::as_seconds;
+use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::scenario::{ContentTypeRule, MlNodeRelease, ModelStart, PocVersion};
+use crate::world::state::World;
+
+pub(in crate::world) const API_PORT: u16 = 8080;
+/// Only while an instance is healthy.
+pub(in crate::world) const INFERENCE_PORT: u16 = 5000;
+
+/// What `GET /api/v1/state` says.
+struct StateReport {
+    state: &'static str,
+    poc: Option<&'static str>,
+    healthy: Option<bool>,
+    model: Option<String>,
+}
+
+/// The GPUs and the driver of a machine.
+struct Hardware {
+    gpus: u64,
+    memory_mb: u64,
+    name: String,
+    driver: Value,
+    cuda: String,
+}
 
 impl World {
-    /// Handles a request to a machine's `MLNode`; `None` when nothing listens yet.
-    #[expect(clippy::too_many_lines, reason = "one table of the node's calls")]
-    pub fn mlnode(&mut self, id: u64, request: &ApiRequest) -> Option<ApiResponse> {
+    /// Handles a request to a port of a machine's workload; `None` when nothing answers.
+    pub fn mlnode(&mut self, id: u64, port: u16, request: &ApiRequest) -> Option<ApiResponse> {
         let now = self.now;
-        let phase = self.round();
-        let end = self.generation_end();
-        let version = self.scenario.poc_version;
-        let release = self.scenario.mlnode_release.to_string();
-        let missing = self.scenario.missing_gpus;
-        let other_cuda = Some(self.scenario.driver_cuda.clone()).filter(|cuda| !cuda.is_empty());
-        let instance = self.instances.get_mut(&id)?;
-        if instance.destroyed_at.is_some() || now < instance.mlnode.api_at {
+        let hardware = self.hardware(id)?;
+        let instance = self.live_instance_mut(id)?;
+        if !instance.is_running(now) {
             return None;
         }
-        let gpus = instance.gpus().saturating_sub(missing);
-        let offer = &instance.offer;
-        let ram = offer["gpu_ram"].as_u64().unwrap_or(0);
-        let cuda = other_cuda.unwrap_or_else(|| offer["cuda_max_good"].to_string());
         let node = &mut instance.mlnode;
-        if let Some(server) = &node.vllm {
-            return Some(server.answer(request));
+        match &node.process {
+            Process::Vllm { server, api_at, .. } => {
+                (now >= *api_at).then(|| server.answer(request))
+            }
+            Process::Serving(_) if port == INFERENCE_PORT => Some(node.proxied(now, request)),
+            Process::Serving(_) => Some(node.answer(now, request, &hardware)),
+            Process::Importing { .. } | Process::Frozen { .. } | Process::Ended { .. } => None,
         }
-        let ready = node.is_ready(now);
-        let generating = node.batch.is_some() && now < end && matches!(phase, PocPhase::Generate);
-        let (state, poc) = match (ready, generating) {
-            (false, _) => ("STOPPED", "NO_BACKENDS"),
-            (true, true) => ("INFERENCE", "GENERATING"),
-            (true, false) => ("INFERENCE", "IDLE"),
+    }
+
+    fn hardware(&self, id: u64) -> Option<Hardware> {
+        let offer = &self.live_instance(id)?.offer;
+        let name = offer["gpu_name"].as_str().unwrap_or("GPU");
+        let gpus = self.live_instance(id)?.gpus();
+        let cuda = match self.scenario.driver_cuda.as_str() {
+            "" => offer["cuda_max_good"].to_string(),
+            other => other.to_owned(),
         };
-        let used = if ready { ram * 9 / 10 } else { 500 };
-        let model = ready.then(|| node.model.clone());
-        Some(match (request.method.as_str(), request.path.as_str()) {
-            ("GET", "/api/v1/state") if version == PocVersion::First => {
-                let state = if ready && generating { "POW" } else { state };
-                ApiResponse::ok(&json!({"state": state}))
-            }
-            ("GET", "/api/v1/state") => ApiResponse::ok(
-                &json!({"state": state, "version": release, "poc_status": poc, "inference_healthy": ready, "loaded_model": model}),
-            ),
-            ("GET", "/health" | "/livez") => {
-                ApiResponse::ok(&json!({"status": "healthy", "service_state": state,
-                "gpu": {"available": true, "count": gpus, "devices": []}, "managers": {"pow": {"running": false, "healthy": false},
-                "inference": {"running": ready, "healthy": ready}, "train": {"running": false, "healthy": false}}}))
-            }
-            ("GET", "/readyz") => {
-                ApiResponse::new(if ready { 200 } else { 503 }, &json!({"ready": ready}))
-            }
-            ("POST", "/api/v1/stop" | "/api/v1/inference/down") => {
-                node.started_at = None;
-                ApiResponse::ok(&json!({"status": "OK"}))
-            }
-            ("POST", "/api/v1/inference/up" | "/api/v1/inference/up/async") => {
-                if node.started_at.is_some() && node.startup(now) != "failed" {
-                    let detail = if ready {
-                        "VLLM is already running"
-                    } else {
-                        "VLLM startup is already in progress"
-                    };
-                    return Some(ApiResponse::new(409, &json!({"detail": detail})));
-                }
-                node.start(now, request.body["model"].as_str().unwrap_or(MODEL));
-                ApiResponse::ok(
-                    &json!({"status": "starting", "message": "VLLM startup initiated in background"}),
-                )
-            }
-            ("GET", "/api/v1/inference/up/status") => {
-                let status = node.startup(now);
-                let error = node.fault().filter(|_| status == "failed");
-                ApiResponse::ok(
-                    &json!({"status": status, "is_starting": status == "starting", "is_running": ready, "elapsed_seconds": node.elapsed(now), "error": error}),
-                )
-            }
-            ("GET", "/api/v1/gpu/devices") => {
-                let name = format!("NVIDIA {}", offer["gpu_name"].as_str().unwrap_or("GPU"));
-                let device = |index: u64| {
-                    json!({"index": index, "name": name, "total_memory_mb": ram,
-                    "free_memory_mb": ram - used, "used_memory_mb": used, "utilization_percent": if generating { 99 } else { 0 }, "temperature_c": 41, "is_available": true, "error_message": null})
-                };
-                let devices = (0..gpus).map(device).collect::<Value>();
-                ApiResponse::ok(&json!({"devices": devices, "count": gpus}))
-            }
-            ("GET", "/api/v1/gpu/driver") => ApiResponse::ok(
-                &json!({"driver_version": offer["driver_version"], "cuda_driver_version": cuda, "nvml_version": "12.570.124"}),
-            ),
-            ("POST", "/api/v1/models/status") => {
-                let status = match node.elapsed(now) {
-                    None => "NOT_FOUND",
-                    Some(e) if e < node.download => "DOWNLOADING",
-                    Some(_) => "DOWNLOADED",
-                };
-                ApiResponse::ok(
-                    &json!({"model": request.body, "status": status, "progress": null, "error_message": null}),
-                )
-            }
-            ("GET", "/api/v1/models/list") => ApiResponse::ok(&json!({"models": []})),
-            ("GET", "/api/v1/models/space") => ApiResponse::ok(
-                &json!({"cache_size_gb": 0.0, "available_gb": 800.0, "cache_path": "/root/.cache/hub"}),
-            ),
-            ("GET", "/api/v1/inference/pow/status") => ApiResponse::ok(
-                &json!({"status": poc, "backends": [{"port": 5001, "status": poc}]}),
-            ),
-            ("POST", "/api/v1/inference/pow/init/generate") if ready => {
-                let url = request.body["url"].as_str().unwrap_or_default();
-                node.batch = Some(batches(request.body["node_id"].clone(), url, now));
-                ApiResponse::ok(&json!({"status": "OK"}))
-            }
-            ("GET", "/v1/models") if ready => ApiResponse::ok(
-                &json!({"object": "list", "data": [{"id": model, "object": "model"}]}),
-            ),
-            (_, path) if path.starts_with("/v1/") || path.ends_with("/generate") => {
-                ApiResponse::new(503, &json!({"detail": "No vLLM backend available"}))
-            }
-            _ => ApiResponse::new(404, &json!({"detail": "Not Found"})),
+        Some(Hardware {
+            gpus: gpus.saturating_sub(self.scenario.missing_gpus),
+            memory_mb: offer["gpu_ram"].as_u64().unwrap_or(0),
+            name: format!("NVIDIA {name}"),
+            driver: offer["driver_version"].clone(),
+            cuda,
         })
     }
 
-    /// Generating machines send a batch every five seconds.
-    pub(in crate::world) fn send_batches(&mut self) {
-        let (now, end, phase) = (self.now, self.generation_end(), self.round());
-        let mut outgoing = Vec::new();
-        for instance in self.live_mut() {
-            let id = instance.id;
-            let ready = instance.mlnode.is_ready(now);
-            let Some(batches) = &mut instance.mlnode.batch else {
-                continue;
-            };
-            if phase != PocPhase::Generate || now >= end || !ready {
-                instance.mlnode.batch = None;
-                continue;
-            }
-            if batches.next <= now {
-                batches.next = now + seconds(5.0);
-                outgoing.push(Outgoing::Batch {
-                    instance: id,
-                    host: batches.host.clone(),
-                    port: batches.port,
-                    path: batches.path.clone(),
-                    body: json!({"node_id": batches.node, "nonces": [1, 2, 3]}),
-                });
-            }
+    /// Whether something of the workload listens on this port.
+    pub(in crate::world) fn workload_listens(&self, id: u64, port: u16) -> bool {
+        let Some(instance) = self.live_instance(id) else {
+            return false;
+        };
+        let node = &instance.mlnode;
+        match &node.process {
+            Process::Vllm { server, api_at, .. } => self.now >= *api_at && port == server.port,
+            _ if port == INFERENCE_PORT => node.serving().is_some(),
+            _ => port == API_PORT && node.accepts(),
         }
-        self.outgoing.append(&mut outgoing);
+    }
+
+    /// Whether the workload's only thread is busy: it accepts a connection, and answers later or never.
+    pub(in crate::world) fn is_busy(&self, id: u64) -> bool {
+        let node = self.live_instance(id).map(|instance| &instance.mlnode);
+        node.is_some_and(|node| match &node.process {
+            Process::Frozen { .. } => true,
+            Process::Serving(service) => service.busy_until.is_some_and(|until| self.now < until),
+            _ => false,
+        })
     }
 }
 
-/// Batches for a callback URL; `api` is the machine itself (`127.0.0.1 api`).
-fn batches(node: Value, url: &str, next: Time) -> Batches {
-    let parsed = url::Url::parse(url).ok();
-    let host = parsed.as_ref().and_then(url::Url::host_str);
-    let port = parsed.as_ref().and_then(url::Url::port_or_known_default);
-    let path = parsed.as_ref().map_or("/", url::Url::path);
-    Batches {
-        node,
-        host: host.unwrap_or("api").into(),
-        port: port.unwrap_or(9100),
-        path: format!("{}/generated", path.trim_end_matches('/')),
-        next,
+impl SimMlNode {
+    pub(super) fn loading(&self) -> Option<&Load> {
+        match &self.service()?.inference {
+            Inference::Loading(load) => Some(load),
+            _ => None,
+        }
     }
+
+    fn report(&self) -> StateReport {
+        let report = |state, poc, healthy| StateReport {
+            state,
+            poc,
+            healthy,
+            model: None,
+        };
+        let inference = self.service().map(|service| &service.inference);
+        match inference {
+            None | Some(Inference::Idle) => report("STOPPED", None, None),
+            Some(Inference::Broken(broken)) if broken.remains == Remains::Nothing => {
+                report("STOPPED", None, None)
+            }
+            Some(Inference::Loading(_) | Inference::Broken(_)) => {
+                report("INFERENCE", Some("NO_BACKENDS"), Some(false))
+            }
+            Some(Inference::Serving(serving)) => StateReport {
+                state: "INFERENCE",
+                poc: Some(match serving.generation {
+                    Some(_) => "GENERATING",
+                    None => "IDLE",
+                }),
+                healthy: Some(true),
+                model: Some(serving.model.clone()),
+            },
+        }
+    }
+
+    fn state(&self) -> ApiResponse {
+        let report = self.report();
+        if self.spec.poc_version == PocVersion::First {
+            let state = match report.poc {
+                Some("GENERATING") => "POW",
+                _ => report.state,
+            };
+            return ApiResponse::ok(&json!({"state": state}));
+        }
+        ApiResponse::ok(
+            &json!({"version": self.spec.release.to_string(), "state": report.state,
+            "poc_status": report.poc, "inference_healthy": report.healthy,
+            "loaded_model": report.model, "poc_validation_inference": true}),
+        )
+    }
+
+    fn startup_status(&self, now: Time) -> ApiResponse {
+        let startup = self.service().and_then(|service| service.startup.as_ref());
+        let running = self.serving().is_some();
+        let Some(startup) = startup else {
+            return ApiResponse::ok(&json!({"status": "not_started", "is_starting": false,
+                "is_running": running, "elapsed_seconds": null, "error": null}));
+        };
+        let (status, error) = match (&startup.outcome, self.spec.start) {
+            (StartOutcome::InProgress, ModelStart::Kind) => ("starting", None),
+            (StartOutcome::InProgress, ModelStart::Real) => ("in_progress", None),
+            (StartOutcome::Completed, _) => ("completed", None),
+            (StartOutcome::Failed(why), _) => ("failed", Some(why)),
+            (StartOutcome::Cancelled, _) => ("cancelled", None),
+        };
+        let elapsed = as_seconds(startup.until.unwrap_or(now) - startup.since);
+        ApiResponse::ok(&json!({"status": status,
+            "is_starting": startup.outcome == StartOutcome::InProgress,
+            "is_running": running, "elapsed_seconds": elapsed, "error": error}))
+    }
+
+    fn health(&self, hardware: &Hardware) -> ApiResponse {
+        let report = self.report();
+        let running = report.healthy == Some(true);
+        let broken = matches!(
+            self.service().map(|service| &service.inference),
+            Some(Inference::Broken(_))
+        );
+        let status = if broken { "unhealthy" } else { "healthy" };
+        let body = json!({"status": status, "service_state": report.state,
+            "gpu": {"available": true, "count": hardware.gpus, "devices": []},
+            "managers": {"pow": {"running": false, "healthy": false},
+                "inference": {"running": running, "healthy": running},
+                "train": {"running": false, "healthy": false}}});
+        ApiResponse::new(if broken { 503 } else { 200 }, &body)
+    }
+
+    fn devices(&self, hardware: &Hardware) -> ApiResponse {
+        let memory = hardware.memory_mb;
+        let in_use = self.orphans != Orphans::None || self.report().state == "INFERENCE";
+        let used = if in_use { memory * 9 / 10 } else { 500 };
+        let generating = self.serving().is_some_and(|s| s.generation.is_some());
+        let utilization = if generating { 99 } else { 0 };
+        let device = |index: u64| {
+            json!({"index": index, "name": hardware.name, "total_memory_mb": memory,
+                "free_memory_mb": memory.saturating_sub(used), "used_memory_mb": used,
+                "utilization_percent": utilization, "temperature_c": 41, "is_available": true,
+                "error_message": null})
+        };
+        let devices = (0..hardware.gpus).map(device).collect::<Value>();
+        ApiResponse::ok(&json!({"devices": devices, "count": hardware.gpus}))
+    }
+
+    /// FastAPI of the newer image reads a body as JSON only with its `Content-Type`.
+    fn misses_content_type(&self, request: &ApiRequest) -> bool {
+        let strict = self.spec.content_type == ContentTypeRule::Required
+            && self.spec.release >= MlNodeRelease::V3_0_16;
+        let kind = request.content_type.as_deref().unwrap_or_default();
+        strict && !request.body.is_null() && !kind.starts_with("application/json")
+    }
+
+    fn answer(&mut self, now: Time, request: &ApiRequest, hardware: &Hardware) -> ApiResponse {
+        let call = (request.method.as_str(), request.path.as_str());
+        if request.path.starts_with("/v1") {
+            return self.proxied(now, request);
+        }
+        if request.method == "POST" && self.misses_content_type(request) {
+            return unprocessable(
+                "model_attributes_type",
+                &json!(["body"]),
+                "Input should be a valid dictionary or object to extract fields from",
+            );
+        }
+        match call {
+            ("GET", "/api/v1/state") => self.state(),
+            ("GET", "/api/v1/versions") => ApiResponse::ok(&json!({
+                "version": self.spec.release.to_string(),
+                "vllm_version": self.spec.vllm_version(), "poc_validation_inference": true})),
+            ("GET", "/health" | "/livez") => self.health(hardware),
+            ("GET", "/readyz") => {
+                let ready = self.serving().is_some();
+                ApiResponse::new(if ready { 200 } else { 503 }, &json!({"ready": ready}))
+            }
+            ("POST", "/api/v1/stop" | "/api/v1/inference/down") => {
+                self.stop_model(now);
+                ApiResponse::ok(&json!({"status": "OK"}))
+            }
+            ("POST", "/api/v1/inference/up") => self.order_start(now, &request.body, || {
+                ApiResponse::ok(&json!({"status": "OK"}))
+            }),
+            ("POST", "/api/v1/inference/up/async") => self.order_start(now, &request.body, || {
+                let message = "VLLM startup initiated in background. Check status at /api/v1/inference/up/status";
+                ApiResponse::ok(&json!({"status": "starting", "message": message}))
+            }),
+            ("GET", "/api/v1/inference/up/status") => self.startup_status(now),
+            ("GET", "/api/v1/gpu/devices") => self.devices(hardware),
+            ("GET", "/api/v1/gpu/driver") => ApiResponse::ok(&json!({"driver_version": hardware.driver,
+                "cuda_driver_version": hardware.cuda, "nvml_version": "12.570.124"})),
+            ("POST", "/api/v1/models/download") => self.order_download(now, &request.body),
+            ("POST", "/api/v1/models/status") => self.model_status(now, &request.body),
+            ("GET", "/api/v1/models/list") => self.model_list(),
+            ("GET", "/api/v1/models/space") => self.model_space(now),
+            (_, path) if path.starts_with("/api/v1/inference/pow/") => self.poc_call(now, request),
+            _ => ApiResponse::new(404, &json!({"detail": "Not Found"})),
+        }
+    }
+
+    fn order_start(
+        &mut self,
+        now: Time,
+        body: &Value,
+        accepted: impl FnOnce() -> ApiResponse,
+    ) -> ApiResponse {
+        let Some(model) = body["model"].as_str() else {
+            return unprocessable("missing", &json!(["body", "model"]), "Field required");
+        };
+        let refused = |detail: &str| ApiResponse::new(409, &json!({"detail": detail}));
+        match self.service().map(|service| &service.inference) {
+            Some(Inference::Loading(_)) => {
+                return refused(
+                    "VLLM startup is already in progress. Check status at /api/v1/inference/up/status",
+                );
+            }
+            Some(Inference::Serving(_)) => {
+                return refused("VLLM is already running. Stop it first.");
+            }
+            _ => {}
+        }
+        let arguments = body["additional_args"].as_array();
+        let arguments = arguments.into_iter().flatten().filter_map(Value::as_str);
+        let arguments: Vec<String> = arguments.map(str::to_owned).collect();
+        self.start_model(now, model, &arguments);
+        accepted()
+    }
+
+    /// Through the proxy to vLLM.
+    fn proxied(&mut self, now: Time, request: &ApiRequest) -> ApiResponse {
+        if self.serving().is_none() {
+            let instances = self.loading().map(|load| load.instances);
+            lines::no_backend(&mut self.log, now, instances);
+            return ApiResponse::text(503, "No vLLM backend available");
+        }
+        self.vllm_answer(request)
+    }
+
+    fn vllm_answer(&self, request: &ApiRequest) -> ApiResponse {
+        let Some(serving) = self.serving() else {
+            return ApiResponse::text(502, "vLLM connection failed");
+        };
+        let model = serving.model.as_str();
+        match (request.method.as_str(), request.path.as_str()) {
+            ("GET", "/health") => ApiResponse::text(200, ""),
+            ("GET", "/version") => ApiResponse::ok(&json!({"version": self.spec.vllm_version()})),
+            ("GET", "/v1/models") => ApiResponse::ok(&json!({"object": "list",
+                "data": [{"id": model, "object": "model", "created": 1_764_000_000, "owned_by": "vllm", "root": model}]})),
+            ("POST", "/v1/chat/completions" | "/v1/completions")
+                if serving.generation.is_some() =>
+            {
+                ApiResponse::new(503, &json!({"detail": "PoC generation is active"}))
+            }
+            ("POST", "/v1/chat/completions") if request.body["model"] == json!(model) => {
+                let message = json!({"role": "assistant", "content": "A simulated answer."});
+                ApiResponse::ok(
+                    &json!({"id": "chatcmpl-1", "object": "chat.completion", "created": 1_764_000_000, "model": model,
+                    "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+                    "usage": {"prompt_tokens": 5, "completion_tokens": 4, "total_tokens": 9}}),
+                )
+            }
+            ("POST", "/v1/chat/completions") => ApiResponse::new(
+                404,
+                &json!({"error": {"message": format!("The model {} does not exist.", request.body["model"]),
+                    "type": "NotFoundError", "param": "model", "code": 404}}),
+            ),
+            _ => ApiResponse::new(404, &json!({"detail": "Not Found"})),
+        }
+    }
+}
+
+/// FastAPI's refusal of a body.
+pub(super) fn unprocessable(kind: &str, place: &Value, text: &str) -> ApiResponse {
+    let detail = json!([{"type": kind, "loc": place, "msg": text}]);
+    ApiResponse::new(422, &json!({"detail": detail}))
 }

@@ -6,16 +6,20 @@ use crate::domain::Time;
 
 use crate::world::clock::seconds;
 use crate::world::exchange::{ApiRequest, ApiResponse};
-use crate::world::mlnode::boot::GRAPHS;
-use crate::world::model::{ModelLoad, SimMlNode, VllmServer};
+use crate::world::numbers::whole;
+
+use super::lines::{self, Captures, GRAPHS};
+use super::log::Writer;
+use super::node::{ModelLoad, NEVER, Process, SimMlNode, VllmServer};
 
 /// The image's name, without its tag.
 pub(in crate::world) const IMAGE: &str = "vllm/vllm-openai";
 const VERSION: &str = "0.11.2";
 /// Seconds of imports before the load.
 const PRELUDE: f64 = 45.0;
-/// Longer than any test runs.
-const NEVER: f64 = 1e8;
+const API_SERVER: &str = "APIServer pid=41";
+const ENGINE: &str = "EngineCore_DP0 pid=441";
+const WORKER: &str = "Worker_TP0 pid=512";
 
 impl VllmServer {
     /// Parses `vllm serve MODEL --port 8000 …`; otherwise the shell's error.
@@ -79,81 +83,73 @@ fn unquoted(word: &str) -> &str {
 
 /// Runs the command from the start of the container.
 pub(in crate::world) fn run(mut node: SimMlNode, running_at: Time, command: &str) -> SimMlNode {
-    node.api_at = running_at + seconds(NEVER);
     let server = match VllmServer::parse(command) {
         Ok(server) => server,
         Err(words) => {
-            node.write_log(running_at + seconds(3.0), &words);
+            let at = running_at + seconds(3.0);
+            node.log.raw(at, Writer::Vllm, &words);
             return node;
         }
     };
-    let loads_at = running_at + seconds(PRELUDE);
-    node.started_at = Some(loads_at);
-    node.model.clone_from(&server.model);
     introduce(&mut node, running_at, &server);
-    load(&mut node, loads_at, &server);
-    node.vllm = Some(server);
+    let loads_at = running_at + seconds(PRELUDE);
+    let api_at = load(&mut node, loads_at, &server);
+    node.process = Process::Vllm {
+        server,
+        loads_at,
+        api_at,
+    };
     node
 }
 
 fn introduce(node: &mut SimMlNode, running_at: Time, server: &VllmServer) {
-    let prefix = "\u{1b}[1;36m(APIServer pid=41)\u{1b}[0;0m INFO 11-24 11:42:50";
     let (model, port) = (&server.model, server.port);
-    let version = format!("{prefix} [api_server.py:1912] vLLM API server version {VERSION}\n");
-    node.write_log(running_at + seconds(12.0), &version);
+    let log = &mut node.log;
+    let version = format!("vLLM API server version {VERSION}");
+    let at = running_at + seconds(12.0);
+    log.vllm(at, API_SERVER, "INFO", "api_server.py:1912", &version);
     let arguments = format!(
-        "{prefix} [utils.py:253] non-default args: {{'model_tag': '{model}', 'host': '127.0.0.1', 'port': {port}}}\n"
+        "non-default args: {{'model_tag': '{model}', 'host': '127.0.0.1', 'port': {port}}}"
     );
-    node.write_log(running_at + seconds(12.5), &arguments);
-    let engine = format!(
-        "(EngineCore_DP0 pid=441) INFO 11-24 11:43:10 [core.py:93] Initializing a V1 LLM engine (v{VERSION}) with config: model='{model}'\n"
-    );
-    node.write_log(running_at + seconds(30.0), &engine);
+    let at = running_at + seconds(12.5);
+    log.vllm(at, API_SERVER, "INFO", "utils.py:253", &arguments);
+    let engine = format!("Initializing a V1 LLM engine (v{VERSION}) with config: model='{model}'");
+    let at = running_at + seconds(30.0);
+    log.vllm(at, ENGINE, "INFO", "core.py:93", &engine);
 }
 
-/// The download is silent between its start and end.
-fn load(node: &mut SimMlNode, at: Time, server: &VllmServer) {
-    let worker = "(Worker_TP0 pid=512) INFO 11-24 11:43:12";
+/// The download is silent between its start and end. When the server listens.
+fn load(node: &mut SimMlNode, at: Time, server: &VllmServer) -> Time {
+    let never = at + seconds(NEVER);
     let model = &server.model;
-    let line = format!("{worker} [gpu_model_runner.py:3259] Starting to load model {model}...\n");
-    node.write_log(at, &line);
-    if node.load_outcome == ModelLoad::Stalls {
-        return;
+    let (size, load) = (node.spec.size_of(model), node.spec.load);
+    let download = size / node.spec.bandwidth;
+    let outcome = node.spec.load_outcome.clone();
+    let log = &mut node.log;
+    let line = format!("Starting to load model {model}...");
+    log.vllm(at, WORKER, "INFO", "gpu_model_runner.py:3259", &line);
+    if outcome == ModelLoad::Stalls {
+        return never;
     }
-    let loaded = at + seconds(node.download);
-    let line = format!(
-        "{worker} [weight_utils.py:440] Time spent downloading weights for {model}: {:.6} seconds\n",
-        node.download
-    );
-    node.write_log(loaded, &line);
-    node.log_shards(loaded);
-    let graphs = loaded + seconds(node.load);
-    if let ModelLoad::Fails(why) = node.load_outcome.clone() {
-        let line = format!(
-            "\n(EngineCore_DP0 pid=441) ERROR 11-24 11:54:11 [core.py:843] {why}\nRuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {{}}\n"
-        );
-        return node.write_log(graphs, &line);
+    let loaded = at + seconds(download);
+    let line = format!("Time spent downloading weights for {model}: {download:.6} seconds");
+    log.vllm(loaded, WORKER, "INFO", "weight_utils.py:440", &line);
+    lines::shards(log, loaded, load, whole(size / 1.84).max(8));
+    let graphs = loaded + seconds(load);
+    if let ModelLoad::Fails(why) = outcome {
+        lines::ended(log, graphs, &why);
+        return never;
     }
-    capture(node, graphs, server);
-    node.api_at = graphs + seconds(GRAPHS);
-}
-
-fn capture(node: &mut SimMlNode, graphs: Time, server: &VllmServer) {
-    let worker = "(Worker_TP0 pid=512) INFO 11-24 11:54:11";
+    lines::compiling(log, graphs, size / 1.073_741_824, load, Captures::Graphs);
+    let up = graphs + seconds(GRAPHS);
     let line = format!(
-        "\n{worker} [gpu_model_runner.py:3338] Model loading took 54.1377 GiB memory and {:.6} seconds\n",
-        node.load
-    );
-    node.write_log(graphs, &line);
-    let line = format!("{worker} [monitor.py:34] torch.compile takes 8.00 s in total\n");
-    node.write_log(graphs + seconds(8.0), &line);
-    let what = "Capturing CUDA graphs (mixed prefill-decode, PIECEWISE)";
-    node.log_graphs(graphs, what);
-    let up = format!(
-        "\n(APIServer pid=41) INFO 11-24 11:55:11 [api_server.py:1977] Starting vLLM API server 0 on http://127.0.0.1:{}\n(APIServer pid=41) INFO:     Application startup complete.\n",
+        "Starting vLLM API server 0 on http://127.0.0.1:{}",
         server.port
     );
-    node.write_log(graphs + seconds(GRAPHS), &up);
+    log.vllm(up, API_SERVER, "INFO", "api_server.py:1977", &line);
+    let line = format!("({API_SERVER}) INFO:     Application startup complete.\n");
+    log.raw(up, Writer::Vllm, &line);
+    up
 }
 
 #[cfg(test)]

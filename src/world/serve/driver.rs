@@ -101,22 +101,22 @@ async fn perform(
             shared.world().call_ended(number, &answer);
         }
         Outgoing::Batch {
+            instance,
+            number,
             host,
             port,
             path,
             body,
-            ..
-        } if host != "api" => {
-            let url = format!("http://{host}:{port}{path}");
-            drop(http.post(url).json(&body).send().await);
-        }
-        Outgoing::Batch {
-            port, path, body, ..
         } => {
-            if let Some(machine) = machine {
-                // A lost batch does not count.
-                let _ = send_batch(&machine, port, &path, &body).await;
-            }
+            let outcome = if host == "api" {
+                send_batch(machine.as_deref(), port, &path, &body).await
+            } else {
+                let url = format!("http://{host}:{port}{path}");
+                let sent = http.post(url).json(&body).send().await;
+                let status = sent.map(|response| response.status().as_u16());
+                status.map_err(|error| error.to_string())
+            };
+            shared.world().batch_sent(instance, number, &outcome);
         }
     }
 }
@@ -145,18 +145,27 @@ async fn call_node(
     Ok(CallAnswer::new(status, &body))
 }
 
-async fn send_batch(machine: &RentedMachine, port: u16, path: &str, body: &Value) -> Option<()> {
-    let stream = machine.dial_forward(port).await?;
+/// Through the remote forward of a machine. The status of the answer.
+async fn send_batch(
+    machine: Option<&RentedMachine>,
+    port: u16,
+    path: &str,
+    body: &Value,
+) -> Result<u16, String> {
+    let machine = machine.ok_or("the machine is gone")?;
+    let stream = machine.dial_forward(port).await.ok_or("nothing listens")?;
     let stream = TokioIo::new(stream);
     let connected = hyper::client::conn::http1::handshake(stream).await;
-    let (mut sender, connection) = connected.ok()?;
+    let (mut sender, connection) = connected.map_err(|error| error.to_string())?;
     tokio::spawn(connection);
     let request = Request::post(path)
         .header("host", "api:9100")
         .header("content-type", "application/json")
         .body(Body::from(body.to_string()))
-        .ok()?;
+        .map_err(|error| error.to_string())?;
     let sending = sender.send_request(request);
     let sent = tokio::time::timeout(Duration::from_secs(5), sending).await;
-    sent.ok()?.ok().map(drop)
+    let sent = sent.map_err(|_| "no answer in 5 s")?;
+    let status = sent.map(|response| response.status().as_u16());
+    status.map_err(|error| error.to_string())
 }

@@ -49,7 +49,7 @@ impl Machine for RentedMachine {
             return None;
         }
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
-        let service = SimService::Machine(self.id);
+        let service = SimService::Machine(self.id, port);
         tokio::spawn(serve_stream(self.shared.clone(), service, theirs));
         Some(ours)
     }

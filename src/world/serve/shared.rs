@@ -28,7 +28,8 @@ pub(in crate::world) enum SimService {
     Admin,
     Callback,
     Upstream,
-    Machine(u64),
+    /// A rental, and a port inside.
+    Machine(u64, u16),
     /// A machine's container port, mapped to the outside.
     Mapped(u64, u16),
 }
@@ -98,15 +99,19 @@ impl Shared {
             },
             SimService::Callback => world.callback(request),
             SimService::Upstream => world.upstream(request),
-            SimService::Machine(id) => return Served::of(world.mlnode(id, request)),
+            SimService::Machine(id, _) if world.is_busy(id) => return Served::Later,
+            SimService::Machine(id, port) => return Served::of(world.mlnode(id, port, request)),
             SimService::Mapped(id, port) => {
                 let (port, path) = world.gateway_target(id, port, &request.path);
                 if !world.listens(id, port) {
                     return Served::Nobody;
                 }
+                if world.is_busy(id) {
+                    return Served::Later;
+                }
                 let mut request = request.clone();
                 request.path = path;
-                return Served::of(world.mlnode(id, &request));
+                return Served::of(world.mlnode(id, port, &request));
             }
         })
     }
@@ -120,7 +125,7 @@ impl Shared {
             SimService::Admin => "admin",
             SimService::Callback => "callback",
             SimService::Upstream => "upstream",
-            SimService::Machine(_) | SimService::Mapped(..) => "mlnode",
+            SimService::Machine(..) | SimService::Mapped(..) => "mlnode",
         };
         let call = format!("{} {}", request.method, request.path);
         let counts = self.fault_counts.lock();

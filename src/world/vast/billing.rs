@@ -6,8 +6,6 @@ use crate::world::state::World;
 use crate::world::truth::TrueRental;
 
 const IMAGE_GB: f64 = 15.0;
-/// The weights of MiniMax-M2.7 (gonka-docs docs/host/minimax-bootstrap.md).
-const MODEL_GB: f64 = 230.0;
 
 impl World {
     pub(in crate::world) fn credit(&self) -> f64 {
@@ -27,17 +25,15 @@ impl World {
             };
             instance.cost += (instance.storage_per_hour() + gpu) * hours;
             // The image is complete when the container runs; the model follows.
-            let image = now >= instance.running_at;
-            let model = instance.mlnode.started_at.is_some_and(|at| at <= now);
-            let pulled = [(image, IMAGE_GB), (model, MODEL_GB)];
-            let pulled: f64 = pulled
-                .iter()
-                .filter(|(done, _)| *done)
-                .map(|(_, gb)| gb)
-                .sum();
+            let image = if now >= instance.running_at {
+                IMAGE_GB
+            } else {
+                0.0
+            };
+            let pulled = image + instance.mlnode.downloaded_gb(now);
             let per_gb = instance.offer["inet_down_cost"].as_f64().unwrap_or(0.0);
             instance.cost += (pulled - instance.billed_gb).max(0.0) * per_gb;
-            instance.billed_gb = pulled;
+            instance.billed_gb = instance.billed_gb.max(pulled);
         }
     }
 

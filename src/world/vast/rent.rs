@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use crate::domain::Time;
 use crate::world::clock::seconds;
 use crate::world::exchange::ApiResponse;
+use crate::world::mlnode::node::{ModelLoad, NodeSpec, SimMlNode};
+use crate::world::mlnode::settings::Settings;
 use crate::world::mlnode::vllm;
-use crate::world::model::{HostFault, ModelLoad, SimInstance, SimMlNode};
+use crate::world::model::{HostFault, SimInstance};
 use crate::world::numbers::{number_of, uniform};
+use crate::world::scenario::ModelStart;
 use crate::world::state::World;
 use crate::world::vast::offers::{price, round4};
 use serde_json::{Value, json};
@@ -70,6 +73,7 @@ impl World {
             destroyed_at: None,
             cost: 0.0,
             billed_gb: 0.0,
+            mlnode: self.workload(id, running_at, body, &offer, fault),
             offer,
             order: body.clone(),
             keys,
@@ -80,7 +84,6 @@ impl World {
             ssh_port: None,
             mapped: BTreeMap::new(),
             files: BTreeMap::new(),
-            mlnode: self.workload(id, running_at, body, fault),
         };
         self.instances.insert(id, instance);
         self.peak_live = self.peak_live.max(self.live().count());
@@ -89,25 +92,66 @@ impl World {
         )
     }
 
-    /// The workload that the order's image and command start.
+    /// The workload that the order's image and command start. The image's own command never runs, and
+    /// ours only through the start script.
     fn workload(
         &self,
         id: u64,
         running_at: Time,
         body: &Value,
+        offer: &Value,
         fault: Option<HostFault>,
     ) -> SimMlNode {
+        let spec = self.node_spec(id, body, offer, fault);
         let has_onstart = body["onstart"].as_str().is_some_and(|o| !o.is_empty());
-        let load = self.model_load(fault);
+        if !has_onstart {
+            return SimMlNode::absent(spec, running_at);
+        }
         let image = body["image"].as_str().unwrap_or_default();
         if !image.starts_with(vllm::IMAGE) {
-            return SimMlNode::new(self.seed, id, running_at, has_onstart, load);
+            return SimMlNode::started(spec, running_at);
         }
-        // The image's own command never runs, and ours only through the start script.
-        let command = body["env"]["POCPIT_COMMAND"].as_str();
-        let command = command.filter(|_| has_onstart).unwrap_or_default();
-        let node = SimMlNode::unlogged(self.seed, id, running_at, has_onstart, load);
-        vllm::run(node, running_at, command)
+        let command = body["env"]["POCPIT_COMMAND"].as_str().unwrap_or_default();
+        vllm::run(SimMlNode::absent(spec, running_at), running_at, command)
+    }
+
+    fn node_spec(
+        &self,
+        id: u64,
+        body: &Value,
+        offer: &Value,
+        fault: Option<HostFault>,
+    ) -> NodeSpec {
+        let number = |name: &str| offer[name].as_u64().unwrap_or(0);
+        let is_ours = body["label"]
+            .as_str()
+            .is_some_and(|l| l.starts_with("pocpit/"));
+        let share = uniform(self.seed, 21, id);
+        let bandwidth = match self.scenario.model_start {
+            ModelStart::Kind => 60.0 / (480.0 + 360.0 * share),
+            // Hugging Face gives about half of what a host advertises.
+            ModelStart::Real => {
+                let megabits = offer["inet_down"].as_f64().unwrap_or(1_000.0);
+                megabits / 8_000.0 * (0.5 + 0.1 * share)
+            }
+        };
+        NodeSpec {
+            seed: self.seed,
+            id,
+            release: self.scenario.mlnode_release,
+            start: self.scenario.model_start,
+            environment: self.scenario.environment,
+            content_type: self.scenario.content_type,
+            poc_calls: self.scenario.poc_calls,
+            poc_version: self.scenario.poc_version,
+            settings: Settings::of(body),
+            gpus: number("num_gpus").max(1),
+            disk_gb: body["disk"].as_f64().unwrap_or(10.0),
+            bandwidth,
+            load: 120.0 + 60.0 * uniform(self.seed, 22, id),
+            load_outcome: self.model_load(fault),
+            fault: self.workload_fault_of(id).filter(|_| is_ours),
+        }
     }
 
     fn own_rental_count(&self) -> u64 {
