@@ -197,7 +197,7 @@ impl SimMlNode {
         ApiResponse::ok(&json!({"devices": devices, "count": hardware.gpus}))
     }
 
-    /// FastAPI of the newer image reads a body as JSON only with its `Content-Type`.
+    /// The newer image reads a body as JSON only with its `Content-Type`.
     fn misses_content_type(&self, request: &ApiRequest) -> bool {
         let strict = self.spec.content_type == ContentTypeRule::Required
             && self.spec.release >= MlNodeRelease::V3_0_16;
@@ -322,7 +322,7 @@ impl SimMlNode {
     }
 }
 
-/// FastAPI's refusal of a body.
+/// The API's refusal of a body.
 pub(super) fn unprocessable(kind: &str, place: &Value, text: &str) -> ApiResponse {
     let detail = json!([{"type": kind, "loc": place, "msg": text}]);
     ApiResponse::new(422, &json!({"detail": detail}))

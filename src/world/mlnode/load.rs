@@ -10,7 +10,7 @@ use super::node::{
 };
 use super::settings::{Entry, HubAccess, HubFolder};
 use crate::world::clock::{as_seconds, seconds};
-use crate::world::numbers::{uniform, whole};
+use crate::world::numbers::{number, uniform, whole};
 use crate::world::scenario::{EnvironmentRule, MlNodeRelease, ModelStart, WorkloadFault};
 
 /// Seconds that a start waits for vLLM (`WAIT_FOR_SERVER_TIMEOUT` in `api/inference/vllm/runner.py`).
@@ -171,9 +171,10 @@ impl SimMlNode {
         let base_gb = self.cache.gb_of(spec.vllm_folder(), model);
         let missing = (size - base_gb).max(0.0);
         let stalls = spec.load_outcome == ModelLoad::Stalls && missing > 0.0;
-        let fetch_time = match stalls {
-            true => NEVER,
-            false => missing / spec.bandwidth,
+        let fetch_time = if stalls {
+            NEVER
+        } else {
+            missing / spec.bandwidth
         };
         let up_to_gb = if stalls {
             base_gb.max(size * STALLS_AT)
@@ -274,7 +275,7 @@ impl SimMlNode {
         let size = spec.size_of(model);
         let shards = whole(size / SHARD_GB).max(8);
         lines::shards(log, course.weights_at, spec.load, shards);
-        let gib = size / 1.073_741_824 / crate::world::numbers::number(instances.tensor_parallel);
+        let gib = size / 1.073_741_824 / number(instances.tensor_parallel);
         let captures = if arguments
             .iter()
             .any(|argument| argument == "--enforce-eager")
