@@ -293,9 +293,10 @@ pub(super) fn fetching(log: &mut Log, at: Time, span: f64, steps: u64) {
 
 /// vLLM ends with an error.
 pub(super) fn ended(log: &mut Log, at: Time, why: &str) {
-    let place = "core.py:946";
-    log.vllm(at, ENGINE, "ERROR", place, "EngineCore failed to start.");
-    log.vllm(at, ENGINE, "ERROR", place, why);
+    // The worker knows the cause, and says it first.
+    log.vllm(at, WORKER, "ERROR", "multiproc_executor.py:772", why);
+    let text = "EngineCore failed to start.";
+    log.vllm(at, ENGINE, "ERROR", "core.py:946", text);
     let text = "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}";
     let line = format!("\u{1b}[1;36m({API_SERVER})\u{1b}[0;0m {text}\n");
     log.raw(at, Writer::Vllm, &line);

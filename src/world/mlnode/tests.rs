@@ -663,3 +663,23 @@ fn boot_log_follows_the_real_order() {
         "{stamp:?}"
     );
 }
+
+#[test]
+fn kind_failure_stays_and_names_its_cause() {
+    let mut rental = Rental::new(Scenario {
+        model_start: ModelStart::Kind,
+        boot_failure: "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.32 GiB."
+            .into(),
+        ..real()
+    });
+    rental.start();
+    rental.wait_for(1_300.0, "the end", |rental| {
+        rental.startup().is_some_and(|s| s["status"] == "failed")
+    });
+    rental.pass(600.0);
+    let startup = rental.startup().unwrap();
+    assert_eq!(startup["status"], "failed");
+    assert!(startup["error"].as_str().unwrap().contains("out of memory"));
+    let line = "(Worker_TP0 pid=1188)\u{1b}[0;0m ERROR";
+    assert!(rental.log().contains(line));
+}
