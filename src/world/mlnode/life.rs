@@ -276,6 +276,10 @@ impl SimMlNode {
         let text =
             format!("pocpit: the workload ended with status {status}; restart {next} in {pause} s");
         self.log.onstart(at, &text);
+        if self.orphans != Orphans::None {
+            let text = "pocpit: ending what is left of vLLM: 871 1102 1188";
+            self.log.onstart(at + seconds(pause), text);
+        }
         let ending = match self.orphans {
             Orphans::None => 0.0,
             Orphans::Present => 3.0,

@@ -336,4 +336,4 @@ impl SimMlNode {
 }
 
 /// The bar of [`ModelStart::Kind`] is as long as the whole download.
-const KIND_FETCH: f64 = 60.0;
+const KIND_FETCH: f64 = 230.0;

@@ -18,7 +18,7 @@ pub(super) const NEVER: f64 = 1e8;
 /// What a download has got when it stalls.
 pub(super) const STALLS_AT: f64 = 0.4;
 /// Size of any model for [`ModelStart::Kind`], in GB.
-const KIND_GB: f64 = 60.0;
+const KIND_GB: f64 = 230.0;
 
 /// How a rental's workload will go.
 #[derive(Debug, Clone, PartialEq)]

@@ -128,7 +128,7 @@ impl World {
             .is_some_and(|l| l.starts_with("pocpit/"));
         let share = uniform(self.seed, 21, id);
         let bandwidth = match self.scenario.model_start {
-            ModelStart::Kind => 60.0 / (480.0 + 360.0 * share),
+            ModelStart::Kind => 230.0 / (480.0 + 360.0 * share),
             // Hugging Face gives about half of what a host advertises.
             ModelStart::Real => {
                 let megabits = offer["inet_down"].as_f64().unwrap_or(1_000.0);
