@@ -85,6 +85,10 @@ pub async fn configuration(world: &ServedWorld, directory: &Path) -> Result<Stri
         ),
         ("inference_proxy.upstream_key", text(UPSTREAM_KEY)),
         ("inference_proxy.upstream_model", text(MODEL)),
+        (
+            "inference_proxy.upstream_features",
+            "[\"token_ids\", \"enforced_tokens\"]".to_owned(),
+        ),
         ("paths.state_dir", path(&directory.join("state"))),
         ("paths.runtime_dir", path(&directory.join("run"))),
         ("simulation.speed", format!("{:?}", clock.speed)),

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use smart_default::SmartDefault;
 use url::Url;
 
-use super::proxy::{ProxyConfig, TransferConfig};
+use super::proxy::ProxyConfig;
 use super::settings::{
     BellMode, BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseMode,
     NetworkNodeConfig, NotifyConfig, NtfyConfig, Paths, PocConfig, SimulationConfig, SshConfig,
@@ -44,9 +44,6 @@ pub(super) struct Draft {
     pub(super) exposure: ExposureKind,
     pub(super) tunnel: TunnelDraft,
     pub(super) proxy: ProxyConfig,
-    pub(super) executor: Option<Url>,
-    /// Used only with an executor.
-    pub(super) transfer: TransferConfig,
     pub(super) notify: NotifyConfig,
     pub(super) telegram_token: Option<SecretString>,
     pub(super) telegram_chat: Option<String>,
@@ -115,10 +112,6 @@ impl Draft {
             ExposureKind::Direct => Exposure::Direct,
             ExposureKind::Tunnel => self.tunnel.finish()?,
         };
-        let transfer = self.executor.map(|executor| TransferConfig {
-            executor,
-            ..self.transfer
-        });
         Some(Config {
             cockpit: self.cockpit?,
             peers: self.peers,
@@ -138,10 +131,7 @@ impl Draft {
             },
             vast,
             network_node,
-            inference_proxy: given("inference_proxy").then_some(ProxyConfig {
-                transfer,
-                ..self.proxy
-            }),
+            inference_proxy: given("inference_proxy").then_some(self.proxy),
             notify,
             paths,
             simulation: given("simulation").then_some(self.simulation),

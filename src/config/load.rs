@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use directories::ProjectDirs;
 
 use super::draft::Draft;
+use super::proxy::{ProxyConfig, UpstreamConfig, UpstreamFeature};
 use super::read::{BaseDirs, Reader, is_open_to_others};
 use super::report::{ConfigReport, Problem};
 use super::schema::{Credential, Kind};
@@ -153,6 +154,7 @@ fn parse_for(
     let mut warnings = layers.warnings;
     warnings.extend(read_warnings);
     warnings.extend(advice);
+    warnings.extend(config.inference_proxy.as_ref().and_then(without_token_ids));
     let cut_short = config.poc.cut_short();
     warnings.extend(cut_short.map(|cut| format!("{}: {}", cut.cause, cut.remedy)));
     Ok(Loaded {
@@ -161,6 +163,15 @@ fn parse_for(
         warnings,
         file: None,
         unneeded,
+    })
+}
+
+/// A proxy whose answers the network would judge invalid does not answer it.
+fn without_token_ids(proxy: &ProxyConfig) -> Option<String> {
+    let mut upstreams = proxy.upstreams();
+    let gives = |upstream: &UpstreamConfig| upstream.features.contains(&UpstreamFeature::TokenIds);
+    (!upstreams.any(gives)).then(|| {
+        "no upstream of the inference proxy is declared to give token_ids: every request of the network asks for them and gets 503, which can count as a miss. Set inference_proxy.upstream_features = [\"token_ids\"] if the upstream has numeric ids as tokens inside its logprobs, as the vLLM of an MLNode does; otherwise do not register the proxy".to_owned()
     })
 }
 

@@ -16,6 +16,7 @@ mod policy_window;
 mod proxy;
 mod questions;
 mod read;
+mod removed;
 mod report;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -36,9 +37,7 @@ pub use partial::{
     NetworkNodeReach, NoticeConfig, ReleaseConfig, load_for_notice, load_for_release,
 };
 pub use policy_window::CutShort;
-pub use proxy::{
-    AccessLog, CallerRules, FieldRules, ProxyConfig, SignatureRule, TransferConfig, UpstreamConfig,
-};
+pub use proxy::{AccessLog, CallerRules, FieldRules, ProxyConfig, UpstreamConfig, UpstreamFeature};
 pub use questions::{Question, problem_with, questions, value_of};
 pub use read::BaseDirs;
 pub use report::{ConfigReport, Hint, Problem};

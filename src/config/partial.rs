@@ -267,9 +267,9 @@ mod tests {
     fn notify_survives_errors_elsewhere() {
         for (wrong, why) in [
             ("", "vast.api_key"),
-            ("[vast]\napi_kye = \"k1\"\n", "vast.api_kye"),
+            ("[vast]\napi_kye = \"sk-one\"\n", "vast.api_kye"),
             ("[vats]\n", "vats"),
-            ("[vast]\napi_key = \"k1\n", "the file"),
+            ("[vast]\napi_key = \"sk-one\n", "the file"),
             ("[vast\n", "the file"),
         ] {
             for text in [format!("{wrong}{WEBHOOK}"), format!("{WEBHOOK}{wrong}")] {
@@ -277,7 +277,7 @@ mod tests {
                 assert!(found.notify.webhook.is_some(), "{text}");
                 let error = found.error.unwrap().to_string();
                 assert!(error.contains(why), "{error}");
-                assert!(!error.contains("k1"), "{error}");
+                assert!(!error.contains("sk-one"), "{error}");
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The inference proxy's settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
@@ -31,8 +31,6 @@ pub struct ProxyConfig {
     pub fallbacks: Vec<UpstreamConfig>,
     pub fields: FieldRules,
     pub callers: CallerRules,
-    /// Where requests without a transfer agent's headers go; absent to answer them like the others.
-    pub transfer: Option<TransferConfig>,
     pub access_log: AccessLog,
     /// Largest request in bytes.
     pub max_body: usize,
@@ -46,9 +44,12 @@ pub struct ProxyConfig {
 impl ProxyConfig {
     /// Every address that requests are sent to.
     pub fn addresses(&self) -> impl Iterator<Item = &Url> {
-        let upstreams = std::iter::once(&self.upstream).chain(&self.fallbacks);
-        let executor = self.transfer.iter().map(|transfer| &transfer.executor);
-        upstreams.map(|upstream| &upstream.url).chain(executor)
+        self.upstreams().map(|upstream| &upstream.url)
+    }
+
+    /// In the order in which they are tried.
+    pub fn upstreams(&self) -> impl Iterator<Item = &UpstreamConfig> {
+        std::iter::once(&self.upstream).chain(&self.fallbacks)
     }
 
     /// What to register at the Network Node.
@@ -76,6 +77,41 @@ pub struct UpstreamConfig {
     /// Empty when it was not needed ([`Credential::Upstreams`](super::Credential::Upstreams)) and could not be read.
     pub key: SecretString,
     pub model: String,
+    pub features: BTreeSet<UpstreamFeature>,
+}
+
+/// What the network needs of an upstream beyond the usual API. The vLLM of an `MLNode` has both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UpstreamFeature {
+    /// The tokens inside its logprobs are numeric ids. The network asks for them with every request
+    /// (`return_token_ids`), and judges text there invalid (gonka v0.2.14
+    /// `decentralized-api/completionapi/request.go`, `internal/validation/inference_validation.go`).
+    TokenIds,
+    /// It replays the tokens of another host (`enforced_tokens`), which is how validation works. One that
+    /// ignores the field makes this host vote others invalid.
+    EnforcedTokens,
+}
+
+impl UpstreamFeature {
+    pub const ALL: &'static [UpstreamFeature] =
+        &[UpstreamFeature::TokenIds, UpstreamFeature::EnforcedTokens];
+
+    pub(super) fn parse(text: &str) -> Result<UpstreamFeature, String> {
+        let mut all = UpstreamFeature::ALL.iter();
+        let known = all.find(|feature| feature.word() == text);
+        known.copied().ok_or_else(|| {
+            let words: Vec<&str> = UpstreamFeature::ALL.iter().map(|one| one.word()).collect();
+            format!("{text:?} is none of {}", words.join(", "))
+        })
+    }
+
+    /// Its word in the settings.
+    pub fn word(self) -> &'static str {
+        match self {
+            UpstreamFeature::TokenIds => "token_ids",
+            UpstreamFeature::EnforcedTokens => "enforced_tokens",
+        }
+    }
 }
 
 /// Changes to a request, for upstreams that reject unknown fields.
@@ -92,29 +128,6 @@ pub struct CallerRules {
     pub networks: Vec<IpNet>,
     /// Bearer token; absent for none.
     pub token: Option<SecretString>,
-}
-
-/// Where requests without a transfer agent's headers go.
-/// The default is a blank for the draft, not a working configuration.
-#[derive(Debug, Clone, SmartDefault)]
-pub struct TransferConfig {
-    #[default(blank_url())]
-    pub executor: Url,
-    /// `X-Transfer-Address`: ours, as the transfer agent.
-    pub transfer_address: Option<String>,
-    /// `X-Requester-Address` when the caller sends none.
-    pub requester_address: Option<String>,
-    pub signature: SignatureRule,
-}
-
-/// Whether a transfer must carry `X-TA-Signature`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SignatureRule {
-    /// Forwarded if present.
-    #[default]
-    Optional,
-    /// Requests without it are refused.
-    Required,
 }
 
 /// What is logged of requests to the inference proxy.

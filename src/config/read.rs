@@ -1,7 +1,7 @@
 //! Reads values into the draft. A wrong value becomes a problem and reading continues, so that one
 //! report lists everything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
@@ -11,9 +11,9 @@ use toml::Value;
 use url::Url;
 
 use super::draft::Draft;
-use super::proxy::UpstreamConfig;
+use super::proxy::{UpstreamConfig, UpstreamFeature};
 use super::report::{Hint, Problem};
-use super::schema::{Credential, Kind, Need, Setting, UPSTREAM_FIELDS};
+use super::schema::{Credential, Kind, Need, Setting, UPSTREAM_FEATURES, UPSTREAM_FIELDS};
 use super::source::{Found, Source, Values, names_section};
 use super::table::{OPTIONAL_SECTIONS, SETTINGS, find};
 use super::value;
@@ -231,9 +231,9 @@ impl<'a> Reader<'a> {
             self.problem(setting.path, what, setting.kind.expected());
             Vec::new()
         });
-        let upstreams = tables.into_iter().filter_map(|[url, file, model]| {
-            let key = self.secret_in(setting.path, &self.dirs.resolve(&file));
-            let url = match parse_url(&url) {
+        let upstreams = tables.into_iter().filter_map(|table| {
+            let key = self.secret_in(setting.path, &self.dirs.resolve(&table.key_file));
+            let url = match parse_url(&table.url) {
                 Ok(url) => url,
                 Err(what) => {
                     self.problem(setting.path, what, "an http or https URL as upstream");
@@ -243,7 +243,8 @@ impl<'a> Reader<'a> {
             Some(UpstreamConfig {
                 url,
                 key: key.unwrap_or_default(),
-                model,
+                model: table.model,
+                features: table.features,
             })
         });
         upstreams.collect()
@@ -331,16 +332,23 @@ fn shown_duration(duration: &Duration) -> String {
     value::show_duration(*duration)
 }
 
-/// The tables' fields in the order of [`UPSTREAM_FIELDS`].
-fn upstream_tables(value: &Value) -> Result<Vec<[String; 3]>, String> {
+/// A fallback of the inference proxy, as it is written.
+struct UpstreamTable {
+    url: String,
+    key_file: String,
+    model: String,
+    features: BTreeSet<UpstreamFeature>,
+}
+
+fn upstream_tables(value: &Value) -> Result<Vec<UpstreamTable>, String> {
     let array = value.as_array().ok_or_else(|| not(value, "a list"))?;
     array.iter().map(upstream_table).collect()
 }
 
-fn upstream_table(value: &Value) -> Result<[String; 3], String> {
+fn upstream_table(value: &Value) -> Result<UpstreamTable, String> {
     let table = value.as_table().ok_or_else(|| not(value, "a table"))?;
-    let mut names = table.keys();
-    if let Some(unknown) = names.find(|name| !UPSTREAM_FIELDS.contains(&name.as_str())) {
+    let is_known = |name: &str| UPSTREAM_FIELDS.contains(&name) || name == UPSTREAM_FEATURES;
+    if let Some(unknown) = table.keys().find(|name| !is_known(name)) {
         return Err(format!("unknown field {unknown}"));
     }
     let field = |name: &str| match table.get(name).map(Value::as_str) {
@@ -348,8 +356,19 @@ fn upstream_table(value: &Value) -> Result<[String; 3], String> {
         Some(None) => Err(format!("{name} is not a quoted string")),
         None => Err(format!("{name} is missing in one of the tables")),
     };
-    let [url, file, model] = UPSTREAM_FIELDS;
-    Ok([field(url)?, field(file)?, field(model)?])
+    let features = table.get(UPSTREAM_FEATURES).map(texts_of).transpose()?;
+    let features = features.unwrap_or_default();
+    let features: Result<_, _> = features
+        .iter()
+        .map(|word| UpstreamFeature::parse(word))
+        .collect();
+    let [url, key_file, model] = UPSTREAM_FIELDS;
+    Ok(UpstreamTable {
+        url: field(url)?,
+        key_file: field(key_file)?,
+        model: field(model)?,
+        features: features?,
+    })
 }
 
 fn text_of(value: &Value) -> Result<String, String> {

@@ -79,8 +79,10 @@ pub(super) enum Kind {
     Upstreams(Set<Vec<UpstreamConfig>>),
 }
 
-/// The fields of each fallback of the inference proxy.
+/// The fields that each fallback of the inference proxy must have.
 pub(super) const UPSTREAM_FIELDS: [&str; 3] = ["upstream", "key_file", "model"];
+/// A list of words that it may have.
+pub(super) const UPSTREAM_FEATURES: &str = "features";
 
 /// Whether a value must be given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use serde::Deserialize as _;
 use toml::Value;
 use toml::de::ValueDeserializer;
 
+use super::removed::{REMOVED, RemovedSetting};
 use super::report::{Hint, Problem};
 use super::schema::{Kind, Setting, variable};
 use super::syntax::{self, Entry, EntryKind, SyntaxError};
@@ -89,6 +90,12 @@ impl Layers {
         };
         let path = format!("{section}.{name}");
         let Some(setting) = self.resolve(&path, Some(line), |candidate| candidate == path) else {
+            if let Some(removed) = removed(|candidate| candidate == path) {
+                let is_empty = value.get_ref().as_str() == Some("");
+                self.warnings
+                    .push(removed.judge(&path, Some(line), is_empty)?);
+                return Ok(());
+            }
             let known = settings_of(section).map(|setting| setting.path);
             return Err(unknown(&path, Some(line), known));
         };
@@ -109,6 +116,13 @@ impl Layers {
     fn add_environment(&mut self, environment: &[(String, String)]) {
         for (name, text) in environment.iter().filter(|(name, _)| is_setting(name)) {
             let Some(setting) = self.resolve(name, None, |path| variable(path) == *name) else {
+                if let Some(removed) = removed(|path| variable(path) == *name) {
+                    match removed.judge(name, None, text.is_empty()) {
+                        Ok(warning) => self.warnings.push(warning),
+                        Err(problem) => self.problems.push(problem),
+                    }
+                    continue;
+                }
                 let known: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
                 let known = known.iter().map(String::as_str);
                 self.problems.push(unknown(name, None, known));
@@ -145,6 +159,10 @@ impl Layers {
             .push(format!("{renamed}; the old name still works"));
         Some(setting)
     }
+}
+
+fn removed(is_named: impl Fn(&str) -> bool) -> Option<&'static RemovedSetting> {
+    REMOVED.iter().find(|removed| is_named(removed.path))
 }
 
 /// Variables that mean something else to the program or its tests.

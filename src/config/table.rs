@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::draft::ExposureKind;
-use super::proxy::{AccessLog, SignatureRule};
+use super::proxy::{AccessLog, UpstreamFeature};
 use super::schema::{Credential, Kind, Parse, Set, Setting, setting};
 use super::settings::{BellMode, MouseMode};
 use super::value;
@@ -380,16 +380,21 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("inference_proxy.upstream_model", Kind::Text(|d, v| d.proxy.upstream.model = v))
         .required("\"MiniMaxAI/MiniMax-M2.7\"")
         .doc("Name of the model at the upstream."),
+    parsed_list("inference_proxy.upstream_features", "a list of token_ids and enforced_tokens", |d, list| {
+        all(list, UpstreamFeature::parse).map(|features| d.proxy.upstream.features = features.into_iter().collect())
+    })
+        .default("[]")
+        .doc("What the upstream has beyond OpenAI's API: token_ids (numeric ids as tokens inside logprobs; every request of the network asks for them) and enforced_tokens (to validate other hosts). The vLLM of an MLNode has both. A request that needs what no upstream has is refused: 503 for token_ids, so that another node of the host is tried, 400 for enforced_tokens."),
     setting("inference_proxy.fallbacks", Kind::Upstreams(|d, v| d.proxy.fallbacks = v))
         .default("[]")
         .credential(Credential::Upstreams)
-        .doc("Upstreams to try, in order, when the first one fails: [{ upstream = \"https://host/v1\", key_file = \"k\", model = \"m\" }]."),
+        .doc("Upstreams to try, in order, when the first one fails: [{ upstream = \"https://host/v1\", key_file = \"k\", model = \"m\" }]; features = [\"token_ids\"] may be added."),
     setting("inference_proxy.rename_fields", Kind::Table(|d, v| d.proxy.fields.renamed = v))
         .default("{}")
         .doc("Request fields that upstreams know by another name: { max_completion_tokens = \"max_tokens\" }."),
     setting("inference_proxy.drop_fields", Kind::Texts(|d, v| d.proxy.fields.dropped = v))
         .default("[]")
-        .doc("Request fields that upstreams reject: [\"return_token_ids\"]. Never drop logprobs: validators need them."),
+        .doc("Request fields that upstreams reject: [\"logprobs_mode\"]. Never drop logprobs or return_token_ids: validators need them."),
     setting("inference_proxy.token", Kind::Secret(|d, v| d.proxy.callers.token = Some(v)))
         .doc("Bearer token that callers must send. Prefer a file. The Network Node sends none: leave it unset if it calls the proxy directly."),
     secret_file("inference_proxy.token_file").optional("\"~/.config/pocpit/proxy.token\""),
@@ -398,21 +403,6 @@ pub(super) const SETTINGS: &[Setting] = &[
     })
         .default("[]")
         .doc("Networks that may send requests, such as [\"172.16.0.0/12\"]; [] for any."),
-    setting("inference_proxy.executor", Kind::Url(|d, v| d.executor = Some(v)))
-        .optional("\"http://10.0.0.9:8080\"")
-        .doc("Where to forward requests without X-Inference-Id and X-Seed (transfer routing). Default: the upstream answers them too."),
-    setting("inference_proxy.transfer_address", Kind::Text(|d, v| d.transfer.transfer_address = Some(v)))
-        .optional("\"gonka1youraddress\"")
-        .doc("X-Transfer-Address of forwarded requests."),
-    setting("inference_proxy.requester_address", Kind::Text(|d, v| d.transfer.requester_address = Some(v)))
-        .optional("\"gonka1theiraddress\"")
-        .doc("X-Requester-Address of forwarded requests if the caller sends none."),
-    setting("inference_proxy.transfer_signature", Kind::Choice(&[
-        ("optional", |d| d.transfer.signature = SignatureRule::Optional),
-        ("required", |d| d.transfer.signature = SignatureRule::Required),
-    ]))
-        .default("\"optional\"")
-        .doc("Whether forwarded requests must carry X-TA-Signature: optional or required."),
     setting("inference_proxy.access_log", Kind::Choice(&[
         ("requests", |d| d.proxy.access_log = AccessLog::Requests),
         ("off", |d| d.proxy.access_log = AccessLog::Off),

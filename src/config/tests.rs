@@ -405,6 +405,80 @@ fn each_fallback_has_its_own_key() {
 }
 
 #[test]
+fn upstreams_declare_what_they_have() {
+    use UpstreamFeature::{EnforcedTokens, TokenIds};
+    let directory = tempfile::tempdir().unwrap();
+    let key = directory.path().join("second.key");
+    std::fs::write(&key, "second\n").unwrap();
+    let fallback = |features: &str| {
+        format!(
+            "fallbacks = [{{ upstream = \"https://second.example/v1\", key_file = {key:?}, model = \"s\"{features} }}]"
+        )
+    };
+    let lines = format!(
+        "upstream_features = [\"token_ids\"]\n{}",
+        fallback(", features = [\"token_ids\", \"enforced_tokens\"]")
+    );
+    let loaded_with = |lines: &str| loaded(&with_proxy(lines));
+    let declared = loaded_with(&lines);
+    let warned = |loaded: &Loaded| -> Vec<String> {
+        let warnings = loaded.warnings.iter();
+        let about = warnings.filter(|warning| warning.contains("upstream_features"));
+        about.cloned().collect()
+    };
+    assert!(warned(&declared).is_empty());
+    let proxy = declared.config.inference_proxy.unwrap();
+    assert_eq!(proxy.upstream.features, [TokenIds].into());
+    assert_eq!(
+        proxy.fallbacks[0].features,
+        [TokenIds, EnforcedTokens].into()
+    );
+    // What is not declared is not there, and the operator is told what that costs.
+    let [warning] = &warned(&loaded_with(&fallback("")))[..] else {
+        panic!("one warning");
+    };
+    assert!(warning.contains("503"), "{warning}");
+    let wrong = report(&with_proxy("upstream_features = [\"ids\"]")).to_string();
+    assert!(wrong.contains("token_ids, enforced_tokens"), "{wrong}");
+    let wrong = report(&with_proxy(&fallback(", features = [\"ids\"]"))).to_string();
+    assert!(wrong.contains("token_ids, enforced_tokens"), "{wrong}");
+}
+
+#[test]
+fn executor_routing_is_refused() {
+    // Given a configuration that routes requests to an executor, when it is loaded, then the report says
+    // why that is gone and what to do, and nothing else is wrong with it;
+    let executor = "executor = \"http://10.0.0.9:8080\"";
+    let rest = "transfer_address = \"gonka1a\"\nrequester_address = \"gonka1b\"\ntransfer_signature = \"required\"";
+    let report = report(&with_proxy(&format!("{executor}\n{rest}")));
+    let [problem] = &report.problems[..] else {
+        panic!("{report}");
+    };
+    assert_eq!(problem.key, "inference_proxy.executor");
+    assert!(problem.line.is_some());
+    let said = problem.to_string();
+    for words in ["410", "upstream", "fallbacks", "remove it"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    // the same by a variable;
+    let environment = [(
+        "POCPIT_INFERENCE_PROXY_EXECUTOR".to_owned(),
+        "http://10.0.0.9:8080".to_owned(),
+    )];
+    let report = parsed_with(&with_proxy(""), &environment).unwrap_err();
+    assert!(report.to_string().contains("410"), "{report}");
+    // and what only shaped it does no harm.
+    for lines in [rest, "executor = \"\""] {
+        let loaded = loaded(&with_proxy(lines));
+        let gone = loaded
+            .warnings
+            .iter()
+            .filter(|warning| warning.contains("has no effect"));
+        assert_eq!(gone.count(), lines.lines().count(), "{:?}", loaded.warnings);
+    }
+}
+
+#[test]
 fn unneeded_credential_may_be_missing() {
     let fallbacks = "fallbacks = [{ upstream = \"https://v.example\", key_file = \"/nonexistent\", model = \"m\" }]";
     let text = with_proxy(fallbacks)

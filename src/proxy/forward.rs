@@ -1,11 +1,12 @@
 //! Forwards one request to an upstream and streams its reply back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderMap};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
 use hyper::{Request, Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
@@ -13,18 +14,17 @@ use super::reply::{self, Reply, ReplyBody};
 use super::request_body::{self, InferenceRequest};
 use super::response_body::{InFlight, StreamingBody};
 use super::route::InferenceEndpoint;
-use super::transfer::{self, Executor};
-use super::upstream_client::{UpstreamBody, UpstreamRequest};
+use super::upstream_client::UpstreamBody;
 use super::upstreams::{self, StatusClass};
 use super::worker::{Caller, Worker, WorkerUpstream};
-use crate::config::AccessLog;
+use crate::config::{AccessLog, UpstreamFeature};
 use crate::domain::Serving;
 
 /// For a caller to send its body, which holds memory meanwhile.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The executor's name in the access log.
-const EXECUTOR: &str = "executor";
+/// A seed that goes before the one in the body.
+const SEED: HeaderName = HeaderName::from_static("x-seed");
 
 /// An upstream's reply, its body still to come.
 type UpstreamReply = Response<UpstreamBody>;
@@ -62,8 +62,9 @@ async fn try_forward(
     }
     let permit = Arc::clone(&proxy.requests).try_acquire_owned();
     let permit = permit.map_err(|_| {
+        // Not 429: only after a 5xx the network tries another node (`devshardd/engine.go`).
         reply::error(
-            StatusCode::TOO_MANY_REQUESTS,
+            StatusCode::SERVICE_UNAVAILABLE,
             "too many requests in flight; try again soon",
         )
     })?;
@@ -74,26 +75,16 @@ async fn try_forward(
     }
     // The time that the caller took does not count against the upstream.
     let deadline = Instant::now() + proxy.config.request_timeout;
-    let (reply, upstream) = match &worker.executor {
-        Some(executor) if !transfer::is_numbered_by_network(&head.headers) => {
-            let request = executor.request(endpoint, &head.headers, body);
-            let request = request.map_err(bad_request)?;
-            let reply = send_to_executor(executor, request, deadline).await?;
-            (reply, EXECUTOR.into())
-        }
-        _ => {
-            let seed = seed(&head.headers).map_err(bad_request)?;
-            let request = request_body::parse(&proxy.config, &body, seed).map_err(bad_request)?;
-            try_upstreams(worker, endpoint, &request, deadline).await?
-        }
-    };
+    let seed = seed(&head.headers).map_err(bad_request)?;
+    let request = request_body::parse(&proxy.config, &body, seed).map_err(bad_request)?;
+    let (reply, upstream) = try_upstreams(worker, endpoint, &request, deadline).await?;
     let in_flight = InFlight::new(Arc::clone(proxy), permit, endpoint, upstream, started);
     Ok(stream_reply(reply, in_flight))
 }
 
-/// The seed that the Network Node drew, if any.
+/// The seed that the caller gives beside the body, if any.
 fn seed(headers: &HeaderMap) -> Result<Option<i64>, &'static str> {
-    let Some(seed) = headers.get(transfer::SEED) else {
+    let Some(seed) = headers.get(SEED) else {
         return Ok(None);
     };
     let seed = seed.to_str().ok().and_then(|text| text.trim().parse().ok());
@@ -123,9 +114,10 @@ async fn try_upstreams(
     deadline: Instant,
 ) -> Result<(UpstreamReply, Arc<str>), Reply> {
     let counters = &worker.proxy.counters;
-    let mut last_error = unreachable();
+    let mut last_error = unanswerable(&request.needs).unwrap_or_else(unreachable);
     let now = Instant::now();
-    let order = upstreams::by_preference(&worker.upstreams, now);
+    let mut order = upstreams::by_preference(&worker.upstreams, now);
+    order.retain(|one| one.upstream.has(&request.needs));
     let is_healthy = |one: &&&WorkerUpstream| one.upstream.cooldown_until(now).is_none();
     let healthy = order.iter().filter(is_healthy).count();
     for (tried, WorkerUpstream { upstream, client }) in order.into_iter().enumerate() {
@@ -141,7 +133,7 @@ async fn try_upstreams(
             upstream.record_failure(Instant::now());
             counters.record_attempt(name, |attempts| attempts.failed += 1);
         };
-        let attempt = client.send(upstream.request(endpoint, body));
+        let attempt = client.send(|| upstream.request(endpoint, body.clone()));
         let attempt_deadline = attempt_deadline(deadline, healthy.saturating_sub(tried));
         let reply = match timeout_at(attempt_deadline, attempt).await {
             Ok(Ok(reply)) => reply,
@@ -179,20 +171,20 @@ fn attempt_deadline(deadline: Instant, healthy_left: usize) -> Instant {
     now + deadline.saturating_duration_since(now) / shares
 }
 
-async fn send_to_executor(
-    executor: &Executor,
-    request: UpstreamRequest,
-    deadline: Instant,
-) -> Result<UpstreamReply, Reply> {
-    match timeout_at(deadline, executor.client.send(request)).await {
-        Ok(Ok(reply)) if reply.status().is_success() => Ok(reply),
-        Ok(Ok(reply)) => Err(status_error(reply.status())),
-        Ok(Err(error)) => {
-            tracing::warn!("cannot reach the executor: {error}");
-            Err(unreachable())
-        }
-        Err(_) => Err(too_slow()),
+/// What to say when no upstream has what the request needs.
+fn unanswerable(needs: &BTreeSet<UpstreamFeature>) -> Option<Reply> {
+    // A validation that is answered freely makes this host vote the other invalid; 400 counts as passed
+    // (`EvaluateValidationResponse` in `internal/devshard/shared_runtime.go`).
+    if needs.contains(&UpstreamFeature::EnforcedTokens) {
+        return Some(bad_request(
+            "enforced_tokens: no upstream of this node can replay tokens (inference_proxy.upstream_features)",
+        ));
     }
+    // The request is right and this node cannot answer it: another one may.
+    needs.contains(&UpstreamFeature::TokenIds).then(|| {
+        let why = "return_token_ids: no upstream of this node gives token ids (inference_proxy.upstream_features)";
+        reply::error(StatusCode::SERVICE_UNAVAILABLE, why)
+    })
 }
 
 fn bad_request(why: impl AsRef<str>) -> Reply {
@@ -212,9 +204,10 @@ fn too_slow() -> Reply {
 /// The upstream's own text is withheld: it may quote our key.
 fn status_error(status: StatusCode) -> Reply {
     match status.as_u16() {
+        // Another node may have capacity, which the network asks only after a 5xx.
         429 => {
             let why = "the upstream's rate limit is reached";
-            reply::error(StatusCode::TOO_MANY_REQUESTS, why)
+            reply::error(StatusCode::SERVICE_UNAVAILABLE, why)
         }
         408 | 504 => too_slow(),
         400 | 413 | 422 => {
@@ -229,14 +222,17 @@ fn status_error(status: StatusCode) -> Reply {
 
 fn stream_reply(reply: UpstreamReply, in_flight: InFlight) -> Reply {
     let (mut head, body) = reply.into_parts();
-    let content_type = head.headers.remove(CONTENT_TYPE);
+    let kept =
+        [CONTENT_TYPE, CONTENT_ENCODING].map(|name| (name.clone(), head.headers.remove(name)));
     let body = StreamingBody::new(body, in_flight);
     let mut reply = Response::new(ReplyBody::Right(body));
     *reply.status_mut() = head.status;
     // The other headers are about the upstream's connection. The map's memory is reused.
     head.headers.clear();
-    head.headers
-        .extend(content_type.map(|kind| (CONTENT_TYPE, kind)));
+    let kept = kept
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    head.headers.extend(kept);
     *reply.headers_mut() = head.headers;
     reply
 }

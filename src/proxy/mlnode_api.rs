@@ -1,35 +1,62 @@
-//! The part of the `MLNode` API that the Network Node uses on an inference node.
+//! The part of the `MLNode` API that the Network Node uses on an inference node. Shapes: gonka v0.2.14
+//! `mlnode/packages/api/src/api/{routes,health}.py`, `inference/routes.py`, `models/routes.py`,
+//! `gpu/routes.py`.
 
-use hyper::StatusCode;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::reply::{self, Reply};
 use super::route::Route;
 use super::shared::Proxy;
 use crate::domain::Serving;
 
-pub(super) fn reply(proxy: &Proxy, route: Route) -> Reply {
+/// Of a body, in bytes. The real ones name a model and its arguments.
+const MAX_BODY: usize = 64 * 1024;
+/// For a caller to send it.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A model of the hub, as callers name it.
+#[derive(Deserialize, Serialize)]
+struct HubModel {
+    hf_repo: String,
+    hf_commit: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Start {
+    model: String,
+}
+
+pub(super) async fn reply(proxy: &Proxy, route: Route, request: Request<Incoming>) -> Reply {
     match route {
         Route::Stop => {
             proxy.counters.set_serving(Serving::Stopped);
-            ok()
+            reply::json(StatusCode::OK, &json!({"status": "OK"}))
         }
-        Route::Up => {
-            proxy.counters.set_serving(Serving::Up);
-            ok()
-        }
+        Route::Up => start(proxy, request, json!({"status": "OK"})).await,
         Route::UpAsync => {
-            proxy.counters.set_serving(Serving::Up);
-            reply::json(StatusCode::OK, &json!({"status": "starting"}))
+            let started = json!({"status": "starting",
+                "message": "Inference startup initiated in background"});
+            start(proxy, request, started).await
         }
-        Route::ModelDownload => {
-            let body = json!({"task_id": "none", "status": "DOWNLOADED",
-                "model": {"hf_repo": proxy.config.model, "hf_commit": null}});
-            reply::json(StatusCode::ACCEPTED, &body)
-        }
-        // An `MLNode` that is not ready answers with 503, too.
-        Route::Ready if proxy.counters.serving() == Serving::Stopped => {
+        Route::ModelStatus => hub_reply(request, StatusCode::OK, status_of).await,
+        Route::ModelDownload => hub_reply(request, StatusCode::ACCEPTED, download_of).await,
+        Route::GpuDriver => failure(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "NVML is not initialized: this node has no GPU",
+        ),
+        // An `MLNode` that is not ready answers with 503, too, and so does its vLLM.
+        Route::Ready if is_stopped(proxy) => {
             reply::json(StatusCode::SERVICE_UNAVAILABLE, &json!({"ready": false}))
+        }
+        Route::Models if is_stopped(proxy) => {
+            reply::error(StatusCode::SERVICE_UNAVAILABLE, "inference is stopped")
         }
         Route::Poc => reply::error(
             StatusCode::NOT_IMPLEMENTED,
@@ -46,18 +73,74 @@ pub(super) fn reply(proxy: &Proxy, route: Route) -> Reply {
     }
 }
 
-fn ok() -> Reply {
-    reply::json(StatusCode::OK, &json!({"status": "OK"}))
+fn is_stopped(proxy: &Proxy) -> bool {
+    proxy.counters.serving() == Serving::Stopped
+}
+
+/// An error in `FastAPI`'s shape, as the `MLNode` reports its own.
+fn failure(status: StatusCode, why: &str) -> Reply {
+    reply::json(status, &json!({"detail": why}))
+}
+
+/// Starts inference, unless it runs or another model is wanted: this node has only its upstream's.
+async fn start(proxy: &Proxy, request: Request<Incoming>, started: Value) -> Reply {
+    if let Ok(Start { model }) = body_of(request).await
+        && model != proxy.config.model
+    {
+        let why = format!("this node serves only {}", proxy.config.model);
+        return failure(StatusCode::INTERNAL_SERVER_ERROR, &why);
+    }
+    if !is_stopped(proxy) {
+        let why = "VLLM is already running. Use /inference/down to stop it first.";
+        return failure(StatusCode::CONFLICT, why);
+    }
+    proxy.counters.set_serving(Serving::Up);
+    reply::json(StatusCode::OK, &started)
+}
+
+/// Answers for whatever model of the hub is named: what the upstream serves needs no download here.
+async fn hub_reply(
+    request: Request<Incoming>,
+    status: StatusCode,
+    answer: fn(&HubModel) -> Value,
+) -> Reply {
+    match body_of(request).await {
+        Ok(model) => reply::json(status, &answer(&model)),
+        Err(why) => failure(StatusCode::UNPROCESSABLE_ENTITY, &why),
+    }
+}
+
+fn status_of(model: &HubModel) -> Value {
+    json!({"model": model, "status": "DOWNLOADED", "progress": null, "error_message": null})
+}
+
+fn download_of(model: &HubModel) -> Value {
+    let commit = model.hf_commit.as_deref().unwrap_or("latest");
+    let task = format!("{}:{commit}", model.hf_repo);
+    json!({"task_id": task, "status": "DOWNLOADED", "model": model})
+}
+
+/// The body, whatever its `Content-Type`: the Network Node sends none. The error is for the caller.
+async fn body_of<T: for<'a> Deserialize<'a>>(request: Request<Incoming>) -> Result<T, String> {
+    let body = Limited::new(request.into_body(), MAX_BODY).collect();
+    let body = timeout(BODY_TIMEOUT, body).await;
+    let body = body.map_err(|_| "the body arrived too slowly")?;
+    let body = body
+        .map_err(|_| "the body broke off or is too long")?
+        .to_bytes();
+    // Without serde's text: that may quote the body.
+    serde_json::from_slice(&body).map_err(|_| "the body is not what this path takes".to_owned())
 }
 
 fn read(proxy: &Proxy, route: Route) -> Value {
-    let up = proxy.counters.serving() == Serving::Up;
+    let up = !is_stopped(proxy);
     let model = &proxy.config.model;
     let state = if up { "INFERENCE" } else { "STOPPED" };
     match route {
+        // A stopped `MLNode` says nothing of its PoC; one without a backend that could compute any says so.
         Route::State => json!({"state": state, "version": env!("CARGO_PKG_VERSION"),
-            "poc_status": "NO_BACKENDS", "inference_healthy": up,
-            "loaded_model": up.then_some(model)}),
+            "poc_status": up.then_some("NO_BACKENDS"), "inference_healthy": up.then_some(true),
+            "loaded_model": up.then_some(model), "poc_validation_inference": false}),
         Route::Health => json!({"status": "healthy", "service_state": state,
             "gpu": {"available": false, "count": 0, "devices": []},
             "managers": {"pow": {"running": false, "healthy": false},
@@ -67,12 +150,10 @@ fn read(proxy: &Proxy, route: Route) -> Value {
         Route::UpStatus => {
             let status = if up { "completed" } else { "not_started" };
             json!({"status": status, "is_starting": false, "is_running": up,
-                "elapsed_seconds": 0, "error": null})
+                "elapsed_seconds": up.then_some(0), "error": null})
         }
         Route::Models => json!({"object": "list",
             "data": [{"id": model, "object": "model", "owned_by": "pocpit"}]}),
-        Route::ModelStatus => json!({"model": {"hf_repo": model, "hf_commit": null},
-            "status": "DOWNLOADED", "progress": null, "error_message": null}),
         Route::ModelList => json!({"models": [{"model": {"hf_repo": model, "hf_commit": null},
             "status": "DOWNLOADED"}]}),
         Route::ModelSpace => json!({"cache_size_gb": 0.0, "available_gb": 0.0, "cache_path": ""}),

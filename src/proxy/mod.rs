@@ -17,7 +17,6 @@ mod shared;
 mod status;
 #[cfg(test)]
 mod tests;
-mod transfer;
 mod upstream_client;
 mod upstreams;
 mod worker;

@@ -1,6 +1,7 @@
 //! The caller's request body, adapted to the upstream.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use hyper::body::Bytes;
@@ -8,10 +9,13 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde::ser::Serializer;
 use serde_json::value::RawValue;
 
-use crate::config::{FieldRules, ProxyConfig};
+use crate::config::{FieldRules, ProxyConfig, UpstreamFeature};
 
 const MODEL: &str = "model";
 const SEED: &str = "seed";
+/// The tokens of another host, to be replayed: a validation.
+pub(super) const ENFORCED_TOKENS: &str = "enforced_tokens";
+const RETURN_TOKEN_IDS: &str = "return_token_ids";
 /// More than any API has: bounds the quadratic search for duplicates.
 const MAX_FIELDS: usize = 200;
 
@@ -19,6 +23,8 @@ const MAX_FIELDS: usize = 200;
 /// for byte, however long the prompt.
 #[derive(Debug)]
 pub(super) struct InferenceRequest<'a> {
+    /// What an upstream must have to answer it.
+    pub needs: BTreeSet<UpstreamFeature>,
     fields: Vec<Field<'a>>,
     length: usize,
 }
@@ -50,15 +56,37 @@ pub(super) fn parse<'a>(
     if !equals(model, &config.model) {
         return Err(format!("this node serves only {}", config.model));
     }
+    let needs = needs(&fields);
     if let Some(seed) = seed {
         remove_field(&mut fields, SEED);
         fields.push((SEED.into(), FieldValue::Seed(seed)));
     }
     apply_rules(&config.fields, &mut fields);
     Ok(InferenceRequest {
+        needs,
         fields,
         length: body.len(),
     })
+}
+
+/// By the fields that the caller sent, whatever the rules make of them.
+fn needs(fields: &[Field<'_>]) -> BTreeSet<UpstreamFeature> {
+    let mut needs = BTreeSet::new();
+    for (name, value) in fields {
+        let FieldValue::Raw(value) = value else {
+            continue;
+        };
+        match (&**name, value.get()) {
+            (ENFORCED_TOKENS, value) if value != "null" => {
+                needs.insert(UpstreamFeature::EnforcedTokens);
+            }
+            (RETURN_TOKEN_IDS, "true") => {
+                needs.insert(UpstreamFeature::TokenIds);
+            }
+            _ => {}
+        }
+    }
+    needs
 }
 
 /// Where the error is, without its text: that may quote a prompt.

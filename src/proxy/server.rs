@@ -64,7 +64,7 @@ impl Server {
         let (alive, ended) = mpsc::channel(1);
         let mut workers = Vec::with_capacity(count);
         for number in 0..count {
-            let worker = Worker::new(proxy)?;
+            let worker = Worker::new(proxy);
             let (sender, receiver) = mpsc::channel(ACCEPT_QUEUE);
             let (stage, alive) = (stage.clone(), alive.clone());
             let runtime = tokio::runtime::Builder::new_current_thread()

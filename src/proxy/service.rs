@@ -32,7 +32,7 @@ pub(super) async fn handle(caller: &Caller, request: Request<Incoming>) -> Reply
         Route::Forward(endpoint) => forward::forward(caller, endpoint, request).await,
         Route::Metrics => metrics::reply(proxy),
         Route::Status => reply::json(StatusCode::OK, &status::status(proxy)),
-        route => mlnode_api::reply(proxy, route),
+        route => mlnode_api::reply(proxy, route, request).await,
     }
 }
 

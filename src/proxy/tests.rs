@@ -15,12 +15,11 @@ use axum::routing::post;
 use futures_util::StreamExt;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{mpsc, oneshot};
 
 use super::*;
-use crate::config::{
-    AccessLog, CallerRules, FieldRules, SignatureRule, TransferConfig, UpstreamConfig,
-};
+use crate::config::{AccessLog, CallerRules, FieldRules, UpstreamConfig, UpstreamFeature};
 use crate::domain::{Hardware, NodeId, Serving, UpstreamHealth};
 use crate::ports::InferenceProxy as _;
 
@@ -84,7 +83,6 @@ pub(super) fn config(
         fallbacks: Vec::new(),
         fields: FieldRules::default(),
         callers: CallerRules::default(),
-        transfer: None,
         access_log: AccessLog::Requests,
         max_body: 100_000,
         max_concurrent,
@@ -101,6 +99,7 @@ fn upstream_config(url: &str, model: &str) -> UpstreamConfig {
         url: url.parse().unwrap(),
         key: KEY.to_owned().into(),
         model: model.into(),
+        features: UpstreamFeature::ALL.iter().copied().collect(),
     }
 }
 
@@ -193,7 +192,7 @@ async fn stream_is_unbuffered_and_disconnect_frees_permit() {
     let mut first = served.ask("/v1/completions").await.bytes_stream();
     // The second piece is only made after the first has arrived.
     assert_eq!(first.next().await.unwrap().unwrap(), "data: 1\n\n");
-    assert_eq!(served.status("/v1/completions").await, 429);
+    assert_eq!(served.status("/v1/completions").await, 503);
     pieces.send("data: 2\n\n".into()).unwrap();
     assert_eq!(first.next().await.unwrap().unwrap(), "data: 2\n\n");
 
@@ -202,7 +201,7 @@ async fn stream_is_unbuffered_and_disconnect_frees_permit() {
         .await
         .expect("the upstream sees the disconnect");
     let mut third = served.ask("/v1/completions").await;
-    while third.status() == StatusCode::TOO_MANY_REQUESTS {
+    while third.status() == StatusCode::SERVICE_UNAVAILABLE {
         third = served.ask("/v1/completions").await;
     }
     assert_eq!(third.status(), StatusCode::OK);
@@ -210,7 +209,7 @@ async fn stream_is_unbuffered_and_disconnect_frees_permit() {
 
 #[tokio::test]
 async fn upstream_errors_do_not_leak_the_key() {
-    for (theirs, ours) in [(401, 502), (500, 502), (429, 429), (422, 400), (302, 502)] {
+    for (theirs, ours) in [(401, 502), (500, 502), (429, 503), (422, 400), (302, 502)] {
         let refuse =
             move || async move { (StatusCode::from_u16(theirs).unwrap(), format!("bad {KEY}")) };
         let up = upstream(refuse).await;
@@ -349,115 +348,108 @@ async fn network_seed_wins_and_fields_are_renamed() {
     assert_eq!(reply.unwrap().status(), StatusCode::BAD_REQUEST);
 }
 
-/// An executor that returns the request's path, headers and body.
-async fn executor() -> String {
-    let echo = |uri: Uri, headers: HeaderMap, body: String| async move {
-        let header = |name: &str| {
-            headers
-                .get(name)
-                .map(|value| value.to_str().unwrap().to_owned())
-        };
-        json!({"path": uri.path(), "id": header("x-inference-id"), "seed": header("x-seed"),
-            "time": header("x-timestamp"), "hash": header("x-prompt-hash"),
-            "transfer": header("x-transfer-address"), "requester": header("x-requester-address"),
-            "signature": header("x-ta-signature"), "key": header("authorization"), "body": body})
-        .to_string()
-    };
-    upstream(echo).await
+/// A reply's status and error message.
+async fn refusal(served: &Served, body: &Value) -> (u16, String) {
+    let call = served.post("/v1/chat/completions").json(body);
+    let reply = call.send().await.unwrap();
+    let status = reply.status().as_u16();
+    let kind = reply.headers()["content-type"].to_str().unwrap().to_owned();
+    assert_eq!(kind, "application/json");
+    let answer: Value = reply.json().await.unwrap();
+    (
+        status,
+        answer["error"]["message"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+    )
 }
 
-async fn to_executor(executor: &str, signature: SignatureRule) -> ProxyConfig {
-    let mut config = config(&echoing().await, 1, LONG);
-    config.transfer = Some(TransferConfig {
-        executor: executor.parse().unwrap(),
-        transfer_address: Some("gonka1agent".into()),
-        requester_address: Some("gonka1default".into()),
-        signature,
-    });
-    config
-}
-
-async fn transferring(signature: SignatureRule) -> Served {
-    start(to_executor(&executor().await, signature).await).await
+/// A validation, as the network sends it.
+fn validation() -> Value {
+    json!({"model": MODEL, "messages": [], "logprobs": true, "return_token_ids": true,
+        "enforced_tokens": {"tokens": [{"token": "9707", "top_tokens": ["9707", "1"]}]}})
 }
 
 #[tokio::test]
-async fn unnumbered_request_goes_to_executor_unchanged() {
-    let served = transferring(SignatureRule::Optional).await;
-    let call = served.post("/v1/chat/completions");
-    let call = call.bearer_auth("the caller's").body("hello");
-    let sent = json_of(call).await;
-    assert_eq!(sent["body"], "hello");
-    // By `printf hello | sha256sum`.
-    let hash = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
-    assert_eq!(sent["hash"], hash);
-    assert_eq!(sent["transfer"], "gonka1agent");
-    assert_eq!(sent["requester"], "gonka1default");
-    assert_eq!(sent["key"], "Bearer the caller's");
-    assert_eq!(sent["id"].as_str().unwrap().len(), 36);
-    let number = |name: &str| sent[name].as_str().unwrap().parse::<i64>().unwrap();
-    assert!((1..=2_000_000_000).contains(&number("seed")));
-    assert!((chrono::Utc::now().timestamp() - number("time")).abs() < 600);
-    assert!(sent["signature"].is_null());
-}
-
-#[tokio::test]
-async fn caller_headers_win_and_signature_can_be_required() {
-    let served = transferring(SignatureRule::Required).await;
-    let url = format!("{}/v1/chat/completions", served.base);
-    let reply = caller().post(&url).body("hello").send().await.unwrap();
-    assert_eq!(reply.status(), StatusCode::BAD_REQUEST);
-    let call = caller()
-        .post(&url)
-        .body("hello")
-        .header("X-Requester-Address", "gonka1caller")
-        .header("X-TA-Signature", "signed");
-    let sent = json_of(call).await;
-    assert_eq!(sent["requester"], "gonka1caller");
-    assert_eq!(sent["signature"], "signed");
-}
-
-#[tokio::test]
-async fn executor_gets_same_endpoint_without_proxy_token() {
-    let mut config = to_executor(&executor().await, SignatureRule::Optional).await;
-    config.callers.token = Some("open sesame".to_owned().into());
-    let served = start(config).await;
-    for path in ["/v1/completions", "/v1/chat/completions"] {
-        let call = served.post(&format!("/v3.0.8{path}"));
-        // One of the two headers alone does not count as a number.
-        let call = call.bearer_auth("open sesame").header("X-Seed", "9");
-        let sent = json_of(call.body("hello")).await;
-        assert_eq!(sent["path"], path);
-        assert_eq!(sent["seed"], "9");
-        assert!(sent["key"].is_null(), "{sent}");
-    }
-}
-
-#[tokio::test]
-async fn failed_or_missing_executor_is_an_error() {
-    for (executor, ours) in [
-        (gone().await, 502),
-        (failing(500).await, 502),
-        (failing(429).await, 429),
-    ] {
-        let served = start(to_executor(&executor, SignatureRule::Optional).await).await;
-        let reply = served.ask("/v1/completions").await;
-        assert_eq!(reply.status().as_u16(), ours);
-        let error: Value = reply.json().await.unwrap();
-        assert_eq!(error["error"]["code"], ours);
-    }
-}
-
-#[tokio::test]
-async fn numbered_request_is_answered_locally() {
-    let served = transferring(SignatureRule::Required).await;
-    let call = served
-        .post("/v1/chat/completions")
-        .header("X-Inference-Id", "1")
-        .header("X-Seed", "9")
-        .json(&json!({"model": MODEL}));
+async fn enforced_tokens_get_400() {
+    // Given upstreams that cannot replay tokens, when a validation is asked for, then it is refused so
+    // that it counts as passed, and no upstream answers it freely;
+    let mut settings = config("http://127.0.0.1:1", 1, LONG);
+    settings.upstream.features = [UpstreamFeature::TokenIds].into();
+    let served = start(settings.clone()).await;
+    let (status, why) = refusal(&served, &validation()).await;
+    assert_eq!(status, 400);
+    assert!(why.contains("enforced_tokens"), "{why}");
+    // nor does one that would not hear of the tokens,
+    settings.upstream.features = UpstreamFeature::ALL.iter().copied().collect();
+    settings.fields.dropped = vec!["enforced_tokens".into()];
+    let served = start(settings.clone()).await;
+    assert_eq!(refusal(&served, &validation()).await.0, 400);
+    // and one that can replay them gets them, even if it is not the first.
+    settings.fields = FieldRules::default();
+    settings.upstream.features.clear();
+    settings.fallbacks = vec![upstream_config(&echoing().await, "second")];
+    let served = start(settings).await;
+    let call = served.post("/v1/chat/completions").json(&validation());
     let asked = json_of(call).await;
-    assert_eq!(asked, json!({"model": "their-model", "seed": 9}));
+    assert_eq!(asked["model"], "second");
+    assert_eq!(asked["enforced_tokens"], validation()["enforced_tokens"]);
+}
+
+#[tokio::test]
+async fn text_tokens_are_never_given_to_the_network() {
+    // Given an upstream without token ids, when the network asks for them, then another node is tried,
+    let mut settings = config(&echoing().await, 1, LONG);
+    settings.upstream.features.clear();
+    let served = start(settings).await;
+    let network = json!({"model": MODEL, "logprobs": true, "return_token_ids": true});
+    let (status, why) = refusal(&served, &network).await;
+    assert_eq!(status, 503);
+    assert!(why.contains("token ids"), "{why}");
+    // and who does not ask for them is answered.
+    let own = json!({"model": MODEL, "logprobs": true, "return_token_ids": false,
+        "enforced_tokens": null});
+    let call = served.post("/v1/chat/completions").json(&own);
+    assert_eq!(call.send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn compressed_reply_says_that_it_is() {
+    let packed = |headers: HeaderMap| async move {
+        assert_eq!(headers["accept-encoding"], "identity");
+        ([("content-encoding", "gzip")], vec![31_u8, 139, 8])
+    };
+    let served = proxy(&upstream(packed).await, 1, LONG).await;
+    let reply = served.ask("/v1/completions").await;
+    assert_eq!(reply.headers()["content-encoding"], "gzip");
+}
+
+/// An upstream that reads the head of a second request on each connection and then resets it.
+async fn forgetful() -> String {
+    const REPLY: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+    let (listener, base) = listen().await;
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut bytes = Vec::new();
+                assert!(stream.read_buf(&mut bytes).await.unwrap() > 0);
+                stream.write_all(REPLY).await.unwrap();
+                let _again = stream.read_buf(&mut bytes).await;
+            });
+        }
+    });
+    base
+}
+
+#[tokio::test]
+async fn closed_idle_connection_costs_no_request() {
+    let served = proxy(&forgetful().await, 1, LONG).await;
+    for _ in 0..4 {
+        assert_eq!(served.status("/v1/completions").await, 200);
+    }
+    let failed = "pocpit_proxy_attempts_total{upstream=\"127.0.0.1\",outcome=\"failed\"}";
+    assert_eq!(served.metric(failed).await, Some(0.0));
 }
 
 #[tokio::test]

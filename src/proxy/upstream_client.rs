@@ -1,6 +1,8 @@
 //! Pooled HTTP/1.1 connections to one upstream, direct or through a proxy of the environment.
 
+use std::error::Error as _;
 use std::io;
+use std::iter::successors;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -49,25 +51,55 @@ pub(super) enum UpstreamError {
     Idle(Duration),
 }
 
-/// Connections to one upstream, pooled for one worker thread.
-pub(super) struct UpstreamClient(Client<Connector, Full<Bytes>>);
+/// Connections to one upstream, for one worker thread.
+pub(super) struct UpstreamClient {
+    pooled: Client<Connector, Full<Bytes>>,
+    /// Opens a connection for each request.
+    fresh: Client<Connector, Full<Bytes>>,
+}
 
 impl UpstreamClient {
     pub fn new(destination: &Destination) -> UpstreamClient {
-        let client = Client::builder(TokioExecutor::new())
+        let pooled = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .build(destination.connector.clone());
-        UpstreamClient(client)
+        let fresh = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .build(destination.connector.clone());
+        UpstreamClient { pooled, fresh }
     }
 
-    /// Returns when the head of the reply has arrived.
+    /// Returns when the head of the reply has arrived. A server may close an idle connection just when a
+    /// request goes out on it: that says nothing of the server, so the request is sent once more, on a
+    /// connection of its own. It changes nothing there, and is answered at most once.
     pub async fn send(
         &self,
-        request: UpstreamRequest,
+        request: impl Fn() -> UpstreamRequest,
     ) -> Result<Response<UpstreamBody>, UpstreamError> {
-        Ok(self.0.request(request).await?)
+        match self.pooled.request(request()).await {
+            Err(error) if is_closed_before_reply(&error) => {}
+            other => return Ok(other?),
+        }
+        Ok(self.fresh.request(request()).await?)
     }
+}
+
+/// The connection was there and ended before a byte of the reply.
+fn is_closed_before_reply(error: &hyper_util::client::legacy::Error) -> bool {
+    if error.is_connect() {
+        return false;
+    }
+    let causes = successors(error.source(), |error| (*error).source());
+    causes.into_iter().any(|cause| {
+        let closed = cause.downcast_ref::<hyper::Error>();
+        let lost = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        closed.is_some_and(|error| error.is_incomplete_message() || error.is_closed())
+            || matches!(
+                lost,
+                Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+            )
+    })
 }
 
 /// An upstream's address, and how to connect to it.
@@ -81,21 +113,20 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// `prefix` precedes the endpoint's path below `base`. An upstream that is not on this machine is
-    /// reached through the proxy that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`,
+    /// The endpoints below `base`. An upstream that is not on this machine is reached through the proxy that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`,
     /// `NO_PROXY`), like every other request of pocpit.
-    pub fn new(base: &Url, prefix: &str) -> io::Result<Destination> {
+    pub fn new(base: &Url) -> io::Result<Destination> {
         let proxies = if is_loopback(base) {
             Matcher::builder().build()
         } else {
             Matcher::from_env()
         };
-        Destination::through(base, prefix, &proxies)
+        Destination::through(base, &proxies)
     }
 
-    fn through(base: &Url, prefix: &str, proxies: &Matcher) -> io::Result<Destination> {
+    fn through(base: &Url, proxies: &Matcher) -> io::Result<Destination> {
         let uri = |endpoint: InferenceEndpoint| {
-            let url = join(base, &format!("{prefix}{}", endpoint.path()));
+            let url = join(base, endpoint.path());
             url.as_str().parse().map_err(io::Error::other)
         };
         let completions: Uri = uri(InferenceEndpoint::Completions)?;
@@ -304,7 +335,7 @@ mod tests {
 
     fn proxied(base: &str, proxy: &str) -> io::Result<Destination> {
         let proxies = Matcher::builder().all(proxy).no("localhost").build();
-        Destination::through(&base.parse().unwrap(), "", &proxies)
+        Destination::through(&base.parse().unwrap(), &proxies)
     }
 
     /// The first head that arrives on a listener. It is answered with 502.
@@ -325,11 +356,10 @@ mod tests {
         let place = listener.local_addr().unwrap().port().to_string();
         let base = base.replace("{port}", &place);
         let destination = proxied(&base, &proxy.replace("{port}", &place)).unwrap();
-        let request = destination.request(
-            InferenceEndpoint::Completions,
-            HeaderMap::new(),
-            "{}".into(),
-        );
+        let request = || {
+            let endpoint = InferenceEndpoint::Completions;
+            destination.request(endpoint, HeaderMap::new(), "{}".into())
+        };
         let client = UpstreamClient::new(&destination);
         let (head, _) = tokio::join!(first_head(listener), client.send(request));
         head

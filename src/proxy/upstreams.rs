@@ -1,19 +1,21 @@
 //! The upstreams in order of preference, and their health.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use url::Url;
 
+use super::request_body;
 use super::route::InferenceEndpoint;
 use super::upstream_client::{Destination, UpstreamRequest};
-use crate::config::{ProxyConfig, UpstreamConfig};
+use crate::config::{FieldRules, ProxyConfig, UpstreamConfig, UpstreamFeature};
 use crate::http::join;
 
 /// Cooldown after a failure; it doubles with each further one.
@@ -24,6 +26,7 @@ pub(super) struct Upstream {
     pub destination: Destination,
     /// The upstream's name for the model.
     pub model: String,
+    features: BTreeSet<UpstreamFeature>,
     host: String,
     /// In logs and metrics: the host, which holds no secret.
     name: Arc<str>,
@@ -68,7 +71,7 @@ impl StatusClass {
 /// All upstreams, the preferred one first.
 pub(super) fn from_config(config: &ProxyConfig) -> io::Result<Vec<Arc<Upstream>>> {
     let mut all: Vec<Arc<Upstream>> = Vec::new();
-    for one in std::iter::once(&config.upstream).chain(&config.fallbacks) {
+    for one in config.upstreams() {
         let host = one.url.host_str().unwrap_or("upstream");
         let before = all.iter().filter(|other| other.host == host).count();
         // A second upstream on a host, with another key or model, is counted by itself.
@@ -76,7 +79,7 @@ pub(super) fn from_config(config: &ProxyConfig) -> io::Result<Vec<Arc<Upstream>>
             0 => host.to_owned(),
             before => format!("{host} ({})", before + 1),
         };
-        all.push(Arc::new(Upstream::new(one, &name)?));
+        all.push(Arc::new(Upstream::new(one, &config.fields, &name)?));
     }
     Ok(all)
 }
@@ -90,15 +93,21 @@ pub(super) fn by_preference<U: AsRef<Upstream>>(all: &[U], now: Instant) -> Vec<
 }
 
 impl Upstream {
-    fn new(config: &UpstreamConfig, name: &str) -> io::Result<Upstream> {
+    fn new(config: &UpstreamConfig, rules: &FieldRules, name: &str) -> io::Result<Upstream> {
         Ok(Upstream {
-            destination: Destination::new(&with_v1(&config.url), "")?,
+            features: reachable_features(config, rules),
+            destination: Destination::new(&with_v1(&config.url))?,
             model: config.model.clone(),
             host: config.url.host_str().unwrap_or("upstream").to_owned(),
             name: name.into(),
             headers: headers(&config.key),
             health: Mutex::new(Health::Healthy),
         })
+    }
+
+    /// Whether it has all that a request needs.
+    pub fn has(&self, needs: &BTreeSet<UpstreamFeature>) -> bool {
+        needs.is_subset(&self.features)
     }
 
     pub fn name(&self) -> &Arc<str> {
@@ -142,6 +151,17 @@ impl Upstream {
     }
 }
 
+/// What it has, as far as the rules let it hear of it: `enforced_tokens` that are dropped or renamed are
+/// not known there. Token ids may come unasked.
+fn reachable_features(config: &UpstreamConfig, rules: &FieldRules) -> BTreeSet<UpstreamFeature> {
+    let field = request_body::ENFORCED_TOKENS;
+    let is_kept =
+        !rules.renamed.contains_key(field) && rules.dropped.iter().all(|one| one != field);
+    let mut features = config.features.clone();
+    features.retain(|feature| *feature != UpstreamFeature::EnforcedTokens || is_kept);
+    features
+}
+
 /// The configured address may omit `/v1`.
 fn with_v1(url: &Url) -> Url {
     if url.path().trim_end_matches('/').ends_with("/v1") {
@@ -155,6 +175,8 @@ fn headers(key: &SecretString) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    // Replies are passed on as they come, to callers who may not have asked for anything else.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let bearer = format!("Bearer {}", key.expose_secret());
     // A key that no header can carry is wrong: the upstream's 401 will say so.
     if let Ok(mut bearer) = HeaderValue::from_str(&bearer) {
@@ -174,8 +196,9 @@ mod tests {
                 url: format!("http://{name}/v1").parse().unwrap(),
                 key: "key".to_owned().into(),
                 model: "model".into(),
+                features: BTreeSet::new(),
             };
-            Arc::new(Upstream::new(&config, name).unwrap())
+            Arc::new(Upstream::new(&config, &FieldRules::default(), name).unwrap())
         };
         ["a", "b", "c"].iter().map(upstream).collect()
     }

@@ -15,17 +15,17 @@ fn post(path: &'static str, status: u16, keys: &'static str) -> Case {
     (Method::POST, path, status, keys)
 }
 
-/// All requests without side effects. `ready` is the expected status of `/readyz`.
+/// All requests without side effects. `ready` is the expected status of what depends on serving.
 fn read_only_cases(ready: u16) -> Vec<Case> {
     vec![
         get(
             "/api/v1/state",
             200,
-            "state version poc_status inference_healthy loaded_model",
+            "state version poc_status inference_healthy loaded_model poc_validation_inference",
         ),
         get("/health", 200, "status service_state gpu managers"),
         get("/livez", 200, "status managers"),
-        get("/readyz", ready, "ready"),
+        get("/readyz", ready, ""),
         get(
             "/api/v1/inference/up/status",
             200,
@@ -44,10 +44,11 @@ fn read_only_cases(ready: u16) -> Vec<Case> {
             "cache_size_gb available_gb cache_path",
         ),
         get("/api/v1/gpu/devices", 200, "devices count"),
-        get("/api/v1/gpu/driver", 200, ""),
+        get("/api/v1/gpu/driver", 503, "detail"),
         get("/api/v1/inference/pow/status", 200, "status backends"),
-        get("/v1/models", 200, "data"),
+        get("/v1/models", ready, ""),
         post("/api/v1/inference/pow/init/generate", 501, "error"),
+        post("/api/v1/inference/pow/generate", 501, "error"),
         post("/api/v1/inference/pow/stop", 501, "error"),
         get("/api/v1/pow/status", 501, "error"),
         post("/api/v1/pow/validate", 501, "error"),
@@ -56,12 +57,15 @@ fn read_only_cases(ready: u16) -> Vec<Case> {
     ]
 }
 
+/// Asks as the Network Node does: without a `Content-Type`.
 async fn check(served: &Served, prefix: &str, case: &Case) -> Value {
     let (method, path, status, keys) = case;
     let url = format!("{}{prefix}{path}", served.base);
     let mut call = caller().request(method.clone(), &url);
     if *method == Method::POST {
-        call = call.json(&json!({"hf_repo": MODEL, "hf_commit": null}));
+        let body = json!({"hf_repo": MODEL, "hf_commit": null, "model": MODEL, "dtype": "auto",
+            "additional_args": []});
+        call = call.body(body.to_string());
     }
     let reply = call.send().await.unwrap();
     assert_eq!(reply.status().as_u16(), *status, "{url}");
@@ -74,14 +78,31 @@ async fn check(served: &Served, prefix: &str, case: &Case) -> Value {
     answer
 }
 
-async fn state(served: &Served, prefix: &str) -> (String, bool) {
+/// Its state as it says everywhere.
+async fn state(served: &Served, prefix: &str) -> Value {
     let state = check(served, prefix, &get("/api/v1/state", 200, "")).await;
-    let models = check(served, prefix, &get("/v1/models", 200, "")).await;
-    assert_eq!(models["data"][0]["id"], MODEL);
     let health = check(served, prefix, &get("/health", 200, "")).await;
     assert_eq!(health["service_state"], state["state"]);
-    let name = state["state"].as_str().unwrap().to_owned();
-    (name, state["inference_healthy"].as_bool().unwrap())
+    let status = check(served, prefix, &get("/api/v1/inference/up/status", 200, "")).await;
+    assert_eq!(status["is_running"], state["state"] == "INFERENCE");
+    state
+}
+
+async fn assert_serving(served: &Served, prefix: &str) {
+    let state = state(served, prefix).await;
+    assert_eq!(state["state"], "INFERENCE");
+    assert_eq!(state["inference_healthy"], true);
+    assert_eq!(state["loaded_model"], MODEL);
+    let models = check(served, prefix, &get("/v1/models", 200, "")).await;
+    assert_eq!(models["data"][0]["id"], MODEL);
+}
+
+async fn assert_stopped(served: &Served, prefix: &str) {
+    let state = state(served, prefix).await;
+    assert_eq!(state["state"], "STOPPED");
+    for unknown in ["poc_status", "inference_healthy", "loaded_model"] {
+        assert!(state[unknown].is_null(), "{unknown}");
+    }
 }
 
 #[tokio::test]
@@ -92,7 +113,10 @@ async fn proxy_answers_like_an_inference_only_node() {
         for case in read_only_cases(200) {
             check(&served, prefix, &case).await;
         }
-        assert_eq!(state(&served, prefix).await, ("INFERENCE".to_owned(), true));
+        assert_serving(&served, prefix).await;
+        for up in ["/api/v1/inference/up", "/api/v1/inference/up/async"] {
+            check(&served, prefix, &post(up, 409, "detail")).await;
+        }
         assert_eq!(
             served.status(&format!("{prefix}/v1/completions")).await,
             200
@@ -103,7 +127,7 @@ async fn proxy_answers_like_an_inference_only_node() {
             for case in read_only_cases(503) {
                 check(&served, prefix, &case).await;
             }
-            assert_eq!(state(&served, prefix).await, ("STOPPED".to_owned(), false));
+            assert_stopped(&served, prefix).await;
             assert_eq!(served.status("/v1/completions").await, 503);
             // and started either way, it serves again.
             let up = match stop {
@@ -111,7 +135,42 @@ async fn proxy_answers_like_an_inference_only_node() {
                 _ => "/api/v1/inference/up/async",
             };
             check(&served, prefix, &post(up, 200, "status")).await;
-            assert_eq!(state(&served, prefix).await, ("INFERENCE".to_owned(), true));
+            assert_serving(&served, prefix).await;
         }
     }
+}
+
+#[tokio::test]
+async fn models_are_named_as_they_were_asked_for() {
+    let served = proxy(&echoing().await, 1, LONG).await;
+    let ask = |path: &'static str, body: Value| served.post(path).body(body.to_string()).send();
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let model = json!({"hf_repo": "org/Other", "hf_commit": commit});
+    let reply = ask("/api/v1/models/status", model.clone()).await.unwrap();
+    let status: Value = reply.json().await.unwrap();
+    let known = json!({"model": model, "status": "DOWNLOADED", "progress": null,
+        "error_message": null});
+    assert_eq!(status, known);
+    let reply = ask("/api/v1/models/download", model).await.unwrap();
+    let download: Value = reply.json().await.unwrap();
+    assert_eq!(download["task_id"], format!("org/Other:{commit}"));
+    let reply = ask("/api/v1/models/status", json!({"repo": 1})).await;
+    assert_eq!(reply.unwrap().status(), StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn another_model_is_never_started() {
+    let served = proxy(&echoing().await, 1, LONG).await;
+    let stop = served.post("/api/v1/stop").send().await.unwrap();
+    assert_eq!(stop.status(), StatusCode::OK);
+    for path in ["/api/v1/inference/up", "/api/v1/inference/up/async"] {
+        let call = served
+            .post(path)
+            .body(json!({"model": "org/Other"}).to_string());
+        let reply = call.send().await.unwrap();
+        assert_eq!(reply.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let why: Value = reply.json().await.unwrap();
+        assert!(why["detail"].as_str().unwrap().contains(MODEL), "{why}");
+    }
+    assert_stopped(&served, "").await;
 }

@@ -99,7 +99,7 @@ async fn stalled_caller_applies_backpressure_and_is_dropped() {
     // when it has read nothing for the request timeout, then its permit is free again,
     let freed = async {
         while ask(&served.base, "/v1/completions", "other").await.status()
-            == StatusCode::TOO_MANY_REQUESTS
+            == StatusCode::SERVICE_UNAVAILABLE
         {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -108,7 +108,7 @@ async fn stalled_caller_applies_backpressure_and_is_dropped() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let refused = ask(&served.base, "/v1/completions", "other").await;
-    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     timeout(IN_TIME, freed)
         .await
         .expect("the permit is free again");
@@ -131,7 +131,7 @@ async fn silent_upstream_ends_the_stream() {
     let upstream = &proxy.upstreams[0];
     let client = UpstreamClient::new(&upstream.destination);
     let endpoint = InferenceEndpoint::Completions;
-    let request = upstream.request(endpoint, "{}".into());
+    let request = || upstream.request(endpoint, "{}".into());
     let reply = client.send(request).await.unwrap();
     let permit = Arc::clone(&proxy.requests).try_acquire_owned().unwrap();
     let in_flight = InFlight::new(proxy, permit, endpoint, "up".into(), Instant::now());

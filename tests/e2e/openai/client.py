@@ -53,7 +53,7 @@ def raises(kind, status, **changes):
 
 
 raises(openai.BadRequestError, 400, model="another/Model")
-raises(openai.RateLimitError, 429, user="busy")
+raises(openai.InternalServerError, 503, user="busy")
 raises(openai.InternalServerError, 502, user="broken")
 raises(openai.InternalServerError, 504, user="silent")
 stranger = OpenAI(base_url=f"{base}/v1", api_key="wrong", max_retries=0)

@@ -82,6 +82,7 @@ async fn proxy(upstream: &str, place: &Path) -> String {
             url: upstream.parse().unwrap(),
             key: "sk-very-secret".to_owned().into(),
             model: "their-model".into(),
+            features: std::collections::BTreeSet::new(),
         },
         fallbacks: Vec::new(),
         fields: FieldRules::default(),
@@ -89,7 +90,6 @@ async fn proxy(upstream: &str, place: &Path) -> String {
             token: Some(TOKEN.to_owned().into()),
             ..CallerRules::default()
         },
-        transfer: None,
         access_log: AccessLog::Requests,
         max_body: 100_000,
         max_concurrent: 8,
