@@ -15,6 +15,7 @@ mod numbers;
 mod random_faults;
 mod scenario;
 mod serve;
+mod setup_report;
 mod ssh_host;
 mod state;
 #[cfg(test)]
@@ -27,8 +28,8 @@ pub use clock::WorldClock;
 pub use exchange::{ApiRequest, ApiResponse, CallAnswer, NodeRequest, Outgoing};
 pub use network_node::{AdminReply, WORKER_PRIVATE_KEY};
 pub use scenario::{
-    ContentTypeRule, EnvironmentRule, Fault, FaultKind, MlNodeRelease, ModelStart, NetworkRelease,
-    PocCalls, PocVersion, RandomFaults, Scenario, WorkloadFault,
+    ContentTypeRule, EnvironmentRule, Fault, FaultKind, HostDefect, MlNodeRelease, ModelStart,
+    NetworkRelease, PocCalls, PocVersion, RandomFaults, Scenario, WorkloadFault,
 };
 pub use serve::{Ports, ServedWorld, WorldOptions, serve};
 pub use ssh_host::{Dialer, Machine, SshHost};

@@ -60,6 +60,10 @@ pub struct Scenario {
     pub upgrade_before_poc: u64,
     /// Seconds after a container's start at which its SSH connections drop once; never when 0.
     pub ssh_drops_after: u64,
+    /// What is wrong with the host: its account, its keys, its models, what can be read of it.
+    pub defects: Vec<HostDefect>,
+    /// Times that the host's work came too late before (`early share`). The next one costs the epoch.
+    pub early_share_misses: u64,
     #[serde(rename = "troubles")]
     pub random_faults: RandomFaults,
     pub faults: Vec<Fault>,
@@ -197,6 +201,52 @@ pub enum WorkloadFault {
     AlarmingPrompt { after: f64 },
 }
 
+/// What is wrong with a host or with what is told of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantArray)]
+#[serde(rename_all = "snake_case")]
+pub enum HostDefect {
+    /// Its account is there; the chain has no participant of this address.
+    NotAParticipant,
+    /// It failed in the first epoch of the world, and is out of that one.
+    Inactive,
+    /// Its transactions of a `PoC` are refused.
+    Blocked,
+    /// Governance forms epochs by a list that it is not on.
+    NotAllowListed,
+    /// The warm key may not commit what was generated.
+    PermissionsMissing,
+    /// A permission is missing that no `PoC` needs.
+    SparePermissionMissing,
+    PermissionsExpiring,
+    /// Nobody pays the warm key's fees. It matters where there are fees.
+    FeegrantMissing,
+    FeegrantLow,
+    /// The cold account is empty.
+    NoBalance,
+    CollateralMissing,
+    /// Nothing is chosen for the model of the `PoC` set that it does not serve.
+    DelegationMissing,
+    /// Its model is in the catalogue, and `PoC` does not run for it.
+    ModelOutsidePoc,
+    /// Its model is in the `PoC` set, and not yet part of an epoch.
+    ModelBootstrapping,
+    /// `PoC` runs for no model at all.
+    NothingGoverned,
+    WarmKeyWrong,
+    ConsensusKeyWrong,
+    /// The cold key is on the Network Node's machine.
+    ColdKeyStored,
+    /// The Network Node's chain node is behind.
+    BlockSyncBehind,
+    MissedRequests,
+    /// The reward of the last epoch waits.
+    RewardUnclaimed,
+    /// The setup report could not ask the chain.
+    ReportUnavailable,
+    /// The chain's REST API is off, as in the host's compose by default.
+    RestNotServed,
+}
+
 /// Rates of random faults, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -305,6 +355,8 @@ impl Default for Scenario {
             key_takes: 0.0,
             upgrade_before_poc: 0,
             ssh_drops_after: 0,
+            defects: Vec::new(),
+            early_share_misses: 0,
             random_faults: RandomFaults::default(),
             faults: Vec::new(),
         }

@@ -8,6 +8,7 @@ use super::clock::{as_seconds, seconds};
 use super::exchange::Outgoing;
 use super::model::{LogCopy, PocPhase, SimInstance};
 use super::network_node::{Dapi, Node};
+use super::numbers::{number, whole};
 use super::scenario::Scenario;
 use super::truth::{Confirmation, TrueRental};
 
@@ -50,6 +51,10 @@ pub struct World {
     pub(super) nodes: BTreeMap<String, Node>,
     pub(super) weights: BTreeMap<u64, BTreeMap<String, u64>>,
     pub(super) batches: BTreeMap<u64, BTreeMap<String, u64>>,
+    /// Of them, those within the first third of the generation.
+    pub(super) early_batches: BTreeMap<u64, u64>,
+    /// Times that the share of those was too small.
+    pub(super) early_share_misses: u64,
     /// Batches of this epoch's confirmation `PoC`.
     pub(super) confirming: BTreeMap<String, u64>,
     pub(super) confirmations: BTreeMap<u64, Confirmation>,
@@ -76,6 +81,7 @@ impl World {
             uploads_url: "http://vast.sim".into(),
             ..World::default()
         };
+        world.early_share_misses = world.scenario.early_share_misses;
         world.height = world.height_at(start);
         world.plan_upgrade();
         world.plan_halt(world.epoch() + 1);
@@ -187,6 +193,14 @@ impl World {
         }
         if self.nodes.contains_key(COLLEAGUE) {
             weights.insert(COLLEAGUE.into(), 1810);
+        }
+        let came_late = self.counts_early_share(epoch);
+        if self.earns_nothing() || came_late {
+            weights.clear();
+        }
+        let share = self.weight_share(epoch, weights.values().sum());
+        for weight in weights.values_mut() {
+            *weight = whole(number(*weight) * share);
         }
         self.weights.insert(epoch, weights);
     }

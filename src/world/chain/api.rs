@@ -39,34 +39,27 @@ impl World {
             "/v1/epochs/latest" => ApiResponse::ok(&self.epoch_reply()),
             "/v1/epochs/current/participants" => ApiResponse::ok(&self.participants_reply()),
             "/v1/governance/models" => ApiResponse::ok(&json!({ "models": [governance_model()] })),
-            other => self
-                .epoch_group(other)
-                .unwrap_or_else(|| Self::public_other(other)),
+            other => self.public_other(other),
         }
     }
 
-    /// The chain's REST API: weights of an epoch, before and after confirmations.
-    fn epoch_group(&self, path: &str) -> Option<ApiResponse> {
-        let epoch = path.strip_prefix("/productscience/inference/inference/epoch_group_data/")?;
-        if epoch.parse() != Ok(self.active_epoch) {
-            return Some(ApiResponse::error(404, "epoch group data not found"));
-        }
-        let total: u64 = self.active.values().sum();
-        let result = self.confirmations.get(&self.active_epoch);
-        let confirmed = result.map_or(total, |result| result.confirmed);
-        Some(ApiResponse::ok(
-            &json!({"epoch_group_data": {"epoch_index": epoch, "validation_weights": [
-            {"member_address": PARTICIPANT, "weight": total.to_string(), "reputation": 90,
-             "confirmation_weight": confirmed.to_string(), "voting_power": total.to_string()}]}}),
-        ))
-    }
-
-    fn public_other(path: &str) -> ApiResponse {
+    fn public_other(&self, path: &str) -> ApiResponse {
+        // The account, which any address with a public key has (v0.2.14
+        // decentralized-api/internal/server/public/get_participants_handler.go).
         if let Some(address) = path.strip_prefix("/v1/participants/") {
-            if address != PARTICIPANT {
-                return ApiResponse::error(404, "participant not found");
+            if !address.starts_with("gonka1") {
+                return ApiResponse::error(404, "Account not found");
             }
-            return ApiResponse::ok(&json!({"pubkey": "A1b2", "balance": 1_000_000}));
+            let account = json!({"pubkey": "A1b2", "balance": 1_000_000, "denom": "ngonka"});
+            return ApiResponse::ok(&account);
+        }
+        if let Some(address) = path.strip_prefix("/v2/participants/") {
+            let Some(mut record) = self.participant_record(address) else {
+                return ApiResponse::error(404, "not found");
+            };
+            // Go's own JSON of the record: the status is a number.
+            record["status"] = json!(if self.status() == "ACTIVE" { 1 } else { 2 });
+            return ApiResponse::ok(&json!({ "participant": record }));
         }
         if path.starts_with("/v1/epochs/") {
             let text = "only getting info about the current epoch is supported at the moment";

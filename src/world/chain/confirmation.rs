@@ -1,5 +1,5 @@
 //! Confirmation `PoC`s, in the middle of an epoch: a host that is gone by then loses the epoch's reward.
-//! Also governance: planned upgrades and parameters.
+//! Also planned upgrades.
 
 use serde_json::{Value, json};
 
@@ -65,6 +65,9 @@ impl World {
         let over = trigger.is_some_and(|trigger| self.height() >= trigger + VALIDATION_END);
         if over && !self.confirmations.contains_key(&epoch) {
             let result = self.confirmed();
+            if result.weight > 0 && !result.costs_the_reward() {
+                self.early_share_misses = 0;
+            }
             self.confirmations.insert(epoch, result);
             self.confirming.clear();
         }
@@ -97,22 +100,12 @@ impl World {
         (before > 0).then(|| World::poc_start(World::FIRST_EPOCH + 1) - before)
     }
 
-    /// Governance in the chain's REST API.
-    pub(in crate::world) fn chain_rest_api(&self, path: &str) -> Option<ApiResponse> {
-        Some(match path.trim_matches('/') {
-            "cosmos/upgrade/v1beta1/current_plan" => {
-                let height = self.upgrade_height();
-                let planned = height.filter(|height| *height >= self.height());
-                let plan = |height: u64| json!({"name": "v0.2.14", "height": height.to_string(), "info": ""});
-                ApiResponse::ok(&json!({ "plan": planned.map(plan) }))
-            }
-            "productscience/inference/inference/params" => {
-                ApiResponse::ok(&json!({"params": {"confirmation_poc_params": {
-                    "expected_confirmations_per_epoch": self.scenario.expected_confirmations.to_string(),
-                    "alpha_threshold": {"value": "5", "exponent": -1}, "slash_fraction": {"value": "1", "exponent": -1},
-                    "upgrade_protection_window": "500"}}}))
-            }
-            _ => return None,
-        })
+    /// Governance's next upgrade in the chain's REST API.
+    pub(super) fn planned_upgrade(&self) -> ApiResponse {
+        let height = self.upgrade_height();
+        let planned = height.filter(|height| *height >= self.height());
+        let plan =
+            |height: u64| json!({"name": "v0.2.14", "height": height.to_string(), "info": ""});
+        ApiResponse::ok(&json!({ "plan": planned.map(plan) }))
     }
 }

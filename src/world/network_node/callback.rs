@@ -52,7 +52,11 @@ impl World {
         let counts = if self.phase() == PocPhase::Inference {
             &mut self.confirming
         } else {
-            self.batches.entry(self.epoch()).or_default()
+            let epoch = self.epoch();
+            if self.is_early() {
+                *self.early_batches.entry(epoch).or_default() += 1;
+            }
+            self.batches.entry(epoch).or_default()
         };
         *counts.entry(node).or_default() += 1;
         ApiResponse::text(200, "")

@@ -106,6 +106,10 @@ impl Command {
 }
 
 impl Node {
+    pub fn is_failed(&self) -> bool {
+        self.current.status == Status::Failed
+    }
+
     /// A node that was registered just now.
     pub fn new(config: Value, number: u64, epoch: u64, now: Time) -> Node {
         let standing = if is_unmanaged(config["id"].as_str().unwrap_or_default()) {
