@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 use crate::domain::{
     Account, BlockHeader, CallError, CallbackAddress, Duration, EpochIndex, EpochView, Governance,
     GovernanceModel, Height, Instance, InstanceId, MlNodeStatus, NodeConfig, NodeId, Offer,
-    OfferQuery, Participant, ProxyFigures, RegisteredNode, RentOrder, SourceReport, SshEndpoint,
-    Time, Weight, WorkloadModel,
+    OfferQuery, Participant, ProxyFigures, RegisteredNode, RentOrder, RewardRules, SetupReport,
+    SourceReport, SshEndpoint, Time, Weight, WorkloadModel,
 };
 
 /// Time, so that a simulated world can run faster than ours. HTTP and SSH time-outs are real time;
@@ -60,6 +60,8 @@ pub trait Chain: Send + Sync {
     async fn approved_models(&self) -> Result<Vec<GovernanceModel>, CallError>;
     /// Whether the participant is registered on the chain at all.
     async fn is_participant(&self, participant: &Participant) -> Result<bool, CallError>;
+    /// The rules that decide its reward, and what the chain knows of it; not older than some minutes.
+    async fn reward_rules(&self, participant: &Participant, now: Time) -> RewardRules;
 }
 
 /// Which sources to query for the chain's head.
@@ -140,6 +142,8 @@ pub trait NetworkNode: Send + Sync {
     async fn disable(&self, id: &NodeId) -> Result<(), CallError>;
     /// Where it has `MLNode`s send their proofs.
     async fn callback_address(&self) -> Result<CallbackAddress, CallError>;
+    /// Its report on its own setup. It asks every node for that, so it can take half a minute.
+    async fn setup_report(&self) -> Result<SetupReport, CallError>;
     /// Asks the `PoC` callback, as it is reached from here, for any answer at all.
     async fn callback_answers(&self) -> Result<(), CallError>;
 }

@@ -1,6 +1,7 @@
 //! Reads the chain over its public API and its RPC. A poll of all sources requests each of them;
 //! everything else fails over in the operator's order, starting with the source that answered last.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use super::{subscription, wire};
 use crate::config::ChainConfig;
 use crate::domain::{
     BlockHeader, CallError, CallErrorKind, ChainSource, EpochIndex, EpochView, Governance,
-    GovernanceModel, Height, NodeId, Participant, ReportedHead, SourceKind, SourceReport,
-    SyncState,
+    GovernanceModel, Height, NodeId, Participant, ReportedHead, RewardRules, SourceKind,
+    SourceReport, SyncState, Time,
 };
 use crate::http::json::Fields;
 use crate::http::{HttpClient, HttpRequest, join};
@@ -25,6 +26,8 @@ const TIMEOUT: Duration = Duration::from_secs(8);
 const TRIES: u32 = 2;
 const EPOCH_PATH: &str = "v1/epochs/latest";
 const READ_EPOCH: &str = "read the epoch";
+/// What the server says of a path that it does not have; a missing record is "not found".
+const UNROUTED: &str = "Not Found";
 const READ_STATUS: &str = "read the chain's status";
 
 #[derive(Debug)]
@@ -32,12 +35,14 @@ pub struct ChainClient {
     http: HttpClient,
     public_api: SourceUrls,
     rpc: SourceUrls,
-    rest: SourceUrls,
+    pub(super) rest: SourceUrls,
+    /// As last read, and when.
+    pub(super) rules: Mutex<Option<(Time, RewardRules)>>,
 }
 
 #[derive(Debug)]
-struct SourceUrls {
-    urls: Vec<Url>,
+pub(super) struct SourceUrls {
+    pub(super) urls: Vec<Url>,
     /// Index of the source that answered last.
     preferred: AtomicUsize,
 }
@@ -50,7 +55,7 @@ impl SourceUrls {
         }
     }
 
-    fn by_preference(&self) -> impl Iterator<Item = (usize, &Url)> {
+    pub(super) fn by_preference(&self) -> impl Iterator<Item = (usize, &Url)> {
         let count = self.urls.len();
         let first = self.preferred.load(Ordering::Relaxed);
         (0..count)
@@ -66,10 +71,11 @@ impl ChainClient {
             public_api: SourceUrls::new(&config.public_api),
             rpc: SourceUrls::new(&config.rpc),
             rest: SourceUrls::new(&config.rest),
+            rules: Mutex::new(None),
         }
     }
 
-    async fn get<T>(
+    pub(super) async fn get<T>(
         &self,
         sources: &SourceUrls,
         what: &str,
@@ -89,7 +95,7 @@ impl ChainClient {
         Err(combined(what, failures))
     }
 
-    async fn request<T>(
+    pub(super) async fn request<T>(
         &self,
         base: &Url,
         what: &str,
@@ -257,16 +263,23 @@ impl Chain for ChainClient {
             .await
     }
 
+    /// Version 2 of the path is the participant; version 1 is the account, which everybody has who ever
+    /// signed something (gonka v0.2.14 decentralized-api/internal/server/public/get_participants_handler.go).
     async fn is_participant(&self, participant: &Participant) -> Result<bool, CallError> {
-        let path = format!("v1/participants/{participant}");
+        let path = format!("v2/participants/{participant}");
         let found = self.get(&self.public_api, "look up the participant", &path, |_| {
             Ok(())
         });
         match found.await {
             Ok(()) => Ok(true),
+            Err(error) if error.detail == UNROUTED => Err(error),
             Err(error) if error.kind == CallErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    async fn reward_rules(&self, participant: &Participant, now: Time) -> RewardRules {
+        self.cached_reward_rules(participant, now).await
     }
 }
 

@@ -4,6 +4,8 @@ pub mod client;
 pub mod clock;
 pub mod epoch;
 pub mod height_check;
+mod rules;
+mod rules_wire;
 pub mod sources;
 mod stages;
 mod subscription;

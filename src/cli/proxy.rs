@@ -144,7 +144,7 @@ mod tests {
     use super::*;
     use crate::config::samples::config;
     use crate::domain::samples::listed;
-    use crate::domain::{CallbackAddress, NodeId, RegisteredNode};
+    use crate::domain::{CallbackAddress, NodeId, RegisteredNode, SetupReport};
 
     /// A Network Node with one entry, which it may write in its own way.
     struct OneEntry {
@@ -193,6 +193,10 @@ mod tests {
 
         async fn callback_address(&self) -> Result<CallbackAddress, CallError> {
             Ok(CallbackAddress::parse("http://api:9100").unwrap())
+        }
+
+        async fn setup_report(&self) -> Result<SetupReport, CallError> {
+            Ok(SetupReport::default())
         }
 
         async fn callback_answers(&self) -> Result<(), CallError> {

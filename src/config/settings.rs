@@ -11,8 +11,8 @@ use url::Url;
 use super::proxy::ProxyConfig;
 use super::value::{BLANK_ADDRESS, blank_url};
 use crate::domain::{
-    CockpitId, Duration, Hedging, OfferQuery, Participant, ReleasePolicy, Time, Usd, UsdPerHour,
-    WorkloadModel,
+    CockpitId, Duration, Hedging, OfferQuery, Participant, ReleasePolicy, Time, UnknownRules, Usd,
+    UsdPerHour, WorkloadModel,
 };
 
 /// Who receives mouse events while the cockpit is open.
@@ -170,6 +170,8 @@ pub struct PocConfig {
     pub lease: Duration,
     /// What to do about a slow boot.
     pub hedge: Hedging,
+    /// Whether to rent although a rule that decides the reward could not be read.
+    pub unknown_rules: UnknownRules,
 }
 
 /// Spending caps. A step whose worst case exceeds one is refused.

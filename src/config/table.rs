@@ -11,7 +11,8 @@ use super::schema::{Credential, Kind, Parse, Set, Setting, setting};
 use super::settings::{BellMode, MouseMode};
 use super::value;
 use crate::domain::{
-    CockpitId, Duration, Hedging, NodeId, Participant, ReleasePolicy, UsdPerHour, Verification,
+    CockpitId, Duration, Hedging, NodeId, Participant, ReleasePolicy, UnknownRules, UsdPerHour,
+    Verification,
 };
 
 /// The sections in the order of the example file, each with a sentence.
@@ -298,6 +299,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     ]))
         .default("\"off\"")
         .doc("What to do when a boot is slower than 90% of boots. off: wait as long as it can still be in time. on: rent a second machine, once per sprint, keep the one that is ready first and destroy the other. Both must fit every cap, so budget.per_hour must be set."),
+    setting("poc.unknown_rules", Kind::Choice(&[
+        ("refuse", |d| d.poc.unknown_rules = UnknownRules::Refuse),
+        ("allow", |d| d.poc.unknown_rules = UnknownRules::Allow),
+    ]))
+        .default("\"refuse\"")
+        .doc("Whether to rent although a rule of the chain or of the Network Node that could make the reward nothing cannot be read, such as the models that PoC runs for (chain.rest). refuse: nothing is rented until it can. allow: it is shown as unknown, and the rental is made."),
     setting("budget.per_hour", Kind::Money(|d, v| d.per_hour = Some(UsdPerHour(v))))
         .optional("14.0")
         .doc("Maximum cost per hour of everything rented at the same time. Default: vast.max_price."),

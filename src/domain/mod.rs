@@ -18,6 +18,7 @@ mod money;
 mod node;
 mod preflight;
 mod ranking;
+mod reward;
 #[cfg(test)]
 pub(crate) mod samples;
 mod sprint;
@@ -54,8 +55,13 @@ pub use node::{
     Confirmation, Hardware, Likeness, NodeConfig, NodeStatus, PocStatus, RegisteredNode, Weight,
     behind_version,
 };
-pub use preflight::{Finding, Preflight, Requirement, Verdict};
+pub use preflight::{Finding, Preflight, Requirement, UnknownEffect, UnknownRules, Verdict};
 pub use ranking::{AvoidedMachine, RankedOffer};
+pub use reward::{
+    AccessRule, CheckStatus, CollateralRule, ConfirmationRule, DelegationPenalties, EpochGroup,
+    Ngonka, ParticipantStatus, PocModel, Reading, RewardRules, RulesEpoch, SetupCheck,
+    SetupCheckId, SetupReport, UnclaimedReward,
+};
 pub use sprint::{
     Aim, Cause, GateKind, Hedging, Mode, Outcome, OutcomeKind, Race, ReleasePolicy, SprintReport,
     Step, StepSpan,

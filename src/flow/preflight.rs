@@ -1,5 +1,6 @@
 //! Nothing is rented that could not do its work: the preflight runs while the sprint waits, so that
-//! there is time to mend what is wrong, and again right before renting.
+//! there is time to mend what is wrong, and again right before renting. Once more when the weight is due:
+//! it can tell why there is none.
 
 use super::note::Note;
 use super::{Effect, Sprint};
@@ -36,13 +37,22 @@ impl Readiness {
         }
     }
 
+    /// What is known to lessen the weight, or not known to be in order.
+    pub(super) fn weight_causes(&self) -> Vec<&str> {
+        let findings = self.last.iter().flat_map(|last| &last.findings);
+        let deciding = findings.filter(|finding| finding.requirement.decides_weight());
+        deciding
+            .filter_map(|finding| Some(finding.trouble()?.0))
+            .collect()
+    }
+
     fn due(&self, step: Step) -> Option<Time> {
         if let Some(asked) = self.asked {
             return Some(asked + TIMEOUT);
         }
         let last = self.last.as_ref()?;
         let interval = match (step, last.is_clear()) {
-            (Step::Waiting, true) => INTERVAL,
+            (Step::Waiting, true) | (Step::Confirming, _) => INTERVAL,
             (Step::Waiting, false) => RETRY_INTERVAL,
             (_, true) => INTERVAL_BEFORE_RENTING,
             (_, false) => RETRY_BEFORE_RENTING,

@@ -4,16 +4,22 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CHAIN_FRESH, Sprint};
-use crate::domain::{Blocks, NodeStatus, PocStatus, Time};
+use crate::domain::{Blocks, Height, NodeStatus, PocStatus, Time};
 
 /// A node that takes part generates this long after the start: the Network Node checks its nodes every
 /// half minute.
 const GENERATES_WITHIN: Blocks = Blocks(15);
+/// Who generates evenly and begins later than this has less than half of the usual share by a third of
+/// the generation (gonka v0.2.14 `decentralized-api/poc/earlyshare`).
+const EARLY_SHARE_ALLOWS: Blocks = Blocks(12);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Proof {
     pub generated: bool,
     pub validated: bool,
+    /// The last height at which it did not generate yet, when that was too late for the early share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_until: Option<Height>,
 }
 
 impl Sprint {
@@ -30,7 +36,14 @@ impl Sprint {
                     PocStatus::Generating | PocStatus::Validating | PocStatus::Mixed
                 )
         });
-        if !(by_list || self.volatile.boot.at_work) || height < stages.poc_start {
+        if height < stages.poc_start {
+            return;
+        }
+        if !(by_list || self.volatile.boot.at_work) {
+            let late = stages.poc_start + EARLY_SHARE_ALLOWS..stages.poc_generation_end;
+            if !self.proof.generated && late.contains(&height) {
+                self.proof.idle_until = Some(height);
+            }
             return;
         }
         if height < stages.poc_validation_start {
@@ -56,7 +69,7 @@ impl Sprint {
         self.wake_at(now + CHAIN_FRESH);
     }
 
-    /// Why there is no weight, by what the node did.
+    /// Why there is no weight: what the node did, and which rules were not met.
     pub(super) fn no_weight_reason(&self) -> String {
         let activity = match (self.proof.generated, self.proof.validated) {
             (false, false) => {
@@ -69,9 +82,22 @@ impl Sprint {
                 "our node was at work and the chain has no weight for it: see the callback address and the Network Node's log"
             }
         };
-        match &self.volatile.note {
-            Some(note) => format!("{activity}. {note}"),
-            None => activity.to_owned(),
-        }
+        let mut parts = vec![activity.to_owned()];
+        parts.extend(self.late_start());
+        let causes = self.volatile.readiness.weight_causes();
+        parts.extend(causes.into_iter().map(str::to_owned));
+        parts.extend(self.volatile.note.as_ref().map(ToString::to_string));
+        parts.join(". ")
+    }
+
+    /// The early share: the first miss is free, the next costs the epoch until a confirmation is passed.
+    fn late_start(&self) -> Option<String> {
+        let (stages, idle_until) = (self.stages()?, self.proof.idle_until?);
+        let late = stages.poc_start.until(idle_until);
+        self.proof.generated.then(|| {
+            format!(
+                "it did not generate yet {late} blocks after the start: validators count more than {EARLY_SHARE_ALLOWS} as a miss of the early share, and vote against the second"
+            )
+        })
     }
 }

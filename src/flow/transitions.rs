@@ -467,6 +467,9 @@ impl Sprint {
             }
             return;
         }
+        if self.plan.aim.proves() {
+            self.run_preflight_if_due(now, effects);
+        }
         if self.weight_answered && height >= stages.set_new_validators + WEIGHT_APPEARS_WITHIN {
             let cause = Cause::new("no_weight", self.no_weight_reason());
             return self.end(Outcome::NoWeight { cause });

@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use serde_json::json;
 use url::Url;
 
-use super::wire;
+use super::{setup_wire, wire};
 use crate::config::{Exposure, NetworkNodeConfig};
 use crate::domain::{
-    CallError, CallErrorKind, CallbackAddress, NodeConfig, NodeId, RegisteredNode,
+    CallError, CallErrorKind, CallbackAddress, NodeConfig, NodeId, RegisteredNode, SetupReport,
 };
 use crate::http::json::Fields;
 use crate::http::{HttpClient, HttpReply, HttpRequest, join};
@@ -16,7 +16,10 @@ use crate::ports::NetworkNode;
 const NODES: &str = "/admin/v1/nodes";
 /// The whole configuration, with keys in it.
 const CONFIG: &str = "/admin/v1/config";
+const SETUP_REPORT: &str = "/admin/v1/setup/report";
 const READ_TRIES: u32 = 3;
+/// It asks each node twice, for 5 s at most, one after the other.
+const REPORT_TAKES: std::time::Duration = std::time::Duration::from_secs(60);
 
 #[derive(Debug)]
 pub struct NetworkNodeClient {
@@ -107,6 +110,14 @@ impl NetworkNode for NetworkNodeClient {
         let request = HttpRequest::get(what.clone(), join(&self.base, CONFIG)).tries(READ_TRIES);
         let reply = self.send(request).await?;
         reply.parse(&what, wire::callback_address)
+    }
+
+    async fn setup_report(&self) -> Result<SetupReport, CallError> {
+        let what = self.what("read the setup report");
+        let request = HttpRequest::get(what.clone(), join(&self.base, SETUP_REPORT));
+        let request = request.timeout(self.timeout.max(REPORT_TAKES));
+        let reply = self.http.send(request).await?;
+        reply.parse(&what, setup_wire::report)
     }
 
     async fn callback_answers(&self) -> Result<(), CallError> {

@@ -4,8 +4,9 @@
 mod client;
 mod diff;
 mod preflight;
+mod setup_wire;
 mod wire;
 
 pub use client::NetworkNodeClient;
 pub use diff::{RegistrationState, likeness, registration_state};
-pub use preflight::{PreflightFacts, PreflightTarget, evaluate, evaluate_chain};
+pub use preflight::{PreflightFacts, PreflightTarget, ProxyTarget, evaluate, evaluate_chain};

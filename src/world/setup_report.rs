@@ -92,10 +92,30 @@ impl World {
         let stored = Status::failing_if(self.has(HostDefect::ColdKeyStored));
         let cold = json!({"address": PARTICIPANT, "pubkey": "A1b2"});
         vec![
-            check("cold_key_configured", Status::Pass, "Cold key is configured", &cold),
-            check("cold_key_not_in_keyring", stored, "where the cold key is", &Value::Null),
-            check("warm_key_in_keyring", Status::Pass, "Warm key 'api' found in keyring", &Value::Null),
-            check("warm_key_address_match", warm, "Warm key address and signer address", &Value::Null),
+            check(
+                "cold_key_configured",
+                Status::Pass,
+                "Cold key is configured",
+                &cold,
+            ),
+            check(
+                "cold_key_not_in_keyring",
+                stored,
+                "where the cold key is",
+                &Value::Null,
+            ),
+            check(
+                "warm_key_in_keyring",
+                Status::Pass,
+                "Warm key 'api' found in keyring",
+                &Value::Null,
+            ),
+            check(
+                "warm_key_address_match",
+                warm,
+                "Warm key address and signer address",
+                &Value::Null,
+            ),
         ]
     }
 
@@ -122,7 +142,12 @@ impl World {
             details["expiring_soon"] = json!(["/inference.inference.MsgPoCV2StoreCommit"]);
         }
         let message = format!("{granted} of {} permissions granted", MESSAGES.len());
-        check(id, Status::failing_if(!missing.is_empty()), &message, &details)
+        check(
+            id,
+            Status::failing_if(!missing.is_empty()),
+            &message,
+            &details,
+        )
     }
 
     fn feegrant_check(&self) -> Value {
@@ -150,7 +175,12 @@ impl World {
     fn consensus_check(&self) -> Value {
         let id = "consensus_key_match";
         if self.has(HostDefect::ReportUnavailable) {
-            return check(id, Status::Unavailable, "Failed to get node status", &Value::Null);
+            return check(
+                id,
+                Status::Unavailable,
+                "Failed to get node status",
+                &Value::Null,
+            );
         }
         let wrong = self.has(HostDefect::ConsensusKeyWrong);
         let text = if wrong {
@@ -170,7 +200,12 @@ impl World {
         let active = format!("Participant in epoch {epoch}, weight {weight}");
         vec![
             check("active_in_epoch", status, &active, &details),
-            check("validator_in_set", status, "Validator in the consensus set", &Value::Null),
+            check(
+                "validator_in_set",
+                status,
+                "Validator in the consensus set",
+                &Value::Null,
+            ),
         ]
     }
 
@@ -180,7 +215,12 @@ impl World {
         let details = json!({"inference_count": 100 - missed, "missed_requests": missed,
             "total_requests": 100, "missed_percentage": missed});
         let text = format!("Missed requests: {missed}.0%");
-        check("missed_requests_threshold", Status::failing_if(fails), &text, &details)
+        check(
+            "missed_requests_threshold",
+            Status::failing_if(fails),
+            &text,
+            &details,
+        )
     }
 
     fn node_checks(&self) -> Vec<Value> {

@@ -23,7 +23,7 @@ const PURE: &[&str] = &[
     "mlnode/faults",
     "mlnode/suspects",
     "network_node/diff.rs",
-    "network_node/preflight.rs",
+    "network_node/preflight",
     "ssh/sanitize.rs",
 ];
 const IMPURE: &[&str] = &[

@@ -11,3 +11,4 @@ mod flow;
 mod fuzz_targets;
 mod http_errors;
 mod readme;
+mod reward_rules;

@@ -23,7 +23,10 @@ pub(super) async fn sprint_needs(
     let mut probes: Vec<Probe> = findings
         .map(|finding| Probe {
             what: finding.requirement.into(),
-            seen: "ok".into(),
+            seen: match finding.seen {
+                seen if seen.is_empty() => "ok".into(),
+                seen => seen,
+            },
             verdict: finding.verdict,
         })
         .collect();

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::Exit;
-use crate::domain::{Requirement, Verdict};
+use crate::domain::{Requirement, UnknownEffect, Verdict};
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::cli) struct Probe {
@@ -36,7 +36,44 @@ pub(in crate::cli) enum Subject {
     #[serde(rename = "admin API")]
     AdminApi,
     Model,
+    #[serde(rename = "PoC model")]
+    PocModel,
+    #[serde(rename = "active model")]
+    ActiveModel,
+    #[serde(rename = "proxy model")]
+    ProxyModel,
     Participant,
+    #[serde(rename = "participant status")]
+    ParticipantStatus,
+    Access,
+    #[serde(rename = "setup report")]
+    SetupReport,
+    #[serde(rename = "cold key")]
+    ColdKey,
+    #[serde(rename = "warm key")]
+    WarmKey,
+    #[serde(rename = "consensus key")]
+    ConsensusKey,
+    #[serde(rename = "key storage")]
+    KeyStorage,
+    Permissions,
+    Fees,
+    Collateral,
+    Delegation,
+    #[serde(rename = "early share")]
+    EarlyShare,
+    #[serde(rename = "preserved nodes")]
+    PreservedNodes,
+    #[serde(rename = "confirmation PoC")]
+    ConfirmationPoc,
+    #[serde(rename = "missed requests")]
+    MissedRequests,
+    #[serde(rename = "reward claim")]
+    RewardClaim,
+    #[serde(rename = "leftover nodes")]
+    LeftoverNodes,
+    #[serde(rename = "block sync")]
+    BlockSync,
     Chain,
     Callback,
     Address,
@@ -56,6 +93,27 @@ impl From<Requirement> for Subject {
         match requirement {
             Requirement::AdminApi => Subject::AdminApi,
             Requirement::Model => Subject::Model,
+            Requirement::PocModel => Subject::PocModel,
+            Requirement::ActiveModel => Subject::ActiveModel,
+            Requirement::ProxyModel => Subject::ProxyModel,
+            Requirement::ParticipantStatus => Subject::ParticipantStatus,
+            Requirement::Access => Subject::Access,
+            Requirement::SetupReport => Subject::SetupReport,
+            Requirement::ColdKey => Subject::ColdKey,
+            Requirement::WarmKey => Subject::WarmKey,
+            Requirement::ConsensusKey => Subject::ConsensusKey,
+            Requirement::KeyStorage => Subject::KeyStorage,
+            Requirement::Permissions => Subject::Permissions,
+            Requirement::Fees => Subject::Fees,
+            Requirement::Collateral => Subject::Collateral,
+            Requirement::Delegation => Subject::Delegation,
+            Requirement::EarlyShare => Subject::EarlyShare,
+            Requirement::PreservedNodes => Subject::PreservedNodes,
+            Requirement::ConfirmationPoc => Subject::ConfirmationPoc,
+            Requirement::MissedRequests => Subject::MissedRequests,
+            Requirement::RewardClaim => Subject::RewardClaim,
+            Requirement::LeftoverNodes => Subject::LeftoverNodes,
+            Requirement::BlockSync => Subject::BlockSync,
             Requirement::Participant => Subject::Participant,
             Requirement::ChainSynced => Subject::Chain,
             Requirement::Callback => Subject::Callback,
@@ -84,6 +142,7 @@ pub(super) fn unknown(cause: &impl fmt::Display, remedy: impl Into<String>) -> V
     Verdict::Unknown {
         cause: cause.to_string(),
         remedy: remedy.into(),
+        effect: UnknownEffect::Blocks,
     }
 }
 
@@ -101,36 +160,45 @@ impl Probe {
     }
 }
 
-/// A failed check outweighs an unknown one.
+/// A failed check outweighs an unknown one; what only warns is no failure.
 pub(super) fn exit_of(probes: &[Probe]) -> Exit {
     let is_unmet = |probe: &Probe| matches!(probe.verdict, Verdict::Unmet { .. });
     if probes.iter().any(is_unmet) {
         Exit::Failed
-    } else if probes.iter().all(|probe| probe.verdict == Verdict::Met) {
-        Exit::Done
-    } else {
+    } else if probes.iter().any(|probe| probe.verdict.blocks()) {
         Exit::Unknown
+    } else {
+        Exit::Done
     }
 }
 
 pub(super) fn text_of(probes: &[Probe]) -> String {
     let mut lines = Vec::new();
     for probe in probes {
-        let (word, text) = match &probe.verdict {
-            Verdict::Met => ("ok", &probe.seen),
-            Verdict::Unmet { cause, .. } => ("FAILED", cause),
-            Verdict::Unknown { cause, .. } => ("UNKNOWN", cause),
+        let (word, text, remedy) = match &probe.verdict {
+            Verdict::Met => ("ok", &probe.seen, None),
+            Verdict::Warning { cause, remedy } => ("WARNING", cause, Some(remedy)),
+            Verdict::Unmet { cause, remedy } => ("FAILED", cause, Some(remedy)),
+            Verdict::Unknown { cause, remedy, .. } => ("UNKNOWN", cause, Some(remedy)),
         };
         let what = probe.what.to_string();
-        lines.push(format!("{word:<8}{what:<13} {text}"));
-        if let Verdict::Unmet { remedy, .. } | Verdict::Unknown { remedy, .. } = &probe.verdict {
-            lines.push(format!("{:<22}-> {remedy}", ""));
-        }
+        lines.push(format!("{word:<8}{what:<18} {text}"));
+        lines.extend(remedy.map(|remedy| format!("{:<27}-> {remedy}", "")));
     }
-    let failed = probes.iter().filter(|probe| probe.verdict != Verdict::Met);
-    lines.push(match failed.count() {
-        0 => format!("All {} checks passed.", probes.len()),
-        count => format!("{count} of {} checks failed.", probes.len()),
-    });
+    lines.push(summary(probes));
     lines.join("\n")
+}
+
+fn summary(probes: &[Probe]) -> String {
+    let failed = probes.iter().filter(|probe| probe.verdict.blocks()).count();
+    let troubled = probes.iter().filter(|probe| probe.verdict != Verdict::Met);
+    let warnings = match troubled.count() - failed {
+        0 => String::new(),
+        1 => " 1 of them warns of something.".to_owned(),
+        count => format!(" {count} of them warn of something."),
+    };
+    match failed {
+        0 => format!("All {} checks passed.{warnings}", probes.len()),
+        count => format!("{count} of {} checks failed.{warnings}", probes.len()),
+    }
 }

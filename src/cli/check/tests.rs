@@ -11,13 +11,14 @@ use super::*;
 use crate::config::samples::config;
 use crate::domain::samples::{instance, listed};
 use crate::domain::{
-    Account, CallError, CallErrorKind, ChainSource, Duration, Height, Instance, NodeId,
-    ProxyFigures, RankedOffer, ReportedHead, Requirement, SourceKind, SourceReport, SyncState,
-    Time, UpstreamFigures, UpstreamHealth, Usd, Verdict,
+    Account, CallError, CallErrorKind, ChainSource, CheckStatus, Duration, EpochIndex, Height,
+    Instance, NodeId, PocModel, ProxyFigures, RankedOffer, ReleasePolicy, ReportedHead,
+    Requirement, RewardRules, SetupCheck, SetupCheckId, SetupReport, SourceKind, SourceReport,
+    SyncState, Time, UnknownRules, UpstreamFigures, UpstreamHealth, Usd, Verdict,
 };
 use crate::engine::attach::tests::offer;
 use crate::journal::JournalError;
-use crate::network_node::{PreflightFacts, PreflightTarget, evaluate};
+use crate::network_node::{PreflightFacts, PreflightTarget, ProxyTarget, evaluate};
 use crate::ports::InferenceProxy;
 
 fn now() -> Time {
@@ -154,9 +155,17 @@ fn of_a_preflight() -> Vec<(Requirement, Checked)> {
     let intent = PreflightTarget {
         participant: config().chain.participant,
         model: "some/model".into(),
+        proxy: Some(ProxyTarget {
+            node: NodeId("inference-proxy".into()),
+            model: "some/model".into(),
+        }),
         callback: "10.0.0.5:9100".into(),
         address: config().inference_proxy.map(|proxy| proxy.node()),
+        node_prefix: "theirs".into(),
         leaving: Vec::new(),
+        release: ReleasePolicy::AfterValidation,
+        registration_margin: Duration::zero(),
+        unknown_rules: UnknownRules::Refuse,
     };
     let holder = config().inference_proxy.unwrap().node();
     let holder = listed(crate::domain::NodeConfig {
@@ -169,15 +178,36 @@ fn of_a_preflight() -> Vec<(Requirement, Checked)> {
         is_participant: Err(no_answer()),
         chain: Err(no_answer()),
         callback: Some(Err(no_answer())),
+        rules: RewardRules::unread(&no_answer()),
+        report: Err(no_answer()),
     };
     let unmet = PreflightFacts {
         nodes: Ok(vec![holder]),
         approved_models: Ok(Vec::new()),
         is_participant: Ok(false),
         callback: Some(Err(error(CallErrorKind::NotSent))),
+        // Nothing that it should say is in it.
+        report: Ok(SetupReport::default()),
+        rules: RewardRules {
+            models: Ok(vec![PocModel {
+                id: "some/model".into(),
+                penalty_from: EpochIndex(0),
+            }]),
+            ..RewardRules::unread(&no_answer())
+        },
         ..unknown.clone()
     };
-    let findings = [unknown, unmet].map(|facts| evaluate(now(), &intent, &facts).findings);
+    let mut dead = SetupReport::default();
+    dead.checks.push(SetupCheck {
+        id: SetupCheckId::MlNode(NodeId("theirs-1".into())),
+        status: CheckStatus::Fail,
+        message: String::new(),
+    });
+    let dead = PreflightFacts {
+        report: Ok(dead),
+        ..unmet.clone()
+    };
+    let findings = [unknown, unmet, dead].map(|facts| evaluate(now(), &intent, &facts).findings);
     let findings = findings.into_iter().flatten();
     let findings = findings.filter(|finding| finding.verdict != Verdict::Met);
     findings
@@ -202,7 +232,11 @@ async fn every_failed_probe_has_a_remedy() {
         of_a_preflight,
     ];
     for checked in all.iter().flatten() {
-        let Err(Verdict::Unmet { cause, remedy } | Verdict::Unknown { cause, remedy }) = checked
+        let Err(
+            Verdict::Unmet { cause, remedy }
+            | Verdict::Warning { cause, remedy }
+            | Verdict::Unknown { cause, remedy, .. },
+        ) = checked
         else {
             panic!("nothing is wrong: {checked:?}");
         };

@@ -206,6 +206,7 @@ mod tests {
         let command = |requirement, verdict| {
             let finding = Finding {
                 requirement,
+                seen: String::new(),
                 verdict,
             };
             preflight_advice(&finding, "do it").command

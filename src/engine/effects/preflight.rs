@@ -5,7 +5,7 @@ use crate::domain::{
     CallError, GovernanceModel, NodeConfig, NodeId, Preflight, RegisteredNode, Time,
 };
 use crate::engine::effects::requests::{NodeAddress, node_config};
-use crate::network_node::{PreflightFacts, PreflightTarget, evaluate, evaluate_chain};
+use crate::network_node::{PreflightFacts, PreflightTarget, ProxyTarget, evaluate, evaluate_chain};
 use crate::ports::{Chain, NetworkNode};
 
 /// The verdict, and the list of nodes that it rests on.
@@ -36,12 +36,14 @@ pub async fn run_preflight(
             Exposure::Direct => None,
         }
     };
-    let (nodes, approved_models, is_participant, synced, callback) = tokio::join!(
+    let (nodes, approved_models, is_participant, synced, callback, rules, report) = tokio::join!(
         network_node.nodes(),
         chain.approved_models(),
         chain.is_participant(participant),
         check_synced(chain, config),
         callback,
+        chain.reward_rules(participant, now),
+        network_node.setup_report(),
     );
     let facts = PreflightFacts {
         nodes,
@@ -49,6 +51,8 @@ pub async fn run_preflight(
         is_participant,
         chain: synced,
         callback,
+        rules,
+        report,
     };
     let preflight = evaluate(now, &intent(config, leaving), &facts);
     PreflightRun {
@@ -82,9 +86,17 @@ fn intent(config: &Config, leaving: &[NodeId]) -> PreflightTarget {
     PreflightTarget {
         participant: config.chain.participant.clone(),
         model: config.mlnode.model.id.clone(),
+        proxy: config.inference_proxy.as_ref().map(|proxy| ProxyTarget {
+            node: proxy.node_id.clone(),
+            model: proxy.model.clone(),
+        }),
         callback,
         address: address(config),
+        node_prefix: config.network_node.node_prefix.clone(),
         leaving: leaving.to_vec(),
+        release: config.poc.release,
+        registration_margin: config.poc.registration_margin,
+        unknown_rules: config.poc.unknown_rules,
     }
 }
 

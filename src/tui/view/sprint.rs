@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::domain::{GateKind, Outcome, Preflight, Step};
+use crate::domain::{Finding, GateKind, Outcome, Preflight, Step};
 use crate::engine::GateSnapshot;
 use crate::tui::keymap::Action;
 use crate::tui::model::{Model, Role};
@@ -103,17 +103,28 @@ fn gate_text(gate: &GateSnapshot, canvas: &Canvas<'_>) -> Text {
     )
 }
 
-/// Which requirements are unmet; alerts have the remedies.
+/// Which requirements are unmet; alerts have the remedies. Warnings are named only: `pocpit check` tells
+/// what they cost.
 fn preflight_text(preflight: &Preflight, theme: Theme) -> Text {
-    let obstacles = preflight.obstacles();
-    let obstacles: Vec<String> = obstacles.map(|it| it.requirement.to_string()).collect();
-    if obstacles.is_empty() {
-        let all = preflight.findings.len();
+    let names = |findings: Vec<&Finding>| {
+        let names = findings.iter().map(|it| it.requirement.to_string());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let obstacles: Vec<&Finding> = preflight.obstacles().collect();
+    if !obstacles.is_empty() {
+        let head = Span::styled("Preflight not met:", theme.bad());
+        return (head, names(obstacles));
+    }
+    let all = preflight.findings.len();
+    let warnings: Vec<&Finding> = preflight.warnings().collect();
+    if warnings.is_empty() {
         let head = Span::styled("Preflight", theme.ok());
         return (head, format!("{all} of {all} met"));
     }
-    let head = Span::styled("Preflight not met:", theme.bad());
-    (head, obstacles.join(", "))
+    let met = all - warnings.len();
+    let head = Span::styled("Preflight", theme.warn());
+    let text = format!("{met} of {all} met, look at: {}", names(warnings));
+    (head, text)
 }
 
 /// Two columns of steps.

@@ -39,7 +39,10 @@ impl World {
             ));
         }
         let rest = path.strip_prefix(MODULE);
-        let reply = rest.map_or_else(|| self.other_module(path), |path| self.inference_module(path));
+        let reply = rest.map_or_else(
+            || self.other_module(path),
+            |path| self.inference_module(path),
+        );
         Some(reply.unwrap_or_else(not_implemented))
     }
 
@@ -97,7 +100,9 @@ impl World {
                 ApiResponse::ok(&json!({"addresses": [OTHER_HOST], "pagination": null}))
             }
             "poc_delegation" => ApiResponse::ok(&self.delegation(ours)),
-            "preserved_nodes_snapshot" => ApiResponse::ok(&json!({"snapshot": null, "found": false})),
+            "preserved_nodes_snapshot" => {
+                ApiResponse::ok(&json!({"snapshot": null, "found": false}))
+            }
             "all_poc_v2_store_commits" => ApiResponse::ok(&self.commits(argument)),
             "get_participant_current_stats" if ours => {
                 let weight = self.active.values().sum::<u64>().to_string();
@@ -223,9 +228,13 @@ impl World {
     }
 
     fn excluded(&self, epoch: &str) -> Value {
-        if !self.has(HostDefect::Inactive) || epoch.parse() != Ok(World::FIRST_EPOCH) {
+        // 0 is the running epoch.
+        let asked: u64 = epoch.parse().unwrap_or(0);
+        let asked = if asked == 0 { self.epoch() } else { asked };
+        if !self.has(HostDefect::Inactive) || asked != World::FIRST_EPOCH {
             return json!([]);
         }
+        let epoch = asked.to_string();
         json!([{"address": PARTICIPANT, "epoch_index": epoch, "reason": "failed confirmation PoC", "exclusion_block_height": "5521900"}])
     }
 

@@ -12,8 +12,6 @@ mod registry;
 #[cfg(test)]
 mod tests;
 
-use serde_json::json;
-
 use super::exchange::{ApiRequest, ApiResponse};
 use super::state::World;
 

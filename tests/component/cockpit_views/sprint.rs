@@ -46,19 +46,42 @@ fn failed_preflight_is_shown_early() {
         cause: "governance does not approve the model".into(),
         remedy: "set mlnode.model".into(),
     };
-    let finding = |requirement, verdict| Finding {
-        requirement,
-        verdict,
-    };
-    snapshot.sprint.preflight = Some(Preflight {
-        at: at(0),
-        findings: vec![
-            finding(Requirement::AdminApi, Verdict::Met),
-            finding(Requirement::Model, obstacle),
-        ],
-    });
+    snapshot.sprint.preflight = Some(preflight(vec![
+        (Requirement::AdminApi, Verdict::Met),
+        (Requirement::Model, obstacle),
+    ]));
     let text = shown(&model(snapshot), 120, 40);
     assert!(text.contains("Preflight not met: model"), "{text}");
+}
+
+fn preflight(findings: Vec<(Requirement, Verdict)>) -> Preflight {
+    let finding = |(requirement, verdict)| Finding {
+        requirement,
+        seen: String::new(),
+        verdict,
+    };
+    Preflight {
+        at: at(0),
+        findings: findings.into_iter().map(finding).collect(),
+    }
+}
+
+#[test]
+fn preflight_warnings_are_named_beside_what_is_met() {
+    let mut snapshot = waiting();
+    let warning = Verdict::Warning {
+        cause: "there is no collateral".into(),
+        remedy: "add some".into(),
+    };
+    snapshot.sprint.preflight = Some(preflight(vec![
+        (Requirement::AdminApi, Verdict::Met),
+        (Requirement::Collateral, warning),
+    ]));
+    let text = shown(&model(snapshot), 120, 40);
+    assert!(
+        text.contains("Preflight 1 of 2 met, look at: collateral"),
+        "{text}"
+    );
 }
 
 #[test]

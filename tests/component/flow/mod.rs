@@ -9,7 +9,7 @@ mod world;
 
 use pocpit::domain::{
     Blame, BootEnd, BootFault, Cause, Duration, GateKind, Height, InstanceId, Mode, NodeStatus,
-    OfferId, Outcome, Step, Usd, Verdict,
+    OfferId, Outcome, Step, UnknownEffect, Usd, Verdict,
 };
 use pocpit::flow::{Effect, Event, Plan, Proof, Sprint};
 use proptest::prelude::*;
@@ -183,6 +183,7 @@ fn unmet_or_unknown_preflight_rents_nothing() {
     let unreadable = Verdict::Unknown {
         cause: "the admin API is silent".into(),
         remedy: "start it".into(),
+        effect: UnknownEffect::Blocks,
     };
     for obstacle in [unapproved(), unreadable] {
         let mut world = World::auto(60).with(|faults| faults.obstacle = Some(obstacle.clone()));
@@ -504,10 +505,43 @@ fn idle_node_explains_missing_weight() {
 }
 
 #[test]
+fn late_start_names_early_share() {
+    let mut world = World::auto(60).with(|faults| {
+        faults.no_weight = true;
+        faults.never_generates = true;
+    });
+    world.until_step(Step::Proving);
+    world.until(|world| world.height() >= Height(POC_START + 20));
+    world.faults.never_generates = false;
+    world.run_to_the_end();
+    let cause = cause(&world);
+    assert!(
+        cause.detail.contains("early share") && cause.detail.contains("at work"),
+        "{cause:?}"
+    );
+}
+
+#[test]
+fn rule_behind_missing_weight_is_named() {
+    let mut world = World::auto(60).with(|faults| faults.no_weight = true);
+    world.until_step(Step::Proving);
+    // Governance dropped the model meanwhile.
+    world.faults.obstacle = Some(unapproved());
+    world.run_to_the_end();
+    let cause = cause(&world);
+    assert_eq!(cause.name, "no_weight");
+    assert!(
+        cause.detail.contains("does not approve the model"),
+        "{cause:?}"
+    );
+}
+
+#[test]
 fn both_poc_versions_are_followed() {
     let both = Proof {
         generated: true,
         validated: true,
+        idle_until: None,
     };
     // The second version: a status beside the service's state.
     let mut world = World::auto(60);

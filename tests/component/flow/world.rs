@@ -543,6 +543,7 @@ impl World {
             at: self.now,
             findings: vec![Finding {
                 requirement: Requirement::Model,
+                seen: String::new(),
                 verdict,
             }],
         }

@@ -1,0 +1,190 @@
+//! Reads the chain's rules of rewards over its REST API: one request each, at once, and not again for
+//! some minutes.
+
+use std::sync::PoisonError;
+
+use url::Url;
+
+use super::client::ChainClient;
+use super::rules_wire::{self as wire, ListUse, Params, Parsed};
+use crate::domain::{
+    AccessRule, CallError, CallErrorKind, Duration, Participant, Reading, RewardRules, RulesEpoch,
+    Time,
+};
+use crate::http::json::Fields;
+use crate::ports::Chain;
+
+/// Governance decides once a day, an operator mends something now and then.
+const GOOD_FOR: Duration = Duration::minutes(10);
+/// When something could not be read.
+const RETRY_AFTER: Duration = Duration::minutes(1);
+const MODULE: &str = "productscience/inference/inference";
+const READ_PARAMS: &str = "read the chain's parameters";
+
+impl ChainClient {
+    pub(super) async fn cached_reward_rules(
+        &self,
+        participant: &Participant,
+        now: Time,
+    ) -> RewardRules {
+        if let Some(rules) = self.remembered_rules(now) {
+            return rules;
+        }
+        let rules = self.read_reward_rules(participant).await;
+        let mut remembered = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        *remembered = Some((now, rules.clone()));
+        rules
+    }
+
+    fn remembered_rules(&self, now: Time) -> Option<RewardRules> {
+        let remembered = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let (read_at, rules) = remembered.as_ref()?;
+        let good_for = if rules.is_complete() {
+            GOOD_FOR
+        } else {
+            RETRY_AFTER
+        };
+        let age = now - *read_at;
+        (Duration::zero()..good_for)
+            .contains(&age)
+            .then(|| rules.clone())
+    }
+
+    /// The parameters first: they show which source serves the REST API at all. Only there does "not
+    /// found" mean that the chain has no such record.
+    async fn read_reward_rules(&self, participant: &Participant) -> RewardRules {
+        let epoch = self.rules_epoch().await;
+        if self.rest.urls.is_empty() {
+            let why = "chain.rest is not configured";
+            let error = CallError::new("read the chain's rules", CallErrorKind::NotSent, why);
+            return RewardRules {
+                epoch,
+                ..RewardRules::unread(&error)
+            };
+        }
+        let path = format!("{MODULE}/params");
+        let params = self
+            .get(&self.rest, READ_PARAMS, &path, |reply| {
+                wire::params(reply, participant)
+            })
+            .await;
+        let base = self.rest.by_preference().next().map(|(_, base)| base);
+        match (params, base) {
+            (Ok(params), Some(base)) => self.rules_at(base, participant, epoch, params).await,
+            (Err(error), _) => RewardRules {
+                epoch,
+                ..RewardRules::unread(&error)
+            },
+            (Ok(_), None) => RewardRules::unread(&CallError::new(
+                READ_PARAMS,
+                CallErrorKind::NotSent,
+                "chain.rest is not configured",
+            )),
+        }
+    }
+
+    async fn rules_epoch(&self) -> Reading<RulesEpoch> {
+        let view = self.epoch().await?;
+        Ok(RulesEpoch {
+            latest: view.epoch,
+            height: view.height,
+            claim_money: view.current.claim_money,
+        })
+    }
+
+    async fn rules_at(
+        &self,
+        base: &Url,
+        ours: &Participant,
+        epoch: Reading<RulesEpoch>,
+        params: Params,
+    ) -> RewardRules {
+        let at = |call: &str| format!("{MODULE}/{call}/{ours}");
+        let (record, delegation) = (at("participant"), at("poc_delegation"));
+        let unclaimed = at("settle_amount");
+        let group = format!("{MODULE}/current_epoch_group_data");
+        let preserved = format!("{MODULE}/preserved_nodes_snapshot");
+        // Epoch 0 is the running one.
+        let excluded = format!("{MODULE}/excluded_participants/0");
+        let collateral = format!("productscience/inference/collateral/collateral/{ours}");
+        let balance = format!("cosmos/bank/v1beta1/balances/{ours}");
+        let (participant, group, exclusion, chosen, collateral, balance, unclaimed, preserved) = tokio::join!(
+            self.one(base, "look up the participant", &record, wire::participant),
+            self.one(base, "read the epoch's group", &group, |it| wire::group(
+                it, ours
+            )),
+            self.one(base, "read the exclusions", &excluded, |it| {
+                wire::exclusion(it, ours)
+            }),
+            self.one(base, "read the delegation", &delegation, wire::chosen),
+            self.one(base, "read the collateral", &collateral, wire::collateral),
+            self.one(base, "read the balance", &balance, wire::balance),
+            self.one(
+                base,
+                "read the unclaimed reward",
+                &unclaimed,
+                wire::unclaimed
+            ),
+            self.one(base, "read the preserved nodes", &preserved, |it| {
+                wire::preserved(it, ours)
+            }),
+        );
+        let height = epoch.as_ref().ok().map(|epoch| epoch.height);
+        let access = match parameter(params.access) {
+            Ok(ListUse::Unused) => Ok(AccessRule::Open),
+            Ok(ListUse::Blocked) => Ok(AccessRule::Blocked),
+            Ok(ListUse::Until(end)) if height.is_some_and(|height| height >= end) => {
+                Ok(AccessRule::Open)
+            }
+            Ok(ListUse::Until(_) | ListUse::Always) => self.allow_list(base, ours).await,
+            Err(error) => Err(error),
+        };
+        RewardRules {
+            epoch,
+            models: parameter(params.models),
+            gas_price: parameter(params.gas_price),
+            collateral_rule: parameter(params.collateral),
+            penalties: parameter(params.penalties),
+            access,
+            confirmation: parameter(params.confirmation),
+            participant: or_none(participant),
+            group,
+            exclusion,
+            chosen,
+            collateral: or_none(collateral).map(Option::unwrap_or_default),
+            balance,
+            unclaimed: or_none(unclaimed).map(Option::flatten),
+            preserved,
+        }
+    }
+
+    async fn one<T>(
+        &self,
+        base: &Url,
+        what: &str,
+        path: &str,
+        parse: impl Fn(Fields<'_>) -> Parsed<T>,
+    ) -> Reading<T> {
+        self.request(base, what, path, parse).await
+    }
+
+    async fn allow_list(&self, base: &Url, ours: &Participant) -> Reading<AccessRule> {
+        let path = format!("{MODULE}/participant_allow_list");
+        let what = "read the list of allowed participants";
+        self.one(base, what, &path, |reply| wire::allow_list(reply, ours))
+            .await
+    }
+}
+
+fn parameter<T>(parsed: Parsed<T>) -> Reading<T> {
+    parsed.map_err(|why| CallError::new(READ_PARAMS, CallErrorKind::Malformed, why))
+}
+
+/// The chain has no such record.
+fn or_none<T>(reading: Reading<T>) -> Reading<Option<T>> {
+    match reading {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind == CallErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,81 @@
+//! A verdict with what was seen.
+
+use crate::domain::{CallError, Finding, Requirement, UnknownEffect, UnknownRules, Verdict};
+
+pub(super) struct Judged {
+    seen: String,
+    verdict: Verdict,
+}
+
+impl Judged {
+    pub(super) fn finding(self, requirement: Requirement, rules: UnknownRules) -> Finding {
+        let Judged { seen, mut verdict } = self;
+        if let Verdict::Unknown { effect, .. } = &mut verdict
+            && requirement.is_reward_rule()
+            && rules == UnknownRules::Allow
+        {
+            *effect = UnknownEffect::Shown;
+        }
+        Finding {
+            requirement,
+            seen,
+            verdict,
+        }
+    }
+}
+
+impl From<Verdict> for Judged {
+    fn from(verdict: Verdict) -> Judged {
+        Judged {
+            seen: String::new(),
+            verdict,
+        }
+    }
+}
+
+pub(super) fn met(seen: impl Into<String>) -> Judged {
+    Judged {
+        seen: seen.into(),
+        verdict: Verdict::Met,
+    }
+}
+
+pub(super) fn warning(cause: impl Into<String>, remedy: impl Into<String>) -> Judged {
+    let verdict = Verdict::Warning {
+        cause: cause.into(),
+        remedy: remedy.into(),
+    };
+    verdict.into()
+}
+
+pub(super) fn unmet(cause: impl Into<String>, remedy: impl Into<String>) -> Judged {
+    let verdict = Verdict::Unmet {
+        cause: cause.into(),
+        remedy: remedy.into(),
+    };
+    verdict.into()
+}
+
+/// `cause` says what is unknown. Nothing is rented: the answer could forbid it.
+pub(super) fn unknown(cause: &str, error: &CallError, remedy: &str) -> Judged {
+    unread(format!("{cause}: {error}"), remedy, UnknownEffect::Blocks)
+}
+
+/// The same where no answer would forbid it.
+pub(super) fn unsure(cause: &str, error: &CallError, remedy: &str) -> Judged {
+    unread(format!("{cause}: {error}"), remedy, UnknownEffect::Shown)
+}
+
+pub(super) fn unread(cause: String, remedy: &str, effect: UnknownEffect) -> Judged {
+    let verdict = Verdict::Unknown {
+        cause,
+        remedy: remedy.to_owned(),
+        effect,
+    };
+    verdict.into()
+}
+
+/// Where the chain's rules come from, when they block.
+pub(super) const READ_RULES: &str = "set chain.rest to the REST API of a chain node (port 1317; /chain-api/ of the host's proxy is off by default), or poc.unknown_rules = \"allow\" to rent without knowing";
+/// The same when they do not.
+pub(super) const READ_REST: &str = "set chain.rest to the REST API of a chain node (port 1317)";
