@@ -145,7 +145,7 @@ pub enum Verdict {
         /// What to do.
         remedy: String,
         /// Whether it blocks as `unmet` does.
-        #[serde(default, skip_serializing_if = "UnknownEffect::blocks")]
+        #[serde(default)]
         effect: UnknownEffect,
     },
 }
@@ -160,16 +160,6 @@ pub enum UnknownEffect {
     Blocks,
     /// It is shown: the worst answer would not block either, or the operator allowed it.
     Shown,
-}
-
-impl UnknownEffect {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde's skip_serializing_if passes a reference"
-    )]
-    fn blocks(&self) -> bool {
-        *self == UnknownEffect::Blocks
-    }
 }
 
 /// Whether something is rented although a rule that decides its reward could not be read.
@@ -187,7 +177,7 @@ impl Verdict {
         match self {
             Verdict::Met | Verdict::Warning { .. } => false,
             Verdict::Unmet { .. } => true,
-            Verdict::Unknown { effect, .. } => effect.blocks(),
+            Verdict::Unknown { effect, .. } => *effect == UnknownEffect::Blocks,
         }
     }
 }
