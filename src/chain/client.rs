@@ -36,8 +36,14 @@ pub struct ChainClient {
     public_api: SourceUrls,
     rpc: SourceUrls,
     pub(super) rest: SourceUrls,
-    /// As last read, and when.
-    pub(super) rules: Mutex<Option<(Time, RewardRules)>>,
+    /// As last read completely.
+    pub(super) rules: Mutex<Option<RulesRead>>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct RulesRead {
+    pub at: Time,
+    pub rules: RewardRules,
 }
 
 #[derive(Debug)]

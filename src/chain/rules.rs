@@ -1,11 +1,11 @@
 //! Reads the chain's rules of rewards over its REST API: one request each, at once, and not again for
-//! some minutes.
+//! some minutes. While nothing complete was read it is asked each time.
 
 use std::sync::PoisonError;
 
 use url::Url;
 
-use super::client::ChainClient;
+use super::client::{ChainClient, RulesRead};
 use super::rules_wire::{self as wire, ListUse, Params, Parsed};
 use crate::domain::{
     AccessRule, CallError, CallErrorKind, Duration, Participant, Reading, RewardRules, RulesEpoch,
@@ -16,8 +16,8 @@ use crate::ports::Chain;
 
 /// Governance decides once a day, an operator mends something now and then.
 const GOOD_FOR: Duration = Duration::minutes(10);
-/// When something could not be read.
-const RETRY_AFTER: Duration = Duration::minutes(1);
+/// While some of it cannot be read again.
+const USABLE_FOR: Duration = Duration::hours(1);
 const MODULE: &str = "productscience/inference/inference";
 const READ_PARAMS: &str = "read the chain's parameters";
 
@@ -27,27 +27,29 @@ impl ChainClient {
         participant: &Participant,
         now: Time,
     ) -> RewardRules {
-        if let Some(rules) = self.remembered_rules(now) {
-            return rules;
+        if let Some(read) = self.read_within(GOOD_FOR, now) {
+            return read.rules;
         }
-        let rules = self.read_reward_rules(participant).await;
-        let mut remembered = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
-        *remembered = Some((now, rules.clone()));
+        let fresh = self.read_reward_rules(participant).await;
+        let rules = match self.read_within(USABLE_FOR, now) {
+            // A failed request does not undo what is known, for a while.
+            Some(last) if !fresh.is_complete() => return fresh.or_last(last.rules),
+            _ => fresh,
+        };
+        if rules.is_complete() {
+            let mut last = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+            *last = Some(RulesRead {
+                at: now,
+                rules: rules.clone(),
+            });
+        }
         rules
     }
 
-    fn remembered_rules(&self, now: Time) -> Option<RewardRules> {
-        let remembered = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
-        let (read_at, rules) = remembered.as_ref()?;
-        let good_for = if rules.is_complete() {
-            GOOD_FOR
-        } else {
-            RETRY_AFTER
-        };
-        let age = now - *read_at;
-        (Duration::zero()..good_for)
-            .contains(&age)
-            .then(|| rules.clone())
+    fn read_within(&self, age: Duration, now: Time) -> Option<RulesRead> {
+        let last = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_recent = |read: &&RulesRead| (Duration::zero()..age).contains(&(now - read.at));
+        last.as_ref().filter(is_recent).cloned()
     }
 
     /// The parameters first: they show which source serves the REST API at all. Only there does "not

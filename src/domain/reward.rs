@@ -84,6 +84,28 @@ impl RewardRules {
         }
     }
 
+    /// What could not be read is as it was.
+    #[must_use]
+    pub fn or_last(self, last: RewardRules) -> RewardRules {
+        RewardRules {
+            epoch: self.epoch.or(last.epoch),
+            models: self.models.or(last.models),
+            gas_price: self.gas_price.or(last.gas_price),
+            collateral_rule: self.collateral_rule.or(last.collateral_rule),
+            penalties: self.penalties.or(last.penalties),
+            access: self.access.or(last.access),
+            confirmation: self.confirmation.or(last.confirmation),
+            participant: self.participant.or(last.participant),
+            group: self.group.or(last.group),
+            exclusion: self.exclusion.or(last.exclusion),
+            chosen: self.chosen.or(last.chosen),
+            collateral: self.collateral.or(last.collateral),
+            balance: self.balance.or(last.balance),
+            unclaimed: self.unclaimed.or(last.unclaimed),
+            preserved: self.preserved.or(last.preserved),
+        }
+    }
+
     /// Whether nothing is missing.
     pub fn is_complete(&self) -> bool {
         let parameters = self.models.is_ok()

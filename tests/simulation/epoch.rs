@@ -515,6 +515,7 @@ pub fn configuration(state: &Path, caps: Caps) -> Config {
     let values: BTreeMap<&str, String> = [
         ("cockpit.id", text("demo")),
         ("chain.public_api", "[\"http://api.sim\"]".into()),
+        ("chain.rest", "[\"http://api.sim\"]".into()),
         ("chain.rpc", "[\"http://rpc.sim\"]".into()),
         ("chain.participant", text(PARTICIPANT)),
         ("chain.poll", text("45s")),
