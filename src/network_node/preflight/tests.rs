@@ -156,11 +156,29 @@ fn word(verdict: &Verdict) -> &'static str {
 
 type Change = fn(&mut PreflightFacts);
 
+/// A requirement, what is changed, its level then, and a part of its cause.
+type Case = (Requirement, Change, &'static str, &'static str);
+
+fn assert_verdicts(cases: &[Case]) {
+    for (requirement, change, expected, part) in cases {
+        let mut facts = good();
+        let before = verdict_or_met(*requirement, &facts);
+        assert_eq!(word(&before), "met", "{requirement}");
+        change(&mut facts);
+        let verdict = verdict_on(*requirement, &facts);
+        assert_eq!(word(&verdict), *expected, "{requirement}: {verdict:?}");
+        let (cause, remedy) = trouble(&verdict);
+        assert!(
+            cause.contains(part) && !remedy.is_empty(),
+            "{cause}; {remedy}"
+        );
+    }
+}
+
 #[test]
-fn reward_rules_have_their_verdicts() {
+fn chain_rules_have_their_verdicts() {
     use Requirement as R;
-    use SetupCheckId as Id;
-    let cases: [(R, Change, &str, &str); 31] = [
+    assert_verdicts(&[
         (
             R::PocModel,
             |f| f.rules.models = Err(silent()),
@@ -233,6 +251,14 @@ fn reward_rules_have_their_verdicts() {
             "unknown",
             "gonka1abc",
         ),
+    ]);
+}
+
+#[test]
+fn setup_checks_have_their_verdicts() {
+    use Requirement as R;
+    use SetupCheckId as Id;
+    assert_verdicts(&[
         (
             R::SetupReport,
             |f| f.report = Err(silent()),
@@ -291,7 +317,7 @@ fn reward_rules_have_their_verdicts() {
             R::Permissions,
             |f| {
                 report(f).missing_permissions =
-                    vec!["/inference.bls.MsgRespondDealerComplaints".into()]
+                    vec!["/inference.bls.MsgRespondDealerComplaints".into()];
             },
             "warning",
             "MsgRespondDealerComplaints",
@@ -299,7 +325,8 @@ fn reward_rules_have_their_verdicts() {
         (
             R::Permissions,
             |f| {
-                report(f).expiring_permissions = vec!["/inference.inference.MsgClaimRewards".into()]
+                report(f).expiring_permissions =
+                    vec!["/inference.inference.MsgClaimRewards".into()];
             },
             "warning",
             "within a week",
@@ -309,11 +336,19 @@ fn reward_rules_have_their_verdicts() {
             |f| {
                 report(f)
                     .checks
-                    .push(said(Id::MlNode(NodeId("vast-7".into())), CheckStatus::Fail))
+                    .push(said(Id::MlNode(NodeId("vast-7".into())), CheckStatus::Fail));
             },
             "warning",
             "vast-7",
         ),
+    ]);
+}
+
+#[test]
+fn money_rules_have_their_verdicts() {
+    use Requirement as R;
+    use SetupCheckId as Id;
+    assert_verdicts(&[
         (
             R::Fees,
             |f| report(f).fee_limit = Some(Ngonka(120_000)),
@@ -350,7 +385,7 @@ fn reward_rules_have_their_verdicts() {
                 f.rules.unclaimed = Ok(Some(UnclaimedReward {
                     epoch: EpochIndex(357),
                     amount: Ngonka::GNK,
-                }))
+                }));
             },
             "warning",
             "epoch 357, 1 GNK",
@@ -361,23 +396,7 @@ fn reward_rules_have_their_verdicts() {
             "unknown, shown",
             "preserved",
         ),
-    ];
-    for (requirement, change, expected, part) in cases {
-        let mut facts = good();
-        assert_eq!(
-            word(&verdict_or_met(requirement, &facts)),
-            "met",
-            "{requirement}"
-        );
-        change(&mut facts);
-        let verdict = verdict_on(requirement, &facts);
-        assert_eq!(word(&verdict), expected, "{requirement}: {verdict:?}");
-        let (cause, remedy) = trouble(&verdict);
-        assert!(
-            cause.contains(part) && !remedy.is_empty(),
-            "{cause}; {remedy}"
-        );
-    }
+    ]);
 }
 
 fn trouble(verdict: &Verdict) -> (&str, &str) {
