@@ -4,7 +4,7 @@
 //! nothing, whatever it says.
 
 use super::faults::{self, Fault, Table, Weight};
-use crate::domain::{BootFault, Time, Workload};
+use crate::domain::{BootFault, Duration, Time, Workload};
 
 /// What the log of the latest run says about a cause.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,9 @@ enum Run {
     /// It ended. What is left of its processes may still write.
     Ended,
 }
+
+/// A workload ends within this time of its cause.
+const OUTLIVED: Duration = Duration::seconds(60);
 
 /// The onstart's record of an end.
 const ENDED: &str = "pocpit: the workload ended with status ";
@@ -72,7 +75,8 @@ impl Suspects {
         *self = Suspects::new(self.workload);
     }
 
-    /// The weightiest cause of the latest run, the first of those that weigh alike: the others followed.
+    /// The weightiest cause of the latest run. Of those that weigh alike, the first: the others followed,
+    /// unless the workload went on for a while in between.
     pub fn cause(&self) -> Option<&BootFault> {
         self.best.as_ref().map(|best| &best.fault)
     }
@@ -91,8 +95,11 @@ impl Suspects {
         if self.run == Run::Ended && found.weight == Weight::Cause {
             self.restart();
         }
-        let known = self.best.as_ref().map(|best| best.weight);
-        if known < Some(found.weight) {
+        let is_better = |known: &Suspect| {
+            let outlived = found.fault.seen_at - known.fault.seen_at >= OUTLIVED;
+            known.weight < found.weight || known.weight == found.weight && outlived
+        };
+        if self.best.as_ref().is_none_or(is_better) {
             self.best = Some(found);
         }
     }

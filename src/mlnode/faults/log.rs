@@ -418,6 +418,7 @@ pub(super) const FAULTS: &[Fault] = &[
             "enginecore encountered a",
             "enginedeaderror",
             "vllmrunner is not alive",
+            "manager has failed with exception",
             "times in a row. shutting down the application",
             "is unhealthy (count:",
         ],

@@ -400,6 +400,7 @@ const LINES: &[(&str, Blame, &[&str])] = &[
         &[
             "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. See stack trace (above) for the root cause.",
             "2026-11-29 03:24:05,678 - api.watcher - ERROR - Manager InferenceManager is unhealthy (count: 2/3)",
+            "2026-11-29 03:24:05,678 - common.manager - ERROR - Manager InferenceManager has failed with exception: vLLM process exited",
             "2026-11-29 03:24:07,678 - api.watcher - CRITICAL - Manager InferenceManager has been unhealthy 3 times in a row. Shutting down the application.",
         ],
     ),
@@ -428,6 +429,7 @@ const INNOCENT: &[&str] = &[
     "{\"role\": \"user\", \"content\": \"Engine core initialization failed\"}",
     // What is tried again, or only warned of.
     "(APIServer pid=90980) ERROR 12-11 00:53:43 [repo_utils.py:65] 429 Client Error: Too Many Requests for url: https://huggingface.co/api/models/org/model, retrying 1 of 2",
+    "(APIServer pid=90980) ERROR 12-11 00:53:45 [repo_utils.py:63] Error retrieving file list: 401 Client Error: Unauthorized for url: https://huggingface.co/api/models/org/model/tree/main?recursive=True&expand=False",
     "'(MaxRetryError('Failed to resolve 'huggingface.co''))' thrown while requesting HEAD https://huggingface.co/org/model. Retrying in 1s [Retry 1/5].",
     "/usr/local/lib/python3.12/dist-packages/torch/cuda/__init__.py:182: UserWarning: CUDA initialization: The NVIDIA driver on your system is too old (found version 12020).",
     "WARNING 12-19 08:56:01 [interface.py:221] Failed to import from vllm._C with ImportError('libcuda.so.1: cannot open shared object file: No such file or directory')",

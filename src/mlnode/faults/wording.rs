@@ -37,6 +37,8 @@ const ECHOES: &[&str] = &[
 const RECOVERIES: &[&str] = &[
     "retrying",
     "will retry",
+    // vLLM's `transformers_utils/repo_utils.py`: what it raises in the end is another line.
+    "error retrieving file list",
     "[retry ",
     "next backoff",
     "trying to resume",

@@ -82,6 +82,21 @@ fn causes_of_earlier_runs_are_forgotten() {
 }
 
 #[test]
+fn outlived_cause_gives_way_to_a_later_one() {
+    // Given a cause that the workload survived, when another one is seen much later, then that counts;
+    let mut suspects = after(&[VLLM_START, NO_GPU]);
+    let soon = now() + Duration::seconds(59);
+    suspects.observe(soon, OUT_OF_MEMORY);
+    assert_eq!(suspects.cause().unwrap().evidence, NO_GPU);
+    let late = now() + Duration::seconds(60);
+    suspects.observe(late, OUT_OF_MEMORY);
+    assert_eq!(suspects.cause().unwrap().seen_at, late);
+    // but no word about the end displaces it.
+    suspects.observe(late + Duration::minutes(10), END);
+    assert_eq!(suspects.cause().unwrap().seen_at, late);
+}
+
+#[test]
 fn last_words_of_a_run_keep_its_cause() {
     // Given a run that ended, when what is left of it still writes, then its cause stays.
     let lines = [VLLM_START, OUT_OF_MEMORY, STATUS_1, WORKER_DIED, END];
