@@ -10,10 +10,10 @@ use futures_util::stream::{BoxStream, StreamExt};
 use tokio::sync::mpsc;
 
 use crate::domain::{
-    Account, BlockHeader, CallError, CallbackAddress, Duration, EpochIndex, EpochView, Governance,
-    GovernanceModel, Height, Instance, InstanceId, MlNodeStatus, NodeConfig, NodeId, Offer,
-    OfferQuery, Participant, ProxyFigures, RegisteredNode, RentOrder, RewardRules, SetupReport,
-    SourceReport, SshEndpoint, Time, Weight, WorkloadModel,
+    Account, BlockHeader, Blocks, CallError, CallbackAddress, Duration, EpochIndex, EpochView,
+    Governance, GovernanceModel, Height, Instance, InstanceId, MlNodeStatus, NodeConfig, NodeId,
+    Offer, OfferQuery, Participant, ProxyFigures, RegisteredNode, RentOrder, RewardRules,
+    SetupReport, SourceReport, SshEndpoint, Time, Weight, WorkloadModel,
 };
 
 /// Time, so that a simulated world can run faster than ours. HTTP and SSH time-outs are real time;
@@ -38,8 +38,10 @@ pub trait Chain: Send + Sync {
     async fn query_sources(&self, sources: SourceSelection) -> Vec<SourceReport>;
     /// `GET /v1/epochs/latest` from the first source that answers.
     async fn epoch(&self) -> Result<EpochView, CallError>;
-    /// Header of a block; the latest when `height` is absent.
-    async fn header(&self, height: Option<Height>) -> Result<BlockHeader, CallError>;
+    /// The blocks that the chain's RPC has.
+    async fn stored_blocks(&self) -> Result<StoredBlocks, CallError>;
+    /// Header of a block that the RPC has.
+    async fn header(&self, height: Height) -> Result<BlockHeader, CallError>;
     /// Weight of a participant and of one of its nodes in the epoch that is running now, together
     /// with that epoch's index. `None` when the participant is not among the active ones.
     async fn weight(
@@ -73,6 +75,29 @@ pub enum SourceSelection {
     All,
 }
 
+/// The blocks that an RPC has: a pruned or state-synced node lacks the older ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredBlocks {
+    /// Absent when it does not tell.
+    pub earliest: Option<Height>,
+    pub latest: BlockHeader,
+}
+
+impl StoredBlocks {
+    /// The first block has the time of the genesis file. A pruning node drops blocks as new ones come,
+    /// so the very first may be gone when it is asked for.
+    const SPARE: Blocks = Blocks(5);
+
+    /// The height so many blocks before the latest, or the earliest that is sure to be there and to
+    /// have a block's time.
+    pub fn back(&self, blocks: Blocks) -> Height {
+        let earliest = self.earliest.unwrap_or(Height(1)) + Self::SPARE;
+        (self.latest.height - blocks)
+            .max(earliest)
+            .min(self.latest.height)
+    }
+}
+
 /// What `GET /v1/epochs/current/participants` says about us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WeightReading {
@@ -84,11 +109,12 @@ pub struct WeightReading {
     pub node: Option<Weight>,
 }
 
-/// A participant's weight and what of it is confirmed.
+/// A participant's two weights in an epoch. They are on different scales: the one is no part of the
+/// other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConfirmedWeight {
     pub weight: Weight,
-    /// What confirmation `PoC`s left of it.
+    /// The sum over the epoch's `confirmation_weight_scales`, less what confirmation `PoC`s took.
     pub confirmed: Weight,
 }
 

@@ -19,12 +19,14 @@ use crate::domain::{
 };
 use crate::http::json::Fields;
 use crate::http::{HttpClient, HttpRequest, join};
-use crate::ports::{Chain, ConfirmedWeight, SourceSelection, WeightReading};
+use crate::ports::{Chain, ConfirmedWeight, SourceSelection, StoredBlocks, WeightReading};
 
 /// Timeout of one request to a chain source (real time).
 const TIMEOUT: Duration = Duration::from_secs(8);
 const TRIES: u32 = 2;
 const EPOCH_PATH: &str = "v1/epochs/latest";
+/// The upgrade that brings the `PoC` Challenge.
+const CHALLENGES_SINCE: &str = "v0.2.16";
 const READ_EPOCH: &str = "read the epoch";
 /// What the server says of a path that it does not have; a missing record is "not found".
 const UNROUTED: &str = "Not Found";
@@ -129,14 +131,45 @@ impl ChainClient {
 
     async fn query_rpc(&self, base: &Url) -> SourceReport {
         let status = self.request(base, READ_STATUS, "status", wire::status);
+        let status = status.await.map_err(Service::Rpc.absent());
         SourceReport {
             source: source_of(SourceKind::Rpc, base),
-            head: status.await.map(|(header, sync)| ReportedHead {
-                height: header.height,
-                block_time: Some(header.time),
-                sync,
+            head: status.map(|status| ReportedHead {
+                height: status.latest.height,
+                block_time: Some(status.latest.time),
+                sync: status.sync,
                 view: None,
             }),
+        }
+    }
+}
+
+/// A service of a chain node that its proxy may not serve: `/chain-rpc/` and `/chain-api/` are off by
+/// default (gonka v0.2.14 deploy/join/docker-compose.yml, `DISABLE_CHAIN_*`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Service {
+    Rpc,
+    Rest,
+}
+
+impl Service {
+    /// What "not found" means for a path that every such service has.
+    fn absent(self) -> impl Fn(CallError) -> CallError {
+        let detail = match self {
+            Service::Rpc => {
+                "a Network Node's proxy does not serve the chain's RPC by default; set chain.rpc to port 26657 of the chain node or of another host, or leave it empty"
+            }
+            Service::Rest => {
+                "a Network Node's proxy does not serve the chain's REST API by default; set chain.rest to port 1317 of the chain node or of another host, or leave it empty"
+            }
+        };
+        move |error| match error.kind {
+            CallErrorKind::NotFound => CallError {
+                kind: CallErrorKind::NotServed,
+                detail: detail.to_owned(),
+                ..error
+            },
+            _ => error,
         }
     }
 }
@@ -204,22 +237,26 @@ impl Chain for ChainClient {
             .await
     }
 
-    async fn header(&self, height: Option<Height>) -> Result<BlockHeader, CallError> {
-        if let Some(height) = height {
-            let path = format!("block?height={height}");
-            return self
-                .get(&self.rpc, "read a block", &path, wire::block)
-                .await;
-        }
+    async fn stored_blocks(&self) -> Result<StoredBlocks, CallError> {
         let status = self.get(&self.rpc, READ_STATUS, "status", wire::status);
-        match status.await? {
-            (header, SyncState::Synced) => Ok(header),
-            (_, SyncState::CatchingUp) => Err(CallError::new(
+        let status = status.await.map_err(Service::Rpc.absent())?;
+        match status.sync {
+            SyncState::Synced => Ok(StoredBlocks {
+                earliest: status.earliest,
+                latest: status.latest,
+            }),
+            SyncState::CatchingUp => Err(CallError::new(
                 READ_STATUS,
                 CallErrorKind::Malformed,
                 "the node is catching up: its height is outdated",
             )),
         }
+    }
+
+    async fn header(&self, height: Height) -> Result<BlockHeader, CallError> {
+        let path = format!("block?height={height}");
+        let header = self.get(&self.rpc, "read a block", &path, wire::block);
+        header.await.map_err(Service::Rpc.absent())
     }
 
     async fn weight(
@@ -253,13 +290,20 @@ impl Chain for ChainClient {
         }
         let path = "cosmos/upgrade/v1beta1/current_plan";
         let upgrade = self.get(&self.rest, "read the planned upgrade", path, wire::upgrade);
-        let upgrade = upgrade.await?;
+        let upgrade = upgrade.await.map_err(Service::Rest.absent())?;
         let path = "productscience/inference/inference/params";
         let what = "read the chain's parameters";
         let confirmation = self.get(&self.rest, what, path, wire::confirmation_params);
+        // The risk is told as unknown where this cannot be read.
+        let path = format!("cosmos/upgrade/v1beta1/applied_plan/{CHALLENGES_SINCE}");
+        let what = "read the applied upgrade";
+        let challenges = self
+            .get(&self.rest, what, &path, wire::challenge_rule)
+            .await;
         Ok(Some(Governance {
             upgrade,
-            confirmation: confirmation.await?,
+            challenges: challenges.unwrap_or_default(),
+            confirmation: confirmation.await.map_err(Service::Rest.absent())?,
         }))
     }
 
@@ -298,6 +342,7 @@ mod tests {
     use axum::routing::get;
     use serde_json::json;
 
+    use super::super::sources::ChainSources;
     use super::super::wire::tests::mainnet_json;
     use super::*;
 
@@ -355,9 +400,12 @@ mod tests {
         let url = serve(healthy()).await;
         let client = client(vec![url.clone()], vec![url]);
         assert_eq!(client.epoch().await.unwrap().height, Height(5_536_201));
-        assert_eq!(client.header(None).await.unwrap().height, Height(5_536_201));
+        assert_eq!(
+            client.stored_blocks().await.unwrap().latest.height,
+            Height(5_536_201)
+        );
         let height = Height(5_533_201);
-        let header = client.header(Some(height)).await.unwrap();
+        let header = client.header(height).await.unwrap();
         assert_eq!(header.height, height);
     }
 
@@ -409,6 +457,66 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn unserved_chain_api_is_not_an_error() {
+        // Given a proxy that answers 404 below `/chain-rpc/` and `/chain-api/`, as by default.
+        let proxy = Router::new()
+            .route(
+                "/api/v1/epochs/latest",
+                get(|| async { Json(mainnet_json()) }),
+            )
+            .fallback(|| async { (StatusCode::NOT_FOUND, "<html>404 Not Found</html>") });
+        let url = serve(proxy).await;
+        let mut client = client(vec![join(&url, "api/")], vec![join(&url, "chain-rpc/")]);
+        client.rest = SourceUrls::new(&[join(&url, "chain-api/")]);
+
+        // When it is asked, then each refusal is "not served", with the port that serves it.
+        let reports = client.query_sources(SourceSelection::All).await;
+        let rpc = reports[1].head.clone().unwrap_err();
+        for (error, port) in [
+            (rpc, "26657"),
+            (client.stored_blocks().await.unwrap_err(), "26657"),
+            (client.header(Height(5)).await.unwrap_err(), "26657"),
+            (client.governance().await.unwrap_err(), "1317"),
+        ] {
+            assert_eq!(error.kind, CallErrorKind::NotServed, "{error}");
+            assert!(
+                error.detail.contains(port) && !error.is_passing(),
+                "{error}"
+            );
+        }
+
+        // And it neither counts as unhealthy nor keeps the epoch from being read.
+        let mut sources = ChainSources::default();
+        let now = crate::domain::Time::from_timestamp(1_790_000_000, 0).unwrap();
+        sources.anchor(now, Height(5_536_200));
+        assert!(sources.observe(now, reports).is_ok());
+        assert!(!sources.has_unhealthy_source());
+        let status = &sources.statuses()[1];
+        assert!(
+            matches!(status.health, crate::domain::SourceHealth::NotServed(_)),
+            "{status:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn young_chain_has_no_participants() {
+        // Given epoch 0: gonka v0.2.14 says so with a status of 400.
+        let young = Router::new().fallback(|| async {
+            (
+                StatusCode::BAD_REQUEST,
+                Json(json!({ "error": "Epoch enumeration starts with 1" })),
+            )
+        });
+        let client = client(vec![serve(young).await], vec![]);
+        let (ours, node) = (Participant("gonka1abc".into()), NodeId("vast-1".into()));
+        let error = client.weight(&ours, &node).await.unwrap_err();
+        assert_eq!(
+            (error.kind, error.status),
+            (CallErrorKind::Refused, Some(400))
+        );
+    }
+
+    #[tokio::test]
     async fn unknown_participant_is_not_an_error() {
         let missing = Router::new().fallback(|| async {
             (
@@ -424,7 +532,7 @@ mod tests {
     #[tokio::test]
     async fn syncing_node_gives_no_header() {
         let client = client(vec![], vec![serve(lagging()).await]);
-        let error = client.header(None).await.unwrap_err();
+        let error = client.stored_blocks().await.unwrap_err();
         assert!(error.detail.contains("catching up"), "{error}");
     }
 }

@@ -65,6 +65,10 @@ pub fn consistent(view: &EpochView) -> Result<(), String> {
 }
 
 fn in_order(stages: &EpochStages) -> Result<(), String> {
+    // A chain begins with an epoch without a `PoC`: all its stages but the end are zero.
+    if stages.epoch == EpochIndex(0) && stages.next_poc_start > Height(0) {
+        return Ok(());
+    }
     let heights = [
         ("poc_start", stages.poc_start),
         ("poc_generation_end", stages.poc_generation_end),
@@ -116,45 +120,62 @@ pub fn takes_part(admin_epoch: EpochIndex, latest: EpochIndex) -> bool {
     latest > admin_epoch
 }
 
-/// Blocks of a `PoC` from the start of generation to the end of validation.
-pub fn poc_length(params: &EpochParams) -> Blocks {
-    Blocks(
-        params.poc_stage_duration.0
-            + params.poc_validation_delay.0
-            + params.poc_validation_duration.0,
-    )
-}
-
 /// Blocks between the trigger of a confirmation `PoC` and its generation.
 pub fn grace_period(params: &EpochParams) -> Blocks {
     Blocks(params.inference_validation_cutoff.0.max(1))
 }
 
 /// The last height at which the chain can still trigger a confirmation `PoC` in an epoch that ends
-/// at `next_poc_start`.
+/// at `next_poc_start` (gonka v0.2.14 inference-chain/x/inference/module/confirmation_poc.go).
 pub fn last_confirmation_trigger(next_poc_start: Height, params: &EpochParams) -> Height {
     let quiet = params.inference_validation_cutoff.0
-        + poc_length(params).0
+        + params.poc_stage_duration.0
+        + params.poc_exchange_duration.0
+        + params.poc_validation_delay.0
+        + params.poc_validation_duration.0
+        + params.set_new_validators_delay.0
         + params.confirmation_poc_safety_window.0;
     next_poc_start - Blocks(quiet)
 }
 
-/// The heights of a confirmation `PoC`: as long as a regular one.
+/// The last height of a `PoC` Challenge in an epoch that ends at `next_poc_start`;
+/// (gonka v0.2.16 proposals/governance-artifacts/update-v0.2.16).
+pub fn challenge_end(next_poc_start: Height, params: &EpochParams) -> Height {
+    next_poc_start - params.confirmation_poc_safety_window
+}
+
+/// The heights of a confirmation `PoC`, ends exclusive. Other than in a regular `PoC`, validation waits
+/// for the exchange *and* the delay: it starts so many blocks after the last block of the exchange
+/// (gonka v0.2.14 inference-chain/x/inference/types/confirmation_poc_event.go).
 pub fn confirmation_stages(event: &ConfirmationEvent, params: &EpochParams) -> ConfirmationStages {
     let generation_end = event.generation_start + params.poc_stage_duration;
-    let validation_start = generation_end + params.poc_validation_delay;
+    let exchange_end = generation_end + params.poc_exchange_duration;
+    let validation_start = exchange_end + params.poc_validation_delay - Blocks(1);
     ConfirmationStages {
         epoch: event.epoch,
         trigger: event.trigger_height,
         generation_start: event.generation_start,
         generation_end,
+        exchange_end,
         validation_start,
         validation_end: validation_start + params.poc_validation_duration,
     }
 }
 
-/// The phase of a confirmation `PoC` at `height`. Until validation starts hosts still submit what
-/// they generated.
+/// Blocks from the trigger of a confirmation `PoC` to its end.
+pub fn confirmation_length(params: &EpochParams) -> Blocks {
+    let trigger = Height(1);
+    let event = ConfirmationEvent {
+        epoch: EpochIndex(0),
+        sequence: 0,
+        trigger_height: trigger,
+        generation_start: trigger + grace_period(params),
+        phase: ConfirmationPhase::GracePeriod,
+    };
+    trigger.until(confirmation_stages(&event, params).validation_end)
+}
+
+/// The phase of a confirmation `PoC` at `height`. The chain says "generation" until validation starts.
 pub fn confirmation_phase_at(stages: &ConfirmationStages, height: Height) -> ConfirmationPhase {
     if height < stages.trigger {
         ConfirmationPhase::Inactive
@@ -215,11 +236,11 @@ mod tests {
     }
 
     #[test]
-    fn safety_window_excludes_confirmations() {
+    fn last_trigger_leaves_room_for_aftermath() {
         let view = mainnet();
         assert_eq!(
             last_confirmation_trigger(view.next.poc_start, &view.params),
-            Height(5_536_724 - 80 - 185 - 500)
+            Height(5_536_724 - 890)
         );
     }
 
@@ -237,8 +258,60 @@ mod tests {
         assert_eq!(phase(5_529_999), ConfirmationPhase::Inactive);
         assert_eq!(phase(5_530_000), ConfirmationPhase::GracePeriod);
         assert_eq!(phase(5_530_080), ConfirmationPhase::Generation);
-        assert_eq!(phase(5_530_145), ConfirmationPhase::Validation);
-        assert_eq!(phase(5_530_264), ConfirmationPhase::Validation);
-        assert_eq!(phase(5_530_265), ConfirmationPhase::Completed);
+        assert_eq!(phase(5_530_148), ConfirmationPhase::Generation);
+        assert_eq!(phase(5_530_149), ConfirmationPhase::Validation);
+        assert_eq!(phase(5_530_268), ConfirmationPhase::Validation);
+        assert_eq!(phase(5_530_269), ConfirmationPhase::Completed);
+    }
+
+    #[test]
+    fn confirmation_windows_follow_the_chain() {
+        // Given a trigger at 5,530,000 with mainnet's parameters, the guide's table of windows.
+        let params = mainnet().params;
+        let grace = grace_period(&params);
+        assert_eq!(grace, Blocks(80));
+        let first = Height(5_530_000) + grace;
+        let event = ConfirmationEvent {
+            epoch: EpochIndex(358),
+            sequence: 0,
+            trigger_height: Height(5_530_000),
+            generation_start: first,
+            phase: ConfirmationPhase::GracePeriod,
+        };
+        let stages = confirmation_stages(&event, &params);
+        let last = |end: Height| first.until(end).0 - 1;
+        assert_eq!(last(stages.generation_end), 59);
+        assert_eq!(last(stages.exchange_end), 64);
+        assert_eq!(first.until(stages.validation_start), Blocks(69));
+        assert_eq!(last(stages.validation_end), 188);
+        assert_eq!(confirmation_length(&params), Blocks(80 + 189));
+        // A grace period is at least one block.
+        let hurried = EpochParams {
+            inference_validation_cutoff: Blocks(0),
+            ..params
+        };
+        assert_eq!(grace_period(&hurried), Blocks(1));
+    }
+
+    #[test]
+    fn first_epoch_without_a_poc_is_consistent() {
+        let mut view = mainnet();
+        let next = view.current;
+        view.height = Height(30);
+        view.epoch = EpochIndex(0);
+        view.current = EpochStages {
+            next_poc_start: next.poc_start,
+            ..EpochStages::default()
+        };
+        view.next = EpochStages {
+            epoch: EpochIndex(1),
+            ..next
+        };
+        assert_eq!(consistent(&view), Ok(()));
+        // Only the first one may lack its stages.
+        view.epoch = EpochIndex(1);
+        view.current.epoch = EpochIndex(1);
+        view.next.epoch = EpochIndex(2);
+        assert!(consistent(&view).is_err());
     }
 }

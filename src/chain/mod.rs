@@ -1,5 +1,6 @@
 //! The chain: what its heights mean (pure), and the client that reads them.
 
+pub mod challenge;
 pub mod client;
 pub mod clock;
 pub mod epoch;

@@ -8,8 +8,8 @@ use super::epoch;
 use super::height_check::{HeightCheck, agree};
 use super::stages::{self, Corroboration, StagesCheck};
 use crate::domain::{
-    Blocks, ChainSource, Duration, EpochView, Height, ReportedHead, SourceHealth, SourceReport,
-    SourceStatus, SyncState, Time,
+    Blocks, CallError, CallErrorKind, ChainSource, Duration, EpochParams, EpochView, Height,
+    ParamsOrigin, ReportedHead, SourceHealth, SourceReport, SourceStatus, SyncState, Time,
 };
 
 #[derive(Debug, Clone, Default)]
@@ -20,6 +20,8 @@ pub struct ChainSources {
     /// The last accepted change of a parameter or stage.
     last_change: Option<(Time, String)>,
     accepted: Option<(Time, Height)>,
+    /// The last parameters that an accepted reply told.
+    told: Option<EpochParams>,
 }
 
 #[derive(Debug, Clone)]
@@ -29,7 +31,7 @@ struct SourceState {
     /// When its height last changed.
     moved: Time,
     highest: Height,
-    failure: Option<String>,
+    failure: Option<CallError>,
     health: (SourceHealth, Time),
 }
 
@@ -106,11 +108,12 @@ impl ChainSources {
         self.last_change.as_ref()
     }
 
-    /// True when some source is unhealthy, so all should be polled.
+    /// True when some source is unhealthy, so all should be polled. One that is not served there gets
+    /// no better by being asked.
     pub fn has_unhealthy_source(&self) -> bool {
-        self.list
-            .iter()
-            .any(|source| source.health.0 != SourceHealth::Good)
+        let sources = self.list.iter();
+        let mut health = sources.map(|source| &source.health.0);
+        health.any(|health| !matches!(health, SourceHealth::Good | SourceHealth::NotServed(_)))
     }
 
     /// Evidence for a standstill since `since`.
@@ -137,7 +140,7 @@ impl ChainSources {
         if let Some(source) = self.list.get_mut(index) {
             match report.head {
                 Ok(head) => source.record_head(now, head),
-                Err(error) => source.failure = Some(error.to_string()),
+                Err(error) => source.failure = Some(error),
             }
         }
         index
@@ -162,7 +165,7 @@ impl ChainSources {
             match self.admit(now, *index, view) {
                 Ok(()) => {
                     self.accepted = Some((now, view.height));
-                    return Ok(view.clone());
+                    return Ok(self.with_known_params(view));
                 }
                 Err(why) => reasons.push(format!("{}: {why}", self.name(*index))),
             }
@@ -171,6 +174,18 @@ impl ChainSources {
             reasons.push("no public API was polled: the block clock is unknown".to_owned());
         }
         Err(reasons.join("; "))
+    }
+
+    /// Zeros are no parameters: what a reply does not tell is kept from the last one that did.
+    fn with_known_params(&mut self, view: &EpochView) -> EpochView {
+        let mut view = view.clone();
+        if view.params_origin == ParamsOrigin::Told {
+            self.told = Some(view.params);
+        } else if let Some(known) = self.told {
+            view.params.confirmation_poc_safety_window = known.confirmation_poc_safety_window;
+            view.params_origin = ParamsOrigin::Earlier;
+        }
+        view
     }
 
     fn admit(&mut self, now: Time, index: usize, view: &EpochView) -> Result<(), String> {
@@ -278,7 +293,7 @@ impl SourceState {
     /// Its view of this poll, if it reported a consistent one.
     fn candidate(&self) -> Result<Option<EpochView>, String> {
         if let Some(failure) = &self.failure {
-            return Err(failure.clone());
+            return Err(failure.to_string());
         }
         let Some((_, head)) = &self.last_head else {
             return Ok(None);
@@ -313,7 +328,10 @@ impl SourceState {
         accepted: Option<(Time, Height)>,
     ) -> SourceHealth {
         if let Some(failure) = &self.failure {
-            return SourceHealth::Silent(failure.clone());
+            return match failure.kind {
+                CallErrorKind::NotServed => SourceHealth::NotServed(failure.detail.clone()),
+                _ => SourceHealth::Silent(failure.to_string()),
+            };
         }
         let Some((at, head)) = &self.last_head else {
             return SourceHealth::Good;

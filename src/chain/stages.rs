@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::{Duration, EpochParams, EpochStages, EpochView, Time};
+use crate::domain::{Duration, EpochParams, EpochStages, EpochView, ParamsOrigin, Time};
 
 /// The accepted stages, and changed ones that wait for confirmation.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -18,7 +18,8 @@ pub(super) struct StagesCheck {
 struct StageSet {
     current: EpochStages,
     next: EpochStages,
-    params: EpochParams,
+    /// `None` when the reply does not tell them.
+    params: Option<EpochParams>,
 }
 
 /// Changed parameters or stages, for people.
@@ -76,7 +77,7 @@ impl StageSet {
         StageSet {
             current: view.current,
             next: view.next,
-            params: view.params,
+            params: (view.params_origin == ParamsOrigin::Told).then_some(view.params),
         }
     }
 
@@ -108,8 +109,10 @@ impl StageSet {
             }
         }
         // Parameters may differ between epochs.
-        if self.current.epoch == new_set.current.epoch {
-            let (old, new) = (blocks(&self.params), blocks(&new_set.params));
+        if self.current.epoch == new_set.current.epoch
+            && let (Some(old), Some(new)) = (&self.params, &new_set.params)
+        {
+            let (old, new) = (blocks(old), blocks(new));
             for ((name, from), (_, to)) in old.into_iter().zip(new) {
                 if from != to {
                     let _ = write!(changes, "{name}: {from} → {to} blocks; ");
@@ -136,11 +139,12 @@ fn heights(stages: &EpochStages) -> [(&'static str, u64); 7] {
     ]
 }
 
-fn blocks(params: &EpochParams) -> [(&'static str, u64); 7] {
+fn blocks(params: &EpochParams) -> [(&'static str, u64); 8] {
     let window = params.confirmation_poc_safety_window;
     [
         ("epoch_length", params.epoch_length.0),
         ("poc_stage_duration", params.poc_stage_duration.0),
+        ("poc_exchange_duration", params.poc_exchange_duration.0),
         ("poc_validation_delay", params.poc_validation_delay.0),
         ("poc_validation_duration", params.poc_validation_duration.0),
         (

@@ -91,11 +91,13 @@ impl NextSprint {
 async fn block_clock(chain: &ChainClient, now: Time, view: &EpochView) -> BlockClock {
     let mut clock = BlockClock::new();
     clock.observe_height(now, view.height);
-    let back = Blocks(STRETCH.0 * STRETCHES as u64);
-    for height in [view.height - back, view.height] {
-        if let Ok(header) = chain.header(Some(height)).await {
-            clock.observe_header(header);
-        }
+    let Ok(stored) = chain.stored_blocks().await else {
+        return clock;
+    };
+    clock.observe_header(stored.latest);
+    let back = stored.back(Blocks(STRETCH.0 * STRETCHES as u64));
+    if let Ok(header) = chain.header(back).await {
+        clock.observe_header(header);
     }
     clock
 }

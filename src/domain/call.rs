@@ -26,12 +26,16 @@ pub enum CallErrorKind {
     NotSent,
     /// It may or may not have taken effect: time-out, connection lost, 5xx after sending.
     Ambiguous,
+    /// The same for a read, which changes nothing.
+    Unanswered,
     /// The other side wants fewer requests.
     RateLimited,
     /// The key is missing, wrong or lacks the permission.
     Unauthorized,
     /// The thing named does not exist.
     NotFound,
+    /// The whole service is not at this address.
+    NotServed,
     /// The other side understood and said no.
     Refused,
     /// The reply violates the wire format.
@@ -55,8 +59,11 @@ impl CallError {
 
     /// True if retrying the same read later can help.
     pub fn is_passing(&self) -> bool {
-        use CallErrorKind::{Ambiguous, Malformed, NotSent, RateLimited};
-        matches!(self.kind, NotSent | Ambiguous | RateLimited | Malformed)
+        use CallErrorKind::{Ambiguous, Malformed, NotSent, RateLimited, Unanswered};
+        matches!(
+            self.kind,
+            NotSent | Ambiguous | Unanswered | RateLimited | Malformed
+        )
     }
 
     /// True if the call may have taken effect anyway.
@@ -73,9 +80,11 @@ impl fmt::Display for CallError {
         let meaning = match self.kind {
             CallErrorKind::NotSent => "could not be reached",
             CallErrorKind::Ambiguous => "gave no usable answer; it may have taken effect",
+            CallErrorKind::Unanswered => "gave no usable answer",
             CallErrorKind::RateLimited => "asks us to slow down",
             CallErrorKind::Unauthorized => "does not accept the key",
             CallErrorKind::NotFound => "knows no such thing",
+            CallErrorKind::NotServed => "is not served there",
             CallErrorKind::Refused => "refused",
             CallErrorKind::Malformed => "answered something that cannot be read",
         };

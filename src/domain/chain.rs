@@ -97,6 +97,10 @@ pub struct EpochParams {
     pub epoch_length: Blocks,
     /// Length of generation.
     pub poc_stage_duration: Blocks,
+    /// After generation what was generated still counts for so long. Marked as deprecated on the
+    /// chain, and still used.
+    #[serde(default)]
+    pub poc_exchange_duration: Blocks,
     /// From the end of generation to the start of validation.
     pub poc_validation_delay: Blocks,
     /// Length of validation.
@@ -105,8 +109,30 @@ pub struct EpochParams {
     pub set_new_validators_delay: Blocks,
     /// How long before the next `PoC` the validation of inferences ends.
     pub inference_validation_cutoff: Blocks,
-    /// How long before and after a `PoC` no confirmation `PoC` is triggered.
+    /// How long before the next `PoC` a confirmation `PoC` must be over, its aftermath included.
     pub confirmation_poc_safety_window: Blocks,
+}
+
+/// Where the parameters of a reading come from.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, strum::Display,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ParamsOrigin {
+    /// The reply has them.
+    #[default]
+    #[strum(serialize = "as the chain tells them")]
+    Told,
+    /// The reply has none: they follow from its stages, and the safety window, which does not, is
+    /// kept from an earlier reply.
+    #[strum(
+        serialize = "derived from the epoch's stages, with the safety window of an earlier reply"
+    )]
+    Earlier,
+    /// The reply has none and none are known: they follow from its stages, and the safety window is
+    /// taken as zero, so that no confirmation is missed.
+    #[strum(serialize = "derived from the epoch's stages, with a safety window of zero")]
+    Stages,
 }
 
 /// A confirmation `PoC` in progress.
@@ -132,6 +158,9 @@ pub struct ConfirmationStages {
     /// Where hosts must start to generate.
     pub generation_start: Height,
     pub generation_end: Height,
+    /// From here on nothing that was generated counts any more.
+    #[serde(default)]
+    pub exchange_end: Height,
     /// Where hosts start to validate each other.
     pub validation_start: Height,
     /// Where it is over: a node that lasted until then has passed.
@@ -143,8 +172,43 @@ pub struct ConfirmationStages {
 pub struct ConfirmationParams {
     /// Confirmation `PoC`s in an epoch, on average.
     pub expected_per_epoch: f64,
-    /// At or below this part of its weight a participant fails.
+    /// A participant fails whose [`ConfirmationParams::ratio`] is below this; nobody does at 0.
     pub alpha_threshold: f64,
+}
+
+impl ConfirmationParams {
+    /// What the chain allows for by chance: a participant that shows this part of what is expected
+    /// counts as if it showed all (gonka v0.2.14 inference-chain/x/inference/calculations/status.go).
+    const ALLOWANCE: f64 = 0.909;
+
+    /// What counts of a part of the expected weight, preserved nodes included.
+    pub fn ratio(shown: f64) -> f64 {
+        (shown / Self::ALLOWANCE).min(1.0)
+    }
+
+    /// Below this part of what is expected of it a participant fails; `None` when nobody can.
+    pub fn fails_below(&self) -> Option<f64> {
+        (self.alpha_threshold > 0.0).then(|| self.alpha_threshold.min(1.0) * Self::ALLOWANCE)
+    }
+}
+
+/// A `PoC` Challenge: every node with weight must generate until its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Challenge {
+    /// The height at which it was seen first.
+    pub seen_at: Height,
+    /// Where it ends at the latest.
+    pub end: Height,
+}
+
+/// Whether the network knows the `PoC` Challenge (from v0.2.16).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChallengeRule {
+    #[default]
+    Unknown,
+    NotYet,
+    InForce,
 }
 
 /// An upgrade that governance decided on: the chain halts at its height until the nodes run the new
@@ -161,6 +225,9 @@ pub struct Governance {
     pub upgrade: Option<UpgradePlan>,
     /// Confirmation `PoC`s.
     pub confirmation: ConfirmationParams,
+    /// Whether a host can be challenged.
+    #[serde(default)]
+    pub challenges: ChallengeRule,
 }
 
 /// The phase of a confirmation `PoC`.
@@ -192,7 +259,10 @@ pub struct EpochView {
     /// Stages of the epoch after it.
     pub next: EpochStages,
     pub params: EpochParams,
-    /// The confirmation `PoC` in progress, if any.
+    /// Where the parameters come from.
+    #[serde(default)]
+    pub params_origin: ParamsOrigin,
+    /// The confirmation `PoC` in progress, or the one that was completed last, if any.
     pub confirmation: Option<ConfirmationEvent>,
 }
 
@@ -290,6 +360,8 @@ pub enum SourceHealth {
     Contradicts(String),
     /// It does not answer.
     Silent(String),
+    /// Its address serves no such thing, and what to do about it.
+    NotServed(String),
 }
 
 /// The last known state of a source.

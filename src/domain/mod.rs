@@ -32,9 +32,10 @@ pub use boots::{
 pub use call::{CallError, CallErrorKind};
 pub use callback::{CallbackAddress, CallbackHost, InvalidCallback};
 pub use chain::{
-    BlockHeader, ChainPhase, ChainSource, ConfirmationEvent, ConfirmationParams, ConfirmationPhase,
-    ConfirmationStages, EpochParams, EpochStages, EpochView, Governance, Milestone, ReportedHead,
-    SourceHealth, SourceKind, SourceReport, SourceStatus, SyncState, TimeBand, UpgradePlan,
+    BlockHeader, ChainPhase, ChainSource, Challenge, ChallengeRule, ConfirmationEvent,
+    ConfirmationParams, ConfirmationPhase, ConfirmationStages, EpochParams, EpochStages, EpochView,
+    Governance, Milestone, ParamsOrigin, ReportedHead, SourceHealth, SourceKind, SourceReport,
+    SourceStatus, SyncState, TimeBand, UpgradePlan,
 };
 pub use governance_model::GovernanceModel;
 pub use gpu::GpuFamily;
@@ -52,8 +53,8 @@ pub use market::{
 };
 pub use money::{RentalPrices, Usd, UsdPerHour};
 pub use node::{
-    Confirmation, Hardware, Likeness, NodeConfig, NodeStatus, PocStatus, RegisteredNode, Weight,
-    behind_version,
+    Confirmation, Hardware, Likeness, NodeConfig, NodeDuty, NodeStatus, PocStatus, RegisteredNode,
+    Weight, behind_version,
 };
 pub use preflight::{Finding, Preflight, Requirement, UnknownEffect, UnknownRules, Verdict};
 pub use ranking::{AvoidedMachine, RankedOffer};

@@ -86,27 +86,46 @@ pub enum PocStatus {
 #[derive(Debug, derive_more::Display, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Weight(pub u64);
 
-/// What a confirmation `PoC` left of a participant's weight, as the chain reports it.
+/// What a confirmation `PoC` left of a participant's confirmation weight, as the chain reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Confirmation {
     pub epoch: EpochIndex,
     /// Which event of the epoch, from 0.
     pub sequence: u64,
-    /// The participant's weight in the epoch.
+    /// The participant's weight in the epoch. On another scale than the confirmation weights: the
+    /// one is no part of the other.
     pub weight: Weight,
-    /// The part of it that was confirmed.
+    /// The confirmation weight after the event; 0 also when the participant is out of the epoch.
     pub confirmed: Weight,
+    /// The confirmation weight before the event; null when it was not read in time.
+    #[serde(default)]
+    pub before: Option<Weight>,
 }
 
 impl Confirmation {
-    /// The confirmed share, from 0; 1 without any weight to confirm.
+    /// What the event left of the confirmation weight, from 0 to 1; absent when it is not known what
+    /// that was before.
     #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
-    pub fn ratio(&self) -> f64 {
-        match self.weight.0 {
-            0 => 1.0,
-            weight => self.confirmed.0 as f64 / weight as f64,
+    pub fn ratio(&self) -> Option<f64> {
+        match self.before?.0 {
+            0 => None,
+            before => Some((self.confirmed.0 as f64 / before as f64).min(1.0)),
         }
     }
+}
+
+/// What the Network Node wants of a node now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeDuty {
+    #[default]
+    Unknown,
+    Serves,
+    /// It serves and has weight in the running epoch: through a `PoC` it may be preserved, with its
+    /// weight carried on.
+    ServesWithWeight,
+    Generates,
+    Validates,
 }
 
 /// A row of `GET /admin/v1/nodes`.
@@ -132,6 +151,20 @@ pub struct RegisteredNode {
     pub version: Option<String>,
     /// `PoC` weight by model in the running epoch.
     pub weights: BTreeMap<String, Weight>,
+}
+
+impl RegisteredNode {
+    /// What the Network Node wants of it now.
+    pub fn duty(&self) -> NodeDuty {
+        let has_weight = self.weights.values().any(|weight| weight.0 > 0);
+        match (self.intended, self.poc_intended) {
+            (NodeStatus::Poc, PocStatus::Generating) => NodeDuty::Generates,
+            (NodeStatus::Poc, PocStatus::Validating) => NodeDuty::Validates,
+            (NodeStatus::Inference, _) if has_weight => NodeDuty::ServesWithWeight,
+            (NodeStatus::Inference, _) => NodeDuty::Serves,
+            _ => NodeDuty::Unknown,
+        }
+    }
 }
 
 /// How our registration compares with what was requested.

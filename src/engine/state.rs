@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::domain::{
     Account, Aim, BootTally, ConfirmationEvent, Duration, EpochIndex, EpochView, Governance,
     GovernanceModel, Height, Instance, InstanceId, Mode, RankedOffer, RegisteredNode, SprintReport,
-    Time,
+    Time, Weight,
 };
 use crate::engine::Ports;
 use crate::engine::alerts::heartbeat::Heartbeat;
@@ -21,6 +21,7 @@ use crate::engine::effects::task_set::TaskSet;
 use crate::engine::observe::freshness::Freshness;
 use crate::engine::observe::observation::Observation;
 use crate::engine::observe::proxy_state::ProxyState;
+use crate::engine::observe::untold::Untold;
 use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::snapshot::{PastSprintRow, QuitChoice, RejectedOffer, WorldKind};
 use crate::flow::{Effect, EffectKey, Sprint};
@@ -133,6 +134,10 @@ pub(crate) struct Observations {
     /// Rentals whose container has not run yet, as last read.
     pub(crate) idle_gpus: BTreeMap<InstanceId, Time>,
     pub(crate) confirmation: Option<PendingConfirmation>,
+    /// Why the confirmation weight was not read, as said last.
+    pub(crate) confirmation_untold: Untold,
+    /// The same of what governance decided.
+    pub(crate) governance_untold: Untold,
     pub(crate) freshness: Freshness,
 }
 
@@ -160,9 +165,20 @@ pub(crate) struct MarketView {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PendingConfirmation {
     pub(crate) event: ConfirmationEvent,
+    /// What the chain had for us before its end.
+    pub(crate) before: BeforeConfirmation,
     /// Since when it is over.
     pub(crate) over: Option<Time>,
     pub(crate) last_read: Option<Time>,
+}
+
+/// Our confirmation weight before an event changes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BeforeConfirmation {
+    Unread,
+    /// We had no part in the epoch, or no source is configured.
+    NoPart,
+    Had(Weight),
 }
 
 /// The journal cannot be written: nothing new is rented.

@@ -114,11 +114,14 @@ impl Sprint {
             && event.phase != ConfirmationPhase::Inactive
         {
             let event = epoch::confirmation_stages(&event, &view.params);
-            let mut known = self.confirmations.iter();
-            if known.all(|known| known.trigger != event.trigger) {
-                self.confirmations.push(event);
+            let mut known = self.confirmations.iter_mut();
+            // A sprint of an older version may have saved other heights.
+            match known.find(|known| known.trigger == event.trigger) {
+                Some(known) => *known = event,
+                None => self.confirmations.push(event),
             }
         }
+        self.look_for_challenge(now, view);
     }
 
     fn on_listing(&mut self, now: Time, leftovers: usize) {
@@ -239,6 +242,8 @@ impl Sprint {
         if let Some(release) = &mut self.release {
             release.on_nodes(now, listed.is_some(), proxy_listed);
         }
+        let duty = listed.as_ref().map(|node| (now, node.duty));
+        self.volatile.duty = duty.or(self.volatile.duty);
         if let Some(node) = &mut self.node {
             node.listed = listed;
         }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     BootFault, CallError, Duration, EpochIndex, EpochView, GateKind, InstanceId, Likeness, Mode,
-    NodeId, NodeStatus, Offer, OfferId, PocStatus, Preflight, UpgradePlan, Usd, UsdPerHour, Weight,
+    NodeDuty, NodeId, NodeStatus, Offer, OfferId, PocStatus, Preflight, UpgradePlan, Usd,
+    UsdPerHour, Weight,
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -183,6 +184,9 @@ pub struct NodeReading {
     pub admin_epoch: EpochIndex,
     pub status: NodeStatus,
     pub poc: PocStatus,
+    /// What the Network Node wants of it.
+    #[serde(default)]
+    pub duty: NodeDuty,
     pub failure: String,
 }
 

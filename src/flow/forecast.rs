@@ -31,8 +31,8 @@ pub struct Terms {
     pub downloads: Usd,
 }
 
-/// Assumed until the chain's own parameters are read: one an epoch, and half of the weight, as in the
-/// host documentation.
+/// Assumed until the chain's own parameters are read: one an epoch, and half of what is expected, as in
+/// the host documentation.
 pub const ASSUMED_CONFIRMATION: ConfirmationParams = ConfirmationParams {
     expected_per_epoch: 1.0,
     alpha_threshold: 0.5,
@@ -76,11 +76,13 @@ pub fn forecast(policy: ReleasePolicy, terms: &Terms) -> PolicyForecast {
     let cut = start + epoch.blocks_in(terms.longest);
     let planned = epoch.release(policy);
     let odds = Odds::of(epoch, planned, cut, terms.confirmation.expected_per_epoch);
-    let (chance_of_losing, held) = match policy {
+    let (chance, held) = match policy {
         ReleasePolicy::AfterConfirmation => (odds.of_a_second(), odds.until_the_first(start)),
         _ => (odds.of_one_too_late(), number(start.until(odds.end))),
     };
     let held = time(terms.block, held);
+    // Without a threshold nobody fails.
+    let chance_of_losing = terms.confirmation.fails_below().map_or(0.0, |_| chance);
     let latest = number(start.until(epoch.latest_release(policy)));
     let latest = time(terms.block, latest) + terms.lease;
     let cost = |length: Duration| terms.price.times(terms.before_poc + length) + terms.downloads;
@@ -200,6 +202,7 @@ mod tests {
             params: EpochParams {
                 epoch_length: Blocks(15_391),
                 poc_stage_duration: Blocks(60),
+                poc_exchange_duration: Blocks(5),
                 poc_validation_delay: Blocks(5),
                 poc_validation_duration: Blocks(120),
                 set_new_validators_delay: Blocks(120),
@@ -239,9 +242,17 @@ mod tests {
         assert_near(chance(1.0, AfterConfirmation), 1.0 - 2.0 * none, 1e-3);
         assert_near(chance(0.0, AfterConfirmation), 0.0, 1e-9);
         // Half of the triggers come too late.
-        let half = BlocksAfterStart(305 + (15_391 - 765 - 305) / 2);
+        let half = BlocksAfterStart(305 + (15_391 - 890 - 305) / 2);
         assert_near(chance(1.0, half), 1.0 - (-0.5f64).exp(), 1e-3);
         assert_near(chance(1.0, WholeEpoch), 0.0, 1e-9);
+        // Without a threshold nothing does.
+        let mut lenient = terms(1.0);
+        lenient.confirmation.alpha_threshold = 0.0;
+        assert_near(
+            forecast(AfterValidation, &lenient).chance_of_losing,
+            0.0,
+            1e-9,
+        );
     }
 
     #[test]
@@ -254,7 +265,7 @@ mod tests {
         assert_near(forecast.worst_cost.dollars(), 1.0 + 16.16, 0.02);
 
         // On average it comes after 63 % of the window, or never.
-        let blocks = 305.0 + 14_321.0 * 0.632 + 0.632 * 265.0 + 0.368 * 5.0;
+        let blocks = 305.0 + 14_196.0 * 0.632 + 0.632 * 269.0 + 0.368 * 5.0;
         let hours = with_one_confirmation(AfterConfirmation).hours;
         assert_near(hours, 0.833 + blocks * 5.5 / 3_600.0, 0.02);
 
@@ -294,8 +305,8 @@ mod tests {
             // Times between events of a Poisson process.
             let mut height = 305.0;
             let late = loop {
-                height -= 14_321.0 * chance.random_range(f64::EPSILON..1.0f64).ln();
-                if height > 305.0 + 14_321.0 {
+                height -= 14_196.0 * chance.random_range(f64::EPSILON..1.0f64).ln();
+                if height > 305.0 + 14_196.0 {
                     break false;
                 }
                 if height > release {

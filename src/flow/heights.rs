@@ -52,7 +52,7 @@ impl Epoch {
 
     /// Blocks from the trigger of a confirmation to its end.
     pub fn answer(self) -> Blocks {
-        Blocks(epoch::grace_period(&self.params).0 + epoch::poc_length(&self.params).0)
+        epoch::confirmation_length(&self.params)
     }
 
     /// Whole blocks in a length of time.
@@ -135,7 +135,7 @@ impl Sprint {
     }
 
     /// The height until which a rental is really held: a confirmation `PoC` that has begun is
-    /// completed, or all that was paid for it would be lost.
+    /// completed, or all that was paid for it would be lost; so is a challenge.
     pub fn held_until(&self, stages: &EpochStages) -> Height {
         let planned = self.release_height(stages);
         let running = self
@@ -143,7 +143,8 @@ impl Sprint {
             .iter()
             .filter(|event| event.trigger <= planned && planned < event.validation_end);
         let ends = running.map(|event| event.validation_end);
-        ends.max().unwrap_or(planned)
+        let challenged = self.challenge().map(|challenge| challenge.end);
+        ends.chain(challenged).max().unwrap_or(planned).max(planned)
     }
 
     /// The latest height at which the policy can release.

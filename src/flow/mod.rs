@@ -16,6 +16,7 @@
 mod accessors;
 mod apply;
 mod budget;
+mod challenge;
 mod effect;
 mod event;
 mod forecast;
@@ -43,9 +44,9 @@ pub use proof::Proof;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    ChainPhase, ConfirmationStages, Duration, EpochIndex, EpochParams, EpochStages, GateKind,
-    Height, InstanceId, Mode, NodeId, Offer, OfferId, Outcome, Race, RentalLabel, Step, StepSpan,
-    Time, UpgradePlan, Usd, Weight,
+    ChainPhase, Challenge, ConfirmationStages, Duration, EpochIndex, EpochParams, EpochStages,
+    GateKind, Height, InstanceId, Mode, NodeDuty, NodeId, Offer, OfferId, Outcome, Race,
+    RentalLabel, Step, StepSpan, Time, UpgradePlan, Usd, Weight,
 };
 use hedge::Hedge;
 use note::Note;
@@ -109,7 +110,13 @@ struct Volatile {
     weight_asked: Option<Time>,
     note: Option<Note>,
     wake: Option<Time>,
+    /// The challenge that our node is in, as far as is known.
+    #[serde(default)]
+    challenge: Option<Challenge>,
     // The rest is not saved at all.
+    /// When our node was listed last, and what the Network Node wanted of it.
+    #[serde(skip)]
+    duty: Option<(Time, NodeDuty)>,
     #[serde(skip)]
     upgrade: Option<UpgradePlan>,
     #[serde(skip)]

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CHAIN_FRESH, Sprint};
-use crate::domain::{Blocks, Height, NodeStatus, PocStatus, Time};
+use crate::domain::{Blocks, Height, NodeDuty, NodeStatus, PocStatus, Time};
 
 /// A node that takes part generates this long after the start: the Network Node checks its nodes every
 /// half minute.
@@ -58,7 +58,7 @@ impl Sprint {
             return;
         };
         let generation = stages.poc_start + GENERATES_WITHIN..stages.poc_generation_end;
-        if self.proof.generated || !generation.contains(&height) {
+        if self.proof.generated || self.may_be_preserved() || !generation.contains(&height) {
             return;
         }
         let failure = self.listed_node().map_or("", |node| &node.failure);
@@ -67,6 +67,15 @@ impl Sprint {
             "the PoC has begun and our node does not generate{colon}{failure}"
         ));
         self.wake_at(now + CHAIN_FRESH);
+    }
+
+    /// A preserved node keeps serving through a `PoC` and gets its weight carried on: it is drawn among
+    /// the nodes with weight in the running epoch.
+    fn may_be_preserved(&self) -> bool {
+        let listed = self.listed_node();
+        listed.is_some_and(|node| {
+            node.duty == NodeDuty::ServesWithWeight && node.status != NodeStatus::Failed
+        })
     }
 
     /// Why there is no weight: what the node did, and which rules were not met.

@@ -132,11 +132,18 @@ impl Sprint {
             Some(Outcome::Aborted | Outcome::Failed { .. } | Outcome::Served)
         );
         let free = release.acting_since.is_some()
-            || self.mode == Mode::Auto
             || unplanned
             || release.next == Next::Retry
             || self.is_lease_over(now);
-        if free || self.passed(now, GateKind::Release) {
+        if free {
+            return true;
+        }
+        if self.mode == Mode::Auto {
+            // The next reading of the chain may end it.
+            self.wake_at_lease_end();
+            return self.challenge().is_none();
+        }
+        if self.passed(now, GateKind::Release) {
             return true;
         }
         self.wake_at_lease_end();

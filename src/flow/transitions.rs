@@ -461,7 +461,8 @@ impl Sprint {
             return;
         };
         if let Some(weight) = self.weight {
-            if self.rental.is_none() || height >= self.held_until(&stages) {
+            let is_due = height >= self.held_until(&stages) && self.challenge().is_none();
+            if self.rental.is_none() || is_due {
                 self.end(Outcome::Confirmed { weight });
                 self.advance_once(now, effects);
             }

@@ -138,6 +138,10 @@ fn error_of(
     status: Option<u16>,
     detail: &str,
 ) -> CallError {
+    let kind = match kind {
+        CallErrorKind::Ambiguous if request.is_read() => CallErrorKind::Unanswered,
+        kind => kind,
+    };
     CallError {
         what: request.what.clone(),
         kind,

@@ -113,6 +113,11 @@ impl HttpRequest {
         self
     }
 
+    /// It changes nothing at the other side.
+    pub fn is_read(&self) -> bool {
+        self.method == HttpMethod::Get || matches!(self.retry, Retry::Reads { .. })
+    }
+
     /// Allows this many attempts. Only for reads.
     #[must_use]
     pub fn tries(mut self, tries: u32) -> Self {

@@ -13,9 +13,9 @@ pub struct PastSprint<'a> {
     pub report: &'a SprintReport,
     /// Its boots that were watched from beginning to end.
     pub boots: Vec<&'a BootTimes>,
-    /// What confirmation `PoC`s of its epoch left of the weight.
+    /// What confirmation `PoC`s of its epoch left of the confirmation weight.
     pub confirmations: Vec<&'a Confirmation>,
-    /// The least of what they left, 0 to 1; absent without any.
+    /// What is left after all of them, 0 to 1; absent without any that was measured.
     pub confirmation_ratio: Option<f64>,
     /// What a unit of weight cost, in dollars; absent without weight.
     pub usd_per_weight: Option<f64>,
@@ -43,9 +43,9 @@ impl Ledger {
                 |seen: &&Confirmation| Some(seen.epoch) == report.epoch && report.weight.is_some();
             let confirmations = self.confirmations().iter().filter(of_epoch);
             let confirmations: Vec<&Confirmation> = confirmations.collect();
-            let ratios = confirmations.iter().map(|seen| seen.ratio());
+            let ratios = confirmations.iter().filter_map(|seen| seen.ratio());
             rows.push(PastSprint {
-                confirmation_ratio: ratios.reduce(f64::min),
+                confirmation_ratio: ratios.reduce(|left, ratio| left * ratio),
                 usd_per_weight: report.usd_per_weight(),
                 at: *at,
                 report,

@@ -22,13 +22,13 @@ pub enum FailureKind {
 
 impl DeliveryError {
     pub(super) fn new(error: &CallError, hint: String) -> DeliveryError {
-        use CallErrorKind::{Ambiguous, NotSent, RateLimited};
+        use CallErrorKind::{Ambiguous, NotSent, RateLimited, Unanswered};
         DeliveryError {
             why: error.to_string(),
             hint,
             // `Ambiguous` too: a duplicate notice does no harm.
             kind: match error.kind {
-                Ambiguous | NotSent | RateLimited => FailureKind::Transient,
+                Ambiguous | Unanswered | NotSent | RateLimited => FailureKind::Transient,
                 _ => FailureKind::Permanent,
             },
         }

@@ -12,7 +12,10 @@ pub(super) fn hint(channel: Channel, error: &CallError) -> String {
         (CallErrorKind::Ambiguous, None) => format!(
             "check whether it arrived; if not, check that the address in {setting} is a working web server"
         ),
-        (CallErrorKind::Ambiguous, Some(_)) => format!(
+        (CallErrorKind::Unanswered, None) => {
+            format!("check that the address in {setting} is a working web server")
+        }
+        (CallErrorKind::Ambiguous | CallErrorKind::Unanswered, Some(_)) => format!(
             "check the log or status page of the service behind {setting}, and retry later"
         ),
         (CallErrorKind::RateLimited, _) => {
@@ -20,7 +23,7 @@ pub(super) fn hint(channel: Channel, error: &CallError) -> String {
                 .to_owned()
         }
         (CallErrorKind::Unauthorized, status) => unauthorized(channel, status).to_owned(),
-        (CallErrorKind::NotFound, _) => not_found(channel).to_owned(),
+        (CallErrorKind::NotFound | CallErrorKind::NotServed, _) => not_found(channel).to_owned(),
         (CallErrorKind::Refused, Some(300..400)) => {
             format!("set {setting} to the final address: redirects are not followed")
         }

@@ -14,7 +14,9 @@ const GONE: [&str; 4] = [
 /// but a certain refusal is [`RentError::Unknown`].
 pub(super) fn rent_error(error: CallError) -> RentError {
     match error.kind {
-        CallErrorKind::Ambiguous | CallErrorKind::Malformed => RentError::Unknown(error),
+        CallErrorKind::Ambiguous | CallErrorKind::Unanswered | CallErrorKind::Malformed => {
+            RentError::Unknown(error)
+        }
         CallErrorKind::NotFound | CallErrorKind::Refused if offer_is_gone(&error.detail) => {
             RentError::OfferGone(error)
         }
@@ -22,6 +24,7 @@ pub(super) fn rent_error(error: CallError) -> RentError {
         | CallErrorKind::RateLimited
         | CallErrorKind::Unauthorized
         | CallErrorKind::NotFound
+        | CallErrorKind::NotServed
         | CallErrorKind::Refused => RentError::Refused(error),
     }
 }

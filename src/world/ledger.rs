@@ -14,6 +14,7 @@ impl World {
             batches: self.batches.clone(),
             confirmations: self.confirmations.clone(),
             reloads: self.dapi.reloads.clone(),
+            challenges: self.challenges.clone(),
             spend: self.spend(),
             peak_live_rentals: self.peak_live,
         }

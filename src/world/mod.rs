@@ -28,8 +28,9 @@ pub use clock::WorldClock;
 pub use exchange::{ApiRequest, ApiResponse, CallAnswer, NodeRequest, Outgoing};
 pub use network_node::{AdminReply, WORKER_PRIVATE_KEY};
 pub use scenario::{
-    ContentTypeRule, EnvironmentRule, Fault, FaultKind, HostDefect, MlNodeRelease, ModelStart,
-    NetworkRelease, PocCalls, PocVersion, RandomFaults, Scenario, WorkloadFault,
+    ChainAccess, ChainAge, ChainProxy, ContentTypeRule, EnvironmentRule, Fault, FaultKind,
+    HostDefect, MlNodeRelease, ModelStart, NetworkRelease, PocCalls, PocVersion, RandomFaults,
+    Scenario, WorkloadFault,
 };
 pub use serve::{Ports, ServedWorld, WorldOptions, serve};
 pub use ssh_host::{Dialer, Machine, SshHost};

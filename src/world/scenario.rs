@@ -52,6 +52,10 @@ pub struct Scenario {
     pub driver_cuda: String,
     /// Blocks after `poc_start` at which a confirmation `PoC` triggers; none when 0.
     pub confirmation_after: u64,
+    /// Blocks after `poc_start` after which somebody challenges our host (v0.2.16); never when 0.
+    pub challenge_after: u64,
+    /// What the chain's sources are like.
+    pub chain_access: ChainAccess,
     /// Mean confirmation `PoC`s per epoch, in the chain's parameters.
     pub expected_confirmations: u64,
     /// Extra seconds until a rental accepts our SSH key.
@@ -122,10 +126,11 @@ pub enum MlNodeRelease {
     strum::VariantArray,
 )]
 pub enum NetworkRelease {
-    #[default]
     #[serde(rename = "0.2.14")]
     #[strum(serialize = "0.2.14")]
     V0_2_14,
+    /// Live in November 2026.
+    #[default]
     #[serde(rename = "0.2.15")]
     #[strum(serialize = "0.2.15")]
     V0_2_15,
@@ -247,6 +252,37 @@ pub enum HostDefect {
     RestNotServed,
 }
 
+/// What the chain's sources have and serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChainAccess {
+    /// Blocks that the RPC has: a pruned or state-synced node lacks older ones. All when 0.
+    pub blocks_kept: u64,
+    /// What the Network Node's proxy serves of the chain.
+    pub proxy: ChainProxy,
+    pub age: ChainAge,
+}
+
+/// Whether the Network Node's proxy serves `/chain-rpc/` and `/chain-api/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChainProxy {
+    /// As the official compose file has it: 404.
+    #[default]
+    Closed,
+    Open,
+}
+
+/// How old the chain is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChainAge {
+    #[default]
+    Grown,
+    /// The world's first epoch is the chain's epoch 0, before which there is nothing.
+    Newborn,
+}
+
 /// Rates of random faults, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -287,6 +323,12 @@ pub struct RandomFaults {
     pub stale_heights: f64,
     /// Per minute: the public API reports a height that is hundreds of blocks off.
     pub height_jumps: f64,
+    /// Mean confirmation `PoC`s per epoch.
+    pub confirmations: f64,
+    /// Per epoch: somebody challenges our host (from v0.2.16).
+    pub challenges: f64,
+    /// Per node and round: it is preserved and keeps serving.
+    pub preserved: f64,
     /// Per epoch: the chain halts for some minutes in the hour before its `PoC`.
     pub halts: f64,
 }
@@ -352,6 +394,8 @@ impl Default for Scenario {
             driver_cuda: String::new(),
             confirmation_after: 0,
             expected_confirmations: 1,
+            challenge_after: 0,
+            chain_access: ChainAccess::default(),
             key_takes: 0.0,
             upgrade_before_poc: 0,
             ssh_drops_after: 0,

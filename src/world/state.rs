@@ -1,6 +1,6 @@
 //! The state machine: the world's state and how it advances.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::Time;
 
@@ -58,6 +58,15 @@ pub struct World {
     /// Batches of this epoch's confirmation `PoC`.
     pub(super) confirming: BTreeMap<String, u64>,
     pub(super) confirmations: BTreeMap<u64, Confirmation>,
+    /// Trigger of the last confirmation that was counted.
+    pub(super) counted_event: u64,
+    /// Batches of the current segment of a challenge.
+    pub(super) challenged: BTreeMap<String, u64>,
+    /// Start of the last segment that was counted.
+    pub(super) counted_segment: u64,
+    pub(super) challenges: BTreeMap<u64, Confirmation>,
+    /// Epochs that the participant was removed from.
+    pub(super) inactive: BTreeSet<u64>,
     pub(super) active: BTreeMap<String, u64>,
     pub(super) active_epoch: u64,
     pub(super) generated_epoch: u64,
@@ -108,8 +117,7 @@ impl World {
 
     /// While nothing is in progress the next step may be long, at most to the next `PoC`.
     fn next_stop(&self) -> Time {
-        let quiet = self.phase() == PocPhase::Inference
-            && self.confirmation_phase() == PocPhase::Inference
+        let quiet = self.round() == PocPhase::Inference
             && self.active_epoch == self.epoch()
             && self.instances.values().all(|i| i.is_at_rest(self.now));
         if !quiet {
@@ -118,8 +126,10 @@ impl World {
         let poc_start = self.block_time(World::poc_start(self.epoch() + 1));
         let soon = self.now + seconds(QUIET_SLICE);
         let confirmation = self.next_confirmation().unwrap_or(soon);
+        let challenge = self.next_challenge().unwrap_or(soon);
         soon.min(poc_start)
             .min(confirmation)
+            .min(challenge)
             .max(self.now + seconds(SLICE))
     }
 
@@ -133,6 +143,7 @@ impl World {
         self.send_batches();
         self.advance_confirmation();
         self.advance_dapi();
+        self.advance_challenge();
     }
 
     pub(super) fn live(&self) -> impl Iterator<Item = &SimInstance> {
@@ -191,6 +202,13 @@ impl World {
         for weight in weights.values_mut() {
             *weight *= WEIGHT_PER_BATCH;
         }
+        // A preserved node's weight is carried on.
+        let round = World::poc_start(epoch);
+        let preserved = self
+            .active
+            .iter()
+            .filter(|(id, _)| self.is_preserved(id, round));
+        weights.extend(preserved.map(|(id, weight)| (id.clone(), *weight)));
         if self.nodes.contains_key(COLLEAGUE) {
             weights.insert(COLLEAGUE.into(), 1810);
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::domain::{Time, Usd, UsdPerHour};
 
 use super::model::SimInstance;
+use super::numbers::number;
 
 /// What really happened so far.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,26 +18,31 @@ pub struct Truth {
     pub weights: BTreeMap<u64, BTreeMap<String, u64>>,
     /// Callback batches per epoch and node.
     pub batches: BTreeMap<u64, BTreeMap<String, u64>>,
-    /// Results of confirmation `PoC`s per epoch.
+    /// Results of confirmation `PoC`s per epoch; of several, the least.
     pub confirmations: BTreeMap<u64, Confirmation>,
     /// How often dapi stopped a node to load its model again.
     pub reloads: BTreeMap<String, u64>,
+    /// Results of a `PoC` Challenge per epoch; of several segments, the least.
+    pub challenges: BTreeMap<u64, Confirmation>,
     pub spend: Usd,
     /// Most rentals alive at once.
     pub peak_live_rentals: usize,
 }
 
-/// Result of a confirmation `PoC`.
+/// Result of a confirmation `PoC`, or of a segment of a challenge, on the scale of confirmations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Confirmation {
-    pub weight: u64,
+    pub expected: u64,
+    /// Preserved nodes count in full.
     pub confirmed: u64,
 }
 
 impl Confirmation {
-    /// A participant loses the epoch's reward if at most half of its weight is confirmed.
+    /// A participant that shows less than `alpha_threshold` (0.5 here) is removed from the epoch:
+    /// `min(1, confirmed / expected / 0.909) < 0.5`, strictly.
     pub fn costs_the_reward(&self) -> bool {
-        self.confirmed * 2 <= self.weight
+        let ratio = number(self.confirmed) / number(self.expected.max(1)) / 0.909;
+        self.expected > 0 && ratio.min(1.0) < 0.5
     }
 }
 

@@ -142,14 +142,14 @@ async fn refused_connection_is_not_sent() {
 }
 
 #[tokio::test]
-async fn lost_reply_is_ambiguous() {
+async fn lost_read_changed_nothing() {
     for (sent, kind) in [
-        (String::new(), CallErrorKind::Ambiguous),
+        (String::new(), CallErrorKind::Unanswered),
         (
             "HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{\"a\"".into(),
-            CallErrorKind::Ambiguous,
+            CallErrorKind::Unanswered,
         ),
-        ("nonsense\r\n\r\n".into(), CallErrorKind::Ambiguous),
+        ("nonsense\r\n\r\n".into(), CallErrorKind::Unanswered),
         (
             reply_with(302, "location: /elsewhere\r\n", ""),
             CallErrorKind::Refused,
@@ -161,6 +161,10 @@ async fn lost_reply_is_ambiguous() {
             .await
             .unwrap_err();
         assert_eq!(error.kind, kind, "{sent:?}: {error}");
+        assert!(
+            !error.may_have_happened() && !error.to_string().contains("effect"),
+            "{error}"
+        );
         assert_eq!(requests.lock().unwrap().len(), 1);
     }
 }

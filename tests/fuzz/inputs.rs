@@ -111,7 +111,7 @@ pub fn chain(bytes: &[u8]) {
         let reports = chain.query_sources(SourceSelection::All).await;
         let _ = ChainSources::default().observe(at(), reports);
         let _ = chain.governance().await;
-        let _ = chain.header(None).await;
+        let _ = chain.stored_blocks().await;
         let _ = chain
             .weight(&Participant("gonka1x".into()), &NodeId("vastai-1".into()))
             .await;

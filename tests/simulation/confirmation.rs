@@ -15,7 +15,8 @@ use crate::played::Stage;
 
 /// Blocks after the start of the `PoC`: an hour.
 const CONFIRMATION_AFTER: u64 = 700;
-const CONFIRMATION_TAKES: u64 = 80 + 185;
+/// To the end of its validation.
+const CONFIRMATION_TAKES: u64 = 80 + 189;
 const EPOCH: u64 = World::FIRST_EPOCH + 1;
 
 #[derive(Debug)]

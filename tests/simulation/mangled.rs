@@ -110,7 +110,7 @@ fn mangled_replies_do_no_harm() {
                 .await
                 .map(|view| pocpit::chain::epoch::consistent(&view));
             let _ = sources.observe(now, chain.query_sources(SourceSelection::All).await);
-            let _ = chain.header(None).await;
+            let _ = chain.stored_blocks().await;
             let _ = chain
                 .weight(
                     &Participant(PARTICIPANT.into()),

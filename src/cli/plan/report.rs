@@ -10,8 +10,8 @@ use crate::cli::next_sprint::NextSprint;
 use crate::cli::offers;
 use crate::config::Config;
 use crate::domain::{
-    Aim, ConfirmationParams, Duration, Finding, Hedging, Height, RankedOffer, ReleasePolicy,
-    SourceHealth, SourceStatus, Time, Usd,
+    Aim, ChallengeRule, ConfirmationParams, Duration, Finding, Hedging, Height, RankedOffer,
+    ReleasePolicy, SourceHealth, SourceStatus, Time, Usd,
 };
 use crate::engine::{lead_of, needs};
 use crate::flow::{ASSUMED_CONFIRMATION, Effect, Sprint, Terms, admit, forecast};
@@ -44,6 +44,8 @@ pub(in crate::cli) struct PlanReport {
     pub could_stop: Vec<Obstacle>,
     /// How often and how strictly the chain confirms.
     pub confirmation: Confirmation,
+    /// Whether somebody can challenge our host, which a released rental cannot answer.
+    pub challenges: ChallengeRule,
     /// What each release policy costs and risks, the one in force first.
     pub policies: Vec<Policy>,
 }
@@ -154,8 +156,11 @@ pub(in crate::cli) enum Certainty {
 pub(in crate::cli) struct Confirmation {
     /// Confirmation `PoC`s per epoch, on average.
     pub expected_per_epoch: f64,
-    /// A participant that shows this part of its weight or less loses the reward.
+    /// A participant loses the reward when min(1, shown / expected / 0.909) is below this; nobody does
+    /// at 0.
     pub alpha_threshold: f64,
+    /// The part of what is expected below which the reward is lost; null when nobody can lose it.
+    pub fails_below: Option<f64>,
     /// Where these values come from.
     pub known_by: KnownBy,
 }
@@ -244,7 +249,12 @@ pub(super) fn plan(config: &Config, inputs: &PlanInputs) -> PlanReport {
         confirmation: Confirmation {
             expected_per_epoch: confirmation.expected_per_epoch,
             alpha_threshold: confirmation.alpha_threshold,
+            fails_below: confirmation.fails_below(),
             known_by,
+        },
+        challenges: match &next.governance {
+            Ok(Some(known)) => known.challenges,
+            _ => ChallengeRule::Unknown,
         },
         policies: policies(config, inputs, &sprint, confirmation, best),
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::report::{Certainty, ExpectedHeight, KnownBy, PlanReport, Policy, SecondRental};
 use crate::cli::table::table;
-use crate::domain::Time;
+use crate::domain::{ChallengeRule, Time};
 
 pub(super) fn of(plan: &PlanReport) -> String {
     let mut text = String::new();
@@ -90,11 +90,31 @@ fn risk(plan: &PlanReport) -> Vec<String> {
         KnownBy::Chain => "by the chain's parameters",
         KnownBy::Documentation => "by the documentation: set chain.rest to read them",
     };
+    let rule = match confirmation.fails_below {
+        Some(share) => format!(
+            "A participant that shows less than {:.0} % of what is expected of all its nodes loses the epoch's reward",
+            100.0 * share
+        ),
+        None => "Nobody fails one: the chain sets no threshold".to_owned(),
+    };
     let mut words = vec![format!(
-        "Confirmation PoC: {} in an epoch on average, {by}. A node that shows {:.0} % of its weight or less loses the epoch's reward.",
+        "Confirmation PoC: {} in an epoch on average, {by}. {rule}.",
         confirmation.expected_per_epoch,
-        100.0 * confirmation.alpha_threshold
     )];
+    words.push(
+        match plan.challenges {
+            ChallengeRule::InForce => {
+                "PoC Challenge: the network is at v0.2.16 or later. From one block to the next somebody may challenge a host: until shortly before the next PoC each of its nodes with weight must generate. No warning comes before it and a boot takes too long to answer: after a release it costs the epoch's reward and part of the collateral, and its odds are not known."
+            }
+            ChallengeRule::NotYet => {
+                "PoC Challenge: none before v0.2.16, which the network does not run yet."
+            }
+            ChallengeRule::Unknown => {
+                "PoC Challenge: from v0.2.16 a host may be challenged without a warning, and a released rental cannot answer. Set chain.rest to see whether the network runs it."
+            }
+        }
+        .to_owned(),
+    );
     if let Some(policy) = plan.policies.iter().find(|policy| policy.in_force) {
         words.push(format!(
             "{1:.0}% risk with poc.release = \"{0}\": a confirmation PoC after release loses this epoch's reward, if the rental is most of your weight.",

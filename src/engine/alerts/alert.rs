@@ -121,6 +121,10 @@ pub enum Condition {
     Upgrade(Height),
     /// A running confirmation `PoC`: its epoch and number.
     Confirmation(EpochIndex, u64),
+    /// A `PoC` Challenge in this epoch.
+    Challenge(EpochIndex),
+    /// The chain's reply does not tell the epoch's parameters.
+    ParametersUntold,
     /// A requirement of renting that is not met.
     #[serde(alias = "obstacle")]
     PreflightFailure(Requirement),

@@ -1,8 +1,11 @@
 //! Alerts of the chain and its sources.
 
-use crate::chain::epoch;
+use crate::chain::challenge::{Sighting, sighting};
+use crate::chain::epoch::{self, challenge_end};
 use crate::chain::sources::Standstill;
-use crate::domain::{ConfirmationPhase, Duration, SourceHealth, SourceStatus, Time};
+use crate::domain::{
+    ConfirmationPhase, Duration, ParamsOrigin, RegisteredNode, SourceHealth, SourceStatus, Time,
+};
 use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::state::Engine;
@@ -36,6 +39,8 @@ impl Engine {
                 "the plan adapts by itself; check that lead and budget still fit",
             ));
         }
+        alerts.extend(self.untold_alert(now, onsets));
+        alerts.extend(self.challenge_alert(now, onsets));
         alerts.extend(self.confirmation_alert(now, onsets));
         alerts.extend(self.upgrade_alert(now, onsets));
         alerts.extend(self.first_start_alert(now, onsets));
@@ -81,6 +86,61 @@ impl Engine {
                 upgrade.name, upgrade.at.height
             ),
             "prepare your nodes; the chain continues when most are upgraded",
+        ))
+    }
+
+    fn untold_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
+        let (_, view) = self.observed.view.as_ref()?;
+        if view.params_origin == ParamsOrigin::Told {
+            return None;
+        }
+        Some(onsets.alert(
+            Condition::ParametersUntold,
+            now,
+            AlertLevel::Notice,
+            format!(
+                "the chain's reply does not tell the epoch's parameters: they are {}",
+                view.params_origin
+            ),
+            "update pocpit: the Network Node may speak a newer version; check release times with `pocpit plan`",
+        ))
+    }
+
+    /// By every node of the Network Node, also when no sprint holds one.
+    fn challenge_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
+        let (read_at, view) = self.observed.view.as_ref()?;
+        let (listed_at, nodes) = self.observed.nodes.as_ref()?;
+        let seen = |node: &&RegisteredNode| {
+            let listed = Some((*listed_at, node.duty()));
+            matches!(sighting(*read_at, view, listed), Sighting::Open(_))
+        };
+        let challenged = nodes.iter().filter(seen);
+        let challenged: Vec<&str> = challenged.map(|node| node.config.id.0.as_str()).collect();
+        let held = self.sprint.challenge();
+        if challenged.is_empty() && held.is_none() {
+            return None;
+        }
+        let end = challenge_end(view.current.next_poc_start, &view.params);
+        let names = match challenged.as_slice() {
+            [] => "our node".to_owned(),
+            names => names.join(", "),
+        };
+        let effect = match (held, self.sprint.rental()) {
+            (Some(_), Some(rental)) => format!(
+                "; the rental is held for it, at most until its lease ends ({})",
+                rental.lease_until.format("%H:%M UTC")
+            ),
+            _ => String::new(),
+        };
+        let text = format!(
+            "a PoC Challenge is open: the Network Node lets {names} generate outside every PoC. Until height {end} every node with weight must generate, or the epoch's reward is lost and the collateral slashed{effect}"
+        );
+        Some(onsets.alert(
+            Condition::Challenge(view.epoch),
+            now,
+            AlertLevel::Critical,
+            text,
+            "release nothing that has weight in this epoch, and keep the callback reachable",
         ))
     }
 
@@ -164,12 +224,19 @@ fn unreliable(status: &SourceStatus) -> Option<Alert> {
         SourceHealth::WentBack { from } => format!("went back from height {from}{lag}"),
         SourceHealth::Contradicts(why) => format!("contradicts itself: {why}"),
         SourceHealth::Silent(why) => format!("does not answer: {why}"),
+        SourceHealth::NotServed(_) => "is not served there".to_owned(),
+    };
+    let advice = match &status.health {
+        SourceHealth::NotServed(remedy) => remedy.as_str(),
+        _ => {
+            "using the other sources; replace it in chain.public_api or chain.rpc if this persists"
+        }
     };
     Some(Alert::new(
         Condition::UnreliableSource(status.source.clone()),
         AlertLevel::Notice,
         status.since,
         format!("{} {wrong}", status.source),
-        "using the other sources; replace it in chain.public_api or chain.rpc if this persists",
+        advice,
     ))
 }

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Exposure};
 use crate::domain::{
-    CallError, GovernanceModel, NodeConfig, NodeId, Preflight, RegisteredNode, Time,
+    CallError, CallErrorKind, GovernanceModel, NodeConfig, NodeId, Preflight, RegisteredNode, Time,
 };
 use crate::engine::effects::requests::{NodeAddress, node_config};
 use crate::network_node::{PreflightFacts, PreflightTarget, ProxyTarget, evaluate, evaluate_chain};
@@ -73,7 +73,11 @@ async fn check_synced(chain: &dyn Chain, config: &Config) -> Result<(), CallErro
     if config.chain.rpc.is_empty() {
         return chain.epoch().await.map(|_| ());
     }
-    chain.header(None).await.map(|_| ())
+    match chain.stored_blocks().await {
+        // The public API alone must do, as without an RPC.
+        Err(error) if error.kind == CallErrorKind::NotServed => chain.epoch().await.map(|_| ()),
+        stored => stored.map(|_| ()),
+    }
 }
 
 fn intent(config: &Config, leaving: &[NodeId]) -> PreflightTarget {

@@ -4,6 +4,7 @@ use crate::domain::{BlockHeader, EpochView, Governance, SourceReport, Time};
 use crate::engine::observe::freshness::Feed;
 use crate::engine::observe::observation::Headers;
 use crate::engine::observe::pollers::PollSchedule;
+use crate::engine::observe::untold::Untold;
 use crate::engine::state::Engine;
 use crate::flow::Event;
 use crate::ports::SourceSelection;
@@ -57,6 +58,7 @@ impl Engine {
         self.observed.freshness.mark(Feed::Governance, now);
         let upgrade = governance.as_ref().and_then(|known| known.upgrade.clone());
         self.observed.governance = governance;
+        self.observed.governance_untold = Untold::default();
         self.dispatch(now, Event::UpgradePlanned(upgrade));
     }
 

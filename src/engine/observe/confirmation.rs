@@ -1,10 +1,12 @@
-//! Reads the confirmed weight after a confirmation `PoC`.
+//! Reads the confirmation weight before and after a confirmation `PoC`.
 
 use crate::domain::{
     CallError, Confirmation, ConfirmationEvent, ConfirmationPhase, Duration, EpochView, Time,
+    Weight,
 };
 use crate::engine::observe::observation::Observation;
-use crate::engine::state::{Engine, PendingConfirmation};
+use crate::engine::observe::untold::Untold;
+use crate::engine::state::{BeforeConfirmation, Engine, PendingConfirmation};
 use crate::flow::EffectKey;
 use crate::journal::Record;
 use crate::ports::ConfirmedWeight;
@@ -13,6 +15,48 @@ use crate::ports::ConfirmedWeight;
 const READ_INTERVAL: Duration = Duration::minutes(1);
 /// Later the next event is what counts.
 const GIVE_UP_AFTER: Duration = Duration::hours(2);
+
+impl PendingConfirmation {
+    fn new(event: ConfirmationEvent) -> PendingConfirmation {
+        PendingConfirmation {
+            event,
+            before: BeforeConfirmation::Unread,
+            over: None,
+            last_read: None,
+        }
+    }
+
+    fn is_of(&self, event: &ConfirmationEvent) -> bool {
+        (self.event.epoch, self.event.trigger_height) == (event.epoch, event.trigger_height)
+    }
+
+    fn is_due(&self, now: Time) -> bool {
+        let since = self.last_read.max(self.over);
+        let wanted = self.over.is_some() || self.before == BeforeConfirmation::Unread;
+        wanted && since.is_none_or(|since| now - since >= READ_INTERVAL)
+    }
+
+    /// What the event did, by what is there after it; `None` without a part in the epoch.
+    fn measured(&self, after: Option<ConfirmedWeight>) -> Option<Confirmation> {
+        let before = match self.before {
+            BeforeConfirmation::Had(before) => Some(before),
+            BeforeConfirmation::Unread | BeforeConfirmation::NoPart => None,
+        };
+        // A participant that failed is removed from the epoch.
+        let removed = before.map(|_| ConfirmedWeight {
+            weight: Weight::default(),
+            confirmed: Weight::default(),
+        });
+        let after = after.or(removed)?;
+        Some(Confirmation {
+            epoch: self.event.epoch,
+            sequence: self.event.sequence,
+            weight: after.weight,
+            confirmed: after.confirmed,
+            before,
+        })
+    }
+}
 
 impl Engine {
     pub(crate) fn track_confirmation(&mut self, now: Time, view: &EpochView) {
@@ -23,59 +67,87 @@ impl Engine {
             )
         });
         let pending = &mut self.observed.confirmation;
-        if let Some(event) = active {
-            *pending = Some(PendingConfirmation {
-                event,
-                over: None,
-                last_read: None,
-            });
-            return;
+        match active {
+            Some(event) if !pending.is_some_and(|pending| pending.is_of(&event)) => {
+                *pending = Some(PendingConfirmation::new(event));
+            }
+            Some(_) => {}
+            None => {
+                if let Some(pending) = pending {
+                    pending.over.get_or_insert(now);
+                }
+            }
         }
-        let Some(pending) = pending else { return };
-        let over = *pending.over.get_or_insert(now);
-        if now - over > GIVE_UP_AFTER {
-            tracing::warn!("the confirmed weight could not be read in time");
+        self.read_confirmation_weight(now);
+    }
+
+    fn read_confirmation_weight(&mut self, now: Time) {
+        let Some(pending) = &mut self.observed.confirmation else {
+            return;
+        };
+        if pending.over.is_some_and(|over| now - over > GIVE_UP_AFTER) {
+            tracing::warn!("the confirmation weight could not be read in time");
             self.observed.confirmation = None;
             return;
         }
-        let last_read = pending.last_read.unwrap_or(over);
-        if now - last_read >= READ_INTERVAL && !self.running.contains(&EffectKey::Confirmation) {
-            pending.last_read = Some(now);
-            let event = pending.event;
-            self.read_confirmation(event);
+        if !pending.is_due(now) || self.running.contains(&EffectKey::Confirmation) {
+            return;
         }
-    }
-
-    fn read_confirmation(&mut self, event: ConfirmationEvent) {
+        pending.last_read = Some(now);
+        let epoch = pending.event.epoch;
         let (ports, participant) = (self.ports.clone(), self.config.chain.participant.clone());
         self.spawn_effect(EffectKey::Confirmation, async move {
-            let read = ports.chain.confirmed_weight(&participant, event.epoch);
-            let confirmation = |read: ConfirmedWeight| Confirmation {
-                epoch: event.epoch,
-                sequence: event.sequence,
-                weight: read.weight,
-                confirmed: read.confirmed,
-            };
-            Observation::Confirmation(read.await.map(|read| read.map(confirmation)))
+            let read = ports.chain.confirmed_weight(&participant, epoch);
+            Observation::ConfirmationWeight(read.await)
         });
     }
 
-    pub(crate) fn on_confirmation(&mut self, measured: Result<Option<Confirmation>, CallError>) {
+    pub(crate) fn on_confirmation_weight(
+        &mut self,
+        now: Time,
+        read: Result<Option<ConfirmedWeight>, CallError>,
+    ) {
         self.running.remove(&EffectKey::Confirmation);
-        let measured = match measured {
-            Ok(measured) => measured,
-            Err(error) => return tracing::warn!("cannot read the confirmed weight yet: {error}"),
+        let read = match read {
+            Ok(read) => read,
+            Err(error) => {
+                if self.observed.confirmation_untold.is_news(&error) {
+                    tracing::warn!("the confirmation weight is unknown: {error}");
+                }
+                return;
+            }
         };
-        self.observed.confirmation = None;
-        if let Some(confirmation) = measured {
-            tracing::info!(
-                "confirmation PoC {} of epoch {} left {} of {} weight",
-                confirmation.sequence,
-                confirmation.epoch,
-                confirmation.confirmed,
-                confirmation.weight
-            );
-            self.record(&Record::ConfirmationMeasured { confirmation });
+        self.observed.confirmation_untold = Untold::default();
+        let Some(pending) = &mut self.observed.confirmation else {
+            return;
+        };
+        // A read that began before the end may tell either state.
+        let began_after = pending.over.zip(pending.last_read);
+        match began_after.map(|(over, began)| began >= over) {
+            None => {
+                let had = read.map(|read| BeforeConfirmation::Had(read.confirmed));
+                pending.before = had.unwrap_or(BeforeConfirmation::NoPart);
+                pending.last_read = Some(now);
+            }
+            Some(false) => {}
+            Some(true) => {
+                let measured = pending.measured(read);
+                self.observed.confirmation = None;
+                self.record_confirmation(measured);
+            }
         }
+    }
+
+    fn record_confirmation(&mut self, measured: Option<Confirmation>) {
+        let Some(confirmation) = measured else { return };
+        let before = confirmation.before;
+        let before = before.map_or_else(String::new, |before| format!(" of {before}"));
+        tracing::info!(
+            "confirmation PoC {} of epoch {} left a confirmation weight of {}{before}",
+            confirmation.sequence,
+            confirmation.epoch,
+            confirmation.confirmed,
+        );
+        self.record(&Record::ConfirmationMeasured { confirmation });
     }
 }

@@ -41,11 +41,13 @@ fn feed_of(condition: &Condition) -> Option<Feed> {
     match condition {
         Condition::ForeignRental(_) => Some(Feed::Rentals),
         Condition::RentalsUnknown => Some(Feed::RentalsPoll),
-        Condition::NetworkNodeDown => Some(Feed::Nodes),
+        Condition::NetworkNodeDown | Condition::Challenge(_) => Some(Feed::Nodes),
         Condition::LowCredit => Some(Feed::Account),
         Condition::ProxyDown | Condition::NoHealthyUpstream => Some(Feed::Proxy),
         Condition::ChainUnreachable => Some(Feed::ChainPoll),
-        Condition::ChainStalled | Condition::Confirmation(..) => Some(Feed::Chain),
+        Condition::ChainStalled | Condition::Confirmation(..) | Condition::ParametersUntold => {
+            Some(Feed::Chain)
+        }
         Condition::Upgrade(_) => Some(Feed::Governance),
         Condition::PreflightFailure(_) => Some(Feed::Preflight),
         Condition::ClockSkew

@@ -14,7 +14,11 @@ impl Engine {
             Observation::Headers(headers) => self.on_headers(now, headers),
             Observation::Governance(Ok(governance)) => self.on_governance(now, governance),
             Observation::Governance(Err(error)) => {
-                tracing::warn!("cannot read planned upgrades: {error}");
+                if self.observed.governance_untold.is_news(&error) {
+                    tracing::warn!(
+                        "planned upgrades and the odds of a confirmation are unknown: {error}"
+                    );
+                }
             }
             Observation::Nodes(result) => self.on_nodes(now, result),
             Observation::Listing(result) => self.on_listing(now, result),
@@ -75,7 +79,7 @@ impl Engine {
                 self.on_listing(now, Ok(absence.listing));
                 self.effect_ended(key);
             }
-            Observation::Confirmation(measured) => self.on_confirmation(measured),
+            Observation::ConfirmationWeight(read) => self.on_confirmation_weight(now, read),
             Observation::Leftovers { instances, nodes } => {
                 self.finish_report(now, instances, nodes);
             }

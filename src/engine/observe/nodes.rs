@@ -30,6 +30,7 @@ impl Engine {
             admin_epoch: node.admin_epoch,
             status: node.current,
             poc: node.poc_current,
+            duty: node.duty(),
             failure: node.failure_reason.clone(),
         });
         let proxy = self.config.inference_proxy.as_ref();

@@ -1,15 +1,15 @@
 //! Reports of tasks and pollers to the engine.
 
 use crate::domain::{
-    Account, BlockHeader, CallError, Confirmation, Governance, Instance, InstanceId, MlNodeStatus,
-    Offer, ProxyFigures, RegisteredNode, SourceReport, SshEndpoint,
+    Account, BlockHeader, CallError, Governance, Instance, InstanceId, MlNodeStatus, Offer,
+    ProxyFigures, RegisteredNode, SourceReport, SshEndpoint,
 };
 use crate::engine::effects::preflight::PreflightRun;
 use crate::engine::reconcile::absence::Absence;
 use crate::engine::snapshot::TunnelRate;
 use crate::flow::{Effect, EffectKey, Event};
 use crate::journal::Record;
-use crate::ports::{LinkError, TailChunk, TunnelEnds};
+use crate::ports::{ConfirmedWeight, LinkError, TailChunk, TunnelEnds};
 
 #[derive(Debug)]
 pub(crate) enum Observation {
@@ -58,8 +58,8 @@ pub(crate) enum Observation {
         instance: InstanceId,
         absence: Absence,
     },
-    /// The weight after a confirmation `PoC`; `None` if there is nothing to read.
-    Confirmation(Result<Option<Confirmation>, CallError>),
+    /// Our confirmation weight; `None` if there is nothing to read.
+    ConfirmationWeight(Result<Option<ConfirmedWeight>, CallError>),
     /// Complete listings after the sprint.
     Leftovers {
         instances: Result<Vec<Instance>, CallError>,

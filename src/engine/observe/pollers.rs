@@ -7,10 +7,11 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::chain::clock::{STRETCH, STRETCHES};
-use crate::domain::{Blocks, CallError, Duration, Height, Time};
+use crate::domain::{Blocks, CallError, CallErrorKind, Duration, Height, Time};
 use crate::engine::Ports;
 use crate::engine::failpoint::{Failpoint, failpoint};
 use crate::engine::observe::observation::{Headers, Observation};
+use crate::engine::observe::untold::Untold;
 use crate::engine::supervise::restart_on_panic;
 use crate::ports::SourceSelection;
 
@@ -149,9 +150,11 @@ impl Poller {
     async fn measure_block_time(self) {
         let mut missing: Vec<Height> = Vec::new();
         let mut measured = None;
+        let mut told = Untold::default();
         loop {
             let pause = match headers(&self.ports, measured, &mut missing).await {
                 Ok(headers) => {
+                    told = Untold::default();
                     measured = headers.newest.map(|header| header.height).or(measured);
                     if !self.report(Observation::Headers(headers)).await {
                         return;
@@ -163,8 +166,13 @@ impl Poller {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!("block time is not measured: {error}");
-                    MEASURE_RETRY
+                    if told.is_news(&error) {
+                        tracing::warn!("block time is measured by sightings alone: {error}");
+                    }
+                    match error.kind {
+                        CallErrorKind::NotServed => MEASURE_INTERVAL,
+                        _ => MEASURE_RETRY,
+                    }
                 }
             };
             self.ports.clock.sleep(pause).await;
@@ -202,34 +210,36 @@ async fn wait_for_next_poll(
     }
 }
 
-/// The newest header; the first time with the oldest one that the clock uses, the second time those
-/// in between instead.
+/// The newest header; the first time with the oldest one that the clock uses or that the node has, the
+/// second time those in between instead.
 async fn headers(
     ports: &Ports,
     measured: Option<Height>,
     missing: &mut Vec<Height>,
 ) -> Result<Headers, CallError> {
     if measured.is_some() && !missing.is_empty() {
-        // A pruned node does not have them: then the two must do.
-        let between = missing
-            .drain(..)
-            .map(|height| ports.chain.header(Some(height)));
+        // Where one is missing, the two must do.
+        let between = missing.drain(..).map(|height| ports.chain.header(height));
         let between = futures_util::future::join_all(between).await;
         return Ok(Headers {
             newest: None,
             older: between.into_iter().flatten().collect(),
         });
     }
-    let latest = ports.chain.header(None).await?;
+    let stored = ports.chain.stored_blocks().await?;
     let mut older = Vec::new();
     if measured.is_none() {
-        let back = |stretches: u64| latest.height - Blocks(STRETCH.0 * stretches);
-        let furthest = STRETCHES as u64;
-        older.push(ports.chain.header(Some(back(furthest))).await?);
-        missing.extend((1..furthest).map(back));
+        let back = |stretches: u64| stored.back(Blocks(STRETCH.0 * stretches));
+        let mut wanted: Vec<Height> = (1..=STRETCHES as u64).map(back).collect();
+        wanted.dedup();
+        let furthest = wanted.pop().filter(|height| *height < stored.latest.height);
+        if let Some(furthest) = furthest {
+            older.push(ports.chain.header(furthest).await?);
+            missing.extend(wanted);
+        }
     }
     Ok(Headers {
-        newest: Some(latest),
+        newest: Some(stored.latest),
         older,
     })
 }

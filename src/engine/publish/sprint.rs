@@ -108,6 +108,15 @@ impl Engine {
         }
     }
 
+    fn challenge_warning(&self) -> &'static str {
+        match self.sprint.challenge() {
+            Some(_) => {
+                "A PoC Challenge is open: releasing now loses the epoch's reward and part of the collateral. "
+            }
+            None => "",
+        }
+    }
+
     fn gate_snapshot(&self, gate: Gate) -> GateSnapshot {
         let question = match gate.kind {
             GateKind::Start => {
@@ -123,7 +132,8 @@ impl Engine {
             }
             GateKind::Release => match self.sprint.rental() {
                 Some(rental) => format!(
-                    "Unregister the node and destroy instance {} ({} until then)?",
+                    "{}Unregister the node and destroy instance {} ({} until then)?",
+                    self.challenge_warning(),
                     rental.instance,
                     self.price(rental)
                 ),

@@ -56,6 +56,6 @@ pub struct PastSprintRow {
     pub report: SprintReport,
     /// Its boots that were watched from beginning to end.
     pub boots: Vec<BootTimes>,
-    /// What confirmation `PoC`s left of the weight, 0 to 1; absent without any.
+    /// What confirmation `PoC`s left of the confirmation weight, 0 to 1; absent when it is not known.
     pub confirmation_ratio: Option<f64>,
 }

@@ -133,13 +133,14 @@ fn watched(attempt: u32) -> BootTimes {
     }
 }
 
-fn measured(sequence: u64, confirmed: u64) -> Record {
+fn measured(sequence: u64, before: u64, confirmed: u64) -> Record {
     Record::ConfirmationMeasured {
         confirmation: Confirmation {
             epoch: EpochIndex(359),
             sequence,
-            weight: Weight(100),
+            weight: Weight(700),
             confirmed: Weight(confirmed),
+            before: Some(Weight(before)),
         },
     }
 }
@@ -379,8 +380,8 @@ fn history_assigns_boots_to_their_sprints() {
         (10, ended(None)),
         (25, boot(3, 25)),
         (40, ended(Some(1_000))),
-        (90, measured(0, 90)),
-        (99, measured(1, 60)),
+        (90, measured(0, 100, 90)),
+        (99, measured(1, 90, 45)),
     ]);
     // when the history is asked for, then each has what is its own,
     let history = ledger.history();
@@ -389,8 +390,8 @@ fn history_assigns_boots_to_their_sprints() {
         boots.map(|boot| boot.label.attempt).collect()
     };
     assert_eq!((attempts(0), attempts(1)), (vec![1, 2], vec![3]));
-    // and what is confirmed is the least of what the epoch's events left of a weight.
+    // and what is confirmed is what the epoch's events left of the confirmation weight.
     assert_eq!(history[0].confirmation_ratio, None);
-    assert_eq!(history[1].confirmation_ratio, Some(0.6));
+    assert_eq!(history[1].confirmation_ratio, Some(0.45));
     assert_eq!(history[1].usd_per_weight, Some(0.005));
 }

@@ -2,9 +2,12 @@
 
 use crate::domain::Time;
 use crate::world::chain::schedule::{
-    CUTOFF, EPOCH_LENGTH, GENERATION, NEW_VALIDATORS_DELAY, VALIDATION_START, epoch_at,
+    CUTOFF, EPOCH_LENGTH, EXCHANGE, FIRST_POC_START, GENERATION, GENERATION_WIND_DOWN,
+    NEW_VALIDATORS_DELAY, SAFETY_WINDOW, VALIDATION_DELAY, VALIDATION_START, epoch_at,
 };
+use crate::world::chain::shapes;
 use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::scenario::{ChainAge, ChainProxy, NetworkRelease};
 use crate::world::state::{MODEL, PARTICIPANT, World};
 use serde_json::{Value, json};
 
@@ -31,16 +34,64 @@ pub(in crate::world) fn governance_args() -> Vec<String> {
 impl World {
     /// Handles a request to the public API.
     pub fn public_api(&self, request: &ApiRequest) -> ApiResponse {
+        if let Some(below) = ["/chain-rpc", "/chain-api", "/chain-grpc"]
+            .iter()
+            .find_map(|prefix| request.path.strip_prefix(prefix))
+        {
+            return self.through_the_proxy(request, below);
+        }
         if let Some(response) = self.chain_rest_api(&request.path) {
             return response;
         }
         let path = request.path.strip_prefix("/api").unwrap_or(&request.path);
         match path.trim_end_matches('/') {
             "/v1/epochs/latest" => ApiResponse::ok(&self.epoch_reply()),
+            "/v1/epochs/current/participants" if self.told_epoch(self.epoch()) == 0 => {
+                ApiResponse::error(400, "Epoch enumeration starts with 1")
+            }
             "/v1/epochs/current/participants" => ApiResponse::ok(&self.participants_reply()),
             "/v1/governance/models" => ApiResponse::ok(&json!({ "models": [governance_model()] })),
+            "/v1/versions" => ApiResponse::ok(&self.versions()),
             other => self.public_other(other),
         }
+    }
+
+    /// What the official compose file turns off (gonka v0.2.14 deploy/join/docker-compose.yml,
+    /// `DISABLE_CHAIN_*`).
+    fn through_the_proxy(&self, request: &ApiRequest, below: &str) -> ApiResponse {
+        if self.scenario.chain_access.proxy == ChainProxy::Closed {
+            return ApiResponse::text(404, "<html><body>404 Not Found</body></html>");
+        }
+        let inner = ApiRequest {
+            path: below.to_owned(),
+            ..request.clone()
+        };
+        if request.path.starts_with("/chain-rpc") {
+            return self.rpc(&inner);
+        }
+        self.chain_rest_api(below).unwrap_or_else(|| {
+            ApiResponse::new(
+                501,
+                &json!({"code": 12, "message": "Not Implemented", "details": []}),
+            )
+        })
+    }
+
+    /// `GET /v1/versions`; v0.2.15 lacks the nodes (gonka v0.2.14
+    /// decentralized-api/internal/server/public/app_info_handlers.go).
+    fn versions(&self) -> Value {
+        let release = self.scenario.network_release;
+        let mut reply = json!({"timestamp": rfc3339(self.now()),
+            "api_version": {"version": release.to_string()}, "node_version": {"version": release.to_string()}});
+        if release != NetworkRelease::V0_2_15 {
+            let version = self.scenario.mlnode_release.to_string();
+            let nodes = self.nodes.keys();
+            let nodes = nodes.map(
+                |id| json!({"node_id": id, "version": version, "poc_validation_inference": false}),
+            );
+            reply["mlnodes"] = nodes.collect();
+        }
+        reply
     }
 
     fn public_other(&self, path: &str) -> ApiResponse {
@@ -68,93 +119,155 @@ impl World {
         ApiResponse::error(404, "Not Found")
     }
 
+    /// How heights and epochs are counted: a newborn chain begins where this world does.
+    fn told(&self, height: u64) -> u64 {
+        match self.scenario.chain_access.age {
+            ChainAge::Grown => height,
+            ChainAge::Newborn => height.saturating_sub(FIRST_POC_START - 1),
+        }
+    }
+
+    pub(in crate::world) fn told_epoch(&self, epoch: u64) -> u64 {
+        match self.scenario.chain_access.age {
+            ChainAge::Grown => epoch,
+            ChainAge::Newborn => epoch.saturating_sub(World::FIRST_EPOCH),
+        }
+    }
+
     fn epoch_reply(&self) -> Value {
         let height = self.reported_height();
         let epoch = epoch_at(height);
         let offset = height - World::poc_start(epoch);
         // The current epoch's parameters; the next epoch's may differ.
         let validation = self.validation(epoch);
-        let validation_end = VALIDATION_START + validation;
-        let wind_down = validation_end - validation / 5;
+        let (validation_end, wind_down) = (
+            VALIDATION_START + validation,
+            validation_wind_down(validation),
+        );
         let phase = match offset {
-            0..48 => "PoCGenerate",
-            48..VALIDATION_START => "PoCGenerateWindDown",
+            _ if self.told_epoch(epoch) == 0 => "Inference",
+            0..GENERATION_WIND_DOWN => "PoCGenerate",
+            GENERATION_WIND_DOWN..VALIDATION_START => "PoCGenerateWindDown",
             offset if offset < wind_down => "PoCValidate",
             offset if offset < validation_end => "PoCValidateWindDown",
             _ => "Inference",
         };
+        let stages = |epoch| self.stages(epoch, validation);
+        let current = stages(epoch);
+        let event = self.confirmation_event(epoch, offset);
         let mut response = json!({
-            "block_height": height,
-            "latest_epoch": {"index": epoch, "poc_start_block_height": World::poc_start(epoch)},
+            "block_height": self.told(height),
+            "latest_epoch": {"index": self.told_epoch(epoch), "poc_start_block_height": current["poc_start"]},
             "phase": phase,
-            "epoch_stages": stages(epoch, validation),
-            "next_epoch_stages": stages(epoch + 1, validation),
+            "epoch_stages": current,
+            "next_epoch_stages": stages(epoch + 1),
             "epoch_params": {"epoch_length": EPOCH_LENGTH, "epoch_multiplier": 1, "epoch_shift": 16980, "default_unit_of_compute_price": 100,
-                "poc_stage_duration": GENERATION, "poc_exchange_duration": 5, "poc_validation_delay": 5, "poc_validation_duration": validation,
-                "set_new_validators_delay": NEW_VALIDATORS_DELAY, "inference_validation_cutoff": CUTOFF, "inference_pruning_epoch_threshold": 2,
-                "poc_slot_allocation": {"value": 5, "exponent": -1}, "confirmation_poc_safety_window": 500},
-            "is_confirmation_poc_active": false});
-        if let Some(event) = self.confirmation_event(epoch, offset) {
-            response["is_confirmation_poc_active"] = json!(true);
-            response["active_confirmation_poc_event"] = event;
+                "poc_stage_duration": GENERATION, "poc_exchange_duration": EXCHANGE, "poc_validation_delay": VALIDATION_DELAY, "poc_validation_duration": validation,
+                "poc_validation_max_duration": 0, "set_new_validators_delay": NEW_VALIDATORS_DELAY, "inference_validation_cutoff": CUTOFF, "inference_pruning_epoch_threshold": 2,
+                "poc_slot_allocation": {"value": 5, "exponent": -1}, "confirmation_poc_safety_window": SAFETY_WINDOW},
+            "is_confirmation_poc_active": event.is_some(),
+            "active_confirmation_poc_event": event});
+        match self.scenario.network_release {
+            NetworkRelease::V0_2_15 => shapes::nest(&mut response),
+            NetworkRelease::V0_2_14 | NetworkRelease::V0_2_16 => shapes::omit_zeros(&mut response),
         }
         response
+    }
+
+    /// Epoch 0 has no `PoC`: nothing but the start of the first one.
+    fn stages(&self, epoch: u64, validation: u64) -> Value {
+        let (start, next) = (World::poc_start(epoch), World::poc_start(epoch + 1));
+        let index = self.told_epoch(epoch);
+        let is_first = index == 0;
+        let at = |height: u64| if is_first { 0 } else { self.told(height) };
+        let validation_start = start + VALIDATION_START;
+        let validation_end = validation_start + validation;
+        let set_new_validators = validation_end + NEW_VALIDATORS_DELAY;
+        json!({"epoch_index": index, "poc_start": at(start), "poc_generation_wind_down": at(start + GENERATION_WIND_DOWN), "poc_generation_end": at(start + GENERATION),
+            "poc_validation_start": at(validation_start), "poc_validation_wind_down": at(start + validation_wind_down(validation)), "poc_validation_end": at(validation_end),
+            "set_new_validators": at(set_new_validators), "claim_money": at(set_new_validators + 1), "inference_validation_cutoff": at(next - CUTOFF),
+            "next_poc_start": self.told(next), "poc_exchange_window": {"start": at(start + 1), "end": at(start + GENERATION + EXCHANGE)},
+            "poc_validation_exchange_window": {"start": at(validation_start + 1), "end": at(validation_end)}})
     }
 
     fn participants_reply(&self) -> Value {
         let node = |(id, weight)| json!({"node_id": id, "poc_weight": weight});
         let nodes = self.active.iter().map(node).collect::<Value>();
         let total: u64 = self.active.values().sum();
-        json!({"active_participants": {"epoch_id": self.active_epoch, "poc_start_block_height": World::poc_start(self.active_epoch), "participants": [
-            {"index": PARTICIPANT, "weight": total, "models": [MODEL], "ml_nodes": [{"ml_nodes": nodes}]},
-            {"index": "gonka1someoneelse", "weight": 48_213, "models": [MODEL], "ml_nodes": [{"ml_nodes": [{"node_id": "other", "poc_weight": 48_213}]}]}]}})
+        let mut participants = vec![
+            json!({"index": PARTICIPANT, "weight": total, "models": [MODEL], "ml_nodes": [{"ml_nodes": nodes}]}),
+            json!({"index": "gonka1someoneelse", "weight": 48_213, "models": [MODEL], "ml_nodes": [{"ml_nodes": [{"node_id": "other", "poc_weight": 48_213}]}]}),
+        ];
+        if self.inactive.contains(&self.active_epoch) {
+            participants.remove(0);
+        }
+        let mut reply = json!({"active_participants": {"epoch_id": self.told_epoch(self.active_epoch),
+            "poc_start_block_height": self.told(World::poc_start(self.active_epoch)), "participants": participants}});
+        if self.scenario.network_release == NetworkRelease::V0_2_15 {
+            shapes::stringify(&mut reply);
+        }
+        reply
     }
 
     /// Handles a request to the node's RPC.
     pub fn rpc(&self, request: &ApiRequest) -> ApiResponse {
-        let latest = self.height();
+        let latest = self.told(self.height());
+        let kept = self.scenario.chain_access.blocks_kept;
+        let earliest = match kept {
+            0 => 1,
+            kept => latest.saturating_sub(kept - 1).max(1),
+        };
         match request.path.trim_end_matches('/') {
             "/status" => ApiResponse::ok(
                 &json!({"jsonrpc": "2.0", "id": -1, "result": {"sync_info": {"latest_block_height": latest.to_string(),
-                "latest_block_time": rfc3339(self.block_time(latest)), "catching_up": false}}}),
+                "latest_block_time": rfc3339(self.block_time(self.height())), "earliest_block_height": earliest.to_string(), "catching_up": false}}}),
             ),
             "/block" => {
                 let height = request.query.get("height");
                 let height = height.and_then(|height| height.trim_matches('"').parse().ok());
-                let height = height.unwrap_or(latest);
-                if height == 0 || height > latest {
-                    let data = format!(
-                        "height {height} must be less than or equal to the current blockchain height {latest}"
-                    );
-                    let error = json!({"code": -32603, "message": "Internal error", "data": data});
-                    let body = json!({"jsonrpc": "2.0", "id": -1, "error": error});
-                    return ApiResponse::new(500, &body);
+                let height: u64 = height.unwrap_or(latest);
+                match refusal(height, earliest, latest) {
+                    Some(data) => {
+                        let error =
+                            json!({"code": -32603, "message": "Internal error", "data": data});
+                        ApiResponse::new(500, &json!({"jsonrpc": "2.0", "id": -1, "error": error}))
+                    }
+                    None => {
+                        let block =
+                            json!({"header": self.header(self.height() - (latest - height))});
+                        ApiResponse::ok(
+                            &json!({"jsonrpc": "2.0", "id": -1, "result": {"block": block}}),
+                        )
+                    }
                 }
-                let block = json!({"header": self.header(height)});
-                let body = json!({"jsonrpc": "2.0", "id": -1, "result": {"block": block}});
-                ApiResponse::ok(&body)
             }
             _ => ApiResponse::error(404, "Not Found"),
         }
     }
 
     pub(in crate::world) fn header(&self, height: u64) -> Value {
-        json!({"chain_id": "gonka-mainnet", "height": height.to_string(),
+        json!({"chain_id": "gonka-mainnet", "height": self.told(height).to_string(),
             "time": rfc3339(self.block_time(height))})
     }
 }
 
-fn stages(epoch: u64, validation: u64) -> Value {
-    let start = World::poc_start(epoch);
-    let next = start + EPOCH_LENGTH;
-    let validation_start = start + VALIDATION_START;
-    let validation_end = validation_start + validation;
-    let set_new_validators = validation_end + NEW_VALIDATORS_DELAY;
-    json!({"epoch_index": epoch, "poc_start": start, "poc_generation_wind_down": start + 48, "poc_generation_end": start + GENERATION,
-        "poc_validation_start": validation_start, "poc_validation_wind_down": validation_end - validation / 5, "poc_validation_end": validation_end,
-        "set_new_validators": set_new_validators, "claim_money": set_new_validators + 1, "inference_validation_cutoff": next - CUTOFF,
-        "next_poc_start": next, "poc_exchange_window": {"start": start + 1, "end": validation_start},
-        "poc_validation_exchange_window": {"start": validation_start + 1, "end": validation_end}})
+/// Offset from `poc_start`.
+fn validation_wind_down(validation: u64) -> u64 {
+    VALIDATION_START + validation * 4 / 5
+}
+
+/// Why the RPC does not give a block (`CometBFT`'s words).
+fn refusal(height: u64, earliest: u64, latest: u64) -> Option<String> {
+    match height {
+        0 => Some("height must be greater than 0, but got 0".to_owned()),
+        height if height > latest => Some(format!(
+            "height {height} must be less than or equal to the current blockchain height {latest}"
+        )),
+        height if height < earliest => Some(format!(
+            "height {height} is not available, lowest height is {earliest}"
+        )),
+        _ => None,
+    }
 }
 
 fn rfc3339(time: Time) -> String {

@@ -5,88 +5,200 @@ use serde_json::{Value, json};
 
 use crate::domain::Time;
 
-use crate::world::chain::schedule::{CUTOFF, GENERATION, VALIDATION_START};
+use crate::world::chain::schedule::{
+    CUTOFF, EXCHANGE, GENERATION, NEW_VALIDATORS_DELAY, SAFETY_WINDOW, VALIDATION_DELAY,
+};
 use crate::world::exchange::ApiResponse;
 use crate::world::model::PocPhase;
 use crate::world::network_node::is_unmanaged;
+use crate::world::numbers::{number, uniform, whole};
 use crate::world::state::{WEIGHT_PER_BATCH, World};
 use crate::world::truth::Confirmation;
 
-/// Blocks from the trigger to the end.
-const VALIDATION_END: u64 = 120 + VALIDATION_START + CUTOFF;
+/// No confirmation is triggered so close to an upgrade.
+const UPGRADE_PROTECTION: u64 = 500;
 const UPGRADE_SECONDS: f64 = 1_200.0;
+/// Random triggers of an epoch: at most one in each such part of its window.
+const PARTS: u64 = 12;
+
+/// The windows of one confirmation `PoC`; each begins where the one before ends (gonka v0.2.14
+/// inference-chain/x/inference/types/confirmation_poc_event.go).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::world) struct Event {
+    pub sequence: u64,
+    pub trigger: u64,
+    pub generation: u64,
+    pub generation_end: u64,
+    pub exchange_end: u64,
+    pub validation: u64,
+    pub over: u64,
+    /// Until then it is shown as completed, and no other one starts.
+    pub gone: u64,
+}
 
 impl World {
-    /// Height at which generation of this epoch's confirmation starts, if there is one.
-    pub(in crate::world) fn confirmation_start(&self, epoch: u64) -> Option<u64> {
-        Some(self.confirmation_trigger(epoch)? + CUTOFF)
+    fn event_from(&self, epoch: u64, sequence: u64, trigger: u64) -> Event {
+        let generation = trigger + CUTOFF.max(1);
+        let exchange_end = generation + GENERATION + EXCHANGE;
+        // The delay counts from the last block of the exchange.
+        let validation = exchange_end - 1 + VALIDATION_DELAY;
+        let over = validation + self.validation(epoch);
+        Event {
+            sequence,
+            trigger,
+            generation,
+            generation_end: generation + GENERATION,
+            exchange_end,
+            validation,
+            over,
+            gone: over + NEW_VALIDATORS_DELAY,
+        }
     }
 
-    fn confirmation_trigger(&self, epoch: u64) -> Option<u64> {
+    /// The heights at which the chain may trigger one, the last one included.
+    fn trigger_window(&self, epoch: u64) -> (u64, u64) {
+        let aftermath = GENERATION + EXCHANGE + VALIDATION_DELAY + self.validation(epoch);
+        let quiet = CUTOFF + aftermath + NEW_VALIDATORS_DELAY + SAFETY_WINDOW;
+        let first = World::poc_start(epoch) + self.new_validators(epoch);
+        (first, World::poc_start(epoch + 1) - quiet)
+    }
+
+    fn may_trigger(&self, epoch: u64, height: u64) -> bool {
+        let (first, last) = self.trigger_window(epoch);
+        let near = |upgrade: u64| height.abs_diff(upgrade) < UPGRADE_PROTECTION;
+        (first..=last).contains(&height) && !self.upgrade_height().is_some_and(near)
+    }
+
+    /// Every confirmation of an epoch, in order.
+    pub(super) fn events(&self, epoch: u64) -> Vec<Event> {
+        let mut events: Vec<Event> = Vec::new();
+        for trigger in self.wanted_triggers(epoch) {
+            let free = events.last().is_none_or(|before| before.gone <= trigger);
+            if free && self.may_trigger(epoch, trigger) {
+                let sequence = events.len() as u64;
+                events.push(self.event_from(epoch, sequence, trigger));
+            }
+        }
+        events
+    }
+
+    fn wanted_triggers(&self, epoch: u64) -> Vec<u64> {
         let after = self.scenario.confirmation_after;
-        (after > 0).then(|| World::poc_start(epoch) + after)
+        let given = (after > 0).then(|| World::poc_start(epoch) + after);
+        let mut wanted: Vec<u64> = given.into_iter().collect();
+        let rate = self.scenario.random_faults.confirmations;
+        if rate > 0.0 {
+            let (first, last) = self.trigger_window(epoch);
+            let part = last.saturating_sub(first) / PARTS;
+            let roll = |what, index| uniform(self.seed, what, epoch * PARTS + index);
+            let drawn = (0..PARTS).filter(|index| roll(42, *index) < rate / number(PARTS));
+            wanted.extend(
+                drawn.map(|index| first + index * part + whole(number(part) * roll(43, index))),
+            );
+            wanted.sort_unstable();
+        }
+        wanted
     }
 
-    /// Phase of the current confirmation; `Inference` when there is none.
+    /// The confirmation that is shown now.
+    pub(in crate::world) fn event(&self) -> Option<Event> {
+        let events = self.events(self.epoch()).into_iter();
+        let shown = |event: &Event| (event.trigger..event.gone).contains(&self.height());
+        events.rev().find(shown)
+    }
+
+    /// Phase of the current confirmation; `Inference` when there is none. `Exchange` here includes the
+    /// delay before validation.
     pub(in crate::world) fn confirmation_phase(&self) -> PocPhase {
-        let begun = self.confirmation_start(self.epoch());
-        match begun.and_then(|start| self.height().checked_sub(start)) {
-            Some(since) if since < GENERATION => PocPhase::Generate,
-            Some(since) if since < VALIDATION_START => PocPhase::Exchange,
-            Some(since) if since < VALIDATION_END - CUTOFF => PocPhase::Validate,
-            _ => PocPhase::Inference,
+        let height = self.height();
+        match self.event() {
+            Some(event) if height < event.generation || height >= event.over => PocPhase::Inference,
+            Some(event) if height < event.generation_end => PocPhase::Generate,
+            Some(event) if height < event.validation => PocPhase::Exchange,
+            Some(_) => PocPhase::Validate,
+            None => PocPhase::Inference,
         }
     }
 
     /// When the next confirmation starts to generate.
     pub(in crate::world) fn next_confirmation(&self) -> Option<Time> {
-        let start = self.confirmation_start(self.epoch())?;
-        (start > self.height()).then(|| self.block_time(start))
+        let starts = self.events(self.epoch()).into_iter();
+        let mut starts = starts.map(|event| event.generation);
+        let next = starts.find(|start| *start > self.height())?;
+        Some(self.block_time(next))
     }
 
-    /// The event in the public API, `offset` blocks after `poc_start`.
+    /// The event in the public API, `offset` blocks after `poc_start`: phase 2 also through the
+    /// exchange and the delay.
     pub(in crate::world) fn confirmation_event(&self, epoch: u64, offset: u64) -> Option<Value> {
-        let trigger = self.confirmation_trigger(epoch)?;
-        let phase = match (World::poc_start(epoch) + offset).checked_sub(trigger)? {
-            0..CUTOFF => 1,
-            since if since < CUTOFF + VALIDATION_START => 2,
-            since if since < VALIDATION_END => 3,
-            _ => return None,
+        let height = World::poc_start(epoch) + offset;
+        let events = self.events(epoch).into_iter();
+        let mut shown = events.filter(|event| (event.trigger..event.gone).contains(&height));
+        let event = shown.next()?;
+        let phase = match height {
+            height if height < event.generation => 1,
+            height if height < event.validation => 2,
+            height if height < event.over => 3,
+            _ => 4,
         };
         Some(
-            json!({"epoch_index": epoch, "trigger_height": trigger, "generation_start_height": trigger + CUTOFF, "phase": phase, "poc_seed_block_hash": ""}),
+            json!({"epoch_index": epoch, "event_sequence": event.sequence, "trigger_height": event.trigger,
+                "generation_start_height": event.generation, "phase": phase, "poc_seed_block_hash": "ab12"}),
         )
+    }
+
+    /// Whether a node keeps serving in the round that this height identifies: drawn anew for each among
+    /// the nodes with weight.
+    pub(in crate::world) fn is_preserved(&self, id: &str, round: u64) -> bool {
+        let rate = self.scenario.random_faults.preserved;
+        let name = id.bytes().fold(round, |name, byte| {
+            name.wrapping_mul(31).wrapping_add(u64::from(byte))
+        });
+        rate > 0.0
+            && !is_unmanaged(id)
+            && self.active.contains_key(id)
+            && uniform(self.seed, 44, name) < rate
     }
 
     /// At the end the chain counts what the nodes generated again.
     pub(in crate::world) fn advance_confirmation(&mut self) {
         let epoch = self.epoch();
-        let trigger = self.confirmation_trigger(epoch);
-        let over = trigger.is_some_and(|trigger| self.height() >= trigger + VALIDATION_END);
-        if over && !self.confirmations.contains_key(&epoch) {
-            let result = self.confirmed();
-            if result.weight > 0 && !result.costs_the_reward() {
-                self.early_share_misses = 0;
-            }
-            self.confirmations.insert(epoch, result);
-            self.confirming.clear();
+        let height = self.height();
+        let counted = self.counted_event;
+        let mut over = self.events(epoch).into_iter();
+        let over = over.find(|event| event.over <= height && event.trigger > counted);
+        if let Some(event) = over {
+            self.counted_event = event.trigger;
+            self.count_confirmation(epoch, event);
         }
     }
 
-    /// For each node the lesser of its weight and what it generated again.
-    fn confirmed(&self) -> Confirmation {
+    fn count_confirmation(&mut self, epoch: u64, event: Event) {
         let shown = |id: &String, weight: u64| {
-            if is_unmanaged(id) {
+            if is_unmanaged(id) || self.is_preserved(id, event.trigger) {
                 return weight;
             }
             let batches = self.confirming.get(id).copied().unwrap_or_default();
             weight.min(batches * WEIGHT_PER_BATCH)
         };
-        let confirmed = self.active.iter().map(|(id, weight)| shown(id, *weight));
-        Confirmation {
-            weight: self.active.values().sum(),
-            confirmed: confirmed.sum(),
+        let shown = self.active.iter().map(|(id, weight)| shown(id, *weight));
+        let result = Confirmation {
+            expected: self.expected_confirmation(),
+            confirmed: scaled(shown.sum()),
+        };
+        self.confirming.clear();
+        if result.costs_the_reward() {
+            self.inactive.insert(epoch);
+        } else if result.expected > 0 {
+            self.early_share_misses = 0;
         }
+        let known = self.confirmations.entry(epoch).or_insert(result);
+        known.confirmed = known.confirmed.min(result.confirmed);
+    }
+
+    /// What is expected of all our nodes in a confirmation.
+    pub(super) fn expected_confirmation(&self) -> u64 {
+        scaled(self.active.values().sum())
     }
 
     pub(in crate::world) fn plan_upgrade(&mut self) {
@@ -108,4 +220,9 @@ impl World {
             |height: u64| json!({"name": "v0.2.14", "height": height.to_string(), "info": ""});
         ApiResponse::ok(&json!({ "plan": planned.map(plan) }))
     }
+}
+
+/// `weight` on the scale of confirmations: the only model's `confirmation_weight_scales` is 3/8.
+pub(super) fn scaled(weight: u64) -> u64 {
+    weight * 3 / 8
 }

@@ -1,9 +1,14 @@
 //! The chain: its schedule, its APIs, its rules and confirmation `PoC`s.
 
 mod api;
+mod challenge;
 mod confirmation;
 mod early_share;
 mod rest;
 pub(super) mod schedule;
+mod shapes;
+
+#[cfg(test)]
+mod tests;
 
 pub(super) use api::governance_args;

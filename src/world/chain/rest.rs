@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use crate::world::chain::confirmation::scaled;
 use crate::world::exchange::ApiResponse;
 use crate::world::numbers::number;
 use crate::world::scenario::{HostDefect, NetworkRelease};
@@ -11,7 +12,8 @@ use crate::world::state::{MODEL, PARTICIPANT, World};
 
 /// Another model of the `PoC` set, which our host does not serve.
 pub const OTHER_MODEL: &str = "deepseek-ai/DeepSeek-V4-Flash-0731";
-const OTHER_HOST: &str = "gonka1someoneelse";
+pub(super) const OTHER_HOST: &str = "gonka1someoneelse";
+pub(super) const OTHER_WEIGHT: u64 = 48_213;
 /// In ngonka: enough for any weight of these worlds.
 const COLLATERAL: u64 = 1_000_000_000;
 const MODULE: &str = "productscience/inference/inference/";
@@ -91,7 +93,7 @@ impl World {
             "current_epoch_group_data" => {
                 ApiResponse::ok(&json!({"epoch_group_data": self.epoch_group()}))
             }
-            "epoch_group_data" if argument.parse() == Ok(self.active_epoch) => {
+            "epoch_group_data" if argument.parse() == Ok(self.told_epoch(self.active_epoch)) => {
                 ApiResponse::ok(&json!({"epoch_group_data": self.epoch_group()}))
             }
             "epoch_group_data" => not_found("epoch group data not found"),
@@ -207,31 +209,43 @@ impl World {
     /// A host that failed is back at the next epoch.
     pub(in crate::world) fn status(&self) -> &'static str {
         let failed = self.has(HostDefect::Inactive) && self.epoch() == World::FIRST_EPOCH;
-        if failed { "INACTIVE" } else { "ACTIVE" }
+        if failed || self.inactive.contains(&self.epoch()) {
+            "INACTIVE"
+        } else {
+            "ACTIVE"
+        }
     }
 
     fn epoch_group(&self) -> Value {
         let epoch = self.active_epoch;
         let total: u64 = self.active.values().sum();
         let result = self.confirmations.get(&epoch);
-        let confirmed = result.map_or(total, |result| result.confirmed);
+        let confirmed = result.map_or(self.expected_confirmation(), |result| result.confirmed);
+        let member = |address: &str, weight: u64, confirmed: u64| {
+            json!({"member_address": address, "weight": weight.to_string(), "reputation": 90,
+                "confirmation_weight": confirmed.to_string(), "voting_power": weight.to_string()})
+        };
+        let mut members = vec![member(OTHER_HOST, OTHER_WEIGHT, scaled(OTHER_WEIGHT))];
+        // Who failed is no member any more.
+        if !self.inactive.contains(&epoch) {
+            members.insert(0, member(PARTICIPANT, total, confirmed));
+        }
         let mut active = vec![OTHER_MODEL];
         if !self.has(HostDefect::ModelBootstrapping) {
             active.push(MODEL);
         }
-        let scale = |id: &&str| json!({"model_id": id, "weight_scale_factor": {"value": "1", "exponent": 0}});
+        let scale = |id: &&str| json!({"model_id": id, "weight_scale_factor": {"value": "375", "exponent": -3}});
         let scales: Value = active.iter().map(scale).collect();
         json!({"epoch_index": epoch.to_string(), "poc_start_block_height": World::poc_start(epoch).to_string(),
-            "sub_group_models": active, "confirmation_weight_scales": scales, "validation_weights": [
-            {"member_address": PARTICIPANT, "weight": total.to_string(), "reputation": 90,
-             "confirmation_weight": confirmed.to_string(), "voting_power": total.to_string()}]})
+            "sub_group_models": active, "confirmation_weight_scales": scales, "validation_weights": members})
     }
 
     fn excluded(&self, epoch: &str) -> Value {
         // 0 is the running epoch.
         let asked: u64 = epoch.parse().unwrap_or(0);
         let asked = if asked == 0 { self.epoch() } else { asked };
-        if !self.has(HostDefect::Inactive) || asked != World::FIRST_EPOCH {
+        let failed = self.has(HostDefect::Inactive) && asked == World::FIRST_EPOCH;
+        if !failed && !self.inactive.contains(&asked) {
             return json!([]);
         }
         let epoch = asked.to_string();

@@ -8,13 +8,20 @@ use crate::world::numbers::{number, uniform};
 use crate::world::state::World;
 
 pub(in crate::world) const EPOCH_LENGTH: u64 = 15_391;
-const FIRST_POC_START: u64 = 5_521_333;
+pub(super) const FIRST_POC_START: u64 = 5_521_333;
 pub(in crate::world) const GENERATION: u64 = 60;
-pub(in crate::world) const VALIDATION_START: u64 = 65;
+/// Eight tenths of generation.
+pub(super) const GENERATION_WIND_DOWN: u64 = GENERATION * 4 / 5;
+/// After generation, batches count for so many blocks more.
+pub(super) const EXCHANGE: u64 = 5;
+/// From the end of generation to validation.
+pub(super) const VALIDATION_DELAY: u64 = 5;
+pub(in crate::world) const VALIDATION_START: u64 = GENERATION + VALIDATION_DELAY;
 const VALIDATION: u64 = 120;
 const SHORT_VALIDATION: u64 = 60;
 pub(super) const NEW_VALIDATORS_DELAY: u64 = 120;
 pub(in crate::world) const CUTOFF: u64 = 80;
+pub(super) const SAFETY_WINDOW: u64 = 500;
 
 impl World {
     /// The first epoch of every world.
@@ -102,21 +109,38 @@ impl World {
         }
     }
 
-    /// The phase of the current `PoC`, regular or confirmation.
+    /// What hosts do now: in the regular `PoC`, a confirmation or a challenge.
     pub(in crate::world) fn round(&self) -> PocPhase {
-        match self.phase() {
-            PocPhase::Inference => self.confirmation_phase(),
-            phase => phase,
+        match (self.phase(), self.confirmation_phase()) {
+            (PocPhase::Inference, PocPhase::Inference) if self.challenge().is_some() => {
+                PocPhase::Generate
+            }
+            (PocPhase::Inference, phase) | (phase, _) => phase,
         }
     }
 
-    pub(in crate::world) fn generation_end(&self) -> Time {
+    /// The height that identifies the round: what batches carry as their block height.
+    pub(in crate::world) fn round_height(&self) -> u64 {
         let start = World::poc_start(self.epoch());
-        let begun = match self.phase() {
-            PocPhase::Inference => self.confirmation_start(self.epoch()),
-            _ => None,
-        };
-        self.block_time(begun.unwrap_or(start) + GENERATION)
+        if self.phase() != PocPhase::Inference {
+            return start;
+        }
+        let event = self.event().filter(|event| self.height() < event.over);
+        let segment = self.challenge();
+        event
+            .map(|event| event.trigger)
+            .or(segment.map(|segment| segment.start))
+            .unwrap_or(start)
+    }
+
+    pub(in crate::world) fn generation_end(&self) -> Time {
+        let end = World::poc_start(self.epoch()) + GENERATION;
+        if self.phase() != PocPhase::Inference {
+            return self.block_time(end);
+        }
+        let event = self.event().map(|event| event.generation_end);
+        let segment = self.challenge().map(|segment| segment.end);
+        self.block_time(segment.or(event).unwrap_or(end))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::dapi::Round;
+use super::dapi::{Round, RoundKind};
 use crate::world::chain::schedule::VALIDATION_START;
 use crate::world::exchange::{ApiRequest, ApiResponse};
 use crate::world::model::PocPhase;
@@ -28,8 +28,8 @@ impl World {
     /// The `PoC` whose batches count now: from the start of generation to the end of the exchange.
     fn generating_round(&self) -> Option<Round> {
         let round = self.poc_round()?;
-        let is_open = round.offset < VALIDATION_START
-            && matches!(round.phase, PocPhase::Generate | PocPhase::Exchange);
+        let in_time = round.kind == RoundKind::Challenge || round.offset < VALIDATION_START;
+        let is_open = in_time && matches!(round.phase, PocPhase::Generate | PocPhase::Exchange);
         is_open.then_some(round)
     }
 
@@ -49,14 +49,16 @@ impl World {
         if let Err(why) = check_artifacts(body) {
             return ApiResponse::error(400, why);
         }
-        let counts = if self.phase() == PocPhase::Inference {
-            &mut self.confirming
-        } else {
-            let epoch = self.epoch();
-            if self.is_early() {
-                *self.early_batches.entry(epoch).or_default() += 1;
+        let counts = match round.kind {
+            RoundKind::Regular => {
+                let epoch = self.epoch();
+                if self.is_early() {
+                    *self.early_batches.entry(epoch).or_default() += 1;
+                }
+                self.batches.entry(epoch).or_default()
             }
-            self.batches.entry(epoch).or_default()
+            RoundKind::Confirmation => &mut self.confirming,
+            RoundKind::Challenge => &mut self.challenged,
         };
         *counts.entry(node).or_default() += 1;
         ApiResponse::text(200, "")

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::errands::{Errand, Finished, Next};
 use super::node::{Command, Node, PocWork, Standing, Status, is_unmanaged};
 use crate::domain::Time;
-use crate::world::chain::schedule::{CUTOFF, GENERATION, VALIDATION_START};
+use crate::world::chain::schedule::{GENERATION, VALIDATION_START};
 use crate::world::clock::seconds;
 use crate::world::exchange::{CallAnswer, Outgoing};
 use crate::world::model::PocPhase;
@@ -45,9 +45,17 @@ struct Call {
     errand: Errand,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RoundKind {
+    Regular,
+    Confirmation,
+    Challenge,
+}
+
 /// The `PoC` that is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Round {
+    pub kind: RoundKind,
     /// Tells it from every other: the height in its bodies.
     pub height: u64,
     /// Blocks since its generation began.
@@ -67,23 +75,34 @@ impl Dapi {
 }
 
 impl World {
-    /// The regular `PoC` or the confirmation that is on.
+    /// The regular `PoC`, the confirmation or the challenge that is on.
     pub(super) fn poc_round(&self) -> Option<Round> {
         let regular = self.phase();
         if regular != PocPhase::Inference {
             let height = World::poc_start(self.epoch());
             return Some(Round {
+                kind: RoundKind::Regular,
                 height,
                 offset: self.height().saturating_sub(height),
                 phase: regular,
             });
         }
         let phase = self.confirmation_phase();
-        let start = self.confirmation_start(self.epoch())?;
-        (phase != PocPhase::Inference).then(|| Round {
-            height: start - CUTOFF,
-            offset: self.height().saturating_sub(start),
-            phase,
+        if phase != PocPhase::Inference {
+            let event = self.event()?;
+            return Some(Round {
+                kind: RoundKind::Confirmation,
+                height: event.trigger,
+                offset: self.height().saturating_sub(event.generation),
+                phase,
+            });
+        }
+        let segment = self.challenge()?;
+        Some(Round {
+            kind: RoundKind::Challenge,
+            height: segment.start,
+            offset: self.height().saturating_sub(segment.start),
+            phase: PocPhase::Generate,
         })
     }
 
@@ -133,7 +152,7 @@ impl World {
             .nodes
             .iter()
             .filter(|(id, _)| !is_unmanaged(id))
-            .map(|(id, node)| (id.clone(), self.intent(node, round)))
+            .map(|(id, node)| (id.clone(), self.intent(id, node, round)))
             .collect();
         for (id, intent) in intents {
             if let Some(node) = self.nodes.get_mut(&id)
@@ -145,8 +164,15 @@ impl World {
         }
     }
 
-    fn intent(&self, node: &Node, round: Option<Round>) -> Standing {
-        let Some(round) = round.filter(|_| self.is_operational(node)) else {
+    fn intent(&self, id: &str, node: &Node, round: Option<Round>) -> Standing {
+        let takes_part = |round: &Round| match round.kind {
+            // Nothing is preserved, and only what contributes must generate.
+            RoundKind::Challenge => self.challenge_is_open(id),
+            RoundKind::Regular | RoundKind::Confirmation => {
+                self.is_operational(node) && !self.is_preserved(id, round.height)
+            }
+        };
+        let Some(round) = round.filter(takes_part) else {
             return Standing::INFERENCE;
         };
         match round.phase {
@@ -281,6 +307,7 @@ impl World {
                     && node.validated != Some(round.height)
                     && matches!(node.current.status, Status::Poc | Status::Inference)
                     && self.is_operational(node)
+                    && !self.is_preserved(id, round.height)
             })
             .map(|(id, _)| id.clone())
             .collect();

@@ -161,12 +161,15 @@ impl World {
         let id = node.id();
         let weight = self.active.get(id);
         let weights = weight.map(|weight| json!({MODEL: {"node_id": id, "poc_weight": weight}}));
+        let is_preserved = self.is_preserved(id, self.round_height());
+        let preserved = is_preserved.then(|| json!({MODEL: true}));
+        let preserved = preserved.unwrap_or_else(|| json!({}));
         let mut state = json!({"intended_status": node.intended.status.word(), "current_status": node.current.status.word(),
             "poc_intended_status": node.intended.poc.word(), "poc_current_status": node.current.poc.word(),
             "lock_count": 0, "failure_reason": node.failure, "status_timestamp": node.status_at.to_rfc3339(),
-            "admin_state": {"enabled": node.enabled, "epoch": node.admin_epoch},
+            "admin_state": {"enabled": node.enabled, "epoch": self.told_epoch(node.admin_epoch)},
             "ml_node_version": self.scenario.node_version.trim_start_matches('v'), "poc_validation_inference": false,
-            "epoch_models": {}, "epoch_ml_nodes": weights.unwrap_or_else(|| json!({})), "preserved_models": {}});
+            "epoch_models": {}, "epoch_ml_nodes": weights.unwrap_or_else(|| json!({})), "preserved_models": preserved});
         if let Some(command) = node.command {
             let target = command.target();
             state["reconcile_info"] =

@@ -112,6 +112,7 @@ fn chain() -> ChainSnapshot {
                 current: stages(152, 2_331_000),
                 next: stages(153, 2_346_391),
                 params: EpochParams::default(),
+                params_origin: ParamsOrigin::Told,
                 confirmation: None,
             },
             block_time: Some(Duration::milliseconds(5_870)),

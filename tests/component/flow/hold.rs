@@ -42,12 +42,12 @@ fn after_validation_releases_at_its_end() {
 #[test]
 fn after_confirmation_releases_when_it_ends() {
     let height = destroyed_at(ReleasePolicy::AfterConfirmation, &[3_000, 9_000]);
-    assert_near(height, 3_000 + 80 + 185);
+    assert_near(height, 3_000 + 80 + 189);
 }
 
 #[test]
 fn absent_confirmation_releases_after_last_trigger() {
-    let last_trigger = 15_391 - 80 - 185 - 500;
+    let last_trigger = 15_391 - 890;
     assert_near(
         destroyed_at(ReleasePolicy::AfterConfirmation, &[]),
         last_trigger + 5,
@@ -75,7 +75,69 @@ fn whole_epoch_releases_before_next_poc() {
 #[test]
 fn running_confirmation_is_completed_before_release() {
     let height = destroyed_at(ReleasePolicy::BlocksAfterStart(2_000), &[1_900]);
-    assert_near(height, 1_900 + 80 + 185);
+    assert_near(height, 1_900 + 80 + 189);
+}
+
+/// A world in which a challenge lasts, with a rental that is held by this policy.
+fn challenged(mode: Mode, release: ReleasePolicy, challenge: (u64, u64)) -> World {
+    World::new(holding(release), mode, 95).with(|faults| faults.challenge = Some(challenge))
+}
+
+#[test]
+fn challenged_node_is_never_released() {
+    // Given a challenge that lasts beyond the time of every policy.
+    for release in [
+        ReleasePolicy::BlocksAfterStart(2_000),
+        ReleasePolicy::MinutesAfterStart(110),
+    ] {
+        let mut world = challenged(Mode::Auto, release, (1_000, 14_891));
+        world.sprint.replan(Plan {
+            lease: Duration::hours(30),
+            ..holding(release)
+        });
+        // When it is over, then the rental is destroyed, and not before.
+        world.until(|world| world.destroys() > 0);
+        assert_near(world.height().0 - POC_START, 15_391 - 500);
+        world.run_to_the_end();
+        assert_confirmed(&world);
+    }
+}
+
+#[test]
+fn challenge_holds_no_longer_than_it_lasts() {
+    let release = ReleasePolicy::BlocksAfterStart(2_000);
+    let mut world = challenged(Mode::Auto, release, (1_900, 2_300));
+    world.until_note("PoC Challenge is open");
+    world.until(|world| world.destroys() > 0);
+    let height = world.height().0 - POC_START;
+    // The list of nodes is read every half minute.
+    assert!((2_300..2_320).contains(&height), "{height}");
+    world.run_to_the_end();
+    assert_confirmed(&world);
+}
+
+#[test]
+fn challenge_ends_with_the_lease() {
+    // The lease is what was reserved: half an hour beyond the planned release.
+    let release = ReleasePolicy::BlocksAfterStart(2_000);
+    let mut world = challenged(Mode::Auto, release, (1_900, 14_891));
+    world.until(|world| world.destroys() > 0);
+    let height = world.height().0 - POC_START;
+    assert!((2_300..2_400).contains(&height), "{height}");
+}
+
+#[test]
+fn preserved_node_is_not_idle() {
+    // Given a node with weight in the running epoch that serves on through the PoC.
+    let mut world = World::auto(95).with(|faults| {
+        faults.preserved = true;
+        faults.never_generates = true;
+    });
+    world.until(|world| world.height().0 > POC_START + 30);
+    let note = world.sprint.note().unwrap_or_default();
+    assert!(!note.contains("does not generate"), "{note}");
+    world.run_to_the_end();
+    assert_confirmed(&world);
 }
 
 fn upgrading(name: &str, height: u64) -> World {

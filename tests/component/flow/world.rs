@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use pocpit::domain::{
     Aim, Blame, Blocks, BootFault, CallError, CallErrorKind, ChainPhase, ConfirmationEvent,
     ConfirmationPhase, Duration, EpochIndex, EpochParams, EpochStages, EpochView, Finding,
-    GateKind, Hedging, Height, HostId, InstanceId, Likeness, MachineId, Mode, NodeId, NodeStatus,
-    Offer, OfferId, PocStatus, Preflight, ReleasePolicy, RentalLabel, Requirement, Step, Time, Usd,
-    UsdPerHour, Verdict, Weight,
+    GateKind, Hedging, Height, HostId, InstanceId, Likeness, MachineId, Mode, NodeDuty, NodeId,
+    NodeStatus, Offer, OfferId, ParamsOrigin, PocStatus, Preflight, ReleasePolicy, RentalLabel,
+    Requirement, Step, Time, Usd, UsdPerHour, Verdict, Weight,
 };
 use pocpit::flow::{
     BootProgress, BootReading, Candidate, Caps, Effect, Event, Funds, NodeReading, Plan,
@@ -49,6 +49,10 @@ pub struct Faults {
     pub no_weight: bool,
     /// Our node sits the `PoC` out.
     pub never_generates: bool,
+    /// It is preserved: it has weight in the running epoch and serves on.
+    pub preserved: bool,
+    /// A `PoC` Challenge lasts, from and to these blocks after the start of the `PoC`.
+    pub challenge: Option<(u64, u64)>,
     /// The list of weights cannot be read.
     pub weight_unreadable: bool,
     /// The account's credit is unknown.
@@ -173,6 +177,7 @@ fn params() -> EpochParams {
     EpochParams {
         epoch_length: Blocks(15_391),
         poc_stage_duration: Blocks(60),
+        poc_exchange_duration: Blocks(5),
         poc_validation_delay: Blocks(5),
         poc_validation_duration: Blocks(120),
         set_new_validators_delay: Blocks(120),
@@ -264,6 +269,7 @@ impl World {
             current: stages(epoch, at),
             next: stages(epoch + 1, at + 15_391),
             params: params(),
+            params_origin: ParamsOrigin::Told,
             confirmation: self.confirmation(),
         }
     }
@@ -272,7 +278,7 @@ impl World {
         let height = self.height().0;
         let begun = (0..).zip(&self.faults.confirmations).find(|(_, after)| {
             let trigger = POC_START + **after;
-            (trigger..trigger + 265).contains(&height)
+            (trigger..trigger + 80 + 189).contains(&height)
         });
         begun.map(|(sequence, after)| ConfirmationEvent {
             epoch: EpochIndex(359),
@@ -416,11 +422,25 @@ impl World {
             admin_epoch: self.admin_epoch,
             status: self.status,
             poc: self.poc(),
+            duty: self.duty(),
             failure: String::new(),
         });
         Event::NodesListed {
             node,
             proxy_listed: self.proxy,
+        }
+    }
+
+    fn duty(&self) -> NodeDuty {
+        let height = self.height().0;
+        let challenged = self
+            .faults
+            .challenge
+            .is_some_and(|(from, to)| (POC_START + from..POC_START + to).contains(&height));
+        match (challenged, self.faults.preserved) {
+            (true, _) => NodeDuty::Generates,
+            (false, true) => NodeDuty::ServesWithWeight,
+            (false, false) => NodeDuty::Serves,
         }
     }
 

@@ -10,6 +10,7 @@ use super::{boot, busy, page};
 use crate::config::samples::config;
 use crate::domain::{
     Blocks, BootEnd, ChainPhase, EpochIndex, EpochParams, EpochStages, EpochView, Height,
+    ParamsOrigin,
 };
 use crate::engine::{ChainReading, HeightEstimate, Snapshot};
 
@@ -177,6 +178,7 @@ fn of_the_engine() -> String {
             current: stages,
             next: stages,
             params: EpochParams::default(),
+            params_origin: ParamsOrigin::Told,
             confirmation: None,
         },
         confirmation_times: None,

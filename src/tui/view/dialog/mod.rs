@@ -6,7 +6,7 @@ use ratatui::layout::{Margin, Rect};
 use ratatui::text::{Line, Span};
 
 use crate::domain::{GateKind, NodeId};
-use crate::engine::{NodeChange, NodeOwner, QuitChoice};
+use crate::engine::{Condition, NodeChange, NodeOwner, QuitChoice};
 use crate::tui::hit_areas::HitTarget;
 use crate::tui::keymap::Action;
 use crate::tui::layout::centered;
@@ -209,6 +209,13 @@ fn abort(model: &Model) -> Vec<Line<'static>> {
         Line::raw("destroyed. The reward of this epoch is given up."),
     ];
     lines.extend([rental].into_iter().chain(hedge).map(Line::raw));
+    let alerts = model.snapshot.alerts.iter();
+    let mut challenged = alerts.filter(|alert| matches!(alert.condition, Condition::Challenge(_)));
+    if challenged.next().is_some() {
+        lines.push(Line::raw(
+            "A PoC Challenge is open: part of the collateral is lost too.",
+        ));
+    }
     lines
 }
 
