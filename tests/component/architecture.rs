@@ -50,6 +50,7 @@ fn allowed(file: &str) -> &'static [&'static str] {
         "flow" => &[
             "domain",
             "flow",
+            "chain::challenge",
             "chain::clock",
             "chain::epoch",
             "chain::height_check",
