@@ -226,20 +226,13 @@ impl World {
                 let height = request.query.get("height");
                 let height = height.and_then(|height| height.trim_matches('"').parse().ok());
                 let height: u64 = height.unwrap_or(latest);
-                match refusal(height, earliest, latest) {
-                    Some(data) => {
-                        let error =
-                            json!({"code": -32603, "message": "Internal error", "data": data});
-                        ApiResponse::new(500, &json!({"jsonrpc": "2.0", "id": -1, "error": error}))
-                    }
-                    None => {
-                        let block =
-                            json!({"header": self.header(self.height() - (latest - height))});
-                        ApiResponse::ok(
-                            &json!({"jsonrpc": "2.0", "id": -1, "result": {"block": block}}),
-                        )
-                    }
+                if let Some(data) = refusal(height, earliest, latest) {
+                    let error = json!({"code": -32603, "message": "Internal error", "data": data});
+                    let body = json!({"jsonrpc": "2.0", "id": -1, "error": error});
+                    return ApiResponse::new(500, &body);
                 }
+                let block = json!({"header": self.header(self.height() - (latest - height))});
+                ApiResponse::ok(&json!({"jsonrpc": "2.0", "id": -1, "result": {"block": block}}))
             }
             _ => ApiResponse::error(404, "Not Found"),
         }

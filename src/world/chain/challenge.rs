@@ -40,7 +40,7 @@ impl World {
         let events = self.events(epoch).into_iter();
         let mut shown = events.filter(|event| (event.trigger..event.gone).contains(&wanted));
         let opening = shown.next().map_or(wanted, |event| event.gone);
-        (opening + LEAST_LEFT <= self.challenge_end(epoch)).then_some(opening)
+        (opening + LEAST_LEFT <= challenge_end(epoch)).then_some(opening)
     }
 
     fn random_challenge(&self, epoch: u64) -> Option<u64> {
@@ -49,16 +49,12 @@ impl World {
         (uniform(self.seed, 45, epoch) < rate).then_some(at)
     }
 
-    fn challenge_end(&self, epoch: u64) -> u64 {
-        World::poc_start(epoch + 1) - SAFETY_WINDOW
-    }
-
     /// The parts of this epoch's challenge, in order.
     fn segments(&self, epoch: u64) -> Vec<Segment> {
         let Some(opening) = self.challenge_opening(epoch) else {
             return Vec::new();
         };
-        let (mut start, end) = (opening + 1, self.challenge_end(epoch));
+        let (mut start, end) = (opening + 1, challenge_end(epoch));
         let mut segments = Vec::new();
         for cut in self.events(epoch) {
             if cut.over <= start || cut.generation >= end {
@@ -136,4 +132,8 @@ impl World {
         let known = self.challenges.entry(epoch).or_insert(result);
         known.confirmed = known.confirmed.min(result.confirmed);
     }
+}
+
+fn challenge_end(epoch: u64) -> u64 {
+    World::poc_start(epoch + 1) - SAFETY_WINDOW
 }
