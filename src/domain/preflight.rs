@@ -77,6 +77,9 @@ pub enum Requirement {
     /// The chain node that the Network Node itself uses.
     #[strum(serialize = "block sync")]
     BlockSync,
+    /// A rental can send its proofs to the address that the Network Node gives it.
+    #[strum(serialize = "callback address")]
+    CallbackAddress,
     /// The Network Node's callback can be reached from here, and so through the tunnel.
     Callback,
     /// No other node is registered at our address.

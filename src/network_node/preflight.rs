@@ -2,6 +2,7 @@
 //! Pure.
 
 mod basics;
+mod callback;
 mod facts;
 mod host;
 mod judged;
@@ -57,13 +58,18 @@ impl Judge<'_> {
     fn means(&self) -> Vec<Finding> {
         use Requirement as R;
         let (target, facts) = (self.target, self.facts);
-        let callback = facts.callback.as_ref();
-        let callback = callback.map(|answer| basics::reached(&target.callback, answer));
+        let tunnel = target.callback.as_deref();
+        let callback = tunnel.zip(facts.callback.as_ref());
+        let callback = callback.map(|(tunnel, answer)| basics::reached(tunnel, answer));
         let address = target.address.as_ref();
         let address = address.map(|wanted| basics::free_address(wanted, target, facts));
         self.findings([
             (R::AdminApi, Some(basics::admin_api(facts))),
             (R::ChainSynced, Some(basics::chain(&facts.chain))),
+            (
+                R::CallbackAddress,
+                Some(callback::address(&facts.callback_address, tunnel)),
+            ),
             (R::Callback, callback),
             (R::Address, address),
             (R::Participant, Some(host::participant(target, facts))),

@@ -75,6 +75,8 @@ pub(in crate::cli) enum Subject {
     #[serde(rename = "block sync")]
     BlockSync,
     Chain,
+    #[serde(rename = "callback address")]
+    CallbackAddress,
     Callback,
     Address,
     Offers,
@@ -116,6 +118,7 @@ impl From<Requirement> for Subject {
             Requirement::BlockSync => Subject::BlockSync,
             Requirement::Participant => Subject::Participant,
             Requirement::ChainSynced => Subject::Chain,
+            Requirement::CallbackAddress => Subject::CallbackAddress,
             Requirement::Callback => Subject::Callback,
             Requirement::Address => Subject::Address,
         }

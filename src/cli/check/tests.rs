@@ -159,7 +159,7 @@ fn of_a_preflight() -> Vec<(Requirement, Checked)> {
             node: NodeId("inference-proxy".into()),
             model: "some/model".into(),
         }),
-        callback: "10.0.0.5:9100".into(),
+        callback: Some("10.0.0.5:9100".into()),
         address: config().inference_proxy.map(|proxy| proxy.node()),
         node_prefix: "theirs".into(),
         leaving: Vec::new(),
@@ -178,6 +178,7 @@ fn of_a_preflight() -> Vec<(Requirement, Checked)> {
         is_participant: Err(no_answer()),
         chain: Err(no_answer()),
         callback: Some(Err(no_answer())),
+        callback_address: Err(no_answer()),
         rules: RewardRules::unread(&no_answer()),
         report: Err(no_answer()),
     };

@@ -36,12 +36,13 @@ pub async fn run_preflight(
             Exposure::Direct => None,
         }
     };
-    let (nodes, approved_models, is_participant, synced, callback, rules, report) = tokio::join!(
+    let (nodes, approved_models, is_participant, synced, callback, callback_address, rules, report) = tokio::join!(
         network_node.nodes(),
         chain.approved_models(),
         chain.is_participant(participant),
         check_synced(chain, config),
         callback,
+        network_node.callback_address(),
         chain.reward_rules(participant, now),
         network_node.setup_report(),
     );
@@ -51,6 +52,7 @@ pub async fn run_preflight(
         is_participant,
         chain: synced,
         callback,
+        callback_address,
         rules,
         report,
     };
@@ -84,8 +86,8 @@ fn intent(config: &Config, leaving: &[NodeId]) -> PreflightTarget {
     let callback = match &config.network_node.exposure {
         Exposure::Tunnel {
             callback_target, ..
-        } => callback_target.clone(),
-        Exposure::Direct => String::new(),
+        } => Some(callback_target.clone()),
+        Exposure::Direct => None,
     };
     PreflightTarget {
         participant: config.chain.participant.clone(),

@@ -1,8 +1,8 @@
 //! What a preflight rests on: what was read, and what will be registered.
 
 use crate::domain::{
-    CallError, Duration, GovernanceModel, NodeConfig, NodeId, Participant, Reading, RegisteredNode,
-    ReleasePolicy, RewardRules, SetupReport, UnknownRules,
+    CallError, CallbackAddress, Duration, GovernanceModel, NodeConfig, NodeId, Participant,
+    Reading, RegisteredNode, ReleasePolicy, RewardRules, SetupReport, UnknownRules,
 };
 
 /// What was read, with the error of each failed read.
@@ -16,6 +16,8 @@ pub struct PreflightFacts {
     pub chain: Reading<()>,
     /// Whether the callback answers; absent when it is not reached from here.
     pub callback: Option<Result<(), CallError>>,
+    /// Where the Network Node has nodes send their proofs.
+    pub callback_address: Reading<CallbackAddress>,
     pub rules: RewardRules,
     pub report: Reading<SetupReport>,
 }
@@ -27,7 +29,8 @@ pub struct PreflightTarget {
     pub model: String,
     /// The inference proxy, which is registered too.
     pub proxy: Option<ProxyTarget>,
-    pub callback: String,
+    /// Where the tunnel leads a rental's proofs; absent when a rental sends them by itself.
+    pub callback: Option<String>,
     /// The future node, as far as it is known before a rental. Its id will end in the instance id,
     /// which is unique: the configuration requires a prefix that does not end in a digit.
     pub address: Option<NodeConfig>,

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::domain::{
-    AccessRule, CallErrorKind, CheckStatus, CollateralRule, ConfirmationRule, DelegationPenalties,
-    Duration, EpochGroup, EpochIndex, GovernanceModel, Height, Ngonka, NodeId, Participant,
-    ParticipantStatus, PocModel, ReleasePolicy, RewardRules, RulesEpoch, SetupCheck, SetupCheckId,
-    SetupReport, UnclaimedReward, Verdict, Weight,
+    AccessRule, CallErrorKind, CallbackAddress, CheckStatus, CollateralRule, ConfirmationRule,
+    DelegationPenalties, Duration, EpochGroup, EpochIndex, GovernanceModel, Height, Ngonka, NodeId,
+    Participant, ParticipantStatus, PocModel, ReleasePolicy, RewardRules, RulesEpoch, SetupCheck,
+    SetupCheckId, SetupReport, UnclaimedReward, Verdict, Weight,
 };
 use crate::network_node::wire::tests::a_node;
 
@@ -30,7 +30,7 @@ fn intent() -> PreflightTarget {
             node: NodeId("inference-proxy".into()),
             model: MODEL.into(),
         }),
-        callback: "127.0.0.1:9100".into(),
+        callback: Some("127.0.0.1:9100".into()),
         address: Some(address),
         node_prefix: "vast".into(),
         leaving: Vec::new(),
@@ -47,6 +47,7 @@ fn good() -> PreflightFacts {
         is_participant: Ok(true),
         chain: Ok(()),
         callback: Some(Ok(())),
+        callback_address: Ok(CallbackAddress::parse("http://api:9100").unwrap()),
         rules: good_rules(),
         report: Ok(resting_report()),
     }
