@@ -13,7 +13,7 @@ use crate::domain::{
     Account, BlockHeader, Blocks, CallError, CallbackAddress, Duration, EpochIndex, EpochView,
     Governance, GovernanceModel, Height, Instance, InstanceId, MlNodeStatus, NodeConfig, NodeId,
     Offer, OfferQuery, Participant, ProxyFigures, RegisteredNode, RentOrder, RewardRules,
-    SetupReport, SourceReport, SshEndpoint, Time, Weight, WorkloadModel,
+    SetupReport, SourceReport, SshEndpoint, StartStep, Time, Weight, WorkloadModel,
 };
 
 /// Time, so that a simulated world can run faster than ours. HTTP and SSH time-outs are real time;
@@ -184,10 +184,11 @@ pub trait InferenceProxy: Send + Sync {
 /// The workload of one rental, through its tunnel: the `MLNode`, or another with the same interface.
 #[async_trait]
 pub trait MlNode: Send + Sync {
-    /// State, start-up state and GPUs in one reading.
-    async fn status(&self) -> Result<MlNodeStatus, CallError>;
-    /// Starts vLLM with the model (`inference/up/async`); "already" counts as done.
-    async fn start_model(&self, model: &WorkloadModel) -> Result<(), CallError>;
+    /// State, start-up, files of the model, inference port and GPUs in one reading.
+    async fn status(&self, model: &WorkloadModel) -> Result<MlNodeStatus, CallError>;
+    /// Takes the next step to the loaded model, and that alone: its download, then its load. Called again
+    /// until it is there; "already" counts as done.
+    async fn start_model(&self, model: &WorkloadModel) -> Result<StartStep, CallError>;
 }
 
 #[async_trait]

@@ -30,6 +30,56 @@ pub struct TimeLeft {
     pub p90: Duration,
 }
 
+/// What is known of what is left of the model's download.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DownloadLeft {
+    /// Its usual time counts.
+    Unknown,
+    /// The files are there.
+    Nothing,
+    /// Too few bytes to go by them alone: whole files only are counted.
+    AtMost(Duration),
+    /// By bytes.
+    About(Duration),
+}
+
+/// From this share of the bytes on they tell the time that is left.
+const TELLING_SHARE: f64 = 0.3;
+/// Spread of a time that is known by bytes.
+const SPREAD_BY_BYTES: f64 = 0.3;
+
+impl DownloadLeft {
+    /// By the share of the bytes that took so many seconds.
+    pub fn of(share: Option<f64>, seconds: Option<f64>) -> DownloadLeft {
+        let (Some(share), Some(seconds)) = (share, seconds) else {
+            return DownloadLeft::Unknown;
+        };
+        if share <= 0.0 || seconds <= 0.0 {
+            return DownloadLeft::Unknown;
+        }
+        let left = of_seconds((seconds * (1.0 - share) / share).max(1.0));
+        if share < TELLING_SHARE {
+            DownloadLeft::AtMost(left)
+        } else {
+            DownloadLeft::About(left)
+        }
+    }
+
+    fn refine(self, usual: BootTime) -> Option<BootTime> {
+        let by_bytes = |median| BootTime {
+            median,
+            spread: SPREAD_BY_BYTES,
+        };
+        match self {
+            DownloadLeft::Unknown => Some(usual),
+            DownloadLeft::Nothing => None,
+            DownloadLeft::AtMost(left) if left < usual.median => Some(by_bytes(left)),
+            DownloadLeft::AtMost(_) => Some(usual),
+            DownloadLeft::About(left) => Some(by_bytes(left)),
+        }
+    }
+}
+
 /// One of our boots that ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PastBoot {
@@ -193,13 +243,17 @@ impl StageTimes {
     }
 
     /// What is left of a boot that has been in `stage` for `spent`.
-    pub fn left(&self, stage: BootStage, spent: Duration) -> TimeLeft {
+    pub fn left(&self, stage: BootStage, spent: Duration, download: DownloadLeft) -> TimeLeft {
         let left = self.0.iter().filter(|(of, _)| *of >= stage);
-        let left = left.map(|(of, time)| {
-            if *of == stage {
+        let left = left.filter_map(|(of, time)| {
+            let usual = if *of == stage {
                 time.after(spent)
             } else {
                 *time
+            };
+            match of {
+                BootStage::Downloading => download.refine(usual),
+                _ => Some(usual),
             }
         });
         sum(left).map_or_else(TimeLeft::default, |sum| TimeLeft {
@@ -263,6 +317,8 @@ fn normal(z: f64) -> f64 {
 mod tests {
     use super::*;
 
+    const UNKNOWN: DownloadLeft = DownloadLeft::Unknown;
+
     fn stages() -> StageTimes {
         let stages = BootStage::ALL.iter().copied();
         let stages = stages.filter(|stage| *stage != BootStage::Ready);
@@ -277,24 +333,45 @@ mod tests {
     fn time_left_shrinks_stage_by_stage() {
         let stages = stages();
         let none = Duration::zero();
-        let whole = stages.left(BootStage::Placed, none);
+        let whole = stages.left(BootStage::Placed, none, UNKNOWN);
         assert!(whole.p10 < whole.p50 && whole.p50 < whole.p90, "{whole:?}");
         // Eight stages of four minutes, each with a tail.
         assert!(whole.p50 > Duration::minutes(32) && whole.p50 < Duration::minutes(38));
         for pair in BootStage::ALL.windows(2) {
-            let (now, next) = (stages.left(pair[0], none), stages.left(pair[1], none));
+            let (now, next) = (
+                stages.left(pair[0], none, UNKNOWN),
+                stages.left(pair[1], none, UNKNOWN),
+            );
             assert!(next.p10 < now.p10 && next.p50 < now.p50 && next.p90 < now.p90);
         }
-        assert_eq!(stages.left(BootStage::Ready, none).p90, none);
+        assert_eq!(stages.left(BootStage::Ready, none, UNKNOWN).p90, none);
     }
 
     #[test]
     fn spent_and_left_make_the_whole() {
         let stages = stages();
-        let whole = stages.left(BootStage::Placed, Duration::zero());
+        let whole = stages.left(BootStage::Placed, Duration::zero(), UNKNOWN);
         assert_eq!(stages.through(BootStage::Graphs).p90(), whole.p90);
         let first = stages.through(BootStage::Placed);
         assert!((first.median - Duration::minutes(4)).num_seconds() <= 1);
+    }
+
+    #[test]
+    fn bytes_tell_what_is_left_of_a_download() {
+        let stages = stages();
+        let left = |download| {
+            let spent = Duration::minutes(2);
+            stages.left(BootStage::Downloading, spent, download).p50
+        };
+        let (usual, none) = (left(UNKNOWN), left(DownloadLeft::Nothing));
+        assert_eq!(DownloadLeft::of(None, Some(120.0)), UNKNOWN);
+        // A third of it took two minutes: four are left, and the later stages.
+        let slow = DownloadLeft::of(Some(1.0 / 3.0), Some(120.0));
+        let between = left(slow) - none;
+        assert!((3..=5).contains(&between.num_minutes()), "{between}");
+        // Whole files only: the first bytes never lengthen the forecast.
+        assert_eq!(left(DownloadLeft::of(Some(0.05), Some(120.0))), usual);
+        assert!(left(DownloadLeft::of(Some(0.29), Some(20.0))) < usual);
     }
 
     #[test]
@@ -302,7 +379,7 @@ mod tests {
         let stages = stages();
         let last = |minutes| {
             stages
-                .left(BootStage::Graphs, Duration::minutes(minutes))
+                .left(BootStage::Graphs, Duration::minutes(minutes), UNKNOWN)
                 .p50
         };
         assert!(last(2) < last(0), "{} {}", last(2), last(0));

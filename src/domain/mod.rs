@@ -26,8 +26,8 @@ mod text;
 mod workload;
 
 pub use boots::{
-    BootEnd, BootTally, BootTime, Lead, LeadBasis, LeadBound, OwnBoots, PastBoot, StageTimes,
-    TimeLeft,
+    BootEnd, BootTally, BootTime, DownloadLeft, Lead, LeadBasis, LeadBound, OwnBoots, PastBoot,
+    StageTimes, TimeLeft,
 };
 pub use call::{CallError, CallErrorKind};
 pub use callback::{CallbackAddress, CallbackHost, InvalidCallback};
@@ -69,8 +69,9 @@ pub use sprint::{
 };
 pub use text::{excerpt, hexadecimal, nearest};
 pub use workload::{
-    Blame, BootFault, BootStage, BootTimes, GpuDevice, GpuDriver, MlNodeStatus, OrderedMachine,
-    ServiceState, StartupState, Workload, WorkloadModel, main_boot,
+    Backends, Blame, BootFault, BootStage, BootTimes, GpuDevice, GpuDriver, InferencePort,
+    MlNodeStatus, ModelState, OrderedMachine, RunRecord, RunState, ServiceState, StageMeaning,
+    StartStep, StartupState, Weights, Workload, WorkloadModel, main_boot,
 };
 
 /// A point in time: always UTC, always handed in, never read from the system in pure code.

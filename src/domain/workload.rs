@@ -54,8 +54,18 @@ pub struct MlNodeStatus {
     pub loaded_model: Option<String>,
     pub version: Option<String>,
     pub startup: StartupState,
-    /// GPUs as the container sees them; empty until read successfully.
-    pub gpus: Vec<GpuDevice>,
+    /// The weights on its disk.
+    #[serde(default)]
+    pub weights: Weights,
+    /// What answers requests for inference.
+    #[serde(default)]
+    pub port: InferencePort,
+    /// vLLM's instances; absent until read successfully, and on old images.
+    #[serde(default)]
+    pub backends: Option<Backends>,
+    /// GPUs as the container sees them; absent until read successfully, and on old images.
+    #[serde(default)]
+    pub gpus: Option<Vec<GpuDevice>>,
     /// The host's driver; absent until read successfully, and on old images.
     #[serde(default)]
     pub driver: Option<GpuDriver>,
@@ -68,11 +78,106 @@ pub enum StartupState {
     /// An old image, or the call failed.
     Unknown,
     NotStarted,
+    /// vLLM's process is there: from now on the service's state is INFERENCE.
     Starting,
     Completed,
     /// Failed, with the node's message.
     Failed(String),
     Cancelled,
+}
+
+/// The model's files on a node's disk (`POST /api/v1/models/status`).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weights {
+    /// Not asked, not readable, or an old image.
+    #[default]
+    Unknown,
+    Absent,
+    Downloading {
+        /// Seconds since it began.
+        elapsed_seconds: Option<f64>,
+        /// Whole files in the cache, in GB.
+        cached_gb: Option<f64>,
+    },
+    /// Some files are there, and nothing is under way.
+    Partial {
+        error: Option<String>,
+    },
+    Downloaded,
+}
+
+/// What answers on the inference port.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InferencePort {
+    /// Nobody, or it was not asked.
+    #[default]
+    Silent,
+    /// Something whose `GET /health` is not 200.
+    Unhealthy,
+    Healthy {
+        /// By `GET /v1/models`.
+        models: Vec<String>,
+    },
+}
+
+/// vLLM's instances on a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backends {
+    pub healthy: u32,
+    /// With those that do not answer.
+    pub all: u32,
+}
+
+/// What the node does about its model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelState {
+    /// Not read yet.
+    #[default]
+    Unknown,
+    /// Nothing: it can be started.
+    Idle,
+    Downloading,
+    /// Being loaded, or a start that failed is being cleaned up: a start would be refused.
+    Loading,
+    /// vLLM serves it.
+    Up,
+}
+
+/// What a request to start the model led to. Each takes the next step only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
+pub enum StartStep {
+    #[strum(serialize = "its download is ordered")]
+    DownloadOrdered,
+    #[strum(serialize = "its download is under way")]
+    DownloadUnderWay,
+    /// Three other downloads are under way.
+    #[strum(serialize = "its download waits for others")]
+    DownloadWaits,
+    #[strum(serialize = "its load is ordered")]
+    LoadOrdered,
+    #[strum(serialize = "it is loaded or loading already")]
+    LoadUnderWay,
+}
+
+/// The onstart script's record of the workload's runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    pub state: RunState,
+    pub restarts: u32,
+    /// Exit status of the last run that ended, 128 + N for signal N.
+    pub status: Option<i32>,
+    /// When this was written.
+    pub at: Time,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    Running,
+    Ended,
 }
 
 /// The GPU driver of a rental's host.
@@ -129,11 +234,11 @@ pub enum BootStage {
     /// The model is downloaded.
     #[strum(serialize = "download")]
     Downloading,
-    /// Weights go to the GPUs.
+    /// vLLM starts, and weights go to the GPUs.
     Loading,
-    /// CUDA graphs are captured, the last minute.
+    /// Kernels are compiled and CUDA graphs captured, the last minutes.
     Graphs,
-    /// The model is loaded and healthy.
+    /// The model is loaded, healthy and listed.
     Ready,
 }
 
@@ -170,6 +275,32 @@ pub struct BootTimes {
     pub ended: Time,
     /// Why it failed; absent when it succeeded or was ended before that was known.
     pub fault: Option<String>,
+    /// What its stages mean.
+    #[serde(default)]
+    pub meaning: StageMeaning,
+    /// How often the workload was run until then.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub runs: u32,
+}
+
+fn once() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_once(runs: &u32) -> bool {
+    *runs == once()
+}
+
+/// Stages of older boots began at other signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StageMeaning {
+    /// A load that had begun counted as a download, and a process of vLLM as a loaded model.
+    #[default]
+    Former,
+    /// By what the node says of its files, its start and its health.
+    Stated,
 }
 
 /// Whose fault a failure is: hosts at fault are avoided for a time.
@@ -204,6 +335,18 @@ impl BootTimes {
     /// `4x H100 SXM`.
     pub fn gpus(&self) -> String {
         format!("{}x {}", self.gpu_count, self.gpu_name)
+    }
+
+    /// How long a stage took, if that means the same as in a boot of today that went straight through.
+    pub fn comparable(&self, stage: BootStage) -> Option<Duration> {
+        let same = match self.meaning {
+            StageMeaning::Former => BootStage::Api,
+            StageMeaning::Stated if self.runs > 1 => BootStage::Ssh,
+            StageMeaning::Stated => BootStage::Ready,
+        };
+        let durations = self.durations().into_iter();
+        let mut durations = durations.filter(|(of, _)| *of < same);
+        durations.find(|(of, _)| *of == stage).map(|(_, took)| took)
     }
 
     /// How long each observed stage took. A stage that was skipped or missed has no entry: its time is

@@ -1,5 +1,6 @@
 //! What each event changes in the sprint's knowledge. The advance after it draws the conclusions.
 
+use super::note::Note;
 use super::transitions::VISIBLE_WITHIN;
 use super::{
     BootReading, Candidate, Effect, Event, Funds, Listing, NodeReading, Rental, Sprint,
@@ -214,10 +215,31 @@ impl Sprint {
     }
 
     fn on_boot(&mut self, instance: InstanceId, reading: BootReading) {
-        if let Some((_, boot)) = self.rented(instance) {
-            *boot = reading;
+        let Some((_, boot)) = self.rented(instance) else {
+            return self.record_poc_activity();
+        };
+        let before = std::mem::replace(boot, reading);
+        let ours = self.rental.as_ref().map(|rental| rental.instance);
+        if ours == Some(instance) {
+            self.note_setback(before.setback.as_ref());
         }
         self.record_poc_activity();
+    }
+
+    /// What broke, as soon as it is seen and until it has healed.
+    fn note_setback(&mut self, before: Option<&BootFault>) {
+        let Volatile { boot, note, .. } = &mut self.volatile;
+        let same = |setback: &BootFault| before.is_some_and(|before| before.name == setback.name);
+        match &boot.setback {
+            None => {
+                note.take_if(|note| matches!(note, Note::Setback(_)));
+            }
+            Some(setback) if !same(setback) => {
+                let BootFault { name, evidence, .. } = setback;
+                *note = Some(Note::Setback(format!("{name}: {evidence}")));
+            }
+            Some(_) => {}
+        }
     }
 
     fn on_rental_vanished(&mut self, now: Time, instance: InstanceId) {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     BootFault, CallError, Duration, EpochIndex, EpochView, GateKind, InstanceId, Likeness, Mode,
-    NodeDuty, NodeId, NodeStatus, Offer, OfferId, PocStatus, Preflight, UpgradePlan, Usd,
-    UsdPerHour, Weight,
+    ModelState, NodeDuty, NodeId, NodeStatus, Offer, OfferId, PocStatus, Preflight, UpgradePlan,
+    Usd, UsdPerHour, Weight,
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -150,12 +150,26 @@ pub struct BootReading {
     /// The node itself reports that it generates or validates.
     #[serde(default)]
     pub at_work: bool,
+    /// What the node does about its model. Read anew after a restart.
+    #[serde(skip)]
+    pub model: ModelState,
     /// Nine boots in ten take longer from here.
     pub least_left: Option<Duration>,
     #[serde(default)]
     pub pace: BootProgress,
     /// Why it will not succeed.
     pub fault: Option<BootFault>,
+    /// What keeps the model from being served now, although that may heal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setback: Option<BootFault>,
+}
+
+impl BootReading {
+    /// Nothing else takes the model a step on. A node at work is left alone.
+    pub(super) fn wants_model(&self) -> bool {
+        let idle = matches!(self.model, ModelState::Unknown | ModelState::Idle);
+        self.api_up && idle && !self.ready && !self.at_work && self.fault.is_none()
+    }
 }
 
 /// How a boot compares with others.

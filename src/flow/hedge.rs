@@ -204,8 +204,7 @@ impl Sprint {
         let Hedge::Racing { rental, asked } = &mut self.hedge else {
             return;
         };
-        let boot = &self.volatile.hedge_boot;
-        let start_model = is_booting && boot.api_up && !boot.ready;
+        let start_model = is_booting && self.volatile.hedge_boot.wants_model();
         if start_model && is_due(*asked, START_MODEL_EVERY, now) {
             *asked = Some(now);
             effects.push(Effect::StartModel {

@@ -19,6 +19,7 @@ mod budget;
 mod challenge;
 mod effect;
 mod event;
+mod failure;
 mod forecast;
 mod hedge;
 mod heights;

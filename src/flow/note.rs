@@ -4,7 +4,7 @@ use derive_more::Display;
 use serde::{Deserialize, Serialize};
 
 /// Saved as its text. What a later step recognises and takes back has a variant of its own; `PreflightUnmet`
-/// is read back as `Other`, because no preflight outlives a restart.
+/// and `Setback` are read back as `Other`, because no preflight outlives a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Display, Serialize, Deserialize)]
 #[serde(into = "String", from = "String")]
 pub(super) enum Note {
@@ -18,6 +18,9 @@ pub(super) enum Note {
     PreflightPending,
     #[display("nothing is rented: {_0}")]
     PreflightUnmet(String),
+    /// The workload ended, or is silent; it may heal.
+    #[display("{_0}")]
+    Setback(String),
     /// Which `PoC` is skipped, and for which one it waits instead.
     #[display("{TOO_LATE_FOR}{_0}")]
     TooLateFor(String),

@@ -30,10 +30,15 @@ impl Sprint {
         if listed.is_none() && self.give_up_failed_boot(now, effects) {
             return;
         }
+        self.start_idle_model(now, effects);
         if self.mode == Mode::Manual && !self.passed(now, GateKind::Register) {
             return;
         }
         self.gate = None;
+        // The Network Node stops and reloads a node that does not answer: the model is there first.
+        if listed.is_none() && !self.volatile.boot.ready {
+            return;
+        }
         if self.registering_timed_out(now)
             || listed.is_some_and(|node| self.finish_registration(now, &node))
         {

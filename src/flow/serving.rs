@@ -3,7 +3,7 @@
 
 use super::Sprint;
 use super::note::Note;
-use crate::domain::{Duration, Outcome, Step, Time};
+use crate::domain::{Duration, ModelState, Outcome, Step, Time};
 
 /// An engine that is busy answers late; one that has died never does again.
 const SILENCE_TIMEOUT: Duration = Duration::minutes(10);
@@ -34,11 +34,14 @@ impl Sprint {
             return self.end(Outcome::Served);
         }
         self.wake_at(until);
+        if let Some(fault) = &self.volatile.boot.fault {
+            let text = format!("{}: {}. {}", fault.name, fault.evidence, fault.advice);
+            return self.fail("stopped_serving", text);
+        }
         self.check_model_answers(now);
     }
 
-    /// A model that no longer answers is not paid for. As long as it answers, its log is no evidence of
-    /// a fault: a request may have failed, or have been about failures.
+    /// A model that no longer answers is not paid for, unless it is being loaded again.
     fn check_model_answers(&mut self, now: Time) {
         let live = &mut self.volatile;
         if live.boot.ready {
@@ -47,14 +50,18 @@ impl Sprint {
             return;
         }
         let since = *live.silent_since.get_or_insert(now);
-        if now - since >= SILENCE_TIMEOUT {
-            let minutes = SILENCE_TIMEOUT.num_minutes();
-            let fault = live.boot.fault.as_ref();
-            let why = fault.map_or("read the log", |fault| fault.evidence.as_str());
+        let timeout = match live.boot.model {
+            ModelState::Loading => self.plan.startup_timeout.max(SILENCE_TIMEOUT),
+            _ => SILENCE_TIMEOUT,
+        };
+        if now - since >= timeout {
+            let minutes = timeout.num_minutes();
+            let setback = live.boot.setback.as_ref();
+            let why = setback.map_or("read the log", |setback| setback.evidence.as_str());
             let text = format!("the model has not answered for {minutes} minutes: {why}");
             return self.fail("stopped_serving", text);
         }
         live.note = Some(Note::ModelSilent);
-        self.wake_at(since + SILENCE_TIMEOUT);
+        self.wake_at(since + timeout);
     }
 }

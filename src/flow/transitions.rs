@@ -4,13 +4,12 @@
 use super::note::Note;
 use super::release::Next;
 use super::{
-    BootReading, Candidate, Effect, Gate, LISTING_FRESH, PriceIncrease, Refusal, Rental,
-    RentalRole, Sprint, Target, admit, is_due,
+    Candidate, Effect, Gate, LISTING_FRESH, Refusal, RentalRole, Sprint, Target, admit, is_due,
 };
 use crate::chain::epoch::one_epoch_later;
 use crate::domain::{
-    Blame, Blocks, BootEnd, Cause, Duration, GateKind, Mode, NodeId, Offer, Outcome, ReleasePolicy,
-    Step, StepSpan, Time, Usd,
+    Blocks, BootEnd, Cause, Duration, GateKind, Mode, NodeId, Offer, Outcome, ReleasePolicy, Step,
+    StepSpan, Time, Usd,
 };
 
 /// A fresh contract can be missing from listings this long.
@@ -18,8 +17,8 @@ pub(super) const VISIBLE_WITHIN: Duration = Duration::seconds(120);
 const SEARCH_EVERY: Duration = Duration::seconds(60);
 /// Offers churn in minutes: nothing is rented from an older list.
 const OFFERS_GOOD_FOR: Duration = Duration::seconds(90);
-/// The model is started again until it is loaded.
-pub(super) const START_MODEL_EVERY: Duration = Duration::minutes(2);
+/// An idle node is asked again for the next step to its model.
+pub(super) const START_MODEL_EVERY: Duration = Duration::seconds(20);
 const WEIGHT_EVERY: Duration = Duration::seconds(15);
 /// The list can lag a little behind the height at which weights are set.
 const WEIGHT_APPEARS_WITHIN: Blocks = Blocks(10);
@@ -27,14 +26,6 @@ const WEIGHT_APPEARS_WITHIN: Blocks = Blocks(10);
 const WEIGHT_READABLE_WITHIN: Blocks = Blocks(200);
 /// The list is requested for at least this long, however late the first request was.
 const WEIGHT_ASKED_FOR: Duration = Duration::minutes(10);
-
-/// Why a rental is given up.
-pub(super) struct RentalFailure {
-    pub cause: Cause,
-    pub blame: Blame,
-    /// How its boot ended, if that says something about the machine.
-    pub boot: Option<BootEnd>,
-}
 
 impl Sprint {
     pub(super) fn advance(&mut self, now: Time, effects: &mut Vec<Effect>) {
@@ -314,7 +305,14 @@ impl Sprint {
             self.record_race_winner();
             return self.enter(now, self.after_warming());
         }
-        if !self.volatile.boot.api_up {
+        self.start_idle_model(now, effects);
+    }
+
+    /// A workload can end at any time: its model is started in every step that needs it, as long as the
+    /// rental is held.
+    pub(super) fn start_idle_model(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        let Some(rental) = &self.rental else { return };
+        if !self.volatile.boot.wants_model() {
             return;
         }
         if is_due(self.model_asked, START_MODEL_EVERY, now) {
@@ -327,107 +325,6 @@ impl Sprint {
         self.wake_at(now + START_MODEL_EVERY);
     }
 
-    /// Ends or replaces a rental that cannot make it. True when it did.
-    pub(super) fn give_up_failed_boot(&mut self, now: Time, effects: &mut Vec<Effect>) -> bool {
-        let Some(rental) = self.rental.clone() else {
-            // A register call may be in flight: only the release knows how to undo it.
-            self.begin_release(now, Next::Retry);
-            return true;
-        };
-        self.wake_at(rental.since + self.plan.startup_timeout);
-        let Some(failure) = self.rental_failure(now, &rental, &self.volatile.boot) else {
-            return false;
-        };
-        self.record_failure(now, &rental, &failure, effects);
-        self.give_up_rental(now, failure.cause, failure.blame);
-        true
-    }
-
-    /// Why a rental cannot make it, the weightiest reason first.
-    pub(super) fn rental_failure(
-        &self,
-        now: Time,
-        rental: &Rental,
-        boot: &BootReading,
-    ) -> Option<RentalFailure> {
-        let given_up = |name, text: String, blame, boot| {
-            let cause = Cause::new(name, text);
-            Some(RentalFailure { cause, blame, boot })
-        };
-        if let Some(fault) = &boot.fault {
-            let text = format!("{}: {}. {}", fault.name, fault.evidence, fault.advice);
-            let boot = (fault.blame == Blame::Host).then_some(BootEnd::Failed);
-            return given_up("boot_failed", text, fault.blame, boot);
-        }
-        if let (Some(price), Mode::Auto) = (rental.dearer, self.mode) {
-            let PriceIncrease { agreed, charged } = price;
-            let id = rental.instance;
-            let text =
-                format!("instance {id} costs {charged}, {agreed} was agreed; it is released");
-            return given_up("dearer_than_agreed", text, Blame::Host, None);
-        }
-        if self.deadline_passed() {
-            let text = "the rental was not ready in time; stopped to avoid further cost";
-            let name = "missed_registration_deadline";
-            return given_up(name, text.into(), Blame::Nobody, None);
-        }
-        if now >= rental.since + self.plan.startup_timeout && !boot.ready {
-            let minutes = self.plan.startup_timeout.num_minutes();
-            let text = format!("no loaded model {minutes} minutes after renting");
-            let boot = Some(BootEnd::Failed);
-            return given_up("startup_timeout", text, Blame::Host, boot);
-        }
-        if self.too_slow(now, boot) {
-            let text = "too slow: 90 % of boots need more time than is left";
-            // It is no fault, but a machine that is always this slow is a bad choice.
-            let boot = Some(BootEnd::Failed);
-            return given_up("boot_too_slow", text.into(), Blame::Nobody, boot);
-        }
-        None
-    }
-
-    fn too_slow(&self, now: Time, boot: &BootReading) -> bool {
-        let needed = boot.least_left.filter(|_| !boot.ready);
-        let left = self.time_to_deadline(now);
-        needed.zip(left).is_some_and(|(needed, left)| needed > left)
-    }
-
-    /// Records what the failure says about the machine.
-    pub(super) fn record_failure(
-        &mut self,
-        now: Time,
-        rental: &Rental,
-        failure: &RentalFailure,
-        effects: &mut Vec<Effect>,
-    ) {
-        if let Some(end) = failure.boot {
-            effects.push(rental.remember_boot(now, end));
-        }
-        if failure.blame == Blame::Host {
-            let machine = rental.offer.machine;
-            let offers = &mut self.volatile.search.offers;
-            offers.retain(|candidate| candidate.offer.machine != machine);
-            let Cause { name, detail } = &failure.cause;
-            let reason = format!("{name}: {detail}");
-            effects.push(Effect::AvoidMachine { machine, reason });
-        }
-    }
-
-    fn give_up_rental(&mut self, now: Time, cause: Cause, blame: Blame) {
-        let why = format!("{}: {}", cause.name, cause.detail);
-        if blame != Blame::Ours && self.promote_hedge(now, &why) {
-            return;
-        }
-        let left = self.time_to_deadline(now);
-        let enough_time =
-            !self.plan.aim.proves() || left.is_some_and(|left| left > self.plan.lead / 2);
-        if blame != Blame::Ours && enough_time && self.rentals < self.plan.max_attempts {
-            self.set_note(format!("{why}; trying another offer"));
-            return self.begin_release(now, Next::Retry);
-        }
-        self.end(Outcome::Failed { cause });
-    }
-
     fn proving(&mut self, now: Time, effects: &mut Vec<Effect>) {
         let Some(stages) = self.stages().copied() else {
             return;
@@ -435,10 +332,12 @@ impl Sprint {
         self.proving_began |= self.height() >= Some(stages.poc_start);
         let lost = self.volatile.boot.fault.is_some() || self.rental.is_none();
         if !self.proving_began && lost {
+            let why = self.last_fault(now, effects).unwrap_or_default();
             let text = "the rental was lost after registration and before the PoC started";
-            return self.fail("rental_lost", text);
+            return self.fail("rental_lost", format!("{text}. {why}").trim_end());
         }
         self.wake_at_lease_end();
+        self.start_idle_model(now, effects);
         self.repair_registration(now, effects);
         self.warn_if_not_generating(now);
         if self.height() >= Some(stages.poc_validation_end) {
@@ -448,7 +347,9 @@ impl Sprint {
             };
         }
         if lost || self.is_lease_over(now) {
-            self.set_note("the rental ended before validation; the weight on the chain decides");
+            let why = self.last_fault(now, effects).unwrap_or_default();
+            let text = "the rental ended before validation; the weight on the chain decides";
+            self.set_note(format!("{text}. {why}").trim_end());
             self.begin_release(now, Next::Confirm);
         }
     }
@@ -457,6 +358,14 @@ impl Sprint {
         if self.rental.is_some() && self.is_lease_over(now) {
             return self.begin_release(now, Next::Confirm);
         }
+        if let Some(why) = self.last_fault(now, effects) {
+            self.set_note(format!(
+                "the rental is released before its time: it cannot work any more. {why}"
+            ));
+            return self.begin_release(now, Next::Confirm);
+        }
+        // A confirmation PoC may come, or has come.
+        self.start_idle_model(now, effects);
         let Some((stages, height)) = self.position() else {
             return;
         };

@@ -1,76 +1,126 @@
-//! Tracks a boot by the market's status, the log, the SSH link and the node's own status. Pure.
+//! Tracks a workload from renting to its release, by the market's status, the log, the SSH link, the
+//! onstart script's record and the node's own status. Pure.
+//!
+//! Once a workload answers no line of its log ends it: that it ended is known by its exit status and by
+//! its API. Lines only name the cause.
 
-use std::sync::LazyLock;
-
-use aho_corasick::{AhoCorasick, MatchKind};
+mod hardware;
+mod marks;
+mod readiness;
+pub mod record;
+mod runs;
+mod verdict;
 
 use super::faults::{self, Fault};
 use super::pull::ImagePull;
+use super::suspects::{self, Suspects};
 use crate::domain::{
-    ActualStatus, Blame, BootFault, BootStage, Duration, GpuDevice, GpuDriver, Instance,
-    MlNodeStatus, OrderedMachine, ServiceState, StageTimes, StartupState, Time, TimeLeft, Workload,
-    excerpt,
+    ActualStatus, Blame, BootFault, BootStage, DownloadLeft, Duration, Instance, MlNodeStatus,
+    ModelState, OrderedMachine, RunRecord, StageTimes, StartupState, Time, TimeLeft, Weights,
+    Workload, WorkloadModel, excerpt,
 };
+use marks::Mark;
+use readiness::Readiness;
+use runs::{Before, Runs};
 
-/// One boot. Its stage never goes back.
+/// A rental's workload. In one run its stage only goes back when the model is no longer there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BootTracker {
-    workload: Workload,
-    ordered: OrderedMachine,
-    model: String,
-    usual: StageTimes,
+    order: BootOrder,
     stage: BootStage,
     started: Vec<(BootStage, Time)>,
     progress: Option<f64>,
     detail: String,
     pull: ImagePull,
+    runs: Runs,
+    suspects: Suspects,
+    api: Api,
+    files: Files,
+    readiness: Readiness,
+    model: ModelState,
     fault: Option<BootFault>,
-    ready: bool,
-    alive: bool,
+    /// Why the last run ended, until the model is there again.
+    setback: Option<BootFault>,
+    /// Failures since the model was there, by name.
+    failures: Vec<String>,
+    /// What is wrong with a model that is served all the same.
+    warning: Option<String>,
+    /// The last work that the log says was lost, on a node that goes on.
+    lost_work: Option<BootFault>,
     /// Since when SSH has rejected our key, without one success.
     denied_since: Option<Time>,
 }
 
+/// What was ordered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BootOrder {
+    pub workload: Workload,
+    pub rented_at: Time,
+    pub machine: OrderedMachine,
+    /// It is ready when it serves this.
+    pub model: WorkloadModel,
+    /// Size of the model's files.
+    pub model_gb: f64,
+    /// Predicted times of its stages.
+    pub usual: StageTimes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Api {
+    /// It has not answered yet.
+    Unanswered,
+    Answering,
+    Silent {
+        since: Time,
+    },
+    /// There is no link: it may answer.
+    OutOfReach,
+}
+
+/// The model's files on the rental's disk.
+#[derive(Debug, Clone, PartialEq)]
+enum Files {
+    Unknown,
+    Downloading(DownloadLeft),
+    /// The last download failed with this.
+    Failed(String),
+    OnDisk,
+}
+
+/// Work that is lost again and again is told all the while.
+const LOST_WORK_IS_TOLD_FOR: Duration = Duration::minutes(10);
+
 /// A key usually propagates to a rental within two minutes.
 const MAX_KEY_DELAY: Duration = Duration::minutes(10);
 
-/// Share of the ordered memory that must be usable: drivers reserve some.
-const MEMORY_SLACK_PERCENT: u64 = 90;
-
-/// Versions are floats: 12.8 may come as 12.800000001.
-const CUDA_SLACK: f64 = 0.001;
-
 impl BootTracker {
-    /// A boot of `workload` on the `ordered` machine, ready when `model` is loaded. `usual` are the
-    /// predicted times of its stages.
-    pub fn new(
-        workload: Workload,
-        rented_at: Time,
-        ordered: OrderedMachine,
-        model: String,
-        usual: StageTimes,
-    ) -> BootTracker {
+    pub fn new(order: BootOrder) -> BootTracker {
         BootTracker {
-            workload,
-            ordered,
-            model,
-            usual,
             stage: BootStage::Placed,
-            started: vec![(BootStage::Placed, rented_at)],
+            started: vec![(BootStage::Placed, order.rented_at)],
             progress: None,
             detail: String::new(),
             pull: ImagePull::default(),
+            runs: Runs::new(),
+            suspects: Suspects::new(order.workload),
+            api: Api::Unanswered,
+            files: Files::Unknown,
+            readiness: Readiness::Never,
+            model: ModelState::Unknown,
             fault: None,
-            ready: false,
-            alive: false,
+            setback: None,
+            failures: Vec::new(),
+            warning: None,
+            lost_work: None,
             denied_since: None,
+            order,
         }
     }
 
     /// Updates from the market. Only `actual_status` counts: the contract's state is "running" from
     /// the first second (acceptance case D43).
     pub fn observe_instance(&mut self, now: Time, instance: &Instance) {
-        if self.alive {
+        if matches!(self.api, Api::Answering) || self.has_just_answered(now) {
             // The market's status lags behind the node's own.
             return;
         }
@@ -88,16 +138,7 @@ impl BootTracker {
             ActualStatus::Exited
             | ActualStatus::Stopped
             | ActualStatus::Frozen
-            | ActualStatus::Offline => {
-                let evidence = format!("status {}: {message}", instance.actual);
-                self.fail(
-                    now,
-                    "the container exited during the boot",
-                    evidence,
-                    "retrying on another machine",
-                    Blame::Host,
-                );
-            }
+            | ActualStatus::Offline => self.container_exited(now, instance, message),
             _ => {}
         }
         if self.stage == BootStage::PullingImage {
@@ -111,17 +152,25 @@ impl BootTracker {
     pub fn observe_link(&mut self, now: Time, up: bool) {
         if up {
             self.denied_since = None;
-            self.reach(now, BootStage::Ssh);
-        } else {
-            self.observe_silence();
+            return self.reach(now, BootStage::Ssh);
         }
+        if self.api != Api::Unanswered {
+            self.api = Api::OutOfReach;
+        }
+        self.doubt_vllm();
     }
 
-    /// The workload did not answer. The Network Node polls an `MLNode` itself and a `PoC` continues
-    /// without us, but vLLM serves only through our tunnel.
-    pub fn observe_silence(&mut self) {
-        if self.workload == Workload::Vllm {
-            self.ready = false;
+    /// The workload did not answer, although there is a link.
+    pub fn observe_silence(&mut self, now: Time) {
+        self.doubt_vllm();
+        match self.api {
+            Api::Unanswered => self.weigh_last_words(now),
+            Api::Answering | Api::OutOfReach => self.api = Api::Silent { since: now },
+            Api::Silent { .. } if self.silence(now).is_some() => {
+                self.model = ModelState::Unknown;
+                self.lose_model();
+            }
+            Api::Silent { .. } => {}
         }
     }
 
@@ -130,111 +179,121 @@ impl BootTracker {
     pub fn observe_denial(&mut self, now: Time, evidence: &str) {
         let since = *self.denied_since.get_or_insert(now);
         if now - since >= MAX_KEY_DELAY {
-            self.fail(
-                now,
-                "SSH rejects our key",
-                excerpt(evidence),
-                "check that ssh.key_file matches its .pub file and the key on the Vast account",
-                Blame::Ours,
-            );
+            self.fail(BootFault {
+                name: "SSH rejects our key".to_owned(),
+                evidence: excerpt(evidence),
+                advice:
+                    "check that ssh.key_file matches its .pub file and the key on the Vast account"
+                        .to_owned(),
+                blame: Blame::Ours,
+                seen_at: now,
+            });
         }
     }
 
     /// Updates from a line of the workload's log, progress lines included.
     pub fn observe_line(&mut self, now: Time, line: &str) {
-        let Some(kind) = classify(line) else {
+        if !marks::matters(line) {
             return;
-        };
-        if let LineKind::FailureSign = kind
-            && let Some(known) = faults::find(faults::LOG, line)
-        {
-            return self.fail_by(now, known, line);
         }
-        if let Some(stage) = stage_of(self.workload, line) {
-            self.reach(now, stage);
-            if stage == self.stage {
-                self.progress = percent(line).or(self.progress);
-                self.detail = excerpt(line);
+        self.suspects.observe(now, line);
+        if let Some(lost) = suspects::work_trouble(now, self.order.workload, line) {
+            self.lost_work = Some(lost);
+        }
+        let stage = match marks::mark(self.order.workload, line) {
+            None => return,
+            Some(Mark::Work) => {
+                if self.is_ready() {
+                    self.detail = excerpt(line);
+                }
+                return;
             }
+            Some(Mark::Stage(stage)) => stage,
+            Some(Mark::Launch) => self.launch_stage(),
+        };
+        if stage >= BootStage::Loading {
+            self.files = Files::OnDisk;
+        }
+        self.reach(now, stage);
+        if stage == self.stage {
+            self.progress = marks::percent(line).or(self.progress);
+            self.detail = excerpt(line);
+        }
+    }
+
+    /// vLLM downloads in silence what is not on the disk.
+    fn launch_stage(&self) -> BootStage {
+        match self.files {
+            Files::OnDisk => BootStage::Loading,
+            _ => BootStage::Downloading,
+        }
+    }
+
+    /// Updates from the onstart script's record.
+    pub fn observe_record(&mut self, now: Time, record: RunRecord) {
+        for change in self.runs.on_record(record) {
+            self.on_run(now, change);
         }
     }
 
     /// Updates from the node's own status. Only this makes a boot ready (acceptance case D55).
     pub fn observe_status(&mut self, now: Time, status: &MlNodeStatus) {
-        self.alive = true;
+        let before = match std::mem::replace(&mut self.api, Api::Answering) {
+            Api::Silent { .. } | Api::OutOfReach => Before::Silent,
+            Api::Unanswered | Api::Answering => Before::Answering,
+        };
         self.reach(now, BootStage::Api);
-        if let StartupState::Failed(why) = &status.startup {
-            let text = format!("vLLM failed to start: {why}");
-            match faults::find(faults::LOG, why) {
-                Some(known) => self.fail_by(now, known, &text),
-                None => self.fail(
-                    now,
-                    "vLLM did not start",
-                    text,
-                    "see the boot log",
-                    Blame::Host,
-                ),
-            }
+        for change in self.runs.on_status(before, status) {
+            self.on_run(now, change);
+        }
+        self.model = self.model_of(now, status);
+        if self.runs.is_over() {
             return;
         }
+        self.observe_files(now, &status.weights);
         if status.startup == StartupState::Starting {
-            self.reach(now, BootStage::Downloading);
+            self.reach(now, self.launch_stage());
         }
-        // Checked before the model is downloaded: a replacement has to download it again.
-        let as_ordered = self.matches_order(now, status);
-        self.ready = as_ordered && self.serves_model(status);
-        if self.ready {
-            self.reach(now, BootStage::Ready);
-            "the model is loaded".clone_into(&mut self.detail);
+        // Checked before the model is downloaded: a replacement has to download it again. Later it does
+        // not end what works.
+        let shortcoming = hardware::shortcoming(&self.order.machine, status);
+        if let (Some((name, evidence)), Readiness::Never) = (&shortcoming, self.readiness) {
+            return self.fail(BootFault {
+                name: (*name).to_owned(),
+                evidence: evidence.clone(),
+                advice: "retrying on another machine".to_owned(),
+                blame: Blame::Host,
+                seen_at: now,
+            });
         }
+        self.judge_readiness(now, status);
+        self.warning = shortcoming
+            .map(|(name, evidence)| format!("{name}: {evidence}"))
+            .or_else(|| self.missing_instances(status));
     }
 
-    fn serves_model(&self, status: &MlNodeStatus) -> bool {
-        let right_model = status
-            .loaded_model
-            .as_ref()
-            .is_none_or(|loaded| *loaded == self.model);
-        let serving = matches!(status.state, ServiceState::Inference | ServiceState::Pow);
-        serving && right_model && status.inference_healthy != Some(false)
-    }
-
-    /// A GPU that fell off the bus, or a driver older than advertised, shows only here.
-    fn matches_order(&mut self, now: Time, status: &MlNodeStatus) -> bool {
-        let gpus = self.missing_gpus(status);
-        let driver = status
-            .driver
-            .as_ref()
-            .and_then(|driver| self.old_driver(driver));
-        let missing = gpus
-            .map(|evidence| ("GPUs are missing", evidence))
-            .or(driver.map(|evidence| ("the host's driver is older than ordered", evidence)));
-        let Some((name, evidence)) = missing else {
-            return true;
+    fn observe_files(&mut self, now: Time, weights: &Weights) {
+        let before = std::mem::replace(&mut self.files, Files::Unknown);
+        self.files = match weights {
+            Weights::Unknown => before,
+            Weights::Absent | Weights::Partial { error: None } => Files::Unknown,
+            Weights::Downloaded => Files::OnDisk,
+            Weights::Downloading {
+                elapsed_seconds,
+                cached_gb,
+            } => {
+                self.reach(now, BootStage::Downloading);
+                self.progress = cached_gb.map(|gb| (gb / self.order.model_gb).clamp(0.0, 1.0));
+                self.detail = describe_download(*cached_gb, self.order.model_gb);
+                Files::Downloading(DownloadLeft::of(self.progress, *elapsed_seconds))
+            }
+            Weights::Partial { error: Some(why) } => {
+                if before != Files::Failed(why.clone()) {
+                    self.on_failed_download(now, why);
+                }
+                Files::Failed(why.clone())
+            }
         };
-        self.fail(
-            now,
-            name,
-            evidence,
-            "retrying on another machine",
-            Blame::Host,
-        );
-        false
-    }
-
-    fn missing_gpus(&self, status: &MlNodeStatus) -> Option<String> {
-        let least = self.ordered.gpu_memory_mb * MEMORY_SLACK_PERCENT / 100;
-        let usable = |gpu: &&GpuDevice| gpu.available && gpu.total_memory_mb >= least;
-        let count = status.gpus.iter().filter(usable).count();
-        let ordered = self.ordered.gpus;
-        let missing = !status.gpus.is_empty() && count < ordered as usize;
-        missing.then(|| format!("{count} of {ordered} ordered GPUs have {least} MB usable"))
-    }
-
-    fn old_driver(&self, driver: &GpuDriver) -> Option<String> {
-        let (ordered, supported) = (self.ordered.cuda?, driver.cuda?);
-        let version = &driver.version;
-        (supported < ordered - CUDA_SLACK)
-            .then(|| format!("driver {version} supports CUDA {supported}, {ordered} was ordered"))
     }
 
     fn reach(&mut self, now: Time, stage: BootStage) {
@@ -245,29 +304,40 @@ impl BootTracker {
         }
     }
 
+    /// To a stage before this one, so that it can be reached again.
+    fn step_back(&mut self, to: BootStage) {
+        if self.stage < to {
+            return;
+        }
+        self.started.retain(|(stage, _)| *stage < to);
+        let last = self.started.last().map(|(stage, _)| *stage);
+        self.stage = last.unwrap_or_default();
+        self.progress = None;
+    }
+
     fn fail_by(&mut self, now: Time, known: &Fault, evidence: &str) {
-        let advice = match self.workload {
+        let advice = match self.order.workload {
             Workload::MlNode => known.advice.to_owned(),
             Workload::Vllm => known.advice.replace("vast.image", "vllm.image"),
         };
-        self.fail(now, known.name, excerpt(evidence), &advice, known.blame);
-    }
-
-    fn fail(&mut self, now: Time, name: &str, evidence: String, advice: &str, blame: Blame) {
-        self.fault.get_or_insert(BootFault {
-            name: name.to_owned(),
-            evidence,
-            advice: advice.to_owned(),
-            blame,
+        self.fail(BootFault {
+            name: known.name.to_owned(),
+            evidence: excerpt(evidence),
+            advice,
+            blame: known.blame,
             seen_at: now,
         });
+    }
+
+    fn fail(&mut self, fault: BootFault) {
+        self.fault.get_or_insert(fault);
     }
 
     pub fn stage(&self) -> BootStage {
         self.stage
     }
 
-    /// Progress of the stage, 0 to 1, if the log shows it.
+    /// Progress of the stage, 0 to 1, if it shows.
     pub fn progress(&self) -> Option<f64> {
         self.progress
     }
@@ -277,116 +347,79 @@ impl BootTracker {
         &self.detail
     }
 
+    /// When the stages of this run began. Those before it are those of the first.
     pub fn started(&self) -> &[(BootStage, Time)] {
         &self.started
     }
 
+    /// Why it will never succeed.
     pub fn fault(&self) -> Option<&BootFault> {
         self.fault.as_ref()
     }
 
-    /// The node reports that it serves the model on the ordered GPUs.
-    pub fn is_ready(&self) -> bool {
-        self.ready
+    /// What keeps the model from being served now, although that may heal.
+    pub fn setback(&self, now: Time) -> Option<BootFault> {
+        let silence = self.silence(now).map(|since| BootFault {
+            name: "the node does not answer".to_owned(),
+            evidence: format!(
+                "its API has been silent for {} s",
+                (now - since).num_seconds()
+            ),
+            advice: "waiting for it; see the boot log".to_owned(),
+            blame: Blame::Nobody,
+            seen_at: since,
+        });
+        self.setback.clone().or(silence)
+    }
+
+    /// What is wrong although the model is served: a part of it, or of its work.
+    pub fn warning(&self, now: Time) -> Option<String> {
+        let recent = |lost: &&BootFault| now - lost.seen_at < LOST_WORK_IS_TOLD_FOR;
+        let lost = self.lost_work.as_ref().filter(recent);
+        let lost = lost.map(|lost| format!("{}: {}. {}", lost.name, lost.evidence, lost.advice));
+        let part = self.warning.clone().filter(|_| self.is_ready());
+        part.or(lost)
+    }
+
+    /// Which run of the workload this is, from 1.
+    pub fn run(&self) -> u32 {
+        self.runs.number()
+    }
+
+    /// Whether its API answered the last poll.
+    pub fn answers(&self) -> bool {
+        self.api == Api::Answering
+    }
+
+    pub fn model(&self) -> ModelState {
+        self.model
     }
 
     /// Whether 90% of boots have left this stage sooner.
     pub fn is_behind(&self, now: Time) -> bool {
-        let Some((_, rented_at)) = self.started.first() else {
-            return false;
-        };
-        !self.ready && now - *rented_at > self.usual.through(self.stage).p90()
+        let usual = self.order.usual.through(self.stage).p90();
+        !self.is_ready() && now - self.order.rented_at > usual
     }
 
-    /// Time left, by the predicted stage times.
+    /// Time left, by the predicted stage times and the bytes that are there.
     pub fn expected_left(&self, now: Time) -> TimeLeft {
         let since = self.started.last().map_or(now, |(_, since)| *since);
-        self.usual.left(self.stage, now - since)
+        let download = match self.files {
+            Files::Unknown | Files::Failed(_) => DownloadLeft::Unknown,
+            Files::Downloading(left) => left,
+            Files::OnDisk => DownloadLeft::Nothing,
+        };
+        self.order.usual.left(self.stage, now - since, download)
     }
 }
 
-/// Log texts that mark a stage, for every workload.
-const MARKS: &[(&str, BootStage)] = &[
-    ("Uvicorn running on", BootStage::Api),
-    ("Fetching", BootStage::Downloading),
-    ("Starting vLLM instance", BootStage::Loading),
-    ("Loading safetensors checkpoint shards", BootStage::Loading),
-    ("Model loading took", BootStage::Graphs),
-    ("Dynamo bytecode transform time", BootStage::Graphs),
-    ("torch.compile takes", BootStage::Graphs),
-    ("torch.compile took", BootStage::Graphs),
-    ("Capturing CUDA graph", BootStage::Graphs),
-];
-
-/// The `MLNode` downloads the model before it starts vLLM.
-const MLNODE_MARKS: &[(&str, BootStage)] = &[("Starting to load model", BootStage::Loading)];
-
-/// vLLM alone prints a banner, downloads the model silently during its load, and then prints the time
-/// that took. Its server listens only after that; until then there is nothing but the log.
-/// Sources of the texts: `log_version_and_model` and `log_non_default_args` in
-/// `vllm/entrypoints/serve/utils/api_utils.py` (before: "vLLM API server version" in `api_server.py`),
-/// `vllm/v1/worker/gpu_model_runner.py`, `vllm/model_executor/model_loader/weight_utils.py`.
-const VLLM_MARKS: &[(&str, BootStage)] = &[
-    ("vLLM API server version", BootStage::Api),
-    ("vLLM server version", BootStage::Api),
-    ("non-default args:", BootStage::Api),
-    ("Starting to load model", BootStage::Downloading),
-    ("Time spent downloading weights", BootStage::Loading),
-];
-
-enum LineKind {
-    /// Possibly a failure: [`faults::find`] decides.
-    FailureSign,
-    /// A stage: see [`stage_of`].
-    StageMark,
-}
-
-/// One search for all texts: hardly a line in a thousand has any, and the exact matching that follows
-/// is slow.
-fn classify(line: &str) -> Option<LineKind> {
-    static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-        let marks = [MARKS, MLNODE_MARKS, VLLM_MARKS].concat();
-        let marks = marks.iter().map(|(mark, _)| *mark);
-        AhoCorasick::builder()
-            // This kind allows a vectorized search.
-            .match_kind(MatchKind::LeftmostFirst)
-            .build(faults::SIGNS.iter().copied().chain(marks))
-            .ok()
-    });
-    let Some(words) = &*WORDS else {
-        return Some(LineKind::FailureSign);
-    };
-    let is_sign = |found: aho_corasick::Match| found.pattern().as_usize() < faults::SIGNS.len();
-    let mut found = words.find_iter(line).map(is_sign).peekable();
-    found.peek()?;
-    Some(if found.any(|is_sign| is_sign) {
-        LineKind::FailureSign
-    } else {
-        LineKind::StageMark
-    })
-}
-
-/// The stage that a log line belongs to.
-fn stage_of(workload: Workload, line: &str) -> Option<BootStage> {
-    let own = match workload {
-        Workload::MlNode => MLNODE_MARKS,
-        Workload::Vllm => VLLM_MARKS,
-    };
-    own.iter()
-        .chain(MARKS)
-        .find(|(mark, _)| line.contains(mark))
-        .map(|(_, stage)| *stage)
-}
-
-/// The first `NN%` of a line, as 0 to 1.
-fn percent(line: &str) -> Option<f64> {
-    let end = line.find('%')?;
-    let digits = line[..end]
-        .rfind(|c: char| !c.is_ascii_digit())
-        .map_or(0, |before| before + 1);
-    let digits = line.get(digits..end)?;
-    let percent: u8 = digits.parse().ok()?;
-    (percent <= 100).then(|| f64::from(percent) / 100.0)
+fn describe_download(cached_gb: Option<f64>, model_gb: f64) -> String {
+    match cached_gb {
+        Some(gb) => {
+            format!("downloading the model: {gb:.0} of about {model_gb:.0} GB, whole files")
+        }
+        None => "downloading the model".to_owned(),
+    }
 }
 
 #[cfg(test)]

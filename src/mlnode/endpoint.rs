@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::domain::{CallError, CallErrorKind};
+use super::wire;
+use crate::domain::{CallError, CallErrorKind, InferencePort};
 use crate::http::json::Fields;
 use crate::http::{HttpClient, HttpReply, HttpRequest, join};
 
@@ -39,5 +40,21 @@ impl NodeEndpoint {
         parse: fn(Fields<'_>) -> Result<T, String>,
     ) -> Result<T, CallError> {
         self.get(what, path).await?.parse(what, parse)
+    }
+
+    /// What answers requests for inference here; an error when nobody does.
+    pub(super) async fn inference_port(&self) -> Result<InferencePort, CallError> {
+        let unhealthy = |error: CallError| match error.status {
+            Some(_) => Ok(InferencePort::Unhealthy),
+            None => Err(error),
+        };
+        if let Err(error) = self.get("read vLLM's health", "health").await {
+            return unhealthy(error);
+        }
+        let what = "read the models that vLLM serves";
+        match self.read(what, "v1/models", wire::served_models).await {
+            Ok(models) => Ok(InferencePort::Healthy { models }),
+            Err(error) => unhealthy(error),
+        }
     }
 }

@@ -5,10 +5,12 @@
 //! (`OpenAIModelRegistry.show_available_models` in `vllm/entrypoints/openai/models/serving.py`).
 
 use async_trait::async_trait;
-use serde::Deserialize;
 
 use super::endpoint::NodeEndpoint;
-use crate::domain::{CallError, MlNodeStatus, ServiceState, StartupState, WorkloadModel};
+use crate::domain::{
+    CallError, InferencePort, MlNodeStatus, ServiceState, StartStep, StartupState, Weights,
+    WorkloadModel,
+};
 use crate::http::json::Fields;
 use crate::ports::MlNode;
 
@@ -17,66 +19,46 @@ pub(super) struct VllmClient {
     pub(super) endpoint: NodeEndpoint,
 }
 
-impl VllmClient {
-    /// A dead engine is an answer; an unreachable server is an error.
-    async fn is_healthy(&self) -> Result<bool, CallError> {
-        match self.endpoint.get("read vLLM's health", "health").await {
-            Ok(_) => Ok(true),
-            Err(error) if error.status == Some(503) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-/// A served model. `--served-model-name` gives it another id.
-#[derive(Deserialize)]
-struct ModelCard<'a> {
-    id: &'a str,
-    #[serde(borrow)]
-    root: Option<&'a str>,
-}
-
-/// The original name of the first model.
-fn served_model(reply: Fields<'_>) -> Result<Option<String>, String> {
-    let cards: Vec<ModelCard<'_>> = reply.required("data")?;
-    let first = cards.first();
-    Ok(first.map(|card| card.root.unwrap_or(card.id).to_owned()))
-}
-
 fn server_version(reply: Fields<'_>) -> Result<String, String> {
     reply.required("version")
 }
 
 #[async_trait]
 impl MlNode for VllmClient {
-    async fn status(&self) -> Result<MlNodeStatus, CallError> {
-        let inference_healthy = Some(self.is_healthy().await?);
+    async fn status(&self, _model: &WorkloadModel) -> Result<MlNodeStatus, CallError> {
         let node = &self.endpoint;
-        let what = "read the models that vLLM serves";
-        let (model, version) = tokio::join!(
-            node.read(what, "v1/models", served_model),
+        let (port, version) = tokio::join!(
+            node.inference_port(),
             node.read("read vLLM's version", "version", server_version),
         );
-        let model = model?;
+        let port = port?;
+        let served = match &port {
+            InferencePort::Silent | InferencePort::Unhealthy => None,
+            // The last is the original name of the only model.
+            InferencePort::Healthy { models } => models.last().cloned(),
+        };
         Ok(MlNodeStatus {
-            state: match model {
+            state: match served {
                 Some(_) => ServiceState::Inference,
                 None => ServiceState::Stopped,
             },
             poc: None,
-            inference_healthy,
-            loaded_model: model,
+            inference_healthy: Some(port != InferencePort::Unhealthy),
+            loaded_model: served,
             version: version.ok(),
-            startup: StartupState::Completed,
+            startup: StartupState::Unknown,
+            weights: Weights::Unknown,
+            port,
+            backends: None,
             // vLLM does not report its hardware; with too few GPUs it does not start.
-            gpus: Vec::new(),
+            gpus: None,
             driver: None,
         })
     }
 
     /// The model is part of its command.
-    async fn start_model(&self, _model: &WorkloadModel) -> Result<(), CallError> {
-        Ok(())
+    async fn start_model(&self, _model: &WorkloadModel) -> Result<StartStep, CallError> {
+        Ok(StartStep::LoadUnderWay)
     }
 }
 
@@ -88,11 +70,18 @@ mod tests {
     use serde_json::json;
 
     use super::super::client::MlNodeFactory;
-    use super::served_model;
-    use crate::domain::{ServiceState, Workload};
+    use super::super::wire::served_models;
+    use crate::domain::{ServiceState, Workload, WorkloadModel};
     use crate::http::HttpClient;
     use crate::http::json::Fields;
-    use crate::ports::MlNode;
+    use crate::ports::{MlNode, TunnelEnds};
+
+    fn both(end: std::net::SocketAddr) -> TunnelEnds {
+        TunnelEnds {
+            api: end,
+            inference: end,
+        }
+    }
 
     async fn client(health: StatusCode) -> Box<dyn MlNode> {
         let models = json!({ "object": "list", "data": [{
@@ -109,12 +98,16 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        MlNodeFactory::new(HttpClient::new()).at(Workload::Vllm, addr)
+        MlNodeFactory::new(HttpClient::new()).at(Workload::Vllm, both(addr))
     }
 
     #[tokio::test]
     async fn vllm_model_uses_root_name() {
-        let status = client(StatusCode::OK).await.status().await.unwrap();
+        let status = client(StatusCode::OK)
+            .await
+            .status(&WorkloadModel::default())
+            .await
+            .unwrap();
         assert_eq!(status.state, ServiceState::Inference);
         assert_eq!(status.inference_healthy, Some(true));
         assert_eq!(status.loaded_model.as_deref(), Some("org/model"));
@@ -123,23 +116,29 @@ mod tests {
 
     #[test]
     fn every_model_card_is_checked() {
-        let served = |cards: serde_json::Value| served_model(Fields(&json!({ "data": cards })));
-        assert_eq!(served(json!([])), Ok(None));
-        let first = Ok(Some("a".to_owned()));
+        let served = |cards: serde_json::Value| served_models(Fields(&json!({ "data": cards })));
+        assert_eq!(served(json!([])), Ok(Vec::new()));
+        let both = Ok(vec!["a".to_owned(), "b".to_owned()]);
         assert_eq!(
-            served(json!([{ "id": "a", "root": null }, { "id": "b" }])),
-            first
+            served(json!([{ "id": "a", "root": null }, { "id": "b", "root": "b" }])),
+            both
         );
         assert!(served(json!([{ "id": "a" }, {}])).is_err());
-        assert!(served(json!(null)).is_err());
+        assert!(served(json!("none")).is_err());
     }
 
     #[tokio::test]
     async fn dead_engine_is_unhealthy() {
         let dead = client(StatusCode::SERVICE_UNAVAILABLE).await;
-        assert_eq!(dead.status().await.unwrap().inference_healthy, Some(false));
+        assert_eq!(
+            dead.status(&WorkloadModel::default())
+                .await
+                .unwrap()
+                .inference_healthy,
+            Some(false)
+        );
         let nobody = MlNodeFactory::new(HttpClient::new());
-        let nobody = nobody.at(Workload::Vllm, ([127, 0, 0, 1], 1).into());
-        assert!(nobody.status().await.is_err());
+        let nobody = nobody.at(Workload::Vllm, both(([127, 0, 0, 1], 1).into()));
+        assert!(nobody.status(&WorkloadModel::default()).await.is_err());
     }
 }

@@ -1,6 +1,9 @@
 //! The `MLNode`'s JSON, parsed leniently: old images send little, new ones add fields.
 
-use crate::domain::{GpuDevice, GpuDriver, MlNodeStatus, PocStatus, ServiceState, StartupState};
+use crate::domain::{
+    Backends, GpuDevice, GpuDriver, InferencePort, MlNodeStatus, PocStatus, ServiceState,
+    StartupState, Weights,
+};
 use crate::http::json::Fields;
 
 /// `GET /api/v1/state`: the status without what other endpoints report.
@@ -18,7 +21,10 @@ pub(super) fn state(reply: Fields<'_>) -> Result<MlNodeStatus, String> {
         loaded_model: reply.optional("loaded_model")?,
         version: reply.optional("version")?,
         startup: StartupState::Unknown,
-        gpus: Vec::new(),
+        weights: Weights::Unknown,
+        port: InferencePort::Silent,
+        backends: None,
+        gpus: None,
         driver: None,
     })
 }
@@ -34,12 +40,12 @@ fn poc_status(word: &str) -> PocStatus {
     }
 }
 
-/// `GET /api/v1/inference/up/status`.
+/// `GET /api/v1/inference/up/status`. It says `in_progress`, and before v0.2.4 `starting`.
 pub(super) fn startup(reply: Fields<'_>) -> Result<StartupState, String> {
     let error: Option<String> = reply.optional("error")?;
     Ok(match reply.required("status")? {
         "not_started" => StartupState::NotStarted,
-        "starting" => StartupState::Starting,
+        "in_progress" | "starting" => StartupState::Starting,
         "completed" => StartupState::Completed,
         "failed" => StartupState::Failed(error.unwrap_or_else(|| "no reason given".into())),
         "cancelled" => StartupState::Cancelled,
@@ -47,8 +53,75 @@ pub(super) fn startup(reply: Fields<'_>) -> Result<StartupState, String> {
     })
 }
 
-/// `GET /api/v1/gpu/devices`.
+/// `POST /api/v1/models/status` (gonka v0.2.13 `mlnode/packages/api/src/api/models/types.py`).
+pub(super) fn weights(reply: Fields<'_>) -> Result<Weights, String> {
+    let progress = reply.child("progress");
+    Ok(match reply.required("status")? {
+        "NOT_FOUND" => Weights::Absent,
+        "DOWNLOADING" => Weights::Downloading {
+            elapsed_seconds: progress.number("elapsed_seconds"),
+            cached_gb: None,
+        },
+        "PARTIAL" => Weights::Partial {
+            error: reply.text("error_message"),
+        },
+        "DOWNLOADED" => Weights::Downloaded,
+        _ => Weights::Unknown,
+    })
+}
+
+/// The reply to `POST /api/v1/models/download`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DownloadReply {
+    UnderWay,
+    Downloaded,
+    /// `HF_HUB_OFFLINE` is set: what is on the disk is all there will be.
+    Ignored,
+}
+
+pub(super) fn download(reply: Fields<'_>) -> Result<DownloadReply, String> {
+    Ok(match reply.required("status")? {
+        "DOWNLOADED" => DownloadReply::Downloaded,
+        "IGNORED" => DownloadReply::Ignored,
+        _ => DownloadReply::UnderWay,
+    })
+}
+
+/// `GET /api/v1/models/space`: whole files only.
+pub(super) fn cached_gb(reply: Fields<'_>) -> Result<f64, String> {
+    reply.required("cache_size_gb")
+}
+
+/// `GET /v1/models`: the names that requests may use, and where they were loaded from.
+pub(super) fn served_models(reply: Fields<'_>) -> Result<Vec<String>, String> {
+    let mut names = Vec::new();
+    for card in reply.rows("data")? {
+        names.push(card.required("id")?);
+        names.extend(card.text("root"));
+    }
+    names.dedup();
+    Ok(names)
+}
+
+/// `GET /api/v1/inference/pow/status`: an instance that does not answer has the status `ERROR`.
+pub(super) fn backends(reply: Fields<'_>) -> Result<Backends, String> {
+    let rows = reply.rows("backends")?;
+    let healthy = rows
+        .iter()
+        .filter(|row| row.text("status").is_some_and(|word| word != "ERROR"));
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    Ok(Backends {
+        healthy: number(healthy.count()),
+        all: number(rows.len()),
+    })
+}
+
+/// `GET /api/v1/gpu/devices`. A reply without the list says nothing; an empty list says that there are no
+/// GPUs (gonka v0.2.13 `mlnode/packages/api/src/api/gpu/manager.py`).
 pub(super) fn gpus(reply: Fields<'_>) -> Result<Vec<GpuDevice>, String> {
+    if reply.get("devices").is_none() {
+        return Err("it has no devices".into());
+    }
     reply.rows("devices")?.into_iter().map(gpu).collect()
 }
 

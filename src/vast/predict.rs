@@ -197,8 +197,7 @@ impl Boots {
         let Some(times) = boot.times.as_ref().filter(|_| boot.end == BootEnd::Ready) else {
             return;
         };
-        let durations = times.durations();
-        let Some((_, took)) = durations.iter().find(|(of, _)| *of == stage) else {
+        let Some(took) = times.comparable(stage) else {
             return;
         };
         let promised = load_of(boot).stage_seconds(stage);
@@ -347,6 +346,8 @@ mod tests {
             started,
             ended: at,
             fault: None,
+            meaning: crate::domain::StageMeaning::Stated,
+            runs: 1,
         };
         PastBoot {
             took_seconds: u32::try_from((at - rented).num_seconds()).unwrap(),

@@ -32,9 +32,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pocpit::config::SshConfig;
-use pocpit::domain::{InstanceId, OrderedMachine, SshEndpoint, StageTimes, Time, Workload};
+use pocpit::domain::{
+    InstanceId, OrderedMachine, SshEndpoint, StageTimes, Time, Workload, WorkloadModel,
+};
 use pocpit::engine::{PublishInterval, Snapshot};
-use pocpit::mlnode::boot::BootTracker;
+use pocpit::mlnode::boot::{BootOrder, BootTracker};
 use pocpit::ports::{LogPosition, Remote as _};
 use pocpit::ssh::sanitize::Sanitizer;
 use pocpit::ssh::{OpenSshRemote, generate_key};
@@ -231,13 +233,14 @@ impl Rental {
         Rental {
             kept: File::create(kept).unwrap(),
             sanitizer: Sanitizer::new(),
-            boot: BootTracker::new(
-                Workload::MlNode,
-                Time::UNIX_EPOCH,
-                ORDERED,
-                "org/model".into(),
-                StageTimes(Vec::new()),
-            ),
+            boot: BootTracker::new(BootOrder {
+                workload: Workload::MlNode,
+                rented_at: Time::UNIX_EPOCH,
+                machine: ORDERED,
+                model: WorkloadModel::default(),
+                model_gb: 230.0,
+                usual: StageTimes(Vec::new()),
+            }),
             snapshot: scene::empty(),
             publish,
             published: Instant::now(),

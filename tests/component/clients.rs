@@ -7,9 +7,9 @@ use pocpit::chain::client::ChainClient;
 use pocpit::cli;
 use pocpit::config::{Config, Exposure};
 use pocpit::domain::{
-    ActualStatus, Blocks, CallErrorKind, CallbackHost, EpochIndex, Height, InstanceId, NodeConfig,
-    NodeId, Offer, OfferId, Participant, RentOrder, Requirement, ServiceState, SourceReport,
-    StartupState, Time, UsdPerHour, Workload,
+    ActualStatus, Blocks, CallErrorKind, CallbackHost, EpochIndex, Height, InferencePort,
+    InstanceId, NodeConfig, NodeId, Offer, OfferId, Participant, RentOrder, Requirement,
+    ServiceState, SourceReport, StartupState, Time, UsdPerHour, Workload,
 };
 use pocpit::engine::preflight::run_preflight;
 use pocpit::http::HttpClient;
@@ -549,22 +549,18 @@ async fn mlnode_boots_through_the_tunnel() {
         callback: None,
     };
     let ends = session.open_tunnel(&spec).await.unwrap();
-    let mlnode = MlNodeFactory::new(HttpClient::new()).at(Workload::MlNode, ends.api);
+    let mlnode = MlNodeFactory::new(HttpClient::new()).at(Workload::MlNode, ends);
     // when its API answers, then it has GPUs and no model,
-    let first = eventually(|| async { mlnode.status().await.ok() }).await;
-    assert_eq!(first.gpus.len(), 4, "{first:?}");
-    // and after the start of the model it serves it.
-    mlnode
-        .start_model(&scene.config.mlnode.model)
-        .await
-        .unwrap();
-    mlnode
-        .start_model(&scene.config.mlnode.model)
-        .await
-        .unwrap();
+    let first = eventually(|| async { mlnode.status(&scene.config.mlnode.model).await.ok() }).await;
+    let gpus = first.gpus.as_ref().map(Vec::len);
+    assert_eq!(gpus, Some(4), "{first:?}");
+    // and after starts of the model, one for each step, it serves it.
+    let model = &scene.config.mlnode.model;
     let ready = eventually(|| async {
-        let status = mlnode.status().await.ok()?;
-        (status.inference_healthy == Some(true)).then_some(status)
+        mlnode.start_model(model).await.unwrap();
+        let status = mlnode.status(model).await.ok()?;
+        let healthy = matches!(status.port, InferencePort::Healthy { .. });
+        (status.state == ServiceState::Inference && healthy).then_some(status)
     })
     .await;
     assert_eq!(ready.state, ServiceState::Inference, "{ready:?}");

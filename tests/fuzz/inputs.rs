@@ -11,12 +11,14 @@ use async_trait::async_trait;
 use pocpit::chain::client::ChainClient;
 use pocpit::chain::sources::ChainSources;
 use pocpit::config::{self, BaseDirs, Config};
-use pocpit::domain::{InstanceId, NodeId, OrderedMachine, Participant, StageTimes, Time, Workload};
+use pocpit::domain::{
+    InstanceId, NodeId, OrderedMachine, Participant, StageTimes, Time, Workload, WorkloadModel,
+};
 use pocpit::http::{Answer, HttpClient, HttpRequest, Transport, TransportError};
-use pocpit::mlnode::boot::BootTracker;
+use pocpit::mlnode::boot::{BootOrder, BootTracker, record};
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
-use pocpit::ports::{Chain as _, Market as _, NetworkNode as _, SourceSelection};
+use pocpit::ports::{Chain as _, Market as _, NetworkNode as _, SourceSelection, TunnelEnds};
 use pocpit::ssh::sanitize::Sanitizer;
 use pocpit::vast::{RateLimit, RentalHistory, SessionNeeds, VastClient, rank};
 
@@ -133,9 +135,14 @@ pub fn network_node(bytes: &[u8]) {
 pub fn mlnode(bytes: &[u8]) {
     for workload in [Workload::MlNode, Workload::Vllm] {
         let nodes = MlNodeFactory::new(service(bytes));
-        let node = nodes.at(workload, ([127, 0, 0, 1], 18080).into());
+        let end = ([127, 0, 0, 1], 18080).into();
+        let ends = TunnelEnds {
+            api: end,
+            inference: end,
+        };
+        let node = nodes.at(workload, ends);
         run(async {
-            let _ = node.status().await;
+            let _ = node.status(&WorkloadModel::default()).await;
         });
     }
 }
@@ -160,19 +167,26 @@ pub fn boot_lines(bytes: &[u8]) {
 }
 
 fn boot_of(workload: Workload, bytes: &[u8]) {
-    let mut tracker = BootTracker::new(
+    let mut tracker = BootTracker::new(BootOrder {
         workload,
-        at(),
-        OrderedMachine {
+        rented_at: at(),
+        machine: OrderedMachine {
             gpus: 4,
             gpu_memory_mb: 80_000,
             cuda: Some(12.8),
         },
-        "MiniMaxAI/MiniMax-M2.7".into(),
-        StageTimes(Vec::new()),
-    );
+        model: WorkloadModel {
+            id: "MiniMaxAI/MiniMax-M2.7".into(),
+            ..WorkloadModel::default()
+        },
+        model_gb: 230.0,
+        usual: StageTimes(Vec::new()),
+    });
     for line in String::from_utf8_lossy(bytes).lines() {
         tracker.observe_line(at(), line);
+        if let Some(record) = record::parse(line) {
+            tracker.observe_record(at(), record);
+        }
     }
     let progress = tracker.progress();
     assert!(

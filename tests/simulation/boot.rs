@@ -107,7 +107,7 @@ pub fn act_on(failure: Failure) -> Acted {
             shown = Some(now);
         }
         let boot = snapshot.rental.as_ref().map(|rental| &rental.boot);
-        if let Some(fault) = boot.and_then(|boot| boot.fault.as_ref()) {
+        if let Some(fault) = boot.and_then(|boot| boot.fault.as_ref().or(boot.setback.as_ref())) {
             evidence.clone_from(&fault.evidence);
         }
         let ended = first.ended.filter(|ended| now >= *ended + AFTERWARDS)?;

@@ -1,7 +1,8 @@
 //! Whether the bands that the operator sees hold what they promise.
 
 use pocpit::domain::{
-    BootEnd, BootStage, Duration, MachineId, Offer, OfferId, PastBoot, StageTimes, Usd, UsdPerHour,
+    BootEnd, BootStage, DownloadLeft, Duration, MachineId, Offer, OfferId, PastBoot, StageTimes,
+    Usd, UsdPerHour,
 };
 use pocpit::vast::stage_times;
 
@@ -40,7 +41,7 @@ pub fn judge(boots: &[PastBoot], stage: BootStage) -> Calibration {
             boot.image_gb,
             boot.model_gb,
         );
-        let left = usual.left(stage, Duration::zero());
+        let left = usual.left(stage, Duration::zero(), DownloadLeft::Unknown);
         calibration.judged += 1;
         calibration.within += u32::from((left.p10..=left.p90).contains(&truth));
         widths.push(left.p90.as_seconds_f64() / left.p10.as_seconds_f64());

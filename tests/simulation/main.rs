@@ -333,7 +333,6 @@ fn machine_failure_is_replaced_within_a_minute() {
         "torch.distributed.DistBackendError: NCCL error in: NCCLUtils.cpp:77, unhandled system error",
         "RuntimeError: The NVIDIA driver on your system is too old (found version 12020).",
         "torch.AcceleratorError: CUDA error: uncorrectable ECC error encountered",
-        "RuntimeError: Engine core initialization failed. See root cause above.",
     ];
     let row = [
         "failed to register layer: write /usr/lib/libtorch.so: no space left on device",

@@ -9,7 +9,7 @@ use pocpit::domain::{InstanceId, NodeId, OfferId, Participant, RentOrder, Time, 
 use pocpit::http::HttpClient;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
-use pocpit::ports::{Chain, Market, NetworkNode, SourceSelection};
+use pocpit::ports::{Chain, Market, NetworkNode, SourceSelection, TunnelEnds};
 use pocpit::vast::{RateLimit, RentalHistory, SessionNeeds, VastClient, rank};
 use pocpit::world::{PARTICIPANT, Scenario};
 use serde_json::{Value, json};
@@ -99,8 +99,13 @@ fn mangled_replies_do_no_harm() {
         let market = VastClient::new(http.clone(), &config.vast).with_rate_limit(RateLimit::Off);
         let chain = ChainClient::new(http.clone(), &config.chain);
         let network_node = NetworkNodeClient::new(http.clone(), &config.network_node);
-        let mlnode =
-            MlNodeFactory::new(http).at(Workload::MlNode, "127.0.0.1:18080".parse().unwrap());
+        let mlnode = MlNodeFactory::new(http).at(
+            Workload::MlNode,
+            TunnelEnds {
+                api: "127.0.0.1:18080".parse().unwrap(),
+                inference: "127.0.0.1:15000".parse().unwrap(),
+            },
+        );
         let mut usable = 0;
         let mut sources = ChainSources::default();
         for round in 0..1_000_u32 {
@@ -122,7 +127,7 @@ fn mangled_replies_do_no_harm() {
             let _ = market.instance(InstanceId(31_415_001)).await;
             let _ = market.account().await;
             let _ = network_node.nodes().await;
-            let _ = mlnode.status().await;
+            let _ = mlnode.status(&config.mlnode.model).await;
             if let Ok(offers) = market.search(&config.vast.query, now).await {
                 let needs = SessionNeeds {
                     now,

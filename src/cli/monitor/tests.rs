@@ -42,6 +42,8 @@ fn boot(fault: Option<&str>) -> domain::BootTimes {
         started: Vec::new(),
         ended: domain::Time::UNIX_EPOCH,
         fault: fault.map(str::to_owned),
+        meaning: domain::StageMeaning::Stated,
+        runs: 1,
     }
 }
 

@@ -88,7 +88,10 @@ pub enum Condition {
     DestroyOverdue(InstanceId),
     /// A rental costs more than was agreed.
     PriceIncrease(InstanceId),
+    /// The workload cannot work, or has ended and is started again.
     BootFault(InstanceId),
+    /// A part of the workload does not work.
+    WorkloadPartial(InstanceId),
     #[serde(alias = "no_link")]
     LinkDown(InstanceId),
     #[serde(alias = "strange_host")]
@@ -137,6 +140,7 @@ impl Condition {
             | Condition::DestroyOverdue(instance)
             | Condition::PriceIncrease(instance)
             | Condition::BootFault(instance)
+            | Condition::WorkloadPartial(instance)
             | Condition::LinkDown(instance)
             | Condition::HostKeyMismatch(instance) => Some(*instance),
             _ => None,

@@ -24,7 +24,7 @@ impl Engine {
         alerts.extend(self.foreign_alerts(now, onsets));
         alerts.extend(self.listing_alert());
         alerts.extend(self.nodes_alert(now, onsets));
-        alerts.extend(self.boot_alerts());
+        alerts.extend(self.boot_alerts(now, onsets));
         alerts.extend(self.node_change_alert(now));
         alerts.extend(self.preflight_alerts(now, onsets));
         alerts.extend(self.chain_alerts(now, onsets));
@@ -126,19 +126,34 @@ impl Engine {
         ))
     }
 
-    fn boot_alerts(&self) -> impl Iterator<Item = Alert> {
+    fn boot_alerts(&self, now: Time, onsets: &mut Onsets) -> Vec<Alert> {
         let rented = self.sprint.rentals().map(|rental| rental.instance);
         let monitors = rented.filter_map(|instance| self.monitor(instance));
-        monitors.filter_map(|monitor| {
-            let fault = monitor.boot.fault()?;
-            Some(Alert::new(
-                Condition::BootFault(monitor.instance),
-                AlertLevel::Warning,
-                fault.seen_at,
-                format!("{}: {}", fault.name, fault.evidence),
-                fault.advice.as_str(),
-            ))
-        })
+        let alerts = monitors.flat_map(|monitor| {
+            let boot = &monitor.boot;
+            let condition = Condition::BootFault(monitor.instance);
+            let trouble = boot.fault().cloned().or_else(|| boot.setback(now));
+            let trouble = trouble.map(|trouble| {
+                Alert::new(
+                    condition.clone(),
+                    AlertLevel::Warning,
+                    trouble.seen_at,
+                    format!("{}: {}", trouble.name, trouble.evidence),
+                    trouble.advice.as_str(),
+                )
+            });
+            let warning = boot.warning(now).map(|warning| {
+                onsets.alert(
+                    Condition::WorkloadPartial(monitor.instance),
+                    now,
+                    AlertLevel::Warning,
+                    warning,
+                    "read the rental's log: what is missing proves nothing and serves nothing",
+                )
+            });
+            [trouble, warning].into_iter().flatten()
+        });
+        alerts.collect()
     }
 
     fn node_change_alert(&self, now: Time) -> Option<Alert> {

@@ -121,18 +121,15 @@ impl Engine {
         self.spawn_effect(key, async move {
             let model = model_to_start(ports.chain.as_ref(), workload, known, local).await;
             let started = match model {
-                Ok(model) => {
-                    ports
-                        .mlnodes
-                        .at(workload, ends.api)
-                        .start_model(&model)
-                        .await
-                }
+                Ok(model) => ports.mlnodes.at(workload, ends).start_model(&model).await,
                 Err(error) => Err(error),
             };
             drop(change);
             let event = match started {
-                Ok(()) => Event::ModelStartAccepted,
+                Ok(step) => {
+                    tracing::info!("the model on instance {instance}: {step}");
+                    Event::ModelStartAccepted
+                }
                 Err(error) => Event::ModelStartFailed(error),
             };
             Observation::done(key, Some(event))

@@ -119,11 +119,12 @@ impl Engine {
                 }
             }
         };
-        let gpus = monitor.mlnode.iter().flat_map(|status| &status.gpus);
+        let status = monitor.mlnode.as_ref();
+        let gpus = status.and_then(|status| status.gpus.as_deref());
         let name = network
             .hardware_name
             .as_ref()
-            .or(gpus.map(|gpu| &gpu.name).next())
+            .or(gpus.and_then(<[_]>::first).map(|gpu| &gpu.name))
             .unwrap_or(&rental.offer.gpu_name);
         let id = self.sprint.plan().node_id(rental.instance);
         let hardware = vec![Hardware {

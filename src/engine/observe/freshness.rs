@@ -56,6 +56,7 @@ fn feed_of(condition: &Condition) -> Option<Feed> {
         | Condition::DestroyOverdue(_)
         | Condition::PriceIncrease(_)
         | Condition::BootFault(_)
+        | Condition::WorkloadPartial(_)
         | Condition::LinkDown(_)
         | Condition::HostKeyMismatch(_)
         | Condition::NodeChangeFailed

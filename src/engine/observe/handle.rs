@@ -35,6 +35,7 @@ impl Engine {
             Observation::Log(id, chunk) => self.on_log(now, id, &chunk),
             Observation::ContainerLog(id, copy) => self.on_container_log(now, id, copy),
             Observation::MlNode(id, result) => self.on_mlnode_status(now, id, result),
+            Observation::Runs(id, record) => self.on_run_record(now, id, record),
             Observation::Searched {
                 effect,
                 offers,

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     Account, BlockHeader, CallError, Governance, Instance, InstanceId, MlNodeStatus, Offer,
-    ProxyFigures, RegisteredNode, SourceReport, SshEndpoint,
+    ProxyFigures, RegisteredNode, RunRecord, SourceReport, SshEndpoint,
 };
 use crate::engine::effects::preflight::PreflightRun;
 use crate::engine::reconcile::absence::Absence;
@@ -28,6 +28,8 @@ pub(crate) enum Observation {
     /// The market's copy of the last lines of the container's log.
     ContainerLog(InstanceId, Result<String, CallError>),
     MlNode(InstanceId, Result<MlNodeStatus, CallError>),
+    /// The onstart script's record of the workload's runs, when it changed.
+    Runs(InstanceId, RunRecord),
     Searched {
         effect: Effect,
         offers: Result<Vec<Offer>, CallError>,

@@ -1,8 +1,8 @@
 //! Readings of our rentals.
 
 use crate::domain::{
-    ActualStatus, CallError, Instance, InstanceId, MlNodeStatus, RentalPrices, Time, Usd,
-    UsdPerHour,
+    ActualStatus, CallError, Instance, InstanceId, MlNodeStatus, RentalPrices, RunRecord, Time,
+    Usd, UsdPerHour,
 };
 use crate::engine::observe::freshness::Feed;
 use crate::engine::observe::observation::LinkEvent;
@@ -115,18 +115,25 @@ impl Engine {
         match result {
             Ok(status) => monitor.on_mlnode_status(now, status),
             Err(error) => {
-                monitor.link.proven = false;
-                monitor.boot.observe_silence();
+                monitor.on_mlnode_silence(now);
                 tracing::debug!("{error}");
             }
         }
         self.dispatch_boot_progress(now, id);
     }
 
+    pub(crate) fn on_run_record(&mut self, now: Time, id: InstanceId, record: RunRecord) {
+        if let Some(monitor) = self.monitor_mut(id) {
+            monitor.on_run_record(now, record);
+            self.dispatch_boot_progress(now, id);
+        }
+    }
+
     pub(crate) fn dispatch_boot_progress(&mut self, now: Time, id: InstanceId) {
         let Some(monitor) = self.monitor_mut(id) else {
             return;
         };
+        monitor.log_trouble(now);
         let (instance, reading) = (id, monitor.reading(now));
         let failed = reading.fault.is_some();
         self.dispatch(now, Event::BootObserved { instance, reading });

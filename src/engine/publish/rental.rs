@@ -29,7 +29,9 @@ impl Engine {
             ssh: monitor.and_then(|monitor| monitor.link.endpoint.clone()),
             link: monitor.map_or(LinkSnapshot::None, |monitor| monitor.link.snapshot()),
             boot: self.boot_snapshot(now, rental),
-            devices: mlnode.map(|status| status.gpus.clone()).unwrap_or_default(),
+            devices: mlnode
+                .and_then(|status| status.gpus.clone())
+                .unwrap_or_default(),
             service: mlnode.map(|status| status.state),
             releasing: self.sprint.lost_race(rental) || self.sprint.is_releasing(),
         }
@@ -52,6 +54,8 @@ impl Engine {
             ready_at: left.map(|left| now + left.p50),
             ready_by: left.map(|left| now + left.p90),
             fault: boot.fault().cloned(),
+            run: boot.run(),
+            setback: boot.setback(now),
         }
     }
 }

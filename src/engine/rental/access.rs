@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::config::{Config, Exposure};
-use crate::domain::Workload;
+use crate::domain::{Workload, WorkloadModel};
 use crate::engine::rental::direct_gateway::{DirectGateway, public_port};
 use crate::mlnode::environment::container_env;
 use crate::ports::{CallbackForward, TunnelSpec};
@@ -12,6 +12,7 @@ use crate::ssh::quoted;
 
 pub(crate) struct RentalAccess {
     pub(crate) workload: Workload,
+    pub(crate) model: WorkloadModel,
     pub(crate) tunnel: TunnelSpec,
     /// Only in direct mode.
     pub(crate) gateway: Option<DirectGateway>,
@@ -60,11 +61,13 @@ pub(crate) fn rental_access(config: &Config, workload: Workload) -> RentalAccess
     match workload {
         Workload::MlNode => RentalAccess {
             workload,
+            model: config.mlnode.model.clone(),
             tunnel: tunnel_spec(config),
             gateway: DirectGateway::of(config),
         },
         Workload::Vllm => RentalAccess {
             workload,
+            model: config.mlnode.model.clone(),
             tunnel: vllm_tunnel(config),
             gateway: None,
         },

@@ -1,13 +1,13 @@
 //! The SSH link to one rental.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    ActualStatus, Duration, Instance, InstanceId, ServiceState, SshEndpoint, Time, Workload,
+    ActualStatus, CallError, Duration, Instance, InstanceId, MlNodeStatus, RunRecord, SshEndpoint,
+    StartupState, Time, Workload, WorkloadModel,
 };
 use crate::engine::Ports;
 use crate::engine::failpoint::{Failpoint, failpoint};
@@ -16,16 +16,21 @@ use crate::engine::rental::direct_gateway::DirectGateway;
 use crate::engine::rental::log_store::LogFiles;
 use crate::engine::snapshot::TunnelRate;
 use crate::engine::supervise::catch_panic;
-use crate::ports::{LinkError, LogPosition, RemoteSession, TunnelSpec};
+use crate::mlnode::boot::record;
+use crate::ports::{LinkError, LogPosition, RemoteSession, TunnelEnds, TunnelSpec};
 
 /// The onstart script appends the workload's output here.
 pub(crate) const LOG_FILE: &str = "/var/log/pocpit/mlnode.log";
 const LEASE_FILE: &str = "/var/lib/pocpit/lease";
+/// The onstart script's record of the workload's runs. Older scripts write none.
+const READ_RUNS: &str = "cat /var/lib/pocpit/mlnode.status";
 
 const SILENT_MLNODE_INTERVAL: Duration = Duration::seconds(5);
 const MLNODE_INTERVAL: Duration = Duration::seconds(10);
-/// The Network Node watches a loaded model too.
-const LOADED_MLNODE_INTERVAL: Duration = Duration::seconds(20);
+/// A start that failed can be read for six seconds.
+const LOADING_MLNODE_INTERVAL: Duration = Duration::seconds(4);
+/// An end is told within 15 seconds.
+const RUNS_INTERVAL: Duration = Duration::seconds(10);
 const LINK_CHECK_INTERVAL: Duration = Duration::seconds(5);
 const TAIL_RETRY: Duration = Duration::seconds(1);
 /// A key takes up to two minutes to reach the rental; after that every second costs.
@@ -41,6 +46,7 @@ pub(crate) struct LinkTask {
     pub(crate) instance: InstanceId,
     pub(crate) tunnel: watch::Receiver<TunnelSpec>,
     pub(crate) workload: Workload,
+    pub(crate) model: WorkloadModel,
     pub(crate) gateway: Option<DirectGateway>,
     pub(crate) lease: watch::Receiver<Time>,
     pub(crate) reports: mpsc::Sender<Observation>,
@@ -170,16 +176,12 @@ impl LinkTask {
         let mut log = session.tail(LOG_FILE, &self.position).await?;
         failpoint(Failpoint::Link);
         let clock = self.ports.clock.clone();
-        let polling = poll_mlnode(
-            self.ports.clone(),
-            (self.instance, self.workload),
-            ends.api,
-            self.reports.clone(),
-        );
+        let polling = self.poll_mlnode(ends);
+        let reading = self.read_runs(session);
         let leasing = renew_lease(self.ports.clone(), session, self.lease.clone());
         let checking = self.monitor_link(session);
         let moving = tunnel_moved(self.tunnel.clone());
-        tokio::pin!(polling, leasing, checking, moving);
+        tokio::pin!(polling, reading, leasing, checking, moving);
         loop {
             tokio::select! {
                 // In this order: a busy log must not keep the link from being checked or the lease
@@ -187,6 +189,7 @@ impl LinkTask {
                 biased;
                 result = &mut checking => return result,
                 () = &mut polling => return Ok(()),
+                result = &mut reading => return result,
                 // The next session opens it at the new ends.
                 () = &mut moving => return Ok(()),
                 result = &mut leasing => return result,
@@ -235,6 +238,44 @@ impl LinkTask {
         }
     }
 
+    fn poll_mlnode(&self, ends: TunnelEnds) -> impl Future<Output = ()> + use<> {
+        let node = self.ports.mlnodes.at(self.workload, ends);
+        let (clock, reports) = (self.ports.clock.clone(), self.reports.clone());
+        let (instance, model) = (self.instance, self.model.clone());
+        async move {
+            loop {
+                let status = node.status(&model).await;
+                let pause = until_next_poll(&status);
+                let observation = Observation::MlNode(instance, status);
+                if reports.send(observation).await.is_err() {
+                    return;
+                }
+                clock.sleep(pause).await;
+            }
+        }
+    }
+
+    /// Reports each change of the record.
+    fn read_runs<'a>(
+        &self,
+        session: &'a dyn RemoteSession,
+    ) -> impl Future<Output = Result<(), LinkError>> + use<'a> {
+        let (clock, reports) = (self.ports.clock.clone(), self.reports.clone());
+        let instance = self.instance;
+        async move {
+            let mut last: Option<RunRecord> = None;
+            loop {
+                let output = session.run(READ_RUNS).await?;
+                let record = record::parse(&String::from_utf8_lossy(&output.stdout));
+                if let Some(record) = record.filter(|record| Some(*record) != last) {
+                    last = Some(record);
+                    let _ = reports.send(Observation::Runs(instance, record)).await;
+                }
+                clock.sleep(RUNS_INTERVAL).await;
+            }
+        }
+    }
+
     async fn report(&self, change: LinkEvent) {
         let _ = self
             .reports
@@ -258,25 +299,11 @@ fn endpoints(instance: Option<&Instance>) -> Vec<SshEndpoint> {
     }
 }
 
-async fn poll_mlnode(
-    ports: Arc<Ports>,
-    (instance, workload): (InstanceId, Workload),
-    api: SocketAddr,
-    reports: mpsc::Sender<Observation>,
-) {
-    let node = ports.mlnodes.at(workload, api);
-    loop {
-        let status = node.status().await;
-        let pause = match &status {
-            Ok(status) if status.state == ServiceState::Inference => LOADED_MLNODE_INTERVAL,
-            Ok(_) => MLNODE_INTERVAL,
-            Err(_) => SILENT_MLNODE_INTERVAL,
-        };
-        let observation = Observation::MlNode(instance, status);
-        if reports.send(observation).await.is_err() {
-            return;
-        }
-        ports.clock.sleep(pause).await;
+fn until_next_poll(status: &Result<MlNodeStatus, CallError>) -> Duration {
+    match status {
+        Ok(status) if status.startup == StartupState::Starting => LOADING_MLNODE_INTERVAL,
+        Ok(_) => MLNODE_INTERVAL,
+        Err(_) => SILENT_MLNODE_INTERVAL,
     }
 }
 

@@ -1,7 +1,10 @@
 //! A rental that is watched, and its readings. A sprint has two of them while a hedge races a boot that
 //! is behind.
 
-use crate::domain::{BootTimes, Instance, InstanceId, LineStyle, LogLine, MlNodeStatus, Time};
+use crate::domain::{
+    BootFault, BootTimes, Instance, InstanceId, LineStyle, LogLine, MlNodeStatus, RunRecord,
+    StageMeaning, Time,
+};
 use crate::engine::observe::observation::LinkEvent;
 use crate::engine::rental::link_state::LinkState;
 use crate::engine::rental::log_merge::{Continuity, LogMerger, NewLines};
@@ -31,6 +34,8 @@ pub(crate) struct RentalMonitor {
     pub(crate) row: Option<Instance>,
     pub(crate) link: LinkState,
     pub(crate) mlnode: Option<MlNodeStatus>,
+    /// Name of the last trouble that is in the program's own log.
+    logged_trouble: Option<String>,
 }
 
 impl RentalMonitor {
@@ -52,6 +57,7 @@ impl RentalMonitor {
             row: None,
             link: LinkState::default(),
             mlnode: None,
+            logged_trouble: None,
         }
     }
 
@@ -117,12 +123,44 @@ impl RentalMonitor {
         self.mlnode = Some(status);
     }
 
+    pub(crate) fn on_mlnode_silence(&mut self, now: Time) {
+        self.link.proven = false;
+        self.boot.observe_silence(now);
+    }
+
+    pub(crate) fn on_run_record(&mut self, now: Time, record: RunRecord) {
+        self.boot.observe_record(now, record);
+    }
+
+    /// Writes to the program's own log what broke, once.
+    pub(crate) fn log_trouble(&mut self, now: Time) {
+        let trouble = self
+            .boot
+            .fault()
+            .cloned()
+            .or_else(|| self.boot.setback(now));
+        let name = trouble.as_ref().map(|trouble| trouble.name.clone());
+        if self.logged_trouble == name {
+            return;
+        }
+        if let Some(trouble) = trouble {
+            let (instance, run) = (self.instance, self.boot.run());
+            let BootFault { name, evidence, .. } = trouble;
+            tracing::warn!("instance {instance}, run {run} of its workload: {name}: {evidence}");
+        } else {
+            tracing::info!("instance {}: its workload works again", self.instance);
+        }
+        self.logged_trouble = name;
+    }
+
     pub(crate) fn reading(&self, now: Time) -> BootReading {
         let boot = &self.boot;
+        let status = self.mlnode.as_ref().filter(|_| boot.answers());
         BootReading {
-            api_up: self.mlnode.is_some(),
+            api_up: status.is_some(),
             ready: boot.is_ready(),
-            at_work: self.mlnode.as_ref().is_some_and(MlNodeStatus::is_at_work),
+            at_work: status.is_some_and(MlNodeStatus::is_at_work),
+            model: boot.model(),
             least_left: Some(boot.expected_left(now).p10),
             pace: if boot.is_behind(now) {
                 BootProgress::Behind
@@ -130,6 +168,7 @@ impl RentalMonitor {
                 BootProgress::OnTrack
             },
             fault: boot.fault().cloned(),
+            setback: boot.setback(now),
         }
     }
 
@@ -146,6 +185,8 @@ impl RentalMonitor {
             started: self.boot.started().to_vec(),
             ended: now,
             fault: self.boot.fault().map(|fault| fault.name.clone()),
+            meaning: StageMeaning::Stated,
+            runs: self.boot.run(),
         };
         Some((rental, times))
     }

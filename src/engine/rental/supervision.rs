@@ -6,7 +6,7 @@ use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::rental::watcher::Watcher;
 use crate::engine::state::Engine;
 use crate::flow::Rental;
-use crate::mlnode::boot::BootTracker;
+use crate::mlnode::boot::{BootOrder, BootTracker};
 use crate::ports::TunnelSpec;
 use crate::vast::stage_times;
 
@@ -84,13 +84,14 @@ impl Engine {
             self.chain_adjusted(rental.lease_until),
             &self.reports,
         );
-        let boot = BootTracker::new(
-            self.workload(),
-            rental.since,
-            ordered,
-            self.config.mlnode.model.id.clone(),
+        let boot = BootTracker::new(BootOrder {
+            workload: self.workload(),
+            rented_at: rental.since,
+            machine: ordered,
+            model: self.config.mlnode.model.clone(),
+            model_gb: vast.model_gb,
             usual,
-        );
+        });
         let unreported = self.observed_from_start(rental);
         RentalMonitor::new(rental.instance, watcher, boot, unreported)
     }

@@ -60,6 +60,7 @@ impl Watcher {
             instance,
             tunnel: tunnel_updates,
             workload: access.workload,
+            model: access.model,
             gateway: access.gateway,
             lease: lease_updates,
             reports: reports.clone(),

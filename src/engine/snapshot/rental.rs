@@ -111,6 +111,12 @@ pub struct BootSnapshot {
     pub ready_by: Option<Time>,
     /// Why it will not succeed.
     pub fault: Option<BootFault>,
+    /// Which run of the workload this is, from 1; 0 before it is watched.
+    #[serde(default)]
+    pub run: u32,
+    /// What keeps the model from being served now, although that may heal.
+    #[serde(default)]
+    pub setback: Option<BootFault>,
 }
 
 #[cfg(test)]

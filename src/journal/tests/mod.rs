@@ -130,6 +130,8 @@ fn watched(attempt: u32) -> BootTimes {
         started: stages.zip((0..).map(|minute| at(2 * minute))).collect(),
         ended: at(16),
         fault: None,
+        meaning: crate::domain::StageMeaning::Stated,
+        runs: 1,
     }
 }
 

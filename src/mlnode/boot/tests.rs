@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::BootTime;
+use crate::domain::{
+    Backends, BootTime, GpuDevice, GpuDriver, InferencePort, RunState, ServiceState,
+};
 
 fn at(second: i64) -> Time {
     Time::from_timestamp(1_790_000_000 + second, 0).unwrap()
@@ -23,7 +25,18 @@ fn tracker_of(workload: Workload) -> BootTracker {
         gpu_memory_mb: 80_000,
         cuda: Some(12.8),
     };
-    BootTracker::new(workload, at(0), ordered, "org/model".into(), usual())
+    BootTracker::new(BootOrder {
+        workload,
+        rented_at: at(0),
+        machine: ordered,
+        model: WorkloadModel {
+            id: "org/model".into(),
+            revision: None,
+            args: vec!["--tensor-parallel-size".into(), "2".into()],
+        },
+        model_gb: 200.0,
+        usual: usual(),
+    })
 }
 
 fn tracker() -> BootTracker {
@@ -67,18 +80,74 @@ fn serving() -> MlNodeStatus {
         loaded_model: Some("org/model".into()),
         version: None,
         startup: StartupState::Completed,
-        gpus: gpus(4),
+        weights: Weights::Unknown,
+        port: InferencePort::Healthy {
+            models: vec!["org/model".into()],
+        },
+        backends: Some(Backends { healthy: 2, all: 2 }),
+        gpus: Some(gpus(4)),
         driver: Some(driver(12.8)),
     }
 }
 
 fn unknown_hardware() -> MlNodeStatus {
     MlNodeStatus {
-        gpus: Vec::new(),
+        gpus: None,
         driver: None,
         ..serving()
     }
 }
+
+/// The API answers, and nothing is under way.
+fn idle() -> MlNodeStatus {
+    MlNodeStatus {
+        state: ServiceState::Stopped,
+        inference_healthy: None,
+        loaded_model: None,
+        startup: StartupState::NotStarted,
+        port: InferencePort::Silent,
+        backends: None,
+        ..serving()
+    }
+}
+
+fn downloaded() -> MlNodeStatus {
+    MlNodeStatus {
+        weights: Weights::Downloaded,
+        ..idle()
+    }
+}
+
+/// From the first second of a load on.
+fn loading() -> MlNodeStatus {
+    MlNodeStatus {
+        state: ServiceState::Inference,
+        inference_healthy: Some(false),
+        startup: StartupState::Starting,
+        ..idle()
+    }
+}
+
+fn failed(why: &str) -> MlNodeStatus {
+    MlNodeStatus {
+        startup: StartupState::Failed(why.into()),
+        ..loading()
+    }
+}
+
+fn record(state: RunState, restarts: u32, status: Option<i32>) -> RunRecord {
+    RunRecord {
+        state,
+        restarts,
+        status,
+        at: at(i64::from(restarts) * 100),
+    }
+}
+
+const OUT_OF_MEMORY: &str =
+    "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB";
+const NCCL: &str =
+    "torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp, unhandled error";
 
 fn blamed(boot: &BootTracker) -> Option<Blame> {
     boot.fault().map(|fault| fault.blame)
@@ -205,19 +274,46 @@ fn vllm_boot_advances_through_stages() {
     assert!(!boot.is_ready(), "only the node's status makes it ready");
     boot.observe_status(at(860), &unknown_hardware());
     assert!(boot.is_ready());
-    boot.observe_silence();
+    boot.observe_silence(at(870));
     assert!(!boot.is_ready());
 }
 
+/// With models on the disk vLLM loads them; without, it downloads them first and says nothing.
 #[test]
-fn loading_line_depends_on_workload() {
-    for (workload, stage) in [
-        (Workload::MlNode, BootStage::Loading),
-        (Workload::Vllm, BootStage::Downloading),
+fn launch_is_a_silent_download_without_files() {
+    for line in [
+        "2026-11-29 03:04:05,678 - api.inference.vllm.runner - INFO - Starting vLLM instance 0 on port 5001 with GPUs 0,1,2,3 (sleep: 0s)",
+        "(Worker_TP0 pid=512) INFO 11-24 11:43:12 [gpu_model_runner.py:3259] Starting to load model org/model...",
+        "(Worker_TP0 pid=42) INFO 06-14 04:57:13 [model_runner.py:269] Loading model from scratch...",
     ] {
-        let mut boot = tracker_of(workload);
-        boot.observe_line(at(1), "INFO Starting to load model org/model...");
-        assert_eq!(boot.stage(), stage, "{workload:?}");
+        for workload in [Workload::MlNode, Workload::Vllm] {
+            let mut boot = tracker_of(workload);
+            boot.observe_line(at(1), line);
+            let own = workload == Workload::MlNode || !line.contains("instance 0");
+            assert_eq!(boot.stage() == BootStage::Downloading, own, "{line}");
+        }
+        let mut boot = tracker();
+        boot.observe_status(at(1), &downloaded());
+        boot.observe_line(at(2), line);
+        assert_eq!(boot.stage(), BootStage::Loading, "{line}");
+    }
+}
+
+#[test]
+fn every_loader_marks_the_load() {
+    for line in [
+        "(Worker_TP0 pid=512) Loading safetensors checkpoint shards:  50% Completed | 4/8 [00:12<00:12,  3.1s/it]",
+        "Loading safetensors using Fastsafetensor loader:  50% Completed | 1/2 [00:00<00:00,  1.23it/s]",
+        "Loading safetensors using Runai Model Streamer:  50% Completed | 594/1188 [01:13<00:00, 16.21it/s]",
+        "Multi-thread loading shards:  50% Completed | 4/8 [00:12<00:12,  3.1s/it]",
+    ] {
+        let mut boot = tracker();
+        boot.observe_line(at(1), line);
+        assert_eq!(
+            (boot.stage(), boot.progress()),
+            (BootStage::Loading, Some(0.5)),
+            "{line}"
+        );
     }
 }
 
@@ -245,7 +341,9 @@ fn api_without_model_is_not_ready() {
             ..serving()
         },
         MlNodeStatus {
-            loaded_model: Some("another".into()),
+            port: InferencePort::Healthy {
+                models: vec!["another".into()],
+            },
             ..serving()
         },
         MlNodeStatus {
@@ -283,7 +381,7 @@ fn wrong_machine_fails_before_download() {
     };
     for status in [not_started, serving()] {
         let (mut short, mut old) = (status.clone(), status);
-        (short.gpus, old.driver) = (gpus(3), Some(driver(12.2)));
+        (short.gpus, old.driver) = (Some(gpus(3)), Some(driver(12.2)));
         for (status, evidence) in [
             (short, "3 of 4 ordered GPUs"),
             (old, "supports CUDA 12.2, 12.8 was ordered"),
@@ -339,52 +437,450 @@ fn market_statuses_are_judged() {
     }
 }
 
+/// A prompt may hold any words, and so may a line of vLLM that goes on.
 #[test]
-fn log_lines_are_judged() {
-    use Blame::{Host, Nobody, Ours};
-    use Workload::{MlNode, Vllm};
-    for (workload, blame, line) in [
+fn log_line_never_ends_an_answering_node() {
+    for status in [idle(), loading(), serving()] {
+        let mut boot = tracker();
+        boot.observe_status(at(100), &status);
+        for line in [
+            OUT_OF_MEMORY,
+            NCCL,
+            "RuntimeError: No CUDA GPUs are available",
+        ] {
+            boot.observe_line(at(110), line);
+        }
+        for second in [120, 200, 4_000] {
+            boot.observe_status(at(second), &status);
+            assert_eq!((boot.fault(), boot.setback(at(second))), (None, None));
+        }
+        assert_eq!(boot.is_ready(), status == serving());
+    }
+}
+
+/// The real node's state is INFERENCE from the first second of a load.
+#[test]
+fn load_in_progress_is_not_ready() {
+    let mut boot = tracker();
+    boot.observe_status(at(100), &downloaded());
+    assert_eq!(boot.model(), ModelState::Idle);
+    boot.observe_status(at(110), &loading());
+    assert!(!boot.is_ready());
+    assert_eq!(
+        (boot.stage(), boot.model()),
+        (BootStage::Loading, ModelState::Loading)
+    );
+    let cases = [
+        ("port silent", InferencePort::Silent, Some(true)),
+        ("port unhealthy", InferencePort::Unhealthy, Some(true)),
+        ("unhealthy", serving().port, Some(false)),
         (
-            MlNode,
-            Some(Ours),
-            "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
+            "another model",
+            InferencePort::Healthy {
+                models: vec!["other".into()],
+            },
+            Some(true),
+        ),
+        ("old image, port silent", InferencePort::Silent, None),
+    ];
+    for (case, port, inference_healthy) in cases {
+        boot.observe_status(
+            at(200),
+            &MlNodeStatus {
+                inference_healthy,
+                port,
+                ..serving()
+            },
+        );
+        assert!(!boot.is_ready(), "{case}");
+    }
+    // Old images do not say whether it is healthy: its port does.
+    let old = MlNodeStatus {
+        inference_healthy: None,
+        loaded_model: None,
+        startup: StartupState::Unknown,
+        ..serving()
+    };
+    boot.observe_status(at(210), &old);
+    assert!(boot.is_ready());
+}
+
+#[test]
+fn one_silent_port_costs_no_readiness() {
+    let mut boot = tracker();
+    boot.observe_status(at(100), &serving());
+    let silent = MlNodeStatus {
+        port: InferencePort::Silent,
+        ..serving()
+    };
+    boot.observe_status(at(110), &silent);
+    assert!(boot.is_ready(), "unknown is not lost");
+    boot.observe_status(at(150), &silent);
+    assert!(!boot.is_ready());
+    boot.observe_status(at(160), &serving());
+    assert!(boot.is_ready());
+}
+
+#[test]
+fn failed_start_is_explained_by_log() {
+    for (line, why, name, blame) in [
+        (
+            OUT_OF_MEMORY,
+            "vLLM process exited prematurely: None",
+            "GPU memory is too small",
+            Blame::Ours,
         ),
         (
-            MlNode,
-            Some(Ours),
-            "OSError: [Errno 28] No space left on device",
+            NCCL,
+            "vLLM process exited prematurely: None",
+            "GPUs cannot communicate",
+            Blame::Host,
         ),
         (
-            MlNode,
-            Some(Ours),
-            "huggingface_hub.errors: 401 Client Error: Unauthorized for url",
+            "",
+            "vLLM process exited prematurely: None",
+            "vLLM did not start",
+            Blame::Nobody,
         ),
-        (
-            MlNode,
-            Some(Host),
-            "RuntimeError: CUDA error: no kernel image is available for execution on the device",
-        ),
-        (
-            MlNode,
-            Some(Host),
-            "torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp",
-        ),
-        (
-            MlNode,
-            Some(Nobody),
-            "RuntimeError: Engine core initialization failed. See root cause above.",
-        ),
-        (Vllm, Some(Ours), "sh: 1: exec: vllm: not found"),
-        (
-            Vllm,
-            Some(Ours),
-            "vllm: error: unrecognized arguments: --tensor-paralel-size 4",
-        ),
-        (MlNode, None, "Download stalled for 60s, will retry"),
+        ("", OUT_OF_MEMORY, "GPU memory is too small", Blame::Ours),
+    ] {
+        let mut boot = tracker();
+        boot.observe_status(at(100), &loading());
+        boot.observe_line(at(110), line);
+        boot.observe_status(at(120), &failed(why));
+        let found = boot
+            .fault()
+            .cloned()
+            .or_else(|| boot.setback(at(120)))
+            .unwrap();
+        assert_eq!(
+            (found.name.as_str(), found.blame),
+            (name, blame),
+            "{line} {why}"
+        );
+        // Only what would fail alike everywhere ends it at once.
+        assert_eq!(boot.fault().is_some(), blame == Blame::Ours, "{line} {why}");
+        assert!(boot.detail().contains(name), "{}", boot.detail());
+    }
+}
+
+#[test]
+fn exited_workload_begins_a_new_run() {
+    let mut boot = tracker();
+    boot.observe_link(at(20), true);
+    boot.observe_record(at(25), record(RunState::Running, 0, None));
+    boot.observe_status(at(30), &downloaded());
+    boot.observe_status(at(100), &serving());
+    assert_eq!((boot.run(), boot.stage()), (1, BootStage::Ready));
+    // It ends, and says so before anybody misses an answer.
+    boot.observe_record(at(200), record(RunState::Ended, 0, Some(137)));
+    let setback = boot.setback(at(200)).unwrap();
+    assert!(
+        setback.evidence.contains("exit 137"),
+        "{}",
+        setback.evidence
+    );
+    assert!(!boot.is_ready() && boot.fault().is_none());
+    boot.observe_silence(at(205));
+    boot.observe_record(at(210), record(RunState::Running, 1, Some(137)));
+    assert_eq!((boot.run(), boot.stage()), (2, BootStage::Ssh));
+    assert!(
+        boot.detail()
+            .contains("restarted after: the workload ended: exit 137"),
+        "{}",
+        boot.detail()
+    );
+    // Its files are still there.
+    boot.observe_status(at(240), &downloaded());
+    assert_eq!(
+        (boot.stage(), boot.model()),
+        (BootStage::Api, ModelState::Idle)
+    );
+    let with_files = boot.expected_left(at(240)).p50;
+    assert!(
+        with_files
+            < usual()
+                .left(BootStage::Api, Duration::zero(), DownloadLeft::Unknown)
+                .p50
+    );
+    boot.observe_status(at(250), &loading());
+    boot.observe_status(at(600), &serving());
+    assert!(boot.is_ready());
+    assert_eq!(boot.setback(at(600)), None);
+}
+
+#[test]
+fn each_end_counts_once() {
+    // The API says that the start failed, goes silent, ends, and the script starts it again.
+    let mut boot = tracker();
+    boot.observe_record(at(1), record(RunState::Running, 0, None));
+    for round in 0..2 {
+        let (begin, restarts) = (100 + i64::from(round) * 300, round);
+        boot.observe_status(at(begin), &loading());
+        boot.observe_status(
+            at(begin + 100),
+            &failed("vLLM process exited prematurely: None"),
+        );
+        boot.observe_silence(at(begin + 110));
+        boot.observe_record(at(begin + 140), record(RunState::Ended, restarts, Some(1)));
+        // The new process may answer before its record is read.
+        if round == 0 {
+            boot.observe_status(at(begin + 160), &idle());
+        }
+        boot.observe_record(
+            at(begin + 165),
+            record(RunState::Running, restarts + 1, Some(1)),
+        );
+        assert_eq!(boot.run(), round + 2);
+        assert_eq!(boot.fault(), None, "round {round}");
+    }
+    // The third time the same is final, and another machine is to be chosen.
+    boot.observe_status(at(800), &loading());
+    boot.observe_status(at(900), &failed("vLLM process exited prematurely: None"));
+    let fault = boot.fault().unwrap();
+    assert_eq!(
+        (fault.name.as_str(), fault.blame),
+        ("vLLM did not start", Blame::Host)
+    );
+    assert!(fault.evidence.starts_with("3 times"), "{}", fault.evidence);
+}
+
+#[test]
+fn restart_without_record_shows_in_the_api() {
+    let mut boot = tracker();
+    boot.observe_status(at(100), &serving());
+    boot.observe_silence(at(110));
+    boot.observe_silence(at(130));
+    boot.observe_status(at(150), &idle());
+    assert_eq!(boot.run(), 2);
+    assert_eq!(boot.setback(at(150)).unwrap().name, "the workload ended");
+    // One call that failed is no news.
+    let mut boot = tracker();
+    boot.observe_status(at(100), &loading());
+    boot.observe_silence(at(110));
+    let unread = MlNodeStatus {
+        startup: StartupState::Unknown,
+        ..idle()
+    };
+    boot.observe_status(at(120), &unread);
+    assert_eq!((boot.run(), boot.setback(at(120))), (1, None));
+    // The Network Node stops and starts a model too: that is no end.
+    let mut boot = tracker();
+    boot.observe_status(at(100), &serving());
+    boot.observe_status(at(110), &idle());
+    assert_eq!((boot.run(), boot.setback(at(110))), (1, None));
+    assert_eq!((boot.is_ready(), boot.stage()), (false, BootStage::Api));
+}
+
+#[test]
+fn served_model_makes_no_failure_ours() {
+    let mut boot = tracker();
+    boot.observe_record(at(1), record(RunState::Running, 0, None));
+    boot.observe_status(at(100), &serving());
+    boot.observe_line(at(190), OUT_OF_MEMORY);
+    boot.observe_record(at(200), record(RunState::Ended, 0, Some(1)));
+    assert_eq!(boot.fault(), None);
+    assert_eq!(
+        boot.setback(at(200)).unwrap().name,
+        "GPU memory is too small"
+    );
+    // What it has outlived is no cause.
+    let mut boot = tracker();
+    boot.observe_status(at(100), &serving());
+    boot.observe_line(at(110), OUT_OF_MEMORY);
+    boot.observe_status(at(500), &serving());
+    boot.observe_record(at(600), record(RunState::Ended, 0, Some(139)));
+    let setback = boot.setback(at(600)).unwrap();
+    assert_eq!(
+        (setback.name.as_str(), setback.evidence.as_str()),
+        ("the workload ended", "exit 139: signal 11")
+    );
+}
+
+#[test]
+fn silence_is_told_after_two_polls() {
+    let mut boot = tracker();
+    boot.observe_status(at(100), &serving());
+    boot.observe_silence(at(105));
+    assert_eq!(boot.setback(at(105)), None);
+    assert!(boot.is_ready());
+    boot.observe_silence(at(115));
+    assert_eq!(
+        boot.setback(at(115)).unwrap().name,
+        "the node does not answer"
+    );
+    assert!(!boot.is_ready() && !boot.answers());
+    boot.observe_status(at(120), &serving());
+    assert_eq!(boot.setback(at(120)), None);
+    // At the ends of a download the API has no time.
+    let downloading = MlNodeStatus {
+        weights: Weights::Downloading {
+            elapsed_seconds: Some(10.0),
+            cached_gb: Some(50.0),
+        },
+        ..idle()
+    };
+    let mut boot = tracker();
+    boot.observe_status(at(100), &downloading);
+    assert_eq!(
+        (boot.stage(), boot.progress(), boot.model()),
+        (BootStage::Downloading, Some(0.25), ModelState::Downloading)
+    );
+    boot.observe_silence(at(110));
+    assert_eq!(boot.setback(at(170)), None);
+    assert!(boot.setback(at(210)).is_some());
+}
+
+#[test]
+fn lost_download_is_ordered_again_unless_ours() {
+    let partial = |why: &str| MlNodeStatus {
+        weights: Weights::Partial {
+            error: Some(why.into()),
+        },
+        ..idle()
+    };
+    let mut boot = tracker();
+    boot.observe_status(at(100), &partial("Repository not found: org/model"));
+    assert_eq!(blamed(&boot), Some(Blame::Ours));
+    let mut boot = tracker();
+    for (second, status) in [
+        (100, partial("connection reset")),
+        (110, partial("connection reset")),
+        (120, idle()),
+    ] {
+        boot.observe_status(at(second), &status);
+        assert_eq!((blamed(&boot), boot.model()), (None, ModelState::Idle));
+    }
+    assert_eq!(
+        boot.setback(at(120)).unwrap().name,
+        "the model's download failed"
+    );
+}
+
+#[test]
+fn empty_gpu_list_is_a_fault() {
+    let none = MlNodeStatus {
+        gpus: Some(Vec::new()),
+        ..idle()
+    };
+    let mut boot = tracker();
+    boot.observe_status(at(1), &none);
+    let fault = boot.fault().unwrap();
+    assert_eq!(
+        (fault.name.as_str(), fault.blame),
+        ("the machine has no GPUs", Blame::Host)
+    );
+    // Not on a node that has served its model.
+    let mut boot = tracker();
+    boot.observe_status(at(1), &serving());
+    boot.observe_status(
+        at(2),
+        &MlNodeStatus {
+            gpus: Some(gpus(3)),
+            ..serving()
+        },
+    );
+    assert_eq!(boot.fault(), None);
+    assert!(boot.is_ready() && boot.warning(at(2)).unwrap().contains("3 of 4"));
+}
+
+#[test]
+fn missing_instances_are_told() {
+    let mut boot = tracker();
+    let half = MlNodeStatus {
+        backends: Some(Backends { healthy: 1, all: 2 }),
+        ..serving()
+    };
+    boot.observe_status(at(1), &half);
+    // Four GPUs, two for each instance.
+    assert!(boot.is_ready());
+    assert!(boot.warning(at(1)).unwrap().contains("1 of 2 instances"));
+    boot.observe_status(at(2), &serving());
+    assert_eq!(boot.warning(at(2)), None);
+}
+
+#[test]
+fn lost_work_is_told_and_ends_nothing() {
+    let mut boot = tracker();
+    boot.observe_status(at(1), &serving());
+    let dropped = "ERROR Callback to http://api:9100/v2/poc-batches/x/generated failed after 10 attempts, dropping 640 artifacts";
+    boot.observe_line(at(2), dropped);
+    boot.observe_status(at(3), &serving());
+    assert!(boot.is_ready() && boot.fault().is_none());
+    let warning = boot.warning(at(3)).unwrap();
+    assert!(warning.contains("dropping 640 artifacts"), "{warning}");
+    assert_eq!(boot.warning(at(3_000)), None);
+}
+
+#[test]
+fn last_words_count_without_any_answer() {
+    // Given a rental whose script writes no record, and whose workload never answered,
+    for (workload, line, blame) in [
+        (Workload::Vllm, "sh: 1: exec: vllm: not found", Blame::Ours),
+        (Workload::MlNode, NCCL, Blame::Host),
     ] {
         let mut boot = tracker_of(workload);
-        boot.observe_line(at(1), line);
-        assert_eq!(blamed(&boot), blame, "{line}");
+        boot.observe_link(at(50), true);
+        boot.observe_line(at(60), line);
+        boot.observe_silence(at(70));
+        assert_eq!(boot.fault(), None, "it may go on");
+        boot.observe_silence(at(95));
+        assert_eq!(blamed(&boot), Some(blame), "{line}");
+    }
+    // With a record its exit status decides.
+    let mut boot = tracker_of(Workload::Vllm);
+    boot.observe_record(at(55), record(RunState::Running, 0, None));
+    boot.observe_line(at(60), NCCL);
+    boot.observe_silence(at(600));
+    assert_eq!((boot.fault(), boot.setback(at(600))), (None, None));
+    boot.observe_record(at(610), record(RunState::Ended, 0, Some(1)));
+    assert_eq!(
+        boot.setback(at(610)).unwrap().name,
+        "GPUs cannot communicate"
+    );
+}
+
+#[test]
+fn command_that_cannot_run_is_ours() {
+    let mut boot = tracker();
+    boot.observe_record(at(10), record(RunState::Ended, 0, Some(127)));
+    assert_eq!(blamed(&boot), Some(Blame::Ours));
+}
+
+#[test]
+fn records_are_read_and_others_are_not() {
+    let read = super::record::parse("state=ended restarts=2 status=137 at=1790000200\n");
+    assert_eq!(read, Some(record(RunState::Ended, 2, Some(137))));
+    let first = super::record::parse("state=running restarts=0 at=1790000000");
+    assert_eq!(first, Some(record(RunState::Running, 0, None)));
+    for other in [
+        "",
+        "state=ended",
+        "state=paused restarts=0 at=1",
+        "No such file",
+        "restarts=x state=ended at=1",
+    ] {
+        assert_eq!(super::record::parse(other), None, "{other}");
+    }
+}
+
+#[test]
+fn instances_follow_the_arguments() {
+    let count = |args: &[&str]| {
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        super::hardware::instances(8, &args)
+    };
+    for (args, wanted) in [
+        (&[][..], Some(8)),
+        (&["--tensor-parallel-size", "4"], Some(2)),
+        (
+            &["--tensor-parallel-size=2", "--pipeline-parallel-size", "2"],
+            Some(2),
+        ),
+        (&["-tp", "16"], Some(1)),
+        (&["--tensor-parallel-size", "many"], None),
+    ] {
+        assert_eq!(count(args), wanted, "{args:?}");
     }
 }
 

@@ -331,7 +331,8 @@ pub(super) fn rented(step: Step) -> Snapshot {
             ready_from: Some(at(7)),
             ready_at: Some(at(11)),
             ready_by: Some(at(18)),
-            fault: None,
+            run: 1,
+            ..BootSnapshot::default()
         },
         devices: vec![],
         service: None,
@@ -564,6 +565,8 @@ pub(super) fn with_past() -> Snapshot {
                 ],
                 ended: ended - Duration::minutes(10),
                 fault: None,
+                meaning: StageMeaning::Stated,
+                runs: 1,
             }],
             confirmation_ratio: weight.map(|_| 1.0),
         }

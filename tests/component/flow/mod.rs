@@ -5,6 +5,7 @@ mod hold;
 mod registration;
 mod rehearsal;
 mod serving;
+mod workload;
 mod world;
 
 use pocpit::domain::{

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use pocpit::domain::{
     Aim, Blame, Blocks, BootFault, CallError, CallErrorKind, ChainPhase, ConfirmationEvent,
     ConfirmationPhase, Duration, EpochIndex, EpochParams, EpochStages, EpochView, Finding,
-    GateKind, Hedging, Height, HostId, InstanceId, Likeness, MachineId, Mode, NodeDuty, NodeId,
-    NodeStatus, Offer, OfferId, ParamsOrigin, PocStatus, Preflight, ReleasePolicy, RentalLabel,
-    Requirement, Step, Time, Usd, UsdPerHour, Verdict, Weight,
+    GateKind, Hedging, Height, HostId, InstanceId, Likeness, MachineId, Mode, ModelState, NodeDuty,
+    NodeId, NodeStatus, Offer, OfferId, ParamsOrigin, PocStatus, Preflight, ReleasePolicy,
+    RentalLabel, Requirement, Step, Time, Usd, UsdPerHour, Verdict, Weight,
 };
 use pocpit::flow::{
     BootProgress, BootReading, Candidate, Caps, Effect, Event, Funds, NodeReading, Plan,
@@ -74,7 +74,23 @@ pub struct Faults {
     pub leftovers: usize,
     /// What the preflight finds.
     pub obstacle: Option<Verdict>,
+    /// The first rental's workload ends and runs again.
+    pub exit: Option<Exit>,
 }
+
+/// How a workload ends, and what comes after it.
+#[derive(Debug, Clone)]
+pub struct Exit {
+    /// So long after renting.
+    pub after: Duration,
+    /// Why, as far as is known.
+    pub why: BootFault,
+    /// From the next start of the model to its being served.
+    pub load: Duration,
+}
+
+/// A workload that ended is run again, and its API answers.
+const RUN_AGAIN: Duration = Duration::minutes(1);
 
 impl Faults {
     /// The boot of this rental ends in a fault.
@@ -99,6 +115,8 @@ pub struct World {
     pub most_rentals: usize,
     rent_calls: u32,
     booted_at: BTreeMap<InstanceId, Time>,
+    /// When the model was started again after an exit.
+    loads_again: Option<Time>,
     started: Time,
 }
 
@@ -240,6 +258,7 @@ impl World {
             most_rentals: 0,
             rent_calls: 0,
             booted_at: BTreeMap::new(),
+            loads_again: None,
             started: start() - Duration::minutes(95 - minutes),
         }
     }
@@ -453,10 +472,35 @@ impl World {
         }
     }
 
+    /// The workload of the first rental after its end.
+    fn ended(&self, exit: &Exit, age: Duration) -> Option<BootReading> {
+        let up_again = age >= exit.after + RUN_AGAIN;
+        let loaded = self.loads_again.map(|began| began + exit.load);
+        if age < exit.after || loaded.is_some_and(|loaded| self.now >= loaded) {
+            return None;
+        }
+        let left = loaded.map_or(exit.load, |loaded| loaded - self.now);
+        Some(BootReading {
+            api_up: up_again,
+            model: match (up_again, loaded) {
+                (false, _) => ModelState::Unknown,
+                (true, None) => ModelState::Idle,
+                (true, Some(_)) => ModelState::Loading,
+            },
+            least_left: Some(left),
+            setback: Some(exit.why.clone()),
+            ..BootReading::default()
+        })
+    }
+
     fn boot(&self, instance: InstanceId) -> BootReading {
         let mut age = self.now - self.booted_at.get(&instance).copied().unwrap_or(self.now);
         let fault = self.faults.broken_boots.get(&number(instance));
         let fault = fault.filter(|_| age > Duration::minutes(3));
+        let exit = self.faults.exit.as_ref().filter(|_| instance.0 == 1);
+        if let Some(ended) = exit.and_then(|exit| self.ended(exit, age)) {
+            return ended;
+        }
         let stalls = self.faults.stalled_boots.contains(&number(instance));
         let is_behind = stalls && age > Duration::minutes(11);
         if stalls {
@@ -473,6 +517,7 @@ impl World {
                 BootProgress::OnTrack
             },
             fault: fault.cloned(),
+            ..BootReading::default()
         }
     }
 
@@ -490,7 +535,14 @@ impl World {
                 let found = self.rentals.iter().find(|(_, listed)| **listed == label);
                 vec![found.map_or(Event::LabelAbsent, |(id, _)| Event::LabelFound(*id))]
             }
-            Effect::StartModel { .. } => vec![Event::ModelStartAccepted],
+            Effect::StartModel { instance, .. } => {
+                let age = self.now - self.booted_at[&instance];
+                let exit = self.faults.exit.as_ref();
+                if exit.is_some_and(|exit| age >= exit.after) {
+                    self.loads_again.get_or_insert(self.now);
+                }
+                vec![Event::ModelStartAccepted]
+            }
             Effect::Register { node, .. } if !self.faults.node_is_silent => {
                 self.registered = Some(node);
                 Vec::new()

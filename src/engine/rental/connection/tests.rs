@@ -2,6 +2,8 @@
 
 mod host;
 
+use std::net::SocketAddr;
+
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use super::*;
@@ -101,6 +103,7 @@ fn watch(host: &Arc<Host>, logs: &LogStore, reports: &mpsc::Sender<Observation>)
     let ports = Arc::new(ports(host, logs.clone()));
     let access = RentalAccess {
         workload: Workload::MlNode,
+        model: WorkloadModel::default(),
         tunnel: tunnel(),
         gateway: None,
     };

@@ -1,0 +1,147 @@
+//! Whether the model is served, and what the node does about it, by the node's own status. Pure.
+
+use super::{BootTracker, Files, hardware};
+use crate::domain::{
+    BootStage, Duration, InferencePort, MlNodeStatus, ModelState, ServiceState, StartupState, Time,
+    Weights, Workload,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readiness {
+    /// It has never served the model.
+    Never,
+    Ready,
+    /// It served, and now its inference port does not answer.
+    Doubtful {
+        since: Time,
+    },
+    Lost,
+}
+
+/// Whether the model is served, by one reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Serves {
+    Yes,
+    No,
+    Unknown,
+}
+
+/// An inference port that is silent beside an API that answers.
+const PORT_MAY_BE_SILENT: Duration = Duration::seconds(30);
+/// After a failed start the node goes silent within 41 seconds, and then ends.
+const FAILED_START_ENDS_WITHIN: Duration = Duration::seconds(60);
+/// A cause that a model survived this long is none.
+const CAUSE_IS_OUTLIVED: Duration = Duration::seconds(60);
+
+impl BootTracker {
+    pub(super) fn judge_readiness(&mut self, now: Time, status: &MlNodeStatus) {
+        let doubtful = match (self.serves(status), self.readiness) {
+            (Serves::Yes, _) => return self.become_ready(now),
+            (Serves::Unknown, Readiness::Ready) => {
+                self.readiness = Readiness::Doubtful { since: now };
+                true
+            }
+            (Serves::Unknown, Readiness::Doubtful { since }) => now - since < PORT_MAY_BE_SILENT,
+            _ => false,
+        };
+        if !doubtful {
+            self.lose_model();
+            if self.stage == BootStage::Ready {
+                // The Network Node may load it anew.
+                let stopped = status.state == ServiceState::Stopped;
+                let back = if stopped {
+                    BootStage::Api
+                } else {
+                    BootStage::Loading
+                };
+                self.step_back(back);
+                self.reach(now, back);
+                "the model is no longer served".clone_into(&mut self.detail);
+            }
+        }
+    }
+
+    pub(super) fn become_ready(&mut self, now: Time) {
+        let first = self.stage != BootStage::Ready;
+        self.files = Files::OnDisk;
+        self.readiness = Readiness::Ready;
+        self.model = ModelState::Up;
+        self.setback = None;
+        self.failures.clear();
+        let cause = self.suspects.cause();
+        if cause.is_some_and(|cause| now - cause.seen_at >= CAUSE_IS_OUTLIVED) {
+            self.suspects.restart();
+        }
+        self.reach(now, BootStage::Ready);
+        if first {
+            "the model is loaded".clone_into(&mut self.detail);
+        }
+    }
+
+    pub(super) fn lose_model(&mut self) {
+        if self.readiness != Readiness::Never {
+            self.readiness = Readiness::Lost;
+        }
+    }
+
+    /// The state is INFERENCE from the first second of a load: what counts is that its model answers.
+    fn serves(&self, status: &MlNodeStatus) -> Serves {
+        let model = &self.order.model.id;
+        let right = |loaded: &String| loaded == model;
+        let serving = matches!(status.state, ServiceState::Inference | ServiceState::Pow);
+        if !serving || status.inference_healthy == Some(false) {
+            return Serves::No;
+        }
+        match &status.port {
+            InferencePort::Healthy { models } if models.iter().any(right) => Serves::Yes,
+            InferencePort::Healthy { .. } | InferencePort::Unhealthy => Serves::No,
+            InferencePort::Silent => Serves::Unknown,
+        }
+    }
+
+    pub(super) fn model_of(&self, now: Time, status: &MlNodeStatus) -> ModelState {
+        if self.order.workload == Workload::Vllm {
+            // Its model is part of its command.
+            return ModelState::Loading;
+        }
+        match (&status.startup, status.state, &status.weights) {
+            (StartupState::Failed(_), ..) if self.has_just_failed(now) => ModelState::Loading,
+            (StartupState::Starting, ..) | (_, ServiceState::Train, _) => ModelState::Loading,
+            (_, ServiceState::Inference | ServiceState::Pow, _) => ModelState::Loading,
+            (.., Weights::Downloading { .. }) => ModelState::Downloading,
+            _ => ModelState::Idle,
+        }
+    }
+
+    pub(super) fn has_just_failed(&self, now: Time) -> bool {
+        let last = self.setback.as_ref().or(self.fault.as_ref());
+        last.is_some_and(|last| now - last.seen_at < FAILED_START_ENDS_WITHIN)
+    }
+
+    pub(super) fn missing_instances(&self, status: &MlNodeStatus) -> Option<String> {
+        let healthy = status.backends.filter(|_| self.is_ready())?.healthy;
+        let gpus = u32::try_from(status.gpus.as_ref()?.len()).ok()?;
+        let wanted = hardware::instances(gpus, &self.order.model.args)?;
+        (healthy < wanted).then(|| {
+            format!(
+                "{healthy} of {wanted} instances of vLLM answer: the node does a part of its work"
+            )
+        })
+    }
+
+    /// The node reports that it serves the model on the ordered GPUs.
+    pub fn is_ready(&self) -> bool {
+        matches!(
+            self.readiness,
+            Readiness::Ready | Readiness::Doubtful { .. }
+        )
+    }
+
+    /// The Network Node polls an `MLNode` itself and a `PoC` continues without us, but vLLM serves only
+    /// through our tunnel.
+    pub(super) fn doubt_vllm(&mut self) {
+        if self.order.workload == Workload::Vllm && self.readiness == Readiness::Ready {
+            self.readiness = Readiness::Lost;
+        }
+    }
+}

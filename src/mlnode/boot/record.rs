@@ -1,0 +1,33 @@
+//! The onstart script's record of the workload's runs. Pure.
+
+use crate::domain::{RunRecord, RunState, Time};
+
+/// Parses `state=running|ended restarts=K status=N at=UNIXSECONDS`. Absent when it is anything else, as
+/// on rentals with an older script.
+pub fn parse(text: &str) -> Option<RunRecord> {
+    let field = |name: &str| {
+        let mut fields = text.split_whitespace();
+        fields.find_map(|field| field.strip_prefix(name)?.strip_prefix('='))
+    };
+    let state = match field("state")? {
+        "running" => RunState::Running,
+        "ended" => RunState::Ended,
+        _ => return None,
+    };
+    Some(RunRecord {
+        state,
+        restarts: field("restarts")?.parse().ok()?,
+        status: field("status").and_then(|status| status.parse().ok()),
+        at: Time::from_timestamp(field("at")?.parse().ok()?, 0)?,
+    })
+}
+
+/// What an exit status says: shells give 128 + N for signal N.
+pub(super) fn describe(status: Option<i32>) -> String {
+    match status {
+        None => "its exit status is unknown".to_owned(),
+        Some(137) => "exit 137: it was killed, perhaps for want of memory".to_owned(),
+        Some(status @ 129..=192) => format!("exit {status}: signal {}", status - 128),
+        Some(status) => format!("exit {status}"),
+    }
+}

@@ -1,0 +1,185 @@
+//! What ends a run of the workload, and what ends the rental. Pure.
+//!
+//! The end of a run is known by its exit status and by its API; the log only names the cause. A fault ends
+//! the rental, a setback may heal by another start.
+
+use super::readiness::Readiness;
+use super::runs::{Ending, RunChange};
+use super::{Api, BootTracker, Files, record};
+use crate::domain::{Blame, BootFault, BootStage, Duration, Instance, Time, excerpt};
+
+/// Two polls without an answer are told.
+const SILENCE_IS_TOLD: Duration = Duration::seconds(8);
+/// At the start and the end of a download the API compares all files in its only thread.
+const SILENCE_OF_A_DOWNLOAD: Duration = Duration::seconds(90);
+/// Before it has ever answered, and without a record of its runs, a line that names a cause counts when
+/// nothing comes after it for this long.
+const LAST_WORDS: Duration = Duration::seconds(30);
+/// The same failure this often would come again.
+const SAME_FAILURES: usize = 3;
+/// Whatever they were.
+const FAILURES: usize = 6;
+/// Shells say that a command is no program, or was not found.
+const NOT_RUN: [i32; 2] = [126, 127];
+
+impl BootTracker {
+    pub(super) fn on_failed_download(&mut self, now: Time, why: &str) {
+        let cause = self.suspects.cause_with_error(now, why);
+        let cause = cause.unwrap_or_else(|| BootFault {
+            name: "the model's download failed".to_owned(),
+            evidence: excerpt(why),
+            advice: "it is ordered again; read the boot log".to_owned(),
+            blame: Blame::Nobody,
+            seen_at: now,
+        });
+        self.record_failure(cause);
+    }
+
+    pub(super) fn on_run(&mut self, now: Time, change: RunChange) {
+        match change {
+            RunChange::Ended(ending) => {
+                let cause = self.cause_of(now, &ending);
+                self.detail = format!("{}: {}", cause.name, cause.evidence);
+                self.lose_model();
+                self.record_failure(cause);
+            }
+            RunChange::Began => self.begin_run(now),
+        }
+    }
+
+    pub(super) fn begin_run(&mut self, now: Time) {
+        self.suspects.restart();
+        if self.files != Files::OnDisk {
+            self.files = Files::Unknown;
+        }
+        self.step_back(BootStage::Api);
+        if self.api == Api::Answering {
+            self.reach(now, BootStage::Api);
+        }
+        if let Some(setback) = &self.setback {
+            self.detail = format!("restarted after: {}: {}", setback.name, setback.evidence);
+        }
+    }
+
+    pub(super) fn cause_of(&self, now: Time, ending: &Ending) -> BootFault {
+        BootFault {
+            seen_at: now,
+            ..self.explain(now, ending)
+        }
+    }
+
+    fn explain(&self, now: Time, ending: &Ending) -> BootFault {
+        let unknown = |name: &str, evidence: String, advice: &str, blame| BootFault {
+            name: name.to_owned(),
+            evidence,
+            advice: advice.to_owned(),
+            blame,
+            seen_at: now,
+        };
+        match ending {
+            Ending::FailedStart(why) => {
+                let known = self.suspects.cause_with_error(now, why);
+                known.unwrap_or_else(|| {
+                    let evidence = format!("vLLM failed to start: {why}");
+                    unknown(
+                        "vLLM did not start",
+                        evidence,
+                        "see the boot log",
+                        Blame::Nobody,
+                    )
+                })
+            }
+            Ending::Exit(status) => {
+                let exit = record::describe(*status);
+                match self.suspects.cause() {
+                    Some(cause) => BootFault {
+                        evidence: format!("{} ({exit})", cause.evidence),
+                        ..cause.clone()
+                    },
+                    None if status.is_some_and(|status| NOT_RUN.contains(&status)) => unknown(
+                        "the workload's command cannot be run",
+                        exit,
+                        "check mlnode.command and vast.image",
+                        Blame::Ours,
+                    ),
+                    None => unknown(
+                        "the workload ended",
+                        exit,
+                        "see the boot log",
+                        Blame::Nobody,
+                    ),
+                }
+            }
+        }
+    }
+
+    /// What would fail again ends the boot; anything else may heal by another start.
+    pub(super) fn record_failure(&mut self, cause: BootFault) {
+        self.failures.push(cause.name.clone());
+        let same = self.failures.iter().filter(|name| **name == cause.name);
+        let same = same.count();
+        if cause.blame == Blame::Ours && self.readiness == Readiness::Never {
+            return self.fail(cause);
+        }
+        if same < SAME_FAILURES && self.failures.len() < FAILURES {
+            self.setback = Some(cause);
+            return;
+        }
+        self.fail(BootFault {
+            evidence: format!("{} times: {}", self.failures.len(), cause.evidence),
+            // Another machine may do better, and this one is not to be chosen again.
+            blame: match cause.blame {
+                Blame::Nobody => Blame::Host,
+                blame => blame,
+            },
+            ..cause
+        });
+    }
+
+    /// Older scripts write no record: without one nobody runs the workload again.
+    pub(super) fn weigh_last_words(&mut self, now: Time) {
+        if self.runs.has_record() {
+            return;
+        }
+        let since = self.started.last().map_or(now, |(_, since)| *since);
+        let last = self
+            .suspects
+            .cause()
+            .filter(|cause| cause.seen_at > since && now - cause.seen_at >= LAST_WORDS);
+        if let Some(cause) = last.cloned() {
+            self.fail(cause);
+        }
+    }
+
+    pub(super) fn container_exited(&mut self, now: Time, instance: &Instance, message: &str) {
+        let name = match self.api {
+            Api::Unanswered => "the container exited during the boot",
+            _ => "the container exited",
+        };
+        let status = &instance.actual;
+        let evidence = format!("status {status}: {message}");
+        self.fail(BootFault {
+            name: name.to_owned(),
+            evidence,
+            advice: "retrying on another machine".to_owned(),
+            blame: Blame::Host,
+            seen_at: now,
+        });
+    }
+
+    pub(super) fn has_just_answered(&self, now: Time) -> bool {
+        matches!(self.api, Api::Silent { since } if now - since < LAST_WORDS)
+    }
+
+    /// Since when it has been silent, if that is worth telling.
+    pub(super) fn silence(&self, now: Time) -> Option<Time> {
+        let Api::Silent { since } = self.api else {
+            return None;
+        };
+        let usual = match self.files {
+            Files::Downloading(_) => SILENCE_OF_A_DOWNLOAD,
+            _ => SILENCE_IS_TOLD,
+        };
+        (now - since >= usual).then_some(since)
+    }
+}
