@@ -120,10 +120,10 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("Public API of your own node first (port 9000, or http://HOST:8000/api), then others."),
     setting("chain.rpc", Kind::Urls(|d, v| d.chain.rpc = v))
         .default("[]")
-        .doc("CometBFT RPC (port 26657, or http://HOST:8000/chain-rpc/), to measure block times and to subscribe to new blocks over its WebSocket."),
+        .doc("CometBFT RPC (port 26657; a Network Node's proxy serves http://HOST:8000/chain-rpc/ only where that was turned on), to measure block times and to subscribe to new blocks over its WebSocket."),
     setting("chain.rest", Kind::Urls(|d, v| d.chain.rest = v))
         .default("[]")
-        .doc("REST API of the chain itself (port 1317, or http://HOST:8000/chain-api/), for planned upgrades and the odds of a confirmation PoC."),
+        .doc("REST API of the chain itself (port 1317; a Network Node's proxy serves http://HOST:8000/chain-api/ only where that was turned on), for planned upgrades and the odds of a confirmation PoC."),
     parsed("chain.participant", "an address that begins with gonka1", |d, text| {
         participant(text).map(|participant| d.chain.participant = participant)
     })

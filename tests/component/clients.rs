@@ -19,7 +19,8 @@ use pocpit::ports::{Chain, Market, NetworkNode, Remote, RentError, TunnelSpec};
 use pocpit::ssh::OpenSshRemote;
 use pocpit::vast::{RateLimit, VastClient};
 use pocpit::world::{
-    Fault, FaultKind, MODEL, Scenario, ServedWorld, WORKER_PRIVATE_KEY, WorldOptions, serve,
+    ChainAccess, ChainAge, Fault, FaultKind, MODEL, Scenario, ServedWorld, WORKER_PRIVATE_KEY,
+    WorldOptions, serve,
 };
 
 struct Scene {
@@ -187,6 +188,73 @@ async fn chain_stages_headers_models_are_read() {
             .is_participant(&Participant("gonka1nobody".into()))
             .await
             .unwrap()
+    );
+}
+
+fn with_access(access: ChainAccess) -> Scenario {
+    Scenario {
+        chain_access: access,
+        ..Scenario::default()
+    }
+}
+
+#[tokio::test]
+async fn pruned_node_bounds_the_look_back() {
+    // Given an RPC that has the last 400 blocks only.
+    let access = ChainAccess {
+        blocks_kept: 400,
+        ..ChainAccess::default()
+    };
+    let scene = Scene::new(1.0, with_access(access)).await;
+    let chain = scene.chain();
+    let stored = chain.stored_blocks().await.unwrap();
+    // When the block time is measured over six hours, then the look-back ends at what is there.
+    let back = stored.back(Blocks(3_600));
+    let lookback = back.until(stored.latest.height);
+    assert!((380..400).contains(&lookback.0), "{lookback}");
+    let older = chain.header(back).await.unwrap();
+    assert!(older.time < stored.latest.time);
+    // A block that it lacks is an error that changed nothing.
+    let missing = chain.header(back - Blocks(50)).await.unwrap_err();
+    assert!(!missing.may_have_happened(), "{missing}");
+    assert!(
+        missing.to_string().contains("is not available"),
+        "{missing}"
+    );
+}
+
+#[tokio::test]
+async fn young_chain_is_read() {
+    // Given a chain that began 20 blocks ago: epoch 0 has no PoC.
+    let scenario = Scenario {
+        blocks_before_poc: 15_391 - 20,
+        ..with_access(ChainAccess {
+            age: ChainAge::Newborn,
+            ..ChainAccess::default()
+        })
+    };
+    let scene = Scene::new(1.0, scenario).await;
+    let chain = scene.chain();
+    // When it is read, then the first PoC is known,
+    let view = chain.epoch().await.unwrap();
+    assert_eq!(
+        (view.epoch, view.next.epoch),
+        (EpochIndex(0), EpochIndex(1))
+    );
+    assert_eq!(pocpit::chain::epoch::consistent(&view), Ok(()));
+    assert_eq!(view.next.poc_start, Height(15_392));
+    assert_eq!(view.params.epoch_length, Blocks(15_391));
+    // the look-back stays above the first block,
+    let stored = chain.stored_blocks().await.unwrap();
+    let back = stored.back(Blocks(3_600));
+    assert!(back > Height(1) && back < stored.latest.height, "{back}");
+    assert!(chain.header(back).await.is_ok());
+    // and there are no weights yet, which is a refusal and no outage.
+    let ours = &scene.config.chain.participant;
+    let error = chain.weight(ours, &NodeId("x".into())).await.unwrap_err();
+    assert_eq!(
+        (error.kind, error.status),
+        (CallErrorKind::Refused, Some(400))
     );
 }
 

@@ -1,7 +1,7 @@
 //! The chain's sources, and this machine's clock by them.
 
 use super::probe::{Checked, unknown, unmet};
-use crate::domain::{SourceReport, SyncState, Time};
+use crate::domain::{CallErrorKind, SourceReport, SyncState, Time};
 use crate::engine::CLOCK_SLACK;
 
 /// By the newest block: none comes from the future, and a synced chain has a new one every few seconds.
@@ -35,7 +35,10 @@ pub(super) fn clock(now: Time, sources: &[SourceReport]) -> Checked {
 
 pub(super) fn source(report: &SourceReport) -> Checked {
     let head = report.head.as_ref().map_err(|error| {
-        let remedy = "check its address in chain.public_api or chain.rpc, and that it runs";
+        let remedy = match error.kind {
+            CallErrorKind::NotServed => "name port 26657 in chain.rpc, or leave it empty",
+            _ => "check its address in chain.public_api or chain.rpc, and that it runs",
+        };
         unknown(error, remedy)
     })?;
     let (source, height) = (&report.source, head.height);
