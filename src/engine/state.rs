@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::domain::{
     Account, Aim, BootTally, ConfirmationEvent, Duration, EpochIndex, EpochView, Governance,
     GovernanceModel, Height, Instance, InstanceId, Mode, RankedOffer, RegisteredNode, SprintReport,
-    Time, Weight,
+    Time,
 };
 use crate::engine::Ports;
 use crate::engine::alerts::heartbeat::Heartbeat;
@@ -26,6 +26,7 @@ use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::snapshot::{PastSprintRow, QuitChoice, RejectedOffer, WorldKind};
 use crate::flow::{Effect, EffectKey, Sprint};
 use crate::journal::{Journal, Ledger};
+use crate::ports::ConfirmedWeight;
 
 /// When an engine ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,7 +179,7 @@ pub(crate) enum BeforeConfirmation {
     Unread,
     /// We had no part in the epoch, or no source is configured.
     NoPart,
-    Had(Weight),
+    Had(ConfirmedWeight),
 }
 
 /// The journal cannot be written: nothing new is rented.

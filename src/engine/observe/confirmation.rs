@@ -43,9 +43,9 @@ impl PendingConfirmation {
             BeforeConfirmation::Unread | BeforeConfirmation::NoPart => None,
         };
         // A participant that failed is removed from the epoch.
-        let removed = before.map(|_| ConfirmedWeight {
-            weight: Weight::default(),
+        let removed = before.map(|before| ConfirmedWeight {
             confirmed: Weight::default(),
+            ..before
         });
         let after = after.or(removed)?;
         Some(Confirmation {
@@ -53,7 +53,7 @@ impl PendingConfirmation {
             sequence: self.event.sequence,
             weight: after.weight,
             confirmed: after.confirmed,
-            before,
+            before: before.map(|before| before.confirmed),
         })
     }
 }
@@ -125,7 +125,7 @@ impl Engine {
         let began_after = pending.over.zip(pending.last_read);
         match began_after.map(|(over, began)| began >= over) {
             None => {
-                let had = read.map(|read| BeforeConfirmation::Had(read.confirmed));
+                let had = read.map(BeforeConfirmation::Had);
                 pending.before = had.unwrap_or(BeforeConfirmation::NoPart);
                 pending.last_read = Some(now);
             }
