@@ -463,10 +463,13 @@ pub(crate) enum ConfigCommand {
     /// Print the settings in force and where each comes from; secrets are masked.
     #[command(after_help = "Examples:\n  pocpit config show\n  pocpit config show --json")]
     Show(Output),
-    /// Convert the `.env` of the Python scripts into a configuration; never overwrites.
-    #[command(after_help = "Examples:\n  pocpit config import ~/scripts/.env")]
+    /// Convert the `.env` of the Python scripts, or the `node-config.json` of an official deployment, into
+    /// a configuration; never overwrites.
+    #[command(
+        after_help = "Examples:\n  pocpit config import ~/scripts/.env\n  pocpit config import ~/gonka/deploy/join/node-config-minimaxm27-H100.json"
+    )]
     Import {
-        /// The `.env` file.
+        /// The file.
         file: PathBuf,
     },
 }

@@ -56,7 +56,8 @@ fn check(common: &Common) -> Result<Exit, Report> {
 fn import(env: &Path, path: &Path) -> Result<Exit, Report> {
     let text =
         std::fs::read_to_string(env).wrap_err_with(|| format!("cannot read {}", env.display()))?;
-    let imported = config::import(&text);
+    let imported = config::import(&text)
+        .map_err(|why| stop(Exit::Usage, format!("{}: {why}", env.display())))?;
     if path.exists() {
         return Err(exists(path));
     }

@@ -10,7 +10,7 @@ use super::next_sprint::NextSprint;
 use super::runtime::{self, Clients};
 use super::{Exit, print_report};
 use crate::config::Config;
-use crate::domain::{Account, CallError, Duration, Offer, Preflight, Workload};
+use crate::domain::{Account, CallError, Duration, GovernanceModel, Offer, Preflight, Workload};
 use crate::engine::preflight::{run_chain_preflight, run_preflight};
 use crate::flow::Funds;
 use crate::journal::{self, Ledger};
@@ -20,6 +20,8 @@ use crate::ports::Market;
 pub(super) struct PlanInputs {
     pub next: NextSprint,
     preflight: Preflight,
+    /// Governance's models; absent for a workload that it does not concern.
+    catalogue: Option<Result<Vec<GovernanceModel>, CallError>>,
     offers: Result<Vec<Offer>, CallError>,
     account: Result<Account, CallError>,
     pub ledger: Ledger,
@@ -41,15 +43,15 @@ pub(super) async fn read_inputs(config: &Config, workload: Workload) -> Result<P
     let leaving = ledger.registered();
     let preflight = async {
         match workload {
-            Workload::Vllm => run_chain_preflight(chain, now, config).await,
+            Workload::Vllm => (run_chain_preflight(chain, now, config).await, None),
             Workload::MlNode => {
                 let node = &clients.network_node;
                 let examined = run_preflight(chain, node, now, config, &leaving).await;
-                examined.preflight
+                (examined.preflight, Some(examined.catalogue))
             }
         }
     };
-    let (next, preflight) = tokio::join!(NextSprint::read(chain, now), preflight);
+    let (next, (preflight, catalogue)) = tokio::join!(NextSprint::read(chain, now), preflight);
     // One after the other: the market limits calls by the second.
     let offers = market.search(&config.vast.query, now).await;
     let account = market.account().await;
@@ -57,6 +59,7 @@ pub(super) async fn read_inputs(config: &Config, workload: Workload) -> Result<P
     Ok(PlanInputs {
         next,
         preflight,
+        catalogue,
         offers,
         account,
         ledger,

@@ -1,4 +1,5 @@
-//! Converts the `.env` of the Python scripts, pocpit's predecessor, into settings.
+//! Converts other configurations into settings: the `.env` of the Python scripts, pocpit's predecessor,
+//! and what both kinds of import share.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -23,9 +24,11 @@ pub struct Imported {
 #[derive(Debug)]
 pub struct ImportNote {
     pub variable: String,
-    /// The settings that it is mapped to, or why there are none.
-    pub fate: Result<Vec<&'static str>, String>,
+    pub fate: Fate,
 }
+
+/// The settings that something is mapped to, or why there are none.
+pub type Fate = Result<Vec<&'static str>, String>;
 
 /// Settings with their TOML values, or why the variable is not mapped.
 type Converted = Result<Vec<(&'static str, String)>, String>;
@@ -90,18 +93,18 @@ const RULES: &[(&str, Rule)] = &[
 ];
 
 /// Imports a `.env`. It never fails: the notes list what cannot be mapped.
-pub fn import(text: &str) -> Imported {
+pub(super) fn of_env(text: &str) -> Imported {
     let mut imported = Imported::default();
     for (variable, value) in variables(text) {
         let fate = imported.add(&variable, &value);
-        imported.notes.push(ImportNote { variable, fate });
+        imported.note(&variable, fate);
     }
     imported.finish();
     imported
 }
 
 impl Imported {
-    fn add(&mut self, name: &str, value: &str) -> Result<Vec<&'static str>, String> {
+    fn add(&mut self, name: &str, value: &str) -> Fate {
         let rule = RULES.iter().find(|(known, _)| *known == name);
         let (_, rule) = rule.ok_or_else(|| unknown(name))?;
         let values = match rule {
@@ -130,6 +133,11 @@ impl Imported {
         Ok(settings)
     }
 
+    pub(super) fn note(&mut self, variable: &str, fate: Fate) {
+        let variable = variable.to_owned();
+        self.notes.push(ImportNote { variable, fate });
+    }
+
     /// Settings that depend on several variables.
     fn finish(&mut self) {
         let gpus = self.values.get("vast.gpu_count");
@@ -137,7 +145,9 @@ impl Imported {
             let argument = ["--tensor-parallel-size", gpus].map(str::to_owned);
             self.arguments.extend(argument);
         }
-        self.values.insert("mlnode.args", list(&self.arguments));
+        if !self.arguments.is_empty() {
+            self.values.insert("mlnode.args", list(&self.arguments));
+        }
         // Without an upstream there is no proxy to describe.
         if !self.secrets.contains_key("inference_proxy.upstream_key") {
             self.values
@@ -224,11 +234,11 @@ fn unknown(name: &str) -> String {
     }
 }
 
-fn quoted(text: impl Into<toml::Value>) -> String {
+pub(super) fn quoted(text: impl Into<toml::Value>) -> String {
     text.into().to_string()
 }
 
-fn list(texts: &[String]) -> String {
+pub(super) fn list(texts: &[String]) -> String {
     let texts: Vec<String> = texts.iter().map(|text| quoted(text.as_str())).collect();
     format!("[{}]", texts.join(", "))
 }

@@ -10,7 +10,9 @@ mod derived;
 mod draft;
 mod example;
 mod import;
+mod import_file;
 mod load;
+mod node_config;
 mod partial;
 mod policy_window;
 mod proxy;
@@ -31,7 +33,8 @@ mod tests;
 mod value;
 
 pub use example::{example, filled, only};
-pub use import::{ImportNote, Imported, import};
+pub use import::{Fate, ImportNote, Imported};
+pub use import_file::import;
 pub use load::{FILE_NAME, LoadError, Loaded, base_dirs_for, default_file, load, load_for, parse};
 pub use partial::{
     NetworkNodeReach, NoticeConfig, ReleaseConfig, load_for_notice, load_for_release,

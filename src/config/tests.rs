@@ -604,7 +604,7 @@ VLLM_STARTUP_TIMEOUT=1500
 ALERT_EMAIL=your_email@example.com
 SOMETHING_ELSE=1
 "#;
-    let imported = import(env);
+    let imported = import(env).unwrap();
     // When the secrets are added and the result is written as a configuration.
     let directory = tempfile::tempdir().unwrap();
     let mut values = imported.values.clone();

@@ -34,6 +34,17 @@ impl GpuFamily {
         }
     }
 
+    /// The market's names of its variants.
+    pub fn market_names(self) -> &'static [&'static str] {
+        match self {
+            GpuFamily::A100 => &["A100 SXM4", "A100 PCIE"],
+            GpuFamily::H100 => &["H100 SXM", "H100 NVL", "H100 PCIE"],
+            GpuFamily::H200 => &["H200", "H200 NVL"],
+            GpuFamily::B200 => &["B200"],
+            GpuFamily::B300 => &["B300"],
+        }
+    }
+
     /// The only family among these names, if every name is of one.
     pub fn common(names: &[String]) -> Option<GpuFamily> {
         let (first, others) = names.split_first()?;

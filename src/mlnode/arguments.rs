@@ -5,6 +5,10 @@
 //! as it is. Wire facts: gonka v0.2.14, `decentralized-api/broker/broker.go`, `MergeModelArgs`.
 
 use std::collections::BTreeSet;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::{GovernanceModel, WorkloadModel};
 
@@ -19,14 +23,24 @@ pub struct Merged {
 }
 
 /// An argument that governance gives another value than the node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Overridden {
-    /// With its dashes.
+    /// Its name, with the dashes.
     pub name: String,
-    /// The node's own value; absent for a switch.
+    /// The value in `mlnode.args`; null for a switch.
     pub local: Option<String>,
-    /// Governance's value; absent for a switch.
+    /// Governance's value; null for a switch.
     pub governance: Option<String>,
+}
+
+impl fmt::Display for Overridden {
+    /// `--max-model-len 180000 (mlnode.args: 8192)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word =
+            |value: &Option<String>| value.clone().unwrap_or_else(|| "without a value".into());
+        let (governance, local) = (word(&self.governance), word(&self.local));
+        write!(f, "{} {governance} (mlnode.args: {local})", self.name)
+    }
 }
 
 /// One argument, or a token that belongs to none.

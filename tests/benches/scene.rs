@@ -56,6 +56,7 @@ pub fn empty() -> Snapshot {
             spans: Vec::new(),
             gate: None,
             preflight: None,
+            overridden: Vec::new(),
             rent_at: None,
             lead: Lead {
                 length: Duration::minutes(45),

@@ -5,6 +5,7 @@ use crate::config::{Credential, Loaded, ProxyConfig};
 use crate::domain::{CallError, NodeId, RegisteredNode, Time};
 use crate::engine::preflight;
 use crate::http::HttpClient;
+use crate::mlnode::arguments::{self, Merged};
 use crate::network_node::{RegistrationState, registration_state};
 use crate::ports::{Chain, InferenceProxy, NetworkNode};
 use crate::proxy::ProxyClient;
@@ -30,6 +31,10 @@ pub(super) async fn sprint_needs(
             verdict: finding.verdict,
         })
         .collect();
+    if let Ok(catalogue) = &examined.catalogue {
+        let merged = arguments::of_model(catalogue, &config.mlnode.model);
+        probes.push(Probe::new(Subject::Arguments, arguments_of(&merged)));
+    }
     if let Some(settings) = &config.inference_proxy {
         let client = ProxyClient::new(HttpClient::new(), settings);
         let registered = registered_proxy(settings, &examined.nodes);
@@ -42,6 +47,24 @@ pub(super) async fn sprint_needs(
         ]);
     }
     probes
+}
+
+/// What governance makes of the node's own arguments.
+pub(super) fn arguments_of(merged: &Merged) -> Checked {
+    if !merged.dropped.is_empty() {
+        return Err(unmet(
+            format!(
+                "the Network Node leaves out of mlnode.args: {}",
+                merged.dropped.join(" ")
+            ),
+            "correct mlnode.args: names in full with two dashes, each value as an item of its own",
+        ));
+    }
+    let overridden: Vec<String> = merged.overridden.iter().map(ToString::to_string).collect();
+    if overridden.is_empty() {
+        return Ok("governance changes none of mlnode.args".to_owned());
+    }
+    Ok(format!("governance overrides {}", overridden.join(", ")))
 }
 
 /// Whether the upstream keys can be read. The proxy's process may have credentials that this one lacks; if

@@ -36,6 +36,7 @@ pub(in crate::cli) enum Subject {
     #[serde(rename = "admin API")]
     AdminApi,
     Model,
+    Arguments,
     #[serde(rename = "PoC model")]
     PocModel,
     #[serde(rename = "active model")]

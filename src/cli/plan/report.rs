@@ -15,6 +15,7 @@ use crate::domain::{
 };
 use crate::engine::{lead_of, needs};
 use crate::flow::{ASSUMED_CONFIRMATION, Effect, Sprint, Terms, admit, forecast};
+use crate::mlnode::arguments::{self, Overridden};
 use crate::vast::RankedOffers;
 
 /// The next sprint. Times are UTC, money is in dollars.
@@ -48,6 +49,20 @@ pub(in crate::cli) struct PlanReport {
     pub challenges: ChallengeRule,
     /// What each release policy costs and risks, the one in force first.
     pub policies: Vec<Policy>,
+    /// The arguments that the model is started with; null when governance's are unknown.
+    pub arguments: Option<Arguments>,
+}
+
+/// Arguments of vLLM, as the Network Node merges them: a model that is started otherwise proves nothing
+/// or is loaded again.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct Arguments {
+    /// Governance's, then the node's own.
+    pub merged: Vec<String>,
+    /// Those of `mlnode.args` that governance gives another value.
+    pub overridden: Vec<Overridden>,
+    /// Items of `mlnode.args` that belong to no argument and are left out.
+    pub dropped: Vec<String>,
 }
 
 /// How long before the `PoC` it rents, and why.
@@ -257,7 +272,18 @@ pub(super) fn plan(config: &Config, inputs: &PlanInputs) -> PlanReport {
             _ => ChallengeRule::Unknown,
         },
         policies: policies(config, inputs, &sprint, confirmation, best),
+        arguments: merged_arguments(config, inputs),
     }
+}
+
+fn merged_arguments(config: &Config, inputs: &PlanInputs) -> Option<Arguments> {
+    let catalogue = inputs.catalogue.as_ref()?.as_ref().ok()?;
+    let merged = arguments::of_model(catalogue, &config.mlnode.model);
+    Some(Arguments {
+        merged: merged.args,
+        overridden: merged.overridden,
+        dropped: merged.dropped,
+    })
 }
 
 /// The market's offers as this search would rank them; absent when either is not known.

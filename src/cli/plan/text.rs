@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::report::{Certainty, ExpectedHeight, KnownBy, PlanReport, Policy, SecondRental};
+use super::report::{
+    Arguments, Certainty, ExpectedHeight, KnownBy, PlanReport, Policy, SecondRental,
+};
 use crate::cli::table::table;
 use crate::domain::{ChallengeRule, Time};
 
@@ -45,6 +47,9 @@ pub(super) fn of(plan: &PlanReport) -> String {
     if let Some(hedge) = &plan.hedge {
         line(second_rental(hedge));
     }
+    for words in plan.arguments.iter().flat_map(arguments) {
+        line(words);
+    }
     line(String::new());
     if plan.could_stop.is_empty() {
         line("No blockers found.".to_owned());
@@ -67,6 +72,25 @@ pub(super) fn of(plan: &PlanReport) -> String {
     }
     text.push_str(&policies(&plan.policies));
     text
+}
+
+fn arguments(arguments: &Arguments) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !arguments.overridden.is_empty() {
+        let all: Vec<String> = arguments
+            .overridden
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        lines.push(format!("Governance overrides {}.", all.join(", ")));
+    }
+    if !arguments.dropped.is_empty() {
+        let dropped = arguments.dropped.join(" ");
+        lines.push(format!(
+            "Left out of mlnode.args, because the Network Node does: {dropped}."
+        ));
+    }
+    lines
 }
 
 fn second_rental(hedge: &SecondRental) -> String {

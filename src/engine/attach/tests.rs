@@ -37,6 +37,7 @@ pub(crate) fn snapshot(second: i64) -> Snapshot {
             spans: Vec::new(),
             gate: None,
             preflight: None,
+            overridden: Vec::new(),
             rent_at: None,
             lead: Lead {
                 length: Duration::minutes(45),

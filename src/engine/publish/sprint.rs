@@ -6,6 +6,7 @@ use crate::engine::rules::lead_of;
 use crate::engine::snapshot::{GateSnapshot, SprintSnapshot};
 use crate::engine::state::Engine;
 use crate::flow::{ASSUMED_CONFIRMATION, Gate, Terms, forecast};
+use crate::mlnode::arguments::{self, Overridden};
 
 impl Engine {
     pub(crate) fn sprint_snapshot(&self) -> SprintSnapshot {
@@ -23,6 +24,7 @@ impl Engine {
             spans: sprint.spans().to_vec(),
             gate: sprint.gate().map(|gate| self.gate_snapshot(gate)),
             preflight: sprint.preflight().cloned(),
+            overridden: self.overridden_arguments(),
             rent_at: sprint.rent_at(),
             lead: lead_of(&self.config, self.ledger.boots()),
             cause: sprint
@@ -35,6 +37,15 @@ impl Engine {
             attempts: sprint.attempts(),
             can_abort: sprint.step() != Step::Done,
         }
+    }
+
+    /// Only of a node: governance has no say in vLLM alone.
+    fn overridden_arguments(&self) -> Vec<Overridden> {
+        let proves = self.sprint.plan().aim.proves();
+        let catalogue = self.observed.catalogue.as_ref().filter(|_| proves);
+        let model = &self.config.mlnode.model;
+        let merged = catalogue.map(|catalogue| arguments::of_model(catalogue, model));
+        merged.map_or_else(Vec::new, |merged| merged.overridden)
     }
 
     fn doing(&self) -> String {

@@ -7,6 +7,8 @@ use crate::domain::{
     Step, StepSpan, Time, TimeBand,
 };
 
+use crate::mlnode::arguments::Overridden;
+
 /// The sprint's part of a snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SprintSnapshot {
@@ -22,6 +24,9 @@ pub struct SprintSnapshot {
     pub gate: Option<GateSnapshot>,
     /// Whether a rental could do its work, once found out.
     pub preflight: Option<Preflight>,
+    /// The node's own arguments that governance gives another value, as far as is known.
+    #[serde(default)]
+    pub overridden: Vec<Overridden>,
     /// When it means to rent, once known.
     pub rent_at: Option<Time>,
     /// How long before the `PoC` the next sprint rents, and why.

@@ -66,6 +66,11 @@ fn texts(canvas: &Canvas<'_>) -> Vec<Text> {
     if let Some(preflight) = sprint.preflight.as_ref().filter(|_| is_before_renting) {
         texts.push(preflight_text(preflight, theme));
     }
+    if is_before_renting && !sprint.overridden.is_empty() {
+        let all: Vec<String> = sprint.overridden.iter().map(ToString::to_string).collect();
+        let head = Span::styled("Governance overrides", theme.dim());
+        texts.push((head, all.join(", ")));
+    }
     texts
 }
 

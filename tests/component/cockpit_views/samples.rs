@@ -155,6 +155,7 @@ fn waiting_sprint() -> SprintSnapshot {
             until: Some(at(80)),
         }),
         preflight: None,
+        overridden: Vec::new(),
         rent_at: Some(at(80)),
         lead: Lead {
             length: Duration::minutes(45),

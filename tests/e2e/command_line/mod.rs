@@ -186,6 +186,29 @@ fn config_import_converts_env_file() {
 }
 
 #[test]
+fn config_import_converts_node_config() {
+    let home = Home::new();
+    let file = home.path("node-config.json");
+    let node = r#"[{"id": "node1", "host": "inference", "max_concurrent": 400, "models":
+        {"MiniMaxAI/MiniMax-M2.7": {"args": ["--tensor-parallel-size", "4"]}}}]"#;
+    std::fs::write(&file, node).unwrap();
+    let ran = home.run(&["config", "import", file.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    for said in [
+        "models → mlnode.model",
+        "host not mapped",
+        "still missing: cockpit.id",
+    ] {
+        assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
+    }
+    let written = std::fs::read_to_string(home.path(".config/pocpit/config.toml")).unwrap();
+    assert!(written.contains("max_concurrent = 400"), "{written}");
+    std::fs::write(&file, "[{").unwrap();
+    let ran = home.run(&["config", "import", file.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+}
+
+#[test]
 fn demo_without_ssh_says_what_to_install() {
     let home = Home::new();
     let ran = ran(home

@@ -43,6 +43,7 @@ fn plan_shows_times_costs_and_risk() {
         "rents",
         "at worst $",
         "No blockers found.",
+        "Governance overrides --reasoning-parser minimax_m2_append_think (mlnode.args: minimax_m2).",
         "63% risk with poc.release",
         "after_confirmation",
     ] {
@@ -50,6 +51,7 @@ fn plan_shows_times_costs_and_risk() {
     }
     let plan: Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(plan["epoch"], 359);
+    assert_eq!(plan["arguments"]["overridden"][0]["local"], "minimax_m2");
     assert_eq!(plan["could_stop"], serde_json::json!([]));
     assert_eq!(plan["confirmation"]["known_by"], "chain");
     let time = |value: &Value| {

@@ -1,0 +1,13 @@
+//! Tells which kind of configuration a file is that is to be imported.
+
+use super::import::{Imported, of_env};
+use super::node_config;
+
+/// Imports a `.env` or a `node-config.json`. The notes list what cannot be mapped; the error is a file
+/// that holds nothing.
+pub fn import(text: &str) -> Result<Imported, String> {
+    if node_config::is_node_config(text) {
+        return node_config::import(text);
+    }
+    Ok(of_env(text))
+}
