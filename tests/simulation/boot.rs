@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration as RealDuration;
 
-use pocpit::domain::{Aim, Duration, Mode, Time};
+use pocpit::domain::{Aim, Duration, Mode, Outcome, Time};
 use pocpit::engine::{
     self, EndAfter, EngineOptions, LinkSnapshot, PublishInterval, Snapshot, WorldKind,
 };
 use pocpit::journal::Journal;
-use pocpit::world::{API_KEY, ApiRequest, Scenario};
+use pocpit::world::{API_KEY, ApiRequest, MlNodeRelease, ModelStart, Scenario, WorkloadFault};
 use serde_json::Value;
 
 use crate::epoch::{configuration, ports};
@@ -164,6 +164,31 @@ pub fn deny_for(seconds: f64) -> Denied {
             was_let_in,
             rentals: truth.rentals.len(),
             cause,
+        })
+    })
+}
+
+/// How a sprint went whose nodes are as in life.
+#[derive(Debug)]
+pub struct Lived {
+    pub outcome: Outcome,
+    pub rentals: usize,
+}
+
+/// A sprint on nodes as in life, with this fault of each workload.
+pub fn live_through(release: MlNodeRelease, fault: Option<WorkloadFault>) -> Lived {
+    let scenario = Scenario {
+        credit: 1e9,
+        rate_limits: false,
+        model_start: ModelStart::Real,
+        mlnode_release: release,
+        workload_fault: fault,
+        ..Scenario::default()
+    };
+    watch(scenario, |stage, snapshot| {
+        Some(Lived {
+            outcome: snapshot.sprint.outcome.clone()?,
+            rentals: stage.world().truth().rentals.len(),
         })
     })
 }

@@ -32,8 +32,9 @@ mod wire;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pocpit::domain::{
-    BootStage, Duration, Hedging, InstanceId, OutcomeKind, ReleasePolicy, UsdPerHour,
+    BootStage, Duration, Hedging, InstanceId, Outcome, OutcomeKind, ReleasePolicy, UsdPerHour,
 };
+use pocpit::world::{MlNodeRelease, WorkloadFault};
 
 use boot::Failure;
 use epoch::{Campaign, Plan, Summary};
@@ -351,6 +352,25 @@ fn machine_failure_is_replaced_within_a_minute() {
             "{failure:?}: {acted:?}"
         );
         assert!(acted.took_another, "{failure:?}: {acted:?}");
+    }
+}
+
+/// Nodes as in life: a silent download, INFERENCE in the load, a limit, ends and restarts.
+#[test]
+fn workload_that_ends_costs_no_epoch() {
+    let (old, new) = (MlNodeRelease::V3_0_14, MlNodeRelease::V3_0_16);
+    for (release, fault) in [
+        (old, None),
+        (old, Some(WorkloadFault::Exits { after: 30.0 })),
+        (new, None),
+        (new, Some(WorkloadFault::VllmCrashes { after: 30.0 })),
+        (new, Some(WorkloadFault::FirstStartFails)),
+        (new, Some(WorkloadFault::AlarmingPrompt { after: 30.0 })),
+    ] {
+        let lived = boot::live_through(release, fault);
+        let confirmed = matches!(lived.outcome, Outcome::Confirmed { .. });
+        assert!(confirmed, "{release} {fault:?}: {lived:?}");
+        assert_eq!(lived.rentals, 1, "{release} {fault:?}: {lived:?}");
     }
 }
 
