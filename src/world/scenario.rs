@@ -145,10 +145,10 @@ pub enum NetworkRelease {
 pub enum ModelStart {
     /// A start downloads the weights and shows it in the log, waits for as long as it takes, and stays
     /// `failed` when it fails.
-    #[default]
     Kind,
     /// As in life: a silent download inside the load, the node's limit, and after a failure the end of
     /// its process.
+    #[default]
     Real,
 }
 
@@ -157,9 +157,9 @@ pub enum ModelStart {
 #[serde(rename_all = "snake_case")]
 pub enum EnvironmentRule {
     /// Every rental is set up as it should be.
-    #[default]
     Ignored,
     /// What is not set or not run has its consequences.
+    #[default]
     Applied,
 }
 
@@ -178,9 +178,9 @@ pub enum ContentTypeRule {
 #[serde(rename_all = "snake_case")]
 pub enum PocCalls {
     /// Any body will do, and generation ends by itself with its stage.
-    #[default]
     Loose,
     /// Bodies are checked, and generation ends when it is told to.
+    #[default]
     Exact,
 }
 

@@ -37,7 +37,7 @@ impl World {
             "cuda_max_good": 13.0, "driver_version": "580.126.09", "cpu_name": "AMD EPYC 9354", "cpu_cores": 128, "cpu_cores_effective": 64.0, "cpu_ram": 1_031_000});
         extend(
             &mut offer,
-            json!({"disk_space": 900.0 + 100.0 * number(machine % 20), "disk_bw": 3100.5, "inet_up": 1800.0, "inet_down": round4(1500.0 + 5000.0 * uniform(self.seed, 5, machine)),
+            json!({"disk_space": 900.0 + 100.0 * number(machine % 20), "disk_bw": 3100.5, "inet_up": 1800.0, "inet_down": round4(2_000.0 + 6_000.0 * uniform(self.seed, 5, machine)),
             "inet_up_cost": 0.004, "inet_down_cost": 0.002, "direct_port_count": 124, "static_ip": true, "geolocation": "Washington, US", "dph_base": base,
             "storage_cost": round4(0.1 + 0.1 * uniform(self.seed, 6, machine)), "is_bid": false, "reliability": round4(0.97 + 0.03 * uniform(self.seed, 8, machine)),
             "reliability2": round4(0.97 + 0.03 * uniform(self.seed, 8, machine)), "verification": "verified", "hosting_type": 1, "rentable": true, "rented": false,
