@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::control::ControlDirectory;
-use super::tunnel::{ActiveForward, Tunnels};
+use super::tunnel::{ActiveLink, Tunnels};
 use super::{failure, log_tail};
 use crate::domain::InstanceId;
 use crate::ports::{
@@ -34,7 +34,7 @@ pub(super) struct OpenSshSession {
     tasks: Mutex<JoinSet<()>>,
     instance: InstanceId,
     tunnels: Arc<Tunnels>,
-    routes: Mutex<Vec<ActiveForward>>,
+    routes: Mutex<Vec<ActiveLink>>,
 }
 
 impl OpenSshSession {
@@ -61,7 +61,7 @@ impl OpenSshSession {
             .ok_or_else(|| LinkError::Lost("it was closed".into()))
     }
 
-    fn routes(&self) -> MutexGuard<'_, Vec<ActiveForward>> {
+    fn routes(&self) -> MutexGuard<'_, Vec<ActiveLink>> {
         self.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -129,9 +129,9 @@ impl RemoteSession for OpenSshSession {
 
     async fn open_tunnel(&self, spec: &TunnelSpec) -> Result<TunnelEnds, LinkError> {
         let tunnel = self.tunnels.of(self.instance, spec)?;
-        let routes = tunnel.lead(self.session()?, spec, self.control.path());
-        let routes = routes.await?;
-        self.routes().extend(routes);
+        let link = tunnel.lead(self.session()?, spec, self.control.path());
+        let link = link.await?;
+        self.routes().push(link);
         Ok(tunnel.ends())
     }
 

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::failure;
-use super::front::{self, LocalEnd};
+use super::front::{self, EndPort, Link, Links, LocalEnd};
 use super::meter::Meter;
 use super::shell::quoted;
 use crate::domain::InstanceId;
@@ -60,22 +60,29 @@ impl Tunnels {
 pub(super) struct Tunnel {
     api: TunnelEnd,
     inference: TunnelEnd,
+    links: Links,
     meter: Arc<Meter>,
 }
 
 #[derive(Debug)]
 struct TunnelEnd {
     address: SocketAddr,
-    front: Arc<LocalEnd>,
     _serving: AbortOnDropHandle<()>,
 }
 
 impl Tunnel {
     fn listen(spec: &TunnelSpec) -> Result<Tunnel, LinkError> {
-        let meter = Arc::default();
+        let meter: Arc<Meter> = Arc::default();
+        let links = Links::new(watch::Sender::new(None));
+        let end = |port| LocalEnd {
+            port,
+            links: links.clone(),
+            meter: meter.clone(),
+        };
         Ok(Tunnel {
-            api: TunnelEnd::listen(spec.api_listen, &meter)?,
-            inference: TunnelEnd::listen(spec.inference_listen, &meter)?,
+            api: TunnelEnd::listen(spec.api_listen, end(EndPort::Api))?,
+            inference: TunnelEnd::listen(spec.inference_listen, end(EndPort::Inference))?,
+            links,
             meter,
         })
     }
@@ -87,60 +94,58 @@ impl Tunnel {
         }
     }
 
-    /// Forwards both ends into a session while the returned forwards live.
+    /// Forwards both ends into a session while the returned link lives.
     pub(super) async fn lead(
         &self,
         session: &Session,
         spec: &TunnelSpec,
         directory: &Path,
-    ) -> Result<[ActiveForward; 2], LinkError> {
-        let api = self.api.lead(session, spec.api_port, directory).await?;
-        let inference = self.inference.lead(session, spec.inference_port, directory);
-        let inference = inference.await?;
+    ) -> Result<ActiveLink, LinkError> {
+        let link = Link {
+            api: forward_socket(session, spec.api_port, directory).await?,
+            inference: forward_socket(session, spec.inference_port, directory).await?,
+        };
+        self.links.send_replace(Some(link.clone()));
+        let active = ActiveLink {
+            links: self.links.clone(),
+            link,
+        };
         if let Some(callback) = &spec.callback {
             forward_callback(session, callback).await?;
         }
-        Ok([api, inference])
+        Ok(active)
     }
 }
 
 impl TunnelEnd {
-    fn listen(address: SocketAddr, meter: &Arc<Meter>) -> Result<TunnelEnd, LinkError> {
+    fn listen(address: SocketAddr, front: LocalEnd) -> Result<TunnelEnd, LinkError> {
         let listener = bind(address).map_err(|error| LinkError::Listen {
             address: address.to_string(),
             detail: format!("{error}. Another program may be using it, or it is not an address of this machine (network_node.api_listen, network_node.inference_listen)"),
         })?;
         let address = listener.local_addr().unwrap_or(address);
-        let front = Arc::new(LocalEnd {
-            socket: watch::Sender::new(None),
-            meter: meter.clone(),
-        });
-        let serving = tokio::spawn(front::serve(listener, front.clone()));
+        let serving = tokio::spawn(front::serve(listener, Arc::new(front)));
         Ok(TunnelEnd {
             address,
-            front,
             _serving: AbortOnDropHandle::new(serving),
         })
     }
+}
 
-    async fn lead(
-        &self,
-        session: &Session,
-        port: u16,
-        directory: &Path,
-    ) -> Result<ActiveForward, LinkError> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let socket = directory.join(format!("t{number}"));
-        let target = Socket::new("127.0.0.1", port);
-        let forwarded = session.request_port_forward(ForwardType::Local, socket.clone(), target);
-        let forwarded = forwarded.await;
-        forwarded.map_err(|error| failure::lost_error(&error))?;
-        let socket: Arc<Path> = socket.into();
-        self.front.socket.send_replace(Some(socket.clone()));
-        let front = self.front.clone();
-        Ok(ActiveForward { front, socket })
-    }
+/// A socket here that leads to a port of the rental.
+async fn forward_socket(
+    session: &Session,
+    port: u16,
+    directory: &Path,
+) -> Result<Arc<Path>, LinkError> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let socket = directory.join(format!("t{number}"));
+    let target = Socket::new("127.0.0.1", port);
+    let forwarded = session.request_port_forward(ForwardType::Local, socket.clone(), target);
+    let forwarded = forwarded.await;
+    forwarded.map_err(|error| failure::lost_error(&error))?;
+    Ok(socket.into())
 }
 
 /// Forwards the rental's callback port to the PoC callback's target.
@@ -192,20 +197,22 @@ async fn free_remote_port(session: &Session, port: u16) {
     }
 }
 
-/// Forwards an end into a session while it lives.
+/// Forwards both ends into a session while it lives.
 #[derive(Debug)]
-pub(super) struct ActiveForward {
-    front: Arc<LocalEnd>,
-    socket: Arc<Path>,
+pub(super) struct ActiveLink {
+    links: Links,
+    link: Link,
 }
 
-impl Drop for ActiveForward {
+impl Drop for ActiveLink {
     fn drop(&mut self) {
-        self.front.socket.send_if_modified(|socket| {
+        self.links.send_if_modified(|link| {
             // Another session may have replaced it.
-            socket.take_if(|socket| *socket == self.socket).is_some()
+            link.take_if(|link| *link == self.link).is_some()
         });
-        let _ = std::fs::remove_file(&self.socket);
+        for socket in [&self.link.api, &self.link.inference] {
+            let _ = std::fs::remove_file(socket);
+        }
     }
 }
 

@@ -156,6 +156,11 @@ impl LinkTask {
     async fn serve_session(&mut self, session: Box<dyn RemoteSession>) {
         let stop = self.stop.clone();
         let ended = stop.run_until_cancelled(self.serve(session.as_ref())).await;
+        if ended.is_none() {
+            // The Network Node's running calls end at once, and with both ends: its removal of the node
+            // waits for them.
+            self.ports.remote.close_tunnel(self.instance).await;
+        }
         session.close().await;
         if let Some(Err(error)) = ended {
             self.report(LinkEvent::Lost(error)).await;

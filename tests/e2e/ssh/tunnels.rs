@@ -245,7 +245,8 @@ for_both_peers! {
         let get = |path: &str| tokio::spawn(http().get(format!("http://{}/{path}", ends.api)).send());
         let before = get("before").await.unwrap().unwrap();
         assert_eq!(before.text().await.unwrap(), "GET /before HTTP/1.1");
-        let under_way = get("hang");
+        let hanging = http().post(format!("http://{}/hang", ends.api)).body("x");
+        let under_way = tokio::spawn(hanging.send());
         tokio::time::sleep(Duration::from_millis(300)).await;
         // When the link is lost,
         scene.peer.cut_links();
